@@ -1,0 +1,275 @@
+//! What can go wrong on disk.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An error of this crate: what was attempted, on which path. The cause is in
+/// [`source`](std::error::Error::source) only.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A policy that is none of the four.
+    #[error("{value:?} is not a cache policy: write ON, OFF, REDO or READONLY")]
+    UnknownPolicy {
+        /// What was given.
+        value: String,
+    },
+    /// A configured folder that cannot be made absolute, for instance because it is empty.
+    #[error("{path:?} cannot be used as a cache folder")]
+    UnusableFolder {
+        /// The folder as configured.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Something else is where the cache needs a folder.
+    #[error(
+        "{} is not a directory, so no model can be cached in {}; choose another cache home",
+        path.display(), home.display()
+    )]
+    NotADirectory {
+        /// What is not a directory.
+        path: PathBuf,
+        /// The cache's home.
+        home: PathBuf,
+    },
+    /// A link that leads nowhere is where the cache needs a folder.
+    #[error("{} is a symbolic link to nothing; create what it points to, or remove it", path.display())]
+    DanglingLink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A folder of the cache could not be created.
+    #[error(
+        "cannot create {}, which the cache home {} needs; choose another cache home",
+        path.display(), home.display()
+    )]
+    CreateFolder {
+        /// The first folder that could not be created.
+        path: PathBuf,
+        /// The cache's home.
+        home: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The model's place is taken by a symbolic link, which is somebody's own and never replaced.
+    #[error(
+        "{} is a symbolic link and is not replaced; make what it points to a whole model, or remove the link",
+        path.display()
+    )]
+    EntryIsLink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// The model's place is taken by something that is neither a directory nor a link.
+    #[error("{} is not a directory and is not replaced; move it away", path.display())]
+    EntryIsNotADirectory {
+        /// The place.
+        path: PathBuf,
+    },
+    /// A file to be carried over is a link, a folder or something special, or is reached through a link.
+    #[error("{} is not a plain file of the entry {}", path.display(), entry.display())]
+    NotAPlainFile {
+        /// What was to be carried over.
+        path: PathBuf,
+        /// The entry that it should be a file of.
+        entry: PathBuf,
+    },
+    /// A rename across file systems.
+    #[error(
+        "cannot move {} to {}: they are on different file systems; keep the folders of the cache home on one",
+        from.display(), to.display()
+    )]
+    CrossDevice {
+        /// What was to be moved.
+        from: PathBuf,
+        /// Where to.
+        to: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A rename or an exchange failed.
+    #[error("cannot move {} to {}", from.display(), to.display())]
+    Move {
+        /// What was to be moved.
+        from: PathBuf,
+        /// Where to.
+        to: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file could get no second name, and could not be copied either.
+    #[error("cannot link or copy {} to {}", from.display(), to.display())]
+    LinkOrCopy {
+        /// The file.
+        from: PathBuf,
+        /// Its second name.
+        to: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Anything else about one path.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was attempted.
+        action: Action,
+        /// On which path.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// What was attempted when an [`Error::Io`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Asking the system about a path.
+    LookAt,
+    /// Creating a file or folder.
+    Create,
+    /// Taking a lock.
+    Lock,
+    /// Reading.
+    Read,
+    /// Writing.
+    Write,
+    /// Removing.
+    Remove,
+    /// Making data durable.
+    Sync,
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::LookAt => "look at",
+            Self::Create => "create",
+            Self::Lock => "lock",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Remove => "remove",
+            Self::Sync => "sync to disk",
+        })
+    }
+}
+
+/// The family of an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A value that was given is unusable, whatever the state of the disk.
+    InvalidInput,
+    /// The disk or the user's quota is full.
+    NoSpace,
+    /// The user may not do this.
+    PermissionDenied,
+    /// The file system is mounted read-only.
+    ReadOnly,
+    /// Something else is where a directory is needed.
+    NotADirectory,
+    /// A symbolic link is where a directory or file of the cache is needed.
+    Link,
+    /// Two folders that must be on one file system are not.
+    CrossDevice,
+    /// Anything else, such as a failing device.
+    Other,
+}
+
+impl Error {
+    /// The family that this error belongs to.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownPolicy { .. } | Self::UnusableFolder { .. } => ErrorKind::InvalidInput,
+            Self::NotADirectory { .. } | Self::EntryIsNotADirectory { .. } => ErrorKind::NotADirectory,
+            Self::DanglingLink { .. } | Self::EntryIsLink { .. } => ErrorKind::Link,
+            Self::CrossDevice { .. } => ErrorKind::CrossDevice,
+            Self::NotAPlainFile { .. } => ErrorKind::Other,
+            Self::CreateFolder { source, .. }
+            | Self::Move { source, .. }
+            | Self::LinkOrCopy { source, .. }
+            | Self::Io { source, .. } => kind_of(source),
+        }
+    }
+
+    pub(crate) fn moving(from: &Path, to: &Path, source: io::Error) -> Self {
+        let (from, to) = (from.to_path_buf(), to.to_path_buf());
+        match source.kind() {
+            io::ErrorKind::CrossesDevices => Self::CrossDevice { from, to, source },
+            _ => Self::Move { from, to, source },
+        }
+    }
+
+    pub(crate) fn linking(from: &Path, to: &Path, source: io::Error) -> Self {
+        Self::LinkOrCopy { from: from.to_path_buf(), to: to.to_path_buf(), source }
+    }
+}
+
+fn kind_of(error: &io::Error) -> ErrorKind {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
+        io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+        io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
+        io::ErrorKind::NotADirectory => ErrorKind::NotADirectory,
+        io::ErrorKind::CrossesDevices => ErrorKind::CrossDevice,
+        _ => ErrorKind::Other,
+    }
+}
+
+/// Gives an I/O error the path and the verb without which it is no message.
+pub(crate) trait Attempt<T> {
+    fn attempt(self, action: Action, path: &Path) -> Result<T, Error>;
+}
+
+impl<T> Attempt<T> for io::Result<T> {
+    fn attempt(self, action: Action, path: &Path) -> Result<T, Error> {
+        self.map_err(|source| Error::Io { action, path: path.to_path_buf(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(cause: io::ErrorKind, expected: ErrorKind) {
+        let path = Path::new("/cache");
+        let io = || io::Error::from(cause);
+        assert_eq!(Err::<(), _>(io()).attempt(Action::Write, path).unwrap_err().kind(), expected);
+        assert_eq!(Error::moving(path, path, io()).kind(), expected);
+        let create = Error::CreateFolder { path: path.into(), home: path.into(), source: io() };
+        assert_eq!(create.kind(), expected);
+    }
+
+    #[test]
+    fn the_cause_decides_the_kind() {
+        check(io::ErrorKind::StorageFull, ErrorKind::NoSpace);
+        check(io::ErrorKind::QuotaExceeded, ErrorKind::NoSpace);
+        check(io::ErrorKind::PermissionDenied, ErrorKind::PermissionDenied);
+        check(io::ErrorKind::ReadOnlyFilesystem, ErrorKind::ReadOnly);
+        check(io::ErrorKind::NotADirectory, ErrorKind::NotADirectory);
+        check(io::ErrorKind::CrossesDevices, ErrorKind::CrossDevice);
+        check(io::ErrorKind::TimedOut, ErrorKind::Other);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_by_its_number() {
+        for (number, expected) in [(28, ErrorKind::NoSpace), (122, ErrorKind::NoSpace), (5, ErrorKind::Other)]
+        {
+            assert_eq!(kind_of(&io::Error::from_raw_os_error(number)), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_message_names_verb_and_path_and_not_the_cause() {
+        let cause = io::Error::other("the cause");
+        let error = Err::<(), _>(cause).attempt(Action::Sync, Path::new("/c/f")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot sync to disk /c/f");
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the cause");
+
+        let cause = io::Error::from(io::ErrorKind::CrossesDevices);
+        let message = Error::moving(Path::new("/a"), Path::new("/b"), cause).to_string();
+        assert!(message.starts_with("cannot move /a to /b: they are on different file systems"), "{message}");
+    }
+}

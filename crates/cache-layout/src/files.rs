@@ -1,0 +1,120 @@
+//! Small things done with files and folders. What stays on disk gets the modes that the umask gives, never
+//! the private ones of temporary files.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::config::Durability;
+use crate::error::{Action, Attempt as _, Error};
+
+/// The names of temporary files begin with this, which no other name does.
+const TEMPORARY: &str = "+tmp-";
+
+/// Creates `dir` and what is missing above it, for the cache in `home`.
+pub(crate) fn ensure_dir(dir: &Path, home: &Path) -> Result<(), Error> {
+    create_dirs(dir, &|dir| fs::create_dir(dir), &mut Vec::new())
+        .map_err(|(path, source)| cannot_create(path, home, source))
+}
+
+/// Creates `dir` and what is missing above it with `mkdir`, and notes what it created, from the top down,
+/// also when it fails. The error comes with the folder that could not be created.
+pub(crate) fn create_dirs(
+    dir: &Path,
+    mkdir: &dyn Fn(&Path) -> io::Result<()>,
+    created: &mut Vec<PathBuf>,
+) -> Result<(), (PathBuf, io::Error)> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.is_dir()).collect();
+    for dir in missing.into_iter().rev() {
+        match mkdir(dir) {
+            Ok(()) => created.push(dir.to_path_buf()),
+            // Another process was faster.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+            Err(e) => return Err((dir.to_path_buf(), e)),
+        }
+    }
+    Ok(())
+}
+
+/// The error for a folder that could not be created: what is in its way, or why.
+pub(crate) fn cannot_create(path: PathBuf, home: &Path, source: io::Error) -> Error {
+    let home = home.to_path_buf();
+    match fs::symlink_metadata(&path) {
+        Ok(found) if found.is_symlink() && !path.exists() => Error::DanglingLink { path },
+        Ok(_) if !path.is_dir() => Error::NotADirectory { path, home },
+        _ => Error::CreateFolder { path, home, source },
+    }
+}
+
+/// Replaces `path` by a file of these bytes; what a reader opens is the old file or the new one.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), Error> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let mut file = temporary_in(parent).attempt(Action::Create, path)?;
+    file.write_all(bytes).attempt(Action::Write, path)?;
+    if durability == Durability::Synced {
+        file.as_file().sync_all().attempt(Action::Sync, path)?;
+    }
+    file.persist(path).map_err(|e| e.error).attempt(Action::Write, path)?;
+    Ok(())
+}
+
+/// A file that is removed when dropped, and has a lasting file's mode.
+pub(crate) fn temporary_in(dir: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(dir)
+}
+
+/// Gives the file `from` the second name `to`, or copies it where the file system has no such names or
+/// does not allow one. Never replaces `to`.
+pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(e) if !matches!(e.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => {
+            copy_new(from, to)
+        }
+        result => result,
+    }
+}
+
+/// Copies the file `from`, which must not be a link, to `to`, which must not exist.
+fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = open_no_follow(from)?;
+    let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
+    io::copy(&mut source, &mut target).map(drop).inspect_err(|_| {
+        // Half a file must not stay; the error that matters is the first one.
+        let _ = fs::remove_file(to);
+    })
+}
+
+fn open_no_follow(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
+    }
+    options.open(path)
+}
+
+/// Whether `path` is a file and no link to one.
+pub(crate) fn is_plain_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+}
+
+/// Removes a folder and what is in it. That it is not there is fine; anything else is logged.
+pub(crate) fn remove_tree(dir: &Path) {
+    match fs::remove_dir_all(dir) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(dir = %dir.display(), error = %e, "cannot remove a private folder of the cache");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+use super::*;
+use crate::error::ErrorKind;
+use crate::testing;
+
+#[test]
+fn folders_are_created_from_the_top_down() {
+    let folder = testing::folder();
+    let root = folder.path();
+    let mut created = Vec::new();
+    create_dirs(&root.join("a/b/c"), &|dir| fs::create_dir(dir), &mut created).unwrap();
+    assert_eq!(created, [root.join("a"), root.join("a/b"), root.join("a/b/c")]);
+
+    created.clear();
+    create_dirs(&root.join("a/b/c"), &|dir| fs::create_dir(dir), &mut created).unwrap();
+    assert_eq!(created, [] as [PathBuf; 0]);
+
+    let failing = |dir: &Path| match dir.ends_with("e") {
+        true => Err(io::ErrorKind::StorageFull.into()),
+        false => fs::create_dir(dir),
+    };
+    let (path, _) = create_dirs(&root.join("a/d/e/f"), &failing, &mut created).unwrap_err();
+    assert_eq!((path, created), (root.join("a/d/e"), vec![root.join("a/d")]));
+}
+
+#[test]
+fn many_may_create_one_folder() {
+    let folder = testing::folder();
+    let dir = folder.path().join("a/b/c/d/e/f");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| ensure_dir(&dir, folder.path()).unwrap());
+        }
+    });
+    assert!(dir.is_dir());
+}
+
+#[track_caller]
+fn check_refusal(dir: &Path, home: &Path, expected: &str, kind: ErrorKind) {
+    let error = ensure_dir(dir, home).unwrap_err();
+    assert_eq!((error.to_string().as_str(), error.kind()), (expected, kind));
+}
+
+#[test]
+fn what_is_in_a_folders_way_is_named() {
+    let folder = testing::folder();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let home = file.join("home");
+    let expected = format!(
+        "{} is not a directory, so no model can be cached in {}; choose another cache home",
+        file.display(),
+        home.display()
+    );
+    check_refusal(&home.join("model_weights"), &home, &expected, ErrorKind::NotADirectory);
+
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
+        let expected = format!(
+            "{} is a symbolic link to nothing; create what it points to, or remove it",
+            link.display()
+        );
+        check_refusal(&link.join("model_weights"), &link, &expected, ErrorKind::Link);
+    }
+}
+
+/// A name that is too long is refused to root as well.
+#[test]
+fn a_folder_that_cannot_be_created_is_named_with_the_home() {
+    let folder = testing::folder();
+    let home = folder.path().join("x".repeat(300));
+    let error = ensure_dir(&home.join("model_weights"), &home).unwrap_err();
+    let home = home.display();
+    assert_eq!(
+        error.to_string(),
+        format!("cannot create {home}, which the cache home {home} needs; choose another cache home")
+    );
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[test]
+fn a_file_is_replaced_whole() {
+    let folder = testing::folder();
+    let path = folder.path().join("file");
+    for (text, durability) in [("one", Durability::Synced), ("two", Durability::Fast)] {
+        write_atomically(&path, text.as_bytes(), durability).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    #[cfg(unix)]
+    assert_eq!(testing::mode(&path), testing::umask_modes(&folder).0);
+}
+
+#[test]
+fn a_second_name_replaces_nothing() {
+    let folder = testing::folder();
+    let [from, to, absent] = ["from", "to", "absent"].map(|name| folder.path().join(name));
+    testing::write(&from, "text");
+    link_or_copy(&from, &to).unwrap();
+    assert_eq!(fs::read_to_string(&to).unwrap(), "text");
+    for (from, to, kind) in
+        [(&from, &to, io::ErrorKind::AlreadyExists), (&absent, &from, io::ErrorKind::AlreadyExists)]
+    {
+        // Which of two reasons is reported first is the system's choice.
+        let error = link_or_copy(from, to).unwrap_err();
+        assert!([kind, io::ErrorKind::NotFound].contains(&error.kind()), "{error}");
+    }
+    assert_eq!(fs::read_to_string(&from).unwrap(), "text");
+}
+
+#[test]
+fn a_copy_replaces_nothing_and_leaves_no_half() {
+    let folder = testing::folder();
+    let [from, to, dir] = ["from", "to", "dir"].map(|name| folder.path().join(name));
+    testing::write(&from, "text");
+    copy_new(&from, &to).unwrap();
+    assert_eq!(fs::read_to_string(&to).unwrap(), "text");
+    #[cfg(unix)]
+    assert_eq!(testing::mode(&to), testing::umask_modes(&folder).0);
+    assert_eq!(copy_new(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+
+    fs::remove_file(&to).unwrap();
+    fs::create_dir(&dir).unwrap();
+    assert!(copy_new(&dir, &to).is_err(), "a folder cannot be read");
+    assert!(!to.exists());
+
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&from, &link).unwrap();
+        assert!(copy_new(&link, &to).is_err(), "links are not followed");
+        assert!(!to.exists());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn across_file_systems_a_file_is_copied() {
+    let folder = testing::folder();
+    let Some(other) = testing::other_device(&folder) else { return };
+    let (from, to) = (other.path().join("from"), folder.path().join("to"));
+    testing::write(&from, "text");
+    link_or_copy(&from, &to).unwrap();
+    assert_eq!(fs::read_to_string(&to).unwrap(), "text");
+}

@@ -1,0 +1,88 @@
+//! The cache as a set of names.
+
+use std::path::{Path, PathBuf};
+
+use url_parse::ModelId;
+
+use crate::config::{CacheConfig, Durability};
+use crate::error::Error;
+use crate::slot::Slot;
+use crate::tier::Tier;
+
+/// Where a cache keeps what. Cheap to make and to clone; holds names, and no file is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheLayout {
+    home: PathBuf,
+    /// In the order of look-up; the writable tier is last.
+    tiers: Vec<Tier>,
+    weights: PathBuf,
+    private: PathBuf,
+    durability: Durability,
+}
+
+impl CacheLayout {
+    /// Takes the configured folders and makes them absolute. Touches no disk.
+    ///
+    /// # Errors
+    /// [`Error::UnusableFolder`] when the home is empty, or the working directory is needed and unknown.
+    pub fn new(config: CacheConfig) -> Result<Self, Error> {
+        let home = absolute(&config.home)?;
+        let weights = home.join("model_weights");
+        let named = config.read_only.iter().filter(|tier| !tier.as_os_str().is_empty());
+        let mut tiers =
+            named.map(|tier| absolute(tier).map(Tier::ReadOnly)).collect::<Result<Vec<_>, Error>>()?;
+        tiers.push(Tier::Writable(weights.clone()));
+        let private = weights.join(".mlc-weights");
+        Ok(Self { home, tiers, weights, private, durability: config.durability })
+    }
+
+    /// The names of one model's places.
+    pub fn slot(&self, model: &ModelId) -> Slot {
+        Slot::new(model, &self.home, &self.private, &self.tiers, &self.weights)
+    }
+
+    /// The cache's home, absolute.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The tiers in the order of look-up; the last one is the writable tier.
+    pub fn tiers(&self) -> &[Tier] {
+        &self.tiers
+    }
+
+    /// How careful publishing is.
+    pub const fn durability(&self) -> Durability {
+        self.durability
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|source| Error::UnusableFolder { path: path.to_path_buf(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn folders_become_absolute_and_empty_tiers_vanish() {
+        let mut config = CacheConfig::new("some/home");
+        config.read_only = vec!["".into(), "tier".into(), "".into()];
+        let layout = CacheLayout::new(config).unwrap();
+        assert!(layout.home().is_absolute() && layout.home().ends_with("some/home"));
+        let [Tier::ReadOnly(tier), Tier::Writable(weights)] = layout.tiers() else {
+            panic!("{:?}", layout.tiers());
+        };
+        assert!(tier.is_absolute() && tier.ends_with("tier"));
+        assert_eq!(*weights, layout.home().join("model_weights"));
+    }
+
+    #[test]
+    fn an_empty_home_is_refused() {
+        let error = CacheLayout::new(CacheConfig::new("")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(error.to_string(), "\"\" cannot be used as a cache folder");
+    }
+}

@@ -1,0 +1,89 @@
+//! Where MLC models live on disk: tiers, policy, locks, staging, atomic publishing.
+//!
+//! ```
+//! use std::path::Path;
+//! use cache_layout::{CacheConfig, CacheLayout, Completeness, LockAttempt, Published, Purpose};
+//! use url_parse::ModelId;
+//!
+//! // What makes a directory whole is the caller's knowledge.
+//! let inspect = |dir: &Path| match dir.join("mlc-chat-config.json").exists() {
+//!     true => Completeness::Whole,
+//!     false => Completeness::Absent,
+//! };
+//!
+//! # let parent = tempfile::tempdir()?;
+//! # let home = parent.path().join("mlc_llm");
+//! let layout = CacheLayout::new(CacheConfig::new(home))?;
+//! let slot = layout.slot(&ModelId::new("mlc-ai", "Llama-3-8B-Instruct-q4f16_1-MLC")?);
+//! assert!(layout.look_up(&slot, &inspect)?.hit.is_none());
+//!
+//! let LockAttempt::Acquired(_lock) = layout.try_lock(&slot)? else { return Ok(()) };
+//! let run = layout.begin_run(&slot, Purpose::Fresh)?;
+//! std::fs::write(run.tree().join("mlc-chat-config.json"), "{}")?;
+//! let Published::Ours(path) = run.publish(&inspect)? else { return Ok(()) };
+//!
+//! assert_eq!(layout.look_up(&slot, &inspect)?.hit.map(|hit| hit.path), Some(path));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # On disk
+//!
+//! ```text
+//! <home>/model_weights/
+//!   hf/<user>/<repo>/                an entry: one whole model
+//!   .mlc-weights/                    private
+//!     locks/<slot>                   OS locks, never unlinked
+//!     locks/<slot>+holder            who has, or last had, the lock
+//!     staging/<slot>/pool/           verified files, never written again, named by content
+//!     staging/<slot>/redo-pool/      the same, for a REDO
+//!     staging/<slot>/runs/<run>/     one process's own work
+//!     receipts/<slot>.json           what an entry was made from
+//! ```
+//!
+//! `<slot>` is `<user>+<repo>`; no name of a user or repository has a `+`.
+//!
+//! # Invariants
+//!
+//! - The crate is synchronous and knows no network, no async runtime and no manifest. Whether a directory
+//!   is whole is a question it is given.
+//! - [`CacheLayout::look_up`] creates nothing and writes nothing, and read-only tiers are only ever
+//!   looked at.
+//! - An entry comes into being, and is replaced, by one rename or exchange in [`Run::publish`]. Nothing
+//!   else in this crate changes what stands below `hf/`, except [`CacheLayout::add_alias`].
+//! - Correctness does not rest on the lock: a run works in a folder of its own, and publishing tolerates
+//!   that another run was faster. The lock saves duplicate work.
+//! - No file of a pool is a hard link to a file of an entry once a run has begun: who edits an entry in
+//!   place cannot change what a pool calls verified.
+
+mod alias;
+mod config;
+mod content;
+mod error;
+mod files;
+mod hex;
+mod layout;
+mod lock;
+mod lookup;
+mod ops;
+mod policy;
+mod publish;
+mod receipt;
+mod run;
+mod slot;
+mod staging;
+#[cfg(test)]
+mod testing;
+mod tier;
+
+pub use config::{CacheConfig, Durability};
+pub use content::ContentName;
+pub use error::{Action, Error, ErrorKind};
+pub use layout::CacheLayout;
+pub use lock::{Holder, LockAttempt, SlotLock};
+pub use lookup::{Completeness, Hit, Lookup, PassedOver, Problem};
+pub use policy::CachePolicy;
+pub use publish::Published;
+pub use receipt::{Receipt, ReceiptFile};
+pub use run::{Purpose, Run};
+pub use slot::Slot;
+pub use tier::Tier;

@@ -1,0 +1,95 @@
+//! One process at a time works on a model, so that nothing is downloaded twice.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Action, Attempt as _, Error};
+use crate::files;
+use crate::layout::CacheLayout;
+use crate::slot::Slot;
+
+mod holder;
+
+pub use holder::Holder;
+
+/// The answer to an attempt to lock a slot.
+#[derive(Debug)]
+#[must_use = "a lock that is dropped is released"]
+pub enum LockAttempt {
+    /// The lock is taken, until the value is dropped.
+    Acquired(SlotLock),
+    /// Somebody else has it; who, if that could be learned.
+    HeldBy(Option<Holder>),
+}
+
+/// A slot's lock; dropping releases it. The operating system releases it too when the process ends, in
+/// whatever way.
+#[derive(Debug)]
+#[must_use = "a lock that is dropped is released"]
+pub struct SlotLock {
+    file: File,
+    holder_file: PathBuf,
+}
+
+impl Drop for SlotLock {
+    fn drop(&mut self) {
+        // Both only inform: the name is overwritten by the next holder, and closing the file unlocks it.
+        let _ = std::fs::remove_file(&self.holder_file);
+        let _ = self.file.unlock();
+    }
+}
+
+impl CacheLayout {
+    /// Tries to take the slot's lock, without waiting. It excludes other processes and other callers in
+    /// this one. On a file system that has no locks it always succeeds.
+    ///
+    /// Who waits for the lock looks the model up again when it comes.
+    ///
+    /// # Errors
+    /// When the lock's file cannot be created or opened.
+    pub fn try_lock(&self, slot: &Slot) -> Result<LockAttempt, Error> {
+        let (path, holder_file) = (slot.lock_file(), slot.holder_file());
+        if let Some(folder) = path.parent() {
+            files::ensure_dir(folder, slot.home())?;
+        }
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = file.attempt(Action::Create, &path)?;
+        if !try_lock_file(&file, &path).attempt(Action::Lock, &path)? {
+            return Ok(LockAttempt::HeldBy(Holder::read(&holder_file)));
+        }
+        if let Err(error) = Holder::this_process().write(&holder_file) {
+            tracing::debug!(%error, "cannot note who holds a lock");
+        }
+        Ok(LockAttempt::Acquired(SlotLock { file, holder_file }))
+    }
+}
+
+/// Whether this handle has the lock now. Where there are no locks, it has.
+pub(crate) fn try_lock_file(file: &File, path: &Path) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) if has_no_locks(&error) => {
+            tracing::warn!(path = %path.display(), %error, "this file system has no locks");
+            Ok(true)
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn has_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let known = {
+        use rustix::io::Errno;
+        // NOLCK: a network file system whose lock service does not run.
+        let known = [Errno::NOLCK, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP];
+        error.raw_os_error().is_some_and(|code| known.iter().any(|errno| errno.raw_os_error() == code))
+    };
+    #[cfg(not(unix))]
+    let known = error.raw_os_error() == Some(1); // ERROR_INVALID_FUNCTION
+    known || error.kind() == io::ErrorKind::Unsupported
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+use std::fs;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use url_parse::ModelId;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::testing;
+
+fn acquire(layout: &CacheLayout, slot: &Slot) -> SlotLock {
+    match layout.try_lock(slot).unwrap() {
+        LockAttempt::Acquired(lock) => lock,
+        LockAttempt::HeldBy(holder) => panic!("held by {holder:?}"),
+    }
+}
+
+fn holder(layout: &CacheLayout, slot: &Slot) -> Option<Holder> {
+    match layout.try_lock(slot).unwrap() {
+        LockAttempt::Acquired(_) => panic!("the lock is free"),
+        LockAttempt::HeldBy(holder) => holder,
+    }
+}
+
+#[test]
+fn of_eight_exactly_one_gets_the_lock() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let (all_have_tried, acquired) = (Barrier::new(8), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let attempt = layout.try_lock(&slot).unwrap();
+                if matches!(attempt, LockAttempt::Acquired(_)) {
+                    acquired.fetch_add(1, Ordering::Relaxed);
+                }
+                all_have_tried.wait();
+            });
+        }
+    });
+    assert_eq!(acquired.into_inner(), 1);
+}
+
+#[test]
+fn who_waits_learns_for_whom() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let before = std::time::SystemTime::now() - std::time::Duration::from_secs(1);
+    let lock = acquire(&layout, &slot);
+    let other = holder(&layout, &slot).unwrap();
+    assert_eq!(other.pid, std::process::id());
+    assert_eq!(other.host.is_some(), cfg!(unix));
+    assert!(other.since >= before);
+
+    fs::remove_file(slot.holder_file()).unwrap();
+    assert_eq!(holder(&layout, &slot), None, "a lock without a note is a lock");
+    drop(lock);
+}
+
+#[test]
+fn a_released_lock_can_be_taken_again() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    drop(acquire(&layout, &slot));
+    assert!(slot.lock_file().exists(), "lock files are never unlinked");
+    assert!(!slot.holder_file().exists());
+
+    // What a killed process leaves.
+    testing::write(&slot.holder_file(), "{\"pid\":1,\"host\":null,\"since\":0}");
+    let lock = acquire(&layout, &slot);
+    assert_eq!(holder(&layout, &slot).unwrap().pid, std::process::id());
+    drop(lock);
+}
+
+#[test]
+fn models_do_not_wait_for_each_other() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let lock = acquire(&layout, &slot);
+    drop(acquire(&layout, &layout.slot(&ModelId::new("user", "repo.holder").unwrap())));
+    drop(lock);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_have_the_umasks_modes() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let _lock = acquire(&layout, &slot);
+    let (file, dir) = testing::umask_modes(&folder);
+    assert_eq!(testing::mode(&slot.lock_file()), file);
+    assert_eq!(testing::mode(&slot.holder_file()), file);
+    assert_eq!(testing::mode(slot.lock_file().parent().unwrap()), dir);
+}
+
+#[test]
+fn a_home_that_is_a_file_has_no_locks() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    fs::write(layout.home(), "").unwrap();
+    let error = layout.try_lock(&slot).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotADirectory);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_system_without_locks_is_told_from_a_failing_one() {
+    use rustix::io::Errno;
+    for errno in [Errno::NOLCK, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP] {
+        assert!(has_no_locks(&errno.into()), "{errno}");
+    }
+    for errno in [Errno::IO, Errno::BADF, Errno::INTR] {
+        assert!(!has_no_locks(&errno.into()), "{errno}");
+    }
+    assert!(has_no_locks(&io::ErrorKind::Unsupported.into()));
+}

@@ -1,0 +1,176 @@
+use std::collections::BTreeMap;
+
+use tempfile::TempDir;
+use url_parse::ModelId;
+
+use super::*;
+use crate::config::CacheConfig;
+use crate::error::ErrorKind;
+use crate::testing;
+
+/// A cache with the read-only tiers `one` and `two`, and a home; none exists.
+fn tiers(folder: &TempDir) -> (CacheLayout, Slot, [PathBuf; 3]) {
+    let mut config = CacheConfig::new(folder.path().join("home"));
+    config.read_only = ["one", "two"].map(|tier| folder.path().join(tier)).into();
+    let layout = CacheLayout::new(config).unwrap();
+    let slot = layout.slot(&ModelId::new("user", "repo").unwrap());
+    let dirs: Vec<_> = slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect();
+    (layout, slot, dirs.try_into().unwrap())
+}
+
+/// What stands in the place of a model.
+#[derive(Clone, Copy)]
+enum State {
+    Nothing,
+    Half,
+    Whole,
+    File,
+    Dangling,
+    LinkToWhole,
+}
+use State::{Dangling, File, Half, LinkToWhole, Nothing, Whole};
+
+fn make(state: State, dir: &Path, folder: &TempDir) {
+    match state {
+        Nothing => {}
+        Half => testing::write(&dir.join("config"), "{}"),
+        Whole => testing::fill(dir, "w"),
+        File => testing::write(dir, "a file"),
+        Dangling => link(&folder.path().join("nowhere"), dir),
+        LinkToWhole => {
+            testing::fill(&folder.path().join("own"), "w");
+            link(&folder.path().join("own"), dir);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn link(target: &Path, at: &Path) {
+    fs::create_dir_all(at.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(target, at).unwrap();
+}
+
+#[cfg(windows)]
+fn link(target: &Path, at: &Path) {
+    fs::create_dir_all(at.parent().unwrap()).unwrap();
+    std::os::windows::fs::symlink_dir(target, at).unwrap();
+}
+
+/// `hit` is the number of the tier that has it; `passed_over` the numbers of those with something broken.
+#[track_caller]
+fn check(states: [State; 3], hit: Option<usize>, passed_over: &[usize]) {
+    let folder = testing::folder();
+    let (layout, slot, dirs) = tiers(&folder);
+    for (state, dir) in states.into_iter().zip(&dirs) {
+        make(state, dir, &folder);
+    }
+    let before: BTreeMap<_, _> = testing::listing(folder.path());
+
+    let lookup = layout.look_up(&slot, &testing::inspect).unwrap();
+
+    let expected = hit.map(|n| Hit { path: dirs[n].clone(), tier: layout.tiers()[n].clone() });
+    assert_eq!(lookup.hit, expected);
+    let found: Vec<_> = lookup.passed_over.iter().map(|passed| passed.dir.clone()).collect();
+    assert_eq!(found, passed_over.iter().map(|&n| dirs[n].clone()).collect::<Vec<_>>());
+    assert_eq!(lookup.broken_entry().is_some(), passed_over.contains(&2));
+    assert_eq!(lookup.looked_in, dirs[..=hit.unwrap_or(2)]);
+    assert_eq!(testing::listing(folder.path()), before, "looking changes nothing");
+}
+
+#[test]
+fn the_first_whole_model_is_the_hit() {
+    check([Nothing, Nothing, Nothing], None, &[]);
+    check([Nothing, Nothing, Whole], Some(2), &[]);
+    check([Nothing, Whole, Whole], Some(1), &[]);
+    check([Whole, Half, Half], Some(0), &[]);
+    check([LinkToWhole, Nothing, Nothing], Some(0), &[]);
+    check([Nothing, Nothing, LinkToWhole], Some(2), &[]);
+}
+
+#[test]
+fn what_is_not_whole_is_passed_over_and_reported() {
+    check([Half, Whole, Nothing], Some(1), &[0]);
+    check([Half, File, Whole], Some(2), &[0, 1]);
+    check([Half, Dangling, Half], None, &[0, 1, 2]);
+    check([Nothing, Nothing, File], None, &[2]);
+    check([Nothing, Nothing, Dangling], None, &[2]);
+}
+
+#[test]
+fn a_read_only_tier_that_is_a_file_is_no_model() {
+    let folder = testing::folder();
+    let (layout, slot, _) = tiers(&folder);
+    testing::write(&folder.path().join("one"), "a file");
+    assert_eq!(layout.look_up(&slot, &testing::inspect).unwrap().passed_over, []);
+}
+
+#[test]
+fn a_file_among_the_homes_folders_is_an_error() {
+    for file in ["home", "home/model_weights", "home/model_weights/hf", "home/model_weights/hf/user"] {
+        let folder = testing::folder();
+        let (layout, slot, _) = tiers(&folder);
+        let file = folder.path().join(file);
+        testing::write(&file, "");
+        let error = layout.look_up(&slot, &testing::inspect).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotADirectory);
+        let (file, home) = (file.display(), layout.home().display());
+        let expected = format!(
+            "{file} is not a directory, so no model can be cached in {home}; choose another cache home"
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// A loop of links cannot be looked at, not even by root.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_looked_at_is_an_error_that_names_it() {
+    for tier in [0, 2] {
+        let folder = testing::folder();
+        let (layout, slot, dirs) = tiers(&folder);
+        link(&dirs[tier], &dirs[tier]);
+        let error = layout.look_up(&slot, &testing::inspect).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot look at {}", dirs[tier].display()));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_may_not_be_searched_is_an_error() {
+    let folder = testing::folder();
+    let (layout, slot, dirs) = tiers(&folder);
+    for tier in [0, 2] {
+        testing::fill(&dirs[tier], "w");
+        let Some(_locked) = testing::without_permission(&dirs[tier]) else { return };
+        let error = layout.look_up(&slot, &testing::inspect).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(error.to_string(), format!("cannot look at {}", dirs[tier].display()));
+    }
+}
+
+/// Asking for a whole model must work where nothing can be written.
+#[cfg(unix)]
+#[test]
+fn a_hit_needs_no_writable_home() {
+    let folder = testing::folder();
+    let (layout, slot, dirs) = tiers(&folder);
+    testing::fill(&dirs[2], "w");
+    testing::read_only(folder.path(), true);
+    let lookup = layout.look_up(&slot, &testing::inspect);
+    testing::read_only(folder.path(), false);
+    assert!(lookup.unwrap().hit.is_some());
+}
+
+#[test]
+fn a_report_is_one_sentence() {
+    let sentence = |problem| {
+        let tier = Tier::ReadOnly("/t".into());
+        PassedOver { dir: "/t/hf/u/r".into(), tier, problem }.to_string()
+    };
+    let missing = |files: &[&str]| Problem::Incomplete { missing: files.iter().map(|&f| f.into()).collect() };
+    assert_eq!(sentence(Problem::NotADirectory), "/t/hf/u/r is not a directory");
+    assert_eq!(sentence(Problem::DanglingLink), "/t/hf/u/r is a symbolic link to nothing");
+    assert_eq!(sentence(missing(&[])), "/t/hf/u/r is not whole");
+    assert_eq!(sentence(missing(&["a", "b", "c"])), "/t/hf/u/r lacks a, b, c");
+    assert_eq!(sentence(missing(&["a", "b", "c", "d", "e"])), "/t/hf/u/r lacks a, b, c and 2 more");
+}

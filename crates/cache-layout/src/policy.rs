@@ -1,0 +1,79 @@
+//! What a caller allows the cache to do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::Error;
+
+/// The values of `MLC_DOWNLOAD_CACHE_POLICY`.
+///
+/// ```
+/// use cache_layout::CachePolicy;
+///
+/// assert_eq!("REDO".parse::<CachePolicy>()?, CachePolicy::Redo);
+/// assert!("redo".parse::<CachePolicy>().is_err());
+/// # Ok::<(), cache_layout::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CachePolicy {
+    /// `ON`: what is cached is returned, what is not is downloaded.
+    #[default]
+    On,
+    /// `OFF`: a needed download is an error.
+    Off,
+    /// `REDO`: what the writable tier holds is downloaded anew and then replaced.
+    Redo,
+    /// `READONLY`: what no tier holds is an error.
+    ReadOnly,
+}
+
+impl CachePolicy {
+    const ALL: [Self; 4] = [Self::On, Self::Off, Self::Redo, Self::ReadOnly];
+
+    /// The policy as the environment variable spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "ON",
+            Self::Off => "OFF",
+            Self::Redo => "REDO",
+            Self::ReadOnly => "READONLY",
+        }
+    }
+}
+
+impl FromStr for CachePolicy {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Error::UnknownPolicy`] for anything but the four names in capitals.
+    fn from_str(value: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == value);
+        found.ok_or_else(|| Error::UnknownPolicy { value: value.to_owned() })
+    }
+}
+
+impl fmt::Display for CachePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_four_names_are_policies() {
+        for policy in CachePolicy::ALL {
+            assert_eq!(policy.to_string().parse::<CachePolicy>().unwrap(), policy);
+        }
+        for other in ["", "on", "Off", " ON", "ON ", "READ_ONLY", "READ-ONLY", "1"] {
+            let error = other.parse::<CachePolicy>().unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("{other:?} is not a cache policy: write ON, OFF, REDO or READONLY")
+            );
+        }
+        assert_eq!(CachePolicy::default(), CachePolicy::On);
+    }
+}

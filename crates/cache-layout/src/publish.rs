@@ -1,0 +1,212 @@
+//! Putting a tree in its place.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::config::Durability;
+use crate::error::{Action, Attempt as _, Error};
+use crate::files;
+use crate::lookup::Completeness;
+use crate::ops::FileOps;
+use crate::run::Purpose;
+use crate::slot::Slot;
+use crate::staging::RunNames;
+
+mod note;
+
+pub(crate) use note::Note;
+
+/// What became of a run that was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// The entry is this run's tree.
+    Ours(PathBuf),
+    /// The entry is a whole model that somebody else put there meanwhile.
+    SomeoneElse(PathBuf),
+}
+
+impl Published {
+    /// The entry.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Ours(path) | Self::SomeoneElse(path) => path,
+        }
+    }
+}
+
+/// How often an entry may come and go while it is looked at, before that is an error.
+const ATTEMPTS: usize = 8;
+
+/// What was done before the tree is put in place, for taking it back.
+#[derive(Default)]
+struct Preparations {
+    /// The folders created above the entry, from the top down.
+    created: Vec<PathBuf>,
+    /// Whether the slot's receipt is this run's now.
+    receipt: bool,
+}
+
+/// Everything that publishing needs to know.
+pub(crate) struct Publication<'a> {
+    pub(crate) ops: &'a dyn FileOps,
+    pub(crate) slot: &'a Slot,
+    pub(crate) names: &'a RunNames,
+    pub(crate) purpose: Purpose,
+    pub(crate) durability: Durability,
+}
+
+impl Publication<'_> {
+    /// All of it, or nothing that can be seen.
+    pub(crate) fn publish(&self, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Published, Error> {
+        if self.durability == Durability::Synced {
+            self.sync_tree(&self.names.tree())?;
+        }
+        let mut done = Preparations::default();
+        let outcome = self.prepare(&mut done).and_then(|()| self.put_in_place(inspect));
+        match &outcome {
+            Ok(Published::Ours(_)) => self.sync_parents(&done),
+            Ok(Published::SomeoneElse(_)) | Err(_) => self.undo(&done),
+        }
+        outcome
+    }
+
+    fn prepare(&self, done: &mut Preparations) -> Result<(), Error> {
+        self.create_parents(&mut done.created)?;
+        self.leave_note()?;
+        done.receipt = self.install_receipt()?;
+        Ok(())
+    }
+
+    /// Files first, then the folders that name them, from the bottom up.
+    fn sync_tree(&self, dir: &Path) -> Result<(), Error> {
+        let mut children: Vec<PathBuf> = fs::read_dir(dir)
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+            .attempt(Action::Read, dir)?;
+        children.sort();
+        for child in children {
+            let found = fs::symlink_metadata(&child).attempt(Action::LookAt, &child)?;
+            if found.is_dir() {
+                self.sync_tree(&child)?;
+            } else {
+                self.ops.sync_file(&child).attempt(Action::Sync, &child)?;
+            }
+        }
+        self.ops.sync_dir(dir).attempt(Action::Sync, dir)
+    }
+
+    fn create_parents(&self, created: &mut Vec<PathBuf>) -> Result<(), Error> {
+        let Some(parent) = self.slot.entry().parent() else { return Ok(()) };
+        files::create_dirs(parent, &|dir| self.ops.create_dir(dir), created)
+            .map_err(|(path, source)| files::cannot_create(path, self.slot.home(), source))
+    }
+
+    /// From here on a crash may leave a published tree and a pool that shares its files; the note tells.
+    fn leave_note(&self) -> Result<(), Error> {
+        let (path, dir) = (self.names.note(), self.names.path());
+        let note = Note::new(self.purpose, &self.names.tree());
+        self.ops.write_new(&path, &note.to_json()).attempt(Action::Write, &path)?;
+        match self.durability {
+            Durability::Synced => self.ops.sync_dir(dir).attempt(Action::Sync, dir),
+            Durability::Fast => Ok(()),
+        }
+    }
+
+    /// Keeps the previous receipt for [`Self::undo`]. Answers whether there was one to install.
+    fn install_receipt(&self) -> Result<bool, Error> {
+        let (ours, installed, previous) =
+            (self.names.receipt(), self.slot.receipt_file(), self.names.previous_receipt());
+        if !ours.exists() {
+            return Ok(false);
+        }
+        if installed.exists() {
+            self.ops.link(&installed, &previous).map_err(|e| Error::linking(&installed, &previous, e))?;
+        }
+        self.ops.rename(&ours, &installed).map_err(|e| Error::moving(&ours, &installed, e))?;
+        Ok(true)
+    }
+
+    /// The one step that makes the tree visible.
+    fn put_in_place(&self, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Published, Error> {
+        let (tree, entry) = (self.names.tree(), self.slot.entry());
+        let moving = |error| Error::moving(&tree, entry, error);
+        for _ in 0..ATTEMPTS {
+            match self.ops.rename_new(&tree, entry) {
+                Ok(()) => return Ok(Published::Ours(entry.to_path_buf())),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(moving(e)),
+            }
+            if self.purpose == Purpose::Fresh && inspect(entry) == Completeness::Whole {
+                return Ok(Published::SomeoneElse(entry.to_path_buf()));
+            }
+            self.slot.refuse_unreplaceable()?;
+            match self.exchange(&tree, entry) {
+                Ok(()) => return Ok(Published::Ours(entry.to_path_buf())),
+                // Somebody removed or replaced the entry just now.
+                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {}
+                Err(e) => return Err(moving(e)),
+            }
+        }
+        Err(moving(io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// The old entry ends up in the run's folder, and is removed with it.
+    fn exchange(&self, tree: &Path, entry: &Path) -> io::Result<()> {
+        match self.ops.exchange(tree, entry) {
+            Err(e) if e.kind() == io::ErrorKind::Unsupported => self.exchange_by_two_renames(tree, entry),
+            result => result,
+        }
+    }
+
+    fn exchange_by_two_renames(&self, tree: &Path, entry: &Path) -> io::Result<()> {
+        let displaced = self.names.displaced();
+        self.ops.rename_new(entry, &displaced)?;
+        self.ops.rename_new(tree, entry).inspect_err(|_| {
+            // If this fails too, the run's folder is not removed, and the next run tries again.
+            if let Err(error) = self.ops.rename_new(&displaced, entry) {
+                tracing::warn!(displaced = %displaced.display(), %error, "cannot move the model back");
+            }
+        })
+    }
+
+    /// The tree is in place and stays there, so a failure is only logged: it matters if the power fails in
+    /// the next moments.
+    fn sync_parents(&self, done: &Preparations) {
+        if self.durability == Durability::Fast {
+            return;
+        }
+        let (receipt, entry) = (self.slot.receipt_file(), self.slot.entry());
+        let above = done.created.iter().rev().filter_map(|dir| dir.parent());
+        for dir in entry.parent().into_iter().chain(above).chain(receipt.parent()) {
+            if let Err(error) = self.ops.sync_dir(dir) {
+                tracing::warn!(dir = %dir.display(), %error, "cannot sync a folder after publishing");
+            }
+        }
+    }
+
+    /// Takes back the preparations. What cannot be taken back does no harm: a receipt counts only with its
+    /// manifest, and the note goes with the run's folder.
+    fn undo(&self, done: &Preparations) {
+        if done.receipt
+            && let Err(error) = self.restore_receipt()
+        {
+            let receipt = self.slot.receipt_file();
+            tracing::warn!(receipt = %receipt.display(), %error, "cannot restore the previous receipt");
+        }
+        for dir in done.created.iter().rev() {
+            // Not empty any more when somebody else uses it.
+            let _ = self.ops.remove_dir(dir);
+        }
+    }
+
+    fn restore_receipt(&self) -> io::Result<()> {
+        let (installed, previous) = (self.slot.receipt_file(), self.names.previous_receipt());
+        match previous.exists() {
+            true => self.ops.rename(&previous, &installed),
+            false => self.ops.remove_file(&installed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! The note that a run leaves before it puts its tree in place.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::Purpose;
+
+/// Which pool the tree was made from, and which folder the tree is.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Note {
+    redo: bool,
+    /// Device and number of the tree, where folders have such a thing.
+    tree: Option<(u64, u64)>,
+}
+
+impl Note {
+    pub(crate) fn new(purpose: Purpose, tree: &Path) -> Self {
+        Self { redo: purpose == Purpose::Redo, tree: identity(tree) }
+    }
+
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        // Numbers only, which serialization cannot refuse.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Nothing when no note was left.
+    pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
+        match fs::read(path) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    pub(crate) const fn purpose(&self) -> Purpose {
+        if self.redo { Purpose::Redo } else { Purpose::Fresh }
+    }
+
+    /// Whether the tree became the entry. "Yes" when that cannot be told: then verified files are downloaded
+    /// again, which is the lesser harm.
+    pub(crate) fn was_published(&self, tree: &Path, entry: &Path) -> bool {
+        !tree.exists() || self.tree.is_none() || self.tree == identity(entry)
+    }
+}
+
+#[cfg(unix)]
+fn identity(dir: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::symlink_metadata(dir).ok().map(|found| (found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<(u64, u64)> {
+    None
+}

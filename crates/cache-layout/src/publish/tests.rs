@@ -1,0 +1,413 @@
+use std::cell::RefCell;
+use std::sync::Barrier;
+
+use super::*;
+use crate::config::CacheConfig;
+use crate::content::ContentName;
+use crate::error::ErrorKind;
+use crate::layout::CacheLayout;
+use crate::ops::RealOps;
+use crate::receipt::Receipt;
+use crate::run::Run;
+use crate::staging;
+use crate::testing;
+
+mod script;
+
+use script::Script;
+
+fn pooled() -> ContentName {
+    ContentName::sha256([1; 32])
+}
+
+fn receipt(n: u8) -> Receipt {
+    let mut receipt = Receipt::new(url_parse::CommitId::from_bytes([n; 20]), [n; 32]);
+    receipt.made = std::time::SystemTime::UNIX_EPOCH;
+    receipt
+}
+
+/// A run whose tree is whole, made from its pool, with a receipt.
+fn ready(layout: &CacheLayout, slot: &Slot, purpose: Purpose, weights: &str) -> Run {
+    let run = layout.begin_run(slot, purpose).unwrap();
+    fs::write(run.pool_path(&pooled()), weights).unwrap();
+    run.place(&pooled(), &"weights".parse().unwrap()).unwrap();
+    testing::write(&run.tree().join("config"), "{}");
+    testing::write(&run.tree().join("sub/README.md"), "text");
+    run.write_receipt(&receipt(2)).unwrap();
+    run
+}
+
+fn weights(slot: &Slot) -> Option<String> {
+    fs::read_to_string(slot.entry().join("weights")).ok()
+}
+
+/// What stands in the entry's place before the publication.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Before {
+    Nothing,
+    Half,
+    Whole,
+}
+
+/// Makes the state before, with its receipt, and answers what is visible then.
+fn make(before: Before, layout: &CacheLayout, slot: &Slot) -> Visible {
+    match before {
+        Before::Nothing => {}
+        Before::Half => testing::write(&slot.entry().join("weights"), "old"),
+        Before::Whole => testing::fill(slot.entry(), "old"),
+    }
+    if before != Before::Nothing {
+        testing::write(&slot.receipt_file(), std::str::from_utf8(&receipt(1).to_json()).unwrap());
+    }
+    visible(layout, slot)
+}
+
+type Visible = (std::collections::BTreeMap<String, String>, Option<Receipt>);
+
+fn visible(layout: &CacheLayout, slot: &Slot) -> Visible {
+    let mut tree = testing::listing(&layout.home().join("model_weights"));
+    tree.retain(|name, _| !name.starts_with(".mlc-weights"));
+    (tree, layout.receipt(slot))
+}
+
+#[track_caller]
+fn check(before: Before, purpose: Purpose, ours: bool) {
+    for durability in [Durability::Synced, Durability::Fast] {
+        let folder = testing::folder();
+        let config = CacheConfig { durability, ..CacheConfig::new(folder.path().join("home")) };
+        let layout = CacheLayout::new(config).unwrap();
+        let slot = layout.slot(&"user/repo".parse().unwrap());
+        let run = ready(&layout, &slot, purpose, "new");
+        let (_, earlier) = make(before, &layout, &slot);
+        let published = run.publish(&testing::inspect).unwrap();
+        let (expected, text, latest) = match ours {
+            true => (Published::Ours(slot.entry().into()), "new", Some(receipt(2))),
+            false => (Published::SomeoneElse(slot.entry().into()), "old", earlier),
+        };
+        assert_eq!(published, expected);
+        assert_eq!(published.path(), slot.entry());
+        assert_eq!(weights(&slot).as_deref(), Some(text));
+        assert_eq!(layout.receipt(&slot), latest);
+        assert!(!slot.staging().exists(), "{:?}", testing::listing(&slot.staging()));
+    }
+}
+
+#[test]
+fn a_tree_becomes_the_entry() {
+    check(Before::Nothing, Purpose::Fresh, true);
+    check(Before::Nothing, Purpose::Redo, true);
+}
+
+#[test]
+fn an_entry_is_exchanged_unless_it_is_as_good() {
+    check(Before::Half, Purpose::Fresh, true);
+    check(Before::Half, Purpose::Redo, true);
+    check(Before::Whole, Purpose::Fresh, false);
+    check(Before::Whole, Purpose::Redo, true);
+}
+
+#[test]
+fn the_steps_have_an_order() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let script = Script::new(folder.path());
+    ready(&layout, &slot, Purpose::Fresh, "new").publish_with(&script, &testing::inspect).unwrap();
+    let expected = "\
+        sync file RUN/tree/config
+        sync file RUN/tree/sub/README.md
+        sync dir RUN/tree/sub
+        sync file RUN/tree/weights
+        sync dir RUN/tree
+        create dir WEIGHTS/hf
+        create dir WEIGHTS/hf/user
+        write RUN/publishing
+        sync dir RUN
+        rename RUN/receipt.json -> PRIVATE/receipts/user+repo.json
+        rename new RUN/tree -> WEIGHTS/hf/user/repo
+        sync dir WEIGHTS/hf/user
+        sync dir WEIGHTS/hf
+        sync dir WEIGHTS
+        sync dir PRIVATE/receipts";
+    assert_eq!(script.log(), expected.lines().map(str::trim).collect::<Vec<_>>());
+
+    let script = Script::new(folder.path());
+    ready(&layout, &slot, Purpose::Redo, "newer").publish_with(&script, &testing::inspect).unwrap();
+    let log = script.log();
+    let expected = "\
+        write RUN/publishing
+        sync dir RUN
+        link PRIVATE/receipts/user+repo.json -> RUN/previous-receipt.json
+        rename RUN/receipt.json -> PRIVATE/receipts/user+repo.json
+        rename new RUN/tree -> WEIGHTS/hf/user/repo
+        exchange RUN/tree -> WEIGHTS/hf/user/repo
+        sync dir WEIGHTS/hf/user
+        sync dir PRIVATE/receipts";
+    assert_eq!(log[5..], expected.lines().map(str::trim).collect::<Vec<_>>());
+}
+
+#[test]
+fn without_exchange_the_old_entry_is_moved_aside() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    make(Before::Whole, &layout, &slot);
+    let script = Script::new(folder.path()).without_exchange();
+    ready(&layout, &slot, Purpose::Redo, "new").publish_with(&script, &testing::inspect).unwrap();
+    let log = script.log();
+    let start = log.iter().position(|step| step.starts_with("exchange")).unwrap();
+    assert_eq!(
+        log[start + 1..start + 3],
+        ["rename new WEIGHTS/hf/user/repo -> RUN/displaced", "rename new RUN/tree -> WEIGHTS/hf/user/repo"]
+    );
+    assert_eq!(weights(&slot).as_deref(), Some("new"));
+    assert!(!slot.staging().exists());
+}
+
+#[test]
+fn fast_means_that_nothing_is_synced() {
+    let folder = testing::folder();
+    let config = CacheConfig { durability: Durability::Fast, ..CacheConfig::new(folder.path()) };
+    let layout = CacheLayout::new(config).unwrap();
+    let slot = layout.slot(&"user/repo".parse().unwrap());
+    let script = Script::new(folder.path());
+    ready(&layout, &slot, Purpose::Fresh, "new").publish_with(&script, &testing::inspect).unwrap();
+    let log = script.log();
+    assert!(log.iter().all(|step| !step.starts_with("sync")), "{log:?}");
+    assert!(log.iter().any(|step| step.starts_with("rename new")), "{log:?}");
+}
+
+const SCENES: [(Before, Purpose); 4] = [
+    (Before::Nothing, Purpose::Fresh),
+    (Before::Half, Purpose::Fresh),
+    (Before::Whole, Purpose::Redo),
+    (Before::Whole, Purpose::Fresh),
+];
+
+/// Calls `check(script, scene)` with a script that stumbles at each step in turn, until the steps end.
+fn at_every_step(check: impl Fn(&CacheLayout, &Slot, Script, (Before, Purpose)) -> bool) {
+    for scene in SCENES {
+        for exchange in [true, false] {
+            let mut step = 0;
+            loop {
+                let folder = testing::folder();
+                let (layout, slot) = testing::cache(&folder);
+                let mut script = Script::new(folder.path()).stumbling_at(step);
+                if !exchange {
+                    script = script.without_exchange();
+                }
+                if !check(&layout, &slot, script, scene) {
+                    break;
+                }
+                step += 1;
+            }
+            assert!(step > 8, "{scene:?}: {step} steps");
+        }
+    }
+}
+
+#[test]
+fn every_step_may_fail_and_nothing_is_seen_of_it() {
+    at_every_step(|layout, slot, script, (before, purpose)| {
+        let run = ready(layout, slot, purpose, "new");
+        let earlier = make(before, layout, slot);
+        let outcome = run.publish_with(&script, &testing::inspect);
+        let Some(step) = script.stumbled() else {
+            outcome.unwrap();
+            return false;
+        };
+        match outcome {
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NoSpace, "{step}: {error}");
+                assert_eq!(visible(layout, slot), earlier, "{step}");
+                let again = layout.begin_run(slot, purpose).unwrap();
+                assert_eq!(again.pooled(&pooled()), Some(3), "{step}: the pool is kept");
+                drop(again);
+            }
+            // Where the tree is in place, or somebody else's, what fails afterwards is only logged.
+            Ok(Published::Ours(_)) => {
+                assert!(step.starts_with("sync dir"), "{step}");
+                assert_eq!(weights(slot).as_deref(), Some("new"));
+            }
+            Ok(Published::SomeoneElse(_)) => assert_eq!(weights(slot).as_deref(), Some("old")),
+        }
+        assert_eq!(testing::listing(&slot.staging().join("runs")).len(), 0, "{step}");
+        ready(layout, slot, Purpose::Redo, "newest").publish(&testing::inspect).unwrap();
+        assert_eq!(weights(slot).as_deref(), Some("newest"));
+        true
+    });
+}
+
+/// As if the process had been killed: from this step on, nothing of it happens.
+#[test]
+fn the_process_may_stop_at_every_step_and_the_next_one_mends_it() {
+    at_every_step(|layout, slot, script, (before, purpose)| {
+        let run = ready(layout, slot, purpose, "new");
+        let (earlier, _) = make(before, layout, slot);
+        let script = script.and_stopping();
+        run.abandon_while_publishing(&script, &testing::inspect);
+        let Some(step) = script.stumbled() else { return false };
+
+        let (now, _) = visible(layout, slot);
+        let gone_for_a_moment = script.log().iter().any(|step| step.ends_with("/displaced"));
+        let published = weights(slot).as_deref() == Some("new");
+        // Empty folders above the entry may be left.
+        let files = |tree: &std::collections::BTreeMap<String, String>| {
+            let files = tree.iter().filter(|(_, kind)| *kind != "dir");
+            files.map(|(name, text)| (name.clone(), text.clone())).collect::<Vec<_>>()
+        };
+        assert!(published || gone_for_a_moment || files(&now) == files(&earlier), "{step}: {now:?}");
+
+        let next = layout.begin_run(slot, purpose).unwrap();
+        if !published {
+            assert_eq!(files(&visible(layout, slot).0), files(&earlier), "{step}: brought back");
+            assert_eq!(next.pooled(&pooled()), Some(3), "{step}: verified bytes are kept");
+        } else {
+            assert_eq!(next.pooled(&pooled()), None, "{step}: what is visible is not trusted");
+        }
+        drop(next);
+        ready(layout, slot, Purpose::Redo, "newest").publish(&testing::inspect).unwrap();
+        assert_eq!(weights(slot).as_deref(), Some("newest"));
+        true
+    });
+}
+
+#[test]
+fn an_entry_that_cannot_be_moved_back_at_once_is_not_lost() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = ready(&layout, &slot, Purpose::Redo, "new");
+    let earlier = make(Before::Whole, &layout, &slot);
+    // Not only the second rename fails, but every later one.
+    let script = Script::new(folder.path()).without_exchange().failing_from("rename new RUN/tree", 2);
+    let error = run.publish_with(&script, &testing::inspect).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoSpace);
+    assert!(script.log().iter().any(|step| step.starts_with("rename new RUN/displaced")));
+    assert_eq!(visible(&layout, &slot).0, earlier.0, "the run brought it back when it was dropped");
+}
+
+#[test]
+fn a_link_or_a_file_in_the_entrys_place_is_refused() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = ready(&layout, &slot, Purpose::Redo, "new");
+    testing::write(slot.entry(), "a file");
+    let error = run.publish(&testing::inspect).unwrap_err();
+    assert!(matches!(error, Error::EntryIsNotADirectory { .. }), "{error}");
+    assert_eq!(fs::read_to_string(slot.entry()).unwrap(), "a file");
+
+    #[cfg(unix)]
+    for purpose in [Purpose::Fresh, Purpose::Redo] {
+        let _ = fs::remove_file(slot.entry());
+        let run = ready(&layout, &slot, purpose, "new");
+        let own = folder.path().join("own");
+        testing::write(&own.join("config"), "{}");
+        std::os::unix::fs::symlink(&own, slot.entry()).unwrap();
+        let error = run.publish(&testing::inspect).unwrap_err();
+        assert!(matches!(error, Error::EntryIsLink { .. }), "{error}");
+        assert_eq!(fs::read_link(slot.entry()).unwrap(), own);
+        assert_eq!(testing::listing(&own).into_keys().collect::<Vec<_>>(), ["config"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_whole_model_that_came_meanwhile_is_as_good() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = ready(&layout, &slot, Purpose::Fresh, "new");
+    testing::fill(&folder.path().join("own"), "own");
+    fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("own"), slot.entry()).unwrap();
+    let published = run.publish(&testing::inspect).unwrap();
+    assert_eq!(published, Published::SomeoneElse(slot.entry().into()));
+    assert_eq!(weights(&slot).as_deref(), Some("own"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_move_across_file_systems_names_both_paths() {
+    let folder = testing::folder();
+    let Some(elsewhere) = testing::other_device(&folder) else { return };
+    let (layout, slot) = testing::cache(&folder);
+    let run = ready(&layout, &slot, Purpose::Fresh, "new");
+    let tree = run.tree().to_path_buf();
+    let user = slot.entry().parent().unwrap();
+    fs::create_dir_all(user.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), user).unwrap();
+    let error = run.publish(&testing::inspect).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CrossDevice);
+    let message = error.to_string();
+    for path in [&tree, slot.entry()] {
+        assert!(message.contains(path.to_str().unwrap()), "{message}");
+    }
+    assert_eq!(testing::listing(elsewhere.path()).len(), 0);
+    assert_eq!(layout.receipt(&slot), None);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_published_has_the_umasks_modes() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    ready(&layout, &slot, Purpose::Fresh, "new").publish(&testing::inspect).unwrap();
+    let (file, dir) = testing::umask_modes(&folder);
+    assert_eq!(testing::mode(&slot.receipt_file()), file);
+    let weights = layout.home().join("model_weights");
+    let listing = testing::listing(&weights);
+    assert!(listing.len() > 6, "{listing:?}");
+    for (name, kind) in listing {
+        let expected = if kind == "dir" { dir } else { file };
+        assert_eq!(testing::mode(&weights.join(&name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn of_two_at_once_both_succeed_and_one_tree_is_seen() {
+    for (purpose, winners) in [(Purpose::Fresh, 1), (Purpose::Redo, 2)] {
+        for _ in 0..20 {
+            let folder = testing::folder();
+            let (layout, slot) = testing::cache(&folder);
+            let together = Barrier::new(2);
+            let publish = |text: &str| {
+                let run = layout.begin_run(&slot, purpose).unwrap();
+                testing::fill(run.tree(), text);
+                together.wait();
+                run.publish(&testing::inspect).unwrap()
+            };
+            let outcomes = std::thread::scope(|scope| {
+                let threads = ["one", "two"].map(|text| scope.spawn(move || publish(text)));
+                threads.map(|thread| thread.join().unwrap())
+            });
+            let ours = outcomes.iter().filter(|outcome| matches!(outcome, Published::Ours(_))).count();
+            assert_eq!(ours, winners, "{outcomes:?}");
+            assert_eq!(testing::inspect(slot.entry()), Completeness::Whole);
+            assert_eq!(testing::listing(slot.entry()).len(), 2);
+        }
+    }
+}
+
+#[test]
+fn a_reader_sees_the_old_model_or_the_new_one() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    make(Before::Whole, &layout, &slot);
+    if RealOps.exchange(slot.entry(), slot.entry()).is_err_and(|e| e.kind() == io::ErrorKind::Unsupported) {
+        println!("skipped: this file system exchanges no folders");
+        return;
+    }
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut looks = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                assert!(["old", "new"].contains(&weights(&slot).unwrap().as_str()));
+                looks += 1;
+            }
+            looks
+        });
+        for _ in 0..20 {
+            ready(&layout, &slot, Purpose::Redo, "new").publish(&testing::inspect).unwrap();
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(reader.join().unwrap() > 0);
+    });
+}

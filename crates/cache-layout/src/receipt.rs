@@ -1,0 +1,92 @@
+//! What an entry was made from.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use url_parse::{CommitId, RepoPath};
+
+use crate::layout::CacheLayout;
+use crate::slot::Slot;
+
+mod wire;
+
+/// The commit that a run published, and its files. It stands outside the model's directory, which another
+/// program may replace: a receipt counts only while `manifest_sha256` is the directory's manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "wire::Receipt", into = "wire::Receipt")]
+pub struct Receipt {
+    /// The commit that every file is of.
+    pub commit: CommitId,
+    /// The SHA-256 of the manifest in the directory.
+    pub manifest_sha256: [u8; 32],
+    /// When the receipt was made, in whole seconds once written.
+    pub made: SystemTime,
+    /// The files as the commit has them.
+    pub files: Vec<ReceiptFile>,
+    /// Files that the model's configuration asks for and the commit lacks.
+    pub lacking: Vec<RepoPath>,
+}
+
+/// One file of a [`Receipt`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptFile {
+    /// Its place in the model's directory.
+    pub path: RepoPath,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its SHA-256, where the repository gives one or it was computed.
+    pub sha256: Option<[u8; 32]>,
+    /// Its MD5, where the manifest gives one.
+    pub md5: Option<[u8; 16]>,
+}
+
+impl Receipt {
+    /// A receipt without files, made now.
+    pub fn new(commit: CommitId, manifest_sha256: [u8; 32]) -> Self {
+        let made = SystemTime::now();
+        Self { commit, manifest_sha256, made, files: Vec::new(), lacking: Vec::new() }
+    }
+
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        // Numbers and strings only, which serialization cannot refuse.
+        serde_json::to_vec_pretty(self).unwrap_or_default()
+    }
+}
+
+/// A receipt of ten thousand files is a few megabytes.
+const LARGEST: u64 = 64 << 20;
+
+impl CacheLayout {
+    /// The receipt of the slot's entry. One that cannot be read or understood counts as none, with a
+    /// warning in the log.
+    pub fn receipt(&self, slot: &Slot) -> Option<Receipt> {
+        let path = slot.receipt_file();
+        match read(&path) {
+            Ok(receipt) => Some(receipt),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "ignoring an unusable receipt");
+                None
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Receipt> {
+    // Opening anything but a file might wait for ever.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+#[cfg(test)]
+mod tests;

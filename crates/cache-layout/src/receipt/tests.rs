@@ -1,0 +1,47 @@
+use super::*;
+use crate::testing;
+
+fn receipt() -> Receipt {
+    let mut receipt = Receipt::new(CommitId::from_bytes([0xab; 20]), [1; 32]);
+    receipt.made = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    let file = |path: &str| ReceiptFile { path: path.parse().unwrap(), size: 3, sha256: None, md5: None };
+    receipt.files = vec![
+        ReceiptFile { sha256: Some([2; 32]), md5: Some([3; 16]), ..file("params_shard_0.bin") },
+        file("sub/README.md"),
+    ];
+    receipt.lacking = vec!["tokenizer.model".parse().unwrap()];
+    receipt
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let json = receipt().to_json();
+    assert_eq!(serde_json::from_slice::<Receipt>(&json).unwrap(), receipt());
+}
+
+#[test]
+fn an_unusable_receipt_counts_as_none() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    assert_eq!(layout.receipt(&slot), None, "no private folder");
+    let good = String::from_utf8(receipt().to_json()).unwrap();
+    let check = |text: &str, expected: Option<Receipt>| {
+        testing::write(&slot.receipt_file(), text);
+        assert_eq!(layout.receipt(&slot), expected, "{text}");
+    };
+    check(&good, Some(receipt()));
+    check(&good.replace("\"size\": 3", "\"size\": 3, \"of a later version\": []"), Some(receipt()));
+    check("", None);
+    check("[]", None);
+    check(&good.replace("\"version\": 1", "\"version\": 2"), None);
+    check(&good.replace("abab", "ab"), None);
+    check(&good.replace("0101", "01"), None);
+    check(&good.replace("0303", "03x3"), None);
+    check(&good.replace("sub/README", "../README"), None);
+    check(&good.replace("1700000000", "-1"), None);
+    check(&good.replace("1700000000", &u64::MAX.to_string()), None);
+
+    fs::remove_file(slot.receipt_file()).unwrap();
+    fs::create_dir(slot.receipt_file()).unwrap();
+    assert_eq!(layout.receipt(&slot), None, "a folder");
+}

@@ -1,0 +1,105 @@
+//! A receipt as JSON. Everything that a receipt says is text or a number there; turning it back checks it.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use url_parse::{CommitId, RepoPath};
+
+use crate::hex;
+
+/// Raised when an older program would misread what a newer one writes.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Receipt {
+    version: u32,
+    commit: String,
+    manifest_sha256: String,
+    /// Seconds since 1970.
+    made: u64,
+    files: Vec<File>,
+    #[serde(default)]
+    lacking: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    path: String,
+    size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    md5: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error("version {0} is not known")]
+    Version(u32),
+    #[error("{0} is no time")]
+    Time(u64),
+    #[error("{0:?} is no digest")]
+    Digest(String),
+    #[error(transparent)]
+    Name(#[from] url_parse::Error),
+}
+
+impl From<super::Receipt> for Receipt {
+    fn from(receipt: super::Receipt) -> Self {
+        let made = receipt.made.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        Self {
+            version: VERSION,
+            commit: receipt.commit.to_string(),
+            manifest_sha256: hex::encode(&receipt.manifest_sha256),
+            made,
+            files: receipt.files.iter().map(File::from).collect(),
+            lacking: receipt.lacking.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl From<&super::ReceiptFile> for File {
+    fn from(file: &super::ReceiptFile) -> Self {
+        Self {
+            path: file.path.to_string(),
+            size: file.size,
+            sha256: file.sha256.map(|digest| hex::encode(&digest)),
+            md5: file.md5.map(|digest| hex::encode(&digest)),
+        }
+    }
+}
+
+impl TryFrom<Receipt> for super::Receipt {
+    type Error = Unusable;
+
+    fn try_from(wire: Receipt) -> Result<Self, Unusable> {
+        if wire.version != VERSION {
+            return Err(Unusable::Version(wire.version));
+        }
+        let made = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(wire.made));
+        Ok(Self {
+            commit: wire.commit.parse::<CommitId>()?,
+            manifest_sha256: digest(wire.manifest_sha256)?,
+            made: made.ok_or(Unusable::Time(wire.made))?,
+            files: wire.files.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            lacking: wire.lacking.iter().map(|path| path.parse::<RepoPath>()).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl TryFrom<File> for super::ReceiptFile {
+    type Error = Unusable;
+
+    fn try_from(wire: File) -> Result<Self, Unusable> {
+        Ok(Self {
+            path: wire.path.parse()?,
+            size: wire.size,
+            sha256: wire.sha256.map(digest).transpose()?,
+            md5: wire.md5.map(digest).transpose()?,
+        })
+    }
+}
+
+fn digest<const N: usize>(text: String) -> Result<[u8; N], Unusable> {
+    hex::decode(&text).ok_or(Unusable::Digest(text))
+}

@@ -1,0 +1,224 @@
+//! One process's work on one model, from the first byte to the publication.
+
+use std::fs::{self, File};
+use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
+
+use url_parse::RepoPath;
+
+use crate::config::Durability;
+use crate::content::ContentName;
+use crate::error::Error;
+use crate::files;
+use crate::layout::CacheLayout;
+use crate::lookup::Completeness;
+use crate::ops::{FileOps, RealOps};
+use crate::publish::{Publication, Published};
+use crate::receipt::Receipt;
+use crate::slot::Slot;
+use crate::staging::{self, RunFolder};
+
+/// Why a model is downloaded; each purpose has a pool of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// There is no whole model. One that somebody else published meanwhile is as good.
+    Fresh,
+    /// The model is to be replaced, whole or not.
+    Redo,
+}
+
+/// A private folder in which one process puts a model together.
+///
+/// Dropping it discards the folder with the tree and the parts, and keeps the pool of verified files;
+/// only [`publish`](Self::publish) makes anything visible. It can be shared between threads.
+#[derive(Debug)]
+#[must_use = "a run that is dropped is discarded; publish it"]
+pub struct Run {
+    slot: Slot,
+    purpose: Purpose,
+    durability: Durability,
+    tree: PathBuf,
+    scratch: PathBuf,
+    parts: PathBuf,
+    pool: PathBuf,
+    // In this order: the lock ends before its folder is removed.
+    alive: File,
+    folder: RunFolder,
+}
+
+impl CacheLayout {
+    /// Begins to put the model together, in a folder of this run's own. Removes what runs of this model
+    /// have left that are abandoned: their process is gone, and was last heard of over 15 minutes ago.
+    ///
+    /// # Errors
+    /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`], [`Error::CrossDevice`] when the result
+    ///   could not be published;
+    /// - [`Error::CreateFolder`], [`Error::NotADirectory`], [`Error::DanglingLink`] when there can be no
+    ///   private folder.
+    pub fn begin_run(&self, slot: &Slot, purpose: Purpose) -> Result<Run, Error> {
+        Run::begin(slot, purpose, self.durability(), SystemTime::now())
+    }
+
+    /// The slot's directory in the writable tier, when there is one that a run could replace, whole or
+    /// not. Its good files can be carried over with [`Run::adopt`].
+    pub fn existing_entry(&self, slot: &Slot) -> Option<PathBuf> {
+        let entry = slot.entry();
+        fs::symlink_metadata(entry).is_ok_and(|found| found.is_dir()).then(|| entry.to_path_buf())
+    }
+}
+
+impl Run {
+    fn begin(slot: &Slot, purpose: Purpose, durability: Durability, now: SystemTime) -> Result<Self, Error> {
+        slot.refuse_unreplaceable()?;
+        slot.refuse_other_device()?;
+        staging::tidy(slot, now)?;
+        let (folder, alive) = RunFolder::create(slot)?;
+        let names = folder.names();
+        let (tree, scratch, parts) = (names.tree(), names.scratch(), names.parts());
+        let pool = staging::pool(slot, purpose);
+        for dir in [&tree, &scratch, &parts, &pool] {
+            files::ensure_dir(dir, slot.home())?;
+        }
+        Ok(Self { slot: slot.clone(), purpose, durability, tree, scratch, parts, pool, alive, folder })
+    }
+
+    /// The tree that will be published; an empty folder at first.
+    pub fn tree(&self) -> &Path {
+        &self.tree
+    }
+
+    /// An empty folder for whatever else is needed meanwhile.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// Where this run writes a file that is not verified yet.
+    pub fn part(&self, content: &ContentName) -> PathBuf {
+        self.parts.join(content.as_str())
+    }
+
+    /// Where a verified file goes, by rename. What is there was verified by an earlier run; it is never
+    /// written again.
+    pub fn pool_path(&self, content: &ContentName) -> PathBuf {
+        self.pool.join(content.as_str())
+    }
+
+    /// The length in bytes of a file in the pool; nothing when it is not there.
+    pub fn pooled(&self, content: &ContentName) -> Option<u64> {
+        fs::symlink_metadata(self.pool_path(content))
+            .ok()
+            .filter(fs::Metadata::is_file)
+            .map(|found| found.len())
+    }
+
+    /// Puts a file of the pool into the tree: by hard link, else by a copy.
+    ///
+    /// # Errors
+    /// [`Error::LinkOrCopy`], also when the pool has no such file or the tree has one of that name.
+    pub fn place(&self, content: &ContentName, path: &RepoPath) -> Result<(), Error> {
+        self.bring(&self.pool_path(content), path).map(drop)
+    }
+
+    /// Carries a file of the slot's [existing entry](CacheLayout::existing_entry) over into the tree: by
+    /// hard link, else by a copy. `from` is its full path. Links are not followed.
+    ///
+    /// # Errors
+    /// - [`Error::NotAPlainFile`] when `from` is anything but a file in the entry reached without a link;
+    /// - [`Error::LinkOrCopy`], also when the tree already has a file of that name.
+    pub fn adopt(&self, from: &Path, to: &RepoPath) -> Result<(), Error> {
+        let entry = self.slot.entry();
+        let refusal = || Error::NotAPlainFile { path: from.to_path_buf(), entry: entry.to_path_buf() };
+        if !is_plain_file_of(entry, from) {
+            return Err(refusal());
+        }
+        let placed = self.bring(from, to)?;
+        // Some systems follow a link that came into being since.
+        if !files::is_plain_file(&placed) {
+            let _ = fs::remove_file(&placed);
+            return Err(refusal());
+        }
+        Ok(())
+    }
+
+    fn bring(&self, from: &Path, path: &RepoPath) -> Result<PathBuf, Error> {
+        let to = path.under(&self.tree);
+        if let Some(folder) = to.parent() {
+            files::ensure_dir(folder, self.slot.home())?;
+        }
+        files::link_or_copy(from, &to).map_err(|e| Error::linking(from, &to, e))?;
+        Ok(to)
+    }
+
+    /// Says that this run is alive. To be called every few minutes at least: where locks do nothing, it is
+    /// what keeps other processes from taking the run for abandoned.
+    pub fn beat(&self) {
+        if let Err(error) = self.alive.set_modified(SystemTime::now()) {
+            tracing::debug!(%error, "cannot touch a run's heartbeat");
+        }
+    }
+
+    /// Leaves the receipt that the slot gets when this run is published. To be called before that; the
+    /// last one counts.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_receipt(&self, receipt: &Receipt) -> Result<(), Error> {
+        if let Some(receipts) = self.slot.receipt_file().parent() {
+            files::ensure_dir(receipts, self.slot.home())?;
+        }
+        let path = self.folder.names().receipt();
+        files::write_atomically(&path, &receipt.to_json(), self.durability)
+    }
+
+    /// Makes the tree the slot's entry: syncs it, puts it in place by one rename, syncs the folders above.
+    /// An entry that already exists is exchanged for the tree, unless the run is [`Purpose::Fresh`] and
+    /// `inspect` finds that entry whole; then it stays and the tree is dropped. Afterwards the pool of this
+    /// purpose and the run's folder are removed.
+    ///
+    /// Once the tree is in place, nothing is an error any more: what fails then is logged.
+    ///
+    /// # Errors
+    /// When any step fails. What is visible in the cache is as it was; the pool is kept.
+    /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`]: these are never replaced;
+    /// - [`Error::CrossDevice`]: the entry's folder is on another file system than the private folder.
+    pub fn publish(self, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Published, Error> {
+        self.publish_with(&RealOps, inspect)
+    }
+
+    pub(crate) fn publish_with(
+        self,
+        ops: &dyn FileOps,
+        inspect: &dyn Fn(&Path) -> Completeness,
+    ) -> Result<Published, Error> {
+        let (slot, purpose, durability) = (&self.slot, self.purpose, self.durability);
+        let publication = Publication { ops, slot, names: self.folder.names(), purpose, durability };
+        let published = publication.publish(inspect)?;
+        let Self { slot, alive, folder, .. } = self;
+        drop(alive);
+        match staging::clear_pool(&slot, purpose) {
+            Ok(()) => drop(folder),
+            // The folder holds the note that makes the next run clear the pool.
+            Err(error) => {
+                tracing::warn!(%error, "cannot clear the pool of a published model");
+                folder.leave();
+            }
+        }
+        staging::remove_empty(&slot, purpose);
+        Ok(published)
+    }
+}
+
+fn is_plain_file_of(entry: &Path, file: &Path) -> bool {
+    let Ok(relative) = file.strip_prefix(entry) else { return false };
+    let depth = relative.components().count();
+    relative.components().all(|component| matches!(component, Component::Normal(_)))
+        && file.ancestors().skip(1).take(depth).all(is_plain_dir)
+        && files::is_plain_file(file)
+}
+
+fn is_plain_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+use std::time::Duration;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::testing;
+
+fn content(n: u8) -> ContentName {
+    ContentName::sha256([n; 32])
+}
+
+fn path(text: &str) -> RepoPath {
+    text.parse().unwrap()
+}
+
+#[test]
+fn runs_do_not_meet_but_in_the_pool() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let one = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    let other = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    let redo = layout.begin_run(&slot, Purpose::Redo).unwrap();
+    assert_ne!(one.tree(), other.tree());
+    assert_ne!(one.part(&content(1)), other.part(&content(1)));
+    assert_ne!(one.part(&content(1)), one.part(&content(2)));
+    assert_eq!(one.pool_path(&content(1)), other.pool_path(&content(1)));
+    assert_ne!(one.pool_path(&content(1)), redo.pool_path(&content(1)));
+    for dir in [one.tree(), one.scratch()] {
+        assert_eq!(fs::read_dir(dir).unwrap().count(), 0);
+    }
+    for file in [one.part(&content(1)), one.pool_path(&content(1))] {
+        fs::write(file, "").unwrap();
+    }
+}
+
+#[test]
+fn dropping_discards_the_run_and_keeps_the_pool() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    fs::write(run.part(&content(1)), "half").unwrap();
+    fs::write(run.pool_path(&content(2)), "verified").unwrap();
+    run.place(&content(2), &path("weights")).unwrap();
+    drop(run);
+    assert_eq!(fs::read_dir(slot.staging().join("runs")).unwrap().count(), 0);
+    assert!(!slot.entry().exists());
+
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    assert_eq!(run.pooled(&content(1)), None);
+    assert_eq!(run.pooled(&content(2)), Some(8));
+    let redo = layout.begin_run(&slot, Purpose::Redo).unwrap();
+    assert_eq!(redo.pooled(&content(2)), None);
+}
+
+#[test]
+fn a_pool_file_is_placed_once_under_each_name() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    fs::write(run.pool_path(&content(1)), "verified").unwrap();
+    for name in ["weights", "deep/er/weights"] {
+        run.place(&content(1), &path(name)).unwrap();
+        assert_eq!(fs::read_to_string(run.tree().join(name)).unwrap(), "verified");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        assert_eq!(fs::metadata(run.pool_path(&content(1))).unwrap().nlink(), 3);
+    }
+
+    fs::write(run.pool_path(&content(2)), "other").unwrap();
+    let error = run.place(&content(2), &path("weights")).unwrap_err();
+    assert!(matches!(error, Error::LinkOrCopy { .. }), "{error}");
+    assert_eq!(fs::read_to_string(run.tree().join("weights")).unwrap(), "verified");
+    let error = run.place(&content(3), &path("absent")).unwrap_err();
+    let (from, to) = (run.pool_path(&content(3)), run.tree().join("absent"));
+    assert_eq!(error.to_string(), format!("cannot link or copy {} to {}", from.display(), to.display()));
+}
+
+#[test]
+fn files_of_the_old_entry_are_carried_over() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    assert_eq!(layout.existing_entry(&slot), None);
+    testing::write(&slot.entry().join("sub/mine"), "edited");
+    assert_eq!(layout.existing_entry(&slot).as_deref(), Some(slot.entry()));
+
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    run.adopt(&slot.entry().join("sub/mine"), &path("sub/mine")).unwrap();
+    assert_eq!(fs::read_to_string(run.tree().join("sub/mine")).unwrap(), "edited");
+    let error = run.adopt(&slot.entry().join("sub/mine"), &path("sub/mine")).unwrap_err();
+    assert!(matches!(error, Error::LinkOrCopy { .. }), "{error}");
+}
+
+#[test]
+fn only_plain_files_of_the_entry_are_carried_over() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let outside = folder.path().join("outside");
+    testing::write(&outside.join("secret"), "secret");
+    testing::write(&slot.entry().join("sub/file"), "text");
+    let refused = [
+        outside.join("secret"),
+        slot.entry().join("sub"),
+        slot.entry().join("absent"),
+        slot.entry().join("sub/../sub/file"),
+        slot.entry().to_path_buf(),
+    ];
+    #[cfg(unix)]
+    let refused = {
+        use std::os::unix::fs::symlink;
+        symlink(outside.join("secret"), slot.entry().join("link")).unwrap();
+        symlink(&outside, slot.entry().join("linked")).unwrap();
+        let links = [slot.entry().join("link"), slot.entry().join("linked/secret")];
+        refused.into_iter().chain(links)
+    };
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    for from in refused {
+        let error = run.adopt(&from, &path("taken")).unwrap_err();
+        let (file, entry) = (from.display(), slot.entry().display());
+        assert_eq!(error.to_string(), format!("{file} is not a plain file of the entry {entry}"));
+        assert_eq!(testing::listing(run.tree()).len(), 0);
+    }
+}
+
+#[test]
+fn a_beat_is_the_time_of_the_heartbeat_file() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    run.alive.set_modified(long_ago).unwrap();
+    run.beat();
+    let last = fs::metadata(run.folder.names().alive()).unwrap().modified().unwrap();
+    assert!(last > long_ago + Duration::from_secs(1800));
+}
+
+#[test]
+fn a_run_is_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Run>();
+    shared::<crate::SlotLock>();
+}
+
+#[track_caller]
+fn check_refused(prepare: impl FnOnce(&Path, &Path), expected: &str, kind: ErrorKind) {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    prepare(folder.path(), slot.entry());
+    let before = testing::listing(folder.path());
+    for purpose in [Purpose::Fresh, Purpose::Redo] {
+        let error = layout.begin_run(&slot, purpose).unwrap_err();
+        let message = error.to_string().replace(&folder.path().display().to_string(), "");
+        assert_eq!((message.as_str(), error.kind()), (expected, kind));
+    }
+    assert_eq!(testing::listing(folder.path()), before, "nothing is created");
+}
+
+#[test]
+fn what_could_not_be_published_is_not_begun() {
+    check_refused(
+        |_, entry| testing::write(entry, ""),
+        "/home/model_weights/hf/user/repo is not a directory and is not replaced; move it away",
+        ErrorKind::NotADirectory,
+    );
+    check_refused(
+        |root, _| fs::write(root.join("home"), "").unwrap(),
+        "/home is not a directory, so no model can be cached in /home; choose another cache home",
+        ErrorKind::NotADirectory,
+    );
+    #[cfg(unix)]
+    check_refused(
+        |root, entry| {
+            fs::create_dir_all(entry.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(root, entry).unwrap();
+        },
+        "/home/model_weights/hf/user/repo is a symbolic link and is not replaced; \
+         make what it points to a whole model, or remove the link",
+        ErrorKind::Link,
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_link_to_another_file_system_is_found_before_the_download() {
+    let folder = testing::folder();
+    let Some(elsewhere) = testing::other_device(&folder) else { return };
+    check_refused(
+        |_, entry| {
+            let user = entry.parent().unwrap();
+            fs::create_dir_all(user.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(elsewhere.path(), user).unwrap();
+        },
+        "cannot move /home/model_weights/.mlc-weights/staging/user+repo to /home/model_weights/hf/user/repo: \
+         they are on different file systems; keep the folders of the cache home on one",
+        ErrorKind::CrossDevice,
+    );
+}
+
+impl Run {
+    /// Leaves everything as a process that is killed while it publishes leaves it.
+    pub(crate) fn abandon_while_publishing(self, ops: &dyn FileOps, inspect: &dyn Fn(&Path) -> Completeness) {
+        let Self { slot, purpose, durability, folder, alive, .. } = self;
+        let publication = Publication { ops, slot: &slot, names: folder.names(), purpose, durability };
+        // What comes of it, nobody learns.
+        let _ = publication.publish(inspect);
+        drop(alive);
+        folder.leave();
+    }
+}

@@ -1,0 +1,167 @@
+//! A slot's private folder: pools, the runs' folders, and what dead runs have left.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::error::{Action, Attempt as _, Error};
+use crate::files;
+use crate::lock;
+use crate::ops::{FileOps as _, RealOps};
+use crate::publish::Note;
+use crate::run::Purpose;
+use crate::slot::Slot;
+
+mod run_folder;
+
+pub(crate) use run_folder::{RunFolder, RunNames};
+
+/// A run that was not heard of for so long, and whose lock can be taken, is abandoned. Where locks do
+/// nothing the heartbeat alone decides, so it is generous.
+const ABANDONED_AFTER: Duration = Duration::from_secs(15 * 60);
+
+pub(crate) fn pool(slot: &Slot, purpose: Purpose) -> PathBuf {
+    slot.staging().join(match purpose {
+        Purpose::Fresh => "pool",
+        Purpose::Redo => "redo-pool",
+    })
+}
+
+fn runs(slot: &Slot) -> PathBuf {
+    slot.staging().join("runs")
+}
+
+/// Removes the verified files of a purpose. The folder stays: another run may be about to use it.
+pub(crate) fn clear_pool(slot: &Slot, purpose: Purpose) -> Result<(), Error> {
+    let pool = pool(slot, purpose);
+    for file in children(&pool)? {
+        match fs::remove_file(&file) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e).attempt(Action::Remove, &file),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Removes the folders that nobody needs: only empty ones, and only when the slot has no other run.
+pub(crate) fn remove_empty(slot: &Slot, purpose: Purpose) {
+    let parents = [runs(slot), pool(slot, purpose), slot.staging()];
+    // The first one that still holds something ends it.
+    let _ = parents.iter().try_for_each(fs::remove_dir);
+}
+
+/// Puts the slot's staging in order before a new run: mends what a dead run has left half-done, and
+/// removes abandoned runs. Never touches what a live one needs.
+pub(crate) fn tidy(slot: &Slot, now: SystemTime) -> Result<(), Error> {
+    let folders = children(&runs(slot))?.into_iter().filter(|path| path.is_dir());
+    for run in folders.map(RunNames::new) {
+        if run.is_detached() {
+            files::remove_tree(run.path());
+            continue;
+        }
+        forget_published_pool(slot, &run)?;
+        let abandoned = is_silent(&run, now);
+        if !abandoned && !run.displaced().exists() {
+            continue;
+        }
+        // Held until this run is dealt with.
+        let Some(_owner) = Owner::if_gone(&run) else { continue };
+        if !bring_back_displaced(&run, slot.entry()) || !abandoned {
+            continue;
+        }
+        remove_abandoned(&run);
+    }
+    Ok(())
+}
+
+/// A process that died between putting its tree in place and clearing the pool has left a pool whose files
+/// are links to the entry's. The entry may have been edited in place since.
+fn forget_published_pool(slot: &Slot, run: &RunNames) -> Result<(), Error> {
+    let path = run.note();
+    let purposes = match Note::read(&path) {
+        Ok(None) => return Ok(()),
+        Ok(Some(note)) if !note.was_published(&run.tree(), slot.entry()) => return Ok(()),
+        Ok(Some(note)) => vec![note.purpose()],
+        Err(error) => {
+            tracing::debug!(%error, "a run's note cannot be read; its pools count as published");
+            vec![Purpose::Fresh, Purpose::Redo]
+        }
+    };
+    for purpose in purposes {
+        clear_pool(slot, purpose)?;
+    }
+    match fs::remove_file(&path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e).attempt(Action::Remove, &path),
+        _ => Ok(()),
+    }
+}
+
+fn is_silent(run: &RunNames, now: SystemTime) -> bool {
+    // A run that died at once has no heartbeat; then its folder's age counts.
+    let last =
+        fs::metadata(run.alive()).or_else(|_| fs::metadata(run.path())).and_then(|found| found.modified());
+    last.is_ok_and(|last| now.duration_since(last).is_ok_and(|age| age > ABANDONED_AFTER))
+}
+
+/// The lock of a run whose process is gone, taken so that nobody else cleans up at the same time.
+struct Owner(#[expect(dead_code, reason = "held, never read")] Option<File>);
+
+impl Owner {
+    fn if_gone(run: &RunNames) -> Option<Self> {
+        let path = run.alive();
+        match fs::OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => {
+                lock::try_lock_file(&file, &path).is_ok_and(|taken| taken).then_some(Self(Some(file)))
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Some(Self(None)),
+            Err(_) => None,
+        }
+    }
+}
+
+/// Where a system cannot exchange folders, a process may die when the old entry is moved aside and the new
+/// one not yet there. Answers whether the run's folder may be removed.
+pub(crate) fn bring_back_displaced(run: &RunNames, entry: &Path) -> bool {
+    let displaced = run.displaced();
+    if !displaced.exists() || fs::symlink_metadata(entry).is_ok() {
+        return true;
+    }
+    RealOps.rename_new(&displaced, entry).map_or_else(
+        |error| {
+            let (displaced, entry) = (displaced.display(), entry.display());
+            tracing::warn!(%displaced, %entry, %error, "cannot bring back the previous model");
+            false
+        },
+        |()| true,
+    )
+}
+
+/// Renames first: a process that only slept and wakes up now finds nothing at its path, and cannot publish
+/// a tree that is being removed.
+fn remove_abandoned(run: &RunNames) {
+    let detached = run.detached();
+    match fs::rename(run.path(), detached.path()) {
+        Ok(()) => files::remove_tree(detached.path()),
+        Err(error) => {
+            tracing::warn!(run = %run.path().display(), %error, "cannot remove an abandoned run");
+        }
+    }
+}
+
+/// What is in a folder; nothing when it does not exist.
+fn children(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    match fs::read_dir(dir) {
+        Ok(entries) => entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<io::Result<_>>()
+            .attempt(Action::Read, dir),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
+        Err(e) => Err(e).attempt(Action::Read, dir),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+use super::*;
+use crate::config::Durability;
+use crate::content::ContentName;
+use crate::layout::CacheLayout;
+use crate::run::Run;
+use crate::testing;
+
+/// What a killed process leaves of a run that was last heard of so many seconds ago.
+fn dead_run(layout: &CacheLayout, slot: &Slot, silent_for: u64) -> RunNames {
+    let (folder, alive) = RunFolder::create(slot).unwrap();
+    alive.set_modified(SystemTime::now() - Duration::from_secs(silent_for)).unwrap();
+    let names = folder.names().clone();
+    folder.leave();
+    testing::fill(&names.tree(), "w");
+    assert!(layout.home().exists());
+    names
+}
+
+fn begin(layout: &CacheLayout, slot: &Slot) -> Run {
+    layout.begin_run(slot, Purpose::Fresh).unwrap()
+}
+
+#[track_caller]
+fn check(silent_for: u64, expected_to_stay: bool) {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let dead = dead_run(&layout, &slot, silent_for);
+    let run = begin(&layout, &slot);
+    assert_eq!(dead.path().exists(), expected_to_stay, "{silent_for}");
+    let expected = if expected_to_stay { 2 } else { 1 };
+    assert_eq!(fs::read_dir(runs(&slot)).unwrap().count(), expected);
+    drop(run);
+}
+
+#[test]
+fn a_dead_run_is_removed_after_a_quarter_of_an_hour() {
+    check(0, true);
+    check(14 * 60, true);
+    check(16 * 60, false);
+    check(7 * 24 * 3600, false);
+}
+
+#[test]
+fn a_live_run_is_never_removed() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let live = begin(&layout, &slot);
+    testing::fill(live.tree(), "w");
+    // Its heart has stopped, but its lock is held: a process that was suspended.
+    let in_a_week = SystemTime::now() + Duration::from_secs(7 * 24 * 3600);
+    tidy(&slot, in_a_week).unwrap();
+    assert!(live.tree().join("weights").exists());
+}
+
+#[test]
+fn a_run_with_a_future_heartbeat_is_alive() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let dead = dead_run(&layout, &slot, 0);
+    tidy(&slot, SystemTime::now() - Duration::from_secs(7 * 24 * 3600)).unwrap();
+    assert!(dead.path().exists());
+}
+
+#[test]
+fn a_run_that_died_before_its_first_heartbeat_goes_by_its_folders_age() {
+    let folder = testing::folder();
+    let (_, slot) = testing::cache(&folder);
+    let unborn = RunNames::new(runs(&slot).join("1-unborn"));
+    fs::create_dir_all(unborn.path()).unwrap();
+    tidy(&slot, SystemTime::now()).unwrap();
+    assert!(unborn.path().exists());
+    tidy(&slot, SystemTime::now() + ABANDONED_AFTER + Duration::from_secs(60)).unwrap();
+    assert!(!unborn.path().exists());
+}
+
+#[test]
+fn what_was_cut_off_is_removed_at_once_and_strangers_stay() {
+    let folder = testing::folder();
+    let (_, slot) = testing::cache(&folder);
+    testing::write(&runs(&slot).join("1-x+gone/tree/weights"), "w");
+    testing::write(&runs(&slot).join(".DS_Store"), "");
+    tidy(&slot, SystemTime::now() + Duration::from_secs(3600)).unwrap();
+    assert_eq!(testing::listing(&runs(&slot)).into_keys().collect::<Vec<_>>(), [".DS_Store"]);
+}
+
+#[test]
+fn other_models_are_left_alone() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let other = layout.slot(&"user/other".parse().unwrap());
+    let dead = dead_run(&layout, &other, 3600);
+    drop(begin(&layout, &slot));
+    assert!(dead.path().exists());
+}
+
+#[track_caller]
+fn check_pool(prepare: impl FnOnce(&Slot, &RunNames), expected: &[(Purpose, bool)]) {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let dead = dead_run(&layout, &slot, 0);
+    for purpose in [Purpose::Fresh, Purpose::Redo] {
+        testing::write(&pool(&slot, purpose).join("verified"), "w");
+    }
+    prepare(&slot, &dead);
+    tidy(&slot, SystemTime::now()).unwrap();
+    for (purpose, stays) in expected {
+        assert_eq!(pool(&slot, *purpose).join("verified").exists(), *stays, "{purpose:?}");
+    }
+    // The note is used up with the pool.
+    assert_eq!(dead.note().exists(), expected.iter().all(|(_, stays)| *stays) && dead.note().exists());
+}
+
+#[test]
+fn the_pool_of_a_published_tree_is_not_trusted() {
+    use Purpose::{Fresh, Redo};
+    let leave_note = |run: &RunNames, purpose| {
+        fs::write(run.note(), Note::new(purpose, &run.tree()).to_json()).unwrap();
+    };
+    let publish = |slot: &Slot, run: &RunNames| {
+        fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
+        fs::rename(run.tree(), slot.entry()).unwrap();
+    };
+    check_pool(|_, _| (), &[(Fresh, true), (Redo, true)]);
+    if cfg!(unix) {
+        check_pool(|_, run| leave_note(run, Fresh), &[(Fresh, true), (Redo, true)]);
+    }
+    check_pool(
+        |slot, run| {
+            leave_note(run, Fresh);
+            publish(slot, run);
+        },
+        &[(Fresh, false), (Redo, true)],
+    );
+    check_pool(
+        |slot, run| {
+            leave_note(run, Redo);
+            publish(slot, run);
+            // As an exchange leaves it.
+            testing::fill(&run.tree(), "old");
+        },
+        &[(Fresh, true), (Redo, false)],
+    );
+    check_pool(|_, run| fs::write(run.note(), "{\"red").unwrap(), &[(Fresh, false), (Redo, false)]);
+}
+
+#[test]
+fn an_entry_that_was_moved_aside_comes_back() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    for silent_for in [0, 3600] {
+        let dead = dead_run(&layout, &slot, silent_for);
+        testing::fill(&dead.displaced(), "old");
+        fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
+        let run = begin(&layout, &slot);
+        assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "old");
+        drop(run);
+        fs::remove_dir_all(slot.entry()).unwrap();
+    }
+}
+
+#[test]
+fn what_was_moved_aside_is_dropped_once_there_is_an_entry() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let dead = dead_run(&layout, &slot, 3600);
+    testing::fill(&dead.displaced(), "old");
+    testing::fill(slot.entry(), "new");
+    drop(begin(&layout, &slot));
+    assert!(!dead.path().exists());
+    assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "new");
+}
+
+#[test]
+fn empty_folders_go_and_others_stay() {
+    let folder = testing::folder();
+    let (_, slot) = testing::cache(&folder);
+    let [fresh, redo] = [Purpose::Fresh, Purpose::Redo].map(|purpose| pool(&slot, purpose));
+    for dir in [&runs(&slot), &fresh, &redo] {
+        fs::create_dir_all(dir).unwrap();
+    }
+    remove_empty(&slot, Purpose::Fresh);
+    assert!(!runs(&slot).exists() && !fresh.exists() && redo.exists());
+    remove_empty(&slot, Purpose::Redo);
+    assert!(redo.exists(), "no runs, so nothing that could have ended");
+}
+
+/// The same from the outside, with the real clock.
+#[test]
+fn the_pool_survives_until_it_is_published() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let name = ContentName::sha256([1; 32]);
+    let run = begin(&layout, &slot);
+    fs::write(run.pool_path(&name), "w").unwrap();
+    drop(run);
+    let run = begin(&layout, &slot);
+    run.place(&name, &"weights".parse().unwrap()).unwrap();
+    testing::write(&run.tree().join("config"), "{}");
+    run.publish(&testing::inspect).unwrap();
+    assert!(!slot.staging().exists());
+    assert_eq!(layout.durability(), Durability::Synced);
+}

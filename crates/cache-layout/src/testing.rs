@@ -1,0 +1,138 @@
+//! What the tests of this crate share.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+use url_parse::ModelId;
+
+use crate::{CacheConfig, CacheLayout, Completeness, Slot};
+
+/// A folder of the test's own, removed when dropped.
+pub(crate) fn folder() -> TempDir {
+    #[expect(clippy::disallowed_methods, reason = "a unit test knows no better parent folder")]
+    tempfile::tempdir().unwrap()
+}
+
+/// A cache in `<folder>/home`, which does not exist yet, and a slot of it.
+pub(crate) fn cache(folder: &TempDir) -> (CacheLayout, Slot) {
+    let layout = CacheLayout::new(CacheConfig::new(folder.path().join("home"))).unwrap();
+    let slot = layout.slot(&ModelId::new("user", "repo").unwrap());
+    (layout, slot)
+}
+
+pub(crate) fn write(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// A model directory is whole when it has `config` and `weights`.
+pub(crate) fn inspect(dir: &Path) -> Completeness {
+    if !dir.is_dir() {
+        return Completeness::Absent;
+    }
+    let missing: Vec<String> =
+        ["config", "weights"].map(Into::into).into_iter().filter(|file| !dir.join(file).is_file()).collect();
+    if missing.is_empty() { Completeness::Whole } else { Completeness::Incomplete { missing } }
+}
+
+pub(crate) fn fill(dir: &Path, weights: &str) {
+    write(&dir.join("config"), "{}");
+    write(&dir.join("weights"), weights);
+}
+
+/// Every name below `dir` and what it is: a file's text, or `dir` or `link`.
+pub(crate) fn listing(dir: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    list(dir, dir, &mut found);
+    found
+}
+
+fn list(root: &Path, dir: &Path, found: &mut BTreeMap<String, String>) {
+    let Ok(children) = fs::read_dir(dir) else { return };
+    for child in children {
+        let path = child.unwrap().path();
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+        let kind = fs::symlink_metadata(&path).unwrap();
+        if kind.is_symlink() {
+            found.insert(name, "link".into());
+        } else if kind.is_dir() {
+            found.insert(name, "dir".into());
+            list(root, &path, found);
+        } else {
+            found.insert(name, String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned());
+        }
+    }
+}
+
+/// The permission bits that the process's umask gives to a new file and a new folder.
+#[cfg(unix)]
+pub(crate) fn umask_modes(folder: &TempDir) -> (u32, u32) {
+    let (file, dir) = (folder.path().join("umask-file"), folder.path().join("umask-dir"));
+    fs::write(&file, "").unwrap();
+    fs::create_dir(&dir).unwrap();
+    (mode(&file), mode(&dir))
+}
+
+#[cfg(unix)]
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// Takes all permissions off a folder until the value is dropped; nothing, and a line that says so, when
+/// permissions mean nothing to the user who runs the tests.
+#[cfg(unix)]
+pub(crate) fn without_permission(dir: &Path) -> Option<Forbidden> {
+    set_mode(dir, 0);
+    let forbidden = Forbidden(dir.to_path_buf());
+    if fs::read_dir(dir).is_ok() {
+        println!("skipped: permissions mean nothing to this user (root?)");
+        return None;
+    }
+    Some(forbidden)
+}
+
+#[cfg(unix)]
+pub(crate) struct Forbidden(std::path::PathBuf);
+
+#[cfg(unix)]
+impl Drop for Forbidden {
+    fn drop(&mut self) {
+        set_mode(&self.0, 0o755);
+    }
+}
+
+/// Makes everything below `dir` read-only, or writable again.
+#[cfg(unix)]
+pub(crate) fn read_only(dir: &Path, read_only: bool) {
+    set_mode(dir, if read_only { 0o555 } else { 0o755 });
+    for child in fs::read_dir(dir).unwrap() {
+        let path = child.unwrap().path();
+        if path.is_dir() {
+            self::read_only(&path, read_only);
+        } else {
+            set_mode(&path, if read_only { 0o444 } else { 0o644 });
+        }
+    }
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A folder on another file system than `folder`; nothing, and a line that says so, when there is none.
+#[cfg(target_os = "linux")]
+pub(crate) fn other_device(folder: &TempDir) -> Option<TempDir> {
+    use std::os::unix::fs::MetadataExt as _;
+    let device = |path: &Path| fs::metadata(path).ok().map(|found| found.dev());
+    let other = tempfile::tempdir_in("/dev/shm").ok();
+    let other = other.filter(|other| device(other.path()) != device(folder.path()));
+    if other.is_none() {
+        println!("skipped: no second file system at /dev/shm");
+    }
+    other
+}

@@ -1,0 +1,62 @@
+//! The same for callers without a runtime.
+//!
+//! These functions block the calling thread. They may be called from anywhere, also from inside a tokio
+//! runtime, though async code does better to await [`Downloader::download`](crate::Downloader::download).
+//! A model that is in the cache is returned without starting a runtime.
+
+use std::path::PathBuf;
+
+use url_parse::ModelUrl;
+
+use crate::drop_in::{local_directory, request};
+use crate::{Downloader, Error, Model, Request};
+
+/// [`download_and_cache_mlc_weights`](crate::download_and_cache_mlc_weights), blocking.
+///
+/// # Errors
+///
+/// The same, and [`Error::Runtime`].
+pub fn download_and_cache_mlc_weights(
+    model_url: &str,
+    num_processes: Option<usize>,
+    force_redo: Option<bool>,
+) -> Result<PathBuf, Error> {
+    let request = request(model_url, num_processes, force_redo)?;
+    Ok(download(&Downloader::from_env()?, request)?.path)
+}
+
+/// [`get_or_download_model`](crate::get_or_download_model), blocking.
+///
+/// # Errors
+///
+/// The same, and [`Error::Runtime`].
+pub fn get_or_download_model(model: &str) -> Result<PathBuf, Error> {
+    match ModelUrl::looks_like(model) {
+        true => download_and_cache_mlc_weights(model, None, None),
+        false => local_directory(model),
+    }
+}
+
+/// [`Downloader::download`](crate::Downloader::download), blocking.
+///
+/// # Errors
+///
+/// The same, and [`Error::Runtime`].
+pub fn download(downloader: &Downloader, request: Request) -> Result<Model, Error> {
+    if let Some(model) = downloader.cached(&request)? {
+        return Ok(model);
+    }
+    // On a thread of its own, since a runtime cannot be driven from inside another one.
+    let outcome = std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .enable_all()
+                    .build()
+                    .map_err(|source| Error::Runtime { source })?;
+                runtime.block_on(downloader.download(request))
+            })
+            .join()
+    });
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

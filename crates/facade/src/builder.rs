@@ -1,0 +1,181 @@
+//! Settings of a downloader, one by one or from the environment.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_layout::{CacheConfig, CacheLayout, CachePolicy, Durability};
+use hf_transport::{HubConfig, ProxySettings, Token};
+use net_policy::RetryPolicy;
+use url_parse::Endpoint;
+
+use crate::env::Settings;
+use crate::{Downloader, Error};
+
+/// How the libraries name themselves towards servers, unless the application adds its own name.
+const USER_AGENT: &str = concat!("mlc-weights/", env!("CARGO_PKG_VERSION"));
+
+/// Builds a [`Downloader`]. Reads no environment variable, unless it came from [`Builder::from_env`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder {
+    home: Option<PathBuf>,
+    read_only: Vec<PathBuf>,
+    durability: Durability,
+    policy: CachePolicy,
+    temp_dir: Option<PathBuf>,
+    hub: HubConfig,
+    retry: RetryPolicy,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        let mut hub = HubConfig::new(Endpoint::default());
+        USER_AGENT.clone_into(&mut hub.user_agent);
+        Self {
+            home: None,
+            read_only: Vec::new(),
+            durability: Durability::default(),
+            policy: CachePolicy::default(),
+            temp_dir: None,
+            hub,
+            retry: RetryPolicy::default(),
+        }
+    }
+
+    /// Starts from what the environment sets; what is called on the builder afterwards wins.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::from_env`].
+    pub fn from_env() -> Result<Self, Error> {
+        Ok(Self::from_settings(Settings::from_env()?))
+    }
+
+    /// Starts from settings that were read before.
+    pub fn from_settings(settings: Settings) -> Self {
+        let builder = Self::new()
+            .home(settings.home)
+            .read_only(settings.read_only)
+            .policy(settings.policy)
+            .endpoint(settings.endpoint)
+            .token(settings.token)
+            .proxy(settings.proxy);
+        let builder = match settings.temp_dir {
+            Some(folder) => builder.temp_dir(folder),
+            None => builder,
+        };
+        match settings.idle_timeout {
+            Some(timeout) => builder.idle_timeout(timeout),
+            None => builder,
+        }
+    }
+
+    /// The cache's home: models are in `model_weights` below it. It is created when it is needed.
+    pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
+        self.home = Some(home.into());
+        self
+    }
+
+    /// Folders that are looked through before the home, in this order, and never written to.
+    pub fn read_only(mut self, tiers: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+        self.read_only = tiers.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether published models survive a power loss. Default: they do.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// The policy of requests that name none. Default: [`CachePolicy::On`].
+    pub fn policy(mut self, policy: CachePolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Where the scratch git repository of a download goes. Default: the cache's private folder.
+    pub fn temp_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.temp_dir = Some(folder.into());
+        self
+    }
+
+    /// The hub. Default: `https://huggingface.co`.
+    pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.hub.endpoint = endpoint;
+        self
+    }
+
+    /// The access token, sent to the endpoint's own origin and nowhere else. Default: none.
+    pub fn token(mut self, token: Option<Token>) -> Self {
+        self.hub.token = token;
+        self
+    }
+
+    /// The proxies to use. Default: none.
+    pub fn proxy(mut self, proxy: ProxySettings) -> Self {
+        self.hub.proxy = proxy;
+        self
+    }
+
+    /// How long a connection may take to be established. Default: 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.hub.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a server may stay silent before it is given up. Default: 10 s.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.hub.idle_timeout = timeout;
+        self
+    }
+
+    /// How many bytes of git metadata are accepted. Default: 1 GiB.
+    pub fn max_metadata_bytes(mut self, bytes: u64) -> Self {
+        self.hub.max_metadata_bytes = bytes;
+        self
+    }
+
+    /// How often, and after what pauses, what failed for the moment is tried again.
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Adds the application's name to the `User-Agent` header, as `name/version`.
+    pub fn application(mut self, name_and_version: &str) -> Self {
+        self.hub.user_agent = format!("{USER_AGENT}; {name_and_version}");
+        self
+    }
+
+    /// Makes the downloader. Touches neither disk nor network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoHome`] when no home was given, [`Error::Cache`] when it is unusable.
+    pub fn build(self) -> Result<Downloader, Error> {
+        let mut cache = CacheConfig::new(self.home.ok_or(Error::NoHome)?);
+        cache.read_only = self.read_only;
+        cache.durability = self.durability;
+        Ok(Downloader::new(Context {
+            layout: CacheLayout::new(cache)?,
+            policy: self.policy,
+            temp_dir: self.temp_dir,
+            hub: self.hub,
+            retry: self.retry,
+        }))
+    }
+}
+
+/// What every step of a download knows of the configuration.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) layout: CacheLayout,
+    pub(crate) policy: CachePolicy,
+    pub(crate) temp_dir: Option<PathBuf>,
+    pub(crate) hub: HubConfig,
+    pub(crate) retry: RetryPolicy,
+}
+
+pub(crate) type SharedContext = Arc<Context>;

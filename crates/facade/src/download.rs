@@ -1,0 +1,103 @@
+//! The life of one download, from a miss to a whole directory in the cache.
+
+mod carry_over;
+mod finish;
+mod metadata;
+mod shards;
+
+use std::sync::Arc;
+
+use cache_layout::{Purpose, Slot, Tier};
+use hf_transport::HubClient;
+
+use crate::builder::SharedContext;
+use crate::decision::Decision;
+use crate::lease::{Lease, beat, blocking};
+use crate::look::{look, serve, warn};
+use crate::plan::Plan;
+use crate::{Error, Event, Model, Observer, Outcome, Request, Warning, lock_wait};
+
+/// Answers a request: from the cache, else by a download.
+pub(crate) async fn download(context: SharedContext, request: Request) -> Result<Model, Error> {
+    let slot = context.layout.slot(request.model());
+    if let Looked::Served(model) = look_and_serve(&context, &slot, &request, true).await? {
+        return Ok(model);
+    }
+    let lock = lock_wait::acquire(&context, &slot, request.watcher().as_ref()).await?;
+    // Again: the wait, however short, is when another process may have done the work.
+    let replace = match look_and_serve(&context, &slot, &request, false).await? {
+        Looked::Served(model) => return Ok(model),
+        Looked::Missing { replace } => replace,
+    };
+    let purpose = if replace { Purpose::Redo } else { Purpose::Fresh };
+    let (shared, wanted) = (Arc::clone(&context), slot.clone());
+    let run = blocking(move || Ok(shared.layout.begin_run(&wanted, purpose)?)).await?;
+    let lease = Lease::new(run, lock);
+    let hub = HubClient::new(context.hub.clone())?;
+    let work = Work { context, request, slot, lease: Arc::clone(&lease), hub, purpose };
+    tokio::select! {
+        outcome = work.carry_out() => outcome,
+        never = beat(&lease) => Err(never),
+    }
+}
+
+enum Looked {
+    Served(Model),
+    Missing { replace: bool },
+}
+
+async fn look_and_serve(
+    context: &SharedContext,
+    slot: &Slot,
+    request: &Request,
+    first: bool,
+) -> Result<Looked, Error> {
+    let (context, slot, request) = (Arc::clone(context), slot.clone(), request.clone());
+    blocking(move || {
+        let (decision, lookup) = look(&context, &slot, &request)?;
+        if first {
+            warn(&context, &request, &decision, &lookup);
+        }
+        Ok(match decision {
+            Decision::Serve(hit) => Looked::Served(serve(&context, &slot, hit)),
+            Decision::Download { replace } => Looked::Missing { replace },
+        })
+    })
+    .await
+}
+
+/// A download under way: everything its steps share.
+struct Work {
+    context: SharedContext,
+    request: Request,
+    slot: Slot,
+    lease: Arc<Lease>,
+    hub: HubClient,
+    purpose: Purpose,
+}
+
+impl Work {
+    async fn carry_out(&self) -> Result<Model, Error> {
+        let snapshot = self.snapshot().await?;
+        self.observer().on_event(&Event::Commit { commit: &snapshot.commit });
+        let commit = snapshot.commit;
+        let described = self.describe(&snapshot).await?;
+        let plan = Plan::new(self.request.model(), &snapshot, &described.manifest)?;
+        for path in &plan.unlisted {
+            self.observer().on_event(&Event::Warning(Warning::UnlistedShard { path }));
+        }
+        let bytes_received = described.bytes_received + self.fetch(&snapshot, &plan).await?;
+        self.finish_tree(snapshot, &described, &plan).await?;
+        let path = self.publish().await?;
+        Ok(Model {
+            tier: Tier::Writable(self.context.layout.home().join("model_weights")),
+            path,
+            commit: Some(commit),
+            outcome: Outcome::Downloaded { bytes_received },
+        })
+    }
+
+    fn observer(&self) -> &dyn Observer {
+        self.request.watcher().as_ref()
+    }
+}

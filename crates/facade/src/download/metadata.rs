@@ -1,0 +1,161 @@
+//! What the model is: its commit, its manifest, its configuration.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hf_transport::{FileKind, GitMetadata, MetadataRequest, MetadataSource as _, RepoFile, RepoSnapshot};
+use net_policy::RetryBudget;
+use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
+use url_parse::RepoPath;
+
+use super::Work;
+use crate::lease::with_lease;
+use crate::plan::PlannedFile;
+use crate::{Error, Event};
+
+/// The files that describe a model, read and checked.
+pub(super) struct Described {
+    /// The name that the manifest has in the repository.
+    pub(super) manifest_path: RepoPath,
+    pub(super) manifest: Manifest,
+    config: ChatConfig,
+    /// Those of them that were LFS files.
+    pub(super) fetched: Vec<PlannedFile>,
+    pub(super) bytes_received: u64,
+}
+
+impl Described {
+    /// Files that the configuration asks for and the commit does not hold.
+    pub(super) fn lacking(&self, snapshot: &RepoSnapshot) -> Vec<RepoPath> {
+        let holds = |path: &RepoPath| snapshot.files.iter().any(|file| file.path == *path);
+        self.config.tokenizer_files().iter().filter(|path| !holds(path)).cloned().collect()
+    }
+}
+
+impl Work {
+    /// Asks the hub for the commit and its plain files, and again after failures that may pass.
+    pub(super) async fn snapshot(&self) -> Result<RepoSnapshot, Error> {
+        let source = GitMetadata::new(self.hub.clone());
+        let mut budget = RetryBudget::new(self.context.retry.clone());
+        let started = Instant::now();
+        loop {
+            self.observer().on_event(&Event::Metadata { model: self.request.model() });
+            let cause = match source.fetch(self.metadata_request().await?).await {
+                Ok(snapshot) => return Ok(snapshot),
+                Err(error) if error.is_transient() => error,
+                Err(error) => return Err(error.into()),
+            };
+            let Some(pause) = budget.failed() else {
+                return Err(Error::MetadataGaveUp {
+                    model: self.request.model().clone(),
+                    attempts: budget.attempts(),
+                    elapsed: started.elapsed(),
+                    source: cause,
+                });
+            };
+            let delay = cause.server_wait().map_or(pause, |wait| wait.max(pause));
+            self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// A request that begins with an empty tree, whatever an attempt before it left there.
+    async fn metadata_request(&self) -> Result<MetadataRequest, Error> {
+        let temp_dir = self.context.temp_dir.clone();
+        let (scratch_parent, export_to) = with_lease(&self.lease, move |lease| {
+            lease.with_run(|run| {
+                empty(run.tree())?;
+                let scratch = temp_dir.unwrap_or_else(|| run.scratch().to_owned());
+                std::fs::create_dir_all(&scratch).map_err(|source| Error::Disk {
+                    action: "create the folder for scratch space",
+                    path: scratch.clone(),
+                    source,
+                })?;
+                Ok((scratch, run.tree().to_owned()))
+            })
+        })
+        .await?;
+        Ok(MetadataRequest {
+            model: self.request.model().clone(),
+            revision: None,
+            scratch_parent,
+            export_to,
+            keep_alive: Arc::clone(&self.lease) as hf_transport::KeepAlive,
+        })
+    }
+
+    /// Reads the manifest and the configuration, fetching them first where they are LFS files.
+    pub(super) async fn describe(&self, snapshot: &RepoSnapshot) -> Result<Described, Error> {
+        let manifest_file = self.find(snapshot, &MANIFEST_NAMES, "tensor-cache.json or ndarray-cache.json")?;
+        let config_file = self.find(snapshot, &[CHAT_CONFIG_NAME], CHAT_CONFIG_NAME)?;
+        let fetched: Vec<PlannedFile> = [manifest_file, config_file]
+            .into_iter()
+            .filter_map(|file| match &file.kind {
+                FileKind::Lfs(pointer) => Some(PlannedFile::from_pointer(&file.path, pointer)),
+                FileKind::Plain => None,
+            })
+            .collect();
+        let bytes_received = self.fetch_files(snapshot.commit, &fetched).await?;
+        let manifest_path = manifest_file.path.clone();
+        let paths = (manifest_path.clone(), config_file.path.clone());
+        let (manifest, config) = with_lease(&self.lease, move |lease| {
+            lease.with_run(|run| {
+                let manifest_bytes = read(run.tree(), &paths.0)?;
+                let manifest = Manifest::parse(&manifest_bytes, paths.0.as_str())?;
+                let config = ChatConfig::parse(&read(run.tree(), &paths.1)?)?;
+                add_newer_name(run.tree(), &paths.0, &manifest_bytes)?;
+                Ok((manifest, config))
+            })
+        })
+        .await?;
+        Ok(Described { manifest_path, manifest, config, fetched, bytes_received })
+    }
+
+    /// The first of some files that the commit holds, refused when it is too large to be one of these.
+    fn find<'a>(
+        &self,
+        snapshot: &'a RepoSnapshot,
+        names: &[&str],
+        missing: &'static str,
+    ) -> Result<&'a RepoFile, Error> {
+        let named = |name: &&str| snapshot.files.iter().find(|file| file.path.as_str() == *name);
+        let file = names.iter().find_map(named).ok_or_else(|| Error::NotAnMlcModel {
+            model: self.request.model().clone(),
+            commit: snapshot.commit,
+            missing,
+        })?;
+        if file.size > MAX_METADATA_BYTES {
+            let name = file.path.to_string();
+            return Err(shard_fetch::Error::MetadataTooLarge { name, limit: MAX_METADATA_BYTES }.into());
+        }
+        Ok(file)
+    }
+}
+
+/// Removes what a failed attempt has left in a folder.
+fn empty(folder: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Disk { action: "empty", path: folder.to_owned(), source };
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let is_folder = entry.file_type().map_err(failed)?.is_dir();
+        let remove = if is_folder { std::fs::remove_dir_all } else { std::fs::remove_file };
+        remove(entry.path()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn read(tree: &Path, path: &RepoPath) -> Result<Vec<u8>, Error> {
+    let path = path.under(tree);
+    std::fs::read(&path).map_err(|source| Error::Disk { action: "read", path, source })
+}
+
+/// Writes the manifest under the name that today's runtimes open, if it has only the older one.
+fn add_newer_name(tree: &Path, path: &RepoPath, manifest: &[u8]) -> Result<(), Error> {
+    let [newer, _] = MANIFEST_NAMES;
+    if path.as_str() == newer {
+        return Ok(());
+    }
+    let path = tree.join(newer);
+    std::fs::write(&path, manifest).map_err(|source| Error::Disk { action: "write", path, source })
+}

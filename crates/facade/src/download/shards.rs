@@ -1,0 +1,182 @@
+//! The files whose bytes are fetched, and the shards that came with the metadata.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cache_layout::{Durability, Purpose, Run};
+use hf_transport::RepoSnapshot;
+use shard_fetch::{FetchEvent, Fetcher, FileRequest, verify_file};
+use url_parse::CommitId;
+
+use super::Work;
+use crate::lease::with_lease;
+use crate::locator::HubLocator;
+use crate::plan::{Plan, PlannedFile};
+use crate::{Error, Event, Observer};
+
+impl Work {
+    /// Brings every file of the plan into the tree, verified. Returns how many bytes came over the network.
+    pub(super) async fn fetch(&self, snapshot: &RepoSnapshot, plan: &Plan) -> Result<u64, Error> {
+        let plain = plan.plain_shards.clone();
+        with_lease(&self.lease, move |lease| {
+            lease.with_run(|run| {
+                for (path, expected) in &plain {
+                    verify_file(&path.under(run.tree()), expected)?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+        self.fetch_files(snapshot.commit, &plan.fetches).await
+    }
+
+    /// Fetches what neither the pool nor the entry to be repaired holds, and places everything in the tree.
+    pub(super) async fn fetch_files(&self, commit: CommitId, files: &[PlannedFile]) -> Result<u64, Error> {
+        if files.is_empty() {
+            return Ok(0);
+        }
+        let missing = self.reuse(files).await?;
+        let watcher = Arc::new(FetchWatcher::new(Arc::clone(self.request.watcher())));
+        if !missing.is_empty() {
+            let locator = HubLocator {
+                hub: self.hub.clone(),
+                model: self.request.model().clone(),
+                commit,
+                expected: files.iter().map(|file| (file.path.clone(), file.expected)).collect(),
+            };
+            let requests = self.file_requests(&missing).await?;
+            let keep_alive = Arc::clone(&self.lease) as shard_fetch::KeepAlive;
+            let observer = Arc::clone(&watcher) as Arc<dyn shard_fetch::Observer>;
+            self.fetcher()?.fetch(requests, Arc::new(locator), observer, keep_alive).await?;
+        }
+        self.place(files).await?;
+        Ok(watcher.received.load(Ordering::Relaxed))
+    }
+
+    fn fetcher(&self) -> Result<Fetcher, Error> {
+        let hub = &self.context.hub;
+        Ok(Fetcher::builder()
+            .files_in_flight(self.request.files_at_once())
+            .connect_timeout(hub.connect_timeout)
+            .idle_timeout(hub.idle_timeout)
+            .retry(self.context.retry.clone())
+            .user_agent(hub.user_agent.clone())
+            .proxy(fetch_proxy(&hub.proxy))
+            .durability(self.context.layout.durability() == Durability::Synced)
+            .build()?)
+    }
+
+    /// Takes what is there: verified files of the pool, and good files of an entry that is to be repaired.
+    /// Returns the files that are neither.
+    async fn reuse(&self, files: &[PlannedFile]) -> Result<Vec<PlannedFile>, Error> {
+        let planned = files.to_vec();
+        let (context, slot, purpose) = (Arc::clone(&self.context), self.slot.clone(), self.purpose);
+        let (missing, reused) = with_lease(&self.lease, move |lease| {
+            lease.with_run(|run| {
+                let entry = match purpose {
+                    // To redo is to fetch again what is there.
+                    Purpose::Redo => None,
+                    Purpose::Fresh => context.layout.existing_entry(&slot),
+                };
+                let (mut missing, mut reused) = (Vec::new(), Vec::new());
+                for file in planned {
+                    let is_there = run.pooled(&file.content) == Some(file.expected.size)
+                        || entry.as_deref().is_some_and(|entry| adopt_good(run, entry, &file));
+                    if is_there { reused.push(file) } else { missing.push(file) }
+                }
+                Ok((missing, reused))
+            })
+        })
+        .await?;
+        if !reused.is_empty() {
+            let bytes = reused.iter().map(|file| file.expected.size).sum();
+            self.observer().on_event(&Event::Reused { files: reused.len(), bytes });
+        }
+        Ok(missing)
+    }
+
+    /// One request for each content: a repository may hold the same bytes under two names.
+    async fn file_requests(&self, missing: &[PlannedFile]) -> Result<Vec<FileRequest>, Error> {
+        let missing = missing.to_vec();
+        with_lease(&self.lease, move |lease| {
+            lease.with_run(|run| {
+                let mut seen = HashSet::new();
+                Ok(missing
+                    .into_iter()
+                    .filter(|file| seen.insert(file.content.clone()))
+                    .map(|file| FileRequest {
+                        part: run.part(&file.content),
+                        destination: run.pool_path(&file.content),
+                        path: file.path,
+                        expected: file.expected,
+                    })
+                    .collect())
+            })
+        })
+        .await
+    }
+
+    async fn place(&self, files: &[PlannedFile]) -> Result<(), Error> {
+        let files = files.to_vec();
+        with_lease(&self.lease, move |lease| {
+            lease.with_run(|run| {
+                for file in files.iter().filter(|file| !file.path.under(run.tree()).exists()) {
+                    run.place(&file.content, &file.path)?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+fn fetch_proxy(hub: &hf_transport::ProxySettings) -> shard_fetch::ProxySettings {
+    let mut proxy = shard_fetch::ProxySettings::default();
+    proxy.http.clone_from(&hub.http);
+    proxy.https.clone_from(&hub.https);
+    proxy.all.clone_from(&hub.all);
+    proxy.no_proxy.clone_from(&hub.no_proxy);
+    proxy
+}
+
+/// Takes a file of the entry to be repaired into the tree, if it is what it must be.
+fn adopt_good(run: &Run, entry: &Path, file: &PlannedFile) -> bool {
+    let (old, new) = (file.path.under(entry), file.path.under(run.tree()));
+    // Most damage shows in the size, before anything is read.
+    let has_size = std::fs::symlink_metadata(&old)
+        .is_ok_and(|found| found.is_file() && found.len() == file.expected.size);
+    if !has_size || run.adopt(&old, &file.path).is_err() {
+        return false;
+    }
+    // Verified where it is now: the old name may mean another file by then.
+    if verify_file(&new, &file.expected).is_ok() {
+        return true;
+    }
+    if let Err(error) = std::fs::remove_file(&new) {
+        tracing::warn!(path = %new.display(), %error, "cannot remove a damaged file");
+    }
+    false
+}
+
+/// Passes the fetcher's events on, and counts what came over the network.
+struct FetchWatcher {
+    observer: Arc<dyn Observer>,
+    received: AtomicU64,
+}
+
+impl FetchWatcher {
+    fn new(observer: Arc<dyn Observer>) -> Self {
+        Self { observer, received: AtomicU64::new(0) }
+    }
+}
+
+impl shard_fetch::Observer for FetchWatcher {
+    fn on_event(&self, event: FetchEvent<'_>) {
+        if let FetchEvent::Received { bytes, .. } = event {
+            self.received.fetch_add(bytes, Ordering::Relaxed);
+        }
+        self.observer.on_event(&Event::Fetch(&event));
+    }
+}

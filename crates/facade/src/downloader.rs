@@ -1,0 +1,79 @@
+//! The downloader: the library's face.
+
+use std::sync::Arc;
+
+use crate::builder::{Context, SharedContext};
+use crate::decision::Decision;
+use crate::look::{look, serve, warn};
+use crate::{Builder, Error, Model, Request, download};
+
+/// Gets models into a cache, and finds them there. Cheap to clone; several may work side by side.
+#[derive(Clone, Debug)]
+pub struct Downloader {
+    context: SharedContext,
+}
+
+impl Downloader {
+    /// Everything explicit: no environment variable is read.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A downloader with the environment's settings, as [`Builder::from_env`] reads them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::from_env`] and [`Builder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        Builder::from_env()?.build()
+    }
+
+    pub(crate) fn new(context: Context) -> Self {
+        Self { context: Arc::new(context) }
+    }
+
+    /// Returns the model's directory: the cache's, after a download if it has none.
+    ///
+    /// A model that is in the cache is returned with no network request. Otherwise its files are fetched,
+    /// each verified by size and digests, into a private folder of the cache, and appear as the model's
+    /// directory in one step. Interrupted or failed, the call leaves the cache's models as they were; files
+    /// that were verified are kept, and the next call goes on from there.
+    ///
+    /// Any number of tasks and processes may ask for the same model: one downloads, the others wait for it
+    /// and get the same directory.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`]; [`Error::kind`] sorts them.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future stops the download. Blocking work that is under way ends by itself a moment
+    /// later; a publication that has begun completes.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time enabled, when a download is needed; see
+    /// [`blocking`](crate::blocking).
+    pub async fn download(&self, request: Request) -> Result<Model, Error> {
+        download::download(Arc::clone(&self.context), request).await
+    }
+
+    /// Returns the model's directory if the cache can answer, `None` if a download is needed and allowed.
+    ///
+    /// Needs no runtime, makes no request, and creates nothing (but the manifest's newer name beside an
+    /// older one in the writable tier).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCached`] when a download is needed and the policy forbids it, and [`Error::Cache`].
+    pub fn cached(&self, request: &Request) -> Result<Option<Model>, Error> {
+        let slot = self.context.layout.slot(request.model());
+        let (decision, lookup) = look(&self.context, &slot, request)?;
+        warn(&self.context, request, &decision, &lookup);
+        Ok(match decision {
+            Decision::Serve(hit) => Some(serve(&self.context, &slot, hit)),
+            Decision::Download { .. } => None,
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! The Python original's two functions, with the environment's settings.
+
+use std::path::{Path, PathBuf};
+
+use shard_fetch::CHAT_CONFIG_NAME;
+use url_parse::ModelUrl;
+
+use crate::{Downloader, Error, Request};
+
+/// Returns the directory of a model, downloading it into the cache if it is not there.
+///
+/// This is MLC-LLM's `download_and_cache_mlc_weights`: `model_url` is `HF://user/repo` or
+/// `https://huggingface.co/user/repo`; `num_processes` is how many files are fetched at once (`None`: 4);
+/// `force_redo` downloads again (`Some(true)`), never does (`Some(false)`), or follows
+/// `MLC_DOWNLOAD_CACHE_POLICY` (`None`). The environment's settings are read at each call.
+///
+/// # Errors
+///
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`Integrity`](crate::ErrorKind::Integrity) where the
+/// original raises `ValueError`, [`NotCached`](crate::ErrorKind::NotCached) where it raises `RuntimeError`.
+///
+/// # Cancellation
+///
+/// As [`Downloader::download`].
+pub async fn download_and_cache_mlc_weights(
+    model_url: &str,
+    num_processes: Option<usize>,
+    force_redo: Option<bool>,
+) -> Result<PathBuf, Error> {
+    let request = request(model_url, num_processes, force_redo)?;
+    Ok(Downloader::from_env()?.download(request).await?.path)
+}
+
+/// Returns the directory of a model that is given as a URL or as a local directory.
+///
+/// A local directory is returned as it was given, if `mlc-chat-config.json` is in it; any URL is downloaded,
+/// as by [`download_and_cache_mlc_weights`]. (The original takes `HF://` for a URL and everything else,
+/// `https://huggingface.co/` too, for a directory.)
+///
+/// # Errors
+///
+/// [`NotFound`](crate::ErrorKind::NotFound) where the original raises `FileNotFoundError`, and those of
+/// [`download_and_cache_mlc_weights`].
+///
+/// # Cancellation
+///
+/// As [`Downloader::download`].
+pub async fn get_or_download_model(model: &str) -> Result<PathBuf, Error> {
+    match ModelUrl::looks_like(model) {
+        true => download_and_cache_mlc_weights(model, None, None).await,
+        false => local_directory(model),
+    }
+}
+
+pub(crate) fn request(
+    model_url: &str,
+    num_processes: Option<usize>,
+    force_redo: Option<bool>,
+) -> Result<Request, Error> {
+    let request = model_url.parse::<Request>()?.force(force_redo);
+    match num_processes {
+        None => Ok(request),
+        Some(files) => Ok(request.files_in_flight(files.try_into().map_err(|_| Error::ZeroProcesses)?)),
+    }
+}
+
+pub(crate) fn local_directory(model: &str) -> Result<PathBuf, Error> {
+    let path = Path::new(model);
+    let problem = if !path.is_dir() {
+        "there is no such directory"
+    } else if !path.join(CHAT_CONFIG_NAME).is_file() {
+        "mlc-chat-config.json is missing in it"
+    } else {
+        return Ok(path.to_owned());
+    };
+    Err(Error::NotAModelDirectory { path: path.to_owned(), problem })
+}

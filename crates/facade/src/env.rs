@@ -1,0 +1,226 @@
+//! The environment's settings: the only place of the workspace that reads environment variables.
+//!
+//! A library embedded in an application takes everything through [`Builder`](crate::Builder) and needs
+//! nothing of this. [`Settings::from_env`] is for programs that follow the conventions of MLC-LLM and of the
+//! Hugging Face hub's clients.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cache_layout::CachePolicy;
+use hf_transport::{ProxySettings, Token};
+use url_parse::Endpoint;
+
+use crate::Error;
+
+/// The cache's home; its models are in `model_weights` below it. Default: `$XDG_CACHE_HOME/mlc_llm`, else
+/// `~/.cache/mlc_llm` (Windows: `%LOCALAPPDATA%\mlc_llm`).
+pub const MLC_LLM_HOME: &str = "MLC_LLM_HOME";
+/// The user's cache folder on Unix systems, by the XDG convention.
+pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+/// The user's home folder on Unix systems.
+pub const HOME: &str = "HOME";
+/// The user's local application data on Windows.
+pub const LOCALAPPDATA: &str = "LOCALAPPDATA";
+/// Folders that are looked through before the home, and never written to; separated like `PATH`.
+pub const MLC_LLM_READONLY_WEIGHT_CACHE: &str = "MLC_LLM_READONLY_WEIGHT_CACHE";
+/// `ON` (default), `OFF`, `REDO` or `READONLY`.
+pub const MLC_DOWNLOAD_CACHE_POLICY: &str = "MLC_DOWNLOAD_CACHE_POLICY";
+/// Where the scratch git repository of a download goes; default: the cache's private folder.
+pub const MLC_TEMP_DIR: &str = "MLC_TEMP_DIR";
+/// The hub; default `https://huggingface.co`.
+pub const HF_ENDPOINT: &str = "HF_ENDPOINT";
+/// The access token for the hub.
+pub const HF_TOKEN: &str = "HF_TOKEN";
+/// An older name of [`HF_TOKEN`], read when that is not set.
+pub const HUGGING_FACE_HUB_TOKEN: &str = "HUGGING_FACE_HUB_TOKEN";
+/// Truthy (`1`, `ON`, `YES`, `TRUE`): no download, as with the policy `OFF`.
+pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+/// Whole seconds after which a silent server is given up; default 10.
+pub const HF_HUB_DOWNLOAD_TIMEOUT: &str = "HF_HUB_DOWNLOAD_TIMEOUT";
+/// Truthy: programs draw no progress bars.
+pub const HF_HUB_DISABLE_PROGRESS_BARS: &str = "HF_HUB_DISABLE_PROGRESS_BARS";
+/// Set to anything: programs use no colour.
+pub const NO_COLOR: &str = "NO_COLOR";
+
+/// What the environment sets, parsed and checked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// [`MLC_LLM_HOME`] or its default.
+    pub home: PathBuf,
+    /// [`MLC_LLM_READONLY_WEIGHT_CACHE`], without its empty entries.
+    pub read_only: Vec<PathBuf>,
+    /// [`MLC_DOWNLOAD_CACHE_POLICY`], [`HF_HUB_OFFLINE`] taken into account.
+    pub policy: CachePolicy,
+    /// [`MLC_TEMP_DIR`].
+    pub temp_dir: Option<PathBuf>,
+    /// [`HF_ENDPOINT`].
+    pub endpoint: Endpoint,
+    /// [`HF_TOKEN`], else [`HUGGING_FACE_HUB_TOKEN`].
+    pub token: Option<Token>,
+    /// [`HF_HUB_DOWNLOAD_TIMEOUT`].
+    pub idle_timeout: Option<Duration>,
+    /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in lower case or upper.
+    pub proxy: ProxySettings,
+}
+
+/// How a program should present itself, by the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Presentation {
+    /// No progress bars ([`HF_HUB_DISABLE_PROGRESS_BARS`]).
+    pub no_progress_bars: bool,
+    /// No colour ([`NO_COLOR`]).
+    pub no_color: bool,
+}
+
+/// Where variables are looked up: the process's environment, or a test's table.
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+impl Settings {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Variable`] for a value that cannot be used, [`Error::NoHome`] when nothing says where the
+    /// cache is. An empty value counts as not set.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_lookup(&process_environment)
+    }
+
+    /// The same for any source of variables.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_env`](Self::from_env).
+    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Error> {
+        let lookup: Lookup<'_> = &|name| lookup(name).filter(|value| !value.is_empty());
+        Ok(Self {
+            home: home(lookup)?,
+            read_only: read_only(lookup),
+            policy: policy(lookup)?,
+            temp_dir: lookup(MLC_TEMP_DIR).map(PathBuf::from),
+            endpoint: endpoint(lookup)?,
+            token: token(lookup)?,
+            idle_timeout: idle_timeout(lookup)?,
+            proxy: proxy(lookup),
+        })
+    }
+}
+
+impl Presentation {
+    /// Reads the process's environment; there is no wrong value.
+    pub fn from_env() -> Self {
+        Self {
+            no_progress_bars: process_environment(HF_HUB_DISABLE_PROGRESS_BARS)
+                .is_some_and(|value| is_truthy(&value)),
+            no_color: process_environment(NO_COLOR).is_some_and(|value| !value.is_empty()),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn process_environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+fn home(lookup: Lookup<'_>) -> Result<PathBuf, Error> {
+    if let Some(home) = lookup(MLC_LLM_HOME) {
+        return Ok(home.into());
+    }
+    let parent = if cfg!(windows) {
+        lookup(LOCALAPPDATA).map(PathBuf::from)
+    } else {
+        let in_home = || lookup(HOME).map(|home| PathBuf::from(home).join(".cache"));
+        lookup(XDG_CACHE_HOME).map(PathBuf::from).or_else(in_home)
+    };
+    parent.map(|parent| parent.join("mlc_llm")).ok_or(Error::NoHome)
+}
+
+fn read_only(lookup: Lookup<'_>) -> Vec<PathBuf> {
+    let Some(list) = lookup(MLC_LLM_READONLY_WEIGHT_CACHE) else { return Vec::new() };
+    std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect()
+}
+
+fn policy(lookup: Lookup<'_>) -> Result<CachePolicy, Error> {
+    let policy = match text(lookup, MLC_DOWNLOAD_CACHE_POLICY)? {
+        Some(value) => value.parse().map_err(|source| unusable(MLC_DOWNLOAD_CACHE_POLICY, &value, source))?,
+        None => CachePolicy::default(),
+    };
+    let offline = lookup(HF_HUB_OFFLINE).is_some_and(|value| is_truthy(&value));
+    Ok(match policy {
+        CachePolicy::On | CachePolicy::Redo if offline => CachePolicy::Off,
+        policy => policy,
+    })
+}
+
+fn endpoint(lookup: Lookup<'_>) -> Result<Endpoint, Error> {
+    match text(lookup, HF_ENDPOINT)? {
+        // The parser's message leaves out what may be a password, and so must this one.
+        Some(value) => value.parse().map_err(|source| secret_unusable(HF_ENDPOINT, source)),
+        None => Ok(Endpoint::default()),
+    }
+}
+
+fn token(lookup: Lookup<'_>) -> Result<Option<Token>, Error> {
+    for name in [HF_TOKEN, HUGGING_FACE_HUB_TOKEN] {
+        let Some(value) = lookup(name) else { continue };
+        let token = Token::new(&value.to_string_lossy()).map_err(|source| secret_unusable(name, source))?;
+        if token.is_some() {
+            return Ok(token);
+        }
+    }
+    Ok(None)
+}
+
+fn idle_timeout(lookup: Lookup<'_>) -> Result<Option<Duration>, Error> {
+    let Some(value) = text(lookup, HF_HUB_DOWNLOAD_TIMEOUT)? else { return Ok(None) };
+    match value.trim().parse() {
+        Ok(seconds) if (1..=86_400).contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
+        _ => Err(unusable(HF_HUB_DOWNLOAD_TIMEOUT, &value, "it is not a number of seconds from 1 to 86400")),
+    }
+}
+
+/// Lower case first, as most programs do.
+fn proxy(lookup: Lookup<'_>) -> ProxySettings {
+    let either = |lower: &str, upper: &str| {
+        lookup(lower).or_else(|| lookup(upper)).map(|value| value.to_string_lossy().into_owned())
+    };
+    ProxySettings {
+        http: either("http_proxy", "HTTP_PROXY"),
+        https: either("https_proxy", "HTTPS_PROXY"),
+        all: either("all_proxy", "ALL_PROXY"),
+        no_proxy: either("no_proxy", "NO_PROXY"),
+    }
+}
+
+fn text(lookup: Lookup<'_>, name: &'static str) -> Result<Option<String>, Error> {
+    lookup(name).map(OsString::into_string).transpose().map_err(|value| {
+        unusable(name, &value.to_string_lossy(), "it is not UTF-8")
+    })
+}
+
+fn is_truthy(value: &OsStr) -> bool {
+    ["1", "ON", "YES", "TRUE"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+fn unusable(
+    name: &'static str,
+    value: &str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    let value = value.escape_debug().take(200).collect();
+    Error::Variable { name, value: Some(value), source: source.into() }
+}
+
+fn secret_unusable(
+    name: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    Error::Variable { name, value: None, source: source.into() }
+}
+
+#[cfg(test)]
+mod tests;

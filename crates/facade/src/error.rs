@@ -1,0 +1,261 @@
+//! Everything that can go wrong between a model's name and its directory.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cache_layout::{CachePolicy, PassedOver};
+use url_parse::{CommitId, ModelId, RepoPath};
+
+/// Why a model could not be had.
+///
+/// The message says what was attempted; the cause, where there is one, is in
+/// [`source`](std::error::Error::source). [`kind`](Self::kind) sorts errors into the few groups that callers
+/// treat differently.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A model URL, revision or endpoint that cannot be used; nothing was touched.
+    #[error(transparent)]
+    Name(#[from] url_parse::Error),
+    /// An environment variable's value cannot be used.
+    #[error("the environment variable {name}{} cannot be used", Shown(value.as_deref()))]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// Its value, unless that may be a secret.
+        value: Option<String>,
+        /// What is wrong with it.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// Nothing says where the cache is.
+    #[error(
+        "no folder for the cache is known: set MLC_LLM_HOME (XDG_CACHE_HOME and HOME, or LOCALAPPDATA on Windows, are not set either)"
+    )]
+    NoHome,
+    /// A concurrency of zero.
+    #[error("the number of shards fetched at once must be at least 1")]
+    ZeroProcesses,
+    /// The policy forbids a download, and no tier has the whole model.
+    #[error("{model} is not in the cache, and a download is forbidden by the policy {policy}{}", Looked(looked_in, passed_over))]
+    NotCached {
+        /// The model asked for.
+        model: ModelId,
+        /// The policy in force.
+        policy: CachePolicy,
+        /// Every directory that could have held it, in the order in which they were looked at.
+        looked_in: Vec<PathBuf>,
+        /// Those that hold something which is not the whole model.
+        passed_over: Vec<PassedOver>,
+    },
+    /// A forced download under a policy that forbids downloads; nothing was touched.
+    #[error("{model} cannot be downloaded again: the policy {policy} forbids it")]
+    ForceForbidden {
+        /// The model asked for.
+        model: ModelId,
+        /// The policy in force.
+        policy: CachePolicy,
+    },
+    /// A local path that holds no model.
+    #[error("{} is not the directory of a model: {problem}", path.display())]
+    NotAModelDirectory {
+        /// The path given.
+        path: PathBuf,
+        /// What it lacks.
+        problem: &'static str,
+    },
+    /// The repository lacks what makes it an MLC model. Found before any shard was requested.
+    #[error("{model} is not an MLC model: commit {commit} has no {missing}")]
+    NotAnMlcModel {
+        /// The model asked for.
+        model: ModelId,
+        /// The commit looked at.
+        commit: CommitId,
+        /// The file that is missing.
+        missing: &'static str,
+    },
+    /// The manifest names a shard that the commit does not hold. Found before any shard was requested.
+    #[error("{model} is incomplete at its source: the manifest names {path}, which commit {commit} does not hold")]
+    MissingShard {
+        /// The model asked for.
+        model: ModelId,
+        /// The commit looked at.
+        commit: CommitId,
+        /// The shard.
+        path: RepoPath,
+    },
+    /// Manifest, LFS pointer and hub do not agree on a file's size or digest. Found before it was requested.
+    #[error("{path} of {model} cannot be verified: {first} says {expected}, {second} says {actual}")]
+    Contradiction {
+        /// The model asked for.
+        model: ModelId,
+        /// The file.
+        path: RepoPath,
+        /// One witness.
+        first: &'static str,
+        /// What it says.
+        expected: String,
+        /// The other witness.
+        second: &'static str,
+        /// What that says.
+        actual: String,
+    },
+    /// The hub's metadata could not be had, after retries.
+    #[error("gave up on the metadata of {model} after {attempts} attempts in {:.1} s", elapsed.as_secs_f64())]
+    MetadataGaveUp {
+        /// The model asked for.
+        model: ModelId,
+        /// How many times it was tried.
+        attempts: u32,
+        /// Over what time.
+        elapsed: Duration,
+        /// The last failure.
+        source: hf_transport::Error,
+    },
+    /// The hub refused, or could not be reached.
+    #[error(transparent)]
+    Hub(#[from] hf_transport::Error),
+    /// The files' bytes could not be had or verified.
+    #[error(transparent)]
+    Fetch(#[from] shard_fetch::Error),
+    /// The cache could not be read or written.
+    #[error(transparent)]
+    Cache(#[from] cache_layout::Error),
+    /// A file of the model could not be read or written.
+    #[error("cannot {action} {}", path.display())]
+    Disk {
+        /// What was attempted, to be followed by a path.
+        action: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The blocking calls could not start a runtime of their own.
+    #[error("cannot start a runtime for the download")]
+    Runtime {
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The runtime was shut down while the download was under way.
+    #[error("the download was cancelled")]
+    Cancelled,
+}
+
+/// What sort of failure an [`Error`] is: what a caller can do about it.
+///
+/// The Python original's exceptions follow: `InvalidInput` and `Integrity` are its `ValueError`, `NotCached`
+/// its `RuntimeError`, `NotFound` its `FileNotFoundError`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A malformed model URL, argument or environment variable.
+    InvalidInput,
+    /// Not in the cache, and a download is forbidden.
+    NotCached,
+    /// A local path given as a model holds none.
+    NotFound,
+    /// The hub has no such model, or will not give it, or it is not an MLC model.
+    Refused,
+    /// A digest or size does not match, or the repository holds something unsafe.
+    Integrity,
+    /// The network, or a server, after retries.
+    Network,
+    /// The local disk: space, permissions, a path in the way.
+    Disk,
+    /// The operation was cancelled.
+    Cancelled,
+    /// Anything else.
+    Other,
+}
+
+impl Error {
+    /// What sort of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Name(_) | Self::Variable { .. } | Self::NoHome | Self::ZeroProcesses => {
+                ErrorKind::InvalidInput
+            }
+            Self::NotCached { .. } | Self::ForceForbidden { .. } => ErrorKind::NotCached,
+            Self::NotAModelDirectory { .. } => ErrorKind::NotFound,
+            Self::NotAnMlcModel { .. } | Self::MissingShard { .. } => ErrorKind::Refused,
+            Self::Contradiction { .. } => ErrorKind::Integrity,
+            Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => hub_kind(error),
+            Self::Fetch(error) => fetch_kind(error),
+            Self::Cache(error) => cache_kind(error),
+            Self::Disk { .. } => ErrorKind::Disk,
+            Self::Runtime { .. } => ErrorKind::Other,
+            Self::Cancelled => ErrorKind::Cancelled,
+        }
+    }
+
+    /// Whether the same call may well succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        self.kind() == ErrorKind::Network
+    }
+}
+
+fn fetch_kind(error: &shard_fetch::Error) -> ErrorKind {
+    use shard_fetch::ErrorKind as Fetch;
+    match error.kind() {
+        Fetch::InvalidInput => ErrorKind::InvalidInput,
+        Fetch::InvalidMetadata if matches!(error, shard_fetch::Error::UnsafePath { .. }) => ErrorKind::Integrity,
+        Fetch::InvalidMetadata | Fetch::Refused => ErrorKind::Refused,
+        Fetch::Locate => locate_kind(error),
+        Fetch::Integrity => ErrorKind::Integrity,
+        Fetch::Network => ErrorKind::Network,
+        Fetch::Disk | Fetch::NoSpace => ErrorKind::Disk,
+        Fetch::Cancelled => ErrorKind::Cancelled,
+        _ => ErrorKind::Other,
+    }
+}
+
+/// A location that was not given: our own locator's error is the cause, and knows what it means.
+fn locate_kind(error: &shard_fetch::Error) -> ErrorKind {
+    let cause = error.source();
+    if let Some(hub) = cause.and_then(|cause| cause.downcast_ref::<hf_transport::Error>()) {
+        return hub_kind(hub);
+    }
+    cause.and_then(|cause| cause.downcast_ref::<Error>()).map_or(ErrorKind::Refused, Error::kind)
+}
+
+fn cache_kind(error: &cache_layout::Error) -> ErrorKind {
+    match error.kind() {
+        cache_layout::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
+        _ => ErrorKind::Disk,
+    }
+}
+
+fn hub_kind(error: &hf_transport::Error) -> ErrorKind {
+    use hf_transport::ErrorKind as Hub;
+    match error.kind() {
+        Hub::InvalidInput => ErrorKind::InvalidInput,
+        Hub::Refused => ErrorKind::Refused,
+        Hub::Integrity => ErrorKind::Integrity,
+        Hub::Network => ErrorKind::Network,
+        Hub::Disk => ErrorKind::Disk,
+        Hub::Cancelled => ErrorKind::Cancelled,
+        _ => ErrorKind::Other,
+    }
+}
+
+/// The value of a setting in a message, when it may be shown.
+struct Shown<'a>(Option<&'a str>);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |value| write!(f, "=`{value}`"))
+    }
+}
+
+/// The places that were looked at, in a message.
+struct Looked<'a>(&'a [PathBuf], &'a [PassedOver]);
+
+impl fmt::Display for Looked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places: Vec<String> = self.0.iter().map(|path| path.display().to_string()).collect();
+        write!(f, "; looked in {}", places.join(", "))?;
+        self.1.iter().try_for_each(|entry| write!(f, "; {entry}"))
+    }
+}

@@ -1,0 +1,75 @@
+//! Looking for a model in the cache.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use cache_layout::{CacheLayout, Completeness, Hit, Lookup, Slot};
+use shard_fetch::{MANIFEST_NAMES, ModelDirState, inspect_model_dir, inspect_model_dir_lacking};
+
+use crate::decision::{Decision, decide, is_forced};
+use crate::{Error, Event, Model, Outcome, Request, Warning, builder::Context};
+
+/// Looks through the tiers and decides what the request comes to. Reads only.
+pub(crate) fn look(context: &Context, slot: &Slot, request: &Request) -> Result<(Decision, Lookup), Error> {
+    let policy = request.policy_or(context.policy);
+    let forced = is_forced(request, policy)?;
+    let lookup = context.layout.look_up(slot, &|dir| inspect(&context.layout, slot, dir))?;
+    Ok((decide(request, policy, forced, lookup.clone())?, lookup))
+}
+
+/// Tells the observer what deserves a look about a decision.
+pub(crate) fn warn(context: &Context, request: &Request, decision: &Decision, lookup: &Lookup) {
+    let observer = request.watcher();
+    for entry in &lookup.passed_over {
+        tracing::warn!(model = %request.model(), "passed over: {entry}");
+        observer.on_event(&Event::Warning(Warning::PassedOver(entry)));
+    }
+    let forced = is_forced(request, request.policy_or(context.policy)).unwrap_or(false);
+    if let Decision::Serve(hit) = decision
+        && forced
+    {
+        let tier = hit.tier.path();
+        tracing::warn!(model = %request.model(), tier = %tier.display(), "a forced download was answered by a read-only tier");
+        observer.on_event(&Event::Warning(Warning::ForceAnsweredByReadOnlyTier { tier }));
+    }
+}
+
+/// A hit as the caller gets it.
+///
+/// In the writable tier a model that has only the manifest's older name gets the newer one beside it, which
+/// is the only one that today's runtimes open. Where that cannot be written the model is returned as it is.
+pub(crate) fn serve(context: &Context, slot: &Slot, hit: Hit) -> Model {
+    if !hit.tier.is_read_only() && let Err(error) = add_newer_name(context, slot, &hit.path) {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(entry = %hit.path.display(), error, "cannot add the manifest's newer name");
+    }
+    Model { path: hit.path, tier: hit.tier, commit: None, outcome: Outcome::Cached }
+}
+
+fn add_newer_name(context: &Context, slot: &Slot, entry: &Path) -> Result<(), Error> {
+    let [newer, older] = MANIFEST_NAMES;
+    if !entry.join(newer).exists() {
+        context.layout.add_alias(slot, &older.parse()?, &newer.parse()?)?;
+    }
+    Ok(())
+}
+
+/// Whether a directory is a whole model, files that its commit never had left aside.
+pub(crate) fn inspect(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Completeness {
+    let state = match inspect_model_dir(dir) {
+        // Only now is the receipt worth reading.
+        ModelDirState::Missing(missing) => match layout.receipt(slot) {
+            Some(receipt) if !receipt.lacking.is_empty() => {
+                let lacking: BTreeSet<_> = receipt.lacking.into_iter().collect();
+                inspect_model_dir_lacking(dir, &lacking)
+            }
+            _ => ModelDirState::Missing(missing),
+        },
+        state => state,
+    };
+    match state {
+        ModelDirState::NoDirectory => Completeness::Absent,
+        ModelDirState::Missing(missing) => Completeness::Incomplete { missing },
+        ModelDirState::Whole => Completeness::Whole,
+    }
+}

@@ -1,0 +1,34 @@
+//! What a caller gets.
+
+use std::path::PathBuf;
+
+use cache_layout::Tier;
+use url_parse::CommitId;
+
+/// A model that is whole, in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Model {
+    /// The directory that holds the shards, `tensor-cache.json`, `mlc-chat-config.json` and the rest of the
+    /// repository. It is absolute.
+    pub path: PathBuf,
+    /// The tier of the cache that the directory belongs to.
+    pub tier: Tier,
+    /// The commit that was downloaded; `None` for a directory that was there already.
+    pub commit: Option<CommitId>,
+    /// How the model came about.
+    pub outcome: Outcome,
+}
+
+/// How a [`Model`] came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was in the cache: no request was made.
+    Cached,
+    /// It was downloaded.
+    Downloaded {
+        /// How many bytes of its files came over the network, now and not in an earlier, interrupted run.
+        bytes_received: u64,
+    },
+}

@@ -1,0 +1,94 @@
+//! How a download tells what it is doing.
+
+use std::path::Path;
+
+use cache_layout::{Holder, PassedOver};
+use shard_fetch::FetchEvent;
+use url_parse::{CommitId, ModelId, RepoPath};
+
+/// Watches a download.
+///
+/// Events come in the order of the download's steps, from whichever thread does the step, one at a time for
+/// the steps of this crate and concurrently for those of [`Event::Fetch`]. An observer must not block: it
+/// holds up the download. A closure over `&Event` is an observer, and `()` ignores everything.
+pub trait Observer: Send + Sync {
+    /// Called at every event.
+    fn on_event(&self, event: &Event<'_>);
+}
+
+impl Observer for () {
+    fn on_event(&self, _: &Event<'_>) {}
+}
+
+impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
+    fn on_event(&self, event: &Event<'_>) {
+        self(event);
+    }
+}
+
+/// A step of a download.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Something that went on but deserves a look. At any time.
+    Warning(Warning<'a>),
+    /// Another process, or task, is downloading this model; said once, when the waiting begins.
+    WaitingForLock {
+        /// Who that is, as far as it is known.
+        holder: Option<&'a Holder>,
+    },
+    /// The hub is asked what the model holds. Again after [`Event::RetryingMetadata`].
+    Metadata {
+        /// The model.
+        model: &'a ModelId,
+    },
+    /// The metadata could not be had; the next attempt follows after a pause.
+    RetryingMetadata {
+        /// How long the pause is.
+        delay: std::time::Duration,
+        /// Why.
+        cause: &'a hf_transport::Error,
+    },
+    /// The hub has named the commit that everything that follows belongs to.
+    Commit {
+        /// The commit.
+        commit: &'a CommitId,
+    },
+    /// The files that are verified in staging already, from an earlier run: they are not fetched again.
+    Reused {
+        /// How many files.
+        files: usize,
+        /// Their sizes, added up.
+        bytes: u64,
+    },
+    /// The files' bytes are being fetched and verified.
+    Fetch(&'a FetchEvent<'a>),
+    /// All files are there and verified; the directory is about to appear in the cache.
+    Publishing {
+        /// Where it will be.
+        path: &'a Path,
+    },
+}
+
+/// Something that went on but deserves a look.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Warning<'a> {
+    /// A forced download was answered by a read-only tier, which cannot be written to.
+    ForceAnsweredByReadOnlyTier {
+        /// The tier's folder.
+        tier: &'a Path,
+    },
+    /// Something stands in the model's place that is not the whole model.
+    PassedOver(&'a PassedOver),
+    /// A large file with the extension `.bin` that the manifest does not name: neither fetched nor written.
+    UnlistedShard {
+        /// The file.
+        path: &'a RepoPath,
+    },
+    /// A file of the user's own, or one that was edited, was kept while an incomplete directory was repaired.
+    CarriedOver {
+        /// The file.
+        path: &'a RepoPath,
+    },
+}

@@ -1,0 +1,111 @@
+//! What a caller asks for.
+
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cache_layout::CachePolicy;
+use url_parse::{ModelId, ModelUrl};
+
+use crate::{Error, Observer};
+
+/// A model, and how to get it. Whatever is not said here follows the [`Downloader`](crate::Downloader).
+///
+/// ```
+/// let request: facade::Request = "HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC".parse()?;
+/// let again = request.clone().force(Some(true));
+/// # Ok::<(), facade::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Request {
+    model: ModelId,
+    policy: Option<CachePolicy>,
+    force: Option<bool>,
+    files_in_flight: Option<NonZeroUsize>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Request {
+    /// Asks for a model.
+    #[must_use]
+    pub fn new(url: &ModelUrl) -> Self {
+        Self {
+            model: url.id().clone(),
+            policy: None,
+            force: None,
+            files_in_flight: None,
+            observer: Arc::new(()),
+        }
+    }
+
+    /// The cache policy for this request instead of the downloader's.
+    #[must_use]
+    pub fn policy(mut self, policy: CachePolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// The original's `force_redo`: `Some(true)` downloads again even if cached, `Some(false)` never does,
+    /// `None` does so exactly when the policy is [`CachePolicy::Redo`].
+    #[must_use]
+    pub fn force(mut self, force: Option<bool>) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// How many files are fetched at once, the original's `num_processes`. Default 4.
+    #[must_use]
+    pub fn files_in_flight(mut self, files: NonZeroUsize) -> Self {
+        self.files_in_flight = Some(files);
+        self
+    }
+
+    /// Who is told how it goes.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Arc::new(observer);
+        self
+    }
+
+    /// The model asked for.
+    pub fn model(&self) -> &ModelId {
+        &self.model
+    }
+
+    pub(crate) fn policy_or(&self, default: CachePolicy) -> CachePolicy {
+        self.policy.unwrap_or(default)
+    }
+
+    pub(crate) fn forced(&self) -> Option<bool> {
+        self.force
+    }
+
+    pub(crate) fn files_at_once(&self) -> NonZeroUsize {
+        const DEFAULT: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+        self.files_in_flight.unwrap_or(DEFAULT)
+    }
+
+    pub(crate) fn watcher(&self) -> &Arc<dyn Observer> {
+        &self.observer
+    }
+}
+
+impl FromStr for Request {
+    type Err = Error;
+
+    /// From `HF://user/repo` or `https://huggingface.co/user/repo`.
+    fn from_str(url: &str) -> Result<Self, Error> {
+        Ok(Self::new(&url.parse::<ModelUrl>()?))
+    }
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("model", &self.model)
+            .field("policy", &self.policy)
+            .field("force", &self.force)
+            .field("files_in_flight", &self.files_in_flight)
+            .finish_non_exhaustive()
+    }
+}

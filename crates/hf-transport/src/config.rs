@@ -1,0 +1,70 @@
+//! What a hub client needs to know, all of it given by the caller.
+
+use std::time::Duration;
+
+use url_parse::Endpoint;
+
+use crate::Token;
+
+/// Settings of a [`HubClient`](crate::HubClient). Nothing here is read from the environment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HubConfig {
+    /// The hub, `https://huggingface.co` unless a mirror is named.
+    pub endpoint: Endpoint,
+    /// Sent as `Authorization: Bearer` to the endpoint's own origin, and nowhere else.
+    pub token: Option<Token>,
+    /// The `User-Agent` header of every request.
+    pub user_agent: String,
+    /// How long a connection may take to be established.
+    pub connect_timeout: Duration,
+    /// How long a server may stay silent, before its answer begins or in the middle of it. There is no
+    /// time-out for a whole transfer.
+    pub idle_timeout: Duration,
+    /// The proxies to use; none unless given.
+    pub proxy: ProxySettings,
+    /// How many bytes git metadata may take, once received and once unpacked, before it is refused.
+    pub max_metadata_bytes: u64,
+}
+
+impl HubConfig {
+    /// The defaults for one endpoint: no token, no proxy, ten seconds for each time-out, 1 GiB of metadata.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            token: None,
+            user_agent: concat!("mlc-weights/", env!("CARGO_PKG_VERSION")).to_owned(),
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(10),
+            proxy: ProxySettings::default(),
+            max_metadata_bytes: 1 << 30,
+        }
+    }
+}
+
+/// Proxies by the scheme of the requested URL, with the meaning of the usual environment variables.
+///
+/// Its `Debug` output hides the values: a proxy URL may carry a password.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ProxySettings {
+    /// The proxy for `http` URLs (`HTTP_PROXY`).
+    pub http: Option<String>,
+    /// The proxy for `https` URLs (`HTTPS_PROXY`).
+    pub https: Option<String>,
+    /// The proxy for URLs that have none of their own (`ALL_PROXY`).
+    pub all: Option<String>,
+    /// Hosts that are reached directly, separated by commas (`NO_PROXY`).
+    pub no_proxy: Option<String>,
+}
+
+impl std::fmt::Debug for ProxySettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProxySettings")
+            .field("http", &self.http.is_some())
+            .field("https", &self.https.is_some())
+            .field("all", &self.all.is_some())
+            .field("no_proxy", &self.no_proxy)
+            .finish()
+    }
+}

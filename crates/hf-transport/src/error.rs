@@ -1,0 +1,374 @@
+//! Everything that can go wrong between this crate and a hub.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url_parse::{ModelId, RepoPath, Url};
+
+/// The cause of an error, of whatever library it comes from.
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Why a hub could not be used, or would not give what was asked for.
+///
+/// Messages name the model, file or URL concerned; URLs appear without credentials and without their query.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The token holds characters that no HTTP header can carry.
+    #[error("the access token holds characters that cannot be sent in an HTTP header")]
+    UnusableToken,
+    /// The HTTP client could not be set up: a proxy URL, a certificate store.
+    #[error("cannot set up the HTTP client")]
+    ClientSetup {
+        /// What the HTTP library says.
+        source: BoxError,
+    },
+    /// A proxy setting is no URL. Its value may hold a password and is not shown.
+    #[error("the proxy for {scheme} is not a usable URL")]
+    UnusableProxy {
+        /// `http`, `https` or `all`.
+        scheme: &'static str,
+    },
+    /// No repository of this name, or a private one: a hub does not tell them apart.
+    #[error(
+        "{model} is missing, private, or needs a token (asked {url}): check the name, or set HF_TOKEN to a token that may read it{hub_says}"
+    )]
+    MissingOrPrivate {
+        /// The model asked for.
+        model: ModelId,
+        /// The request that was refused.
+        url: SafeUrl,
+        /// The hub's own words.
+        hub_says: HubWords,
+    },
+    /// The model's owner asks readers to be granted access first.
+    #[error("{model} is gated: ask for access at {page}, then set HF_TOKEN to a token of that account{hub_says}")]
+    Gated {
+        /// The model asked for.
+        model: ModelId,
+        /// Where access is asked for.
+        page: SafeUrl,
+        /// The hub's own words.
+        hub_says: HubWords,
+    },
+    /// The hub has taken the repository out of service.
+    #[error("{model} has been disabled by the hub{hub_says}")]
+    Disabled {
+        /// The model asked for.
+        model: ModelId,
+        /// The hub's own words.
+        hub_says: HubWords,
+    },
+    /// The token was not accepted.
+    #[error("the hub does not accept the access token (asked {url}): renew it, or unset HF_TOKEN for public models{hub_says}")]
+    BadToken {
+        /// The request that was refused.
+        url: SafeUrl,
+        /// The hub's own words.
+        hub_says: HubWords,
+    },
+    /// The repository is there, the revision is not.
+    #[error("{model} has no revision `{revision}`{hub_says}")]
+    RevisionNotFound {
+        /// The model asked for.
+        model: ModelId,
+        /// The branch, tag, reference or commit asked for; `HEAD` for the default branch.
+        revision: String,
+        /// The hub's own words.
+        hub_says: HubWords,
+    },
+    /// The repository holds no commit yet.
+    #[error("{model} is an empty repository: there is nothing to download")]
+    EmptyRepository {
+        /// The model asked for.
+        model: ModelId,
+    },
+    /// The commit lists a file that the hub does not serve.
+    #[error("{model} has no file `{path}` at that commit (asked {url}){hub_says}")]
+    FileNotFound {
+        /// The model asked for.
+        model: ModelId,
+        /// The file asked for.
+        path: RepoPath,
+        /// The request that was refused.
+        url: SafeUrl,
+        /// The hub's own words.
+        hub_says: HubWords,
+    },
+    /// Too many requests in too short a time.
+    #[error("{url} answers that there were too many requests{hub_says}")]
+    RateLimited {
+        /// The request that was refused.
+        url: SafeUrl,
+        /// How long the hub asks to wait.
+        wait: Option<Duration>,
+        /// The hub's own words.
+        hub_says: HubWords,
+    },
+    /// The hub, or something before it, is in trouble for the moment.
+    #[error("{url} answers {status}, the hub has trouble for the moment{hub_says}")]
+    Unavailable {
+        /// The request that failed.
+        url: SafeUrl,
+        /// The HTTP status.
+        status: u16,
+        /// How long the hub asks to wait.
+        wait: Option<Duration>,
+        /// The hub's own words.
+        hub_says: HubWords,
+    },
+    /// A refusal that fits none of the known ones.
+    #[error("{url} answers {status}{hub_says}")]
+    UnexpectedStatus {
+        /// The request that was refused.
+        url: SafeUrl,
+        /// The HTTP status.
+        status: u16,
+        /// The hub's own words.
+        hub_says: HubWords,
+    },
+    /// A web page where a hub's answer should be: a captive portal, a proxy's notice, or no hub at all.
+    #[error(
+        "{url} answers with {content_type} instead of {expected}: not a model hub, or a login page stands in between"
+    )]
+    NotAHub {
+        /// The request.
+        url: SafeUrl,
+        /// What came.
+        content_type: String,
+        /// What should have come.
+        expected: &'static str,
+    },
+    /// More redirects than any hub needs.
+    #[error("{url} was redirected more than {limit} times")]
+    TooManyRedirects {
+        /// The first request of the chain.
+        url: SafeUrl,
+        /// The limit.
+        limit: usize,
+    },
+    /// A redirect that cannot be followed, or must not be.
+    #[error("{url} redirects to {target}, which is refused: {problem}")]
+    BadRedirect {
+        /// The request.
+        url: SafeUrl,
+        /// Where it was sent.
+        target: String,
+        /// Why that is refused.
+        problem: &'static str,
+    },
+    /// The connection failed, was cut, or fell silent.
+    #[error("cannot {action} {url}")]
+    Transport {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+        /// What the HTTP library says, without the URL.
+        source: BoxError,
+    },
+    /// The server fell silent.
+    #[error("{url} sent nothing for {seconds:.1} s while trying to {action} it", seconds = idle.as_secs_f64())]
+    Stalled {
+        /// What was attempted.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+        /// The time-out that cut it.
+        idle: Duration,
+    },
+    /// The git protocol failed above the HTTP level.
+    #[error("cannot fetch git metadata of {model} from {url}")]
+    Git {
+        /// The model asked for.
+        model: ModelId,
+        /// The repository.
+        url: SafeUrl,
+        /// What the git library says.
+        source: BoxError,
+    },
+    /// The commit's own objects do not hang together.
+    #[error("the commit of {model} is broken")]
+    BrokenCommit {
+        /// The model asked for.
+        model: ModelId,
+        /// What the git library says.
+        source: BoxError,
+    },
+    /// More metadata than the configured limit.
+    #[error(
+        "the git metadata of {model} takes more than {limit} bytes ({what}): refused, as this is not the shape of an MLC model"
+    )]
+    TooMuchMetadata {
+        /// The model asked for.
+        model: ModelId,
+        /// What grew too large.
+        what: &'static str,
+        /// The limit, in bytes or entries.
+        limit: u64,
+    },
+    /// A path in the repository that must not be written below a directory.
+    #[error("{model} holds the unsafe path `{path}`")]
+    UnsafePath {
+        /// The model asked for.
+        model: ModelId,
+        /// The path, escaped.
+        path: String,
+        /// Why it is unsafe.
+        source: url_parse::Error,
+    },
+    /// A path in the repository that is not UTF-8, is there twice, or is nested without end.
+    #[error("{model} holds the path `{path}`, which is refused: {problem}")]
+    UnusablePath {
+        /// The model asked for.
+        model: ModelId,
+        /// The path, escaped.
+        path: String,
+        /// Why it is refused.
+        problem: &'static str,
+    },
+    /// Symbolic links and submodules are never followed, and never silently left out.
+    #[error("{model} holds {kind} at `{path}`: a model's repository may hold plain files only")]
+    NotAPlainFile {
+        /// The model asked for.
+        model: ModelId,
+        /// Where it is.
+        path: RepoPath,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A pointer to large content that says something this crate cannot do.
+    #[error("`{path}` of {model} is an LFS pointer that cannot be used: {problem}")]
+    UnusablePointer {
+        /// The model asked for.
+        model: ModelId,
+        /// The pointer file.
+        path: RepoPath,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A local file or folder could not be written.
+    #[error("cannot {action} {}", path.display())]
+    Disk {
+        /// What was attempted, to be followed by a path.
+        action: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The caller dropped the operation.
+    #[error("the operation was cancelled")]
+    Cancelled,
+}
+
+/// What sort of failure an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting that cannot be used.
+    InvalidInput,
+    /// The hub has no such thing, or will not give it.
+    Refused,
+    /// What the hub holds must not be used.
+    Integrity,
+    /// The network, or a server for the moment.
+    Network,
+    /// The local disk.
+    Disk,
+    /// The caller dropped the operation.
+    Cancelled,
+}
+
+impl Error {
+    /// What sort of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnusableToken | Self::UnusableProxy { .. } | Self::ClientSetup { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::MissingOrPrivate { .. }
+            | Self::Gated { .. }
+            | Self::Disabled { .. }
+            | Self::BadToken { .. }
+            | Self::RevisionNotFound { .. }
+            | Self::EmptyRepository { .. }
+            | Self::FileNotFound { .. }
+            | Self::UnexpectedStatus { .. }
+            | Self::NotAHub { .. }
+            | Self::TooManyRedirects { .. }
+            | Self::BadRedirect { .. }
+            | Self::TooMuchMetadata { .. } => ErrorKind::Refused,
+            Self::UnsafePath { .. }
+            | Self::BrokenCommit { .. }
+            | Self::UnusablePath { .. }
+            | Self::NotAPlainFile { .. }
+            | Self::UnusablePointer { .. } => ErrorKind::Integrity,
+            Self::RateLimited { .. }
+            | Self::Unavailable { .. }
+            | Self::Transport { .. }
+            | Self::Stalled { .. }
+            | Self::Git { .. } => ErrorKind::Network,
+            Self::Disk { .. } => ErrorKind::Disk,
+            Self::Cancelled => ErrorKind::Cancelled,
+        }
+    }
+
+    /// Whether the same request may well succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        self.kind() == ErrorKind::Network
+    }
+
+    /// How long the hub asked to wait before the next request.
+    pub fn server_wait(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { wait, .. } | Self::Unavailable { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+}
+
+/// A URL as messages show it: no user, password, query or fragment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SafeUrl(String);
+
+impl SafeUrl {
+    pub(crate) fn of(url: &Url) -> Self {
+        Self(net_policy::RedactedUrl(url).to_string())
+    }
+}
+
+impl fmt::Display for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// What the hub itself said about a refusal, shown after our own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HubWords {
+    /// The message of the hub, cut and free of control characters.
+    pub message: Option<String>,
+    /// The identifier by which the hub's operators find the request.
+    pub request_id: Option<String>,
+}
+
+impl fmt::Display for HubWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(message) = &self.message {
+            write!(f, "; the hub says: {message}")?;
+        }
+        if let Some(id) = &self.request_id {
+            write!(f, " (request {id})")?;
+        }
+        Ok(())
+    }
+}

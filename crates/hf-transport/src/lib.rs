@@ -1,0 +1,56 @@
+//! The hub's side of a download: what a model's repository holds, and where its files' bytes are.
+//!
+//! ```no_run
+//! use hf_transport::{FileKind, GitMetadata, HubClient, HubConfig, MetadataRequest, MetadataSource};
+//! use std::sync::Arc;
+//! use url_parse::{Endpoint, ModelId};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = HubClient::new(HubConfig::new(Endpoint::default()))?;
+//! let model = ModelId::new("mlc-ai", "Llama-3.2-1B-Instruct-q4f16_1-MLC")?;
+//! std::fs::create_dir("metadata")?;
+//! let snapshot = GitMetadata::new(hub.clone())
+//!     .fetch(MetadataRequest {
+//!         model: model.clone(),
+//!         revision: None,
+//!         scratch_parent: "metadata".into(),
+//!         export_to: "metadata".into(),
+//!         keep_alive: Arc::new(()),
+//!     })
+//!     .await?;
+//! for file in snapshot.files {
+//!     if let FileKind::Lfs(pointer) = file.kind {
+//!         let place = hub.locate_file(&model, &snapshot.commit, &file.path).await?;
+//!         println!("{} ({} bytes) is at {}", file.path, pointer.size, place.url.host_str().unwrap_or("?"));
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`HubClient`] is the HTTP client of one hub: redirects, token, time-outs, proxies, refusals.
+//! - [`HubClient::locate_file`] asks where one file's bytes are.
+//! - [`MetadataSource`] is the seam for learning what a commit holds; [`GitMetadata`] does it over git.
+//!
+//! A request makes one attempt and classifies its failure ([`Error::is_transient`],
+//! [`Error::server_wait`]); when to try again is the caller's to decide. The crate knows no cache and no
+//! manifest.
+
+mod client;
+mod config;
+mod error;
+mod git;
+mod lfs_pointer;
+mod locate;
+mod metadata;
+mod refusal;
+mod token;
+
+pub use client::HubClient;
+pub use config::{HubConfig, ProxySettings};
+pub use error::{Error, ErrorKind, HubWords, SafeUrl};
+pub use git::{GitMetadata, keep_libgit2_configuration};
+pub use lfs_pointer::LfsPointer;
+pub use locate::ResolvedFile;
+pub use metadata::{FileKind, KeepAlive, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
+pub use token::Token;

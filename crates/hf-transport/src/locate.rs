@@ -1,0 +1,187 @@
+//! Where the bytes of a file are: one `/resolve/` request.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::Method;
+use url_parse::{CommitId, ModelId, RepoPath, Url};
+
+use crate::client::{HubRequest, Redirects, header_text, headers};
+use crate::error::SafeUrl;
+use crate::lfs_pointer::parse_oid;
+use crate::refusal::{Asked, classify};
+use crate::{Error, HubClient};
+
+/// Where a file's bytes can be had for now, and what the hub says of them.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ResolvedFile {
+    /// Where to ask for the bytes. It may carry a signature in its query, which is a secret.
+    pub url: Url,
+    /// The `Authorization` header for that URL: there only when the bytes are on the endpoint's own origin.
+    pub authorization: Option<HeaderValue>,
+    /// The size that the hub has on record (`X-Linked-Size`).
+    pub size: Option<u64>,
+    /// The SHA-256 that the hub has on record (`X-Linked-Etag`, where that is one).
+    pub sha256: Option<[u8; 32]>,
+    /// When the URL's signature expires, if it says so.
+    pub expires_at: Option<SystemTime>,
+}
+
+impl std::fmt::Debug for ResolvedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResolvedFile")
+            .field("url", &SafeUrl::of(&self.url))
+            .field("size", &self.size)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HubClient {
+    /// Asks the hub where a file of one commit is: one attempt, one `HEAD` of `/resolve/`.
+    ///
+    /// Redirects on the hub's own origin (a rename, its cache) are followed; the first location on another
+    /// origin is the answer, and is not contacted.
+    ///
+    /// # Errors
+    ///
+    /// The hub's refusals, [`Error::NotAHub`] for a web page, [`Error::Transport`] and [`Error::Stalled`].
+    pub async fn locate_file(
+        &self,
+        model: &ModelId,
+        commit: &CommitId,
+        path: &RepoPath,
+    ) -> Result<ResolvedFile, Error> {
+        let request = HubRequest {
+            method: Method::HEAD,
+            url: self.endpoint().resolve_url(model, commit, path),
+            headers: headers([(header::ACCEPT_ENCODING, "identity")]),
+            body: Bytes::new(),
+            action: "ask for the location of",
+            redirects: Redirects::WithinOrigin,
+        };
+        let answer = self.send(request).await?;
+        let headers = answer.response.headers();
+        if let Some(url) = answer.elsewhere {
+            return Ok(self.resolved(url, linked_size(headers), headers));
+        }
+        let status = answer.response.status();
+        if !status.is_success() {
+            let revision = commit.to_string();
+            let asked =
+                Asked { model, file: Some(path), revision: &revision, endpoint: self.endpoint() };
+            return Err(classify(&asked, &answer.url, status, headers, &[]));
+        }
+        refuse_web_page(&answer.url, headers)?;
+        let size = linked_size(headers).or_else(|| own_size(headers));
+        Ok(self.resolved(answer.url, size, headers))
+    }
+
+    fn resolved(&self, url: Url, size: Option<u64>, headers: &HeaderMap) -> ResolvedFile {
+        ResolvedFile {
+            authorization: self.authorization_for(&url),
+            size,
+            sha256: linked_sha256(headers),
+            expires_at: signature_expiry(&url, SystemTime::now()),
+            url,
+        }
+    }
+}
+
+/// A hub's own file answers name the commit; a web page without one is somebody else's.
+fn refuse_web_page(url: &Url, headers: &HeaderMap) -> Result<(), Error> {
+    let content_type = header_text(headers, header::CONTENT_TYPE).unwrap_or_default();
+    if content_type.starts_with("text/html") && !headers.contains_key("x-repo-commit") {
+        return Err(Error::NotAHub {
+            url: SafeUrl::of(url),
+            content_type: content_type.to_owned(),
+            expected: "the location of a file",
+        });
+    }
+    Ok(())
+}
+
+/// `X-Linked-Size`. A redirect's `Content-Length` is that of the redirect's own text, and means nothing here.
+fn linked_size(headers: &HeaderMap) -> Option<u64> {
+    header_text(headers, "x-linked-size")?.parse().ok()
+}
+
+/// `Content-Length` of an answer that is the file itself.
+fn own_size(headers: &HeaderMap) -> Option<u64> {
+    header_text(headers, header::CONTENT_LENGTH)?.parse().ok()
+}
+
+/// `X-Linked-Etag`, which for LFS files is the SHA-256: quoted as a rule, weak or bare at some mirrors.
+fn linked_sha256(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let etag = header_text(headers, "x-linked-etag")?;
+    parse_oid(etag.trim_start_matches("W/").trim_matches('"'))
+}
+
+/// When a signed URL ends, by the two conventions that data hosts use.
+fn signature_expiry(url: &Url, now: SystemTime) -> Option<SystemTime> {
+    let seconds = |wanted: &str| {
+        url.query_pairs().find(|(name, _)| name == wanted).and_then(|(_, value)| value.parse().ok())
+    };
+    let absolute = |epoch| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(epoch));
+    // `X-Amz-Expires` counts from the signing, which was just now.
+    let relative = |lifetime| now.checked_add(Duration::from_secs(lifetime));
+    seconds("Expires").and_then(absolute).or_else(|| seconds("X-Amz-Expires").and_then(relative))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderName;
+
+    use super::*;
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn the_etag_is_read_in_every_spelling() {
+        const OID: &str = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
+        let expected = parse_oid(OID);
+        assert!(expected.is_some());
+        for etag in [
+            "\"4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\"",
+            "W/\"4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\"",
+            OID,
+        ] {
+            assert_eq!(linked_sha256(&map(&[("x-linked-etag", etag)])), expected, "{etag}");
+        }
+        // Files that are plain in git have their blob's SHA-1 there.
+        let sha1 = "\"da39a3ee5e6b4b0d3255bfef95601890afd80709\"";
+        assert_eq!(linked_sha256(&map(&[("x-linked-etag", sha1)])), None);
+        assert_eq!(linked_sha256(&map(&[])), None);
+    }
+
+    #[test]
+    fn the_end_of_a_signature_is_found() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        for (query, expected) in [
+            ("Expires=5000&Signature=x", at(5000)),
+            ("X-Amz-Date=20260101T000000Z&X-Amz-Expires=3600", at(4600)),
+            ("Expires=soon", None),
+            ("", None),
+        ] {
+            let url = Url::parse(&format!("https://cdn.example/x?{query}")).unwrap();
+            assert_eq!(signature_expiry(&url, now), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_the_signature() {
+        let file = ResolvedFile {
+            url: Url::parse("https://cdn.example/x?Signature=secret").unwrap(),
+            authorization: None,
+            size: None,
+            sha256: None,
+            expires_at: None,
+        };
+        assert!(!format!("{file:?}").contains("secret"));
+    }
+}

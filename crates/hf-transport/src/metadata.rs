@@ -1,0 +1,83 @@
+//! What a commit of a model's repository holds, and the seam for getting to know it.
+
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use url_parse::{CommitId, ModelId, RepoPath, Revision};
+
+use crate::{Error, LfsPointer};
+
+/// Something that every blocking job of a fetch holds on to, so that it outlives the job.
+///
+/// A future can be dropped while a blocking thread that it started still writes. Whoever owns the directory
+/// being written (a lock, a staging folder) hands it in here, and it is released when the last job has ended.
+pub type KeepAlive = Arc<dyn Any + Send + Sync>;
+
+/// A way to learn what a model's repository holds and to get its plain files.
+///
+/// [`GitMetadata`](crate::GitMetadata) is the one for hubs that serve git. An application can bring another.
+#[async_trait]
+pub trait MetadataSource: Send + Sync {
+    /// Resolves the revision to one commit, writes that commit's plain files below
+    /// [`export_to`](MetadataRequest::export_to), and lists all its files.
+    ///
+    /// Files that stand for LFS content are listed, not written. Files are written verbatim, with no filter
+    /// and no line-ending conversion.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`]; what was written so far stays and is the caller's to discard. One call is one attempt:
+    /// the caller retries when [`Error::is_transient`] says so, into an empty folder.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future stops the work. A blocking job may run on for a moment; it holds
+    /// [`keep_alive`](MetadataRequest::keep_alive) until it has ended.
+    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error>;
+}
+
+/// Which repository to look at, and where to put what is found.
+#[derive(Clone)]
+pub struct MetadataRequest {
+    /// The model.
+    pub model: ModelId,
+    /// The revision; `None` is the repository's default branch.
+    pub revision: Option<Revision>,
+    /// An existing folder in which scratch space may be made for the time of the fetch.
+    pub scratch_parent: PathBuf,
+    /// An existing, empty folder below which the plain files are written.
+    pub export_to: PathBuf,
+    /// Held by every blocking job until it has ended.
+    pub keep_alive: KeepAlive,
+}
+
+/// One commit of a repository.
+#[derive(Clone, Debug)]
+pub struct RepoSnapshot {
+    /// The commit that the revision stood for.
+    pub commit: CommitId,
+    /// Every file of that commit, in the order of the tree.
+    pub files: Vec<RepoFile>,
+}
+
+/// One file of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepoFile {
+    /// Where it is in the repository.
+    pub path: RepoPath,
+    /// Its size in bytes; for LFS files that of the content, not of the pointer.
+    pub size: u64,
+    /// How the repository stores it.
+    pub kind: FileKind,
+}
+
+/// How a repository stores a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// The content is in git, and has been written.
+    Plain,
+    /// The content is to be fetched by its digest.
+    Lfs(LfsPointer),
+}

@@ -1,0 +1,119 @@
+//! What a hub means by an answer that is not the one asked for.
+
+use std::time::SystemTime;
+
+use reqwest::header::{self, HeaderMap};
+use reqwest::{Response, StatusCode};
+use url_parse::{Endpoint, ModelId, RepoPath, Url};
+
+use crate::Error;
+use crate::client::header_text;
+use crate::error::{HubWords, SafeUrl};
+
+/// As much of a server's words as a message shows.
+const MAX_WORDS: usize = 300;
+/// The body of a refusal is read no further than this.
+const MAX_BODY: usize = 4096;
+
+/// What was asked for, as far as a refusal needs to know it.
+pub(crate) struct Asked<'a> {
+    pub(crate) model: &'a ModelId,
+    /// The file, for `/resolve/`; `None` for the repository itself.
+    pub(crate) file: Option<&'a RepoPath>,
+    pub(crate) revision: &'a str,
+    pub(crate) endpoint: &'a Endpoint,
+}
+
+/// Turns an answer with an error status into the error it stands for, reading a little of its body.
+pub(crate) async fn read_refusal(asked: &Asked<'_>, url: &Url, mut response: Response) -> Error {
+    let mut body = Vec::new();
+    while body.len() < MAX_BODY
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk);
+    }
+    classify(asked, url, response.status(), response.headers(), &body)
+}
+
+/// The error code of the hub decides, then its words, then the status: one status stands for many refusals.
+pub(crate) fn classify(
+    asked: &Asked<'_>,
+    url: &Url,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Error {
+    let hub_says = hub_words(headers, body);
+    let words = hub_says.message.clone().unwrap_or_default();
+    let model = asked.model.clone();
+    let url = SafeUrl::of(url);
+    let gated = |hub_says| Error::Gated {
+        model: asked.model.clone(),
+        page: SafeUrl::of(&asked.endpoint.model_page(asked.model)),
+        hub_says,
+    };
+    match (header_text(headers, "x-error-code"), status.as_u16()) {
+        (Some("RevisionNotFound"), _) => {
+            Error::RevisionNotFound { model, revision: asked.revision.to_owned(), hub_says }
+        }
+        (Some("EntryNotFound"), _) if asked.file.is_some() => {
+            file_not_found(asked, url, hub_says)
+        }
+        (Some("GatedRepo"), _) => gated(hub_says),
+        _ if words.contains("Access to this resource is disabled") => Error::Disabled { model, hub_says },
+        (Some("RepoNotFound"), _) => Error::MissingOrPrivate { model, url, hub_says },
+        (_, 401) if words.contains("Invalid credentials") => Error::BadToken { url, hub_says },
+        (_, 404) if asked.file.is_some() => file_not_found(asked, url, hub_says),
+        (_, 401 | 404) => Error::MissingOrPrivate { model, url, hub_says },
+        (_, 429) => Error::RateLimited { url, wait: server_wait(headers, status), hub_says },
+        (_, code) if net_policy::is_transient_status(code) => {
+            Error::Unavailable { url, status: code, wait: server_wait(headers, status), hub_says }
+        }
+        (_, code) => Error::UnexpectedStatus { url, status: code, hub_says },
+    }
+}
+
+fn file_not_found(asked: &Asked<'_>, url: SafeUrl, hub_says: HubWords) -> Error {
+    let model = asked.model.clone();
+    match asked.file {
+        Some(path) => Error::FileNotFound { model, path: path.clone(), url, hub_says },
+        None => Error::MissingOrPrivate { model, url, hub_says },
+    }
+}
+
+fn server_wait(headers: &HeaderMap, status: StatusCode) -> Option<std::time::Duration> {
+    net_policy::ServerWait::from_headers(
+        header_text(headers, "ratelimit"),
+        header_text(headers, header::RETRY_AFTER),
+        status.as_u16(),
+        SystemTime::now(),
+    )
+}
+
+/// The hub's message from its header, else from a plain-text body, and the identifier of the request.
+fn hub_words(headers: &HeaderMap, body: &[u8]) -> HubWords {
+    let plain_text = || {
+        header_text(headers, header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.starts_with("text/plain"))
+            .then(|| String::from_utf8_lossy(body))
+    };
+    let message = match header_text(headers, "x-error-message") {
+        Some(words) => Some(words.into()),
+        None => plain_text(),
+    };
+    let request_id = ["x-request-id", "x-amzn-trace-id", "x-amz-cf-id"]
+        .into_iter()
+        .find_map(|name| header_text(headers, name));
+    HubWords { message: message.as_deref().and_then(sanitize), request_id: request_id.and_then(sanitize) }
+}
+
+/// A server's words on one line, cut to a length fit for a message; `None` when nothing is left.
+fn sanitize(words: &str) -> Option<String> {
+    let one_line: String =
+        words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WORDS).collect();
+    let trimmed = one_line.trim();
+    (!trimmed.is_empty()).then(|| trimmed.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! The hub's refusals as recorded, one row each.
+
+use reqwest::header::{HeaderName, HeaderValue};
+
+use super::*;
+use crate::ErrorKind;
+
+const MISSING: &[(&str, &str)] =
+    &[("www-authenticate", "Bearer realm=\"Authentication required\", charset=\"UTF-8\"")];
+
+fn refused(status: u16, headers: &[(&'static str, &'static str)], body: &str, file: bool) -> Error {
+    let headers: HeaderMap = headers
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect();
+    let model = ModelId::new("mlc-ai", "Llama").unwrap();
+    let path: RepoPath = "params_shard_0.bin".parse().unwrap();
+    let endpoint = Endpoint::default();
+    let asked = Asked { model: &model, file: file.then_some(&path), revision: "main", endpoint: &endpoint };
+    let url = Url::parse("https://huggingface.co/mlc-ai/Llama/resolve/main/x?sig=secret").unwrap();
+    let error = classify(&asked, &url, StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes());
+    assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    error
+}
+
+#[test]
+fn a_missing_repository_and_a_private_one_are_the_same_answer() {
+    let anonymous = refused(401, MISSING, "", false);
+    let with_token = refused(404, &[("x-error-code", "RepoNotFound")], "", false);
+    for error in [anonymous, with_token, refused(404, &[], "", false)] {
+        assert!(matches!(error, Error::MissingOrPrivate { .. }), "{error:?}");
+        assert!(error.to_string().contains("set HF_TOKEN"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Refused);
+    }
+}
+
+#[test]
+fn the_code_decides_before_the_status() {
+    let gated = [("x-error-code", "GatedRepo"), ("x-error-message", "Access is restricted.")];
+    for status in [401, 403] {
+        let error = refused(status, &gated, "", true);
+        assert!(matches!(error, Error::Gated { .. }), "{error:?}");
+        assert!(error.to_string().contains("https://huggingface.co/mlc-ai/Llama"), "{error}");
+        assert!(error.to_string().contains("Access is restricted."), "{error}");
+    }
+    let revision = [("x-error-code", "RevisionNotFound")];
+    assert!(matches!(refused(404, &revision, "", true), Error::RevisionNotFound { .. }));
+    let entry = [("x-error-code", "EntryNotFound"), ("x-request-id", "Root=1-2")];
+    let error = refused(404, &entry, "", true);
+    assert!(matches!(error, Error::FileNotFound { .. }), "{error:?}");
+    assert!(error.to_string().contains("Root=1-2"), "{error}");
+}
+
+#[test]
+fn words_tell_a_bad_token_and_a_disabled_repository() {
+    let bad = [("x-error-message", "Invalid credentials in Authorization header")];
+    assert!(matches!(refused(401, &bad, "", false), Error::BadToken { .. }));
+    let disabled = [("content-type", "text/plain")];
+    let error = refused(403, &disabled, "Access to this resource is disabled.", false);
+    assert!(matches!(error, Error::Disabled { .. }), "{error:?}");
+}
+
+#[test]
+fn limits_and_outages_are_transient_and_carry_the_wait() {
+    let limited = refused(429, &[("ratelimit", "\"resolvers\";r=0;t=54")], "", true);
+    assert!(matches!(limited, Error::RateLimited { .. }), "{limited:?}");
+    assert_eq!(limited.server_wait().map(|wait| wait.as_secs()), Some(55));
+    for status in [408, 500, 502, 503, 504] {
+        let error = refused(status, &[], "", true);
+        assert!(error.is_transient(), "{status}: {error:?}");
+    }
+    for status in [400, 403, 410, 418] {
+        let error = refused(status, &[], "", true);
+        assert!(matches!(error, Error::UnexpectedStatus { .. }), "{status}: {error:?}");
+        assert!(!error.is_transient());
+    }
+}
+
+#[test]
+fn words_are_one_short_line() {
+    let long = "x".repeat(1000) + "\u{7}\nline";
+    assert_eq!(sanitize(&long).unwrap().len(), MAX_WORDS);
+    assert_eq!(sanitize("two\r\nlines").unwrap(), "two  lines");
+    assert_eq!(sanitize(" \n"), None);
+}

@@ -1,0 +1,83 @@
+//! The command line's grammar.
+
+#![expect(clippy::doc_markdown, reason = "these comments are the help text, which knows no Markdown")]
+
+use std::num::NonZeroUsize;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use facade::CachePolicy;
+
+const EXAMPLES: &str = "\
+Examples:
+  mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+  mlc_llm serve \"$(mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC)\"
+
+Exit status:
+  0 done                       4 the hub refused, or has no such model
+  1 anything else              5 a digest or size does not match, or an unsafe path
+  2 usage, a malformed URL,    6 network, after retries
+    an unusable variable       7 local disk
+  3 not in the cache, and a    130 interrupted
+    download is forbidden";
+
+/// Gets MLC model weights into the cache that MLC-LLM reads.
+#[derive(Debug, Parser)]
+#[command(name = "mlc-weights", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Print nothing but the result and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the directory of a model, downloading it first if the cache has none
+    Download(Download),
+    /// Print the directory of a model that is in the cache; never uses the network
+    Path(Path),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Download {
+    /// The model: HF://user/repo or https://huggingface.co/user/repo
+    pub(crate) model: String,
+    /// How many files are fetched at once
+    #[arg(short, long, value_name = "N", default_value = "4")]
+    pub(crate) jobs: NonZeroUsize,
+    /// Download again even if the model is in the cache
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The cache policy [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
+    #[arg(long, value_name = "ON|OFF|REDO|READONLY", ignore_case = false)]
+    pub(crate) policy: Option<CachePolicy>,
+    /// How progress is shown
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub(crate) progress: Progress,
+    /// Do not wait for the disk; a power failure may damage what was just downloaded
+    #[arg(long)]
+    pub(crate) no_fsync: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Path {
+    /// The model: HF://user/repo or https://huggingface.co/user/repo
+    pub(crate) model: String,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// A bar on a terminal, lines elsewhere
+    Auto,
+    /// A bar
+    Bar,
+    /// A line now and then
+    Plain,
+    /// Nothing
+    None,
+}

@@ -1,0 +1,80 @@
+//! URLs in messages and logs.
+
+use std::fmt;
+
+use url::Url;
+
+/// Shows a URL without what may be secret: no user info, `?…` for a query (which may be a signature), no
+/// fragment. For every message, log line and event.
+///
+/// ```
+/// use net_policy::RedactedUrl;
+///
+/// let url = "https://user:secret@host:8443/a%20b?Signature=secret#secret".parse()?;
+/// assert_eq!(RedactedUrl(&url).to_string(), "https://host:8443/a%20b?…");
+/// # Ok::<(), url::ParseError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct RedactedUrl<'a>(pub &'a Url);
+
+impl fmt::Display for RedactedUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.0;
+        if url.cannot_be_a_base() {
+            // What follows is of unknown structure (`data:`, `mailto:`).
+            return write!(f, "{}:…", url.scheme());
+        }
+        write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
+        if let Some(port) = url.port() {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(url.path())?;
+        if url.query().is_some() { f.write_str("?…") } else { Ok(()) }
+    }
+}
+
+/// The same as `Display`, lest a secret escape by `{:?}`.
+impl fmt::Debug for RedactedUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedactedUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, shown: &str) {
+        let url = Url::parse(url).unwrap();
+        assert_eq!(RedactedUrl(&url).to_string(), shown);
+        assert_eq!(format!("{:?}", RedactedUrl(&url)), format!("RedactedUrl({shown})"));
+    }
+
+    #[test]
+    fn what_is_shown() {
+        check("https://huggingface.co/user/repo", "https://huggingface.co/user/repo");
+        check("https://huggingface.co", "https://huggingface.co/");
+        check("https://secret@host/x", "https://host/x");
+        check("https://user:secret@host:8443/x", "https://host:8443/x");
+        check("https://host:443/x", "https://host/x");
+        check("https://host/x?", "https://host/x?…");
+        check("https://host/x?X-Amz-Signature=secret&b#secret", "https://host/x?…");
+        check("https://host/x#secret", "https://host/x");
+        check("http://[::1]:80/x", "http://[::1]/x");
+        check("https://host/%0a%1b[31m", "https://host/%0a%1b[31m");
+        check("data:text/plain,secret", "data:…");
+        check("file:///secret-free/path", "file:///secret-free/path");
+    }
+
+    proptest! {
+        #[test]
+        fn no_secret_is_shown(user in "[a-z]{1,3}", path in "[a-z/%+]{0,8}", tail in "[?#][a-z&=#?]{0,4}") {
+            let url = Url::parse(&format!("https://{user}S3CRET:S3CRET@host/{path}{tail}S3CRET")).unwrap();
+            let shown = format!("{0} {0:?}", RedactedUrl(&url));
+            prop_assert!(!shown.contains("S3CRET"), "{}", shown);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Downloads files from a plain HTTP server, with nothing but a list of URLs and digests: no hub in sight.
+//!
+//! `cargo run --release -p shard-fetch --example plain_http_server [FILES] [MIB]` starts a small server of its
+//! own on loopback, so that it runs as it is; by default it serves 4 files of 64 MiB. The files go to a
+//! temporary folder below the current one. It ends by printing what that took.
+
+#![expect(clippy::print_stdout, reason = "an example shows its result")]
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use shard_fetch::{
+    Expected, FetchEvent, Fetcher, FileRequest, LocateError, LocateReason, Location, Locator, Observer,
+    RepoPath, Sha256Digest, StreamHasher, Url, async_trait,
+};
+
+/// A line of the list: what to fetch, and what it must be.
+struct Entry {
+    path: RepoPath,
+    url: Url,
+    size: u64,
+    sha256: Sha256Digest,
+}
+
+/// Knows where files are because it was told. A locator for a mirror that signs its URLs, or for an object
+/// store, would ask somebody here, and say until when the answer holds.
+struct UrlList(HashMap<RepoPath, Url>);
+
+#[async_trait]
+impl Locator for UrlList {
+    async fn locate(&self, file: &RepoPath, _reason: LocateReason) -> Result<Location, LocateError> {
+        match self.0.get(file) {
+            Some(url) => Ok(Location::new(url.clone())),
+            None => Err(LocateError::permanent(format!("`{file}` is not in the list"))),
+        }
+    }
+}
+
+/// Prints a line for each file; a real application would move a progress bar at `Received`.
+struct Lines;
+
+impl Observer for Lines {
+    fn on_event(&self, event: FetchEvent<'_>) {
+        match event {
+            FetchEvent::Planned { files, bytes, .. } => println!("{files} files, {bytes} bytes"),
+            FetchEvent::Retrying { file, delay, cause, .. } => {
+                println!("{file}: {cause}, again in {delay:?}")
+            }
+            FetchEvent::Verified { file, size, .. } => println!("{file}: {size} bytes, verified"),
+            _ => {}
+        }
+    }
+}
+
+async fn download(list: Vec<Entry>, folder: &Path) -> Result<(), shard_fetch::Error> {
+    let request = |entry: &Entry| FileRequest {
+        path: entry.path.clone(),
+        expected: Expected { size: entry.size, md5: None, sha256: Some(entry.sha256) },
+        part: entry.path.under(&folder.join("parts")),
+        destination: entry.path.under(&folder.join("files")),
+    };
+    let files = list.iter().map(request).collect();
+    let urls = list.into_iter().map(|entry| (entry.path, entry.url)).collect();
+    let fetcher = Fetcher::builder().files_in_flight(const { NonZeroUsize::new(4).unwrap() }).build()?;
+    fetcher.fetch(files, Arc::new(UrlList(urls)), Arc::new(Lines), Arc::new(())).await
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let files = arguments.next().map_or(Ok(4), |files| files.parse::<u64>())?;
+    let size = arguments.next().map_or(Ok(64), |mib| mib.parse::<u64>())? << 20;
+    let origin = server::start(size).await?;
+    let sha256 = server::sha256_of_a_file(size).ok_or("no digest")?;
+    let entry = |index| {
+        let path: RepoPath = format!("file_{index}.bin").parse()?;
+        let url = origin.join(path.as_str())?;
+        Ok(Entry { path, url, size, sha256 })
+    };
+    let list = (0..files).map(entry).collect::<Result<_, Box<dyn Error>>>()?;
+
+    let folder = tempfile::tempdir_in(".")?;
+    let begun = Instant::now();
+    download(list, folder.path()).await?;
+    println!("took {:.2} s; peak memory, server included: {}", begun.elapsed().as_secs_f64(), peak_memory());
+    Ok(())
+}
+
+/// What Linux says; other systems are not asked.
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or_else(|| "not known".to_owned(), |peak| peak.trim().to_owned())
+}
+
+/// The other side: every path is the same file, a block of bytes again and again.
+mod server {
+    use super::{Expected, Sha256Digest, StreamHasher, Url};
+    use std::error::Error;
+    use std::io;
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::{TcpListener, TcpStream};
+
+    const BLOCK: [u8; 1 << 16] = [42; 1 << 16];
+
+    pub(super) fn sha256_of_a_file(size: u64) -> Option<Sha256Digest> {
+        let unknown = Some(Sha256Digest::new([0; 32]));
+        let mut hasher = StreamHasher::for_expected(&Expected { size, md5: None, sha256: unknown });
+        (0..size / BLOCK.len() as u64).for_each(|_| hasher.update(&BLOCK));
+        hasher.finish().sha256
+    }
+
+    pub(super) async fn start(size: u64) -> Result<Url, Box<dyn Error>> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let origin = format!("http://{}", listener.local_addr()?).parse()?;
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                tokio::spawn(serve(connection, size));
+            }
+        });
+        Ok(origin)
+    }
+
+    /// Answers requests, all of which ask for `Range: bytes=0-`, until the client goes away.
+    async fn serve(connection: TcpStream, size: u64) -> io::Result<()> {
+        let mut connection = BufReader::new(connection);
+        loop {
+            let mut line = String::new();
+            while connection.read_line(&mut line).await? > 2 {
+                line.clear();
+            }
+            if line.is_empty() {
+                return Ok(());
+            }
+            let head = format!(
+                "HTTP/1.1 206 Partial Content\r\ncontent-length: {size}\r\ncontent-range: bytes 0-{}/{size}\r\n\r\n",
+                size - 1
+            );
+            connection.write_all(head.as_bytes()).await?;
+            for _ in 0..size / BLOCK.len() as u64 {
+                connection.write_all(&BLOCK).await?;
+            }
+        }
+    }
+}

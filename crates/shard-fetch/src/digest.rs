@@ -1,0 +1,132 @@
+//! MD5 and SHA-256 as values.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url_parse::Excerpt;
+
+use crate::Error;
+
+/// The MD5 of a file, as `md5sum` in a manifest has it. It finds damage; it does not protect from malice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Md5Digest([u8; 16]);
+
+/// The SHA-256 of a file, as a git-lfs pointer has it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sha256Digest([u8; 32]);
+
+/// What of a file was compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Checked {
+    /// The number of bytes.
+    Size,
+    /// The MD5 of the bytes.
+    Md5,
+    /// The SHA-256 of the bytes.
+    Sha256,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Size => "size",
+            Self::Md5 => "MD5",
+            Self::Sha256 => "SHA-256",
+        })
+    }
+}
+
+macro_rules! digest {
+    ($name:ident, $bytes:literal, $what:expr) => {
+        impl $name {
+            /// The digest of these bytes.
+            pub const fn new(bytes: [u8; $bytes]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes of the digest.
+            pub const fn as_bytes(&self) -> &[u8; $bytes] {
+                &self.0
+            }
+        }
+
+        impl From<[u8; $bytes]> for $name {
+            fn from(bytes: [u8; $bytes]) -> Self {
+                Self(bytes)
+            }
+        }
+
+        /// Hexadecimal digits in either case.
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                parse_hex(text)
+                    .map(Self)
+                    .ok_or_else(|| Error::InvalidDigest { what: $what, input: Excerpt::of(text) })
+            }
+        }
+
+        /// Lower-case hexadecimal digits.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+    };
+}
+
+digest!(Md5Digest, 16, Checked::Md5);
+digest!(Sha256Digest, 32, Checked::Sha256);
+
+fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if text.len() != 2 * N {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = pair.iter().try_fold(0, |value, digit| Some(value << 4 | hex_value(*digit)?))?;
+    }
+    Some(bytes)
+}
+
+fn hex_value(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_in_either_case() {
+        for text in ["c3fb463ece02fca48fa99f0448408b1b", "C3FB463ECE02FCA48FA99F0448408B1B"] {
+            let digest: Md5Digest = text.parse().unwrap();
+            assert_eq!(digest.to_string(), "c3fb463ece02fca48fa99f0448408b1b");
+            assert_eq!(digest.as_bytes()[..2], [0xc3, 0xfb]);
+        }
+        let long: Sha256Digest = "0F".repeat(32).parse().unwrap();
+        assert_eq!(long, Sha256Digest::new([0x0f; 32]));
+        assert_eq!(format!("{long:?}"), format!("Sha256Digest({})", "0f".repeat(32)));
+    }
+
+    #[test]
+    fn other_text_is_refused_and_shown() {
+        for text in ["", "c3fb", "g3fb463ece02fca48fa99f0448408b1b", "+3fb463ece02fca48fa99f0448408b1b", " "]
+        {
+            let error = text.parse::<Md5Digest>().unwrap_err();
+            assert_eq!(error.to_string(), format!("`{text}` is not an MD5: expected 32 hexadecimal digits"),);
+        }
+        // As many bytes as an MD5 has digits, but not as many characters.
+        assert!("é".repeat(16).parse::<Md5Digest>().is_err());
+        let error = "c3fb463ece02fca48fa99f0448408b1b".parse::<Sha256Digest>().unwrap_err();
+        assert!(error.to_string().ends_with("is not a SHA-256: expected 64 hexadecimal digits"), "{error}");
+    }
+}

@@ -1,0 +1,107 @@
+//! What an application may know while files are being fetched.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use url_parse::RepoPath;
+
+use crate::Error;
+
+/// Hears what happens during a [`fetch`](crate::Fetcher::fetch).
+///
+/// Events come from several threads at once, those of the runtime that the fetch runs on: keep `on_event`
+/// short, and never block in it or wait for the fetch in it. The events of one file come one after another,
+/// in the order in which they happened:
+///
+/// 1. [`Planned`](FetchEvent::Planned), once, before all others.
+/// 2. For each file that is begun, [`Started`](FetchEvent::Started); then any number of
+///    [`Received`](FetchEvent::Received), [`Discarded`](FetchEvent::Discarded) and
+///    [`Retrying`](FetchEvent::Retrying); then exactly one of [`Verified`](FetchEvent::Verified),
+///    [`Failed`](FetchEvent::Failed) and [`Cancelled`](FetchEvent::Cancelled).
+///
+/// At `Verified`, the bytes received minus the bytes discarded are the file's size. When one file has
+/// failed, the others that were begun are cancelled (one that failed at the same moment reports that), and
+/// those not begun have no events; all events are out when `fetch` returns. When its future is dropped
+/// instead, `Cancelled` events may follow for a moment.
+///
+/// `()` ignores all events.
+pub trait Observer: Send + Sync {
+    /// Takes note of one event.
+    fn on_event(&self, event: FetchEvent<'_>);
+}
+
+impl Observer for () {
+    fn on_event(&self, _event: FetchEvent<'_>) {}
+}
+
+/// Something that happened during a fetch; for the order see [`Observer`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum FetchEvent<'a> {
+    /// What this fetch is about to do.
+    #[non_exhaustive]
+    Planned {
+        /// How many files there are.
+        files: usize,
+        /// Their sizes together.
+        bytes: u64,
+    },
+    /// Work on a file begins.
+    #[non_exhaustive]
+    Started {
+        /// The file.
+        file: &'a RepoPath,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// More of a file has come.
+    #[non_exhaustive]
+    Received {
+        /// The file.
+        file: &'a RepoPath,
+        /// How many bytes, in addition to those reported before.
+        bytes: u64,
+    },
+    /// Bytes reported as received were thrown away: they were not those of the file, or the host began at
+    /// the start again.
+    #[non_exhaustive]
+    Discarded {
+        /// The file.
+        file: &'a RepoPath,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// An attempt failed and there will be another.
+    #[non_exhaustive]
+    Retrying {
+        /// The file.
+        file: &'a RepoPath,
+        /// How long until the next attempt.
+        delay: Duration,
+        /// Why the attempt failed.
+        cause: &'a (dyn StdError + 'static),
+    },
+    /// The file is at its destination, checked.
+    #[non_exhaustive]
+    Verified {
+        /// The file.
+        file: &'a RepoPath,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// The file could not be had; the fetch ends with this error, or with that of a file that failed before.
+    #[non_exhaustive]
+    Failed {
+        /// The file.
+        file: &'a RepoPath,
+        /// Why.
+        error: &'a Error,
+    },
+    /// Work on the file was broken off: another file failed, or the fetch was dropped. If all bytes had
+    /// come by then, it may still arrive at its destination.
+    #[non_exhaustive]
+    Cancelled {
+        /// The file.
+        file: &'a RepoPath,
+    },
+}

@@ -1,0 +1,176 @@
+//! What a file must be, and what it is instead.
+
+use std::fmt;
+
+use crate::{Checked, Digests, Md5Digest, Sha256Digest};
+
+/// What is known of a file before it is fetched: its size, and those of its digests that somebody wrote
+/// down (MD5 in a manifest, SHA-256 in a git-lfs pointer).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The number of bytes.
+    pub size: u64,
+    /// The MD5 of the bytes, when known.
+    pub md5: Option<Md5Digest>,
+    /// The SHA-256 of the bytes, when known.
+    pub sha256: Option<Sha256Digest>,
+}
+
+impl Expected {
+    /// Compares `actual` with what was expected: the size first, then SHA-256, then MD5.
+    ///
+    /// # Errors
+    /// The first [`Mismatch`]. A digest that is expected but was not computed is one as well.
+    pub fn check(&self, actual: &Digests) -> Result<(), Mismatch> {
+        if actual.size != self.size {
+            return Err(Mismatch::Size { expected: self.size, actual: ActualSize::Exactly(actual.size) });
+        }
+        if let Some(expected) = self.sha256
+            && actual.sha256 != Some(expected)
+        {
+            return Err(Mismatch::Sha256 { expected, actual: actual.sha256 });
+        }
+        match self.md5 {
+            Some(expected) if actual.md5 != Some(expected) => {
+                Err(Mismatch::Md5 { expected, actual: actual.md5 })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A file that is not what it must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mismatch {
+    /// Another number of bytes.
+    Size {
+        /// The right one.
+        expected: u64,
+        /// What is known of the one found.
+        actual: ActualSize,
+    },
+    /// Another MD5.
+    Md5 {
+        /// The right one.
+        expected: Md5Digest,
+        /// The one found; `None` when it was not computed.
+        actual: Option<Md5Digest>,
+    },
+    /// Another SHA-256.
+    Sha256 {
+        /// The right one.
+        expected: Sha256Digest,
+        /// The one found; `None` when it was not computed.
+        actual: Option<Sha256Digest>,
+    },
+}
+
+/// What is known of the size of a file that has the wrong one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ActualSize {
+    /// It has this many bytes.
+    Exactly(u64),
+    /// It has more bytes than expected; nobody counted on.
+    Longer,
+    /// It ends before this many bytes.
+    EndsBefore(u64),
+}
+
+impl Mismatch {
+    /// What was compared.
+    pub fn what(&self) -> Checked {
+        match self {
+            Self::Size { .. } => Checked::Size,
+            Self::Md5 { .. } => Checked::Md5,
+            Self::Sha256 { .. } => Checked::Sha256,
+        }
+    }
+}
+
+/// "its MD5 is … instead of …", to follow the name of the file.
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size { expected, actual } => write!(f, "{actual}, expected {expected}"),
+            Self::Md5 { expected, actual } => digests(f, self.what(), actual.as_ref(), expected),
+            Self::Sha256 { expected, actual } => digests(f, self.what(), actual.as_ref(), expected),
+        }
+    }
+}
+
+fn digests<D: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    what: Checked,
+    actual: Option<&D>,
+    expected: &D,
+) -> fmt::Result {
+    match actual {
+        Some(actual) => write!(f, "its {what} is {actual}, expected {expected}"),
+        None => write!(f, "its {what} is not known, expected {expected}"),
+    }
+}
+
+impl fmt::Display for ActualSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(size) => write!(f, "it has {size} bytes"),
+            Self::Longer => write!(f, "it has more bytes"),
+            Self::EndsBefore(size) => write!(f, "it ends before byte {size}"),
+        }
+    }
+}
+
+impl std::error::Error for Mismatch {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn md5(byte: u8) -> Md5Digest {
+        Md5Digest::new([byte; 16])
+    }
+
+    fn sha256(byte: u8) -> Sha256Digest {
+        Sha256Digest::new([byte; 32])
+    }
+
+    #[track_caller]
+    fn check(expected: Expected, actual: Digests, verdict: Result<(), &str>) {
+        let result = expected.check(&actual);
+        assert_eq!(result.map_err(|mismatch| mismatch.to_string()), verdict.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn every_known_property_is_compared() {
+        let expected = Expected { size: 5, md5: Some(md5(1)), sha256: Some(sha256(2)) };
+        let right = Digests { size: 5, md5: Some(md5(1)), sha256: Some(sha256(2)) };
+        check(expected, right, Ok(()));
+        check(Expected { md5: None, sha256: None, ..expected }, right, Ok(()));
+        check(expected, Digests { size: 6, ..right }, Err("it has 6 bytes, expected 5"));
+        check(
+            expected,
+            Digests { md5: Some(md5(3)), ..right },
+            Err("its MD5 is 03030303030303030303030303030303, expected 01010101010101010101010101010101"),
+        );
+        let message = format!("its SHA-256 is {}, expected {}", sha256(9), sha256(2));
+        check(expected, Digests { sha256: Some(sha256(9)), ..right }, Err(&message));
+        check(
+            expected,
+            Digests { md5: None, ..right },
+            Err("its MD5 is not known, expected 01010101010101010101010101010101"),
+        );
+    }
+
+    #[test]
+    fn what_is_known_of_a_wrong_size() {
+        for (actual, text) in [
+            (ActualSize::Exactly(1), "it has 1 bytes, expected 5"),
+            (ActualSize::Longer, "it has more bytes, expected 5"),
+            (ActualSize::EndsBefore(3), "it ends before byte 3, expected 5"),
+        ] {
+            assert_eq!(Mismatch::Size { expected: 5, actual }.to_string(), text);
+        }
+    }
+}

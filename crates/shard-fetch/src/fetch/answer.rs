@@ -1,0 +1,212 @@
+//! What a host's answer means, by its status and headers alone.
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderName};
+
+use crate::{ActualSize, Mismatch};
+
+/// What a request asked for: the bytes of a file of `size` bytes from `from` on, to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) from: u64,
+    pub(super) size: u64,
+}
+
+/// What to make of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The body holds the file's bytes from `from` to before `until`.
+    Bytes { from: u64, until: u64 },
+    /// The file is elsewhere.
+    Redirect,
+    /// This location is not, or no longer, good.
+    Refused,
+    /// No location would help.
+    Denied,
+    /// The host has trouble for the moment.
+    Trouble,
+    /// The answer contradicts itself or the request.
+    Malformed(&'static str),
+    /// The host has a file of another size.
+    Mismatch(Mismatch),
+}
+
+pub(super) fn judge(status: StatusCode, headers: &HeaderMap, wanted: Wanted) -> Verdict {
+    match status.as_u16() {
+        200 => judge_whole(headers, wanted),
+        206 => judge_range(headers, wanted),
+        301 | 302 | 303 | 307 | 308 => Verdict::Redirect,
+        400 | 401 | 403 | 404 | 410 => Verdict::Refused,
+        416 => judge_unsatisfied(headers, wanted),
+        transient if net_policy::is_transient_status(transient) => Verdict::Trouble,
+        _ => Verdict::Denied,
+    }
+}
+
+/// A 200 is the file from its start, whatever was asked for.
+fn judge_whole(headers: &HeaderMap, wanted: Wanted) -> Verdict {
+    if is_encoded(headers) {
+        return Verdict::Malformed("it is compressed, though that was not asked for");
+    }
+    match text(headers, &CONTENT_LENGTH).and_then(|length| length.parse().ok()) {
+        Some(length) if length != wanted.size => wrong_size(wanted, ActualSize::Exactly(length)),
+        _ => Verdict::Bytes { from: 0, until: wanted.size },
+    }
+}
+
+/// A host may send fewer bytes than were asked for, but they must start where they were asked to.
+fn judge_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
+    if is_encoded(headers) {
+        return Verdict::Malformed("it is compressed, though that was not asked for");
+    }
+    match text(headers, &CONTENT_RANGE).and_then(ContentRange::parse) {
+        Some(ContentRange { total: Some(total), .. }) if total != wanted.size => {
+            wrong_size(wanted, ActualSize::Exactly(total))
+        }
+        Some(ContentRange { bytes: Some((first, last)), .. })
+            if first == wanted.from && first <= last && last < wanted.size =>
+        {
+            Verdict::Bytes { from: first, until: last + 1 }
+        }
+        Some(_) => Verdict::Malformed("it holds another range than was asked for"),
+        None => Verdict::Malformed("it does not say which range it holds"),
+    }
+}
+
+/// A 416: the file ends where, by its size, there should be more.
+fn judge_unsatisfied(headers: &HeaderMap, wanted: Wanted) -> Verdict {
+    match text(headers, &CONTENT_RANGE).and_then(ContentRange::parse).and_then(|range| range.total) {
+        Some(total) if total == wanted.size => {
+            Verdict::Malformed("it says that the file has no such range, though it has the right size")
+        }
+        Some(total) => wrong_size(wanted, ActualSize::Exactly(total)),
+        None => wrong_size(wanted, ActualSize::EndsBefore(wanted.from + 1)),
+    }
+}
+
+fn wrong_size(wanted: Wanted, actual: ActualSize) -> Verdict {
+    Verdict::Mismatch(Mismatch::Size { expected: wanted.size, actual })
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let encodings = headers.get_all(CONTENT_ENCODING);
+    encodings.iter().any(|encoding| !encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// `bytes 0-9/100`, `bytes 0-9/*` or `bytes */100`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ContentRange {
+    /// First and last.
+    bytes: Option<(u64, u64)>,
+    total: Option<u64>,
+}
+
+impl ContentRange {
+    fn parse(text: &str) -> Option<Self> {
+        let (unit, rest) = text.split_once(' ')?;
+        let (range, total) = rest.trim().split_once('/')?;
+        let bytes = match range {
+            "*" => None,
+            range => Some(range.split_once('-').and_then(|(a, b)| Some((number(a)?, number(b)?)))?),
+        };
+        let total = if total == "*" { None } else { Some(number(total)?) };
+        (unit.eq_ignore_ascii_case("bytes")).then_some(Self { bytes, total })
+    }
+}
+
+/// Digits only: no sign, as `parse` would allow.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: Wanted = Wanted { from: 40, size: 100 };
+
+    #[track_caller]
+    fn check(status: u16, headers: &[(&'static str, &str)], expected: Verdict) {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        assert_eq!(judge(StatusCode::from_u16(status).unwrap(), &headers, WANTED), expected);
+    }
+
+    fn size(actual: ActualSize) -> Verdict {
+        Verdict::Mismatch(Mismatch::Size { expected: 100, actual })
+    }
+
+    #[test]
+    fn statuses() {
+        for (statuses, expected) in [
+            (&[301, 302, 303, 307, 308][..], Verdict::Redirect),
+            (&[400, 401, 403, 404, 410], Verdict::Refused),
+            (&[408, 429, 500, 502, 503, 504], Verdict::Trouble),
+            (&[204, 304, 402, 405, 451, 501, 505], Verdict::Denied),
+        ] {
+            statuses.iter().for_each(|status| check(*status, &[], expected));
+        }
+    }
+
+    #[test]
+    fn whole_files() {
+        check(200, &[], Verdict::Bytes { from: 0, until: 100 });
+        check(200, &[("content-length", "100")], Verdict::Bytes { from: 0, until: 100 });
+        check(200, &[("content-length", "99")], size(ActualSize::Exactly(99)));
+        check(200, &[("content-encoding", "identity")], Verdict::Bytes { from: 0, until: 100 });
+        let compressed = Verdict::Malformed("it is compressed, though that was not asked for");
+        check(200, &[("content-encoding", "gzip")], compressed);
+        check(206, &[("content-encoding", "gzip"), ("content-range", "bytes 40-99/100")], compressed);
+    }
+
+    #[test]
+    fn ranges() {
+        let check = |range: &str, expected| check(206, &[("content-range", range)], expected);
+        let other = Verdict::Malformed("it holds another range than was asked for");
+        let unknown = Verdict::Malformed("it does not say which range it holds");
+        check("bytes 40-99/100", Verdict::Bytes { from: 40, until: 100 });
+        check("Bytes 40-99/*", Verdict::Bytes { from: 40, until: 100 });
+        check("bytes 40-59/100", Verdict::Bytes { from: 40, until: 60 });
+        check("bytes 0-99/100", other);
+        check("bytes 41-99/100", other);
+        check("bytes 40-100/*", other);
+        check("bytes 40-39/100", other);
+        check("bytes */100", other);
+        check("bytes 40-98/99", size(ActualSize::Exactly(99)));
+        check("bytes 40-100/101", size(ActualSize::Exactly(101)));
+        for range in [
+            "",
+            "bytes",
+            "bytes 40-99",
+            "bytes x-99/100",
+            "bytes +40-99/100",
+            "items 40-99/100",
+            "bytes 40-/100",
+        ] {
+            check(range, unknown);
+        }
+        check("bytes 40-99999999999999999999/100", unknown);
+    }
+
+    #[test]
+    fn a_range_without_content_range_says_nothing() {
+        check(206, &[], Verdict::Malformed("it does not say which range it holds"));
+    }
+
+    #[test]
+    fn unsatisfiable_ranges() {
+        check(416, &[("content-range", "bytes */7")], size(ActualSize::Exactly(7)));
+        check(416, &[], size(ActualSize::EndsBefore(41)));
+        check(
+            416,
+            &[("content-range", "bytes */100")],
+            Verdict::Malformed("it says that the file has no such range, though it has the right size"),
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! Why an attempt to get a file came to nothing, and so what to do next.
+
+use std::time::Duration;
+
+use url_parse::Origin;
+
+use crate::error::{BoxError, HostWords};
+use crate::{Error, Mismatch};
+
+/// The end of one attempt that brought no whole file.
+pub(super) enum Setback {
+    /// Another attempt may succeed.
+    Passing { cause: Passing, host: Option<Origin>, wait: Option<Duration> },
+    /// The host does not, or no longer, accept this location.
+    Refused { host: Origin, status: u16, words: HostWords },
+    /// What the host has is not the file.
+    Mismatch { host: Option<Origin>, mismatch: Mismatch },
+    /// Nothing will help.
+    Final(Error),
+}
+
+impl Setback {
+    pub(super) fn passing(cause: Passing, host: &Origin) -> Self {
+        Self::Passing { cause, host: Some(host.clone()), wait: None }
+    }
+}
+
+/// A failure that may pass.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Passing {
+    #[error("cannot find out where the file is")]
+    Locate(#[source] BoxError),
+    #[error("the request failed")]
+    Request(#[source] BoxError),
+    #[error("the connection broke after {received} of {size} bytes")]
+    Body { received: u64, size: u64, source: BoxError },
+    #[error("the host sent nothing for {:.1} s", .0.as_secs_f64())]
+    Silence(Duration),
+    #[error("the host ended its answer after {received} of {size} bytes")]
+    Truncated { received: u64, size: u64 },
+    #[error("the host answered with status {status}{words}")]
+    Status { status: u16, words: HostWords },
+    #[error("the host's answer cannot be used: {0}")]
+    Malformed(&'static str),
+}

@@ -1,0 +1,108 @@
+//! Room on the disk.
+
+use std::io;
+use std::path::Path;
+
+use super::FileRequest;
+use crate::Error;
+
+/// Creates the folders of all parts and compares what is to be written with what is free, on each file
+/// system of its own. Where the system does not tell what is free, everything fits.
+pub(super) fn prepare(files: &[FileRequest]) -> Result<(), Error> {
+    let mut systems: Vec<FileSystem<'_>> = Vec::new();
+    let mut known_folder = None;
+    for file in files {
+        let Some(folder) = file.part.parent() else { continue };
+        if known_folder.is_none_or(|(known, _)| known != folder) {
+            std::fs::create_dir_all(folder).map_err(|source| Error::disk("create", folder, source))?;
+            known_folder = Some((folder, device(folder)));
+        }
+        let Some((_, Some(device))) = known_folder else { continue };
+        match systems.iter_mut().find(|system| system.device == device) {
+            Some(system) => system.needed = system.needed.saturating_add(file.expected.size),
+            None => systems.push(FileSystem { device, folder, needed: file.expected.size }),
+        }
+    }
+    systems.iter().try_for_each(FileSystem::check)
+}
+
+struct FileSystem<'a> {
+    device: u64,
+    folder: &'a Path,
+    needed: u64,
+}
+
+impl FileSystem<'_> {
+    fn check(&self) -> Result<(), Error> {
+        match free_bytes(self.folder) {
+            Some(free) if free < self.needed => Err(Error::NoSpace {
+                needed: self.needed,
+                free: Some(free),
+                path: self.folder.to_owned(),
+                source: None,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The error for a failed operation on a local file: a full disk is told apart. `needed` is what is still to
+/// be written.
+pub(super) fn disk_error(action: &'static str, path: &Path, source: io::Error, needed: u64) -> Error {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            let folder = path.parent().unwrap_or(path);
+            let (free, path) = (free_bytes(folder), folder.to_owned());
+            Error::NoSpace { needed, free, path, source: Some(source) }
+        }
+        _ => Error::disk(action, path, source),
+    }
+}
+
+#[cfg(unix)]
+fn device(folder: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(folder).ok().map(|found| found.dev())
+}
+
+#[cfg(not(unix))]
+fn device(_folder: &Path) -> Option<u64> {
+    None
+}
+
+#[cfg(unix)]
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let system = rustix::fs::statvfs(folder).ok()?;
+    // Some network file systems know no numbers and say 0 of 0.
+    (system.f_blocks > 0).then(|| system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_folder: &Path) -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        let path = Path::new("/no/such/folder/a.part");
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+            let error = disk_error("write to", path, kind.into(), 7);
+            assert_eq!(error.kind(), ErrorKind::NoSpace);
+            assert_eq!(
+                error.to_string(),
+                "not enough room at /no/such/folder: 7 bytes are needed, too few are free"
+            );
+            assert!(error.source().is_some());
+        }
+        let error = disk_error("write to", path, io::ErrorKind::PermissionDenied.into(), 7);
+        assert_eq!(error.kind(), ErrorKind::Disk);
+        assert_eq!(error.to_string(), "cannot write to /no/such/folder/a.part");
+    }
+}

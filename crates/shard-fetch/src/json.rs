@@ -1,0 +1,170 @@
+//! JSON from untrusted files, read so that each field can be judged by itself.
+//!
+//! `serde`'s derived readers stop at the first wrong type and know neither the record's number nor what was
+//! there instead. Here every value is taken as it comes and only its shape is kept; the checked types ask
+//! for what they need. Nothing is buffered but the texts of the few fields that matter.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use url_parse::Excerpt;
+
+use crate::Error;
+
+/// More than this of a manifest or a chat config is not read: 64 MiB. Real ones have a few hundred KB.
+pub const MAX_METADATA_BYTES: u64 = 64 << 20;
+
+/// Any JSON value: an object read as `O`, a list read as `L`, or a scalar.
+#[derive(Debug)]
+pub(crate) enum Shape<O, L> {
+    Object(O),
+    List(L),
+    Scalar(Scalar),
+}
+
+/// A value of which only the kind matters, or which is a scalar.
+pub(crate) type Loose = Shape<Skipped, Skipped>;
+
+/// A JSON value that is neither object nor list.
+#[derive(Debug)]
+pub(crate) enum Scalar {
+    Null,
+    Bool(bool),
+    Unsigned(u64),
+    Negative(i64),
+    Float(f64),
+    Text(String),
+}
+
+/// The content of an object or list that nobody asks for. It is walked through, so that nesting without
+/// end is refused there too.
+#[derive(Debug)]
+pub(crate) struct Skipped;
+
+/// What can be made of an object's entries.
+pub(crate) trait FromMap: Sized {
+    fn from_map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
+}
+
+/// What can be made of a list's elements.
+pub(crate) trait FromSeq: Sized {
+    fn from_seq<'de, A: SeqAccess<'de>>(seq: A) -> Result<Self, A::Error>;
+}
+
+impl FromMap for Skipped {
+    fn from_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<String, Loose>()?.is_some() {}
+        Ok(Self)
+    }
+}
+
+impl FromSeq for Skipped {
+    fn from_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<Loose>()?.is_some() {}
+        Ok(Self)
+    }
+}
+
+impl<T: for<'de> Deserialize<'de>> FromSeq for Vec<T> {
+    fn from_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
+        let mut elements = Self::new();
+        while let Some(element) = seq.next_element()? {
+            elements.push(element);
+        }
+        Ok(elements)
+    }
+}
+
+impl<'de, O: FromMap, L: FromSeq> Deserialize<'de> for Shape<O, L> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShapeVisitor(PhantomData))
+    }
+}
+
+struct ShapeVisitor<O, L>(PhantomData<(O, L)>);
+
+impl<'de, O: FromMap, L: FromSeq> Visitor<'de> for ShapeVisitor<O, L> {
+    type Value = Shape<O, L>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Shape::Scalar(Scalar::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Shape::Scalar(Scalar::Bool(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Shape::Scalar(Scalar::Unsigned(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Shape::Scalar(Scalar::Negative(value)))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Shape::Scalar(Scalar::Float(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(Shape::Scalar(Scalar::Text(value.to_owned())))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Self::Value, E> {
+        Ok(Shape::Scalar(Scalar::Text(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        L::from_seq(seq).map(Shape::List)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        O::from_map(map).map(Shape::Object)
+    }
+}
+
+/// The value as a message shows it: scalars themselves, cut when long, of the others the kind.
+impl<O, L> fmt::Display for Shape<O, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(_) => f.write_str("an object"),
+            Self::List(_) => f.write_str("a list"),
+            Self::Scalar(scalar) => write!(f, "{scalar}"),
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Unsigned(value) => write!(f, "{value}"),
+            Self::Negative(value) => write!(f, "{value}"),
+            Self::Float(value) => write!(f, "{value:?}"),
+            Self::Text(text) => write!(f, "\"{}\"", Excerpt::of(text)),
+        }
+    }
+}
+
+/// Reads the whole of `bytes`, the content of the metadata file `name`, as one JSON value.
+///
+/// # Errors
+/// The file is too large, not UTF-8, git-lfs pointer text, or not JSON.
+pub(crate) fn parse<T: for<'de> Deserialize<'de>>(name: &str, bytes: &[u8]) -> Result<T, Error> {
+    if bytes.len() as u64 > MAX_METADATA_BYTES {
+        return Err(Error::MetadataTooLarge { name: name.to_owned(), limit: MAX_METADATA_BYTES });
+    }
+    if crate::pointer::is_pointer_text(bytes) {
+        return Err(Error::MetadataIsPointer { name: name.to_owned() });
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|source| Error::MetadataNotUtf8 { name: name.to_owned(), source })?;
+    serde_json::from_str(text).map_err(|source| Error::MetadataNotJson { name: name.to_owned(), source })
+}

@@ -1,0 +1,109 @@
+//! The seam to whoever knows where files are: a hub, a mirror, a list of URLs.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use net_policy::RedactedUrl;
+use reqwest::header::HeaderMap;
+use url_parse::{RepoPath, Url};
+
+use crate::error::BoxError;
+
+/// Says where the bytes of a file are right now.
+///
+/// A locator makes one attempt for each call and tells whether a failure may pass; the fetcher repeats the
+/// call, under one retry budget together with the transfer of the file's bytes. Calls for different files
+/// come concurrently. When the work is cancelled, the future is dropped.
+#[async_trait]
+pub trait Locator: Send + Sync {
+    /// Where `file` can be got from.
+    ///
+    /// # Errors
+    /// [`LocateError::transient`] when the same call may succeed later, else [`LocateError::permanent`].
+    async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError>;
+}
+
+/// Why a [`Locator`] is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LocateReason {
+    /// The file is to be fetched.
+    First,
+    /// The previous location's time is over.
+    Expired,
+    /// The host of the previous location answered with this status: 400, 401, 403, 404 or 410.
+    Refused(u16),
+}
+
+/// Where a file's bytes are, and how to ask for them.
+///
+/// The URL's query and the headers may be secret: neither appears in a message of this crate, and `Debug`
+/// shows only the headers' names.
+#[derive(Clone)]
+pub struct Location {
+    /// The file's `http` or `https` URL, used exactly as it is.
+    pub url: Url,
+    /// Sent with each request to the URL's own origin, and to no other that it may redirect to.
+    pub headers: HeaderMap,
+    /// From when on the URL is no longer good; the locator is then asked again before the next request.
+    pub expires_at: Option<SystemTime>,
+}
+
+impl Location {
+    /// A location that needs no headers and does not expire.
+    pub fn new(url: Url) -> Self {
+        Self { url, headers: HeaderMap::new(), expires_at: None }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Location")
+            .field("url", &format_args!("{}", RedactedUrl(&self.url)))
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("expires_at", &self.expires_at)
+            .finish()
+    }
+}
+
+/// Why a [`Locator`] could not say where a file is.
+#[derive(Debug)]
+pub struct LocateError {
+    pub(crate) cause: BoxError,
+    pub(crate) transient: bool,
+    pub(crate) wait: Option<Duration>,
+}
+
+impl LocateError {
+    /// A failure that may pass. `wait` is how long the server asked to be left alone, if it did: the locator
+    /// is asked for no file before that time is over.
+    pub fn transient(cause: impl Into<BoxError>, wait: Option<Duration>) -> Self {
+        Self { cause: cause.into(), transient: true, wait }
+    }
+
+    /// A failure that will not pass. It ends the whole fetch with
+    /// [`Error::Locate`](crate::Error::Locate), whose source is `cause`.
+    pub fn permanent(cause: impl Into<BoxError>) -> Self {
+        Self { cause: cause.into(), transient: false, wait: None }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        self.transient
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_hides_what_is_secret() {
+        let mut location = Location::new("https://user:pw@host/a?Signature=s3cret".parse().unwrap());
+        location.headers.insert("authorization", "Bearer hf_s3cret".parse().unwrap());
+        let shown = format!("{location:?}");
+        assert!(shown.contains("https://host/a?…") && shown.contains("authorization"), "{shown}");
+        assert!(!shown.contains("s3cret") && !shown.contains("pw"), "{shown}");
+    }
+}

@@ -1,0 +1,173 @@
+//! Whether a directory holds a whole model, judged without hashing.
+
+use std::collections::BTreeSet;
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use url_parse::RepoPath;
+
+use crate::pointer::{MAX_POINTER_BYTES, is_pointer_text};
+use crate::{CHAT_CONFIG_NAME, ChatConfig, Error, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
+
+/// What [`inspect_model_dir`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelDirState {
+    /// There is nothing at that path.
+    NoDirectory,
+    /// Something is missing or of the wrong size; one line for each, as
+    /// "`params_shard_3.bin`: 133 bytes, expected 26331136".
+    Missing(Vec<String>),
+    /// Everything that the model needs is there.
+    Whole,
+}
+
+/// Whether `dir` holds a whole model: the chat config and every file of its `tokenizer_files`, a manifest
+/// of either name, and every shard with the size that the manifest gives, none of them git-lfs pointer text.
+///
+/// Reads the two small JSON files, and of the others only those too short to be more than a pointer. Nothing
+/// is hashed, created or changed. Links are followed. Blocks for a few stat calls.
+pub fn inspect_model_dir(dir: &Path) -> ModelDirState {
+    inspect_model_dir_lacking(dir, &BTreeSet::new())
+}
+
+/// The same, where the files in `lacking` need not be there: the commit that the model comes from has no
+/// such files.
+pub fn inspect_model_dir_lacking(dir: &Path, lacking: &BTreeSet<RepoPath>) -> ModelDirState {
+    match std::fs::metadata(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return ModelDirState::NoDirectory,
+        Err(error) => return ModelDirState::Missing(vec![format!("{}: {error}", dir.display())]),
+        Ok(found) if !found.is_dir() => {
+            return ModelDirState::Missing(vec![format!("{}: not a directory", dir.display())]);
+        }
+        Ok(_) => {}
+    }
+    let mut inspection = Inspection { dir, lacking, missing: Vec::new() };
+    inspection.chat_config();
+    inspection.shards();
+    if inspection.missing.is_empty() {
+        ModelDirState::Whole
+    } else {
+        ModelDirState::Missing(inspection.missing)
+    }
+}
+
+struct Inspection<'a> {
+    dir: &'a Path,
+    lacking: &'a BTreeSet<RepoPath>,
+    missing: Vec<String>,
+}
+
+impl Inspection<'_> {
+    fn chat_config(&mut self) {
+        let Some(bytes) = self.metadata_file(CHAT_CONFIG_NAME) else {
+            self.missing.push(format!("{CHAT_CONFIG_NAME}: missing"));
+            return;
+        };
+        match bytes.and_then(|bytes| ChatConfig::parse(&bytes)) {
+            Ok(config) => config.tokenizer_files().iter().for_each(|path| self.required(path, None)),
+            Err(error) => self.unusable(CHAT_CONFIG_NAME, &error),
+        }
+    }
+
+    fn shards(&mut self) {
+        let found = MANIFEST_NAMES.iter().find_map(|name| Some((*name, self.metadata_file(name)?)));
+        let Some((name, bytes)) = found else {
+            self.missing.push(format!("{}: missing", MANIFEST_NAMES.join(" or ")));
+            return;
+        };
+        match bytes.and_then(|bytes| Manifest::parse(&bytes, name)) {
+            Ok(manifest) => {
+                for record in manifest.records() {
+                    self.required(&record.path, Some(record.nbytes));
+                }
+            }
+            Err(error) => self.unusable(name, &error),
+        }
+    }
+
+    /// The content of one of the small JSON files; `None` when there is no such file.
+    fn metadata_file(&self, name: &str) -> Option<Result<Vec<u8>, Error>> {
+        match read_metadata_file(&self.dir.join(name), name) {
+            Err(Error::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+            result => Some(result),
+        }
+    }
+
+    fn unusable(&mut self, name: &str, error: &Error) {
+        self.missing.push(match error {
+            Error::Disk { source, .. } => format!("{name}: {source}"),
+            other => with_causes(other),
+        });
+    }
+
+    /// Notes down a file that is not there, not a file, not of the size it must have, or only a pointer.
+    fn required(&mut self, path: &RepoPath, size: Option<u64>) {
+        if self.lacking.contains(path) {
+            return;
+        }
+        if let Some(problem) = problem_with(&path.under(self.dir), size) {
+            self.missing.push(format!("{path}: {problem}"));
+        }
+    }
+}
+
+fn problem_with(path: &Path, size: Option<u64>) -> Option<String> {
+    let found = match std::fs::metadata(path) {
+        Ok(found) => found,
+        Err(error) if is_absence(&error) => return Some("missing".to_owned()),
+        Err(error) => return Some(error.to_string()),
+    };
+    if !found.is_file() {
+        return Some("not a file".to_owned());
+    }
+    if found.len() < MAX_POINTER_BYTES {
+        match read_at_most(path, MAX_POINTER_BYTES) {
+            Ok(content) if is_pointer_text(&content) => return Some(pointer_text(&found, size)),
+            Ok(_) => {}
+            Err(error) => return Some(error.to_string()),
+        }
+    }
+    let expected = size.filter(|size| *size != found.len())?;
+    Some(format!("{} bytes, expected {expected}", found.len()))
+}
+
+/// A folder on the way that is a file means absence as well.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn pointer_text(found: &Metadata, size: Option<u64>) -> String {
+    let length = found.len();
+    let expected = size.map(|size| format!(", expected {size}")).unwrap_or_default();
+    format!("{length} bytes of git-lfs pointer text{expected}")
+}
+
+fn read_metadata_file(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
+    let disk = |action| move |source| Error::disk(action, path, source);
+    if !std::fs::metadata(path).map_err(disk("look at"))?.is_file() {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "not a file");
+        return Err(disk("read")(source));
+    }
+    let bytes = read_at_most(path, MAX_METADATA_BYTES + 1).map_err(disk("read"))?;
+    if bytes.len() as u64 > MAX_METADATA_BYTES {
+        return Err(Error::MetadataTooLarge { name: name.to_owned(), limit: MAX_METADATA_BYTES });
+    }
+    Ok(bytes)
+}
+
+fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,53 @@
+//! Checking a file that is on disk already.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use crate::{ActualSize, Digests, Error, Expected, Mismatch, StreamHasher};
+
+/// How much is read at once.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A file that is what was expected, with the digests that showed it.
+pub type Verified = Digests;
+
+/// Reads the file at `path` and compares its size and digests with `expected`. A wrong size is found
+/// without reading. Blocks for as long as the disk and the hashing take: in async code, call it on a
+/// blocking thread.
+///
+/// # Errors
+/// [`Error::FileMismatch`] when the file is another one, [`Error::Disk`] when it cannot be read.
+pub fn verify_file(path: &Path, expected: &Expected) -> Result<Verified, Error> {
+    let disk = |action| move |source| Error::disk(action, path, source);
+    let mismatch = |mismatch| Error::FileMismatch { path: path.to_owned(), mismatch };
+
+    let mut file = File::open(path).map_err(disk("open"))?;
+    let size = file.metadata().map_err(disk("look at"))?.len();
+    if size != expected.size {
+        return Err(mismatch(Mismatch::Size { expected: expected.size, actual: ActualSize::Exactly(size) }));
+    }
+    let digests = hash(&mut file, StreamHasher::for_expected(expected)).map_err(disk("read"))?;
+    expected.check(&digests).map_err(mismatch)?;
+    Ok(digests)
+}
+
+/// The size and every digest of the file at `path`. Blocks, as [`verify_file`] does.
+///
+/// # Errors
+/// [`Error::Disk`] when the file cannot be read.
+pub fn digest_file(path: &Path) -> Result<Digests, Error> {
+    let disk = |action| move |source| Error::disk(action, path, source);
+    let mut file = File::open(path).map_err(disk("open"))?;
+    hash(&mut file, StreamHasher::for_all()).map_err(disk("read"))
+}
+
+fn hash(file: &mut File, mut hasher: StreamHasher) -> io::Result<Digests> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            read => hasher.update(buffer.get(..read).unwrap_or_default()),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Locators of every temper.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use local_hub::{Fault, FaultTarget, Times};
+use shard_fetch::{
+    Error, ErrorKind, LocateError, LocateReason, Location, Locator, RepoPath, Url, async_trait,
+};
+
+use crate::support::{HubLocator, Stage, chain};
+
+/// Says what it was told to, one thing after the other, and then what the hub says.
+struct Moody {
+    answers: Mutex<VecDeque<Result<Location, LocateError>>>,
+    asked: Mutex<Vec<(LocateReason, Instant)>>,
+    hub: Arc<HubLocator>,
+}
+
+impl Moody {
+    fn new(stage: &Stage, answers: impl IntoIterator<Item = Result<Location, LocateError>>) -> Arc<Self> {
+        let answers = Mutex::new(answers.into_iter().collect());
+        Arc::new(Self { answers, asked: Mutex::default(), hub: stage.locator.clone() })
+    }
+
+    fn reasons(&self) -> Vec<LocateReason> {
+        self.asked.lock().unwrap().iter().map(|(reason, _)| *reason).collect()
+    }
+}
+
+#[async_trait]
+impl Locator for Moody {
+    async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError> {
+        self.asked.lock().unwrap().push((reason, Instant::now()));
+        let answer = self.answers.lock().unwrap().pop_front();
+        match answer {
+            Some(answer) => answer,
+            None => self.hub.locate(file, reason).await,
+        }
+    }
+}
+
+fn trouble(count: usize) -> impl Iterator<Item = Result<Location, LocateError>> {
+    (0..count).map(|_| Err(LocateError::transient("the hub answers 500", None)))
+}
+
+fn at(url: &str) -> Location {
+    Location::new(url.parse::<Url>().unwrap())
+}
+
+async fn fetch(stage: &Stage, locator: &Arc<Moody>) -> Result<(), Error> {
+    stage.fetch_from(stage.requests(), locator.clone(), Arc::new(())).await
+}
+
+#[tokio::test]
+async fn a_locator_that_recovers() {
+    let stage = Stage::one(1000);
+    let locator = Moody::new(&stage, trouble(4));
+    fetch(&stage, &locator).await.unwrap();
+    assert_eq!(locator.reasons(), [LocateReason::First; 5]);
+    assert_eq!(stage.events.retries("a.bin"), ["cannot find out where the file is"; 4]);
+}
+
+#[tokio::test]
+async fn locating_and_fetching_have_one_budget() {
+    let stage = Stage::one(1000);
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::status(503), Times::Forever);
+    let locator = Moody::new(&stage, trouble(3));
+    let error = fetch(&stage, &locator).await.unwrap_err();
+    assert!(matches!(error, Error::GaveUp { attempts: 5, .. }), "{}", chain(&error));
+    assert_eq!(stage.hub.log().data().count(), 2);
+}
+
+#[tokio::test]
+async fn a_locator_that_never_recovers() {
+    let stage = Stage::one(1000);
+    let error = fetch(&stage, &Moody::new(&stage, trouble(9))).await.unwrap_err();
+    assert!(error.to_string().starts_with("gave up on a.bin after 5 failed attempts in "), "{error}");
+    assert!(
+        chain(&error).ends_with(": cannot find out where the file is: the hub answers 500"),
+        "{}",
+        chain(&error)
+    );
+    assert_eq!(error.kind(), ErrorKind::Network);
+}
+
+#[tokio::test]
+async fn a_locator_that_knows_better() {
+    let stage = Stage::one(1000);
+    let locator = Moody::new(&stage, [Err(LocateError::permanent("no such file"))]);
+    let error = fetch(&stage, &locator).await.unwrap_err();
+    assert_eq!(chain(&error), "cannot find out where to get a.bin from: no such file");
+    assert_eq!(error.kind(), ErrorKind::Locate);
+    assert!(!error.is_transient());
+    assert_eq!(locator.reasons().len(), 1);
+}
+
+#[tokio::test]
+async fn a_wait_that_the_hub_asks_for_holds_all_locating() {
+    let stage = Stage::new(&[("a.bin", 10), ("b.bin", 10), ("c.bin", 10)]).in_flight(1);
+    let second = Duration::from_secs(1);
+    let locator = Moody::new(&stage, [Err(LocateError::transient("the hub answers 429", Some(second)))]);
+    fetch(&stage, &locator).await.unwrap();
+    let asked = locator.asked.lock().unwrap();
+    assert!(asked[1].1 - asked[0].1 >= second);
+    assert_eq!(asked.len(), 4);
+}
+
+#[tokio::test]
+async fn a_location_whose_time_is_over_is_not_used_twice() {
+    let stage = Stage::one(200_000);
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: 1000 }, Times::Once);
+    let file: RepoPath = "a.bin".parse().unwrap();
+    let mut location = stage.locator.locate(&file, LocateReason::First).await.unwrap();
+    location.expires_at = Some(SystemTime::now());
+    let locator = Moody::new(&stage, [Ok(location)]);
+    fetch(&stage, &locator).await.unwrap();
+    assert_eq!(locator.reasons(), [LocateReason::First, LocateReason::Expired]);
+    assert_eq!(stage.ranges("a.bin"), ["bytes=0-", "bytes=1000-"]);
+}
+
+#[tokio::test]
+async fn locations_that_cannot_be_fetched() {
+    for (url, problem) in [
+        ("ftp://host/a", "the URL is neither http nor https"),
+        ("file:///etc/passwd", "the URL is neither http nor https"),
+        ("https://user:s3cret@host/a", "the URL holds a user name or a password"),
+    ] {
+        let stage = Stage::one(1000);
+        let error = fetch(&stage, &Moody::new(&stage, [Ok(at(url))])).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot get a.bin from where it is said to be: {problem}"));
+        assert_eq!(error.kind(), ErrorKind::Locate);
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_gone() {
+    // A port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let stage = Stage::one(1000);
+    let gone = (0..5).map(|_| Ok(at(&format!("http://{free}/a?Signature=s3cret"))));
+    let error = fetch(&stage, &Moody::new(&stage, gone)).await.unwrap_err();
+    assert!(
+        error.to_string().starts_with(&format!("gave up on a.bin from http://{free} after 5 ")),
+        "{error}"
+    );
+    assert!(chain(&error).contains(": the request failed: "), "{}", chain(&error));
+}

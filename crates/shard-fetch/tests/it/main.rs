@@ -1,0 +1,18 @@
+//! The crate through its public face: against the local hub's data host, and on real directories.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test's preparation ends the test")]
+
+mod answers;
+mod cancelling;
+mod disk;
+mod fetching;
+mod locating;
+mod model_dir;
+mod redirects;
+mod support;
+mod verify;
+
+/// A folder of its own for a test.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}

@@ -1,0 +1,156 @@
+//! A hub with one model, a fetcher for its shards, and everything that happens written down.
+
+mod events;
+mod locator;
+
+use std::error::Error as _;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use local_hub::{FixtureFile, LocalHub, ModelFixture, PublishedModel};
+use shard_fetch::{Error, Expected, Fetcher, FetcherBuilder, FileRequest, KeepAlive, Locator, RetryPolicy};
+use tempfile::TempDir;
+
+pub(crate) use events::{Events, Seen};
+pub(crate) use locator::HubLocator;
+
+/// How long a test waits for what should happen at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Everything that a test of the fetcher needs.
+pub(crate) struct Stage {
+    pub(crate) hub: LocalHub,
+    pub(crate) model: PublishedModel,
+    pub(crate) dir: TempDir,
+    pub(crate) events: Arc<Events>,
+    pub(crate) locator: Arc<HubLocator>,
+    pub(crate) builder: FetcherBuilder,
+}
+
+impl Stage {
+    /// A model with these shards only, as LFS files.
+    pub(crate) fn new(shards: &[(&str, u64)]) -> Self {
+        let fixture = ModelFixture::without_files("user/model");
+        let fixture = shards.iter().fold(fixture, |fixture, (path, size)| fixture.shard(path, *size));
+        let hub = LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).start();
+        let model = hub.publish(&fixture);
+        let locator = Arc::new(HubLocator::new(&hub, &model));
+        Self {
+            hub,
+            model,
+            dir: crate::scratch(),
+            events: Arc::default(),
+            locator,
+            builder: Fetcher::builder().retry(quick()).durability(false),
+        }
+    }
+
+    /// One shard, `a.bin`.
+    pub(crate) fn one(size: u64) -> Self {
+        Self::new(&[("a.bin", size)])
+    }
+
+    /// Changes the fetcher's settings.
+    pub(crate) fn with(mut self, change: impl FnOnce(FetcherBuilder) -> FetcherBuilder) -> Self {
+        self.builder = change(self.builder);
+        self
+    }
+
+    pub(crate) fn in_flight(self, files: usize) -> Self {
+        self.with(|builder| builder.files_in_flight(NonZeroUsize::new(files).unwrap()))
+    }
+
+    pub(crate) fn destination(&self, path: &str) -> PathBuf {
+        self.dir.path().join("done").join(path)
+    }
+
+    pub(crate) fn part(&self, path: &str) -> PathBuf {
+        self.dir.path().join("parts").join(path)
+    }
+
+    pub(crate) fn request(&self, file: &FixtureFile) -> FileRequest {
+        FileRequest {
+            path: file.path.parse().unwrap(),
+            expected: Expected {
+                size: file.size,
+                md5: Some(file.md5.parse().unwrap()),
+                sha256: Some(file.sha256.parse().unwrap()),
+            },
+            part: self.part(&file.path),
+            destination: self.destination(&file.path),
+        }
+    }
+
+    pub(crate) fn requests(&self) -> Vec<FileRequest> {
+        self.model.shards().map(|file| self.request(file)).collect()
+    }
+
+    /// Fetches these files from this locator, and checks that the events keep their contract.
+    pub(crate) async fn fetch_from(
+        &self,
+        files: Vec<FileRequest>,
+        locator: Arc<dyn Locator>,
+        keep_alive: KeepAlive,
+    ) -> Result<(), Error> {
+        let fetcher = self.builder.clone().build().unwrap();
+        let result = fetcher.fetch(files, locator, self.events.clone(), keep_alive).await;
+        self.events.check_contract();
+        if let Err(error) = &result {
+            assert_nothing_secret(error);
+        }
+        result
+    }
+
+    /// Fetches all shards.
+    pub(crate) async fn fetch(&self) -> Result<(), Error> {
+        self.fetch_from(self.requests(), self.locator.clone(), Arc::new(())).await
+    }
+
+    /// Fetches all shards, which must succeed and bring the right bytes.
+    pub(crate) async fn fetch_all(&self) {
+        if let Err(error) = self.fetch().await {
+            panic!("{}\n{}", chain(&error), self.hub.log());
+        }
+        for file in self.model.shards() {
+            assert_eq!(std::fs::read(self.destination(&file.path)).unwrap(), file.bytes(), "{}", file.path);
+            assert!(!self.part(&file.path).exists());
+        }
+    }
+
+    /// Fetches all shards, which must fail, and leave nothing at the destination of `a.bin`.
+    pub(crate) async fn fetch_error(&self) -> Error {
+        let error = self.fetch().await.unwrap_err();
+        assert!(!self.destination("a.bin").exists());
+        error
+    }
+
+    /// The `Range` headers that the data host received for a file, in order.
+    pub(crate) fn ranges(&self, path: &str) -> Vec<String> {
+        let log = self.hub.log().data().file(path);
+        log.requests().iter().map(|request| request.range().unwrap_or("none").to_owned()).collect()
+    }
+}
+
+/// The default schedule without the waiting.
+pub(crate) fn quick() -> RetryPolicy {
+    RetryPolicy { first_delay: Duration::from_millis(1), ..RetryPolicy::default() }
+}
+
+/// The message and those of all causes.
+pub(crate) fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// A signed URL has been in nearly every request, but must not be in a message.
+fn assert_nothing_secret(error: &Error) {
+    let shown = format!("{} {error:?}", chain(error));
+    assert!(!shown.contains("Signature=") && !shown.contains("Key-Pair"), "{shown}");
+}

@@ -1,0 +1,106 @@
+//! Full commit ids.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::Error;
+use crate::excerpt::Excerpt;
+
+/// The SHA-1 id of a commit, in full; written as exactly 40 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitId([u8; 20]);
+
+impl CommitId {
+    /// The id whose bytes are these.
+    pub const fn from_bytes(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
+
+    /// The id's bytes.
+    pub const fn as_bytes(&self) -> &[u8; 20] {
+        &self.0
+    }
+}
+
+impl FromStr for CommitId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        decode(text).map(Self).ok_or_else(|| Error::CommitId { input: Excerpt::of(text) })
+    }
+}
+
+fn decode(text: &str) -> Option<[u8; 20]> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    let mut bytes = [0; 20];
+    if pairs.len() != bytes.len() {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
+}
+
+fn digit(ascii: u8) -> Option<u8> {
+    match ascii {
+        b'0'..=b'9' => Some(ascii - b'0'),
+        b'a'..=b'f' => Some(ascii - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CommitId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn only_forty_lower_case_digits() {
+        let good = "00ff1234567890abcdef00ff1234567890abcdef";
+        assert_eq!(good.parse::<CommitId>().unwrap().to_string(), good);
+        assert_eq!(format!("{:?}", good.parse::<CommitId>().unwrap()), format!("CommitId({good})"));
+        for bad in [
+            "",
+            "main",
+            &good[1..],
+            &format!("{good}0"),
+            &good.to_uppercase(),
+            &good.replace('a', "g"),
+            &good.replace("00", "é"),
+        ] {
+            let message = bad.parse::<CommitId>().unwrap_err().to_string();
+            assert_eq!(
+                message,
+                format!("`{bad}` is not a commit: expected 40 lower-case hexadecimal digits")
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_survive(bytes: [u8; 20]) {
+            let id = CommitId::from_bytes(bytes);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            prop_assert_eq!(id.as_bytes(), &bytes);
+        }
+
+        #[test]
+        fn no_text_panics(text: String) {
+            let _: Result<CommitId, Error> = text.parse();
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Where a hub is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+use crate::commit_id::CommitId;
+use crate::error::{EndpointProblem, Error};
+use crate::excerpt::Excerpt;
+use crate::model_id::ModelId;
+use crate::origin::Origin;
+use crate::repo_path::RepoPath;
+
+/// All but RFC 3986's unreserved characters: as the hub's own client writes paths, and nothing is left that a
+/// proxy or a server could read in two ways.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// The address of a hub: `https://huggingface.co` by default, a mirror or a server in the local network
+/// otherwise. http or https, with a port and a path prefix if need be; without user info, query and fragment;
+/// a slash at the end is dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// Its path never ends in a slash, but for the root's.
+    base: Url,
+    origin: Origin,
+}
+
+impl Endpoint {
+    /// The address in git's smart HTTP protocol, `{endpoint}/{user}/{repo}`.
+    pub fn git_url(&self, model: &ModelId) -> Url {
+        self.below([model.user(), model.repo()])
+    }
+
+    /// The page of the model for people; there one asks for access to it.
+    pub fn model_page(&self, model: &ModelId) -> Url {
+        self.below([model.user(), model.repo()])
+    }
+
+    /// Where the hub tells a file's whereabouts, `{endpoint}/{user}/{repo}/resolve/{commit}/{path}`.
+    pub fn resolve_url(&self, model: &ModelId, commit: &CommitId, path: &RepoPath) -> Url {
+        let commit = commit.to_string();
+        let start = [model.user(), model.repo(), "resolve", &commit];
+        self.below(start.into_iter().chain(path.components()))
+    }
+
+    /// Scheme, host and port.
+    pub fn origin(&self) -> Origin {
+        self.origin.clone()
+    }
+
+    /// Whether the hub is this very machine (`127.0.0.0/8`, `::1`, `localhost`), which no proxy can reach.
+    pub fn is_loopback(&self) -> bool {
+        self.origin.is_loopback()
+    }
+
+    /// The address with nothing after it.
+    pub fn as_str(&self) -> &str {
+        let text = self.base.as_str();
+        text.strip_suffix('/').unwrap_or(text)
+    }
+
+    /// None of the segments is empty, `.` or `..`, for which the URL's path would have another meaning.
+    fn below<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut path = self.base.path().trim_end_matches('/').to_owned();
+        for segment in segments {
+            path.push('/');
+            path.extend(utf8_percent_encode(segment, SEGMENT));
+        }
+        let mut url = self.base.clone();
+        url.set_path(&path);
+        url
+    }
+}
+
+fn parse(text: &str) -> Result<Endpoint, (EndpointProblem, Option<url::ParseError>)> {
+    // Checked here because a URL parser drops or changes these without a word.
+    if let Some(c) = text.chars().find(|c| c.is_whitespace() || c.is_control() || *c == '\\') {
+        return Err((EndpointProblem::Character(c), None));
+    }
+    let Some(rest) = ["https://", "http://"].iter().find_map(|scheme| strip_scheme(text, scheme)) else {
+        return Err((EndpointProblem::Scheme, None));
+    };
+    if rest.starts_with('/') {
+        return Err((EndpointProblem::Unparsable, Some(url::ParseError::EmptyHost)));
+    }
+    let mut base = Url::parse(text).map_err(|cause| (EndpointProblem::Unparsable, Some(cause)))?;
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err((EndpointProblem::UserInfo, None));
+    }
+    if base.query().is_some() {
+        return Err((EndpointProblem::Query, None));
+    }
+    if base.fragment().is_some() {
+        return Err((EndpointProblem::Fragment, None));
+    }
+    let path = base.path().trim_end_matches('/').to_owned();
+    base.set_path(&path);
+    let origin = Origin::of(&base).ok_or((EndpointProblem::Unparsable, None))?;
+    Ok(Endpoint { base, origin })
+}
+
+fn strip_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+impl FromStr for Endpoint {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        parse(text).map_err(|(problem, source)| Error::Endpoint {
+            input: Excerpt::of_endpoint(text),
+            problem,
+            source,
+        })
+    }
+}
+
+impl Default for Endpoint {
+    #[expect(clippy::expect_used, reason = "the text is a constant, and a test parses it")]
+    fn default() -> Self {
+        "https://huggingface.co".parse().expect("a valid address")
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests;

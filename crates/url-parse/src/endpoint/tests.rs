@@ -1,0 +1,139 @@
+use std::error::Error as _;
+
+use percent_encoding::percent_decode_str;
+use proptest::prelude::*;
+
+use super::*;
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+fn model() -> ModelId {
+    ModelId::new("mlc-ai", "Llama_3.1").unwrap()
+}
+
+#[track_caller]
+fn good(text: &str, shown: &str, git: &str) -> Endpoint {
+    let endpoint: Endpoint = text.parse().unwrap();
+    assert_eq!((endpoint.as_str(), endpoint.to_string().as_str()), (shown, shown));
+    assert_eq!(endpoint.git_url(&model()).as_str(), git);
+    assert_eq!(endpoint.model_page(&model()).as_str(), git);
+    assert_eq!(shown.parse(), Ok(endpoint.clone()));
+    endpoint
+}
+
+#[test]
+fn addresses() {
+    let default =
+        good("https://huggingface.co", "https://huggingface.co", "https://huggingface.co/mlc-ai/Llama_3.1");
+    assert_eq!(default, Endpoint::default());
+    assert!(!default.is_loopback());
+    assert_eq!(
+        good("https://huggingface.co/", "https://huggingface.co", "https://huggingface.co/mlc-ai/Llama_3.1"),
+        default
+    );
+    assert_eq!(
+        good(
+            "HTTPS://HuggingFace.co:443//",
+            "https://huggingface.co",
+            "https://huggingface.co/mlc-ai/Llama_3.1"
+        ),
+        default
+    );
+    let local =
+        good("http://127.0.0.1:8080", "http://127.0.0.1:8080", "http://127.0.0.1:8080/mlc-ai/Llama_3.1");
+    assert!(local.is_loopback());
+    assert_eq!(local.origin().to_string(), "http://127.0.0.1:8080");
+    good("https://host/hf/mirror/", "https://host/hf/mirror", "https://host/hf/mirror/mlc-ai/Llama_3.1");
+    good("https://host/a%20b", "https://host/a%20b", "https://host/a%20b/mlc-ai/Llama_3.1");
+    good("http://[::1]:3000/x", "http://[::1]:3000/x", "http://[::1]:3000/x/mlc-ai/Llama_3.1");
+}
+
+#[track_caller]
+fn bad(text: &str, expected: EndpointProblem) {
+    let error = text.parse::<Endpoint>().unwrap_err();
+    let message = error.to_string();
+    assert!(!message.contains("secret"), "{message}");
+    assert_eq!(error.source().is_some(), expected == EndpointProblem::Unparsable, "{message}");
+    let Error::Endpoint { problem, .. } = error else { panic!("{message}") };
+    assert_eq!(problem, expected, "{text:?}");
+}
+
+#[test]
+fn texts_that_are_no_address() {
+    bad("", EndpointProblem::Scheme);
+    bad("huggingface.co", EndpointProblem::Scheme);
+    bad("ftp://host", EndpointProblem::Scheme);
+    bad("HF://user/repo", EndpointProblem::Scheme);
+    bad("https:host", EndpointProblem::Scheme);
+    bad("file:///etc", EndpointProblem::Scheme);
+    bad("https://", EndpointProblem::Unparsable);
+    bad("https:///host", EndpointProblem::Unparsable);
+    bad("https://host:99999", EndpointProblem::Unparsable);
+    bad("https://ho<st", EndpointProblem::Unparsable);
+    bad(" https://host", EndpointProblem::Character(' '));
+    bad("https://host\n", EndpointProblem::Character('\n'));
+    bad("https://ho\tst", EndpointProblem::Character('\t'));
+    bad(r"https://host\x", EndpointProblem::Character('\\'));
+    bad("https://user:secret@host", EndpointProblem::UserInfo);
+    bad("https://secret@host/x", EndpointProblem::UserInfo);
+    bad("https://:secret@host/x", EndpointProblem::UserInfo);
+    bad("https://user:sec/secret@host", EndpointProblem::Unparsable);
+    bad("https://host?token=secret", EndpointProblem::Query);
+    bad("https://host/?", EndpointProblem::Query);
+    bad("https://host#secret", EndpointProblem::Fragment);
+}
+
+#[test]
+fn resolve_urls_are_encoded_segment_by_segment() {
+    let resolve = |endpoint: &str, path: &str| {
+        let endpoint: Endpoint = endpoint.parse().unwrap();
+        let url = endpoint.resolve_url(&model(), &COMMIT.parse().unwrap(), &path.parse().unwrap());
+        assert_eq!((url.query(), url.fragment()), (None, None));
+        url.as_str().strip_prefix(endpoint.as_str()).unwrap().replace(COMMIT, "C")
+    };
+    for (path, encoded) in [
+        ("params_shard_0.bin", "params_shard_0.bin"),
+        ("sub/dir/shard #3+%41.bin", "sub/dir/shard%20%233%2B%2541.bin"),
+        ("a?b", "a%3Fb"),
+        ("[x]^|{y}", "%5Bx%5D%5E%7C%7By%7D"),
+        ("模/é", "%E6%A8%A1/%C3%A9"),
+        ("a~b-c_d.e", "a~b-c_d.e"),
+        ("%2e%2e/x", "%252e%252e/x"),
+        ("a;b=c&d@e:f", "a%3Bb%3Dc%26d%40e%3Af"),
+        ("...", "..."),
+    ] {
+        for endpoint in ["https://huggingface.co", "http://127.0.0.1:1/a%20prefix"] {
+            assert_eq!(resolve(endpoint, path), format!("/mlc-ai/Llama_3.1/resolve/C/{encoded}"), "{path}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_resolve_url_parses_back_to_the_same_segments(
+        path in "([ #%?+\\[\\]a-z0-9.~&=;@é模-]{1,8})(/[ #%?+\\[\\]A-Z.!$'()*,|^`{}é-]{1,8}){0,3}",
+        prefix in "(/[a-z]{1,3}){0,2}",
+    ) {
+        let Ok(path) = path.parse::<RepoPath>() else { return Ok(()) };
+        let endpoint: Endpoint = format!("https://hub.example:8443{prefix}").parse().unwrap();
+        let built = endpoint.resolve_url(&model(), &COMMIT.parse().unwrap(), &path);
+        let url = Url::parse(built.as_str()).unwrap();
+        prop_assert_eq!(&url, &built);
+        prop_assert_eq!(Origin::of(&url), Some(endpoint.origin()));
+        let decoded: Vec<String> = url.path_segments().unwrap()
+            .map(|segment| percent_decode_str(segment).decode_utf8().unwrap().into_owned())
+            .collect();
+        let expected: Vec<&str> = prefix.split('/').skip(1)
+            .chain(["mlc-ai", "Llama_3.1", "resolve", COMMIT])
+            .chain(path.components())
+            .collect();
+        prop_assert_eq!(decoded, expected);
+    }
+
+    #[test]
+    fn no_text_panics_and_what_is_taken_parses_back(text in "(https?://)?[ -~é]{0,16}") {
+        if let Ok(endpoint) = text.parse::<Endpoint>() {
+            prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Which model was meant by text that is not a model URL.
+
+use crate::model_id::ModelId;
+use crate::platform::Platform;
+
+/// Hosts of the one hub that a model URL may name.
+const HOSTS: [&str; 4] = ["huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co"];
+
+/// What a browser's address bar shows after `user/repo`.
+const PAGES: [&str; 6] = ["tree", "blob", "resolve", "raw", "commit", "commits"];
+
+/// The model, when only the notation is wrong: case or kind of the prefix, another name of the hub, a page
+/// of the repository, a query, slashes too many, `.git`, white space. `None` when guessing could name another
+/// model than the one that was meant.
+pub(crate) fn guess(text: &str) -> Option<ModelId> {
+    let text = text.trim();
+    let path = after_hub(text.split(['?', '#']).next().unwrap_or_default())?;
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let (user, repo, page) = (segments.next()?, segments.next()?, segments.next());
+    if page.is_some_and(|page| !PAGES.contains(&page)) {
+        return None;
+    }
+    let repo = strip_suffix_ignoring_case(without_main(repo), ".git");
+    ModelId::checked(user, repo, Platform::here()).ok()
+}
+
+/// What follows the scheme and the host, if they mean the hub.
+fn after_hub(text: &str) -> Option<&str> {
+    if let Some(rest) = strip_prefix_ignoring_case(text, "git@hf.co:") {
+        return Some(rest);
+    }
+    let schemes = ["https://", "http://", "hf://"];
+    let scheme = schemes.into_iter().find(|scheme| strip_prefix_ignoring_case(text, scheme).is_some());
+    let rest = scheme.and_then(|scheme| text.get(scheme.len()..)).unwrap_or(text);
+    let after_host = rest.split_once('/').filter(|(host, _)| is_hub(host)).map(|(_, path)| path);
+    match (scheme, after_host) {
+        (_, Some(path)) => Some(path),
+        // Without a scheme, a leading slash or dot is a path of this machine.
+        (None, None) if rest.starts_with('/') => None,
+        (None | Some("hf://"), None) => Some(rest),
+        (Some(_), None) => None,
+    }
+}
+
+fn is_hub(authority: &str) -> bool {
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    HOSTS.iter().any(|known| known.eq_ignore_ascii_case(host))
+}
+
+/// `@main`, or an `@` with nothing after it, is what is taken anyway; any other revision is not.
+fn without_main(repo: &str) -> &str {
+    repo.strip_suffix("@main").or_else(|| repo.strip_suffix('@')).unwrap_or(repo)
+}
+
+fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+fn strip_suffix_ignoring_case<'a>(text: &'a str, suffix: &str) -> &'a str {
+    match text.len().checked_sub(suffix.len()).and_then(|at| text.split_at_checked(at)) {
+        Some((rest, end)) if end.eq_ignore_ascii_case(suffix) => rest,
+        _ => text,
+    }
+}

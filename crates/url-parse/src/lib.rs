@@ -1,0 +1,58 @@
+//! The names that a model download is made of, parsed once into types that cannot be wrong.
+//!
+//! ```
+//! use url_parse::{CommitId, Endpoint, ModelUrl, RepoPath};
+//!
+//! let url: ModelUrl = "HF://mlc-ai/Llama-3-8B-Instruct-q4f16_1-MLC".parse()?;
+//! assert_eq!(url.id().user(), "mlc-ai");
+//!
+//! let commit: CommitId = "0123456789abcdef0123456789abcdef01234567".parse()?;
+//! let file: RepoPath = "params/shard #0.bin".parse()?;
+//! assert_eq!(
+//!     Endpoint::default().resolve_url(url.id(), &commit, &file).as_str(),
+//!     "https://huggingface.co/mlc-ai/Llama-3-8B-Instruct-q4f16_1-MLC/resolve/\
+//!      0123456789abcdef0123456789abcdef01234567/params/shard%20%230.bin",
+//! );
+//!
+//! let error = "hf://mlc-ai/Llama".parse::<ModelUrl>().unwrap_err();
+//! assert!(error.to_string().ends_with("did you mean `HF://mlc-ai/Llama`?"));
+//! # Ok::<(), url_parse::Error>(())
+//! ```
+//!
+//! Nothing here does I/O. A value of these types is safe to build a path or a URL from: [`ModelId`] and
+//! [`RepoPath`] hold no `..`, no separator inside a name, nothing that another platform would read
+//! differently; [`Endpoint`] holds no credentials. What comes from a user, a manifest or a repository
+//! becomes one of these types first, and only they build paths and URLs.
+//!
+//! | Type | Written as |
+//! |---|---|
+//! | [`ModelUrl`] | `HF://user/repo` or `https://huggingface.co/user/repo` |
+//! | [`ModelId`] | `user/repo` |
+//! | [`Revision`] | a branch, a tag, `refs/pr/1` or a full commit |
+//! | [`CommitId`] | 40 lower-case hexadecimal digits |
+//! | [`RepoPath`] | `params/shard_0.bin` |
+//! | [`Endpoint`] | `https://huggingface.co`, `http://127.0.0.1:8080/mirror` |
+//! | [`Origin`] | `https://huggingface.co` (scheme, host, port) |
+
+mod commit_id;
+mod endpoint;
+mod error;
+mod excerpt;
+mod guess;
+mod model_id;
+mod model_url;
+mod origin;
+mod platform;
+mod repo_path;
+mod revision;
+
+pub use commit_id::CommitId;
+pub use endpoint::Endpoint;
+pub use error::{EndpointProblem, Error, ModelProblem, NameProblem, Part, PathProblem, RevisionProblem};
+pub use excerpt::Excerpt;
+pub use model_id::ModelId;
+pub use model_url::ModelUrl;
+pub use origin::Origin;
+pub use repo_path::RepoPath;
+pub use revision::Revision;
+pub use url::Url;

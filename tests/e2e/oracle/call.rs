@@ -1,0 +1,147 @@
+//! The call of one row.
+//!
+//! Most rows go to the library, where a watcher can look on. Those about the drop-in functions and their
+//! environment run in a process of their own, since they read it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use facade::{CachePolicy, Downloader, Durability, Error, ErrorKind, Event, Request, RetryPolicy};
+use serde::{Deserialize, Serialize};
+
+use super::rows::Row;
+use super::stage::Stage;
+
+/// How a call ended.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Answer {
+    Returned(PathBuf),
+    /// The exception that the kind of error stands for, else the kind.
+    Raised(String),
+}
+
+impl From<Result<PathBuf, Error>> for Answer {
+    fn from(result: Result<PathBuf, Error>) -> Self {
+        match result.map_err(|error| error.kind()) {
+            Ok(path) => Self::Returned(path),
+            Err(ErrorKind::InvalidInput | ErrorKind::Integrity) => Self::Raised("ValueError".to_owned()),
+            Err(ErrorKind::NotCached) => Self::Raised("RuntimeError".to_owned()),
+            Err(ErrorKind::NotFound) => Self::Raised("FileNotFoundError".to_owned()),
+            Err(kind) => Self::Raised(format!("{kind:?}")),
+        }
+    }
+}
+
+pub(super) fn carry_out(row: &Row, stage: &Stage, endpoint: &str) -> Answer {
+    let is_library = matches!(row.group.as_str(), "writable tier" | "read-only tiers" | "both" | "url")
+        || (row.group == "download" && row.num_processes.is_none());
+    match is_library {
+        true => in_library(row, stage, endpoint).into(),
+        false => in_process(row, stage, endpoint),
+    }
+}
+
+fn in_library(row: &Row, stage: &Stage, endpoint: &str) -> Result<PathBuf, Error> {
+    let policy: CachePolicy = row.policy.parse().unwrap();
+    let mut retry = RetryPolicy::default();
+    retry.first_delay = Duration::from_millis(1);
+    let downloader = Downloader::builder()
+        .home(&stage.home)
+        .read_only(&stage.tiers)
+        .temp_dir(&stage.scratch)
+        .endpoint(endpoint.parse().unwrap())
+        .durability(Durability::Fast)
+        .retry(retry)
+        .build()?;
+    let watch = stage.watch();
+    let request = stage.model(row).parse::<Request>()?;
+    let request = request.policy(policy).force(row.force_redo).observer(move |_: &Event<'_>| watch());
+    Ok(facade::blocking::download(&downloader, request)?.path)
+}
+
+/// A call of a drop-in function, as it goes to another process.
+#[derive(Serialize, Deserialize)]
+struct DropIn {
+    function: String,
+    model: String,
+    num_processes: Option<usize>,
+    force_redo: Option<bool>,
+    /// Where the answer goes.
+    mailbox: PathBuf,
+}
+
+impl DropIn {
+    fn carry_out(&self) -> Answer {
+        match self.function.as_str() {
+            "download_and_cache_mlc_weights" => facade::blocking::download_and_cache_mlc_weights(
+                &self.model,
+                self.num_processes,
+                self.force_redo,
+            ),
+            "get_or_download_model" => facade::blocking::get_or_download_model(&self.model),
+            other => panic!("no such function: {other}"),
+        }
+        .into()
+    }
+}
+
+/// The variable that brings a [`DropIn`] to the other process.
+const CALL: &str = "MLC_WEIGHTS_TEST_ORACLE_CALL";
+
+fn in_process(row: &Row, stage: &Stage, endpoint: &str) -> Answer {
+    let call = DropIn {
+        function: row.call.clone(),
+        model: stage.model(row),
+        num_processes: row.num_processes,
+        force_redo: row.force_redo,
+        mailbox: stage.mailbox(),
+    };
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args([&test_name("a_drop_in_function_is_called_as_the_variable_says"), "--exact"])
+        .env_clear()
+        .env(CALL, serde_json::to_string(&call).unwrap())
+        .env("MLC_LLM_HOME", &stage.home)
+        .env("MLC_LLM_READONLY_WEIGHT_CACHE", std::env::join_paths(&stage.tiers).unwrap())
+        .env("MLC_DOWNLOAD_CACHE_POLICY", &row.policy)
+        .env("MLC_TEMP_DIR", &stage.scratch)
+        .env("HF_ENDPOINT", endpoint);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    serde_json::from_slice(&fs::read(&call.mailbox).unwrap()).unwrap()
+}
+
+/// The name by which the test binary knows a test of this module.
+fn test_name(function: &str) -> String {
+    let (_binary, module) = module_path!().split_once("::").unwrap();
+    format!("{module}::{function}")
+}
+
+/// The other process. Run as one test among others, without the variable, it makes a call that touches nothing.
+#[test]
+fn a_drop_in_function_is_called_as_the_variable_says() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how this test is told, in a process of its own, what to call"
+    )]
+    let given = std::env::var(CALL).ok();
+    match given {
+        Some(call) => {
+            let call: DropIn = serde_json::from_str(&call).unwrap();
+            fs::write(&call.mailbox, serde_json::to_vec(&call.carry_out()).unwrap()).unwrap();
+        }
+        None => {
+            let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("there is no such folder");
+            let call = DropIn {
+                function: "get_or_download_model".to_owned(),
+                model: nowhere.display().to_string(),
+                num_processes: None,
+                force_redo: None,
+                mailbox: PathBuf::new(),
+            };
+            assert_eq!(call.carry_out(), Answer::Raised("FileNotFoundError".to_owned()));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What most tests need: a hub, a home of their own, and a downloader between them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use facade::{Builder, Downloader, Error, Model, Request, RetryPolicy};
+use local_hub::{LocalHub, ModelFixture, PublishedModel};
+use tempfile::TempDir;
+
+/// A hub and an empty cache. Nothing of it depends on the environment of the test.
+pub(crate) struct World {
+    pub(crate) hub: LocalHub,
+    folder: TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { hub: LocalHub::start(), folder: temporary_folder() }
+    }
+
+    /// A world whose hub serves one model.
+    pub(crate) fn with(fixture: &ModelFixture) -> (Self, PublishedModel) {
+        let world = Self::new();
+        let model = world.hub.publish(fixture);
+        (world, model)
+    }
+
+    /// The cache's home. It does not exist before something is written to it.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// A place beside the home.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where the writable tier keeps a model.
+    pub(crate) fn entry(&self, model: &PublishedModel) -> PathBuf {
+        entry_in(&self.home().join("model_weights"), model)
+    }
+
+    /// Settings for tests: this hub, this home, short pauses.
+    pub(crate) fn builder(&self) -> Builder {
+        Downloader::builder()
+            .home(self.home())
+            .endpoint(self.hub.endpoint().parse().unwrap())
+            .retry(quick())
+            .idle_timeout(Duration::from_secs(5))
+    }
+
+    pub(crate) fn downloader(&self) -> Downloader {
+        self.builder().build().unwrap()
+    }
+
+    pub(crate) async fn download(&self, model: &PublishedModel) -> Result<Model, Error> {
+        self.downloader().download(request(model)).await
+    }
+
+    /// Everything below the home, outside the cache's private folder.
+    pub(crate) fn visible_files(&self) -> Vec<PathBuf> {
+        files_below(&self.home()).into_iter().filter(|path| !is_private(path)).collect()
+    }
+}
+
+pub(crate) fn request(model: &PublishedModel) -> Request {
+    model.url.parse().unwrap()
+}
+
+/// Where a tier keeps a model.
+pub(crate) fn entry_in(tier: &Path, model: &PublishedModel) -> PathBuf {
+    tier.join("hf").join(&model.user).join(&model.repo)
+}
+
+/// The usual number of attempts, with pauses that a test can wait for.
+pub(crate) fn quick() -> RetryPolicy {
+    RetryPolicy {
+        first_delay: Duration::from_millis(1),
+        max_delay: Duration::from_millis(10),
+        ..RetryPolicy::default()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have no folder of their own to begin with")]
+pub(crate) fn temporary_folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Every file and empty folder below a folder; none when it does not exist.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        let below = if path.is_dir() && !path.is_symlink() { files_below(&path) } else { Vec::new() };
+        if below.is_empty() { files.push(path) } else { files.extend(below) }
+    }
+    files.sort();
+    files
+}
+
+fn is_private(path: &Path) -> bool {
+    path.components().any(|component| component.as_os_str() == ".mlc-weights")
+}

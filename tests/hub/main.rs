@@ -1,0 +1,11 @@
+//! The local hub, seen by a plain HTTP client over a bare socket and by the real git.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod client;
+mod data_host;
+mod faults;
+mod fixtures;
+mod git;
+mod life;
+mod refusals;
+mod resolve;

@@ -1,0 +1,222 @@
+//! What can go wrong, on request.
+
+mod hold;
+mod queue;
+
+use std::time::Duration;
+
+pub use hold::Hold;
+pub(crate) use queue::{FaultQueue, Subject};
+
+use crate::log::Route;
+
+/// Something that goes wrong with one answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Another answer altogether.
+    Status {
+        /// The status, 100 to 999.
+        code: u16,
+        /// Further headers.
+        headers: Vec<(String, String)>,
+        /// The body, sent as text.
+        body: String,
+    },
+    /// The sign-in page of a captive portal: 200, `text/html`.
+    Html,
+    /// The connection is closed in good order after this many bytes of the body, of which more were announced.
+    Truncate {
+        /// Bytes of the body that are sent.
+        after: u64,
+    },
+    /// The connection is reset (RST) after this many bytes of the body. The client receives at most these.
+    Reset {
+        /// Bytes of the body that are sent.
+        after: u64,
+    },
+    /// After this many bytes of the body nothing more comes, for as long as the client stays.
+    Stall {
+        /// Bytes of the body that are sent.
+        after: u64,
+    },
+    /// Not even the head of an answer comes.
+    NoAnswer,
+    /// The connection is reset before an answer.
+    Refuse,
+    /// The answer comes this much later.
+    Delay(Duration),
+    /// The request waits until the test lets it go on.
+    Hold(Hold),
+    /// The body comes a few bytes at a time.
+    SlowDrip {
+        /// Bytes at a time.
+        bytes: u64,
+        /// Time between them.
+        every: Duration,
+    },
+    /// One bit is flipped. With a `Range`, `at` still counts from the start of the file, and a request whose range
+    /// does not cover it is left alone and does not use the fault up.
+    Corrupt {
+        /// Place of the byte.
+        at: u64,
+    },
+    /// The answer is longer than the file by this many bytes, `Content-Length` included.
+    TooLong {
+        /// Surplus bytes, all zero.
+        by: u64,
+    },
+    /// The answer is shorter than the file by this many bytes, `Content-Length` included.
+    TooShort {
+        /// Bytes that are left out at the end.
+        by: u64,
+    },
+    /// `Range` is ignored: 200 and the whole file.
+    IgnoreRange,
+    /// 206 with the right bytes and a `Content-Range` that is one byte off.
+    WrongContentRange,
+    /// The answer has no `Content-Length` (it comes in chunks).
+    NoContentLength,
+    /// This header of the answer is set, or taken away.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its value; `None` takes it away.
+        value: Option<String>,
+    },
+    /// git's list of references does not offer this capability.
+    WithoutCapability(String),
+}
+
+impl Fault {
+    /// An answer of this status with a short text.
+    pub fn status(code: u16) -> Self {
+        Self::Status { code, headers: Vec::new(), body: format!("the local hub was told to answer {code}\n") }
+    }
+
+    /// 429 with the rate limit's headers: nothing left for another `seconds`.
+    pub fn rate_limited(seconds: u64) -> Self {
+        let headers = [
+            ("ratelimit", format!("\"resolvers\";r=0;t={seconds}")),
+            ("ratelimit-policy", "\"fixed window\";\"resolvers\";q=3000;w=300".to_owned()),
+        ];
+        Self::status(429).with_headers(headers)
+    }
+
+    /// This status with `Retry-After`, which is seconds or a date.
+    pub fn retry_after(code: u16, value: &str) -> Self {
+        Self::status(code).with_headers([("retry-after", value.to_owned())])
+    }
+
+    /// A redirect to `location`.
+    pub fn redirect(code: u16, location: &str) -> Self {
+        Self::status(code).with_headers([("location", location.to_owned())])
+    }
+
+    fn with_headers<const N: usize>(mut self, more: [(&str, String); N]) -> Self {
+        if let Self::Status { headers, .. } = &mut self {
+            headers.extend(more.map(|(name, value)| (name.to_owned(), value)));
+        }
+        self
+    }
+}
+
+/// How often a fault is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// To the first request it fits.
+    Once,
+    /// To the first so many.
+    N(usize),
+    /// To all.
+    Forever,
+}
+
+/// Which requests a fault is for: those of one kind whose subject ends in some text.
+///
+/// The subject is the file's path for `/resolve/`, `/api/resolve-cache/` and the data host, `user/repo` for git, and
+/// the URL's path for anything else.
+///
+/// ```
+/// use local_hub::{Fault, FaultTarget, LocalHub, Times};
+///
+/// let hub = LocalHub::start();
+/// // The first data request for the shard is cut, the next one is not.
+/// hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Truncate { after: 1000 }, Times::Once);
+/// // Only a request that resumes, and only the second of these.
+/// hub.fault(FaultTarget::data(".bin").resumed().skip(1), Fault::IgnoreRange, Times::Once);
+/// assert_eq!(hub.faults_left(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct FaultTarget {
+    route: Option<Route>,
+    suffix: String,
+    method: Option<String>,
+    resumed: bool,
+    skip: usize,
+}
+
+impl FaultTarget {
+    /// Requests of any kind.
+    pub fn any(suffix: &str) -> Self {
+        Self { route: None, suffix: suffix.to_owned(), method: None, resumed: false, skip: 0 }
+    }
+
+    /// Requests of one kind.
+    pub fn route(route: Route, suffix: &str) -> Self {
+        Self { route: Some(route), ..Self::any(suffix) }
+    }
+
+    /// `/resolve/` of a file.
+    pub fn resolve(path: &str) -> Self {
+        Self::route(Route::Resolve, path)
+    }
+
+    /// `/api/resolve-cache/` of a file, where the bytes of a small file come from.
+    pub fn resolve_cache(path: &str) -> Self {
+        Self::route(Route::ResolveCache, path)
+    }
+
+    /// git's first request, for the list of references.
+    pub fn info_refs(repo: &str) -> Self {
+        Self::route(Route::InfoRefs, repo)
+    }
+
+    /// git's request for objects.
+    pub fn upload_pack(repo: &str) -> Self {
+        Self::route(Route::UploadPack, repo)
+    }
+
+    /// The bytes of an LFS file.
+    pub fn data(path: &str) -> Self {
+        Self::route(Route::Data, path)
+    }
+
+    /// Only requests with this method.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        self.method = Some(method.to_owned());
+        self
+    }
+
+    /// Only requests whose `Range` does not start at the first byte.
+    #[must_use]
+    pub fn resumed(mut self) -> Self {
+        self.resumed = true;
+        self
+    }
+
+    /// Leaves the first `requests` that it fits alone.
+    #[must_use]
+    pub fn skip(mut self, requests: usize) -> Self {
+        self.skip = requests;
+        self
+    }
+}
+
+/// Requests of any kind whose subject ends in this.
+impl From<&str> for FaultTarget {
+    fn from(suffix: &str) -> Self {
+        Self::any(suffix)
+    }
+}

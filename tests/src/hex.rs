@@ -1,0 +1,19 @@
+//! Digests as hexadecimal text.
+
+use std::fmt::Write as _;
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A name of `digits` hexadecimal digits (at most 64) that follows from `text` alone.
+pub(crate) fn name_of(text: &str, digits: usize) -> String {
+    use sha2::{Digest as _, Sha256};
+    let mut name = hex(&Sha256::digest(text.as_bytes()));
+    name.truncate(digits);
+    name
+}

@@ -1,0 +1,53 @@
+//! A model hub on loopback: real git, real redirects, real bytes.
+//!
+//! It behaves as the Hugging Face hub was recorded to behave: repositories come from the real `git http-backend`,
+//! `/resolve/` answers with the hub's redirects and headers, and LFS files come from a data host on another port that
+//! takes signed URLs and refuses every `Authorization`. Tests describe a model with [`ModelFixture`], ask for trouble
+//! with [`Fault`], and assert on the [`RequestLog`].
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::TcpStream;
+//!
+//! use local_hub::{LocalHub, ModelFixture};
+//!
+//! let hub = LocalHub::start();
+//! let model = hub.publish(&ModelFixture::new("mlc-ai/tiny-q4f16_1-MLC"));
+//!
+//! let address = hub.endpoint().replace("http://", "");
+//! let mut connection = TcpStream::connect(address)?;
+//! let path = format!("/mlc-ai/tiny-q4f16_1-MLC/resolve/{}/params_shard_0.bin", model.commit);
+//! write!(connection, "HEAD {path} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n")?;
+//! let mut answer = String::new();
+//! connection.read_to_string(&mut answer)?;
+//!
+//! let shard = model.file("params_shard_0.bin").ok_or("not in the fixture")?;
+//! assert!(answer.starts_with("HTTP/1.1 302"));
+//! assert!(answer.contains(&format!("location: {}/xet-bridge-us/", hub.data_origin())));
+//! assert!(answer.contains(&format!("x-linked-size: {}", shard.size)));
+//! assert!(answer.contains(&format!("x-linked-etag: \"{}\"", shard.sha256)));
+//! assert_eq!(hub.log().resolve().count(), 1);
+//! assert_eq!(hub.log().data().count(), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The git program and its `git http-backend` must be installed; the user's git settings have no influence.
+
+mod access;
+mod fault;
+mod fixture;
+mod git;
+mod hex;
+mod hub;
+mod log;
+mod models;
+mod server;
+mod store;
+mod sync;
+
+pub use access::Access;
+pub use fault::{Fault, FaultTarget, Hold, Times};
+pub use fixture::{FixtureFile, Manifests, Md5Field, ModelFixture, PublishedModel, RawTarget};
+pub use git::Git;
+pub use hub::{LocalHub, LocalHubBuilder};
+pub use log::{LoggedRequest, Outcome, RequestLog, Route, Server};

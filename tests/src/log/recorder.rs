@@ -1,0 +1,154 @@
+//! The store behind the log, and the guard that writes one exchange into it.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::request::{LoggedRequest, Outcome};
+use crate::sync::locked;
+
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    state: Mutex<State>,
+    changed: Condvar,
+    watch: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    requests: Vec<LoggedRequest>,
+    /// Counts beginnings and endings.
+    order: u64,
+    /// Counts every change.
+    changes: u64,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::default(), changed: Condvar::new(), watch: watch::Sender::new(0) }
+    }
+
+    /// Begins an exchange; its place in the order is assigned here.
+    pub(crate) fn begin(self: &Arc<Self>, mut request: LoggedRequest) -> Exchange {
+        let index = self.change(|state| {
+            request.began = state.order;
+            request.began_at = Instant::now();
+            state.order += 1;
+            state.requests.push(request);
+            state.requests.len() - 1
+        });
+        Exchange { line: Line { recorder: Arc::clone(self), index }, is_cut: false }
+    }
+
+    pub(super) fn read<T>(&self, read: impl FnOnce(&[LoggedRequest]) -> T) -> T {
+        read(&locked(&self.state).requests)
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        locked(&self.state).order
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        locked(&self.state).changes
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.watch.subscribe()
+    }
+
+    /// Returns at the first change after the one numbered `seen`, or when `patience` is over.
+    pub(super) fn wait_for_change(&self, seen: u64, patience: Duration) {
+        let state = locked(&self.state);
+        drop(
+            self.changed
+                .wait_timeout_while(state, patience, |state| state.changes == seen)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = locked(&self.state);
+        let result = change(&mut state);
+        state.changes += 1;
+        self.watch.send_replace(state.changes);
+        drop(state);
+        self.changed.notify_all();
+        result
+    }
+}
+
+/// Where one exchange is written down. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    recorder: Arc<Recorder>,
+    index: usize,
+}
+
+impl Line {
+    pub(crate) fn answered(&self, status: u16) {
+        self.update(|request| request.status = Some(status));
+    }
+
+    pub(crate) fn faulted(&self, fault: String) {
+        self.update(|request| request.fault = Some(fault));
+    }
+
+    pub(crate) fn received(&self, bytes: usize) {
+        self.update(|request| request.body_received += bytes as u64);
+    }
+
+    fn sent(&self, bytes: usize) {
+        self.update(|request| request.body_sent += bytes as u64);
+    }
+
+    fn end(&self, outcome: Outcome) {
+        self.recorder.change(|state| {
+            let order = state.order;
+            let Some(request) = state.requests.get_mut(self.index) else { return };
+            if request.outcome == Outcome::InFlight {
+                request.outcome = outcome;
+                request.ended = Some(order);
+                request.ended_at = Some(Instant::now());
+                state.order += 1;
+            }
+        });
+    }
+
+    fn update(&self, update: impl FnOnce(&mut LoggedRequest)) {
+        self.recorder.change(|state| state.requests.get_mut(self.index).map(update));
+    }
+}
+
+/// One exchange that goes on. When it is dropped before [`Exchange::complete`] was called, its client went away
+/// (or a fault cut it).
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    line: Line,
+    is_cut: bool,
+}
+
+impl Exchange {
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.line.sent(bytes);
+    }
+
+    /// From now on its end is the work of a fault.
+    pub(crate) fn cut(&mut self) {
+        self.is_cut = true;
+    }
+
+    pub(crate) fn complete(&self) {
+        self.line.end(Outcome::Complete);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.line.end(if self.is_cut { Outcome::CutByFault } else { Outcome::ClosedByClient });
+    }
+}

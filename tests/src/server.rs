@@ -1,0 +1,109 @@
+//! The two HTTP servers.
+
+mod answer;
+mod body;
+mod connection;
+mod data_host;
+mod exchange;
+mod git_backend;
+mod limits;
+mod place;
+mod range;
+mod refusal;
+mod resolve;
+mod signing;
+mod spoil;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use tokio::net::TcpListener;
+
+pub(crate) use limits::Limits;
+pub(crate) use signing::Signing;
+
+use crate::fault::FaultQueue;
+use crate::log::{Recorder, Server};
+use crate::models::Models;
+use connection::{Caller, Door};
+
+/// Everything that requests have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) models: Models,
+    pub(crate) faults: FaultQueue,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) signing: Signing,
+    pub(crate) limits: Limits,
+    /// `http://127.0.0.1:PORT` of the hub, without the prefix.
+    pub(crate) hub_origin: String,
+    /// `http://127.0.0.1:PORT` of the data host.
+    pub(crate) data_origin: String,
+}
+
+impl Shared {
+    pub(crate) fn endpoint(&self) -> String {
+        format!("{}{}", self.hub_origin, self.settings.prefix)
+    }
+}
+
+/// What a hub's builder sets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// Path of the endpoint: empty, or with a leading slash and no trailing one.
+    pub(crate) prefix: String,
+    /// Before every answer.
+    pub(crate) latency: Duration,
+    /// Requests for a larger file must have a `Range`.
+    pub(crate) whole_file_limit: Option<u64>,
+    /// Tokens the hub knows, besides those that models let in.
+    pub(crate) tokens: Vec<String>,
+}
+
+/// The sockets, bound before anything is served, so that the ports are known.
+pub(crate) struct Sockets {
+    hub: std::net::TcpListener,
+    data: std::net::TcpListener,
+}
+
+impl Sockets {
+    pub(crate) fn bind() -> Result<Self> {
+        Ok(Self { hub: bind()?, data: bind()? })
+    }
+
+    pub(crate) fn origins(&self) -> Result<(String, String)> {
+        let origin = |socket: &std::net::TcpListener| Ok(format!("http://{}", socket.local_addr()?));
+        origin(&self.hub).and_then(|hub| Ok((hub, origin(&self.data)?))).map_err(|error: std::io::Error| {
+            anyhow::Error::new(error).context("ask for the ports of the local hub")
+        })
+    }
+}
+
+fn bind() -> Result<std::net::TcpListener> {
+    let socket = std::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+        .context("bind a port on loopback")?;
+    socket.set_nonblocking(true).context("make a socket non-blocking")?;
+    Ok(socket)
+}
+
+/// Serves both until it is dropped. To be called in a runtime.
+pub(crate) async fn serve(sockets: Sockets, shared: Arc<Shared>) -> Result<()> {
+    let numbers = Arc::new(AtomicU64::new(0));
+    let open = |socket, server| {
+        let door = Door { listener: TcpListener::from_std(socket)?, numbers: Arc::clone(&numbers) };
+        let state = (server, Arc::clone(&shared));
+        let router = Router::new().fallback(exchange::handle).with_state(state);
+        anyhow::Ok(axum::serve(door, router.into_make_service_with_connect_info::<Caller>()))
+    };
+    let hub = open(sockets.hub, Server::Hub)?;
+    let data = open(sockets.data, Server::Data)?;
+    tokio::select! {
+        ended = hub => ended.context("the hub"),
+        ended = data => ended.context("the data host"),
+    }
+}

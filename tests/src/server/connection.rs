@@ -1,0 +1,165 @@
+//! Accepted connections, under the hub's own control: they can be reset, and one can wait for their flushing.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::sync::locked;
+
+/// Accepts connections and numbers them. Options of an accepted socket (a pace, say) are set here.
+pub(super) struct Door {
+    pub(super) listener: TcpListener,
+    pub(super) numbers: Arc<AtomicU64>,
+}
+
+impl Listener for Door {
+    type Io = Connection;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
+        loop {
+            if let Ok((stream, peer)) = self.listener.accept().await {
+                // Failing to turn Nagle's algorithm off only costs time.
+                let _ = stream.set_nodelay(true);
+                let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+                let control = Arc::new(Control { number, ..Control::default() });
+                return (Connection { stream, control }, peer);
+            }
+            // Out of file descriptors, perhaps; they come back when other connections close.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// A handle on the connection that a request came over.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) peer: SocketAddr,
+    pub(super) control: Arc<Control>,
+}
+
+impl Connected<IncomingStream<'_, Door>> for Caller {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+        Self { peer: *stream.remote_addr(), control: Arc::clone(&stream.io().control) }
+    }
+}
+
+/// What a handler or a body may ask of its connection.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    number: u64,
+    resets: AtomicBool,
+    is_killed: AtomicBool,
+    flushes: AtomicU64,
+    reader: Mutex<Option<Waker>>,
+    flush_waiter: Mutex<Option<Waker>>,
+}
+
+impl Control {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// When the connection closes, it closes with RST.
+    pub(super) fn reset_on_close(&self) {
+        self.resets.store(true, Ordering::Release);
+    }
+
+    /// Resets the connection now, also while its request is being handled.
+    pub(super) fn kill(&self) {
+        self.reset_on_close();
+        self.is_killed.store(true, Ordering::Release);
+        if let Some(reader) = locked(&self.reader).take() {
+            reader.wake();
+        }
+    }
+
+    pub(super) fn flushes(&self) -> u64 {
+        self.flushes.load(Ordering::Acquire)
+    }
+
+    /// Ready when everything that was written before flush number `seen` ended is in the kernel's hands.
+    pub(super) fn poll_flushed_after(&self, seen: u64, context: &Context<'_>) -> Poll<()> {
+        *locked(&self.flush_waiter) = Some(context.waker().clone());
+        if self.flushes() > seen { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// One TCP connection.
+pub(super) struct Connection {
+    stream: TcpStream,
+    control: Arc<Control>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.control.resets.load(Ordering::Acquire) {
+            // If it fails the client sees an orderly end, and the test that wanted a reset fails.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        *locked(&self.control.reader) = Some(context.waker().clone());
+        if self.control.is_killed.load(Ordering::Acquire) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_ready() {
+            self.control.flushes.fetch_add(1, Ordering::AcqRel);
+            if let Some(waiter) = locked(&self.control.flush_waiter).take() {
+                waiter.wake();
+            }
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

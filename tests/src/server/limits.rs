@@ -1,0 +1,71 @@
+//! Rate limits: counted and announced on every answer of the hub, and enforced where a test wants that.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::log::Route;
+use crate::sync::locked;
+
+/// The buckets of one hub, in fixed windows.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    window: Duration,
+    resolvers: u64,
+    pages: u64,
+    is_enforced: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    window_began: Instant,
+    used_resolvers: u64,
+    used_pages: u64,
+}
+
+/// One request's part in it.
+pub(super) struct Charge {
+    pub(super) header: String,
+    pub(super) policy: String,
+    pub(super) is_over: bool,
+}
+
+impl Limits {
+    /// What the real hub grants an address without a token, announced but not enforced: when a bucket is used up
+    /// it is filled again.
+    pub(crate) fn announced() -> Self {
+        Self::new(3000, 100, Duration::from_secs(300), false)
+    }
+
+    /// At most `quota` requests per `window` (to `/resolve/` and its kin; git and pages likewise), then 429.
+    pub(crate) fn enforced(quota: u64, window: Duration) -> Self {
+        Self::new(quota, quota, window, true)
+    }
+
+    fn new(resolvers: u64, pages: u64, window: Duration, is_enforced: bool) -> Self {
+        let state = State { window_began: Instant::now(), used_resolvers: 0, used_pages: 0 };
+        Self { window, resolvers, pages, is_enforced, state: Mutex::new(state) }
+    }
+
+    pub(super) fn charge(&self, route: Route) -> Charge {
+        let mut state = locked(&self.state);
+        if state.window_began.elapsed() >= self.window {
+            *state = State { window_began: Instant::now(), used_resolvers: 0, used_pages: 0 };
+        }
+        let until_reset = self.window.saturating_sub(state.window_began.elapsed()).as_secs();
+        let (name, quota, used) = match route {
+            Route::Resolve | Route::ResolveCache => ("resolvers", self.resolvers, &mut state.used_resolvers),
+            _ => ("pages", self.pages, &mut state.used_pages),
+        };
+        if !self.is_enforced && *used + 1 >= quota {
+            *used = 0;
+        }
+        let is_over = *used >= quota;
+        *used = quota.min(*used + 1);
+        Charge {
+            header: format!("\"{name}\";r={};t={until_reset}", quota - *used),
+            policy: format!("\"fixed window\";\"{name}\";q={quota};w={}", self.window.as_secs()),
+            is_over,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The tasks of this workspace: `cargo xtask` lists them.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
+
+mod bar;
+mod ci;
+mod demo;
+mod hub;
+mod sample;
+mod scratch;
+mod smoke;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use facade::ModelUrl;
+
+/// Tasks of this workspace.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// All that must pass: format, clippy, tests, docs, tidy
+    Ci,
+    /// Downloads a model from a hub on this machine, and shows what is guaranteed
+    Demo,
+    /// Runs a hub on this machine until Ctrl-C, to try things out
+    Hub,
+    /// Downloads a real model from the hub of the environment into a temporary folder
+    Smoke {
+        /// The model, `HF://user/repo`
+        #[arg(value_name = "MODEL")]
+        model: ModelUrl,
+    },
+    /// Checks the rules of the workspace that no compiler knows
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    let root = workspace::root();
+    match &cli.task {
+        None => list(),
+        Some(Task::Ci) => ci::run(&root)?,
+        Some(Task::Demo) => demo::run()?,
+        Some(Task::Hub) => hub::run()?,
+        Some(Task::Smoke { model }) => smoke::run(model)?,
+        Some(Task::Tidy) => tidy::run(&root)?,
+    }
+    Ok(())
+}
+
+fn list() {
+    println!("Tasks, each with --help:");
+    for task in Cli::command().get_subcommands() {
+        let about = task.get_about().map(ToString::to_string).unwrap_or_default();
+        println!("  cargo xtask {:<14} {about}", usage(task));
+    }
+}
+
+/// `smoke <MODEL>`: the name, and the arguments that must be given.
+fn usage(task: &clap::Command) -> String {
+    let required = task.get_positionals().filter(|argument| argument.is_required_set());
+    required.fold(task.get_name().to_owned(), |usage, argument| format!("{usage} {argument}"))
+}

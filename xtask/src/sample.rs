@@ -1,0 +1,32 @@
+//! Models for the local hub, shaped like a real one.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use local_hub::{Git, LocalHub, Manifests, ModelFixture, PublishedModel};
+
+/// The manifest of a model of 748 MB: 25 shards with their names, order and records.
+const MANIFEST: &str = include_str!("../../tests/data/manifests/current.tensor-cache.json");
+const CONFIG: &str = include_str!("../../tests/data/manifests/current.mlc-chat-config.json");
+
+/// A model with the shards of a real one, each `divisor` times smaller, and the files around them.
+pub(crate) fn fixture(id: &str, divisor: u64) -> ModelFixture {
+    ModelFixture::new(id)
+        .real_manifest(Manifests::TensorCache, MANIFEST, divisor)
+        .config_bytes(CONFIG)
+        .random_lfs_file("tokenizer.json", 7_000_000 / divisor)
+        .plain_file("vocab.json", "{}\n")
+        .plain_file("merges.txt", "#version: 0.2\n")
+}
+
+/// A hub that keeps its files in `folder`. Fails with the name of what is missing when git, or its HTTP
+/// server, is.
+pub(crate) fn start_hub(folder: &Path) -> Result<LocalHub> {
+    Git::isolated(folder).context("this task runs a hub on this machine, with real git behind it")?;
+    LocalHub::builder().files_in(folder).try_start()
+}
+
+/// The bytes of a model in the cache.
+pub(crate) fn size(model: &PublishedModel) -> u64 {
+    model.files.iter().map(|file| file.size).sum()
+}

@@ -1,0 +1,52 @@
+//! A place for what a task needs only while it runs.
+
+use std::future::Future;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+
+/// Runs `task` with a temporary folder, which is removed however the task ends, also when it is interrupted
+/// by Ctrl-C or told to end.
+///
+/// The folder is beside this program, in cargo's target folder, where there is room for whole models; the
+/// system's own temporary folder is often in memory.
+pub(crate) fn with_scratch<F: Future<Output = Result<()>>>(task: impl FnOnce(Box<Path>) -> F) -> Result<()> {
+    let scratch = make().context("making a temporary folder beside this program")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            // A task that waits for the interruption itself ends well.
+            biased;
+            outcome = task(scratch.path().into()) => outcome,
+            () = interrupted() => bail!("interrupted"),
+        }
+    });
+    // Waits for what still writes into the folder.
+    drop(runtime);
+    let path = scratch.path().display().to_string();
+    let removed = scratch.close().with_context(|| format!("removing {path}"));
+    outcome.and(removed)
+}
+
+fn make() -> Result<TempDir> {
+    let program = std::env::current_exe()?;
+    let folder = program.parent().context("this program is in no folder")?;
+    Ok(tempfile::Builder::new().prefix("scratch-").tempdir_in(folder)?)
+}
+
+/// Waits for Ctrl-C, or for a request to end.
+pub(crate) async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    // Where it cannot be listened for, Ctrl-C ends the process at once.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

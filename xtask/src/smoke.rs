@@ -1,0 +1,48 @@
+//! The main job against a real hub.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use facade::env::Settings;
+use facade::{Builder, CachePolicy, Downloader, ModelUrl, Outcome, Request};
+use indicatif::DecimalBytes;
+
+use crate::bar::Bar;
+use crate::scratch::with_scratch;
+
+/// Downloads `model` with the environment's endpoint, token and proxies, and asks for it once more.
+pub(crate) fn run(model: &ModelUrl) -> Result<()> {
+    let settings = Settings::from_env()?;
+    println!("{model} from {}", settings.endpoint);
+    with_scratch(|scratch| async move {
+        let downloader = Builder::from_settings(settings)
+            .home(&*scratch)
+            .read_only(Vec::<PathBuf>::new())
+            .policy(CachePolicy::On)
+            .build()?;
+        download(&downloader, model).await
+    })
+}
+
+async fn download(downloader: &Downloader, url: &ModelUrl) -> Result<()> {
+    let (bar, start) = (Bar::new(), Instant::now());
+    let outcome = downloader.download(Request::new(url).observer(bar.clone())).await;
+    bar.clear();
+    let model = outcome?;
+    let seconds = start.elapsed().as_secs_f64();
+    if let Some(commit) = model.commit {
+        println!("  commit {commit}");
+    }
+    if let Outcome::Downloaded { bytes_received, .. } = model.outcome {
+        println!("  {} in {seconds:.1} s, every file verified", DecimalBytes(bytes_received));
+    }
+    let start = Instant::now();
+    let again = downloader.download(Request::new(url)).await?;
+    ensure!(
+        again.outcome == Outcome::Cached && again.path == model.path,
+        "asked again, it was not in the cache"
+    );
+    println!("  asked again: from the cache in {:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
+    Ok(())
+}

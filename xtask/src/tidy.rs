@@ -1,0 +1,54 @@
+//! The rules of the workspace that no compiler knows. Each check takes what it looks at as a value and
+//! returns its complaints, so that its own tests can show that it does complain.
+
+mod arrows;
+mod lock;
+mod manifests;
+mod packages;
+mod sources;
+mod tracked;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::workspace;
+
+/// Prints what is wrong; fails if anything is.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let complaints = complaints(root)?;
+    for complaint in &complaints {
+        println!("{complaint}");
+    }
+    match complaints.len() {
+        0 => Ok(()),
+        1 => bail!("tidy has a complaint"),
+        count => bail!("tidy has {count} complaints"),
+    }
+}
+
+fn complaints(root: &Path) -> Result<Vec<String>> {
+    let packages = workspace::packages(root)?;
+    let files = workspace::files(root)?;
+    let lock = std::fs::read_to_string(root.join("Cargo.lock")).context("reading Cargo.lock")?;
+    Ok([
+        arrows::check(&packages, arrows::PLAN),
+        packages::check(&packages, &files, packages::PLAN),
+        manifests::check(&packages, &files),
+        lock::check(&lock),
+        sources::check(&files),
+        tracked::check(&files, &tracked::machine_paths(root)),
+    ]
+    .concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_workspace_is_tidy() {
+        let complaints = complaints(&workspace::root()).unwrap();
+        assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+    }
+}

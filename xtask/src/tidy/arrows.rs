@@ -1,0 +1,109 @@
+//! Which package of the workspace may see which.
+
+use crate::workspace::{Dependency, Package};
+
+/// A package, and the packages of the workspace that it depends on.
+pub(super) type Arrow = (&'static str, &'static [&'static str]);
+
+/// Exactly these arrows (docs/architecture.md). The siblings cache-layout, hf-transport and shard-fetch do not
+/// see each other; the local hub sees nothing that it tests.
+pub(super) const PLAN: &[Arrow] = &[
+    ("url-parse", &[]),
+    ("net-policy", &[]),
+    ("cache-layout", &["url-parse"]),
+    ("hf-transport", &["net-policy", "url-parse"]),
+    ("shard-fetch", &["net-policy", "url-parse"]),
+    ("facade", &["cache-layout", "hf-transport", "net-policy", "shard-fetch", "url-parse"]),
+    ("mlc-weights", &["facade"]),
+    ("tests", &[]),
+    ("xtask", &["facade", "tests"]),
+];
+
+/// The library of local hub, which tests of any package may use.
+const TESTS: &str = "tests";
+
+pub(super) fn check(packages: &[Package], plan: &[Arrow]) -> Vec<String> {
+    let missing = plan
+        .iter()
+        .filter(|(name, _)| packages.iter().all(|package| package.name != *name))
+        .map(|(name, _)| format!("the workspace lacks the package {name}"));
+    missing.chain(packages.iter().flat_map(|package| check_package(package, plan))).collect()
+}
+
+fn check_package(package: &Package, plan: &[Arrow]) -> Vec<String> {
+    let name = &package.name;
+    let Some((_, expected)) = plan.iter().find(|(planned, _)| planned == name) else {
+        return vec![format!("{name}: no such package is planned (xtask/src/tidy/arrows.rs)")];
+    };
+    let in_workspace = |dependency: &&Dependency| plan.iter().any(|(planned, _)| *planned == dependency.name);
+    let (dev, normal): (Vec<_>, Vec<_>) =
+        package.dependencies.iter().filter(in_workspace).partition(|dependency| dependency.dev);
+    let extra = normal
+        .iter()
+        .filter(|dependency| !expected.contains(&dependency.name.as_str()))
+        .map(|dependency| format!("{name}: must not depend on {}", dependency.name));
+    let absent = expected
+        .iter()
+        .filter(|planned| normal.iter().all(|dependency| dependency.name != **planned))
+        .map(|planned| format!("{name}: is planned to depend on {planned}, but does not"));
+    let in_tests = dev
+        .iter()
+        .filter(|dependency| name != TESTS && dependency.name != TESTS)
+        .map(|dependency| format!("{name}: must not depend on {}, not even in its tests", dependency.name));
+    extra.chain(absent).chain(in_tests).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &[Arrow] = &[("low", &[]), ("high", &["low"]), ("tests", &[])];
+
+    fn package(name: &str, normal: &[&str], dev: &[&str]) -> Package {
+        let dependency = |dev| move |name: &&str| Dependency { name: (*name).to_owned(), dev };
+        let dependencies =
+            normal.iter().map(dependency(false)).chain(dev.iter().map(dependency(true))).collect();
+        Package { name: name.to_owned(), folder: name.to_owned(), dependencies }
+    }
+
+    #[track_caller]
+    fn check_small(low: Package, high: Package, complaints: &[&str]) {
+        let tests = package("tests", &["axum"], &["low", "high"]);
+        assert_eq!(check(&[low, high, tests], SMALL), complaints);
+    }
+
+    #[test]
+    fn the_planned_arrows_are_fine() {
+        check_small(package("low", &["url"], &["tests"]), package("high", &["low", "url"], &["tests"]), &[]);
+    }
+
+    #[test]
+    fn any_other_is_not() {
+        let high = || package("high", &["low"], &[]);
+        check_small(package("low", &["high"], &[]), high(), &["low: must not depend on high"]);
+        check_small(package("low", &["tests"], &[]), high(), &["low: must not depend on tests"]);
+        check_small(
+            package("low", &[], &["high"]),
+            high(),
+            &["low: must not depend on high, not even in its tests"],
+        );
+        check_small(
+            package("low", &[], &[]),
+            package("high", &[], &[]),
+            &["high: is planned to depend on low, but does not"],
+        );
+    }
+
+    #[test]
+    fn packages_come_and_go_by_plan() {
+        let complaints = check(&[package("low", &[], &[]), package("new", &[], &[])], SMALL);
+        assert_eq!(
+            complaints,
+            [
+                "the workspace lacks the package high",
+                "the workspace lacks the package tests",
+                "new: no such package is planned (xtask/src/tidy/arrows.rs)",
+            ]
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! Which package from elsewhere is used where.
+
+use crate::workspace::{Dependency, File, Package};
+
+/// A package from elsewhere: where it is used, and where else it may be.
+pub(super) struct Rule {
+    name: &'static str,
+    used_in: &'static [&'static str],
+    allowed_in: &'static [&'static str],
+}
+
+const fn rule(
+    name: &'static str,
+    used_in: &'static [&'static str],
+    allowed_in: &'static [&'static str],
+) -> Rule {
+    Rule { name, used_in, allowed_in }
+}
+
+/// Why each is here: docs/architecture.md. What only tests use may be used in the tests of every package.
+pub(super) const PLAN: &[Rule] = &[
+    // Names and URLs.
+    rule("percent-encoding", &["url-parse"], &["tests"]),
+    rule("url", &["net-policy", "url-parse"], &["facade", "hf-transport", "shard-fetch"]),
+    // Behaviour towards servers.
+    rule("fastrand", &["net-policy"], &[]),
+    rule("httpdate", &["net-policy"], &[]),
+    // HTTP and git.
+    rule("bytes", &[], &["hf-transport", "shard-fetch", "tests"]),
+    rule("git2", &["hf-transport"], &[]),
+    rule("reqwest", &["hf-transport", "shard-fetch"], &[]),
+    // Files, digests, formats.
+    rule("md-5", &["shard-fetch"], &["tests"]),
+    rule("rustix", &["cache-layout"], &["shard-fetch"]),
+    rule("serde", &["cache-layout", "shard-fetch"], &["tests"]),
+    rule("serde_json", &["cache-layout", "shard-fetch"], &["tests"]),
+    rule("sha2", &["shard-fetch"], &["tests"]),
+    rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
+    // The shape of the code.
+    rule("async-trait", &["hf-transport", "shard-fetch"], &["facade"]),
+    rule(
+        "thiserror",
+        &["cache-layout", "facade", "hf-transport", "net-policy", "shard-fetch", "url-parse"],
+        &[],
+    ),
+    rule("tokio", &["facade", "hf-transport", "shard-fetch"], &["mlc-weights", "tests", "xtask"]),
+    rule("tracing", &["facade"], &["cache-layout", "hf-transport", "mlc-weights", "shard-fetch"]),
+    // The command line, the local hub, the tasks.
+    rule("anyhow", &[], &["tests", "xtask"]),
+    rule("axum", &["tests"], &[]),
+    rule("cargo_metadata", &["xtask"], &[]),
+    rule("clap", &["mlc-weights", "xtask"], &[]),
+    rule("http-body", &[], &["tests"]),
+    rule("indicatif", &["mlc-weights"], &["xtask"]),
+    rule("tracing-subscriber", &["mlc-weights"], &[]),
+    // Tests only.
+    rule("assert_cmd", &[], &[]),
+    rule("insta", &[], &[]),
+    rule("proptest", &[], &[]),
+];
+
+pub(super) fn check(packages: &[Package], files: &[File], plan: &[Rule]) -> Vec<String> {
+    let declared = packages.iter().flat_map(|package| check_declared(package, packages, files, plan));
+    declared.chain(plan.iter().flat_map(|rule| check_used(rule, packages))).collect()
+}
+
+/// Each dependency is planned where it is, and the code mentions it.
+fn check_declared(package: &Package, packages: &[Package], files: &[File], plan: &[Rule]) -> Vec<String> {
+    let name = &package.name;
+    let mut complaints = Vec::new();
+    for dependency in &package.dependencies {
+        let other = &dependency.name;
+        if packages.iter().all(|package| package.name != *other) && !is_planned(plan, package, dependency) {
+            complaints.push(format!("{name}: {other} is not planned there (xtask/src/tidy/packages.rs)"));
+        }
+        if !is_mentioned(package, dependency, files) {
+            complaints.push(format!("{name}: declares {other}, but does not use it"));
+        }
+    }
+    complaints
+}
+
+fn is_planned(plan: &[Rule], package: &Package, dependency: &Dependency) -> bool {
+    let Some(rule) = plan.iter().find(|rule| rule.name == dependency.name) else { return false };
+    let name = package.name.as_str();
+    dependency.dev || rule.used_in.contains(&name) || rule.allowed_in.contains(&name)
+}
+
+/// A rule that nothing follows any more is out of date.
+fn check_used(rule: &Rule, packages: &[Package]) -> Vec<String> {
+    let depends = |package: &Package, dev: bool| {
+        package.dependencies.iter().any(|dependency| dependency.name == rule.name && dependency.dev == dev)
+    };
+    if !packages.iter().any(|package| depends(package, false) || depends(package, true)) {
+        return vec![format!("{} is planned, but used nowhere", rule.name)];
+    }
+    let used =
+        |name: &&&str| packages.iter().any(|package| package.name == **name && depends(package, false));
+    let unused = rule.used_in.iter().filter(|name| !used(name));
+    unused.map(|name| format!("{name}: is planned to use {}, but does not", rule.name)).collect()
+}
+
+/// Whether the code has the crate's name as a word. Tests and examples may use what the library uses, but
+/// what the library declares, the library must use.
+fn is_mentioned(package: &Package, dependency: &Dependency, files: &[File]) -> bool {
+    let word = crate_name(&dependency.name);
+    let folder = format!("{}/", package.folder);
+    files
+        .iter()
+        .filter(|file| file.is_rust())
+        .filter_map(|file| Some((file.path.strip_prefix(&folder)?, file)))
+        .filter(|(path, _)| dependency.dev || path.starts_with("src/") || *path == "build.rs")
+        .any(|(_, file)| file.text.lines().any(|line| has_word(line, &word)))
+}
+
+fn crate_name(package: &str) -> String {
+    match package {
+        "md-5" => "md5".to_owned(),
+        "tests" => "local_hub".to_owned(),
+        other => other.replace('-', "_"),
+    }
+}
+
+/// Comments other than examples do not count.
+fn has_word(line: &str, word: &str) -> bool {
+    let line = line.trim_start();
+    let code = !line.starts_with("//") || line.contains("use ") || line.contains("::");
+    code && line.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|part| part == word)
+}
+
+#[cfg(test)]
+mod tests;

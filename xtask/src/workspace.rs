@@ -1,0 +1,99 @@
+//! What the tasks know of the workspace.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// A package of the workspace, as its manifest declares it.
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// Relative to the root, with `/`.
+    pub(crate) folder: String,
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+/// A dependency that a package declares for any platform.
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    /// Whether only its tests, examples and benchmarks see it.
+    pub(crate) dev: bool,
+}
+
+/// A file that git tracks or would track.
+pub(crate) struct File {
+    /// Relative to the root, with `/`.
+    pub(crate) path: String,
+    /// Empty when it is not UTF-8.
+    pub(crate) text: String,
+}
+
+impl File {
+    pub(crate) fn is_rust(&self) -> bool {
+        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
+    }
+}
+
+/// The folder of the workspace that this program was built from.
+pub(crate) fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).to_path_buf()
+}
+
+/// All packages. Reads manifests only: no network, no lock file.
+pub(crate) fn packages(root: &Path) -> Result<Vec<Package>> {
+    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec()?;
+    metadata.packages.iter().map(|package| read_package(root, package)).collect()
+}
+
+fn read_package(root: &Path, package: &cargo_metadata::Package) -> Result<Package> {
+    let manifest = package.manifest_path.as_std_path();
+    let folder = manifest.parent().and_then(|folder| folder.strip_prefix(root).ok());
+    let folder = folder.with_context(|| format!("{} lies outside the workspace", package.manifest_path))?;
+    Ok(Package {
+        name: package.name.to_string(),
+        folder: folder
+            .components()
+            .map(|name| name.as_os_str().to_string_lossy())
+            .collect::<Vec<_>>()
+            .join("/"),
+        dependencies: package.dependencies.iter().map(read_dependency).collect(),
+    })
+}
+
+fn read_dependency(dependency: &cargo_metadata::Dependency) -> Dependency {
+    Dependency { name: dependency.name.clone(), dev: dependency.kind == DependencyKind::Development }
+}
+
+/// All files that git tracks, and those it would take with `git add .`.
+pub(crate) fn files(root: &Path) -> Result<Vec<File>> {
+    let paths = git_ls_files(root)?;
+    let mut files = Vec::new();
+    for path in paths.split('\0').filter(|path| !path.is_empty()) {
+        // Otherwise it was deleted, but the index still has it; or it is a folder with a repository of its own.
+        if let Ok(bytes) = std::fs::read(root.join(path)) {
+            let text = String::from_utf8(bytes).unwrap_or_default();
+            files.push(File { path: path.to_owned(), text });
+        }
+    }
+    Ok(files)
+}
+
+fn git_ls_files(root: &Path) -> Result<String> {
+    let output = Command::new("git")
+        .args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root)
+        // A hook of git's sets these for another repository.
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
+        .output()
+        .context("running `git ls-files`; is git installed?")?;
+    ensure!(
+        output.status.success(),
+        "`git ls-files` failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    String::from_utf8(output.stdout).context("a tracked file whose name is not UTF-8")
+}
