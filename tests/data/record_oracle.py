@@ -156,9 +156,15 @@ class Hub:
         return Response(file.bytes if file.served is None else file.served.encode())
 
     def pool(self, max_workers):
-        """Threads instead of processes, so that the stand-ins are seen by the workers too."""
+        """One thread instead of processes.
+
+        A thread sees the stand-ins; one alone makes every recording the same. (With more, two records that
+        share a path are written into the same file at once, and the MD5 fits or not by chance.)
+        """
+        # For its own refusals; no process is started before work is submitted.
+        concurrent.futures.ProcessPoolExecutor(max_workers=max_workers).shutdown()
         self.workers = max_workers
-        return concurrent.futures.ThreadPoolExecutor(max_workers=max_workers)
+        return concurrent.futures.ThreadPoolExecutor(max_workers=1)
 
 
 class Response:

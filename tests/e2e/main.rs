@@ -2,6 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
 
+mod bad_input;
+mod blocking;
+mod concurrency;
 mod download;
+mod interruption;
+mod manifests;
+mod numbers;
 mod oracle;
+mod repair;
+mod tiers;
 mod world;

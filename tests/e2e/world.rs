@@ -1,9 +1,11 @@
 //! What most tests need: a hub, a home of their own, and a downloader between them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use facade::{Builder, Downloader, Error, Model, Request, RetryPolicy};
+use facade::{Builder, Downloader, Error, Event, FetchEvent, Model, Observer, Outcome, Request, RetryPolicy};
 use local_hub::{LocalHub, ModelFixture, PublishedModel};
 use tempfile::TempDir;
 
@@ -57,6 +59,11 @@ impl World {
         self.downloader().download(request(model)).await
     }
 
+    /// Everything below the cache's private folder.
+    pub(crate) fn private_files(&self) -> Vec<PathBuf> {
+        files_below(&self.home()).into_iter().filter(|path| is_private(path)).collect()
+    }
+
     /// Everything below the home, outside the cache's private folder.
     pub(crate) fn visible_files(&self) -> Vec<PathBuf> {
         files_below(&self.home()).into_iter().filter(|path| !is_private(path)).collect()
@@ -70,6 +77,17 @@ pub(crate) fn request(model: &PublishedModel) -> Request {
 /// Where a tier keeps a model.
 pub(crate) fn entry_in(tier: &Path, model: &PublishedModel) -> PathBuf {
     tier.join("hf").join(&model.user).join(&model.repo)
+}
+
+/// A copy of a model, as somebody else left it in a folder.
+pub(crate) fn lay_out(model: &PublishedModel, tier: &Path) -> PathBuf {
+    let entry = entry_in(tier, model);
+    for file in &model.files {
+        let path = entry.join(&file.path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, file.bytes()).unwrap();
+    }
+    entry
 }
 
 /// The usual number of attempts, with pauses that a test can wait for.
@@ -101,3 +119,53 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
 fn is_private(path: &Path) -> bool {
     path.components().any(|component| component.as_os_str() == ".mlc-weights")
 }
+
+/// Keeps what a download told.
+#[derive(Clone, Default)]
+pub(crate) struct Recorded {
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// The events as `Debug` shows them.
+    events: Vec<String>,
+    /// Bytes received minus bytes discarded, by file.
+    received: HashMap<String, i64>,
+}
+
+impl Recorded {
+    /// How many events show all of these words.
+    pub(crate) fn count(&self, words: &[&str]) -> usize {
+        let kept = self.kept.lock().unwrap();
+        kept.events.iter().filter(|event| words.iter().all(|word| event.contains(word))).count()
+    }
+
+    /// Bytes received minus bytes discarded of a file.
+    pub(crate) fn received(&self, file: &str) -> i64 {
+        self.kept.lock().unwrap().received.get(file).copied().unwrap_or_default()
+    }
+}
+
+impl Observer for Recorded {
+    fn on_event(&self, event: &Event<'_>) {
+        let mut kept = self.kept.lock().unwrap();
+        kept.events.push(format!("{event:?}"));
+        let (file, bytes) = match event {
+            Event::Fetch(FetchEvent::Received { file, bytes, .. }) => (file, i64::try_from(*bytes).unwrap()),
+            Event::Fetch(FetchEvent::Discarded { file, bytes, .. }) => {
+                (file, -i64::try_from(*bytes).unwrap())
+            }
+            _ => return,
+        };
+        *kept.received.entry(file.to_string()).or_default() += bytes;
+    }
+}
+
+/// Whether a model came from the cache.
+pub(crate) fn is_cached(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Cached)
+}
+
+/// How long a test waits for what must happen; far longer than it takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -50,6 +50,14 @@ pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> io::
     receive(&mut connection, method)
 }
 
+/// POSTs a body.
+pub(crate) fn post(url: &str, body: &str) -> Answer {
+    let length = body.len().to_string();
+    let mut connection = send("POST", url, &[("Content-Length", &length)]).unwrap();
+    connection.get_mut().write_all(body.as_bytes()).unwrap();
+    receive(&mut connection, "POST").unwrap()
+}
+
 /// The connection after the request was written.
 pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)]) -> io::Result<BufReader<TcpStream>> {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
@@ -58,9 +66,10 @@ pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)]) -> io::Res
     connection.set_read_timeout(Some(Duration::from_secs(20)))?;
     let mut text = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
+        text.extend([name, ": ", value, "\r\n"]);
     }
-    connection.write_all(format!("{text}\r\n").as_bytes())?;
+    text.push_str("\r\n");
+    connection.write_all(text.as_bytes())?;
     Ok(BufReader::new(connection))
 }
 

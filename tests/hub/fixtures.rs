@@ -162,7 +162,7 @@ fn entries_that_git_would_refuse() {
     let model = hub.publish(
         &ModelFixture::new(ID)
             .symlink("link", "/etc/passwd")
-            .submodule("module")
+            .submodule("deep/module")
             .raw_entry("100644", "..", RawTarget::Blob(b"up".to_vec()))
             .raw_entry("100644", "a\\b", RawTarget::Blob(b"back".to_vec()))
             .raw_entry("100755", "bell\x07", RawTarget::Blob(b"ring".to_vec()))
@@ -172,18 +172,12 @@ fn entries_that_git_would_refuse() {
     let folder = hub.repository(ID).unwrap();
     let show = |what: &str| hub.git().run(&folder, &["cat-file", "-p", what], b"").unwrap();
     let tree = String::from_utf8(show(&format!("{}^{{tree}}", model.commit))).unwrap();
-    for entry in [
-        "120000 blob",
-        "160000 commit",
-        "\tlink",
-        "\tmodule",
-        "\t..",
-        "\t\"a\\\\b\"",
-        "\t\"bell\\a\"",
-        "\ta/b",
-    ] {
+    for entry in ["120000 blob", "\tlink", "\t..", "\t\"a\\\\b\"", "\t\"bell\\a\"", "\ta/b"] {
         assert!(tree.contains(entry), "{entry} in {tree}");
     }
+    let deep = String::from_utf8(show(&format!("{}:deep", model.commit))).unwrap();
+    assert!(deep.starts_with("160000 commit") && deep.ends_with("\tmodule\n"), "{deep}");
+    assert_eq!(show(&format!("{}:link", model.commit)), b"/etc/passwd");
     assert!(tree.contains("040000 tree") && tree.contains("\t.git\n"), "{tree}");
     assert!(tree.contains("\tparams_shard_0.bin"), "the model is still there: {tree}");
     let main = hub.git().run(&folder, &["rev-parse", "main"], b"").unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use local_hub::{Access, Fault, FaultTarget, LocalHub, ModelFixture, Outcome, Route, Times};
+use local_hub::{Access, Fault, FaultTarget, Hold, LocalHub, ModelFixture, Outcome, Route, Times};
 use tempfile::TempDir;
 
 use crate::client::{get, request};
@@ -176,4 +176,37 @@ fn a_pack_can_be_cut_short() {
     assert!(error.contains("early EOF") || error.contains("hung up"), "{error}");
     let log = hub.log().route(Route::UploadPack);
     assert_eq!(log.requests().last().unwrap().outcome, Outcome::CutByFault);
+}
+
+#[test]
+fn a_branch_can_move_inside_a_clone() {
+    let patience = std::time::Duration::from_secs(10);
+    let is_held = |log: &local_hub::RequestLog| log.route(Route::UploadPack).in_flight() == 1;
+    for is_replaced in [false, true] {
+        let hub = LocalHub::start();
+        let first = hub.publish(&ModelFixture::new(ID));
+        let hold = Hold::new();
+        hub.fault(FaultTarget::upload_pack(ID), Fault::Hold(hold.clone()), Times::Once);
+        let folder = scratch();
+        let result = std::thread::scope(|scope| {
+            // libgit2 speaks the old protocol only.
+            let options = &["--depth", "1", "-c", "protocol.version=0"];
+            let cloning = scope.spawn(|| clone(&hub, folder.path(), options));
+            assert!(hub.log().wait_until(patience, is_held), "{}", hub.log());
+            let second = ModelFixture::new(ID).seed(2);
+            if is_replaced {
+                hub.replace(&second)
+            } else {
+                hub.publish(&second)
+            };
+            hold.release();
+            cloning.join().unwrap()
+        });
+        if is_replaced {
+            assert!(result.unwrap_err().contains("not our ref"));
+        } else {
+            let head = hub.git().run(&result.unwrap(), &["rev-parse", "HEAD"], b"").unwrap();
+            assert_eq!(String::from_utf8(head).unwrap().trim(), first.commit);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use local_hub::{LocalHub, ModelFixture};
 
-use crate::client::{get, get_range, head, request};
+use crate::client::{get, get_range, head, post, request};
 
 const ID: &str = "mlc-ai/tiny";
 
@@ -171,4 +171,39 @@ fn authorization_is_taken_and_logged() {
     assert_eq!((answer.status, answer.header("x-hf-warning")), (302, None));
     let log = hub.log().with_header("authorization");
     assert_eq!(log.requests()[0].header("Authorization"), Some("Bearer hf_secret"));
+}
+
+#[test]
+fn a_simple_mirror_serves_the_bytes_itself() {
+    let hub = LocalHub::builder().serves_files_itself().start();
+    let model = hub.publish(&ModelFixture::new(ID));
+    let shard = model.file("params_shard_0.bin").unwrap();
+    let answer = get(&url(&hub, "main", &shard.path));
+    assert_eq!((answer.status, answer.header("x-linked-etag")), (200, None));
+    assert_eq!(answer.header("etag"), Some(format!("\"{}\"", shard.sha256).as_str()));
+    assert!(answer.body == shard.bytes());
+    let part = get_range(&url(&hub, &model.commit, "README.md"), "bytes=4-6");
+    assert_eq!((part.status, part.header("x-repo-commit")), (206, Some(model.commit.as_str())));
+    assert!(hub.log().data().is_empty());
+}
+
+#[test]
+fn the_lfs_batch_api_locates_many_files_at_once() {
+    let hub = LocalHub::start();
+    let model = hub.publish(&ModelFixture::new(ID));
+    let shard = model.file("params_shard_0.bin").unwrap();
+    let url = format!("{}/{ID}.git/info/lfs/objects/batch", hub.endpoint());
+    let nobody = "0".repeat(64);
+    let body = format!(
+        r#"{{"operation":"download","transfers":["basic"],"objects":[
+            {{"oid":"{}","size":{}}},{{"oid":"{nobody}","size":1}}]}}"#,
+        shard.sha256, shard.size
+    );
+    let answer = post(&url, &body);
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/vnd.git-lfs+json")));
+    let found: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let href = found["objects"][0]["actions"]["download"]["href"].as_str().unwrap();
+    assert!(get(href).body == shard.bytes());
+    assert_eq!(found["objects"][1]["error"]["code"], 404);
+    assert_eq!(post(&url, "{}").status, 422);
 }

@@ -210,6 +210,14 @@ impl Models {
         model.commits.get(named.map_or(revision, String::as_str)).cloned()
     }
 
+    /// An LFS file of the model with this SHA-256.
+    pub(crate) fn object(&self, id: &str, sha256: &str) -> Option<Object> {
+        let known = locked(&self.known);
+        let mut commits = known.models.get(id)?.commits.values();
+        let object = |file: &Arc<HubFile>| file.object.clone().filter(|object| object.sha256 == sha256);
+        commits.find_map(|commit| commit.files.values().find_map(object))
+    }
+
     /// The LFS files whose bytes are at this path of the data host.
     pub(crate) fn objects_at(&self, url_path: &str) -> Vec<Object> {
         locked(&self.known).objects.get(url_path).cloned().unwrap_or_default()

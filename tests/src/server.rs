@@ -6,6 +6,7 @@ mod connection;
 mod data_host;
 mod exchange;
 mod git_backend;
+mod lfs_batch;
 mod limits;
 mod place;
 mod range;
@@ -61,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) latency: Duration,
     /// Requests for a larger file must have a `Range`.
     pub(crate) whole_file_limit: Option<u64>,
+    /// `/resolve/` answers with the bytes.
+    pub(crate) serves_files_itself: bool,
     /// Tokens the hub knows, besides those that models let in.
     pub(crate) tokens: Vec<String>,
 }

@@ -18,15 +18,20 @@ const REAL_MODEL: &str = "HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC";
 /// Runs the demo; leaves nothing behind.
 pub(crate) fn run() -> Result<()> {
     with_scratch(|scratch| async move {
-        let stage = Stage::prepare(&scratch)?;
-        let model = stage.download().await?;
-        stage.ask_again(&model).await?;
-        stage.show_directory(&model)?;
-        stage.catch_corruption(&model).await?;
+        show(&scratch, 2).await?;
         println!("\nA real model, from huggingface.co into your own cache:");
         println!("  cargo run --release -p mlc-weights -- download {REAL_MODEL}");
         Ok(())
     })
+}
+
+/// All of it, with a model `divisor` times smaller than the real one.
+async fn show(scratch: &Path, divisor: u64) -> Result<()> {
+    let stage = Stage::prepare(scratch, divisor)?;
+    let model = stage.download().await?;
+    stage.ask_again(&model).await?;
+    stage.show_directory(&model)?;
+    stage.catch_corruption(&model).await
 }
 
 /// The hub, its models, and a downloader with an empty cache.
@@ -38,11 +43,12 @@ struct Stage {
 }
 
 impl Stage {
-    fn prepare(scratch: &Path) -> Result<Self> {
-        println!("Making a hub on this machine: real git, the hub's redirects, a data host of its own …");
+    fn prepare(scratch: &Path, divisor: u64) -> Result<Self> {
         let hub = sample::start_hub(scratch)?;
-        let whole = hub.try_publish(&sample::fixture("mlc-ai/Sample-q4f16_1-MLC", 2))?;
-        let damaged = hub.try_publish(&sample::fixture("mlc-ai/Damaged-q4f16_1-MLC", 50).seed(1))?;
+        println!("A hub on this machine: real git, the hub's redirects, a data host of its own");
+        let whole = hub.try_publish(&sample::fixture("mlc-ai/Sample-q4f16_1-MLC", divisor))?;
+        let damaged = sample::fixture("mlc-ai/Damaged-q4f16_1-MLC", divisor.max(50)).seed(1);
+        let damaged = hub.try_publish(&damaged)?;
         let endpoint: Endpoint = hub.endpoint().parse()?;
         println!(
             "  {endpoint} has {} with {} shards, {}",
@@ -97,13 +103,15 @@ impl Stage {
         println!("\nThe directory, as MLC-LLM reads it: {}", model.path.display());
         let differences = self.whole.differences(&model.path);
         ensure!(differences.is_empty(), "it is not what the hub has:\n{}", differences.join("\n"));
-        let mut files = list(&model.path)?;
-        let hidden = files.len().saturating_sub(SHOWN);
-        files.truncate(SHOWN);
-        for (name, size) in files {
+        let is_shard = |name: &str| self.whole.file(name).is_some_and(|file| file.is_shard);
+        let (shards, others): (Vec<_>, Vec<_>) =
+            list(&model.path)?.into_iter().partition(|(name, _)| is_shard(name));
+        for (name, size) in others {
             println!("  {:>9}  {name}", DecimalBytes(size).to_string());
         }
-        println!("  … and {hidden} more; all compared byte for byte with what the hub has");
+        let bytes = shards.iter().map(|(_, size)| size).sum();
+        println!("  {:>9}  in {} shards, params_shard_*.bin", DecimalBytes(bytes).to_string(), shards.len());
+        println!("  all compared byte for byte with what the hub has");
         Ok(())
     }
 
@@ -130,9 +138,6 @@ impl Stage {
     }
 }
 
-/// How many files of a directory are shown.
-const SHOWN: usize = 12;
-
 /// The entries of a directory, with their sizes, by name.
 fn list(directory: &Path) -> Result<Vec<(String, u64)>> {
     let entries = std::fs::read_dir(directory).with_context(|| format!("listing {}", directory.display()))?;
@@ -143,4 +148,14 @@ fn list(directory: &Path) -> Result<Vec<(String, u64)>> {
     }
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_claim_holds() {
+        with_scratch(|scratch| async move { show(&scratch, 1000).await }).unwrap();
+    }
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use local_hub::{Git, LocalHub, Manifests, ModelFixture, PublishedModel};
 
-/// The manifest of a model of 748 MB: 25 shards with their names, order and records.
-const MANIFEST: &str = include_str!("../../tests/data/manifests/current.tensor-cache.json");
-const CONFIG: &str = include_str!("../../tests/data/manifests/current.mlc-chat-config.json");
+/// The manifest of a public model of 869 MB: 30 shards with their names, order and records.
+const MANIFEST: &str = include_str!("../../tests/data/manifests/ReaderLM-v2.tensor-cache.json");
+const CONFIG: &str = include_str!("../../tests/data/manifests/ReaderLM-v2.mlc-chat-config.json");
 
 /// A model with the shards of a real one, each `divisor` times smaller, and the files around them.
 pub(crate) fn fixture(id: &str, divisor: u64) -> ModelFixture {
@@ -16,6 +16,7 @@ pub(crate) fn fixture(id: &str, divisor: u64) -> ModelFixture {
         .config_bytes(CONFIG)
         .random_lfs_file("tokenizer.json", 7_000_000 / divisor)
         .plain_file("vocab.json", "{}\n")
+        .plain_file("added_tokens.json", "{}\n")
         .plain_file("merges.txt", "#version: 0.2\n")
 }
 

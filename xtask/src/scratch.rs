@@ -50,3 +50,32 @@ pub(crate) async fn interrupted() {
         std::future::pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Where the folder was.
+    fn run(outcome: Result<()>) -> (PathBuf, Result<()>) {
+        let seen = Mutex::new(PathBuf::new());
+        let outcome = with_scratch(|scratch| {
+            let written = std::fs::write(scratch.join("file"), "x").context("writing");
+            *seen.lock().unwrap() = scratch.into();
+            async move { written.and(outcome) }
+        });
+        (seen.into_inner().unwrap(), outcome)
+    }
+
+    #[test]
+    fn nothing_is_left_behind() {
+        for expected in [Ok(()), Err(anyhow::anyhow!("failed"))] {
+            let failed = expected.is_err();
+            let (folder, outcome) = run(expected);
+            assert_eq!(outcome.is_err(), failed, "{outcome:?}");
+            assert!(folder.is_absolute() && !folder.exists(), "{}", folder.display());
+        }
+    }
+}

@@ -46,3 +46,23 @@ async fn download(downloader: &Downloader, url: &ModelUrl) -> Result<()> {
     println!("  asked again: from the cache in {:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_model_is_downloaded_and_found_again() {
+        with_scratch(|scratch| async move {
+            let hub = sample::start_hub(&scratch)?;
+            let model = hub.try_publish(&sample::fixture("mlc-ai/Small", 1000))?;
+            let downloader =
+                Downloader::builder().home(scratch.join("home")).endpoint(hub.endpoint().parse()?).build()?;
+            download(&downloader, &model.url.parse()?).await?;
+            ensure!(hub.log().resolve().count() == model.lfs_files().count());
+            Ok(())
+        })
+        .unwrap();
+    }
+}

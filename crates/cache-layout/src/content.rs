@@ -54,12 +54,16 @@ fn file_name_of(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' => name.push(byte.into()),
-            _ => name.push_str(&format!("%{}", hex::encode(&[byte]))),
+            _ => {
+                name.push('%');
+                name.push_str(&hex::encode(&[byte]));
+            }
         }
     }
     if name.len() > LONGEST_PATH {
         name.truncate(LONGEST_PATH);
-        name.push_str(&format!("+{}", hex::encode(&fnv1a(text.as_bytes()).to_be_bytes())));
+        name.push('+');
+        name.push_str(&hex::encode(&fnv1a(text.as_bytes()).to_be_bytes()));
     }
     name.push('+'); // A name must not end in a dot.
     name

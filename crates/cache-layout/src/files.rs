@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::config::Durability;
 use crate::error::{Action, Attempt as _, Error};
 
 /// The names of temporary files begin with this, which no other name does.
@@ -48,14 +47,12 @@ pub(crate) fn cannot_create(path: PathBuf, home: &Path, source: io::Error) -> Er
     }
 }
 
-/// Replaces `path` by a file of these bytes; what a reader opens is the old file or the new one.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), Error> {
+/// Replaces `path` by a file of these bytes; what a reader opens is the old file or the new one. Syncs
+/// nothing.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let parent = path.parent().unwrap_or(Path::new("."));
     let mut file = temporary_in(parent).attempt(Action::Create, path)?;
     file.write_all(bytes).attempt(Action::Write, path)?;
-    if durability == Durability::Synced {
-        file.as_file().sync_all().attempt(Action::Sync, path)?;
-    }
     file.persist(path).map_err(|e| e.error).attempt(Action::Write, path)?;
     Ok(())
 }
@@ -99,6 +96,11 @@ fn open_no_follow(path: &Path) -> io::Result<File> {
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
     }
     options.open(path)
+}
+
+/// Whether a path names nothing, or cannot name anything.
+pub(crate) fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Whether `path` is a file and no link to one.

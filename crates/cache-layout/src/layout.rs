@@ -26,14 +26,15 @@ impl CacheLayout {
     /// # Errors
     /// [`Error::UnusableFolder`] when the home is empty, or the working directory is needed and unknown.
     pub fn new(config: CacheConfig) -> Result<Self, Error> {
-        let home = absolute(&config.home)?;
+        let CacheConfig { home, read_only, durability } = config;
+        let home = absolute(home)?;
         let weights = home.join("model_weights");
-        let named = config.read_only.iter().filter(|tier| !tier.as_os_str().is_empty());
+        let named = read_only.into_iter().filter(|tier| !tier.as_os_str().is_empty());
         let mut tiers =
             named.map(|tier| absolute(tier).map(Tier::ReadOnly)).collect::<Result<Vec<_>, Error>>()?;
         tiers.push(Tier::Writable(weights.clone()));
         let private = weights.join(".mlc-weights");
-        Ok(Self { home, tiers, weights, private, durability: config.durability })
+        Ok(Self { home, tiers, weights, private, durability })
     }
 
     /// The names of one model's places.
@@ -57,8 +58,8 @@ impl CacheLayout {
     }
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, Error> {
-    std::path::absolute(path).map_err(|source| Error::UnusableFolder { path: path.to_path_buf(), source })
+fn absolute(path: PathBuf) -> Result<PathBuf, Error> {
+    std::path::absolute(&path).map_err(|source| Error::UnusableFolder { path, source })
 }
 
 #[cfg(test)]

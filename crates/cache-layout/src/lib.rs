@@ -64,6 +64,7 @@ mod hex;
 mod layout;
 mod lock;
 mod lookup;
+mod obstacles;
 mod ops;
 mod policy;
 mod publish;

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Action, Attempt as _, Error};
+use crate::files;
 use crate::layout::CacheLayout;
 use crate::slot::Slot;
 use crate::tier::Tier;
@@ -119,7 +119,8 @@ impl CacheLayout {
     /// an `mlc-chat-config.json` of a read-only one.
     ///
     /// # Errors
-    /// - [`Error::NotADirectory`] when the home, or a folder between it and the entry, is something else;
+    /// - [`Error::NotADirectory`], [`Error::DanglingLink`] when the home, or a folder between it and the
+    ///   entry, is something else;
     /// - [`Error::Io`] when the system does not let a tier be looked at.
     pub fn look_up(&self, slot: &Slot, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Lookup, Error> {
         let mut lookup = Lookup { hit: None, passed_over: Vec::new(), looked_in: Vec::new() };
@@ -127,8 +128,9 @@ impl CacheLayout {
             lookup.looked_in.push(dir.to_path_buf());
             let problem = match examine(dir, inspect)? {
                 Found::Nothing if tier.is_read_only() => continue,
+                // Windows calls a file among the folders of a path "not found".
                 Found::Nothing => {
-                    refuse_blocked(dir, slot.home())?;
+                    slot.refuse_blocked()?;
                     continue;
                 }
                 Found::Whole => {
@@ -153,10 +155,10 @@ fn examine(dir: &Path, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Found,
     match fs::metadata(dir) {
         Ok(metadata) if !metadata.is_dir() => return Ok(Found::Broken(Problem::NotADirectory)),
         Ok(_) => {}
-        Err(e) if is_absence(&e) && fs::symlink_metadata(dir).is_ok() => {
+        Err(e) if files::is_absence(&e) && fs::symlink_metadata(dir).is_ok() => {
             return Ok(Found::Broken(Problem::DanglingLink));
         }
-        Err(e) if is_absence(&e) => return Ok(Found::Nothing),
+        Err(e) if files::is_absence(&e) => return Ok(Found::Nothing),
         Err(e) => return Err(e).attempt(Action::LookAt, dir),
     }
     match inspect(dir) {
@@ -171,27 +173,9 @@ fn examine(dir: &Path, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Found,
 /// A directory that may not be searched looks empty to `inspect`; that is no reason to replace it.
 fn broken(dir: &Path, missing: Vec<String>) -> Result<Found, Error> {
     match fs::metadata(dir.join(".")) {
-        Err(e) if !is_absence(&e) => Err(e).attempt(Action::LookAt, dir),
+        Err(e) if !files::is_absence(&e) => Err(e).attempt(Action::LookAt, dir),
         _ => Ok(Found::Broken(Problem::Incomplete { missing })),
     }
-}
-
-fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// The nearest thing above `entry` that exists must be a directory. (Windows reports a file among the
-/// folders of a path as "not found", so the first answer does not tell.)
-fn refuse_blocked(entry: &Path, home: &Path) -> Result<(), Error> {
-    for path in entry.ancestors().skip(1) {
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => return Ok(()),
-            Ok(_) => return Err(Error::NotADirectory { path: path.into(), home: home.into() }),
-            Err(e) if is_absence(&e) => {}
-            Err(e) => return Err(e).attempt(Action::LookAt, path),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -119,6 +119,9 @@ impl Publication<'_> {
         if !ours.exists() {
             return Ok(false);
         }
+        if self.durability == Durability::Synced {
+            self.ops.sync_file(&ours).attempt(Action::Sync, &ours)?;
+        }
         if installed.exists() {
             self.ops.link(&installed, &previous).map_err(|e| Error::linking(&installed, &previous, e))?;
         }

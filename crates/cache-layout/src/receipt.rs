@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use url_parse::{CommitId, RepoPath};
 
+use crate::files;
 use crate::layout::CacheLayout;
 use crate::slot::Slot;
 
@@ -66,7 +67,7 @@ impl CacheLayout {
         let path = slot.receipt_file();
         match read(&path) {
             Ok(receipt) => Some(receipt),
-            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+            Err(e) if files::is_absence(&e) => None,
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "ignoring an unusable receipt");
                 None

@@ -69,8 +69,7 @@ impl CacheLayout {
 
 impl Run {
     fn begin(slot: &Slot, purpose: Purpose, durability: Durability, now: SystemTime) -> Result<Self, Error> {
-        slot.refuse_unreplaceable()?;
-        slot.refuse_other_device()?;
+        slot.refuse_unpublishable()?;
         staging::tidy(slot, now)?;
         let (folder, alive) = RunFolder::create(slot)?;
         let names = folder.names();
@@ -167,7 +166,7 @@ impl Run {
             files::ensure_dir(receipts, self.slot.home())?;
         }
         let path = self.folder.names().receipt();
-        files::write_atomically(&path, &receipt.to_json(), self.durability)
+        files::write_atomically(&path, &receipt.to_json())
     }
 
     /// Makes the tree the slot's entry: syncs it, puts it in place by one rename, syncs the folders above.

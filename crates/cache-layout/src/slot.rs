@@ -1,12 +1,9 @@
 //! The names of everything that belongs to one model.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use url_parse::ModelId;
 
-use crate::error::{Action, Attempt as _, Error};
 use crate::tier::Tier;
 
 /// One model's places: its entry, its candidates in the read-only tiers, its private files. Names only;
@@ -72,44 +69,6 @@ impl Slot {
     pub(crate) fn staging(&self) -> PathBuf {
         self.private.join("staging").join(&self.file_name)
     }
-
-    /// Refuses an entry that no publication may replace. An entry that does not exist is fine.
-    pub(crate) fn refuse_unreplaceable(&self) -> Result<(), Error> {
-        let path = self.entry.clone();
-        match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_symlink() => Err(Error::EntryIsLink { path }),
-            Ok(metadata) if !metadata.is_dir() => Err(Error::EntryIsNotADirectory { path }),
-            // A file among the folders above is reported when they are created.
-            Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Err(e).attempt(Action::LookAt, &path)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Refuses an entry that lies on another file system than its staging, before anything is downloaded
-    /// for it. What cannot be told here, the publication will tell.
-    pub(crate) fn refuse_other_device(&self) -> Result<(), Error> {
-        let staging = self.staging();
-        match (device_of(&staging), device_of(&self.entry)) {
-            (Some(from), Some(to)) if from != to => {
-                Err(Error::moving(&staging, &self.entry, io::ErrorKind::CrossesDevices.into()))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The device of the nearest thing that exists above `path`.
-#[cfg(unix)]
-fn device_of(path: &Path) -> Option<u64> {
-    use std::os::unix::fs::MetadataExt as _;
-    path.ancestors().skip(1).find_map(|path| fs::metadata(path).ok()).map(|found| found.dev())
-}
-
-#[cfg(not(unix))]
-fn device_of(_: &Path) -> Option<u64> {
-    None
 }
 
 #[cfg(test)]

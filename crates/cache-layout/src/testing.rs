@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use url_parse::ModelId;
 
-use crate::{CacheConfig, CacheLayout, Completeness, Slot};
+use crate::{CacheConfig, CacheLayout, Completeness, Durability, Slot};
 
 /// A folder of the test's own, removed when dropped.
 pub(crate) fn folder() -> TempDir {
@@ -20,6 +20,12 @@ pub(crate) fn cache(folder: &TempDir) -> (CacheLayout, Slot) {
     let layout = CacheLayout::new(CacheConfig::new(folder.path().join("home"))).unwrap();
     let slot = layout.slot(&ModelId::new("user", "repo").unwrap());
     (layout, slot)
+}
+
+/// The same cache, without syncing.
+pub(crate) fn fast(layout: &CacheLayout) -> CacheLayout {
+    let config = CacheConfig { durability: Durability::Fast, ..CacheConfig::new(layout.home()) };
+    CacheLayout::new(config).unwrap()
 }
 
 pub(crate) fn write(path: &Path, text: &str) {
@@ -87,11 +93,23 @@ pub(crate) fn mode(path: &Path) -> u32 {
 pub(crate) fn without_permission(dir: &Path) -> Option<Forbidden> {
     set_mode(dir, 0);
     let forbidden = Forbidden(dir.to_path_buf());
-    if fs::read_dir(dir).is_ok() {
+    means_something(fs::read_dir(dir).is_err()).then_some(forbidden)
+}
+
+/// The same for writing only.
+#[cfg(unix)]
+pub(crate) fn unwritable(dir: &Path) -> Option<Forbidden> {
+    set_mode(dir, 0o555);
+    let forbidden = Forbidden(dir.to_path_buf());
+    means_something(tempfile::tempfile_in(dir).is_err()).then_some(forbidden)
+}
+
+#[cfg(unix)]
+fn means_something(refused: bool) -> bool {
+    if !refused {
         println!("skipped: permissions mean nothing to this user (root?)");
-        return None;
     }
-    Some(forbidden)
+    refused
 }
 
 #[cfg(unix)]

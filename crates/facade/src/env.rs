@@ -197,9 +197,10 @@ fn proxy(lookup: Lookup<'_>) -> ProxySettings {
 }
 
 fn text(lookup: Lookup<'_>, name: &'static str) -> Result<Option<String>, Error> {
-    lookup(name).map(OsString::into_string).transpose().map_err(|value| {
-        unusable(name, &value.to_string_lossy(), "it is not UTF-8")
-    })
+    lookup(name)
+        .map(OsString::into_string)
+        .transpose()
+        .map_err(|value| unusable(name, &value.to_string_lossy(), "it is not UTF-8"))
 }
 
 fn is_truthy(value: &OsStr) -> bool {
@@ -215,10 +216,7 @@ fn unusable(
     Error::Variable { name, value: Some(value), source: source.into() }
 }
 
-fn secret_unusable(
-    name: &'static str,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> Error {
+fn secret_unusable(name: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::Variable { name, value: None, source: source.into() }
 }
 

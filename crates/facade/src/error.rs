@@ -38,7 +38,10 @@ pub enum Error {
     #[error("the number of shards fetched at once must be at least 1")]
     ZeroProcesses,
     /// The policy forbids a download, and no tier has the whole model.
-    #[error("{model} is not in the cache, and a download is forbidden by the policy {policy}{}", Looked(looked_in, passed_over))]
+    #[error(
+        "{model} is not in the cache, and a download is forbidden by the policy {policy}{}",
+        Looked(looked_in, passed_over)
+    )]
     NotCached {
         /// The model asked for.
         model: ModelId,
@@ -76,7 +79,9 @@ pub enum Error {
         missing: &'static str,
     },
     /// The manifest names a shard that the commit does not hold. Found before any shard was requested.
-    #[error("{model} is incomplete at its source: the manifest names {path}, which commit {commit} does not hold")]
+    #[error(
+        "{model} is incomplete at its source: the manifest names {path}, which commit {commit} does not hold"
+    )]
     MissingShard {
         /// The model asked for.
         model: ModelId,
@@ -200,7 +205,9 @@ fn fetch_kind(error: &shard_fetch::Error) -> ErrorKind {
     use shard_fetch::ErrorKind as Fetch;
     match error.kind() {
         Fetch::InvalidInput => ErrorKind::InvalidInput,
-        Fetch::InvalidMetadata if matches!(error, shard_fetch::Error::UnsafePath { .. }) => ErrorKind::Integrity,
+        Fetch::InvalidMetadata if matches!(error, shard_fetch::Error::UnsafePath { .. }) => {
+            ErrorKind::Integrity
+        }
         Fetch::InvalidMetadata | Fetch::Refused => ErrorKind::Refused,
         Fetch::Locate => locate_kind(error),
         Fetch::Integrity => ErrorKind::Integrity,

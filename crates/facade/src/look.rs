@@ -39,7 +39,9 @@ pub(crate) fn warn(context: &Context, request: &Request, decision: &Decision, lo
 /// In the writable tier a model that has only the manifest's older name gets the newer one beside it, which
 /// is the only one that today's runtimes open. Where that cannot be written the model is returned as it is.
 pub(crate) fn serve(context: &Context, slot: &Slot, hit: Hit) -> Model {
-    if !hit.tier.is_read_only() && let Err(error) = add_newer_name(context, slot, &hit.path) {
+    if !hit.tier.is_read_only()
+        && let Err(error) = add_newer_name(context, slot, &hit.path)
+    {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(entry = %hit.path.display(), error, "cannot add the manifest's newer name");
     }

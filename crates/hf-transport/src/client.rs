@@ -74,9 +74,8 @@ impl HubClient {
         for proxy in proxies(&config.proxy)? {
             builder = builder.proxy(proxy);
         }
-        let http = builder
-            .build()
-            .map_err(|error| Error::ClientSetup { source: Box::new(error.without_url()) })?;
+        let http =
+            builder.build().map_err(|error| Error::ClientSetup { source: Box::new(error.without_url()) })?;
         let home = config.endpoint.origin();
         Ok(Self { inner: Arc::new(Inner { http, config, home }) })
     }
@@ -117,18 +116,16 @@ impl HubClient {
     }
 
     async fn send_once(&self, request: &HubRequest, url: &Url) -> Result<Response, Error> {
-        let mut builder = self
-            .inner
-            .http
-            .request(request.method.clone(), url.clone())
-            .headers(request.headers.clone());
+        let mut builder =
+            self.inner.http.request(request.method.clone(), url.clone()).headers(request.headers.clone());
         if let Some(authorization) = self.authorization_for(url) {
             builder = builder.header(header::AUTHORIZATION, authorization);
         }
         if !request.body.is_empty() {
             builder = builder.body(request.body.clone());
         }
-        let response = builder.send().await.map_err(|error| self.transport_error(request.action, url, error))?;
+        let response =
+            builder.send().await.map_err(|error| self.transport_error(request.action, url, error))?;
         tracing::debug!(
             method = %request.method, url = %SafeUrl::of(url), status = response.status().as_u16(), "asked the hub"
         );

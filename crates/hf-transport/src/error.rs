@@ -44,7 +44,9 @@ pub enum Error {
         hub_says: HubWords,
     },
     /// The model's owner asks readers to be granted access first.
-    #[error("{model} is gated: ask for access at {page}, then set HF_TOKEN to a token of that account{hub_says}")]
+    #[error(
+        "{model} is gated: ask for access at {page}, then set HF_TOKEN to a token of that account{hub_says}"
+    )]
     Gated {
         /// The model asked for.
         model: ModelId,
@@ -62,7 +64,9 @@ pub enum Error {
         hub_says: HubWords,
     },
     /// The token was not accepted.
-    #[error("the hub does not accept the access token (asked {url}): renew it, or unset HF_TOKEN for public models{hub_says}")]
+    #[error(
+        "the hub does not accept the access token (asked {url}): renew it, or unset HF_TOKEN for public models{hub_says}"
+    )]
     BadToken {
         /// The request that was refused.
         url: SafeUrl,

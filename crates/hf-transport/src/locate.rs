@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::Method;
+use reqwest::header::{self, HeaderMap, HeaderValue};
 use url_parse::{CommitId, ModelId, RepoPath, Url};
 
 use crate::client::{HubRequest, Redirects, header_text, headers};
@@ -70,8 +70,7 @@ impl HubClient {
         let status = answer.response.status();
         if !status.is_success() {
             let revision = commit.to_string();
-            let asked =
-                Asked { model, file: Some(path), revision: &revision, endpoint: self.endpoint() };
+            let asked = Asked { model, file: Some(path), revision: &revision, endpoint: self.endpoint() };
             return Err(classify(&asked, &answer.url, status, headers, &[]));
         }
         refuse_web_page(&answer.url, headers)?;

@@ -56,9 +56,7 @@ pub(crate) fn classify(
         (Some("RevisionNotFound"), _) => {
             Error::RevisionNotFound { model, revision: asked.revision.to_owned(), hub_says }
         }
-        (Some("EntryNotFound"), _) if asked.file.is_some() => {
-            file_not_found(asked, url, hub_says)
-        }
+        (Some("EntryNotFound"), _) if asked.file.is_some() => file_not_found(asked, url, hub_says),
         (Some("GatedRepo"), _) => gated(hub_says),
         _ if words.contains("Access to this resource is disabled") => Error::Disabled { model, hub_says },
         (Some("RepoNotFound"), _) => Error::MissingOrPrivate { model, url, hub_says },

@@ -20,15 +20,35 @@ Exit status:
   3 not in the cache, and a    130 interrupted
     download is forbidden";
 
+const SETTINGS: &str = "\
+Environment:
+  MLC_LLM_HOME                   the cache [$XDG_CACHE_HOME/mlc_llm, else ~/.cache/mlc_llm]
+  MLC_LLM_READONLY_WEIGHT_CACHE  folders looked through before it, separated like PATH
+  MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
+  MLC_TEMP_DIR                   scratch space [in the cache]
+  HF_ENDPOINT                    the hub [https://huggingface.co]
+  HF_TOKEN                       the access token for it
+  HF_HUB_OFFLINE                 1: never download
+  HF_HUB_DOWNLOAD_TIMEOUT        seconds after which a silent server is given up [10]
+  HF_HUB_DISABLE_PROGRESS_BARS   1: lines instead of a bar
+  NO_COLOR                       1: no colour
+  HTTPS_PROXY, NO_PROXY, …       as usual";
+
 /// Gets MLC model weights into the cache that MLC-LLM reads.
 #[derive(Debug, Parser)]
-#[command(name = "mlc-weights", version, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(
+    name = "mlc-weights",
+    version,
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{SETTINGS}"),
+    arg_required_else_help = true
+)]
 pub(crate) struct Arguments {
     /// Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = 100)]
     pub(crate) verbose: u8,
     /// Print nothing but the result and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 101)]
     pub(crate) quiet: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -47,13 +67,13 @@ pub(crate) struct Download {
     /// The model: HF://user/repo or https://huggingface.co/user/repo
     pub(crate) model: String,
     /// How many files are fetched at once
-    #[arg(short, long, value_name = "N", default_value = "4")]
+    #[arg(short, long, value_name = "N", default_value = "4", value_parser = parse_jobs)]
     pub(crate) jobs: NonZeroUsize,
     /// Download again even if the model is in the cache
     #[arg(long)]
     pub(crate) force: bool,
     /// The cache policy [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
-    #[arg(long, value_name = "ON|OFF|REDO|READONLY", ignore_case = false)]
+    #[arg(long, value_name = "ON|OFF|REDO|READONLY")]
     pub(crate) policy: Option<CachePolicy>,
     /// How progress is shown
     #[arg(long, value_name = "HOW", default_value = "auto")]
@@ -80,4 +100,36 @@ pub(crate) enum Progress {
     Plain,
     /// Nothing
     None,
+}
+
+fn parse_jobs(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "it must be a whole number, at least 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_hangs_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[track_caller]
+    fn jobs(text: &str, expected: Option<usize>) {
+        assert_eq!(parse_jobs(text).ok().map(NonZeroUsize::get), expected, "{text}");
+    }
+
+    #[test]
+    fn at_least_one_job() {
+        jobs("1", Some(1));
+        jobs("32", Some(32));
+        jobs("0", None);
+        jobs("-1", None);
+        jobs("many", None);
+        jobs("", None);
+        jobs("99999999999999999999999", None);
+    }
 }

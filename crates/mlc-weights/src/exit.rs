@@ -1,21 +1,34 @@
 //! The exit status: one number for each thing that a script may want to tell apart.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use facade::ErrorKind;
+use facade::{ErrorKind, ModelId, PassedOver};
 
 /// Why a command ended.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The libraries' error.
     Facade(facade::Error),
+    /// The cache was asked for a model that it does not have.
+    NotInCache(Miss),
     /// The result could not be written to stdout.
     Output(io::Error),
     /// The runtime could not be started.
     Runtime(io::Error),
     /// Ctrl-C, or a request to terminate.
     Interrupted,
+}
+
+/// A model that is not in the cache.
+#[derive(Debug)]
+pub(crate) struct Miss {
+    pub(crate) model: ModelId,
+    /// Every directory that could have held it, in the order in which they were looked at.
+    pub(crate) looked_in: Vec<PathBuf>,
+    /// Those that hold something which is not the whole model.
+    pub(crate) passed_over: Vec<PassedOver>,
 }
 
 impl From<facade::Error> for Failure {
@@ -48,6 +61,7 @@ impl From<&Failure> for Status {
     fn from(failure: &Failure) -> Self {
         match failure {
             Failure::Facade(error) => error.kind().into(),
+            Failure::NotInCache(_) => Self::NotCached,
             Failure::Output(_) | Failure::Runtime(_) => Self::Other,
             Failure::Interrupted => Self::Interrupted,
         }
@@ -72,5 +86,50 @@ impl From<ErrorKind> for Status {
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
         Self::from(status as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_a_contract() {
+        let numbers = [
+            (ErrorKind::Other, 1),
+            (ErrorKind::InvalidInput, 2),
+            (ErrorKind::NotFound, 2),
+            (ErrorKind::NotCached, 3),
+            (ErrorKind::Refused, 4),
+            (ErrorKind::Integrity, 5),
+            (ErrorKind::Network, 6),
+            (ErrorKind::Disk, 7),
+            (ErrorKind::Cancelled, 130),
+        ];
+        for (kind, number) in numbers {
+            assert_eq!(Status::from(kind) as u8, number, "{kind:?}");
+        }
+        assert_eq!(Status::Done as u8, 0);
+    }
+
+    #[track_caller]
+    fn check(failure: Failure, number: u8) {
+        assert_eq!(Status::from(&failure) as u8, number, "{failure:?}");
+    }
+
+    #[test]
+    fn every_failure_has_its_number() {
+        check(Failure::Output(io::ErrorKind::StorageFull.into()), 1);
+        check(Failure::Runtime(io::ErrorKind::OutOfMemory.into()), 1);
+        check(Failure::Facade(facade::Error::NoHome), 2);
+        check(Failure::Facade("nonsense".parse::<facade::Request>().unwrap_err()), 2);
+        let miss = Miss {
+            model: "user/repo".parse().unwrap(),
+            looked_in: Vec::new(),
+            passed_over: Vec::new(),
+        };
+        check(Failure::NotInCache(miss), 3);
+        check(Failure::Facade(facade::Error::Cancelled), 130);
+        check(Failure::Interrupted, 130);
     }
 }

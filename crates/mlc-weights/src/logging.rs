@@ -5,17 +5,41 @@ use std::io;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// Sends the libraries' diagnostics to stderr: by `-v` and `-vv`, and by `RUST_LOG` where that is set.
+/// Sends the libraries' diagnostics to stderr: what `RUST_LOG` selects, else what `-v` and `-vv` do.
 ///
 /// Without either nothing is logged: what matters to everybody is shown as progress.
-pub(crate) fn start(verbose: u8) {
-    let level = match verbose {
-        0 => LevelFilter::OFF,
-        1 => LevelFilter::INFO,
-        2 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
+pub(crate) fn start(verbose: u8, color: bool) {
+    let by_variable = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
+    let filter = match by_variable.max_level_hint() {
+        Some(LevelFilter::OFF) => EnvFilter::new(by_count(verbose)),
+        _ => by_variable,
     };
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(io::stderr);
     // Fails only if a logger is set already, and nothing else sets one.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+    let _ = logger.try_init();
+}
+
+/// What a number of `-v` shows. Below the last step the HTTP library's own words would bury all others.
+fn by_count(verbose: u8) -> &'static str {
+    match verbose {
+        0 => "off",
+        1 => "info",
+        2 => "info,cache_layout=debug,facade=debug,hf_transport=debug,shard_fetch=debug",
+        _ => "trace",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_count_is_a_filter() {
+        let levels =
+            [LevelFilter::OFF, LevelFilter::INFO, LevelFilter::DEBUG, LevelFilter::TRACE, LevelFilter::TRACE];
+        for (verbose, level) in (0..).zip(levels) {
+            let filter = EnvFilter::builder().parse(by_count(verbose)).unwrap();
+            assert_eq!(filter.max_level_hint(), Some(level), "{verbose}");
+        }
+    }
 }

@@ -16,14 +16,16 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::Status;
+use crate::progress::Screen;
 
 fn main() -> ExitCode {
     // clap prints help, and usage errors with its own status 2, which is ours too.
     let arguments = Arguments::parse();
-    logging::start(arguments.verbose);
+    let screen = Screen::of_stderr(arguments.quiet, arguments.verbose > 0);
+    logging::start(arguments.verbose, screen.takes_color());
     let outcome = match &arguments.command {
-        Command::Download(download) => commands::download::run(download, arguments.quiet),
-        Command::Path(path) => commands::path::run(path),
+        Command::Download(download) => commands::download::run(download, screen),
+        Command::Path(path) => commands::path::run(path, arguments.quiet),
     };
     match outcome {
         Ok(()) => Status::Done.into(),

@@ -2,43 +2,15 @@
 
 mod bar;
 mod plain;
+mod screen;
 mod text;
 
-use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
-use facade::env::Presentation;
 use facade::{Event, Model};
 
-use crate::arguments;
+pub(crate) use self::screen::{Display, Screen};
 use crate::exit::Failure;
-
-/// Where progress goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Display {
-    /// A bar that is redrawn; without colour, if so wished.
-    Bar { color: bool },
-    /// Lines.
-    Plain,
-    /// Nowhere.
-    None,
-}
-
-impl Display {
-    /// What was asked for on the command line wins over the environment; without either a bar needs a
-    /// terminal.
-    pub(crate) fn choose(asked: arguments::Progress, quiet: bool, presentation: Presentation) -> Self {
-        let bar = Self::Bar { color: !presentation.no_color };
-        let suits_a_bar = io::stderr().is_terminal() && !presentation.no_progress_bars;
-        match asked {
-            _ if quiet => Self::None,
-            arguments::Progress::None => Self::None,
-            arguments::Progress::Bar => bar,
-            arguments::Progress::Auto if suits_a_bar => bar,
-            arguments::Progress::Auto | arguments::Progress::Plain => Self::Plain,
-        }
-    }
-}
 
 /// Something that shows a download's progress.
 pub(crate) trait Progress: Send + Sync {
@@ -52,7 +24,7 @@ pub(crate) trait Progress: Send + Sync {
 /// Begins to show progress.
 pub(crate) fn start(display: Display) -> Arc<dyn Progress> {
     match display {
-        Display::Bar { color } => Arc::new(bar::Bar::new(color)),
+        Display::Bar { color } => Arc::new(bar::Bar::on_stderr(color)),
         Display::Plain => Arc::new(plain::Plain::new()),
         Display::None => Arc::new(Nothing),
     }

@@ -2,39 +2,180 @@
 
 use std::error::Error as StdError;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
-use crate::exit::Failure;
+use facade::{CachePolicy, PassedOver};
+
+use crate::exit::{Failure, Miss};
 
 /// Prints a failure with its causes to stderr, a line each. A stderr that is gone changes nothing.
 pub(crate) fn failure(failure: &Failure) {
-    let mut lines = match failure {
-        Failure::Facade(error) => with_causes(error),
-        Failure::Output(error) => with_causes(error),
-        Failure::Runtime(error) => with_causes(error),
-        Failure::Interrupted => {
-            vec!["interrupted; what was verified is kept, and the same command goes on from there".to_owned()]
-        }
-    };
-    if let Failure::Output(_) = failure {
-        lines.insert(0, "cannot write the result".to_owned());
-    }
     let mut stderr = io::stderr().lock();
-    for (depth, line) in lines.iter().enumerate() {
-        let lead = if depth == 0 { "error: " } else { "  because: " };
-        let _ = writeln!(stderr, "{lead}{line}");
+    for line in lines(failure) {
+        let _ = writeln!(stderr, "{line}");
     }
 }
 
-/// A line for the error and one for each cause below it, leaving out those that only repeat the one above.
-fn with_causes(error: &dyn StdError) -> Vec<String> {
-    let mut lines = vec![error.to_string()];
-    let mut cause = error.source();
+fn lines(failure: &Failure) -> Vec<String> {
+    match failure {
+        Failure::Facade(facade::Error::NotCached { model, policy, looked_in, passed_over, .. }) => {
+            let first = format!("error: {model} is not in the cache, and the policy {policy} forbids a download");
+            let mut lines = places(first, looked_in, passed_over);
+            lines.push(who_says(*policy));
+            lines
+        }
+        Failure::NotInCache(Miss { model, looked_in, passed_over }) => {
+            let mut lines = places(format!("error: {model} is not in the cache"), looked_in, passed_over);
+            lines.push(format!("  to download it: mlc-weights download HF://{model}"));
+            lines
+        }
+        Failure::Facade(error @ facade::Error::ForceForbidden { policy, .. }) => {
+            vec![format!("error: {error}"), who_says(*policy)]
+        }
+        Failure::Facade(error) => with_causes(error.to_string(), error.source()),
+        Failure::Output(error) => with_causes("cannot write the result".to_owned(), Some(error)),
+        Failure::Runtime(error) => with_causes("cannot start the download".to_owned(), Some(error)),
+        Failure::Interrupted => {
+            vec!["interrupted; what was verified is kept, and the same command goes on from there".to_owned()]
+        }
+    }
+}
+
+/// Where a model was looked for, and what stood there instead of it.
+fn places(first: String, looked_in: &[PathBuf], passed_over: &[PassedOver]) -> Vec<String> {
+    let looked_in = looked_in.iter().map(|dir| format!("  looked in {}", dir.display()));
+    let passed_over = passed_over.iter().map(|entry| format!("  not whole: {entry}"));
+    std::iter::once(first).chain(looked_in).chain(passed_over).collect()
+}
+
+/// Where a policy that forbids something can come from.
+fn who_says(policy: CachePolicy) -> String {
+    let sources = match policy {
+        CachePolicy::Off => "--policy, MLC_DOWNLOAD_CACHE_POLICY or HF_HUB_OFFLINE",
+        _ => "--policy or MLC_DOWNLOAD_CACHE_POLICY",
+    };
+    format!("  the policy comes from {sources}")
+}
+
+/// A line for the error and one for each cause below it, leaving out those that the line above has the words
+/// of already.
+fn with_causes(message: String, mut cause: Option<&(dyn StdError + 'static)>) -> Vec<String> {
+    let mut lines = vec![format!("error: {message}")];
     while let Some(error) = cause {
-        let line = error.to_string();
-        if lines.last() != Some(&line) {
-            lines.push(line);
+        let words = error.to_string();
+        if lines.last().is_none_or(|line| !line.contains(&words)) {
+            lines.push(format!("  because: {words}"));
         }
         cause = error.source();
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    /// An error with the given messages, the outermost first.
+    #[derive(Debug)]
+    struct Chain(&'static [&'static str], Option<Box<Self>>);
+
+    impl Chain {
+        fn of(messages: &'static [&'static str]) -> Self {
+            let (_, below) = messages.split_first().unwrap();
+            Self(messages, (!below.is_empty()).then(|| Box::new(Self::of(below))))
+        }
+    }
+
+    impl fmt::Display for Chain {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0[0])
+        }
+    }
+
+    impl StdError for Chain {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            self.1.as_deref().map(|below| below as _)
+        }
+    }
+
+    #[track_caller]
+    fn check(causes: &'static [&'static str], expected: &[&str]) {
+        assert_eq!(with_causes("it failed".to_owned(), Some(&Chain::of(causes))), expected);
+    }
+
+    #[test]
+    fn each_cause_is_told_once() {
+        check(&["no disk"], &["error: it failed", "  because: no disk"]);
+        check(&["no disk", "no power"], &["error: it failed", "  because: no disk", "  because: no power"]);
+        check(&["it failed"], &["error: it failed"]);
+        check(&["no disk", "no disk", "no disk"], &["error: it failed", "  because: no disk"]);
+        check(&["reading: no disk", "no disk"], &["error: it failed", "  because: reading: no disk"]);
+        assert_eq!(with_causes("it failed".to_owned(), None), ["error: it failed"]);
+    }
+
+    #[test]
+    fn a_library_error_comes_with_its_cause() {
+        let error = facade::Error::Disk {
+            action: "read",
+            path: "models".into(),
+            source: io::Error::other("the disk is gone"),
+        };
+        assert_eq!(
+            lines(&Failure::Facade(error)),
+            ["error: cannot read models", "  because: the disk is gone"]
+        );
+        let error = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(
+            lines(&Failure::Output(error)),
+            ["error: cannot write the result", "  because: no storage space"]
+        );
+    }
+
+    #[test]
+    fn a_miss_names_every_place_and_the_way_out() {
+        let looked_in: Vec<PathBuf> = vec!["/shared/hf/user/repo".into(), "/home/hf/user/repo".into()];
+        let model: facade::ModelId = "user/repo".parse().unwrap();
+        let miss = Miss { model: model.clone(), looked_in: looked_in.clone(), passed_over: Vec::new() };
+        assert_eq!(
+            lines(&Failure::NotInCache(miss)),
+            [
+                "error: user/repo is not in the cache",
+                "  looked in /shared/hf/user/repo",
+                "  looked in /home/hf/user/repo",
+                "  to download it: mlc-weights download HF://user/repo",
+            ]
+        );
+        let policy = CachePolicy::Off;
+        let error = facade::Error::NotCached { model, policy, looked_in, passed_over: Vec::new() };
+        assert_eq!(
+            lines(&Failure::Facade(error)),
+            [
+                "error: user/repo is not in the cache, and the policy OFF forbids a download",
+                "  looked in /shared/hf/user/repo",
+                "  looked in /home/hf/user/repo",
+                "  the policy comes from --policy, MLC_DOWNLOAD_CACHE_POLICY or HF_HUB_OFFLINE",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_forbidden_force_names_the_policy() {
+        let model = "user/repo".parse().unwrap();
+        let error = facade::Error::ForceForbidden { model, policy: CachePolicy::ReadOnly };
+        assert_eq!(
+            lines(&Failure::Facade(error)),
+            [
+                "error: user/repo cannot be downloaded again: the policy READONLY forbids it",
+                "  the policy comes from --policy or MLC_DOWNLOAD_CACHE_POLICY",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_interruption_says_how_to_go_on() {
+        let [line] = &lines(&Failure::Interrupted)[..] else { panic!("one line") };
+        assert!(line.starts_with("interrupted; ") && line.contains("the same command goes on"), "{line}");
+    }
 }

@@ -28,6 +28,7 @@
 mod budget;
 mod error;
 mod gate;
+mod proxy;
 mod rate_limit;
 mod redacted;
 mod retry_after;
@@ -38,6 +39,7 @@ mod status;
 pub use budget::RetryBudget;
 pub use error::Error;
 pub use gate::{Gate, Gates};
+pub use proxy::ProxySettings;
 pub use rate_limit::RateLimit;
 pub use redacted::RedactedUrl;
 pub use retry_after::parse_retry_after;

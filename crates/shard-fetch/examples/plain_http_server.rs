@@ -48,7 +48,7 @@ impl Observer for Lines {
         match event {
             FetchEvent::Planned { files, bytes, .. } => println!("{files} files, {bytes} bytes"),
             FetchEvent::Retrying { file, delay, cause, .. } => {
-                println!("{file}: {cause}, again in {delay:?}")
+                println!("{file}: {cause}, again in {delay:?}");
             }
             FetchEvent::Verified { file, size, .. } => println!("{file}: {size} bytes, verified"),
             _ => {}
@@ -105,7 +105,7 @@ mod server {
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::{TcpListener, TcpStream};
 
-    const BLOCK: [u8; 1 << 16] = [42; 1 << 16];
+    static BLOCK: [u8; 1 << 16] = [42; 1 << 16];
 
     pub(super) fn sha256_of_a_file(size: u64) -> Option<Sha256Digest> {
         let unknown = Some(Sha256Digest::new([0; 32]));

@@ -91,10 +91,13 @@ mod tests {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         });
-        let files = files
-            .as_ref()
-            .map(|config| config.tokenizer_files().iter().map(RepoPath::as_str).collect::<Vec<_>>());
-        assert_eq!(files, expected.map(<[&str]>::to_vec).map_err(str::to_owned).as_ref().map(Vec::clone));
+        let files = files.map(|config| config.tokenizer_files.iter().map(RepoPath::to_string).collect());
+        assert_eq!(
+            files,
+            expected
+                .map(|files| files.iter().map(ToString::to_string).collect::<Vec<_>>())
+                .map_err(str::to_owned)
+        );
     }
 
     #[test]
@@ -131,10 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn a_config_as_converters_write_it() {
-        let json = include_bytes!("../../../tests/data/manifests/current.mlc-chat-config.json");
+    fn the_config_of_a_real_model() {
+        let json = include_bytes!("../../../tests/data/manifests/ReaderLM-v2.mlc-chat-config.json");
         let config = ChatConfig::parse(json).unwrap();
         let files: Vec<_> = config.tokenizer_files().iter().map(RepoPath::as_str).collect();
-        assert_eq!(files, ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"]);
+        assert_eq!(
+            files,
+            ["tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json", "tokenizer_config.json"]
+        );
     }
 }

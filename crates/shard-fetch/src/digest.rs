@@ -122,7 +122,7 @@ mod tests {
         for text in ["", "c3fb", "g3fb463ece02fca48fa99f0448408b1b", "+3fb463ece02fca48fa99f0448408b1b", " "]
         {
             let error = text.parse::<Md5Digest>().unwrap_err();
-            assert_eq!(error.to_string(), format!("`{text}` is not an MD5: expected 32 hexadecimal digits"),);
+            assert_eq!(error.to_string(), format!("`{text}` is not an MD5: expected 32 hexadecimal digits"));
         }
         // As many bytes as an MD5 has digits, but not as many characters.
         assert!("é".repeat(16).parse::<Md5Digest>().is_err());

@@ -1,6 +1,47 @@
 //! Parallel, verified downloads of large files, and the manifest that says which files an MLC model needs.
 //!
-//! (doc in work)
+//! ```
+//! use shard_fetch::{Expected, FileRequest, Manifest};
+//!
+//! let json = br#"{"metadata": {}, "records": [{"dataPath": "params_shard_0.bin", "format": "raw-shard",
+//!     "nbytes": 26331136, "records": [], "md5sum": "c3fb463ece02fca48fa99f0448408b1b"}]}"#;
+//! let manifest = Manifest::parse(json, "tensor-cache.json")?;
+//! assert_eq!(manifest.total_bytes(), 26_331_136);
+//!
+//! let (parts, files) = ("parts".as_ref(), "files".as_ref());
+//! let requests: Vec<FileRequest> = manifest
+//!     .records()
+//!     .iter()
+//!     .map(|record| FileRequest {
+//!         path: record.path.clone(),
+//!         expected: Expected { size: record.nbytes, md5: record.md5, sha256: None },
+//!         part: record.path.under(parts),
+//!         destination: record.path.under(files),
+//!     })
+//!     .collect();
+//! assert_eq!(requests[0].path.as_str(), "params_shard_0.bin");
+//!
+//! // A manifest is untrusted: a path that leaves the model's folder never becomes a request.
+//! let hostile = br#"{"records": [{"dataPath": "../../.ssh/id", "nbytes": 1}]}"#;
+//! let error = Manifest::parse(hostile, "tensor-cache.json").unwrap_err();
+//! assert_eq!(error.to_string(), "tensor-cache.json: records[0].dataPath must not be used as a path");
+//! # Ok::<(), shard_fetch::Error>(())
+//! ```
+//!
+//! A [`Fetcher`] then gets them, from wherever a [`Locator`] says they are; this crate knows no hub. The
+//! program `examples/plain_http_server.rs` downloads from a list of URLs and digests. The parts:
+//!
+//! | | |
+//! |---|---|
+//! | [`Manifest`], [`ChatConfig`] | which files a model needs, parsed into checked types |
+//! | [`inspect_model_dir`] | whether a directory has them all, without hashing |
+//! | [`Fetcher`] | several files at once, each hashed while it is written, gone on with after a broken connection, and moved to its place when it is right |
+//! | [`Locator`] | the seam: where the bytes of a file are right now |
+//! | [`Observer`] | progress |
+//! | [`verify_file`] | the same comparison for a file on disk |
+//!
+//! Nothing is read from the environment, and nothing is printed; diagnostics go to `tracing`. A file counts
+//! as fetched when its size, its MD5 and its SHA-256 are right, each as far as it is known.
 
 mod chat_config;
 mod digest;

@@ -84,7 +84,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn invalid(self, place: Place, found: impl ToString, expected: &'static str) -> Error {
+    fn invalid(self, place: Place, found: &impl ToString, expected: &'static str) -> Error {
         Error::InvalidField { name: self.name.to_owned(), place, found: found.to_string(), expected }
     }
 
@@ -96,14 +96,14 @@ impl Reader<'_> {
         let manifest = match top {
             Shape::Object(manifest) => manifest,
             Shape::List(list) if list.starts_with_object => return Err(self.old(OldForm::BareList)),
-            other => return Err(self.invalid(Place::TOP, other, "an object with a list `records`")),
+            other => return Err(self.invalid(Place::TOP, &other, "an object with a list `records`")),
         };
         let records = match manifest.records {
             Some(Records::List(records)) => records,
             other => {
                 return Err(self.invalid(
                     Place::field("records"),
-                    found(other.as_ref()),
+                    &found(other.as_ref()),
                     "a list of objects",
                 ));
             }
@@ -132,7 +132,7 @@ impl Reader<'_> {
     fn path(self, index: usize, value: Option<&crate::json::Loose>) -> Result<RepoPath, Error> {
         let place = Place::record_field(index, "dataPath");
         let Some(Shape::Scalar(Scalar::Text(text))) = value else {
-            return Err(self.invalid(place, found(value), "the path of a file"));
+            return Err(self.invalid(place, &found(value), "the path of a file"));
         };
         let path = RepoPath::parse(text).map_err(|source| Error::UnsafePath {
             name: self.name.to_owned(),
@@ -150,7 +150,7 @@ impl Reader<'_> {
             Some(Shape::Scalar(Scalar::Unsigned(nbytes))) if *nbytes <= MAX_SHARD_BYTES => Ok(*nbytes),
             other => Err(self.invalid(
                 Place::record_field(index, "nbytes"),
-                found(other),
+                &found(other),
                 "a whole number of bytes from 0 to 2^53",
             )),
         }
@@ -165,7 +165,7 @@ impl Reader<'_> {
         }
         .map(Some)
         .ok_or_else(|| {
-            self.invalid(Place::record_field(index, "md5sum"), found(value), "32 hexadecimal digits")
+            self.invalid(Place::record_field(index, "md5sum"), &found(value), "32 hexadecimal digits")
         })
     }
 

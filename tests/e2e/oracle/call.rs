@@ -45,8 +45,7 @@ pub(super) fn carry_out(row: &Row, stage: &Stage, endpoint: &str) -> Answer {
 
 fn in_library(row: &Row, stage: &Stage, endpoint: &str) -> Result<PathBuf, Error> {
     let policy: CachePolicy = row.policy.parse().unwrap();
-    let mut retry = RetryPolicy::default();
-    retry.first_delay = Duration::from_millis(1);
+    let retry = RetryPolicy { first_delay: Duration::from_millis(1), ..RetryPolicy::default() };
     let downloader = Downloader::builder()
         .home(&stage.home)
         .read_only(&stage.tiers)
@@ -127,21 +126,12 @@ fn a_drop_in_function_is_called_as_the_variable_says() {
         reason = "how this test is told, in a process of its own, what to call"
     )]
     let given = std::env::var(CALL).ok();
-    match given {
-        Some(call) => {
-            let call: DropIn = serde_json::from_str(&call).unwrap();
-            fs::write(&call.mailbox, serde_json::to_vec(&call.carry_out()).unwrap()).unwrap();
-        }
-        None => {
-            let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("there is no such folder");
-            let call = DropIn {
-                function: "get_or_download_model".to_owned(),
-                model: nowhere.display().to_string(),
-                num_processes: None,
-                force_redo: None,
-                mailbox: PathBuf::new(),
-            };
-            assert_eq!(call.carry_out(), Answer::Raised("FileNotFoundError".to_owned()));
-        }
-    }
+    let Some(call) = given else {
+        let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("there is no such folder");
+        let answer = Answer::from(facade::blocking::get_or_download_model(nowhere.to_str().unwrap()));
+        assert_eq!(answer, Answer::Raised("FileNotFoundError".to_owned()));
+        return;
+    };
+    let call: DropIn = serde_json::from_str(&call).unwrap();
+    fs::write(&call.mailbox, serde_json::to_vec(&call.carry_out()).unwrap()).unwrap();
 }

@@ -86,6 +86,11 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// Number of the request, from 0.
+    pub(crate) fn number(&self) -> usize {
+        self.index
+    }
+
     pub(crate) fn answered(&self, status: u16) {
         self.update(|request| request.status = Some(status));
     }

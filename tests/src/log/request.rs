@@ -20,6 +20,8 @@ pub enum Route {
     InfoRefs,
     /// `POST /{user}/{repo}/git-upload-pack`
     UploadPack,
+    /// `POST /{user}/{repo}.git/info/lfs/objects/batch`
+    LfsBatch,
     /// `/{user}/{repo}/resolve/{rev}/{path}`
     Resolve,
     /// `/api/resolve-cache/models/{user}/{repo}/{commit}/{path}`

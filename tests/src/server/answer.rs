@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 
+use super::place::encoded;
 use super::range::{Asked, Unsatisfiable};
 use crate::store::{Stored, StoredBody};
 
@@ -39,6 +40,12 @@ pub(super) fn set_default(headers: &mut HeaderMap, name: &str, value: &str) {
     if !headers.contains_key(name) {
         set(headers, name, value);
     }
+}
+
+/// `Content-Disposition` for the file at `path`.
+pub(super) fn disposition(path: &str) -> String {
+    let name = encoded(path.rsplit('/').next().unwrap_or_default());
+    format!("inline; filename*=UTF-8''{name}; filename=\"{name}\";")
 }
 
 /// Something in the hub itself failed: the test cannot go on.

@@ -3,8 +3,7 @@
 use axum::response::Response;
 
 use super::Shared;
-use super::answer::{answer, bytes_of};
-use super::place::encoded;
+use super::answer::{answer, bytes_of, disposition};
 use super::range::Asked;
 use super::signing::BadUrl;
 use crate::models::Object;
@@ -33,13 +32,12 @@ pub(super) fn serve(
     if is_too_large && asked == Asked::Whole {
         return refused(400, "InvalidRequest", "The object is too large to be sent whole");
     }
-    let name = encoded(object.file.rsplit('/').next().unwrap_or_default());
     bytes_of(
         &object.stored,
         asked,
         &[
             ("content-type", "application/octet-stream"),
-            ("content-disposition", &format!("inline; filename*=UTF-8''{name}; filename=\"{name}\";")),
+            ("content-disposition", &disposition(&object.file)),
             ("etag", &format!("\"{}\"", object.xet_hash)),
             ("access-control-allow-origin", "*"),
             ("x-hf-cdn-pop", "LOOPBACK"),

@@ -16,7 +16,7 @@ use super::place::Place;
 use super::range::Asked;
 use super::refusal::{Audience, Refusal, admit};
 use super::{Shared, Signing};
-use super::{data_host, git_backend, resolve, spoil};
+use super::{data_host, git_backend, lfs_batch, resolve, spoil};
 use crate::fault::{Fault, Subject};
 use crate::hex::name_of;
 use crate::log::{Exchange, LoggedRequest, Outcome, Route, Server};
@@ -166,14 +166,14 @@ impl Target {
         set_default(headers, "ratelimit", &charge.header);
         set_default(headers, "ratelimit-policy", &charge.policy);
         set_default(headers, "x-powered-by", "huggingface-moon");
-        let id = name_of(&format!("request {:?}", exchange.line()), 24);
+        let id = name_of(&format!("request {}", exchange.line().number()), 24);
         set_default(headers, "x-request-id", &format!("Root=1-{id}"));
         response
     }
 
     fn audience(&self) -> Audience {
         match self.place {
-            Place::InfoRefs { .. } | Place::UploadPack { .. } => Audience::Git,
+            Place::InfoRefs { .. } | Place::UploadPack { .. } | Place::LfsBatch { .. } => Audience::Git,
             _ => Audience::Resolve,
         }
     }
@@ -195,8 +195,9 @@ impl Target {
         match &self.place {
             Place::InfoRefs { .. } => self.git(shared, parts, body, exchange, "info/refs").await,
             Place::UploadPack { .. } => self.git(shared, parts, body, exchange, "git-upload-pack").await,
+            Place::LfsBatch { model } => Ok(lfs_batch::serve(shared, model, body).await),
             Place::Resolve { model, revision, path } => {
-                let mut response = resolve::resolve(shared, model, revision, path, parts.uri.path())?;
+                let mut response = resolve::resolve(shared, model, revision, path, parts.uri.path(), asked)?;
                 if authorization.is_none() {
                     set_default(response.headers_mut(), "x-hf-warning", resolve::UNAUTHENTICATED);
                 }

@@ -10,6 +10,7 @@ use crate::log::Route;
 pub(super) enum Place {
     InfoRefs { model: String },
     UploadPack { model: String },
+    LfsBatch { model: String },
     Resolve { model: String, revision: String, path: String },
     ResolveCache { model: String, commit: String, path: String },
     Other,
@@ -26,6 +27,9 @@ impl Place {
             }
             [user, repo, "info", "refs"] => Self::InfoRefs { model: model_of_git(user, repo) },
             [user, repo, "git-upload-pack"] => Self::UploadPack { model: model_of_git(user, repo) },
+            [user, repo, "info", "lfs", "objects", "batch"] => {
+                Self::LfsBatch { model: model_of_git(user, repo) }
+            }
             [user, repo, "resolve", revision, path @ ..] if !path.is_empty() => {
                 Self::Resolve { model: model(user, repo), revision: decoded(revision), path: join(path) }
             }
@@ -37,6 +41,7 @@ impl Place {
         match self {
             Self::InfoRefs { .. } => Route::InfoRefs,
             Self::UploadPack { .. } => Route::UploadPack,
+            Self::LfsBatch { .. } => Route::LfsBatch,
             Self::Resolve { .. } => Route::Resolve,
             Self::ResolveCache { .. } => Route::ResolveCache,
             Self::Other => Route::Other,
@@ -47,6 +52,7 @@ impl Place {
         match self {
             Self::InfoRefs { model }
             | Self::UploadPack { model }
+            | Self::LfsBatch { model }
             | Self::Resolve { model, .. }
             | Self::ResolveCache { model, .. } => Some(model),
             Self::Other => None,

@@ -3,7 +3,7 @@
 use axum::response::Response;
 
 use super::Shared;
-use super::answer::{answer, bytes_of, set};
+use super::answer::{answer, bytes_of, disposition, set};
 use super::place::{encoded, encoded_path};
 use super::range::Asked;
 use super::refusal::Refusal;
@@ -23,11 +23,13 @@ pub(super) fn resolve(
     revision: &str,
     path: &str,
     url_path: &str,
+    asked: Asked,
 ) -> Result<Response, Refusal> {
     let commit =
         shared.models.commit(model, revision).ok_or_else(|| Refusal::NoSuchRevision(revision.to_owned()))?;
     let file = commit.file(path).ok_or_else(|| Refusal::NoSuchEntry { commit: commit.id.clone() })?;
     let mut response = match &file.object {
+        _ if shared.settings.serves_files_itself => own_bytes(&commit, &file, asked),
         Some(object) => to_data_host(shared, model, &commit, object),
         None => to_own_copy(shared, model, &commit, &file, url_path),
     };
@@ -90,17 +92,21 @@ pub(super) fn resolve_cache(
     if file.object.is_some() {
         return Err(Refusal::NoSuchEntry { commit: found.id.clone() });
     }
-    let name = encoded(path.rsplit('/').next().unwrap_or_default());
-    Ok(bytes_of(
-        &file.stored,
-        asked,
-        &[
-            ("content-type", "text/plain; charset=utf-8"),
-            ("etag", &format!("\"{}\"", file.blob)),
-            ("x-repo-commit", &found.id),
-            ("content-disposition", &format!("inline; filename*=UTF-8''{name}; filename=\"{name}\";")),
-            ("content-security-policy", "default-src none; sandbox"),
-            ("access-control-expose-headers", EXPOSED),
-        ],
-    ))
+    Ok(own_bytes(&found, &file, asked))
+}
+
+/// The file's bytes from the hub itself.
+fn own_bytes(commit: &Commit, file: &HubFile, asked: Asked) -> Response {
+    let etag = file.object.as_ref().map_or(&file.blob, |object| &object.sha256);
+    let content_type =
+        if file.object.is_some() { "application/octet-stream" } else { "text/plain; charset=utf-8" };
+    let headers = [
+        ("content-type", content_type),
+        ("etag", &format!("\"{etag}\"")),
+        ("x-repo-commit", &commit.id),
+        ("content-disposition", &disposition(&file.path)),
+        ("content-security-policy", "default-src none; sandbox"),
+        ("access-control-expose-headers", EXPOSED),
+    ];
+    bytes_of(&file.stored, asked, &headers)
 }

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::answer::disposition;
 use super::place::encoded;
 use crate::hex::name_of;
 use crate::models::Object;
@@ -29,6 +30,10 @@ impl Signing {
         Self { lifetime, generation: Mutex::new(0) }
     }
 
+    pub(super) fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
     pub(crate) fn expire_all(&self) {
         *locked(&self.generation) += 1;
     }
@@ -37,15 +42,13 @@ impl Signing {
     pub(super) fn path_and_query(&self, object: &Object) -> String {
         let expires = (seconds_now() + self.lifetime.as_secs()).to_string();
         let generation = *locked(&self.generation);
-        let name = object.file.rsplit('/').next().unwrap_or_default();
-        let disposition = format!("inline; filename*=UTF-8''{0}; filename=\"{0}\";", encoded(name));
         let policy = name_of(&format!("policy {expires}"), 40);
         let before = format!(
             "Expires={expires}&Hash-Algorithm=SHA256&Key-Pair-Id=K{generation}HUB&Policy={policy}~-__"
         );
         let after = format!(
             "X-Xet-Cas-Uid=public&response-content-disposition={}&user_id=public",
-            encoded(&disposition)
+            encoded(&disposition(&object.file))
         );
         let signature = sign(object, &before, &after);
         format!("{}?{before}&Signature={signature}&{after}", object.url_path)

@@ -35,7 +35,10 @@ impl Content {
     }
 
     pub(crate) fn to_vec(&self) -> Vec<u8> {
-        self.pieces().flatten().collect()
+        self.pieces().fold(Vec::new(), |mut bytes, piece| {
+            bytes.extend_from_slice(&piece);
+            bytes
+        })
     }
 }
 

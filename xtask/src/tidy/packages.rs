@@ -31,7 +31,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("reqwest", &["hf-transport", "shard-fetch"], &[]),
     // Files, digests, formats.
     rule("md-5", &["shard-fetch"], &["tests"]),
-    rule("rustix", &["cache-layout"], &["shard-fetch"]),
+    rule("rustix", &["cache-layout", "shard-fetch"], &[]),
     rule("serde", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("serde_json", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("sha2", &["shard-fetch"], &["tests"]),

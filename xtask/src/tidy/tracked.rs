@@ -27,18 +27,36 @@ fn check_text(file: &File, machine_paths: &[String]) -> Vec<String> {
     let lines = (1_usize..).zip(file.text.lines());
     lines
         .filter_map(|(number, line)| {
-            let found = machine_paths.iter().find(|path| line.contains(path.as_str()))?;
+            let found = machine_paths.iter().find(|path| has_path(line, path))?;
             Some(format!("{}:{number}: `{found}` means nothing on another machine", file.path))
         })
         .collect()
 }
 
-/// Text that names a place on this machine, or beside the workspace.
+/// Whether the line has the path; an absolute one not as a part of a longer name.
+fn has_path(line: &str, path: &str) -> bool {
+    if path.starts_with('.') {
+        return line.contains(path);
+    }
+    let is_name = |c: char| c.is_alphanumeric() || "_-".contains(c);
+    line.match_indices(path).any(|(start, _)| {
+        let before = line.get(..start).and_then(|text| text.chars().next_back());
+        let after = line.get(start + path.len()..).and_then(|text| text.chars().next());
+        !before.is_some_and(|c| is_name(c) || "./~}".contains(c)) && !after.is_some_and(is_name)
+    })
+}
+
+/// Text that names a place on this machine, or beside the workspace. Paths of one component (`/src`) are
+/// left out: they say too little.
 pub(super) fn machine_paths(root: &Path) -> Vec<String> {
-    let beside = concat!("..", "/shared").to_owned();
-    let home = std::env::home_dir().map(|home| format!("{}/.", home.display()));
-    let shared = root.parent().map(|parent| parent.join("shared").display().to_string());
-    [beside, root.display().to_string()].into_iter().chain(home).chain(shared).collect()
+    let home = std::env::home_dir().map(|home| home.join(".cargo"));
+    let beside = root.parent().map(|parent| parent.join("shared"));
+    let absolute = [Some(root.to_path_buf()), beside, home].into_iter().flatten();
+    let telling = absolute.filter(|path| path.components().count() > 2);
+    [concat!("..", "/shared").to_owned()]
+        .into_iter()
+        .chain(telling.map(|path| path.display().to_string()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -77,6 +95,18 @@ mod tests {
         check_with(
             file("docs/a.md", "/build/shared/x"),
             &["docs/a.md:1: `/build/shared` means nothing on another machine"],
+        );
+    }
+
+    #[test]
+    fn a_part_of_a_longer_name_is_no_path() {
+        check_with(
+            file("docs/a.md", "see x/build/workspace and ./build/workspace and /build/workspace-2\n"),
+            &[],
+        );
+        assert_eq!(
+            machine_paths(Path::new("/src")).iter().filter(|path| path.starts_with("/src")).count(),
+            0
         );
     }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Durability;
 use crate::error::Error;
 use crate::files;
 
@@ -47,7 +46,7 @@ impl Holder {
         let since = self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let note = Note { pid: self.pid, host: self.host.clone(), since };
         let bytes = serde_json::to_vec(&note).unwrap_or_default();
-        files::write_atomically(path, &bytes, Durability::Fast)
+        files::write_atomically(path, &bytes)
     }
 
     fn describe(&self, now: SystemTime, f: &mut impl fmt::Write) -> fmt::Result {

@@ -137,9 +137,9 @@ fn what_cannot_be_looked_at_is_an_error_that_names_it() {
 #[cfg(unix)]
 #[test]
 fn a_directory_that_may_not_be_searched_is_an_error() {
-    let folder = testing::folder();
-    let (layout, slot, dirs) = tiers(&folder);
     for tier in [0, 2] {
+        let folder = testing::folder();
+        let (layout, slot, dirs) = tiers(&folder);
         testing::fill(&dirs[tier], "w");
         let Some(_locked) = testing::without_permission(&dirs[tier]) else { return };
         let error = layout.look_up(&slot, &testing::inspect).unwrap_err();

@@ -2,14 +2,12 @@ use std::cell::RefCell;
 use std::sync::Barrier;
 
 use super::*;
-use crate::config::CacheConfig;
 use crate::content::ContentName;
 use crate::error::ErrorKind;
 use crate::layout::CacheLayout;
 use crate::ops::RealOps;
 use crate::receipt::Receipt;
 use crate::run::Run;
-use crate::staging;
 use crate::testing;
 
 mod script;
@@ -74,9 +72,8 @@ fn visible(layout: &CacheLayout, slot: &Slot) -> Visible {
 fn check(before: Before, purpose: Purpose, ours: bool) {
     for durability in [Durability::Synced, Durability::Fast] {
         let folder = testing::folder();
-        let config = CacheConfig { durability, ..CacheConfig::new(folder.path().join("home")) };
-        let layout = CacheLayout::new(config).unwrap();
-        let slot = layout.slot(&"user/repo".parse().unwrap());
+        let (layout, slot) = testing::cache(&folder);
+        let layout = if durability == Durability::Fast { testing::fast(&layout) } else { layout };
         let run = ready(&layout, &slot, purpose, "new");
         let (_, earlier) = make(before, &layout, &slot);
         let published = run.publish(&testing::inspect).unwrap();
@@ -122,6 +119,7 @@ fn the_steps_have_an_order() {
         create dir WEIGHTS/hf/user
         write RUN/publishing
         sync dir RUN
+        sync file RUN/receipt.json
         rename RUN/receipt.json -> PRIVATE/receipts/user+repo.json
         rename new RUN/tree -> WEIGHTS/hf/user/repo
         sync dir WEIGHTS/hf/user
@@ -136,6 +134,7 @@ fn the_steps_have_an_order() {
     let expected = "\
         write RUN/publishing
         sync dir RUN
+        sync file RUN/receipt.json
         link PRIVATE/receipts/user+repo.json -> RUN/previous-receipt.json
         rename RUN/receipt.json -> PRIVATE/receipts/user+repo.json
         rename new RUN/tree -> WEIGHTS/hf/user/repo
@@ -165,9 +164,8 @@ fn without_exchange_the_old_entry_is_moved_aside() {
 #[test]
 fn fast_means_that_nothing_is_synced() {
     let folder = testing::folder();
-    let config = CacheConfig { durability: Durability::Fast, ..CacheConfig::new(folder.path()) };
-    let layout = CacheLayout::new(config).unwrap();
-    let slot = layout.slot(&"user/repo".parse().unwrap());
+    let (layout, slot) = testing::cache(&folder);
+    let layout = testing::fast(&layout);
     let script = Script::new(folder.path());
     ready(&layout, &slot, Purpose::Fresh, "new").publish_with(&script, &testing::inspect).unwrap();
     let log = script.log();
@@ -230,7 +228,7 @@ fn every_step_may_fail_and_nothing_is_seen_of_it() {
             Ok(Published::SomeoneElse(_)) => assert_eq!(weights(slot).as_deref(), Some("old")),
         }
         assert_eq!(testing::listing(&slot.staging().join("runs")).len(), 0, "{step}");
-        ready(layout, slot, Purpose::Redo, "newest").publish(&testing::inspect).unwrap();
+        ready(&testing::fast(layout), slot, Purpose::Redo, "newest").publish(&testing::inspect).unwrap();
         assert_eq!(weights(slot).as_deref(), Some("newest"));
         true
     });
@@ -257,14 +255,14 @@ fn the_process_may_stop_at_every_step_and_the_next_one_mends_it() {
         assert!(published || gone_for_a_moment || files(&now) == files(&earlier), "{step}: {now:?}");
 
         let next = layout.begin_run(slot, purpose).unwrap();
-        if !published {
+        if published {
+            assert_eq!(next.pooled(&pooled()), None, "{step}: what is visible is not trusted");
+        } else {
             assert_eq!(files(&visible(layout, slot).0), files(&earlier), "{step}: brought back");
             assert_eq!(next.pooled(&pooled()), Some(3), "{step}: verified bytes are kept");
-        } else {
-            assert_eq!(next.pooled(&pooled()), None, "{step}: what is visible is not trusted");
         }
         drop(next);
-        ready(layout, slot, Purpose::Redo, "newest").publish(&testing::inspect).unwrap();
+        ready(&testing::fast(layout), slot, Purpose::Redo, "newest").publish(&testing::inspect).unwrap();
         assert_eq!(weights(slot).as_deref(), Some("newest"));
         true
     });
@@ -366,6 +364,7 @@ fn of_two_at_once_both_succeed_and_one_tree_is_seen() {
         for _ in 0..20 {
             let folder = testing::folder();
             let (layout, slot) = testing::cache(&folder);
+            let layout = testing::fast(&layout);
             let together = Barrier::new(2);
             let publish = |text: &str| {
                 let run = layout.begin_run(&slot, purpose).unwrap();
@@ -389,6 +388,7 @@ fn of_two_at_once_both_succeed_and_one_tree_is_seen() {
 fn a_reader_sees_the_old_model_or_the_new_one() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
+    let layout = testing::fast(&layout);
     make(Before::Whole, &layout, &slot);
     if RealOps.exchange(slot.entry(), slot.entry()).is_err_and(|e| e.kind() == io::ErrorKind::Unsupported) {
         println!("skipped: this file system exchanges no folders");

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use super::*;
-use crate::error::ErrorKind;
 use crate::testing;
 
 fn content(n: u8) -> ContentName {
@@ -139,61 +138,6 @@ fn a_run_is_shared_between_threads() {
     fn shared<T: Send + Sync + 'static>() {}
     shared::<Run>();
     shared::<crate::SlotLock>();
-}
-
-#[track_caller]
-fn check_refused(prepare: impl FnOnce(&Path, &Path), expected: &str, kind: ErrorKind) {
-    let folder = testing::folder();
-    let (layout, slot) = testing::cache(&folder);
-    prepare(folder.path(), slot.entry());
-    let before = testing::listing(folder.path());
-    for purpose in [Purpose::Fresh, Purpose::Redo] {
-        let error = layout.begin_run(&slot, purpose).unwrap_err();
-        let message = error.to_string().replace(&folder.path().display().to_string(), "");
-        assert_eq!((message.as_str(), error.kind()), (expected, kind));
-    }
-    assert_eq!(testing::listing(folder.path()), before, "nothing is created");
-}
-
-#[test]
-fn what_could_not_be_published_is_not_begun() {
-    check_refused(
-        |_, entry| testing::write(entry, ""),
-        "/home/model_weights/hf/user/repo is not a directory and is not replaced; move it away",
-        ErrorKind::NotADirectory,
-    );
-    check_refused(
-        |root, _| fs::write(root.join("home"), "").unwrap(),
-        "/home is not a directory, so no model can be cached in /home; choose another cache home",
-        ErrorKind::NotADirectory,
-    );
-    #[cfg(unix)]
-    check_refused(
-        |root, entry| {
-            fs::create_dir_all(entry.parent().unwrap()).unwrap();
-            std::os::unix::fs::symlink(root, entry).unwrap();
-        },
-        "/home/model_weights/hf/user/repo is a symbolic link and is not replaced; \
-         make what it points to a whole model, or remove the link",
-        ErrorKind::Link,
-    );
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_link_to_another_file_system_is_found_before_the_download() {
-    let folder = testing::folder();
-    let Some(elsewhere) = testing::other_device(&folder) else { return };
-    check_refused(
-        |_, entry| {
-            let user = entry.parent().unwrap();
-            fs::create_dir_all(user.parent().unwrap()).unwrap();
-            std::os::unix::fs::symlink(elsewhere.path(), user).unwrap();
-        },
-        "cannot move /home/model_weights/.mlc-weights/staging/user+repo to /home/model_weights/hf/user/repo: \
-         they are on different file systems; keep the folders of the cache home on one",
-        ErrorKind::CrossDevice,
-    );
 }
 
 impl Run {

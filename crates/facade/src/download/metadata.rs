@@ -87,7 +87,8 @@ impl Work {
 
     /// Reads the manifest and the configuration, fetching them first where they are LFS files.
     pub(super) async fn describe(&self, snapshot: &RepoSnapshot) -> Result<Described, Error> {
-        let manifest_file = self.find(snapshot, &MANIFEST_NAMES, "tensor-cache.json or ndarray-cache.json")?;
+        let manifest_file =
+            self.find(snapshot, &MANIFEST_NAMES, "tensor-cache.json or ndarray-cache.json")?;
         let config_file = self.find(snapshot, &[CHAT_CONFIG_NAME], CHAT_CONFIG_NAME)?;
         let fetched: Vec<PlannedFile> = [manifest_file, config_file]
             .into_iter()

@@ -37,7 +37,8 @@ pub(super) fn export_tree(
         .map_err(|_| git(git2::Error::from_str("the commit id is not a SHA-1")))?;
     let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(git)?;
     let odb = repository.odb().map_err(git)?;
-    let mut export = Export { repository, odb, request, cancelled, bytes_left: max_bytes, max_bytes, files: Vec::new() };
+    let mut export =
+        Export { repository, odb, request, cancelled, bytes_left: max_bytes, max_bytes, files: Vec::new() };
     export.folder(&tree, "", 0)?;
     Ok(RepoSnapshot { commit: id, files: export.files })
 }
@@ -61,8 +62,7 @@ impl Export<'_> {
             let path = self.path_of(prefix, entry.name_bytes())?;
             match entry.filemode_raw() & 0o170_000 {
                 MODE_FOLDER if depth < MAX_DEPTH => {
-                    let subtree =
-                        self.repository.find_tree(entry.id()).map_err(|error| self.git(error))?;
+                    let subtree = self.repository.find_tree(entry.id()).map_err(|error| self.git(error))?;
                     self.folder(&subtree, &format!("{path}/"), depth + 1)?;
                 }
                 MODE_FOLDER => return Err(self.unusable(path.as_str(), "it is nested too deeply")),

@@ -21,8 +21,9 @@ const DEFAULT_BRANCH: &str = "HEAD";
 pub(super) fn fetch_commit(session: &Arc<Session>, scratch: &Path) -> Result<(Repository, Oid), Error> {
     let _entered = session.enter();
     let failed = |error| session.failure(error);
-    let repository = Repository::init_opts(scratch, RepositoryInitOptions::new().bare(true).external_template(false))
-        .map_err(failed)?;
+    let repository =
+        Repository::init_opts(scratch, RepositoryInitOptions::new().bare(true).external_template(false))
+            .map_err(failed)?;
     let commit = {
         let mut remote = repository.remote_anonymous(&format!("{SCHEME}://repository")).map_err(failed)?;
         // One connection for listing and fetching: the list tells a missing branch from an empty repository,
@@ -42,11 +43,7 @@ fn options(session: &Arc<Session>) -> FetchOptions<'static> {
     let cancelled = session.cancelled().clone();
     callbacks.transfer_progress(move |_| !cancelled.is_cancelled());
     let mut options = FetchOptions::new();
-    options
-        .depth(1)
-        .download_tags(AutotagOption::None)
-        .update_fetchhead(false)
-        .remote_callbacks(callbacks);
+    options.depth(1).download_tags(AutotagOption::None).update_fetchhead(false).remote_callbacks(callbacks);
     options
 }
 
@@ -59,9 +56,10 @@ fn wanted_reference(session: &Session, remote: &Remote<'_>) -> Result<String, Er
     let is_advertised = |name: &str| heads.iter().any(|head| head.name() == name);
     let wanted = match session.revision() {
         None => is_advertised(DEFAULT_BRANCH).then(|| DEFAULT_BRANCH.to_owned()),
-        Some(revision) => candidates(revision).into_iter().find(|name| is_advertised(name)).or_else(|| {
-            revision.commit().map(|commit| commit.to_string())
-        }),
+        Some(revision) => candidates(revision)
+            .into_iter()
+            .find(|name| is_advertised(name))
+            .or_else(|| revision.commit().map(|commit| commit.to_string())),
     };
     wanted.ok_or_else(|| Error::RevisionNotFound {
         model: session.model().clone(),

@@ -1,6 +1,9 @@
 //! What has to be done to libgit2 once in a process: the only `unsafe` code of this crate.
 
-#![expect(unsafe_code, reason = "libgit2's process-wide settings are not synchronised, and git2 says so by `unsafe`")]
+#![expect(
+    unsafe_code,
+    reason = "libgit2's process-wide settings are not synchronised, and git2 says so by `unsafe`"
+)]
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};

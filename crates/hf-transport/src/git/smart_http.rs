@@ -162,8 +162,7 @@ impl Session {
     fn accept(&self, answer: Answer, expected: &'static str) -> Result<Answer, Error> {
         if !answer.response.status().is_success() {
             let revision = self.revision.as_ref().map_or("HEAD", |revision| revision.as_str());
-            let asked =
-                Asked { model: &self.model, file: None, revision, endpoint: self.hub.endpoint() };
+            let asked = Asked { model: &self.model, file: None, revision, endpoint: self.hub.endpoint() };
             let refusal = async { Ok(read_refusal(&asked, &answer.url, answer.response).await) };
             return Err(self.block_on(refusal)?);
         }

@@ -1,19 +1,34 @@
 //! `mlc-weights path`: where a cached model is.
 
-use facade::{Builder, CachePolicy, Request};
+use facade::{Builder, CachePolicy, Error, Event, Request};
 
 use super::print_path;
 use crate::arguments::Path;
-use crate::exit::Failure;
+use crate::exit::{Failure, Miss};
+use crate::progress::{self, Display};
 
 /// Prints the directory of a cached model. Sets up no runtime, no HTTP client and no git library.
-pub(crate) fn run(arguments: &Path) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Path, quiet: bool) -> Result<(), Failure> {
+    let progress = progress::start(if quiet { Display::None } else { Display::Plain });
     let request: Request = arguments.model.parse()?;
     // Whatever the policy: this command never downloads. A forced download is not meant either.
-    let request = request.policy(CachePolicy::Off).force(Some(false));
+    let request = request
+        .policy(CachePolicy::Off)
+        .force(Some(false))
+        .observer(move |event: &Event<'_>| progress.on_event(event));
     let downloader = Builder::from_env()?.build()?;
-    match downloader.cached(&request)? {
-        Some(model) => print_path(&model.path),
-        None => Ok(()),
+    match downloader.cached(&request) {
+        Ok(Some(model)) => print_path(&model.path),
+        Ok(None) => Err(miss(&request, Vec::new(), Vec::new())),
+        Err(Error::NotCached { looked_in, passed_over, .. }) => Err(miss(&request, looked_in, passed_over)),
+        Err(error) => Err(error.into()),
     }
+}
+
+fn miss(
+    request: &Request,
+    looked_in: Vec<std::path::PathBuf>,
+    passed_over: Vec<facade::PassedOver>,
+) -> Failure {
+    Failure::NotInCache(Miss { model: request.model().clone(), looked_in, passed_over })
 }

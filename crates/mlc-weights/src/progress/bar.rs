@@ -1,5 +1,6 @@
 //! Progress as a bar on a terminal.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use facade::{Event, FetchEvent, Model};
@@ -20,62 +21,74 @@ pub(super) struct Bar {
     began: Instant,
     line: ProgressBar,
     fetching: &'static str,
-    files: std::sync::Mutex<(usize, usize)>,
+    files: Mutex<Files>,
+}
+
+#[derive(Default)]
+struct Files {
+    planned: usize,
+    done: usize,
 }
 
 impl Bar {
-    pub(super) fn new(color: bool) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        bar.set_style(style(WAITING));
-        bar.enable_steady_tick(TICK);
+    pub(super) fn on_stderr(color: bool) -> Self {
+        let bar = Self::on(ProgressDrawTarget::stderr(), color);
+        bar.line.enable_steady_tick(TICK);
+        bar
+    }
+
+    fn on(target: ProgressDrawTarget, color: bool) -> Self {
+        let line = ProgressBar::with_draw_target(Some(0), target);
+        line.set_style(style(WAITING));
         let fetching = if color { FETCHING } else { FETCHING_PLAIN };
-        Self { began: Instant::now(), line: bar, fetching, files: std::sync::Mutex::new((0, 0)) }
+        Self { began: Instant::now(), line, fetching, files: Mutex::default() }
     }
 
     fn count(&self, event: &FetchEvent<'_>) {
         match event {
-            FetchEvent::Planned { files, bytes, .. } => {
-                self.line.set_style(style(self.fetching));
-                self.line.inc_length(*bytes);
-                self.count_files(*files, 0);
-            }
+            FetchEvent::Planned { files, bytes, .. } => self.plan(*files, *bytes),
             FetchEvent::Received { bytes, .. } => self.line.inc(*bytes),
-            FetchEvent::Discarded { bytes, .. } => {
-                self.line.set_position(self.line.position().saturating_sub(*bytes));
-            }
-            FetchEvent::Verified { .. } => self.count_files(0, 1),
+            FetchEvent::Discarded { bytes, .. } => self.take_back(*bytes),
+            FetchEvent::Verified { .. } => self.update_files(|files| files.done += 1),
             _ => {}
         }
     }
 
-    fn count_files(&self, more: usize, more_done: usize) {
-        let mut files = self.files.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        files.0 += more;
-        files.1 += more_done;
-        self.line.set_message(format!("{} of {} files", files.1, files.0));
+    /// A download may plan twice: files that describe the model first, then all others.
+    fn plan(&self, files: usize, bytes: u64) {
+        self.line.set_style(style(self.fetching));
+        self.line.inc_length(bytes);
+        self.update_files(|known| known.planned += files);
+    }
+
+    fn take_back(&self, bytes: u64) {
+        self.line.set_position(self.line.position().saturating_sub(bytes));
+    }
+
+    fn update_files(&self, update: impl FnOnce(&mut Files)) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        update(&mut files);
+        self.line.set_message(format!("{} of {}", files.done, text::files(files.planned)));
     }
 }
 
 impl Progress for Bar {
     fn on_event(&self, event: &Event<'_>) {
+        if let Event::Fetch(fetch) = event {
+            self.count(fetch);
+        }
+        let Some(line) = text::line(event) else { return };
         match event {
-            Event::Fetch(fetch @ (FetchEvent::Retrying { .. } | FetchEvent::Discarded { .. })) => {
-                self.count(fetch);
-                if let Some(line) = text::line(event) {
-                    self.line.println(line);
-                }
-            }
-            Event::Fetch(fetch) => self.count(fetch),
-            Event::Warning(_) | Event::RetryingMetadata { .. } | Event::WaitingForLock { .. } => {
-                if let Some(line) = text::line(event) {
-                    self.line.println(line);
-                }
-            }
-            event => {
-                if let Some(line) = text::line(event) {
-                    self.line.set_message(line);
-                }
-            }
+            // The bar itself says it.
+            Event::Fetch(FetchEvent::Planned { .. }) => {}
+            // Stays to be read above the bar.
+            Event::Fetch(_)
+            | Event::Warning(_)
+            | Event::Reused { .. }
+            | Event::RetryingMetadata { .. }
+            | Event::WaitingForLock { .. } => self.line.println(line),
+            // Is of interest only until the next step.
+            _ => self.line.set_message(line),
         }
     }
 
@@ -97,13 +110,4 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_templates_are_well_formed() {
-        for template in [WAITING, FETCHING, FETCHING_PLAIN] {
-            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
-        }
-    }
-}
+mod tests;

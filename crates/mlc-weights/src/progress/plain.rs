@@ -60,7 +60,7 @@ impl Counters {
         let Self { files, files_done, bytes, bytes_done, .. } = *self;
         let percent = (bytes_done * 100).checked_div(bytes).unwrap_or(100);
         let (done, all) = (text::size(bytes_done), text::size(bytes));
-        Some(format!("{percent} %, {done} of {all}, {files_done} of {files} files"))
+        Some(format!("{percent} %, {done} of {all}, {files_done} of {}", text::files(files)))
     }
 }
 
@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_line_comes_when_it_is_due_and_not_before() {
-        let mut counters = Counters { files: 3, files_done: 1, bytes: 4000, bytes_done: 1000, last_line: None };
+        let mut counters =
+            Counters { files: 3, files_done: 1, bytes: 4000, bytes_done: 1000, last_line: None };
         let begin = Instant::now();
         assert_eq!(counters.line_if_due(begin), None);
         assert_eq!(counters.line_if_due(begin + INTERVAL / 2), None);

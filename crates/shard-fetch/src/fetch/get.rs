@@ -144,7 +144,7 @@ impl Hop<'_> {
 
     async fn turned_away(&self, verdict: Verdict, response: Response) -> Setback {
         let status = response.status().as_u16();
-        let wait = self.server_wait(&response);
+        let wait = server_wait(&response);
         if let Some(wait) = wait {
             self.gate().hold_for(wait, Instant::now());
         }
@@ -157,16 +157,6 @@ impl Hop<'_> {
             Verdict::Refused => Setback::Refused { host, status, words },
             _ => Setback::Final(Error::Refused { file: self.file.clone(), host, status, words }),
         }
-    }
-
-    fn server_wait(&self, response: &Response) -> Option<Duration> {
-        let text = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        ServerWait::from_headers(
-            text(RATE_LIMIT),
-            text(RETRY_AFTER),
-            response.status().as_u16(),
-            SystemTime::now(),
-        )
     }
 
     /// Goes to where a redirect leads. What was meant for one origin is sent to no other, also not when a
@@ -191,4 +181,11 @@ impl Hop<'_> {
     fn bad_redirect(&self, problem: &'static str) -> Setback {
         Setback::Final(Error::BadRedirect { file: self.file.clone(), host: self.host.clone(), problem })
     }
+}
+
+/// How long the answer asks to be left alone.
+fn server_wait(response: &Response) -> Option<Duration> {
+    let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let status = response.status().as_u16();
+    ServerWait::from_headers(header(RATE_LIMIT), header(RETRY_AFTER), status, SystemTime::now())
 }

@@ -32,7 +32,7 @@ enum Message {
 }
 
 /// How the job ended.
-pub(super) enum Ended {
+enum Ended {
     /// The file is right, and at its destination.
     Placed,
     /// The file is not what was expected, and was removed.
@@ -58,9 +58,14 @@ impl PartWriter {
         }
     }
 
-    /// All bytes were handed over: compares, syncs, and moves the file.
-    pub(super) async fn finish(self) -> Result<Ended, Error> {
-        self.end(Message::Finish).await
+    /// All bytes were handed over: compares, syncs, and moves the file. A file that is not what was expected
+    /// is removed.
+    pub(super) async fn finish(self) -> Result<Result<(), Mismatch>, Error> {
+        match self.end(Message::Finish).await? {
+            Ended::Placed => Ok(Ok(())),
+            Ended::Mismatch(mismatch) => Ok(Err(mismatch)),
+            Ended::GivenUp => Err(Error::Cancelled),
+        }
     }
 
     /// Removes what was written.

@@ -35,7 +35,7 @@ mod tests {
     fn check(from: &str, location: &str, expected: Result<&str, &'static str>) {
         let location = HeaderValue::from_bytes(location.as_bytes()).unwrap();
         let target = target(&from.parse().unwrap(), Some(&location));
-        assert_eq!(target.as_ref().map(Url::as_str), expected.as_ref().map(|url| *url).map_err(|e| e));
+        assert_eq!(target.as_ref().map(Url::as_str).map_err(|problem| *problem), expected);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::time::sleep;
+use url_parse::Origin;
 
 use super::FileRequest;
 use super::answer::Wanted;
 use super::attempts::Attempts;
 use super::get::{Body, BodyError, get, pass};
-use super::part::{Ended, PartWriter};
+use super::part::PartWriter;
 use super::run::Shared;
 use super::setback::{Passing, Setback};
 use super::tracker::Tracker;
@@ -79,39 +80,30 @@ impl Transfer<'_> {
             }
             self.receive(body).await?;
         }
-        let writer = self.writer();
-        match writer.finish().await.map_err(Setback::Final)? {
-            Ended::Mismatch(mismatch) => Err(Setback::Mismatch { host, mismatch }),
-            Ended::Placed | Ended::GivenUp => Ok(()),
-        }
+        let finished = self.writer().finish().await.map_err(Setback::Final)?;
+        finished.map_err(|mismatch| Setback::Mismatch { host, mismatch })
     }
 
     /// Takes in all of `body`, which must hold what it promised.
     async fn receive(&mut self, mut body: Body) -> Result<(), Setback> {
         let size = self.request.expected.size;
-        let progress = |received| (received, size);
         loop {
-            let chunk = match body.next().await {
-                Ok(Some(chunk)) => chunk,
+            let received = self.received;
+            let cause = match body.next().await {
+                Ok(Some(chunk)) if chunk.len() as u64 > body.until - received => {
+                    return Err(too_long(&body, size));
+                }
+                Ok(Some(chunk)) => {
+                    self.take(chunk).await?;
+                    continue;
+                }
                 // Whatever happens after the last byte is of no concern.
-                Ok(None) | Err(_) if self.received == body.until => return Ok(()),
-                Ok(None) => {
-                    let (received, size) = progress(self.received);
-                    return Err(Setback::passing(Passing::Truncated { received, size }, &body.host));
-                }
-                Err(BodyError::Silence(idle)) => {
-                    return Err(Setback::passing(Passing::Silence(idle), &body.host));
-                }
-                Err(BodyError::Broken(error)) => {
-                    let (received, size) = progress(self.received);
-                    let cause = Passing::Body { received, size, source: error.into() };
-                    return Err(Setback::passing(cause, &body.host));
-                }
+                Ok(None) | Err(_) if received == body.until => return Ok(()),
+                Ok(None) => Passing::Truncated { received, size },
+                Err(BodyError::Silence(idle)) => Passing::Silence(idle),
+                Err(BodyError::Broken(error)) => Passing::Body { received, size, source: error.into() },
             };
-            if chunk.len() as u64 > body.until - self.received {
-                return Err(too_long(&body, size));
-            }
-            self.take(chunk).await?;
+            return Err(Setback::passing(cause, &body.host));
         }
     }
 
@@ -172,34 +164,39 @@ impl Transfer<'_> {
                     sleep(delay).await;
                     Ok(())
                 }
-                None => Err(Error::GaveUp {
-                    file,
-                    host,
-                    attempts: self.attempts.failures(),
-                    elapsed: self.begun.elapsed(),
-                    source: cause.into(),
-                }),
+                None => Err(self.gave_up(cause, host)),
             },
             Setback::Refused { host, status, words } => {
-                let error = Error::Refused { file, host, status, words };
-                if !self.attempts.refused() {
-                    return Err(error);
-                }
                 self.location = None;
                 self.reason = LocateReason::Refused(status);
-                self.tracker.retrying(Duration::ZERO, &error);
-                Ok(())
+                let again = self.attempts.refused();
+                self.at_once(again, Error::Refused { file, host, status, words })
             }
             Setback::Mismatch { host, mismatch } => {
-                let error = Error::DigestMismatch { file, host, mismatch };
-                // Nobody can send other bytes of a file that has none.
-                if !self.attempts.mismatched() || self.request.expected.size == 0 {
-                    return Err(error);
-                }
                 self.start_over().await?;
-                self.tracker.retrying(Duration::ZERO, &error);
-                Ok(())
+                // Nobody can send other bytes of a file that has none.
+                let again = self.attempts.mismatched() && self.request.expected.size > 0;
+                self.at_once(again, Error::DigestMismatch { file, host, mismatch })
             }
+        }
+    }
+
+    /// Goes on without a delay, or ends with `error`.
+    fn at_once(&self, again: bool, error: Error) -> Result<(), Error> {
+        if !again {
+            return Err(error);
+        }
+        self.tracker.retrying(Duration::ZERO, &error);
+        Ok(())
+    }
+
+    fn gave_up(&self, cause: Passing, host: Option<Origin>) -> Error {
+        Error::GaveUp {
+            file: self.request.path.clone(),
+            host,
+            attempts: self.attempts.failures(),
+            elapsed: self.begun.elapsed(),
+            source: cause.into(),
         }
     }
 

@@ -1,6 +1,10 @@
 //! The crate through its public face: against the local hub's data host, and on real directories.
 
-#![expect(clippy::unwrap_used, reason = "a failed step of a test's preparation ends the test")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers end the test, in preparation or by their verdict, as the test functions themselves may"
+)]
 
 mod answers;
 mod cancelling;

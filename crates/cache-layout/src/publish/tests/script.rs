@@ -89,13 +89,12 @@ impl Script {
 
 impl FileOps for Script {
     fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.step("sync file", &[path])?;
-        RealOps.sync_file(path)
+        // Only the order counts here, and hundreds of rounds would take long.
+        self.step("sync file", &[path])
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.step("sync dir", &[path])?;
-        RealOps.sync_dir(path)
+        self.step("sync dir", &[path])
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {

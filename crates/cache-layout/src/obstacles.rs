@@ -1,0 +1,199 @@
+//! What would keep a model from being published, found before anything is downloaded for it.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::error::{Action, Attempt as _, Error};
+use crate::files;
+use crate::slot::Slot;
+
+impl Slot {
+    /// Refuses a slot whose entry could not be put in place, as far as that can be told now. Looks only.
+    pub(crate) fn refuse_unpublishable(&self) -> Result<(), Error> {
+        self.refuse_unreplaceable()?;
+        self.refuse_blocked()?;
+        self.refuse_other_device()?;
+        self.refuse_forbidden()
+    }
+
+    /// Refuses an entry that no publication may replace. An entry that does not exist is fine.
+    pub(crate) fn refuse_unreplaceable(&self) -> Result<(), Error> {
+        let path = self.entry().to_path_buf();
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => Err(Error::EntryIsLink { path }),
+            Ok(found) if !found.is_dir() => Err(Error::EntryIsNotADirectory { path }),
+            Err(e) if !files::is_absence(&e) => Err(e).attempt(Action::LookAt, &path),
+            _ => Ok(()),
+        }
+    }
+
+    /// The nearest thing above the entry that exists must be a directory.
+    pub(crate) fn refuse_blocked(&self) -> Result<(), Error> {
+        for path in self.entry().ancestors().skip(1) {
+            match fs::metadata(path) {
+                Ok(found) if found.is_dir() => return Ok(()),
+                Ok(_) => return Err(Error::NotADirectory { path: path.into(), home: self.home().into() }),
+                Err(e) if !files::is_absence(&e) => return Err(e).attempt(Action::LookAt, path),
+                Err(_) if fs::symlink_metadata(path).is_ok() => {
+                    return Err(Error::DanglingLink { path: path.into() });
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A folder above the entry may be a link to another file system.
+    fn refuse_other_device(&self) -> Result<(), Error> {
+        let staging = self.staging();
+        match (device_of(nearest(&staging)), device_of(nearest(self.entry()))) {
+            (Some(from), Some(to)) if from != to => {
+                Err(Error::moving(&staging, self.entry(), io::ErrorKind::CrossesDevices.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The folder that gets the entry, or the first of those to be created for it, must be writable.
+    fn refuse_forbidden(&self) -> Result<(), Error> {
+        may_create_in(nearest(self.entry())).map_err(|source| {
+            let (path, home) = (self.entry().to_path_buf(), self.home().to_path_buf());
+            Error::CreateFolder { path, home, source }
+        })
+    }
+}
+
+/// The nearest folder above `path` that exists.
+fn nearest(path: &Path) -> &Path {
+    path.ancestors().skip(1).find(|path| path.is_dir()).unwrap_or(path)
+}
+
+#[cfg(unix)]
+fn device_of(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(path).ok().map(|found| found.dev())
+}
+
+#[cfg(unix)]
+fn may_create_in(dir: &Path) -> io::Result<()> {
+    use rustix::fs::Access;
+    Ok(rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+// Elsewhere the publication will tell.
+#[cfg(not(unix))]
+fn device_of(_: &Path) -> Option<u64> {
+    None
+}
+
+#[cfg(not(unix))]
+fn may_create_in(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::run::Purpose;
+    use crate::testing;
+
+    #[track_caller]
+    fn check(prepare: impl FnOnce(&Path, &Path), expected: &str, kind: ErrorKind) {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        prepare(folder.path(), slot.entry());
+        let before = testing::listing(folder.path());
+        for purpose in [Purpose::Fresh, Purpose::Redo] {
+            let error = layout.begin_run(&slot, purpose).unwrap_err();
+            let message = error.to_string().replace(&folder.path().display().to_string(), "");
+            assert_eq!((message.as_str(), error.kind()), (expected, kind));
+        }
+        assert_eq!(testing::listing(folder.path()), before, "nothing is created");
+    }
+
+    #[test]
+    fn a_file_in_the_way() {
+        check(
+            |_, entry| testing::write(entry, ""),
+            "/home/model_weights/hf/user/repo is not a directory and is not replaced; move it away",
+            ErrorKind::NotADirectory,
+        );
+        check(
+            |_, entry| testing::write(entry.parent().unwrap(), ""),
+            "/home/model_weights/hf/user is not a directory, so no model can be cached in /home; \
+             choose another cache home",
+            ErrorKind::NotADirectory,
+        );
+        check(
+            |root, _| fs::write(root.join("home"), "").unwrap(),
+            "/home is not a directory, so no model can be cached in /home; choose another cache home",
+            ErrorKind::NotADirectory,
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_way() {
+        use std::os::unix::fs::symlink;
+        check(
+            |root, entry| {
+                fs::create_dir_all(entry.parent().unwrap()).unwrap();
+                symlink(root, entry).unwrap();
+            },
+            "/home/model_weights/hf/user/repo is a symbolic link and is not replaced; \
+             make what it points to a whole model, or remove the link",
+            ErrorKind::Link,
+        );
+        check(
+            |root, _| symlink(root.join("missing disk"), root.join("home")).unwrap(),
+            "/home is a symbolic link to nothing; create what it points to, or remove it",
+            ErrorKind::Link,
+        );
+        check(
+            |root, entry| {
+                let user = entry.parent().unwrap();
+                fs::create_dir_all(user.parent().unwrap()).unwrap();
+                symlink(root.join("missing disk"), user).unwrap();
+            },
+            "/home/model_weights/hf/user is a symbolic link to nothing; create what it points to, or remove it",
+            ErrorKind::Link,
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_link_to_another_file_system() {
+        let Some(elsewhere) = testing::other_device(&testing::folder()) else { return };
+        check(
+            |_, entry| {
+                let user = entry.parent().unwrap();
+                fs::create_dir_all(user.parent().unwrap()).unwrap();
+                std::os::unix::fs::symlink(elsewhere.path(), user).unwrap();
+            },
+            "cannot move /home/model_weights/.mlc-weights/staging/user+repo to \
+             /home/model_weights/hf/user/repo: they are on different file systems; \
+             keep the folders of the cache home on one",
+            ErrorKind::CrossDevice,
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_may_not_be_written() {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        let user = slot.entry().parent().unwrap();
+        fs::create_dir_all(user).unwrap();
+        let Some(_forbidden) = testing::unwritable(user) else { return };
+        let error = layout.begin_run(&slot, Purpose::Fresh).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        let (entry, home) = (slot.entry().display(), layout.home().display());
+        assert_eq!(
+            error.to_string(),
+            format!("cannot create {entry}, which the cache home {home} needs; choose another cache home")
+        );
+        assert!(!slot.staging().exists());
+    }
+}

@@ -1,0 +1,111 @@
+//! Which form of progress suits where it goes.
+
+use std::io::{self, IsTerminal as _};
+
+use facade::env::Presentation;
+
+use crate::arguments::Progress;
+
+/// The place that progress goes to, as far as it decides about the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Screen {
+    /// Nothing but the result and errors is wanted.
+    quiet: bool,
+    /// A bar can be drawn at all; without colour, if so wished.
+    terminal: Option<Terminal>,
+    /// A bar is in order when nobody asked for one: neither does the environment forbid it, nor would lines of
+    /// diagnostics tear it apart.
+    bars_welcome: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Terminal {
+    color: bool,
+}
+
+/// Where progress goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Display {
+    /// A bar that is redrawn; without colour, if so wished.
+    Bar { color: bool },
+    /// Lines.
+    Plain,
+    /// Nowhere.
+    None,
+}
+
+impl Screen {
+    /// What stderr and the environment allow.
+    pub(crate) fn of_stderr(quiet: bool, verbose: bool) -> Self {
+        let presentation = Presentation::from_env();
+        let terminal = io::stderr().is_terminal().then_some(Terminal { color: !presentation.no_color });
+        Self { quiet, terminal, bars_welcome: !presentation.no_progress_bars && !verbose }
+    }
+
+    pub(crate) fn takes_color(self) -> bool {
+        self.terminal.is_some_and(|terminal| terminal.color)
+    }
+}
+
+impl Display {
+    /// What was asked for on the command line wins over the environment, but nothing makes a bar where there
+    /// is no terminal: it could not be redrawn.
+    pub(crate) fn choose(asked: Progress, screen: Screen) -> Self {
+        let Screen { quiet, terminal, bars_welcome } = screen;
+        match (asked, terminal) {
+            (Progress::None, _) => Self::None,
+            _ if quiet => Self::None,
+            (Progress::Bar, Some(Terminal { color })) => Self::Bar { color },
+            (Progress::Auto, Some(Terminal { color })) if bars_welcome => Self::Bar { color },
+            (Progress::Auto | Progress::Bar | Progress::Plain, _) => Self::Plain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMINAL: Screen = Screen { quiet: false, terminal: Some(Terminal { color: true }), bars_welcome: true };
+    const PIPE: Screen = Screen { terminal: None, ..TERMINAL };
+
+    #[track_caller]
+    fn check(asked: Progress, screen: Screen, expected: Display) {
+        assert_eq!(Display::choose(asked, screen), expected, "{asked:?} on {screen:?}");
+    }
+
+    #[test]
+    fn a_bar_needs_a_terminal() {
+        check(Progress::Auto, TERMINAL, Display::Bar { color: true });
+        check(Progress::Bar, TERMINAL, Display::Bar { color: true });
+        check(Progress::Plain, TERMINAL, Display::Plain);
+        check(Progress::None, TERMINAL, Display::None);
+        check(Progress::Auto, PIPE, Display::Plain);
+        check(Progress::Bar, PIPE, Display::Plain);
+        check(Progress::Plain, PIPE, Display::Plain);
+        check(Progress::None, PIPE, Display::None);
+    }
+
+    #[test]
+    fn the_environment_and_diagnostics_yield_to_the_command_line() {
+        let unwelcome = Screen { bars_welcome: false, ..TERMINAL };
+        check(Progress::Auto, unwelcome, Display::Plain);
+        check(Progress::Bar, unwelcome, Display::Bar { color: true });
+    }
+
+    #[test]
+    fn colour_is_left_out_on_request() {
+        let plain = Screen { terminal: Some(Terminal { color: false }), ..TERMINAL };
+        check(Progress::Auto, plain, Display::Bar { color: false });
+        assert!(TERMINAL.takes_color() && !plain.takes_color() && !PIPE.takes_color());
+    }
+
+    #[test]
+    fn quiet_is_quiet() {
+        for screen in [TERMINAL, PIPE] {
+            for asked in [Progress::Auto, Progress::Bar, Progress::Plain, Progress::None] {
+                check(asked, Screen { quiet: true, ..screen }, Display::None);
+            }
+        }
+    }
+}

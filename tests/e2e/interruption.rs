@@ -1,0 +1,77 @@
+//! Downloads that are broken off.
+
+use local_hub::{Fault, FaultTarget, LoggedRequest, ModelFixture, Outcome, Times};
+
+use crate::world::{PATIENCE, World, request};
+
+fn is_over(asked: &LoggedRequest) -> bool {
+    asked.outcome != Outcome::InFlight
+}
+
+#[tokio::test]
+async fn a_dropped_download_stops_and_the_next_one_goes_on_from_there() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.hub.fault(FaultTarget::data("params_shard_2.bin"), Fault::Stall { after: 1000 }, Times::Once);
+    let (downloader, asked) = (world.builder().idle_timeout(PATIENCE).build().unwrap(), request(&published));
+    let download = tokio::spawn(async move { downloader.download(asked).await });
+    let finished = published.lfs_files().count() - 1;
+    let others_are_done = world
+        .hub
+        .log()
+        .data()
+        .until(PATIENCE, |log| log.requests().iter().filter(|asked| is_over(asked)).count() == finished)
+        .await;
+    assert!(others_are_done);
+    // What is sent is not yet verified: wait for that too.
+    let pool = || world.private_files().iter().filter(|path| path.to_str().unwrap().contains("pool")).count();
+    while pool() < finished {
+        tokio::task::yield_now().await;
+    }
+
+    download.abort();
+    assert!(download.await.unwrap_err().is_cancelled());
+    let stopped = world.hub.log().until(PATIENCE, |log| log.in_flight() == 0).await;
+    assert!(stopped, "the hub sees every transfer closed");
+    assert!(world.visible_files().is_empty());
+
+    let later = world.hub.log().from_now();
+    let model = world.download(&published).await.unwrap();
+    assert_eq!(published.differences(&model.path), [""; 0]);
+    let fetched: Vec<_> = later.data().requests().into_iter().filter_map(|asked| asked.file).collect();
+    assert_eq!(fetched, ["params_shard_2.bin"]);
+}
+
+#[tokio::test]
+async fn a_failed_shard_leaves_the_others_verified() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/many").shards(6, 30_000));
+    world.hub.fault(FaultTarget::data("params_shard_5.bin"), Fault::status(418), Times::Once);
+    world.download(&published).await.unwrap_err();
+    let later = world.hub.log().from_now();
+    world.download(&published).await.unwrap();
+    assert!(later.data().count() < published.lfs_files().count(), "{}", later.data().count());
+}
+
+#[tokio::test]
+async fn metadata_is_asked_for_again_after_a_failure_that_may_pass() {
+    for fault in [Fault::status(503), Fault::Truncate { after: 50 }, Fault::Reset { after: 0 }] {
+        for target in [FaultTarget::info_refs("mlc-ai/tiny"), FaultTarget::upload_pack("mlc-ai/tiny")] {
+            let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+            world.hub.fault(target, fault.clone(), Times::Once);
+            let model = world.download(&published).await.unwrap();
+            assert_eq!(published.differences(&model.path), [""; 0], "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn giving_up_says_how_often_and_how_long_it_was_tried() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.hub.fault(FaultTarget::info_refs("mlc-ai/tiny"), Fault::status(503), Times::Forever);
+    let error = world.download(&published).await.unwrap_err();
+    assert_eq!(error.kind(), facade::ErrorKind::Network);
+    let tries = world.hub.log().git().count();
+    assert!(tries > 1);
+    assert!(error.to_string().contains(&format!("after {tries} attempts")), "{error}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("503"), "{cause}");
+}

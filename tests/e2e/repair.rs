@@ -1,0 +1,115 @@
+//! A directory that is there but not whole.
+
+use facade::{ErrorKind, Outcome};
+use local_hub::ModelFixture;
+
+use crate::world::{Recorded, World, is_cached, lay_out, request};
+
+#[tokio::test]
+async fn only_what_is_missing_is_fetched() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let entry = lay_out(&published, &world.home().join("model_weights"));
+    std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
+    // The right size and the wrong bytes show only when a repair looks closer.
+    let mut damaged = std::fs::read(entry.join("params_shard_1.bin")).unwrap();
+    damaged[17] ^= 1;
+    std::fs::write(entry.join("params_shard_1.bin"), damaged).unwrap();
+
+    let model = world.download(&published).await.unwrap();
+
+    assert_eq!(published.differences(&model.path), [""; 0]);
+    let mut fetched: Vec<_> =
+        world.hub.log().data().requests().into_iter().filter_map(|asked| asked.file).collect();
+    fetched.sort();
+    assert_eq!(fetched, ["params_shard_0.bin", "params_shard_1.bin"]);
+    let bytes: u64 = ["params_shard_0.bin", "params_shard_1.bin"]
+        .iter()
+        .map(|name| published.file(name).unwrap().size)
+        .sum();
+    assert_eq!(model.outcome, Outcome::Downloaded { bytes_received: bytes });
+}
+
+#[tokio::test]
+async fn what_an_interrupted_git_lfs_left_is_replaced() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let entry = lay_out(&published, &world.home().join("model_weights"));
+    for file in published.lfs_files() {
+        std::fs::write(entry.join(&file.path), file.git_bytes()).unwrap();
+    }
+    let model = world.download(&published).await.unwrap();
+    assert!(!is_cached(model.outcome));
+    assert_eq!(published.differences(&model.path), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_empty_directory_is_filled() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    std::fs::create_dir_all(world.entry(&published)).unwrap();
+    let model = world.download(&published).await.unwrap();
+    assert_eq!(published.differences(&model.path), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_users_own_files_and_edits_are_kept_and_reported() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let entry = lay_out(&published, &world.home().join("model_weights"));
+    std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
+    let config = String::from_utf8(published.file("mlc-chat-config.json").unwrap().bytes()).unwrap();
+    let edited = config.replacen('{', "{ \"my_own\": 1,", 1);
+    std::fs::write(entry.join("mlc-chat-config.json"), &edited).unwrap();
+    std::fs::create_dir(entry.join("notes")).unwrap();
+    std::fs::write(entry.join("notes/mine.txt"), "mine").unwrap();
+    // A beginning of the right file is no edit but an interrupted copy.
+    let tokenizer = published.file("tokenizer_config.json").unwrap().bytes();
+    std::fs::write(entry.join("tokenizer_config.json"), &tokenizer[..10]).unwrap();
+    let events = Recorded::default();
+
+    world.downloader().download(request(&published).observer(events.clone())).await.unwrap();
+
+    assert_eq!(
+        published.differences(&entry),
+        ["differs: mlc-chat-config.json", "not in the model: notes/mine.txt"]
+    );
+    assert_eq!(std::fs::read_to_string(entry.join("mlc-chat-config.json")).unwrap(), edited);
+    assert_eq!(std::fs::read(entry.join("tokenizer_config.json")).unwrap(), tokenizer);
+    assert_eq!(events.count(&["CarriedOver"]), 2);
+}
+
+#[tokio::test]
+async fn a_repair_that_fails_changes_nothing() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny").wrong_md5(0));
+    let entry = lay_out(&published, &world.home().join("model_weights"));
+    std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
+    let error = world.download(&published).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+    assert_eq!(published.differences(&entry), ["missing: params_shard_0.bin"]);
+}
+
+#[tokio::test]
+async fn a_tokenizer_file_that_the_commit_lacks_is_no_reason_to_download_for_ever() {
+    let fixture = ModelFixture::new("mlc-ai/tiny").tokenizer_files(&["tokenizer.json", "vocab.json"]);
+    let (world, published) = World::with(&fixture);
+    let model = world.download(&published).await.unwrap();
+    assert_eq!(published.differences(&model.path), [""; 0]);
+    assert!(is_cached(world.download(&published).await.unwrap().outcome));
+    // One that the commit has is still missed.
+    std::fs::remove_file(model.path.join("tokenizer.json")).unwrap();
+    assert!(!is_cached(world.download(&published).await.unwrap().outcome));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_users_own_link_is_not_replaced() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let own = lay_out(&published, &world.beside("own"));
+    std::fs::create_dir_all(world.entry(&published).parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&own, world.entry(&published)).unwrap();
+
+    let model = world.download(&published).await.unwrap();
+    assert!(is_cached(model.outcome), "a link to a whole model is a hit");
+
+    let error = world.downloader().download(request(&published).force(Some(true))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disk);
+    assert!(error.to_string().contains("link"), "{error}");
+    assert_eq!(published.differences(&own), [""; 0]);
+}

@@ -1,0 +1,140 @@
+//! Hubs with other than the usual properties.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use super::{LocalHub, or_panic, run};
+use crate::fault::FaultQueue;
+use crate::log::Recorder;
+use crate::models::Models;
+use crate::server::{Limits, Settings, Shared, Signing, Sockets};
+
+/// Properties of a [`LocalHub`].
+#[derive(Clone, Debug)]
+pub struct LocalHubBuilder {
+    settings: Settings,
+    url_lifetime: Duration,
+    quota: Option<(u64, Duration)>,
+    parent: Option<PathBuf>,
+}
+
+impl Default for LocalHubBuilder {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            url_lifetime: Duration::from_secs(3600),
+            quota: None,
+            parent: None,
+        }
+    }
+}
+
+impl LocalHubBuilder {
+    /// The endpoint has a path, as a mirror's may (`/hf`).
+    #[must_use]
+    pub fn path_prefix(mut self, prefix: &str) -> Self {
+        let path = prefix.trim_matches('/');
+        self.settings.prefix = if path.is_empty() { String::new() } else { format!("/{path}") };
+        self
+    }
+
+    /// Every answer of hub and data host comes this much later.
+    #[must_use]
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.settings.latency = latency;
+        self
+    }
+
+    /// Tokens that are valid. A hub that knows none (here or from [`Access`](crate::Access)) takes any token; otherwise unknown
+    /// ones are refused.
+    #[must_use]
+    pub fn token(mut self, token: &str) -> Self {
+        self.settings.tokens.push(token.to_owned());
+        self
+    }
+
+    /// How long signed URLs are good (an hour).
+    #[must_use]
+    pub fn url_lifetime(mut self, lifetime: Duration) -> Self {
+        self.url_lifetime = lifetime;
+        self
+    }
+
+    /// Enforces a rate limit: `quota` requests to `/resolve/`, and as many for git, per window. Without it the
+    /// limits of the real hub are announced but not enforced.
+    #[must_use]
+    pub fn rate_limit(mut self, quota: u64, window: Duration) -> Self {
+        self.quota = Some((quota, window));
+        self
+    }
+
+    /// The data host refuses (400) requests without `Range` for files above this size.
+    #[must_use]
+    pub fn whole_file_limit(mut self, bytes: u64) -> Self {
+        self.settings.whole_file_limit = Some(bytes);
+        self
+    }
+
+    /// `/resolve/` answers 200 with the bytes of every file instead of redirecting, as simple mirrors do: there is
+    /// no data host, tokens are wanted with the bytes too, and there is no `X-Linked-…`.
+    #[must_use]
+    pub fn serves_files_itself(mut self) -> Self {
+        self.settings.serves_files_itself = true;
+        self
+    }
+
+    /// Keeps the hub's files in a temporary folder below `parent` instead of the system's.
+    #[must_use]
+    pub fn files_in(mut self, parent: impl Into<PathBuf>) -> Self {
+        self.parent = Some(parent.into());
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// See [`LocalHubBuilder::try_start`].
+    pub fn start(self) -> LocalHub {
+        or_panic(self.try_start())
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// git is missing or has no `git http-backend`, or there is no port, folder or thread to be had.
+    pub fn try_start(self) -> Result<LocalHub> {
+        let folder = self.make_folder().context("make a temporary folder for the local hub")?;
+        let sockets = Sockets::bind()?;
+        let (hub_origin, data_origin) = sockets.origins()?;
+        let shared = Arc::new(Shared {
+            models: Models::new(folder.path().to_owned())?,
+            settings: self.settings,
+            faults: FaultQueue::default(),
+            recorder: Arc::new(Recorder::new()),
+            signing: Signing::new(self.url_lifetime),
+            limits: match self.quota {
+                Some((quota, window)) => Limits::enforced(quota, window),
+                None => Limits::announced(),
+            },
+            hub_origin,
+            data_origin,
+        });
+        let running = run(sockets, Arc::clone(&shared))?;
+        Ok(LocalHub { shared, running: Some(running), folder })
+    }
+
+    fn make_folder(&self) -> std::io::Result<TempDir> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("local-hub-");
+        match &self.parent {
+            Some(parent) => builder.tempdir_in(parent),
+            None => builder.tempdir(),
+        }
+    }
+}
