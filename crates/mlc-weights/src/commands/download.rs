@@ -76,10 +76,12 @@ async fn ctrl_c() {
 #[cfg(unix)]
 async fn terminate() {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut signals) if signals.recv().await.is_some() => {}
-        _ => std::future::pending().await,
+    if let Ok(mut signals) = signal(SignalKind::terminate())
+        && signals.recv().await.is_some()
+    {
+        return;
     }
+    std::future::pending().await
 }
 
 #[cfg(not(unix))]
