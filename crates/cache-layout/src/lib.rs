@@ -48,8 +48,9 @@
 //!   is whole is a question it is given.
 //! - [`CacheLayout::look_up`] creates nothing and writes nothing, and read-only tiers are only ever
 //!   looked at.
-//! - An entry comes into being, and is replaced, by one rename or exchange in [`Run::publish`]. Nothing
-//!   else in this crate changes what stands below `hf/`, except [`CacheLayout::add_alias`].
+//! - An entry comes into being, and is replaced, by one rename or exchange in [`Run::publish`]. Besides,
+//!   only [`CacheLayout::add_alias`] adds a name below `hf/`; and where a system cannot exchange folders,
+//!   [`CacheLayout::begin_run`] brings back an entry that a dead process had moved aside.
 //! - Correctness does not rest on the lock: a run works in a folder of its own, and publishing tolerates
 //!   that another run was faster. The lock saves duplicate work.
 //! - No file of a pool is a hard link to a file of an entry once a run has begun: who edits an entry in

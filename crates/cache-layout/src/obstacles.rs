@@ -107,7 +107,8 @@ mod tests {
         let before = testing::listing(folder.path());
         for purpose in [Purpose::Fresh, Purpose::Redo] {
             let error = layout.begin_run(&slot, purpose).unwrap_err();
-            let message = error.to_string().replace(&folder.path().display().to_string(), "");
+            let message =
+                error.to_string().replace(&folder.path().display().to_string(), "").replace('\\', "/");
             assert_eq!((message.as_str(), error.kind()), (expected, kind));
         }
         assert_eq!(testing::listing(folder.path()), before, "nothing is created");

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, Response};
 use url_parse::{Endpoint, Origin, Url};
 
-use crate::config::ProxySettings;
-use crate::error::SafeUrl;
-use crate::{Error, HubConfig};
+use crate::redirect::{self, Redirects, refuse_downgrade};
+use crate::shown::SafeUrl;
+use crate::{Error, HubConfig, ProxySettings};
 
 /// How many redirects one request may take; a rename and a resolve cache make two.
 const MAX_REDIRECTS: usize = 10;
@@ -38,15 +38,6 @@ pub(crate) struct HubRequest {
     /// What is attempted, to be followed by the URL in messages.
     pub(crate) action: &'static str,
     pub(crate) redirects: Redirects,
-}
-
-/// Which redirects are followed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Redirects {
-    /// Those on the same origin; another origin's location is the answer (the data host).
-    WithinOrigin,
-    /// All but from https to http; the token stays behind when the origin changes.
-    Anywhere,
 }
 
 /// An answer, and the URL it came from after redirects.
@@ -100,7 +91,7 @@ impl HubClient {
         let mut url = request.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send_once(&request, &url).await?;
-            let Some(target) = redirect_target(&url, &response)? else {
+            let Some(target) = redirect::target(&url, response.status(), response.headers())? else {
                 return Ok(Answer { response, url, elsewhere: None });
             };
             if Origin::of(&target) != Origin::of(&url) {
@@ -148,7 +139,7 @@ impl std::fmt::Debug for HubClient {
     }
 }
 
-/// A single request header as a map.
+/// A few request headers.
 pub(crate) fn headers<const N: usize>(pairs: [(HeaderName, &'static str); N]) -> HeaderMap {
     pairs.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
 }
@@ -156,43 +147,6 @@ pub(crate) fn headers<const N: usize>(pairs: [(HeaderName, &'static str); N]) ->
 /// The value of a header, if it is there and is text.
 pub(crate) fn header_text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn redirect_target(url: &Url, response: &Response) -> Result<Option<Url>, Error> {
-    if !matches!(
-        response.status(),
-        StatusCode::MOVED_PERMANENTLY
-            | StatusCode::FOUND
-            | StatusCode::SEE_OTHER
-            | StatusCode::TEMPORARY_REDIRECT
-            | StatusCode::PERMANENT_REDIRECT
-    ) {
-        return Ok(None);
-    }
-    let refuse = |target: &str, problem| Error::BadRedirect {
-        url: SafeUrl::of(url),
-        // Only as much as shows what is wrong: a signed query must not reach a message.
-        target: target.split(['?', '#']).next().unwrap_or_default().chars().take(200).collect(),
-        problem,
-    };
-    let location = header_text(response.headers(), header::LOCATION)
-        .ok_or_else(|| refuse("", "it names no location"))?;
-    let target = url.join(location).map_err(|_| refuse(location, "the location is no URL"))?;
-    if Origin::of(&target).is_none() {
-        return Err(refuse(location, "only http and https are followed"));
-    }
-    Ok(Some(target))
-}
-
-fn refuse_downgrade(url: &Url, target: &Url) -> Result<(), Error> {
-    if url.scheme() == "https" && target.scheme() == "http" {
-        return Err(Error::BadRedirect {
-            url: SafeUrl::of(url),
-            target: SafeUrl::of(target).to_string(),
-            problem: "it leads from https to plain http",
-        });
-    }
-    Ok(())
 }
 
 /// The proxies of the settings for an HTTP client, in the order in which it asks them.

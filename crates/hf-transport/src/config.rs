@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use net_policy::ProxySettings;
 use url_parse::Endpoint;
 
 use crate::Token;
@@ -40,31 +41,5 @@ impl HubConfig {
             proxy: ProxySettings::default(),
             max_metadata_bytes: 1 << 30,
         }
-    }
-}
-
-/// Proxies by the scheme of the requested URL, with the meaning of the usual environment variables.
-///
-/// Its `Debug` output hides the values: a proxy URL may carry a password.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct ProxySettings {
-    /// The proxy for `http` URLs (`HTTP_PROXY`).
-    pub http: Option<String>,
-    /// The proxy for `https` URLs (`HTTPS_PROXY`).
-    pub https: Option<String>,
-    /// The proxy for URLs that have none of their own (`ALL_PROXY`).
-    pub all: Option<String>,
-    /// Hosts that are reached directly, separated by commas (`NO_PROXY`).
-    pub no_proxy: Option<String>,
-}
-
-impl std::fmt::Debug for ProxySettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ProxySettings")
-            .field("http", &self.http.is_some())
-            .field("https", &self.https.is_some())
-            .field("all", &self.all.is_some())
-            .field("no_proxy", &self.no_proxy)
-            .finish()
     }
 }

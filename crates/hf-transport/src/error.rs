@@ -1,11 +1,12 @@
 //! Everything that can go wrong between this crate and a hub.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url_parse::{ModelId, RepoPath, Url};
+use url_parse::{ModelId, RepoPath};
+
+use crate::shown::{HubWords, SafeUrl};
 
 /// The cause of an error, of whatever library it comes from.
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
@@ -23,6 +24,12 @@ pub enum Error {
     #[error("cannot set up the HTTP client")]
     ClientSetup {
         /// What the HTTP library says.
+        source: BoxError,
+    },
+    /// libgit2 could not be set up for this process.
+    #[error("cannot set up libgit2")]
+    GitSetup {
+        /// What libgit2 says.
         source: BoxError,
     },
     /// A proxy setting is no URL. Its value may hold a password and is not shown.
@@ -163,7 +170,7 @@ pub enum Error {
         /// Why that is refused.
         problem: &'static str,
     },
-    /// The connection failed, was cut, or fell silent.
+    /// The connection could not be made, or was cut.
     #[error("cannot {action} {url}")]
     Transport {
         /// What was attempted, to be followed by a URL.
@@ -174,14 +181,25 @@ pub enum Error {
         source: BoxError,
     },
     /// The server fell silent.
-    #[error("{url} sent nothing for {seconds:.1} s while trying to {action} it", seconds = idle.as_secs_f64())]
+    #[error("cannot {action} {url}: it sent nothing for {seconds:.1} s", seconds = idle.as_secs_f64())]
     Stalled {
-        /// What was attempted.
+        /// What was attempted, to be followed by a URL.
         action: &'static str,
         /// The request.
         url: SafeUrl,
         /// The time-out that cut it.
         idle: Duration,
+    },
+    /// The git server refused in words of its own, for which there is no code. As a rule the branch was
+    /// replaced after it had been listed.
+    #[error("{url} refuses to hand out git objects of {model}{hub_says}")]
+    GitRefused {
+        /// The model asked for.
+        model: ModelId,
+        /// The request that was refused.
+        url: SafeUrl,
+        /// The server's words.
+        hub_says: HubWords,
     },
     /// The git protocol failed above the HTTP level.
     #[error("cannot fetch git metadata of {model} from {url}")]
@@ -190,6 +208,16 @@ pub enum Error {
         model: ModelId,
         /// The repository.
         url: SafeUrl,
+        /// What the git library says.
+        source: BoxError,
+    },
+    /// The fetched git objects could not be kept for the time of the fetch: the disk is full, say.
+    #[error("cannot keep the git metadata of {model} in {}", path.display())]
+    Scratch {
+        /// The model asked for.
+        model: ModelId,
+        /// The scratch repository.
+        path: PathBuf,
         /// What the git library says.
         source: BoxError,
     },
@@ -203,14 +231,14 @@ pub enum Error {
     },
     /// More metadata than the configured limit.
     #[error(
-        "the git metadata of {model} takes more than {limit} bytes ({what}): refused, as this is not the shape of an MLC model"
+        "the git metadata of {model} has more than {limit} {what}: refused, as this is not the shape of an MLC model"
     )]
     TooMuchMetadata {
         /// The model asked for.
         model: ModelId,
-        /// What grew too large.
+        /// What there is too much of: bytes on the wire, bytes unpacked, files and folders.
         what: &'static str,
-        /// The limit, in bytes or entries.
+        /// The limit.
         limit: u64,
     },
     /// A path in the repository that must not be written below a directory.
@@ -223,7 +251,8 @@ pub enum Error {
         /// Why it is unsafe.
         source: url_parse::Error,
     },
-    /// A path in the repository that is not UTF-8, is there twice, or is nested without end.
+    /// A path in the repository that is not UTF-8, is there twice, is nested without end, or is not what it
+    /// says it is.
     #[error("{model} holds the path `{path}`, which is refused: {problem}")]
     UnusablePath {
         /// The model asked for.
@@ -233,7 +262,8 @@ pub enum Error {
         /// Why it is refused.
         problem: &'static str,
     },
-    /// Symbolic links and submodules are never followed, and never silently left out.
+    /// Symbolic links, submodules and entries of no known kind are never followed, and never silently left
+    /// out.
     #[error("{model} holds {kind} at `{path}`: a model's repository may hold plain files only")]
     NotAPlainFile {
         /// The model asked for.
@@ -290,9 +320,10 @@ impl Error {
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnusableToken | Self::UnusableProxy { .. } | Self::ClientSetup { .. } => {
-                ErrorKind::InvalidInput
-            }
+            Self::UnusableToken
+            | Self::UnusableProxy { .. }
+            | Self::ClientSetup { .. }
+            | Self::GitSetup { .. } => ErrorKind::InvalidInput,
             Self::MissingOrPrivate { .. }
             | Self::Gated { .. }
             | Self::Disabled { .. }
@@ -314,8 +345,9 @@ impl Error {
             | Self::Unavailable { .. }
             | Self::Transport { .. }
             | Self::Stalled { .. }
+            | Self::GitRefused { .. }
             | Self::Git { .. } => ErrorKind::Network,
-            Self::Disk { .. } => ErrorKind::Disk,
+            Self::Scratch { .. } | Self::Disk { .. } => ErrorKind::Disk,
             Self::Cancelled => ErrorKind::Cancelled,
         }
     }
@@ -331,48 +363,5 @@ impl Error {
             Self::RateLimited { wait, .. } | Self::Unavailable { wait, .. } => *wait,
             _ => None,
         }
-    }
-}
-
-/// A URL as messages show it: no user, password, query or fragment.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SafeUrl(String);
-
-impl SafeUrl {
-    pub(crate) fn of(url: &Url) -> Self {
-        Self(net_policy::RedactedUrl(url).to_string())
-    }
-}
-
-impl fmt::Display for SafeUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for SafeUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-/// What the hub itself said about a refusal, shown after our own words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HubWords {
-    /// The message of the hub, cut and free of control characters.
-    pub message: Option<String>,
-    /// The identifier by which the hub's operators find the request.
-    pub request_id: Option<String>,
-}
-
-impl fmt::Display for HubWords {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(message) = &self.message {
-            write!(f, "; the hub says: {message}")?;
-        }
-        if let Some(id) = &self.request_id {
-            write!(f, " (request {id})")?;
-        }
-        Ok(())
     }
 }

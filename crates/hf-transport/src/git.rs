@@ -1,10 +1,13 @@
 //! Metadata over git: a depth-1 fetch into a bare scratch repository, whose tree is then written out.
 
+mod advertisement;
 mod cancel;
 mod export;
 mod fetch;
 mod library;
-mod smart_http;
+mod session;
+mod transport;
+mod wanted;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use self::cancel::{CancelOnDrop, CancelSignal};
-use self::smart_http::Session;
+use self::session::Session;
 use crate::{Error, HubClient, MetadataRequest, MetadataSource, RepoSnapshot};
 
 pub use self::library::keep_libgit2_configuration;

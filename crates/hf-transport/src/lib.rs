@@ -8,13 +8,13 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let hub = HubClient::new(HubConfig::new(Endpoint::default()))?;
 //! let model = ModelId::new("mlc-ai", "Llama-3.2-1B-Instruct-q4f16_1-MLC")?;
-//! std::fs::create_dir("metadata")?;
+//! std::fs::create_dir("model")?;
 //! let snapshot = GitMetadata::new(hub.clone())
 //!     .fetch(MetadataRequest {
 //!         model: model.clone(),
 //!         revision: None,
-//!         scratch_parent: "metadata".into(),
-//!         export_to: "metadata".into(),
+//!         scratch_parent: ".".into(),
+//!         export_to: "model".into(),
 //!         keep_alive: Arc::new(()),
 //!     })
 //!     .await?;
@@ -43,14 +43,18 @@ mod git;
 mod lfs_pointer;
 mod locate;
 mod metadata;
+mod redirect;
 mod refusal;
+mod shown;
 mod token;
 
 pub use client::HubClient;
-pub use config::{HubConfig, ProxySettings};
-pub use error::{Error, ErrorKind, HubWords, SafeUrl};
+pub use config::HubConfig;
+pub use error::{Error, ErrorKind};
 pub use git::{GitMetadata, keep_libgit2_configuration};
 pub use lfs_pointer::LfsPointer;
 pub use locate::ResolvedFile;
 pub use metadata::{FileKind, KeepAlive, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
+pub use net_policy::ProxySettings;
+pub use shown::{HubWords, SafeUrl};
 pub use token::Token;

@@ -7,10 +7,11 @@ use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use url_parse::{CommitId, ModelId, RepoPath, Url};
 
-use crate::client::{HubRequest, Redirects, header_text, headers};
-use crate::error::SafeUrl;
+use crate::client::{HubRequest, header_text, headers};
 use crate::lfs_pointer::parse_oid;
+use crate::redirect::Redirects;
 use crate::refusal::{Asked, classify};
+use crate::shown::SafeUrl;
 use crate::{Error, HubClient};
 
 /// Where a file's bytes can be had for now, and what the hub says of them.

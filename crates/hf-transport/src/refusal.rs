@@ -1,6 +1,6 @@
 //! What a hub means by an answer that is not the one asked for.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Response, StatusCode};
@@ -8,7 +8,7 @@ use url_parse::{Endpoint, ModelId, RepoPath, Url};
 
 use crate::Error;
 use crate::client::header_text;
-use crate::error::{HubWords, SafeUrl};
+use crate::shown::{HubWords, SafeUrl};
 
 /// As much of a server's words as a message shows.
 const MAX_WORDS: usize = 300;
@@ -24,14 +24,24 @@ pub(crate) struct Asked<'a> {
     pub(crate) endpoint: &'a Endpoint,
 }
 
-/// Turns an answer with an error status into the error it stands for, reading a little of its body.
-pub(crate) async fn read_refusal(asked: &Asked<'_>, url: &Url, mut response: Response) -> Error {
+/// Turns an answer with an error status into the error it stands for, reading a little of its body for at most
+/// `patience`: the words are worth no longer wait.
+pub(crate) async fn read_refusal(
+    asked: &Asked<'_>,
+    url: &Url,
+    mut response: Response,
+    patience: Duration,
+) -> Error {
     let mut body = Vec::new();
-    while body.len() < MAX_BODY
-        && let Ok(Some(chunk)) = response.chunk().await
-    {
-        body.extend_from_slice(&chunk);
-    }
+    let reading = async {
+        while body.len() < MAX_BODY
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            body.extend_from_slice(&chunk);
+        }
+    };
+    // Whatever came until then will do.
+    let _ = tokio::time::timeout(patience, reading).await;
     classify(asked, url, response.status(), response.headers(), &body)
 }
 
@@ -56,13 +66,13 @@ pub(crate) fn classify(
         (Some("RevisionNotFound"), _) => {
             Error::RevisionNotFound { model, revision: asked.revision.to_owned(), hub_says }
         }
-        (Some("EntryNotFound"), _) if asked.file.is_some() => file_not_found(asked, url, hub_says),
+        (Some("EntryNotFound"), _) => not_found(asked, url, hub_says),
         (Some("GatedRepo"), _) => gated(hub_says),
         _ if words.contains("Access to this resource is disabled") => Error::Disabled { model, hub_says },
         (Some("RepoNotFound"), _) => Error::MissingOrPrivate { model, url, hub_says },
         (_, 401) if words.contains("Invalid credentials") => Error::BadToken { url, hub_says },
-        (_, 404) if asked.file.is_some() => file_not_found(asked, url, hub_says),
-        (_, 401 | 404) => Error::MissingOrPrivate { model, url, hub_says },
+        (_, 401) => Error::MissingOrPrivate { model, url, hub_says },
+        (_, 404) => not_found(asked, url, hub_says),
         (_, 429) => Error::RateLimited { url, wait: server_wait(headers, status), hub_says },
         (_, code) if net_policy::is_transient_status(code) => {
             Error::Unavailable { url, status: code, wait: server_wait(headers, status), hub_says }
@@ -71,7 +81,8 @@ pub(crate) fn classify(
     }
 }
 
-fn file_not_found(asked: &Asked<'_>, url: SafeUrl, hub_says: HubWords) -> Error {
+/// The file is missing if one was asked for, else the repository.
+fn not_found(asked: &Asked<'_>, url: SafeUrl, hub_says: HubWords) -> Error {
     let model = asked.model.clone();
     match asked.file {
         Some(path) => Error::FileNotFound { model, path: path.clone(), url, hub_says },
@@ -79,7 +90,7 @@ fn file_not_found(asked: &Asked<'_>, url: SafeUrl, hub_says: HubWords) -> Error 
     }
 }
 
-fn server_wait(headers: &HeaderMap, status: StatusCode) -> Option<std::time::Duration> {
+fn server_wait(headers: &HeaderMap, status: StatusCode) -> Option<Duration> {
     net_policy::ServerWait::from_headers(
         header_text(headers, "ratelimit"),
         header_text(headers, header::RETRY_AFTER),
@@ -106,7 +117,7 @@ fn hub_words(headers: &HeaderMap, body: &[u8]) -> HubWords {
 }
 
 /// A server's words on one line, cut to a length fit for a message; `None` when nothing is left.
-fn sanitize(words: &str) -> Option<String> {
+pub(crate) fn sanitize(words: &str) -> Option<String> {
     let one_line: String =
         words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WORDS).collect();
     let trimmed = one_line.trim();

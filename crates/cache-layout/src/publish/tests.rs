@@ -366,15 +366,17 @@ fn of_two_at_once_both_succeed_and_one_tree_is_seen() {
             let (layout, slot) = testing::cache(&folder);
             let layout = testing::fast(&layout);
             let together = Barrier::new(2);
-            let publish = |text: &str| {
+            let runs = ["one", "two"].map(|text| {
                 let run = layout.begin_run(&slot, purpose).unwrap();
                 testing::fill(run.tree(), text);
+                run
+            });
+            let publish = |run: Run| {
                 together.wait();
                 run.publish(&testing::inspect).unwrap()
             };
             let outcomes = std::thread::scope(|scope| {
-                let threads = ["one", "two"].map(|text| scope.spawn(move || publish(text)));
-                threads.map(|thread| thread.join().unwrap())
+                runs.map(|run| scope.spawn(|| publish(run))).map(|thread| thread.join().unwrap())
             });
             let ours = outcomes.iter().filter(|outcome| matches!(outcome, Published::Ours(_))).count();
             assert_eq!(ours, winners, "{outcomes:?}");
@@ -394,20 +396,19 @@ fn a_reader_sees_the_old_model_or_the_new_one() {
         println!("skipped: this file system exchanges no folders");
         return;
     }
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut looks = 0;
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                assert!(["old", "new"].contains(&weights(&slot).unwrap().as_str()));
-                looks += 1;
-            }
-            looks
-        });
+    let publish = || {
         for _ in 0..20 {
             ready(&layout, &slot, Purpose::Redo, "new").publish(&testing::inspect).unwrap();
         }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(reader.join().unwrap() > 0);
+    };
+    std::thread::scope(|scope| {
+        let publisher = scope.spawn(publish);
+        let mut looks = 0;
+        while !publisher.is_finished() {
+            assert!(["old", "new"].contains(&weights(&slot).unwrap().as_str()));
+            looks += 1;
+        }
+        publisher.join().unwrap();
+        assert!(looks > 0);
     });
 }

@@ -151,3 +151,18 @@ impl Run {
         folder.leave();
     }
 }
+
+#[test]
+fn runs_may_begin_at_the_same_time() {
+    for _ in 0..3000 {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        let runs = std::thread::scope(|scope| {
+            let threads = [(); 4].map(|()| scope.spawn(|| layout.begin_run(&slot, Purpose::Redo)));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        for run in runs {
+            run.unwrap();
+        }
+    }
+}

@@ -139,6 +139,15 @@ fn the_pool_of_a_published_tree_is_not_trusted() {
         },
         &[(Fresh, true), (Redo, false)],
     );
+    check_pool(
+        |slot, run| {
+            leave_note(run, Fresh);
+            publish(slot, run);
+            // Still the same files, wherever they are edited now.
+            fs::rename(slot.entry(), slot.home().join("elsewhere")).unwrap();
+        },
+        &[(Fresh, false), (Redo, true)],
+    );
     check_pool(|_, run| fs::write(run.note(), "{\"red").unwrap(), &[(Fresh, false), (Redo, false)]);
 }
 

@@ -1,78 +1,117 @@
-//! The fetch itself: one commit, depth 1, into a bare repository that is thrown away afterwards.
+//! The fetch itself: one commit, without its history where the server can do that, into a bare repository
+//! that is thrown away afterwards.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use git2::{
-    AutotagOption, Direction, FetchOptions, Oid, Remote, RemoteCallbacks, Repository, RepositoryInitOptions,
+    AutotagOption, Direction, ErrorClass, FetchOptions, Oid, RemoteCallbacks, Repository,
+    RepositoryInitOptions,
 };
 use url_parse::Revision;
 
 use super::library::SCHEME;
-use super::smart_http::Session;
+use super::session::Session;
+use super::transport;
+use super::wanted::{DEFAULT_BRANCH, FETCHED, Wanted};
 use crate::Error;
-use crate::error::HubWords;
+use crate::shown::HubWords;
 
-/// Where the fetched commit is filed in the scratch repository.
-const FETCHED: &str = "refs/mlc-weights/fetched";
-const DEFAULT_BRANCH: &str = "HEAD";
-
-/// Fetches the commit that the session's revision stands for, and nothing older.
+/// Fetches the commit that the session's revision stands for.
 pub(super) fn fetch_commit(session: &Arc<Session>, scratch: &Path) -> Result<(Repository, Oid), Error> {
-    let _entered = session.enter();
-    let failed = |error| session.failure(error);
+    let _entered = transport::enter(session);
+    let failed = |error| failure(session, scratch, error);
+    let mut options = RepositoryInitOptions::new();
     let repository =
-        Repository::init_opts(scratch, RepositoryInitOptions::new().bare(true).external_template(false))
-            .map_err(failed)?;
-    let commit = {
+        Repository::init_opts(scratch, options.bare(true).external_template(false)).map_err(failed)?;
+    let wanted = {
         let mut remote = repository.remote_anonymous(&format!("{SCHEME}://repository")).map_err(failed)?;
-        // One connection for listing and fetching: the list tells a missing branch from an empty repository,
-        // which a fetch alone reports as success.
+        // One connection for listing and fetching: a fetch alone would report a missing branch as success.
         remote.connect(Direction::Fetch).map_err(failed)?;
-        let wanted = wanted_reference(session, &remote)?;
-        remote.fetch(&[format!("+{wanted}:{FETCHED}")], Some(&mut options(session)), None).map_err(failed)?;
-        let reference = repository.find_reference(FETCHED).map_err(failed)?;
-        reference.peel_to_commit().map_err(failed)?.id()
+        let wanted = decide(session)?;
+        let mut options = fetch_options(session, &wanted);
+        let fetched = remote.fetch(&[wanted.refspec()], Some(&mut options), None).map_err(failed);
+        fetched.map_err(|error| refused_commit(session, &wanted, error))?;
+        wanted
     };
+    let commit = find(session, &repository, &wanted)?;
     Ok((repository, commit))
 }
 
-fn options(session: &Arc<Session>) -> FetchOptions<'static> {
+fn decide(session: &Session) -> Result<Wanted, Error> {
+    let offered = session.offered();
+    if offered.is_empty() {
+        return Err(Error::EmptyRepository { model: session.model().clone() });
+    }
+    Wanted::decide(session.revision(), &offered)
+        .ok_or_else(|| revision_not_found(session, HubWords::default()))
+}
+
+fn fetch_options(session: &Session, wanted: &Wanted) -> FetchOptions<'static> {
     let mut callbacks = RemoteCallbacks::new();
     // Called while the pack is indexed too, when no request is under way that could notice.
     let cancelled = session.cancelled().clone();
     callbacks.transfer_progress(move |_| !cancelled.is_cancelled());
     let mut options = FetchOptions::new();
-    options.depth(1).download_tags(AutotagOption::None).update_fetchhead(false).remote_callbacks(callbacks);
+    options.download_tags(AutotagOption::None).update_fetchhead(false).remote_callbacks(callbacks);
+    let is_everything = matches!(wanted, Wanted::Everything(_));
+    if !is_everything && session.offered().offers("shallow") {
+        options.depth(1);
+    } else {
+        tracing::warn!(
+            model = %session.model(),
+            "the server cannot hand out this commit alone: fetching the history with it"
+        );
+    }
     options
 }
 
-/// The advertised name to ask for; a commit that no name points at is asked for by its id.
-fn wanted_reference(session: &Session, remote: &Remote<'_>) -> Result<String, Error> {
-    let heads = remote.list().map_err(|error| session.failure(error))?;
-    if heads.is_empty() {
-        return Err(Error::EmptyRepository { model: session.model().clone() });
+/// The commit, now that it has come.
+fn find(session: &Session, repository: &Repository, wanted: &Wanted) -> Result<Oid, Error> {
+    let broken = |error| super::broken(session.model(), error);
+    if let Wanted::Everything(commit) = wanted {
+        let id = Oid::from_str(&commit.to_string()).map_err(broken)?;
+        return match repository.find_commit(id) {
+            Ok(_) => Ok(id),
+            Err(_) => Err(revision_not_found(session, HubWords::default())),
+        };
     }
-    let is_advertised = |name: &str| heads.iter().any(|head| head.name() == name);
-    let wanted = match session.revision() {
-        None => is_advertised(DEFAULT_BRANCH).then(|| DEFAULT_BRANCH.to_owned()),
-        Some(revision) => candidates(revision)
-            .into_iter()
-            .find(|name| is_advertised(name))
-            .or_else(|| revision.commit().map(|commit| commit.to_string())),
-    };
-    wanted.ok_or_else(|| Error::RevisionNotFound {
-        model: session.model().clone(),
-        revision: session.revision().map_or(DEFAULT_BRANCH, Revision::as_str).to_owned(),
-        hub_says: HubWords::default(),
-    })
+    // An annotated tag leads to its commit; a tag of anything else leads nowhere.
+    let reference = repository.find_reference(FETCHED).map_err(broken)?;
+    let id = reference.peel_to_commit().map_err(broken)?.id();
+    match session.revision().and_then(Revision::commit) {
+        Some(asked) if asked.to_string() != id.to_string() => {
+            Err(revision_not_found(session, HubWords::default()))
+        }
+        _ => Ok(id),
+    }
 }
 
-/// A revision's possible full names, in git's own order of preference for remote names.
-fn candidates(revision: &Revision) -> Vec<String> {
-    let name = revision.as_str();
-    if name.starts_with("refs/") {
-        return vec![name.to_owned()];
+/// A server that refuses a commit by its id does not have it; what else it refuses may come another time.
+fn refused_commit(session: &Session, wanted: &Wanted, error: Error) -> Error {
+    match (wanted, error) {
+        (Wanted::Commit(_), Error::GitRefused { hub_says, .. }) => revision_not_found(session, hub_says),
+        (_, error) => error,
     }
-    vec![format!("refs/heads/{name}"), format!("refs/tags/{name}")]
+}
+
+fn revision_not_found(session: &Session, hub_says: HubWords) -> Error {
+    let revision = session.revision().map_or(DEFAULT_BRANCH, Revision::as_str).to_owned();
+    Error::RevisionNotFound { model: session.model().clone(), revision, hub_says }
+}
+
+/// What went wrong in libgit2: the failure that the transport noted, else what libgit2 says.
+fn failure(session: &Session, scratch: &Path, error: git2::Error) -> Error {
+    if session.cancelled().is_cancelled() {
+        return Error::Cancelled;
+    }
+    session.take_failure().unwrap_or_else(|| {
+        let model = session.model().clone();
+        match error.class() {
+            ErrorClass::Os | ErrorClass::Filesystem => {
+                Error::Scratch { model, path: scratch.to_owned(), source: Box::new(error) }
+            }
+            _ => Error::Git { model, url: session.url(), source: Box::new(error) },
+        }
+    })
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use git2::ConfigLevel;
 use git2::transport::Transport;
 
-use super::smart_http::{self, SmartHttp};
+use super::transport::SmartHttp;
 use crate::Error;
 
 /// The URL scheme under which libgit2 finds our transport. Nothing else in a process will use it.
@@ -20,10 +20,12 @@ pub(super) const SCHEME: &str = "mlc-weights-hub";
 static KEEP_CONFIGURATION: AtomicBool = AtomicBool::new(false);
 static PREPARED: OnceLock<Result<(), String>> = OnceLock::new();
 
-/// Leaves libgit2's search paths for configuration files as they are.
+/// Leaves libgit2's process-wide configuration as it is: its search paths for configuration files, and its check
+/// of who owns a repository.
 ///
-/// To be called before the first fetch of the process, by applications that set those paths themselves. The
-/// machine's git configuration can then make a fetch fail (a malformed file) but not redirect it.
+/// To be called before the first fetch of the process, by applications that set those themselves. The machine's
+/// git configuration can then make a fetch fail (a malformed file) but not redirect it, and so can a file system
+/// that shows another user as the owner of everything.
 pub fn keep_libgit2_configuration() {
     KEEP_CONFIGURATION.store(true, Ordering::SeqCst);
 }
@@ -31,25 +33,32 @@ pub fn keep_libgit2_configuration() {
 /// Prepares libgit2 for this process, once; cheap afterwards.
 pub(super) fn prepare() -> Result<(), Error> {
     let prepared = PREPARED.get_or_init(|| prepare_once().map_err(|error| error.message().to_owned()));
-    prepared.clone().map_err(|message| Error::ClientSetup { source: message.into() })
+    prepared.clone().map_err(|message| Error::GitSetup { source: message.into() })
 }
 
 fn prepare_once() -> Result<(), git2::Error> {
     if !KEEP_CONFIGURATION.load(Ordering::SeqCst) {
-        let levels = [ConfigLevel::ProgramData, ConfigLevel::System, ConfigLevel::XDG, ConfigLevel::Global];
-        for level in levels {
-            // SAFETY: writing a search path races with reading it. This crate uses libgit2 only after
-            // `prepare`, which `OnceLock` serialises; an application that uses libgit2 on its own is told, by
-            // the documentation of `GitMetadata`, that the first fetch sets these paths.
-            unsafe { git2::opts::set_search_path(level, "")? };
-        }
+        isolate()?;
     }
-    // SAFETY: registering a transport races with the creation of other transports. As above, this crate
-    // creates none before `prepare` has returned. The factory captures nothing: what a fetch needs reaches it
+    // SAFETY: registering a transport races with the creation of other transports. This crate creates none
+    // before `prepare`, which `OnceLock` serialises, has returned; an application that uses libgit2 on its own is
+    // told by the documentation of `GitMetadata`. The factory captures nothing: what a fetch needs reaches it
     // through a thread-local that is set around the fetch.
     unsafe {
         git2::transport::register(SCHEME, |remote| {
-            Transport::smart(remote, true, SmartHttp::new(smart_http::current_session()?))
+            Transport::smart(remote, true, SmartHttp::of_this_thread()?)
         })
     }
+}
+
+/// Makes libgit2 read no configuration of the machine.
+fn isolate() -> Result<(), git2::Error> {
+    for level in [ConfigLevel::ProgramData, ConfigLevel::System, ConfigLevel::XDG, ConfigLevel::Global] {
+        // SAFETY: writing a search path races with reading it; as above.
+        unsafe { git2::opts::set_search_path(level, "")? };
+    }
+    // The only repositories opened here were just made here. On network file systems and mounts that show
+    // another owner libgit2 would refuse them, and there is no configuration left that could say otherwise.
+    // SAFETY: as above.
+    unsafe { git2::opts::set_verify_owner_validation(false) }
 }

@@ -13,9 +13,10 @@ use crate::exit::Failure;
 const TICK: Duration = Duration::from_millis(120);
 
 const WAITING: &str = "{spinner} {wide_msg}";
-const FETCHING: &str = "{bar:24.cyan} {decimal_bytes:>9} of {decimal_total_bytes} {decimal_bytes_per_sec}, {eta} left {wide_msg}";
+/// Room for the numbers of a large model in 80 columns.
+const FETCHING: &str = "{bar:16.cyan} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left, {wide_msg}";
 const FETCHING_PLAIN: &str =
-    "{bar:24} {decimal_bytes:>9} of {decimal_total_bytes} {decimal_bytes_per_sec}, {eta} left {wide_msg}";
+    "{bar:16} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left, {wide_msg}";
 
 pub(super) struct Bar {
     began: Instant,
@@ -88,7 +89,10 @@ impl Progress for Bar {
             | Event::RetryingMetadata { .. }
             | Event::WaitingForLock { .. } => self.line.println(line),
             // Is of interest only until the next step.
-            _ => self.line.set_message(line),
+            _ => {
+                self.line.set_style(style(WAITING));
+                self.line.set_message(line);
+            }
         }
     }
 

@@ -86,10 +86,23 @@ fn what_matters_stays_above_the_bar() {
 }
 
 #[test]
-fn a_narrow_terminal_keeps_it_on_one_line() {
+fn it_fits_into_80_columns() {
+    let drawn = Drawn::new(80);
+    drawn.bar.plan(108, 123_450_000_000);
+    drawn.bar.line.inc(100_000_000_000);
+    drawn.check_bar(&["100.00 GB of 123.45 GB", "0 of 108 files"]);
+    assert_eq!(drawn.lines().len(), 1, "{:?}", drawn.lines());
+}
+
+#[test]
+fn a_narrow_terminal_is_redrawn_cleanly() {
     let drawn = Drawn::new(40);
     drawn.bar.plan(2, 2_000);
-    assert_eq!(drawn.lines().len(), 1, "{:?}", drawn.lines());
+    let rows = drawn.lines().len();
+    for _ in 0..5 {
+        drawn.bar.line.inc(100);
+        assert_eq!(drawn.lines().len(), rows, "{:?}", drawn.lines());
+    }
 }
 
 #[test]

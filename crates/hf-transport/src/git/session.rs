@@ -1,0 +1,304 @@
+//! One fetch: its requests, and what they found out. git's smart HTTP protocol over the hub client.
+//!
+//! libgit2 calls from a blocking thread. Each call runs its request on the runtime of the download, and gives
+//! up when the download is cancelled.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::Method;
+use reqwest::header::{self, HeaderMap};
+use tokio::runtime::Handle;
+use url_parse::{ModelId, Revision, Url};
+
+use super::advertisement::Advertisement;
+use super::cancel::CancelSignal;
+use crate::client::{Answer, HubRequest, header_text, headers};
+use crate::redirect::Redirects;
+use crate::refusal::{Asked, read_refusal, sanitize};
+use crate::shown::{HubWords, SafeUrl};
+use crate::{Error, HubClient};
+
+/// Where the list of references is.
+const INFO_REFS: &str = "/info/refs";
+/// A list of references is held in memory. A thousand of them take about 64 KiB.
+const MAX_LIST: usize = 64 << 20;
+
+/// One fetch: what its requests need to know, and what they found out.
+pub(super) struct Session {
+    hub: HubClient,
+    runtime: Handle,
+    model: ModelId,
+    revision: Option<Revision>,
+    cancelled: CancelSignal,
+    received: AtomicU64,
+    learned: Mutex<Learned>,
+}
+
+struct Learned {
+    /// The repository's URL, after the redirects of the first request.
+    base: Url,
+    offered: Advertisement,
+    /// The first failure with its full meaning; libgit2 only carries a message.
+    failure: Option<Error>,
+}
+
+impl Session {
+    pub(super) fn new(
+        hub: HubClient,
+        runtime: Handle,
+        model: ModelId,
+        revision: Option<Revision>,
+        cancelled: CancelSignal,
+    ) -> Self {
+        let base = hub.endpoint().git_url(&model);
+        let learned = Mutex::new(Learned { base, offered: Advertisement::default(), failure: None });
+        Self { hub, runtime, model, revision, cancelled, received: AtomicU64::new(0), learned }
+    }
+
+    pub(super) fn model(&self) -> &ModelId {
+        &self.model
+    }
+
+    pub(super) fn revision(&self) -> Option<&Revision> {
+        self.revision.as_ref()
+    }
+
+    pub(super) fn cancelled(&self) -> &CancelSignal {
+        &self.cancelled
+    }
+
+    /// The repository's URL for messages.
+    pub(super) fn url(&self) -> SafeUrl {
+        SafeUrl::of(&self.learned().base)
+    }
+
+    /// What the repository offers; nothing before [`advertisement`](Self::advertisement).
+    pub(super) fn offered(&self) -> Advertisement {
+        self.learned().offered.clone()
+    }
+
+    /// Keeps an error until libgit2 has given up because of it; the first one is the cause of those after it.
+    pub(super) fn note_failure(&self, error: Error) {
+        self.learned().failure.get_or_insert(error);
+    }
+
+    pub(super) fn take_failure(&self) -> Option<Error> {
+        self.learned().failure.take()
+    }
+
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a future to its end from libgit2's thread, unless the download is cancelled first.
+    fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                // First, as a runtime that shuts down cancels, and can drive no request any more.
+                biased;
+                () = self.cancelled.cancelled() => Err(Error::Cancelled),
+                outcome = future => outcome,
+            }
+        })
+    }
+
+    /// `GET info/refs`: what the repository offers, whole. Remembers where redirects led.
+    pub(super) fn advertisement(&self) -> Result<Bytes, Error> {
+        let mut url = with_path(&self.learned().base, INFO_REFS);
+        url.set_query(Some("service=git-upload-pack"));
+        let request = HubRequest {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            action: "list the references of",
+            redirects: Redirects::Anywhere,
+        };
+        let mut body = self.ask(request, "application/x-git-upload-pack-advertisement")?;
+        let base = without_path(&body.answer.url, INFO_REFS).ok_or_else(|| Error::BadRedirect {
+            url: self.url(),
+            target: SafeUrl::of(&body.answer.url).to_string(),
+            problem: "it leads to no git repository",
+        })?;
+        let mut list = BytesMut::new();
+        while let Some(chunk) = body.next(self)? {
+            if list.len().saturating_add(chunk.len()) > MAX_LIST {
+                return Err(self.too_much("bytes of references", MAX_LIST as u64));
+            }
+            list.extend_from_slice(&chunk);
+        }
+        let list = list.freeze();
+        let offered = Advertisement::parse(&list);
+        let mut learned = self.learned();
+        learned.base = base;
+        learned.offered = offered;
+        Ok(list)
+    }
+
+    /// `POST git-upload-pack`: one round of the negotiation, the last of which brings the pack.
+    pub(super) fn upload_pack(&self, request: Bytes) -> Result<Body, Error> {
+        let url = with_path(&self.learned().base, "/git-upload-pack");
+        let request = HubRequest {
+            method: Method::POST,
+            url,
+            headers: headers([
+                (header::CONTENT_TYPE, "application/x-git-upload-pack-request"),
+                (header::ACCEPT, "application/x-git-upload-pack-result"),
+            ]),
+            body: request,
+            action: "fetch git objects from",
+            redirects: Redirects::Anywhere,
+        };
+        let mut body = self.ask(request, "application/x-git-upload-pack-result")?;
+        match refusal_in(body.start(self)?) {
+            None => Ok(body),
+            Some(words) => Err(Error::GitRefused {
+                model: self.model.clone(),
+                url: SafeUrl::of(&body.answer.url),
+                hub_says: HubWords { message: sanitize(&words), request_id: None },
+            }),
+        }
+    }
+
+    /// Sends a request and lets only git's own answers through: status and content type decide before a byte
+    /// of the body is used.
+    fn ask(&self, request: HubRequest, expected: &'static str) -> Result<Body, Error> {
+        let action = request.action;
+        let answer = self.block_on(self.hub.send(request))?;
+        if !answer.response.status().is_success() {
+            return Err(self.refusal(answer));
+        }
+        let content_type = header_text(answer.response.headers(), header::CONTENT_TYPE).unwrap_or_default();
+        if content_type.split(';').next().map(str::trim) != Some(expected) {
+            return Err(Error::not_a_hub(&answer.url, content_type, expected));
+        }
+        Ok(Body { answer, action, read_ahead: Bytes::new() })
+    }
+
+    fn refusal(&self, answer: Answer) -> Error {
+        let revision = self.revision.as_ref().map_or("HEAD", |revision| revision.as_str());
+        let asked = Asked { model: &self.model, file: None, revision, endpoint: self.hub.endpoint() };
+        let patience = self.hub.config().idle_timeout;
+        let refusal = read_refusal(&asked, &answer.url, answer.response, patience);
+        self.block_on(async { Ok(refusal.await) }).unwrap_or_else(|cancelled| cancelled)
+    }
+
+    /// Counts received bytes against the limit for metadata.
+    fn count(&self, bytes: usize) -> Result<(), Error> {
+        let limit = self.hub.config().max_metadata_bytes;
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        match self.received.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) > limit {
+            true => Err(self.too_much("bytes to receive", limit)),
+            false => Ok(()),
+        }
+    }
+
+    fn too_much(&self, what: &'static str, limit: u64) -> Error {
+        Error::TooMuchMetadata { model: self.model.clone(), what, limit }
+    }
+}
+
+/// An answer's body, read piece by piece.
+pub(super) struct Body {
+    answer: Answer,
+    action: &'static str,
+    read_ahead: Bytes,
+}
+
+impl Body {
+    /// The next piece, never empty; `None` at the end.
+    pub(super) fn next(&mut self, session: &Session) -> Result<Option<Bytes>, Error> {
+        match self.read_ahead.is_empty() {
+            true => self.receive(session),
+            false => Ok(Some(std::mem::take(&mut self.read_ahead))),
+        }
+    }
+
+    /// The first bytes, enough for the head of a packet, without taking them.
+    fn start(&mut self, session: &Session) -> Result<&[u8], Error> {
+        while self.read_ahead.len() < PACKET_HEAD
+            && let Some(chunk) = self.receive(session)?
+        {
+            self.read_ahead = [&*self.read_ahead, &*chunk].concat().into();
+        }
+        Ok(&self.read_ahead)
+    }
+
+    fn receive(&mut self, session: &Session) -> Result<Option<Bytes>, Error> {
+        loop {
+            let Answer { response, url, .. } = &mut self.answer;
+            let next = async {
+                let chunk = response.chunk().await;
+                chunk.map_err(|error| session.hub.transport_error(self.action, url, error))
+            };
+            let Some(chunk) = session.block_on(next)? else { return Ok(None) };
+            session.count(chunk.len())?;
+            if !chunk.is_empty() {
+                return Ok(Some(chunk));
+            }
+        }
+    }
+}
+
+/// Four digits and `ERR `.
+const PACKET_HEAD: usize = 8;
+
+/// git's own way of refusing, in an answer of status 200: a packet `ERR …`.
+fn refusal_in(start: &[u8]) -> Option<String> {
+    let (digits, contents) = start.split_at_checked(4)?;
+    let words = contents.strip_prefix(b"ERR ")?;
+    let length = std::str::from_utf8(digits).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
+    let length = length?.saturating_sub(PACKET_HEAD).min(words.len());
+    Some(String::from_utf8_lossy(words.get(..length)?).into_owned())
+}
+
+fn with_path(base: &Url, tail: &str) -> Url {
+    let mut url = base.clone();
+    let path = format!("{}{tail}", base.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url
+}
+
+fn without_path(url: &Url, tail: &str) -> Option<Url> {
+    let path = url.path().strip_suffix(tail)?;
+    let mut base = url.clone();
+    base.set_path(path);
+    base.set_query(None);
+    Some(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_in_gits_own_words_is_read() {
+        for (start, expected) in [
+            (&b"0019ERR not our ref 1234\n"[..], Some("not our ref 1234\n")),
+            (b"0010ERR over and more", Some("over and")),
+            (b"ffffERR cut", Some("cut")),
+            (b"0008ERR ", Some("")),
+            (b"zzzzERR x", None),
+            (b"0008NAK\n", None),
+            (b"000eERRx y", None),
+            (b"ERR", None),
+            (b"", None),
+        ] {
+            assert_eq!(refusal_in(start).as_deref(), expected, "{start:?}");
+        }
+    }
+
+    #[test]
+    fn the_base_is_what_the_request_was_made_of() {
+        for base in ["https://hub/user/repo", "http://127.0.0.1:8080/prefix/user/repo.git"] {
+            let base = Url::parse(base).unwrap();
+            let mut url = with_path(&base, INFO_REFS);
+            url.set_query(Some("service=git-upload-pack"));
+            assert_eq!(without_path(&url, INFO_REFS), Some(base));
+        }
+        assert_eq!(without_path(&Url::parse("https://hub/login?next=/info/refs").unwrap(), INFO_REFS), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! From a revision to what a server is asked for.
+
+use url_parse::{CommitId, Revision};
+
+use super::advertisement::Advertisement;
+
+/// The server's name for a repository's default branch.
+pub(super) const DEFAULT_BRANCH: &str = "HEAD";
+/// Where the fetched commit is filed in the scratch repository.
+pub(super) const FETCHED: &str = "refs/mlc-weights/fetched";
+/// Either lets a client ask for a commit that no name points at.
+const BY_ID: [&str; 2] = ["allow-reachable-sha1-in-want", "allow-tip-sha1-in-want"];
+
+/// What to fetch, so that a revision's commit is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// What a name stands for.
+    Name(String),
+    /// A commit that has no name, from a server that hands out such commits.
+    Commit(CommitId),
+    /// Everything, in the hope that the commit is in it: the last resort.
+    Everything(CommitId),
+}
+
+impl Wanted {
+    /// Decides by what is offered; `None` when the revision is not there.
+    ///
+    /// 40 hexadecimal digits always mean the commit, even when a branch was given such a name.
+    pub(super) fn decide(revision: Option<&Revision>, offered: &Advertisement) -> Option<Self> {
+        let Some(commit) = revision.and_then(Revision::commit) else {
+            let name = revision.map_or(DEFAULT_BRANCH, Revision::as_str);
+            return full_names(name).into_iter().find(|name| offered.has(name)).map(Self::Name);
+        };
+        Some(match offered.name_of(&commit) {
+            Some(name) => Self::Name(name.to_owned()),
+            None if BY_ID.iter().any(|ability| offered.offers(ability)) => Self::Commit(commit),
+            None => Self::Everything(commit),
+        })
+    }
+
+    /// The refspec that brings it.
+    pub(super) fn refspec(&self) -> String {
+        match self {
+            Self::Name(name) => format!("+{name}:{FETCHED}"),
+            Self::Commit(commit) => format!("+{commit}:{FETCHED}"),
+            Self::Everything(_) => "+refs/*:refs/mlc-weights/all/*".to_owned(),
+        }
+    }
+}
+
+/// What a short name may stand for: a branch, else a tag, as with `git clone --branch`.
+fn full_names(name: &str) -> Vec<String> {
+    if name == DEFAULT_BRANCH || name.starts_with("refs/") {
+        return vec![name.to_owned()];
+    }
+    vec![format!("refs/heads/{name}"), format!("refs/tags/{name}")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIP: &str = "1111111111111111111111111111111111111111";
+    const OTHER: &str = "2222222222222222222222222222222222222222";
+
+    fn offered(capabilities: &str, names: &[&str]) -> Advertisement {
+        let mut text = String::new();
+        for (index, name) in names.iter().enumerate() {
+            let end = if index == 0 { format!("\0{capabilities}\n") } else { "\n".to_owned() };
+            let line = format!("{TIP} {name}{end}");
+            text += &format!("{:04x}{line}", line.len() + 4);
+        }
+        Advertisement::parse(&text.into())
+    }
+
+    #[track_caller]
+    fn check(revision: Option<&str>, offered: &Advertisement, refspec: Option<&str>) {
+        let revision = revision.map(|text| text.parse().unwrap());
+        let wanted = Wanted::decide(revision.as_ref(), offered);
+        assert_eq!(wanted.map(|wanted| wanted.refspec()).as_deref(), refspec, "{revision:?}");
+    }
+
+    #[test]
+    fn names() {
+        let usual = offered("", &["HEAD", "refs/heads/main", "refs/heads/v1", "refs/tags/v1", "refs/tags/v2", "refs/pr/1"]);
+        check(None, &usual, Some("+HEAD:refs/mlc-weights/fetched"));
+        for (revision, name) in [
+            ("HEAD", "HEAD"),
+            ("main", "refs/heads/main"),
+            ("v1", "refs/heads/v1"),
+            ("v2", "refs/tags/v2"),
+            ("refs/tags/v1", "refs/tags/v1"),
+            ("refs/pr/1", "refs/pr/1"),
+        ] {
+            check(Some(revision), &usual, Some(&format!("+{name}:refs/mlc-weights/fetched")));
+        }
+        for missing in ["v3", "pr/1", "refs/pr/2", "heads/main"] {
+            check(Some(missing), &usual, None);
+        }
+        check(None, &offered("", &["refs/heads/main"]), None);
+    }
+
+    #[test]
+    fn commits() {
+        let named_as_commit = format!("refs/heads/{OTHER}");
+        let names = ["refs/heads/main", named_as_commit.as_str()];
+        check(Some(TIP), &offered("", &names), Some("+refs/heads/main:refs/mlc-weights/fetched"));
+        check(Some(OTHER), &offered("", &names), Some("+refs/*:refs/mlc-weights/all/*"));
+        for ability in BY_ID {
+            let by_id = format!("+{OTHER}:refs/mlc-weights/fetched");
+            check(Some(OTHER), &offered(ability, &names), Some(&by_id));
+        }
+    }
+}
