@@ -192,6 +192,16 @@ impl Error {
         }
     }
 
+    /// Whether something was not there that something else was to be done with.
+    pub(crate) fn is_absence(&self) -> bool {
+        match self {
+            Self::CreateFolder { source, .. } | Self::Io { source, .. } => {
+                source.kind() == io::ErrorKind::NotFound
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn moving(from: &Path, to: &Path, source: io::Error) -> Self {
         let (from, to) = (from.to_path_buf(), to.to_path_buf());
         match source.kind() {

@@ -40,9 +40,9 @@ pub(crate) fn create_dirs(
 /// The error for a folder that could not be created: what is in its way, or why.
 pub(crate) fn cannot_create(path: PathBuf, home: &Path, source: io::Error) -> Error {
     let home = home.to_path_buf();
-    match fs::symlink_metadata(&path) {
-        Ok(found) if found.is_symlink() && !path.exists() => Error::DanglingLink { path },
-        Ok(_) if !path.is_dir() => Error::NotADirectory { path, home },
+    match fs::metadata(&path) {
+        Ok(found) if !found.is_dir() => Error::NotADirectory { path, home },
+        Err(_) if is_dangling_link(&path) => Error::DanglingLink { path },
         _ => Error::CreateFolder { path, home, source },
     }
 }
@@ -101,6 +101,11 @@ fn open_no_follow(path: &Path) -> io::Result<File> {
 /// Whether a path names nothing, or cannot name anything.
 pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Whether `path` is a symbolic link to nothing. (Something that came into being a moment ago is not.)
+pub(crate) fn is_dangling_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) && !path.exists()
 }
 
 /// Whether `path` is a file and no link to one.

@@ -155,26 +155,22 @@ fn examine(dir: &Path, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Found,
     match fs::metadata(dir) {
         Ok(metadata) if !metadata.is_dir() => return Ok(Found::Broken(Problem::NotADirectory)),
         Ok(_) => {}
-        Err(e) if files::is_absence(&e) && fs::symlink_metadata(dir).is_ok() => {
+        Err(e) if files::is_absence(&e) && files::is_dangling_link(dir) => {
             return Ok(Found::Broken(Problem::DanglingLink));
         }
         Err(e) if files::is_absence(&e) => return Ok(Found::Nothing),
         Err(e) => return Err(e).attempt(Action::LookAt, dir),
     }
-    match inspect(dir) {
-        Completeness::Whole => Ok(Found::Whole),
+    let found = match inspect(dir) {
+        Completeness::Whole => return Ok(Found::Whole),
         // Removed since the look above.
-        Completeness::Absent if !dir.exists() => Ok(Found::Nothing),
-        Completeness::Absent => broken(dir, Vec::new()),
-        Completeness::Incomplete { missing } => broken(dir, missing),
-    }
-}
-
-/// A directory that may not be searched looks empty to `inspect`; that is no reason to replace it.
-fn broken(dir: &Path, missing: Vec<String>) -> Result<Found, Error> {
+        Completeness::Absent => Found::Nothing,
+        Completeness::Incomplete { missing } => Found::Broken(Problem::Incomplete { missing }),
+    };
+    // A directory that may not be searched looks empty to `inspect`; that is no reason to replace it.
     match fs::metadata(dir.join(".")) {
         Err(e) if !files::is_absence(&e) => Err(e).attempt(Action::LookAt, dir),
-        _ => Ok(Found::Broken(Problem::Incomplete { missing })),
+        _ => Ok(found),
     }
 }
 

@@ -35,7 +35,7 @@ impl Slot {
                 Ok(found) if found.is_dir() => return Ok(()),
                 Ok(_) => return Err(Error::NotADirectory { path: path.into(), home: self.home().into() }),
                 Err(e) if !files::is_absence(&e) => return Err(e).attempt(Action::LookAt, path),
-                Err(_) if fs::symlink_metadata(path).is_ok() => {
+                Err(_) if files::is_dangling_link(path) => {
                     return Err(Error::DanglingLink { path: path.into() });
                 }
                 Err(_) => {}

@@ -1,6 +1,7 @@
 //! One process's work on one model, from the first byte to the publication.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
@@ -8,7 +9,7 @@ use url_parse::RepoPath;
 
 use crate::config::Durability;
 use crate::content::ContentName;
-use crate::error::Error;
+use crate::error::{Action, Error};
 use crate::files;
 use crate::layout::CacheLayout;
 use crate::lookup::Completeness;
@@ -67,10 +68,24 @@ impl CacheLayout {
     }
 }
 
+/// How often a run's folder may vanish while it is created, before that is an error.
+const ATTEMPTS: u32 = 32;
+
 impl Run {
     fn begin(slot: &Slot, purpose: Purpose, durability: Durability, now: SystemTime) -> Result<Self, Error> {
         slot.refuse_unpublishable()?;
         staging::tidy(slot, now)?;
+        for _ in 1..ATTEMPTS {
+            match Self::create(slot, purpose, durability) {
+                // Where locks do nothing, another run ends just now and removes what it finds empty.
+                Err(error) if error.is_absence() => {}
+                result => return result,
+            }
+        }
+        Self::create(slot, purpose, durability)
+    }
+
+    fn create(slot: &Slot, purpose: Purpose, durability: Durability) -> Result<Self, Error> {
         let (folder, alive) = RunFolder::create(slot)?;
         let names = folder.names();
         let (tree, scratch, parts) = (names.tree(), names.scratch(), names.parts());
@@ -142,10 +157,20 @@ impl Run {
     fn bring(&self, from: &Path, path: &RepoPath) -> Result<PathBuf, Error> {
         let to = path.under(&self.tree);
         if let Some(folder) = to.parent() {
-            files::ensure_dir(folder, self.slot.home())?;
+            files::create_dirs(folder, &|dir| self.create_in_tree(dir), &mut Vec::new())
+                .map_err(|(path, source)| Error::Io { action: Action::Create, path, source })?;
         }
         files::link_or_copy(from, &to).map_err(|e| Error::linking(from, &to, e))?;
         Ok(to)
+    }
+
+    /// The tree itself is not created again: where it is gone, this run was taken for abandoned, and what
+    /// it puts together now would not be whole.
+    fn create_in_tree(&self, dir: &Path) -> io::Result<()> {
+        match dir.strip_prefix(&self.tree) {
+            Ok(below) if !below.as_os_str().is_empty() => fs::create_dir(dir),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     /// Says that this run is alive. To be called every few minutes at least: where locks do nothing, it is

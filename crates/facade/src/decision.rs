@@ -57,3 +57,70 @@ pub(crate) fn decide(
         _ => Ok(Decision::Download { replace: forced }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cache_layout::Tier;
+
+    use super::*;
+    use crate::ErrorKind;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Found {
+        Nothing,
+        InReadOnlyTier,
+        InWritableTier,
+    }
+    use Found::{InReadOnlyTier, InWritableTier, Nothing};
+
+    fn lookup(found: Found) -> Lookup {
+        let tier = match found {
+            Nothing => None,
+            InReadOnlyTier => Some(Tier::ReadOnly("tier".into())),
+            InWritableTier => Some(Tier::Writable("home".into())),
+        };
+        let hit = tier.map(|tier| Hit { path: "model".into(), tier });
+        Lookup { hit, passed_over: Vec::new(), looked_in: vec!["model".into()] }
+    }
+
+    /// What a request comes to: `hit`, `download`, `replace` or `refused`.
+    fn outcome(policy: CachePolicy, force: Option<bool>, found: Found) -> &'static str {
+        let request = "HF://a/b".parse::<Request>().unwrap().force(force);
+        let decision =
+            is_forced(&request, policy).and_then(|forced| decide(&request, policy, forced, lookup(found)));
+        match decision {
+            Ok(Decision::Serve(_)) => "hit",
+            Ok(Decision::Download { replace: false }) => "download",
+            Ok(Decision::Download { replace: true }) => "replace",
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NotCached);
+                "refused"
+            }
+        }
+    }
+
+    #[test]
+    fn every_combination() {
+        use CachePolicy::{Off, On, ReadOnly, Redo};
+        let (unsaid, yes, no) = (None, Some(true), Some(false));
+        // What is found: nothing, in a read-only tier, in the writable tier.
+        for (policy, force, expected) in [
+            (On, unsaid, ["download", "hit", "hit"]),
+            (On, yes, ["replace", "hit", "replace"]),
+            (On, no, ["download", "hit", "hit"]),
+            (Redo, unsaid, ["replace", "hit", "replace"]),
+            (Redo, yes, ["replace", "hit", "replace"]),
+            (Redo, no, ["download", "hit", "hit"]),
+            (Off, unsaid, ["refused", "hit", "hit"]),
+            (Off, yes, ["refused", "refused", "refused"]),
+            (Off, no, ["refused", "hit", "hit"]),
+            (ReadOnly, unsaid, ["refused", "hit", "hit"]),
+            (ReadOnly, yes, ["refused", "refused", "refused"]),
+            (ReadOnly, no, ["refused", "hit", "hit"]),
+        ] {
+            let outcomes =
+                [Nothing, InReadOnlyTier, InWritableTier].map(|found| outcome(policy, force, found));
+            assert_eq!(outcomes, expected, "{policy} {force:?}");
+        }
+    }
+}

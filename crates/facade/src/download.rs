@@ -7,7 +7,7 @@ mod shards;
 
 use std::sync::Arc;
 
-use cache_layout::{Purpose, Slot, Tier};
+use cache_layout::{Published, Purpose, Slot, Tier};
 use hf_transport::HubClient;
 
 use crate::builder::SharedContext;
@@ -35,9 +35,17 @@ pub(crate) async fn download(context: SharedContext, request: Request) -> Result
     let lease = Lease::new(run, lock);
     let hub = HubClient::new(context.hub.clone())?;
     let work = Work { context, request, slot, lease: Arc::clone(&lease), hub, purpose };
-    tokio::select! {
-        outcome = work.carry_out() => outcome,
-        never = beat(&lease) => Err(never),
+    let failure = tokio::select! {
+        outcome = work.carry_out() => match outcome {
+            Ok(model) => return Ok(model),
+            Err(error) => error,
+        },
+        never = beat(&lease) => match never {},
+    };
+    // Where locks do nothing, a faster run may have published the model, and cleared what this one stood on.
+    match look_and_serve(&work.context, &work.slot, &work.request, false).await {
+        Ok(Looked::Served(model)) => Ok(model),
+        _ => Err(failure),
     }
 }
 
@@ -88,11 +96,15 @@ impl Work {
         }
         let bytes_received = described.bytes_received + self.fetch(&snapshot, &plan).await?;
         self.finish_tree(snapshot, &described, &plan).await?;
-        let path = self.publish().await?;
+        let (path, commit) = match self.publish().await? {
+            Published::Ours(path) => (path, Some(commit)),
+            // Whole too, but not necessarily of the commit that was fetched here.
+            Published::SomeoneElse(path) => (path, None),
+        };
         Ok(Model {
             tier: Tier::Writable(self.context.layout.home().join("model_weights")),
             path,
-            commit: Some(commit),
+            commit,
             outcome: Outcome::Downloaded { bytes_received },
         })
     }

@@ -1,5 +1,6 @@
 //! What a download owns while it works: the slot's lock and a run's folder.
 
+use std::convert::Infallible;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 }
 
 /// Shows that the run is alive, for as long as this future is polled; it never completes.
-pub(crate) async fn beat(lease: &Arc<Lease>) -> Error {
+pub(crate) async fn beat(lease: &Arc<Lease>) -> Infallible {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
         let beat = with_lease(lease, |lease| {

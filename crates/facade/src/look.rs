@@ -1,10 +1,9 @@
 //! Looking for a model in the cache.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use cache_layout::{CacheLayout, Completeness, Hit, Lookup, Slot};
-use shard_fetch::{MANIFEST_NAMES, ModelDirState, inspect_model_dir, inspect_model_dir_lacking};
+use cache_layout::{CacheLayout, Completeness, Hit, Lookup, Receipt, Slot};
+use shard_fetch::{MANIFEST_NAMES, ModelDirState, digest_file, inspect_model_dir, inspect_model_dir_lacking};
 
 use crate::decision::{Decision, decide, is_forced};
 use crate::{Error, Event, Model, Outcome, Request, Warning, builder::Context};
@@ -61,9 +60,8 @@ pub(crate) fn inspect(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Complete
     let state = match inspect_model_dir(dir) {
         // Only now is the receipt worth reading.
         ModelDirState::Missing(missing) => match layout.receipt(slot) {
-            Some(receipt) if !receipt.lacking.is_empty() => {
-                let lacking: BTreeSet<_> = receipt.lacking.into_iter().collect();
-                inspect_model_dir_lacking(dir, &lacking)
+            Some(receipt) if !receipt.lacking.is_empty() && is_about(&receipt, dir) => {
+                inspect_model_dir_lacking(dir, &receipt.lacking.into_iter().collect())
             }
             _ => ModelDirState::Missing(missing),
         },
@@ -74,4 +72,12 @@ pub(crate) fn inspect(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Complete
         ModelDirState::Missing(missing) => Completeness::Incomplete { missing },
         ModelDirState::Whole => Completeness::Whole,
     }
+}
+
+/// Whether a receipt is about this directory, which another program may have replaced since.
+fn is_about(receipt: &Receipt, dir: &Path) -> bool {
+    MANIFEST_NAMES
+        .iter()
+        .filter_map(|name| digest_file(&dir.join(name)).ok())
+        .any(|manifest| manifest.sha256.is_some_and(|digest| *digest.as_bytes() == receipt.manifest_sha256))
 }

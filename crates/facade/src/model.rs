@@ -14,7 +14,8 @@ pub struct Model {
     pub path: PathBuf,
     /// The tier of the cache that the directory belongs to.
     pub tier: Tier,
-    /// The commit that was downloaded; `None` for a directory that was there already.
+    /// The commit that was downloaded; `None` for a directory that was there already, or that another process
+    /// put there meanwhile.
     pub commit: Option<CommitId>,
     /// How the model came about.
     pub outcome: Outcome,

@@ -6,6 +6,7 @@ use url_parse::ModelId;
 use super::*;
 use crate::config::CacheConfig;
 use crate::error::ErrorKind;
+use crate::run::Purpose;
 use crate::testing;
 
 /// A cache with the read-only tiers `one` and `two`, and a home; none exists.
@@ -159,6 +160,28 @@ fn a_hit_needs_no_writable_home() {
     let lookup = layout.look_up(&slot, &testing::inspect);
     testing::read_only(folder.path(), false);
     assert!(lookup.unwrap().hit.is_some());
+}
+
+#[test]
+fn a_look_while_a_model_is_published_finds_nothing_or_the_model() {
+    for _ in 0..100 {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        let layout = testing::fast(&layout);
+        let publish = || {
+            let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+            testing::fill(run.tree(), "w");
+            run.publish(&testing::inspect).unwrap();
+        };
+        std::thread::scope(|scope| {
+            let publisher = scope.spawn(publish);
+            while !publisher.is_finished() {
+                assert_eq!(layout.look_up(&slot, &testing::inspect).unwrap().passed_over, []);
+            }
+            publisher.join().unwrap();
+        });
+        assert!(layout.look_up(&slot, &testing::inspect).unwrap().hit.is_some());
+    }
 }
 
 #[test]

@@ -122,6 +122,22 @@ fn only_plain_files_of_the_entry_are_carried_over() {
 }
 
 #[test]
+fn a_run_that_was_taken_for_abandoned_does_not_come_back() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    fs::write(run.pool_path(&content(1)), "verified").unwrap();
+    let path_of_run = run.folder.names().path().to_path_buf();
+    fs::remove_dir_all(&path_of_run).unwrap();
+    for name in ["weights", "sub/weights"] {
+        run.place(&content(1), &path(name)).unwrap_err();
+    }
+    run.write_receipt(&Receipt::new(url_parse::CommitId::from_bytes([1; 20]), [1; 32])).unwrap_err();
+    run.publish(&testing::inspect).unwrap_err();
+    assert!(!path_of_run.exists() && !slot.entry().exists());
+}
+
+#[test]
 fn a_beat_is_the_time_of_the_heartbeat_file() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
@@ -154,15 +170,38 @@ impl Run {
 
 #[test]
 fn runs_may_begin_at_the_same_time() {
-    for _ in 0..3000 {
+    for _ in 0..200 {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
+        // Each of them creates the home.
         let runs = std::thread::scope(|scope| {
             let threads = [(); 4].map(|()| scope.spawn(|| layout.begin_run(&slot, Purpose::Redo)));
             threads.map(|thread| thread.join().unwrap())
         });
         for run in runs {
-            run.unwrap();
+            drop(run.unwrap());
         }
     }
+}
+
+/// Where locks do nothing, one run begins while another one ends and removes what it finds empty.
+#[test]
+fn runs_may_begin_while_others_end() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let layout = testing::fast(&layout);
+    let work = || {
+        for _ in 0..50 {
+            let run = layout.begin_run(&slot, Purpose::Redo).unwrap();
+            testing::fill(run.tree(), "w");
+            run.publish(&testing::inspect).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        for thread in [(); 4].map(|()| scope.spawn(work)) {
+            thread.join().unwrap();
+        }
+    });
+    assert_eq!(testing::inspect(slot.entry()), Completeness::Whole);
+    assert!(!slot.staging().exists());
 }

@@ -1,6 +1,6 @@
 //! What is left to do when every file is verified: the user's own files, the receipt, the publication.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use cache_layout::{Published, Purpose, Receipt, ReceiptFile, Run};
@@ -49,16 +49,14 @@ impl Work {
     }
 
     /// Makes the tree the model's directory.
-    pub(super) async fn publish(&self) -> Result<PathBuf, Error> {
+    pub(super) async fn publish(&self) -> Result<Published, Error> {
         self.observer().on_event(&Event::Publishing { path: self.slot.entry() });
         let (context, slot) = (Arc::clone(&self.context), self.slot.clone());
-        let published = with_lease(&self.lease, move |lease| {
+        with_lease(&self.lease, move |lease| {
             let run = lease.take_run().ok_or(Error::Cancelled)?;
             Ok(run.publish(&|dir| inspect(&context.layout, &slot, dir))?)
-        });
-        match published.await? {
-            Published::Ours(path) | Published::SomeoneElse(path) => Ok(path),
-        }
+        })
+        .await
     }
 }
 
