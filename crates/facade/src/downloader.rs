@@ -70,10 +70,14 @@ impl Downloader {
     pub fn cached(&self, request: &Request) -> Result<Option<Model>, Error> {
         let slot = self.context.layout.slot(request.model());
         let (decision, lookup) = look(&self.context, &slot, request)?;
-        warn(&self.context, request, &decision, &lookup);
         Ok(match decision {
-            Decision::Serve(hit) => Some(serve(&self.context, &slot, hit)),
+            // The download that follows warns of what it finds.
             Decision::Download { .. } => None,
+            Decision::Serve(_) => {
+                warn(&self.context, request, &decision, &lookup);
+                let Decision::Serve(hit) = decision else { return Ok(None) };
+                Some(serve(&self.context, &slot, hit))
+            }
         })
     }
 }

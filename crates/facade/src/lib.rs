@@ -1,33 +1,43 @@
 //! MLC model weights, from a hub into the cache that MLC-LLM reads, behind one function.
 //!
+//! ```
+//! use facade::{Downloader, Endpoint, Event, Outcome, Request};
+//!
+//! # let hub = local_hub::LocalHub::start();
+//! # hub.publish(&local_hub::ModelFixture::new("mlc-ai/tiny-q4f16_1-MLC"));
+//! # let folder = tempfile::tempdir()?;
+//! # let (home, endpoint) = (folder.path(), hub.endpoint());
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let endpoint: Endpoint = endpoint.parse()?;
+//! let downloader = Downloader::builder().home(home).endpoint(endpoint).build()?;
+//! let request: Request = "HF://mlc-ai/tiny-q4f16_1-MLC".parse()?;
+//!
+//! let observed = request.clone().observer(|event: &Event<'_>| eprintln!("{event:?}"));
+//! let model = downloader.download(observed).await?;
+//! assert!(model.path.join("mlc-chat-config.json").is_file());
+//!
+//! // The second time it comes from the cache, without a request to the hub.
+//! assert_eq!(downloader.download(request).await?.outcome, Outcome::Cached);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Downloader`] has every setting explicit, for applications that embed it.
+//! [`download_and_cache_mlc_weights`] is the drop-in for MLC-LLM's Python function of the same name, with the
+//! same arguments, environment variables and directory:
+//!
 //! ```no_run
 //! # async fn example() -> Result<(), facade::Error> {
 //! let directory =
 //!     facade::download_and_cache_mlc_weights("HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC", None, None)
 //!         .await?;
-//! println!("{}", directory.display());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! That function is the drop-in for MLC-LLM's Python function of the same name: same argument, same
-//! environment variables, same directory. Its neighbours:
-//!
-//! - [`get_or_download_model`] also takes a local directory;
-//! - [`blocking`] has both for callers without a runtime;
-//! - [`Downloader`] is the same with every setting explicit, for applications that embed it:
-//!
-//! ```no_run
-//! # async fn example() -> Result<(), facade::Error> {
-//! use facade::{Downloader, Event, Request};
-//!
-//! let downloader = Downloader::builder().home("/var/cache/mlc_llm").build()?;
-//! let request: Request = "HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC".parse()?;
-//! let model = downloader.download(request.observer(|event: &Event<'_>| println!("{event:?}"))).await?;
-//! println!("{:?}: {}", model.outcome, model.path.display());
-//! # Ok(())
-//! # }
-//! ```
+//! [`get_or_download_model`] also takes a local directory, and [`blocking`] has both for callers without a
+//! runtime.
 //!
 //! A directory is returned only when it is whole: the configuration, the manifest, every shard with its
 //! size; what this crate downloads was verified by MD5 and SHA-256, as far as the model gives them.
