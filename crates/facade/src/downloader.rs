@@ -62,7 +62,8 @@ impl Downloader {
     /// Returns the model's directory if the cache can answer, `None` if a download is needed and allowed.
     ///
     /// Needs no runtime, makes no request, and creates nothing (but the manifest's newer name beside an
-    /// older one in the writable tier).
+    /// older one in the writable tier). The observer is warned of what was passed over on the way to a hit;
+    /// after a miss, the download warns.
     ///
     /// # Errors
     ///
@@ -70,14 +71,12 @@ impl Downloader {
     pub fn cached(&self, request: &Request) -> Result<Option<Model>, Error> {
         let slot = self.context.layout.slot(request.model());
         let (decision, lookup) = look(&self.context, &slot, request)?;
+        if let Decision::Serve(_) = decision {
+            warn(&self.context, request, &decision, &lookup);
+        }
         Ok(match decision {
-            // The download that follows warns of what it finds.
+            Decision::Serve(hit) => Some(serve(&self.context, &slot, hit)),
             Decision::Download { .. } => None,
-            Decision::Serve(_) => {
-                warn(&self.context, request, &decision, &lookup);
-                let Decision::Serve(hit) = decision else { return Ok(None) };
-                Some(serve(&self.context, &slot, hit))
-            }
         })
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url_parse::{ModelId, RepoPath};
+use url_parse::{ModelId, RepoPath, Url};
 
 use crate::shown::{HubWords, SafeUrl};
 
@@ -317,6 +317,14 @@ pub enum ErrorKind {
 }
 
 impl Error {
+    pub(crate) fn not_a_hub(url: &Url, content_type: &str, expected: &'static str) -> Self {
+        let content_type = match content_type {
+            "" => "no content type".to_owned(),
+            other => other.chars().take(100).collect(),
+        };
+        Self::NotAHub { url: SafeUrl::of(url), content_type, expected }
+    }
+
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {

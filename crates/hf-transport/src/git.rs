@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
+use url_parse::ModelId;
 
 use self::cancel::{CancelOnDrop, CancelSignal};
 use self::session::Session;
@@ -28,10 +29,16 @@ pub use self::library::keep_libgit2_configuration;
 /// executable. libgit2 does the git protocol and opens no socket of its own: its requests go through the
 /// [`HubClient`], with its token, proxy and time-outs.
 ///
-/// Two things are process-wide, done once at the first fetch: a private URL scheme is registered with
-/// libgit2, and libgit2's search paths for configuration are emptied, so that no `gitconfig` of the machine
-/// can change a download. An application that configures libgit2 itself calls
-/// [`keep_libgit2_configuration`] before.
+/// From a server that cannot hand out one commit alone (it does not know `shallow`, or the revision is a commit
+/// that no name points at and the server gives out none by their ids) the history is fetched too, up to
+/// [`max_metadata_bytes`](crate::HubConfig::max_metadata_bytes).
+///
+/// Three things are process-wide, done once at the first fetch. A private URL scheme is registered with libgit2.
+/// libgit2's search paths for configuration are emptied, so that no `gitconfig` of the machine can change a
+/// download. And its check that a repository belongs to the user is turned off, as there is no configuration
+/// left that could allow a scratch folder on a file system that shows other owners. An application that uses
+/// libgit2 on its own calls [`keep_libgit2_configuration`] first, which leaves out the last two, and makes no
+/// transport of its own while the first fetch begins.
 #[derive(Clone, Debug)]
 pub struct GitMetadata {
     hub: HubClient,
@@ -73,16 +80,40 @@ fn fetch_blocking(
     request: &MetadataRequest,
     cancelled: CancelSignal,
 ) -> Result<RepoSnapshot, Error> {
+    if cancelled.is_cancelled() {
+        // It waited for a thread too long.
+        return Err(Error::Cancelled);
+    }
     library::prepare()?;
     let scratch = tempfile::Builder::new()
         .prefix("mlc-weights-git-")
         .tempdir_in(&request.scratch_parent)
         .map_err(|source| disk("create a scratch folder in", &request.scratch_parent, source))?;
+    let outcome = fetch_and_export(hub, runtime, request, cancelled, scratch.path());
+    let folder = scratch.path().to_owned();
+    if let Err(error) = scratch.close() {
+        tracing::warn!(folder = %folder.display(), %error, "cannot remove a scratch folder");
+    }
+    outcome
+}
+
+fn fetch_and_export(
+    hub: HubClient,
+    runtime: Handle,
+    request: &MetadataRequest,
+    cancelled: CancelSignal,
+    scratch: &Path,
+) -> Result<RepoSnapshot, Error> {
     let limit = hub.config().max_metadata_bytes;
     let session =
         Arc::new(Session::new(hub, runtime, request.model.clone(), request.revision.clone(), cancelled));
-    let (repository, commit) = fetch::fetch_commit(&session, scratch.path())?;
+    let (repository, commit) = fetch::fetch_commit(&session, scratch)?;
     export::export_tree(&repository, commit, request, limit, session.cancelled())
+}
+
+/// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.
+fn broken(model: &ModelId, error: git2::Error) -> Error {
+    Error::BrokenCommit { model: model.clone(), source: Box::new(error) }
 }
 
 fn disk(action: &'static str, path: &Path, source: std::io::Error) -> Error {

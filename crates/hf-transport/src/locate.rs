@@ -22,7 +22,7 @@ pub struct ResolvedFile {
     pub url: Url,
     /// The `Authorization` header for that URL: there only when the bytes are on the endpoint's own origin.
     pub authorization: Option<HeaderValue>,
-    /// The size that the hub has on record (`X-Linked-Size`).
+    /// The size that the hub has on record (`X-Linked-Size`), or announces for bytes that it hands out itself.
     pub size: Option<u64>,
     /// The SHA-256 that the hub has on record (`X-Linked-Etag`, where that is one).
     pub sha256: Option<[u8; 32]>,
@@ -94,11 +94,7 @@ impl HubClient {
 fn refuse_web_page(url: &Url, headers: &HeaderMap) -> Result<(), Error> {
     let content_type = header_text(headers, header::CONTENT_TYPE).unwrap_or_default();
     if content_type.starts_with("text/html") && !headers.contains_key("x-repo-commit") {
-        return Err(Error::NotAHub {
-            url: SafeUrl::of(url),
-            content_type: content_type.to_owned(),
-            expected: "the location of a file",
-        });
+        return Err(Error::not_a_hub(url, content_type, "the location of a file"));
     }
     Ok(())
 }
@@ -108,9 +104,9 @@ fn linked_size(headers: &HeaderMap) -> Option<u64> {
     header_text(headers, "x-linked-size")?.parse().ok()
 }
 
-/// `Content-Length` of an answer that is the file itself.
+/// `Content-Length` of an answer that is the file itself. Zero is what some servers say to every `HEAD`.
 fn own_size(headers: &HeaderMap) -> Option<u64> {
-    header_text(headers, header::CONTENT_LENGTH)?.parse().ok()
+    header_text(headers, header::CONTENT_LENGTH)?.parse().ok().filter(|size| *size > 0)
 }
 
 /// `X-Linked-Etag`, which for LFS files is the SHA-256: quoted as a rule, weak or bare at some mirrors.

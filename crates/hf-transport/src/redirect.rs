@@ -95,10 +95,7 @@ mod tests {
                 Some("ftp://user:s3cret@host/x?s3cret"),
                 "redirects to ftp://host/x?…, which is refused: only http and https are followed",
             ),
-            (
-                Some("data:s3cret"),
-                "redirects to data:…, which is refused: only http and https are followed",
-            ),
+            (Some("data:s3cret"), "redirects to data:…, which is refused: only http and https are followed"),
         ] {
             let error = follow("https://hub/a?s3cret", 302, location).unwrap_err();
             assert_eq!(error.to_string(), format!("https://hub/a?… {expected}"));

@@ -72,8 +72,8 @@ pub(crate) struct Download {
     /// Download again even if the model is in the cache
     #[arg(long)]
     pub(crate) force: bool,
-    /// The cache policy [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
-    #[arg(long, value_name = "ON|OFF|REDO|READONLY")]
+    /// ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
+    #[arg(long)]
     pub(crate) policy: Option<CachePolicy>,
     /// How progress is shown
     #[arg(long, value_name = "HOW", default_value = "auto")]
@@ -94,7 +94,7 @@ pub(crate) struct Path {
 pub(crate) enum Progress {
     /// A bar on a terminal, lines elsewhere
     Auto,
-    /// A bar
+    /// A bar, if there is a terminal
     Bar,
     /// A line now and then
     Plain,

@@ -113,23 +113,20 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(failure: Failure, number: u8) {
-        assert_eq!(Status::from(&failure) as u8, number, "{failure:?}");
+    fn check(failure: &Failure, number: u8) {
+        assert_eq!(Status::from(failure) as u8, number, "{failure:?}");
     }
 
     #[test]
     fn every_failure_has_its_number() {
-        check(Failure::Output(io::ErrorKind::StorageFull.into()), 1);
-        check(Failure::Runtime(io::ErrorKind::OutOfMemory.into()), 1);
-        check(Failure::Facade(facade::Error::NoHome), 2);
-        check(Failure::Facade("nonsense".parse::<facade::Request>().unwrap_err()), 2);
-        let miss = Miss {
-            model: "user/repo".parse().unwrap(),
-            looked_in: Vec::new(),
-            passed_over: Vec::new(),
-        };
-        check(Failure::NotInCache(miss), 3);
-        check(Failure::Facade(facade::Error::Cancelled), 130);
-        check(Failure::Interrupted, 130);
+        check(&Failure::Output(io::ErrorKind::StorageFull.into()), 1);
+        check(&Failure::Runtime(io::ErrorKind::OutOfMemory.into()), 1);
+        check(&Failure::Facade(facade::Error::NoHome), 2);
+        check(&Failure::Facade("nonsense".parse::<facade::Request>().unwrap_err()), 2);
+        let miss =
+            Miss { model: "user/repo".parse().unwrap(), looked_in: Vec::new(), passed_over: Vec::new() };
+        check(&Failure::NotInCache(miss), 3);
+        check(&Failure::Facade(facade::Error::Cancelled), 130);
+        check(&Failure::Interrupted, 130);
     }
 }

@@ -9,6 +9,7 @@ mod exit;
 mod logging;
 mod progress;
 mod report;
+mod words;
 
 use std::process::ExitCode;
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use facade::{CachePolicy, PassedOver};
 
 use crate::exit::{Failure, Miss};
+use crate::words::not_whole;
 
 /// Prints a failure with its causes to stderr, a line each. A stderr that is gone changes nothing.
 pub(crate) fn failure(failure: &Failure) {
@@ -19,7 +20,8 @@ pub(crate) fn failure(failure: &Failure) {
 fn lines(failure: &Failure) -> Vec<String> {
     match failure {
         Failure::Facade(facade::Error::NotCached { model, policy, looked_in, passed_over, .. }) => {
-            let first = format!("error: {model} is not in the cache, and the policy {policy} forbids a download");
+            let first =
+                format!("error: {model} is not in the cache, and the policy {policy} forbids a download");
             let mut lines = places(first, looked_in, passed_over);
             lines.push(who_says(*policy));
             lines
@@ -32,9 +34,9 @@ fn lines(failure: &Failure) -> Vec<String> {
         Failure::Facade(error @ facade::Error::ForceForbidden { policy, .. }) => {
             vec![format!("error: {error}"), who_says(*policy)]
         }
-        Failure::Facade(error) => with_causes(error.to_string(), error.source()),
-        Failure::Output(error) => with_causes("cannot write the result".to_owned(), Some(error)),
-        Failure::Runtime(error) => with_causes("cannot start the download".to_owned(), Some(error)),
+        Failure::Facade(error) => with_causes(&error.to_string(), error.source()),
+        Failure::Output(error) => with_causes("cannot write the result", Some(error)),
+        Failure::Runtime(error) => with_causes("cannot start the download", Some(error)),
         Failure::Interrupted => {
             vec!["interrupted; what was verified is kept, and the same command goes on from there".to_owned()]
         }
@@ -44,7 +46,7 @@ fn lines(failure: &Failure) -> Vec<String> {
 /// Where a model was looked for, and what stood there instead of it.
 fn places(first: String, looked_in: &[PathBuf], passed_over: &[PassedOver]) -> Vec<String> {
     let looked_in = looked_in.iter().map(|dir| format!("  looked in {}", dir.display()));
-    let passed_over = passed_over.iter().map(|entry| format!("  not whole: {entry}"));
+    let passed_over = passed_over.iter().map(|entry| format!("  not whole: {}", not_whole(entry)));
     std::iter::once(first).chain(looked_in).chain(passed_over).collect()
 }
 
@@ -59,7 +61,7 @@ fn who_says(policy: CachePolicy) -> String {
 
 /// A line for the error and one for each cause below it, leaving out those that the line above has the words
 /// of already.
-fn with_causes(message: String, mut cause: Option<&(dyn StdError + 'static)>) -> Vec<String> {
+fn with_causes(message: &str, mut cause: Option<&(dyn StdError + 'static)>) -> Vec<String> {
     let mut lines = vec![format!("error: {message}")];
     while let Some(error) = cause {
         let words = error.to_string();
@@ -102,7 +104,7 @@ mod tests {
 
     #[track_caller]
     fn check(causes: &'static [&'static str], expected: &[&str]) {
-        assert_eq!(with_causes("it failed".to_owned(), Some(&Chain::of(causes))), expected);
+        assert_eq!(with_causes("it failed", Some(&Chain::of(causes))), expected);
     }
 
     #[test]
@@ -112,7 +114,7 @@ mod tests {
         check(&["it failed"], &["error: it failed"]);
         check(&["no disk", "no disk", "no disk"], &["error: it failed", "  because: no disk"]);
         check(&["reading: no disk", "no disk"], &["error: it failed", "  because: reading: no disk"]);
-        assert_eq!(with_causes("it failed".to_owned(), None), ["error: it failed"]);
+        assert_eq!(with_causes("it failed", None), ["error: it failed"]);
     }
 
     #[test]

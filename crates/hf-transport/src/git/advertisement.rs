@@ -12,14 +12,14 @@ const NO_REFERENCE: &[u8] = b"capabilities^{}";
 const PEELED: &str = "^{}";
 
 /// The references of a repository and the abilities of its server. What cannot be read is left out.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Advertisement {
     references: Vec<Reference>,
     capabilities: Bytes,
 }
 
 /// One line: the name of a reference and its object, 40 hexadecimal digits.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Reference {
     object: Bytes,
     name: Bytes,
@@ -177,7 +177,17 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_packets_are_nothing() {
-        for bytes in [&b""[..], b"000", b"0000", b"<html>", b"ffff", b"0005", b"-001x", b"00010002", b"\xff\xff\xff\xff"] {
+        for bytes in [
+            &b""[..],
+            b"000",
+            b"0000",
+            b"<html>",
+            b"ffff",
+            b"0005",
+            b"-001x",
+            b"00010002",
+            b"\xff\xff\xff\xff",
+        ] {
             assert!(Advertisement::parse(&Bytes::from_static(bytes)).is_empty(), "{bytes:?}");
         }
         let cut = [&packet(format!("{ONE} HEAD\0shallow\n").as_bytes())[..], b"0040abc"].concat();

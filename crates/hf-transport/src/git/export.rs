@@ -2,26 +2,31 @@
 //!
 //! There is no checkout: libgit2's would apply filters and line endings and create links.
 
+use std::collections::HashSet;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 
-use git2::{ObjectType, Odb, Oid, Repository, Tree, TreeEntry};
-use url_parse::{CommitId, ModelId, RepoPath};
+use git2::{ObjectType, Odb, Oid, Repository, TreeEntry};
+use url_parse::{CommitId, RepoPath};
 
 use super::cancel::CancelSignal;
-use super::disk;
+use super::{broken, disk};
 use crate::lfs_pointer::{MAX_POINTER_BYTES, Recognized, recognize};
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
 /// Folders nested deeper than this are an attack, not a model.
 const MAX_DEPTH: usize = 32;
 /// A tree can name the same subtree many times, so that a small pack unfolds without end.
-const MAX_FILES: usize = 100_000;
+const MAX_ENTRIES: u64 = 100_000;
 
-const MODE_EXECUTABLE: i32 = 0o100_755;
+const MODE_KIND: i32 = 0o170_000;
+const MODE_FILE: i32 = 0o100_000;
 const MODE_LINK: i32 = 0o120_000;
 const MODE_SUBMODULE: i32 = 0o160_000;
 const MODE_FOLDER: i32 = 0o040_000;
+/// git knows one bit of permissions, the owner's to execute.
+const MODE_EXECUTABLE: i32 = 0o000_100;
 
 /// Writes the commit's plain files below `request.export_to` and lists all its files.
 pub(super) fn export_tree(
@@ -31,16 +36,16 @@ pub(super) fn export_tree(
     max_bytes: u64,
     cancelled: &CancelSignal,
 ) -> Result<RepoSnapshot, Error> {
-    let git = |error: git2::Error| git_error(&request.model, error);
-    let id = <[u8; 20]>::try_from(commit.as_bytes())
-        .map(CommitId::from_bytes)
-        .map_err(|_| git(git2::Error::from_str("the commit id is not a SHA-1")))?;
-    let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(git)?;
-    let odb = repository.odb().map_err(git)?;
-    let mut export =
-        Export { repository, odb, request, cancelled, bytes_left: max_bytes, max_bytes, files: Vec::new() };
-    export.folder(&tree, "", 0)?;
-    Ok(RepoSnapshot { commit: id, files: export.files })
+    let export = Export {
+        repository,
+        odb: repository.odb().map_err(|error| broken(&request.model, error))?,
+        request,
+        cancelled,
+        bytes: Budget::new(max_bytes),
+        entries: Budget::new(MAX_ENTRIES),
+        files: Vec::new(),
+    };
+    export.commit(commit)
 }
 
 struct Export<'a> {
@@ -48,59 +53,99 @@ struct Export<'a> {
     odb: Odb<'a>,
     request: &'a MetadataRequest,
     cancelled: &'a CancelSignal,
-    bytes_left: u64,
-    max_bytes: u64,
+    bytes: Budget,
+    entries: Budget,
     files: Vec<RepoFile>,
 }
 
+/// What may still be used up.
+struct Budget {
+    limit: u64,
+    left: u64,
+}
+
+impl Budget {
+    fn new(limit: u64) -> Self {
+        Self { limit, left: limit }
+    }
+
+    /// Uses some of it up; the error is the limit.
+    fn spend(&mut self, amount: u64) -> Result<(), u64> {
+        self.left = self.left.checked_sub(amount).ok_or(self.limit)?;
+        Ok(())
+    }
+}
+
 impl Export<'_> {
-    fn folder(&mut self, tree: &Tree<'_>, prefix: &str, depth: usize) -> Result<(), Error> {
-        for entry in tree {
+    fn commit(mut self, id: Oid) -> Result<RepoSnapshot, Error> {
+        let bytes = <[u8; 20]>::try_from(id.as_bytes());
+        let commit = bytes.map(CommitId::from_bytes);
+        let commit = commit.map_err(|_| self.git(git2::Error::from_str("the commit id is not a SHA-1")))?;
+        self.unpack(id)?;
+        let tree = self.repository.find_commit(id).map(|commit| commit.tree_id());
+        let tree = tree.map_err(|error| self.git(error))?;
+        self.folder(tree, "", 0)?;
+        Ok(RepoSnapshot { commit, files: self.files })
+    }
+
+    /// The kind and size of an object, charged to the limit. Both are known before the content is loaded, which a
+    /// hostile object would make expensive.
+    fn unpack(&mut self, id: Oid) -> Result<(ObjectType, u64), Error> {
+        let (size, kind) = self.odb.read_header(id).map_err(|error| self.git(error))?;
+        let size = size as u64;
+        self.bytes.spend(size).map_err(|limit| self.too_much("bytes to unpack", limit))?;
+        Ok((kind, size))
+    }
+
+    fn folder(&mut self, id: Oid, prefix: &str, depth: usize) -> Result<(), Error> {
+        let (kind, _) = self.unpack(id)?;
+        if kind != ObjectType::Tree {
+            return Err(self.unusable(prefix, "it is listed as a folder and is none"));
+        }
+        let tree = self.repository.find_tree(id).map_err(|error| self.git(error))?;
+        let mut names = HashSet::new();
+        for entry in &tree {
             if self.cancelled.is_cancelled() {
                 return Err(Error::Cancelled);
             }
+            self.entries.spend(1).map_err(|limit| self.too_much("files and folders", limit))?;
             let path = self.path_of(prefix, entry.name_bytes())?;
-            match entry.filemode_raw() & 0o170_000 {
-                MODE_FOLDER if depth < MAX_DEPTH => {
-                    let subtree = self.repository.find_tree(entry.id()).map_err(|error| self.git(error))?;
-                    self.folder(&subtree, &format!("{path}/"), depth + 1)?;
-                }
-                MODE_FOLDER => return Err(self.unusable(path.as_str(), "it is nested too deeply")),
-                MODE_LINK => return Err(self.not_plain(path, "a symbolic link")),
-                MODE_SUBMODULE => return Err(self.not_plain(path, "a submodule")),
-                _ => self.file(path, &entry)?,
+            if !names.insert(entry.name_bytes().to_owned()) {
+                return Err(self.unusable(path.as_str(), "it is listed twice"));
             }
+            self.entry(path, &entry, depth)?;
         }
         Ok(())
     }
 
+    fn entry(&mut self, path: RepoPath, entry: &TreeEntry<'_>, depth: usize) -> Result<(), Error> {
+        match entry.filemode_raw() & MODE_KIND {
+            MODE_FILE => self.file(path, entry),
+            MODE_FOLDER if depth < MAX_DEPTH => self.folder(entry.id(), &format!("{path}/"), depth + 1),
+            MODE_FOLDER => Err(self.unusable(path.as_str(), "it is nested too deeply")),
+            MODE_LINK => Err(self.not_plain(path, "a symbolic link")),
+            MODE_SUBMODULE => Err(self.not_plain(path, "a submodule")),
+            _ => Err(self.not_plain(path, "an entry of unknown kind")),
+        }
+    }
+
     fn path_of(&self, prefix: &str, name: &[u8]) -> Result<RepoPath, Error> {
         let Ok(name) = std::str::from_utf8(name) else {
-            let shown = format!("{prefix}{}", name.escape_ascii());
+            let shown = format!("{prefix}{}", String::from_utf8_lossy(name));
             return Err(self.unusable(&shown, "its name is not UTF-8"));
         };
         let path = format!("{prefix}{name}");
-        path.parse().map_err(|source| Error::UnsafePath {
-            model: self.request.model.clone(),
-            path: path.escape_debug().take(300).collect(),
-            source,
-        })
+        if name.contains('/') {
+            return Err(self.unusable(&path, "a single name holds a slash"));
+        }
+        path.parse().map_err(|source| self.unsafe_path(&path, source))
     }
 
     fn file(&mut self, path: RepoPath, entry: &TreeEntry<'_>) -> Result<(), Error> {
-        if self.files.len() >= MAX_FILES {
-            return Err(self.too_much("files", MAX_FILES as u64));
-        }
-        // The size is known before the content is loaded, which a hostile blob would make expensive.
-        let (size, object) = self.odb.read_header(entry.id()).map_err(|error| self.git(error))?;
-        if object != ObjectType::Blob {
+        let (kind, size) = self.unpack(entry.id())?;
+        if kind != ObjectType::Blob {
             return Err(self.unusable(path.as_str(), "it is listed as a file and is none"));
         }
-        let size = size as u64;
-        self.bytes_left = self
-            .bytes_left
-            .checked_sub(size)
-            .ok_or_else(|| self.too_much("bytes of files", self.max_bytes))?;
         let kind = self.write_unless_pointer(&path, entry, size)?;
         let size = match kind {
             FileKind::Plain => size,
@@ -127,53 +172,62 @@ impl Export<'_> {
                 Recognized::PlainFile => {}
             }
         }
-        let is_executable = entry.filemode_raw() == MODE_EXECUTABLE;
-        self.write(path, blob.data(), is_executable)?;
+        self.write(path, blob.data(), entry.filemode_raw() & MODE_EXECUTABLE != 0)?;
         Ok(FileKind::Plain)
     }
 
     fn write(&self, path: &RepoPath, content: &[u8], is_executable: bool) -> Result<(), Error> {
         let target = path.under(&self.request.export_to);
-        self.create_folders_of(path)?;
+        if let Some(folder) = target.parent() {
+            let failed = |source| self.not_created(path, disk("create the folder", folder, source));
+            self.create_folder(folder).map_err(failed)?;
+        }
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         if is_executable {
             make_executable(&mut options);
         }
-        let mut file = options.open(&target).map_err(|source| match source.kind() {
-            // A tree may list one name twice, or two that a file system takes for one.
-            std::io::ErrorKind::AlreadyExists => {
-                self.unusable(path.as_str(), "another file of the repository has the same name")
-            }
-            _ => disk("create", &target, source),
-        })?;
+        let failed = |source| self.not_created(path, disk("create", &target, source));
+        let mut file = options.open(&target).map_err(failed)?;
         file.write_all(content).map_err(|source| disk("write", &target, source))
     }
 
-    /// Creates the folders between the root and the file, never the root itself: if it is gone, whoever owned
-    /// it has discarded it, and it must not come back.
-    fn create_folders_of(&self, path: &RepoPath) -> Result<(), Error> {
-        let mut folder = self.request.export_to.clone();
-        let components: Vec<&str> = path.components().collect();
-        let Some((_, parents)) = components.split_last() else { return Ok(()) };
-        for parent in parents {
-            folder.push(parent);
-            match std::fs::create_dir(&folder) {
-                Ok(()) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && folder.is_dir() => {}
-                Err(source) => return Err(disk("create the folder", &folder, source)),
-            }
+    /// Creates a folder below the root and those it is in, never the root itself: if it is gone, whoever owned it
+    /// has discarded it, and it must not come back.
+    fn create_folder(&self, folder: &Path) -> std::io::Result<()> {
+        if folder == self.request.export_to {
+            return Ok(());
         }
-        Ok(())
+        match (std::fs::create_dir(folder), folder.parent()) {
+            (Err(error), Some(parent)) if error.kind() == ErrorKind::NotFound => {
+                self.create_folder(parent)?;
+                std::fs::create_dir(folder)
+            }
+            (Err(error), _) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+            (created, _) => created,
+        }
+    }
+
+    /// Names are different in the repository; a file system may take two for one, by their letter case.
+    fn not_created(&self, path: &RepoPath, error: Error) -> Error {
+        match error {
+            Error::Disk { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
+                self.unusable(path.as_str(), "there is already something of that name on the disk")
+            }
+            error => error,
+        }
     }
 
     fn not_plain(&self, path: RepoPath, kind: &'static str) -> Error {
         Error::NotAPlainFile { model: self.request.model.clone(), path, kind }
     }
 
+    fn unsafe_path(&self, path: &str, source: url_parse::Error) -> Error {
+        Error::UnsafePath { model: self.request.model.clone(), path: shown(path), source }
+    }
+
     fn unusable(&self, path: &str, problem: &'static str) -> Error {
-        let path = path.escape_debug().take(300).collect();
-        Error::UnusablePath { model: self.request.model.clone(), path, problem }
+        Error::UnusablePath { model: self.request.model.clone(), path: shown(path), problem }
     }
 
     fn too_much(&self, what: &'static str, limit: u64) -> Error {
@@ -181,13 +235,13 @@ impl Export<'_> {
     }
 
     fn git(&self, error: git2::Error) -> Error {
-        git_error(&self.request.model, error)
+        broken(&self.request.model, error)
     }
 }
 
-/// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.
-fn git_error(model: &ModelId, error: git2::Error) -> Error {
-    Error::BrokenCommit { model: model.clone(), source: Box::new(error) }
+/// A path for messages, whatever is in it.
+fn shown(path: &str) -> String {
+    path.escape_debug().take(300).collect()
 }
 
 #[cfg(unix)]

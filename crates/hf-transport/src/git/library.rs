@@ -23,9 +23,9 @@ static PREPARED: OnceLock<Result<(), String>> = OnceLock::new();
 /// Leaves libgit2's process-wide configuration as it is: its search paths for configuration files, and its check
 /// of who owns a repository.
 ///
-/// To be called before the first fetch of the process, by applications that set those themselves. The machine's
-/// git configuration can then make a fetch fail (a malformed file) but not redirect it, and so can a file system
-/// that shows another user as the owner of everything.
+/// To be called before the first fetch of the process, by applications that set those themselves. A malformed git
+/// configuration of the machine, or scratch space on a file system that shows another owner, can then make a
+/// fetch fail; neither can redirect it.
 pub fn keep_libgit2_configuration() {
     KEEP_CONFIGURATION.store(true, Ordering::SeqCst);
 }
@@ -61,4 +61,21 @@ fn isolate() -> Result<(), git2::Error> {
     // another owner libgit2 would refuse them, and there is no configuration left that could say otherwise.
     // SAFETY: as above.
     unsafe { git2::opts::set_verify_owner_validation(false) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_configuration_of_the_machine_is_looked_for() {
+        prepare().unwrap();
+        prepare().unwrap();
+        for level in [ConfigLevel::ProgramData, ConfigLevel::System, ConfigLevel::XDG, ConfigLevel::Global] {
+            // SAFETY: no other test of this process sets search paths.
+            let path = unsafe { git2::opts::get_search_path(level) }.unwrap();
+            assert!(path.is_empty(), "{level:?}: {path:?}");
+        }
+        assert!(git2::Config::open_default().unwrap().entries(None).unwrap().next().is_none());
+    }
 }

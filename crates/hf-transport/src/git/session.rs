@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::Method;
@@ -15,6 +15,7 @@ use url_parse::{ModelId, Revision, Url};
 
 use super::advertisement::Advertisement;
 use super::cancel::CancelSignal;
+use super::wanted::DEFAULT_BRANCH;
 use crate::client::{Answer, HubRequest, header_text, headers};
 use crate::redirect::Redirects;
 use crate::refusal::{Asked, read_refusal, sanitize};
@@ -40,7 +41,7 @@ pub(super) struct Session {
 struct Learned {
     /// The repository's URL, after the redirects of the first request.
     base: Url,
-    offered: Advertisement,
+    offered: Arc<Advertisement>,
     /// The first failure with its full meaning; libgit2 only carries a message.
     failure: Option<Error>,
 }
@@ -54,7 +55,7 @@ impl Session {
         cancelled: CancelSignal,
     ) -> Self {
         let base = hub.endpoint().git_url(&model);
-        let learned = Mutex::new(Learned { base, offered: Advertisement::default(), failure: None });
+        let learned = Mutex::new(Learned { base, offered: Arc::default(), failure: None });
         Self { hub, runtime, model, revision, cancelled, received: AtomicU64::new(0), learned }
     }
 
@@ -76,8 +77,8 @@ impl Session {
     }
 
     /// What the repository offers; nothing before [`advertisement`](Self::advertisement).
-    pub(super) fn offered(&self) -> Advertisement {
-        self.learned().offered.clone()
+    pub(super) fn offered(&self) -> Arc<Advertisement> {
+        Arc::clone(&self.learned().offered)
     }
 
     /// Keeps an error until libgit2 has given up because of it; the first one is the cause of those after it.
@@ -131,7 +132,7 @@ impl Session {
             list.extend_from_slice(&chunk);
         }
         let list = list.freeze();
-        let offered = Advertisement::parse(&list);
+        let offered = Arc::new(Advertisement::parse(&list));
         let mut learned = self.learned();
         learned.base = base;
         learned.offered = offered;
@@ -179,7 +180,7 @@ impl Session {
     }
 
     fn refusal(&self, answer: Answer) -> Error {
-        let revision = self.revision.as_ref().map_or("HEAD", |revision| revision.as_str());
+        let revision = self.revision.as_ref().map_or(DEFAULT_BRANCH, Revision::as_str);
         let asked = Asked { model: &self.model, file: None, revision, endpoint: self.hub.endpoint() };
         let patience = self.hub.config().idle_timeout;
         let refusal = read_refusal(&asked, &answer.url, answer.response, patience);

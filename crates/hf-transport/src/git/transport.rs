@@ -40,9 +40,10 @@ pub(super) struct SmartHttp {
 impl SmartHttp {
     /// A transport for the session that was entered on this thread.
     pub(super) fn of_this_thread() -> Result<Self, git2::Error> {
-        let session = CURRENT.with_borrow(Clone::clone);
-        let session = session.ok_or_else(|| git2::Error::from_str("this URL scheme is private to mlc-weights"));
-        Ok(Self { session: session? })
+        match CURRENT.with_borrow(Clone::clone) {
+            Some(session) => Ok(Self { session }),
+            None => Err(git2::Error::from_str("this URL scheme is private to mlc-weights")),
+        }
     }
 }
 

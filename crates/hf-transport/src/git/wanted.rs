@@ -64,13 +64,9 @@ mod tests {
     const OTHER: &str = "2222222222222222222222222222222222222222";
 
     fn offered(capabilities: &str, names: &[&str]) -> Advertisement {
-        let mut text = String::new();
-        for (index, name) in names.iter().enumerate() {
-            let end = if index == 0 { format!("\0{capabilities}\n") } else { "\n".to_owned() };
-            let line = format!("{TIP} {name}{end}");
-            text += &format!("{:04x}{line}", line.len() + 4);
-        }
-        Advertisement::parse(&text.into())
+        let packet = |line: String| format!("{:04x}{line}", line.len() + 4);
+        let lines = names.iter().map(|name| packet(format!("{TIP} {name}\0{capabilities}\n")));
+        Advertisement::parse(&lines.collect::<String>().into())
     }
 
     #[track_caller]
@@ -82,7 +78,10 @@ mod tests {
 
     #[test]
     fn names() {
-        let usual = offered("", &["HEAD", "refs/heads/main", "refs/heads/v1", "refs/tags/v1", "refs/tags/v2", "refs/pr/1"]);
+        let usual = offered(
+            "",
+            &["HEAD", "refs/heads/main", "refs/heads/v1", "refs/tags/v1", "refs/tags/v2", "refs/pr/1"],
+        );
         check(None, &usual, Some("+HEAD:refs/mlc-weights/fetched"));
         for (revision, name) in [
             ("HEAD", "HEAD"),

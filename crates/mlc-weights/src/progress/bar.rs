@@ -8,13 +8,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Progress, text};
 use crate::exit::Failure;
+use crate::words;
 
 /// While nothing is known of the bytes yet, something moves all the same.
 const TICK: Duration = Duration::from_millis(120);
 
 const WAITING: &str = "{spinner} {wide_msg}";
 /// Room for the numbers of a large model in 80 columns.
-const FETCHING: &str = "{bar:16.cyan} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left, {wide_msg}";
+const FETCHING: &str =
+    "{bar:16.cyan} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left, {wide_msg}";
 const FETCHING_PLAIN: &str =
     "{bar:16} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left, {wide_msg}";
 
@@ -69,7 +71,7 @@ impl Bar {
     fn update_files(&self, update: impl FnOnce(&mut Files)) {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         update(&mut files);
-        self.line.set_message(format!("{} of {}", files.done, text::files(files.planned)));
+        self.line.set_message(format!("{} of {}", files.done, words::files(files.planned)));
     }
 }
 

@@ -8,6 +8,7 @@ use facade::{Event, FetchEvent, Model};
 
 use super::{Progress, text};
 use crate::exit::Failure;
+use crate::words;
 
 /// How often a line tells of nothing but more bytes.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -59,8 +60,8 @@ impl Counters {
         self.last_line = Some(now);
         let Self { files, files_done, bytes, bytes_done, .. } = *self;
         let percent = (bytes_done * 100).checked_div(bytes).unwrap_or(100);
-        let (done, all) = (text::size(bytes_done), text::size(bytes));
-        Some(format!("{percent} %, {done} of {all}, {files_done} of {}", text::files(files)))
+        let (done, all) = (words::size(bytes_done), words::size(bytes));
+        Some(format!("{percent} %, {done} of {all}, {files_done} of {}", words::files(files)))
     }
 }
 

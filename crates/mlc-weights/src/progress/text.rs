@@ -1,9 +1,11 @@
 //! The words for a download's steps, the same for bars and lines.
 
-use std::fmt::Display;
+use std::error::Error as StdError;
 use std::time::Duration;
 
-use facade::{Event, FetchEvent, Model, Outcome, Warning};
+use facade::{Event, FetchEvent, Model, Outcome, RepoPath, Warning};
+
+use crate::words::{files, not_whole, seconds, size};
 
 /// A line for a step that a person should hear of; `None` for those that only move a counter.
 pub(crate) fn line(event: &Event<'_>) -> Option<String> {
@@ -14,7 +16,7 @@ pub(crate) fn line(event: &Event<'_>) -> Option<String> {
         }
         Event::WaitingForLock { holder: None } => "waiting for another download of this model".to_owned(),
         Event::Metadata { model } => format!("asking the hub for {model}"),
-        Event::RetryingMetadata { delay, cause } => retrying(cause, *delay),
+        Event::RetryingMetadata { delay, cause } => retrying(*cause, *delay),
         Event::Commit { commit } => format!("the model is at commit {commit}"),
         Event::Reused { files: count, bytes } => reused(*count, *bytes),
         Event::Publishing { .. } => "all files are verified; putting the model in place".to_owned(),
@@ -28,9 +30,9 @@ fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
         FetchEvent::Planned { files: count, bytes, .. } => {
             format!("fetching {}, {}", files(*count), size(*bytes))
         }
-        FetchEvent::Retrying { file, delay, cause, .. } => format!("{file}: {}", retrying(cause, *delay)),
+        FetchEvent::Retrying { file, delay, cause, .. } => about(file, &retrying(*cause, *delay)),
         FetchEvent::Discarded { file, bytes, .. } => {
-            format!("{file}: {} of it thrown away, to begin again", size(*bytes))
+            about(file, &format!("{} of it thrown away", size(*bytes)))
         }
         _ => return None,
     })
@@ -42,7 +44,7 @@ fn warning_text(warning: &Warning<'_>) -> Option<String> {
             "not downloaded again: the read-only tier {} has this model, and is looked through first",
             tier.display()
         ),
-        Warning::PassedOver(entry) => format!("not the whole model: {entry}"),
+        Warning::PassedOver(entry) => format!("not the whole model: {}", not_whole(entry)),
         Warning::UnlistedShard { path } => format!("{path} is left out: the manifest does not name it"),
         Warning::CarriedOver { path } => format!("{path} was kept from the directory that is repaired"),
         _ => return None,
@@ -64,30 +66,29 @@ fn reused(count: usize, bytes: u64) -> String {
     format!("{} ({}) {are} there already, verified", files(count), size(bytes))
 }
 
-/// What failed, and when it is tried again.
-fn retrying(cause: impl Display, delay: Duration) -> String {
-    match delay {
-        Duration::ZERO => format!("{cause}; trying again"),
-        delay => format!("{cause}; trying again in {}", seconds(delay)),
+/// Begins with the file, unless the words name it anyway.
+fn about(file: &RepoPath, words: &str) -> String {
+    if words.contains(file.as_str()) { words.to_owned() } else { format!("{file}: {words}") }
+}
+
+/// What failed, why in the end, and when it is tried again.
+fn retrying(failure: &(dyn StdError + 'static), delay: Duration) -> String {
+    let mut words = failure.to_string();
+    let last = std::iter::successors(failure.source(), |&cause| cause.source()).last();
+    if let Some(cause) = last.map(ToString::to_string)
+        && !words.contains(&cause)
+    {
+        words = format!("{words} ({cause})");
     }
-}
-
-/// A number of files.
-pub(crate) fn files(count: usize) -> String {
-    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
-}
-
-/// A size with the unit that fits: powers of 1000, as networks and disks are sold.
-pub(crate) fn size(bytes: u64) -> String {
-    indicatif::DecimalBytes(bytes).to_string()
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
+    match delay {
+        Duration::ZERO => format!("{words}; trying again"),
+        delay => format!("{words}; trying again in {}", seconds(delay)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::path::Path;
 
     use super::*;
@@ -108,10 +109,7 @@ mod tests {
         );
         check(&Event::WaitingForLock { holder: None }, "waiting for another download of this model");
         check(&Event::Reused { files: 1, bytes: 12 }, "1 file (12 B) is there already, verified");
-        check(
-            &Event::Reused { files: 2, bytes: 1_234_567 },
-            "2 files (1.23 MB) are there already, verified",
-        );
+        check(&Event::Reused { files: 2, bytes: 1_234_567 }, "2 files (1.23 MB) are there already, verified");
         check(
             &Event::Publishing { path: Path::new("model") },
             "all files are verified; putting the model in place",
@@ -136,14 +134,25 @@ mod tests {
     }
 
     #[test]
-    fn pauses() {
-        assert_eq!(retrying("no answer", Duration::ZERO), "no answer; trying again");
-        assert_eq!(retrying("no answer", Duration::from_millis(1_234)), "no answer; trying again in 1.2 s");
+    fn a_file_is_named_once() {
+        let file = "sub/a.bin".parse().unwrap();
+        assert_eq!(about(&file, "no answer"), "sub/a.bin: no answer");
+        assert_eq!(about(&file, "what came for sub/a.bin is not it"), "what came for sub/a.bin is not it");
+    }
+
+    #[track_caller]
+    fn check_retry(failure: &(dyn StdError + 'static), milliseconds: u64, expected: &str) {
+        assert_eq!(retrying(failure, Duration::from_millis(milliseconds)), expected);
     }
 
     #[test]
-    fn numbers() {
-        assert_eq!([0, 1, 2].map(files), ["0 files", "1 file", "2 files"]);
-        assert_eq!([0, 999, 65_536, 7_550_000_000].map(size), ["0 B", "999 B", "65.54 kB", "7.55 GB"]);
+    fn a_retry_says_why_and_when() {
+        let silence = io::Error::other("no answer");
+        check_retry(&silence, 0, "no answer; trying again");
+        check_retry(&silence, 1_234, "no answer; trying again in 1.2 s");
+        let failure = facade::Error::Disk { action: "read", path: "a".into(), source: silence };
+        check_retry(&failure, 60_000, "cannot read a (no answer); trying again in 60.0 s");
+        let wrapped = io::Error::other(io::Error::other("no answer"));
+        check_retry(&wrapped, 0, "no answer; trying again");
     }
 }

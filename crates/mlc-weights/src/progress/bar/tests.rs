@@ -58,7 +58,7 @@ fn bytes_and_files_are_counted() {
     drawn.bar.plan(3, 3_000);
     drawn.bar.line.inc(2_500);
     drawn.bar.update_files(|files| files.done += 2);
-    drawn.check_bar(&["2.50 kB of 4.00 kB", "2 of 4 files", " left "]);
+    drawn.check_bar(&["2.50 kB of 4.00 kB", "2 of 4 files", " left, "]);
     drawn.bar.take_back(500);
     drawn.check_bar(&["2.00 kB of 4.00 kB"]);
     drawn.bar.take_back(1_000_000);

@@ -1,0 +1,98 @@
+//! How a fetch ends when nobody waits for it any more.
+
+use std::sync::Arc;
+
+use hf_transport::{GitMetadata, KeepAlive, MetadataSource as _};
+use local_hub::{Fault, FaultTarget, ModelFixture, Outcome, RequestLog, Times};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::support::{ID, PATIENCE, Stage, listing};
+
+/// Tells when the last holder has let it go.
+struct Held(Option<oneshot::Sender<()>>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Whether the test still listens does not matter.
+        let _listening = self.0.take().map(|released| released.send(()));
+    }
+}
+
+fn held() -> (KeepAlive, oneshot::Receiver<()>) {
+    let (sender, receiver) = oneshot::channel();
+    (Arc::new(Held(Some(sender))), receiver)
+}
+
+fn stage() -> Stage {
+    let text = (0..20_000).map(|number| format!("{number} ")).collect::<String>();
+    Stage::new(&ModelFixture::new(ID).plain_file("vocabulary.txt", text))
+}
+
+/// The fault holds a request up, having sent so much of the answer.
+fn is_held_up(log: &RequestLog, after: u64) -> bool {
+    let requests = log.requests();
+    requests.last().is_some_and(|last| last.fault.is_some() && last.body_sent == after)
+}
+
+#[tokio::test]
+async fn dropping_the_future_ends_everything() {
+    let pack = || FaultTarget::upload_pack(ID).skip(1);
+    for (target, fault, after) in [
+        (FaultTarget::info_refs(ID), Fault::NoAnswer, 0),
+        (FaultTarget::info_refs(ID), Fault::Stall { after: 50 }, 50),
+        (FaultTarget::upload_pack(ID), Fault::NoAnswer, 0),
+        (pack(), Fault::NoAnswer, 0),
+        (pack(), Fault::Stall { after: 20 }, 20),
+        (pack(), Fault::Stall { after: 5000 }, 5000),
+    ] {
+        let stage = stage();
+        stage.hub.fault(target, fault.clone(), Times::Once);
+        let (keep_alive, mut released) = held();
+        let request = stage.request(None, keep_alive);
+        let (tree, scratch) = (request.export_to.clone(), request.scratch_parent.clone());
+        let source = GitMetadata::new(stage.client());
+        let log = stage.hub.log();
+        tokio::select! {
+            outcome = source.fetch(request) => panic!("{fault:?}: {outcome:?}"),
+            held_up = log.until(PATIENCE, |log| is_held_up(log, after)) => assert!(held_up, "{fault:?}: {log}"),
+        }
+        assert!(!listing(&scratch).is_empty(), "the fetch is under way");
+
+        timeout(PATIENCE, &mut released).await.unwrap().unwrap();
+        assert!(listing(&scratch).is_empty(), "{fault:?}");
+        assert!(listing(&tree).is_empty(), "{fault:?}");
+        assert!(log.until(PATIENCE, |log| log.in_flight() == 0).await, "{fault:?}: {log}");
+        assert_eq!(log.requests().last().unwrap().outcome, Outcome::ClosedByClient, "{fault:?}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_future_that_is_never_polled_does_nothing() {
+    let stage = Stage::usual();
+    let (keep_alive, mut released) = held();
+    drop(GitMetadata::new(stage.client()).fetch(stage.request(None, keep_alive)));
+    timeout(PATIENCE, &mut released).await.unwrap().unwrap();
+    assert!(stage.hub.log().is_empty());
+}
+
+#[test]
+fn a_runtime_that_ends_takes_its_fetches_along() {
+    let stage = stage();
+    stage.hub.fault(FaultTarget::upload_pack(ID), Fault::Stall { after: 20 }, Times::Once);
+    let (keep_alive, mut released) = held();
+    let request = stage.request(None, keep_alive);
+    let scratch = request.scratch_parent.clone();
+    let source = GitMetadata::new(stage.client());
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let fetch = runtime.spawn(async move { source.fetch(request).await });
+    let log = stage.hub.log();
+    assert!(log.wait_until(PATIENCE, |log| is_held_up(log, 20)), "{log}");
+    assert!(!fetch.is_finished());
+    // It waits for its blocking threads.
+    drop(runtime);
+    released.try_recv().unwrap();
+    assert!(listing(&scratch).is_empty());
+    assert!(log.wait_until(PATIENCE, |log| log.in_flight() == 0), "{log}");
+}

@@ -1,0 +1,243 @@
+//! Where a file's bytes are.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use hf_transport::{Error, ErrorKind};
+use local_hub::{Access, Fault, FaultTarget, ModelFixture, Route, Times};
+
+use crate::support::{ID, IMPATIENT, PATIENCE, Stage, TOKEN, hub};
+
+const SHARD: &str = "params_shard_0.bin";
+
+fn header(name: &str, value: Option<&str>) -> Fault {
+    Fault::Header { name: name.to_owned(), value: value.map(str::to_owned) }
+}
+
+fn hex(digest: Option<[u8; 32]>) -> Option<String> {
+    digest.map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[tokio::test]
+async fn a_large_file_is_on_the_data_host() {
+    let stage = Stage::usual();
+    let shard = stage.model.file(SHARD).unwrap();
+    let found = stage.locate(SHARD).await.unwrap();
+    assert!(
+        found.url.as_str().starts_with(&format!("{}/xet-bridge-us/", stage.hub.data_origin())),
+        "{found:?}"
+    );
+    assert!(found.url.query().unwrap().contains("Signature="), "the signed query is needed as it is");
+    assert_eq!((found.size, hex(found.sha256)), (Some(shard.size), Some(shard.sha256.clone())));
+    assert_eq!(found.authorization, None, "the data host has no business with the token");
+    let left = found.expires_at.unwrap().duration_since(SystemTime::now()).unwrap();
+    assert!((Duration::from_secs(3500)..=Duration::from_secs(3600)).contains(&left), "{left:?}");
+    assert!(!format!("{found:?}").contains("Signature"), "{found:?}");
+
+    let requests = stage.hub.log().requests();
+    assert_eq!(requests.len(), 1, "the data host is not contacted");
+    let request = &requests[0];
+    assert_eq!((request.method.as_str(), request.route), ("HEAD", Route::Resolve));
+    assert_eq!(request.header("accept-encoding"), Some("identity"));
+    assert_eq!(request.header("authorization"), Some("Bearer hf_s3cret"));
+    assert!(request.header("user-agent").unwrap().starts_with("mlc-weights/"));
+}
+
+#[tokio::test]
+async fn a_small_file_is_at_the_hub_itself() {
+    let stage = Stage::usual();
+    let config = stage.model.file("mlc-chat-config.json").unwrap();
+    let found = stage.locate("mlc-chat-config.json").await.unwrap();
+    let place =
+        format!("{}/api/resolve-cache/models/user/model/{}/", stage.hub.endpoint(), stage.model.commit);
+    assert!(found.url.as_str().starts_with(&place), "{found:?}");
+    // The length of the file, not that of the redirect.
+    assert_eq!((found.size, found.sha256, found.expires_at), (Some(config.size), None, None));
+    assert_eq!(found.authorization.unwrap(), format!("Bearer {TOKEN}"));
+    assert_eq!(stage.hub.log().with_header("authorization").count(), 2);
+}
+
+#[tokio::test]
+async fn paths_are_encoded_right() {
+    let paths =
+        ["sub/dir/shard #3+%41.bin", "a b/\u{e9}[0]^|`\"<>.bin", "%2e%2e/x", "a?b=c&d;e.bin", "~-_.!$'(),@:"];
+    let fixture = ModelFixture::without_files(ID);
+    let fixture = paths.iter().fold(fixture, |fixture, path| fixture.lfs_file(path, path.as_bytes()));
+    let stage = Stage::new(&fixture);
+    for path in paths {
+        let found = stage.locate(path).await.unwrap();
+        assert_eq!(found.size, Some(path.len() as u64), "{path}");
+        assert_eq!(stage.hub.log().file(path).count(), 1, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn digests_are_read_in_every_spelling() {
+    let stage = Stage::usual();
+    let sha256 = stage.model.file(SHARD).unwrap().sha256.clone();
+    for etag in [format!("\"{sha256}\""), format!("W/\"{sha256}\""), sha256.clone()] {
+        stage.hub.fault(FaultTarget::resolve(SHARD), header("x-linked-etag", Some(&etag)), Times::Once);
+        assert_eq!(hex(stage.locate(SHARD).await.unwrap().sha256), Some(sha256.clone()), "{etag}");
+    }
+    for etag in
+        [None, Some(""), Some("\"\""), Some("\"abc\""), Some("\"da39a3ee5e6b4b0d3255bfef95601890afd80709\"")]
+    {
+        stage.hub.fault(FaultTarget::resolve(SHARD), header("x-linked-etag", etag), Times::Once);
+        assert_eq!(stage.locate(SHARD).await.unwrap().sha256, None, "{etag:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_may_know_less() {
+    let stage = Stage::usual();
+    for size in [None, Some("many"), Some("-1"), Some("")] {
+        stage.hub.fault(FaultTarget::resolve(SHARD), header("x-linked-size", size), Times::Once);
+        let found = stage.locate(SHARD).await.unwrap();
+        // The redirect's own length is not the file's.
+        assert_eq!(found.size, None, "{size:?}");
+        assert!(found.sha256.is_some());
+    }
+    let small = "README.md";
+    stage.hub.fault(FaultTarget::resolve_cache(small), header("content-length", None), Times::Once);
+    assert_eq!(stage.locate(small).await.unwrap().size, None);
+}
+
+#[tokio::test]
+async fn a_hub_may_hand_out_the_bytes_itself() {
+    let stage = Stage::usual();
+    let headers =
+        vec![("x-linked-size".to_owned(), "12".to_owned()), ("content-length".to_owned(), "3".to_owned())];
+    let itself = Fault::Status { code: 200, headers, body: "abc".to_owned() };
+    stage.hub.fault(FaultTarget::resolve(SHARD), itself, Times::Once);
+    let found = stage.locate(SHARD).await.unwrap();
+    let place = format!("{}/user/model/resolve/{}/{SHARD}", stage.hub.endpoint(), stage.model.commit);
+    assert_eq!(found.url.as_str(), place);
+    assert_eq!(found.size, Some(12), "what the hub has on record comes first");
+    assert!(found.authorization.is_some());
+}
+
+#[tokio::test]
+async fn another_origin_is_the_answer_and_is_not_contacted() {
+    let stage = Stage::usual();
+    let other = hub();
+    let elsewhere = format!("{}/bytes?sig=x%20y+z", other.endpoint());
+    for code in [301, 302, 303, 307, 308] {
+        stage.hub.fault(FaultTarget::resolve(SHARD), Fault::redirect(code, &elsewhere), Times::Once);
+        let found = stage.locate(SHARD).await.unwrap();
+        assert_eq!((found.url.as_str(), found.authorization), (elsewhere.as_str(), None));
+    }
+    assert!(other.log().is_empty());
+}
+
+#[tokio::test]
+async fn renames_and_wrong_case_are_followed() {
+    let mut stage = Stage::usual();
+    stage.hub.rename(ID, "user/renamed");
+    for url in ["HF://user/model", "HF://USER/RENAMED"] {
+        stage.model.url = url.to_owned();
+        assert!(stage.locate(SHARD).await.unwrap().size.is_some());
+        assert!(stage.locate("README.md").await.unwrap().authorization.is_some());
+    }
+    assert_eq!(stage.hub.log().with_header("authorization").count(), stage.hub.log().count());
+}
+
+#[tokio::test]
+async fn loops_end() {
+    let stage = Stage::usual();
+    stage.hub.fault(FaultTarget::resolve(SHARD), Fault::redirect(307, SHARD), Times::Forever);
+    let error = stage.locate(SHARD).await.unwrap_err();
+    assert!(matches!(error, Error::TooManyRedirects { .. }), "{error:?}");
+    assert_eq!(stage.hub.log().count(), 11);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let mut stage = Stage::usual();
+    let error = stage.locate("params_shard_9.bin").await.unwrap_err();
+    assert!(matches!(error, Error::FileNotFound { .. }), "{error:?}");
+    assert!(
+        error.to_string().starts_with("user/model has no file `params_shard_9.bin` at that commit"),
+        "{error}"
+    );
+    assert!(error.to_string().contains("the hub says: Entry not found (request Root=1-"), "{error}");
+
+    let unknown = "0123456789abcdef0123456789abcdef01234567";
+    let error = stage.locate_at(unknown, SHARD).await.unwrap_err();
+    assert!(matches!(error, Error::RevisionNotFound { .. }), "{error:?}");
+    assert!(error.to_string().contains(&format!("has no revision `{unknown}`")), "{error}");
+
+    stage.model.url = "HF://user/missing".to_owned();
+    for token in [stage.config.token.clone(), None] {
+        stage.config.token = token;
+        let error = stage.locate(SHARD).await.unwrap_err();
+        assert!(matches!(error, Error::MissingOrPrivate { .. }), "{error:?}");
+        assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
+    }
+}
+
+#[tokio::test]
+async fn what_is_closed_is_told_apart() {
+    let stage = Stage::usual();
+    let check = async |access: Access, expected: fn(&Error) -> bool| {
+        stage.hub.set_access(ID, access);
+        let error = stage.locate(SHARD).await.unwrap_err();
+        assert!(expected(&error), "{error:?}");
+    };
+    let other = || vec!["hf_other".to_owned()];
+    check(Access::Gated(other()), |error| matches!(error, Error::Gated { .. })).await;
+    check(Access::Private(other()), |error| matches!(error, Error::BadToken { .. })).await;
+    check(Access::Disabled, |error| matches!(error, Error::Disabled { .. })).await;
+    stage.hub.set_access(ID, Access::Private(vec![TOKEN.to_owned()]));
+    stage.locate(SHARD).await.unwrap();
+}
+
+#[tokio::test]
+async fn trouble_and_limits_are_transient() {
+    let stage = Stage::usual();
+    for (fault, wait) in [
+        (Fault::rate_limited(7), Some(8)),
+        (Fault::retry_after(429, "3"), Some(3)),
+        (Fault::retry_after(503, "4"), Some(4)),
+        (Fault::status(500), None),
+        (Fault::Refuse, None),
+    ] {
+        stage.hub.fault(FaultTarget::resolve(SHARD), fault.clone(), Times::Once);
+        let error = stage.locate(SHARD).await.unwrap_err();
+        assert!(error.is_transient(), "{fault:?}: {error:?}");
+        assert_eq!(error.server_wait().map(|wait| wait.as_secs()), wait, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn web_pages_are_not_taken_for_files() {
+    let stage = Stage::usual();
+    for target in [FaultTarget::resolve(SHARD), FaultTarget::resolve_cache("README.md")] {
+        stage.hub.fault(target, Fault::Html, Times::Once);
+    }
+    for path in [SHARD, "README.md"] {
+        let error = stage.locate(path).await.unwrap_err();
+        assert!(matches!(error, Error::NotAHub { .. }), "{error:?}");
+        assert!(
+            error
+                .to_string()
+                .contains("answers with text/html; charset=utf-8 instead of the location of a file")
+        );
+    }
+    // A page that is a file of the repository says of which commit.
+    stage.hub.fault(
+        FaultTarget::resolve_cache("README.md"),
+        header("content-type", Some("text/html")),
+        Times::Once,
+    );
+    stage.locate("README.md").await.unwrap();
+}
+
+#[tokio::test]
+async fn silence_is_cut() {
+    let stage = Stage::usual().impatient();
+    stage.hub.fault(FaultTarget::resolve(SHARD), Fault::NoAnswer, Times::Once);
+    let began = Instant::now();
+    let error = stage.locate(SHARD).await.unwrap_err();
+    assert!(began.elapsed() >= IMPATIENT && began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+    assert!(matches!(error, Error::Stalled { .. }), "{error:?}");
+    assert!(error.to_string().starts_with("cannot ask for the location of http://"), "{error}");
+}

@@ -1,0 +1,20 @@
+//! The crate through its public face, against the local hub.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test's preparation ends the test")]
+
+mod cancelling;
+mod exporting;
+mod hostile_trees;
+mod limits;
+mod locating;
+mod network;
+mod redirects;
+mod refusals;
+mod revisions;
+mod runtimes;
+mod support;
+
+/// A folder of its own for a test.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}

@@ -1,0 +1,137 @@
+//! Hubs that send git elsewhere, and what goes along.
+
+use hf_transport::{Error, ErrorKind};
+use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, Route, Times};
+
+use crate::support::{ID, Stage, config, hub};
+
+/// `info/refs` of a model at another endpoint.
+fn refs_at(endpoint: &str, id: &str) -> String {
+    format!("{endpoint}/{id}/info/refs?service=git-upload-pack")
+}
+
+/// All requests of a hub have the token, or none has.
+fn check_token(hub: &LocalHub, is_sent: bool) {
+    let with_token = hub.log().with_header("authorization").count();
+    assert_eq!(with_token, if is_sent { hub.log().count() } else { 0 }, "{}", hub.log());
+}
+
+#[tokio::test]
+async fn a_renamed_repository_is_followed_to_the_end() {
+    let mut stage = Stage::usual();
+    stage.hub.rename(ID, "user/renamed");
+    stage.fetch_whole().await;
+    let posts = stage.hub.log().route(Route::UploadPack);
+    assert_eq!(posts.count(), 2, "the objects are asked for at the new place");
+    assert!(posts.requests().iter().all(|post| post.path == "/user/renamed/git-upload-pack"), "{posts}");
+    check_token(&stage.hub, true);
+
+    stage.model.url = "HF://USER/Renamed".to_owned();
+    stage.fetch_whole().await;
+}
+
+#[tokio::test]
+async fn an_endpoint_may_have_a_path() {
+    let mut stage = Stage::usual();
+    let mirror = LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).path_prefix("/hf/mirror").start();
+    mirror.publish(&ModelFixture::new(ID));
+    stage.config = config(&mirror);
+    stage.fetch_whole().await;
+    assert!(mirror.log().requests().iter().all(|request| request.path.starts_with("/hf/mirror/user/model/")));
+}
+
+#[tokio::test]
+async fn the_token_stays_at_the_endpoint() {
+    let stage = Stage::usual();
+    let other = hub();
+    other.publish(&ModelFixture::new(ID));
+    for code in [301, 302, 307, 308] {
+        let redirect = Fault::redirect(code, &refs_at(&other.endpoint(), ID));
+        stage.hub.fault(FaultTarget::info_refs(ID), redirect, Times::Once);
+        stage.fetch_whole().await;
+    }
+    assert_eq!((stage.hub.log().count(), other.log().count()), (4, 12), "{}", other.log());
+    check_token(&stage.hub, true);
+    check_token(&other, false);
+}
+
+#[tokio::test]
+async fn a_way_back_to_the_endpoint_has_the_token_again() {
+    let stage = Stage::usual();
+    let other = hub();
+    other.publish(&ModelFixture::new(ID));
+    stage.hub.fault(
+        FaultTarget::info_refs(ID),
+        Fault::redirect(302, &refs_at(&other.endpoint(), ID)),
+        Times::Once,
+    );
+    other.fault(
+        FaultTarget::info_refs(ID),
+        Fault::redirect(302, &refs_at(&stage.hub.endpoint(), ID)),
+        Times::Once,
+    );
+    stage.fetch_whole().await;
+    check_token(&stage.hub, true);
+    check_token(&other, false);
+}
+
+#[tokio::test]
+async fn the_request_for_objects_may_be_redirected_too() {
+    let stage = Stage::usual();
+    let other = hub();
+    other.publish(&ModelFixture::new(ID));
+    let elsewhere = format!("{}/{ID}/git-upload-pack", other.endpoint());
+    stage.hub.fault(FaultTarget::upload_pack(ID), Fault::redirect(307, &elsewhere), Times::Forever);
+    stage.fetch_whole().await;
+    check_token(&other, false);
+    assert!(other.log().requests().iter().all(|post| post.method == "POST" && post.body_received > 0));
+}
+
+#[tokio::test]
+async fn loops_end() {
+    let stage = Stage::usual();
+    let to_itself = refs_at("", ID);
+    stage.hub.fault(FaultTarget::info_refs(ID), Fault::redirect(302, &to_itself), Times::Forever);
+    let error = stage.fetch_error().await;
+    assert!(matches!(error, Error::TooManyRedirects { limit: 10, .. }), "{error:?}");
+    assert!(error.to_string().ends_with("was redirected more than 10 times"), "{error}");
+    assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
+    assert_eq!(stage.hub.log().count(), 11);
+}
+
+#[tokio::test]
+async fn bad_locations_are_refused() {
+    for (location, problem) in [
+        (Some("ftp://user:s3cret@host/x?s3cret"), "only http and https are followed"),
+        (Some("http://user:s3cret@[bad?s3cret"), "the location is no URL"),
+        (None, "it names no location"),
+    ] {
+        let stage = Stage::usual();
+        let mut redirect = Fault::status(302);
+        if let (Fault::Status { headers, .. }, Some(location)) = (&mut redirect, location) {
+            headers.push(("location".to_owned(), location.to_owned()));
+        }
+        stage.hub.fault(FaultTarget::info_refs(ID), redirect, Times::Once);
+        let error = stage.fetch_error().await;
+        assert!(matches!(error, Error::BadRedirect { .. }), "{error:?}");
+        assert!(error.to_string().ends_with(problem), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Refused);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_must_lead_to_a_repository() {
+    let stage = Stage::usual();
+    let other = hub();
+    let headers = vec![("content-type".to_owned(), "application/x-git-upload-pack-advertisement".to_owned())];
+    other.fault(
+        FaultTarget::any("/login"),
+        Fault::Status { code: 200, headers, body: "0000".to_owned() },
+        Times::Once,
+    );
+    let login = format!("{}/login", other.endpoint());
+    stage.hub.fault(FaultTarget::info_refs(ID), Fault::redirect(302, &login), Times::Once);
+    let error = stage.fetch_error().await;
+    assert!(matches!(error, Error::BadRedirect { .. }), "{error:?}");
+    assert!(error.to_string().contains(&format!("redirects to {login}, which is refused")), "{error}");
+}

@@ -1,0 +1,216 @@
+//! A hub with one model, a client for it, and what every fetch must keep to.
+
+mod listing;
+mod plumbing;
+
+use std::error::Error as StdError;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hf_transport::{
+    Error, GitMetadata, HubClient, HubConfig, KeepAlive, MetadataRequest, MetadataSource as _, RepoSnapshot,
+    ResolvedFile, Token,
+};
+use local_hub::{LocalHub, ModelFixture, PublishedModel};
+use tempfile::TempDir;
+use url_parse::ModelId;
+
+pub(crate) use listing::listing;
+pub(crate) use plumbing::Plumbing;
+
+/// The model of most tests.
+pub(crate) const ID: &str = "user/model";
+/// The token that every client sends, unless a test says otherwise. It must be in no message.
+pub(crate) const TOKEN: &str = "hf_s3cret";
+/// How long a test waits for what should happen at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// An idle time-out for servers that fall silent.
+pub(crate) const IMPATIENT: Duration = Duration::from_millis(200);
+
+/// Everything that a test needs.
+pub(crate) struct Stage {
+    pub(crate) hub: LocalHub,
+    pub(crate) model: PublishedModel,
+    pub(crate) config: HubConfig,
+    dir: TempDir,
+    exports: AtomicUsize,
+}
+
+/// What a fetch brought, and where.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) snapshot: RepoSnapshot,
+    pub(crate) tree: PathBuf,
+}
+
+/// A hub whose files do not go to the system's temporary folder.
+pub(crate) fn hub() -> LocalHub {
+    LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).start()
+}
+
+pub(crate) fn config(hub: &LocalHub) -> HubConfig {
+    let mut config = HubConfig::new(hub.endpoint().parse().unwrap());
+    config.token = Token::new(TOKEN).unwrap();
+    config
+}
+
+impl Stage {
+    pub(crate) fn new(fixture: &ModelFixture) -> Self {
+        let hub = hub();
+        let model = hub.publish(fixture);
+        Self { config: config(&hub), hub, model, dir: crate::scratch(), exports: AtomicUsize::new(0) }
+    }
+
+    /// A model of the usual kind.
+    pub(crate) fn usual() -> Self {
+        Self::new(&ModelFixture::new(ID))
+    }
+
+    /// A repository with this one file.
+    pub(crate) fn with_file(path: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        Self::new(&ModelFixture::without_files(ID).plain_file(path, bytes))
+    }
+
+    /// Changes the client's settings.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut HubConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    pub(crate) fn impatient(self) -> Self {
+        self.with(|config| config.idle_timeout = IMPATIENT)
+    }
+
+    pub(crate) fn id(&self) -> ModelId {
+        self.model.url.strip_prefix("HF://").unwrap().parse().unwrap()
+    }
+
+    pub(crate) fn client(&self) -> HubClient {
+        HubClient::new(self.config.clone()).unwrap()
+    }
+
+    pub(crate) fn plumbing(&self) -> Plumbing<'_> {
+        Plumbing::new(&self.hub, ID)
+    }
+
+    /// A request into new empty folders.
+    pub(crate) fn request(&self, revision: Option<&str>, keep_alive: KeepAlive) -> MetadataRequest {
+        let number = self.exports.fetch_add(1, Ordering::Relaxed);
+        let folder = |name: &str| {
+            let folder = self.dir.path().join(format!("{name}-{number}"));
+            std::fs::create_dir(&folder).unwrap();
+            folder
+        };
+        let (scratch_parent, export_to) = (folder("scratch"), folder("export"));
+        let revision = revision.map(|revision| revision.parse().unwrap());
+        MetadataRequest { model: self.id(), revision, scratch_parent, export_to, keep_alive }
+    }
+
+    pub(crate) async fn fetch_request(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {
+        let scratch = request.scratch_parent.clone();
+        let outcome = GitMetadata::new(self.client()).fetch(request).await;
+        if let Err(error) = &outcome {
+            assert_nothing_secret(error);
+        }
+        self.check_folders(&scratch);
+        outcome
+    }
+
+    /// Fetches a revision, and checks that nothing but the export stays, on disk and in memory.
+    pub(crate) async fn fetch_revision(&self, revision: Option<&str>) -> Result<Fetched, Error> {
+        let held = Arc::new(());
+        let request = self.request(revision, Arc::clone(&held) as KeepAlive);
+        let tree = request.export_to.clone();
+        let outcome = self.fetch_request(request).await;
+        assert_eq!(Arc::strong_count(&held), 1, "a job goes on after the end of the fetch");
+        Ok(Fetched { snapshot: outcome?, tree })
+    }
+
+    pub(crate) async fn fetch(&self) -> Result<Fetched, Error> {
+        self.fetch_revision(None).await
+    }
+
+    /// Fetches, which must succeed and bring the model.
+    #[track_caller]
+    pub(crate) fn fetch_whole(&self) -> impl Future<Output = Fetched> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let fetched = match self.fetch().await {
+                Ok(fetched) => fetched,
+                Err(error) => panic!("at {caller}: {}\n{}", chain(&error), self.hub.log()),
+            };
+            assert_eq!(fetched.snapshot.commit.to_string(), self.model.commit, "at {caller}");
+            assert_eq!(fetched.listed(), self.expected_list(), "at {caller}");
+            fetched
+        }
+    }
+
+    /// Fetches, which must fail.
+    pub(crate) async fn fetch_error(&self) -> Error {
+        self.fetch().await.unwrap_err()
+    }
+
+    pub(crate) async fn locate(&self, path: &str) -> Result<ResolvedFile, Error> {
+        self.locate_at(&self.model.commit, path).await
+    }
+
+    pub(crate) async fn locate_at(&self, commit: &str, path: &str) -> Result<ResolvedFile, Error> {
+        let path = path.parse().unwrap();
+        let outcome = self.client().locate_file(&self.id(), &commit.parse().unwrap(), &path).await;
+        if let Err(error) = &outcome {
+            assert_nothing_secret(error);
+        }
+        outcome
+    }
+
+    /// The files of the fixture as a snapshot lists them.
+    fn expected_list(&self) -> Vec<(String, u64, bool)> {
+        self.model.files.iter().map(|file| (file.path.clone(), file.size, file.lfs)).collect()
+    }
+
+    /// Nothing is left in scratch space, and nothing was written beside the folders of the requests.
+    fn check_folders(&self, scratch: &Path) {
+        assert!(!scratch.exists() || listing(scratch).is_empty(), "{:?}", listing(scratch).into_keys());
+        for entry in std::fs::read_dir(self.dir.path()).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(name.starts_with("export-") || name.starts_with("scratch-"), "{name}");
+        }
+    }
+}
+
+impl Fetched {
+    /// Path, size and "is in LFS" of the files in the snapshot, in the order of the paths.
+    pub(crate) fn listed(&self) -> Vec<(String, u64, bool)> {
+        let files = self.snapshot.files.iter();
+        let mut listed: Vec<_> = files
+            .map(|file| (file.path.to_string(), file.size, file.kind != hf_transport::FileKind::Plain))
+            .collect();
+        listed.sort();
+        listed
+    }
+
+    pub(crate) fn read(&self, path: &str) -> Vec<u8> {
+        std::fs::read(self.tree.join(path)).unwrap()
+    }
+}
+
+/// An error and all its causes.
+fn causes(error: &Error) -> impl Iterator<Item = &dyn StdError> {
+    let first: Option<&dyn StdError> = Some(error);
+    std::iter::successors(first, |error| (*error).source())
+}
+
+/// The message and those of all causes.
+pub(crate) fn chain(error: &Error) -> String {
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Every client sends a token, and signed URLs are in many answers; none may be in a message.
+pub(crate) fn assert_nothing_secret(error: &Error) {
+    let shown: String = causes(error).map(|error| format!("{error} {error:?} {error:#?} ")).collect();
+    for secret in ["s3cret", "Bearer", "Signature", "Key-Pair"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}

@@ -1,0 +1,127 @@
+//! Exit status 7: the local disk.
+
+use std::path::Path;
+
+use crate::world::{World, files_below};
+
+/// Both commands, or only the one, refuse a home, naming it; no request is made.
+#[track_caller]
+fn check(world: &World, commands: &[&str], home: &Path, words: &[&str]) {
+    let before = files_below(&world.beside(""));
+    for command in commands {
+        let ran = world.cli(&[command, "HF://mlc-ai/tiny"]).env("MLC_LLM_HOME", home).run();
+        ran.check_failure(7, &[&home.display().to_string()]);
+        ran.check_failure(7, words);
+    }
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+    assert_eq!(files_below(&world.beside("")), before);
+}
+
+#[test]
+fn a_home_that_is_a_file() {
+    let world = World::new();
+    std::fs::write(world.home(), "").unwrap();
+    check(&world, &["download", "path"], &world.home(), &["is not a directory"]);
+}
+
+#[test]
+fn a_home_below_a_file() {
+    let world = World::new();
+    std::fs::write(world.beside("file"), "").unwrap();
+    check(&world, &["download", "path"], &world.beside("file").join("home"), &["is not a directory"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_home_that_is_a_link_to_nothing() {
+    let world = World::new();
+    std::os::unix::fs::symlink("/nonexistent/disk", world.home()).unwrap();
+    check(&world, &["download"], &world.home(), &["symbolic link to nothing"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_home_on_a_missing_disk() {
+    let world = World::new();
+    check(&world, &["download"], Path::new("/proc/nonexistent"), &["cannot create", "because: "]);
+}
+
+#[test]
+fn a_place_that_is_taken() {
+    let (world, model) = World::with_tiny();
+    let entry = world.entry(&model);
+    std::fs::create_dir_all(entry.parent().unwrap()).unwrap();
+    std::fs::write(&entry, "mine").unwrap();
+    let ran = world.cli(&["download", &model.url]).run();
+    ran.check_failure(7, &[&format!("{} is not a directory", entry.display())]);
+    assert_eq!(std::fs::read(&entry).unwrap(), b"mine");
+}
+
+#[test]
+fn scratch_space_that_is_a_file() {
+    let (world, model) = World::with_tiny();
+    let file = world.beside("file");
+    std::fs::write(&file, "").unwrap();
+    let ran = world.cli(&["download", &model.url]).env("MLC_TEMP_DIR", &file).run();
+    ran.check_failure(7, &["cannot create the folder for scratch space", &file.display().to_string()]);
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+}
+
+/// Folders that the program may read and not write to. The system's administrator may write everywhere, so
+/// there the program is run as somebody else.
+#[cfg(unix)]
+mod read_only {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::process::CommandExt as _;
+
+    use super::*;
+    use crate::world::{Cli, Ran, lay_out};
+
+    /// The user without rights of nearly every system.
+    const NOBODY: u32 = 65534;
+
+    fn set_mode(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Runs the program as a user who may not write to what this test made; `None` where that user may not
+    /// even run it.
+    #[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
+    fn run_without_rights(world: &World, mut cli: Cli) -> Option<Ran> {
+        set_mode(&world.beside(""), 0o755);
+        if std::fs::metadata(world.user()).unwrap().uid() == 0 {
+            cli.command.uid(NOBODY).gid(NOBODY);
+        }
+        match cli.command.output() {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                eprintln!("not checked: another user may not run the program where it was built");
+                None
+            }
+            output => Some(Ran::from(output.unwrap())),
+        }
+    }
+
+    #[test]
+    fn a_download_into_it_is_refused() {
+        let (world, model) = World::with_tiny();
+        std::fs::create_dir(world.home()).unwrap();
+        set_mode(&world.home(), 0o555);
+        let Some(ran) = run_without_rights(&world, world.cli(&["download", &model.url])) else { return };
+        ran.check_failure(7, &["cannot create", &world.home().display().to_string(), "ermission denied"]);
+        assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+        assert_eq!(files_below(&world.home()).len(), 0);
+    }
+
+    #[test]
+    fn a_model_in_it_is_found() {
+        let (world, model) = World::with_tiny();
+        let entry = lay_out(&model, &world.home().join("model_weights"));
+        set_mode(&world.home(), 0o555);
+        for command in ["download", "path"] {
+            let Some(ran) = run_without_rights(&world, world.cli(&[command, &model.url])) else { return };
+            ran.check_path(&entry);
+            assert_eq!(ran.stderr, "");
+        }
+        assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+    }
+}

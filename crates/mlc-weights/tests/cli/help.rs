@@ -1,0 +1,152 @@
+//! Help and version.
+
+use crate::world::World;
+
+fn printed(arguments: &[&str]) -> String {
+    let world = World::new();
+    let ran = world.cli(arguments).run();
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
+    world.check_pristine();
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+#[test]
+fn the_version() {
+    assert_eq!(printed(&["--version"]), concat!("mlc-weights ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(printed(&["-V"]), printed(&["--version"]));
+}
+
+#[test]
+fn no_command_prints_help_and_is_wrong() {
+    let world = World::new();
+    let ran = world.cli(&[]).run();
+    assert_eq!((ran.status, &ran.stdout[..]), (Some(2), &b""[..]));
+    assert_eq!(ran.stderr, printed(&["-h"]));
+    world.check_pristine();
+}
+
+#[test]
+fn help() {
+    insta::assert_snapshot!(printed(&["-h"]), @r#"
+    Gets MLC model weights into the cache that MLC-LLM reads
+
+    Usage: mlc-weights [OPTIONS] <COMMAND>
+
+    Commands:
+      download  Print the directory of a model, downloading it first if the cache has none
+      path      Print the directory of a model that is in the cache; never uses the network
+      help      Print this message or the help of the given subcommand(s)
+
+    Options:
+      -v, --verbose...  Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+      -q, --quiet       Print nothing but the result and errors
+      -h, --help        Print help (see more with '--help')
+      -V, --version     Print version
+
+    Examples:
+      mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+      mlc_llm serve "$(mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC)"
+
+    Exit status:
+      0 done                       4 the hub refused, or has no such model
+      1 anything else              5 a digest or size does not match, or an unsafe path
+      2 usage, a malformed URL,    6 network, after retries
+        an unusable variable       7 local disk
+      3 not in the cache, and a    130 interrupted
+        download is forbidden
+    "#);
+}
+
+#[test]
+fn long_help_knows_the_environment() {
+    insta::assert_snapshot!(printed(&["--help"]), @r#"
+    Gets MLC model weights into the cache that MLC-LLM reads
+
+    Usage: mlc-weights [OPTIONS] <COMMAND>
+
+    Commands:
+      download  Print the directory of a model, downloading it first if the cache has none
+      path      Print the directory of a model that is in the cache; never uses the network
+      help      Print this message or the help of the given subcommand(s)
+
+    Options:
+      -v, --verbose...
+              Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+
+      -q, --quiet
+              Print nothing but the result and errors
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Examples:
+      mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+      mlc_llm serve "$(mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC)"
+
+    Exit status:
+      0 done                       4 the hub refused, or has no such model
+      1 anything else              5 a digest or size does not match, or an unsafe path
+      2 usage, a malformed URL,    6 network, after retries
+        an unusable variable       7 local disk
+      3 not in the cache, and a    130 interrupted
+        download is forbidden
+
+    Environment:
+      MLC_LLM_HOME                   the cache [$XDG_CACHE_HOME/mlc_llm, else ~/.cache/mlc_llm]
+      MLC_LLM_READONLY_WEIGHT_CACHE  folders looked through before it, separated like PATH
+      MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
+      MLC_TEMP_DIR                   scratch space [in the cache]
+      HF_ENDPOINT                    the hub [https://huggingface.co]
+      HF_TOKEN                       the access token for it
+      HF_HUB_OFFLINE                 1: never download
+      HF_HUB_DOWNLOAD_TIMEOUT        seconds after which a silent server is given up [10]
+      HF_HUB_DISABLE_PROGRESS_BARS   1: lines instead of a bar
+      NO_COLOR                       1: no colour
+      HTTPS_PROXY, NO_PROXY, …       as usual
+    "#);
+}
+
+#[test]
+fn help_of_download() {
+    insta::assert_snapshot!(printed(&["download", "-h"]), @r#"
+    Print the directory of a model, downloading it first if the cache has none
+
+    Usage: mlc-weights download [OPTIONS] <MODEL>
+
+    Arguments:
+      <MODEL>  The model: HF://user/repo or https://huggingface.co/user/repo
+
+    Options:
+      -j, --jobs <N>         How many files are fetched at once [default: 4]
+          --force            Download again even if the model is in the cache
+          --policy <POLICY>  ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
+          --progress <HOW>   How progress is shown [default: auto] [possible values: auto, bar, plain,
+                             none]
+          --no-fsync         Do not wait for the disk; a power failure may damage what was just
+                             downloaded
+      -v, --verbose...       Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+      -q, --quiet            Print nothing but the result and errors
+      -h, --help             Print help (see more with '--help')
+    "#);
+    assert_eq!(printed(&["help", "download"]), printed(&["download", "--help"]));
+}
+
+#[test]
+fn help_of_path() {
+    insta::assert_snapshot!(printed(&["path", "-h"]), @r#"
+    Print the directory of a model that is in the cache; never uses the network
+
+    Usage: mlc-weights path [OPTIONS] <MODEL>
+
+    Arguments:
+      <MODEL>  The model: HF://user/repo or https://huggingface.co/user/repo
+
+    Options:
+      -v, --verbose...  Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+      -q, --quiet       Print nothing but the result and errors
+      -h, --help        Print help
+    "#);
+}

@@ -1,0 +1,110 @@
+//! Exit status 130: Ctrl-C and termination stop a download at once, and the next run goes on.
+
+#![cfg(unix)]
+
+use std::time::Duration;
+
+use local_hub::{Fault, FaultTarget, Hold, Times};
+
+use crate::world::{PATIENCE, World};
+
+/// How long a program may take to stop.
+const PROMPTLY: Duration = Duration::from_secs(5);
+
+/// Interrupts a download that has come to a standstill at `target`, where `fault` holds it.
+#[track_caller]
+fn check(signal: &str, target: FaultTarget, fault: Fault) {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(target, fault, Times::Forever);
+    let running = world.cli(&["download", &model.url]).start();
+    let faults = world.hub.log().filter(|request| request.fault.is_some());
+    assert!(faults.wait_until(PATIENCE, |log| !log.is_empty()));
+
+    running.signal(signal);
+
+    let ran = running.end_within(PROMPTLY);
+    assert_eq!(ran.status, Some(130), "{}", ran.stderr);
+    assert!(ran.stdout.is_empty());
+    let last = ran.lines().pop().unwrap();
+    assert!(last.starts_with("interrupted; ") && last.contains("the same command goes on"), "{last}");
+    world.check_untouched();
+
+    world.hub.clear_faults();
+    world.download(&model);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+}
+
+fn shard() -> FaultTarget {
+    FaultTarget::data("params_shard_1.bin")
+}
+
+#[test]
+fn by_ctrl_c_while_a_shard_stalls() {
+    check("INT", shard(), Fault::Stall { after: 10_000 });
+}
+
+#[test]
+fn by_termination_while_a_shard_stalls() {
+    check("TERM", shard(), Fault::Stall { after: 10_000 });
+}
+
+#[test]
+fn while_the_hub_says_nothing() {
+    check("INT", FaultTarget::info_refs(""), Fault::NoAnswer);
+    check("TERM", FaultTarget::upload_pack(""), Fault::NoAnswer);
+    check("INT", FaultTarget::resolve(".bin"), Fault::NoAnswer);
+}
+
+#[test]
+fn while_the_pack_stalls() {
+    check("INT", FaultTarget::upload_pack(""), Fault::Stall { after: 100 });
+}
+
+#[test]
+fn during_the_pause_before_a_retry() {
+    check("INT", FaultTarget::info_refs(""), Fault::retry_after(503, "60"));
+}
+
+#[test]
+fn shards_that_had_come_are_not_fetched_again() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::data("params_shard_2.bin"), Fault::Stall { after: 0 }, Times::Once);
+    let running = world.cli(&["download", &model.url, "-j", "1"]).start();
+    let stalled = world.hub.log().data().file("params_shard_2.bin");
+    assert!(stalled.wait_until(PATIENCE, |log| !log.is_empty()));
+    running.signal("INT");
+    assert_eq!(running.end_within(PROMPTLY).status, Some(130));
+    let later = world.hub.log().from_now();
+    let ran = world.download(&model);
+    assert!(ran.stderr.contains("already, verified"), "{}", ran.stderr);
+    assert_eq!(later.data().file("params_shard_0.bin").count(), 0, "{later}");
+}
+
+#[test]
+fn a_second_download_waits_for_the_first_and_can_be_interrupted() {
+    let (world, model) = World::with_tiny();
+    let hold = Hold::new();
+    world.hub.fault(shard(), Fault::Hold(hold.clone()), Times::Once);
+    let first = world.cli(&["download", &model.url]).start();
+    let held = world.hub.log().data().file("params_shard_1.bin");
+    assert!(held.wait_until(PATIENCE, |log| !log.is_empty()));
+
+    let (told, waiting) = (world.beside("told"), |path: &std::path::Path| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.contains("waiting for another download"))
+    });
+    let second = world.cli(&["download", &model.url]).start_with_stderr(&told);
+    crate::world::until(|| waiting(&told));
+    second.signal("INT");
+    assert_eq!(second.end_within(PROMPTLY).status, Some(130));
+    let words = std::fs::read_to_string(&told).unwrap();
+    assert!(words.contains(&first.id().to_string()), "{words}");
+
+    std::fs::remove_file(&told).unwrap();
+    let third = world.cli(&["download", &model.url]).start_with_stderr(&told);
+    crate::world::until(|| waiting(&told));
+    hold.release();
+    for running in [first, third] {
+        running.end().check_path(&world.entry(&model));
+    }
+    assert_eq!(world.hub.log().data().count(), model.lfs_files().count());
+}

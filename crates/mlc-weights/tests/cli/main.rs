@@ -1,0 +1,20 @@
+//! The real program against a real hub on loopback: its streams, its exit statuses, its words.
+
+#![expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
+
+mod disk;
+mod help;
+mod hits;
+mod integrity;
+mod interrupts;
+mod network;
+mod output;
+mod policies;
+mod progress;
+mod refusals;
+mod secrets;
+mod settings;
+mod terminal;
+mod urls;
+mod usage;
+mod world;

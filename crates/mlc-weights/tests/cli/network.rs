@@ -1,0 +1,46 @@
+//! Exit status 6: the network, after retries. These tests take as long as the pauses between the retries do.
+
+use std::net::TcpListener;
+
+use local_hub::{Fault, FaultTarget, Times};
+
+use crate::world::{Ran, World};
+
+/// The retries were told, and the reason is told once.
+#[track_caller]
+fn check(world: &World, ran: &Ran, words: &[&str]) {
+    ran.check_failure(6, &["error: gave up on the metadata of mlc-ai/tiny after 5 attempts in "]);
+    ran.check_failure(6, words);
+    assert_eq!(ran.stderr.matches("; trying again in ").count(), 4, "{}", ran.stderr);
+    world.check_untouched();
+}
+
+#[test]
+fn nobody_is_there() {
+    let (world, model) = World::with_tiny();
+    // Nobody listens on this port once it is closed again.
+    let nowhere = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let ran = world.cli(&["download", &model.url]).env("HF_ENDPOINT", &nowhere).run();
+    check(&world, &ran, &[&format!("because: cannot list the references of {nowhere}/mlc-ai/tiny")]);
+    assert!(ran.stderr.to_lowercase().contains("refused"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_hub_in_trouble() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::info_refs(""), Fault::status(503), Times::Forever);
+    let ran = world.cli(&["download", &model.url]).run();
+    check(&world, &ran, &["answers 503, the hub has trouble for the moment"]);
+    assert_eq!(world.hub.log().count(), 5);
+}
+
+#[test]
+fn trouble_that_passes_is_no_failure() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::info_refs(""), Fault::status(503), Times::Once);
+    world.hub.fault(FaultTarget::resolve("params_shard_0.bin"), Fault::status(502), Times::Once);
+    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Reset { after: 10_000 }, Times::Once);
+    let ran = world.download(&model);
+    assert_eq!(ran.stderr.matches("; trying again in ").count(), 3, "{}", ran.stderr);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+}

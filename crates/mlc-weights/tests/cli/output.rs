@@ -1,0 +1,74 @@
+//! Where the result goes.
+
+use std::process::Stdio;
+
+use crate::world::World;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let (world, model) = World::with_tiny();
+    for command in ["download", "path"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut cli = world.cli(&[command, &model.url]);
+        cli.command.stdout(full).stderr(Stdio::piped());
+        let output = cli.command.spawn().unwrap().wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("error: cannot write the result\n  because: No space left"), "{stderr}");
+        // The download itself is none the worse for it.
+        assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_failure() {
+    let (world, model) = World::with_tiny();
+    for command in ["download", "path"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut cli = world.cli(&[command, &model.url]);
+        cli.command.stdout(writer).stderr(Stdio::piped());
+        let output = cli.command.spawn().unwrap().wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        assert!(!stderr.contains("error"), "{stderr}");
+    }
+}
+
+#[test]
+fn nobody_who_listens_to_progress_is_no_failure() {
+    let (world, model) = World::with_tiny();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut cli = world.cli(&["download", &model.url, "-v"]);
+    cli.command.stdout(Stdio::piped()).stderr(writer);
+    let output = cli.command.spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_need_not_be_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let (world, model) = World::with_tiny();
+    let home = world.beside("").join(OsStr::from_bytes(b"home \xff\n"));
+    let entry = crate::world::entry_in(&home.join("model_weights"), &model);
+    for command in ["download", "path"] {
+        world.cli(&[command, &model.url]).env("MLC_LLM_HOME", &home).run().check_path(&entry);
+    }
+}
+
+#[test]
+fn a_relative_home_makes_an_absolute_path() {
+    let (world, model) = World::with_tiny();
+    let ran = world.cli(&["download", &model.url]).env("MLC_LLM_HOME", "home").run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    let path = std::path::PathBuf::from(String::from_utf8(ran.stdout).unwrap().trim_end_matches('\n'));
+    assert!(path.is_absolute(), "{}", path.display());
+    // The folder of this test may have two names.
+    assert_eq!(path.canonicalize().unwrap(), world.entry(&model).canonicalize().unwrap());
+}

@@ -1,0 +1,146 @@
+//! Exit status 3, and which word on the policy counts.
+
+use local_hub::PublishedModel;
+
+use crate::world::{World, lay_out};
+
+const POLICY: &str = "MLC_DOWNLOAD_CACHE_POLICY";
+
+#[test]
+fn a_miss_is_refused_where_downloads_are_forbidden() {
+    let world = World::new();
+    let place = world.home().join("model_weights").join("hf").join("mlc-ai").join("tiny");
+    let place = format!("  looked in {}\n", place.display());
+    for (arguments, variable, policy) in [
+        (vec![], (POLICY, "OFF"), "OFF"),
+        (vec![], (POLICY, "READONLY"), "READONLY"),
+        (vec![], ("HF_HUB_OFFLINE", "1"), "OFF"),
+        (vec![], ("HF_HUB_OFFLINE", "true"), "OFF"),
+        (vec!["--policy", "OFF"], (POLICY, "ON"), "OFF"),
+        (vec!["--policy", "READONLY"], (POLICY, "REDO"), "READONLY"),
+    ] {
+        let all = [&["download", "HF://mlc-ai/tiny"], &arguments[..]].concat();
+        let ran = world.cli(&all).env(variable.0, variable.1).run();
+        let first =
+            format!("error: mlc-ai/tiny is not in the cache, and the policy {policy} forbids a download\n");
+        ran.check_failure(3, &[&first, &place, "the policy comes from --policy"]);
+    }
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+    world.check_pristine();
+}
+
+#[test]
+fn force_is_refused_where_downloads_are_forbidden() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    let (before, later) = (world.visible(), world.hub.log().from_now());
+    for (name, value) in [(POLICY, "OFF"), (POLICY, "READONLY"), ("HF_HUB_OFFLINE", "1")] {
+        let ran = world.cli(&["download", &model.url, "--force"]).env(name, value).run();
+        let policy = if name == POLICY { value } else { "OFF" };
+        let words = format!("mlc-ai/tiny cannot be downloaded again: the policy {policy} forbids it");
+        ran.check_failure(3, &[&words]);
+    }
+    assert!(later.is_empty(), "{later}");
+    assert_eq!(world.visible(), before);
+}
+
+#[test]
+fn a_hit_needs_no_permission() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    let later = world.hub.log().from_now();
+    for (name, value) in [(POLICY, "OFF"), (POLICY, "READONLY"), ("HF_HUB_OFFLINE", "1")] {
+        let ran = world.cli(&["download", &model.url]).env(name, value).run();
+        ran.check_path(&world.entry(&model));
+    }
+    assert!(later.is_empty(), "{later}");
+}
+
+#[test]
+fn the_command_line_wins_over_the_environment() {
+    let (world, model) = World::with_tiny();
+    for (asked, variable) in [("ON", (POLICY, "OFF")), ("REDO", (POLICY, "READONLY"))] {
+        let later = world.hub.log().from_now();
+        let ran = world.cli(&["download", &model.url, "--policy", asked]).env(variable.0, variable.1).run();
+        ran.check_path(&world.entry(&model));
+        assert_eq!(later.data().count(), model.lfs_files().count(), "{asked}");
+    }
+}
+
+#[test]
+fn redo_downloads_what_is_there() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    for (arguments, policy) in [(vec![], "REDO"), (vec!["--policy", "REDO"], "ON")] {
+        let later = world.hub.log().from_now();
+        let all = [&["download", &model.url], &arguments[..]].concat();
+        world.cli(&all).env(POLICY, policy).run().check_path(&world.entry(&model));
+        assert_eq!(later.data().count(), model.lfs_files().count());
+    }
+}
+
+#[test]
+fn a_damaged_entry_is_named_and_left_alone() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    std::fs::remove_file(world.entry(&model).join("params_shard_2.bin")).unwrap();
+    let (before, later) = (world.visible(), world.hub.log().from_now());
+    for policy in ["OFF", "READONLY"] {
+        let ran = world.cli(&["download", &model.url, "--policy", policy]).run();
+        let entry = world.entry(&model);
+        ran.check_failure(3, &[&format!("  not whole: {} (params_shard_2.bin: missing)\n", entry.display())]);
+    }
+    assert!(later.is_empty(), "{later}");
+    assert_eq!(world.visible(), before);
+}
+
+/// Two read-only tiers of which the second has the model, and what to set for them.
+fn two_tiers(world: &World, model: &PublishedModel) -> (std::path::PathBuf, std::ffi::OsString) {
+    let (first, second) = (world.beside("first tier"), world.beside("second"));
+    let entry = lay_out(model, &second);
+    (entry, std::env::join_paths([first, second]).unwrap())
+}
+
+#[test]
+fn read_only_tiers_come_first() {
+    let (world, model) = World::with_tiny();
+    let (entry, tiers) = two_tiers(&world, &model);
+    let before = world.visible();
+    for command in ["download", "path"] {
+        let ran = world.cli(&[command, &model.url]).env("MLC_LLM_READONLY_WEIGHT_CACHE", &tiers).run();
+        ran.check_path(&entry);
+        assert_eq!(ran.stderr, "", "{command}");
+    }
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+    assert_eq!(world.visible(), before);
+    assert!(!world.home().exists());
+}
+
+#[test]
+fn a_forced_download_that_a_read_only_tier_answers_is_warned_of() {
+    let (world, model) = World::with_tiny();
+    let (entry, tiers) = two_tiers(&world, &model);
+    let ran =
+        world.cli(&["download", &model.url, "--force"]).env("MLC_LLM_READONLY_WEIGHT_CACHE", &tiers).run();
+    ran.check_path(&entry);
+    let tier = world.beside("second");
+    let warning = format!("warning: not downloaded again: the read-only tier {}", tier.display());
+    assert_eq!(ran.stderr.matches(&warning).count(), 1, "{}", ran.stderr);
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+}
+
+#[test]
+fn a_read_only_tier_that_is_not_whole_is_passed_over() {
+    let (world, model) = World::with_tiny();
+    let (entry, tiers) = two_tiers(&world, &model);
+    std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
+    let warning =
+        format!("warning: not the whole model: {} (params_shard_0.bin: missing)\n", entry.display());
+    // Once for the download, and once for each hit that follows.
+    for command in ["download", "download", "path"] {
+        let ran = world.cli(&[command, &model.url]).env("MLC_LLM_READONLY_WEIGHT_CACHE", &tiers).run();
+        ran.check_path(&world.entry(&model));
+        assert_eq!(ran.stderr.matches(&warning).count(), 1, "{command}: {}", ran.stderr);
+    }
+    assert!(!entry.join("params_shard_0.bin").exists());
+}

@@ -1,0 +1,85 @@
+//! Progress where there is no terminal: lines.
+
+use local_hub::{Fault, FaultTarget, PublishedModel, Times};
+
+use crate::world::{Ran, World};
+
+/// What was said, without what differs from run to run.
+fn words(ran: &Ran, model: &PublishedModel) -> String {
+    let lines = ran.lines().into_iter().map(|line| {
+        let line = line.replace(&model.commit, "[commit]");
+        match line.rsplit_once(" in ") {
+            Some((before, time)) if time.ends_with(" s") => format!("{before} in [time]"),
+            _ => line,
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_download_in_lines() {
+    let (world, model) = World::with_tiny();
+    let ran = world.download(&model);
+    insta::assert_snapshot!(words(&ran, &model), @r"
+    asking the hub for mlc-ai/tiny
+    the model is at commit [commit]
+    fetching 4 files, 224.80 kB
+    all files are verified; putting the model in place
+    downloaded 224.80 kB in [time]
+    ");
+}
+
+#[test]
+fn lines_need_no_asking_and_bars_need_a_terminal() {
+    let (world, model) = World::with_tiny();
+    for how in ["plain", "auto", "bar"] {
+        let ran = world.cli(&["download", &model.url, "--force", "--progress", how]).run();
+        assert!(words(&ran, &model).starts_with("asking the hub for mlc-ai/tiny\n"), "{how}: {}", ran.stderr);
+        assert!(!ran.stderr.contains(['\r', '\x1b']), "{how}: {:?}", ran.stderr);
+    }
+    let ran = world.cli(&["download", &model.url, "--force", "--progress", "none"]).run();
+    ran.check_path(&world.entry(&model));
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn what_goes_wrong_on_the_way_is_told() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Corrupt { at: 5 }, Times::Once);
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Truncate { after: 4_000 }, Times::Once);
+    let ran = world.cli(&["download", &model.url, "-j", "1"]).run();
+    ran.check_path(&world.entry(&model));
+    let words = words(&ran, &model);
+    let origin = world.hub.data_origin();
+    for line in [
+        "params_shard_0.bin: 98.30 kB of it thrown away",
+        &format!("what came for params_shard_0.bin from {origin} is not that file: its SHA-256 is"),
+        "params_shard_0.bin: the connection broke after 4000 of 98304 bytes",
+    ] {
+        assert!(words.lines().any(|said| said.starts_with(line)), "{line:?} is missing in:\n{words}");
+    }
+}
+
+#[test]
+fn what_is_left_out_is_told() {
+    let fixture = local_hub::ModelFixture::new("mlc-ai/tiny").random_lfs_file("pytorch_model.bin", 1_000);
+    let (world, model) = World::with(&fixture);
+    let ran = world.download(&model);
+    let warning = "warning: pytorch_model.bin is left out: the manifest does not name it\n";
+    assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
+}
+
+#[test]
+fn diagnostics_are_for_those_who_ask() {
+    let (world, model) = World::with_tiny();
+    let quiet = world.cli(&["download", &model.url]).run();
+    assert!(!quiet.stderr.contains("DEBUG") && !quiet.stderr.contains("INFO"), "{}", quiet.stderr);
+    let ran = world.cli(&["download", &model.url, "--force", "-vv"]).run();
+    assert!(ran.stderr.contains("DEBUG hf_transport"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("hyper"), "{}", ran.stderr);
+    // Nobody wants colours in a file.
+    assert!(!ran.stderr.contains('\x1b'), "{:?}", ran.stderr);
+    let ran = world.cli(&["download", &model.url, "--force", "-q"]).env("RUST_LOG", "facade=debug").run();
+    assert!(ran.lines().iter().all(|line| line.contains(" facade")), "{}", ran.stderr);
+    assert!(ran.stderr.contains("DEBUG facade"), "{}", ran.stderr);
+}

@@ -1,0 +1,161 @@
+//! Exit status 4: the hub refuses, or has no such model, or what it has is no MLC model. Known before a single
+//! shard is asked for.
+
+use local_hub::{Access, Fault, FaultTarget, Manifests, ModelFixture, Times};
+
+use crate::world::World;
+
+/// A download of this model is refused with these words; no byte of a shard was requested.
+#[track_caller]
+fn check(world: &World, url: &str, words: &[&str]) {
+    let ran = world.cli(&["download", url]).run();
+    ran.check_failure(4, words);
+    let log = world.hub.log();
+    assert!(!log.is_empty());
+    assert!(log.data().is_empty(), "{log}");
+    world.check_untouched();
+}
+
+#[track_caller]
+fn check_fixture(fixture: &ModelFixture, words: &[&str]) {
+    let (world, model) = World::with(fixture);
+    check(&world, &model.url, words);
+    // A refusal is final: asking again would not help.
+    assert_eq!(world.hub.log().route(local_hub::Route::InfoRefs).count(), 1);
+}
+
+fn tiny() -> ModelFixture {
+    ModelFixture::new("mlc-ai/tiny")
+}
+
+#[test]
+fn missing() {
+    let world = World::new();
+    check(
+        &world,
+        "HF://mlc-ai/nowhere",
+        &["mlc-ai/nowhere is missing, private, or needs a token", "HF_TOKEN"],
+    );
+}
+
+#[test]
+fn private() {
+    let fixture = tiny().access(Access::Private(vec!["hf_right".to_owned()]));
+    check_fixture(&fixture, &["mlc-ai/tiny is missing, private, or needs a token", "HF_TOKEN"]);
+}
+
+#[test]
+fn wrong_token() {
+    let (world, model) = World::with(&tiny().access(Access::Private(vec!["hf_right".to_owned()])));
+    let ran = world.cli(&["download", &model.url]).env("HF_TOKEN", "hf_wrong").run();
+    ran.check_failure(4, &["does not accept the access token", "HF_TOKEN"]);
+    assert!(!ran.stderr.contains("hf_wrong"), "{}", ran.stderr);
+    world.check_untouched();
+}
+
+#[test]
+fn right_token() {
+    for access in [Access::Private, Access::Gated] {
+        let (world, model) = World::with(&tiny().access(access(vec!["hf_right".to_owned()])));
+        for name in ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"] {
+            let ran = world.cli(&["download", &model.url, "--policy", "REDO"]).env(name, "hf_right").run();
+            ran.check_path(&world.entry(&model));
+        }
+    }
+}
+
+#[test]
+fn gated() {
+    let (world, model) = World::with(&tiny().access(Access::Gated(vec!["hf_right".to_owned()])));
+    let page = format!("ask for access at {}/mlc-ai/tiny", world.hub.endpoint());
+    check(&world, &model.url, &["mlc-ai/tiny is gated", &page, "HF_TOKEN"]);
+}
+
+#[test]
+fn disabled() {
+    check_fixture(&tiny().access(Access::Disabled), &["mlc-ai/tiny has been disabled by the hub"]);
+}
+
+#[test]
+fn empty() {
+    check_fixture(&tiny().empty_repository(), &["mlc-ai/tiny is an empty repository"]);
+}
+
+#[test]
+fn no_such_branch() {
+    check_fixture(&tiny().head("gone"), &["mlc-ai/tiny has no revision `HEAD`"]);
+}
+
+#[test]
+fn no_hub_but_a_web_page() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::info_refs(""), Fault::Html, Times::Forever);
+    check(&world, &model.url, &["text/html", "not a model hub, or a login page stands in between"]);
+}
+
+#[test]
+fn a_web_page_instead_of_the_pack() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::upload_pack(""), Fault::Html, Times::Forever);
+    check(&world, &model.url, &["text/html", "a login page stands in between"]);
+}
+
+#[test]
+fn a_web_page_instead_of_a_location() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::resolve(""), Fault::Html, Times::Forever);
+    check(&world, &model.url, &["cannot find out where to get ", "a login page stands in between"]);
+}
+
+#[test]
+fn a_data_host_that_refuses() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(403), Times::Forever);
+    let ran = world.cli(&["download", &model.url]).run();
+    let host = world.hub.data_origin();
+    ran.check_failure(4, &[&format!("{host} refuses to hand out params_shard_0.bin (status 403)")]);
+    world.check_untouched();
+}
+
+#[test]
+fn no_manifest() {
+    check_fixture(
+        &tiny().manifests(Manifests::None),
+        &["mlc-ai/tiny is not an MLC model", "no tensor-cache.json or ndarray-cache.json"],
+    );
+}
+
+#[test]
+fn no_configuration() {
+    check_fixture(&tiny().without_config(), &["mlc-ai/tiny is not an MLC model", "no mlc-chat-config.json"]);
+}
+
+#[test]
+fn no_shards() {
+    check_fixture(&tiny().shards(0, 0), &["tensor-cache.json lists no shards"]);
+}
+
+#[test]
+fn a_manifest_that_is_none() {
+    for (bytes, words) in [
+        ("not json", ["tensor-cache.json is not valid JSON", "because: "]),
+        (r#"[{"name": "w"}]"#, ["tensor-cache.json", "before March 2023"]),
+        (r#"{"records": 7}"#, ["tensor-cache.json", "records"]),
+        (r#"{"records": [{"dataPath": 7, "nbytes": 1}]}"#, ["tensor-cache.json", "records[0].dataPath"]),
+        (
+            r#"{"records": [{"dataPath": "params_shard_0.bin", "nbytes": -1}]}"#,
+            ["tensor-cache.json", "records[0].nbytes"],
+        ),
+        (r#"{"records": [{"dataPath": "params_shard_0.bin"}]}"#, ["before March 2023", "records[0]"]),
+    ] {
+        check_fixture(&tiny().manifest_bytes(bytes), &words);
+    }
+    let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    check_fixture(&tiny().manifest_bytes(nested), &["tensor-cache.json is not valid JSON"]);
+}
+
+#[test]
+fn a_shard_that_the_commit_does_not_hold() {
+    let manifest = r#"{"records": [{"dataPath": "elsewhere.bin", "nbytes": 5}]}"#;
+    check_fixture(&tiny().manifest_bytes(manifest), &["the manifest names elsewhere.bin"]);
+}

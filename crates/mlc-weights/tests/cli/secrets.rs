@@ -1,0 +1,95 @@
+//! Credentials and signed queries: in no output, and nowhere but where they belong.
+
+use local_hub::{Access, Fault, FaultTarget, ModelFixture, Times};
+
+use crate::world::{Cli, Ran, World};
+
+const TOKEN: &str = "hf_VeryDistinctiveSecret";
+
+/// Everything that a run can be made to say.
+fn talkative(cli: Cli) -> Ran {
+    cli.env("HF_TOKEN", TOKEN).env("RUST_LOG", "trace").run()
+}
+
+#[track_caller]
+fn check_silence(ran: &Ran) {
+    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), ran.stderr);
+    for secret in [TOKEN, "Distinctive", "Signature=", "Policy=", "Key-Pair-Id", "Expires="] {
+        assert!(!said.contains(secret), "{secret} in:\n{said}");
+    }
+}
+
+#[test]
+fn nothing_secret_is_said() {
+    let (world, model) = World::with_tiny();
+    let ran = talkative(world.cli(&["download", &model.url]));
+    ran.check_path(&world.entry(&model));
+    assert!(ran.lines().len() > 50, "RUST_LOG should make it talkative: {}", ran.stderr);
+    check_silence(&ran);
+    for verbosity in ["-v", "-vv", "-vvv"] {
+        let ran = world.cli(&["download", &model.url, "--force", verbosity]).env("HF_TOKEN", TOKEN).run();
+        ran.check_path(&world.entry(&model));
+        check_silence(&ran);
+    }
+}
+
+#[test]
+fn the_token_is_for_the_hub_alone() {
+    let (world, model) = World::with_tiny();
+    talkative(world.cli(&["download", &model.url])).check_path(&world.entry(&model));
+    let log = world.hub.log();
+    assert!(!log.hub().is_empty() && !log.data().is_empty());
+    for request in log.requests() {
+        let is_for_the_hub = request.server == local_hub::Server::Hub;
+        let expected = is_for_the_hub.then(|| format!("Bearer {TOKEN}"));
+        assert_eq!(request.header("authorization"), expected.as_deref(), "{request}");
+        let elsewhere =
+            request.headers.iter().any(|(name, value)| name != "authorization" && value.contains(TOKEN));
+        assert!(!elsewhere && !request.path.contains(TOKEN) && !request.query.contains(TOKEN), "{request}");
+    }
+}
+
+#[test]
+fn nothing_secret_is_left_on_disk() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Corrupt { at: 1 }, Times::N(2));
+    talkative(world.cli(&["download", &model.url])).check_failure(5, &[]);
+    talkative(world.cli(&["download", &model.url])).check_path(&world.entry(&model));
+    for path in crate::world::files_below(&world.beside("")) {
+        if path.is_file() {
+            let bytes = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+            for secret in [TOKEN, "Signature="] {
+                assert!(!bytes.contains(secret), "{secret} in {}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_failure_gives_anything_away() {
+    for (target, fault) in [
+        (FaultTarget::info_refs(""), Fault::status(404)),
+        (FaultTarget::info_refs(""), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
+        (FaultTarget::resolve(".bin"), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
+        (FaultTarget::resolve(".bin"), Fault::Html),
+        (FaultTarget::data(".bin"), Fault::status(403)),
+        (FaultTarget::data(".bin"), Fault::status(404)),
+        (FaultTarget::data(".bin"), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
+        (FaultTarget::data(".bin"), Fault::Corrupt { at: 3 }),
+    ] {
+        let (world, model) = World::with_tiny();
+        world.hub.fault(target, fault.clone(), Times::Forever);
+        let ran = talkative(world.cli(&["download", &model.url]));
+        assert_ne!(ran.status, Some(0), "{fault:?}");
+        check_silence(&ran);
+    }
+}
+
+#[test]
+fn a_refused_token_is_not_shown() {
+    let fixture = ModelFixture::new("mlc-ai/tiny").access(Access::Private(vec!["hf_right".to_owned()]));
+    let (world, model) = World::with(&fixture);
+    let ran = talkative(world.cli(&["download", &model.url]));
+    ran.check_failure(4, &["does not accept the access token"]);
+    check_silence(&ran);
+}

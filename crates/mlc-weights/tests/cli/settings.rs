@@ -1,0 +1,101 @@
+//! What the environment sets, and what in it must have no influence.
+
+use local_hub::{Fault, FaultTarget, Hold, Times};
+
+use crate::world::{PATIENCE, World, entry_in, files_below};
+
+#[test]
+fn scratch_space_is_where_it_was_asked_for_and_is_left_empty() {
+    let (world, model) = World::with_tiny();
+    let scratch = world.beside("scratch");
+    let hold = Hold::new();
+    world.hub.fault(FaultTarget::upload_pack(""), Fault::Hold(hold.clone()), Times::Once);
+    let running = world.cli(&["download", &model.url]).env("MLC_TEMP_DIR", &scratch).start();
+    assert!(world.hub.log().git().wait_until(PATIENCE, |log| log.count() > 1));
+    let in_use = files_below(&scratch);
+    assert!(in_use.iter().any(|path| path.ends_with("HEAD")), "{in_use:?}");
+    hold.release();
+    running.end().check_path(&world.entry(&model));
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_cache_is_in_the_users_cache_folder() {
+    let (world, model) = World::with_tiny();
+    for (xdg, home) in [
+        (None, world.user().join(".cache").join("mlc_llm")),
+        (Some(world.beside("xdg")), world.beside("xdg").join("mlc_llm")),
+    ] {
+        let mut cli = world.cli(&["download", &model.url]).without_env("MLC_LLM_HOME");
+        if let Some(xdg) = xdg {
+            cli = cli.env("XDG_CACHE_HOME", xdg);
+        }
+        cli.run().check_path(&entry_in(&home.join("model_weights"), &model));
+    }
+    assert!(!world.home().exists());
+}
+
+#[test]
+fn no_setting_of_git_has_an_influence() {
+    let (world, model) = World::with_tiny();
+    std::fs::write(world.user().join(".gitconfig"), "[this is\nnot a configuration").unwrap();
+    let xdg = world.beside("config");
+    std::fs::create_dir_all(xdg.join("git")).unwrap();
+    let elsewhere = "[url \"http://127.0.0.1:1/\"]\n\tinsteadOf = http://127.0.0.1\n";
+    std::fs::write(xdg.join("git").join("config"), format!("{elsewhere}[core]\n\tautocrlf = true\n"))
+        .unwrap();
+    let mut cli = world.cli(&["download", &model.url]);
+    for (name, value) in [
+        ("XDG_CONFIG_HOME", xdg.to_str().unwrap()),
+        ("GIT_CONFIG_GLOBAL", world.user().join(".gitconfig").to_str().unwrap()),
+        ("GIT_CONFIG_SYSTEM", xdg.join("git").join("config").to_str().unwrap()),
+        ("GIT_CONFIG_COUNT", "2"),
+        ("GIT_CONFIG_KEY_0", "url.http://127.0.0.1:1/.insteadOf"),
+        ("GIT_CONFIG_VALUE_0", &world.hub.endpoint()),
+        ("GIT_CONFIG_KEY_1", "core.autocrlf"),
+        ("GIT_CONFIG_VALUE_1", "true"),
+        ("GIT_DIR", "/nonexistent"),
+        ("GIT_OBJECT_DIRECTORY", "/nonexistent"),
+        ("GIT_SSL_NO_VERIFY", "1"),
+        ("GIT_TEMPLATE_DIR", xdg.to_str().unwrap()),
+    ] {
+        cli = cli.env(name, value);
+    }
+    cli.run().check_path(&world.entry(&model));
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+}
+
+#[test]
+fn the_number_of_jobs_is_the_most_at_once() {
+    let (world, model) = World::with(&local_hub::ModelFixture::new("mlc-ai/many").shards(8, 20_000));
+    let ran = world.cli(&["download", &model.url, "--jobs", "1"]).run();
+    ran.check_path(&world.entry(&model));
+    assert_eq!(world.hub.log().data().max_concurrent(), 1);
+}
+
+#[test]
+fn an_endpoint_may_have_a_path_and_a_slash() {
+    let hub = local_hub::LocalHub::builder().path_prefix("/mirror").start();
+    let model = hub.publish(&local_hub::ModelFixture::new("mlc-ai/tiny"));
+    let world = World::new();
+    let endpoint = format!("{}/", hub.endpoint());
+    world.cli(&["download", &model.url]).env("HF_ENDPOINT", endpoint).run().check_path(&world.entry(&model));
+    assert!(world.hub.log().is_empty());
+}
+
+#[test]
+fn without_fsync_the_result_is_the_same() {
+    let (world, model) = World::with_tiny();
+    world.cli(&["download", &model.url, "--no-fsync"]).run().check_path(&world.entry(&model));
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+}
+
+#[test]
+fn a_silent_server_is_given_up_after_the_time_set() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Stall { after: 1_000 }, Times::Once);
+    let ran = world.cli(&["download", &model.url]).env("HF_HUB_DOWNLOAD_TIMEOUT", "1").run();
+    ran.check_path(&world.entry(&model));
+    assert!(ran.stderr.contains("the host sent nothing for 1.0 s; trying again in "), "{}", ran.stderr);
+}

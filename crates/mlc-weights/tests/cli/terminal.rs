@@ -1,0 +1,75 @@
+//! Progress on a terminal: a bar.
+
+#![cfg(target_os = "linux")]
+
+use std::process::Command;
+
+use crate::world::World;
+
+/// Runs a download on a pseudo-terminal and returns everything that it shows, escape sequences and all;
+/// `None` where the program that makes one is missing.
+#[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
+fn on_a_terminal(world: &World, arguments: &[&str], variables: &[(&str, &str)]) -> Option<String> {
+    let inner = world.cli(arguments).command;
+    let words = std::iter::once(inner.get_program()).chain(inner.get_args());
+    let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let mut outer = Command::new("script");
+    outer.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
+    outer.env_clear().env("TERM", "xterm-256color").env("SHELL", "/bin/sh");
+    outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    outer.envs(variables.iter().copied()).current_dir(world.beside("")).stdin(std::process::Stdio::null());
+    match outer.output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("not checked: `script` of util-linux is not installed");
+            None
+        }
+        output => {
+            let output = output.unwrap();
+            let shown = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success(), "{shown}");
+            Some(shown)
+        }
+    }
+}
+
+const CYAN: &str = "\x1b[36m";
+
+#[test]
+fn a_bar_is_drawn_and_gone_at_the_end() {
+    let (world, model) = World::with_tiny();
+    let Some(shown) = on_a_terminal(&world, &["download", &model.url], &[]) else { return };
+    for part in ["━", "of 224.80 kB", "of 4 files", CYAN] {
+        assert!(shown.contains(part), "{part:?} is missing in {shown:?}");
+    }
+    // The bar is wiped out before the closing line and the result.
+    let end = shown.rsplit_once("\x1b[2K").unwrap().1;
+    let path = format!("{}\r\n", world.entry(&model).display());
+    assert!(shown.ends_with(&path), "{shown:?}");
+    assert!(!end.contains('━'), "{shown:?}");
+    assert!(shown.contains("downloaded 224.80 kB in "), "{shown:?}");
+}
+
+#[test]
+fn colour_and_bars_can_be_declined() {
+    let (world, model) = World::with_tiny();
+    let arguments = ["download", &model.url, "--force"];
+    let Some(shown) = on_a_terminal(&world, &arguments, &[("NO_COLOR", "1")]) else { return };
+    assert!(shown.contains('━') && !shown.contains(CYAN), "{shown:?}");
+    for (arguments, variables) in [
+        (&arguments[..], &[("HF_HUB_DISABLE_PROGRESS_BARS", "1")][..]),
+        (&[&arguments[..], &["--progress", "plain"]].concat(), &[]),
+        (&[&arguments[..], &["-v"]].concat(), &[]),
+    ] {
+        let shown = on_a_terminal(&world, arguments, variables).unwrap();
+        assert!(!shown.contains('━') && shown.contains("fetching 4 files"), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_hit_shows_no_bar() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    let Some(shown) = on_a_terminal(&world, &["download", &model.url], &[]) else { return };
+    assert!(shown.ends_with(&format!("{}\r\n", world.entry(&model).display())), "{shown:?}");
+    assert!(!shown.contains('━'), "{shown:?}");
+}

@@ -1,0 +1,111 @@
+//! Model URLs that are none: refused before anything is touched.
+
+use crate::world::World;
+
+/// Refused by both commands, with the expected form and, where it can be guessed, the right URL of `hint`.
+#[track_caller]
+fn check(world: &World, url: &str, problem: &str, hint: &str) {
+    for command in ["download", "path"] {
+        // What follows `--` is no option, whatever it starts with.
+        let ran = world.cli(&[command, "--", url]).run();
+        ran.check_failure(2, &["is not a model URL: ", problem, "; expected `HF://user/repo`"]);
+        match hint {
+            "" => assert!(!ran.stderr.contains("did you mean"), "{}", ran.stderr),
+            hint => ran.check_failure(2, &[&format!("did you mean `HF://{hint}`?")]),
+        }
+        assert_eq!(ran.lines().len(), 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn every_kind_of_bad_url() {
+    let world = World::new();
+    let long = "r".repeat(97);
+    for (url, problem, hint) in [
+        ("", "it is empty", ""),
+        ("user/repo", "it starts with neither", "user/repo"),
+        ("hf://user/repo", "its prefix is not written exactly", "user/repo"),
+        ("HTTPS://huggingface.co/user/repo", "its prefix is not written exactly", "user/repo"),
+        ("http://huggingface.co/user/repo", "it starts with neither", "user/repo"),
+        ("huggingface.co/user/repo", "it starts with neither", "user/repo"),
+        ("https://hf.co/user/repo", "it starts with neither", "user/repo"),
+        ("git@hf.co:user/repo.git", "it starts with neither", "user/repo"),
+        ("https://example.org/user/repo", "it starts with neither", ""),
+        ("ftp://huggingface.co/user/repo", "it starts with neither", ""),
+        ("./models/llama", "it starts with neither", ""),
+        ("HF://", "the user is missing", ""),
+        ("HF://user", "the repository is missing", ""),
+        ("https://huggingface.co/user", "the repository is missing", ""),
+        ("HF://user/repo/more", "something follows the repository", ""),
+        ("https://huggingface.co/user/repo/tree/main", "something follows the repository", "user/repo"),
+        ("HF://user/repo/", "it ends in a slash", "user/repo"),
+        ("HF://user//repo", "it has an empty segment", "user/repo"),
+        ("HF:///repo", "it has an empty segment", ""),
+        ("HF://../repo", "the user is `.` or `..`", ""),
+        ("HF://user/..", "the repository is `.` or `..`", ""),
+        ("HF://user/re po", "the repository has the character ' '", ""),
+        ("HF://user/re%2e", "the repository has the character '%'", ""),
+        (r"HF://user/re\po", r"the repository has the character '\\'", ""),
+        ("HF://usér/repo", "the user has the character 'é'", ""),
+        ("HF://user/re\x1b[31mpo", r"the repository has the character '\u{1b}'", ""),
+        ("HF://-user/repo", "the user starts with `-`", ""),
+        ("-user/repo", "it starts with neither", ""),
+        ("HF://user/.repo", "the repository starts with `.`", ""),
+        ("HF://user/repo?download=true", "it has a query", "user/repo"),
+        ("HF://user/repo#files", "it has a fragment", "user/repo"),
+        (&format!("HF://user/{long}"), "the repository is 97 bytes long, more than 96", ""),
+        ("HF://user/repo@main", "it has a revision", "user/repo"),
+        ("HF://user/repo@v1", "it has a revision", ""),
+        (" HF://user/repo", "there is white space around it", "user/repo"),
+        ("HF://user/repo\n", "there is white space around it", "user/repo"),
+    ] {
+        check(&world, url, problem, hint);
+    }
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+    world.check_pristine();
+}
+
+#[cfg(windows)]
+#[test]
+fn windows_keeps_some_names_for_itself() {
+    let world = World::new();
+    check(&world, "HF://user/NUL", "is a name that Windows keeps for a device", "");
+    check(&world, "HF://com1/repo", "is a name that Windows keeps for a device", "");
+    check(&world, "HF://user/repo.", "ends in `.`, which Windows drops", "");
+}
+
+#[test]
+fn control_characters_do_not_reach_the_terminal() {
+    let world = World::new();
+    let ran = world.cli(&["path", "HF://user/\x1b[31m\u{202e}repo"]).run();
+    ran.check_failure(2, &[]);
+    assert!(!ran.stderr.contains('\x1b') && !ran.stderr.contains('\u{202e}'), "{:?}", ran.stderr);
+}
+
+#[test]
+fn a_very_long_url_is_shown_in_part() {
+    let world = World::new();
+    let ran = world.cli(&["path", &format!("HF://user/{}", "r".repeat(50_000))]).run();
+    ran.check_failure(2, &["50000 bytes long"]);
+    assert!(ran.stderr.len() < 500, "{}", ran.stderr);
+}
+
+#[test]
+fn a_password_in_it_is_not_shown() {
+    let world = World::new();
+    let ran = world.cli(&["path", "https://me:hf_secret@huggingface.co/user/repo"]).run();
+    ran.check_failure(2, &["did you mean `HF://user/repo`?"]);
+    assert!(!ran.stderr.contains("hf_secret"), "{}", ran.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let world = World::new();
+    let mut cli = world.cli(&["path"]);
+    cli.command.arg(OsStr::from_bytes(b"HF://user/\xff"));
+    cli.run().check_failure(2, &["invalid UTF-8"]);
+}

@@ -1,0 +1,107 @@
+//! Exit status 2: arguments and variables that cannot be used. Nothing is touched.
+
+use crate::world::{Cli, World};
+
+const URL: &str = "HF://mlc-ai/tiny";
+
+#[track_caller]
+fn check(world: &World, cli: Cli, words: &[&str]) {
+    cli.run().check_failure(2, words);
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+    world.check_pristine();
+}
+
+#[test]
+fn arguments() {
+    let world = World::new();
+    for (arguments, words) in [
+        (vec!["dwnload", URL], ["unrecognized subcommand 'dwnload'", "'download'"]),
+        (vec!["download"], ["required arguments were not provided", "<MODEL>"]),
+        (vec!["download", URL, "HF://mlc-ai/other"], ["unexpected argument", "HF://mlc-ai/other"]),
+        (vec!["download", URL, "--frce"], ["unexpected argument '--frce'", "'--force'"]),
+        (vec!["download", URL, "-j", "0"], ["invalid value '0' for '--jobs", "at least 1"]),
+        (vec!["download", URL, "-j", "many"], ["invalid value 'many' for '--jobs", "whole number"]),
+        (vec!["download", URL, "--policy", "maybe"], ["'maybe'", "ON, OFF, REDO or READONLY"]),
+        (vec!["download", URL, "--policy", "off"], ["'off'", "ON, OFF, REDO or READONLY"]),
+        (vec!["download", URL, "--progress", "loud"], ["invalid value 'loud'", "plain"]),
+        (vec!["download", URL, "-q", "-v"], ["cannot be used with", "--quiet"]),
+        (vec!["path", URL, "--force"], ["unexpected argument '--force'", "Usage"]),
+    ] {
+        check(&world, world.cli(&arguments), &words);
+    }
+}
+
+#[test]
+fn variables() {
+    let world = World::new();
+    for (name, value, why) in [
+        ("MLC_DOWNLOAD_CACHE_POLICY", "maybe", "write ON, OFF, REDO or READONLY"),
+        ("MLC_DOWNLOAD_CACHE_POLICY", "on", "write ON, OFF, REDO or READONLY"),
+        ("HF_ENDPOINT", "ftp://hub.example", "it does not start with `https://` or `http://`"),
+        ("HF_ENDPOINT", "hub.example", "it does not start with `https://` or `http://`"),
+        ("HF_ENDPOINT", "https://hub.example/?x=1", "it has a query"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "0", "not a number of seconds from 1 to 86400"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "-1", "not a number of seconds from 1 to 86400"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "soon", "not a number of seconds from 1 to 86400"),
+        ("HF_TOKEN", "two\nlines", "cannot be sent in an HTTP header"),
+    ] {
+        for command in ["download", "path"] {
+            let words = [&format!("the environment variable {name}"), "cannot be used", why];
+            check(&world, world.cli(&[command, URL]).env(name, value), &words);
+        }
+    }
+}
+
+#[test]
+fn secrets_in_variables_are_not_shown() {
+    let world = World::new();
+    for (name, value) in [
+        ("HF_ENDPOINT", "https://me:hf_secret@hub.example"),
+        ("HF_ENDPOINT", "https://hub.example?token=hf_secret"),
+        ("HF_TOKEN", "hf_secret\u{1}"),
+    ] {
+        let ran = world.cli(&["download", URL]).env(name, value).run();
+        ran.check_failure(2, &[name]);
+        assert!(!ran.stderr.contains("hf_secret"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_proxy_that_is_no_url() {
+    let (world, model) = World::with_tiny();
+    let ran = world.cli(&["download", &model.url]).env("HTTP_PROXY", "http://me:hf_secret@:::").run();
+    ran.check_failure(2, &["proxy for http"]);
+    assert!(!ran.stderr.contains("hf_secret"), "{}", ran.stderr);
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+    world.check_untouched();
+}
+
+#[test]
+fn nothing_says_where_the_cache_is() {
+    let world = World::new();
+    for command in ["download", "path"] {
+        let mut cli = world.cli(&[command, URL]);
+        for name in ["HOME", "LOCALAPPDATA", "MLC_LLM_HOME", "XDG_CACHE_HOME"] {
+            cli = cli.without_env(name);
+        }
+        check(&world, cli, &["no folder for the cache is known", "set MLC_LLM_HOME"]);
+    }
+}
+
+#[test]
+fn an_empty_variable_is_as_good_as_none() {
+    let (world, model) = World::with_tiny();
+    let mut cli = world.cli(&["download", &model.url]);
+    for name in [
+        "MLC_LLM_READONLY_WEIGHT_CACHE",
+        "MLC_DOWNLOAD_CACHE_POLICY",
+        "MLC_TEMP_DIR",
+        "HF_TOKEN",
+        "HF_HUB_OFFLINE",
+        "HF_HUB_DOWNLOAD_TIMEOUT",
+        "HTTP_PROXY",
+    ] {
+        cli = cli.env(name, "");
+    }
+    cli.run().check_path(&world.entry(&model));
+}

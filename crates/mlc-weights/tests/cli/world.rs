@@ -1,0 +1,273 @@
+//! What most tests need: a hub, a folder of their own, and the program in an environment that has nothing else.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use local_hub::{LocalHub, ModelFixture, PublishedModel};
+use tempfile::TempDir;
+
+/// Longer than anything here takes, also on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A hub and an empty cache. Nothing of it depends on the environment of the test.
+pub(crate) struct World {
+    pub(crate) hub: LocalHub,
+    folder: TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let world = Self { hub: LocalHub::start(), folder: temporary_folder() };
+        std::fs::create_dir(world.user()).unwrap();
+        world
+    }
+
+    /// A world whose hub serves one model.
+    pub(crate) fn with(fixture: &ModelFixture) -> (Self, PublishedModel) {
+        let world = Self::new();
+        let model = world.hub.publish(fixture);
+        (world, model)
+    }
+
+    /// A world whose hub serves a small model like any other.
+    pub(crate) fn with_tiny() -> (Self, PublishedModel) {
+        Self::with(&ModelFixture::new("mlc-ai/tiny"))
+    }
+
+    /// The user's home folder.
+    pub(crate) fn user(&self) -> PathBuf {
+        self.beside("user")
+    }
+
+    /// The cache's home. It does not exist before something is written to it.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.beside("home")
+    }
+
+    /// A place in the folder of this world.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where the writable tier keeps a model.
+    pub(crate) fn entry(&self, model: &PublishedModel) -> PathBuf {
+        entry_in(&self.home().join("model_weights"), model)
+    }
+
+    /// The program, in an environment with this hub, this cache, and nothing else.
+    pub(crate) fn cli(&self, arguments: &[&str]) -> Cli {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mlc-weights"));
+        if cfg!(unix) {
+            // Elsewhere programs need some of it to start at all.
+            command.env_clear();
+        }
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("HOME", self.user())
+            .env("MLC_LLM_HOME", self.home())
+            .env("HF_ENDPOINT", self.hub.endpoint())
+            .stdin(Stdio::null());
+        Cli { command }
+    }
+
+    /// Downloads a model, which must succeed.
+    #[track_caller]
+    pub(crate) fn download(&self, model: &PublishedModel) -> Ran {
+        let ran = self.cli(&["download", &model.url]).run();
+        ran.check_path(&self.entry(model));
+        ran
+    }
+
+    /// Every file, and every empty folder, of this world but those in the cache's private folder.
+    pub(crate) fn visible(&self) -> Vec<PathBuf> {
+        let root = self.folder.path();
+        let all = files_below(root).into_iter().filter(|path| !is_private(path));
+        all.map(|path| path.strip_prefix(root).unwrap().to_owned()).collect()
+    }
+
+    /// There is nothing but what every world begins with, and perhaps the cache's private folder.
+    #[track_caller]
+    pub(crate) fn check_untouched(&self) {
+        assert_eq!(self.visible(), [Path::new("user")]);
+    }
+
+    /// There is not even the cache's private folder.
+    #[track_caller]
+    pub(crate) fn check_pristine(&self) {
+        assert_eq!(files_below(self.folder.path()), [self.user()]);
+    }
+}
+
+/// The program, about to be run.
+pub(crate) struct Cli {
+    pub(crate) command: Command,
+}
+
+impl Cli {
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn without_env(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn run(self) -> Ran {
+        Ran::from(assert_cmd::Command::from_std(self.command).timeout(PATIENCE).output().unwrap())
+    }
+
+    /// Starts the program.
+    pub(crate) fn start(mut self) -> Running {
+        let child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Running { id: child.id(), ended: wait_on_a_thread(child) }
+    }
+
+    /// The same, with stderr in a file, to be read meanwhile.
+    pub(crate) fn start_with_stderr(mut self, path: &Path) -> Running {
+        let stderr = std::fs::File::create(path).unwrap();
+        let child = self.command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        Running { id: child.id(), ended: wait_on_a_thread(child) }
+    }
+}
+
+/// Waits for a condition on files, of which nobody tells.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "looks again after a moment, until the condition holds")]
+pub(crate) fn until(condition: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(std::time::Instant::now() < deadline, "it did not come to pass");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The program while it runs.
+pub(crate) struct Running {
+    id: u32,
+    ended: mpsc::Receiver<Output>,
+}
+
+impl Running {
+    /// Sends a signal by its name.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        // The shell has this command built in; the program of the same name is not everywhere.
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id)]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    #[track_caller]
+    pub(crate) fn end(self) -> Ran {
+        self.end_within(PATIENCE)
+    }
+
+    #[track_caller]
+    pub(crate) fn end_within(self, patience: Duration) -> Ran {
+        Ran::from(self.ended.recv_timeout(patience).unwrap())
+    }
+}
+
+fn wait_on_a_thread(child: Child) -> mpsc::Receiver<Output> {
+    let (sender, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        // A test that has failed meanwhile does not listen.
+        let _ = sender.send(child.wait_with_output().unwrap());
+    });
+    ended
+}
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        Self { status: output.status.code(), stdout: output.stdout, stderr }
+    }
+}
+
+impl Ran {
+    /// It succeeded: stdout has exactly the path and a newline.
+    #[track_caller]
+    pub(crate) fn check_path(&self, path: &Path) {
+        let expected = [path.as_os_str().as_encoded_bytes(), b"\n"].concat();
+        assert_eq!((self.status, &self.stdout), (Some(0), &expected), "{}", self.stderr);
+    }
+
+    /// It failed with this status and these words on stderr; stdout is empty, and no line is told twice.
+    #[track_caller]
+    pub(crate) fn check_failure(&self, status: i32, words: &[&str]) {
+        let stderr = &self.stderr;
+        assert_eq!(self.status, Some(status), "{stderr}");
+        assert_eq!(String::from_utf8_lossy(&self.stdout), "", "{stderr}");
+        for word in words {
+            assert!(stderr.contains(word), "{word:?} is missing in:\n{stderr}");
+        }
+        let report: Vec<&str> = stderr.lines().skip_while(|line| !line.starts_with("error: ")).collect();
+        assert!(!report.is_empty(), "no error in:\n{stderr}");
+        for (index, line) in report.iter().enumerate() {
+            let words = line.trim_start().trim_start_matches("because: ");
+            let above = report[..index].iter().any(|earlier| earlier.ends_with(words) && !words.is_empty());
+            assert!(!above, "{words:?} is told twice in:\n{stderr}");
+        }
+    }
+
+    /// The lines on stderr.
+    pub(crate) fn lines(&self) -> Vec<&str> {
+        self.stderr.lines().collect()
+    }
+}
+
+/// Where a tier keeps a model.
+pub(crate) fn entry_in(tier: &Path, model: &PublishedModel) -> PathBuf {
+    tier.join("hf").join(&model.user).join(&model.repo)
+}
+
+/// A copy of a model, as somebody else left it in a tier.
+pub(crate) fn lay_out(model: &PublishedModel, tier: &Path) -> PathBuf {
+    let entry = entry_in(tier, model);
+    for file in &model.files {
+        let path = entry.join(&file.path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, file.bytes()).unwrap();
+    }
+    entry
+}
+
+/// Every file and empty folder below a folder; none when it does not exist.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        let below = if path.is_dir() && !path.is_symlink() { files_below(&path) } else { Vec::new() };
+        if below.is_empty() { files.push(path) } else { files.extend(below) }
+    }
+    files.sort();
+    files
+}
+
+fn is_private(path: &Path) -> bool {
+    path.components().any(|component| component.as_os_str() == ".mlc-weights")
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have no folder of their own to begin with")]
+fn temporary_folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
