@@ -100,7 +100,7 @@ impl fmt::Display for PassedOver {
             Problem::Incomplete { missing } if missing.is_empty() => write!(f, "{dir} is not whole"),
             Problem::Incomplete { missing } => {
                 let listed = missing.get(..LISTED).unwrap_or(missing);
-                write!(f, "{dir} lacks {}", listed.join(", "))?;
+                write!(f, "{dir} is not whole: {}", listed.join("; "))?;
                 match missing.len() - listed.len() {
                     0 => Ok(()),
                     more => write!(f, " and {more} more"),

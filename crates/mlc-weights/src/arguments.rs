@@ -34,6 +34,8 @@ Environment:
   NO_COLOR                       1: no colour
   HTTPS_PROXY, NO_PROXY, …       as usual";
 
+const MODEL: &str = "The model: HF://user/repo or https://huggingface.co/user/repo";
+
 /// Gets MLC model weights into the cache that MLC-LLM reads.
 #[derive(Debug, Parser)]
 #[command(
@@ -64,7 +66,7 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct Download {
-    /// The model: HF://user/repo or https://huggingface.co/user/repo
+    #[arg(help = MODEL)]
     pub(crate) model: String,
     /// How many files are fetched at once
     #[arg(short, long, value_name = "N", default_value = "4", value_parser = parse_jobs)]
@@ -85,7 +87,7 @@ pub(crate) struct Download {
 
 #[derive(Args, Debug)]
 pub(crate) struct Path {
-    /// The model: HF://user/repo or https://huggingface.co/user/repo
+    #[arg(help = MODEL)]
     pub(crate) model: String,
 }
 

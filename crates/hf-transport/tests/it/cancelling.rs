@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hf_transport::{GitMetadata, KeepAlive, MetadataSource as _};
-use local_hub::{Fault, FaultTarget, ModelFixture, Outcome, RequestLog, Times};
+use local_hub::{Fault, FaultTarget, Outcome, RequestLog, Times};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -24,11 +24,6 @@ fn held() -> (KeepAlive, oneshot::Receiver<()>) {
     (Arc::new(Held(Some(sender))), receiver)
 }
 
-fn stage() -> Stage {
-    let text = (0..20_000).map(|number| format!("{number} ")).collect::<String>();
-    Stage::new(&ModelFixture::new(ID).plain_file("vocabulary.txt", text))
-}
-
 /// The fault holds a request up, having sent so much of the answer.
 fn is_held_up(log: &RequestLog, after: u64) -> bool {
     let requests = log.requests();
@@ -46,7 +41,7 @@ async fn dropping_the_future_ends_everything() {
         (pack(), Fault::Stall { after: 20 }, 20),
         (pack(), Fault::Stall { after: 5000 }, 5000),
     ] {
-        let stage = stage();
+        let stage = Stage::wordy();
         stage.hub.fault(target, fault.clone(), Times::Once);
         let (keep_alive, mut released) = held();
         let request = stage.request(None, keep_alive);
@@ -78,7 +73,7 @@ async fn a_future_that_is_never_polled_does_nothing() {
 
 #[test]
 fn a_runtime_that_ends_takes_its_fetches_along() {
-    let stage = stage();
+    let stage = Stage::wordy();
     stage.hub.fault(FaultTarget::upload_pack(ID), Fault::Stall { after: 20 }, Times::Once);
     let (keep_alive, mut released) = held();
     let request = stage.request(None, keep_alive);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hf_transport::{Error, ErrorKind, FileKind, LfsPointer};
 use local_hub::{ModelFixture, RawTarget, Route};
 
-use crate::support::{ID, Stage, listing};
+use crate::support::{ID, Stage, hex, listing};
 
 const OID: &str = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
 
@@ -20,8 +20,7 @@ async fn a_model_is_listed_and_its_plain_files_are_written() {
     for file in stage.model.lfs_files() {
         let listed = fetched.snapshot.files.iter().find(|listed| listed.path.as_str() == file.path).unwrap();
         let FileKind::Lfs(LfsPointer { oid, size }) = listed.kind else { panic!("{listed:?}") };
-        let oid: String = oid.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((oid, size), (file.sha256.clone(), file.size), "{}", file.path);
+        assert_eq!((hex(&oid), size), (file.sha256.clone(), file.size), "{}", file.path);
     }
 }
 

@@ -44,11 +44,13 @@ async fn one_client_serves_several_fetches_at_once() {
 
 #[test]
 fn successive_runtimes_of_either_kind_work() {
-    let stage = Stage::usual();
+    let mut stage = Stage::usual();
     let current = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let several =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for runtime in [current(), several(), current(), several()] {
+        // A client's connections belong to a runtime.
+        stage.set(|_| ());
         runtime.block_on(async {
             stage.fetch_whole().await;
             stage.locate("tokenizer.json").await.unwrap();

@@ -5,8 +5,8 @@ mod plumbing;
 
 use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hf_transport::{
@@ -26,14 +26,16 @@ pub(crate) const ID: &str = "user/model";
 pub(crate) const TOKEN: &str = "hf_s3cret";
 /// How long a test waits for what should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// An idle time-out for servers that fall silent.
-pub(crate) const IMPATIENT: Duration = Duration::from_millis(200);
+/// An idle time-out for servers that fall silent; enough for git to be started on a busy machine.
+pub(crate) const IMPATIENT: Duration = Duration::from_millis(500);
 
 /// Everything that a test needs.
 pub(crate) struct Stage {
     pub(crate) hub: LocalHub,
     pub(crate) model: PublishedModel,
-    pub(crate) config: HubConfig,
+    config: HubConfig,
+    /// One for all requests: setting one up reads the certificates of the system.
+    client: OnceLock<HubClient>,
     dir: TempDir,
     exports: AtomicUsize,
 }
@@ -60,7 +62,14 @@ impl Stage {
     pub(crate) fn new(fixture: &ModelFixture) -> Self {
         let hub = hub();
         let model = hub.publish(fixture);
-        Self { config: config(&hub), hub, model, dir: crate::scratch(), exports: AtomicUsize::new(0) }
+        Self {
+            config: config(&hub),
+            client: OnceLock::new(),
+            hub,
+            model,
+            dir: crate::scratch(),
+            exports: AtomicUsize::new(0),
+        }
     }
 
     /// A model of the usual kind.
@@ -73,10 +82,22 @@ impl Stage {
         Self::new(&ModelFixture::without_files(ID).plain_file(path, bytes))
     }
 
+    /// A model whose metadata does not fit into one packet of the network.
+    pub(crate) fn wordy() -> Self {
+        let words: Vec<String> = (0..20_000).map(|number| format!("word-{number}\n")).collect();
+        Self::new(&ModelFixture::new(ID).plain_file("vocabulary.txt", words.concat()))
+    }
+
     /// Changes the client's settings.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut HubConfig)) -> Self {
-        change(&mut self.config);
+        self.set(change);
         self
+    }
+
+    /// The same for a stage that has been used: a new client takes the place of the old one.
+    pub(crate) fn set(&mut self, change: impl FnOnce(&mut HubConfig)) {
+        change(&mut self.config);
+        self.client = OnceLock::new();
     }
 
     pub(crate) fn impatient(self) -> Self {
@@ -88,7 +109,7 @@ impl Stage {
     }
 
     pub(crate) fn client(&self) -> HubClient {
-        HubClient::new(self.config.clone()).unwrap()
+        self.client.get_or_init(|| HubClient::new(self.config.clone()).unwrap()).clone()
     }
 
     pub(crate) fn plumbing(&self) -> Plumbing<'_> {
@@ -137,10 +158,14 @@ impl Stage {
     pub(crate) fn fetch_whole(&self) -> impl Future<Output = Fetched> {
         let caller = std::panic::Location::caller();
         async move {
-            let fetched = match self.fetch().await {
-                Ok(fetched) => fetched,
-                Err(error) => panic!("at {caller}: {}\n{}", chain(&error), self.hub.log()),
-            };
+            let outcome = self.fetch().await;
+            assert!(
+                outcome.is_ok(),
+                "at {caller}: {:?}\n{}",
+                outcome.map_err(|error| chain(&error)),
+                self.hub.log()
+            );
+            let fetched = outcome.unwrap();
             assert_eq!(fetched.snapshot.commit.to_string(), self.model.commit, "at {caller}");
             assert_eq!(fetched.listed(), self.expected_list(), "at {caller}");
             fetched
@@ -202,6 +227,10 @@ fn causes(error: &Error) -> impl Iterator<Item = &dyn StdError> {
     std::iter::successors(first, |error| (*error).source())
 }
 
+pub(crate) fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
 /// The message and those of all causes.
 pub(crate) fn chain(error: &Error) -> String {
     causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -209,7 +238,8 @@ pub(crate) fn chain(error: &Error) -> String {
 
 /// Every client sends a token, and signed URLs are in many answers; none may be in a message.
 pub(crate) fn assert_nothing_secret(error: &Error) {
-    let shown: String = causes(error).map(|error| format!("{error} {error:?} {error:#?} ")).collect();
+    let shown: Vec<String> = causes(error).map(|error| format!("{error} {error:?} {error:#?}")).collect();
+    let shown = shown.join(" ");
     for secret in ["s3cret", "Bearer", "Signature", "Key-Pair"] {
         assert!(!shown.contains(secret), "{shown}");
     }

@@ -1,6 +1,8 @@
 //! `mlc-weights path`: where a cached model is.
 
-use facade::{Builder, CachePolicy, Error, Event, Request};
+use std::path::PathBuf;
+
+use facade::{Builder, CachePolicy, Error, Event, PassedOver, Request};
 
 use super::print_path;
 use crate::arguments::Path;
@@ -25,10 +27,6 @@ pub(crate) fn run(arguments: &Path, quiet: bool) -> Result<(), Failure> {
     }
 }
 
-fn miss(
-    request: &Request,
-    looked_in: Vec<std::path::PathBuf>,
-    passed_over: Vec<facade::PassedOver>,
-) -> Failure {
+fn miss(request: &Request, looked_in: Vec<PathBuf>, passed_over: Vec<PassedOver>) -> Failure {
     Failure::NotInCache(Miss { model: request.model().clone(), looked_in, passed_over })
 }
