@@ -24,6 +24,11 @@ fn held() -> (KeepAlive, oneshot::Receiver<()>) {
     (Arc::new(Held(Some(sender))), receiver)
 }
 
+/// A model whose hub may be silent for long: only being dropped ends a fetch.
+fn stage() -> Stage {
+    Stage::wordy().with(|config| config.idle_timeout = 100 * PATIENCE)
+}
+
 /// The fault holds a request up, having sent so much of the answer.
 fn is_held_up(log: &RequestLog, after: u64) -> bool {
     let requests = log.requests();
@@ -41,7 +46,7 @@ async fn dropping_the_future_ends_everything() {
         (pack(), Fault::Stall { after: 20 }, 20),
         (pack(), Fault::Stall { after: 5000 }, 5000),
     ] {
-        let stage = Stage::wordy();
+        let stage = stage();
         stage.hub.fault(target, fault.clone(), Times::Once);
         let (keep_alive, mut released) = held();
         let request = stage.request(None, keep_alive);
@@ -73,7 +78,7 @@ async fn a_future_that_is_never_polled_does_nothing() {
 
 #[test]
 fn a_runtime_that_ends_takes_its_fetches_along() {
-    let stage = Stage::wordy();
+    let stage = stage();
     stage.hub.fault(FaultTarget::upload_pack(ID), Fault::Stall { after: 20 }, Times::Once);
     let (keep_alive, mut released) = held();
     let request = stage.request(None, keep_alive);
