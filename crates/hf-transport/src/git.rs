@@ -1,6 +1,7 @@
 //! Metadata over git: a depth-1 fetch into a bare scratch repository, whose tree is then written out.
 
 mod advertisement;
+mod body;
 mod cancel;
 mod export;
 mod fetch;

@@ -5,17 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use git2::{
-    AutotagOption, Direction, ErrorClass, FetchOptions, Oid, RemoteCallbacks, Repository,
+    AutotagOption, Direction, ErrorClass, FetchOptions, ObjectType, Odb, Oid, RemoteCallbacks, Repository,
     RepositoryInitOptions,
 };
-use url_parse::Revision;
+use url_parse::{ModelId, Revision};
 
 use super::library::SCHEME;
 use super::session::Session;
 use super::transport;
 use super::wanted::{DEFAULT_BRANCH, FETCHED, Wanted};
 use crate::Error;
-use crate::shown::HubWords;
+use crate::shown::{HubWords, SafeUrl};
+
+/// Tags of tags of tags are followed so far.
+const MAX_TAGS: usize = 8;
+/// A tag is loaded whole.
+const MAX_TAG_BYTES: usize = 1 << 20;
 
 /// Fetches the commit that the session's revision stands for.
 pub(super) fn fetch_commit(session: &Arc<Session>, scratch: &Path) -> Result<(Repository, Oid), Error> {
@@ -69,22 +74,36 @@ fn fetch_options(session: &Session, wanted: &Wanted) -> FetchOptions<'static> {
 /// The commit, now that it has come.
 fn find(session: &Session, repository: &Repository, wanted: &Wanted) -> Result<Oid, Error> {
     let broken = |error| super::broken(session.model(), error);
+    let not_found = || revision_not_found(session, HubWords::default());
+    let odb = repository.odb().map_err(broken)?;
     if let Wanted::Everything(commit) = wanted {
         let id = Oid::from_str(&commit.to_string()).map_err(broken)?;
-        return match repository.find_commit(id) {
-            Ok(_) => Ok(id),
-            Err(_) => Err(revision_not_found(session, HubWords::default())),
-        };
+        let is_commit = matches!(odb.read_header(id), Ok((_, ObjectType::Commit)));
+        return if is_commit { Ok(id) } else { Err(not_found()) };
     }
-    // An annotated tag leads to its commit; a tag of anything else leads nowhere.
-    let reference = repository.find_reference(FETCHED).map_err(broken)?;
-    let id = reference.peel_to_commit().map_err(broken)?.id();
+    let fetched = repository.refname_to_id(FETCHED).map_err(broken)?;
+    let id = peel(session, repository, &odb, fetched)?;
     match session.revision().and_then(Revision::commit) {
-        Some(asked) if asked.to_string() != id.to_string() => {
-            Err(revision_not_found(session, HubWords::default()))
-        }
+        Some(asked) if asked.to_string() != id.to_string() => Err(not_found()),
         _ => Ok(id),
     }
+}
+
+/// The commit that an object leads to: itself, or what a tag is for.
+fn peel(session: &Session, repository: &Repository, odb: &Odb<'_>, mut id: Oid) -> Result<Oid, Error> {
+    let broken = |error| super::broken(session.model(), error);
+    for _ in 0..=MAX_TAGS {
+        let (size, kind) = odb.read_header(id).map_err(broken)?;
+        match kind {
+            ObjectType::Commit => return Ok(id),
+            ObjectType::Tag if size > MAX_TAG_BYTES => {
+                return Err(session.too_much("bytes in a tag", MAX_TAG_BYTES as u64));
+            }
+            ObjectType::Tag => id = repository.find_tag(id).map_err(broken)?.target_id(),
+            _ => break,
+        }
+    }
+    Err(broken(git2::Error::from_str("the reference leads to no commit")))
 }
 
 /// A server that refuses a commit by its id does not have it; what else it refuses may come another time.
@@ -105,13 +124,47 @@ fn failure(session: &Session, scratch: &Path, error: git2::Error) -> Error {
     if session.cancelled().is_cancelled() {
         return Error::Cancelled;
     }
-    session.take_failure().unwrap_or_else(|| {
-        let model = session.model().clone();
-        match error.class() {
-            ErrorClass::Os | ErrorClass::Filesystem => {
-                Error::Scratch { model, path: scratch.to_owned(), source: Box::new(error) }
-            }
-            _ => Error::Git { model, url: session.url(), source: Box::new(error) },
+    session.take_failure().unwrap_or_else(|| libgit2_failure(session.model(), session.url(), scratch, error))
+}
+
+fn libgit2_failure(model: &ModelId, url: SafeUrl, scratch: &Path, error: git2::Error) -> Error {
+    let model = model.clone();
+    match error.class() {
+        ErrorClass::Os | ErrorClass::Filesystem => {
+            Error::Scratch { model, path: scratch.to_owned(), source: Box::new(error) }
         }
-    })
+        _ => Error::Git { model, url, source: Box::new(error) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use git2::ErrorCode;
+
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_full_disk_is_no_trouble_of_the_network() {
+        let model = ModelId::new("mlc-ai", "Llama").unwrap();
+        let url = SafeUrl::of(&"https://huggingface.co/mlc-ai/Llama".parse().unwrap());
+        for (class, kind, message) in [
+            (ErrorClass::Os, ErrorKind::Disk, "cannot keep the git metadata of mlc-ai/Llama in scratch"),
+            (
+                ErrorClass::Filesystem,
+                ErrorKind::Disk,
+                "cannot keep the git metadata of mlc-ai/Llama in scratch",
+            ),
+            (
+                ErrorClass::Indexer,
+                ErrorKind::Network,
+                "cannot fetch git metadata of mlc-ai/Llama from https://huggingface.co/mlc-ai/Llama",
+            ),
+        ] {
+            let error = git2::Error::new(ErrorCode::GenericError, class, "cannot extend packfile");
+            let error = libgit2_failure(&model, url.clone(), Path::new("scratch"), error);
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, message));
+            assert_eq!(error.is_transient(), kind == ErrorKind::Network);
+        }
+    }
 }

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use url_parse::{ModelId, Revision, Url};
 
 use super::advertisement::Advertisement;
+use super::body::Body;
 use super::cancel::CancelSignal;
 use super::wanted::DEFAULT_BRANCH;
 use crate::client::{Answer, HubRequest, header_text, headers};
@@ -94,8 +95,13 @@ impl Session {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A failed exchange as this crate's error.
+    pub(super) fn transport_error(&self, action: &'static str, url: &Url, error: reqwest::Error) -> Error {
+        self.hub.transport_error(action, url, error)
+    }
+
     /// Runs a future to its end from libgit2's thread, unless the download is cancelled first.
-    fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.runtime.block_on(async {
             tokio::select! {
                 // First, as a runtime that shuts down cancels, and can drive no request any more.
@@ -119,9 +125,9 @@ impl Session {
             redirects: Redirects::Anywhere,
         };
         let mut body = self.ask(request, "application/x-git-upload-pack-advertisement")?;
-        let base = without_path(&body.answer.url, INFO_REFS).ok_or_else(|| Error::BadRedirect {
+        let base = without_path(body.url(), INFO_REFS).ok_or_else(|| Error::BadRedirect {
             url: self.url(),
-            target: SafeUrl::of(&body.answer.url).to_string(),
+            target: SafeUrl::of(body.url()).to_string(),
             problem: "it leads to no git repository",
         })?;
         let mut list = BytesMut::new();
@@ -154,11 +160,11 @@ impl Session {
             redirects: Redirects::Anywhere,
         };
         let mut body = self.ask(request, "application/x-git-upload-pack-result")?;
-        match refusal_in(body.start(self)?) {
+        match body.refusal(self)? {
             None => Ok(body),
             Some(words) => Err(Error::GitRefused {
                 model: self.model.clone(),
-                url: SafeUrl::of(&body.answer.url),
+                url: SafeUrl::of(body.url()),
                 hub_says: HubWords { message: sanitize(&words), request_id: None },
             }),
         }
@@ -176,7 +182,7 @@ impl Session {
         if content_type.split(';').next().map(str::trim) != Some(expected) {
             return Err(Error::not_a_hub(&answer.url, content_type, expected));
         }
-        Ok(Body { answer, action, read_ahead: Bytes::new() })
+        Ok(Body::new(answer, action))
     }
 
     fn refusal(&self, answer: Answer) -> Error {
@@ -188,7 +194,7 @@ impl Session {
     }
 
     /// Counts received bytes against the limit for metadata.
-    fn count(&self, bytes: usize) -> Result<(), Error> {
+    pub(super) fn count(&self, bytes: usize) -> Result<(), Error> {
         let limit = self.hub.config().max_metadata_bytes;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         match self.received.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) > limit {
@@ -197,63 +203,9 @@ impl Session {
         }
     }
 
-    fn too_much(&self, what: &'static str, limit: u64) -> Error {
+    pub(super) fn too_much(&self, what: &'static str, limit: u64) -> Error {
         Error::TooMuchMetadata { model: self.model.clone(), what, limit }
     }
-}
-
-/// An answer's body, read piece by piece.
-pub(super) struct Body {
-    answer: Answer,
-    action: &'static str,
-    read_ahead: Bytes,
-}
-
-impl Body {
-    /// The next piece, never empty; `None` at the end.
-    pub(super) fn next(&mut self, session: &Session) -> Result<Option<Bytes>, Error> {
-        match self.read_ahead.is_empty() {
-            true => self.receive(session),
-            false => Ok(Some(std::mem::take(&mut self.read_ahead))),
-        }
-    }
-
-    /// The first bytes, enough for the head of a packet, without taking them.
-    fn start(&mut self, session: &Session) -> Result<&[u8], Error> {
-        while self.read_ahead.len() < PACKET_HEAD
-            && let Some(chunk) = self.receive(session)?
-        {
-            self.read_ahead = [&*self.read_ahead, &*chunk].concat().into();
-        }
-        Ok(&self.read_ahead)
-    }
-
-    fn receive(&mut self, session: &Session) -> Result<Option<Bytes>, Error> {
-        loop {
-            let Answer { response, url, .. } = &mut self.answer;
-            let next = async {
-                let chunk = response.chunk().await;
-                chunk.map_err(|error| session.hub.transport_error(self.action, url, error))
-            };
-            let Some(chunk) = session.block_on(next)? else { return Ok(None) };
-            session.count(chunk.len())?;
-            if !chunk.is_empty() {
-                return Ok(Some(chunk));
-            }
-        }
-    }
-}
-
-/// Four digits and `ERR `.
-const PACKET_HEAD: usize = 8;
-
-/// git's own way of refusing, in an answer of status 200: a packet `ERR …`.
-fn refusal_in(start: &[u8]) -> Option<String> {
-    let (digits, contents) = start.split_at_checked(4)?;
-    let words = contents.strip_prefix(b"ERR ")?;
-    let length = std::str::from_utf8(digits).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
-    let length = length?.saturating_sub(PACKET_HEAD).min(words.len());
-    Some(String::from_utf8_lossy(words.get(..length)?).into_owned())
 }
 
 fn with_path(base: &Url, tail: &str) -> Url {
@@ -274,23 +226,6 @@ fn without_path(url: &Url, tail: &str) -> Option<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_refusal_in_gits_own_words_is_read() {
-        for (start, expected) in [
-            (&b"0019ERR not our ref 1234\n"[..], Some("not our ref 1234\n")),
-            (b"0010ERR over and more", Some("over and")),
-            (b"ffffERR cut", Some("cut")),
-            (b"0008ERR ", Some("")),
-            (b"zzzzERR x", None),
-            (b"0008NAK\n", None),
-            (b"000eERRx y", None),
-            (b"ERR", None),
-            (b"", None),
-        ] {
-            assert_eq!(refusal_in(start).as_deref(), expected, "{start:?}");
-        }
-    }
 
     #[test]
     fn the_base_is_what_the_request_was_made_of() {

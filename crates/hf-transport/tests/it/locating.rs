@@ -57,8 +57,10 @@ async fn a_small_file_is_at_the_hub_itself() {
 
 #[tokio::test]
 async fn paths_are_encoded_right() {
-    let paths =
-        ["sub/dir/shard #3+%41.bin", "a b/\u{e9}[0]^|`\"<>.bin", "%2e%2e/x", "a?b=c&d;e.bin", "~-_.!$'(),@:"];
+    let mut paths = vec!["sub/dir/shard #3+%41.bin", "%2e%2e/x", "a b/\u{e9}[0]^`.bin", "~-_.!$'(),@;=&"];
+    if cfg!(not(windows)) {
+        paths.extend(["a?b=c.bin", "|\"<>*.bin", "x/a:b"]);
+    }
     let fixture = ModelFixture::without_files(ID);
     let fixture = paths.iter().fold(fixture, |fixture, path| fixture.lfs_file(path, path.as_bytes()));
     let stage = Stage::new(&fixture);

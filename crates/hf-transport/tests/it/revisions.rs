@@ -3,7 +3,7 @@
 use hf_transport::{Error, ErrorKind};
 use local_hub::{Fault, FaultTarget, Hold, LocalHub, ModelFixture, Route, Times};
 
-use crate::support::{ID, PATIENCE, Stage};
+use crate::support::{ID, PATIENCE, Stage, chain};
 
 /// Two commits on `main`, the second of which is also on a branch and has tags; returns the first's id.
 fn two_commits() -> (Stage, String) {
@@ -126,8 +126,33 @@ async fn a_tag_of_something_else_is_no_revision() {
     for revision in ["blob", "tree"] {
         let error = stage.fetch_revision(Some(revision)).await.unwrap_err();
         assert!(matches!(error, Error::BrokenCommit { .. }), "{revision}: {error:?}");
+        assert!(chain(&error).contains("the reference leads to no commit"), "{error:?}");
         assert!(!error.is_transient());
     }
+}
+
+#[tokio::test]
+async fn tags_are_not_followed_without_end() {
+    let stage = Stage::usual();
+    let plumbing = stage.plumbing();
+    let tag = |object: &str, kind: &str, message: &str| {
+        let text = format!(
+            "object {object}\ntype {kind}\ntag t\ntagger Hub <hub@example.invalid> 0 +0000\n\n{message}\n"
+        );
+        plumbing.run(&["hash-object", "-t", "tag", "-w", "--stdin"], text.as_bytes())
+    };
+    let nested = |depth: usize| {
+        let first = tag(&stage.model.commit, "commit", "");
+        (1..depth).fold(first, |below, _| tag(&below, "tag", ""))
+    };
+    plumbing.set("refs/tags/deep", &nested(8));
+    plumbing.set("refs/tags/deeper", &nested(9));
+    plumbing.set("refs/tags/long", &tag(&stage.model.commit, "commit", &"long ".repeat(300_000)));
+    stage.fetch_revision(Some("deep")).await.unwrap();
+    let error = stage.fetch_revision(Some("deeper")).await.unwrap_err();
+    assert!(matches!(error, Error::BrokenCommit { .. }), "{error:?}");
+    let error = stage.fetch_revision(Some("long")).await.unwrap_err();
+    assert!(matches!(error, Error::TooMuchMetadata { .. }), "{error:?}");
 }
 
 #[tokio::test]
