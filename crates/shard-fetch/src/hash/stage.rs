@@ -1,0 +1,131 @@
+//! The threads that hash, and what their users hold.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use super::job::{Deliver, HashJob, Progress, Task};
+use super::queue::Queue;
+use super::worker;
+use crate::{Digests, Error};
+
+/// More threads than this are of no use to one network connection.
+const MAX_FETCH_THREADS: usize = 4;
+
+/// A few threads that hash files while these are written. Dropping it ends them, after the block each is
+/// working on; jobs that have not ended are cancelled.
+pub(crate) struct HashStage {
+    queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl HashStage {
+    /// As many threads as the machine can run at once, but no more than a download can keep busy.
+    ///
+    /// # Errors
+    /// The system does not start a thread.
+    #[allow(dead_code, reason = "for the fetcher")]
+    pub(crate) fn start() -> Result<Self, Error> {
+        Self::with_threads(all_cores().min(MAX_FETCH_THREADS))
+    }
+
+    /// At most this many threads, and at least one.
+    pub(super) fn with_threads(threads: usize) -> Result<Self, Error> {
+        let mut stage = Self { queue: Arc::default(), threads: Vec::with_capacity(threads.max(1)) };
+        for _ in 0..threads.max(1) {
+            match stage.spawn() {
+                Ok(thread) => stage.threads.push(thread),
+                // One is enough.
+                Err(_) if !stage.threads.is_empty() => break,
+                Err(source) => return Err(Error::Thread { source }),
+            }
+        }
+        Ok(stage)
+    }
+
+    /// Takes on a file of which nothing is there yet.
+    #[allow(dead_code, reason = "for the fetcher")]
+    pub(crate) fn begin(&self, job: HashJob) -> HashHandle {
+        let (sender, result) = oneshot::channel();
+        // Nobody may be waiting for the result any more.
+        let progress = self.submit(job, 0, Box::new(move |ended| drop(sender.send(ended))));
+        HashHandle { queue: Arc::clone(&self.queue), progress, result }
+    }
+
+    /// Takes on a file of which `available` bytes are there.
+    pub(super) fn submit(&self, job: HashJob, available: u64, deliver: Deliver) -> Arc<Progress> {
+        let progress = Arc::new(Progress::default());
+        progress.raise_available(available);
+        self.queue.add(Task::new(job, Arc::clone(&progress), deliver));
+        progress
+    }
+
+    /// Ends the threads and waits for it. Blocks for as long as a block takes.
+    pub(super) fn stop(mut self) {
+        self.queue.close();
+        for thread in self.threads.drain(..) {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+
+    fn spawn(&self) -> io::Result<JoinHandle<()>> {
+        let queue = Arc::clone(&self.queue);
+        thread::Builder::new().name("shard-fetch-hash".to_owned()).spawn(move || worker::run(&queue))
+    }
+}
+
+impl Drop for HashStage {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// How many threads this machine runs at once.
+pub(super) fn all_cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// A file that is being hashed. Dropping it cancels the job: a thread then drops the file and what it keeps
+/// alive, after the block it is working on.
+#[allow(dead_code, reason = "for the fetcher")]
+pub(crate) struct HashHandle {
+    queue: Arc<Queue>,
+    progress: Arc<Progress>,
+    result: oneshot::Receiver<Result<Digests, Error>>,
+}
+
+#[allow(dead_code, reason = "for the fetcher")]
+impl HashHandle {
+    /// Says that everything before `contiguous_end` is written. Never blocks, and never takes anything back.
+    pub(crate) fn available_to(&self, contiguous_end: u64) {
+        self.queue.update(|| self.progress.raise_available(contiguous_end));
+    }
+
+    /// Up to where the file is hashed. While more is to come, this stays up to a block behind what is
+    /// available.
+    pub(crate) fn hashed_to(&self) -> u64 {
+        self.progress.hashed()
+    }
+
+    /// Waits for the digests, which come when all of the file is available.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the file cannot be read, [`Error::Cancelled`] when the stage is gone.
+    ///
+    /// # Cancellation
+    /// Dropping the future cancels the job.
+    pub(crate) async fn finished(mut self) -> Result<Digests, Error> {
+        (&mut self.result).await.unwrap_or(Err(Error::Cancelled))
+    }
+}
+
+impl Drop for HashHandle {
+    fn drop(&mut self) {
+        self.queue.update(|| self.progress.cancel());
+    }
+}
