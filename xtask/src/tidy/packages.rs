@@ -31,7 +31,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("reqwest", &["hf-transport", "shard-fetch"], &[]),
     // Files, digests, formats.
     rule("md-5", &["shard-fetch"], &["tests"]),
-    rule("rustix", &["cache-layout", "shard-fetch"], &[]),
+    rule("rustix", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("serde", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("serde_json", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("sha2", &["shard-fetch"], &["tests"]),
@@ -52,6 +52,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("clap", &["mlc-weights", "xtask"], &[]),
     rule("http-body", &[], &["tests"]),
     rule("indicatif", &["mlc-weights"], &["xtask"]),
+    rule("libc", &["tests"], &[]),
     rule("tracing-subscriber", &["mlc-weights"], &[]),
     // Tests only.
     rule("assert_cmd", &[], &[]),
