@@ -12,6 +12,7 @@ mod disk;
 mod fetching;
 mod locating;
 mod model_dir;
+mod ranges;
 mod redirects;
 mod support;
 mod verify;
