@@ -32,8 +32,8 @@ pub(super) const PLAN: &[Rule] = &[
     // Files, digests, formats.
     rule("md-5", &["shard-fetch"], &["tests"]),
     rule("rustix", &["cache-layout", "shard-fetch"], &["tests"]),
-    rule("serde", &["cache-layout", "shard-fetch"], &["tests"]),
-    rule("serde_json", &["cache-layout", "shard-fetch"], &["tests"]),
+    rule("serde", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
+    rule("serde_json", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
     rule("sha2", &["shard-fetch"], &["tests"]),
     rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
     // The shape of the code.
