@@ -31,6 +31,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("reqwest", &["hf-transport", "shard-fetch"], &[]),
     // Files, digests, formats.
     rule("md-5", &["shard-fetch"], &["tests"]),
+    rule("md5-many", &["shard-fetch"], &[]),
     rule("rustix", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("serde", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
     rule("serde_json", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),

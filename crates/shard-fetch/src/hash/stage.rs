@@ -8,17 +8,22 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
 use super::job::{Deliver, HashJob, Progress, Task};
-use super::queue::Queue;
+use super::lanes::{Engine, MAX_LANES};
+use super::queue::{Queue, Sharing};
 use super::worker;
 use crate::{Digests, Error};
 
-/// More threads than this are of no use to one network connection.
+/// More threads than this no network keeps busy.
 const MAX_FETCH_THREADS: usize = 4;
+
+/// How many bytes hashing may be behind a download before a second thread helps.
+const FETCH_LAG: u64 = 32 << 20;
 
 /// A few threads that hash files while these are written. Dropping it ends them, after the block each is
 /// working on; jobs that have not ended are cancelled.
 pub(crate) struct HashStage {
     queue: Arc<Queue>,
+    engine: Option<Engine>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -29,13 +34,21 @@ impl HashStage {
     /// The system does not start a thread.
     #[allow(dead_code, reason = "for the fetcher")]
     pub(crate) fn start() -> Result<Self, Error> {
-        Self::with_threads(all_cores().min(MAX_FETCH_THREADS))
+        Self::new(all_cores().min(MAX_FETCH_THREADS), FETCH_LAG, Engine::detect())
     }
 
-    /// At most this many threads, and at least one.
-    pub(super) fn with_threads(threads: usize) -> Result<Self, Error> {
-        let mut stage = Self { queue: Arc::default(), threads: Vec::with_capacity(threads.max(1)) };
-        for _ in 0..threads.max(1) {
+    /// As many threads as the machine can run at once, all busy as long as there are files enough.
+    pub(super) fn for_files(files: usize) -> Result<Self, Error> {
+        Self::new(all_cores().min(files), 0, Engine::detect())
+    }
+
+    pub(super) fn new(threads: usize, lag: u64, engine: Option<Engine>) -> Result<Self, Error> {
+        let threads = threads.max(1);
+        let lag = if engine.is_some() { lag } else { 0 };
+        let lanes = if engine.is_some() { MAX_LANES } else { 1 };
+        let queue = Arc::new(Queue::new(Sharing { threads, lanes, lag }));
+        let mut stage = Self { queue, engine, threads: Vec::with_capacity(threads) };
+        for _ in 0..threads {
             match stage.spawn() {
                 Ok(thread) => stage.threads.push(thread),
                 // One is enough.
@@ -59,7 +72,7 @@ impl HashStage {
     pub(super) fn submit(&self, job: HashJob, available: u64, deliver: Deliver) -> Arc<Progress> {
         let progress = Arc::new(Progress::default());
         progress.raise_available(available);
-        self.queue.add(Task::new(job, Arc::clone(&progress), deliver));
+        self.queue.add(Task::new(job, Arc::clone(&progress), self.engine, deliver));
         progress
     }
 
@@ -74,8 +87,9 @@ impl HashStage {
     }
 
     fn spawn(&self) -> io::Result<JoinHandle<()>> {
-        let queue = Arc::clone(&self.queue);
-        thread::Builder::new().name("shard-fetch-hash".to_owned()).spawn(move || worker::run(&queue))
+        let (queue, engine) = (Arc::clone(&self.queue), self.engine);
+        let run = move || worker::run(&queue, engine);
+        thread::Builder::new().name("shard-fetch-hash".to_owned()).spawn(run)
     }
 }
 
@@ -101,7 +115,8 @@ pub(crate) struct HashHandle {
 
 #[allow(dead_code, reason = "for the fetcher")]
 impl HashHandle {
-    /// Says that everything before `contiguous_end` is written. Never blocks, and never takes anything back.
+    /// Says that everything before `contiguous_end` is written. Takes nothing back that was said before, and
+    /// never blocks.
     pub(crate) fn available_to(&self, contiguous_end: u64) {
         self.queue.update(|| self.progress.raise_available(contiguous_end));
     }

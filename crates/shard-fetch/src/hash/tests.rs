@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::lanes::Engine;
 use super::{BLOCK_BYTES, HashHandle, HashJob, HashStage, verify_files};
 use crate::{Digests, Error, Expected, KeepAlive, Md5Digest, Mismatch, StreamHasher};
 
@@ -19,11 +20,13 @@ fn folder() -> TempDir {
 /// Bytes that differ from file to file and from block to block.
 fn content(seed: usize, length: usize) -> Vec<u8> {
     let mut random = seed as u64 + 1;
-    let mut next = || {
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        random.to_be_bytes()[0]
-    };
-    (0..length).map(|_| next()).collect()
+        bytes.extend_from_slice(&random.to_be_bytes());
+    }
+    bytes.truncate(length);
+    bytes
 }
 
 fn digests(bytes: &[u8]) -> Digests {
@@ -69,7 +72,7 @@ fn wait_until(condition: impl Fn() -> bool) {
 /// Hashes `contents` at once, each file becoming available in `steps` steps, in turn.
 fn check(threads: usize, steps: usize, contents: &[Vec<u8>]) {
     let folder = folder();
-    let stage = HashStage::with_threads(threads).unwrap();
+    let stage = HashStage::new(threads, 0, Engine::detect()).unwrap();
     let mut handles = Vec::new();
     for (place, bytes) in contents.iter().enumerate() {
         let path = folder.path().join(place.to_string());
@@ -125,8 +128,8 @@ fn nothing_is_read_before_it_is_available() {
     let path = folder.path().join("part");
     let bytes = content(1, 2 * BLOCK_BYTES + 5);
     // Noise where the second block will be.
-    fs::write(&path, [&bytes[..BLOCK_BYTES], &[0xff; BLOCK_BYTES]].concat()).unwrap();
-    let stage = HashStage::with_threads(2).unwrap();
+    fs::write(&path, [&bytes[..BLOCK_BYTES], &vec![0xff; BLOCK_BYTES]].concat()).unwrap();
+    let stage = HashStage::start().unwrap();
     let handle = begin(&stage, &path, expected(&bytes), Arc::new(()));
     handle.available_to(2 * BLOCK_BYTES as u64 - 1);
     handle.available_to(1);
@@ -135,6 +138,46 @@ fn nothing_is_read_before_it_is_available() {
     // More than there will ever be counts as all.
     handle.available_to(u64::MAX);
     assert_eq!(finish(handle).unwrap(), digests(&bytes));
+}
+
+/// Whatever an engine computes, a file counts as damaged only if `md-5` finds it so.
+#[cfg(feature = "fast-md5")]
+#[test]
+fn a_wrong_engine_spoils_no_file() {
+    use super::batch::{self, Buffers};
+    use super::job::{Progress, Task};
+
+    let folder = folder();
+    let Some(engine) = Engine::faulty() else { return };
+    let mut buffers = Buffers::new();
+    // Lane 0 is the wrong one.
+    for (damaged, read_again) in [(None, vec![0]), (Some(0), vec![0]), (Some(8), vec![0, 8])] {
+        let (sender, results) = mpsc::channel();
+        let mut on_disk: Vec<_> = (0..9).map(|seed| content(seed, 2 * BLOCK_BYTES + 5)).collect();
+        let mut tasks = Vec::new();
+        for (place, bytes) in on_disk.iter_mut().enumerate() {
+            let expected = expected(bytes);
+            if damaged == Some(place) {
+                bytes[BLOCK_BYTES] ^= 1;
+            }
+            let path = folder.path().join(place.to_string());
+            fs::write(&path, bytes).unwrap();
+            let file = Arc::new(File::open(&path).unwrap());
+            let progress = Arc::new(Progress::default());
+            progress.raise_available(u64::MAX);
+            let sender = sender.clone();
+            let deliver = Box::new(move |result| sender.send((place, result)).unwrap());
+            let job = HashJob { path, file, expected, keep_alive: Arc::new(()) };
+            tasks.push(Task::new(job, progress, Some(engine), deliver));
+        }
+        tasks = batch::turn(tasks, Some(engine), &mut buffers);
+        assert_eq!(tasks.len(), read_again.len());
+        assert_eq!(results.try_iter().count(), 9 - tasks.len());
+        assert!(batch::turn(tasks, Some(engine), &mut buffers).is_empty());
+        let results: Vec<_> = results.try_iter().map(|(place, result)| (place, result.unwrap())).collect();
+        let right: Vec<_> = read_again.iter().map(|&place| (place, digests(&on_disk[place]))).collect();
+        assert_eq!(results, right);
+    }
 }
 
 #[test]
@@ -232,9 +275,9 @@ fn many_files_on_disk() {
     .unwrap();
     for (place, (verdict, (_, expected))) in verdicts.into_iter().zip(&files).enumerate() {
         match (place, verdict.unwrap()) {
-            (3, Err(Error::FileMismatch { mismatch: Mismatch::Md5 { .. }, .. })) => {}
-            (4, Err(Error::FileMismatch { mismatch: Mismatch::Size { .. }, .. })) => {}
-            (5, Err(Error::Disk { action: "open", .. })) => {}
+            (3, Err(Error::FileMismatch { mismatch: Mismatch::Md5 { .. }, .. }))
+            | (4, Err(Error::FileMismatch { mismatch: Mismatch::Size { .. }, .. }))
+            | (5, Err(Error::Disk { action: "open", .. })) => {}
             (_, verdict) => assert_eq!(verdict.unwrap().sha256, expected.sha256, "{place}"),
         }
     }

@@ -45,13 +45,13 @@ pub fn verify_files(
     files: &[(PathBuf, Expected)],
     mut verdict: impl FnMut(usize, Result<Verified, Error>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    let threads = all_cores().min(files.len());
-    let stage = HashStage::with_threads(threads)?;
+    let stage = HashStage::for_files(files.len())?;
     let (sender, results) = mpsc::channel();
     let mut waiting = files.iter().enumerate();
     let mut pending = 0;
+    let open_files = all_cores() * FILES_PER_THREAD;
     loop {
-        while pending < threads * FILES_PER_THREAD
+        while pending < open_files
             && let Some((place, (path, expected))) = waiting.next()
         {
             pending += 1;

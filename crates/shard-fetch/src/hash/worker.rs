@@ -1,23 +1,16 @@
 //! One thread of the stage.
 
-use super::BLOCK_BYTES;
-use super::job::Turn;
+use super::batch::{self, Buffers};
+use super::lanes::Engine;
 use super::queue::Queue;
 
-/// How much of one file is hashed before the next file has its turn.
-const TURN_BYTES: u64 = 1 << 20;
-
 /// Hashes until the queue is closed.
-pub(super) fn run(queue: &Queue) {
+pub(super) fn run(queue: &Queue, engine: Option<Engine>) {
     // Should hashing ever panic, nobody must wait for ever.
     let _closing = Closing(queue);
-    let mut buffer = vec![0; BLOCK_BYTES];
-    while let Some(mut task) = queue.next() {
-        match task.turn(TURN_BYTES, &mut buffer) {
-            Turn::GoOn => queue.add(task),
-            Turn::Ended(result) => task.end(result),
-            Turn::Cancelled => drop(task),
-        }
+    let mut buffers = Buffers::new();
+    while let Some(tasks) = queue.take() {
+        queue.give_back(batch::turn(tasks, engine, &mut buffers));
     }
 }
 
