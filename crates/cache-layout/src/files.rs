@@ -78,7 +78,7 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Copies the file `from`, which must not be a link, to `to`, which must not exist.
-fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = open_no_follow(from)?;
     let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
     io::copy(&mut source, &mut target).map(drop).inspect_err(|_| {

@@ -66,9 +66,9 @@ pub(crate) enum Command {
 pub(crate) struct Download {
     /// The model: HF://user/repo or https://huggingface.co/user/repo
     pub(crate) model: String,
-    /// How many files are fetched at once
-    #[arg(short, long, value_name = "N", default_value = "4", value_parser = parse_jobs)]
-    pub(crate) jobs: NonZeroUsize,
+    /// How many files are fetched at once, over as many connections [default: 4, over as many as prove useful]
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// Download again even if the model is in the cache
     #[arg(long)]
     pub(crate) force: bool,

@@ -123,11 +123,8 @@ mod tests {
         check(Failure::Runtime(io::ErrorKind::OutOfMemory.into()), 1);
         check(Failure::Facade(facade::Error::NoHome), 2);
         check(Failure::Facade("nonsense".parse::<facade::Request>().unwrap_err()), 2);
-        let miss = Miss {
-            model: "user/repo".parse().unwrap(),
-            looked_in: Vec::new(),
-            passed_over: Vec::new(),
-        };
+        let miss =
+            Miss { model: "user/repo".parse().unwrap(), looked_in: Vec::new(), passed_over: Vec::new() };
         check(Failure::NotInCache(miss), 3);
         check(Failure::Facade(facade::Error::Cancelled), 130);
         check(Failure::Interrupted, 130);

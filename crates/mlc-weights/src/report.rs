@@ -19,7 +19,8 @@ pub(crate) fn failure(failure: &Failure) {
 fn lines(failure: &Failure) -> Vec<String> {
     match failure {
         Failure::Facade(facade::Error::NotCached { model, policy, looked_in, passed_over, .. }) => {
-            let first = format!("error: {model} is not in the cache, and the policy {policy} forbids a download");
+            let first =
+                format!("error: {model} is not in the cache, and the policy {policy} forbids a download");
             let mut lines = places(first, looked_in, passed_over);
             lines.push(who_says(*policy));
             lines

@@ -66,7 +66,8 @@ impl Display {
 mod tests {
     use super::*;
 
-    const TERMINAL: Screen = Screen { quiet: false, terminal: Some(Terminal { color: true }), bars_welcome: true };
+    const TERMINAL: Screen =
+        Screen { quiet: false, terminal: Some(Terminal { color: true }), bars_welcome: true };
     const PIPE: Screen = Screen { terminal: None, ..TERMINAL };
 
     #[track_caller]

@@ -108,10 +108,7 @@ mod tests {
         );
         check(&Event::WaitingForLock { holder: None }, "waiting for another download of this model");
         check(&Event::Reused { files: 1, bytes: 12 }, "1 file (12 B) is there already, verified");
-        check(
-            &Event::Reused { files: 2, bytes: 1_234_567 },
-            "2 files (1.23 MB) are there already, verified",
-        );
+        check(&Event::Reused { files: 2, bytes: 1_234_567 }, "2 files (1.23 MB) are there already, verified");
         check(
             &Event::Publishing { path: Path::new("model") },
             "all files are verified; putting the model in place",

@@ -7,7 +7,7 @@ const WORTHWHILE: f64 = 1.12;
 
 /// How long more connections are given to show their worth. Those to a far host need a few round trips
 /// to come up to speed.
-const PATIENCE: Duration = Duration::from_millis(1000);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Connections that were just added are not up to speed.
 const SETTLING: Duration = Duration::from_millis(100);
@@ -15,7 +15,7 @@ const SETTLING: Duration = Duration::from_millis(100);
 /// When more connections were of no use, how long until they are tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// After trouble, how long until there may be more connections, and also until further trouble counts.
+/// After trouble, how long until there may be more connections. Further trouble counts after a quarter of it.
 const RECOVERY: Duration = Duration::from_secs(2);
 
 /// Grows the number of connections while that brings more bytes in the same time, and halves it when a

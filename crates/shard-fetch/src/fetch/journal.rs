@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::spans::Spans;
-use crate::Expected;
+use crate::{Expected, Md5Digest, Sha256Digest};
 
 const MAGIC: &[u8; 16] = b"shard-fetch part";
 const VERSION: u8 = 1;
@@ -40,8 +40,8 @@ impl Content {
         identity.extend(expected.size.to_le_bytes());
         let (md5, sha256) = (expected.md5, expected.sha256);
         identity.push(u8::from(md5.is_some()) | u8::from(sha256.is_some()) << 1);
-        identity.extend(md5.iter().flat_map(|digest| digest.as_bytes()));
-        identity.extend(sha256.iter().flat_map(|digest| digest.as_bytes()));
+        identity.extend(md5.iter().flat_map(Md5Digest::as_bytes));
+        identity.extend(sha256.iter().flat_map(Sha256Digest::as_bytes));
         Self(identity)
     }
 
@@ -123,13 +123,12 @@ impl Journal {
     /// Notes that these bytes have been written to the part.
     pub(super) fn note(&mut self, span: &Range<u64>) -> io::Result<()> {
         let record = self.content.record(self.records, span);
-        match &mut self.file {
-            Some(file) => file.write_all(&record)?,
-            None => {
-                let mut file = create(&self.path)?;
-                file.write_all(&[&self.content.0, record.as_slice()].concat())?;
-                self.file = Some(file);
-            }
+        if let Some(file) = &mut self.file {
+            file.write_all(&record)?;
+        } else {
+            let mut file = create(&self.path)?;
+            file.write_all(&[&self.content.0, record.as_slice()].concat())?;
+            self.file = Some(file);
         }
         self.records += 1;
         Ok(())
@@ -160,11 +159,11 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Md5Digest;
 
     const EXPECTED: Expected = Expected { size: 1000, md5: Some(Md5Digest::new([7; 16])), sha256: None };
 
@@ -174,7 +173,9 @@ mod tests {
 
     fn spans(ranges: &[Range<u64>]) -> Spans {
         let mut spans = Spans::default();
-        ranges.iter().for_each(|range| spans.insert(range.clone()));
+        for range in ranges {
+            spans.insert(range.clone());
+        }
         spans
     }
 

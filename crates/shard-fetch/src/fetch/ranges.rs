@@ -156,6 +156,7 @@ impl Ranges {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 mod tests {
     use proptest::prelude::*;
 

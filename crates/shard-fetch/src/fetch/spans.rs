@@ -53,6 +53,7 @@ impl Spans {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 mod tests {
     use proptest::prelude::*;
 
