@@ -14,6 +14,7 @@ mod locating;
 mod model_dir;
 mod ranges;
 mod redirects;
+mod resuming;
 mod support;
 mod verify;
 

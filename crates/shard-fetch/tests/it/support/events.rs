@@ -60,6 +60,11 @@ impl Events {
         self.of(file).iter().map(|seen| if let Seen::Resumed(bytes) = seen { *bytes } else { 0 }).sum()
     }
 
+    /// The sum of bytes received of one file.
+    pub(crate) fn received(&self, file: &str) -> u64 {
+        self.of(file).iter().map(|seen| if let Seen::Received(bytes) = seen { *bytes } else { 0 }).sum()
+    }
+
     /// Why there were further attempts at one file.
     pub(crate) fn retries(&self, file: &str) -> Vec<String> {
         let events = self.of(file).into_iter();
