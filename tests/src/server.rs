@@ -1,6 +1,7 @@
 //! The two HTTP servers.
 
 mod answer;
+mod api;
 mod body;
 mod cheap_host;
 mod connection;

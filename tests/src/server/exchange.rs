@@ -16,7 +16,7 @@ use super::place::Place;
 use super::range::Asked;
 use super::refusal::{Audience, Refusal, admit};
 use super::{Shared, Signing};
-use super::{data_host, git_backend, lfs_batch, resolve, spoil};
+use super::{api, data_host, git_backend, lfs_batch, resolve, spoil};
 use crate::fault::{Fault, Subject};
 use crate::hex::name_of;
 use crate::log::{Exchange, LoggedRequest, Outcome, Route, Server};
@@ -206,6 +206,8 @@ impl Target {
             Place::ResolveCache { model, commit, path } => {
                 resolve::resolve_cache(shared, model, commit, path, asked)
             }
+            Place::Info { model, revision } => api::info(shared, model, revision.as_deref()),
+            Place::Tree { model, revision } => api::tree(shared, model, revision),
             Place::Other => Err(Refusal::NotFound),
         }
     }

@@ -49,6 +49,10 @@ impl Course<'_> {
             Some(_) => contestants.push(self.git_lfs()),
             None => skip("git lfs"),
         }
+        match version(clean("hf").arg("version")) {
+            Some(_) => contestants.push(self.hf()),
+            None => skip("hf"),
+        }
         // The interpreter itself, not what a version manager puts before it.
         match version(clean("python3").args(["-c", "import sys; print(sys.executable)"])) {
             Some(python) => contestants.push(self.original(python)?),
@@ -160,6 +164,27 @@ impl Course<'_> {
             command
         };
         Contestant { name: "git lfs".to_owned(), checks: "SHA-256", download: Box::new(clone), check: None }
+    }
+
+    /// Plain HTTP: the hub here has no Xet.
+    fn hf(&self) -> Contestant {
+        let (endpoint, id, commit) =
+            (self.model.endpoint.clone(), self.model.id.clone(), self.model.commit.clone());
+        let home = self.place.disk.clone();
+        let download = move |destination: &Path| {
+            let mut command = clean("hf");
+            command.args(["download", "--quiet", "--revision", &commit, "--local-dir"]);
+            command.arg(destination.join("model")).arg(&id);
+            command.env("HF_ENDPOINT", &endpoint).env("HF_HUB_DISABLE_XET", "1").env("HOME", &home);
+            command.env("HF_HUB_DISABLE_TELEMETRY", "1").env("HF_HUB_DISABLE_UPDATE_CHECK", "1");
+            command
+        };
+        Contestant {
+            name: "hf download".to_owned(),
+            checks: "nothing",
+            download: Box::new(download),
+            check: None,
+        }
     }
 
     fn original(&self, python: String) -> Result<Contestant> {
