@@ -4,6 +4,7 @@
 
 mod contestants;
 mod disk;
+mod hash;
 mod hub;
 mod machine;
 mod measure;
@@ -52,6 +53,13 @@ enum What {
         #[command(flatten)]
         common: Common,
     },
+    /// How fast files are hashed, from 1 to 16 at once
+    Hash {
+        #[command(flatten)]
+        options: hash::Options,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Peak memory of downloads, by the size of the model and of its shards
     Memory {
         #[command(flatten)]
@@ -94,6 +102,7 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
         None => measured(root, &bench.common, &bench.race, race::run),
         Some(What::Race { options, common }) => measured(root, common, options, race::run),
         Some(What::Disk { options, common }) => measured(root, common, options, disk::run),
+        Some(What::Hash { options, common }) => measured(root, common, options, hash::run),
         Some(What::Memory { options, common }) => measured(root, common, options, memory::run),
         Some(What::Path { options, common }) => measured(root, common, options, path::run),
         Some(What::Serve(_)) => Ok(()),

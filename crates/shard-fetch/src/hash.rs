@@ -22,7 +22,6 @@ mod worker;
 mod tests;
 
 pub(crate) use job::HashJob;
-#[allow(unused_imports, reason = "for the fetcher")]
 pub(crate) use stage::{HashHandle, HashStage};
 pub use verify::verify_files;
 

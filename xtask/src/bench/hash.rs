@@ -45,10 +45,8 @@ type Files = [(PathBuf, Expected)];
 
 pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
     let files = write_files(&place.memory, options.size << 20)?;
-    let only_md5: Vec<_> = files
-        .iter()
-        .map(|(path, expected)| (path.clone(), Expected { sha256: None, ..*expected }))
-        .collect();
+    let only_md5: Vec<_> =
+        files.iter().map(|(path, expected)| (path.clone(), Expected { sha256: None, ..*expected })).collect();
     let md5 = compare("MD5", &only_md5, options)?;
     let both = compare("MD5 and SHA-256", &files, options)?;
     Ok(json!({ "md5": md5, "md5_and_sha256": both }))

@@ -38,6 +38,7 @@ impl Progress {
         self.available.fetch_max(end, Ordering::Relaxed);
     }
 
+    #[cfg(test)]
     pub(super) fn hashed(&self) -> u64 {
         self.hashed.load(Ordering::Relaxed)
     }

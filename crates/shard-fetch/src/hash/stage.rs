@@ -32,16 +32,11 @@ impl HashStage {
     ///
     /// # Errors
     /// The system does not start a thread.
-    #[allow(dead_code, reason = "for the fetcher")]
     pub(crate) fn start() -> Result<Self, Error> {
-        Self::new(all_cores().min(MAX_FETCH_THREADS), FETCH_LAG, Engine::detect())
+        Self::new(all_cores().get().min(MAX_FETCH_THREADS), FETCH_LAG, Engine::detect())
     }
 
-    /// As many threads as the machine can run at once, all busy as long as there are files enough.
-    pub(super) fn for_files(files: usize) -> Result<Self, Error> {
-        Self::new(all_cores().min(files), 0, Engine::detect())
-    }
-
+    /// So many threads, at least one. More than one is at work only when hashing is `lag` bytes behind.
     pub(super) fn new(threads: usize, lag: u64, engine: Option<Engine>) -> Result<Self, Error> {
         let threads = threads.max(1);
         let lag = if engine.is_some() { lag } else { 0 };
@@ -60,7 +55,6 @@ impl HashStage {
     }
 
     /// Takes on a file of which nothing is there yet.
-    #[allow(dead_code, reason = "for the fetcher")]
     pub(crate) fn begin(&self, job: HashJob) -> HashHandle {
         let (sender, result) = oneshot::channel();
         // Nobody may be waiting for the result any more.
@@ -100,20 +94,18 @@ impl Drop for HashStage {
 }
 
 /// How many threads this machine runs at once.
-pub(super) fn all_cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+pub(super) fn all_cores() -> NonZeroUsize {
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// A file that is being hashed. Dropping it cancels the job: a thread then drops the file and what it keeps
 /// alive, after the block it is working on.
-#[allow(dead_code, reason = "for the fetcher")]
 pub(crate) struct HashHandle {
     queue: Arc<Queue>,
     progress: Arc<Progress>,
     result: oneshot::Receiver<Result<Digests, Error>>,
 }
 
-#[allow(dead_code, reason = "for the fetcher")]
 impl HashHandle {
     /// Says that everything before `contiguous_end` is written. Takes nothing back that was said before, and
     /// never blocks.
@@ -121,8 +113,8 @@ impl HashHandle {
         self.queue.update(|| self.progress.raise_available(contiguous_end));
     }
 
-    /// Up to where the file is hashed. While more is to come, this stays up to a block behind what is
-    /// available.
+    /// Up to where the file is hashed.
+    #[cfg(test)]
     pub(crate) fn hashed_to(&self) -> u64 {
         self.progress.hashed()
     }

@@ -268,7 +268,7 @@ fn many_files_on_disk() {
     files[5].0 = folder.path().join("missing");
 
     let mut verdicts: Vec<_> = files.iter().map(|_| None).collect();
-    verify_files(&files, |place, verdict| {
+    verify_files(&files, None, |place, verdict| {
         assert!(verdicts[place].replace(verdict).is_none());
         ControlFlow::Continue(())
     })
@@ -290,11 +290,11 @@ fn verifying_stops_when_told_to() {
     fs::write(&path, "abc").unwrap();
     let files = vec![(path, expected(b"abc")); 9];
     let mut verdicts = 0;
-    verify_files(&files, |_, _| {
+    verify_files(&files, None, |_, _| {
         verdicts += 1;
         if verdicts == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
     .unwrap();
     assert_eq!(verdicts, 2);
-    verify_files(&[], |_, _| unreachable!()).unwrap();
+    verify_files(&[], None, |_, _| unreachable!()).unwrap();
 }

@@ -1,21 +1,24 @@
 //! Checking many files that are on disk already.
 
 use std::fs::File;
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 
 use super::HashJob;
+use super::lanes::Engine;
 use super::stage::{HashStage, all_cores};
 use crate::{ActualSize, Error, Expected, Mismatch, Verified};
 
 /// How many files each thread has to choose from.
 const FILES_PER_THREAD: usize = 16;
 
-/// Compares many files on disk with what was expected of them, on all cores, several files at a time; says
-/// of each what [`verify_file`](crate::verify_file) would. `verdict` hears it on the calling thread, with the
-/// file's place in `files`, in the order in which they end; with [`ControlFlow::Break`] it stops the rest.
+/// Compares many files on disk with what was expected of them, several at a time, on so many threads or as
+/// many as the machine runs at once; says of each what [`verify_file`](crate::verify_file) would. `verdict`
+/// hears it on the calling thread, with the file's place in `files`, in the order in which they end; with
+/// [`ControlFlow::Break`] it stops the rest.
 ///
 /// Blocks for as long as the disk and the hashing take: in async code, call it on a blocking thread.
 ///
@@ -34,7 +37,7 @@ const FILES_PER_THREAD: usize = 16;
 /// };
 /// let missing = folder.path().join("missing.bin");
 /// let mut right = [false; 2];
-/// shard_fetch::verify_files(&[(path, expected), (missing, expected)], |place, verdict| {
+/// shard_fetch::verify_files(&[(path, expected), (missing, expected)], None, |place, verdict| {
 ///     right[place] = verdict.is_ok();
 ///     ControlFlow::Continue(())
 /// })?;
@@ -43,13 +46,15 @@ const FILES_PER_THREAD: usize = 16;
 /// ```
 pub fn verify_files(
     files: &[(PathBuf, Expected)],
+    threads: Option<NonZeroUsize>,
     mut verdict: impl FnMut(usize, Result<Verified, Error>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    let stage = HashStage::for_files(files.len())?;
+    let threads = threads.unwrap_or_else(all_cores).get();
+    let stage = HashStage::new(threads.min(files.len()), 0, Engine::detect())?;
     let (sender, results) = mpsc::channel();
     let mut waiting = files.iter().enumerate();
     let mut pending = 0;
-    let open_files = all_cores() * FILES_PER_THREAD;
+    let open_files = threads.saturating_mul(FILES_PER_THREAD);
     loop {
         while pending < open_files
             && let Some((place, (path, expected))) = waiting.next()
