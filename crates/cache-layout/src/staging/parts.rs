@@ -50,13 +50,17 @@ pub(crate) fn take_over(slot: &Slot, heir: &RunNames, content: &ContentName) -> 
     let orphan = orphans(slot).join(content.as_str());
     let others = children(&runs(slot)).unwrap_or_default().into_iter().map(RunNames::new);
     let left = others.filter(|run| run.path() != heir.path() && !run.is_detached());
-    let most = left.max_by_key(|run| room(&run.parts().join(content.as_str())));
+    // Of equal ones the newest.
+    let most = left.max_by_key(|run| {
+        let part = run.parts().join(content.as_str());
+        (room(&part), fs::symlink_metadata(&part).and_then(|found| found.modified()).ok())
+    });
     if let Some(run) = most {
         let part = run.parts().join(content.as_str());
         // Held while it is copied.
         if room(&part) > room(&orphan)
             && let Some(_owner) = Owner::if_gone(&run)
-            && transferred(&part, &own, files::copy_new)
+            && transferred(&part, &own, files::copy_sparse)
         {
             return true;
         }
