@@ -37,6 +37,7 @@ struct Known {
 struct Model {
     repository: Arc<Repository>,
     access: Access,
+    head: String,
     /// Full names of references.
     references: HashMap<String, String>,
     commits: HashMap<String, Arc<Commit>>,
@@ -124,6 +125,7 @@ impl Models {
         let model = Model {
             repository: Arc::clone(&repository),
             access: Access::Public,
+            head: fixture.head.clone(),
             references: HashMap::new(),
             commits: HashMap::new(),
         };
@@ -147,6 +149,7 @@ impl Models {
         }
         let Some(model) = known.models.get_mut(fixture.id()) else { return };
         model.access = fixture.access.clone();
+        model.head.clone_from(&fixture.head);
         if fixture.empty {
             return;
         }
@@ -200,6 +203,11 @@ impl Models {
         locked(&self.known).models.get(id).map(|model| model.repository.folder.clone())
     }
 
+    /// The branch that a clone gets, and `revision` means if there is none.
+    pub(crate) fn head(&self, id: &str) -> Option<String> {
+        locked(&self.known).models.get(id).map(|model| model.head.clone())
+    }
+
     /// The commit that a branch, a tag, a full reference or a commit's own name means. Only published commits are
     /// known, not those of a fixture's invented history.
     pub(crate) fn commit(&self, id: &str, revision: &str) -> Option<Arc<Commit>> {
@@ -225,6 +233,11 @@ impl Models {
 }
 
 impl Commit {
+    /// All files, by path.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &HubFile> {
+        self.files.values().map(|file| &**file)
+    }
+
     pub(crate) fn file(&self, path: &str) -> Option<Arc<HubFile>> {
         self.files.get(path).cloned()
     }

@@ -1,13 +1,16 @@
 //! The two HTTP servers.
 
 mod answer;
+mod api;
 mod body;
+mod cheap_host;
 mod connection;
 mod data_host;
 mod exchange;
 mod git_backend;
 mod lfs_batch;
 mod limits;
+mod pace;
 mod place;
 mod range;
 mod refusal;
@@ -64,6 +67,10 @@ pub(crate) struct Settings {
     pub(crate) whole_file_limit: Option<u64>,
     /// `/resolve/` answers with the bytes.
     pub(crate) serves_files_itself: bool,
+    /// What every TCP connection may carry, in bytes a second.
+    pub(crate) pace: Option<u64>,
+    /// The data host is the one that costs little.
+    pub(crate) is_cheap: bool,
     /// Tokens the hub knows, besides those that models let in.
     pub(crate) tokens: Vec<String>,
 }
@@ -75,8 +82,9 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    pub(crate) fn bind() -> Result<Self> {
-        Ok(Self { hub: bind()?, data: bind()? })
+    /// With `pace`, accepted connections inherit it from the listening sockets.
+    pub(crate) fn bind(pace: Option<u64>) -> Result<Self> {
+        Ok(Self { hub: bind(pace)?, data: bind(pace)? })
     }
 
     pub(crate) fn origins(&self) -> Result<(String, String)> {
@@ -87,24 +95,37 @@ impl Sockets {
     }
 }
 
-fn bind() -> Result<std::net::TcpListener> {
+fn bind(pace: Option<u64>) -> Result<std::net::TcpListener> {
     let socket = std::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
         .context("bind a port on loopback")?;
     socket.set_nonblocking(true).context("make a socket non-blocking")?;
+    if let Some(pace) = pace {
+        pace::limit(&socket, pace).context("set the pace of a socket")?;
+    }
     Ok(socket)
 }
 
 /// Serves both until it is dropped. To be called in a runtime.
 pub(crate) async fn serve(sockets: Sockets, shared: Arc<Shared>) -> Result<()> {
     let numbers = Arc::new(AtomicU64::new(0));
-    let open = |socket, server| {
-        let door = Door { listener: TcpListener::from_std(socket)?, numbers: Arc::clone(&numbers) };
+    let door = |socket| {
+        let listener = TcpListener::from_std(socket)?;
+        anyhow::Ok(Door { listener, numbers: Arc::clone(&numbers) })
+    };
+    let open = |door, server| {
         let state = (server, Arc::clone(&shared));
         let router = Router::new().fallback(exchange::handle).with_state(state);
-        anyhow::Ok(axum::serve(door, router.into_make_service_with_connect_info::<Caller>()))
+        axum::serve(door, router.into_make_service_with_connect_info::<Caller>()).into_future()
     };
-    let hub = open(sockets.hub, Server::Hub)?;
-    let data = open(sockets.data, Server::Data)?;
+    let hub = open(door(sockets.hub)?, Server::Hub);
+    let data = door(sockets.data)?;
+    let data = async {
+        if shared.settings.is_cheap {
+            cheap_host::serve(data, Arc::clone(&shared)).await;
+            return Ok(());
+        }
+        open(data, Server::Data).await
+    };
     tokio::select! {
         ended = hub => ended.context("the hub"),
         ended = data => ended.context("the data host"),

@@ -4,7 +4,8 @@ mod body;
 mod content;
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,9 +79,25 @@ impl Store {
     }
 }
 
+/// Bytes of a [`Stored`], to be sent as they are.
+pub(crate) enum Source {
+    /// Exactly these.
+    Memory(Bytes),
+    /// Those of the file that were asked for.
+    File(File),
+}
+
 impl Stored {
+    /// Where the bytes `range` are.
+    pub(crate) fn source(&self, range: &Range<u64>) -> io::Result<Source> {
+        Ok(match &self.data {
+            Data::Memory(bytes) => Source::Memory(body::slice(bytes, range)?),
+            Data::File(path) => Source::File(File::open(&**path)?),
+        })
+    }
+
     /// Writes all bytes to `to`.
-    pub(crate) fn copy_to(&self, to: &mut dyn std::io::Write) -> Result<()> {
+    pub(crate) fn copy_to(&self, to: &mut dyn io::Write) -> Result<()> {
         match &self.data {
             Data::Memory(bytes) => to.write_all(bytes)?,
             Data::File(path) => {

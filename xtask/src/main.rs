@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
 
 mod bar;
+mod bench;
 mod ci;
 mod demo;
 mod hub;
@@ -27,6 +28,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measures downloads against other programs, over a hub on this machine
+    Bench(bench::Bench),
     /// All that must pass: format, clippy, tests, docs, tidy
     Ci,
     /// Downloads a model from a hub on this machine, and shows what is guaranteed
@@ -57,6 +60,7 @@ fn run(cli: &Cli) -> Result<()> {
     let root = workspace::root();
     match &cli.task {
         None => list(),
+        Some(Task::Bench(bench)) => bench::run(&root, bench)?,
         Some(Task::Ci) => ci::run(&root)?,
         Some(Task::Demo) => demo::run()?,
         Some(Task::Hub) => hub::run()?,

@@ -2,7 +2,7 @@
 //! the private ones of temporary files.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -11,6 +11,9 @@ use crate::error::{Action, Attempt as _, Error};
 
 /// The names of temporary files begin with this, which no other name does.
 const TEMPORARY: &str = "+tmp-";
+
+/// How much is copied at once where holes are kept.
+const BLOCK: usize = 64 << 10;
 
 /// Creates `dir` and what is missing above it, for the cache in `home`.
 pub(crate) fn ensure_dir(dir: &Path, home: &Path) -> Result<(), Error> {
@@ -85,6 +88,34 @@ fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
         // Half a file must not stay; the error that matters is the first one.
         let _ = fs::remove_file(to);
     })
+}
+
+/// Copies like [`copy_new`], without filling the holes of a file that was written here and there.
+pub(crate) fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = open_no_follow(from)?;
+    let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
+    // Half a file must not stay; the error that matters is the first one.
+    copy_all(&mut source, &mut target).inspect_err(|_| drop(fs::remove_file(to)))
+}
+
+fn copy_all(source: &mut File, target: &mut File) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if rustix::fs::ioctl_ficlone(&*target, &*source).is_ok() {
+        return Ok(());
+    }
+    let (mut block, mut length) = (vec![0; BLOCK], 0);
+    loop {
+        let read = source.read(&mut block)?;
+        let bytes = block.get(..read).unwrap_or_default();
+        if bytes.is_empty() {
+            return target.set_len(length);
+        }
+        if bytes.iter().any(|byte| *byte != 0) {
+            target.seek(SeekFrom::Start(length))?;
+            target.write_all(bytes)?;
+        }
+        length += read as u64;
+    }
 }
 
 fn open_no_follow(path: &Path) -> io::Result<File> {

@@ -37,6 +37,7 @@
 //!     staging/<slot>/pool/           verified files, never written again, named by content
 //!     staging/<slot>/redo-pool/      the same, for a REDO
 //!     staging/<slot>/runs/<run>/     one process's own work
+//!     staging/<slot>/parts/          unfinished files of abandoned runs
 //!     receipts/<slot>.json           what an entry was made from
 //! ```
 //!

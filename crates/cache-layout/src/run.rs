@@ -30,8 +30,9 @@ pub enum Purpose {
 
 /// A private folder in which one process puts a model together.
 ///
-/// Dropping it discards the folder with the tree and the parts, and keeps the pool of verified files;
-/// only [`publish`](Self::publish) makes anything visible. It can be shared between threads.
+/// Dropping it discards the folder with the tree. The pool of verified files is kept, and so are unfinished
+/// files that hold something, for the next run to [take over](Self::take_over). Only
+/// [`publish`](Self::publish) makes anything visible. It can be shared between threads.
 #[derive(Debug)]
 #[must_use = "a run that is dropped is discarded; publish it"]
 pub struct Run {
@@ -49,7 +50,8 @@ pub struct Run {
 
 impl CacheLayout {
     /// Begins to put the model together, in a folder of this run's own. Removes what runs of this model
-    /// have left that are abandoned: their process is gone, and was last heard of over 15 minutes ago.
+    /// have left that are abandoned (their process is gone, and was last heard of over 15 minutes ago), all
+    /// but unfinished files.
     ///
     /// # Errors
     /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`], [`Error::CrossDevice`] when the result
@@ -106,9 +108,21 @@ impl Run {
         &self.scratch
     }
 
-    /// Where this run writes a file that is not verified yet.
+    /// Where this run writes a file that is not verified yet. What is written beside it under the same name
+    /// with `.journal` at its end belongs to it.
     pub fn part(&self, content: &ContentName) -> PathBuf {
         self.parts.join(content.as_str())
+    }
+
+    /// Brings what an earlier run has left of an unfinished file, and its journal, to [`part`](Self::part).
+    /// What an abandoned run has left is moved. A run whose process is gone, but was heard of within the last
+    /// 15 minutes, keeps its own, of which a copy is made: where locks do nothing, it may be alive. Of
+    /// several, the one that takes up the most room is taken.
+    ///
+    /// Returns whether there was something. It may be anything: only a digest can tell. Failures are logged,
+    /// and count as nothing. Copying blocks for as long as that takes.
+    pub fn take_over(&self, content: &ContentName) -> bool {
+        staging::take_over(&self.slot, self.folder.names(), content)
     }
 
     /// Where a verified file goes, by rename. What is there was verified by an earlier run; it is never
@@ -197,7 +211,7 @@ impl Run {
     /// Makes the tree the slot's entry: syncs it, puts it in place by one rename, syncs the folders above.
     /// An entry that already exists is exchanged for the tree, unless the run is [`Purpose::Fresh`] and
     /// `inspect` finds that entry whole; then it stays and the tree is dropped. Afterwards the pool of this
-    /// purpose and the run's folder are removed.
+    /// purpose, the run's folder and what abandoned runs have left are removed.
     ///
     /// Once the tree is in place, nothing is an error any more: what fails then is logged.
     ///
@@ -219,8 +233,9 @@ impl Run {
         let published = publication.publish(inspect)?;
         let Self { slot, alive, folder, .. } = self;
         drop(alive);
+        staging::clear_orphans(&slot);
         match staging::clear_pool(&slot, purpose) {
-            Ok(()) => drop(folder),
+            Ok(()) => folder.remove(),
             // The folder holds the note that makes the next run clear the pool.
             Err(error) => {
                 tracing::warn!(%error, "cannot clear the pool of a published model");

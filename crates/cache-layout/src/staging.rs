@@ -13,8 +13,10 @@ use crate::publish::Note;
 use crate::run::Purpose;
 use crate::slot::Slot;
 
+mod parts;
 mod run_folder;
 
+pub(crate) use parts::{clear_orphans, take_over};
 pub(crate) use run_folder::{RunFolder, RunNames};
 
 /// A run that was not heard of for so long, and whose lock can be taken, is abandoned. Where locks do
@@ -46,18 +48,21 @@ pub(crate) fn clear_pool(slot: &Slot, purpose: Purpose) -> Result<(), Error> {
 
 /// Removes the folders that nobody needs: only empty ones, and only when the slot has no other run.
 pub(crate) fn remove_empty(slot: &Slot, purpose: Purpose) {
-    let parents = [runs(slot), pool(slot, purpose), slot.staging()];
+    let folders = [runs(slot), parts::orphans(slot), pool(slot, purpose), slot.staging()];
     // The first one that still holds something ends it.
-    let _ = parents.iter().try_for_each(fs::remove_dir);
+    let _ = folders.iter().try_for_each(|folder| match fs::remove_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    });
 }
 
 /// Puts the slot's staging in order before a new run: mends what a dead run has left half-done, and
-/// removes abandoned runs. Never touches what a live one needs.
+/// removes abandoned runs, all but their unfinished files. Never touches what a live one needs.
 pub(crate) fn tidy(slot: &Slot, now: SystemTime) -> Result<(), Error> {
     let folders = children(&runs(slot))?.into_iter().filter(|path| path.is_dir());
     for run in folders.map(RunNames::new) {
         if run.is_detached() {
-            files::remove_tree(run.path());
+            remove_detached(slot, &run);
             continue;
         }
         forget_published_pool(slot, &run)?;
@@ -70,7 +75,7 @@ pub(crate) fn tidy(slot: &Slot, now: SystemTime) -> Result<(), Error> {
         if !bring_back_displaced(&run, slot.entry()) || !abandoned {
             continue;
         }
-        remove_abandoned(&run);
+        remove_abandoned(slot, &run);
     }
     Ok(())
 }
@@ -139,14 +144,19 @@ pub(crate) fn bring_back_displaced(run: &RunNames, entry: &Path) -> bool {
 
 /// Renames first: a process that only slept and wakes up now finds nothing at its path, and cannot publish
 /// a tree that is being removed.
-fn remove_abandoned(run: &RunNames) {
+fn remove_abandoned(slot: &Slot, run: &RunNames) {
     let detached = run.detached();
     match fs::rename(run.path(), detached.path()) {
-        Ok(()) => files::remove_tree(detached.path()),
+        Ok(()) => remove_detached(slot, &detached),
         Err(error) => {
             tracing::warn!(run = %run.path().display(), %error, "cannot remove an abandoned run");
         }
     }
+}
+
+fn remove_detached(slot: &Slot, run: &RunNames) {
+    parts::save(slot, run);
+    files::remove_tree(run.path());
 }
 
 /// What is in a folder; nothing when it does not exist.

@@ -1,5 +1,6 @@
 //! Settings of a downloader, one by one or from the environment.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub struct Builder {
     temp_dir: Option<PathBuf>,
     hub: HubConfig,
     retry: RetryPolicy,
+    max_connections: Option<NonZeroUsize>,
 }
 
 impl Builder {
@@ -40,6 +42,7 @@ impl Builder {
             temp_dir: None,
             hub,
             retry: RetryPolicy::default(),
+            max_connections: None,
         }
     }
 
@@ -143,6 +146,13 @@ impl Builder {
         self
     }
 
+    /// The most connections to the servers that the files' bytes come from. Without a number, as many as a
+    /// request names files at once, and 32 when it names none.
+    pub fn max_connections(mut self, connections: NonZeroUsize) -> Self {
+        self.max_connections = Some(connections);
+        self
+    }
+
     /// Adds the application's name to the `User-Agent` header, as `name/version`.
     pub fn application(mut self, name_and_version: &str) -> Self {
         self.hub.user_agent = format!("{USER_AGENT}; {name_and_version}");
@@ -164,6 +174,7 @@ impl Builder {
             temp_dir: self.temp_dir,
             hub: self.hub,
             retry: self.retry,
+            max_connections: self.max_connections,
         }))
     }
 }
@@ -176,6 +187,7 @@ pub(crate) struct Context {
     pub(crate) temp_dir: Option<PathBuf>,
     pub(crate) hub: HubConfig,
     pub(crate) retry: RetryPolicy,
+    pub(crate) max_connections: Option<NonZeroUsize>,
 }
 
 pub(crate) type SharedContext = Arc<Context>;

@@ -53,7 +53,9 @@ impl Request {
         self
     }
 
-    /// How many files are fetched at once, the original's `num_processes`. Default 4.
+    /// How many files are fetched at once, the original's `num_processes`, and over how many connections at
+    /// most, unless [`Builder::max_connections`](crate::Builder::max_connections) says otherwise. Without a
+    /// number, 4 files are in progress and the number of connections adapts.
     #[must_use]
     pub fn files_in_flight(mut self, files: NonZeroUsize) -> Self {
         self.files_in_flight = Some(files);
@@ -80,9 +82,8 @@ impl Request {
         self.force
     }
 
-    pub(crate) fn files_at_once(&self) -> NonZeroUsize {
-        const DEFAULT: NonZeroUsize = NonZeroUsize::new(4).unwrap();
-        self.files_in_flight.unwrap_or(DEFAULT)
+    pub(crate) fn files_at_once(&self) -> Option<NonZeroUsize> {
+        self.files_in_flight
     }
 
     pub(crate) fn watcher(&self) -> &Arc<dyn Observer> {

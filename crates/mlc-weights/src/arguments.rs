@@ -68,9 +68,9 @@ pub(crate) enum Command {
 pub(crate) struct Download {
     #[arg(help = MODEL)]
     pub(crate) model: String,
-    /// How many files are fetched at once
-    #[arg(short, long, value_name = "N", default_value = "4", value_parser = parse_jobs)]
-    pub(crate) jobs: NonZeroUsize,
+    /// The most files, and connections, at once [default: 4 files, connections as they prove useful]
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// Download again even if the model is in the cache
     #[arg(long)]
     pub(crate) force: bool,

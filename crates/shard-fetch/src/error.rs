@@ -234,6 +234,12 @@ pub enum Error {
         /// `http`, `https` or `all`.
         scheme: &'static str,
     },
+    /// The system does not start a thread to hash files with.
+    #[error("cannot start a thread to hash files with")]
+    Thread {
+        /// What the system says.
+        source: io::Error,
+    },
     /// The runtime was shut down while files were being fetched.
     #[error("fetching was cancelled")]
     Cancelled,
@@ -255,7 +261,7 @@ pub enum ErrorKind {
     Integrity,
     /// The network, or a server for the moment, after retries.
     Network,
-    /// The local disk.
+    /// The local disk, or another thing that the local system refuses.
     Disk,
     /// The local disk is full.
     NoSpace,
@@ -286,7 +292,7 @@ impl Error {
             Self::Locate { .. } | Self::UnusableLocation { .. } => ErrorKind::Locate,
             Self::Refused { .. } | Self::BadRedirect { .. } => ErrorKind::Refused,
             Self::GaveUp { .. } => ErrorKind::Network,
-            Self::Disk { .. } => ErrorKind::Disk,
+            Self::Disk { .. } | Self::Thread { .. } => ErrorKind::Disk,
             Self::NoSpace { .. } => ErrorKind::NoSpace,
             Self::Cancelled => ErrorKind::Cancelled,
         }

@@ -10,16 +10,18 @@ use crate::Error;
 /// Hears what happens during a [`fetch`](crate::Fetcher::fetch).
 ///
 /// Events come from several threads at once, those of the runtime that the fetch runs on: keep `on_event`
-/// short, and never block in it or wait for the fetch in it. The events of one file come one after another,
+/// short, and never block in it or wait for the fetch in it; the connections of a file wait for each other in
+/// it. The events of one file come one after another,
 /// in the order in which they happened:
 ///
 /// 1. [`Planned`](FetchEvent::Planned), once, before all others.
-/// 2. For each file that is begun, [`Started`](FetchEvent::Started); then any number of
-///    [`Received`](FetchEvent::Received), [`Discarded`](FetchEvent::Discarded) and
-///    [`Retrying`](FetchEvent::Retrying); then exactly one of [`Verified`](FetchEvent::Verified),
+/// 2. For each file that is begun, [`Started`](FetchEvent::Started); at most one
+///    [`Resumed`](FetchEvent::Resumed); any number of [`Received`](FetchEvent::Received),
+///    [`Discarded`](FetchEvent::Discarded), [`Retrying`](FetchEvent::Retrying) and
+///    [`Throttled`](FetchEvent::Throttled); then exactly one of [`Verified`](FetchEvent::Verified),
 ///    [`Failed`](FetchEvent::Failed) and [`Cancelled`](FetchEvent::Cancelled).
 ///
-/// At `Verified`, the bytes received minus the bytes discarded are the file's size. When one file has
+/// At `Verified`, the bytes resumed and received minus the bytes discarded are the file's size. When one file has
 /// failed, the others that were begun are cancelled (one that failed at the same moment reports that), and
 /// those not begun have no events; all events are out when `fetch` returns. When its future is dropped
 /// instead, `Cancelled` events may follow for a moment.
@@ -54,6 +56,14 @@ pub enum FetchEvent<'a> {
         /// Its size in bytes.
         size: u64,
     },
+    /// So much of a file is there from an earlier fetch. Its digest will show whether it is right.
+    #[non_exhaustive]
+    Resumed {
+        /// The file.
+        file: &'a RepoPath,
+        /// How many bytes.
+        bytes: u64,
+    },
     /// More of a file has come.
     #[non_exhaustive]
     Received {
@@ -62,7 +72,7 @@ pub enum FetchEvent<'a> {
         /// How many bytes, in addition to those reported before.
         bytes: u64,
     },
-    /// Bytes reported as received were thrown away: they were not those of the file, or the host began at
+    /// Bytes reported as resumed or received were thrown away, all there were: they were not those of the file, or the host began at
     /// the start again.
     #[non_exhaustive]
     Discarded {
@@ -80,6 +90,14 @@ pub enum FetchEvent<'a> {
         delay: Duration,
         /// Why the attempt failed.
         cause: &'a (dyn StdError + 'static),
+    },
+    /// A connection waits before it asks for this file, because a server wants to be left alone.
+    #[non_exhaustive]
+    Throttled {
+        /// The file.
+        file: &'a RepoPath,
+        /// How long.
+        wait: Duration,
     },
     /// The file is at its destination, checked.
     #[non_exhaustive]

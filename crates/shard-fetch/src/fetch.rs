@@ -3,12 +3,20 @@
 mod answer;
 mod attempts;
 mod client;
+mod connections;
+mod controller;
+mod flight;
+mod folders;
 mod get;
+mod journal;
 mod part;
+mod ranges;
 mod redirect;
 mod run;
 mod setback;
+mod source;
 mod space;
+mod spans;
 mod tracker;
 mod transfer;
 mod words;
@@ -16,15 +24,20 @@ mod words;
 use std::any::Any;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use net_policy::{Gate, Gates, RetryPolicy};
+use tokio::sync::Semaphore;
 use url_parse::RepoPath;
 
+use crate::hash::HashStage;
 use crate::{Error, Expected, Locator, Observer};
+use connections::Connections;
+use controller::Controller;
 use get::Network;
-use run::Shared;
+use ranges::Division;
+use run::{Limits, Shared};
 
 pub use client::ProxySettings;
 
@@ -39,9 +52,10 @@ pub struct FileRequest {
     pub path: RepoPath,
     /// What it must be.
     pub expected: Expected,
-    /// Where its bytes are written until they are verified. Whatever is there is removed. The file belongs
-    /// to this fetch alone until the fetch's [`KeepAlive`] is released; when fetching fails, it may stay
-    /// behind.
+    /// Where its bytes are written until they are verified. When fetching fails, what had come stays there,
+    /// and beside it, under this name with `.journal` at its end, what of it may be used; a later fetch of
+    /// the same content goes on from there. Anything else that is there is removed. Both files belong to
+    /// this fetch alone until the fetch's [`KeepAlive`] is released.
     pub part: PathBuf,
     /// Where it is moved then, by a rename; on the same file system as `part`. A file that is there is
     /// replaced.
@@ -58,8 +72,8 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// The default settings: 4 files in flight, 10 s for each time-out, the default [`RetryPolicy`], no
-    /// proxy, verified data synced to disk.
+    /// The default settings: 4 files in progress over 4 to 32 connections, 10 s for each time-out, the
+    /// default [`RetryPolicy`], no proxy, verified data synced to disk.
     pub fn builder() -> FetcherBuilder {
         FetcherBuilder::default()
     }
@@ -67,10 +81,11 @@ impl Fetcher {
     /// Fetches all `files`, at most the configured number at a time, in their order. To be awaited inside a
     /// tokio runtime with its time and I/O drivers on.
     ///
-    /// Each file is written to its `part`, hashed while it is written, compared with what was expected, and
-    /// renamed to its `destination`. A broken transfer is gone on with from where it broke off; a file that
-    /// is not what was expected is fetched once more from its start. There is no time limit for a whole
-    /// file, only for silence.
+    /// Each file is written to its `part`, large ones by several connections at once, hashed while it is
+    /// written, compared with what was expected, and renamed to its `destination`. A broken transfer is gone
+    /// on with from where it broke off, also by a later fetch in another process, when there is a digest
+    /// that shows whether what was kept is right. A file that is not what was expected is fetched once more
+    /// from its start. There is no time limit for a whole file, only for silence.
     ///
     /// # Errors
     /// The first file that cannot be had ends the fetch at once; the others are cancelled, and what had been
@@ -87,25 +102,39 @@ impl Fetcher {
         observer: Arc<dyn Observer>,
         keep_alive: KeepAlive,
     ) -> Result<(), Error> {
+        let limits = self.settings.limits();
         let shared = Shared {
             network: self.network.clone(),
             retry: self.settings.retry.clone(),
             durable: self.settings.durable,
+            division: Division::above(self.settings.split_above),
+            limits,
             locator_gate: Gate::default(),
             locator,
             observer,
             outstanding: run::Outstanding::new(&files),
+            throughput: run::Throughput::default(),
+            slots: Arc::new(Semaphore::new(limits.files)),
+            connections: Connections::new(limits.least_connections),
+            controller: Mutex::new(Controller::new(limits.least_connections, limits.most_connections)),
+            hash: HashStage::start()?,
+            folders: folders::Folders::default(),
             keep_alive,
         };
-        run::run(Arc::new(shared), files, self.settings.files_in_flight).await
+        run::run(Arc::new(shared), files).await
     }
 }
+
+const DEFAULT_FILES: usize = 4;
+const DEFAULT_MAX_CONNECTIONS: usize = 32;
 
 /// Settings of a [`Fetcher`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct FetcherBuilder {
-    files_in_flight: NonZeroUsize,
+    files_in_flight: Option<NonZeroUsize>,
+    max_connections: Option<NonZeroUsize>,
+    split_above: u64,
     connect_timeout: Duration,
     idle_timeout: Duration,
     retry: RetryPolicy,
@@ -118,7 +147,9 @@ pub struct FetcherBuilder {
 impl Default for FetcherBuilder {
     fn default() -> Self {
         Self {
-            files_in_flight: const { NonZeroUsize::new(4).unwrap() },
+            files_in_flight: None,
+            max_connections: None,
+            split_above: 8 << 20,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(10),
             retry: RetryPolicy::default(),
@@ -131,9 +162,27 @@ impl Default for FetcherBuilder {
 }
 
 impl FetcherBuilder {
-    /// How many files are fetched at once.
+    /// How many files are in progress at once, and, unless [`max_connections`](Self::max_connections) is
+    /// called too, over how many connections: never more. When this is not called, 4 files are in progress
+    /// and the number of connections adapts.
     pub fn files_in_flight(mut self, files: NonZeroUsize) -> Self {
-        self.files_in_flight = files;
+        self.files_in_flight = Some(files);
+        self
+    }
+
+    /// The most connections that there may be at once; 32 when neither this nor
+    /// [`files_in_flight`](Self::files_in_flight) is called. Their number begins with that of the files in
+    /// progress, grows while that brings more bytes in the same time, and falls when a server shows that
+    /// they are too many.
+    pub fn max_connections(mut self, connections: NonZeroUsize) -> Self {
+        self.max_connections = Some(connections);
+        self
+    }
+
+    /// Files of more than so many bytes are divided among connections; 8 MiB when this is not called. Smaller
+    /// ones cost one request, unless something goes wrong.
+    pub fn split_above(mut self, bytes: u64) -> Self {
+        self.split_above = bytes;
         self
     }
 
@@ -182,6 +231,18 @@ impl FetcherBuilder {
         self
     }
 
+    fn limits(&self) -> Limits {
+        let files = self.files_in_flight.map_or(DEFAULT_FILES, NonZeroUsize::get);
+        let most_connections = match (self.max_connections, self.files_in_flight) {
+            (Some(most), _) => most.get(),
+            (None, Some(_)) => files,
+            (None, None) => DEFAULT_MAX_CONNECTIONS,
+        };
+        // A semaphore cannot count further.
+        let files = files.min(Semaphore::MAX_PERMITS / 2);
+        Limits { files, least_connections: files.min(most_connections), most_connections }
+    }
+
     /// The fetcher.
     ///
     /// # Errors
@@ -194,5 +255,31 @@ impl FetcherBuilder {
             gates: self.gates.clone(),
         };
         Ok(Fetcher { settings: self, network })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(files: Option<usize>, connections: Option<usize>, expected: (usize, usize, usize)) {
+        let mut builder = Fetcher::builder();
+        builder.files_in_flight = files.and_then(NonZeroUsize::new);
+        builder.max_connections = connections.and_then(NonZeroUsize::new);
+        let limits = builder.limits();
+        assert_eq!((limits.files, limits.least_connections, limits.most_connections), expected);
+    }
+
+    #[test]
+    fn a_number_of_files_is_also_one_of_connections() {
+        check(None, None, (4, 4, 32));
+        check(Some(1), None, (1, 1, 1));
+        check(Some(40), None, (40, 40, 40));
+        check(None, Some(64), (4, 4, 64));
+        check(None, Some(2), (4, 2, 2));
+        check(Some(8), Some(2), (8, 2, 2));
+        check(Some(2), Some(8), (2, 2, 8));
+        check(Some(usize::MAX), None, (Semaphore::MAX_PERMITS / 2, Semaphore::MAX_PERMITS / 2, usize::MAX));
     }
 }

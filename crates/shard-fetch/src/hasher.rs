@@ -51,6 +51,11 @@ impl StreamHasher {
         }
     }
 
+    /// How many bytes were added.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// The digests of all bytes added.
     pub fn finish(self) -> Digests {
         Digests {

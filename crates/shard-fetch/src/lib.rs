@@ -38,7 +38,7 @@
 //! | [`Fetcher`] | several files at once, each hashed while it is written, gone on with after a broken connection, and moved to its place when it is right |
 //! | [`Locator`] | the seam: where the bytes of a file are right now |
 //! | [`Observer`] | progress |
-//! | [`verify_file`] | the same comparison for a file on disk |
+//! | [`verify_file`], [`verify_files`] | the same comparison for files on disk |
 //!
 //! Nothing is read from the environment, and nothing is printed; diagnostics go to `tracing`. A file counts
 //! as fetched when its size, its MD5 and its SHA-256 are right, each as far as it is known.
@@ -49,6 +49,7 @@ mod error;
 mod event;
 mod expected;
 mod fetch;
+mod hash;
 mod hasher;
 mod json;
 mod locate;
@@ -63,6 +64,7 @@ pub use error::{Error, ErrorKind, HostWords, OldForm, Place};
 pub use event::{FetchEvent, Observer};
 pub use expected::{ActualSize, Expected, Mismatch};
 pub use fetch::{Fetcher, FetcherBuilder, FileRequest, KeepAlive, ProxySettings};
+pub use hash::verify_files;
 pub use hasher::{Digests, StreamHasher};
 pub use json::MAX_METADATA_BYTES;
 pub use locate::{LocateError, LocateReason, Location, Locator};

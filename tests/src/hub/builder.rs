@@ -49,6 +49,26 @@ impl LocalHubBuilder {
         self
     }
 
+    /// No TCP connection, to hub or data host, carries more than so many bytes of answers a second. The kernel
+    /// does the pacing, per connection, however many requests come over it. Linux only: elsewhere the hub does not
+    /// start.
+    #[must_use]
+    pub fn pace(mut self, bytes_per_second: u64) -> Self {
+        self.settings.pace = Some(bytes_per_second);
+        self
+    }
+
+    /// The data host is a bare one that costs as little processor time as it can, for benchmarks: it sends files
+    /// with `sendfile` where there is one. URLs, answers and log are the same, but it knows no [`Fault`], and
+    /// `body_sent` appears in the log at the end of a body.
+    ///
+    /// [`Fault`]: crate::Fault
+    #[must_use]
+    pub fn cheap_data_host(mut self) -> Self {
+        self.settings.is_cheap = true;
+        self
+    }
+
     /// Tokens that are valid. A hub that knows none (here or from [`Access`](crate::Access)) takes any token; otherwise unknown
     /// ones are refused.
     #[must_use]
@@ -110,7 +130,7 @@ impl LocalHubBuilder {
     /// git is missing or has no `git http-backend`, or there is no port, folder or thread to be had.
     pub fn try_start(self) -> Result<LocalHub> {
         let folder = self.make_folder().context("make a temporary folder for the local hub")?;
-        let sockets = Sockets::bind()?;
+        let sockets = Sockets::bind(self.settings.pace)?;
         let (hub_origin, data_origin) = sockets.origins()?;
         let shared = Arc::new(Shared {
             models: Models::new(folder.path().to_owned())?,

@@ -15,10 +15,27 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::sync::locked;
 
-/// Accepts connections and numbers them. Options of an accepted socket (a pace, say) are set here.
+/// Accepts connections and numbers them.
 pub(super) struct Door {
     pub(super) listener: TcpListener,
     pub(super) numbers: Arc<AtomicU64>,
+}
+
+impl Door {
+    /// The next connection, for someone who looks after it alone.
+    pub(super) async fn accept_bare(&self) -> (TcpStream, Caller) {
+        loop {
+            if let Ok((stream, peer)) = self.listener.accept().await {
+                // Failing to turn Nagle's algorithm off only costs time.
+                let _ = stream.set_nodelay(true);
+                let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+                let control = Arc::new(Control { number, ..Control::default() });
+                return (stream, Caller { peer, control });
+            }
+            // Out of file descriptors, perhaps; they come back when other connections close.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
 
 impl Listener for Door {
@@ -26,17 +43,8 @@ impl Listener for Door {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        loop {
-            if let Ok((stream, peer)) = self.listener.accept().await {
-                // Failing to turn Nagle's algorithm off only costs time.
-                let _ = stream.set_nodelay(true);
-                let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-                let control = Arc::new(Control { number, ..Control::default() });
-                return (Connection { stream, control }, peer);
-            }
-            // Out of file descriptors, perhaps; they come back when other connections close.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let (stream, caller) = self.accept_bare().await;
+        (Connection { stream, control: caller.control }, caller.peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -17,21 +17,10 @@ pub(super) fn serve(
     has_authorization: bool,
     asked: Asked,
 ) -> Response {
-    if has_authorization {
-        return refused(400, "InvalidArgument", "Only one auth mechanism allowed");
-    }
-    if objects.is_empty() {
-        return refused(404, "NoSuchKey", "The specified key does not exist.");
-    }
-    let object = match shared.signing.check(objects, query) {
+    let object = match admit(shared, objects, query, has_authorization, asked) {
         Ok(object) => object,
-        Err(BadUrl::Expired) => return refused(403, "AccessDenied", "Request has expired"),
-        Err(BadUrl::Signature) => return refused(403, "SignatureError", "invalid signature"),
+        Err(refused) => return refused.answer(),
     };
-    let is_too_large = shared.settings.whole_file_limit.is_some_and(|limit| object.size > limit);
-    if is_too_large && asked == Asked::Whole {
-        return refused(400, "InvalidRequest", "The object is too large to be sent whole");
-    }
     bytes_of(
         &object.stored,
         asked,
@@ -45,9 +34,48 @@ pub(super) fn serve(
     )
 }
 
-fn refused(status: u16, code: &str, message: &str) -> Response {
-    let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    );
-    answer(status, &[("content-type", "application/xml")], body)
+/// The object whose bytes the request may have.
+pub(super) fn admit<'a>(
+    shared: &Shared,
+    objects: &'a [Object],
+    query: &str,
+    has_authorization: bool,
+    asked: Asked,
+) -> Result<&'a Object, Refused> {
+    let refused = |status, code, message| Refused { status, code, message };
+    if has_authorization {
+        return Err(refused(400, "InvalidArgument", "Only one auth mechanism allowed"));
+    }
+    if objects.is_empty() {
+        return Err(refused(404, "NoSuchKey", "The specified key does not exist."));
+    }
+    let object = shared.signing.check(objects, query).map_err(|bad| match bad {
+        BadUrl::Expired => refused(403, "AccessDenied", "Request has expired"),
+        BadUrl::Signature => refused(403, "SignatureError", "invalid signature"),
+    })?;
+    let is_too_large = shared.settings.whole_file_limit.is_some_and(|limit| object.size > limit);
+    if is_too_large && asked == Asked::Whole {
+        return Err(refused(400, "InvalidRequest", "The object is too large to be sent whole"));
+    }
+    Ok(object)
+}
+
+/// Why a request gets no bytes.
+pub(super) struct Refused {
+    pub(super) status: u16,
+    code: &'static str,
+    message: &'static str,
+}
+
+impl Refused {
+    pub(super) fn body(&self) -> String {
+        let Self { code, message, .. } = self;
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        )
+    }
+
+    fn answer(&self) -> Response {
+        answer(self.status, &[("content-type", "application/xml")], self.body())
+    }
 }

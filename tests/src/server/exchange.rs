@@ -16,18 +16,18 @@ use super::place::Place;
 use super::range::Asked;
 use super::refusal::{Audience, Refusal, admit};
 use super::{Shared, Signing};
-use super::{data_host, git_backend, lfs_batch, resolve, spoil};
+use super::{api, data_host, git_backend, lfs_batch, resolve, spoil};
 use crate::fault::{Fault, Subject};
 use crate::hex::name_of;
 use crate::log::{Exchange, LoggedRequest, Outcome, Route, Server};
 use crate::models::Object;
 
 /// What a request is for, found out once.
-struct Target {
+pub(super) struct Target {
     server: Server,
     place: Place,
     /// On the data host: what is at the path.
-    objects: Vec<Object>,
+    pub(super) objects: Vec<Object>,
     /// Index of the one that the URL was made for.
     object: Option<Object>,
 }
@@ -78,12 +78,12 @@ fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     parts.headers.get(name)?.to_str().ok()
 }
 
-fn asked(parts: &Parts) -> Asked {
+pub(super) fn asked(parts: &Parts) -> Asked {
     Asked::parse(header(parts, "range"))
 }
 
 impl Target {
-    fn of(server: Server, shared: &Shared, parts: &Parts) -> Self {
+    pub(super) fn of(server: Server, shared: &Shared, parts: &Parts) -> Self {
         if server == Server::Hub {
             let place = Place::on_hub(&parts.uri, &shared.settings.prefix);
             return Self { server, place, objects: Vec::new(), object: None };
@@ -115,7 +115,7 @@ impl Target {
         Subject { route: self.route(), method: parts.method.as_str(), text, range: asked(parts).at_most() }
     }
 
-    fn describe(&self, parts: &Parts, caller: &Caller) -> LoggedRequest {
+    pub(super) fn describe(&self, parts: &Parts, caller: &Caller) -> LoggedRequest {
         let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         LoggedRequest {
             server: self.server,
@@ -206,6 +206,8 @@ impl Target {
             Place::ResolveCache { model, commit, path } => {
                 resolve::resolve_cache(shared, model, commit, path, asked)
             }
+            Place::Info { model, revision } => api::info(shared, model, revision.as_deref()),
+            Place::Tree { model, revision } => api::tree(shared, model, revision),
             Place::Other => Err(Refusal::NotFound),
         }
     }

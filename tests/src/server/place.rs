@@ -8,11 +8,35 @@ use crate::log::Route;
 /// A parsed request path. Texts are percent-decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    InfoRefs { model: String },
-    UploadPack { model: String },
-    LfsBatch { model: String },
-    Resolve { model: String, revision: String, path: String },
-    ResolveCache { model: String, commit: String, path: String },
+    InfoRefs {
+        model: String,
+    },
+    UploadPack {
+        model: String,
+    },
+    LfsBatch {
+        model: String,
+    },
+    Resolve {
+        model: String,
+        revision: String,
+        path: String,
+    },
+    ResolveCache {
+        model: String,
+        commit: String,
+        path: String,
+    },
+    /// `/api/models/…`: a model's commit.
+    Info {
+        model: String,
+        revision: Option<String>,
+    },
+    /// `/api/models/…/tree/…`: all files of a commit.
+    Tree {
+        model: String,
+        revision: String,
+    },
     Other,
 }
 
@@ -24,6 +48,13 @@ impl Place {
         match segments.as_slice() {
             ["api", "resolve-cache", "models", user, repo, commit, path @ ..] if !path.is_empty() => {
                 Self::ResolveCache { model: model(user, repo), commit: decoded(commit), path: join(path) }
+            }
+            ["api", "models", user, repo] => Self::Info { model: model(user, repo), revision: None },
+            ["api", "models", user, repo, "revision", revision] => {
+                Self::Info { model: model(user, repo), revision: Some(decoded(revision)) }
+            }
+            ["api", "models", user, repo, "tree", revision] => {
+                Self::Tree { model: model(user, repo), revision: decoded(revision) }
             }
             [user, repo, "info", "refs"] => Self::InfoRefs { model: model_of_git(user, repo) },
             [user, repo, "git-upload-pack"] => Self::UploadPack { model: model_of_git(user, repo) },
@@ -44,7 +75,7 @@ impl Place {
             Self::LfsBatch { .. } => Route::LfsBatch,
             Self::Resolve { .. } => Route::Resolve,
             Self::ResolveCache { .. } => Route::ResolveCache,
-            Self::Other => Route::Other,
+            Self::Info { .. } | Self::Tree { .. } | Self::Other => Route::Other,
         }
     }
 
@@ -54,7 +85,9 @@ impl Place {
             | Self::UploadPack { model }
             | Self::LfsBatch { model }
             | Self::Resolve { model, .. }
-            | Self::ResolveCache { model, .. } => Some(model),
+            | Self::ResolveCache { model, .. }
+            | Self::Info { model, .. }
+            | Self::Tree { model, .. } => Some(model),
             Self::Other => None,
         }
     }
@@ -118,6 +151,15 @@ mod tests {
         };
         check("/u/r/resolve/main/a/b.bin", "", &resolve("main", "a/b.bin"));
         check("/u/r/resolve/refs%2Fpr%2F1/a%20%23b%25.bin", "", &resolve("refs/pr/1", "a #b%.bin"));
+        let info =
+            |revision: Option<&str>| Place::Info { model: model(), revision: revision.map(str::to_owned) };
+        check("/api/models/u/r", "", &info(None));
+        check("/api/models/u/r/revision/refs%2Fpr%2F1", "", &info(Some("refs/pr/1")));
+        check(
+            "/api/models/u/r/tree/v1?recursive=true",
+            "",
+            &Place::Tree { model: model(), revision: "v1".to_owned() },
+        );
         check("/hf/u/r/resolve/main/a", "/hf", &resolve("main", "a"));
         check("/u/r/resolve/main/a", "/hf", &Place::Other);
         check("/u/r/resolve/main", "", &Place::Other);

@@ -1,6 +1,5 @@
 //! A stored content, or a part of it, as the body of an HTTP answer.
 
-use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::pin::Pin;
@@ -9,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
-use super::{Data, Stored};
+use super::{Source, Stored};
 
 const PIECE: u64 = 128 * 1024;
 
@@ -22,22 +21,13 @@ pub(crate) struct StoredBody {
     left: u64,
 }
 
-enum Source {
-    Memory(Bytes),
-    File(File),
-}
-
 impl StoredBody {
     pub(crate) fn open(stored: &Stored, range: &Range<u64>) -> io::Result<Self> {
         let left = range.end - range.start;
-        let source = match &stored.data {
-            Data::Memory(bytes) => Source::Memory(slice(bytes, range)?),
-            Data::File(path) => {
-                let mut file = File::open(&**path)?;
-                file.seek(SeekFrom::Start(range.start))?;
-                Source::File(file)
-            }
-        };
+        let mut source = stored.source(range)?;
+        if let Source::File(file) = &mut source {
+            file.seek(SeekFrom::Start(range.start))?;
+        }
         Ok(Self { source, left })
     }
 
@@ -54,7 +44,7 @@ impl StoredBody {
     }
 }
 
-fn slice(bytes: &Bytes, range: &Range<u64>) -> io::Result<Bytes> {
+pub(super) fn slice(bytes: &Bytes, range: &Range<u64>) -> io::Result<Bytes> {
     let start = usize::try_from(range.start).map_err(io::Error::other)?;
     let end = usize::try_from(range.end).map_err(io::Error::other)?;
     if start > end || end > bytes.len() {

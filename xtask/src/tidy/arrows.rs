@@ -16,7 +16,7 @@ pub(super) const PLAN: &[Arrow] = &[
     ("facade", &["cache-layout", "hf-transport", "net-policy", "shard-fetch", "url-parse"]),
     ("mlc-weights", &["facade"]),
     ("tests", &[]),
-    ("xtask", &["facade", "tests"]),
+    ("xtask", &["facade", "shard-fetch", "tests"]),
 ];
 
 /// The library of local hub, which tests of any package may use.

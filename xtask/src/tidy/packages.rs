@@ -31,9 +31,10 @@ pub(super) const PLAN: &[Rule] = &[
     rule("reqwest", &["hf-transport", "shard-fetch"], &[]),
     // Files, digests, formats.
     rule("md-5", &["shard-fetch"], &["tests"]),
-    rule("rustix", &["cache-layout", "shard-fetch"], &[]),
-    rule("serde", &["cache-layout", "shard-fetch"], &["tests"]),
-    rule("serde_json", &["cache-layout", "shard-fetch"], &["tests"]),
+    rule("md5-many", &["shard-fetch"], &[]),
+    rule("rustix", &["cache-layout", "shard-fetch"], &["tests"]),
+    rule("serde", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
+    rule("serde_json", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
     rule("sha2", &["shard-fetch"], &["tests"]),
     rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
     // The shape of the code.
@@ -52,6 +53,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("clap", &["mlc-weights", "xtask"], &[]),
     rule("http-body", &[], &["tests"]),
     rule("indicatif", &["mlc-weights"], &["xtask"]),
+    rule("libc", &["tests"], &[]),
     rule("tracing-subscriber", &["mlc-weights"], &[]),
     // Tests only.
     rule("assert_cmd", &[], &[]),

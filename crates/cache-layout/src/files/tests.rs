@@ -144,3 +144,23 @@ fn across_file_systems_a_file_is_copied() {
     link_or_copy(&from, &to).unwrap();
     assert_eq!(fs::read_to_string(&to).unwrap(), "text");
 }
+
+#[test]
+fn a_copy_keeps_holes() {
+    let folder = testing::folder();
+    let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+    let mut bytes = vec![0; 10 * BLOCK + 7];
+    bytes[3 * BLOCK + 1] = 1;
+    let mut file = File::create(&from).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
+    file.seek(SeekFrom::Start(3 * BLOCK as u64 + 1)).unwrap();
+    file.write_all(&[1]).unwrap();
+    copy_sparse(&from, &to).unwrap();
+    assert_eq!(fs::read(&to).unwrap(), bytes);
+    assert_eq!(copy_sparse(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        assert!(fs::metadata(&to).unwrap().blocks() * 512 <= 2 * BLOCK as u64);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
@@ -72,7 +73,7 @@ impl RunNames {
     }
 }
 
-/// A run's folder, removed when dropped.
+/// A run's folder. When dropped it is removed, all but unfinished files: those are left for the next run.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     names: RunNames,
@@ -106,12 +107,36 @@ impl RunFolder {
     pub(crate) fn leave(self) {
         std::mem::forget(self);
     }
+
+    /// Removes the folder with everything in it.
+    pub(crate) fn remove(self) {
+        if super::bring_back_displaced(&self.names, &self.entry) {
+            files::remove_tree(self.names.path());
+        }
+        std::mem::forget(self);
+    }
+
+    /// Keeps only the parts, and says that nobody is at work on them any more.
+    fn retire(&self) {
+        for dir in [self.names.tree(), self.names.scratch()] {
+            files::remove_tree(&dir);
+        }
+        let path = self.names.alive();
+        let alive = OpenOptions::new().write(true).open(&path);
+        if let Err(error) = alive.and_then(|alive| alive.set_modified(SystemTime::UNIX_EPOCH)) {
+            tracing::debug!(path = %path.display(), %error, "cannot give up a run's heartbeat");
+        }
+    }
 }
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
-        if super::bring_back_displaced(&self.names, &self.entry) {
-            files::remove_tree(self.names.path());
+        if !super::bring_back_displaced(&self.names, &self.entry) {
+            return;
+        }
+        match super::parts::are_in(&self.names) {
+            true => self.retire(),
+            false => files::remove_tree(self.names.path()),
         }
     }
 }

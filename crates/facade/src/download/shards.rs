@@ -57,8 +57,14 @@ impl Work {
 
     fn fetcher(&self) -> Result<Fetcher, Error> {
         let hub = &self.context.hub;
-        Ok(Fetcher::builder()
-            .files_in_flight(self.request.files_at_once())
+        let mut fetcher = Fetcher::builder();
+        if let Some(files) = self.request.files_at_once() {
+            fetcher = fetcher.files_in_flight(files);
+        }
+        if let Some(connections) = self.context.max_connections {
+            fetcher = fetcher.max_connections(connections);
+        }
+        Ok(fetcher
             .connect_timeout(hub.connect_timeout)
             .idle_timeout(hub.idle_timeout)
             .retry(self.context.retry.clone())
@@ -97,7 +103,8 @@ impl Work {
         Ok(missing)
     }
 
-    /// One request for each content: a repository may hold the same bytes under two names.
+    /// One request for each content: a repository may hold the same bytes under two names. Brings what an
+    /// earlier run has left of it, so that it is gone on with.
     async fn file_requests(&self, missing: &[PlannedFile]) -> Result<Vec<FileRequest>, Error> {
         let missing = missing.to_vec();
         with_lease(&self.lease, move |lease| {
@@ -106,11 +113,14 @@ impl Work {
                 Ok(missing
                     .into_iter()
                     .filter(|file| seen.insert(file.content.clone()))
-                    .map(|file| FileRequest {
-                        part: run.part(&file.content),
-                        destination: run.pool_path(&file.content),
-                        path: file.path,
-                        expected: file.expected,
+                    .map(|file| {
+                        run.take_over(&file.content);
+                        FileRequest {
+                            part: run.part(&file.content),
+                            destination: run.pool_path(&file.content),
+                            path: file.path,
+                            expected: file.expected,
+                        }
                     })
                     .collect())
             })

@@ -36,7 +36,11 @@ pub(crate) fn run(arguments: &Download, screen: Screen) -> Result<(), Failure> {
 
 fn request(arguments: &Download) -> Result<Request, Failure> {
     let request = arguments.model.parse::<Request>()?;
-    let request = request.files_in_flight(arguments.jobs).force(arguments.force.then_some(true));
+    let request = request.force(arguments.force.then_some(true));
+    let request = match arguments.jobs {
+        Some(jobs) => request.files_in_flight(jobs),
+        None => request,
+    };
     Ok(match arguments.policy {
         Some(policy) => request.policy(policy),
         None => request,

@@ -50,7 +50,7 @@ impl Bar {
     fn count(&self, event: &FetchEvent<'_>) {
         match event {
             FetchEvent::Planned { files, bytes, .. } => self.plan(*files, *bytes),
-            FetchEvent::Received { bytes, .. } => self.line.inc(*bytes),
+            FetchEvent::Resumed { bytes, .. } | FetchEvent::Received { bytes, .. } => self.line.inc(*bytes),
             FetchEvent::Discarded { bytes, .. } => self.take_back(*bytes),
             FetchEvent::Verified { .. } => self.update_files(|files| files.done += 1),
             _ => {}

@@ -39,7 +39,9 @@ impl Plain {
                 counters.files += files;
                 counters.bytes += bytes;
             }
-            FetchEvent::Received { bytes, .. } => counters.bytes_done += bytes,
+            FetchEvent::Resumed { bytes, .. } | FetchEvent::Received { bytes, .. } => {
+                counters.bytes_done += bytes;
+            }
             FetchEvent::Discarded { bytes, .. } => {
                 counters.bytes_done = counters.bytes_done.saturating_sub(*bytes);
             }

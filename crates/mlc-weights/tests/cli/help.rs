@@ -120,7 +120,8 @@ fn help_of_download() {
       <MODEL>  The model: HF://user/repo or https://huggingface.co/user/repo
 
     Options:
-      -j, --jobs <N>         How many files are fetched at once [default: 4]
+      -j, --jobs <N>         The most files, and connections, at once [default: 4 files, connections as
+                             they prove useful]
           --force            Download again even if the model is in the cache
           --policy <POLICY>  ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
           --progress <HOW>   How progress is shown [default: auto] [possible values: auto, bar, plain,

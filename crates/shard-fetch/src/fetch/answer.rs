@@ -5,11 +5,23 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap
 
 use crate::{ActualSize, Mismatch};
 
-/// What a request asked for: the bytes of a file of `size` bytes from `from` on, to the end.
+/// What a request asks for: the bytes of a file of `size` bytes from `from` to before `until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) from: u64,
+    pub(super) until: u64,
     pub(super) size: u64,
+}
+
+impl Wanted {
+    /// The value of the `Range` header. It is open where it ends with the file, so that a file of another
+    /// size shows.
+    pub(super) fn range(self) -> String {
+        match self.until < self.size {
+            true => format!("bytes={}-{}", self.from, self.until - 1),
+            false => format!("bytes={}-", self.from),
+        }
+    }
 }
 
 /// What to make of an answer.
@@ -64,7 +76,7 @@ fn judge_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
             wrong_size(wanted, ActualSize::Exactly(total))
         }
         Some(ContentRange { bytes: Some((first, last)), .. })
-            if first == wanted.from && first <= last && last < wanted.size =>
+            if first == wanted.from && first <= last && last < wanted.until =>
         {
             Verdict::Bytes { from: first, until: last + 1 }
         }
@@ -127,15 +139,20 @@ fn number(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const WANTED: Wanted = Wanted { from: 40, size: 100 };
+    const WANTED: Wanted = Wanted { from: 40, until: 100, size: 100 };
 
     #[track_caller]
     fn check(status: u16, headers: &[(&'static str, &str)], expected: Verdict) {
+        check_wanted(WANTED, status, headers, expected);
+    }
+
+    #[track_caller]
+    fn check_wanted(wanted: Wanted, status: u16, headers: &[(&'static str, &str)], expected: Verdict) {
         let headers: HeaderMap = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
-        assert_eq!(judge(StatusCode::from_u16(status).unwrap(), &headers, WANTED), expected);
+        assert_eq!(judge(StatusCode::from_u16(status).unwrap(), &headers, wanted), expected);
     }
 
     fn size(actual: ActualSize) -> Verdict {
@@ -194,6 +211,18 @@ mod tests {
             check(range, unknown);
         }
         check("bytes 40-99999999999999999999/100", unknown);
+    }
+
+    #[test]
+    fn ranges_that_end_before_the_file() {
+        let wanted = Wanted { until: 60, ..WANTED };
+        assert_eq!((wanted.range(), WANTED.range()), ("bytes=40-59".to_owned(), "bytes=40-".to_owned()));
+        let check = |range: &str, expected| check_wanted(wanted, 206, &[("content-range", range)], expected);
+        check("bytes 40-59/100", Verdict::Bytes { from: 40, until: 60 });
+        check("bytes 40-49/100", Verdict::Bytes { from: 40, until: 50 });
+        check("bytes 40-60/100", Verdict::Malformed("it holds another range than was asked for"));
+        check("bytes 40-59/60", size(ActualSize::Exactly(60)));
+        check_wanted(wanted, 200, &[], Verdict::Bytes { from: 0, until: 100 });
     }
 
     #[test]

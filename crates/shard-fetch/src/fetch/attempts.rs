@@ -1,6 +1,6 @@
 //! How often one file may fail, in each of the ways it can. No clock, no I/O.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use net_policy::{RetryBudget, RetryPolicy};
 
@@ -14,14 +14,23 @@ pub(super) struct Attempts {
     refusals: u32,
     fetched_again: bool,
     furthest: u64,
+    /// When the last failure was counted, and the delay after it.
+    last_failure: Option<(Instant, Duration)>,
 }
 
 impl Attempts {
     pub(super) fn new(policy: RetryPolicy) -> Self {
-        Self { budget: RetryBudget::new(policy), failures: 0, refusals: 0, fetched_again: false, furthest: 0 }
+        Self {
+            budget: RetryBudget::new(policy),
+            failures: 0,
+            refusals: 0,
+            fetched_again: false,
+            furthest: 0,
+            last_failure: None,
+        }
     }
 
-    /// The file's first `bytes` bytes are there. Only those that never were there before are progress: a
+    /// So many of the file's bytes are there. Only those that never were there before are progress: a
     /// host that begins at the start each time and breaks off each time must not go on for ever.
     pub(super) fn reached(&mut self, bytes: u64) {
         if bytes > self.furthest {
@@ -31,11 +40,19 @@ impl Attempts {
         }
     }
 
-    /// An attempt failed for a reason that may pass. The delay before the next, or `None` when there is to
-    /// be none.
-    pub(super) fn failed(&mut self) -> Option<Duration> {
+    /// An attempt that was `begun` then failed `now`, for a reason that may pass. The delay before the next,
+    /// or `None` when there is to be none. Connections that were at work together when one failed may well
+    /// fail of the same cause: together they count as one failure.
+    pub(super) fn failed(&mut self, begun: Instant, now: Instant) -> Option<Duration> {
+        if let Some((last, delay)) = self.last_failure
+            && begun < last
+        {
+            return Some(delay);
+        }
         self.failures += 1;
-        self.budget.failed()
+        let delay = self.budget.failed()?;
+        self.last_failure = Some((now, delay));
+        Some(delay)
     }
 
     /// The host refused. Whether to ask for the location again.
@@ -68,13 +85,31 @@ mod tests {
 
     #[track_caller]
     fn failures_until_the_end(attempts: &mut Attempts, expected: usize) {
-        assert_eq!((0..100).take_while(|_| attempts.failed().is_some()).count() + 1, expected);
+        assert_eq!((0..100).take_while(|_| fails(attempts)).count() + 1, expected);
+    }
+
+    /// A failure; whether there is to be another attempt.
+    fn fails(attempts: &mut Attempts) -> bool {
+        let now = Instant::now();
+        attempts.failed(now, now).is_some()
+    }
+
+    #[test]
+    fn connections_that_fail_together_fail_once() {
+        let (mut attempts, begun) = (attempts(2), Instant::now());
+        let later = |millis| begun + Duration::from_millis(millis);
+        for millis in 1..9 {
+            assert!(attempts.failed(begun, later(millis)).is_some());
+        }
+        assert_eq!(attempts.failures(), 1);
+        assert_eq!(attempts.failed(later(2), later(20)), None);
+        assert_eq!(attempts.failures(), 2);
     }
 
     #[test]
     fn new_bytes_fill_the_budget_again() {
         let mut attempts = attempts(3);
-        assert!(attempts.failed().is_some());
+        assert!(fails(&mut attempts));
         attempts.reached(1);
         failures_until_the_end(&mut attempts, 3);
         assert_eq!(attempts.failures(), 4);
@@ -84,7 +119,7 @@ mod tests {
     fn bytes_that_had_come_before_do_not() {
         let mut attempts = attempts(3);
         attempts.reached(10);
-        assert!(attempts.failed().is_some());
+        assert!(fails(&mut attempts));
         (1..=10).for_each(|bytes| attempts.reached(bytes));
         failures_until_the_end(&mut attempts, 2);
     }
@@ -101,7 +136,7 @@ mod tests {
     fn once_more_from_the_start() {
         let mut attempts = attempts(3);
         attempts.reached(10);
-        assert!(attempts.failed().is_some());
+        assert!(fails(&mut attempts));
         assert!(attempts.mismatched());
         // The second time, the first bytes are progress again.
         attempts.reached(1);

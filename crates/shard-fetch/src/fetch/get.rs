@@ -57,9 +57,13 @@ pub(super) enum BodyError {
     Silence(Duration),
 }
 
+/// Told how long a request has to wait for a server's sake.
+pub(super) type OnWait<'a> = &'a (dyn Fn(Duration) + Sync);
+
 /// Waits until no server's wish holds requests at this gate any longer.
-pub(super) async fn pass(gate: &Gate) {
+pub(super) async fn pass(gate: &Gate, on_wait: OnWait<'_>) {
     while let Some(wait) = gate.remaining(Instant::now()) {
+        on_wait(wait);
         sleep(wait).await;
     }
 }
@@ -69,6 +73,7 @@ struct Hop<'a> {
     network: &'a Network,
     file: &'a RepoPath,
     wanted: Wanted,
+    on_wait: OnWait<'a>,
     url: Url,
     host: Origin,
     /// Those of the location while on its own origin, then none.
@@ -87,12 +92,13 @@ pub(super) async fn get(
     file: &RepoPath,
     location: &Location,
     wanted: Wanted,
+    on_wait: OnWait<'_>,
 ) -> Result<Body, Setback> {
     let unusable = |problem| Setback::Final(Error::UnusableLocation { file: file.clone(), problem });
     redirect::check(&location.url).map_err(unusable)?;
     let host = Origin::of(&location.url).ok_or_else(|| unusable("the URL has no host"))?;
     let (url, headers) = (location.url.clone(), location.headers.clone());
-    let mut hop = Hop { network, file, wanted, url, host, headers };
+    let mut hop = Hop { network, file, wanted, on_wait, url, host, headers };
     for _ in 0..=MAX_REDIRECTS {
         match hop.request().await? {
             Step::Arrived(body) => return Ok(body),
@@ -104,7 +110,7 @@ pub(super) async fn get(
 
 impl Hop<'_> {
     async fn request(&self) -> Result<Step, Setback> {
-        pass(&self.gate()).await;
+        pass(&self.gate(), self.on_wait).await;
         let sent = self.network.client.get(self.url.clone()).headers(self.all_headers()).send();
         let response = match timeout(self.network.answer_timeout, sent).await {
             Ok(Ok(response)) => response,
@@ -136,7 +142,7 @@ impl Hop<'_> {
     fn all_headers(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", self.wanted.from)) {
+        if let Ok(range) = HeaderValue::from_str(&self.wanted.range()) {
             headers.insert(RANGE, range);
         }
         headers
@@ -154,7 +160,7 @@ impl Hop<'_> {
             Verdict::Trouble => {
                 Setback::Passing { cause: Passing::Status { status, words }, host: Some(host), wait }
             }
-            Verdict::Refused => Setback::Refused { host, status, words },
+            Verdict::Refused => Setback::Refused { host, status, words, version: 0 },
             _ => Setback::Final(Error::Refused { file: self.file.clone(), host, status, words }),
         }
     }

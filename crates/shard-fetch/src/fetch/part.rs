@@ -1,86 +1,268 @@
-//! Writing one file on a blocking thread: bytes go to disk, are hashed, and when all are there and right,
-//! the file is moved to its destination.
+//! One file on its way, on disk: bytes are written at their place in any order, noted in a journal, hashed
+//! behind the writers' backs, and when all are there and right, the file is moved to its destination.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
+use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::task::{JoinError, spawn_blocking};
 
 use super::FileRequest;
+use super::journal::{self, Content, Journal};
 use super::run::Shared;
 use super::space;
-use crate::{Error, Mismatch, StreamHasher};
+use super::spans::Spans;
+use crate::hash::{HashHandle, HashJob};
+use crate::{Digests, Error};
 
-/// How many chunks may wait for the disk. The HTTP library's chunks have up to about 400 KB.
-const CHUNKS_WAITING: usize = 2;
-
-/// The asynchronous end of the job that writes one file, from its first byte on. Dropping it ends the job
-/// after the chunks it has been given; the part then stays behind.
-pub(super) struct PartWriter {
-    messages: mpsc::Sender<Message>,
-    job: JoinHandle<Result<Ended, Error>>,
+/// A file that is being written. What it does on disk it does on blocking threads; each of these jobs holds
+/// what must be kept alive until it ends.
+pub(super) struct Part {
+    shared: Arc<Shared>,
+    request: Arc<FileRequest>,
+    file: Arc<File>,
+    written: Mutex<Written>,
+    /// What was there when it was opened.
+    kept: Spans,
 }
 
-enum Message {
-    Chunk(Bytes),
-    Finish,
-    Discard,
+struct Written {
+    spans: Spans,
+    /// `None` once the part is discarded, or when there is no digest: then nothing could be told of what a
+    /// later fetch finds.
+    journal: Option<Journal>,
+    hash: Option<HashHandle>,
 }
 
-/// How the job ended.
-enum Ended {
-    /// The file is right, and at its destination.
-    Placed,
-    /// The file is not what was expected, and was removed.
-    Mismatch(Mismatch),
-    /// The file was given up before its end.
-    GivenUp,
-}
-
-impl PartWriter {
-    pub(super) fn start(shared: Arc<Shared>, request: Arc<FileRequest>) -> Self {
-        let (messages, receiver) = mpsc::channel(CHUNKS_WAITING);
-        // `shared` holds what must be kept alive until the job ends.
-        let job = spawn_blocking(move || write_file(&shared, &request, receiver));
-        Self { messages, job }
+impl Part {
+    /// Opens the file's part where an earlier fetch has left one that can be gone on with, else a new one.
+    pub(super) async fn open(shared: Arc<Shared>, request: Arc<FileRequest>) -> Result<Arc<Self>, Error> {
+        blocking(move || Self::open_now(shared, request)).await
     }
 
-    /// Hands over the next bytes; waits while the disk is slower than the network.
-    pub(super) async fn write(&mut self, chunk: Bytes) -> Result<(), Error> {
-        match self.messages.send(Message::Chunk(chunk)).await {
-            Ok(()) => Ok(()),
-            // The job ends early only by failing.
-            Err(_) => Err(ended((&mut self.job).await).err().unwrap_or(Error::Cancelled)),
+    fn open_now(shared: Arc<Shared>, request: Arc<FileRequest>) -> Result<Arc<Self>, Error> {
+        let path = &request.part;
+        let opened = match reopen(&request) {
+            Some(old) => old,
+            None => create(&request),
+        };
+        let (file, kept, journal) = opened.map_err(|(action, source)| {
+            space::disk_error(action, path, source, shared.outstanding.bytes())
+        })?;
+        let file = Arc::new(file);
+        let hash = shared.hash.begin(HashJob {
+            path: path.clone(),
+            file: Arc::clone(&file),
+            expected: request.expected,
+            keep_alive: Arc::clone(&shared.keep_alive),
+        });
+        hash.available_to(kept.frontier());
+        let written = Mutex::new(Written { spans: kept.clone(), journal, hash: Some(hash) });
+        Ok(Arc::new(Self { shared, request, file, written, kept }))
+    }
+
+    /// What was there when it was opened.
+    pub(super) fn kept(&self) -> &Spans {
+        &self.kept
+    }
+
+    /// Writes `bytes` at their place; then notes, if asked to, that a range is written.
+    pub(super) async fn write(
+        self: &Arc<Self>,
+        at: u64,
+        bytes: Bytes,
+        note: Option<Range<u64>>,
+    ) -> Result<(), Error> {
+        let part = Arc::clone(self);
+        blocking(move || {
+            write_all_at(&part.file, &bytes, at).map_err(|error| part.failed("write to", error))?;
+            part.has_written(at..at + bytes.len() as u64);
+            note.map_or(Ok(()), |span| part.note_now(&span))
+        })
+        .await
+    }
+
+    /// Notes that a range is written.
+    pub(super) async fn note(self: &Arc<Self>, span: Range<u64>) -> Result<(), Error> {
+        let part = Arc::clone(self);
+        blocking(move || part.note_now(&span)).await
+    }
+
+    fn has_written(&self, span: Range<u64>) {
+        let mut written = self.written();
+        written.spans.insert(span);
+        if let Some(hash) = &written.hash {
+            hash.available_to(written.spans.frontier());
         }
     }
 
-    /// All bytes were handed over: compares, syncs, and moves the file. A file that is not what was expected
-    /// is removed.
-    pub(super) async fn finish(self) -> Result<Result<(), Mismatch>, Error> {
-        match self.end(Message::Finish).await? {
-            Ended::Placed => Ok(Ok(())),
-            Ended::Mismatch(mismatch) => Ok(Err(mismatch)),
-            Ended::GivenUp => Err(Error::Cancelled),
-        }
+    fn note_now(&self, span: &Range<u64>) -> Result<(), Error> {
+        let noted = self.written().journal.as_mut().map_or(Ok(()), |journal| journal.note(span));
+        noted.map_err(|error| self.failed("note the progress of", error))
     }
 
-    /// Removes what was written.
-    pub(super) async fn discard(self) -> Result<(), Error> {
-        self.end(Message::Discard).await.map(drop)
+    /// The digests of the file, all of which must have been written.
+    pub(super) async fn digests(&self) -> Result<Digests, Error> {
+        let hash = self.written().hash.take();
+        hash.ok_or(Error::Cancelled)?.finished().await
     }
 
-    async fn end(self, message: Message) -> Result<Ended, Error> {
-        // When the job has ended already, its result says why.
-        drop(self.messages.send(message).await);
-        ended(self.job.await)
+    /// Syncs the file and moves it to its destination.
+    pub(super) async fn place(self: Arc<Self>) -> Result<(), Error> {
+        blocking(move || {
+            let Self { shared, request, file, .. } = &*self;
+            if shared.durable {
+                file.sync_data().map_err(|error| self.failed("sync", error))?;
+            }
+            let (part, destination) = (&request.part, &request.destination);
+            let failed = |action| {
+                move |error| space::disk_error(action, destination, error, shared.outstanding.bytes())
+            };
+            place(part, destination).map_err(failed("move a finished file to"))?;
+            if let Some(journal) = self.written().journal.take()
+                && let Err(error) = journal.remove()
+            {
+                tracing::debug!(part = %part.display(), %error, "a journal stays behind");
+            }
+            if shared.durable {
+                shared.folders.sync(destination).map_err(failed("sync the folder of"))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes what there is. Whoever is still writing writes to a file without a name.
+    pub(super) async fn discard(self: Arc<Self>) -> Result<(), Error> {
+        blocking(move || {
+            let mut written = self.written();
+            (written.journal, written.hash) = (None, None);
+            drop(written);
+            remove(&self.request.part).map_err(|error| self.failed("remove", error))
+        })
+        .await
+    }
+
+    fn failed(&self, action: &'static str, error: io::Error) -> Error {
+        space::disk_error(action, &self.request.part, error, self.shared.outstanding.bytes())
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The result of a blocking job; a panic in it is passed on.
+fn can_be_resumed(request: &FileRequest) -> bool {
+    request.expected.md5.is_some() || request.expected.sha256.is_some()
+}
+
+type Opened = Result<(File, Spans, Option<Journal>), (&'static str, io::Error)>;
+
+/// An old part with what its journal says of it; `None` when there is nothing to go on with.
+fn reopen(request: &FileRequest) -> Option<Opened> {
+    if !can_be_resumed(request) {
+        return None;
+    }
+    let (path, content) = (journal::path_of(&request.part), Content::of(&request.expected));
+    let mut spans = journal::read(&path, &content);
+    if spans.bytes() == 0 {
+        return None;
+    }
+    let file = open_old(&request.part, request.expected.size)
+        .inspect_err(|error| {
+            tracing::debug!(part = %request.part.display(), %error, "an old part cannot be gone on with");
+        })
+        .ok()?;
+    spans.cut(file.metadata().ok()?.len());
+    if spans.bytes() == 0 {
+        return None;
+    }
+    match Journal::go_on(path, content, &spans) {
+        Ok(journal) => Some(Ok((file, spans, Some(journal)))),
+        Err(error) => Some(Err(("note the progress of", error))),
+    }
+}
+
+/// Opens a plain file of at most `size` bytes that has no other name.
+fn open_old(path: &Path, size: u64) -> io::Result<File> {
+    let unfit = |reason: &'static str| Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    let found = fs::symlink_metadata(path)?;
+    if !found.is_file() {
+        return unfit("it is not a plain file");
+    }
+    if found.len() > size {
+        return unfit("it is too long");
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::nlink(&found) > 1 {
+        return unfit("it has another name");
+    }
+    File::options().read(true).write(true).open(path)
+}
+
+/// A new part, with the permissions of the process's umask. An old file is removed, not truncated: it may be
+/// in use by somebody else, under this name or another.
+fn create(request: &FileRequest) -> Opened {
+    let path = &request.part;
+    let file = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        remove(path)?;
+        File::options().read(true).write(true).create_new(true).open(path)
+    };
+    let journal =
+        can_be_resumed(request).then(|| Journal::new(journal::path_of(path), Content::of(&request.expected)));
+    Ok((file().map_err(|error| ("create", error))?, Spans::default(), journal))
+}
+
+/// Removes a part and its journal, that first: without it, what is left of the part is nothing.
+fn remove(part: &Path) -> io::Result<()> {
+    journal::remove(&journal::path_of(part))?;
+    journal::remove(part)
+}
+
+fn place(part: &Path, destination: &Path) -> io::Result<()> {
+    match fs::rename(part, destination) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(folder) = destination.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::rename(part, destination)
+        }
+        result => result,
+    }
+}
+
+#[cfg(unix)]
+fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = std::os::windows::fs::FileExt::seek_write(file, bytes, at)?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = bytes.get(written..).unwrap_or_default();
+        at += written as u64;
+    }
+    Ok(())
+}
+
+/// Runs a job on a thread for blocking ones.
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    ended(spawn_blocking(job).await)
+}
+
+/// The result of a task or blocking job; a panic in it is passed on.
 pub(super) fn ended<T>(joined: Result<Result<T, Error>, JoinError>) -> Result<T, Error> {
     match joined {
         Ok(result) => result,
@@ -89,64 +271,4 @@ pub(super) fn ended<T>(joined: Result<Result<T, Error>, JoinError>) -> Result<T,
             Err(_) => Err(Error::Cancelled),
         },
     }
-}
-
-fn write_file(
-    shared: &Shared,
-    request: &FileRequest,
-    mut messages: mpsc::Receiver<Message>,
-) -> Result<Ended, Error> {
-    let failed = |action, path: &Path| {
-        let path = path.to_owned();
-        move |error| space::disk_error(action, &path, error, shared.outstanding.bytes())
-    };
-    let part = &request.part;
-    let mut file = create_anew(part).map_err(failed("create", part))?;
-    let mut hasher = StreamHasher::for_expected(&request.expected);
-    loop {
-        match messages.blocking_recv() {
-            Some(Message::Chunk(chunk)) => {
-                file.write_all(&chunk).map_err(failed("write to", part))?;
-                hasher.update(&chunk);
-            }
-            Some(Message::Finish) => break,
-            Some(Message::Discard) => {
-                drop(file);
-                fs::remove_file(part).map_err(failed("remove", part))?;
-                return Ok(Ended::GivenUp);
-            }
-            None => return Ok(Ended::GivenUp),
-        }
-    }
-    if let Err(mismatch) = request.expected.check(&hasher.finish()) {
-        drop(file);
-        fs::remove_file(part).map_err(failed("remove", part))?;
-        return Ok(Ended::Mismatch(mismatch));
-    }
-    if shared.durable {
-        file.sync_data().map_err(failed("sync", part))?;
-    }
-    drop(file);
-    place(part, &request.destination).map_err(failed("move a finished file to", &request.destination))?;
-    Ok(Ended::Placed)
-}
-
-/// Creates `path` with the permissions of the process's umask. An old file is removed, not truncated: it
-/// may be in use by somebody else, under this name or another.
-fn create_anew(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    File::options().write(true).create_new(true).open(path)
-}
-
-fn place(part: &Path, destination: &Path) -> io::Result<()> {
-    if let Some(folder) = destination.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::rename(part, destination)
 }

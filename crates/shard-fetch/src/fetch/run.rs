@@ -1,31 +1,93 @@
-//! The scheduler: which files are being fetched, and what the first failure does to the others.
+//! The scheduler: which files are being fetched, over how many connections, and what the first failure does
+//! to the others.
 
 use std::collections::HashSet;
-use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use net_policy::{Gate, RetryPolicy};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{MissedTickBehavior, interval};
 
+use super::connections::Connections;
+use super::controller::Controller;
+use super::folders::Folders;
 use super::get::Network;
 use super::part::ended;
+use super::ranges::Division;
 use super::{FileRequest, KeepAlive, space, transfer};
+use crate::hash::HashStage;
 use crate::{Error, FetchEvent, Locator, Observer};
+
+/// How often throughput is measured.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How many files whose bytes have come may be hashed, synced and moved while others are being fetched.
+const FINISHING: usize = 8;
 
 /// What all files of one fetch share.
 pub(super) struct Shared {
     pub(super) network: Network,
     pub(super) retry: RetryPolicy,
     pub(super) durable: bool,
+    pub(super) division: Division,
+    pub(super) limits: Limits,
     pub(super) locator: Arc<dyn Locator>,
     /// Held when the locator's server asks for it.
     pub(super) locator_gate: Gate,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) outstanding: Outstanding,
-    #[expect(dead_code, reason = "never read: it is to be dropped last")]
+    pub(super) throughput: Throughput,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) connections: Connections,
+    pub(super) controller: Mutex<Controller>,
+    pub(super) hash: HashStage,
+    pub(super) folders: Folders,
+    /// The last to be dropped.
     pub(super) keep_alive: KeepAlive,
+}
+
+/// How much may be done at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) files: usize,
+    pub(super) least_connections: usize,
+    pub(super) most_connections: usize,
+}
+
+/// The right of a file to be in progress.
+pub(super) type Slot = Option<OwnedSemaphorePermit>;
+
+impl Shared {
+    /// Waits for the right to work on one more file.
+    pub(super) async fn slot(&self) -> Slot {
+        // The semaphore is never closed.
+        Arc::clone(&self.slots).acquire_owned().await.ok()
+    }
+
+    /// How many connections each file in progress would have if all had the same.
+    pub(super) fn connections_for_each_file(&self) -> u64 {
+        let files = self.limits.files - self.slots.available_permits().min(self.limits.files);
+        self.connections.target().div_ceil(files.max(1)) as u64
+    }
+
+    /// A server showed that it has too much to do.
+    pub(super) fn trouble(&self) {
+        self.control(Controller::trouble);
+    }
+
+    fn control(&self, change: impl FnOnce(&mut Controller)) {
+        let mut controller = self.controller.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = controller.target();
+        change(&mut controller);
+        if controller.target() != before {
+            tracing::debug!(connections = controller.target(), "another number of connections");
+            self.connections.set_target(controller.target());
+        }
+    }
 }
 
 /// How many bytes of all files are still to come.
@@ -49,29 +111,65 @@ impl Outstanding {
     }
 }
 
-/// Fetches all `files`, at most `limit` at a time. Dropping the future drops the tasks.
-pub(super) async fn run(
-    shared: Arc<Shared>,
-    files: Vec<FileRequest>,
-    limit: NonZeroUsize,
-) -> Result<(), Error> {
+/// Counts the bytes that came since it was last asked.
+#[derive(Default)]
+pub(super) struct Throughput(AtomicU64);
+
+impl Throughput {
+    pub(super) fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// Fetches all `files`. Dropping the future drops the tasks.
+pub(super) async fn run(shared: Arc<Shared>, files: Vec<FileRequest>) -> Result<(), Error> {
     refuse_shared_files(&files)?;
     shared.observer.on_event(FetchEvent::Planned { files: files.len(), bytes: total(&files) });
     let files = prepare(&shared, files).await?;
+    tokio::select! {
+        outcome = fetch_all(&shared, files) => outcome,
+        never = adapt(&shared) => match never {},
+    }
+}
 
-    let mut waiting = files.into_iter();
+async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), Error> {
+    let mut waiting = files.into_iter().peekable();
     let mut running = JoinSet::new();
     loop {
-        while running.len() < limit.get()
-            && let Some(file) = waiting.next()
-        {
-            running.spawn(transfer::fetch(Arc::clone(&shared), file));
+        let has_room = running.len() < shared.limits.files + FINISHING;
+        tokio::select! {
+            biased;
+            Some(joined) = running.join_next() => {
+                if let Err(error) = ended(joined) {
+                    running.shutdown().await;
+                    return Err(error);
+                }
+            }
+            slot = shared.slot(), if has_room && waiting.peek().is_some() => {
+                if let Some(file) = waiting.next() {
+                    running.spawn(transfer::fetch(Arc::clone(shared), file, slot));
+                }
+            }
+            else => return Ok(()),
         }
-        let Some(joined) = running.join_next().await else { return Ok(()) };
-        if let Err(error) = ended(joined) {
-            running.shutdown().await;
-            return Err(error);
-        }
+    }
+}
+
+/// Measures the throughput and sets the number of connections by it; never ends.
+async fn adapt(shared: &Shared) -> std::convert::Infallible {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = Instant::now();
+    loop {
+        ticks.tick().await;
+        let now = Instant::now();
+        let (bytes, in_use) = (shared.throughput.take(), shared.connections.in_use());
+        shared.control(|controller| controller.sample(bytes, now - last, in_use));
+        last = now;
     }
 }
 

@@ -11,8 +11,8 @@ use crate::{Error, Mismatch};
 pub(super) enum Setback {
     /// Another attempt may succeed.
     Passing { cause: Passing, host: Option<Origin>, wait: Option<Duration> },
-    /// The host does not, or no longer, accept this location.
-    Refused { host: Origin, status: u16, words: HostWords },
+    /// The host does not, or no longer, accept this version of the location.
+    Refused { host: Origin, status: u16, words: HostWords, version: u64 },
     /// What the host has is not the file.
     Mismatch { host: Option<Origin>, mismatch: Mismatch },
     /// Nothing will help.
@@ -22,6 +22,14 @@ pub(super) enum Setback {
 impl Setback {
     pub(super) fn passing(cause: Passing, host: &Origin) -> Self {
         Self::Passing { cause, host: Some(host.clone()), wait: None }
+    }
+
+    /// Says which version of the location the attempt went by.
+    pub(super) fn of_location(self, version: u64) -> Self {
+        match self {
+            Self::Refused { host, status, words, .. } => Self::Refused { host, status, words, version },
+            other => other,
+        }
     }
 }
 
@@ -42,4 +50,11 @@ pub(super) enum Passing {
     Status { status: u16, words: HostWords },
     #[error("the host's answer cannot be used: {0}")]
     Malformed(&'static str),
+}
+
+impl Passing {
+    /// Whether it may come from too many connections.
+    pub(super) fn is_the_servers_trouble(&self) -> bool {
+        matches!(self, Self::Status { .. } | Self::Silence(_))
+    }
 }

@@ -1,61 +1,109 @@
 //! The events of one file, in the order that the contract gives.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::FileRequest;
 use super::run::Shared;
 use crate::{Error, FetchEvent};
 
-/// Reports the events of one file; reports that it was cancelled if dropped before its end.
+/// Reports the events of one file, one after the other, whichever connection they come from.
 pub(super) struct Tracker {
     shared: Arc<Shared>,
     request: Arc<FileRequest>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Bytes resumed and received, without those discarded.
+    held: u64,
+    /// Nothing is reported after the end.
     ended: bool,
 }
 
+/// Reports that the file was cancelled if dropped before its end.
+pub(super) struct Ending(Arc<Tracker>);
+
 impl Tracker {
-    pub(super) fn start(shared: Arc<Shared>, request: Arc<FileRequest>) -> Self {
-        let tracker = Self { shared, request, ended: false };
-        tracker
-            .report(FetchEvent::Started { file: &tracker.request.path, size: tracker.request.expected.size });
-        tracker
+    pub(super) fn start(shared: Arc<Shared>, request: Arc<FileRequest>) -> (Arc<Self>, Ending) {
+        let tracker = Arc::new(Self { shared, request, state: Mutex::default() });
+        let (file, size) = (&tracker.request.path, tracker.request.expected.size);
+        tracker.report(&mut tracker.state(), FetchEvent::Started { file, size });
+        (Arc::clone(&tracker), Ending(tracker))
+    }
+
+    /// How much of the file there is.
+    pub(super) fn held(&self) -> u64 {
+        self.state().held
+    }
+
+    pub(super) fn resumed(&self, bytes: u64) {
+        let mut state = self.state();
+        state.held += bytes;
+        self.shared.outstanding.subtract(bytes);
+        self.report(&mut state, FetchEvent::Resumed { file: &self.request.path, bytes });
     }
 
     pub(super) fn received(&self, bytes: u64) {
+        let mut state = self.state();
+        state.held += bytes;
         self.shared.outstanding.subtract(bytes);
-        self.report(FetchEvent::Received { file: &self.request.path, bytes });
+        self.shared.throughput.add(bytes);
+        self.report(&mut state, FetchEvent::Received { file: &self.request.path, bytes });
     }
 
-    pub(super) fn discarded(&self, bytes: u64) {
-        self.shared.outstanding.add(bytes);
-        self.report(FetchEvent::Discarded { file: &self.request.path, bytes });
+    /// Everything there was of the file is gone.
+    pub(super) fn discarded_all(&self) {
+        let mut state = self.state();
+        let bytes = std::mem::take(&mut state.held);
+        if bytes > 0 {
+            self.shared.outstanding.add(bytes);
+            self.report(&mut state, FetchEvent::Discarded { file: &self.request.path, bytes });
+        }
     }
 
     pub(super) fn retrying(&self, delay: Duration, cause: &(dyn StdError + 'static)) {
         tracing::debug!(file = %self.request.path, ?delay, cause, "trying again");
-        self.report(FetchEvent::Retrying { file: &self.request.path, delay, cause });
+        self.report(&mut self.state(), FetchEvent::Retrying { file: &self.request.path, delay, cause });
     }
 
-    pub(super) fn end(mut self, outcome: &Result<(), Error>) {
-        self.ended = true;
-        let file = &self.request.path;
-        self.report(match outcome {
-            Ok(()) => FetchEvent::Verified { file, size: self.request.expected.size },
-            Err(error) => FetchEvent::Failed { file, error },
-        });
+    pub(super) fn throttled(&self, wait: Duration) {
+        tracing::debug!(file = %self.request.path, ?wait, "waiting because a server asked for it");
+        self.report(&mut self.state(), FetchEvent::Throttled { file: &self.request.path, wait });
     }
 
-    fn report(&self, event: FetchEvent<'_>) {
-        self.shared.observer.on_event(event);
+    fn report(&self, state: &mut State, event: FetchEvent<'_>) {
+        if !state.ended {
+            self.shared.observer.on_event(event);
+        }
+    }
+
+    fn end(&self, event: FetchEvent<'_>) {
+        let mut state = self.state();
+        self.report(&mut state, event);
+        state.ended = true;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Tracker {
+impl Ending {
+    pub(super) fn end(self, outcome: &Result<(), Error>) {
+        let request = &self.0.request;
+        let file = &request.path;
+        self.0.end(match outcome {
+            Ok(()) => FetchEvent::Verified { file, size: request.expected.size },
+            Err(error) => FetchEvent::Failed { file, error },
+        });
+    }
+}
+
+impl Drop for Ending {
     fn drop(&mut self) {
-        if !self.ended {
-            self.report(FetchEvent::Cancelled { file: &self.request.path });
-        }
+        self.0.end(FetchEvent::Cancelled { file: &self.0.request.path });
     }
 }

@@ -1,223 +1,149 @@
 //! One file from its first request to its destination.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
-use tokio::time::sleep;
+use tokio::task::{JoinError, JoinSet};
 use url_parse::Origin;
 
 use super::FileRequest;
-use super::answer::Wanted;
-use super::attempts::Attempts;
-use super::get::{Body, BodyError, get, pass};
-use super::part::PartWriter;
-use super::run::Shared;
-use super::setback::{Passing, Setback};
+use super::connections::Permit;
+use super::flight::{Ended, File, Flight};
+use super::get::Body;
+use super::part::{Part, ended};
+use super::ranges::Wants;
+use super::run::{Shared, Slot};
 use super::tracker::Tracker;
-use crate::{ActualSize, Error, LocateReason, Location, Mismatch};
+use crate::{Error, Mismatch};
 
-/// A location this near to its end is not used for another request.
-const EXPIRY_MARGIN: Duration = Duration::from_secs(5);
-
-/// Fetches one file and reports its events.
-pub(super) async fn fetch(shared: Arc<Shared>, request: FileRequest) -> Result<(), Error> {
+/// Fetches one file and reports its events. The slot is given back as soon as all bytes have come, so that
+/// the next file need not wait until this one is hashed, synced and moved.
+pub(super) async fn fetch(shared: Arc<Shared>, request: FileRequest, slot: Slot) -> Result<(), Error> {
     let request = Arc::new(request);
-    let tracker = Tracker::start(Arc::clone(&shared), Arc::clone(&request));
-    let mut transfer = Transfer {
-        attempts: Attempts::new(shared.retry.clone()),
-        begun: Instant::now(),
-        shared,
-        request,
-        tracker: &tracker,
-        location: None,
-        reason: LocateReason::First,
-        writer: None,
-        received: 0,
-    };
-    let outcome = transfer.run().await;
-    drop(transfer);
-    tracker.end(&outcome);
+    let (tracker, ending) = Tracker::start(Arc::clone(&shared), Arc::clone(&request));
+    let outcome = bring(&File::new(shared, request, tracker), slot).await;
+    ending.end(&outcome);
     outcome
 }
 
-/// A file on its way.
-struct Transfer<'a> {
-    shared: Arc<Shared>,
-    request: Arc<FileRequest>,
-    tracker: &'a Tracker,
-    attempts: Attempts,
-    begun: Instant,
-    location: Option<Location>,
-    /// Why the locator will be asked next.
-    reason: LocateReason,
-    writer: Option<PartWriter>,
-    /// How many of the file's bytes the writer has been given.
-    received: u64,
+/// How the fetching of a part ended.
+enum Brought {
+    /// All bytes are written.
+    All,
+    /// A host ignores ranges: the file is to be begun anew with what it sends.
+    Stream(Body, Permit),
+    /// What a host has is not the file.
+    Mismatch(Option<Origin>, Mismatch),
 }
 
-impl Transfer<'_> {
-    async fn run(&mut self) -> Result<(), Error> {
-        loop {
-            match self.attempt().await {
-                Ok(()) => return Ok(()),
-                Err(setback) => self.recover(setback).await?,
-            }
+async fn bring(file: &Arc<File>, slot: Slot) -> Result<(), Error> {
+    let (mut slot, mut stream, mut single) = (Some(slot), None, false);
+    loop {
+        let part = Part::open(Arc::clone(&file.shared), Arc::clone(&file.request)).await?;
+        let kept = part.kept().bytes();
+        if kept > 0 {
+            file.tracker.resumed(kept);
         }
-    }
-
-    /// Goes on from where the last attempt ended, up to the finished file.
-    async fn attempt(&mut self) -> Result<(), Setback> {
-        let size = self.request.expected.size;
-        let mut host = None;
-        while self.received < size {
-            let location = self.location().await?;
-            let wanted = Wanted { from: self.received, size };
-            let body = get(&self.shared.network, &self.request.path, &location, wanted).await?;
-            host = Some(body.host.clone());
-            if body.from < self.received {
-                self.start_over().await.map_err(Setback::Final)?;
-            }
-            self.receive(body).await?;
-        }
-        let finished = self.writer().finish().await.map_err(Setback::Final)?;
-        finished.map_err(|mismatch| Setback::Mismatch { host, mismatch })
-    }
-
-    /// Takes in all of `body`, which must hold what it promised.
-    async fn receive(&mut self, mut body: Body) -> Result<(), Setback> {
-        let size = self.request.expected.size;
-        loop {
-            let received = self.received;
-            let cause = match body.next().await {
-                Ok(Some(chunk)) if chunk.len() as u64 > body.until - received => {
-                    return Err(too_long(&body, size));
+        let flight = Flight::new(Arc::clone(file), part, single);
+        let (host, mismatch) = match receive(&flight, stream.take()).await? {
+            Brought::All => {
+                slot = None;
+                let digests = flight.part.digests().await?;
+                match file.request.expected.check(&digests) {
+                    Ok(()) => return Arc::clone(&flight.part).place().await,
+                    Err(mismatch) => (flight.host(), mismatch),
                 }
-                Ok(Some(chunk)) => {
-                    self.take(chunk).await?;
-                    continue;
-                }
-                // Whatever happens after the last byte is of no concern.
-                Ok(None) | Err(_) if received == body.until => return Ok(()),
-                Ok(None) => Passing::Truncated { received, size },
-                Err(BodyError::Silence(idle)) => Passing::Silence(idle),
-                Err(BodyError::Broken(error)) => Passing::Body { received, size, source: error.into() },
-            };
-            return Err(Setback::passing(cause, &body.host));
-        }
-    }
-
-    async fn take(&mut self, chunk: Bytes) -> Result<(), Setback> {
-        let bytes = chunk.len() as u64;
-        let mut writer = self.writer();
-        let written = writer.write(chunk).await;
-        written.map_err(Setback::Final)?;
-        self.writer = Some(writer);
-        self.received += bytes;
-        self.tracker.received(bytes);
-        self.attempts.reached(self.received);
-        Ok(())
-    }
-
-    /// The writer of this file, started if need be.
-    fn writer(&mut self) -> PartWriter {
-        self.writer
-            .take()
-            .unwrap_or_else(|| PartWriter::start(Arc::clone(&self.shared), Arc::clone(&self.request)))
-    }
-
-    /// Where the file is: as known, or asked anew.
-    async fn location(&mut self) -> Result<Location, Setback> {
-        if let Some(known) = self.location.take() {
-            let now = SystemTime::now() + EXPIRY_MARGIN;
-            if known.expires_at.is_none_or(|end| now < end) {
-                return Ok(self.location.insert(known).clone());
             }
-            self.reason = LocateReason::Expired;
-        }
-        pass(&self.shared.locator_gate).await;
-        match self.shared.locator.locate(&self.request.path, self.reason).await {
-            Ok(location) => Ok(self.location.insert(location).clone()),
-            Err(error) if error.transient => {
-                if let Some(wait) = error.wait {
-                    self.shared.locator_gate.hold_for(wait, Instant::now());
-                }
-                let cause = Passing::Locate(error.cause);
-                Err(Setback::Passing { cause, host: None, wait: error.wait })
+            Brought::Stream(body, permit) => {
+                discard(&flight).await?;
+                (stream, single) = (Some((body, permit)), true);
+                continue;
             }
-            Err(error) => {
-                let file = self.request.path.clone();
-                Err(Setback::Final(Error::Locate { file, source: error.cause }))
-            }
+            Brought::Mismatch(host, mismatch) => (host, mismatch),
+        };
+        discard(&flight).await?;
+        file.mismatched(host, mismatch)?;
+        if slot.is_none() {
+            slot = Some(file.shared.slot().await);
         }
-    }
-
-    /// Decides what comes after a setback, and waits until then.
-    async fn recover(&mut self, setback: Setback) -> Result<(), Error> {
-        let file = self.request.path.clone();
-        match setback {
-            Setback::Final(error) => Err(error),
-            Setback::Passing { cause, host, wait } => match self.attempts.failed() {
-                Some(delay) => {
-                    let delay = delay.max(wait.unwrap_or_default());
-                    self.tracker.retrying(delay, &cause);
-                    sleep(delay).await;
-                    Ok(())
-                }
-                None => Err(self.gave_up(cause, host)),
-            },
-            Setback::Refused { host, status, words } => {
-                self.location = None;
-                self.reason = LocateReason::Refused(status);
-                let again = self.attempts.refused();
-                self.at_once(again, Error::Refused { file, host, status, words })
-            }
-            Setback::Mismatch { host, mismatch } => {
-                self.start_over().await?;
-                // Nobody can send other bytes of a file that has none.
-                let again = self.attempts.mismatched() && self.request.expected.size > 0;
-                self.at_once(again, Error::DigestMismatch { file, host, mismatch })
-            }
-        }
-    }
-
-    /// Goes on without a delay, or ends with `error`.
-    fn at_once(&self, again: bool, error: Error) -> Result<(), Error> {
-        if !again {
-            return Err(error);
-        }
-        self.tracker.retrying(Duration::ZERO, &error);
-        Ok(())
-    }
-
-    fn gave_up(&self, cause: Passing, host: Option<Origin>) -> Error {
-        Error::GaveUp {
-            file: self.request.path.clone(),
-            host,
-            attempts: self.attempts.failures(),
-            elapsed: self.begun.elapsed(),
-            source: cause.into(),
-        }
-    }
-
-    /// Throws away what there is of the file.
-    async fn start_over(&mut self) -> Result<(), Error> {
-        if let Some(writer) = self.writer.take() {
-            writer.discard().await?;
-        }
-        if self.received > 0 {
-            self.tracker.discarded(std::mem::take(&mut self.received));
-        }
-        Ok(())
     }
 }
 
-/// A body with more bytes than it should have: more than the whole file, or than the range it promised.
-fn too_long(body: &Body, size: u64) -> Setback {
-    if body.until == size {
-        let mismatch = Mismatch::Size { expected: size, actual: ActualSize::Longer };
-        Setback::Mismatch { host: Some(body.host.clone()), mismatch }
-    } else {
-        Setback::passing(Passing::Malformed("it holds more bytes than its range"), &body.host)
+async fn discard(flight: &Flight) -> Result<(), Error> {
+    Arc::clone(&flight.part).discard().await?;
+    flight.file.tracker.discarded_all();
+    Ok(())
+}
+
+type Joined = Result<Result<Ended, Error>, JoinError>;
+type NextPermit = Pin<Box<dyn Future<Output = Permit> + Send>>;
+
+/// Fetches everything that a part lacks, over as many connections as it gets and is worth. `stream` is a body
+/// to begin with. When it ends, so do the connections.
+async fn receive(flight: &Arc<Flight>, stream: Option<(Body, Permit)>) -> Result<Brought, Error> {
+    let shared = &flight.file.shared;
+    let mut workers = JoinSet::new();
+    match stream {
+        Some((body, permit)) => start(flight, &mut workers, Some(body), permit),
+        None if flight.ranges().is_done() => {}
+        None => flight.file.locate().await?,
+    }
+    let mut next: Option<(Wants, NextPermit)> = None;
+    loop {
+        let wants = flight.ranges().wants();
+        if next.as_ref().map_or(Wants::Nothing, |(kind, _)| *kind) != wants {
+            next = wait_for_permit(shared, wants).map(|permit| (wants, permit));
+        }
+        tokio::select! {
+            permit = granted(&mut next), if next.is_some() => {
+                next = None;
+                start(flight, &mut workers, None, permit);
+            }
+            Some(joined) = workers.join_next() => {
+                if let Some(brought) = judge(joined)? {
+                    workers.shutdown().await;
+                    return Ok(brought);
+                }
+            }
+            else => return Ok(Brought::All),
+        }
+    }
+}
+
+/// Gives a connection a range, if there still is one.
+fn start(
+    flight: &Arc<Flight>,
+    workers: &mut JoinSet<Result<Ended, Error>>,
+    body: Option<Body>,
+    permit: Permit,
+) {
+    let share = flight.file.shared.connections_for_each_file();
+    if let Some(range) = flight.ranges().assign(share) {
+        workers.spawn(Arc::clone(flight).fetch(range, body, permit));
+    }
+}
+
+fn judge(joined: Joined) -> Result<Option<Brought>, Error> {
+    Ok(match ended(joined)? {
+        Ended::Done => None,
+        Ended::WholeFile(body, permit) => Some(Brought::Stream(body, permit)),
+        Ended::Mismatch(host, mismatch) => Some(Brought::Mismatch(host, mismatch)),
+    })
+}
+
+fn wait_for_permit(shared: &Shared, wants: Wants) -> Option<NextPermit> {
+    let connections = shared.connections.clone();
+    match wants {
+        Wants::Nothing => None,
+        Wants::Piece => Some(Box::pin(async move { connections.acquire().await })),
+        Wants::Share => Some(Box::pin(async move { connections.acquire_idle().await })),
+    }
+}
+
+async fn granted(next: &mut Option<(Wants, NextPermit)>) -> Permit {
+    match next {
+        Some((_, permit)) => permit.await,
+        None => std::future::pending().await,
     }
 }

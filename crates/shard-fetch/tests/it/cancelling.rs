@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::support::{PATIENCE, Seen, Stage};
 
 /// Tells when the last holder has let it go.
-struct Held(Option<oneshot::Sender<()>>);
+pub(crate) struct Held(Option<oneshot::Sender<()>>);
 
 impl Drop for Held {
     fn drop(&mut self) {
@@ -20,7 +20,7 @@ impl Drop for Held {
     }
 }
 
-fn held() -> (Arc<Held>, oneshot::Receiver<()>) {
+pub(crate) fn held() -> (Arc<Held>, oneshot::Receiver<()>) {
     let (sender, receiver) = oneshot::channel();
     (Arc::new(Held(Some(sender))), receiver)
 }

@@ -51,7 +51,7 @@ async fn disk_errors_are_not_tried_again() {
     fs::create_dir_all(stage.part("a.bin")).unwrap();
     let error = stage.fetch().await.unwrap_err();
     assert_eq!(error.to_string(), format!("cannot create {}", stage.part("a.bin").display()));
-    assert_eq!(stage.hub.log().data().count(), 1);
+    assert!(stage.hub.log().resolve().is_empty());
     assert!(matches!(stage.events.end("a.bin"), Some(Seen::Failed(_))));
 }
 

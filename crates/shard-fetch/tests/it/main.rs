@@ -12,7 +12,9 @@ mod disk;
 mod fetching;
 mod locating;
 mod model_dir;
+mod ranges;
 mod redirects;
+mod resuming;
 mod support;
 mod verify;
 

@@ -47,6 +47,11 @@ impl Stage {
         }
     }
 
+    /// A locator that has not been asked yet.
+    pub(crate) fn locator_of(hub: &LocalHub, model: &PublishedModel) -> Arc<HubLocator> {
+        Arc::new(HubLocator::new(hub, model))
+    }
+
     /// One shard, `a.bin`.
     pub(crate) fn one(size: u64) -> Self {
         Self::new(&[("a.bin", size)])

@@ -10,9 +10,11 @@ use shard_fetch::{FetchEvent, Observer, RepoPath};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     Started(u64),
+    Resumed(u64),
     Received(u64),
     Discarded(u64),
     Retrying(Duration, String),
+    Throttled(Duration),
     Verified(u64),
     Failed(String),
     Cancelled,
@@ -53,6 +55,16 @@ impl Events {
         self.of(file).iter().map(|seen| if let Seen::Discarded(bytes) = seen { *bytes } else { 0 }).sum()
     }
 
+    /// How much of a file was there already.
+    pub(crate) fn resumed(&self, file: &str) -> u64 {
+        self.of(file).iter().map(|seen| if let Seen::Resumed(bytes) = seen { *bytes } else { 0 }).sum()
+    }
+
+    /// The sum of bytes received of one file.
+    pub(crate) fn received(&self, file: &str) -> u64 {
+        self.of(file).iter().map(|seen| if let Seen::Received(bytes) = seen { *bytes } else { 0 }).sum()
+    }
+
     /// Why there were further attempts at one file.
     pub(crate) fn retries(&self, file: &str) -> Vec<String> {
         let events = self.of(file).into_iter();
@@ -77,7 +89,7 @@ impl Events {
             assert!(is_end(last) && !middle.iter().any(is_end), "{file}: {events:?}");
             assert!(!rest.iter().any(|seen| matches!(seen, Seen::Started(_))), "{file}: {events:?}");
             let held = middle.iter().try_fold(0_u64, |held, seen| match seen {
-                Seen::Received(bytes) => Some(held + bytes),
+                Seen::Resumed(bytes) | Seen::Received(bytes) => Some(held + bytes),
                 Seen::Discarded(bytes) => held.checked_sub(*bytes),
                 _ => Some(held),
             });
@@ -101,6 +113,8 @@ impl Observer for Events {
                 assert_eq!(self.log().planned.replace((files, bytes)), None);
             }
             FetchEvent::Started { file, size, .. } => self.push(file, Seen::Started(size)),
+            FetchEvent::Resumed { file, bytes, .. } => self.push(file, Seen::Resumed(bytes)),
+            FetchEvent::Throttled { file, wait, .. } => self.push(file, Seen::Throttled(wait)),
             FetchEvent::Received { file, bytes, .. } => self.push(file, Seen::Received(bytes)),
             FetchEvent::Discarded { file, bytes, .. } => self.push(file, Seen::Discarded(bytes)),
             FetchEvent::Retrying { file, delay, cause, .. } => {

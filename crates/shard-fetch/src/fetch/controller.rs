@@ -1,0 +1,207 @@
+//! How many connections are worth having: throughput in, number out. No clock, no I/O.
+
+use std::time::Duration;
+
+/// More throughput by less than this factor is not worth more connections.
+const WORTHWHILE: f64 = 1.12;
+
+/// How long more connections are given to show their worth. Those to a far host need a few round trips
+/// to come up to speed.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Connections that were just added are not up to speed.
+const SETTLING: Duration = Duration::from_millis(100);
+
+/// When more connections were of no use, how long until they are tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// After trouble, how long until there may be more connections. Further trouble counts after a quarter of it.
+const RECOVERY: Duration = Duration::from_secs(2);
+
+/// Grows the number of connections while that brings more bytes in the same time, and halves it when a
+/// server shows that it has too many.
+#[derive(Debug)]
+pub(super) struct Controller {
+    least: usize,
+    most: usize,
+    target: usize,
+    phase: Phase,
+    /// The time in the present phase.
+    elapsed: Duration,
+    /// Bytes per second with the present target, smoothed.
+    rate: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Phase {
+    /// Learning what the present number brings.
+    Measuring,
+    /// More connections were added to the `before` that brought `rate`.
+    Trying { before: usize, rate: f64 },
+    /// More were of no use.
+    Settled,
+    /// A server had trouble.
+    Recovering,
+}
+
+impl Controller {
+    /// Between `least` and `most` connections, which may be the same.
+    pub(super) fn new(least: usize, most: usize) -> Self {
+        let most = most.max(least);
+        Self { least, most, target: least, phase: Phase::Measuring, elapsed: Duration::ZERO, rate: 0.0 }
+    }
+
+    pub(super) fn target(&self) -> usize {
+        self.target
+    }
+
+    /// In the last `period` that many bytes came, over `in_use` connections at its end.
+    pub(super) fn sample(&mut self, bytes: u64, period: Duration, in_use: usize) {
+        if self.least == self.most || period.is_zero() {
+            return;
+        }
+        // What fewer connections bring says nothing about the target.
+        if in_use < self.target {
+            return;
+        }
+        self.elapsed += period;
+        #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
+        let rate = bytes as f64 / period.as_secs_f64();
+        match self.phase {
+            Phase::Measuring if self.elapsed > SETTLING && rate > 0.0 => {
+                self.rate = rate;
+                self.try_more();
+            }
+            Phase::Trying { before, rate: old } if self.elapsed > SETTLING => {
+                self.rate = rate;
+                if rate >= old * WORTHWHILE {
+                    self.try_more();
+                } else if self.elapsed > PATIENCE {
+                    self.target = before;
+                    self.enter(Phase::Settled);
+                }
+            }
+            Phase::Settled if self.elapsed > RETRY_AFTER => self.enter(Phase::Measuring),
+            Phase::Recovering if self.elapsed > RECOVERY => self.enter(Phase::Measuring),
+            _ => {}
+        }
+    }
+
+    /// A server answered with 429 or 5xx, or a connection fell silent.
+    pub(super) fn trouble(&mut self) {
+        if self.phase == Phase::Recovering && self.elapsed < RECOVERY / 4 {
+            return;
+        }
+        self.target = (self.target / 2).max(self.least.min(self.target)).max(1);
+        self.enter(Phase::Recovering);
+    }
+
+    fn try_more(&mut self) {
+        let before = self.target;
+        self.target = before.saturating_mul(2).min(self.most);
+        self.enter(match self.target == before {
+            true => Phase::Settled,
+            false => Phase::Trying { before, rate: self.rate },
+        });
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.elapsed = Duration::ZERO;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(100);
+
+    /// Runs a controller on a network for so many seconds; all targets, one for each tick.
+    fn run(controller: &mut Controller, seconds: u64, network: impl Fn(usize) -> u64) -> Vec<usize> {
+        let ticks = 0..seconds * 10;
+        ticks
+            .map(|_| {
+                let target = controller.target();
+                controller.sample(network(target) / 10, TICK, target);
+                controller.target()
+            })
+            .collect()
+    }
+
+    /// Each connection brings so many bytes a second, all of them at most `limit`.
+    fn paced(each: u64, limit: u64) -> impl Fn(usize) -> u64 {
+        move |connections| (each * connections as u64).min(limit)
+    }
+
+    #[test]
+    fn grows_to_the_cap_while_each_connection_brings_its_share() {
+        let mut controller = Controller::new(4, 32);
+        let targets = run(&mut controller, 2, paced(10_000_000, u64::MAX));
+        assert_eq!(targets.last(), Some(&32));
+        let ticks = targets.iter().position(|target| *target == 32).unwrap();
+        assert!(ticks <= 8, "{targets:?}");
+    }
+
+    #[test]
+    fn stops_where_the_line_is_full() {
+        for (limit, expected) in [(40, 4), (80, 8), (100, 16), (160, 16), (1000, 32)] {
+            let mut controller = Controller::new(4, 32);
+            let targets = run(&mut controller, 4, paced(10_000_000, limit * 1_000_000));
+            assert_eq!(targets.last(), Some(&expected), "{limit}: {targets:?}");
+        }
+    }
+
+    #[test]
+    fn slow_starters_are_waited_for() {
+        // More connections show only after half a second.
+        let mut controller = Controller::new(4, 8);
+        for _ in 0..5 {
+            controller.sample(4_000_000, TICK, controller.target());
+        }
+        assert_eq!(controller.target(), 8);
+        run(&mut controller, 5, paced(10_000_000, u64::MAX));
+        assert_eq!(controller.target(), 8);
+    }
+
+    #[test]
+    fn tries_again_later() {
+        let mut controller = Controller::new(4, 32);
+        run(&mut controller, 4, paced(10_000_000, 40_000_000));
+        assert_eq!(controller.target(), 4);
+        run(&mut controller, 10, paced(10_000_000, u64::MAX));
+        assert_eq!(controller.target(), 32);
+    }
+
+    #[test]
+    fn trouble_halves_and_a_burst_of_it_counts_once() {
+        let mut controller = Controller::new(4, 32);
+        run(&mut controller, 3, paced(10_000_000, u64::MAX));
+        (0..32).for_each(|_| controller.trouble());
+        assert_eq!(controller.target(), 16);
+        run(&mut controller, 1, paced(10_000_000, u64::MAX));
+        assert_eq!(controller.target(), 16, "not at once");
+        controller.trouble();
+        assert_eq!(controller.target(), 8);
+        for _ in 0..9 {
+            run(&mut controller, 1, |_| 0);
+            controller.trouble();
+        }
+        assert_eq!(controller.target(), 4, "never below the least");
+    }
+
+    #[test]
+    fn a_given_number_stays() {
+        let mut controller = Controller::new(7, 7);
+        run(&mut controller, 10, paced(10, 1000));
+        controller.trouble();
+        assert_eq!(controller.target(), 7);
+    }
+
+    #[test]
+    fn connections_that_have_nothing_to_do_say_nothing() {
+        let mut controller = Controller::new(4, 32);
+        (0..100).for_each(|_| controller.sample(1_000_000, TICK, 2));
+        assert_eq!(controller.target(), 4);
+    }
+}

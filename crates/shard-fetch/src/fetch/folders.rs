@@ -1,0 +1,88 @@
+//! Making durable which names a folder holds.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Syncs folders after renames into them. Renames that wait for one sync share the next.
+#[derive(Default)]
+pub(super) struct Folders(Mutex<HashMap<PathBuf, Arc<Folder>>>);
+
+#[derive(Default)]
+struct Folder {
+    /// How many renames there were.
+    renamed: AtomicU64,
+    /// How many of them are durable.
+    synced: Mutex<u64>,
+}
+
+impl Folders {
+    /// `file` was just renamed to its name: makes that durable.
+    pub(super) fn sync(&self, file: &Path) -> io::Result<()> {
+        let Some(path) = file.parent() else { return Ok(()) };
+        let folder = {
+            let mut folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            match folders.get(path) {
+                Some(folder) => Arc::clone(folder),
+                None => Arc::clone(folders.entry(path.to_owned()).or_default()),
+            }
+        };
+        folder.sync(|| sync_folder(path))
+    }
+}
+
+impl Folder {
+    fn sync(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let mine = self.renamed.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        if *synced < mine {
+            let all = self.renamed.load(Ordering::SeqCst);
+            sync()?;
+            *synced = all;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    std::fs::File::open(path)?.sync_all()
+}
+
+/// Other systems have no such call.
+#[cfg(not(unix))]
+fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rename_is_covered_by_a_sync_that_begins_after_it() {
+        let (folder, syncs) = (Folder::default(), AtomicU64::new(0));
+        let sync = || {
+            syncs.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        folder.sync(sync).unwrap();
+        folder.sync(sync).unwrap();
+        assert_eq!(syncs.load(Ordering::SeqCst), 2);
+        // Two more were renamed while somebody else was syncing: the first to come syncs for both.
+        folder.renamed.fetch_add(1, Ordering::SeqCst);
+        folder.sync(sync).unwrap();
+        assert_eq!((*folder.synced.lock().unwrap(), syncs.load(Ordering::SeqCst)), (4, 3));
+    }
+
+    #[test]
+    fn a_sync_that_failed_is_tried_again_by_the_next() {
+        let folder = Folder::default();
+        folder.sync(|| Err(io::ErrorKind::Other.into())).unwrap_err();
+        assert_eq!(*folder.synced.lock().unwrap(), 0);
+        folder.sync(|| Ok(())).unwrap();
+        assert_eq!(*folder.synced.lock().unwrap(), 2);
+    }
+}

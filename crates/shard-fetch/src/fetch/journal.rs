@@ -1,0 +1,251 @@
+//! What is written beside a part: which of its bytes are there.
+//!
+//! A header names the format and the content; records of a fixed length follow, each with a range and a
+//! checksum over the content, its own place and the range. Reading stops at the first record that is torn,
+//! overwritten, or from somewhere else. Nothing here has to be trusted: the file's digest decides in the end.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::spans::Spans;
+use crate::{Expected, Md5Digest, Sha256Digest};
+
+const MAGIC: &[u8; 16] = b"shard-fetch part";
+const VERSION: u8 = 1;
+const CHECKSUM: usize = 8;
+const RECORD: usize = 16 + CHECKSUM;
+
+/// No journal is longer: it has one record for each MiB or so.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// The journal of the part at `part`.
+pub(super) fn path_of(part: &Path) -> PathBuf {
+    let mut path = part.as_os_str().to_owned();
+    path.push(".journal");
+    path.into()
+}
+
+/// What a part will be; bytes of another content are not gone on with.
+#[derive(Clone, Debug)]
+pub(super) struct Content(Vec<u8>);
+
+impl Content {
+    pub(super) fn of(expected: &Expected) -> Self {
+        let mut identity = MAGIC.to_vec();
+        identity.push(VERSION);
+        identity.extend(expected.size.to_le_bytes());
+        let (md5, sha256) = (expected.md5, expected.sha256);
+        identity.push(u8::from(md5.is_some()) | u8::from(sha256.is_some()) << 1);
+        identity.extend(md5.iter().flat_map(Md5Digest::as_bytes));
+        identity.extend(sha256.iter().flat_map(Sha256Digest::as_bytes));
+        Self(identity)
+    }
+
+    fn record(&self, place: u64, span: &Range<u64>) -> Vec<u8> {
+        let mut record = [span.start.to_le_bytes(), span.end.to_le_bytes()].concat();
+        let hash =
+            Sha256::new().chain_update(&self.0).chain_update(place.to_le_bytes()).chain_update(&record);
+        record.extend(hash.finalize().iter().take(CHECKSUM));
+        record
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Spans {
+        let mut spans = Spans::default();
+        let Some(records) = bytes.strip_prefix(self.0.as_slice()) else { return spans };
+        for (place, record) in (0..).zip(records.chunks_exact(RECORD)) {
+            let span = number(record, 0)..number(record, 8);
+            if self.record(place, &span) != record {
+                break;
+            }
+            spans.insert(span);
+        }
+        spans
+    }
+}
+
+fn number(record: &[u8], at: usize) -> u64 {
+    let bytes = record.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
+    bytes.map_or(0, u64::from_le_bytes)
+}
+
+/// What the journal at `path` says of this content: nothing when there is none, or none that can be used.
+pub(super) fn read(path: &Path, content: &Content) -> Spans {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => content.parse(&bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Spans::default(),
+        Err(error) => {
+            tracing::debug!(path = %path.display(), %error, "a journal cannot be read");
+            Spans::default()
+        }
+    }
+}
+
+/// A journal that is being written.
+pub(super) struct Journal {
+    content: Content,
+    path: PathBuf,
+    /// `None` until there is something to write down.
+    file: Option<File>,
+    records: u64,
+}
+
+impl Journal {
+    /// A journal for a part of which nothing is there. An old one must be gone.
+    pub(super) fn new(path: PathBuf, content: Content) -> Self {
+        Self { content, path, file: None, records: 0 }
+    }
+
+    /// Begins with what an old journal says, in fewer words; that one is replaced in one step.
+    pub(super) fn go_on(path: PathBuf, content: Content, spans: &Spans) -> io::Result<Self> {
+        let mut journal = Self::new(path, content);
+        let mut new = journal.path.clone().into_os_string();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        remove(&new)?;
+        let mut file = create(&new)?;
+        let mut bytes = journal.content.0.clone();
+        for span in spans.iter() {
+            bytes.extend(journal.content.record(journal.records, span));
+            journal.records += 1;
+        }
+        file.write_all(&bytes)?;
+        fs::rename(&new, &journal.path)?;
+        journal.file = Some(file);
+        Ok(journal)
+    }
+
+    /// Notes that these bytes have been written to the part.
+    pub(super) fn note(&mut self, span: &Range<u64>) -> io::Result<()> {
+        let record = self.content.record(self.records, span);
+        if let Some(file) = &mut self.file {
+            file.write_all(&record)?;
+        } else {
+            let mut file = create(&self.path)?;
+            file.write_all(&[&self.content.0, record.as_slice()].concat())?;
+            self.file = Some(file);
+        }
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Removes it.
+    pub(super) fn remove(self) -> io::Result<()> {
+        match self.file {
+            Some(file) => {
+                drop(file);
+                remove(&self.path)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    File::options().append(true).create_new(true).open(path)
+}
+
+/// Removes a file that need not be there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EXPECTED: Expected = Expected { size: 1000, md5: Some(Md5Digest::new([7; 16])), sha256: None };
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap()
+    }
+
+    fn spans(ranges: &[Range<u64>]) -> Spans {
+        let mut spans = Spans::default();
+        for range in ranges {
+            spans.insert(range.clone());
+        }
+        spans
+    }
+
+    fn bytes(ranges: &[Range<u64>]) -> Vec<u8> {
+        let content = Content::of(&EXPECTED);
+        let records = (0..).zip(ranges).flat_map(|(place, range)| content.record(place, range));
+        content.0.iter().copied().chain(records).collect()
+    }
+
+    #[test]
+    fn what_was_noted_is_read_and_gone_on_with() {
+        let folder = folder();
+        let path = path_of(&folder.path().join("a"));
+        assert_eq!(path.file_name().unwrap(), "a.journal");
+        let content = Content::of(&EXPECTED);
+        assert_eq!(read(&path, &content), Spans::default());
+        let mut journal = Journal::new(path.clone(), content.clone());
+        assert!(!path.exists());
+        for range in [100..200, 0..50, 200..300] {
+            journal.note(&range).unwrap();
+        }
+        assert_eq!(read(&path, &content), spans(&[0..50, 100..300]));
+
+        let length = fs::metadata(&path).unwrap().len();
+        let mut journal = Journal::go_on(path.clone(), content.clone(), &spans(&[0..50, 100..300])).unwrap();
+        assert!(fs::metadata(&path).unwrap().len() < length);
+        journal.note(&(50..100)).unwrap();
+        assert_eq!(read(&path, &content), spans(&[0..300]));
+    }
+
+    #[test]
+    fn other_contents_are_not_gone_on_with() {
+        let text = bytes(&[0..500]);
+        assert_eq!(Content::of(&EXPECTED).parse(&text).bytes(), 500);
+        for other in [
+            Expected { size: 1001, ..EXPECTED },
+            Expected { md5: None, ..EXPECTED },
+            Expected { md5: Some([8; 16].into()), ..EXPECTED },
+            Expected { sha256: Some([7; 32].into()), ..EXPECTED },
+        ] {
+            assert_eq!(Content::of(&other).parse(&text), Spans::default());
+        }
+        let mut other_version = text;
+        other_version[MAGIC.len()] += 1;
+        assert_eq!(Content::of(&EXPECTED).parse(&other_version), Spans::default());
+    }
+
+    proptest! {
+        #[test]
+        fn a_torn_journal_says_what_is_before_the_tear(cut in 0_usize..200) {
+            let ranges = [0..10, 20..30, 40..50];
+            let text = bytes(&ranges);
+            let cut = cut.min(text.len());
+            let whole = cut.saturating_sub(text.len() - 3 * RECORD) / RECORD;
+            prop_assert_eq!(Content::of(&EXPECTED).parse(&text[..cut]), spans(&ranges[..whole]));
+        }
+
+        #[test]
+        fn noise_is_noticed(at in 0_usize..200, flip in 1_u8..) {
+            let ranges = [0..10, 20..30, 40..50];
+            let mut text = bytes(&ranges);
+            let at = at % text.len();
+            text[at] ^= flip;
+            let whole = at.checked_sub(text.len() - 3 * RECORD).map_or(0, |at| at / RECORD);
+            prop_assert_eq!(Content::of(&EXPECTED).parse(&text), spans(&ranges[..whole]));
+        }
+
+        #[test]
+        fn anything_can_be_read(text: Vec<u8>) {
+            prop_assert_eq!(Content::of(&EXPECTED).parse(&text), Spans::default());
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Hashing files while they are written: whoever writes says up to where a file is whole, and threads of
+//! their own read it back (from the page cache, as a rule) and hash it, many files at a time. Bytes may so
+//! arrive in any order, and connections never wait for a digest.
+//!
+//! A file's MD5 cannot be computed on several cores or in the lanes of a vector register, but those of
+//! several files can. With the feature `fast-md5` a thread takes a block of up to 16 files, computes SHA-256
+//! one after another while the block is in the cache, and then MD5 of all at once (`lanes`). Nobody waits for
+//! lanes to fill: a thread takes what is there. A file whose MD5 is wrong by that engine is read once more and
+//! hashed by `md-5` before that counts.
+
+mod batch;
+mod job;
+#[cfg_attr(not(feature = "fast-md5"), path = "hash/no_lanes.rs")]
+mod lanes;
+mod queue;
+mod read;
+mod stage;
+mod verify;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use job::HashJob;
+pub(crate) use stage::{HashHandle, HashStage};
+pub use verify::verify_files;
+
+/// How much of a file is read and hashed at once; a multiple of MD5's 64 bytes. A file is hashed in whole
+/// blocks until its last. From 16 KiB to 256 KiB all are equally fast; 16 of these fit in a core's cache.
+const BLOCK_BYTES: usize = 64 << 10;

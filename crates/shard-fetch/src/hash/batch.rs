@@ -1,0 +1,77 @@
+//! A turn for several files at once.
+
+use super::BLOCK_BYTES;
+use super::job::{Task, Turn};
+use super::lanes::{Engine, MAX_LANES, Stream};
+
+/// How many blocks of each file are hashed before other files can join.
+const BLOCKS_PER_TURN: usize = 8;
+
+/// Room for a block of each file of a batch.
+pub(super) struct Buffers(Vec<u8>);
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        Self(vec![0; MAX_LANES * BLOCK_BYTES])
+    }
+
+    fn block(&mut self, number: usize) -> &mut [u8] {
+        self.0.chunks_exact_mut(BLOCK_BYTES).nth(number).unwrap_or_default()
+    }
+}
+
+/// Gives each of at most [`MAX_LANES`] tasks a turn. Those that have ended hand over their results, the
+/// others are given back.
+pub(super) fn turn(tasks: Vec<Task>, engine: Option<Engine>, buffers: &mut Buffers) -> Vec<Task> {
+    let mut given_back = Vec::with_capacity(tasks.len());
+    let mut together = tasks;
+    for _ in 0..BLOCKS_PER_TURN {
+        let alone;
+        (together, alone) = together.into_iter().partition(Task::fills_a_lane);
+        given_back.extend(alone.into_iter().filter_map(|task| turn_alone(task, buffers)));
+        match engine {
+            Some(engine) if together.len() > 1 => together = round(together, engine, buffers),
+            _ => break,
+        }
+    }
+    if together.len() == 1 {
+        given_back.extend(together.into_iter().filter_map(|task| turn_alone(task, buffers)));
+    } else {
+        given_back.append(&mut together);
+    }
+    given_back
+}
+
+fn turn_alone(mut task: Task, buffers: &mut Buffers) -> Option<Task> {
+    let turn = task.turn(BLOCKS_PER_TURN, buffers.block(0));
+    settle(task, turn)
+}
+
+/// Hashes one block of each file.
+fn round(tasks: Vec<Task>, engine: Engine, buffers: &mut Buffers) -> Vec<Task> {
+    let mut readable = Vec::with_capacity(tasks.len());
+    for mut task in tasks {
+        match task.read(buffers.block(readable.len())) {
+            Ok(()) => readable.push(task),
+            Err(error) => task.end(Err(error)),
+        }
+    }
+    let mut streams: Vec<&mut Stream> = readable.iter_mut().filter_map(Task::lane).collect();
+    let blocks: Vec<&[u8]> = buffers.0.chunks_exact(BLOCK_BYTES).take(streams.len()).collect();
+    engine.update(&mut streams, &blocks);
+    let settled = readable.into_iter().filter_map(|mut task| {
+        let turn = task.after_turn();
+        settle(task, turn)
+    });
+    settled.collect()
+}
+
+/// The task, unless it has ended.
+fn settle(task: Task, turn: Turn) -> Option<Task> {
+    match turn {
+        Turn::GoOn => return Some(task),
+        Turn::Ended(result) => task.end(result),
+        Turn::Cancelled => drop(task),
+    }
+    None
+}

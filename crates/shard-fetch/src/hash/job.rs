@@ -1,0 +1,188 @@
+//! One file to hash.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::BLOCK_BYTES;
+use super::lanes::{Engine, Stream};
+use super::read::read_exact_at;
+use crate::{Digests, Error, Expected, KeepAlive, Md5Digest, StreamHasher};
+
+/// A file to hash.
+pub(crate) struct HashJob {
+    /// What messages call the file.
+    pub(crate) path: PathBuf,
+    /// The file, open for reading. Somebody may be writing to it at the same time.
+    pub(crate) file: Arc<File>,
+    /// What it is to be: its size, and the digests to compute.
+    pub(crate) expected: Expected,
+    /// Released, and `file` closed, before the result is out; after cancellation, soon.
+    #[expect(dead_code, reason = "never read: it is to be dropped last")]
+    pub(crate) keep_alive: KeepAlive,
+}
+
+/// How far a file is; seen by who writes it and by who hashes it.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// Every byte before this one is written.
+    available: AtomicU64,
+    /// Every byte before this one is hashed.
+    hashed: AtomicU64,
+    cancelled: AtomicBool,
+}
+
+impl Progress {
+    pub(super) fn raise_available(&self, end: u64) {
+        self.available.fetch_max(end, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Takes the result of a job.
+pub(super) type Deliver = Box<dyn FnOnce(Result<Digests, Error>) + Send>;
+
+/// A file that is being hashed.
+pub(super) struct Task {
+    job: HashJob,
+    progress: Arc<Progress>,
+    hasher: StreamHasher,
+    /// Computes the MD5 instead of `hasher`.
+    lane: Option<Stream>,
+    /// A wrong MD5 that was computed in a lane. Only `md-5` can say that it is the file's.
+    doubted: Option<Md5Digest>,
+    deliver: Deliver,
+}
+
+/// What comes after a turn.
+pub(super) enum Turn {
+    /// More of the file is to be hashed.
+    GoOn,
+    /// The end, good or bad.
+    Ended(Result<Digests, Error>),
+    /// Nobody waits for this file any more.
+    Cancelled,
+}
+
+impl Task {
+    pub(super) fn new(
+        job: HashJob,
+        progress: Arc<Progress>,
+        engine: Option<Engine>,
+        deliver: Deliver,
+    ) -> Self {
+        // A file without a whole block never shares a turn with others.
+        let small = job.expected.size < BLOCK_BYTES as u64;
+        let lane = engine.filter(|_| job.expected.md5.is_some() && !small).map(Engine::new_stream);
+        let md5 = job.expected.md5.filter(|_| lane.is_none());
+        let hasher = StreamHasher::for_expected(&Expected { md5, ..job.expected });
+        Self { job, progress, hasher, lane, doubted: None, deliver }
+    }
+
+    /// How many bytes are there and not hashed yet.
+    pub(super) fn backlog(&self) -> u64 {
+        self.available().saturating_sub(self.hasher.size())
+    }
+
+    /// Whether a turn would get on: there is a whole block, or the file's end.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_cancelled() || self.next_bytes() > 0 || self.is_at_end()
+    }
+
+    /// Whether this file's next block can be hashed together with those of others.
+    pub(super) fn fills_a_lane(&self) -> bool {
+        self.lane.is_some() && self.next_bytes() == BLOCK_BYTES && !self.is_cancelled()
+    }
+
+    /// Hashes at most so many blocks of what is there. `buffer` has a block's size.
+    pub(super) fn turn(&mut self, blocks: usize, buffer: &mut [u8]) -> Turn {
+        for _ in 0..blocks {
+            let block = buffer.get_mut(..self.next_bytes()).unwrap_or_default();
+            if block.is_empty() || self.is_cancelled() {
+                break;
+            }
+            if let Err(error) = self.read(block) {
+                return Turn::Ended(Err(error));
+            }
+            if let Some(lane) = &mut self.lane {
+                lane.update(block);
+            }
+        }
+        self.after_turn()
+    }
+
+    /// Reads the file's next bytes into `block`, and hashes them but for the MD5 of the stream that
+    /// [`lane`](Self::lane) then gives.
+    pub(super) fn read(&mut self, block: &mut [u8]) -> Result<(), Error> {
+        read_exact_at(&self.job.file, block, self.hasher.size())
+            .map_err(|error| Error::disk("read", &self.job.path, error))?;
+        self.hasher.update(block);
+        Ok(())
+    }
+
+    pub(super) fn lane(&mut self) -> Option<&mut Stream> {
+        self.lane.as_mut()
+    }
+
+    /// What comes after a turn, or after a block of it.
+    pub(super) fn after_turn(&mut self) -> Turn {
+        self.progress.hashed.fetch_max(self.hasher.size(), Ordering::Relaxed);
+        if self.is_cancelled() {
+            return Turn::Cancelled;
+        }
+        if !self.is_at_end() {
+            return Turn::GoOn;
+        }
+        let mut digests = self.hasher.clone().finish();
+        if let Some(lane) = self.lane.take() {
+            digests.md5 = Some(lane.finish());
+            if digests.md5 != self.job.expected.md5 {
+                self.doubted = digests.md5;
+                self.hasher = StreamHasher::for_expected(&self.job.expected);
+                return Turn::GoOn;
+            }
+        } else if self.doubted.is_some() && self.doubted != digests.md5 {
+            let file = self.job.path.display();
+            tracing::warn!(%file, "md5-many computed another MD5 than md-5, which is right");
+        }
+        Turn::Ended(Ok(digests))
+    }
+
+    /// Lets go of the file, then hands over the result.
+    pub(super) fn end(self, result: Result<Digests, Error>) {
+        let Self { job, deliver, .. } = self;
+        drop(job);
+        deliver(result);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.progress.cancelled.load(Ordering::Relaxed)
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.hasher.size() >= self.job.expected.size
+    }
+
+    fn available(&self) -> u64 {
+        self.progress.available.load(Ordering::Relaxed).min(self.job.expected.size)
+    }
+
+    /// How many bytes can be hashed at once: a block, less at the file's end, or none yet.
+    fn next_bytes(&self) -> usize {
+        match usize::try_from(self.backlog()) {
+            Ok(ready) if ready >= BLOCK_BYTES => BLOCK_BYTES,
+            Ok(ready) if self.available() == self.job.expected.size => ready,
+            Ok(_) => 0,
+            Err(_) => BLOCK_BYTES,
+        }
+    }
+}

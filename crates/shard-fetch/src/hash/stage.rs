@@ -1,0 +1,138 @@
+//! The threads that hash, and what their users hold.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use super::job::{Deliver, HashJob, Progress, Task};
+use super::lanes::{Engine, MAX_LANES};
+use super::queue::{Queue, Sharing};
+use super::worker;
+use crate::{Digests, Error};
+
+/// More threads than this no network keeps busy.
+const MAX_FETCH_THREADS: usize = 4;
+
+/// How many bytes hashing may be behind a download before a second thread helps.
+const FETCH_LAG: u64 = 32 << 20;
+
+/// A few threads that hash files while these are written. Dropping it ends them, after the block each is
+/// working on; jobs that have not ended are cancelled.
+pub(crate) struct HashStage {
+    queue: Arc<Queue>,
+    engine: Option<Engine>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl HashStage {
+    /// As many threads as the machine can run at once, but no more than a download can keep busy.
+    ///
+    /// # Errors
+    /// The system does not start a thread.
+    pub(crate) fn start() -> Result<Self, Error> {
+        Self::new(all_cores().get().min(MAX_FETCH_THREADS), FETCH_LAG, Engine::detect())
+    }
+
+    /// So many threads, at least one. More than one is at work only when hashing is `lag` bytes behind.
+    pub(super) fn new(threads: usize, lag: u64, engine: Option<Engine>) -> Result<Self, Error> {
+        let threads = threads.max(1);
+        let lag = if engine.is_some() { lag } else { 0 };
+        let lanes = if engine.is_some() { MAX_LANES } else { 1 };
+        let queue = Arc::new(Queue::new(Sharing { threads, lanes, lag }));
+        let mut stage = Self { queue, engine, threads: Vec::with_capacity(threads) };
+        for _ in 0..threads {
+            match stage.spawn() {
+                Ok(thread) => stage.threads.push(thread),
+                // One is enough.
+                Err(_) if !stage.threads.is_empty() => break,
+                Err(source) => return Err(Error::Thread { source }),
+            }
+        }
+        Ok(stage)
+    }
+
+    /// Takes on a file of which nothing is there yet.
+    pub(crate) fn begin(&self, job: HashJob) -> HashHandle {
+        let (sender, result) = oneshot::channel();
+        // Nobody may be waiting for the result any more.
+        let progress = self.submit(job, 0, Box::new(move |ended| drop(sender.send(ended))));
+        HashHandle { queue: Arc::clone(&self.queue), progress, result }
+    }
+
+    /// Takes on a file of which `available` bytes are there.
+    pub(super) fn submit(&self, job: HashJob, available: u64, deliver: Deliver) -> Arc<Progress> {
+        let progress = Arc::new(Progress::default());
+        progress.raise_available(available);
+        self.queue.add(Task::new(job, Arc::clone(&progress), self.engine, deliver));
+        progress
+    }
+
+    /// Ends the threads and waits for it. Blocks for as long as a block takes.
+    pub(super) fn stop(mut self) {
+        self.queue.close();
+        for thread in self.threads.drain(..) {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+
+    fn spawn(&self) -> io::Result<JoinHandle<()>> {
+        let (queue, engine) = (Arc::clone(&self.queue), self.engine);
+        let run = move || worker::run(&queue, engine);
+        thread::Builder::new().name("shard-fetch-hash".to_owned()).spawn(run)
+    }
+}
+
+impl Drop for HashStage {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// How many threads this machine runs at once.
+pub(super) fn all_cores() -> NonZeroUsize {
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// A file that is being hashed. Dropping it cancels the job: a thread then drops the file and what it keeps
+/// alive, after the block it is working on.
+pub(crate) struct HashHandle {
+    queue: Arc<Queue>,
+    progress: Arc<Progress>,
+    result: oneshot::Receiver<Result<Digests, Error>>,
+}
+
+impl HashHandle {
+    /// Says that everything before `contiguous_end` is written. Takes nothing back that was said before, and
+    /// never blocks.
+    pub(crate) fn available_to(&self, contiguous_end: u64) {
+        self.queue.update(|| self.progress.raise_available(contiguous_end));
+    }
+
+    /// Up to where the file is hashed.
+    #[cfg(test)]
+    pub(crate) fn hashed_to(&self) -> u64 {
+        self.progress.hashed()
+    }
+
+    /// Waits for the digests, which come when all of the file is available.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the file cannot be read, [`Error::Cancelled`] when the stage is gone.
+    ///
+    /// # Cancellation
+    /// Dropping the future cancels the job.
+    pub(crate) async fn finished(mut self) -> Result<Digests, Error> {
+        (&mut self.result).await.unwrap_or(Err(Error::Cancelled))
+    }
+}
+
+impl Drop for HashHandle {
+    fn drop(&mut self) {
+        self.queue.update(|| self.progress.cancel());
+    }
+}

@@ -1,0 +1,23 @@
+//! One thread of the stage.
+
+use super::batch::{self, Buffers};
+use super::lanes::Engine;
+use super::queue::Queue;
+
+/// Hashes until the queue is closed.
+pub(super) fn run(queue: &Queue, engine: Option<Engine>) {
+    // Should hashing ever panic, nobody must wait for ever.
+    let _closing = Closing(queue);
+    let mut buffers = Buffers::new();
+    while let Some(tasks) = queue.take() {
+        queue.give_back(batch::turn(tasks, engine, &mut buffers));
+    }
+}
+
+struct Closing<'a>(&'a Queue);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}

@@ -1,0 +1,213 @@
+//! Going on with what an earlier fetch has left.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use local_hub::{Fault, FaultTarget, Times};
+use shard_fetch::{Error, ErrorKind, RetryPolicy};
+
+use crate::cancelling::held;
+use crate::ranges::parse;
+use crate::support::{PATIENCE, Seen, Stage, chain};
+
+const SIZE: u64 = 300_000;
+const KEPT: u64 = 100_000;
+
+fn journal(stage: &Stage) -> PathBuf {
+    stage.dir.path().join("parts/a.bin.journal")
+}
+
+/// A stage after a fetch that failed when so much had come.
+async fn failed(size: u64, kept: u64) -> Stage {
+    let stage = Stage::one(size);
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: kept }, Times::Once);
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::status(418), Times::Once);
+    assert_eq!(stage.fetch_error().await.kind(), ErrorKind::Refused);
+    next(stage)
+}
+
+/// The same for another fetch.
+fn next(stage: Stage) -> Stage {
+    stage.hub.clear_faults();
+    Stage { events: Arc::default(), locator: Stage::locator_of(&stage.hub, &stage.model), ..stage }
+}
+
+/// The second fetch succeeds; which ranges it asks for, and how much it could go on with.
+async fn second(stage: &Stage) -> (Vec<String>, u64) {
+    let before = stage.ranges("a.bin").len();
+    stage.fetch_all().await;
+    assert!(!journal(stage).exists());
+    (stage.ranges("a.bin").split_off(before), stage.events.resumed("a.bin"))
+}
+
+#[tokio::test]
+async fn after_an_error() {
+    let stage = failed(SIZE, KEPT).await;
+    assert_eq!(second(&stage).await, (vec![format!("bytes={KEPT}-")], KEPT));
+    assert_eq!(stage.events.discarded("a.bin"), 0);
+}
+
+#[tokio::test]
+async fn after_a_dropped_future() {
+    const MIB: u64 = 1 << 20;
+    let stage = Stage::one(6 * MIB).with(|builder| builder.idle_timeout(PATIENCE));
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::Stall { after: 4 * MIB + 1000 }, Times::Once);
+    let (keep_alive, released) = held();
+    let fetcher = stage.builder.clone().build().unwrap();
+    let fetch = fetcher.fetch(stage.requests(), stage.locator.clone(), stage.events.clone(), keep_alive);
+    let all_came = async {
+        while stage.events.received("a.bin") < 4 * MIB + 1000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        result = fetch => panic!("{result:?}"),
+        () = all_came => {}
+    }
+    tokio::time::timeout(PATIENCE, released).await.unwrap().unwrap();
+    assert_eq!(stage.events.end("a.bin"), Some(Seen::Cancelled));
+
+    let stage = next(stage);
+    let (ranges, resumed) = second(&stage).await;
+    assert!(resumed >= 3 * MIB, "{resumed}");
+    assert_eq!(ranges, [format!("bytes={resumed}-")]);
+}
+
+#[tokio::test]
+async fn of_several_ranges() {
+    let size = 1_000_000;
+    let two = std::num::NonZeroUsize::new(2).unwrap();
+    let stage = Stage::one(size).with(|builder| {
+        builder
+            .split_above(200_000)
+            .files_in_flight(two)
+            .retry(RetryPolicy { attempts: 1, ..RetryPolicy::default() })
+    });
+    stage.hub.fault(FaultTarget::data("a.bin").resumed(), Fault::Truncate { after: 50_000 }, Times::Once);
+    let error = stage.fetch_error().await;
+    assert!(matches!(error, Error::GaveUp { attempts: 1, .. }), "{}", chain(&error));
+
+    let stage = next(stage);
+    let (ranges, resumed) = second(&stage).await;
+    let asked: u64 = ranges.iter().map(|range| parse(range, size)).map(|range| range.end - range.start).sum();
+    assert!(resumed >= 50_000);
+    assert_eq!(asked, size - resumed);
+}
+
+#[tokio::test]
+async fn a_part_that_is_whole_needs_no_request() {
+    let stage = Stage::one(SIZE);
+    // The first fetch ends after the last byte and before the file is at its destination.
+    fs::create_dir_all(stage.destination("a.bin").join("in the way")).unwrap();
+    stage.fetch().await.unwrap_err();
+    fs::remove_dir_all(stage.destination("a.bin")).unwrap();
+    let stage = next(stage);
+    assert_eq!(second(&stage).await, (Vec::new(), SIZE));
+    assert_eq!(stage.hub.log().resolve().count(), 1);
+}
+
+/// After this was done to what the first fetch has left, the second one starts over, at once or when the
+/// digest shows it.
+async fn check_starts_over(spoil: impl FnOnce(&Stage), resumed: u64) {
+    let stage = failed(SIZE, KEPT).await;
+    spoil(&stage);
+    let (ranges, went_on_with) = second(&stage).await;
+    assert_eq!(went_on_with, resumed);
+    assert_eq!(ranges.last().unwrap(), "bytes=0-", "{ranges:?}");
+    assert_eq!(stage.events.discarded("a.bin"), if resumed > 0 { SIZE } else { 0 });
+}
+
+#[tokio::test]
+async fn parts_that_cannot_be_gone_on_with() {
+    let noise =
+        |length| -> Vec<u8> { (0..length).map(|at: u64| (at * 7919 % 251).to_le_bytes()[0]).collect() };
+    check_starts_over(|stage| fs::remove_file(stage.part("a.bin")).unwrap(), 0).await;
+    check_starts_over(|stage| fs::write(stage.part("a.bin"), "").unwrap(), 0).await;
+    check_starts_over(|stage| fs::write(stage.part("a.bin"), noise(KEPT)).unwrap(), KEPT).await;
+    check_starts_over(|stage| fs::write(stage.part("a.bin"), noise(1000)).unwrap(), 1000).await;
+    check_starts_over(|stage| fs::write(stage.part("a.bin"), noise(SIZE + 1)).unwrap(), 0).await;
+    let linked = |stage: &Stage| fs::hard_link(stage.part("a.bin"), stage.dir.path().join("other")).unwrap();
+    check_starts_over(linked, 0).await;
+}
+
+#[tokio::test]
+async fn journals_that_cannot_be_used() {
+    let change = |change: fn(&mut Vec<u8>)| {
+        move |stage: &Stage| {
+            let mut bytes = fs::read(journal(stage)).unwrap();
+            change(&mut bytes);
+            fs::write(journal(stage), bytes).unwrap();
+        }
+    };
+    check_starts_over(|stage| fs::remove_file(journal(stage)).unwrap(), 0).await;
+    check_starts_over(change(Vec::clear), 0).await;
+    check_starts_over(change(|bytes| bytes.truncate(bytes.len() - 1)), 0).await;
+    check_starts_over(change(|bytes| bytes.iter_mut().for_each(|byte| *byte ^= 0x55)), 0).await;
+    check_starts_over(change(|bytes| *bytes.last_mut().unwrap() ^= 1), 0).await;
+    // The version follows the name of the format.
+    check_starts_over(change(|bytes| bytes[16] += 1), 0).await;
+    let folder = |stage: &Stage| {
+        fs::remove_file(journal(stage)).unwrap();
+        fs::write(journal(stage), "shard-fetch part\u{1}").unwrap();
+    };
+    check_starts_over(folder, 0).await;
+}
+
+#[tokio::test]
+async fn what_is_read_only_is_replaced() {
+    for name in ["a.bin", "a.bin.journal"] {
+        let stage = failed(SIZE, KEPT).await;
+        let path = stage.part(name);
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&path, permissions).unwrap();
+        // Who may write everywhere goes on with it, others start over.
+        second(&stage).await;
+    }
+}
+
+#[tokio::test]
+async fn another_content_is_not_gone_on_with() {
+    let stage = failed(SIZE, KEPT).await;
+    let mut requests = stage.requests();
+    requests[0].expected.sha256 = None;
+    stage.fetch_from(requests, stage.locator.clone(), Arc::new(())).await.unwrap();
+    assert_eq!(stage.events.resumed("a.bin"), 0);
+}
+
+#[tokio::test]
+async fn without_a_digest_nothing_is_gone_on_with() {
+    let stage = Stage::one(SIZE);
+    let mut requests = stage.requests();
+    (requests[0].expected.md5, requests[0].expected.sha256) = (None, None);
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: KEPT }, Times::Once);
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::status(418), Times::Once);
+    stage.fetch_from(requests.clone(), stage.locator.clone(), Arc::new(())).await.unwrap_err();
+    assert!(!journal(&stage).exists());
+    let stage = next(stage);
+    stage.fetch_from(requests, stage.locator.clone(), Arc::new(())).await.unwrap();
+    assert_eq!(stage.events.resumed("a.bin"), 0);
+}
+
+#[tokio::test]
+async fn a_host_that_ignores_the_range_of_a_resumption() {
+    let stage = failed(SIZE, KEPT).await;
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::IgnoreRange, Times::Once);
+    assert_eq!(second(&stage).await, (vec![format!("bytes={KEPT}-")], KEPT));
+    assert_eq!(stage.events.discarded("a.bin"), KEPT);
+}
+
+#[tokio::test]
+async fn wrong_bytes_after_a_resumption() {
+    let stage = failed(SIZE, KEPT).await;
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::Corrupt { at: SIZE - 1 }, Times::Once);
+    let (ranges, _) = second(&stage).await;
+    assert_eq!(ranges, [format!("bytes={KEPT}-"), "bytes=0-".to_owned()]);
+
+    let stage = failed(SIZE, KEPT).await;
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::Corrupt { at: SIZE - 1 }, Times::Forever);
+    assert_eq!(stage.fetch_error().await.kind(), ErrorKind::Integrity);
+    let stage = next(stage);
+    assert_eq!(second(&stage).await, (vec!["bytes=0-".to_owned()], 0));
+}

@@ -1,0 +1,141 @@
+//! A data host for benchmarks: what it costs shall not be measured with the client.
+//!
+//! It speaks just enough HTTP/1.1 for clients that behave, and hands files to the kernel instead of reading them.
+
+mod head;
+mod send;
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::http::Method;
+use axum::http::request::Parts;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::Shared;
+use super::connection::{Caller, Door};
+use super::data_host::admit;
+use super::exchange::{Target, asked};
+use crate::log::Server;
+use crate::models::Object;
+use crate::store::Source;
+use head::Requests;
+use send::send_file;
+
+/// Serves until it is dropped; its connections end with it.
+pub(super) async fn serve(door: Door, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, caller) = door.accept_bare().await;
+        // Those that have ended are forgotten here.
+        while connections.try_join_next().is_some() {}
+        connections.spawn(converse(stream, caller, Arc::clone(&shared)));
+    }
+}
+
+/// Answers one request after the other until the client leaves. Whatever goes wrong ends the connection.
+async fn converse(stream: TcpStream, caller: Caller, shared: Arc<Shared>) -> io::Result<()> {
+    let mut requests = Requests::of(stream);
+    while let Some(parts) = requests.next().await? {
+        let is_last = head::wants_close(&parts);
+        answer(requests.stream(), &parts, &caller, &shared).await?;
+        if is_last {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn answer(
+    stream: &mut TcpStream,
+    parts: &Parts,
+    caller: &Caller,
+    shared: &Arc<Shared>,
+) -> io::Result<()> {
+    let target = Target::of(Server::Data, shared, parts);
+    let exchange = shared.recorder.begin(target.describe(parts, caller));
+    if !shared.settings.latency.is_zero() {
+        tokio::time::sleep(shared.settings.latency).await;
+    }
+    let reply = Reply::to(shared, parts, &target.objects)?;
+    exchange.line().answered(reply.status);
+    let mut head = reply.head.into_bytes();
+    let mut sent = 0;
+    if parts.method == Method::HEAD {
+        stream.write_all(&head).await?;
+    } else {
+        match reply.body {
+            Source::Memory(bytes) => {
+                head.extend_from_slice(&bytes);
+                stream.write_all(&head).await?;
+            }
+            Source::File(file) => {
+                stream.write_all(&head).await?;
+                send_file(stream, file, reply.range.clone()).await?;
+            }
+        }
+        sent = reply.range.end - reply.range.start;
+    }
+    exchange.sent(usize::try_from(sent).unwrap_or(usize::MAX));
+    exchange.complete();
+    Ok(())
+}
+
+/// An answer before it is sent.
+struct Reply {
+    status: u16,
+    head: String,
+    body: Source,
+    /// The bytes of the object; for other bodies, all of them.
+    range: Range<u64>,
+}
+
+impl Reply {
+    fn to(shared: &Shared, parts: &Parts, objects: &[Object]) -> io::Result<Self> {
+        let query = parts.uri.query().unwrap_or_default();
+        let has_authorization = parts.headers.contains_key("authorization");
+        match admit(shared, objects, query, has_authorization, asked(parts)) {
+            Ok(object) => Self::with_bytes(object, parts),
+            Err(refused) => Ok(Self::with_text(refused.status, "", refused.body())),
+        }
+    }
+
+    fn with_bytes(object: &Object, parts: &Parts) -> io::Result<Self> {
+        let size = object.stored.size;
+        let Ok(part) = asked(parts).within(size) else {
+            let range = format!("content-range: bytes */{size}\r\n");
+            return Ok(Self::with_text(416, &range, "<Error><Code>InvalidRange</Code></Error>".to_owned()));
+        };
+        let content_range = part.as_ref().map(|part| {
+            format!("content-range: bytes {}-{}/{size}\r\n", part.start, part.end.saturating_sub(1))
+        });
+        let status = if part.is_some() { 206 } else { 200 };
+        let range = part.unwrap_or(0..size);
+        let headers = format!(
+            "content-type: application/octet-stream\r\netag: \"{}\"\r\n{}",
+            object.xet_hash,
+            content_range.unwrap_or_default()
+        );
+        let head = head(status, &headers, range.end - range.start);
+        Ok(Self { status, head, body: object.stored.source(&range)?, range })
+    }
+
+    fn with_text(status: u16, headers: &str, text: String) -> Self {
+        let length = text.len() as u64;
+        let head = head(status, &format!("content-type: application/xml\r\n{headers}"), length);
+        Self { status, head, body: Source::Memory(text.into()), range: 0..length }
+    }
+}
+
+fn head(status: u16, headers: &str, length: u64) -> String {
+    let reason = match status {
+        200 => "OK",
+        206 => "Partial Content",
+        416 => "Range Not Satisfiable",
+        _ => "Refused",
+    };
+    format!("HTTP/1.1 {status} {reason}\r\naccept-ranges: bytes\r\n{headers}content-length: {length}\r\n\r\n")
+}

@@ -1,0 +1,133 @@
+//! How fast, and how large: against other programs, over a hub on this machine.
+//!
+//! Everything is measured on release builds, with the hub in a process of its own. Nothing here is part of `ci`.
+
+mod contestants;
+mod disk;
+mod hash;
+mod hub;
+mod machine;
+mod measure;
+mod memory;
+mod path;
+mod race;
+mod release;
+mod statistics;
+mod table;
+mod workplace;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use machine::Machine;
+use workplace::Workplace;
+
+/// `cargo xtask bench` and its subcommands.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    race: race::Options,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// A whole download against other programs (the default)
+    Race {
+        #[command(flatten)]
+        options: race::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// A download onto the disk, synced, against writing and syncing alone
+    Disk {
+        #[command(flatten)]
+        options: disk::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// How fast files are hashed, from 1 to 16 at once
+    Hash {
+        #[command(flatten)]
+        options: hash::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Peak memory of downloads, by the size of the model and of its shards
+    Memory {
+        #[command(flatten)]
+        options: memory::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// What it takes to ask for the directory of a cached model
+    Path {
+        #[command(flatten)]
+        options: path::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// The hub that the others start; it is told what to do on standard input
+    #[command(hide = true)]
+    Serve(hub::Options),
+}
+
+/// What all benchmarks take.
+#[derive(Args, Clone)]
+struct Common {
+    /// Write the results as JSON, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Measure this `mlc-weights` instead of the workspace's
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
+/// Runs the benchmark; in a development build, its release build does.
+pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
+    if let Some(What::Serve(options)) = &bench.what {
+        return hub::serve(options);
+    }
+    if cfg!(debug_assertions) {
+        return release::run_again(root);
+    }
+    match &bench.what {
+        None => measured(root, &bench.common, &bench.race, race::run),
+        Some(What::Race { options, common }) => measured(root, common, options, race::run),
+        Some(What::Disk { options, common }) => measured(root, common, options, disk::run),
+        Some(What::Hash { options, common }) => measured(root, common, options, hash::run),
+        Some(What::Memory { options, common }) => measured(root, common, options, memory::run),
+        Some(What::Path { options, common }) => measured(root, common, options, path::run),
+        Some(What::Serve(_)) => Ok(()),
+    }
+}
+
+/// Everything around the measuring itself.
+fn measured<O: Clone + Send + 'static>(
+    root: &Path,
+    common: &Common,
+    options: &O,
+    benchmark: fn(&Workplace, &O) -> Result<Value>,
+) -> Result<()> {
+    let program = match &common.program {
+        Some(program) => program.clone(),
+        None => release::program(root)?,
+    };
+    let machine = Machine::look(root);
+    println!("{machine}");
+    let options = options.clone();
+    let results = workplace::with_workplace(&program, move |place| benchmark(place, &options))?;
+    if let Some(file) = &common.json {
+        let report = json!({ "machine": machine, "program": program, "results": results });
+        std::fs::write(file, format!("{report:#}\n"))
+            .with_context(|| format!("writing {}", file.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! The hub of a benchmark: a process of its own, so that what it costs is not counted with its clients.
+//!
+//! The two processes talk in lines of JSON: a request on the hub's standard input, its answer on its standard
+//! output. The hub ends when its standard input does.
+
+use std::io::{BufRead as _, BufReader, Lines, Write as _, stdin};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+use local_hub::{LocalHub, ModelFixture, PublishedModel, RequestLog};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// What every connection may carry on the paced network.
+pub(super) const PACE: u64 = 10_000_000;
+const LATENCY: Duration = Duration::from_millis(50);
+
+/// How hub and client are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Network {
+    /// Loopback as it is
+    Loopback,
+    /// Every TCP connection at 10 MB/s, and 50 ms before each answer
+    Paced,
+}
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Loopback => "loopback as it is",
+            Self::Paced => "10 MB/s per connection, 50 ms before each answer",
+        })
+    }
+}
+
+/// What the hub's process is started with.
+#[derive(Args)]
+pub(super) struct Options {
+    folder: PathBuf,
+    network: Network,
+}
+
+#[derive(Deserialize, Serialize)]
+enum Ask {
+    Publish(Shape),
+    /// What happened since the last time.
+    Count,
+}
+
+/// A model's size.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Shape {
+    pub(super) id: String,
+    pub(super) shards: usize,
+    pub(super) size: u64,
+    /// The shard of which one bit is wrong on the data host.
+    pub(super) flipped: Option<usize>,
+}
+
+/// A model on the hub.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Served {
+    pub(super) endpoint: String,
+    pub(super) id: String,
+    pub(super) url: String,
+    pub(super) commit: String,
+    /// The files that git does not bring.
+    pub(super) files: Vec<ServedFile>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct ServedFile {
+    pub(super) path: String,
+    pub(super) size: u64,
+    pub(super) md5: String,
+}
+
+impl Served {
+    pub(super) fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+
+    pub(super) fn file_url(&self, file: &ServedFile) -> String {
+        let Self { endpoint, id, commit, .. } = self;
+        format!("{endpoint}/{id}/resolve/{commit}/{}", file.path)
+    }
+}
+
+/// Requests that came.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(super) struct Count {
+    pub(super) to_hub: usize,
+    pub(super) to_data_host: usize,
+    /// Connections to the data host.
+    pub(super) connections: usize,
+    /// The most requests that the data host was answering at once.
+    pub(super) at_once: usize,
+    /// Bytes that the data host sent.
+    pub(super) sent: u64,
+}
+
+/// The hub's side: serves until its standard input ends.
+pub(super) fn serve(options: &Options) -> Result<()> {
+    let builder = LocalHub::builder().files_in(&options.folder).cheap_data_host();
+    let hub = match options.network {
+        Network::Loopback => builder,
+        Network::Paced => builder.pace(PACE).latency(LATENCY),
+    };
+    let hub = hub.try_start()?;
+    let mut log = hub.log();
+    for line in stdin().lines() {
+        let answer = match serde_json::from_str(&line?)? {
+            Ask::Publish(shape) => serde_json::to_string(&publish(&hub, &shape)?)?,
+            Ask::Count => {
+                let counted = serde_json::to_string(&count(&log))?;
+                log = hub.log().from_now();
+                counted
+            }
+        };
+        println!("{answer}");
+    }
+    Ok(())
+}
+
+fn publish(hub: &LocalHub, shape: &Shape) -> Result<Served> {
+    let fixture = ModelFixture::new(&shape.id).shards(shape.shards, shape.size);
+    let model = hub.try_publish(&match shape.flipped {
+        Some(index) => fixture.seed(1).flipped_bit(index, shape.size / 2),
+        None => fixture,
+    })?;
+    let PublishedModel { url, commit, .. } = &model;
+    let files = model.lfs_files().map(|file| ServedFile {
+        path: file.path.clone(),
+        size: file.size,
+        md5: file.md5.clone(),
+    });
+    Ok(Served {
+        endpoint: hub.endpoint(),
+        id: shape.id.clone(),
+        url: url.clone(),
+        commit: commit.clone(),
+        files: files.collect(),
+    })
+}
+
+fn count(log: &RequestLog) -> Count {
+    let data = log.data();
+    Count {
+        to_hub: log.hub().count(),
+        to_data_host: data.count(),
+        connections: data.connections(),
+        at_once: data.max_concurrent(),
+        sent: data.bytes_sent(),
+    }
+}
+
+/// The other side: a hub that ends when this is dropped.
+pub(super) struct HubProcess {
+    child: Child,
+    /// `None` only while it is dropped.
+    asks: Option<ChildStdin>,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl HubProcess {
+    /// Starts one that keeps its files in `folder`.
+    pub(super) fn start(folder: &Path, network: Network) -> Result<Self> {
+        let network = network.to_possible_value().context("a network without a name")?;
+        let mut command = Command::new(std::env::current_exe().context("looking for this program")?);
+        command.args(["bench", "serve"]).arg(folder).arg(network.get_name());
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.context("starting the hub's process")?;
+        let asks = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().context("the hub's process has no output")?).lines();
+        Ok(Self { child, asks, answers })
+    }
+
+    pub(super) fn publish(&mut self, shape: &Shape) -> Result<Served> {
+        self.ask(&Ask::Publish(shape.clone()))
+    }
+
+    /// What happened since the last call.
+    pub(super) fn count(&mut self) -> Result<Count> {
+        self.ask(&Ask::Count)
+    }
+
+    fn ask<T: DeserializeOwned>(&mut self, ask: &Ask) -> Result<T> {
+        let asks = self.asks.as_mut().context("the hub has ended")?;
+        writeln!(asks, "{}", serde_json::to_string(ask)?).context("asking the hub's process")?;
+        match self.answers.next() {
+            Some(line) => Ok(serde_json::from_str(&line?)?),
+            None => bail!("the hub's process ended; what it said is above"),
+        }
+    }
+}
+
+impl Drop for HubProcess {
+    fn drop(&mut self) {
+        self.asks = None;
+        // It has said what went wrong, if anything did.
+        let _ = self.child.wait();
+    }
+}
