@@ -36,7 +36,6 @@ fn faults() -> impl Strategy<Value = Fault> {
         (1_u64..5000).prop_map(|by| Fault::TooLong { by }),
         (1_u64..5000).prop_map(|by| Fault::TooShort { by }),
         proptest::sample::select(vec![403_u16, 404, 416, 418, 429, 500, 503]).prop_map(Fault::status),
-        Just(Fault::retry_after(429, "0")),
         Just(Fault::NoAnswer),
         Just(Fault::Refuse),
         Just(Fault::IgnoreRange),
@@ -77,7 +76,8 @@ async fn go_wrong(stage: &Stage, trial: &Trial) {
         let target = FaultTarget::data(&format!("{file}.bin"));
         stage.hub.fault(if *resumed { target.resumed() } else { target }, fault.clone(), *times);
     }
-    let fetcher = stage.builder.clone().idle_timeout(Duration::from_millis(80)).build().unwrap();
+    let soon = Duration::from_millis(80);
+    let fetcher = stage.builder.clone().idle_timeout(soon).connect_timeout(soon).build().unwrap();
     let (keep_alive, released) = held();
     let fetch = fetcher.fetch(stage.requests(), stage.locator.clone(), stage.events.clone(), keep_alive);
     let dropped = async {
