@@ -12,6 +12,7 @@ mod memory;
 mod path;
 mod race;
 mod release;
+mod resume;
 mod statistics;
 mod table;
 mod workplace;
@@ -74,6 +75,13 @@ enum What {
         #[command(flatten)]
         common: Common,
     },
+    /// What a download that was killed fetches again
+    Resume {
+        #[command(flatten)]
+        options: resume::Options,
+        #[command(flatten)]
+        common: Common,
+    },
     /// The hub that the others start; it is told what to do on standard input
     #[command(hide = true)]
     Serve(hub::Options),
@@ -105,6 +113,7 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
         Some(What::Hash { options, common }) => measured(root, common, options, hash::run),
         Some(What::Memory { options, common }) => measured(root, common, options, memory::run),
         Some(What::Path { options, common }) => measured(root, common, options, path::run),
+        Some(What::Resume { options, common }) => measured(root, common, options, resume::run),
         Some(What::Serve(_)) => Ok(()),
     }
 }

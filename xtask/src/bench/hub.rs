@@ -98,8 +98,12 @@ pub(super) struct Count {
     pub(super) connections: usize,
     /// The most requests that the data host was answering at once.
     pub(super) at_once: usize,
-    /// Bytes that the data host sent.
+    /// Bytes of answers that the data host sent to their end.
     pub(super) sent: u64,
+    /// Bytes of all ranges that were asked for; `None` when something was asked for without a closed range.
+    pub(super) asked: Option<u64>,
+    /// Requests that are being answered at this moment.
+    pub(super) open: usize,
 }
 
 /// The hub's side: serves until its standard input ends.
@@ -154,7 +158,16 @@ fn count(log: &RequestLog) -> Count {
         connections: data.connections(),
         at_once: data.max_concurrent(),
         sent: data.bytes_sent(),
+        asked: data.requests().iter().map(|request| length(request.range()?)).sum(),
+        open: data.in_flight(),
     }
+}
+
+/// Of `bytes=first-last`.
+fn length(range: &str) -> Option<u64> {
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    (last + 1).checked_sub(first)
 }
 
 /// The other side: a hub that ends when this is dropped.
@@ -202,5 +215,16 @@ impl Drop for HubProcess {
         self.asks = None;
         // It has said what went wrong, if anything did.
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_ranges() {
+        assert_eq!((length("bytes=0-0"), length("bytes=5-14")), (Some(1), Some(10)));
+        assert_eq!((length("bytes=5-"), length("bytes=-5"), length("bytes=5-3")), (None, None, None));
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod anything;
 mod cancelling;
 mod disk;
 mod fetching;

@@ -63,6 +63,14 @@ impl Stage {
         self
     }
 
+    /// The same hub and model for another test: with an empty folder, and nothing that has happened.
+    pub(crate) fn anew(self, settings: impl FnOnce(FetcherBuilder) -> FetcherBuilder) -> Self {
+        self.hub.clear_faults();
+        let locator = Self::locator_of(&self.hub, &self.model);
+        let builder = settings(Fetcher::builder().durability(false));
+        Self { dir: crate::scratch(), events: Arc::default(), locator, builder, ..self }
+    }
+
     pub(crate) fn in_flight(self, files: usize) -> Self {
         self.with(|builder| builder.files_in_flight(NonZeroUsize::new(files).unwrap()))
     }
