@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use net_policy::{Gate, Gates, RetryPolicy};
+use net_policy::{Gate, Gates, ProxySettings, RetryPolicy};
 use tokio::sync::Semaphore;
 use url_parse::RepoPath;
 
@@ -38,8 +38,6 @@ use controller::Controller;
 use get::Network;
 use ranges::Division;
 use run::{Limits, Shared};
-
-pub use client::ProxySettings;
 
 /// Something that must live as long as work is going on, such as a lock. Each blocking job of a fetch holds
 /// it until it ends, also when the fetch itself was dropped before.

@@ -63,7 +63,7 @@ pub use digest::{Checked, Md5Digest, Sha256Digest};
 pub use error::{Error, ErrorKind, HostWords, OldForm, Place};
 pub use event::{FetchEvent, Observer};
 pub use expected::{ActualSize, Expected, Mismatch};
-pub use fetch::{Fetcher, FetcherBuilder, FileRequest, KeepAlive, ProxySettings};
+pub use fetch::{Fetcher, FetcherBuilder, FileRequest, KeepAlive};
 pub use hash::verify_files;
 pub use hasher::{Digests, StreamHasher};
 pub use json::MAX_METADATA_BYTES;
@@ -76,7 +76,7 @@ pub use verify::{Verified, digest_file, verify_file};
 #[doc(no_inline)]
 pub use async_trait::async_trait;
 #[doc(no_inline)]
-pub use net_policy::{Gates, RetryPolicy};
+pub use net_policy::{Gates, ProxySettings, RetryPolicy};
 #[doc(no_inline)]
 pub use reqwest::header;
 #[doc(no_inline)]

@@ -69,7 +69,7 @@ impl Work {
             .idle_timeout(hub.idle_timeout)
             .retry(self.context.retry.clone())
             .user_agent(hub.user_agent.clone())
-            .proxy(fetch_proxy(&hub.proxy))
+            .proxy(hub.proxy.clone())
             .durability(self.context.layout.durability() == Durability::Synced)
             .build()?)
     }
@@ -140,15 +140,6 @@ impl Work {
         })
         .await
     }
-}
-
-fn fetch_proxy(hub: &hf_transport::ProxySettings) -> shard_fetch::ProxySettings {
-    let mut proxy = shard_fetch::ProxySettings::default();
-    proxy.http.clone_from(&hub.http);
-    proxy.https.clone_from(&hub.https);
-    proxy.all.clone_from(&hub.all);
-    proxy.no_proxy.clone_from(&hub.no_proxy);
-    proxy
 }
 
 /// Takes a file of the entry to be repaired into the tree, if it is what it must be.

@@ -1,37 +1,10 @@
 //! The HTTP client under everything.
 
-use std::fmt;
-
+use net_policy::ProxySettings;
 use reqwest::{Client, NoProxy, Proxy, redirect};
 
 use super::FetcherBuilder;
 use crate::Error;
-
-/// Proxies by the scheme of the requested URL, with the meaning of the usual environment variables.
-///
-/// `Debug` does not show the URLs: they may hold a password.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct ProxySettings {
-    /// The proxy for `http` URLs (`HTTP_PROXY`).
-    pub http: Option<String>,
-    /// The proxy for `https` URLs (`HTTPS_PROXY`).
-    pub https: Option<String>,
-    /// The proxy for URLs that have none of their own (`ALL_PROXY`).
-    pub all: Option<String>,
-    /// Hosts that are reached directly, separated by commas (`NO_PROXY`).
-    pub no_proxy: Option<String>,
-}
-
-impl fmt::Debug for ProxySettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProxySettings")
-            .field("http", &self.http.is_some())
-            .field("https", &self.https.is_some())
-            .field("all", &self.all.is_some())
-            .field("no_proxy", &self.no_proxy)
-            .finish()
-    }
-}
 
 /// HTTP/1.1 only: a model's files come over connections of their own, not as streams that share one.
 /// Redirects are followed by hand, since headers must not go along.
