@@ -1,31 +1,41 @@
 //! The hub's side of a download: what a model's repository holds, and where its files' bytes are.
 //!
-//! ```no_run
+//! ```
 //! use hf_transport::{FileKind, GitMetadata, HubClient, HubConfig, MetadataRequest, MetadataSource};
 //! use std::sync::Arc;
 //! use url_parse::{Endpoint, ModelId};
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let hub = HubClient::new(HubConfig::new(Endpoint::default()))?;
-//! let model = ModelId::new("mlc-ai", "Llama-3.2-1B-Instruct-q4f16_1-MLC")?;
-//! std::fs::create_dir("model")?;
+//! # let server = local_hub::LocalHub::start();
+//! # server.publish(&local_hub::ModelFixture::new("mlc-ai/tiny-q4f16_1-MLC"));
+//! # let (endpoint, folder) = (server.endpoint(), tempfile::tempdir()?);
+//! # let (scratch, files) = (folder.path().join("scratch"), folder.path().join("files"));
+//! # std::fs::create_dir(&scratch)?;
+//! # std::fs::create_dir(&files)?;
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let endpoint: Endpoint = endpoint.parse()?;
+//! let hub = HubClient::new(HubConfig::new(endpoint))?;
+//! let model = ModelId::new("mlc-ai", "tiny-q4f16_1-MLC")?;
+//!
 //! let snapshot = GitMetadata::new(hub.clone())
 //!     .fetch(MetadataRequest {
 //!         model: model.clone(),
 //!         revision: None,
-//!         scratch_parent: ".".into(),
-//!         export_to: "model".into(),
+//!         scratch_parent: scratch,
+//!         export_to: files.clone(),
 //!         keep_alive: Arc::new(()),
 //!     })
 //!     .await?;
-//! for file in snapshot.files {
+//! assert!(files.join("mlc-chat-config.json").is_file());
+//!
+//! for file in &snapshot.files {
 //!     if let FileKind::Lfs(pointer) = file.kind {
 //!         let place = hub.locate_file(&model, &snapshot.commit, &file.path).await?;
-//!         println!("{} ({} bytes) is at {}", file.path, pointer.size, place.url.host_str().unwrap_or("?"));
+//!         assert_eq!(place.sha256, Some(pointer.oid));
 //!     }
 //! }
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! - [`HubClient`] is the HTTP client of one hub: redirects, token, time-outs, proxies, refusals.
