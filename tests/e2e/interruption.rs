@@ -42,6 +42,34 @@ async fn a_dropped_download_stops_and_the_next_one_goes_on_from_there() {
 }
 
 #[tokio::test]
+async fn an_unfinished_shard_is_gone_on_with() {
+    const MIB: u64 = 1 << 20;
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny").shard("large.bin", 6 * MIB));
+    world.hub.fault(FaultTarget::data("large.bin"), Fault::Stall { after: 4 * MIB }, Times::Once);
+    let (downloader, asked) = (world.builder().idle_timeout(PATIENCE).build().unwrap(), request(&published));
+    let download = tokio::spawn(async move { downloader.download(asked).await });
+    let is_stalled = |log: &local_hub::RequestLog| log.in_flight() == 1 && log.bytes_sent() >= 4 * MIB;
+    assert!(world.hub.log().data().file("large.bin").until(PATIENCE, is_stalled).await);
+    // What is sent is not yet written: wait for the journal to say so.
+    let journal = format!("{}.journal", published.file("large.bin").unwrap().sha256);
+    let noted = || world.private_files().iter().any(|path| path.to_str().unwrap().ends_with(&journal));
+    while !noted() {
+        tokio::task::yield_now().await;
+    }
+    download.abort();
+    assert!(download.await.unwrap_err().is_cancelled());
+
+    let later = world.hub.log().from_now();
+    let model = world.download(&published).await.unwrap();
+    assert_eq!(published.differences(&model.path), [""; 0]);
+    let ranges = later.data().file("large.bin").requests();
+    assert_eq!(ranges.len(), 1);
+    let from = ranges[0].range().unwrap().strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap();
+    let from: u64 = from.parse().unwrap();
+    assert!(from >= MIB, "{from}");
+}
+
+#[tokio::test]
 async fn a_failed_shard_leaves_the_others_verified() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/many").shards(6, 30_000));
     world.hub.fault(FaultTarget::data("params_shard_5.bin"), Fault::status(418), Times::Once);

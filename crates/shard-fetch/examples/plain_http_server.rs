@@ -125,25 +125,37 @@ mod server {
         Ok(origin)
     }
 
-    /// Answers requests, all of which ask for `Range: bytes=0-`, until the client goes away.
+    /// Answers requests, all of which have a `Range`, until the client goes away.
     async fn serve(connection: TcpStream, size: u64) -> io::Result<()> {
         let mut connection = BufReader::new(connection);
-        loop {
-            let mut line = String::new();
-            while connection.read_line(&mut line).await? > 2 {
-                line.clear();
-            }
-            if line.is_empty() {
-                return Ok(());
-            }
+        while let Some((first, last)) = asked(&mut connection, size).await? {
+            let length = last - first + 1;
             let head = format!(
-                "HTTP/1.1 206 Partial Content\r\ncontent-length: {size}\r\ncontent-range: bytes 0-{}/{size}\r\n\r\n",
-                size - 1
+                "HTTP/1.1 206 Partial Content\r\ncontent-length: {length}\r\ncontent-range: bytes {first}-{last}/{size}\r\n\r\n"
             );
             connection.write_all(head.as_bytes()).await?;
-            for _ in 0..size / BLOCK.len() as u64 {
-                connection.write_all(&BLOCK).await?;
+            let mut left = length;
+            while left > 0 {
+                let bytes = usize::try_from(left).map_or(BLOCK.len(), |left| left.min(BLOCK.len()));
+                connection.write_all(&BLOCK[..bytes]).await?;
+                left -= bytes as u64;
             }
         }
+        Ok(())
+    }
+
+    /// The first and the last byte of the range that a request asks for; `None` when there is no request.
+    async fn asked(connection: &mut BufReader<TcpStream>, size: u64) -> io::Result<Option<(u64, u64)>> {
+        let (mut line, mut range) = (String::new(), None);
+        while connection.read_line(&mut line).await? > 2 {
+            let lower_case = line.to_ascii_lowercase();
+            if let Some((first, last)) =
+                lower_case.strip_prefix("range: bytes=").and_then(|range| range.trim().split_once('-'))
+            {
+                range = first.parse().ok().map(|first| (first, last.parse().unwrap_or(size - 1)));
+            }
+            line.clear();
+        }
+        Ok(range)
     }
 }

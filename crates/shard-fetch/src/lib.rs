@@ -35,7 +35,7 @@
 //! |---|---|
 //! | [`Manifest`], [`ChatConfig`] | which files a model needs, parsed into checked types |
 //! | [`inspect_model_dir`] | whether a directory has them all, without hashing |
-//! | [`Fetcher`] | several files at once, each hashed while it is written, gone on with after a broken connection, and moved to its place when it is right |
+//! | [`Fetcher`] | several files at once, large ones over several connections, each hashed while it is written, gone on with after a broken connection or by a later run, and moved to its place when it is right |
 //! | [`Locator`] | the seam: where the bytes of a file are right now |
 //! | [`Observer`] | progress |
 //! | [`verify_file`], [`verify_files`] | the same comparison for files on disk |

@@ -3,7 +3,7 @@
 //! The two processes talk in lines of JSON: a request on the hub's standard input, its answer on its standard
 //! output. The hub ends when its standard input does.
 
-use std::io::{BufRead as _, BufReader, Lines, Write as _, stdin};
+use std::io::{BufRead, BufReader, Lines, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -113,18 +113,23 @@ pub(super) fn serve(options: &Options) -> Result<()> {
         Network::Loopback => builder,
         Network::Paced => builder.pace(PACE).latency(LATENCY),
     };
-    let hub = hub.try_start()?;
+    answer(&hub.try_start()?, stdin().lock(), stdout().lock())
+}
+
+/// Answers line by line until there are no more.
+fn answer(hub: &LocalHub, asks: impl BufRead, mut answers: impl Write) -> Result<()> {
     let mut log = hub.log();
-    for line in stdin().lines() {
+    for line in asks.lines() {
         let answer = match serde_json::from_str(&line?)? {
-            Ask::Publish(shape) => serde_json::to_string(&publish(&hub, &shape)?)?,
+            Ask::Publish(shape) => serde_json::to_string(&publish(hub, &shape)?)?,
             Ask::Count => {
                 let counted = serde_json::to_string(&count(&log))?;
                 log = hub.log().from_now();
                 counted
             }
         };
-        println!("{answer}");
+        writeln!(answers, "{answer}")?;
+        answers.flush()?;
     }
     Ok(())
 }
@@ -221,6 +226,26 @@ impl Drop for HubProcess {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn publishes_and_counts_what_it_is_asked() {
+        let hub = LocalHub::builder().cheap_data_host().start();
+        let shape = Shape { id: "bench/tiny".to_owned(), shards: 2, size: 1000, flipped: Some(1) };
+        let asks = [Ask::Publish(shape), Ask::Count];
+        let asks: Vec<String> = asks.iter().map(|ask| serde_json::to_string(ask).unwrap()).collect();
+        let mut answers = Vec::new();
+        answer(&hub, asks.join("\n").as_bytes(), &mut answers).unwrap();
+        let text = String::from_utf8(answers).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let served: Served = serde_json::from_str(lines[0]).unwrap();
+        let shards = served.files.iter().filter(|file| file.size == 1000).count();
+        assert_eq!((served.url.as_str(), shards), ("HF://bench/tiny", 2));
+        let shard = &served.files[0];
+        let expected = format!("{}/bench/tiny/resolve/{}/{}", hub.endpoint(), served.commit, shard.path);
+        assert_eq!(served.file_url(shard), expected);
+        let count: Count = serde_json::from_str(lines[1]).unwrap();
+        assert_eq!((count.to_hub, count.to_data_host, count.asked, count.open), (0, 0, Some(0), 0));
+    }
 
     #[test]
     fn lengths_of_ranges() {

@@ -30,7 +30,7 @@ pub(super) struct File {
     pub(super) shared: Arc<Shared>,
     pub(super) request: Arc<FileRequest>,
     pub(super) tracker: Arc<Tracker>,
-    source: Source,
+    source: Arc<Source>,
     attempts: Mutex<Attempts>,
     begun: Instant,
 }
@@ -55,9 +55,14 @@ pub(super) enum Ended {
 }
 
 impl File {
-    pub(super) fn new(shared: Arc<Shared>, request: Arc<FileRequest>, tracker: Arc<Tracker>) -> Arc<Self> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        request: Arc<FileRequest>,
+        tracker: Arc<Tracker>,
+        source: Arc<Source>,
+    ) -> Arc<Self> {
         let attempts = Mutex::new(Attempts::new(shared.retry.clone()));
-        Arc::new(Self { shared, request, tracker, source: Source::new(), attempts, begun: Instant::now() })
+        Arc::new(Self { shared, request, tracker, source, attempts, begun: Instant::now() })
     }
 
     /// Finds out where the file is, before any connection is taken up by it.

@@ -78,6 +78,11 @@ impl Ranges {
         self.gaps.is_empty() && self.open.is_empty()
     }
 
+    /// Whether each range of a file that is divided has a connection.
+    pub(super) fn are_given_out(&self) -> bool {
+        !self.single && self.gaps.is_empty()
+    }
+
     pub(super) fn wants(&self) -> Wants {
         if self.single && !self.open.is_empty() {
             return Wants::Nothing;

@@ -1,7 +1,7 @@
 //! The scheduler: which files are being fetched, over how many connections, and what the first failure does
 //! to the others.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,12 +18,16 @@ use super::folders::Folders;
 use super::get::Network;
 use super::part::ended;
 use super::ranges::Division;
+use super::source::Source;
 use super::{FileRequest, KeepAlive, space, transfer};
 use crate::hash::HashStage;
 use crate::{Error, FetchEvent, Locator, Observer};
 
 /// How often throughput is measured.
 const TICK: Duration = Duration::from_millis(100);
+
+/// Of how many of the next files the location is asked for ahead of time, where connections adapt.
+const LOOK_AHEAD: usize = 3;
 
 /// How many files whose bytes have come may be hashed, synced and moved while others are being fetched.
 const FINISHING: usize = 8;
@@ -56,6 +60,13 @@ pub(super) struct Limits {
     pub(super) files: usize,
     pub(super) least_connections: usize,
     pub(super) most_connections: usize,
+}
+
+impl Limits {
+    /// Whether the number of connections follows the throughput.
+    pub(super) fn adapts(self) -> bool {
+        self.least_connections < self.most_connections
+    }
 }
 
 /// The right of a file to be in progress.
@@ -137,10 +148,17 @@ pub(super) async fn run(shared: Arc<Shared>, files: Vec<FileRequest>) -> Result<
 }
 
 async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), Error> {
-    let mut waiting = files.into_iter().peekable();
+    let mut waiting: VecDeque<_> = files.into_iter().map(Waiting::new).collect();
     let mut running = JoinSet::new();
+    let mut looking_ahead = JoinSet::new();
     loop {
         let has_room = running.len() < shared.limits.files + FINISHING;
+        // A file that can begin at once asks by itself.
+        if shared.limits.adapts() && shared.slots.available_permits() == 0 {
+            for file in waiting.iter_mut().take(LOOK_AHEAD) {
+                file.look_ahead(shared, &mut looking_ahead);
+            }
+        }
         tokio::select! {
             biased;
             Some(joined) = running.join_next() => {
@@ -149,12 +167,34 @@ async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), 
                     return Err(error);
                 }
             }
-            slot = shared.slot(), if has_room && waiting.peek().is_some() => {
-                if let Some(file) = waiting.next() {
-                    running.spawn(transfer::fetch(Arc::clone(shared), file, slot));
+            slot = shared.slot(), if has_room && !waiting.is_empty() => {
+                if let Some(Waiting { request, source, .. }) = waiting.pop_front() {
+                    running.spawn(transfer::fetch(Arc::clone(shared), request, source, slot));
                 }
             }
             else => return Ok(()),
+        }
+    }
+}
+
+/// A file that is not yet in progress.
+struct Waiting {
+    request: Arc<FileRequest>,
+    source: Arc<Source>,
+    is_looked_up: bool,
+}
+
+impl Waiting {
+    fn new(request: FileRequest) -> Self {
+        Self { request: Arc::new(request), source: Arc::new(Source::new()), is_looked_up: false }
+    }
+
+    /// Has its location asked for, unless that was done or there is nothing to ask.
+    fn look_ahead(&mut self, shared: &Arc<Shared>, tasks: &mut JoinSet<()>) {
+        if !std::mem::replace(&mut self.is_looked_up, true) && self.request.expected.size > 0 {
+            let (shared, request) = (Arc::clone(shared), Arc::clone(&self.request));
+            let source = Arc::clone(&self.source);
+            tasks.spawn(async move { source.look_ahead(&shared, &request.path).await });
         }
     }
 }

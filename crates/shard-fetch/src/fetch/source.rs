@@ -50,6 +50,13 @@ impl Source {
         Ok((state.version, location))
     }
 
+    /// Asks ahead of time. When that fails, whoever needs the location asks again, and learns why.
+    pub(super) async fn look_ahead(&self, shared: &Shared, file: &RepoPath) {
+        if self.location(shared, file).await.is_err() {
+            tracing::debug!(%file, "a location could not be had ahead of time");
+        }
+    }
+
     /// The host of this version refused. Whether that is news: others that use the same location may have
     /// been refused before.
     pub(super) async fn refused(&self, version: u64, status: u16) -> bool {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::FileRequest;
 use crate::Error;
 
-/// Creates the folders of all parts and compares what is to be written with what is free, on each file
+/// Creates the folders of all parts and compares what is still to be written with what is free, on each file
 /// system of its own. Where the system does not tell what is free, everything fits.
 pub(super) fn prepare(files: &[FileRequest]) -> Result<(), Error> {
     let mut systems: Vec<FileSystem<'_>> = Vec::new();
@@ -19,11 +19,27 @@ pub(super) fn prepare(files: &[FileRequest]) -> Result<(), Error> {
         }
         let Some((_, Some(device))) = known_folder else { continue };
         match systems.iter_mut().find(|system| system.device == device) {
-            Some(system) => system.needed = system.needed.saturating_add(file.expected.size),
-            None => systems.push(FileSystem { device, folder, needed: file.expected.size }),
+            Some(system) => system.needed = system.needed.saturating_add(missing(file)),
+            None => systems.push(FileSystem { device, folder, needed: missing(file) }),
         }
     }
     systems.iter().try_for_each(FileSystem::check)
+}
+
+/// What a file will take up in addition to what its part does already.
+fn missing(file: &FileRequest) -> u64 {
+    file.expected.size.saturating_sub(room(&file.part))
+}
+
+#[cfg(unix)]
+fn room(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::symlink_metadata(path).map_or(0, |found| found.blocks().saturating_mul(512))
+}
+
+#[cfg(not(unix))]
+fn room(path: &Path) -> u64 {
+    std::fs::symlink_metadata(path).map_or(0, |found| found.len())
 }
 
 struct FileSystem<'a> {
@@ -88,6 +104,20 @@ mod tests {
 
     use super::*;
     use crate::ErrorKind;
+
+    #[test]
+    fn what_is_there_needs_no_room() {
+        let folder = tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap();
+        let part = folder.path().join("a.part");
+        let expected = crate::Expected { size: 100_000, md5: None, sha256: None };
+        let destination = folder.path().join("a");
+        let file = FileRequest { path: "a".parse().unwrap(), expected, part: part.clone(), destination };
+        assert_eq!(missing(&file), 100_000);
+        std::fs::write(&part, vec![1; 65_536]).unwrap();
+        assert!(missing(&file) <= 100_000 - 65_536);
+        std::fs::write(&part, vec![1; 200_000]).unwrap();
+        assert_eq!(missing(&file), 0);
+    }
 
     #[test]
     fn a_full_disk_is_told_apart() {

@@ -14,15 +14,21 @@ use super::get::Body;
 use super::part::{Part, ended};
 use super::ranges::Wants;
 use super::run::{Shared, Slot};
+use super::source::Source;
 use super::tracker::Tracker;
 use crate::{Error, Mismatch};
 
-/// Fetches one file and reports its events. The slot is given back as soon as all bytes have come, so that
-/// the next file need not wait until this one is hashed, synced and moved.
-pub(super) async fn fetch(shared: Arc<Shared>, request: FileRequest, slot: Slot) -> Result<(), Error> {
-    let request = Arc::new(request);
+/// Fetches one file and reports its events. The slot is given back when all bytes have come, so that the next
+/// file need not wait until this one is hashed, synced and moved; where connections adapt, already when each
+/// range of a large file has a connection.
+pub(super) async fn fetch(
+    shared: Arc<Shared>,
+    request: Arc<FileRequest>,
+    source: Arc<Source>,
+    slot: Slot,
+) -> Result<(), Error> {
     let (tracker, ending) = Tracker::start(Arc::clone(&shared), Arc::clone(&request));
-    let outcome = bring(&File::new(shared, request, tracker), slot).await;
+    let outcome = bring(&File::new(shared, request, tracker, source), slot).await;
     ending.end(&outcome);
     outcome
 }
@@ -46,7 +52,7 @@ async fn bring(file: &Arc<File>, slot: Slot) -> Result<(), Error> {
             file.tracker.resumed(kept);
         }
         let flight = Flight::new(Arc::clone(file), part, single);
-        let (host, mismatch) = match receive(&flight, stream.take()).await? {
+        let (host, mismatch) = match receive(&flight, stream.take(), &mut slot).await? {
             Brought::All => {
                 slot = None;
                 let digests = flight.part.digests().await?;
@@ -58,6 +64,7 @@ async fn bring(file: &Arc<File>, slot: Slot) -> Result<(), Error> {
             Brought::Stream(body, permit) => {
                 discard(&flight).await?;
                 (stream, single) = (Some((body, permit)), true);
+                // It does not wait for a new slot: it has its connection.
                 continue;
             }
             Brought::Mismatch(host, mismatch) => (host, mismatch),
@@ -81,7 +88,11 @@ type NextPermit = Pin<Box<dyn Future<Output = Permit> + Send>>;
 
 /// Fetches everything that a part lacks, over as many connections as it gets and is worth. `stream` is a body
 /// to begin with. When it ends, so do the connections.
-async fn receive(flight: &Arc<Flight>, stream: Option<(Body, Permit)>) -> Result<Brought, Error> {
+async fn receive(
+    flight: &Arc<Flight>,
+    stream: Option<(Body, Permit)>,
+    slot: &mut Option<Slot>,
+) -> Result<Brought, Error> {
     let shared = &flight.file.shared;
     let mut workers = JoinSet::new();
     match stream {
@@ -91,7 +102,13 @@ async fn receive(flight: &Arc<Flight>, stream: Option<(Body, Permit)>) -> Result
     }
     let mut next: Option<(Wants, NextPermit)> = None;
     loop {
-        let wants = flight.ranges().wants();
+        let (wants, is_given_out) = {
+            let ranges = flight.ranges();
+            (ranges.wants(), ranges.are_given_out())
+        };
+        if is_given_out && shared.limits.adapts() {
+            *slot = None;
+        }
         if next.as_ref().map_or(Wants::Nothing, |(kind, _)| *kind) != wants {
             next = wait_for_permit(shared, wants).map(|permit| (wants, permit));
         }

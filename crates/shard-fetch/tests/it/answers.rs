@@ -135,6 +135,7 @@ async fn a_wait_that_the_server_asks_for_holds_all_workers() {
     assert!(requests.iter().filter(early).count() <= 1, "{}", stage.hub.log());
     let waited = |seen: &Seen| matches!(seen, Seen::Retrying(delay, _) if *delay == Duration::from_secs(1));
     assert!(stage.events.of("a.bin").iter().any(waited));
+    assert!(stage.events.of("a.bin").contains(&Seen::Throttled(Duration::from_secs(1))));
 }
 
 #[tokio::test]
