@@ -10,7 +10,7 @@ const WORTHWHILE: f64 = 1.12;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Connections that were just added are not up to speed.
-const SETTLING: Duration = Duration::from_millis(100);
+const SETTLING: Duration = Duration::from_millis(75);
 
 /// When more connections were of no use, how long until they are tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);

@@ -2,6 +2,10 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// A connection that will be done sooner is not relieved: what another takes over was asked for already.
+const WORTH_SHARING: Duration = Duration::from_millis(500);
 
 /// When and how finely files are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,22 @@ struct Open {
     id: RangeId,
     /// What it has still to take in.
     left: Range<u64>,
+    /// What it has taken in, since when.
+    taken: u64,
+    since: Instant,
+}
+
+impl Open {
+    /// Whether it will take long at its present speed.
+    fn is_slow(&self, now: Instant) -> bool {
+        let elapsed = now.saturating_duration_since(self.since);
+        if self.taken == 0 {
+            return elapsed >= WORTH_SHARING;
+        }
+        // left / (taken / elapsed), without a division.
+        let left = self.left.end - self.left.start;
+        elapsed.as_millis() * u128::from(left) >= WORTH_SHARING.as_millis() * u128::from(self.taken)
+    }
 }
 
 impl Ranges {
@@ -95,42 +115,42 @@ impl Ranges {
     }
 
     /// Gives a connection a range: one of about `missing / connections` bytes that nobody works on, else
-    /// the second half of the longest one.
-    pub(super) fn assign(&mut self, connections: u64) -> Option<RangeId> {
+    /// the second half of the longest one, if that one will take long.
+    pub(super) fn assign(&mut self, connections: u64, now: Instant) -> Option<RangeId> {
         match self.wants() {
             Wants::Nothing => None,
             Wants::Piece => {
                 let missing = self.gaps.iter().map(|gap| gap.end - gap.start).sum();
                 let piece = if self.single { u64::MAX } else { self.division.piece(missing, connections) };
-                self.next_piece(piece)
+                self.next_piece(piece, now)
             }
             Wants::Share => {
                 let longest = self.longest()?;
-                let open = self.open.get_mut(longest)?;
+                let open = self.open.get_mut(longest).filter(|open| open.is_slow(now))?;
                 let end = open.left.end;
                 open.left.end -= (end - open.left.start) / 2;
                 let rest = open.left.end..end;
-                Some(self.open(rest))
+                Some(self.open(rest, now))
             }
         }
     }
 
-    fn next_piece(&mut self, piece: u64) -> Option<RangeId> {
+    fn next_piece(&mut self, piece: u64, now: Instant) -> Option<RangeId> {
         let gap = self.gaps.front_mut()?;
         // A small rest is no request of its own.
         if gap.end - gap.start < piece.saturating_add(piece / 2) {
             let whole = self.gaps.pop_front()?;
-            return Some(self.open(whole));
+            return Some(self.open(whole, now));
         }
         let first = gap.start..gap.start + piece;
         gap.start = first.end;
-        Some(self.open(first))
+        Some(self.open(first, now))
     }
 
-    fn open(&mut self, left: Range<u64>) -> RangeId {
+    fn open(&mut self, left: Range<u64>, since: Instant) -> RangeId {
         let id = RangeId(self.next_id);
         self.next_id += 1;
-        self.open.push(Open { id, left });
+        self.open.push(Open { id, left, taken: 0, since });
         id
     }
 
@@ -144,6 +164,7 @@ impl Ranges {
         let Some(open) = self.open.iter_mut().find(|open| open.id == id) else { return 0..0 };
         let claimed = open.left.start..open.left.end.min(open.left.start.saturating_add(bytes));
         open.left.start = claimed.end;
+        open.taken += claimed.end - claimed.start;
         claimed
     }
 
@@ -179,7 +200,7 @@ mod tests {
         let mut ranges = ranges(size);
         let mut given = Vec::new();
         while ranges.wants() == Wants::Piece
-            && let Some(id) = ranges.assign(connections)
+            && let Some(id) = ranges.assign(connections, Instant::now())
         {
             given.push(ranges.left(id));
         }
@@ -202,10 +223,13 @@ mod tests {
     #[test]
     fn an_idle_connection_takes_half_of_the_longest_range() {
         let mut ranges = ranges(160);
-        let first = ranges.assign(1).unwrap();
+        let begun = Instant::now();
+        let later = begun + Duration::from_secs(100);
+        let first = ranges.assign(1, begun).unwrap();
         assert_eq!(ranges.claim(first, 100), 0..100);
         assert_eq!(ranges.wants(), Wants::Share);
-        let second = ranges.assign(9).unwrap();
+        assert_eq!(ranges.assign(9, begun + Duration::from_millis(800)), None, "it will soon be done");
+        let second = ranges.assign(9, later).unwrap();
         assert_eq!((ranges.left(first), ranges.left(second)), (100..130, 130..160));
         assert_eq!(ranges.claim(first, 100), 100..130);
         assert_eq!(ranges.claim(first, 1), 130..130);
@@ -213,7 +237,7 @@ mod tests {
         assert_eq!(ranges.claim(second, 15), 130..145);
         // Each of two would get less than is worth a request.
         assert_eq!(ranges.wants(), Wants::Nothing);
-        assert_eq!(ranges.assign(9), None);
+        assert_eq!(ranges.assign(9, later), None);
         assert!(!ranges.is_done());
         ranges.claim(second, 15);
         ranges.close(second);
@@ -226,9 +250,9 @@ mod tests {
         let mut stream = ranges(1000);
         stream.make_single();
         for (ranges, size) in [(&mut small, 80), (&mut stream, 1000)] {
-            let only = ranges.assign(32).unwrap();
+            let only = ranges.assign(32, Instant::now()).unwrap();
             assert_eq!(ranges.left(only), 0..size);
-            assert_eq!((ranges.wants(), ranges.assign(32)), (Wants::Nothing, None));
+            assert_eq!((ranges.wants(), ranges.assign(32, Instant::now())), (Wants::Nothing, None));
         }
     }
 
@@ -240,9 +264,11 @@ mod tests {
             let mut seen = vec![0_u8; size as usize];
             let mut working = Vec::new();
             let mut steps = steps.into_iter();
+            let mut now = Instant::now();
             while !ranges.is_done() {
                 let (which, bytes) = steps.next().unwrap_or((0, 1000));
-                if which >= working.len() && let Some(id) = ranges.assign(bytes % 9) {
+                now += Duration::from_secs(100);
+                if which >= working.len() && let Some(id) = ranges.assign(bytes % 9, now) {
                     working.push(id);
                 } else if let Some(id) = working.get(which % working.len().max(1)).copied() {
                     ranges.claim(id, bytes).for_each(|at| seen[at as usize] += 1);

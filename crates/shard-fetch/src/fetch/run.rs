@@ -24,7 +24,7 @@ use crate::hash::HashStage;
 use crate::{Error, FetchEvent, Locator, Observer};
 
 /// How often throughput is measured.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(75);
 
 /// Of how many of the next files the location is asked for ahead of time, where connections adapt.
 const LOOK_AHEAD: usize = 3;

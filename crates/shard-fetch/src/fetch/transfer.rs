@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::task::{JoinError, JoinSet};
 use url_parse::Origin;
@@ -136,7 +137,7 @@ fn start(
     permit: Permit,
 ) {
     let share = flight.file.shared.connections_for_each_file();
-    if let Some(range) = flight.ranges().assign(share) {
+    if let Some(range) = flight.ranges().assign(share, Instant::now()) {
         workers.spawn(Arc::clone(flight).fetch(range, body, permit));
     }
 }

@@ -98,11 +98,6 @@ impl Task {
         self.is_cancelled() || self.next_bytes() > 0 || self.is_at_end()
     }
 
-    /// Whether all of the file is there, or nobody wants it any more.
-    pub(super) fn can_be_finished(&self) -> bool {
-        self.is_cancelled() || self.available() == self.job.expected.size
-    }
-
     /// Whether this file's next block can be hashed together with those of others.
     pub(super) fn fills_a_lane(&self) -> bool {
         self.lane.is_some() && self.next_bytes() == BLOCK_BYTES && !self.is_cancelled()

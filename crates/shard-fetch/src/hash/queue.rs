@@ -5,16 +5,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::job::Task;
 
-/// When a thread goes to work. Many files at once cost less than one after another, on one thread or on
-/// several.
-#[derive(Clone, Copy)]
-pub(super) struct Pace {
-    /// The first thread waits until so many bytes have gathered, unless a file can be finished.
-    pub(super) gather: u64,
-    /// Others help only when there are more files than one can take, or it is more bytes behind than this.
-    pub(super) lag: u64,
-}
-
 /// How files are shared out among the threads.
 #[derive(Clone, Copy)]
 pub(super) struct Sharing {
@@ -22,14 +12,9 @@ pub(super) struct Sharing {
     pub(super) threads: usize,
     /// How many files one thread takes at once.
     pub(super) lanes: usize,
-    pub(super) pace: Pace,
-}
-
-impl Pace {
-    /// Everybody is always at work.
-    pub(super) const HURRY: Self = Self { gather: 0, lag: 0 };
-    /// A download needs the processor, too. Fast networks fill the lanes; slow ones need none.
-    pub(super) const DOWNLOAD: Self = Self { gather: 4 << 20, lag: 32 << 20 };
+    /// One thread that takes all files costs less than several that take a few each. Others help only when
+    /// there are more files than it can take, or it is more bytes behind than this.
+    pub(super) lag: u64,
 }
 
 /// The files that no thread is hashing at the moment. Under its lock nothing blocks.
@@ -120,19 +105,19 @@ impl Queue {
 impl State {
     /// How many tasks a thread that has nothing to do should take.
     fn share(&self, sharing: Sharing) -> usize {
-        let Pace { gather, lag } = sharing.pace;
-        let (mut count, mut backlog, mut pressing) = (0_usize, 0, false);
+        let (mut count, mut backlog) = (0_usize, 0);
         for task in self.tasks.iter().filter(|task| task.is_ready()) {
             count += 1;
             backlog += task.backlog();
-            pressing |= task.can_be_finished();
         }
-        if backlog > lag {
+        if backlog > sharing.lag {
             let idle = sharing.threads.saturating_sub(self.busy).max(1);
-            return count.div_ceil(idle).min(sharing.lanes);
+            count.div_ceil(idle).min(sharing.lanes)
+        } else if self.busy == 0 || count >= sharing.lanes {
+            count.min(sharing.lanes)
+        } else {
+            0
         }
-        let worth = if self.busy == 0 { pressing || backlog >= gather } else { count >= sharing.lanes };
-        if worth { count.min(sharing.lanes) } else { 0 }
     }
 
     /// Takes out the first `share` tasks that can go on.
@@ -173,36 +158,34 @@ mod tests {
 
     /// How many of `tasks`, each so far of so many bytes, one of two threads takes.
     #[track_caller]
-    fn check(pace: Pace, busy: usize, tasks: &[(u64, u64)], share: usize) {
+    fn check(lag: u64, busy: usize, tasks: &[(u64, u64)], share: usize) {
         let tasks = tasks.iter().map(|(available, size)| task(*available, *size)).collect();
         let state = State { tasks, busy, closed: false };
-        assert_eq!(state.share(Sharing { threads: 2, lanes: LANES, pace }), share);
+        assert_eq!(state.share(Sharing { threads: 2, lanes: LANES, lag }), share);
     }
 
     #[test]
-    fn in_a_hurry_all_threads_share_what_is_there() {
-        let pace = Pace::HURRY;
-        check(pace, 0, &[], 0);
-        check(pace, 0, &[(100, 1 << 20)], 0);
-        check(pace, 0, &[(1 << 19, 1 << 20)], 1);
-        check(pace, 0, &[(1 << 19, 1 << 20); 5], 3);
-        check(pace, 1, &[(1 << 19, 1 << 20); 5], 5);
-        check(pace, 0, &[(1 << 19, 1 << 20); 50], LANES);
+    fn without_a_lag_all_threads_share_what_is_there() {
+        let lag = 0;
+        check(lag, 0, &[], 0);
+        check(lag, 0, &[(100, 1 << 20)], 0);
+        check(lag, 0, &[(1 << 19, 1 << 20)], 1);
+        check(lag, 0, &[(1 << 19, 1 << 20); 5], 3);
+        check(lag, 1, &[(1 << 19, 1 << 20); 5], 5);
+        check(lag, 0, &[(1 << 19, 1 << 20); 50], LANES);
     }
 
     #[test]
-    fn a_download_gathers_work_for_one_thread() {
-        let pace = Pace::DOWNLOAD;
-        check(pace, 0, &[(1 << 20, 1 << 30); 3], 0);
-        check(pace, 0, &[(1 << 20, 1 << 30); 4], 4);
-        check(pace, 1, &[(1 << 20, 1 << 30); 4], 0);
-        // A file can be finished.
-        check(pace, 0, &[(1 << 20, 1 << 20), (1 << 20, 1 << 30), (1, 1 << 30)], 2);
-        check(pace, 0, &[(0, 0)], 1);
-        check(pace, 1, &[(0, 0)], 0);
+    fn with_a_lag_the_first_thread_takes_all() {
+        let lag = 32 << 20;
+        check(lag, 0, &[(1 << 20, 1 << 30); 4], 4);
+        check(lag, 1, &[(1 << 20, 1 << 30); 4], 0);
+        check(lag, 0, &[(1 << 20, 1 << 20), (1 << 20, 1 << 30), (1, 1 << 30)], 2);
+        check(lag, 0, &[(0, 0)], 1);
+        check(lag, 1, &[(0, 0)], 0);
         // More than one thread can take, or too far behind.
-        check(pace, 1, &[(1 << 20, 1 << 30); 9], LANES);
-        check(pace, 1, &[(12 << 20, 1 << 30); 3], 3);
-        check(pace, 0, &[(12 << 20, 1 << 30); 3], 2);
+        check(lag, 1, &[(1 << 20, 1 << 30); 9], LANES);
+        check(lag, 1, &[(12 << 20, 1 << 30); 3], 3);
+        check(lag, 0, &[(12 << 20, 1 << 30); 3], 2);
     }
 }

@@ -9,12 +9,15 @@ use tokio::sync::oneshot;
 
 use super::job::{Deliver, HashJob, Progress, Task};
 use super::lanes::{Engine, MAX_LANES};
-use super::queue::{Pace, Queue, Sharing};
+use super::queue::{Queue, Sharing};
 use super::worker;
 use crate::{Digests, Error};
 
 /// More threads than this no network keeps busy.
 const MAX_FETCH_THREADS: usize = 4;
+
+/// How many bytes hashing may be behind a download before a second thread helps.
+const FETCH_LAG: u64 = 32 << 20;
 
 /// A few threads that hash files while these are written. Dropping it ends them, after the block each is
 /// working on; jobs that have not ended are cancelled.
@@ -30,15 +33,15 @@ impl HashStage {
     /// # Errors
     /// The system does not start a thread.
     pub(crate) fn start() -> Result<Self, Error> {
-        Self::new(all_cores().get().min(MAX_FETCH_THREADS), Pace::DOWNLOAD, Engine::detect())
+        Self::new(all_cores().get().min(MAX_FETCH_THREADS), FETCH_LAG, Engine::detect())
     }
 
-    /// So many threads, at least one.
-    pub(super) fn new(threads: usize, pace: Pace, engine: Option<Engine>) -> Result<Self, Error> {
+    /// So many threads, at least one. For `lag` see [`Sharing`].
+    pub(super) fn new(threads: usize, lag: u64, engine: Option<Engine>) -> Result<Self, Error> {
         let threads = threads.max(1);
         // One after another, nothing is gained by waiting.
-        let (lanes, pace) = if engine.is_some() { (MAX_LANES, pace) } else { (1, Pace::HURRY) };
-        let queue = Arc::new(Queue::new(Sharing { threads, lanes, pace }));
+        let (lanes, lag) = if engine.is_some() { (MAX_LANES, lag) } else { (1, 0) };
+        let queue = Arc::new(Queue::new(Sharing { threads, lanes, lag }));
         let mut stage = Self { queue, engine, threads: Vec::with_capacity(threads) };
         for _ in 0..threads {
             match stage.spawn() {

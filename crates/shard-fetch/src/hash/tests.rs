@@ -9,7 +9,6 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::lanes::Engine;
-use super::queue::Pace;
 use super::{BLOCK_BYTES, HashHandle, HashJob, HashStage, verify_files};
 use crate::{Digests, Error, Expected, KeepAlive, Md5Digest, Mismatch, StreamHasher};
 
@@ -72,13 +71,13 @@ fn wait_until(condition: impl Fn() -> bool) {
 
 /// Hashes `contents` at once, each file becoming available in `steps` steps, in turn.
 fn check(threads: usize, steps: usize, contents: &[Vec<u8>]) {
-    check_at(Pace::HURRY, threads, steps, contents);
-    check_at(Pace::DOWNLOAD, threads, steps, contents);
+    check_with(0, threads, steps, contents);
+    check_with(1 << 20, threads, steps, contents);
 }
 
-fn check_at(pace: Pace, threads: usize, steps: usize, contents: &[Vec<u8>]) {
+fn check_with(lag: u64, threads: usize, steps: usize, contents: &[Vec<u8>]) {
     let folder = folder();
-    let stage = HashStage::new(threads, pace, Engine::detect()).unwrap();
+    let stage = HashStage::new(threads, lag, Engine::detect()).unwrap();
     let mut handles = Vec::new();
     for (place, bytes) in contents.iter().enumerate() {
         let path = folder.path().join(place.to_string());
@@ -135,7 +134,7 @@ fn nothing_is_read_before_it_is_available() {
     let bytes = content(1, 2 * BLOCK_BYTES + 5);
     // Noise where the second block will be.
     fs::write(&path, [&bytes[..BLOCK_BYTES], &vec![0xff; BLOCK_BYTES]].concat()).unwrap();
-    let stage = HashStage::new(2, Pace::HURRY, Engine::detect()).unwrap();
+    let stage = HashStage::new(2, 0, Engine::detect()).unwrap();
     let handle = begin(&stage, &path, expected(&bytes), Arc::new(()));
     handle.available_to(2 * BLOCK_BYTES as u64 - 1);
     handle.available_to(1);

@@ -9,7 +9,6 @@ use std::sync::mpsc;
 
 use super::HashJob;
 use super::lanes::Engine;
-use super::queue::Pace;
 use super::stage::{HashStage, all_cores};
 use crate::{ActualSize, Error, Expected, Mismatch, Verified};
 
@@ -51,7 +50,7 @@ pub fn verify_files(
     mut verdict: impl FnMut(usize, Result<Verified, Error>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let threads = threads.unwrap_or_else(all_cores).get();
-    let stage = HashStage::new(threads.min(files.len()), Pace::HURRY, Engine::detect())?;
+    let stage = HashStage::new(threads.min(files.len()), 0, Engine::detect())?;
     let (sender, results) = mpsc::channel();
     let mut waiting = files.iter().enumerate();
     let mut pending = 0;
