@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-use local_hub::{LocalHub, ModelFixture, PublishedModel, RequestLog};
+use local_hub::{LocalHub, LoggedRequest, ModelFixture, PublishedModel, RequestLog};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What every connection may carry on the paced network.
@@ -100,8 +100,8 @@ pub(super) struct Count {
     pub(super) at_once: usize,
     /// Bytes of answers that the data host sent to their end.
     pub(super) sent: u64,
-    /// Bytes of all ranges that were asked for; `None` when something was asked for without a closed range.
-    pub(super) asked: Option<u64>,
+    /// Bytes of all ranges that were asked for; of those without an end, what was sent.
+    pub(super) asked: u64,
     /// Requests that are being answered at this moment.
     pub(super) open: usize,
 }
@@ -163,9 +163,13 @@ fn count(log: &RequestLog) -> Count {
         connections: data.connections(),
         at_once: data.max_concurrent(),
         sent: data.bytes_sent(),
-        asked: data.requests().iter().map(|request| length(request.range()?)).sum(),
+        asked: data.requests().iter().map(asked).sum(),
         open: data.in_flight(),
     }
+}
+
+fn asked(request: &LoggedRequest) -> u64 {
+    request.range().and_then(length).unwrap_or(request.body_sent)
 }
 
 /// Of `bytes=first-last`.
@@ -244,7 +248,7 @@ mod tests {
         let expected = format!("{}/bench/tiny/resolve/{}/{}", hub.endpoint(), served.commit, shard.path);
         assert_eq!(served.file_url(shard), expected);
         let count: Count = serde_json::from_str(lines[1]).unwrap();
-        assert_eq!((count.to_hub, count.to_data_host, count.asked, count.open), (0, 0, Some(0), 0));
+        assert_eq!((count.to_hub, count.to_data_host, count.asked, count.open), (0, 0, 0, 0));
     }
 
     #[test]

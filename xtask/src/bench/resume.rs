@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::hub::{HubProcess, Network, Served, Shape};
 use super::measure::{measure, shown};
-use super::table::{Table, mebibytes, or_dash, seconds};
+use super::table::{Table, mebibytes, seconds};
 use super::workplace::{Workplace, emptied, go_on, removed};
 
 /// What can be scaled down.
@@ -45,7 +45,7 @@ struct Killed {
     /// Connections that were carrying something.
     open: usize,
     /// Bytes that the second run asked for, ranges that overlap counted twice.
-    asked: Option<u64>,
+    asked: u64,
     /// The most that it should ask for.
     limit: u64,
     second_run: f64,
@@ -148,8 +148,8 @@ fn table(rounds: &[Killed]) -> Table {
             mebibytes(killed.staged),
             killed.open.to_string(),
             mebibytes(killed.limit),
-            or_dash(killed.asked, mebibytes),
-            or_dash(killed.asked, |asked| if asked <= killed.limit { "yes" } else { "no" }.to_owned()),
+            mebibytes(killed.asked),
+            if killed.asked <= killed.limit { "yes" } else { "no" }.to_owned(),
             seconds(killed.second_run),
         ]);
     }
@@ -177,8 +177,8 @@ mod tests {
     fn a_round_is_judged_by_its_limit() {
         let killed =
             |asked| Killed { after: 1.0, staged: 1 << 20, open: 2, asked, limit: 3 << 20, second_run: 0.5 };
-        let rows = table(&[killed(Some(3 << 20)), killed(Some(4 << 20)), killed(None)]).to_string();
+        let rows = table(&[killed(3 << 20), killed(4 << 20)]).to_string();
         let verdicts: Vec<bool> = rows.lines().skip(2).map(|row| row.contains("yes")).collect();
-        assert_eq!(verdicts, [true, false, false], "{rows}");
+        assert_eq!(verdicts, [true, false], "{rows}");
     }
 }
