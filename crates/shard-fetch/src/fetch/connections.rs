@@ -69,13 +69,14 @@ impl Connections {
         }
     }
 
-    /// A permit that nobody else has wanted for a while.
+    /// A permit that nobody else has wanted for a while. Comes after a pause in any case: whoever finds
+    /// nothing worth sharing gives it back and asks again.
     pub(super) async fn acquire_idle(&self) -> Permit {
         loop {
+            sleep(POLL).await;
             if self.take_idle(Instant::now()) {
                 return Permit(self.clone());
             }
-            sleep(POLL).await;
         }
     }
 
@@ -170,6 +171,17 @@ mod tests {
         let held = now(first.as_mut()).unwrap();
         drop(held);
         assert!(now(second).is_some());
+    }
+
+    #[tokio::test]
+    async fn asking_for_an_idle_permit_again_and_again_is_no_busy_loop() {
+        let connections = Connections::new(1);
+        connections.state().idle_since = Some(Instant::now().checked_sub(IDLE_BEFORE_SHARING).unwrap());
+        let begun = Instant::now();
+        for _ in 0..3 {
+            drop(connections.acquire_idle().await);
+        }
+        assert!(begun.elapsed() >= 3 * POLL);
     }
 
     #[test]
