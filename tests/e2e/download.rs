@@ -117,8 +117,11 @@ async fn a_manifest_or_configuration_may_be_an_lfs_file() {
         ModelFixture::new("mlc-ai/lfs-config").lfs_config(),
     ] {
         let (world, published) = World::with(&fixture);
-        let model = world.download(&published).await.unwrap();
+        let events = Recorded::default();
+        let asked = request(&published).observer(events.clone());
+        let model = world.downloader().download(asked).await.unwrap();
         assert_eq!(published.differences(&model.path), [""; 0]);
+        assert_eq!(events.count(&["Reused"]), 0, "nothing was there before");
     }
 }
 

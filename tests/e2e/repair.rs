@@ -76,6 +76,20 @@ async fn the_users_own_files_and_edits_are_kept_and_reported() {
 }
 
 #[tokio::test]
+async fn a_damaged_shard_that_is_plain_in_git_is_no_edit() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/plain").plain_shards());
+    let entry = lay_out(&published, &world.home().join("model_weights"));
+    std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
+    let mut damaged = std::fs::read(entry.join("params_shard_1.bin")).unwrap();
+    damaged[17] ^= 1;
+    std::fs::write(entry.join("params_shard_1.bin"), damaged).unwrap();
+
+    let model = world.download(&published).await.unwrap();
+
+    assert_eq!(published.differences(&model.path), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_repair_that_fails_changes_nothing() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny").wrong_md5(0));
     let entry = lay_out(&published, &world.home().join("model_weights"));

@@ -90,7 +90,9 @@ impl Work {
         self.observer().on_event(&Event::Commit { commit: &snapshot.commit });
         let commit = snapshot.commit;
         let described = self.describe(&snapshot).await?;
-        let plan = Plan::new(self.request.model(), &snapshot, &described.manifest)?;
+        let mut plan = Plan::new(self.request.model(), &snapshot, &described.manifest)?;
+        // A manifest or configuration that is an LFS file is in the tree already.
+        plan.fetches.retain(|file| described.fetched.iter().all(|known| known.path != file.path));
         for path in &plan.unlisted {
             self.observer().on_event(&Event::Warning(Warning::UnlistedShard { path }));
         }

@@ -21,10 +21,15 @@ const MAX_DEPTH: usize = 32;
 /// Files that the commit does not have are the user's. A plain file that differs from the commit's was
 /// edited, and stays as it is, unless it is broken: an unreadable configuration, pointer text, a beginning
 /// of the right file. Shards, other LFS files and manifests are never taken.
-pub(super) fn carry_over(run: &Run, entry: &Path, snapshot: &RepoSnapshot) -> Result<Vec<RepoPath>, Error> {
+pub(super) fn carry_over(
+    run: &Run,
+    entry: &Path,
+    snapshot: &RepoSnapshot,
+    plain_shards: &[RepoPath],
+) -> Result<Vec<RepoPath>, Error> {
     let mut carried = Vec::new();
     for path in files_below(entry)? {
-        if should_keep(run, entry, snapshot, &path)? {
+        if !plain_shards.contains(&path) && should_keep(run, entry, snapshot, &path)? {
             let new = path.under(run.tree());
             if new.exists() {
                 fs::remove_file(&new).map_err(|source| failed("replace", &new, source))?;

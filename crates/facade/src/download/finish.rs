@@ -26,6 +26,7 @@ impl Work {
         let fetched: Vec<ReceiptFile> =
             plan.fetches.iter().chain(&described.fetched).map(PlannedFile::receipt_file).collect();
         let lacking = described.lacking(&snapshot);
+        let plain_shards: Vec<RepoPath> = plan.plain_shards.iter().map(|(path, _)| path.clone()).collect();
         let manifest_path = described.manifest_path.clone();
         let (context, slot) = (Arc::clone(&self.context), self.slot.clone());
         let is_repair = self.purpose == Purpose::Fresh;
@@ -34,7 +35,9 @@ impl Work {
                 let mut receipt = receipt(run, &snapshot, fetched, &manifest_path)?;
                 receipt.lacking = lacking;
                 let carried = match context.layout.existing_entry(&slot) {
-                    Some(entry) if is_repair => carry_over::carry_over(run, &entry, &snapshot)?,
+                    Some(entry) if is_repair => {
+                        carry_over::carry_over(run, &entry, &snapshot, &plain_shards)?
+                    }
                     _ => Vec::new(),
                 };
                 run.write_receipt(&receipt)?;
