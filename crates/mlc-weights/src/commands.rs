@@ -1,12 +1,22 @@
-//! The subcommands.
+//! The subcommands: a file for each.
 
-pub(crate) mod download;
-pub(crate) mod path;
+mod download;
+mod path;
 
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use crate::arguments::Command;
 use crate::exit::Failure;
+use crate::progress::Screen;
+
+/// Carries out a command.
+pub(crate) fn run(command: &Command, screen: Screen) -> Result<(), Failure> {
+    match command {
+        Command::Download(arguments) => download::run(arguments, screen),
+        Command::Path(arguments) => path::run(arguments, screen),
+    }
+}
 
 /// Prints a result, alone on its line. Bytes are printed as they are: a path need not be UTF-8.
 fn print_path(path: &Path) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::Arguments;
 use crate::exit::Status;
 use crate::progress::Screen;
 
@@ -24,11 +24,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let screen = Screen::of_stderr(arguments.quiet, arguments.verbose > 0);
     logging::start(arguments.verbose, screen.takes_color());
-    let outcome = match &arguments.command {
-        Command::Download(download) => commands::download::run(download, screen),
-        Command::Path(path) => commands::path::run(path, arguments.quiet),
-    };
-    match outcome {
+    match commands::run(&arguments.command, screen) {
         Ok(()) => Status::Done.into(),
         Err(failure) => {
             report::failure(&failure);

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use facade::{Builder, CachePolicy, Error, Event, PassedOver, Request};
 
 use super::print_path;
-use crate::arguments::Path;
+use crate::arguments::{Path, Progress};
 use crate::exit::{Failure, Miss};
-use crate::progress::{self, Display};
+use crate::progress::{self, Display, Screen};
 
 /// Prints the directory of a cached model. Sets up no runtime, no HTTP client and no git library.
-pub(crate) fn run(arguments: &Path, quiet: bool) -> Result<(), Failure> {
-    let progress = progress::start(if quiet { Display::None } else { Display::Plain });
+pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
+    let progress = progress::start(Display::choose(Progress::Plain, screen));
     let request: Request = arguments.model.parse()?;
     // Whatever the policy: this command never downloads. A forced download is not meant either.
     let request = request
