@@ -10,3 +10,4 @@ mod git;
 mod life;
 mod refusals;
 mod resolve;
+mod tls;

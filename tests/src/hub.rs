@@ -18,7 +18,7 @@ use crate::fault::{Fault, FaultTarget, Times};
 use crate::fixture::{ModelFixture, PublishedModel};
 use crate::git::Git;
 use crate::log::RequestLog;
-use crate::server::{Shared, Sockets, serve};
+use crate::server::{Shared, Sockets, Tls, serve};
 
 /// A hub on loopback, and its data host on another port, until it is dropped.
 ///
@@ -53,7 +53,7 @@ impl LocalHub {
         LocalHubBuilder::default()
     }
 
-    /// What `HF_ENDPOINT` would be: `http://127.0.0.1:PORT` and the path prefix, if it has one.
+    /// What `HF_ENDPOINT` would be: `http://127.0.0.1:PORT` (with TLS, `https`) and the path prefix, if it has one.
     pub fn endpoint(&self) -> String {
         self.shared.endpoint()
     }
@@ -61,6 +61,26 @@ impl LocalHub {
     /// Scheme, host and port of the data host.
     pub fn data_origin(&self) -> String {
         self.shared.data_origin.clone()
+    }
+
+    /// The certificate of the authority that vouches for a hub with TLS, in PEM.
+    ///
+    /// # Panics
+    ///
+    /// The hub has no TLS.
+    #[expect(clippy::expect_used, reason = "a test that asks for it has a hub with TLS")]
+    pub fn ca_certificate(&self) -> &str {
+        self.tls().expect("a hub with TLS").ca_certificate()
+    }
+
+    /// How many connections ended while TLS was being agreed on: as a rule because the client did not trust the
+    /// certificate.
+    pub fn failed_handshakes(&self) -> usize {
+        self.tls().map_or(0, Tls::failures)
+    }
+
+    fn tls(&self) -> Option<&Tls> {
+        self.shared.tls.as_ref()
     }
 
     /// Serves the fixture. When the model is there already, this is a new commit on top of the branch; the earlier

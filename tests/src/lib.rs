@@ -41,6 +41,8 @@ mod hex;
 mod hub;
 mod log;
 mod models;
+mod proxy;
+mod request_head;
 mod server;
 mod store;
 mod sync;
@@ -51,3 +53,4 @@ pub use fixture::{FixtureFile, Manifests, Md5Field, ModelFixture, PublishedModel
 pub use git::Git;
 pub use hub::{LocalHub, LocalHubBuilder};
 pub use log::{LoggedRequest, Outcome, RequestLog, Route, Server};
+pub use proxy::{LocalProxy, ProxiedRequest};

@@ -17,6 +17,7 @@ mod refusal;
 mod resolve;
 mod signing;
 mod spoil;
+mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use tokio::net::TcpListener;
 
 pub(crate) use limits::Limits;
 pub(crate) use signing::Signing;
+pub(crate) use tls::Tls;
 
 use crate::fault::FaultQueue;
 use crate::log::{Recorder, Server};
@@ -48,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) hub_origin: String,
     /// `http://127.0.0.1:PORT` of the data host.
     pub(crate) data_origin: String,
+    /// Both are `https`.
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Shared {
@@ -87,8 +91,8 @@ impl Sockets {
         Ok(Self { hub: bind(pace)?, data: bind(pace)? })
     }
 
-    pub(crate) fn origins(&self) -> Result<(String, String)> {
-        let origin = |socket: &std::net::TcpListener| Ok(format!("http://{}", socket.local_addr()?));
+    pub(crate) fn origins(&self, scheme: &str) -> Result<(String, String)> {
+        let origin = |socket: &std::net::TcpListener| Ok(format!("{scheme}://{}", socket.local_addr()?));
         origin(&self.hub).and_then(|hub| Ok((hub, origin(&self.data)?))).map_err(|error: std::io::Error| {
             anyhow::Error::new(error).context("ask for the ports of the local hub")
         })
@@ -110,7 +114,7 @@ pub(crate) async fn serve(sockets: Sockets, shared: Arc<Shared>) -> Result<()> {
     let numbers = Arc::new(AtomicU64::new(0));
     let door = |socket| {
         let listener = TcpListener::from_std(socket)?;
-        anyhow::Ok(Door { listener, numbers: Arc::clone(&numbers) })
+        anyhow::Ok(Door::new(listener, Arc::clone(&numbers), shared.tls.clone()))
     };
     let open = |door, server| {
         let state = (server, Arc::clone(&shared));

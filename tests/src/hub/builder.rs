@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use super::{LocalHub, or_panic, run};
 use crate::fault::FaultQueue;
 use crate::log::Recorder;
 use crate::models::Models;
-use crate::server::{Limits, Settings, Shared, Signing, Sockets};
+use crate::server::{Limits, Settings, Shared, Signing, Sockets, Tls};
 
 /// Properties of a [`LocalHub`].
 #[derive(Clone, Debug)]
@@ -20,6 +20,7 @@ pub struct LocalHubBuilder {
     url_lifetime: Duration,
     quota: Option<(u64, Duration)>,
     parent: Option<PathBuf>,
+    tls_names: Option<Vec<String>>,
 }
 
 impl Default for LocalHubBuilder {
@@ -29,6 +30,7 @@ impl Default for LocalHubBuilder {
             url_lifetime: Duration::from_secs(3600),
             quota: None,
             parent: None,
+            tls_names: None,
         }
     }
 }
@@ -107,6 +109,23 @@ impl LocalHubBuilder {
         self
     }
 
+    /// Hub and data host speak TLS, with certificates of an authority that nobody knows:
+    /// [`LocalHub::ca_certificate`] is its own.
+    #[must_use]
+    pub fn tls(self) -> Self {
+        self.tls_for(&[])
+    }
+
+    /// The same, and the certificates are good for these names too: for a hub that a [`LocalProxy`] presents under
+    /// another name.
+    ///
+    /// [`LocalProxy`]: crate::LocalProxy
+    #[must_use]
+    pub fn tls_for(mut self, names: &[&str]) -> Self {
+        self.tls_names = Some(names.iter().copied().map(str::to_owned).collect());
+        self
+    }
+
     /// Keeps the hub's files in a temporary folder below `parent` instead of the system's.
     #[must_use]
     pub fn files_in(mut self, parent: impl Into<PathBuf>) -> Self {
@@ -130,8 +149,11 @@ impl LocalHubBuilder {
     /// git is missing or has no `git http-backend`, or there is no port, folder or thread to be had.
     pub fn try_start(self) -> Result<LocalHub> {
         let folder = self.make_folder().context("make a temporary folder for the local hub")?;
+        let tls = self.tls_names.as_deref().map(Tls::new).transpose()?;
+        ensure!(tls.is_none() || !self.settings.is_cheap, "the cheap data host knows no TLS");
         let sockets = Sockets::bind(self.settings.pace)?;
-        let (hub_origin, data_origin) = sockets.origins()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (hub_origin, data_origin) = sockets.origins(scheme)?;
         let shared = Arc::new(Shared {
             models: Models::new(folder.path().to_owned())?,
             settings: self.settings,
@@ -144,6 +166,7 @@ impl LocalHubBuilder {
             },
             hub_origin,
             data_origin,
+            tls,
         });
         let running = run(sockets, Arc::clone(&shared))?;
         Ok(LocalHub { shared, running: Some(running), folder })

@@ -2,7 +2,6 @@
 //!
 //! It speaks just enough HTTP/1.1 for clients that behave, and hands files to the kernel instead of reading them.
 
-mod head;
 mod send;
 
 use std::io;
@@ -21,8 +20,8 @@ use super::data_host::admit;
 use super::exchange::{Target, asked};
 use crate::log::Server;
 use crate::models::Object;
+use crate::request_head::{Requests, wants_close};
 use crate::store::Source;
-use head::Requests;
 use send::send_file;
 
 /// Serves until it is dropped; its connections end with it.
@@ -40,7 +39,7 @@ pub(super) async fn serve(door: Door, shared: Arc<Shared>) {
 async fn converse(stream: TcpStream, caller: Caller, shared: Arc<Shared>) -> io::Result<()> {
     let mut requests = Requests::of(stream);
     while let Some(parts) = requests.next().await? {
-        let is_last = head::wants_close(&parts);
+        let is_last = wants_close(&parts);
         answer(requests.stream(), &parts, &caller, &shared).await?;
         if is_last {
             break;

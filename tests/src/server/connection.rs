@@ -12,18 +12,37 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
+use super::tls::{Stream, Tls};
 use crate::sync::locked;
 
 /// Accepts connections and numbers them.
 pub(super) struct Door {
-    pub(super) listener: TcpListener,
-    pub(super) numbers: Arc<AtomicU64>,
+    socket: Socket,
+    tls: Option<Tls>,
+    /// Connections on which TLS is being agreed on: a slow one holds up no other.
+    handshakes: JoinSet<Option<(Stream, Caller)>>,
 }
 
 impl Door {
+    pub(super) fn new(listener: TcpListener, numbers: Arc<AtomicU64>, tls: Option<Tls>) -> Self {
+        Self { socket: Socket { listener, numbers }, tls, handshakes: JoinSet::new() }
+    }
+
     /// The next connection, for someone who looks after it alone.
     pub(super) async fn accept_bare(&self) -> (TcpStream, Caller) {
+        self.socket.accept().await
+    }
+}
+
+struct Socket {
+    listener: TcpListener,
+    numbers: Arc<AtomicU64>,
+}
+
+impl Socket {
+    async fn accept(&self) -> (TcpStream, Caller) {
         loop {
             if let Ok((stream, peer)) = self.listener.accept().await {
                 // Failing to turn Nagle's algorithm off only costs time.
@@ -43,12 +62,19 @@ impl Listener for Door {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let (stream, caller) = self.accept_bare().await;
+        let (stream, caller) = loop {
+            let (stream, caller) = tokio::select! {
+                Some(Ok(Some(ready))) = self.handshakes.join_next() => break ready,
+                accepted = self.socket.accept() => accepted,
+            };
+            let Some(tls) = self.tls.clone() else { break (Stream::Plain(stream), caller) };
+            self.handshakes.spawn(async move { Some((tls.accept(stream).await?, caller)) });
+        };
         (Connection { stream, control: caller.control }, caller.peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.socket.listener.local_addr()
     }
 }
 
@@ -106,9 +132,9 @@ impl Control {
     }
 }
 
-/// One TCP connection.
+/// One connection.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     control: Arc<Control>,
 }
 
@@ -116,7 +142,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         if self.control.resets.load(Ordering::Acquire) {
             // If it fails the client sees an orderly end, and the test that wanted a reset fails.
-            let _ = self.stream.set_zero_linger();
+            let _ = self.stream.tcp().set_zero_linger();
         }
     }
 }

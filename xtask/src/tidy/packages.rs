@@ -54,6 +54,8 @@ pub(super) const PLAN: &[Rule] = &[
     rule("http-body", &[], &["tests"]),
     rule("indicatif", &["mlc-weights"], &["xtask"]),
     rule("libc", &["tests"], &[]),
+    rule("rcgen", &["tests"], &[]),
+    rule("tokio-rustls", &["tests"], &[]),
     rule("tracing-subscriber", &["mlc-weights"], &[]),
     // Tests only.
     rule("assert_cmd", &[], &[]),

@@ -1,4 +1,4 @@
-//! Requests without bodies, off a connection.
+//! Heads of requests, off a connection.
 
 use std::io;
 
@@ -10,23 +10,28 @@ use tokio::net::TcpStream;
 /// A client with a longer head than this has lost its way.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// The requests that come over one connection.
-pub(super) struct Requests {
+/// The requests that come over one connection. They have no bodies, but perhaps the last.
+pub(crate) struct Requests {
     stream: TcpStream,
     received: Vec<u8>,
 }
 
 impl Requests {
-    pub(super) fn of(stream: TcpStream) -> Self {
+    pub(crate) fn of(stream: TcpStream) -> Self {
         Self { stream, received: Vec::new() }
     }
 
-    pub(super) fn stream(&mut self) -> &mut TcpStream {
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
 
+    /// The connection, and what was received after the last head.
+    pub(crate) fn into_rest(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.received)
+    }
+
     /// The next one; `None` when the client has left.
-    pub(super) async fn next(&mut self) -> io::Result<Option<Parts>> {
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Parts>> {
         loop {
             if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
                 let head: Vec<u8> = self.received.drain(..end + 4).collect();
@@ -58,7 +63,7 @@ fn parse(head: &[u8]) -> Option<Parts> {
     Some(parts)
 }
 
-pub(super) fn wants_close(parts: &Parts) -> bool {
+pub(crate) fn wants_close(parts: &Parts) -> bool {
     let mut values = parts.headers.get_all("connection").iter();
     values.any(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
 }

@@ -1,0 +1,75 @@
+//! One connection to the proxy: a tunnel, or one forwarded request.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::http::Method;
+use axum::http::request::Parts;
+use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::TcpStream;
+
+use super::{ProxiedRequest, Shared};
+use crate::request_head::Requests;
+use crate::sync::locked;
+
+/// Answers one request; whatever goes wrong ends the connection.
+pub(super) async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    let mut requests = Requests::of(stream);
+    let Some(parts) = requests.next().await? else { return Ok(()) };
+    let (mut client, rest) = requests.into_rest();
+    let refused = |status| {
+        locked(&shared.requests).push(describe(&parts, Some(status)));
+        format!("HTTP/1.1 {status} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+    };
+    if !may_pass(&parts, shared.login.as_deref()) {
+        return client.write_all(refused(407).as_bytes()).await;
+    }
+    let Some(mut server) = connect(&parts, &shared).await else {
+        return client.write_all(refused(502).as_bytes()).await;
+    };
+    locked(&shared.requests).push(describe(&parts, None));
+    if parts.method == Method::CONNECT {
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+    } else {
+        server.write_all(head_for_server(&parts).as_bytes()).await?;
+    }
+    server.write_all(&rest).await?;
+    copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}
+
+fn describe(parts: &Parts, refused: Option<u16>) -> ProxiedRequest {
+    let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    ProxiedRequest {
+        method: parts.method.to_string(),
+        target: parts.uri.to_string(),
+        headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        refused,
+    }
+}
+
+fn may_pass(parts: &Parts, login: Option<&str>) -> bool {
+    let given = parts.headers.get("proxy-authorization").and_then(|value| value.to_str().ok());
+    login.is_none() || given == login
+}
+
+async fn connect(parts: &Parts, shared: &Shared) -> Option<TcpStream> {
+    let host = parts.uri.host()?;
+    let name = format!("{host}:{}", parts.uri.port_u16().unwrap_or(80));
+    let address = locked(&shared.known).get(&name).cloned().unwrap_or(name);
+    TcpStream::connect(address).await.ok()
+}
+
+/// The request as the server gets it. It is the last of its connection, since the next of the client's may be for
+/// another server.
+fn head_for_server(parts: &Parts) -> String {
+    let path = parts.uri.path_and_query().map_or("/", |whole| whole.as_str());
+    let mut head = format!("{} {path} HTTP/1.1\r\nconnection: close\r\n", parts.method);
+    for (name, value) in &parts.headers {
+        let is_for_proxy = name.as_str().starts_with("proxy-") || name == "connection";
+        if let (false, Ok(value)) = (is_for_proxy, value.to_str()) {
+            head.extend([name.as_str(), ": ", value, "\r\n"]);
+        }
+    }
+    head + "\r\n"
+}
