@@ -144,6 +144,18 @@ pub(crate) fn is_plain_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
 }
 
+/// Device and number, where files have such a thing: what tells two names of one file from two files.
+#[cfg(unix)]
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn identity(_: &Path) -> Option<(u64, u64)> {
+    None
+}
+
 /// Removes a folder and what is in it. That it is not there is fine; anything else is logged.
 pub(crate) fn remove_tree(dir: &Path) {
     match fs::remove_dir_all(dir) {

@@ -42,6 +42,18 @@ impl CacheLayout {
         Slot::new(model, &self.home, &self.private, &self.tiers, &self.weights)
     }
 
+    /// The slot that a private file or folder is named after; nothing when it is named after none.
+    pub(crate) fn slot_of_file_name(&self, name: &str) -> Option<Slot> {
+        let (user, repo) = name.split_once('+')?;
+        let slot = self.slot(&ModelId::new(user, repo).ok()?);
+        (slot.file_name() == name).then_some(slot)
+    }
+
+    /// The folder that holds every slot's staging.
+    pub(crate) fn staging_root(&self) -> PathBuf {
+        self.private.join("staging")
+    }
+
     /// The cache's home, absolute.
     pub fn home(&self) -> &Path {
         &self.home

@@ -89,4 +89,5 @@ pub use publish::Published;
 pub use receipt::{Receipt, ReceiptFile};
 pub use run::{Purpose, Run};
 pub use slot::Slot;
+pub use staging::{PruneMode, PruneReport, PrunedSlot};
 pub use tier::Tier;

@@ -49,6 +49,10 @@ impl Slot {
         self.candidates.iter().map(|(tier, dir)| (tier, dir.as_path()))
     }
 
+    pub(crate) fn file_name(&self) -> &str {
+        &self.file_name
+    }
+
     pub(crate) fn home(&self) -> &Path {
         &self.home
     }

@@ -14,9 +14,11 @@ use crate::run::Purpose;
 use crate::slot::Slot;
 
 mod parts;
+mod prune;
 mod run_folder;
 
 pub(crate) use parts::{clear_orphans, take_over};
+pub use prune::{PruneMode, PruneReport, PrunedSlot};
 pub(crate) use run_folder::{RunFolder, RunNames};
 
 /// A run that was not heard of for so long, and whose lock can be taken, is abandoned. Where locks do

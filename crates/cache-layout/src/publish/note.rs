@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::files;
 use crate::run::Purpose;
 
 /// Which pool the tree was made from, and which folder the tree is.
@@ -18,7 +19,7 @@ pub(crate) struct Note {
 
 impl Note {
     pub(crate) fn new(purpose: Purpose, tree: &Path) -> Self {
-        Self { redo: purpose == Purpose::Redo, tree: identity(tree) }
+        Self { redo: purpose == Purpose::Redo, tree: files::identity(tree) }
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {
@@ -42,17 +43,6 @@ impl Note {
     /// Whether the tree became the entry. "Yes" when that cannot be told: then verified files are downloaded
     /// again, which is the lesser harm.
     pub(crate) fn was_published(&self, tree: &Path, entry: &Path) -> bool {
-        !tree.exists() || self.tree.is_none() || self.tree == identity(entry)
+        !tree.exists() || self.tree.is_none() || self.tree == files::identity(entry)
     }
-}
-
-#[cfg(unix)]
-fn identity(dir: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    fs::symlink_metadata(dir).ok().map(|found| (found.dev(), found.ino()))
-}
-
-#[cfg(not(unix))]
-fn identity(_: &Path) -> Option<(u64, u64)> {
-    None
 }

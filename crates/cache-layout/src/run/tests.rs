@@ -207,3 +207,12 @@ fn runs_may_begin_while_others_end() {
     assert_eq!(testing::inspect(slot.entry()), Completeness::Whole);
     assert!(!slot.staging().exists());
 }
+
+impl Run {
+    /// Leaves everything as a process that is killed leaves it, and says where.
+    pub(crate) fn abandon(self) -> PathBuf {
+        let path = self.folder.names().path().to_path_buf();
+        self.folder.leave();
+        path
+    }
+}

@@ -1,0 +1,257 @@
+//! Removing what interrupted downloads have left and no process owns.
+
+use std::collections::HashSet;
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{Owner, RunNames, bring_back_displaced, children, forget_published_pool, is_silent, runs};
+use crate::error::{Action, Attempt as _, Error};
+use crate::files;
+use crate::layout::CacheLayout;
+use crate::lock::LockAttempt;
+use crate::run::Purpose;
+use crate::slot::Slot;
+
+/// Whether pruning removes, or only says what it would remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PruneMode {
+    /// Removes.
+    Remove,
+    /// Changes nothing.
+    DryRun,
+}
+
+/// What pruning did, or would do.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct PruneReport {
+    /// Every model that something was found of, sorted by name.
+    pub slots: Vec<PrunedSlot>,
+}
+
+/// What pruning did to the staged files of one model.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct PrunedSlot {
+    /// The model.
+    pub slot: Slot,
+    /// How many bytes of disk were removed, or would be.
+    pub removed_bytes: u64,
+    /// How many bytes of disk stay: they are in use, or too young.
+    pub kept_bytes: u64,
+    /// Whether a download of the model is under way, or was heard of within the last 15 minutes.
+    pub in_use: bool,
+    /// Why not everything could be removed.
+    pub failure: Option<Error>,
+}
+
+impl PruneReport {
+    /// How many bytes of disk were removed, or would be.
+    pub fn removed_bytes(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.removed_bytes).sum()
+    }
+
+    /// How many bytes of disk stay.
+    pub fn kept_bytes(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.kept_bytes).sum()
+    }
+}
+
+impl CacheLayout {
+    /// Removes what interrupted downloads have left: abandoned runs, and verified and unfinished files of
+    /// models that no run is at work on, as far as nothing was written to them for `older_than`. The next
+    /// download of such a model begins from nothing. Never touches a model, nor anything that a running
+    /// download needs: one is running while its lock is held, or its heartbeat is not 15 minutes old.
+    ///
+    /// Blocks for as long as removing takes.
+    ///
+    /// # Errors
+    /// When the folder of all staged files cannot be read. What concerns one model is in its
+    /// [`PrunedSlot::failure`], and the others go on.
+    pub fn prune(&self, older_than: Duration, mode: PruneMode) -> Result<PruneReport, Error> {
+        let now = SystemTime::now();
+        let mut report = PruneReport::default();
+        let mut folders = children(&self.staging_root())?;
+        folders.sort();
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            // What is not named after a model is not ours.
+            let name = folder.file_name().and_then(std::ffi::OsStr::to_str);
+            if let Some(slot) = name.and_then(|name| self.slot_of_file_name(name)) {
+                report.slots.push(self.prune_slot(slot, older_than, mode, now));
+            }
+        }
+        Ok(report)
+    }
+
+    fn prune_slot(&self, slot: Slot, older_than: Duration, mode: PruneMode, now: SystemTime) -> PrunedSlot {
+        let before = usage(&slot.staging(), &mut HashSet::new());
+        let outcome = match mode {
+            PruneMode::Remove => self.remove_leftovers(&slot, older_than, now),
+            PruneMode::DryRun => self.count_leftovers(&slot, older_than, now),
+        };
+        let (removed_bytes, in_use, failure) = match outcome {
+            Ok(Leftovers { bytes, in_use }) => (bytes, in_use, None),
+            Err(error) => {
+                let after = usage(&slot.staging(), &mut HashSet::new());
+                (before.saturating_sub(after), false, Some(error))
+            }
+        };
+        let kept_bytes = before.saturating_sub(removed_bytes);
+        PrunedSlot { slot, removed_bytes, kept_bytes, in_use, failure }
+    }
+
+    fn count_leftovers(
+        &self,
+        slot: &Slot,
+        older_than: Duration,
+        now: SystemTime,
+    ) -> Result<Leftovers, Error> {
+        // Taking a lock creates its file.
+        let lock = if slot.lock_file().exists() { Some(self.try_lock(slot)?) } else { None };
+        if let Some(LockAttempt::HeldBy(_)) = lock {
+            return Ok(Leftovers::IN_USE);
+        }
+        let found = Found::in_slot(slot, older_than, now)?;
+        let mut seen = HashSet::new();
+        let bytes = found.removable().map(|path| usage(path, &mut seen)).sum();
+        Ok(Leftovers { bytes, in_use: found.in_use })
+    }
+
+    fn remove_leftovers(
+        &self,
+        slot: &Slot,
+        older_than: Duration,
+        now: SystemTime,
+    ) -> Result<Leftovers, Error> {
+        let LockAttempt::Acquired(_lock) = self.try_lock(slot)? else { return Ok(Leftovers::IN_USE) };
+        for run in children(&runs(slot))?.into_iter().map(RunNames::new).filter(|run| !run.is_detached()) {
+            forget_published_pool(slot, &run)?;
+            if Owner::if_gone(&run).is_some() {
+                bring_back_displaced(&run, slot.entry());
+            }
+        }
+        let found = Found::in_slot(slot, older_than, now)?;
+        let (mut seen, mut bytes) = (HashSet::new(), 0);
+        for path in &found.files {
+            let size = usage(path, &mut seen);
+            remove_file(path)?;
+            bytes += size;
+        }
+        for run in &found.runs {
+            let size = usage(run.path(), &mut seen);
+            remove_run(run)?;
+            bytes += size;
+        }
+        for purpose in [Purpose::Fresh, Purpose::Redo] {
+            super::remove_empty(slot, purpose);
+        }
+        Ok(Leftovers { bytes, in_use: found.in_use })
+    }
+}
+
+/// What can be removed of a slot, and whether it is in use.
+struct Leftovers {
+    bytes: u64,
+    in_use: bool,
+}
+
+impl Leftovers {
+    const IN_USE: Self = Self { bytes: 0, in_use: true };
+}
+
+/// What of a slot's staging may go.
+#[derive(Default)]
+struct Found {
+    runs: Vec<RunNames>,
+    files: Vec<PathBuf>,
+    in_use: bool,
+}
+
+impl Found {
+    fn in_slot(slot: &Slot, older_than: Duration, now: SystemTime) -> Result<Self, Error> {
+        let mut found = Self::default();
+        for run in children(&runs(slot))?.into_iter().filter(|path| path.is_dir()).map(RunNames::new) {
+            if !run.is_detached() && !is_abandoned(&run, slot, now) {
+                found.in_use = true;
+            } else if is_old(newest(run.path()), older_than, now) {
+                found.runs.push(run);
+            }
+        }
+        if found.in_use {
+            return Ok(found);
+        }
+        let pools = [Purpose::Fresh, Purpose::Redo].map(|purpose| super::pool(slot, purpose));
+        for folder in pools.into_iter().chain([super::parts::orphans(slot)]) {
+            let old = |path: &PathBuf| is_old(newest(path), older_than, now);
+            found.files.extend(children(&folder)?.into_iter().filter(old));
+        }
+        Ok(found)
+    }
+
+    fn removable(&self) -> impl Iterator<Item = &Path> {
+        self.runs.iter().map(RunNames::path).chain(self.files.iter().map(PathBuf::as_path))
+    }
+}
+
+/// An old model that could not be moved back is not abandoned.
+fn is_abandoned(run: &RunNames, slot: &Slot, now: SystemTime) -> bool {
+    let holds_the_model = run.displaced().exists() && fs::symlink_metadata(slot.entry()).is_err();
+    !holds_the_model && is_silent(run, now) && Owner::if_gone(run).is_some()
+}
+
+fn is_old(written: Option<SystemTime>, older_than: Duration, now: SystemTime) -> bool {
+    let age = written.map(|written| now.duration_since(written).unwrap_or_default());
+    age.is_none_or(|age| age >= older_than)
+}
+
+/// When something was last written below a path.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let found = fs::symlink_metadata(path).ok()?;
+    let own = found.modified().ok();
+    match found.is_dir() {
+        true => children(path).unwrap_or_default().iter().map(|child| newest(child)).fold(own, Ord::max),
+        false => own,
+    }
+}
+
+/// Detached first, so that a process that only slept finds nothing any more.
+fn remove_run(run: &RunNames) -> Result<(), Error> {
+    let detached = if run.is_detached() { run.clone() } else { run.detached() };
+    if detached.path() != run.path() {
+        fs::rename(run.path(), detached.path()).attempt(Action::Remove, run.path())?;
+    }
+    fs::remove_dir_all(detached.path()).attempt(Action::Remove, detached.path())
+}
+
+fn remove_file(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if !files::is_absence(&error) => Err(error).attempt(Action::Remove, path),
+        _ => Ok(()),
+    }
+}
+
+/// How many bytes of disk everything at a path takes up; what has two names counts once.
+fn usage(path: &Path, seen: &mut HashSet<(u64, u64)>) -> u64 {
+    let Ok(found) = fs::symlink_metadata(path) else { return 0 };
+    if found.is_dir() {
+        return children(path).unwrap_or_default().iter().map(|child| usage(child, seen)).sum();
+    }
+    match files::identity(path) {
+        Some(identity) if !seen.insert(identity) => 0,
+        _ => disk_bytes(&found),
+    }
+}
+
+#[cfg(unix)]
+fn disk_bytes(found: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::blocks(found).saturating_mul(512)
+}
+
+#[cfg(not(unix))]
+fn disk_bytes(found: &Metadata) -> u64 {
+    found.len()
+}
+
+#[cfg(test)]
+mod tests;

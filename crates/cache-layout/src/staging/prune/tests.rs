@@ -1,0 +1,153 @@
+use super::*;
+use crate::content::ContentName;
+use crate::run::Run;
+use crate::testing;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const NOW: Duration = Duration::ZERO;
+
+fn content(n: u8) -> ContentName {
+    ContentName::sha256([n; 32])
+}
+
+/// A run with an unfinished file and a verified one.
+fn begin(layout: &CacheLayout, slot: &Slot, purpose: Purpose) -> Run {
+    let run = layout.begin_run(slot, purpose).unwrap();
+    testing::write(&run.part(&content(1)), &"x".repeat(10_000));
+    testing::write(&run.pool_path(&content(2)), &"y".repeat(20_000));
+    run.place(&content(2), &"weights".parse().unwrap()).unwrap();
+    run
+}
+
+/// As if nothing below a folder had been written for so long.
+fn age(folder: &Path, by: Duration) {
+    for child in children(folder).unwrap() {
+        if child.is_dir() {
+            age(&child, by);
+        }
+        let then = SystemTime::now() - by;
+        fs::File::open(&child).unwrap().set_modified(then).unwrap();
+    }
+}
+
+fn prune(layout: &CacheLayout, older_than: Duration, mode: PruneMode) -> PrunedSlot {
+    let mut report = layout.prune(older_than, mode).unwrap();
+    assert_eq!(report.slots.len(), 1, "{report:?}");
+    let slot = report.slots.remove(0);
+    assert!(slot.failure.is_none(), "{slot:?}");
+    slot
+}
+
+/// What a download that ended has left goes, as far as it is older than was asked for.
+#[track_caller]
+fn check(older_than: Duration, goes: bool) {
+    for purpose in [Purpose::Fresh, Purpose::Redo] {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        testing::fill(slot.entry(), "published");
+        drop(begin(&layout, &slot, purpose));
+        age(&slot.staging(), 2 * HOUR);
+        let before = testing::listing(folder.path());
+
+        let would = prune(&layout, older_than, PruneMode::DryRun);
+        assert_eq!(testing::listing(folder.path()), before, "a dry run changes nothing");
+        let did = prune(&layout, older_than, PruneMode::Remove);
+
+        assert_eq!((would.removed_bytes, would.kept_bytes), (did.removed_bytes, did.kept_bytes));
+        assert!(!would.in_use && !did.in_use);
+        assert_eq!(did.removed_bytes >= 30_000, goes, "{did:?}");
+        assert_eq!(did.kept_bytes >= 30_000, !goes, "{did:?}");
+        assert_eq!(slot.staging().exists(), !goes);
+        assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "published");
+    }
+}
+
+#[test]
+fn leftovers_go_by_their_age() {
+    check(NOW, true);
+    check(HOUR, true);
+    check(3 * HOUR, false);
+}
+
+#[test]
+fn nothing_of_a_running_download_goes() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    // Neither with the slot's lock nor, where such locks do nothing, with the run's own.
+    for lock in [true, false] {
+        let LockAttempt::Acquired(held) = layout.try_lock(&slot).unwrap() else { panic!("held") };
+        let held = lock.then_some(held);
+        let run = begin(&layout, &slot, Purpose::Fresh);
+        // A process that was suspended for a long time.
+        age(&slot.staging(), 2 * HOUR);
+        let before = testing::listing(&slot.staging());
+        for mode in [PruneMode::DryRun, PruneMode::Remove] {
+            let pruned = prune(&layout, NOW, mode);
+            assert!(pruned.in_use);
+            assert_eq!(pruned.removed_bytes, 0);
+            assert_eq!(testing::listing(&slot.staging()), before);
+        }
+        drop((run, held));
+    }
+}
+
+/// What a killed process leaves, last heard of so long ago.
+fn killed(layout: &CacheLayout, slot: &Slot, silent_for: Duration) -> PathBuf {
+    let path = begin(layout, slot, Purpose::Fresh).abandon();
+    age(&slot.staging(), silent_for);
+    path
+}
+
+#[test]
+fn a_killed_run_goes_after_a_quarter_of_an_hour_and_its_pool_with_it() {
+    for (silent_for, goes) in [(14 * 60, false), (16 * 60, true)] {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        let run = killed(&layout, &slot, Duration::from_secs(silent_for));
+        let pruned = prune(&layout, NOW, PruneMode::Remove);
+        assert_eq!(pruned.in_use, !goes);
+        assert_eq!(run.exists(), !goes);
+        assert_eq!(slot.staging().exists(), !goes, "{:?}", testing::listing(&slot.staging()));
+    }
+}
+
+#[test]
+fn an_abandoned_run_goes_beside_a_living_one_which_keeps_the_pool() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let dead = killed(&layout, &slot, HOUR);
+    let (living, alive) = super::super::RunFolder::create(&slot).unwrap();
+    let pruned = prune(&layout, NOW, PruneMode::Remove);
+    assert!(pruned.in_use && pruned.removed_bytes >= 10_000, "{pruned:?}");
+    assert!(!dead.exists());
+    assert_eq!(
+        fs::metadata(super::super::pool(&slot, Purpose::Fresh).join(content(2).to_string())).unwrap().len(),
+        20_000
+    );
+    drop((alive, living));
+}
+
+#[test]
+fn an_old_model_that_was_moved_aside_comes_back() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = killed(&layout, &slot, HOUR);
+    fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
+    testing::fill(&RunNames::new(run).displaced(), "old");
+    prune(&layout, NOW, PruneMode::Remove);
+    assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "old");
+    assert!(!slot.staging().exists());
+}
+
+#[test]
+fn strangers_stay_and_an_empty_cache_has_nothing() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    assert_eq!(layout.prune(NOW, PruneMode::Remove).unwrap().slots.len(), 0);
+    assert!(!layout.home().exists());
+    let stranger = layout.staging_root().join("not a model/file");
+    testing::write(&stranger, "");
+    testing::fill(slot.entry(), "published");
+    assert_eq!(layout.prune(NOW, PruneMode::Remove).unwrap().slots.len(), 0);
+    assert!(stranger.exists());
+}
