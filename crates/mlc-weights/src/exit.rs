@@ -19,6 +19,24 @@ pub(crate) enum Failure {
     Runtime(io::Error),
     /// Ctrl-C, or a request to terminate.
     Interrupted,
+    /// Models that the command line, or a list, does not name rightly: all of them.
+    Malformed(Vec<Malformed>),
+    /// A list of models could not be read.
+    List {
+        /// Which one.
+        list: String,
+        error: io::Error,
+    },
+    /// Something that has been reported already; only its status is still wanted.
+    Reported(Status),
+}
+
+/// The name of a model that is none.
+#[derive(Debug)]
+pub(crate) struct Malformed {
+    /// The list and the line, when it stands in a list.
+    pub(crate) place: Option<String>,
+    pub(crate) error: facade::Error,
 }
 
 /// A model that is not in the cache.
@@ -64,6 +82,8 @@ impl From<&Failure> for Status {
             Failure::NotInCache(_) => Self::NotCached,
             Failure::Output(_) | Failure::Runtime(_) => Self::Other,
             Failure::Interrupted => Self::Interrupted,
+            Failure::Malformed(_) | Failure::List { .. } => Self::Usage,
+            Failure::Reported(status) => *status,
         }
     }
 }
@@ -128,5 +148,8 @@ mod tests {
         check(&Failure::NotInCache(miss), 3);
         check(&Failure::Facade(facade::Error::Cancelled), 130);
         check(&Failure::Interrupted, 130);
+        check(&Failure::Malformed(Vec::new()), 2);
+        check(&Failure::List { list: "a".to_owned(), error: io::ErrorKind::NotFound.into() }, 2);
+        check(&Failure::Reported(Status::Network), 6);
     }
 }

@@ -6,6 +6,7 @@
 mod arguments;
 mod commands;
 mod exit;
+mod interrupts;
 mod logging;
 mod progress;
 mod report;

@@ -3,13 +3,16 @@
 mod bar;
 mod plain;
 mod screen;
+mod summary;
 mod text;
 
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use facade::{Event, Model};
 
 pub(crate) use self::screen::{Display, Screen};
+pub(crate) use self::summary::Summary;
 use crate::exit::Failure;
 
 /// Something that shows a download's progress.
@@ -35,4 +38,9 @@ struct Nothing;
 impl Progress for Nothing {
     fn on_event(&self, _: &Event<'_>) {}
     fn finish(&self, _: &Result<Model, Failure>) {}
+}
+
+/// A stderr that is gone changes nothing.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }

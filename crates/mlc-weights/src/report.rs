@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use facade::{CachePolicy, PassedOver};
 
-use crate::exit::{Failure, Miss};
+use crate::exit::{Failure, Malformed, Miss};
 use crate::words::not_whole;
 
 /// Prints a failure with its causes to stderr, a line each. A stderr that is gone changes nothing.
@@ -37,10 +37,18 @@ fn lines(failure: &Failure) -> Vec<String> {
         Failure::Facade(error) => with_causes(&error.to_string(), error.source()),
         Failure::Output(error) => with_causes("cannot write the result", Some(error)),
         Failure::Runtime(error) => with_causes("cannot start the download", Some(error)),
+        Failure::Malformed(models) => models.iter().flat_map(malformed).collect(),
+        Failure::List { list, error } => with_causes(&format!("cannot read {list}"), Some(error)),
+        Failure::Reported(_) => Vec::new(),
         Failure::Interrupted => {
             vec!["interrupted; what was verified is kept, and the same command goes on from there".to_owned()]
         }
     }
+}
+
+fn malformed(model: &Malformed) -> Vec<String> {
+    let place = model.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    with_causes(&format!("{place}{}", model.error), model.error.source())
 }
 
 /// Where a model was looked for, and what stood there instead of it.

@@ -33,6 +33,16 @@ pub(crate) fn size(bytes: u64) -> String {
     indicatif::DecimalBytes(bytes).to_string()
 }
 
+/// A time that has passed, or is left.
+pub(crate) fn elapsed(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..10 => seconds(duration),
+        whole @ 10..60 => format!("{whole} s"),
+        whole @ 60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        whole => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
 /// A time that a person waits.
 pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
@@ -47,6 +57,16 @@ mod tests {
         assert_eq!([0, 1, 2].map(files), ["0 files", "1 file", "2 files"]);
         assert_eq!([0, 999, 65_536, 7_550_000_000].map(size), ["0 B", "999 B", "65.54 kB", "7.55 GB"]);
         assert_eq!(seconds(Duration::from_millis(1_234)), "1.2 s");
+    }
+
+    #[test]
+    fn times() {
+        let texts = [0, 9_949, 10_000, 59_999, 60_000, 3_599_000, 3_600_000, 90_000_000]
+            .map(|milliseconds| elapsed(Duration::from_millis(milliseconds)));
+        assert_eq!(
+            texts,
+            ["0.0 s", "9.9 s", "10 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "25 h 0 min"]
+        );
     }
 
     #[test]

@@ -1,18 +1,32 @@
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use clap::Args;
 use facade::CachePolicy;
 
 use super::Progress;
-use super::words::MODEL;
+
+const EXAMPLES: &str = "\
+Examples:
+  mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+  mlc-weights download -j 2 --force HF://mlc-ai/Qwen2.5-0.5B-Instruct-q4f16_1-MLC
+  mlc-weights download --from-file models.txt --progress plain";
 
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Download {
-    #[arg(help = MODEL)]
-    pub(crate) model: String,
+    /// The models, one after another: HF://user/repo or https://huggingface.co/user/repo
+    #[arg(value_name = "MODEL", required_unless_present = "from_file")]
+    pub(crate) models: Vec<String>,
+    /// Further models from this file, one a line; # begins a comment, and - is standard input
+    #[arg(long, value_name = "LIST")]
+    pub(crate) from_file: Option<PathBuf>,
     /// The most files, and connections, at once [default: 4 files, connections as they prove useful]
-    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
+    #[arg(short, long, value_name = "N", value_parser = parse_count)]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// The most connections at once [default: as many as --jobs says, else 32]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub(crate) max_connections: Option<NonZeroUsize>,
     /// Download again even if the model is in the cache
     #[arg(long)]
     pub(crate) force: bool,
@@ -27,7 +41,7 @@ pub(crate) struct Download {
     pub(crate) no_fsync: bool,
 }
 
-fn parse_jobs(text: &str) -> Result<NonZeroUsize, &'static str> {
+fn parse_count(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse().map_err(|_| "it must be a whole number, at least 1")
 }
 
@@ -36,18 +50,18 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn jobs(text: &str, expected: Option<usize>) {
-        assert_eq!(parse_jobs(text).ok().map(NonZeroUsize::get), expected, "{text}");
+    fn count(text: &str, expected: Option<usize>) {
+        assert_eq!(parse_count(text).ok().map(NonZeroUsize::get), expected, "{text}");
     }
 
     #[test]
-    fn at_least_one_job() {
-        jobs("1", Some(1));
-        jobs("32", Some(32));
-        jobs("0", None);
-        jobs("-1", None);
-        jobs("many", None);
-        jobs("", None);
-        jobs("99999999999999999999999", None);
+    fn at_least_one() {
+        count("1", Some(1));
+        count("32", Some(32));
+        count("0", None);
+        count("-1", None);
+        count("many", None);
+        count("", None);
+        count("99999999999999999999999", None);
     }
 }

@@ -1,12 +1,11 @@
 //! Progress as lines, for logs and pipes.
 
-use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use facade::{Event, FetchEvent, Model};
 
-use super::{Progress, text};
+use super::{Progress, say, text};
 use crate::exit::Failure;
 use crate::words;
 
@@ -85,11 +84,6 @@ impl Progress for Plain {
             say(&line);
         }
     }
-}
-
-/// A stderr that is gone changes nothing.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use std::io::{self, IsTerminal as _};
 
 use facade::env::Presentation;
 
+use super::Summary;
 use crate::arguments::Progress;
+use crate::exit::{Failure, Status};
+use crate::report;
 
 /// The place that progress goes to, as far as it decides about the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,26 @@ impl Screen {
 }
 
 impl Display {
+    /// Tells of a failure, once.
+    pub(crate) fn reported(self, failure: &Failure) -> Failure {
+        self.report(failure);
+        Failure::Reported(Status::from(failure))
+    }
+
+    pub(crate) fn report(self, failure: &Failure) {
+        match self {
+            Self::Bar { .. } | Self::Plain | Self::None => report::failure(failure),
+        }
+    }
+
+    /// Tells what became of several models.
+    pub(crate) fn sum_up(self, summary: &Summary) {
+        match self {
+            Self::None => {}
+            Self::Bar { .. } | Self::Plain => summary.lines().iter().for_each(|line| super::say(line)),
+        }
+    }
+
     /// What was asked for on the command line wins over the environment, but nothing makes a bar where there
     /// is no terminal: it could not be redrawn.
     pub(crate) fn choose(asked: Progress, screen: Screen) -> Self {

@@ -114,23 +114,32 @@ fn help_of_download() {
     insta::assert_snapshot!(printed(&["download", "-h"]), @r#"
     Print the directory of a model, downloading it first if the cache has none
 
-    Usage: mlc-weights download [OPTIONS] <MODEL>
+    Usage: mlc-weights download [OPTIONS] [MODEL]...
 
     Arguments:
-      <MODEL>  The model: HF://user/repo or https://huggingface.co/user/repo
+      [MODEL]...  The models, one after another: HF://user/repo or https://huggingface.co/user/repo
 
     Options:
-      -j, --jobs <N>         The most files, and connections, at once [default: 4 files, connections as
-                             they prove useful]
-          --force            Download again even if the model is in the cache
-          --policy <POLICY>  ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
-          --progress <HOW>   How progress is shown [default: auto] [possible values: auto, bar, plain,
-                             none]
-          --no-fsync         Do not wait for the disk; a power failure may damage what was just
-                             downloaded
-      -v, --verbose...       Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
-      -q, --quiet            Print nothing but the result and errors
-      -h, --help             Print help (see more with '--help')
+          --from-file <LIST>     Further models from this file, one a line; # begins a comment, and - is
+                                 standard input
+      -j, --jobs <N>             The most files, and connections, at once [default: 4 files, connections
+                                 as they prove useful]
+          --max-connections <N>  The most connections at once [default: as many as --jobs says, else 32]
+          --force                Download again even if the model is in the cache
+          --policy <POLICY>      ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
+          --progress <HOW>       How progress is shown [default: auto] [possible values: auto, bar,
+                                 plain, none]
+          --no-fsync             Do not wait for the disk; a power failure may damage what was just
+                                 downloaded
+      -v, --verbose...           Show what the libraries do (-vv: in detail); RUST_LOG selects more
+                                 finely
+      -q, --quiet                Print nothing but the result and errors
+      -h, --help                 Print help (see more with '--help')
+
+    Examples:
+      mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+      mlc-weights download -j 2 --force HF://mlc-ai/Qwen2.5-0.5B-Instruct-q4f16_1-MLC
+      mlc-weights download --from-file models.txt --progress plain
     "#);
     assert_eq!(printed(&["help", "download"]), printed(&["download", "--help"]));
 }

@@ -34,6 +34,21 @@ fn check(signal: &str, target: FaultTarget, fault: Fault) {
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
 }
 
+#[test]
+fn who_interrupts_twice_need_not_wait() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(shard(), Fault::Stall { after: 10_000 }, Times::Once);
+    let running = world.cli(&["download", &model.url]).start();
+    let faults = world.hub.log().filter(|request| request.fault.is_some());
+    assert!(faults.wait_until(PATIENCE, |log| !log.is_empty()));
+    running.signal("INT");
+    running.signal("TERM");
+    assert_eq!(running.end_within(PROMPTLY).status, Some(130));
+    world.check_untouched();
+    world.download(&model);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+}
+
 fn shard() -> FaultTarget {
     FaultTarget::data("params_shard_1.bin")
 }

@@ -14,6 +14,7 @@ mod progress;
 mod refusals;
 mod secrets;
 mod settings;
+mod several;
 mod terminal;
 mod urls;
 mod usage;

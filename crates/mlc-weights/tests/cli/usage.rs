@@ -17,7 +17,9 @@ fn arguments() {
     for (arguments, words) in [
         (vec!["dwnload", URL], ["unrecognized subcommand 'dwnload'", "'download'"]),
         (vec!["download"], ["required arguments were not provided", "<MODEL>"]),
-        (vec!["download", URL, "HF://mlc-ai/other"], ["unexpected argument", "HF://mlc-ai/other"]),
+        (vec!["path", URL, "HF://mlc-ai/other"], ["unexpected argument", "HF://mlc-ai/other"]),
+        (vec!["download", "--from-file"], ["a value is required", "LIST"]),
+        (vec!["download", URL, "--max-connections", "0"], ["invalid value '0'", "at least 1"]),
         (vec!["download", URL, "--frce"], ["unexpected argument '--frce'", "'--force'"]),
         (vec!["download", URL, "-j", "0"], ["invalid value '0' for '--jobs", "at least 1"]),
         (vec!["download", URL, "-j", "many"], ["invalid value 'many' for '--jobs", "whole number"]),

@@ -1,0 +1,111 @@
+//! Several models, one after another.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use facade::{Downloader, Event, Model, Outcome, Request};
+use tokio::runtime::Runtime;
+
+use super::super::print_path;
+use crate::exit::{Failure, Status};
+use crate::interrupts::Interrupts;
+use crate::progress::{self, Display, Summary};
+
+/// How long an interrupted program waits for blocking work to end, so that with everything else it is over
+/// within a second. Whatever then still runs is cut off, as a crash would do, which the cache is made for.
+const GRACE: Duration = Duration::from_millis(700);
+
+pub(super) struct Session {
+    downloader: Downloader,
+    display: Display,
+    /// Once something is to be downloaded.
+    engine: Option<Engine>,
+    began: Instant,
+    summary: Summary,
+}
+
+/// What a download needs and a hit does not.
+struct Engine {
+    runtime: Runtime,
+    interrupts: Interrupts,
+}
+
+impl Session {
+    pub(super) fn new(downloader: Downloader, display: Display, models: usize) -> Self {
+        Self { downloader, display, engine: None, began: Instant::now(), summary: Summary::of(models) }
+    }
+
+    /// Gets one model after another. Each path is printed as soon as the model is there; a failure does not
+    /// keep the next one from being tried, unless it is an interruption, or nobody can be told a path.
+    ///
+    /// # Errors
+    /// The first failure of all; like every other it has been reported already.
+    pub(super) fn run(mut self, requests: impl Iterator<Item = Request>) -> Result<(), Failure> {
+        let mut first = None;
+        for request in requests {
+            let model = request.model().clone();
+            let failure = match self.get(request).and_then(|model| print_path(&model.path)) {
+                Ok(()) => continue,
+                Err(failure) => failure,
+            };
+            let ends = matches!(failure, Failure::Interrupted | Failure::Output(_));
+            self.display.report(&failure);
+            first.get_or_insert(Status::from(&failure));
+            self.summary.failed.push(model);
+            if ends {
+                break;
+            }
+        }
+        self.summary.elapsed = self.began.elapsed();
+        self.display.sum_up(&self.summary);
+        self.stop();
+        first.map_or(Ok(()), |status| Err(Failure::Reported(status)))
+    }
+
+    fn get(&mut self, request: Request) -> Result<Model, Failure> {
+        let progress = progress::start(self.display);
+        let observer = Arc::clone(&progress);
+        let request = request.observer(move |event: &Event<'_>| observer.on_event(event));
+        let outcome = match self.downloader.cached(&request) {
+            Ok(Some(model)) => Ok(model),
+            Ok(None) => self.download(request),
+            Err(error) => Err(error.into()),
+        };
+        progress.finish(&outcome);
+        let model = outcome?;
+        if let Outcome::Downloaded { bytes_received } = model.outcome {
+            self.summary.bytes += bytes_received;
+        }
+        self.summary.done += 1;
+        Ok(model)
+    }
+
+    fn download(&mut self, request: Request) -> Result<Model, Failure> {
+        let engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => Engine::start()?,
+        };
+        let Engine { runtime, interrupts } = self.engine.insert(engine);
+        runtime.block_on(async {
+            tokio::select! {
+                outcome = self.downloader.download(request) => outcome.map_err(Failure::from),
+                () = interrupts.first() => Err(Failure::Interrupted),
+            }
+        })
+    }
+
+    /// Ends what an interrupted download has left running.
+    fn stop(self) {
+        if let Some(Engine { runtime, .. }) = self.engine {
+            runtime.shutdown_timeout(GRACE);
+        }
+    }
+}
+
+impl Engine {
+    fn start() -> Result<Self, Failure> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+        Ok(Self { runtime, interrupts: Interrupts::listen() })
+    }
+}

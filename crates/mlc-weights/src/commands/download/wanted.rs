@@ -1,0 +1,98 @@
+//! Which models a command line asks for.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use facade::Request;
+
+use crate::arguments::Download;
+use crate::exit::{Failure, Malformed};
+
+/// Standard input, where a file's name is expected.
+const STDIN: &str = "-";
+
+/// The models of the command line, then those of the list, each as a request that says nothing else yet.
+///
+/// All are looked at before anything is done: a slip in the last line shows at once, not after the download
+/// of all others.
+pub(super) fn models(arguments: &Download) -> Result<Vec<Request>, Failure> {
+    let mut wanted: Vec<Wanted<'_>> =
+        arguments.models.iter().map(|model| Wanted { model, place: None }).collect();
+    let list = arguments.from_file.as_deref().map(read).transpose()?;
+    if let (Some(path), Some(text)) = (&arguments.from_file, &list) {
+        wanted.extend(entries(text).map(|(line, model)| Wanted { model, place: Some((path, line)) }));
+    }
+    let (mut requests, mut malformed) = (Vec::new(), Vec::new());
+    for wanted in wanted {
+        match wanted.model.parse() {
+            Ok(request) => requests.push(request),
+            Err(error) => malformed.push(Malformed { place: wanted.place(), error }),
+        }
+    }
+    if malformed.is_empty() { Ok(requests) } else { Err(Failure::Malformed(malformed)) }
+}
+
+struct Wanted<'a> {
+    model: &'a str,
+    /// The list and the line in it.
+    place: Option<(&'a Path, usize)>,
+}
+
+impl Wanted<'_> {
+    fn place(&self) -> Option<String> {
+        self.place.map(|(path, line)| format!("{}, line {line}", shown(path)))
+    }
+}
+
+/// The models of a list, each with the number of its line.
+fn entries(list: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = list.trim_start_matches('\u{feff}').lines().enumerate();
+    lines.map(|(index, line)| (index + 1, without_comment(line).trim())).filter(|(_, line)| !line.is_empty())
+}
+
+/// A comment begins at a `#` that begins the line or follows a blank.
+fn without_comment(line: &str) -> &str {
+    let starts =
+        |(index, _): &(usize, &str)| line[..*index].chars().next_back().is_none_or(char::is_whitespace);
+    line.match_indices('#').find(starts).map_or(line, |(index, _)| &line[..index])
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let text = if path == Path::new(STDIN) {
+        let mut text = String::new();
+        io::stdin().lock().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(path)
+    };
+    text.map_err(|error| Failure::List { list: shown(path), error })
+}
+
+fn shown(path: &Path) -> String {
+    if path == Path::new(STDIN) { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(list: &str, expected: &[(usize, &str)]) {
+        assert_eq!(entries(list).collect::<Vec<_>>(), expected, "{list:?}");
+    }
+
+    #[test]
+    fn a_list_has_a_model_a_line() {
+        check("", &[]);
+        check("HF://a/b", &[(1, "HF://a/b")]);
+        check("HF://a/b\nHF://c/d\n", &[(1, "HF://a/b"), (2, "HF://c/d")]);
+        check("\r\n  HF://a/b\t\r\n\n", &[(2, "HF://a/b")]);
+        check("\u{feff}HF://a/b\n", &[(1, "HF://a/b")]);
+    }
+
+    #[test]
+    fn comments_are_skipped() {
+        check("# all\nHF://a/b # the small one\n  # none\n", &[(2, "HF://a/b")]);
+        check("HF://a/b#c\t#d", &[(1, "HF://a/b#c")]);
+        check("HF://é/b #ü", &[(1, "HF://é/b")]);
+    }
+}

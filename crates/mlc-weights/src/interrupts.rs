@@ -1,0 +1,83 @@
+//! Ctrl-C, and on Unix the request to terminate.
+
+use tokio::sync::watch;
+
+use crate::exit::Status;
+
+/// Hears of the first interruption. The second ends the process at once, whatever it is doing: as safe as a
+/// crash, which the cache is made for.
+pub(crate) struct Interrupts {
+    heard: watch::Receiver<bool>,
+}
+
+impl Interrupts {
+    /// Begins to listen, on a thread of its own: the second interruption must be heard also while the
+    /// download's runtime is being shut down.
+    pub(crate) fn listen() -> Self {
+        let (sender, heard) = watch::channel(false);
+        std::thread::spawn(move || listen(&sender));
+        Self { heard }
+    }
+
+    /// Completes at the first interruption, also when that is long ago.
+    pub(crate) async fn first(&self) {
+        let mut heard = self.heard.clone();
+        if heard.wait_for(|heard| *heard).await.is_err() {
+            // Nobody listens: then the system ends the process at the signal, which is as safe.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn listen(sender: &watch::Sender<bool>) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+    runtime.block_on(async {
+        let Ok(mut signals) = Signals::new() else { return };
+        signals.next().await;
+        sender.send_replace(true);
+        signals.next().await;
+        leave();
+    });
+}
+
+#[expect(clippy::exit, reason = "whoever interrupts twice wants no more waiting")]
+fn leave() -> ! {
+    std::process::exit(Status::Interrupted as i32)
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What became of several models.
+
+use std::time::Duration;
+
+use facade::ModelId;
+
+use crate::words::{elapsed, size};
+
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    /// How many were asked for.
+    pub(crate) models: usize,
+    /// How many are there now.
+    pub(crate) done: usize,
+    /// Those that could not be had, in order.
+    pub(crate) failed: Vec<ModelId>,
+    /// What came over the network for those that are there.
+    pub(crate) bytes: u64,
+    pub(crate) elapsed: Duration,
+}
+
+impl Summary {
+    pub(crate) fn of(models: usize) -> Self {
+        Self { models, ..Self::default() }
+    }
+
+    /// Lines for a person; none when there was only one model, which speaks for itself.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let Self { models, done, failed, bytes, elapsed: took } = self;
+        if *models < 2 {
+            return Vec::new();
+        }
+        let first = format!("{done} of {models} models are there; {} in {}", size(*bytes), elapsed(*took));
+        let failed = failed.iter().map(|model| format!("  failed: {model}"));
+        let untried = models - done - self.failed.len();
+        let last = (untried > 0).then(|| format!("  not tried: {untried}"));
+        std::iter::once(first).chain(failed).chain(last).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_model_needs_no_summary() {
+        assert_eq!(Summary::of(1).lines(), [""; 0]);
+    }
+
+    #[test]
+    fn what_failed_is_named() {
+        let failed = vec!["a/b".parse().unwrap(), "c/d".parse().unwrap()];
+        let elapsed = Duration::from_secs(125);
+        let summary = Summary { models: 5, done: 2, failed, bytes: 3_000_000_000, elapsed };
+        assert_eq!(
+            summary.lines(),
+            [
+                "2 of 5 models are there; 3.00 GB in 2 min 5 s",
+                "  failed: a/b",
+                "  failed: c/d",
+                "  not tried: 1"
+            ]
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! Several models, one after another, and lists of them.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use local_hub::{Fault, FaultTarget, Hold, ModelFixture, PublishedModel, Times};
+
+use crate::world::{PATIENCE, Ran, World};
+
+fn publish(world: &World, names: &[&str]) -> Vec<PublishedModel> {
+    names.iter().map(|name| world.hub.publish(&ModelFixture::new(name).shards(2, 5_000))).collect()
+}
+
+/// stdout has exactly these paths, a line each.
+#[track_caller]
+fn check_paths(ran: &Ran, status: i32, paths: &[PathBuf]) {
+    let expected: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let stdout = String::from_utf8_lossy(&ran.stdout);
+    assert!(stdout.is_empty() || stdout.ends_with('\n'), "{stdout:?}");
+    let printed: Vec<&str> = stdout.lines().collect();
+    assert_eq!(
+        (ran.status, printed),
+        (Some(status), expected.iter().map(String::as_str).collect()),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn paths_come_in_the_order_of_the_models() {
+    let world = World::new();
+    let models = publish(&world, &["mlc-ai/b", "mlc-ai/a", "mlc-ai/c"]);
+    world.download(&models[1]);
+    let urls: Vec<&str> = models.iter().map(|model| model.url.as_str()).collect();
+    let ran = world.cli(&[&["download"], &urls[..]].concat()).run();
+    check_paths(&ran, 0, &models.iter().map(|model| world.entry(model)).collect::<Vec<_>>());
+    assert!(ran.stderr.contains("3 of 3 models are there; "), "{}", ran.stderr);
+}
+
+#[test]
+fn one_failure_does_not_keep_the_next_model_from_being_tried() {
+    let world = World::new();
+    let models = publish(&world, &["mlc-ai/a", "mlc-ai/c"]);
+    let origin = world.hub.data_origin();
+    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Corrupt { at: 5 }, Times::N(2));
+    let ran = world
+        .cli(&["download", "HF://mlc-ai/missing", &models[0].url, &models[1].url, "HF://mlc-ai/gone"])
+        .run();
+    // The first failure's status, and the rest went on.
+    check_paths(&ran, 4, &[world.entry(&models[1])]);
+    for words in [
+        "error: mlc-ai/missing is missing",
+        &format!("error: what came for params_shard_1.bin from {origin}"),
+        "error: mlc-ai/gone is missing",
+        "1 of 4 models are there; ",
+        "  failed: mlc-ai/missing\n  failed: mlc-ai/a\n  failed: mlc-ai/gone\n",
+    ] {
+        assert_eq!(ran.stderr.matches(words).count(), 1, "{words:?} in:\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_list_is_a_file_or_standard_input() {
+    let world = World::new();
+    let models = publish(&world, &["mlc-ai/a", "mlc-ai/b", "mlc-ai/c"]);
+    let [a, b, c] = [0, 1, 2].map(|index| models[index].url.as_str());
+    let list = world.beside("models.txt");
+    std::fs::write(&list, format!("# the small ones\n{b}   # needs 2 GB\n\n  {c}\r\n")).unwrap();
+    let paths: Vec<PathBuf> = models.iter().map(|model| world.entry(model)).collect();
+    let ran = world.cli(&["download", a, "--from-file", list.to_str().unwrap()]).run();
+    check_paths(&ran, 0, &paths);
+
+    let mut cli = world.cli(&["download", "--from-file", "-"]);
+    cli.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = cli.command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("{c}\n{a}\n").as_bytes()).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    check_paths(&ran, 0, &[paths[2].clone(), paths[0].clone()]);
+}
+
+#[test]
+fn an_empty_list_is_done_at_once() {
+    let world = World::new();
+    let list = world.beside("models.txt");
+    std::fs::write(&list, "# nothing yet\n").unwrap();
+    let ran = world.cli(&["download", "--from-file", list.to_str().unwrap()]).run();
+    check_paths(&ran, 0, &[]);
+}
+
+#[test]
+fn every_malformed_line_is_named_and_nothing_is_done() {
+    let world = World::new();
+    let [model] = &publish(&world, &["mlc-ai/a"])[..] else { panic!("one model") };
+    let list = world.beside("models.txt");
+    std::fs::write(&list, format!("{}\nHF://mlc-ai\n\nmlc-ai/a\n", model.url)).unwrap();
+    let list = list.to_str().unwrap();
+    let requests = world.hub.log().from_now();
+    let ran = world.cli(&["download", &model.url, "--from-file", list]).run();
+    ran.check_failure(2, &[&format!("error: {list}, line 2: "), &format!("error: {list}, line 4: ")]);
+    assert!(requests.is_empty() && !world.home().exists());
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_named() {
+    let world = World::new();
+    world
+        .cli(&["download", "--from-file", "nowhere.txt"])
+        .run()
+        .check_failure(2, &["error: cannot read nowhere.txt\n  because: No such file"]);
+    world.check_pristine();
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interruption_ends_them_all() {
+    let world = World::new();
+    let models = publish(&world, &["mlc-ai/a", "mlc-ai/b", "mlc-ai/c"]);
+    let hold = Hold::new();
+    world.hub.fault(FaultTarget::upload_pack("mlc-ai/b"), Fault::Hold(hold.clone()), Times::Once);
+    let urls: Vec<&str> = models.iter().map(|model| model.url.as_str()).collect();
+    let running = world.cli(&[&["download"], &urls[..]].concat()).start();
+    let held = world.hub.log().filter(|request| request.fault.is_some());
+    assert!(held.wait_until(PATIENCE, |log| !log.is_empty()));
+    running.signal("INT");
+    let ran = running.end();
+    check_paths(&ran, 130, &[world.entry(&models[0])]);
+    for words in ["1 of 3 models are there; ", "  failed: mlc-ai/b\n  not tried: 1\n"] {
+        assert!(ran.stderr.contains(words), "{words:?} is missing in:\n{}", ran.stderr);
+    }
+    assert!(!world.entry(&models[2]).exists());
+}
