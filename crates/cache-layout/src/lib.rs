@@ -63,6 +63,7 @@ mod content;
 mod error;
 mod files;
 mod hex;
+mod inventory;
 mod layout;
 mod lock;
 mod lookup;
@@ -77,10 +78,12 @@ mod staging;
 #[cfg(test)]
 mod testing;
 mod tier;
+mod usage;
 
 pub use config::{CacheConfig, Durability};
 pub use content::ContentName;
 pub use error::{Action, Error, ErrorKind};
+pub use inventory::{Entry, Inventory, SkipReason, Skipped};
 pub use layout::CacheLayout;
 pub use lock::{Holder, LockAttempt, SlotLock};
 pub use lookup::{Completeness, Hit, Lookup, PassedOver, Problem};
@@ -91,3 +94,4 @@ pub use run::{Purpose, Run};
 pub use slot::Slot;
 pub use staging::{PruneMode, PruneReport, PrunedSlot};
 pub use tier::Tier;
+pub use usage::{Usage, usage_of};

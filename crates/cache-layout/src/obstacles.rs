@@ -30,18 +30,7 @@ impl Slot {
 
     /// The nearest thing above the entry that exists must be a directory.
     pub(crate) fn refuse_blocked(&self) -> Result<(), Error> {
-        for path in self.entry().ancestors().skip(1) {
-            match fs::metadata(path) {
-                Ok(found) if found.is_dir() => return Ok(()),
-                Ok(_) => return Err(Error::NotADirectory { path: path.into(), home: self.home().into() }),
-                Err(e) if !files::is_absence(&e) => return Err(e).attempt(Action::LookAt, path),
-                Err(_) if files::is_dangling_link(path) => {
-                    return Err(Error::DanglingLink { path: path.into() });
-                }
-                Err(_) => {}
-            }
-        }
-        Ok(())
+        self.entry().parent().map_or(Ok(()), |folder| refuse_blocked(folder, self.home()))
     }
 
     /// A folder above the entry may be a link to another file system.
@@ -62,6 +51,22 @@ impl Slot {
             Error::CreateFolder { path, home, source }
         })
     }
+}
+
+/// `folder`, or else the nearest thing above it that exists, must be a directory.
+pub(crate) fn refuse_blocked(folder: &Path, home: &Path) -> Result<(), Error> {
+    for path in folder.ancestors() {
+        match fs::metadata(path) {
+            Ok(found) if found.is_dir() => return Ok(()),
+            Ok(_) => return Err(Error::NotADirectory { path: path.into(), home: home.into() }),
+            Err(e) if !files::is_absence(&e) => return Err(e).attempt(Action::LookAt, path),
+            Err(_) if files::is_dangling_link(path) => {
+                return Err(Error::DanglingLink { path: path.into() });
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// The nearest folder above `path` that exists.

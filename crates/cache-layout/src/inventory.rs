@@ -1,0 +1,179 @@
+//! Everything that stands where models are looked for.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use url_parse::ModelId;
+
+use crate::error::Error;
+use crate::files;
+use crate::layout::CacheLayout;
+use crate::obstacles::refuse_blocked;
+use crate::slot::Slot;
+use crate::tier::Tier;
+
+/// What a walk through the `hf` folders of all tiers found. Whether an entry is a whole model was not asked.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Inventory {
+    /// The directories in models' places: tier by tier in the order of look-up, there by name. A model that
+    /// several tiers have is there several times.
+    pub entries: Vec<Entry>,
+    /// What else is there, and what could not be looked at, in the same order. Hidden names are left out.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A directory in a model's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The model's names.
+    pub slot: Slot,
+    /// The tier that the directory is in.
+    pub tier: Tier,
+    /// The directory, or a link to it.
+    pub path: PathBuf,
+    /// What the link points to, when it is one.
+    pub link_target: Option<PathBuf>,
+}
+
+/// Something below `hf` that is no model's directory.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Skipped {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why it is none.
+    pub reason: SkipReason,
+}
+
+/// Why something below `hf` is no model's directory.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// No user or repository can have this name.
+    NotAName,
+    /// It is not a directory.
+    NotADirectory,
+    /// A symbolic link to nothing.
+    DanglingLink,
+    /// The system does not let it be looked at.
+    Unreadable(io::Error),
+}
+
+/// A few words, to stand behind a path.
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAName => f.write_str("not the name of a model"),
+            Self::NotADirectory => f.write_str("not a directory"),
+            Self::DanglingLink => f.write_str("a symbolic link to nothing"),
+            Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
+        }
+    }
+}
+
+impl CacheLayout {
+    /// Walks through the `hf` folders of all tiers, two levels deep. Creates nothing and writes nothing; a
+    /// tier that does not exist has no entries. What cannot be looked at is reported and does not end the
+    /// walk. Blocks for a few system calls a model.
+    ///
+    /// # Errors
+    /// [`Error::NotADirectory`], [`Error::DanglingLink`] when the home, or `hf` in it, is something else
+    /// than a directory.
+    pub fn inventory(&self) -> Result<Inventory, Error> {
+        let mut inventory = Inventory::default();
+        for tier in self.tiers() {
+            let hf = tier.path().join("hf");
+            if !tier.is_read_only() {
+                refuse_blocked(&hf, self.home())?;
+            }
+            let mut walk = Walk { layout: self, tier, found: &mut inventory };
+            walk.users(&hf);
+        }
+        Ok(inventory)
+    }
+}
+
+/// The walk through one tier.
+struct Walk<'a> {
+    layout: &'a CacheLayout,
+    tier: &'a Tier,
+    found: &'a mut Inventory,
+}
+
+impl Walk<'_> {
+    fn users(&mut self, hf: &Path) {
+        for name in self.names_in(hf) {
+            let folder = hf.join(&name);
+            let user = name.to_str().filter(|user| ModelId::new(user, "any").is_ok());
+            match (look_at(&folder), user) {
+                (Found::Nothing, _) => {}
+                (Found::Folder, Some(user)) => self.repos(user, &folder),
+                (Found::Folder, None) => self.skip(folder, SkipReason::NotAName),
+                (Found::Other(reason), _) => self.skip(folder, reason),
+            }
+        }
+    }
+
+    fn repos(&mut self, user: &str, folder: &Path) {
+        for name in self.names_in(folder) {
+            let path = folder.join(&name);
+            let model = name.to_str().and_then(|repo| ModelId::new(user, repo).ok());
+            match (look_at(&path), model) {
+                (Found::Nothing, _) => {}
+                (Found::Folder, Some(model)) => self.entry(&model, path),
+                (Found::Folder, None) => self.skip(path, SkipReason::NotAName),
+                (Found::Other(reason), _) => self.skip(path, reason),
+            }
+        }
+    }
+
+    fn entry(&mut self, model: &ModelId, path: PathBuf) {
+        let (slot, tier) = (self.layout.slot(model), self.tier.clone());
+        let link_target = fs::read_link(&path).ok();
+        self.found.entries.push(Entry { slot, tier, path, link_target });
+    }
+
+    /// The names in a folder, sorted, without the hidden ones; none when there is no such folder.
+    fn names_in(&mut self, folder: &Path) -> Vec<OsString> {
+        let listed: io::Result<Vec<_>> =
+            fs::read_dir(folder).and_then(|children| children.map(|child| Ok(child?.file_name())).collect());
+        let mut names = listed.unwrap_or_else(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                self.skip(folder.to_path_buf(), SkipReason::Unreadable(error));
+            }
+            Vec::new()
+        });
+        names.retain(|name| !name.as_encoded_bytes().starts_with(b"."));
+        names.sort();
+        names
+    }
+
+    fn skip(&mut self, path: PathBuf, reason: SkipReason) {
+        self.found.skipped.push(Skipped { path, reason });
+    }
+}
+
+enum Found {
+    Folder,
+    /// It is gone since its name was read.
+    Nothing,
+    Other(SkipReason),
+}
+
+fn look_at(path: &Path) -> Found {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Found::Folder,
+        Ok(_) => Found::Other(SkipReason::NotADirectory),
+        Err(error) if !files::is_absence(&error) => Found::Other(SkipReason::Unreadable(error)),
+        Err(_) if files::is_dangling_link(path) => Found::Other(SkipReason::DanglingLink),
+        Err(_) => Found::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! How much a directory holds.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Folders nested deeper than this are not counted: no model has them.
+const MAX_DEPTH: usize = 32;
+
+/// What [`usage_of`] counted.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Usage {
+    /// How many files there are.
+    pub files: u64,
+    /// Their lengths in bytes, added up.
+    pub bytes: u64,
+    /// The first folder or file that could not be looked at, and why.
+    pub unreadable: Option<(PathBuf, io::Error)>,
+}
+
+/// Counts the files below `dir`. A link to a file counts as that file; links to folders are not followed,
+/// so that a loop of links ends. What vanishes meanwhile is not counted. Blocks for a system call a file.
+pub fn usage_of(dir: &Path) -> Usage {
+    let mut usage = Usage::default();
+    let mut folders = vec![(dir.to_path_buf(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        let children = match fs::read_dir(&folder) {
+            Ok(children) => children,
+            Err(error) => {
+                usage.note(folder, error);
+                continue;
+            }
+        };
+        for child in children {
+            match child {
+                Ok(child) => usage.count(&child, depth, &mut folders),
+                Err(error) => usage.note(folder.clone(), error),
+            }
+        }
+    }
+    usage
+}
+
+impl Usage {
+    fn count(&mut self, child: &fs::DirEntry, depth: usize, folders: &mut Vec<(PathBuf, usize)>) {
+        let found = match child.file_type() {
+            Ok(kind) if kind.is_dir() => {
+                if depth < MAX_DEPTH {
+                    folders.push((child.path(), depth + 1));
+                }
+                return;
+            }
+            Ok(kind) if kind.is_symlink() => fs::metadata(child.path()),
+            Ok(_) => child.metadata(),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(found) if found.is_file() => {
+                self.files += 1;
+                self.bytes = self.bytes.saturating_add(found.len());
+            }
+            Ok(_) => {}
+            Err(error) => self.note(child.path(), error),
+        }
+    }
+
+    fn note(&mut self, path: PathBuf, error: io::Error) {
+        if error.kind() != io::ErrorKind::NotFound && self.unreadable.is_none() {
+            self.unreadable = Some((path, error));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[track_caller]
+    fn check(dir: &Path, files: u64, bytes: u64) {
+        let usage = usage_of(dir);
+        assert_eq!((usage.files, usage.bytes), (files, bytes), "{usage:?}");
+        assert!(usage.unreadable.is_none(), "{usage:?}");
+    }
+
+    #[test]
+    fn files_at_every_depth_count() {
+        let folder = testing::folder();
+        check(&folder.path().join("nothing"), 0, 0);
+        check(folder.path(), 0, 0);
+        testing::write(&folder.path().join("a"), "12345");
+        testing::write(&folder.path().join("sub/deeper/b"), "123");
+        check(folder.path(), 2, 8);
+    }
+
+    #[test]
+    fn nesting_without_end_is_not_followed() {
+        let folder = testing::folder();
+        testing::write(&folder.path().join("d/".repeat(MAX_DEPTH)).join("inside"), "1");
+        testing::write(&folder.path().join("d/".repeat(MAX_DEPTH + 1)).join("outside"), "22");
+        check(folder.path(), 1, 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_end() {
+        use std::os::unix::fs::symlink;
+        let folder = testing::folder();
+        let (dir, other) = (folder.path().join("dir"), folder.path().join("other"));
+        testing::write(&other, "12345");
+        testing::write(&dir.join("own"), "1");
+        symlink(&other, dir.join("to-a-file")).unwrap();
+        symlink(&dir, dir.join("loop")).unwrap();
+        symlink("nowhere", dir.join("dangling")).unwrap();
+        check(&dir, 2, 6);
+        symlink("self", dir.join("self")).unwrap();
+        let usage = usage_of(&dir);
+        assert_eq!((usage.files, usage.bytes), (2, 6));
+        assert!(usage.unreadable.is_some_and(|(path, _)| path.ends_with("self")), "a link to itself");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_may_not_be_read_is_named() {
+        let folder = testing::folder();
+        testing::write(&folder.path().join("seen"), "1");
+        testing::write(&folder.path().join("sub/hidden"), "1");
+        let sub = folder.path().join("sub");
+        let Some(_forbidden) = testing::without_permission(&sub) else { return };
+        let usage = usage_of(folder.path());
+        assert_eq!((usage.files, usage.unreadable.map(|(path, _)| path)), (1, Some(sub)));
+    }
+}
