@@ -1,66 +1,21 @@
-//! The program, killed again and again.
-
-#![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers end the test, in preparation or by their verdict, as the test functions themselves may"
-)]
+//! Killed again and again on a network without faults: what was paid for is not fetched again.
 
 use std::collections::HashMap;
 use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
+use std::time::SystemTime;
 
 use local_hub::{LocalHub, LoggedRequest, ModelFixture, PublishedModel, RequestLog};
-use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(60);
-const MIB: u64 = 1 << 20;
+use crate::stage::{Ended, MIB, PATIENCE, Stage, kill_when};
 
-struct Stage {
-    hub: LocalHub,
-    model: PublishedModel,
-    folder: TempDir,
-}
-
-impl Stage {
-    fn new(fixture: &ModelFixture) -> Self {
-        let hub = LocalHub::builder().pace(25_000_000).files_in(env!("CARGO_TARGET_TMPDIR")).start();
-        let model = hub.publish(fixture);
-        Self { hub, model, folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
-    }
-
-    fn start(&self) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mlc-weights"));
-        command
-            .env_clear()
-            .env("MLC_LLM_HOME", self.folder.path())
-            .env("HF_ENDPOINT", self.hub.endpoint())
-            .args(["download", "--no-fsync", "--quiet"])
-            .arg(format!("HF://{}/{}", self.model.user, self.model.repo))
-            .stdout(Stdio::null());
-        command.spawn().unwrap()
-    }
-
-    fn entry(&self) -> PathBuf {
-        let models = self.folder.path().join("model_weights/hf");
-        models.join(&self.model.user).join(&self.model.repo)
-    }
-
-    fn size(&self) -> u64 {
-        self.model.lfs_files().map(|file| file.size).sum()
-    }
-
-    /// How many bytes of the files are in staging, each file where there is most of it.
-    fn staged(&self) -> u64 {
-        let mut files: HashMap<String, u64> = HashMap::new();
-        count(&self.folder.path().join("model_weights/.mlc-weights/staging"), &mut files);
-        files.values().sum()
-    }
+/// How many bytes of the files are in staging, each file where there is most of it.
+fn staged(stage: &Stage) -> u64 {
+    let mut files: HashMap<String, u64> = HashMap::new();
+    count(&stage.staging(), &mut files);
+    files.values().sum()
 }
 
 /// Adds up what pools and parts below a folder hold.
@@ -117,29 +72,30 @@ impl Dice {
 fn kill_and_go_on(kills: usize, dice: &mut Dice) -> usize {
     let sizes = (0..6).map(|place| (format!("more_{place}.bin"), 1 + dice.below(6 * MIB)));
     let fixture = ModelFixture::new("mlc-ai/killed").shard("large.bin", 24 * MIB);
-    let stage = Stage::new(&sizes.fold(fixture, |fixture, (path, size)| fixture.shard(&path, size)));
+    let fixture = sizes.fold(fixture, |fixture, (path, size)| fixture.shard(&path, size));
+    let stage = Stage::new(LocalHub::builder().pace(25_000_000), &fixture);
+    let start = || stage.program().arg("--no-fsync").spawn().unwrap();
     let (mut killed, mut most) = (0, stage.size());
     for _ in 0..kills {
         let data = stage.hub.log().data().from_now();
-        let mut program = stage.start();
-        let moment = dice.below(stage.size().saturating_sub(stage.staged()).max(1));
-        let is_moment = |log: &RequestLog| !log.is_empty() && log.bytes_sent() >= moment;
-        while !data.wait_until(Duration::from_millis(5), is_moment) && program.try_wait().unwrap().is_none() {
-        }
+        let moment = dice.below(stage.size().saturating_sub(staged(&stage)).max(1));
+        let open = std::cell::Cell::new(0);
+        let ended = kill_when(start(), &data, |log| {
+            open.set(log.in_flight());
+            !log.is_empty() && log.bytes_sent() >= moment
+        });
         // Those that were open a moment ago, and some that the log has not yet.
-        let connections = data.in_flight() as u64 + 2;
-        program.kill().unwrap();
-        killed += usize::from(program.wait().unwrap().signal().is_some());
-        if stage.entry().exists() {
-            assert_eq!(stage.model.differences(&stage.entry()), [""; 0]);
+        let connections = open.get() as u64 + 2;
+        killed += usize::from(ended.was_killed());
+        if stage.is_published() {
             return killed;
         }
         assert!(stage.hub.log().wait_until(PATIENCE, |log| log.in_flight() == 0));
-        most = stage.size() - stage.staged() + 2 * MIB * connections;
+        most = stage.size() - staged(&stage) + 2 * MIB * connections;
     }
     let later = stage.hub.log().data().from_now();
-    assert!(stage.start().wait().unwrap().success());
-    assert_eq!(stage.model.differences(&stage.entry()), [""; 0]);
+    let ended = Ended::of(start());
+    assert!(ended.status.success() && stage.is_published(), "{ended:?}");
     let asked = asked(&later, &stage.model);
     assert!(asked <= most, "asked for {asked} bytes of {}, at most {most} were missing", stage.size());
     killed
