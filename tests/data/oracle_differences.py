@@ -7,7 +7,7 @@ explains the same differences in prose.
 
 from oracle_cases import REPOSITORIES, URLS, Case
 
-GOOD_URLS = {*URLS["both prefixes"], *URLS["every allowed character"]}
+GOOD_URLS = {*URLS["both prefixes"], *URLS["every allowed character"], *URLS["revision"]}
 
 VALUE_ERROR = "ValueError"
 RUNTIME_ERROR = "RuntimeError"
@@ -94,6 +94,11 @@ MODEL = {
     "lower-case prefix": (raises(VALUE_ERROR), "almost a URL: refused with the corrected one"),
 }
 
+# Model URLs that name a revision; the original takes it for part of the repository's name.
+REVISION = {
+    "https://huggingface.co/user/repo@v1": (raises("Refused"), "`@v1` is a revision, which the repository lacks"),
+}
+
 POLICY = {
     'policy ""': (returns("writable", True), "a variable that is set to nothing counts as not set"),
 }
@@ -110,6 +115,8 @@ def outcome(case: Case, original: dict) -> tuple[dict, str]:
     """The outcome here, and the reason to give should it differ."""
     if case.url not in GOOD_URLS and case.group == "url":
         return raises(VALUE_ERROR), "a malformed URL is one error, before disk or network is touched"
+    if case.group == "url" and case.url in REVISION:
+        return REVISION[case.url]
     if case.group == "get_or_download_model" and case.name in MODEL:
         return MODEL[case.name]
     if case.group == "policy value" and case.name in POLICY:

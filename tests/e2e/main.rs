@@ -11,5 +11,6 @@ mod manifests;
 mod numbers;
 mod oracle;
 mod repair;
+mod revisions;
 mod tiers;
 mod world;

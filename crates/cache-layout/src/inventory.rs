@@ -54,7 +54,7 @@ pub struct Skipped {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// No user or repository can have this name.
+    /// No user, and no repository at a revision, has this name.
     NotAName,
     /// It is not a directory.
     NotADirectory,
@@ -122,18 +122,18 @@ impl Walk<'_> {
     fn repos(&mut self, user: &str, folder: &Path) {
         for name in self.names_in(folder) {
             let path = folder.join(&name);
-            let model = name.to_str().and_then(|repo| ModelId::new(user, repo).ok());
-            match (look_at(&path), model) {
+            let slot = name.to_str().and_then(|name| self.layout.slot_of_entry(user, name));
+            match (look_at(&path), slot) {
                 (Found::Nothing, _) => {}
-                (Found::Folder, Some(model)) => self.entry(&model, path),
+                (Found::Folder, Some(slot)) => self.entry(slot, path),
                 (Found::Folder, None) => self.skip(path, SkipReason::NotAName),
                 (Found::Other(reason), _) => self.skip(path, reason),
             }
         }
     }
 
-    fn entry(&mut self, model: &ModelId, path: PathBuf) {
-        let (slot, tier) = (self.layout.slot(model), self.tier.clone());
+    fn entry(&mut self, slot: Slot, path: PathBuf) {
+        let tier = self.tier.clone();
         let link_target = fs::read_link(&path).ok();
         self.found.entries.push(Entry { slot, tier, path, link_target });
     }

@@ -3,7 +3,7 @@
 //! ```
 //! use std::path::Path;
 //! use cache_layout::{CacheConfig, CacheLayout, Completeness, LockAttempt, Published, Purpose};
-//! use url_parse::ModelId;
+//! use url_parse::ModelRef;
 //!
 //! // What makes a directory whole is the caller's knowledge.
 //! let inspect = |dir: &Path| match dir.join("mlc-chat-config.json").exists() {
@@ -14,7 +14,8 @@
 //! # let parent = tempfile::tempdir()?;
 //! # let home = parent.path().join("mlc_llm");
 //! let layout = CacheLayout::new(CacheConfig::new(home))?;
-//! let slot = layout.slot(&ModelId::new("mlc-ai", "Llama-3-8B-Instruct-q4f16_1-MLC")?);
+//! let model: ModelRef = "mlc-ai/Llama-3-8B-Instruct-q4f16_1-MLC".parse()?;
+//! let slot = layout.slot(&model);
 //! assert!(layout.look_up(&slot, &inspect)?.hit.is_none());
 //!
 //! let LockAttempt::Acquired(_lock) = layout.try_lock(&slot)? else { return Ok(()) };
@@ -31,6 +32,7 @@
 //! ```text
 //! <home>/model_weights/
 //!   hf/<user>/<repo>/                an entry: one whole model
+//!   hf/<user>/<repo>@<revision>/     the same, of a revision that was asked for by name
 //!   .mlc-weights/                    private
 //!     locks/<slot>                   OS locks, never unlinked
 //!     locks/<slot>+holder            who has, or last had, the lock
@@ -41,7 +43,11 @@
 //!     receipts/<slot>.json           what an entry was made from
 //! ```
 //!
-//! `<slot>` is `<user>+<repo>`; no name of a user or repository has a `+`.
+//! `<slot>` is `<user>+<repo>` or `<user>+<repo>@<revision>`; no name of a user or repository has a `+`. In
+//! a revision every byte but ASCII letters, digits, `.`, `_` and `-` is percent-encoded. Behind one that has an
+//! upper-case letter stands `@` and the beginning of its SHA-256, so that a file system that does not tell
+//! letters by case keeps it apart from others. One that would make the whole longer than 240 bytes is cut and
+//! has it too; what such an entry is of stands in its receipt.
 //!
 //! # Invariants
 //!
@@ -74,6 +80,7 @@ mod publish;
 mod receipt;
 mod run;
 mod slot;
+mod slot_name;
 mod staging;
 #[cfg(test)]
 mod testing;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use url_parse::{CommitId, RepoPath};
+use url_parse::{CommitId, RepoPath, Revision};
 
 use crate::files;
 use crate::layout::CacheLayout;
@@ -21,6 +21,8 @@ mod wire;
 pub struct Receipt {
     /// The commit that every file is of.
     pub commit: CommitId,
+    /// The revision that was asked for, and stood for that commit; nothing for the default branch.
+    pub revision: Option<Revision>,
     /// The SHA-256 of the manifest in the directory.
     pub manifest_sha256: [u8; 32],
     /// When the receipt was made, in whole seconds once written.
@@ -48,7 +50,7 @@ impl Receipt {
     /// A receipt without files, made now.
     pub fn new(commit: CommitId, manifest_sha256: [u8; 32]) -> Self {
         let made = SystemTime::now();
-        Self { commit, manifest_sha256, made, files: Vec::new(), lacking: Vec::new() }
+        Self { commit, revision: None, manifest_sha256, made, files: Vec::new(), lacking: Vec::new() }
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {
@@ -64,14 +66,17 @@ impl CacheLayout {
     /// The receipt of the slot's entry. One that cannot be read or understood counts as none, with a
     /// warning in the log.
     pub fn receipt(&self, slot: &Slot) -> Option<Receipt> {
-        let path = slot.receipt_file();
-        match read(&path) {
-            Ok(receipt) => Some(receipt),
-            Err(e) if files::is_absence(&e) => None,
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "ignoring an unusable receipt");
-                None
-            }
+        read_if_any(&slot.receipt_file())
+    }
+}
+
+pub(crate) fn read_if_any(path: &Path) -> Option<Receipt> {
+    match read(path) {
+        Ok(receipt) => Some(receipt),
+        Err(e) if files::is_absence(&e) => None,
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "ignoring an unusable receipt");
+            None
         }
     }
 }

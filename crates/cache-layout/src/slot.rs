@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use url_parse::ModelId;
+use url_parse::ModelRef;
 
+use crate::slot_name::entry_name;
 use crate::tier::Tier;
 
 /// One model's places: its entry, its candidates in the read-only tiers, its private files. Names only;
 /// made by [`CacheLayout::slot`](crate::CacheLayout::slot).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    model: ModelId,
-    /// The model in one file name. User and repository have no `+`, so the name is unambiguous, and names
-    /// with a second `+` are free for files beside it.
+    model: ModelRef,
+    /// The model in one file name. User, repository and revision have no `+` here, so the name is unambiguous,
+    /// and names with a second `+` are free for files beside it.
     file_name: String,
     home: PathBuf,
     private: PathBuf,
@@ -22,11 +23,18 @@ pub struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(model: &ModelId, home: &Path, private: &Path, tiers: &[Tier], writable: &Path) -> Self {
-        let in_tier = |tier: &Path| tier.join("hf").join(model.user()).join(model.repo());
+    pub(crate) fn new(
+        model: &ModelRef,
+        home: &Path,
+        private: &Path,
+        tiers: &[Tier],
+        writable: &Path,
+    ) -> Self {
+        let (user, name) = (model.id().user(), entry_name(model));
+        let in_tier = |tier: &Path| tier.join("hf").join(user).join(&name);
         Self {
             model: model.clone(),
-            file_name: format!("{}+{}", model.user(), model.repo()),
+            file_name: file_name(user, &name),
             home: home.to_path_buf(),
             private: private.to_path_buf(),
             candidates: tiers.iter().map(|tier| (tier.clone(), in_tier(tier.path()))).collect(),
@@ -34,8 +42,8 @@ impl Slot {
         }
     }
 
-    /// The model.
-    pub const fn model(&self) -> &ModelId {
+    /// The model, and the revision of it.
+    pub const fn model(&self) -> &ModelRef {
         &self.model
     }
 
@@ -75,6 +83,11 @@ impl Slot {
     }
 }
 
+/// What a slot's private files are called, from the names of its entry and of the folder above it.
+pub(crate) fn file_name(user: &str, entry: &str) -> String {
+    format!("{user}+{entry}")
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
@@ -83,16 +96,16 @@ mod tests {
 
     use super::*;
 
-    fn slot(user: &str, repo: &str) -> Slot {
+    fn slot(model: &str) -> Slot {
         let tiers = [Tier::ReadOnly("/ro".into()), Tier::Writable("/home/model_weights".into())];
-        let model = ModelId::new(user, repo).unwrap();
+        let model = model.parse().unwrap();
         let private = Path::new("/home/model_weights/.mlc-weights");
         Slot::new(&model, Path::new("/home"), private, &tiers, Path::new("/home/model_weights"))
     }
 
     #[test]
     fn places() {
-        let slot = slot("mlc-ai", "Llama-3");
+        let slot = slot("mlc-ai/Llama-3");
         assert_eq!(slot.entry(), Path::new("/home/model_weights/hf/mlc-ai/Llama-3"));
         let dirs: Vec<_> = slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect();
         assert_eq!(dirs, [Path::new("/ro/hf/mlc-ai/Llama-3"), slot.entry()]);
@@ -103,24 +116,34 @@ mod tests {
         assert_eq!(slot.staging(), private.join("staging/mlc-ai+Llama-3"));
     }
 
+    #[test]
+    fn places_of_a_revision() {
+        let slot = slot("mlc-ai/Llama-3@refs/pr/1");
+        assert_eq!(slot.entry(), Path::new("/home/model_weights/hf/mlc-ai/Llama-3@refs%2Fpr%2F1"));
+        let dirs: Vec<_> = slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect();
+        assert_eq!(dirs, [Path::new("/ro/hf/mlc-ai/Llama-3@refs%2Fpr%2F1"), slot.entry()]);
+        let receipts = Path::new("/home/model_weights/.mlc-weights/receipts");
+        assert_eq!(slot.receipt_file(), receipts.join("mlc-ai+Llama-3@refs%2Fpr%2F1.json"));
+    }
+
     proptest! {
         #[test]
         fn no_two_models_share_a_private_file(
-            a in ("[A-Za-z0-9_][A-Za-z0-9_.-]{0,3}", "[A-Za-z0-9_][A-Za-z0-9_.-]{0,3}"),
-            b in ("[A-Za-z0-9_][A-Za-z0-9_.-]{0,3}", "[A-Za-z0-9_][A-Za-z0-9_.-]{0,3}"),
+            a in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,3}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,3}(@[a-z+.]{1,4})?",
+            b in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,3}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,3}(@[a-z+.]{1,4})?",
         ) {
             prop_assume!(a != b);
-            let (Ok(one), Ok(other)) = (ModelId::new(&a.0, &a.1), ModelId::new(&b.0, &b.1)) else {
-                return Ok(()); // Names that Windows reserves.
-            };
-            let files = |model: &ModelId| {
-                let slot = slot(model.user(), model.repo());
+            if a.parse::<ModelRef>().is_err() || b.parse::<ModelRef>().is_err() {
+                return Ok(()); // Names that Windows reserves, and what is no revision.
+            }
+            let files = |model: &str| {
+                let slot = slot(model);
                 [slot.lock_file(), slot.holder_file(), slot.receipt_file(), slot.staging()]
             };
-            for file in files(&one) {
-                prop_assert!(!files(&other).contains(&file), "{}", file.display());
+            for file in files(&a) {
+                prop_assert!(!files(&b).contains(&file), "{}", file.display());
                 let name = file.file_name().and_then(OsStr::to_str).unwrap().to_owned();
-                prop_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b)), "{}", name);
+                prop_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+@%".contains(&b)), "{}", name);
             }
         }
     }

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use url_parse::ModelId;
 
 use crate::{CacheConfig, CacheLayout, Completeness, Durability, Slot};
 
@@ -18,7 +17,7 @@ pub(crate) fn folder() -> TempDir {
 /// A cache in `<folder>/home`, which does not exist yet, and a slot of it.
 pub(crate) fn cache(folder: &TempDir) -> (CacheLayout, Slot) {
     let layout = CacheLayout::new(CacheConfig::new(folder.path().join("home"))).unwrap();
-    let slot = layout.slot(&ModelId::new("user", "repo").unwrap());
+    let slot = layout.slot(&"user/repo".parse().unwrap());
     (layout, slot)
 }
 

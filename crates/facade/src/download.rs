@@ -7,13 +7,13 @@ mod shards;
 
 use std::sync::Arc;
 
-use cache_layout::{Published, Purpose, Slot, Tier};
+use cache_layout::{Hit, Published, Purpose, Slot, Tier};
 use hf_transport::HubClient;
 
 use crate::builder::SharedContext;
 use crate::decision::Decision;
 use crate::lease::{Lease, beat, blocking};
-use crate::look::{look, serve, warn};
+use crate::look::{commit_of, look, serve, warn};
 use crate::plan::Plan;
 use crate::{Error, Event, Model, Observer, Outcome, Request, Warning, lock_wait};
 
@@ -90,7 +90,7 @@ impl Work {
         self.observer().on_event(&Event::Commit { commit: &snapshot.commit });
         let commit = snapshot.commit;
         let described = self.describe(&snapshot).await?;
-        let mut plan = Plan::new(self.request.model(), &snapshot, &described.manifest)?;
+        let mut plan = Plan::new(self.request.model().id(), &snapshot, &described.manifest)?;
         // A manifest or configuration that is an LFS file is in the tree already.
         plan.fetches.retain(|file| described.fetched.iter().all(|known| known.path != file.path));
         for path in &plan.unlisted {
@@ -98,17 +98,19 @@ impl Work {
         }
         let bytes_received = described.bytes_received + self.fetch(&snapshot, &plan).await?;
         self.finish_tree(snapshot, &described, &plan).await?;
-        let (path, commit) = match self.publish().await? {
-            Published::Ours(path) => (path, Some(commit)),
+        let published = self.publish().await?;
+        let path = published.path().to_owned();
+        let tier = Tier::Writable(self.context.layout.home().join("model_weights"));
+        let commit = match published {
+            Published::Ours(_) => Some(commit),
             // Whole too, but not necessarily of the commit that was fetched here.
-            Published::SomeoneElse(path) => (path, None),
+            Published::SomeoneElse(_) => {
+                let (context, slot) = (Arc::clone(&self.context), self.slot.clone());
+                let hit = Hit { path: path.clone(), tier: tier.clone() };
+                blocking(move || Ok(commit_of(&context.layout, &slot, &hit))).await?
+            }
         };
-        Ok(Model {
-            tier: Tier::Writable(self.context.layout.home().join("model_weights")),
-            path,
-            commit,
-            outcome: Outcome::Downloaded { bytes_received },
-        })
+        Ok(Model { path, tier, commit, outcome: Outcome::Downloaded { bytes_received } })
     }
 
     fn observer(&self) -> &dyn Observer {

@@ -10,7 +10,7 @@ use crate::{Downloader, Error, Request};
 /// Returns the directory of a model, downloading it into the cache if it is not there.
 ///
 /// This is MLC-LLM's `download_and_cache_mlc_weights`: `model_url` is `HF://user/repo` or
-/// `https://huggingface.co/user/repo`; `num_processes` is how many files are fetched at once (`None`: 4,
+/// `https://huggingface.co/user/repo`, with `@revision` behind it for another revision than the default branch; `num_processes` is how many files are fetched at once (`None`: 4,
 /// over as many connections as prove useful); `force_redo` downloads again (`Some(true)`), never does
 /// (`Some(false)`), or follows `MLC_DOWNLOAD_CACHE_POLICY` (`None`). The environment's settings are read at
 /// each call.

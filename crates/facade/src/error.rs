@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_layout::{CachePolicy, PassedOver};
-use url_parse::{CommitId, ModelId, RepoPath};
+use url_parse::{CommitId, ModelId, ModelRef, RepoPath};
 
 /// Why a model could not be had.
 ///
@@ -44,7 +44,7 @@ pub enum Error {
     )]
     NotCached {
         /// The model asked for.
-        model: ModelId,
+        model: ModelRef,
         /// The policy in force.
         policy: CachePolicy,
         /// Every directory that could have held it, in the order in which they were looked at.
@@ -56,7 +56,7 @@ pub enum Error {
     #[error("{model} cannot be downloaded again: the policy {policy} forbids it")]
     ForceForbidden {
         /// The model asked for.
-        model: ModelId,
+        model: ModelRef,
         /// The policy in force.
         policy: CachePolicy,
     },
@@ -110,7 +110,7 @@ pub enum Error {
     #[error("gave up on the metadata of {model} after {attempts} attempts in {:.1} s", elapsed.as_secs_f64())]
     MetadataGaveUp {
         /// The model asked for.
-        model: ModelId,
+        model: ModelRef,
         /// How many times it was tried.
         attempts: u32,
         /// Over what time.

@@ -73,4 +73,4 @@ pub use net_policy::RetryPolicy;
 pub use observer::{Event, Observer, Warning};
 pub use request::Request;
 pub use shard_fetch::FetchEvent;
-pub use url_parse::{CommitId, Endpoint, ModelId, ModelUrl, RepoPath};
+pub use url_parse::{CommitId, Endpoint, ModelId, ModelRef, ModelUrl, RepoPath, Revision};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use cache_layout::{CacheLayout, Completeness, Hit, Lookup, Receipt, Slot};
 use shard_fetch::{MANIFEST_NAMES, ModelDirState, digest_file, inspect_model_dir, inspect_model_dir_lacking};
+use url_parse::{CommitId, Revision};
 
 use crate::decision::{Decision, decide, is_forced};
 use crate::{Error, Event, Model, Outcome, Request, Warning, builder::Context};
@@ -44,7 +45,15 @@ pub(crate) fn serve(context: &Context, slot: &Slot, hit: Hit) -> Model {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(entry = %hit.path.display(), error, "cannot add the manifest's newer name");
     }
-    Model { path: hit.path, tier: hit.tier, commit: None, outcome: Outcome::Cached }
+    let commit = commit_of(&context.layout, slot, &hit);
+    Model { path: hit.path, tier: hit.tier, commit, outcome: Outcome::Cached }
+}
+
+/// The commit of what was found, as far as it is known. A receipt knows of the writable tier's entry only.
+pub(crate) fn commit_of(layout: &CacheLayout, slot: &Slot, hit: &Hit) -> Option<CommitId> {
+    let asked = slot.model().revision().and_then(Revision::commit);
+    let written = || layout.receipt(slot).filter(|receipt| is_about(receipt, &hit.path));
+    asked.or_else(|| if hit.tier.is_read_only() { None } else { written().map(|receipt| receipt.commit) })
 }
 
 fn add_newer_name(context: &Context, slot: &Slot, entry: &Path) -> Result<(), Error> {

@@ -14,8 +14,9 @@ pub struct Model {
     pub path: PathBuf,
     /// The tier of the cache that the directory belongs to.
     pub tier: Tier,
-    /// The commit that was downloaded; `None` for a directory that was there already, or that another process
-    /// put there meanwhile.
+    /// The commit that the directory is of. For one that was there already, or that another process has put there
+    /// meanwhile, the cache's receipt says it, or the revision that was asked for, when that is a full commit;
+    /// `None` when neither does, as for a directory that another program made.
     pub commit: Option<CommitId>,
     /// How the model came about.
     pub outcome: Outcome,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cache_layout::{Holder, PassedOver};
 use shard_fetch::FetchEvent;
-use url_parse::{CommitId, ModelId, RepoPath};
+use url_parse::{CommitId, ModelRef, RepoPath};
 
 /// Watches a download.
 ///
@@ -40,7 +40,7 @@ pub enum Event<'a> {
     /// The hub is asked what the model holds. Again after [`Event::RetryingMetadata`].
     Metadata {
         /// The model.
-        model: &'a ModelId,
+        model: &'a ModelRef,
     },
     /// The metadata could not be had; the next attempt follows after a pause.
     RetryingMetadata {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use cache_layout::CachePolicy;
-use url_parse::{ModelId, ModelUrl};
+use url_parse::{ModelRef, ModelUrl, Revision};
 
 use crate::{Error, Observer};
 
@@ -14,11 +14,12 @@ use crate::{Error, Observer};
 /// ```
 /// let request: facade::Request = "HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC".parse()?;
 /// let again = request.clone().force(Some(true));
+/// let older = request.revision("v1.0".parse()?);
 /// # Ok::<(), facade::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Request {
-    model: ModelId,
+    model: ModelRef,
     policy: Option<CachePolicy>,
     force: Option<bool>,
     files_in_flight: Option<NonZeroUsize>,
@@ -26,16 +27,25 @@ pub struct Request {
 }
 
 impl Request {
-    /// Asks for a model.
+    /// Asks for a model, at the revision that the URL names, if it names one.
     #[must_use]
     pub fn new(url: &ModelUrl) -> Self {
         Self {
-            model: url.id().clone(),
+            model: url.model().clone(),
             policy: None,
             force: None,
             files_in_flight: None,
             observer: Arc::new(()),
         }
+    }
+
+    /// A branch, tag, reference or commit instead of the one that the URL names, or of the default branch. It has
+    /// a directory of its own in the cache, by the name that was asked for: a branch stays as it was downloaded
+    /// until it is asked for with [`force`](Self::force).
+    #[must_use]
+    pub fn revision(mut self, revision: Revision) -> Self {
+        self.model = self.model.at(Some(revision));
+        self
     }
 
     /// The cache policy for this request instead of the downloader's.
@@ -69,8 +79,8 @@ impl Request {
         self
     }
 
-    /// The model asked for.
-    pub fn model(&self) -> &ModelId {
+    /// The model asked for, with its revision.
+    pub fn model(&self) -> &ModelRef {
         &self.model
     }
 
@@ -94,7 +104,7 @@ impl Request {
 impl FromStr for Request {
     type Err = Error;
 
-    /// From `HF://user/repo` or `https://huggingface.co/user/repo`.
+    /// From `HF://user/repo` or `https://huggingface.co/user/repo`, each with `@revision` behind it if need be.
     fn from_str(url: &str) -> Result<Self, Error> {
         Ok(Self::new(&url.parse::<ModelUrl>()?))
     }

@@ -6,6 +6,8 @@ mod path;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use facade::{Request, Revision};
+
 use crate::arguments::Command;
 use crate::exit::Failure;
 use crate::progress::Screen;
@@ -15,6 +17,14 @@ pub(crate) fn run(command: &Command, screen: Screen) -> Result<(), Failure> {
     match command {
         Command::Download(arguments) => download::run(arguments, screen),
         Command::Path(arguments) => path::run(arguments, screen),
+    }
+}
+
+/// The request, for the revision if one was given as an option.
+fn at(revision: Option<&Revision>, request: Request) -> Request {
+    match revision {
+        Some(revision) => request.revision(revision.clone()),
+        None => request,
     }
 }
 

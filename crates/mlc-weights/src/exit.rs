@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use facade::{ErrorKind, ModelId, PassedOver};
+use facade::{ErrorKind, ModelRef, PassedOver};
 
 /// Why a command ended.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct Malformed {
 /// A model that is not in the cache.
 #[derive(Debug)]
 pub(crate) struct Miss {
-    pub(crate) model: ModelId,
+    pub(crate) model: ModelRef,
     /// Every directory that could have held it, in the order in which they were looked at.
     pub(crate) looked_in: Vec<PathBuf>,
     /// Those that hold something which is not the whole model.

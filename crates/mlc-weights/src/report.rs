@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_miss_names_every_place_and_the_way_out() {
         let looked_in: Vec<PathBuf> = vec!["/shared/hf/user/repo".into(), "/home/hf/user/repo".into()];
-        let model: facade::ModelId = "user/repo".parse().unwrap();
+        let model: facade::ModelRef = "user/repo".parse().unwrap();
         let miss = Miss { model: model.clone(), looked_in: looked_in.clone(), passed_over: Vec::new() };
         assert_eq!(
             lines(&Failure::NotInCache(miss)),

@@ -28,6 +28,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: ModelProblem,
     },
+    /// Not a [`ModelRef`](crate::ModelRef).
+    #[error("`{input}` is not the name of a model: {problem}; expected `user/repo` or `user/repo@revision`")]
+    ModelRef {
+        /// The text.
+        input: Excerpt,
+        /// What is wrong with it.
+        problem: ModelProblem,
+    },
     /// Not a [`CommitId`](crate::CommitId).
     #[error("`{input}` is not a commit: expected 40 lower-case hexadecimal digits")]
     CommitId {
@@ -35,7 +43,7 @@ pub enum Error {
         input: Excerpt,
     },
     /// Not a [`Revision`](crate::Revision).
-    #[error("`{input}` is not a revision: {problem}; expected a branch, a tag, `refs/…` or a full commit")]
+    #[error("`{input}` is not a revision: {problem}; expected a branch, a tag, `refs/…` or a commit")]
     Revision {
         /// The text.
         input: Excerpt,
@@ -101,9 +109,9 @@ pub enum ModelProblem {
     /// `#…` at the end.
     #[error("it has a fragment (`#…`)")]
     Fragment,
-    /// `@…` in it.
-    #[error("it has a revision (`@…`), which this version does not accept in a model URL")]
-    Revision,
+    /// What follows `@` is no revision.
+    #[error("its revision cannot be used: {0}")]
+    Revision(RevisionProblem),
     /// Only a user, or nothing at all, after the prefix.
     #[error("{0} is missing")]
     Missing(Part),

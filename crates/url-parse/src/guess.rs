@@ -1,7 +1,9 @@
 //! Which model was meant by text that is not a model URL.
 
 use crate::model_id::ModelId;
+use crate::model_ref::{self, ModelRef};
 use crate::platform::Platform;
+use crate::revision::Revision;
 
 /// Hosts of the one hub that a model URL may name.
 const HOSTS: [&str; 4] = ["huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co"];
@@ -10,18 +12,22 @@ const HOSTS: [&str; 4] = ["huggingface.co", "www.huggingface.co", "hf.co", "www.
 const PAGES: [&str; 6] = ["tree", "blob", "resolve", "raw", "commit", "commits"];
 
 /// The model, when only the notation is wrong: case or kind of the prefix, another name of the hub, a page
-/// of the repository, a query, slashes too many, `.git`, white space. `None` when guessing could name another
+/// of the repository (whose revision is kept, unless it is `main`), a query, slashes too many, `.git`, white space. `None` when guessing could name another
 /// model than the one that was meant.
-pub(crate) fn guess(text: &str) -> Option<ModelId> {
+pub(crate) fn guess(text: &str) -> Option<ModelRef> {
     let text = text.trim();
     let path = after_hub(text.split(['?', '#']).next().unwrap_or_default())?;
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    let (user, repo, page) = (segments.next()?, segments.next()?, segments.next());
-    if page.is_some_and(|page| !PAGES.contains(&page)) {
-        return None;
-    }
-    let repo = strip_suffix_ignoring_case(without_main(repo), ".git");
-    ModelId::checked(user, repo, Platform::here()).ok()
+    let (name, revision) = model_ref::split(path.trim_start_matches('/'));
+    let mut segments = name.split('/').filter(|segment| !segment.is_empty());
+    let (user, repo) = (segments.next()?, segments.next()?);
+    let revision = match (segments.next(), revision) {
+        (None, revision) => revision.filter(|revision| !revision.is_empty()),
+        (Some(page), None) if PAGES.contains(&page) => segments.next().filter(|name| *name != "main"),
+        _ => return None,
+    };
+    let repo = strip_suffix_ignoring_case(repo, ".git");
+    let id = ModelId::checked(user, repo, Platform::here()).ok()?;
+    Some(ModelRef::new(id, revision.map(Revision::checked).transpose().ok()?))
 }
 
 /// What follows the scheme and the host, if they mean the hub.
@@ -45,11 +51,6 @@ fn after_hub(text: &str) -> Option<&str> {
 fn is_hub(authority: &str) -> bool {
     let host = authority.rsplit('@').next().unwrap_or(authority);
     HOSTS.iter().any(|known| known.eq_ignore_ascii_case(host))
-}
-
-/// `@main`, or an `@` with nothing after it, is what is taken anyway; any other revision is not.
-fn without_main(repo: &str) -> &str {
-    repo.strip_suffix("@main").or_else(|| repo.strip_suffix('@')).unwrap_or(repo)
 }
 
 fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {

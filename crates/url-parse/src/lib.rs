@@ -5,6 +5,8 @@
 //!
 //! let url: ModelUrl = "HF://mlc-ai/Llama-3-8B-Instruct-q4f16_1-MLC".parse()?;
 //! assert_eq!(url.id().user(), "mlc-ai");
+//! let url: ModelUrl = "HF://mlc-ai/Llama-3-8B-Instruct-q4f16_1-MLC@refs/pr/1".parse()?;
+//! assert_eq!(url.revision().map(|revision| revision.as_str()), Some("refs/pr/1"));
 //!
 //! let commit: CommitId = "0123456789abcdef0123456789abcdef01234567".parse()?;
 //! let file: RepoPath = "params/shard #0.bin".parse()?;
@@ -26,9 +28,10 @@
 //!
 //! | Type | Written as |
 //! |---|---|
-//! | [`ModelUrl`] | `HF://user/repo` or `https://huggingface.co/user/repo` |
+//! | [`ModelUrl`] | `HF://user/repo` or `https://huggingface.co/user/repo`, each with `@revision` if need be |
+//! | [`ModelRef`] | `user/repo` or `user/repo@revision` |
 //! | [`ModelId`] | `user/repo` |
-//! | [`Revision`] | a branch, a tag, `refs/pr/1` or a full commit |
+//! | [`Revision`] | a branch, a tag, `refs/pr/1` or a commit, in full or its first digits |
 //! | [`CommitId`] | 40 lower-case hexadecimal digits |
 //! | [`RepoPath`] | `params/shard_0.bin` |
 //! | [`Endpoint`] | `https://huggingface.co`, `http://127.0.0.1:8080/mirror` |
@@ -40,6 +43,7 @@ mod error;
 mod excerpt;
 mod guess;
 mod model_id;
+mod model_ref;
 mod model_url;
 mod origin;
 mod platform;
@@ -51,6 +55,7 @@ pub use endpoint::Endpoint;
 pub use error::{EndpointProblem, Error, ModelProblem, NameProblem, Part, PathProblem, RevisionProblem};
 pub use excerpt::Excerpt;
 pub use model_id::ModelId;
+pub use model_ref::ModelRef;
 pub use model_url::ModelUrl;
 pub use origin::Origin;
 pub use repo_path::RepoPath;

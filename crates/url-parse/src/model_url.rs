@@ -1,4 +1,4 @@
-//! `HF://user/repo` and `https://huggingface.co/user/repo`.
+//! `HF://user/repo` and `https://huggingface.co/user/repo`, with `@revision` if need be.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,25 +7,38 @@ use crate::error::{Error, ModelProblem};
 use crate::excerpt::Excerpt;
 use crate::guess::guess;
 use crate::model_id::ModelId;
+use crate::model_ref::{self, ModelRef};
 use crate::platform::Platform;
+use crate::revision::Revision;
 
 const PREFIXES: [&str; 2] = ["HF://", "https://huggingface.co/"];
 
-/// The URL of a model as MLC-LLM writes it: exactly `HF://user/repo` or `https://huggingface.co/user/repo`.
+/// The URL of a model as MLC-LLM writes it: exactly `HF://user/repo` or `https://huggingface.co/user/repo`; with
+/// `@` and a revision after it, that revision of the model.
 ///
 /// Both name the model on whatever hub is set; the host of the second form is part of the notation. Displayed
-/// as `HF://user/repo`.
+/// as `HF://user/repo` or `HF://user/repo@revision`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ModelUrl(ModelId);
+pub struct ModelUrl(ModelRef);
 
 impl ModelUrl {
     /// The model that the URL names.
-    pub fn id(&self) -> &ModelId {
+    pub const fn id(&self) -> &ModelId {
+        self.0.id()
+    }
+
+    /// The revision that the URL names, if any.
+    pub const fn revision(&self) -> Option<&Revision> {
+        self.0.revision()
+    }
+
+    /// The model with its revision.
+    pub const fn model(&self) -> &ModelRef {
         &self.0
     }
 
-    /// The model that the URL names.
-    pub fn into_id(self) -> ModelId {
+    /// The model with its revision.
+    pub fn into_model(self) -> ModelRef {
         self.0
     }
 
@@ -43,13 +56,13 @@ impl ModelUrl {
             return Err(ModelProblem::SurroundingSpace);
         }
         let rest = strip_prefix(text)?;
-        if let Some(mark) = rest.chars().find(|c| matches!(c, '?' | '#')) {
-            return Err(if mark == '?' { ModelProblem::Query } else { ModelProblem::Fragment });
+        // No name and no revision holds a `?`; a `#` can be part of a revision.
+        let (name, _) = model_ref::split(rest);
+        match name.chars().find(|c| matches!(c, '?' | '#')) {
+            Some('#') => Err(ModelProblem::Fragment),
+            None if !rest.contains('?') => ModelRef::parse_on(rest, platform).map(Self),
+            _ => Err(ModelProblem::Query),
         }
-        if rest.contains('@') {
-            return Err(ModelProblem::Revision);
-        }
-        ModelId::parse_on(rest, platform).map(Self)
     }
 }
 
@@ -74,9 +87,15 @@ impl FromStr for ModelUrl {
     }
 }
 
+impl From<ModelRef> for ModelUrl {
+    fn from(model: ModelRef) -> Self {
+        Self(model)
+    }
+}
+
 impl From<ModelId> for ModelUrl {
     fn from(id: ModelId) -> Self {
-        Self(id)
+        Self(id.into())
     }
 }
 

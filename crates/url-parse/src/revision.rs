@@ -7,7 +7,7 @@ use crate::commit_id::CommitId;
 use crate::error::{Error, RevisionProblem};
 use crate::excerpt::Excerpt;
 
-/// What a state of a repository is asked for by: a branch, a tag, a full reference (`refs/pr/1`) or a full
+/// What a state of a repository is asked for by: a branch, a tag, a full reference (`refs/pr/1`) or a
 /// commit. The text follows the rules of `git check-ref-format`, and does not start with `-`.
 ///
 /// It may hold `/` and characters that are not safe in a file name, so it is no component of a path as it is.
@@ -27,6 +27,16 @@ impl Revision {
     pub fn commit(&self) -> Option<CommitId> {
         self.0.parse().ok()
     }
+
+    /// Whether this may be the beginning of a commit: 7 to 39 lower-case hexadecimal digits. A branch or a tag can
+    /// have such a name too, and is then meant.
+    pub fn may_be_short_commit(&self) -> bool {
+        (7..40).contains(&self.0.len()) && self.0.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
+    pub(crate) fn checked(text: &str) -> Result<Self, RevisionProblem> {
+        problem(text).map_or_else(|| Ok(Self(text.into())), Err)
+    }
 }
 
 impl From<CommitId> for Revision {
@@ -39,10 +49,7 @@ impl FromStr for Revision {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        match problem(text) {
-            None => Ok(Self(text.into())),
-            Some(problem) => Err(Error::Revision { input: Excerpt::of(text), problem }),
-        }
+        Self::checked(text).map_err(|problem| Error::Revision { input: Excerpt::of(text), problem })
     }
 }
 

@@ -20,7 +20,7 @@ const fn rule(
 /// Why each is here: docs/architecture.md. What only tests use may be used in the tests of every package.
 pub(super) const PLAN: &[Rule] = &[
     // Names and URLs.
-    rule("percent-encoding", &["url-parse"], &["tests"]),
+    rule("percent-encoding", &["cache-layout", "url-parse"], &["tests"]),
     rule("url", &["net-policy", "url-parse"], &["facade", "hf-transport", "shard-fetch"]),
     // Behaviour towards servers.
     rule("fastrand", &["net-policy"], &[]),
@@ -35,7 +35,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("rustix", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("serde", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
     rule("serde_json", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
-    rule("sha2", &["shard-fetch"], &["tests"]),
+    rule("sha2", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
     // The shape of the code.
     rule("async-trait", &["hf-transport", "shard-fetch"], &["facade"]),

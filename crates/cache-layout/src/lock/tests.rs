@@ -1,7 +1,5 @@
 use std::fs;
 
-use url_parse::ModelId;
-
 use super::*;
 use crate::error::ErrorKind;
 use crate::testing;
@@ -68,7 +66,7 @@ fn models_do_not_wait_for_each_other() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let lock = acquire(&layout, &slot);
-    drop(acquire(&layout, &layout.slot(&ModelId::new("user", "repo.holder").unwrap())));
+    drop(acquire(&layout, &layout.slot(&"user/repo.holder".parse().unwrap())));
     drop(lock);
 }
 

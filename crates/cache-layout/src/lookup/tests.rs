@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use tempfile::TempDir;
-use url_parse::ModelId;
 
 use super::*;
 use crate::config::CacheConfig;
@@ -14,7 +13,7 @@ fn tiers(folder: &TempDir) -> (CacheLayout, Slot, [PathBuf; 3]) {
     let mut config = CacheConfig::new(folder.path().join("home"));
     config.read_only = ["one", "two"].map(|tier| folder.path().join(tier)).into();
     let layout = CacheLayout::new(config).unwrap();
-    let slot = layout.slot(&ModelId::new("user", "repo").unwrap());
+    let slot = layout.slot(&"user/repo".parse().unwrap());
     let dirs: Vec<_> = slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect();
     (layout, slot, dirs.try_into().unwrap())
 }

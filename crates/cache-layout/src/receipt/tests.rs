@@ -9,6 +9,7 @@ fn receipt() -> Receipt {
         ReceiptFile { sha256: Some([2; 32]), md5: Some([3; 16]), ..file("params_shard_0.bin") },
         file("sub/README.md"),
     ];
+    receipt.revision = Some("refs/pr/1".parse().unwrap());
     receipt.lacking = vec!["tokenizer.model".parse().unwrap()];
     receipt
 }
@@ -38,6 +39,7 @@ fn an_unusable_receipt_counts_as_none() {
     check(&good.replace("0101", "01"), None);
     check(&good.replace("0303", "03x3"), None);
     check(&good.replace("sub/README", "../README"), None);
+    check(&good.replace("refs/pr", "refs//pr"), None);
     check(&good.replace("1700000000", "-1"), None);
     check(&good.replace("1700000000", &u64::MAX.to_string()), None);
 

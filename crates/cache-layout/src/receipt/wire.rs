@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use url_parse::{CommitId, RepoPath};
+use url_parse::{CommitId, RepoPath, Revision};
 
 use crate::hex;
 
@@ -14,6 +14,8 @@ const VERSION: u32 = 1;
 pub(super) struct Receipt {
     version: u32,
     commit: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
     manifest_sha256: String,
     /// Seconds since 1970.
     made: u64,
@@ -50,6 +52,7 @@ impl From<super::Receipt> for Receipt {
         Self {
             version: VERSION,
             commit: receipt.commit.to_string(),
+            revision: receipt.revision.map(|revision| revision.to_string()),
             manifest_sha256: hex::encode(&receipt.manifest_sha256),
             made,
             files: receipt.files.iter().map(File::from).collect(),
@@ -79,6 +82,7 @@ impl TryFrom<Receipt> for super::Receipt {
         let made = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(wire.made));
         Ok(Self {
             commit: wire.commit.parse::<CommitId>()?,
+            revision: wire.revision.map(|revision| revision.parse::<Revision>()).transpose()?,
             manifest_sha256: digest(wire.manifest_sha256)?,
             made: made.ok_or(Unusable::Time(wire.made))?,
             files: wire.files.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,

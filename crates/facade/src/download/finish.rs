@@ -33,6 +33,7 @@ impl Work {
         let carried = with_lease(&self.lease, move |lease| {
             lease.with_run(|run| {
                 let mut receipt = receipt(run, &snapshot, fetched, &manifest_path)?;
+                receipt.revision = slot.model().revision().cloned();
                 receipt.lacking = lacking;
                 let carried = match context.layout.existing_entry(&slot) {
                     Some(entry) if is_repair => {

@@ -77,8 +77,8 @@ impl Work {
         })
         .await?;
         Ok(MetadataRequest {
-            model: self.request.model().clone(),
-            revision: None,
+            model: self.request.model().id().clone(),
+            revision: self.request.model().revision().cloned(),
             scratch_parent,
             export_to,
             keep_alive: Arc::clone(&self.lease) as hf_transport::KeepAlive,
@@ -122,7 +122,7 @@ impl Work {
     ) -> Result<&'a RepoFile, Error> {
         let named = |name: &&str| snapshot.files.iter().find(|file| file.path.as_str() == *name);
         let file = names.iter().find_map(named).ok_or_else(|| Error::NotAnMlcModel {
-            model: self.request.model().clone(),
+            model: self.request.model().id().clone(),
             commit: snapshot.commit,
             missing,
         })?;

@@ -42,7 +42,7 @@ impl Work {
         if !missing.is_empty() {
             let locator = HubLocator {
                 hub: self.hub.clone(),
-                model: self.request.model().clone(),
+                model: self.request.model().id().clone(),
                 commit,
                 expected: files.iter().map(|file| (file.path.clone(), file.expected)).collect(),
             };

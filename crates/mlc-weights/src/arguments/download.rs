@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use facade::CachePolicy;
+use facade::{CachePolicy, Revision};
 
 use super::Progress;
 
@@ -15,7 +15,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Download {
-    /// The models, one after another: HF://user/repo or https://huggingface.co/user/repo
+    /// The models, one after another: HF://user/repo[@revision] or https://huggingface.co/user/repo[@revision]
     #[arg(value_name = "MODEL", required_unless_present = "from_file")]
     pub(crate) models: Vec<String>,
     /// Further models from this file, one a line; # begins a comment, and - is standard input
@@ -30,6 +30,9 @@ pub(crate) struct Download {
     /// Download again even if the model is in the cache
     #[arg(long)]
     pub(crate) force: bool,
+    /// A branch, tag, reference or commit of each model, instead of its @revision
+    #[arg(long, value_name = "REV")]
+    pub(crate) revision: Option<Revision>,
     /// ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
     #[arg(long)]
     pub(crate) policy: Option<CachePolicy>,

@@ -1,4 +1,5 @@
 use clap::Args;
+use facade::Revision;
 
 use super::words::MODEL;
 
@@ -6,4 +7,7 @@ use super::words::MODEL;
 pub(crate) struct Path {
     #[arg(help = MODEL)]
     pub(crate) model: String,
+    /// A branch, tag, reference or commit, instead of the model's @revision
+    #[arg(long, value_name = "REV")]
+    pub(crate) revision: Option<Revision>,
 }

@@ -30,4 +30,5 @@ Environment:
   HTTPS_PROXY, NO_PROXY, …       as usual";
 
 /// What every command that takes a model says of it.
-pub(super) const MODEL: &str = "The model: HF://user/repo or https://huggingface.co/user/repo";
+pub(super) const MODEL: &str =
+    "The model: HF://user/repo[@revision] or https://huggingface.co/user/repo[@revision]";

@@ -6,6 +6,7 @@ mod wanted;
 use facade::{Builder, Durability, Request};
 
 use self::session::Session;
+use super::at;
 use crate::arguments::Download;
 use crate::exit::Failure;
 use crate::progress::{Display, Screen};
@@ -29,7 +30,7 @@ fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
 }
 
 fn with_options(request: Request, arguments: &Download) -> Request {
-    let request = request.force(arguments.force.then_some(true));
+    let request = at(arguments.revision.as_ref(), request).force(arguments.force.then_some(true));
     let request = match arguments.jobs {
         Some(jobs) => request.files_in_flight(jobs),
         None => request,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use facade::{Builder, CachePolicy, Error, Event, PassedOver, Request};
 
-use super::print_path;
+use super::{at, print_path};
 use crate::arguments::{Path, Progress};
 use crate::exit::{Failure, Miss};
 use crate::progress::{self, Display, Screen};
@@ -12,7 +12,7 @@ use crate::progress::{self, Display, Screen};
 /// Prints the directory of a cached model. Sets up no runtime, no HTTP client and no git library.
 pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
     let progress = progress::start(Display::choose(Progress::Plain, screen));
-    let request: Request = arguments.model.parse()?;
+    let request = at(arguments.revision.as_ref(), arguments.model.parse()?);
     // Whatever the policy: this command never downloads. A forced download is not meant either.
     let request = request
         .policy(CachePolicy::Off)

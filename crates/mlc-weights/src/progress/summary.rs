@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facade::ModelId;
+use facade::ModelRef;
 
 use crate::words::{elapsed, size};
 
@@ -13,7 +13,7 @@ pub(crate) struct Summary {
     /// How many are there now.
     pub(crate) done: usize,
     /// Those that could not be had, in order.
-    pub(crate) failed: Vec<ModelId>,
+    pub(crate) failed: Vec<ModelRef>,
     /// What came over the network for those that are there.
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,

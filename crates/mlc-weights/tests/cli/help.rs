@@ -117,7 +117,8 @@ fn help_of_download() {
     Usage: mlc-weights download [OPTIONS] [MODEL]...
 
     Arguments:
-      [MODEL]...  The models, one after another: HF://user/repo or https://huggingface.co/user/repo
+      [MODEL]...  The models, one after another: HF://user/repo[@revision] or
+                  https://huggingface.co/user/repo[@revision]
 
     Options:
           --from-file <LIST>     Further models from this file, one a line; # begins a comment, and - is
@@ -126,6 +127,8 @@ fn help_of_download() {
                                  as they prove useful]
           --max-connections <N>  The most connections at once [default: as many as --jobs says, else 32]
           --force                Download again even if the model is in the cache
+          --revision <REV>       A branch, tag, reference or commit of each model, instead of its
+                                 @revision
           --policy <POLICY>      ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
           --progress <HOW>       How progress is shown [default: auto] [possible values: auto, bar,
                                  plain, none]
@@ -152,11 +155,12 @@ fn help_of_path() {
     Usage: mlc-weights path [OPTIONS] <MODEL>
 
     Arguments:
-      <MODEL>  The model: HF://user/repo or https://huggingface.co/user/repo
+      <MODEL>  The model: HF://user/repo[@revision] or https://huggingface.co/user/repo[@revision]
 
     Options:
-      -v, --verbose...  Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
-      -q, --quiet       Print nothing but the result and errors
-      -h, --help        Print help
+          --revision <REV>  A branch, tag, reference or commit, instead of the model's @revision
+      -v, --verbose...      Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+      -q, --quiet           Print nothing but the result and errors
+      -h, --help            Print help
     "#);
 }

@@ -12,6 +12,7 @@ mod output;
 mod policies;
 mod progress;
 mod refusals;
+mod revisions;
 mod secrets;
 mod settings;
 mod several;

@@ -54,8 +54,9 @@ fn every_kind_of_bad_url() {
         ("HF://user/repo?download=true", "it has a query", "user/repo"),
         ("HF://user/repo#files", "it has a fragment", "user/repo"),
         (&format!("HF://user/{long}"), "the repository is 97 bytes long, more than 96", ""),
-        ("HF://user/repo@main", "it has a revision", "user/repo"),
-        ("HF://user/repo@v1", "it has a revision", ""),
+        ("HF://user/repo@", "its revision cannot be used: it is empty", "user/repo"),
+        ("HF://user/repo@a..b", "its revision cannot be used: it has `..`", ""),
+        ("hf://user/repo@v1", "its prefix is not written exactly", "user/repo@v1"),
         (" HF://user/repo", "there is white space around it", "user/repo"),
         ("HF://user/repo\n", "there is white space around it", "user/repo"),
     ] {

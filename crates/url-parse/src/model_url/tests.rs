@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::error::{NameProblem, Part};
+use crate::error::{NameProblem, Part, RevisionProblem};
 
 #[track_caller]
 fn good(text: &str, user: &str, repo: &str) {
@@ -21,14 +21,14 @@ fn both_prefixes() {
     good(&format!("HF://{}/{}", "u".repeat(96), "r".repeat(96)), &"u".repeat(96), &"r".repeat(96));
 }
 
-/// `hint` is the suggested `user/repo`, or nothing.
+/// `hint` is the suggested `user/repo`, with its revision, or nothing.
 #[track_caller]
 fn bad(text: &str, expected: ModelProblem, hint: &str) {
     let error = text.parse::<ModelUrl>().unwrap_err();
     let message = error.to_string();
     let Error::ModelUrl { problem, suggestion, .. } = error else { panic!("{error:?}") };
     assert_eq!(problem, expected, "{text:?}");
-    assert_eq!(suggestion.map(|url| url.id().to_string()).unwrap_or_default(), hint, "{text:?}");
+    assert_eq!(suggestion.map(|url| url.model().to_string()).unwrap_or_default(), hint, "{text:?}");
     let tail = if hint.is_empty() { String::new() } else { format!("; did you mean `HF://{hint}`?") };
     assert!(message.ends_with(&format!("; expected `HF://user/repo`{tail}")), "{message}");
     assert!(!message.contains('\n'), "{message}");
@@ -133,11 +133,31 @@ fn what_surrounds_the_names() {
     bad("HF://user/repo?download=true", ModelProblem::Query, "user/repo");
     bad("HF://user/repo#files", ModelProblem::Fragment, "user/repo");
     bad("HF://user/repo#a?b", ModelProblem::Fragment, "user/repo");
-    bad("HF://user/repo@main", ModelProblem::Revision, "user/repo");
-    bad("HF://user/repo@", ModelProblem::Revision, "user/repo");
-    bad("HF://user/repo@refs/pr/1", ModelProblem::Revision, "");
-    bad("HF://user/repo@v1", ModelProblem::Revision, "");
-    bad("HF://@/repo", ModelProblem::Revision, "");
+    bad("HF://user/repo@v1?download=true", ModelProblem::Query, "user/repo@v1");
+    bad("HF://user/repo#a@b", ModelProblem::Fragment, "user/repo");
+}
+
+#[test]
+fn revisions() {
+    for prefix in PREFIXES {
+        for revision in
+            ["main", "v1", "refs/pr/1", "0123456789abcdef0123456789abcdef01234567", "fix#7", "a@b"]
+        {
+            let url: ModelUrl = format!("{prefix}user/repo@{revision}").parse().unwrap();
+            assert_eq!(url.id().to_string(), "user/repo");
+            assert_eq!(url.revision().map(Revision::as_str), Some(revision));
+            assert_eq!(url.to_string(), format!("HF://user/repo@{revision}"));
+        }
+    }
+    bad("HF://user/repo@", ModelProblem::Revision(RevisionProblem::Empty), "user/repo");
+    bad("HF://user/repo@-x", ModelProblem::Revision(RevisionProblem::LeadingDash), "");
+    bad("HF://user/repo@v1/", ModelProblem::Revision(RevisionProblem::EmptyComponent), "");
+    bad("HF://@/repo", user(NameProblem::Character('@')), "");
+    bad("HF://user@v1/repo", user(NameProblem::Character('@')), "");
+    bad("hf://user/repo@v1", ModelProblem::PrefixCase, "user/repo@v1");
+    bad("https://huggingface.co/user/repo/tree/v1", ModelProblem::ExtraSegment, "user/repo@v1");
+    bad("https://huggingface.co/user/repo/resolve/v1/a/b.json", ModelProblem::ExtraSegment, "user/repo@v1");
+    bad("https://huggingface.co/user/repo/tree/v1@x", ModelProblem::ExtraSegment, "");
 }
 
 #[test]
@@ -166,9 +186,9 @@ fn messages_read_well_and_keep_secrets() {
          `_` and `.` may stand; expected `HF://user/repo`"
     );
     assert_eq!(
-        message("HF://mlc-ai/Llama@v1"),
-        "`HF://mlc-ai/Llama@v1` is not a model URL: it has a revision (`@…`), which this version does not accept in \
-         a model URL; expected `HF://user/repo`"
+        message("HF://mlc-ai/Llama@v1^"),
+        "`HF://mlc-ai/Llama@v1^` is not a model URL: its revision cannot be used: it has the character '^'; expected \
+         `HF://user/repo`"
     );
     assert!(message(&format!("HF://user/{}", "r".repeat(100_000))).len() < 400);
     assert!(!message("https://bob:hf_secret@huggingface.co/user/repo").contains("hf_secret"));
@@ -205,7 +225,7 @@ proptest! {
         };
         if let Some(url) = url {
             prop_assert_eq!(url.to_string().parse::<ModelUrl>(), Ok(url.clone()));
-            prop_assert_eq!(format!("https://huggingface.co/{}", url.id()).parse::<ModelUrl>(), Ok(url));
+            prop_assert_eq!(format!("https://huggingface.co/{}", url.model()).parse::<ModelUrl>(), Ok(url));
         }
     }
 

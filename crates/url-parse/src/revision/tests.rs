@@ -33,6 +33,22 @@ fn names_that_git_takes() {
     assert_eq!(Revision::from(id).commit(), Some(id));
 }
 
+#[test]
+fn the_beginning_of_a_commit() {
+    let digits = "0123456789abcdef0123456789abcdef01234567";
+    for (text, expected) in [
+        (&digits[..6], false),
+        (&digits[..7], true),
+        (&digits[..39], true),
+        (digits, false),
+        ("deadbeef", true),
+        ("DEADBEEF", false),
+        ("deadbeeg", false),
+    ] {
+        assert_eq!(text.parse::<Revision>().unwrap().may_be_short_commit(), expected, "{text}");
+    }
+}
+
 #[track_caller]
 fn bad(text: &str, expected: RevisionProblem) {
     let Err(Error::Revision { problem, .. }) = text.parse::<Revision>() else { panic!("{text:?} was taken") };
@@ -66,7 +82,7 @@ fn names_that_git_refuses() {
 fn messages() {
     assert_eq!(
         "a@{1}".parse::<Revision>().unwrap_err().to_string(),
-        "`a@{1}` is not a revision: it has `@{`; expected a branch, a tag, `refs/…` or a full commit"
+        "`a@{1}` is not a revision: it has `@{`; expected a branch, a tag, `refs/…` or a commit"
     );
 }
 

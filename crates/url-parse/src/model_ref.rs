@@ -1,0 +1,89 @@
+//! `user/repo` and `user/repo@revision`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, ModelProblem};
+use crate::excerpt::Excerpt;
+use crate::model_id::ModelId;
+use crate::platform::Platform;
+use crate::revision::Revision;
+
+/// A model and, where one was named, the revision of it: `user/repo` or `user/repo@revision`.
+///
+/// Without a revision it is the repository's default branch that is meant. What follows the first `@` is the
+/// revision as it stands, slashes and further `@` included; nothing is percent-decoded.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModelRef {
+    id: ModelId,
+    revision: Option<Revision>,
+}
+
+impl ModelRef {
+    /// A model at a revision, or at its default branch.
+    pub const fn new(id: ModelId, revision: Option<Revision>) -> Self {
+        Self { id, revision }
+    }
+
+    /// The model.
+    pub const fn id(&self) -> &ModelId {
+        &self.id
+    }
+
+    /// The revision; `None` is the repository's default branch.
+    pub const fn revision(&self) -> Option<&Revision> {
+        self.revision.as_ref()
+    }
+
+    /// The same model at another revision.
+    #[must_use]
+    pub fn at(&self, revision: Option<Revision>) -> Self {
+        Self::new(self.id.clone(), revision)
+    }
+
+    /// With nothing before or after.
+    pub(crate) fn parse_on(text: &str, platform: Platform) -> Result<Self, ModelProblem> {
+        let (name, revision) = split(text);
+        let id = ModelId::parse_on(name, platform)?;
+        match revision.map(Revision::checked).transpose() {
+            Ok(revision) => Ok(Self { id, revision }),
+            Err(problem) => Err(ModelProblem::Revision(problem)),
+        }
+    }
+}
+
+/// What is before and after the `@` of a revision. One in the user's part begins none.
+pub(crate) fn split(text: &str) -> (&str, Option<&str>) {
+    let user = text.find('/').unwrap_or(text.len());
+    match text.get(user..).and_then(|rest| rest.find('@')).and_then(|at| text.split_at_checked(user + at)) {
+        Some((name, revision)) => (name, revision.strip_prefix('@')),
+        None => (text, None),
+    }
+}
+
+impl From<ModelId> for ModelRef {
+    fn from(id: ModelId) -> Self {
+        Self::new(id, None)
+    }
+}
+
+impl FromStr for ModelRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::parse_on(text, Platform::here())
+            .map_err(|problem| Error::ModelRef { input: Excerpt::of(text), problem })
+    }
+}
+
+impl fmt::Display for ModelRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.revision {
+            Some(revision) => write!(f, "{}@{revision}", self.id),
+            None => self.id.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

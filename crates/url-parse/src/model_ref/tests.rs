@@ -1,0 +1,68 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::error::{NameProblem, Part, RevisionProblem};
+
+#[track_caller]
+fn good(text: &str, revision: Option<&str>) {
+    let model: ModelRef = text.parse().unwrap();
+    assert_eq!(model.id().to_string(), "user/repo");
+    assert_eq!(model.revision().map(Revision::as_str), revision, "{text}");
+    assert_eq!(model.to_string(), text);
+}
+
+#[test]
+fn with_and_without_a_revision() {
+    good("user/repo", None);
+    for revision in
+        ["main", "v1.0", "refs/pr/1", "feature/new-head", "a@b", "0123456", "Ünïcode", "50%", "issue#7"]
+    {
+        good(&format!("user/repo@{revision}"), Some(revision));
+    }
+}
+
+#[track_caller]
+fn bad(text: &str, expected: ModelProblem) {
+    let Err(Error::ModelRef { problem, .. }) = text.parse::<ModelRef>() else { panic!("{text}") };
+    assert_eq!(problem, expected, "{text}");
+}
+
+#[test]
+fn what_is_none() {
+    bad("", ModelProblem::Missing(Part::User));
+    bad("user@main", ModelProblem::Missing(Part::Repo));
+    bad("user/@main", ModelProblem::Missing(Part::Repo));
+    let character = NameProblem::Character('@');
+    bad("user@main/repo", ModelProblem::Name { part: Part::User, problem: character });
+    bad("user/repo/more@main", ModelProblem::ExtraSegment);
+    bad("user/repo@", ModelProblem::Revision(RevisionProblem::Empty));
+    bad("user/repo@/main", ModelProblem::Revision(RevisionProblem::EmptyComponent));
+    bad("user/repo@..", ModelProblem::Revision(RevisionProblem::LeadingDot));
+    bad("user/repo@a b", ModelProblem::Revision(RevisionProblem::Character(' ')));
+    assert_eq!(
+        "user/repo@a..b".parse::<ModelRef>().unwrap_err().to_string(),
+        "`user/repo@a..b` is not the name of a model: its revision cannot be used: it has `..`; expected \
+         `user/repo` or `user/repo@revision`"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_and_what_is_one_is_displayed_as_it_was(text in "([a-z]{1,3}/[a-z]{1,3})?[ -~é]{0,12}") {
+        if let Ok(model) = text.parse::<ModelRef>() {
+            prop_assert_eq!(model.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn every_revision_can_follow(revision in "[ -~é]{1,12}") {
+        let text = format!("user/repo@{revision}");
+        match revision.parse::<Revision>() {
+            Ok(revision) => {
+                let model = ModelRef::new("user/repo".parse().unwrap(), Some(revision));
+                prop_assert_eq!(text.parse(), Ok(model));
+            }
+            Err(_) => prop_assert!(text.parse::<ModelRef>().is_err(), "{}", text),
+        }
+    }
+}

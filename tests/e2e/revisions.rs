@@ -1,0 +1,105 @@
+//! Revisions: each has a directory of its own, and names its commit.
+
+use facade::{ErrorKind, ModelRef, Request};
+use local_hub::{ModelFixture, PublishedModel};
+
+use crate::world::{World, is_cached, request};
+
+const ID: &str = "mlc-ai/tiny";
+
+/// Two commits on `main`: the first has the tag `v1`, the second `refs/pr/1`.
+fn two_commits() -> (World, PublishedModel, PublishedModel) {
+    let (world, old) = World::with(&ModelFixture::new(ID).tag("v1"));
+    let new = world.hub.publish(&ModelFixture::new(ID).seed(1).tag("refs/pr/1"));
+    (world, old, new)
+}
+
+fn at(revision: &str) -> Request {
+    format!("HF://{ID}@{revision}").parse().unwrap()
+}
+
+/// The name of the entry for a revision, and the commit that is in it, hit or not.
+async fn check(world: &World, revision: &str, entry: &str, expected: &PublishedModel) {
+    let model = world.downloader().download(at(revision)).await.unwrap();
+    assert_eq!(model.path, world.home().join("model_weights/hf/mlc-ai").join(entry));
+    assert_eq!(model.commit.unwrap().to_string(), expected.commit, "{revision}");
+    assert_eq!(expected.differences(&model.path), [""; 0], "{revision}");
+
+    let later = world.hub.log().from_now();
+    let again = world.downloader().download(at(revision)).await.unwrap();
+    assert!(is_cached(again.outcome) && later.is_empty(), "{later}");
+    assert_eq!((again.path, again.commit), (model.path, model.commit), "{revision}");
+}
+
+#[tokio::test]
+async fn each_revision_has_a_directory_of_its_own() {
+    let (world, old, new) = two_commits();
+    check(&world, "main", "tiny@main", &new).await;
+    check(&world, "v1", "tiny@v1", &old).await;
+    check(&world, "refs/pr/1", "tiny@refs%2Fpr%2F1", &new).await;
+    check(&world, &old.commit, &format!("tiny@{}", old.commit), &old).await;
+    let model = world.download(&new).await.unwrap();
+    assert_eq!((model.path, model.commit.unwrap().to_string()), (world.entry(&new), new.commit.clone()));
+}
+
+#[tokio::test]
+async fn two_tags_that_differ_in_case_do_not_meet() {
+    let (world, old) = World::with(&ModelFixture::new(ID).tag("v1"));
+    let new = world.hub.publish(&ModelFixture::new(ID).seed(1).tag("V1"));
+    let mut names = Vec::new();
+    for (revision, expected) in [("v1", &old), ("V1", &new)] {
+        let model = world.downloader().download(at(revision)).await.unwrap();
+        assert_eq!(expected.differences(&model.path), [""; 0], "{revision}");
+        names.push(model.path.file_name().unwrap().to_ascii_lowercase());
+    }
+    assert_ne!(names[0], names[1]);
+}
+
+#[tokio::test]
+async fn a_branch_stays_until_it_is_forced() {
+    let (world, old) = World::with(&ModelFixture::new(ID));
+    let first = world.downloader().download(at("main")).await.unwrap();
+    let new = world.hub.publish(&ModelFixture::new(ID).seed(1));
+
+    let hit = world.downloader().download(at("main")).await.unwrap();
+    assert_eq!(hit.commit.unwrap().to_string(), old.commit);
+    let forced = world.downloader().download(at("main").force(Some(true))).await.unwrap();
+    assert_eq!((&forced.path, forced.commit.unwrap().to_string()), (&first.path, new.commit.clone()));
+    assert_eq!(new.differences(&forced.path), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_requests_own_revision_wins_over_the_urls() {
+    let (world, old, _) = two_commits();
+    let request = at("main").revision("v1".parse().unwrap());
+    assert_eq!(request.model(), &"mlc-ai/tiny@v1".parse::<ModelRef>().unwrap());
+    let model = world.downloader().download(request).await.unwrap();
+    assert_eq!(model.commit.unwrap().to_string(), old.commit);
+}
+
+#[tokio::test]
+async fn an_unknown_revision_is_refused_by_name_and_leaves_nothing() {
+    let (world, _, _) = two_commits();
+    for revision in ["v3", "refs/pr/2", "0123456789abcdef0123456789abcdef01234567"] {
+        let error = world.downloader().download(at(revision)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.to_string().starts_with(&format!("{ID} has no revision `{revision}`")), "{error}");
+    }
+    assert!(world.visible_files().is_empty(), "{:?}", world.visible_files());
+}
+
+#[tokio::test]
+async fn a_directory_of_another_program_names_no_commit() {
+    let (world, published) = World::with(&ModelFixture::new(ID));
+    world.download(&published).await.unwrap();
+    let manifest = world.entry(&published).join("tensor-cache.json");
+    let mut text = std::fs::read_to_string(&manifest).unwrap();
+    // As the Python original would have replaced the directory: the receipt is of another manifest.
+    text.push('\n');
+    std::fs::remove_file(&manifest).unwrap();
+    std::fs::write(&manifest, text).unwrap();
+    let model = world.download(&published).await.unwrap();
+    assert!(is_cached(model.outcome));
+    assert_eq!(model.commit, None);
+    assert_eq!(request(&published).model().revision(), None);
+}
