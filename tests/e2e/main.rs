@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod blocking;
+mod cache;
 mod concurrency;
 mod download;
 mod interruption;

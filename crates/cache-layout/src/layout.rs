@@ -35,7 +35,7 @@ impl CacheLayout {
         let mut tiers =
             named.map(|tier| absolute(tier).map(Tier::ReadOnly)).collect::<Result<Vec<_>, Error>>()?;
         tiers.push(Tier::Writable(weights.clone()));
-        let private = weights.join(".mlc-weights");
+        let private = weights.join(slot::PRIVATE);
         Ok(Self { home, tiers, weights, private, durability })
     }
 

@@ -86,6 +86,7 @@ mod staging;
 mod testing;
 mod tier;
 mod usage;
+mod walk;
 
 pub use config::{CacheConfig, Durability};
 pub use content::ContentName;
@@ -102,3 +103,4 @@ pub use slot::Slot;
 pub use staging::{PruneMode, PruneReport, PrunedSlot};
 pub use tier::Tier;
 pub use usage::{Usage, usage_of};
+pub use walk::{Met, walk};

@@ -11,6 +11,7 @@ use url_parse::{CommitId, RepoPath, Revision};
 use crate::files;
 use crate::layout::CacheLayout;
 use crate::slot::Slot;
+use crate::tier::Tier;
 
 mod wire;
 
@@ -63,10 +64,15 @@ impl Receipt {
 const LARGEST: u64 = 64 << 20;
 
 impl CacheLayout {
-    /// The receipt of the slot's entry. One that cannot be read or understood counts as none, with a
-    /// warning in the log.
+    /// The receipt of the slot's entry in the writable tier. One that cannot be read or understood counts as
+    /// none, with a warning in the log.
     pub fn receipt(&self, slot: &Slot) -> Option<Receipt> {
         read_if_any(&slot.receipt_file())
+    }
+
+    /// The same for any tier: a read-only one may be another cache's writable one, with receipts of its own.
+    pub fn receipt_in(&self, slot: &Slot, tier: &Tier) -> Option<Receipt> {
+        read_if_any(&slot.receipt_file_in(tier))
     }
 }
 

@@ -7,6 +7,9 @@ use url_parse::ModelRef;
 use crate::slot_name::entry_name;
 use crate::tier::Tier;
 
+/// The name of a tier's private folder.
+pub(crate) const PRIVATE: &str = ".mlc-weights";
+
 /// One model's places: its entry, its candidates in the read-only tiers, its private files. Names only;
 /// made by [`CacheLayout::slot`](crate::CacheLayout::slot).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +77,15 @@ impl Slot {
     }
 
     pub(crate) fn receipt_file(&self) -> PathBuf {
-        self.private.join("receipts").join(format!("{}.json", self.file_name))
+        self.receipt_below(&self.private)
+    }
+
+    pub(crate) fn receipt_file_in(&self, tier: &Tier) -> PathBuf {
+        self.receipt_below(&tier.path().join(PRIVATE))
+    }
+
+    fn receipt_below(&self, private: &Path) -> PathBuf {
+        private.join("receipts").join(format!("{}.json", self.file_name))
     }
 
     /// The one place that decides where a slot is staged: on the file system of the writable tier.
@@ -113,6 +124,9 @@ mod tests {
         assert_eq!(slot.lock_file(), private.join("locks/mlc-ai+Llama-3"));
         assert_eq!(slot.holder_file(), private.join("locks/mlc-ai+Llama-3+holder"));
         assert_eq!(slot.receipt_file(), private.join("receipts/mlc-ai+Llama-3.json"));
+        let shared = slot.receipt_file_in(&Tier::ReadOnly("/ro".into()));
+        assert_eq!(shared, Path::new("/ro/.mlc-weights/receipts/mlc-ai+Llama-3.json"));
+        assert_eq!(slot.receipt_file_in(&Tier::Writable("/home/model_weights".into())), slot.receipt_file());
         assert_eq!(slot.staging(), private.join("staging/mlc-ai+Llama-3"));
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::builder::{Context, SharedContext};
 use crate::decision::Decision;
 use crate::look::{look, serve, warn};
-use crate::{Builder, Error, Model, Request, download};
+use crate::{Builder, Cache, Error, Model, Request, download};
 
 /// Gets models into a cache, and finds them there. Cheap to clone; several may work side by side.
 #[derive(Clone, Debug)]
@@ -30,6 +30,11 @@ impl Downloader {
 
     pub(crate) fn new(context: Context) -> Self {
         Self { context: Arc::new(context) }
+    }
+
+    /// The cache that this downloader works with, to look after it.
+    pub fn cache(&self) -> Cache {
+        Cache::new(Arc::clone(&self.context))
     }
 
     /// Returns the model's directory: the cache's, after a download if it has none.

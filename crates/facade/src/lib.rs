@@ -47,6 +47,7 @@
 
 pub mod blocking;
 mod builder;
+mod cache;
 mod decision;
 mod download;
 mod downloader;
@@ -59,11 +60,13 @@ mod lock_wait;
 mod look;
 mod model;
 mod observer;
+mod parallel;
 mod plan;
 mod request;
 
 pub use builder::Builder;
-pub use cache_layout::{CachePolicy, Durability, Holder, PassedOver, Tier};
+pub use cache::{Cache, Listing, ModelEntry, Origin};
+pub use cache_layout::{CachePolicy, Durability, Holder, PassedOver, SkipReason, Skipped, Tier};
 pub use downloader::Downloader;
 pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
 pub use error::{Error, ErrorKind};

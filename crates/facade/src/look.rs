@@ -1,9 +1,13 @@
 //! Looking for a model in the cache.
 
+use std::fs::Metadata;
 use std::path::Path;
 
 use cache_layout::{CacheLayout, Completeness, Hit, Lookup, Receipt, Slot};
-use shard_fetch::{MANIFEST_NAMES, ModelDirState, digest_file, inspect_model_dir, inspect_model_dir_lacking};
+use shard_fetch::{
+    Expected, MANIFEST_NAMES, MAX_METADATA_BYTES, ModelDirState, Sha256Digest, inspect_model_dir,
+    inspect_model_dir_lacking, verify_file,
+};
 use url_parse::{CommitId, Revision};
 
 use crate::decision::{Decision, decide, is_forced};
@@ -49,11 +53,10 @@ pub(crate) fn serve(context: &Context, slot: &Slot, hit: Hit) -> Model {
     Model { path: hit.path, tier: hit.tier, commit, outcome: Outcome::Cached }
 }
 
-/// The commit of what was found, as far as it is known. A receipt knows of the writable tier's entry only.
+/// The commit of what was found, as far as it is known.
 pub(crate) fn commit_of(layout: &CacheLayout, slot: &Slot, hit: &Hit) -> Option<CommitId> {
     let asked = slot.model().revision().and_then(Revision::commit);
-    let written = || layout.receipt(slot).filter(|receipt| is_about(receipt, &hit.path));
-    asked.or_else(|| if hit.tier.is_read_only() { None } else { written().map(|receipt| receipt.commit) })
+    asked.or_else(|| receipt_about(layout, slot, &hit.path).map(|receipt| receipt.commit))
 }
 
 fn add_newer_name(context: &Context, slot: &Slot, entry: &Path) -> Result<(), Error> {
@@ -66,16 +69,23 @@ fn add_newer_name(context: &Context, slot: &Slot, entry: &Path) -> Result<(), Er
 
 /// Whether a directory is a whole model, files that its commit never had left aside.
 pub(crate) fn inspect(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Completeness {
-    let state = match inspect_model_dir(dir) {
+    match inspect_model_dir(dir) {
         // Only now is the receipt worth reading.
-        ModelDirState::Missing(missing) => match layout.receipt(slot) {
-            Some(receipt) if !receipt.lacking.is_empty() && is_about(&receipt, dir) => {
-                inspect_model_dir_lacking(dir, &receipt.lacking.into_iter().collect())
-            }
-            _ => ModelDirState::Missing(missing),
+        ModelDirState::Missing(missing) => match receipt_about(layout, slot, dir) {
+            Some(receipt) if !receipt.lacking.is_empty() => inspect_with(Some(&receipt), dir),
+            _ => Completeness::Incomplete { missing },
         },
-        state => state,
-    };
+        state => completeness(state),
+    }
+}
+
+/// The same for a directory whose receipt was looked for.
+pub(crate) fn inspect_with(receipt: Option<&Receipt>, dir: &Path) -> Completeness {
+    let lacking = receipt.map(|receipt| receipt.lacking.iter().cloned().collect()).unwrap_or_default();
+    completeness(inspect_model_dir_lacking(dir, &lacking))
+}
+
+fn completeness(state: ModelDirState) -> Completeness {
     match state {
         ModelDirState::NoDirectory => Completeness::Absent,
         ModelDirState::Missing(missing) => Completeness::Incomplete { missing },
@@ -83,10 +93,16 @@ pub(crate) fn inspect(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Complete
     }
 }
 
-/// Whether a receipt is about this directory, which another program may have replaced since.
-fn is_about(receipt: &Receipt, dir: &Path) -> bool {
-    MANIFEST_NAMES
-        .iter()
-        .filter_map(|name| digest_file(&dir.join(name)).ok())
-        .any(|manifest| manifest.sha256.is_some_and(|digest| *digest.as_bytes() == receipt.manifest_sha256))
+/// The receipt, if it is about this directory, which another program may have replaced since.
+pub(crate) fn receipt_about(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Option<Receipt> {
+    let (tier, _) = slot.candidates().find(|(_, candidate)| *candidate == dir)?;
+    let receipt = layout.receipt_in(slot, tier)?;
+    let sha256 = Some(Sha256Digest::new(receipt.manifest_sha256));
+    let is_manifest = |name: &&str| {
+        let path = dir.join(name);
+        let found = std::fs::metadata(&path).ok().filter(Metadata::is_file);
+        let size = found.map(|found| found.len()).filter(|size| *size <= MAX_METADATA_BYTES);
+        size.is_some_and(|size| verify_file(&path, &Expected { size, md5: None, sha256 }).is_ok())
+    };
+    MANIFEST_NAMES.iter().any(is_manifest).then_some(receipt)
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help text, which knows no Markdown")]
 
+mod cache;
 mod download;
 mod path;
 mod progress;
@@ -9,6 +10,7 @@ mod words;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use self::cache::List;
 pub(crate) use self::download::Download;
 pub(crate) use self::path::Path;
 pub(crate) use self::progress::Progress;
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Download(Download),
     /// Print the directory of a model that is in the cache; never uses the network
     Path(Path),
+    /// List the models in the cache, whole or not
+    List(List),
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! The subcommands: a file for each.
 
 mod download;
+mod list;
 mod path;
 
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use facade::{Request, Revision};
+use serde::Serialize;
 
 use crate::arguments::Command;
 use crate::exit::Failure;
@@ -17,6 +19,7 @@ pub(crate) fn run(command: &Command, screen: Screen) -> Result<(), Failure> {
     match command {
         Command::Download(arguments) => download::run(arguments, screen),
         Command::Path(arguments) => path::run(arguments, screen),
+        Command::List(arguments) => list::run(arguments, screen),
     }
 }
 
@@ -30,11 +33,19 @@ fn at(revision: Option<&Revision>, request: Request) -> Request {
 
 /// Prints a result, alone on its line. Bytes are printed as they are: a path need not be UTF-8.
 fn print_path(path: &Path) -> Result<(), Failure> {
+    print(&[path.as_os_str().as_encoded_bytes(), b"\n"].concat())
+}
+
+/// Prints a result as one JSON document.
+fn print_json(result: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(result).map_err(|error| Failure::Output(error.into()))?;
+    print(format!("{json}\n").as_bytes())
+}
+
+/// Prints a result. Nothing else goes to stdout.
+fn print(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let written = stdout
-        .write_all(path.as_os_str().as_encoded_bytes())
-        .and_then(|()| stdout.write_all(b"\n"))
-        .and_then(|()| stdout.flush());
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
     match written {
         // Whoever reads has what they wanted and went away.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

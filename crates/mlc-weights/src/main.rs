@@ -10,6 +10,7 @@ mod interrupts;
 mod logging;
 mod progress;
 mod report;
+mod table;
 mod words;
 
 use std::process::ExitCode;

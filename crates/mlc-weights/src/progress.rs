@@ -41,6 +41,6 @@ impl Progress for Nothing {
 }
 
 /// A stderr that is gone changes nothing.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

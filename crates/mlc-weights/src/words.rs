@@ -1,8 +1,11 @@
 //! Words that progress and errors share.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use facade::PassedOver;
+
+/// When the year gets its fifth digit, in seconds since 1970.
+const YEAR_10000: u64 = 253_402_300_800;
 
 /// As many missing files as one line lists.
 const LISTED: usize = 3;
@@ -15,7 +18,8 @@ pub(crate) fn not_whole(entry: &PassedOver) -> String {
     }
 }
 
-fn listed(missing: &[String]) -> String {
+/// The first of some remarks, and how many more there are.
+pub(crate) fn listed(missing: &[String]) -> String {
     let first = missing.get(..LISTED).unwrap_or(missing);
     match missing.len() - first.len() {
         0 => first.join("; "),
@@ -43,6 +47,16 @@ pub(crate) fn elapsed(duration: Duration) -> String {
     }
 }
 
+/// The day of a time, in UTC, if its year has four digits: the clock that made it may have been anyhow.
+pub(crate) fn date(time: SystemTime) -> Option<String> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    if since.as_secs() >= YEAR_10000 {
+        return None;
+    }
+    let text = humantime::format_rfc3339_seconds(time).to_string();
+    text.split('T').next().map(str::to_owned)
+}
+
 /// A time that a person waits.
 pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
@@ -67,6 +81,26 @@ mod tests {
             texts,
             ["0.0 s", "9.9 s", "10 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "25 h 0 min"]
         );
+    }
+
+    #[track_caller]
+    fn check_date(since_1970: i64, expected: Option<&str>) {
+        let distance = Duration::from_secs(since_1970.unsigned_abs());
+        let time = match since_1970 < 0 {
+            true => SystemTime::UNIX_EPOCH - distance,
+            false => SystemTime::UNIX_EPOCH + distance,
+        };
+        assert_eq!(date(time).as_deref(), expected);
+    }
+
+    #[test]
+    fn dates() {
+        check_date(0, Some("1970-01-01"));
+        check_date(1_787_443_199, Some("2026-08-22"));
+        check_date(1_787_443_200, Some("2026-08-23"));
+        check_date(253_402_300_799, Some("9999-12-31"));
+        check_date(253_402_300_800, None);
+        check_date(-1, None);
     }
 
     #[test]

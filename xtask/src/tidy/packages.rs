@@ -33,8 +33,8 @@ pub(super) const PLAN: &[Rule] = &[
     rule("md-5", &["shard-fetch"], &["tests"]),
     rule("md5-many", &["shard-fetch"], &[]),
     rule("rustix", &["cache-layout", "shard-fetch"], &["tests"]),
-    rule("serde", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
-    rule("serde_json", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
+    rule("serde", &["cache-layout", "facade", "shard-fetch"], &["mlc-weights", "tests", "xtask"]),
+    rule("serde_json", &["cache-layout", "mlc-weights", "shard-fetch"], &["tests", "xtask"]),
     rule("sha2", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
     // The shape of the code.
@@ -52,6 +52,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("cargo_metadata", &["xtask"], &[]),
     rule("clap", &["mlc-weights", "xtask"], &[]),
     rule("http-body", &[], &["tests"]),
+    rule("humantime", &["mlc-weights"], &[]),
     rule("indicatif", &["mlc-weights"], &["xtask"]),
     rule("libc", &["tests"], &[]),
     rule("rcgen", &["tests"], &[]),

@@ -45,6 +45,10 @@ impl Screen {
         Self { quiet, terminal, bars_welcome: !presentation.no_progress_bars && !verbose }
     }
 
+    pub(crate) fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
     pub(crate) fn takes_color(self) -> bool {
         self.terminal.is_some_and(|terminal| terminal.color)
     }

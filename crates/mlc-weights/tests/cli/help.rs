@@ -35,6 +35,7 @@ fn help() {
     Commands:
       download  Print the directory of a model, downloading it first if the cache has none
       path      Print the directory of a model that is in the cache; never uses the network
+      list      List the models in the cache, whole or not
       help      Print this message or the help of the given subcommand(s)
 
     Options:
@@ -67,6 +68,7 @@ fn long_help_knows_the_environment() {
     Commands:
       download  Print the directory of a model, downloading it first if the cache has none
       path      Print the directory of a model that is in the cache; never uses the network
+      list      List the models in the cache, whole or not
       help      Print this message or the help of the given subcommand(s)
 
     Options:

@@ -229,6 +229,17 @@ impl Ran {
         }
     }
 
+    /// What is on stdout.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).unwrap()
+    }
+
+    /// The one JSON document that is on stdout, whatever the status.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.stdout).unwrap()
+    }
+
     /// The lines on stderr.
     pub(crate) fn lines(&self) -> Vec<&str> {
         self.stderr.lines().collect()

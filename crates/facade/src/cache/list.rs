@@ -1,0 +1,45 @@
+//! What is in the cache.
+
+use std::time::SystemTime;
+
+use cache_layout::{CacheLayout, Completeness, Entry, usage_of};
+
+use super::entry::{Listing, ModelEntry, Origin};
+use crate::Error;
+use crate::builder::Context;
+use crate::look::{inspect_with, receipt_about};
+use crate::parallel;
+
+pub(super) fn list(context: &Context) -> Result<Listing, Error> {
+    let inventory = context.layout.inventory()?;
+    let models = parallel::map(&inventory.entries, |entry| describe(&context.layout, entry));
+    Ok(Listing { models: models.into_iter().flatten().collect(), skipped: inventory.skipped })
+}
+
+/// Nothing when the entry is gone since it was found.
+fn describe(layout: &CacheLayout, entry: &Entry) -> Option<ModelEntry> {
+    let receipt = receipt_about(layout, &entry.slot, &entry.path);
+    let missing = match inspect_with(receipt.as_ref(), &entry.path) {
+        Completeness::Whole => Vec::new(),
+        Completeness::Incomplete { missing } => missing,
+        Completeness::Absent => return None,
+    };
+    let usage = usage_of(&entry.path);
+    Some(ModelEntry {
+        model: entry.slot.model().clone(),
+        tier: entry.tier.clone(),
+        path: entry.path.clone(),
+        link_target: entry.link_target.clone(),
+        files: usage.files,
+        bytes: usage.bytes,
+        commit: receipt.as_ref().map(|receipt| receipt.commit),
+        date: receipt.as_ref().map(|receipt| receipt.made).or_else(|| changed(entry)),
+        origin: if receipt.is_some() { Origin::Receipt } else { Origin::Unknown },
+        missing,
+        unreadable: usage.unreadable.map(|(path, error)| format!("{}: {error}", path.display())),
+    })
+}
+
+fn changed(entry: &Entry) -> Option<SystemTime> {
+    std::fs::metadata(&entry.path).and_then(|found| found.modified()).ok()
+}

@@ -1,0 +1,102 @@
+//! `mlc-weights list`: the models in the cache.
+
+use std::fmt::Write as _;
+
+use facade::{Cache, Listing, ModelEntry, Tier};
+
+use super::{print, print_json};
+use crate::arguments::List;
+use crate::exit::Failure;
+use crate::progress::{Screen, say};
+use crate::table::{Align, Table};
+use crate::words::{date, listed, size};
+
+/// Hexadecimal digits of a commit, as git shows it.
+const SHORT_COMMIT: usize = 7;
+
+pub(super) fn run(arguments: &List, screen: Screen) -> Result<(), Failure> {
+    let listing = Cache::from_env()?.list()?;
+    if arguments.json {
+        return print_json(&listing);
+    }
+    if !screen.is_quiet() {
+        for note in notes(&listing) {
+            say(&note);
+        }
+    }
+    print(tables(&listing).as_bytes())
+}
+
+/// What is said beside the table. Names of things that are no models may be anything, so they are escaped.
+fn notes(listing: &Listing) -> Vec<String> {
+    let others = listing
+        .skipped
+        .iter()
+        .map(|other| format!("no model: {}: {}", other.path.to_string_lossy().escape_debug(), other.reason));
+    others.chain([summary(&listing.models)]).collect()
+}
+
+fn summary(models: &[ModelEntry]) -> String {
+    let bytes = models.iter().map(|model| model.bytes).sum();
+    match models.len() {
+        0 => "there are no models in the cache".to_owned(),
+        1 => format!("1 model, {}", size(bytes)),
+        count => format!("{count} models, {}", size(bytes)),
+    }
+}
+
+/// A table for each tier that has models, under the tier's folder.
+fn tables(listing: &Listing) -> String {
+    let mut text = String::new();
+    for tier in listing.models.chunk_by(|one, other| one.tier == other.tier) {
+        if let Some(first) = tier.first() {
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "{}{}", heading(&first.tier), table(tier));
+        }
+    }
+    text
+}
+
+fn heading(tier: &Tier) -> String {
+    let note = if tier.is_read_only() { " (read-only)" } else { "" };
+    format!("{}{note}\n", tier.path().display())
+}
+
+fn table(models: &[ModelEntry]) -> Table<5> {
+    let mut table = Table::new([
+        ("SIZE", Align::Right),
+        ("FILES", Align::Right),
+        ("COMMIT", Align::Left),
+        ("DATE", Align::Left),
+        ("MODEL", Align::Left),
+    ]);
+    for entry in models {
+        table.row([
+            size(entry.bytes),
+            entry.files.to_string(),
+            entry.commit.map_or_else(dash, |commit| short(&commit.to_string())),
+            entry.date.and_then(date).unwrap_or_else(dash),
+            entry.model.to_string(),
+        ]);
+        for remark in remarks(entry) {
+            table.note(remark);
+        }
+    }
+    table
+}
+
+fn remarks(entry: &ModelEntry) -> Vec<String> {
+    let link = entry.link_target.as_ref().map(|target| format!("a link to {}", target.display()));
+    let missing = (!entry.is_whole()).then(|| format!("not whole: {}", listed(&entry.missing)));
+    let unreadable = entry.unreadable.as_ref().map(|what| format!("not counted: {what}"));
+    [link, missing, unreadable].into_iter().flatten().collect()
+}
+
+/// What is not known.
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn short(commit: &str) -> String {
+    commit.chars().take(SHORT_COMMIT).collect()
+}

@@ -1,0 +1,3 @@
+//! The cache as a thing to look after.
+
+mod listing;

@@ -1,0 +1,238 @@
+//! What a listing says of models that were downloaded, copied, damaged or replaced.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use facade::{Listing, ModelEntry, Origin, Tier};
+use local_hub::{Manifests, ModelFixture, PublishedModel};
+
+use crate::world::{World, entry_in, files_below, lay_out, temporary_folder};
+
+fn list(world: &World) -> Listing {
+    world.downloader().cache().list().unwrap()
+}
+
+/// The only model of a cache.
+fn only(world: &World) -> ModelEntry {
+    let mut listing = list(world);
+    assert_eq!((listing.models.len(), listing.skipped.len()), (1, 0), "{listing:?}");
+    listing.models.remove(0)
+}
+
+fn bytes(model: &PublishedModel) -> u64 {
+    model.files.iter().map(|file| file.size).sum()
+}
+
+fn receipt(world: &World) -> PathBuf {
+    let receipts = files_below(&world.home().join("model_weights/.mlc-weights/receipts"));
+    receipts.into_iter().next().unwrap()
+}
+
+#[test]
+fn an_empty_cache_is_listed_and_not_created() {
+    let world = World::new();
+    let listing = list(&world);
+    assert!(listing.models.is_empty() && listing.skipped.is_empty());
+    assert!(!world.home().exists());
+}
+
+#[tokio::test]
+async fn a_downloaded_model_has_its_commit() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let before = SystemTime::now() - Duration::from_secs(1);
+    world.download(&published).await.unwrap();
+    let entry = only(&world);
+    assert_eq!(entry.model.to_string(), "mlc-ai/tiny");
+    assert_eq!(entry.path, world.entry(&published));
+    assert_eq!(entry.tier, Tier::Writable(world.home().join("model_weights")));
+    assert_eq!((entry.files, entry.bytes), (published.files.len() as u64, bytes(&published)));
+    assert_eq!(entry.commit.unwrap().to_string(), published.commit);
+    assert!(entry.date.is_some_and(|date| date >= before && date <= SystemTime::now()), "{entry:?}");
+    assert_eq!((entry.origin, entry.is_whole()), (Origin::Receipt, true));
+    assert_eq!((entry.link_target, entry.unreadable), (None, None));
+}
+
+#[tokio::test]
+async fn a_revision_is_a_model_of_its_own() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.download(&published).await.unwrap();
+    let request = format!("{}@{}", published.url, published.commit).parse().unwrap();
+    world.downloader().download(request).await.unwrap();
+    let names: Vec<_> = list(&world).models.into_iter().map(|entry| entry.model.to_string()).collect();
+    assert_eq!(names, ["mlc-ai/tiny".to_owned(), format!("mlc-ai/tiny@{}", published.commit)]);
+}
+
+#[tokio::test]
+async fn a_model_of_the_original_is_listed_without_a_commit() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/old").manifests(Manifests::NdArrayCache));
+    lay_out(&published, &world.home().join("model_weights"));
+    let before = files_below(&world.home());
+    let entry = only(&world);
+    assert_eq!((entry.origin, entry.commit, entry.is_whole()), (Origin::Unknown, None, true));
+    assert_eq!((entry.files, entry.bytes), (published.files.len() as u64, bytes(&published)));
+    assert!(entry.date.is_some());
+    assert_eq!(files_below(&world.home()), before, "a listing changes nothing");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.download(&published).await.unwrap();
+    let entry = world.entry(&published);
+    fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
+    fs::write(entry.join("params_shard_1.bin"), published.file("params_shard_1.bin").unwrap().git_bytes())
+        .unwrap();
+    let entry = only(&world);
+    assert!(!entry.is_whole());
+    assert_eq!(entry.missing.len(), 2, "{:?}", entry.missing);
+    assert_eq!(entry.missing[0], "params_shard_0.bin: missing");
+    assert!(entry.missing[1].starts_with("params_shard_1.bin: "), "{:?}", entry.missing);
+    assert_eq!(entry.commit.unwrap().to_string(), published.commit);
+}
+
+#[tokio::test]
+async fn a_tokenizer_file_that_the_commit_lacks_is_not_missed() {
+    let fixture = ModelFixture::new("mlc-ai/tiny").tokenizer_files(&["tokenizer.json", "vocab.json"]);
+    let (world, published) = World::with(&fixture);
+    world.download(&published).await.unwrap();
+    assert!(only(&world).is_whole());
+}
+
+#[tokio::test]
+async fn a_receipt_of_another_manifest_does_not_count() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.download(&published).await.unwrap();
+    let manifest = world.entry(&published).join("tensor-cache.json");
+    let mut text = fs::read_to_string(&manifest).unwrap();
+    text.push('\n');
+    fs::write(&manifest, text).unwrap();
+    let entry = only(&world);
+    assert_eq!((entry.origin, entry.commit, entry.is_whole()), (Origin::Unknown, None, true));
+}
+
+#[tokio::test]
+async fn an_unusable_receipt_does_not_count() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.download(&published).await.unwrap();
+    let receipt = receipt(&world);
+    let whole = fs::read(&receipt).unwrap();
+    for junk in [&b""[..], b"{}", b"null", &whole[..whole.len() / 2]] {
+        fs::write(&receipt, junk).unwrap();
+        assert_eq!(only(&world).origin, Origin::Unknown, "{}", String::from_utf8_lossy(junk));
+    }
+    // One without end, at least for who would read all of it.
+    fs::File::create(&receipt).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(only(&world).origin, Origin::Unknown);
+    fs::remove_file(&receipt).unwrap();
+    fs::create_dir(&receipt).unwrap();
+    assert_eq!(only(&world).origin, Origin::Unknown);
+}
+
+#[tokio::test]
+async fn tiers_come_in_the_order_of_look_up() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.download(&published).await.unwrap();
+    let tier = world.beside("tier");
+    lay_out(&published, &tier);
+    let listing = world.builder().read_only([&tier]).build().unwrap().cache().list().unwrap();
+    let places: Vec<_> = listing.models.iter().map(|entry| entry.path.clone()).collect();
+    assert_eq!(places, [entry_in(&tier, &published), world.entry(&published)]);
+    assert!(listing.models[0].tier.is_read_only() && !listing.models[1].tier.is_read_only());
+    let origins = [listing.models[0].origin, listing.models[1].origin];
+    assert_eq!(origins, [Origin::Unknown, Origin::Receipt], "a receipt is of the tier that it lies in");
+}
+
+#[tokio::test]
+async fn another_cache_as_a_read_only_tier_has_its_receipts() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.download(&published).await.unwrap();
+    let tier = world.home().join("model_weights");
+    let elsewhere = world.builder().home(world.beside("elsewhere")).read_only([&tier]).build().unwrap();
+    let listing = elsewhere.cache().list().unwrap();
+    let [entry] = &listing.models[..] else { panic!("{listing:?}") };
+    assert_eq!(entry.tier, Tier::ReadOnly(tier));
+    assert_eq!(entry.commit.unwrap().to_string(), published.commit);
+}
+
+#[test]
+fn a_home_that_is_no_directory_is_an_error() {
+    let world = World::new();
+    fs::write(world.home(), "").unwrap();
+    let error = world.downloader().cache().list().unwrap_err();
+    assert_eq!(error.kind(), facade::ErrorKind::Disk);
+    assert!(error.to_string().contains("is not a directory"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_and_junk_are_told_apart_from_models() {
+    use std::os::unix::fs::symlink;
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let own = lay_out(&published, &world.beside("own"));
+    let place = world.entry(&published);
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    symlink(&own, &place).unwrap();
+    symlink("nowhere", place.with_file_name("dangling")).unwrap();
+    symlink("itself", place.with_file_name("itself")).unwrap();
+    fs::write(place.with_file_name("notes.txt"), "").unwrap();
+    symlink(&own, own.join("again")).unwrap();
+    let listing = list(&world);
+    let [entry] = &listing.models[..] else { panic!("{listing:?}") };
+    assert_eq!(entry.link_target.as_deref(), Some(own.as_path()));
+    assert!(entry.is_whole());
+    assert_eq!(entry.files, published.files.len() as u64);
+    let names: Vec<_> = listing.skipped.iter().map(|other| other.path.file_name().unwrap()).collect();
+    assert_eq!(names, ["dangling", "itself", "notes.txt"]);
+}
+
+/// The document's fields are a contract.
+#[tokio::test]
+async fn the_document() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.download(&published).await.unwrap();
+    fs::write(world.home().join("model_weights/hf/notes.txt"), "").unwrap();
+    let listing = list(&world);
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let entry = &listing.models[0];
+    let date = entry.date.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    assert_eq!(
+        serde_json::to_value(&listing).unwrap(),
+        serde_json::json!({
+            "version": 1,
+            "models": [{
+                "model": "mlc-ai/tiny",
+                "revision": null,
+                "path": path(&entry.path),
+                "tier": path(&world.home().join("model_weights")),
+                "read_only": false,
+                "link_target": null,
+                "files": published.files.len(),
+                "bytes": bytes(&published),
+                "commit": published.commit,
+                "date": date,
+                "origin": "receipt",
+                "whole": true,
+                "missing": [],
+                "unreadable": null,
+            }],
+            "skipped": [{
+                "path": path(&world.home().join("model_weights/hf/notes.txt")),
+                "reason": "not a directory",
+            }],
+        })
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_home_that_is_not_utf_8_can_be_listed() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = temporary_folder();
+    let home = folder.path().join(std::ffi::OsStr::from_bytes(b"h\xffme"));
+    fs::create_dir_all(home.join("model_weights/hf/user/repo")).unwrap();
+    let listing = facade::Downloader::builder().home(&home).build().unwrap().cache().list().unwrap();
+    assert!(listing.models[0].path.starts_with(&home));
+    let json = serde_json::to_value(&listing).unwrap();
+    assert!(json["models"][0]["path"].as_str().unwrap().contains("h\u{fffd}me"), "{json}");
+}
