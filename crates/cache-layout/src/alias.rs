@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::files;
 use crate::layout::CacheLayout;
 use crate::slot::Slot;
+use crate::staging::Staging;
 
 impl CacheLayout {
     /// Gives a file of the slot's entry in the writable tier a second name there, in one step and without
@@ -26,9 +27,9 @@ impl CacheLayout {
         let linked = fs::hard_link(&from, &to).or_else(|e| match e.kind() {
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => Err(e),
             _ => {
-                let scratch = slot.staging();
-                fs::create_dir_all(&scratch)?;
-                copy_in_one_step(&from, &to, &scratch)
+                let scratch = Staging::of(slot);
+                fs::create_dir_all(scratch.path())?;
+                copy_in_one_step(&from, &to, scratch.path())
             }
         });
         match linked {

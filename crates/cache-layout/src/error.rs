@@ -75,16 +75,15 @@ pub enum Error {
         /// The entry that it should be a file of.
         entry: PathBuf,
     },
-    /// A rename across file systems.
+    /// The file system does not let the entry be moved, so that nothing can take its place in one step.
     #[error(
-        "cannot move {} to {}: they are on different file systems; keep the folders of the cache home on one",
-        from.display(), to.display()
+        "{} cannot be replaced as a whole: its file system does not let it be moved, \
+         as in a lower layer of a container's image; remove it, or choose another cache home",
+        path.display()
     )]
-    CrossDevice {
-        /// What was to be moved.
-        from: PathBuf,
-        /// Where to.
-        to: PathBuf,
+    EntryIsFixed {
+        /// The entry.
+        path: PathBuf,
         /// The system's answer.
         source: io::Error,
     },
@@ -183,9 +182,9 @@ impl Error {
             Self::UnknownPolicy { .. } | Self::UnusableFolder { .. } => ErrorKind::InvalidInput,
             Self::NotADirectory { .. } | Self::EntryIsNotADirectory { .. } => ErrorKind::NotADirectory,
             Self::DanglingLink { .. } | Self::EntryIsLink { .. } => ErrorKind::Link,
-            Self::CrossDevice { .. } => ErrorKind::CrossDevice,
             Self::NotAPlainFile { .. } => ErrorKind::Other,
             Self::CreateFolder { source, .. }
+            | Self::EntryIsFixed { source, .. }
             | Self::Move { source, .. }
             | Self::LinkOrCopy { source, .. }
             | Self::Io { source, .. } => kind_of(source),
@@ -203,11 +202,7 @@ impl Error {
     }
 
     pub(crate) fn moving(from: &Path, to: &Path, source: io::Error) -> Self {
-        let (from, to) = (from.to_path_buf(), to.to_path_buf());
-        match source.kind() {
-            io::ErrorKind::CrossesDevices => Self::CrossDevice { from, to, source },
-            _ => Self::Move { from, to, source },
-        }
+        Self::Move { from: from.to_path_buf(), to: to.to_path_buf(), source }
     }
 
     pub(crate) fn linking(from: &Path, to: &Path, source: io::Error) -> Self {
@@ -277,9 +272,5 @@ mod tests {
         let error = Err::<(), _>(cause).attempt(Action::Sync, Path::new("/c/f")).unwrap_err();
         assert_eq!(error.to_string(), "cannot sync to disk /c/f");
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the cause");
-
-        let cause = io::Error::from(io::ErrorKind::CrossesDevices);
-        let message = Error::moving(Path::new("/a"), Path::new("/b"), cause).to_string();
-        assert!(message.starts_with("cannot move /a to /b: they are on different file systems"), "{message}");
     }
 }

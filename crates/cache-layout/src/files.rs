@@ -50,6 +50,14 @@ pub(crate) fn cannot_create(path: PathBuf, home: &Path, source: io::Error) -> Er
     }
 }
 
+/// What is in a folder, sorted by name.
+pub(crate) fn sorted_children(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let children = fs::read_dir(dir).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut children: Vec<PathBuf> = children.attempt(Action::Read, dir)?;
+    children.sort();
+    Ok(children)
+}
+
 /// Replaces `path` by a file of these bytes; what a reader opens is the old file or the new one. Syncs
 /// nothing.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
@@ -78,6 +86,15 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
         }
         result => result,
     }
+}
+
+/// Copies a file, or a link as a link, to `to`, which must not exist.
+pub(crate) fn copy_as_it_is(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if fs::symlink_metadata(from)?.is_symlink() {
+        return std::os::unix::fs::symlink(fs::read_link(from)?, to);
+    }
+    copy_new(from, to)
 }
 
 /// Copies the file `from`, which must not be a link, to `to`, which must not exist.

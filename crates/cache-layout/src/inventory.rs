@@ -77,14 +77,15 @@ impl fmt::Display for SkipReason {
 }
 
 impl CacheLayout {
-    /// Walks through the `hf` folders of all tiers, two levels deep. Creates nothing and writes nothing; a
-    /// tier that does not exist has no entries. What cannot be looked at is reported and does not end the
+    /// Walks through the `hf` folders of all tiers, two levels deep. Creates nothing and writes nothing, but
+    /// moves an entry back that a dead process had moved aside; a tier that does not exist has no entries. What cannot be looked at is reported and does not end the
     /// walk. Blocks for a few system calls a model.
     ///
     /// # Errors
     /// [`Error::NotADirectory`], [`Error::DanglingLink`] when the home, or `hf` in it, is something else
     /// than a directory.
     pub fn inventory(&self) -> Result<Inventory, Error> {
+        self.bring_back_displaced();
         let mut inventory = Inventory::default();
         for tier in self.tiers() {
             let hf = tier.path().join("hf");

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use url_parse::{ModelId, ModelRef};
 
-use crate::config::{CacheConfig, Durability};
+use crate::config::{CacheConfig, Durability, Locking};
 use crate::error::Error;
 use crate::receipt;
-use crate::slot::{self, Slot};
+use crate::slot::{self, PRIVATE, Slot};
 use crate::slot_name;
 use crate::tier::Tier;
 
@@ -20,6 +20,7 @@ pub struct CacheLayout {
     weights: PathBuf,
     private: PathBuf,
     durability: Durability,
+    locking: Locking,
 }
 
 impl CacheLayout {
@@ -28,20 +29,20 @@ impl CacheLayout {
     /// # Errors
     /// [`Error::UnusableFolder`] when the home is empty, or the working directory is needed and unknown.
     pub fn new(config: CacheConfig) -> Result<Self, Error> {
-        let CacheConfig { home, read_only, durability } = config;
+        let CacheConfig { home, read_only, durability, locking } = config;
         let home = absolute(home)?;
         let weights = home.join("model_weights");
         let named = read_only.into_iter().filter(|tier| !tier.as_os_str().is_empty());
         let mut tiers =
             named.map(|tier| absolute(tier).map(Tier::ReadOnly)).collect::<Result<Vec<_>, Error>>()?;
         tiers.push(Tier::Writable(weights.clone()));
-        let private = weights.join(slot::PRIVATE);
-        Ok(Self { home, tiers, weights, private, durability })
+        let private = weights.join(PRIVATE);
+        Ok(Self { home, tiers, weights, private, durability, locking })
     }
 
     /// The names of the places of one model at one revision.
     pub fn slot(&self, model: &ModelRef) -> Slot {
-        Slot::new(model, &self.home, &self.private, &self.tiers, &self.weights)
+        Slot::new(model, self)
     }
 
     /// The slot that a private file or folder is named after; nothing when it is named after none.
@@ -69,9 +70,13 @@ impl CacheLayout {
         Some(ModelRef::new(id, Some(receipt::read_if_any(&file)?.revision?)))
     }
 
-    /// The folder that holds every slot's staging.
-    pub(crate) fn staging_root(&self) -> PathBuf {
-        self.private.join("staging")
+    pub(crate) fn weights(&self) -> &Path {
+        &self.weights
+    }
+
+    /// The private folder.
+    pub(crate) fn private(&self) -> &Path {
+        &self.private
     }
 
     /// The cache's home, absolute.
@@ -87,6 +92,11 @@ impl CacheLayout {
     /// How careful publishing is.
     pub const fn durability(&self) -> Durability {
         self.durability
+    }
+
+    /// Whether locks are used.
+    pub const fn locking(&self) -> Locking {
+        self.locking
     }
 }
 

@@ -73,6 +73,7 @@ mod inventory;
 mod layout;
 mod lock;
 mod lookup;
+mod mount;
 mod obstacles;
 mod ops;
 mod policy;
@@ -88,7 +89,7 @@ mod tier;
 mod usage;
 mod walk;
 
-pub use config::{CacheConfig, Durability};
+pub use config::{CacheConfig, Durability, Locking};
 pub use content::ContentName;
 pub use error::{Action, Error, ErrorKind};
 pub use inventory::{Entry, Inventory, SkipReason, Skipped};

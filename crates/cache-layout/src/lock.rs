@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::Locking;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::layout::CacheLayout;
@@ -28,11 +29,18 @@ pub enum LockAttempt {
 #[derive(Debug)]
 #[must_use = "a lock that is dropped is released"]
 pub struct SlotLock {
+    #[expect(dead_code, reason = "held, never read")]
+    /// Nothing where locks are not used.
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
     file: File,
     holder_file: PathBuf,
 }
 
-impl Drop for SlotLock {
+impl Drop for Held {
     fn drop(&mut self) {
         // Both only inform: the name is overwritten by the next holder, and closing the file unlocks it.
         let _ = std::fs::remove_file(&self.holder_file);
@@ -42,31 +50,37 @@ impl Drop for SlotLock {
 
 impl CacheLayout {
     /// Tries to take the slot's lock, without waiting. It excludes other processes and other callers in
-    /// this one. On a file system that has no locks it always succeeds.
+    /// this one. On a file system that has no locks, and with [`Locking::None`], it always succeeds.
     ///
     /// Who waits for the lock looks the model up again when it comes.
     ///
     /// # Errors
     /// When the lock's file cannot be created or opened.
     pub fn try_lock(&self, slot: &Slot) -> Result<LockAttempt, Error> {
+        if self.locking() == Locking::None {
+            return Ok(LockAttempt::Acquired(SlotLock { held: None }));
+        }
         let (path, holder_file) = (slot.lock_file(), slot.holder_file());
         if let Some(folder) = path.parent() {
             files::ensure_dir(folder, slot.home())?;
         }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.attempt(Action::Create, &path)?;
-        if !try_lock_file(&file, &path).attempt(Action::Lock, &path)? {
+        if !try_lock_file(&file, &path, Locking::System).attempt(Action::Lock, &path)? {
             return Ok(LockAttempt::HeldBy(Holder::read(&holder_file)));
         }
         if let Err(error) = Holder::this_process().write(&holder_file) {
             tracing::debug!(%error, "cannot note who holds a lock");
         }
-        Ok(LockAttempt::Acquired(SlotLock { file, holder_file }))
+        Ok(LockAttempt::Acquired(SlotLock { held: Some(Held { file, holder_file }) }))
     }
 }
 
 /// Whether this handle has the lock now. Where there are no locks, it has.
-pub(crate) fn try_lock_file(file: &File, path: &Path) -> io::Result<bool> {
+pub(crate) fn try_lock_file(file: &File, path: &Path, locking: Locking) -> io::Result<bool> {
+    if locking == Locking::None {
+        return Ok(true);
+    }
     match file.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),

@@ -8,6 +8,7 @@ use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::layout::CacheLayout;
 use crate::slot::Slot;
+use crate::staging::{self, Staging};
 use crate::tier::Tier;
 
 /// The answer to "is this directory a whole model?", which only the caller can give.
@@ -113,7 +114,8 @@ impl fmt::Display for PassedOver {
 impl CacheLayout {
     /// Looks for a whole model: in the read-only tiers in order, then in the writable tier. What stands in
     /// a model's place without being whole is passed over and reported. Creates nothing, and opens nothing
-    /// but what `inspect` opens; no tier needs to exist or to be writable.
+    /// but what `inspect` opens; no tier needs to exist or to be writable. An entry that a dead process had
+    /// moved aside, where a system cannot exchange folders, is moved back.
     ///
     /// The original takes any existing directory of the writable tier for a model, and any directory with
     /// an `mlc-chat-config.json` of a read-only one.
@@ -126,7 +128,11 @@ impl CacheLayout {
         let mut lookup = Lookup { hit: None, passed_over: Vec::new(), looked_in: Vec::new() };
         for (tier, dir) in slot.candidates() {
             lookup.looked_in.push(dir.to_path_buf());
-            let problem = match examine(dir, inspect)? {
+            let mut found = examine(dir, inspect)?;
+            if matches!(found, Found::Nothing) && !tier.is_read_only() && comes_back(slot) {
+                found = examine(dir, inspect)?;
+            }
+            let problem = match found {
                 Found::Nothing if tier.is_read_only() => continue,
                 // Windows calls a file among the folders of a path "not found".
                 Found::Nothing => {
@@ -143,6 +149,24 @@ impl CacheLayout {
         }
         Ok(lookup)
     }
+}
+
+/// How often is looked whether an entry that is being moved is there again. It takes two system calls.
+const LOOKS: usize = 1000;
+
+/// Whether an entry that is not there is back, after one look at what may hold it or a few.
+fn comes_back(slot: &Slot) -> bool {
+    let staging = Staging::of(slot);
+    for _ in 0..LOOKS {
+        if staging::bring_back(&staging) {
+            return true;
+        }
+        if !staging::is_missing(&staging) {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    slot.entry().exists()
 }
 
 enum Found {

@@ -13,7 +13,6 @@ impl Slot {
     pub(crate) fn refuse_unpublishable(&self) -> Result<(), Error> {
         self.refuse_unreplaceable()?;
         self.refuse_blocked()?;
-        self.refuse_other_device()?;
         self.refuse_forbidden()
     }
 
@@ -31,17 +30,6 @@ impl Slot {
     /// The nearest thing above the entry that exists must be a directory.
     pub(crate) fn refuse_blocked(&self) -> Result<(), Error> {
         self.entry().parent().map_or(Ok(()), |folder| refuse_blocked(folder, self.home()))
-    }
-
-    /// A folder above the entry may be a link to another file system.
-    fn refuse_other_device(&self) -> Result<(), Error> {
-        let staging = self.staging();
-        match (device_of(nearest(&staging)), device_of(nearest(self.entry()))) {
-            (Some(from), Some(to)) if from != to => {
-                Err(Error::moving(&staging, self.entry(), io::ErrorKind::CrossesDevices.into()))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The folder that gets the entry, or the first of those to be created for it, must be writable.
@@ -74,26 +62,16 @@ fn nearest(path: &Path) -> &Path {
     path.ancestors().skip(1).find(|path| path.is_dir()).unwrap_or(path)
 }
 
+/// Whether this user may create something in a folder.
 #[cfg(unix)]
-fn device_of(path: &Path) -> Option<u64> {
-    use std::os::unix::fs::MetadataExt as _;
-    fs::metadata(path).ok().map(|found| found.dev())
-}
-
-#[cfg(unix)]
-fn may_create_in(dir: &Path) -> io::Result<()> {
+pub(crate) fn may_create_in(dir: &Path) -> io::Result<()> {
     use rustix::fs::Access;
     Ok(rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 // Elsewhere the publication will tell.
 #[cfg(not(unix))]
-fn device_of(_: &Path) -> Option<u64> {
-    None
-}
-
-#[cfg(not(unix))]
-fn may_create_in(_: &Path) -> io::Result<()> {
+pub(crate) fn may_create_in(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -102,6 +80,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
     use crate::run::Purpose;
+    use crate::staging::Staging;
     use crate::testing;
 
     #[track_caller]
@@ -168,23 +147,6 @@ mod tests {
         );
     }
 
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_link_to_another_file_system() {
-        let Some(elsewhere) = testing::other_device(&testing::folder()) else { return };
-        check(
-            |_, entry| {
-                let user = entry.parent().unwrap();
-                fs::create_dir_all(user.parent().unwrap()).unwrap();
-                std::os::unix::fs::symlink(elsewhere.path(), user).unwrap();
-            },
-            "cannot move /home/model_weights/.mlc-weights/staging/user+repo to \
-             /home/model_weights/hf/user/repo: they are on different file systems; \
-             keep the folders of the cache home on one",
-            ErrorKind::CrossDevice,
-        );
-    }
-
     #[cfg(unix)]
     #[test]
     fn a_folder_that_may_not_be_written() {
@@ -200,6 +162,6 @@ mod tests {
             error.to_string(),
             format!("cannot create {entry}, which the cache home {home} needs; choose another cache home")
         );
-        assert!(!slot.staging().exists());
+        assert!(!Staging::of(&slot).path().exists());
     }
 }

@@ -20,6 +20,8 @@ pub(crate) trait FileOps {
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Gives a file a second name.
     fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Copies a file, or a link as a link.
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Renames; a file at `to` is replaced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Renames; anything at `to` is [`io::ErrorKind::AlreadyExists`].
@@ -60,6 +62,10 @@ impl FileOps for RealOps {
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         files::link_or_copy(from, to)
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+        files::copy_as_it_is(from, to)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

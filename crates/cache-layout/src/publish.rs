@@ -14,6 +14,7 @@ use crate::slot::Slot;
 use crate::staging::RunNames;
 
 mod note;
+mod place;
 
 pub(crate) use note::Note;
 
@@ -34,9 +35,6 @@ impl Published {
         }
     }
 }
-
-/// How often an entry may come and go while it is looked at, before that is an error.
-const ATTEMPTS: usize = 8;
 
 /// What was done before the tree is put in place, for taking it back.
 #[derive(Default)]
@@ -80,15 +78,11 @@ impl Publication<'_> {
 
     /// Files first, then the folders that name them, from the bottom up.
     fn sync_tree(&self, dir: &Path) -> Result<(), Error> {
-        let mut children: Vec<PathBuf> = fs::read_dir(dir)
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
-            .attempt(Action::Read, dir)?;
-        children.sort();
-        for child in children {
+        for child in files::sorted_children(dir)? {
             let found = fs::symlink_metadata(&child).attempt(Action::LookAt, &child)?;
             if found.is_dir() {
                 self.sync_tree(&child)?;
-            } else {
+            } else if found.is_file() {
                 self.ops.sync_file(&child).attempt(Action::Sync, &child)?;
             }
         }
@@ -103,11 +97,15 @@ impl Publication<'_> {
 
     /// From here on a crash may leave a published tree and a pool that shares its files; the note tells.
     fn leave_note(&self) -> Result<(), Error> {
-        let (path, dir) = (self.names.note(), self.names.path());
-        let note = Note::new(self.purpose, &self.names.tree());
-        self.ops.write_new(&path, &note.to_json()).attempt(Action::Write, &path)?;
+        self.write_note(&self.names.note(), &Note::new(self.purpose, &self.names.tree()))
+    }
+
+    fn write_note(&self, path: &Path, note: &Note) -> Result<(), Error> {
+        self.ops.write_new(path, &note.to_json()).attempt(Action::Write, path)?;
         match self.durability {
-            Durability::Synced => self.ops.sync_dir(dir).attempt(Action::Sync, dir),
+            Durability::Synced => {
+                self.ops.sync_dir(self.names.path()).attempt(Action::Sync, self.names.path())
+            }
             Durability::Fast => Ok(()),
         }
     }
@@ -127,49 +125,6 @@ impl Publication<'_> {
         }
         self.ops.rename(&ours, &installed).map_err(|e| Error::moving(&ours, &installed, e))?;
         Ok(true)
-    }
-
-    /// The one step that makes the tree visible.
-    fn put_in_place(&self, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Published, Error> {
-        let (tree, entry) = (self.names.tree(), self.slot.entry());
-        let moving = |error| Error::moving(&tree, entry, error);
-        for _ in 0..ATTEMPTS {
-            match self.ops.rename_new(&tree, entry) {
-                Ok(()) => return Ok(Published::Ours(entry.to_path_buf())),
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(moving(e)),
-            }
-            if self.purpose == Purpose::Fresh && inspect(entry) == Completeness::Whole {
-                return Ok(Published::SomeoneElse(entry.to_path_buf()));
-            }
-            self.slot.refuse_unreplaceable()?;
-            match self.exchange(&tree, entry) {
-                Ok(()) => return Ok(Published::Ours(entry.to_path_buf())),
-                // Somebody removed or replaced the entry just now.
-                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {}
-                Err(e) => return Err(moving(e)),
-            }
-        }
-        Err(moving(io::ErrorKind::AlreadyExists.into()))
-    }
-
-    /// The old entry ends up in the run's folder, and is removed with it.
-    fn exchange(&self, tree: &Path, entry: &Path) -> io::Result<()> {
-        match self.ops.exchange(tree, entry) {
-            Err(e) if e.kind() == io::ErrorKind::Unsupported => self.exchange_by_two_renames(tree, entry),
-            result => result,
-        }
-    }
-
-    fn exchange_by_two_renames(&self, tree: &Path, entry: &Path) -> io::Result<()> {
-        let displaced = self.names.displaced();
-        self.ops.rename_new(entry, &displaced)?;
-        self.ops.rename_new(tree, entry).inspect_err(|_| {
-            // If this fails too, the run's folder is not removed, and the next run tries again.
-            if let Err(error) = self.ops.rename_new(&displaced, entry) {
-                tracing::warn!(displaced = %displaced.display(), %error, "cannot move the model back");
-            }
-        })
     }
 
     /// The tree is in place and stays there, so a failure is only logged: it matters if the power fails in

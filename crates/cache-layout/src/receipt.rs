@@ -11,6 +11,7 @@ use url_parse::{CommitId, RepoPath, Revision};
 use crate::files;
 use crate::layout::CacheLayout;
 use crate::slot::Slot;
+use crate::staging::{self, Staging};
 use crate::tier::Tier;
 
 mod wire;
@@ -70,9 +71,15 @@ impl CacheLayout {
         read_if_any(&slot.receipt_file())
     }
 
-    /// The same for any tier: a read-only one may be another cache's writable one, with receipts of its own.
-    pub fn receipt_in(&self, slot: &Slot, tier: &Tier) -> Option<Receipt> {
-        read_if_any(&slot.receipt_file_in(tier))
+    /// The receipts that may be about the slot's directory in a tier: that of the tier, which a read-only one
+    /// has when it is another cache's writable one, and, where a publication was cut off half-way, the one
+    /// before it. A receipt is about a directory only if the manifest is.
+    pub fn receipts_in(&self, slot: &Slot, tier: &Tier) -> Vec<Receipt> {
+        let mut files = vec![slot.receipt_file_in(tier)];
+        if !tier.is_read_only() {
+            files.extend(staging::previous_receipts(&Staging::of(slot)));
+        }
+        files.iter().filter_map(|path| read_if_any(path)).collect()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::ops::{FileOps, RealOps};
 use crate::publish::{Publication, Published};
 use crate::receipt::Receipt;
 use crate::slot::Slot;
-use crate::staging::{self, RunFolder};
+use crate::staging::{self, RunFolder, Staging};
 
 /// Why a model is downloaded; each purpose has a pool of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ pub enum Purpose {
 #[derive(Debug)]
 #[must_use = "a run that is dropped is discarded; publish it"]
 pub struct Run {
-    slot: Slot,
+    staging: Staging,
     purpose: Purpose,
     durability: Durability,
     tree: PathBuf,
@@ -54,8 +54,7 @@ impl CacheLayout {
     /// but unfinished files.
     ///
     /// # Errors
-    /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`], [`Error::CrossDevice`] when the result
-    ///   could not be published;
+    /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`] when the result could not be published;
     /// - [`Error::CreateFolder`], [`Error::NotADirectory`], [`Error::DanglingLink`] when there can be no
     ///   private folder.
     pub fn begin_run(&self, slot: &Slot, purpose: Purpose) -> Result<Run, Error> {
@@ -76,26 +75,27 @@ const ATTEMPTS: u32 = 32;
 impl Run {
     fn begin(slot: &Slot, purpose: Purpose, durability: Durability, now: SystemTime) -> Result<Self, Error> {
         slot.refuse_unpublishable()?;
-        staging::tidy(slot, now)?;
+        let staging = Staging::of(slot);
+        staging::tidy(&staging, now)?;
         for _ in 1..ATTEMPTS {
-            match Self::create(slot, purpose, durability) {
+            match Self::create(&staging, purpose, durability) {
                 // Where locks do nothing, another run ends just now and removes what it finds empty.
                 Err(error) if error.is_absence() => {}
                 result => return result,
             }
         }
-        Self::create(slot, purpose, durability)
+        Self::create(&staging, purpose, durability)
     }
 
-    fn create(slot: &Slot, purpose: Purpose, durability: Durability) -> Result<Self, Error> {
-        let (folder, alive) = RunFolder::create(slot)?;
+    fn create(staging: &Staging, purpose: Purpose, durability: Durability) -> Result<Self, Error> {
+        let (folder, alive) = RunFolder::create(staging)?;
         let names = folder.names();
         let (tree, scratch, parts) = (names.tree(), names.scratch(), names.parts());
-        let pool = staging::pool(slot, purpose);
+        let pool = staging.pool(purpose);
         for dir in [&tree, &scratch, &parts, &pool] {
-            files::ensure_dir(dir, slot.home())?;
+            files::ensure_dir(dir, staging.slot().home())?;
         }
-        Ok(Self { slot: slot.clone(), purpose, durability, tree, scratch, parts, pool, alive, folder })
+        Ok(Self { staging: staging.clone(), purpose, durability, tree, scratch, parts, pool, alive, folder })
     }
 
     /// The tree that will be published; an empty folder at first.
@@ -122,7 +122,7 @@ impl Run {
     /// Returns whether there was something. It may be anything: only a digest can tell. Failures are logged,
     /// and count as nothing. Copying blocks for as long as that takes.
     pub fn take_over(&self, content: &ContentName) -> bool {
-        staging::take_over(&self.slot, self.folder.names(), content)
+        staging::take_over(&self.staging, self.folder.names(), content)
     }
 
     /// Where a verified file goes, by rename. What is there was verified by an earlier run; it is never
@@ -137,6 +137,17 @@ impl Run {
             .ok()
             .filter(fs::Metadata::is_file)
             .map(|found| found.len())
+    }
+
+    /// Creates the pool's folder again, if it is gone; answers whether it was. Where locks do nothing, a run
+    /// that ends while this one begins may take the folder for one that nobody needs.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn mend_pool(&self) -> Result<bool, Error> {
+        let is_gone = !self.pool.is_dir();
+        files::ensure_dir(&self.pool, self.staging.slot().home())?;
+        Ok(is_gone)
     }
 
     /// Puts a file of the pool into the tree: by hard link, else by a copy.
@@ -154,7 +165,7 @@ impl Run {
     /// - [`Error::NotAPlainFile`] when `from` is anything but a file in the entry reached without a link;
     /// - [`Error::LinkOrCopy`], also when the tree already has a file of that name.
     pub fn adopt(&self, from: &Path, to: &RepoPath) -> Result<(), Error> {
-        let entry = self.slot.entry();
+        let entry = self.staging.slot().entry();
         let refusal = || Error::NotAPlainFile { path: from.to_path_buf(), entry: entry.to_path_buf() };
         if !is_plain_file_of(entry, from) {
             return Err(refusal());
@@ -201,8 +212,8 @@ impl Run {
     /// # Errors
     /// When it cannot be written.
     pub fn write_receipt(&self, receipt: &Receipt) -> Result<(), Error> {
-        if let Some(receipts) = self.slot.receipt_file().parent() {
-            files::ensure_dir(receipts, self.slot.home())?;
+        if let Some(receipts) = self.staging.slot().receipt_file().parent() {
+            files::ensure_dir(receipts, self.staging.slot().home())?;
         }
         let path = self.folder.names().receipt();
         files::write_atomically(&path, &receipt.to_json())
@@ -218,7 +229,7 @@ impl Run {
     /// # Errors
     /// When any step fails. What is visible in the cache is as it was; the pool is kept.
     /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`]: these are never replaced;
-    /// - [`Error::CrossDevice`]: the entry's folder is on another file system than the private folder.
+    /// - [`Error::EntryIsFixed`]: the file system does not let the entry be moved.
     pub fn publish(self, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Published, Error> {
         self.publish_with(&RealOps, inspect)
     }
@@ -228,13 +239,13 @@ impl Run {
         ops: &dyn FileOps,
         inspect: &dyn Fn(&Path) -> Completeness,
     ) -> Result<Published, Error> {
-        let (slot, purpose, durability) = (&self.slot, self.purpose, self.durability);
+        let (slot, purpose, durability) = (self.staging.slot(), self.purpose, self.durability);
         let publication = Publication { ops, slot, names: self.folder.names(), purpose, durability };
         let published = publication.publish(inspect)?;
-        let Self { slot, alive, folder, .. } = self;
+        let Self { staging, alive, folder, .. } = self;
         drop(alive);
-        staging::clear_orphans(&slot);
-        match staging::clear_pool(&slot, purpose) {
+        staging::clear_orphans(&staging);
+        match staging::clear_pool(&staging, purpose) {
             Ok(()) => folder.remove(),
             // The folder holds the note that makes the next run clear the pool.
             Err(error) => {
@@ -242,7 +253,7 @@ impl Run {
                 folder.leave();
             }
         }
-        staging::remove_empty(&slot, purpose);
+        staging::remove_empty(&staging, purpose);
         Ok(published)
     }
 }

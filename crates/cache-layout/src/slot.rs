@@ -1,9 +1,12 @@
 //! The names of everything that belongs to one model.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use url_parse::ModelRef;
 
+use crate::config::Locking;
+use crate::layout::CacheLayout;
 use crate::slot_name::entry_name;
 use crate::tier::Tier;
 
@@ -23,25 +26,21 @@ pub struct Slot {
     /// In the order of look-up; the writable tier's is last.
     candidates: Vec<(Tier, PathBuf)>,
     entry: PathBuf,
+    locking: Locking,
 }
 
 impl Slot {
-    pub(crate) fn new(
-        model: &ModelRef,
-        home: &Path,
-        private: &Path,
-        tiers: &[Tier],
-        writable: &Path,
-    ) -> Self {
+    pub(crate) fn new(model: &ModelRef, layout: &CacheLayout) -> Self {
         let (user, name) = (model.id().user(), entry_name(model));
         let in_tier = |tier: &Path| tier.join("hf").join(user).join(&name);
         Self {
             model: model.clone(),
             file_name: file_name(user, &name),
-            home: home.to_path_buf(),
-            private: private.to_path_buf(),
-            candidates: tiers.iter().map(|tier| (tier.clone(), in_tier(tier.path()))).collect(),
-            entry: in_tier(writable),
+            home: layout.home().to_path_buf(),
+            private: layout.private().to_path_buf(),
+            candidates: layout.tiers().iter().map(|tier| (tier.clone(), in_tier(tier.path()))).collect(),
+            entry: in_tier(layout.weights()),
+            locking: layout.locking(),
         }
     }
 
@@ -88,9 +87,20 @@ impl Slot {
         private.join("receipts").join(format!("{}.json", self.file_name))
     }
 
-    /// The one place that decides where a slot is staged: on the file system of the writable tier.
-    pub(crate) fn staging(&self) -> PathBuf {
-        self.private.join("staging").join(&self.file_name)
+    /// The receipt that a run is about to install, on the file system that it will be installed on.
+    pub(crate) fn receipt_draft(&self, run: &OsStr) -> PathBuf {
+        let mut name = OsString::from(format!("{}+", self.file_name));
+        name.push(run);
+        self.private.join("receipts").join(name)
+    }
+
+    /// The private folder of the home.
+    pub(crate) fn private(&self) -> &Path {
+        &self.private
+    }
+
+    pub(crate) const fn locking(&self) -> Locking {
+        self.locking
     }
 }
 
@@ -101,17 +111,16 @@ pub(crate) fn file_name(user: &str, entry: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::CacheConfig;
+    use crate::staging::Staging;
 
     fn slot(model: &str) -> Slot {
-        let tiers = [Tier::ReadOnly("/ro".into()), Tier::Writable("/home/model_weights".into())];
-        let model = model.parse().unwrap();
-        let private = Path::new("/home/model_weights/.mlc-weights");
-        Slot::new(&model, Path::new("/home"), private, &tiers, Path::new("/home/model_weights"))
+        let mut config = CacheConfig::new("/home");
+        config.read_only = vec!["/ro".into()];
+        CacheLayout::new(config).unwrap().slot(&model.parse().unwrap())
     }
 
     #[test]
@@ -127,7 +136,8 @@ mod tests {
         let shared = slot.receipt_file_in(&Tier::ReadOnly("/ro".into()));
         assert_eq!(shared, Path::new("/ro/.mlc-weights/receipts/mlc-ai+Llama-3.json"));
         assert_eq!(slot.receipt_file_in(&Tier::Writable("/home/model_weights".into())), slot.receipt_file());
-        assert_eq!(slot.staging(), private.join("staging/mlc-ai+Llama-3"));
+        assert_eq!(slot.receipt_draft("1-a".as_ref()), private.join("receipts/mlc-ai+Llama-3+1-a"));
+        assert_eq!(Staging::of(&slot).path(), private.join("staging/mlc-ai+Llama-3"));
     }
 
     #[test]
@@ -152,7 +162,7 @@ mod tests {
             }
             let files = |model: &str| {
                 let slot = slot(model);
-                [slot.lock_file(), slot.holder_file(), slot.receipt_file(), slot.staging()]
+                [slot.lock_file(), slot.holder_file(), slot.receipt_file(), Staging::of(&slot).path().to_path_buf()]
             };
             for file in files(&a) {
                 prop_assert!(!files(&b).contains(&file), "{}", file.display());

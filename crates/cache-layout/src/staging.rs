@@ -8,16 +8,18 @@ use std::time::{Duration, SystemTime};
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::lock;
-use crate::ops::{FileOps as _, RealOps};
 use crate::publish::Note;
 use crate::run::Purpose;
-use crate::slot::Slot;
 
+mod displaced;
 mod parts;
+mod place;
 mod prune;
 mod run_folder;
 
+pub(crate) use displaced::{bring_back, is_missing};
 pub(crate) use parts::{clear_orphans, take_over};
+pub(crate) use place::Staging;
 pub use prune::{PruneMode, PruneReport, PrunedSlot};
 pub(crate) use run_folder::{RunFolder, RunNames};
 
@@ -25,21 +27,9 @@ pub(crate) use run_folder::{RunFolder, RunNames};
 /// nothing the heartbeat alone decides, so it is generous.
 const ABANDONED_AFTER: Duration = Duration::from_secs(15 * 60);
 
-pub(crate) fn pool(slot: &Slot, purpose: Purpose) -> PathBuf {
-    slot.staging().join(match purpose {
-        Purpose::Fresh => "pool",
-        Purpose::Redo => "redo-pool",
-    })
-}
-
-fn runs(slot: &Slot) -> PathBuf {
-    slot.staging().join("runs")
-}
-
 /// Removes the verified files of a purpose. The folder stays: another run may be about to use it.
-pub(crate) fn clear_pool(slot: &Slot, purpose: Purpose) -> Result<(), Error> {
-    let pool = pool(slot, purpose);
-    for file in children(&pool)? {
+pub(crate) fn clear_pool(staging: &Staging, purpose: Purpose) -> Result<(), Error> {
+    for file in children(&staging.pool(purpose))? {
         match fs::remove_file(&file) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e).attempt(Action::Remove, &file),
             _ => {}
@@ -49,8 +39,8 @@ pub(crate) fn clear_pool(slot: &Slot, purpose: Purpose) -> Result<(), Error> {
 }
 
 /// Removes the folders that nobody needs: only empty ones, and only when the slot has no other run.
-pub(crate) fn remove_empty(slot: &Slot, purpose: Purpose) {
-    let folders = [runs(slot), parts::orphans(slot), pool(slot, purpose), slot.staging()];
+pub(crate) fn remove_empty(staging: &Staging, purpose: Purpose) {
+    let folders = [staging.runs(), staging.orphans(), staging.pool(purpose), staging.path().to_path_buf()];
     // The first one that still holds something ends it.
     let _ = folders.iter().try_for_each(|folder| match fs::remove_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -60,35 +50,43 @@ pub(crate) fn remove_empty(slot: &Slot, purpose: Purpose) {
 
 /// Puts the slot's staging in order before a new run: mends what a dead run has left half-done, and
 /// removes abandoned runs, all but their unfinished files. Never touches what a live one needs.
-pub(crate) fn tidy(slot: &Slot, now: SystemTime) -> Result<(), Error> {
-    let folders = children(&runs(slot))?.into_iter().filter(|path| path.is_dir());
-    for run in folders.map(RunNames::new) {
+pub(crate) fn tidy(staging: &Staging, now: SystemTime) -> Result<(), Error> {
+    for run in runs_in(staging)? {
         if run.is_detached() {
-            remove_detached(slot, &run);
+            remove_detached(staging, &run);
             continue;
         }
-        forget_published_pool(slot, &run)?;
+        forget_published_pool(staging, &run)?;
         let abandoned = is_silent(&run, now);
-        if !abandoned && !run.displaced().exists() {
+        if !abandoned && displaced::held_by(&run).is_none() {
             continue;
         }
         // Held until this run is dealt with.
         let Some(_owner) = Owner::if_gone(&run) else { continue };
-        if !bring_back_displaced(&run, slot.entry()) || !abandoned {
-            continue;
+        if displaced::restore(&run) && abandoned {
+            remove_abandoned(staging, &run);
         }
-        remove_abandoned(slot, &run);
     }
     Ok(())
 }
 
+/// All runs that have a folder, living and dead.
+fn runs_in(staging: &Staging) -> Result<Vec<RunNames>, Error> {
+    let folders = children(&staging.runs())?.into_iter().filter(|path| path.is_dir());
+    Ok(folders.map(|folder| RunNames::new(folder, staging.slot())).collect())
+}
+
+/// The receipts that runs have put aside to install their own.
+pub(crate) fn previous_receipts(staging: &Staging) -> Vec<PathBuf> {
+    runs_in(staging).unwrap_or_default().iter().map(RunNames::previous_receipt).collect()
+}
+
 /// A process that died between putting its tree in place and clearing the pool has left a pool whose files
 /// are links to the entry's. The entry may have been edited in place since.
-fn forget_published_pool(slot: &Slot, run: &RunNames) -> Result<(), Error> {
-    let path = run.note();
-    let purposes = match Note::read(&path) {
+fn forget_published_pool(staging: &Staging, run: &RunNames) -> Result<(), Error> {
+    let purposes = match Note::read(&run.note()) {
         Ok(None) => return Ok(()),
-        Ok(Some(note)) if !note.was_published(&run.tree(), slot.entry()) => return Ok(()),
+        Ok(Some(note)) if !note.was_published(run) => return Ok(()),
         Ok(Some(note)) => vec![note.purpose()],
         Err(error) => {
             tracing::debug!(%error, "a run's note cannot be read; its pools count as published");
@@ -96,12 +94,16 @@ fn forget_published_pool(slot: &Slot, run: &RunNames) -> Result<(), Error> {
         }
     };
     for purpose in purposes {
-        clear_pool(slot, purpose)?;
+        clear_pool(staging, purpose)?;
     }
-    match fs::remove_file(&path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e).attempt(Action::Remove, &path),
-        _ => Ok(()),
+    // Its receipt belongs to what is there now; the one before it to nothing.
+    for path in [run.previous_receipt(), run.note()] {
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e).attempt(Action::Remove, &path),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 fn is_silent(run: &RunNames, now: SystemTime) -> bool {
@@ -119,7 +121,8 @@ impl Owner {
         let path = run.alive();
         match fs::OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => {
-                lock::try_lock_file(&file, &path).is_ok_and(|taken| taken).then_some(Self(Some(file)))
+                let taken = lock::try_lock_file(&file, &path, run.slot().locking());
+                taken.is_ok_and(|taken| taken).then_some(Self(Some(file)))
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Some(Self(None)),
             Err(_) => None,
@@ -127,37 +130,22 @@ impl Owner {
     }
 }
 
-/// Where a system cannot exchange folders, a process may die when the old entry is moved aside and the new
-/// one not yet there. Answers whether the run's folder may be removed.
-pub(crate) fn bring_back_displaced(run: &RunNames, entry: &Path) -> bool {
-    let displaced = run.displaced();
-    if !displaced.exists() || fs::symlink_metadata(entry).is_ok() {
-        return true;
-    }
-    RealOps.rename_new(&displaced, entry).map_or_else(
-        |error| {
-            let (displaced, entry) = (displaced.display(), entry.display());
-            tracing::warn!(%displaced, %entry, %error, "cannot bring back the previous model");
-            false
-        },
-        |()| true,
-    )
-}
-
 /// Renames first: a process that only slept and wakes up now finds nothing at its path, and cannot publish
 /// a tree that is being removed.
-fn remove_abandoned(slot: &Slot, run: &RunNames) {
+fn remove_abandoned(staging: &Staging, run: &RunNames) {
+    run.restore_receipt();
+    run.remove_neighbours();
     let detached = run.detached();
     match fs::rename(run.path(), detached.path()) {
-        Ok(()) => remove_detached(slot, &detached),
+        Ok(()) => remove_detached(staging, &detached),
         Err(error) => {
             tracing::warn!(run = %run.path().display(), %error, "cannot remove an abandoned run");
         }
     }
 }
 
-fn remove_detached(slot: &Slot, run: &RunNames) {
-    parts::save(slot, run);
+fn remove_detached(staging: &Staging, run: &RunNames) {
+    parts::save(staging, run);
     files::remove_tree(run.path());
 }
 

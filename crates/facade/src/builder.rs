@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_layout::{CacheConfig, CacheLayout, CachePolicy, Durability};
+use cache_layout::{CacheConfig, CacheLayout, CachePolicy, Durability, Locking};
 use hf_transport::{HubConfig, ProxySettings, Token};
 use net_policy::RetryPolicy;
 use url_parse::Endpoint;
@@ -23,6 +23,7 @@ pub struct Builder {
     home: Option<PathBuf>,
     read_only: Vec<PathBuf>,
     durability: Durability,
+    locking: Locking,
     policy: CachePolicy,
     temp_dir: Option<PathBuf>,
     hub: HubConfig,
@@ -38,6 +39,7 @@ impl Builder {
             home: None,
             read_only: Vec::new(),
             durability: Durability::default(),
+            locking: Locking::default(),
             policy: CachePolicy::default(),
             temp_dir: None,
             hub,
@@ -89,6 +91,13 @@ impl Builder {
     /// Whether published models survive a power loss. Default: they do.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
+        self
+    }
+
+    /// Whether the cache relies on the system's file locks. Default: it does. Without them several callers
+    /// that want one model at once download it several times; what they get is no less whole.
+    pub fn locking(mut self, locking: Locking) -> Self {
+        self.locking = locking;
         self
     }
 
@@ -168,6 +177,7 @@ impl Builder {
         let mut cache = CacheConfig::new(self.home.ok_or(Error::NoHome)?);
         cache.read_only = self.read_only;
         cache.durability = self.durability;
+        cache.locking = self.locking;
         Ok(Downloader::new(Context {
             layout: CacheLayout::new(cache)?,
             policy: self.policy,

@@ -66,7 +66,7 @@ mod request;
 
 pub use builder::Builder;
 pub use cache::{Cache, Listing, ModelEntry, Origin};
-pub use cache_layout::{CachePolicy, Durability, Holder, PassedOver, SkipReason, Skipped, Tier};
+pub use cache_layout::{CachePolicy, Durability, Holder, Locking, PassedOver, SkipReason, Skipped, Tier};
 pub use downloader::Downloader;
 pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
 pub use error::{Error, ErrorKind};

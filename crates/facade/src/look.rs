@@ -93,10 +93,13 @@ fn completeness(state: ModelDirState) -> Completeness {
     }
 }
 
-/// The receipt, if it is about this directory, which another program may have replaced since.
+/// The receipt that is about this directory, which another program may have replaced since.
 pub(crate) fn receipt_about(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Option<Receipt> {
     let (tier, _) = slot.candidates().find(|(_, candidate)| *candidate == dir)?;
-    let receipt = layout.receipt_in(slot, tier)?;
+    layout.receipts_in(slot, tier).into_iter().find(|receipt| is_about(receipt, dir))
+}
+
+fn is_about(receipt: &Receipt, dir: &Path) -> bool {
     let sha256 = Some(Sha256Digest::new(receipt.manifest_sha256));
     let is_manifest = |name: &&str| {
         let path = dir.join(name);
@@ -104,5 +107,5 @@ pub(crate) fn receipt_about(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Op
         let size = found.map(|found| found.len()).filter(|size| *size <= MAX_METADATA_BYTES);
         size.is_some_and(|size| verify_file(&path, &Expected { size, md5: None, sha256 }).is_ok())
     };
-    MANIFEST_NAMES.iter().any(is_manifest).then_some(receipt)
+    MANIFEST_NAMES.iter().any(is_manifest)
 }

@@ -62,6 +62,17 @@ fn a_released_lock_can_be_taken_again() {
 }
 
 #[test]
+fn where_locks_are_not_used_nobody_waits_and_nothing_is_created() {
+    let folder = testing::folder();
+    let mut config = crate::CacheConfig::new(folder.path().join("home"));
+    config.locking = Locking::None;
+    let layout = CacheLayout::new(config).unwrap();
+    let slot = layout.slot(&"user/repo".parse().unwrap());
+    let _locks = [acquire(&layout, &slot), acquire(&layout, &slot)];
+    assert!(!layout.home().exists());
+}
+
+#[test]
 fn models_do_not_wait_for_each_other() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);

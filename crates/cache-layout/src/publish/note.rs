@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 use crate::run::Purpose;
+use crate::staging::RunNames;
 
 /// Which pool the tree was made from, and which folder the tree is.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,9 +41,13 @@ impl Note {
         if self.redo { Purpose::Redo } else { Purpose::Fresh }
     }
 
-    /// Whether the tree became the entry. "Yes" when that cannot be told: then verified files are downloaded
-    /// again, which is the lesser harm.
-    pub(crate) fn was_published(&self, tree: &Path, entry: &Path) -> bool {
-        !tree.exists() || self.tree.is_none() || self.tree == files::identity(entry)
+    /// Whether the tree, or a copy of it, became the entry. "Yes" when that cannot be told: then verified
+    /// files are downloaded again, which is the lesser harm.
+    pub(crate) fn was_published(&self, run: &RunNames) -> bool {
+        let [beside, _] = run.neighbours();
+        let is_still = |path: &Path, tree: Option<_>| tree.is_some() && files::identity(path) == tree;
+        let copy = Self::read(&run.copy_note()).ok().flatten().and_then(|note| note.tree);
+        let copied = copy.is_some() && !is_still(&beside, copy);
+        copied || !is_still(&run.tree(), self.tree) && !is_still(&beside, self.tree)
     }
 }

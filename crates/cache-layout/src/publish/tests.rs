@@ -1,6 +1,8 @@
 use std::cell::RefCell;
 use std::sync::Barrier;
 
+use serde::{Deserialize, Serialize};
+
 use super::*;
 use crate::content::ContentName;
 use crate::error::ErrorKind;
@@ -8,11 +10,13 @@ use crate::layout::CacheLayout;
 use crate::ops::RealOps;
 use crate::receipt::Receipt;
 use crate::run::Run;
+use crate::staging::Staging;
 use crate::testing;
 
+mod killed;
 mod script;
 
-use script::Script;
+use script::{Script, System};
 
 fn pooled() -> ContentName {
     ContentName::sha256([1; 32])
@@ -40,7 +44,7 @@ fn weights(slot: &Slot) -> Option<String> {
 }
 
 /// What stands in the entry's place before the publication.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Before {
     Nothing,
     Half,
@@ -85,7 +89,7 @@ fn check(before: Before, purpose: Purpose, ours: bool) {
         assert_eq!(published.path(), slot.entry());
         assert_eq!(weights(&slot).as_deref(), Some(text));
         assert_eq!(layout.receipt(&slot), latest);
-        assert!(!slot.staging().exists(), "{:?}", testing::listing(&slot.staging()));
+        assert!(!Staging::of(&slot).path().exists(), "{:?}", testing::listing(Staging::of(&slot).path()));
     }
 }
 
@@ -119,8 +123,8 @@ fn the_steps_have_an_order() {
         create dir WEIGHTS/hf/user
         write RUN/publishing
         sync dir RUN
-        sync file RUN/receipt.json
-        rename RUN/receipt.json -> PRIVATE/receipts/user+repo.json
+        sync file PRIVATE/receipts/DRAFT
+        rename PRIVATE/receipts/DRAFT -> PRIVATE/receipts/user+repo.json
         rename new RUN/tree -> WEIGHTS/hf/user/repo
         sync dir WEIGHTS/hf/user
         sync dir WEIGHTS/hf
@@ -134,9 +138,9 @@ fn the_steps_have_an_order() {
     let expected = "\
         write RUN/publishing
         sync dir RUN
-        sync file RUN/receipt.json
+        sync file PRIVATE/receipts/DRAFT
         link PRIVATE/receipts/user+repo.json -> RUN/previous-receipt.json
-        rename RUN/receipt.json -> PRIVATE/receipts/user+repo.json
+        rename PRIVATE/receipts/DRAFT -> PRIVATE/receipts/user+repo.json
         rename new RUN/tree -> WEIGHTS/hf/user/repo
         exchange RUN/tree -> WEIGHTS/hf/user/repo
         sync dir WEIGHTS/hf/user
@@ -149,7 +153,7 @@ fn without_exchange_the_old_entry_is_moved_aside() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     make(Before::Whole, &layout, &slot);
-    let script = Script::new(folder.path()).without_exchange();
+    let script = Script::new(folder.path()).on(System::TwoRenames);
     ready(&layout, &slot, Purpose::Redo, "new").publish_with(&script, &testing::inspect).unwrap();
     let log = script.log();
     let start = log.iter().position(|step| step.starts_with("exchange")).unwrap();
@@ -158,7 +162,7 @@ fn without_exchange_the_old_entry_is_moved_aside() {
         ["rename new WEIGHTS/hf/user/repo -> RUN/displaced", "rename new RUN/tree -> WEIGHTS/hf/user/repo"]
     );
     assert_eq!(weights(&slot).as_deref(), Some("new"));
-    assert!(!slot.staging().exists());
+    assert!(!Staging::of(&slot).path().exists());
 }
 
 #[test]
@@ -183,21 +187,18 @@ const SCENES: [(Before, Purpose); 4] = [
 /// Calls `check(script, scene)` with a script that stumbles at each step in turn, until the steps end.
 fn at_every_step(check: impl Fn(&CacheLayout, &Slot, Script, (Before, Purpose)) -> bool) {
     for scene in SCENES {
-        for exchange in [true, false] {
+        for system in System::ALL {
             let mut step = 0;
             loop {
                 let folder = testing::folder();
                 let (layout, slot) = testing::cache(&folder);
-                let mut script = Script::new(folder.path()).stumbling_at(step);
-                if !exchange {
-                    script = script.without_exchange();
-                }
+                let script = Script::new(folder.path()).on(system).stumbling_at(step);
                 if !check(&layout, &slot, script, scene) {
                     break;
                 }
                 step += 1;
             }
-            assert!(step > 8, "{scene:?}: {step} steps");
+            assert!(step > 8, "{scene:?} {system:?}: {step} steps");
         }
     }
 }
@@ -227,41 +228,7 @@ fn every_step_may_fail_and_nothing_is_seen_of_it() {
             }
             Ok(Published::SomeoneElse(_)) => assert_eq!(weights(slot).as_deref(), Some("old")),
         }
-        assert_eq!(testing::listing(&slot.staging().join("runs")).len(), 0, "{step}");
-        ready(&testing::fast(layout), slot, Purpose::Redo, "newest").publish(&testing::inspect).unwrap();
-        assert_eq!(weights(slot).as_deref(), Some("newest"));
-        true
-    });
-}
-
-/// As if the process had been killed: from this step on, nothing of it happens.
-#[test]
-fn the_process_may_stop_at_every_step_and_the_next_one_mends_it() {
-    at_every_step(|layout, slot, script, (before, purpose)| {
-        let run = ready(layout, slot, purpose, "new");
-        let (earlier, _) = make(before, layout, slot);
-        let script = script.and_stopping();
-        run.abandon_while_publishing(&script, &testing::inspect);
-        let Some(step) = script.stumbled() else { return false };
-
-        let (now, _) = visible(layout, slot);
-        let gone_for_a_moment = script.log().iter().any(|step| step.ends_with("/displaced"));
-        let published = weights(slot).as_deref() == Some("new");
-        // Empty folders above the entry may be left.
-        let files = |tree: &std::collections::BTreeMap<String, String>| {
-            let files = tree.iter().filter(|(_, kind)| *kind != "dir");
-            files.map(|(name, text)| (name.clone(), text.clone())).collect::<Vec<_>>()
-        };
-        assert!(published || gone_for_a_moment || files(&now) == files(&earlier), "{step}: {now:?}");
-
-        let next = layout.begin_run(slot, purpose).unwrap();
-        if published {
-            assert_eq!(next.pooled(&pooled()), None, "{step}: what is visible is not trusted");
-        } else {
-            assert_eq!(files(&visible(layout, slot).0), files(&earlier), "{step}: brought back");
-            assert_eq!(next.pooled(&pooled()), Some(3), "{step}: verified bytes are kept");
-        }
-        drop(next);
+        assert_eq!(testing::listing(&Staging::of(slot).runs()).len(), 0, "{step}");
         ready(&testing::fast(layout), slot, Purpose::Redo, "newest").publish(&testing::inspect).unwrap();
         assert_eq!(weights(slot).as_deref(), Some("newest"));
         true
@@ -275,7 +242,7 @@ fn an_entry_that_cannot_be_moved_back_at_once_is_not_lost() {
     let run = ready(&layout, &slot, Purpose::Redo, "new");
     let earlier = make(Before::Whole, &layout, &slot);
     // Not only the second rename fails, but every later one.
-    let script = Script::new(folder.path()).without_exchange().failing_from("rename new RUN/tree", 2);
+    let script = Script::new(folder.path()).on(System::TwoRenames).failing_from("rename new RUN/tree", 2);
     let error = run.publish_with(&script, &testing::inspect).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoSpace);
     assert!(script.log().iter().any(|step| step.starts_with("rename new RUN/displaced")));
@@ -320,25 +287,77 @@ fn a_link_to_a_whole_model_that_came_meanwhile_is_as_good() {
     assert_eq!(weights(&slot).as_deref(), Some("own"));
 }
 
-#[cfg(target_os = "linux")]
 #[test]
-fn a_move_across_file_systems_names_both_paths() {
-    let folder = testing::folder();
-    let Some(elsewhere) = testing::other_device(&folder) else { return };
-    let (layout, slot) = testing::cache(&folder);
-    let run = ready(&layout, &slot, Purpose::Fresh, "new");
-    let tree = run.tree().to_path_buf();
-    let user = slot.entry().parent().unwrap();
-    fs::create_dir_all(user.parent().unwrap()).unwrap();
-    std::os::unix::fs::symlink(elsewhere.path(), user).unwrap();
-    let error = run.publish(&testing::inspect).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::CrossDevice);
-    let message = error.to_string();
-    for path in [&tree, slot.entry()] {
-        assert!(message.contains(path.to_str().unwrap()), "{message}");
+fn where_renames_between_folders_are_refused_a_copy_takes_the_entrys_place() {
+    for (before, purpose) in SCENES {
+        for system in [System::OwnFolderOnly, System::OwnFolderOnlyTwoRenames] {
+            let folder = testing::folder();
+            let (layout, slot) = testing::cache(&folder);
+            let script = Script::new(folder.path()).on(system);
+            let run = ready(&layout, &slot, purpose, "new");
+            make(before, &layout, &slot);
+            let published = run.publish_with(&script, &testing::inspect).unwrap();
+            let expected = if matches!(published, Published::Ours(_)) { "new" } else { "old" };
+            assert_eq!(weights(&slot).as_deref(), Some(expected));
+            assert_eq!(expected == "old", (before, purpose) == (Before::Whole, Purpose::Fresh));
+            let beside = testing::listing(slot.entry().parent().unwrap());
+            assert!(beside.keys().all(|name| name.starts_with("repo")), "{beside:?}");
+            assert!(!Staging::of(&slot).path().exists());
+        }
     }
-    assert_eq!(testing::listing(elsewhere.path()).len(), 0);
-    assert_eq!(layout.receipt(&slot), None);
+}
+
+#[test]
+fn the_copy_is_synced_before_it_is_seen() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let script = Script::new(folder.path()).on(System::OwnFolderOnly);
+    ready(&layout, &slot, Purpose::Fresh, "new").publish_with(&script, &testing::inspect).unwrap();
+    let log = script.log();
+    let start = log.iter().position(|step| step.starts_with("rename new RUN/tree")).unwrap();
+    let expected = "\
+        rename new RUN/tree -> WEIGHTS/hf/user/repo
+        rename new RUN/tree -> BESIDE
+        create dir BESIDE
+        copy RUN/tree/config -> BESIDE/config
+        create dir BESIDE/sub
+        copy RUN/tree/sub/README.md -> BESIDE/sub/README.md
+        copy RUN/tree/weights -> BESIDE/weights
+        sync file BESIDE/config
+        sync file BESIDE/sub/README.md
+        sync dir BESIDE/sub
+        sync file BESIDE/weights
+        sync dir BESIDE
+        write RUN/publishing-copy
+        sync dir RUN
+        rename new BESIDE -> WEIGHTS/hf/user/repo
+        sync dir WEIGHTS/hf/user";
+    let expected: Vec<_> = expected.lines().map(str::trim).collect();
+    assert_eq!(log[start..start + expected.len()], expected);
+}
+
+#[test]
+fn an_entry_that_cannot_be_moved_stays_and_the_error_says_why() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    for (before, purpose) in [(Before::Half, Purpose::Fresh), (Before::Whole, Purpose::Redo)] {
+        let run = ready(&layout, &slot, purpose, "new");
+        let earlier = make(before, &layout, &slot);
+        let script = Script::new(folder.path()).on(System::FixedEntry);
+        let error = run.publish_with(&script, &testing::inspect).unwrap_err();
+        let entry = slot.entry().display();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{entry} cannot be replaced as a whole: its file system does not let it be moved, as in a \
+                 lower layer of a container's image; remove it, or choose another cache home"
+            )
+        );
+        assert_eq!(error.kind(), ErrorKind::CrossDevice);
+        assert_eq!(visible(&layout, &slot), earlier);
+        let again = layout.begin_run(&slot, purpose).unwrap();
+        assert_eq!(again.pooled(&pooled()), Some(3), "nothing is downloaded again");
+    }
 }
 
 #[cfg(unix)]

@@ -40,7 +40,7 @@ fn dropping_discards_the_run_and_keeps_the_pool() {
     fs::write(run.pool_path(&content(2)), "verified").unwrap();
     run.place(&content(2), &path("weights")).unwrap();
     drop(run);
-    let left = testing::listing(&slot.staging().join("runs"));
+    let left = testing::listing(&Staging::of(&slot).runs());
     assert!(left.keys().all(|path| !path.contains("tree")), "{left:?}");
     assert!(!slot.entry().exists());
 
@@ -134,9 +134,10 @@ fn a_run_that_was_taken_for_abandoned_does_not_come_back() {
     for name in ["weights", "sub/weights"] {
         run.place(&content(1), &path(name)).unwrap_err();
     }
-    run.write_receipt(&Receipt::new(url_parse::CommitId::from_bytes([1; 20]), [1; 32])).unwrap_err();
+    run.write_receipt(&Receipt::new(url_parse::CommitId::from_bytes([1; 20]), [1; 32])).unwrap();
     run.publish(&testing::inspect).unwrap_err();
     assert!(!path_of_run.exists() && !slot.entry().exists());
+    assert_eq!(testing::listing(slot.receipt_file().parent().unwrap()).len(), 0);
 }
 
 #[test]
@@ -156,18 +157,6 @@ fn a_run_is_shared_between_threads() {
     fn shared<T: Send + Sync + 'static>() {}
     shared::<Run>();
     shared::<crate::SlotLock>();
-}
-
-impl Run {
-    /// Leaves everything as a process that is killed while it publishes leaves it.
-    pub(crate) fn abandon_while_publishing(self, ops: &dyn FileOps, inspect: &dyn Fn(&Path) -> Completeness) {
-        let Self { slot, purpose, durability, folder, alive, .. } = self;
-        let publication = Publication { ops, slot: &slot, names: folder.names(), purpose, durability };
-        // What comes of it, nobody learns.
-        let _ = publication.publish(inspect);
-        drop(alive);
-        folder.leave();
-    }
 }
 
 #[test]
@@ -205,7 +194,7 @@ fn runs_may_begin_while_others_end() {
         }
     });
     assert_eq!(testing::inspect(slot.entry()), Completeness::Whole);
-    assert!(!slot.staging().exists());
+    assert!(!Staging::of(&slot).path().exists());
 }
 
 impl Run {

@@ -4,18 +4,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Owner, RunNames, children, runs};
+use super::{Owner, RunNames, Staging, children, runs_in};
 use crate::content::ContentName;
 use crate::files;
-use crate::slot::Slot;
 
 /// At the end of the name of what is written beside a part.
 const JOURNAL: &str = ".journal";
-
-/// Where the parts of abandoned runs wait for a run that can use them.
-pub(super) fn orphans(slot: &Slot) -> PathBuf {
-    slot.staging().join("parts")
-}
 
 /// Whether a run has unfinished files that hold something.
 pub(super) fn are_in(run: &RunNames) -> bool {
@@ -23,9 +17,9 @@ pub(super) fn are_in(run: &RunNames) -> bool {
 }
 
 /// Moves an abandoned run's parts to where others find them.
-pub(super) fn save(slot: &Slot, run: &RunNames) {
-    let orphans = orphans(slot);
-    if !are_in(run) || files::ensure_dir(&orphans, slot.home()).is_err() {
+pub(super) fn save(staging: &Staging, run: &RunNames) {
+    let orphans = staging.orphans();
+    if !are_in(run) || files::ensure_dir(&orphans, staging.slot().home()).is_err() {
         return;
     }
     let parts = children(&run.parts()).unwrap_or_default();
@@ -39,16 +33,16 @@ pub(super) fn save(slot: &Slot, run: &RunNames) {
 }
 
 /// Removes the parts of abandoned runs.
-pub(crate) fn clear_orphans(slot: &Slot) {
-    files::remove_tree(&orphans(slot));
+pub(crate) fn clear_orphans(staging: &Staging) {
+    files::remove_tree(&staging.orphans());
 }
 
 /// Brings the part of this content that a dead run has left, the largest one, to where `heir` has its own.
 /// Whether there was one.
-pub(crate) fn take_over(slot: &Slot, heir: &RunNames, content: &ContentName) -> bool {
+pub(crate) fn take_over(staging: &Staging, heir: &RunNames, content: &ContentName) -> bool {
     let own = heir.parts().join(content.as_str());
-    let orphan = orphans(slot).join(content.as_str());
-    let others = children(&runs(slot)).unwrap_or_default().into_iter().map(RunNames::new);
+    let orphan = staging.orphans().join(content.as_str());
+    let others = runs_in(staging).unwrap_or_default().into_iter();
     let left = others.filter(|run| run.path() != heir.path() && !run.is_detached());
     // Of equal ones the newest.
     let most = left.max_by_key(|run| {
@@ -122,6 +116,7 @@ mod tests {
     use super::*;
     use crate::layout::CacheLayout;
     use crate::run::{Purpose, Run};
+    use crate::slot::Slot;
     use crate::staging::RunFolder;
     use crate::testing;
 
@@ -140,7 +135,7 @@ mod tests {
 
     /// What a killed process leaves that was last heard of so many seconds ago.
     fn killed(slot: &Slot, silent_for: u64, text: &str) -> PathBuf {
-        let (folder, alive) = RunFolder::create(slot).unwrap();
+        let (folder, alive) = RunFolder::create(&Staging::of(slot)).unwrap();
         fill(&folder.names().parts().join(content().as_str()), text);
         alive.set_modified(SystemTime::now() - Duration::from_secs(silent_for)).unwrap();
         let path = folder.names().path().to_path_buf();
@@ -164,11 +159,11 @@ mod tests {
         fill(&first.part(&content()), "half");
         testing::write(&first.tree().join("tree"), "");
         drop(first);
-        let left = testing::listing(&runs(&slot));
+        let left = testing::listing(&Staging::of(&slot).runs());
         assert!(left.keys().all(|path| !path.contains("tree") && !path.contains("scratch")), "{left:?}");
 
         let second = begin(&layout, &slot);
-        assert_eq!(children(&runs(&slot)).unwrap().len(), 1, "the first is gone");
+        assert_eq!(children(&Staging::of(&slot).runs()).unwrap().len(), 1, "the first is gone");
         check_inherits(&second, "half");
         assert!(!second.take_over(&content()), "it was moved");
         drop(second);
@@ -222,6 +217,6 @@ mod tests {
         fill(&run.part(&ContentName::sha256([2; 32])), "not wanted any more");
         testing::fill(run.tree(), "w");
         run.publish(&testing::inspect).unwrap();
-        assert!(!slot.staging().exists());
+        assert!(!Staging::of(&slot).path().exists());
     }
 }

@@ -5,7 +5,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Owner, RunNames, bring_back_displaced, children, forget_published_pool, is_silent, runs};
+use super::{Owner, RunNames, Staging, children, displaced, forget_published_pool, is_silent, runs_in};
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::layout::CacheLayout;
@@ -66,53 +66,53 @@ impl CacheLayout {
     ///
     /// Blocks for as long as removing takes.
     ///
-    /// # Errors
-    /// When the folder of all staged files cannot be read. What concerns one model is in its
-    /// [`PrunedSlot::failure`], and the others go on.
-    pub fn prune(&self, older_than: Duration, mode: PruneMode) -> Result<PruneReport, Error> {
+    /// What goes wrong with one model is in its [`PrunedSlot::failure`], and the others go on.
+    pub fn prune(&self, older_than: Duration, mode: PruneMode) -> PruneReport {
         let now = SystemTime::now();
         let mut report = PruneReport::default();
-        let mut folders = children(&self.staging_root())?;
-        folders.sort();
-        for folder in folders.iter().filter(|folder| folder.is_dir()) {
-            // What is not named after a model is not ours.
-            let name = folder.file_name().and_then(std::ffi::OsStr::to_str);
-            if let Some(slot) = name.and_then(|name| self.slot_of_file_name(name)) {
-                report.slots.push(self.prune_slot(slot, older_than, mode, now));
-            }
+        for staging in self.stagings() {
+            report.slots.push(self.prune_staging(&staging, older_than, mode, now));
         }
-        Ok(report)
+        report
     }
 
-    fn prune_slot(&self, slot: Slot, older_than: Duration, mode: PruneMode, now: SystemTime) -> PrunedSlot {
-        let before = usage(&slot.staging(), &mut HashSet::new());
+    fn prune_staging(
+        &self,
+        staging: &Staging,
+        older_than: Duration,
+        mode: PruneMode,
+        now: SystemTime,
+    ) -> PrunedSlot {
+        let before = usage(staging.path(), &mut HashSet::new());
         let outcome = match mode {
-            PruneMode::Remove => self.remove_leftovers(&slot, older_than, now),
-            PruneMode::DryRun => self.count_leftovers(&slot, older_than, now),
+            PruneMode::Remove => self.remove_leftovers(staging, older_than, now),
+            PruneMode::DryRun => self.count_leftovers(staging, older_than, now),
         };
         let (removed_bytes, in_use, failure) = match outcome {
             Ok(Leftovers { bytes, in_use }) => (bytes, in_use, None),
             Err(error) => {
-                let after = usage(&slot.staging(), &mut HashSet::new());
+                let after = usage(staging.path(), &mut HashSet::new());
                 (before.saturating_sub(after), false, Some(error))
             }
         };
         let kept_bytes = before.saturating_sub(removed_bytes);
+        let slot = staging.slot().clone();
         PrunedSlot { slot, removed_bytes, kept_bytes, in_use, failure }
     }
 
     fn count_leftovers(
         &self,
-        slot: &Slot,
+        staging: &Staging,
         older_than: Duration,
         now: SystemTime,
     ) -> Result<Leftovers, Error> {
         // Taking a lock creates its file.
+        let slot = staging.slot();
         let lock = if slot.lock_file().exists() { Some(self.try_lock(slot)?) } else { None };
         if let Some(LockAttempt::HeldBy(_)) = lock {
             return Ok(Leftovers::IN_USE);
         }
-        let found = Found::in_slot(slot, older_than, now)?;
+        let found = Found::in_staging(staging, older_than, now)?;
         let mut seen = HashSet::new();
         let bytes = found.removable().map(|path| usage(path, &mut seen)).sum();
         Ok(Leftovers { bytes, in_use: found.in_use })
@@ -120,18 +120,20 @@ impl CacheLayout {
 
     fn remove_leftovers(
         &self,
-        slot: &Slot,
+        staging: &Staging,
         older_than: Duration,
         now: SystemTime,
     ) -> Result<Leftovers, Error> {
-        let LockAttempt::Acquired(_lock) = self.try_lock(slot)? else { return Ok(Leftovers::IN_USE) };
-        for run in children(&runs(slot))?.into_iter().map(RunNames::new).filter(|run| !run.is_detached()) {
-            forget_published_pool(slot, &run)?;
-            if Owner::if_gone(&run).is_some() {
-                bring_back_displaced(&run, slot.entry());
+        let LockAttempt::Acquired(_lock) = self.try_lock(staging.slot())? else {
+            return Ok(Leftovers::IN_USE);
+        };
+        for run in runs_in(staging)?.iter().filter(|run| !run.is_detached()) {
+            forget_published_pool(staging, run)?;
+            if Owner::if_gone(run).is_some() {
+                displaced::restore(run);
             }
         }
-        let found = Found::in_slot(slot, older_than, now)?;
+        let found = Found::in_staging(staging, older_than, now)?;
         let (mut seen, mut bytes) = (HashSet::new(), 0);
         for path in &found.files {
             let size = usage(path, &mut seen);
@@ -144,7 +146,7 @@ impl CacheLayout {
             bytes += size;
         }
         for purpose in [Purpose::Fresh, Purpose::Redo] {
-            super::remove_empty(slot, purpose);
+            super::remove_empty(staging, purpose);
         }
         Ok(Leftovers { bytes, in_use: found.in_use })
     }
@@ -169,10 +171,10 @@ struct Found {
 }
 
 impl Found {
-    fn in_slot(slot: &Slot, older_than: Duration, now: SystemTime) -> Result<Self, Error> {
+    fn in_staging(staging: &Staging, older_than: Duration, now: SystemTime) -> Result<Self, Error> {
         let mut found = Self::default();
-        for run in children(&runs(slot))?.into_iter().filter(|path| path.is_dir()).map(RunNames::new) {
-            if !run.is_detached() && !is_abandoned(&run, slot, now) {
+        for run in runs_in(staging)? {
+            if !run.is_detached() && !is_abandoned(&run, now) {
                 found.in_use = true;
             } else if is_old(newest(run.path()), older_than, now) {
                 found.runs.push(run);
@@ -181,8 +183,8 @@ impl Found {
         if found.in_use {
             return Ok(found);
         }
-        let pools = [Purpose::Fresh, Purpose::Redo].map(|purpose| super::pool(slot, purpose));
-        for folder in pools.into_iter().chain([super::parts::orphans(slot)]) {
+        let pools = [Purpose::Fresh, Purpose::Redo].map(|purpose| staging.pool(purpose));
+        for folder in pools.into_iter().chain([staging.orphans()]) {
             let old = |path: &PathBuf| is_old(newest(path), older_than, now);
             found.files.extend(children(&folder)?.into_iter().filter(old));
         }
@@ -195,8 +197,9 @@ impl Found {
 }
 
 /// An old model that could not be moved back is not abandoned.
-fn is_abandoned(run: &RunNames, slot: &Slot, now: SystemTime) -> bool {
-    let holds_the_model = run.displaced().exists() && fs::symlink_metadata(slot.entry()).is_err();
+fn is_abandoned(run: &RunNames, now: SystemTime) -> bool {
+    let entry = fs::symlink_metadata(run.slot().entry());
+    let holds_the_model = displaced::held_by(run).is_some() && entry.is_err();
     !holds_the_model && is_silent(run, now) && Owner::if_gone(run).is_some()
 }
 
@@ -217,6 +220,8 @@ fn newest(path: &Path) -> Option<SystemTime> {
 
 /// Detached first, so that a process that only slept finds nothing any more.
 fn remove_run(run: &RunNames) -> Result<(), Error> {
+    run.restore_receipt();
+    run.remove_neighbours();
     let detached = if run.is_detached() { run.clone() } else { run.detached() };
     if detached.path() != run.path() {
         fs::rename(run.path(), detached.path()).attempt(Action::Remove, run.path())?;

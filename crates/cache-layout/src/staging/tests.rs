@@ -2,11 +2,12 @@ use super::*;
 use crate::content::ContentName;
 use crate::layout::CacheLayout;
 use crate::run::Run;
+use crate::slot::Slot;
 use crate::testing;
 
 /// What a killed process leaves of a run that was last heard of so many seconds ago.
 fn dead_run(layout: &CacheLayout, slot: &Slot, silent_for: u64) -> RunNames {
-    let (folder, alive) = RunFolder::create(slot).unwrap();
+    let (folder, alive) = RunFolder::create(&Staging::of(slot)).unwrap();
     alive.set_modified(SystemTime::now() - Duration::from_secs(silent_for)).unwrap();
     let names = folder.names().clone();
     folder.leave();
@@ -27,7 +28,7 @@ fn check(silent_for: u64, expected_to_stay: bool) {
     let run = begin(&layout, &slot);
     assert_eq!(dead.path().exists(), expected_to_stay, "{silent_for}");
     let expected = if expected_to_stay { 2 } else { 1 };
-    assert_eq!(fs::read_dir(runs(&slot)).unwrap().count(), expected);
+    assert_eq!(fs::read_dir(Staging::of(&slot).runs()).unwrap().count(), expected);
     drop(run);
 }
 
@@ -47,7 +48,7 @@ fn a_live_run_is_never_removed() {
     testing::fill(live.tree(), "w");
     // Its heart has stopped, but its lock is held: a process that was suspended.
     let in_a_week = SystemTime::now() + Duration::from_secs(7 * 24 * 3600);
-    tidy(&slot, in_a_week).unwrap();
+    tidy(&Staging::of(&slot), in_a_week).unwrap();
     assert!(live.tree().join("weights").exists());
 }
 
@@ -56,7 +57,7 @@ fn a_run_with_a_future_heartbeat_is_alive() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let dead = dead_run(&layout, &slot, 0);
-    tidy(&slot, SystemTime::now() - Duration::from_secs(7 * 24 * 3600)).unwrap();
+    tidy(&Staging::of(&slot), SystemTime::now() - Duration::from_secs(7 * 24 * 3600)).unwrap();
     assert!(dead.path().exists());
 }
 
@@ -64,11 +65,11 @@ fn a_run_with_a_future_heartbeat_is_alive() {
 fn a_run_that_died_before_its_first_heartbeat_goes_by_its_folders_age() {
     let folder = testing::folder();
     let (_, slot) = testing::cache(&folder);
-    let unborn = RunNames::new(runs(&slot).join("1-unborn"));
+    let unborn = RunNames::new(Staging::of(&slot).runs().join("1-unborn"), &slot);
     fs::create_dir_all(unborn.path()).unwrap();
-    tidy(&slot, SystemTime::now()).unwrap();
+    tidy(&Staging::of(&slot), SystemTime::now()).unwrap();
     assert!(unborn.path().exists());
-    tidy(&slot, SystemTime::now() + ABANDONED_AFTER + Duration::from_secs(60)).unwrap();
+    tidy(&Staging::of(&slot), SystemTime::now() + ABANDONED_AFTER + Duration::from_secs(60)).unwrap();
     assert!(!unborn.path().exists());
 }
 
@@ -76,10 +77,10 @@ fn a_run_that_died_before_its_first_heartbeat_goes_by_its_folders_age() {
 fn what_was_cut_off_is_removed_at_once_and_strangers_stay() {
     let folder = testing::folder();
     let (_, slot) = testing::cache(&folder);
-    testing::write(&runs(&slot).join("1-x+gone/tree/weights"), "w");
-    testing::write(&runs(&slot).join(".DS_Store"), "");
-    tidy(&slot, SystemTime::now() + Duration::from_secs(3600)).unwrap();
-    assert_eq!(testing::listing(&runs(&slot)).into_keys().collect::<Vec<_>>(), [".DS_Store"]);
+    testing::write(&Staging::of(&slot).runs().join("1-x+gone/tree/weights"), "w");
+    testing::write(&Staging::of(&slot).runs().join(".DS_Store"), "");
+    tidy(&Staging::of(&slot), SystemTime::now() + Duration::from_secs(3600)).unwrap();
+    assert_eq!(testing::listing(&Staging::of(&slot).runs()).into_keys().collect::<Vec<_>>(), [".DS_Store"]);
 }
 
 #[test]
@@ -98,12 +99,12 @@ fn check_pool(prepare: impl FnOnce(&Slot, &RunNames), expected: &[(Purpose, bool
     let (layout, slot) = testing::cache(&folder);
     let dead = dead_run(&layout, &slot, 0);
     for purpose in [Purpose::Fresh, Purpose::Redo] {
-        testing::write(&pool(&slot, purpose).join("verified"), "w");
+        testing::write(&Staging::of(&slot).pool(purpose).join("verified"), "w");
     }
     prepare(&slot, &dead);
-    tidy(&slot, SystemTime::now()).unwrap();
+    tidy(&Staging::of(&slot), SystemTime::now()).unwrap();
     for (purpose, stays) in expected {
-        assert_eq!(pool(&slot, *purpose).join("verified").exists(), *stays, "{purpose:?}");
+        assert_eq!(Staging::of(&slot).pool(*purpose).join("verified").exists(), *stays, "{purpose:?}");
     }
     let cleared = expected.iter().any(|(_, stays)| !stays);
     assert!(!(cleared && dead.note().exists()), "the note is used up with the pool");
@@ -182,17 +183,17 @@ fn what_was_moved_aside_is_dropped_once_there_is_an_entry() {
 fn empty_folders_go_unless_another_run_needs_them() {
     let folder = testing::folder();
     let (_, slot) = testing::cache(&folder);
-    let [fresh, redo] = [Purpose::Fresh, Purpose::Redo].map(|purpose| pool(&slot, purpose));
-    for dir in [&runs(&slot), &fresh, &redo] {
+    let [fresh, redo] = [Purpose::Fresh, Purpose::Redo].map(|purpose| Staging::of(&slot).pool(purpose));
+    for dir in [&Staging::of(&slot).runs(), &fresh, &redo] {
         fs::create_dir_all(dir).unwrap();
     }
-    let other = runs(&slot).join("1-x");
+    let other = Staging::of(&slot).runs().join("1-x");
     fs::create_dir(&other).unwrap();
-    remove_empty(&slot, Purpose::Fresh);
+    remove_empty(&Staging::of(&slot), Purpose::Fresh);
     assert!(fresh.exists());
     fs::remove_dir(&other).unwrap();
-    remove_empty(&slot, Purpose::Fresh);
-    assert!(!runs(&slot).exists() && !fresh.exists() && redo.exists());
+    remove_empty(&Staging::of(&slot), Purpose::Fresh);
+    assert!(!Staging::of(&slot).runs().exists() && !fresh.exists() && redo.exists());
 }
 
 /// The same from the outside, with the real clock.
@@ -208,5 +209,5 @@ fn the_pool_survives_until_it_is_published() {
     run.place(&name, &"weights".parse().unwrap()).unwrap();
     testing::write(&run.tree().join("config"), "{}");
     run.publish(&testing::inspect).unwrap();
-    assert!(!slot.staging().exists());
+    assert!(!Staging::of(&slot).path().exists());
 }

@@ -16,6 +16,9 @@ use crate::locator::HubLocator;
 use crate::plan::{Plan, PlannedFile};
 use crate::{Error, Event, Observer};
 
+/// How often the files of a plan are fetched, when others clear the pool meanwhile.
+const ROUNDS: u32 = 4;
+
 impl Work {
     /// Brings every file of the plan into the tree, verified. Returns how many bytes came over the network.
     pub(super) async fn fetch(&self, snapshot: &RepoSnapshot, plan: &Plan) -> Result<u64, Error> {
@@ -33,26 +36,45 @@ impl Work {
     }
 
     /// Fetches what neither the pool nor the entry to be repaired holds, and places everything in the tree.
+    ///
+    /// Where locks do nothing, another run may clear the pool when it publishes: what was verified there and
+    /// is gone before it is placed is fetched again.
     pub(super) async fn fetch_files(&self, commit: CommitId, files: &[PlannedFile]) -> Result<u64, Error> {
-        if files.is_empty() {
-            return Ok(0);
-        }
-        let missing = self.reuse(files).await?;
         let watcher = Arc::new(FetchWatcher::new(Arc::clone(self.request.watcher())));
-        if !missing.is_empty() {
-            let locator = HubLocator {
-                hub: self.hub.clone(),
-                model: self.request.model().id().clone(),
-                commit,
-                expected: files.iter().map(|file| (file.path.clone(), file.expected)).collect(),
-            };
-            let requests = self.file_requests(&missing).await?;
-            let keep_alive = Arc::clone(&self.lease) as shard_fetch::KeepAlive;
-            let observer = Arc::clone(&watcher) as Arc<dyn shard_fetch::Observer>;
-            self.fetcher()?.fetch(requests, Arc::new(locator), observer, keep_alive).await?;
+        let mut missing = self.reuse(files).await?;
+        let mut rounds = 1;
+        while !missing.is_empty() {
+            let is_last = rounds == ROUNDS;
+            match self.fetch_once(commit, &missing, &watcher).await {
+                Err(error) if is_last || !self.lost_its_pool().await? => return Err(error),
+                _ => missing = self.place(missing, is_last).await?,
+            }
+            rounds += 1;
         }
-        self.place(files).await?;
         Ok(watcher.received.load(Ordering::Relaxed))
+    }
+
+    async fn fetch_once(
+        &self,
+        commit: CommitId,
+        files: &[PlannedFile],
+        watcher: &Arc<FetchWatcher>,
+    ) -> Result<(), Error> {
+        let locator = HubLocator {
+            hub: self.hub.clone(),
+            model: self.request.model().id().clone(),
+            commit,
+            expected: files.iter().map(|file| (file.path.clone(), file.expected)).collect(),
+        };
+        let requests = self.file_requests(files).await?;
+        let keep_alive = Arc::clone(&self.lease) as shard_fetch::KeepAlive;
+        let observer = Arc::clone(watcher) as Arc<dyn shard_fetch::Observer>;
+        Ok(self.fetcher()?.fetch(requests, Arc::new(locator), observer, keep_alive).await?)
+    }
+
+    /// Whether another run has removed the pool's folder, which is there again then.
+    async fn lost_its_pool(&self) -> Result<bool, Error> {
+        with_lease(&self.lease, |lease| lease.with_run(|run| Ok(run.mend_pool()?))).await
     }
 
     fn fetcher(&self) -> Result<Fetcher, Error> {
@@ -74,8 +96,8 @@ impl Work {
             .build()?)
     }
 
-    /// Takes what is there: verified files of the pool, and good files of an entry that is to be repaired.
-    /// Returns the files that are neither.
+    /// Takes what is there into the tree: verified files of the pool, and good files of an entry that is to be
+    /// repaired. Returns the files that are neither.
     async fn reuse(&self, files: &[PlannedFile]) -> Result<Vec<PlannedFile>, Error> {
         let planned = files.to_vec();
         let (context, slot, purpose) = (Arc::clone(&self.context), self.slot.clone(), self.purpose);
@@ -88,7 +110,7 @@ impl Work {
                 };
                 let (mut missing, mut reused) = (Vec::new(), Vec::new());
                 for file in planned {
-                    let is_there = run.pooled(&file.content) == Some(file.expected.size)
+                    let is_there = place_pooled(run, &file)?
                         || entry.as_deref().is_some_and(|entry| adopt_good(run, entry, &file));
                     if is_there { reused.push(file) } else { missing.push(file) }
                 }
@@ -128,17 +150,39 @@ impl Work {
         .await
     }
 
-    async fn place(&self, files: &[PlannedFile]) -> Result<(), Error> {
-        let files = files.to_vec();
+    /// Brings files of the pool into the tree. Returns those that are there no more, which is an error when
+    /// they `must` be.
+    async fn place(&self, files: Vec<PlannedFile>, must: bool) -> Result<Vec<PlannedFile>, Error> {
         with_lease(&self.lease, move |lease| {
             lease.with_run(|run| {
-                for file in files.iter().filter(|file| !file.path.under(run.tree()).exists()) {
-                    run.place(&file.content, &file.path)?;
+                let mut missing = Vec::new();
+                for file in files {
+                    if must && !file.path.under(run.tree()).exists() {
+                        run.place(&file.content, &file.path)?;
+                    } else if !place_pooled(run, &file)? {
+                        missing.push(file);
+                    }
                 }
-                Ok(())
+                Ok(missing)
             })
         })
         .await
+    }
+}
+
+/// Whether a file is in the tree, or was in the pool and is in the tree now.
+fn place_pooled(run: &Run, file: &PlannedFile) -> Result<bool, Error> {
+    if file.path.under(run.tree()).exists() {
+        return Ok(true);
+    }
+    if run.pooled(&file.content) != Some(file.expected.size) {
+        return Ok(false);
+    }
+    match run.place(&file.content, &file.path) {
+        Ok(()) => Ok(true),
+        // It was cleared away just now.
+        Err(_) if run.pooled(&file.content).is_none() => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

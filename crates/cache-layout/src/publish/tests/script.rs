@@ -3,10 +3,44 @@
 use super::*;
 use crate::ops::FileOps;
 
+/// What a file system can do.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum System {
+    Exchange,
+    /// It exchanges no folders.
+    TwoRenames,
+    /// It renames only within a folder.
+    OwnFolderOnly,
+    OwnFolderOnlyTwoRenames,
+    /// It does not move a folder that is the entry.
+    FixedEntry,
+}
+
+impl System {
+    /// Those on which a publication can succeed.
+    pub(super) const ALL: [Self; 4] =
+        [Self::Exchange, Self::TwoRenames, Self::OwnFolderOnly, Self::OwnFolderOnlyTwoRenames];
+
+    fn exchanges(self) -> bool {
+        !matches!(self, Self::TwoRenames | Self::OwnFolderOnlyTwoRenames)
+    }
+
+    fn allows(self, from: &Path, to: &Path, entry_moves: bool) -> bool {
+        match self {
+            Self::Exchange | Self::TwoRenames => true,
+            Self::OwnFolderOnly | Self::OwnFolderOnlyTwoRenames => from.parent() == to.parent(),
+            Self::FixedEntry => !entry_moves,
+        }
+    }
+}
+
 pub(super) struct Script {
     root: PathBuf,
     log: RefCell<Vec<String>>,
-    exchange: bool,
+    system: System,
+    /// The number of the step at which the process ends, as if it were killed, and where it writes what it
+    /// does meanwhile.
+    end: Option<(usize, PathBuf)>,
     /// The number of the step that fails.
     stumble: Option<usize>,
     /// Whether every later step fails too, as in a process that is no more.
@@ -21,7 +55,8 @@ impl Script {
         Self {
             root: root.to_path_buf(),
             log: RefCell::default(),
-            exchange: true,
+            system: System::Exchange,
+            end: None,
             stumble: None,
             stop: false,
             from: None,
@@ -29,16 +64,16 @@ impl Script {
         }
     }
 
-    pub(super) fn without_exchange(self) -> Self {
-        Self { exchange: false, ..self }
+    pub(super) fn on(self, system: System) -> Self {
+        Self { system, ..self }
+    }
+
+    pub(super) fn ending_at(self, step: usize, log: &Path) -> Self {
+        Self { end: Some((step, log.to_path_buf())), ..self }
     }
 
     pub(super) fn stumbling_at(self, step: usize) -> Self {
         Self { stumble: Some(step), ..self }
-    }
-
-    pub(super) fn and_stopping(self) -> Self {
-        Self { stop: true, ..self }
     }
 
     pub(super) fn failing_from(self, step: &str, occurrence: usize) -> Self {
@@ -60,6 +95,14 @@ impl Script {
         let text = path.strip_prefix(&self.root).unwrap().to_str().unwrap().replace('\\', "/");
         let text = text.trim_start_matches("home/").to_owned();
         let text = text.replace("model_weights/.mlc-weights", "PRIVATE").replace("model_weights", "WEIGHTS");
+        if let Some((_, rest)) = text.split_once("/.mlc-weights-") {
+            let (end, rest) = rest.split_once('/').map_or((rest, ""), |(id, rest)| (id, rest));
+            let beside = if end.ends_with("+old") { "BESIDE+old" } else { "BESIDE" };
+            return if rest.is_empty() { beside.into() } else { format!("{beside}/{rest}") };
+        }
+        if text.starts_with("PRIVATE/receipts/user+repo+") {
+            return "PRIVATE/receipts/DRAFT".into();
+        }
         match text.split_once("runs/").map(|(_, run)| run.split_once('/')) {
             None => text,
             Some(None) => "RUN".into(),
@@ -72,6 +115,12 @@ impl Script {
         let step = format!("{verb} {}", names.join(" -> "));
         let mut log = self.log.borrow_mut();
         log.push(step.clone());
+        if let Some((end, file)) = &self.end {
+            fs::write(file, log.join("\n")).unwrap();
+            if log.len() > *end {
+                std::process::abort();
+            }
+        }
         let fails = self.stumble == Some(log.len() - 1)
             || self.from.as_ref().is_some_and(|(begin, occurrence)| {
                 step.starts_with(begin)
@@ -122,6 +171,11 @@ impl FileOps for Script {
         RealOps.link(from, to)
     }
 
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step("copy", &[from, to])?;
+        RealOps.copy(from, to)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step("rename", &[from, to])?;
         RealOps.rename(from, to)
@@ -129,11 +183,19 @@ impl FileOps for Script {
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step("rename new", &[from, to])?;
-        RealOps.rename_new(from, to)
+        // A name that is taken is noticed first.
+        let refused = !to.exists() && !self.system.allows(from, to, from.ends_with("user/repo"));
+        if refused { Err(io::ErrorKind::CrossesDevices.into()) } else { RealOps.rename_new(from, to) }
     }
 
     fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
         self.step("exchange", &[one, other])?;
-        if self.exchange { RealOps.exchange(one, other) } else { Err(io::ErrorKind::Unsupported.into()) }
+        if !self.system.allows(one, other, true) {
+            return Err(io::ErrorKind::CrossesDevices.into());
+        }
+        match self.system.exchanges() {
+            true => RealOps.exchange(one, other),
+            false => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 }

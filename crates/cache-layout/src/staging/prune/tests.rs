@@ -31,7 +31,7 @@ fn age(folder: &Path, by: Duration) {
 }
 
 fn prune(layout: &CacheLayout, older_than: Duration, mode: PruneMode) -> PrunedSlot {
-    let mut report = layout.prune(older_than, mode).unwrap();
+    let mut report = layout.prune(older_than, mode);
     assert_eq!(report.slots.len(), 1, "{report:?}");
     let slot = report.slots.remove(0);
     assert!(slot.failure.is_none(), "{slot:?}");
@@ -46,7 +46,7 @@ fn check(older_than: Duration, goes: bool) {
         let (layout, slot) = testing::cache(&folder);
         testing::fill(slot.entry(), "published");
         drop(begin(&layout, &slot, purpose));
-        age(&slot.staging(), 2 * HOUR);
+        age(Staging::of(&slot).path(), 2 * HOUR);
         let before = testing::listing(folder.path());
 
         let would = prune(&layout, older_than, PruneMode::DryRun);
@@ -57,7 +57,7 @@ fn check(older_than: Duration, goes: bool) {
         assert!(!would.in_use && !did.in_use);
         assert_eq!(did.removed_bytes >= 30_000, goes, "{did:?}");
         assert_eq!(did.kept_bytes >= 30_000, !goes, "{did:?}");
-        assert_eq!(slot.staging().exists(), !goes);
+        assert_eq!(Staging::of(&slot).path().exists(), !goes);
         assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "published");
     }
 }
@@ -79,13 +79,13 @@ fn nothing_of_a_running_download_goes() {
         let held = lock.then_some(held);
         let run = begin(&layout, &slot, Purpose::Fresh);
         // A process that was suspended for a long time.
-        age(&slot.staging(), 2 * HOUR);
-        let before = testing::listing(&slot.staging());
+        age(Staging::of(&slot).path(), 2 * HOUR);
+        let before = testing::listing(Staging::of(&slot).path());
         for mode in [PruneMode::DryRun, PruneMode::Remove] {
             let pruned = prune(&layout, NOW, mode);
             assert!(pruned.in_use);
             assert_eq!(pruned.removed_bytes, 0);
-            assert_eq!(testing::listing(&slot.staging()), before);
+            assert_eq!(testing::listing(Staging::of(&slot).path()), before);
         }
         drop((run, held));
     }
@@ -94,7 +94,7 @@ fn nothing_of_a_running_download_goes() {
 /// What a killed process leaves, last heard of so long ago.
 fn killed(layout: &CacheLayout, slot: &Slot, silent_for: Duration) -> PathBuf {
     let path = begin(layout, slot, Purpose::Fresh).abandon();
-    age(&slot.staging(), silent_for);
+    age(Staging::of(slot).path(), silent_for);
     path
 }
 
@@ -107,7 +107,12 @@ fn a_killed_run_goes_after_a_quarter_of_an_hour_and_its_pool_with_it() {
         let pruned = prune(&layout, NOW, PruneMode::Remove);
         assert_eq!(pruned.in_use, !goes);
         assert_eq!(run.exists(), !goes);
-        assert_eq!(slot.staging().exists(), !goes, "{:?}", testing::listing(&slot.staging()));
+        assert_eq!(
+            Staging::of(&slot).path().exists(),
+            !goes,
+            "{:?}",
+            testing::listing(Staging::of(&slot).path())
+        );
     }
 }
 
@@ -116,12 +121,12 @@ fn an_abandoned_run_goes_beside_a_living_one_which_keeps_the_pool() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let dead = killed(&layout, &slot, HOUR);
-    let (living, alive) = super::super::RunFolder::create(&slot).unwrap();
+    let (living, alive) = super::super::RunFolder::create(&Staging::of(&slot)).unwrap();
     let pruned = prune(&layout, NOW, PruneMode::Remove);
     assert!(pruned.in_use && pruned.removed_bytes >= 10_000, "{pruned:?}");
     assert!(!dead.exists());
     assert_eq!(
-        fs::metadata(super::super::pool(&slot, Purpose::Fresh).join(content(2).to_string())).unwrap().len(),
+        fs::metadata(Staging::of(&slot).pool(Purpose::Fresh).join(content(2).to_string())).unwrap().len(),
         20_000
     );
     drop((alive, living));
@@ -133,21 +138,21 @@ fn an_old_model_that_was_moved_aside_comes_back() {
     let (layout, slot) = testing::cache(&folder);
     let run = killed(&layout, &slot, HOUR);
     fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
-    testing::fill(&RunNames::new(run).displaced(), "old");
+    testing::fill(&RunNames::new(run, &slot).displaced(), "old");
     prune(&layout, NOW, PruneMode::Remove);
     assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "old");
-    assert!(!slot.staging().exists());
+    assert!(!Staging::of(&slot).path().exists());
 }
 
 #[test]
 fn strangers_stay_and_an_empty_cache_has_nothing() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
-    assert_eq!(layout.prune(NOW, PruneMode::Remove).unwrap().slots.len(), 0);
+    assert_eq!(layout.prune(NOW, PruneMode::Remove).slots.len(), 0);
     assert!(!layout.home().exists());
-    let stranger = layout.staging_root().join("not a model/file");
+    let stranger = layout.private().join("staging/not a model/file");
     testing::write(&stranger, "");
     testing::fill(slot.entry(), "published");
-    assert_eq!(layout.prune(NOW, PruneMode::Remove).unwrap().slots.len(), 0);
+    assert_eq!(layout.prune(NOW, PruneMode::Remove).slots.len(), 0);
     assert!(stranger.exists());
 }

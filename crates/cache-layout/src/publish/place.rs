@@ -1,0 +1,158 @@
+//! The one step that makes a tree visible, and what it takes where the system does not allow that step.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Note, Publication, Published};
+use crate::config::Durability;
+use crate::error::Error;
+use crate::files;
+use crate::lookup::Completeness;
+use crate::run::Purpose;
+
+/// How often an entry may come and go while it is looked at, before that is an error.
+const ATTEMPTS: usize = 8;
+
+/// A tree that is ready, and where the old entry goes if it cannot be exchanged.
+struct Ready {
+    tree: PathBuf,
+    displaced: PathBuf,
+}
+
+impl Publication<'_> {
+    pub(super) fn put_in_place(&self, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Published, Error> {
+        let ready = Ready { tree: self.names.tree(), displaced: self.names.displaced() };
+        match self.place(&ready, inspect)? {
+            Placed::As(published) => Ok(published),
+            Placed::Refused(_) => self.put_in_place_by_way_of_a_neighbour(inspect),
+        }
+    }
+
+    fn place(&self, ready: &Ready, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Placed, Error> {
+        let (tree, entry) = (&ready.tree, self.slot.entry());
+        let ours = || Placed::As(Published::Ours(entry.to_path_buf()));
+        for _ in 0..ATTEMPTS {
+            match self.ops.rename_new(tree, entry) {
+                Ok(()) => return Ok(ours()),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) if is_refusal(&e) => return Ok(Placed::Refused(e)),
+                Err(e) => return Err(Error::moving(tree, entry, e)),
+            }
+            if self.purpose == Purpose::Fresh && inspect(entry) == Completeness::Whole {
+                return Ok(Placed::As(Published::SomeoneElse(entry.to_path_buf())));
+            }
+            self.slot.refuse_unreplaceable()?;
+            match self.exchange(ready, entry) {
+                Ok(()) => return Ok(ours()),
+                // Somebody removed or replaced the entry just now.
+                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {}
+                Err(e) if is_refusal(&e) => return Ok(Placed::Refused(e)),
+                Err(e) => return Err(Error::moving(tree, entry, e)),
+            }
+        }
+        Err(Error::moving(tree, entry, io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// The old entry ends up in the run's folder, and is removed with it.
+    fn exchange(&self, ready: &Ready, entry: &Path) -> io::Result<()> {
+        match self.ops.exchange(&ready.tree, entry) {
+            Err(e) if e.kind() == io::ErrorKind::Unsupported => self.exchange_by_two_renames(ready, entry),
+            result => result,
+        }
+    }
+
+    fn exchange_by_two_renames(&self, ready: &Ready, entry: &Path) -> io::Result<()> {
+        let Ready { tree, displaced } = ready;
+        self.ops.rename_new(entry, displaced)?;
+        self.ops.rename_new(tree, entry).inspect_err(|_| {
+            // If this fails too, the run's folder is not removed, and the next run tries again.
+            if let Err(error) = self.ops.rename_new(displaced, entry) {
+                tracing::warn!(displaced = %displaced.display(), %error, "cannot move the model back");
+            }
+        })
+    }
+
+    /// Nothing can be renamed from the run's folder to the entry's, though both seem to be on one file
+    /// system (quotas of folders, some layered file systems). So the tree goes under a hidden name beside
+    /// the entry first, as a copy if need be, and takes the entry's place from there.
+    fn put_in_place_by_way_of_a_neighbour(
+        &self,
+        inspect: &dyn Fn(&Path) -> Completeness,
+    ) -> Result<Published, Error> {
+        let [tree, displaced] = self.names.neighbours();
+        let outcome = self.bring_beside(&tree).and_then(|moved| {
+            let ready = Ready { tree: tree.clone(), displaced };
+            match self.place(&ready, inspect) {
+                Ok(Placed::As(published)) => Ok(published),
+                Ok(Placed::Refused(source)) => {
+                    Err(Error::EntryIsFixed { path: self.slot.entry().to_path_buf(), source })
+                }
+                Err(error) => Err(error),
+            }
+            .inspect_err(|_| self.take_back(&tree, moved))
+        });
+        // An old entry that was exchanged, or a copy that is not needed.
+        if outcome.is_ok() {
+            files::remove_tree(&tree);
+        }
+        outcome
+    }
+
+    /// Answers whether the tree itself was moved; otherwise it was copied.
+    fn bring_beside(&self, beside: &Path) -> Result<bool, Error> {
+        let tree = self.names.tree();
+        match self.ops.rename_new(&tree, beside) {
+            Ok(()) => return Ok(true),
+            Err(e) if is_refusal(&e) => {}
+            Err(e) => return Err(Error::moving(&tree, beside, e)),
+        }
+        let copied = self.copy_tree(&tree, beside).and_then(|()| match self.durability {
+            Durability::Synced => self.sync_tree(beside),
+            Durability::Fast => Ok(()),
+        });
+        let noted =
+            copied.and_then(|()| self.write_note(&self.names.copy_note(), &Note::new(self.purpose, beside)));
+        noted.map(|()| false).inspect_err(|_| files::remove_tree(beside))
+    }
+
+    fn take_back(&self, beside: &Path, moved: bool) {
+        let (tree, away) = (self.names.tree(), beside);
+        match moved {
+            true => {
+                if let Err(error) = self.ops.rename_new(away, &tree) {
+                    tracing::warn!(tree = %away.display(), %error, "cannot move a tree back");
+                }
+            }
+            false => files::remove_tree(away),
+        }
+    }
+
+    fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        self.ops.create_dir(to).map_err(|e| Error::linking(from, to, e))?;
+        for child in files::sorted_children(from)? {
+            let Some(name) = child.file_name() else { continue };
+            let target = to.join(name);
+            if fs::symlink_metadata(&child).is_ok_and(|found| found.is_dir()) {
+                self.copy_tree(&child, &target)?;
+            } else {
+                self.ops.copy(&child, &target).map_err(|e| Error::linking(&child, &target, e))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Placed {
+    As(Published),
+    /// The system does not rename between these two places.
+    Refused(io::Error),
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let not_permitted = error.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error());
+    #[cfg(not(unix))]
+    let not_permitted = false;
+    error.kind() == io::ErrorKind::CrossesDevices || not_permitted
+}

@@ -1,0 +1,57 @@
+//! An old entry that was moved aside, where a system cannot exchange folders: the process may have died
+//! before the new one was there.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{Owner, RunNames, Staging, runs_in};
+use crate::layout::CacheLayout;
+use crate::ops::{FileOps as _, RealOps};
+
+/// The old entry that a run has moved aside, when it has.
+pub(crate) fn held_by(run: &RunNames) -> Option<PathBuf> {
+    let [_, neighbour] = run.neighbours();
+    [run.displaced(), neighbour].into_iter().find(|path| path.exists())
+}
+
+/// Puts the old entry back, if there is none now. Answers whether the run holds nothing that is needed.
+pub(crate) fn restore(run: &RunNames) -> bool {
+    let entry = run.slot().entry();
+    let Some(displaced) = held_by(run) else { return true };
+    if fs::symlink_metadata(entry).is_ok() {
+        return true;
+    }
+    RealOps.rename_new(&displaced, entry).map_or_else(
+        |error| {
+            let (displaced, entry) = (displaced.display(), entry.display());
+            tracing::warn!(%displaced, %entry, %error, "cannot bring back the previous model");
+            false
+        },
+        |()| true,
+    )
+}
+
+/// Whether a process is moving the entry aside just now: it will be there again in a moment.
+pub(crate) fn is_missing(staging: &Staging) -> bool {
+    let is_gone = fs::symlink_metadata(staging.slot().entry()).is_err();
+    is_gone && runs_in(staging).unwrap_or_default().iter().any(|run| held_by(run).is_some())
+}
+
+/// Mends what a process has left that died with the entry moved aside. Answers whether the entry is back.
+pub(crate) fn bring_back(staging: &Staging) -> bool {
+    let runs = runs_in(staging).unwrap_or_default();
+    let mut holders = runs.iter().filter(|run| !run.is_detached() && held_by(run).is_some());
+    holders.any(|run| {
+        let owner = Owner::if_gone(run);
+        owner.is_some() && restore(run) && run.slot().entry().exists()
+    })
+}
+
+impl CacheLayout {
+    /// Mends what processes have left that died with an entry moved aside.
+    pub(crate) fn bring_back_displaced(&self) {
+        for staging in self.stagings() {
+            bring_back(&staging);
+        }
+    }
+}
