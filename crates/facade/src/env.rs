@@ -43,6 +43,8 @@ pub const HF_HUB_DOWNLOAD_TIMEOUT: &str = "HF_HUB_DOWNLOAD_TIMEOUT";
 pub const HF_HUB_DISABLE_PROGRESS_BARS: &str = "HF_HUB_DISABLE_PROGRESS_BARS";
 /// Set to anything: programs use no colour.
 pub const NO_COLOR: &str = "NO_COLOR";
+/// The kind of terminal; `dumb` is one that cannot be redrawn.
+pub const TERM: &str = "TERM";
 
 /// What the environment sets, parsed and checked.
 #[derive(Clone, Debug)]
@@ -74,6 +76,8 @@ pub struct Presentation {
     pub no_progress_bars: bool,
     /// No colour ([`NO_COLOR`]).
     pub no_color: bool,
+    /// Nothing that moves the cursor ([`TERM`]).
+    pub dumb_terminal: bool,
 }
 
 /// Where variables are looked up: the process's environment, or a test's table.
@@ -117,6 +121,7 @@ impl Presentation {
             no_progress_bars: process_environment(HF_HUB_DISABLE_PROGRESS_BARS)
                 .is_some_and(|value| is_truthy(&value)),
             no_color: process_environment(NO_COLOR).is_some_and(|value| !value.is_empty()),
+            dumb_terminal: process_environment(TERM).is_some_and(|value| value == "dumb"),
         }
     }
 }

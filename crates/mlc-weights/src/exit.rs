@@ -75,6 +75,23 @@ pub(crate) enum Status {
     Interrupted = 130,
 }
 
+impl Status {
+    /// What programs that read JSON are told.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Other => "other",
+            Self::Usage => "usage",
+            Self::NotCached => "not_cached",
+            Self::Refused => "refused",
+            Self::Integrity => "integrity",
+            Self::Network => "network",
+            Self::Disk => "disk",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 impl From<&Failure> for Status {
     fn from(failure: &Failure) -> Self {
         match failure {

@@ -1,43 +1,82 @@
 //! How a download shows that it moves.
+//!
+//! Events only move counters ([`tally`]); a ticker looks at them now and then ([`view`]) and shows what it sees
+//! on one of the faces: a bar, lines, or JSON. So a screen moves, or says why it does not, also while there are
+//! no events, and a fast download is not slowed down by being watched.
 
 mod bar;
+mod face;
+mod json;
 mod plain;
+mod rate;
+mod rows;
 mod screen;
 mod summary;
+mod tally;
 mod text;
+mod ticker;
+mod view;
 
 use std::io::{self, Write as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use facade::{Event, Model};
+use facade::{Event, Model, ModelRef};
 
+use self::face::{Ending, Face};
 pub(crate) use self::screen::{Display, Screen};
 pub(crate) use self::summary::Summary;
+use self::tally::Tally;
+use self::ticker::Ticker;
+use self::view::Watch;
 use crate::exit::Failure;
 
-/// Something that shows a download's progress.
-pub(crate) trait Progress: Send + Sync {
-    /// Takes note of a step.
-    fn on_event(&self, event: &Event<'_>);
-    /// Clears what was only for the moment, and says how it ended, unless that is an error: errors are
-    /// reported elsewhere.
-    fn finish(&self, outcome: &Result<Model, Failure>);
+/// The progress of one model.
+pub(crate) struct Progress {
+    tally: Arc<Tally>,
+    watch: Arc<Mutex<Watch>>,
+    face: Arc<dyn Face>,
+    ticker: Mutex<Option<Ticker>>,
 }
 
-/// Begins to show progress.
-pub(crate) fn start(display: Display) -> Arc<dyn Progress> {
-    match display {
-        Display::Bar { color } => Arc::new(bar::Bar::on_stderr(color)),
-        Display::Plain => Arc::new(plain::Plain::new()),
-        Display::None => Arc::new(Nothing),
+impl Progress {
+    pub(crate) fn new(display: Display, model: &ModelRef) -> Arc<Self> {
+        let tally = Arc::new(Tally::default());
+        let watch = Watch::new(Arc::clone(&tally), Instant::now());
+        Arc::new(Self {
+            tally,
+            watch: Arc::new(Mutex::new(watch)),
+            face: face::of(display, model),
+            ticker: Mutex::new(None),
+        })
+    }
+
+    /// Begins to show how it goes, until the end. A hit does not need this.
+    pub(crate) fn watch(&self) {
+        let Some(period) = self.face.period() else { return };
+        let (watch, face) = (Arc::clone(&self.watch), Arc::clone(&self.face));
+        let ticker = Ticker::start(period, move || face.show(&look(&watch)));
+        *self.ticker.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticker);
+    }
+
+    /// Takes note of a step.
+    pub(crate) fn on_event(&self, event: &Event<'_>) {
+        if self.tally.note(event, Instant::now) {
+            self.face.tell(event);
+        }
+    }
+
+    /// Clears what was only for the moment, and says how it ended, unless that is an error: errors are
+    /// reported elsewhere.
+    pub(crate) fn finish(&self, outcome: &Result<Model, Failure>) {
+        drop(self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let view = look(&self.watch);
+        self.face.end(&Ending { outcome, view: &view });
     }
 }
 
-struct Nothing;
-
-impl Progress for Nothing {
-    fn on_event(&self, _: &Event<'_>) {}
-    fn finish(&self, _: &Result<Model, Failure>) {}
+fn look(watch: &Mutex<Watch>) -> view::View {
+    watch.lock().unwrap_or_else(PoisonError::into_inner).look(Instant::now())
 }
 
 /// A stderr that is gone changes nothing.

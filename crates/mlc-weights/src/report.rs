@@ -17,7 +17,8 @@ pub(crate) fn failure(failure: &Failure) {
     }
 }
 
-fn lines(failure: &Failure) -> Vec<String> {
+/// The failure, then its causes and what else there is to say.
+pub(crate) fn lines(failure: &Failure) -> Vec<String> {
     match failure {
         Failure::Facade(facade::Error::NotCached { model, policy, looked_in, passed_over, .. }) => {
             let first =

@@ -51,6 +51,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("axum", &["tests"], &[]),
     rule("cargo_metadata", &["xtask"], &[]),
     rule("clap", &["mlc-weights", "xtask"], &[]),
+    rule("console", &["mlc-weights"], &[]),
     rule("http-body", &[], &["tests"]),
     rule("humantime", &["mlc-weights"], &[]),
     rule("indicatif", &["mlc-weights"], &["xtask"]),

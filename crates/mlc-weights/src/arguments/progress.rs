@@ -9,6 +9,8 @@ pub(crate) enum Progress {
     Bar,
     /// A line now and then
     Plain,
+    /// A JSON object a line, for programs
+    Json,
     /// Nothing
     None,
 }

@@ -13,7 +13,7 @@ use crate::progress::{Display, Screen};
 
 pub(crate) fn run(arguments: &Download, screen: Screen) -> Result<(), Failure> {
     let display = Display::choose(arguments.progress, screen);
-    download(arguments, display).map_err(|failure| display.reported(&failure))
+    download(arguments, display).map_err(|failure| Failure::Reported(display.reported(None, &failure)))
 }
 
 fn download(arguments: &Download, display: Display) -> Result<(), Failure> {

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use facade::{Builder, CachePolicy, Error, Event, PassedOver, Request};
 
 use super::{at, print_path};
-use crate::arguments::{Path, Progress};
+use crate::arguments::{self, Path};
 use crate::exit::{Failure, Miss};
-use crate::progress::{self, Display, Screen};
+use crate::progress::{Display, Progress, Screen};
 
 /// Prints the directory of a cached model. Sets up no runtime, no HTTP client and no git library.
 pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
-    let progress = progress::start(Display::choose(Progress::Plain, screen));
     let request = at(arguments.revision.as_ref(), arguments.model.parse()?);
+    let display = Display::choose(arguments::Progress::Plain, screen);
+    let progress = Progress::new(display, request.model());
     // Whatever the policy: this command never downloads. A forced download is not meant either.
     let request = request
         .policy(CachePolicy::Off)

@@ -1,119 +1,137 @@
-//! Progress as a bar on a terminal.
+//! Progress on a terminal, redrawn as it goes.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
-use facade::{Event, FetchEvent, Model};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::Term;
+use facade::{Event, FetchEvent};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
-use super::{Progress, text};
-use crate::exit::Failure;
-use crate::words;
+use super::face::{Ending, Face};
+use super::rows::{Place, rows};
+use super::view::View;
+use super::{say, text};
 
-/// While nothing is known of the bytes yet, something moves all the same.
-const TICK: Duration = Duration::from_millis(120);
-
-const WAITING: &str = "{spinner} {wide_msg}";
-/// Room for the numbers of a large model in 80 columns.
-const FETCHING: &str =
-    "{bar:16.cyan} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left, {wide_msg}";
-const FETCHING_PLAIN: &str =
-    "{bar:16} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left, {wide_msg}";
+/// Often enough for a spinner, seldom enough for a slow terminal.
+const PERIOD: Duration = Duration::from_millis(100);
 
 pub(super) struct Bar {
-    began: Instant,
-    line: ProgressBar,
-    fetching: &'static str,
-    files: Mutex<Files>,
-}
-
-#[derive(Default)]
-struct Files {
-    planned: usize,
-    done: usize,
+    /// Draws whatever rows its message has.
+    block: ProgressBar,
+    terminal: Box<dyn TermLike>,
+    color: bool,
+    turn: AtomicUsize,
 }
 
 impl Bar {
     pub(super) fn on_stderr(color: bool) -> Self {
-        let bar = Self::on(ProgressDrawTarget::stderr(), color);
-        bar.line.enable_steady_tick(TICK);
-        bar
+        Self::on(ProgressDrawTarget::stderr(), Box::new(Term::stderr()), color)
     }
 
-    fn on(target: ProgressDrawTarget, color: bool) -> Self {
-        let line = ProgressBar::with_draw_target(Some(0), target);
-        line.set_style(style(WAITING));
-        let fetching = if color { FETCHING } else { FETCHING_PLAIN };
-        Self { began: Instant::now(), line, fetching, files: Mutex::default() }
+    fn on(target: ProgressDrawTarget, terminal: Box<dyn TermLike>, color: bool) -> Self {
+        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let block = ProgressBar::with_draw_target(None, target).with_style(style);
+        Self { block, terminal, color, turn: AtomicUsize::new(0) }
     }
 
-    fn count(&self, event: &FetchEvent<'_>) {
-        match event {
-            FetchEvent::Planned { files, bytes, .. } => self.plan(*files, *bytes),
-            FetchEvent::Resumed { bytes, .. } | FetchEvent::Received { bytes, .. } => self.line.inc(*bytes),
-            FetchEvent::Discarded { bytes, .. } => self.take_back(*bytes),
-            FetchEvent::Verified { .. } => self.update_files(|files| files.done += 1),
-            _ => {}
+    fn place(&self) -> Place {
+        Place {
+            columns: self.terminal.width().into(),
+            rows: self.terminal.height().into(),
+            color: self.color,
         }
-    }
-
-    /// A download may plan twice: files that describe the model first, then all others.
-    fn plan(&self, files: usize, bytes: u64) {
-        self.line.set_style(style(self.fetching));
-        self.line.inc_length(bytes);
-        self.update_files(|known| known.planned += files);
-    }
-
-    fn take_back(&self, bytes: u64) {
-        self.line.set_position(self.line.position().saturating_sub(bytes));
-    }
-
-    fn update_files(&self, update: impl FnOnce(&mut Files)) {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        update(&mut files);
-        self.line.set_message(format!("{} of {}", files.done, words::files(files.planned)));
     }
 }
 
-impl Progress for Bar {
-    fn on_event(&self, event: &Event<'_>) {
-        if let Event::Fetch(fetch) = event {
-            self.count(fetch);
-        }
-        let Some(line) = text::line(event) else { return };
-        match event {
-            // The bar itself says it.
-            Event::Fetch(FetchEvent::Planned { .. }) => {}
-            // Stays to be read above the bar.
-            Event::Fetch(_)
-            | Event::Warning(_)
-            | Event::Reused { .. }
-            | Event::RetryingMetadata { .. }
-            | Event::WaitingForLock { .. } => self.line.println(line),
-            // Is of interest only until the next step.
-            _ => {
-                self.line.set_style(style(WAITING));
-                self.line.set_message(line);
-            }
-        }
+impl Face for Bar {
+    fn period(&self) -> Option<Duration> {
+        Some(PERIOD)
     }
 
-    fn finish(&self, outcome: &Result<Model, Failure>) {
-        if let Ok(model) = outcome
-            && let Some(line) = text::closing(model, self.began.elapsed())
+    fn show(&self, view: &View) {
+        let turn = self.turn.fetch_add(1, Relaxed);
+        self.block.set_message(rows(view, turn, self.place()).join("\n"));
+    }
+
+    /// Above the rows stays what is still of interest when they are gone.
+    fn tell(&self, event: &Event<'_>) {
+        let stays = match event {
+            // The rows say it.
+            Event::Fetch(FetchEvent::Planned { .. }) => false,
+            Event::Fetch(_) | Event::RetryingMetadata { .. } | Event::WaitingForLock { .. } => true,
+            _ => text::step(event).is_none(),
+        };
+        if let Some(line) = text::line(event)
+            && stays
         {
-            self.line.println(line);
+            self.block.println(line);
         }
-        self.line.finish_and_clear();
     }
-}
 
-/// A style from one of the templates above, which are known to be well-formed.
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
+    fn end(&self, ending: &Ending<'_>) {
+        self.block.finish_and_clear();
+        if let Some(line) = text::closing(ending) {
+            say(&line);
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::path::Path;
+
+    use facade::Warning;
+    use indicatif::InMemoryTerm;
+
+    use super::super::view::Totals;
+    use super::*;
+    use crate::exit::Failure;
+
+    /// A bar on a terminal that exists in memory only.
+    fn drawn(columns: u16) -> (Bar, InMemoryTerm) {
+        let terminal = InMemoryTerm::new(10, columns);
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        (Bar::on(target, Box::new(terminal.clone()), false), terminal)
+    }
+
+    fn view(bytes_done: u64) -> View {
+        let totals = Totals { files: 2, files_done: 1, bytes: 2_000, bytes_done, received: 0, rate: None };
+        View {
+            elapsed: Duration::ZERO,
+            step: "fetching",
+            reason: Some("nothing has come for 4 s".to_owned()),
+            totals: Some(totals),
+            in_flight: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_matters_stays_above_the_rows() {
+        let (bar, terminal) = drawn(80);
+        bar.show(&view(0));
+        let path = "a.bin".parse().unwrap();
+        bar.tell(&Event::Warning(Warning::UnlistedShard { path: &path }));
+        bar.tell(&Event::Publishing { path: Path::new("model") });
+        bar.tell(&Event::Reused { files: 1, bytes: 12 });
+        bar.show(&view(1_000));
+        bar.block.force_draw();
+        let shown = terminal.contents();
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[0], "warning: a.bin is left out: the manifest does not name it");
+        assert_eq!(lines[1], "1 file (12 B) is there already, verified");
+        assert!(lines[2].contains("50 %"), "{shown}");
+        assert_eq!(lines[3..], ["  nothing has come for 4 s"]);
+        bar.end(&Ending { outcome: &Err(Failure::Interrupted), view: &view(1_000) });
+        assert_eq!(terminal.contents().lines().collect::<Vec<_>>(), lines[..2]);
+    }
+
+    #[test]
+    fn a_narrow_terminal_is_redrawn_cleanly() {
+        let (bar, terminal) = drawn(20);
+        for bytes in 0..5 {
+            bar.show(&view(bytes * 100));
+            bar.block.force_draw();
+            assert_eq!(terminal.contents().lines().count(), 2, "{}", terminal.contents());
+        }
+    }
+}

@@ -1,86 +1,76 @@
 //! Progress as lines, for logs and pipes.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use facade::{Event, FetchEvent, Model};
+use facade::Event;
 
-use super::{Progress, say, text};
-use crate::exit::Failure;
-use crate::words;
+use super::face::{Ending, Face};
+use super::view::View;
+use super::{say, text};
+use crate::words::{elapsed, files, of_size, size};
 
-/// How often a line tells of nothing but more bytes.
-const INTERVAL: Duration = Duration::from_secs(5);
-
-pub(super) struct Plain {
-    began: Instant,
-    counters: Mutex<Counters>,
-}
+/// How often it is asked whether a line is due.
+const PERIOD: Duration = Duration::from_secs(1);
+/// How far apart lines are in the first minute, and later: a log of an hour should be short all the same.
+const SOON: Duration = Duration::from_secs(5);
+const LATER: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
-struct Counters {
-    files: usize,
-    files_done: usize,
-    bytes: u64,
-    bytes_done: u64,
-    last_line: Option<Instant>,
+pub(super) struct Plain {
+    last: Mutex<Duration>,
 }
 
 impl Plain {
-    pub(super) fn new() -> Self {
-        Self { began: Instant::now(), counters: Mutex::default() }
-    }
-
-    fn count(&self, event: &FetchEvent<'_>) -> Option<String> {
-        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            FetchEvent::Planned { files, bytes, .. } => {
-                counters.files += files;
-                counters.bytes += bytes;
-            }
-            FetchEvent::Resumed { bytes, .. } | FetchEvent::Received { bytes, .. } => {
-                counters.bytes_done += bytes;
-            }
-            FetchEvent::Discarded { bytes, .. } => {
-                counters.bytes_done = counters.bytes_done.saturating_sub(*bytes);
-            }
-            FetchEvent::Verified { .. } => counters.files_done += 1,
-            _ => {}
-        }
-        counters.line_if_due(Instant::now())
-    }
-}
-
-impl Counters {
     /// A line, when the last one was long enough ago.
-    fn line_if_due(&mut self, now: Instant) -> Option<String> {
-        let last = *self.last_line.get_or_insert(now);
-        if now.duration_since(last) < INTERVAL {
+    fn line_if_due(&self, view: &View) -> Option<String> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let interval = if view.elapsed < Duration::from_secs(60) { SOON } else { LATER };
+        if view.elapsed.saturating_sub(*last) < interval {
             return None;
         }
-        self.last_line = Some(now);
-        let Self { files, files_done, bytes, bytes_done, .. } = *self;
-        let percent = (bytes_done * 100).checked_div(bytes).unwrap_or(100);
-        let (done, all) = (words::size(bytes_done), words::size(bytes));
-        Some(format!("{percent} %, {done} of {all}, {files_done} of {}", words::files(files)))
+        *last = view.elapsed;
+        Some(line(view))
     }
 }
 
-impl Progress for Plain {
-    fn on_event(&self, event: &Event<'_>) {
-        let counted = match event {
-            Event::Fetch(event) => self.count(event),
-            _ => None,
-        };
-        for line in text::line(event).into_iter().chain(counted) {
+fn line(view: &View) -> String {
+    let Some(totals) = view.totals else {
+        return view.reason.clone().unwrap_or_else(|| "looking through the cache".to_owned());
+    };
+    let parts = [
+        Some(format!("{} %", totals.percent())),
+        Some(of_size(totals.bytes_done, totals.bytes)),
+        totals.rate.filter(|rate| *rate > 0).map(|rate| format!("{}/s", size(rate))),
+        totals.left().map(|left| format!("{} left", elapsed(left))),
+        Some(format!("{} of {}", totals.files_done, files(totals.files))),
+    ];
+    let line = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    match &view.reason {
+        Some(reason) => format!("{line}; {reason}"),
+        None => line,
+    }
+}
+
+impl Face for Plain {
+    fn period(&self) -> Option<Duration> {
+        Some(PERIOD)
+    }
+
+    fn show(&self, view: &View) {
+        if let Some(line) = self.line_if_due(view) {
             say(&line);
         }
     }
 
-    fn finish(&self, outcome: &Result<Model, Failure>) {
-        if let Ok(model) = outcome
-            && let Some(line) = text::closing(model, self.began.elapsed())
-        {
+    fn tell(&self, event: &Event<'_>) {
+        if let Some(line) = text::line(event) {
+            say(&line);
+        }
+    }
+
+    fn end(&self, ending: &Ending<'_>) {
+        if let Some(line) = text::closing(ending) {
             say(&line);
         }
     }
@@ -88,24 +78,44 @@ impl Progress for Plain {
 
 #[cfg(test)]
 mod tests {
+    use super::super::view::Totals;
     use super::*;
 
-    #[test]
-    fn a_line_comes_when_it_is_due_and_not_before() {
-        let mut counters =
-            Counters { files: 3, files_done: 1, bytes: 4000, bytes_done: 1000, last_line: None };
-        let begin = Instant::now();
-        assert_eq!(counters.line_if_due(begin), None);
-        assert_eq!(counters.line_if_due(begin + INTERVAL / 2), None);
-        let line = counters.line_if_due(begin + INTERVAL).unwrap();
-        assert_eq!(line, "25 %, 1.00 kB of 4.00 kB, 1 of 3 files");
-        assert_eq!(counters.line_if_due(begin + INTERVAL + INTERVAL / 2), None);
+    fn view(seconds: u64) -> View {
+        let totals = Totals {
+            files: 3,
+            files_done: 1,
+            bytes: 4_000,
+            bytes_done: 1_000,
+            received: 1_000,
+            rate: Some(1_000),
+        };
+        View {
+            elapsed: Duration::from_secs(seconds),
+            step: "fetching",
+            reason: None,
+            totals: Some(totals),
+            in_flight: Vec::new(),
+        }
     }
 
     #[test]
-    fn nothing_to_fetch_is_no_division_by_zero() {
-        let mut counters = Counters { last_line: Some(Instant::now()), ..Counters::default() };
-        let line = counters.line_if_due(Instant::now() + INTERVAL).unwrap();
-        assert!(line.starts_with("100 %"), "{line}");
+    fn lines_come_when_they_are_due_and_not_before() {
+        let plain = Plain::default();
+        let due: Vec<u64> = (0..200).filter(|second| plain.line_if_due(&view(*second)).is_some()).collect();
+        let expected: Vec<u64> =
+            (1..12).map(|line| line * 5).chain((1..4).map(|line| 55 + line * 30)).collect();
+        assert_eq!(due[..expected.len()], expected);
+    }
+
+    #[test]
+    fn a_line_says_all_numbers_and_why_nothing_comes() {
+        assert_eq!(line(&view(1)), "25 %, 1.0 of 4.0 kB, 1.00 kB/s, 3.0 s left, 1 of 3 files");
+        let mut stalled = view(1);
+        stalled.reason = Some("nothing has come for 4 s".to_owned());
+        stalled.totals.as_mut().unwrap().rate = Some(0);
+        assert_eq!(line(&stalled), "25 %, 1.0 of 4.0 kB, 1 of 3 files; nothing has come for 4 s");
+        stalled.totals = None;
+        assert_eq!(line(&stalled), "nothing has come for 4 s");
     }
 }

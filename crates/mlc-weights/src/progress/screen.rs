@@ -2,9 +2,10 @@
 
 use std::io::{self, IsTerminal as _};
 
+use facade::ModelRef;
 use facade::env::Presentation;
 
-use super::Summary;
+use super::{Summary, json};
 use crate::arguments::Progress;
 use crate::exit::{Failure, Status};
 use crate::report;
@@ -16,8 +17,8 @@ pub(crate) struct Screen {
     quiet: bool,
     /// A bar can be drawn at all; without colour, if so wished.
     terminal: Option<Terminal>,
-    /// A bar is in order when nobody asked for one: neither does the environment forbid it, nor would lines of
-    /// diagnostics tear it apart.
+    /// A bar is in order when nobody asked for one: neither does the environment forbid it, nor is the terminal
+    /// one that cannot be redrawn, nor would lines of diagnostics tear it apart.
     bars_welcome: bool,
 }
 
@@ -33,6 +34,8 @@ pub(crate) enum Display {
     Bar { color: bool },
     /// Lines.
     Plain,
+    /// Objects, a line each.
+    Json,
     /// Nowhere.
     None,
 }
@@ -42,7 +45,11 @@ impl Screen {
     pub(crate) fn of_stderr(quiet: bool, verbose: bool) -> Self {
         let presentation = Presentation::from_env();
         let terminal = io::stderr().is_terminal().then_some(Terminal { color: !presentation.no_color });
-        Self { quiet, terminal, bars_welcome: !presentation.no_progress_bars && !verbose }
+        Self {
+            quiet,
+            terminal,
+            bars_welcome: !presentation.no_progress_bars && !presentation.dumb_terminal && !verbose,
+        }
     }
 
     pub(crate) fn is_quiet(self) -> bool {
@@ -56,13 +63,18 @@ impl Screen {
 
 impl Display {
     /// Tells of a failure, once.
-    pub(crate) fn reported(self, failure: &Failure) -> Failure {
-        self.report(failure);
-        Failure::Reported(Status::from(failure))
+    pub(crate) fn reported(self, model: Option<&ModelRef>, failure: &Failure) -> Status {
+        match failure {
+            // Not again.
+            Failure::Reported(_) => {}
+            _ => self.report(model, failure),
+        }
+        Status::from(failure)
     }
 
-    pub(crate) fn report(self, failure: &Failure) {
+    fn report(self, model: Option<&ModelRef>, failure: &Failure) {
         match self {
+            Self::Json => json::report(model, failure),
             Self::Bar { .. } | Self::Plain | Self::None => report::failure(failure),
         }
     }
@@ -71,6 +83,7 @@ impl Display {
     pub(crate) fn sum_up(self, summary: &Summary) {
         match self {
             Self::None => {}
+            Self::Json => json::sum_up(summary),
             Self::Bar { .. } | Self::Plain => summary.lines().iter().for_each(|line| super::say(line)),
         }
     }
@@ -82,6 +95,7 @@ impl Display {
         match (asked, terminal) {
             (Progress::None, _) => Self::None,
             _ if quiet => Self::None,
+            (Progress::Json, _) => Self::Json,
             (Progress::Bar, Some(Terminal { color })) => Self::Bar { color },
             (Progress::Auto, Some(Terminal { color })) if bars_welcome => Self::Bar { color },
             (Progress::Auto | Progress::Bar | Progress::Plain, _) => Self::Plain,
@@ -112,6 +126,8 @@ mod tests {
         check(Progress::Bar, PIPE, Display::Plain);
         check(Progress::Plain, PIPE, Display::Plain);
         check(Progress::None, PIPE, Display::None);
+        check(Progress::Json, PIPE, Display::Json);
+        check(Progress::Json, TERMINAL, Display::Json);
     }
 
     #[test]
@@ -131,7 +147,7 @@ mod tests {
     #[test]
     fn quiet_is_quiet() {
         for screen in [TERMINAL, PIPE] {
-            for asked in [Progress::Auto, Progress::Bar, Progress::Plain, Progress::None] {
+            for asked in [Progress::Auto, Progress::Bar, Progress::Plain, Progress::Json, Progress::None] {
                 check(asked, Screen { quiet: true, ..screen }, Display::None);
             }
         }

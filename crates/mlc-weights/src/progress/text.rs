@@ -3,14 +3,26 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use facade::{Event, FetchEvent, Model, Outcome, RepoPath, Warning};
+use facade::{Event, FetchEvent, Outcome, RepoPath, Warning};
 
-use crate::words::{files, not_whole, seconds, size};
+use super::face::Ending;
+use crate::words::{elapsed, files, not_whole, seconds, size};
+
+/// A step that takes its time: its name, and what is being done.
+pub(super) fn step(event: &Event<'_>) -> Option<(&'static str, String)> {
+    Some(match event {
+        Event::WaitingForLock { .. } => ("waiting", "waiting".to_owned()),
+        Event::Metadata { model } => ("metadata", format!("asking the hub for {model}")),
+        Event::Commit { .. } => ("planning", "looking at what is here already".to_owned()),
+        Event::Publishing { .. } => ("publishing", "putting the model in place".to_owned()),
+        _ => return None,
+    })
+}
 
 /// A line for a step that a person should hear of; `None` for those that only move a counter.
-pub(crate) fn line(event: &Event<'_>) -> Option<String> {
+pub(super) fn line(event: &Event<'_>) -> Option<String> {
     Some(match event {
-        Event::Warning(warning) => format!("warning: {}", warning_text(warning)?),
+        Event::Warning(text) => format!("warning: {}", warning(text)?),
         Event::WaitingForLock { holder: Some(holder) } => {
             format!("waiting for another download of this model, by {holder}")
         }
@@ -30,6 +42,12 @@ fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
         FetchEvent::Planned { files: count, bytes, .. } => {
             format!("fetching {}, {}", files(*count), size(*bytes))
         }
+        FetchEvent::Resumed { file, bytes, .. } => {
+            about(file, &format!("goes on after the {} that had come before", size(*bytes)))
+        }
+        FetchEvent::Throttled { wait, .. } => {
+            format!("the server asks to be left alone for {}; waiting", elapsed(*wait))
+        }
         FetchEvent::Retrying { file, delay, cause, .. } => about(file, &retrying(*cause, *delay)),
         FetchEvent::Discarded { file, bytes, .. } => {
             about(file, &format!("{} of it thrown away", size(*bytes)))
@@ -38,7 +56,7 @@ fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
     })
 }
 
-fn warning_text(warning: &Warning<'_>) -> Option<String> {
+pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
     Some(match warning {
         Warning::ForceAnsweredByReadOnlyTier { tier } => format!(
             "not downloaded again: the read-only tier {} has this model, and is looked through first",
@@ -51,14 +69,16 @@ fn warning_text(warning: &Warning<'_>) -> Option<String> {
     })
 }
 
-/// The closing line.
-pub(crate) fn closing(model: &Model, elapsed: Duration) -> Option<String> {
-    match model.outcome {
-        Outcome::Downloaded { bytes_received } => {
-            Some(format!("downloaded {} in {}", size(bytes_received), seconds(elapsed)))
-        }
-        _ => None,
-    }
+/// The closing line: size, time and rate of what came, and what had been there before.
+pub(super) fn closing(ending: &Ending<'_>) -> Option<String> {
+    let Outcome::Downloaded { bytes_received } = ending.outcome.as_ref().ok()?.outcome else { return None };
+    let took = ending.view.elapsed;
+    let rate = u128::from(bytes_received).saturating_mul(1000).checked_div(took.as_millis());
+    let rate = rate.map(|rate| format!(", {}/s", size(u64::try_from(rate).unwrap_or(u64::MAX))));
+    let before = ending.view.totals.map_or(0, |totals| totals.bytes_done.saturating_sub(totals.received));
+    let before = (before > 0).then(|| format!("; {} had come before", size(before)));
+    let parts = [Some(format!("downloaded {} in {}", size(bytes_received), elapsed(took))), rate, before];
+    Some(parts.into_iter().flatten().collect())
 }
 
 fn reused(count: usize, bytes: u64) -> String {

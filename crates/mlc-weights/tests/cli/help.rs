@@ -133,7 +133,7 @@ fn help_of_download() {
                                  @revision
           --policy <POLICY>      ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
           --progress <HOW>       How progress is shown [default: auto] [possible values: auto, bar,
-                                 plain, none]
+                                 plain, json, none]
           --no-fsync             Do not wait for the disk; a power failure may damage what was just
                                  downloaded
       -v, --verbose...           Show what the libraries do (-vv: in detail); RUST_LOG selects more

@@ -7,6 +7,7 @@ mod help;
 mod hits;
 mod integrity;
 mod interrupts;
+mod json;
 mod list;
 mod network;
 mod output;

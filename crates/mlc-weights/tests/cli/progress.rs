@@ -9,7 +9,7 @@ fn words(ran: &Ran, model: &PublishedModel) -> String {
     let lines = ran.lines().into_iter().map(|line| {
         let line = line.replace(&model.commit, "[commit]");
         match line.rsplit_once(" in ") {
-            Some((before, time)) if time.ends_with(" s") => format!("{before} in [time]"),
+            Some((before, rest)) if rest.contains("B/s") => format!("{before} in [time and rate]"),
             _ => line,
         }
     });
@@ -25,7 +25,7 @@ fn a_download_in_lines() {
     the model is at commit [commit]
     fetching 4 files, 224.80 kB
     all files are verified; putting the model in place
-    downloaded 224.80 kB in [time]
+    downloaded 224.80 kB in [time and rate]
     ");
 }
 

@@ -4,6 +4,8 @@
 
 use std::process::Command;
 
+use local_hub::{Fault, FaultTarget, PublishedModel, Times};
+
 use crate::world::World;
 
 /// Runs a download on a pseudo-terminal and returns everything that it shows, escape sequences and all;
@@ -34,29 +36,43 @@ fn on_a_terminal(world: &World, arguments: &[&str], variables: &[(&str, &str)]) 
 
 const CYAN: &str = "\x1b[36m";
 
-#[test]
-fn a_bar_is_drawn_and_gone_at_the_end() {
+/// A world in which a download has a pause of a second, long enough for something to be drawn.
+fn hesitant() -> (World, PublishedModel) {
     let (world, model) = World::with_tiny();
-    let Some(shown) = on_a_terminal(&world, &["download", &model.url], &[]) else { return };
-    for part in ["━", "of 224.80 kB", "of 4 files", CYAN] {
+    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Stall { after: 10_000 }, Times::Once);
+    (world, model)
+}
+
+/// How long the silence lasts.
+const BRIEF: (&str, &str) = ("HF_HUB_DOWNLOAD_TIMEOUT", "1");
+
+#[test]
+fn rows_are_drawn_and_gone_at_the_end() {
+    let (world, model) = hesitant();
+    let Some(shown) = on_a_terminal(&world, &["download", &model.url], &[BRIEF]) else { return };
+    for part in ["━", " of 224.8 kB", " of 4 files", "  params_shard_1.bin  ", CYAN] {
         assert!(shown.contains(part), "{part:?} is missing in {shown:?}");
     }
-    // The bar is wiped out before the closing line and the result.
+    // What is told stays; the rows are wiped out before the closing line and the result.
+    assert!(
+        shown.contains("params_shard_1.bin: the host sent nothing for 1.0 s; trying again in "),
+        "{shown:?}"
+    );
     let end = shown.rsplit_once("\x1b[2K").unwrap().1;
-    let path = format!("{}\r\n", world.entry(&model).display());
-    assert!(shown.ends_with(&path), "{shown:?}");
-    assert!(!end.contains('━'), "{shown:?}");
-    assert!(shown.contains("downloaded 224.80 kB in "), "{shown:?}");
+    let (closing, path) = end.split_once("\r\n").unwrap();
+    assert!(closing.contains("downloaded 224.80 kB in "), "{shown:?}");
+    assert_eq!(path, format!("{}\r\n", world.entry(&model).display()));
 }
 
 #[test]
 fn colour_and_bars_can_be_declined() {
-    let (world, model) = World::with_tiny();
+    let (world, model) = hesitant();
     let arguments = ["download", &model.url, "--force"];
-    let Some(shown) = on_a_terminal(&world, &arguments, &[("NO_COLOR", "1")]) else { return };
+    let Some(shown) = on_a_terminal(&world, &arguments, &[BRIEF, ("NO_COLOR", "1")]) else { return };
     assert!(shown.contains('━') && !shown.contains(CYAN), "{shown:?}");
     for (arguments, variables) in [
         (&arguments[..], &[("HF_HUB_DISABLE_PROGRESS_BARS", "1")][..]),
+        (&arguments[..], &[("TERM", "dumb")]),
         (&[&arguments[..], &["--progress", "plain"]].concat(), &[]),
         (&[&arguments[..], &["-v"]].concat(), &[]),
     ] {

@@ -7,9 +7,9 @@ use facade::{Downloader, Event, Model, Outcome, Request};
 use tokio::runtime::Runtime;
 
 use super::super::print_path;
-use crate::exit::{Failure, Status};
+use crate::exit::Failure;
 use crate::interrupts::Interrupts;
-use crate::progress::{self, Display, Summary};
+use crate::progress::{Display, Progress, Summary};
 
 /// How long an interrupted program waits for blocking work to end, so that with everything else it is over
 /// within a second. Whatever then still runs is cut off, as a crash would do, which the cache is made for.
@@ -49,8 +49,8 @@ impl Session {
                 Err(failure) => failure,
             };
             let ends = matches!(failure, Failure::Interrupted | Failure::Output(_));
-            self.display.report(&failure);
-            first.get_or_insert(Status::from(&failure));
+            let status = self.display.reported(Some(&model), &failure);
+            first.get_or_insert(status);
             self.summary.failed.push(model);
             if ends {
                 break;
@@ -63,12 +63,15 @@ impl Session {
     }
 
     fn get(&mut self, request: Request) -> Result<Model, Failure> {
-        let progress = progress::start(self.display);
+        let progress = Progress::new(self.display, request.model());
         let observer = Arc::clone(&progress);
         let request = request.observer(move |event: &Event<'_>| observer.on_event(event));
         let outcome = match self.downloader.cached(&request) {
             Ok(Some(model)) => Ok(model),
-            Ok(None) => self.download(request),
+            Ok(None) => {
+                progress.watch();
+                self.download(request)
+            }
             Err(error) => Err(error.into()),
         };
         progress.finish(&outcome);

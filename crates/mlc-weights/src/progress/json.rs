@@ -1,0 +1,213 @@
+//! Progress for programs: an object a line, as `docs/progress.md` describes it.
+
+use std::error::Error as StdError;
+use std::time::{Duration, Instant};
+
+use facade::{Event, FetchEvent, ModelRef, Outcome, Warning};
+use serde_json::{Value, json};
+
+use super::face::{Ending, Face};
+use super::view::{FileState, View};
+use super::{Summary, say, text};
+use crate::exit::{Failure, Status};
+use crate::report;
+
+/// Grows when a reader that knows the version before would misunderstand what is written. New events and new
+/// members are no reason: readers skip what they do not know.
+const VERSION: u32 = 1;
+
+const PERIOD: Duration = Duration::from_secs(1);
+
+pub(super) struct Json {
+    model: ModelRef,
+    began: Instant,
+}
+
+impl Json {
+    pub(super) fn new(model: &ModelRef) -> Self {
+        Self { model: model.clone(), began: Instant::now() }
+    }
+
+    fn say(&self, name: &str, members: Value) {
+        let seconds = rounded(self.began.elapsed());
+        say(&object(name, &[json!({ "model": self.model.to_string(), "seconds": seconds }), members]));
+    }
+}
+
+impl Face for Json {
+    fn period(&self) -> Option<Duration> {
+        Some(PERIOD)
+    }
+
+    fn show(&self, view: &View) {
+        self.say("progress", progress(view));
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        if let Some((name, members)) = event_object(event) {
+            self.say(name, members);
+        }
+    }
+
+    fn end(&self, ending: &Ending<'_>) {
+        let Ok(model) = ending.outcome else { return };
+        let (outcome, received) = match model.outcome {
+            Outcome::Downloaded { bytes_received } => ("downloaded", bytes_received),
+            _ => ("cached", 0),
+        };
+        let commit = model.commit.map(|commit| commit.to_string());
+        let members = json!({
+            "outcome": outcome,
+            "path": model.path.to_string_lossy(),
+            "commit": commit,
+            "bytes_received": received,
+        });
+        self.say("done", members);
+    }
+}
+
+/// Says what went wrong.
+pub(super) fn report(model: Option<&ModelRef>, failure: &Failure) {
+    let mut lines = report::lines(failure).into_iter();
+    let message = lines.next().unwrap_or_default();
+    let details: Vec<String> = lines.map(|line| line.trim_start().to_owned()).collect();
+    let status = Status::from(failure);
+    let members = json!({
+        "model": model.map(ToString::to_string),
+        "kind": status.name(),
+        "status": status as u8,
+        "message": message.strip_prefix("error: ").unwrap_or(&message),
+        "details": details,
+    });
+    say(&object("failed", &[members]));
+}
+
+pub(super) fn sum_up(summary: &Summary) {
+    let failed: Vec<String> = summary.failed.iter().map(ToString::to_string).collect();
+    let members = json!({
+        "models": summary.models,
+        "done": summary.done,
+        "failed": failed,
+        "bytes_received": summary.bytes,
+        "seconds": rounded(summary.elapsed),
+    });
+    say(&object("summary", &[members]));
+}
+
+/// One line: the version and the event first, then the members of all parts.
+fn object(name: &str, parts: &[Value]) -> String {
+    let members = parts.iter().filter_map(Value::as_object).flatten();
+    let members = members.map(|(name, value)| format!(",{}:{value}", Value::from(name.as_str())));
+    format!("{{\"version\":{VERSION},\"event\":{}{}}}", Value::from(name), members.collect::<String>())
+}
+
+fn progress(view: &View) -> Value {
+    let files = view.in_flight.iter().map(|file| {
+        let (state, pause) = match file.state {
+            FileState::Fetching => ("fetching", None),
+            FileState::Checking => ("checking", None),
+            FileState::Retrying(left) => ("retrying", Some(left)),
+            FileState::Waiting(left) => ("waiting", Some(left)),
+        };
+        json!({
+            "file": file.name,
+            "bytes": file.size,
+            "bytes_done": file.held,
+            "state": state,
+            "pause_seconds": pause.map(rounded),
+        })
+    });
+    let totals = view.totals.map(|totals| {
+        json!({
+            "files": totals.files,
+            "files_done": totals.files_done,
+            "bytes": totals.bytes,
+            "bytes_done": totals.bytes_done,
+            "bytes_received": totals.received,
+            "bytes_per_second": totals.rate,
+            "seconds_left": totals.left().map(rounded),
+        })
+    });
+    json!({ "step": view.step, "reason": view.reason, "totals": totals, "in_flight": files.collect::<Vec<_>>() })
+}
+
+fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
+    Some(match event {
+        Event::Warning(warning) => ("warning", warning_object(warning)?),
+        Event::WaitingForLock { holder } => {
+            let (pid, host) = holder.map(|holder| (holder.pid, holder.host.clone())).unzip();
+            ("waiting", json!({ "pid": pid, "host": host.flatten() }))
+        }
+        Event::Metadata { .. } => ("metadata", json!({})),
+        Event::RetryingMetadata { delay, cause } => ("retrying", retrying(None, *delay, *cause)),
+        Event::Commit { commit } => ("commit", json!({ "commit": commit.to_string() })),
+        Event::Reused { files, bytes } => ("reused", json!({ "files": files, "bytes": bytes })),
+        Event::Publishing { path } => ("publishing", json!({ "path": path.to_string_lossy() })),
+        Event::Fetch(event) => fetch_object(event)?,
+        _ => return None,
+    })
+}
+
+fn fetch_object(event: &FetchEvent<'_>) -> Option<(&'static str, Value)> {
+    Some(match event {
+        FetchEvent::Planned { files, bytes, .. } => ("planned", json!({ "files": files, "bytes": bytes })),
+        FetchEvent::Started { file, size, .. } => {
+            ("started", json!({ "file": file.as_str(), "bytes": size }))
+        }
+        FetchEvent::Resumed { file, bytes, .. } => {
+            ("resumed", json!({ "file": file.as_str(), "bytes": bytes }))
+        }
+        FetchEvent::Discarded { file, bytes, .. } => {
+            ("discarded", json!({ "file": file.as_str(), "bytes": bytes }))
+        }
+        FetchEvent::Retrying { file, delay, cause, .. } => {
+            ("retrying", retrying(Some(file.as_str()), *delay, *cause))
+        }
+        FetchEvent::Throttled { file, wait, .. } => {
+            ("throttled", json!({ "file": file.as_str(), "pause_seconds": rounded(*wait) }))
+        }
+        FetchEvent::Verified { file, size, .. } => {
+            ("verified", json!({ "file": file.as_str(), "bytes": size }))
+        }
+        _ => return None,
+    })
+}
+
+fn warning_object(warning: &Warning<'_>) -> Option<Value> {
+    let (kind, file) = match warning {
+        Warning::ForceAnsweredByReadOnlyTier { .. } => ("force_answered_by_read_only_tier", None),
+        Warning::PassedOver(_) => ("passed_over", None),
+        Warning::UnlistedShard { path } => ("unlisted_shard", Some(path.as_str())),
+        Warning::CarriedOver { path } => ("carried_over", Some(path.as_str())),
+        _ => ("other", None),
+    };
+    Some(json!({ "kind": kind, "file": file, "message": text::warning(warning)? }))
+}
+
+fn retrying(file: Option<&str>, delay: Duration, cause: &(dyn StdError + 'static)) -> Value {
+    let causes: Vec<String> =
+        std::iter::successors(Some(cause), |&cause| cause.source()).map(ToString::to_string).collect();
+    json!({ "file": file, "pause_seconds": rounded(delay), "causes": causes })
+}
+
+/// Seconds, to the millisecond.
+fn rounded(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_a_line_that_begins_with_its_version_and_name() {
+        let text = object("a", &[json!({ "b": "\n\"" }), json!({ "c": null, "d": 0.5 })]);
+        assert_eq!(text, r#"{"version":1,"event":"a","b":"\n\"","c":null,"d":0.5}"#);
+        assert!(serde_json::from_str::<Value>(&text).is_ok());
+    }
+
+    #[test]
+    fn seconds_are_short() {
+        assert_eq!(json!(rounded(Duration::from_micros(1_234_567))).to_string(), "1.235");
+    }
+}
