@@ -1,7 +1,7 @@
 //! Revisions: each has a directory of its own, and names its commit.
 
 use facade::{ErrorKind, ModelRef, Request};
-use local_hub::{ModelFixture, PublishedModel};
+use local_hub::{Fault, FaultTarget, ModelFixture, PublishedModel, Route, Times};
 
 use crate::world::{World, is_cached, request};
 
@@ -40,6 +40,24 @@ async fn each_revision_has_a_directory_of_its_own() {
     check(&world, &old.commit, &format!("tiny@{}", old.commit), &old).await;
     let model = world.download(&new).await.unwrap();
     assert_eq!((model.path, model.commit.unwrap().to_string()), (world.entry(&new), new.commit.clone()));
+}
+
+#[tokio::test]
+async fn a_commit_that_is_no_tip_is_had_in_full_and_by_its_first_digits() {
+    let (world, old) = World::with(&ModelFixture::new(ID));
+    world.hub.publish(&ModelFixture::new(ID).seed(1));
+    check(&world, &old.commit, &format!("tiny@{}", old.commit), &old).await;
+    check(&world, &old.commit[..8], &format!("tiny@{}", &old.commit[..8]), &old).await;
+    assert_eq!(world.hub.log().route(Route::UploadPack).count(), 0, "{}", world.hub.log());
+
+    // The same from a hub that has nothing but git.
+    let (world, old) = World::with(&ModelFixture::new(ID));
+    world.hub.publish(&ModelFixture::new(ID).seed(1));
+    world.hub.fault(FaultTarget::api(ID), Fault::status(404), Times::Forever);
+    check(&world, &old.commit, &format!("tiny@{}", old.commit), &old).await;
+    let error = world.downloader().download(at(&old.commit[..8])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(error.to_string().contains("give all 40 digits"), "{error}");
 }
 
 #[tokio::test]

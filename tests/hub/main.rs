@@ -1,6 +1,7 @@
 //! The local hub, seen by a plain HTTP client over a bare socket and by the real git.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod api;
 mod cheap_host;
 mod client;
 mod data_host;

@@ -207,23 +207,3 @@ fn the_lfs_batch_api_locates_many_files_at_once() {
     assert_eq!(found["objects"][1]["error"]["code"], 404);
     assert_eq!(post(&url, "{}").status, 422);
 }
-
-#[test]
-fn the_api_names_the_commit_and_its_files() {
-    let hub = LocalHub::start();
-    let model = hub.publish(&ModelFixture::new(ID));
-    let api = format!("{}/api/models/{ID}", hub.endpoint());
-    for url in [api.clone(), format!("{api}/revision/main")] {
-        let answer = get(&url).text();
-        assert!(answer.contains(&format!("\"sha\":\"{}\"", model.commit)), "{answer}");
-        assert!(answer.contains("{\"rfilename\":\"params_shard_0.bin\"}"), "{answer}");
-    }
-    let tree = get(&format!("{api}/tree/{}?recursive=true", model.commit)).text();
-    for file in &model.files {
-        let parts = [format!("\"path\":\"{}\"", file.path), format!("\"size\":{}", file.size)];
-        assert!(parts.iter().all(|part| tree.contains(part)), "{} in {tree}", file.path);
-        assert_eq!(tree.contains(&file.sha256), file.lfs, "{}", file.path);
-    }
-    let unknown = get(&format!("{api}/tree/no-such-branch"));
-    assert_eq!((unknown.status, unknown.header("x-error-code")), (404, Some("RevisionNotFound")));
-}

@@ -134,8 +134,8 @@ pub enum Times {
 
 /// Which requests a fault is for: those of one kind whose subject ends in some text.
 ///
-/// The subject is the file's path for `/resolve/`, `/api/resolve-cache/` and the data host, `user/repo` for git, and
-/// the URL's path for anything else.
+/// The subject is the file's path for `/resolve/`, `/api/resolve-cache/` and the data host, `user/repo` for git and
+/// `/api/models/`, and the URL's path for anything else.
 ///
 /// ```
 /// use local_hub::{Fault, FaultTarget, LocalHub, Times};
@@ -175,6 +175,11 @@ impl FaultTarget {
     /// `/api/resolve-cache/` of a file, where the bytes of a small file come from.
     pub fn resolve_cache(path: &str) -> Self {
         Self::route(Route::ResolveCache, path)
+    }
+
+    /// `/api/models/` of a repository.
+    pub fn api(repo: &str) -> Self {
+        Self::route(Route::Api, repo)
     }
 
     /// git's first request, for the list of references.

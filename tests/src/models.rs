@@ -218,6 +218,14 @@ impl Models {
         model.commits.get(named.map_or(revision, String::as_str)).cloned()
     }
 
+    /// The only published commit whose name begins with these digits.
+    pub(crate) fn short_commit(&self, id: &str, start: &str) -> Option<Arc<Commit>> {
+        let known = locked(&self.known);
+        let mut commits =
+            known.models.get(id)?.commits.values().filter(|commit| commit.id.starts_with(start));
+        commits.next().filter(|_| commits.next().is_none() && start.len() >= 7).cloned()
+    }
+
     /// An LFS file of the model with this SHA-256.
     pub(crate) fn object(&self, id: &str, sha256: &str) -> Option<Object> {
         let known = locked(&self.known);

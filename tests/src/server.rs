@@ -77,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) is_cheap: bool,
     /// Tokens the hub knows, besides those that models let in.
     pub(crate) tokens: Vec<String>,
+    /// The most entries of a tree that the API lists on one page, if not as many as the real hub.
+    pub(crate) tree_page: Option<usize>,
 }
 
 /// The sockets, bound before anything is served, so that the ports are known.

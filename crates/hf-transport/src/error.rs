@@ -90,6 +90,26 @@ pub enum Error {
         /// The hub's own words.
         hub_says: HubWords,
     },
+    /// No branch and no tag has this name, which may begin a commit, and the hub does not tell which.
+    #[error(
+        "{model} has no branch or tag `{revision}`, and this hub does not tell which commit that begins: give all 40 digits of it"
+    )]
+    NoShortCommits {
+        /// The model asked for.
+        model: ModelId,
+        /// The revision asked for.
+        revision: String,
+        /// What the hub answered instead.
+        source: BoxError,
+    },
+    /// An answer of the hub's API that is none to what was asked.
+    #[error("{url} gives an answer that cannot be used: {problem}")]
+    UnusableAnswer {
+        /// The request.
+        url: SafeUrl,
+        /// What is wrong with the answer.
+        problem: &'static str,
+    },
     /// The repository holds no commit yet.
     #[error("{model} is an empty repository: there is nothing to download")]
     EmptyRepository {
@@ -283,6 +303,16 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The hub hands out another plain file than the commit holds.
+    #[error("`{path}` of {model} is not what the commit holds: it does not have the git object name {blob}")]
+    WrongContent {
+        /// The model asked for.
+        model: ModelId,
+        /// The file.
+        path: RepoPath,
+        /// The name that the commit has for it, 40 hexadecimal digits.
+        blob: String,
+    },
     /// A local file or folder could not be written.
     #[error("cannot {action} {}", path.display())]
     Disk {
@@ -337,6 +367,8 @@ impl Error {
             | Self::Disabled { .. }
             | Self::BadToken { .. }
             | Self::RevisionNotFound { .. }
+            | Self::NoShortCommits { .. }
+            | Self::UnusableAnswer { .. }
             | Self::EmptyRepository { .. }
             | Self::FileNotFound { .. }
             | Self::UnexpectedStatus { .. }
@@ -348,6 +380,7 @@ impl Error {
             | Self::BrokenCommit { .. }
             | Self::UnusablePath { .. }
             | Self::NotAPlainFile { .. }
+            | Self::WrongContent { .. }
             | Self::UnusablePointer { .. } => ErrorKind::Integrity,
             Self::RateLimited { .. }
             | Self::Unavailable { .. }

@@ -15,11 +15,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
-use url_parse::ModelId;
+use url_parse::{ModelId, Revision};
 
 use self::cancel::{CancelOnDrop, CancelSignal};
+use self::fetch::Fetched;
 use self::session::Session;
+use self::wanted::DEFAULT_BRANCH;
+use crate::export::disk;
+use crate::shown::HubWords;
 use crate::{Error, HubClient, MetadataRequest, MetadataSource, RepoSnapshot};
+
+pub(crate) use self::wanted::Means;
 
 pub use self::library::keep_libgit2_configuration;
 
@@ -53,14 +59,22 @@ impl GitMetadata {
     }
 }
 
-#[async_trait]
-impl MetadataSource for GitMetadata {
-    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {
+/// What came of a fetch by some means.
+pub(crate) enum Outcome {
+    Snapshot(RepoSnapshot),
+    /// The server does not hand out this commit alone: it has no name, and was refused by its id, in the server's
+    /// words.
+    NotAlone(HubWords),
+}
+
+impl GitMetadata {
+    /// As [`fetch`](MetadataSource::fetch), but only by these means.
+    pub(crate) async fn fetch_by(&self, means: Means, request: MetadataRequest) -> Result<Outcome, Error> {
         let (cancel_on_drop, cancelled) = cancel::pair();
         let hub = self.hub.clone();
         let runtime = Handle::current();
         let job = tokio::task::spawn_blocking(move || {
-            let outcome = fetch_blocking(hub, runtime, &request, cancelled);
+            let outcome = fetch_blocking(hub, runtime, means, &request, cancelled);
             // Last, so that whoever lent the folders gets them back when nothing writes any more.
             drop(request);
             outcome
@@ -75,12 +89,25 @@ impl MetadataSource for GitMetadata {
     }
 }
 
+#[async_trait]
+impl MetadataSource for GitMetadata {
+    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {
+        for means in [Means::Alone, Means::WithHistory] {
+            if let Outcome::Snapshot(snapshot) = self.fetch_by(means, request.clone()).await? {
+                return Ok(snapshot);
+            }
+        }
+        Err(revision_not_found(&request.model, request.revision.as_ref(), HubWords::default()))
+    }
+}
+
 fn fetch_blocking(
     hub: HubClient,
     runtime: Handle,
+    means: Means,
     request: &MetadataRequest,
     cancelled: CancelSignal,
-) -> Result<RepoSnapshot, Error> {
+) -> Result<Outcome, Error> {
     if cancelled.is_cancelled() {
         // It waited for a thread too long.
         return Err(Error::Cancelled);
@@ -90,7 +117,7 @@ fn fetch_blocking(
         .prefix("mlc-weights-git-")
         .tempdir_in(&request.scratch_parent)
         .map_err(|source| disk("create a scratch folder in", &request.scratch_parent, source))?;
-    let outcome = fetch_and_export(hub, runtime, request, cancelled, scratch.path());
+    let outcome = fetch_and_export(hub, runtime, means, request, cancelled, scratch.path());
     let folder = scratch.path().to_owned();
     if let Err(error) = scratch.close() {
         tracing::warn!(folder = %folder.display(), %error, "cannot remove a scratch folder");
@@ -101,22 +128,28 @@ fn fetch_blocking(
 fn fetch_and_export(
     hub: HubClient,
     runtime: Handle,
+    means: Means,
     request: &MetadataRequest,
     cancelled: CancelSignal,
     scratch: &Path,
-) -> Result<RepoSnapshot, Error> {
+) -> Result<Outcome, Error> {
     let limit = hub.config().max_metadata_bytes;
     let session =
         Arc::new(Session::new(hub, runtime, request.model.clone(), request.revision.clone(), cancelled));
-    let (repository, commit) = fetch::fetch_commit(&session, scratch)?;
-    export::export_tree(&repository, commit, request, limit, session.cancelled())
+    let (repository, commit) = match fetch::fetch_commit(&session, means, scratch)? {
+        Fetched::Commit(repository, commit) => (repository, commit),
+        Fetched::NotAlone(words) => return Ok(Outcome::NotAlone(words)),
+    };
+    export::export_tree(&repository, commit, request, limit, session.cancelled()).map(Outcome::Snapshot)
+}
+
+/// Nothing of the repository has this name, or id.
+pub(crate) fn revision_not_found(model: &ModelId, revision: Option<&Revision>, hub_says: HubWords) -> Error {
+    let revision = revision.map_or(DEFAULT_BRANCH, Revision::as_str).to_owned();
+    Error::RevisionNotFound { model: model.clone(), revision, hub_says }
 }
 
 /// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.
 fn broken(model: &ModelId, error: git2::Error) -> Error {
     Error::BrokenCommit { model: model.clone(), source: Box::new(error) }
-}
-
-fn disk(action: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Disk { action, path: path.to_owned(), source }
 }

@@ -1,7 +1,7 @@
 //! The hub's side of a download: what a model's repository holds, and where its files' bytes are.
 //!
 //! ```
-//! use hf_transport::{FileKind, GitMetadata, HubClient, HubConfig, MetadataRequest, MetadataSource};
+//! use hf_transport::{FileKind, HubMetadata, HubClient, HubConfig, MetadataRequest, MetadataSource};
 //! use std::sync::Arc;
 //! use url_parse::{Endpoint, ModelId};
 //!
@@ -16,7 +16,7 @@
 //! let hub = HubClient::new(HubConfig::new(endpoint))?;
 //! let model = ModelId::new("mlc-ai", "tiny-q4f16_1-MLC")?;
 //!
-//! let snapshot = GitMetadata::new(hub.clone())
+//! let snapshot = HubMetadata::new(hub.clone())
 //!     .fetch(MetadataRequest {
 //!         model: model.clone(),
 //!         revision: None,
@@ -40,16 +40,20 @@
 //!
 //! - [`HubClient`] is the HTTP client of one hub: redirects, token, time-outs, proxies, refusals.
 //! - [`HubClient::locate_file`] asks where one file's bytes are.
-//! - [`MetadataSource`] is the seam for learning what a commit holds; [`GitMetadata`] does it over git.
+//! - [`MetadataSource`] is the seam for learning what a commit holds; [`GitMetadata`] does it over git, and
+//!   [`HubMetadata`] asks the hub's API where git is not enough.
 //!
 //! A request makes one attempt and classifies its failure ([`Error::is_transient`],
 //! [`Error::server_wait`]); when to try again is the caller's to decide. The crate knows no cache and no
 //! manifest.
 
+mod api;
 mod client;
 mod config;
 mod error;
+mod export;
 mod git;
+mod hub_metadata;
 mod lfs_pointer;
 mod locate;
 mod metadata;
@@ -62,6 +66,7 @@ pub use client::HubClient;
 pub use config::HubConfig;
 pub use error::{Error, ErrorKind};
 pub use git::{GitMetadata, keep_libgit2_configuration};
+pub use hub_metadata::HubMetadata;
 pub use lfs_pointer::LfsPointer;
 pub use locate::ResolvedFile;
 pub use metadata::{FileKind, KeepAlive, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};

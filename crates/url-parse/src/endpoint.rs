@@ -12,6 +12,7 @@ use crate::excerpt::Excerpt;
 use crate::model_id::ModelId;
 use crate::origin::Origin;
 use crate::repo_path::RepoPath;
+use crate::revision::Revision;
 
 /// All but RFC 3986's unreserved characters: as the hub's own client writes paths, and nothing is left that a
 /// proxy or a server could read in two ways.
@@ -36,6 +37,21 @@ impl Endpoint {
     /// The page of the model for people; there one asks for access to it.
     pub fn model_page(&self, model: &ModelId) -> Url {
         self.below([model.user(), model.repo()])
+    }
+
+    /// Where the hub's API tells which commit a revision is,
+    /// `{endpoint}/api/models/{user}/{repo}/revision/{revision}`.
+    pub fn revision_url(&self, model: &ModelId, revision: &Revision) -> Url {
+        self.below(["api", "models", model.user(), model.repo(), "revision", revision.as_str()])
+    }
+
+    /// Where the hub's API lists all files of a commit,
+    /// `{endpoint}/api/models/{user}/{repo}/tree/{commit}?recursive=true`.
+    pub fn tree_url(&self, model: &ModelId, commit: &CommitId) -> Url {
+        let commit = commit.to_string();
+        let mut url = self.below(["api", "models", model.user(), model.repo(), "tree", &commit]);
+        url.set_query(Some("recursive=true"));
+        url
     }
 
     /// Where the hub tells a file's whereabouts, `{endpoint}/{user}/{repo}/resolve/{commit}/{path}`.

@@ -86,7 +86,14 @@ impl LocalHubBuilder {
         self
     }
 
-    /// Enforces a rate limit: `quota` requests to `/resolve/`, and as many for git, per window. Without it the
+    /// The API lists a commit's files so many at a time (1000).
+    #[must_use]
+    pub fn tree_page(mut self, entries: usize) -> Self {
+        self.settings.tree_page = Some(entries);
+        self
+    }
+
+    /// Enforces a rate limit: `quota` requests to `/resolve/`, and as many for git and for the API, per window. Without it the
     /// limits of the real hub are announced but not enforced.
     #[must_use]
     pub fn rate_limit(mut self, quota: u64, window: Duration) -> Self {

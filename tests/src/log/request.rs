@@ -26,6 +26,8 @@ pub enum Route {
     Resolve,
     /// `/api/resolve-cache/models/{user}/{repo}/{commit}/{path}`
     ResolveCache,
+    /// `/api/models/…`
+    Api,
     /// The bytes of an LFS file, from the data host.
     Data,
     /// Anything else.

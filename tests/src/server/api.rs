@@ -1,22 +1,34 @@
-//! `/api/models/`, as far as the hub's own clients need it for a download.
+//! `/api/models/`, as far as a download needs it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use axum::http::Uri;
 use axum::response::Response;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::answer::answer;
+use super::answer::{answer, set};
+use super::place::encoded;
 use super::refusal::Refusal;
+use crate::hex::name_of;
 use crate::models::{Commit, HubFile};
 
 /// Length of a pointer with a size of some digits; clients only show it.
 const POINTER_SIZE: u64 = 134;
+/// How many entries a page has unless fewer are asked for, or the hub was told otherwise.
+const PAGE: usize = 1000;
+/// The hub that links name, whichever hub or mirror was asked.
+const LINKED: &str = "https://huggingface.co";
 
 /// `/api/models/{model}` and `/api/models/{model}/revision/{revision}`: which commit it is, and its files' names.
 pub(super) fn info(shared: &Shared, model: &str, revision: Option<&str>) -> Result<Response, Refusal> {
     let head = shared.models.head(model).unwrap_or_default();
-    let commit = find(shared, model, revision.unwrap_or(&head))?;
+    let revision = revision.unwrap_or(&head);
+    let commit =
+        shared.models.commit(model, revision).or_else(|| shared.models.short_commit(model, revision));
+    let commit = commit.ok_or_else(|| Refusal::NoSuchRevision(revision.to_owned()))?;
     let siblings: Vec<Value> = commit.files().map(|file| json!({ "rfilename": file.path })).collect();
     Ok(as_json(&json!({
         "_id": "local", "id": model, "modelId": model, "sha": commit.id, "private": false, "gated": false,
@@ -24,10 +36,43 @@ pub(super) fn info(shared: &Shared, model: &str, revision: Option<&str>) -> Resu
     })))
 }
 
-/// `/api/models/{model}/tree/{revision}`: all files, whether `recursive` is asked for or not, on one page.
-pub(super) fn tree(shared: &Shared, model: &str, revision: &str) -> Result<Response, Refusal> {
+/// `/api/models/{model}/tree/{revision}`: all files and folders, whether `recursive` is asked for or not, page by
+/// page.
+pub(super) fn tree(shared: &Shared, model: &str, revision: &str, uri: &Uri) -> Result<Response, Refusal> {
     let commit = find(shared, model, revision)?;
-    Ok(as_json(&commit.files().map(entry).collect()))
+    let mut entries: Vec<Value> = folders(&commit).iter().map(|path| folder(path)).collect();
+    entries.extend(commit.files().map(entry));
+    let most = shared.settings.tree_page.unwrap_or(PAGE);
+    let limit = parameter(uri, "limit").unwrap_or(most).clamp(1, most);
+    let start = parameter(uri, "cursor").unwrap_or(0).min(entries.len());
+    let end = start.saturating_add(limit).min(entries.len());
+    let is_last = end == entries.len();
+    let mut response = as_json(&entries.drain(start..end).collect());
+    if !is_last {
+        let link = format!(
+            "<{LINKED}/api/models/{model}/tree/{}?recursive=true&limit={limit}&cursor={end}>; rel=\"next\"",
+            encoded(revision)
+        );
+        set(response.headers_mut(), "link", &link);
+    }
+    Ok(response)
+}
+
+fn parameter(uri: &Uri, name: &str) -> Option<usize> {
+    let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let value = pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)?;
+    percent_decode_str(value).decode_utf8_lossy().parse().ok()
+}
+
+fn folders(commit: &Commit) -> BTreeSet<String> {
+    let above = |file: &HubFile| -> Vec<String> {
+        file.path.match_indices('/').filter_map(|(at, _)| file.path.get(..at)).map(str::to_owned).collect()
+    };
+    commit.files().flat_map(above).collect()
+}
+
+fn folder(path: &str) -> Value {
+    json!({ "type": "directory", "path": path, "oid": name_of(&format!("tree {path}"), 40), "size": 0 })
 }
 
 fn entry(file: &HubFile) -> Value {

@@ -207,7 +207,7 @@ impl Target {
                 resolve::resolve_cache(shared, model, commit, path, asked)
             }
             Place::Info { model, revision } => api::info(shared, model, revision.as_deref()),
-            Place::Tree { model, revision } => api::tree(shared, model, revision),
+            Place::Tree { model, revision } => api::tree(shared, model, revision, &parts.uri),
             Place::Other => Err(Refusal::NotFound),
         }
     }

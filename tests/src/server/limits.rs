@@ -11,6 +11,7 @@ use crate::sync::locked;
 pub(crate) struct Limits {
     window: Duration,
     resolvers: u64,
+    api: u64,
     pages: u64,
     is_enforced: bool,
     state: Mutex<State>,
@@ -20,6 +21,7 @@ pub(crate) struct Limits {
 struct State {
     window_began: Instant,
     used_resolvers: u64,
+    used_api: u64,
     used_pages: u64,
 }
 
@@ -30,34 +32,40 @@ pub(super) struct Charge {
     pub(super) is_over: bool,
 }
 
+impl State {
+    fn new() -> Self {
+        Self { window_began: Instant::now(), used_resolvers: 0, used_api: 0, used_pages: 0 }
+    }
+}
+
 impl Limits {
-    /// What the real hub grants an address without a token, announced but not enforced: when a bucket is used up
-    /// it is filled again.
+    /// What the real hub grants an address without a token, announced but not enforced: a bucket that is half empty
+    /// is filled again.
     pub(crate) fn announced() -> Self {
-        Self::new(3000, 100, Duration::from_secs(300), false)
+        Self::new(3000, 500, 100, Duration::from_secs(300), false)
     }
 
     /// At most `quota` requests per `window` (to `/resolve/` and its kin; git and pages likewise), then 429.
     pub(crate) fn enforced(quota: u64, window: Duration) -> Self {
-        Self::new(quota, quota, window, true)
+        Self::new(quota, quota, quota, window, true)
     }
 
-    fn new(resolvers: u64, pages: u64, window: Duration, is_enforced: bool) -> Self {
-        let state = State { window_began: Instant::now(), used_resolvers: 0, used_pages: 0 };
-        Self { window, resolvers, pages, is_enforced, state: Mutex::new(state) }
+    fn new(resolvers: u64, api: u64, pages: u64, window: Duration, is_enforced: bool) -> Self {
+        Self { window, resolvers, api, pages, is_enforced, state: Mutex::new(State::new()) }
     }
 
     pub(super) fn charge(&self, route: Route) -> Charge {
         let mut state = locked(&self.state);
         if state.window_began.elapsed() >= self.window {
-            *state = State { window_began: Instant::now(), used_resolvers: 0, used_pages: 0 };
+            *state = State::new();
         }
         let until_reset = self.window.saturating_sub(state.window_began.elapsed()).as_secs();
         let (name, quota, used) = match route {
             Route::Resolve | Route::ResolveCache => ("resolvers", self.resolvers, &mut state.used_resolvers),
+            Route::Api => ("api", self.api, &mut state.used_api),
             _ => ("pages", self.pages, &mut state.used_pages),
         };
-        if !self.is_enforced && *used + 1 >= quota {
+        if !self.is_enforced && *used * 2 >= quota {
             *used = 0;
         }
         let is_over = *used >= quota;

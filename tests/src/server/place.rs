@@ -75,7 +75,8 @@ impl Place {
             Self::LfsBatch { .. } => Route::LfsBatch,
             Self::Resolve { .. } => Route::Resolve,
             Self::ResolveCache { .. } => Route::ResolveCache,
-            Self::Info { .. } | Self::Tree { .. } | Self::Other => Route::Other,
+            Self::Info { .. } | Self::Tree { .. } => Route::Api,
+            Self::Other => Route::Other,
         }
     }
 

@@ -33,8 +33,12 @@ pub(super) const PLAN: &[Rule] = &[
     rule("md-5", &["shard-fetch"], &["tests"]),
     rule("md5-many", &["shard-fetch"], &[]),
     rule("rustix", &["cache-layout", "shard-fetch"], &["tests"]),
-    rule("serde", &["cache-layout", "facade", "shard-fetch"], &["mlc-weights", "tests", "xtask"]),
-    rule("serde_json", &["cache-layout", "mlc-weights", "shard-fetch"], &["tests", "xtask"]),
+    rule(
+        "serde",
+        &["cache-layout", "facade", "hf-transport", "shard-fetch"],
+        &["mlc-weights", "tests", "xtask"],
+    ),
+    rule("serde_json", &["cache-layout", "hf-transport", "mlc-weights", "shard-fetch"], &["tests", "xtask"]),
     rule("sha2", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
     // The shape of the code.

@@ -1,24 +1,19 @@
-//! Writing a commit's tree to a folder: verbatim, plain files only, nothing outside it.
+//! Walking a commit's tree and writing its files.
 //!
 //! There is no checkout: libgit2's would apply filters and line endings and create links.
 
 use std::collections::HashSet;
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
-use std::path::Path;
 
 use git2::{ObjectType, Odb, Oid, Repository, TreeEntry};
 use url_parse::{CommitId, RepoPath};
 
+use super::broken;
 use super::cancel::CancelSignal;
-use super::{broken, disk};
-use crate::lfs_pointer::{MAX_POINTER_BYTES, Recognized, recognize};
+use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, shown};
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
 /// Folders nested deeper than this are an attack, not a model.
 const MAX_DEPTH: usize = 32;
-/// A tree can name the same subtree many times, so that a small pack unfolds without end.
-const MAX_ENTRIES: u64 = 100_000;
 
 const MODE_KIND: i32 = 0o170_000;
 const MODE_FILE: i32 = 0o100_000;
@@ -41,8 +36,8 @@ pub(super) fn export_tree(
         odb: repository.odb().map_err(|error| broken(&request.model, error))?,
         request,
         cancelled,
-        bytes: Budget::new(max_bytes),
-        entries: Budget::new(MAX_ENTRIES),
+        bytes: Allowance::new(max_bytes),
+        entries: Allowance::new(MAX_ENTRIES),
         files: Vec::new(),
     };
     export.commit(commit)
@@ -53,27 +48,9 @@ struct Export<'a> {
     odb: Odb<'a>,
     request: &'a MetadataRequest,
     cancelled: &'a CancelSignal,
-    bytes: Budget,
-    entries: Budget,
+    bytes: Allowance,
+    entries: Allowance,
     files: Vec<RepoFile>,
-}
-
-/// What may still be used up.
-struct Budget {
-    limit: u64,
-    left: u64,
-}
-
-impl Budget {
-    fn new(limit: u64) -> Self {
-        Self { limit, left: limit }
-    }
-
-    /// Uses some of it up; the error is the limit.
-    fn spend(&mut self, amount: u64) -> Result<(), u64> {
-        self.left = self.left.checked_sub(amount).ok_or(self.limit)?;
-        Ok(())
-    }
 }
 
 impl Export<'_> {
@@ -146,7 +123,7 @@ impl Export<'_> {
         if kind != ObjectType::Blob {
             return Err(self.unusable(path.as_str(), "it is listed as a file and is none"));
         }
-        let kind = self.write_unless_pointer(&path, entry, size)?;
+        let kind = self.write_unless_pointer(&path, entry)?;
         let size = match kind {
             FileKind::Plain => size,
             FileKind::Lfs(pointer) => pointer.size,
@@ -155,67 +132,10 @@ impl Export<'_> {
         Ok(())
     }
 
-    fn write_unless_pointer(
-        &self,
-        path: &RepoPath,
-        entry: &TreeEntry<'_>,
-        size: u64,
-    ) -> Result<FileKind, Error> {
+    fn write_unless_pointer(&self, path: &RepoPath, entry: &TreeEntry<'_>) -> Result<FileKind, Error> {
         let blob = self.odb.read(entry.id()).map_err(|error| self.git(error))?;
-        if size < MAX_POINTER_BYTES as u64 {
-            match recognize(blob.data()) {
-                Recognized::Pointer(pointer) => return Ok(FileKind::Lfs(pointer)),
-                Recognized::Unusable(problem) => {
-                    let model = self.request.model.clone();
-                    return Err(Error::UnusablePointer { model, path: path.clone(), problem });
-                }
-                Recognized::PlainFile => {}
-            }
-        }
-        self.write(path, blob.data(), entry.filemode_raw() & MODE_EXECUTABLE != 0)?;
-        Ok(FileKind::Plain)
-    }
-
-    fn write(&self, path: &RepoPath, content: &[u8], is_executable: bool) -> Result<(), Error> {
-        let target = path.under(&self.request.export_to);
-        if let Some(folder) = target.parent() {
-            let failed = |source| self.not_created(path, disk("create the folder", folder, source));
-            self.create_folder(folder).map_err(failed)?;
-        }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        if is_executable {
-            make_executable(&mut options);
-        }
-        let failed = |source| self.not_created(path, disk("create", &target, source));
-        let mut file = options.open(&target).map_err(failed)?;
-        file.write_all(content).map_err(|source| disk("write", &target, source))
-    }
-
-    /// Creates a folder below the root and those it is in, never the root itself: if it is gone, whoever owned it
-    /// has discarded it, and it must not come back.
-    fn create_folder(&self, folder: &Path) -> std::io::Result<()> {
-        if folder == self.request.export_to {
-            return Ok(());
-        }
-        match (std::fs::create_dir(folder), folder.parent()) {
-            (Err(error), Some(parent)) if error.kind() == ErrorKind::NotFound => {
-                self.create_folder(parent)?;
-                std::fs::create_dir(folder)
-            }
-            (Err(error), _) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
-            (created, _) => created,
-        }
-    }
-
-    /// Names are different in the repository; a file system may take two for one, by their letter case.
-    fn not_created(&self, path: &RepoPath, error: Error) -> Error {
-        match error {
-            Error::Disk { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
-                self.unusable(path.as_str(), "there is already something of that name on the disk")
-            }
-            error => error,
-        }
+        let folder = ExportFolder { model: &self.request.model, root: &self.request.export_to };
+        folder.take(path, blob.data(), entry.filemode_raw() & MODE_EXECUTABLE != 0)
     }
 
     fn not_plain(&self, path: RepoPath, kind: &'static str) -> Error {
@@ -238,18 +158,3 @@ impl Export<'_> {
         broken(&self.request.model, error)
     }
 }
-
-/// A path for messages, whatever is in it.
-fn shown(path: &str) -> String {
-    path.escape_debug().take(300).collect()
-}
-
-#[cfg(unix)]
-fn make_executable(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    // As git does: what the process's mask leaves of it.
-    options.mode(0o777);
-}
-
-#[cfg(not(unix))]
-fn make_executable(_: &mut OpenOptions) {}

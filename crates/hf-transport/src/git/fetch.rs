@@ -11,9 +11,10 @@ use git2::{
 use url_parse::{ModelId, Revision};
 
 use super::library::SCHEME;
+use super::revision_not_found;
 use super::session::Session;
 use super::transport;
-use super::wanted::{DEFAULT_BRANCH, FETCHED, Wanted};
+use super::wanted::{FETCHED, Means, Wanted};
 use crate::Error;
 use crate::shown::{HubWords, SafeUrl};
 
@@ -22,8 +23,16 @@ const MAX_TAGS: usize = 8;
 /// A tag is loaded whole.
 const MAX_TAG_BYTES: usize = 1 << 20;
 
+/// What a fetch brought.
+pub(super) enum Fetched {
+    /// The commit that the session's revision stands for, in this repository.
+    Commit(Repository, Oid),
+    /// The server does not hand out the commit by its id, as it says.
+    NotAlone(HubWords),
+}
+
 /// Fetches the commit that the session's revision stands for.
-pub(super) fn fetch_commit(session: &Arc<Session>, scratch: &Path) -> Result<(Repository, Oid), Error> {
+pub(super) fn fetch_commit(session: &Arc<Session>, means: Means, scratch: &Path) -> Result<Fetched, Error> {
     let _entered = transport::enter(session);
     let failed = |error| failure(session, scratch, error);
     let mut options = RepositoryInitOptions::new();
@@ -33,23 +42,28 @@ pub(super) fn fetch_commit(session: &Arc<Session>, scratch: &Path) -> Result<(Re
         let mut remote = repository.remote_anonymous(&format!("{SCHEME}://repository")).map_err(failed)?;
         // One connection for listing and fetching: a fetch alone would report a missing branch as success.
         remote.connect(Direction::Fetch).map_err(failed)?;
-        let wanted = decide(session)?;
+        let wanted = decide(session, means)?;
+        let Some(refspec) = wanted.refspec() else { return Ok(Fetched::NotAlone(HubWords::default())) };
         let mut options = fetch_options(session, &wanted);
-        let fetched = remote.fetch(&[wanted.refspec()], Some(&mut options), None).map_err(failed);
-        fetched.map_err(|error| refused_commit(session, &wanted, error))?;
-        wanted
+        match (remote.fetch(&[refspec], Some(&mut options), None).map_err(failed), wanted) {
+            (Ok(()), wanted) => wanted,
+            // What else a server refuses may come another time.
+            (Err(Error::GitRefused { hub_says, .. }), Wanted::Commit(_)) => {
+                return Ok(Fetched::NotAlone(hub_says));
+            }
+            (Err(error), _) => return Err(error),
+        }
     };
     let commit = find(session, &repository, &wanted)?;
-    Ok((repository, commit))
+    Ok(Fetched::Commit(repository, commit))
 }
 
-fn decide(session: &Session) -> Result<Wanted, Error> {
+fn decide(session: &Session, means: Means) -> Result<Wanted, Error> {
     let offered = session.offered();
     if offered.is_empty() {
         return Err(Error::EmptyRepository { model: session.model().clone() });
     }
-    Wanted::decide(session.revision(), &offered)
-        .ok_or_else(|| revision_not_found(session, HubWords::default()))
+    Wanted::decide(means, session.revision(), &offered).ok_or_else(|| not_found(session))
 }
 
 fn fetch_options(session: &Session, wanted: &Wanted) -> FetchOptions<'static> {
@@ -74,17 +88,16 @@ fn fetch_options(session: &Session, wanted: &Wanted) -> FetchOptions<'static> {
 /// The commit, now that it has come.
 fn find(session: &Session, repository: &Repository, wanted: &Wanted) -> Result<Oid, Error> {
     let broken = |error| super::broken(session.model(), error);
-    let not_found = || revision_not_found(session, HubWords::default());
     let odb = repository.odb().map_err(broken)?;
     if let Wanted::Everything(commit) = wanted {
         let id = Oid::from_str(&commit.to_string()).map_err(broken)?;
         let is_commit = matches!(odb.read_header(id), Ok((_, ObjectType::Commit)));
-        return if is_commit { Ok(id) } else { Err(not_found()) };
+        return if is_commit { Ok(id) } else { Err(not_found(session)) };
     }
     let fetched = repository.refname_to_id(FETCHED).map_err(broken)?;
     let id = peel(session, repository, &odb, fetched)?;
     match session.revision().and_then(Revision::commit) {
-        Some(asked) if asked.to_string() != id.to_string() => Err(not_found()),
+        Some(asked) if asked.to_string() != id.to_string() => Err(not_found(session)),
         _ => Ok(id),
     }
 }
@@ -106,17 +119,8 @@ fn peel(session: &Session, repository: &Repository, odb: &Odb<'_>, mut id: Oid) 
     Err(broken(git2::Error::from_str("the reference leads to no commit")))
 }
 
-/// A server that refuses a commit by its id does not have it; what else it refuses may come another time.
-fn refused_commit(session: &Session, wanted: &Wanted, error: Error) -> Error {
-    match (wanted, error) {
-        (Wanted::Commit(_), Error::GitRefused { hub_says, .. }) => revision_not_found(session, hub_says),
-        (_, error) => error,
-    }
-}
-
-fn revision_not_found(session: &Session, hub_says: HubWords) -> Error {
-    let revision = session.revision().map_or(DEFAULT_BRANCH, Revision::as_str).to_owned();
-    Error::RevisionNotFound { model: session.model().clone(), revision, hub_says }
+fn not_found(session: &Session) -> Error {
+    revision_not_found(session.model(), session.revision(), HubWords::default())
 }
 
 /// What went wrong in libgit2: the failure that the transport noted, else what libgit2 says.

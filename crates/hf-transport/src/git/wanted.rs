@@ -11,6 +11,15 @@ pub(super) const FETCHED: &str = "refs/mlc-weights/fetched";
 /// Either lets a client ask for a commit that no name points at.
 const BY_ID: [&str; 2] = ["allow-reachable-sha1-in-want", "allow-tip-sha1-in-want"];
 
+/// How far a fetch may go for a commit that no name points at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// By its id, from a server that hands out commits so.
+    Alone,
+    /// With everything that the repository holds: the last resort.
+    WithHistory,
+}
+
 /// What to fetch, so that a revision's commit is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
@@ -18,32 +27,38 @@ pub(super) enum Wanted {
     Name(String),
     /// A commit that has no name, from a server that hands out such commits.
     Commit(CommitId),
-    /// Everything, in the hope that the commit is in it: the last resort.
+    /// Everything, in the hope that the commit is in it.
     Everything(CommitId),
+    /// Nothing: the commit cannot be had by these means.
+    Nothing,
 }
 
 impl Wanted {
     /// Decides by what is offered; `None` when the revision is not there.
     ///
     /// 40 hexadecimal digits always mean the commit, even when a branch was given such a name.
-    pub(super) fn decide(revision: Option<&Revision>, offered: &Advertisement) -> Option<Self> {
+    pub(super) fn decide(means: Means, revision: Option<&Revision>, offered: &Advertisement) -> Option<Self> {
         let Some(commit) = revision.and_then(Revision::commit) else {
             let name = revision.map_or(DEFAULT_BRANCH, Revision::as_str);
             return full_names(name).into_iter().find(|name| offered.has(name)).map(Self::Name);
         };
-        Some(match offered.name_of(&commit) {
-            Some(name) => Self::Name(name.to_owned()),
-            None if BY_ID.iter().any(|ability| offered.offers(ability)) => Self::Commit(commit),
-            None => Self::Everything(commit),
+        Some(match (offered.name_of(&commit), means) {
+            (Some(name), _) => Self::Name(name.to_owned()),
+            (None, Means::WithHistory) => Self::Everything(commit),
+            (None, Means::Alone) if BY_ID.iter().any(|ability| offered.offers(ability)) => {
+                Self::Commit(commit)
+            }
+            (None, Means::Alone) => Self::Nothing,
         })
     }
 
     /// The refspec that brings it.
-    pub(super) fn refspec(&self) -> String {
+    pub(super) fn refspec(&self) -> Option<String> {
         match self {
-            Self::Name(name) => format!("+{name}:{FETCHED}"),
-            Self::Commit(commit) => format!("+{commit}:{FETCHED}"),
-            Self::Everything(_) => "+refs/*:refs/mlc-weights/all/*".to_owned(),
+            Self::Name(name) => Some(format!("+{name}:{FETCHED}")),
+            Self::Commit(commit) => Some(format!("+{commit}:{FETCHED}")),
+            Self::Everything(_) => Some("+refs/*:refs/mlc-weights/all/*".to_owned()),
+            Self::Nothing => None,
         }
     }
 }
@@ -71,9 +86,16 @@ mod tests {
 
     #[track_caller]
     fn check(revision: Option<&str>, offered: &Advertisement, refspec: Option<&str>) {
+        for means in [Means::Alone, Means::WithHistory] {
+            check_by(means, revision, offered, refspec);
+        }
+    }
+
+    #[track_caller]
+    fn check_by(means: Means, revision: Option<&str>, offered: &Advertisement, refspec: Option<&str>) {
         let revision = revision.map(|text| text.parse().unwrap());
-        let wanted = Wanted::decide(revision.as_ref(), offered);
-        assert_eq!(wanted.map(|wanted| wanted.refspec()).as_deref(), refspec, "{revision:?}");
+        let wanted = Wanted::decide(means, revision.as_ref(), offered);
+        assert_eq!(wanted.and_then(|wanted| wanted.refspec()).as_deref(), refspec, "{revision:?}, {means:?}");
     }
 
     #[test]
@@ -104,10 +126,17 @@ mod tests {
         let named_as_commit = format!("refs/heads/{OTHER}");
         let names = ["refs/heads/main", named_as_commit.as_str()];
         check(Some(TIP), &offered("", &names), Some("+refs/heads/main:refs/mlc-weights/fetched"));
-        check(Some(OTHER), &offered("", &names), Some("+refs/*:refs/mlc-weights/all/*"));
+        assert_eq!(
+            Wanted::decide(Means::Alone, Some(&OTHER.parse().unwrap()), &offered("", &names)),
+            Some(Wanted::Nothing)
+        );
         for ability in BY_ID {
             let by_id = format!("+{OTHER}:refs/mlc-weights/fetched");
-            check(Some(OTHER), &offered(ability, &names), Some(&by_id));
+            check_by(Means::Alone, Some(OTHER), &offered(ability, &names), Some(&by_id));
+        }
+        for ability in ["", BY_ID[0], BY_ID[1]] {
+            let everything = Some("+refs/*:refs/mlc-weights/all/*");
+            check_by(Means::WithHistory, Some(OTHER), &offered(ability, &names), everything);
         }
     }
 }

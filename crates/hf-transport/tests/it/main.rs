@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test's preparation ends the test")]
 
+mod api;
 mod cancelling;
 mod exporting;
 mod hostile_trees;

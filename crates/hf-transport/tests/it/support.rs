@@ -60,7 +60,10 @@ pub(crate) fn config(hub: &LocalHub) -> HubConfig {
 
 impl Stage {
     pub(crate) fn new(fixture: &ModelFixture) -> Self {
-        let hub = hub();
+        Self::on(hub(), fixture)
+    }
+
+    pub(crate) fn on(hub: LocalHub, fixture: &ModelFixture) -> Self {
         let model = hub.publish(fixture);
         Self {
             config: config(&hub),

@@ -108,6 +108,18 @@ fn resolve_urls_are_encoded_segment_by_segment() {
     }
 }
 
+#[test]
+fn the_api_is_below_the_endpoint() {
+    let endpoint: Endpoint = "http://127.0.0.1:1/prefix/".parse().unwrap();
+    let revision = |text: &str| endpoint.revision_url(&model(), &text.parse().unwrap()).to_string();
+    let base = "http://127.0.0.1:1/prefix/api/models/mlc-ai/Llama_3.1";
+    assert_eq!(revision("0123456"), format!("{base}/revision/0123456"));
+    assert_eq!(revision("refs/pr/1"), format!("{base}/revision/refs%2Fpr%2F1"));
+    assert_eq!(revision("a%#é"), format!("{base}/revision/a%25%23%C3%A9"));
+    let tree = endpoint.tree_url(&model(), &COMMIT.parse().unwrap());
+    assert_eq!(tree.as_str(), format!("{base}/tree/{COMMIT}?recursive=true"));
+}
+
 proptest! {
     #[test]
     fn a_resolve_url_parses_back_to_the_same_segments(

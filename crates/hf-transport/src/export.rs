@@ -1,0 +1,123 @@
+//! Writing a commit's files to a folder: verbatim, plain files only, nothing outside it.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use url_parse::{ModelId, RepoPath};
+
+use crate::lfs_pointer::{MAX_POINTER_BYTES, Recognized, recognize};
+use crate::{Error, FileKind};
+
+/// A tree can name the same subtree many times, so that a small pack unfolds without end.
+pub(crate) const MAX_ENTRIES: u64 = 100_000;
+
+/// What may still be used up.
+pub(crate) struct Allowance {
+    limit: u64,
+    left: u64,
+}
+
+impl Allowance {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { limit, left: limit }
+    }
+
+    /// Uses some of it up; the error is the limit.
+    pub(crate) fn spend(&mut self, amount: u64) -> Result<(), u64> {
+        self.left = self.left.checked_sub(amount).ok_or(self.limit)?;
+        Ok(())
+    }
+}
+
+/// The folder that a model's plain files are written below.
+pub(crate) struct ExportFolder<'a> {
+    pub(crate) model: &'a ModelId,
+    pub(crate) root: &'a Path,
+}
+
+impl ExportFolder<'_> {
+    /// Writes a file of the commit, unless it is an LFS pointer, which stands for another.
+    pub(crate) fn take(
+        &self,
+        path: &RepoPath,
+        content: &[u8],
+        is_executable: bool,
+    ) -> Result<FileKind, Error> {
+        if content.len() < MAX_POINTER_BYTES {
+            match recognize(content) {
+                Recognized::Pointer(pointer) => return Ok(FileKind::Lfs(pointer)),
+                Recognized::Unusable(problem) => {
+                    let model = self.model.clone();
+                    return Err(Error::UnusablePointer { model, path: path.clone(), problem });
+                }
+                Recognized::PlainFile => {}
+            }
+        }
+        self.write(path, content, is_executable)?;
+        Ok(FileKind::Plain)
+    }
+
+    fn write(&self, path: &RepoPath, content: &[u8], is_executable: bool) -> Result<(), Error> {
+        let target = path.under(self.root);
+        if let Some(folder) = target.parent() {
+            let failed = |source| self.not_created(path, disk("create the folder", folder, source));
+            self.create_folder(folder).map_err(failed)?;
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        if is_executable {
+            make_executable(&mut options);
+        }
+        let failed = |source| self.not_created(path, disk("create", &target, source));
+        let mut file = options.open(&target).map_err(failed)?;
+        file.write_all(content).map_err(|source| disk("write", &target, source))
+    }
+
+    /// Creates a folder below the root and those it is in, never the root itself: if it is gone, whoever owned it
+    /// has discarded it, and it must not come back.
+    fn create_folder(&self, folder: &Path) -> std::io::Result<()> {
+        if folder == self.root {
+            return Ok(());
+        }
+        match (std::fs::create_dir(folder), folder.parent()) {
+            (Err(error), Some(parent)) if error.kind() == ErrorKind::NotFound => {
+                self.create_folder(parent)?;
+                std::fs::create_dir(folder)
+            }
+            (Err(error), _) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+            (created, _) => created,
+        }
+    }
+
+    /// Names are different in the repository; a file system may take two for one, by their letter case.
+    fn not_created(&self, path: &RepoPath, error: Error) -> Error {
+        match error {
+            Error::Disk { source, .. } if source.kind() == ErrorKind::AlreadyExists => Error::UnusablePath {
+                model: self.model.clone(),
+                path: shown(path.as_str()),
+                problem: "there is already something of that name on the disk",
+            },
+            error => error,
+        }
+    }
+}
+
+pub(crate) fn disk(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+    Error::Disk { action, path: path.to_owned(), source }
+}
+
+/// A path for messages, whatever is in it.
+pub(crate) fn shown(path: &str) -> String {
+    path.escape_debug().take(300).collect()
+}
+
+#[cfg(unix)]
+fn make_executable(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    // As git does: what the process's mask leaves of it.
+    options.mode(0o777);
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &mut OpenOptions) {}

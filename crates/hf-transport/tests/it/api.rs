@@ -1,0 +1,302 @@
+//! What git does not tell or will not hand out, from the hub's API.
+
+use std::sync::Arc;
+
+use hf_transport::{Error, ErrorKind, HubMetadata, KeepAlive, MetadataSource as _};
+use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, Route, Server, Times};
+
+use crate::support::{Fetched, ID, PATIENCE, Stage, TOKEN, assert_nothing_secret, chain, listing};
+
+/// A hub whose first commit has no name any more, and which gives none by their ids.
+fn nameless_commit(hub: LocalHub) -> (Stage, String) {
+    let old = ModelFixture::new(ID).plain_file("sub/folder/text #1.txt", "text").plain_file("empty", "");
+    let mut stage = Stage::on(hub, &old);
+    let commit = stage.model.commit.clone();
+    let new = stage.hub.publish(&ModelFixture::new(ID).seed(1));
+    // What is expected is the old one, whatever stands on top of it.
+    stage.model.commit.clone_from(&commit);
+    assert_ne!(new.commit, commit);
+    (stage, commit)
+}
+
+fn usual() -> (Stage, String) {
+    nameless_commit(crate::support::hub())
+}
+
+async fn fetch(stage: &Stage, revision: &str) -> Result<Fetched, Error> {
+    let held = Arc::new(());
+    let request = stage.request(Some(revision), Arc::clone(&held) as KeepAlive);
+    let (tree, scratch) = (request.export_to.clone(), request.scratch_parent.clone());
+    let outcome = HubMetadata::new(stage.client()).fetch(request).await;
+    if let Err(error) = &outcome {
+        assert_nothing_secret(error);
+    }
+    assert!(listing(&scratch).is_empty());
+    assert_eq!(Arc::strong_count(&held), 1, "a job goes on after the end of the fetch");
+    Ok(Fetched { snapshot: outcome?, tree })
+}
+
+/// The fetch brings the model as it was at its first commit.
+#[track_caller]
+fn check_whole(stage: &Stage, fetched: &Fetched) {
+    assert_eq!(fetched.snapshot.commit.to_string(), stage.model.commit);
+    let mut expected: Vec<_> =
+        stage.model.files.iter().map(|file| (file.path.clone(), file.size, file.lfs)).collect();
+    expected.sort();
+    assert_eq!(fetched.listed(), expected);
+    for file in stage.model.files.iter().filter(|file| !file.lfs) {
+        assert_eq!(fetched.read(&file.path), file.bytes(), "{}", file.path);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_git_does_not_hand_out_comes_over_the_api() {
+    let (stage, commit) = usual();
+    let fetched = fetch(&stage, &commit).await.unwrap();
+    check_whole(&stage, &fetched);
+    let log = stage.hub.log();
+    assert_eq!((log.route(Route::UploadPack).count(), log.route(Route::Api).count()), (0, 1), "{log}");
+    let plain = stage.model.files.iter().filter(|file| !file.lfs).count();
+    assert_eq!(log.resolve().count(), plain, "one question for each plain file: {log}");
+    for request in log.requests() {
+        assert_eq!(request.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_list_is_followed_on_our_own_endpoint() {
+    let hub =
+        LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).path_prefix("/mirror").tree_page(2).start();
+    let (stage, commit) = nameless_commit(hub);
+    let fetched = fetch(&stage, &commit).await.unwrap();
+    check_whole(&stage, &fetched);
+    // Two folders, too.
+    let pages = (stage.model.files.len() + 2).div_ceil(2);
+    assert_eq!(stage.hub.log().route(Route::Api).count(), pages, "{}", stage.hub.log());
+}
+
+#[tokio::test]
+async fn a_commit_that_git_hands_out_needs_no_api() {
+    let (stage, commit) = usual();
+    let repository = stage.hub.repository(ID).unwrap();
+    let allow = ["config", "uploadpack.allowReachableSHA1InWant", "true"];
+    stage.hub.git().run(&repository, &allow, b"").unwrap();
+    check_whole(&stage, &fetch(&stage, &commit).await.unwrap());
+    assert_eq!(stage.hub.log().route(Route::Api).count(), 0, "{}", stage.hub.log());
+}
+
+#[tokio::test]
+async fn a_hub_without_the_api_sends_the_whole_history() {
+    let html = "<html>Not found</html>".to_owned();
+    let page = |code, headers: &[(&str, &str)]| Fault::Status {
+        code,
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        body: html.clone(),
+    };
+    for fault in [
+        Fault::status(404),
+        Fault::status(405),
+        Fault::status(501),
+        Fault::Html,
+        page(200, &[("content-type", "application/json")]),
+        page(302, &[("location", "ftp://elsewhere")]),
+    ] {
+        let (stage, commit) = usual();
+        stage.hub.fault(FaultTarget::api(ID), fault.clone(), Times::Forever);
+        let fetched = fetch(&stage, &commit).await;
+        check_whole(&stage, &fetched.unwrap_or_else(|error| panic!("{fault:?}: {}", chain(&error))));
+        assert_eq!(stage.hub.log().route(Route::UploadPack).count(), 1, "{fault:?}: {}", stage.hub.log());
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_nobody_knows_is_no_revision() {
+    let unknown = "0123456789abcdef0123456789abcdef01234567";
+    for api in [true, false] {
+        let (stage, _) = usual();
+        if !api {
+            stage.hub.fault(FaultTarget::api(ID), Fault::status(404), Times::Forever);
+        }
+        let error = fetch(&stage, unknown).await.unwrap_err();
+        assert!(matches!(error, Error::RevisionNotFound { .. }), "{error:?}");
+        assert!(error.to_string().starts_with(&format!("{ID} has no revision `{unknown}`")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_short_commit_is_one_that_no_name_is_like() {
+    let (stage, old) = usual();
+    let new = stage.plumbing().run(&["rev-parse", "main"], b"");
+    for (commit, digits) in [(&old, 7), (&old, 39), (&new, 12)] {
+        let fetched = fetch(&stage, &commit[..digits]).await.unwrap();
+        assert_eq!(fetched.snapshot.commit.to_string(), *commit);
+    }
+    // A tag of that name comes first, and costs no question.
+    stage.plumbing().set(&format!("refs/tags/{}", &old[..7]), &new);
+    let log = stage.hub.log().from_now();
+    let fetched = fetch(&stage, &old[..7]).await.unwrap();
+    assert_eq!(fetched.snapshot.commit.to_string(), new);
+    assert_eq!(log.route(Route::Api).count(), 0, "{log}");
+
+    let error = fetch(&stage, "0123456").await.unwrap_err();
+    assert!(error.to_string().starts_with(&format!("{ID} has no revision `0123456`")), "{error}");
+}
+
+#[tokio::test]
+async fn a_hub_that_knows_no_short_commits_is_named_as_such() {
+    let (stage, commit) = usual();
+    stage.hub.fault(FaultTarget::api(ID), Fault::status(404), Times::Forever);
+    let error = fetch(&stage, &commit[..7]).await.unwrap_err();
+    assert!(matches!(error, Error::NoShortCommits { .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{ID} has no branch or tag `{}`, and this hub does not tell which commit that begins: give all 40 \
+             digits of it",
+            &commit[..7]
+        )
+    );
+    assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
+    // What cannot be the beginning of a commit is not asked for there.
+    let log = stage.hub.log().from_now();
+    fetch(&stage, "v1").await.unwrap_err();
+    assert_eq!(log.route(Route::Api).count(), 0, "{log}");
+}
+
+#[track_caller]
+fn json(body: &str, link: Option<&str>) -> Fault {
+    let json = ("content-type".to_owned(), "application/json".to_owned());
+    let link = link.map(|link| ("link".to_owned(), link.to_owned()));
+    Fault::Status { code: 200, headers: std::iter::once(json).chain(link).collect(), body: body.to_owned() }
+}
+
+#[tokio::test]
+async fn a_short_commit_is_taken_from_no_odd_answer() {
+    let (stage, commit) = usual();
+    for (body, problem) in [
+        ("{}", "it names no commit"),
+        ("[]", "it names no commit"),
+        (r#"{"sha":"main"}"#, "it names no commit"),
+        (r#"{"sha":"0123456789abcdef0123456789abcdef01234567"}"#, "it names a commit that begins otherwise"),
+    ] {
+        stage.hub.fault(FaultTarget::api(ID), json(body, None), Times::Once);
+        let error = fetch(&stage, &commit[..7]).await.unwrap_err();
+        assert!(
+            error.to_string().ends_with(&format!("gives an answer that cannot be used: {problem}")),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_the_commits_is_refused() {
+    for fault in [
+        Fault::Corrupt { at: 3 },
+        Fault::TooLong { by: 1 },
+        Fault::TooShort { by: 1 },
+        Fault::NoContentLength,
+    ] {
+        let (stage, commit) = usual();
+        stage.hub.fault(FaultTarget::resolve_cache("text #1.txt"), fault.clone(), Times::Once);
+        let is_harmless = matches!(fault, Fault::NoContentLength);
+        match fetch(&stage, &commit).await {
+            Ok(fetched) => {
+                assert!(is_harmless, "{fault:?}");
+                check_whole(&stage, &fetched);
+            }
+            Err(error) => {
+                assert!(!is_harmless, "{fault:?}: {error}");
+                assert!(matches!(error, Error::WrongContent { .. }), "{fault:?}: {error:?}");
+                assert_eq!(error.kind(), ErrorKind::Integrity);
+                let expected = "`sub/folder/text #1.txt` of user/model is not what the commit holds";
+                assert!(error.to_string().starts_with(expected), "{error}");
+            }
+        }
+    }
+}
+
+/// A list with this one entry is refused with these words.
+async fn check_entry(entry: &str, expected: &str) {
+    let (stage, commit) = usual();
+    stage.hub.fault(FaultTarget::api(ID), json(&format!("[{entry}]"), None), Times::Once);
+    let error = fetch(&stage, &commit).await.unwrap_err();
+    assert!(chain(&error).contains(expected), "{entry}: {}", chain(&error));
+    assert!(!error.is_transient(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_list_is_not_trusted() {
+    let oid = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+    let entry = |kind: &str, path: &str, more: &str| {
+        format!(r#"{{"type":"{kind}","path":"{path}","oid":"{oid}"{more}}}"#)
+    };
+    check_entry(&entry("file", "../x", ""), "holds the unsafe path `../x`").await;
+    check_entry(&entry("file", "/etc/passwd", ""), "holds the unsafe path `/etc/passwd`").await;
+    check_entry(&entry("directory", "a/../b", ""), "holds the unsafe path `a/../b`").await;
+    check_entry(&entry("symlink", "a", ""), "holds an entry of unknown kind at `a`").await;
+    check_entry(
+        &[entry("file", "a", ""), entry("file", "a", "")].join(","),
+        "`a`, which is refused: it is listed twice",
+    )
+    .await;
+    check_entry(r#"{"type":"file","path":"a","oid":"abc"}"#, "its git object has no usable name").await;
+    let lfs = r#","lfs":{"oid":"abc","size":1}"#;
+    check_entry(&entry("file", "a", lfs), "its LFS digest is no SHA-256").await;
+    check_entry(&entry("file", "a", r#","size":99999999999"#), "more than 1073741824 bytes to receive").await;
+    check_entry(&entry("file", "a", r#","size":99999999"#), "more than 67108864 bytes in one plain file")
+        .await;
+}
+
+#[tokio::test]
+async fn a_list_without_end_is_ended() {
+    let (stage, commit) = usual();
+    let endless = json("[]", Some("<https://elsewhere/api?cursor=1>; rel=\"next\""));
+    stage.hub.fault(FaultTarget::api(ID), endless, Times::Forever);
+    let error = fetch(&stage, &commit).await.unwrap_err();
+    assert!(error.to_string().contains("more than 1000 pages in the list of its files"), "{error}");
+    assert!(stage.hub.log().requests().iter().all(|request| request.server == Server::Hub));
+
+    let (stage, commit) = usual();
+    let long = json(&format!("[{}]", " ".repeat(17 << 20)), None);
+    stage.hub.fault(FaultTarget::api(ID), long, Times::Forever);
+    let error = fetch(&stage, &commit).await.unwrap_err();
+    assert!(error.to_string().contains("more than 16777216 bytes in an answer of the API"), "{error}");
+}
+
+#[tokio::test]
+async fn trouble_for_the_moment_is_worth_another_try() {
+    for (target, fault) in [
+        (FaultTarget::api(ID), Fault::status(503)),
+        (FaultTarget::api(ID), Fault::rate_limited(1)),
+        (FaultTarget::api(ID), Fault::Truncate { after: 20 }),
+        (FaultTarget::resolve("empty"), Fault::status(502)),
+        (FaultTarget::resolve_cache("README.md"), Fault::Reset { after: 10 }),
+    ] {
+        let (stage, commit) = usual();
+        stage.hub.fault(target, fault.clone(), Times::Once);
+        let error = fetch(&stage, &commit).await.unwrap_err();
+        assert!(error.is_transient(), "{fault:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn dropping_the_future_ends_the_questions() {
+    for target in
+        [FaultTarget::api(ID), FaultTarget::resolve("README.md"), FaultTarget::resolve_cache("README.md")]
+    {
+        let (stage, commit) = usual();
+        let stage = stage.with(|config| config.idle_timeout = 100 * PATIENCE);
+        stage.hub.fault(target, Fault::NoAnswer, Times::Once);
+        let held = Arc::new(());
+        let request = stage.request(Some(&commit), Arc::clone(&held) as KeepAlive);
+        let source = HubMetadata::new(stage.client());
+        let log = stage.hub.log();
+        let is_held_up = |log: &local_hub::RequestLog| log.requests().iter().any(|one| one.fault.is_some());
+        tokio::select! {
+            outcome = source.fetch(request) => panic!("{outcome:?}"),
+            held_up = log.until(PATIENCE, is_held_up) => assert!(held_up, "{log}"),
+        }
+        assert_eq!(Arc::strong_count(&held), 1, "nothing is left running");
+        assert!(log.until(PATIENCE, |log| log.in_flight() == 0).await, "{log}");
+    }
+}
