@@ -1,15 +1,17 @@
 //! Settings of a downloader, one by one or from the environment.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cache_layout::{CacheConfig, CacheLayout, CachePolicy, Durability, Locking};
-use hf_transport::{HubConfig, ProxySettings, Token};
-use net_policy::RetryPolicy;
+use hf_transport::{HubConfig, MetadataSource, ProxySettings, Token};
+use net_policy::{CaCertificates, RetryPolicy};
 use url_parse::Endpoint;
 
+use crate::certificates::Certificates;
 use crate::env::Settings;
 use crate::{Downloader, Error};
 
@@ -27,6 +29,8 @@ pub struct Builder {
     policy: CachePolicy,
     temp_dir: Option<PathBuf>,
     hub: HubConfig,
+    certificates: Certificates,
+    metadata: Option<OwnSource>,
     retry: RetryPolicy,
     max_connections: Option<NonZeroUsize>,
 }
@@ -43,6 +47,8 @@ impl Builder {
             policy: CachePolicy::default(),
             temp_dir: None,
             hub,
+            certificates: Certificates::default(),
+            metadata: None,
             retry: RetryPolicy::default(),
             max_connections: None,
         }
@@ -59,13 +65,17 @@ impl Builder {
 
     /// Starts from settings that were read before.
     pub fn from_settings(settings: Settings) -> Self {
-        let builder = Self::new()
+        let mut builder = Self::new()
             .home(settings.home)
             .read_only(settings.read_only)
             .policy(settings.policy)
             .endpoint(settings.endpoint)
             .token(settings.token)
             .proxy(settings.proxy);
+        builder.certificates = Certificates::InFiles(settings.certificates);
+        if let Some(origin) = settings.user_agent_origin {
+            builder = builder.application(&format!("origin/{origin}"));
+        }
         let builder = match settings.temp_dir {
             Some(folder) => builder.temp_dir(folder),
             None => builder,
@@ -120,6 +130,10 @@ impl Builder {
     }
 
     /// The access token, sent to the endpoint's own origin and nowhere else. Default: none.
+    ///
+    /// It is always sent where it may be. One that was merely [found](Token::found_by_itself) is sent to
+    /// `https://huggingface.co` only, and given up, with a [warning](crate::Warning::TokenDropped), when that does
+    /// not accept it.
     pub fn token(mut self, token: Option<Token>) -> Self {
         self.hub.token = token;
         self
@@ -128,6 +142,18 @@ impl Builder {
     /// The proxies to use. Default: none.
     pub fn proxy(mut self, proxy: ProxySettings) -> Self {
         self.hub.proxy = proxy;
+        self
+    }
+
+    /// The certificate authorities that vouch for https servers. Default: the system's.
+    pub fn ca_certificates(mut self, certificates: CaCertificates) -> Self {
+        self.certificates = Certificates::Given(certificates);
+        self
+    }
+
+    /// Another way to learn what a model's repository holds, for a hub that does not serve git. Default: over git.
+    pub fn metadata_source(mut self, source: Arc<dyn MetadataSource>) -> Self {
+        self.metadata = Some(OwnSource(source));
         self
     }
 
@@ -162,9 +188,12 @@ impl Builder {
         self
     }
 
-    /// Adds the application's name to the `User-Agent` header, as `name/version`.
+    /// Adds the application's name to the `User-Agent` header, as `name/version`. May be called more than once.
     pub fn application(mut self, name_and_version: &str) -> Self {
-        self.hub.user_agent = format!("{USER_AGENT}; {name_and_version}");
+        if !self.hub.user_agent.split("; ").any(|known| known == name_and_version) {
+            self.hub.user_agent.push_str("; ");
+            self.hub.user_agent.push_str(name_and_version);
+        }
         self
     }
 
@@ -183,9 +212,21 @@ impl Builder {
             policy: self.policy,
             temp_dir: self.temp_dir,
             hub: self.hub,
+            certificates: self.certificates,
+            metadata: self.metadata,
             retry: self.retry,
             max_connections: self.max_connections,
         }))
+    }
+}
+
+/// An application's own source of metadata.
+#[derive(Clone)]
+pub(crate) struct OwnSource(pub(crate) Arc<dyn MetadataSource>);
+
+impl fmt::Debug for OwnSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnSource(…)")
     }
 }
 
@@ -195,7 +236,10 @@ pub(crate) struct Context {
     pub(crate) layout: CacheLayout,
     pub(crate) policy: CachePolicy,
     pub(crate) temp_dir: Option<PathBuf>,
+    /// Without its certificates.
     pub(crate) hub: HubConfig,
+    pub(crate) certificates: Certificates,
+    pub(crate) metadata: Option<OwnSource>,
     pub(crate) retry: RetryPolicy,
     pub(crate) max_connections: Option<NonZeroUsize>,
 }

@@ -8,7 +8,7 @@ mod shards;
 use std::sync::Arc;
 
 use cache_layout::{Hit, Published, Purpose, Slot, Tier};
-use hf_transport::HubClient;
+use hf_transport::{HubClient, HubConfig};
 
 use crate::builder::SharedContext;
 use crate::decision::Decision;
@@ -33,8 +33,8 @@ pub(crate) async fn download(context: SharedContext, request: Request) -> Result
     let (shared, wanted) = (Arc::clone(&context), slot.clone());
     let run = blocking(move || Ok(shared.layout.begin_run(&wanted, purpose)?)).await?;
     let lease = Lease::new(run, lock);
-    let hub = HubClient::new(context.hub.clone())?;
-    let work = Work { context, request, slot, lease: Arc::clone(&lease), hub, purpose };
+    let (config, hub) = hub_of(&context).await?;
+    let work = Work { context, request, slot, lease: Arc::clone(&lease), config, hub, purpose };
     let failure = tokio::select! {
         outcome = work.carry_out() => match outcome {
             Ok(model) => return Ok(model),
@@ -47,6 +47,19 @@ pub(crate) async fn download(context: SharedContext, request: Request) -> Result
         Ok(Looked::Served(model)) => Ok(model),
         _ => Err(failure),
     }
+}
+
+/// A client of the hub, and its settings: for each download anew, as connections belong to a runtime.
+async fn hub_of(context: &SharedContext) -> Result<(HubConfig, HubClient), Error> {
+    let shared = Arc::clone(context);
+    // Blocking, as the system's certificates are files too.
+    blocking(move || {
+        let mut config = shared.hub.clone();
+        config.ca_certificates = shared.certificates.load()?;
+        let hub = HubClient::new(config.clone())?;
+        Ok((config, hub))
+    })
+    .await
 }
 
 enum Looked {
@@ -80,13 +93,17 @@ struct Work {
     request: Request,
     slot: Slot,
     lease: Arc<Lease>,
+    config: HubConfig,
     hub: HubClient,
     purpose: Purpose,
 }
 
 impl Work {
     async fn carry_out(&self) -> Result<Model, Error> {
-        let snapshot = self.snapshot().await?;
+        self.warn_of_exposed_token();
+        let snapshot = self.snapshot().await;
+        self.warn_of_dropped_token();
+        let snapshot = snapshot?;
         self.observer().on_event(&Event::Commit { commit: &snapshot.commit });
         let commit = snapshot.commit;
         let described = self.describe(&snapshot).await?;
@@ -111,6 +128,21 @@ impl Work {
             }
         };
         Ok(Model { path, tier, commit, outcome: Outcome::Downloaded { bytes_received } })
+    }
+
+    fn warn_of_exposed_token(&self) {
+        let HubConfig { endpoint, token, .. } = &self.config;
+        if token.as_ref().is_some_and(|token| token.is_exposed_at(endpoint)) {
+            tracing::warn!(hub = %endpoint, "the access token is sent over plain http");
+            self.observer().on_event(&Event::Warning(Warning::TokenOverPlainHttp { hub: endpoint }));
+        }
+    }
+
+    fn warn_of_dropped_token(&self) {
+        if self.hub.has_dropped_token() {
+            let hub = &self.config.endpoint;
+            self.observer().on_event(&Event::Warning(Warning::TokenDropped { hub }));
+        }
     }
 
     fn observer(&self) -> &dyn Observer {

@@ -4,6 +4,10 @@
 //! nothing of this. [`Settings::from_env`] is for programs that follow the conventions of MLC-LLM and of the
 //! Hugging Face hub's clients.
 
+mod certificates;
+mod token;
+mod variables;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,37 +18,8 @@ use url_parse::Endpoint;
 
 use crate::Error;
 
-/// The cache's home; its models are in `model_weights` below it. Default: `$XDG_CACHE_HOME/mlc_llm`, else
-/// `~/.cache/mlc_llm` (Windows: `%LOCALAPPDATA%\mlc_llm`).
-pub const MLC_LLM_HOME: &str = "MLC_LLM_HOME";
-/// The user's cache folder on Unix systems, by the XDG convention.
-pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
-/// The user's home folder on Unix systems.
-pub const HOME: &str = "HOME";
-/// The user's local application data on Windows.
-pub const LOCALAPPDATA: &str = "LOCALAPPDATA";
-/// Folders that are looked through before the home, and never written to; separated like `PATH`.
-pub const MLC_LLM_READONLY_WEIGHT_CACHE: &str = "MLC_LLM_READONLY_WEIGHT_CACHE";
-/// `ON` (default), `OFF`, `REDO` or `READONLY`.
-pub const MLC_DOWNLOAD_CACHE_POLICY: &str = "MLC_DOWNLOAD_CACHE_POLICY";
-/// Where the scratch git repository of a download goes; default: the cache's private folder.
-pub const MLC_TEMP_DIR: &str = "MLC_TEMP_DIR";
-/// The hub; default `https://huggingface.co`.
-pub const HF_ENDPOINT: &str = "HF_ENDPOINT";
-/// The access token for the hub.
-pub const HF_TOKEN: &str = "HF_TOKEN";
-/// An older name of [`HF_TOKEN`], read when that is not set.
-pub const HUGGING_FACE_HUB_TOKEN: &str = "HUGGING_FACE_HUB_TOKEN";
-/// Truthy (`1`, `ON`, `YES`, `TRUE`): no download, as with the policy `OFF`.
-pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
-/// Whole seconds after which a silent server is given up; default 10.
-pub const HF_HUB_DOWNLOAD_TIMEOUT: &str = "HF_HUB_DOWNLOAD_TIMEOUT";
-/// Truthy: programs draw no progress bars.
-pub const HF_HUB_DISABLE_PROGRESS_BARS: &str = "HF_HUB_DISABLE_PROGRESS_BARS";
-/// Set to anything: programs use no colour.
-pub const NO_COLOR: &str = "NO_COLOR";
-/// The kind of terminal; `dumb` is one that cannot be redrawn.
-pub const TERM: &str = "TERM";
+pub use self::certificates::CertificateFiles;
+pub use self::variables::*;
 
 /// What the environment sets, parsed and checked.
 #[derive(Clone, Debug)]
@@ -60,12 +35,17 @@ pub struct Settings {
     pub temp_dir: Option<PathBuf>,
     /// [`HF_ENDPOINT`].
     pub endpoint: Endpoint,
-    /// [`HF_TOKEN`], else [`HUGGING_FACE_HUB_TOKEN`].
+    /// [`HF_TOKEN`], else [`HUGGING_FACE_HUB_TOKEN`], else the content of [`HF_TOKEN_PATH`], else the token that a
+    /// login has left in [`HF_HOME`].
     pub token: Option<Token>,
     /// [`HF_HUB_DOWNLOAD_TIMEOUT`].
     pub idle_timeout: Option<Duration>,
     /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in lower case or upper.
     pub proxy: ProxySettings,
+    /// [`SSL_CERT_FILE`] and [`SSL_CERT_DIR`].
+    pub certificates: CertificateFiles,
+    /// [`HF_HUB_USER_AGENT_ORIGIN`].
+    pub user_agent_origin: Option<String>,
 }
 
 /// How a program should present itself, by the environment.
@@ -107,9 +87,11 @@ impl Settings {
             policy: policy(lookup)?,
             temp_dir: lookup(MLC_TEMP_DIR).map(PathBuf::from),
             endpoint: endpoint(lookup)?,
-            token: token(lookup)?,
+            token: token::token(lookup)?,
             idle_timeout: idle_timeout(lookup)?,
             proxy: proxy(lookup),
+            certificates: CertificateFiles::from_lookup(lookup),
+            user_agent_origin: user_agent_origin(lookup)?,
         })
     }
 }
@@ -169,22 +151,19 @@ fn endpoint(lookup: Lookup<'_>) -> Result<Endpoint, Error> {
     }
 }
 
-fn token(lookup: Lookup<'_>) -> Result<Option<Token>, Error> {
-    for name in [HF_TOKEN, HUGGING_FACE_HUB_TOKEN] {
-        let Some(value) = lookup(name) else { continue };
-        let token = Token::new(&value.to_string_lossy()).map_err(|source| secret_unusable(name, source))?;
-        if token.is_some() {
-            return Ok(token);
-        }
-    }
-    Ok(None)
-}
-
 fn idle_timeout(lookup: Lookup<'_>) -> Result<Option<Duration>, Error> {
     let Some(value) = text(lookup, HF_HUB_DOWNLOAD_TIMEOUT)? else { return Ok(None) };
     match value.trim().parse() {
         Ok(seconds) if (1..=86_400).contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
         _ => Err(unusable(HF_HUB_DOWNLOAD_TIMEOUT, &value, "it is not a number of seconds from 1 to 86400")),
+    }
+}
+
+fn user_agent_origin(lookup: Lookup<'_>) -> Result<Option<String>, Error> {
+    let Some(value) = text(lookup, HF_HUB_USER_AGENT_ORIGIN)? else { return Ok(None) };
+    match value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        true => Ok(Some(value)),
+        false => Err(unusable(HF_HUB_USER_AGENT_ORIGIN, &value, "it cannot be sent in an HTTP header")),
     }
 }
 

@@ -48,6 +48,7 @@
 pub mod blocking;
 mod builder;
 mod cache;
+mod certificates;
 mod decision;
 mod download;
 mod downloader;
@@ -70,9 +71,11 @@ pub use cache_layout::{CachePolicy, Durability, Holder, Locking, PassedOver, Ski
 pub use downloader::Downloader;
 pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
 pub use error::{Error, ErrorKind};
-pub use hf_transport::{ProxySettings, Token};
+pub use hf_transport::{
+    FileKind, LfsPointer, MetadataRequest, MetadataSource, ProxySettings, RepoFile, RepoSnapshot, Token,
+};
 pub use model::{Model, Outcome};
-pub use net_policy::RetryPolicy;
+pub use net_policy::{CaCertificates, RetryPolicy};
 pub use observer::{Event, Observer, Warning};
 pub use request::Request;
 pub use shard_fetch::FetchEvent;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cache_layout::{Holder, PassedOver};
 use shard_fetch::FetchEvent;
-use url_parse::{CommitId, ModelRef, RepoPath};
+use url_parse::{CommitId, Endpoint, ModelRef, RepoPath};
 
 /// Watches a download.
 ///
@@ -85,6 +85,16 @@ pub enum Warning<'a> {
     UnlistedShard {
         /// The file.
         path: &'a RepoPath,
+    },
+    /// The access token goes over plain http to another machine: whoever is in between can read it.
+    TokenOverPlainHttp {
+        /// The hub that gets it.
+        hub: &'a Endpoint,
+    },
+    /// The hub does not accept the token that a login has left: the download goes on without one.
+    TokenDropped {
+        /// The hub that refused it.
+        hub: &'a Endpoint,
     },
     /// A file of the user's own, or one that was edited, was kept while an incomplete directory was repaired.
     CarriedOver {

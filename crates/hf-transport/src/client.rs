@@ -1,15 +1,17 @@
 //! The HTTP side of a hub: one client, one policy for redirects and for where the token may go.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 use url_parse::{Endpoint, Origin, Url};
 
 use crate::redirect::{self, Redirects, refuse_downgrade};
+use crate::refusal::is_bad_token;
 use crate::shown::SafeUrl;
-use crate::{Error, HubConfig, ProxySettings};
+use crate::{Error, HubConfig, Token, http};
 
 /// How many redirects one request may take; a rename and a resolve cache make two.
 const MAX_REDIRECTS: usize = 10;
@@ -27,6 +29,8 @@ struct Inner {
     http: reqwest::Client,
     config: HubConfig,
     home: Origin,
+    /// The token turned out to be invalid, and nobody had asked for it to be sent.
+    token_is_dropped: AtomicBool,
 }
 
 /// One request to the hub.
@@ -53,22 +57,12 @@ impl HubClient {
     ///
     /// # Errors
     ///
-    /// [`Error::UnusableProxy`] and [`Error::ClientSetup`].
+    /// [`Error::UnusableProxy`], [`Error::UnusableCertificates`] and [`Error::ClientSetup`].
     pub fn new(config: HubConfig) -> Result<Self, Error> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(config.user_agent.clone())
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(config.connect_timeout)
-            .read_timeout(config.idle_timeout)
-            .no_proxy();
-        for proxy in proxies(&config.proxy)? {
-            builder = builder.proxy(proxy);
-        }
-        let http =
-            builder.build().map_err(|error| Error::ClientSetup { source: Box::new(error.without_url()) })?;
+        let http = http::client(&config)?;
         let home = config.endpoint.origin();
-        Ok(Self { inner: Arc::new(Inner { http, config, home }) })
+        let token_is_dropped = AtomicBool::new(false);
+        Ok(Self { inner: Arc::new(Inner { http, config, home, token_is_dropped }) })
     }
 
     /// The hub that this client talks to.
@@ -80,10 +74,34 @@ impl HubClient {
         &self.inner.config
     }
 
+    /// Whether the hub did not accept a token that was [found](crate::Token::found_by_itself), so that requests go
+    /// without it.
+    pub fn has_dropped_token(&self) -> bool {
+        self.inner.token_is_dropped.load(Ordering::Relaxed)
+    }
+
     /// The `Authorization` header for a URL: the token, on the endpoint's own origin only.
     pub(crate) fn authorization_for(&self, url: &Url) -> Option<HeaderValue> {
-        let token = self.inner.config.token.as_ref()?;
-        (Origin::of(url).as_ref() == Some(&self.inner.home)).then(|| token.header())
+        let Inner { config, home, .. } = &*self.inner;
+        let token = config.token.as_ref().filter(|token| token.is_for(&config.endpoint))?;
+        let is_sent = Origin::of(url).as_ref() == Some(home) && !self.has_dropped_token();
+        is_sent.then(|| token.header())
+    }
+
+    /// Gives up a token that was found, when an answer says that it is no good. Whether it did, so that the request
+    /// is to be sent again.
+    fn drop_token(&self, answer: &Response, was_sent: bool) -> bool {
+        let is_explicit = self.inner.config.token.as_ref().is_none_or(Token::is_explicit);
+        if is_explicit || !was_sent || !is_bad_token(answer.status(), answer.headers()) {
+            return false;
+        }
+        if !self.inner.token_is_dropped.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                hub = %self.endpoint(),
+                "the hub does not accept the token that a login has left: going on without it"
+            );
+        }
+        true
     }
 
     /// Sends one request, following redirects by hand. Any status but a redirect's is left to the caller.
@@ -91,6 +109,9 @@ impl HubClient {
         let mut url = request.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send_once(&request, &url).await?;
+            if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                return Err(Error::ProxyLogin { action: request.action, url: SafeUrl::of(&url) });
+            }
             let Some(target) = redirect::target(&url, response.status(), response.headers())? else {
                 return Ok(Answer { response, url, elsewhere: None });
             };
@@ -107,9 +128,24 @@ impl HubClient {
     }
 
     async fn send_once(&self, request: &HubRequest, url: &Url) -> Result<Response, Error> {
+        let authorization = self.authorization_for(url);
+        let was_sent = authorization.is_some();
+        let response = self.send_as(request, url, authorization).await?;
+        match self.drop_token(&response, was_sent) {
+            true => self.send_as(request, url, None).await,
+            false => Ok(response),
+        }
+    }
+
+    async fn send_as(
+        &self,
+        request: &HubRequest,
+        url: &Url,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Response, Error> {
         let mut builder =
             self.inner.http.request(request.method.clone(), url.clone()).headers(request.headers.clone());
-        if let Some(authorization) = self.authorization_for(url) {
+        if let Some(authorization) = authorization {
             builder = builder.header(header::AUTHORIZATION, authorization);
         }
         if !request.body.is_empty() {
@@ -129,7 +165,14 @@ impl HubClient {
         if error.is_timeout() && !error.is_connect() {
             return Error::Stalled { action, url, idle: self.inner.config.idle_timeout };
         }
-        Error::Transport { action, url, source: Box::new(error.without_url()) }
+        let source = Box::new(error.without_url());
+        if http::is_untrusted_certificate(&*source) {
+            return Error::UntrustedCertificate { action, url, source };
+        }
+        match http::is_proxy_login(&*source) {
+            true => Error::ProxyLogin { action, url },
+            false => Error::Transport { action, url, source },
+        }
     }
 }
 
@@ -147,23 +190,4 @@ pub(crate) fn headers<const N: usize>(pairs: [(HeaderName, &'static str); N]) ->
 /// The value of a header, if it is there and is text.
 pub(crate) fn header_text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// The proxies of the settings for an HTTP client, in the order in which it asks them.
-fn proxies(settings: &ProxySettings) -> Result<Vec<reqwest::Proxy>, Error> {
-    type Make = fn(&str) -> reqwest::Result<reqwest::Proxy>;
-    let kinds: [(&'static str, &Option<String>, Make); 3] = [
-        ("http", &settings.http, |url| reqwest::Proxy::http(url)),
-        ("https", &settings.https, |url| reqwest::Proxy::https(url)),
-        ("all", &settings.all, |url| reqwest::Proxy::all(url)),
-    ];
-    let exceptions = settings.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
-    kinds
-        .into_iter()
-        .filter_map(|(scheme, value, make)| value.as_deref().map(|value| (scheme, value, make)))
-        .map(|(scheme, value, make)| match make(value) {
-            Ok(proxy) => Ok(proxy.no_proxy(exceptions.clone())),
-            Err(_) => Err(Error::UnusableProxy { scheme }),
-        })
-        .collect()
 }

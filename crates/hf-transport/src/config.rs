@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use net_policy::ProxySettings;
+use net_policy::{CaCertificates, ProxySettings};
 use url_parse::Endpoint;
 
 use crate::Token;
@@ -13,7 +13,8 @@ use crate::Token;
 pub struct HubConfig {
     /// The hub, `https://huggingface.co` unless a mirror is named.
     pub endpoint: Endpoint,
-    /// Sent as `Authorization: Bearer` to the endpoint's own origin, and nowhere else.
+    /// Sent as `Authorization: Bearer` to the endpoint's own origin, and nowhere else; not at all where it
+    /// [may not go](Token::is_for).
     pub token: Option<Token>,
     /// The `User-Agent` header of every request.
     pub user_agent: String,
@@ -24,12 +25,14 @@ pub struct HubConfig {
     pub idle_timeout: Duration,
     /// The proxies to use; none unless given.
     pub proxy: ProxySettings,
+    /// The certificate authorities that vouch for https servers; the system's unless others are given.
+    pub ca_certificates: CaCertificates,
     /// How many bytes git metadata may take, once received and once unpacked, before it is refused.
     pub max_metadata_bytes: u64,
 }
 
 impl HubConfig {
-    /// The defaults for one endpoint: no token, no proxy, ten seconds for each time-out, 1 GiB of metadata.
+    /// The defaults for one endpoint: no token, no proxy, the system's certificates, ten seconds for each time-out, 1 GiB of metadata.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
@@ -39,6 +42,7 @@ impl HubConfig {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(10),
             proxy: ProxySettings::default(),
+            ca_certificates: CaCertificates::default(),
             max_metadata_bytes: 1 << 30,
         }
     }

@@ -20,7 +20,7 @@ pub enum Error {
     /// The token holds characters that no HTTP header can carry.
     #[error("the access token holds characters that cannot be sent in an HTTP header")]
     UnusableToken,
-    /// The HTTP client could not be set up: a proxy URL, a certificate store.
+    /// The HTTP client could not be set up.
     #[error("cannot set up the HTTP client")]
     ClientSetup {
         /// What the HTTP library says.
@@ -37,6 +37,12 @@ pub enum Error {
     UnusableProxy {
         /// `http`, `https` or `all`.
         scheme: &'static str,
+    },
+    /// Certificates of authorities that were given cannot be read.
+    #[error("the given CA certificates cannot be used")]
+    UnusableCertificates {
+        /// What is wrong with them.
+        source: BoxError,
     },
     /// No repository of this name, or a private one: a hub does not tell them apart.
     #[error(
@@ -200,6 +206,27 @@ pub enum Error {
         /// What the HTTP library says, without the URL.
         source: BoxError,
     },
+    /// The proxy does not let anybody through who does not log in, or not with this user and password.
+    #[error("cannot {action} {url}: the proxy wants another login, as in http://user:password@proxy:3128")]
+    ProxyLogin {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+    },
+    /// Nobody who is believed vouches for the server, or not under this name: a private authority, a proxy that
+    /// looks into connections, or somebody in between. Asking again does not help.
+    #[error(
+        "cannot {action} {url}: the server's certificate is not trusted; if it comes from an authority of your own, name the file with that authority's certificate in SSL_CERT_FILE"
+    )]
+    UntrustedCertificate {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+        /// What the TLS library says.
+        source: BoxError,
+    },
     /// The server fell silent.
     #[error("cannot {action} {url}: it sent nothing for {seconds:.1} s", seconds = idle.as_secs_f64())]
     Stalled {
@@ -360,6 +387,7 @@ impl Error {
         match self {
             Self::UnusableToken
             | Self::UnusableProxy { .. }
+            | Self::UnusableCertificates { .. }
             | Self::ClientSetup { .. }
             | Self::GitSetup { .. } => ErrorKind::InvalidInput,
             Self::MissingOrPrivate { .. }
@@ -373,6 +401,8 @@ impl Error {
             | Self::FileNotFound { .. }
             | Self::UnexpectedStatus { .. }
             | Self::NotAHub { .. }
+            | Self::UntrustedCertificate { .. }
+            | Self::ProxyLogin { .. }
             | Self::TooManyRedirects { .. }
             | Self::BadRedirect { .. }
             | Self::TooMuchMetadata { .. } => ErrorKind::Refused,

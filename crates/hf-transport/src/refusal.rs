@@ -81,6 +81,15 @@ pub(crate) fn classify(
     }
 }
 
+/// Whether an answer to a request with a token says, in its headers, that the token is no good. A hub that knows the
+/// token has other answers for what the token may not see.
+pub(crate) fn is_bad_token(status: StatusCode, headers: &HeaderMap) -> bool {
+    let says = |name| header_text(headers, name);
+    status == StatusCode::UNAUTHORIZED
+        && says("x-error-code").is_none()
+        && says("x-error-message").is_none_or(|words| words.contains("Invalid credentials"))
+}
+
 /// The file is missing if one was asked for, else the repository.
 fn not_found(asked: &Asked<'_>, url: SafeUrl, hub_says: HubWords) -> Error {
     let model = asked.model.clone();

@@ -1,8 +1,9 @@
-//! The secret that authenticates towards a hub.
+//! The secret that authenticates towards a hub, and where it may go.
 
 use std::fmt;
 
 use reqwest::header::HeaderValue;
+use url_parse::Endpoint;
 
 use crate::Error;
 
@@ -10,13 +11,28 @@ use crate::Error;
 ///
 /// Its `Debug` output hides the value, and there is no `Display`: a token leaves this type only as the
 /// `Authorization` header of a request to the endpoint's own origin.
+///
+/// ```
+/// use hf_transport::Token;
+/// use url_parse::Endpoint;
+///
+/// let (hub, mirror) = (Endpoint::default(), "https://hf-mirror.example".parse::<Endpoint>()?);
+/// let token = Token::new("hf_secret\n")?.ok_or("blank")?;
+/// assert!(token.is_for(&hub) && token.is_for(&mirror));
+/// let found = token.found_by_itself();
+/// assert!(found.is_for(&hub) && !found.is_for(&mirror));
+/// assert!(!format!("{found:?}").contains("secret"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Token {
     bearer: HeaderValue,
+    is_explicit: bool,
 }
 
 impl Token {
-    /// Takes a token as users store it: surrounding white space and line ends are dropped.
+    /// Takes a token as users store it: surrounding white space and line ends are dropped. It counts as one that
+    /// the user chose for this hub.
     ///
     /// Returns `Ok(None)` for a blank value, which means "no token" to every client of the hub.
     ///
@@ -32,7 +48,31 @@ impl Token {
         let mut bearer =
             HeaderValue::from_str(&format!("Bearer {value}")).map_err(|_| Error::UnusableToken)?;
         bearer.set_sensitive(true);
-        Ok(Some(Self { bearer }))
+        Ok(Some(Self { bearer, is_explicit: true }))
+    }
+
+    /// The same token, as one that nobody chose for this hub: it lies where an earlier login has left it, and was
+    /// a login at huggingface.co.
+    #[must_use]
+    pub fn found_by_itself(mut self) -> Self {
+        self.is_explicit = false;
+        self
+    }
+
+    /// Whether the user chose it for the hub that is set.
+    pub fn is_explicit(&self) -> bool {
+        self.is_explicit
+    }
+
+    /// Whether it may be sent to this hub: a token that the user chose, to whichever hub is set; one that was
+    /// found, only to `https://huggingface.co`, and to no mirror of it.
+    pub fn is_for(&self, hub: &Endpoint) -> bool {
+        self.is_explicit || hub.origin() == Endpoint::default().origin()
+    }
+
+    /// Whether it is sent to this hub where others can read it: over plain http, to another machine.
+    pub fn is_exposed_at(&self, hub: &Endpoint) -> bool {
+        self.is_for(hub) && hub.as_str().starts_with("http://") && !hub.is_loopback()
     }
 
     /// The value of the `Authorization` header, marked as sensitive.
@@ -51,6 +91,10 @@ impl fmt::Debug for Token {
 mod tests {
     use super::*;
 
+    fn token() -> Token {
+        Token::new("hf_secret").unwrap().unwrap()
+    }
+
     #[test]
     fn blank_values_are_no_token() {
         for blank in ["", " ", "\n", "\t\r\n"] {
@@ -66,10 +110,33 @@ mod tests {
 
     #[test]
     fn a_token_is_never_shown() {
-        let token = Token::new("hf_secret").unwrap().unwrap();
-        assert_eq!(format!("{token:?}"), "Token(…)");
-        assert!(!format!("{:?}", token.header()).contains("secret"));
+        for token in [token(), token().found_by_itself()] {
+            assert_eq!(format!("{token:?}"), "Token(…)");
+            assert!(!format!("{:?}", token.header()).contains("secret"));
+        }
         let refused = Token::new("hf_se\ncret").unwrap_err();
         assert!(!format!("{refused} {refused:?}").contains("cret"));
+    }
+
+    #[track_caller]
+    fn check(hub: &str, chosen: bool, found: bool, exposed: bool) {
+        let hub: Endpoint = hub.parse().unwrap();
+        assert_eq!((token().is_for(&hub), token().found_by_itself().is_for(&hub)), (chosen, found));
+        assert_eq!(token().is_exposed_at(&hub), exposed);
+        assert!(!token().found_by_itself().is_exposed_at(&hub));
+    }
+
+    #[test]
+    fn where_it_may_go() {
+        check("https://huggingface.co", true, true, false);
+        check("https://HuggingFace.co:443/", true, true, false);
+        check("https://huggingface.co:8443", true, false, false);
+        check("https://hf-mirror.example", true, false, false);
+        check("https://huggingface.co.example", true, false, false);
+        check("https://sub.huggingface.co", true, false, false);
+        check("http://huggingface.co", true, false, true);
+        check("http://10.0.0.1:8080/hf", true, false, true);
+        check("http://127.0.0.1:8080", true, false, false);
+        check("http://localhost", true, false, false);
     }
 }

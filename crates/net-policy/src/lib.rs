@@ -26,6 +26,7 @@
 //! retries are never nested; one [`Gate`] belongs to one origin and is shared by all that talk to it.
 
 mod budget;
+mod ca_certificates;
 mod error;
 mod gate;
 mod proxy;
@@ -37,6 +38,7 @@ mod server_wait;
 mod status;
 
 pub use budget::RetryBudget;
+pub use ca_certificates::CaCertificates;
 pub use error::Error;
 pub use gate::{Gate, Gates};
 pub use proxy::ProxySettings;

@@ -20,8 +20,15 @@ pub struct ProxySettings {
     pub https: Option<String>,
     /// The proxy for URLs that have none of their own (`ALL_PROXY`).
     pub all: Option<String>,
-    /// Hosts that are reached directly, separated by commas (`NO_PROXY`).
+    /// Hosts that are reached directly, separated by commas (`NO_PROXY`); `*` is all of them.
     pub no_proxy: Option<String>,
+}
+
+impl ProxySettings {
+    /// Whether every host is reached directly, whatever proxies are named.
+    pub fn excludes_all(&self) -> bool {
+        self.no_proxy.iter().flat_map(|hosts| hosts.split(',')).any(|host| host.trim() == "*")
+    }
 }
 
 impl fmt::Debug for ProxySettings {
@@ -39,6 +46,20 @@ impl fmt::Debug for ProxySettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_star_excludes_all() {
+        for (no_proxy, expected) in [
+            (None, false),
+            (Some(""), false),
+            (Some("a, *.b"), false),
+            (Some("*"), true),
+            (Some("a, *"), true),
+        ] {
+            let proxy = ProxySettings { no_proxy: no_proxy.map(str::to_owned), ..Default::default() };
+            assert_eq!(proxy.excludes_all(), expected, "{no_proxy:?}");
+        }
+    }
 
     #[test]
     fn debug_tells_which_are_set_and_no_more() {

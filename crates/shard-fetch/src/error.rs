@@ -180,6 +180,16 @@ pub enum Error {
         /// Why that is not followed.
         problem: &'static str,
     },
+    /// Nobody who is believed vouches for a host, or not under this name. Asking again does not help.
+    #[error("cannot get {file} from {host}: the host's certificate is not trusted")]
+    UntrustedCertificate {
+        /// The file.
+        file: RepoPath,
+        /// Who could not prove who it is.
+        host: Origin,
+        /// What the TLS library says.
+        source: BoxError,
+    },
     /// The network, the locator or a host failed again and again.
     #[error("gave up on {file}{} after {attempts} failed attempts in {:.1} s", from(host.as_ref()), elapsed.as_secs_f64())]
     GaveUp {
@@ -234,6 +244,12 @@ pub enum Error {
         /// `http`, `https` or `all`.
         scheme: &'static str,
     },
+    /// Certificates of authorities that were given cannot be read.
+    #[error("the given CA certificates cannot be used")]
+    UnusableCertificates {
+        /// What is wrong with them.
+        source: BoxError,
+    },
     /// The system does not start a thread to hash files with.
     #[error("cannot start a thread to hash files with")]
     Thread {
@@ -276,7 +292,8 @@ impl Error {
             Self::InvalidDigest { .. }
             | Self::SameLocalFile { .. }
             | Self::ClientSetup { .. }
-            | Self::UnusableProxy { .. } => ErrorKind::InvalidInput,
+            | Self::UnusableProxy { .. }
+            | Self::UnusableCertificates { .. } => ErrorKind::InvalidInput,
             Self::MetadataTooLarge { .. }
             | Self::MetadataIsPointer { .. }
             | Self::MetadataNotUtf8 { .. }
@@ -290,7 +307,9 @@ impl Error {
             | Self::ManifestTooLong { .. } => ErrorKind::InvalidMetadata,
             Self::FileMismatch { .. } | Self::DigestMismatch { .. } => ErrorKind::Integrity,
             Self::Locate { .. } | Self::UnusableLocation { .. } => ErrorKind::Locate,
-            Self::Refused { .. } | Self::BadRedirect { .. } => ErrorKind::Refused,
+            Self::Refused { .. } | Self::BadRedirect { .. } | Self::UntrustedCertificate { .. } => {
+                ErrorKind::Refused
+            }
             Self::GaveUp { .. } => ErrorKind::Network,
             Self::Disk { .. } | Self::Thread { .. } => ErrorKind::Disk,
             Self::NoSpace { .. } => ErrorKind::NoSpace,

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use net_policy::{Gate, Gates, ProxySettings, RetryPolicy};
+use net_policy::{CaCertificates, Gate, Gates, ProxySettings, RetryPolicy};
 use tokio::sync::Semaphore;
 use url_parse::RepoPath;
 
@@ -138,6 +138,7 @@ pub struct FetcherBuilder {
     retry: RetryPolicy,
     gates: Gates,
     proxy: ProxySettings,
+    ca_certificates: CaCertificates,
     user_agent: String,
     durable: bool,
 }
@@ -153,6 +154,7 @@ impl Default for FetcherBuilder {
             retry: RetryPolicy::default(),
             gates: Gates::default(),
             proxy: ProxySettings::default(),
+            ca_certificates: CaCertificates::default(),
             user_agent: concat!("shard-fetch/", env!("CARGO_PKG_VERSION")).to_owned(),
             durable: true,
         }
@@ -216,6 +218,12 @@ impl FetcherBuilder {
         self
     }
 
+    /// The certificate authorities that vouch for https servers; the system's when this is not called.
+    pub fn ca_certificates(mut self, certificates: CaCertificates) -> Self {
+        self.ca_certificates = certificates;
+        self
+    }
+
     /// The `User-Agent` header of every request.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = user_agent.into();
@@ -244,7 +252,8 @@ impl FetcherBuilder {
     /// The fetcher.
     ///
     /// # Errors
-    /// A proxy's URL or the user agent cannot be used, or the system's certificates cannot be loaded.
+    /// A proxy's URL, a certificate or the user agent cannot be used, or the system's certificates cannot be
+    /// loaded.
     pub fn build(self) -> Result<Fetcher, Error> {
         let network = Network {
             client: client::build(&self)?,

@@ -76,7 +76,7 @@ pub use verify::{Verified, digest_file, verify_file};
 #[doc(no_inline)]
 pub use async_trait::async_trait;
 #[doc(no_inline)]
-pub use net_policy::{Gates, ProxySettings, RetryPolicy};
+pub use net_policy::{CaCertificates, Gates, ProxySettings, RetryPolicy};
 #[doc(no_inline)]
 pub use reqwest::header;
 #[doc(no_inline)]

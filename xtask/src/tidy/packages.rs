@@ -29,6 +29,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("bytes", &[], &["hf-transport", "shard-fetch", "tests"]),
     rule("git2", &["hf-transport"], &[]),
     rule("reqwest", &["hf-transport", "shard-fetch"], &[]),
+    rule("rustls", &["hf-transport", "shard-fetch"], &[]),
     // Files, digests, formats.
     rule("md-5", &["shard-fetch"], &["tests"]),
     rule("md5-many", &["shard-fetch"], &[]),

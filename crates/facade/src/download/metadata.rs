@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hf_transport::{FileKind, HubMetadata, MetadataRequest, MetadataSource as _, RepoFile, RepoSnapshot};
+use hf_transport::{FileKind, HubMetadata, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
 use net_policy::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
 use url_parse::RepoPath;
 
 use super::Work;
+use crate::builder::OwnSource;
 use crate::lease::with_lease;
 use crate::plan::PlannedFile;
 use crate::{Error, Event};
@@ -36,7 +37,10 @@ impl Described {
 impl Work {
     /// Asks the hub for the commit and its plain files, and again after failures that may pass.
     pub(super) async fn snapshot(&self) -> Result<RepoSnapshot, Error> {
-        let source = HubMetadata::new(self.hub.clone());
+        let source: Arc<dyn MetadataSource> = match &self.context.metadata {
+            Some(OwnSource(source)) => Arc::clone(source),
+            None => Arc::new(HubMetadata::new(self.hub.clone())),
+        };
         let mut budget = RetryBudget::new(self.context.retry.clone());
         let started = Instant::now();
         loop {

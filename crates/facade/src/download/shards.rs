@@ -78,7 +78,7 @@ impl Work {
     }
 
     fn fetcher(&self) -> Result<Fetcher, Error> {
-        let hub = &self.context.hub;
+        let hub = &self.config;
         let mut fetcher = Fetcher::builder();
         if let Some(files) = self.request.files_at_once() {
             fetcher = fetcher.files_in_flight(files);
@@ -92,6 +92,7 @@ impl Work {
             .retry(self.context.retry.clone())
             .user_agent(hub.user_agent.clone())
             .proxy(hub.proxy.clone())
+            .ca_certificates(hub.ca_certificates.clone())
             .durability(self.context.layout.durability() == Durability::Synced)
             .build()?)
     }

@@ -64,6 +64,12 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
         ),
         Warning::PassedOver(entry) => format!("not the whole model: {}", not_whole(entry)),
         Warning::UnlistedShard { path } => format!("{path} is left out: the manifest does not name it"),
+        Warning::TokenOverPlainHttp { hub } => {
+            format!("the access token is sent to {hub} unencrypted: whoever is in between can read it")
+        }
+        Warning::TokenDropped { hub } => {
+            format!("{hub} does not accept the access token that a login has left: going on without it")
+        }
         Warning::CarriedOver { path } => format!("{path} was kept from the directory that is repaired"),
         _ => return None,
     })

@@ -102,12 +102,13 @@ fn long_help_knows_the_environment() {
       MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
       MLC_TEMP_DIR                   scratch space [in the cache]
       HF_ENDPOINT                    the hub [https://huggingface.co]
-      HF_TOKEN                       the access token for it
+      HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it
       HF_HUB_OFFLINE                 1: never download
       HF_HUB_DOWNLOAD_TIMEOUT        seconds after which a silent server is given up [10]
       HF_HUB_DISABLE_PROGRESS_BARS   1: lines instead of a bar
       NO_COLOR                       1: no colour
       HTTPS_PROXY, NO_PROXY, …       as usual
+      SSL_CERT_FILE, SSL_CERT_DIR    authorities for https, instead of the system's
     "#);
 }
 

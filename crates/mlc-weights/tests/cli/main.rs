@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
 
 mod disk;
+mod endpoints;
 mod help;
 mod hits;
 mod integrity;
@@ -19,6 +20,7 @@ mod secrets;
 mod settings;
 mod several;
 mod terminal;
+mod tokens;
 mod urls;
 mod usage;
 mod world;

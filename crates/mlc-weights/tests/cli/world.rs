@@ -20,7 +20,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let world = Self { hub: LocalHub::start(), folder: temporary_folder() };
+        Self::around(LocalHub::start())
+    }
+
+    /// A world with a hub of its own kind.
+    pub(crate) fn around(hub: LocalHub) -> Self {
+        let world = Self { hub, folder: temporary_folder() };
         std::fs::create_dir(world.user()).unwrap();
         world
     }
@@ -74,6 +79,13 @@ impl World {
         Cli { command }
     }
 
+    /// A file of this world with the certificate of the hub's authority.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        let path = self.beside("ca.pem");
+        std::fs::write(&path, self.hub.ca_certificate()).unwrap();
+        path
+    }
+
     /// Downloads a model, which must succeed.
     #[track_caller]
     pub(crate) fn download(&self, model: &PublishedModel) -> Ran {
@@ -110,6 +122,11 @@ pub(crate) struct Cli {
 impl Cli {
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn arg(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
         self
     }
 

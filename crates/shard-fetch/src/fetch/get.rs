@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use url_parse::{Origin, RepoPath, Url};
 
 use super::answer::{Verdict, Wanted, judge};
+use super::client::is_untrusted_certificate;
 use super::redirect::{self, MAX_REDIRECTS};
 use super::setback::{Passing, Setback};
 use super::words;
@@ -115,7 +116,7 @@ impl Hop<'_> {
         let response = match timeout(self.network.answer_timeout, sent).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                return Err(self.passing(Passing::Request(error.without_url().into())));
+                return Err(self.failed(error.without_url()));
             }
             Err(_) => return Err(self.passing(Passing::Silence(self.network.answer_timeout))),
         };
@@ -182,6 +183,14 @@ impl Hop<'_> {
 
     fn passing(&self, cause: Passing) -> Setback {
         Setback::passing(cause, &self.host)
+    }
+
+    fn failed(&self, error: reqwest::Error) -> Setback {
+        if !is_untrusted_certificate(&error) {
+            return self.passing(Passing::Request(error.into()));
+        }
+        let (file, host) = (self.file.clone(), self.host.clone());
+        Setback::Final(Error::UntrustedCertificate { file, host, source: error.into() })
     }
 
     fn bad_redirect(&self, problem: &'static str) -> Setback {

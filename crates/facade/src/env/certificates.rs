@@ -1,0 +1,79 @@
+//! The certificate authorities that the environment names.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use net_policy::CaCertificates;
+
+use super::{Lookup, SSL_CERT_DIR, SSL_CERT_FILE, unusable};
+use crate::Error;
+
+/// Files with the certificates of authorities that are believed instead of the system's, as OpenSSL and most clients
+/// read them from [`SSL_CERT_FILE`] and [`SSL_CERT_DIR`]. They are read when a download needs them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CertificateFiles {
+    /// A file with any number of certificates, in PEM.
+    pub file: Option<PathBuf>,
+    /// Folders with such files.
+    pub folders: Vec<PathBuf>,
+}
+
+impl CertificateFiles {
+    pub(super) fn from_lookup(lookup: Lookup<'_>) -> Self {
+        let folders = lookup(SSL_CERT_DIR).unwrap_or_default();
+        let folders = std::env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty());
+        Self { file: lookup(SSL_CERT_FILE).map(PathBuf::from), folders: folders.collect() }
+    }
+
+    /// Reads them; the system's certificates if none are named.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Variable`] when the file, or a folder, cannot be read or holds no certificate.
+    pub fn load(&self) -> Result<CaCertificates, Error> {
+        let file = self.file.iter().map(|path| (SSL_CERT_FILE, path, read_file(path)));
+        let folders = self.folders.iter().map(|path| (SSL_CERT_DIR, path, read_folder(path)));
+        let texts = file
+            .chain(folders)
+            .map(|(name, path, text)| text.map_err(|source| unusable(name, &path.to_string_lossy(), source)));
+        let texts: Vec<Vec<u8>> = texts.collect::<Result<_, Error>>()?;
+        Ok(match texts.is_empty() {
+            true => CaCertificates::system(),
+            false => CaCertificates::only(texts.join(&b'\n')),
+        })
+    }
+}
+
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let text = std::fs::read(path)?;
+    match holds_certificate(&text) {
+        true => Ok(text),
+        false => Err(io::Error::new(io::ErrorKind::InvalidData, "there is no certificate in it (PEM)")),
+    }
+}
+
+/// The files directly in a folder. Others than certificates may be there too.
+fn read_folder(path: &Path) -> io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        // A link that leads nowhere is what a removed certificate leaves.
+        if path.is_file() {
+            all.extend(std::fs::read(&path)?);
+            all.push(b'\n');
+        }
+    }
+    match holds_certificate(&all) {
+        true => Ok(all),
+        false => Err(io::Error::new(io::ErrorKind::InvalidData, "there is no certificate in it (PEM)")),
+    }
+}
+
+fn holds_certificate(text: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    text.windows(BEGIN.len()).any(|window| window == BEGIN)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Where the access token comes from.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hf_transport::Token;
+
+use super::{
+    HF_HOME, HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_TOKEN, HF_TOKEN_PATH, HOME, HUGGING_FACE_HUB_TOKEN, Lookup,
+    USERPROFILE, XDG_CACHE_HOME, is_truthy, secret_unusable, unusable,
+};
+use crate::Error;
+
+/// A longer file holds no token.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// The first of the sources that has one. What the user has set for this program counts as chosen for the hub that
+/// is set; the file that a login has left does not.
+pub(super) fn token(lookup: Lookup<'_>) -> Result<Option<Token>, Error> {
+    for name in [HF_TOKEN, HUGGING_FACE_HUB_TOKEN] {
+        let Some(value) = lookup(name) else { continue };
+        let token = Token::new(&value.to_string_lossy()).map_err(|source| secret_unusable(name, source))?;
+        if token.is_some() {
+            return Ok(token);
+        }
+    }
+    match lookup(HF_TOKEN_PATH) {
+        Some(path) => in_file_that_was_named(&expanded(&path, lookup)),
+        None if lookup(HF_HUB_DISABLE_IMPLICIT_TOKEN).is_some_and(|value| is_truthy(&value)) => Ok(None),
+        None => Ok(default_file(lookup).and_then(|path| left_by_a_login(&path))),
+    }
+}
+
+fn in_file_that_was_named(path: &Path) -> Result<Option<Token>, Error> {
+    let shown = path.to_string_lossy();
+    let text = read(path).map_err(|source| unusable(HF_TOKEN_PATH, &shown, source))?;
+    Token::new(&text).map_err(|source| unusable(HF_TOKEN_PATH, &shown, source))
+}
+
+/// Nobody has asked for this one: if it is of no use, there is none.
+fn left_by_a_login(path: &Path) -> Option<Token> {
+    let useless = |error: &dyn fmt::Display| {
+        tracing::warn!(path = %path.display(), %error, "cannot use the token that a login has left");
+    };
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                useless(&error);
+            }
+            return None;
+        }
+    };
+    let token = Token::new(&text).inspect_err(|error| useless(error)).ok().flatten();
+    token.map(Token::found_by_itself)
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    if std::fs::metadata(path)?.len() > MAX_FILE {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is too large to hold a token"));
+    }
+    std::fs::read_to_string(path)
+}
+
+fn default_file(lookup: Lookup<'_>) -> Option<PathBuf> {
+    let folder = |name| lookup(name).map(|folder| expanded(&folder, lookup));
+    let cache = || folder(XDG_CACHE_HOME).or_else(|| Some(home(lookup)?.join(".cache")));
+    let of_the_hubs_clients = folder(HF_HOME).or_else(|| Some(cache()?.join("huggingface")))?;
+    Some(of_the_hubs_clients.join("token"))
+}
+
+fn home(lookup: Lookup<'_>) -> Option<PathBuf> {
+    lookup(if cfg!(windows) { USERPROFILE } else { HOME }).map(PathBuf::from)
+}
+
+/// A path with `~` at its start, `$NAME` and `${NAME}` replaced, as the hub's own clients do; a name that is not set
+/// stays as it is.
+fn expanded(path: &OsString, lookup: Lookup<'_>) -> PathBuf {
+    let Some(text) = path.to_str() else { return path.into() };
+    let text = match (text.strip_prefix('~'), home(lookup)) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with(['/', std::path::MAIN_SEPARATOR]) => {
+            format!("{}{rest}", home.to_string_lossy())
+        }
+        _ => text.to_owned(),
+    };
+    let (mut whole, mut rest) = (String::new(), text.as_str());
+    while let Some((before, after)) = rest.split_once('$') {
+        whole.push_str(before);
+        let (name, behind) = variable(after);
+        match lookup(name).filter(|_| !name.is_empty()) {
+            Some(value) => whole.push_str(&value.to_string_lossy()),
+            None => whole.extend(["$", &after[..after.len() - behind.len()]]),
+        }
+        rest = behind;
+    }
+    PathBuf::from(whole + rest)
+}
+
+/// The name of a variable at the start of a text, and what is behind it.
+fn variable(text: &str) -> (&str, &str) {
+    if let Some((name, behind)) = text.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+        return (name, behind);
+    }
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! How the hub is reached: its address, proxies, certificates.
+
+use std::path::Path;
+
+use local_hub::{Fault, FaultTarget, LocalHub, LocalProxy, ModelFixture, PublishedModel, Times};
+
+use crate::world::{Cli, Ran, World};
+
+fn tiny() -> ModelFixture {
+    ModelFixture::new("mlc-ai/tiny")
+}
+
+fn with(hub: LocalHub) -> (World, PublishedModel) {
+    let world = World::around(hub);
+    let model = world.hub.publish(&tiny());
+    (world, model)
+}
+
+fn with_tls() -> (World, PublishedModel) {
+    with(LocalHub::builder().tls().start())
+}
+
+fn download(world: &World, model: &PublishedModel) -> Cli {
+    world.cli(&["download", &model.url])
+}
+
+#[track_caller]
+fn check(world: &World, model: &PublishedModel, ran: &Ran) {
+    ran.check_path(&world.entry(model));
+    assert_eq!(model.differences(&world.entry(model)), [""; 0]);
+    let log = world.hub.log();
+    assert!(!log.git().is_empty() && !log.resolve().is_empty() && !log.data().is_empty(), "{log}");
+}
+
+#[test]
+fn a_path_a_port_and_a_slash() {
+    for slash in ["", "/", "//"] {
+        let (world, model) = with(LocalHub::builder().path_prefix("/mirror/hf").start());
+        let endpoint = format!("{}{slash}", world.hub.endpoint());
+        let ran = download(&world, &model).env("HF_ENDPOINT", endpoint).run();
+        check(&world, &model, &ran);
+        let log = world.hub.log();
+        assert!(log.hub().requests().iter().all(|request| request.path.starts_with("/mirror/hf/")), "{log}");
+    }
+}
+
+#[test]
+fn a_public_url_means_the_hub_that_is_set() {
+    let (world, model) = World::with_tiny();
+    let ran = world.cli(&["download", "https://huggingface.co/mlc-ai/tiny"]).run();
+    check(&world, &model, &ran);
+}
+
+#[test]
+fn a_private_authority_in_a_file() {
+    let (world, model) = with_tls();
+    let ran = download(&world, &model).env("SSL_CERT_FILE", world.ca_file()).run();
+    check(&world, &model, &ran);
+}
+
+#[test]
+fn private_authorities_in_folders() {
+    let (world, model) = with_tls();
+    let folders = [world.beside("empty"), world.beside("certificates")];
+    std::fs::create_dir(&folders[1]).unwrap();
+    std::fs::write(folders[1].join("README"), "not a certificate").unwrap();
+    std::fs::copy(world.ca_file(), folders[1].join("our own.pem")).unwrap();
+    let ran = download(&world, &model).env("SSL_CERT_DIR", &folders[1]).run();
+    check(&world, &model, &ran);
+    let both = std::env::join_paths(&folders).unwrap();
+    let ran = download(&world, &model).arg("--force").env("SSL_CERT_DIR", both).run();
+    ran.check_failure(2, &["SSL_CERT_DIR", folders[0].to_str().unwrap(), "No such file"]);
+}
+
+#[test]
+fn certificates_that_cannot_be_used() {
+    let (world, model) = with_tls();
+    let file = world.beside("file");
+    std::fs::write(&file, "not a certificate").unwrap();
+    let broken = world.beside("broken");
+    std::fs::write(&broken, "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").unwrap();
+    let nowhere = world.beside("nowhere");
+    let check = |path: &Path, words: &[&str]| {
+        download(&world, &model).env("SSL_CERT_FILE", path).run().check_failure(2, words);
+    };
+    check(&file, &["SSL_CERT_FILE", file.to_str().unwrap(), "there is no certificate in it"]);
+    check(&nowhere, &["SSL_CERT_FILE", nowhere.to_str().unwrap(), "No such file"]);
+    check(&broken, &["CA certificates cannot be used"]);
+    assert!(world.hub.log().is_empty());
+}
+
+#[test]
+fn a_stranger_is_not_trusted_and_not_asked_again() {
+    let other = LocalHub::builder().tls().start();
+    let (world, model) = with_tls();
+    let ca_file = world.beside("other.pem");
+    std::fs::write(&ca_file, other.ca_certificate()).unwrap();
+    let ran = download(&world, &model).env("SSL_CERT_FILE", ca_file).run();
+    let endpoint = world.hub.endpoint();
+    ran.check_failure(
+        4,
+        &[
+            &format!("cannot list the references of {endpoint}/mlc-ai/tiny/info/refs"),
+            "the server's certificate is not trusted",
+            "SSL_CERT_FILE",
+            "because: ",
+        ],
+    );
+    assert!(!ran.stderr.contains("trying again"), "{}", ran.stderr);
+    assert!(world.hub.log().is_empty());
+    crate::world::until(|| world.hub.failed_handshakes() == 1);
+}
+
+#[test]
+fn a_data_host_that_is_a_stranger_is_not_trusted_either() {
+    let (world, model) = World::with_tiny();
+    let stranger = LocalHub::builder().tls().start();
+    let host = stranger.data_origin();
+    world.hub.fault(FaultTarget::resolve(""), Fault::redirect(302, &format!("{host}/x")), Times::Forever);
+    let ran = download(&world, &model).run();
+    ran.check_failure(4, &[&format!(" from {host}: the host's certificate is not trusted"), "because: "]);
+    assert!(!ran.stderr.contains("trying again"), "{}", ran.stderr);
+    world.check_untouched();
+}
+
+#[test]
+fn a_proxy_for_https() {
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        let (world, model) = with_tls();
+        let proxy = LocalProxy::start();
+        let ran = download(&world, &model)
+            .env(name, proxy.url())
+            .env("http_proxy", "http://127.0.0.1:1")
+            .env("SSL_CERT_FILE", world.ca_file())
+            .run();
+        check(&world, &model, &ran);
+        check_tunnels(&world, &proxy);
+    }
+}
+
+/// Every connection to hub and data host came through the proxy.
+#[track_caller]
+fn check_tunnels(world: &World, proxy: &LocalProxy) {
+    let tunnels = proxy.requests();
+    assert!(tunnels.iter().all(|request| request.method == "CONNECT" && request.refused.is_none()));
+    for host in [world.hub.endpoint(), world.hub.data_origin()] {
+        let host = host.strip_prefix("https://").unwrap();
+        assert!(tunnels.iter().any(|request| request.target == host), "{host}: {tunnels:?}");
+    }
+    // A connection that is opened to spare may end without a request.
+    assert!(tunnels.len() >= world.hub.log().connections(), "{tunnels:?}");
+}
+
+#[test]
+fn a_proxy_for_http() {
+    let (world, model) = World::with_tiny();
+    let proxy = LocalProxy::start();
+    let ran = download(&world, &model).env("HTTP_PROXY", proxy.url()).env("HTTPS_PROXY", "no proxy").run();
+    ran.check_failure(2, &["the proxy for https is not a usable URL"]);
+    let ran = download(&world, &model).env("HTTP_PROXY", proxy.url()).run();
+    check(&world, &model, &ran);
+    let forwarded = proxy.requests();
+    assert_eq!(forwarded.len(), world.hub.log().count());
+    for host in [world.hub.endpoint(), world.hub.data_origin()] {
+        assert!(forwarded.iter().any(|request| request.target.starts_with(&host)), "{host}: {forwarded:?}");
+    }
+}
+
+#[test]
+fn hosts_that_are_reached_directly() {
+    for exceptions in ["127.0.0.1", "example.com, 127.0.0.0/8", "*"] {
+        let (world, model) = World::with_tiny();
+        let proxy = LocalProxy::start();
+        let ran = download(&world, &model).env("ALL_PROXY", proxy.url()).env("NO_PROXY", exceptions).run();
+        check(&world, &model, &ran);
+        assert!(proxy.requests().is_empty(), "{exceptions}");
+    }
+}
+
+#[test]
+fn a_proxy_with_a_login() {
+    let (world, model) = with_tls();
+    let proxy = LocalProxy::with_login();
+    let cli = || download(&world, &model).env("SSL_CERT_FILE", world.ca_file());
+    let ran = cli().env("HTTPS_PROXY", proxy.url_with_login()).env("RUST_LOG", "trace").run();
+    check(&world, &model, &ran);
+    check_tunnels(&world, &proxy);
+    assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_proxy_that_wants_a_login_says_so_once() {
+    for (hub, variable) in
+        [(LocalHub::builder().tls().start(), "HTTPS_PROXY"), (LocalHub::start(), "HTTP_PROXY")]
+    {
+        let (world, model) = with(hub);
+        let proxy = LocalProxy::with_login();
+        let wrong = proxy.url_with_login().replace(":secret@", ":distinctive@");
+        for url in [proxy.url(), wrong] {
+            let ran = download(&world, &model).env(variable, url).env("RUST_LOG", "trace").run();
+            ran.check_failure(4, &["cannot list the references of", "the proxy wants another login"]);
+            assert!(!ran.stderr.contains("distinctive"), "{}", ran.stderr);
+        }
+        let refused: Vec<_> = proxy.requests().iter().map(|request| request.refused).collect();
+        assert_eq!(refused, [Some(407), Some(407)]);
+    }
+}
