@@ -7,6 +7,7 @@ mod blocking;
 mod cache;
 mod concurrency;
 mod download;
+mod examples;
 mod interruption;
 mod manifests;
 mod numbers;

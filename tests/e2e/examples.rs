@@ -1,0 +1,166 @@
+//! The crates' examples, run as programs against the local hub.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use local_hub::{Access, Fault, FaultTarget, Hold, LocalHub, ModelFixture, Times};
+
+use crate::world::{PATIENCE, World, entry_in, lay_out};
+
+/// One of the programs that `cargo test --workspace` builds from the crates' `examples` folders.
+fn program(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let folder = tests.ancestors().nth(2).unwrap().join("examples");
+    let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "{} is not built; run: cargo build --workspace --examples", program.display());
+    program
+}
+
+/// An example with these arguments, in an environment with the world's hub and cache and nothing else.
+fn example(world: &World, name: &str, arguments: &[&dyn AsRef<OsStr>]) -> Command {
+    let mut command = Command::new(program(name));
+    if cfg!(unix) {
+        // Elsewhere programs need some of it to start at all.
+        command.env_clear();
+    }
+    command
+        .args(arguments.iter().map(AsRef::<OsStr>::as_ref))
+        .current_dir(world.beside("."))
+        .env("MLC_LLM_HOME", world.home())
+        .env("HF_ENDPOINT", world.hub.endpoint())
+        .stdin(Stdio::null());
+    command
+}
+
+#[track_caller]
+fn check(output: &Output, stdout: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", output.status);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), stdout, "{stderr}");
+}
+
+fn line(path: &Path) -> String {
+    format!("{}\n", path.display())
+}
+
+#[test]
+fn the_originals_three_usages() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let entry = line(&world.entry(&model));
+    check(&example(&world, "download", &[&model.url]).output().unwrap(), &entry);
+    let data = world.hub.log().data().from_now();
+    check(&example(&world, "get_or_download", &[&model.url]).output().unwrap(), &entry);
+    check(&example(&world, "get_or_download", &[&world.entry(&model)]).output().unwrap(), &entry);
+    assert_eq!(data.count(), 0, "it is cached");
+    check(&example(&world, "download_again", &[&model.url]).output().unwrap(), &entry);
+    assert!(data.count() > 0, "it was fetched again");
+    let refused = example(&world, "download_again", &[&model.url])
+        .env("MLC_DOWNLOAD_CACHE_POLICY", "OFF")
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&refused.stdout).starts_with("downloads are switched off: "));
+}
+
+#[test]
+fn progress() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let output = example(&world, "progress", &[&model.url]).output().unwrap();
+    check(&output, &line(&world.entry(&model)));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let total: u64 = model.lfs_files().map(|file| file.size).sum();
+    assert!(stderr.contains(&format!("it is at commit {}\n", model.commit)), "{stderr}");
+    assert!(stderr.contains(&format!("; {total} of {total} bytes\n")), "{stderr}");
+}
+
+#[test]
+fn private_hub() {
+    let mut world = World::new();
+    world.hub = LocalHub::builder().token("hf_secret").start();
+    let access = Access::Private(vec!["hf_secret".to_owned()]);
+    let model = world.hub.publish(&ModelFixture::new("team/private").access(access));
+    let (token, home, endpoint) = (world.beside("token"), world.beside("models"), world.hub.endpoint());
+    std::fs::write(&token, "hf_secret\n").unwrap();
+    let run = || example(&world, "private_hub", &[&endpoint, &token, &home, &model.url]).output().unwrap();
+    check(&run(), &line(&entry_in(&home.join("model_weights"), &model)));
+
+    std::fs::remove_dir_all(&home).unwrap();
+    std::fs::write(&token, "").unwrap();
+    let refused = run();
+    assert!(!refused.status.success());
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert!(stderr.contains("not for us: ") && !stderr.contains("hf_secret"), "{stderr}");
+}
+
+#[test]
+fn warm_up() {
+    let world = World::new();
+    let models = ["a/one", "a/two", "b/three"].map(|id| world.hub.publish(&ModelFixture::new(id)));
+    let [one, two, three] = &models;
+    let output = example(&world, "warm_up", &[&one.url, &two.url, &three.url]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut printed: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
+    printed.sort_unstable();
+    let entries = models.each_ref().map(|model| world.entry(model).display().to_string());
+    assert_eq!(printed, entries);
+    for model in &models {
+        assert_eq!(model.differences(&world.entry(model)), [""; 0]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_warm_up_that_is_stopped_goes_on_the_next_time() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(2, 50_000));
+    let last = Hold::new();
+    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Hold(last.clone()), Times::Once);
+    let mut command = example(&world, "warm_up", &[&model.url]);
+    let program = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let held = world.hub.log().data().file("params_shard_1.bin");
+    assert!(held.wait_until(PATIENCE, |log| !log.is_empty()));
+    let is_verified = || {
+        let private = world.private_files();
+        private.iter().any(|file| file.parent().is_some_and(|folder| folder.ends_with("pool")))
+    };
+    let begun = Instant::now();
+    while !is_verified() {
+        assert!(begun.elapsed() < PATIENCE);
+        held.wait_until(Duration::from_millis(5), |_| false);
+    }
+    let kill = Command::new("kill").args(["-INT", &program.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = program.wait_with_output().unwrap();
+    check(&output, "");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "stopped; what has come is kept\n");
+    last.release();
+
+    let again = world.hub.log().data().from_now();
+    check(&example(&world, "warm_up", &[&model.url]).output().unwrap(), &line(&world.entry(&model)));
+    assert_eq!(again.file("params_shard_0.bin").count(), 0, "it was kept");
+}
+
+#[test]
+fn crates_alone() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let (home, tier) = (world.home(), world.beside("tier"));
+    let missing = example(&world, "find_model", &[&home, &model.url, &tier]).output().unwrap();
+    assert!(!missing.status.success());
+    assert!(!home.exists(), "looking creates nothing");
+    let entry = lay_out(&model, &tier);
+    check(&example(&world, "find_model", &[&home, &model.url, &tier]).output().unwrap(), &line(&entry));
+
+    let output = example(&world, "names", &[&model.url, &"mlc-chat-config.json"]).output().unwrap();
+    assert!(output.status.success());
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("https://huggingface.co/mlc-ai/tiny/resolve/"), "{stdout}");
+}
+
+#[test]
+fn shard_fetch_alone() {
+    let world = World::new();
+    let output = example(&world, "plain_http_server", &[&"3", &"1"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(stdout.matches(": 1048576 bytes, verified\n").count(), 3, "{stdout}");
+}
