@@ -12,6 +12,8 @@ mod interruption;
 mod manifests;
 mod numbers;
 mod oracle;
+mod own_files;
+mod processes;
 mod repair;
 mod revisions;
 mod tiers;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use url_parse::RepoPath;
@@ -18,6 +18,8 @@ use crate::publish::{Publication, Published};
 use crate::receipt::Receipt;
 use crate::slot::Slot;
 use crate::staging::{self, RunFolder, Staging};
+
+mod adopt;
 
 /// Why a model is downloaded; each purpose has a pool of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -158,35 +160,19 @@ impl Run {
         self.bring(&self.pool_path(content), path).map(drop)
     }
 
-    /// Carries a file of the slot's [existing entry](CacheLayout::existing_entry) over into the tree: by
-    /// hard link, else by a copy. `from` is its full path. Links are not followed.
-    ///
-    /// # Errors
-    /// - [`Error::NotAPlainFile`] when `from` is anything but a file in the entry reached without a link;
-    /// - [`Error::LinkOrCopy`], also when the tree already has a file of that name.
-    pub fn adopt(&self, from: &Path, to: &RepoPath) -> Result<(), Error> {
-        let entry = self.staging.slot().entry();
-        let refusal = || Error::NotAPlainFile { path: from.to_path_buf(), entry: entry.to_path_buf() };
-        if !is_plain_file_of(entry, from) {
-            return Err(refusal());
-        }
-        let placed = self.bring(from, to)?;
-        // Some systems follow a link that came into being since.
-        if !files::is_plain_file(&placed) {
-            let _ = fs::remove_file(&placed);
-            return Err(refusal());
-        }
-        Ok(())
-    }
-
     fn bring(&self, from: &Path, path: &RepoPath) -> Result<PathBuf, Error> {
         let to = path.under(&self.tree);
+        self.create_folder_of(&to)?;
+        files::link_or_copy(from, &to).map_err(|e| Error::linking(from, &to, e))?;
+        Ok(to)
+    }
+
+    fn create_folder_of(&self, to: &Path) -> Result<(), Error> {
         if let Some(folder) = to.parent() {
             files::create_dirs(folder, &|dir| self.create_in_tree(dir), &mut Vec::new())
                 .map_err(|(path, source)| Error::Io { action: Action::Create, path, source })?;
         }
-        files::link_or_copy(from, &to).map_err(|e| Error::linking(from, &to, e))?;
-        Ok(to)
+        Ok(())
     }
 
     /// The tree itself is not created again: where it is gone, this run was taken for abandoned, and what
@@ -256,18 +242,6 @@ impl Run {
         staging::remove_empty(&staging, purpose);
         Ok(published)
     }
-}
-
-fn is_plain_file_of(entry: &Path, file: &Path) -> bool {
-    let Ok(relative) = file.strip_prefix(entry) else { return false };
-    let depth = relative.components().count();
-    relative.components().all(|component| matches!(component, Component::Normal(_)))
-        && file.ancestors().skip(1).take(depth).all(is_plain_dir)
-        && files::is_plain_file(file)
-}
-
-fn is_plain_dir(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 #[cfg(test)]

@@ -96,9 +96,19 @@ pub enum Warning<'a> {
         /// The hub that refused it.
         hub: &'a Endpoint,
     },
-    /// A file of the user's own, or one that was edited, was kept while an incomplete directory was repaired.
+    /// A file or link of the user's own, or one that was edited, was kept while an incomplete directory was
+    /// repaired.
     CarriedOver {
-        /// The file.
-        path: &'a RepoPath,
+        /// The file, below the model's directory.
+        path: &'a Path,
+        /// Where it is now: the same, unless the model needs the place for something else.
+        place: &'a Path,
+    },
+    /// Something in an incomplete directory was not kept when that was repaired.
+    LeftBehind {
+        /// What it was, below the model's directory.
+        path: &'a Path,
+        /// Why, in a few words to stand behind the path.
+        reason: &'static str,
     },
 }

@@ -1,10 +1,10 @@
-//! What a repair keeps of the directory that it replaces: the user's own files, and the user's edits.
+//! What a repair keeps of the directory that it replaces: the user's own files, links and edits.
 //!
 //! People edit `mlc-chat-config.json` in place and put files of their own beside a model. A directory that
 //! lost a shard is replaced as a whole, and they must not lose those with it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cache_layout::Run;
 use hf_transport::{FileKind, RepoSnapshot};
@@ -13,48 +13,99 @@ use url_parse::RepoPath;
 
 use crate::Error;
 
-/// Folders nested deeper than this are left behind.
-const MAX_DEPTH: usize = 32;
+/// What became of the user's own, for the observer.
+#[derive(Debug, Default)]
+pub(super) struct CarriedOver {
+    /// What was kept, and its new place if that is another one.
+    pub(super) kept: Vec<(PathBuf, PathBuf)>,
+    /// What was not kept, and why.
+    pub(super) left_behind: Vec<(PathBuf, &'static str)>,
+}
 
-/// Takes over from the old directory what the new tree should keep of it. Returns what was taken.
+/// Takes over from the old directory what the new tree should keep of it.
 ///
-/// Files that the commit does not have are the user's. A plain file that differs from the commit's was
-/// edited, and stays as it is, unless it is broken: an unreadable configuration, pointer text, a beginning
-/// of the right file. Shards, other LFS files and manifests are never taken.
+/// Files and links that the commit does not have are the user's. A plain file that differs from the commit's
+/// was edited, and stays as it is, unless it is broken: an unreadable configuration, pointer text, a beginning
+/// of the right file. Shards, other LFS files and manifests are never taken here; those that are good are in
+/// the tree already.
 pub(super) fn carry_over(
     run: &Run,
     entry: &Path,
     snapshot: &RepoSnapshot,
     plain_shards: &[RepoPath],
-) -> Result<Vec<RepoPath>, Error> {
-    let mut carried = Vec::new();
-    for path in files_below(entry)? {
-        if !plain_shards.contains(&path) && should_keep(run, entry, snapshot, &path)? {
-            let new = path.under(run.tree());
-            if new.exists() {
-                fs::remove_file(&new).map_err(|source| failed("replace", &new, source))?;
+) -> Result<CarriedOver, Error> {
+    let mut carried = CarriedOver::default();
+    for (path, is_link) in files_below(entry, &mut carried.left_behind)? {
+        match judge(run, entry, snapshot, plain_shards, &path, is_link)? {
+            Verdict::Keep => {
+                let place = keep(run, entry, &path)?;
+                carried.kept.push((path, place));
             }
-            run.adopt(&path.under(entry), &path)?;
-            carried.push(path);
+            Verdict::Drop => {}
+            Verdict::Leave(reason) => carried.left_behind.push((path, reason)),
         }
     }
     Ok(carried)
 }
 
-fn should_keep(run: &Run, entry: &Path, snapshot: &RepoSnapshot, path: &RepoPath) -> Result<bool, Error> {
-    if MANIFEST_NAMES.contains(&path.as_str()) {
-        return Ok(false);
-    }
-    match snapshot.files.iter().find(|file| file.path == *path) {
-        None => Ok(true),
-        Some(file) if matches!(file.kind, FileKind::Lfs(_)) => Ok(false),
-        Some(_) => {
-            let (old, new) = (path.under(entry), path.under(run.tree()));
-            let old = fs::read(&old).map_err(|source| failed("read", &old, source))?;
-            let new = fs::read(&new).map_err(|source| failed("read", &new, source))?;
-            Ok(is_valid_edit(path, &old, &new))
+enum Verdict {
+    Keep,
+    /// The tree has the commit's own.
+    Drop,
+    Leave(&'static str),
+}
+
+fn judge(
+    run: &Run,
+    entry: &Path,
+    snapshot: &RepoSnapshot,
+    plain_shards: &[RepoPath],
+    path: &Path,
+    is_link: bool,
+) -> Result<Verdict, Error> {
+    let Some(name) = repo_path(path) else { return Ok(Verdict::Keep) };
+    let file = snapshot.files.iter().find(|file| file.path == name);
+    let is_manifest = MANIFEST_NAMES.contains(&name.as_str());
+    match file {
+        None if !is_manifest => Ok(Verdict::Keep),
+        Some(file) if file.kind == FileKind::Plain && !is_manifest && !plain_shards.contains(&name) => {
+            judge_plain(&name, &entry.join(path), &run.tree().join(path), is_link)
         }
+        _ if is_link && !run.tree().join(path).is_symlink() => Ok(Verdict::Leave(REPLACED_LINK)),
+        _ => Ok(Verdict::Drop),
     }
+}
+
+const REPLACED_LINK: &str = "a link that leads to something else than this file, which has taken its place";
+
+fn judge_plain(name: &RepoPath, old: &Path, new: &Path, is_link: bool) -> Result<Verdict, Error> {
+    let old_bytes = match fs::read(old) {
+        Ok(bytes) => bytes,
+        Err(_) if is_link => return Ok(Verdict::Leave(REPLACED_LINK)),
+        Err(source) => return Err(failed("read", old, source)),
+    };
+    let new_bytes = fs::read(new).map_err(|source| failed("read", new, source))?;
+    Ok(match is_valid_edit(name, &old_bytes, &new_bytes) || is_link && old_bytes == new_bytes {
+        true => Verdict::Keep,
+        false if is_link => Verdict::Leave(REPLACED_LINK),
+        false => Verdict::Drop,
+    })
+}
+
+/// Answers the place below the tree.
+fn keep(run: &Run, entry: &Path, path: &Path) -> Result<PathBuf, Error> {
+    let new = run.tree().join(path);
+    // The commit's own file, which was edited.
+    if fs::symlink_metadata(&new).is_ok_and(|found| !found.is_dir()) {
+        fs::remove_file(&new).map_err(|source| failed("replace", &new, source))?;
+    }
+    Ok(run.adopt_own(&entry.join(path))?)
+}
+
+/// The path as a repository would name it.
+fn repo_path(path: &Path) -> Option<RepoPath> {
+    let names: Option<Vec<&str>> = path.iter().map(|name| name.to_str()).collect();
+    names?.join("/").parse().ok()
 }
 
 /// Whether a plain file that the user has is an edit of the commit's, rather than a broken copy of it.
@@ -65,28 +116,27 @@ fn is_valid_edit(path: &RepoPath, old: &[u8], new: &[u8]) -> bool {
     !is_broken
 }
 
-/// The plain files below a folder whose names a repository could have, links not followed.
-fn files_below(root: &Path) -> Result<Vec<RepoPath>, Error> {
+/// The files and links below a folder, sorted, each with whether it is a link; links are not followed. What is
+/// neither goes to `left_behind`.
+fn files_below(
+    root: &Path,
+    left_behind: &mut Vec<(PathBuf, &'static str)>,
+) -> Result<Vec<(PathBuf, bool)>, Error> {
     let mut files = Vec::new();
-    let mut folders = vec![(String::new(), 0)];
-    while let Some((prefix, depth)) = folders.pop() {
+    let mut folders = vec![PathBuf::new()];
+    while let Some(prefix) = folders.pop() {
         let folder = root.join(&prefix);
         let unreadable = |source| failed("list", &folder, source);
         for found in fs::read_dir(&folder).map_err(unreadable)? {
             let found = found.map_err(unreadable)?;
             let kind = found.file_type().map_err(unreadable)?;
-            let Some(path) = found.file_name().to_str().map(|name| format!("{prefix}{name}")) else {
-                tracing::warn!(path = %found.path().display(), "left behind: its name is not UTF-8");
-                continue;
-            };
-            if kind.is_dir() && depth < MAX_DEPTH {
-                folders.push((format!("{path}/"), depth + 1));
-            } else if let Ok(path) = path.parse()
-                && kind.is_file()
-            {
-                files.push(path);
+            let path = prefix.join(found.file_name());
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() || kind.is_symlink() {
+                files.push((path, kind.is_symlink()));
             } else {
-                tracing::warn!(path = %found.path().display(), "left behind: not a plain file that a model could have");
+                left_behind.push((path, "neither a file, a folder nor a link"));
             }
         }
     }

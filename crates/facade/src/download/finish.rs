@@ -39,15 +39,18 @@ impl Work {
                     Some(entry) if is_repair => {
                         carry_over::carry_over(run, &entry, &snapshot, &plain_shards)?
                     }
-                    _ => Vec::new(),
+                    _ => carry_over::CarriedOver::default(),
                 };
                 run.write_receipt(&receipt)?;
                 Ok(carried)
             })
         })
         .await?;
-        for path in &carried {
-            self.observer().on_event(&Event::Warning(Warning::CarriedOver { path }));
+        for (path, place) in &carried.kept {
+            self.observer().on_event(&Event::Warning(Warning::CarriedOver { path, place }));
+        }
+        for (path, reason) in &carried.left_behind {
+            self.observer().on_event(&Event::Warning(Warning::LeftBehind { path, reason }));
         }
         Ok(())
     }

@@ -158,7 +158,7 @@ impl Work {
             lease.with_run(|run| {
                 let mut missing = Vec::new();
                 for file in files {
-                    if must && !file.path.under(run.tree()).exists() {
+                    if must && !is_in_tree(run, &file) {
                         run.place(&file.content, &file.path)?;
                     } else if !place_pooled(run, &file)? {
                         missing.push(file);
@@ -171,9 +171,14 @@ impl Work {
     }
 }
 
+/// Also as a link of the user's own, which leads to its target only from the model's directory.
+fn is_in_tree(run: &Run, file: &PlannedFile) -> bool {
+    std::fs::symlink_metadata(file.path.under(run.tree())).is_ok()
+}
+
 /// Whether a file is in the tree, or was in the pool and is in the tree now.
 fn place_pooled(run: &Run, file: &PlannedFile) -> Result<bool, Error> {
-    if file.path.under(run.tree()).exists() {
+    if is_in_tree(run, file) {
         return Ok(true);
     }
     if run.pooled(&file.content) != Some(file.expected.size) {
@@ -191,9 +196,16 @@ fn place_pooled(run: &Run, file: &PlannedFile) -> Result<bool, Error> {
 fn adopt_good(run: &Run, entry: &Path, file: &PlannedFile) -> bool {
     let (old, new) = (file.path.under(entry), file.path.under(run.tree()));
     // Most damage shows in the size, before anything is read.
-    let has_size = std::fs::symlink_metadata(&old)
-        .is_ok_and(|found| found.is_file() && found.len() == file.expected.size);
-    if !has_size || run.adopt(&old, &file.path).is_err() {
+    let has_size =
+        std::fs::metadata(&old).is_ok_and(|found| found.is_file() && found.len() == file.expected.size);
+    if !has_size {
+        return false;
+    }
+    // People move shards to another disk and leave a link.
+    if old.is_symlink() {
+        return verify_file(&old, &file.expected).is_ok() && run.adopt_own(&old).is_ok();
+    }
+    if run.adopt(&old, &file.path).is_err() {
         return false;
     }
     // Verified where it is now: the old name may mean another file by then.

@@ -177,8 +177,9 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
     let (kind, file) = match warning {
         Warning::ForceAnsweredByReadOnlyTier { .. } => ("force_answered_by_read_only_tier", None),
         Warning::PassedOver(_) => ("passed_over", None),
-        Warning::UnlistedShard { path } => ("unlisted_shard", Some(path.as_str())),
-        Warning::CarriedOver { path } => ("carried_over", Some(path.as_str())),
+        Warning::UnlistedShard { path } => ("unlisted_shard", Some(path.as_str().into())),
+        Warning::CarriedOver { place, .. } => ("carried_over", Some(place.to_string_lossy())),
+        Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
         _ => ("other", None),
     };
     Some(json!({ "kind": kind, "file": file, "message": text::warning(warning)? }))

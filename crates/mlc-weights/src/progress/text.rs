@@ -1,6 +1,7 @@
 //! The words for a download's steps, the same for bars and lines.
 
 use std::error::Error as StdError;
+use std::path::Path;
 use std::time::Duration;
 
 use facade::{Event, FetchEvent, Outcome, RepoPath, Warning};
@@ -70,9 +71,17 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
         Warning::TokenDropped { hub } => {
             format!("{hub} does not accept the access token that a login has left: going on without it")
         }
-        Warning::CarriedOver { path } => format!("{path} was kept from the directory that is repaired"),
+        Warning::CarriedOver { path, place } => carried_over(path, place),
+        Warning::LeftBehind { path, reason } => {
+            format!("{} was not kept from the directory that is repaired: {reason}", path.display())
+        }
         _ => return None,
     })
+}
+
+fn carried_over(path: &Path, place: &Path) -> String {
+    let kept = format!("{} was kept from the directory that is repaired", path.display());
+    if path == place { kept } else { format!("{kept}, as {}", place.display()) }
 }
 
 /// The closing line: size, time and rate of what came, and what had been there before.
@@ -115,7 +124,6 @@ fn retrying(failure: &(dyn StdError + 'static), delay: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::path::Path;
 
     use super::*;
 
@@ -150,8 +158,16 @@ mod tests {
             "warning: sub/a.bin is left out: the manifest does not name it",
         );
         check(
-            &Event::Warning(Warning::CarriedOver { path: &path }),
-            "warning: sub/a.bin was kept from the directory that is repaired",
+            &Event::Warning(Warning::CarriedOver { path: Path::new("a"), place: Path::new("a") }),
+            "warning: a was kept from the directory that is repaired",
+        );
+        check(
+            &Event::Warning(Warning::CarriedOver { path: Path::new("a/b"), place: Path::new("a.own/b") }),
+            "warning: a/b was kept from the directory that is repaired, as a.own/b",
+        );
+        check(
+            &Event::Warning(Warning::LeftBehind { path: Path::new("a"), reason: "no file" }),
+            "warning: a was not kept from the directory that is repaired: no file",
         );
         check(
             &Event::Warning(Warning::ForceAnsweredByReadOnlyTier { tier: Path::new("/shared") }),

@@ -1,0 +1,165 @@
+//! Taking over what is in the entry that a run will replace.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use url_parse::RepoPath;
+
+use super::Run;
+use crate::error::Error;
+use crate::files;
+
+/// Added to a name that the tree needs for something else.
+const RENAMED: &str = ".own";
+
+impl Run {
+    /// Carries a file of the slot's [existing entry](crate::CacheLayout::existing_entry) over into the tree:
+    /// by hard link, else by a copy. `from` is its full path. Links are not followed.
+    ///
+    /// # Errors
+    /// - [`Error::NotAPlainFile`] when `from` is anything but a file in the entry reached without a link;
+    /// - [`Error::LinkOrCopy`], also when the tree already has a file of that name.
+    pub fn adopt(&self, from: &Path, to: &RepoPath) -> Result<(), Error> {
+        let relative = self.below_entry(from).filter(|_| files::is_plain_file(from));
+        if relative.is_none() {
+            return Err(self.refusal(from));
+        }
+        let placed = self.bring(from, to)?;
+        // Some systems follow a link that came into being since.
+        if !files::is_plain_file(&placed) {
+            let _ = fs::remove_file(&placed);
+            return Err(self.refusal(from));
+        }
+        Ok(())
+    }
+
+    /// Carries a file or a symbolic link that is the user's own over into the tree, to the same place; a link
+    /// as a link, whatever it points to. `from` is its full path. Where the tree has a folder in the place of
+    /// the file, or a file in that of a folder above it, the user's gets `.own` at the end of its name. Returns
+    /// the path below the tree.
+    ///
+    /// # Errors
+    /// - [`Error::NotAPlainFile`] when `from` is neither, or is reached through a link;
+    /// - [`Error::LinkOrCopy`], also when the tree has a file of that name, and for links where the system
+    ///   cannot make them.
+    pub fn adopt_own(&self, from: &Path) -> Result<PathBuf, Error> {
+        let relative = self.below_entry(from).filter(|_| is_file_or_link(from));
+        let relative = self.free_place(relative.ok_or_else(|| self.refusal(from))?);
+        let to = self.tree.join(&relative);
+        self.create_folder_of(&to)?;
+        let taken = match files::is_plain_file(from) {
+            true => files::link_or_copy(from, &to),
+            false => files::copy_as_it_is(from, &to),
+        };
+        taken.map_err(|error| Error::linking(from, &to, error))?;
+        Ok(relative)
+    }
+
+    /// Where something can be in the tree without taking the place of what is there.
+    fn free_place(&self, relative: &Path) -> PathBuf {
+        let mut place = PathBuf::new();
+        let mut names = relative.iter().peekable();
+        while let Some(name) = names.next() {
+            let is_folder = names.peek().is_some();
+            let mut name = name.to_os_string();
+            while self.is_taken(&place.join(&name), is_folder) {
+                name.push(RENAMED);
+            }
+            place.push(name);
+        }
+        place
+    }
+
+    /// Whether a path of the tree is something else than what is wanted there.
+    fn is_taken(&self, relative: &Path, is_folder: bool) -> bool {
+        fs::symlink_metadata(self.tree.join(relative)).is_ok_and(|found| found.is_dir() != is_folder)
+    }
+
+    /// The path relative to the entry, if no link is on the way.
+    fn below_entry<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        let relative = path.strip_prefix(self.staging.slot().entry()).ok()?;
+        let depth = relative.components().count();
+        let is_plain = relative.components().all(|component| matches!(component, Component::Normal(_)));
+        let without_links = path.ancestors().skip(1).take(depth).all(is_plain_dir);
+        (depth > 0 && is_plain && without_links).then_some(relative)
+    }
+
+    fn refusal(&self, from: &Path) -> Error {
+        Error::NotAPlainFile { path: from.to_path_buf(), entry: self.staging.slot().entry().to_path_buf() }
+    }
+}
+
+fn is_file_or_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() || found.is_symlink())
+}
+
+fn is_plain_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Purpose;
+    use crate::testing;
+
+    /// Carries `own` over into a tree that holds `sub/file` and `file`; where it is then.
+    #[track_caller]
+    fn check(own: &str, expected: &str) {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        testing::write(&slot.entry().join(own), "own");
+        let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+        testing::write(&run.tree().join("sub/file"), "tree");
+        testing::write(&run.tree().join("file"), "tree");
+        let place = run.adopt_own(&slot.entry().join(own)).unwrap();
+        assert_eq!(place, Path::new(expected));
+        assert_eq!(fs::read_to_string(run.tree().join(expected)).unwrap(), "own");
+        assert_eq!(fs::read_to_string(run.tree().join("sub/file")).unwrap(), "tree");
+        assert_eq!(fs::read_to_string(run.tree().join("file")).unwrap(), "tree");
+    }
+
+    #[test]
+    fn what_is_the_users_own_stays_where_it_was_if_it_can() {
+        check("mine", "mine");
+        check("sub/mine", "sub/mine");
+        check("sub", "sub.own");
+        check("file/mine", "file.own/mine");
+        check("file/file", "file.own/file");
+        check("sub/file/deep/mine", "sub/file.own/deep/mine");
+    }
+
+    #[test]
+    fn a_file_of_the_tree_is_not_replaced() {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        testing::write(&slot.entry().join("file"), "own");
+        let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+        testing::write(&run.tree().join("file"), "tree");
+        let error = run.adopt_own(&slot.entry().join("file")).unwrap_err();
+        assert!(matches!(error, Error::LinkOrCopy { .. }), "{error}");
+        assert_eq!(fs::read_to_string(run.tree().join("file")).unwrap(), "tree");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_carried_over_as_links_and_not_followed() {
+        use std::os::unix::fs::symlink;
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        testing::write(&slot.entry().join("file"), "own");
+        symlink("../elsewhere/nowhere", slot.entry().join("link")).unwrap();
+        symlink(folder.path(), slot.entry().join("folder")).unwrap();
+        testing::write(&folder.path().join("outside"), "");
+        let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+        for name in ["link", "folder"] {
+            run.adopt_own(&slot.entry().join(name)).unwrap();
+            let targets = [slot.entry(), run.tree()].map(|dir| fs::read_link(dir.join(name)).unwrap());
+            assert_eq!(targets[0], targets[1]);
+        }
+        for refused in ["folder/outside", "../repo/file", "absent", ""] {
+            let error = run.adopt_own(&slot.entry().join(refused)).unwrap_err();
+            assert!(matches!(error, Error::NotAPlainFile { .. }), "{error}");
+        }
+    }
+}
