@@ -170,6 +170,16 @@ pub enum Error {
         /// What it said.
         words: HostWords,
     },
+    /// A host sent a web page instead of a file, as login pages of networks do.
+    #[error("{host} sent a web page instead of {file}: perhaps a login page stands in between{words}")]
+    WebPage {
+        /// The file.
+        file: RepoPath,
+        /// Who sent it, or in whose name it was sent.
+        host: Origin,
+        /// What the page says.
+        words: HostWords,
+    },
     /// A host redirects to where nobody should follow.
     #[error("{host} redirects the request for {file} in a way that is not followed: {problem}")]
     BadRedirect {
@@ -307,9 +317,10 @@ impl Error {
             | Self::ManifestTooLong { .. } => ErrorKind::InvalidMetadata,
             Self::FileMismatch { .. } | Self::DigestMismatch { .. } => ErrorKind::Integrity,
             Self::Locate { .. } | Self::UnusableLocation { .. } => ErrorKind::Locate,
-            Self::Refused { .. } | Self::BadRedirect { .. } | Self::UntrustedCertificate { .. } => {
-                ErrorKind::Refused
-            }
+            Self::Refused { .. }
+            | Self::WebPage { .. }
+            | Self::BadRedirect { .. }
+            | Self::UntrustedCertificate { .. } => ErrorKind::Refused,
             Self::GaveUp { .. } => ErrorKind::Network,
             Self::Disk { .. } | Self::Thread { .. } => ErrorKind::Disk,
             Self::NoSpace { .. } => ErrorKind::NoSpace,

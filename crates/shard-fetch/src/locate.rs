@@ -32,7 +32,8 @@ pub enum LocateReason {
     First,
     /// The previous location's time is over.
     Expired,
-    /// The host of the previous location answered with this status: 400, 401, 403, 404 or 410.
+    /// The host of the previous location answered with this status: 400, 401, 403, 404 or 410; or with 200 or
+    /// 206 and a web page instead of the file.
     Refused(u16),
 }
 

@@ -108,6 +108,18 @@ fn a_web_page_instead_of_a_location() {
 }
 
 #[test]
+fn a_web_page_instead_of_a_shard() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Html, Times::Forever);
+    let ran = world.cli(&["download", &model.url]).run();
+    let host = world.hub.data_origin();
+    ran.check_failure(4, &[&format!("{host} sent a web page instead of params_shard_0.bin")]);
+    world.check_untouched();
+    world.hub.clear_faults();
+    world.download(&model);
+}
+
+#[test]
 fn a_data_host_that_refuses() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(403), Times::Forever);

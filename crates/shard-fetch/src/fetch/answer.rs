@@ -1,7 +1,8 @@
 //! What a host's answer means, by its status and headers alone.
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderName};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName};
+use url_parse::RepoPath;
 
 use crate::{ActualSize, Mismatch};
 
@@ -33,6 +34,8 @@ pub(super) enum Verdict {
     Redirect,
     /// This location is not, or no longer, good.
     Refused,
+    /// Somebody has put a web page where the file should be.
+    WebPage,
     /// No location would help.
     Denied,
     /// The host has trouble for the moment.
@@ -98,6 +101,20 @@ fn judge_unsatisfied(headers: &HeaderMap, wanted: Wanted) -> Verdict {
 
 fn wrong_size(wanted: Wanted, actual: ActualSize) -> Verdict {
     Verdict::Mismatch(Mismatch::Size { expected: wanted.size, actual })
+}
+
+/// Whether an answer to a request for this file holds a page for people instead, as login pages between here
+/// and the host do.
+pub(super) fn is_web_page(status: StatusCode, headers: &HeaderMap, file: &RepoPath) -> bool {
+    let content_type = text(headers, &CONTENT_TYPE).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let is_page = |pages: [&str; 2]| pages.iter().any(|page| essence.eq_ignore_ascii_case(page));
+    status.is_success() && is_page(["text/html", "application/xhtml+xml"]) && !is_named_as_page(file)
+}
+
+fn is_named_as_page(file: &RepoPath) -> bool {
+    let name = file.as_str().to_ascii_lowercase();
+    [".html", ".htm", ".xhtml"].iter().any(|ending| name.ends_with(ending))
 }
 
 fn is_encoded(headers: &HeaderMap) -> bool {
@@ -171,6 +188,28 @@ mod tests {
                 check(*status, &[], expected);
             }
         }
+    }
+
+    #[track_caller]
+    fn check_web_page(status: u16, content_type: &str, file: &str, expected: bool) {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]);
+        let status = StatusCode::from_u16(status).unwrap();
+        assert_eq!(is_web_page(status, &headers, &file.parse().unwrap()), expected, "{content_type}, {file}");
+    }
+
+    #[test]
+    fn web_pages() {
+        check_web_page(200, "text/html", "a.bin", true);
+        check_web_page(206, "Text/HTML; charset=utf-8", "a.bin", true);
+        check_web_page(200, "application/xhtml+xml", "tokenizer.json", true);
+        check_web_page(200, "application/octet-stream", "a.bin", false);
+        check_web_page(200, "text/plain", "a.bin", false);
+        check_web_page(200, "", "a.bin", false);
+        check_web_page(200, "text/html", "docs/Page.HTML", false);
+        check_web_page(206, "text/html", "a.htm", false);
+        // Their status says what they are.
+        check_web_page(403, "text/html", "a.bin", false);
+        check_web_page(302, "text/html", "a.bin", false);
     }
 
     #[test]

@@ -85,7 +85,6 @@ impl File {
 
     /// Decides what comes after a setback in an attempt that was `begun` then, and waits until then.
     async fn recover(&self, setback: Setback, begun: Instant) -> Result<(), Error> {
-        let file = self.request.path.clone();
         match setback {
             Setback::Final(error) => Err(error),
             Setback::Passing { cause, host, wait } => {
@@ -102,12 +101,12 @@ impl File {
                 sleep(delay).await;
                 Ok(())
             }
-            Setback::Refused { host, status, words, version } => {
+            Setback::Refused { status, error, version } => {
                 if !self.source.refused(version, status).await {
                     return Ok(());
                 }
                 let again = self.attempts().refused();
-                self.at_once(again, Error::Refused { file, host, status, words })
+                self.at_once(again, error)
             }
             Setback::Mismatch { host, mismatch } => self.mismatched(host, mismatch),
         }

@@ -9,7 +9,7 @@ use reqwest::{Client, Response};
 use tokio::time::{sleep, timeout};
 use url_parse::{Origin, RepoPath, Url};
 
-use super::answer::{Verdict, Wanted, judge};
+use super::answer::{Verdict, Wanted, is_web_page, judge};
 use super::client::is_untrusted_certificate;
 use super::redirect::{self, MAX_REDIRECTS};
 use super::setback::{Passing, Setback};
@@ -120,7 +120,7 @@ impl Hop<'_> {
             }
             Err(_) => return Err(self.passing(Passing::Silence(self.network.answer_timeout))),
         };
-        match judge(response.status(), response.headers(), self.wanted) {
+        match self.judge(&response) {
             Verdict::Bytes { from, until } => Ok(Step::Arrived(Body {
                 host: self.host.clone(),
                 from,
@@ -133,9 +133,16 @@ impl Hop<'_> {
                 .map_err(|problem| self.bad_redirect(problem)),
             Verdict::Malformed(problem) => Err(self.passing(Passing::Malformed(problem))),
             Verdict::Mismatch(mismatch) => Err(Setback::Mismatch { host: Some(self.host.clone()), mismatch }),
-            verdict @ (Verdict::Refused | Verdict::Denied | Verdict::Trouble) => {
+            verdict @ (Verdict::Refused | Verdict::WebPage | Verdict::Denied | Verdict::Trouble) => {
                 Err(self.turned_away(verdict, response).await)
             }
+        }
+    }
+
+    fn judge(&self, response: &Response) -> Verdict {
+        match is_web_page(response.status(), response.headers(), self.file) {
+            true => Verdict::WebPage,
+            false => judge(response.status(), response.headers(), self.wanted),
         }
     }
 
@@ -155,14 +162,15 @@ impl Hop<'_> {
         if let Some(wait) = wait {
             self.gate().hold_for(wait, Instant::now());
         }
-        let host = self.host.clone();
+        let (file, host) = (self.file.clone(), self.host.clone());
         let words = words::read(response, &self.headers, self.network.idle_timeout).await;
         match verdict {
             Verdict::Trouble => {
                 Setback::Passing { cause: Passing::Status { status, words }, host: Some(host), wait }
             }
-            Verdict::Refused => Setback::Refused { host, status, words, version: 0 },
-            _ => Setback::Final(Error::Refused { file: self.file.clone(), host, status, words }),
+            Verdict::WebPage => Setback::refused(status, Error::WebPage { file, host, words }),
+            Verdict::Refused => Setback::refused(status, Error::Refused { file, host, status, words }),
+            _ => Setback::Final(Error::Refused { file, host, status, words }),
         }
     }
 

@@ -11,8 +11,9 @@ use crate::{Error, Mismatch};
 pub(super) enum Setback {
     /// Another attempt may succeed.
     Passing { cause: Passing, host: Option<Origin>, wait: Option<Duration> },
-    /// The host does not, or no longer, accept this version of the location.
-    Refused { host: Origin, status: u16, words: HostWords, version: u64 },
+    /// This version of the location is not, or no longer, good; `error` is what it comes to if no other one
+    /// is better.
+    Refused { status: u16, error: Error, version: u64 },
     /// What the host has is not the file.
     Mismatch { host: Option<Origin>, mismatch: Mismatch },
     /// Nothing will help.
@@ -24,10 +25,14 @@ impl Setback {
         Self::Passing { cause, host: Some(host.clone()), wait: None }
     }
 
+    pub(super) fn refused(status: u16, error: Error) -> Self {
+        Self::Refused { status, error, version: 0 }
+    }
+
     /// Says which version of the location the attempt went by.
     pub(super) fn of_location(self, version: u64) -> Self {
         match self {
-            Self::Refused { host, status, words, .. } => Self::Refused { host, status, words, version },
+            Self::Refused { status, error, .. } => Self::Refused { status, error, version },
             other => other,
         }
     }

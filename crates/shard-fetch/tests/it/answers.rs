@@ -281,12 +281,26 @@ async fn compressed_though_not_asked_for() {
 
 #[tokio::test]
 async fn a_web_page_instead_of_the_file() {
+    survives(&stage(Fault::Html, Times::Once), &["bytes=0-"; 2]).await;
+
     let stage = stage(Fault::Html, Times::Forever);
-    let mismatch = is_not_the_file(&stage, Checked::Size).await;
-    assert!(
-        matches!(mismatch, Mismatch::Size { expected: SIZE, actual: ActualSize::Exactly(_) }),
-        "{mismatch:?}"
-    );
+    let error = stage.fetch_error().await;
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    let start = format!("{} sent a web page instead of a.bin: ", stage.hub.data_origin());
+    let message = error.to_string();
+    assert!(message.starts_with(&start) && message.contains("accept the terms"), "{message}");
+    assert_eq!(stage.locator.reasons()[1..], [LocateReason::Refused(200); 3]);
+}
+
+#[tokio::test]
+async fn a_web_page_that_claims_to_be_the_range() {
+    let html = Fault::Header { name: "content-type".to_owned(), value: Some("text/html".to_owned()) };
+    let error = stage(html.clone(), Times::Forever).fetch_error().await;
+    assert!(matches!(error, Error::WebPage { .. }), "{}", chain(&error));
+
+    let stage = Stage::new(&[("page.html", SIZE)]);
+    stage.hub.fault(FaultTarget::data("page.html"), html, Times::Forever);
+    stage.fetch_all().await;
 }
 
 #[tokio::test]
