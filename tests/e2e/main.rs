@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
 
+mod bad_bytes;
 mod bad_input;
 mod blocking;
 mod cache;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use facade::{Builder, Downloader, Error, Event, FetchEvent, Model, Observer, Outcome, Request, RetryPolicy};
-use local_hub::{LocalHub, ModelFixture, PublishedModel};
+use local_hub::{LocalHub, LocalHubBuilder, ModelFixture, PublishedModel};
 use tempfile::TempDir;
 
 /// A hub and an empty cache. Nothing of it depends on the environment of the test.
@@ -23,6 +23,13 @@ impl World {
     /// A world whose hub serves one model.
     pub(crate) fn with(fixture: &ModelFixture) -> (Self, PublishedModel) {
         let world = Self::new();
+        let model = world.hub.publish(fixture);
+        (world, model)
+    }
+
+    /// The same with a hub of other properties.
+    pub(crate) fn around(hub: LocalHubBuilder, fixture: &ModelFixture) -> (Self, PublishedModel) {
+        let world = Self { hub: hub.start(), folder: temporary_folder() };
         let model = world.hub.publish(fixture);
         (world, model)
     }

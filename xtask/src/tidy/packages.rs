@@ -24,7 +24,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("url", &["net-policy", "url-parse"], &["facade", "hf-transport", "shard-fetch"]),
     // Behaviour towards servers.
     rule("fastrand", &["net-policy"], &[]),
-    rule("httpdate", &["net-policy"], &[]),
+    rule("httpdate", &["net-policy"], &["tests"]),
     // HTTP and git.
     rule("bytes", &[], &["hf-transport", "shard-fetch", "tests"]),
     rule("git2", &["hf-transport"], &[]),

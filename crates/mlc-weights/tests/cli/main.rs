@@ -4,6 +4,8 @@
 
 mod disk;
 mod endpoints;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod help;
 mod hits;
 mod integrity;
@@ -14,6 +16,7 @@ mod network;
 mod output;
 mod policies;
 mod progress;
+mod redirects;
 mod refusals;
 mod revisions;
 mod secrets;

@@ -23,13 +23,13 @@ async fn survives(stage: &Stage, ranges: &[&str]) {
     assert_eq!(stage.hub.faults_left(), 0);
 }
 
-/// A fault that never passes: the error after five attempts, its message and its cause's.
+/// A fault that never passes: the error after six attempts, its message and its cause's.
 async fn gives_up(stage: &Stage, cause: &str) {
     let error = stage.fetch_error().await;
-    assert!(matches!(error, Error::GaveUp { attempts: 5, .. }), "{}", chain(&error));
+    assert!(matches!(error, Error::GaveUp { attempts: 6, .. }), "{}", chain(&error));
     assert_eq!(error.kind(), ErrorKind::Network);
     assert!(error.is_transient());
-    let start = format!("gave up on a.bin from {} after 5 failed attempts in ", stage.hub.data_origin());
+    let start = format!("gave up on a.bin from {} after 6 failed attempts in ", stage.hub.data_origin());
     assert!(error.to_string().starts_with(&start), "{error}");
     assert!(chain(&error).contains(cause), "{}", chain(&error));
     assert_eq!(stage.hub.log().resolve().count(), 1);
@@ -101,8 +101,8 @@ async fn no_answer_at_all() {
 #[tokio::test]
 async fn trouble_that_passes() {
     for status in [408, 429, 500, 502, 503, 504] {
-        let stage = stage(Fault::status(status), Times::N(4));
-        survives(&stage, &["bytes=0-"; 5]).await;
+        let stage = stage(Fault::status(status), Times::N(5));
+        survives(&stage, &["bytes=0-"; 6]).await;
         assert_eq!(stage.hub.log().resolve().count(), 1);
         assert_eq!(
             stage.events.retries("a.bin")[0],

@@ -124,7 +124,7 @@ async fn a_host_that_never_answers_is_given_up_all_the_same() {
     let stage = stage(&[("a.bin", 64 * SPLIT)], 8);
     stage.hub.fault(FaultTarget::data("a.bin"), Fault::status(503), Times::Forever);
     let error = stage.fetch_error().await;
-    assert!(matches!(error, Error::GaveUp { attempts: 5, .. }), "{}", chain(&error));
+    assert!(matches!(error, Error::GaveUp { attempts: 6, .. }), "{}", chain(&error));
 }
 
 #[tokio::test]
