@@ -44,7 +44,7 @@ struct Stage {
 
 impl Stage {
     fn prepare(scratch: &Path, divisor: u64) -> Result<Self> {
-        let hub = sample::start_hub(scratch)?;
+        let hub = sample::start_hub(scratch, None)?;
         println!("A hub on this machine: real git, the hub's redirects, a data host of its own");
         let whole = hub.try_publish(&sample::fixture("mlc-ai/Sample-q4f16_1-MLC", divisor))?;
         let damaged = sample::fixture("mlc-ai/Damaged-q4f16_1-MLC", divisor.max(50)).seed(1);

@@ -3,18 +3,38 @@
 use std::path::Path;
 
 use anyhow::Result;
+use clap::Args;
 use indicatif::DecimalBytes;
+use local_hub::{Fault, FaultTarget, LocalHub, Times};
 
 use crate::sample;
 use crate::scratch::{interrupted, with_scratch};
 
 const MODEL: &str = "mlc-ai/Sample-q4f16_1-MLC";
 
+/// What kind of hub.
+#[derive(Args, Clone)]
+pub(crate) struct Options {
+    /// How many times smaller the model is than the real one, of 869 MB
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..))]
+    smaller: u64,
+    /// The most that each connection carries a second (Linux only)
+    #[arg(long, value_name = "KB")]
+    pace: Option<u64>,
+    /// Things go wrong on the way: an overloaded hub, a limit, a silent host, a broken connection, wrong bytes
+    #[arg(long)]
+    trouble: bool,
+}
+
 /// Runs a hub until Ctrl-C.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let options = options.clone();
     with_scratch(|scratch| async move {
-        let hub = sample::start_hub(&scratch)?;
-        let model = hub.try_publish(&sample::fixture(MODEL, 100))?;
+        let hub = sample::start_hub(&scratch, options.pace.map(|kilobytes| kilobytes.saturating_mul(1000)))?;
+        let model = hub.try_publish(&sample::fixture(MODEL, options.smaller))?;
+        if options.trouble {
+            make_trouble(&hub);
+        }
         let shards = model.shards().count();
         println!(
             "A hub with the model {} ({shards} shards, {}) runs here.",
@@ -26,6 +46,16 @@ pub(crate) fn run() -> Result<()> {
         println!("{} requests were answered.", hub.log().count());
         Ok(())
     })
+}
+
+/// One of each that a download survives.
+fn make_trouble(hub: &LocalHub) {
+    let shard = |number: u32| FaultTarget::data(&format!("params_shard_{number}.bin"));
+    hub.fault(FaultTarget::info_refs(""), Fault::retry_after(503, "4"), Times::Once);
+    hub.fault(shard(3), Fault::Corrupt { at: 1000 }, Times::Once);
+    hub.fault(shard(6), Fault::Reset { after: 100_000 }, Times::Once);
+    hub.fault(shard(9), Fault::Stall { after: 50_000 }, Times::Once);
+    hub.fault(FaultTarget::resolve("params_shard_15.bin"), Fault::rate_limited(8), Times::Once);
 }
 
 fn instructions(endpoint: &str, url: &str, scratch: &Path) -> String {

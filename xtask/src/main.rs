@@ -35,7 +35,7 @@ enum Task {
     /// Downloads a model from a hub on this machine, and shows what is guaranteed
     Demo,
     /// Runs a hub on this machine until Ctrl-C, to try things out
-    Hub,
+    Hub(hub::Options),
     /// Downloads a real model from the hub of the environment into a temporary folder
     Smoke {
         /// The model, `HF://user/repo`
@@ -63,7 +63,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Bench(bench)) => bench::run(&root, bench)?,
         Some(Task::Ci) => ci::run(&root)?,
         Some(Task::Demo) => demo::run()?,
-        Some(Task::Hub) => hub::run()?,
+        Some(Task::Hub(options)) => hub::run(options)?,
         Some(Task::Smoke { model }) => smoke::run(model)?,
         Some(Task::Tidy) => tidy::run(&root)?,
     }

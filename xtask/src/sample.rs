@@ -20,11 +20,12 @@ pub(crate) fn fixture(id: &str, divisor: u64) -> ModelFixture {
         .plain_file("merges.txt", "#version: 0.2\n")
 }
 
-/// A hub that keeps its files in `folder`. Fails with the name of what is missing when git, or its HTTP
+/// A hub that keeps its files in `folder`, and sends so many bytes a second over a connection at most. Fails with the name of what is missing when git, or its HTTP
 /// server, is.
-pub(crate) fn start_hub(folder: &Path) -> Result<LocalHub> {
+pub(crate) fn start_hub(folder: &Path, pace: Option<u64>) -> Result<LocalHub> {
     Git::isolated(folder).context("this task runs a hub on this machine, with real git behind it")?;
-    LocalHub::builder().files_in(folder).try_start()
+    let hub = LocalHub::builder().files_in(folder);
+    pace.map_or(hub.clone(), |pace| hub.pace(pace)).try_start()
 }
 
 /// The bytes of a model in the cache.

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn a_model_is_downloaded_and_found_again() {
         with_scratch(|scratch| async move {
-            let hub = sample::start_hub(&scratch)?;
+            let hub = sample::start_hub(&scratch, None)?;
             let model = hub.try_publish(&sample::fixture("mlc-ai/Small", 1000))?;
             let downloader =
                 Downloader::builder().home(scratch.join("home")).endpoint(hub.endpoint().parse()?).build()?;

@@ -5,6 +5,7 @@
 //! no events, and a fast download is not slowed down by being watched.
 
 mod bar;
+mod block;
 mod face;
 mod json;
 mod plain;

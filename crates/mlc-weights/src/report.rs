@@ -42,7 +42,7 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
         Failure::List { list, error } => with_causes(&format!("cannot read {list}"), Some(error)),
         Failure::Reported(_) => Vec::new(),
         Failure::Interrupted => {
-            vec!["interrupted; what was verified is kept, and the same command goes on from there".to_owned()]
+            vec!["interrupted; what had come is kept, and the same command goes on from there".to_owned()]
         }
     }
 }

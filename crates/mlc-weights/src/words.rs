@@ -33,22 +33,31 @@ pub(crate) fn files(count: usize) -> String {
 }
 
 /// A size with the unit that fits: powers of 1000, as networks and disks are sold.
+#[expect(clippy::cast_precision_loss, reason = "a few digits for a person")]
 pub(crate) fn size(bytes: u64) -> String {
-    indicatif::DecimalBytes(bytes).to_string()
+    let (unit, divisor, digits) = unit(bytes);
+    // One digit more than in a pair: here it is all there is.
+    let digits = if divisor > 1.0 { 2 } else { digits };
+    format!("{:.digits$} {unit}", bytes as f64 / divisor)
 }
 
 /// How much there is of something, with one unit for both.
 #[expect(clippy::cast_precision_loss, reason = "a few digits for a person")]
 pub(crate) fn of_size(part: u64, whole: u64) -> String {
-    let (unit, divisor, digits) = match whole {
+    let (unit, divisor, digits) = unit(whole);
+    let (part, whole) = (part as f64 / divisor, whole as f64 / divisor);
+    format!("{part:.digits$} of {whole:.digits$} {unit}")
+}
+
+/// The unit that fits, how many bytes it is, and how many digits a changing number has.
+fn unit(bytes: u64) -> (&'static str, f64, usize) {
+    match bytes {
         0..1_000 => ("B", 1.0, 0),
         1_000..1_000_000 => ("kB", 1e3, 1),
         1_000_000..1_000_000_000 => ("MB", 1e6, 1),
         1_000_000_000..1_000_000_000_000 => ("GB", 1e9, 2),
         _ => ("TB", 1e12, 2),
-    };
-    let (part, whole) = (part as f64 / divisor, whole as f64 / divisor);
-    format!("{part:.digits$} of {whole:.digits$} {unit}")
+    }
 }
 
 /// A time that has passed, or is left.

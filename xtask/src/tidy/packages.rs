@@ -59,7 +59,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("console", &["mlc-weights"], &[]),
     rule("http-body", &[], &["tests"]),
     rule("humantime", &["mlc-weights"], &[]),
-    rule("indicatif", &["mlc-weights"], &["xtask"]),
+    rule("indicatif", &["xtask"], &[]),
     rule("libc", &["tests"], &[]),
     rule("rcgen", &["tests"], &[]),
     rule("tokio-rustls", &["tests"], &[]),
@@ -68,6 +68,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("assert_cmd", &[], &[]),
     rule("insta", &[], &[]),
     rule("proptest", &[], &[]),
+    rule("vt100", &[], &[]),
 ];
 
 pub(super) fn check(packages: &[Package], files: &[File], plan: &[Rule]) -> Vec<String> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use facade::Event;
 
 use super::face::{Ending, Face};
-use super::view::View;
+use super::view::{View, countdown};
 use super::{say, text};
-use crate::words::{elapsed, files, of_size, size};
+use crate::words::{files, of_size, size};
 
 /// How often it is asked whether a line is due.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ fn line(view: &View) -> String {
         Some(format!("{} %", totals.percent())),
         Some(of_size(totals.bytes_done, totals.bytes)),
         totals.rate.filter(|rate| *rate > 0).map(|rate| format!("{}/s", size(rate))),
-        totals.left().map(|left| format!("{} left", elapsed(left))),
+        totals.left().map(|left| format!("{} left", countdown(left))),
         Some(format!("{} of {}", totals.files_done, files(totals.files))),
     ];
     let line = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_line_says_all_numbers_and_why_nothing_comes() {
-        assert_eq!(line(&view(1)), "25 %, 1.0 of 4.0 kB, 1.00 kB/s, 3.0 s left, 1 of 3 files");
+        assert_eq!(line(&view(1)), "25 %, 1.0 of 4.0 kB, 1.00 kB/s, 3 s left, 1 of 3 files");
         let mut stalled = view(1);
         stalled.reason = Some("nothing has come for 4 s".to_owned());
         stalled.totals.as_mut().unwrap().rate = Some(0);

@@ -4,7 +4,7 @@
 use console::measure_text_width;
 
 use super::view::{FileState, FileView, Totals, View, countdown};
-use crate::words::{elapsed, files, of_size, size};
+use crate::words::{files, of_size, size};
 
 /// Turns, so that it is seen that the program is alive.
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -14,6 +14,8 @@ const LONGEST_BAR: usize = 40;
 const INDENT: &str = "  ";
 /// Files in flight that get a row each.
 const FILES_SHOWN: usize = 8;
+/// The whole, how many files more, the reason, and the line of the cursor.
+const OTHER_ROWS: usize = 4;
 
 /// Where the rows are shown.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +45,7 @@ pub(super) fn rows(view: &View, turn: usize, place: Place) -> Vec<String> {
 fn whole(totals: &Totals, spinner: &str, columns: usize, color: bool) -> String {
     let percent = format!("{:>3} %", totals.percent());
     let rate = totals.rate.filter(|rate| *rate > 0).map(|rate| format!("{}/s", size(rate)));
-    let left = totals.left().map(|left| format!("{} left", elapsed(left)));
+    let left = totals.left().map(|left| format!("{} left", countdown(left)));
     let sizes = Some(of_size(totals.bytes_done, totals.bytes));
     let counts = Some(format!("{} of {}", totals.files_done, files(totals.files)));
     let mut room = columns.saturating_sub(measure_text_width(spinner) + 1 + measure_text_width(&percent) + 1);
@@ -61,7 +63,7 @@ fn whole(totals: &Totals, spinner: &str, columns: usize, color: bool) -> String 
 
 /// The files in flight, in columns.
 fn in_flight(files: &[FileView], place: Place, columns: usize) -> Vec<String> {
-    let shown = FILES_SHOWN.min(place.rows.saturating_sub(3)).min(files.len());
+    let shown = FILES_SHOWN.min(place.rows.saturating_sub(OTHER_ROWS)).min(files.len());
     let (first, rest) = files.split_at(shown);
     let widest = first.iter().map(|file| measure_text_width(&file.name)).max().unwrap_or_default();
     let name = widest.min(columns / 3);

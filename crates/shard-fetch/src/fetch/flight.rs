@@ -67,9 +67,10 @@ impl File {
 
     /// Finds out where the file is, before any connection is taken up by it.
     pub(super) async fn locate(&self) -> Result<(), Error> {
+        let on_wait = |wait| self.tracker.throttled(wait);
         loop {
             let begun = Instant::now();
-            match self.source.location(&self.shared, &self.request.path).await {
+            match self.source.location(&self.shared, &self.request.path, &on_wait).await {
                 Ok(_) => return Ok(()),
                 Err(setback) => self.recover(setback, begun).await?,
             }
@@ -198,9 +199,9 @@ impl Flight {
 
     async fn get(&self, left: &Range<u64>) -> Result<Body, Setback> {
         let File { shared, request, source, tracker, .. } = &*self.file;
-        let (version, location) = source.location(shared, &request.path).await?;
-        let wanted = Wanted { from: left.start, until: left.end, size: request.expected.size };
         let on_wait = |wait| tracker.throttled(wait);
+        let (version, location) = source.location(shared, &request.path, &on_wait).await?;
+        let wanted = Wanted { from: left.start, until: left.end, size: request.expected.size };
         let got = get(&shared.network, &request.path, &location, wanted, &on_wait).await;
         got.map_err(|setback| setback.of_location(version))
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Mutex;
 use url_parse::RepoPath;
 
-use super::get::pass;
+use super::get::{OnWait, pass};
 use super::run::Shared;
 use super::setback::{Passing, Setback};
 use crate::{Error, LocateReason, Location};
@@ -29,11 +29,12 @@ impl Source {
         Self(Mutex::new(State { location: None, version: 0, reason: LocateReason::First }))
     }
 
-    /// The location as known, or asked anew; with its version.
+    /// The location as known, or asked anew; with its version. Who must wait before asking is told.
     pub(super) async fn location(
         &self,
         shared: &Shared,
         file: &RepoPath,
+        on_wait: OnWait<'_>,
     ) -> Result<(u64, Location), Setback> {
         let mut state = self.0.lock().await;
         if let Some(known) = &state.location {
@@ -44,7 +45,7 @@ impl Source {
             state.location = None;
             state.reason = LocateReason::Expired;
         }
-        let location = locate(shared, file, state.reason).await?;
+        let location = locate(shared, file, state.reason, on_wait).await?;
         state.version += 1;
         state.location = Some(location.clone());
         Ok((state.version, location))
@@ -52,7 +53,7 @@ impl Source {
 
     /// Asks ahead of time. When that fails, whoever needs the location asks again, and learns why.
     pub(super) async fn look_ahead(&self, shared: &Shared, file: &RepoPath) {
-        if self.location(shared, file).await.is_err() {
+        if self.location(shared, file, &|_| ()).await.is_err() {
             tracing::debug!(%file, "a location could not be had ahead of time");
         }
     }
@@ -70,8 +71,13 @@ impl Source {
     }
 }
 
-async fn locate(shared: &Shared, file: &RepoPath, reason: LocateReason) -> Result<Location, Setback> {
-    pass(&shared.locator_gate, &|_| ()).await;
+async fn locate(
+    shared: &Shared,
+    file: &RepoPath,
+    reason: LocateReason,
+    on_wait: OnWait<'_>,
+) -> Result<Location, Setback> {
+    pass(&shared.locator_gate, on_wait).await;
     match shared.locator.locate(file, reason).await {
         Ok(location) => Ok(location),
         Err(error) if error.transient => {

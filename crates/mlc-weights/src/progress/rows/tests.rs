@@ -113,7 +113,7 @@ fn many_files_are_counted() {
         |rows_of_terminal| rows(&view, 0, Place { columns: 80, rows: rows_of_terminal, color: false });
     assert_eq!(count(24).len(), 1 + FILES_SHOWN + 1);
     assert_eq!(count(24).last().unwrap(), "  and 12 more");
-    assert_eq!(count(6).len(), 5);
+    assert_eq!(count(6).len(), 4);
     assert_eq!(count(2).last().unwrap(), "  and 20 more");
 }
 
