@@ -34,6 +34,7 @@
 //! The git program and its `git http-backend` must be installed; the user's git settings have no influence.
 
 mod access;
+mod crash;
 mod fault;
 mod fixture;
 mod git;
@@ -48,6 +49,7 @@ mod store;
 mod sync;
 
 pub use access::Access;
+pub use crash::{Crash, Job, Tally};
 pub use fault::{Fault, FaultTarget, Hold, Times};
 pub use fixture::{FixtureFile, Manifests, Md5Field, ModelFixture, PublishedModel, RawTarget};
 pub use git::Git;

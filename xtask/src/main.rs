@@ -4,6 +4,7 @@
 mod bar;
 mod bench;
 mod ci;
+mod crash;
 mod demo;
 mod hub;
 mod sample;
@@ -32,6 +33,8 @@ enum Task {
     Bench(bench::Bench),
     /// All that must pass: format, clippy, tests, docs, tidy
     Ci,
+    /// Kills downloads again and again while it watches what can be seen of them
+    Crash(crash::Arguments),
     /// Downloads a model from a hub on this machine, and shows what is guaranteed
     Demo,
     /// Runs a hub on this machine until Ctrl-C, to try things out
@@ -62,6 +65,7 @@ fn run(cli: &Cli) -> Result<()> {
         None => list(),
         Some(Task::Bench(bench)) => bench::run(&root, bench)?,
         Some(Task::Ci) => ci::run(&root)?,
+        Some(Task::Crash(arguments)) => crash::run(&root, arguments)?,
         Some(Task::Demo) => demo::run()?,
         Some(Task::Hub(options)) => hub::run(options)?,
         Some(Task::Smoke { model }) => smoke::run(model)?,

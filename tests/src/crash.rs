@@ -1,0 +1,118 @@
+//! A program that is killed again and again while somebody watches what can be seen of its work.
+//!
+//! [`Crash`] starts the real `mlc-weights`, kills it with `SIGKILL` at random moments, half of them while a model is
+//! put in place, and starts it again until the model is there. Meanwhile a watcher reads the visible directory all the
+//! time. In a plain download it must see nothing or the whole model, in a forced one the old or the new model, in a
+//! repair exactly the state that it began with or the repaired model.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{LocalHub, ModelFixture, PublishedModel};
+
+mod dice;
+mod life;
+mod tree;
+mod watcher;
+
+use dice::Dice;
+use life::Life;
+
+/// What is killed, and where.
+#[derive(Clone, Debug)]
+pub struct Crash {
+    program: PathBuf,
+    folder: PathBuf,
+    seed: u64,
+}
+
+/// What a program was at when it was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// There is no model.
+    Plain,
+    /// A whole model is there and is downloaded anew, in a newer version.
+    Redo,
+    /// A model is there that lacks a shard, and has files and edits of the user's own.
+    Repair,
+}
+
+/// What a run of the harness did.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Tally {
+    /// How often the program was killed: in plain, forced and repairing downloads.
+    pub kills: [usize; 3],
+    /// How many models were there in the end.
+    pub models: usize,
+    /// How often the watcher read what was visible.
+    pub looks: u64,
+}
+
+/// How often one download is killed at most before it may go on to its end.
+const MOST_KILLS: u64 = 8;
+
+impl Tally {
+    /// How often the program was killed in all.
+    pub fn all_kills(&self) -> usize {
+        self.kills.iter().sum()
+    }
+}
+
+impl Crash {
+    /// Kills `program`, an `mlc-weights`, in subfolders of `folder`.
+    pub fn new(program: &Path, folder: &Path) -> Self {
+        Self { program: program.to_path_buf(), folder: folder.to_path_buf(), seed: dice::seed() }
+    }
+
+    /// The same moments again, as far as processes can be told apart by their moments.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// What the moments follow from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Kills until `rounds` kills are done; `progress` hears of each.
+    ///
+    /// # Errors
+    /// When the watcher sees what must not be seen, a model is not there in the end, or something of the preparations
+    /// fails.
+    pub fn run(&self, rounds: usize, mut progress: impl FnMut(&Tally)) -> Result<Tally> {
+        let (mut dice, mut tally) = (Dice::new(self.seed), Tally::default());
+        let hub = LocalHub::builder().files_in(&self.folder).start();
+        let (old, new) = (publish(&hub, 0), publish(&hub, 1));
+        // How long a download takes here, to begin with.
+        let mut usual = Duration::from_millis(500);
+        for number in 0.. {
+            let job = [Job::Plain, Job::Redo, Job::Repair][number % 3];
+            let home = self.folder.join(format!("home-{number}"));
+            let life = Life { program: &self.program, hub: &hub, home, job, old: &old, new: &new };
+            let mut left = 1 + dice.below(MOST_KILLS);
+            let watched = life.live(&mut dice, &mut usual, || {
+                left -= 1;
+                tally.kills[number % 3] += 1;
+                progress(&tally);
+                left > 0 && tally.all_kills() < rounds
+            });
+            tally.looks += watched.with_context(|| format!("{job:?}, model {number}, seed {}", self.seed))?;
+            tally.models += 1;
+            if tally.all_kills() >= rounds {
+                break;
+            }
+        }
+        ensure!(tally.looks > 0, "nothing was looked at");
+        Ok(tally)
+    }
+}
+
+/// A model of a few shards; the newer version is the one that is served.
+fn publish(hub: &LocalHub, seed: u64) -> PublishedModel {
+    hub.publish(&ModelFixture::new("mlc-ai/killed").shards(6, 300_000).seed(seed))
+}

@@ -1,0 +1,80 @@
+//! A directory as it is seen at one moment.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use crate::PublishedModel;
+
+/// Every file's path and content.
+pub(super) type Tree = BTreeMap<String, Vec<u8>>;
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Nothing,
+    Directory(Tree),
+    /// It was replaced or removed while it was read, so that what was read says nothing.
+    Change,
+}
+
+/// Reads what stands at a path.
+pub(super) fn look(dir: &Path) -> Seen {
+    // Kept open, so that no directory that comes later can have the same number.
+    let Ok(open) = File::open(dir) else { return if dir.exists() { Seen::Change } else { Seen::Nothing } };
+    let mut tree = Tree::new();
+    let complete = read(dir, "", &mut tree);
+    let same =
+        open.metadata().ok().zip(fs::metadata(dir).ok()).is_some_and(|(one, other)| is_same(&one, &other));
+    if same && complete { Seen::Directory(tree) } else { Seen::Change }
+}
+
+fn read(dir: &Path, prefix: &str, tree: &mut Tree) -> bool {
+    let Ok(entries) = fs::read_dir(dir) else { return false };
+    entries.flatten().all(|entry| {
+        let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            return read(&entry.path(), &format!("{path}/"), tree);
+        }
+        fs::read(entry.path()).is_ok_and(|bytes| {
+            tree.insert(path, bytes);
+            true
+        })
+    })
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    one.created().ok() == other.created().ok()
+}
+
+/// The tree of a model that is whole.
+pub(super) fn whole(model: &PublishedModel) -> Tree {
+    model.files.iter().map(|file| (file.path.clone(), file.cached_bytes())).collect()
+}
+
+/// Writes a tree.
+pub(super) fn write(tree: &Tree, dir: &Path) -> std::io::Result<()> {
+    tree.iter().try_for_each(|(path, bytes)| {
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(dir))?;
+        fs::write(path, bytes)
+    })
+}
+
+/// In what a tree differs from another, for a message.
+pub(super) fn difference(seen: &Tree, expected: &Tree) -> String {
+    let lacks =
+        expected.iter().filter(|(path, _)| !seen.contains_key(*path)).map(|(path, _)| format!("no {path}"));
+    let other = seen
+        .iter()
+        .filter(|(path, bytes)| expected.get(*path) != Some(bytes))
+        .map(|(path, bytes)| format!("{path} of {} bytes", bytes.len()));
+    lacks.chain(other).collect::<Vec<_>>().join(", ")
+}
