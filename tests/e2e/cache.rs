@@ -1,3 +1,6 @@
 //! The cache as a thing to look after.
 
 mod listing;
+mod removing;
+mod repairing;
+mod verifying;

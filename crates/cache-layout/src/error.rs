@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::lock::Holder;
+
 /// An error of this crate: what was attempted, on which path. The cause is in
 /// [`source`](std::error::Error::source) only.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +62,14 @@ pub enum Error {
     EntryIsLink {
         /// The link.
         path: PathBuf,
+    },
+    /// The model is being downloaded.
+    #[error("{} is not removed while it is being downloaded{}", path.display(), by(holder.as_ref()))]
+    InUse {
+        /// The model's directory.
+        path: PathBuf,
+        /// Who downloads it, if that could be learned.
+        holder: Option<Holder>,
     },
     /// The model's place is taken by something that is neither a directory nor a link.
     #[error("{} is not a directory and is not replaced; move it away", path.display())]
@@ -171,6 +181,8 @@ pub enum ErrorKind {
     Link,
     /// Two folders that must be on one file system are not.
     CrossDevice,
+    /// Another process, or another caller in this one, is at work on it.
+    InUse,
     /// Anything else, such as a failing device.
     Other,
 }
@@ -182,6 +194,7 @@ impl Error {
             Self::UnknownPolicy { .. } | Self::UnusableFolder { .. } => ErrorKind::InvalidInput,
             Self::NotADirectory { .. } | Self::EntryIsNotADirectory { .. } => ErrorKind::NotADirectory,
             Self::DanglingLink { .. } | Self::EntryIsLink { .. } => ErrorKind::Link,
+            Self::InUse { .. } => ErrorKind::InUse,
             Self::NotAPlainFile { .. } => ErrorKind::Other,
             Self::CreateFolder { source, .. }
             | Self::EntryIsFixed { source, .. }
@@ -208,6 +221,11 @@ impl Error {
     pub(crate) fn linking(from: &Path, to: &Path, source: io::Error) -> Self {
         Self::LinkOrCopy { from: from.to_path_buf(), to: to.to_path_buf(), source }
     }
+}
+
+/// `, by process 4711 on build-7, for 3 min`.
+fn by(holder: Option<&Holder>) -> String {
+    holder.map(|holder| format!(", by {holder}")).unwrap_or_default()
 }
 
 fn kind_of(error: &io::Error) -> ErrorKind {

@@ -173,6 +173,22 @@ pub(crate) fn identity(_: &Path) -> Option<(u64, u64)> {
     None
 }
 
+/// Removes a file. That it is not there is fine.
+pub(crate) fn remove_if_any(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(e) if !is_absence(&e) => Err(e).attempt(Action::Remove, path),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder and what is in it. That it is not there is fine.
+pub(crate) fn remove_all(dir: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(dir) {
+        Err(e) if !is_absence(&e) => Err(e).attempt(Action::Remove, dir),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a folder and what is in it. That it is not there is fine; anything else is logged.
 pub(crate) fn remove_tree(dir: &Path) {
     match fs::remove_dir_all(dir) {

@@ -55,7 +55,8 @@
 //!   is whole is a question it is given.
 //! - [`CacheLayout::look_up`] creates nothing and writes nothing, and read-only tiers are only ever
 //!   looked at.
-//! - An entry comes into being, and is replaced, by one rename or exchange in [`Run::publish`]. Besides,
+//! - An entry comes into being, and is replaced, by one rename or exchange in [`Run::publish`], and goes by
+//!   one rename in [`CacheLayout::remove`]. Besides,
 //!   only [`CacheLayout::add_alias`] adds a name below `hf/`; and where a system cannot exchange folders,
 //!   [`CacheLayout::begin_run`] brings back an entry that a dead process had moved aside.
 //! - Correctness does not rest on the lock: a run works in a folder of its own, and publishing tolerates
@@ -79,6 +80,7 @@ mod ops;
 mod policy;
 mod publish;
 mod receipt;
+mod remove;
 mod run;
 mod slot;
 mod slot_name;
@@ -99,6 +101,7 @@ pub use lookup::{Completeness, Hit, Lookup, PassedOver, Problem};
 pub use policy::CachePolicy;
 pub use publish::Published;
 pub use receipt::{Receipt, ReceiptFile};
+pub use remove::{Removed, RemovedEntry};
 pub use run::{Purpose, Run};
 pub use slot::Slot;
 pub use staging::{PruneMode, PruneReport, PrunedSlot};

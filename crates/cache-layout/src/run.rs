@@ -21,12 +21,14 @@ use crate::staging::{self, RunFolder, Staging};
 
 mod adopt;
 
-/// Why a model is downloaded; each purpose has a pool of its own.
+/// Why a model is downloaded. A REDO has a pool of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// There is no whole model. One that somebody else published meanwhile is as good.
     Fresh,
-    /// The model is to be replaced, whole or not.
+    /// The model is to be mended: what is there may look whole, and is to be replaced by what is right.
+    Repair,
+    /// The model is to be replaced, whole or not, by a download of everything.
     Redo,
 }
 

@@ -15,6 +15,7 @@ mod displaced;
 mod parts;
 mod place;
 mod prune;
+mod removal;
 mod run_folder;
 
 pub(crate) use displaced::{bring_back, is_missing};

@@ -3,8 +3,20 @@
 mod entry;
 mod json;
 mod list;
+mod removal;
+mod report;
+mod verify;
 
 pub use entry::{Listing, ModelEntry, Origin};
+pub use removal::{PrunedModel, Pruning, Removal};
+pub use report::{Basis, FileReport, FileState, VerifyReport};
+pub use verify::VerifyEvent;
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use cache_layout::PruneMode;
+use url_parse::ModelRef;
 
 use crate::builder::SharedContext;
 use crate::{Downloader, Error};
@@ -55,5 +67,61 @@ impl Cache {
     /// [`Error::Cache`] when the cache's home is something else than a directory.
     pub fn list(&self) -> Result<Listing, Error> {
         list::list(&self.context)
+    }
+
+    /// The names of the models in the cache, sorted, each once. Does not look into their directories.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub fn models(&self) -> Result<Vec<ModelRef>, Error> {
+        let entries = self.context.layout.inventory()?.entries;
+        let mut models: Vec<_> = entries.into_iter().map(|entry| entry.slot.model().clone()).collect();
+        models.sort();
+        models.dedup();
+        Ok(models)
+    }
+
+    /// Hashes every file of a model that has a digest, in every tier that has the model, and compares: with the
+    /// receipt of the download, if it is about this directory; else with the manifest, which knows of the shards
+    /// only. What could not be checked is said of each file.
+    ///
+    /// Files are hashed on all cores, as fast as the disk gives them. `observe` hears on the calling thread how
+    /// far it is, and ends the work with [`ControlFlow::Break`]. To repair what was found, download with
+    /// [`Request::repair`](crate::Request::repair).
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::NotInCache`] when no tier has the model;
+    /// - [`Error::Cancelled`] when `observe` ended it.
+    pub fn verify(
+        &self,
+        model: &ModelRef,
+        observe: &mut dyn FnMut(&VerifyEvent<'_>) -> ControlFlow<()>,
+    ) -> Result<Vec<VerifyReport>, Error> {
+        let layout = &self.context.layout;
+        verify::verify(layout, &layout.slot(model), observe)
+    }
+
+    /// Removes a model from the writable tier, and what unfinished downloads of it have left. Its directory is
+    /// moved out of sight in one step and deleted then. Of a link only the link is removed. Copies in read-only
+    /// tiers stay.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::NotInCache`] when no tier has the model, [`Error::OnlyReadOnly`] when only a read-only one
+    ///   has it;
+    /// - [`Error::Cache`] while the model is being downloaded ([`ErrorKind::InUse`](crate::ErrorKind::InUse)),
+    ///   and when the system does not allow it. The model is as it was then.
+    pub fn remove(&self, model: &ModelRef) -> Result<Removal, Error> {
+        let layout = &self.context.layout;
+        removal::remove(layout, &layout.slot(model))
+    }
+
+    /// Removes what interrupted downloads have left, as far as nothing was written to it for `older_than`. No
+    /// model is touched, nor anything that a running download needs. What could not be removed is in
+    /// [`PrunedModel::failure`].
+    pub fn prune(&self, older_than: Duration, mode: PruneMode) -> Pruning {
+        Pruning::new(self.context.layout.prune(older_than, mode), mode == PruneMode::DryRun)
     }
 }

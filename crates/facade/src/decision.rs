@@ -1,6 +1,6 @@
 //! What a request comes to: policy, force and what the cache holds, decided in one place without I/O.
 
-use cache_layout::{CachePolicy, Hit, Lookup};
+use cache_layout::{CachePolicy, Hit, Lookup, Purpose};
 
 use crate::{Error, Request};
 
@@ -10,10 +10,7 @@ pub(crate) enum Decision {
     /// The cache answers.
     Serve(Hit),
     /// A download is needed and allowed.
-    Download {
-        /// Whether an existing entry is to be replaced although it is whole.
-        replace: bool,
-    },
+    Download(Purpose),
 }
 
 /// Whether a request forces a download, as its own word or by the policy.
@@ -23,8 +20,9 @@ pub(crate) enum Decision {
 /// [`Error::ForceForbidden`]: forced by the request and forbidden by the policy. Known before the cache is
 /// looked at, so that nothing is touched.
 pub(crate) fn is_forced(request: &Request, policy: CachePolicy) -> Result<bool, Error> {
+    let is_forced = request.forced() == Some(true) || request.repairs().is_some();
     match (request.forced(), policy) {
-        (Some(true), CachePolicy::Off | CachePolicy::ReadOnly) => {
+        (_, CachePolicy::Off | CachePolicy::ReadOnly) if is_forced => {
             Err(Error::ForceForbidden { model: request.model().clone(), policy })
         }
         (Some(force), _) => Ok(force),
@@ -32,21 +30,30 @@ pub(crate) fn is_forced(request: &Request, policy: CachePolicy) -> Result<bool, 
     }
 }
 
-/// Decides by what the cache holds.
+/// Decides by what the cache holds. `has_entry` says whether anything stands in the writable tier; it matters
+/// to a repair only, which passes over what read-only tiers have.
 ///
 /// A read-only tier that has the model wins over a forced download: it stands before the writable one, and a
 /// download would never be seen. (The Python original does the same.)
 ///
 /// # Errors
 ///
-/// [`Error::NotCached`] when the policy forbids the download that would be needed.
+/// [`Error::NotCached`] when the policy forbids the download that would be needed, [`Error::OnlyReadOnly`]
+/// when a model is to be repaired that is not ours to change.
 pub(crate) fn decide(
     request: &Request,
     policy: CachePolicy,
     forced: bool,
+    has_entry: bool,
     lookup: Lookup,
 ) -> Result<Decision, Error> {
     match (lookup.hit, policy) {
+        (_, CachePolicy::On | CachePolicy::Redo) if request.repairs().is_some() && has_entry => {
+            Ok(Decision::Download(Purpose::Repair))
+        }
+        (Some(hit), _) if request.repairs().is_some() => {
+            Err(Error::OnlyReadOnly { model: request.model().clone(), tier: hit.tier.path().into() })
+        }
         (Some(hit), _) if hit.tier.is_read_only() || !forced => Ok(Decision::Serve(hit)),
         (None, CachePolicy::Off | CachePolicy::ReadOnly) => Err(Error::NotCached {
             model: request.model().clone(),
@@ -54,7 +61,7 @@ pub(crate) fn decide(
             looked_in: lookup.looked_in,
             passed_over: lookup.passed_over,
         }),
-        _ => Ok(Decision::Download { replace: forced }),
+        _ => Ok(Decision::Download(if forced { Purpose::Redo } else { Purpose::Fresh })),
     }
 }
 
@@ -63,7 +70,7 @@ mod tests {
     use cache_layout::Tier;
 
     use super::*;
-    use crate::ErrorKind;
+    use crate::{ErrorKind, Repair};
 
     #[derive(Clone, Copy, Debug)]
     enum Found {
@@ -83,19 +90,41 @@ mod tests {
         Lookup { hit, passed_over: Vec::new(), looked_in: vec!["model".into()] }
     }
 
-    /// What a request comes to: `hit`, `download`, `replace` or `refused`.
     fn outcome(policy: CachePolicy, force: Option<bool>, found: Found) -> &'static str {
         let request = "HF://a/b".parse::<Request>().unwrap().force(force);
-        let decision =
-            is_forced(&request, policy).and_then(|forced| decide(&request, policy, forced, lookup(found)));
+        came_to(&request, policy, found, false)
+    }
+
+    /// What a request comes to, in a word.
+    fn came_to(request: &Request, policy: CachePolicy, found: Found, has_entry: bool) -> &'static str {
+        let decision = is_forced(request, policy)
+            .and_then(|forced| decide(request, policy, forced, has_entry, lookup(found)));
         match decision {
             Ok(Decision::Serve(_)) => "hit",
-            Ok(Decision::Download { replace: false }) => "download",
-            Ok(Decision::Download { replace: true }) => "replace",
+            Ok(Decision::Download(Purpose::Fresh)) => "download",
+            Ok(Decision::Download(Purpose::Redo)) => "replace",
+            Ok(Decision::Download(Purpose::Repair)) => "repair",
+            Err(Error::OnlyReadOnly { .. }) => "not ours",
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::NotCached);
                 "refused"
             }
+        }
+    }
+
+    #[test]
+    fn a_repair_is_of_the_writable_tier() {
+        use CachePolicy::{Off, On, ReadOnly, Redo};
+        let request = "HF://a/b".parse::<Request>().unwrap().repair(Repair::Damaged);
+        for policy in [On, Redo] {
+            assert_eq!(came_to(&request, policy, InWritableTier, true), "repair");
+            assert_eq!(came_to(&request, policy, InReadOnlyTier, true), "repair");
+            assert_eq!(came_to(&request, policy, InReadOnlyTier, false), "not ours");
+            assert_eq!(came_to(&request, policy, Nothing, true), "repair");
+        }
+        assert_eq!(came_to(&request, On, Nothing, false), "download");
+        for policy in [Off, ReadOnly] {
+            assert_eq!(came_to(&request, policy, InWritableTier, true), "refused");
         }
     }
 

@@ -9,13 +9,15 @@ use std::sync::Arc;
 
 use cache_layout::{Hit, Published, Purpose, Slot, Tier};
 use hf_transport::{HubClient, HubConfig};
+use url_parse::CommitId;
 
+use self::carry_over::Edits;
 use crate::builder::SharedContext;
 use crate::decision::Decision;
 use crate::lease::{Lease, beat, blocking};
-use crate::look::{commit_of, look, serve, warn};
+use crate::look::{commit_of, look, restored_commit, serve, warn};
 use crate::plan::Plan;
-use crate::{Error, Event, Model, Observer, Outcome, Request, Warning, lock_wait};
+use crate::{Error, Event, Model, Observer, Outcome, Repair, Request, Warning, lock_wait};
 
 /// Answers a request: from the cache, else by a download.
 pub(crate) async fn download(context: SharedContext, request: Request) -> Result<Model, Error> {
@@ -25,16 +27,20 @@ pub(crate) async fn download(context: SharedContext, request: Request) -> Result
     }
     let lock = lock_wait::acquire(&context, &slot, request.watcher().as_ref()).await?;
     // Again: the wait, however short, is when another process may have done the work.
-    let replace = match look_and_serve(&context, &slot, &request, false).await? {
+    let purpose = match look_and_serve(&context, &slot, &request, false).await? {
         Looked::Served(model) => return Ok(model),
-        Looked::Missing { replace } => replace,
+        Looked::Missing(purpose) => purpose,
     };
-    let purpose = if replace { Purpose::Redo } else { Purpose::Fresh };
     let (shared, wanted) = (Arc::clone(&context), slot.clone());
     let run = blocking(move || Ok(shared.layout.begin_run(&wanted, purpose)?)).await?;
     let lease = Lease::new(run, lock);
+    let (shared, wanted) = (Arc::clone(&context), slot.clone());
+    let restored = match purpose {
+        Purpose::Redo => None,
+        _ => blocking(move || Ok(restored_commit(&shared.layout, &wanted))).await?,
+    };
     let (config, hub) = hub_of(&context).await?;
-    let work = Work { context, request, slot, lease: Arc::clone(&lease), config, hub, purpose };
+    let work = Work { context, request, slot, lease: Arc::clone(&lease), config, hub, purpose, restored };
     let failure = tokio::select! {
         outcome = work.carry_out() => match outcome {
             Ok(model) => return Ok(model),
@@ -64,7 +70,7 @@ async fn hub_of(context: &SharedContext) -> Result<(HubConfig, HubClient), Error
 
 enum Looked {
     Served(Model),
-    Missing { replace: bool },
+    Missing(Purpose),
 }
 
 async fn look_and_serve(
@@ -81,7 +87,7 @@ async fn look_and_serve(
         }
         Ok(match decision {
             Decision::Serve(hit) => Looked::Served(serve(&context, &slot, hit)),
-            Decision::Download { replace } => Looked::Missing { replace },
+            Decision::Download(purpose) => Looked::Missing(purpose),
         })
     })
     .await
@@ -96,6 +102,8 @@ struct Work {
     config: HubConfig,
     hub: HubClient,
     purpose: Purpose,
+    /// The commit that what is to be mended comes from, if that is known.
+    restored: Option<CommitId>,
 }
 
 impl Work {
@@ -142,6 +150,15 @@ impl Work {
         if self.hub.has_dropped_token() {
             let hub = &self.config.endpoint;
             self.observer().on_event(&Event::Warning(Warning::TokenDropped { hub }));
+        }
+    }
+
+    /// What a repair takes for edited.
+    fn edits(&self) -> Edits {
+        match self.request.repairs() {
+            None => Edits::All,
+            Some(Repair::Damaged) => Edits::Config,
+            Some(Repair::DamagedAndModified) => Edits::None,
         }
     }
 

@@ -81,7 +81,7 @@ impl Downloader {
         }
         Ok(match decision {
             Decision::Serve(hit) => Some(serve(&self.context, &slot, hit)),
-            Decision::Download { .. } => None,
+            Decision::Download(_) => None,
         })
     }
 }

@@ -52,6 +52,22 @@ pub enum Error {
         /// Those that hold something which is not the whole model.
         passed_over: Vec<PassedOver>,
     },
+    /// No tier has the model, whole or not.
+    #[error("{model} is not in the cache{}", Looked(looked_in, &[]))]
+    NotInCache {
+        /// The model asked for.
+        model: ModelRef,
+        /// Every directory that could have held it.
+        looked_in: Vec<PathBuf>,
+    },
+    /// Only a read-only tier has the model, and nothing is ever changed there.
+    #[error("{model} stays as it is: only the read-only tier {} has it", tier.display())]
+    OnlyReadOnly {
+        /// The model asked for.
+        model: ModelRef,
+        /// The tier's folder.
+        tier: PathBuf,
+    },
     /// A forced download under a policy that forbids downloads; nothing was touched.
     #[error("{model} cannot be downloaded again: the policy {policy} forbids it")]
     ForceForbidden {
@@ -169,6 +185,8 @@ pub enum ErrorKind {
     Network,
     /// The local disk: space, permissions, a path in the way.
     Disk,
+    /// Another process, or another task, is at work on the model.
+    InUse,
     /// The operation was cancelled.
     Cancelled,
     /// Anything else.
@@ -182,14 +200,16 @@ impl Error {
             Self::Name(_) | Self::Variable { .. } | Self::NoHome | Self::ZeroProcesses => {
                 ErrorKind::InvalidInput
             }
-            Self::NotCached { .. } | Self::ForceForbidden { .. } => ErrorKind::NotCached,
+            Self::NotCached { .. } | Self::ForceForbidden { .. } | Self::NotInCache { .. } => {
+                ErrorKind::NotCached
+            }
             Self::NotAModelDirectory { .. } => ErrorKind::NotFound,
             Self::NotAnMlcModel { .. } | Self::MissingShard { .. } => ErrorKind::Refused,
             Self::Contradiction { .. } => ErrorKind::Integrity,
             Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => hub_kind(error),
             Self::Fetch(error) => fetch_kind(error),
             Self::Cache(error) => cache_kind(error),
-            Self::Disk { .. } => ErrorKind::Disk,
+            Self::Disk { .. } | Self::OnlyReadOnly { .. } => ErrorKind::Disk,
             Self::Runtime { .. } => ErrorKind::Other,
             Self::Cancelled => ErrorKind::Cancelled,
         }
@@ -230,6 +250,7 @@ fn locate_kind(error: &shard_fetch::Error) -> ErrorKind {
 fn cache_kind(error: &cache_layout::Error) -> ErrorKind {
     match error.kind() {
         cache_layout::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
+        cache_layout::ErrorKind::InUse => ErrorKind::InUse,
         _ => ErrorKind::Disk,
     }
 }

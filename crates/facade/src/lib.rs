@@ -66,8 +66,13 @@ mod plan;
 mod request;
 
 pub use builder::Builder;
-pub use cache::{Cache, Listing, ModelEntry, Origin};
-pub use cache_layout::{CachePolicy, Durability, Holder, Locking, PassedOver, SkipReason, Skipped, Tier};
+pub use cache::{
+    Basis, Cache, FileReport, FileState, Listing, ModelEntry, Origin, PrunedModel, Pruning, Removal,
+    VerifyEvent, VerifyReport,
+};
+pub use cache_layout::{
+    CachePolicy, Durability, Holder, Locking, PassedOver, PruneMode, RemovedEntry, SkipReason, Skipped, Tier,
+};
 pub use downloader::Downloader;
 pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
 pub use error::{Error, ErrorKind};
@@ -77,6 +82,6 @@ pub use hf_transport::{
 pub use model::{Model, Outcome};
 pub use net_policy::{CaCertificates, RetryPolicy};
 pub use observer::{Event, Observer, Warning};
-pub use request::Request;
+pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
 pub use url_parse::{CommitId, Endpoint, ModelId, ModelRef, ModelUrl, RepoPath, Revision};

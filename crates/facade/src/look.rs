@@ -5,8 +5,8 @@ use std::path::Path;
 
 use cache_layout::{CacheLayout, Completeness, Hit, Lookup, Receipt, Slot};
 use shard_fetch::{
-    Expected, MANIFEST_NAMES, MAX_METADATA_BYTES, ModelDirState, Sha256Digest, inspect_model_dir,
-    inspect_model_dir_lacking, verify_file,
+    Expected, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest, ModelDirState, Sha256Digest, inspect_model_dir,
+    inspect_model_dir_lacking, read_metadata_file, verify_file,
 };
 use url_parse::{CommitId, Revision};
 
@@ -18,7 +18,8 @@ pub(crate) fn look(context: &Context, slot: &Slot, request: &Request) -> Result<
     let policy = request.policy_or(context.policy);
     let forced = is_forced(request, policy)?;
     let lookup = context.layout.look_up(slot, &|dir| inspect(&context.layout, slot, dir))?;
-    Ok((decide(request, policy, forced, lookup.clone())?, lookup))
+    let has_entry = request.repairs().is_some() && slot.entry().symlink_metadata().is_ok();
+    Ok((decide(request, policy, forced, has_entry, lookup.clone())?, lookup))
 }
 
 /// Tells the observer what deserves a look about a decision.
@@ -57,6 +58,18 @@ pub(crate) fn serve(context: &Context, slot: &Slot, hit: Hit) -> Model {
 pub(crate) fn commit_of(layout: &CacheLayout, slot: &Slot, hit: &Hit) -> Option<CommitId> {
     let asked = slot.model().revision().and_then(Revision::commit);
     asked.or_else(|| receipt_about(layout, slot, &hit.path).map(|receipt| receipt.commit))
+}
+
+/// The commit that the writable tier's entry was downloaded from. Where no manifest is left to compare the
+/// receipt with, the receipt is believed: a mended model is verified anyhow.
+pub(crate) fn restored_commit(layout: &CacheLayout, slot: &Slot) -> Option<CommitId> {
+    let entry = layout.existing_entry(slot)?;
+    let has_manifest = MANIFEST_NAMES.iter().any(|name| {
+        let bytes = read_metadata_file(&entry, name).and_then(Result::ok);
+        bytes.is_some_and(|bytes| Manifest::parse(&bytes, name).is_ok())
+    });
+    let receipt = if has_manifest { receipt_about(layout, slot, &entry) } else { layout.receipt(slot) };
+    receipt.map(|receipt| receipt.commit)
 }
 
 fn add_newer_name(context: &Context, slot: &Slot, entry: &Path) -> Result<(), Error> {

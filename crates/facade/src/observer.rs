@@ -96,6 +96,12 @@ pub enum Warning<'a> {
         /// The hub that refused it.
         hub: &'a Endpoint,
     },
+    /// The hub does not have the commit any more that an incomplete directory comes from; what was asked for is
+    /// taken as it is today.
+    CommitGone {
+        /// The commit.
+        commit: &'a CommitId,
+    },
     /// A file or link of the user's own, or one that was edited, was kept while an incomplete directory was
     /// repaired.
     CarriedOver {

@@ -22,6 +22,7 @@ pub struct Request {
     model: ModelRef,
     policy: Option<CachePolicy>,
     force: Option<bool>,
+    repair: Option<Repair>,
     files_in_flight: Option<NonZeroUsize>,
     observer: Arc<dyn Observer>,
 }
@@ -34,6 +35,7 @@ impl Request {
             model: url.model().clone(),
             policy: None,
             force: None,
+            repair: None,
             files_in_flight: None,
             observer: Arc::new(()),
         }
@@ -63,6 +65,16 @@ impl Request {
         self
     }
 
+    /// Mends the copy of the writable tier, although it may look whole: every file is hashed, what is right is
+    /// kept, and only the rest is fetched, of the commit that the model was downloaded from if that is known.
+    /// [`Cache::verify`](crate::Cache::verify) says beforehand whether there is a need. A model that only a
+    /// read-only tier has is an [`Error::OnlyReadOnly`]; one that no tier has is downloaded like any other.
+    #[must_use]
+    pub fn repair(mut self, repair: Repair) -> Self {
+        self.repair = Some(repair);
+        self
+    }
+
     /// How many files are fetched at once, the original's `num_processes`, and over how many connections at
     /// most, unless [`Builder::max_connections`](crate::Builder::max_connections) says otherwise. Without a
     /// number, 4 files are in progress and the number of connections adapts.
@@ -88,6 +100,10 @@ impl Request {
         self.policy.unwrap_or(default)
     }
 
+    pub(crate) fn repairs(&self) -> Option<Repair> {
+        self.repair
+    }
+
     pub(crate) fn forced(&self) -> Option<bool> {
         self.force
     }
@@ -99,6 +115,16 @@ impl Request {
     pub(crate) fn watcher(&self) -> &Arc<dyn Observer> {
         &self.observer
     }
+}
+
+/// What a repair fetches again; see [`Request::repair`]. Files of the user's own stay in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Repair {
+    /// What is corrupt or missing. A `mlc-chat-config.json` that was edited and is valid stays.
+    Damaged,
+    /// The same, and the edited `mlc-chat-config.json`.
+    DamagedAndModified,
 }
 
 impl FromStr for Request {
@@ -116,6 +142,7 @@ impl std::fmt::Debug for Request {
             .field("model", &self.model)
             .field("policy", &self.policy)
             .field("force", &self.force)
+            .field("repair", &self.repair)
             .field("files_in_flight", &self.files_in_flight)
             .finish_non_exhaustive()
     }

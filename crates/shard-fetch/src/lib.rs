@@ -34,6 +34,7 @@
 //! | | |
 //! |---|---|
 //! | [`Manifest`], [`ChatConfig`] | which files a model needs, parsed into checked types |
+//! | [`read_metadata_file`] | their bytes, as far as they are there |
 //! | [`inspect_model_dir`] | whether a directory has them all, without hashing |
 //! | [`Fetcher`] | several files at once, large ones over several connections, each hashed while it is written, gone on with after a broken connection or by a later run, and moved to its place when it is right |
 //! | [`Locator`] | the seam: where the bytes of a file are right now |
@@ -54,6 +55,7 @@ mod hasher;
 mod json;
 mod locate;
 mod manifest;
+mod metadata_file;
 mod model_dir;
 mod pointer;
 mod verify;
@@ -69,6 +71,7 @@ pub use hasher::{Digests, StreamHasher};
 pub use json::MAX_METADATA_BYTES;
 pub use locate::{LocateError, LocateReason, Location, Locator};
 pub use manifest::{MANIFEST_NAMES, Manifest, ShardRecord};
+pub use metadata_file::read_metadata_file;
 pub use model_dir::{ModelDirState, inspect_model_dir, inspect_model_dir_lacking};
 pub use pointer::is_pointer_text;
 pub use verify::{Verified, digest_file, verify_file};

@@ -1,14 +1,15 @@
 //! Whether a directory holds a whole model, judged without hashing.
 
 use std::collections::BTreeSet;
-use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
+use std::fs::Metadata;
+use std::io;
 use std::path::Path;
 
 use url_parse::RepoPath;
 
+use crate::metadata_file::{read_at_most, read_metadata_file};
 use crate::pointer::{MAX_POINTER_BYTES, is_pointer_text};
-use crate::{CHAT_CONFIG_NAME, ChatConfig, Error, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
+use crate::{CHAT_CONFIG_NAME, ChatConfig, Error, MANIFEST_NAMES, Manifest};
 
 /// What [`inspect_model_dir`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ struct Inspection<'a> {
 
 impl Inspection<'_> {
     fn chat_config(&mut self) {
-        let Some(bytes) = self.metadata_file(CHAT_CONFIG_NAME) else {
+        let Some(bytes) = read_metadata_file(self.dir, CHAT_CONFIG_NAME) else {
             self.missing.push(format!("{CHAT_CONFIG_NAME}: missing"));
             return;
         };
@@ -71,7 +72,7 @@ impl Inspection<'_> {
     }
 
     fn shards(&mut self) {
-        let found = MANIFEST_NAMES.iter().find_map(|name| Some((*name, self.metadata_file(name)?)));
+        let found = MANIFEST_NAMES.iter().find_map(|name| Some((*name, read_metadata_file(self.dir, name)?)));
         let Some((name, bytes)) = found else {
             self.missing.push(format!("{}: missing", MANIFEST_NAMES.join(" or ")));
             return;
@@ -83,14 +84,6 @@ impl Inspection<'_> {
                 }
             }
             Err(error) => self.unusable(name, &error),
-        }
-    }
-
-    /// The content of one of the small JSON files; `None` when there is no such file.
-    fn metadata_file(&self, name: &str) -> Option<Result<Vec<u8>, Error>> {
-        match read_metadata_file(&self.dir.join(name), name) {
-            Err(Error::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
-            result => Some(result),
         }
     }
 
@@ -141,25 +134,6 @@ fn pointer_text(found: &Metadata, size: Option<u64>) -> String {
     let length = found.len();
     let expected = size.map(|size| format!(", expected {size}")).unwrap_or_default();
     format!("{length} bytes of git-lfs pointer text{expected}")
-}
-
-fn read_metadata_file(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
-    let disk = |action| move |source| Error::disk(action, path, source);
-    if !std::fs::metadata(path).map_err(disk("look at"))?.is_file() {
-        let source = io::Error::new(io::ErrorKind::InvalidInput, "not a file");
-        return Err(disk("read")(source));
-    }
-    let bytes = read_at_most(path, MAX_METADATA_BYTES + 1).map_err(disk("read"))?;
-    if bytes.len() as u64 > MAX_METADATA_BYTES {
-        return Err(Error::MetadataTooLarge { name: name.to_owned(), limit: MAX_METADATA_BYTES });
-    }
-    Ok(bytes)
-}
-
-fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    File::open(path)?.take(limit).read_to_end(&mut content)?;
-    Ok(content)
 }
 
 fn with_causes(error: &Error) -> String {

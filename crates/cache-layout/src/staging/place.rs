@@ -33,7 +33,7 @@ impl Staging {
 
     pub(crate) fn pool(&self, purpose: Purpose) -> PathBuf {
         self.folder.join(match purpose {
-            Purpose::Fresh => "pool",
+            Purpose::Fresh | Purpose::Repair => "pool",
             Purpose::Redo => "redo-pool",
         })
     }

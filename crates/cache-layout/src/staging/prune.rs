@@ -237,7 +237,7 @@ fn remove_file(path: &Path) -> Result<(), Error> {
 }
 
 /// How many bytes of disk everything at a path takes up; what has two names counts once.
-fn usage(path: &Path, seen: &mut HashSet<(u64, u64)>) -> u64 {
+pub(super) fn usage(path: &Path, seen: &mut HashSet<(u64, u64)>) -> u64 {
     let Ok(found) = fs::symlink_metadata(path) else { return 0 };
     if found.is_dir() {
         return children(path).unwrap_or_default().iter().map(|child| usage(child, seen)).sum();

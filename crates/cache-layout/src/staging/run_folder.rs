@@ -12,7 +12,7 @@ use crate::lock;
 use crate::slot::{PRIVATE, Slot};
 
 /// At the end of a folder's name: cut off from its run, and only to be removed.
-const DETACHED: &str = "+gone";
+pub(super) const DETACHED: &str = "+gone";
 
 /// The names in a run's folder, and those of what it has elsewhere for a moment.
 #[derive(Clone, Debug)]

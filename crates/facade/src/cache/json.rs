@@ -1,91 +1,21 @@
 //! The results as JSON. Its fields are a contract, written down in docs/cache.md: new ones may be added, and
-//! `version` is raised when an old one changes its meaning.
+//! `version` is raised when an old one goes or changes its meaning.
 
+mod listing;
+mod removal;
+mod report;
+
+use std::error::Error as StdError;
 use std::path::Path;
 use std::time::SystemTime;
 
-use serde::{Serialize, Serializer};
-use url_parse::Revision;
+use url_parse::ModelRef;
 
-use super::{entry, entry::Origin};
-
+/// Of every document.
 const VERSION: u32 = 1;
 
-#[derive(Serialize)]
-struct Listing<'a> {
-    version: u32,
-    models: Vec<ModelEntry<'a>>,
-    skipped: Vec<Skipped>,
-}
-
-#[derive(Serialize)]
-struct ModelEntry<'a> {
-    model: String,
-    revision: Option<&'a str>,
-    path: String,
-    tier: String,
-    read_only: bool,
-    link_target: Option<String>,
-    files: u64,
-    bytes: u64,
-    commit: Option<String>,
-    /// Seconds since 1970.
-    date: Option<u64>,
-    origin: &'static str,
-    whole: bool,
-    missing: &'a [String],
-    unreadable: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Skipped {
-    path: String,
-    reason: String,
-}
-
-impl Serialize for entry::Listing {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let skipped = self.skipped.iter().map(Skipped::from);
-        let models = self.models.iter().map(ModelEntry::from);
-        Listing { version: VERSION, models: models.collect(), skipped: skipped.collect() }
-            .serialize(serializer)
-    }
-}
-
-impl Serialize for entry::ModelEntry {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        ModelEntry::from(self).serialize(serializer)
-    }
-}
-
-impl<'a> From<&'a entry::ModelEntry> for ModelEntry<'a> {
-    fn from(entry: &'a entry::ModelEntry) -> Self {
-        Self {
-            model: entry.model.to_string(),
-            revision: entry.model.revision().map(Revision::as_str),
-            path: text(&entry.path),
-            tier: text(entry.tier.path()),
-            read_only: entry.tier.is_read_only(),
-            link_target: entry.link_target.as_deref().map(text),
-            files: entry.files,
-            bytes: entry.bytes,
-            commit: entry.commit.map(|commit| commit.to_string()),
-            date: entry.date.and_then(seconds),
-            origin: match entry.origin {
-                Origin::Receipt => "receipt",
-                Origin::Unknown => "unknown",
-            },
-            whole: entry.is_whole(),
-            missing: &entry.missing,
-            unreadable: entry.unreadable.as_deref(),
-        }
-    }
-}
-
-impl From<&cache_layout::Skipped> for Skipped {
-    fn from(skipped: &cache_layout::Skipped) -> Self {
-        Self { path: text(&skipped.path), reason: skipped.reason.to_string() }
-    }
+fn revision(model: &ModelRef) -> Option<String> {
+    model.revision().map(ToString::to_string)
 }
 
 /// JSON has no other texts than Unicode; what is none of it is replaced by U+FFFD.
@@ -93,7 +23,13 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Nothing for a time before 1970.
+/// Seconds since 1970; nothing for a time before.
 fn seconds(time: SystemTime) -> Option<u64> {
     time.duration_since(SystemTime::UNIX_EPOCH).ok().map(|since| since.as_secs())
+}
+
+/// An error with its causes, in one line.
+fn words(error: &crate::Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }

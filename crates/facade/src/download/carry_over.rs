@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cache_layout::Run;
-use hf_transport::{FileKind, RepoSnapshot};
+use hf_transport::{FileKind, RepoFile, RepoSnapshot};
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, is_pointer_text};
 use url_parse::RepoPath;
 
@@ -22,10 +22,32 @@ pub(super) struct CarriedOver {
     pub(super) left_behind: Vec<(PathBuf, &'static str)>,
 }
 
+/// Which of the files that the commit has, and that differ from the commit's, count as edited. Files and links
+/// that the commit does not have are the user's own, and stay whichever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Edits {
+    /// All plain files.
+    All,
+    /// The configuration alone; others are damaged.
+    Config,
+    /// None.
+    None,
+}
+
+impl Edits {
+    fn includes(self, file: &RepoFile) -> bool {
+        let is_config = file.path.as_str() == CHAT_CONFIG_NAME;
+        match self {
+            Self::All => is_config || file.kind == FileKind::Plain,
+            Self::Config => is_config,
+            Self::None => false,
+        }
+    }
+}
+
 /// Takes over from the old directory what the new tree should keep of it.
 ///
-/// Files and links that the commit does not have are the user's. A plain file that differs from the commit's
-/// was edited, and stays as it is, unless it is broken: an unreadable configuration, pointer text, a beginning
+/// An edited file stays as it is, unless it is broken: an unreadable configuration, pointer text, a beginning
 /// of the right file. Shards, other LFS files and manifests are never taken here; those that are good are in
 /// the tree already.
 pub(super) fn carry_over(
@@ -33,10 +55,12 @@ pub(super) fn carry_over(
     entry: &Path,
     snapshot: &RepoSnapshot,
     plain_shards: &[RepoPath],
+    edits: Edits,
 ) -> Result<CarriedOver, Error> {
     let mut carried = CarriedOver::default();
     for (path, is_link) in files_below(entry, &mut carried.left_behind)? {
-        match judge(run, entry, snapshot, plain_shards, &path, is_link)? {
+        let rule = |name: &RepoPath| rule_for(snapshot, plain_shards, edits, name);
+        match judge(run, entry, rule, &path, is_link)? {
             Verdict::Keep => {
                 let place = keep(run, entry, &path)?;
                 carried.kept.push((path, place));
@@ -55,37 +79,64 @@ enum Verdict {
     Leave(&'static str),
 }
 
+/// What the commit says of a file that stands in the old directory.
+enum Rule {
+    /// The commit does not have it.
+    Own,
+    /// It is taken from the commit, unless it was edited.
+    Editable,
+    /// It is taken from the commit, unless it is a link to the same content.
+    Fixed,
+    /// It is in the tree already, right.
+    Done,
+}
+
+fn rule_for(snapshot: &RepoSnapshot, plain_shards: &[RepoPath], edits: Edits, name: &RepoPath) -> Rule {
+    let is_manifest = MANIFEST_NAMES.contains(&name.as_str());
+    match snapshot.files.iter().find(|file| file.path == *name) {
+        None if !is_manifest => Rule::Own,
+        Some(file) if is_manifest || plain_shards.contains(&file.path) => Rule::Done,
+        Some(file) if edits.includes(file) => Rule::Editable,
+        Some(file) if file.kind == FileKind::Plain => Rule::Fixed,
+        _ => Rule::Done,
+    }
+}
+
 fn judge(
     run: &Run,
     entry: &Path,
-    snapshot: &RepoSnapshot,
-    plain_shards: &[RepoPath],
+    rule: impl Fn(&RepoPath) -> Rule,
     path: &Path,
     is_link: bool,
 ) -> Result<Verdict, Error> {
     let Some(name) = repo_path(path) else { return Ok(Verdict::Keep) };
-    let file = snapshot.files.iter().find(|file| file.path == name);
-    let is_manifest = MANIFEST_NAMES.contains(&name.as_str());
-    match file {
-        None if !is_manifest => Ok(Verdict::Keep),
-        Some(file) if file.kind == FileKind::Plain && !is_manifest && !plain_shards.contains(&name) => {
-            judge_plain(&name, &entry.join(path), &run.tree().join(path), is_link)
-        }
-        _ if is_link && !run.tree().join(path).is_symlink() => Ok(Verdict::Leave(REPLACED_LINK)),
-        _ => Ok(Verdict::Drop),
+    let (old, new) = (entry.join(path), run.tree().join(path));
+    match rule(&name) {
+        Rule::Own => Ok(Verdict::Keep),
+        Rule::Editable => judge_plain(&name, &old, &new, is_link, true),
+        Rule::Fixed if is_link => judge_plain(&name, &old, &new, is_link, false),
+        Rule::Done if is_link && !new.is_symlink() => Ok(Verdict::Leave(REPLACED_LINK)),
+        Rule::Fixed | Rule::Done => Ok(Verdict::Drop),
     }
 }
 
 const REPLACED_LINK: &str = "a link that leads to something else than this file, which has taken its place";
 
-fn judge_plain(name: &RepoPath, old: &Path, new: &Path, is_link: bool) -> Result<Verdict, Error> {
+fn judge_plain(
+    name: &RepoPath,
+    old: &Path,
+    new: &Path,
+    is_link: bool,
+    is_editable: bool,
+) -> Result<Verdict, Error> {
     let old_bytes = match fs::read(old) {
         Ok(bytes) => bytes,
         Err(_) if is_link => return Ok(Verdict::Leave(REPLACED_LINK)),
         Err(source) => return Err(failed("read", old, source)),
     };
     let new_bytes = fs::read(new).map_err(|source| failed("read", new, source))?;
-    Ok(match is_valid_edit(name, &old_bytes, &new_bytes) || is_link && old_bytes == new_bytes {
+    let is_edited = is_editable && is_valid_edit(name, &old_bytes, &new_bytes);
+    Ok(match is_edited || is_link && old_bytes == new_bytes {
         true => Verdict::Keep,
         false if is_link => Verdict::Leave(REPLACED_LINK),
         false => Verdict::Drop,

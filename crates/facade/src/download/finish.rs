@@ -29,7 +29,7 @@ impl Work {
         let plain_shards: Vec<RepoPath> = plan.plain_shards.iter().map(|(path, _)| path.clone()).collect();
         let manifest_path = described.manifest_path.clone();
         let (context, slot) = (Arc::clone(&self.context), self.slot.clone());
-        let is_repair = self.purpose == Purpose::Fresh;
+        let (is_repair, edits) = (self.purpose != Purpose::Redo, self.edits());
         let carried = with_lease(&self.lease, move |lease| {
             lease.with_run(|run| {
                 let mut receipt = receipt(run, &snapshot, fetched, &manifest_path)?;
@@ -37,7 +37,7 @@ impl Work {
                 receipt.lacking = lacking;
                 let carried = match context.layout.existing_entry(&slot) {
                     Some(entry) if is_repair => {
-                        carry_over::carry_over(run, &entry, &snapshot, &plain_shards)?
+                        carry_over::carry_over(run, &entry, &snapshot, &plain_shards, edits)?
                     }
                     _ => carry_over::CarriedOver::default(),
                 };

@@ -7,13 +7,13 @@ use std::time::Instant;
 use hf_transport::{FileKind, HubMetadata, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
 use net_policy::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
-use url_parse::RepoPath;
+use url_parse::{CommitId, RepoPath, Revision};
 
 use super::Work;
 use crate::builder::OwnSource;
 use crate::lease::with_lease;
 use crate::plan::PlannedFile;
-use crate::{Error, Event};
+use crate::{Error, Event, Warning};
 
 /// The files that describe a model, read and checked.
 pub(super) struct Described {
@@ -43,10 +43,17 @@ impl Work {
         };
         let mut budget = RetryBudget::new(self.context.retry.clone());
         let started = Instant::now();
+        let mut restored = self.restored;
         loop {
             self.observer().on_event(&Event::Metadata { model: self.request.model() });
-            let cause = match source.fetch(self.metadata_request().await?).await {
+            let cause = match source.fetch(self.metadata_request(restored).await?).await {
                 Ok(snapshot) => return Ok(snapshot),
+                Err(hf_transport::Error::RevisionNotFound { .. }) if restored.is_some() => {
+                    if let Some(commit) = restored.take() {
+                        self.observer().on_event(&Event::Warning(Warning::CommitGone { commit: &commit }));
+                    }
+                    continue;
+                }
                 Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error.into()),
             };
@@ -65,7 +72,7 @@ impl Work {
     }
 
     /// A request that begins with an empty tree, whatever an attempt before it left there.
-    async fn metadata_request(&self) -> Result<MetadataRequest, Error> {
+    async fn metadata_request(&self, restored: Option<CommitId>) -> Result<MetadataRequest, Error> {
         let temp_dir = self.context.temp_dir.clone();
         let (scratch_parent, export_to) = with_lease(&self.lease, move |lease| {
             lease.with_run(|run| {
@@ -82,7 +89,7 @@ impl Work {
         .await?;
         Ok(MetadataRequest {
             model: self.request.model().id().clone(),
-            revision: self.request.model().revision().cloned(),
+            revision: restored.map(Revision::from).or_else(|| self.request.model().revision().cloned()),
             scratch_parent,
             export_to,
             keep_alive: Arc::clone(&self.lease) as hf_transport::KeepAlive,

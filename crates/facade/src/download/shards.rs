@@ -1,13 +1,15 @@
 //! The files whose bytes are fetched, and the shards that came with the metadata.
 
 use std::collections::HashSet;
+use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_layout::{Durability, Purpose, Run};
 use hf_transport::RepoSnapshot;
-use shard_fetch::{FetchEvent, Fetcher, FileRequest, verify_file};
+use shard_fetch::{FetchEvent, Fetcher, FileRequest, verify_file, verify_files};
 use url_parse::CommitId;
 
 use super::Work;
@@ -107,14 +109,17 @@ impl Work {
                 let entry = match purpose {
                     // To redo is to fetch again what is there.
                     Purpose::Redo => None,
-                    Purpose::Fresh => context.layout.existing_entry(&slot),
+                    Purpose::Fresh | Purpose::Repair => context.layout.existing_entry(&slot),
                 };
-                let (mut missing, mut reused) = (Vec::new(), Vec::new());
+                let (mut reused, mut others) = (Vec::new(), Vec::new());
                 for file in planned {
-                    let is_there = place_pooled(run, &file)?
-                        || entry.as_deref().is_some_and(|entry| adopt_good(run, entry, &file));
-                    if is_there { reused.push(file) } else { missing.push(file) }
+                    if place_pooled(run, &file)? { reused.push(file) } else { others.push(file) }
                 }
+                let (good, missing) = match entry {
+                    Some(entry) => adopt_good(run, &entry, others)?,
+                    None => (Vec::new(), others),
+                };
+                reused.extend(good);
                 Ok((missing, reused))
             })
         })
@@ -173,7 +178,7 @@ impl Work {
 
 /// Also as a link of the user's own, which leads to its target only from the model's directory.
 fn is_in_tree(run: &Run, file: &PlannedFile) -> bool {
-    std::fs::symlink_metadata(file.path.under(run.tree())).is_ok()
+    fs::symlink_metadata(file.path.under(run.tree())).is_ok()
 }
 
 /// Whether a file is in the tree, or was in the pool and is in the tree now.
@@ -192,30 +197,54 @@ fn place_pooled(run: &Run, file: &PlannedFile) -> Result<bool, Error> {
     }
 }
 
-/// Takes a file of the entry to be repaired into the tree, if it is what it must be.
-fn adopt_good(run: &Run, entry: &Path, file: &PlannedFile) -> bool {
-    let (old, new) = (file.path.under(entry), file.path.under(run.tree()));
-    // Most damage shows in the size, before anything is read.
-    let has_size =
-        std::fs::metadata(&old).is_ok_and(|found| found.is_file() && found.len() == file.expected.size);
-    if !has_size {
-        return false;
+/// Takes those files of the entry to be repaired into the tree that are what they must be, and says which
+/// these are and which are not.
+fn adopt_good(
+    run: &Run,
+    entry: &Path,
+    files: Vec<PlannedFile>,
+) -> Result<(Vec<PlannedFile>, Vec<PlannedFile>), Error> {
+    let (links, files): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| file.path.under(entry).is_symlink());
+    let (mut good, mut bad): (Vec<_>, Vec<_>) =
+        links.into_iter().partition(|link| adopt_good_link(run, entry, link));
+    let (adopted, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| adopt(run, entry, file));
+    bad.extend(others);
+    // Hashed where they are now: the old name may mean another file by then.
+    let in_tree: Vec<_> = adopted.iter().map(|file| (file.path.under(run.tree()), file.expected)).collect();
+    let mut is_good = vec![false; in_tree.len()];
+    verify_files(&in_tree, None, |place, verdict| {
+        if let Some(is_good) = is_good.get_mut(place) {
+            *is_good = verdict.is_ok();
+        }
+        ControlFlow::Continue(())
+    })?;
+    for (file, is_good) in adopted.into_iter().zip(is_good) {
+        if is_good {
+            good.push(file);
+        } else {
+            let path = file.path.under(run.tree());
+            fs::remove_file(&path).map_err(|source| Error::Disk { action: "remove", path, source })?;
+            bad.push(file);
+        }
     }
-    // People move shards to another disk and leave a link.
-    if old.is_symlink() {
-        return verify_file(&old, &file.expected).is_ok() && run.adopt_own(&old).is_ok();
-    }
-    if run.adopt(&old, &file.path).is_err() {
-        return false;
-    }
-    // Verified where it is now: the old name may mean another file by then.
-    if verify_file(&new, &file.expected).is_ok() {
-        return true;
-    }
-    if let Err(error) = std::fs::remove_file(&new) {
-        tracing::warn!(path = %new.display(), %error, "cannot remove a damaged file");
-    }
-    false
+    Ok((good, bad))
+}
+
+/// People move shards to another disk and leave a link, which may be right in the entry's place only.
+fn adopt_good_link(run: &Run, entry: &Path, link: &PlannedFile) -> bool {
+    let old = link.path.under(entry);
+    has_size(&old, link) && verify_file(&old, &link.expected).is_ok() && run.adopt_own(&old).is_ok()
+}
+
+fn adopt(run: &Run, entry: &Path, file: &PlannedFile) -> bool {
+    let old = file.path.under(entry);
+    has_size(&old, file) && run.adopt(&old, &file.path).is_ok()
+}
+
+/// Most damage shows in the size, before anything is read.
+fn has_size(path: &Path, file: &PlannedFile) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == file.expected.size)
 }
 
 /// Passes the fetcher's events on, and counts what came over the network.

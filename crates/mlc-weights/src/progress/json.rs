@@ -179,6 +179,7 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
         Warning::PassedOver(_) => ("passed_over", None),
         Warning::UnlistedShard { path } => ("unlisted_shard", Some(path.as_str().into())),
         Warning::CarriedOver { place, .. } => ("carried_over", Some(place.to_string_lossy())),
+        Warning::CommitGone { .. } => ("commit_gone", None),
         Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
         _ => ("other", None),
     };

@@ -72,6 +72,11 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
             format!("{hub} does not accept the access token that a login has left: going on without it")
         }
         Warning::CarriedOver { path, place } => carried_over(path, place),
+        Warning::CommitGone { commit } => {
+            format!(
+                "the hub does not have commit {commit} any more, of which this model was: it is taken as it is now"
+            )
+        }
         Warning::LeftBehind { path, reason } => {
             format!("{} was not kept from the directory that is repaired: {reason}", path.display())
         }

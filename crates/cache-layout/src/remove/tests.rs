@@ -1,0 +1,144 @@
+use super::*;
+use crate::content::ContentName;
+use crate::run::Purpose;
+use crate::staging::PruneMode;
+use crate::testing;
+use crate::{CacheConfig, Receipt};
+
+/// A cache with a published model of ten thousand bytes, and its receipt.
+fn published(folder: &tempfile::TempDir) -> (CacheLayout, Slot) {
+    let (layout, slot) = testing::cache(folder);
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    testing::fill(run.tree(), &"w".repeat(10_000));
+    run.write_receipt(&Receipt::new("ab".repeat(20).parse().unwrap(), [7; 32])).unwrap();
+    run.publish(&testing::inspect).unwrap();
+    (layout, slot)
+}
+
+/// What is left of the model: everything but the lock's file and empty folders.
+fn left(folder: &tempfile::TempDir) -> Vec<String> {
+    let found = testing::listing(folder.path()).into_iter().filter(|(_, kind)| kind != "dir");
+    found.map(|(name, _)| name).filter(|name| !name.contains("/locks/")).collect()
+}
+
+#[test]
+fn a_model_goes_with_all_that_belongs_to_it() {
+    let folder = testing::folder();
+    let (layout, slot) = published(&folder);
+    let run = layout.begin_run(&slot, Purpose::Redo).unwrap();
+    testing::write(&run.part(&ContentName::sha256([1; 32])), &"p".repeat(20_000));
+    drop(run);
+    let removed = layout.remove(&slot).unwrap();
+    assert_eq!(removed.entry, RemovedEntry::Directory);
+    assert!(removed.bytes >= 30_000 && removed.leftover.is_none(), "{removed:?}");
+    assert_eq!(left(&folder), [""; 0]);
+    assert!(!slot.entry().exists() && !Staging::of(&slot).path().exists());
+    assert!(layout.remove(&slot).unwrap().is_nothing());
+}
+
+#[test]
+fn of_what_is_not_there_nothing_is_created() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    assert!(layout.remove(&slot).unwrap().is_nothing());
+    assert!(testing::listing(folder.path()).is_empty());
+}
+
+#[test]
+fn other_models_and_read_only_tiers_stay() {
+    let folder = testing::folder();
+    let (layout, slot) = published(&folder);
+    let other = layout.slot(&"user/other".parse().unwrap());
+    testing::fill(other.entry(), "");
+    let shared = folder.path().join("shared/hf/user/repo");
+    testing::fill(&shared, "");
+    let mut config = CacheConfig::new(layout.home());
+    config.read_only = vec![folder.path().join("shared")];
+    let layout = CacheLayout::new(config).unwrap();
+    layout.remove(&layout.slot(slot.model())).unwrap();
+    assert!(
+        !slot.entry().exists() && other.entry().join("weights").exists() && shared.join("weights").exists()
+    );
+}
+
+#[test]
+fn a_model_that_is_being_downloaded_stays() {
+    let folder = testing::folder();
+    let (layout, slot) = published(&folder);
+    let LockAttempt::Acquired(lock) = layout.try_lock(&slot).unwrap() else { panic!("held") };
+    let error = layout.remove(&slot).unwrap_err();
+    let Error::InUse { holder: Some(holder), .. } = &error else { panic!("{error:?}") };
+    assert_eq!(holder.pid, std::process::id());
+    drop(lock);
+    // Where the slot's lock does nothing, a run's own still tells.
+    let run = layout.begin_run(&slot, Purpose::Redo).unwrap();
+    let error = layout.remove(&slot).unwrap_err();
+    assert!(matches!(error, Error::InUse { holder: None, .. }), "{error}");
+    assert!(slot.entry().join("weights").exists());
+    drop(run);
+    layout.remove(&slot).unwrap();
+    assert_eq!(left(&folder), [""; 0]);
+}
+
+#[test]
+fn what_is_no_model_stays() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    testing::write(slot.entry(), "somebody's own");
+    let error = layout.remove(&slot).unwrap_err();
+    assert!(matches!(error, Error::EntryIsNotADirectory { .. }), "{error}");
+    assert_eq!(fs::read_to_string(slot.entry()).unwrap(), "somebody's own");
+}
+
+#[cfg(unix)]
+#[test]
+fn of_a_link_only_the_link_goes() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let own = folder.path().join("own");
+    testing::fill(&own, "mine");
+    fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
+    for target in [own.as_path(), Path::new("nowhere")] {
+        std::os::unix::fs::symlink(target, slot.entry()).unwrap();
+        let removed = layout.remove(&slot).unwrap();
+        assert_eq!(removed.entry, RemovedEntry::Link { target: target.to_path_buf() });
+        assert!(fs::symlink_metadata(slot.entry()).is_err());
+    }
+    assert_eq!(fs::read_to_string(own.join("weights")).unwrap(), "mine");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_removal_that_is_not_allowed_changes_nothing() {
+    let folder = testing::folder();
+    let (layout, slot) = published(&folder);
+    let before = left(&folder);
+    let Some(_forbidden) = testing::unwritable(slot.entry().parent().unwrap()) else { return };
+    let error = layout.remove(&slot).unwrap_err();
+    assert!(matches!(error, Error::Move { .. }), "{error}");
+    assert_eq!(left(&folder), before);
+}
+
+/// What a process leaves that is killed after the model was moved out of sight.
+#[test]
+fn a_removal_that_was_cut_off_is_finished_by_whatever_comes_next() {
+    let next: [fn(&CacheLayout, &Slot); 3] = [
+        |layout, slot| drop(layout.remove(slot).unwrap()),
+        |layout, _| drop(layout.prune(std::time::Duration::ZERO, PruneMode::Remove)),
+        |layout, slot| drop(layout.begin_run(slot, Purpose::Fresh).unwrap()),
+    ];
+    for finish in next {
+        let folder = testing::folder();
+        let (layout, slot) = published(&folder);
+        assert_eq!(take_away(&Staging::of(&slot)).unwrap(), RemovedEntry::Directory);
+        assert!(!slot.entry().exists());
+        assert!(layout.inventory().unwrap().entries.is_empty());
+        finish(&layout, &slot);
+        assert!(
+            left(&folder).iter().all(|name| name.ends_with("receipts/user+repo.json")),
+            "{:?}",
+            left(&folder)
+        );
+        assert!(!slot.entry().exists());
+    }
+}

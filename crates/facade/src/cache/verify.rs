@@ -1,0 +1,118 @@
+//! Whether a model's files are what they must be.
+
+mod demand;
+mod look;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use cache_layout::{CacheLayout, Slot, Tier};
+use shard_fetch::Expected;
+use url_parse::{ModelRef, RepoPath};
+
+use self::demand::{Demand, Demands};
+use self::look::{look, others, state_of};
+use super::removal::not_in_cache;
+use super::report::{FileReport, FileState, VerifyReport};
+use crate::Error;
+use crate::look::receipt_about;
+
+/// A step of a verification.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum VerifyEvent<'a> {
+    /// A copy of the model is about to be hashed.
+    #[non_exhaustive]
+    Began {
+        /// The model.
+        model: &'a ModelRef,
+        /// The copy's directory.
+        path: &'a Path,
+        /// How many files are hashed.
+        files: usize,
+        /// Their sizes together.
+        bytes: u64,
+    },
+    /// A file was hashed.
+    #[non_exhaustive]
+    Checked {
+        /// The file.
+        file: &'a RepoPath,
+        /// Its size in bytes.
+        bytes: u64,
+        /// How it compares.
+        state: &'a FileState,
+    },
+}
+
+/// Who hears of the steps, and may end it.
+pub(super) type Observe<'a> = dyn FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + 'a;
+
+/// Every copy of a model, in the order of look-up.
+pub(super) fn verify(
+    layout: &CacheLayout,
+    slot: &Slot,
+    observe: &mut Observe<'_>,
+) -> Result<Vec<VerifyReport>, Error> {
+    let copies = slot.candidates().filter(|(_, dir)| dir.is_dir());
+    let reports: Vec<_> =
+        copies.map(|(tier, dir)| copy(layout, slot, tier, dir, observe)).collect::<Result<_, _>>()?;
+    if reports.is_empty() { Err(not_in_cache(slot)) } else { Ok(reports) }
+}
+
+fn copy(
+    layout: &CacheLayout,
+    slot: &Slot,
+    tier: &Tier,
+    dir: &Path,
+    observe: &mut Observe<'_>,
+) -> Result<VerifyReport, Error> {
+    let receipt = receipt_about(layout, slot, dir);
+    let demands = Demands::of(dir, receipt.as_ref())?;
+    let mut states = BTreeMap::new();
+    let mut hashed = Vec::new();
+    for (path, demand) in &demands.files {
+        match (look(dir, path, demand), demand) {
+            (None, Demand::Digest(expected)) => hashed.push((path, *expected)),
+            (state, _) => drop(states.insert(path, state.unwrap_or(FileState::Ok))),
+        }
+    }
+    let bytes_hashed = hashed.iter().map(|(_, expected)| expected.size).sum();
+    let began =
+        VerifyEvent::Began { model: slot.model(), path: dir, files: hashed.len(), bytes: bytes_hashed };
+    if observe(&began).is_break() {
+        return Err(Error::Cancelled);
+    }
+    states.extend(hash(dir, &hashed, observe)?);
+    let known = states.into_iter().map(|(path, state)| FileReport { path: path.to_string(), state });
+    let mut files: Vec<_> = known.chain(others(dir, &demands)).collect();
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(VerifyReport {
+        model: slot.model().clone(),
+        tier: tier.clone(),
+        path: dir.to_path_buf(),
+        basis: demands.basis,
+        files,
+        bytes_hashed,
+    })
+}
+
+/// Hashes files on all cores.
+fn hash<'a>(
+    dir: &Path,
+    files: &[(&'a RepoPath, Expected)],
+    observe: &mut Observe<'_>,
+) -> Result<Vec<(&'a RepoPath, FileState)>, Error> {
+    let on_disk: Vec<_> = files.iter().map(|(path, expected)| (path.under(dir), *expected)).collect();
+    let (mut states, mut outcome) = (Vec::with_capacity(files.len()), ControlFlow::Continue(()));
+    shard_fetch::verify_files(&on_disk, None, |place, verdict| {
+        if let Some((path, expected)) = files.get(place) {
+            let state = state_of(dir, path, verdict);
+            outcome = observe(&VerifyEvent::Checked { file: path, bytes: expected.size, state: &state });
+            states.push((*path, state));
+        }
+        outcome
+    })?;
+    if outcome.is_break() { Err(Error::Cancelled) } else { Ok(states) }
+}

@@ -1,0 +1,111 @@
+//! One file, and what was demanded of it.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use cache_layout::{Met, walk};
+use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, Verified, is_pointer_text, read_metadata_file};
+use url_parse::RepoPath;
+
+use super::demand::{Demand, Demands};
+use crate::cache::report::{Basis, FileReport, FileState};
+
+/// A pointer of git-lfs is shorter than this many bytes.
+const POINTER_BYTES: u64 = 1024;
+
+/// What can be said of a file without hashing it; nothing when it must be hashed.
+pub(super) fn look(dir: &Path, path: &RepoPath, demand: &Demand) -> Option<FileState> {
+    let file = path.under(dir);
+    let length = match fs::metadata(&file) {
+        Ok(found) if found.is_file() => found.len(),
+        Ok(_) => return Some(corrupt("it is not a file")),
+        Err(error) => return Some(unreadable(&error)),
+    };
+    let (size, reason) = match demand {
+        Demand::Unusable(problem) => return Some(corrupt(problem)),
+        Demand::Digest(expected) if expected.size == length => return None,
+        Demand::Digest(expected) => (Some(expected.size), ""),
+        Demand::Presence { size, reason } => (*size, *reason),
+    };
+    if length < POINTER_BYTES && fs::read(&file).is_ok_and(|content| is_pointer_text(&content)) {
+        return Some(corrupt("it is git-lfs pointer text"));
+    }
+    Some(match size.filter(|size| *size != length) {
+        Some(_) if is_edited(dir, path) => FileState::Modified,
+        Some(size) => corrupt(&format!("it has {length} bytes, expected {size}")),
+        None => FileState::Unchecked { reason: reason.to_owned() },
+    })
+}
+
+/// What hashing a file means for it.
+pub(super) fn state_of(
+    dir: &Path,
+    path: &RepoPath,
+    verdict: Result<Verified, shard_fetch::Error>,
+) -> FileState {
+    match verdict {
+        Ok(_) => FileState::Ok,
+        Err(shard_fetch::Error::FileMismatch { .. }) if is_edited(dir, path) => FileState::Modified,
+        Err(shard_fetch::Error::FileMismatch { mismatch, .. }) => corrupt(&mismatch.to_string()),
+        Err(shard_fetch::Error::Disk { source, .. }) => unreadable(&source),
+        Err(error) => corrupt(&error.to_string()),
+    }
+}
+
+/// The files that nobody demands.
+pub(super) fn others(dir: &Path, demands: &Demands) -> Vec<FileReport> {
+    let state = match demands.basis {
+        Basis::Receipt { .. } => FileState::Extra,
+        Basis::Manifest | Basis::Nothing => {
+            FileState::Unchecked { reason: "nothing says whether the model has it".to_owned() }
+        }
+    };
+    let mut others = Vec::new();
+    walk(dir, &mut |met| match met {
+        Met::Leaf(leaf, kind) => {
+            let path = relative(dir, &leaf.path());
+            if !is_demanded(demands, &path, kind.is_symlink()) {
+                others.push(FileReport { path, state: state.clone() });
+            }
+        }
+        Met::Unreadable(path, error) => others.push(FileReport {
+            path: relative(dir, path),
+            state: FileState::Unchecked { reason: format!("it cannot be looked at: {error}") },
+        }),
+        _ => {}
+    });
+    others
+}
+
+/// A link to a folder is demanded when anything in that folder is.
+fn is_demanded(demands: &Demands, path: &str, is_link: bool) -> bool {
+    let below = |file: &RepoPath| file.as_str().strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+    path.parse().is_ok_and(|path: RepoPath| demands.files.contains_key(&path))
+        || is_link && demands.files.keys().any(below)
+}
+
+fn relative(dir: &Path, path: &Path) -> String {
+    let path = path.strip_prefix(dir).unwrap_or(path);
+    let components: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    components.join("/")
+}
+
+/// Whether a file that is another one than the commit's may well be: people edit the chat config.
+fn is_edited(dir: &Path, path: &RepoPath) -> bool {
+    path.as_str() == CHAT_CONFIG_NAME
+        && read_metadata_file(dir, CHAT_CONFIG_NAME)
+            .is_some_and(|bytes| bytes.is_ok_and(|bytes| ChatConfig::parse(&bytes).is_ok()))
+}
+
+fn corrupt(problem: &str) -> FileState {
+    FileState::Corrupt { problem: problem.to_owned() }
+}
+
+fn unreadable(error: &io::Error) -> FileState {
+    match error.kind() {
+        // A folder on the way that is a file means absence as well.
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileState::Missing,
+        _ => FileState::Corrupt { problem: format!("it cannot be read: {error}") },
+    }
+}

@@ -1,0 +1,39 @@
+//! Reading the small JSON files of a model, which somebody else may have put there.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use crate::{Error, MAX_METADATA_BYTES};
+
+/// The content of the file `name` of the model in `dir`, a manifest or a chat config; `None` when there is no
+/// such file. Links are followed; what is no file is not opened.
+///
+/// # Errors
+/// [`Error::Disk`] when it cannot be read, [`Error::MetadataTooLarge`] when it is larger than
+/// [`MAX_METADATA_BYTES`].
+pub fn read_metadata_file(dir: &Path, name: &str) -> Option<Result<Vec<u8>, Error>> {
+    match read(&dir.join(name), name) {
+        Err(Error::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+        result => Some(result),
+    }
+}
+
+fn read(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
+    let disk = |action| move |source| Error::disk(action, path, source);
+    if !std::fs::metadata(path).map_err(disk("look at"))?.is_file() {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "not a file");
+        return Err(disk("read")(source));
+    }
+    let bytes = read_at_most(path, MAX_METADATA_BYTES + 1).map_err(disk("read"))?;
+    if bytes.len() as u64 > MAX_METADATA_BYTES {
+        return Err(Error::MetadataTooLarge { name: name.to_owned(), limit: MAX_METADATA_BYTES });
+    }
+    Ok(bytes)
+}
+
+pub(crate) fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut content)?;
+    Ok(content)
+}
