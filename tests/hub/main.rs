@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod api;
+mod audit;
 mod cheap_host;
 mod client;
 mod data_host;

@@ -23,7 +23,8 @@ use crate::server::{Shared, Sockets, Tls, serve};
 /// A hub on loopback, and its data host on another port, until it is dropped.
 ///
 /// It runs on threads of its own, so that plain tests, tests in any async runtime and other processes can use it
-/// alike, and any number of hubs at once. Its repositories and files are in a temporary folder that goes with it.
+/// alike, and any number of hubs at once. Where tokens go is watched: see [`LocalHub::take_violations`]. Its
+/// repositories and files are in a temporary folder that goes with it.
 #[derive(Debug)]
 pub struct LocalHub {
     shared: Arc<Shared>,
@@ -127,6 +128,18 @@ impl LocalHub {
         RequestLog::new(Arc::clone(&self.shared.recorder))
     }
 
+    /// From now on a token that comes here is one too many: this hub is another than the one whose token it is.
+    pub fn take_no_token(&self) {
+        self.shared.recorder.take_no_token();
+    }
+
+    /// Where the clients under test (they name themselves `mlc-weights/…`) have sent a token that they had to keep to
+    /// themselves, or kept one back; it is forgotten then. A hub that is dropped with one of these panics: tests need
+    /// not ask.
+    pub fn take_violations(&self) -> Vec<String> {
+        self.shared.recorder.take_violations()
+    }
+
     /// From now on something goes wrong. Faults that fit the same request are applied one at a time, in the order
     /// in which they were given.
     pub fn fault(&self, target: impl Into<FaultTarget>, fault: Fault, times: Times) {
@@ -171,6 +184,9 @@ impl Drop for LocalHub {
             // A thread that panicked has said so, and there is nothing left to stop.
             let _ = thread.join();
         }
+        let violations = self.take_violations();
+        // A test that fails already says what is wrong.
+        assert!(violations.is_empty() || std::thread::panicking(), "tokens: {violations:#?}");
     }
 }
 

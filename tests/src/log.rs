@@ -1,5 +1,6 @@
 //! What was asked of the hub, for tests to assert on.
 
+mod audit;
 mod recorder;
 mod request;
 

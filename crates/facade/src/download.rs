@@ -4,6 +4,7 @@ mod carry_over;
 mod finish;
 mod metadata;
 mod shards;
+mod warnings;
 
 use std::sync::Arc;
 
@@ -110,7 +111,7 @@ impl Work {
     async fn carry_out(&self) -> Result<Model, Error> {
         self.warn_of_exposed_token();
         let snapshot = self.snapshot().await;
-        self.warn_of_dropped_token();
+        self.warn_of_what_the_hub_said();
         let snapshot = snapshot?;
         self.observer().on_event(&Event::Commit { commit: &snapshot.commit });
         let commit = snapshot.commit;
@@ -136,21 +137,6 @@ impl Work {
             }
         };
         Ok(Model { path, tier, commit, outcome: Outcome::Downloaded { bytes_received } })
-    }
-
-    fn warn_of_exposed_token(&self) {
-        let HubConfig { endpoint, token, .. } = &self.config;
-        if token.as_ref().is_some_and(|token| token.is_exposed_at(endpoint)) {
-            tracing::warn!(hub = %endpoint, "the access token is sent over plain http");
-            self.observer().on_event(&Event::Warning(Warning::TokenOverPlainHttp { hub: endpoint }));
-        }
-    }
-
-    fn warn_of_dropped_token(&self) {
-        if self.hub.has_dropped_token() {
-            let hub = &self.config.endpoint;
-            self.observer().on_event(&Event::Warning(Warning::TokenDropped { hub }));
-        }
     }
 
     /// What a repair takes for edited.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cache_layout::{Holder, PassedOver};
 use shard_fetch::FetchEvent;
-use url_parse::{CommitId, Endpoint, ModelRef, RepoPath};
+use url_parse::{CommitId, Endpoint, ModelId, ModelRef, RepoPath};
 
 /// Watches a download.
 ///
@@ -101,6 +101,14 @@ pub enum Warning<'a> {
     CommitGone {
         /// The commit.
         commit: &'a CommitId,
+    },
+    /// The hub has this model under another name, to which it redirects. It stays in the cache under the name that
+    /// was asked for.
+    Renamed {
+        /// The model asked for.
+        model: &'a ModelId,
+        /// Its present name.
+        present: &'a ModelId,
     },
     /// A file or link of the user's own, or one that was edited, was kept while an incomplete directory was
     /// repaired.

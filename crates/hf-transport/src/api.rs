@@ -12,7 +12,7 @@ use url_parse::{CommitId, ModelId, Revision, Url};
 
 use crate::client::{Answer, HubRequest, header_text, headers};
 use crate::redirect::Redirects;
-use crate::refusal::{Asked, read_refusal};
+use crate::refusal::read_refusal;
 use crate::shown::SafeUrl;
 use crate::{Error, HubClient, MetadataRequest, RepoSnapshot};
 
@@ -62,6 +62,16 @@ impl<'a> Api<'a> {
         }
     }
 
+    /// Whether the API is there, and has the model.
+    pub(crate) async fn knows_model(&self) -> bool {
+        let Ok(main) = "main".parse::<Revision>() else { return false };
+        let url = self.hub.endpoint().revision_url(self.model, &main);
+        matches!(
+            self.get(&url, "ask for the model at", main.as_str()).await,
+            Ok(_) | Err(Error::RevisionNotFound { .. })
+        )
+    }
+
     /// Lists a commit and writes its plain files; `None`, and nothing written, when the hub has no such API.
     pub(crate) async fn fetch(
         &self,
@@ -95,7 +105,7 @@ impl<'a> Api<'a> {
         };
         let answer = self.hub.send(request).await?;
         if !answer.response.status().is_success() {
-            let asked = Asked { model: self.model, file: None, revision, endpoint: self.hub.endpoint() };
+            let asked = self.hub.asked(self.model, None, revision);
             let patience = self.hub.config().idle_timeout;
             return Err(read_refusal(&asked, &answer.url, answer.response, patience).await);
         }

@@ -1,15 +1,16 @@
 //! The HTTP side of a hub: one client, one policy for redirects and for where the token may go.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
-use url_parse::{Endpoint, Origin, Url};
+use url_parse::{Endpoint, ModelId, Origin, RepoPath, Url};
 
 use crate::redirect::{self, Redirects, refuse_downgrade};
-use crate::refusal::is_bad_token;
+use crate::refusal::{Asked, is_bad_token};
 use crate::shown::SafeUrl;
 use crate::{Error, HubConfig, Token, http};
 
@@ -31,6 +32,8 @@ struct Inner {
     home: Origin,
     /// The token turned out to be invalid, and nobody had asked for it to be sent.
     token_is_dropped: AtomicBool,
+    /// Present names of models that were asked for by an earlier one, or in other letter case.
+    renamed: Mutex<HashMap<ModelId, ModelId>>,
 }
 
 /// One request to the hub.
@@ -62,12 +65,24 @@ impl HubClient {
         let http = http::client(&config)?;
         let home = config.endpoint.origin();
         let token_is_dropped = AtomicBool::new(false);
-        Ok(Self { inner: Arc::new(Inner { http, config, home, token_is_dropped }) })
+        let renamed = Mutex::default();
+        Ok(Self { inner: Arc::new(Inner { http, config, home, token_is_dropped, renamed }) })
     }
 
     /// The hub that this client talks to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.inner.config.endpoint
+    }
+
+    /// What a refusal has to know of a request for this.
+    pub(crate) fn asked<'a>(
+        &'a self,
+        model: &'a ModelId,
+        file: Option<&'a RepoPath>,
+        revision: &'a str,
+    ) -> Asked<'a> {
+        let HubConfig { endpoint, token, .. } = self.config();
+        Asked { model, file, revision, endpoint, token: token.as_ref() }
     }
 
     pub(crate) fn config(&self) -> &HubConfig {
@@ -78,6 +93,20 @@ impl HubClient {
     /// without it.
     pub fn has_dropped_token(&self) -> bool {
         self.inner.token_is_dropped.load(Ordering::Relaxed)
+    }
+
+    /// The present name of a model, if a redirect of the hub has told that it was renamed, or is written in other
+    /// letter case. Requests that come after use it.
+    pub fn renamed(&self, model: &ModelId) -> Option<ModelId> {
+        self.inner.renamed.lock().unwrap_or_else(PoisonError::into_inner).get(model).cloned()
+    }
+
+    /// Takes note of where a model was found.
+    pub(crate) fn found_at(&self, model: &ModelId, url: &Url) {
+        let Some(present) = self.endpoint().model_at(url).filter(|present| present != model) else { return };
+        tracing::info!(%model, %present, "the hub has this model under another name");
+        let mut renamed = self.inner.renamed.lock().unwrap_or_else(PoisonError::into_inner);
+        renamed.insert(model.clone(), present);
     }
 
     /// The `Authorization` header for a URL: the token, on the endpoint's own origin only.

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url_parse::{ModelId, RepoPath, Url};
+use url_parse::{Endpoint, ModelId, RepoPath, Url};
 
 use crate::shown::{HubWords, SafeUrl};
 
@@ -177,6 +177,29 @@ pub enum Error {
         content_type: String,
         /// What should have come.
         expected: &'static str,
+    },
+    /// A hub that knows the model, and does not serve git.
+    #[error(
+        "{endpoint} does not serve git, which the metadata of {model} comes by: name an endpoint that does, such as {}",
+        Endpoint::default()
+    )]
+    NoGit {
+        /// The model asked for.
+        model: ModelId,
+        /// The hub.
+        endpoint: Endpoint,
+        /// What it answered to git's request.
+        source: Box<Self>,
+    },
+    /// A [`MetadataSource`](crate::MetadataSource) of the application's own failed.
+    #[error("cannot learn what {model} holds")]
+    OwnSource {
+        /// The model asked for.
+        model: ModelId,
+        /// Whether the same request may well succeed a little later.
+        is_transient: bool,
+        /// What the source says.
+        source: BoxError,
     },
     /// More redirects than any hub needs.
     #[error("{url} was redirected more than {limit} times")]
@@ -401,6 +424,8 @@ impl Error {
             | Self::FileNotFound { .. }
             | Self::UnexpectedStatus { .. }
             | Self::NotAHub { .. }
+            | Self::NoGit { .. }
+            | Self::OwnSource { is_transient: false, .. }
             | Self::UntrustedCertificate { .. }
             | Self::ProxyLogin { .. }
             | Self::TooManyRedirects { .. }
@@ -415,6 +440,7 @@ impl Error {
             Self::RateLimited { .. }
             | Self::Unavailable { .. }
             | Self::Transport { .. }
+            | Self::OwnSource { is_transient: true, .. }
             | Self::Stalled { .. }
             | Self::GitRefused { .. }
             | Self::Git { .. } => ErrorKind::Network,

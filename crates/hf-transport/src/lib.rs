@@ -62,6 +62,7 @@ mod redirect;
 mod refusal;
 mod shown;
 mod token;
+mod words;
 
 pub use client::HubClient;
 pub use config::HubConfig;

@@ -10,7 +10,7 @@ use url_parse::{CommitId, ModelId, RepoPath, Url};
 use crate::client::{HubRequest, header_text, headers};
 use crate::lfs_pointer::parse_oid;
 use crate::redirect::Redirects;
-use crate::refusal::{Asked, classify};
+use crate::refusal::classify;
 use crate::shown::SafeUrl;
 use crate::{Error, HubClient};
 
@@ -55,9 +55,10 @@ impl HubClient {
         commit: &CommitId,
         path: &RepoPath,
     ) -> Result<ResolvedFile, Error> {
+        let present = self.renamed(model);
         let request = HubRequest {
             method: Method::HEAD,
-            url: self.endpoint().resolve_url(model, commit, path),
+            url: self.endpoint().resolve_url(present.as_ref().unwrap_or(model), commit, path),
             headers: headers([(header::ACCEPT_ENCODING, "identity")]),
             body: Bytes::new(),
             action: "ask for the location of",
@@ -71,7 +72,7 @@ impl HubClient {
         let status = answer.response.status();
         if !status.is_success() {
             let revision = commit.to_string();
-            let asked = Asked { model, file: Some(path), revision: &revision, endpoint: self.endpoint() };
+            let asked = self.asked(model, Some(path), &revision);
             return Err(classify(&asked, &answer.url, status, headers, &[]));
         }
         refuse_web_page(&answer.url, headers)?;

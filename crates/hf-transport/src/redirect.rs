@@ -25,6 +25,9 @@ pub(crate) fn target(url: &Url, status: StatusCode, headers: &HeaderMap) -> Resu
     let refuse = |target: String, problem| Error::BadRedirect { url: SafeUrl::of(url), target, problem };
     let location = header_text(headers, header::LOCATION)
         .ok_or_else(|| refuse("nowhere".to_owned(), "it names no location"))?;
+    if is_two_in_one(location) {
+        return Err(refuse(without_secrets(location), "the location is two URLs in one"));
+    }
     let target =
         url.join(location).map_err(|_| refuse(without_secrets(location), "the location is no URL"))?;
     if !matches!(target.scheme(), "http" | "https") {
@@ -43,6 +46,12 @@ pub(crate) fn refuse_downgrade(url: &Url, target: &Url) -> Result<(), Error> {
         });
     }
     Ok(())
+}
+
+/// A mirror that puts its own address before one that is whole already: the host seems to end in `https:`.
+fn is_two_in_one(location: &str) -> bool {
+    let authority = location.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    authority.is_some_and(|host| host.ends_with("http:") || host.ends_with("https:"))
 }
 
 /// As much of an unreadable location as shows what is wrong with it: no query, nothing that may be a password.
@@ -73,6 +82,7 @@ mod tests {
             ("c", "https://hub/a/c"),
             ("//data/c", "https://data/c"),
             ("http://data:8080/c", "http://data:8080/c"),
+            ("https://mirror/https://data/c", "https://mirror/https://data/c"),
         ] {
             for status in [301, 302, 303, 307, 308] {
                 assert_eq!(follow(from, status, Some(location)).unwrap().as_deref(), Some(expected));
@@ -94,6 +104,10 @@ mod tests {
             (
                 Some("ftp://user:s3cret@host/x?s3cret"),
                 "redirects to ftp://host/x?…, which is refused: only http and https are followed",
+            ),
+            (
+                Some("https://mirrorhttps://data/x?s3cret"),
+                "redirects to https://mirrorhttps://data/x, which is refused: the location is two URLs in one",
             ),
             (Some("data:s3cret"), "redirects to data:…, which is refused: only http and https are followed"),
         ] {

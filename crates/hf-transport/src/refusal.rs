@@ -6,12 +6,11 @@ use reqwest::header::{self, HeaderMap};
 use reqwest::{Response, StatusCode};
 use url_parse::{Endpoint, ModelId, RepoPath, Url};
 
-use crate::Error;
 use crate::client::header_text;
 use crate::shown::{HubWords, SafeUrl};
+use crate::words::hub_words;
+use crate::{Error, Token};
 
-/// As much of a server's words as a message shows.
-const MAX_WORDS: usize = 300;
 /// The body of a refusal is read no further than this.
 const MAX_BODY: usize = 4096;
 
@@ -22,6 +21,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) file: Option<&'a RepoPath>,
     pub(crate) revision: &'a str,
     pub(crate) endpoint: &'a Endpoint,
+    /// What may have gone along.
+    pub(crate) token: Option<&'a Token>,
 }
 
 /// Turns an answer with an error status into the error it stands for, reading a little of its body for at most
@@ -53,7 +54,7 @@ pub(crate) fn classify(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Error {
-    let hub_says = hub_words(headers, body);
+    let hub_says = hub_words(headers, body, asked.token);
     let words = hub_says.message.clone().unwrap_or_default();
     let model = asked.model.clone();
     let url = SafeUrl::of(url);
@@ -106,31 +107,6 @@ fn server_wait(headers: &HeaderMap, status: StatusCode) -> Option<Duration> {
         status.as_u16(),
         SystemTime::now(),
     )
-}
-
-/// The hub's message from its header, else from a plain-text body, and the identifier of the request.
-fn hub_words(headers: &HeaderMap, body: &[u8]) -> HubWords {
-    let plain_text = || {
-        header_text(headers, header::CONTENT_TYPE)
-            .is_some_and(|kind| kind.starts_with("text/plain"))
-            .then(|| String::from_utf8_lossy(body))
-    };
-    let message = match header_text(headers, "x-error-message") {
-        Some(words) => Some(words.into()),
-        None => plain_text(),
-    };
-    let request_id = ["x-request-id", "x-amzn-trace-id", "x-amz-cf-id"]
-        .into_iter()
-        .find_map(|name| header_text(headers, name));
-    HubWords { message: message.as_deref().and_then(sanitize), request_id: request_id.and_then(sanitize) }
-}
-
-/// A server's words on one line, cut to a length fit for a message; `None` when nothing is left.
-pub(crate) fn sanitize(words: &str) -> Option<String> {
-    let one_line: String =
-        words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WORDS).collect();
-    let trimmed = one_line.trim();
-    (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }
 
 #[cfg(test)]

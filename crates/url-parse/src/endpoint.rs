@@ -34,6 +34,16 @@ impl Endpoint {
         self.below([model.user(), model.repo()])
     }
 
+    /// The model whose address this is, in git's protocol or for people; `None` for any other URL.
+    pub fn model_at(&self, url: &Url) -> Option<ModelId> {
+        if Origin::of(url).as_ref() != Some(&self.origin) {
+            return None;
+        }
+        let path = url.path().strip_prefix(self.base.path().trim_end_matches('/'))?.strip_prefix('/')?;
+        let (user, repo) = path.split_once('/')?;
+        ModelId::new(user, repo.strip_suffix(".git").unwrap_or(repo)).ok()
+    }
+
     /// The page of the model for people; there one asks for access to it.
     pub fn model_page(&self, model: &ModelId) -> Url {
         self.below([model.user(), model.repo()])

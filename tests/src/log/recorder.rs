@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::audit::Audit;
 use super::request::{LoggedRequest, Outcome};
 use crate::sync::locked;
 
@@ -22,6 +23,7 @@ struct State {
     order: u64,
     /// Counts every change.
     changes: u64,
+    audit: Audit,
 }
 
 impl Recorder {
@@ -35,6 +37,7 @@ impl Recorder {
             request.began = state.order;
             request.began_at = Instant::now();
             state.order += 1;
+            state.audit.judge(&request, &state.requests);
             state.requests.push(request);
             state.requests.len() - 1
         });
@@ -43,6 +46,16 @@ impl Recorder {
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&[LoggedRequest]) -> T) -> T {
         read(&locked(&self.state).requests)
+    }
+
+    /// From now on a request that brings a token is a violation.
+    pub(crate) fn take_no_token(&self) {
+        locked(&self.state).audit.takes_no_token = true;
+    }
+
+    /// What was wrong with tokens so far; it is forgotten.
+    pub(crate) fn take_violations(&self) -> Vec<String> {
+        std::mem::take(&mut locked(&self.state).audit.violations)
     }
 
     pub(super) fn now(&self) -> u64 {

@@ -13,7 +13,7 @@ use super::read;
 use crate::client::{HubRequest, headers};
 use crate::export::{Allowance, ExportFolder};
 use crate::redirect::Redirects;
-use crate::refusal::{Asked, read_refusal};
+use crate::refusal::read_refusal;
 use crate::{Error, FileKind, HubClient, MetadataRequest, RepoFile, RepoSnapshot};
 
 const ACTION: &str = "fetch";
@@ -70,8 +70,7 @@ async fn content(
         .await?;
     if !answer.response.status().is_success() {
         let revision = commit.to_string();
-        let asked =
-            Asked { model: &request.model, file: Some(path), revision: &revision, endpoint: hub.endpoint() };
+        let asked = hub.asked(&request.model, Some(path), &revision);
         let patience = hub.config().idle_timeout;
         return Err(read_refusal(&asked, &answer.url, answer.response, patience).await);
     }

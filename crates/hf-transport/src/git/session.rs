@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::Method;
 use reqwest::header::{self, HeaderMap};
+use reqwest::{Method, Response};
 use tokio::runtime::Handle;
 use url_parse::{ModelId, Revision, Url};
 
@@ -17,10 +17,12 @@ use super::advertisement::Advertisement;
 use super::body::Body;
 use super::cancel::CancelSignal;
 use super::wanted::DEFAULT_BRANCH;
+use crate::api::Api;
 use crate::client::{Answer, HubRequest, header_text, headers};
 use crate::redirect::Redirects;
-use crate::refusal::{Asked, read_refusal, sanitize};
+use crate::refusal::read_refusal;
 use crate::shown::{HubWords, SafeUrl};
+use crate::words::fit_for_message;
 use crate::{Error, HubClient};
 
 /// Where the list of references is.
@@ -55,7 +57,7 @@ impl Session {
         revision: Option<Revision>,
         cancelled: CancelSignal,
     ) -> Self {
-        let base = hub.endpoint().git_url(&model);
+        let base = hub.endpoint().git_url(hub.renamed(&model).as_ref().unwrap_or(&model));
         let learned = Mutex::new(Learned { base, offered: Arc::default(), failure: None });
         Self { hub, runtime, model, revision, cancelled, received: AtomicU64::new(0), learned }
     }
@@ -137,6 +139,7 @@ impl Session {
             }
             list.extend_from_slice(&chunk);
         }
+        self.hub.found_at(&self.model, &base);
         let list = list.freeze();
         let offered = Arc::new(Advertisement::parse(&list));
         let mut learned = self.learned();
@@ -165,7 +168,10 @@ impl Session {
             Some(words) => Err(Error::GitRefused {
                 model: self.model.clone(),
                 url: SafeUrl::of(body.url()),
-                hub_says: HubWords { message: sanitize(&words), request_id: None },
+                hub_says: HubWords {
+                    message: fit_for_message(&words, self.hub.config().token.as_ref()),
+                    request_id: None,
+                },
             }),
         }
     }
@@ -174,20 +180,40 @@ impl Session {
     /// of the body is used.
     fn ask(&self, request: HubRequest, expected: &'static str) -> Result<Body, Error> {
         let action = request.action;
+        let is_list = request.method == Method::GET;
         let answer = self.block_on(self.hub.send(request))?;
         if !answer.response.status().is_success() {
-            return Err(self.refusal(answer));
+            let is_unknown = is_list && is_unknown_path(&answer.response);
+            let refusal = self.refusal(answer);
+            return Err(if is_unknown { self.unless_without_git(refusal) } else { refusal });
         }
         let content_type = header_text(answer.response.headers(), header::CONTENT_TYPE).unwrap_or_default();
         if content_type.split(';').next().map(str::trim) != Some(expected) {
-            return Err(Error::not_a_hub(&answer.url, content_type, expected));
+            let error = Error::not_a_hub(&answer.url, content_type, expected);
+            // A page stands in front of the hub, if it is one, and would answer any question about it too.
+            let is_page = content_type.starts_with("text/html");
+            return Err(if is_list && !is_page { self.unless_without_git(error) } else { error });
         }
         Ok(Body::new(answer, action))
     }
 
+    /// What an answer means that no git server gives: a hub whose API knows the model serves no git.
+    fn unless_without_git(&self, error: Error) -> Error {
+        let is_known = self.block_on(async { Ok(Api::new(&self.hub, &self.model).knows_model().await) });
+        match is_known {
+            Ok(true) => Error::NoGit {
+                model: self.model.clone(),
+                endpoint: self.hub.endpoint().clone(),
+                source: Box::new(error),
+            },
+            Ok(false) => error,
+            Err(cancelled) => cancelled,
+        }
+    }
+
     fn refusal(&self, answer: Answer) -> Error {
         let revision = self.revision.as_ref().map_or(DEFAULT_BRANCH, Revision::as_str);
-        let asked = Asked { model: &self.model, file: None, revision, endpoint: self.hub.endpoint() };
+        let asked = self.hub.asked(&self.model, None, revision);
         let patience = self.hub.config().idle_timeout;
         let refusal = read_refusal(&asked, &answer.url, answer.response, patience);
         self.block_on(async { Ok(refusal.await) }).unwrap_or_else(|cancelled| cancelled)
@@ -206,6 +232,11 @@ impl Session {
     pub(super) fn too_much(&self, what: &'static str, limit: u64) -> Error {
         Error::TooMuchMetadata { model: self.model.clone(), what, limit }
     }
+}
+
+/// The answer of a server that knows nothing at that address; a hub that does gives its refusals a code.
+fn is_unknown_path(response: &Response) -> bool {
+    matches!(response.status().as_u16(), 404 | 405 | 501) && !response.headers().contains_key("x-error-code")
 }
 
 fn with_path(base: &Url, tail: &str) -> Url {

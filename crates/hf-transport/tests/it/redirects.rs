@@ -45,6 +45,7 @@ async fn the_token_stays_at_the_endpoint() {
     let stage = Stage::usual();
     let other = hub();
     other.publish(&ModelFixture::new(ID));
+    other.take_no_token();
     for code in [301, 302, 307, 308] {
         let redirect = Fault::redirect(code, &refs_at(&other.endpoint(), ID));
         stage.hub.fault(FaultTarget::info_refs(ID), redirect, Times::Once);

@@ -71,6 +71,9 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
         Warning::TokenDropped { hub } => {
             format!("{hub} does not accept the access token that a login has left: going on without it")
         }
+        Warning::Renamed { model, present } => {
+            format!("the hub has {model} as {present} now; it is kept here under the name asked for")
+        }
         Warning::CarriedOver { path, place } => carried_over(path, place),
         Warning::CommitGone { commit } => {
             format!(

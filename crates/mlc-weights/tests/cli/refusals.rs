@@ -72,6 +72,76 @@ fn gated() {
 }
 
 #[test]
+fn gated_and_not_on_the_list() {
+    let (world, model) = World::with(&tiny().access(Access::Gated(vec!["hf_right".to_owned()])));
+    let other = ModelFixture::new("mlc-ai/other").access(Access::Gated(vec!["hf_other".to_owned()]));
+    world.hub.publish(&other);
+    let ran = world.cli(&["download", &model.url]).env("HF_TOKEN", "hf_other").run();
+    let page = format!("ask for access at {}/mlc-ai/tiny", world.hub.endpoint());
+    ran.check_failure(4, &["mlc-ai/tiny is gated", &page, "you are not in the authorized list"]);
+    assert_eq!(world.hub.log().count(), 1);
+}
+
+#[test]
+fn a_file_that_is_gone() {
+    let (world, model) = World::with_tiny();
+    let gone = Fault::Status {
+        code: 404,
+        headers: [("x-error-code", "EntryNotFound"), ("x-amzn-trace-id", "Root=1-2")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+        body: "Entry not found".to_owned(),
+    };
+    world.hub.fault(FaultTarget::resolve("params_shard_1.bin"), gone, Times::Forever);
+    let words = ["mlc-ai/tiny has no file `params_shard_1.bin` at that commit", "(request Root=1-2)"];
+    world.cli(&["download", &model.url]).run().check_failure(4, &words);
+    world.check_untouched();
+    assert_eq!(world.hub.log().file("params_shard_1.bin").count(), 1);
+}
+
+#[test]
+fn the_hubs_words_and_the_number_of_the_request_are_passed_on() {
+    let world = World::new();
+    let words = ["the hub says: Invalid username or password. (request Root=1-"];
+    check(&world, "HF://mlc-ai/nowhere", &words);
+}
+
+#[test]
+fn renamed() {
+    let (world, mut model) = World::with_tiny();
+    world.hub.rename("mlc-ai/tiny", "mlc-ai/Tiny-2");
+    for (asked, user, repo) in
+        [("HF://mlc-ai/tiny", "mlc-ai", "tiny"), ("HF://MLC-AI/TINY-2", "MLC-AI", "TINY-2")]
+    {
+        let log = world.hub.log().from_now();
+        let ran = world.cli(&["download", asked]).run();
+        (model.user, model.repo) = (user.to_owned(), repo.to_owned());
+        ran.check_path(&world.entry(&model));
+        let warning = format!("warning: the hub has {user}/{repo} as mlc-ai/Tiny-2 now");
+        assert_eq!(ran.stderr.matches(&warning).count(), 1, "{}", ran.stderr);
+        assert_eq!(log.status(307).count(), 1, "once known, the present name is asked for: {log}");
+    }
+}
+
+#[test]
+fn a_hub_that_does_not_serve_git() {
+    for code in [404, 405, 501] {
+        let (world, model) = World::with_tiny();
+        world.hub.fault(FaultTarget::info_refs(""), Fault::status(code), Times::Forever);
+        let words = format!(
+            "{} does not serve git, which the metadata of mlc-ai/tiny comes by",
+            world.hub.endpoint()
+        );
+        check(
+            &world,
+            &model.url,
+            &[&words, &format!("answers {code}").replace("answers 404", "mlc-ai/tiny")],
+        );
+        assert_eq!(world.hub.log().route(local_hub::Route::InfoRefs).count(), 1);
+    }
+}
+
+#[test]
 fn disabled() {
     check_fixture(&tiny().access(Access::Disabled), &["mlc-ai/tiny has been disabled by the hub"]);
 }

@@ -170,6 +170,7 @@ fn a_login_that_cannot_be_read_is_none() {
 fn no_token_goes_where_a_redirect_leads() {
     let elsewhere = LocalHub::start();
     let model = elsewhere.publish(&tiny());
+    elsewhere.take_no_token();
     for target in [FaultTarget::info_refs(""), FaultTarget::upload_pack(""), FaultTarget::resolve(".bin")] {
         let (world, _) = World::with(&tiny());
         let before = elsewhere.log().from_now();

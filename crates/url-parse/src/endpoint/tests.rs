@@ -149,3 +149,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_model_of_an_address() {
+    for base in ["https://hub", "http://127.0.0.1:8080/mirror/hf/"] {
+        let endpoint: Endpoint = base.parse().unwrap();
+        let model = ModelId::new("user", "repo.x").unwrap();
+        let url = endpoint.git_url(&model);
+        assert_eq!(endpoint.model_at(&url), Some(model.clone()));
+        assert_eq!(endpoint.model_at(&format!("{url}.git?query").parse().unwrap()), Some(model));
+        for other in [
+            format!("{url}/info"),
+            endpoint.to_string(),
+            format!("{endpoint}/user"),
+            format!("{endpoint}x/a/b"),
+        ] {
+            assert_eq!(endpoint.model_at(&other.parse().unwrap()), None, "{other}");
+        }
+        assert_eq!(endpoint.model_at(&"https://elsewhere/user/repo".parse().unwrap()), None);
+    }
+}

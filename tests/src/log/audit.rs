@@ -1,0 +1,75 @@
+//! Whether the token was where it may be, and nowhere else: judged for every request of every hub.
+
+use std::collections::{HashMap, HashSet};
+
+use super::request::{LoggedRequest, Server};
+
+/// How the clients under test name themselves. Other programs, and tests with a bare socket, do what they like.
+const JUDGED: &str = "mlc-weights/";
+
+/// What was seen so far, as far as the next request is judged by it.
+#[derive(Debug, Default)]
+pub(super) struct Audit {
+    /// No request may bring a token.
+    pub(super) takes_no_token: bool,
+    /// Every token that came.
+    tokens: HashSet<String>,
+    /// Connections over which a token came, by their numbers: what was sent, and with which request last.
+    connections: HashMap<u64, (String, usize)>,
+    pub(super) violations: Vec<String>,
+}
+
+impl Audit {
+    /// Judges the request that comes after all of `before`.
+    pub(super) fn judge(&mut self, request: &LoggedRequest, before: &[LoggedRequest]) {
+        if !request.header("user-agent").is_some_and(|agent| agent.contains(JUDGED)) {
+            return;
+        }
+        let authorization = request.header("authorization");
+        if let Some(token) = authorization.and_then(|header| header.strip_prefix("Bearer ")) {
+            self.tokens.insert(token.to_owned());
+        }
+        let complaints = [
+            self.sent_where_it_may_not(request, authorization),
+            self.sent_elsewhere_in(request),
+            self.kept_back(request, authorization, before),
+        ];
+        self.violations.extend(complaints.into_iter().flatten().map(|words| format!("{words}: {request}")));
+        if let Some(authorization) = authorization {
+            self.connections.insert(request.connection, (authorization.to_owned(), before.len()));
+        }
+    }
+
+    fn sent_where_it_may_not(&self, request: &LoggedRequest, token: Option<&str>) -> Option<&'static str> {
+        token?;
+        match request.server {
+            Server::Data => Some("the data host got the token"),
+            Server::Hub if self.takes_no_token => Some("a hub got the token that is not for it"),
+            Server::Hub => None,
+        }
+    }
+
+    fn sent_elsewhere_in(&self, request: &LoggedRequest) -> Option<&'static str> {
+        let others = request.headers.iter().filter(|(name, _)| name != "authorization");
+        let texts = others.map(|(_, value)| value).chain([&request.path, &request.query]);
+        let mut texts = texts.filter(|text| self.tokens.iter().any(|token| text.contains(token.as_str())));
+        texts.next().map(|_| "the token is in another place than its header")
+    }
+
+    /// A connection belongs to one client, which has one token and always sends it, unless it was refused.
+    fn kept_back(
+        &self,
+        request: &LoggedRequest,
+        authorization: Option<&str>,
+        before: &[LoggedRequest],
+    ) -> Option<&'static str> {
+        let (sent, last) = self.connections.get(&request.connection)?;
+        let was_refused = before.get(*last).is_some_and(|last| last.status == Some(401));
+        match authorization {
+            None if was_refused => None,
+            None => Some("a client that has a token kept it back"),
+            Some(now) if now != sent => Some("a client changed its token"),
+            Some(_) => None,
+        }
+    }
+}
