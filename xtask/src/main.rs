@@ -3,6 +3,7 @@
 
 mod bar;
 mod bench;
+mod cache;
 mod ci;
 mod crash;
 mod demo;
@@ -31,6 +32,9 @@ struct Cli {
 enum Task {
     /// Measures downloads against other programs, over a hub on this machine
     Bench(bench::Bench),
+    /// Looks after the cache of the environment, through the library
+    #[command(subcommand)]
+    Cache(cache::What),
     /// All that must pass: format, clippy, tests, docs, tidy
     Ci,
     /// Kills downloads again and again while it watches what can be seen of them
@@ -64,6 +68,7 @@ fn run(cli: &Cli) -> Result<()> {
     match &cli.task {
         None => list(),
         Some(Task::Bench(bench)) => bench::run(&root, bench)?,
+        Some(Task::Cache(what)) => cache::run(what)?,
         Some(Task::Ci) => ci::run(&root)?,
         Some(Task::Crash(arguments)) => crash::run(&root, arguments)?,
         Some(Task::Demo) => demo::run()?,

@@ -10,7 +10,7 @@ mod words;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::cache::List;
+pub(crate) use self::cache::{List, Prune, Remove, Verify};
 pub(crate) use self::download::Download;
 pub(crate) use self::path::Path;
 pub(crate) use self::progress::Progress;
@@ -44,6 +44,12 @@ pub(crate) enum Command {
     Path(Path),
     /// List the models in the cache, whole or not
     List(List),
+    /// Hash cached models and compare; with --repair, mend them
+    Verify(Verify),
+    /// Remove models from the cache
+    Remove(Remove),
+    /// Remove what interrupted downloads have left
+    Prune(Prune),
 }
 
 #[cfg(test)]

@@ -2,7 +2,11 @@
 
 mod download;
 mod list;
+mod named;
 mod path;
+mod prune;
+mod remove;
+mod verify;
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -14,12 +18,18 @@ use crate::arguments::Command;
 use crate::exit::Failure;
 use crate::progress::Screen;
 
+/// The field `version` of the documents that are put together here; docs/cache.md says what it promises.
+const JSON_VERSION: u32 = 1;
+
 /// Carries out a command.
 pub(crate) fn run(command: &Command, screen: Screen) -> Result<(), Failure> {
     match command {
         Command::Download(arguments) => download::run(arguments, screen),
         Command::Path(arguments) => path::run(arguments, screen),
         Command::List(arguments) => list::run(arguments, screen),
+        Command::Verify(arguments) => verify::run(arguments, screen),
+        Command::Remove(arguments) => remove::run(arguments, screen),
+        Command::Prune(arguments) => prune::run(arguments, screen),
     }
 }
 

@@ -13,6 +13,13 @@ pub(crate) enum Failure {
     Facade(facade::Error),
     /// The cache was asked for a model that it does not have.
     NotInCache(Miss),
+    /// No tier has anything of a model.
+    Unknown {
+        model: ModelRef,
+        looked_in: Vec<PathBuf>,
+        /// The names in the cache that are most like it.
+        similar: Vec<ModelRef>,
+    },
     /// The result could not be written to stdout.
     Output(io::Error),
     /// The runtime could not be started.
@@ -96,7 +103,7 @@ impl From<&Failure> for Status {
     fn from(failure: &Failure) -> Self {
         match failure {
             Failure::Facade(error) => error.kind().into(),
-            Failure::NotInCache(_) => Self::NotCached,
+            Failure::NotInCache(_) | Failure::Unknown { .. } => Self::NotCached,
             Failure::Output(_) | Failure::Runtime(_) => Self::Other,
             Failure::Interrupted => Self::Interrupted,
             Failure::Malformed(_) | Failure::List { .. } => Self::Usage,

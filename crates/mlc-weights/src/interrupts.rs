@@ -19,6 +19,11 @@ impl Interrupts {
         Self { heard }
     }
 
+    /// Whether there was one.
+    pub(crate) fn is_heard(&self) -> bool {
+        *self.heard.borrow()
+    }
+
     /// Completes at the first interruption, also when that is long ago.
     pub(crate) async fn first(&self) {
         let mut heard = self.heard.clone();

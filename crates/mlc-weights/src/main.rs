@@ -4,7 +4,9 @@
 //! what went wrong: see [`exit`].
 
 mod arguments;
+mod checking;
 mod commands;
+mod engine;
 mod exit;
 mod interrupts;
 mod logging;

@@ -32,6 +32,11 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
             lines.push(format!("  to download it: mlc-weights download HF://{model}"));
             lines
         }
+        Failure::Unknown { model, looked_in, similar } => {
+            let lines = places(format!("error: {model} is not in the cache"), looked_in, &[]);
+            let similar = similar.iter().map(|name| format!("  did you mean {name}?"));
+            lines.into_iter().chain(similar).collect()
+        }
         Failure::Facade(error @ facade::Error::ForceForbidden { policy, .. }) => {
             vec![format!("error: {error}"), who_says(*policy)]
         }
@@ -45,6 +50,12 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
             vec!["interrupted; what had come is kept, and the same command goes on from there".to_owned()]
         }
     }
+}
+
+/// Something that went on but left an error behind.
+pub(crate) fn warning(what: &str, error: &facade::Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(format!("warning: {what}: {error}"), |words, cause| format!("{words}: {cause}"))
 }
 
 fn malformed(model: &Malformed) -> Vec<String> {

@@ -63,6 +63,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("libc", &["tests"], &[]),
     rule("rcgen", &["tests"], &[]),
     rule("tokio-rustls", &["tests"], &[]),
+    rule("strsim", &["mlc-weights"], &[]),
     rule("tracing-subscriber", &["mlc-weights"], &[]),
     // Tests only.
     rule("assert_cmd", &[], &[]),

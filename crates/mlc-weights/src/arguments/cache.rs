@@ -1,9 +1,55 @@
 //! The commands that look after the cache.
 
+use std::time::Duration;
+
 use clap::Args;
+
+/// What these commands say of a model: they need no prefix.
+const MODEL: &str = "The model: user/repo, HF://user/repo or https://huggingface.co/user/repo";
 
 #[derive(Args, Debug)]
 pub(crate) struct List {
+    /// One JSON document instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct Verify {
+    #[arg(help = MODEL, value_name = "MODEL", required_unless_present = "all")]
+    pub(crate) models: Vec<String>,
+    /// All models of all tiers
+    #[arg(long, conflicts_with = "models")]
+    pub(crate) all: bool,
+    /// Download again what is corrupt or missing
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// With --repair: also a mlc-chat-config.json that was edited
+    #[arg(long, requires = "repair")]
+    pub(crate) force: bool,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Remove {
+    #[arg(help = MODEL, value_name = "MODEL", required = true)]
+    pub(crate) models: Vec<String>,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Prune {
+    /// Only what was last written to so long ago, as 90min, 12h or 7d
+    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration, default_value = "0s")]
+    pub(crate) older_than: Duration,
+    /// Only show what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// One JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,

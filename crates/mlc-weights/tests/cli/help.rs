@@ -36,6 +36,9 @@ fn help() {
       download  Print the directory of a model, downloading it first if the cache has none
       path      Print the directory of a model that is in the cache; never uses the network
       list      List the models in the cache, whole or not
+      verify    Hash cached models and compare; with --repair, mend them
+      remove    Remove models from the cache
+      prune     Remove what interrupted downloads have left
       help      Print this message or the help of the given subcommand(s)
 
     Options:
@@ -69,6 +72,9 @@ fn long_help_knows_the_environment() {
       download  Print the directory of a model, downloading it first if the cache has none
       path      Print the directory of a model that is in the cache; never uses the network
       list      List the models in the cache, whole or not
+      verify    Hash cached models and compare; with --repair, mend them
+      remove    Remove models from the cache
+      prune     Remove what interrupted downloads have left
       help      Print this message or the help of the given subcommand(s)
 
     Options:

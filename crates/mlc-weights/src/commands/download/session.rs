@@ -1,19 +1,14 @@
 //! Several models, one after another.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use facade::{Downloader, Event, Model, Outcome, Request};
-use tokio::runtime::Runtime;
 
 use super::super::print_path;
+use crate::engine::Engine;
 use crate::exit::Failure;
-use crate::interrupts::Interrupts;
 use crate::progress::{Display, Progress, Summary};
-
-/// How long an interrupted program waits for blocking work to end, so that with everything else it is over
-/// within a second. Whatever then still runs is cut off, as a crash would do, which the cache is made for.
-const GRACE: Duration = Duration::from_millis(700);
 
 pub(super) struct Session {
     downloader: Downloader,
@@ -22,12 +17,6 @@ pub(super) struct Session {
     engine: Option<Engine>,
     began: Instant,
     summary: Summary,
-}
-
-/// What a download needs and a hit does not.
-struct Engine {
-    runtime: Runtime,
-    interrupts: Interrupts,
 }
 
 impl Session {
@@ -88,27 +77,13 @@ impl Session {
             Some(engine) => engine,
             None => Engine::start()?,
         };
-        let Engine { runtime, interrupts } = self.engine.insert(engine);
-        runtime.block_on(async {
-            tokio::select! {
-                outcome = self.downloader.download(request) => outcome.map_err(Failure::from),
-                () = interrupts.first() => Err(Failure::Interrupted),
-            }
-        })
+        self.engine.insert(engine).run(self.downloader.download(request))
     }
 
     /// Ends what an interrupted download has left running.
     fn stop(self) {
-        if let Some(Engine { runtime, .. }) = self.engine {
-            runtime.shutdown_timeout(GRACE);
+        if let Some(engine) = self.engine {
+            engine.stop();
         }
-    }
-}
-
-impl Engine {
-    fn start() -> Result<Self, Failure> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
-        Ok(Self { runtime, interrupts: Interrupts::listen() })
     }
 }

@@ -1,0 +1,56 @@
+//! `mlc-weights prune`: removes what interrupted downloads have left.
+
+use facade::{Cache, PruneMode, Pruning};
+
+use super::{print, print_json};
+use crate::arguments::Prune;
+use crate::exit::{Failure, Status};
+use crate::progress::{Screen, say};
+use crate::report;
+use crate::table::{Align, Table};
+use crate::words::size;
+
+pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
+    let mode = if arguments.dry_run { PruneMode::DryRun } else { PruneMode::Remove };
+    let pruning = Cache::from_env()?.prune(arguments.older_than, mode);
+    for failed in &pruning.models {
+        if let Some(error) = &failed.failure {
+            say(&report::warning(&format!("not all of {} could be removed", failed.model), error));
+        }
+    }
+    if arguments.json {
+        print_json(&pruning)?;
+    } else {
+        if !screen.is_quiet() {
+            say(&summary(&pruning));
+        }
+        if !pruning.models.is_empty() {
+            print(table(&pruning).to_string().as_bytes())?;
+        }
+    }
+    let failure = pruning.models.into_iter().find_map(|model| model.failure);
+    failure.map_or(Ok(()), |error| Err(Failure::Reported(Status::from(error.kind()))))
+}
+
+fn summary(pruning: &Pruning) -> String {
+    let removed = size(pruning.removed_bytes());
+    match (pruning.models.is_empty(), pruning.dry_run) {
+        (true, _) => "interrupted downloads have left nothing".to_owned(),
+        (false, true) => format!("{removed} would be removed"),
+        (false, false) => format!("{removed} removed"),
+    }
+}
+
+fn table(pruning: &Pruning) -> Table<3> {
+    let removed = if pruning.dry_run { "WOULD GO" } else { "REMOVED" };
+    let mut table = Table::new([(removed, Align::Right), ("KEPT", Align::Right), ("MODEL", Align::Left)]);
+    for model in &pruning.models {
+        let bytes = [model.removed_bytes, model.kept_bytes].map(size);
+        let [removed, kept] = bytes;
+        table.row([removed, kept, model.model.to_string()]);
+        if model.in_use {
+            table.note("a download of it is under way, or was until a few minutes ago".to_owned());
+        }
+    }
+    table
+}

@@ -1,0 +1,53 @@
+//! What a verification found, for a person.
+
+use std::collections::BTreeMap;
+
+use facade::{FileState, VerifyReport};
+
+use super::{Checked, Mended};
+use crate::words::{files, size};
+
+/// A verdict on the copy, and a line for each file that deserves one. Files that nothing is known of, or that
+/// nobody asked for, may be many; they are counted. Names may be anything, so they are escaped.
+pub(super) fn of(checked: &Checked) -> Vec<String> {
+    let report = &checked.report;
+    let mut lines = vec![format!("{}\n", verdict(checked))];
+    for file in &report.files {
+        let detail = match &file.state {
+            FileState::Corrupt { problem } => format!(": {problem}"),
+            FileState::Missing | FileState::Modified | FileState::Extra => String::new(),
+            _ => continue,
+        };
+        lines.push(format!("  {:<9}  {}{detail}\n", file.state.as_str(), file.path.escape_debug()));
+    }
+    lines.extend(unchecked(report));
+    lines
+}
+
+fn verdict(checked: &Checked) -> String {
+    let Checked { report, repair } = checked;
+    let place = match report.tier.is_read_only() {
+        true => format!(" in {}", report.path.display()),
+        false => String::new(),
+    };
+    let hashed = format!("{}, {} hashed", files(report.files.len()), size(report.bytes_hashed));
+    let found = if report.is_sound() { "ok" } else { "not ok" };
+    let mended = match repair {
+        Mended::NotNeeded | Mended::NotAsked => "",
+        Mended::Repaired => "; repaired",
+        Mended::Failed => "; not repaired",
+        Mended::ReadOnly => "; not repaired, since its tier is only read",
+    };
+    format!("{}{place}: {found} ({hashed}){mended}", report.model)
+}
+
+/// How many files could not be checked, by reason.
+fn unchecked(report: &VerifyReport) -> impl Iterator<Item = String> {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for file in &report.files {
+        if let FileState::Unchecked { reason } = &file.state {
+            *reasons.entry(reason).or_default() += 1;
+        }
+    }
+    reasons.into_iter().map(|(reason, count)| format!("  unchecked  {}: {reason}\n", files(count)))
+}

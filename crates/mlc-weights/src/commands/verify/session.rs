@@ -1,0 +1,94 @@
+//! Several models, one after another.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use facade::{Cache, Downloader, Event, ModelRef, ModelUrl, Repair, Request, VerifyReport};
+
+use super::super::named;
+use super::{Checked, Mended};
+use crate::arguments;
+use crate::checking::Checking;
+use crate::engine::Engine;
+use crate::exit::Failure;
+use crate::progress::{Display, Progress, Screen};
+
+pub(super) struct Session {
+    downloader: Downloader,
+    cache: Cache,
+    repair: Option<Repair>,
+    display: Display,
+    checking: Checking,
+    /// Once something is to be downloaded.
+    engine: Option<Engine>,
+}
+
+impl Session {
+    pub(super) fn new(downloader: Downloader, repair: Option<Repair>, screen: Screen) -> Self {
+        let (cache, checking) = (downloader.cache(), Checking::on(screen));
+        let display = Display::choose(arguments::Progress::Auto, screen);
+        Self { downloader, cache, repair, display, checking, engine: None }
+    }
+
+    /// Verifies all copies of a model, and repairs what is to be repaired. What was found out is worth telling
+    /// also when something failed then.
+    pub(super) fn check(&mut self, model: &ModelRef) -> (Vec<Checked>, Option<Failure>) {
+        let (engine, checking) = (&self.engine, &mut self.checking);
+        let verified = self.cache.verify(model, &mut |event| {
+            checking.on_event(event);
+            match engine.as_ref().is_some_and(Engine::is_interrupted) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        self.checking.end();
+        let reports = match verified {
+            Ok(reports) => reports,
+            Err(error) => return (Vec::new(), Some(named::explained(&self.cache, error))),
+        };
+        let mut failure = None;
+        let checked = reports.into_iter().map(|report| {
+            let repair = self.mend(&report).unwrap_or_else(|error| {
+                failure.get_or_insert(error);
+                Mended::Failed
+            });
+            Checked { report, repair }
+        });
+        (checked.collect(), failure)
+    }
+
+    fn mend(&mut self, report: &VerifyReport) -> Result<Mended, Failure> {
+        let is_wanted =
+            !report.is_sound() || report.is_modified() && self.repair == Some(Repair::DamagedAndModified);
+        let Some(repair) = self.repair.filter(|_| is_wanted) else {
+            return Ok(if is_wanted { Mended::NotAsked } else { Mended::NotNeeded });
+        };
+        if report.tier.is_read_only() {
+            return Ok(Mended::ReadOnly);
+        }
+        let request = Request::new(&ModelUrl::from(report.model.clone())).repair(repair);
+        self.download(request).map(|()| Mended::Repaired)
+    }
+
+    fn download(&mut self, request: Request) -> Result<(), Failure> {
+        let engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => Engine::start()?,
+        };
+        let engine = self.engine.insert(engine);
+        let progress = Progress::new(self.display, request.model());
+        progress.watch();
+        let observer = Arc::clone(&progress);
+        let request = request.observer(move |event: &Event<'_>| observer.on_event(event));
+        let outcome = engine.run(self.downloader.download(request));
+        progress.finish(&outcome);
+        outcome.map(drop)
+    }
+
+    /// Ends what an interrupted download has left running.
+    pub(super) fn stop(self) {
+        if let Some(engine) = self.engine {
+            engine.stop();
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `mlc-weights remove` and `mlc-weights prune`.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use local_hub::{Fault, FaultTarget, Hold, Times};
+
+use crate::world::{PATIENCE, World, lay_out};
+
+#[test]
+fn a_model_is_removed_and_nothing_else() {
+    let (world, model) = World::with_tiny();
+    let other = world.hub.publish(&local_hub::ModelFixture::new("mlc-ai/other"));
+    world.download(&model);
+    world.download(&other);
+    let ran = world.cli(&["remove", "mlc-ai/tiny"]).run();
+    assert_eq!((ran.status, ran.text()), (Some(0), String::new()));
+    assert!(ran.stderr.starts_with("removed mlc-ai/tiny, "), "{}", ran.stderr);
+    assert!(!world.entry(&model).exists());
+    assert_eq!(other.differences(&world.entry(&other)), [""; 0]);
+}
+
+#[test]
+fn several_models_and_a_slip() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    let ran = world.cli(&["remove", "mlc-ai/tyni", "HF://mlc-ai/tiny", "--json"]).run();
+    assert_eq!(ran.status, Some(3));
+    assert!(ran.stderr.contains("error: mlc-ai/tyni is not in the cache\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("  did you mean mlc-ai/tiny?\n"), "{}", ran.stderr);
+    let json = ran.json();
+    assert_eq!((&json["version"], &json["models"][0]["model"]), (&1.into(), &"mlc-ai/tiny".into()));
+    assert_eq!(json["models"][0]["entry"], "directory");
+    assert!(!world.entry(&model).exists());
+}
+
+#[test]
+fn a_malformed_name_keeps_all_from_being_removed() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    let ran = world.cli(&["remove", "mlc-ai/tiny", "../tiny"]).run();
+    ran.check_failure(2, &["../tiny"]);
+    assert!(world.entry(&model).exists());
+}
+
+#[test]
+fn what_is_being_downloaded_stays() {
+    let (world, model) = World::with_tiny();
+    let hold = Hold::new();
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
+    let download = world.cli(&["download", &model.url]).start();
+    assert!(world.hub.log().data().wait_until(PATIENCE, |log| log.count() > 0));
+    let ran = world.cli(&["remove", "mlc-ai/tiny"]).run();
+    ran.check_failure(
+        1,
+        &["is not removed while it is being downloaded", &format!("by process {}", download.id())],
+    );
+    let pruned = world.cli(&["prune", "--json"]).run().json();
+    assert_eq!(
+        (&pruned["removed_bytes"], &pruned["models"][0]["in_use"]),
+        (&0.into(), &true.into()),
+        "{pruned}"
+    );
+    hold.release();
+    download.end().check_path(&world.entry(&model));
+}
+
+#[test]
+fn a_read_only_copy_is_never_removed() {
+    let (world, model) = World::with_tiny();
+    let tier = world.beside("tier");
+    let copy = lay_out(&model, &tier);
+    let ran = world.cli(&["remove", "mlc-ai/tiny"]).env("MLC_LLM_READONLY_WEIGHT_CACHE", &tier).run();
+    ran.check_failure(7, &["mlc-ai/tiny stays as it is", "read-only tier", &tier.display().to_string()]);
+    assert_eq!(model.differences(&copy), [""; 0]);
+}
+
+#[cfg(unix)]
+#[test]
+fn of_a_link_only_the_link_is_removed_and_that_is_said() {
+    let (world, model) = World::with_tiny();
+    let own = lay_out(&model, &world.beside("own"));
+    fs::create_dir_all(world.entry(&model).parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&own, world.entry(&model)).unwrap();
+    let ran = world.cli(&["remove", "mlc-ai/tiny"]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("the link to {}, which stays", own.display())), "{}", ran.stderr);
+    assert_eq!(model.differences(&own), [""; 0]);
+}
+
+/// As if all below a folder had been written an hour ago.
+fn age(folder: &Path) {
+    for path in fs::read_dir(folder).unwrap().map(|child| child.unwrap().path()) {
+        if path.is_dir() {
+            age(&path);
+        }
+        fs::File::open(path).unwrap().set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    }
+}
+
+#[test]
+fn what_a_killed_download_has_left_is_pruned_when_it_is_old() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(404), Times::Forever);
+    assert_eq!(world.cli(&["download", &model.url]).run().status, Some(4));
+    let private = world.home().join("model_weights/.mlc-weights/staging");
+    age(&private);
+    let bytes = |arguments: &[&str]| {
+        let ran = world.cli(&[&["prune", "--json"], arguments].concat()).run();
+        assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
+        ran.json()["removed_bytes"].as_u64().unwrap()
+    };
+    assert_eq!(bytes(&["--older-than", "7d"]), 0);
+    let would = bytes(&["--dry-run"]);
+    assert!(would > 0 && private.exists());
+    let table = world.cli(&["prune", "--dry-run"]).run();
+    assert!(table.text().contains("WOULD GO"), "{}", table.text());
+    assert!(table.stderr.ends_with(" would be removed\n"), "{}", table.stderr);
+    assert_eq!(bytes(&["--older-than", "30min"]), would);
+    let ran = world.cli(&["prune"]).run();
+    assert_eq!(
+        (ran.status, ran.text(), ran.stderr.as_str()),
+        (Some(0), String::new(), "interrupted downloads have left nothing\n")
+    );
+}
+
+#[test]
+fn an_age_that_is_none_is_a_usage_error() {
+    let world = World::new();
+    for age in ["", "soon", "7", "-7d"] {
+        let ran = world.cli(&["prune", &format!("--older-than={age}")]).run();
+        assert_eq!((ran.status, ran.stdout.len()), (Some(2), 0), "{age:?}: {}", ran.stderr);
+    }
+    world.check_pristine();
+}
