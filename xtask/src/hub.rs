@@ -1,6 +1,8 @@
 //! A hub on this machine, for trying things out.
 
-use std::path::Path;
+mod check;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -24,10 +26,17 @@ pub(crate) struct Options {
     /// Things go wrong on the way: an overloaded hub, a limit, a silent host, a broken connection, wrong bytes
     #[arg(long)]
     trouble: bool,
+    /// Instead, the Hugging Face hub's own client downloads from it, and what it got is compared with what was served;
+    /// needs a Python that has `huggingface_hub`
+    #[arg(long, value_name = "PYTHON", num_args = 0..=1, default_missing_value = "python3")]
+    check: Option<PathBuf>,
 }
 
 /// Runs a hub until Ctrl-C.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if let Some(python) = &options.check {
+        return check::run(python);
+    }
     let options = options.clone();
     with_scratch(|scratch| async move {
         let hub = sample::start_hub(&scratch, options.pace.map(|kilobytes| kilobytes.saturating_mul(1000)))?;
