@@ -9,6 +9,7 @@ mod cache;
 mod concurrency;
 mod download;
 mod examples;
+mod hubs;
 mod interruption;
 mod manifests;
 mod numbers;

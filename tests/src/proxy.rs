@@ -94,16 +94,16 @@ impl LocalProxy {
             .enable_all()
             .build()
             .context("start a runtime")?;
-        let listener =
-            runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).context("bind a port")?;
-        let address = listener.local_addr().context("ask for the port")?;
+        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port")?;
+        socket.set_nonblocking(true).context("make a socket non-blocking")?;
+        let address = socket.local_addr().context("ask for the port")?;
         let (stop, stopped) = oneshot::channel();
         let state = Arc::clone(&shared);
         let serving = move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
-                    () = serve(listener, state) => {}
+                    () = serve(socket, state) => {}
                 }
             });
             runtime.shutdown_timeout(Duration::from_secs(5));
@@ -148,7 +148,9 @@ impl Drop for LocalProxy {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+async fn serve(socket: std::net::TcpListener, shared: Arc<Shared>) {
+    // Nobody is answered if this fails, which a test will notice.
+    let Ok(listener) = TcpListener::from_std(socket) else { return };
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {

@@ -76,6 +76,7 @@ pub use cache_layout::{
 pub use downloader::Downloader;
 pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
 pub use error::{Error, ErrorKind};
+pub use hf_transport::Error as HubError;
 pub use hf_transport::{
     FileKind, LfsPointer, MetadataRequest, MetadataSource, ProxySettings, RepoFile, RepoSnapshot, Token,
 };

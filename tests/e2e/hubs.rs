@@ -1,0 +1,234 @@
+//! Hubs of other kinds, and how the builder says how to reach them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use facade::{
+    CaCertificates, CommitId, Error, ErrorKind, FileKind, LfsPointer, MetadataRequest, MetadataSource,
+    ProxySettings, RepoFile, RepoSnapshot, Token,
+};
+use local_hub::{
+    Access, Fault, FaultTarget, LocalHub, LocalProxy, ModelFixture, PublishedModel, Route, Server, Times,
+};
+
+use crate::world::{World, request};
+
+const TOKEN: &str = "hf_member";
+
+fn tiny() -> ModelFixture {
+    ModelFixture::new("mlc-ai/tiny")
+}
+
+/// A private model at a hub that hands out the bytes itself, and wants the token for them.
+fn with_own_bytes() -> (World, PublishedModel) {
+    let private = tiny().access(Access::Private(vec![TOKEN.to_owned()]));
+    World::around(LocalHub::builder().serves_files_itself(), &private)
+}
+
+fn token() -> Option<Token> {
+    Token::new(TOKEN).unwrap()
+}
+
+/// Downloads with the token; everything must arrive.
+async fn arrives(world: &World, model: &PublishedModel, what: &str) {
+    let downloader = world.builder().token(token()).build().unwrap();
+    let downloaded = downloader.download(request(model)).await;
+    assert!(downloaded.is_ok(), "{what}: {downloaded:?}\n{}", world.hub.log());
+    assert_eq!(model.differences(&world.entry(model)), [""; 0], "{what}");
+}
+
+fn header(name: &str, value: Option<&str>) -> Fault {
+    Fault::Header { name: name.to_owned(), value: value.map(str::to_owned) }
+}
+
+#[tokio::test]
+async fn a_hub_that_serves_the_bytes_itself_gets_the_token_with_every_request() {
+    let (world, model) = with_own_bytes();
+    arrives(&world, &model, "its own bytes").await;
+    let log = world.hub.log();
+    assert!(log.data().is_empty());
+    assert!(log.resolve().method("GET").count() >= model.shards().count(), "{log}");
+    assert_eq!(log.with_header("authorization").count(), log.count(), "{log}");
+}
+
+#[tokio::test]
+async fn data_hosts_with_quirks() {
+    for quirk in [
+        Fault::IgnoreRange,
+        Fault::NoContentLength,
+        header("etag", None),
+        header("etag", Some("W/\"weak\"")),
+        header("accept-ranges", None),
+        header("content-type", None),
+    ] {
+        let (world, model) = World::with(&tiny());
+        world.hub.fault(FaultTarget::data(""), quirk.clone(), Times::Forever);
+        arrives(&world, &model, &format!("{quirk:?}")).await;
+
+        let (world, model) = with_own_bytes();
+        world.hub.fault(FaultTarget::resolve("").method("GET"), quirk.clone(), Times::Forever);
+        arrives(&world, &model, &format!("its own bytes, {quirk:?}")).await;
+    }
+}
+
+#[tokio::test]
+async fn locations_with_quirks() {
+    let (_, model) = World::with(&tiny());
+    let sha256 = model.file("params_shard_0.bin").unwrap().sha256.clone();
+    for quirk in [
+        header("x-linked-size", None),
+        header("x-linked-etag", None),
+        header("x-linked-etag", Some(&sha256)),
+        header("x-linked-etag", Some(&format!("W/\"{sha256}\""))),
+        header("x-repo-commit", None),
+        header("content-length", None),
+        header("content-length", Some("994")),
+    ] {
+        let (world, model) = World::with(&tiny());
+        world.hub.fault(FaultTarget::resolve("params_shard_0.bin"), quirk.clone(), Times::Forever);
+        arrives(&world, &model, &format!("{quirk:?}")).await;
+    }
+    for quirk in [Fault::NoContentLength, header("etag", Some(&sha256)), header("etag", None)] {
+        let (world, model) = with_own_bytes();
+        world.hub.fault(FaultTarget::resolve("").method("HEAD"), quirk.clone(), Times::Forever);
+        arrives(&world, &model, &format!("its own bytes, {quirk:?}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_range_that_is_refused_once() {
+    for (target, (world, model)) in [
+        (FaultTarget::data("params_shard_0.bin"), World::with(&tiny())),
+        (FaultTarget::resolve("params_shard_0.bin").method("GET"), with_own_bytes()),
+    ] {
+        world.hub.fault(target, Fault::status(416), Times::Once);
+        arrives(&world, &model, "416").await;
+    }
+}
+
+#[tokio::test]
+async fn locations_that_are_two_in_one() {
+    let (world, model) = World::with(&tiny());
+    let location = format!("https://mirror.example{}/x?Signature=s3cret", world.hub.data_origin());
+    world.hub.fault(FaultTarget::resolve(".bin"), Fault::redirect(302, &location), Times::Forever);
+    let error = world.download(&model).await.unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("the location is two URLs in one"), "{cause}");
+    assert!(!cause.contains("s3cret"), "{cause}");
+    assert_eq!(error.kind(), ErrorKind::Refused);
+}
+
+/// Takes a model's files from the fixture, as a hub's own API might tell them.
+struct FromElsewhere(PublishedModel);
+
+#[async_trait]
+impl MetadataSource for FromElsewhere {
+    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, facade::HubError> {
+        let files = self.0.files.iter().map(|file| {
+            let kind = if file.lfs {
+                let digits = |at: usize| u8::from_str_radix(&file.sha256[2 * at..2 * at + 2], 16).unwrap();
+                FileKind::Lfs(LfsPointer { oid: std::array::from_fn(digits), size: file.size })
+            } else {
+                std::fs::write(request.export_to.join(&file.path), file.bytes()).unwrap();
+                FileKind::Plain
+            };
+            RepoFile { path: file.path.parse().unwrap(), size: file.size, kind }
+        });
+        let commit: CommitId = self.0.commit.parse().unwrap();
+        Ok(RepoSnapshot { commit, files: files.collect() })
+    }
+}
+
+#[tokio::test]
+async fn metadata_may_come_another_way_than_over_git() {
+    let (world, model) = World::with(&tiny());
+    world.hub.fault(FaultTarget::info_refs(""), Fault::status(404), Times::Forever);
+    let error = world.download(&model).await.unwrap_err();
+    assert!(error.to_string().contains("does not serve git"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Refused);
+
+    let before = world.hub.log().from_now();
+    let source = Arc::new(FromElsewhere(model.clone()));
+    let downloader = world.builder().metadata_source(source).build().unwrap();
+    downloader.download(request(&model)).await.unwrap();
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    assert!(before.git().is_empty() && !before.resolve().is_empty(), "{before}");
+}
+
+/// Fails as long as it is told to.
+struct Failing {
+    is_transient: bool,
+}
+
+#[async_trait]
+impl MetadataSource for Failing {
+    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, facade::HubError> {
+        Err(facade::HubError::OwnSource {
+            model: request.model,
+            is_transient: self.is_transient,
+            source: "the archive is closed".into(),
+        })
+    }
+}
+
+#[tokio::test]
+async fn another_source_says_whether_to_ask_again() {
+    for (is_transient, kind) in [(true, ErrorKind::Network), (false, ErrorKind::Refused)] {
+        let (world, model) = World::with(&tiny());
+        let downloader = world.builder().metadata_source(Arc::new(Failing { is_transient })).build().unwrap();
+        let error = downloader.download(request(&model)).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(matches!(error, Error::MetadataGaveUp { .. }), is_transient, "{error:?}");
+        assert!(world.hub.log().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_builder_says_all_that_the_environment_can() {
+    let gated = tiny().access(Access::Gated(vec![TOKEN.to_owned()]));
+    let (world, model) = World::around(LocalHub::builder().tls().path_prefix("/hf"), &gated);
+    let proxy = LocalProxy::with_login();
+    let builder = world.builder().token(token());
+    let https = Some(proxy.url_with_login());
+
+    let untrusted = builder.clone().build().unwrap().download(request(&model)).await.unwrap_err();
+    assert!(untrusted.to_string().contains("certificate is not trusted"), "{untrusted}");
+    assert_eq!((untrusted.kind(), untrusted.is_transient()), (ErrorKind::Refused, false));
+
+    let downloader = builder
+        .ca_certificates(CaCertificates::system().and(world.hub.ca_certificate()))
+        .proxy(ProxySettings { https, ..ProxySettings::default() })
+        .application("my-app/1.2")
+        .build()
+        .unwrap();
+    downloader.download(request(&model)).await.unwrap();
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    assert!(!proxy.requests().is_empty());
+    assert_eq!(world.hub.failed_handshakes(), 1, "what is not trusted is not tried again");
+}
+
+#[tokio::test]
+async fn every_request_says_who_asks_and_none_goes_elsewhere() {
+    let (world, model) = World::with(&tiny());
+    let proxy = LocalProxy::start();
+    let all = ProxySettings { all: Some(proxy.url()), ..ProxySettings::default() };
+    let downloader = world.builder().proxy(all).application("my-app/1.2").build().unwrap();
+    downloader.download(request(&model)).await.unwrap();
+    // All that leaves the process comes through the proxy.
+    let known = [world.hub.endpoint(), world.hub.data_origin()];
+    for forwarded in proxy.requests() {
+        assert!(known.iter().any(|origin| forwarded.target.starts_with(origin)), "{forwarded:?}");
+    }
+    let log = world.hub.log();
+    assert_eq!(proxy.requests().len(), log.count());
+    let version = env!("CARGO_PKG_VERSION");
+    for asked in log.requests() {
+        let agent = asked.header("user-agent");
+        assert_eq!(agent, Some(&*format!("mlc-weights/{version}; my-app/1.2")), "{asked}");
+        let is_expected = match asked.server {
+            Server::Hub => matches!(asked.route, Route::InfoRefs | Route::UploadPack | Route::Resolve),
+            Server::Data => asked.route == Route::Data,
+        };
+        assert!(is_expected, "{asked}");
+    }
+}
