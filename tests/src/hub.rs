@@ -140,6 +140,11 @@ impl LocalHub {
         self.shared.recorder.take_violations()
     }
 
+    /// How many TCP connections to the data host are open at this moment, whether they carry something or not.
+    pub fn open_data_connections(&self) -> usize {
+        self.shared.open_connections.count()
+    }
+
     /// From now on something goes wrong. Faults that fit the same request are applied one at a time, in the order
     /// in which they were given.
     pub fn fault(&self, target: impl Into<FaultTarget>, fault: Fault, times: Times) {

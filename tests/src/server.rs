@@ -28,6 +28,7 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use tokio::net::TcpListener;
 
+pub(crate) use connection::OpenConnections;
 pub(crate) use limits::Limits;
 pub(crate) use signing::Signing;
 pub(crate) use tls::Tls;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) signing: Signing,
     pub(crate) limits: Limits,
+    /// Those of the data host.
+    pub(crate) open_connections: OpenConnections,
     /// `http://127.0.0.1:PORT` of the hub, without the prefix.
     pub(crate) hub_origin: String,
     /// `http://127.0.0.1:PORT` of the data host.
@@ -114,17 +117,17 @@ fn bind(pace: Option<u64>) -> Result<std::net::TcpListener> {
 /// Serves both until it is dropped. To be called in a runtime.
 pub(crate) async fn serve(sockets: Sockets, shared: Arc<Shared>) -> Result<()> {
     let numbers = Arc::new(AtomicU64::new(0));
-    let door = |socket| {
+    let door = |socket, connections| {
         let listener = TcpListener::from_std(socket)?;
-        anyhow::Ok(Door::new(listener, Arc::clone(&numbers), shared.tls.clone()))
+        anyhow::Ok(Door::new(listener, Arc::clone(&numbers), connections, shared.tls.clone()))
     };
     let open = |door, server| {
         let state = (server, Arc::clone(&shared));
         let router = Router::new().fallback(exchange::handle).with_state(state);
         axum::serve(door, router.into_make_service_with_connect_info::<Caller>()).into_future()
     };
-    let hub = open(door(sockets.hub)?, Server::Hub);
-    let data = door(sockets.data)?;
+    let hub = open(door(sockets.hub, OpenConnections::default())?, Server::Hub);
+    let data = door(sockets.data, shared.open_connections.clone())?;
     let data = async {
         if shared.settings.is_cheap {
             cheap_host::serve(data, Arc::clone(&shared)).await;

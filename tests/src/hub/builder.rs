@@ -11,7 +11,7 @@ use super::{LocalHub, or_panic, run};
 use crate::fault::FaultQueue;
 use crate::log::Recorder;
 use crate::models::Models;
-use crate::server::{Limits, Settings, Shared, Signing, Sockets, Tls};
+use crate::server::{Limits, OpenConnections, Settings, Shared, Signing, Sockets, Tls};
 
 /// Properties of a [`LocalHub`].
 #[derive(Clone, Debug)]
@@ -167,6 +167,7 @@ impl LocalHubBuilder {
             faults: FaultQueue::default(),
             recorder: Arc::new(Recorder::new()),
             signing: Signing::new(self.url_lifetime),
+            open_connections: OpenConnections::default(),
             limits: match self.quota {
                 Some((quota, window)) => Limits::enforced(quota, window),
                 None => Limits::announced(),

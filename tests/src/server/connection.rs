@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -26,8 +26,13 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn new(listener: TcpListener, numbers: Arc<AtomicU64>, tls: Option<Tls>) -> Self {
-        Self { socket: Socket { listener, numbers }, tls, handshakes: JoinSet::new() }
+    pub(super) fn new(
+        listener: TcpListener,
+        numbers: Arc<AtomicU64>,
+        open: OpenConnections,
+        tls: Option<Tls>,
+    ) -> Self {
+        Self { socket: Socket { listener, numbers, open }, tls, handshakes: JoinSet::new() }
     }
 
     /// The next connection, for someone who looks after it alone.
@@ -39,6 +44,7 @@ impl Door {
 struct Socket {
     listener: TcpListener,
     numbers: Arc<AtomicU64>,
+    open: OpenConnections,
 }
 
 impl Socket {
@@ -48,7 +54,8 @@ impl Socket {
                 // Failing to turn Nagle's algorithm off only costs time.
                 let _ = stream.set_nodelay(true);
                 let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-                let control = Arc::new(Control { number, ..Control::default() });
+                let control =
+                    Arc::new(Control { number, _open: Some(self.open.one_more()), ..Control::default() });
                 return (stream, Caller { peer, control });
             }
             // Out of file descriptors, perhaps; they come back when other connections close.
@@ -78,6 +85,31 @@ impl Listener for Door {
     }
 }
 
+/// How many connections there are at this moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpenConnections(Arc<AtomicUsize>);
+
+impl OpenConnections {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn one_more(&self) -> OpenConnection {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        OpenConnection(self.clone())
+    }
+}
+
+/// Counts as one until it is dropped.
+#[derive(Debug)]
+struct OpenConnection(OpenConnections);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// A handle on the connection that a request came over.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
@@ -95,6 +127,7 @@ impl Connected<IncomingStream<'_, Door>> for Caller {
 #[derive(Debug, Default)]
 pub(super) struct Control {
     number: u64,
+    _open: Option<OpenConnection>,
     resets: AtomicBool,
     is_killed: AtomicBool,
     flushes: AtomicU64,

@@ -3,7 +3,9 @@
 //! The two processes talk in lines of JSON: a request on the hub's standard input, its answer on its standard
 //! output. The hub ends when its standard input does.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Lines, Write, stdin, stdout};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -100,9 +102,11 @@ pub(super) struct Count {
     pub(super) at_once: usize,
     /// Bytes of answers that the data host sent to their end.
     pub(super) sent: u64,
-    /// Bytes of all ranges that were asked for; of those without an end, what was sent.
+    /// Bytes of all files that were asked for, those that several requests asked for counted once.
     pub(super) asked: u64,
-    /// Requests that are being answered at this moment.
+    /// Bytes that a second request asked for, because a connection took over the rest of another's range.
+    pub(super) asked_again: u64,
+    /// Connections to the data host that are open at this moment.
     pub(super) open: usize,
 }
 
@@ -119,11 +123,17 @@ pub(super) fn serve(options: &Options) -> Result<()> {
 /// Answers line by line until there are no more.
 fn answer(hub: &LocalHub, asks: impl BufRead, mut answers: impl Write) -> Result<()> {
     let mut log = hub.log();
+    let mut sizes = Sizes::new();
     for line in asks.lines() {
         let answer = match serde_json::from_str(&line?)? {
-            Ask::Publish(shape) => serde_json::to_string(&publish(hub, &shape)?)?,
+            Ask::Publish(shape) => {
+                let served = publish(hub, &shape)?;
+                let files = served.files.iter().map(|file| (file.path.clone(), file.size));
+                sizes.insert(served.id.clone(), files.collect());
+                serde_json::to_string(&served)?
+            }
             Ask::Count => {
-                let counted = serde_json::to_string(&count(&log))?;
+                let counted = serde_json::to_string(&count(hub, &log, &sizes))?;
                 log = hub.log().from_now();
                 counted
             }
@@ -155,28 +165,56 @@ fn publish(hub: &LocalHub, shape: &Shape) -> Result<Served> {
     })
 }
 
-fn count(log: &RequestLog) -> Count {
+fn count(hub: &LocalHub, log: &RequestLog, sizes: &Sizes) -> Count {
     let data = log.data();
+    let ranges = ranges(&data.requests(), sizes);
+    let (once, twice) = ranges.into_values().fold((0, 0), |(once, twice), mut ranges| {
+        let asked: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+        let covered = covered(&mut ranges);
+        (once + covered, twice + asked - covered)
+    });
     Count {
         to_hub: log.hub().count(),
         to_data_host: data.count(),
         connections: data.connections(),
         at_once: data.max_concurrent(),
         sent: data.bytes_sent(),
-        asked: data.requests().iter().map(asked).sum(),
-        open: data.in_flight(),
+        asked: once,
+        asked_again: twice,
+        open: hub.open_data_connections(),
     }
 }
 
-fn asked(request: &LoggedRequest) -> u64 {
-    request.range().and_then(length).unwrap_or(request.body_sent)
+/// The sizes of files, by model and path.
+type Sizes = HashMap<String, HashMap<String, u64>>;
+
+/// What requests asked for, by model and path. A request without a range asks for the whole file.
+fn ranges(requests: &[LoggedRequest], sizes: &Sizes) -> HashMap<(String, String), Vec<Range<u64>>> {
+    let mut ranges: HashMap<_, Vec<_>> = HashMap::new();
+    for request in requests {
+        let (Some(model), Some(file)) = (&request.model, &request.file) else { continue };
+        let Some(size) = sizes.get(model).and_then(|files| files.get(file)) else { continue };
+        let asked = request.range().map_or(Some(0..*size), |range| parse(range, *size));
+        ranges.entry((model.clone(), file.clone())).or_default().extend(asked);
+    }
+    ranges
 }
 
-/// Of `bytes=first-last`.
-fn length(range: &str) -> Option<u64> {
+/// Of `bytes=first-last` or `bytes=first-`.
+fn parse(range: &str, size: u64) -> Option<Range<u64>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
-    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-    (last + 1).checked_sub(first)
+    let first = first.parse().ok()?;
+    let end = if last.is_empty() { size } else { last.parse::<u64>().ok()?.checked_add(1)?.min(size) };
+    (first <= end).then_some(first..end)
+}
+
+/// How many bytes are in at least one of the ranges.
+fn covered(ranges: &mut [Range<u64>]) -> u64 {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let covered = ranges.iter().fold((0, 0), |(covered, end), range| {
+        (covered + range.end.max(end) - range.start.max(end), end.max(range.end))
+    });
+    covered.0
 }
 
 /// The other side: a hub that ends when this is dropped.
@@ -252,8 +290,17 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_ranges() {
-        assert_eq!((length("bytes=0-0"), length("bytes=5-14")), (Some(1), Some(10)));
-        assert_eq!((length("bytes=5-"), length("bytes=-5"), length("bytes=5-3")), (None, None, None));
+    fn ranges_of_requests() {
+        assert_eq!((parse("bytes=0-0", 20), parse("bytes=5-14", 20)), (Some(0..1), Some(5..15)));
+        assert_eq!((parse("bytes=5-", 20), parse("bytes=5-99", 20)), (Some(5..20), Some(5..20)));
+        assert_eq!((parse("bytes=-5", 20), parse("bytes=5-3", 20)), (None, None));
+    }
+
+    #[test]
+    fn what_several_ask_for_counts_once() {
+        assert_eq!(covered(&mut []), 0);
+        assert_eq!(covered(&mut [10..20, 0..10]), 20);
+        assert_eq!(covered(&mut [0..100, 50..100, 60..70]), 100);
+        assert_eq!(covered(&mut [50..100, 0..10, 90..120]), 80);
     }
 }

@@ -12,7 +12,7 @@ use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::hub::{HubProcess, Network, Served, Shape};
+use super::hub::{Count, HubProcess, Network, Served, Shape};
 use super::measure::{measure, shown};
 use super::table::{Table, mebibytes, seconds};
 use super::workplace::{Workplace, emptied, go_on, removed};
@@ -42,10 +42,12 @@ struct Killed {
     after: f64,
     /// Bytes of shards that the run left.
     staged: u64,
-    /// Connections that were carrying something.
+    /// Connections to the data host.
     open: usize,
-    /// Bytes that the second run asked for, ranges that overlap counted twice.
+    /// Bytes that the second run asked for.
     asked: u64,
+    /// Bytes of them that it asked for a second time, to relieve a slow connection of its rest.
+    again: u64,
     /// The most that it should ask for.
     limit: u64,
     second_run: f64,
@@ -94,10 +96,10 @@ fn kill(place: &Workplace, hub: &mut HubProcess, model: &Served, after: f64) -> 
     let staged = staged(&home)?;
     hub.count()?;
     let second_run = measure(&mut download(place, model, &home))?.wall;
-    let asked = hub.count()?.asked;
+    let Count { asked, asked_again: again, .. } = hub.count()?;
     removed(&home)?;
     let limit = model.bytes().saturating_sub(staged) + AGAIN * open as u64;
-    Ok(Killed { after, staged, open, asked, limit, second_run })
+    Ok(Killed { after, staged, open, asked, again, limit, second_run })
 }
 
 /// Bytes of shards anywhere below the folder, holes left out.
@@ -140,6 +142,7 @@ fn table(rounds: &[Killed]) -> Table {
         "at most MiB",
         "asked MiB",
         "reached",
+        "of it twice",
         "run 2, s",
     ]);
     for killed in rounds {
@@ -150,6 +153,7 @@ fn table(rounds: &[Killed]) -> Table {
             mebibytes(killed.limit),
             mebibytes(killed.asked),
             if killed.asked <= killed.limit { "yes" } else { "no" }.to_owned(),
+            mebibytes(killed.again),
             seconds(killed.second_run),
         ]);
     }
@@ -175,8 +179,15 @@ mod tests {
 
     #[test]
     fn a_round_is_judged_by_its_limit() {
-        let killed =
-            |asked| Killed { after: 1.0, staged: 1 << 20, open: 2, asked, limit: 3 << 20, second_run: 0.5 };
+        let killed = |asked| Killed {
+            after: 1.0,
+            staged: 1 << 20,
+            open: 2,
+            asked,
+            again: 0,
+            limit: 3 << 20,
+            second_run: 0.5,
+        };
         let rows = table(&[killed(3 << 20), killed(4 << 20)]).to_string();
         let verdicts: Vec<bool> = rows.lines().skip(2).map(|row| row.contains("yes")).collect();
         assert_eq!(verdicts, [true, false], "{rows}");

@@ -4,8 +4,16 @@ use crate::scratch::with_scratch;
 
 fn entry(name: &str, checks: &'static str, walls: &[f64], at_once: usize) -> Entry {
     let sample = |wall: &f64| Sample { wall: *wall, cpu: Some(wall / 2.0), peak: Some(50 << 20) };
-    let requests =
-        Count { to_hub: 1, to_data_host: 1, connections: at_once, at_once, sent: 1, asked: 1, open: 0 };
+    let requests = Count {
+        to_hub: 1,
+        to_data_host: 1,
+        connections: at_once,
+        at_once,
+        sent: 1,
+        asked: 1,
+        asked_again: 0,
+        open: 0,
+    };
     Entry {
         name: name.to_owned(),
         checks,
