@@ -2,12 +2,14 @@
 //! download from a healthy hub succeeds.
 
 use std::net::TcpListener;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use facade::{Builder, Error, ErrorKind, Model, RetryPolicy};
 use local_hub::{
-    Access, Fault, FaultTarget, LocalHub, ModelFixture, Outcome, PublishedModel, RequestLog, Times,
+    Access, Fault, FaultTarget, FixtureFile, LocalHub, ModelFixture, Outcome, PublishedModel, RequestLog,
+    Times,
 };
 
 use crate::world::{PATIENCE, World, request};
@@ -109,6 +111,13 @@ async fn bodies_of_another_length() {
         let longer = Fails(ErrorKind::Integrity, "it has more bytes, expected 300000");
         check_data(Fault::TooLong { by }, Times::Forever, longer).await;
     }
+}
+
+#[tokio::test]
+async fn ranges_that_the_host_does_not_have() {
+    check_data(Fault::status(416), Times::Once, Right).await;
+    check_data(Fault::status(416), Times::Forever, Fails(ErrorKind::Integrity, "it ends before byte 1"))
+        .await;
 }
 
 #[tokio::test]
@@ -285,15 +294,30 @@ async fn what_is_left_is_damaged() {
     check_left(".journal", rewritten(|bytes| bytes[16] += 1)).await;
 }
 
-#[tokio::test]
-async fn what_is_left_belongs_to_another_commit() {
+/// A download of one commit breaks off, the next one is of another; what that one asks for of the file, and
+/// how many of the others it asks for that the first one had.
+async fn another_commit(new: &ModelFixture) -> (Vec<String>, usize) {
     let (world, old) = World::with(&fixture());
     world.hub.fault(FaultTarget::data(FILE), Fault::Truncate { after: KEPT }, Times::Once);
     world.hub.fault(FaultTarget::data(FILE), Fault::status(418), Times::Once);
-    download(world.builder(), &old).await.unwrap_err();
+    let one_by_one = |model| request(model).files_in_flight(NonZeroUsize::MIN);
+    world.downloader().download(one_by_one(&old)).await.unwrap_err();
     world.hub.clear_faults();
-    let new = world.hub.publish(&fixture().seed(7));
-    assert_ne!(old.file(FILE).unwrap().sha256, new.file(FILE).unwrap().sha256);
-    let model = download(world.builder(), &new).await.unwrap();
+    let later = world.hub.log().data().from_now();
+    let new = world.hub.publish(new);
+    let model = world.downloader().download(one_by_one(&new)).await.unwrap();
     assert_eq!(new.differences(&model.path), [""; 0]);
+    let ranges = later.file(FILE).requests().iter().map(|asked| asked.range().unwrap().to_owned()).collect();
+    let had = |file: &&FixtureFile| file.path != FILE && world.hub.log().data().file(&file.path).count() == 2;
+    (ranges, new.lfs_files().filter(had).count())
+}
+
+#[tokio::test]
+async fn what_is_left_is_tied_to_its_content() {
+    // A new commit with the same shards: nothing is fetched again.
+    let same = fixture().plain_file("README.md", "Another commit.");
+    assert_eq!(another_commit(&same).await, (vec![format!("bytes={KEPT}-")], 0));
+    // One with others: everything is.
+    let (ranges, others) = another_commit(&fixture().seed(7)).await;
+    assert_eq!((ranges, others > 0), (vec!["bytes=0-".to_owned()], true));
 }
