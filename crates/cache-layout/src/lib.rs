@@ -98,6 +98,7 @@ pub use inventory::{Entry, Inventory, SkipReason, Skipped};
 pub use layout::CacheLayout;
 pub use lock::{Holder, LockAttempt, SlotLock};
 pub use lookup::{Completeness, Hit, Lookup, PassedOver, Problem};
+pub use obstacles::may_create_in;
 pub use policy::CachePolicy;
 pub use publish::Published;
 pub use receipt::{Receipt, ReceiptFile};

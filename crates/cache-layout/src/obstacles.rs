@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
+use crate::layout::CacheLayout;
 use crate::slot::Slot;
 
 impl Slot {
@@ -41,6 +42,24 @@ impl Slot {
     }
 }
 
+impl CacheLayout {
+    /// Whether models could be put into the writable tier, as far as that can be told without writing.
+    ///
+    /// # Errors
+    /// [`Error::NotADirectory`], [`Error::DanglingLink`] and [`Error::CreateFolder`], with the first folder that is
+    /// in the way.
+    pub fn check_writable(&self) -> Result<(), Error> {
+        let (home, models) = (self.home(), self.home().join("model_weights").join("hf"));
+        refuse_blocked(&models, home)?;
+        let folder = if models.is_dir() { &models } else { nearest(&models) };
+        may_create_in(folder).map_err(|source| Error::CreateFolder {
+            path: models.clone(),
+            home: home.to_path_buf(),
+            source,
+        })
+    }
+}
+
 /// `folder`, or else the nearest thing above it that exists, must be a directory.
 pub(crate) fn refuse_blocked(folder: &Path, home: &Path) -> Result<(), Error> {
     for path in folder.ancestors() {
@@ -62,16 +81,22 @@ fn nearest(path: &Path) -> &Path {
     path.ancestors().skip(1).find(|path| path.is_dir()).unwrap_or(path)
 }
 
-/// Whether this user may create something in a folder.
+/// Whether this user may create something in a folder, as far as the system tells without a try.
+///
+/// # Errors
+/// What the system says.
 #[cfg(unix)]
-pub(crate) fn may_create_in(dir: &Path) -> io::Result<()> {
+pub fn may_create_in(dir: &Path) -> io::Result<()> {
     use rustix::fs::Access;
     Ok(rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
-// Elsewhere the publication will tell.
+/// Whether this user may create something in a folder. Here only a try can tell.
+///
+/// # Errors
+/// None.
 #[cfg(not(unix))]
-pub(crate) fn may_create_in(_: &Path) -> io::Result<()> {
+pub fn may_create_in(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

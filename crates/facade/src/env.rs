@@ -5,6 +5,7 @@
 //! Hugging Face hub's clients.
 
 mod certificates;
+mod report;
 mod token;
 mod variables;
 
@@ -19,6 +20,7 @@ use url_parse::Endpoint;
 use crate::Error;
 
 pub use self::certificates::CertificateFiles;
+pub use self::report::{Finding, Report, Setting, Severity, Source};
 pub use self::variables::*;
 
 /// What the environment sets, parsed and checked.

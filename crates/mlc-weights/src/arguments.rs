@@ -3,7 +3,9 @@
 #![expect(clippy::doc_markdown, reason = "these comments are the help text, which knows no Markdown")]
 
 mod cache;
+mod completions;
 mod download;
+mod env;
 mod path;
 mod progress;
 mod words;
@@ -11,7 +13,9 @@ mod words;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::cache::{List, Prune, Remove, Verify};
+pub(crate) use self::completions::Completions;
 pub(crate) use self::download::Download;
+pub(crate) use self::env::Env;
 pub(crate) use self::path::Path;
 pub(crate) use self::progress::Progress;
 use self::words::{EXAMPLES, SETTINGS};
@@ -50,6 +54,10 @@ pub(crate) enum Command {
     Remove(Remove),
     /// Remove what interrupted downloads have left
     Prune(Prune),
+    /// Show every setting, where it comes from, and what is wrong with it
+    Env(Env),
+    /// Print a script that completes command lines
+    Completions(Completions),
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The subcommands: a file for each.
 
+mod completions;
 mod download;
+mod env;
 mod list;
 mod named;
 mod path;
@@ -30,6 +32,8 @@ pub(crate) fn run(command: &Command, screen: Screen) -> Result<(), Failure> {
         Command::Verify(arguments) => verify::run(arguments, screen),
         Command::Remove(arguments) => remove::run(arguments, screen),
         Command::Prune(arguments) => prune::run(arguments, screen),
+        Command::Env(arguments) => env::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments),
     }
 }
 

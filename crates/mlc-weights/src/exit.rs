@@ -34,6 +34,11 @@ pub(crate) enum Failure {
         list: String,
         error: io::Error,
     },
+    /// The environment sets what cannot be used.
+    Unusable {
+        /// So many settings.
+        settings: usize,
+    },
     /// Something that has been reported already; only its status is still wanted.
     Reported(Status),
 }
@@ -54,6 +59,8 @@ pub(crate) struct Miss {
     pub(crate) looked_in: Vec<PathBuf>,
     /// Those that hold something which is not the whole model.
     pub(crate) passed_over: Vec<PassedOver>,
+    /// Cached models of similar names, the most similar first.
+    pub(crate) similar: Vec<ModelRef>,
 }
 
 impl From<facade::Error> for Failure {
@@ -106,7 +113,7 @@ impl From<&Failure> for Status {
             Failure::NotInCache(_) | Failure::Unknown { .. } => Self::NotCached,
             Failure::Output(_) | Failure::Runtime(_) => Self::Other,
             Failure::Interrupted => Self::Interrupted,
-            Failure::Malformed(_) | Failure::List { .. } => Self::Usage,
+            Failure::Malformed(_) | Failure::List { .. } | Failure::Unusable { .. } => Self::Usage,
             Failure::Reported(status) => *status,
         }
     }
@@ -167,13 +174,18 @@ mod tests {
         check(&Failure::Runtime(io::ErrorKind::OutOfMemory.into()), 1);
         check(&Failure::Facade(facade::Error::NoHome), 2);
         check(&Failure::Facade("nonsense".parse::<facade::Request>().unwrap_err()), 2);
-        let miss =
-            Miss { model: "user/repo".parse().unwrap(), looked_in: Vec::new(), passed_over: Vec::new() };
+        let miss = Miss {
+            model: "user/repo".parse().unwrap(),
+            looked_in: Vec::new(),
+            passed_over: Vec::new(),
+            similar: Vec::new(),
+        };
         check(&Failure::NotInCache(miss), 3);
         check(&Failure::Facade(facade::Error::Cancelled), 130);
         check(&Failure::Interrupted, 130);
         check(&Failure::Malformed(Vec::new()), 2);
         check(&Failure::List { list: "a".to_owned(), error: io::ErrorKind::NotFound.into() }, 2);
+        check(&Failure::Unusable { settings: 1 }, 2);
         check(&Failure::Reported(Status::Network), 6);
     }
 }

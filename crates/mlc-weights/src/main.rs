@@ -12,6 +12,7 @@ mod interrupts;
 mod logging;
 mod progress;
 mod report;
+mod similar;
 mod table;
 mod words;
 

@@ -27,8 +27,9 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
             lines.push(who_says(*policy));
             lines
         }
-        Failure::NotInCache(Miss { model, looked_in, passed_over }) => {
+        Failure::NotInCache(Miss { model, looked_in, passed_over, similar }) => {
             let mut lines = places(format!("error: {model} is not in the cache"), looked_in, passed_over);
+            lines.extend(similar.iter().map(|similar| format!("  in the cache is HF://{similar}")));
             lines.push(format!("  to download it: mlc-weights download HF://{model}"));
             lines
         }
@@ -45,6 +46,8 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
         Failure::Runtime(error) => with_causes("cannot start the download", Some(error)),
         Failure::Malformed(models) => models.iter().flat_map(malformed).collect(),
         Failure::List { list, error } => with_causes(&format!("cannot read {list}"), Some(error)),
+        Failure::Unusable { settings: 1 } => vec!["error: 1 setting cannot be used".to_owned()],
+        Failure::Unusable { settings } => vec![format!("error: {settings} settings cannot be used")],
         Failure::Reported(_) => Vec::new(),
         Failure::Interrupted => {
             vec!["interrupted; what had come is kept, and the same command goes on from there".to_owned()]
@@ -159,13 +162,19 @@ mod tests {
     fn a_miss_names_every_place_and_the_way_out() {
         let looked_in: Vec<PathBuf> = vec!["/shared/hf/user/repo".into(), "/home/hf/user/repo".into()];
         let model: facade::ModelRef = "user/repo".parse().unwrap();
-        let miss = Miss { model: model.clone(), looked_in: looked_in.clone(), passed_over: Vec::new() };
+        let miss = Miss {
+            model: model.clone(),
+            looked_in: looked_in.clone(),
+            passed_over: Vec::new(),
+            similar: vec!["user/repos".parse().unwrap()],
+        };
         assert_eq!(
             lines(&Failure::NotInCache(miss)),
             [
                 "error: user/repo is not in the cache",
                 "  looked in /shared/hf/user/repo",
                 "  looked in /home/hf/user/repo",
+                "  in the cache is HF://user/repos",
                 "  to download it: mlc-weights download HF://user/repo",
             ]
         );

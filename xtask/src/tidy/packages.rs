@@ -56,6 +56,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("axum", &["tests"], &[]),
     rule("cargo_metadata", &["xtask"], &[]),
     rule("clap", &["mlc-weights", "xtask"], &[]),
+    rule("clap_complete", &["mlc-weights"], &[]),
     rule("console", &["mlc-weights"], &[]),
     rule("http-body", &[], &["tests"]),
     rule("humantime", &["mlc-weights"], &[]),

@@ -64,7 +64,7 @@ fn read(path: &Path) -> io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-fn default_file(lookup: Lookup<'_>) -> Option<PathBuf> {
+pub(super) fn default_file(lookup: Lookup<'_>) -> Option<PathBuf> {
     let folder = |name| lookup(name).map(|folder| expanded(&folder, lookup));
     let cache = || folder(XDG_CACHE_HOME).or_else(|| Some(home(lookup)?.join(".cache")));
     let of_the_hubs_clients = folder(HF_HOME).or_else(|| Some(cache()?.join("huggingface")))?;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use facade::{Builder, CachePolicy, Error, Event, PassedOver, Request};
+use facade::{Builder, CachePolicy, Downloader, Error, Event, ModelEntry, PassedOver, Request};
 
 use super::{at, print_path};
 use crate::arguments::{self, Path};
 use crate::exit::{Failure, Miss};
 use crate::progress::{Display, Progress, Screen};
+use crate::similar;
 
 /// Prints the directory of a cached model. Sets up no runtime, no HTTP client and no git library.
 pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
@@ -22,12 +23,24 @@ pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
     let downloader = Builder::from_env()?.build()?;
     match downloader.cached(&request) {
         Ok(Some(model)) => print_path(&model.path),
-        Ok(None) => Err(miss(&request, Vec::new(), Vec::new())),
-        Err(Error::NotCached { looked_in, passed_over, .. }) => Err(miss(&request, looked_in, passed_over)),
+        Ok(None) => Err(miss(&downloader, &request, Vec::new(), Vec::new())),
+        Err(Error::NotCached { looked_in, passed_over, .. }) => {
+            Err(miss(&downloader, &request, looked_in, passed_over))
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-fn miss(request: &Request, looked_in: Vec<PathBuf>, passed_over: Vec<PassedOver>) -> Failure {
-    Failure::NotInCache(Miss { model: request.model().clone(), looked_in, passed_over })
+fn miss(
+    downloader: &Downloader,
+    request: &Request,
+    looked_in: Vec<PathBuf>,
+    passed_over: Vec<PassedOver>,
+) -> Failure {
+    let model = request.model().clone();
+    // Only a courtesy: a cache that cannot be listed has none to offer.
+    let cached = downloader.cache().list().map(|listing| listing.models).unwrap_or_default();
+    let similar =
+        similar::to(&model, cached.into_iter().filter(ModelEntry::is_whole).map(|entry| entry.model));
+    Failure::NotInCache(Miss { model, looked_in, passed_over, similar })
 }

@@ -33,13 +33,15 @@ fn help() {
     Usage: mlc-weights [OPTIONS] <COMMAND>
 
     Commands:
-      download  Print the directory of a model, downloading it first if the cache has none
-      path      Print the directory of a model that is in the cache; never uses the network
-      list      List the models in the cache, whole or not
-      verify    Hash cached models and compare; with --repair, mend them
-      remove    Remove models from the cache
-      prune     Remove what interrupted downloads have left
-      help      Print this message or the help of the given subcommand(s)
+      download     Print the directory of a model, downloading it first if the cache has none
+      path         Print the directory of a model that is in the cache; never uses the network
+      list         List the models in the cache, whole or not
+      verify       Hash cached models and compare; with --repair, mend them
+      remove       Remove models from the cache
+      prune        Remove what interrupted downloads have left
+      env          Show every setting, where it comes from, and what is wrong with it
+      completions  Print a script that completes command lines
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -v, --verbose...  Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
@@ -69,13 +71,15 @@ fn long_help_knows_the_environment() {
     Usage: mlc-weights [OPTIONS] <COMMAND>
 
     Commands:
-      download  Print the directory of a model, downloading it first if the cache has none
-      path      Print the directory of a model that is in the cache; never uses the network
-      list      List the models in the cache, whole or not
-      verify    Hash cached models and compare; with --repair, mend them
-      remove    Remove models from the cache
-      prune     Remove what interrupted downloads have left
-      help      Print this message or the help of the given subcommand(s)
+      download     Print the directory of a model, downloading it first if the cache has none
+      path         Print the directory of a model that is in the cache; never uses the network
+      list         List the models in the cache, whole or not
+      verify       Hash cached models and compare; with --repair, mend them
+      remove       Remove models from the cache
+      prune        Remove what interrupted downloads have left
+      env          Show every setting, where it comes from, and what is wrong with it
+      completions  Print a script that completes command lines
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -v, --verbose...

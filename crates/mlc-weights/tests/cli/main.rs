@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
 
+mod completions;
 mod disk;
 mod endpoints;
+mod env;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod help;

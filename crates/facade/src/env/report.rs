@@ -1,0 +1,212 @@
+//! What the environment sets, setting by setting: where each value comes from, and what is wrong with it.
+//!
+//! [`Settings::from_env`](super::Settings::from_env) stops at the first value that cannot be used. This goes on, and
+//! also looks at the folders that are named.
+
+mod folders;
+mod servers;
+
+use std::error::Error as StdError;
+use std::path::PathBuf;
+
+use super::{
+    HF_HUB_DISABLE_PROGRESS_BARS, HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_OFFLINE, HF_HUB_USER_AGENT_ORIGIN, Lookup,
+    MLC_DOWNLOAD_CACHE_POLICY, NO_COLOR, idle_timeout, is_truthy, policy, process_environment,
+    user_agent_origin,
+};
+use crate::Error;
+
+/// Every setting, as it would be used now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The settings: folders first, then servers, then how programs present themselves.
+    pub settings: Vec<Setting>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting {
+    /// What it is called, the same at all times: `home`, `read_only_tier`, `policy`, …
+    pub name: &'static str,
+    /// Its value, fit to be shown: of a secret only that there is one. `None`: there is none.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub source: Source,
+    /// What is to be said about it.
+    pub findings: Vec<Finding>,
+}
+
+/// Where a setting's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// Nobody set it.
+    Default,
+    /// An environment variable.
+    Variable(&'static str),
+    /// A file that was found in its usual place.
+    File(PathBuf),
+}
+
+/// Something to be said about a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, in words.
+    pub message: String,
+}
+
+/// How bad a [`Finding`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Severity {
+    /// As it should be; good to know.
+    Note,
+    /// Works, but probably not as it was meant.
+    Warning,
+    /// Cannot be used: downloads will fail.
+    Error,
+}
+
+impl Report {
+    /// Reads the process's environment, and looks at the folders that it names. Writes nothing and uses no
+    /// network. Never fails: what is wrong is in the findings.
+    pub fn from_env() -> Self {
+        Self::from_lookup(&process_environment)
+    }
+
+    /// The same for any source of variables.
+    pub fn from_lookup(lookup: Lookup<'_>) -> Self {
+        let lookup: Lookup<'_> = &|name| lookup(name).filter(|value| !value.is_empty());
+        let mut settings = folders::settings(lookup);
+        settings.extend([policy_setting(lookup), flag("offline", HF_HUB_OFFLINE, lookup)]);
+        settings.extend(servers::settings(lookup));
+        settings.extend([
+            time_out(lookup),
+            origin(lookup),
+            flag("no_progress_bars", HF_HUB_DISABLE_PROGRESS_BARS, lookup),
+            no_color(lookup),
+        ]);
+        Self { settings }
+    }
+
+    /// Whether every value can be used.
+    pub fn is_usable(&self) -> bool {
+        self.errors() == 0
+    }
+
+    /// How many settings cannot be used.
+    pub fn errors(&self) -> usize {
+        let is_bad =
+            |setting: &&Setting| setting.findings.iter().any(|finding| finding.severity == Severity::Error);
+        self.settings.iter().filter(is_bad).count()
+    }
+}
+
+impl Setting {
+    fn new(name: &'static str, value: Option<String>, source: Source) -> Self {
+        Self { name, value, source, findings: Vec::new() }
+    }
+
+    /// A setting that has its value from one variable alone.
+    fn of_variable(
+        name: &'static str,
+        variable: &'static str,
+        lookup: Lookup<'_>,
+        value: Option<String>,
+    ) -> Self {
+        Self::new(name, value, by(&[variable], lookup))
+    }
+
+    fn with(mut self, severity: Severity, message: impl Into<String>) -> Self {
+        self.findings.push(Finding { severity, message: message.into() });
+        self
+    }
+
+    fn with_error(self, error: &Error) -> Self {
+        self.with(Severity::Error, words(error))
+    }
+}
+
+/// The first of some variables that is set.
+fn by(variables: &[&'static str], lookup: Lookup<'_>) -> Source {
+    let set = variables.iter().find(|name| lookup(name).is_some());
+    set.map_or(Source::Default, |name| Source::Variable(name))
+}
+
+/// An error with its causes, in one line.
+fn words(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&cause| cause.source());
+    let mut words: Vec<String> = Vec::new();
+    for cause in causes.map(ToString::to_string) {
+        if words.last().is_none_or(|said| !said.contains(&cause)) {
+            words.push(cause);
+        }
+    }
+    words.join(": ")
+}
+
+fn policy_setting(lookup: Lookup<'_>) -> Setting {
+    let setting = |value| Setting::of_variable("policy", MLC_DOWNLOAD_CACHE_POLICY, lookup, value);
+    match policy(&|name| lookup(name).filter(|_| name != HF_HUB_OFFLINE)) {
+        Err(error) => setting(None).with_error(&error),
+        Ok(asked) => match policy(lookup) {
+            Ok(policy) if policy != asked => setting(Some(policy.to_string()))
+                .with(Severity::Note, format!("{HF_HUB_OFFLINE} makes it OFF; it would be {asked}")),
+            _ => setting(Some(asked.to_string())),
+        },
+    }
+}
+
+fn flag(name: &'static str, variable: &'static str, lookup: Lookup<'_>) -> Setting {
+    let value = lookup(variable);
+    let is_set = value.as_deref().is_some_and(is_truthy);
+    let setting = Setting::of_variable(name, variable, lookup, Some(yes_or_no(is_set)));
+    let denies = |value: &std::ffi::OsString| {
+        ["0", "OFF", "NO", "FALSE"].iter().any(|word| value.eq_ignore_ascii_case(word))
+    };
+    match value {
+        Some(value) if !is_set && !denies(&value) => setting.with(
+            Severity::Warning,
+            format!(
+                "{variable}=`{}` means no; for yes write 1, ON, YES or TRUE",
+                value.to_string_lossy().escape_debug()
+            ),
+        ),
+        _ => setting,
+    }
+}
+
+fn no_color(lookup: Lookup<'_>) -> Setting {
+    Setting::of_variable("no_color", NO_COLOR, lookup, Some(yes_or_no(lookup(NO_COLOR).is_some())))
+}
+
+fn yes_or_no(is_so: bool) -> String {
+    (if is_so { "yes" } else { "no" }).to_owned()
+}
+
+fn time_out(lookup: Lookup<'_>) -> Setting {
+    let setting = |value| Setting::of_variable("idle_timeout", HF_HUB_DOWNLOAD_TIMEOUT, lookup, value);
+    match idle_timeout(lookup) {
+        Ok(timeout) => setting(Some(format!("{} s", timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT).as_secs()))),
+        Err(error) => setting(None).with_error(&error),
+    }
+}
+
+/// What a downloader takes when nothing is set.
+const DEFAULT_IDLE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+fn origin(lookup: Lookup<'_>) -> Setting {
+    let setting = |value| Setting::of_variable("user_agent_origin", HF_HUB_USER_AGENT_ORIGIN, lookup, value);
+    match user_agent_origin(lookup) {
+        Ok(origin) => setting(origin),
+        Err(error) => setting(None).with_error(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+use std::ffi::OsString;
+
+use super::*;
+
+fn report(variables: &[(&str, &str)]) -> Report {
+    let with_home = [&[("MLC_LLM_HOME", "/nonexistent")], variables].concat();
+    Report::from_lookup(&|name| {
+        with_home.iter().rfind(|(set, _)| *set == name).map(|(_, value)| OsString::from(value))
+    })
+}
+
+/// The setting of that name: its value, its source, and the worst that is said about it.
+#[track_caller]
+fn check(
+    variables: &[(&str, &str)],
+    name: &str,
+    value: Option<&str>,
+    source: &Source,
+    worst: Option<Severity>,
+) {
+    let report = report(variables);
+    let setting = report.settings.iter().find(|setting| setting.name == name).unwrap();
+    assert_eq!((setting.value.as_deref(), &setting.source), (value, source), "{variables:?}");
+    assert_eq!(setting.findings.iter().map(|finding| finding.severity).max(), worst, "{setting:?}");
+}
+
+use Severity::{Error as Bad, Note, Warning as Odd};
+use Source::{Default, Variable};
+
+#[test]
+fn policies() {
+    const POLICY: &str = "MLC_DOWNLOAD_CACHE_POLICY";
+    check(&[], "policy", Some("ON"), &Default, None);
+    check(&[(POLICY, "")], "policy", Some("ON"), &Default, None);
+    check(&[(POLICY, "READONLY")], "policy", Some("READONLY"), &Variable(POLICY), None);
+    check(&[(POLICY, "maybe")], "policy", None, &Variable(POLICY), Some(Bad));
+    check(&[(POLICY, "REDO"), ("HF_HUB_OFFLINE", "1")], "policy", Some("OFF"), &Variable(POLICY), Some(Note));
+    check(&[(POLICY, "OFF"), ("HF_HUB_OFFLINE", "1")], "policy", Some("OFF"), &Variable(POLICY), None);
+}
+
+#[test]
+fn yes_and_no() {
+    const OFFLINE: &str = "HF_HUB_OFFLINE";
+    check(&[], "offline", Some("no"), &Default, None);
+    for (value, shown, worst) in [
+        ("1", "yes", None),
+        ("true", "yes", None),
+        ("0", "no", None),
+        ("off", "no", None),
+        ("y", "no", Some(Odd)),
+    ] {
+        check(&[(OFFLINE, value)], "offline", Some(shown), &Variable(OFFLINE), worst);
+    }
+}
+
+#[test]
+fn tokens_are_never_shown() {
+    const HIDDEN: Option<&str> = Some("set (not shown)");
+    check(&[], "token", None, &Default, None);
+    check(&[("HF_TOKEN", "hf_secret")], "token", HIDDEN, &Variable("HF_TOKEN"), None);
+    let older = [("HF_TOKEN", " "), ("HUGGING_FACE_HUB_TOKEN", "hf_secret")];
+    check(&older, "token", HIDDEN, &Variable("HUGGING_FACE_HUB_TOKEN"), None);
+    check(&[("HF_TOKEN", "hf_se\u{1}cret")], "token", None, &Variable("HF_TOKEN"), Some(Bad));
+    check(&[("HF_TOKEN_PATH", "/nonexistent")], "token", None, &Variable("HF_TOKEN_PATH"), Some(Bad));
+    let exposed = [("HF_TOKEN", "hf_secret"), ("HF_ENDPOINT", "http://hub.example")];
+    check(&exposed, "token", HIDDEN, &Variable("HF_TOKEN"), Some(Odd));
+    assert!(!format!("{:?}", report(&exposed)).contains("hf_secret"));
+}
+
+#[test]
+fn a_login_is_found_and_belongs_to_its_hub() {
+    let folder = tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "hf_secret\n").unwrap();
+    let home = ("HF_HOME", folder.path().to_str().unwrap());
+    let hidden = Some("set (not shown)");
+    check(&[home], "token", hidden, &Source::File(file.clone()), None);
+    check(
+        &[home, ("HF_ENDPOINT", "https://mirror.example")],
+        "token",
+        hidden,
+        &Source::File(file),
+        Some(Note),
+    );
+    check(&[home, ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")], "token", None, &Default, None);
+}
+
+#[test]
+fn proxies_lose_their_passwords() {
+    for (value, shown) in [
+        ("http://proxy.example:3128", "http://proxy.example:3128/"),
+        ("http://me:hf_secret@proxy.example:3128", "http://proxy.example:3128/"),
+        ("me:hf_secret@proxy.example", "…@proxy.example"),
+        ("proxy.example:3128", "proxy.example:3128"),
+    ] {
+        check(&[("https_proxy", value)], "https_proxy", Some(shown), &Variable("https_proxy"), None);
+    }
+    check(&[("ALL_PROXY", "http://:::")], "all_proxy", Some("http://:::"), &Variable("ALL_PROXY"), Some(Bad));
+    assert!(!format!("{:?}", report(&[("HTTP_PROXY", "http://me:hf_secret@:::")])).contains("hf_secret"));
+}
+
+#[test]
+fn all_that_is_wrong_is_counted() {
+    assert_eq!(report(&[]).errors(), 0);
+    assert!(report(&[]).is_usable());
+    let bad = report(&[
+        ("HF_ENDPOINT", "nonsense"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "0"),
+        ("SSL_CERT_FILE", "/nonexistent"),
+    ]);
+    assert_eq!(bad.errors(), 3);
+    assert!(!bad.is_usable());
+}
+
+#[test]
+fn causes_are_told_once() {
+    let error = Error::Disk { action: "read", path: "a".into(), source: std::io::Error::other("gone") };
+    assert_eq!(words(&error), "cannot read a: gone");
+}
