@@ -45,6 +45,24 @@ struct Preparations {
     receipt: bool,
 }
 
+/// The entry that was there before and is not whole, so that a run replaces it.
+struct Broken {
+    exists: bool,
+    identity: Option<(u64, u64)>,
+}
+
+impl Broken {
+    fn find(entry: &Path, inspect: &dyn Fn(&Path) -> Completeness) -> Self {
+        let identity = files::identity(entry);
+        Self { exists: matches!(inspect(entry), Completeness::Incomplete { .. }), identity }
+    }
+
+    /// Whether it is still what stands there.
+    fn is(&self, entry: &Path) -> bool {
+        self.exists && files::identity(entry) == self.identity
+    }
+}
+
 /// Everything that publishing needs to know.
 pub(crate) struct Publication<'a> {
     pub(crate) ops: &'a dyn FileOps,
@@ -60,8 +78,13 @@ impl Publication<'_> {
         if self.durability == Durability::Synced {
             self.sync_tree(&self.names.tree())?;
         }
+        // Judged before this run's receipt is there, which speaks for the entry too if the manifest is the same.
+        let broken = Broken::find(self.slot.entry(), inspect);
+        let is_as_good = |entry: &Path| {
+            self.purpose == Purpose::Fresh && !broken.is(entry) && inspect(entry) == Completeness::Whole
+        };
         let mut done = Preparations::default();
-        let outcome = self.prepare(&mut done).and_then(|()| self.put_in_place(inspect));
+        let outcome = self.prepare(&mut done).and_then(|()| self.put_in_place(&is_as_good));
         match &outcome {
             Ok(Published::Ours(_)) => self.sync_parents(&done),
             Ok(Published::SomeoneElse(_)) | Err(_) => self.undo(&done),

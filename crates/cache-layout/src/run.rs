@@ -143,15 +143,19 @@ impl Run {
             .map(|found| found.len())
     }
 
-    /// Creates the pool's folder again, if it is gone; answers whether it was. Where locks do nothing, a run
-    /// that ends while this one begins may take the folder for one that nobody needs.
+    /// Creates the pool's folder again, if it is gone and the run's own is there; answers whether it was so.
+    /// Where locks do nothing, a run that ends while this one begins may take the folder for one that nobody
+    /// needs.
     ///
     /// # Errors
     /// When it cannot be created.
     pub fn mend_pool(&self) -> Result<bool, Error> {
-        let is_gone = !self.pool.is_dir();
+        let is_gone = self.tree.is_dir() && !self.pool.is_dir();
+        if !is_gone {
+            return Ok(false);
+        }
         files::ensure_dir(&self.pool, self.staging.slot().home())?;
-        Ok(is_gone)
+        Ok(true)
     }
 
     /// Puts a file of the pool into the tree: by hard link, else by a copy.

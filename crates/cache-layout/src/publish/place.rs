@@ -8,8 +8,6 @@ use super::{Note, Publication, Published};
 use crate::config::Durability;
 use crate::error::Error;
 use crate::files;
-use crate::lookup::Completeness;
-use crate::run::Purpose;
 
 /// How often an entry may come and go while it is looked at, before that is an error.
 const ATTEMPTS: usize = 8;
@@ -21,15 +19,16 @@ struct Ready {
 }
 
 impl Publication<'_> {
-    pub(super) fn put_in_place(&self, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Published, Error> {
+    /// `is_as_good`: whether what somebody else has put there meanwhile may stay.
+    pub(super) fn put_in_place(&self, is_as_good: &dyn Fn(&Path) -> bool) -> Result<Published, Error> {
         let ready = Ready { tree: self.names.tree(), displaced: self.names.displaced() };
-        match self.place(&ready, inspect)? {
+        match self.place(&ready, is_as_good)? {
             Placed::As(published) => Ok(published),
-            Placed::Refused(_) => self.put_in_place_by_way_of_a_neighbour(inspect),
+            Placed::Refused(_) => self.put_in_place_by_way_of_a_neighbour(is_as_good),
         }
     }
 
-    fn place(&self, ready: &Ready, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Placed, Error> {
+    fn place(&self, ready: &Ready, is_as_good: &dyn Fn(&Path) -> bool) -> Result<Placed, Error> {
         let (tree, entry) = (&ready.tree, self.slot.entry());
         let ours = || Placed::As(Published::Ours(entry.to_path_buf()));
         for _ in 0..ATTEMPTS {
@@ -39,7 +38,7 @@ impl Publication<'_> {
                 Err(e) if is_refusal(&e) => return Ok(Placed::Refused(e)),
                 Err(e) => return Err(Error::moving(tree, entry, e)),
             }
-            if self.purpose == Purpose::Fresh && inspect(entry) == Completeness::Whole {
+            if is_as_good(entry) {
                 return Ok(Placed::As(Published::SomeoneElse(entry.to_path_buf())));
             }
             self.slot.refuse_unreplaceable()?;
@@ -78,12 +77,12 @@ impl Publication<'_> {
     /// the entry first, as a copy if need be, and takes the entry's place from there.
     fn put_in_place_by_way_of_a_neighbour(
         &self,
-        inspect: &dyn Fn(&Path) -> Completeness,
+        is_as_good: &dyn Fn(&Path) -> bool,
     ) -> Result<Published, Error> {
         let [tree, displaced] = self.names.neighbours();
         let outcome = self.bring_beside(&tree).and_then(|moved| {
             let ready = Ready { tree: tree.clone(), displaced };
-            match self.place(&ready, inspect) {
+            match self.place(&ready, is_as_good) {
                 Ok(Placed::As(published)) => Ok(published),
                 Ok(Placed::Refused(source)) => {
                     Err(Error::EntryIsFixed { path: self.slot.entry().to_path_buf(), source })

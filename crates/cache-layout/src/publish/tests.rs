@@ -107,6 +107,23 @@ fn an_entry_is_exchanged_unless_it_is_as_good() {
     check(Before::Whole, Purpose::Redo, true);
 }
 
+/// A receipt says which files a commit lacks, so the one that is about to be installed speaks for an entry of
+/// the same commit that lacks them too.
+#[test]
+fn a_broken_entry_is_replaced_although_the_new_receipt_speaks_for_it() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let inspect = |dir: &Path| match (testing::inspect(dir), layout.receipt(&slot)) {
+        (Completeness::Incomplete { .. }, Some(_)) => Completeness::Whole,
+        (found, _) => found,
+    };
+    let run = ready(&layout, &slot, Purpose::Fresh, "new");
+    testing::write(&slot.entry().join("weights"), "old");
+    assert_eq!(run.publish(&inspect).unwrap(), Published::Ours(slot.entry().into()));
+    assert_eq!(weights(&slot).as_deref(), Some("new"));
+    assert_eq!(layout.receipt(&slot), Some(receipt(2)));
+}
+
 #[test]
 fn the_steps_have_an_order() {
     let folder = testing::folder();

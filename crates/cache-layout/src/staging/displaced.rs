@@ -55,3 +55,55 @@ impl CacheLayout {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::Slot;
+    use crate::testing;
+
+    /// What a process leaves that died with the entry moved aside.
+    fn died(slot: &Slot) {
+        let (folder, _alive) = super::super::RunFolder::create(&Staging::of(slot)).unwrap();
+        fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
+        testing::fill(&folder.names().displaced(), "old");
+        folder.leave();
+    }
+
+    /// Whatever the next call is, the entry is there after it.
+    #[track_caller]
+    fn check(call: impl FnOnce(&CacheLayout, &Slot)) {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        died(&slot);
+        call(&layout, &slot);
+        assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "old");
+    }
+
+    #[test]
+    fn any_call_brings_an_entry_back() {
+        check(|layout, slot| assert!(layout.look_up(slot, &testing::inspect).unwrap().hit.is_some()));
+        check(|layout, _| assert_eq!(layout.inventory().unwrap().entries.len(), 1));
+        check(|layout, slot| drop(layout.begin_run(slot, crate::Purpose::Fresh).unwrap()));
+        check(|layout, _| drop(layout.prune(std::time::Duration::ZERO, crate::PruneMode::Remove)));
+    }
+
+    /// A living process has moved it aside, and puts the new one there a moment later.
+    #[test]
+    fn an_entry_that_is_being_exchanged_is_waited_for() {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        let (run, alive) = super::super::RunFolder::create(&Staging::of(&slot)).unwrap();
+        fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
+        testing::fill(&run.names().displaced(), "old");
+        testing::fill(&run.names().tree(), "new");
+        let finder = std::thread::spawn({
+            let (layout, slot) = (layout.clone(), slot.clone());
+            move || layout.look_up(&slot, &testing::inspect).unwrap().hit
+        });
+        fs::rename(run.names().tree(), slot.entry()).unwrap();
+        assert!(finder.join().unwrap().is_some());
+        drop((alive, run));
+        assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "new");
+    }
+}

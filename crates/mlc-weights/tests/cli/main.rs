@@ -14,6 +14,7 @@ mod integrity;
 mod interrupts;
 mod json;
 mod list;
+mod mounts;
 mod network;
 mod output;
 mod policies;

@@ -1,0 +1,127 @@
+//! Disks that are full, read-only or both: real ones in memory, mounted where only the program sees them.
+
+#![cfg(target_os = "linux")]
+
+use std::process::{Command, Stdio};
+
+use local_hub::{ModelFixture, PublishedModel};
+
+use crate::world::{World, lay_out};
+
+/// Runs a shell's commands in the folder of a world, in which `mlc` is the program and `mount` mounts for these
+/// commands only. `None`, said in a line, where the user may not mount.
+#[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
+fn run(world: &World, mount: &str, commands: &str) -> Option<String> {
+    let script = format!(
+        "set -e; {mount}; echo mounted; mlc() {{ \"$0\" \"$@\" 2>&1 || echo \"status $?\"; }}; {commands}"
+    );
+    let output = Command::new("unshare")
+        .env_clear()
+        .args(["--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_mlc-weights")])
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("MLC_LLM_HOME", world.home())
+        .env("HF_ENDPOINT", world.hub.endpoint())
+        .current_dir(world.beside(""))
+        .stdin(Stdio::null())
+        .output();
+    let skipped = |why: &str| {
+        eprintln!("not checked: this user may not mount: {}", why.trim());
+        None
+    };
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => return skipped(&error.to_string()),
+    };
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    if !stdout.starts_with("mounted") {
+        return skipped(&stderr);
+    }
+    assert!(output.status.success(), "{stdout}{stderr}");
+    Some(stdout)
+}
+
+#[track_caller]
+fn check(text: Option<String>, words: &[&str]) {
+    let Some(text) = text else { return };
+    let mut rest = text.as_str();
+    for word in words {
+        let after = rest.split_once(word).map(|(_, after)| after);
+        assert!(after.is_some(), "{word} is missing in {text}");
+        rest = after.unwrap_or_default();
+    }
+}
+
+const COUNT: &str = "echo \"visible: $(find home/model_weights/hf -type f 2>/dev/null | wc -l)\"";
+
+fn large() -> (World, PublishedModel) {
+    World::with(&ModelFixture::new("mlc-ai/large").shards(4, 1_000_000))
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_refused_before_anything_is_fetched() {
+    let (world, model) = large();
+    let mount = "mkdir home; mount -t tmpfs -o size=2m none home";
+    let text = run(&world, mount, &format!("mlc download {}; {COUNT}", model.url));
+    check(text, &["not enough room", "status 7", "visible: 0"]);
+    assert!(world.hub.log().data().is_empty());
+}
+
+/// A disk has room for so many files only, which nobody can know beforehand.
+#[test]
+fn a_disk_that_fills_up_meanwhile_leaves_nothing_visible_and_the_next_run_goes_on() {
+    let (world, model) = large();
+    let mount = "mkdir home; mount -t tmpfs -o size=64m,nr_inodes=28 none home";
+    let commands = format!(
+        "mlc download {url}; {COUNT}; mount -o remount,nr_inodes=1000 home; mlc download -q {url}; {COUNT}",
+        url = model.url
+    );
+    let files = format!("visible: {}", model.files.len());
+    check(run(&world, mount, &commands), &["o space left", "status 7", "visible: 0", &files]);
+}
+
+#[test]
+fn on_a_read_only_disk_a_whole_model_is_a_hit_and_any_other_an_error() {
+    let (world, model) = large();
+    let mount = "mkdir home; mount -t tmpfs none home";
+    let commands = format!(
+        "mlc download -q {url}; mount -o remount,ro home; mlc path {url}; mlc download {url}; \
+         mlc download --force {url}; mount -o remount,rw home; rm home/model_weights/hf/*/*/params_shard_1.bin; \
+         mount -o remount,ro home; mlc download {url}; mlc download --policy OFF {url}; {COUNT}",
+        url = model.url
+    );
+    let entry = format!("{}\n", world.entry(&model).display());
+    let visible = format!("visible: {}", model.files.len() - 1);
+    check(
+        run(&world, mount, &commands),
+        &[
+            &entry,
+            &entry,
+            &entry,
+            "ead-only",
+            "status 7",
+            "ead-only",
+            "status 7",
+            "params_shard_1.bin",
+            "status 3",
+            &visible,
+        ],
+    );
+}
+
+#[test]
+fn a_read_only_tier_on_a_read_only_disk_answers() {
+    let (world, model) = large();
+    let tier = world.beside("tier");
+    let entry = lay_out(&model, &tier);
+    let mount = "mount --bind tier tier; mount -o remount,bind,ro tier";
+    let commands = format!(
+        "export MLC_LLM_READONLY_WEIGHT_CACHE=\"$PWD/tier\"; mlc path {url}; mlc download {url}; ls",
+        url = model.url
+    );
+    let entry = format!("{}\n", entry.display());
+    let text = run(&world, mount, &commands);
+    assert!(text.as_ref().is_none_or(|text| !text.contains("home")), "{text:?}");
+    check(text, &[&entry, &entry]);
+    assert!(world.hub.log().is_empty());
+}
