@@ -11,7 +11,7 @@ use local_hub::{
     Access, Fault, FaultTarget, LocalHub, LocalProxy, ModelFixture, PublishedModel, Route, Server, Times,
 };
 
-use crate::world::{World, request};
+use crate::world::{Recorded, World, request};
 
 const TOKEN: &str = "hf_member";
 
@@ -205,6 +205,25 @@ async fn the_builder_says_all_that_the_environment_can() {
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
     assert!(!proxy.requests().is_empty());
     assert_eq!(world.hub.failed_handshakes(), 1, "what is not trusted is not tried again");
+}
+
+#[tokio::test]
+async fn no_event_gives_anything_away() {
+    let private = tiny().access(Access::Private(vec![TOKEN.to_owned()]));
+    let (world, model) = World::with(&private);
+    let data = |name: &str| FaultTarget::data(name);
+    world.hub.fault(FaultTarget::info_refs(""), Fault::status(503), Times::Once);
+    world.hub.fault(FaultTarget::resolve("params_shard_0.bin"), Fault::status(502), Times::Once);
+    world.hub.fault(data("params_shard_0.bin"), Fault::status(403), Times::Once);
+    world.hub.fault(data("params_shard_1.bin"), Fault::Reset { after: 1000 }, Times::Once);
+    world.hub.fault(data("params_shard_2.bin"), Fault::Corrupt { at: 7 }, Times::Once);
+    let told = Recorded::default();
+    let downloader = world.builder().token(token()).build().unwrap();
+    downloader.download(request(&model).observer(told.clone())).await.unwrap();
+    assert!(told.count(&["RetryingMetadata"]) == 1 && told.count(&["Retrying"]) > 2);
+    for secret in [TOKEN, "Bearer", "Signature", "Key-Pair-Id", "Expires="] {
+        assert_eq!(told.count(&[secret]), 0, "{secret}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A forwarding proxy on loopback.
 
 mod forward;
+mod socks;
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::sync::locked;
 
 /// A proxy as `HTTPS_PROXY` and `HTTP_PROXY` name one, until it is dropped: it opens tunnels (`CONNECT`) for https,
-/// forwards requests with a whole URL for http, and keeps a log of both.
+/// forwards requests with a whole URL for http, speaks SOCKS 5 too, and keeps a log of all.
 ///
 /// It can know names that nobody else knows, so that a local hub with TLS is found under a public hub's name.
 ///
@@ -40,7 +41,7 @@ pub struct LocalProxy {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProxiedRequest {
-    /// `CONNECT` for a tunnel, else the forwarded request's own.
+    /// `CONNECT` or `SOCKS` for a tunnel, else the forwarded request's own.
     pub method: String,
     /// `host:port` for a tunnel, else the whole URL.
     pub target: String,
@@ -57,6 +58,13 @@ struct Shared {
     /// Where a `host:port` really is.
     known: Mutex<HashMap<String, String>>,
     requests: Mutex<Vec<ProxiedRequest>>,
+}
+
+impl Shared {
+    /// Where a `host:port` is, as far as this proxy knows better than everyone else.
+    fn really_at(&self, name: String) -> String {
+        locked(&self.known).get(&name).cloned().unwrap_or(name)
+    }
 }
 
 impl LocalProxy {
@@ -120,7 +128,12 @@ impl LocalProxy {
         format!("http://{}", self.address)
     }
 
-    /// The same with the login that [`LocalProxy::with_login`] wants.
+    /// The value for `ALL_PROXY` that means SOCKS, names being looked up by the proxy.
+    pub fn socks_url(&self) -> String {
+        format!("socks5h://{}", self.address)
+    }
+
+    /// [`LocalProxy::url`] with the login that [`LocalProxy::with_login`] wants.
     pub fn url_with_login(&self) -> String {
         format!("http://user:secret@{}", self.address)
     }

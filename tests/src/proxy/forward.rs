@@ -8,12 +8,16 @@ use axum::http::request::Parts;
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 
-use super::{ProxiedRequest, Shared};
+use super::{ProxiedRequest, Shared, socks};
 use crate::request_head::Requests;
 use crate::sync::locked;
 
 /// Answers one request; whatever goes wrong ends the connection.
 pub(super) async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 1 && first == [socks::VERSION] {
+        return socks::converse(stream, &shared).await;
+    }
     let mut requests = Requests::of(stream);
     let Some(parts) = requests.next().await? else { return Ok(()) };
     let (mut client, rest) = requests.into_rest();
@@ -56,8 +60,7 @@ fn may_pass(parts: &Parts, login: Option<&str>) -> bool {
 async fn connect(parts: &Parts, shared: &Shared) -> Option<TcpStream> {
     let host = parts.uri.host()?;
     let name = format!("{host}:{}", parts.uri.port_u16().unwrap_or(80));
-    let address = locked(&shared.known).get(&name).cloned().unwrap_or(name);
-    TcpStream::connect(address).await.ok()
+    TcpStream::connect(shared.really_at(name)).await.ok()
 }
 
 /// The request as the server gets it. It is the last of its connection, since the next of the client's may be for

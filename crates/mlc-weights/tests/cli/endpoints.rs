@@ -152,6 +152,20 @@ fn check_tunnels(world: &World, proxy: &LocalProxy) {
 }
 
 #[test]
+fn a_socks_proxy() {
+    let (world, model) = with_tls();
+    let proxy = LocalProxy::start();
+    let ran = download(&world, &model)
+        .env("ALL_PROXY", proxy.socks_url())
+        .env("SSL_CERT_FILE", world.ca_file())
+        .run();
+    check(&world, &model, &ran);
+    let tunnels = proxy.requests();
+    assert!(tunnels.iter().all(|request| request.method == "SOCKS"), "{tunnels:?}");
+    assert!(tunnels.len() >= world.hub.log().connections(), "{tunnels:?}");
+}
+
+#[test]
 fn a_proxy_for_http() {
     let (world, model) = World::with_tiny();
     let proxy = LocalProxy::start();

@@ -35,6 +35,27 @@ fn a_hub_in_trouble() {
 }
 
 #[test]
+fn a_hub_under_maintenance_is_quoted() {
+    let (world, model) = World::with_tiny();
+    let maintenance = Fault::Status {
+        code: 503,
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: r#"{"error":"The hub is down for maintenance."}"#.to_owned(),
+    };
+    world.hub.fault(FaultTarget::info_refs(""), maintenance, Times::Forever);
+    let ran = world.cli(&["download", &model.url]).run();
+    check(&world, &ran, &["answers 503", "the hub says: The hub is down for maintenance."]);
+}
+
+#[test]
+fn a_hub_that_limits_is_left_in_peace_and_named() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::info_refs(""), Fault::status(429), Times::Forever);
+    let ran = world.cli(&["download", &model.url]).run();
+    check(&world, &ran, &["answers that there were too many requests"]);
+}
+
+#[test]
 fn trouble_that_passes_is_no_failure() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::info_refs(""), Fault::status(503), Times::Once);

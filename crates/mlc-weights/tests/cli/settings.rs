@@ -85,6 +85,19 @@ fn an_endpoint_may_have_a_path_and_a_slash() {
 }
 
 #[test]
+fn an_origin_is_added_to_the_user_agent() {
+    let (world, model) = World::with_tiny();
+    let ran = world.cli(&["download", &model.url]).env("HF_HUB_USER_AGENT_ORIGIN", "our fleet/7").run();
+    ran.check_path(&world.entry(&model));
+    let expected = format!("mlc-weights/{}; origin/our fleet/7", env!("CARGO_PKG_VERSION"));
+    for request in world.hub.log().requests() {
+        assert_eq!(request.header("user-agent"), Some(&*expected), "{request}");
+    }
+    let ran = world.cli(&["download", &model.url]).env("HF_HUB_USER_AGENT_ORIGIN", "line\nfeed").run();
+    ran.check_failure(2, &["HF_HUB_USER_AGENT_ORIGIN", "cannot be sent in an HTTP header"]);
+}
+
+#[test]
 fn without_fsync_the_result_is_the_same() {
     let (world, model) = World::with_tiny();
     world.cli(&["download", &model.url, "--no-fsync"]).run().check_path(&world.entry(&model));
