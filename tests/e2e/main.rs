@@ -18,6 +18,7 @@ mod oracle;
 mod other_tool;
 mod own_files;
 mod processes;
+mod pruning;
 mod repair;
 mod revisions;
 mod slots;

@@ -53,12 +53,15 @@
 //!
 //! - The crate is synchronous and knows no network, no async runtime and no manifest. Whether a directory
 //!   is whole is a question it is given.
-//! - [`CacheLayout::look_up`] creates nothing and writes nothing, and read-only tiers are only ever
-//!   looked at.
+//! - [`CacheLayout::look_up`] creates nothing and writes nothing, but that, where a system cannot exchange
+//!   folders, it brings back an entry that a dead process had moved aside, as every other call does. Read-only
+//!   tiers are only ever looked at.
 //! - An entry comes into being, and is replaced, by one rename or exchange in [`Run::publish`], and goes by
 //!   one rename in [`CacheLayout::remove`]. Besides,
-//!   only [`CacheLayout::add_alias`] adds a name below `hf/`; and where a system cannot exchange folders,
-//!   [`CacheLayout::begin_run`] brings back an entry that a dead process had moved aside.
+//!   only [`CacheLayout::add_alias`] adds a name to one.
+//! - A tree is put together on the mount of its entry. Where `hf` or `hf/<user>` is a link to another disk or
+//!   mounted there, `staging/<slot>` is in a folder `.mlc-weights` beside what that leads to, or in it if
+//!   nothing can be beside it. Locks and receipts stay in the home.
 //! - Correctness does not rest on the lock: a run works in a folder of its own, and publishing tolerates
 //!   that another run was faster. The lock saves duplicate work.
 //! - No file of a pool is a hard link to a file of an entry once a run has begun: who edits an entry in
