@@ -129,6 +129,11 @@ impl Run {
         staging::take_over(&self.staging, self.folder.names(), content)
     }
 
+    /// About how many bytes earlier runs have left of an unfinished file, for [`take_over`](Self::take_over).
+    pub fn left_over(&self, content: &ContentName) -> u64 {
+        staging::left_over(&self.staging, self.folder.names(), content)
+    }
+
     /// Where a verified file goes, by rename. What is there was verified by an earlier run; it is never
     /// written again.
     pub fn pool_path(&self, content: &ContentName) -> PathBuf {

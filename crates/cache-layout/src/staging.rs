@@ -19,7 +19,7 @@ mod removal;
 mod run_folder;
 
 pub(crate) use displaced::{bring_back, is_missing};
-pub(crate) use parts::{clear_orphans, take_over};
+pub(crate) use parts::{clear_orphans, left_over, take_over};
 pub(crate) use place::Staging;
 pub use prune::{PruneMode, PruneReport, PrunedSlot};
 pub(crate) use run_folder::{RunFolder, RunNames};

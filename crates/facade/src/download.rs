@@ -1,6 +1,7 @@
 //! The life of one download, from a miss to a whole directory in the cache.
 
 mod carry_over;
+mod dry_run;
 mod finish;
 mod metadata;
 mod shards;
@@ -13,6 +14,7 @@ use hf_transport::{HubClient, HubConfig};
 use url_parse::CommitId;
 
 use self::carry_over::Edits;
+pub(crate) use self::dry_run::plan;
 use crate::builder::SharedContext;
 use crate::decision::Decision;
 use crate::lease::{Lease, beat, blocking};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::builder::{Context, SharedContext};
 use crate::decision::Decision;
 use crate::look::{look, serve, warn};
-use crate::{Builder, Cache, Error, Model, Request, download};
+use crate::{Builder, Cache, DownloadPlan, Error, Model, Request, download};
 
 /// Gets models into a cache, and finds them there. Cheap to clone; several may work side by side.
 #[derive(Clone, Debug)]
@@ -62,6 +62,29 @@ impl Downloader {
     /// [`blocking`](crate::blocking).
     pub async fn download(&self, request: Request) -> Result<Model, Error> {
         download::download(Arc::clone(&self.context), request).await
+    }
+
+    /// Says what [`download`](Self::download) would do: which files it would fetch, from where, and what is there
+    /// already.
+    ///
+    /// Asks the hub for the metadata, as a download does, unless the cache has the model. Nothing appears in the
+    /// cache, and no other process is waited for. What is written goes into a private folder and is removed at the
+    /// end; only a manifest that is itself a large file is kept for the download.
+    ///
+    /// # Errors
+    ///
+    /// As a download, up to the first file: a policy that forbids it, a hub that refuses, a repository that is no
+    /// MLC model, a cache that cannot be written to.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future stops it.
+    ///
+    /// # Panics
+    ///
+    /// As [`download`](Self::download).
+    pub async fn plan(&self, request: Request) -> Result<DownloadPlan, Error> {
+        download::plan(Arc::clone(&self.context), request).await
     }
 
     /// Returns the model's directory if the cache can answer, `None` if a download is needed and allowed.

@@ -18,12 +18,17 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 pub(crate) struct Lease {
     /// Declared before the lock, and so dropped before it. `None` once the run has been published.
     run: RwLock<Option<Run>>,
-    _lock: SlotLock,
+    _lock: Option<SlotLock>,
 }
 
 impl Lease {
     pub(crate) fn new(run: Run, lock: SlotLock) -> Arc<Self> {
-        Arc::new(Self { run: RwLock::new(Some(run)), _lock: lock })
+        Arc::new(Self { run: RwLock::new(Some(run)), _lock: Some(lock) })
+    }
+
+    /// For work that makes nothing visible.
+    pub(crate) fn without_lock(run: Run) -> Arc<Self> {
+        Arc::new(Self { run: RwLock::new(Some(run)), _lock: None })
     }
 
     /// Uses the run, unless it has been published already.

@@ -51,6 +51,7 @@ mod cache;
 mod certificates;
 mod decision;
 mod download;
+mod download_plan;
 mod downloader;
 mod drop_in;
 pub mod env;
@@ -73,6 +74,7 @@ pub use cache::{
 pub use cache_layout::{
     CachePolicy, Durability, Holder, Locking, PassedOver, PruneMode, RemovedEntry, SkipReason, Skipped, Tier,
 };
+pub use download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFile};
 pub use downloader::Downloader;
 pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
 pub use error::{Error, ErrorKind};

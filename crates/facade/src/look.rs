@@ -50,7 +50,12 @@ pub(crate) fn serve(context: &Context, slot: &Slot, hit: Hit) -> Model {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(entry = %hit.path.display(), error, "cannot add the manifest's newer name");
     }
-    let commit = commit_of(&context.layout, slot, &hit);
+    found(&context.layout, slot, hit)
+}
+
+/// The same with nothing written.
+pub(crate) fn found(layout: &CacheLayout, slot: &Slot, hit: Hit) -> Model {
+    let commit = commit_of(layout, slot, &hit);
     Model { path: hit.path, tier: hit.tier, commit, outcome: Outcome::Cached }
 }
 

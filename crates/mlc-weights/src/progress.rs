@@ -67,12 +67,21 @@ impl Progress {
         }
     }
 
+    /// Clears what was only for the moment, and says nothing about how it ended.
+    pub(crate) fn clear(&self) {
+        self.stop();
+        self.face.end(&Ending { outcome: None, view: &look(&self.watch) });
+    }
+
+    fn stop(&self) {
+        drop(self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     /// Clears what was only for the moment, and says how it ended, unless that is an error: errors are
     /// reported elsewhere.
     pub(crate) fn finish(&self, outcome: &Result<Model, Failure>) {
-        drop(self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let view = look(&self.watch);
-        self.face.end(&Ending { outcome, view: &view });
+        self.stop();
+        self.face.end(&Ending { outcome: outcome.as_ref().ok(), view: &look(&self.watch) });
     }
 }
 

@@ -39,6 +39,8 @@ use get::Network;
 use ranges::Division;
 use run::{Limits, Shared};
 
+pub use space::free_bytes;
+
 /// Something that must live as long as work is going on, such as a lock. Each blocking job of a fetch holds
 /// it until it ends, also when the fetch itself was dropped before.
 pub type KeepAlive = Arc<dyn Any + Send + Sync>;

@@ -65,7 +65,7 @@ pub use digest::{Checked, Md5Digest, Sha256Digest};
 pub use error::{Error, ErrorKind, HostWords, OldForm, Place};
 pub use event::{FetchEvent, Observer};
 pub use expected::{ActualSize, Expected, Mismatch};
-pub use fetch::{Fetcher, FetcherBuilder, FileRequest, KeepAlive};
+pub use fetch::{Fetcher, FetcherBuilder, FileRequest, KeepAlive, free_bytes};
 pub use hash::verify_files;
 pub use hasher::{Digests, StreamHasher};
 pub use json::MAX_METADATA_BYTES;

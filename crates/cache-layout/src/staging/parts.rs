@@ -62,6 +62,14 @@ pub(crate) fn take_over(staging: &Staging, heir: &RunNames, content: &ContentNam
     room(&orphan) > 0 && transferred(&orphan, &own, |from, to| fs::rename(from, to))
 }
 
+/// About how many bytes dead runs have left of this content, for an heir to take over.
+pub(crate) fn left_over(staging: &Staging, heir: &RunNames, content: &ContentName) -> u64 {
+    let others = runs_in(staging).unwrap_or_default().into_iter();
+    let left = others.filter(|run| run.path() != heir.path() && !run.is_detached());
+    let parts = left.map(|run| run.parts()).chain([staging.orphans()]);
+    parts.map(|parts| room(&parts.join(content.as_str()))).max().unwrap_or_default()
+}
+
 /// Takes the journal first: what it says had been written before it was, and so is in what comes after it.
 fn transfer(from: &Path, to: &Path, take: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
     for to in [journal(to), to.to_path_buf()] {

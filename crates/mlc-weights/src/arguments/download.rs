@@ -10,10 +10,12 @@ const EXAMPLES: &str = "\
 Examples:
   mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
   mlc-weights download -j 2 --force HF://mlc-ai/Qwen2.5-0.5B-Instruct-q4f16_1-MLC
+  mlc-weights download --from-file models.txt --dry-run
   mlc-weights download --from-file models.txt --progress plain";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Download {
     /// The models, one after another: HF://user/repo[@revision] or https://huggingface.co/user/repo[@revision]
     #[arg(value_name = "MODEL", required_unless_present = "from_file")]
@@ -39,6 +41,12 @@ pub(crate) struct Download {
     /// How progress is shown
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub(crate) progress: Progress,
+    /// Only say what would be fetched, from where, and what is there already
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// With --dry-run: one JSON document instead of words
+    #[arg(long, requires = "dry_run")]
+    pub(crate) json: bool,
     /// Do not wait for the disk; a power failure may damage what was just downloaded
     #[arg(long)]
     pub(crate) no_fsync: bool,

@@ -1,5 +1,6 @@
 //! `mlc-weights download`: the directories of models, downloaded if need be.
 
+mod dry_run;
 mod session;
 mod wanted;
 
@@ -25,8 +26,12 @@ fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
     if let Some(connections) = arguments.max_connections {
         builder = builder.max_connections(connections);
     }
-    let session = Session::new(builder.build()?, display, requests.len());
-    session.run(requests.into_iter().map(|request| with_options(request, arguments)))
+    let (downloader, models) = (builder.build()?, requests.len());
+    let requests = requests.into_iter().map(|request| with_options(request, arguments));
+    match arguments.dry_run {
+        true => dry_run::run(&downloader, display, arguments.json, requests),
+        false => Session::new(downloader, display, models).run(requests),
+    }
 }
 
 fn with_options(request: Request, arguments: &Download) -> Request {

@@ -7,7 +7,6 @@ use facade::{Event, Model, ModelRef};
 
 use super::view::View;
 use super::{Display, bar, json, plain};
-use crate::exit::Failure;
 
 /// A way to show progress.
 pub(super) trait Face: Send + Sync {
@@ -23,7 +22,8 @@ pub(super) trait Face: Send + Sync {
 
 /// How getting a model ended.
 pub(super) struct Ending<'a> {
-    pub(super) outcome: &'a Result<Model, Failure>,
+    /// The model, when there is one.
+    pub(super) outcome: Option<&'a Model>,
     pub(super) view: &'a View,
 }
 

@@ -50,7 +50,7 @@ impl Face for Json {
     }
 
     fn end(&self, ending: &Ending<'_>) {
-        let Ok(model) = ending.outcome else { return };
+        let Some(model) = ending.outcome else { return };
         let (outcome, received) = match model.outcome {
             Outcome::Downloaded { bytes_received } => ("downloaded", bytes_received),
             _ => ("cached", 0),

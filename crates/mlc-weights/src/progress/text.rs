@@ -94,7 +94,7 @@ fn carried_over(path: &Path, place: &Path) -> String {
 
 /// The closing line: size, time and rate of what came, and what had been there before.
 pub(super) fn closing(ending: &Ending<'_>) -> Option<String> {
-    let Outcome::Downloaded { bytes_received } = ending.outcome.as_ref().ok()?.outcome else { return None };
+    let Outcome::Downloaded { bytes_received } = ending.outcome?.outcome else { return None };
     let took = ending.view.elapsed;
     let rate = u128::from(bytes_received).saturating_mul(1000).checked_div(took.as_millis());
     let rate = rate.map(|rate| format!(", {}/s", size(u64::try_from(rate).unwrap_or(u64::MAX))));

@@ -145,6 +145,8 @@ fn help_of_download() {
           --policy <POLICY>      ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
           --progress <HOW>       How progress is shown [default: auto] [possible values: auto, bar,
                                  plain, json, none]
+          --dry-run              Only say what would be fetched, from where, and what is there already
+          --json                 With --dry-run: one JSON document instead of words
           --no-fsync             Do not wait for the disk; a power failure may damage what was just
                                  downloaded
       -v, --verbose...           Show what the libraries do (-vv: in detail); RUST_LOG selects more
@@ -155,6 +157,7 @@ fn help_of_download() {
     Examples:
       mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
       mlc-weights download -j 2 --force HF://mlc-ai/Qwen2.5-0.5B-Instruct-q4f16_1-MLC
+      mlc-weights download --from-file models.txt --dry-run
       mlc-weights download --from-file models.txt --progress plain
     "#);
     assert_eq!(printed(&["help", "download"]), printed(&["download", "--help"]));

@@ -4,6 +4,7 @@
 
 mod completions;
 mod disk;
+mod dry_run;
 mod endpoints;
 mod env;
 #[cfg(target_os = "linux")]

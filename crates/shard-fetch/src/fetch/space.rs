@@ -86,15 +86,17 @@ fn device(_folder: &Path) -> Option<u64> {
     None
 }
 
+/// How many bytes are free for this user on the file system of a folder, where the system tells.
 #[cfg(unix)]
-fn free_bytes(folder: &Path) -> Option<u64> {
+pub fn free_bytes(folder: &Path) -> Option<u64> {
     let system = rustix::fs::statvfs(folder).ok()?;
     // Some network file systems know no numbers and say 0 of 0.
     (system.f_blocks > 0).then(|| system.f_bavail.saturating_mul(system.f_frsize))
 }
 
+/// How many bytes are free on the file system of a folder: this system does not tell.
 #[cfg(not(unix))]
-fn free_bytes(_folder: &Path) -> Option<u64> {
+pub fn free_bytes(_folder: &Path) -> Option<u64> {
     None
 }
 

@@ -1,0 +1,97 @@
+//! What a download would do.
+
+use std::path::PathBuf;
+
+use url_parse::{CommitId, Endpoint, ModelRef, RepoPath};
+
+use crate::Model;
+
+/// What [`Downloader::plan`](crate::Downloader::plan) found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DownloadPlan {
+    /// The cache has the model: nothing would be downloaded.
+    Cached(Model),
+    /// It would be downloaded.
+    Download(PlannedDownload),
+}
+
+/// A download that has not been begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlannedDownload {
+    /// The model.
+    pub model: ModelRef,
+    /// The hub that it would come from.
+    pub endpoint: Endpoint,
+    /// The commit that the hub has now.
+    pub commit: CommitId,
+    /// The directory that the model would have.
+    pub path: PathBuf,
+    /// Whether something is there already, which would be replaced.
+    pub replaces: bool,
+    /// Every file that the directory would hold of the commit.
+    pub files: Vec<PlannedFile>,
+    /// Large files of the commit that would be left out: the manifest does not name them.
+    pub left_out: Vec<RepoPath>,
+    /// How many bytes are free on the disk of the cache, where the system tells.
+    pub free_bytes: Option<u64>,
+}
+
+/// A file of a [`PlannedDownload`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlannedFile {
+    /// Its path in the model.
+    pub path: RepoPath,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Where it would come from.
+    pub from: FileOrigin,
+}
+
+/// Where the bytes of a file would come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileOrigin {
+    /// The network.
+    Network {
+        /// About so many bytes of it are there from an interrupted download, and would not be fetched again if they
+        /// turn out to be right.
+        kept: u64,
+    },
+    /// The metadata, which comes first and is small.
+    Metadata,
+    /// An earlier, interrupted download, which has verified it.
+    Staging,
+    /// The directory that would be replaced: a file of this name and size is there. Whether it is right, the download
+    /// would find out.
+    Replaced,
+}
+
+impl PlannedDownload {
+    /// How many bytes would be fetched, apart from the metadata.
+    pub fn bytes_to_fetch(&self) -> u64 {
+        self.files.iter().map(PlannedFile::bytes_to_fetch).sum()
+    }
+
+    /// How many files would be fetched, apart from the metadata.
+    pub fn files_to_fetch(&self) -> usize {
+        self.files.iter().filter(|file| matches!(file.from, FileOrigin::Network { .. })).count()
+    }
+
+    /// How many bytes all files have.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+}
+
+impl PlannedFile {
+    /// How many of its bytes would be fetched.
+    pub fn bytes_to_fetch(&self) -> u64 {
+        match self.from {
+            FileOrigin::Network { kept } => self.size.saturating_sub(kept),
+            FileOrigin::Metadata | FileOrigin::Staging | FileOrigin::Replaced => 0,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `--dry-run`: what would be fetched, from where, and what is there already.
+
+use std::sync::Arc;
+
+use facade::{DownloadPlan, Downloader, Event, FileOrigin, Model, PlannedDownload, PlannedFile, Request};
+use serde_json::{Value, json};
+
+use super::super::{print, print_json};
+use crate::engine::Engine;
+use crate::exit::Failure;
+use crate::progress::{Display, Progress};
+use crate::words::{files, size};
+
+/// Grows when a reader that knows the version before would misunderstand what is written.
+const VERSION: u32 = 1;
+
+/// Plans one model after another; a failure does not keep the next one from being planned.
+///
+/// # Errors
+/// The first failure of all, which has been reported already.
+pub(super) fn run(
+    downloader: &Downloader,
+    display: Display,
+    as_json: bool,
+    requests: impl Iterator<Item = Request>,
+) -> Result<(), Failure> {
+    let engine = Engine::start()?;
+    let (mut first, mut plans) = (None, Vec::new());
+    for request in requests {
+        let model = request.model().clone();
+        let told = plan(downloader, display, &engine, request).and_then(|plan| {
+            plans.push(document(&plan));
+            if as_json { Ok(()) } else { print(words(&plan).as_bytes()) }
+        });
+        if let Err(failure) = told {
+            first.get_or_insert(display.reported(Some(&model), &failure));
+            if matches!(failure, Failure::Interrupted | Failure::Output(_)) {
+                break;
+            }
+        }
+    }
+    engine.stop();
+    if as_json {
+        print_json(&json!({ "version": VERSION, "models": plans }))?;
+    }
+    first.map_or(Ok(()), |status| Err(Failure::Reported(status)))
+}
+
+fn plan(
+    downloader: &Downloader,
+    display: Display,
+    engine: &Engine,
+    request: Request,
+) -> Result<DownloadPlan, Failure> {
+    let progress = Progress::new(display, request.model());
+    progress.watch();
+    let observer = Arc::clone(&progress);
+    let request = request.observer(move |event: &Event<'_>| observer.on_event(event));
+    let plan = engine.run(downloader.plan(request));
+    progress.clear();
+    plan
+}
+
+fn words(plan: &DownloadPlan) -> String {
+    let lines = match plan {
+        DownloadPlan::Cached(model) => cached(model),
+        DownloadPlan::Download(download) => planned(download),
+        _ => Vec::new(),
+    };
+    lines.join("\n") + "\n"
+}
+
+fn cached(model: &Model) -> Vec<String> {
+    vec![format!("{} is there: nothing to fetch", model.path.display())]
+}
+
+fn planned(download: &PlannedDownload) -> Vec<String> {
+    let PlannedDownload { model, endpoint, commit, path, .. } = download;
+    let mut lines = vec![
+        format!("{model} would be downloaded"),
+        format!("  from      {endpoint} at commit {commit}"),
+        format!(
+            "  to        {}{}",
+            path.display(),
+            if download.replaces { ", replacing what is there" } else { "" }
+        ),
+        format!("  in all    {}, {}", files(download.files.len()), size(download.bytes())),
+        format!("  to fetch  {}, {}", files(download.files_to_fetch()), size(download.bytes_to_fetch())),
+    ];
+    let kept = download.files.iter().map(|file| file.size - file.bytes_to_fetch());
+    let of = |wanted: fn(&FileOrigin) -> bool| {
+        let chosen = download.files.iter().zip(kept.clone()).filter(move |(file, _)| wanted(&file.from));
+        let bytes: Vec<u64> = chosen.map(|(_, kept)| kept).filter(|kept| *kept > 0).collect();
+        (!bytes.is_empty()).then(|| format!("{}, {}", files(bytes.len()), size(bytes.iter().sum())))
+    };
+    let parts = [
+        ("  verified ", of(|from| matches!(from, FileOrigin::Staging)), " from an interrupted download"),
+        (
+            "  begun    ",
+            of(|from| matches!(from, FileOrigin::Network { .. })),
+            " from an interrupted download",
+        ),
+        ("  reused   ", of(|from| matches!(from, FileOrigin::Replaced)), " if they turn out to be right"),
+    ];
+    lines
+        .extend(parts.into_iter().filter_map(|(label, part, note)| Some(format!("{label} {}{note}", part?))));
+    lines.extend(
+        download.left_out.iter().map(|path| format!("  left out  {path}: the manifest does not name it")),
+    );
+    if let Some(free) = download.free_bytes {
+        let note = if free < download.bytes_to_fetch() { ": not enough" } else { "" };
+        lines.push(format!("  free      {}{note}", size(free)));
+    }
+    lines
+}
+
+fn document(plan: &DownloadPlan) -> Value {
+    match plan {
+        DownloadPlan::Cached(model) => json!({
+            "cached": true,
+            "path": model.path.to_string_lossy(),
+            "commit": model.commit.map(|commit| commit.to_string()),
+            "bytes_to_fetch": 0,
+        }),
+        DownloadPlan::Download(download) => json!({
+            "cached": false,
+            "model": download.model.to_string(),
+            "endpoint": download.endpoint.to_string(),
+            "commit": download.commit.to_string(),
+            "path": download.path.to_string_lossy(),
+            "replaces": download.replaces,
+            "bytes": download.bytes(),
+            "bytes_to_fetch": download.bytes_to_fetch(),
+            "files_to_fetch": download.files_to_fetch(),
+            "free_bytes": download.free_bytes,
+            "files": download.files.iter().map(file).collect::<Vec<_>>(),
+            "left_out": download.left_out.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
+        _ => Value::Null,
+    }
+}
+
+fn file(file: &PlannedFile) -> Value {
+    let from = match file.from {
+        FileOrigin::Network { .. } => "network",
+        FileOrigin::Metadata => "metadata",
+        FileOrigin::Staging => "staging",
+        FileOrigin::Replaced => "replaced",
+        _ => "other",
+    };
+    json!({ "path": file.path.as_str(), "bytes": file.size, "bytes_to_fetch": file.bytes_to_fetch(), "from": from })
+}
