@@ -2,10 +2,13 @@
 //!
 //! Everything is measured on release builds, with the hub in a process of its own. Nothing here is part of `ci`.
 
+mod cached;
 mod contestants;
 mod disk;
 mod hash;
+mod hit;
 mod hub;
+mod list;
 mod machine;
 mod measure;
 mod memory;
@@ -15,6 +18,7 @@ mod release;
 mod resume;
 mod statistics;
 mod table;
+mod verify;
 mod workplace;
 
 use std::path::{Path, PathBuf};
@@ -61,6 +65,20 @@ enum What {
         #[command(flatten)]
         common: Common,
     },
+    /// What the library takes to find a cached model, by the number of its shards
+    Hit {
+        #[command(flatten)]
+        options: hit::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// What the library takes to list a cache of many models
+    List {
+        #[command(flatten)]
+        options: list::Options,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Peak memory of downloads, by the size of the model and of its shards
     Memory {
         #[command(flatten)]
@@ -79,6 +97,13 @@ enum What {
     Resume {
         #[command(flatten)]
         options: resume::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// A cached model verified, against md5sum
+    Verify {
+        #[command(flatten)]
+        options: verify::Options,
         #[command(flatten)]
         common: Common,
     },
@@ -111,9 +136,12 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
         Some(What::Race { options, common }) => measured(root, common, options, race::run),
         Some(What::Disk { options, common }) => measured(root, common, options, disk::run),
         Some(What::Hash { options, common }) => measured(root, common, options, hash::run),
+        Some(What::Hit { options, common }) => measured(root, common, options, hit::run),
+        Some(What::List { options, common }) => measured(root, common, options, list::run),
         Some(What::Memory { options, common }) => measured(root, common, options, memory::run),
         Some(What::Path { options, common }) => measured(root, common, options, path::run),
         Some(What::Resume { options, common }) => measured(root, common, options, resume::run),
+        Some(What::Verify { options, common }) => measured(root, common, options, verify::run),
         Some(What::Serve(_)) => Ok(()),
     }
 }

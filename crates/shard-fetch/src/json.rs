@@ -55,15 +55,67 @@ pub(crate) trait FromSeq: Sized {
 
 impl FromMap for Skipped {
     fn from_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
-        while map.next_entry::<String, Loose>()?.is_some() {}
+        while map.next_entry::<Walked, Walked>()?.is_some() {}
         Ok(Self)
     }
 }
 
 impl FromSeq for Skipped {
     fn from_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
-        while seq.next_element::<Loose>()?.is_some() {}
+        while seq.next_element::<Walked>()?.is_some() {}
         Ok(Self)
+    }
+}
+
+/// Any value of which not even the kind matters. Nothing of it is kept, so that the many tensors of a manifest
+/// cost little; unlike `serde::de::IgnoredAny`, nesting without end is refused.
+struct Walked;
+
+impl<'de> Deserialize<'de> for Walked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WalkedVisitor)
+    }
+}
+
+struct WalkedVisitor;
+
+impl<'de> Visitor<'de> for WalkedVisitor {
+    type Value = Walked;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Walked, E> {
+        Ok(Walked)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Walked, E> {
+        Ok(Walked)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Walked, E> {
+        Ok(Walked)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Walked, E> {
+        Ok(Walked)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Walked, E> {
+        Ok(Walked)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Walked, E> {
+        Ok(Walked)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Walked, A::Error> {
+        Skipped::from_seq(seq).map(|Skipped| Walked)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Walked, A::Error> {
+        Skipped::from_map(map).map(|Skipped| Walked)
     }
 }
 

@@ -109,3 +109,33 @@ fn unreadable(error: &io::Error) -> FileState {
         _ => FileState::Corrupt { problem: format!("it cannot be read: {error}") },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shard_fetch::{Expected, verify_file};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, content: Option<&str>, expected: &str) {
+        #[expect(clippy::disallowed_methods, reason = "a unit test knows no better parent folder")]
+        let folder = tempfile::tempdir().unwrap();
+        let path: RepoPath = name.parse().unwrap();
+        if let Some(content) = content {
+            fs::write(path.under(folder.path()), content).unwrap();
+        }
+        let expected_bytes = Expected { size: 100, md5: None, sha256: None };
+        let verdict = verify_file(&path.under(folder.path()), &expected_bytes);
+        assert_eq!(state_of(folder.path(), &path, verdict).as_str(), expected);
+    }
+
+    #[test]
+    fn a_verdict_becomes_a_state() {
+        check("a.bin", Some(&"x".repeat(100)), "ok");
+        check("a.bin", Some("short"), "corrupt");
+        // It was there a moment ago.
+        check("a.bin", None, "missing");
+        check(CHAT_CONFIG_NAME, Some("{}"), "modified");
+        check(CHAT_CONFIG_NAME, Some("{"), "corrupt");
+    }
+}
