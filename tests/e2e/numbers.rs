@@ -1,8 +1,9 @@
 //! How many requests a download makes.
 
-use local_hub::ModelFixture;
+use facade::Durability;
+use local_hub::{Fault, FaultTarget, ModelFixture, RequestLog, Times};
 
-use crate::world::World;
+use crate::world::{World, request};
 
 #[tokio::test]
 async fn a_model_of_n_lfs_files_costs_three_git_requests_and_n_of_each_other_kind() {
@@ -13,6 +14,38 @@ async fn a_model_of_n_lfs_files_costs_three_git_requests_and_n_of_each_other_kin
     assert!(log.resolve().count() <= files, "{}", log.resolve().count());
     assert!(log.data().count() <= files, "{}", log.data().count());
     assert_eq!(log.count(), log.git().count() + log.resolve().count() + log.data().count());
+}
+
+#[tokio::test]
+async fn a_model_of_483_shards_costs_the_hub_487_requests_at_most() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/large").shards(483, 100));
+    let downloader = world.builder().durability(Durability::Fast).build().unwrap();
+    downloader.download(request(&published)).await.unwrap();
+    let log = world.hub.log();
+    // 483 shards, the tokenizer, and three for git.
+    assert!(log.hub().count() <= 487, "{}", log.hub().count());
+    assert_eq!(log.resolve().count(), published.lfs_files().count(), "each file is located once");
+    assert_eq!(log.hub().filter(|asked| asked.status.is_some_and(|status| status >= 400)).count(), 0);
+}
+
+#[tokio::test]
+async fn a_file_is_located_again_only_when_its_url_has_expired_or_is_refused() {
+    const MIB: u64 = 1 << 20;
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(1, 20 * MIB));
+    let located = |log: &RequestLog| log.resolve().file("params_shard_0.bin").count();
+    // Many ranges, and a connection that breaks, cost no second question.
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Reset { after: MIB }, Times::Once);
+    world.download(&published).await.unwrap();
+    let log = world.hub.log();
+    assert!(log.data().file("params_shard_0.bin").count() > 1, "{log}");
+    assert_eq!(located(&log), 1, "{log}");
+
+    // Refusals by the data host, as of a URL that has expired, cost one for all connections.
+    let log = log.from_now();
+    let again = request(&published).force(Some(true));
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(403), Times::Once);
+    world.downloader().download(again).await.unwrap();
+    assert_eq!(located(&log), 2, "{log}");
 }
 
 #[tokio::test]

@@ -17,7 +17,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { hub: LocalHub::start(), folder: temporary_folder() }
+        Self::on(LocalHub::start())
+    }
+
+    pub(crate) fn on(hub: LocalHub) -> Self {
+        Self { hub, folder: temporary_folder() }
     }
 
     /// A world whose hub serves one model.

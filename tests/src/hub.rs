@@ -142,7 +142,12 @@ impl LocalHub {
 
     /// How many TCP connections to the data host are open at this moment, whether they carry something or not.
     pub fn open_data_connections(&self) -> usize {
-        self.shared.open_connections.count()
+        self.shared.data_connections.count()
+    }
+
+    /// The same for the hub itself.
+    pub fn open_hub_connections(&self) -> usize {
+        self.shared.hub_connections.count()
     }
 
     /// From now on something goes wrong. Faults that fit the same request are applied one at a time, in the order

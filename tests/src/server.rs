@@ -47,8 +47,8 @@ pub(crate) struct Shared {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) signing: Signing,
     pub(crate) limits: Limits,
-    /// Those of the data host.
-    pub(crate) open_connections: OpenConnections,
+    pub(crate) hub_connections: OpenConnections,
+    pub(crate) data_connections: OpenConnections,
     /// `http://127.0.0.1:PORT` of the hub, without the prefix.
     pub(crate) hub_origin: String,
     /// `http://127.0.0.1:PORT` of the data host.
@@ -126,8 +126,8 @@ pub(crate) async fn serve(sockets: Sockets, shared: Arc<Shared>) -> Result<()> {
         let router = Router::new().fallback(exchange::handle).with_state(state);
         axum::serve(door, router.into_make_service_with_connect_info::<Caller>()).into_future()
     };
-    let hub = open(door(sockets.hub, OpenConnections::default())?, Server::Hub);
-    let data = door(sockets.data, shared.open_connections.clone())?;
+    let hub = open(door(sockets.hub, shared.hub_connections.clone())?, Server::Hub);
+    let data = door(sockets.data, shared.data_connections.clone())?;
     let data = async {
         if shared.settings.is_cheap {
             cheap_host::serve(data, Arc::clone(&shared)).await;

@@ -43,6 +43,8 @@ pub(crate) async fn download(context: SharedContext, request: Request) -> Result
         _ => blocking(move || Ok(restored_commit(&shared.layout, &wanted))).await?,
     };
     let (config, hub) = hub_of(&context).await?;
+    let watcher = Arc::clone(request.watcher());
+    let hub = hub.on_throttled_do(move |throttled| watcher.on_event(&Event::Throttled(throttled)));
     let work = Work { context, request, slot, lease: Arc::clone(&lease), config, hub, purpose, restored };
     let failure = tokio::select! {
         outcome = work.carry_out() => match outcome {

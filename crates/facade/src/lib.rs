@@ -80,7 +80,8 @@ pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
 pub use error::{Error, ErrorKind};
 pub use hf_transport::Error as HubError;
 pub use hf_transport::{
-    FileKind, LfsPointer, MetadataRequest, MetadataSource, ProxySettings, RepoFile, RepoSnapshot, Token,
+    FileKind, LfsPointer, MetadataRequest, MetadataSource, ProxySettings, RepoFile, RepoSnapshot, Throttled,
+    Token,
 };
 pub use model::{Model, Outcome};
 pub use net_policy::{CaCertificates, RetryPolicy};

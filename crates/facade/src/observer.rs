@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cache_layout::{Holder, PassedOver};
+use hf_transport::Throttled;
 use shard_fetch::FetchEvent;
 use url_parse::{CommitId, Endpoint, ModelId, ModelRef, RepoPath};
 
@@ -49,6 +50,9 @@ pub enum Event<'a> {
         /// Why.
         cause: &'a hf_transport::Error,
     },
+    /// The hub limits the rate of requests: for a while they wait, or go out one at a time. At any time, from
+    /// whichever thread received the answer; once for each time that it is so, not for each request that waits.
+    Throttled(&'a Throttled),
     /// The hub has named the commit that everything that follows belongs to.
     Commit {
         /// The commit.

@@ -14,6 +14,7 @@ use crate::client::{Answer, HubRequest, header_text, headers};
 use crate::redirect::Redirects;
 use crate::refusal::read_refusal;
 use crate::shown::SafeUrl;
+use crate::throttle::Lane;
 use crate::{Error, HubClient, MetadataRequest, RepoSnapshot};
 
 /// A page of a thousand entries with long paths takes some hundred KiB.
@@ -102,6 +103,7 @@ impl<'a> Api<'a> {
             body: Bytes::new(),
             action,
             redirects: Redirects::Anywhere,
+            lane: Lane::Api,
         };
         let answer = self.hub.send(request).await?;
         if !answer.response.status().is_success() {

@@ -12,6 +12,7 @@ use url_parse::{Endpoint, ModelId, Origin, RepoPath, Url};
 use crate::redirect::{self, Redirects, refuse_downgrade};
 use crate::refusal::{Asked, is_bad_token};
 use crate::shown::SafeUrl;
+use crate::throttle::{Lane, OnThrottled, Throttled};
 use crate::{Error, HubConfig, Token, http};
 
 /// How many redirects one request may take; a rename and a resolve cache make two.
@@ -24,6 +25,7 @@ const MAX_REDIRECTS: usize = 10;
 #[derive(Clone)]
 pub struct HubClient {
     inner: Arc<Inner>,
+    on_throttled: Option<OnThrottled>,
 }
 
 struct Inner {
@@ -45,6 +47,7 @@ pub(crate) struct HubRequest {
     /// What is attempted, to be followed by the URL in messages.
     pub(crate) action: &'static str,
     pub(crate) redirects: Redirects,
+    pub(crate) lane: Lane,
 }
 
 /// An answer, and the URL it came from after redirects.
@@ -66,7 +69,20 @@ impl HubClient {
         let home = config.endpoint.origin();
         let token_is_dropped = AtomicBool::new(false);
         let renamed = Mutex::default();
-        Ok(Self { inner: Arc::new(Inner { http, config, home, token_is_dropped, renamed }) })
+        let inner = Arc::new(Inner { http, config, home, token_is_dropped, renamed });
+        Ok(Self { inner, on_throttled: None })
+    }
+
+    /// The same client, whose requests tell when the hub limits their rate. `tell` is called from the task that
+    /// received the answer, and must not block.
+    #[must_use]
+    pub fn on_throttled_do(mut self, tell: impl Fn(&Throttled) + Send + Sync + 'static) -> Self {
+        self.on_throttled = Some(OnThrottled(Arc::new(tell)));
+        self
+    }
+
+    pub(crate) fn on_throttled(&self) -> Option<&OnThrottled> {
+        self.on_throttled.as_ref()
     }
 
     /// The hub that this client talks to.
@@ -172,6 +188,7 @@ impl HubClient {
         url: &Url,
         authorization: Option<HeaderValue>,
     ) -> Result<Response, Error> {
+        self.pass(request.lane, url).await;
         let mut builder =
             self.inner.http.request(request.method.clone(), url.clone()).headers(request.headers.clone());
         if let Some(authorization) = authorization {
@@ -182,6 +199,7 @@ impl HubClient {
         }
         let response =
             builder.send().await.map_err(|error| self.transport_error(request.action, url, error))?;
+        self.observe(request.lane, url, &response);
         tracing::debug!(
             method = %request.method, url = %SafeUrl::of(url), status = response.status().as_u16(), "asked the hub"
         );

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use net_policy::{CaCertificates, ProxySettings};
+use net_policy::{CaCertificates, Gates, ProxySettings};
 use url_parse::Endpoint;
 
 use crate::Token;
@@ -27,6 +27,9 @@ pub struct HubConfig {
     pub proxy: ProxySettings,
     /// The certificate authorities that vouch for https servers; the system's unless others are given.
     pub ca_certificates: CaCertificates,
+    /// The gates at which requests wait when a server limits their rate; give the same ones to everything that
+    /// talks to the same servers.
+    pub gates: Gates,
     /// How many bytes git metadata may take, once received and once unpacked, before it is refused.
     pub max_metadata_bytes: u64,
 }
@@ -43,6 +46,7 @@ impl HubConfig {
             idle_timeout: Duration::from_secs(10),
             proxy: ProxySettings::default(),
             ca_certificates: CaCertificates::default(),
+            gates: Gates::default(),
             max_metadata_bytes: 1 << 30,
         }
     }

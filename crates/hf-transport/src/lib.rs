@@ -61,6 +61,7 @@ mod metadata;
 mod redirect;
 mod refusal;
 mod shown;
+mod throttle;
 mod token;
 mod words;
 
@@ -74,4 +75,5 @@ pub use locate::ResolvedFile;
 pub use metadata::{FileKind, KeepAlive, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
 pub use net_policy::{CaCertificates, ProxySettings};
 pub use shown::{HubWords, SafeUrl};
+pub use throttle::Throttled;
 pub use token::Token;

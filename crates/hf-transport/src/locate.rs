@@ -12,6 +12,7 @@ use crate::lfs_pointer::parse_oid;
 use crate::redirect::Redirects;
 use crate::refusal::classify;
 use crate::shown::SafeUrl;
+use crate::throttle::Lane;
 use crate::{Error, HubClient};
 
 /// Where a file's bytes can be had for now, and what the hub says of them.
@@ -63,6 +64,7 @@ impl HubClient {
             body: Bytes::new(),
             action: "ask for the location of",
             redirects: Redirects::WithinOrigin,
+            lane: Lane::Files,
         };
         let answer = self.send(request).await?;
         let headers = answer.response.headers();

@@ -1,13 +1,14 @@
 //! What a hub means by an answer that is not the one asked for.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use reqwest::header::{self, HeaderMap};
+use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
 use url_parse::{Endpoint, ModelId, RepoPath, Url};
 
 use crate::client::header_text;
 use crate::shown::{HubWords, SafeUrl};
+use crate::throttle::server_wait;
 use crate::words::hub_words;
 use crate::{Error, Token};
 
@@ -74,9 +75,9 @@ pub(crate) fn classify(
         (_, 401) if words.contains("Invalid credentials") => Error::BadToken { url, hub_says },
         (_, 401) => Error::MissingOrPrivate { model, url, hub_says },
         (_, 404) => not_found(asked, url, hub_says),
-        (_, 429) => Error::RateLimited { url, wait: server_wait(headers, status), hub_says },
+        (_, 429) => Error::RateLimited { url, wait: server_wait(headers, status.as_u16()), hub_says },
         (_, code) if net_policy::is_transient_status(code) => {
-            Error::Unavailable { url, status: code, wait: server_wait(headers, status), hub_says }
+            Error::Unavailable { url, status: code, wait: server_wait(headers, status.as_u16()), hub_says }
         }
         (_, code) => Error::UnexpectedStatus { url, status: code, hub_says },
     }
@@ -98,15 +99,6 @@ fn not_found(asked: &Asked<'_>, url: SafeUrl, hub_says: HubWords) -> Error {
         Some(path) => Error::FileNotFound { model, path: path.clone(), url, hub_says },
         None => Error::MissingOrPrivate { model, url, hub_says },
     }
-}
-
-fn server_wait(headers: &HeaderMap, status: StatusCode) -> Option<Duration> {
-    net_policy::ServerWait::from_headers(
-        header_text(headers, "ratelimit"),
-        header_text(headers, header::RETRY_AFTER),
-        status.as_u16(),
-        SystemTime::now(),
-    )
 }
 
 #[cfg(test)]

@@ -6,28 +6,70 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
+use crate::rate_limit::RateLimit;
 use crate::server_wait::MAX_WAIT;
+use crate::window::Window;
 
 /// The gate before one server: while it is held, nobody sends a request there. Clones are the same gate.
 ///
-/// A gate does not sleep or wake anyone: whoever is about to send asks [`Gate::remaining`], sleeps that long
-/// and asks again, since the hold may have been extended in the meantime.
+/// A server that counts requests can be kept from having to refuse any: it counts them by lanes, as far as the
+/// caller knows (a hub has one limit for its API and another for its files), and when little is left of one, the
+/// gate lets requests of that lane through one at a time, [spread](crate::pace) over the rest of the window.
+///
+/// A gate does not sleep or wake anyone: whoever is about to send asks [`Gate::enter`] (or [`Gate::remaining`], of
+/// a server that counts nothing), sleeps that long and asks again, since the hold may have been extended in the
+/// meantime.
 #[derive(Clone, Debug, Default)]
-pub struct Gate(Arc<Mutex<Option<Instant>>>);
+pub struct Gate(Arc<Mutex<State>>);
+
+/// The lane of requests for files and their whereabouts, which everything that asks for files uses.
+pub const FILES: &str = "files";
+
+#[derive(Debug, Default)]
+struct State {
+    held_until: Option<Instant>,
+    windows: HashMap<&'static str, Window>,
+}
 
 impl Gate {
     /// Holds the gate for `wait` (at most [`MAX_WAIT`]) from `now`. The latest end of all holds counts: a
-    /// hold is never shortened.
-    pub fn hold_for(&self, wait: Duration, now: Instant) {
+    /// hold is never shortened. Returns whether the gate is held longer for it.
+    pub fn hold_for(&self, wait: Duration, now: Instant) -> bool {
         let end = now.checked_add(wait.min(MAX_WAIT));
-        let mut until = lock(&self.0);
+        let until = &mut lock(&self.0).held_until;
+        let is_later = end > *until;
         *until = (*until).max(end);
+        is_later
     }
 
     /// How long the gate is still held; `None` when it is open.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
-        let until = *lock(&self.0);
-        until?.checked_duration_since(now).filter(|wait| !wait.is_zero())
+        lock(&self.0).held(now)
+    }
+
+    /// Lets one request of a lane through with `None`, or says how long to wait before asking again.
+    pub fn enter(&self, lane: &'static str, now: Instant) -> Option<Duration> {
+        let mut state = lock(&self.0);
+        if let Some(wait) = state.held(now) {
+            return Some(wait);
+        }
+        let window = state.windows.get_mut(lane).filter(|window| !window.is_over(now));
+        window.and_then(|window| window.enter(now))
+    }
+
+    /// Takes note of what an answer in a lane says of the lane's limit. When requests have to be spread from now
+    /// on, returns for how long; once for each window.
+    pub fn observe(&self, lane: &'static str, limit: RateLimit, now: Instant) -> Option<Duration> {
+        let mut state = lock(&self.0);
+        let window = state.windows.entry(lane).or_insert_with(|| Window::new(limit, now));
+        window.observe(limit, now);
+        window.news(now)
+    }
+}
+
+impl State {
+    fn held(&self, now: Instant) -> Option<Duration> {
+        self.held_until?.checked_duration_since(now).filter(|wait| !wait.is_zero())
     }
 }
 
@@ -96,6 +138,64 @@ mod tests {
     }
 
     #[test]
+    fn a_hold_is_news_when_it_is_longer() {
+        let (gate, now) = (Gate::default(), Instant::now());
+        assert!(gate.hold_for(secs(10), now));
+        assert!(!gate.hold_for(secs(10), now));
+        assert!(!gate.hold_for(secs(3), now));
+        assert!(gate.hold_for(secs(3), now + secs(8)));
+    }
+
+    fn limit(remaining: u64, reset: u64) -> RateLimit {
+        RateLimit { remaining, reset: secs(reset) }
+    }
+
+    #[test]
+    fn a_lane_with_little_left_is_spread() {
+        let (gate, now) = (Gate::default(), Instant::now());
+        assert_eq!(gate.enter("api", now), None, "nothing is known");
+        assert_eq!(gate.observe("api", limit(400, 99), now), None);
+        assert_eq!(gate.enter("api", now), None, "plenty is left");
+        // One second more, for what the header has rounded.
+        assert_eq!(gate.observe("api", limit(4, 99), now), Some(secs(100)));
+        assert_eq!(gate.observe("api", limit(4, 99), now), None, "told already");
+        assert_eq!(gate.enter("api", now), Some(secs(20)));
+        assert_eq!(gate.enter("files", now), None, "another lane");
+        assert_eq!(gate.enter("api", now + secs(20)), None);
+        assert_eq!(gate.enter("api", now + secs(20)), Some(secs(20)), "one at a time");
+        assert_eq!(gate.remaining(now + secs(20)), None, "it is not held");
+    }
+
+    #[test]
+    fn a_lane_with_nothing_left_waits_for_the_next_window() {
+        let (gate, now) = (Gate::default(), Instant::now());
+        gate.observe("api", limit(0, 9), now);
+        assert_eq!(gate.enter("api", now), Some(secs(10)));
+        assert_eq!(gate.enter("api", now + secs(4)), Some(secs(6)));
+        assert_eq!(gate.enter("api", now + secs(10)), None);
+        assert_eq!(gate.observe("api", limit(40, 299), now + secs(10)), None, "the next window");
+        assert_eq!(gate.enter("api", now + secs(10)), None);
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_gives_nothing_back() {
+        let (gate, now) = (Gate::default(), Instant::now());
+        gate.observe("api", limit(3, 99), now);
+        gate.observe("api", limit(40, 99), now);
+        assert_eq!(gate.enter("api", now), Some(secs(25)));
+    }
+
+    #[test]
+    fn a_hold_comes_before_any_lane() {
+        let (gate, now) = (Gate::default(), Instant::now());
+        gate.observe("api", limit(0, 9), now);
+        gate.hold_for(secs(50), now);
+        for lane in ["api", "files"] {
+            assert_eq!(gate.enter(lane, now), Some(secs(50)));
+        }
+    }
+
+    #[test]
     fn one_gate_for_each_origin() {
         let (gates, now) = (Gates::default(), Instant::now());
         gates.for_origin("https://hub.example/a?b").hold_for(secs(5), now);
@@ -112,7 +212,58 @@ mod tests {
         assert_eq!(gates.for_origin("unix:other").remaining(now), None);
     }
 
+    /// A server with a fixed window, whose answers come some time after their requests.
+    struct Server {
+        quota: u64,
+        window: u64,
+        used: u64,
+        refused: u64,
+        began: u64,
+    }
+
+    impl Server {
+        /// At a time in milliseconds.
+        fn answer(&mut self, now: u64) -> RateLimit {
+            if now >= self.began + self.window {
+                self.began = now - (now - self.began) % self.window;
+                self.used = 0;
+            }
+            match self.used < self.quota {
+                true => self.used += 1,
+                false => self.refused += 1,
+            }
+            let left = (self.began + self.window - now) / 1000;
+            RateLimit { remaining: self.quota - self.used, reset: secs(left) }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn no_request_is_refused_by_a_server_that_counts(
+            quota in 40_u64..200,
+            window in 5_000_u64..60_000,
+            at_once in 1_u64..20,
+            latency in 0_u64..400,
+        ) {
+            let (gate, start) = (Gate::default(), Instant::now());
+            let mut server = Server { quota, window, used: 0, refused: 0, began: 0 };
+            let mut answers: std::collections::VecDeque<(u64, RateLimit)> = std::collections::VecDeque::new();
+            let mut sent = 0;
+            for now in (0..3 * window).step_by(10) {
+                let at = start + Duration::from_millis(now);
+                while let Some((_, limit)) = answers.pop_front_if(|(due, _)| *due <= now) {
+                    gate.observe("api", limit, at);
+                }
+                while (answers.len() as u64) < at_once && gate.enter("api", at).is_none() {
+                    answers.push_back((now + latency, server.answer(now)));
+                    sent += 1;
+                }
+            }
+            prop_assert_eq!(server.refused, 0);
+            let is_fast = latency <= 50;
+            prop_assert!(sent > quota || !is_fast, "the next windows are used too: {}", sent);
+        }
+
         #[test]
         fn the_latest_end_counts(holds in proptest::collection::vec((0_u64..1000, 0_u64..400), 1..20)) {
             let (gate, start) = (Gate::default(), Instant::now());

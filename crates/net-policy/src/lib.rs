@@ -19,6 +19,12 @@
 //! gates.for_origin("https://huggingface.co/a").hold_for(wait.unwrap(), now);
 //! let gate = gates.for_origin("https://huggingface.co/b");
 //! assert_eq!(gate.remaining(now), Some(Duration::from_secs(55)));
+//!
+//! // One that says how much is left need not refuse anybody.
+//! let gate = gates.for_origin("https://mirror.example");
+//! gate.observe("api", r#""api";r=1;t=59"#.parse()?, now);
+//! assert_eq!(gate.enter("api", now), Some(Duration::from_secs(30)));
+//! # Ok::<(), net_policy::Error>(())
 //! ```
 //!
 //! Nothing here does I/O, sleeps or looks at a clock: the time and the randomness are given, and what comes
@@ -29,6 +35,7 @@ mod budget;
 mod ca_certificates;
 mod error;
 mod gate;
+mod pace;
 mod proxy;
 mod rate_limit;
 mod redacted;
@@ -36,11 +43,13 @@ mod retry_after;
 mod schedule;
 mod server_wait;
 mod status;
+mod window;
 
 pub use budget::RetryBudget;
 pub use ca_certificates::CaCertificates;
 pub use error::Error;
-pub use gate::{Gate, Gates};
+pub use gate::{FILES, Gate, Gates};
+pub use pace::pace;
 pub use proxy::ProxySettings;
 pub use rate_limit::RateLimit;
 pub use redacted::RedactedUrl;

@@ -167,7 +167,8 @@ impl LocalHubBuilder {
             faults: FaultQueue::default(),
             recorder: Arc::new(Recorder::new()),
             signing: Signing::new(self.url_lifetime),
-            open_connections: OpenConnections::default(),
+            hub_connections: OpenConnections::default(),
+            data_connections: OpenConnections::default(),
             limits: match self.quota {
                 Some((quota, window)) => Limits::enforced(quota, window),
                 None => Limits::announced(),

@@ -92,6 +92,7 @@ impl Work {
             .connect_timeout(hub.connect_timeout)
             .idle_timeout(hub.idle_timeout)
             .retry(self.context.retry.clone())
+            .gates(hub.gates.clone())
             .user_agent(hub.user_agent.clone())
             .proxy(hub.proxy.clone())
             .ca_certificates(hub.ca_certificates.clone())

@@ -14,6 +14,7 @@ use crate::client::{HubRequest, headers};
 use crate::export::{Allowance, ExportFolder};
 use crate::redirect::Redirects;
 use crate::refusal::read_refusal;
+use crate::throttle::Lane;
 use crate::{Error, FileKind, HubClient, MetadataRequest, RepoFile, RepoSnapshot};
 
 const ACTION: &str = "fetch";
@@ -66,6 +67,7 @@ async fn content(
             action: ACTION,
             // Wherever it comes from, it is compared with what it must be.
             redirects: Redirects::Anywhere,
+            lane: Lane::Files,
         })
         .await?;
     if !answer.response.status().is_success() {

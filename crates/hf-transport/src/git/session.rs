@@ -22,6 +22,7 @@ use crate::client::{Answer, HubRequest, header_text, headers};
 use crate::redirect::Redirects;
 use crate::refusal::read_refusal;
 use crate::shown::{HubWords, SafeUrl};
+use crate::throttle::Lane;
 use crate::words::fit_for_message;
 use crate::{Error, HubClient};
 
@@ -125,6 +126,7 @@ impl Session {
             body: Bytes::new(),
             action: "list the references of",
             redirects: Redirects::Anywhere,
+            lane: Lane::Git,
         };
         let mut body = self.ask(request, "application/x-git-upload-pack-advertisement")?;
         let base = without_path(body.url(), INFO_REFS).ok_or_else(|| Error::BadRedirect {
@@ -161,6 +163,7 @@ impl Session {
             body: request,
             action: "fetch git objects from",
             redirects: Redirects::Anywhere,
+            lane: Lane::Git,
         };
         let mut body = self.ask(request, "application/x-git-upload-pack-result")?;
         match body.refusal(self)? {

@@ -193,7 +193,7 @@ async fn what_is_closed_is_told_apart() {
 
 #[tokio::test]
 async fn trouble_and_limits_are_transient() {
-    let stage = Stage::usual();
+    let mut stage = Stage::usual();
     for (fault, wait) in [
         (Fault::rate_limited(7), Some(8)),
         (Fault::retry_after(429, "3"), Some(3)),
@@ -205,6 +205,7 @@ async fn trouble_and_limits_are_transient() {
         let error = stage.locate(SHARD).await.unwrap_err();
         assert!(error.is_transient(), "{fault:?}: {error:?}");
         assert_eq!(error.server_wait().map(|wait| wait.as_secs()), wait, "{fault:?}");
+        stage.forget_waits();
     }
 }
 

@@ -15,6 +15,7 @@ mod refusals;
 mod revisions;
 mod runtimes;
 mod support;
+mod throttling;
 
 /// A folder of its own for a test.
 fn scratch() -> tempfile::TempDir {

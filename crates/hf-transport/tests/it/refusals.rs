@@ -16,9 +16,10 @@ fn anonymous(stage: Stage) -> Stage {
 }
 
 /// Checks the errors of fetches in which one of the three requests is answered with this.
-async fn check_each(stage: &Stage, fault: Fault, check: impl Fn(&Error)) {
+async fn check_each(stage: &mut Stage, fault: Fault, check: impl Fn(&Error)) {
     let post = || FaultTarget::upload_pack(ID);
     for target in [FaultTarget::info_refs(ID), post(), post().skip(1)] {
+        stage.forget_waits();
         stage.hub.fault(target, fault.clone(), Times::Once);
         let error = stage.fetch_error().await;
         assert_eq!(stage.hub.faults_left(), 0, "{error:?}");
@@ -80,9 +81,9 @@ async fn bad_tokens_and_disabled_repositories_are_told_apart() {
 
 #[tokio::test]
 async fn servers_in_trouble_are_worth_another_try() {
-    let stage = Stage::usual();
+    let mut stage = Stage::usual();
     for code in [408, 500, 502, 503, 504] {
-        check_each(&stage, Fault::status(code), |error| {
+        check_each(&mut stage, Fault::status(code), |error| {
             assert!(matches!(error, Error::Unavailable { status, .. } if *status == code), "{error:?}");
             assert!(error.is_transient());
             assert!(error.to_string().contains(&format!("answers {code}")), "{error}");
@@ -95,20 +96,20 @@ async fn servers_in_trouble_are_worth_another_try() {
 
 #[tokio::test]
 async fn limits_say_how_long_to_wait() {
-    let stage = Stage::usual();
+    let mut stage = Stage::usual();
     for (fault, wait) in [
         (Fault::rate_limited(7), Some(Duration::from_secs(8))),
         (Fault::retry_after(429, "3"), Some(Duration::from_secs(3))),
         (Fault::status(429), None),
     ] {
-        check_each(&stage, fault, |error| {
+        check_each(&mut stage, fault, |error| {
             assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
             assert_eq!(error.server_wait(), wait);
             assert!(error.is_transient());
         })
         .await;
     }
-    check_each(&stage, Fault::retry_after(503, "4"), |error| {
+    check_each(&mut stage, Fault::retry_after(503, "4"), |error| {
         assert_eq!(error.server_wait(), Some(Duration::from_secs(4)), "{error:?}");
     })
     .await;
@@ -116,15 +117,15 @@ async fn limits_say_how_long_to_wait() {
 
 #[tokio::test]
 async fn other_statuses_are_final() {
-    let stage = Stage::usual();
+    let mut stage = Stage::usual();
     for code in [400, 402, 403, 410, 418, 451] {
-        check_each(&stage, Fault::status(code), |error| {
+        check_each(&mut stage, Fault::status(code), |error| {
             assert!(matches!(error, Error::UnexpectedStatus { status, .. } if *status == code), "{error:?}");
             assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
         })
         .await;
     }
-    check_each(&stage, Fault::status(401), |error| {
+    check_each(&mut stage, Fault::status(401), |error| {
         assert!(matches!(error, Error::MissingOrPrivate { .. }), "{error:?}");
     })
     .await;
@@ -174,8 +175,8 @@ async fn a_hub_without_git_is_told_by_its_api() {
 
 #[tokio::test]
 async fn web_pages_are_not_taken_for_git() {
-    let stage = Stage::usual();
-    check_each(&stage, Fault::Html, |error| {
+    let mut stage = Stage::usual();
+    check_each(&mut stage, Fault::Html, |error| {
         assert!(matches!(error, Error::NotAHub { .. }), "{error:?}");
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(
@@ -185,7 +186,7 @@ async fn web_pages_are_not_taken_for_git() {
     .await;
     for (value, shown) in [(Some("text/plain"), "text/plain"), (None, "no content type")] {
         let header = Fault::Header { name: "content-type".to_owned(), value: value.map(str::to_owned) };
-        check_each(&stage, header, |error| {
+        check_each(&mut stage, header, |error| {
             // Of the list of references, the hub's API is asked what that means.
             let error = if let Error::NoGit { source, .. } = error { source } else { error };
             assert!(matches!(error, Error::NotAHub { .. }), "{error:?}");

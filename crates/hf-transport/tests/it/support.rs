@@ -111,6 +111,18 @@ impl Stage {
         self.model.url.strip_prefix("HF://").unwrap().parse().unwrap()
     }
 
+    /// The hub may be asked again at once, although it has asked to be left alone.
+    pub(crate) fn forget_waits(&mut self) {
+        if self.gates().for_origin(&self.hub.endpoint()).remaining(std::time::Instant::now()).is_some() {
+            self.set(|config| config.gates = net_policy::Gates::default());
+        }
+    }
+
+    /// The gates of all clients of this stage.
+    pub(crate) fn gates(&self) -> &net_policy::Gates {
+        &self.config.gates
+    }
+
     pub(crate) fn client(&self) -> HubClient {
         self.client.get_or_init(|| HubClient::new(self.config.clone()).unwrap()).clone()
     }

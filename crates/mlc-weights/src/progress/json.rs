@@ -141,6 +141,9 @@ fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
         Event::Metadata { .. } => ("metadata", json!({})),
         Event::RetryingMetadata { delay, cause } => ("retrying", retrying(None, *delay, *cause)),
         Event::Commit { commit } => ("commit", json!({ "commit": commit.to_string() })),
+        Event::Throttled(throttled) => {
+            ("throttled", json!({ "file": null, "pause_seconds": rounded(throttled.wait) }))
+        }
         Event::Reused { files, bytes } => ("reused", json!({ "files": files, "bytes": bytes })),
         Event::Publishing { path } => ("publishing", json!({ "path": path.to_string_lossy() })),
         Event::Fetch(event) => fetch_object(event)?,

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::path::Path;
 use std::time::Duration;
 
-use facade::{Event, FetchEvent, Outcome, RepoPath, Warning};
+use facade::{Event, FetchEvent, Outcome, RepoPath, Throttled, Warning};
 
 use super::face::Ending;
 use crate::words::{elapsed, files, not_whole, seconds, size};
@@ -31,11 +31,20 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
         Event::Metadata { model } => format!("asking the hub for {model}"),
         Event::RetryingMetadata { delay, cause } => retrying(*cause, *delay),
         Event::Commit { commit } => format!("the model is at commit {commit}"),
+        Event::Throttled(throttled) => throttled_text(throttled),
         Event::Reused { files: count, bytes } => reused(*count, *bytes),
         Event::Publishing { .. } => "all files are verified; putting the model in place".to_owned(),
         Event::Fetch(event) => fetch_text(event)?,
         _ => return None,
     })
+}
+
+fn throttled_text(throttled: &Throttled) -> String {
+    let (origin, wait) = (&throttled.origin, elapsed(throttled.wait));
+    match throttled.is_spread {
+        true => format!("{origin} will take few more requests for {wait}; they go out one at a time"),
+        false => format!("{origin} asks to be left alone for {wait}; waiting"),
+    }
 }
 
 fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {

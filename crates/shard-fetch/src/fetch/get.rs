@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use net_policy::{Gate, Gates, ServerWait};
+use net_policy::{FILES, Gate, Gates, RateLimit, ServerWait};
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER};
 use reqwest::{Client, Response};
 use tokio::time::{sleep, timeout};
@@ -63,7 +63,7 @@ pub(super) type OnWait<'a> = &'a (dyn Fn(Duration) + Sync);
 
 /// Waits until no server's wish holds requests at this gate any longer.
 pub(super) async fn pass(gate: &Gate, on_wait: OnWait<'_>) {
-    while let Some(wait) = gate.remaining(Instant::now()) {
+    while let Some(wait) = gate.enter(FILES, Instant::now()) {
         on_wait(wait);
         sleep(wait).await;
     }
@@ -120,6 +120,7 @@ impl Hop<'_> {
             }
             Err(_) => return Err(self.passing(Passing::Silence(self.network.answer_timeout))),
         };
+        self.observe(&response);
         match self.judge(&response) {
             Verdict::Bytes { from, until } => Ok(Step::Arrived(Body {
                 host: self.host.clone(),
@@ -136,6 +137,14 @@ impl Hop<'_> {
             verdict @ (Verdict::Refused | Verdict::WebPage | Verdict::Denied | Verdict::Trouble) => {
                 Err(self.turned_away(verdict, response).await)
             }
+        }
+    }
+
+    /// A hub that serves bytes itself counts requests for them too.
+    fn observe(&self, response: &Response) {
+        let header = response.headers().get(RATE_LIMIT).and_then(|value| value.to_str().ok());
+        if let Some(limit) = header.and_then(|text| text.parse::<RateLimit>().ok()) {
+            self.gate().observe(FILES, limit, Instant::now());
         }
     }
 

@@ -1,0 +1,79 @@
+//! What answers say of a hub's limits is heeded, whatever they answer.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hf_transport::{HubMetadata, MetadataSource as _};
+use local_hub::{Fault, FaultTarget, ModelFixture, Times};
+use net_policy::Gate;
+
+use crate::support::{ID, Stage};
+
+fn stage() -> (Stage, String) {
+    let mut stage = Stage::usual();
+    let old = stage.model.commit.clone();
+    stage.model = stage.hub.publish(&ModelFixture::new(ID).seed(1));
+    (stage, old)
+}
+
+fn gate(stage: &Stage) -> Gate {
+    stage.gates().for_origin(&stage.hub.endpoint())
+}
+
+/// Answers of this kind say that nothing is left; whether requests of each lane wait afterwards.
+async fn check(target: FaultTarget, expected: [bool; 3]) {
+    let (stage, old) = stage();
+    let name = "ratelimit".to_owned();
+    let header = Fault::Header { name, value: Some("\"any\";r=0;t=100".to_owned()) };
+    stage.hub.fault(target.clone(), header, Times::Once);
+    let request = stage.request(Some(&old), Arc::new(()));
+    let source = HubMetadata::new(stage.client());
+    // Further requests of that lane wait, so it may not come to its end.
+    let is_limited = async {
+        let log = stage.hub.log();
+        assert!(
+            log.until(crate::support::PATIENCE, |log| log.requests().iter().any(|one| one.fault.is_some()))
+                .await
+        );
+        while !["git", "api", "files"].iter().any(|lane| gate(&stage).enter(lane, Instant::now()).is_some()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        outcome = source.fetch(request) => { outcome.unwrap(); }
+        () = is_limited => {}
+    }
+    let waits = ["git", "api", "files"].map(|lane| gate(&stage).enter(lane, Instant::now()).is_some());
+    assert_eq!(waits, expected, "{target:?}");
+}
+
+#[tokio::test]
+async fn every_answer_is_read() {
+    check(FaultTarget::info_refs(ID), [true, false, false]).await;
+    check(FaultTarget::api(ID), [false, true, false]).await;
+    check(FaultTarget::resolve("README.md"), [false, false, true]).await;
+    check(FaultTarget::resolve_cache("README.md"), [false, false, true]).await;
+}
+
+#[tokio::test]
+async fn a_refusal_holds_everything_and_is_told_once() {
+    let stage = Stage::usual();
+    stage.hub.fault(FaultTarget::resolve("README.md"), Fault::retry_after(429, "100"), Times::Once);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let client =
+        stage.client().on_throttled_do(move |throttled| heard.lock().unwrap().push(throttled.clone()));
+    let commit = stage.model.commit.parse().unwrap();
+    client.locate_file(&stage.id(), &commit, &"README.md".parse().unwrap()).await.unwrap_err();
+
+    let wait = Duration::from_secs(100);
+    assert!(gate(&stage).remaining(Instant::now()) <= Some(wait));
+    for lane in ["git", "api", "files"] {
+        assert!(gate(&stage).enter(lane, Instant::now()).is_some(), "{lane}");
+    }
+    assert_eq!(stage.gates().for_origin(&stage.hub.data_origin()).remaining(Instant::now()), None);
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].origin.to_string(), told[0].wait), (stage.hub.endpoint(), wait));
+    assert!(!told[0].is_spread);
+}

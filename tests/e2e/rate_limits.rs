@@ -1,0 +1,107 @@
+//! Keeping to what a hub allows.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use facade::Durability;
+use local_hub::{Fault, FaultTarget, Hold, LocalHub, LoggedRequest, ModelFixture, RequestLog, Times};
+
+use crate::world::{PATIENCE, Recorded, World, request};
+
+#[tokio::test]
+async fn a_hub_that_counts_refuses_nothing() {
+    let hub = LocalHub::builder().rate_limit(40, Duration::from_secs(2)).start();
+    let world = World::on(hub);
+    let published = world.hub.publish(&ModelFixture::new("mlc-ai/many").shards(60, 1000));
+    let events = Recorded::default();
+    let downloader = world.builder().durability(Durability::Fast).build().unwrap();
+    let model = downloader.download(request(&published).observer(events.clone())).await.unwrap();
+    assert_eq!(published.differences(&model.path), [""; 0]);
+    let log = world.hub.log();
+    assert_eq!(log.status(429).count(), 0, "{log}");
+    assert_eq!(log.resolve().count(), published.lfs_files().count());
+    assert!(events.count(&["Throttled(", "is_spread: true"]) > 0, "it is said");
+    assert!(events.count(&["Throttled("]) < 10, "it is not said of each request");
+}
+
+/// The request that was refused, and all to the hub that began after it was over.
+fn after_refusal(log: &RequestLog) -> (LoggedRequest, Vec<LoggedRequest>) {
+    let refused = log.status(429).requests().remove(0);
+    let end = refused.ended.unwrap();
+    (refused, log.hub().filter(move |asked| asked.began > end).requests())
+}
+
+/// Every request of these came so much later than the answer that asked for it.
+#[track_caller]
+fn check_left_alone(refused: &LoggedRequest, later: &[LoggedRequest], seconds: u64) {
+    assert!(!later.is_empty());
+    for asked in later {
+        let pause = asked.began_at.duration_since(refused.ended_at.unwrap());
+        assert!(pause >= Duration::from_secs(seconds), "{pause:?} before {}", asked.path);
+    }
+}
+
+#[tokio::test]
+async fn a_hub_that_refuses_is_left_alone_and_the_data_host_is_not() {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/many").shards(8, 30_000));
+    let hold = Hold::new();
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
+    let limited = Fault::retry_after(429, "2");
+    world.hub.fault(FaultTarget::resolve("params_shard_3.bin"), limited, Times::Once);
+    let events = Recorded::default();
+    // The first shard is held, so one question is asked at a time, and none is under way when the refusal comes.
+    let two = NonZeroUsize::new(2).unwrap();
+    let asked = request(&published).observer(events.clone()).files_in_flight(two);
+    let downloader = world.downloader();
+    let download = tokio::spawn(async move { downloader.download(asked).await });
+    let log = world.hub.log();
+    assert!(
+        log.until(PATIENCE, |log| log.status(429).requests().iter().any(|one| one.ended.is_some())).await
+    );
+    hold.release();
+    let model = download.await.unwrap().unwrap();
+    assert_eq!(published.differences(&model.path), [""; 0]);
+
+    let (refused, later) = after_refusal(&log);
+    check_left_alone(&refused, &later, 2);
+    let held = log.data().file("params_shard_0.bin").requests().remove(0);
+    assert!(held.ended.unwrap() < later[0].began, "what the data host sends goes on: {log}");
+    assert_eq!(events.count(&["Throttled(", "wait: 2s", "is_spread: false"]), 1);
+}
+
+#[tokio::test]
+async fn a_hub_that_serves_the_bytes_itself_has_one_gate_for_all() {
+    let world = World::on(LocalHub::builder().serves_files_itself().start());
+    let published = world.hub.publish(&ModelFixture::new("mlc-ai/many").shards(4, 30_000));
+    let data = FaultTarget::resolve("params_shard_0.bin").method("GET");
+    world.hub.fault(data, Fault::retry_after(429, "1"), Times::Once);
+    let one = NonZeroUsize::new(1).unwrap();
+    let model = world.downloader().download(request(&published).files_in_flight(one)).await.unwrap();
+    assert_eq!(published.differences(&model.path), [""; 0]);
+    let (refused, later) = after_refusal(&world.hub.log());
+    check_left_alone(&refused, &later, 1);
+}
+
+#[tokio::test]
+async fn two_downloads_of_one_downloader_wait_together() {
+    let world = World::new();
+    let models = ["mlc-ai/one", "mlc-ai/two"].map(|id| world.hub.publish(&ModelFixture::new(id)));
+    let hold = Hold::new();
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
+    let downloader = world.downloader();
+    let (other, asked) = (downloader.clone(), request(&models[0]));
+    let first = tokio::spawn(async move { other.download(asked).await });
+    let log = world.hub.log();
+    let located = models[0].lfs_files().count();
+    assert!(log.until(PATIENCE, |log| log.resolve().count() == located && log.hub().in_flight() == 0).await);
+
+    // The first one has nothing more to ask; what the second one is told holds for it as well.
+    world.hub.fault(FaultTarget::info_refs("mlc-ai/two"), Fault::retry_after(429, "1"), Times::Once);
+    let again = request(&models[0]).force(Some(true));
+    let (second, ()) = tokio::join!(downloader.download(request(&models[1])), async { hold.release() });
+    second.unwrap();
+    first.await.unwrap().unwrap();
+    downloader.download(again).await.unwrap();
+    let (refused, later) = after_refusal(&log);
+    check_left_alone(&refused, &later, 1);
+}
