@@ -21,19 +21,23 @@ pub fn read_metadata_file(dir: &Path, name: &str) -> Option<Result<Vec<u8>, Erro
 
 fn read(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
     let disk = |action| move |source| Error::disk(action, path, source);
-    if !std::fs::metadata(path).map_err(disk("look at"))?.is_file() {
+    let too_large = || Error::MetadataTooLarge { name: name.to_owned(), limit: MAX_METADATA_BYTES };
+    let found = std::fs::metadata(path).map_err(disk("look at"))?;
+    if !found.is_file() {
         let source = io::Error::new(io::ErrorKind::InvalidInput, "not a file");
         return Err(disk("read")(source));
     }
-    let bytes = read_at_most(path, MAX_METADATA_BYTES + 1).map_err(disk("read"))?;
-    if bytes.len() as u64 > MAX_METADATA_BYTES {
-        return Err(Error::MetadataTooLarge { name: name.to_owned(), limit: MAX_METADATA_BYTES });
+    if found.len() > MAX_METADATA_BYTES {
+        return Err(too_large());
     }
-    Ok(bytes)
+    // It may grow meanwhile.
+    let bytes = read_at_most(path, found.len(), MAX_METADATA_BYTES + 1).map_err(disk("read"))?;
+    if bytes.len() as u64 > MAX_METADATA_BYTES { Err(too_large()) } else { Ok(bytes) }
 }
 
-pub(crate) fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
+/// Reads a file that is probably `length` bytes long, of which a reader cannot be sure.
+pub(crate) fn read_at_most(path: &Path, length: u64, limit: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or_default());
     File::open(path)?.take(limit).read_to_end(&mut content)?;
     Ok(content)
 }

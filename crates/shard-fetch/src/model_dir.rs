@@ -115,7 +115,7 @@ fn problem_with(path: &Path, size: Option<u64>) -> Option<String> {
         return Some("not a file".to_owned());
     }
     if found.len() < MAX_POINTER_BYTES {
-        match read_at_most(path, MAX_POINTER_BYTES) {
+        match read_at_most(path, found.len(), MAX_POINTER_BYTES) {
             Ok(content) if is_pointer_text(&content) => return Some(pointer_text(&found, size)),
             Ok(_) => {}
             Err(error) => return Some(error.to_string()),
