@@ -237,8 +237,11 @@ impl Run {
         inspect: &dyn Fn(&Path) -> Completeness,
     ) -> Result<Published, Error> {
         let (slot, purpose, durability) = (self.staging.slot(), self.purpose, self.durability);
+        let span = tracing::info_span!("publish", entry = %slot.entry().display());
+        let _inside = span.enter();
         let publication = Publication { ops, slot, names: self.folder.names(), purpose, durability };
         let published = publication.publish(inspect)?;
+        tracing::info!(entry = %published.path().display(), "published");
         let Self { staging, alive, folder, .. } = self;
         drop(alive);
         staging::clear_orphans(&staging);

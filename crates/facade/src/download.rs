@@ -117,7 +117,7 @@ impl Work {
         let snapshot = self.snapshot().await;
         self.warn_of_what_the_hub_said();
         let snapshot = snapshot?;
-        self.observer().on_event(&Event::Commit { commit: &snapshot.commit });
+        self.note_commit(&snapshot.commit);
         let commit = snapshot.commit;
         let described = self.describe(&snapshot).await?;
         let mut plan = Plan::new(self.request.model().id(), &snapshot, &described.manifest)?;
@@ -126,6 +126,7 @@ impl Work {
         for path in &plan.unlisted {
             self.observer().on_event(&Event::Warning(Warning::UnlistedShard { path }));
         }
+        plan.log(&commit);
         let bytes_received = described.bytes_received + self.fetch(&snapshot, &plan).await?;
         self.finish_tree(snapshot, &described, &plan).await?;
         let published = self.publish().await?;
@@ -140,7 +141,14 @@ impl Work {
                 blocking(move || Ok(commit_of(&context.layout, &slot, &hit))).await?
             }
         };
+        tracing::info!(path = %path.display(), bytes = bytes_received, "downloaded");
         Ok(Model { path, tier, commit, outcome: Outcome::Downloaded { bytes_received } })
+    }
+
+    /// Everything that follows is about this commit.
+    fn note_commit(&self, commit: &CommitId) {
+        tracing::Span::current().record("commit", tracing::field::display(commit));
+        self.observer().on_event(&Event::Commit { commit });
     }
 
     /// What a repair takes for edited.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::builder::{Context, SharedContext};
 use crate::decision::Decision;
 use crate::look::{look, serve, warn};
@@ -61,7 +63,8 @@ impl Downloader {
     /// Outside a tokio runtime with I/O and time enabled, when a download is needed; see
     /// [`blocking`](crate::blocking).
     pub async fn download(&self, request: Request) -> Result<Model, Error> {
-        download::download(Arc::clone(&self.context), request).await
+        let span = tracing::info_span!("download", model = %request.model(), commit = tracing::field::Empty);
+        download::download(Arc::clone(&self.context), request).instrument(span).await
     }
 
     /// Says what [`download`](Self::download) would do: which files it would fetch, from where, and what is there
@@ -84,7 +87,8 @@ impl Downloader {
     ///
     /// As [`download`](Self::download).
     pub async fn plan(&self, request: Request) -> Result<DownloadPlan, Error> {
-        download::plan(Arc::clone(&self.context), request).await
+        let span = tracing::info_span!("plan", model = %request.model(), commit = tracing::field::Empty);
+        download::plan(Arc::clone(&self.context), request).instrument(span).await
     }
 
     /// Returns the model's directory if the cache can answer, `None` if a download is needed and allowed.

@@ -50,6 +50,7 @@ pub(crate) fn serve(context: &Context, slot: &Slot, hit: Hit) -> Model {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(entry = %hit.path.display(), error, "cannot add the manifest's newer name");
     }
+    tracing::info!(path = %hit.path.display(), "served from the cache");
     found(&context.layout, slot, hit)
 }
 

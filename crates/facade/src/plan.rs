@@ -72,6 +72,12 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Tells what is wanted in all.
+    pub(crate) fn log(&self, commit: &CommitId) {
+        let bytes: u64 = self.fetches.iter().map(|file| file.expected.size).sum();
+        tracing::info!(%commit, files = self.fetches.len(), bytes, "planned");
+    }
+
     fn shard(&mut self, model: &ModelId, record: &ShardRecord, file: &RepoFile) -> Result<(), Error> {
         if file.size != record.nbytes {
             return Err(Error::Contradiction {

@@ -73,8 +73,9 @@ impl GitMetadata {
         let (cancel_on_drop, cancelled) = cancel::pair();
         let hub = self.hub.clone();
         let runtime = Handle::current();
+        let span = tracing::debug_span!("git", model = %request.model);
         let job = tokio::task::spawn_blocking(move || {
-            let outcome = fetch_blocking(hub, runtime, means, &request, cancelled);
+            let outcome = span.in_scope(|| fetch_blocking(hub, runtime, means, &request, cancelled));
             // Last, so that whoever lent the folders gets them back when nothing writes any more.
             drop(request);
             outcome

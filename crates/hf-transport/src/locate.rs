@@ -50,6 +50,7 @@ impl HubClient {
     /// # Errors
     ///
     /// The hub's refusals, [`Error::NotAHub`] for a web page, [`Error::Transport`] and [`Error::Stalled`].
+    #[tracing::instrument(name = "locate", level = "debug", skip_all, fields(%model, %commit, file = %path))]
     pub async fn locate_file(
         &self,
         model: &ModelId,

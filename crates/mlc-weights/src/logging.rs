@@ -15,6 +15,8 @@ pub(crate) fn start(verbose: u8, color: bool) {
         _ => by_variable,
     };
     let logger = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(io::stderr);
+    // A line that cannot be written is lost; telling that on the same stderr would be a panic.
+    let logger = logger.log_internal_errors(false);
     // Fails only if a logger is set already, and nothing else sets one.
     let _ = logger.try_init();
 }

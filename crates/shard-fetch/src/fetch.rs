@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use net_policy::{CaCertificates, Gate, Gates, ProxySettings, RetryPolicy};
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 use url_parse::RepoPath;
 
 use crate::hash::HashStage;
@@ -121,7 +122,9 @@ impl Fetcher {
             folders: folders::Folders::default(),
             keep_alive,
         };
-        run::run(Arc::new(shared), files).await
+        let bytes: u64 = files.iter().map(|file| file.expected.size).fold(0, u64::saturating_add);
+        let span = tracing::info_span!("fetch", files = files.len(), bytes);
+        run::run(Arc::new(shared), files).instrument(span).await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFil
 use crate::lease::{Lease, beat, blocking, with_lease};
 use crate::look::{found, look, restored_commit, warn};
 use crate::plan::{self, Plan};
-use crate::{Error, Event, Request};
+use crate::{Error, Request};
 
 /// Says what a download would do. Waits for no other process: it takes no lock, and works in a folder of its own.
 pub(crate) async fn plan(context: SharedContext, request: Request) -> Result<DownloadPlan, Error> {
@@ -55,9 +55,10 @@ pub(crate) async fn plan(context: SharedContext, request: Request) -> Result<Dow
 impl Work {
     async fn foresee(&self) -> Result<PlannedDownload, Error> {
         let snapshot = self.snapshot().await?;
-        self.observer().on_event(&Event::Commit { commit: &snapshot.commit });
+        self.note_commit(&snapshot.commit);
         let described = self.describe(&snapshot).await?;
         let plan = Plan::new(self.request.model().id(), &snapshot, &described.manifest)?;
+        plan.log(&snapshot.commit);
         let (context, slot, purpose) = (Arc::clone(&self.context), self.slot.clone(), self.purpose);
         let (model, endpoint) = (self.request.model().clone(), self.config.endpoint.clone());
         with_lease(&self.lease, move |lease| {

@@ -45,6 +45,7 @@ impl Work {
         let started = Instant::now();
         let mut restored = self.restored;
         loop {
+            tracing::info!(attempt = budget.attempts() + 1, "asking the hub for the metadata");
             self.observer().on_event(&Event::Metadata { model: self.request.model() });
             let cause = match source.fetch(self.metadata_request(restored).await?).await {
                 Ok(snapshot) => return Ok(snapshot),
@@ -66,6 +67,7 @@ impl Work {
                 });
             };
             let delay = cause.server_wait().map_or(pause, |wait| wait.max(pause));
+            tracing::info!(attempt = budget.attempts(), ?delay, %cause, "the metadata could not be had: a pause");
             self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
             tokio::time::sleep(delay).await;
         }

@@ -127,6 +127,7 @@ impl Work {
         .await?;
         if !reused.is_empty() {
             let bytes = reused.iter().map(|file| file.expected.size).sum();
+            tracing::info!(files = reused.len(), bytes, "verified files are there already");
             self.observer().on_event(&Event::Reused { files: reused.len(), bytes });
         }
         Ok(missing)

@@ -17,6 +17,7 @@ mod json;
 mod list;
 mod mounts;
 mod network;
+mod observability;
 mod output;
 mod policies;
 mod progress;

@@ -38,14 +38,60 @@ fn a_reader_that_has_gone_away_is_no_failure() {
 
 #[test]
 fn nobody_who_listens_to_progress_is_no_failure() {
+    for how in [&["-v"][..], &["-vv"], &["--progress", "plain"], &["--progress", "json"]] {
+        let (world, model) = World::with_tiny();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut cli = world.cli(&[&["download", &model.url], how].concat());
+        cli.command.stdout(Stdio::piped()).stderr(writer);
+        let output = cli.command.spawn().unwrap().wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{how:?}");
+        assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_failure_that_nobody_hears_has_its_status_all_the_same() {
+    let world = World::new();
+    for (arguments, status) in [
+        (&["path", "HF://mlc-ai/none"][..], 3),
+        (&["download", "nonsense"], 2),
+        (&["download", "nonsense", "--progress", "json"], 2),
+        (&["nonsense"], 2),
+        (&[], 2),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut cli = world.cli(arguments);
+        cli.command.stdout(Stdio::piped()).stderr(writer);
+        assert_eq!(cli.command.spawn().unwrap().wait().unwrap().code(), Some(status), "{arguments:?}");
+    }
+}
+
+#[test]
+fn whoever_has_read_enough_may_go() {
     let (world, model) = World::with_tiny();
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let mut cli = world.cli(&["download", &model.url, "-v"]);
-    cli.command.stdout(Stdio::piped()).stderr(writer);
-    let output = cli.command.spawn().unwrap().wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    world.download(&model);
+    for arguments in [
+        &["--help"][..],
+        &["download", "--help"],
+        &["--version"],
+        &["list"],
+        &["list", "--json"],
+        &["env"],
+        &["env", "--json"],
+        &["completions", "bash"],
+        &["download", "--dry-run", &model.url],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut cli = world.cli(arguments);
+        cli.command.stdout(writer).stderr(Stdio::piped());
+        let output = cli.command.spawn().unwrap().wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
+        assert!(!stderr.contains("panicked") && !stderr.contains("error"), "{arguments:?}: {stderr}");
+    }
 }
 
 #[cfg(target_os = "linux")]

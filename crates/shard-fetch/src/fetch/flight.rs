@@ -98,7 +98,7 @@ impl File {
                     self.tracker.throttled(wait);
                 }
                 let delay = delay.max(wait.unwrap_or_default());
-                self.tracker.retrying(delay, &cause);
+                self.tracker.retrying(self.attempts().failures(), delay, &cause);
                 sleep(delay).await;
                 Ok(())
             }
@@ -118,7 +118,7 @@ impl File {
         if !again {
             return Err(error);
         }
-        self.tracker.retrying(Duration::ZERO, &error);
+        self.tracker.retrying(self.attempts().failures(), Duration::ZERO, &error);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use net_policy::{Gate, RetryPolicy};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
+use tracing::Instrument as _;
 
 use super::connections::Connections;
 use super::controller::Controller;
@@ -169,7 +170,9 @@ async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), 
             }
             slot = shared.slot(), if has_room && !waiting.is_empty() => {
                 if let Some(Waiting { request, source, .. }) = waiting.pop_front() {
-                    running.spawn(transfer::fetch(Arc::clone(shared), request, source, slot));
+                    let (file, bytes) = (&request.path, request.expected.size);
+                    let span = tracing::debug_span!("file", %file, bytes);
+                    running.spawn(transfer::fetch(Arc::clone(shared), request, source, slot).instrument(span));
                 }
             }
             else => return Ok(()),
@@ -194,7 +197,8 @@ impl Waiting {
         if !std::mem::replace(&mut self.is_looked_up, true) && self.request.expected.size > 0 {
             let (shared, request) = (Arc::clone(shared), Arc::clone(&self.request));
             let source = Arc::clone(&self.source);
-            tasks.spawn(async move { source.look_ahead(&shared, &request.path).await });
+            let asking = async move { source.look_ahead(&shared, &request.path).await };
+            tasks.spawn(asking.in_current_span());
         }
     }
 }

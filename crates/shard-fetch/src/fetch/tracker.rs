@@ -64,8 +64,9 @@ impl Tracker {
         }
     }
 
-    pub(super) fn retrying(&self, delay: Duration, cause: &(dyn StdError + 'static)) {
-        tracing::debug!(file = %self.request.path, ?delay, cause, "trying again");
+    /// The attempts of this number, and those before, have failed.
+    pub(super) fn retrying(&self, attempt: u32, delay: Duration, cause: &(dyn StdError + 'static)) {
+        tracing::debug!(file = %self.request.path, attempt, ?delay, cause, "trying again");
         self.report(&mut self.state(), FetchEvent::Retrying { file: &self.request.path, delay, cause });
     }
 
@@ -96,7 +97,10 @@ impl Ending {
         let request = &self.0.request;
         let file = &request.path;
         self.0.end(match outcome {
-            Ok(()) => FetchEvent::Verified { file, size: request.expected.size },
+            Ok(()) => {
+                tracing::debug!(%file, bytes = request.expected.size, "verified");
+                FetchEvent::Verified { file, size: request.expected.size }
+            }
             Err(error) => FetchEvent::Failed { file, error },
         });
     }

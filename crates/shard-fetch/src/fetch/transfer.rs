@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 use url_parse::Origin;
 
 use super::FileRequest;
@@ -138,7 +139,7 @@ fn start(
 ) {
     let share = flight.file.shared.connections_for_each_file();
     if let Some(range) = flight.ranges().assign(share, Instant::now()) {
-        workers.spawn(Arc::clone(flight).fetch(range, body, permit));
+        workers.spawn(Arc::clone(flight).fetch(range, body, permit).in_current_span());
     }
 }
 
