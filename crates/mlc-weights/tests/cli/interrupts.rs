@@ -41,12 +41,32 @@ fn who_interrupts_twice_need_not_wait() {
     let running = world.cli(&["download", &model.url]).start();
     let faults = world.hub.log().filter(|request| request.fault.is_some());
     assert!(faults.wait_until(PATIENCE, |log| !log.is_empty()));
-    running.signal("INT");
-    running.signal("TERM");
+    running.signal_twice("INT", "TERM");
     assert_eq!(running.end_within(PROMPTLY).status, Some(130));
     world.check_untouched();
     world.download(&model);
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+}
+
+#[test]
+fn while_the_disk_does_not_answer() {
+    let (world, model) = World::with_tiny();
+    // Reading from here takes for ever, as on a file system whose server is gone.
+    let pipe = world.beside("certificates.pem");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for twice in [false, true] {
+        let running = world.cli(&["download", &model.url]).env("SSL_CERT_FILE", &pipe).start();
+        // Opens when the program has begun to read.
+        let _writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+        if twice {
+            running.signal_twice("INT", "INT");
+        } else {
+            running.signal("INT");
+        }
+        let ran = running.end_within(PROMPTLY);
+        assert_eq!(ran.status, Some(130), "{}", ran.stderr);
+    }
+    assert!(!world.entry(&model).exists());
 }
 
 fn shard() -> FaultTarget {

@@ -180,6 +180,13 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Sends two signals, one right after the other. The program may have ended before the second.
+    #[cfg(unix)]
+    pub(crate) fn signal_twice(&self, first: &str, second: &str) {
+        let line = format!("kill -{first} {id} && {{ kill -{second} {id} || true; }}", id = self.id);
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.id
     }
