@@ -13,9 +13,11 @@ mod machine;
 mod measure;
 mod memory;
 mod path;
+mod progress;
 mod race;
 mod release;
 mod resume;
+mod size;
 mod statistics;
 mod table;
 mod verify;
@@ -86,10 +88,24 @@ enum What {
         #[command(flatten)]
         common: Common,
     },
-    /// What it takes to ask for the directory of a cached model
+    /// What it takes to ask for the directory of a cached model, and for help
     Path {
         #[command(flatten)]
         options: path::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// What it costs to show progress at full speed
+    Progress {
+        #[command(flatten)]
+        options: progress::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// How large the program is, how long a clean build takes, and what weighs most in each
+    Size {
+        #[command(flatten)]
+        options: size::Options,
         #[command(flatten)]
         common: Common,
     },
@@ -140,6 +156,8 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
         Some(What::List { options, common }) => measured(root, common, options, list::run),
         Some(What::Memory { options, common }) => measured(root, common, options, memory::run),
         Some(What::Path { options, common }) => measured(root, common, options, path::run),
+        Some(What::Progress { options, common }) => measured(root, common, options, progress::run),
+        Some(What::Size { options, common }) => measured(root, common, options, size::run),
         Some(What::Resume { options, common }) => measured(root, common, options, resume::run),
         Some(What::Verify { options, common }) => measured(root, common, options, verify::run),
         Some(What::Serve(_)) => Ok(()),
