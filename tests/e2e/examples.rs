@@ -3,19 +3,28 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use local_hub::{Access, Fault, FaultTarget, Hold, LocalHub, ModelFixture, Times};
 
 use crate::world::{PATIENCE, World, entry_in, lay_out};
 
-/// One of the programs that `cargo test --workspace` builds from the crates' `examples` folders.
+/// One of the programs that are built from the crates' `examples` folders.
 fn program(name: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(build);
     let tests = std::env::current_exe().unwrap();
     let folder = tests.ancestors().nth(2).unwrap().join("examples");
-    let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.exists(), "{} is not built; run: cargo build --workspace --examples", program.display());
-    program
+    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// There is nothing to do for it when all of the workspace is tested, which builds them too.
+fn build() {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--workspace", "--examples", "--locked", "--quiet"]);
+    let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
+    assert!(built.success(), "the examples cannot be built");
 }
 
 /// An example with these arguments, in an environment with the world's hub and cache and nothing else.
