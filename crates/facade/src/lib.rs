@@ -23,9 +23,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Downloader`] has every setting explicit, for applications that embed it.
-//! [`download_and_cache_mlc_weights`] is the drop-in for MLC-LLM's Python function of the same name, with the
-//! same arguments, environment variables and directory:
+//! # Where to go
+//!
+//! | to | look at |
+//! |---|---|
+//! | replace MLC-LLM's Python function: same arguments, environment variables and directory | [`download_and_cache_mlc_weights`], [`get_or_download_model`] |
+//! | call the same without a runtime | [`blocking`] |
+//! | embed it with every setting explicit: folders, hub, token, proxy, certificates | [`Downloader::builder`] |
+//! | take the environment's settings and change some | [`Builder::from_env`], [`env`] |
+//! | ask for a revision, a policy, a repair, or to download again | [`Request`] |
+//! | ask only the cache, never the network | [`Downloader::cached`] |
+//! | know beforehand what would be fetched | [`Downloader::plan`] |
+//! | show progress | [`Observer`], [`Event`] |
+//! | stop | drop the future; see [`Downloader::download`] |
+//! | tell failures apart | [`Error::kind`], [`Error::is_transient`] |
+//! | list, verify, remove and tidy up what is cached | [`Cache`] |
+//! | learn what a repository holds another way than over git | [`MetadataSource`] |
+//!
+//! The drop-in is one call:
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), facade::Error> {
@@ -36,14 +51,17 @@
 //! # }
 //! ```
 //!
-//! [`get_or_download_model`] also takes a local directory, and [`blocking`] has both for callers without a
-//! runtime.
+//! Whole programs are in the crate's `examples` folder: the three usages of the original, an observer, a private
+//! hub, and a service that warms several models up and can be stopped.
+//!
+//! # What is promised
 //!
 //! A directory is returned only when it is whole: the configuration, the manifest, every shard with its
-//! size; what this crate downloads was verified by MD5 and SHA-256, as far as the model gives them.
+//! size; what this crate downloads was verified by MD5 and SHA-256, as far as the model gives them. Whatever
+//! interrupts a download leaves the cache's models as they were, and the next call goes on.
 //!
-//! The crate wires the others together and holds no protocol and no file format. Errors sort themselves by
-//! [`Error::kind`]; progress goes to an [`Observer`]; diagnostics go to `tracing`; nothing is printed.
+//! The crate wires the others together and holds no protocol and no file format. Progress goes to the observer,
+//! diagnostics go to `tracing`, nothing is printed, and nothing but [`env`] reads the environment.
 
 pub mod blocking;
 mod builder;
