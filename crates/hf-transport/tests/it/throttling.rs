@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use hf_transport::{HubMetadata, MetadataSource as _};
 use local_hub::{Fault, FaultTarget, ModelFixture, Times};
 use net_policy::Gate;
+use tokio::sync::Notify;
 
 use crate::support::{ID, Stage};
 
@@ -27,21 +28,13 @@ async fn check(target: FaultTarget, expected: [bool; 3]) {
     let header = Fault::Header { name, value: Some("\"any\";r=0;t=100".to_owned()) };
     stage.hub.fault(target.clone(), header, Times::Once);
     let request = stage.request(Some(&old), Arc::new(()));
-    let source = HubMetadata::new(stage.client());
+    let told = Arc::new(Notify::new());
+    let tell = Arc::clone(&told);
+    let source = HubMetadata::new(stage.client().on_throttled_do(move |_| tell.notify_one()));
     // Further requests of that lane wait, so it may not come to its end.
-    let is_limited = async {
-        let log = stage.hub.log();
-        assert!(
-            log.until(crate::support::PATIENCE, |log| log.requests().iter().any(|one| one.fault.is_some()))
-                .await
-        );
-        while !["git", "api", "files"].iter().any(|lane| gate(&stage).enter(lane, Instant::now()).is_some()) {
-            tokio::task::yield_now().await;
-        }
-    };
     tokio::select! {
         outcome = source.fetch(request) => { outcome.unwrap(); }
-        () = is_limited => {}
+        () = told.notified() => {}
     }
     let waits = ["git", "api", "files"].map(|lane| gate(&stage).enter(lane, Instant::now()).is_some());
     assert_eq!(waits, expected, "{target:?}");
