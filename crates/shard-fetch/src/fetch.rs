@@ -251,7 +251,8 @@ impl FetcherBuilder {
         };
         // A semaphore cannot count further.
         let files = files.min(Semaphore::MAX_PERMITS / 2);
-        Limits { files, least_connections: files.min(most_connections), most_connections }
+        let files_are_given = self.files_in_flight.is_some();
+        Limits { files, files_are_given, least_connections: files.min(most_connections), most_connections }
     }
 
     /// The fetcher.
@@ -281,6 +282,7 @@ mod tests {
         builder.max_connections = connections.and_then(NonZeroUsize::new);
         let limits = builder.limits();
         assert_eq!((limits.files, limits.least_connections, limits.most_connections), expected);
+        assert!(files.is_none() || !limits.lets_files_overlap());
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(super) struct Shared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
     pub(super) files: usize,
+    /// Whether the caller gave their number.
+    pub(super) files_are_given: bool,
     pub(super) least_connections: usize,
     pub(super) most_connections: usize,
 }
@@ -67,6 +69,13 @@ impl Limits {
     /// Whether the number of connections follows the throughput.
     pub(super) fn adapts(self) -> bool {
         self.least_connections < self.most_connections
+    }
+
+    /// Whether the next file may begin when each range of a large one has a connection, and not only when it
+    /// has come: otherwise those connections that are done with it would wait for those that are not. A number
+    /// that the caller gave is never exceeded.
+    pub(super) fn lets_files_overlap(self) -> bool {
+        self.adapts() && !self.files_are_given
     }
 }
 

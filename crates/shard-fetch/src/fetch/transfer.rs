@@ -21,8 +21,8 @@ use super::tracker::Tracker;
 use crate::{Error, Mismatch};
 
 /// Fetches one file and reports its events. The slot is given back when all bytes have come, so that the next
-/// file need not wait until this one is hashed, synced and moved; where connections adapt, already when each
-/// range of a large file has a connection.
+/// file need not wait until this one is hashed, synced and moved; where nobody gave a number of files, already
+/// when each range of a large file has a connection.
 pub(super) async fn fetch(
     shared: Arc<Shared>,
     request: Arc<FileRequest>,
@@ -108,7 +108,7 @@ async fn receive(
             let ranges = flight.ranges();
             (ranges.wants(), ranges.are_given_out())
         };
-        if is_given_out && shared.limits.adapts() {
+        if is_given_out && shared.limits.lets_files_overlap() {
             *slot = None;
         }
         if next.as_ref().map_or(Wants::Nothing, |(kind, _)| *kind) != wants {

@@ -88,6 +88,37 @@ async fn a_given_number_of_files_is_the_number_of_connections() {
     assert_eq!(stage.hub.log().data().max_concurrent(), 2);
 }
 
+/// The largest number of files that requests were under way for at the same time: a file counts from its
+/// first request to the end of its last.
+fn most_files_at_once(stage: &Stage) -> usize {
+    let spans: Vec<(u64, u64)> = stage
+        .model
+        .shards()
+        .map(|file| {
+            let requests = stage.hub.log().data().file(&file.path).requests();
+            let begun = requests.iter().map(|request| request.began).min().unwrap();
+            (begun, requests.iter().filter_map(|request| request.ended).max().unwrap())
+        })
+        .collect();
+    let at = |moment: u64| spans.iter().filter(|(begun, ended)| (*begun..*ended).contains(&moment)).count();
+    spans.iter().map(|(begun, _)| at(*begun)).max().unwrap()
+}
+
+#[tokio::test]
+async fn a_given_number_of_files_holds_whatever_the_number_of_connections() {
+    let (files, connections) = (NonZeroUsize::new(2).unwrap(), NonZeroUsize::new(8).unwrap());
+    let names: Vec<_> = (0..6).map(|place| format!("{place}.bin")).collect();
+    let shards: Vec<_> = names.iter().map(|name| (name.as_str(), 8 * SPLIT)).collect();
+    let stage = Stage::new(&shards)
+        .with(|builder| builder.split_above(SPLIT).files_in_flight(files).max_connections(connections));
+    // Long enough for the connections to become more than the files.
+    let drip = Fault::SlowDrip { bytes: 4000, every: Duration::from_millis(10) };
+    stage.hub.fault(FaultTarget::data(""), drip, Times::Forever);
+    stage.fetch_all().await;
+    assert!((3..=8).contains(&stage.hub.log().data().max_concurrent()));
+    assert_eq!(most_files_at_once(&stage), 2);
+}
+
 #[tokio::test]
 async fn the_last_range_is_not_left_to_one_slow_connection() {
     let stage = stage(&[("a.bin", 4 * SPLIT)], 2);
