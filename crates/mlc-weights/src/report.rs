@@ -29,7 +29,7 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
         }
         Failure::NotInCache(Miss { model, looked_in, passed_over, similar }) => {
             let mut lines = places(format!("error: {model} is not in the cache"), looked_in, passed_over);
-            lines.extend(similar.iter().map(|similar| format!("  in the cache is HF://{similar}")));
+            lines.extend(similar.iter().map(|similar| format!("  did you mean HF://{similar}?")));
             lines.push(format!("  to download it: mlc-weights download HF://{model}"));
             lines
         }
@@ -174,7 +174,7 @@ mod tests {
                 "error: user/repo is not in the cache",
                 "  looked in /shared/hf/user/repo",
                 "  looked in /home/hf/user/repo",
-                "  in the cache is HF://user/repos",
+                "  did you mean HF://user/repos?",
                 "  to download it: mlc-weights download HF://user/repo",
             ]
         );

@@ -1,66 +1,60 @@
 //! Models of similar names, for whoever has mistyped one.
 
-use std::collections::BTreeSet;
-
 use facade::ModelRef;
 
 /// As many as help rather than hide.
 const MOST: usize = 3;
-/// Less similar names (1: the same) are other models.
-const LEAST: f64 = 0.75;
 
-/// Those of some models whose names are similar to that of a model, the most similar first.
-pub(crate) fn to(model: &ModelRef, others: impl Iterator<Item = ModelRef>) -> Vec<ModelRef> {
-    let wanted = model.to_string().to_lowercase();
-    let mut similar: Vec<(f64, ModelRef)> = others
-        .filter(|other| other != model)
-        .map(|other| (likeness(&wanted, &other.to_string().to_lowercase()), other))
-        .filter(|(likeness, _)| *likeness >= LEAST)
+/// Names that have less in common (1: everything) are those of other models.
+const ALIKE: f64 = 0.7;
+
+/// Those of some models whose names are most like that of a model, the most similar first.
+pub(crate) fn to(wanted: &ModelRef, known: Vec<ModelRef>) -> Vec<ModelRef> {
+    let mut scored: Vec<(f64, ModelRef)> = known
+        .into_iter()
+        .filter(|model| model != wanted)
+        .map(|model| (likeness(wanted, &model), model))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
-    similar.sort_by(|one, other| other.0.total_cmp(&one.0));
-    let mut seen = BTreeSet::new();
-    let names = similar.into_iter().map(|(_, other)| other);
-    names.filter(|other| seen.insert(other.to_string())).take(MOST).collect()
+    scored.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    scored.into_iter().take(MOST).map(|(_, model)| model).collect()
 }
 
-/// By the characters that differ. The same repository of another user is similar, too.
-fn likeness(wanted: &str, other: &str) -> f64 {
-    let repo = |name: &str| name.split_once('/').map_or(String::new(), |(_, repo)| repo.to_owned());
-    let by_repo = strsim::normalized_damerau_levenshtein(&repo(wanted), &repo(other));
-    strsim::normalized_damerau_levenshtein(wanted, other).max(by_repo)
+/// From 0, nothing in common, to 1. The user is often another one, so the repository counts by itself, too.
+fn likeness(one: &ModelRef, other: &ModelRef) -> f64 {
+    let alike = |one: &str, other: &str| {
+        strsim::normalized_damerau_levenshtein(&one.to_lowercase(), &other.to_lowercase())
+    };
+    let whole = alike(&one.to_string(), &other.to_string());
+    whole.max(alike(one.id().repo(), other.id().repo()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CACHED: [&str; 4] = [
-        "mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC",
-        "mlc-ai/Llama-3.2-3B-Instruct-q4f16_1-MLC",
-        "mlc-ai/gemma-2-2b-it-q4f16_1-MLC",
-        "me/Qwen2.5-0.5B",
-    ];
+    const KNOWN: [&str; 4] =
+        ["mlc-ai/Llama-3.2-1B-q4f16_1-MLC", "mlc-ai/Llama-3.2-3B-q4f16_1-MLC", "me/tiny", "you/tiny"];
 
     #[track_caller]
-    fn check(model: &str, expected: &[&str]) {
-        let cached = CACHED.iter().chain(&CACHED).map(|name| name.parse().unwrap());
-        let found: Vec<String> =
-            to(&model.parse().unwrap(), cached).iter().map(ToString::to_string).collect();
-        assert_eq!(found, expected, "{model}");
+    fn check(wanted: &str, expected: &[&str]) {
+        let known = KNOWN.iter().map(|name| name.parse().unwrap()).collect();
+        let found = to(&wanted.parse().unwrap(), known);
+        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{wanted}");
     }
 
     #[test]
     fn slips_are_seen_through() {
-        check("mlc-ai/llama-3.2-3B-Instruct-q4f16_1-MLC", &[CACHED[1], CACHED[0]]);
-        check("mlc-ai/gemma-2-2b-it-q4f16_1", &[CACHED[2]]);
-        check("you/Qwen2.5-0.5B", &[CACHED[3]]);
-        check("me/Qwen-2.5-0.5B", &[CACHED[3]]);
+        check("mlc-ai/llama-3.2-1b-q4f16_1-mlc", &[KNOWN[0], KNOWN[1]]);
+        check("mlc-ai/Llama-3.2-3B-q4f16_1", &[KNOWN[1], KNOWN[0]]);
+        check("them/tiny", &[KNOWN[2], KNOWN[3]]);
+        check("me/tinny", &[KNOWN[2], KNOWN[3]]);
     }
 
     #[test]
     fn other_models_are_not_offered() {
-        check("mlc-ai/Mistral-7B-Instruct-v0.3-q4f16_1-MLC", &[]);
-        check("me/Phi", &[]);
-        check(CACHED[2], &[]);
+        check("mlc-ai/Qwen3-0.6B-q0f16-MLC", &[]);
+        // Itself, which is not whole or somewhere else.
+        check("mlc-ai/Llama-3.2-1B-q4f16_1-MLC", &[KNOWN[1]]);
     }
 }

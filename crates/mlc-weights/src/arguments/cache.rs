@@ -8,6 +8,10 @@ use clap::Args;
 const MODEL: &str = "The model: user/repo, HF://user/repo or https://huggingface.co/user/repo";
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mlc-weights list
+  mlc-weights list --json | jq -r '.models[] | select(.whole) | .path'")]
 pub(crate) struct List {
     /// One JSON document instead of a table
     #[arg(long)]
@@ -15,6 +19,11 @@ pub(crate) struct List {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mlc-weights verify mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+  mlc-weights verify --all --json
+  mlc-weights verify --all --repair")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Verify {
     #[arg(help = MODEL, value_name = "MODEL", required_unless_present = "all")]
@@ -34,6 +43,10 @@ pub(crate) struct Verify {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mlc-weights remove mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+  mlc-weights remove mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC@v1.0")]
 pub(crate) struct Remove {
     #[arg(help = MODEL, value_name = "MODEL", required = true)]
     pub(crate) models: Vec<String>,
@@ -43,6 +56,10 @@ pub(crate) struct Remove {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mlc-weights prune --dry-run
+  mlc-weights prune --older-than 7d")]
 pub(crate) struct Prune {
     /// Only what was last written to so long ago, as 90min, 12h or 7d
     #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration, default_value = "0s")]

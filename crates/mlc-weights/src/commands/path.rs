@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use facade::{Builder, CachePolicy, Downloader, Error, Event, ModelEntry, PassedOver, Request};
+use facade::{Builder, CachePolicy, Downloader, Error, Event, PassedOver, Request};
 
 use super::{at, print_path};
 use crate::arguments::{self, Path};
@@ -39,8 +39,6 @@ fn miss(
 ) -> Failure {
     let model = request.model().clone();
     // Only a courtesy: a cache that cannot be listed has none to offer.
-    let cached = downloader.cache().list().map(|listing| listing.models).unwrap_or_default();
-    let similar =
-        similar::to(&model, cached.into_iter().filter(ModelEntry::is_whole).map(|entry| entry.model));
+    let similar = similar::to(&model, downloader.cache().models().unwrap_or_default());
     Failure::NotInCache(Miss { model, looked_in, passed_over, similar })
 }

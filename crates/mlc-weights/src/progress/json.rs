@@ -142,7 +142,9 @@ fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
         Event::RetryingMetadata { delay, cause } => ("retrying", retrying(None, *delay, *cause)),
         Event::Commit { commit } => ("commit", json!({ "commit": commit.to_string() })),
         Event::Throttled(throttled) => {
-            ("throttled", json!({ "file": null, "pause_seconds": rounded(throttled.wait) }))
+            let origin = throttled.origin.to_string();
+            let (wait, spread) = (rounded(throttled.wait), throttled.is_spread);
+            ("throttled", json!({ "file": null, "origin": origin, "pause_seconds": wait, "spread": spread }))
         }
         Event::Reused { files, bytes } => ("reused", json!({ "files": files, "bytes": bytes })),
         Event::Publishing { path } => ("publishing", json!({ "path": path.to_string_lossy() })),
@@ -182,6 +184,9 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
         Warning::PassedOver(_) => ("passed_over", None),
         Warning::UnlistedShard { path } => ("unlisted_shard", Some(path.as_str().into())),
         Warning::CarriedOver { place, .. } => ("carried_over", Some(place.to_string_lossy())),
+        Warning::TokenOverPlainHttp { .. } => ("token_over_plain_http", None),
+        Warning::TokenDropped { .. } => ("token_dropped", None),
+        Warning::Renamed { .. } => ("renamed", None),
         Warning::CommitGone { .. } => ("commit_gone", None),
         Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
         _ => ("other", None),

@@ -67,6 +67,10 @@ impl Tally {
         match event {
             Event::Fetch(event) => return self.note_fetch(event, now),
             Event::RetryingMetadata { delay, .. } => self.go_to(Step::Pausing { until: now() + *delay }),
+            // What the files that wait for it tell later is no news then.
+            Event::Throttled(throttled) if !throttled.is_spread => {
+                return self.is_news(Pause { until: now() + throttled.wait, is_asked_for: true });
+            }
             Event::Reused { files, bytes } => self.reuse(*files, *bytes),
             _ => {
                 if let Some((name, words)) = text::step(event) {

@@ -178,5 +178,11 @@ fn help_of_path() {
       -v, --verbose...      Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
       -q, --quiet           Print nothing but the result and errors
       -h, --help            Print help
+
+    Examples:
+      mlc-weights path HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+      cd "$(mlc-weights path HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC)"
+
+    Exit status 3: it is not in the cache.
     "#);
 }

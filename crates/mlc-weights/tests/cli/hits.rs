@@ -166,3 +166,15 @@ fn nothing_the_user_sets_for_downloads_concerns_path() {
         assert!(later.is_empty(), "{name}={value}: {later}");
     }
 }
+
+#[test]
+fn a_slip_in_a_name_is_seen_through() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    for (slip, meant) in [("HF://mlc-ai/tinny", true), ("HF://mlcai/tiny", true), ("HF://mlc-ai/huge", false)]
+    {
+        let ran = world.cli(&["path", slip]).run();
+        ran.check_failure(3, &[]);
+        assert_eq!(ran.stderr.contains("  did you mean HF://mlc-ai/tiny?\n"), meant, "{}", ran.stderr);
+    }
+}

@@ -61,6 +61,18 @@ fn what_goes_wrong_on_the_way_is_told() {
 }
 
 #[test]
+fn a_wait_that_a_server_asks_for_is_told_once() {
+    let (world, model) = World::with_tiny();
+    for target in [FaultTarget::resolve(".bin"), FaultTarget::data(".bin")] {
+        world.hub.fault(target, Fault::rate_limited(1), Times::Once);
+        let ran = world.cli(&["download", &model.url, "--force"]).run();
+        ran.check_path(&world.entry(&model));
+        let told = ran.lines().into_iter().filter(|line| line.contains("to be left alone for ")).count();
+        assert_eq!(told, 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn what_is_left_out_is_told() {
     let fixture = local_hub::ModelFixture::new("mlc-ai/tiny").random_lfs_file("pytorch_model.bin", 1_000);
     let (world, model) = World::with(&fixture);
