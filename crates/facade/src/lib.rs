@@ -30,7 +30,7 @@
 //! | replace MLC-LLM's Python function: same arguments, environment variables and directory | [`download_and_cache_mlc_weights`], [`get_or_download_model`] |
 //! | call the same without a runtime | [`blocking`] |
 //! | embed it with every setting explicit: folders, hub, token, proxy, certificates | [`Downloader::builder`] |
-//! | take the environment's settings and change some | [`Builder::from_env`], [`env`] |
+//! | take the environment's settings and change some | [`Builder::from_env`], [`mod@env`] |
 //! | ask for a revision, a policy, a repair, or to download again | [`Request`] |
 //! | ask only the cache, never the network | [`Downloader::cached`] |
 //! | know beforehand what would be fetched | [`Downloader::plan`] |
@@ -61,7 +61,7 @@
 //! interrupts a download leaves the cache's models as they were, and the next call goes on.
 //!
 //! The crate wires the others together and holds no protocol and no file format. Progress goes to the observer,
-//! diagnostics go to `tracing`, nothing is printed, and nothing but [`env`] reads the environment.
+//! diagnostics go to `tracing`, nothing is printed, and nothing but [`mod@env`] reads the environment.
 
 pub mod blocking;
 mod builder;

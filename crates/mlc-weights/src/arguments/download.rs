@@ -13,12 +13,15 @@ Examples:
   mlc-weights download --from-file models.txt --dry-run
   mlc-weights download --from-file models.txt --progress plain";
 
+/// As text, since it is no Markdown.
+const MODELS: &str =
+    "The models, one after another: HF://user/repo[@revision] or https://huggingface.co/user/repo[@revision]";
+
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Download {
-    /// The models, one after another: HF://user/repo[@revision] or https://huggingface.co/user/repo[@revision]
-    #[arg(value_name = "MODEL", required_unless_present = "from_file")]
+    #[arg(help = MODELS, value_name = "MODEL", required_unless_present = "from_file")]
     pub(crate) models: Vec<String>,
     /// Further models from this file, one a line; # begins a comment, and - is standard input
     #[arg(long, value_name = "LIST")]
