@@ -178,6 +178,15 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_ends_sooner_than_was_said_is_believed() {
+        let (gate, now) = (Gate::default(), Instant::now());
+        gate.observe("git", limit(98, 300), now);
+        gate.observe("git", limit(0, 0), now);
+        assert!(gate.enter("git", now).is_some_and(|wait| wait <= secs(1)));
+        assert_eq!(gate.enter("git", now + secs(1)), None);
+    }
+
+    #[test]
     fn an_answer_that_was_overtaken_gives_nothing_back() {
         let (gate, now) = (Gate::default(), Instant::now());
         gate.observe("api", limit(3, 99), now);

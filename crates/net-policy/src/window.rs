@@ -27,12 +27,14 @@ impl Window {
     }
 
     /// Takes account of one more answer. Answers overtake each other, and those under way are not in them: of the
-    /// same window, the lower number is nearer to the truth.
+    /// same window, the lower number is nearer to the truth. So is the earlier end: each answer's is late by its
+    /// rounding, and a hub that says the window is as good as over is believed.
     pub(crate) fn observe(&mut self, limit: RateLimit, now: Instant) {
         let latest = Self::new(limit, now);
         let is_same = now < self.ends && latest.ends < self.ends + 2 * ROUNDING;
         if is_same {
             self.remaining = self.remaining.min(latest.remaining);
+            self.ends = self.ends.min(latest.ends);
         } else {
             *self = latest;
         }
