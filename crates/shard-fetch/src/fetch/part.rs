@@ -29,6 +29,11 @@ pub(super) struct Part {
     kept: Spans,
 }
 
+/// That a part's bytes are as durable as they are to be: it may get its name among the verified files, where a
+/// file that a power failure cut short would be taken for whole.
+#[must_use]
+pub(super) struct Synced(());
+
 struct Written {
     spans: Spans,
     /// `None` once the part is discarded, or when there is no digest: then nothing could be told of what a
@@ -110,13 +115,19 @@ impl Part {
         hash.ok_or(Error::Cancelled)?.finished().await
     }
 
-    /// Syncs the file and moves it to its destination.
-    pub(super) async fn place(self: Arc<Self>) -> Result<(), Error> {
+    /// Makes the file's bytes durable, all of which must have been written, unless nobody asked for it.
+    pub(super) async fn sync(self: &Arc<Self>) -> Result<Synced, Error> {
+        if !self.shared.durable {
+            return Ok(Synced(()));
+        }
+        let part = Arc::clone(self);
+        blocking(move || part.file.sync_data().map(Synced).map_err(|error| part.failed("sync", error))).await
+    }
+
+    /// Moves the file to its destination.
+    pub(super) async fn place(self: Arc<Self>, Synced(()): Synced) -> Result<(), Error> {
         blocking(move || {
-            let Self { shared, request, file, .. } = &*self;
-            if shared.durable {
-                file.sync_data().map_err(|error| self.failed("sync", error))?;
-            }
+            let Self { shared, request, .. } = &*self;
             let (part, destination) = (&request.part, &request.destination);
             let failed = |action| {
                 move |error| space::disk_error(action, destination, error, shared.outstanding.bytes())

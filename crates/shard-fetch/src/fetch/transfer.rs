@@ -57,9 +57,10 @@ async fn bring(file: &Arc<File>, slot: Slot) -> Result<(), Error> {
         let (host, mismatch) = match receive(&flight, stream.take(), &mut slot).await? {
             Brought::All => {
                 slot = None;
-                let digests = flight.part.digests().await?;
+                // The disk works while the last bytes are hashed.
+                let (synced, digests) = tokio::try_join!(flight.part.sync(), flight.part.digests())?;
                 match file.request.expected.check(&digests) {
-                    Ok(()) => return Arc::clone(&flight.part).place().await,
+                    Ok(()) => return Arc::clone(&flight.part).place(synced).await,
                     Err(mismatch) => (flight.host(), mismatch),
                 }
             }
