@@ -1,5 +1,7 @@
 //! What a download needs and a hit does not.
 
+use std::num::NonZeroUsize;
+use std::thread;
 use std::time::Duration;
 
 use facade::Error;
@@ -12,6 +14,9 @@ use crate::interrupts::Interrupts;
 /// within a second. Whatever then still runs is cut off, as a crash would do, which the cache is made for.
 const GRACE: Duration = Duration::from_millis(700);
 
+/// More threads than this no network keeps busy. The hashing of what comes has threads of its own.
+const MOST_NETWORK_THREADS: usize = 4;
+
 /// A runtime, and an ear for interruptions.
 pub(crate) struct Engine {
     runtime: Runtime,
@@ -20,8 +25,11 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn start() -> Result<Self, Failure> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(network_threads(thread::available_parallelism().map_or(1, NonZeroUsize::get)))
+            .enable_all()
+            .build()
+            .map_err(Failure::Runtime)?;
         Ok(Self { runtime, interrupts: Interrupts::listen() })
     }
 
@@ -42,5 +50,22 @@ impl Engine {
     /// Ends what interrupted work has left running.
     pub(crate) fn stop(self) {
         self.runtime.shutdown_timeout(GRACE);
+    }
+}
+
+/// How many threads read from the network on so many cores. Each has its own part of the heap, which what it reads
+/// leaves holes in, so that few of them take less memory; on two cores one is as fast as two.
+fn network_threads(cores: usize) -> usize {
+    (cores / 2).clamp(1, MOST_NETWORK_THREADS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_the_cores_read_from_the_network_but_never_many() {
+        let threads = [1, 2, 3, 4, 8, 9, 64].map(network_threads);
+        assert_eq!(threads, [1, 1, 1, 2, 4, 4, 4]);
     }
 }
