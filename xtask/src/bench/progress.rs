@@ -13,9 +13,37 @@ use super::statistics::{Spread, ratio};
 use super::table::{Table, or_dash, seconds};
 use super::workplace::{Workplace, emptied, go_on, removed};
 
-/// The ways to show it; the first one, which shows nothing, is what the others are compared with. `bar` runs on a
-/// terminal that `script` makes.
-const WAYS: [&str; 4] = ["none", "plain", "json", "bar"];
+/// A way to show it.
+#[derive(Clone, Copy)]
+struct Way {
+    /// As `--progress` knows it.
+    name: &'static str,
+    /// On a terminal that `script` makes, which takes some time itself.
+    on_terminal: bool,
+}
+
+impl Way {
+    const fn piped(name: &'static str) -> Self {
+        Self { name, on_terminal: false }
+    }
+
+    const fn on_terminal(name: &'static str) -> Self {
+        Self { name, on_terminal: true }
+    }
+
+    fn title(self) -> String {
+        if self.on_terminal { format!("{}, on a terminal", self.name) } else { self.name.to_owned() }
+    }
+}
+
+/// Each is compared with the one before it that shows nothing.
+const WAYS: [Way; 5] = [
+    Way::piped("none"),
+    Way::piped("plain"),
+    Way::piped("json"),
+    Way::on_terminal("none"),
+    Way::on_terminal("bar"),
+];
 
 /// How much, and how often.
 #[derive(Args, Clone)]
@@ -43,18 +71,18 @@ pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
             go_on()?;
             let home = emptied(place.memory.join("destination"))?;
             let ours = place.ours(&model.endpoint, &home);
-            samples.push(measure(&mut download(ours, way, &model.url))?);
+            samples.push(measure(&mut download(ours, *way, &model.url))?);
             removed(&home)?;
         }
     }
     print(&samples);
-    let results = samples.iter().map(|(way, samples)| ((*way).to_owned(), json!(samples)));
+    let results = samples.iter().map(|(way, samples)| (way.title(), json!(samples)));
     Ok(Value::Object(results.collect()))
 }
 
-fn download(mut ours: Command, way: &str, url: &str) -> Command {
-    ours.args(["download", "--no-fsync", "--progress", way, url]);
-    if way == "bar" { on_a_terminal(&ours) } else { ours }
+fn download(mut ours: Command, way: Way, url: &str) -> Command {
+    ours.args(["download", "--no-fsync", "--progress", way.name, url]);
+    if way.on_terminal { on_a_terminal(&ours) } else { ours }
 }
 
 /// The same program under `script`, which gives it a terminal.
@@ -73,17 +101,21 @@ fn on_a_terminal(program: &Command) -> Command {
     script
 }
 
-fn print(samples: &[(&str, Vec<Sample>)]) {
+fn print(samples: &[(Way, Vec<Sample>)]) {
     let mut table = Table::new(&["progress", "wall s", "CPU s", "CPU/none"]);
     let cpus = |samples: &[Sample]| samples.iter().filter_map(|sample| sample.cpu).collect::<Vec<_>>();
-    let none = samples.first().map(|(_, samples)| cpus(samples)).unwrap_or_default();
+    let mut none = Vec::new();
     for (way, samples) in samples {
         let walls: Vec<f64> = samples.iter().map(|sample| sample.wall).collect();
+        let cpus = cpus(samples);
+        if way.name == "none" {
+            none.clone_from(&cpus);
+        }
         table.row([
-            (*way).to_owned(),
+            way.title(),
             or_dash(Spread::of(&walls), |spread| seconds(spread.median)),
-            or_dash(Spread::of(&cpus(samples)), |spread| seconds(spread.median)),
-            or_dash(ratio(&cpus(samples), &none), |ratio| format!("{ratio:.3}")),
+            or_dash(Spread::of(&cpus), |spread| seconds(spread.median)),
+            or_dash(ratio(&cpus, &none), |ratio| format!("{ratio:.3}")),
         ]);
     }
     println!("{table}");
