@@ -5,6 +5,8 @@
 mod completions;
 mod disk;
 mod dry_run;
+#[cfg(target_os = "linux")]
+mod durability;
 mod endpoints;
 mod env;
 #[cfg(target_os = "linux")]
@@ -30,6 +32,8 @@ mod settings;
 mod several;
 mod terminal;
 mod tokens;
+#[cfg(target_os = "linux")]
+mod traced;
 mod urls;
 mod usage;
 mod verify;

@@ -1,0 +1,144 @@
+//! What the disk is asked for, and what happens when it refuses: as `strace` sees it.
+//!
+//! After a power failure a disk may have kept a name and lost the data behind it. So data must be synced before it
+//! gets a name that vouches for it, and the folder with that name before the next step builds on it.
+
+use std::path::Path;
+
+use local_hub::{Fault, FaultTarget, ModelFixture, PublishedModel, Times};
+
+use crate::traced::{self, Call};
+use crate::world::{PATIENCE, World, files_below};
+
+struct Report(Vec<Call>);
+
+impl Report {
+    /// The one rename to this place.
+    #[track_caller]
+    fn rename_to(&self, place: &Path) -> &Call {
+        let renames = self.0.iter().filter(|call| call.is_rename());
+        let found: Vec<&Call> = renames.filter(|call| call.paths.ends_with(&[place.to_owned()])).collect();
+        assert_eq!(found.len(), 1, "renames to {}: {self}", place.display());
+        found[0]
+    }
+
+    /// A file or folder was synced between two moments.
+    #[track_caller]
+    fn check_synced(&self, path: &Path, after: Option<&Call>, before: Option<&Call>) {
+        let synced = self.0.iter().any(|call| {
+            call.is_sync()
+                && call.paths.first().is_some_and(|file| file == path)
+                && after.is_none_or(|after| after.is_before(call))
+                && before.is_none_or(|before| call.is_before(before))
+        });
+        assert!(synced, "{} is not synced when it should be ({after:?}, {before:?}): {self}", path.display());
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|call| write!(f, "\n{call:?}"))
+    }
+}
+
+/// Downloads a model, and tells what the disk was asked for meanwhile.
+fn watched(options: &[&str]) -> Option<(World, PublishedModel, Report)> {
+    if !traced::is_possible() {
+        return None;
+    }
+    let (world, model) = World::with_tiny();
+    let log = world.beside("calls");
+    let arguments = [&["download", model.url.as_str()], options].concat();
+    traced::traced(&world.cli(&arguments), &log).run().check_path(&world.entry(&model));
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    let calls = traced::calls(&log);
+    Some((world, model, Report(calls)))
+}
+
+#[test]
+fn data_is_synced_before_a_name_vouches_for_it() {
+    let Some((world, model, report)) = watched(&[]) else { return };
+    let entry = world.entry(&model);
+    let publication = report.rename_to(&entry);
+    let tree = publication.paths.first().unwrap();
+
+    let shards: Vec<_> = model.lfs_files().collect();
+    assert!(shards.len() >= 2, "{}", shards.len());
+    let pooled = |call: &&Call| {
+        call.is_rename() && call.paths.last().is_some_and(|to| to.to_string_lossy().contains("/pool/sha256-"))
+    };
+    let verified: Vec<&Call> = report.0.iter().filter(pooled).collect();
+    assert_eq!(verified.len(), shards.len(), "{report}");
+    for call in verified {
+        let [part, place] = call.paths.as_slice() else { panic!("{call:?}") };
+        report.check_synced(part, None, Some(call));
+        report.check_synced(place.parent().unwrap(), Some(call), Some(publication));
+    }
+
+    for file in &model.files {
+        report.check_synced(&tree.join(&file.path), None, Some(publication));
+    }
+    report.check_synced(tree, None, Some(publication));
+    report.check_synced(entry.parent().unwrap(), Some(publication), None);
+
+    let receipt =
+        report.rename_to(&world.home().join("model_weights/.mlc-weights/receipts/mlc-ai+tiny.json"));
+    let [written, place] = receipt.paths.as_slice() else { panic!("{receipt:?}") };
+    report.check_synced(written, None, Some(receipt));
+    report.check_synced(place.parent().unwrap(), Some(receipt), None);
+}
+
+#[test]
+fn nothing_is_synced_for_a_cache_that_may_be_lost() {
+    let Some((.., report)) = watched(&["--no-fsync"]) else { return };
+    assert!(!report.0.iter().any(Call::is_sync), "{report}");
+    assert!(report.0.iter().any(Call::is_rename));
+}
+
+/// Few enough for a thread that writes many MiB, and more than the metadata, which is written with the same call,
+/// takes.
+const TIMES: u32 = 10;
+
+/// A download in which a call fails once a thread has made it so often, after another download has verified the
+/// first shard.
+#[track_caller]
+fn check_refused(call: &str, error: &str, words: &[&str]) {
+    const MIB: u64 = 1 << 20;
+    let fixture = ModelFixture::new("mlc-ai/tiny").shard("first.bin", MIB).shard("second.bin", 32 * MIB);
+    let (world, model) = World::with(&fixture);
+    world.hub.fault(FaultTarget::data("second.bin"), Fault::Stall { after: 0 }, Times::Once);
+    let running = world.cli(&["download", "-j", "1", &model.url]).start();
+    let second = world.hub.log().data().file("second.bin");
+    assert!(second.wait_until(PATIENCE, |log| !log.is_empty()));
+    let verified = format!("pool/sha256-{}", model.file("first.bin").unwrap().sha256);
+    let is_verified = || files_below(&world.home()).iter().any(|path| path.ends_with(&verified));
+    crate::world::until(is_verified);
+    running.signal("INT");
+    assert_eq!(running.end().status, Some(130));
+
+    let cli = world.cli(&["download", "-j", "1", &model.url]);
+    let when = if call == "pwrite64" { TIMES } else { 1 };
+    let failure = format!("{call}:error={error}:when={when}+");
+    let ran = traced::with_failing(&cli, call, &failure, &world.beside("calls")).run();
+    ran.check_failure(7, words);
+    assert!(is_verified());
+    assert!(!world.entry(&model).exists());
+
+    let later = world.hub.log().from_now();
+    world.download(&model);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    assert!(later.data().file("first.bin").is_empty(), "{later}");
+}
+
+#[test]
+fn what_is_verified_stays_when_the_disk_refuses() {
+    if !traced::is_possible() {
+        return;
+    }
+    let full = ["not enough room at ", " bytes are needed, ", " are free", "No space left on device"];
+    check_refused("pwrite64", "ENOSPC", &full);
+    // Where room is only looked for when data is written out.
+    check_refused("fdatasync", "ENOSPC", &full);
+    check_refused("pwrite64", "EDQUOT", &["not enough room at ", "Disk quota exceeded"]);
+    check_refused("fdatasync", "EIO", &["cannot sync ", "Input/output error"]);
+}

@@ -1,0 +1,111 @@
+//! The program under `strace`, which tells what it asks of the system, and lets calls fail.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::world::Cli;
+
+/// The calls that make data durable, and those that give it a name.
+const CALLS: &str = "trace=fsync,fdatasync,sync_file_range,syncfs,sync,rename,renameat,renameat2";
+
+/// Whether `strace` works here: it is installed, and nothing forbids one process to look at another.
+#[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
+pub(crate) fn is_possible() -> bool {
+    let tried = Command::new("strace").args(["-o", "/dev/null", "true"]).stdin(Stdio::null()).output();
+    let works = tried.as_ref().is_ok_and(|output| output.status.success());
+    if !works {
+        eprintln!("not checked: strace does not work here: {tried:?}");
+    }
+    works
+}
+
+/// The same program under `strace`, whose report goes to a file.
+pub(crate) fn traced(cli: &Cli, report: &Path) -> Cli {
+    under(cli, &["-y", "-s", "4096", "-e", CALLS, "-o"].map(OsString::from), report)
+}
+
+/// The same program, where a call fails; how, and when, is said as `strace` understands it.
+pub(crate) fn with_failing(cli: &Cli, call: &str, failure: &str, report: &Path) -> Cli {
+    let (trace, inject) = (format!("trace={call}"), format!("inject={failure}"));
+    under(cli, &["-e", &trace, "-e", &inject, "-o"].map(OsString::from), report)
+}
+
+fn under(cli: &Cli, options: &[OsString], report: &Path) -> Cli {
+    let program = &cli.command;
+    let mut command = Command::new("strace");
+    command.args(["--follow-forks", "--quiet=all", "--seccomp-bpf"]).args(options).arg(report);
+    command.arg(program.get_program()).args(program.get_args());
+    command.env_clear().stdin(Stdio::null());
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(folder) = program.get_current_dir() {
+        command.current_dir(folder);
+    }
+    Cli { command }
+}
+
+/// A call that succeeded.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) name: String,
+    /// The file that is synced; the old and the new name of what is renamed.
+    pub(crate) paths: Vec<PathBuf>,
+    /// The lines of the report where it begins and where it has ended: others lie between them when threads
+    /// are at work at the same time.
+    begun: usize,
+    ended: usize,
+}
+
+impl Call {
+    pub(crate) fn is_sync(&self) -> bool {
+        self.name.contains("sync")
+    }
+
+    pub(crate) fn is_rename(&self) -> bool {
+        self.name.starts_with("rename")
+    }
+
+    /// Whether it had ended when the other began.
+    pub(crate) fn is_before(&self, other: &Self) -> bool {
+        self.ended < other.begun
+    }
+}
+
+/// The calls of a report that succeeded, in the order in which they began.
+pub(crate) fn calls(report: &Path) -> Vec<Call> {
+    let text = std::fs::read_to_string(report).unwrap();
+    let mut calls: Vec<Call> = Vec::new();
+    let mut unfinished: Vec<(&str, &str, usize)> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let (thread, words) = line.split_once(' ').unwrap();
+        let words = words.trim_start();
+        let (begun, words) = if words.starts_with("<... ") {
+            let place = unfinished.iter().position(|(known, ..)| *known == thread).unwrap();
+            let (_, beginning, begun) = unfinished.remove(place);
+            if !words.ends_with(" = 0") {
+                continue;
+            }
+            (begun, beginning)
+        } else if words.ends_with("<unfinished ...>") {
+            unfinished.push((thread, words, number));
+            continue;
+        } else if words.ends_with(" = 0") {
+            (number, words)
+        } else {
+            continue;
+        };
+        calls.push(parse(words, begun, number));
+    }
+    calls.sort_by_key(|call| call.begun);
+    calls
+}
+
+fn parse(words: &str, begun: usize, ended: usize) -> Call {
+    let (name, arguments) = words.split_once('(').unwrap();
+    let paths = match name.contains("sync") {
+        // The descriptor, and behind it the file that it belongs to.
+        true => arguments.split(['<', '>']).skip(1).take(1).map(PathBuf::from).collect(),
+        false => arguments.split('"').skip(1).step_by(2).map(PathBuf::from).collect(),
+    };
+    Call { name: name.to_owned(), paths, begun, ended }
+}
