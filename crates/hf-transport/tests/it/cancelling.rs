@@ -53,11 +53,15 @@ async fn dropping_the_future_ends_everything() {
         let (tree, scratch) = (request.export_to.clone(), request.scratch_parent.clone());
         let source = GitMetadata::new(stage.client());
         let log = stage.hub.log();
+        let held_up = async {
+            assert!(log.until(PATIENCE, |log| is_held_up(log, after)).await, "{fault:?}: {log}");
+            // Not later: who wins below has dropped the fetch, and its folder goes away.
+            assert!(std::fs::read_dir(&scratch).unwrap().next().is_some(), "the fetch is under way");
+        };
         tokio::select! {
             outcome = source.fetch(request) => panic!("{fault:?}: {outcome:?}"),
-            held_up = log.until(PATIENCE, |log| is_held_up(log, after)) => assert!(held_up, "{fault:?}: {log}"),
+            () = held_up => {}
         }
-        assert!(!listing(&scratch).is_empty(), "the fetch is under way");
 
         timeout(PATIENCE, &mut released).await.unwrap().unwrap();
         assert!(listing(&scratch).is_empty(), "{fault:?}");
