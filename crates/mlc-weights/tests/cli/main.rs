@@ -18,6 +18,8 @@ mod interrupts;
 mod json;
 mod list;
 mod mounts;
+#[cfg(target_os = "linux")]
+mod namespace;
 mod network;
 mod observability;
 mod output;

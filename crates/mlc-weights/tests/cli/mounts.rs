@@ -2,41 +2,29 @@
 
 #![cfg(target_os = "linux")]
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use local_hub::{ModelFixture, PublishedModel};
 
+use crate::namespace::Namespace;
 use crate::world::{World, lay_out};
 
-/// Runs a shell's commands in the folder of a world, in which `mlc` is the program and `mount` mounts for these
-/// commands only. `None`, said in a line, where the user may not mount.
-#[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
+/// Runs a shell's commands in the folder of a world, in which `mlc` is the program and `mount` has mounted for these
+/// commands only. `None` where the user may not mount.
 fn run(world: &World, mount: &str, commands: &str) -> Option<String> {
-    let script = format!(
-        "set -e; {mount}; echo mounted; mlc() {{ \"$0\" \"$@\" 2>&1 || echo \"status $?\"; }}; {commands}"
-    );
-    let output = Command::new("unshare")
-        .env_clear()
-        .args(["--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_mlc-weights")])
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+    let namespace = Namespace::with(&world.beside(""), mount)?;
+    let script =
+        format!("set -e; cd \"$1\"; mlc() {{ \"$0\" \"$@\" 2>&1 || echo \"status $?\"; }}; {commands}");
+    let output = namespace
+        .command("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_mlc-weights")])
+        .arg(world.beside(""))
         .env("MLC_LLM_HOME", world.home())
         .env("HF_ENDPOINT", world.hub.endpoint())
-        .current_dir(world.beside(""))
         .stdin(Stdio::null())
-        .output();
-    let skipped = |why: &str| {
-        eprintln!("not checked: this user may not mount: {}", why.trim());
-        None
-    };
-    let output = match output {
-        Ok(output) => output,
-        Err(error) => return skipped(&error.to_string()),
-    };
-    let (stdout, stderr) =
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    if !stdout.starts_with("mounted") {
-        return skipped(&stderr);
-    }
+        .output()
+        .unwrap();
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     assert!(output.status.success(), "{stdout}{stderr}");
     Some(stdout)
 }
@@ -61,7 +49,7 @@ fn large() -> (World, PublishedModel) {
 #[test]
 fn a_disk_that_is_too_small_is_refused_before_anything_is_fetched() {
     let (world, model) = large();
-    let mount = "mkdir home; mount -t tmpfs -o size=2m none home";
+    let mount = "mkdir -p home; mount -t tmpfs -o size=2m none home";
     let text = run(&world, mount, &format!("mlc download {}; {COUNT}", model.url));
     check(text, &["not enough room", "status 7", "visible: 0"]);
     assert!(world.hub.log().data().is_empty());
@@ -71,9 +59,9 @@ fn a_disk_that_is_too_small_is_refused_before_anything_is_fetched() {
 #[test]
 fn a_disk_that_fills_up_meanwhile_leaves_nothing_visible_and_the_next_run_goes_on() {
     let (world, model) = large();
-    let mount = "mkdir home; mount -t tmpfs -o size=64m,nr_inodes=28 none home";
+    let mount = "mkdir -p home; mount -t tmpfs -o size=64m,nr_inodes=28 none home";
     let commands = format!(
-        "mlc download {url}; {COUNT}; mount -o remount,nr_inodes=1000 home; mlc download -q {url}; {COUNT}",
+        "mlc download {url}; {COUNT}; mount -o remount,nr_inodes=1000 none home; mlc download -q {url}; {COUNT}",
         url = model.url
     );
     let files = format!("visible: {}", model.files.len());
@@ -83,11 +71,11 @@ fn a_disk_that_fills_up_meanwhile_leaves_nothing_visible_and_the_next_run_goes_o
 #[test]
 fn on_a_read_only_disk_a_whole_model_is_a_hit_and_any_other_an_error() {
     let (world, model) = large();
-    let mount = "mkdir home; mount -t tmpfs none home";
+    let mount = "mkdir -p home; mount -t tmpfs none home";
     let commands = format!(
-        "mlc download -q {url}; mount -o remount,ro home; mlc path {url}; mlc download {url}; \
-         mlc download --force {url}; mount -o remount,rw home; rm home/model_weights/hf/*/*/params_shard_1.bin; \
-         mount -o remount,ro home; mlc download {url}; mlc download --policy OFF {url}; {COUNT}",
+        "mlc download -q {url}; mount -o remount,ro none home; mlc path {url}; mlc download {url}; \
+         mlc download --force {url}; mount -o remount,rw none home; rm home/model_weights/hf/*/*/params_shard_1.bin; \
+         mount -o remount,ro none home; mlc download {url}; mlc download --policy OFF {url}; {COUNT}",
         url = model.url
     );
     let entry = format!("{}\n", world.entry(&model).display());

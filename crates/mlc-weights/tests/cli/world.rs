@@ -298,6 +298,13 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Whether a file of a model is in staging, verified.
+#[cfg(unix)]
+pub(crate) fn is_in_pool(home: &Path, model: &PublishedModel, file: &str) -> bool {
+    let name = format!("pool/sha256-{}", model.file(file).unwrap().sha256);
+    files_below(home).iter().any(|path| path.ends_with(&name))
+}
+
 fn is_private(path: &Path) -> bool {
     path.components().any(|component| component.as_os_str() == ".mlc-weights")
 }
