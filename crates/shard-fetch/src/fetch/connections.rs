@@ -39,7 +39,8 @@ impl Connections {
         })))
     }
 
-    /// Changes how many there may be. Those beyond a smaller number end with what they are doing.
+    /// Changes how many there may be. Those beyond a smaller number end with what they are doing, or when that
+    /// fails.
     pub(super) fn set_target(&self, target: usize) {
         self.state().target = target;
         self.hand_out();
@@ -110,6 +111,18 @@ impl Connections {
     }
 }
 
+impl Permit {
+    /// The same permit; or, where there are more than there may be by now, the next one that is free.
+    pub(super) async fn renewed(self) -> Self {
+        let connections = self.0.clone();
+        if connections.in_use() <= connections.target() {
+            return self;
+        }
+        drop(self);
+        connections.acquire().await
+    }
+}
+
 impl State {
     fn note_idleness(&mut self) {
         self.waiting.retain(|waiting| !waiting.is_closed());
@@ -158,6 +171,21 @@ mod tests {
         drop(third);
         assert!(now(connections.acquire()).is_some());
         assert_eq!(connections.in_use(), 0);
+    }
+
+    #[test]
+    fn who_is_one_too_many_waits_for_another() {
+        let connections = Connections::new(2);
+        let first = now(connections.acquire()).unwrap();
+        let second = now(connections.acquire()).unwrap();
+        let first = now(first.renewed()).unwrap();
+        connections.set_target(1);
+        let mut second = Box::pin(second.renewed());
+        assert!(now(second.as_mut()).is_none());
+        assert_eq!(connections.in_use(), 1);
+        let first = now(first.renewed()).unwrap();
+        drop(first);
+        assert!(now(second).is_some());
     }
 
     #[test]

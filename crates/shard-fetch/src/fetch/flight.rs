@@ -156,12 +156,13 @@ impl Flight {
         lock(&self.host).clone()
     }
 
-    /// Fetches a range to its end; `body` is one that it has already.
+    /// Fetches a range to its end; `body` is one that it has already. When a server has shown that there are too
+    /// many connections, those beyond the new number do not try again before others are done.
     pub(super) async fn fetch(
         self: Arc<Self>,
         range: RangeId,
         mut body: Option<Body>,
-        permit: Permit,
+        mut permit: Permit,
     ) -> Result<Ended, Error> {
         loop {
             let begun = Instant::now();
@@ -172,7 +173,10 @@ impl Flight {
                 }
                 Ok(Some(body)) => return Ok(Ended::WholeFile(body, permit)),
                 Err(Setback::Mismatch { host, mismatch }) => return Ok(Ended::Mismatch(host, mismatch)),
-                Err(setback) => self.file.recover(setback, begun).await?,
+                Err(setback) => {
+                    self.file.recover(setback, begun).await?;
+                    permit = permit.renewed().await;
+                }
             }
         }
     }

@@ -6,6 +6,7 @@
     reason = "helpers end the test, in preparation or by their verdict, as the test functions themselves may"
 )]
 
+mod adapting;
 mod answers;
 mod anything;
 mod cancelling;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use local_hub::{Fault, FaultTarget, Hold, Times};
 use shard_fetch::{Checked, Error, LocateReason};
 
-use crate::support::{PATIENCE, Seen, Stage, chain};
+use crate::support::{PATIENCE, Stage, chain};
 
 /// Files of more than this are divided in these tests.
 const SPLIT: u64 = 64_000;
@@ -232,19 +232,4 @@ async fn one_refusal_of_a_location_that_all_use_is_one_refusal() {
     assert!(reasons.len() <= 3, "{reasons:?}");
     assert!(reasons[1..].iter().all(|reason| *reason == LocateReason::Refused(403)), "{reasons:?}");
     assert_eq!(stage.events.discarded("a.bin"), 0);
-}
-
-#[tokio::test]
-async fn connections_adapt_when_no_number_is_given() {
-    let names: Vec<_> = (0..8).map(|place| format!("{place}.bin")).collect();
-    let shards: Vec<_> = names.iter().map(|name| (name.as_str(), 20 * SPLIT)).collect();
-    let stage = Stage::new(&shards).with(|builder| builder.split_above(SPLIT / 8));
-    // Every connection brings the same, however many there are.
-    let drip = Fault::SlowDrip { bytes: 4000, every: Duration::from_millis(10) };
-    stage.hub.fault(FaultTarget::data(""), drip, Times::Forever);
-    stage.fetch_all().await;
-    let most = stage.hub.log().data().max_concurrent();
-    assert!((9..=32).contains(&most), "{most}");
-    let ends = names.iter().filter(|name| matches!(stage.events.end(name), Some(Seen::Verified(_))));
-    assert_eq!(ends.count(), 8);
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_hub::{FixtureFile, LocalHub, ModelFixture, PublishedModel};
+use local_hub::{FixtureFile, LocalHub, LocalHubBuilder, ModelFixture, PublishedModel};
 use shard_fetch::{Error, Expected, Fetcher, FetcherBuilder, FileRequest, KeepAlive, Locator, RetryPolicy};
 use tempfile::TempDir;
 
@@ -32,9 +32,14 @@ pub(crate) struct Stage {
 impl Stage {
     /// A model with these shards only, as LFS files.
     pub(crate) fn new(shards: &[(&str, u64)]) -> Self {
+        Self::on(LocalHub::builder(), shards)
+    }
+
+    /// The same on a hub of other properties.
+    pub(crate) fn on(hub: LocalHubBuilder, shards: &[(&str, u64)]) -> Self {
         let fixture = ModelFixture::without_files("user/model");
         let fixture = shards.iter().fold(fixture, |fixture, (path, size)| fixture.shard(path, *size));
-        let hub = LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).start();
+        let hub = hub.files_in(env!("CARGO_TARGET_TMPDIR")).start();
         let model = hub.publish(&fixture);
         let locator = Arc::new(HubLocator::new(&hub, &model));
         Self {

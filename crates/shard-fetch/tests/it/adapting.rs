@@ -1,0 +1,91 @@
+//! How many connections there are: more while that brings more, fewer when the host has trouble.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use local_hub::{Fault, FaultTarget, LocalHub, LocalHubBuilder, LoggedRequest, RequestLog, Times};
+use shard_fetch::RetryPolicy;
+
+use crate::support::{PATIENCE, Seen, Stage, quick};
+
+const SIZE: u64 = 1_280_000;
+
+/// Each connection brings `bytes` every 10 ms, however many there are.
+fn stage(hub: LocalHubBuilder, files: usize, bytes: u64) -> Stage {
+    let names: Vec<_> = (0..files).map(|place| format!("{place}.bin")).collect();
+    let shards: Vec<_> = names.iter().map(|name| (name.as_str(), SIZE)).collect();
+    let stage = Stage::on(hub, &shards).with(|builder| builder.split_above(8000));
+    let drip = Fault::SlowDrip { bytes, every: Duration::from_millis(10) };
+    stage.hub.fault(FaultTarget::data(""), drip, Times::Forever);
+    stage
+}
+
+#[tokio::test]
+async fn connections_adapt_when_no_number_is_given() {
+    let stage = stage(LocalHub::builder(), 8, 4000);
+    stage.fetch_all().await;
+    let most = stage.hub.log().data().max_concurrent();
+    assert!((9..=32).contains(&most), "{most}");
+    for file in stage.model.shards() {
+        assert_eq!(stage.events.end(&file.path), Some(Seen::Verified(SIZE)));
+    }
+}
+
+const LEAST: usize = 2;
+const MOST: usize = 16;
+
+/// How many requests in a row must have few beside them, which no chance brings about.
+const IN_A_ROW: usize = 12;
+
+/// How many requests, itself included, were being answered when this one came.
+fn at_once(requests: &[LoggedRequest], this: &LoggedRequest) -> usize {
+    let is_there = |other: &&LoggedRequest| {
+        other.began <= this.began && other.ended.is_none_or(|ended| ended > this.began)
+    };
+    requests.iter().filter(is_there).count()
+}
+
+/// The last requests, all of them made `since`, came when at most a quarter of what there may be was there.
+fn is_quiet(log: &RequestLog, since: u64) -> bool {
+    let requests = log.requests();
+    let Some((_, last)) = requests.split_at_checked(requests.len().saturating_sub(IN_A_ROW)) else {
+        return false;
+    };
+    last.len() == IN_A_ROW
+        && last.iter().all(|asked| asked.began > since && at_once(&requests, asked) <= MOST / 4)
+}
+
+/// When this befalls every request, there are soon fewer at once, also of those that are made again; and when it
+/// is over, everything arrives.
+async fn check(trouble: Fault) {
+    // An answer takes a moment, so that requests that get none but this one are seen side by side.
+    let patient = RetryPolicy { attempts: 1000, max_delay: Duration::from_millis(10), ..quick() };
+    let hub = LocalHub::builder().latency(Duration::from_millis(50));
+    let stage = stage(hub, 4, 1000).with(|builder| {
+        builder
+            .files_in_flight(NonZeroUsize::new(LEAST).unwrap())
+            .max_connections(NonZeroUsize::new(MOST).unwrap())
+            .idle_timeout(Duration::from_millis(400))
+            .retry(patient)
+    });
+    let data = stage.hub.log().data();
+    let host = async {
+        assert!(data.until(PATIENCE, |log| log.in_flight() > MOST / 2).await, "{trouble:?}: {data}");
+        let since = data.requests().last().unwrap().began;
+        stage.hub.clear_faults();
+        stage.hub.fault(FaultTarget::data(""), trouble.clone(), Times::Forever);
+        assert!(data.until(PATIENCE, |log| is_quiet(log, since)).await, "{trouble:?}: {data}");
+        stage.hub.clear_faults();
+    };
+    tokio::join!(stage.fetch_all(), host);
+}
+
+#[tokio::test]
+async fn a_host_in_trouble_is_asked_over_fewer_connections() {
+    tokio::join!(
+        check(Fault::status(429)),
+        check(Fault::status(503)),
+        check(Fault::Stall { after: 0 }),
+        check(Fault::Stall { after: 1000 }),
+    );
+}
