@@ -10,18 +10,39 @@ use super::run::Shared;
 use super::setback::{Passing, Setback};
 use crate::{Error, LocateReason, Location};
 
-/// A location this near to its end is not used for another request.
+/// A location this near to its end is not used for another request. Of one that lives for less than twice as long, the
+/// second half of its life is left unused.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(5);
 
 /// A file's location, and how old it is.
 pub(super) struct Source(Mutex<State>);
 
 struct State {
-    location: Option<Location>,
+    location: Option<Known>,
     /// Counts the locations.
     version: u64,
     /// Why the locator will be asked next.
     reason: LocateReason,
+}
+
+/// A location, and until when to use it.
+struct Known {
+    location: Location,
+    good_until: Option<SystemTime>,
+}
+
+impl Known {
+    fn new(location: Location, now: SystemTime) -> Self {
+        let good_until = location.expires_at.map(|end| {
+            let life = end.duration_since(now).unwrap_or_default();
+            end.checked_sub(EXPIRY_MARGIN.min(life / 2)).unwrap_or(end)
+        });
+        Self { location, good_until }
+    }
+
+    fn is_good(&self, now: SystemTime) -> bool {
+        self.good_until.is_none_or(|end| now < end)
+    }
 }
 
 impl Source {
@@ -38,16 +59,15 @@ impl Source {
     ) -> Result<(u64, Location), Setback> {
         let mut state = self.0.lock().await;
         if let Some(known) = &state.location {
-            let now = SystemTime::now() + EXPIRY_MARGIN;
-            if known.expires_at.is_none_or(|end| now < end) {
-                return Ok((state.version, known.clone()));
+            if known.is_good(SystemTime::now()) {
+                return Ok((state.version, known.location.clone()));
             }
             state.location = None;
             state.reason = LocateReason::Expired;
         }
         let location = locate(shared, file, state.reason, on_wait).await?;
         state.version += 1;
-        state.location = Some(location.clone());
+        state.location = Some(Known::new(location.clone(), SystemTime::now()));
         Ok((state.version, location))
     }
 
@@ -88,5 +108,43 @@ async fn locate(
             Err(Setback::Passing { cause, host: None, wait: error.wait })
         }
         Err(error) => Err(Setback::Final(Error::Locate { file: file.clone(), source: error.cause })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A location that lives for so many milliseconds, `later`.
+    #[track_caller]
+    fn check(life: i64, later: u64, is_good: bool) {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let after = |millis: u64| Duration::from_millis(millis);
+        let end = match u64::try_from(life) {
+            Ok(life) => now + after(life),
+            Err(_) => now - after(life.unsigned_abs()),
+        };
+        let mut location = Location::new("https://host/file".parse().unwrap());
+        location.expires_at = Some(end);
+        assert_eq!(Known::new(location, now).is_good(now + after(later)), is_good, "{life} {later}");
+    }
+
+    #[test]
+    fn a_location_is_used_up_to_its_last_seconds_or_half_its_life() {
+        check(3_600_000, 0, true);
+        check(3_600_000, 3_594_999, true);
+        check(3_600_000, 3_595_000, false);
+        check(10_000, 4_999, true);
+        check(10_000, 5_000, false);
+        check(2_000, 0, true);
+        check(2_000, 1_000, false);
+        check(0, 0, false);
+        check(-1, 0, false);
+    }
+
+    #[test]
+    fn a_location_without_an_end_is_good_for_ever() {
+        let known = Known::new(Location::new("https://host/file".parse().unwrap()), SystemTime::UNIX_EPOCH);
+        assert!(known.is_good(SystemTime::now()));
     }
 }
