@@ -8,6 +8,7 @@ mod blocking;
 mod cache;
 mod cancelling;
 mod concurrency;
+mod damage;
 mod disks;
 mod download;
 mod examples;

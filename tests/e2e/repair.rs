@@ -3,6 +3,7 @@
 use facade::{ErrorKind, Outcome};
 use local_hub::ModelFixture;
 
+use crate::damage::{edit_config, flip_a_bit};
 use crate::world::{Recorded, World, is_cached, lay_out, request};
 
 #[tokio::test]
@@ -11,9 +12,7 @@ async fn only_what_is_missing_is_fetched() {
     let entry = lay_out(&published, &world.home().join("model_weights"));
     std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
     // The right size and the wrong bytes show only when a repair looks closer.
-    let mut damaged = std::fs::read(entry.join("params_shard_1.bin")).unwrap();
-    damaged[17] ^= 1;
-    std::fs::write(entry.join("params_shard_1.bin"), damaged).unwrap();
+    flip_a_bit(&entry.join("params_shard_1.bin"));
 
     let model = world.download(&published).await.unwrap();
 
@@ -54,9 +53,7 @@ async fn the_users_own_files_and_edits_are_kept_and_reported() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let entry = lay_out(&published, &world.home().join("model_weights"));
     std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
-    let config = String::from_utf8(published.file("mlc-chat-config.json").unwrap().bytes()).unwrap();
-    let edited = config.replacen('{', "{ \"my_own\": 1,", 1);
-    std::fs::write(entry.join("mlc-chat-config.json"), &edited).unwrap();
+    let edited = edit_config(&entry);
     std::fs::create_dir(entry.join("notes")).unwrap();
     std::fs::write(entry.join("notes/mine.txt"), "mine").unwrap();
     // A beginning of the right file is no edit but an interrupted copy.
@@ -80,9 +77,7 @@ async fn a_damaged_shard_that_is_plain_in_git_is_no_edit() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/plain").plain_shards());
     let entry = lay_out(&published, &world.home().join("model_weights"));
     std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
-    let mut damaged = std::fs::read(entry.join("params_shard_1.bin")).unwrap();
-    damaged[17] ^= 1;
-    std::fs::write(entry.join("params_shard_1.bin"), damaged).unwrap();
+    flip_a_bit(&entry.join("params_shard_1.bin"));
 
     let model = world.download(&published).await.unwrap();
 

@@ -1,30 +1,17 @@
 //! A model that looks whole is mended by what is right.
 
 use std::fs;
-use std::path::Path;
 
 use facade::{CachePolicy, CommitId, Error, ErrorKind, Model, Outcome, Repair, Request};
 use local_hub::{ModelFixture, PublishedModel};
 
+use crate::damage::{edit_config, flip_a_bit};
 use crate::world::{Recorded, World, lay_out, request};
 
 async fn downloaded(fixture: &ModelFixture) -> (World, PublishedModel) {
     let (world, published) = World::with(fixture);
     world.download(&published).await.unwrap();
     (world, published)
-}
-
-fn flip_a_bit(path: &Path) {
-    let mut bytes = fs::read(path).unwrap();
-    bytes[17] ^= 1;
-    fs::write(path, bytes).unwrap();
-}
-
-fn edit_config(entry: &Path) -> String {
-    let path = entry.join("mlc-chat-config.json");
-    let text = fs::read_to_string(&path).unwrap().replacen('{', "{ \"my_own\": 1,", 1);
-    fs::write(path, &text).unwrap();
-    text
 }
 
 async fn repair(world: &World, published: &PublishedModel, repair: Repair) -> Result<Model, Error> {

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use facade::{Basis, Error, ErrorKind, FileState, VerifyEvent, VerifyReport};
 use local_hub::{Manifests, ModelFixture, PublishedModel};
 
+use crate::damage::{edit_config, flip_a_bit};
 use crate::world::{World, files_below, lay_out};
 
 /// The only copy of `mlc-ai/tiny`.
@@ -44,18 +44,6 @@ async fn downloaded() -> (World, PublishedModel) {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&published).await.unwrap();
     (world, published)
-}
-
-fn flip_a_bit(path: &Path) {
-    let mut bytes = fs::read(path).unwrap();
-    bytes[17] ^= 1;
-    fs::write(path, bytes).unwrap();
-}
-
-fn edit_config(entry: &Path) {
-    let path = entry.join("mlc-chat-config.json");
-    let text = fs::read_to_string(&path).unwrap();
-    fs::write(path, text.replacen('{', "{ \"my_own\": 1,", 1)).unwrap();
 }
 
 #[tokio::test]
@@ -121,15 +109,11 @@ async fn only_a_valid_config_counts_as_modified() {
         fs::write(&config, junk).unwrap();
         assert_eq!(not_ok(&verify(&world)), ["corrupt mlc-chat-config.json"], "{junk:?}");
     }
-    edit_config_to(&config, r#"{"tokenizer_files": ["my-own.json"]}"#);
+    fs::write(&config, r#"{"tokenizer_files": ["my-own.json"]}"#).unwrap();
     let report = verify(&world);
     assert_eq!(not_ok(&report), ["modified mlc-chat-config.json", "missing my-own.json"]);
     fs::write(config.with_file_name("my-own.json"), "{}").unwrap();
     assert_eq!(not_ok(&verify(&world)), ["modified mlc-chat-config.json", "unchecked my-own.json"]);
-}
-
-fn edit_config_to(config: &Path, text: &str) {
-    fs::write(config, text).unwrap();
 }
 
 #[tokio::test]
