@@ -211,17 +211,6 @@ async fn a_wrong_md5_in_the_manifest_is_an_integrity_error() {
     assert!(error.to_string().contains("MD5"), "{error}");
 }
 
-#[tokio::test]
-async fn the_events_of_a_file_add_up() {
-    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Truncate { after: 40_000 }, Times::Once);
-    let events = Recorded::default();
-    world.downloader().download(request(&published).observer(events.clone())).await.unwrap();
-    let shard = published.file("params_shard_0.bin").unwrap();
-    assert_eq!(events.received("params_shard_0.bin"), i64::try_from(shard.size).unwrap());
-    assert_eq!(events.count(&["Fetch(Verified"]), published.lfs_files().count());
-}
-
 #[cfg(unix)]
 #[tokio::test]
 async fn file_modes_follow_the_umask() {

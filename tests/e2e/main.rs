@@ -11,6 +11,7 @@ mod concurrency;
 mod damage;
 mod disks;
 mod download;
+mod events;
 mod examples;
 mod hubs;
 mod interruption;

@@ -1,11 +1,10 @@
 //! What most tests need: a hub, a home of their own, and a downloader between them.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use facade::{Builder, Downloader, Error, Event, FetchEvent, Model, Observer, Outcome, Request, RetryPolicy};
+use facade::{Builder, Downloader, Error, Event, Model, Observer, Outcome, Request, RetryPolicy};
 use local_hub::{LocalHub, LocalHubBuilder, ModelFixture, PublishedModel};
 use tempfile::TempDir;
 
@@ -134,42 +133,21 @@ fn is_private(path: &Path) -> bool {
 /// Keeps what a download told.
 #[derive(Clone, Default)]
 pub(crate) struct Recorded {
-    kept: Arc<Mutex<Kept>>,
-}
-
-#[derive(Default)]
-struct Kept {
     /// The events as `Debug` shows them.
-    events: Vec<String>,
-    /// Bytes received minus bytes discarded, by file.
-    received: HashMap<String, i64>,
+    events: Arc<Mutex<Vec<String>>>,
 }
 
 impl Recorded {
     /// How many events show all of these words.
     pub(crate) fn count(&self, words: &[&str]) -> usize {
-        let kept = self.kept.lock().unwrap();
-        kept.events.iter().filter(|event| words.iter().all(|word| event.contains(word))).count()
-    }
-
-    /// Bytes received minus bytes discarded of a file.
-    pub(crate) fn received(&self, file: &str) -> i64 {
-        self.kept.lock().unwrap().received.get(file).copied().unwrap_or_default()
+        let events = self.events.lock().unwrap();
+        events.iter().filter(|event| words.iter().all(|word| event.contains(word))).count()
     }
 }
 
 impl Observer for Recorded {
     fn on_event(&self, event: &Event<'_>) {
-        let mut kept = self.kept.lock().unwrap();
-        kept.events.push(format!("{event:?}"));
-        let (file, bytes) = match event {
-            Event::Fetch(FetchEvent::Received { file, bytes, .. }) => (file, i64::try_from(*bytes).unwrap()),
-            Event::Fetch(FetchEvent::Discarded { file, bytes, .. }) => {
-                (file, -i64::try_from(*bytes).unwrap())
-            }
-            _ => return,
-        };
-        *kept.received.entry(file.to_string()).or_default() += bytes;
+        self.events.lock().unwrap().push(format!("{event:?}"));
     }
 }
 

@@ -12,6 +12,23 @@ use url_parse::{CommitId, Endpoint, ModelId, ModelRef, RepoPath};
 /// Events come in the order of the download's steps, from whichever thread does the step, one at a time for
 /// the steps of this crate and concurrently for those of [`Event::Fetch`]. An observer must not block: it
 /// holds up the download. A closure over `&Event` is an observer, and `()` ignores everything.
+///
+/// A model that is in the cache has no steps. Those of a download are, in this order:
+///
+/// 1. [`WaitingForLock`](Event::WaitingForLock), if there is somebody to wait for.
+/// 2. [`Metadata`](Event::Metadata), and again after each [`RetryingMetadata`](Event::RetryingMetadata) and after
+///    [`Warning::CommitGone`].
+/// 3. [`Commit`](Event::Commit).
+/// 4. [`Reused`](Event::Reused), if any files are there already.
+/// 5. [`Fetch`](Event::Fetch) with the events of a whole fetch, if any files are not. The files that describe the
+///    model, where they are LFS files, come first, with a 4 and 5 of their own. Where locks do nothing, a further
+///    fetch brings what another run has cleared away.
+/// 6. [`Publishing`](Event::Publishing).
+///
+/// [`Warning`](Event::Warning) and [`Throttled`](Event::Throttled) may come at any time. The steps end with any of
+/// these when the download fails, or somebody else has brought the model meanwhile. All events are out when the
+/// download returns; when its future is dropped instead, no further step begins, and the files in progress end
+/// within a moment.
 pub trait Observer: Send + Sync {
     /// Called at every event.
     fn on_event(&self, event: &Event<'_>);
@@ -38,7 +55,7 @@ pub enum Event<'a> {
         /// Who that is, as far as it is known.
         holder: Option<&'a Holder>,
     },
-    /// The hub is asked what the model holds. Again after [`Event::RetryingMetadata`].
+    /// The hub is asked what the model holds.
     Metadata {
         /// The model.
         model: &'a ModelRef,
@@ -58,14 +75,19 @@ pub enum Event<'a> {
         /// The commit.
         commit: &'a CommitId,
     },
-    /// The files that are verified in staging already, from an earlier run: they are not fetched again.
+    /// The files that are there already, verified: from an earlier run, or in the directory that is repaired. They
+    /// are not fetched again.
     Reused {
         /// How many files.
         files: usize,
         /// Their sizes, added up.
         bytes: u64,
     },
-    /// The files' bytes are being fetched and verified.
+    /// Files' bytes are being fetched and verified: [`Planned`](FetchEvent::Planned) comes first, then the events of
+    /// each file in their order, from [`Started`](FetchEvent::Started) to exactly one of
+    /// [`Verified`](FetchEvent::Verified), [`Failed`](FetchEvent::Failed) and
+    /// [`Cancelled`](FetchEvent::Cancelled). At `Verified`, the bytes resumed and received minus those discarded
+    /// are the file's size.
     Fetch(&'a FetchEvent<'a>),
     /// All files are there and verified; the directory is about to appear in the cache.
     Publishing {

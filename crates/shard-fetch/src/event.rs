@@ -24,7 +24,7 @@ use crate::Error;
 /// At `Verified`, the bytes resumed and received minus the bytes discarded are the file's size. When one file has
 /// failed, the others that were begun are cancelled (one that failed at the same moment reports that), and
 /// those not begun have no events; all events are out when `fetch` returns. When its future is dropped
-/// instead, `Cancelled` events may follow for a moment.
+/// instead, the files in progress may tell more for a moment, and end in one of the three all the same.
 ///
 /// `()` ignores all events.
 pub trait Observer: Send + Sync {
@@ -72,8 +72,8 @@ pub enum FetchEvent<'a> {
         /// How many bytes, in addition to those reported before.
         bytes: u64,
     },
-    /// Bytes reported as resumed or received were thrown away, all there were: they were not those of the file, or the host began at
-    /// the start again.
+    /// Bytes reported as resumed or received were thrown away, all there were: they were not those of the file, or
+    /// the host began at the start again.
     #[non_exhaustive]
     Discarded {
         /// The file.

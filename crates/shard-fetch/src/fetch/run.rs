@@ -174,6 +174,7 @@ async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), 
             Some(joined) = running.join_next() => {
                 if let Err(error) = ended(joined) {
                     running.shutdown().await;
+                    looking_ahead.shutdown().await;
                     return Err(error);
                 }
             }
