@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
 
+mod at_once;
 mod completions;
 mod disk;
 mod dry_run;

@@ -67,14 +67,6 @@ fn no_setting_of_git_has_an_influence() {
 }
 
 #[test]
-fn the_number_of_jobs_is_the_most_at_once() {
-    let (world, model) = World::with(&local_hub::ModelFixture::new("mlc-ai/many").shards(8, 20_000));
-    let ran = world.cli(&["download", &model.url, "--jobs", "1"]).run();
-    ran.check_path(&world.entry(&model));
-    assert_eq!(world.hub.log().data().max_concurrent(), 1);
-}
-
-#[test]
 fn an_endpoint_may_have_a_path_and_a_slash() {
     let hub = local_hub::LocalHub::builder().path_prefix("/mirror").start();
     let model = hub.publish(&local_hub::ModelFixture::new("mlc-ai/tiny"));

@@ -1,0 +1,61 @@
+//! How much is done at once: what `--jobs` and `--max-connections` promise, as the hub sees it.
+
+use std::time::Duration;
+
+use local_hub::{Fault, FaultTarget, Hold, ModelFixture, Outcome, PublishedModel, Times};
+
+use crate::world::{PATIENCE, World};
+
+const MIB: u64 = 1 << 20;
+
+/// Downloads a model of many small files, each of which is one request: that many are under way at once, neither
+/// fewer nor more.
+#[track_caller]
+fn check(world: &World, model: &PublishedModel, options: &[&str], expected: usize) {
+    let data = world.hub.log().data().from_now();
+    let (shards, hold) = (FaultTarget::data(".bin"), Hold::new());
+    world.hub.fault(shards.clone(), Fault::Hold(hold.clone()), Times::N(expected));
+    // Those after the first take so long that one too many would be seen.
+    let drip = Fault::SlowDrip { bytes: 2_000, every: Duration::from_millis(10) };
+    world.hub.fault(shards, drip, Times::Forever);
+    let running = world.cli(&[&["download", "--force", &model.url], options].concat()).start();
+    let all_there = data.wait_until(PATIENCE, |log| log.in_flight() == expected);
+    assert!(all_there, "{options:?} should make {expected}:\n{data}");
+    hold.release();
+    running.end().check_path(&world.entry(model));
+    assert_eq!(data.max_concurrent(), expected, "{options:?}:\n{data}");
+    world.hub.clear_faults();
+}
+
+#[test]
+fn files() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/many").shards(10, 8_000));
+    check(&world, &model, &[], 4);
+    check(&world, &model, &["--jobs", "1"], 1);
+    check(&world, &model, &["-j", "2"], 2);
+    check(&world, &model, &["-j", "6"], 6);
+    check(&world, &model, &["--max-connections", "3"], 3);
+    // More connections are no reason for more files.
+    check(&world, &model, &["--max-connections", "8"], 4);
+    check(&world, &model, &["-j", "2", "--max-connections", "3"], 2);
+    check(&world, &model, &["-j", "6", "--max-connections", "3"], 3);
+}
+
+/// A large file is divided among the connections that there may be.
+#[test]
+fn connections() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/large").shards(1, 17 * MIB));
+    // Long enough for their number to grow.
+    let drip = Fault::SlowDrip { bytes: 64 << 10, every: Duration::from_millis(8) };
+    world.hub.fault(FaultTarget::data(".bin"), drip, Times::Forever);
+    for (options, expected) in [(&["-j", "2"][..], 2), (&["-j", "2", "--max-connections", "3"], 3)] {
+        let data = world.hub.log().data().from_now();
+        let ran = world.cli(&[&["download", "--force", &model.url], options].concat()).run();
+        ran.check_path(&world.entry(&model));
+        // A connection that another one has relieved is closed by the client, which the hub notices a moment
+        // later: such a request cannot show that there were too many.
+        let whole = data.filter(|request| request.outcome == Outcome::Complete);
+        assert!(data.max_concurrent() >= expected, "{options:?}:\n{data}");
+        assert!(whole.max_concurrent() <= expected, "{options:?}:\n{data}");
+    }
+}
