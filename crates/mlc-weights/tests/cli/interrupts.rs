@@ -55,16 +55,21 @@ fn while_the_disk_does_not_answer() {
     let pipe = world.beside("certificates.pem");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for twice in [false, true] {
-        let running = world.cli(&["download", &model.url]).env("SSL_CERT_FILE", &pipe).start();
+        let arguments = ["download", &model.url, "--progress", "json"];
+        let running = world.cli(&arguments).env("SSL_CERT_FILE", &pipe).start();
         // Opens when the program has begun to read.
         let _writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
         if twice {
-            running.signal_twice("INT", "INT");
+            // Two signals of one kind, so near to each other, might arrive as one.
+            running.signal_twice("INT", "TERM");
         } else {
             running.signal("INT");
         }
         let ran = running.end_within(PROMPTLY);
         assert_eq!(ran.status, Some(130), "{}", ran.stderr);
+        // The summary comes when what does not answer has been waited for and is given up. Whoever interrupts twice
+        // is not kept until then.
+        assert_eq!(ran.stderr.contains(r#""event":"summary""#), !twice, "{}", ran.stderr);
     }
     assert!(!world.entry(&model).exists());
 }

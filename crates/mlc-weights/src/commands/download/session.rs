@@ -46,8 +46,11 @@ impl Session {
             }
         }
         self.summary.elapsed = self.began.elapsed();
+        // Before the last word, so that nothing is at work any more when it is said.
+        if let Some(engine) = self.engine.take() {
+            engine.stop();
+        }
         self.display.sum_up(&self.summary);
-        self.stop();
         first.map_or(Ok(()), |status| Err(Failure::Reported(status)))
     }
 
@@ -78,12 +81,5 @@ impl Session {
             None => Engine::start()?,
         };
         self.engine.insert(engine).run(self.downloader.download(request))
-    }
-
-    /// Ends what an interrupted download has left running.
-    fn stop(self) {
-        if let Some(engine) = self.engine {
-            engine.stop();
-        }
     }
 }
