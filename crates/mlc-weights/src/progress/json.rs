@@ -104,6 +104,7 @@ fn object(name: &str, parts: &[Value]) -> String {
 fn progress(view: &View) -> Value {
     let files = view.in_flight.iter().map(|file| {
         let (state, pause) = match file.state {
+            FileState::Pending => ("waiting", None),
             FileState::Fetching => ("fetching", None),
             FileState::Checking => ("checking", None),
             FileState::Retrying(left) => ("retrying", Some(left)),

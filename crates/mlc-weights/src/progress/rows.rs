@@ -79,6 +79,8 @@ fn file_row(file: &FileView, name_width: usize, columns: usize, color: bool) -> 
     let padding = " ".repeat(name_width.saturating_sub(measure_text_width(&name)));
     let percent = file.held.saturating_mul(100).checked_div(file.size).unwrap_or(100);
     let words = match file.state {
+        // Not a bar without a beginning.
+        FileState::Pending => return shortened(&format!("{INDENT}{name}{padding}  waiting"), columns),
         FileState::Fetching => of_size(file.held, file.size),
         FileState::Checking => "checking".to_owned(),
         FileState::Retrying(left) => format!("again in {}", countdown(left)),

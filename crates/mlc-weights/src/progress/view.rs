@@ -47,6 +47,8 @@ pub(super) struct FileView {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileState {
+    /// Nothing of it has come yet; perhaps nothing was asked for, and it waits for a connection.
+    Pending,
     Fetching,
     /// All bytes are here.
     Checking,
@@ -134,7 +136,7 @@ impl Watch {
         let pauses = in_flight.iter().map(|file| match file.state {
             FileState::Waiting(left) => Some((left, "the server wants to be left alone for another")),
             FileState::Retrying(left) => Some((left, "trying again in")),
-            FileState::Fetching | FileState::Checking => None,
+            FileState::Pending | FileState::Fetching | FileState::Checking => None,
         });
         let pauses: Option<Vec<_>> = pauses.collect();
         if let Some((left, words)) = pauses.and_then(|pauses| pauses.into_iter().min()) {
@@ -151,6 +153,7 @@ fn file_view(file: &InFlight, now: Instant) -> FileView {
         Some((left, pause)) if pause.is_asked_for => FileState::Waiting(left),
         Some((left, _)) => FileState::Retrying(left),
         None if held >= file.size => FileState::Checking,
+        None if held == 0 => FileState::Pending,
         None => FileState::Fetching,
     };
     FileView { name: file.file.to_string(), size: file.size, held: held.min(file.size), state }

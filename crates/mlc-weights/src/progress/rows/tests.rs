@@ -21,6 +21,7 @@ fn view() -> View {
             file("params_shard_13.bin", 28_400_000, FileState::Checking),
             file("params_shard_14.bin", 5_000_000, FileState::Retrying(Duration::from_millis(3_400))),
             file("tokenizer.json", 0, FileState::Waiting(Duration::from_secs(30))),
+            file("params_shard_15.bin", 0, FileState::Pending),
         ],
     }
 }
@@ -41,6 +42,7 @@ fn with_80_columns() {
       params_shard_13.bin  ━━━━━━━━━━━━━━━━━━━━ 100 %  checking
       params_shard_14.bin  ━━━─────────────────  17 %  again in 4 s
       tokenizer.json       ────────────────────   0 %  waits 30 s
+      params_shard_15.bin  waiting
     ");
 }
 
@@ -52,6 +54,7 @@ fn with_200_columns() {
       params_shard_13.bin  ━━━━━━━━━━━━━━━━━━━━ 100 %  checking
       params_shard_14.bin  ━━━─────────────────  17 %  again in 4 s
       tokenizer.json       ────────────────────   0 %  waits 30 s
+      params_shard_15.bin  waiting
     ");
 }
 
@@ -63,6 +66,7 @@ fn with_40_columns() {
       …shard_13.bin  100 %  checking
       …shard_14.bin   17 %  again in 4 s
       …kenizer.json    0 %  waits 30 s
+      …shard_15.bin  waiting
     ");
 }
 

@@ -65,6 +65,8 @@ fn bytes_that_come_need_no_reason() {
         scene.check_reason(seconds, None);
     }
     let view = scene.look(8);
+    let states = view.in_flight.iter().map(|file| file.state);
+    assert_eq!(states.collect::<Vec<_>>(), [FileState::Fetching, FileState::Pending]);
     let totals = view.totals.unwrap();
     assert_eq!((totals.bytes_done, totals.bytes, totals.files), (700, 2_000, 2));
     assert_eq!((view.in_flight[0].held, view.in_flight[1].held), (700, 0));
