@@ -60,9 +60,15 @@ fn nothing_of_a_model_that_is_there() {
     let requests = world.hub.log().from_now();
     let told = text(&world.cli(&["download", "--dry-run", &model.url]).run());
     assert_eq!(told, format!("{} is there: nothing to fetch\n", world.entry(&model).display()));
-    assert_eq!(plan(&world, &model, &[])["cached"], true);
+    let cached = plan(&world, &model, &[]);
+    assert_eq!(
+        (&cached["cached"], &cached["model"], &cached["bytes_to_fetch"]),
+        (&true.into(), &"mlc-ai/tiny".into(), &0.into())
+    );
     assert!(requests.is_empty(), "{requests}");
     let again = plan(&world, &model, &["--force"]);
+    let members = |plan: &Value| plan.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(&cached), members(&again));
     assert_eq!((&again["replaces"], &again["bytes_to_fetch"]), (&true.into(), &large(&model).into()));
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
 }

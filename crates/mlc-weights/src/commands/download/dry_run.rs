@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use facade::{DownloadPlan, Downloader, Event, FileOrigin, Model, PlannedDownload, PlannedFile, Request};
+use facade::{
+    DownloadPlan, Downloader, Event, FileOrigin, Model, ModelRef, PlannedDownload, PlannedFile, Request,
+};
 use serde_json::{Value, json};
 
 use super::super::{print, print_json};
@@ -29,7 +31,7 @@ pub(super) fn run(
     for request in requests {
         let model = request.model().clone();
         let told = plan(downloader, display, &engine, request).and_then(|plan| {
-            plans.push(document(&plan));
+            plans.push(document(&model, &plan));
             if as_json { Ok(()) } else { print(words(&plan).as_bytes()) }
         });
         if let Err(failure) = told {
@@ -114,17 +116,26 @@ fn planned(download: &PlannedDownload) -> Vec<String> {
     lines
 }
 
-fn document(plan: &DownloadPlan) -> Value {
+/// All entries have the same members.
+fn document(model: &ModelRef, plan: &DownloadPlan) -> Value {
     match plan {
-        DownloadPlan::Cached(model) => json!({
+        DownloadPlan::Cached(found) => json!({
+            "model": model.to_string(),
             "cached": true,
-            "path": model.path.to_string_lossy(),
-            "commit": model.commit.map(|commit| commit.to_string()),
+            "endpoint": null,
+            "commit": found.commit.map(|commit| commit.to_string()),
+            "path": found.path.to_string_lossy(),
+            "replaces": false,
+            "bytes": null,
             "bytes_to_fetch": 0,
+            "files_to_fetch": 0,
+            "free_bytes": null,
+            "files": [],
+            "left_out": [],
         }),
         DownloadPlan::Download(download) => json!({
+            "model": model.to_string(),
             "cached": false,
-            "model": download.model.to_string(),
             "endpoint": download.endpoint.to_string(),
             "commit": download.commit.to_string(),
             "path": download.path.to_string_lossy(),
