@@ -26,6 +26,14 @@ pub(crate) fn client(config: &HubConfig) -> Result<Client, Error> {
         .map_err(|error| Error::ClientSetup { source: Box::new(error.without_url()) })
 }
 
+/// Whether these proxies can be used, as far as that shows without a connection.
+///
+/// # Errors
+/// [`Error::UnusableProxy`] for the first that cannot.
+pub fn check_proxies(settings: &ProxySettings) -> Result<(), Error> {
+    proxies(settings).map(drop)
+}
+
 /// The proxies of the settings, in the order in which they are asked: those for one scheme first.
 fn proxies(settings: &ProxySettings) -> Result<Vec<Proxy>, Error> {
     type Make = fn(&str) -> reqwest::Result<Proxy>;

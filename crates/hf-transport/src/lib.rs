@@ -69,6 +69,7 @@ pub use client::HubClient;
 pub use config::HubConfig;
 pub use error::{Error, ErrorKind};
 pub use git::{GitMetadata, keep_libgit2_configuration};
+pub use http::check_proxies;
 pub use hub_metadata::HubMetadata;
 pub use lfs_pointer::LfsPointer;
 pub use locate::ResolvedFile;

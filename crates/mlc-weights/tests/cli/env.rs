@@ -66,9 +66,10 @@ fn what_cannot_be_used_is_named_and_does_not_hide_the_rest() {
         .env("HF_HUB_DOWNLOAD_TIMEOUT", "0")
         .env("HF_TOKEN", "hf_secret\u{1}")
         .env("HTTPS_PROXY", "http://me:hf_secret@:::")
+        .env("SSL_CERT_FILE", "/nonexistent.pem")
         .run();
     assert_eq!(ran.status, Some(2));
-    assert_eq!(ran.stderr, "error: 5 settings cannot be used\n");
+    assert_eq!(ran.stderr, "error: 6 settings cannot be used\n");
     let text = String::from_utf8(ran.stdout).unwrap();
     for words in [
         "write ON, OFF, REDO or READONLY",
@@ -76,6 +77,7 @@ fn what_cannot_be_used_is_named_and_does_not_hide_the_rest() {
         "not a number of seconds from 1 to 86400",
         "cannot be sent in an HTTP header",
         "proxy for https",
+        "SSL_CERT_FILE=`/nonexistent.pem` cannot be used",
     ] {
         assert!(text.contains(words), "{words:?} is missing in:\n{text}");
     }

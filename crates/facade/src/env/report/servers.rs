@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hf_transport::{HubClient, HubConfig, ProxySettings, Token};
+use hf_transport::{ProxySettings, Token, check_proxies};
 use net_policy::RedactedUrl;
 
 use url_parse::{Endpoint, Url};
@@ -61,52 +61,28 @@ fn first_with_a_token(lookup: Lookup<'_>) -> Option<Source> {
         .or_else(|| lookup(HF_TOKEN_PATH).map(|_| Source::Variable(HF_TOKEN_PATH)))
 }
 
-/// The proxies that are set; whether they can be used is for the HTTP client to say.
+/// The proxies that are set. Each is looked at by itself, so that none hides what is wrong with another.
 fn proxies(lookup: Lookup<'_>) -> Vec<Setting> {
-    let either = |name, lower: &'static str, upper: &'static str, value: Option<String>| {
-        Setting::new(name, value, by(&[lower, upper], lookup))
-    };
     let ProxySettings { http, https, all, no_proxy } = proxy(lookup);
-    let none = ProxySettings::default;
-    let checked = |name, lower, upper, value: &Option<String>, only: ProxySettings| {
-        let setting = either(name, lower, upper, value.as_deref().map(without_credentials));
-        match unusable_proxy(only) {
-            Some(finding) => setting.with(Severity::Error, finding),
-            None => setting,
+    let none = || ProxySettings { no_proxy: no_proxy.clone(), ..ProxySettings::default() };
+    let checked = |name, variables: [&'static str; 2], value: &Option<String>, only: ProxySettings| {
+        let shown = value.as_deref().map(without_credentials);
+        let setting = Setting::new(name, shown, by(&variables, lookup));
+        match check_proxies(&only) {
+            Ok(()) => setting,
+            Err(error) => setting.with(Severity::Error, words(&error)),
         }
     };
+    let only_http = ProxySettings { http: http.clone(), ..none() };
+    let only_https = ProxySettings { https: https.clone(), ..none() };
+    let only_all = ProxySettings { all: all.clone(), ..none() };
+    let exceptions = by(&["no_proxy", "NO_PROXY"], lookup);
     vec![
-        checked(
-            "http_proxy",
-            "http_proxy",
-            "HTTP_PROXY",
-            &http,
-            ProxySettings { http: http.clone(), ..none() },
-        ),
-        checked(
-            "https_proxy",
-            "https_proxy",
-            "HTTPS_PROXY",
-            &https,
-            ProxySettings { https: https.clone(), ..none() },
-        ),
-        checked("all_proxy", "all_proxy", "ALL_PROXY", &all, ProxySettings { all: all.clone(), ..none() }),
-        either("no_proxy", "no_proxy", "NO_PROXY", no_proxy),
+        checked("http_proxy", ["http_proxy", "HTTP_PROXY"], &http, only_http),
+        checked("https_proxy", ["https_proxy", "HTTPS_PROXY"], &https, only_https),
+        checked("all_proxy", ["all_proxy", "ALL_PROXY"], &all, only_all),
+        Setting::new("no_proxy", no_proxy, exceptions),
     ]
-}
-
-/// What the HTTP client says of a proxy; nothing when it would say so without the proxy, too.
-fn unusable_proxy(proxy: ProxySettings) -> Option<String> {
-    let client = |proxy| {
-        let mut config = HubConfig::new(Endpoint::default());
-        config.proxy = proxy;
-        HubClient::new(config)
-    };
-    if proxy == ProxySettings::default() {
-        return None;
-    }
-    let error = client(proxy).err()?;
-    client(ProxySettings::default()).is_ok().then(|| words(&error))
 }
 
 /// A proxy without its user name and password.

@@ -95,7 +95,10 @@ fn proxies_lose_their_passwords() {
     ] {
         check(&[("https_proxy", value)], "https_proxy", Some(shown), &Variable("https_proxy"), None);
     }
-    check(&[("ALL_PROXY", "http://:::")], "all_proxy", Some("http://:::"), &Variable("ALL_PROXY"), Some(Bad));
+    let bad = ("ALL_PROXY", "http://:::");
+    check(&[bad], "all_proxy", Some("http://:::"), &Variable("ALL_PROXY"), Some(Bad));
+    // It is not used for any host.
+    check(&[bad, ("NO_PROXY", "*")], "all_proxy", Some("http://:::"), &Variable("ALL_PROXY"), None);
     assert!(!format!("{:?}", report(&[("HTTP_PROXY", "http://me:hf_secret@:::")])).contains("hf_secret"));
 }
 
@@ -107,8 +110,10 @@ fn all_that_is_wrong_is_counted() {
         ("HF_ENDPOINT", "nonsense"),
         ("HF_HUB_DOWNLOAD_TIMEOUT", "0"),
         ("SSL_CERT_FILE", "/nonexistent"),
+        ("HTTP_PROXY", "http://:::"),
+        ("HTTPS_PROXY", "http://:::"),
     ]);
-    assert_eq!(bad.errors(), 3);
+    assert_eq!(bad.errors(), 5);
     assert!(!bad.is_usable());
 }
 
