@@ -79,6 +79,20 @@ fn trouble_on_the_way() {
 }
 
 #[test]
+fn a_hub_that_asks_to_be_left_alone() {
+    let (world, model) = World::with_tiny();
+    for target in [FaultTarget::info_refs(""), FaultTarget::resolve("params_shard_0.bin")] {
+        world.hub.fault(target, Fault::retry_after(429, "1"), Times::Once);
+        let ran = world.cli(&["download", &model.url, "--force", "-j", "1", "--progress", "json"]).run();
+        let told = objects(&ran);
+        let throttled = only(&told, "throttled");
+        assert_eq!((&throttled["origin"], &throttled["file"]), (&world.hub.endpoint().into(), &Value::Null));
+        assert_eq!((&throttled["pause_seconds"], &throttled["spread"]), (&1.0.into(), &false.into()));
+        only(&told, "done");
+    }
+}
+
+#[test]
 fn failures_are_objects_too() {
     let (world, model) = World::with_tiny();
     let ran = world.cli(&["download", "HF://mlc-ai/none", &model.url, "--progress", "json"]).run();

@@ -72,6 +72,20 @@ fn a_wait_that_a_server_asks_for_is_told_once() {
     }
 }
 
+/// `Retry-After`, when the hub is asked for the metadata and when it is asked for a file.
+#[test]
+fn a_hub_that_asks_to_be_left_alone_is_named_with_the_time() {
+    let (world, model) = World::with_tiny();
+    for target in [FaultTarget::info_refs(""), FaultTarget::resolve("params_shard_0.bin")] {
+        world.hub.fault(target, Fault::retry_after(429, "1"), Times::Once);
+        let ran = world.cli(&["download", &model.url, "--force", "-j", "1"]).run();
+        ran.check_path(&world.entry(&model));
+        let words = format!("{} asks to be left alone for 1.0 s; waiting", world.hub.endpoint());
+        let told = ran.lines().into_iter().filter(|line| line.contains("left alone")).collect::<Vec<_>>();
+        assert_eq!(told, [words], "{}", ran.stderr);
+    }
+}
+
 #[test]
 fn what_is_left_out_is_told() {
     let fixture = local_hub::ModelFixture::new("mlc-ai/tiny").random_lfs_file("pytorch_model.bin", 1_000);

@@ -108,9 +108,9 @@ fn a_proxys_password_is_not_said() {
     }
 }
 
-#[test]
-fn no_failure_gives_anything_away() {
-    for (target, fault) in [
+/// What goes wrong, once or for ever.
+fn failures() -> Vec<(FaultTarget, Fault)> {
+    vec![
         (FaultTarget::info_refs(""), Fault::status(404)),
         (FaultTarget::info_refs(""), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
         (FaultTarget::resolve(".bin"), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
@@ -119,13 +119,52 @@ fn no_failure_gives_anything_away() {
         (FaultTarget::data(".bin"), Fault::status(404)),
         (FaultTarget::data(".bin"), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
         (FaultTarget::data(".bin"), Fault::Corrupt { at: 3 }),
-    ] {
+    ]
+}
+
+#[test]
+fn no_failure_gives_anything_away() {
+    for (target, fault) in failures() {
         let (world, model) = World::with_tiny();
         world.hub.fault(target, fault.clone(), Times::Forever);
         let ran = talkative(world.cli(&["download", &model.url]));
         assert_ne!(ran.status, Some(0), "{fault:?}");
         check_silence(&ran);
     }
+}
+
+/// Programs that read it may keep it for ever.
+#[test]
+fn progress_as_json_gives_nothing_away() {
+    for times in [Times::Once, Times::Forever] {
+        for (target, fault) in failures() {
+            check_json(&[(target, fault)], times);
+        }
+    }
+    let on_the_way = [
+        (FaultTarget::resolve(".bin"), Fault::retry_after(429, "1")),
+        (FaultTarget::data("0.bin"), Fault::status(503)),
+        (FaultTarget::data("1.bin"), Fault::Truncate { after: 4_000 }),
+        (FaultTarget::data("2.bin"), Fault::Reset { after: 4_000 }),
+    ];
+    let told = check_json(&on_the_way, Times::Once);
+    for event in ["throttled", "retrying", "progress", "done"] {
+        assert!(told.contains(&format!(r#""event":"{event}""#)), "{event} is missing in:\n{told}");
+    }
+}
+
+/// What a download with a token says on stderr.
+#[track_caller]
+fn check_json(faults: &[(FaultTarget, Fault)], times: Times) -> String {
+    let (world, model) = World::with_tiny();
+    for (target, fault) in faults {
+        world.hub.fault(target.clone(), fault.clone(), times);
+    }
+    let ran = world.cli(&["download", &model.url, "--progress", "json"]).env("HF_TOKEN", TOKEN).run();
+    assert!(ran.lines().iter().all(|line| line.starts_with(r#"{"version":"#)), "{}", ran.stderr);
+    assert!(ran.stderr.contains(r#""event":"summary""#), "{}", ran.stderr);
+    check_silence(&ran);
+    ran.stderr
 }
 
 #[test]
