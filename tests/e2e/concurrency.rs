@@ -1,9 +1,9 @@
 //! Several callers at once.
 
-use facade::Outcome;
-use local_hub::{Fault, FaultTarget, Hold, LocalHub, ModelFixture, Times};
+use facade::{Locking, Model, Outcome};
+use local_hub::{Fault, FaultTarget, Hold, LocalHub, ModelFixture, PublishedModel, Times};
 
-use crate::world::{PATIENCE, Recorded, World, is_cached, request, temporary_folder};
+use crate::world::{PATIENCE, Recorded, World, is_cached, lay_out, request, temporary_folder};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_of_one_model_share_one_download() {
@@ -59,6 +59,51 @@ async fn different_models_do_not_wait_for_each_other() {
 
     hold.release();
     held.await.unwrap().unwrap();
+}
+
+/// Where locks do nothing, or for a program that knows none, somebody else may be first. What the call returns then
+/// is about their model: it need not be of the commit that was fetched here.
+#[tokio::test]
+async fn of_a_model_that_somebody_else_put_there_meanwhile_their_commit_is_told() {
+    let (world, mine) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let (model, theirs) = overtaken(&world, &mine, async |theirs| {
+        let downloader = world.builder().locking(Locking::None).build().unwrap();
+        downloader.download(request(theirs)).await.unwrap();
+    })
+    .await;
+    assert_ne!(theirs.commit, mine.commit);
+    assert_eq!(model.commit.map(|commit| commit.to_string()), Some(theirs.commit));
+
+    let (world, mine) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let (model, _) = overtaken(&world, &mine, async |theirs| {
+        lay_out(theirs, &world.home().join("model_weights"));
+    })
+    .await;
+    assert_eq!(model.commit, None, "another program keeps no receipts");
+}
+
+/// Downloads `mine`, and while its first shard is on the way, lets somebody else put the model's next commit in its
+/// place. What the download returns, and what is there.
+async fn overtaken(
+    world: &World,
+    mine: &PublishedModel,
+    somebody_else: impl AsyncFnOnce(&PublishedModel),
+) -> (Model, PublishedModel) {
+    let hold = Hold::new();
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
+    // Not given up while it is held.
+    let patient = world.builder().locking(Locking::None).idle_timeout(2 * PATIENCE).build().unwrap();
+    let asked = request(mine);
+    let download = tokio::spawn(async move { patient.download(asked).await });
+    let held = world.hub.log().data().file("params_shard_0.bin");
+    assert!(held.until(PATIENCE, |log| log.in_flight() == 1).await);
+    let theirs = world.hub.publish(&ModelFixture::new("mlc-ai/tiny").seed(1));
+    somebody_else(&theirs).await;
+    hold.release();
+    let model = download.await.unwrap().unwrap();
+    assert!(matches!(model.outcome, Outcome::Downloaded { .. }), "it has fetched all of its own");
+    assert_eq!(theirs.differences(&model.path), [""; 0]);
+    (model, theirs)
 }
 
 /// Two downloaders with hubs and tokens of their own, at once, and that in two runtimes one after the other:

@@ -73,6 +73,27 @@ fn the_originals_three_usages() {
 }
 
 #[test]
+fn a_url_may_name_a_revision() {
+    let (world, old) = World::with(&ModelFixture::new("mlc-ai/tiny").tag("v1"));
+    let new = world.hub.publish(&ModelFixture::new("mlc-ai/tiny").seed(1));
+    let users = world.home().join("model_weights/hf/mlc-ai");
+    for (url, entry, model) in [
+        ("HF://mlc-ai/tiny@v1", "tiny@v1", &old),
+        ("https://huggingface.co/mlc-ai/tiny@main", "tiny@main", &new),
+        ("HF://mlc-ai/tiny", "tiny", &new),
+    ] {
+        check(&example(&world, "get_or_download", &[&url]).output().unwrap(), &line(&users.join(entry)));
+        assert_eq!(model.differences(&users.join(entry)), [""; 0], "{url}");
+    }
+    // Without a prefix it is a directory, whatever its name.
+    let local = world.beside("tiny@v1");
+    std::fs::rename(users.join("tiny@v1"), &local).unwrap();
+    let data = world.hub.log().from_now();
+    check(&example(&world, "get_or_download", &[&"tiny@v1"]).output().unwrap(), "tiny@v1\n");
+    assert!(data.is_empty(), "{data}");
+}
+
+#[test]
 fn progress() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let output = example(&world, "progress", &[&model.url]).output().unwrap();
