@@ -30,14 +30,27 @@ pub(crate) fn create_dirs(
 ) -> Result<(), (PathBuf, io::Error)> {
     let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.is_dir()).collect();
     for dir in missing.into_iter().rev() {
-        match mkdir(dir) {
-            Ok(()) => created.push(dir.to_path_buf()),
-            // Another process was faster.
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        match mkdir_if_missing(dir, mkdir) {
+            Ok(true) => created.push(dir.to_path_buf()),
+            Ok(false) => {}
             Err(e) => return Err((dir.to_path_buf(), e)),
         }
     }
     Ok(())
+}
+
+/// Whether this process created it.
+fn mkdir_if_missing(dir: &Path, mkdir: &dyn Fn(&Path) -> io::Result<()>) -> io::Result<bool> {
+    loop {
+        match mkdir(dir) {
+            Ok(()) => return Ok(true),
+            // Another process was faster.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => return Ok(false),
+            // And has removed it again.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_nothing(dir) => {}
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 /// The error for a folder that could not be created: what is in its way, or why.
@@ -75,6 +88,11 @@ pub(crate) fn temporary_in(dir: &Path) -> io::Result<NamedTempFile> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(dir)
+}
+
+/// Whether a file's name is one that [`temporary_in`] gives.
+pub(crate) fn is_temporary(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()))
 }
 
 /// Gives the file `from` the second name `to`, or copies it where the file system has no such names or
@@ -144,6 +162,11 @@ fn open_no_follow(path: &Path) -> io::Result<File> {
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
     }
     options.open(path)
+}
+
+/// Whether nothing is at a path, not even a link.
+fn is_nothing(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
 /// Whether a path names nothing, or cannot name anything.

@@ -84,7 +84,8 @@ impl Publication<'_> {
             self.purpose == Purpose::Fresh && !broken.is(entry) && inspect(entry) == Completeness::Whole
         };
         let mut done = Preparations::default();
-        let outcome = self.prepare(&mut done).and_then(|()| self.put_in_place(&is_as_good));
+        let outcome =
+            self.prepare(&mut done).and_then(|()| self.put_in_place(&is_as_good, &mut done.created));
         match &outcome {
             Ok(Published::Ours(_)) => self.sync_parents(&done),
             Ok(Published::SomeoneElse(_)) | Err(_) => self.undo(&done),

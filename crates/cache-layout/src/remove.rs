@@ -52,7 +52,7 @@ impl CacheLayout {
     /// Removes a model from the writable tier, and with it its receipt and what unfinished downloads of it have
     /// left. The directory is moved out of sight in one step and deleted then; a crash leaves at most hidden
     /// files, which the next download or removal of the model, or a prune, deletes. Of a link only the link is
-    /// removed. Read-only tiers are not touched.
+    /// removed. The folder of the user goes with the last model in it. Read-only tiers are not touched.
     ///
     /// Blocks for as long as deleting takes.
     ///
@@ -79,6 +79,7 @@ impl CacheLayout {
         }
         let hiding_place = Staging::of(slot);
         let entry = take_away(&hiding_place)?;
+        remove_users_folder(slot);
         self.sync_names(slot)?;
         stagings.push(hiding_place);
         let (mut bytes, mut outcome) = (0, files::remove_if_any(&slot.receipt_file()));
@@ -92,7 +93,7 @@ impl CacheLayout {
 
     /// Else a power failure could bring an entry's name back, and half of what was deleted with it.
     fn sync_names(&self, slot: &Slot) -> Result<(), Error> {
-        let folder = slot.entry().parent().filter(|folder| folder.is_dir());
+        let folder = slot.entry().ancestors().skip(1).find(|folder| folder.is_dir());
         match folder {
             Some(folder) if self.durability() == Durability::Synced => {
                 RealOps.sync_dir(folder).attempt(Action::Sync, folder)
@@ -109,6 +110,17 @@ impl CacheLayout {
 
     fn stagings_of(&self, slot: &Slot) -> Vec<Staging> {
         self.stagings().into_iter().filter(|staging| staging.slot() == slot).collect()
+    }
+}
+
+/// Removes the folder above the entry if there is no other model in it. A publication that has just created it for
+/// one creates it again.
+fn remove_users_folder(slot: &Slot) {
+    let folder =
+        slot.entry().parent().filter(|folder| fs::symlink_metadata(folder).is_ok_and(|it| it.is_dir()));
+    if let Some(folder) = folder {
+        // It fails when there is something in it.
+        let _ = fs::remove_dir(folder);
     }
 }
 

@@ -19,20 +19,30 @@ struct Ready {
 }
 
 impl Publication<'_> {
-    /// `is_as_good`: whether what somebody else has put there meanwhile may stay.
-    pub(super) fn put_in_place(&self, is_as_good: &dyn Fn(&Path) -> bool) -> Result<Published, Error> {
+    /// `is_as_good`: whether what somebody else has put there meanwhile may stay. The folders that are `created`
+    /// above the entry are noted.
+    pub(super) fn put_in_place(
+        &self,
+        is_as_good: &dyn Fn(&Path) -> bool,
+        created: &mut Vec<PathBuf>,
+    ) -> Result<Published, Error> {
         let ready = Ready { tree: self.names.tree(), displaced: self.names.displaced() };
-        match self.place(&ready, is_as_good)? {
+        match self.place(&ready, is_as_good, created)? {
             Placed::As(published) => Ok(published),
-            Placed::Refused(_) => self.put_in_place_by_way_of_a_neighbour(is_as_good),
+            Placed::Refused(_) => self.put_in_place_by_way_of_a_neighbour(is_as_good, created),
         }
     }
 
-    fn place(&self, ready: &Ready, is_as_good: &dyn Fn(&Path) -> bool) -> Result<Placed, Error> {
+    fn place(
+        &self,
+        ready: &Ready,
+        is_as_good: &dyn Fn(&Path) -> bool,
+        created: &mut Vec<PathBuf>,
+    ) -> Result<Placed, Error> {
         let (tree, entry) = (&ready.tree, self.slot.entry());
         let ours = || Placed::As(Published::Ours(entry.to_path_buf()));
         for _ in 0..ATTEMPTS {
-            match self.ops.rename_new(tree, entry) {
+            match self.beside_the_entry(tree, created, || self.ops.rename_new(tree, entry))? {
                 Ok(()) => return Ok(ours()),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) if is_refusal(&e) => return Ok(Placed::Refused(e)),
@@ -51,6 +61,25 @@ impl Publication<'_> {
             }
         }
         Err(Error::moving(tree, entry, io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Does something with a tree that needs the folder above the entry. Whoever removes the last model of a user
+    /// removes that folder too, at any time; then it is created again.
+    fn beside_the_entry(
+        &self,
+        tree: &Path,
+        created: &mut Vec<PathBuf>,
+        step: impl Fn() -> io::Result<()>,
+    ) -> Result<io::Result<()>, Error> {
+        for _ in 1..ATTEMPTS {
+            match step() {
+                Err(e) if e.kind() == io::ErrorKind::NotFound && tree.is_dir() => {
+                    self.create_parents(created)?;
+                }
+                outcome => return Ok(outcome),
+            }
+        }
+        Ok(step())
     }
 
     /// The old entry ends up in the run's folder, and is removed with it.
@@ -78,11 +107,12 @@ impl Publication<'_> {
     fn put_in_place_by_way_of_a_neighbour(
         &self,
         is_as_good: &dyn Fn(&Path) -> bool,
+        created: &mut Vec<PathBuf>,
     ) -> Result<Published, Error> {
         let [tree, displaced] = self.names.neighbours();
-        let outcome = self.bring_beside(&tree).and_then(|moved| {
+        let outcome = self.bring_beside(&tree, created).and_then(|moved| {
             let ready = Ready { tree: tree.clone(), displaced };
-            match self.place(&ready, is_as_good) {
+            match self.place(&ready, is_as_good, created) {
                 Ok(Placed::As(published)) => Ok(published),
                 Ok(Placed::Refused(source)) => {
                     Err(Error::EntryIsFixed { path: self.slot.entry().to_path_buf(), source })
@@ -99,14 +129,16 @@ impl Publication<'_> {
     }
 
     /// Answers whether the tree itself was moved; otherwise it was copied.
-    fn bring_beside(&self, beside: &Path) -> Result<bool, Error> {
+    fn bring_beside(&self, beside: &Path, created: &mut Vec<PathBuf>) -> Result<bool, Error> {
         let tree = self.names.tree();
-        match self.ops.rename_new(&tree, beside) {
+        match self.beside_the_entry(&tree, created, || self.ops.rename_new(&tree, beside))? {
             Ok(()) => return Ok(true),
             Err(e) if is_refusal(&e) => {}
             Err(e) => return Err(Error::moving(&tree, beside, e)),
         }
-        let copied = self.copy_tree(&tree, beside).and_then(|()| match self.durability {
+        self.beside_the_entry(&tree, created, || self.ops.create_dir(beside))?
+            .map_err(|e| Error::linking(&tree, beside, e))?;
+        let copied = self.copy_into(&tree, beside).and_then(|()| match self.durability {
             Durability::Synced => self.sync_tree(beside),
             Durability::Fast => Ok(()),
         });
@@ -127,13 +159,13 @@ impl Publication<'_> {
         }
     }
 
-    fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), Error> {
-        self.ops.create_dir(to).map_err(|e| Error::linking(from, to, e))?;
+    fn copy_into(&self, from: &Path, to: &Path) -> Result<(), Error> {
         for child in files::sorted_children(from)? {
             let Some(name) = child.file_name() else { continue };
             let target = to.join(name);
             if fs::symlink_metadata(&child).is_ok_and(|found| found.is_dir()) {
-                self.copy_tree(&child, &target)?;
+                self.ops.create_dir(&target).map_err(|e| Error::linking(&child, &target, e))?;
+                self.copy_into(&child, &target)?;
             } else {
                 self.ops.copy(&child, &target).map_err(|e| Error::linking(&child, &target, e))?;
             }

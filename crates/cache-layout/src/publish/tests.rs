@@ -16,6 +16,7 @@ use crate::testing;
 mod killed;
 mod refused;
 mod script;
+mod vanishing;
 
 use script::{Script, System};
 

@@ -32,7 +32,7 @@ fn a_model_goes_with_all_that_belongs_to_it() {
     assert_eq!(removed.entry, RemovedEntry::Directory);
     assert!(removed.bytes >= 30_000 && removed.leftover.is_none(), "{removed:?}");
     assert_eq!(left(&folder), [""; 0]);
-    assert!(!slot.entry().exists() && !Staging::of(&slot).path().exists());
+    assert!(!slot.entry().parent().unwrap().exists() && !Staging::of(&slot).path().exists());
     assert!(layout.remove(&slot).unwrap().is_nothing());
 }
 
@@ -59,6 +59,29 @@ fn other_models_and_read_only_tiers_stay() {
     assert!(
         !slot.entry().exists() && other.entry().join("weights").exists() && shared.join("weights").exists()
     );
+}
+
+/// The folder of a user goes with the last model, and a publication to which it is lost is none the worse for it.
+#[test]
+fn models_of_one_user_may_come_and_go_at_the_same_time() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let layout = testing::fast(&layout);
+    let come_and_go = |model: &str| {
+        let slot = layout.slot(&model.parse().unwrap());
+        for _ in 0..30 {
+            let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+            testing::fill(run.tree(), "w");
+            run.publish(&testing::inspect).unwrap();
+            assert_eq!(layout.remove(&slot).unwrap().entry, RemovedEntry::Directory);
+        }
+    };
+    std::thread::scope(|scope| {
+        for model in ["user/one", "user/two", "user/three"] {
+            scope.spawn(|| come_and_go(model));
+        }
+    });
+    assert!(!slot.entry().parent().unwrap().exists());
 }
 
 #[test]
@@ -97,8 +120,8 @@ fn of_a_link_only_the_link_goes() {
     let (layout, slot) = testing::cache(&folder);
     let own = folder.path().join("own");
     testing::fill(&own, "mine");
-    fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
     for target in [own.as_path(), Path::new("nowhere")] {
+        fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(target, slot.entry()).unwrap();
         let removed = layout.remove(&slot).unwrap();
         assert_eq!(removed.entry, RemovedEntry::Link { target: target.to_path_buf() });

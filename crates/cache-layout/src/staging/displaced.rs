@@ -5,8 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::{Owner, RunNames, Staging, runs_in};
+use crate::error::Error;
+use crate::files;
 use crate::layout::CacheLayout;
 use crate::ops::{FileOps as _, RealOps};
+use crate::slot::Slot;
 
 /// The old entry that a run has moved aside, when it has.
 pub(crate) fn held_by(run: &RunNames) -> Option<PathBuf> {
@@ -21,14 +24,19 @@ pub(crate) fn restore(run: &RunNames) -> bool {
     if fs::symlink_metadata(entry).is_ok() {
         return true;
     }
-    RealOps.rename_new(&displaced, entry).map_or_else(
-        |error| {
-            let (displaced, entry) = (displaced.display(), entry.display());
-            tracing::warn!(%displaced, %entry, %error, "cannot bring back the previous model");
-            false
-        },
-        |()| true,
-    )
+    let brought_back = ensure_users_folder(run.slot()).and_then(|()| {
+        RealOps.rename_new(&displaced, entry).map_err(|error| Error::moving(&displaced, entry, error))
+    });
+    if let Err(error) = &brought_back {
+        let (displaced, entry) = (displaced.display(), entry.display());
+        tracing::warn!(%displaced, %entry, %error, "cannot bring back the previous model");
+    }
+    brought_back.is_ok()
+}
+
+/// Whoever has removed another model of this user meanwhile has found the folder empty, and removed it too.
+fn ensure_users_folder(slot: &Slot) -> Result<(), Error> {
+    slot.entry().parent().map_or(Ok(()), |folder| files::ensure_dir(folder, slot.home()))
 }
 
 /// Whether a process is moving the entry aside just now: it will be there again in a moment.
@@ -59,25 +67,29 @@ impl CacheLayout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::Slot;
     use crate::testing;
 
-    /// What a process leaves that died with the entry moved aside.
-    fn died(slot: &Slot) {
+    /// What a process leaves that died with the entry moved aside; and the folder above the entry, unless another
+    /// process has removed it since.
+    fn died(slot: &Slot, has_folder: bool) {
         let (folder, _alive) = super::super::RunFolder::create(&Staging::of(slot)).unwrap();
-        fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
+        if has_folder {
+            fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
+        }
         testing::fill(&folder.names().displaced(), "old");
         folder.leave();
     }
 
     /// Whatever the next call is, the entry is there after it.
     #[track_caller]
-    fn check(call: impl FnOnce(&CacheLayout, &Slot)) {
-        let folder = testing::folder();
-        let (layout, slot) = testing::cache(&folder);
-        died(&slot);
-        call(&layout, &slot);
-        assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "old");
+    fn check(call: impl Fn(&CacheLayout, &Slot)) {
+        for has_folder in [true, false] {
+            let folder = testing::folder();
+            let (layout, slot) = testing::cache(&folder);
+            died(&slot, has_folder);
+            call(&layout, &slot);
+            assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "old");
+        }
     }
 
     #[test]

@@ -48,7 +48,12 @@ pub(super) struct Script {
     /// Steps that begin with this fail from the given occurrence on, and every step after them.
     from: Option<(String, usize)>,
     stumbled: RefCell<Option<String>>,
+    /// What another process does before the first step that begins with this.
+    meanwhile: RefCell<Option<Meanwhile>>,
 }
+
+/// The beginning of a step, and what happens before it.
+type Meanwhile = (String, Box<dyn FnOnce()>);
 
 impl Script {
     pub(super) fn new(root: &Path) -> Self {
@@ -61,6 +66,7 @@ impl Script {
             stop: false,
             from: None,
             stumbled: RefCell::default(),
+            meanwhile: RefCell::default(),
         }
     }
 
@@ -78,6 +84,10 @@ impl Script {
 
     pub(super) fn failing_from(self, step: &str, occurrence: usize) -> Self {
         Self { from: Some((step.to_owned(), occurrence)), stop: true, ..self }
+    }
+
+    pub(super) fn meanwhile(self, step: &str, act: impl FnOnce() + 'static) -> Self {
+        Self { meanwhile: RefCell::new(Some((step.to_owned(), Box::new(act)))), ..self }
     }
 
     /// The steps tried so far.
@@ -113,6 +123,9 @@ impl Script {
     fn step(&self, verb: &str, paths: &[&Path]) -> io::Result<()> {
         let names: Vec<_> = paths.iter().map(|path| self.name(path)).collect();
         let step = format!("{verb} {}", names.join(" -> "));
+        if let Some((_, act)) = self.meanwhile.borrow_mut().take_if(|(begin, _)| step.starts_with(&**begin)) {
+            act();
+        }
         let mut log = self.log.borrow_mut();
         log.push(step.clone());
         if let Some((end, file)) = &self.end {

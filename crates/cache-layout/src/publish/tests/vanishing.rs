@@ -1,0 +1,30 @@
+//! Folders above the entry that others remove meanwhile.
+
+use super::*;
+
+/// Whoever removes the last model of a user removes the folder above it, also when that was created a moment ago.
+#[test]
+fn a_folder_that_vanishes_is_created_again() {
+    for (system, steps) in [
+        (System::Exchange, &["rename new RUN/tree -> WEIGHTS"][..]),
+        (
+            System::OwnFolderOnly,
+            &["rename new RUN/tree -> WEIGHTS", "rename new RUN/tree -> BESIDE", "create dir BESIDE"],
+        ),
+    ] {
+        for step in steps {
+            let folder = testing::folder();
+            let (layout, slot) = testing::cache(&folder);
+            let users_folder = slot.entry().parent().unwrap().to_owned();
+            let script = Script::new(folder.path()).on(system);
+            let script = script.meanwhile(step, move || fs::remove_dir(users_folder).unwrap());
+            let run = ready(&layout, &slot, Purpose::Fresh, "new");
+            let published = run.publish_with(&script, &testing::inspect).unwrap();
+            assert_eq!(published, Published::Ours(slot.entry().into()), "{step}");
+            assert_eq!(weights(&slot).as_deref(), Some("new"), "{step}");
+            let log = script.log();
+            let created = log.iter().filter(|step| *step == "create dir WEIGHTS/hf/user").count();
+            assert_eq!(created, 2, "{log:?}");
+        }
+    }
+}
