@@ -170,6 +170,7 @@ async fn the_documents() {
                 "in_use": false,
                 "failure": null,
             }],
+            "temporary_bytes": 0,
             "removed_bytes": bytes,
             "kept_bytes": pruning.kept_bytes(),
         })

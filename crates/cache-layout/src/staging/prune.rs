@@ -13,6 +13,8 @@ use crate::lock::LockAttempt;
 use crate::run::Purpose;
 use crate::slot::Slot;
 
+mod temporaries;
+
 /// Whether pruning removes, or only says what it would remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PruneMode {
@@ -28,6 +30,9 @@ pub enum PruneMode {
 pub struct PruneReport {
     /// Every model that something was found of, sorted by name.
     pub slots: Vec<PrunedSlot>,
+    /// How many bytes of disk were removed, or would be, that belong to no model's download: small files that were
+    /// being written when a process was killed.
+    pub temporary_bytes: u64,
 }
 
 /// What pruning did to the staged files of one model.
@@ -49,7 +54,7 @@ pub struct PrunedSlot {
 impl PruneReport {
     /// How many bytes of disk were removed, or would be.
     pub fn removed_bytes(&self) -> u64 {
-        self.slots.iter().map(|slot| slot.removed_bytes).sum()
+        self.slots.iter().map(|slot| slot.removed_bytes).sum::<u64>() + self.temporary_bytes
     }
 
     /// How many bytes of disk stay.
@@ -60,7 +65,8 @@ impl PruneReport {
 
 impl CacheLayout {
     /// Removes what interrupted downloads have left: abandoned runs, and verified and unfinished files of
-    /// models that no run is at work on, as far as nothing was written to them for `older_than`. The next
+    /// models that no run is at work on, as far as nothing was written to them for `older_than`; and receipts and
+    /// notes that were never finished, when they are also 15 minutes old. The next
     /// download of such a model begins from nothing. Never touches a model, nor anything that a running
     /// download needs: one is running while its lock is held, or its heartbeat is not 15 minutes old.
     ///
@@ -73,6 +79,7 @@ impl CacheLayout {
         for staging in self.stagings() {
             report.slots.push(self.prune_staging(&staging, older_than, mode, now));
         }
+        report.temporary_bytes = self.prune_temporaries(older_than, mode, now);
         report
     }
 

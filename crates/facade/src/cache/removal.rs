@@ -35,6 +35,9 @@ pub struct Pruning {
     pub dry_run: bool,
     /// Every model that unfinished downloads have left something of, by name.
     pub models: Vec<PrunedModel>,
+    /// How many bytes of disk were removed, or would be, that belong to no model: small files that were being
+    /// written when a process was killed.
+    pub temporary_bytes: u64,
 }
 
 /// What pruning did to one model's unfinished downloads, or would do.
@@ -81,12 +84,13 @@ pub(super) fn not_in_cache(slot: &Slot) -> Error {
 
 impl Pruning {
     pub(super) fn new(report: PruneReport, dry_run: bool) -> Self {
-        Self { dry_run, models: report.slots.into_iter().map(PrunedModel::from).collect() }
+        let temporary_bytes = report.temporary_bytes;
+        Self { dry_run, models: report.slots.into_iter().map(PrunedModel::from).collect(), temporary_bytes }
     }
 
     /// How many bytes of disk were removed, or would be.
     pub fn removed_bytes(&self) -> u64 {
-        self.models.iter().map(|model| model.removed_bytes).sum()
+        self.models.iter().map(|model| model.removed_bytes).sum::<u64>() + self.temporary_bytes
     }
 
     /// How many bytes of disk stay.

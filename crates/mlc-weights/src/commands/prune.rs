@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
 
 fn summary(pruning: &Pruning) -> String {
     let removed = size(pruning.removed_bytes());
-    match (pruning.models.is_empty(), pruning.dry_run) {
+    match (pruning.models.is_empty() && pruning.temporary_bytes == 0, pruning.dry_run) {
         (true, _) => "interrupted downloads have left nothing".to_owned(),
         (false, true) => format!("{removed} would be removed"),
         (false, false) => format!("{removed} removed"),

@@ -23,6 +23,7 @@ struct Pruning {
     version: u32,
     dry_run: bool,
     models: Vec<PrunedModel>,
+    temporary_bytes: u64,
     removed_bytes: u64,
     kept_bytes: u64,
 }
@@ -64,6 +65,7 @@ impl Serialize for removal::Pruning {
             version: VERSION,
             dry_run: self.dry_run,
             models: self.models.iter().map(PrunedModel::from).collect(),
+            temporary_bytes: self.temporary_bytes,
             removed_bytes: self.removed_bytes(),
             kept_bytes: self.kept_bytes(),
         };
