@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -151,13 +152,13 @@ pub enum Error {
         /// The path.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The blocking calls could not start a runtime of their own.
     #[error("cannot start a runtime for the download")]
     Runtime {
         /// What the system says.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The runtime was shut down while the download was under way.
     #[error("the download was cancelled")]
@@ -219,6 +220,20 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         self.kind() == ErrorKind::Network
     }
+
+    /// Whether the local disk, or somebody's share of it, is full.
+    pub fn is_out_of_space(&self) -> bool {
+        match self {
+            Self::Fetch(error) if error.kind() == shard_fetch::ErrorKind::NoSpace => true,
+            Self::Cache(error) if error.kind() == cache_layout::ErrorKind::NoSpace => true,
+            _ => std::iter::successors(self.source(), |&cause| cause.source()).any(is_full),
+        }
+    }
+}
+
+fn is_full(cause: &(dyn StdError + 'static)) -> bool {
+    let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
 fn fetch_kind(error: &shard_fetch::Error) -> ErrorKind {
@@ -287,3 +302,6 @@ impl fmt::Display for Looked<'_> {
         self.1.iter().try_for_each(|entry| write!(f, "; {entry}"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! stdout carries the result and nothing else; everything for the eye goes to stderr. The exit status tells
 //! what went wrong: see [`exit`].
 
+mod advice;
 mod arguments;
 mod checking;
 mod commands;

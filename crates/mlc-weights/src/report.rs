@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use facade::{CachePolicy, PassedOver};
 
+use crate::advice;
 use crate::exit::{Failure, Malformed, Miss};
 use crate::words::not_whole;
 
@@ -41,7 +42,11 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
         Failure::Facade(error @ facade::Error::ForceForbidden { policy, .. }) => {
             vec![format!("error: {error}"), who_says(*policy)]
         }
-        Failure::Facade(error) => with_causes(&error.to_string(), error.source()),
+        Failure::Facade(error) => {
+            let mut lines = with_causes(&error.to_string(), error.source());
+            lines.extend(advice::about(error).map(|advice| format!("  {advice}")));
+            lines
+        }
         Failure::Output(error) => with_causes("cannot write the result", Some(error)),
         Failure::Runtime(error) => with_causes("cannot start the download", Some(error)),
         Failure::Malformed(models) => models.iter().flat_map(malformed).collect(),

@@ -11,6 +11,8 @@ use crate::world::{Cli, PATIENCE, World, entry_in, is_in_pool, until};
 
 const MIB: u64 = 1 << 20;
 
+const ADVICE: &str = "\n  make room (`mlc-weights prune` may help), or set MLC_LLM_HOME to ";
+
 /// A home on a file system of 16 MiB in memory.
 struct SmallDisk {
     namespace: Namespace,
@@ -61,7 +63,10 @@ fn too_little_room_is_found_before_the_first_byte() {
     let Some((world, model, disk)) = world() else { return };
     let ballast = disk.fill(6 * MIB);
     let ran = disk.download(&world, &model).run();
-    ran.check_failure(7, &["not enough room at ", &disk.home.display().to_string(), " bytes are needed, "]);
+    ran.check_failure(
+        7,
+        &["not enough room at ", &disk.home.display().to_string(), " bytes are needed, ", ADVICE],
+    );
     assert!(world.hub.log().data().is_empty(), "{}", world.hub.log());
     fs::remove_file(ballast).unwrap();
     let ran = disk.download(&world, &model).run();
@@ -83,7 +88,7 @@ fn a_disk_that_is_full_on_the_way() {
     hold.release();
     let ran = running.end();
     let place = format!("not enough room at {}", disk.home.display());
-    ran.check_failure(7, &[&place, " bytes are needed, ", " are free", "No space left on device"]);
+    ran.check_failure(7, &[&place, " bytes are needed, ", " are free", "No space left on device", ADVICE]);
     assert!(is_in_pool(&disk.outside(), &model, "first.bin"));
     let entry = entry_in(&disk.outside().join("model_weights"), &model);
     assert!(!entry.exists());

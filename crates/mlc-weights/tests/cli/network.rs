@@ -11,6 +11,10 @@ use crate::world::{Ran, World};
 fn check(world: &World, ran: &Ran, words: &[&str]) {
     ran.check_failure(6, &["error: gave up on the metadata of mlc-ai/tiny after 6 attempts in "]);
     ran.check_failure(6, words);
+    ran.check_failure(
+        6,
+        &["\n  the same command goes on from what has come; behind a proxy set HTTPS_PROXY"],
+    );
     assert_eq!(ran.stderr.matches("; trying again in ").count(), 5, "{}", ran.stderr);
     world.check_untouched();
 }

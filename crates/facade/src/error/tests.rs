@@ -1,0 +1,21 @@
+use super::*;
+
+#[track_caller]
+fn check(error: impl Into<Error>, is_out_of_space: bool) {
+    let error = error.into();
+    assert_eq!(error.is_out_of_space(), is_out_of_space, "{error:?}");
+    assert!(!is_out_of_space || error.kind() == ErrorKind::Disk, "{error:?}");
+}
+
+fn disk(source: io::Error) -> Error {
+    Error::Disk { action: "write", path: "a".into(), source }
+}
+
+#[test]
+fn a_full_disk_is_told_apart_from_other_trouble() {
+    check(disk(io::ErrorKind::StorageFull.into()), true);
+    check(disk(io::ErrorKind::QuotaExceeded.into()), true);
+    check(disk(io::ErrorKind::PermissionDenied.into()), false);
+    check(shard_fetch::Error::NoSpace { needed: 2, free: Some(1), path: "a".into(), source: None }, true);
+    check(Error::NoHome, false);
+}

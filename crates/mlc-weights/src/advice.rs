@@ -1,0 +1,41 @@
+//! What to do about a failure, where its message does not say so.
+
+use facade::{Error, ErrorKind};
+
+/// A line to stand below the message and its causes.
+pub(crate) fn about(error: &Error) -> Option<&'static str> {
+    if error.is_out_of_space() {
+        return Some(
+            "make room (`mlc-weights prune` may help), or set MLC_LLM_HOME to a folder on another disk",
+        );
+    }
+    match error.kind() {
+        ErrorKind::Network => Some(
+            "the same command goes on from what has come; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(error: &Error, words: Option<&str>) {
+        let advice = about(error);
+        assert!(advice.is_some() == words.is_some(), "{advice:?}");
+        assert!(words.is_none_or(|words| advice.is_some_and(|advice| advice.contains(words))), "{advice:?}");
+    }
+
+    #[test]
+    fn what_helps_depends_on_what_went_wrong() {
+        let disk =
+            |kind: io::ErrorKind| Error::Disk { action: "write", path: "a".into(), source: kind.into() };
+        check(&disk(io::ErrorKind::StorageFull), Some("mlc-weights prune"));
+        check(&disk(io::ErrorKind::PermissionDenied), None);
+        check(&Error::NoHome, None);
+    }
+}
