@@ -66,13 +66,17 @@ impl HubClient {
     pub(crate) fn observe(&self, lane: Lane, url: &Url, response: &Response) {
         let Some(origin) = Origin::of(url) else { return };
         let (gate, headers, now) = (self.gate(url), response.headers(), Instant::now());
-        if let Some(wait) = server_wait(headers, response.status().as_u16())
+        let held = server_wait(headers, response.status().as_u16());
+        if let Some(wait) = held
             && gate.hold_for(wait, now)
         {
             self.tell(&Throttled { origin: origin.clone(), wait, is_spread: false });
         }
         let limit = header_text(headers, "ratelimit").and_then(|text| text.parse::<RateLimit>().ok());
-        if let Some(wait) = limit.and_then(|limit| gate.observe(lane.name(), limit, now)) {
+        // While all requests wait, none are spread.
+        if let Some(wait) = limit.and_then(|limit| gate.observe(lane.name(), limit, now))
+            && held.is_none_or(|held| held < wait)
+        {
             self.tell(&Throttled { origin, wait, is_spread: true });
         }
     }

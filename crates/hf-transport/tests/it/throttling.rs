@@ -50,8 +50,14 @@ async fn every_answer_is_read() {
 
 #[tokio::test]
 async fn a_refusal_holds_everything_and_is_told_once() {
+    check_told_once(Fault::retry_after(429, "100")).await;
+    // Which also says that nothing is left for the rest of the window: but as long as nobody asks, nothing is spread.
+    check_told_once(Fault::rate_limited(99)).await;
+}
+
+async fn check_told_once(refusal: Fault) {
     let stage = Stage::usual();
-    stage.hub.fault(FaultTarget::resolve("README.md"), Fault::retry_after(429, "100"), Times::Once);
+    stage.hub.fault(FaultTarget::resolve("README.md"), refusal, Times::Once);
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&told);
     let client =
