@@ -1,6 +1,6 @@
 //! `mlc-weights prune`: removes what interrupted downloads have left.
 
-use facade::{Cache, PruneMode, Pruning};
+use facade::{Cache, PruneMode, PrunedModel, Pruning};
 
 use super::{print, print_json};
 use crate::arguments::Prune;
@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
         if !screen.is_quiet() {
             say(&summary(&pruning));
         }
-        if !pruning.models.is_empty() {
+        if pruning.models.iter().any(is_worth_a_row) {
             print(table(&pruning).to_string().as_bytes())?;
         }
     }
@@ -34,17 +34,23 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
 
 fn summary(pruning: &Pruning) -> String {
     let removed = size(pruning.removed_bytes());
-    match (pruning.models.is_empty() && pruning.temporary_bytes == 0, pruning.dry_run) {
+    let is_nothing = pruning.temporary_bytes == 0 && !pruning.models.iter().any(is_worth_a_row);
+    match (is_nothing, pruning.dry_run) {
         (true, _) => "interrupted downloads have left nothing".to_owned(),
         (false, true) => format!("{removed} would be removed"),
         (false, false) => format!("{removed} removed"),
     }
 }
 
+/// A download that failed at once has left nothing but empty folders.
+fn is_worth_a_row(model: &PrunedModel) -> bool {
+    model.in_use || model.failure.is_some() || model.removed_bytes + model.kept_bytes > 0
+}
+
 fn table(pruning: &Pruning) -> Table<3> {
     let removed = if pruning.dry_run { "WOULD GO" } else { "REMOVED" };
     let mut table = Table::new([(removed, Align::Right), ("KEPT", Align::Right), ("MODEL", Align::Left)]);
-    for model in &pruning.models {
+    for model in pruning.models.iter().filter(|model| is_worth_a_row(model)) {
         let bytes = [model.removed_bytes, model.kept_bytes].map(size);
         let [removed, kept] = bytes;
         table.row([removed, kept, model.model.to_string()]);

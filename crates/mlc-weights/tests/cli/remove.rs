@@ -67,6 +67,15 @@ fn what_is_being_downloaded_stays() {
 }
 
 #[test]
+fn of_a_slip_there_is_nothing_to_prune() {
+    let world = World::new();
+    assert_eq!(world.cli(&["download", "HF://mlc-ai/tyni"]).run().status, Some(4));
+    let ran = world.cli(&["prune"]).run();
+    assert_eq!((ran.status, ran.text()), (Some(0), String::new()));
+    assert_eq!(ran.stderr, "interrupted downloads have left nothing\n");
+}
+
+#[test]
 fn a_read_only_copy_is_never_removed() {
     let (world, model) = World::with_tiny();
     let tier = world.beside("tier");
