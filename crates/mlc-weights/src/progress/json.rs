@@ -126,7 +126,7 @@ fn progress(view: &View) -> Value {
             "bytes_done": totals.bytes_done,
             "bytes_received": totals.received,
             "bytes_per_second": totals.rate,
-            "seconds_left": totals.left().map(rounded),
+            "seconds_left": view.pace().map(|(_, left)| rounded(left)),
         })
     });
     json!({ "step": view.step, "reason": view.reason, "totals": totals, "in_flight": files.collect::<Vec<_>>() })

@@ -41,8 +41,7 @@ fn line(view: &View) -> String {
     let parts = [
         Some(format!("{} %", totals.percent())),
         Some(of_size(totals.bytes_done, totals.bytes)),
-        totals.rate.filter(|rate| *rate > 0).map(|rate| format!("{}/s", size(rate))),
-        totals.left().map(|left| format!("{} left", countdown(left))),
+        view.pace().map(|(rate, left)| format!("{}/s, {} left", size(rate), countdown(left))),
         Some(format!("{} of {}", totals.files_done, files(totals.files))),
     ];
     let line = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
@@ -113,7 +112,6 @@ mod tests {
         assert_eq!(line(&view(1)), "25 %, 1.0 of 4.0 kB, 1.00 kB/s, 3 s left, 1 of 3 files");
         let mut stalled = view(1);
         stalled.reason = Some("nothing has come for 4 s".to_owned());
-        stalled.totals.as_mut().unwrap().rate = Some(0);
         assert_eq!(line(&stalled), "25 %, 1.0 of 4.0 kB, 1 of 3 files; nothing has come for 4 s");
         stalled.totals = None;
         assert_eq!(line(&stalled), "nothing has come for 4 s");

@@ -1,6 +1,8 @@
 //! What a terminal shows of a download: the whole in one row, a row for each file in flight, and why nothing
 //! moves when nothing does.
 
+use std::time::Duration;
+
 use console::measure_text_width;
 
 use super::view::{FileState, FileView, Totals, View, countdown};
@@ -35,17 +37,23 @@ pub(super) fn rows(view: &View, turn: usize, place: Place) -> Vec<String> {
         let words = format!("{spinner} {}", reason.unwrap_or("looking through the cache"));
         return vec![shortened(&words, columns)];
     };
-    let mut rows = vec![whole(&totals, spinner, columns, place.color)];
+    let mut rows = vec![whole(&totals, view.pace(), spinner, columns, place.color)];
     rows.extend(in_flight(&view.in_flight, place, columns));
     rows.extend(reason.map(|reason| shortened(&format!("{INDENT}{reason}"), columns)));
     rows
 }
 
 /// The bar and the numbers, as many of them as there is room for.
-fn whole(totals: &Totals, spinner: &str, columns: usize, color: bool) -> String {
+fn whole(
+    totals: &Totals,
+    pace: Option<(u64, Duration)>,
+    spinner: &str,
+    columns: usize,
+    color: bool,
+) -> String {
     let percent = format!("{:>3} %", totals.percent());
-    let rate = totals.rate.filter(|rate| *rate > 0).map(|rate| format!("{}/s", size(rate)));
-    let left = totals.left().map(|left| format!("{} left", countdown(left)));
+    let rate = pace.map(|(rate, _)| format!("{}/s", size(rate)));
+    let left = pace.map(|(_, left)| format!("{} left", countdown(left)));
     let sizes = Some(of_size(totals.bytes_done, totals.bytes));
     let counts = Some(format!("{} of {}", totals.files_done, files(totals.files)));
     let mut room = columns.saturating_sub(measure_text_width(spinner) + 1 + measure_text_width(&percent) + 1);

@@ -12,7 +12,7 @@ use crate::words::{elapsed, files, not_whole, seconds, size};
 /// A step that takes its time: its name, and what is being done.
 pub(super) fn step(event: &Event<'_>) -> Option<(&'static str, String)> {
     Some(match event {
-        Event::WaitingForLock { .. } => ("waiting", "waiting".to_owned()),
+        Event::WaitingForLock { .. } => ("waiting", "waiting for another download of this model".to_owned()),
         Event::Metadata { model } => ("metadata", format!("asking the hub for {model}")),
         Event::Commit { .. } => ("planning", "looking at what is here already".to_owned()),
         Event::Publishing { .. } => ("publishing", "putting the model in place".to_owned()),

@@ -58,6 +58,14 @@ pub(super) enum FileState {
     Waiting(Duration),
 }
 
+impl View {
+    /// How fast bytes come and how long the rest takes. While none come, that is of no interest: the reason is.
+    pub(super) fn pace(&self) -> Option<(u64, Duration)> {
+        let totals = self.totals.filter(|_| self.reason.is_none())?;
+        Some((totals.rate.filter(|rate| *rate > 0)?, totals.left()?))
+    }
+}
+
 impl Totals {
     pub(super) fn percent(&self) -> u64 {
         self.bytes_done.saturating_mul(100).checked_div(self.bytes).unwrap_or(100).min(100)

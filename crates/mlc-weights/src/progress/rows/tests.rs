@@ -47,6 +47,16 @@ fn with_80_columns() {
 }
 
 #[test]
+fn without_bytes_there_is_no_rate() {
+    let stalled =
+        View { reason: Some("nothing has come for 4 s".to_owned()), in_flight: Vec::new(), ..view() };
+    insta::assert_snapshot!(shown(&stalled, 80), @r"
+    ⠋ ━━━━━━━━━━━━────────────────────────  35 %  312.4 of 869.1 MB  12 of 33 files
+      nothing has come for 4 s
+    ");
+}
+
+#[test]
 fn with_200_columns() {
     insta::assert_snapshot!(shown(&view(), 200), @r"
     ⠋ ━━━━━━━━━━━━━━──────────────────────────  35 %  312.4 of 869.1 MB  34.52 MB/s  17 s left  12 of 33 files
