@@ -27,7 +27,7 @@ impl Block {
             let _ = write!(text, "\x1b[{up}A");
         }
         if !lines.is_empty() {
-            // Beforehand: behind a line that fills the last column, its last character would be wiped.
+            // Beforehand: behind a line that fills the last column, some terminals would wipe its last character.
             text += "\x1b[J";
         }
         for line in lines {
