@@ -221,6 +221,12 @@ impl Error {
         self.kind() == ErrorKind::Network
     }
 
+    /// Whether no model can be cached, or not this one, where the cache's home is.
+    pub fn wants_another_home(&self) -> bool {
+        use cache_layout::Error::{CreateFolder, EntryIsFixed, NotADirectory};
+        matches!(self, Self::Cache(CreateFolder { .. } | EntryIsFixed { .. } | NotADirectory { .. }))
+    }
+
     /// Whether the local disk, or somebody's share of it, is full.
     pub fn is_out_of_space(&self) -> bool {
         match self {

@@ -9,6 +9,9 @@ pub(crate) fn about(error: &Error) -> Option<&'static str> {
             "make room (`mlc-weights prune` may help), or set MLC_LLM_HOME to a folder on another disk",
         );
     }
+    if error.wants_another_home() {
+        return Some("set MLC_LLM_HOME to a folder that you may write to");
+    }
     match error.kind() {
         ErrorKind::Network => Some(
             "the same command goes on from what has come; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",

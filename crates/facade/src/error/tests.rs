@@ -19,3 +19,13 @@ fn a_full_disk_is_told_apart_from_other_trouble() {
     check(shard_fetch::Error::NoSpace { needed: 2, free: Some(1), path: "a".into(), source: None }, true);
     check(Error::NoHome, false);
 }
+
+#[test]
+fn some_homes_are_no_use() {
+    let (path, home) = (PathBuf::from("/a/b"), PathBuf::from("/a"));
+    assert!(
+        Error::from(cache_layout::Error::NotADirectory { path: path.clone(), home }).wants_another_home()
+    );
+    assert!(!Error::from(cache_layout::Error::DanglingLink { path }).wants_another_home());
+    assert!(!disk(io::ErrorKind::PermissionDenied.into()).wants_another_home());
+}

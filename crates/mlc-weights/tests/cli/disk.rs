@@ -21,7 +21,12 @@ fn check(world: &World, commands: &[&str], home: &Path, words: &[&str]) {
 fn a_home_that_is_a_file() {
     let world = World::new();
     std::fs::write(world.home(), "").unwrap();
-    check(&world, &["download", "path"], &world.home(), &["is not a directory"]);
+    check(
+        &world,
+        &["download", "path"],
+        &world.home(),
+        &["is not a directory", "set MLC_LLM_HOME to a folder"],
+    );
 }
 
 #[test]
