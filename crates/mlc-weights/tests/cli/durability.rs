@@ -8,7 +8,7 @@ use std::path::Path;
 use local_hub::{Fault, FaultTarget, ModelFixture, PublishedModel, Times};
 
 use crate::traced::{self, Call};
-use crate::world::{PATIENCE, World, files_below};
+use crate::world::{PATIENCE, World, is_in_pool, until};
 
 struct Report(Vec<Call>);
 
@@ -110,9 +110,8 @@ fn check_refused(call: &str, error: &str, words: &[&str]) {
     let running = world.cli(&["download", "-j", "1", &model.url]).start();
     let second = world.hub.log().data().file("second.bin");
     assert!(second.wait_until(PATIENCE, |log| !log.is_empty()));
-    let verified = format!("pool/sha256-{}", model.file("first.bin").unwrap().sha256);
-    let is_verified = || files_below(&world.home()).iter().any(|path| path.ends_with(&verified));
-    crate::world::until(is_verified);
+    let is_verified = || is_in_pool(&world.home(), &model, "first.bin");
+    until(is_verified);
     running.signal("INT");
     assert_eq!(running.end().status, Some(130));
 
