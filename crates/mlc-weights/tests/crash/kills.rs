@@ -113,7 +113,7 @@ fn no_byte_is_lost_and_none_is_wrong() {
     println!("seed {seed}");
     let mut killed = 0;
     while killed < 20 {
-        let kills = 1 + dice.below(5);
+        let kills = 1 + dice.below(3);
         killed += kill_and_go_on(usize::try_from(kills).unwrap(), &mut dice);
     }
 }
