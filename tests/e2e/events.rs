@@ -4,7 +4,7 @@ mod watch;
 
 use std::fs;
 
-use facade::{ErrorKind, Outcome};
+use facade::{Error, ErrorKind, Model, Outcome};
 use local_hub::{Fault, FaultTarget, Hold, ModelFixture, PublishedModel, Times};
 
 use self::watch::{Step, Told, Watch, of_file, steps, until};
@@ -28,6 +28,12 @@ fn reused(model: &PublishedModel, but: &[&str]) -> Told {
     }
 }
 
+/// A download with the usual settings, from its first step to its last.
+async fn watched(world: &World, model: &PublishedModel) -> (Result<Model, Error>, Vec<Told>) {
+    let (watch, asked) = Watch::over(request(model));
+    watch.carry_out(&world.downloader(), asked).await
+}
+
 fn commit(model: &PublishedModel) -> Told {
     Told::Commit(model.commit.clone())
 }
@@ -37,8 +43,7 @@ async fn a_download_that_has_some_trouble() {
     let (world, published) = World::with(&ModelFixture::new(ID));
     world.hub.fault(FaultTarget::info_refs(ID), Fault::status(503), Times::Once);
     world.hub.fault(FaultTarget::data(FAILING), Fault::Truncate { after: 40_000 }, Times::Once);
-    let (watch, asked) = Watch::over(request(&published));
-    let (outcome, told) = watch.carry_out(&world.downloader(), asked).await;
+    let (outcome, told) = watched(&world, &published).await;
     outcome.unwrap();
     assert_eq!(
         steps(&told),
@@ -56,8 +61,7 @@ async fn a_download_that_has_some_trouble() {
     }
     assert!(of_file(&told, FAILING).contains(&Step::Retrying));
 
-    let (watch, asked) = Watch::over(request(&published));
-    let (outcome, told) = watch.carry_out(&world.downloader(), asked).await;
+    let (outcome, told) = watched(&world, &published).await;
     assert!(is_cached(outcome.unwrap().outcome));
     assert_eq!(told, [], "a hit has no steps");
 }
@@ -66,8 +70,7 @@ async fn a_download_that_has_some_trouble() {
 async fn files_that_describe_the_model_have_a_fetch_of_their_own() {
     let (world, published) = World::with(&ModelFixture::new(ID).lfs_manifest());
     let manifest = published.file("tensor-cache.json").unwrap();
-    let (watch, asked) = Watch::over(request(&published));
-    let (outcome, told) = watch.carry_out(&world.downloader(), asked).await;
+    let (outcome, told) = watched(&world, &published).await;
     outcome.unwrap();
     assert_eq!(
         steps(&told),
@@ -86,8 +89,7 @@ async fn where_nothing_is_missing_nothing_is_fetched() {
     let (world, published) = World::with(&ModelFixture::new(ID));
     let entry = lay_out(&published, &world.home().join("model_weights"));
     fs::remove_file(entry.join("mlc-chat-config.json")).unwrap();
-    let (watch, asked) = Watch::over(request(&published));
-    let (outcome, told) = watch.carry_out(&world.downloader(), asked).await;
+    let (outcome, told) = watched(&world, &published).await;
     assert_eq!(outcome.unwrap().outcome, Outcome::Downloaded { bytes_received: 0 });
     let expected =
         [Told::Metadata, commit(&published), reused(&published, &[]), Told::Publishing(entry.clone())];

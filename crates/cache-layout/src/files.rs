@@ -39,15 +39,26 @@ pub(crate) fn create_dirs(
     Ok(())
 }
 
+/// How often a folder that is being created may vanish again, before that is an error: a file system that says so
+/// for ever is not to be waited for.
+const MOST_VANISHINGS: usize = 100;
+
 /// Whether this process created it.
 fn mkdir_if_missing(dir: &Path, mkdir: &dyn Fn(&Path) -> io::Result<()>) -> io::Result<bool> {
+    let mut vanished = 0;
     loop {
         match mkdir(dir) {
             Ok(()) => return Ok(true),
             // Another process was faster.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => return Ok(false),
             // And has removed it again.
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_nothing(dir) => {}
+            Err(e)
+                if e.kind() == io::ErrorKind::AlreadyExists
+                    && is_nothing(dir)
+                    && vanished < MOST_VANISHINGS =>
+            {
+                vanished += 1;
+            }
             Err(e) => return Err(e),
         }
     }

@@ -22,6 +22,28 @@ fn folders_are_created_from_the_top_down() {
     assert_eq!((path, created), (root.join("a/d/e"), vec![root.join("a/d")]));
 }
 
+/// What another process created and removed again is created; what is for ever said to be there, and is not, is an
+/// error.
+#[test]
+fn a_folder_that_vanishes_is_created_again() {
+    let folder = testing::folder();
+    let dir = folder.path().join("a");
+    for (vanishings, is_created) in [(1, true), (MOST_VANISHINGS, true), (MOST_VANISHINGS + 1, false)] {
+        let left = std::cell::Cell::new(vanishings);
+        let vanishing = |dir: &Path| match left.get() {
+            0 => fs::create_dir(dir),
+            some => {
+                left.set(some - 1);
+                Err(io::ErrorKind::AlreadyExists.into())
+            }
+        };
+        let mut created = Vec::new();
+        assert_eq!(create_dirs(&dir, &vanishing, &mut created).is_ok(), is_created, "{vanishings}");
+        assert_eq!(dir.is_dir(), is_created);
+        let _ = fs::remove_dir(&dir);
+    }
+}
+
 #[test]
 fn many_may_create_one_folder() {
     let folder = testing::folder();
