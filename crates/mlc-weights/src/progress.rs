@@ -38,6 +38,8 @@ pub(crate) struct Progress {
     watch: Arc<Mutex<Watch>>,
     face: Arc<dyn Face>,
     ticker: Mutex<Option<Ticker>>,
+    /// Nothing is told any more: what an interrupted download leaves running may still hear of something.
+    ended: Mutex<bool>,
 }
 
 impl Progress {
@@ -49,6 +51,7 @@ impl Progress {
             watch: Arc::new(Mutex::new(watch)),
             face: face::of(display, model),
             ticker: Mutex::new(None),
+            ended: Mutex::new(false),
         })
     }
 
@@ -63,7 +66,10 @@ impl Progress {
     /// Takes note of a step.
     pub(crate) fn on_event(&self, event: &Event<'_>) {
         if self.tally.note(event, Instant::now) {
-            self.face.tell(event);
+            let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*ended {
+                self.face.tell(event);
+            }
         }
     }
 
@@ -74,6 +80,7 @@ impl Progress {
     }
 
     fn stop(&self) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         drop(self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
@@ -92,4 +99,42 @@ fn look(watch: &Mutex<Watch>) -> view::View {
 /// A stderr that is gone changes nothing.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::face::Ending;
+    use super::view::View;
+    use super::*;
+
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Face for Counting {
+        fn period(&self) -> Option<Duration> {
+            None
+        }
+        fn show(&self, _: &View) {}
+        fn tell(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn end(&self, _: &Ending<'_>) {}
+    }
+
+    #[test]
+    fn nothing_is_told_after_the_end() {
+        let counting = Arc::new(Counting::default());
+        let tally = Arc::new(Tally::default());
+        let watch = Mutex::new(Watch::new(Arc::clone(&tally), Instant::now()));
+        let face: Arc<dyn Face> = Arc::<Counting>::clone(&counting);
+        let (ticker, ended) = (Mutex::new(None), Mutex::new(false));
+        let progress = Progress { tally, watch: Arc::new(watch), face, ticker, ended };
+        progress.on_event(&Event::WaitingForLock { holder: None });
+        progress.clear();
+        progress.on_event(&Event::WaitingForLock { holder: None });
+        assert_eq!(counting.0.load(Ordering::Relaxed), 1);
+    }
 }
