@@ -1,7 +1,9 @@
 //! The files whose bytes are fetched, and the shards that came with the metadata.
 
 use std::collections::HashSet;
+use std::error::Error as _;
 use std::fs;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -193,10 +195,15 @@ fn place_pooled(run: &Run, file: &PlannedFile) -> Result<bool, Error> {
     }
     match run.place(&file.content, &file.path) {
         Ok(()) => Ok(true),
-        // It was cleared away just now.
-        Err(_) if run.pooled(&file.content).is_none() => Ok(false),
+        // It was cleared away just now; another run may have brought it again since.
+        Err(error) if run.pooled(&file.content).is_none() || found_nothing(&error) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+fn found_nothing(error: &cache_layout::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
 }
 
 /// Takes those files of the entry to be repaired into the tree that are what they must be, and says which
