@@ -2,6 +2,7 @@
 //! returns its complaints, so that its own tests can show that it does complain.
 
 mod arrows;
+mod circles;
 mod lock;
 mod manifests;
 mod packages;
@@ -37,6 +38,7 @@ fn complaints(root: &Path) -> Result<Vec<String>> {
         manifests::check(&packages, &files),
         lock::check(&lock),
         sources::check(&files),
+        circles::check(&files),
         tracked::check(&files, &tracked::machine_paths(root)),
     ]
     .concat())

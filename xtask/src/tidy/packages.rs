@@ -62,8 +62,10 @@ pub(super) const PLAN: &[Rule] = &[
     rule("humantime", &["mlc-weights"], &[]),
     rule("indicatif", &["xtask"], &[]),
     rule("libc", &["tests"], &[]),
+    rule("proc-macro2", &["xtask"], &[]),
     rule("rcgen", &["tests"], &[]),
     rule("tokio-rustls", &["tests"], &[]),
+    rule("syn", &["xtask"], &[]),
     rule("strsim", &["mlc-weights"], &[]),
     rule("tracing-subscriber", &["mlc-weights"], &[]),
     // Tests only.
