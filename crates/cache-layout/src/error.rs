@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::lock::Holder;
+use crate::holder::Holder;
 
 /// An error of this crate: what was attempted, on which path. The cause is in
 /// [`source`](std::error::Error::source) only.

@@ -1,18 +1,18 @@
 //! One process at a time works on a model, so that nothing is downloaded twice.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
 
 use crate::config::Locking;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
+use crate::holder::Holder;
 use crate::layout::CacheLayout;
 use crate::slot::Slot;
-
-mod holder;
-
-pub use holder::Holder;
 
 /// The answer to an attempt to lock a slot.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ struct Held {
 impl Drop for Held {
     fn drop(&mut self) {
         // Both only inform: the name is overwritten by the next holder, and closing the file unlocks it.
-        let _ = std::fs::remove_file(&self.holder_file);
+        let _ = fs::remove_file(&self.holder_file);
         let _ = self.file.unlock();
     }
 }
@@ -73,6 +73,31 @@ impl CacheLayout {
             tracing::debug!(%error, "cannot note who holds a lock");
         }
         Ok(LockAttempt::Acquired(SlotLock { held: Some(Held { file, holder_file }) }))
+    }
+}
+
+/// The file beside a lock that names its holder.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    pid: u32,
+    host: Option<String>,
+    /// Seconds since 1970.
+    since: u64,
+}
+
+impl Holder {
+    /// Nothing when the note is missing or unreadable.
+    fn read(path: &Path) -> Option<Self> {
+        let note: Note = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(note.since))?;
+        Some(Self { pid: note.pid, host: note.host, since })
+    }
+
+    fn write(&self, path: &Path) -> Result<(), Error> {
+        let since = self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let note = Note { pid: self.pid, host: self.host.clone(), since };
+        let bytes = serde_json::to_vec(&note).unwrap_or_default();
+        files::write_atomically(path, &bytes)
     }
 }
 

@@ -1,5 +1,3 @@
-use std::fs;
-
 use super::*;
 use crate::error::ErrorKind;
 use crate::testing;
@@ -34,7 +32,7 @@ fn of_eight_exactly_one_gets_the_lock() {
 fn who_waits_learns_for_whom() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
-    let before = std::time::SystemTime::now() - std::time::Duration::from_secs(1);
+    let before = SystemTime::now() - Duration::from_secs(1);
     let lock = acquire(&layout, &slot);
     let other = holder(&layout, &slot).unwrap();
     assert_eq!(other.pid, std::process::id());
@@ -44,6 +42,21 @@ fn who_waits_learns_for_whom() {
     fs::remove_file(slot.holder_file()).unwrap();
     assert_eq!(holder(&layout, &slot), None, "a lock without a note is a lock");
     drop(lock);
+}
+
+#[test]
+fn a_note_is_read_as_it_was_written() {
+    let folder = testing::folder();
+    let path = folder.path().join("note");
+    assert_eq!(Holder::read(&path), None);
+    for junk in ["", "{}", "{\"pid\":-1,\"host\":null,\"since\":0}"] {
+        fs::write(&path, junk).unwrap();
+        assert_eq!(Holder::read(&path), None, "{junk}");
+    }
+    let since = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let holder = Holder { pid: 1, host: Some("h".into()), since };
+    holder.write(&path).unwrap();
+    assert_eq!(Holder::read(&path), Some(holder));
 }
 
 #[test]
