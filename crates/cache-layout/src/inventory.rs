@@ -10,10 +10,9 @@ use url_parse::ModelId;
 
 use crate::error::Error;
 use crate::files;
-use crate::layout::CacheLayout;
+use crate::layout::{CacheLayout, Tier};
 use crate::obstacles::refuse_blocked;
 use crate::slot::Slot;
-use crate::tier::Tier;
 
 /// What a walk through the `hf` folders of all tiers found. Whether an entry is a whole model was not asked.
 #[derive(Debug, Default)]

@@ -91,7 +91,6 @@ mod slot_name;
 mod staging;
 #[cfg(test)]
 mod testing;
-mod tier;
 mod usage;
 mod walk;
 
@@ -100,7 +99,7 @@ pub use content::ContentName;
 pub use error::{Action, Error, ErrorKind};
 pub use holder::Holder;
 pub use inventory::{Entry, Inventory, SkipReason, Skipped};
-pub use layout::CacheLayout;
+pub use layout::{CacheLayout, Tier};
 pub use lock::{LockAttempt, SlotLock};
 pub use lookup::{Completeness, Hit, Lookup, PassedOver, Problem};
 pub use obstacles::may_create_in;
@@ -111,6 +110,5 @@ pub use remove::{Removed, RemovedEntry};
 pub use run::{Purpose, Run};
 pub use slot::Slot;
 pub use staging::{PruneMode, PruneReport, PrunedSlot};
-pub use tier::Tier;
 pub use usage::{Usage, usage_of};
 pub use walk::{Met, walk};

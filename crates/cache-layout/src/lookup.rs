@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
-use crate::layout::CacheLayout;
+use crate::layout::{CacheLayout, Tier};
 use crate::slot::Slot;
 use crate::staging::{self, Staging};
-use crate::tier::Tier;
 
 /// The answer to "is this directory a whole model?", which only the caller can give.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,21 +5,18 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-use url_parse::{CommitId, RepoPath, Revision};
+use url_parse::{CommitId, ModelId, ModelRef, RepoPath, Revision};
 
 use crate::files;
 use crate::layout::CacheLayout;
-use crate::slot::Slot;
-use crate::staging::{self, Staging};
-use crate::tier::Tier;
+use crate::slot::{self, Slot};
+use crate::slot_name;
 
 mod wire;
 
 /// The commit that a run published, and its files. It stands outside the model's directory, which another
 /// program may replace: a receipt counts only while `manifest_sha256` is the directory's manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "wire::Receipt", into = "wire::Receipt")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The commit that every file is of.
     pub commit: CommitId,
@@ -71,15 +68,29 @@ impl CacheLayout {
         read_if_any(&slot.receipt_file())
     }
 
-    /// The receipts that may be about the slot's directory in a tier: that of the tier, which a read-only one
-    /// has when it is another cache's writable one, and, where a publication was cut off half-way, the one
-    /// before it. A receipt is about a directory only if the manifest is.
-    pub fn receipts_in(&self, slot: &Slot, tier: &Tier) -> Vec<Receipt> {
-        let mut files = vec![slot.receipt_file_in(tier)];
-        if !tier.is_read_only() {
-            files.extend(staging::previous_receipts(&Staging::of(slot)));
+    /// The slot that a private file or folder is named after; nothing when it is named after none.
+    pub(crate) fn slot_of_file_name(&self, name: &str) -> Option<Slot> {
+        let (user, entry) = name.split_once('+')?;
+        self.slot_of_entry(user, entry)
+    }
+
+    /// The slot whose entry is `hf/<user>/<name>`; nothing when that is no name of an entry. For a name that was
+    /// cut it is the receipt that knows.
+    pub(crate) fn slot_of_entry(&self, user: &str, name: &str) -> Option<Slot> {
+        let model = slot_name::parse(user, name).or_else(|| self.model_by_receipt(user, name))?;
+        let slot = self.slot(&model);
+        (slot.file_name() == slot::file_name(user, name)).then_some(slot)
+    }
+
+    fn model_by_receipt(&self, user: &str, name: &str) -> Option<ModelRef> {
+        let (repo, _) = name.split_once('@')?;
+        let id = ModelId::new(user, repo).ok()?;
+        // The rest of the name must be fit for a path before one is made of it.
+        if name.bytes().any(|byte| !(byte.is_ascii_alphanumeric() || b"-_.%@".contains(&byte))) {
+            return None;
         }
-        files.iter().filter_map(|path| read_if_any(path)).collect()
+        let file = slot::receipt_file(self.private(), &slot::file_name(user, name));
+        Some(ModelRef::new(id, Some(read_if_any(&file)?.revision?)))
     }
 }
 

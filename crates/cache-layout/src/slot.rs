@@ -6,12 +6,8 @@ use std::path::{Path, PathBuf};
 use url_parse::ModelRef;
 
 use crate::config::Locking;
-use crate::layout::CacheLayout;
+use crate::layout::{CacheLayout, PRIVATE, Tier};
 use crate::slot_name::entry_name;
-use crate::tier::Tier;
-
-/// The name of a tier's private folder.
-pub(crate) const PRIVATE: &str = ".mlc-weights";
 
 /// One model's places: its entry, its candidates in the read-only tiers, its private files. Names only;
 /// made by [`CacheLayout::slot`](crate::CacheLayout::slot).
@@ -29,21 +25,24 @@ pub struct Slot {
     locking: Locking,
 }
 
-impl Slot {
-    pub(crate) fn new(model: &ModelRef, layout: &CacheLayout) -> Self {
+impl CacheLayout {
+    /// The names of the places of one model at one revision.
+    pub fn slot(&self, model: &ModelRef) -> Slot {
         let (user, name) = (model.id().user(), entry_name(model));
         let in_tier = |tier: &Path| tier.join("hf").join(user).join(&name);
-        Self {
+        Slot {
             model: model.clone(),
             file_name: file_name(user, &name),
-            home: layout.home().to_path_buf(),
-            private: layout.private().to_path_buf(),
-            candidates: layout.tiers().iter().map(|tier| (tier.clone(), in_tier(tier.path()))).collect(),
-            entry: in_tier(layout.weights()),
-            locking: layout.locking(),
+            home: self.home().to_path_buf(),
+            private: self.private().to_path_buf(),
+            candidates: self.tiers().iter().map(|tier| (tier.clone(), in_tier(tier.path()))).collect(),
+            entry: in_tier(self.weights()),
+            locking: self.locking(),
         }
     }
+}
 
+impl Slot {
     /// The model, and the revision of it.
     pub const fn model(&self) -> &ModelRef {
         &self.model
@@ -76,15 +75,11 @@ impl Slot {
     }
 
     pub(crate) fn receipt_file(&self) -> PathBuf {
-        self.receipt_below(&self.private)
+        receipt_file(&self.private, &self.file_name)
     }
 
     pub(crate) fn receipt_file_in(&self, tier: &Tier) -> PathBuf {
-        self.receipt_below(&tier.path().join(PRIVATE))
-    }
-
-    fn receipt_below(&self, private: &Path) -> PathBuf {
-        private.join("receipts").join(format!("{}.json", self.file_name))
+        receipt_file(&tier.path().join(PRIVATE), &self.file_name)
     }
 
     /// The receipt that a run is about to install, on the file system that it will be installed on.
@@ -107,6 +102,11 @@ impl Slot {
 /// What a slot's private files are called, from the names of its entry and of the folder above it.
 pub(crate) fn file_name(user: &str, entry: &str) -> String {
     format!("{user}+{entry}")
+}
+
+/// The receipt of a slot by its [`file_name`], in a tier's private folder.
+pub(crate) fn receipt_file(private: &Path, file_name: &str) -> PathBuf {
+    private.join("receipts").join(format!("{file_name}.json"))
 }
 
 #[cfg(test)]

@@ -7,9 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
+use crate::layout::{CacheLayout, Tier};
 use crate::lock;
 use crate::publish::Note;
+use crate::receipt::{self, Receipt};
 use crate::run::Purpose;
+use crate::slot::Slot;
 
 mod displaced;
 mod parts;
@@ -77,9 +80,18 @@ fn runs_in(staging: &Staging) -> Result<Vec<RunNames>, Error> {
     Ok(folders.map(|folder| RunNames::new(folder, staging.slot())).collect())
 }
 
-/// The receipts that runs have put aside to install their own.
-pub(crate) fn previous_receipts(staging: &Staging) -> Vec<PathBuf> {
-    runs_in(staging).unwrap_or_default().iter().map(RunNames::previous_receipt).collect()
+impl CacheLayout {
+    /// The receipts that may be about the slot's directory in a tier: that of the tier, which a read-only one
+    /// has when it is another cache's writable one, and, where a publication was cut off half-way, the one
+    /// before it. A receipt is about a directory only if the manifest is.
+    pub fn receipts_in(&self, slot: &Slot, tier: &Tier) -> Vec<Receipt> {
+        let mut files = vec![slot.receipt_file_in(tier)];
+        if !tier.is_read_only() {
+            let runs = runs_in(&Staging::of(slot)).unwrap_or_default();
+            files.extend(runs.iter().map(RunNames::previous_receipt));
+        }
+        files.iter().filter_map(|path| receipt::read_if_any(path)).collect()
+    }
 }
 
 /// A process that died between putting its tree in place and clearing the pool has left a pool whose files

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing;
+use crate::{CacheConfig, testing};
 
 fn receipt() -> Receipt {
     let mut receipt = Receipt::new(CommitId::from_bytes([0xab; 20]), [1; 32]);
@@ -46,4 +46,29 @@ fn an_unusable_receipt_counts_as_none() {
     fs::remove_file(slot.receipt_file()).unwrap();
     fs::create_dir(slot.receipt_file()).unwrap();
     assert_eq!(layout.receipt(&slot), None, "a folder");
+}
+
+#[test]
+fn an_entry_leads_back_to_its_slot() {
+    let folder = testing::folder();
+    let layout = CacheLayout::new(CacheConfig::new(folder.path())).unwrap();
+    let too_long = format!("user/repo@{}", "x".repeat(250));
+    for model in ["user/repo", "user/repo@main", "user/repo@refs/pr/1", "user/repo@V1", &too_long] {
+        let slot = layout.slot(&model.parse().unwrap());
+        let mut receipt = Receipt::new("ab".repeat(20).parse().unwrap(), [7; 32]);
+        receipt.revision = slot.model().revision().cloned();
+        testing::write(&slot.receipt_file(), std::str::from_utf8(&receipt.to_json()).unwrap());
+        let name = slot.entry().file_name().unwrap().to_str().unwrap();
+        assert_eq!(layout.slot_of_entry("user", name).as_ref(), Some(&slot), "{name}");
+        assert_eq!(layout.slot_of_file_name(slot.file_name()).as_ref(), Some(&slot), "{name}");
+    }
+    for (user, name) in [
+        ("user", "repo@V1"),
+        ("user", "repo@V2@0123456789abcdef"),
+        ("user", "repo@V1@../x"),
+        ("..", "repo"),
+        ("user", "."),
+    ] {
+        assert_eq!(layout.slot_of_entry(user, name), None, "{user}/{name}");
+    }
 }

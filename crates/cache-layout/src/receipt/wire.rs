@@ -2,16 +2,20 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url_parse::{CommitId, RepoPath, Revision};
 
+use super::{Receipt, ReceiptFile};
 use crate::hex;
 
 /// Raised when an older program would misread what a newer one writes.
 const VERSION: u32 = 1;
 
+/// A [`Receipt`], and called so in messages.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Receipt {
+#[serde(rename = "Receipt")]
+struct Wire {
     version: u32,
     commit: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,7 +39,7 @@ struct File {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unusable {
+enum Unusable {
     #[error("version {0} is not known")]
     Version(u32),
     #[error("{0} is no time")]
@@ -46,13 +50,25 @@ pub(super) enum Unusable {
     Name(#[from] url_parse::Error),
 }
 
-impl From<super::Receipt> for Receipt {
-    fn from(receipt: super::Receipt) -> Self {
+impl Serialize for Receipt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Wire::from(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Receipt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(Wire::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl From<&Receipt> for Wire {
+    fn from(receipt: &Receipt) -> Self {
         let made = receipt.made.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         Self {
             version: VERSION,
             commit: receipt.commit.to_string(),
-            revision: receipt.revision.map(|revision| revision.to_string()),
+            revision: receipt.revision.as_ref().map(ToString::to_string),
             manifest_sha256: hex::encode(&receipt.manifest_sha256),
             made,
             files: receipt.files.iter().map(File::from).collect(),
@@ -61,8 +77,8 @@ impl From<super::Receipt> for Receipt {
     }
 }
 
-impl From<&super::ReceiptFile> for File {
-    fn from(file: &super::ReceiptFile) -> Self {
+impl From<&ReceiptFile> for File {
+    fn from(file: &ReceiptFile) -> Self {
         Self {
             path: file.path.to_string(),
             size: file.size,
@@ -72,10 +88,10 @@ impl From<&super::ReceiptFile> for File {
     }
 }
 
-impl TryFrom<Receipt> for super::Receipt {
+impl TryFrom<Wire> for Receipt {
     type Error = Unusable;
 
-    fn try_from(wire: Receipt) -> Result<Self, Unusable> {
+    fn try_from(wire: Wire) -> Result<Self, Unusable> {
         if wire.version != VERSION {
             return Err(Unusable::Version(wire.version));
         }
@@ -91,7 +107,7 @@ impl TryFrom<Receipt> for super::Receipt {
     }
 }
 
-impl TryFrom<File> for super::ReceiptFile {
+impl TryFrom<File> for ReceiptFile {
     type Error = Unusable;
 
     fn try_from(wire: File) -> Result<Self, Unusable> {

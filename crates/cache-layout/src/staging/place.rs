@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::layout::CacheLayout;
+use crate::layout::{CacheLayout, PRIVATE};
 use crate::mount::Mount;
 use crate::run::Purpose;
-use crate::slot::{PRIVATE, Slot};
+use crate::slot::Slot;
 
 /// A slot, and the folder in which its next tree is put together.
 #[derive(Clone, Debug)]

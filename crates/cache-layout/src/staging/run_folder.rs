@@ -8,8 +8,9 @@ use std::time::SystemTime;
 use super::Staging;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
+use crate::layout::PRIVATE;
 use crate::lock;
-use crate::slot::{PRIVATE, Slot};
+use crate::slot::Slot;
 
 /// At the end of a folder's name: cut off from its run, and only to be removed.
 pub(super) const DETACHED: &str = "+gone";

@@ -1,8 +1,6 @@
 use super::*;
 use crate::content::ContentName;
-use crate::layout::CacheLayout;
 use crate::run::Run;
-use crate::slot::Slot;
 use crate::testing;
 
 /// What a killed process leaves of a run that was last heard of so many seconds ago.
