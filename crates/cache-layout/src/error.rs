@@ -207,9 +207,7 @@ impl Error {
     /// Whether something was not there that something else was to be done with.
     pub(crate) fn is_absence(&self) -> bool {
         match self {
-            Self::CreateFolder { source, .. } | Self::Io { source, .. } => {
-                source.kind() == io::ErrorKind::NotFound
-            }
+            Self::CreateFolder { source, .. } | Self::Io { source, .. } => is_absence(source),
             _ => false,
         }
     }
@@ -237,6 +235,11 @@ fn kind_of(error: &io::Error) -> ErrorKind {
         io::ErrorKind::CrossesDevices => ErrorKind::CrossDevice,
         _ => ErrorKind::Other,
     }
+}
+
+/// Whether a path names nothing, or cannot name anything.
+pub(crate) fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Gives an I/O error the path and the verb without which it is no message.

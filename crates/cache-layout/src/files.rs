@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::error::{Action, Attempt as _, Error};
+use crate::error::{Action, Attempt as _, Error, is_absence};
 
 /// The names of temporary files begin with this, which no other name does.
 const TEMPORARY: &str = "+tmp-";
@@ -75,11 +75,19 @@ pub(crate) fn cannot_create(path: PathBuf, home: &Path, source: io::Error) -> Er
 }
 
 /// What is in a folder, sorted by name.
-pub(crate) fn sorted_children(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let children = fs::read_dir(dir).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-    let mut children: Vec<PathBuf> = children.attempt(Action::Read, dir)?;
+pub(crate) fn children(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let listed: io::Result<Vec<PathBuf>> = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect();
+    let mut children = listed?;
     children.sort();
     Ok(children)
+}
+
+/// What is in a folder, sorted by name; nothing when there is no such folder.
+pub(crate) fn children_if_any(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    match children(dir) {
+        Err(e) if is_absence(&e) => Ok(Vec::new()),
+        listed => listed.attempt(Action::Read, dir),
+    }
 }
 
 /// Replaces `path` by a file of these bytes; what a reader opens is the old file or the new one. Syncs
@@ -177,12 +185,7 @@ fn open_no_follow(path: &Path) -> io::Result<File> {
 
 /// Whether nothing is at a path, not even a link.
 fn is_nothing(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
-}
-
-/// Whether a path names nothing, or cannot name anything.
-pub(crate) fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    fs::symlink_metadata(path).is_err_and(|e| is_absence(&e))
 }
 
 /// Whether `path` is a symbolic link to nothing. (Something that came into being a moment ago is not.)
@@ -193,6 +196,11 @@ pub(crate) fn is_dangling_link(path: &Path) -> bool {
 /// Whether `path` is a file and no link to one.
 pub(crate) fn is_plain_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+}
+
+/// Whether `path` is a folder and no link to one.
+pub(crate) fn is_plain_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 /// Device and number, where files have such a thing: what tells two names of one file from two files.
@@ -209,27 +217,26 @@ pub(crate) fn identity(_: &Path) -> Option<(u64, u64)> {
 
 /// Removes a file. That it is not there is fine.
 pub(crate) fn remove_if_any(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(e) if !is_absence(&e) => Err(e).attempt(Action::Remove, path),
-        _ => Ok(()),
-    }
+    absence_is_fine(fs::remove_file(path)).attempt(Action::Remove, path)
 }
 
 /// Removes a folder and what is in it. That it is not there is fine.
 pub(crate) fn remove_all(dir: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(dir) {
-        Err(e) if !is_absence(&e) => Err(e).attempt(Action::Remove, dir),
-        _ => Ok(()),
-    }
+    absence_is_fine(fs::remove_dir_all(dir)).attempt(Action::Remove, dir)
 }
 
 /// Removes a folder and what is in it. That it is not there is fine; anything else is logged.
 pub(crate) fn remove_tree(dir: &Path) {
-    match fs::remove_dir_all(dir) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(dir = %dir.display(), error = %e, "cannot remove a private folder of the cache");
-        }
-        _ => {}
+    if let Err(error) = absence_is_fine(fs::remove_dir_all(dir)) {
+        tracing::warn!(dir = %dir.display(), %error, "cannot remove a private folder of the cache");
+    }
+}
+
+/// The outcome of a removal that need not find anything.
+pub(crate) fn absence_is_fine(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(e) if is_absence(&e) => Ok(()),
+        outcome => outcome,
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use url_parse::ModelId;
 
-use crate::error::Error;
+use crate::error::{Error, is_absence};
 use crate::files;
 use crate::layout::{CacheLayout, Tier};
 use crate::obstacles::refuse_blocked;
@@ -140,17 +140,14 @@ impl Walk<'_> {
 
     /// The names in a folder, sorted, without the hidden ones; none when there is no such folder.
     fn names_in(&mut self, folder: &Path) -> Vec<OsString> {
-        let listed: io::Result<Vec<_>> =
-            fs::read_dir(folder).and_then(|children| children.map(|child| Ok(child?.file_name())).collect());
-        let mut names = listed.unwrap_or_else(|error| {
+        let children = files::children(folder).unwrap_or_else(|error| {
             if error.kind() != io::ErrorKind::NotFound {
                 self.skip(folder.to_path_buf(), SkipReason::Unreadable(error));
             }
             Vec::new()
         });
-        names.retain(|name| !name.as_encoded_bytes().starts_with(b"."));
-        names.sort();
-        names
+        let names = children.iter().filter_map(|child| child.file_name());
+        names.filter(|name| !name.as_encoded_bytes().starts_with(b".")).map(Into::into).collect()
     }
 
     fn skip(&mut self, path: PathBuf, reason: SkipReason) {
@@ -169,7 +166,7 @@ fn look_at(path: &Path) -> Found {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Found::Folder,
         Ok(_) => Found::Other(SkipReason::NotADirectory),
-        Err(error) if !files::is_absence(&error) => Found::Other(SkipReason::Unreadable(error)),
+        Err(error) if !is_absence(&error) => Found::Other(SkipReason::Unreadable(error)),
         Err(_) if files::is_dangling_link(path) => Found::Other(SkipReason::DanglingLink),
         Err(_) => Found::Nothing,
     }

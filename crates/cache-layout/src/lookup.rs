@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Action, Attempt as _, Error};
+use crate::error::{Action, Attempt as _, Error, is_absence};
 use crate::files;
 use crate::layout::{CacheLayout, Tier};
 use crate::slot::Slot;
@@ -178,10 +178,10 @@ fn examine(dir: &Path, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Found,
     match fs::metadata(dir) {
         Ok(metadata) if !metadata.is_dir() => return Ok(Found::Broken(Problem::NotADirectory)),
         Ok(_) => {}
-        Err(e) if files::is_absence(&e) && files::is_dangling_link(dir) => {
+        Err(e) if is_absence(&e) && files::is_dangling_link(dir) => {
             return Ok(Found::Broken(Problem::DanglingLink));
         }
-        Err(e) if files::is_absence(&e) => return Ok(Found::Nothing),
+        Err(e) if is_absence(&e) => return Ok(Found::Nothing),
         Err(e) => return Err(e).attempt(Action::LookAt, dir),
     }
     let found = match inspect(dir) {
@@ -192,7 +192,7 @@ fn examine(dir: &Path, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Found,
     };
     // A directory that may not be searched looks empty to `inspect`; that is no reason to replace it.
     match fs::metadata(dir.join(".")) {
-        Err(e) if !files::is_absence(&e) => Err(e).attempt(Action::LookAt, dir),
+        Err(e) if !is_absence(&e) => Err(e).attempt(Action::LookAt, dir),
         _ => Ok(found),
     }
 }

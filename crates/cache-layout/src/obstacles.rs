@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::error::{Action, Attempt as _, Error};
+use crate::error::{Action, Attempt as _, Error, is_absence};
 use crate::files;
 use crate::layout::CacheLayout;
 use crate::slot::Slot;
@@ -23,7 +23,7 @@ impl Slot {
         match fs::symlink_metadata(&path) {
             Ok(found) if found.is_symlink() => Err(Error::EntryIsLink { path }),
             Ok(found) if !found.is_dir() => Err(Error::EntryIsNotADirectory { path }),
-            Err(e) if !files::is_absence(&e) => Err(e).attempt(Action::LookAt, &path),
+            Err(e) if !is_absence(&e) => Err(e).attempt(Action::LookAt, &path),
             _ => Ok(()),
         }
     }
@@ -66,7 +66,7 @@ pub(crate) fn refuse_blocked(folder: &Path, home: &Path) -> Result<(), Error> {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => return Ok(()),
             Ok(_) => return Err(Error::NotADirectory { path: path.into(), home: home.into() }),
-            Err(e) if !files::is_absence(&e) => return Err(e).attempt(Action::LookAt, path),
+            Err(e) if !is_absence(&e) => return Err(e).attempt(Action::LookAt, path),
             Err(_) if files::is_dangling_link(path) => {
                 return Err(Error::DanglingLink { path: path.into() });
             }
@@ -104,8 +104,7 @@ pub fn may_create_in(_: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
-    use crate::run::Purpose;
-    use crate::staging::Staging;
+    use crate::staging::{Purpose, Staging};
     use crate::testing;
 
     #[track_caller]

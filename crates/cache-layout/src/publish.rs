@@ -9,14 +9,10 @@ use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::lookup::Completeness;
 use crate::ops::FileOps;
-use crate::run::Purpose;
 use crate::slot::Slot;
-use crate::staging::RunNames;
+use crate::staging::{Note, Purpose, RunNames};
 
-mod note;
 mod place;
-
-pub(crate) use note::Note;
 
 /// What became of a run that was published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +98,7 @@ impl Publication<'_> {
 
     /// Files first, then the folders that name them, from the bottom up.
     fn sync_tree(&self, dir: &Path) -> Result<(), Error> {
-        for child in files::sorted_children(dir)? {
+        for child in files::children(dir).attempt(Action::Read, dir)? {
             let found = fs::symlink_metadata(&child).attempt(Action::LookAt, &child)?;
             if found.is_dir() {
                 self.sync_tree(&child)?;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use url_parse::{CommitId, ModelId, ModelRef, RepoPath, Revision};
 
-use crate::files;
+use crate::error::is_absence;
 use crate::layout::CacheLayout;
 use crate::slot::{self, Slot};
 use crate::slot_name;
@@ -97,7 +97,7 @@ impl CacheLayout {
 pub(crate) fn read_if_any(path: &Path) -> Option<Receipt> {
     match read(path) {
         Ok(receipt) => Some(receipt),
-        Err(e) if files::is_absence(&e) => None,
+        Err(e) if is_absence(&e) => None,
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "ignoring an unusable receipt");
             None

@@ -1,16 +1,18 @@
 //! Taking a model out of the cache.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::config::Durability;
-use crate::error::{Action, Attempt as _, Error};
+use crate::error::{Action, Attempt as _, Error, is_absence};
 use crate::files;
 use crate::layout::CacheLayout;
 use crate::lock::LockAttempt;
 use crate::ops::{FileOps as _, RealOps};
 use crate::slot::Slot;
 use crate::staging::{self, Staging};
+use crate::usage::disk_usage;
 
 /// What [`CacheLayout::remove`] did.
 #[derive(Debug)]
@@ -113,12 +115,24 @@ impl CacheLayout {
     }
 }
 
+impl Staging {
+    /// Removes all of it, runs included, and says how many bytes of disk that was.
+    fn remove(&self) -> (u64, Result<(), Error>) {
+        let bytes = disk_usage(self.path(), &mut HashSet::new());
+        let removed = self.runs().and_then(|runs| {
+            for run in &runs {
+                run.remove_neighbours();
+            }
+            files::remove_all(self.path())
+        });
+        (bytes, removed)
+    }
+}
+
 /// Removes the folder above the entry if there is no other model in it. A publication that has just created it for
 /// one creates it again.
 fn remove_users_folder(slot: &Slot) {
-    let folder =
-        slot.entry().parent().filter(|folder| fs::symlink_metadata(folder).is_ok_and(|it| it.is_dir()));
-    if let Some(folder) = folder {
+    if let Some(folder) = slot.entry().parent().filter(|folder| files::is_plain_dir(folder)) {
         // It fails when there is something in it.
         let _ = fs::remove_dir(folder);
     }
@@ -128,7 +142,7 @@ fn remove_users_folder(slot: &Slot) {
 fn take_away(staging: &Staging) -> Result<RemovedEntry, Error> {
     let path = staging.slot().entry();
     match fs::symlink_metadata(path) {
-        Err(e) if files::is_absence(&e) => Ok(RemovedEntry::Nothing),
+        Err(e) if is_absence(&e) => Ok(RemovedEntry::Nothing),
         Err(e) => Err(e).attempt(Action::LookAt, path),
         Ok(found) if found.is_symlink() => {
             let target = fs::read_link(path).attempt(Action::LookAt, path)?;

@@ -17,20 +17,9 @@ use crate::ops::{FileOps, RealOps};
 use crate::publish::{Publication, Published};
 use crate::receipt::Receipt;
 use crate::slot::Slot;
-use crate::staging::{self, RunFolder, Staging};
+use crate::staging::{self, Purpose, RunFolder, Staging};
 
 mod adopt;
-
-/// Why a model is downloaded. A REDO has a pool of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// There is no whole model. One that somebody else published meanwhile is as good.
-    Fresh,
-    /// The model is to be mended: what is there may look whole, and is to be replaced by what is right.
-    Repair,
-    /// The model is to be replaced, whole or not, by a download of everything.
-    Redo,
-}
 
 /// A private folder in which one process puts a model together.
 ///
@@ -69,7 +58,7 @@ impl CacheLayout {
     /// not. Its good files can be carried over with [`Run::adopt`].
     pub fn existing_entry(&self, slot: &Slot) -> Option<PathBuf> {
         let entry = slot.entry();
-        fs::symlink_metadata(entry).is_ok_and(|found| found.is_dir()).then(|| entry.to_path_buf())
+        files::is_plain_dir(entry).then(|| entry.to_path_buf())
     }
 }
 

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::CacheConfig;
 use crate::error::ErrorKind;
-use crate::run::Purpose;
+use crate::staging::Purpose;
 use crate::testing;
 
 /// A cache with the read-only tiers `one` and `two`, and a home; none exists.

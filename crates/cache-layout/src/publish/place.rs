@@ -1,13 +1,13 @@
 //! The one step that makes a tree visible, and what it takes where the system does not allow that step.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Note, Publication, Published};
+use super::{Publication, Published};
 use crate::config::Durability;
-use crate::error::Error;
+use crate::error::{Action, Attempt as _, Error};
 use crate::files;
+use crate::staging::Note;
 
 /// How often an entry may come and go while it is looked at, before that is an error.
 const ATTEMPTS: usize = 8;
@@ -160,10 +160,10 @@ impl Publication<'_> {
     }
 
     fn copy_into(&self, from: &Path, to: &Path) -> Result<(), Error> {
-        for child in files::sorted_children(from)? {
+        for child in files::children(from).attempt(Action::Read, from)? {
             let Some(name) = child.file_name() else { continue };
             let target = to.join(name);
-            if fs::symlink_metadata(&child).is_ok_and(|found| found.is_dir()) {
+            if files::is_plain_dir(&child) {
                 self.ops.create_dir(&target).map_err(|e| Error::linking(&child, &target, e))?;
                 self.copy_into(&child, &target)?;
             } else {

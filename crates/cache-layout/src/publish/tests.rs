@@ -250,7 +250,7 @@ fn every_step_may_fail_and_nothing_is_seen_of_it() {
             }
             Ok(Published::SomeoneElse(_)) => assert_eq!(weights(slot).as_deref(), Some("old")),
         }
-        assert_eq!(testing::listing(&Staging::of(slot).runs()).len(), 0, "{step}");
+        assert_eq!(testing::listing(&Staging::of(slot).runs_folder()).len(), 0, "{step}");
         ready(&testing::fast(layout), slot, Purpose::Redo, "newest").publish(&testing::inspect).unwrap();
         assert_eq!(weights(slot).as_deref(), Some("newest"));
         true

@@ -1,7 +1,7 @@
 use super::*;
 use crate::content::ContentName;
-use crate::run::Purpose;
-use crate::staging::PruneMode;
+use crate::prune::PruneMode;
+use crate::staging::Purpose;
 use crate::testing;
 use crate::{CacheConfig, Receipt};
 

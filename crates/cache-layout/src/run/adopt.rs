@@ -80,7 +80,7 @@ impl Run {
         let relative = path.strip_prefix(self.staging.slot().entry()).ok()?;
         let depth = relative.components().count();
         let is_plain = relative.components().all(|component| matches!(component, Component::Normal(_)));
-        let without_links = path.ancestors().skip(1).take(depth).all(is_plain_dir);
+        let without_links = path.ancestors().skip(1).take(depth).all(files::is_plain_dir);
         (depth > 0 && is_plain && without_links).then_some(relative)
     }
 
@@ -93,14 +93,10 @@ fn is_file_or_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file() || found.is_symlink())
 }
 
-fn is_plain_dir(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::Purpose;
+    use crate::staging::Purpose;
     use crate::testing;
 
     /// Carries `own` over into a tree that holds `sub/file` and `file`; where it is then.

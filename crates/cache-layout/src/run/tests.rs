@@ -40,7 +40,7 @@ fn dropping_discards_the_run_and_keeps_the_pool() {
     fs::write(run.pool_path(&content(2)), "verified").unwrap();
     run.place(&content(2), &path("weights")).unwrap();
     drop(run);
-    let left = testing::listing(&Staging::of(&slot).runs());
+    let left = testing::listing(&Staging::of(&slot).runs_folder());
     assert!(left.keys().all(|path| !path.contains("tree")), "{left:?}");
     assert!(!slot.entry().exists());
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Owner, RunNames, Staging, runs_in};
+use super::{Owner, RunNames, Staging};
 use crate::error::Error;
 use crate::files;
 use crate::layout::CacheLayout;
@@ -42,12 +42,12 @@ fn ensure_users_folder(slot: &Slot) -> Result<(), Error> {
 /// Whether a process is moving the entry aside just now: it will be there again in a moment.
 pub(crate) fn is_missing(staging: &Staging) -> bool {
     let is_gone = fs::symlink_metadata(staging.slot().entry()).is_err();
-    is_gone && runs_in(staging).unwrap_or_default().iter().any(|run| held_by(run).is_some())
+    is_gone && staging.runs().unwrap_or_default().iter().any(|run| held_by(run).is_some())
 }
 
 /// Mends what a process has left that died with the entry moved aside. Answers whether the entry is back.
 pub(crate) fn bring_back(staging: &Staging) -> bool {
-    let runs = runs_in(staging).unwrap_or_default();
+    let runs = staging.runs().unwrap_or_default();
     let mut holders = runs.iter().filter(|run| !run.is_detached() && held_by(run).is_some());
     holders.any(|run| {
         let owner = Owner::if_gone(run);

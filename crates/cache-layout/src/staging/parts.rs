@@ -4,16 +4,17 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Owner, RunNames, Staging, children, runs_in};
+use super::{Owner, RunNames, Staging};
 use crate::content::ContentName;
 use crate::files;
+use crate::usage::disk_bytes;
 
 /// At the end of the name of what is written beside a part.
 const JOURNAL: &str = ".journal";
 
 /// Whether a run has unfinished files that hold something.
 pub(super) fn are_in(run: &RunNames) -> bool {
-    children(&run.parts()).is_ok_and(|parts| parts.iter().any(|part| room(part) > 0))
+    files::children_if_any(&run.parts()).is_ok_and(|parts| parts.iter().any(|part| room(part) > 0))
 }
 
 /// Moves an abandoned run's parts to where others find them.
@@ -22,7 +23,7 @@ pub(super) fn save(staging: &Staging, run: &RunNames) {
     if !are_in(run) || files::ensure_dir(&orphans, staging.slot().home()).is_err() {
         return;
     }
-    let parts = children(&run.parts()).unwrap_or_default();
+    let parts = files::children_if_any(&run.parts()).unwrap_or_default();
     for part in parts.iter().filter(|part| !is_journal(part)) {
         let Some(name) = part.file_name() else { continue };
         let orphan = orphans.join(name);
@@ -42,7 +43,7 @@ pub(crate) fn clear_orphans(staging: &Staging) {
 pub(crate) fn take_over(staging: &Staging, heir: &RunNames, content: &ContentName) -> bool {
     let own = heir.parts().join(content.as_str());
     let orphan = staging.orphans().join(content.as_str());
-    let others = runs_in(staging).unwrap_or_default().into_iter();
+    let others = staging.runs().unwrap_or_default().into_iter();
     let left = others.filter(|run| run.path() != heir.path() && !run.is_detached());
     // Of equal ones the newest.
     let most = left.max_by_key(|run| {
@@ -64,7 +65,7 @@ pub(crate) fn take_over(staging: &Staging, heir: &RunNames, content: &ContentNam
 
 /// About how many bytes dead runs have left of this content, for an heir to take over.
 pub(crate) fn left_over(staging: &Staging, heir: &RunNames, content: &ContentName) -> u64 {
-    let others = runs_in(staging).unwrap_or_default().into_iter();
+    let others = staging.runs().unwrap_or_default().into_iter();
     let left = others.filter(|run| run.path() != heir.path() && !run.is_detached());
     let parts = left.map(|run| run.parts()).chain([staging.orphans()]);
     parts.map(|parts| room(&parts.join(content.as_str()))).max().unwrap_or_default()
@@ -73,10 +74,7 @@ pub(crate) fn left_over(staging: &Staging, heir: &RunNames, content: &ContentNam
 /// Takes the journal first: what it says had been written before it was, and so is in what comes after it.
 fn transfer(from: &Path, to: &Path, take: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
     for to in [journal(to), to.to_path_buf()] {
-        match fs::remove_file(&to) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        files::absence_is_fine(fs::remove_file(&to))?;
     }
     if files::is_plain_file(&journal(from)) {
         take(&journal(from), &journal(to))?;
@@ -106,15 +104,11 @@ fn is_journal(path: &Path) -> bool {
 /// How much room a plain file takes up; a part is written at many places, and its length says little.
 fn room(path: &Path) -> u64 {
     let found = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file);
-    #[cfg(unix)]
-    let room = |found: fs::Metadata| {
-        let blocks = std::os::unix::fs::MetadataExt::blocks(&found);
+    found.map_or(0, |found| match disk_bytes(&found) {
         // What was just written may have no blocks yet, and very small files have none on some systems.
-        if blocks > 0 { blocks.saturating_mul(512) } else { found.len().min(1) }
-    };
-    #[cfg(not(unix))]
-    let room = |found: fs::Metadata| found.len();
-    found.map_or(0, room)
+        0 => found.len().min(1),
+        bytes => bytes,
+    })
 }
 
 #[cfg(test)]
@@ -123,9 +117,9 @@ mod tests {
 
     use super::*;
     use crate::layout::CacheLayout;
-    use crate::run::{Purpose, Run};
+    use crate::run::Run;
     use crate::slot::Slot;
-    use crate::staging::RunFolder;
+    use crate::staging::{Purpose, RunFolder};
     use crate::testing;
 
     fn content() -> ContentName {
@@ -167,11 +161,15 @@ mod tests {
         fill(&first.part(&content()), "half");
         testing::write(&first.tree().join("tree"), "");
         drop(first);
-        let left = testing::listing(&Staging::of(&slot).runs());
+        let left = testing::listing(&Staging::of(&slot).runs_folder());
         assert!(left.keys().all(|path| !path.contains("tree") && !path.contains("scratch")), "{left:?}");
 
         let second = begin(&layout, &slot);
-        assert_eq!(children(&Staging::of(&slot).runs()).unwrap().len(), 1, "the first is gone");
+        assert_eq!(
+            files::children_if_any(&Staging::of(&slot).runs_folder()).unwrap().len(),
+            1,
+            "the first is gone"
+        );
         check_inherits(&second, "half");
         assert!(!second.take_over(&content()), "it was moved");
         drop(second);

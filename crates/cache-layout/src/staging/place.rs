@@ -3,10 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::layout::{CacheLayout, PRIVATE};
 use crate::mount::Mount;
-use crate::run::Purpose;
+use crate::obstacles::may_create_in;
 use crate::slot::Slot;
+
+/// Why a model is downloaded. A REDO has a pool of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// There is no whole model. One that somebody else published meanwhile is as good.
+    Fresh,
+    /// The model is to be mended: what is there may look whole, and is to be replaced by what is right.
+    Repair,
+    /// The model is to be replaced, whole or not, by a download of everything.
+    Redo,
+}
 
 /// A slot, and the folder in which its next tree is put together.
 #[derive(Clone, Debug)]
@@ -38,7 +50,7 @@ impl Staging {
         })
     }
 
-    pub(crate) fn runs(&self) -> PathBuf {
+    pub(crate) fn runs_folder(&self) -> PathBuf {
         self.folder.join("runs")
     }
 
@@ -74,14 +86,14 @@ fn private_folder_of(base: &Path) -> PathBuf {
 }
 
 fn is_writable(dir: &Path) -> bool {
-    crate::obstacles::may_create_in(dir).is_ok()
+    may_create_in(dir).is_ok()
 }
 
 impl CacheLayout {
     /// The staging of every slot that has one, wherever it is.
     pub(crate) fn stagings(&self) -> Vec<Staging> {
         let hf = self.weights().join("hf");
-        let users = super::children(&hf).unwrap_or_default();
+        let users = files::children_if_any(&hf).unwrap_or_default();
         let entries = [hf.clone()].into_iter().chain(users).map(|folder| folder.join("any"));
         let mut privates = vec![self.private().to_path_buf()];
         privates.extend(entries.map(|entry| private_folder_for(&entry, self.private())));
@@ -92,9 +104,8 @@ impl CacheLayout {
 
     /// What is not named after a model is not ours.
     fn stagings_in(&self, private: &Path) -> Vec<Staging> {
-        let mut folders = super::children(&private.join("staging")).unwrap_or_default();
+        let mut folders = files::children_if_any(&private.join("staging")).unwrap_or_default();
         folders.retain(|folder| folder.is_dir());
-        folders.sort();
         let named = |folder: PathBuf| {
             let name = folder.file_name()?.to_str()?;
             Some(Staging { slot: self.slot_of_file_name(name)?, folder })

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::content::ContentName;
 use crate::run::Run;
@@ -26,7 +28,7 @@ fn check(silent_for: u64, expected_to_stay: bool) {
     let run = begin(&layout, &slot);
     assert_eq!(dead.path().exists(), expected_to_stay, "{silent_for}");
     let expected = if expected_to_stay { 2 } else { 1 };
-    assert_eq!(fs::read_dir(Staging::of(&slot).runs()).unwrap().count(), expected);
+    assert_eq!(fs::read_dir(Staging::of(&slot).runs_folder()).unwrap().count(), expected);
     drop(run);
 }
 
@@ -63,7 +65,7 @@ fn a_run_with_a_future_heartbeat_is_alive() {
 fn a_run_that_died_before_its_first_heartbeat_goes_by_its_folders_age() {
     let folder = testing::folder();
     let (_, slot) = testing::cache(&folder);
-    let unborn = RunNames::new(Staging::of(&slot).runs().join("1-unborn"), &slot);
+    let unborn = RunNames::new(Staging::of(&slot).runs_folder().join("1-unborn"), &slot);
     fs::create_dir_all(unborn.path()).unwrap();
     tidy(&Staging::of(&slot), SystemTime::now()).unwrap();
     assert!(unborn.path().exists());
@@ -75,10 +77,13 @@ fn a_run_that_died_before_its_first_heartbeat_goes_by_its_folders_age() {
 fn what_was_cut_off_is_removed_at_once_and_strangers_stay() {
     let folder = testing::folder();
     let (_, slot) = testing::cache(&folder);
-    testing::write(&Staging::of(&slot).runs().join("1-x+gone/tree/weights"), "w");
-    testing::write(&Staging::of(&slot).runs().join(".DS_Store"), "");
+    testing::write(&Staging::of(&slot).runs_folder().join("1-x+gone/tree/weights"), "w");
+    testing::write(&Staging::of(&slot).runs_folder().join(".DS_Store"), "");
     tidy(&Staging::of(&slot), SystemTime::now() + Duration::from_secs(3600)).unwrap();
-    assert_eq!(testing::listing(&Staging::of(&slot).runs()).into_keys().collect::<Vec<_>>(), [".DS_Store"]);
+    assert_eq!(
+        testing::listing(&Staging::of(&slot).runs_folder()).into_keys().collect::<Vec<_>>(),
+        [".DS_Store"]
+    );
 }
 
 #[test]
@@ -182,16 +187,16 @@ fn empty_folders_go_unless_another_run_needs_them() {
     let folder = testing::folder();
     let (_, slot) = testing::cache(&folder);
     let [fresh, redo] = [Purpose::Fresh, Purpose::Redo].map(|purpose| Staging::of(&slot).pool(purpose));
-    for dir in [&Staging::of(&slot).runs(), &fresh, &redo] {
+    for dir in [&Staging::of(&slot).runs_folder(), &fresh, &redo] {
         fs::create_dir_all(dir).unwrap();
     }
-    let other = Staging::of(&slot).runs().join("1-x");
+    let other = Staging::of(&slot).runs_folder().join("1-x");
     fs::create_dir(&other).unwrap();
     remove_empty(&Staging::of(&slot), Purpose::Fresh);
     assert!(fresh.exists());
     fs::remove_dir(&other).unwrap();
     remove_empty(&Staging::of(&slot), Purpose::Fresh);
-    assert!(!Staging::of(&slot).runs().exists() && !fresh.exists() && redo.exists());
+    assert!(!Staging::of(&slot).runs_folder().exists() && !fresh.exists() && redo.exists());
 }
 
 /// The same from the outside, with the real clock.

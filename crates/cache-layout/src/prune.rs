@@ -1,19 +1,17 @@
 //! Removing what interrupted downloads have left and no process owns.
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Owner, RunNames, Staging, children, displaced, forget_published_pool, is_silent, runs_in};
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::layout::CacheLayout;
 use crate::lock::LockAttempt;
-use crate::run::Purpose;
 use crate::slot::Slot;
-
-mod temporaries;
+use crate::staging::{self, ABANDONED_AFTER, Owner, Purpose, RunNames, Staging};
+use crate::usage::disk_usage;
 
 /// Whether pruning removes, or only says what it would remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,7 +88,7 @@ impl CacheLayout {
         mode: PruneMode,
         now: SystemTime,
     ) -> PrunedSlot {
-        let before = usage(staging.path(), &mut HashSet::new());
+        let before = disk_usage(staging.path(), &mut HashSet::new());
         let outcome = match mode {
             PruneMode::Remove => self.remove_leftovers(staging, older_than, now),
             PruneMode::DryRun => self.count_leftovers(staging, older_than, now),
@@ -98,7 +96,7 @@ impl CacheLayout {
         let (removed_bytes, in_use, failure) = match outcome {
             Ok(Leftovers { bytes, in_use }) => (bytes, in_use, None),
             Err(error) => {
-                let after = usage(staging.path(), &mut HashSet::new());
+                let after = disk_usage(staging.path(), &mut HashSet::new());
                 (before.saturating_sub(after), false, Some(error))
             }
         };
@@ -121,7 +119,7 @@ impl CacheLayout {
         }
         let found = Found::in_staging(staging, older_than, now)?;
         let mut seen = HashSet::new();
-        let bytes = found.removable().map(|path| usage(path, &mut seen)).sum();
+        let bytes = found.removable().map(|path| disk_usage(path, &mut seen)).sum();
         Ok(Leftovers { bytes, in_use: found.in_use })
     }
 
@@ -134,28 +132,43 @@ impl CacheLayout {
         let LockAttempt::Acquired(_lock) = self.try_lock(staging.slot())? else {
             return Ok(Leftovers::IN_USE);
         };
-        for run in runs_in(staging)?.iter().filter(|run| !run.is_detached()) {
-            forget_published_pool(staging, run)?;
+        for run in staging.runs()?.iter().filter(|run| !run.is_detached()) {
+            staging::forget_published_pool(staging, run)?;
             if Owner::if_gone(run).is_some() {
-                displaced::restore(run);
+                staging::restore(run);
             }
         }
         let found = Found::in_staging(staging, older_than, now)?;
         let (mut seen, mut bytes) = (HashSet::new(), 0);
         for path in &found.files {
-            let size = usage(path, &mut seen);
-            remove_file(path)?;
+            let size = disk_usage(path, &mut seen);
+            files::remove_if_any(path)?;
             bytes += size;
         }
         for run in &found.runs {
-            let size = usage(run.path(), &mut seen);
+            let size = disk_usage(run.path(), &mut seen);
             remove_run(run)?;
             bytes += size;
         }
         for purpose in [Purpose::Fresh, Purpose::Redo] {
-            super::remove_empty(staging, purpose);
+            staging::remove_empty(staging, purpose);
         }
         Ok(Leftovers { bytes, in_use: found.in_use })
+    }
+
+    /// Removes the files beside locks and receipts that a process was writing when it was killed, or only counts
+    /// them. Returns how many bytes of disk that is. Writing one takes a moment, so one that is as old as an
+    /// abandoned run has no owner.
+    fn prune_temporaries(&self, older_than: Duration, mode: PruneMode, now: SystemTime) -> u64 {
+        let age = older_than.max(ABANDONED_AFTER);
+        let abandoned = self.temporaries().into_iter().filter(|path| is_old(newest(path), age, now));
+        abandoned.map(|path| prune_one(&path, mode)).sum()
+    }
+
+    fn temporaries(&self) -> Vec<PathBuf> {
+        let folders = ["locks", "receipts"].map(|name| self.private().join(name));
+        let files = folders.iter().flat_map(|folder| files::children_if_any(folder).unwrap_or_default());
+        files.filter(|path| files::is_temporary(path)).collect()
     }
 }
 
@@ -180,7 +193,7 @@ struct Found {
 impl Found {
     fn in_staging(staging: &Staging, older_than: Duration, now: SystemTime) -> Result<Self, Error> {
         let mut found = Self::default();
-        for run in runs_in(staging)? {
+        for run in staging.runs()? {
             if !run.is_detached() && !is_abandoned(&run, now) {
                 found.in_use = true;
             } else if is_old(newest(run.path()), older_than, now) {
@@ -193,7 +206,7 @@ impl Found {
         let pools = [Purpose::Fresh, Purpose::Redo].map(|purpose| staging.pool(purpose));
         for folder in pools.into_iter().chain([staging.orphans()]) {
             let old = |path: &PathBuf| is_old(newest(path), older_than, now);
-            found.files.extend(children(&folder)?.into_iter().filter(old));
+            found.files.extend(files::children_if_any(&folder)?.into_iter().filter(old));
         }
         Ok(found)
     }
@@ -206,8 +219,8 @@ impl Found {
 /// An old model that could not be moved back is not abandoned.
 fn is_abandoned(run: &RunNames, now: SystemTime) -> bool {
     let entry = fs::symlink_metadata(run.slot().entry());
-    let holds_the_model = displaced::held_by(run).is_some() && entry.is_err();
-    !holds_the_model && is_silent(run, now) && Owner::if_gone(run).is_some()
+    let holds_the_model = staging::held_by(run).is_some() && entry.is_err();
+    !holds_the_model && run.is_silent(now) && Owner::if_gone(run).is_some()
 }
 
 fn is_old(written: Option<SystemTime>, older_than: Duration, now: SystemTime) -> bool {
@@ -219,10 +232,11 @@ fn is_old(written: Option<SystemTime>, older_than: Duration, now: SystemTime) ->
 fn newest(path: &Path) -> Option<SystemTime> {
     let found = fs::symlink_metadata(path).ok()?;
     let own = found.modified().ok();
-    match found.is_dir() {
-        true => children(path).unwrap_or_default().iter().map(|child| newest(child)).fold(own, Ord::max),
-        false => own,
+    if !found.is_dir() {
+        return own;
     }
+    let children = files::children_if_any(path).unwrap_or_default();
+    children.iter().map(|child| newest(child)).fold(own, Ord::max)
 }
 
 /// Detached first, so that a process that only slept finds nothing any more.
@@ -236,33 +250,19 @@ fn remove_run(run: &RunNames) -> Result<(), Error> {
     fs::remove_dir_all(detached.path()).attempt(Action::Remove, detached.path())
 }
 
-fn remove_file(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if !files::is_absence(&error) => Err(error).attempt(Action::Remove, path),
-        _ => Ok(()),
+/// The next prune tries again what cannot be removed.
+fn prune_one(path: &Path, mode: PruneMode) -> u64 {
+    let bytes = disk_usage(path, &mut HashSet::new());
+    match mode {
+        PruneMode::DryRun => bytes,
+        PruneMode::Remove => match files::remove_if_any(path) {
+            Ok(()) => bytes,
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "cannot remove a temporary file");
+                0
+            }
+        },
     }
-}
-
-/// How many bytes of disk everything at a path takes up; what has two names counts once.
-pub(super) fn usage(path: &Path, seen: &mut HashSet<(u64, u64)>) -> u64 {
-    let Ok(found) = fs::symlink_metadata(path) else { return 0 };
-    if found.is_dir() {
-        return children(path).unwrap_or_default().iter().map(|child| usage(child, seen)).sum();
-    }
-    match files::identity(path) {
-        Some(identity) if !seen.insert(identity) => 0,
-        _ => disk_bytes(&found),
-    }
-}
-
-#[cfg(unix)]
-fn disk_bytes(found: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::blocks(found).saturating_mul(512)
-}
-
-#[cfg(not(unix))]
-fn disk_bytes(found: &Metadata) -> u64 {
-    found.len()
 }
 
 #[cfg(test)]

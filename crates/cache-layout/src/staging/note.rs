@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Purpose, RunNames};
+use crate::error::is_absence;
 use crate::files;
-use crate::run::Purpose;
-use crate::staging::RunNames;
 
 /// Which pool the tree was made from, and which folder the tree is.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ impl Note {
     pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
         match fs::read(path) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) if is_absence(&e) => Ok(None),
             Err(e) => Err(e),
         }
     }

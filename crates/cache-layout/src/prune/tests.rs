@@ -21,7 +21,7 @@ fn begin(layout: &CacheLayout, slot: &Slot, purpose: Purpose) -> Run {
 
 /// As if nothing below a folder had been written for so long.
 fn age(folder: &Path, by: Duration) {
-    for child in children(folder).unwrap() {
+    for child in files::children(folder).unwrap() {
         if child.is_dir() {
             age(&child, by);
         }
@@ -121,7 +121,7 @@ fn an_abandoned_run_goes_beside_a_living_one_which_keeps_the_pool() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let dead = killed(&layout, &slot, HOUR);
-    let (living, alive) = super::super::RunFolder::create(&Staging::of(&slot)).unwrap();
+    let (living, alive) = staging::RunFolder::create(&Staging::of(&slot)).unwrap();
     let pruned = prune(&layout, NOW, PruneMode::Remove);
     assert!(pruned.in_use && pruned.removed_bytes >= 10_000, "{pruned:?}");
     assert!(!dead.exists());
@@ -155,4 +155,42 @@ fn strangers_stay_and_an_empty_cache_has_nothing() {
     testing::fill(slot.entry(), "published");
     assert_eq!(layout.prune(NOW, PruneMode::Remove).slots.len(), 0);
     assert!(stranger.exists());
+}
+
+/// What a process leaves that is killed while it writes beside `path`, so long ago.
+fn killed_beside(path: &Path, ago: Duration) -> PathBuf {
+    let folder = path.parent().unwrap();
+    fs::create_dir_all(folder).unwrap();
+    let file = files::temporary_in(folder).unwrap();
+    fs::write(file.path(), "half").unwrap();
+    file.as_file().set_modified(SystemTime::now() - ago).unwrap();
+    file.into_temp_path().keep().unwrap()
+}
+
+#[track_caller]
+fn check_temporaries(minutes_ago: u64, older_than_minutes: u64, goes: bool) {
+    let [ago, older_than] =
+        [minutes_ago, older_than_minutes].map(|minutes| Duration::from_secs(60 * minutes));
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let temporaries = [slot.lock_file(), slot.receipt_file()].map(|path| killed_beside(&path, ago));
+    let others = [slot.lock_file(), slot.holder_file(), slot.receipt_file()];
+    for path in &others {
+        testing::write(path, "mine");
+        fs::File::open(path).unwrap().set_modified(SystemTime::now() - ago).unwrap();
+    }
+    let would = layout.prune(older_than, PruneMode::DryRun).removed_bytes();
+    assert!(temporaries.iter().all(|path| path.exists()), "a dry run changes nothing");
+    let did = layout.prune(older_than, PruneMode::Remove).removed_bytes();
+    assert_eq!((would, did > 0), (did, goes));
+    assert!(temporaries.iter().all(|path| path.exists() != goes));
+    assert!(others.iter().all(|path| path.exists()));
+}
+
+#[test]
+fn temporary_files_go_by_their_age_and_nothing_else_does() {
+    check_temporaries(14, 0, false);
+    check_temporaries(16, 0, true);
+    check_temporaries(16, 60, false);
+    check_temporaries(61, 60, true);
 }
