@@ -1,6 +1,5 @@
 //! Putting a tree in its place.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,29 +7,12 @@ use crate::config::Durability;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::lookup::Completeness;
-use crate::ops::FileOps;
-use crate::slot::Slot;
-use crate::staging::{Note, Purpose, RunNames};
+use crate::staging::{Note, Purpose};
 
 mod place;
 
-/// What became of a run that was published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Published {
-    /// The entry is this run's tree.
-    Ours(PathBuf),
-    /// The entry is a whole model that somebody else put there meanwhile.
-    SomeoneElse(PathBuf),
-}
-
-impl Published {
-    /// The entry.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Ours(path) | Self::SomeoneElse(path) => path,
-        }
-    }
-}
+pub(crate) use place::Publication;
+pub use place::Published;
 
 /// What was done before the tree is put in place, for taking it back.
 #[derive(Default)]
@@ -57,15 +39,6 @@ impl Broken {
     fn is(&self, entry: &Path) -> bool {
         self.exists && files::identity(entry) == self.identity
     }
-}
-
-/// Everything that publishing needs to know.
-pub(crate) struct Publication<'a> {
-    pub(crate) ops: &'a dyn FileOps,
-    pub(crate) slot: &'a Slot,
-    pub(crate) names: &'a RunNames,
-    pub(crate) purpose: Purpose,
-    pub(crate) durability: Durability,
 }
 
 impl Publication<'_> {
@@ -96,38 +69,9 @@ impl Publication<'_> {
         Ok(())
     }
 
-    /// Files first, then the folders that name them, from the bottom up.
-    fn sync_tree(&self, dir: &Path) -> Result<(), Error> {
-        for child in files::children(dir).attempt(Action::Read, dir)? {
-            let found = fs::symlink_metadata(&child).attempt(Action::LookAt, &child)?;
-            if found.is_dir() {
-                self.sync_tree(&child)?;
-            } else if found.is_file() {
-                self.ops.sync_file(&child).attempt(Action::Sync, &child)?;
-            }
-        }
-        self.ops.sync_dir(dir).attempt(Action::Sync, dir)
-    }
-
-    fn create_parents(&self, created: &mut Vec<PathBuf>) -> Result<(), Error> {
-        let Some(parent) = self.slot.entry().parent() else { return Ok(()) };
-        files::create_dirs(parent, &|dir| self.ops.create_dir(dir), created)
-            .map_err(|(path, source)| files::cannot_create(path, self.slot.home(), source))
-    }
-
     /// From here on a crash may leave a published tree and a pool that shares its files; the note tells.
     fn leave_note(&self) -> Result<(), Error> {
         self.write_note(&self.names.note(), &Note::new(self.purpose, &self.names.tree()))
-    }
-
-    fn write_note(&self, path: &Path, note: &Note) -> Result<(), Error> {
-        self.ops.write_new(path, &note.to_json()).attempt(Action::Write, path)?;
-        match self.durability {
-            Durability::Synced => {
-                self.ops.sync_dir(self.names.path()).attempt(Action::Sync, self.names.path())
-            }
-            Durability::Fast => Ok(()),
-        }
     }
 
     /// Keeps the previous receipt for [`Self::undo`]. Answers whether there was one to install.
@@ -179,9 +123,10 @@ impl Publication<'_> {
 
     fn restore_receipt(&self) -> io::Result<()> {
         let (installed, previous) = (self.slot.receipt_file(), self.names.previous_receipt());
-        match previous.exists() {
-            true => self.ops.rename(&previous, &installed),
-            false => self.ops.remove_file(&installed),
+        if previous.exists() {
+            self.ops.rename(&previous, &installed)
+        } else {
+            self.ops.remove_file(&installed)
         }
     }
 }

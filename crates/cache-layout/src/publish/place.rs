@@ -1,16 +1,45 @@
 //! The one step that makes a tree visible, and what it takes where the system does not allow that step.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Publication, Published};
 use crate::config::Durability;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
-use crate::staging::Note;
+use crate::ops::FileOps;
+use crate::slot::Slot;
+use crate::staging::{Note, Purpose, RunNames};
 
 /// How often an entry may come and go while it is looked at, before that is an error.
 const ATTEMPTS: usize = 8;
+
+/// What became of a run that was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// The entry is this run's tree.
+    Ours(PathBuf),
+    /// The entry is a whole model that another run put there meanwhile.
+    SomeoneElse(PathBuf),
+}
+
+impl Published {
+    /// The entry.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Ours(path) | Self::SomeoneElse(path) => path,
+        }
+    }
+}
+
+/// Everything that publishing needs to know.
+pub(crate) struct Publication<'a> {
+    pub(crate) ops: &'a dyn FileOps,
+    pub(crate) slot: &'a Slot,
+    pub(crate) names: &'a RunNames,
+    pub(crate) purpose: Purpose,
+    pub(crate) durability: Durability,
+}
 
 /// A tree that is ready, and where the old entry goes if it cannot be exchanged.
 struct Ready {
@@ -19,8 +48,8 @@ struct Ready {
 }
 
 impl Publication<'_> {
-    /// `is_as_good`: whether what somebody else has put there meanwhile may stay. The folders that are `created`
-    /// above the entry are noted.
+    /// `is_as_good` tells whether an entry that another run has put there meanwhile may stay. Folders created above
+    /// the entry are added to `created`.
     pub(super) fn put_in_place(
         &self,
         is_as_good: &dyn Fn(&Path) -> bool,
@@ -54,7 +83,7 @@ impl Publication<'_> {
             self.slot.refuse_unreplaceable()?;
             match self.exchange(ready, entry) {
                 Ok(()) => return Ok(ours()),
-                // Somebody removed or replaced the entry just now.
+                // Another process removed or replaced the entry just now.
                 Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {}
                 Err(e) if is_refusal(&e) => return Ok(Placed::Refused(e)),
                 Err(e) => return Err(Error::moving(tree, entry, e)),
@@ -149,13 +178,10 @@ impl Publication<'_> {
 
     fn take_back(&self, beside: &Path, moved: bool) {
         let (tree, away) = (self.names.tree(), beside);
-        match moved {
-            true => {
-                if let Err(error) = self.ops.rename_new(away, &tree) {
-                    tracing::warn!(tree = %away.display(), %error, "cannot move a tree back");
-                }
-            }
-            false => files::remove_tree(away),
+        if !moved {
+            files::remove_tree(away);
+        } else if let Err(error) = self.ops.rename_new(away, &tree) {
+            tracing::warn!(tree = %away.display(), %error, "cannot move a tree back");
         }
     }
 
@@ -171,6 +197,35 @@ impl Publication<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Files first, then the folders that name them, from the bottom up.
+    pub(super) fn sync_tree(&self, dir: &Path) -> Result<(), Error> {
+        for child in files::children(dir).attempt(Action::Read, dir)? {
+            let found = fs::symlink_metadata(&child).attempt(Action::LookAt, &child)?;
+            if found.is_dir() {
+                self.sync_tree(&child)?;
+            } else if found.is_file() {
+                self.ops.sync_file(&child).attempt(Action::Sync, &child)?;
+            }
+        }
+        self.ops.sync_dir(dir).attempt(Action::Sync, dir)
+    }
+
+    pub(super) fn create_parents(&self, created: &mut Vec<PathBuf>) -> Result<(), Error> {
+        let Some(parent) = self.slot.entry().parent() else { return Ok(()) };
+        files::create_dirs(parent, &|dir| self.ops.create_dir(dir), created)
+            .map_err(|(path, source)| files::cannot_create(path, self.slot.home(), source))
+    }
+
+    pub(super) fn write_note(&self, path: &Path, note: &Note) -> Result<(), Error> {
+        self.ops.write_new(path, &note.to_json()).attempt(Action::Write, path)?;
+        match self.durability {
+            Durability::Synced => {
+                self.ops.sync_dir(self.names.path()).attempt(Action::Sync, self.names.path())
+            }
+            Durability::Fast => Ok(()),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::fs;
 use std::sync::Barrier;
 
 use serde::{Deserialize, Serialize};
@@ -7,9 +8,10 @@ use super::*;
 use crate::content::ContentName;
 use crate::error::ErrorKind;
 use crate::layout::CacheLayout;
-use crate::ops::RealOps;
+use crate::ops::{FileOps as _, RealOps};
 use crate::receipt::Receipt;
 use crate::run::Run;
+use crate::slot::Slot;
 use crate::staging::Staging;
 use crate::testing;
 
@@ -83,9 +85,10 @@ fn check(before: Before, purpose: Purpose, ours: bool) {
         let run = ready(&layout, &slot, purpose, "new");
         let (_, earlier) = make(before, &layout, &slot);
         let published = run.publish(&testing::inspect).unwrap();
-        let (expected, text, latest) = match ours {
-            true => (Published::Ours(slot.entry().into()), "new", Some(receipt(2))),
-            false => (Published::SomeoneElse(slot.entry().into()), "old", earlier),
+        let (expected, text, latest) = if ours {
+            (Published::Ours(slot.entry().into()), "new", Some(receipt(2)))
+        } else {
+            (Published::SomeoneElse(slot.entry().into()), "old", earlier)
         };
         assert_eq!(published, expected);
         assert_eq!(published.path(), slot.entry());
