@@ -6,9 +6,9 @@
 //! use url_parse::ModelRef;
 //!
 //! // What makes a directory whole is the caller's knowledge.
-//! let inspect = |dir: &Path| match dir.join("mlc-chat-config.json").exists() {
-//!     true => Completeness::Whole,
-//!     false => Completeness::Absent,
+//! let inspect = |dir: &Path| {
+//!     let is_whole = dir.join("mlc-chat-config.json").exists();
+//!     if is_whole { Completeness::Whole } else { Completeness::Absent }
 //! };
 //!
 //! # let parent = tempfile::tempdir()?;

@@ -14,9 +14,8 @@ fn folders_are_created_from_the_top_down() {
     create_dirs(&root.join("a/b/c"), &|dir| fs::create_dir(dir), &mut created).unwrap();
     assert_eq!(created, [] as [PathBuf; 0]);
 
-    let failing = |dir: &Path| match dir.ends_with("e") {
-        true => Err(io::ErrorKind::StorageFull.into()),
-        false => fs::create_dir(dir),
+    let failing = |dir: &Path| {
+        if dir.ends_with("e") { Err(io::ErrorKind::StorageFull.into()) } else { fs::create_dir(dir) }
     };
     let (path, _) = create_dirs(&root.join("a/d/e/f"), &failing, &mut created).unwrap_err();
     assert_eq!((path, created), (root.join("a/d/e"), vec![root.join("a/d")]));

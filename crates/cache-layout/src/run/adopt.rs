@@ -47,9 +47,10 @@ impl Run {
         let relative = self.free_place(relative.ok_or_else(|| self.refusal(from))?);
         let to = self.tree.join(&relative);
         self.create_folder_of(&to)?;
-        let taken = match files::is_plain_file(from) {
-            true => files::link_or_copy(from, &to),
-            false => files::copy_as_it_is(from, &to),
+        let taken = if files::is_plain_file(from) {
+            files::link_or_copy(from, &to)
+        } else {
+            files::copy_as_it_is(from, &to)
         };
         taken.map_err(|error| Error::linking(from, &to, error))?;
         Ok(relative)

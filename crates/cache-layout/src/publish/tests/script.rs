@@ -206,9 +206,10 @@ impl FileOps for Script {
         if !self.system.allows(one, other, true) {
             return Err(io::ErrorKind::CrossesDevices.into());
         }
-        match self.system.exchanges() {
-            true => RealOps.exchange(one, other),
-            false => Err(io::ErrorKind::Unsupported.into()),
+        if self.system.exchanges() {
+            RealOps.exchange(one, other)
+        } else {
+            Err(io::ErrorKind::Unsupported.into())
         }
     }
 }
