@@ -1,9 +1,9 @@
-//! Who has a lock, for people who wait for it.
+//! The process that holds a lock, for messages.
 
 use std::fmt;
 use std::time::SystemTime;
 
-/// The process that has a lock. Only informs: it may have released the lock meanwhile.
+/// The process that holds a lock. For information only: it may have released the lock meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {

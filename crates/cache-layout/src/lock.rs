@@ -86,7 +86,7 @@ struct Note {
 }
 
 impl Holder {
-    /// Nothing when the note is missing or unreadable.
+    /// `None` when the note is missing or unreadable.
     fn read(path: &Path) -> Option<Self> {
         let note: Note = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(note.since))?;

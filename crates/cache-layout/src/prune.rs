@@ -1,4 +1,4 @@
-//! Removing what interrupted downloads have left and no process owns.
+//! Removing what interrupted downloads have left behind, as far as no process owns it.
 
 use std::collections::HashSet;
 use std::fs;
@@ -26,7 +26,7 @@ pub enum PruneMode {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct PruneReport {
-    /// Every model that something was found of, sorted by name.
+    /// Every model that has staged files, sorted by name.
     pub slots: Vec<PrunedSlot>,
     /// How many bytes of disk were removed, or would be, that belong to no model's download: small files that were
     /// being written when a process was killed.
@@ -43,7 +43,7 @@ pub struct PrunedSlot {
     pub removed_bytes: u64,
     /// How many bytes of disk stay: they are in use, or too young.
     pub kept_bytes: u64,
-    /// Whether a download of the model is under way, or was heard of within the last 15 minutes.
+    /// Whether a download of the model is running, or had a heartbeat within the last 15 minutes.
     pub in_use: bool,
     /// Why not everything could be removed.
     pub failure: Option<Error>,
@@ -62,15 +62,15 @@ impl PruneReport {
 }
 
 impl CacheLayout {
-    /// Removes what interrupted downloads have left: abandoned runs, and verified and unfinished files of
-    /// models that no run is at work on, as far as nothing was written to them for `older_than`; and receipts and
-    /// notes that were never finished, when they are also 15 minutes old. The next
-    /// download of such a model begins from nothing. Never touches a model, nor anything that a running
-    /// download needs: one is running while its lock is held, or its heartbeat is not 15 minutes old.
+    /// Removes what interrupted downloads have left behind. These are abandoned runs, and the verified and
+    /// unfinished files of models that no run is working on, if nothing was written to them for `older_than`.
+    /// Receipts and notes that were never finished go too, if they are also 15 minutes old. The next download of
+    /// such a model starts from scratch. Never touches a model, nor anything that a running download needs: a
+    /// download is running while its lock is held, or while its heartbeat is less than 15 minutes old.
     ///
     /// Blocks for as long as removing takes.
     ///
-    /// What goes wrong with one model is in its [`PrunedSlot::failure`], and the others go on.
+    /// A failure with one model is in its [`PrunedSlot::failure`]; the others are pruned all the same.
     pub fn prune(&self, older_than: Duration, mode: PruneMode) -> PruneReport {
         let now = SystemTime::now();
         let mut report = PruneReport::default();
@@ -182,7 +182,7 @@ impl Leftovers {
     const IN_USE: Self = Self { bytes: 0, in_use: true };
 }
 
-/// What of a slot's staging may go.
+/// What may be removed of a slot's staging.
 #[derive(Default)]
 struct Found {
     runs: Vec<RunNames>,
@@ -239,7 +239,7 @@ fn newest(path: &Path) -> Option<SystemTime> {
     children.iter().map(|child| newest(child)).fold(own, Ord::max)
 }
 
-/// Detached first, so that a process that only slept finds nothing any more.
+/// Detaches the run first, so that a process that was only suspended finds nothing at its path.
 fn remove_run(run: &RunNames) -> Result<(), Error> {
     run.restore_receipt();
     run.remove_neighbours();
@@ -250,7 +250,7 @@ fn remove_run(run: &RunNames) -> Result<(), Error> {
     fs::remove_dir_all(detached.path()).attempt(Action::Remove, detached.path())
 }
 
-/// The next prune tries again what cannot be removed.
+/// What cannot be removed is left to the next prune.
 fn prune_one(path: &Path, mode: PruneMode) -> u64 {
     let bytes = disk_usage(path, &mut HashSet::new());
     match mode {

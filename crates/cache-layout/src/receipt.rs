@@ -68,14 +68,14 @@ impl CacheLayout {
         read_if_any(&slot.receipt_file())
     }
 
-    /// The slot that a private file or folder is named after; nothing when it is named after none.
+    /// The slot that a private file or folder is named after, if any.
     pub(crate) fn slot_of_file_name(&self, name: &str) -> Option<Slot> {
         let (user, entry) = name.split_once('+')?;
         self.slot_of_entry(user, entry)
     }
 
-    /// The slot whose entry is `hf/<user>/<name>`; nothing when that is no name of an entry. For a name that was
-    /// cut it is the receipt that knows.
+    /// The slot whose entry is `hf/<user>/<name>`, if that is the name of an entry. If the name was cut, the
+    /// receipt has the full revision.
     pub(crate) fn slot_of_entry(&self, user: &str, name: &str) -> Option<Slot> {
         let model = slot_name::parse(user, name).or_else(|| self.model_by_receipt(user, name))?;
         let slot = self.slot(&model);

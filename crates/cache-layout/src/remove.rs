@@ -116,7 +116,7 @@ impl CacheLayout {
 }
 
 impl Staging {
-    /// Removes all of it, runs included, and says how many bytes of disk that was.
+    /// Removes the whole folder with all runs. Returns how many bytes of disk it took up.
     fn remove(&self) -> (u64, Result<(), Error>) {
         let bytes = disk_usage(self.path(), &mut HashSet::new());
         let removed = self.runs().and_then(|runs| {

@@ -60,9 +60,9 @@ pub(crate) fn tidy(staging: &Staging, now: SystemTime) -> Result<(), Error> {
 }
 
 impl CacheLayout {
-    /// The receipts that may be about the slot's directory in a tier: that of the tier, which a read-only one
-    /// has when it is another cache's writable one, and, where a publication was cut off half-way, the one
-    /// before it. A receipt is about a directory only if the manifest is.
+    /// The receipts that may describe the slot's directory in a tier. One is the tier's own; a read-only tier has
+    /// receipts when it is another cache's writable tier. After an interrupted publication the previous receipt
+    /// counts too. A receipt describes a directory only if the manifest matches.
     pub fn receipts_in(&self, slot: &Slot, tier: &Tier) -> Vec<Receipt> {
         let mut files = vec![slot.receipt_file_in(tier)];
         if !tier.is_read_only() {

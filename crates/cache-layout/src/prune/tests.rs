@@ -157,7 +157,7 @@ fn strangers_stay_and_an_empty_cache_has_nothing() {
     assert!(stranger.exists());
 }
 
-/// What a process leaves that is killed while it writes beside `path`, so long ago.
+/// What a process leaves behind that was killed, so long ago, while writing beside `path`.
 fn killed_beside(path: &Path, ago: Duration) -> PathBuf {
     let folder = path.parent().unwrap();
     fs::create_dir_all(folder).unwrap();

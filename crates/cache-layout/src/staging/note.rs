@@ -14,7 +14,7 @@ use crate::files;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Note {
     redo: bool,
-    /// Device and number of the tree, where folders have such a thing.
+    /// Device and number of the tree, where the system numbers folders.
     tree: Option<(u64, u64)>,
 }
 
@@ -28,7 +28,7 @@ impl Note {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Nothing when no note was left.
+    /// `None` when there is no note.
     pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
         match fs::read(path) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
@@ -41,7 +41,7 @@ impl Note {
         if self.redo { Purpose::Redo } else { Purpose::Fresh }
     }
 
-    /// Whether the tree, or a copy of it, became the entry. "Yes" when that cannot be told: then verified
+    /// Whether the tree, or a copy of it, became the entry. The answer is yes when that is unknown: then verified
     /// files are downloaded again, which is the lesser harm.
     pub(crate) fn was_published(&self, run: &RunNames) -> bool {
         let [beside, _] = run.neighbours();

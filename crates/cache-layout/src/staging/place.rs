@@ -12,11 +12,11 @@ use crate::slot::Slot;
 /// Why a model is downloaded. A REDO has a pool of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    /// There is no whole model. One that somebody else published meanwhile is as good.
+    /// There is no whole model. One that another run published meanwhile is as good.
     Fresh,
-    /// The model is to be mended: what is there may look whole, and is to be replaced by what is right.
+    /// The model is to be repaired. The existing entry may look whole, and is replaced by a correct one.
     Repair,
-    /// The model is to be replaced, whole or not, by a download of everything.
+    /// The model is to be replaced, whole or not, by a full download.
     Redo,
 }
 

@@ -12,11 +12,11 @@ use crate::layout::PRIVATE;
 use crate::lock;
 use crate::slot::Slot;
 
-/// At the end of a folder's name: cut off from its run, and only to be removed.
+/// Ends the name of a folder that is detached from its run and only waits to be removed.
 const DETACHED: &str = "+gone";
 
-/// A run that was not heard of for so long, and whose lock can be taken, is abandoned. Where locks do
-/// nothing the heartbeat alone decides, so it is generous.
+/// A run is abandoned when its last heartbeat is older than this and its lock can be taken. Where locks do
+/// nothing the heartbeat alone decides, so the time is generous.
 pub(crate) const ABANDONED_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl Staging {
@@ -26,13 +26,14 @@ impl Staging {
         Ok(folders.map(|folder| RunNames::new(folder, self.slot())).collect())
     }
 
-    /// Whether a run is at work here, as its own lock tells.
+    /// Whether a run is active here, as its own lock tells.
     pub(crate) fn is_alive(&self) -> Result<bool, Error> {
         let runs = self.runs()?;
         Ok(runs.iter().any(|run| !run.is_detached() && Owner::if_gone(run).is_none()))
     }
 
-    /// A new folder that counts as cut off from its run: whoever meets it removes it with all that is in it.
+    /// A new folder that counts as detached from its run: the next process that finds it removes it with its
+    /// contents.
     pub(crate) fn detached_folder(&self) -> Result<PathBuf, Error> {
         let runs = self.runs_folder();
         files::ensure_dir(&runs, self.slot().home())?;
@@ -41,7 +42,7 @@ impl Staging {
     }
 }
 
-/// The names in a run's folder, and those of what it has elsewhere for a moment.
+/// The paths in a run's folder, and those that it uses elsewhere for a moment.
 #[derive(Clone, Debug)]
 pub(crate) struct RunNames {
     path: PathBuf,
@@ -110,8 +111,8 @@ impl RunNames {
         self.path.join("displaced")
     }
 
-    /// The tree beside the entry, and there an old entry that was moved aside, where nothing can be renamed
-    /// from the run's folder. No repository has such a name.
+    /// The paths beside the entry for the tree and for an old entry that was moved aside, used where nothing can
+    /// be renamed out of the run's folder. No repository has such a name.
     pub(crate) fn neighbours(&self) -> [PathBuf; 2] {
         ["", "+old"].map(|end| {
             let mut name = OsString::from(format!("{PRIVATE}-"));
@@ -127,7 +128,7 @@ impl RunNames {
         }
     }
 
-    /// Brings back the receipt of the entry that this run did not replace in the end.
+    /// Restores the receipt of the entry, which this run did not replace in the end.
     pub(crate) fn restore_receipt(&self) {
         let (previous, installed) = (self.previous_receipt(), self.slot.receipt_file());
         let restored =
@@ -148,7 +149,7 @@ impl RunNames {
         Self { path: name.into(), slot: self.slot.clone() }
     }
 
-    /// Whether the run was not heard of for so long that it is abandoned, unless its lock is held.
+    /// Whether the last heartbeat is so old that the run is abandoned, unless its lock is held.
     pub(crate) fn is_silent(&self, now: SystemTime) -> bool {
         // A run that died at once has no heartbeat; then its folder's age counts.
         let heard = fs::metadata(self.alive()).or_else(|_| fs::metadata(&self.path));
@@ -157,10 +158,11 @@ impl RunNames {
     }
 }
 
-/// The lock of a run whose process is gone, taken so that nobody else cleans up at the same time.
+/// The lock of a run whose process is gone. While it is held, no other process cleans up after that run.
 pub(crate) struct Owner(#[expect(dead_code, reason = "held, never read")] Option<File>);
 
 impl Owner {
+    /// `None` while the run's process is alive.
     pub(crate) fn if_gone(run: &RunNames) -> Option<Self> {
         let path = run.alive();
         match OpenOptions::new().read(true).write(true).open(&path) {
