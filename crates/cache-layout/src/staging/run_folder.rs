@@ -3,9 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::time::SystemTime;
 
-use super::displaced;
-use super::parts;
-use super::{RunNames, Staging};
+use super::{RunNames, Staging, displaced, parts};
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::lock;
