@@ -23,7 +23,6 @@ const OPEN: &[&str] = &[
     "crates/mlc-weights/",
     "crates/net-policy/",
     "crates/shard-fetch/",
-    "crates/url-parse/",
 ];
 
 pub(super) fn check(files: &[File]) -> Vec<String> {
