@@ -18,7 +18,6 @@ mod text;
 mod ticker;
 mod view;
 
-use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -94,11 +93,6 @@ impl Progress {
 
 fn look(watch: &Mutex<Watch>) -> view::View {
     watch.lock().unwrap_or_else(PoisonError::into_inner).look(Instant::now())
-}
-
-/// A stderr that is gone changes nothing.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 #[cfg(test)]

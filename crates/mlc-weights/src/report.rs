@@ -1,21 +1,18 @@
 //! What went wrong, for a person.
 
 use std::error::Error as StdError;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use facade::{CachePolicy, PassedOver};
 
 use crate::advice;
 use crate::exit::{Failure, Malformed, Miss};
+use crate::output::say;
 use crate::words::not_whole;
 
-/// Prints a failure with its causes to stderr, a line each. A stderr that is gone changes nothing.
+/// Prints a failure with its causes to stderr, a line each.
 pub(crate) fn failure(failure: &Failure) {
-    let mut stderr = io::stderr().lock();
-    for line in lines(failure) {
-        let _ = writeln!(stderr, "{line}");
-    }
+    say(&lines(failure));
 }
 
 /// The failure, then its causes and what else there is to say.
@@ -103,7 +100,7 @@ fn with_causes(message: &str, mut cause: Option<&(dyn StdError + 'static)>) -> V
 
 #[cfg(test)]
 mod tests {
-    use std::fmt;
+    use std::{fmt, io};
 
     use super::*;
 

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::face::{Ending, Face};
 use super::view::{FileState, View};
-use super::{Summary, say, text};
+use super::{Summary, text};
 use crate::exit::{Failure, Status};
+use crate::output::say;
 use crate::report;
 
 /// Grows when a reader that knows the version before would misunderstand what is written. New events and new
@@ -30,7 +31,7 @@ impl Json {
 
     fn say(&self, name: &str, members: Value) {
         let seconds = rounded(self.began.elapsed());
-        say(&object(name, &[json!({ "model": self.model.to_string(), "seconds": seconds }), members]));
+        say(&[object(name, &[json!({ "model": self.model.to_string(), "seconds": seconds }), members])]);
     }
 }
 
@@ -79,7 +80,7 @@ pub(super) fn report(model: Option<&ModelRef>, failure: &Failure) {
         "message": message.strip_prefix("error: ").unwrap_or(&message),
         "details": details,
     });
-    say(&object("failed", &[members]));
+    say(&[object("failed", &[members])]);
 }
 
 pub(super) fn sum_up(summary: &Summary) {
@@ -91,7 +92,7 @@ pub(super) fn sum_up(summary: &Summary) {
         "bytes_received": summary.bytes,
         "seconds": rounded(summary.elapsed),
     });
-    say(&object("summary", &[members]));
+    say(&[object("summary", &[members])]);
 }
 
 /// One line: the version and the event first, then the members of all parts.

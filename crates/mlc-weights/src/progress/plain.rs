@@ -6,8 +6,9 @@ use std::time::Duration;
 use facade::Event;
 
 use super::face::{Ending, Face};
+use super::text;
 use super::view::{View, countdown};
-use super::{say, text};
+use crate::output::say;
 use crate::words::{files, of_size, size};
 
 /// How often it is asked whether a line is due.
@@ -58,19 +59,19 @@ impl Face for Plain {
 
     fn show(&self, view: &View) {
         if let Some(line) = self.line_if_due(view) {
-            say(&line);
+            say(&[line]);
         }
     }
 
     fn tell(&self, event: &Event<'_>) {
         if let Some(line) = text::line(event) {
-            say(&line);
+            say(&[line]);
         }
     }
 
     fn end(&self, ending: &Ending<'_>) {
         if let Some(line) = text::closing(ending) {
-            say(&line);
+            say(&[line]);
         }
     }
 }

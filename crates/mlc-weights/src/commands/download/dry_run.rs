@@ -7,9 +7,9 @@ use facade::{
 };
 use serde_json::{Value, json};
 
-use super::super::{print, print_json};
 use crate::engine::Engine;
 use crate::exit::Failure;
+use crate::output::{print, print_json};
 use crate::progress::{Display, Progress};
 use crate::words::{files, size};
 
@@ -45,7 +45,7 @@ pub(super) fn run(
     if as_json {
         print_json(&json!({ "version": VERSION, "models": plans }))?;
     }
-    first.map_or(Ok(()), |status| Err(Failure::Reported(status)))
+    Failure::after_reports(first)
 }
 
 fn plan(

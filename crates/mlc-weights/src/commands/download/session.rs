@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use facade::{Downloader, Event, Model, Outcome, Request};
 
-use super::super::print_path;
 use crate::engine::Engine;
 use crate::exit::Failure;
+use crate::output::print_path;
 use crate::progress::{Display, Progress, Summary};
 
 pub(super) struct Session {
@@ -51,7 +51,7 @@ impl Session {
             engine.stop();
         }
         self.display.sum_up(&self.summary);
-        first.map_or(Ok(()), |status| Err(Failure::Reported(status)))
+        Failure::after_reports(first)
     }
 
     fn get(&mut self, request: Request) -> Result<Model, Failure> {
@@ -76,10 +76,6 @@ impl Session {
     }
 
     fn download(&mut self, request: Request) -> Result<Model, Failure> {
-        let engine = match self.engine.take() {
-            Some(engine) => engine,
-            None => Engine::start()?,
-        };
-        self.engine.insert(engine).run(self.downloader.download(request))
+        Engine::started(&mut self.engine)?.run(self.downloader.download(request))
     }
 }
