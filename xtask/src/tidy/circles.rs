@@ -20,7 +20,6 @@ const OPEN: &[&str] = &[
     "crates/cache-layout/",
     "crates/facade/",
     "crates/hf-transport/",
-    "crates/mlc-weights/",
     "crates/net-policy/",
     "crates/shard-fetch/",
 ];

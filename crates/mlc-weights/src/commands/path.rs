@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use facade::{Builder, CachePolicy, Downloader, Error, Event, PassedOver, Request};
+use facade::{Builder, CachePolicy, Downloader, Error, PassedOver, Request};
 
 use super::named;
 use crate::arguments::{self, Path};
@@ -15,12 +15,9 @@ use crate::similar;
 pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
     let request = named::at(arguments.revision.as_ref(), arguments.model.parse()?);
     let display = Display::choose(arguments::Progress::Plain, screen);
-    let progress = Progress::new(display, request.model());
     // Whatever the policy: this command never downloads. A forced download is not meant either.
-    let request = request
-        .policy(CachePolicy::Off)
-        .force(Some(false))
-        .observer(move |event: &Event<'_>| progress.on_event(event));
+    let request = request.policy(CachePolicy::Off).force(Some(false));
+    let (_, request) = Progress::of(request, display);
     let downloader = Builder::from_env()?.build()?;
     match downloader.cached(&request) {
         Ok(Some(model)) => print_path(&model.path),

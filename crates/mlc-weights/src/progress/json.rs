@@ -12,6 +12,7 @@ use super::{Summary, text};
 use crate::exit::{Failure, Status};
 use crate::output::say;
 use crate::report;
+use crate::words::chain;
 
 /// Grows when a reader that knows the version before would misunderstand what is written. New events and new
 /// members are no reason: readers skip what they do not know.
@@ -197,8 +198,7 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
 }
 
 fn retrying(file: Option<&str>, delay: Duration, cause: &(dyn StdError + 'static)) -> Value {
-    let causes: Vec<String> =
-        std::iter::successors(Some(cause), |&cause| cause.source()).map(ToString::to_string).collect();
+    let causes: Vec<String> = chain(cause).map(ToString::to_string).collect();
     json!({ "file": file, "pause_seconds": rounded(delay), "causes": causes })
 }
 

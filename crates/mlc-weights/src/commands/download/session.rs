@@ -1,9 +1,8 @@
 //! Several models, one after another.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use facade::{Downloader, Event, Model, Outcome, Request};
+use facade::{Downloader, Model, Outcome, Request};
 
 use crate::engine::Engine;
 use crate::exit::Failure;
@@ -55,9 +54,7 @@ impl Session {
     }
 
     fn get(&mut self, request: Request) -> Result<Model, Failure> {
-        let progress = Progress::new(self.display, request.model());
-        let observer = Arc::clone(&progress);
-        let request = request.observer(move |event: &Event<'_>| observer.on_event(event));
+        let (progress, request) = Progress::of(request, self.display);
         let outcome = match self.downloader.cached(&request) {
             Ok(Some(model)) => Ok(model),
             Ok(None) => {

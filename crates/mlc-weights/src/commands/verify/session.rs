@@ -1,9 +1,8 @@
 //! Several models, one after another.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use facade::{Cache, Downloader, Event, ModelRef, ModelUrl, Repair, Request, VerifyReport};
+use facade::{Cache, Downloader, ModelRef, ModelUrl, Repair, Request, VerifyReport};
 use serde::Serialize;
 
 use super::super::named;
@@ -104,10 +103,8 @@ impl Session {
 
     fn download(&mut self, request: Request) -> Result<(), Failure> {
         let engine = Engine::started(&mut self.engine)?;
-        let progress = Progress::new(self.display, request.model());
+        let (progress, request) = Progress::of(request, self.display);
         progress.watch();
-        let observer = Arc::clone(&progress);
-        let request = request.observer(move |event: &Event<'_>| observer.on_event(event));
         let outcome = engine.run(self.downloader.download(request));
         progress.finish(&outcome);
         outcome.map(drop)
