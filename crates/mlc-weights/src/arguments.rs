@@ -1,24 +1,45 @@
-//! The command line's grammar: a file for each command.
+//! The command line's grammar.
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help text, which knows no Markdown")]
 
 mod cache;
-mod completions;
 mod download;
-mod env;
-mod path;
-mod progress;
-mod words;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
-pub(crate) use self::cache::{List, Prune, Remove, Verify};
-pub(crate) use self::completions::Completions;
-pub(crate) use self::download::Download;
-pub(crate) use self::env::Env;
-pub(crate) use self::path::Path;
-pub(crate) use self::progress::Progress;
-use self::words::{EXAMPLES, SETTINGS};
+pub(crate) use self::cache::{List, Path, Prune, Remove, Verify};
+pub(crate) use self::download::{Download, Progress};
+
+/// Below the short help, and the long.
+const EXAMPLES: &str = "\
+Examples:
+  mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+  mlc_llm serve \"$(mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC)\"
+
+Exit status:
+  0 done                       4 the hub refused, or has no such model
+  1 anything else              5 a digest or size does not match, or an unsafe path
+  2 usage, a malformed URL,    6 network, after retries
+    an unusable variable       7 local disk
+  3 not in the cache, and a    130 interrupted
+    download is forbidden";
+
+/// Below the long help.
+const SETTINGS: &str = "\
+Environment:
+  MLC_LLM_HOME                   the cache [$XDG_CACHE_HOME/mlc_llm, else ~/.cache/mlc_llm]
+  MLC_LLM_READONLY_WEIGHT_CACHE  folders looked through before it, separated like PATH
+  MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
+  MLC_TEMP_DIR                   scratch space [in the cache]
+  HF_ENDPOINT                    the hub [https://huggingface.co]
+  HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it
+  HF_HUB_OFFLINE                 1: never download
+  HF_HUB_DOWNLOAD_TIMEOUT        seconds after which a silent server is given up [10]
+  HF_HUB_DISABLE_PROGRESS_BARS   1: lines instead of a bar
+  NO_COLOR                       1: no colour
+  HTTPS_PROXY, NO_PROXY, …       as usual
+  SSL_CERT_FILE, SSL_CERT_DIR    authorities for https, instead of the system's";
 
 /// Gets MLC model weights into the cache that MLC-LLM reads.
 #[derive(Debug, Parser)]
@@ -58,6 +79,30 @@ pub(crate) enum Command {
     Env(Env),
     /// Print a script that completes command lines
     Completions(Completions),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mlc-weights env
+  mlc-weights env --json | jq '.settings[] | select(.findings != [])'
+
+Exit status 2: something that is set cannot be used.")]
+pub(crate) struct Env {
+    /// One JSON document instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mlc-weights completions bash > ~/.local/share/bash-completion/completions/mlc-weights
+  mlc-weights completions zsh > ~/.zfunc/_mlc-weights
+  mlc-weights completions fish > ~/.config/fish/completions/mlc-weights.fish")]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: Shell,
 }
 
 #[cfg(test)]

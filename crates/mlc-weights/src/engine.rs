@@ -33,6 +33,15 @@ impl Engine {
         Ok(Self { runtime, interrupts: Interrupts::listen() })
     }
 
+    /// The engine, which is started if it is not running yet.
+    pub(crate) fn started(engine: &mut Option<Self>) -> Result<&Self, Failure> {
+        let running = match engine.take() {
+            Some(running) => running,
+            None => Self::start()?,
+        };
+        Ok(engine.insert(running))
+    }
+
     /// Carries out some work, unless it is interrupted first.
     pub(crate) fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
         self.runtime.block_on(async {

@@ -63,6 +63,13 @@ pub(crate) struct Miss {
     pub(crate) similar: Vec<ModelRef>,
 }
 
+impl Failure {
+    /// The end of a command whose failures have been reported already: the status of the first counts.
+    pub(crate) fn after_reports(first: Option<Status>) -> Result<(), Self> {
+        first.map_or(Ok(()), |status| Err(Self::Reported(status)))
+    }
+}
+
 impl From<facade::Error> for Failure {
     fn from(error: facade::Error) -> Self {
         Self::Facade(error)

@@ -11,6 +11,7 @@ mod engine;
 mod exit;
 mod interrupts;
 mod logging;
+mod output;
 mod progress;
 mod report;
 mod similar;

@@ -12,24 +12,27 @@ mod plain;
 mod rate;
 mod rows;
 mod screen;
+mod step;
 mod summary;
 mod tally;
 mod text;
-mod ticker;
+mod threads;
 mod view;
 
-use std::io::{self, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use facade::{Event, Model, ModelRef};
+use facade::{Event, Model, ModelRef, Request};
 
+use self::bar::Bar;
 use self::face::{Ending, Face};
+use self::json::Json;
+use self::plain::Plain;
 pub(crate) use self::screen::{Display, Screen};
 pub(crate) use self::summary::Summary;
 use self::tally::Tally;
-use self::ticker::Ticker;
-use self::view::Watch;
+use self::threads::{Ticker, unpoisoned};
+use self::view::{View, Watch};
 use crate::exit::Failure;
 
 /// The progress of one model.
@@ -43,16 +46,23 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(display: Display, model: &ModelRef) -> Arc<Self> {
+    /// The progress of a request, and the request that tells it what happens.
+    pub(crate) fn of(request: Request, display: Display) -> (Arc<Self>, Request) {
+        let progress = Arc::new(Self::shown_by(face(display, request.model())));
+        let observer = Arc::clone(&progress);
+        (progress, request.observer(move |event: &Event<'_>| observer.on_event(event)))
+    }
+
+    fn shown_by(face: Arc<dyn Face>) -> Self {
         let tally = Arc::new(Tally::default());
         let watch = Watch::new(Arc::clone(&tally), Instant::now());
-        Arc::new(Self {
+        Self {
             tally,
             watch: Arc::new(Mutex::new(watch)),
-            face: face::of(display, model),
+            face,
             ticker: Mutex::new(None),
             ended: Mutex::new(false),
-        })
+        }
     }
 
     /// Begins to show how it goes, until the end. A hit does not need this.
@@ -60,13 +70,13 @@ impl Progress {
         let Some(period) = self.face.period() else { return };
         let (watch, face) = (Arc::clone(&self.watch), Arc::clone(&self.face));
         let ticker = Ticker::start(period, move || face.show(&look(&watch)));
-        *self.ticker.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticker);
+        *unpoisoned(self.ticker.lock()) = Some(ticker);
     }
 
     /// Takes note of a step.
-    pub(crate) fn on_event(&self, event: &Event<'_>) {
+    fn on_event(&self, event: &Event<'_>) {
         if self.tally.note(event, Instant::now) {
-            let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+            let ended = unpoisoned(self.ended.lock());
             if !*ended {
                 self.face.tell(event);
             }
@@ -80,8 +90,8 @@ impl Progress {
     }
 
     fn stop(&self) {
-        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        drop(self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take());
+        *unpoisoned(self.ended.lock()) = true;
+        drop(unpoisoned(self.ticker.lock()).take());
     }
 
     /// Clears what was only for the moment, and says how it ended, unless that is an error: errors are
@@ -92,22 +102,34 @@ impl Progress {
     }
 }
 
-fn look(watch: &Mutex<Watch>) -> view::View {
-    watch.lock().unwrap_or_else(PoisonError::into_inner).look(Instant::now())
+fn face(display: Display, model: &ModelRef) -> Arc<dyn Face> {
+    match display {
+        Display::Bar { color } => Arc::new(Bar::on_stderr(color)),
+        Display::Plain => Arc::new(Plain::default()),
+        Display::Json => Arc::new(Json::new(model)),
+        Display::None => Arc::new(Nothing),
+    }
 }
 
-/// A stderr that is gone changes nothing.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+struct Nothing;
+
+impl Face for Nothing {
+    fn period(&self) -> Option<Duration> {
+        None
+    }
+    fn show(&self, _: &View) {}
+    fn tell(&self, _: &Event<'_>) {}
+    fn end(&self, _: &Ending<'_>) {}
+}
+
+fn look(watch: &Mutex<Watch>) -> View {
+    unpoisoned(watch.lock()).look(Instant::now())
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
-    use super::face::Ending;
-    use super::view::View;
     use super::*;
 
     #[derive(Default)]
@@ -127,11 +149,7 @@ mod tests {
     #[test]
     fn nothing_is_told_after_the_end() {
         let counting = Arc::new(Counting::default());
-        let tally = Arc::new(Tally::default());
-        let watch = Mutex::new(Watch::new(Arc::clone(&tally), Instant::now()));
-        let face: Arc<dyn Face> = Arc::<Counting>::clone(&counting);
-        let (ticker, ended) = (Mutex::new(None), Mutex::new(false));
-        let progress = Progress { tally, watch: Arc::new(watch), face, ticker, ended };
+        let progress = Progress::shown_by(Arc::<Counting>::clone(&counting));
         progress.on_event(&Event::WaitingForLock { holder: None });
         progress.clear();
         progress.on_event(&Event::WaitingForLock { holder: None });

@@ -1,21 +1,18 @@
 //! What went wrong, for a person.
 
 use std::error::Error as StdError;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use facade::{CachePolicy, PassedOver};
 
 use crate::advice;
 use crate::exit::{Failure, Malformed, Miss};
-use crate::words::not_whole;
+use crate::output::say;
+use crate::words::{chain, not_whole};
 
-/// Prints a failure with its causes to stderr, a line each. A stderr that is gone changes nothing.
+/// Prints a failure with its causes to stderr, a line each.
 pub(crate) fn failure(failure: &Failure) {
-    let mut stderr = io::stderr().lock();
-    for line in lines(failure) {
-        let _ = writeln!(stderr, "{line}");
-    }
+    say(&lines(failure));
 }
 
 /// The failure, then its causes and what else there is to say.
@@ -62,8 +59,7 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
 
 /// Something that went on but left an error behind.
 pub(crate) fn warning(what: &str, error: &facade::Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(format!("warning: {what}: {error}"), |words, cause| format!("{words}: {cause}"))
+    chain(error).fold(format!("warning: {what}"), |words, cause| format!("{words}: {cause}"))
 }
 
 fn malformed(model: &Malformed) -> Vec<String> {
@@ -89,21 +85,19 @@ fn who_says(policy: CachePolicy) -> String {
 
 /// A line for the error and one for each cause below it, leaving out those that the line above has the words
 /// of already.
-fn with_causes(message: &str, mut cause: Option<&(dyn StdError + 'static)>) -> Vec<String> {
+fn with_causes(message: &str, cause: Option<&(dyn StdError + 'static)>) -> Vec<String> {
     let mut lines = vec![format!("error: {message}")];
-    while let Some(error) = cause {
-        let words = error.to_string();
+    for words in cause.into_iter().flat_map(chain).map(ToString::to_string) {
         if lines.last().is_none_or(|line| !line.contains(&words)) {
             lines.push(format!("  because: {words}"));
         }
-        cause = error.source();
     }
     lines
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fmt;
+    use std::{fmt, io};
 
     use super::*;
 

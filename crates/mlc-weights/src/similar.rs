@@ -1,6 +1,6 @@
 //! Models of similar names, for whoever has mistyped one.
 
-use facade::ModelRef;
+use facade::{Cache, ModelRef};
 
 /// As many as help rather than hide.
 const MOST: usize = 3;
@@ -8,8 +8,13 @@ const MOST: usize = 3;
 /// Names that have less in common (1: everything) are those of other models.
 const ALIKE: f64 = 0.7;
 
-/// Those of some models whose names are most like that of a model, the most similar first.
-pub(crate) fn to(wanted: &ModelRef, known: Vec<ModelRef>) -> Vec<ModelRef> {
+/// The cached models whose names are most like that of a model, the most similar first. They are only a
+/// suggestion: a cache that cannot be listed has none.
+pub(crate) fn to(wanted: &ModelRef, cache: &Cache) -> Vec<ModelRef> {
+    most_alike(wanted, cache.models().unwrap_or_default())
+}
+
+fn most_alike(wanted: &ModelRef, known: Vec<ModelRef>) -> Vec<ModelRef> {
     let mut scored: Vec<(f64, ModelRef)> = known
         .into_iter()
         .filter(|model| model != wanted)
@@ -39,7 +44,7 @@ mod tests {
     #[track_caller]
     fn check(wanted: &str, expected: &[&str]) {
         let known = KNOWN.iter().map(|name| name.parse().unwrap()).collect();
-        let found = to(&wanted.parse().unwrap(), known);
+        let found = most_alike(&wanted.parse().unwrap(), known);
         assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{wanted}");
     }
 

@@ -1,5 +1,6 @@
 //! Words that progress and errors share.
 
+use std::error::Error as StdError;
 use std::time::{Duration, SystemTime};
 
 use facade::PassedOver;
@@ -9,6 +10,13 @@ const YEAR_10000: u64 = 253_402_300_800;
 
 /// As many missing files as one line lists.
 const LISTED: usize = 3;
+
+/// An error and its causes, the outermost first.
+pub(crate) fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
 
 /// A directory that is not the whole model, and what is wrong with it.
 pub(crate) fn not_whole(entry: &PassedOver) -> String {
@@ -119,10 +127,8 @@ mod tests {
     #[track_caller]
     fn check_date(since_1970: i64, expected: Option<&str>) {
         let distance = Duration::from_secs(since_1970.unsigned_abs());
-        let time = match since_1970 < 0 {
-            true => SystemTime::UNIX_EPOCH - distance,
-            false => SystemTime::UNIX_EPOCH + distance,
-        };
+        let epoch = SystemTime::UNIX_EPOCH;
+        let time = if since_1970 < 0 { epoch - distance } else { epoch + distance };
         assert_eq!(date(time).as_deref(), expected);
     }
 

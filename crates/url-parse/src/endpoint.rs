@@ -6,8 +6,9 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
+use crate::ascii_case;
 use crate::commit_id::CommitId;
-use crate::error::{EndpointProblem, Error};
+use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 use crate::model_id::ModelId;
 use crate::origin::Origin;
@@ -100,36 +101,35 @@ impl Endpoint {
     }
 }
 
-fn parse(text: &str) -> Result<Endpoint, (EndpointProblem, Option<url::ParseError>)> {
+fn parse(text: &str) -> Result<Endpoint, (Problem, Option<url::ParseError>)> {
+    let refused = |problem: Problem| Err((problem, None));
+    let unparsable = |cause: Option<url::ParseError>| (Problem::new("it is no valid URL"), cause);
     // Checked here because a URL parser drops or changes these without a word.
-    if let Some(c) = text.chars().find(|c| c.is_whitespace() || c.is_control() || *c == '\\') {
-        return Err((EndpointProblem::Character(c), None));
+    if let Some((at, c)) =
+        text.char_indices().find(|(_, c)| c.is_whitespace() || c.is_control() || *c == '\\')
+    {
+        return refused(Problem::new(format!("it has the character {c:?}")).at(at));
     }
-    let Some(rest) = ["https://", "http://"].iter().find_map(|scheme| strip_scheme(text, scheme)) else {
-        return Err((EndpointProblem::Scheme, None));
+    let Some(rest) = ["https://", "http://"].iter().find_map(|scheme| ascii_case::strip_prefix(text, scheme))
+    else {
+        return refused(Problem::new("it does not start with `https://` or `http://`"));
     };
     if rest.starts_with('/') {
-        return Err((EndpointProblem::Unparsable, Some(url::ParseError::EmptyHost)));
+        return Err(unparsable(Some(url::ParseError::EmptyHost)));
     }
-    let mut base = Url::parse(text).map_err(|cause| (EndpointProblem::Unparsable, Some(cause)))?;
+    let mut base = Url::parse(text).map_err(|cause| unparsable(Some(cause)))?;
     if !base.username().is_empty() || base.password().is_some() {
-        return Err((EndpointProblem::UserInfo, None));
+        let problem =
+            Problem::new("it has a user or a password in it; a token is set apart from the address");
+        return refused(problem.at(text.len() - rest.len()));
     }
-    if base.query().is_some() {
-        return Err((EndpointProblem::Query, None));
-    }
-    if base.fragment().is_some() {
-        return Err((EndpointProblem::Fragment, None));
+    if let Some((at, mark)) = text.match_indices(['?', '#']).next() {
+        return refused(Problem::query_or_fragment(at, mark));
     }
     let path = base.path().trim_end_matches('/').to_owned();
     base.set_path(&path);
-    let origin = Origin::of(&base).ok_or((EndpointProblem::Unparsable, None))?;
+    let origin = Origin::of(&base).ok_or_else(|| unparsable(None))?;
     Ok(Endpoint { base, origin })
-}
-
-fn strip_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
-    let (start, rest) = text.split_at_checked(scheme.len())?;
-    start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 impl FromStr for Endpoint {

@@ -1,7 +1,9 @@
-//! The one error type, and what can be wrong with each kind of name.
+//! The one error type, and what is wrong with a text.
+
+use std::borrow::Cow;
+use std::fmt;
 
 use crate::excerpt::Excerpt;
-use crate::model_url::ModelUrl;
 
 /// Text that is not the name it was meant to be.
 ///
@@ -10,15 +12,13 @@ use crate::model_url::ModelUrl;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Not a [`ModelUrl`].
-    #[error("`{input}` is not a model URL: {problem}; expected `HF://user/repo`{}", did_you_mean(suggestion.as_ref()))]
+    /// Not a [`ModelUrl`](crate::ModelUrl).
+    #[error("`{input}` is not a model URL: {problem}; expected `HF://user/repo`{}", did_you_mean(problem))]
     ModelUrl {
         /// The text.
         input: Excerpt,
-        /// What is wrong with it.
-        problem: ModelProblem,
-        /// What was probably meant.
-        suggestion: Option<ModelUrl>,
+        /// What is wrong with it; suggests the URL that was probably meant.
+        problem: Problem,
     },
     /// Not a [`ModelId`](crate::ModelId).
     #[error("`{input}` is not the name of a model: {problem}; expected `user/repo`")]
@@ -26,7 +26,7 @@ pub enum Error {
         /// The text.
         input: Excerpt,
         /// What is wrong with it.
-        problem: ModelProblem,
+        problem: Problem,
     },
     /// Not a [`ModelRef`](crate::ModelRef).
     #[error("`{input}` is not the name of a model: {problem}; expected `user/repo` or `user/repo@revision`")]
@@ -34,7 +34,7 @@ pub enum Error {
         /// The text.
         input: Excerpt,
         /// What is wrong with it.
-        problem: ModelProblem,
+        problem: Problem,
     },
     /// Not a [`CommitId`](crate::CommitId).
     #[error("`{input}` is not a commit: expected 40 lower-case hexadecimal digits")]
@@ -48,7 +48,7 @@ pub enum Error {
         /// The text.
         input: Excerpt,
         /// What is wrong with it.
-        problem: RevisionProblem,
+        problem: Problem,
     },
     /// Not a [`RepoPath`](crate::RepoPath).
     #[error("`{input}` is not a path inside a repository: {problem}")]
@@ -56,7 +56,7 @@ pub enum Error {
         /// The text.
         input: Excerpt,
         /// What is wrong with it.
-        problem: PathProblem,
+        problem: Problem,
     },
     /// Not an [`Endpoint`](crate::Endpoint).
     #[error(
@@ -66,220 +66,81 @@ pub enum Error {
         /// The text.
         input: Excerpt,
         /// What is wrong with it.
-        problem: EndpointProblem,
+        problem: Problem,
         /// What the URL parser said, if it was the one to refuse.
         source: Option<url::ParseError>,
     },
 }
 
-fn did_you_mean(suggestion: Option<&ModelUrl>) -> String {
-    suggestion.map(|url| format!("; did you mean `{url}`?")).unwrap_or_default()
+fn did_you_mean(problem: &Problem) -> String {
+    problem.suggestion().map(|text| format!("; did you mean `{text}`?")).unwrap_or_default()
 }
 
-/// Which half of `user/repo`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Part {
-    /// The user or organisation.
-    #[error("the user")]
-    User,
-    /// The repository.
-    #[error("the repository")]
-    Repo,
+/// What is wrong with a text, in words for a person, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    words: Cow<'static, str>,
+    position: Option<usize>,
+    suggestion: Option<Box<str>>,
 }
 
-/// What is wrong with a model's URL or name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelProblem {
-    /// Nothing was given.
-    #[error("it is empty")]
-    Empty,
-    /// White space before or after.
-    #[error("there is white space around it")]
-    SurroundingSpace,
-    /// None of the two prefixes.
-    #[error("it starts with neither `HF://` nor `https://huggingface.co/`")]
-    Prefix,
-    /// One of the two prefixes, but in other case.
-    #[error("its prefix is not written exactly `HF://` or `https://huggingface.co/`")]
-    PrefixCase,
-    /// `?…` at the end.
-    #[error("it has a query (`?…`)")]
-    Query,
-    /// `#…` at the end.
-    #[error("it has a fragment (`#…`)")]
-    Fragment,
-    /// What follows `@` is no revision.
-    #[error("its revision cannot be used: {0}")]
-    Revision(RevisionProblem),
-    /// Only a user, or nothing at all, after the prefix.
-    #[error("{0} is missing")]
-    Missing(Part),
-    /// `user//repo` and the like.
-    #[error("it has an empty segment")]
-    EmptySegment,
-    /// `user/repo/`.
-    #[error("it ends in a slash")]
-    TrailingSlash,
-    /// `user/repo/more`.
-    #[error("something follows the repository")]
-    ExtraSegment,
-    /// A name that no hub has.
-    #[error("{part} {problem}")]
-    Name {
-        /// Whose name.
-        part: Part,
-        /// What is wrong with it.
-        problem: NameProblem,
-    },
+impl Problem {
+    /// The words, such as `it has an empty segment`.
+    pub fn as_str(&self) -> &str {
+        &self.words
+    }
+
+    /// The byte of the text at which the problem begins; `None` when the text as a whole is the problem.
+    pub const fn position(&self) -> Option<usize> {
+        self.position
+    }
+
+    /// The text that was probably meant. It parses.
+    pub fn suggestion(&self) -> Option<&str> {
+        self.suggestion.as_deref()
+    }
+
+    pub(crate) fn new(words: impl Into<Cow<'static, str>>) -> Self {
+        Self { words: words.into(), position: None, suggestion: None }
+    }
+
+    /// For the part of a URL that begins with `mark`, which is `?` or `#`.
+    pub(crate) fn query_or_fragment(at: usize, mark: &str) -> Self {
+        Self::new(if mark == "#" { "it has a fragment (`#…`)" } else { "it has a query (`?…`)" }).at(at)
+    }
+
+    pub(crate) fn at(self, position: usize) -> Self {
+        Self { position: Some(position), ..self }
+    }
+
+    pub(crate) fn suggesting(self, text: Option<String>) -> Self {
+        Self { suggestion: text.map(Into::into), ..self }
+    }
+
+    /// The same problem, counted from the start of a text whose part at `start` has it.
+    pub(crate) fn in_part(self, start: usize) -> Self {
+        let position = start + self.position.unwrap_or_default();
+        self.at(position)
+    }
+
+    /// The same problem with `what` before the words.
+    pub(crate) fn about(self, what: &str) -> Self {
+        Self { words: format!("{what}{}", self.words).into(), ..self }
+    }
+
+    /// The first problem that `check` finds in a component of a path.
+    pub(crate) fn in_components(path: &str, check: impl Fn(&str) -> Option<Self>) -> Option<Self> {
+        let mut start = 0;
+        path.split('/').find_map(|component| {
+            let problem = check(component).map(|problem| problem.in_part(start));
+            start += component.len() + 1;
+            problem
+        })
+    }
 }
 
-/// What is wrong with a user's or repository's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NameProblem {
-    /// `.` or `..`.
-    #[error("is `.` or `..`")]
-    Dots,
-    /// As a hidden file.
-    #[error("starts with `.`")]
-    LeadingDot,
-    /// As an option of a program.
-    #[error("starts with `-`")]
-    LeadingDash,
-    /// A character that names do not have.
-    #[error("has the character {0:?}, where only letters, digits, `-`, `_` and `.` may stand")]
-    Character(char),
-    /// Over the limit.
-    #[error("is {bytes} bytes long, more than {max}", max = crate::ModelId::MAX_NAME_BYTES)]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// `repo.git`: the address of a clone, not a name.
-    #[error("ends in `.git`")]
-    GitSuffix,
-    /// On Windows only: `NUL`, `COM1`, …
-    #[error("is a name that Windows keeps for a device")]
-    DeviceName,
-    /// On Windows only: the file system would drop the dot.
-    #[error("ends in `.`, which Windows drops")]
-    TrailingDot,
-}
-
-/// What is wrong with a path inside a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PathProblem {
-    /// Nothing was given.
-    #[error("it is empty")]
-    Empty,
-    /// Begins at the root of the file system.
-    #[error("it is absolute")]
-    Absolute,
-    /// `C:` at the start.
-    #[error("it starts with a drive letter")]
-    DriveLetter,
-    /// `a//b` or `a/`.
-    #[error("it has an empty component")]
-    EmptyComponent,
-    /// `.` or `..` as a component.
-    #[error("it has a component `.` or `..`")]
-    Dots,
-    /// Would be a separator on Windows.
-    #[error("it has a backslash")]
-    Backslash,
-    /// NUL, line feed, escape, …
-    #[error("it has the control character {0:?}")]
-    ControlCharacter(char),
-    /// A component `.git`, in any case.
-    #[error("it leads into a `.git` folder")]
-    GitFolder,
-    /// One component over the limit.
-    #[error("it has a component of {bytes} bytes, more than {max}", max = crate::RepoPath::MAX_COMPONENT_BYTES)]
-    ComponentTooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// The whole over the limit.
-    #[error("it is {bytes} bytes long, more than {max}", max = crate::RepoPath::MAX_BYTES)]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// On Windows only: `NUL`, `COM1`, …
-    #[error("it has a component that Windows keeps for a device")]
-    DeviceName,
-    /// On Windows only: the file system would drop them.
-    #[error("it has a component that ends in a dot or a space, which Windows drops")]
-    TrailingDotOrSpace,
-    /// On Windows only: one of `:<>"|?*`.
-    #[error("it has the character {0:?}, which Windows does not allow in a file name")]
-    WindowsCharacter(char),
-}
-
-/// What is wrong with a revision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RevisionProblem {
-    /// Nothing was given.
-    #[error("it is empty")]
-    Empty,
-    /// Over the limit.
-    #[error("it is {bytes} bytes long, more than {max}", max = crate::Revision::MAX_BYTES)]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// As an option of a program.
-    #[error("it starts with `-`")]
-    LeadingDash,
-    /// A character that git forbids in the name of a reference.
-    #[error("it has the character {0:?}")]
-    Character(char),
-    /// `..` would be a range.
-    #[error("it has `..`")]
-    DoubleDot,
-    /// `@{` would be an entry of the reference log.
-    #[error("it has `@{{`")]
-    AtBrace,
-    /// `@` alone is another name of `HEAD`.
-    #[error("`@` alone is no name")]
-    AtAlone,
-    /// `/a`, `a//b` or `a/`.
-    #[error("it has an empty component")]
-    EmptyComponent,
-    /// A component starts with a dot.
-    #[error("it has a component that starts with `.`")]
-    LeadingDot,
-    /// The whole ends in a dot.
-    #[error("it ends in `.`")]
-    TrailingDot,
-    /// A component ends in `.lock`.
-    #[error("it has a component that ends in `.lock`")]
-    LockSuffix,
-}
-
-/// What is wrong with a hub's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EndpointProblem {
-    /// Neither http nor https.
-    #[error("it does not start with `https://` or `http://`")]
-    Scheme,
-    /// White space, control characters or backslashes, which URL parsers would silently drop or change.
-    #[error("it has the character {0:?}")]
-    Character(char),
-    /// No URL at all.
-    #[error("it is no valid URL")]
-    Unparsable,
-    /// `user:password@`.
-    #[error("it has a user or a password in it; a token is set apart from the address")]
-    UserInfo,
-    /// `?…` at the end.
-    #[error("it has a query (`?…`)")]
-    Query,
-    /// `#…` at the end.
-    #[error("it has a fragment (`#…`)")]
-    Fragment,
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
 }

@@ -1,5 +1,6 @@
 //! Which model was meant by text that is not a model URL.
 
+use crate::ascii_case;
 use crate::model_id::ModelId;
 use crate::model_ref::{self, ModelRef};
 use crate::platform::Platform;
@@ -25,18 +26,18 @@ pub(crate) fn guess(text: &str) -> Option<ModelRef> {
         (Some(page), None) if PAGES.contains(&page) => segments.next().filter(|name| *name != "main"),
         _ => return None,
     };
-    let repo = strip_suffix_ignoring_case(repo, ".git");
+    let repo = ascii_case::strip_suffix(repo, ".git").unwrap_or(repo);
     let id = ModelId::checked(user, repo, Platform::here()).ok()?;
     Some(ModelRef::new(id, revision.map(Revision::checked).transpose().ok()?))
 }
 
 /// What follows the scheme and the host, if they mean the hub.
 fn after_hub(text: &str) -> Option<&str> {
-    if let Some(rest) = strip_prefix_ignoring_case(text, "git@hf.co:") {
+    if let Some(rest) = ascii_case::strip_prefix(text, "git@hf.co:") {
         return Some(rest);
     }
     let schemes = ["https://", "http://", "hf://"];
-    let scheme = schemes.into_iter().find(|scheme| strip_prefix_ignoring_case(text, scheme).is_some());
+    let scheme = schemes.into_iter().find(|scheme| ascii_case::strip_prefix(text, scheme).is_some());
     let rest = scheme.and_then(|scheme| text.get(scheme.len()..)).unwrap_or(text);
     let after_host = rest.split_once('/').filter(|(host, _)| is_hub(host)).map(|(_, path)| path);
     match (scheme, after_host) {
@@ -51,16 +52,4 @@ fn after_hub(text: &str) -> Option<&str> {
 fn is_hub(authority: &str) -> bool {
     let host = authority.rsplit('@').next().unwrap_or(authority);
     HOSTS.iter().any(|known| known.eq_ignore_ascii_case(host))
-}
-
-fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    let (start, rest) = text.split_at_checked(prefix.len())?;
-    start.eq_ignore_ascii_case(prefix).then_some(rest)
-}
-
-fn strip_suffix_ignoring_case<'a>(text: &'a str, suffix: &str) -> &'a str {
-    match text.len().checked_sub(suffix.len()).and_then(|at| text.split_at_checked(at)) {
-        Some((rest, end)) if end.eq_ignore_ascii_case(suffix) => rest,
-        _ => text,
-    }
 }

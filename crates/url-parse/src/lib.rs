@@ -37,6 +37,7 @@
 //! | [`Endpoint`] | `https://huggingface.co`, `http://127.0.0.1:8080/mirror` |
 //! | [`Origin`] | `https://huggingface.co` (scheme, host, port) |
 
+mod ascii_case;
 mod commit_id;
 mod endpoint;
 mod error;
@@ -52,7 +53,7 @@ mod revision;
 
 pub use commit_id::CommitId;
 pub use endpoint::Endpoint;
-pub use error::{EndpointProblem, Error, ModelProblem, NameProblem, Part, PathProblem, RevisionProblem};
+pub use error::{Error, Problem};
 pub use excerpt::Excerpt;
 pub use model_id::ModelId;
 pub use model_ref::ModelRef;

@@ -3,9 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, ModelProblem, NameProblem, Part};
+use crate::ascii_case;
+use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 use crate::platform::{Platform, Unfit};
+
+/// Which of the two names a problem is about, and the one problem that is found in two ways.
+const USER: &str = "the user ";
+const REPO: &str = "the repository ";
+const MISSING: &str = "is missing";
 
 /// The name of a model on a hub: a user (or organisation) and a repository.
 ///
@@ -42,60 +48,78 @@ impl ModelId {
         &self.repo
     }
 
-    pub(crate) fn checked(user: &str, repo: &str, platform: Platform) -> Result<Self, ModelProblem> {
-        check_name(Part::User, user, platform)?;
-        check_name(Part::Repo, repo, platform)?;
+    pub(crate) fn checked(user: &str, repo: &str, platform: Platform) -> Result<Self, Problem> {
+        if let Some(problem) = name_problem(user).or_else(|| unfit(user, platform)) {
+            return Err(problem.about(USER));
+        }
+        let of_repo = name_problem(repo).or_else(|| git_suffix(repo)).or_else(|| unfit(repo, platform));
+        if let Some(problem) = of_repo {
+            return Err(problem.about(REPO).in_part(user.len() + 1));
+        }
         Ok(Self { user: user.into(), repo: repo.into() })
     }
 
     /// `user/repo`, with nothing before or after.
-    pub(crate) fn parse_on(text: &str, platform: Platform) -> Result<Self, ModelProblem> {
+    pub(crate) fn parse_on(text: &str, platform: Platform) -> Result<Self, Problem> {
         let segments: Vec<&str> = text.split('/').collect();
         match segments.as_slice() {
-            [""] => Err(ModelProblem::Missing(Part::User)),
-            [_] | [_, ""] => Err(ModelProblem::Missing(Part::Repo)),
-            [user, repo, ""] if !user.is_empty() && !repo.is_empty() => Err(ModelProblem::TrailingSlash),
-            all if all.contains(&"") => Err(ModelProblem::EmptySegment),
-            [user, repo] => Self::checked(user, repo, platform),
-            _ => Err(ModelProblem::ExtraSegment),
+            [] | [""] => Err(Problem::new(MISSING).about(USER)),
+            [_] | [_, ""] => Err(Problem::new(MISSING).about(REPO).at(text.len())),
+            [user, repo, ""] if !user.is_empty() && !repo.is_empty() => {
+                Err(Problem::new("it ends in a slash").at(text.len() - 1))
+            }
+            [user, repo] if !user.is_empty() => Self::checked(user, repo, platform),
+            [user, repo, ..] => Err(Problem::in_components(text, empty_segment).unwrap_or_else(|| {
+                Problem::new("something follows the repository").at(user.len() + repo.len() + 1)
+            })),
         }
     }
 }
 
-fn check_name(part: Part, name: &str, platform: Platform) -> Result<(), ModelProblem> {
+fn empty_segment(segment: &str) -> Option<Problem> {
+    segment.is_empty().then(|| Problem::new("it has an empty segment"))
+}
+
+fn name_problem(name: &str) -> Option<Problem> {
     if name.is_empty() {
-        return Err(ModelProblem::Missing(part));
+        return Some(Problem::new(MISSING));
     }
-    match name_problem(part, name, platform) {
-        Some(problem) => Err(ModelProblem::Name { part, problem }),
-        None => Ok(()),
+    if matches!(name, "." | "..") {
+        return Some(Problem::new("is `.` or `..`"));
+    }
+    let is_foreign = |c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if let Some((at, c)) = name.char_indices().find(|(_, c)| is_foreign(*c)) {
+        return Some(foreign_character(c, at));
+    }
+    if name.len() > ModelId::MAX_NAME_BYTES {
+        let words = format!("is {} bytes long, more than {}", name.len(), ModelId::MAX_NAME_BYTES);
+        return Some(Problem::new(words));
+    }
+    match name.as_bytes().first() {
+        Some(b'.') => Some(Problem::new("starts with `.`")),
+        // An option of a program.
+        Some(b'-') => Some(Problem::new("starts with `-`")),
+        _ => None,
     }
 }
 
-fn name_problem(part: Part, name: &str, platform: Platform) -> Option<NameProblem> {
-    if matches!(name, "." | "..") {
-        return Some(NameProblem::Dots);
-    }
-    if let Some(c) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.".contains(*c))) {
-        return Some(NameProblem::Character(c));
-    }
-    if name.len() > ModelId::MAX_NAME_BYTES {
-        return Some(NameProblem::TooLong { bytes: name.len() });
-    }
-    match name.as_bytes().first() {
-        Some(b'.') => return Some(NameProblem::LeadingDot),
-        Some(b'-') => return Some(NameProblem::LeadingDash),
-        _ => {}
-    }
-    if part == Part::Repo && name.to_ascii_lowercase().ends_with(".git") {
-        return Some(NameProblem::GitSuffix);
-    }
-    match platform.check(name) {
-        Ok(()) => None,
-        Err(Unfit::DeviceName) => Some(NameProblem::DeviceName),
-        Err(Unfit::TrailingDotOrSpace) => Some(NameProblem::TrailingDot),
-        Err(Unfit::Character(c)) => Some(NameProblem::Character(c)),
-    }
+fn foreign_character(c: char, at: usize) -> Problem {
+    let words = format!("has the character {c:?}, where only letters, digits, `-`, `_` and `.` may stand");
+    Problem::new(words).at(at)
+}
+
+/// It belongs to the address of a clone, not to a name.
+fn git_suffix(repo: &str) -> Option<Problem> {
+    let name = ascii_case::strip_suffix(repo, ".git")?;
+    Some(Problem::new("ends in `.git`").at(name.len()))
+}
+
+fn unfit(name: &str, platform: Platform) -> Option<Problem> {
+    platform.check(name).err().map(|unfit| match unfit {
+        Unfit::DeviceName => Problem::new("is a name that Windows keeps for a device"),
+        Unfit::TrailingDotOrSpace => Problem::new("ends in `.`, which Windows drops").at(name.len() - 1),
+        Unfit::Character { c, at } => foreign_character(c, at),
+    })
 }
 
 impl FromStr for ModelId {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, ModelProblem};
+use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 use crate::model_id::ModelId;
 use crate::platform::Platform;
@@ -42,13 +42,14 @@ impl ModelRef {
     }
 
     /// With nothing before or after.
-    pub(crate) fn parse_on(text: &str, platform: Platform) -> Result<Self, ModelProblem> {
+    pub(crate) fn parse_on(text: &str, platform: Platform) -> Result<Self, Problem> {
         let (name, revision) = split(text);
         let id = ModelId::parse_on(name, platform)?;
-        match revision.map(Revision::checked).transpose() {
-            Ok(revision) => Ok(Self { id, revision }),
-            Err(problem) => Err(ModelProblem::Revision(problem)),
-        }
+        let revision = revision
+            .map(Revision::checked)
+            .transpose()
+            .map_err(|problem| problem.about("its revision cannot be used: ").in_part(name.len() + 1))?;
+        Ok(Self { id, revision })
     }
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, ModelProblem};
+use crate::ascii_case;
+use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 use crate::guess::guess;
 use crate::model_id::ModelId;
@@ -48,31 +49,40 @@ impl ModelUrl {
         text.contains("://")
     }
 
-    fn parse_on(text: &str, platform: Platform) -> Result<Self, ModelProblem> {
+    fn parse_on(text: &str, platform: Platform) -> Result<Self, Problem> {
         if text.trim().is_empty() {
-            return Err(ModelProblem::Empty);
+            return Err(Problem::new("it is empty"));
         }
         if text.trim() != text {
-            return Err(ModelProblem::SurroundingSpace);
+            let at = if text.starts_with(char::is_whitespace) { 0 } else { text.trim_end().len() };
+            return Err(Problem::new("there is white space around it").at(at));
         }
         let rest = strip_prefix(text)?;
-        // No name and no revision holds a `?`; a `#` can be part of a revision.
-        let (name, _) = model_ref::split(rest);
-        match name.chars().find(|c| matches!(c, '?' | '#')) {
-            Some('#') => Err(ModelProblem::Fragment),
-            None if !rest.contains('?') => ModelRef::parse_on(rest, platform).map(Self),
-            _ => Err(ModelProblem::Query),
-        }
+        let model = parse_model(rest, platform);
+        model.map(Self).map_err(|problem| problem.in_part(text.len() - rest.len()))
     }
 }
 
-fn strip_prefix(text: &str) -> Result<&str, ModelProblem> {
+/// What follows the prefix.
+fn parse_model(text: &str, platform: Platform) -> Result<ModelRef, Problem> {
+    // No name and no revision holds a `?`; a `#` can be part of a revision.
+    let (name, _) = model_ref::split(text);
+    let in_name = name.match_indices(['?', '#']).next();
+    match in_name.or_else(|| text.match_indices('?').next()) {
+        None => ModelRef::parse_on(text, platform),
+        Some((at, mark)) => Err(Problem::query_or_fragment(at, mark)),
+    }
+}
+
+fn strip_prefix(text: &str) -> Result<&str, Problem> {
     if let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)) {
         return Ok(rest);
     }
-    let in_other_case =
-        |prefix: &&str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    if PREFIXES.iter().any(in_other_case) { Err(ModelProblem::PrefixCase) } else { Err(ModelProblem::Prefix) }
+    Err(Problem::new(if PREFIXES.iter().any(|prefix| ascii_case::strip_prefix(text, prefix).is_some()) {
+        "its prefix is not written exactly `HF://` or `https://huggingface.co/`"
+    } else {
+        "it starts with neither `HF://` nor `https://huggingface.co/`"
+    }))
 }
 
 impl FromStr for ModelUrl {
@@ -81,8 +91,7 @@ impl FromStr for ModelUrl {
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::parse_on(text, Platform::here()).map_err(|problem| Error::ModelUrl {
             input: Excerpt::of_url(text),
-            problem,
-            suggestion: guess(text).map(Self),
+            problem: problem.suggesting(guess(text).map(|model| Self(model).to_string())),
         })
     }
 }

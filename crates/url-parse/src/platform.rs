@@ -12,7 +12,7 @@ pub(crate) enum Platform {
 pub(crate) enum Unfit {
     DeviceName,
     TrailingDotOrSpace,
-    Character(char),
+    Character { c: char, at: usize },
 }
 
 impl Platform {
@@ -26,8 +26,8 @@ impl Platform {
         if self == Self::Other {
             return Ok(());
         }
-        if let Some(c) = name.chars().find(|c| r#":<>"|?*"#.contains(*c)) {
-            return Err(Unfit::Character(c));
+        if let Some((at, c)) = name.char_indices().find(|(_, c)| r#":<>"|?*"#.contains(*c)) {
+            return Err(Unfit::Character { c, at });
         }
         if name.ends_with(['.', ' ']) {
             return Err(Unfit::TrailingDotOrSpace);
@@ -82,7 +82,7 @@ mod tests {
         }
         check("a.", Err(Unfit::TrailingDotOrSpace));
         check("a ", Err(Unfit::TrailingDotOrSpace));
-        check("a:b", Err(Unfit::Character(':')));
-        check("what?", Err(Unfit::Character('?')));
+        check("a:b", Err(Unfit::Character { c: ':', at: 1 }));
+        check("what?", Err(Unfit::Character { c: '?', at: 4 }));
     }
 }

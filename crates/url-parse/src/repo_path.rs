@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::error::{Error, PathProblem};
+use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 use crate::platform::{Platform, Unfit};
 
@@ -54,46 +54,59 @@ impl RepoPath {
     }
 }
 
-fn problem(text: &str, platform: Platform) -> Option<PathProblem> {
+fn problem(text: &str, platform: Platform) -> Option<Problem> {
     if text.is_empty() {
-        return Some(PathProblem::Empty);
+        return Some(Problem::new("it is empty"));
     }
     if text.len() > RepoPath::MAX_BYTES {
-        return Some(PathProblem::TooLong { bytes: text.len() });
+        let words = format!("it is {} bytes long, more than {}", text.len(), RepoPath::MAX_BYTES);
+        return Some(Problem::new(words));
     }
     if text.starts_with('/') {
-        return Some(PathProblem::Absolute);
+        return Some(Problem::new("it is absolute").at(0));
     }
-    if let Some(c) = text.chars().find(|c| c.is_control()) {
-        return Some(PathProblem::ControlCharacter(c));
+    if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_control()) {
+        return Some(Problem::new(format!("it has the control character {c:?}")).at(at));
     }
-    if text.contains('\\') {
-        return Some(PathProblem::Backslash);
+    // A separator on Windows.
+    if let Some(at) = text.find('\\') {
+        return Some(Problem::new("it has a backslash").at(at));
     }
     if let [letter, b':', ..] = text.as_bytes()
         && letter.is_ascii_alphabetic()
     {
-        return Some(PathProblem::DriveLetter);
+        return Some(Problem::new("it starts with a drive letter").at(0));
     }
-    text.split('/').find_map(|component| component_problem(component, platform))
+    Problem::in_components(text, |component| component_problem(component, platform))
 }
 
-fn component_problem(component: &str, platform: Platform) -> Option<PathProblem> {
-    match component {
-        "" => return Some(PathProblem::EmptyComponent),
-        "." | ".." => return Some(PathProblem::Dots),
-        long if long.len() > RepoPath::MAX_COMPONENT_BYTES => {
-            return Some(PathProblem::ComponentTooLong { bytes: long.len() });
+fn component_problem(component: &str, platform: Platform) -> Option<Problem> {
+    let bytes = component.len();
+    if component.is_empty() {
+        return Some(Problem::new("it has an empty component"));
+    }
+    if matches!(component, "." | "..") {
+        return Some(Problem::new("it has a component `.` or `..`"));
+    }
+    if bytes > RepoPath::MAX_COMPONENT_BYTES {
+        let words =
+            format!("it has a component of {bytes} bytes, more than {}", RepoPath::MAX_COMPONENT_BYTES);
+        return Some(Problem::new(words));
+    }
+    if component.eq_ignore_ascii_case(".git") {
+        return Some(Problem::new("it leads into a `.git` folder"));
+    }
+    platform.check(component).err().map(|unfit| match unfit {
+        Unfit::DeviceName => Problem::new("it has a component that Windows keeps for a device"),
+        Unfit::TrailingDotOrSpace => {
+            Problem::new("it has a component that ends in a dot or a space, which Windows drops")
+                .at(bytes - 1)
         }
-        git if git.eq_ignore_ascii_case(".git") => return Some(PathProblem::GitFolder),
-        _ => {}
-    }
-    match platform.check(component) {
-        Ok(()) => None,
-        Err(Unfit::DeviceName) => Some(PathProblem::DeviceName),
-        Err(Unfit::TrailingDotOrSpace) => Some(PathProblem::TrailingDotOrSpace),
-        Err(Unfit::Character(c)) => Some(PathProblem::WindowsCharacter(c)),
-    }
+        Unfit::Character { c, at } => {
+            Problem::new(format!("it has the character {c:?}, which Windows does not allow in a file name"))
+                .at(at)
+        }
+    })
 }
 
 impl FromStr for RepoPath {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::commit_id::CommitId;
-use crate::error::{Error, RevisionProblem};
+use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 
 /// What a state of a repository is asked for by: a branch, a tag, a full reference (`refs/pr/1`) or a
@@ -34,7 +34,7 @@ impl Revision {
         (7..40).contains(&self.0.len()) && self.0.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     }
 
-    pub(crate) fn checked(text: &str) -> Result<Self, RevisionProblem> {
+    pub(crate) fn checked(text: &str) -> Result<Self, Problem> {
         problem(text).map_or_else(|| Ok(Self(text.into())), Err)
     }
 }
@@ -54,41 +54,46 @@ impl FromStr for Revision {
 }
 
 /// The rules of `git check-ref-format --allow-onelevel`, in their order in git's manual.
-fn problem(text: &str) -> Option<RevisionProblem> {
+fn problem(text: &str) -> Option<Problem> {
     if text.is_empty() {
-        return Some(RevisionProblem::Empty);
+        return Some(Problem::new("it is empty"));
     }
     if text.len() > Revision::MAX_BYTES {
-        return Some(RevisionProblem::TooLong { bytes: text.len() });
+        let words = format!("it is {} bytes long, more than {}", text.len(), Revision::MAX_BYTES);
+        return Some(Problem::new(words));
     }
+    // An option of a program.
     if text.starts_with('-') {
-        return Some(RevisionProblem::LeadingDash);
+        return Some(Problem::new("it starts with `-`").at(0));
     }
-    if let Some(problem) = text.split('/').find_map(component_problem) {
+    if let Some(problem) = Problem::in_components(text, component_problem) {
         return Some(problem);
     }
-    if text.contains("..") {
-        return Some(RevisionProblem::DoubleDot);
+    // A range.
+    if let Some(at) = text.find("..") {
+        return Some(Problem::new("it has `..`").at(at));
     }
-    if let Some(c) = text.chars().find(|c| c.is_control() || r" ~^:?*[\".contains(*c)) {
-        return Some(RevisionProblem::Character(c));
+    if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_control() || r" ~^:?*[\".contains(*c)) {
+        return Some(Problem::new(format!("it has the character {c:?}")).at(at));
     }
-    if text.ends_with('.') {
-        return Some(RevisionProblem::TrailingDot);
+    if let Some(rest) = text.strip_suffix('.') {
+        return Some(Problem::new("it ends in `.`").at(rest.len()));
     }
-    if text.contains("@{") {
-        return Some(RevisionProblem::AtBrace);
+    // An entry of the reference log.
+    if let Some(at) = text.find("@{") {
+        return Some(Problem::new("it has `@{`").at(at));
     }
-    (text == "@").then_some(RevisionProblem::AtAlone)
+    // Another name of `HEAD`.
+    (text == "@").then(|| Problem::new("`@` alone is no name"))
 }
 
-fn component_problem(component: &str) -> Option<RevisionProblem> {
+fn component_problem(component: &str) -> Option<Problem> {
     if component.is_empty() {
-        Some(RevisionProblem::EmptyComponent)
+        Some(Problem::new("it has an empty component"))
     } else if component.starts_with('.') {
-        Some(RevisionProblem::LeadingDot)
+        Some(Problem::new("it has a component that starts with `.`"))
     } else if component.strip_suffix(".lock").is_some() {
-        Some(RevisionProblem::LockSuffix)
+        Some(Problem::new("it has a component that ends in `.lock`"))
     } else {
         None
     }

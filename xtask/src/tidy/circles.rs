@@ -19,10 +19,8 @@ const MAX_HOPS: usize = 16;
 const OPEN: &[&str] = &[
     "crates/facade/",
     "crates/hf-transport/",
-    "crates/mlc-weights/",
     "crates/net-policy/",
     "crates/shard-fetch/",
-    "crates/url-parse/",
 ];
 
 pub(super) fn check(files: &[File]) -> Vec<String> {

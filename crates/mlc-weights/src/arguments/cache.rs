@@ -1,10 +1,26 @@
-//! The commands that look after the cache.
+//! The commands for what is in the cache.
 
 use std::time::Duration;
 
 use clap::Args;
+use facade::Revision;
 
-/// What these commands say of a model: they need no prefix.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mlc-weights path HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+  cd \"$(mlc-weights path HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC)\"
+
+Exit status 3: it is not in the cache.")]
+pub(crate) struct Path {
+    #[arg(help = "The model: HF://user/repo[@revision] or https://huggingface.co/user/repo[@revision]")]
+    pub(crate) model: String,
+    /// A branch, tag, reference or commit, instead of the model's @revision
+    #[arg(long, value_name = "REV")]
+    pub(crate) revision: Option<Revision>,
+}
+
+/// What the commands that follow say of a model: they need no prefix.
 const MODEL: &str = "The model: user/repo, HF://user/repo or https://huggingface.co/user/repo";
 
 #[derive(Args, Debug)]

@@ -1,10 +1,8 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use facade::{CachePolicy, Revision};
-
-use super::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,6 +51,21 @@ pub(crate) struct Download {
     /// Do not wait for the disk; a power failure may damage what was just downloaded
     #[arg(long)]
     pub(crate) no_fsync: bool,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// A bar on a terminal, lines elsewhere
+    Auto,
+    /// A bar, if there is a terminal
+    Bar,
+    /// A line now and then
+    Plain,
+    /// A JSON object a line, for programs
+    Json,
+    /// Nothing
+    None,
 }
 
 fn parse_count(text: &str) -> Result<NonZeroUsize, &'static str> {

@@ -2,9 +2,9 @@
 
 use clap::CommandFactory as _;
 
-use super::print;
 use crate::arguments::{self, Completions};
 use crate::exit::Failure;
+use crate::output::print;
 
 pub(super) fn run(arguments: &Completions) -> Result<(), Failure> {
     let mut command = arguments::Arguments::command();

@@ -7,7 +7,7 @@ mod wanted;
 use facade::{Builder, Durability, Request};
 
 use self::session::Session;
-use super::at;
+use super::named;
 use crate::arguments::Download;
 use crate::exit::Failure;
 use crate::progress::{Display, Screen};
@@ -28,14 +28,15 @@ fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
     }
     let (downloader, models) = (builder.build()?, requests.len());
     let requests = requests.into_iter().map(|request| with_options(request, arguments));
-    match arguments.dry_run {
-        true => dry_run::run(&downloader, display, arguments.json, requests),
-        false => Session::new(downloader, display, models).run(requests),
+    if arguments.dry_run {
+        dry_run::run(&downloader, display, arguments.json, requests)
+    } else {
+        Session::new(downloader, display, models).run(requests)
     }
 }
 
 fn with_options(request: Request, arguments: &Download) -> Request {
-    let request = at(arguments.revision.as_ref(), request).force(arguments.force.then_some(true));
+    let request = named::at(arguments.revision.as_ref(), request).force(arguments.force.then_some(true));
     let request = match arguments.jobs {
         Some(jobs) => request.files_in_flight(jobs),
         None => request,

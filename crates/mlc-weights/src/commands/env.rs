@@ -3,9 +3,9 @@
 use facade::env::{Report, Setting, Severity, Source};
 use serde_json::{Value, json};
 
-use super::{print, print_json};
 use crate::arguments::Env;
 use crate::exit::Failure;
+use crate::output::{print, print_json};
 use crate::table::{Align, Table};
 
 /// Grows when a reader that knows the version before would misunderstand what is written.
@@ -13,9 +13,10 @@ const VERSION: u32 = 1;
 
 pub(super) fn run(arguments: &Env) -> Result<(), Failure> {
     let report = Report::from_env();
-    match arguments.json {
-        true => print_json(&document(&report))?,
-        false => print(table(&report).to_string().as_bytes())?,
+    if arguments.json {
+        print_json(&document(&report))?;
+    } else {
+        print(table(&report).to_string().as_bytes())?;
     }
     match report.errors() {
         0 => Ok(()),

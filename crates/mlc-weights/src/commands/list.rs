@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use facade::{Cache, Listing, ModelEntry, Tier};
 
-use super::{print, print_json};
 use crate::arguments::List;
 use crate::exit::Failure;
-use crate::progress::{Screen, say};
+use crate::output::{print, print_json, say};
+use crate::progress::Screen;
 use crate::table::{Align, Table};
 use crate::words::{date, listed, size};
 
@@ -20,9 +20,7 @@ pub(super) fn run(arguments: &List, screen: Screen) -> Result<(), Failure> {
         return print_json(&listing);
     }
     if !screen.is_quiet() {
-        for note in notes(&listing) {
-            say(&note);
-        }
+        say(&notes(&listing));
     }
     print(tables(&listing).as_bytes())
 }

@@ -1,29 +1,48 @@
-//! Models named on the command line, for commands about what is cached.
+//! Models named on the command line.
 
-use facade::{Cache, Error, ModelRef, ModelUrl};
+use facade::{Cache, Error, ModelRef, ModelUrl, Request, Revision};
 
 use crate::exit::{Failure, Malformed};
 use crate::similar;
 
-/// All of them, looked at before anything is done. A model needs no prefix here.
+/// Cached models, all of them looked at before anything is done. They need no prefix.
 ///
 /// # Errors
 /// What no model can be called.
 pub(super) fn models(names: &[String]) -> Result<Vec<ModelRef>, Failure> {
-    let (mut models, mut malformed) = (Vec::new(), Vec::new());
-    for name in names {
-        match model(name) {
-            Ok(model) => models.push(model),
-            Err(error) => malformed.push(Malformed { place: None, error }),
+    all(names.iter().map(|name| (None, model(name))))
+}
+
+/// Everything that was parsed. What stands in a list comes with its place there.
+///
+/// # Errors
+/// All that could not be parsed, not only the first.
+pub(super) fn all<T>(
+    parsed: impl Iterator<Item = (Option<String>, Result<T, Error>)>,
+) -> Result<Vec<T>, Failure> {
+    let (mut good, mut malformed) = (Vec::new(), Vec::new());
+    for (place, result) in parsed {
+        match result {
+            Ok(model) => good.push(model),
+            Err(error) => malformed.push(Malformed { place, error }),
         }
     }
-    if malformed.is_empty() { Ok(models) } else { Err(Failure::Malformed(malformed)) }
+    if malformed.is_empty() { Ok(good) } else { Err(Failure::Malformed(malformed)) }
+}
+
+/// The request, for the revision if one was given as an option.
+pub(super) fn at(revision: Option<&Revision>, request: Request) -> Request {
+    match revision {
+        Some(revision) => request.revision(revision.clone()),
+        None => request,
+    }
 }
 
 fn model(name: &str) -> Result<ModelRef, Error> {
-    match ModelUrl::looks_like(name) {
-        true => Ok(name.parse::<ModelUrl>()?.into_model()),
-        false => Ok(name.parse::<ModelRef>()?),
+    if ModelUrl::looks_like(name) {
+        Ok(name.parse::<ModelUrl>()?.into_model())
+    } else {
+        Ok(name.parse::<ModelRef>()?)
     }
 }
 
@@ -31,8 +50,7 @@ fn model(name: &str) -> Result<ModelRef, Error> {
 pub(super) fn explained(cache: &Cache, error: Error) -> Failure {
     match error {
         Error::NotInCache { model, looked_in } => {
-            // A cache that cannot be listed has no suggestions.
-            let similar = similar::to(&model, cache.models().unwrap_or_default());
+            let similar = similar::to(&model, cache);
             Failure::Unknown { model, looked_in, similar }
         }
         other => Failure::Facade(other),

@@ -2,24 +2,22 @@
 
 use std::path::PathBuf;
 
-use facade::{Builder, CachePolicy, Downloader, Error, Event, PassedOver, Request};
+use facade::{Builder, CachePolicy, Downloader, Error, PassedOver, Request};
 
-use super::{at, print_path};
+use super::named;
 use crate::arguments::{self, Path};
 use crate::exit::{Failure, Miss};
+use crate::output::print_path;
 use crate::progress::{Display, Progress, Screen};
 use crate::similar;
 
 /// Prints the directory of a cached model. Sets up no runtime, no HTTP client and no git library.
 pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
-    let request = at(arguments.revision.as_ref(), arguments.model.parse()?);
+    let request = named::at(arguments.revision.as_ref(), arguments.model.parse()?);
     let display = Display::choose(arguments::Progress::Plain, screen);
-    let progress = Progress::new(display, request.model());
     // Whatever the policy: this command never downloads. A forced download is not meant either.
-    let request = request
-        .policy(CachePolicy::Off)
-        .force(Some(false))
-        .observer(move |event: &Event<'_>| progress.on_event(event));
+    let request = request.policy(CachePolicy::Off).force(Some(false));
+    let (_, request) = Progress::of(request, display);
     let downloader = Builder::from_env()?.build()?;
     match downloader.cached(&request) {
         Ok(Some(model)) => print_path(&model.path),
@@ -38,7 +36,6 @@ fn miss(
     passed_over: Vec<PassedOver>,
 ) -> Failure {
     let model = request.model().clone();
-    // Only a courtesy: a cache that cannot be listed has none to offer.
-    let similar = similar::to(&model, downloader.cache().models().unwrap_or_default());
+    let similar = similar::to(&model, &downloader.cache());
     Failure::NotInCache(Miss { model, looked_in, passed_over, similar })
 }

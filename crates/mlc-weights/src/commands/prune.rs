@@ -2,10 +2,10 @@
 
 use facade::{Cache, PruneMode, PrunedModel, Pruning};
 
-use super::{print, print_json};
 use crate::arguments::Prune;
-use crate::exit::{Failure, Status};
-use crate::progress::{Screen, say};
+use crate::exit::Failure;
+use crate::output::{print, print_json, say};
+use crate::progress::Screen;
 use crate::report;
 use crate::table::{Align, Table};
 use crate::words::size;
@@ -15,30 +15,31 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
     let pruning = Cache::from_env()?.prune(arguments.older_than, mode);
     for failed in &pruning.models {
         if let Some(error) = &failed.failure {
-            say(&report::warning(&format!("not all of {} could be removed", failed.model), error));
+            say(&[report::warning(&format!("not all of {} could be removed", failed.model), error)]);
         }
     }
     if arguments.json {
         print_json(&pruning)?;
     } else {
         if !screen.is_quiet() {
-            say(&summary(&pruning));
+            say(&[summary(&pruning)]);
         }
         if pruning.models.iter().any(is_worth_a_row) {
             print(table(&pruning).to_string().as_bytes())?;
         }
     }
     let failure = pruning.models.into_iter().find_map(|model| model.failure);
-    failure.map_or(Ok(()), |error| Err(Failure::Reported(Status::from(error.kind()))))
+    Failure::after_reports(failure.map(|error| error.kind().into()))
 }
 
 fn summary(pruning: &Pruning) -> String {
     let removed = size(pruning.removed_bytes());
-    let is_nothing = pruning.temporary_bytes == 0 && !pruning.models.iter().any(is_worth_a_row);
-    match (is_nothing, pruning.dry_run) {
-        (true, _) => "interrupted downloads have left nothing".to_owned(),
-        (false, true) => format!("{removed} would be removed"),
-        (false, false) => format!("{removed} removed"),
+    if pruning.temporary_bytes == 0 && !pruning.models.iter().any(is_worth_a_row) {
+        "interrupted downloads have left nothing".to_owned()
+    } else if pruning.dry_run {
+        format!("{removed} would be removed")
+    } else {
+        format!("{removed} removed")
     }
 }
 

@@ -3,10 +3,11 @@
 use facade::{Cache, ModelRef, Removal, RemovedEntry};
 use serde::Serialize;
 
-use super::{JSON_VERSION, named, print_json};
+use super::named;
 use crate::arguments::Remove;
 use crate::exit::{Failure, Status};
-use crate::progress::{Screen, say};
+use crate::output::{JSON_VERSION, print_json, say};
+use crate::progress::Screen;
 use crate::report;
 use crate::words::size;
 
@@ -26,9 +27,7 @@ pub(super) fn run(arguments: &Remove, screen: Screen) -> Result<(), Failure> {
         match remove(&cache, model) {
             Ok(removal) => {
                 if !screen.is_quiet() {
-                    for line in lines(&removal) {
-                        say(&line);
-                    }
+                    say(&lines(&removal));
                 }
                 removals.push(removal);
             }
@@ -41,7 +40,7 @@ pub(super) fn run(arguments: &Remove, screen: Screen) -> Result<(), Failure> {
     if arguments.json {
         print_json(&Document { version: JSON_VERSION, models: removals })?;
     }
-    first.map_or(Ok(()), |status| Err(Failure::Reported(status)))
+    Failure::after_reports(first)
 }
 
 fn remove(cache: &Cache, model: &ModelRef) -> Result<Removal, Failure> {

@@ -5,39 +5,16 @@ mod session;
 
 use std::collections::BTreeSet;
 
-use facade::{Builder, ModelRef, Repair, VerifyReport};
+use facade::{Builder, ModelRef, Repair};
 use serde::Serialize;
 
-use self::session::Session;
-use super::{JSON_VERSION, named, print, print_json};
+use self::session::{Checked, Session};
+use super::named;
 use crate::arguments::Verify;
 use crate::exit::{Failure, Status};
+use crate::output::{JSON_VERSION, print, print_json};
 use crate::progress::Screen;
 use crate::report;
-
-/// What became of one copy of a model.
-#[derive(Serialize)]
-struct Checked {
-    #[serde(flatten)]
-    report: VerifyReport,
-    repair: Mended,
-}
-
-/// Whether a copy was repaired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Mended {
-    /// There was nothing to repair.
-    NotNeeded,
-    /// Nobody asked for it.
-    NotAsked,
-    /// What was wrong was fetched anew, and is verified.
-    Repaired,
-    /// It was tried and failed.
-    Failed,
-    /// Nothing is written to the tier that the copy is in.
-    ReadOnly,
-}
 
 /// What is printed with `--json`.
 #[derive(Serialize)]
@@ -50,10 +27,8 @@ struct Document<'a> {
 pub(super) fn run(arguments: &Verify, screen: Screen) -> Result<(), Failure> {
     let named = named::models(&arguments.models)?;
     let downloader = Builder::from_env()?.build()?;
-    let models: BTreeSet<ModelRef> = match arguments.all {
-        true => downloader.cache().models()?.into_iter().collect(),
-        false => named.into_iter().collect(),
-    };
+    let models = if arguments.all { downloader.cache().models()? } else { named };
+    let models: BTreeSet<ModelRef> = models.into_iter().collect();
     let mut session = Session::new(downloader, repair(arguments), screen);
     let (mut all, mut first) = (Vec::new(), None);
     for model in &models {
@@ -76,19 +51,9 @@ pub(super) fn run(arguments: &Verify, screen: Screen) -> Result<(), Failure> {
         print_json(&Document { version: JSON_VERSION, models: &all })?;
     }
     let damage = all.iter().any(Checked::is_bad).then_some(Status::Integrity);
-    first.or(damage).map_or(Ok(()), |status| Err(Failure::Reported(status)))
+    Failure::after_reports(first.or(damage))
 }
 
 fn repair(arguments: &Verify) -> Option<Repair> {
-    arguments.repair.then_some(match arguments.force {
-        true => Repair::DamagedAndModified,
-        false => Repair::Damaged,
-    })
-}
-
-impl Checked {
-    /// Whether something is corrupt or missing still.
-    fn is_bad(&self) -> bool {
-        !self.report.is_sound() && self.repair != Mended::Repaired
-    }
+    arguments.repair.then_some(if arguments.force { Repair::DamagedAndModified } else { Repair::Damaged })
 }

@@ -1,7 +1,7 @@
 //! Progress on a terminal, redrawn as it goes.
 
 use std::io::{self, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use console::Term;
@@ -10,8 +10,9 @@ use facade::{Event, FetchEvent};
 use super::block::Block;
 use super::face::{Ending, Face};
 use super::rows::{Place, rows};
-use super::text;
+use super::threads::unpoisoned;
 use super::view::View;
+use super::{step, text};
 
 /// Often enough for a spinner, seldom enough for a slow terminal.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -40,7 +41,7 @@ impl Bar {
     fn draw(&self, lines: &[&str], rows: impl FnOnce(usize, Place) -> Option<Vec<String>>) {
         let (height, width) = self.terminal.size();
         let place = Place { columns: width.into(), rows: height.into(), color: self.color };
-        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut drawn = unpoisoned(self.drawn.lock());
         drawn.draw(lines, rows, place);
     }
 }
@@ -88,7 +89,7 @@ fn stays(event: &Event<'_>) -> bool {
         // The rows say it.
         Event::Fetch(FetchEvent::Planned { .. }) => false,
         Event::Fetch(_) | Event::RetryingMetadata { .. } | Event::WaitingForLock { .. } => true,
-        _ => text::step(event).is_none(),
+        _ => step::begun_by(event).is_none(),
     }
 }
 

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 
 use super::face::{Ending, Face};
 use super::view::{FileState, View};
-use super::{Summary, say, text};
+use super::{Summary, text};
 use crate::exit::{Failure, Status};
+use crate::output::say;
 use crate::report;
+use crate::words::chain;
 
 /// Grows when a reader that knows the version before would misunderstand what is written. New events and new
 /// members are no reason: readers skip what they do not know.
@@ -30,7 +32,7 @@ impl Json {
 
     fn say(&self, name: &str, members: Value) {
         let seconds = rounded(self.began.elapsed());
-        say(&object(name, &[json!({ "model": self.model.to_string(), "seconds": seconds }), members]));
+        say(&[object(name, &[json!({ "model": self.model.to_string(), "seconds": seconds }), members])]);
     }
 }
 
@@ -79,7 +81,7 @@ pub(super) fn report(model: Option<&ModelRef>, failure: &Failure) {
         "message": message.strip_prefix("error: ").unwrap_or(&message),
         "details": details,
     });
-    say(&object("failed", &[members]));
+    say(&[object("failed", &[members])]);
 }
 
 pub(super) fn sum_up(summary: &Summary) {
@@ -91,7 +93,7 @@ pub(super) fn sum_up(summary: &Summary) {
         "bytes_received": summary.bytes,
         "seconds": rounded(summary.elapsed),
     });
-    say(&object("summary", &[members]));
+    say(&[object("summary", &[members])]);
 }
 
 /// One line: the version and the event first, then the members of all parts.
@@ -196,8 +198,7 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
 }
 
 fn retrying(file: Option<&str>, delay: Duration, cause: &(dyn StdError + 'static)) -> Value {
-    let causes: Vec<String> =
-        std::iter::successors(Some(cause), |&cause| cause.source()).map(ToString::to_string).collect();
+    let causes: Vec<String> = chain(cause).map(ToString::to_string).collect();
     json!({ "file": file, "pause_seconds": rounded(delay), "causes": causes })
 }
 

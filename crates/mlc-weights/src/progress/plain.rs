@@ -1,13 +1,15 @@
 //! Progress as lines, for logs and pipes.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use facade::Event;
 
 use super::face::{Ending, Face};
+use super::text;
+use super::threads::unpoisoned;
 use super::view::{View, countdown};
-use super::{say, text};
+use crate::output::say;
 use crate::words::{files, of_size, size};
 
 /// How often it is asked whether a line is due.
@@ -24,7 +26,7 @@ pub(super) struct Plain {
 impl Plain {
     /// A line, when the last one was long enough ago.
     fn line_if_due(&self, view: &View) -> Option<String> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = unpoisoned(self.last.lock());
         let interval = if view.elapsed < Duration::from_secs(60) { SOON } else { LATER };
         if view.elapsed.saturating_sub(*last) < interval {
             return None;
@@ -58,19 +60,19 @@ impl Face for Plain {
 
     fn show(&self, view: &View) {
         if let Some(line) = self.line_if_due(view) {
-            say(&line);
+            say(&[line]);
         }
     }
 
     fn tell(&self, event: &Event<'_>) {
         if let Some(line) = text::line(event) {
-            say(&line);
+            say(&[line]);
         }
     }
 
     fn end(&self, ending: &Ending<'_>) {
         if let Some(line) = text::closing(ending) {
-            say(&line);
+            say(&[line]);
         }
     }
 }

@@ -96,9 +96,10 @@ fn file_row(file: &FileView, name_width: usize, columns: usize, color: bool) -> 
     };
     let taken = INDENT.len() + name_width + 2 + 1 + 5 + 2 + measure_text_width(&words);
     let room = columns.saturating_sub(taken).min(LONGEST_BAR / 2);
-    let bar = match room < SHORTEST_BAR {
-        true => String::new(),
-        false => format!("{} ", bar(file.held, file.size, room, color)),
+    let bar = if room < SHORTEST_BAR {
+        String::new()
+    } else {
+        format!("{} ", bar(file.held, file.size, room, color))
     };
     let row = format!("{INDENT}{name}{padding}  {bar}{percent:>3} %  {words}");
     if measure_text_width(&row) <= columns {

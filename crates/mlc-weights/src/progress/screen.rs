@@ -8,6 +8,7 @@ use facade::env::Presentation;
 use super::{Summary, json};
 use crate::arguments::Progress;
 use crate::exit::{Failure, Status};
+use crate::output::say;
 use crate::report;
 
 /// The place that progress goes to, as far as it decides about the form.
@@ -84,7 +85,7 @@ impl Display {
         match self {
             Self::None => {}
             Self::Json => json::sum_up(summary),
-            Self::Bar { .. } | Self::Plain => summary.lines().iter().for_each(|line| super::say(line)),
+            Self::Bar { .. } | Self::Plain => say(&summary.lines()),
         }
     }
 

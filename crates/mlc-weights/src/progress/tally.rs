@@ -1,12 +1,13 @@
 //! What has happened so far, as counters.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use facade::{Event, FetchEvent, RepoPath};
 
-use super::text;
+use super::step::{self, Step};
+use super::threads::unpoisoned;
 
 /// A pause that ends so much later than one that was told of is another one.
 const SAME_PAUSE: Duration = Duration::from_millis(500);
@@ -47,19 +48,6 @@ pub(super) struct Pause {
     pub(super) is_asked_for: bool,
 }
 
-/// Where the download as a whole is.
-#[derive(Clone, Debug, Default)]
-pub(super) enum Step {
-    #[default]
-    Beginning,
-    /// Something that takes its time, in words.
-    Doing { name: &'static str, words: String, since: Instant },
-    /// The hub is asked again then.
-    Pausing { until: Instant },
-    /// Bytes come, or should.
-    Fetching,
-}
-
 impl Tally {
     /// Takes note of an event. Whether it is worth telling: not when it was told a moment ago, on behalf of
     /// another connection.
@@ -73,7 +61,7 @@ impl Tally {
             }
             Event::Reused { files, bytes } => self.reuse(*files, *bytes),
             _ => {
-                if let Some((name, words)) = text::step(event) {
+                if let Some((name, words)) = step::begun_by(event) {
                     self.go_to(Step::Doing { name, words, since: now() });
                 }
             }
@@ -107,15 +95,15 @@ impl Tally {
     }
 
     pub(super) fn in_flight(&self) -> Vec<Arc<InFlight>> {
-        self.in_flight.read().unwrap_or_else(PoisonError::into_inner).clone()
+        unpoisoned(self.in_flight.read()).clone()
     }
 
     pub(super) fn step(&self) -> Step {
-        locked(&self.step).clone()
+        unpoisoned(self.step.lock()).clone()
     }
 
     pub(super) fn go_to(&self, step: Step) {
-        *locked(&self.step) = step;
+        *unpoisoned(self.step.lock()) = step;
     }
 
     /// A download may plan twice: files that describe the model first, then all others.
@@ -140,7 +128,7 @@ impl Tally {
             is_pausing: AtomicBool::new(false),
             pause: Mutex::new(None),
         };
-        self.in_flight.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(begun));
+        unpoisoned(self.in_flight.write()).push(Arc::new(begun));
     }
 
     pub(super) fn complete(&self, file: &RepoPath) {
@@ -149,7 +137,7 @@ impl Tally {
     }
 
     fn end(&self, file: &RepoPath) {
-        self.in_flight.write().unwrap_or_else(PoisonError::into_inner).retain(|known| known.file != *file);
+        unpoisoned(self.in_flight.write()).retain(|known| known.file != *file);
     }
 
     pub(super) fn receive(&self, file: &RepoPath, bytes: u64) {
@@ -181,7 +169,7 @@ impl Tally {
 
     /// Whether nobody was told yet that servers want to be left alone so long.
     pub(super) fn is_news(&self, pause: Pause) -> bool {
-        let mut told = locked(&self.told);
+        let mut told = unpoisoned(self.told.lock());
         let is_news = told.is_none_or(|told| pause.until > told + SAME_PAUSE);
         if is_news {
             *told = Some(pause.until);
@@ -190,7 +178,7 @@ impl Tally {
     }
 
     fn with(&self, file: &RepoPath, act: impl FnOnce(&InFlight)) {
-        let known = self.in_flight.read().unwrap_or_else(PoisonError::into_inner);
+        let known = unpoisoned(self.in_flight.read());
         if let Some(known) = known.iter().find(|known| known.file == *file) {
             act(known);
         }
@@ -199,7 +187,7 @@ impl Tally {
 
 impl InFlight {
     fn stop(&self, pause: Pause) -> bool {
-        let mut current = locked(&self.pause);
+        let mut current = unpoisoned(self.pause.lock());
         let is_new = current.is_none_or(|current| {
             current.is_asked_for != pause.is_asked_for || pause.until > current.until + SAME_PAUSE
         });
@@ -212,18 +200,14 @@ impl InFlight {
     fn go_on(&self) {
         if self.is_pausing.load(Relaxed) {
             self.is_pausing.store(false, Relaxed);
-            *locked(&self.pause) = None;
+            *unpoisoned(self.pause.lock()) = None;
         }
     }
 
     /// How long it still pauses, when it does.
     pub(super) fn pausing(&self, now: Instant) -> Option<(Duration, Pause)> {
-        let pause = (*locked(&self.pause))?;
+        let pause = (*unpoisoned(self.pause.lock()))?;
         let left = pause.until.checked_duration_since(now)?;
         (!left.is_zero()).then_some((left, pause))
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,18 +7,7 @@ use std::time::Duration;
 use facade::{Event, FetchEvent, Outcome, RepoPath, Throttled, Warning};
 
 use super::face::Ending;
-use crate::words::{elapsed, files, not_whole, seconds, size};
-
-/// A step that takes its time: its name, and what is being done.
-pub(super) fn step(event: &Event<'_>) -> Option<(&'static str, String)> {
-    Some(match event {
-        Event::WaitingForLock { .. } => ("waiting", "waiting for another download of this model".to_owned()),
-        Event::Metadata { model } => ("metadata", format!("asking the hub for {model}")),
-        Event::Commit { .. } => ("planning", "looking at what is here already".to_owned()),
-        Event::Publishing { .. } => ("publishing", "putting the model in place".to_owned()),
-        _ => return None,
-    })
-}
+use crate::words::{chain, elapsed, files, not_whole, seconds, size};
 
 /// A line for a step that a person should hear of; `None` for those that only move a counter.
 pub(super) fn line(event: &Event<'_>) -> Option<String> {
@@ -41,9 +30,10 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
 
 fn throttled_text(throttled: &Throttled) -> String {
     let (origin, wait) = (&throttled.origin, elapsed(throttled.wait));
-    match throttled.is_spread {
-        true => format!("{origin} will take few more requests for {wait}; they go out one at a time"),
-        false => format!("{origin} asks to be left alone for {wait}; waiting"),
+    if throttled.is_spread {
+        format!("{origin} will take few more requests for {wait}; they go out one at a time")
+    } else {
+        format!("{origin} asks to be left alone for {wait}; waiting")
     }
 }
 
@@ -126,8 +116,7 @@ fn about(file: &RepoPath, words: &str) -> String {
 /// What failed, why in the end, and when it is tried again.
 fn retrying(failure: &(dyn StdError + 'static), delay: Duration) -> String {
     let mut words = failure.to_string();
-    let last = std::iter::successors(failure.source(), |&cause| cause.source()).last();
-    if let Some(cause) = last.map(ToString::to_string)
+    if let Some(cause) = chain(failure).last().map(ToString::to_string)
         && !words.contains(&cause)
     {
         words = format!("{words} ({cause})");

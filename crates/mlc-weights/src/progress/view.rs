@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::rate::Rate;
-use super::tally::{InFlight, Step, Tally};
+use super::step::Step;
+use super::tally::{InFlight, Tally};
 use crate::words::{elapsed, files};
 
 /// When nothing has come for so long, that is said.

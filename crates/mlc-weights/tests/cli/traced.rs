@@ -102,10 +102,11 @@ pub(crate) fn calls(report: &Path) -> Vec<Call> {
 
 fn parse(words: &str, begun: usize, ended: usize) -> Call {
     let (name, arguments) = words.split_once('(').unwrap();
-    let paths = match name.contains("sync") {
+    let paths = if name.contains("sync") {
         // The descriptor, and behind it the file that it belongs to.
-        true => arguments.split(['<', '>']).skip(1).take(1).map(PathBuf::from).collect(),
-        false => arguments.split('"').skip(1).step_by(2).map(PathBuf::from).collect(),
+        arguments.split(['<', '>']).skip(1).take(1).map(PathBuf::from).collect()
+    } else {
+        arguments.split('"').skip(1).step_by(2).map(PathBuf::from).collect()
     };
     Call { name: name.to_owned(), paths, begun, ended }
 }

@@ -48,39 +48,44 @@ fn addresses() {
     good("http://[::1]:3000/x", "http://[::1]:3000/x", "http://[::1]:3000/x/mlc-ai/Llama_3.1");
 }
 
+const SCHEME: &str = "it does not start with `https://` or `http://`";
+const UNPARSABLE: &str = "it is no valid URL";
+const USER_INFO: &str = "it has a user or a password in it; a token is set apart from the address";
+const QUERY: &str = "it has a query (`?…`)";
+
 #[track_caller]
-fn bad(text: &str, expected: EndpointProblem) {
+fn bad(text: &str, expected: &str, at: impl Into<Option<usize>>) {
     let error = text.parse::<Endpoint>().unwrap_err();
     let message = error.to_string();
     assert!(!message.contains("secret"), "{message}");
-    assert_eq!(error.source().is_some(), expected == EndpointProblem::Unparsable, "{message}");
+    assert_eq!(error.source().is_some(), expected == UNPARSABLE, "{message}");
     let Error::Endpoint { problem, .. } = error else { panic!("{message}") };
-    assert_eq!(problem, expected, "{text:?}");
+    assert_eq!((problem.as_str(), problem.position()), (expected, at.into()), "{text:?}");
 }
 
 #[test]
 fn texts_that_are_no_address() {
-    bad("", EndpointProblem::Scheme);
-    bad("huggingface.co", EndpointProblem::Scheme);
-    bad("ftp://host", EndpointProblem::Scheme);
-    bad("HF://user/repo", EndpointProblem::Scheme);
-    bad("https:host", EndpointProblem::Scheme);
-    bad("file:///etc", EndpointProblem::Scheme);
-    bad("https://", EndpointProblem::Unparsable);
-    bad("https:///host", EndpointProblem::Unparsable);
-    bad("https://host:99999", EndpointProblem::Unparsable);
-    bad("https://ho<st", EndpointProblem::Unparsable);
-    bad(" https://host", EndpointProblem::Character(' '));
-    bad("https://host\n", EndpointProblem::Character('\n'));
-    bad("https://ho\tst", EndpointProblem::Character('\t'));
-    bad(r"https://host\x", EndpointProblem::Character('\\'));
-    bad("https://user:secret@host", EndpointProblem::UserInfo);
-    bad("https://secret@host/x", EndpointProblem::UserInfo);
-    bad("https://:secret@host/x", EndpointProblem::UserInfo);
-    bad("https://user:sec/secret@host", EndpointProblem::Unparsable);
-    bad("https://host?token=secret", EndpointProblem::Query);
-    bad("https://host/?", EndpointProblem::Query);
-    bad("https://host#secret", EndpointProblem::Fragment);
+    bad("", SCHEME, None);
+    bad("huggingface.co", SCHEME, None);
+    bad("ftp://host", SCHEME, None);
+    bad("HF://user/repo", SCHEME, None);
+    bad("https:host", SCHEME, None);
+    bad("file:///etc", SCHEME, None);
+    bad("https://", UNPARSABLE, None);
+    bad("https:///host", UNPARSABLE, None);
+    bad("https://host:99999", UNPARSABLE, None);
+    bad("https://ho<st", UNPARSABLE, None);
+    bad(" https://host", "it has the character ' '", 0);
+    bad("https://host\n", "it has the character '\\n'", 12);
+    bad("https://ho\tst", "it has the character '\\t'", 10);
+    bad(r"https://host\x", "it has the character '\\\\'", 12);
+    bad("https://user:secret@host", USER_INFO, 8);
+    bad("https://secret@host/x", USER_INFO, 8);
+    bad("https://:secret@host/x", USER_INFO, 8);
+    bad("https://user:sec/secret@host", UNPARSABLE, None);
+    bad("https://host?token=secret", QUERY, 12);
+    bad("https://host/?", QUERY, 13);
+    bad("https://host#secret", "it has a fragment (`#…`)", 12);
 }
 
 #[test]

@@ -11,39 +11,51 @@ fn parts_and_text_agree() {
 
 /// What is wrong with the text is what is wrong with the parts.
 #[track_caller]
-fn check(user: &str, repo: &str, expected: ModelProblem) {
+fn check(user: &str, repo: &str, expected: &str) {
     for platform in [Platform::Windows, Platform::Other] {
-        assert_eq!(ModelId::checked(user, repo, platform), Err(expected), "{user:?} {repo:?}");
+        let problem = ModelId::checked(user, repo, platform).unwrap_err();
+        assert_eq!(problem.as_str(), expected, "{user:?} {repo:?}");
     }
     let Err(Error::ModelId { problem, .. }) = ModelId::new(user, repo) else { panic!("{user:?} {repo:?}") };
-    assert_eq!(problem, expected);
+    assert_eq!(problem.as_str(), expected);
 }
 
 #[test]
 fn a_part_never_holds_a_separator() {
-    let of = |part, problem| ModelProblem::Name { part, problem };
-    check("", "repo", ModelProblem::Missing(Part::User));
-    check("user", "", ModelProblem::Missing(Part::Repo));
-    check("a/b", "repo", of(Part::User, NameProblem::Character('/')));
-    check("user", "a/b", of(Part::Repo, NameProblem::Character('/')));
-    check("user", "a@b", of(Part::Repo, NameProblem::Character('@')));
-    check("user", "..", of(Part::Repo, NameProblem::Dots));
-    check("user", "...", of(Part::Repo, NameProblem::LeadingDot));
+    let has = |part, c: char| {
+        format!("{part} has the character {c:?}, where only letters, digits, `-`, `_` and `.` may stand")
+    };
+    check("", "repo", "the user is missing");
+    check("user", "", "the repository is missing");
+    check("a/b", "repo", &has("the user", '/'));
+    check("user", "a/b", &has("the repository", '/'));
+    check("user", "a@b", &has("the repository", '@'));
+    check("user", "..", "the repository is `.` or `..`");
+    check("user", "...", "the repository starts with `.`");
     // A user of that name can exist; an address of a clone ends so in the repository only.
     assert!(ModelId::new("user.git", "repo").is_ok());
 }
 
 #[test]
+fn a_problem_of_a_part_has_its_place_in_the_text() {
+    for (user, repo, at) in [("", "repo", None), ("a/b", "repo", Some(1)), ("user", "a@b", Some(6))] {
+        let problem = ModelId::checked(user, repo, Platform::Other).unwrap_err();
+        assert_eq!(problem.position(), at, "{problem}");
+    }
+}
+
+#[test]
 fn texts_that_are_no_name() {
     for (text, expected) in [
-        ("", ModelProblem::Missing(Part::User)),
-        ("user", ModelProblem::Missing(Part::Repo)),
-        ("user/", ModelProblem::Missing(Part::Repo)),
-        ("/repo", ModelProblem::EmptySegment),
-        ("user/repo/", ModelProblem::TrailingSlash),
-        ("user/repo/x", ModelProblem::ExtraSegment),
+        ("", "the user is missing"),
+        ("user", "the repository is missing"),
+        ("user/", "the repository is missing"),
+        ("/repo", "it has an empty segment"),
+        ("user/repo/", "it ends in a slash"),
+        ("user/repo/x", "something follows the repository"),
     ] {
-        assert_eq!(ModelId::parse_on(text, Platform::Other), Err(expected), "{text:?}");
+        let problem = ModelId::parse_on(text, Platform::Other).unwrap_err();
+        assert_eq!(problem.as_str(), expected, "{text:?}");
     }
     assert_eq!(
         "user".parse::<ModelId>().unwrap_err().to_string(),

@@ -28,65 +28,77 @@ fn paths_that_stay_inside() {
 }
 
 #[track_caller]
-fn check(text: &str, elsewhere: Option<PathProblem>, on_windows: Option<PathProblem>) {
-    assert_eq!(problem(text, Platform::Other), elsewhere, "{text:?}");
-    assert_eq!(problem(text, Platform::Windows), on_windows, "{text:?}");
+fn check(text: &str, elsewhere: Option<(&str, Option<usize>)>, on_windows: Option<(&str, Option<usize>)>) {
+    for (platform, expected) in [(Platform::Other, elsewhere), (Platform::Windows, on_windows)] {
+        let problem = problem(text, platform);
+        let found = problem.as_ref().map(|problem| (problem.as_str(), problem.position()));
+        assert_eq!(found, expected, "{text:?}");
+    }
 }
 
 #[track_caller]
-fn bad(text: &str, everywhere: PathProblem) {
-    check(text, Some(everywhere), Some(everywhere));
+fn bad(text: &str, expected: &str, at: impl Into<Option<usize>>) {
+    let everywhere = Some((expected, at.into()));
+    check(text, everywhere, everywhere);
     let message = text.parse::<RepoPath>().unwrap_err().to_string();
     assert!(message.contains("is not a path inside a repository: "), "{message}");
 }
 
 #[test]
 fn paths_that_are_refused_everywhere() {
-    bad("", PathProblem::Empty);
-    bad("/", PathProblem::Absolute);
-    bad("/etc/passwd", PathProblem::Absolute);
-    bad("//host/share", PathProblem::Absolute);
-    bad("..", PathProblem::Dots);
-    bad("../x", PathProblem::Dots);
-    bad("a/../b", PathProblem::Dots);
-    bad("a/..", PathProblem::Dots);
-    bad(".", PathProblem::Dots);
-    bad("a/./b", PathProblem::Dots);
-    bad("./a", PathProblem::Dots);
-    bad("a//b", PathProblem::EmptyComponent);
-    bad("a/", PathProblem::EmptyComponent);
-    bad(r"a\b", PathProblem::Backslash);
-    bad(r"..\a", PathProblem::Backslash);
-    bad(r"\\host\share", PathProblem::Backslash);
-    bad("C:", PathProblem::DriveLetter);
-    bad("c:/x", PathProblem::DriveLetter);
-    bad("z:x", PathProblem::DriveLetter);
-    bad("a\0b", PathProblem::ControlCharacter('\0'));
-    bad("a\n", PathProblem::ControlCharacter('\n'));
-    bad("a\u{1b}[0m", PathProblem::ControlCharacter('\u{1b}'));
-    bad("\u{85}", PathProblem::ControlCharacter('\u{85}'));
-    bad(".git", PathProblem::GitFolder);
-    bad(".GIT/config", PathProblem::GitFolder);
-    bad("a/.Git/hooks/x", PathProblem::GitFolder);
-    bad(&"a".repeat(256), PathProblem::ComponentTooLong { bytes: 256 });
-    bad(&format!("a/{}", "é".repeat(128)), PathProblem::ComponentTooLong { bytes: 256 });
-    bad(&"a/".repeat(2049), PathProblem::TooLong { bytes: 4098 });
+    let (absolute, dots) = ("it is absolute", "it has a component `.` or `..`");
+    let (backslash, drive) = ("it has a backslash", "it starts with a drive letter");
+    let (empty, git) = ("it has an empty component", "it leads into a `.git` folder");
+    bad("", "it is empty", None);
+    bad("/", absolute, 0);
+    bad("/etc/passwd", absolute, 0);
+    bad("//host/share", absolute, 0);
+    bad("..", dots, 0);
+    bad("../x", dots, 0);
+    bad("a/../b", dots, 2);
+    bad("a/..", dots, 2);
+    bad(".", dots, 0);
+    bad("a/./b", dots, 2);
+    bad("./a", dots, 0);
+    bad("a//b", empty, 2);
+    bad("a/", empty, 2);
+    bad(r"a\b", backslash, 1);
+    bad(r"..\a", backslash, 2);
+    bad(r"\\host\share", backslash, 0);
+    bad("C:", drive, 0);
+    bad("c:/x", drive, 0);
+    bad("z:x", drive, 0);
+    bad("a\0b", r"it has the control character '\0'", 1);
+    bad("a\n", r"it has the control character '\n'", 1);
+    bad("a\u{1b}[0m", r"it has the control character '\u{1b}'", 1);
+    bad("\u{85}", r"it has the control character '\u{85}'", 0);
+    bad(".git", git, 0);
+    bad(".GIT/config", git, 0);
+    bad("a/.Git/hooks/x", git, 2);
+    let long = "it has a component of 256 bytes, more than 255";
+    bad(&"a".repeat(256), long, 0);
+    bad(&format!("a/{}", "é".repeat(128)), long, 2);
+    bad(&"a/".repeat(2049), "it is 4098 bytes long, more than 4096", None);
 }
 
 #[test]
 fn paths_that_are_refused_on_windows_only() {
-    for (text, on_windows) in [
-        ("nul", PathProblem::DeviceName),
-        ("a/COM1.bin", PathProblem::DeviceName),
-        ("a./b", PathProblem::TrailingDotOrSpace),
-        ("a ", PathProblem::TrailingDotOrSpace),
-        ("...", PathProblem::TrailingDotOrSpace),
-        (".git ", PathProblem::TrailingDotOrSpace),
-        ("a/b:stream", PathProblem::WindowsCharacter(':')),
-        ("a?", PathProblem::WindowsCharacter('?')),
-        ("a/C:", PathProblem::WindowsCharacter(':')),
+    let device = "it has a component that Windows keeps for a device";
+    let trailing = "it has a component that ends in a dot or a space, which Windows drops";
+    let character =
+        |c: char| format!("it has the character {c:?}, which Windows does not allow in a file name");
+    for (text, on_windows, at) in [
+        ("nul", device, 0),
+        ("a/COM1.bin", device, 2),
+        ("a./b", trailing, 1),
+        ("a ", trailing, 1),
+        ("...", trailing, 2),
+        (".git ", trailing, 4),
+        ("a/b:stream", &character(':'), 3),
+        ("a?", &character('?'), 1),
+        ("a/C:", &character(':'), 3),
     ] {
-        check(text, None, Some(on_windows));
+        check(text, None, Some((on_windows, Some(at))));
     }
     check(&format!("{}/b", "a".repeat(255)), None, None);
 }

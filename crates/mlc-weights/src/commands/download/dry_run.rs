@@ -1,15 +1,11 @@
 //! `--dry-run`: what would be fetched, from where, and what is there already.
 
-use std::sync::Arc;
-
-use facade::{
-    DownloadPlan, Downloader, Event, FileOrigin, Model, ModelRef, PlannedDownload, PlannedFile, Request,
-};
+use facade::{DownloadPlan, Downloader, FileOrigin, Model, ModelRef, PlannedDownload, PlannedFile, Request};
 use serde_json::{Value, json};
 
-use super::super::{print, print_json};
 use crate::engine::Engine;
 use crate::exit::Failure;
+use crate::output::{print, print_json};
 use crate::progress::{Display, Progress};
 use crate::words::{files, size};
 
@@ -45,7 +41,7 @@ pub(super) fn run(
     if as_json {
         print_json(&json!({ "version": VERSION, "models": plans }))?;
     }
-    first.map_or(Ok(()), |status| Err(Failure::Reported(status)))
+    Failure::after_reports(first)
 }
 
 fn plan(
@@ -54,10 +50,8 @@ fn plan(
     engine: &Engine,
     request: Request,
 ) -> Result<DownloadPlan, Failure> {
-    let progress = Progress::new(display, request.model());
+    let (progress, request) = Progress::of(request, display);
     progress.watch();
-    let observer = Arc::clone(&progress);
-    let request = request.observer(move |event: &Event<'_>| observer.on_event(event));
     let plan = engine.run(downloader.plan(request));
     progress.clear();
     plan

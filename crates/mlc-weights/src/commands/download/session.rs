@@ -1,13 +1,12 @@
 //! Several models, one after another.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use facade::{Downloader, Event, Model, Outcome, Request};
+use facade::{Downloader, Model, Outcome, Request};
 
-use super::super::print_path;
 use crate::engine::Engine;
 use crate::exit::Failure;
+use crate::output::print_path;
 use crate::progress::{Display, Progress, Summary};
 
 pub(super) struct Session {
@@ -51,13 +50,11 @@ impl Session {
             engine.stop();
         }
         self.display.sum_up(&self.summary);
-        first.map_or(Ok(()), |status| Err(Failure::Reported(status)))
+        Failure::after_reports(first)
     }
 
     fn get(&mut self, request: Request) -> Result<Model, Failure> {
-        let progress = Progress::new(self.display, request.model());
-        let observer = Arc::clone(&progress);
-        let request = request.observer(move |event: &Event<'_>| observer.on_event(event));
+        let (progress, request) = Progress::of(request, self.display);
         let outcome = match self.downloader.cached(&request) {
             Ok(Some(model)) => Ok(model),
             Ok(None) => {
@@ -76,10 +73,6 @@ impl Session {
     }
 
     fn download(&mut self, request: Request) -> Result<Model, Failure> {
-        let engine = match self.engine.take() {
-            Some(engine) => engine,
-            None => Engine::start()?,
-        };
-        self.engine.insert(engine).run(self.downloader.download(request))
+        Engine::started(&mut self.engine)?.run(self.downloader.download(request))
     }
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use facade::Request;
 
+use super::super::named;
 use crate::arguments::Download;
-use crate::exit::{Failure, Malformed};
+use crate::exit::Failure;
 
 /// Standard input, where a file's name is expected.
 const STDIN: &str = "-";
@@ -16,32 +17,12 @@ const STDIN: &str = "-";
 /// All are looked at before anything is done: a slip in the last line shows at once, not after the download
 /// of all others.
 pub(super) fn models(arguments: &Download) -> Result<Vec<Request>, Failure> {
-    let mut wanted: Vec<Wanted<'_>> =
-        arguments.models.iter().map(|model| Wanted { model, place: None }).collect();
     let list = arguments.from_file.as_deref().map(read).transpose()?;
-    if let (Some(path), Some(text)) = (&arguments.from_file, &list) {
-        wanted.extend(entries(text).map(|(line, model)| Wanted { model, place: Some((path, line)) }));
-    }
-    let (mut requests, mut malformed) = (Vec::new(), Vec::new());
-    for wanted in wanted {
-        match wanted.model.parse() {
-            Ok(request) => requests.push(request),
-            Err(error) => malformed.push(Malformed { place: wanted.place(), error }),
-        }
-    }
-    if malformed.is_empty() { Ok(requests) } else { Err(Failure::Malformed(malformed)) }
-}
-
-struct Wanted<'a> {
-    model: &'a str,
-    /// The list and the line in it.
-    place: Option<(&'a Path, usize)>,
-}
-
-impl Wanted<'_> {
-    fn place(&self) -> Option<String> {
-        self.place.map(|(path, line)| format!("{}, line {line}", shown(path)))
-    }
+    let named = arguments.models.iter().map(|model| (None, model.as_str()));
+    let listed = arguments.from_file.iter().zip(&list).flat_map(|(path, text)| {
+        entries(text).map(|(line, model)| (Some(format!("{}, line {line}", shown(path))), model))
+    });
+    named::all(named.chain(listed).map(|(place, model)| (place, model.parse())))
 }
 
 /// The models of a list, each with the number of its line.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use facade::{FileState, VerifyReport};
 
-use super::{Checked, Mended};
+use super::session::{Checked, Mended};
 use crate::words::{files, size};
 
 /// A verdict on the copy, and a line for each file that deserves one. Files that nothing is known of, or that
@@ -26,10 +26,8 @@ pub(super) fn of(checked: &Checked) -> Vec<String> {
 
 fn verdict(checked: &Checked) -> String {
     let Checked { report, repair } = checked;
-    let place = match report.tier.is_read_only() {
-        true => format!(" in {}", report.path.display()),
-        false => String::new(),
-    };
+    let place =
+        if report.tier.is_read_only() { format!(" in {}", report.path.display()) } else { String::new() };
     let hashed = format!("{}, {} hashed", files(report.files.len()), size(report.bytes_hashed));
     let found = if report.is_sound() { "ok" } else { "not ok" };
     let mended = match repair {

@@ -1,17 +1,47 @@
 //! Several models, one after another.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use facade::{Cache, Downloader, Event, ModelRef, ModelUrl, Repair, Request, VerifyReport};
+use facade::{Cache, Downloader, ModelRef, ModelUrl, Repair, Request, VerifyReport};
+use serde::Serialize;
 
 use super::super::named;
-use super::{Checked, Mended};
 use crate::arguments;
 use crate::checking::Checking;
 use crate::engine::Engine;
 use crate::exit::Failure;
 use crate::progress::{Display, Progress, Screen};
+
+/// What became of one copy of a model.
+#[derive(Serialize)]
+pub(super) struct Checked {
+    #[serde(flatten)]
+    pub(super) report: VerifyReport,
+    pub(super) repair: Mended,
+}
+
+/// Whether a copy was repaired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mended {
+    /// There was nothing to repair.
+    NotNeeded,
+    /// There was no `--repair`.
+    NotAsked,
+    /// What was wrong was fetched again, and is verified.
+    Repaired,
+    /// It was tried and failed.
+    Failed,
+    /// Nothing is written to the tier that the copy is in.
+    ReadOnly,
+}
+
+impl Checked {
+    /// Whether something is corrupt or missing still.
+    pub(super) fn is_bad(&self) -> bool {
+        !self.report.is_sound() && self.repair != Mended::Repaired
+    }
+}
 
 pub(super) struct Session {
     downloader: Downloader,
@@ -36,9 +66,10 @@ impl Session {
         let (engine, checking) = (&self.engine, &mut self.checking);
         let verified = self.cache.verify(model, &mut |event| {
             checking.on_event(event);
-            match engine.as_ref().is_some_and(Engine::is_interrupted) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            if engine.as_ref().is_some_and(Engine::is_interrupted) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
         });
         self.checking.end();
@@ -71,15 +102,9 @@ impl Session {
     }
 
     fn download(&mut self, request: Request) -> Result<(), Failure> {
-        let engine = match self.engine.take() {
-            Some(engine) => engine,
-            None => Engine::start()?,
-        };
-        let engine = self.engine.insert(engine);
-        let progress = Progress::new(self.display, request.model());
+        let engine = Engine::started(&mut self.engine)?;
+        let (progress, request) = Progress::of(request, self.display);
         progress.watch();
-        let observer = Arc::clone(&progress);
-        let request = request.observer(move |event: &Event<'_>| observer.on_event(event));
         let outcome = engine.run(self.downloader.download(request));
         progress.finish(&outcome);
         outcome.map(drop)

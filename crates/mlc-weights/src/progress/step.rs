@@ -1,0 +1,28 @@
+//! Where a download as a whole is.
+
+use std::time::Instant;
+
+use facade::Event;
+
+#[derive(Clone, Debug, Default)]
+pub(super) enum Step {
+    #[default]
+    Beginning,
+    /// Something that takes its time, in words.
+    Doing { name: &'static str, words: String, since: Instant },
+    /// The hub is asked again then.
+    Pausing { until: Instant },
+    /// Bytes come, or should.
+    Fetching,
+}
+
+/// The step that begins with an event, if it is one that takes its time: its name, and what is being done.
+pub(super) fn begun_by(event: &Event<'_>) -> Option<(&'static str, String)> {
+    Some(match event {
+        Event::WaitingForLock { .. } => ("waiting", "waiting for another download of this model".to_owned()),
+        Event::Metadata { model } => ("metadata", format!("asking the hub for {model}")),
+        Event::Commit { .. } => ("planning", "looking at what is here already".to_owned()),
+        Event::Publishing { .. } => ("publishing", "putting the model in place".to_owned()),
+        _ => return None,
+    })
+}
