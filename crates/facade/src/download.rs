@@ -15,7 +15,7 @@ use url_parse::CommitId;
 
 use self::carry_over::Edits;
 pub(crate) use self::dry_run::plan;
-use crate::builder::SharedContext;
+use crate::context::SharedContext;
 use crate::decision::Decision;
 use crate::lease::{Lease, beat, blocking};
 use crate::look::{commit_of, look, restored_commit, serve, warn};

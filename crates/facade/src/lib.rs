@@ -66,7 +66,7 @@
 pub mod blocking;
 mod builder;
 mod cache;
-mod certificates;
+mod context;
 mod decision;
 mod download;
 mod download_plan;

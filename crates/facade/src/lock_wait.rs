@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cache_layout::{LockAttempt, Slot, SlotLock};
 
-use crate::builder::SharedContext;
+use crate::context::SharedContext;
 use crate::lease::blocking;
 use crate::{Error, Event, Observer};
 

@@ -10,8 +10,9 @@ use shard_fetch::{
 };
 use url_parse::{CommitId, Revision};
 
+use crate::context::Context;
 use crate::decision::{Decision, decide, is_forced};
-use crate::{Error, Event, Model, Outcome, Request, Warning, builder::Context};
+use crate::{Error, Event, Model, Outcome, Request, Warning};
 
 /// Looks through the tiers and decides what the request comes to. Reads only.
 pub(crate) fn look(context: &Context, slot: &Slot, request: &Request) -> Result<(Decision, Lookup), Error> {

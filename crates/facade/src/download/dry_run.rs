@@ -8,7 +8,7 @@ use hf_transport::{FileKind, RepoFile, RepoSnapshot};
 use shard_fetch::free_bytes;
 
 use super::{Work, hub_of};
-use crate::builder::SharedContext;
+use crate::context::SharedContext;
 use crate::decision::Decision;
 use crate::download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFile};
 use crate::lease::{Lease, beat, blocking, with_lease};

@@ -10,7 +10,7 @@ use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYT
 use url_parse::{CommitId, RepoPath, Revision};
 
 use super::Work;
-use crate::builder::OwnSource;
+use crate::context::OwnSource;
 use crate::lease::with_lease;
 use crate::plan::PlannedFile;
 use crate::{Error, Event, Warning};
