@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use url_parse::ModelUrl;
 
 use crate::drop_in::{local_directory, request};
+use crate::threads::join;
 use crate::{Downloader, Error, Model, Request};
 
 /// [`download_and_cache_mlc_weights`](crate::download_and_cache_mlc_weights), blocking.
@@ -47,16 +48,13 @@ pub fn download(downloader: &Downloader, request: Request) -> Result<Model, Erro
         return Ok(model);
     }
     // On a thread of its own, since a runtime cannot be driven from inside another one.
-    let outcome = std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                let runtime = tokio::runtime::Builder::new_multi_thread()
-                    .enable_all()
-                    .build()
-                    .map_err(|source| Error::Runtime { source })?;
-                runtime.block_on(downloader.download(request))
-            })
-            .join()
-    });
-    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    std::thread::scope(|scope| {
+        join(scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .map_err(|source| Error::Runtime { source })?;
+            runtime.block_on(downloader.download(request))
+        }))
+    })
 }

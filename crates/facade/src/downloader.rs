@@ -6,7 +6,7 @@ use tracing::Instrument as _;
 
 use crate::context::{Context, SharedContext};
 use crate::decision::Decision;
-use crate::look::{look, serve, warn};
+use crate::look::Query;
 use crate::{DownloadPlan, Error, Model, Request, download};
 
 /// Gets models into a cache, and finds them there. Cheap to clone; several may work side by side.
@@ -82,13 +82,13 @@ impl Downloader {
     ///
     /// [`Error::NotCached`] when a download is needed and the policy forbids it, and [`Error::Cache`].
     pub fn cached(&self, request: &Request) -> Result<Option<Model>, Error> {
-        let slot = self.context.layout.slot(request.model());
-        let (decision, lookup) = look(&self.context, &slot, request)?;
+        let query = Query::new(Arc::clone(&self.context), request.clone());
+        let (decision, lookup) = query.look()?;
         if let Decision::Serve(_) = decision {
-            warn(&self.context, request, &decision, &lookup);
+            query.warn(&decision, &lookup);
         }
         Ok(match decision {
-            Decision::Serve(hit) => Some(serve(&self.context, &slot, hit)),
+            Decision::Serve(hit) => Some(query.serve(hit)),
             Decision::Download(_) => None,
         })
     }

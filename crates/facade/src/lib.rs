@@ -80,9 +80,9 @@ mod lock_wait;
 mod look;
 mod model;
 mod observer;
-mod parallel;
 mod plan;
 mod request;
+mod threads;
 
 pub use builder::Builder;
 pub use cache::{

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use cache_layout::Run;
 use hf_transport::{FileKind, RepoFile, RepoSnapshot};
-use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, is_pointer_text};
+use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, Expected, MANIFEST_NAMES, is_pointer_text};
 use url_parse::RepoPath;
 
 use crate::Error;
@@ -54,7 +54,7 @@ pub(super) fn carry_over(
     run: &Run,
     entry: &Path,
     snapshot: &RepoSnapshot,
-    plain_shards: &[RepoPath],
+    plain_shards: &[(RepoPath, Expected)],
     edits: Edits,
 ) -> Result<CarriedOver, Error> {
     let mut carried = CarriedOver::default();
@@ -91,11 +91,17 @@ enum Rule {
     Done,
 }
 
-fn rule_for(snapshot: &RepoSnapshot, plain_shards: &[RepoPath], edits: Edits, name: &RepoPath) -> Rule {
+fn rule_for(
+    snapshot: &RepoSnapshot,
+    plain_shards: &[(RepoPath, Expected)],
+    edits: Edits,
+    name: &RepoPath,
+) -> Rule {
     let is_manifest = MANIFEST_NAMES.contains(&name.as_str());
+    let is_shard = |file: &RepoFile| plain_shards.iter().any(|(path, _)| *path == file.path);
     match snapshot.files.iter().find(|file| file.path == *name) {
         None if !is_manifest => Rule::Own,
-        Some(file) if is_manifest || plain_shards.contains(&file.path) => Rule::Done,
+        Some(file) if is_manifest || is_shard(file) => Rule::Done,
         Some(file) if edits.includes(file) => Rule::Editable,
         Some(file) if file.kind == FileKind::Plain => Rule::Fixed,
         _ => Rule::Done,

@@ -9,9 +9,8 @@ use net_policy::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
 use url_parse::{CommitId, RepoPath, Revision};
 
-use super::Work;
+use super::work::Work;
 use crate::context::OwnSource;
-use crate::lease::with_lease;
 use crate::plan::PlannedFile;
 use crate::{Error, Event, Warning};
 
@@ -51,7 +50,7 @@ impl Work {
                 Ok(snapshot) => return Ok(snapshot),
                 Err(hf_transport::Error::RevisionNotFound { .. }) if restored.is_some() => {
                     if let Some(commit) = restored.take() {
-                        self.observer().on_event(&Event::Warning(Warning::CommitGone { commit: &commit }));
+                        self.warn(Warning::CommitGone { commit: &commit });
                     }
                     continue;
                 }
@@ -76,8 +75,9 @@ impl Work {
     /// A request that begins with an empty tree, whatever an attempt before it left there.
     async fn metadata_request(&self, restored: Option<CommitId>) -> Result<MetadataRequest, Error> {
         let temp_dir = self.context.temp_dir.clone();
-        let (scratch_parent, export_to) = with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
+        let (scratch_parent, export_to) = self
+            .lease
+            .on_disk(move |_, run| {
                 empty(run.tree())?;
                 let scratch = temp_dir.unwrap_or_else(|| run.scratch().to_owned());
                 std::fs::create_dir_all(&scratch).map_err(|source| Error::Disk {
@@ -87,8 +87,7 @@ impl Work {
                 })?;
                 Ok((scratch, run.tree().to_owned()))
             })
-        })
-        .await?;
+            .await?;
         Ok(MetadataRequest {
             model: self.request.model().id().clone(),
             revision: restored.map(Revision::from).or_else(|| self.request.model().revision().cloned()),
@@ -113,16 +112,16 @@ impl Work {
         let bytes_received = self.fetch_files(snapshot.commit, &fetched).await?;
         let manifest_path = manifest_file.path.clone();
         let paths = (manifest_path.clone(), config_file.path.clone());
-        let (manifest, config) = with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
+        let (manifest, config) = self
+            .lease
+            .on_disk(move |_, run| {
                 let manifest_bytes = read(run.tree(), &paths.0)?;
                 let manifest = Manifest::parse(&manifest_bytes, paths.0.as_str())?;
                 let config = ChatConfig::parse(&read(run.tree(), &paths.1)?)?;
                 add_newer_name(run.tree(), &paths.0, &manifest_bytes)?;
                 Ok((manifest, config))
             })
-        })
-        .await?;
+            .await?;
         Ok(Described { manifest_path, manifest, config, fetched, bytes_received })
     }
 

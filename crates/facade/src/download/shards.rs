@@ -14,8 +14,7 @@ use hf_transport::RepoSnapshot;
 use shard_fetch::{FetchEvent, Fetcher, FileRequest, verify_file, verify_files};
 use url_parse::CommitId;
 
-use super::Work;
-use crate::lease::with_lease;
+use super::work::Work;
 use crate::locator::HubLocator;
 use crate::plan::{Plan, PlannedFile};
 use crate::{Error, Event, Observer};
@@ -27,15 +26,14 @@ impl Work {
     /// Brings every file of the plan into the tree, verified. Returns how many bytes came over the network.
     pub(super) async fn fetch(&self, snapshot: &RepoSnapshot, plan: &Plan) -> Result<u64, Error> {
         let plain = plan.plain_shards.clone();
-        with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
+        self.lease
+            .on_disk(move |_, run| {
                 for (path, expected) in &plain {
                     verify_file(&path.under(run.tree()), expected)?;
                 }
                 Ok(())
             })
-        })
-        .await?;
+            .await?;
         self.fetch_files(snapshot.commit, &plan.fetches).await
     }
 
@@ -78,7 +76,7 @@ impl Work {
 
     /// Whether another run has removed the pool's folder, which is there again then.
     async fn lost_its_pool(&self) -> Result<bool, Error> {
-        with_lease(&self.lease, |lease| lease.with_run(|run| Ok(run.mend_pool()?))).await
+        self.lease.on_disk(|_, run| Ok(run.mend_pool()?)).await
     }
 
     fn fetcher(&self) -> Result<Fetcher, Error> {
@@ -106,13 +104,13 @@ impl Work {
     /// repaired. Returns the files that are neither.
     async fn reuse(&self, files: &[PlannedFile]) -> Result<Vec<PlannedFile>, Error> {
         let planned = files.to_vec();
-        let (context, slot, purpose) = (Arc::clone(&self.context), self.slot.clone(), self.purpose);
-        let (missing, reused) = with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
-                let entry = match purpose {
+        let (missing, reused) = self
+            .lease
+            .on_disk(move |lease, run| {
+                let entry = match lease.purpose {
                     // To redo is to fetch again what is there.
                     Purpose::Redo => None,
-                    Purpose::Fresh | Purpose::Repair => context.layout.existing_entry(&slot),
+                    Purpose::Fresh | Purpose::Repair => lease.existing_entry(),
                 };
                 let (mut reused, mut others) = (Vec::new(), Vec::new());
                 for file in planned {
@@ -125,8 +123,7 @@ impl Work {
                 reused.extend(good);
                 Ok((missing, reused))
             })
-        })
-        .await?;
+            .await?;
         if !reused.is_empty() {
             let bytes = reused.iter().map(|file| file.expected.size).sum();
             tracing::info!(files = reused.len(), bytes, "verified files are there already");
@@ -139,8 +136,8 @@ impl Work {
     /// earlier run has left of it, so that it is gone on with.
     async fn file_requests(&self, missing: &[PlannedFile]) -> Result<Vec<FileRequest>, Error> {
         let missing = missing.to_vec();
-        with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
+        self.lease
+            .on_disk(move |_, run| {
                 let mut seen = HashSet::new();
                 Ok(missing
                     .into_iter()
@@ -156,15 +153,14 @@ impl Work {
                     })
                     .collect())
             })
-        })
-        .await
+            .await
     }
 
     /// Brings files of the pool into the tree. Returns those that are there no more, which is an error when
     /// they `must` be.
     async fn place(&self, files: Vec<PlannedFile>, must: bool) -> Result<Vec<PlannedFile>, Error> {
-        with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
+        self.lease
+            .on_disk(move |_, run| {
                 let mut missing = Vec::new();
                 for file in files {
                     if must && !is_in_tree(run, &file) {
@@ -175,8 +171,7 @@ impl Work {
                 }
                 Ok(missing)
             })
-        })
-        .await
+            .await
     }
 }
 
