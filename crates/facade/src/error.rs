@@ -289,6 +289,18 @@ fn hub_kind(error: &hf_transport::Error) -> ErrorKind {
     }
 }
 
+/// An error with its causes, in one line. What is already said is not repeated.
+pub(crate) fn words(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&cause| cause.source());
+    let mut words: Vec<String> = Vec::new();
+    for cause in causes.map(ToString::to_string) {
+        if words.last().is_none_or(|said| !said.contains(&cause)) {
+            words.push(cause);
+        }
+    }
+    words.join(": ")
+}
+
 /// The value of a setting in a message, when it may be shown.
 struct Shown<'a>(Option<&'a str>);
 
