@@ -32,9 +32,10 @@ pub fn download_and_cache_mlc_weights(
 ///
 /// The same, and [`Error::Runtime`].
 pub fn get_or_download_model(model: &str) -> Result<PathBuf, Error> {
-    match ModelUrl::looks_like(model) {
-        true => download_and_cache_mlc_weights(model, None, None),
-        false => local_directory(model),
+    if ModelUrl::looks_like(model) {
+        download_and_cache_mlc_weights(model, None, None)
+    } else {
+        local_directory(model)
     }
 }
 

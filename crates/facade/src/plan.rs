@@ -107,9 +107,10 @@ impl Plan {
     /// A large file that is no shard: a tokenizer, say. Unlisted `.bin` files are leftovers of other formats,
     /// which the Python original does not fetch either.
     fn other(&mut self, file: &RepoFile, pointer: &LfsPointer) {
-        match file.path.as_str().ends_with(".bin") {
-            true => self.unlisted.push(file.path.clone()),
-            false => self.fetches.push(PlannedFile::from_pointer(&file.path, pointer)),
+        if file.path.as_str().ends_with(".bin") {
+            self.unlisted.push(file.path.clone());
+        } else {
+            self.fetches.push(PlannedFile::from_pointer(&file.path, pointer));
         }
     }
 }

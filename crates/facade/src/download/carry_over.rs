@@ -138,14 +138,16 @@ fn judge_plain(
     let old_bytes = match fs::read(old) {
         Ok(bytes) => bytes,
         Err(_) if is_link => return Ok(Verdict::Leave(REPLACED_LINK)),
-        Err(source) => return Err(failed("read", old, source)),
+        Err(source) => return Err(Error::disk("read", old, source)),
     };
-    let new_bytes = fs::read(new).map_err(|source| failed("read", new, source))?;
+    let new_bytes = fs::read(new).map_err(|source| Error::disk("read", new, source))?;
     let is_edited = is_editable && is_valid_edit(name, &old_bytes, &new_bytes);
-    Ok(match is_edited || is_link && old_bytes == new_bytes {
-        true => Verdict::Keep,
-        false if is_link => Verdict::Leave(REPLACED_LINK),
-        false => Verdict::Drop,
+    Ok(if is_edited || is_link && old_bytes == new_bytes {
+        Verdict::Keep
+    } else if is_link {
+        Verdict::Leave(REPLACED_LINK)
+    } else {
+        Verdict::Drop
     })
 }
 
@@ -154,7 +156,7 @@ fn keep(run: &Run, entry: &Path, path: &Path) -> Result<PathBuf, Error> {
     let new = run.tree().join(path);
     // The commit's own file, which was edited.
     if fs::symlink_metadata(&new).is_ok_and(|found| !found.is_dir()) {
-        fs::remove_file(&new).map_err(|source| failed("replace", &new, source))?;
+        fs::remove_file(&new).map_err(|source| Error::disk("replace", &new, source))?;
     }
     Ok(run.adopt_own(&entry.join(path))?)
 }
@@ -183,7 +185,7 @@ fn files_below(
     let mut folders = vec![PathBuf::new()];
     while let Some(prefix) = folders.pop() {
         let folder = root.join(&prefix);
-        let unreadable = |source| failed("list", &folder, source);
+        let unreadable = |source| Error::disk("list", &folder, source);
         for found in fs::read_dir(&folder).map_err(unreadable)? {
             let found = found.map_err(unreadable)?;
             let kind = found.file_type().map_err(unreadable)?;
@@ -199,10 +201,6 @@ fn files_below(
     }
     files.sort();
     Ok(files)
-}
-
-fn failed(action: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Disk { action, path: path.to_owned(), source }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the model is: its commit, its manifest, its configuration.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -80,11 +81,8 @@ impl Work {
             .on_disk(move |_, run| {
                 empty(run.tree())?;
                 let scratch = temp_dir.unwrap_or_else(|| run.scratch().to_owned());
-                std::fs::create_dir_all(&scratch).map_err(|source| Error::Disk {
-                    action: "create the folder for scratch space",
-                    path: scratch.clone(),
-                    source,
-                })?;
+                fs::create_dir_all(&scratch)
+                    .map_err(|source| Error::disk("create the folder for scratch space", &scratch, source))?;
                 Ok((scratch, run.tree().to_owned()))
             })
             .await?;
@@ -148,11 +146,11 @@ impl Work {
 
 /// Removes what a failed attempt has left in a folder.
 fn empty(folder: &Path) -> Result<(), Error> {
-    let failed = |source| Error::Disk { action: "empty", path: folder.to_owned(), source };
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
+    let failed = |source| Error::disk("empty", folder, source);
+    for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let is_folder = entry.file_type().map_err(failed)?.is_dir();
-        let remove = if is_folder { std::fs::remove_dir_all } else { std::fs::remove_file };
+        let remove = if is_folder { fs::remove_dir_all } else { fs::remove_file };
         remove(entry.path()).map_err(failed)?;
     }
     Ok(())
@@ -160,7 +158,7 @@ fn empty(folder: &Path) -> Result<(), Error> {
 
 fn read(tree: &Path, path: &RepoPath) -> Result<Vec<u8>, Error> {
     let path = path.under(tree);
-    std::fs::read(&path).map_err(|source| Error::Disk { action: "read", path, source })
+    fs::read(&path).map_err(|source| Error::disk("read", &path, source))
 }
 
 /// Writes the manifest under the name that today's runtimes open, if it has only the older one.
@@ -170,5 +168,5 @@ fn add_newer_name(tree: &Path, path: &RepoPath, manifest: &[u8]) -> Result<(), E
         return Ok(());
     }
     let path = tree.join(newer);
-    std::fs::write(&path, manifest).map_err(|source| Error::Disk { action: "write", path, source })
+    fs::write(&path, manifest).map_err(|source| Error::disk("write", &path, source))
 }

@@ -228,7 +228,7 @@ fn adopt_good(
             good.push(file);
         } else {
             let path = file.path.under(run.tree());
-            fs::remove_file(&path).map_err(|source| Error::Disk { action: "remove", path, source })?;
+            fs::remove_file(&path).map_err(|source| Error::disk("remove", &path, source))?;
             bad.push(file);
         }
     }
