@@ -10,7 +10,7 @@ use super::work::Work;
 use crate::context::SharedContext;
 use crate::download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFile};
 use crate::look::{Answer, Query};
-use crate::plan::{self, Plan};
+use crate::plan::{Plan, RemoteFile};
 use crate::{Error, Request};
 
 /// Says what a download would do. Waits for no other process: it takes no lock, and works in a folder of its own.
@@ -70,7 +70,7 @@ fn files(run: &Run, entry: Option<&Path>, snapshot: &RepoSnapshot, plan: &Plan) 
     snapshot.files.iter().filter_map(planned).collect()
 }
 
-fn origin(run: &Run, entry: Option<&Path>, file: &plan::PlannedFile) -> FileOrigin {
+fn origin(run: &Run, entry: Option<&Path>, file: &RemoteFile) -> FileOrigin {
     let size = file.expected.size;
     if run.pooled(&file.content) == Some(size) {
         return FileOrigin::Staging;

@@ -12,7 +12,7 @@ use super::metadata::Described;
 use super::work::Work;
 use crate::lease::Lease;
 use crate::look::{commit_of, inspect};
-use crate::plan::{Plan, PlannedFile};
+use crate::plan::{Plan, RemoteFile};
 use crate::{Error, Event, Repair, Warning};
 
 impl Work {
@@ -78,7 +78,7 @@ impl Work {
 /// The receipt of a tree as the commit has it: fetched files as they were verified, plain ones hashed now.
 fn receipt(run: &Run, snapshot: &RepoSnapshot, described: &Described, plan: &Plan) -> Result<Receipt, Error> {
     let fetched = plan.fetches.iter().chain(&described.fetched);
-    let mut files: Vec<ReceiptFile> = fetched.map(PlannedFile::receipt_file).collect();
+    let mut files: Vec<ReceiptFile> = fetched.map(RemoteFile::receipt_file).collect();
     for file in snapshot.files.iter().filter(|file| matches!(file.kind, FileKind::Plain)) {
         files.push(plain_file(run.tree(), &file.path)?);
     }

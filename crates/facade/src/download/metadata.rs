@@ -12,7 +12,7 @@ use url_parse::{CommitId, RepoPath, Revision};
 
 use super::work::Work;
 use crate::context::OwnSource;
-use crate::plan::PlannedFile;
+use crate::plan::RemoteFile;
 use crate::{Error, Event, Warning};
 
 /// The files that describe a model, read and checked.
@@ -22,7 +22,7 @@ pub(super) struct Described {
     pub(super) manifest: Manifest,
     config: ChatConfig,
     /// Those of them that were LFS files.
-    pub(super) fetched: Vec<PlannedFile>,
+    pub(super) fetched: Vec<RemoteFile>,
     pub(super) bytes_received: u64,
 }
 
@@ -100,10 +100,10 @@ impl Work {
         let manifest_file =
             self.find(snapshot, &MANIFEST_NAMES, "tensor-cache.json or ndarray-cache.json")?;
         let config_file = self.find(snapshot, &[CHAT_CONFIG_NAME], CHAT_CONFIG_NAME)?;
-        let fetched: Vec<PlannedFile> = [manifest_file, config_file]
+        let fetched: Vec<RemoteFile> = [manifest_file, config_file]
             .into_iter()
             .filter_map(|file| match &file.kind {
-                FileKind::Lfs(pointer) => Some(PlannedFile::from_pointer(&file.path, pointer)),
+                FileKind::Lfs(pointer) => Some(RemoteFile::from_pointer(&file.path, pointer)),
                 FileKind::Plain => None,
             })
             .collect();

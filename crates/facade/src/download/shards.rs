@@ -16,7 +16,7 @@ use url_parse::CommitId;
 
 use super::work::Work;
 use crate::locator::HubLocator;
-use crate::plan::{Plan, PlannedFile};
+use crate::plan::{Plan, RemoteFile};
 use crate::{Error, Event, Observer};
 
 /// How often the files of a plan are fetched, when others clear the pool meanwhile.
@@ -41,7 +41,7 @@ impl Work {
     ///
     /// Where locks do nothing, another run may clear the pool when it publishes: what was verified there and
     /// is gone before it is placed is fetched again.
-    pub(super) async fn fetch_files(&self, commit: CommitId, files: &[PlannedFile]) -> Result<u64, Error> {
+    pub(super) async fn fetch_files(&self, commit: CommitId, files: &[RemoteFile]) -> Result<u64, Error> {
         let watcher = Arc::new(FetchWatcher::new(Arc::clone(self.request.watcher())));
         let mut missing = self.reuse(files).await?;
         let mut rounds = 1;
@@ -59,7 +59,7 @@ impl Work {
     async fn fetch_once(
         &self,
         commit: CommitId,
-        files: &[PlannedFile],
+        files: &[RemoteFile],
         watcher: &Arc<FetchWatcher>,
     ) -> Result<(), Error> {
         let locator = HubLocator {
@@ -102,7 +102,7 @@ impl Work {
 
     /// Takes what is there into the tree: verified files of the pool, and good files of an entry that is to be
     /// repaired. Returns the files that are neither.
-    async fn reuse(&self, files: &[PlannedFile]) -> Result<Vec<PlannedFile>, Error> {
+    async fn reuse(&self, files: &[RemoteFile]) -> Result<Vec<RemoteFile>, Error> {
         let planned = files.to_vec();
         let (missing, reused) = self
             .lease
@@ -134,7 +134,7 @@ impl Work {
 
     /// One request for each content: a repository may hold the same bytes under two names. Brings what an
     /// earlier run has left of it, so that it is gone on with.
-    async fn file_requests(&self, missing: &[PlannedFile]) -> Result<Vec<FileRequest>, Error> {
+    async fn file_requests(&self, missing: &[RemoteFile]) -> Result<Vec<FileRequest>, Error> {
         let missing = missing.to_vec();
         self.lease
             .on_disk(move |_, run| {
@@ -158,7 +158,7 @@ impl Work {
 
     /// Brings files of the pool into the tree. Returns those that are there no more, which is an error when
     /// they `must` be.
-    async fn place(&self, files: Vec<PlannedFile>, must: bool) -> Result<Vec<PlannedFile>, Error> {
+    async fn place(&self, files: Vec<RemoteFile>, must: bool) -> Result<Vec<RemoteFile>, Error> {
         self.lease
             .on_disk(move |_, run| {
                 let mut missing = Vec::new();
@@ -176,12 +176,12 @@ impl Work {
 }
 
 /// Also as a link of the user's own, which leads to its target only from the model's directory.
-fn is_in_tree(run: &Run, file: &PlannedFile) -> bool {
+fn is_in_tree(run: &Run, file: &RemoteFile) -> bool {
     fs::symlink_metadata(file.path.under(run.tree())).is_ok()
 }
 
 /// Whether a file is in the tree, or was in the pool and is in the tree now.
-fn place_pooled(run: &Run, file: &PlannedFile) -> Result<bool, Error> {
+fn place_pooled(run: &Run, file: &RemoteFile) -> Result<bool, Error> {
     if is_in_tree(run, file) {
         return Ok(true);
     }
@@ -206,8 +206,8 @@ fn found_nothing(error: &cache_layout::Error) -> bool {
 fn adopt_good(
     run: &Run,
     entry: &Path,
-    files: Vec<PlannedFile>,
-) -> Result<(Vec<PlannedFile>, Vec<PlannedFile>), Error> {
+    files: Vec<RemoteFile>,
+) -> Result<(Vec<RemoteFile>, Vec<RemoteFile>), Error> {
     let (links, files): (Vec<_>, Vec<_>) =
         files.into_iter().partition(|file| file.path.under(entry).is_symlink());
     let (mut good, mut bad): (Vec<_>, Vec<_>) =
@@ -236,18 +236,18 @@ fn adopt_good(
 }
 
 /// People move shards to another disk and leave a link, which may be right in the entry's place only.
-fn adopt_good_link(run: &Run, entry: &Path, link: &PlannedFile) -> bool {
+fn adopt_good_link(run: &Run, entry: &Path, link: &RemoteFile) -> bool {
     let old = link.path.under(entry);
     has_size(&old, link) && verify_file(&old, &link.expected).is_ok() && run.adopt_own(&old).is_ok()
 }
 
-fn adopt(run: &Run, entry: &Path, file: &PlannedFile) -> bool {
+fn adopt(run: &Run, entry: &Path, file: &RemoteFile) -> bool {
     let old = file.path.under(entry);
     has_size(&old, file) && run.adopt(&old, &file.path).is_ok()
 }
 
 /// Most damage shows in the size, before anything is read.
-fn has_size(path: &Path, file: &PlannedFile) -> bool {
+fn has_size(path: &Path, file: &RemoteFile) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == file.expected.size)
 }
 
