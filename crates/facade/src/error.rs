@@ -236,7 +236,7 @@ impl Error {
         match self {
             Self::Fetch(error) if error.kind() == shard_fetch::ErrorKind::NoSpace => true,
             Self::Cache(error) if error.kind() == cache_layout::ErrorKind::NoSpace => true,
-            _ => std::iter::successors(self.source(), |&cause| cause.source()).any(is_full),
+            _ => chain(self).any(is_full),
         }
     }
 }
@@ -293,11 +293,15 @@ fn hub_kind(error: &hf_transport::Error) -> ErrorKind {
     }
 }
 
+/// An error and its causes.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&cause| cause.source())
+}
+
 /// An error with its causes, in one line. What is already said is not repeated.
 pub(crate) fn words(error: &(dyn StdError + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&cause| cause.source());
     let mut words: Vec<String> = Vec::new();
-    for cause in causes.map(ToString::to_string) {
+    for cause in chain(error).map(ToString::to_string) {
         if words.last().is_none_or(|said| !said.contains(&cause)) {
             words.push(cause);
         }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LockResult, PoisonError, RwLock};
 use std::time::Duration;
 
 use cache_layout::{CacheLayout, Purpose, Run, Slot, SlotLock};
@@ -51,7 +51,7 @@ impl Lease {
     ) -> Result<T, Error> {
         let lease = Arc::clone(self);
         blocking(move || {
-            let run = lease.run.read().unwrap_or_else(PoisonError::into_inner);
+            let run = unpoisoned(lease.run.read());
             job(&lease, run.as_ref().ok_or(Error::Cancelled)?)
         })
         .await
@@ -64,7 +64,7 @@ impl Lease {
     ) -> Result<T, Error> {
         let lease = Arc::clone(self);
         blocking(move || {
-            let run = lease.run.write().unwrap_or_else(PoisonError::into_inner).take();
+            let run = unpoisoned(lease.run.write()).take();
             job(&lease, run.ok_or(Error::Cancelled)?)
         })
         .await
@@ -82,6 +82,11 @@ impl Lease {
             let _ = beat.await;
         }
     }
+}
+
+/// A job that panics leaves nothing half done behind a lock.
+fn unpoisoned<T>(guard: LockResult<T>) -> T {
+    guard.unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::{Error, Event, Observer, Request, Warning};
 pub(super) struct Work {
     pub(super) context: SharedContext,
     pub(super) request: Request,
-    /// What the steps do on disk, they do by [`Lease::on_disk`].
+    /// The steps work on disk by [`Lease::on_disk`].
     pub(super) lease: Arc<Lease>,
     pub(super) config: HubConfig,
     pub(super) hub: HubClient,
@@ -43,7 +43,7 @@ impl Work {
         let (config, hub) = query
             .on_disk(|Query { context, .. }| {
                 let mut config = context.hub.clone();
-                // Files too, even the system's.
+                // Blocks: the system's certificates are files too.
                 config.ca_certificates = context.certificates.load()?;
                 let hub = HubClient::new(config.clone())?;
                 Ok((config, hub))
