@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use url_parse::ModelUrl;
 
 use crate::drop_in::{local_directory, request};
+use crate::threads::join;
 use crate::{Downloader, Error, Model, Request};
 
 /// [`download_and_cache_mlc_weights`](crate::download_and_cache_mlc_weights), blocking.
@@ -31,9 +32,10 @@ pub fn download_and_cache_mlc_weights(
 ///
 /// The same, and [`Error::Runtime`].
 pub fn get_or_download_model(model: &str) -> Result<PathBuf, Error> {
-    match ModelUrl::looks_like(model) {
-        true => download_and_cache_mlc_weights(model, None, None),
-        false => local_directory(model),
+    if ModelUrl::looks_like(model) {
+        download_and_cache_mlc_weights(model, None, None)
+    } else {
+        local_directory(model)
     }
 }
 
@@ -47,16 +49,13 @@ pub fn download(downloader: &Downloader, request: Request) -> Result<Model, Erro
         return Ok(model);
     }
     // On a thread of its own, since a runtime cannot be driven from inside another one.
-    let outcome = std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                let runtime = tokio::runtime::Builder::new_multi_thread()
-                    .enable_all()
-                    .build()
-                    .map_err(|source| Error::Runtime { source })?;
-                runtime.block_on(downloader.download(request))
-            })
-            .join()
-    });
-    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    std::thread::scope(|scope| {
+        join(scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .map_err(|source| Error::Runtime { source })?;
+            runtime.block_on(downloader.download(request))
+        }))
+    })
 }

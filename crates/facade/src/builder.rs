@@ -1,6 +1,5 @@
 //! Settings of a downloader, one by one or from the environment.
 
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use hf_transport::{HubConfig, MetadataSource, ProxySettings, Token};
 use net_policy::{CaCertificates, RetryPolicy};
 use url_parse::Endpoint;
 
-use crate::certificates::Certificates;
+use crate::context::{Certificates, Context, OwnSource};
 use crate::env::Settings;
 use crate::{Downloader, Error};
 
@@ -35,8 +34,24 @@ pub struct Builder {
     max_connections: Option<NonZeroUsize>,
 }
 
+impl Downloader {
+    /// Everything explicit: no environment variable is read.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A downloader with the environment's settings, as [`Builder::from_env`] reads them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::from_env`] and [`Builder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        Builder::from_env()?.build()
+    }
+}
+
 impl Builder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let mut hub = HubConfig::new(Endpoint::default());
         USER_AGENT.clone_into(&mut hub.user_agent);
         Self {
@@ -219,29 +234,3 @@ impl Builder {
         }))
     }
 }
-
-/// An application's own source of metadata.
-#[derive(Clone)]
-pub(crate) struct OwnSource(pub(crate) Arc<dyn MetadataSource>);
-
-impl fmt::Debug for OwnSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OwnSource(…)")
-    }
-}
-
-/// What every step of a download knows of the configuration.
-#[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) layout: CacheLayout,
-    pub(crate) policy: CachePolicy,
-    pub(crate) temp_dir: Option<PathBuf>,
-    /// Without its certificates.
-    pub(crate) hub: HubConfig,
-    pub(crate) certificates: Certificates,
-    pub(crate) metadata: Option<OwnSource>,
-    pub(crate) retry: RetryPolicy,
-    pub(crate) max_connections: Option<NonZeroUsize>,
-}
-
-pub(crate) type SharedContext = Arc<Context>;

@@ -13,12 +13,13 @@ pub use report::{Basis, FileReport, FileState, VerifyReport};
 pub use verify::VerifyEvent;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_layout::PruneMode;
 use url_parse::ModelRef;
 
-use crate::builder::SharedContext;
+use crate::context::SharedContext;
 use crate::{Downloader, Error};
 
 /// The models of all tiers, as a thing to look after. Cheap to clone.
@@ -42,6 +43,13 @@ pub struct Cache {
     context: SharedContext,
 }
 
+impl Downloader {
+    /// The cache that this downloader works with, to look after it.
+    pub fn cache(&self) -> Cache {
+        Cache { context: Arc::clone(&self.context) }
+    }
+}
+
 impl Cache {
     /// The cache that the environment names; see [`Builder::from_env`](crate::Builder::from_env). With
     /// everything explicit, it is [`Downloader::cache`].
@@ -53,10 +61,6 @@ impl Cache {
         Ok(Downloader::from_env()?.cache())
     }
 
-    pub(crate) fn new(context: SharedContext) -> Self {
-        Self { context }
-    }
-
     /// Every model of every tier, also those that another program put there, whole or not. What stands among
     /// them and is none, or cannot be looked at, is listed beside them and is no error.
     ///
@@ -66,7 +70,7 @@ impl Cache {
     ///
     /// [`Error::Cache`] when the cache's home is something else than a directory.
     pub fn list(&self) -> Result<Listing, Error> {
-        list::list(&self.context)
+        list::list(&self.context.layout)
     }
 
     /// The names of the models in the cache, sorted, each once. Does not look into their directories.

@@ -4,39 +4,20 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use crate::builder::{Context, SharedContext};
+use crate::context::{Context, SharedContext};
 use crate::decision::Decision;
-use crate::look::{look, serve, warn};
-use crate::{Builder, Cache, DownloadPlan, Error, Model, Request, download};
+use crate::look::Query;
+use crate::{DownloadPlan, Error, Model, Request, download};
 
 /// Gets models into a cache, and finds them there. Cheap to clone; several may work side by side.
 #[derive(Clone, Debug)]
 pub struct Downloader {
-    context: SharedContext,
+    pub(crate) context: SharedContext,
 }
 
 impl Downloader {
-    /// Everything explicit: no environment variable is read.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
-    /// A downloader with the environment's settings, as [`Builder::from_env`] reads them.
-    ///
-    /// # Errors
-    ///
-    /// As [`Builder::from_env`] and [`Builder::build`].
-    pub fn from_env() -> Result<Self, Error> {
-        Builder::from_env()?.build()
-    }
-
     pub(crate) fn new(context: Context) -> Self {
         Self { context: Arc::new(context) }
-    }
-
-    /// The cache that this downloader works with, to look after it.
-    pub fn cache(&self) -> Cache {
-        Cache::new(Arc::clone(&self.context))
     }
 
     /// Returns the model's directory: the cache's, after a download if it has none.
@@ -101,13 +82,13 @@ impl Downloader {
     ///
     /// [`Error::NotCached`] when a download is needed and the policy forbids it, and [`Error::Cache`].
     pub fn cached(&self, request: &Request) -> Result<Option<Model>, Error> {
-        let slot = self.context.layout.slot(request.model());
-        let (decision, lookup) = look(&self.context, &slot, request)?;
+        let query = Query::new(Arc::clone(&self.context), request.clone());
+        let (decision, lookup) = query.look()?;
         if let Decision::Serve(_) = decision {
-            warn(&self.context, request, &decision, &lookup);
+            query.warn(&decision, &lookup);
         }
         Ok(match decision {
-            Decision::Serve(hit) => Some(serve(&self.context, &slot, hit)),
+            Decision::Serve(hit) => Some(query.serve(hit)),
             Decision::Download(_) => None,
         })
     }

@@ -47,9 +47,10 @@ pub async fn download_and_cache_mlc_weights(
 ///
 /// As [`Downloader::download`].
 pub async fn get_or_download_model(model: &str) -> Result<PathBuf, Error> {
-    match ModelUrl::looks_like(model) {
-        true => download_and_cache_mlc_weights(model, None, None).await,
-        false => local_directory(model),
+    if ModelUrl::looks_like(model) {
+        download_and_cache_mlc_weights(model, None, None).await
+    } else {
+        local_directory(model)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cache_layout::{CachePolicy, PassedOver};
@@ -195,6 +195,10 @@ pub enum ErrorKind {
 }
 
 impl Error {
+    pub(crate) fn disk(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Disk { action, path: path.to_owned(), source }
+    }
+
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -232,7 +236,7 @@ impl Error {
         match self {
             Self::Fetch(error) if error.kind() == shard_fetch::ErrorKind::NoSpace => true,
             Self::Cache(error) if error.kind() == cache_layout::ErrorKind::NoSpace => true,
-            _ => std::iter::successors(self.source(), |&cause| cause.source()).any(is_full),
+            _ => chain(self).any(is_full),
         }
     }
 }
@@ -287,6 +291,22 @@ fn hub_kind(error: &hf_transport::Error) -> ErrorKind {
         Hub::Cancelled => ErrorKind::Cancelled,
         _ => ErrorKind::Other,
     }
+}
+
+/// An error and its causes.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&cause| cause.source())
+}
+
+/// An error with its causes, in one line. What is already said is not repeated.
+pub(crate) fn words(error: &(dyn StdError + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for cause in chain(error).map(ToString::to_string) {
+        if words.last().is_none_or(|said| !said.contains(&cause)) {
+            words.push(cause);
+        }
+    }
+    words.join(": ")
 }
 
 /// The value of a setting in a message, when it may be shown.

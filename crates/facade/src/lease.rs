@@ -1,12 +1,14 @@
 //! What a download owns while it works: the slot's lock and a run's folder.
 
 use std::convert::Infallible;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::path::PathBuf;
+use std::sync::{Arc, LockResult, PoisonError, RwLock};
 use std::time::Duration;
 
-use cache_layout::{Run, SlotLock};
+use cache_layout::{CacheLayout, Purpose, Run, Slot, SlotLock};
 
 use crate::Error;
+use crate::threads::blocking;
 
 /// How often a run shows that it is alive. Others take it for abandoned only after many missed beats.
 const HEARTBEAT: Duration = Duration::from_secs(60);
@@ -14,68 +16,115 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 /// The lock and the run, shared by every blocking job of a download.
 ///
 /// A dropped future leaves jobs behind that write for a moment longer. Each of them holds the lease, so that
-/// neither the run's folder is removed nor the lock given up before the last one has ended.
+/// neither the run's folder is removed nor the lock released before the last one has ended.
 pub(crate) struct Lease {
-    /// Declared before the lock, and so dropped before it. `None` once the run has been published.
+    pub(crate) layout: CacheLayout,
+    pub(crate) slot: Slot,
+    pub(crate) purpose: Purpose,
+    /// Declared before the lock, and so dropped before it. `None` once it was taken to be published.
     run: RwLock<Option<Run>>,
+    /// `None` for work that makes nothing visible.
     _lock: Option<SlotLock>,
 }
 
 impl Lease {
-    pub(crate) fn new(run: Run, lock: SlotLock) -> Arc<Self> {
-        Arc::new(Self { run: RwLock::new(Some(run)), _lock: Some(lock) })
+    /// Begins a run. Blocks.
+    pub(crate) fn begin(
+        layout: &CacheLayout,
+        slot: &Slot,
+        purpose: Purpose,
+        lock: Option<SlotLock>,
+    ) -> Result<Self, Error> {
+        let run = RwLock::new(Some(layout.begin_run(slot, purpose)?));
+        Ok(Self { layout: layout.clone(), slot: slot.clone(), purpose, run, _lock: lock })
     }
 
-    /// For work that makes nothing visible.
-    pub(crate) fn without_lock(run: Run) -> Arc<Self> {
-        Arc::new(Self { run: RwLock::new(Some(run)), _lock: None })
+    /// The slot's directory in the writable tier, if there is one that the run could replace.
+    pub(crate) fn existing_entry(&self) -> Option<PathBuf> {
+        self.layout.existing_entry(&self.slot)
     }
 
-    /// Uses the run, unless it has been published already.
-    pub(crate) fn with_run<T>(&self, use_it: impl FnOnce(&Run) -> Result<T, Error>) -> Result<T, Error> {
-        let run = self.run.read().unwrap_or_else(PoisonError::into_inner);
-        run.as_ref().map_or(Err(Error::Cancelled), use_it)
+    /// Runs a job on a blocking thread. It holds the lease until it has ended, also when this future is dropped.
+    pub(crate) async fn on_disk<T: Send + 'static>(
+        self: &Arc<Self>,
+        job: impl FnOnce(&Self, &Run) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let lease = Arc::clone(self);
+        blocking(move || {
+            let run = unpoisoned(lease.run.read());
+            job(&lease, run.as_ref().ok_or(Error::Cancelled)?)
+        })
+        .await
     }
 
-    /// Takes the run for publishing; the lock stays.
-    pub(crate) fn take_run(&self) -> Option<Run> {
-        self.run.write().unwrap_or_else(PoisonError::into_inner).take()
+    /// Runs the last such job, which takes the run to publish it. The lock stays.
+    pub(crate) async fn publish<T: Send + 'static>(
+        self: &Arc<Self>,
+        job: impl FnOnce(&Self, Run) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let lease = Arc::clone(self);
+        blocking(move || {
+            let run = unpoisoned(lease.run.write()).take();
+            job(&lease, run.ok_or(Error::Cancelled)?)
+        })
+        .await
     }
-}
 
-/// Runs a blocking job that holds the lease until it has ended.
-pub(crate) async fn with_lease<T: Send + 'static>(
-    lease: &Arc<Lease>,
-    job: impl FnOnce(&Lease) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let lease = Arc::clone(lease);
-    blocking(move || job(&lease)).await
-}
-
-/// Runs a blocking job on a thread for such jobs. A panic in it goes on in the caller.
-pub(crate) async fn blocking<T: Send + 'static>(
-    job: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    // What the job tells belongs to what the task is doing.
-    let span = tracing::Span::current();
-    match tokio::task::spawn_blocking(move || span.in_scope(job)).await {
-        Ok(outcome) => outcome,
-        Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-        Err(_) => Err(Error::Cancelled),
-    }
-}
-
-/// Shows that the run is alive, for as long as this future is polled; it never completes.
-pub(crate) async fn beat(lease: &Arc<Lease>) -> Infallible {
-    loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        let beat = with_lease(lease, |lease| {
-            lease.with_run(|run| {
+    /// Shows that the run is alive, for as long as this future is polled; it never completes.
+    pub(crate) async fn beat(self: &Arc<Self>) -> Infallible {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let beat = self.on_disk(|_, run| {
                 run.beat();
                 Ok(())
-            })
-        });
-        // A published run has nothing to show any more.
-        let _ = beat.await;
+            });
+            // A published run has nothing to show any more.
+            let _ = beat.await;
+        }
+    }
+}
+
+/// A job that panics leaves nothing half done behind a lock.
+fn unpoisoned<T>(guard: LockResult<T>) -> T {
+    guard.unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use cache_layout::{CacheConfig, LockAttempt};
+    use tokio::sync::oneshot;
+    use url_parse::ModelUrl;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_is_left_behind_keeps_the_run_and_the_lock() {
+        #[expect(clippy::disallowed_methods, reason = "a unit test knows no better parent folder")]
+        let folder = tempfile::tempdir().unwrap();
+        let layout = CacheLayout::new(CacheConfig::new(folder.path())).unwrap();
+        let slot = layout.slot("HF://a/b".parse::<ModelUrl>().unwrap().model());
+        let LockAttempt::Acquired(lock) = layout.try_lock(&slot).unwrap() else { panic!("the lock is held") };
+        let lease = Arc::new(Lease::begin(&layout, &slot, Purpose::Fresh, Some(lock)).unwrap());
+
+        let (began, has_begun) = oneshot::channel();
+        let (end, may_end) = mpsc::channel::<()>();
+        let tree = tokio::select! {
+            tree = has_begun => tree.unwrap(),
+            _ = lease.on_disk(move |_, run| {
+                began.send(run.tree().to_owned()).unwrap();
+                may_end.recv().unwrap();
+                assert!(run.tree().is_dir());
+                Ok(())
+            }) => panic!("the job has ended"),
+        };
+        drop(lease);
+        assert!(matches!(layout.try_lock(&slot).unwrap(), LockAttempt::HeldBy(_)));
+        end.send(()).unwrap();
+        while let LockAttempt::HeldBy(_) = layout.try_lock(&slot).unwrap() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!tree.exists());
     }
 }

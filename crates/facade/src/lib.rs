@@ -66,7 +66,7 @@
 pub mod blocking;
 mod builder;
 mod cache;
-mod certificates;
+mod context;
 mod decision;
 mod download;
 mod download_plan;
@@ -80,9 +80,9 @@ mod lock_wait;
 mod look;
 mod model;
 mod observer;
-mod parallel;
 mod plan;
 mod request;
+mod threads;
 
 pub use builder::Builder;
 pub use cache::{

@@ -2,31 +2,25 @@
 
 use std::time::Duration;
 
-use cache_layout::{LockAttempt, Slot, SlotLock};
+use cache_layout::{LockAttempt, SlotLock};
 
-use crate::builder::SharedContext;
-use crate::lease::blocking;
-use crate::{Error, Event, Observer};
+use crate::look::Query;
+use crate::{Error, Event};
 
 /// How often a held lock is tried again. The operating system frees the lock of a killed process, so that
 /// this is also how long a successor waits at most.
 const POLL: Duration = Duration::from_millis(100);
 
 /// Takes the slot's lock; says once for whom it waits. Dropping the future ends the waiting.
-pub(crate) async fn acquire(
-    context: &SharedContext,
-    slot: &Slot,
-    observer: &dyn Observer,
-) -> Result<SlotLock, Error> {
+pub(crate) async fn acquire(query: &Query) -> Result<SlotLock, Error> {
     let mut has_said_so = false;
     loop {
-        let (shared, wanted) = (SharedContext::clone(context), slot.clone());
-        match blocking(move || Ok(shared.layout.try_lock(&wanted)?)).await? {
+        match query.on_disk(|query| Ok(query.context.layout.try_lock(&query.slot)?)).await? {
             LockAttempt::Acquired(lock) => return Ok(lock),
             LockAttempt::HeldBy(holder) => {
                 if !std::mem::replace(&mut has_said_so, true) {
-                    tracing::info!(model = %slot.model(), "waiting for another download of this model");
-                    observer.on_event(&Event::WaitingForLock { holder: holder.as_ref() });
+                    tracing::info!(model = %query.slot.model(), "waiting for another download of this model");
+                    query.request.watcher().on_event(&Event::WaitingForLock { holder: holder.as_ref() });
                 }
             }
         }

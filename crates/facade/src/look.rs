@@ -3,67 +3,118 @@
 use std::fs::Metadata;
 use std::path::Path;
 
-use cache_layout::{CacheLayout, Completeness, Hit, Lookup, Receipt, Slot};
+use cache_layout::{CacheLayout, Completeness, Hit, Lookup, Purpose, Receipt, Slot};
 use shard_fetch::{
     Expected, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest, ModelDirState, Sha256Digest, inspect_model_dir,
     inspect_model_dir_lacking, read_metadata_file, verify_file,
 };
 use url_parse::{CommitId, Revision};
 
+use crate::context::SharedContext;
 use crate::decision::{Decision, decide, is_forced};
-use crate::{Error, Event, Model, Outcome, Request, Warning, builder::Context};
+use crate::threads::blocking;
+use crate::{Error, Event, Model, Outcome, Request, Warning};
 
-/// Looks through the tiers and decides what the request comes to. Reads only.
-pub(crate) fn look(context: &Context, slot: &Slot, request: &Request) -> Result<(Decision, Lookup), Error> {
-    let policy = request.policy_or(context.policy);
-    let forced = is_forced(request, policy)?;
-    let lookup = context.layout.look_up(slot, &|dir| inspect(&context.layout, slot, dir))?;
-    let has_entry = request.repairs().is_some() && slot.entry().symlink_metadata().is_ok();
-    Ok((decide(request, policy, forced, has_entry, lookup.clone())?, lookup))
+/// A request, with what it takes to answer it.
+#[derive(Clone)]
+pub(crate) struct Query {
+    pub(crate) context: SharedContext,
+    pub(crate) request: Request,
+    pub(crate) slot: Slot,
 }
 
-/// Tells the observer what deserves a look about a decision.
-pub(crate) fn warn(context: &Context, request: &Request, decision: &Decision, lookup: &Lookup) {
-    let observer = request.watcher();
-    for entry in &lookup.passed_over {
-        tracing::warn!(model = %request.model(), "passed over: {entry}");
-        observer.on_event(&Event::Warning(Warning::PassedOver(entry)));
-    }
-    let forced = is_forced(request, request.policy_or(context.policy)).unwrap_or(false);
-    if let Decision::Serve(hit) = decision
-        && forced
-    {
-        let tier = hit.tier.path();
-        tracing::warn!(model = %request.model(), tier = %tier.display(), "a forced download was answered by a read-only tier");
-        observer.on_event(&Event::Warning(Warning::ForceAnsweredByReadOnlyTier { tier }));
+/// What the cache has for a request.
+pub(crate) enum Answer {
+    Found(Model),
+    Missing(Purpose),
+}
+
+impl Answer {
+    pub(crate) fn new(decision: Decision, model: impl FnOnce(Hit) -> Model) -> Self {
+        match decision {
+            Decision::Serve(hit) => Self::Found(model(hit)),
+            Decision::Download(purpose) => Self::Missing(purpose),
+        }
     }
 }
 
-/// A hit as the caller gets it.
-///
-/// In the writable tier a model that has only the manifest's older name gets the newer one beside it, which
-/// is the only one that today's runtimes open. Where that cannot be written the model is returned as it is.
-pub(crate) fn serve(context: &Context, slot: &Slot, hit: Hit) -> Model {
-    if !hit.tier.is_read_only()
-        && let Err(error) = add_newer_name(context, slot, &hit.path)
-    {
-        let error: &dyn std::error::Error = &error;
-        tracing::warn!(entry = %hit.path.display(), error, "cannot add the manifest's newer name");
+impl Query {
+    pub(crate) fn new(context: SharedContext, request: Request) -> Self {
+        let slot = context.layout.slot(request.model());
+        Self { context, request, slot }
     }
-    tracing::info!(path = %hit.path.display(), "served from the cache");
-    found(&context.layout, slot, hit)
+
+    /// Runs a job on a blocking thread.
+    pub(crate) async fn on_disk<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let query = self.clone();
+        blocking(move || job(&query)).await
+    }
+
+    /// Looks through the tiers and decides what the request comes to. Reads only.
+    pub(crate) fn look(&self) -> Result<(Decision, Lookup), Error> {
+        let Self { context, request, slot } = self;
+        let policy = request.policy_or(context.policy);
+        let forced = is_forced(request, policy)?;
+        let lookup = context.layout.look_up(slot, &|dir| inspect(&context.layout, slot, dir))?;
+        let has_entry = request.repairs().is_some() && slot.entry().symlink_metadata().is_ok();
+        Ok((decide(request, policy, forced, has_entry, lookup.clone())?, lookup))
+    }
+
+    /// Tells the observer what deserves a look about a decision.
+    pub(crate) fn warn(&self, decision: &Decision, lookup: &Lookup) {
+        let Self { context, request, .. } = self;
+        let observer = request.watcher();
+        for entry in &lookup.passed_over {
+            tracing::warn!(model = %request.model(), "passed over: {entry}");
+            observer.on_event(&Event::Warning(Warning::PassedOver(entry)));
+        }
+        let forced = is_forced(request, request.policy_or(context.policy)).unwrap_or(false);
+        if let Decision::Serve(hit) = decision
+            && forced
+        {
+            let tier = hit.tier.path();
+            tracing::warn!(model = %request.model(), tier = %tier.display(), "a forced download was answered by a read-only tier");
+            observer.on_event(&Event::Warning(Warning::ForceAnsweredByReadOnlyTier { tier }));
+        }
+    }
+
+    /// A hit as the caller gets it.
+    ///
+    /// In the writable tier a model that has only the manifest's older name gets the newer one beside it, which
+    /// is the only one that today's runtimes open. Where that cannot be written the model is returned as it is.
+    pub(crate) fn serve(&self, hit: Hit) -> Model {
+        if !hit.tier.is_read_only()
+            && let Err(error) = self.add_newer_name(&hit.path)
+        {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(entry = %hit.path.display(), error, "cannot add the manifest's newer name");
+        }
+        tracing::info!(path = %hit.path.display(), "served from the cache");
+        self.found(hit)
+    }
+
+    /// The same with nothing written.
+    pub(crate) fn found(&self, hit: Hit) -> Model {
+        let commit = commit_of(&self.context.layout, &self.slot, &hit.path);
+        Model { path: hit.path, tier: hit.tier, commit, outcome: Outcome::Cached }
+    }
+
+    fn add_newer_name(&self, entry: &Path) -> Result<(), Error> {
+        let [newer, older] = MANIFEST_NAMES;
+        if !entry.join(newer).exists() {
+            self.context.layout.add_alias(&self.slot, &older.parse()?, &newer.parse()?)?;
+        }
+        Ok(())
+    }
 }
 
-/// The same with nothing written.
-pub(crate) fn found(layout: &CacheLayout, slot: &Slot, hit: Hit) -> Model {
-    let commit = commit_of(layout, slot, &hit);
-    Model { path: hit.path, tier: hit.tier, commit, outcome: Outcome::Cached }
-}
-
-/// The commit of what was found, as far as it is known.
-pub(crate) fn commit_of(layout: &CacheLayout, slot: &Slot, hit: &Hit) -> Option<CommitId> {
+/// The commit of a whole directory, as far as it is known.
+pub(crate) fn commit_of(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Option<CommitId> {
     let asked = slot.model().revision().and_then(Revision::commit);
-    asked.or_else(|| receipt_about(layout, slot, &hit.path).map(|receipt| receipt.commit))
+    asked.or_else(|| receipt_about(layout, slot, dir).map(|receipt| receipt.commit))
 }
 
 /// The commit that the writable tier's entry was downloaded from. Where no manifest is left to compare the
@@ -76,14 +127,6 @@ pub(crate) fn restored_commit(layout: &CacheLayout, slot: &Slot) -> Option<Commi
     });
     let receipt = if has_manifest { receipt_about(layout, slot, &entry) } else { layout.receipt(slot) };
     receipt.map(|receipt| receipt.commit)
-}
-
-fn add_newer_name(context: &Context, slot: &Slot, entry: &Path) -> Result<(), Error> {
-    let [newer, older] = MANIFEST_NAMES;
-    if !entry.join(newer).exists() {
-        context.layout.add_alias(slot, &older.parse()?, &newer.parse()?)?;
-    }
-    Ok(())
 }
 
 /// Whether a directory is a whole model, files that its commit never had left aside.

@@ -13,7 +13,7 @@ use crate::Error;
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     /// Files whose bytes are fetched, each path once.
-    pub(crate) fetches: Vec<PlannedFile>,
+    pub(crate) fetches: Vec<RemoteFile>,
     /// Shards that the repository keeps in git: written already, and still to be verified.
     pub(crate) plain_shards: Vec<(RepoPath, Expected)>,
     /// Large `.bin` files that the manifest does not name: neither fetched nor written.
@@ -22,13 +22,13 @@ pub(crate) struct Plan {
 
 /// A file whose bytes are fetched.
 #[derive(Clone, Debug)]
-pub(crate) struct PlannedFile {
+pub(crate) struct RemoteFile {
     pub(crate) path: RepoPath,
     pub(crate) expected: Expected,
     pub(crate) content: ContentName,
 }
 
-impl PlannedFile {
+impl RemoteFile {
     /// A file known by its LFS pointer alone.
     pub(crate) fn from_pointer(path: &RepoPath, pointer: &LfsPointer) -> Self {
         let sha256 = Some(Sha256Digest::new(pointer.oid));
@@ -96,7 +96,7 @@ impl Plan {
                 self.plain_shards.push((record.path.clone(), expected));
             }
             FileKind::Lfs(pointer) => {
-                let mut planned = PlannedFile::from_pointer(&record.path, &pointer);
+                let mut planned = RemoteFile::from_pointer(&record.path, &pointer);
                 planned.expected.md5 = md5;
                 self.fetches.push(planned);
             }
@@ -107,9 +107,10 @@ impl Plan {
     /// A large file that is no shard: a tokenizer, say. Unlisted `.bin` files are leftovers of other formats,
     /// which the Python original does not fetch either.
     fn other(&mut self, file: &RepoFile, pointer: &LfsPointer) {
-        match file.path.as_str().ends_with(".bin") {
-            true => self.unlisted.push(file.path.clone()),
-            false => self.fetches.push(PlannedFile::from_pointer(&file.path, pointer)),
+        if file.path.as_str().ends_with(".bin") {
+            self.unlisted.push(file.path.clone());
+        } else {
+            self.fetches.push(RemoteFile::from_pointer(&file.path, pointer));
         }
     }
 }

@@ -17,7 +17,6 @@ const MAX_HOPS: usize = 16;
 
 /// Crates whose circles are still to be opened.
 const OPEN: &[&str] = &[
-    "crates/facade/",
     "crates/hf-transport/",
     "crates/net-policy/",
     "crates/shard-fetch/",

@@ -1,18 +1,236 @@
 //! The results as JSON. Its fields are a contract, written down in docs/cache.md: new ones may be added, and
 //! `version` is raised when an old one goes or changes its meaning.
 
-mod listing;
-mod removal;
-mod report;
-
-use std::error::Error as StdError;
 use std::path::Path;
 use std::time::SystemTime;
 
+use cache_layout::{RemovedEntry, Skipped};
+use serde::{Serialize, Serializer};
 use url_parse::ModelRef;
+
+use super::entry::{Listing, ModelEntry, Origin};
+use super::removal::{PrunedModel, Pruning, Removal};
+use super::report::{Basis, FileReport, FileState, VerifyReport};
+use crate::error::words;
 
 /// Of every document.
 const VERSION: u32 = 1;
+
+/// `mlc-weights list --json`.
+#[derive(Serialize)]
+struct ListingJson<'a> {
+    version: u32,
+    models: Vec<ModelEntryJson<'a>>,
+    skipped: Vec<SkippedJson>,
+}
+
+#[derive(Serialize)]
+struct ModelEntryJson<'a> {
+    model: String,
+    revision: Option<String>,
+    path: String,
+    tier: String,
+    read_only: bool,
+    link_target: Option<String>,
+    files: u64,
+    bytes: u64,
+    commit: Option<String>,
+    /// Seconds since 1970.
+    date: Option<u64>,
+    origin: &'static str,
+    whole: bool,
+    missing: &'a [String],
+    unreadable: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct SkippedJson {
+    path: String,
+    reason: String,
+}
+
+impl Serialize for Listing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let skipped = self.skipped.iter().map(SkippedJson::from);
+        let models = self.models.iter().map(ModelEntryJson::from);
+        ListingJson { version: VERSION, models: models.collect(), skipped: skipped.collect() }
+            .serialize(serializer)
+    }
+}
+
+impl Serialize for ModelEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ModelEntryJson::from(self).serialize(serializer)
+    }
+}
+
+impl<'a> From<&'a ModelEntry> for ModelEntryJson<'a> {
+    fn from(entry: &'a ModelEntry) -> Self {
+        Self {
+            model: entry.model.to_string(),
+            revision: revision(&entry.model),
+            path: text(&entry.path),
+            tier: text(entry.tier.path()),
+            read_only: entry.tier.is_read_only(),
+            link_target: entry.link_target.as_deref().map(text),
+            files: entry.files,
+            bytes: entry.bytes,
+            commit: entry.commit.map(|commit| commit.to_string()),
+            date: entry.date.and_then(seconds),
+            origin: match entry.origin {
+                Origin::Receipt => "receipt",
+                Origin::Unknown => "unknown",
+            },
+            whole: entry.is_whole(),
+            missing: &entry.missing,
+            unreadable: entry.unreadable.as_deref(),
+        }
+    }
+}
+
+impl From<&Skipped> for SkippedJson {
+    fn from(skipped: &Skipped) -> Self {
+        Self { path: text(&skipped.path), reason: skipped.reason.to_string() }
+    }
+}
+
+/// A model in `mlc-weights remove --json`.
+#[derive(Serialize)]
+struct RemovalJson {
+    model: String,
+    revision: Option<String>,
+    path: String,
+    entry: &'static str,
+    link_target: Option<String>,
+    bytes: u64,
+    leftover: Option<String>,
+    kept: Vec<String>,
+}
+
+/// `mlc-weights prune --json`.
+#[derive(Serialize)]
+struct PruningJson {
+    version: u32,
+    dry_run: bool,
+    models: Vec<PrunedModelJson>,
+    temporary_bytes: u64,
+    removed_bytes: u64,
+    kept_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct PrunedModelJson {
+    model: String,
+    revision: Option<String>,
+    removed_bytes: u64,
+    kept_bytes: u64,
+    in_use: bool,
+    failure: Option<String>,
+}
+
+impl Serialize for Removal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (entry, link_target) = match &self.entry {
+            RemovedEntry::Directory => ("directory", None),
+            RemovedEntry::Link { target } => ("link", Some(text(target))),
+            _ => ("nothing", None),
+        };
+        let removal = RemovalJson {
+            model: self.model.to_string(),
+            revision: revision(&self.model),
+            path: text(&self.path),
+            entry,
+            link_target,
+            bytes: self.bytes,
+            leftover: self.leftover.as_ref().map(|error| words(error)),
+            kept: self.kept.iter().map(|path| text(path)).collect(),
+        };
+        removal.serialize(serializer)
+    }
+}
+
+impl Serialize for Pruning {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let pruning = PruningJson {
+            version: VERSION,
+            dry_run: self.dry_run,
+            models: self.models.iter().map(PrunedModelJson::from).collect(),
+            temporary_bytes: self.temporary_bytes,
+            removed_bytes: self.removed_bytes(),
+            kept_bytes: self.kept_bytes(),
+        };
+        pruning.serialize(serializer)
+    }
+}
+
+impl From<&PrunedModel> for PrunedModelJson {
+    fn from(pruned: &PrunedModel) -> Self {
+        Self {
+            model: pruned.model.to_string(),
+            revision: revision(&pruned.model),
+            removed_bytes: pruned.removed_bytes,
+            kept_bytes: pruned.kept_bytes,
+            in_use: pruned.in_use,
+            failure: pruned.failure.as_ref().map(|error| words(error)),
+        }
+    }
+}
+
+/// A model in `mlc-weights verify --json`.
+#[derive(Serialize)]
+struct VerifyReportJson<'a> {
+    model: String,
+    revision: Option<String>,
+    path: String,
+    tier: String,
+    read_only: bool,
+    basis: &'static str,
+    commit: Option<String>,
+    sound: bool,
+    bytes_hashed: u64,
+    files: Vec<FileReportJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct FileReportJson<'a> {
+    path: &'a str,
+    state: &'static str,
+    detail: Option<&'a str>,
+}
+
+impl Serialize for VerifyReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (basis, commit) = match self.basis {
+            Basis::Receipt { commit } => ("receipt", Some(commit.to_string())),
+            Basis::Manifest => ("manifest", None),
+            Basis::Nothing => ("nothing", None),
+        };
+        let report = VerifyReportJson {
+            model: self.model.to_string(),
+            revision: revision(&self.model),
+            path: text(&self.path),
+            tier: text(self.tier.path()),
+            read_only: self.tier.is_read_only(),
+            basis,
+            commit,
+            sound: self.is_sound(),
+            bytes_hashed: self.bytes_hashed,
+            files: self.files.iter().map(FileReportJson::from).collect(),
+        };
+        report.serialize(serializer)
+    }
+}
+
+impl<'a> From<&'a FileReport> for FileReportJson<'a> {
+    fn from(file: &'a FileReport) -> Self {
+        let detail = match &file.state {
+            FileState::Corrupt { problem } => Some(problem.as_str()),
+            FileState::Unchecked { reason } => Some(reason.as_str()),
+            FileState::Ok | FileState::Modified | FileState::Missing | FileState::Extra => None,
+        };
+        Self { path: &file.path, state: file.state.as_str(), detail }
+    }
+}
 
 fn revision(model: &ModelRef) -> Option<String> {
     model.revision().map(ToString::to_string)
@@ -26,10 +244,4 @@ fn text(path: &Path) -> String {
 /// Seconds since 1970; nothing for a time before.
 fn seconds(time: SystemTime) -> Option<u64> {
     time.duration_since(SystemTime::UNIX_EPOCH).ok().map(|since| since.as_secs())
-}
-
-/// An error with its causes, in one line.
-fn words(error: &crate::Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }

@@ -6,13 +6,12 @@ use cache_layout::{CacheLayout, Completeness, Entry, usage_of};
 
 use super::entry::{Listing, ModelEntry, Origin};
 use crate::Error;
-use crate::builder::Context;
 use crate::look::{inspect_with, receipt_about};
-use crate::parallel;
+use crate::threads;
 
-pub(super) fn list(context: &Context) -> Result<Listing, Error> {
-    let inventory = context.layout.inventory()?;
-    let models = parallel::map(&inventory.entries, |entry| describe(&context.layout, entry));
+pub(super) fn list(layout: &CacheLayout) -> Result<Listing, Error> {
+    let inventory = layout.inventory()?;
+    let models = threads::map(&inventory.entries, |entry| describe(layout, entry));
     Ok(Listing { models: models.into_iter().flatten().collect(), skipped: inventory.skipped })
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use cache_layout::Run;
 use hf_transport::{FileKind, RepoFile, RepoSnapshot};
-use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, is_pointer_text};
+use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, Expected, MANIFEST_NAMES, is_pointer_text};
 use url_parse::RepoPath;
 
 use crate::Error;
@@ -54,7 +54,7 @@ pub(super) fn carry_over(
     run: &Run,
     entry: &Path,
     snapshot: &RepoSnapshot,
-    plain_shards: &[RepoPath],
+    plain_shards: &[(RepoPath, Expected)],
     edits: Edits,
 ) -> Result<CarriedOver, Error> {
     let mut carried = CarriedOver::default();
@@ -91,11 +91,17 @@ enum Rule {
     Done,
 }
 
-fn rule_for(snapshot: &RepoSnapshot, plain_shards: &[RepoPath], edits: Edits, name: &RepoPath) -> Rule {
+fn rule_for(
+    snapshot: &RepoSnapshot,
+    plain_shards: &[(RepoPath, Expected)],
+    edits: Edits,
+    name: &RepoPath,
+) -> Rule {
     let is_manifest = MANIFEST_NAMES.contains(&name.as_str());
+    let is_shard = |file: &RepoFile| plain_shards.iter().any(|(path, _)| *path == file.path);
     match snapshot.files.iter().find(|file| file.path == *name) {
         None if !is_manifest => Rule::Own,
-        Some(file) if is_manifest || plain_shards.contains(&file.path) => Rule::Done,
+        Some(file) if is_manifest || is_shard(file) => Rule::Done,
         Some(file) if edits.includes(file) => Rule::Editable,
         Some(file) if file.kind == FileKind::Plain => Rule::Fixed,
         _ => Rule::Done,
@@ -132,14 +138,16 @@ fn judge_plain(
     let old_bytes = match fs::read(old) {
         Ok(bytes) => bytes,
         Err(_) if is_link => return Ok(Verdict::Leave(REPLACED_LINK)),
-        Err(source) => return Err(failed("read", old, source)),
+        Err(source) => return Err(Error::disk("read", old, source)),
     };
-    let new_bytes = fs::read(new).map_err(|source| failed("read", new, source))?;
+    let new_bytes = fs::read(new).map_err(|source| Error::disk("read", new, source))?;
     let is_edited = is_editable && is_valid_edit(name, &old_bytes, &new_bytes);
-    Ok(match is_edited || is_link && old_bytes == new_bytes {
-        true => Verdict::Keep,
-        false if is_link => Verdict::Leave(REPLACED_LINK),
-        false => Verdict::Drop,
+    Ok(if is_edited || is_link && old_bytes == new_bytes {
+        Verdict::Keep
+    } else if is_link {
+        Verdict::Leave(REPLACED_LINK)
+    } else {
+        Verdict::Drop
     })
 }
 
@@ -148,7 +156,7 @@ fn keep(run: &Run, entry: &Path, path: &Path) -> Result<PathBuf, Error> {
     let new = run.tree().join(path);
     // The commit's own file, which was edited.
     if fs::symlink_metadata(&new).is_ok_and(|found| !found.is_dir()) {
-        fs::remove_file(&new).map_err(|source| failed("replace", &new, source))?;
+        fs::remove_file(&new).map_err(|source| Error::disk("replace", &new, source))?;
     }
     Ok(run.adopt_own(&entry.join(path))?)
 }
@@ -177,7 +185,7 @@ fn files_below(
     let mut folders = vec![PathBuf::new()];
     while let Some(prefix) = folders.pop() {
         let folder = root.join(&prefix);
-        let unreadable = |source| failed("list", &folder, source);
+        let unreadable = |source| Error::disk("list", &folder, source);
         for found in fs::read_dir(&folder).map_err(unreadable)? {
             let found = found.map_err(unreadable)?;
             let kind = found.file_type().map_err(unreadable)?;
@@ -193,10 +201,6 @@ fn files_below(
     }
     files.sort();
     Ok(files)
-}
-
-fn failed(action: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Disk { action, path: path.to_owned(), source }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the model is: its commit, its manifest, its configuration.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,10 +10,9 @@ use net_policy::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
 use url_parse::{CommitId, RepoPath, Revision};
 
-use super::Work;
-use crate::builder::OwnSource;
-use crate::lease::with_lease;
-use crate::plan::PlannedFile;
+use super::work::Work;
+use crate::context::OwnSource;
+use crate::plan::RemoteFile;
 use crate::{Error, Event, Warning};
 
 /// The files that describe a model, read and checked.
@@ -22,7 +22,7 @@ pub(super) struct Described {
     pub(super) manifest: Manifest,
     config: ChatConfig,
     /// Those of them that were LFS files.
-    pub(super) fetched: Vec<PlannedFile>,
+    pub(super) fetched: Vec<RemoteFile>,
     pub(super) bytes_received: u64,
 }
 
@@ -51,7 +51,7 @@ impl Work {
                 Ok(snapshot) => return Ok(snapshot),
                 Err(hf_transport::Error::RevisionNotFound { .. }) if restored.is_some() => {
                     if let Some(commit) = restored.take() {
-                        self.observer().on_event(&Event::Warning(Warning::CommitGone { commit: &commit }));
+                        self.warn(Warning::CommitGone { commit: &commit });
                     }
                     continue;
                 }
@@ -76,19 +76,16 @@ impl Work {
     /// A request that begins with an empty tree, whatever an attempt before it left there.
     async fn metadata_request(&self, restored: Option<CommitId>) -> Result<MetadataRequest, Error> {
         let temp_dir = self.context.temp_dir.clone();
-        let (scratch_parent, export_to) = with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
+        let (scratch_parent, export_to) = self
+            .lease
+            .on_disk(move |_, run| {
                 empty(run.tree())?;
                 let scratch = temp_dir.unwrap_or_else(|| run.scratch().to_owned());
-                std::fs::create_dir_all(&scratch).map_err(|source| Error::Disk {
-                    action: "create the folder for scratch space",
-                    path: scratch.clone(),
-                    source,
-                })?;
+                fs::create_dir_all(&scratch)
+                    .map_err(|source| Error::disk("create the folder for scratch space", &scratch, source))?;
                 Ok((scratch, run.tree().to_owned()))
             })
-        })
-        .await?;
+            .await?;
         Ok(MetadataRequest {
             model: self.request.model().id().clone(),
             revision: restored.map(Revision::from).or_else(|| self.request.model().revision().cloned()),
@@ -103,26 +100,26 @@ impl Work {
         let manifest_file =
             self.find(snapshot, &MANIFEST_NAMES, "tensor-cache.json or ndarray-cache.json")?;
         let config_file = self.find(snapshot, &[CHAT_CONFIG_NAME], CHAT_CONFIG_NAME)?;
-        let fetched: Vec<PlannedFile> = [manifest_file, config_file]
+        let fetched: Vec<RemoteFile> = [manifest_file, config_file]
             .into_iter()
             .filter_map(|file| match &file.kind {
-                FileKind::Lfs(pointer) => Some(PlannedFile::from_pointer(&file.path, pointer)),
+                FileKind::Lfs(pointer) => Some(RemoteFile::from_pointer(&file.path, pointer)),
                 FileKind::Plain => None,
             })
             .collect();
         let bytes_received = self.fetch_files(snapshot.commit, &fetched).await?;
         let manifest_path = manifest_file.path.clone();
         let paths = (manifest_path.clone(), config_file.path.clone());
-        let (manifest, config) = with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
+        let (manifest, config) = self
+            .lease
+            .on_disk(move |_, run| {
                 let manifest_bytes = read(run.tree(), &paths.0)?;
                 let manifest = Manifest::parse(&manifest_bytes, paths.0.as_str())?;
                 let config = ChatConfig::parse(&read(run.tree(), &paths.1)?)?;
                 add_newer_name(run.tree(), &paths.0, &manifest_bytes)?;
                 Ok((manifest, config))
             })
-        })
-        .await?;
+            .await?;
         Ok(Described { manifest_path, manifest, config, fetched, bytes_received })
     }
 
@@ -149,11 +146,11 @@ impl Work {
 
 /// Removes what a failed attempt has left in a folder.
 fn empty(folder: &Path) -> Result<(), Error> {
-    let failed = |source| Error::Disk { action: "empty", path: folder.to_owned(), source };
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
+    let failed = |source| Error::disk("empty", folder, source);
+    for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let is_folder = entry.file_type().map_err(failed)?.is_dir();
-        let remove = if is_folder { std::fs::remove_dir_all } else { std::fs::remove_file };
+        let remove = if is_folder { fs::remove_dir_all } else { fs::remove_file };
         remove(entry.path()).map_err(failed)?;
     }
     Ok(())
@@ -161,7 +158,7 @@ fn empty(folder: &Path) -> Result<(), Error> {
 
 fn read(tree: &Path, path: &RepoPath) -> Result<Vec<u8>, Error> {
     let path = path.under(tree);
-    std::fs::read(&path).map_err(|source| Error::Disk { action: "read", path, source })
+    fs::read(&path).map_err(|source| Error::disk("read", &path, source))
 }
 
 /// Writes the manifest under the name that today's runtimes open, if it has only the older one.
@@ -171,5 +168,5 @@ fn add_newer_name(tree: &Path, path: &RepoPath, manifest: &[u8]) -> Result<(), E
         return Ok(());
     }
     let path = tree.join(newer);
-    std::fs::write(&path, manifest).map_err(|source| Error::Disk { action: "write", path, source })
+    fs::write(&path, manifest).map_err(|source| Error::disk("write", &path, source))
 }

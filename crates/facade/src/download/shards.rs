@@ -14,10 +14,9 @@ use hf_transport::RepoSnapshot;
 use shard_fetch::{FetchEvent, Fetcher, FileRequest, verify_file, verify_files};
 use url_parse::CommitId;
 
-use super::Work;
-use crate::lease::with_lease;
+use super::work::Work;
 use crate::locator::HubLocator;
-use crate::plan::{Plan, PlannedFile};
+use crate::plan::{Plan, RemoteFile};
 use crate::{Error, Event, Observer};
 
 /// How often the files of a plan are fetched, when others clear the pool meanwhile.
@@ -27,15 +26,14 @@ impl Work {
     /// Brings every file of the plan into the tree, verified. Returns how many bytes came over the network.
     pub(super) async fn fetch(&self, snapshot: &RepoSnapshot, plan: &Plan) -> Result<u64, Error> {
         let plain = plan.plain_shards.clone();
-        with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
+        self.lease
+            .on_disk(move |_, run| {
                 for (path, expected) in &plain {
                     verify_file(&path.under(run.tree()), expected)?;
                 }
                 Ok(())
             })
-        })
-        .await?;
+            .await?;
         self.fetch_files(snapshot.commit, &plan.fetches).await
     }
 
@@ -43,7 +41,7 @@ impl Work {
     ///
     /// Where locks do nothing, another run may clear the pool when it publishes: what was verified there and
     /// is gone before it is placed is fetched again.
-    pub(super) async fn fetch_files(&self, commit: CommitId, files: &[PlannedFile]) -> Result<u64, Error> {
+    pub(super) async fn fetch_files(&self, commit: CommitId, files: &[RemoteFile]) -> Result<u64, Error> {
         let watcher = Arc::new(FetchWatcher::new(Arc::clone(self.request.watcher())));
         let mut missing = self.reuse(files).await?;
         let mut rounds = 1;
@@ -61,7 +59,7 @@ impl Work {
     async fn fetch_once(
         &self,
         commit: CommitId,
-        files: &[PlannedFile],
+        files: &[RemoteFile],
         watcher: &Arc<FetchWatcher>,
     ) -> Result<(), Error> {
         let locator = HubLocator {
@@ -78,7 +76,7 @@ impl Work {
 
     /// Whether another run has removed the pool's folder, which is there again then.
     async fn lost_its_pool(&self) -> Result<bool, Error> {
-        with_lease(&self.lease, |lease| lease.with_run(|run| Ok(run.mend_pool()?))).await
+        self.lease.on_disk(|_, run| Ok(run.mend_pool()?)).await
     }
 
     fn fetcher(&self) -> Result<Fetcher, Error> {
@@ -104,15 +102,15 @@ impl Work {
 
     /// Takes what is there into the tree: verified files of the pool, and good files of an entry that is to be
     /// repaired. Returns the files that are neither.
-    async fn reuse(&self, files: &[PlannedFile]) -> Result<Vec<PlannedFile>, Error> {
+    async fn reuse(&self, files: &[RemoteFile]) -> Result<Vec<RemoteFile>, Error> {
         let planned = files.to_vec();
-        let (context, slot, purpose) = (Arc::clone(&self.context), self.slot.clone(), self.purpose);
-        let (missing, reused) = with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
-                let entry = match purpose {
+        let (missing, reused) = self
+            .lease
+            .on_disk(move |lease, run| {
+                let entry = match lease.purpose {
                     // To redo is to fetch again what is there.
                     Purpose::Redo => None,
-                    Purpose::Fresh | Purpose::Repair => context.layout.existing_entry(&slot),
+                    Purpose::Fresh | Purpose::Repair => lease.existing_entry(),
                 };
                 let (mut reused, mut others) = (Vec::new(), Vec::new());
                 for file in planned {
@@ -125,8 +123,7 @@ impl Work {
                 reused.extend(good);
                 Ok((missing, reused))
             })
-        })
-        .await?;
+            .await?;
         if !reused.is_empty() {
             let bytes = reused.iter().map(|file| file.expected.size).sum();
             tracing::info!(files = reused.len(), bytes, "verified files are there already");
@@ -137,10 +134,10 @@ impl Work {
 
     /// One request for each content: a repository may hold the same bytes under two names. Brings what an
     /// earlier run has left of it, so that it is gone on with.
-    async fn file_requests(&self, missing: &[PlannedFile]) -> Result<Vec<FileRequest>, Error> {
+    async fn file_requests(&self, missing: &[RemoteFile]) -> Result<Vec<FileRequest>, Error> {
         let missing = missing.to_vec();
-        with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
+        self.lease
+            .on_disk(move |_, run| {
                 let mut seen = HashSet::new();
                 Ok(missing
                     .into_iter()
@@ -156,15 +153,14 @@ impl Work {
                     })
                     .collect())
             })
-        })
-        .await
+            .await
     }
 
     /// Brings files of the pool into the tree. Returns those that are there no more, which is an error when
     /// they `must` be.
-    async fn place(&self, files: Vec<PlannedFile>, must: bool) -> Result<Vec<PlannedFile>, Error> {
-        with_lease(&self.lease, move |lease| {
-            lease.with_run(|run| {
+    async fn place(&self, files: Vec<RemoteFile>, must: bool) -> Result<Vec<RemoteFile>, Error> {
+        self.lease
+            .on_disk(move |_, run| {
                 let mut missing = Vec::new();
                 for file in files {
                     if must && !is_in_tree(run, &file) {
@@ -175,18 +171,17 @@ impl Work {
                 }
                 Ok(missing)
             })
-        })
-        .await
+            .await
     }
 }
 
 /// Also as a link of the user's own, which leads to its target only from the model's directory.
-fn is_in_tree(run: &Run, file: &PlannedFile) -> bool {
+fn is_in_tree(run: &Run, file: &RemoteFile) -> bool {
     fs::symlink_metadata(file.path.under(run.tree())).is_ok()
 }
 
 /// Whether a file is in the tree, or was in the pool and is in the tree now.
-fn place_pooled(run: &Run, file: &PlannedFile) -> Result<bool, Error> {
+fn place_pooled(run: &Run, file: &RemoteFile) -> Result<bool, Error> {
     if is_in_tree(run, file) {
         return Ok(true);
     }
@@ -211,8 +206,8 @@ fn found_nothing(error: &cache_layout::Error) -> bool {
 fn adopt_good(
     run: &Run,
     entry: &Path,
-    files: Vec<PlannedFile>,
-) -> Result<(Vec<PlannedFile>, Vec<PlannedFile>), Error> {
+    files: Vec<RemoteFile>,
+) -> Result<(Vec<RemoteFile>, Vec<RemoteFile>), Error> {
     let (links, files): (Vec<_>, Vec<_>) =
         files.into_iter().partition(|file| file.path.under(entry).is_symlink());
     let (mut good, mut bad): (Vec<_>, Vec<_>) =
@@ -233,7 +228,7 @@ fn adopt_good(
             good.push(file);
         } else {
             let path = file.path.under(run.tree());
-            fs::remove_file(&path).map_err(|source| Error::Disk { action: "remove", path, source })?;
+            fs::remove_file(&path).map_err(|source| Error::disk("remove", &path, source))?;
             bad.push(file);
         }
     }
@@ -241,18 +236,18 @@ fn adopt_good(
 }
 
 /// People move shards to another disk and leave a link, which may be right in the entry's place only.
-fn adopt_good_link(run: &Run, entry: &Path, link: &PlannedFile) -> bool {
+fn adopt_good_link(run: &Run, entry: &Path, link: &RemoteFile) -> bool {
     let old = link.path.under(entry);
     has_size(&old, link) && verify_file(&old, &link.expected).is_ok() && run.adopt_own(&old).is_ok()
 }
 
-fn adopt(run: &Run, entry: &Path, file: &PlannedFile) -> bool {
+fn adopt(run: &Run, entry: &Path, file: &RemoteFile) -> bool {
     let old = file.path.under(entry);
     has_size(&old, file) && run.adopt(&old, &file.path).is_ok()
 }
 
 /// Most damage shows in the size, before anything is read.
-fn has_size(path: &Path, file: &PlannedFile) -> bool {
+fn has_size(path: &Path, file: &RemoteFile) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == file.expected.size)
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use net_policy::CaCertificates;
 
-use super::{Lookup, SSL_CERT_DIR, SSL_CERT_FILE, unusable};
+use super::values::{Lookup, unusable};
+use super::variables::{SSL_CERT_DIR, SSL_CERT_FILE};
 use crate::Error;
 
 /// Files with the certificates of authorities that are believed instead of the system's, as OpenSSL and most clients
@@ -38,19 +39,12 @@ impl CertificateFiles {
             .chain(folders)
             .map(|(name, path, text)| text.map_err(|source| unusable(name, &path.to_string_lossy(), source)));
         let texts: Vec<Vec<u8>> = texts.collect::<Result<_, Error>>()?;
-        Ok(match texts.is_empty() {
-            true => CaCertificates::system(),
-            false => CaCertificates::only(texts.join(&b'\n')),
-        })
+        Ok(if texts.is_empty() { CaCertificates::system() } else { CaCertificates::only(texts.join(&b'\n')) })
     }
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let text = std::fs::read(path)?;
-    match holds_certificate(&text) {
-        true => Ok(text),
-        false => Err(io::Error::new(io::ErrorKind::InvalidData, "there is no certificate in it (PEM)")),
-    }
+    with_certificate(std::fs::read(path)?)
 }
 
 /// The files directly in a folder. Others than certificates may be there too.
@@ -64,15 +58,17 @@ fn read_folder(path: &Path) -> io::Result<Vec<u8>> {
             all.push(b'\n');
         }
     }
-    match holds_certificate(&all) {
-        true => Ok(all),
-        false => Err(io::Error::new(io::ErrorKind::InvalidData, "there is no certificate in it (PEM)")),
-    }
+    with_certificate(all)
 }
 
-fn holds_certificate(text: &[u8]) -> bool {
+/// The same text, if there is a certificate in it.
+fn with_certificate(text: Vec<u8>) -> io::Result<Vec<u8>> {
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
-    text.windows(BEGIN.len()).any(|window| window == BEGIN)
+    if text.windows(BEGIN.len()).any(|window| window == BEGIN) {
+        Ok(text)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, "there is no certificate in it (PEM)"))
+    }
 }
 
 #[cfg(test)]

@@ -5,16 +5,16 @@
 
 mod folders;
 mod servers;
+mod setting;
 
-use std::error::Error as StdError;
-use std::path::PathBuf;
-
-use super::{
-    HF_HUB_DISABLE_PROGRESS_BARS, HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_OFFLINE, HF_HUB_USER_AGENT_ORIGIN, Lookup,
-    MLC_DOWNLOAD_CACHE_POLICY, NO_COLOR, idle_timeout, is_truthy, policy, process_environment,
-    user_agent_origin,
+pub use self::setting::{Finding, Setting, Severity, Source};
+use super::values::{
+    Lookup, idle_timeout, is_truthy, not_empty, policy, process_environment, user_agent_origin,
 };
-use crate::Error;
+use super::variables::{
+    HF_HUB_DISABLE_PROGRESS_BARS, HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_OFFLINE, HF_HUB_USER_AGENT_ORIGIN,
+    MLC_DOWNLOAD_CACHE_POLICY, NO_COLOR,
+};
 
 /// Every setting, as it would be used now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,54 +22,6 @@ use crate::Error;
 pub struct Report {
     /// The settings: folders first, then servers, then how programs present themselves.
     pub settings: Vec<Setting>,
-}
-
-/// One setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Setting {
-    /// What it is called, the same at all times: `home`, `read_only_tier`, `policy`, …
-    pub name: &'static str,
-    /// Its value, fit to be shown: of a secret only that there is one. `None`: there is none.
-    pub value: Option<String>,
-    /// Where the value comes from.
-    pub source: Source,
-    /// What is to be said about it.
-    pub findings: Vec<Finding>,
-}
-
-/// Where a setting's value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Source {
-    /// Nobody set it.
-    Default,
-    /// An environment variable.
-    Variable(&'static str),
-    /// A file that was found in its usual place.
-    File(PathBuf),
-}
-
-/// Something to be said about a setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// What it is, in words.
-    pub message: String,
-}
-
-/// How bad a [`Finding`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Severity {
-    /// As it should be; good to know.
-    Note,
-    /// Works, but probably not as it was meant.
-    Warning,
-    /// Cannot be used: downloads will fail.
-    Error,
 }
 
 impl Report {
@@ -81,7 +33,7 @@ impl Report {
 
     /// The same for any source of variables.
     pub fn from_lookup(lookup: Lookup<'_>) -> Self {
-        let lookup: Lookup<'_> = &|name| lookup(name).filter(|value| !value.is_empty());
+        let lookup: Lookup<'_> = &not_empty(lookup);
         let mut settings = folders::settings(lookup);
         settings.extend([policy_setting(lookup), flag("offline", HF_HUB_OFFLINE, lookup)]);
         settings.extend(servers::settings(lookup));
@@ -105,49 +57,6 @@ impl Report {
             |setting: &&Setting| setting.findings.iter().any(|finding| finding.severity == Severity::Error);
         self.settings.iter().filter(is_bad).count()
     }
-}
-
-impl Setting {
-    fn new(name: &'static str, value: Option<String>, source: Source) -> Self {
-        Self { name, value, source, findings: Vec::new() }
-    }
-
-    /// A setting that has its value from one variable alone.
-    fn of_variable(
-        name: &'static str,
-        variable: &'static str,
-        lookup: Lookup<'_>,
-        value: Option<String>,
-    ) -> Self {
-        Self::new(name, value, by(&[variable], lookup))
-    }
-
-    fn with(mut self, severity: Severity, message: impl Into<String>) -> Self {
-        self.findings.push(Finding { severity, message: message.into() });
-        self
-    }
-
-    fn with_error(self, error: &Error) -> Self {
-        self.with(Severity::Error, words(error))
-    }
-}
-
-/// The first of some variables that is set.
-fn by(variables: &[&'static str], lookup: Lookup<'_>) -> Source {
-    let set = variables.iter().find(|name| lookup(name).is_some());
-    set.map_or(Source::Default, |name| Source::Variable(name))
-}
-
-/// An error with its causes, in one line.
-fn words(error: &(dyn StdError + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&cause| cause.source());
-    let mut words: Vec<String> = Vec::new();
-    for cause in causes.map(ToString::to_string) {
-        if words.last().is_none_or(|said| !said.contains(&cause)) {
-            words.push(cause);
-        }
-    }
-    words.join(": ")
 }
 
 fn policy_setting(lookup: Lookup<'_>) -> Setting {

@@ -1,4 +1,5 @@
 use std::error::Error as _;
+use std::ffi::OsString;
 
 use super::*;
 use crate::ErrorKind;

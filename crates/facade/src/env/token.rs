@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use hf_transport::Token;
 
-use super::{
-    HF_HOME, HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_TOKEN, HF_TOKEN_PATH, HOME, HUGGING_FACE_HUB_TOKEN, Lookup,
-    USERPROFILE, XDG_CACHE_HOME, is_truthy, secret_unusable, unusable,
+use super::values::{Lookup, is_truthy, secret_unusable, unusable};
+use super::variables::{
+    HF_HOME, HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_TOKEN, HF_TOKEN_PATH, HOME, HUGGING_FACE_HUB_TOKEN,
+    USERPROFILE, XDG_CACHE_HOME,
 };
 use crate::Error;
 

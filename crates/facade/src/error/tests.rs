@@ -29,3 +29,9 @@ fn some_homes_are_no_use() {
     assert!(!Error::from(cache_layout::Error::DanglingLink { path }).wants_another_home());
     assert!(!disk(io::ErrorKind::PermissionDenied.into()).wants_another_home());
 }
+
+#[test]
+fn causes_are_told_once() {
+    let error = Error::Disk { action: "read", path: "a".into(), source: io::Error::other("gone") };
+    assert_eq!(words(&error), "cannot read a: gone");
+}

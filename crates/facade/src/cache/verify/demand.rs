@@ -13,6 +13,7 @@ use url_parse::RepoPath;
 
 use crate::Error;
 use crate::cache::report::Basis;
+use crate::error::words;
 
 /// What one file must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,9 +66,10 @@ impl Demands {
             .iter()
             .map(|file| {
                 let (md5, sha256) = (file.md5.map(Md5Digest::new), file.sha256.map(Sha256Digest::new));
-                let demand = match md5.is_some() || sha256.is_some() {
-                    true => Demand::Digest(Expected { size: file.size, md5, sha256 }),
-                    false => Demand::Presence { size: Some(file.size), reason: NO_DIGEST_IN_RECEIPT },
+                let demand = if md5.is_some() || sha256.is_some() {
+                    Demand::Digest(Expected { size: file.size, md5, sha256 })
+                } else {
+                    Demand::Presence { size: Some(file.size), reason: NO_DIGEST_IN_RECEIPT }
                 };
                 (file.path.clone(), demand)
             })
@@ -113,24 +115,24 @@ fn shard(record: &ShardRecord) -> Demand {
 }
 
 fn chat_config(dir: &Path) -> Demand {
-    match read_metadata_file(dir, CHAT_CONFIG_NAME) {
-        None => PRESENCE,
-        Some(bytes) => match bytes.and_then(|bytes| ChatConfig::parse(&bytes)) {
-            Ok(_) => PRESENCE,
-            Err(error) => unusable(&error),
-        },
+    match read_chat_config(dir) {
+        None | Some(Ok(_)) => PRESENCE,
+        Some(Err(error)) => unusable(&error),
     }
 }
 
 /// The files that the chat config asks for; none when it cannot be read, which is said of itself.
 fn tokenizer_files(dir: &Path) -> Vec<RepoPath> {
-    let config = read_metadata_file(dir, CHAT_CONFIG_NAME).and_then(Result::ok);
-    let config = config.and_then(|bytes| ChatConfig::parse(&bytes).ok());
+    let config = read_chat_config(dir).and_then(Result::ok);
     config.map(|config| config.tokenizer_files().to_vec()).unwrap_or_default()
 }
 
+/// The chat config of a directory, if there is one.
+pub(super) fn read_chat_config(dir: &Path) -> Option<Result<ChatConfig, shard_fetch::Error>> {
+    let bytes = read_metadata_file(dir, CHAT_CONFIG_NAME)?;
+    Some(bytes.and_then(|bytes| ChatConfig::parse(&bytes)))
+}
+
 fn unusable(error: &shard_fetch::Error) -> Demand {
-    let causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
-    let words = causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"));
-    Demand::Unusable(words)
+    Demand::Unusable(words(error))
 }

@@ -5,10 +5,10 @@ use std::io;
 use std::path::Path;
 
 use cache_layout::{Met, walk};
-use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, Verified, is_pointer_text, read_metadata_file};
+use shard_fetch::{CHAT_CONFIG_NAME, Verified, is_pointer_text};
 use url_parse::RepoPath;
 
-use super::demand::{Demand, Demands};
+use super::demand::{Demand, Demands, read_chat_config};
 use crate::cache::report::{Basis, FileReport, FileState};
 
 /// A pointer of git-lfs is shorter than this many bytes.
@@ -93,9 +93,7 @@ fn relative(dir: &Path, path: &Path) -> String {
 
 /// Whether a file that is another one than the commit's may well be: people edit the chat config.
 fn is_edited(dir: &Path, path: &RepoPath) -> bool {
-    path.as_str() == CHAT_CONFIG_NAME
-        && read_metadata_file(dir, CHAT_CONFIG_NAME)
-            .is_some_and(|bytes| bytes.is_ok_and(|bytes| ChatConfig::parse(&bytes).is_ok()))
+    path.as_str() == CHAT_CONFIG_NAME && matches!(read_chat_config(dir), Some(Ok(_)))
 }
 
 fn corrupt(problem: &str) -> FileState {

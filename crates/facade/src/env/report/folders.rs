@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use cache_layout::{CacheConfig, CacheLayout};
 
-use super::super::{
-    HOME, LOCALAPPDATA, Lookup, MLC_LLM_HOME, MLC_LLM_READONLY_WEIGHT_CACHE, MLC_TEMP_DIR, XDG_CACHE_HOME,
-    home, read_only,
+use super::setting::{Setting, Severity, Source, by};
+use crate::env::values::{Lookup, home, read_only};
+use crate::env::variables::{
+    HOME, LOCALAPPDATA, MLC_LLM_HOME, MLC_LLM_READONLY_WEIGHT_CACHE, MLC_TEMP_DIR, XDG_CACHE_HOME,
 };
-use super::{Setting, Severity, Source, by};
 
 /// Below a home, where its models are.
 const MODELS: &str = "model_weights";

@@ -7,11 +7,14 @@ use net_policy::RedactedUrl;
 
 use url_parse::{Endpoint, Url};
 
-use super::super::{
-    CertificateFiles, HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HUGGING_FACE_HUB_TOKEN, Lookup, SSL_CERT_DIR,
-    SSL_CERT_FILE, endpoint, proxy, token,
+use super::setting::{Setting, Severity, Source, by};
+use crate::env::certificates::CertificateFiles;
+use crate::env::token;
+use crate::env::values::{Lookup, endpoint, proxy};
+use crate::env::variables::{
+    HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HUGGING_FACE_HUB_TOKEN, SSL_CERT_DIR, SSL_CERT_FILE,
 };
-use super::{Setting, Severity, Source, by, words};
+use crate::error::words;
 
 pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {
     let hub = endpoint(lookup);
@@ -32,9 +35,10 @@ fn token_setting(lookup: Lookup<'_>, hub: Option<&Endpoint>) -> Setting {
         Err(error) => return Setting::new("token", None, named).with_error(&error),
     };
     let Some(token) = token else { return Setting::new("token", None, Source::Default) };
-    let source = match token.is_explicit() {
-        true => first_with_a_token(lookup).unwrap_or(named),
-        false => token::default_file(lookup).map_or(Source::Default, Source::File),
+    let source = if token.is_explicit() {
+        first_with_a_token(lookup).unwrap_or(named)
+    } else {
+        token::default_file(lookup).map_or(Source::Default, Source::File)
     };
     let setting = Setting::new("token", Some("set (not shown)".to_owned()), source);
     match hub {

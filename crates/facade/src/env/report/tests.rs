@@ -116,9 +116,3 @@ fn all_that_is_wrong_is_counted() {
     assert_eq!(bad.errors(), 5);
     assert!(!bad.is_usable());
 }
-
-#[test]
-fn causes_are_told_once() {
-    let error = Error::Disk { action: "read", path: "a".into(), source: std::io::Error::other("gone") };
-    assert_eq!(words(&error), "cannot read a: gone");
-}

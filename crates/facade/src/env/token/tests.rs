@@ -41,20 +41,20 @@ impl User {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+enum FoundToken {
     Nothing,
     Chosen,
     ByItself,
 }
 
 #[track_caller]
-fn check(user: &User, expected: Found) {
+fn check(user: &User, expected: FoundToken) {
     let found = match user.token().unwrap() {
-        None => Found::Nothing,
-        Some(token) if token.is_explicit() => Found::Chosen,
+        None => FoundToken::Nothing,
+        Some(token) if token.is_explicit() => FoundToken::Chosen,
         Some(token) => {
             assert!(token.is_for(&Endpoint::default()));
-            Found::ByItself
+            FoundToken::ByItself
         }
     };
     assert_eq!(found, expected, "{:?}", user.variables);
@@ -65,43 +65,43 @@ fn what_the_user_has_set_counts_as_chosen() {
     let logged_in = |variables: &[(&'static str, &str)]| {
         User::with(variables).file(".cache/huggingface/token", "hf_login").file("mine", "hf_mine\n")
     };
-    check(&logged_in(&[(HF_TOKEN, "hf_1")]), Found::Chosen);
-    check(&logged_in(&[(HF_TOKEN, " "), (HUGGING_FACE_HUB_TOKEN, "hf_2")]), Found::Chosen);
-    check(&logged_in(&[(HF_TOKEN_PATH, "~/mine")]), Found::Chosen);
-    check(&logged_in(&[(HF_TOKEN_PATH, "~/mine"), (HF_HUB_DISABLE_IMPLICIT_TOKEN, "1")]), Found::Chosen);
-    check(&logged_in(&[]), Found::ByItself);
+    check(&logged_in(&[(HF_TOKEN, "hf_1")]), FoundToken::Chosen);
+    check(&logged_in(&[(HF_TOKEN, " "), (HUGGING_FACE_HUB_TOKEN, "hf_2")]), FoundToken::Chosen);
+    check(&logged_in(&[(HF_TOKEN_PATH, "~/mine")]), FoundToken::Chosen);
+    check(&logged_in(&[(HF_TOKEN_PATH, "~/mine"), (HF_HUB_DISABLE_IMPLICIT_TOKEN, "1")]), FoundToken::Chosen);
+    check(&logged_in(&[]), FoundToken::ByItself);
     for value in ["1", "on", "YES", "True"] {
-        check(&logged_in(&[(HF_HUB_DISABLE_IMPLICIT_TOKEN, value)]), Found::Nothing);
+        check(&logged_in(&[(HF_HUB_DISABLE_IMPLICIT_TOKEN, value)]), FoundToken::Nothing);
     }
-    check(&logged_in(&[(HF_HUB_DISABLE_IMPLICIT_TOKEN, "0")]), Found::ByItself);
+    check(&logged_in(&[(HF_HUB_DISABLE_IMPLICIT_TOKEN, "0")]), FoundToken::ByItself);
 }
 
 #[test]
 fn a_blank_file_is_no_token() {
-    check(&User::with(&[(HF_TOKEN_PATH, "~/mine")]).file("mine", "\r\n"), Found::Nothing);
-    check(&User::with(&[]).file(".cache/huggingface/token", ""), Found::Nothing);
+    check(&User::with(&[(HF_TOKEN_PATH, "~/mine")]).file("mine", "\r\n"), FoundToken::Nothing);
+    check(&User::with(&[]).file(".cache/huggingface/token", ""), FoundToken::Nothing);
 }
 
 #[test]
 fn where_a_login_leaves_it() {
-    check(&User::with(&[]), Found::Nothing);
-    check(&User::with(&[(HF_HOME, "~/hf")]).file("hf/token", "hf_x"), Found::ByItself);
-    check(&User::with(&[(HF_HOME, "~/hf")]).file(".cache/huggingface/token", "hf_x"), Found::Nothing);
+    check(&User::with(&[]), FoundToken::Nothing);
+    check(&User::with(&[(HF_HOME, "~/hf")]).file("hf/token", "hf_x"), FoundToken::ByItself);
+    check(&User::with(&[(HF_HOME, "~/hf")]).file(".cache/huggingface/token", "hf_x"), FoundToken::Nothing);
     let xdg = [(XDG_CACHE_HOME, "~/xdg")];
-    check(&User::with(&xdg).file("xdg/huggingface/token", "hf_x"), Found::ByItself);
+    check(&User::with(&xdg).file("xdg/huggingface/token", "hf_x"), FoundToken::ByItself);
     let variable = [(HF_HOME, "$MINE/${DEEP}"), ("MINE", "~"), ("DEEP", "hf")];
     let user = User::with(&variable);
     let home = user.home.path().to_str().unwrap().to_owned();
     let variables = [(HF_HOME, "$MINE/${DEEP}"), ("MINE", &home), ("DEEP", "hf")];
     let user = User { variables: User::with(&variables).variables, ..user }.file("hf/token", "hf_x");
-    check(&user, Found::ByItself);
+    check(&user, FoundToken::ByItself);
 }
 
 #[test]
 fn a_login_that_is_of_no_use_is_none() {
-    check(&User::with(&[]).file(".cache/huggingface/token/file", "hf_x"), Found::Nothing);
-    check(&User::with(&[]).file(".cache/huggingface/token", "hf_\u{1}"), Found::Nothing);
-    check(&User::with(&[]).file(".cache/huggingface/token", &"x".repeat(100_000)), Found::Nothing);
+    check(&User::with(&[]).file(".cache/huggingface/token/file", "hf_x"), FoundToken::Nothing);
+    check(&User::with(&[]).file(".cache/huggingface/token", "hf_\u{1}"), FoundToken::Nothing);
+    check(&User::with(&[]).file(".cache/huggingface/token", &"x".repeat(100_000)), FoundToken::Nothing);
 }
 
 #[test]

@@ -1,15 +1,36 @@
-//! The same for many things at once, for work that waits for the disk and uses the processor.
+//! Work on other threads. A panic in it continues in the caller.
 
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
+
+use crate::Error;
 
 /// More threads than this only wait for each other in the file system.
 const MOST_THREADS: usize = 16;
 
+/// Runs a job on one of tokio's threads for blocking work, and waits for it. When the future is dropped, a job
+/// that has begun runs to its end.
+pub(crate) async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    // What the job tells belongs to what the task is doing.
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(job)).await {
+        Ok(outcome) => outcome,
+        Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
+        Err(_) => Err(Error::Cancelled),
+    }
+}
+
+/// What a thread has returned.
+pub(crate) fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
 /// What `job` makes of each item, in the items' order. Works on the calling thread and as many others as the
-/// machine runs at once; where the system starts none, on the calling thread alone. A panic of `job` goes on
-/// in the caller.
+/// machine runs at once; where the system starts none, on the calling thread alone.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let others = threads.min(MOST_THREADS).min(items.len()).saturating_sub(1);
@@ -29,7 +50,7 @@ pub(crate) fn map<T: Sync, R: Send>(items: &[T], job: impl Fn(&T) -> R + Sync) -
             (0..others).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
         let mut done = work();
         for thread in started {
-            done.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            done.extend(join(thread));
         }
         done
     });

@@ -1,0 +1,63 @@
+//! The configuration of a downloader, as its builder made it.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cache_layout::{CacheLayout, CachePolicy};
+use hf_transport::{HubConfig, MetadataSource};
+use net_policy::{CaCertificates, RetryPolicy};
+
+use crate::Error;
+use crate::env::CertificateFiles;
+
+/// What every step of a download knows of the configuration.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) layout: CacheLayout,
+    pub(crate) policy: CachePolicy,
+    pub(crate) temp_dir: Option<PathBuf>,
+    /// Without its certificates.
+    pub(crate) hub: HubConfig,
+    pub(crate) certificates: Certificates,
+    pub(crate) metadata: Option<OwnSource>,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) max_connections: Option<NonZeroUsize>,
+}
+
+pub(crate) type SharedContext = Arc<Context>;
+
+/// An application's own source of metadata.
+#[derive(Clone)]
+pub(crate) struct OwnSource(pub(crate) Arc<dyn MetadataSource>);
+
+impl fmt::Debug for OwnSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnSource(…)")
+    }
+}
+
+/// The certificate authorities that vouch for servers: those that the application gave, or files to be read when
+/// there is something to download.
+#[derive(Clone, Debug)]
+pub(crate) enum Certificates {
+    Given(CaCertificates),
+    InFiles(CertificateFiles),
+}
+
+impl Certificates {
+    /// Reads the files. Blocks.
+    pub(crate) fn load(&self) -> Result<CaCertificates, Error> {
+        match self {
+            Self::Given(certificates) => Ok(certificates.clone()),
+            Self::InFiles(files) => files.load(),
+        }
+    }
+}
+
+impl Default for Certificates {
+    fn default() -> Self {
+        Self::Given(CaCertificates::default())
+    }
+}

@@ -1,0 +1,104 @@
+//! A download under way: everything its steps share.
+
+use std::sync::Arc;
+
+use cache_layout::{Purpose, SlotLock};
+use hf_transport::{HubClient, HubConfig};
+use url_parse::CommitId;
+
+use crate::context::SharedContext;
+use crate::lease::Lease;
+use crate::look::{Query, restored_commit};
+use crate::{Error, Event, Observer, Request, Warning};
+
+pub(super) struct Work {
+    pub(super) context: SharedContext,
+    pub(super) request: Request,
+    /// The steps work on disk by [`Lease::on_disk`].
+    pub(super) lease: Arc<Lease>,
+    pub(super) config: HubConfig,
+    pub(super) hub: HubClient,
+    /// The commit that what is to be mended comes from, if that is known.
+    pub(super) restored: Option<CommitId>,
+}
+
+impl Work {
+    /// Begins a run, and makes a client of the hub: a new one for each download, as connections belong to a
+    /// runtime. Without the lock, nothing may be published.
+    pub(super) async fn begin(
+        query: &Query,
+        purpose: Purpose,
+        lock: Option<SlotLock>,
+    ) -> Result<Self, Error> {
+        let (lease, restored) = query
+            .on_disk(move |Query { context, slot, .. }| {
+                let lease = Lease::begin(&context.layout, slot, purpose, lock)?;
+                let restored = match purpose {
+                    Purpose::Redo => None,
+                    Purpose::Fresh | Purpose::Repair => restored_commit(&context.layout, slot),
+                };
+                Ok((Arc::new(lease), restored))
+            })
+            .await?;
+        let (config, hub) = query
+            .on_disk(|Query { context, .. }| {
+                let mut config = context.hub.clone();
+                // Blocks: the system's certificates are files too.
+                config.ca_certificates = context.certificates.load()?;
+                let hub = HubClient::new(config.clone())?;
+                Ok((config, hub))
+            })
+            .await?;
+        let (context, request) = (Arc::clone(&query.context), query.request.clone());
+        Ok(Self { context, request, lease, config, hub, restored })
+    }
+
+    /// The same, whose observer hears when the hub limits the rate of requests.
+    pub(super) fn telling_of_limits(mut self) -> Self {
+        let watcher = Arc::clone(self.request.watcher());
+        self.hub = self.hub.on_throttled_do(move |throttled| watcher.on_event(&Event::Throttled(throttled)));
+        self
+    }
+
+    /// Takes steps while the run shows that it is alive.
+    pub(super) async fn with_heartbeat<T>(&self, steps: impl Future<Output = T>) -> T {
+        tokio::select! {
+            outcome = steps => outcome,
+            never = self.lease.beat() => match never {},
+        }
+    }
+
+    /// Everything that follows is about this commit.
+    pub(super) fn note_commit(&self, commit: &CommitId) {
+        tracing::Span::current().record("commit", tracing::field::display(commit));
+        self.observer().on_event(&Event::Commit { commit });
+    }
+
+    /// To be called before the first request.
+    pub(super) fn warn_of_exposed_token(&self) {
+        let HubConfig { endpoint, token, .. } = &self.config;
+        if token.as_ref().is_some_and(|token| token.is_exposed_at(endpoint)) {
+            tracing::warn!(hub = %endpoint, "the access token is sent over plain http");
+            self.warn(Warning::TokenOverPlainHttp { hub: endpoint });
+        }
+    }
+
+    /// To be called after the first answers, whatever they were.
+    pub(super) fn warn_of_what_the_hub_said(&self) {
+        if self.hub.has_dropped_token() {
+            self.warn(Warning::TokenDropped { hub: &self.config.endpoint });
+        }
+        let model = self.request.model().id();
+        if let Some(present) = self.hub.renamed(model) {
+            self.warn(Warning::Renamed { model, present: &present });
+        }
+    }
+
+    pub(super) fn warn(&self, warning: Warning<'_>) {
+        self.observer().on_event(&Event::Warning(warning));
+    }
+
+    pub(super) fn observer(&self) -> &dyn Observer {
+        self.request.watcher().as_ref()
+    }
+}

@@ -1,0 +1,123 @@
+//! How variables are looked up, and what the values of most of them mean.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cache_layout::CachePolicy;
+use hf_transport::ProxySettings;
+use url_parse::Endpoint;
+
+use super::variables::{
+    HF_ENDPOINT, HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_OFFLINE, HF_HUB_USER_AGENT_ORIGIN, HOME, LOCALAPPDATA,
+    MLC_DOWNLOAD_CACHE_POLICY, MLC_LLM_HOME, MLC_LLM_READONLY_WEIGHT_CACHE, XDG_CACHE_HOME,
+};
+use crate::Error;
+
+/// Where variables are looked up: the process's environment, or a test's table.
+pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn process_environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// An empty value counts as not set.
+pub(super) fn not_empty(lookup: Lookup<'_>) -> impl Fn(&str) -> Option<OsString> {
+    move |name| lookup(name).filter(|value| !value.is_empty())
+}
+
+pub(super) fn home(lookup: Lookup<'_>) -> Result<PathBuf, Error> {
+    if let Some(home) = lookup(MLC_LLM_HOME) {
+        return Ok(home.into());
+    }
+    let parent = if cfg!(windows) {
+        lookup(LOCALAPPDATA).map(PathBuf::from)
+    } else {
+        let in_home = || lookup(HOME).map(|home| PathBuf::from(home).join(".cache"));
+        lookup(XDG_CACHE_HOME).map(PathBuf::from).or_else(in_home)
+    };
+    parent.map(|parent| parent.join("mlc_llm")).ok_or(Error::NoHome)
+}
+
+pub(super) fn read_only(lookup: Lookup<'_>) -> Vec<PathBuf> {
+    let Some(list) = lookup(MLC_LLM_READONLY_WEIGHT_CACHE) else { return Vec::new() };
+    std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect()
+}
+
+pub(super) fn policy(lookup: Lookup<'_>) -> Result<CachePolicy, Error> {
+    let policy = match text(lookup, MLC_DOWNLOAD_CACHE_POLICY)? {
+        Some(value) => value.parse().map_err(|source| unusable(MLC_DOWNLOAD_CACHE_POLICY, &value, source))?,
+        None => CachePolicy::default(),
+    };
+    let offline = lookup(HF_HUB_OFFLINE).is_some_and(|value| is_truthy(&value));
+    Ok(match policy {
+        CachePolicy::On | CachePolicy::Redo if offline => CachePolicy::Off,
+        policy => policy,
+    })
+}
+
+pub(super) fn endpoint(lookup: Lookup<'_>) -> Result<Endpoint, Error> {
+    match text(lookup, HF_ENDPOINT)? {
+        // The parser's message leaves out what may be a password, and so must this one.
+        Some(value) => value.parse().map_err(|source| secret_unusable(HF_ENDPOINT, source)),
+        None => Ok(Endpoint::default()),
+    }
+}
+
+pub(super) fn idle_timeout(lookup: Lookup<'_>) -> Result<Option<Duration>, Error> {
+    let Some(value) = text(lookup, HF_HUB_DOWNLOAD_TIMEOUT)? else { return Ok(None) };
+    match value.trim().parse() {
+        Ok(seconds) if (1..=86_400).contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
+        _ => Err(unusable(HF_HUB_DOWNLOAD_TIMEOUT, &value, "it is not a number of seconds from 1 to 86400")),
+    }
+}
+
+pub(super) fn user_agent_origin(lookup: Lookup<'_>) -> Result<Option<String>, Error> {
+    let Some(value) = text(lookup, HF_HUB_USER_AGENT_ORIGIN)? else { return Ok(None) };
+    if value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        Ok(Some(value))
+    } else {
+        Err(unusable(HF_HUB_USER_AGENT_ORIGIN, &value, "it cannot be sent in an HTTP header"))
+    }
+}
+
+/// Lower case first, as most programs do.
+pub(super) fn proxy(lookup: Lookup<'_>) -> ProxySettings {
+    let either = |lower: &str, upper: &str| {
+        lookup(lower).or_else(|| lookup(upper)).map(|value| value.to_string_lossy().into_owned())
+    };
+    ProxySettings {
+        http: either("http_proxy", "HTTP_PROXY"),
+        https: either("https_proxy", "HTTPS_PROXY"),
+        all: either("all_proxy", "ALL_PROXY"),
+        no_proxy: either("no_proxy", "NO_PROXY"),
+    }
+}
+
+fn text(lookup: Lookup<'_>, name: &'static str) -> Result<Option<String>, Error> {
+    lookup(name)
+        .map(OsString::into_string)
+        .transpose()
+        .map_err(|value| unusable(name, &value.to_string_lossy(), "it is not UTF-8"))
+}
+
+pub(super) fn is_truthy(value: &OsStr) -> bool {
+    ["1", "ON", "YES", "TRUE"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+pub(super) fn unusable(
+    name: &'static str,
+    value: &str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    let value = value.escape_debug().take(200).collect();
+    Error::Variable { name, value: Some(value), source: source.into() }
+}
+
+pub(super) fn secret_unusable(
+    name: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    Error::Variable { name, value: None, source: source.into() }
+}
