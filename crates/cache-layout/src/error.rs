@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use url_parse::ErrorKind;
+
 use crate::holder::Holder;
 
 /// An error of this crate: what was attempted, on which path. The cause is in
@@ -163,44 +165,22 @@ impl std::fmt::Display for Action {
     }
 }
 
-/// The family of an [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A value that was given is unusable, whatever the state of the disk.
-    InvalidInput,
-    /// The disk or the user's quota is full.
-    NoSpace,
-    /// The user may not do this.
-    PermissionDenied,
-    /// The file system is mounted read-only.
-    ReadOnly,
-    /// Something else is where a directory is needed.
-    NotADirectory,
-    /// A symbolic link is where a directory or file of the cache is needed.
-    Link,
-    /// Two folders that must be on one file system are not.
-    CrossDevice,
-    /// Another process, or another caller in this one, is at work on it.
-    InUse,
-    /// Anything else, such as a failing device.
-    Other,
-}
-
 impl Error {
-    /// The family that this error belongs to.
+    /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::UnknownPolicy { .. } | Self::UnusableFolder { .. } => ErrorKind::InvalidInput,
-            Self::NotADirectory { .. } | Self::EntryIsNotADirectory { .. } => ErrorKind::NotADirectory,
-            Self::DanglingLink { .. } | Self::EntryIsLink { .. } => ErrorKind::Link,
             Self::InUse { .. } => ErrorKind::InUse,
-            Self::NotAPlainFile { .. } => ErrorKind::Other,
+            Self::NotADirectory { .. }
+            | Self::EntryIsNotADirectory { .. }
+            | Self::DanglingLink { .. }
+            | Self::EntryIsLink { .. }
+            | Self::NotAPlainFile { .. } => ErrorKind::Disk,
             Self::CreateFolder { source, .. }
             | Self::EntryIsFixed { source, .. }
             | Self::Move { source, .. }
             | Self::LinkOrCopy { source, .. }
-            | Self::Io { source, .. } => kind_of(source),
+            | Self::Io { source, .. } => ErrorKind::of_disk(source),
         }
     }
 
@@ -224,17 +204,6 @@ impl Error {
 /// `, by process 4711 on build-7, for 3 min`.
 fn by(holder: Option<&Holder>) -> String {
     holder.map(|holder| format!(", by {holder}")).unwrap_or_default()
-}
-
-fn kind_of(error: &io::Error) -> ErrorKind {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
-        io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
-        io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
-        io::ErrorKind::NotADirectory => ErrorKind::NotADirectory,
-        io::ErrorKind::CrossesDevices => ErrorKind::CrossDevice,
-        _ => ErrorKind::Other,
-    }
 }
 
 /// Whether a path names nothing, or cannot name anything.
@@ -271,19 +240,19 @@ mod tests {
     fn the_cause_decides_the_kind() {
         check(io::ErrorKind::StorageFull, ErrorKind::NoSpace);
         check(io::ErrorKind::QuotaExceeded, ErrorKind::NoSpace);
-        check(io::ErrorKind::PermissionDenied, ErrorKind::PermissionDenied);
-        check(io::ErrorKind::ReadOnlyFilesystem, ErrorKind::ReadOnly);
-        check(io::ErrorKind::NotADirectory, ErrorKind::NotADirectory);
-        check(io::ErrorKind::CrossesDevices, ErrorKind::CrossDevice);
-        check(io::ErrorKind::TimedOut, ErrorKind::Other);
+        check(io::ErrorKind::PermissionDenied, ErrorKind::Disk);
+        check(io::ErrorKind::ReadOnlyFilesystem, ErrorKind::Disk);
+        check(io::ErrorKind::NotADirectory, ErrorKind::Disk);
+        check(io::ErrorKind::CrossesDevices, ErrorKind::Disk);
+        check(io::ErrorKind::TimedOut, ErrorKind::Disk);
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_told_by_its_number() {
-        for (number, expected) in [(28, ErrorKind::NoSpace), (122, ErrorKind::NoSpace), (5, ErrorKind::Other)]
+        for (number, expected) in [(28, ErrorKind::NoSpace), (122, ErrorKind::NoSpace), (5, ErrorKind::Disk)]
         {
-            assert_eq!(kind_of(&io::Error::from_raw_os_error(number)), expected, "{number}");
+            assert_eq!(ErrorKind::of_disk(&io::Error::from_raw_os_error(number)), expected, "{number}");
         }
     }
 

@@ -97,7 +97,7 @@ fn absolute(path: PathBuf) -> Result<PathBuf, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
+    use url_parse::ErrorKind;
 
     #[test]
     fn folders_become_absolute_and_empty_tiers_vanish() {

@@ -97,7 +97,7 @@ mod walk;
 
 pub use config::{CacheConfig, Durability, Locking};
 pub use content::ContentName;
-pub use error::{Action, Error, ErrorKind};
+pub use error::{Action, Error};
 pub use holder::Holder;
 pub use inventory::{Entry, Inventory, SkipReason, Skipped};
 pub use layout::{CacheLayout, Tier};
@@ -112,5 +112,6 @@ pub use remove::{Removed, RemovedEntry};
 pub use run::Run;
 pub use slot::Slot;
 pub use staging::Purpose;
+pub use url_parse::ErrorKind;
 pub use usage::{Usage, usage_of};
 pub use walk::{Met, walk};

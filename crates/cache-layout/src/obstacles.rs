@@ -35,7 +35,7 @@ impl Slot {
 
     /// The folder that gets the entry, or the first of those to be created for it, must be writable.
     fn refuse_forbidden(&self) -> Result<(), Error> {
-        may_create_in(nearest(self.entry())).map_err(|source| {
+        may_create_above(self.entry()).map_err(|source| {
             let (path, home) = (self.entry().to_path_buf(), self.home().to_path_buf());
             Error::CreateFolder { path, home, source }
         })
@@ -51,8 +51,7 @@ impl CacheLayout {
     pub fn check_writable(&self) -> Result<(), Error> {
         let (home, models) = (self.home(), self.home().join("model_weights").join("hf"));
         refuse_blocked(&models, home)?;
-        let folder = if models.is_dir() { &models } else { nearest(&models) };
-        may_create_in(folder).map_err(|source| Error::CreateFolder {
+        may_create_above(&models.join("user")).map_err(|source| Error::CreateFolder {
             path: models.clone(),
             home: home.to_path_buf(),
             source,
@@ -76,9 +75,12 @@ pub(crate) fn refuse_blocked(folder: &Path, home: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The nearest folder above `path` that exists.
-fn nearest(path: &Path) -> &Path {
-    path.ancestors().skip(1).find(|path| path.is_dir()).unwrap_or(path)
+/// Whether this user may create something in the nearest folder above `path` that exists. One that vanishes in
+/// between, as a user's last model is removed, is passed over.
+fn may_create_above(path: &Path) -> io::Result<()> {
+    let answers = path.ancestors().skip(1).map(may_create_in);
+    let mut answers = answers.filter(|answer| !answer.as_ref().is_err_and(is_absence));
+    answers.next().unwrap_or(Ok(()))
 }
 
 /// Whether this user may create something in a folder, as far as the system tells without a try.
@@ -103,9 +105,9 @@ pub fn may_create_in(_: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
     use crate::staging::{Purpose, Staging};
     use crate::testing;
+    use url_parse::ErrorKind;
 
     #[track_caller]
     fn check(prepare: impl FnOnce(&Path, &Path), expected: &str, kind: ErrorKind) {
@@ -127,18 +129,18 @@ mod tests {
         check(
             |_, entry| testing::write(entry, ""),
             "/home/model_weights/hf/user/repo is not a directory and is not replaced; move it away",
-            ErrorKind::NotADirectory,
+            ErrorKind::Disk,
         );
         check(
             |_, entry| testing::write(entry.parent().unwrap(), ""),
             "/home/model_weights/hf/user is not a directory, so no model can be cached in /home; \
              choose another cache home",
-            ErrorKind::NotADirectory,
+            ErrorKind::Disk,
         );
         check(
             |root, _| fs::write(root.join("home"), "").unwrap(),
             "/home is not a directory, so no model can be cached in /home; choose another cache home",
-            ErrorKind::NotADirectory,
+            ErrorKind::Disk,
         );
     }
 
@@ -153,12 +155,12 @@ mod tests {
             },
             "/home/model_weights/hf/user/repo is a symbolic link and is not replaced; \
              make what it points to a whole model, or remove the link",
-            ErrorKind::Link,
+            ErrorKind::Disk,
         );
         check(
             |root, _| symlink(root.join("missing disk"), root.join("home")).unwrap(),
             "/home is a symbolic link to nothing; create what it points to, or remove it",
-            ErrorKind::Link,
+            ErrorKind::Disk,
         );
         check(
             |root, entry| {
@@ -167,7 +169,7 @@ mod tests {
                 symlink(root.join("missing disk"), user).unwrap();
             },
             "/home/model_weights/hf/user is a symbolic link to nothing; create what it points to, or remove it",
-            ErrorKind::Link,
+            ErrorKind::Disk,
         );
     }
 
@@ -180,7 +182,7 @@ mod tests {
         fs::create_dir_all(user).unwrap();
         let Some(_forbidden) = testing::unwritable(user) else { return };
         let error = layout.begin_run(&slot, Purpose::Fresh).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(error.kind(), ErrorKind::Disk);
         let (entry, home) = (slot.entry().display(), layout.home().display());
         assert_eq!(
             error.to_string(),

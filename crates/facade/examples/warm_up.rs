@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use facade::{Downloader, Error, Model, Request};
+use facade::{Downloader, Error, Model, NetError, Request};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -33,7 +33,7 @@ async fn warm_up(downloader: &Downloader, requests: Vec<Request>) -> Result<Vec<
     }
     let mut models = Vec::new();
     while let Some(ended) = downloads.join_next().await {
-        models.push(ended.unwrap_or(Err(Error::Cancelled))?);
+        models.push(ended.unwrap_or(Err(NetError::Cancelled.into()))?);
     }
     Ok(models)
 }

@@ -6,16 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_layout::{CacheConfig, CacheLayout, CachePolicy, Durability, Locking};
-use hf_transport::{HubConfig, MetadataSource, ProxySettings, Token};
-use net_policy::{CaCertificates, RetryPolicy};
+use hf_transport::{HubConfig, MetadataSource, Token};
+use net::{CaCertificates, NetSettings, ProxySettings, RetryPolicy};
 use url_parse::Endpoint;
 
 use crate::context::{Certificates, Context, OwnSource};
 use crate::env::Settings;
 use crate::{Downloader, Error};
-
-/// How the libraries name themselves towards servers, unless the application adds its own name.
-const USER_AGENT: &str = concat!("mlc-weights/", env!("CARGO_PKG_VERSION"));
 
 /// Builds a [`Downloader`]. Reads no environment variable, unless it came from [`Builder::from_env`].
 #[derive(Clone, Debug)]
@@ -28,6 +25,7 @@ pub struct Builder {
     policy: CachePolicy,
     temp_dir: Option<PathBuf>,
     hub: HubConfig,
+    net: NetSettings,
     certificates: Certificates,
     metadata: Option<OwnSource>,
     retry: RetryPolicy,
@@ -52,8 +50,6 @@ impl Downloader {
 
 impl Builder {
     fn new() -> Self {
-        let mut hub = HubConfig::new(Endpoint::default());
-        USER_AGENT.clone_into(&mut hub.user_agent);
         Self {
             home: None,
             read_only: Vec::new(),
@@ -61,7 +57,8 @@ impl Builder {
             locking: Locking::default(),
             policy: CachePolicy::default(),
             temp_dir: None,
-            hub,
+            hub: HubConfig::new(Endpoint::default()),
+            net: NetSettings::default(),
             certificates: Certificates::default(),
             metadata: None,
             retry: RetryPolicy::default(),
@@ -156,7 +153,7 @@ impl Builder {
 
     /// The proxies to use. Default: none.
     pub fn proxy(mut self, proxy: ProxySettings) -> Self {
-        self.hub.proxy = proxy;
+        self.net.proxy = proxy;
         self
     }
 
@@ -174,13 +171,13 @@ impl Builder {
 
     /// How long a connection may take to be established. Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.hub.connect_timeout = timeout;
+        self.net.connect_timeout = timeout;
         self
     }
 
     /// How long a server may stay silent before it is given up. Default: 10 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.hub.idle_timeout = timeout;
+        self.net.idle_timeout = timeout;
         self
     }
 
@@ -205,9 +202,9 @@ impl Builder {
 
     /// Adds the application's name to the `User-Agent` header, as `name/version`. May be called more than once.
     pub fn application(mut self, name_and_version: &str) -> Self {
-        if !self.hub.user_agent.split("; ").any(|known| known == name_and_version) {
-            self.hub.user_agent.push_str("; ");
-            self.hub.user_agent.push_str(name_and_version);
+        if !self.net.user_agent.split("; ").any(|known| known == name_and_version) {
+            self.net.user_agent.push_str("; ");
+            self.net.user_agent.push_str(name_and_version);
         }
         self
     }
@@ -227,6 +224,7 @@ impl Builder {
             policy: self.policy,
             temp_dir: self.temp_dir,
             hub: self.hub,
+            net: self.net,
             certificates: self.certificates,
             metadata: self.metadata,
             retry: self.retry,

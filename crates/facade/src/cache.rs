@@ -97,7 +97,7 @@ impl Cache {
     /// # Errors
     ///
     /// - [`Error::NotInCache`] when no tier has the model;
-    /// - [`Error::Cancelled`] when `observe` ended it.
+    /// - an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled) when `observe` ended it.
     pub fn verify(
         &self,
         model: &ModelRef,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cache_layout::{CacheLayout, CachePolicy};
 use hf_transport::{HubConfig, MetadataSource};
-use net_policy::{CaCertificates, RetryPolicy};
+use net::{CaCertificates, NetSettings, RetryPolicy};
 
 use crate::Error;
 use crate::env::CertificateFiles;
@@ -18,8 +18,9 @@ pub(crate) struct Context {
     pub(crate) layout: CacheLayout,
     pub(crate) policy: CachePolicy,
     pub(crate) temp_dir: Option<PathBuf>,
-    /// Without its certificates.
     pub(crate) hub: HubConfig,
+    /// Without its certificates.
+    pub(crate) net: NetSettings,
     pub(crate) certificates: Certificates,
     pub(crate) metadata: Option<OwnSource>,
     pub(crate) retry: RetryPolicy,

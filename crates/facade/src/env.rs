@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_layout::CachePolicy;
-use hf_transport::{ProxySettings, Token};
+use hf_transport::Token;
+use net::ProxySettings;
 use url_parse::Endpoint;
 
 pub use self::certificates::CertificateFiles;

@@ -3,11 +3,11 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_layout::{CachePolicy, PassedOver};
-use url_parse::{CommitId, ModelId, ModelRef, RepoPath};
+use url_parse::{CommitId, DiskError, ErrorKind, ModelId, ModelRef, RepoPath};
 
 /// Why a model could not be had.
 ///
@@ -144,61 +144,21 @@ pub enum Error {
     /// The cache could not be read or written.
     #[error(transparent)]
     Cache(#[from] cache_layout::Error),
+    /// The HTTP client could not be set up, or the operation was cancelled.
+    #[error(transparent)]
+    Net(#[from] net::Error),
     /// A file of the model could not be read or written.
-    #[error("cannot {action} {}", path.display())]
-    Disk {
-        /// What was attempted, to be followed by a path.
-        action: &'static str,
-        /// The path.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// The blocking calls could not start a runtime of their own.
     #[error("cannot start a runtime for the download")]
     Runtime {
         /// What the system says.
         source: io::Error,
     },
-    /// The runtime was shut down while the download was under way.
-    #[error("the download was cancelled")]
-    Cancelled,
-}
-
-/// What sort of failure an [`Error`] is: what a caller can do about it.
-///
-/// The Python original's exceptions follow: `InvalidInput` and `Integrity` are its `ValueError`, `NotCached`
-/// its `RuntimeError`, `NotFound` its `FileNotFoundError`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A malformed model URL, argument or environment variable.
-    InvalidInput,
-    /// Not in the cache, and a download is forbidden.
-    NotCached,
-    /// A local path given as a model holds none.
-    NotFound,
-    /// The hub has no such model, or will not give it, or it is not an MLC model.
-    Refused,
-    /// A digest or size does not match, or the repository holds something unsafe.
-    Integrity,
-    /// The network, or a server, after retries.
-    Network,
-    /// The local disk: space, permissions, a path in the way.
-    Disk,
-    /// Another process, or another task, is at work on the model.
-    InUse,
-    /// The operation was cancelled.
-    Cancelled,
-    /// Anything else.
-    Other,
 }
 
 impl Error {
-    pub(crate) fn disk(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Disk { action, path: path.to_owned(), source }
-    }
-
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -211,12 +171,13 @@ impl Error {
             Self::NotAModelDirectory { .. } => ErrorKind::NotFound,
             Self::NotAnMlcModel { .. } | Self::MissingShard { .. } => ErrorKind::Refused,
             Self::Contradiction { .. } => ErrorKind::Integrity,
-            Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => hub_kind(error),
-            Self::Fetch(error) => fetch_kind(error),
-            Self::Cache(error) => cache_kind(error),
-            Self::Disk { .. } | Self::OnlyReadOnly { .. } => ErrorKind::Disk,
+            Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.kind(),
+            Self::Fetch(error) => error.kind(),
+            Self::Cache(error) => error.kind(),
+            Self::Net(error) => error.kind(),
+            Self::Disk(error) => error.kind(),
+            Self::OnlyReadOnly { .. } => ErrorKind::Disk,
             Self::Runtime { .. } => ErrorKind::Other,
-            Self::Cancelled => ErrorKind::Cancelled,
         }
     }
 
@@ -233,64 +194,13 @@ impl Error {
 
     /// Whether the local disk, or somebody's share of it, is full.
     pub fn is_out_of_space(&self) -> bool {
-        match self {
-            Self::Fetch(error) if error.kind() == shard_fetch::ErrorKind::NoSpace => true,
-            Self::Cache(error) if error.kind() == cache_layout::ErrorKind::NoSpace => true,
-            _ => chain(self).any(is_full),
-        }
+        self.kind() == ErrorKind::NoSpace || chain(self).any(is_full)
     }
 }
 
 fn is_full(cause: &(dyn StdError + 'static)) -> bool {
     let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
     matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
-}
-
-fn fetch_kind(error: &shard_fetch::Error) -> ErrorKind {
-    use shard_fetch::ErrorKind as Fetch;
-    match error.kind() {
-        Fetch::InvalidInput => ErrorKind::InvalidInput,
-        Fetch::InvalidMetadata if matches!(error, shard_fetch::Error::UnsafePath { .. }) => {
-            ErrorKind::Integrity
-        }
-        Fetch::InvalidMetadata | Fetch::Refused => ErrorKind::Refused,
-        Fetch::Locate => locate_kind(error),
-        Fetch::Integrity => ErrorKind::Integrity,
-        Fetch::Network => ErrorKind::Network,
-        Fetch::Disk | Fetch::NoSpace => ErrorKind::Disk,
-        Fetch::Cancelled => ErrorKind::Cancelled,
-        _ => ErrorKind::Other,
-    }
-}
-
-/// A location that was not given: our own locator's error is the cause, and knows what it means.
-fn locate_kind(error: &shard_fetch::Error) -> ErrorKind {
-    let cause = error.source();
-    if let Some(hub) = cause.and_then(|cause| cause.downcast_ref::<hf_transport::Error>()) {
-        return hub_kind(hub);
-    }
-    cause.and_then(|cause| cause.downcast_ref::<Error>()).map_or(ErrorKind::Refused, Error::kind)
-}
-
-fn cache_kind(error: &cache_layout::Error) -> ErrorKind {
-    match error.kind() {
-        cache_layout::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
-        cache_layout::ErrorKind::InUse => ErrorKind::InUse,
-        _ => ErrorKind::Disk,
-    }
-}
-
-fn hub_kind(error: &hf_transport::Error) -> ErrorKind {
-    use hf_transport::ErrorKind as Hub;
-    match error.kind() {
-        Hub::InvalidInput => ErrorKind::InvalidInput,
-        Hub::Refused => ErrorKind::Refused,
-        Hub::Integrity => ErrorKind::Integrity,
-        Hub::Network => ErrorKind::Network,
-        Hub::Disk => ErrorKind::Disk,
-        Hub::Cancelled => ErrorKind::Cancelled,
-        _ => ErrorKind::Other,
-    }
 }
 
 /// An error and its causes.

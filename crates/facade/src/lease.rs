@@ -52,7 +52,7 @@ impl Lease {
         let lease = Arc::clone(self);
         blocking(move || {
             let run = unpoisoned(lease.run.read());
-            job(&lease, run.as_ref().ok_or(Error::Cancelled)?)
+            job(&lease, run.as_ref().ok_or(net::Error::Cancelled)?)
         })
         .await
     }
@@ -65,7 +65,7 @@ impl Lease {
         let lease = Arc::clone(self);
         blocking(move || {
             let run = unpoisoned(lease.run.write()).take();
-            job(&lease, run.ok_or(Error::Cancelled)?)
+            job(&lease, run.ok_or(net::Error::Cancelled)?)
         })
         .await
     }

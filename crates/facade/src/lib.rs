@@ -95,15 +95,17 @@ pub use cache_layout::{
 pub use download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFile};
 pub use downloader::Downloader;
 pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
-pub use error::{Error, ErrorKind};
+pub use error::Error;
 pub use hf_transport::Error as HubError;
 pub use hf_transport::{
-    FileKind, LfsPointer, MetadataRequest, MetadataSource, ProxySettings, RepoFile, RepoSnapshot, Throttled,
-    Token,
+    FileKind, LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot, Throttled, Token,
 };
 pub use model::{Model, Outcome};
-pub use net_policy::{CaCertificates, RetryPolicy};
+pub use net::Error as NetError;
+pub use net::{CaCertificates, ProxySettings, RetryPolicy};
 pub use observer::{Event, Observer, Warning};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
-pub use url_parse::{CommitId, Endpoint, ModelId, ModelRef, ModelUrl, RepoPath, Revision};
+pub use url_parse::{
+    CommitId, DiskError, Endpoint, ErrorKind, ModelId, ModelRef, ModelUrl, RepoPath, Revision,
+};

@@ -23,15 +23,17 @@ impl Locator for HubLocator {
     async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError> {
         tracing::debug!(%file, ?reason, "asking the hub for a location");
         let resolved = self.hub.locate_file(&self.model, &self.commit, file).await.map_err(|error| {
-            match error.is_transient() {
-                true => {
-                    let wait = error.server_wait();
-                    LocateError::transient(error, wait)
-                }
-                false => LocateError::permanent(error),
+            let (kind, wait) = (error.kind(), error.server_wait());
+            if error.is_transient() {
+                LocateError::transient(error, wait)
+            } else {
+                LocateError::permanent(error, kind)
             }
         })?;
-        self.compare(file, &resolved).map_err(LocateError::permanent)?;
+        self.compare(file, &resolved).map_err(|error| {
+            let kind = error.kind();
+            LocateError::permanent(error, kind)
+        })?;
         let mut location = Location::new(resolved.url);
         location.expires_at = resolved.expires_at;
         if let Some(authorization) = resolved.authorization {

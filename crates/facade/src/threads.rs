@@ -17,11 +17,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     // What the job tells belongs to what the task is doing.
     let span = tracing::Span::current();
-    match tokio::task::spawn_blocking(move || span.in_scope(job)).await {
-        Ok(outcome) => outcome,
-        Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
-        Err(_) => Err(Error::Cancelled),
-    }
+    net::blocking(move || span.in_scope(job)).await
 }
 
 /// What a thread has returned.

@@ -4,18 +4,14 @@ mod listing;
 mod pages;
 mod plain_files;
 
-use bytes::{Bytes, BytesMut};
-use reqwest::Method;
+use bytes::Bytes;
+use net::{Hop, Request, SafeUrl};
 use reqwest::header::{self, HeaderMap};
 use serde::Deserialize;
 use url_parse::{CommitId, ModelId, Revision, Url};
 
-use crate::client::{Answer, HubRequest, header_text, headers};
-use crate::redirect::Redirects;
-use crate::refusal::read_refusal;
-use crate::shown::SafeUrl;
-use crate::throttle::Lane;
-use crate::{Error, HubClient, MetadataRequest, RepoSnapshot};
+use crate::client::{API, headers};
+use crate::{Error, HubClient};
 
 /// A page of a thousand entries with long paths takes some hundred KiB.
 const MAX_ANSWER: usize = 16 << 20;
@@ -46,13 +42,12 @@ impl<'a> Api<'a> {
     pub(crate) async fn commit_of(&self, short: &Revision) -> Result<CommitId, Error> {
         let url = self.hub.endpoint().revision_url(self.model, short);
         let asked = self.get(&url, "ask for the commit at", short.as_str()).await;
-        let (info, _) = asked.map_err(|error| match is_no_api(&error) {
-            true => Error::NoShortCommits {
-                model: self.model.clone(),
-                revision: short.to_string(),
-                source: Box::new(error),
-            },
-            false => error,
+        let (info, _) = asked.map_err(|error| {
+            if !is_no_api(&error) {
+                return error;
+            }
+            let (model, revision) = (self.model.clone(), short.to_string());
+            Error::NoShortCommits { model, revision, source: Box::new(error) }
         })?;
         let unusable = |problem| Error::UnusableAnswer { url: SafeUrl::of(&url), problem };
         let info: Info = serde_json::from_slice(&info).map_err(|_| unusable("it names no commit"))?;
@@ -73,22 +68,6 @@ impl<'a> Api<'a> {
         )
     }
 
-    /// Lists a commit and writes its plain files; `None`, and nothing written, when the hub has no such API.
-    pub(crate) async fn fetch(
-        &self,
-        request: &MetadataRequest,
-        commit: CommitId,
-    ) -> Result<Option<RepoSnapshot>, Error> {
-        match listing::list(self, commit).await {
-            Ok(listed) => plain_files::fetch(self.hub, request, commit, listed).await.map(Some),
-            Err(error) if is_no_api(&error) => {
-                tracing::debug!(model = %self.model, %error, "this hub lists no files");
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     /// One answer of the API: its JSON and its headers.
     async fn get(
         &self,
@@ -96,50 +75,25 @@ impl<'a> Api<'a> {
         action: &'static str,
         revision: &str,
     ) -> Result<(Bytes, HeaderMap), Error> {
-        let request = HubRequest {
-            method: Method::GET,
-            url: url.clone(),
+        let request = Request {
             headers: headers([(header::ACCEPT, JSON)]),
-            body: Bytes::new(),
-            action,
-            redirects: Redirects::Anywhere,
-            lane: Lane::Api,
+            lane: API,
+            ..Request::get(url.clone(), action, Hop::Hub)
         };
         let answer = self.hub.send(request).await?;
-        if !answer.response.status().is_success() {
-            let asked = self.hub.asked(self.model, None, revision);
-            let patience = self.hub.config().idle_timeout;
-            return Err(read_refusal(&asked, &answer.url, answer.response, patience).await);
+        if !answer.status().is_success() {
+            return Err(self.hub.asked(self.model, None, revision).refused(answer).await);
         }
-        let headers = answer.response.headers().clone();
-        let content_type = header_text(&headers, header::CONTENT_TYPE).unwrap_or_default();
-        if content_type.split(';').next().map(str::trim) != Some(JSON) {
-            return Err(Error::not_a_hub(&answer.url, content_type, JSON));
+        if answer.media_type() != JSON {
+            return Err(Error::not_a_hub(&answer, JSON));
         }
+        let headers = answer.headers().clone();
         let too_much = || self.too_much("bytes in an answer of the API", MAX_ANSWER as u64);
-        Ok((read(self.hub, answer, action, MAX_ANSWER).await?.ok_or_else(too_much)?, headers))
+        Ok((answer.read(MAX_ANSWER).await?.ok_or_else(too_much)?, headers))
     }
 
     fn too_much(&self, what: &'static str, limit: u64) -> Error {
         Error::TooMuchMetadata { model: self.model.clone(), what, limit }
-    }
-}
-
-/// An answer's body; `None` when it is longer than `limit`.
-async fn read(
-    hub: &HubClient,
-    mut answer: Answer,
-    action: &'static str,
-    limit: usize,
-) -> Result<Option<Bytes>, Error> {
-    let mut body = BytesMut::new();
-    loop {
-        let chunk = answer.response.chunk().await;
-        match chunk.map_err(|error| hub.transport_error(action, &answer.url, error))? {
-            Some(chunk) if body.len() + chunk.len() > limit => return Ok(None),
-            Some(chunk) => body.extend_from_slice(&chunk),
-            None => return Ok(Some(body.freeze())),
-        }
     }
 }
 
@@ -151,7 +105,6 @@ fn is_no_api(error: &Error) -> bool {
             | Error::UnexpectedStatus { .. }
             | Error::NotAHub { .. }
             | Error::UnusableAnswer { .. }
-            | Error::BadRedirect { .. }
-            | Error::TooManyRedirects { .. }
+            | Error::Net(net::Error::BadRedirect { .. } | net::Error::TooManyRedirects { .. })
     )
 }

@@ -1,15 +1,10 @@
 //! Everything that can go wrong between this crate and a hub.
 
-use std::error::Error as StdError;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url_parse::{Endpoint, ModelId, RepoPath, Url};
-
-use crate::shown::{HubWords, SafeUrl};
-
-/// The cause of an error, of whatever library it comes from.
-pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+use net::{Answer, BoxError, SafeUrl, ServerWords};
+use url_parse::{DiskError, Endpoint, ErrorKind, ModelId, RepoPath};
 
 /// Why a hub could not be used, or would not give what was asked for.
 ///
@@ -17,31 +12,19 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// No answer came that could be used, or the operation was cancelled.
+    #[error(transparent)]
+    Net(#[from] net::Error),
+    /// A local file or folder could not be written.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// The token holds characters that no HTTP header can carry.
     #[error("the access token holds characters that cannot be sent in an HTTP header")]
     UnusableToken,
-    /// The HTTP client could not be set up.
-    #[error("cannot set up the HTTP client")]
-    ClientSetup {
-        /// What the HTTP library says.
-        source: BoxError,
-    },
     /// libgit2 could not be set up for this process.
     #[error("cannot set up libgit2")]
     GitSetup {
         /// What libgit2 says.
-        source: BoxError,
-    },
-    /// A proxy setting is no URL. Its value may hold a password and is not shown.
-    #[error("the proxy for {scheme} is not a usable URL")]
-    UnusableProxy {
-        /// `http`, `https` or `all`.
-        scheme: &'static str,
-    },
-    /// Certificates of authorities that were given cannot be read.
-    #[error("the given CA certificates cannot be used")]
-    UnusableCertificates {
-        /// What is wrong with them.
         source: BoxError,
     },
     /// No repository of this name, or a private one: a hub does not tell them apart.
@@ -54,7 +37,7 @@ pub enum Error {
         /// The request that was refused.
         url: SafeUrl,
         /// The hub's own words.
-        hub_says: HubWords,
+        hub_says: ServerWords,
     },
     /// The model's owner asks readers to be granted access first.
     #[error(
@@ -66,7 +49,7 @@ pub enum Error {
         /// Where access is asked for.
         page: SafeUrl,
         /// The hub's own words.
-        hub_says: HubWords,
+        hub_says: ServerWords,
     },
     /// The hub has taken the repository out of service.
     #[error("{model} has been disabled by the hub{hub_says}")]
@@ -74,7 +57,7 @@ pub enum Error {
         /// The model asked for.
         model: ModelId,
         /// The hub's own words.
-        hub_says: HubWords,
+        hub_says: ServerWords,
     },
     /// The token was not accepted.
     #[error(
@@ -84,7 +67,7 @@ pub enum Error {
         /// The request that was refused.
         url: SafeUrl,
         /// The hub's own words.
-        hub_says: HubWords,
+        hub_says: ServerWords,
     },
     /// The repository is there, the revision is not.
     #[error("{model} has no revision `{revision}`{hub_says}")]
@@ -94,7 +77,7 @@ pub enum Error {
         /// The branch, tag, reference or commit asked for; `HEAD` for the default branch.
         revision: String,
         /// The hub's own words.
-        hub_says: HubWords,
+        hub_says: ServerWords,
     },
     /// No branch and no tag has this name, which may begin a commit, and the hub does not tell which.
     #[error(
@@ -132,7 +115,7 @@ pub enum Error {
         /// The request that was refused.
         url: SafeUrl,
         /// The hub's own words.
-        hub_says: HubWords,
+        hub_says: ServerWords,
     },
     /// Too many requests in too short a time.
     #[error("{url} answers that there were too many requests{hub_says}")]
@@ -142,7 +125,7 @@ pub enum Error {
         /// How long the hub asks to wait.
         wait: Option<Duration>,
         /// The hub's own words.
-        hub_says: HubWords,
+        hub_says: ServerWords,
     },
     /// The hub, or something before it, is in trouble for the moment.
     #[error("{url} answers {status}, the hub has trouble for the moment{hub_says}")]
@@ -154,7 +137,7 @@ pub enum Error {
         /// How long the hub asks to wait.
         wait: Option<Duration>,
         /// The hub's own words.
-        hub_says: HubWords,
+        hub_says: ServerWords,
     },
     /// A refusal that fits none of the known ones.
     #[error("{url} answers {status}{hub_says}")]
@@ -164,7 +147,7 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
         /// The hub's own words.
-        hub_says: HubWords,
+        hub_says: ServerWords,
     },
     /// A web page where a hub's answer should be: a captive portal, a proxy's notice, or no hub at all.
     #[error(
@@ -201,65 +184,6 @@ pub enum Error {
         /// What the source says.
         source: BoxError,
     },
-    /// More redirects than any hub needs.
-    #[error("{url} was redirected more than {limit} times")]
-    TooManyRedirects {
-        /// The first request of the chain.
-        url: SafeUrl,
-        /// The limit.
-        limit: usize,
-    },
-    /// A redirect that cannot be followed, or must not be.
-    #[error("{url} redirects to {target}, which is refused: {problem}")]
-    BadRedirect {
-        /// The request.
-        url: SafeUrl,
-        /// Where it was sent.
-        target: String,
-        /// Why that is refused.
-        problem: &'static str,
-    },
-    /// The connection could not be made, or was cut.
-    #[error("cannot {action} {url}")]
-    Transport {
-        /// What was attempted, to be followed by a URL.
-        action: &'static str,
-        /// The request.
-        url: SafeUrl,
-        /// What the HTTP library says, without the URL.
-        source: BoxError,
-    },
-    /// The proxy does not let anybody through who does not log in, or not with this user and password.
-    #[error("cannot {action} {url}: the proxy wants another login, as in http://user:password@proxy:3128")]
-    ProxyLogin {
-        /// What was attempted, to be followed by a URL.
-        action: &'static str,
-        /// The request.
-        url: SafeUrl,
-    },
-    /// Nobody who is believed vouches for the server, or not under this name: a private authority, a proxy that
-    /// looks into connections, or somebody in between. Asking again does not help.
-    #[error(
-        "cannot {action} {url}: the server's certificate is not trusted; if it comes from an authority of your own, name the file with that authority's certificate in SSL_CERT_FILE"
-    )]
-    UntrustedCertificate {
-        /// What was attempted, to be followed by a URL.
-        action: &'static str,
-        /// The request.
-        url: SafeUrl,
-        /// What the TLS library says.
-        source: BoxError,
-    },
-    /// The server fell silent.
-    #[error("cannot {action} {url}: it sent nothing for {seconds:.1} s", seconds = idle.as_secs_f64())]
-    Stalled {
-        /// What was attempted, to be followed by a URL.
-        action: &'static str,
-        /// The request.
-        url: SafeUrl,
-        /// The time-out that cut it.
-        idle: Duration,
-    },
     /// The git server refused in words of its own, for which there is no code. As a rule the branch was
     /// replaced after it had been listed.
     #[error("{url} refuses to hand out git objects of {model}{hub_says}")]
@@ -269,7 +193,7 @@ pub enum Error {
         /// The request that was refused.
         url: SafeUrl,
         /// The server's words.
-        hub_says: HubWords,
+        hub_says: ServerWords,
     },
     /// The git protocol failed above the HTTP level.
     #[error("cannot fetch git metadata of {model} from {url}")]
@@ -363,56 +287,30 @@ pub enum Error {
         /// The name that the commit has for it, 40 hexadecimal digits.
         blob: String,
     },
-    /// A local file or folder could not be written.
-    #[error("cannot {action} {}", path.display())]
-    Disk {
-        /// What was attempted, to be followed by a path.
-        action: &'static str,
-        /// The path.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The caller dropped the operation.
-    #[error("the operation was cancelled")]
-    Cancelled,
-}
-
-/// What sort of failure an [`Error`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A setting that cannot be used.
-    InvalidInput,
-    /// The hub has no such thing, or will not give it.
-    Refused,
-    /// What the hub holds must not be used.
-    Integrity,
-    /// The network, or a server for the moment.
-    Network,
-    /// The local disk.
-    Disk,
-    /// The caller dropped the operation.
-    Cancelled,
 }
 
 impl Error {
-    pub(crate) fn not_a_hub(url: &Url, content_type: &str, expected: &'static str) -> Self {
-        let content_type = match content_type {
-            "" => "no content type".to_owned(),
-            other => other.chars().take(100).collect(),
-        };
-        Self::NotAHub { url: SafeUrl::of(url), content_type, expected }
+    pub(crate) fn not_a_hub(answer: &Answer, expected: &'static str) -> Self {
+        let content_type = net::header_text(answer.headers(), "content-type");
+        let content_type = content_type.and_then(|text| answer.fit(text));
+        Self::NotAHub {
+            url: SafeUrl::of(answer.url()),
+            content_type: content_type.unwrap_or_else(|| "no content type".to_owned()),
+            expected,
+        }
+    }
+
+    /// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.
+    pub(crate) fn broken_commit(model: &ModelId, error: git2::Error) -> Self {
+        Self::BrokenCommit { model: model.clone(), source: Box::new(error) }
     }
 
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnusableToken
-            | Self::UnusableProxy { .. }
-            | Self::UnusableCertificates { .. }
-            | Self::ClientSetup { .. }
-            | Self::GitSetup { .. } => ErrorKind::InvalidInput,
+            Self::Net(error) => error.kind(),
+            Self::Disk(error) => error.kind(),
+            Self::UnusableToken | Self::GitSetup { .. } => ErrorKind::InvalidInput,
             Self::MissingOrPrivate { .. }
             | Self::Gated { .. }
             | Self::Disabled { .. }
@@ -426,10 +324,6 @@ impl Error {
             | Self::NotAHub { .. }
             | Self::NoGit { .. }
             | Self::OwnSource { is_transient: false, .. }
-            | Self::UntrustedCertificate { .. }
-            | Self::ProxyLogin { .. }
-            | Self::TooManyRedirects { .. }
-            | Self::BadRedirect { .. }
             | Self::TooMuchMetadata { .. } => ErrorKind::Refused,
             Self::UnsafePath { .. }
             | Self::BrokenCommit { .. }
@@ -439,13 +333,10 @@ impl Error {
             | Self::UnusablePointer { .. } => ErrorKind::Integrity,
             Self::RateLimited { .. }
             | Self::Unavailable { .. }
-            | Self::Transport { .. }
             | Self::OwnSource { is_transient: true, .. }
-            | Self::Stalled { .. }
             | Self::GitRefused { .. }
             | Self::Git { .. } => ErrorKind::Network,
-            Self::Scratch { .. } | Self::Disk { .. } => ErrorKind::Disk,
-            Self::Cancelled => ErrorKind::Cancelled,
+            Self::Scratch { .. } => ErrorKind::Disk,
         }
     }
 

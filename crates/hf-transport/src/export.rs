@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use url_parse::{ModelId, RepoPath};
+use url_parse::{DiskError, ModelId, RepoPath};
 
 use crate::lfs_pointer::{MAX_POINTER_BYTES, Recognized, recognize};
 use crate::{Error, FileKind};
@@ -61,7 +61,7 @@ impl ExportFolder<'_> {
     fn write(&self, path: &RepoPath, content: &[u8], is_executable: bool) -> Result<(), Error> {
         let target = path.under(self.root);
         if let Some(folder) = target.parent() {
-            let failed = |source| self.not_created(path, disk("create the folder", folder, source));
+            let failed = |source| self.not_created(path, DiskError::new("create the folder", folder, source));
             self.create_folder(folder).map_err(failed)?;
         }
         let mut options = OpenOptions::new();
@@ -69,9 +69,9 @@ impl ExportFolder<'_> {
         if is_executable {
             make_executable(&mut options);
         }
-        let failed = |source| self.not_created(path, disk("create", &target, source));
+        let failed = |source| self.not_created(path, DiskError::new("create", &target, source));
         let mut file = options.open(&target).map_err(failed)?;
-        file.write_all(content).map_err(|source| disk("write", &target, source))
+        Ok(file.write_all(content).map_err(|source| DiskError::new("write", &target, source))?)
     }
 
     /// Creates a folder below the root and those it is in, never the root itself: if it is gone, whoever owned it
@@ -91,20 +91,16 @@ impl ExportFolder<'_> {
     }
 
     /// Names are different in the repository; a file system may take two for one, by their letter case.
-    fn not_created(&self, path: &RepoPath, error: Error) -> Error {
-        match error {
-            Error::Disk { source, .. } if source.kind() == ErrorKind::AlreadyExists => Error::UnusablePath {
-                model: self.model.clone(),
-                path: shown(path.as_str()),
-                problem: "there is already something of that name on the disk",
-            },
-            error => error,
+    fn not_created(&self, path: &RepoPath, error: DiskError) -> Error {
+        if error.source.kind() != ErrorKind::AlreadyExists {
+            return error.into();
+        }
+        Error::UnusablePath {
+            model: self.model.clone(),
+            path: shown(path.as_str()),
+            problem: "there is already something of that name on the disk",
         }
     }
-}
-
-pub(crate) fn disk(action: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Disk { action, path: path.to_owned(), source }
 }
 
 /// A path for messages, whatever is in it.

@@ -1,7 +1,6 @@
 //! Metadata over git: a depth-1 fetch into a bare scratch repository, whose tree is then written out.
 
 mod advertisement;
-mod body;
 mod cancel;
 mod export;
 mod fetch;
@@ -14,18 +13,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use net::ServerWords;
 use tokio::runtime::Handle;
-use url_parse::{ModelId, Revision};
+use url_parse::DiskError;
 
 use self::cancel::{CancelOnDrop, CancelSignal};
 use self::fetch::Fetched;
 use self::session::Session;
-use self::wanted::DEFAULT_BRANCH;
-use crate::export::disk;
-use crate::shown::HubWords;
 use crate::{Error, HubClient, MetadataRequest, MetadataSource, RepoSnapshot};
 
-pub(crate) use self::wanted::Means;
+pub(crate) use self::wanted::{Means, revision_not_found};
 
 pub use self::library::keep_libgit2_configuration;
 
@@ -64,7 +61,7 @@ pub(crate) enum Outcome {
     Snapshot(RepoSnapshot),
     /// The server does not hand out this commit alone: it has no name, and was refused by its id, in the server's
     /// words.
-    NotAlone(HubWords),
+    NotAlone(ServerWords),
 }
 
 impl GitMetadata {
@@ -74,17 +71,13 @@ impl GitMetadata {
         let hub = self.hub.clone();
         let runtime = Handle::current();
         let span = tracing::debug_span!("git", model = %request.model);
-        let job = tokio::task::spawn_blocking(move || {
+        let outcome = net::blocking(move || {
             let outcome = span.in_scope(|| fetch_blocking(hub, runtime, means, &request, cancelled));
             // Last, so that whoever lent the folders gets them back when nothing writes any more.
             drop(request);
             outcome
-        });
-        let outcome = match job.await {
-            Ok(outcome) => outcome,
-            Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-            Err(_) => Err(Error::Cancelled),
-        };
+        })
+        .await;
         CancelOnDrop::disarm(cancel_on_drop);
         outcome
     }
@@ -98,7 +91,7 @@ impl MetadataSource for GitMetadata {
                 return Ok(snapshot);
             }
         }
-        Err(revision_not_found(&request.model, request.revision.as_ref(), HubWords::default()))
+        Err(revision_not_found(&request.model, request.revision.as_ref(), ServerWords::none()))
     }
 }
 
@@ -111,13 +104,13 @@ fn fetch_blocking(
 ) -> Result<Outcome, Error> {
     if cancelled.is_cancelled() {
         // It waited for a thread too long.
-        return Err(Error::Cancelled);
+        return Err(net::Error::Cancelled.into());
     }
     library::prepare()?;
     let scratch = tempfile::Builder::new()
         .prefix("mlc-weights-git-")
         .tempdir_in(&request.scratch_parent)
-        .map_err(|source| disk("create a scratch folder in", &request.scratch_parent, source))?;
+        .map_err(|source| DiskError::new("create a scratch folder in", &request.scratch_parent, source))?;
     let outcome = fetch_and_export(hub, runtime, means, request, cancelled, scratch.path());
     let folder = scratch.path().to_owned();
     if let Err(error) = scratch.close() {
@@ -142,15 +135,4 @@ fn fetch_and_export(
         Fetched::NotAlone(words) => return Ok(Outcome::NotAlone(words)),
     };
     export::export_tree(&repository, commit, request, limit, session.cancelled()).map(Outcome::Snapshot)
-}
-
-/// Nothing of the repository has this name, or id.
-pub(crate) fn revision_not_found(model: &ModelId, revision: Option<&Revision>, hub_says: HubWords) -> Error {
-    let revision = revision.map_or(DEFAULT_BRANCH, Revision::as_str).to_owned();
-    Error::RevisionNotFound { model: model.clone(), revision, hub_says }
-}
-
-/// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.
-fn broken(model: &ModelId, error: git2::Error) -> Error {
-    Error::BrokenCommit { model: model.clone(), source: Box::new(error) }
 }

@@ -13,7 +13,8 @@
 //! # std::fs::create_dir(&files)?;
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! let endpoint: Endpoint = endpoint.parse()?;
-//! let hub = HubClient::new(HubConfig::new(endpoint))?;
+//! let http = net::Client::new(net::NetSettings::default())?;
+//! let hub = HubClient::new(http, HubConfig::new(endpoint));
 //! let model = ModelId::new("mlc-ai", "tiny-q4f16_1-MLC")?;
 //!
 //! let snapshot = HubMetadata::new(hub.clone())
@@ -38,7 +39,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`HubClient`] is the HTTP client of one hub: redirects, token, time-outs, proxies, refusals.
+//! - [`HubClient`] asks one hub, over a [`net::Client`]: where the token may go, limits, refusals.
 //! - [`HubClient::locate_file`] asks where one file's bytes are.
 //! - [`MetadataSource`] is the seam for learning what a commit holds; [`GitMetadata`] does it over git, and
 //!   [`HubMetadata`] asks the hub's API where git is not enough.
@@ -53,28 +54,21 @@ mod config;
 mod error;
 mod export;
 mod git;
-mod http;
 mod hub_metadata;
 mod lfs_pointer;
 mod locate;
 mod metadata;
-mod redirect;
 mod refusal;
-mod shown;
-mod throttle;
 mod token;
-mod words;
 
 pub use client::HubClient;
 pub use config::HubConfig;
-pub use error::{Error, ErrorKind};
+pub use error::Error;
 pub use git::{GitMetadata, keep_libgit2_configuration};
-pub use http::check_proxies;
 pub use hub_metadata::HubMetadata;
 pub use lfs_pointer::LfsPointer;
 pub use locate::ResolvedFile;
 pub use metadata::{FileKind, KeepAlive, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
-pub use net_policy::{CaCertificates, ProxySettings};
-pub use shown::{HubWords, SafeUrl};
-pub use throttle::Throttled;
+pub use net::{SafeUrl, ServerWords, Throttled};
 pub use token::Token;
+pub use url_parse::ErrorKind;

@@ -2,17 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use net::{Answer, Hop, Redirects, Request, SafeUrl, header_text};
 use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use url_parse::{CommitId, ModelId, RepoPath, Url};
 
-use crate::client::{HubRequest, header_text, headers};
 use crate::lfs_pointer::parse_oid;
-use crate::redirect::Redirects;
-use crate::refusal::classify;
-use crate::shown::SafeUrl;
-use crate::throttle::Lane;
 use crate::{Error, HubClient};
 
 /// Where a file's bytes can be had for now, and what the hub says of them.
@@ -49,7 +44,7 @@ impl HubClient {
     ///
     /// # Errors
     ///
-    /// The hub's refusals, [`Error::NotAHub`] for a web page, [`Error::Transport`] and [`Error::Stalled`].
+    /// The hub's refusals, [`Error::NotAHub`] for a web page, and [`Error::Net`].
     #[tracing::instrument(name = "locate", level = "debug", skip_all, fields(%model, %commit, file = %path))]
     pub async fn locate_file(
         &self,
@@ -58,29 +53,24 @@ impl HubClient {
         path: &RepoPath,
     ) -> Result<ResolvedFile, Error> {
         let present = self.renamed(model);
-        let request = HubRequest {
+        let url = self.endpoint().resolve_url(present.as_ref().unwrap_or(model), commit, path);
+        let request = Request {
             method: Method::HEAD,
-            url: self.endpoint().resolve_url(present.as_ref().unwrap_or(model), commit, path),
-            headers: headers([(header::ACCEPT_ENCODING, "identity")]),
-            body: Bytes::new(),
-            action: "ask for the location of",
             redirects: Redirects::WithinOrigin,
-            lane: Lane::Files,
+            ..Request::get(url, "ask for the location of", Hop::Hub)
         };
         let answer = self.send(request).await?;
-        let headers = answer.response.headers();
-        if let Some(url) = answer.elsewhere {
-            return Ok(self.resolved(url, linked_size(headers), headers));
+        let headers = answer.headers();
+        if let Some(url) = answer.elsewhere() {
+            return Ok(self.resolved(url.clone(), linked_size(headers), headers));
         }
-        let status = answer.response.status();
-        if !status.is_success() {
+        if !answer.status().is_success() {
             let revision = commit.to_string();
-            let asked = self.asked(model, Some(path), &revision);
-            return Err(classify(&asked, &answer.url, status, headers, &[]));
+            return Err(self.asked(model, Some(path), &revision).refused(answer).await);
         }
-        refuse_web_page(&answer.url, headers)?;
+        refuse_web_page(&answer)?;
         let size = linked_size(headers).or_else(|| own_size(headers));
-        Ok(self.resolved(answer.url, size, headers))
+        Ok(self.resolved(answer.url().clone(), size, headers))
     }
 
     fn resolved(&self, url: Url, size: Option<u64>, headers: &HeaderMap) -> ResolvedFile {
@@ -95,10 +85,10 @@ impl HubClient {
 }
 
 /// A hub's own file answers name the commit; a web page without one is somebody else's.
-fn refuse_web_page(url: &Url, headers: &HeaderMap) -> Result<(), Error> {
-    let content_type = header_text(headers, header::CONTENT_TYPE).unwrap_or_default();
-    if content_type.starts_with("text/html") && !headers.contains_key("x-repo-commit") {
-        return Err(Error::not_a_hub(url, content_type, "the location of a file"));
+fn refuse_web_page(answer: &Answer) -> Result<(), Error> {
+    let is_page = answer.media_type().eq_ignore_ascii_case("text/html");
+    if is_page && !answer.headers().contains_key("x-repo-commit") {
+        return Err(Error::not_a_hub(answer, "the location of a file"));
     }
     Ok(())
 }

@@ -75,15 +75,6 @@ impl Token {
         self.is_for(hub) && hub.as_str().starts_with("http://") && !hub.is_loopback()
     }
 
-    /// A text without the token, if a server has put it there.
-    pub(crate) fn taken_out_of(&self, text: &str) -> String {
-        let header = self.bearer.to_str().unwrap_or_default();
-        match header.strip_prefix("Bearer ") {
-            Some(value) => text.replace(value, "…"),
-            None => text.to_owned(),
-        }
-    }
-
     /// The value of the `Authorization` header, marked as sensitive.
     pub(crate) fn header(&self) -> HeaderValue {
         self.bearer.clone()

@@ -24,6 +24,8 @@ pub(crate) fn about(error: &Error) -> Option<&'static str> {
 mod tests {
     use std::io;
 
+    use facade::DiskError;
+
     use super::*;
 
     #[track_caller]
@@ -35,8 +37,7 @@ mod tests {
 
     #[test]
     fn what_helps_depends_on_what_went_wrong() {
-        let disk =
-            |kind: io::ErrorKind| Error::Disk { action: "write", path: "a".into(), source: kind.into() };
+        let disk = |kind: io::ErrorKind| DiskError::new("write", "a".as_ref(), kind.into()).into();
         check(&disk(io::ErrorKind::StorageFull), Some("mlc-weights prune"));
         check(&disk(io::ErrorKind::PermissionDenied), None);
         check(&Error::NoHome, None);

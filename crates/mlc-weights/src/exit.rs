@@ -134,9 +134,9 @@ impl From<ErrorKind> for Status {
             ErrorKind::Refused => Self::Refused,
             ErrorKind::Integrity => Self::Integrity,
             ErrorKind::Network => Self::Network,
-            ErrorKind::Disk => Self::Disk,
+            ErrorKind::Disk | ErrorKind::NoSpace => Self::Disk,
             ErrorKind::Cancelled => Self::Interrupted,
-            _ => Self::Other,
+            ErrorKind::InUse | ErrorKind::Other => Self::Other,
         }
     }
 }
@@ -162,6 +162,8 @@ mod tests {
             (ErrorKind::Integrity, 5),
             (ErrorKind::Network, 6),
             (ErrorKind::Disk, 7),
+            (ErrorKind::NoSpace, 7),
+            (ErrorKind::InUse, 1),
             (ErrorKind::Cancelled, 130),
         ];
         for (kind, number) in numbers {
@@ -188,7 +190,7 @@ mod tests {
             similar: Vec::new(),
         };
         check(&Failure::NotInCache(miss), 3);
-        check(&Failure::Facade(facade::Error::Cancelled), 130);
+        check(&Failure::Facade(facade::NetError::Cancelled.into()), 130);
         check(&Failure::Interrupted, 130);
         check(&Failure::Malformed(Vec::new()), 2);
         check(&Failure::List { list: "a".to_owned(), error: io::ErrorKind::NotFound.into() }, 2);

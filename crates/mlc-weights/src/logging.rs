@@ -26,7 +26,7 @@ fn by_count(verbose: u8) -> &'static str {
     match verbose {
         0 => "off",
         1 => "info",
-        2 => "info,cache_layout=debug,facade=debug,hf_transport=debug,shard_fetch=debug",
+        2 => "info,cache_layout=debug,facade=debug,hf_transport=debug,net=debug,shard_fetch=debug",
         _ => "trace",
     }
 }

@@ -141,13 +141,10 @@ mod tests {
 
     #[test]
     fn a_library_error_comes_with_its_cause() {
-        let error = facade::Error::Disk {
-            action: "read",
-            path: "models".into(),
-            source: io::Error::other("the disk is gone"),
-        };
+        let cause = io::Error::other("the disk is gone");
+        let error = facade::DiskError::new("read", "models".as_ref(), cause);
         assert_eq!(
-            lines(&Failure::Facade(error)),
+            lines(&Failure::Facade(error.into())),
             ["error: cannot read models", "  because: the disk is gone"]
         );
         let error = io::Error::from(io::ErrorKind::StorageFull);

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use shard_fetch::{
-    Expected, FetchEvent, Fetcher, FileRequest, LocateError, LocateReason, Location, Locator, Observer,
-    RepoPath, Sha256Digest, StreamHasher, Url, async_trait,
+    Client, ErrorKind, Expected, FetchEvent, Fetcher, FileRequest, LocateError, LocateReason, Location,
+    Locator, NetSettings, Observer, RepoPath, Sha256Digest, StreamHasher, Url, async_trait,
 };
 
 /// A line of the list: what to fetch, and what it must be.
@@ -35,7 +35,9 @@ impl Locator for UrlList {
     async fn locate(&self, file: &RepoPath, _reason: LocateReason) -> Result<Location, LocateError> {
         match self.0.get(file) {
             Some(url) => Ok(Location::new(url.clone())),
-            None => Err(LocateError::permanent(format!("`{file}` is not in the list"))),
+            None => {
+                Err(LocateError::permanent(format!("`{file}` is not in the list"), ErrorKind::InvalidInput))
+            }
         }
     }
 }
@@ -65,7 +67,8 @@ async fn download(list: Vec<Entry>, folder: &Path) -> Result<(), shard_fetch::Er
     };
     let files = list.iter().map(request).collect();
     let urls = list.into_iter().map(|entry| (entry.path, entry.url)).collect();
-    let fetcher = Fetcher::builder().files_in_flight(const { NonZeroUsize::new(4).unwrap() }).build()?;
+    let client = Client::new(NetSettings::default())?;
+    let fetcher = Fetcher::builder().files_in_flight(const { NonZeroUsize::new(4).unwrap() }).build(client);
     fetcher.fetch(files, Arc::new(UrlList(urls)), Arc::new(Lines), Arc::new(())).await
 }
 

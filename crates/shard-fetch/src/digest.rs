@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use url_parse::Excerpt;
 
-use crate::Error;
-
 /// The MD5 of a file, as `md5sum` in a manifest has it. It finds damage; it does not protect from malice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Md5Digest([u8; 16]);
@@ -14,6 +12,18 @@ pub struct Md5Digest([u8; 16]);
 /// The SHA-256 of a file, as a git-lfs pointer has it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Digest([u8; 32]);
+
+/// The size and digests of some bytes; only the digests that were asked for are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Digests {
+    /// How many bytes there were.
+    pub size: u64,
+    /// Their MD5.
+    pub md5: Option<Md5Digest>,
+    /// Their SHA-256.
+    pub sha256: Option<Sha256Digest>,
+}
 
 /// What of a file was compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +45,22 @@ impl fmt::Display for Checked {
             Self::Sha256 => "SHA-256",
         })
     }
+}
+
+/// A text is no digest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{input}` is not {} {what}: expected {} hexadecimal digits", article(*what), digits(*what))]
+pub struct InvalidDigest {
+    what: Checked,
+    input: Excerpt,
+}
+
+fn article(what: Checked) -> &'static str {
+    if what == Checked::Md5 { "an" } else { "a" }
+}
+
+fn digits(what: Checked) -> u8 {
+    if what == Checked::Md5 { 32 } else { 64 }
 }
 
 macro_rules! digest {
@@ -59,12 +85,11 @@ macro_rules! digest {
 
         /// Hexadecimal digits in either case.
         impl FromStr for $name {
-            type Err = Error;
+            type Err = InvalidDigest;
 
-            fn from_str(text: &str) -> Result<Self, Error> {
-                parse_hex(text)
-                    .map(Self)
-                    .ok_or_else(|| Error::InvalidDigest { what: $what, input: Excerpt::of(text) })
+            fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+                let digest = parse_hex(text).map(Self);
+                digest.ok_or_else(|| InvalidDigest { what: $what, input: Excerpt::of(text) })
             }
         }
 

@@ -1,33 +1,41 @@
 //! The one error type.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use url_parse::{Excerpt, Origin, RepoPath};
+use net::{BoxError, Hop, ServerWords};
+use url_parse::{DiskError, ErrorKind, Origin, RepoPath};
 
-use crate::{Checked, Mismatch};
-
-/// The cause of an error, of whatever library it comes from.
-pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+use crate::{InvalidDigest, Mismatch};
 
 /// Why a manifest cannot be used, or files could not be had.
 ///
-/// A message says what was attempted on what; the cause is in [`source`](StdError::source) alone. Of hosts
+/// A message says what was attempted on what; the cause is in [`source`](std::error::Error::source) alone. Of hosts
 /// only scheme, name and port are shown, never a query or a header.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The text is no digest.
-    #[error("`{input}` is not {} {what}: expected {} hexadecimal digits", article(*what), digits(*what))]
-    InvalidDigest {
-        /// Which digest it should be.
-        what: Checked,
-        /// The text.
-        input: Excerpt,
+    /// The operation was cancelled.
+    #[error(transparent)]
+    Net(#[from] net::Error),
+    /// A local file or folder could not be used.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A host gave no answer that could be used, and asking again does not help.
+    #[error("cannot get {file} from {host}")]
+    NoAnswer {
+        /// The file.
+        file: RepoPath,
+        /// Who was asked.
+        host: Origin,
+        /// Why there is none.
+        source: net::Error,
     },
+    /// The text is no digest.
+    #[error(transparent)]
+    InvalidDigest(#[from] InvalidDigest),
     /// A manifest or chat config is too large to be one.
     #[error("{name} has more than {limit} bytes: refused")]
     MetadataTooLarge {
@@ -147,6 +155,8 @@ pub enum Error {
     Locate {
         /// The file.
         file: RepoPath,
+        /// What sort of failure the locator calls it.
+        kind: ErrorKind,
         /// What the locator said.
         source: BoxError,
     },
@@ -168,7 +178,7 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
         /// What it said.
-        words: HostWords,
+        words: ServerWords,
     },
     /// A host sent a web page instead of a file, as login pages of networks do.
     #[error("{host} sent a web page instead of {file}: perhaps a login page stands in between{words}")]
@@ -178,27 +188,7 @@ pub enum Error {
         /// Who sent it, or in whose name it was sent.
         host: Origin,
         /// What the page says.
-        words: HostWords,
-    },
-    /// A host redirects to where nobody should follow.
-    #[error("{host} redirects the request for {file} in a way that is not followed: {problem}")]
-    BadRedirect {
-        /// The file.
-        file: RepoPath,
-        /// Who redirected.
-        host: Origin,
-        /// Why that is not followed.
-        problem: &'static str,
-    },
-    /// Nobody who is believed vouches for a host, or not under this name. Asking again does not help.
-    #[error("cannot get {file} from {host}: the host's certificate is not trusted")]
-    UntrustedCertificate {
-        /// The file.
-        file: RepoPath,
-        /// Who could not prove who it is.
-        host: Origin,
-        /// What the TLS library says.
-        source: BoxError,
+        words: ServerWords,
     },
     /// The network, the locator or a host failed again and again.
     #[error("gave up on {file}{} after {attempts} failed attempts in {:.1} s", from(host.as_ref()), elapsed.as_secs_f64())]
@@ -207,22 +197,14 @@ pub enum Error {
         file: RepoPath,
         /// Who was asked last; `None` when it was the locator.
         host: Option<Origin>,
+        /// Who failed last; `None` when it was the locator.
+        hop: Option<Hop>,
         /// How many attempts failed, from the first on.
         attempts: u32,
         /// The time since the file was begun.
         elapsed: Duration,
         /// The last failure.
         source: BoxError,
-    },
-    /// A local file or folder could not be used.
-    #[error("cannot {action} {}", path.display())]
-    Disk {
-        /// What was attempted, to be followed by a path.
-        action: &'static str,
-        /// The path.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
     },
     /// The disk has not enough room.
     #[error("not enough room at {}: {needed} bytes are needed, {} free", path.display(), free_bytes(*free))]
@@ -242,99 +224,47 @@ pub enum Error {
         /// The local file.
         path: PathBuf,
     },
-    /// The HTTP client could not be set up.
-    #[error("cannot set up the HTTP client")]
-    ClientSetup {
-        /// What the HTTP library says.
-        source: BoxError,
-    },
-    /// A proxy setting is no URL. Its value may hold a password and is not shown.
-    #[error("the proxy for {scheme} is not a usable URL")]
-    UnusableProxy {
-        /// `http`, `https` or `all`.
-        scheme: &'static str,
-    },
-    /// Certificates of authorities that were given cannot be read.
-    #[error("the given CA certificates cannot be used")]
-    UnusableCertificates {
-        /// What is wrong with them.
-        source: BoxError,
-    },
     /// The system does not start a thread to hash files with.
     #[error("cannot start a thread to hash files with")]
     Thread {
         /// What the system says.
         source: io::Error,
     },
-    /// The runtime was shut down while files were being fetched.
-    #[error("fetching was cancelled")]
-    Cancelled,
-}
-
-/// What sort of failure an [`Error`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A setting or argument that cannot be used.
-    InvalidInput,
-    /// A manifest or chat config that cannot be used.
-    InvalidMetadata,
-    /// The locator failed for good; its own error is the source.
-    Locate,
-    /// A host will not hand out the file.
-    Refused,
-    /// The bytes are not the right ones.
-    Integrity,
-    /// The network, or a server for the moment, after retries.
-    Network,
-    /// The local disk, or another thing that the local system refuses.
-    Disk,
-    /// The local disk is full.
-    NoSpace,
-    /// The work was cancelled.
-    Cancelled,
 }
 
 impl Error {
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidDigest { .. }
-            | Self::SameLocalFile { .. }
-            | Self::ClientSetup { .. }
-            | Self::UnusableProxy { .. }
-            | Self::UnusableCertificates { .. } => ErrorKind::InvalidInput,
+            Self::Net(error) | Self::NoAnswer { source: error, .. } => error.kind(),
+            Self::Disk(error) => error.kind(),
+            Self::InvalidDigest(_) | Self::SameLocalFile { .. } => ErrorKind::InvalidInput,
+            Self::UnsafePath { .. } | Self::FileMismatch { .. } | Self::DigestMismatch { .. } => {
+                ErrorKind::Integrity
+            }
             Self::MetadataTooLarge { .. }
             | Self::MetadataIsPointer { .. }
             | Self::MetadataNotUtf8 { .. }
             | Self::MetadataNotJson { .. }
             | Self::InvalidField { .. }
-            | Self::UnsafePath { .. }
             | Self::ReservedPath { .. }
             | Self::ConflictingRecords { .. }
             | Self::OldManifest { .. }
             | Self::NoRecords { .. }
-            | Self::ManifestTooLong { .. } => ErrorKind::InvalidMetadata,
-            Self::FileMismatch { .. } | Self::DigestMismatch { .. } => ErrorKind::Integrity,
-            Self::Locate { .. } | Self::UnusableLocation { .. } => ErrorKind::Locate,
-            Self::Refused { .. }
-            | Self::WebPage { .. }
-            | Self::BadRedirect { .. }
-            | Self::UntrustedCertificate { .. } => ErrorKind::Refused,
+            | Self::ManifestTooLong { .. }
+            | Self::UnusableLocation { .. }
+            | Self::Refused { .. }
+            | Self::WebPage { .. } => ErrorKind::Refused,
+            Self::Locate { kind, .. } => *kind,
             Self::GaveUp { .. } => ErrorKind::Network,
-            Self::Disk { .. } | Self::Thread { .. } => ErrorKind::Disk,
             Self::NoSpace { .. } => ErrorKind::NoSpace,
-            Self::Cancelled => ErrorKind::Cancelled,
+            Self::Thread { .. } => ErrorKind::Disk,
         }
     }
 
     /// Whether the same call may well succeed a little later.
     pub fn is_transient(&self) -> bool {
         self.kind() == ErrorKind::Network
-    }
-
-    pub(crate) fn disk(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Disk { action, path: path.to_owned(), source }
     }
 }
 
@@ -389,27 +319,6 @@ pub enum OldForm {
         /// The record, counted from 0.
         index: usize,
     },
-}
-
-/// What a host said when it refused: cut, escaped, and without anything of the request that may be secret.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HostWords(pub(crate) Option<Excerpt>);
-
-impl fmt::Display for HostWords {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(words) => write!(f, "; it says: {words}"),
-            None => Ok(()),
-        }
-    }
-}
-
-fn article(what: Checked) -> &'static str {
-    if what == Checked::Md5 { "an" } else { "a" }
-}
-
-fn digits(what: Checked) -> u8 {
-    if what == Checked::Md5 { 32 } else { 64 }
 }
 
 fn from(host: Option<&Origin>) -> String {

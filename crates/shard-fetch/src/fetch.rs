@@ -2,7 +2,6 @@
 
 mod answer;
 mod attempts;
-mod client;
 mod connections;
 mod controller;
 mod flight;
@@ -11,70 +10,45 @@ mod get;
 mod journal;
 mod part;
 mod ranges;
-mod redirect;
+mod request;
 mod run;
 mod setback;
+mod shared;
 mod source;
 mod space;
 mod spans;
 mod tracker;
 mod transfer;
-mod words;
 
-use std::any::Any;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use net_policy::{CaCertificates, Gate, Gates, ProxySettings, RetryPolicy};
+use net::{Client, Gate, RetryPolicy};
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
-use url_parse::RepoPath;
 
 use crate::hash::HashStage;
-use crate::{Error, Expected, Locator, Observer};
+use crate::{Error, Locator, Observer};
 use connections::Connections;
 use controller::Controller;
-use get::Network;
 use ranges::Division;
-use run::{Limits, Shared};
+use shared::{Limits, Outstanding, Shared, Throughput};
 
+pub use request::{FileRequest, KeepAlive};
 pub use space::free_bytes;
-
-/// Something that must live as long as work is going on, such as a lock. Each blocking job of a fetch holds
-/// it until it ends, also when the fetch itself was dropped before.
-pub type KeepAlive = Arc<dyn Any + Send + Sync>;
-
-/// A file to fetch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileRequest {
-    /// What the locator and messages call it.
-    pub path: RepoPath,
-    /// What it must be.
-    pub expected: Expected,
-    /// Where its bytes are written until they are verified. When fetching fails, what had come stays there,
-    /// and beside it, under this name with `.journal` at its end, what of it may be used; a later fetch of
-    /// the same content goes on from there. Anything else that is there is removed. Both files belong to
-    /// this fetch alone until the fetch's [`KeepAlive`] is released.
-    pub part: PathBuf,
-    /// Where it is moved then, by a rename; on the same file system as `part`. A file that is there is
-    /// replaced.
-    pub destination: PathBuf,
-}
 
 /// Fetches files over HTTP, several at once, each verified while it is written.
 ///
-/// A fetcher keeps idle connections for the next fetch; a clone shares them.
+/// A fetcher's [`Client`] keeps idle connections for the next fetch; a clone shares them.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     settings: FetcherBuilder,
-    network: Network,
+    client: Client,
 }
 
 impl Fetcher {
-    /// The default settings: 4 files in progress over 4 to 32 connections, 10 s for each time-out, the
-    /// default [`RetryPolicy`], no proxy, verified data synced to disk.
+    /// The default settings: 4 files in progress over 4 to 32 connections, the default [`RetryPolicy`],
+    /// verified data synced to disk.
     pub fn builder() -> FetcherBuilder {
         FetcherBuilder::default()
     }
@@ -105,7 +79,7 @@ impl Fetcher {
     ) -> Result<(), Error> {
         let limits = self.settings.limits();
         let shared = Shared {
-            network: self.network.clone(),
+            client: self.client.clone(),
             retry: self.settings.retry.clone(),
             durable: self.settings.durable,
             division: Division::above(self.settings.split_above),
@@ -113,9 +87,9 @@ impl Fetcher {
             locator_gate: Gate::default(),
             locator,
             observer,
-            outstanding: run::Outstanding::new(&files),
-            throughput: run::Throughput::default(),
-            slots: Arc::new(Semaphore::new(limits.files)),
+            outstanding: Outstanding::new(&files),
+            throughput: Throughput::default(),
+            turns: Arc::new(Semaphore::new(limits.files)),
             connections: Connections::new(limits.least_connections),
             controller: Mutex::new(Controller::new(limits.least_connections, limits.most_connections)),
             hash: HashStage::start()?,
@@ -138,13 +112,7 @@ pub struct FetcherBuilder {
     files_in_flight: Option<NonZeroUsize>,
     max_connections: Option<NonZeroUsize>,
     split_above: u64,
-    connect_timeout: Duration,
-    idle_timeout: Duration,
     retry: RetryPolicy,
-    gates: Gates,
-    proxy: ProxySettings,
-    ca_certificates: CaCertificates,
-    user_agent: String,
     durable: bool,
 }
 
@@ -154,13 +122,7 @@ impl Default for FetcherBuilder {
             files_in_flight: None,
             max_connections: None,
             split_above: 8 << 20,
-            connect_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(10),
             retry: RetryPolicy::default(),
-            gates: Gates::default(),
-            proxy: ProxySettings::default(),
-            ca_certificates: CaCertificates::default(),
-            user_agent: concat!("shard-fetch/", env!("CARGO_PKG_VERSION")).to_owned(),
             durable: true,
         }
     }
@@ -191,47 +153,10 @@ impl FetcherBuilder {
         self
     }
 
-    /// How long a connection may take to be established.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// How long a host may send nothing, before its answer or in the middle of it.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
-        self
-    }
-
     /// How often, and after which delays, a failed attempt is repeated. Locating a file and fetching it
     /// share one budget, which is full again when bytes have come.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
-        self
-    }
-
-    /// The gates at which requests wait when a server has asked for it; give the same ones to everything
-    /// that talks to the same servers.
-    pub fn gates(mut self, gates: Gates) -> Self {
-        self.gates = gates;
-        self
-    }
-
-    /// The proxies to use. None are read from the environment.
-    pub fn proxy(mut self, proxy: ProxySettings) -> Self {
-        self.proxy = proxy;
-        self
-    }
-
-    /// The certificate authorities that vouch for https servers; the system's when this is not called.
-    pub fn ca_certificates(mut self, certificates: CaCertificates) -> Self {
-        self.ca_certificates = certificates;
-        self
-    }
-
-    /// The `User-Agent` header of every request.
-    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = user_agent.into();
         self
     }
 
@@ -255,19 +180,9 @@ impl FetcherBuilder {
         Limits { files, files_are_given, least_connections: files.min(most_connections), most_connections }
     }
 
-    /// The fetcher.
-    ///
-    /// # Errors
-    /// A proxy's URL, a certificate or the user agent cannot be used, or the system's certificates cannot be
-    /// loaded.
-    pub fn build(self) -> Result<Fetcher, Error> {
-        let network = Network {
-            client: client::build(&self)?,
-            answer_timeout: self.connect_timeout.saturating_add(self.idle_timeout),
-            idle_timeout: self.idle_timeout,
-            gates: self.gates.clone(),
-        };
-        Ok(Fetcher { settings: self, network })
+    /// The fetcher, which asks over `client`.
+    pub fn build(self, client: Client) -> Fetcher {
+        Fetcher { settings: self, client }
     }
 }
 

@@ -24,7 +24,3 @@ mod tests;
 pub(crate) use job::HashJob;
 pub(crate) use stage::{HashHandle, HashStage};
 pub use verify::verify_files;
-
-/// How much of a file is read and hashed at once; a multiple of MD5's 64 bytes. A file is hashed in whole
-/// blocks until its last. From 16 KiB to 256 KiB all are equally fast; 16 of these fit in a core's cache.
-const BLOCK_BYTES: usize = 64 << 10;

@@ -3,7 +3,7 @@
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
-use crate::{Expected, Md5Digest, Sha256Digest};
+use crate::{Digests, Expected, Md5Digest, Sha256Digest};
 
 /// Computes the digests that an [`Expected`] asks for, in one pass over the bytes.
 #[derive(Clone)]
@@ -11,18 +11,6 @@ pub struct StreamHasher {
     size: u64,
     md5: Option<Md5>,
     sha256: Option<Sha256>,
-}
-
-/// The size and digests of some bytes; only the digests that were asked for are there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Digests {
-    /// How many bytes there were.
-    pub size: u64,
-    /// Their MD5.
-    pub md5: Option<Md5Digest>,
-    /// Their SHA-256.
-    pub sha256: Option<Sha256Digest>,
 }
 
 impl StreamHasher {

@@ -61,13 +61,13 @@ mod pointer;
 mod verify;
 
 pub use chat_config::{CHAT_CONFIG_NAME, ChatConfig};
-pub use digest::{Checked, Md5Digest, Sha256Digest};
-pub use error::{Error, ErrorKind, HostWords, OldForm, Place};
+pub use digest::{Checked, Digests, InvalidDigest, Md5Digest, Sha256Digest};
+pub use error::{Error, OldForm, Place};
 pub use event::{FetchEvent, Observer};
 pub use expected::{ActualSize, Expected, Mismatch};
 pub use fetch::{Fetcher, FetcherBuilder, FileRequest, KeepAlive, free_bytes};
 pub use hash::verify_files;
-pub use hasher::{Digests, StreamHasher};
+pub use hasher::StreamHasher;
 pub use json::MAX_METADATA_BYTES;
 pub use locate::{LocateError, LocateReason, Location, Locator};
 pub use manifest::{MANIFEST_NAMES, Manifest, ShardRecord};
@@ -79,8 +79,8 @@ pub use verify::{Verified, digest_file, verify_file};
 #[doc(no_inline)]
 pub use async_trait::async_trait;
 #[doc(no_inline)]
-pub use net_policy::{CaCertificates, Gates, ProxySettings, RetryPolicy};
+pub use net::{Client, Gates, NetSettings, RetryPolicy, ServerWords};
 #[doc(no_inline)]
 pub use reqwest::header;
 #[doc(no_inline)]
-pub use url_parse::{Origin, RepoPath, Url};
+pub use url_parse::{DiskError, ErrorKind, Origin, RepoPath, Url};

@@ -4,11 +4,9 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use net_policy::RedactedUrl;
+use net::{BoxError, RedactedUrl};
 use reqwest::header::HeaderMap;
-use url_parse::{RepoPath, Url};
-
-use crate::error::BoxError;
+use url_parse::{ErrorKind, RepoPath, Url};
 
 /// Says where the bytes of a file are right now.
 ///
@@ -72,7 +70,7 @@ impl fmt::Debug for Location {
 #[derive(Debug)]
 pub struct LocateError {
     pub(crate) cause: BoxError,
-    pub(crate) transient: bool,
+    pub(crate) kind: ErrorKind,
     pub(crate) wait: Option<Duration>,
 }
 
@@ -80,18 +78,18 @@ impl LocateError {
     /// A failure that may pass. `wait` is how long the server asked to be left alone, if it did: the locator
     /// is asked for no file before that time is over.
     pub fn transient(cause: impl Into<BoxError>, wait: Option<Duration>) -> Self {
-        Self { cause: cause.into(), transient: true, wait }
+        Self { cause: cause.into(), kind: ErrorKind::Network, wait }
     }
 
-    /// A failure that will not pass. It ends the whole fetch with
+    /// A failure that will not pass, of this kind. It ends the whole fetch with
     /// [`Error::Locate`](crate::Error::Locate), whose source is `cause`.
-    pub fn permanent(cause: impl Into<BoxError>) -> Self {
-        Self { cause: cause.into(), transient: false, wait: None }
+    pub fn permanent(cause: impl Into<BoxError>, kind: ErrorKind) -> Self {
+        Self { cause: cause.into(), kind, wait: None }
     }
 
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
-        self.transient
+        self.kind == ErrorKind::Network
     }
 }
 

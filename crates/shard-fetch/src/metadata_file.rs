@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use url_parse::DiskError;
+
 use crate::{Error, MAX_METADATA_BYTES};
 
 /// The content of the file `name` of the model in `dir`, a manifest or a chat config; `None` when there is no
@@ -14,18 +16,18 @@ use crate::{Error, MAX_METADATA_BYTES};
 /// [`MAX_METADATA_BYTES`].
 pub fn read_metadata_file(dir: &Path, name: &str) -> Option<Result<Vec<u8>, Error>> {
     match read(&dir.join(name), name) {
-        Err(Error::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+        Err(Error::Disk(DiskError { source, .. })) if source.kind() == io::ErrorKind::NotFound => None,
         result => Some(result),
     }
 }
 
 fn read(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
-    let disk = |action| move |source| Error::disk(action, path, source);
+    let disk = |action| move |source| DiskError::new(action, path, source);
     let too_large = || Error::MetadataTooLarge { name: name.to_owned(), limit: MAX_METADATA_BYTES };
     let found = std::fs::metadata(path).map_err(disk("look at"))?;
     if !found.is_file() {
         let source = io::Error::new(io::ErrorKind::InvalidInput, "not a file");
-        return Err(disk("read")(source));
+        return Err(disk("read")(source).into());
     }
     if found.len() > MAX_METADATA_BYTES {
         return Err(too_large());

@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
-use url_parse::RepoPath;
+use url_parse::{DiskError, RepoPath};
 
 use crate::metadata_file::{read_at_most, read_metadata_file};
 use crate::pointer::{MAX_POINTER_BYTES, is_pointer_text};
@@ -89,7 +89,7 @@ impl Inspection<'_> {
 
     fn unusable(&mut self, name: &str, error: &Error) {
         self.missing.push(match error {
-            Error::Disk { source, .. } => format!("{name}: {source}"),
+            Error::Disk(DiskError { source, .. }) => format!("{name}: {source}"),
             other => with_causes(other),
         });
     }

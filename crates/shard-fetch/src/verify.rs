@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use url_parse::DiskError;
+
 use crate::{ActualSize, Digests, Error, Expected, Mismatch, StreamHasher};
 
 /// How much is read at once. A manifest is no larger, and more is no faster.
@@ -19,7 +21,7 @@ pub type Verified = Digests;
 /// # Errors
 /// [`Error::FileMismatch`] when the file is another one, [`Error::Disk`] when it cannot be read.
 pub fn verify_file(path: &Path, expected: &Expected) -> Result<Verified, Error> {
-    let disk = |action| move |source| Error::disk(action, path, source);
+    let disk = |action| move |source| DiskError::new(action, path, source);
     let mismatch = |mismatch| Error::FileMismatch { path: path.to_owned(), mismatch };
 
     let mut file = File::open(path).map_err(disk("open"))?;
@@ -37,9 +39,9 @@ pub fn verify_file(path: &Path, expected: &Expected) -> Result<Verified, Error> 
 /// # Errors
 /// [`Error::Disk`] when the file cannot be read.
 pub fn digest_file(path: &Path) -> Result<Digests, Error> {
-    let disk = |action| move |source| Error::disk(action, path, source);
+    let disk = |action| move |source| DiskError::new(action, path, source);
     let mut file = File::open(path).map_err(disk("open"))?;
-    hash(&mut file, StreamHasher::for_all()).map_err(disk("read"))
+    Ok(hash(&mut file, StreamHasher::for_all()).map_err(disk("read"))?)
 }
 
 fn hash(file: &mut File, mut hasher: StreamHasher) -> io::Result<Digests> {

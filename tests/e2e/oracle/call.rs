@@ -37,10 +37,7 @@ impl From<Result<PathBuf, Error>> for Answer {
 pub(super) fn carry_out(row: &Row, stage: &Stage, endpoint: &str) -> Answer {
     let is_library = matches!(row.group.as_str(), "writable tier" | "read-only tiers" | "both" | "url")
         || (row.group == "download" && row.num_processes.is_none());
-    match is_library {
-        true => in_library(row, stage, endpoint).into(),
-        false => in_process(row, stage, endpoint),
-    }
+    if is_library { in_library(row, stage, endpoint).into() } else { in_process(row, stage, endpoint) }
 }
 
 fn in_library(row: &Row, stage: &Stage, endpoint: &str) -> Result<PathBuf, Error> {

@@ -84,9 +84,10 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     for child in fs::read_dir(from).with_context(|| format!("listing {}", from.display()))? {
         let child = child?;
         let to = to.join(child.file_name());
-        match child.file_type()?.is_dir() {
-            true => copy(&child.path(), &to)?,
-            false => fs::hard_link(child.path(), to)?,
+        if child.file_type()?.is_dir() {
+            copy(&child.path(), &to)?;
+        } else {
+            fs::hard_link(child.path(), to)?;
         }
     }
     Ok(())

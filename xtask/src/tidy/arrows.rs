@@ -9,11 +9,11 @@ pub(super) type Arrow = (&'static str, &'static [&'static str]);
 /// see each other; the local hub sees nothing that it tests.
 pub(super) const PLAN: &[Arrow] = &[
     ("url-parse", &[]),
-    ("net-policy", &[]),
+    ("net", &["url-parse"]),
     ("cache-layout", &["url-parse"]),
-    ("hf-transport", &["net-policy", "url-parse"]),
-    ("shard-fetch", &["net-policy", "url-parse"]),
-    ("facade", &["cache-layout", "hf-transport", "net-policy", "shard-fetch", "url-parse"]),
+    ("hf-transport", &["net", "url-parse"]),
+    ("shard-fetch", &["net", "url-parse"]),
+    ("facade", &["cache-layout", "hf-transport", "net", "shard-fetch", "url-parse"]),
     ("mlc-weights", &["facade"]),
     ("tests", &[]),
     ("xtask", &["facade", "shard-fetch", "tests"]),

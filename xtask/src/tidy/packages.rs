@@ -21,36 +21,38 @@ const fn rule(
 pub(super) const PLAN: &[Rule] = &[
     // Names and URLs.
     rule("percent-encoding", &["cache-layout", "url-parse"], &["tests"]),
-    rule("url", &["net-policy", "url-parse"], &["facade", "hf-transport", "shard-fetch"]),
+    rule("url", &["net", "url-parse"], &["facade", "hf-transport", "shard-fetch"]),
     // Behaviour towards servers.
-    rule("fastrand", &["net-policy"], &[]),
-    rule("httpdate", &["net-policy"], &["tests"]),
+    rule("fastrand", &["net"], &[]),
+    rule("httpdate", &["net"], &["tests"]),
     // HTTP and git.
-    rule("bytes", &[], &["hf-transport", "shard-fetch", "tests"]),
+    rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests"]),
     rule("git2", &["hf-transport"], &[]),
-    rule("reqwest", &["hf-transport", "shard-fetch"], &[]),
-    rule("rustls", &["hf-transport", "shard-fetch"], &[]),
+    rule("hyper-util", &["net"], &[]),
+    // Its types alone outside `net`, which builds the one client: sources.rs.
+    rule("reqwest", &["hf-transport", "net", "shard-fetch"], &[]),
+    rule("rustls", &["net"], &[]),
     // Files, digests, formats.
     rule("md-5", &["shard-fetch"], &["tests"]),
     rule("md5-many", &["shard-fetch"], &[]),
     rule("rustix", &["cache-layout", "shard-fetch"], &["tests"]),
     rule(
         "serde",
-        &["cache-layout", "facade", "hf-transport", "shard-fetch"],
+        &["cache-layout", "facade", "hf-transport", "net", "shard-fetch"],
         &["mlc-weights", "tests", "xtask"],
     ),
-    rule("serde_json", &["cache-layout", "hf-transport", "mlc-weights", "shard-fetch"], &["tests", "xtask"]),
+    rule(
+        "serde_json",
+        &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch"],
+        &["tests", "xtask"],
+    ),
     rule("sha2", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
     // The shape of the code.
     rule("async-trait", &["hf-transport", "shard-fetch"], &["facade"]),
-    rule(
-        "thiserror",
-        &["cache-layout", "facade", "hf-transport", "net-policy", "shard-fetch", "url-parse"],
-        &[],
-    ),
-    rule("tokio", &["facade", "hf-transport", "shard-fetch"], &["mlc-weights", "tests", "xtask"]),
-    rule("tracing", &["facade"], &["cache-layout", "hf-transport", "mlc-weights", "shard-fetch"]),
+    rule("thiserror", &["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "url-parse"], &[]),
+    rule("tokio", &["facade", "hf-transport", "net", "shard-fetch"], &["mlc-weights", "tests", "xtask"]),
+    rule("tracing", &["facade"], &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch"]),
     // The command line, the local hub, the tasks.
     rule("anyhow", &[], &["tests", "xtask"]),
     rule("axum", &["tests"], &[]),

@@ -5,9 +5,63 @@ use crate::workspace::File;
 /// A file over this many lines, tests not counted, has more than one story.
 const MAX_LINES: usize = 500;
 
+/// What a module that says it does without clock and I/O must not mention.
+const IMPURE: [&str; 9] = [
+    "tokio",
+    "reqwest",
+    "hyper_util",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::thread",
+    "Instant::now",
+    "SystemTime::now",
+];
+/// The files of `net` that may do I/O.
+const NET: &str = "crates/net/src/";
+const SENDING: [&str; 6] = ["answer.rs", "client.rs", "error.rs", "headers.rs", "lib.rs", "task.rs"];
+/// What builds an HTTP client, and where the one place is.
+const BUILDS_CLIENT: [&str; 3] = ["Client::builder()", "ClientBuilder::new(", "reqwest::Client::new("];
+const CLIENT: &str = "crates/net/src/client.rs";
+
 pub(super) fn check(files: &[File]) -> Vec<String> {
     let sources = files.iter().filter(|file| file.is_rust() && file.path.contains("/src/"));
-    sources.flat_map(|file| [check_length(file), check_docs(file)]).flatten().collect()
+    let checks = [check_length, check_docs, check_purity, check_clients];
+    sources.flat_map(|file| checks.map(|check| check(file))).flatten().collect()
+}
+
+/// A file's docs may promise it; then its code is held to it. In `net` all files do but those that send requests.
+fn check_purity(file: &File) -> Option<String> {
+    let docs = file.text.lines().take_while(|line| line.starts_with("//!"));
+    let promises = docs.into_iter().any(|line| line.to_lowercase().contains("no clock, no i/o"));
+    let mention = IMPURE.into_iter().find(|word| code(file).any(|line| line.contains(word)));
+    match (promises, mention) {
+        (true, Some(word)) => {
+            Some(format!("{}: says that it has no clock and no I/O, and mentions `{word}`", file.path))
+        }
+        (false, _) if file.path.strip_prefix(NET).is_some_and(|name| !SENDING.contains(&name)) => {
+            Some(format!(
+                "{}: does not say \"No clock, no I/O.\" in its docs, as all of {NET} but {SENDING:?}",
+                file.path
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// One client has one policy for proxies, certificates, redirects and time-outs.
+fn check_clients(file: &File) -> Option<String> {
+    let is_shipped = file.path.starts_with("crates/") && file.path != CLIENT;
+    let builds = BUILDS_CLIENT.into_iter().find(|word| code(file).any(|line| line.contains(word)));
+    builds
+        .filter(|_| is_shipped)
+        .map(|word| format!("{}: `{word}` builds an HTTP client; the only one is in {CLIENT}", file.path))
+}
+
+/// The lines before the tests, without comments.
+fn code(file: &File) -> impl Iterator<Item = &str> {
+    let lines = file.text.lines().take(lines_of_code(&file.text));
+    lines.map(str::trim_start).filter(|line| !line.starts_with("//"))
 }
 
 fn check_length(file: &File) -> Option<String> {
@@ -20,8 +74,13 @@ fn check_length(file: &File) -> Option<String> {
 /// Lines before the module of tests that ends the file.
 fn lines_of_code(text: &str) -> usize {
     let lines: Vec<&str> = text.lines().collect();
-    let starts_tests = |pair: &[&str]| matches!(pair, ["#[cfg(test)]", module] if module.starts_with("mod ") && module.ends_with('{'));
-    lines.windows(2).position(starts_tests).unwrap_or(lines.len())
+    let is_attribute = |line: &&&str| line.starts_with(['#', ' ', ')']);
+    let starts_tests = |place: &usize| {
+        let item = lines[place + 1..].iter().find(|line| !is_attribute(line));
+        lines[*place] == "#[cfg(test)]"
+            && item.is_some_and(|item| item.starts_with("mod ") && item.ends_with('{'))
+    };
+    (0..lines.len()).find(starts_tests).unwrap_or(lines.len())
 }
 
 fn check_docs(file: &File) -> Option<String> {
@@ -46,6 +105,9 @@ mod tests {
         check_one("crates/a/src/b.rs", long.clone(), &[complaint]);
         check_one("crates/a/src/b.rs", "let x = 1;\n".repeat(500), &[]);
         check_one("crates/a/src/b.rs", format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{long}}}\n"), &[]);
+        let attribute = "#[expect(\n    clippy::x,\n    reason = \"y\"\n)]";
+        let tests = format!("fn f() {{}}\n#[cfg(test)]\n{attribute}\nmod tests {{\n{long}}}\n");
+        check_one("crates/a/src/b.rs", tests, &[]);
         check_one("crates/a/src/b.rs", format!("{long}#[cfg(test)]\nmod tests {{\n{long}}}\n"), &[complaint]);
         check_one(
             "crates/a/src/b.rs",
@@ -55,6 +117,37 @@ mod tests {
         check_one("crates/a/src/b/tests.rs", long.clone(), &[]);
         check_one("crates/a/benches/b.rs", long.clone(), &[]);
         check_one("crates/a/src/b.txt", long, &[]);
+    }
+
+    #[test]
+    fn who_promises_to_be_pure_is_held_to_it() {
+        let check =
+            |text: &str, complaints: &[&str]| check_one("crates/a/src/b.rs", text.to_owned(), complaints);
+        let pure = "//! When to retry. No clock, no I/O.\n";
+        check(&format!("{pure}use std::time::Instant;\n/// Instead of `Instant::now`.\nfn f() {{}}\n"), &[]);
+        check("//! Sleeps.\nuse tokio::time::sleep;\n", &[]);
+        check(&format!("{pure}#[cfg(test)]\nmod tests {{\n    Instant::now();\n}}\n"), &[]);
+        check_one("crates/net/src/client.rs", "//! Sends.\n".to_owned(), &[]);
+        let complaints =
+            super::check(&[File { path: "crates/net/src/gate.rs".to_owned(), text: String::new() }]);
+        assert!(complaints[0].starts_with("crates/net/src/gate.rs: does not say"), "{complaints:?}");
+        for word in IMPURE {
+            let complaint =
+                format!("crates/a/src/b.rs: says that it has no clock and no I/O, and mentions `{word}`");
+            check(&format!("{pure}fn f() {{ {word}; }}\n"), &[&complaint]);
+        }
+    }
+
+    #[test]
+    fn there_is_one_http_client() {
+        let text = "use reqwest::Client;\nfn f() { Client::builder(); }\n";
+        let complaint = format!(
+            "crates/a/src/b.rs: `Client::builder()` builds an HTTP client; the only one is in {CLIENT}"
+        );
+        check_one("crates/a/src/b.rs", text.to_owned(), &[&complaint]);
+        check_one(CLIENT, text.to_owned(), &[]);
+        check_one("xtask/src/b.rs", text.to_owned(), &[]);
+        check_one("crates/a/tests/b.rs", text.to_owned(), &[]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use super::*;
-use crate::error::ErrorKind;
 use crate::testing;
+use url_parse::ErrorKind;
 
 #[test]
 fn folders_are_created_from_the_top_down() {
@@ -72,7 +72,7 @@ fn what_is_in_a_folders_way_is_named() {
         file.display(),
         home.display()
     );
-    check_refusal(&home.join("model_weights"), &home, &expected, ErrorKind::NotADirectory);
+    check_refusal(&home.join("model_weights"), &home, &expected, ErrorKind::Disk);
 
     #[cfg(unix)]
     {
@@ -82,7 +82,7 @@ fn what_is_in_a_folders_way_is_named() {
             "{} is a symbolic link to nothing; create what it points to, or remove it",
             link.display()
         );
-        check_refusal(&link.join("model_weights"), &link, &expected, ErrorKind::Link);
+        check_refusal(&link.join("model_weights"), &link, &expected, ErrorKind::Disk);
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
-use crate::error::ErrorKind;
 use crate::testing;
+use url_parse::ErrorKind;
 
 fn acquire(layout: &CacheLayout, slot: &Slot) -> SlotLock {
     match layout.try_lock(slot).unwrap() {
@@ -112,7 +112,8 @@ fn a_home_that_is_a_file_has_no_locks() {
     let (layout, slot) = testing::cache(&folder);
     fs::write(layout.home(), "").unwrap();
     let error = layout.try_lock(&slot).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotADirectory);
+    assert!(matches!(error, Error::NotADirectory { .. }), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Disk);
 }
 
 #[cfg(unix)]

@@ -4,9 +4,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::CacheConfig;
-use crate::error::ErrorKind;
 use crate::staging::Purpose;
 use crate::testing;
+use url_parse::ErrorKind;
 
 /// A cache with the read-only tiers `one` and `two`, and a home; none exists.
 fn tiers(folder: &TempDir) -> (CacheLayout, Slot, [PathBuf; 3]) {
@@ -112,7 +112,7 @@ fn a_file_among_the_homes_folders_is_an_error() {
         let file = folder.path().join(file);
         testing::write(&file, "");
         let error = layout.look_up(&slot, &testing::inspect).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotADirectory);
+        assert_eq!(error.kind(), ErrorKind::Disk);
         let (file, home) = (file.display(), layout.home().display());
         let expected = format!(
             "{file} is not a directory, so no model can be cached in {home}; choose another cache home"
@@ -143,7 +143,7 @@ fn a_directory_that_may_not_be_searched_is_an_error() {
         testing::fill(&dirs[tier], "w");
         let Some(_locked) = testing::without_permission(&dirs[tier]) else { return };
         let error = layout.look_up(&slot, &testing::inspect).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(error.kind(), ErrorKind::Disk);
         assert_eq!(error.to_string(), format!("cannot look at {}", dirs[tier].display()));
     }
 }

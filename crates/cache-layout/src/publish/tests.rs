@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::content::ContentName;
-use crate::error::ErrorKind;
 use crate::layout::CacheLayout;
 use crate::ops::{FileOps as _, RealOps};
 use crate::receipt::Receipt;
@@ -14,6 +13,7 @@ use crate::run::Run;
 use crate::slot::Slot;
 use crate::staging::Staging;
 use crate::testing;
+use url_parse::ErrorKind;
 
 mod killed;
 mod refused;

@@ -82,7 +82,7 @@ fn copy(
     let began =
         VerifyEvent::Began { model: slot.model(), path: dir, files: hashed.len(), bytes: bytes_hashed };
     if observe(&began).is_break() {
-        return Err(Error::Cancelled);
+        return Err(net::Error::Cancelled.into());
     }
     states.extend(hash(dir, &hashed, observe)?);
     let known = states.into_iter().map(|(path, state)| FileReport { path: path.to_string(), state });
@@ -114,5 +114,5 @@ fn hash<'a>(
         }
         outcome
     })?;
-    if outcome.is_break() { Err(Error::Cancelled) } else { Ok(states) }
+    if outcome.is_break() { Err(net::Error::Cancelled.into()) } else { Ok(states) }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use cache_layout::Run;
 use hf_transport::{FileKind, RepoFile, RepoSnapshot};
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, Expected, MANIFEST_NAMES, is_pointer_text};
-use url_parse::RepoPath;
+use url_parse::{DiskError, RepoPath};
 
 use crate::Error;
 
@@ -138,9 +138,9 @@ fn judge_plain(
     let old_bytes = match fs::read(old) {
         Ok(bytes) => bytes,
         Err(_) if is_link => return Ok(Verdict::Leave(REPLACED_LINK)),
-        Err(source) => return Err(Error::disk("read", old, source)),
+        Err(source) => return Err(DiskError::new("read", old, source).into()),
     };
-    let new_bytes = fs::read(new).map_err(|source| Error::disk("read", new, source))?;
+    let new_bytes = fs::read(new).map_err(|source| DiskError::new("read", new, source))?;
     let is_edited = is_editable && is_valid_edit(name, &old_bytes, &new_bytes);
     Ok(if is_edited || is_link && old_bytes == new_bytes {
         Verdict::Keep
@@ -156,7 +156,7 @@ fn keep(run: &Run, entry: &Path, path: &Path) -> Result<PathBuf, Error> {
     let new = run.tree().join(path);
     // The commit's own file, which was edited.
     if fs::symlink_metadata(&new).is_ok_and(|found| !found.is_dir()) {
-        fs::remove_file(&new).map_err(|source| Error::disk("replace", &new, source))?;
+        fs::remove_file(&new).map_err(|source| DiskError::new("replace", &new, source))?;
     }
     Ok(run.adopt_own(&entry.join(path))?)
 }
@@ -185,7 +185,7 @@ fn files_below(
     let mut folders = vec![PathBuf::new()];
     while let Some(prefix) = folders.pop() {
         let folder = root.join(&prefix);
-        let unreadable = |source| Error::disk("list", &folder, source);
+        let unreadable = |source| DiskError::new("list", &folder, source);
         for found in fs::read_dir(&folder).map_err(unreadable)? {
             let found = found.map_err(unreadable)?;
             let kind = found.file_type().map_err(unreadable)?;

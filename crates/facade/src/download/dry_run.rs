@@ -36,7 +36,7 @@ impl Work {
         let described = self.describe(&snapshot).await?;
         let plan = Plan::new(self.request.model().id(), &snapshot, &described.manifest)?;
         plan.log(&snapshot.commit);
-        let endpoint = self.config.endpoint.clone();
+        let endpoint = self.context.hub.endpoint.clone();
         self.lease
             .on_disk(move |lease, run| {
                 let entry = lease.existing_entry();

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hf_transport::{FileKind, HubMetadata, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
-use net_policy::RetryBudget;
+use net::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
-use url_parse::{CommitId, RepoPath, Revision};
+use url_parse::{CommitId, DiskError, RepoPath, Revision};
 
 use super::work::Work;
 use crate::context::OwnSource;
@@ -81,8 +81,9 @@ impl Work {
             .on_disk(move |_, run| {
                 empty(run.tree())?;
                 let scratch = temp_dir.unwrap_or_else(|| run.scratch().to_owned());
-                fs::create_dir_all(&scratch)
-                    .map_err(|source| Error::disk("create the folder for scratch space", &scratch, source))?;
+                fs::create_dir_all(&scratch).map_err(|source| {
+                    DiskError::new("create the folder for scratch space", &scratch, source)
+                })?;
                 Ok((scratch, run.tree().to_owned()))
             })
             .await?;
@@ -146,7 +147,7 @@ impl Work {
 
 /// Removes what a failed attempt has left in a folder.
 fn empty(folder: &Path) -> Result<(), Error> {
-    let failed = |source| Error::disk("empty", folder, source);
+    let failed = |source| DiskError::new("empty", folder, source);
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let is_folder = entry.file_type().map_err(failed)?.is_dir();
@@ -158,7 +159,7 @@ fn empty(folder: &Path) -> Result<(), Error> {
 
 fn read(tree: &Path, path: &RepoPath) -> Result<Vec<u8>, Error> {
     let path = path.under(tree);
-    fs::read(&path).map_err(|source| Error::disk("read", &path, source))
+    Ok(fs::read(&path).map_err(|source| DiskError::new("read", &path, source))?)
 }
 
 /// Writes the manifest under the name that today's runtimes open, if it has only the older one.
@@ -168,5 +169,5 @@ fn add_newer_name(tree: &Path, path: &RepoPath, manifest: &[u8]) -> Result<(), E
         return Ok(());
     }
     let path = tree.join(newer);
-    fs::write(&path, manifest).map_err(|source| Error::disk("write", &path, source))
+    Ok(fs::write(&path, manifest).map_err(|source| DiskError::new("write", &path, source))?)
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cache_layout::{Durability, Purpose, Run};
 use hf_transport::RepoSnapshot;
 use shard_fetch::{FetchEvent, Fetcher, FileRequest, verify_file, verify_files};
-use url_parse::CommitId;
+use url_parse::{CommitId, DiskError};
 
 use super::work::Work;
 use crate::locator::HubLocator;
@@ -71,7 +71,7 @@ impl Work {
         let requests = self.file_requests(files).await?;
         let keep_alive = Arc::clone(&self.lease) as shard_fetch::KeepAlive;
         let observer = Arc::clone(watcher) as Arc<dyn shard_fetch::Observer>;
-        Ok(self.fetcher()?.fetch(requests, Arc::new(locator), observer, keep_alive).await?)
+        Ok(self.fetcher().fetch(requests, Arc::new(locator), observer, keep_alive).await?)
     }
 
     /// Whether another run has removed the pool's folder, which is there again then.
@@ -79,25 +79,17 @@ impl Work {
         self.lease.on_disk(|_, run| Ok(run.mend_pool()?)).await
     }
 
-    fn fetcher(&self) -> Result<Fetcher, Error> {
-        let hub = &self.config;
-        let mut fetcher = Fetcher::builder();
+    fn fetcher(&self) -> Fetcher {
+        let mut fetcher = Fetcher::builder()
+            .retry(self.context.retry.clone())
+            .durability(self.context.layout.durability() == Durability::Synced);
         if let Some(files) = self.request.files_at_once() {
             fetcher = fetcher.files_in_flight(files);
         }
         if let Some(connections) = self.context.max_connections {
             fetcher = fetcher.max_connections(connections);
         }
-        Ok(fetcher
-            .connect_timeout(hub.connect_timeout)
-            .idle_timeout(hub.idle_timeout)
-            .retry(self.context.retry.clone())
-            .gates(hub.gates.clone())
-            .user_agent(hub.user_agent.clone())
-            .proxy(hub.proxy.clone())
-            .ca_certificates(hub.ca_certificates.clone())
-            .durability(self.context.layout.durability() == Durability::Synced)
-            .build()?)
+        fetcher.build(self.client.clone())
     }
 
     /// Takes what is there into the tree: verified files of the pool, and good files of an entry that is to be
@@ -228,7 +220,7 @@ fn adopt_good(
             good.push(file);
         } else {
             let path = file.path.under(run.tree());
-            fs::remove_file(&path).map_err(|source| Error::disk("remove", &path, source))?;
+            fs::remove_file(&path).map_err(|source| DiskError::new("remove", &path, source))?;
             bad.push(file);
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cache_layout::{Purpose, SlotLock};
 use hf_transport::{HubClient, HubConfig};
+use net::Client;
 use url_parse::CommitId;
 
 use crate::context::SharedContext;
@@ -16,14 +17,15 @@ pub(super) struct Work {
     pub(super) request: Request,
     /// The steps work on disk by [`Lease::on_disk`].
     pub(super) lease: Arc<Lease>,
-    pub(super) config: HubConfig,
+    /// Asks the hub and the data host.
+    pub(super) client: Client,
     pub(super) hub: HubClient,
     /// The commit that what is to be mended comes from, if that is known.
     pub(super) restored: Option<CommitId>,
 }
 
 impl Work {
-    /// Begins a run, and makes a client of the hub: a new one for each download, as connections belong to a
+    /// Begins a run, and sets up an HTTP client: a new one for each download, as connections belong to a
     /// runtime. Without the lock, nothing may be published.
     pub(super) async fn begin(
         query: &Query,
@@ -40,17 +42,18 @@ impl Work {
                 Ok((Arc::new(lease), restored))
             })
             .await?;
-        let (config, hub) = query
+        let client = query
             .on_disk(|Query { context, .. }| {
-                let mut config = context.hub.clone();
-                // Blocks: the system's certificates are files too.
-                config.ca_certificates = context.certificates.load()?;
-                let hub = HubClient::new(config.clone())?;
-                Ok((config, hub))
+                // Blocks: certificates are files.
+                let ca_certificates = context.certificates.load()?;
+                let mut settings = context.net.clone();
+                settings.ca_certificates = ca_certificates;
+                Ok(Client::new(settings)?)
             })
             .await?;
+        let hub = HubClient::new(client.clone(), query.context.hub.clone());
         let (context, request) = (Arc::clone(&query.context), query.request.clone());
-        Ok(Self { context, request, lease, config, hub, restored })
+        Ok(Self { context, request, lease, client, hub, restored })
     }
 
     /// The same, whose observer hears when the hub limits the rate of requests.
@@ -76,7 +79,7 @@ impl Work {
 
     /// To be called before the first request.
     pub(super) fn warn_of_exposed_token(&self) {
-        let HubConfig { endpoint, token, .. } = &self.config;
+        let HubConfig { endpoint, token, .. } = &self.context.hub;
         if token.as_ref().is_some_and(|token| token.is_exposed_at(endpoint)) {
             tracing::warn!(hub = %endpoint, "the access token is sent over plain http");
             self.warn(Warning::TokenOverPlainHttp { hub: endpoint });
@@ -86,7 +89,7 @@ impl Work {
     /// To be called after the first answers, whatever they were.
     pub(super) fn warn_of_what_the_hub_said(&self) {
         if self.hub.has_dropped_token() {
-            self.warn(Warning::TokenDropped { hub: &self.config.endpoint });
+            self.warn(Warning::TokenDropped { hub: self.hub.endpoint() });
         }
         let model = self.request.model().id();
         if let Some(present) = self.hub.renamed(model) {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use net_policy::CaCertificates;
+use net::CaCertificates;
 
 use super::values::{Lookup, unusable};
 use super::variables::{SSL_CERT_DIR, SSL_CERT_FILE};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_layout::CachePolicy;
-use hf_transport::ProxySettings;
+use net::ProxySettings;
 use url_parse::Endpoint;
 
 use super::variables::{

@@ -4,11 +4,11 @@ use super::*;
 fn check(error: impl Into<Error>, is_out_of_space: bool) {
     let error = error.into();
     assert_eq!(error.is_out_of_space(), is_out_of_space, "{error:?}");
-    assert!(!is_out_of_space || error.kind() == ErrorKind::Disk, "{error:?}");
+    assert!(!is_out_of_space || error.kind() == ErrorKind::NoSpace, "{error:?}");
 }
 
 fn disk(source: io::Error) -> Error {
-    Error::Disk { action: "write", path: "a".into(), source }
+    DiskError::new("write", "a".as_ref(), source).into()
 }
 
 #[test]
@@ -32,6 +32,6 @@ fn some_homes_are_no_use() {
 
 #[test]
 fn causes_are_told_once() {
-    let error = Error::Disk { action: "read", path: "a".into(), source: io::Error::other("gone") };
+    let error = DiskError::new("read", "a".as_ref(), io::Error::other("gone"));
     assert_eq!(words(&error), "cannot read a: gone");
 }

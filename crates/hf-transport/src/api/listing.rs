@@ -2,15 +2,14 @@
 
 use std::collections::HashSet;
 
+use net::{SafeUrl, header_text};
 use reqwest::header;
 use serde::Deserialize;
 use url_parse::{CommitId, RepoPath};
 
 use super::{Api, pages};
-use crate::client::header_text;
 use crate::export::{Allowance, MAX_ENTRIES, shown};
 use crate::lfs_pointer::parse_oid;
-use crate::shown::SafeUrl;
 use crate::{Error, LfsPointer};
 
 /// Files and folders come a thousand at a time, or fewer. Pages without any would never end.
@@ -50,24 +49,27 @@ struct Lfs {
     size: u64,
 }
 
-/// Asks page by page.
-pub(super) async fn list(api: &Api<'_>, commit: CommitId) -> Result<Vec<Listed>, Error> {
-    let mut url = api.hub.endpoint().tree_url(api.model, &commit);
-    let revision = commit.to_string();
-    let mut list = List { api, left: Allowance::new(MAX_ENTRIES), names: HashSet::new(), files: Vec::new() };
-    for _ in 0..MAX_PAGES {
-        let (body, headers) = api.get(&url, "list the files at", &revision).await?;
-        let entries: Vec<Entry> = serde_json::from_slice(&body).map_err(|_| Error::UnusableAnswer {
-            url: SafeUrl::of(&url),
-            problem: "it is no list of files",
-        })?;
-        entries.iter().try_for_each(|entry| list.add(entry))?;
-        match header_text(&headers, header::LINK).and_then(pages::next_query) {
-            Some(query) => url = pages::with_query(&url, &query),
-            None => return Ok(list.files),
+impl Api<'_> {
+    /// The files of a commit, asked for page by page.
+    pub(super) async fn list(&self, commit: CommitId) -> Result<Vec<Listed>, Error> {
+        let mut url = self.hub.endpoint().tree_url(self.model, &commit);
+        let revision = commit.to_string();
+        let mut list =
+            List { api: self, left: Allowance::new(MAX_ENTRIES), names: HashSet::new(), files: Vec::new() };
+        for _ in 0..MAX_PAGES {
+            let (body, headers) = self.get(&url, "list the files at", &revision).await?;
+            let entries: Vec<Entry> = serde_json::from_slice(&body).map_err(|_| Error::UnusableAnswer {
+                url: SafeUrl::of(&url),
+                problem: "it is no list of files",
+            })?;
+            entries.iter().try_for_each(|entry| list.add(entry))?;
+            match header_text(&headers, header::LINK).and_then(pages::next_query) {
+                Some(query) => url = pages::with_query(&url, &query),
+                None => return Ok(list.files),
+            }
         }
+        Err(self.too_much("pages in the list of its files", MAX_PAGES as u64))
     }
-    Err(api.too_much("pages in the list of its files", MAX_PAGES as u64))
 }
 
 struct List<'a> {

@@ -4,25 +4,37 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use git2::{ObjectType, Oid};
-use reqwest::Method;
-use reqwest::header;
+use net::{Hop, Request};
 use url_parse::{CommitId, RepoPath};
 
 use super::listing::{Listed, ListedKind};
-use super::read;
-use crate::client::{HubRequest, headers};
+use super::{Api, is_no_api};
 use crate::export::{Allowance, ExportFolder};
-use crate::redirect::Redirects;
-use crate::refusal::read_refusal;
-use crate::throttle::Lane;
 use crate::{Error, FileKind, HubClient, MetadataRequest, RepoFile, RepoSnapshot};
 
-const ACTION: &str = "fetch";
 /// A file is held in memory until it is compared. What is larger is an LFS file at every hub.
 const MAX_FILE: u64 = 64 << 20;
 
+impl Api<'_> {
+    /// Lists a commit and writes its plain files; `None`, and nothing written, when the hub has no such API.
+    pub(crate) async fn fetch(
+        &self,
+        request: &MetadataRequest,
+        commit: CommitId,
+    ) -> Result<Option<RepoSnapshot>, Error> {
+        match self.list(commit).await {
+            Ok(listed) => fetch(self.hub, request, commit, listed).await.map(Some),
+            Err(error) if is_no_api(&error) => {
+                tracing::debug!(model = %self.model, %error, "this hub lists no files");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// Writes the listed plain files and names all. They are few and small, and come one after another.
-pub(super) async fn fetch(
+async fn fetch(
     hub: &HubClient,
     request: &MetadataRequest,
     commit: CommitId,
@@ -58,25 +70,14 @@ async fn content(
     size: u64,
     blob: Oid,
 ) -> Result<Bytes, Error> {
-    let answer = hub
-        .send(HubRequest {
-            method: Method::GET,
-            url: hub.endpoint().resolve_url(&request.model, &commit, path),
-            headers: headers([(header::ACCEPT_ENCODING, "identity")]),
-            body: Bytes::new(),
-            action: ACTION,
-            // Wherever it comes from, it is compared with what it must be.
-            redirects: Redirects::Anywhere,
-            lane: Lane::Files,
-        })
-        .await?;
-    if !answer.response.status().is_success() {
+    // Wherever redirects lead, it is compared with what it must be.
+    let url = hub.endpoint().resolve_url(&request.model, &commit, path);
+    let answer = hub.send(Request::get(url, "fetch", Hop::Hub)).await?;
+    if !answer.status().is_success() {
         let revision = commit.to_string();
-        let asked = hub.asked(&request.model, Some(path), &revision);
-        let patience = hub.config().idle_timeout;
-        return Err(read_refusal(&asked, &answer.url, answer.response, patience).await);
+        return Err(hub.asked(&request.model, Some(path), &revision).refused(answer).await);
     }
-    let content = read(hub, answer, ACTION, usize::try_from(size).unwrap_or(usize::MAX)).await?;
+    let content = answer.read(usize::try_from(size).unwrap_or(usize::MAX)).await?;
     let is_right = |content: &Bytes| Oid::hash_object(ObjectType::Blob, content).is_ok_and(|id| id == blob);
     content.filter(is_right).ok_or_else(|| Error::WrongContent {
         model: request.model.clone(),
@@ -88,15 +89,11 @@ async fn content(
 async fn write(request: &MetadataRequest, path: RepoPath, content: Bytes) -> Result<FileKind, Error> {
     let (model, root) = (request.model.clone(), request.export_to.clone());
     let keep_alive = Arc::clone(&request.keep_alive);
-    let job = tokio::task::spawn_blocking(move || {
+    net::blocking(move || {
         let written = ExportFolder { model: &model, root: &root }.take(&path, &content, false);
         // Last, as in every job that writes there.
         drop(keep_alive);
         written
-    });
-    match job.await {
-        Ok(written) => written,
-        Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-        Err(_) => Err(Error::Cancelled),
-    }
+    })
+    .await
 }

@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use git2::{ObjectType, Odb, Oid, Repository, TreeEntry};
 use url_parse::{CommitId, RepoPath};
 
-use super::broken;
 use super::cancel::CancelSignal;
 use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, shown};
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
@@ -33,7 +32,7 @@ pub(super) fn export_tree(
 ) -> Result<RepoSnapshot, Error> {
     let export = Export {
         repository,
-        odb: repository.odb().map_err(|error| broken(&request.model, error))?,
+        odb: repository.odb().map_err(|error| Error::broken_commit(&request.model, error))?,
         request,
         cancelled,
         bytes: Allowance::new(max_bytes),
@@ -83,7 +82,7 @@ impl Export<'_> {
         let mut names = HashSet::new();
         for entry in &tree {
             if self.cancelled.is_cancelled() {
-                return Err(Error::Cancelled);
+                return Err(net::Error::Cancelled.into());
             }
             self.entries.spend(1).map_err(|limit| self.too_much("files and folders", limit))?;
             let path = self.path_of(prefix, entry.name_bytes())?;
@@ -155,6 +154,6 @@ impl Export<'_> {
     }
 
     fn git(&self, error: git2::Error) -> Error {
-        broken(&self.request.model, error)
+        Error::broken_commit(&self.request.model, error)
     }
 }

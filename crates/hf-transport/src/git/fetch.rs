@@ -8,15 +8,14 @@ use git2::{
     AutotagOption, Direction, ErrorClass, FetchOptions, ObjectType, Odb, Oid, RemoteCallbacks, Repository,
     RepositoryInitOptions,
 };
+use net::{SafeUrl, ServerWords};
 use url_parse::{ModelId, Revision};
 
 use super::library::SCHEME;
-use super::revision_not_found;
 use super::session::Session;
 use super::transport;
-use super::wanted::{FETCHED, Means, Wanted};
+use super::wanted::{FETCHED, Means, Wanted, revision_not_found};
 use crate::Error;
-use crate::shown::{HubWords, SafeUrl};
 
 /// Tags of tags of tags are followed so far.
 const MAX_TAGS: usize = 8;
@@ -28,7 +27,7 @@ pub(super) enum Fetched {
     /// The commit that the session's revision stands for, in this repository.
     Commit(Repository, Oid),
     /// The server does not hand out the commit by its id, as it says.
-    NotAlone(HubWords),
+    NotAlone(ServerWords),
 }
 
 /// Fetches the commit that the session's revision stands for.
@@ -43,7 +42,7 @@ pub(super) fn fetch_commit(session: &Arc<Session>, means: Means, scratch: &Path)
         // One connection for listing and fetching: a fetch alone would report a missing branch as success.
         remote.connect(Direction::Fetch).map_err(failed)?;
         let wanted = decide(session, means)?;
-        let Some(refspec) = wanted.refspec() else { return Ok(Fetched::NotAlone(HubWords::default())) };
+        let Some(refspec) = wanted.refspec() else { return Ok(Fetched::NotAlone(ServerWords::none())) };
         let mut options = fetch_options(session, &wanted);
         match (remote.fetch(&[refspec], Some(&mut options), None).map_err(failed), wanted) {
             (Ok(()), wanted) => wanted,
@@ -87,7 +86,7 @@ fn fetch_options(session: &Session, wanted: &Wanted) -> FetchOptions<'static> {
 
 /// The commit, now that it has come.
 fn find(session: &Session, repository: &Repository, wanted: &Wanted) -> Result<Oid, Error> {
-    let broken = |error| super::broken(session.model(), error);
+    let broken = |error| Error::broken_commit(session.model(), error);
     let odb = repository.odb().map_err(broken)?;
     if let Wanted::Everything(commit) = wanted {
         let id = Oid::from_str(&commit.to_string()).map_err(broken)?;
@@ -104,7 +103,7 @@ fn find(session: &Session, repository: &Repository, wanted: &Wanted) -> Result<O
 
 /// The commit that an object leads to: itself, or what a tag is for.
 fn peel(session: &Session, repository: &Repository, odb: &Odb<'_>, mut id: Oid) -> Result<Oid, Error> {
-    let broken = |error| super::broken(session.model(), error);
+    let broken = |error| Error::broken_commit(session.model(), error);
     for _ in 0..=MAX_TAGS {
         let (size, kind) = odb.read_header(id).map_err(broken)?;
         match kind {
@@ -120,13 +119,13 @@ fn peel(session: &Session, repository: &Repository, odb: &Odb<'_>, mut id: Oid) 
 }
 
 fn not_found(session: &Session) -> Error {
-    revision_not_found(session.model(), session.revision(), HubWords::default())
+    revision_not_found(session.model(), session.revision(), ServerWords::none())
 }
 
 /// What went wrong in libgit2: the failure that the transport noted, else what libgit2 says.
 fn failure(session: &Session, scratch: &Path, error: git2::Error) -> Error {
     if session.cancelled().is_cancelled() {
-        return Error::Cancelled;
+        return net::Error::Cancelled.into();
     }
     session.take_failure().unwrap_or_else(|| libgit2_failure(session.model(), session.url(), scratch, error))
 }
@@ -144,9 +143,9 @@ fn libgit2_failure(model: &ModelId, url: SafeUrl, scratch: &Path, error: git2::E
 #[cfg(test)]
 mod tests {
     use git2::ErrorCode;
+    use url_parse::ErrorKind;
 
     use super::*;
-    use crate::ErrorKind;
 
     #[test]
     fn a_full_disk_is_no_trouble_of_the_network() {

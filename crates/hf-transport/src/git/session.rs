@@ -8,28 +8,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{self, HeaderMap};
-use reqwest::{Method, Response};
+use net::{Answer, Hop, Request, SafeUrl, ServerWords};
+use reqwest::Method;
+use reqwest::header;
 use tokio::runtime::Handle;
 use url_parse::{ModelId, Revision, Url};
 
 use super::advertisement::Advertisement;
-use super::body::Body;
 use super::cancel::CancelSignal;
 use super::wanted::DEFAULT_BRANCH;
 use crate::api::Api;
-use crate::client::{Answer, HubRequest, header_text, headers};
-use crate::redirect::Redirects;
-use crate::refusal::read_refusal;
-use crate::shown::{HubWords, SafeUrl};
-use crate::throttle::Lane;
-use crate::words::fit_for_message;
+use crate::client::{GIT, headers};
 use crate::{Error, HubClient};
 
 /// Where the list of references is.
 const INFO_REFS: &str = "/info/refs";
 /// A list of references is held in memory. A thousand of them take about 64 KiB.
 const MAX_LIST: usize = 64 << 20;
+/// Four digits and `ERR `.
+const PACKET_HEAD: usize = 8;
 
 /// One fetch: what its requests need to know, and what they found out.
 pub(super) struct Session {
@@ -98,18 +95,13 @@ impl Session {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A failed exchange as this crate's error.
-    pub(super) fn transport_error(&self, action: &'static str, url: &Url, error: reqwest::Error) -> Error {
-        self.hub.transport_error(action, url, error)
-    }
-
     /// Runs a future to its end from libgit2's thread, unless the download is cancelled first.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.runtime.block_on(async {
             tokio::select! {
                 // First, as a runtime that shuts down cancels, and can drive no request any more.
                 biased;
-                () = self.cancelled.cancelled() => Err(Error::Cancelled),
+                () = self.cancelled.cancelled() => Err(net::Error::Cancelled.into()),
                 outcome = future => outcome,
             }
         })
@@ -119,17 +111,9 @@ impl Session {
     pub(super) fn advertisement(&self) -> Result<Bytes, Error> {
         let mut url = with_path(&self.learned().base, INFO_REFS);
         url.set_query(Some("service=git-upload-pack"));
-        let request = HubRequest {
-            method: Method::GET,
-            url,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            action: "list the references of",
-            redirects: Redirects::Anywhere,
-            lane: Lane::Git,
-        };
+        let request = Request { lane: GIT, ..Request::get(url, "list the references of", Hop::Hub) };
         let mut body = self.ask(request, "application/x-git-upload-pack-advertisement")?;
-        let base = without_path(body.url(), INFO_REFS).ok_or_else(|| Error::BadRedirect {
+        let base = without_path(body.url(), INFO_REFS).ok_or_else(|| net::Error::BadRedirect {
             url: self.url(),
             target: SafeUrl::of(body.url()).to_string(),
             problem: "it leads to no git repository",
@@ -153,17 +137,15 @@ impl Session {
     /// `POST git-upload-pack`: one round of the negotiation, the last of which brings the pack.
     pub(super) fn upload_pack(&self, request: Bytes) -> Result<Body, Error> {
         let url = with_path(&self.learned().base, "/git-upload-pack");
-        let request = HubRequest {
+        let request = Request {
             method: Method::POST,
-            url,
             headers: headers([
                 (header::CONTENT_TYPE, "application/x-git-upload-pack-request"),
                 (header::ACCEPT, "application/x-git-upload-pack-result"),
             ]),
             body: request,
-            action: "fetch git objects from",
-            redirects: Redirects::Anywhere,
-            lane: Lane::Git,
+            lane: GIT,
+            ..Request::get(url, "fetch git objects from", Hop::Hub)
         };
         let mut body = self.ask(request, "application/x-git-upload-pack-result")?;
         match body.refusal(self)? {
@@ -171,33 +153,28 @@ impl Session {
             Some(words) => Err(Error::GitRefused {
                 model: self.model.clone(),
                 url: SafeUrl::of(body.url()),
-                hub_says: HubWords {
-                    message: fit_for_message(&words, self.hub.config().token.as_ref()),
-                    request_id: None,
-                },
+                hub_says: ServerWords { message: body.answer.fit(&words), ..ServerWords::none() },
             }),
         }
     }
 
     /// Sends a request and lets only git's own answers through: status and content type decide before a byte
     /// of the body is used.
-    fn ask(&self, request: HubRequest, expected: &'static str) -> Result<Body, Error> {
-        let action = request.action;
+    fn ask(&self, request: Request, expected: &'static str) -> Result<Body, Error> {
         let is_list = request.method == Method::GET;
         let answer = self.block_on(self.hub.send(request))?;
-        if !answer.response.status().is_success() {
-            let is_unknown = is_list && is_unknown_path(&answer.response);
+        if !answer.status().is_success() {
+            let is_unknown = is_list && is_unknown_path(&answer);
             let refusal = self.refusal(answer);
             return Err(if is_unknown { self.unless_without_git(refusal) } else { refusal });
         }
-        let content_type = header_text(answer.response.headers(), header::CONTENT_TYPE).unwrap_or_default();
-        if content_type.split(';').next().map(str::trim) != Some(expected) {
-            let error = Error::not_a_hub(&answer.url, content_type, expected);
+        if answer.media_type() != expected {
+            let error = Error::not_a_hub(&answer, expected);
             // A page stands in front of the hub, if it is one, and would answer any question about it too.
-            let is_page = content_type.starts_with("text/html");
+            let is_page = answer.media_type() == "text/html";
             return Err(if is_list && !is_page { self.unless_without_git(error) } else { error });
         }
-        Ok(Body::new(answer, action))
+        Ok(Body { answer, read_ahead: Bytes::new() })
     }
 
     /// What an answer means that no git server gives: a hub whose API knows the model serves no git.
@@ -217,19 +194,17 @@ impl Session {
     fn refusal(&self, answer: Answer) -> Error {
         let revision = self.revision.as_ref().map_or(DEFAULT_BRANCH, Revision::as_str);
         let asked = self.hub.asked(&self.model, None, revision);
-        let patience = self.hub.config().idle_timeout;
-        let refusal = read_refusal(&asked, &answer.url, answer.response, patience);
-        self.block_on(async { Ok(refusal.await) }).unwrap_or_else(|cancelled| cancelled)
+        self.block_on(async { Ok(asked.refused(answer).await) }).unwrap_or_else(|cancelled| cancelled)
     }
 
     /// Counts received bytes against the limit for metadata.
-    pub(super) fn count(&self, bytes: usize) -> Result<(), Error> {
+    fn count(&self, bytes: usize) -> Result<(), Error> {
         let limit = self.hub.config().max_metadata_bytes;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        match self.received.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) > limit {
-            true => Err(self.too_much("bytes to receive", limit)),
-            false => Ok(()),
+        if self.received.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) > limit {
+            return Err(self.too_much("bytes to receive", limit));
         }
+        Ok(())
     }
 
     pub(super) fn too_much(&self, what: &'static str, limit: u64) -> Error {
@@ -237,9 +212,61 @@ impl Session {
     }
 }
 
+/// An answer's body, as libgit2's thread reads it piece by piece.
+pub(super) struct Body {
+    answer: Answer,
+    read_ahead: Bytes,
+}
+
+impl Body {
+    /// Where it comes from, after redirects.
+    fn url(&self) -> &Url {
+        self.answer.url()
+    }
+
+    /// The next piece, never empty; `None` at the end.
+    pub(super) fn next(&mut self, session: &Session) -> Result<Option<Bytes>, Error> {
+        if self.read_ahead.is_empty() {
+            self.receive(session)
+        } else {
+            Ok(Some(std::mem::take(&mut self.read_ahead)))
+        }
+    }
+
+    /// git's words, if this is an answer in which git refuses. Looks at the first bytes without taking them.
+    fn refusal(&mut self, session: &Session) -> Result<Option<String>, Error> {
+        while self.read_ahead.len() < PACKET_HEAD
+            && let Some(chunk) = self.receive(session)?
+        {
+            self.read_ahead = [&*self.read_ahead, &*chunk].concat().into();
+        }
+        Ok(refusal_in(&self.read_ahead))
+    }
+
+    fn receive(&mut self, session: &Session) -> Result<Option<Bytes>, Error> {
+        loop {
+            let next = async { Ok(self.answer.chunk().await?) };
+            let Some(chunk) = session.block_on(next)? else { return Ok(None) };
+            session.count(chunk.len())?;
+            if !chunk.is_empty() {
+                return Ok(Some(chunk));
+            }
+        }
+    }
+}
+
+/// The words of a packet `ERR …`, which is how git refuses in an answer of status 200.
+fn refusal_in(start: &[u8]) -> Option<String> {
+    let (digits, contents) = start.split_at_checked(4)?;
+    let words = contents.strip_prefix(b"ERR ")?;
+    let length = std::str::from_utf8(digits).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
+    let length = length?.saturating_sub(PACKET_HEAD).min(words.len());
+    Some(String::from_utf8_lossy(words.get(..length)?).into_owned())
+}
+
 /// The answer of a server that knows nothing at that address; a hub that does gives its refusals a code.
-fn is_unknown_path(response: &Response) -> bool {
-    matches!(response.status().as_u16(), 404 | 405 | 501) && !response.headers().contains_key("x-error-code")
+fn is_unknown_path(answer: &Answer) -> bool {
+    matches!(answer.status().as_u16(), 404 | 405 | 501) && !answer.headers().contains_key("x-error-code")
 }
 
 fn with_path(base: &Url, tail: &str) -> Url {
@@ -270,5 +297,22 @@ mod tests {
             assert_eq!(without_path(&url, INFO_REFS), Some(base));
         }
         assert_eq!(without_path(&Url::parse("https://hub/login?next=/info/refs").unwrap(), INFO_REFS), None);
+    }
+
+    #[test]
+    fn a_refusal_in_gits_own_words_is_read() {
+        for (start, expected) in [
+            (&b"0019ERR not our ref 1234\n"[..], Some("not our ref 1234\n")),
+            (b"0010ERR over and more", Some("over and")),
+            (b"ffffERR cut", Some("cut")),
+            (b"0008ERR ", Some("")),
+            (b"zzzzERR x", None),
+            (b"0008NAK\n", None),
+            (b"000eERRx y", None),
+            (b"ERR", None),
+            (b"", None),
+        ] {
+            assert_eq!(refusal_in(start).as_deref(), expected, "{start:?}");
+        }
     }
 }

@@ -8,8 +8,7 @@ use bytes::{Buf, Bytes};
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use git2::{ErrorClass, ErrorCode};
 
-use super::body::Body;
-use super::session::Session;
+use super::session::{Body, Session};
 use crate::Error;
 
 thread_local! {

@@ -1,8 +1,10 @@
 //! From a revision to what a server is asked for.
 
-use url_parse::{CommitId, Revision};
+use net::ServerWords;
+use url_parse::{CommitId, ModelId, Revision};
 
 use super::advertisement::Advertisement;
+use crate::Error;
 
 /// The server's name for a repository's default branch.
 pub(super) const DEFAULT_BRANCH: &str = "HEAD";
@@ -61,6 +63,16 @@ impl Wanted {
             Self::Nothing => None,
         }
     }
+}
+
+/// Nothing of the repository has this name, or id.
+pub(crate) fn revision_not_found(
+    model: &ModelId,
+    revision: Option<&Revision>,
+    hub_says: ServerWords,
+) -> Error {
+    let revision = revision.map_or(DEFAULT_BRANCH, Revision::as_str).to_owned();
+    Error::RevisionNotFound { model: model.clone(), revision, hub_says }
 }
 
 /// What a short name may stand for: a branch, else a tag, as with `git clone --branch`.

@@ -1,9 +1,10 @@
 //! The hub's refusals as recorded, one row each.
 
+use net::{Hop, Secrets};
 use reqwest::header::{HeaderName, HeaderValue};
+use url_parse::{ErrorKind, Url};
 
 use super::*;
-use crate::ErrorKind;
 
 const MISSING: &[(&str, &str)] =
     &[("www-authenticate", "Bearer realm=\"Authentication required\", charset=\"UTF-8\"")];
@@ -16,15 +17,11 @@ fn refused(status: u16, headers: &[(&'static str, &'static str)], body: &str, fi
     let model = ModelId::new("mlc-ai", "Llama").unwrap();
     let path: RepoPath = "params_shard_0.bin".parse().unwrap();
     let endpoint = Endpoint::default();
-    let asked = Asked {
-        model: &model,
-        file: file.then_some(&path),
-        revision: "main",
-        endpoint: &endpoint,
-        token: None,
-    };
+    let asked = Asked { model: &model, file: file.then_some(&path), revision: "main", endpoint: &endpoint };
     let url = Url::parse("https://huggingface.co/mlc-ai/Llama/resolve/main/x?sig=secret").unwrap();
-    let error = classify(&asked, &url, StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes());
+    let status = StatusCode::from_u16(status).unwrap();
+    let secrets = Secrets::default();
+    let error = asked.classify(Refusal::new(Hop::Hub, url, status, headers, body.as_bytes(), &secrets));
     assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
     error
 }

@@ -285,7 +285,7 @@ async fn dropping_the_future_ends_the_questions() {
         [FaultTarget::api(ID), FaultTarget::resolve("README.md"), FaultTarget::resolve_cache("README.md")]
     {
         let (stage, commit) = usual();
-        let stage = stage.with(|config| config.idle_timeout = 100 * PATIENCE);
+        let stage = stage.with_net(|net| net.idle_timeout = 100 * PATIENCE);
         stage.hub.fault(target, Fault::NoAnswer, Times::Once);
         let held = Arc::new(());
         let request = stage.request(Some(&commit), Arc::clone(&held) as KeepAlive);

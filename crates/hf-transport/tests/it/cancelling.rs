@@ -26,7 +26,7 @@ fn held() -> (KeepAlive, oneshot::Receiver<()>) {
 
 /// A model whose hub may be silent for long: only being dropped ends a fetch.
 fn stage() -> Stage {
-    Stage::wordy().with(|config| config.idle_timeout = 100 * PATIENCE)
+    Stage::wordy().with_net(|net| net.idle_timeout = 100 * PATIENCE)
 }
 
 /// The fault holds a request up, having sent so much of the answer.

@@ -174,7 +174,7 @@ async fn a_folder_that_was_discarded_does_not_come_back() {
     let tree = request.export_to.clone();
     std::fs::remove_dir(&tree).unwrap();
     let error = stage.fetch_request(request).await.unwrap_err();
-    assert!(matches!(error, Error::Disk { .. }), "{error:?}");
+    assert!(matches!(error, Error::Disk(_)), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Disk);
     assert!(!tree.exists());
 }

@@ -14,6 +14,7 @@ use hf_transport::{
     ResolvedFile, Token,
 };
 use local_hub::{LocalHub, ModelFixture, PublishedModel};
+use net::{Client, NetSettings};
 use tempfile::TempDir;
 use url_parse::ModelId;
 
@@ -34,6 +35,7 @@ pub(crate) struct Stage {
     pub(crate) hub: LocalHub,
     pub(crate) model: PublishedModel,
     config: HubConfig,
+    net: NetSettings,
     /// One for all requests: setting one up reads the certificates of the system.
     client: OnceLock<HubClient>,
     dir: TempDir,
@@ -67,6 +69,7 @@ impl Stage {
         let model = hub.publish(fixture);
         Self {
             config: config(&hub),
+            net: NetSettings::default(),
             client: OnceLock::new(),
             hub,
             model,
@@ -103,8 +106,20 @@ impl Stage {
         self.client = OnceLock::new();
     }
 
+    /// Changes the settings of the HTTP client.
+    pub(crate) fn with_net(mut self, change: impl FnOnce(&mut NetSettings)) -> Self {
+        self.set_net(change);
+        self
+    }
+
+    /// The same for a stage that has been used.
+    pub(crate) fn set_net(&mut self, change: impl FnOnce(&mut NetSettings)) {
+        change(&mut self.net);
+        self.client = OnceLock::new();
+    }
+
     pub(crate) fn impatient(self) -> Self {
-        self.with(|config| config.idle_timeout = IMPATIENT)
+        self.with_net(|net| net.idle_timeout = IMPATIENT)
     }
 
     pub(crate) fn id(&self) -> ModelId {
@@ -114,17 +129,18 @@ impl Stage {
     /// The hub may be asked again at once, although it has asked to be left alone.
     pub(crate) fn forget_waits(&mut self) {
         if self.gates().for_origin(&self.hub.endpoint()).remaining(std::time::Instant::now()).is_some() {
-            self.set(|config| config.gates = net_policy::Gates::default());
+            self.set_net(|net| net.gates = net::Gates::default());
         }
     }
 
     /// The gates of all clients of this stage.
-    pub(crate) fn gates(&self) -> &net_policy::Gates {
-        &self.config.gates
+    pub(crate) fn gates(&self) -> &net::Gates {
+        &self.net.gates
     }
 
     pub(crate) fn client(&self) -> HubClient {
-        self.client.get_or_init(|| HubClient::new(self.config.clone()).unwrap()).clone()
+        let client = || HubClient::new(Client::new(self.net.clone()).unwrap(), self.config.clone());
+        self.client.get_or_init(client).clone()
     }
 
     pub(crate) fn plumbing(&self) -> Plumbing<'_> {

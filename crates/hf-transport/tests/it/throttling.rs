@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hf_transport::{HubMetadata, MetadataSource as _};
 use local_hub::{Fault, FaultTarget, ModelFixture, Times};
-use net_policy::Gate;
+use net::Gate;
 use tokio::sync::Notify;
 
 use crate::support::{ID, Stage};

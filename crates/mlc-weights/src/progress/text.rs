@@ -198,7 +198,7 @@ mod tests {
         let silence = io::Error::other("no answer");
         check_retry(&silence, 0, "no answer; trying again");
         check_retry(&silence, 1_234, "no answer; trying again in 1.2 s");
-        let failure = facade::Error::Disk { action: "read", path: "a".into(), source: silence };
+        let failure = facade::DiskError::new("read", "a".as_ref(), silence);
         check_retry(&failure, 60_000, "cannot read a (no answer); trying again in 60.0 s");
         let wrapped = io::Error::other(io::Error::other("no answer"));
         check_retry(&wrapped, 0, "no answer; trying again");

@@ -35,7 +35,7 @@ fn check(target: FaultTarget, location: fn(&World, &PublishedModel) -> String, w
 fn of_the_data_host() {
     let data =
         |plain: &World, _: &PublishedModel| format!("{}/anything?Signature=x", plain.hub.data_origin());
-    check(FaultTarget::data("params_shard_0.bin"), data, "its target gives up encryption (https to http)");
+    check(FaultTarget::data("params_shard_0.bin"), data, "it leads from https to plain http");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What a host's answer means, by its status and headers alone.
 
+use net::header_text;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap};
 use url_parse::RepoPath;
 
 use crate::{ActualSize, Mismatch};
@@ -18,9 +19,10 @@ impl Wanted {
     /// The value of the `Range` header. It is open where it ends with the file, so that a file of another
     /// size shows.
     pub(super) fn range(self) -> String {
-        match self.until < self.size {
-            true => format!("bytes={}-{}", self.from, self.until - 1),
-            false => format!("bytes={}-", self.from),
+        if self.until < self.size {
+            format!("bytes={}-{}", self.from, self.until - 1)
+        } else {
+            format!("bytes={}-", self.from)
         }
     }
 }
@@ -30,8 +32,6 @@ impl Wanted {
 pub(super) enum Verdict {
     /// The body holds the file's bytes from `from` to before `until`.
     Bytes { from: u64, until: u64 },
-    /// The file is elsewhere.
-    Redirect,
     /// This location is not, or no longer, good.
     Refused,
     /// Somebody has put a web page where the file should be.
@@ -50,20 +50,16 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, wanted: Wanted) -> 
     match status.as_u16() {
         200 => judge_whole(headers, wanted),
         206 => judge_range(headers, wanted),
-        301 | 302 | 303 | 307 | 308 => Verdict::Redirect,
         400 | 401 | 403 | 404 | 410 => Verdict::Refused,
         416 => judge_unsatisfied(headers, wanted),
-        transient if net_policy::is_transient_status(transient) => Verdict::Trouble,
+        transient if net::is_transient_status(transient) => Verdict::Trouble,
         _ => Verdict::Denied,
     }
 }
 
 /// A 200 is the file from its start, whatever was asked for.
 fn judge_whole(headers: &HeaderMap, wanted: Wanted) -> Verdict {
-    if is_encoded(headers) {
-        return Verdict::Malformed("it is compressed, though that was not asked for");
-    }
-    match text(headers, &CONTENT_LENGTH).and_then(|length| length.parse().ok()) {
+    match header_text(headers, CONTENT_LENGTH).and_then(|length| length.parse().ok()) {
         Some(length) if length != wanted.size => wrong_size(wanted, ActualSize::Exactly(length)),
         _ => Verdict::Bytes { from: 0, until: wanted.size },
     }
@@ -71,10 +67,7 @@ fn judge_whole(headers: &HeaderMap, wanted: Wanted) -> Verdict {
 
 /// A host may send fewer bytes than were asked for, but they must start where they were asked to.
 fn judge_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
-    if is_encoded(headers) {
-        return Verdict::Malformed("it is compressed, though that was not asked for");
-    }
-    match text(headers, &CONTENT_RANGE).and_then(ContentRange::parse) {
+    match header_text(headers, CONTENT_RANGE).and_then(ContentRange::parse) {
         Some(ContentRange { total: Some(total), .. }) if total != wanted.size => {
             wrong_size(wanted, ActualSize::Exactly(total))
         }
@@ -90,7 +83,7 @@ fn judge_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
 
 /// A 416: the file ends where, by its size, there should be more.
 fn judge_unsatisfied(headers: &HeaderMap, wanted: Wanted) -> Verdict {
-    match text(headers, &CONTENT_RANGE).and_then(ContentRange::parse).and_then(|range| range.total) {
+    match header_text(headers, CONTENT_RANGE).and_then(ContentRange::parse).and_then(|range| range.total) {
         Some(total) if total == wanted.size => {
             Verdict::Malformed("it says that the file has no such range, though it has the right size")
         }
@@ -106,8 +99,8 @@ fn wrong_size(wanted: Wanted, actual: ActualSize) -> Verdict {
 /// Whether an answer to a request for this file holds a page for people instead, as login pages between here
 /// and the host do.
 pub(super) fn is_web_page(status: StatusCode, headers: &HeaderMap, file: &RepoPath) -> bool {
-    let content_type = text(headers, &CONTENT_TYPE).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let content_type = header_text(headers, CONTENT_TYPE).unwrap_or_default();
+    let essence = net::media_type(content_type);
     let is_page = |pages: [&str; 2]| pages.iter().any(|page| essence.eq_ignore_ascii_case(page));
     status.is_success() && is_page(["text/html", "application/xhtml+xml"]) && !is_named_as_page(file)
 }
@@ -115,15 +108,6 @@ pub(super) fn is_web_page(status: StatusCode, headers: &HeaderMap, file: &RepoPa
 fn is_named_as_page(file: &RepoPath) -> bool {
     let name = file.as_str().to_ascii_lowercase();
     [".html", ".htm", ".xhtml"].iter().any(|ending| name.ends_with(ending))
-}
-
-fn is_encoded(headers: &HeaderMap) -> bool {
-    let encodings = headers.get_all(CONTENT_ENCODING);
-    encodings.iter().any(|encoding| !encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
 }
 
 /// `bytes 0-9/100`, `bytes 0-9/*` or `bytes */100`.
@@ -154,6 +138,8 @@ fn number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderName;
+
     use super::*;
 
     const WANTED: Wanted = Wanted { from: 40, until: 100, size: 100 };
@@ -179,8 +165,7 @@ mod tests {
     #[test]
     fn statuses() {
         for (statuses, expected) in [
-            (&[301, 302, 303, 307, 308][..], Verdict::Redirect),
-            (&[400, 401, 403, 404, 410], Verdict::Refused),
+            (&[400, 401, 403, 404, 410][..], Verdict::Refused),
             (&[408, 429, 500, 502, 503, 504], Verdict::Trouble),
             (&[204, 304, 402, 405, 451, 501, 505], Verdict::Denied),
         ] {
@@ -217,10 +202,6 @@ mod tests {
         check(200, &[], Verdict::Bytes { from: 0, until: 100 });
         check(200, &[("content-length", "100")], Verdict::Bytes { from: 0, until: 100 });
         check(200, &[("content-length", "99")], size(ActualSize::Exactly(99)));
-        check(200, &[("content-encoding", "identity")], Verdict::Bytes { from: 0, until: 100 });
-        let compressed = Verdict::Malformed("it is compressed, though that was not asked for");
-        check(200, &[("content-encoding", "gzip")], compressed);
-        check(206, &[("content-encoding", "gzip"), ("content-range", "bytes 40-99/100")], compressed);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use net_policy::{RetryBudget, RetryPolicy};
+use net::{RetryBudget, RetryPolicy};
 
 /// How many refusals in a row, with no new bytes in between, are answered by asking for the location again.
 const MAX_REFUSALS: u32 = 3;

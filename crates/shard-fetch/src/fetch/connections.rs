@@ -126,10 +126,8 @@ impl Permit {
 impl State {
     fn note_idleness(&mut self) {
         self.waiting.retain(|waiting| !waiting.is_closed());
-        match self.in_use < self.target && self.waiting.is_empty() {
-            true => self.idle_since = self.idle_since.or_else(|| Some(Instant::now())),
-            false => self.idle_since = None,
-        }
+        let is_idle = self.in_use < self.target && self.waiting.is_empty();
+        self.idle_since = is_idle.then(|| self.idle_since.unwrap_or_else(Instant::now));
     }
 }
 

@@ -99,9 +99,10 @@ impl Controller {
     fn try_more(&mut self) {
         let before = self.target;
         self.target = before.saturating_mul(2).min(self.most);
-        self.enter(match self.target == before {
-            true => Phase::Settled,
-            false => Phase::Trying { before, rate: self.rate },
+        self.enter(if self.target == before {
+            Phase::Settled
+        } else {
+            Phase::Trying { before, rate: self.rate }
         });
     }
 

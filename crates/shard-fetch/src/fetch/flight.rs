@@ -8,15 +8,15 @@ use bytes::Bytes;
 use tokio::time::sleep;
 use url_parse::Origin;
 
-use super::FileRequest;
 use super::answer::Wanted;
 use super::attempts::Attempts;
 use super::connections::Permit;
-use super::get::{Body, BodyError, get};
+use super::get::{Body, get};
 use super::part::Part;
 use super::ranges::{RangeId, Ranges};
-use super::run::Shared;
+use super::request::FileRequest;
 use super::setback::{Passing, Setback};
+use super::shared::Shared;
 use super::source::Source;
 use super::tracker::Tracker;
 use crate::{ActualSize, Error, Mismatch};
@@ -126,6 +126,7 @@ impl File {
         Error::GaveUp {
             file: self.request.path.clone(),
             host,
+            hop: cause.hop(),
             attempts: self.attempts().failures(),
             elapsed: self.begun.elapsed(),
             source: cause.into(),
@@ -206,7 +207,7 @@ impl Flight {
         let on_wait = |wait| tracker.throttled(wait);
         let (version, location) = source.location(shared, &request.path, &on_wait).await?;
         let wanted = Wanted { from: left.start, until: left.end, size: request.expected.size };
-        let got = get(&shared.network, &request.path, &location, wanted, &on_wait).await;
+        let got = get(&shared.client, &request.path, &location, wanted, &on_wait).await;
         got.map_err(|setback| setback.of_location(version))
     }
 
@@ -243,8 +244,9 @@ impl Flight {
                 // Whatever happens after the last byte is of no concern.
                 Ok(None) | Err(_) if at == body.until => return Ok(()),
                 Ok(None) => Passing::Truncated { received, size },
-                Err(BodyError::Silence(idle)) => Passing::Silence(idle),
-                Err(BodyError::Broken(error)) => Passing::Body { received, size, source: error.into() },
+                Err(net::Error::Stalled { idle, .. }) => Passing::Silence(idle),
+                Err(net::Error::Transport { source, .. }) => Passing::Body { received, size, source },
+                Err(error) => Passing::Body { received, size, source: error.into() },
             };
             return Err(Setback::passing(cause, &body.host));
         }

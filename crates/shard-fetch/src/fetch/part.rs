@@ -8,11 +8,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::task::{JoinError, spawn_blocking};
 
-use super::FileRequest;
 use super::journal::{self, Content, Journal};
-use super::run::Shared;
+use super::request::FileRequest;
+use super::shared::Shared;
 use super::space;
 use super::spans::Spans;
 use crate::hash::{HashHandle, HashJob};
@@ -45,7 +44,7 @@ struct Written {
 impl Part {
     /// Opens the file's part where an earlier fetch has left one that can be gone on with, else a new one.
     pub(super) async fn open(shared: Arc<Shared>, request: Arc<FileRequest>) -> Result<Arc<Self>, Error> {
-        blocking(move || Self::open_now(shared, request)).await
+        net::blocking(move || Self::open_now(shared, request)).await
     }
 
     fn open_now(shared: Arc<Shared>, request: Arc<FileRequest>) -> Result<Arc<Self>, Error> {
@@ -82,7 +81,7 @@ impl Part {
         note: Option<Range<u64>>,
     ) -> Result<(), Error> {
         let part = Arc::clone(self);
-        blocking(move || {
+        net::blocking(move || {
             write_all_at(&part.file, &bytes, at).map_err(|error| part.failed("write to", error))?;
             part.has_written(at..at + bytes.len() as u64);
             note.map_or(Ok(()), |span| part.note_now(&span))
@@ -93,7 +92,7 @@ impl Part {
     /// Notes that a range is written.
     pub(super) async fn note(self: &Arc<Self>, span: Range<u64>) -> Result<(), Error> {
         let part = Arc::clone(self);
-        blocking(move || part.note_now(&span)).await
+        net::blocking(move || part.note_now(&span)).await
     }
 
     fn has_written(&self, span: Range<u64>) {
@@ -112,7 +111,7 @@ impl Part {
     /// The digests of the file, all of which must have been written.
     pub(super) async fn digests(&self) -> Result<Digests, Error> {
         let hash = self.written().hash.take();
-        hash.ok_or(Error::Cancelled)?.finished().await
+        hash.ok_or(net::Error::Cancelled)?.finished().await
     }
 
     /// Makes the file's bytes durable, all of which must have been written, unless nobody asked for it.
@@ -121,12 +120,13 @@ impl Part {
             return Ok(Synced(()));
         }
         let part = Arc::clone(self);
-        blocking(move || part.file.sync_data().map(Synced).map_err(|error| part.failed("sync", error))).await
+        net::blocking(move || part.file.sync_data().map(Synced).map_err(|error| part.failed("sync", error)))
+            .await
     }
 
     /// Moves the file to its destination.
     pub(super) async fn place(self: Arc<Self>, Synced(()): Synced) -> Result<(), Error> {
-        blocking(move || {
+        net::blocking(move || {
             let Self { shared, request, .. } = &*self;
             let (part, destination) = (&request.part, &request.destination);
             let failed = |action| {
@@ -148,7 +148,7 @@ impl Part {
 
     /// Removes what there is. Whoever is still writing writes to a file without a name.
     pub(super) async fn discard(self: Arc<Self>) -> Result<(), Error> {
-        blocking(move || {
+        net::blocking(move || {
             let mut written = self.written();
             (written.journal, written.hash) = (None, None);
             drop(written);
@@ -264,22 +264,4 @@ fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
         at += written as u64;
     }
     Ok(())
-}
-
-/// Runs a job on a thread for blocking ones.
-async fn blocking<T: Send + 'static>(
-    job: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    ended(spawn_blocking(job).await)
-}
-
-/// The result of a task or blocking job; a panic in it is passed on.
-pub(super) fn ended<T>(joined: Result<Result<T, Error>, JoinError>) -> Result<T, Error> {
-    match joined {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Error::Cancelled),
-        },
-    }
 }

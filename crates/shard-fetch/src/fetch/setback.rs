@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use net::{BoxError, Hop, ServerWords};
 use url_parse::Origin;
 
-use crate::error::{BoxError, HostWords};
 use crate::{Error, Mismatch};
 
 /// The end of one attempt that brought no whole file.
@@ -44,7 +44,7 @@ pub(super) enum Passing {
     #[error("cannot find out where the file is")]
     Locate(#[source] BoxError),
     #[error("the request failed")]
-    Request(#[source] BoxError),
+    Request { hop: Hop, source: BoxError },
     #[error("the connection broke after {received} of {size} bytes")]
     Body { received: u64, size: u64, source: BoxError },
     #[error("the host sent nothing for {:.1} s", .0.as_secs_f64())]
@@ -52,12 +52,21 @@ pub(super) enum Passing {
     #[error("the host ended its answer after {received} of {size} bytes")]
     Truncated { received: u64, size: u64 },
     #[error("the host answered with status {status}{words}")]
-    Status { status: u16, words: HostWords },
+    Status { status: u16, words: ServerWords },
     #[error("the host's answer cannot be used: {0}")]
     Malformed(&'static str),
 }
 
 impl Passing {
+    /// Who failed; `None` when it was the locator.
+    pub(super) fn hop(&self) -> Option<Hop> {
+        match self {
+            Self::Locate(_) => None,
+            Self::Request { hop, .. } => Some(*hop),
+            _ => Some(Hop::DataHost),
+        }
+    }
+
     /// Whether it may come from too many connections.
     pub(super) fn is_the_servers_trouble(&self) -> bool {
         matches!(self, Self::Status { .. } | Self::Silence(_))

@@ -6,9 +6,9 @@ use tokio::sync::Mutex;
 use url_parse::RepoPath;
 
 use super::get::{OnWait, pass};
-use super::run::Shared;
 use super::setback::{Passing, Setback};
-use crate::{Error, LocateReason, Location};
+use super::shared::Shared;
+use crate::{Error, LocateError, LocateReason, Location};
 
 /// A location this near to its end is not used for another request. Of one that lives for less than twice as long, the
 /// second half of its life is left unused.
@@ -100,14 +100,17 @@ async fn locate(
     pass(&shared.locator_gate, on_wait).await;
     match shared.locator.locate(file, reason).await {
         Ok(location) => Ok(location),
-        Err(error) if error.transient => {
+        Err(error) if error.is_transient() => {
             if let Some(wait) = error.wait {
                 shared.locator_gate.hold_for(wait, Instant::now());
             }
             let cause = Passing::Locate(error.cause);
             Err(Setback::Passing { cause, host: None, wait: error.wait })
         }
-        Err(error) => Err(Setback::Final(Error::Locate { file: file.clone(), source: error.cause })),
+        Err(error) => {
+            let LocateError { kind, cause, .. } = error;
+            Err(Setback::Final(Error::Locate { file: file.clone(), kind, source: cause }))
+        }
     }
 }
 

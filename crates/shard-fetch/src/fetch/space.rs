@@ -3,7 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use super::FileRequest;
+use url_parse::DiskError;
+
+use super::request::FileRequest;
 use crate::Error;
 
 /// Creates the folders of all parts and compares what is still to be written with what is free, on each file
@@ -14,7 +16,7 @@ pub(super) fn prepare(files: &[FileRequest]) -> Result<(), Error> {
     for file in files {
         let Some(folder) = file.part.parent() else { continue };
         if known_folder.is_none_or(|(known, _)| known != folder) {
-            std::fs::create_dir_all(folder).map_err(|source| Error::disk("create", folder, source))?;
+            std::fs::create_dir_all(folder).map_err(|source| DiskError::new("create", folder, source))?;
             known_folder = Some((folder, device(folder)));
         }
         let Some((_, Some(device))) = known_folder else { continue };
@@ -71,7 +73,7 @@ pub(super) fn disk_error(action: &'static str, path: &Path, source: io::Error, n
             let (free, path) = (free_bytes(folder), folder.to_owned());
             Error::NoSpace { needed, free, path, source: Some(source) }
         }
-        _ => Error::disk(action, path, source),
+        _ => DiskError::new(action, path, source).into(),
     }
 }
 
@@ -105,7 +107,7 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
-    use crate::ErrorKind;
+    use url_parse::ErrorKind;
 
     #[test]
     fn what_is_there_needs_no_room() {

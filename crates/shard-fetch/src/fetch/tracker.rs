@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::FileRequest;
-use super::run::Shared;
+use super::request::FileRequest;
+use super::shared::Shared;
 use crate::{Error, FetchEvent};
 
 /// Reports the events of one file, one after the other, whichever connection they come from.

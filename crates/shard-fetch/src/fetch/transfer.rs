@@ -9,28 +9,28 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument as _;
 use url_parse::Origin;
 
-use super::FileRequest;
 use super::connections::Permit;
 use super::flight::{Ended, File, Flight};
 use super::get::Body;
-use super::part::{Part, ended};
+use super::part::Part;
 use super::ranges::Wants;
-use super::run::{Shared, Slot};
+use super::request::FileRequest;
+use super::shared::{Shared, Turn};
 use super::source::Source;
 use super::tracker::Tracker;
 use crate::{Error, Mismatch};
 
-/// Fetches one file and reports its events. The slot is given back when all bytes have come, so that the next
+/// Fetches one file and reports its events. The turn is given back when all bytes have come, so that the next
 /// file need not wait until this one is hashed, synced and moved; where nobody gave a number of files, already
 /// when each range of a large file has a connection.
 pub(super) async fn fetch(
     shared: Arc<Shared>,
     request: Arc<FileRequest>,
     source: Arc<Source>,
-    slot: Slot,
+    turn: Turn,
 ) -> Result<(), Error> {
     let (tracker, ending) = Tracker::start(Arc::clone(&shared), Arc::clone(&request));
-    let outcome = bring(&File::new(shared, request, tracker, source), slot).await;
+    let outcome = bring(&File::new(shared, request, tracker, source), turn).await;
     ending.end(&outcome);
     outcome
 }
@@ -45,8 +45,8 @@ enum Brought {
     Mismatch(Option<Origin>, Mismatch),
 }
 
-async fn bring(file: &Arc<File>, slot: Slot) -> Result<(), Error> {
-    let (mut slot, mut stream, mut single) = (Some(slot), None, false);
+async fn bring(file: &Arc<File>, turn: Turn) -> Result<(), Error> {
+    let (mut turn, mut stream, mut single) = (Some(turn), None, false);
     loop {
         let part = Part::open(Arc::clone(&file.shared), Arc::clone(&file.request)).await?;
         let kept = part.kept().bytes();
@@ -54,9 +54,9 @@ async fn bring(file: &Arc<File>, slot: Slot) -> Result<(), Error> {
             file.tracker.resumed(kept);
         }
         let flight = Flight::new(Arc::clone(file), part, single);
-        let (host, mismatch) = match receive(&flight, stream.take(), &mut slot).await? {
+        let (host, mismatch) = match receive(&flight, stream.take(), &mut turn).await? {
             Brought::All => {
-                slot = None;
+                turn = None;
                 // The disk works while the last bytes are hashed.
                 let (synced, digests) = tokio::try_join!(flight.part.sync(), flight.part.digests())?;
                 match file.request.expected.check(&digests) {
@@ -67,15 +67,15 @@ async fn bring(file: &Arc<File>, slot: Slot) -> Result<(), Error> {
             Brought::Stream(body, permit) => {
                 discard(&flight).await?;
                 (stream, single) = (Some((body, permit)), true);
-                // It does not wait for a new slot: it has its connection.
+                // It does not wait for a new turn: it has its connection.
                 continue;
             }
             Brought::Mismatch(host, mismatch) => (host, mismatch),
         };
         discard(&flight).await?;
         file.mismatched(host, mismatch)?;
-        if slot.is_none() {
-            slot = Some(file.shared.slot().await);
+        if turn.is_none() {
+            turn = Some(file.shared.turn().await);
         }
     }
 }
@@ -94,7 +94,7 @@ type NextPermit = Pin<Box<dyn Future<Output = Permit> + Send>>;
 async fn receive(
     flight: &Arc<Flight>,
     stream: Option<(Body, Permit)>,
-    slot: &mut Option<Slot>,
+    turn: &mut Option<Turn>,
 ) -> Result<Brought, Error> {
     let shared = &flight.file.shared;
     let mut workers = JoinSet::new();
@@ -110,7 +110,7 @@ async fn receive(
             (ranges.wants(), ranges.are_given_out())
         };
         if is_given_out && shared.limits.lets_files_overlap() {
-            *slot = None;
+            *turn = None;
         }
         if next.as_ref().map_or(Wants::Nothing, |(kind, _)| *kind) != wants {
             next = wait_for_permit(shared, wants).map(|permit| (wants, permit));
@@ -145,7 +145,7 @@ fn start(
 }
 
 fn judge(joined: Joined) -> Result<Option<Brought>, Error> {
-    Ok(match ended(joined)? {
+    Ok(match net::joined(joined)? {
         Ended::Done => None,
         Ended::WholeFile(body, permit) => Some(Brought::Stream(body, permit)),
         Ended::Mismatch(host, mismatch) => Some(Brought::Mismatch(host, mismatch)),

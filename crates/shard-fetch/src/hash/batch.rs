@@ -1,8 +1,8 @@
 //! A turn for several files at once.
 
-use super::BLOCK_BYTES;
 use super::job::{Task, Turn};
 use super::lanes::{Engine, MAX_LANES, Stream};
+use super::read::BLOCK_BYTES;
 
 /// How many blocks of each file are hashed before other files can join.
 const BLOCKS_PER_TURN: usize = 8;

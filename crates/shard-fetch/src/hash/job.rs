@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::BLOCK_BYTES;
+use url_parse::DiskError;
+
 use super::lanes::{Engine, Stream};
+use super::read::BLOCK_BYTES;
 use super::read::read_exact_at;
 use crate::{Digests, Error, Expected, KeepAlive, Md5Digest, StreamHasher};
 
@@ -124,7 +126,7 @@ impl Task {
     /// [`lane`](Self::lane) then gives.
     pub(super) fn read(&mut self, block: &mut [u8]) -> Result<(), Error> {
         read_exact_at(&self.job.file, block, self.hasher.size())
-            .map_err(|error| Error::disk("read", &self.job.path, error))?;
+            .map_err(|error| DiskError::new("read", &self.job.path, error))?;
         self.hasher.update(block);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use md5_many::{Md5Many, Md5State};
 
-use super::BLOCK_BYTES;
+use super::read::BLOCK_BYTES;
 use crate::Md5Digest;
 
 #[cfg(test)]

@@ -122,12 +122,12 @@ impl HashHandle {
     /// Waits for the digests, which come when all of the file is available.
     ///
     /// # Errors
-    /// [`Error::Disk`] when the file cannot be read, [`Error::Cancelled`] when the stage is gone.
+    /// [`Error::Disk`] when the file cannot be read, [`net::Error::Cancelled`] when the stage is gone.
     ///
     /// # Cancellation
     /// Dropping the future cancels the job.
     pub(crate) async fn finished(mut self) -> Result<Digests, Error> {
-        (&mut self.result).await.unwrap_or(Err(Error::Cancelled))
+        (&mut self.result).await.unwrap_or(Err(net::Error::Cancelled.into()))
     }
 }
 

@@ -8,8 +8,11 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use url_parse::DiskError;
+
 use super::lanes::Engine;
-use super::{BLOCK_BYTES, HashHandle, HashJob, HashStage, verify_files};
+use super::read::BLOCK_BYTES;
+use super::{HashHandle, HashJob, HashStage, verify_files};
 use crate::{Digests, Error, Expected, KeepAlive, Md5Digest, Mismatch, StreamHasher};
 
 fn folder() -> TempDir {
@@ -237,7 +240,7 @@ fn a_dropped_stage_cancels_all_jobs() {
     drop(stage);
     released.recv().unwrap();
     handle.available_to(3);
-    assert!(matches!(finish(handle), Err(Error::Cancelled)));
+    assert!(matches!(finish(handle), Err(Error::Net(net::Error::Cancelled))));
 }
 
 #[test]
@@ -253,7 +256,9 @@ fn a_file_that_ends_early_is_a_disk_error() {
         handle.available_to(bytes.len() as u64);
         let error = finish(handle).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot read {}", path.display()));
-        assert!(matches!(error, Error::Disk { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof));
+        assert!(
+            matches!(error, Error::Disk(DiskError { source, .. }) if source.kind() == io::ErrorKind::UnexpectedEof)
+        );
         assert_eq!(released.try_recv(), Ok(()));
     }
 }
@@ -282,7 +287,7 @@ fn many_files_on_disk() {
         match (place, verdict.unwrap()) {
             (3, Err(Error::FileMismatch { mismatch: Mismatch::Md5 { .. }, .. }))
             | (4, Err(Error::FileMismatch { mismatch: Mismatch::Size { .. }, .. }))
-            | (5, Err(Error::Disk { action: "open", .. })) => {}
+            | (5, Err(Error::Disk(DiskError { action: "open", .. }))) => {}
             (_, verdict) => assert_eq!(verdict.unwrap().sha256, expected.sha256, "{place}"),
         }
     }

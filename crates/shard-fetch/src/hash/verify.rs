@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 
+use url_parse::DiskError;
+
 use super::HashJob;
 use super::lanes::Engine;
 use super::stage::{HashStage, all_cores};
@@ -93,7 +95,7 @@ fn submit(stage: &HashStage, place: usize, path: &Path, expected: Expected, resu
 }
 
 fn open(path: &Path, expected: &Expected) -> Result<File, Error> {
-    let disk = |action| move |source| Error::disk(action, path, source);
+    let disk = |action| move |source| DiskError::new(action, path, source);
     let file = File::open(path).map_err(disk("open"))?;
     let size = file.metadata().map_err(disk("look at"))?.len();
     if size == expected.size {

@@ -65,9 +65,9 @@ async fn check(trouble: Fault) {
         builder
             .files_in_flight(NonZeroUsize::new(LEAST).unwrap())
             .max_connections(NonZeroUsize::new(MOST).unwrap())
-            .idle_timeout(Duration::from_millis(400))
             .retry(patient)
     });
+    let stage = stage.with_net(|net| net.idle_timeout = Duration::from_millis(400));
     let data = stage.hub.log().data();
     let host = async {
         assert!(data.until(PATIENCE, |log| log.in_flight() > MOST / 2).await, "{trouble:?}: {data}");

@@ -77,7 +77,9 @@ async fn go_wrong(stage: &Stage, trial: &Trial) {
         stage.hub.fault(if *resumed { target.resumed() } else { target }, fault.clone(), *times);
     }
     let soon = Duration::from_millis(80);
-    let fetcher = stage.builder.clone().idle_timeout(soon).connect_timeout(soon).build().unwrap();
+    let mut net = stage.net.clone();
+    net.idle_timeout = soon;
+    let fetcher = stage.builder.clone().build(shard_fetch::Client::new(net).unwrap());
     let (keep_alive, released) = held();
     let fetch = fetcher.fetch(stage.requests(), stage.locator.clone(), stage.events.clone(), keep_alive);
     let dropped = async {
@@ -127,7 +129,7 @@ async fn check(stage: &Stage, right: &[Vec<u8>], trial: &Trial) -> Result<(), Te
     if let Some(damaged) = trial.damage {
         damage(stage, damaged);
     }
-    let fetcher = stage.builder.clone().build().unwrap();
+    let fetcher = stage.fetcher();
     // What is at its destination already is fetched as well: it is replaced.
     let fetched = fetcher.fetch(stage.requests(), stage.locator.clone(), Arc::new(()), Arc::new(())).await;
     prop_assert!(fetched.is_ok(), "{}", chain(&fetched.unwrap_err()));

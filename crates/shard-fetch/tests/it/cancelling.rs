@@ -34,7 +34,7 @@ async fn dropping_the_future_ends_everything() {
     let stage = Stage::new(&[("a.bin", 500_000), ("b.bin", 500_000), ("c.bin", 500_000)]).in_flight(2);
     stage.hub.fault(FaultTarget::data(""), Fault::Stall { after: 100_000 }, Times::Forever);
     let (keep_alive, mut released) = held();
-    let fetcher = stage.builder.clone().build().unwrap();
+    let fetcher = stage.fetcher();
     let fetch = fetcher.fetch(stage.requests(), stage.locator.clone(), stage.events.clone(), keep_alive);
 
     let stalled = stage.hub.log().data();
@@ -80,7 +80,7 @@ async fn the_first_fatal_error_stops_the_others() {
 #[tokio::test]
 async fn a_fetch_may_move_between_threads() {
     let stage = Stage::one(1000);
-    let fetcher = stage.builder.clone().build().unwrap();
+    let fetcher = stage.fetcher();
     let (requests, locator) = (stage.requests(), stage.locator.clone());
     let fetch = async move { fetcher.fetch(requests, locator, Arc::new(()), Arc::new(())).await };
     tokio::spawn(fetch).await.unwrap().unwrap();
@@ -102,7 +102,7 @@ async fn waiting_for_a_retry_can_be_cancelled() {
     let stage = Stage::one(1000);
     stage.hub.fault(FaultTarget::data("a.bin"), Fault::retry_after(503, "200"), Times::Forever);
     let (keep_alive, mut released) = held();
-    let fetcher = stage.builder.clone().build().unwrap();
+    let fetcher = stage.fetcher();
     let fetch = fetcher.fetch(stage.requests(), stage.locator.clone(), stage.events.clone(), keep_alive);
     let answered = stage.hub.log().data();
     let answered = answered.until(PATIENCE, |log| log.count() == 1 && log.in_flight() == 0);

@@ -22,14 +22,14 @@ async fn all_files_arrive_with_one_request_each() {
 
 #[tokio::test]
 async fn requests_carry_what_they_must_and_no_more() {
-    let stage = Stage::one(1000).with(|builder| builder.user_agent("tester/1"));
+    let stage = Stage::one(1000).with_net(|net| net.user_agent = "tester/2".to_owned());
     stage.fetch_all().await;
     let request = &stage.hub.log().data().requests()[0];
     let mut names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["accept", "accept-encoding", "host", "range", "user-agent"]);
     assert_eq!(request.header("accept-encoding"), Some("identity"));
-    assert_eq!(request.header("user-agent"), Some("tester/1"));
+    assert_eq!(request.header("user-agent"), Some("tester/2"));
 }
 
 #[tokio::test]
@@ -87,8 +87,7 @@ async fn connections_are_used_again() {
 
 #[tokio::test]
 async fn what_comes_slowly_comes() {
-    let stage =
-        Stage::one(40_000).with(|builder| builder.idle_timeout(std::time::Duration::from_millis(500)));
+    let stage = Stage::one(40_000).with_net(|net| net.idle_timeout = std::time::Duration::from_millis(500));
     let drip = Fault::SlowDrip { bytes: 1000, every: std::time::Duration::from_millis(20) };
     stage.hub.fault(FaultTarget::data("a.bin"), drip, Times::Once);
     stage.fetch_all().await;

@@ -88,10 +88,10 @@ async fn a_locator_that_never_recovers() {
 #[tokio::test]
 async fn a_locator_that_knows_better() {
     let stage = Stage::one(1000);
-    let locator = Moody::new(&stage, [Err(LocateError::permanent("no such file"))]);
+    let locator = Moody::new(&stage, [Err(LocateError::permanent("no such file", ErrorKind::Integrity))]);
     let error = fetch(&stage, &locator).await.unwrap_err();
     assert_eq!(chain(&error), "cannot find out where to get a.bin from: no such file");
-    assert_eq!(error.kind(), ErrorKind::Locate);
+    assert_eq!(error.kind(), ErrorKind::Integrity, "the locator says what it is");
     assert!(!error.is_transient());
     assert_eq!(locator.reasons().len(), 1);
 }
@@ -130,7 +130,7 @@ async fn locations_that_cannot_be_fetched() {
         let stage = Stage::one(1000);
         let error = fetch(&stage, &Moody::new(&stage, [Ok(at(url))])).await.unwrap_err();
         assert_eq!(error.to_string(), format!("cannot get a.bin from where it is said to be: {problem}"));
-        assert_eq!(error.kind(), ErrorKind::Locate);
+        assert_eq!(error.kind(), ErrorKind::Refused);
     }
 }
 

@@ -51,10 +51,10 @@ async fn after_an_error() {
 #[tokio::test]
 async fn after_a_dropped_future() {
     const MIB: u64 = 1 << 20;
-    let stage = Stage::one(6 * MIB).with(|builder| builder.idle_timeout(PATIENCE));
+    let stage = Stage::one(6 * MIB).with_net(|net| net.idle_timeout = PATIENCE);
     stage.hub.fault(FaultTarget::data("a.bin"), Fault::Stall { after: 4 * MIB + 1000 }, Times::Once);
     let (keep_alive, released) = held();
-    let fetcher = stage.builder.clone().build().unwrap();
+    let fetcher = stage.fetcher();
     let fetch = fetcher.fetch(stage.requests(), stage.locator.clone(), stage.events.clone(), keep_alive);
     let all_came = async {
         while stage.events.received("a.bin") < 4 * MIB + 1000 {

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local_hub::{FixtureFile, LocalHub, LocalHubBuilder, ModelFixture, PublishedModel};
-use shard_fetch::{Error, Expected, Fetcher, FetcherBuilder, FileRequest, KeepAlive, Locator, RetryPolicy};
+use shard_fetch::{
+    Client, Error, Expected, Fetcher, FetcherBuilder, FileRequest, KeepAlive, Locator, NetSettings,
+    RetryPolicy,
+};
 use tempfile::TempDir;
 
 pub(crate) use events::{Events, Seen};
@@ -27,6 +30,7 @@ pub(crate) struct Stage {
     pub(crate) events: Arc<Events>,
     pub(crate) locator: Arc<HubLocator>,
     pub(crate) builder: FetcherBuilder,
+    pub(crate) net: NetSettings,
 }
 
 impl Stage {
@@ -49,6 +53,7 @@ impl Stage {
             events: Arc::default(),
             locator,
             builder: Fetcher::builder().retry(quick()).durability(false),
+            net: net_settings(),
         }
     }
 
@@ -68,12 +73,23 @@ impl Stage {
         self
     }
 
+    /// Changes the settings of the HTTP client.
+    pub(crate) fn with_net(mut self, change: impl FnOnce(&mut NetSettings)) -> Self {
+        change(&mut self.net);
+        self
+    }
+
+    /// A fetcher with the stage's settings and a client of its own.
+    pub(crate) fn fetcher(&self) -> Fetcher {
+        self.builder.clone().build(Client::new(self.net.clone()).unwrap())
+    }
+
     /// The same hub and model for another test: with an empty folder, and nothing that has happened.
     pub(crate) fn anew(self, settings: impl FnOnce(FetcherBuilder) -> FetcherBuilder) -> Self {
         self.hub.clear_faults();
         let locator = Self::locator_of(&self.hub, &self.model);
         let builder = settings(Fetcher::builder().durability(false));
-        Self { dir: crate::scratch(), events: Arc::default(), locator, builder, ..self }
+        Self { dir: crate::scratch(), events: Arc::default(), locator, builder, net: net_settings(), ..self }
     }
 
     pub(crate) fn in_flight(self, files: usize) -> Self {
@@ -112,7 +128,7 @@ impl Stage {
         locator: Arc<dyn Locator>,
         keep_alive: KeepAlive,
     ) -> Result<(), Error> {
-        let fetcher = self.builder.clone().build().unwrap();
+        let fetcher = self.fetcher();
         let result = fetcher.fetch(files, locator, self.events.clone(), keep_alive).await;
         self.events.check_contract();
         if let Err(error) = &result {
@@ -149,6 +165,13 @@ impl Stage {
         let log = self.hub.log().data().file(path);
         log.requests().iter().map(|request| request.range().unwrap_or("none").to_owned()).collect()
     }
+}
+
+/// The default ones, under a name whose requests the hub does not judge: the locator's have no token either.
+fn net_settings() -> NetSettings {
+    let mut settings = NetSettings::default();
+    "tester/1".clone_into(&mut settings.user_agent);
+    settings
 }
 
 /// The default schedule without the waiting.

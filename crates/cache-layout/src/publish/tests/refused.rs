@@ -68,7 +68,7 @@ fn an_entry_that_cannot_be_moved_stays_and_the_error_says_why() {
                  lower layer of a container's image; remove it, or choose another cache home"
             )
         );
-        assert_eq!(error.kind(), ErrorKind::CrossDevice);
+        assert_eq!(error.kind(), ErrorKind::Disk);
         assert_eq!(visible(&layout, &slot), earlier);
         let again = layout.begin_run(&slot, purpose).unwrap();
         assert_eq!(again.pooled(&pooled()), Some(3), "nothing is downloaded again");

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cache_layout::{Met, walk};
 use shard_fetch::{CHAT_CONFIG_NAME, Verified, is_pointer_text};
-use url_parse::RepoPath;
+use url_parse::{DiskError, RepoPath};
 
 use super::demand::{Demand, Demands, read_chat_config};
 use crate::cache::report::{Basis, FileReport, FileState};
@@ -48,7 +48,7 @@ pub(super) fn state_of(
         Ok(_) => FileState::Ok,
         Err(shard_fetch::Error::FileMismatch { .. }) if is_edited(dir, path) => FileState::Modified,
         Err(shard_fetch::Error::FileMismatch { mismatch, .. }) => corrupt(&mismatch.to_string()),
-        Err(shard_fetch::Error::Disk { source, .. }) => unreadable(&source),
+        Err(shard_fetch::Error::Disk(DiskError { source, .. })) => unreadable(&source),
         Err(error) => corrupt(&error.to_string()),
     }
 }

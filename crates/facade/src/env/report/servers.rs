@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use hf_transport::{ProxySettings, Token, check_proxies};
-use net_policy::RedactedUrl;
+use hf_transport::Token;
+use net::{ProxySettings, RedactedUrl, check_proxies};
 
 use url_parse::{Endpoint, Url};
 

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use local_hub::{LocalHub, PublishedModel};
-use shard_fetch::{LocateError, LocateReason, Location, Locator, RepoPath, async_trait};
+use shard_fetch::{ErrorKind, LocateError, LocateReason, Location, Locator, RepoPath, async_trait};
 
 pub(crate) struct HubLocator {
     base: String,
@@ -35,10 +35,12 @@ impl Locator for HubLocator {
         let response = response.map_err(|error| LocateError::transient(error, None))?;
         match response.status().as_u16() {
             302 => {}
-            status if net_policy::is_transient_status(status) => {
+            status if net::is_transient_status(status) => {
                 return Err(LocateError::transient(format!("the hub answers {status}"), None));
             }
-            status => return Err(LocateError::permanent(format!("the hub answers {status}"))),
+            status => {
+                return Err(LocateError::permanent(format!("the hub answers {status}"), ErrorKind::Refused));
+            }
         }
         let url = response.headers().get("location").unwrap().to_str().unwrap();
         Ok(Location::new(url.parse().unwrap()))

@@ -1,4 +1,4 @@
-//! Waiting for a server's sake, together.
+//! A shared back-off gate for each origin. No clock, no I/O.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use crate::rate_limit::RateLimit;
-use crate::server_wait::MAX_WAIT;
+use crate::limits::{MAX_WAIT, RateLimit};
 use crate::window::Window;
 
 /// The gate before one server: while it is held, nobody sends a request there. Clones are the same gate.
@@ -237,9 +236,10 @@ mod tests {
                 self.began = now - (now - self.began) % self.window;
                 self.used = 0;
             }
-            match self.used < self.quota {
-                true => self.used += 1,
-                false => self.refused += 1,
+            if self.used < self.quota {
+                self.used += 1;
+            } else {
+                self.refused += 1;
             }
             let left = (self.began + self.window - now) / 1000;
             RateLimit { remaining: self.quota - self.used, reset: secs(left) }

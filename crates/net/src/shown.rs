@@ -1,4 +1,4 @@
-//! URLs in messages and logs.
+//! URLs in messages and logs. No clock, no I/O.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use url::Url;
 /// fragment. For every message, log line and event.
 ///
 /// ```
-/// use net_policy::RedactedUrl;
+/// use net::RedactedUrl;
 ///
 /// let url = "https://user:secret@host:8443/a%20b?Signature=secret#secret".parse()?;
 /// assert_eq!(RedactedUrl(&url).to_string(), "https://host:8443/a%20b?…");
@@ -37,6 +37,29 @@ impl fmt::Display for RedactedUrl<'_> {
 impl fmt::Debug for RedactedUrl<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RedactedUrl({self})")
+    }
+}
+
+/// What [`RedactedUrl`] shows, to be kept in an error.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SafeUrl(String);
+
+impl SafeUrl {
+    /// A URL as messages show it: no user, password, query or fragment.
+    pub fn of(url: &Url) -> Self {
+        Self(RedactedUrl(url).to_string())
+    }
+}
+
+impl fmt::Display for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 

@@ -1,0 +1,372 @@
+//! The one HTTP client: set up once, and sending requests with redirects followed by hand.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Certificate, ClientBuilder, Method, NoProxy, Proxy, Response, StatusCode, redirect};
+use tokio::time::{sleep, timeout};
+use url::Url;
+use url_parse::Origin;
+
+use crate::answer::{Answer, Asked};
+use crate::error::{Error, Hop};
+use crate::gate::{FILES, Gate};
+use crate::headers::{header_text, server_wait};
+use crate::limits::RateLimit;
+use crate::redirect::{MAX_REDIRECTS, Redirects, is_redirect, problem_of, target};
+use crate::settings::{CaCertificates, NetSettings, ProxySettings};
+use crate::shown::SafeUrl;
+use crate::words::Secrets;
+
+/// The HTTP client under everything that talks to servers.
+///
+/// ```
+/// use net::{Client, Hop, NetSettings, Request};
+///
+/// # let server = local_hub::LocalHub::start();
+/// # server.publish(&local_hub::ModelFixture::new("mlc-ai/tiny-q4f16_1-MLC"));
+/// # let file = format!("{}/mlc-ai/tiny-q4f16_1-MLC/resolve/main/README.md", server.endpoint());
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let client = Client::new(NetSettings::default())?;
+/// let request = Request::get(file.parse()?, "read", Hop::Hub);
+/// let answer = client.send(request, &()).await?;
+/// assert!(answer.status().is_success());
+/// let text = answer.read(1 << 20).await?.ok_or("more than 1 MiB")?;
+/// assert!(!text.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Cloning is cheap and shares the connections. They belong to the tokio runtime in which they were opened: make
+/// a client for each runtime.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    http: reqwest::Client,
+    settings: NetSettings,
+    /// Tells which requests go through a proxy.
+    proxied: Matcher,
+}
+
+/// One request, with what becomes of it on its way.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method; it stays the same through redirects.
+    pub method: Method,
+    /// Where it is sent first.
+    pub url: Url,
+    /// Headers that every server on the way gets.
+    pub headers: HeaderMap,
+    /// Headers that may be secret. The first origin gets them, and once a redirect has led to another one, no
+    /// server does.
+    pub own_headers: HeaderMap,
+    /// The body; it is sent again with each redirect.
+    pub body: Bytes,
+    /// What is attempted, to be followed by the URL in messages.
+    pub action: &'static str,
+    /// Who is asked.
+    pub hop: Hop,
+    /// Which redirects it follows.
+    pub redirects: Redirects,
+    /// What the server counts it with, as far as is known.
+    pub lane: &'static str,
+}
+
+impl Request {
+    /// A plain request for what is at a URL, counted with [files](FILES), that follows redirects.
+    pub fn get(url: Url, action: &'static str, hop: Hop) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            own_headers: HeaderMap::new(),
+            body: Bytes::new(),
+            action,
+            hop,
+            redirects: Redirects::Anywhere,
+            lane: FILES,
+        }
+    }
+}
+
+/// A server's wish that requests come more slowly, or not at all for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Throttled {
+    /// The server.
+    pub origin: Origin,
+    /// For how long, from now.
+    pub wait: Duration,
+    /// Requests still go out meanwhile, one at a time.
+    pub is_spread: bool,
+}
+
+/// Learns what a request has to wait for. Called from the task that sends it, which must not be held up.
+pub trait Watch: Sync {
+    /// The request waits this long for a server's sake.
+    fn waiting(&self, _wait: Duration) {}
+
+    /// An answer has asked for longer waits than were known.
+    fn throttled(&self, _news: &Throttled) {}
+}
+
+/// Nothing is watched.
+impl Watch for () {}
+
+impl Client {
+    /// Sets up a client; nothing is sent yet. Blocks: the system's certificates are files.
+    ///
+    /// HTTP/1.1 only: a model's files come over connections of their own, not as streams that share one.
+    ///
+    /// # Errors
+    /// [`Error::UnusableProxy`], [`Error::UnusableCertificates`] and [`Error::ClientSetup`].
+    pub fn new(settings: NetSettings) -> Result<Self, Error> {
+        let builder = reqwest::Client::builder()
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .user_agent(&settings.user_agent)
+            .connect_timeout(settings.connect_timeout)
+            .no_proxy();
+        let builder = proxies(&settings.proxy)?.into_iter().fold(builder, ClientBuilder::proxy);
+        let http = trusting(builder, &settings.ca_certificates)?
+            .build()
+            .map_err(|error| Error::ClientSetup { source: error.without_url().into() })?;
+        let proxied = matcher(&settings.proxy);
+        Ok(Self(Arc::new(Inner { http, settings, proxied })))
+    }
+
+    /// What it was set up with.
+    pub fn settings(&self) -> &NetSettings {
+        &self.0.settings
+    }
+
+    /// Sends a request and follows its redirects. Waits at the gates of the servers' origins, and tells those
+    /// what the answers say of limits. The answer has any status but that of a redirect which is followed.
+    ///
+    /// # Errors
+    /// [`Error::UnusableUrl`], [`Error::BadRedirect`], [`Error::TooManyRedirects`], [`Error::ProxyLogin`],
+    /// [`Error::UntrustedCertificate`], [`Error::Encoded`], [`Error::Transport`] and [`Error::Stalled`].
+    ///
+    /// # Cancellation
+    /// Dropping the future drops the request and its connection.
+    pub async fn send(&self, request: Request, watch: &dyn Watch) -> Result<Answer, Error> {
+        let mut step = Step::first(&self.0, &request)?;
+        for _ in 0..=MAX_REDIRECTS {
+            let response = step.send(watch).await?;
+            if !is_redirect(response.status().as_u16()) {
+                return step.answer(response, None);
+            }
+            let location = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
+            let to = target(&step.url, location, &step.secrets())?;
+            let origin = origin_of(&request, &to)?;
+            if origin != step.origin && request.redirects == Redirects::WithinOrigin {
+                return step.answer(response, Some(to));
+            }
+            tracing::debug!(from = %SafeUrl::of(&step.url), to = %SafeUrl::of(&to), "following a redirect");
+            step.has_own_headers &= origin == step.origin;
+            (step.url, step.origin) = (to, origin);
+        }
+        Err(Error::TooManyRedirects { url: SafeUrl::of(&request.url), limit: MAX_REDIRECTS })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+/// A request at one server of its way.
+struct Step<'a> {
+    client: &'a Inner,
+    request: &'a Request,
+    url: Url,
+    origin: Origin,
+    has_own_headers: bool,
+}
+
+impl<'a> Step<'a> {
+    fn first(client: &'a Inner, request: &'a Request) -> Result<Self, Error> {
+        let (action, url) = (request.action, &request.url);
+        if let Some(problem) = problem_of(url) {
+            return Err(Error::UnusableUrl { action, url: SafeUrl::of(url), problem });
+        }
+        let origin = origin_of(request, url)?;
+        Ok(Self { client, request, url: url.clone(), origin, has_own_headers: true })
+    }
+
+    async fn send(&self, watch: &dyn Watch) -> Result<Response, Error> {
+        let Request { method, body, lane, .. } = self.request;
+        let gate = self.gate();
+        while let Some(wait) = gate.enter(lane, Instant::now()) {
+            watch.waiting(wait);
+            sleep(wait).await;
+        }
+        let mut builder = self.client.http.request(method.clone(), self.url.clone()).headers(self.headers());
+        if !body.is_empty() {
+            builder = builder.body(body.clone());
+        }
+        let asked = self.asked();
+        let response = match timeout(asked.idle, builder.send()).await {
+            Ok(sent) => sent.map_err(|error| asked.failed(error, self.is_proxied()))?,
+            Err(_) => return Err(asked.stalled()),
+        };
+        self.observe(&response, watch);
+        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(asked.wants_proxy_login());
+        }
+        Ok(response)
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let Request { headers, own_headers, .. } = self.request;
+        let mut all = headers.clone();
+        if self.has_own_headers {
+            all.extend(own_headers.clone());
+        }
+        all.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        all
+    }
+
+    /// Reads the limits from an answer, whatever its status.
+    fn observe(&self, response: &Response, watch: &dyn Watch) {
+        let (gate, headers, now) = (self.gate(), response.headers(), Instant::now());
+        let held = server_wait(headers, response.status());
+        if let Some(wait) = held
+            && gate.hold_for(wait, now)
+        {
+            watch.throttled(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
+        }
+        let limit = header_text(headers, "ratelimit").and_then(|text| text.parse::<RateLimit>().ok());
+        // While all requests wait, none are spread.
+        if let Some(wait) = limit.and_then(|limit| gate.observe(self.request.lane, limit, now))
+            && held.is_none_or(|held| held < wait)
+        {
+            watch.throttled(&Throttled { origin: self.origin.clone(), wait, is_spread: true });
+        }
+    }
+
+    fn answer(&self, response: Response, elsewhere: Option<Url>) -> Result<Answer, Error> {
+        let had_own_headers = self.has_own_headers && !self.request.own_headers.is_empty();
+        Answer::new(self.asked(), response, elsewhere, had_own_headers)
+    }
+
+    fn asked(&self) -> Asked {
+        Asked {
+            action: self.request.action,
+            url: self.url.clone(),
+            origin: self.origin.clone(),
+            hop: self.request.hop,
+            idle: self.client.settings.idle_timeout,
+            secrets: self.secrets(),
+            has_body: self.request.method != Method::HEAD,
+        }
+    }
+
+    fn secrets(&self) -> Secrets {
+        let values = self.request.own_headers.values();
+        Secrets::of(&self.url, values.filter_map(|value| value.to_str().ok()))
+    }
+
+    fn gate(&self) -> Gate {
+        self.client.settings.gates.for_origin(&self.origin.to_string())
+    }
+
+    fn is_proxied(&self) -> bool {
+        self.url.as_str().parse().is_ok_and(|uri| self.client.proxied.intercept(&uri).is_some())
+    }
+}
+
+fn origin_of(request: &Request, url: &Url) -> Result<Origin, Error> {
+    let (action, problem) = (request.action, "the URL has no host");
+    Origin::of(url).ok_or_else(|| Error::UnusableUrl { action, url: SafeUrl::of(url), problem })
+}
+
+/// Whether these proxies can be used, as far as that shows without a connection.
+///
+/// # Errors
+/// [`Error::UnusableProxy`] for the first that cannot.
+pub fn check_proxies(settings: &ProxySettings) -> Result<(), Error> {
+    proxies(settings).map(drop)
+}
+
+/// The proxies of the settings, in the order in which they are asked: those for one scheme first.
+fn proxies(settings: &ProxySettings) -> Result<Vec<Proxy>, Error> {
+    type Make = fn(&str) -> reqwest::Result<Proxy>;
+    if settings.excludes_all() {
+        return Ok(Vec::new());
+    }
+    let kinds: [(&'static str, &Option<String>, Make); 3] = [
+        ("http", &settings.http, |url| Proxy::http(url)),
+        ("https", &settings.https, |url| Proxy::https(url)),
+        ("all", &settings.all, |url| Proxy::all(url)),
+    ];
+    let exceptions = settings.no_proxy.as_deref().and_then(NoProxy::from_string);
+    let mut proxies = Vec::new();
+    for (scheme, url, make) in kinds {
+        if let Some(url) = url {
+            let proxy = make(url).map_err(|_| Error::UnusableProxy { scheme })?;
+            proxies.push(proxy.no_proxy(exceptions.clone()));
+        }
+    }
+    Ok(proxies)
+}
+
+/// The same proxies as the HTTP library matches them, which it does not tell.
+fn matcher(settings: &ProxySettings) -> Matcher {
+    if settings.excludes_all() {
+        return Matcher::builder().build();
+    }
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    Matcher::builder()
+        .http(text(&settings.http))
+        .https(text(&settings.https))
+        .all(text(&settings.all))
+        .no(text(&settings.no_proxy))
+        .build()
+}
+
+fn trusting(builder: ClientBuilder, trusted: &CaCertificates) -> Result<ClientBuilder, Error> {
+    let mut given = Vec::new();
+    for pem in trusted.pem() {
+        let certificates = Certificate::from_pem_bundle(pem);
+        given.extend(certificates.map_err(|error| Error::UnusableCertificates { source: error.into() })?);
+    }
+    match (given.is_empty(), trusted.includes_system()) {
+        (true, true) => Ok(builder),
+        (true, false) => Err(Error::UnusableCertificates { source: "there is none".into() }),
+        (false, true) => Ok(builder.tls_certs_merge(given)),
+        (false, false) => Ok(builder.tls_certs_only(given)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut NetSettings)) -> Error {
+        let mut settings = NetSettings::default();
+        change(&mut settings);
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        Client::new(settings).unwrap_err()
+    }
+
+    #[test]
+    fn settings_that_cannot_be_used_are_refused_without_showing_them() {
+        let error = refused(|settings| settings.proxy.https = Some("http://user:s3cret@[".to_owned()));
+        assert_eq!(error.to_string(), "the proxy for https is not a usable URL");
+        let error = refused(|settings| settings.user_agent = "line\nfeed".to_owned());
+        assert!(matches!(error, Error::ClientSetup { .. }), "{error:?}");
+        for pem in ["", "no PEM", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+            let error = refused(|settings| settings.ca_certificates = CaCertificates::only(pem));
+            assert!(matches!(error, Error::UnusableCertificates { .. }), "{pem}: {error:?}");
+        }
+    }
+}

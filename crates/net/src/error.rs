@@ -1,0 +1,186 @@
+//! Everything that can go wrong between this crate and a server.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use url_parse::ErrorKind;
+
+use crate::shown::SafeUrl;
+
+/// The cause of an error, of whatever library it comes from.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Why a client cannot be used, or a request brought no answer that can be used.
+///
+/// What a server answers with a status of its own choice is no error here: see [`Answer`](crate::Answer).
+/// Messages show URLs without user info and query; the cause is in [`source`](StdError::source) alone.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The HTTP client could not be set up.
+    #[error("cannot set up the HTTP client")]
+    ClientSetup {
+        /// What the HTTP library says.
+        source: BoxError,
+    },
+    /// A proxy setting is no URL. Its value may hold a password and is not shown.
+    #[error("the proxy for {scheme} is not a usable URL")]
+    UnusableProxy {
+        /// `http`, `https` or `all`.
+        scheme: &'static str,
+    },
+    /// Certificates of authorities that were given cannot be read.
+    #[error("the given CA certificates cannot be used")]
+    UnusableCertificates {
+        /// What is wrong with them.
+        source: BoxError,
+    },
+    /// A `RateLimit` header without `r=` and `t=`.
+    #[error("no number of requests left (`r=`) and time to wait (`t=`) in the header `RateLimit: {header}`")]
+    RateLimit {
+        /// The header, escaped and cut.
+        header: Box<str>,
+    },
+    /// A URL that no request is sent to.
+    #[error("cannot {action} {url}: {problem}")]
+    UnusableUrl {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The URL.
+        url: SafeUrl,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// More redirects than any server needs.
+    #[error("{url} was redirected more than {limit} times")]
+    TooManyRedirects {
+        /// The first request of the chain.
+        url: SafeUrl,
+        /// The limit.
+        limit: usize,
+    },
+    /// A redirect that cannot be followed, or must not be.
+    #[error("{url} redirects to {target}, which is refused: {problem}")]
+    BadRedirect {
+        /// The request.
+        url: SafeUrl,
+        /// Where it was sent, made fit for a message.
+        target: String,
+        /// Why that is refused.
+        problem: &'static str,
+    },
+    /// The connection could not be made, or was cut.
+    #[error("cannot {action} {url}")]
+    Transport {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+        /// Who failed.
+        hop: Hop,
+        /// What the HTTP library says, without the URL.
+        source: BoxError,
+    },
+    /// The server fell silent.
+    #[error("cannot {action} {url}: it sent nothing for {seconds:.1} s", seconds = idle.as_secs_f64())]
+    Stalled {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+        /// Who fell silent.
+        hop: Hop,
+        /// The time-out that cut it.
+        idle: Duration,
+    },
+    /// The proxy lets no request through without a login, or not with this user and password.
+    #[error("cannot {action} {url}: the proxy wants another login, as in http://user:password@proxy:3128")]
+    ProxyLogin {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+    },
+    /// The server's certificate is not trusted: its issuer is unknown, or it is not valid for this name. A
+    /// private authority, a proxy that looks into connections, or an attacker. Asking again does not help.
+    #[error(
+        "cannot {action} {url}: the server's certificate is not trusted; if it comes from an authority of your own, name the file with that authority's certificate in SSL_CERT_FILE"
+    )]
+    UntrustedCertificate {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+        /// What the TLS library says.
+        source: BoxError,
+    },
+    /// The answer is compressed, although every request asks for it as it is.
+    #[error("cannot {action} {url}: the answer is compressed ({coding}), though that was not asked for")]
+    Encoded {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+        /// The coding that the answer names, made fit for a message.
+        coding: String,
+    },
+    /// The runtime was shut down, or the caller dropped the operation.
+    #[error("the operation was cancelled")]
+    Cancelled,
+}
+
+/// Who a request met on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hop {
+    /// The proxy, or what is between it and the server.
+    Proxy,
+    /// The model hub.
+    Hub,
+    /// The server of the files' bytes.
+    DataHost,
+}
+
+impl fmt::Display for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Proxy => "the proxy",
+            Self::Hub => "the hub",
+            Self::DataHost => "the data host",
+        })
+    }
+}
+
+impl Error {
+    pub(crate) fn rate_limit(header: &str) -> Self {
+        const SHOWN: usize = 100;
+        Self::RateLimit { header: header.chars().take(SHOWN).flat_map(char::escape_debug).collect() }
+    }
+
+    /// What sort of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::ClientSetup { .. } | Self::UnusableProxy { .. } | Self::UnusableCertificates { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::RateLimit { .. }
+            | Self::UnusableUrl { .. }
+            | Self::TooManyRedirects { .. }
+            | Self::BadRedirect { .. }
+            | Self::ProxyLogin { .. }
+            | Self::UntrustedCertificate { .. }
+            | Self::Encoded { .. } => ErrorKind::Refused,
+            Self::Transport { .. } | Self::Stalled { .. } => ErrorKind::Network,
+            Self::Cancelled => ErrorKind::Cancelled,
+        }
+    }
+
+    /// Who failed, for a connection that was not made, was cut or fell silent.
+    pub fn hop(&self) -> Option<Hop> {
+        match self {
+            Self::Transport { hop, .. } | Self::Stalled { hop, .. } => Some(*hop),
+            Self::ProxyLogin { .. } => Some(Hop::Proxy),
+            _ => None,
+        }
+    }
+}

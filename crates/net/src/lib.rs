@@ -1,0 +1,71 @@
+//! How to talk to any server: one HTTP client, and what is decided about requests and answers without it.
+//!
+//! ```
+//! use std::time::{Duration, Instant, SystemTime};
+//!
+//! use net::{Gates, RetryBudget, RetryPolicy, ServerWait, is_transient_status};
+//!
+//! let mut budget = RetryBudget::new(RetryPolicy::default()).with_jitter(|| 1.0);
+//! assert!(is_transient_status(503));
+//! assert_eq!(budget.failed(), Some(Duration::from_millis(300)));
+//! assert_eq!(budget.failed(), Some(Duration::from_millis(600)));
+//! budget.progressed(); // bytes arrived: the budget is full again
+//! assert_eq!(budget.failed(), Some(Duration::from_millis(300)));
+//!
+//! // A server that limits the rate is left alone by everyone who talks to it.
+//! let gates = Gates::default();
+//! let now = Instant::now();
+//! let wait = ServerWait::from_headers(Some(r#""api";r=0;t=54"#), None, 429, SystemTime::now());
+//! gates.for_origin("https://huggingface.co/a").hold_for(wait.unwrap(), now);
+//! let gate = gates.for_origin("https://huggingface.co/b");
+//! assert_eq!(gate.remaining(now), Some(Duration::from_secs(55)));
+//!
+//! // One that says how much is left need not refuse anybody.
+//! let gate = gates.for_origin("https://mirror.example");
+//! gate.observe("api", r#""api";r=1;t=59"#.parse()?, now);
+//! assert_eq!(gate.enter("api", now), Some(Duration::from_secs(30)));
+//! # Ok::<(), net::Error>(())
+//! ```
+//!
+//! [`Client`] sends requests: one attempt each, redirects followed by hand, what comes back looked at in one place.
+//! Everything else decides without a clock and without I/O: the time and the randomness are given, and the answer
+//! is how long to wait. One [`RetryBudget`] goes with one piece of work through all its steps, so that retries are
+//! never nested; one [`Gate`] belongs to one origin and is shared by all that talk to it.
+//!
+//! | | |
+//! |---|---|
+//! | [`Client`], [`Request`], [`Answer`] | one exchange with a server |
+//! | [`NetSettings`] | proxies, certificates, time-outs, gates |
+//! | [`Refusal`], [`ServerWords`], [`fit_for_message`] | what a server says, made fit for a message |
+//! | [`RetryPolicy`], [`RetryBudget`] | when to try again, and how often |
+//! | [`Gates`], [`RateLimit`], [`ServerWait`] | when to wait for a server's sake |
+//! | [`RedactedUrl`], [`SafeUrl`] | URLs in messages |
+//! | [`blocking`] | blocking work beside the async tasks |
+
+mod answer;
+mod client;
+mod error;
+mod gate;
+mod headers;
+mod limits;
+mod redirect;
+mod retry;
+mod settings;
+mod shown;
+mod task;
+mod window;
+mod words;
+
+pub use answer::{Answer, Refusal};
+pub use client::{Client, Request, Throttled, Watch, check_proxies};
+pub use error::{BoxError, Error, Hop};
+pub use gate::{FILES, Gate, Gates};
+pub use headers::{header_text, server_wait};
+pub use limits::{MAX_WAIT, RateLimit, ServerWait, parse_retry_after};
+pub use redirect::{Redirects, problem_of};
+pub use retry::{RetryBudget, RetryPolicy, is_transient_status};
+pub use settings::{CaCertificates, NetSettings, ProxySettings};
+pub use shown::{RedactedUrl, SafeUrl};
+pub use task::{blocking, joined};
+pub use window::pace;
+pub use words::{Secrets, ServerWords, fit_for_message, media_type};

@@ -1,0 +1,202 @@
+//! When to retry, and how often. No clock, no I/O.
+
+use std::fmt;
+use std::time::Duration;
+
+/// How often to try, and how long to wait in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Tries without progress, the first one included; 6 by default. 0 counts as 1.
+    pub attempts: u32,
+    /// The longest wait after the first failure; 300 ms by default. It doubles with each further one.
+    pub first_delay: Duration,
+    /// The longest wait of all; 8 s by default.
+    pub max_delay: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { attempts: 6, first_delay: Duration::from_millis(300), max_delay: Duration::from_secs(8) }
+    }
+}
+
+impl RetryPolicy {
+    /// How long to wait after this many failures in a row (0 counts as 1). `jitter`, between 0 and 1, says
+    /// where in the upper half of the step: those who failed together do not come back together.
+    pub fn delay(&self, failures: u32, jitter: f64) -> Duration {
+        let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
+        let step = self.first_delay.saturating_mul(factor).min(self.max_delay);
+        let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
+        let half = step / 2;
+        half.saturating_add(half.mul_f64(jitter)).min(step)
+    }
+}
+
+/// The tries of one piece of work, over all its steps: so many failures in a row are borne, and progress
+/// fills the budget again. A download of gigabytes survives any number of broken connections as long as each
+/// brought something.
+pub struct RetryBudget {
+    policy: RetryPolicy,
+    jitter: Box<dyn FnMut() -> f64 + Send>,
+    in_a_row: u32,
+    total: u32,
+}
+
+impl RetryBudget {
+    /// A full budget, with jitter of the thread's random numbers.
+    pub fn new(policy: RetryPolicy) -> Self {
+        Self { policy, jitter: Box::new(fastrand::f64), in_a_row: 0, total: 0 }
+    }
+
+    /// The same with another source of jitter: numbers between 0 and 1 (see [`RetryPolicy::delay`]).
+    #[must_use]
+    pub fn with_jitter(mut self, jitter: impl FnMut() -> f64 + Send + 'static) -> Self {
+        self.jitter = Box::new(jitter);
+        self
+    }
+
+    /// Notes that a try failed in a way that may pass. How long to wait before the next one; `None` when
+    /// there is none left.
+    pub fn failed(&mut self) -> Option<Duration> {
+        self.total = self.total.saturating_add(1);
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        (self.in_a_row < self.policy.attempts).then(|| self.policy.delay(self.in_a_row, (self.jitter)()))
+    }
+
+    /// Notes that something arrived.
+    pub fn progressed(&mut self) {
+        self.in_a_row = 0;
+    }
+
+    /// How many tries have failed so far, those before the last progress included.
+    pub fn attempts(&self) -> u32 {
+        self.total
+    }
+}
+
+impl fmt::Debug for RetryBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryBudget")
+            .field("policy", &self.policy)
+            .field("in_a_row", &self.in_a_row)
+            .field("total", &self.total)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether an answer with this status may be another one in a moment: 408, 429, 500, 502, 503, 504, as the
+/// hub's own clients have it. Anything else means what it says.
+pub const fn is_transient_status(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn steps(jitter: f64) -> Vec<u128> {
+        (1..=8).map(|failures| RetryPolicy::default().delay(failures, jitter).as_millis()).collect()
+    }
+
+    #[test]
+    fn the_step_doubles_up_to_the_cap() {
+        assert_eq!(steps(1.0), [300, 600, 1200, 2400, 4800, 8000, 8000, 8000]);
+        assert_eq!(steps(0.5), [225, 450, 900, 1800, 3600, 6000, 6000, 6000]);
+        assert_eq!(steps(0.0), [150, 300, 600, 1200, 2400, 4000, 4000, 4000]);
+    }
+
+    #[test]
+    fn a_hopeless_server_costs_under_ten_seconds_of_waiting() {
+        let policy = RetryPolicy::default();
+        let sum: Duration = (1..policy.attempts).map(|failures| policy.delay(failures, 1.0)).sum();
+        assert_eq!(sum, Duration::from_millis(9300));
+    }
+
+    #[test]
+    fn odd_numbers() {
+        let policy = RetryPolicy::default();
+        assert_eq!(policy.delay(0, 1.0), policy.delay(1, 1.0));
+        assert_eq!(policy.delay(u32::MAX, 1.0), policy.max_delay);
+        assert_eq!(policy.delay(1, f64::NAN), policy.delay(1, 0.0));
+        assert_eq!(policy.delay(1, f64::INFINITY), policy.delay(1, 0.0));
+        assert_eq!(policy.delay(1, 7.0), policy.delay(1, 1.0));
+        assert_eq!(policy.delay(1, -7.0), policy.delay(1, 0.0));
+        let endless = RetryPolicy { attempts: 1, first_delay: Duration::MAX, max_delay: Duration::MAX };
+        assert!(endless.delay(9, 1.0) > Duration::MAX / 3);
+        let none = RetryPolicy { attempts: 1, first_delay: Duration::ZERO, max_delay: Duration::MAX };
+        assert_eq!(none.delay(9, 1.0), Duration::ZERO);
+    }
+
+    proptest! {
+        #[test]
+        fn a_delay_is_in_the_upper_half_of_its_step(failures: u32, jitter: f64, first in 0_u64..10_000, max in 0_u64..100_000) {
+            let policy = RetryPolicy {
+                attempts: 5,
+                first_delay: Duration::from_millis(first),
+                max_delay: Duration::from_millis(max),
+            };
+            let delay = policy.delay(failures, jitter);
+            let step = u128::from(first).saturating_mul(2_u128.saturating_pow(failures.saturating_sub(1).min(100))).min(u128::from(max));
+            prop_assert!(delay.as_micros() <= step * 1000);
+            prop_assert!(delay.as_micros() >= step * 500);
+        }
+    }
+
+    fn budget(attempts: u32) -> RetryBudget {
+        RetryBudget::new(RetryPolicy { attempts, ..RetryPolicy::default() }).with_jitter(|| 1.0)
+    }
+
+    fn millis(delay: Option<Duration>) -> Option<u128> {
+        delay.map(|delay| delay.as_millis())
+    }
+
+    #[test]
+    fn five_tries_have_four_waits() {
+        let mut budget = budget(5);
+        let delays: Vec<_> = std::iter::from_fn(|| millis(budget.failed())).collect();
+        assert_eq!(delays, [300, 600, 1200, 2400]);
+        assert_eq!(budget.attempts(), 5);
+        assert_eq!(budget.failed(), None, "exhausted stays exhausted");
+    }
+
+    #[test]
+    fn progress_refills() {
+        let mut budget = budget(3);
+        for round in 1..=10 {
+            assert_eq!(millis(budget.failed()), Some(300));
+            assert_eq!(millis(budget.failed()), Some(600));
+            assert_eq!(budget.attempts(), 2 * round);
+            budget.progressed();
+        }
+    }
+
+    #[test]
+    fn one_try_or_none_means_no_second() {
+        assert_eq!(budget(1).failed(), None);
+        assert_eq!(budget(0).failed(), None);
+    }
+
+    #[test]
+    fn jitter_is_drawn_once_a_wait() {
+        let mut draws = [0.0, 1.0, 0.5].into_iter();
+        let mut budget = budget(4).with_jitter(move || draws.next().unwrap());
+        let delays: Vec<_> = std::iter::from_fn(|| millis(budget.failed())).collect();
+        assert_eq!(delays, [150, 600, 900]);
+    }
+
+    #[test]
+    fn the_default_jitter_stays_in_bounds() {
+        for _ in 0..1000 {
+            let delay = RetryBudget::new(RetryPolicy::default()).failed().unwrap();
+            assert!((150..=300).contains(&delay.as_millis()), "{delay:?}");
+        }
+    }
+
+    #[test]
+    fn exactly_six_are_transient() {
+        let transient: Vec<u16> = (0..=u16::MAX).filter(|status| is_transient_status(*status)).collect();
+        assert_eq!(transient, [408, 429, 500, 502, 503, 504]);
+    }
+}

@@ -1,0 +1,128 @@
+//! What all files of one fetch share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use net::{Client, Gate, RetryPolicy};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::connections::Connections;
+use super::controller::Controller;
+use super::folders::Folders;
+use super::ranges::Division;
+use super::request::{FileRequest, KeepAlive, total};
+use crate::hash::HashStage;
+use crate::{Locator, Observer};
+
+/// What all files of one fetch share.
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) retry: RetryPolicy,
+    pub(super) durable: bool,
+    pub(super) division: Division,
+    pub(super) limits: Limits,
+    pub(super) locator: Arc<dyn Locator>,
+    /// Held when the locator's server asks for it.
+    pub(super) locator_gate: Gate,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) outstanding: Outstanding,
+    pub(super) throughput: Throughput,
+    pub(super) turns: Arc<Semaphore>,
+    pub(super) connections: Connections,
+    pub(super) controller: Mutex<Controller>,
+    pub(super) hash: HashStage,
+    pub(super) folders: Folders,
+    /// The last to be dropped.
+    pub(super) keep_alive: KeepAlive,
+}
+
+/// How much may be done at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) files: usize,
+    /// Whether the caller gave their number.
+    pub(super) files_are_given: bool,
+    pub(super) least_connections: usize,
+    pub(super) most_connections: usize,
+}
+
+impl Limits {
+    /// Whether the number of connections follows the throughput.
+    pub(super) fn adapts(self) -> bool {
+        self.least_connections < self.most_connections
+    }
+
+    /// Whether the next file may begin when each range of a large one has a connection, and not only when it
+    /// has come: otherwise those connections that are done with it would wait for those that are not. A number
+    /// that the caller gave is never exceeded.
+    pub(super) fn lets_files_overlap(self) -> bool {
+        self.adapts() && !self.files_are_given
+    }
+}
+
+/// The right of a file to be in progress.
+pub(super) type Turn = Option<OwnedSemaphorePermit>;
+
+impl Shared {
+    /// Waits for the right to work on one more file.
+    pub(super) async fn turn(&self) -> Turn {
+        // The semaphore is never closed.
+        Arc::clone(&self.turns).acquire_owned().await.ok()
+    }
+
+    /// How many connections each file in progress would have if all had the same.
+    pub(super) fn connections_for_each_file(&self) -> u64 {
+        let files = self.limits.files - self.turns.available_permits().min(self.limits.files);
+        self.connections.target().div_ceil(files.max(1)) as u64
+    }
+
+    /// A server showed that it has too much to do.
+    pub(super) fn trouble(&self) {
+        self.control(Controller::trouble);
+    }
+
+    pub(super) fn control(&self, change: impl FnOnce(&mut Controller)) {
+        let mut controller = self.controller.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = controller.target();
+        change(&mut controller);
+        if controller.target() != before {
+            tracing::debug!(connections = controller.target(), "another number of connections");
+            self.connections.set_target(controller.target());
+        }
+    }
+}
+
+/// How many bytes of all files are still to come.
+pub(super) struct Outstanding(AtomicU64);
+
+impl Outstanding {
+    pub(super) fn new(files: &[FileRequest]) -> Self {
+        Self(AtomicU64::new(total(files)))
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn subtract(&self, bytes: u64) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Counts the bytes that came since it was last asked.
+#[derive(Default)]
+pub(super) struct Throughput(AtomicU64);
+
+impl Throughput {
+    pub(super) fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}

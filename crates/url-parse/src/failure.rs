@@ -1,0 +1,99 @@
+//! What the errors of all crates have in common. It stands in the lowest crate, so that no crate translates
+//! another's.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What sort of failure an error is: what a caller can do about it. Every crate's `Error::kind` answers with
+/// this one type.
+///
+/// It is exhaustive on purpose. A program that treats kinds differently is told by the compiler when there is a
+/// new one, and none falls into "other" unseen.
+///
+/// The Python original's exceptions follow: `InvalidInput` and `Integrity` are its `ValueError`, `NotCached`
+/// its `RuntimeError`, `NotFound` its `FileNotFoundError`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// A malformed name, argument, setting or environment variable.
+    InvalidInput,
+    /// Not in the cache, and a download is forbidden.
+    NotCached,
+    /// A local path given as a model holds none.
+    NotFound,
+    /// A server has no such thing, or will not give it, or it is not an MLC model.
+    Refused,
+    /// A digest or size does not match, or a repository holds something unsafe.
+    Integrity,
+    /// The network, or a server for the moment. The same call may well succeed a little later.
+    Network,
+    /// The local disk: permissions, a path in the way, a failing device.
+    Disk,
+    /// The local disk, or the user's share of it, is full.
+    NoSpace,
+    /// Another process, or another task, is at work on the model.
+    InUse,
+    /// The operation was cancelled.
+    Cancelled,
+    /// Anything else that the local system refuses.
+    Other,
+}
+
+impl ErrorKind {
+    /// The kind of a failed operation on the local disk.
+    pub fn of_disk(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            _ => Self::Disk,
+        }
+    }
+}
+
+/// A local file or folder could not be used. The cause is the error's `source`.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}", path.display())]
+pub struct DiskError {
+    /// What was attempted, to be followed by a path.
+    pub action: &'static str,
+    /// The path.
+    pub path: PathBuf,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+impl DiskError {
+    /// The failure of `action` on `path`.
+    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { action, path: path.to_owned(), source }
+    }
+
+    /// [`ErrorKind::NoSpace`] or [`ErrorKind::Disk`].
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::of_disk(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_a_kind_of_its_own() {
+        for (cause, expected) in [
+            (io::ErrorKind::StorageFull, ErrorKind::NoSpace),
+            (io::ErrorKind::QuotaExceeded, ErrorKind::NoSpace),
+            (io::ErrorKind::PermissionDenied, ErrorKind::Disk),
+            (io::ErrorKind::NotFound, ErrorKind::Disk),
+        ] {
+            assert_eq!(DiskError::new("write", Path::new("/c/f"), cause.into()).kind(), expected);
+        }
+    }
+
+    #[test]
+    fn the_message_names_verb_and_path_and_not_the_cause() {
+        let error = DiskError::new("write to", Path::new("/c/f"), io::Error::other("the cause"));
+        assert_eq!(error.to_string(), "cannot write to /c/f");
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("the cause"));
+    }
+}
