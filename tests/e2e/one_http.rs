@@ -278,6 +278,10 @@ async fn every_request_asks_for_the_bytes_as_they_are() {
     assert!(requests.len() >= 5, "{}", stage.hub.log());
     for request in requests {
         assert_eq!(request.header("accept-encoding"), Some("identity"), "{request}");
+        assert!(
+            request.header("user-agent").is_some_and(|agent| agent.starts_with("mlc-weights/")),
+            "{request}"
+        );
     }
 }
 
@@ -300,11 +304,13 @@ async fn silence_is_cut_after_the_idle_time_out() {
 
 #[tokio::test]
 async fn a_refusals_words_are_fit_for_a_message() {
+    let styles = "a { color: red }\n".repeat(1000);
+    let page = format!("<style>{styles}</style><title>Blocked</title><p>Ask IT");
     let body = "no\u{1b}[31m \u{202e}way,\r\nerror: forged; see http://u:s3cret@h/x?s3cret";
     for (content_type, body, words) in [
         ("text/plain", body, "says: no [31m way, error: forged; see http://…@h/x?… (request 7)"),
         ("application/json", r#"{"error":"not you"}"#, "says: not you (request 7)"),
-        ("text/html", "<title>Blocked</title><p>Ask IT", "says: a web page, \"Blocked\": Ask IT (request 7)"),
+        ("text/html", &page, "says: a web page, \"Blocked\": Ask IT (request 7)"),
         ("application/xml", "<E><Code>Denied</Code></E>", "says: Denied (request 7)"),
     ] {
         let headers = [("content-type", content_type), ("x-request-id", "7")];
@@ -357,6 +363,24 @@ async fn a_limit_holds_all_who_share_the_gates() {
         let server = if user == User::Hub { stage.hub.endpoint() } else { stage.hub.data_origin() };
         let held = stage.settings.gates.for_origin(&server).remaining(Instant::now());
         assert!(held.is_some_and(|wait| wait > Duration::from_secs(20)), "{user:?}: {held:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_says_what_is_left_of_a_limit() {
+    for user in USERS {
+        let stage = Stage::new();
+        let limit = Fault::Header { name: "ratelimit".to_owned(), value: Some("\"x\";r=0;t=30".to_owned()) };
+        stage.fault(user, limit, Times::Forever);
+        // The hub is asked more than once, and would wait for the next window.
+        let asked = tokio::time::timeout(Duration::from_secs(1), stage.ask(user)).await;
+        assert_eq!(asked.is_err(), user == User::Hub, "{asked:?}");
+        let (server, lane) = match user {
+            User::Hub => (stage.hub.endpoint(), "git"),
+            User::DataHost => (stage.hub.data_origin(), net::FILES),
+        };
+        let wait = stage.settings.gates.for_origin(&server).enter(lane, Instant::now());
+        assert!(wait.is_some_and(|wait| wait > Duration::from_secs(20)), "{user:?}: {wait:?}");
     }
 }
 

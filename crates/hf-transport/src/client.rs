@@ -119,7 +119,7 @@ impl HubClient {
 
     async fn send_as(&self, request: Request) -> Result<Answer, Error> {
         let method = request.method.clone();
-        let answer = self.inner.http.send(request, self).await?;
+        let answer = self.inner.http.send(request, &Limits(self.on_throttled.as_ref())).await?;
         let (url, status) = (SafeUrl::of(answer.url()), answer.status().as_u16());
         tracing::debug!(%method, %url, status, "asked the hub");
         Ok(answer)
@@ -142,11 +142,14 @@ impl HubClient {
     }
 }
 
-impl Watch for HubClient {
+/// Passes on what answers say of limits.
+struct Limits<'a>(Option<&'a OnThrottled>);
+
+impl Watch for Limits<'_> {
     fn throttled(&self, news: &Throttled) {
         let Throttled { origin, wait, is_spread, .. } = news;
         tracing::info!(%origin, ?wait, is_spread, "the hub limits the rate of requests");
-        if let Some(tell) = &self.on_throttled {
+        if let Some(tell) = self.0 {
             tell(news);
         }
     }

@@ -61,10 +61,16 @@ impl Course<'_> {
         Ok(contestants)
     }
 
+    /// What is measured, and the build that it is compared with.
+    pub(super) fn ours(&self, before: Option<&Path>) -> Vec<Contestant> {
+        let before = before.map(|program| self.build("mlc-weights before", program));
+        [self.build("mlc-weights", &self.place.program)].into_iter().chain(before).collect()
+    }
+
     /// With the command line's default settings.
-    pub(super) fn ours(&self) -> Contestant {
+    fn build(&self, name: &str, program: &Path) -> Contestant {
         let (endpoint, url) = (self.model.endpoint.clone(), self.model.url.clone());
-        let (program, disk) = (self.place.program.clone(), self.place.disk.clone());
+        let (program, disk) = (program.to_owned(), self.place.disk.clone());
         let download = move |destination: &Path| {
             let mut command = clean(&program);
             command.env("HF_ENDPOINT", &endpoint).env("MLC_LLM_HOME", destination).env("HOME", &disk);
@@ -72,7 +78,7 @@ impl Course<'_> {
             command
         };
         Contestant {
-            name: "mlc-weights".to_owned(),
+            name: name.to_owned(),
             checks: "MD5, SHA-256",
             download: Box::new(download),
             check: None,

@@ -5,7 +5,7 @@ mod targets;
 
 use std::fs;
 use std::io::{IsTerminal as _, stderr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -38,6 +38,9 @@ pub(super) struct Options {
     /// Only programs whose name has this in it, besides our own
     #[arg(long, value_name = "NAME")]
     against: Option<String>,
+    /// Another build of `mlc-weights`, which races too
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
 }
 
 /// What one entry of the race took, round by round.
@@ -73,9 +76,9 @@ fn race(place: &Workplace, options: &Options, network: Network) -> Result<Value>
     let inputs = emptied(place.memory.join("inputs"))?;
     let course = Course { place, model: &model, inputs: &inputs };
     let wanted = |name: &str| options.against.as_ref().is_none_or(|part| name.contains(part.as_str()));
-    let (ours, others) = (course.ours(), course.others()?);
-    let others = others.into_iter().filter(|other| wanted(&other.name));
-    let contestants: Vec<Contestant> = [ours].into_iter().chain(others).collect();
+    let others = course.others()?.into_iter().filter(|other| wanted(&other.name));
+    let ours = course.ours(options.before.as_deref()).into_iter();
+    let contestants: Vec<Contestant> = ours.chain(others).collect();
     let entries = rounds(place, &mut hub, &model, &contestants, options.rounds)?;
     println!("{}", table(&entries));
     for entry in &entries {

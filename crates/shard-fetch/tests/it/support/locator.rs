@@ -3,20 +3,22 @@
 use std::sync::Mutex;
 
 use local_hub::{LocalHub, PublishedModel};
+use net::{Client, Hop, NetSettings, Redirects, Request};
 use shard_fetch::{ErrorKind, LocateError, LocateReason, Location, Locator, RepoPath, async_trait};
 
 pub(crate) struct HubLocator {
     base: String,
-    client: reqwest::Client,
+    client: Client,
     reasons: Mutex<Vec<LocateReason>>,
 }
 
 impl HubLocator {
     pub(crate) fn new(hub: &LocalHub, model: &PublishedModel) -> Self {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+        let mut settings = NetSettings::default();
+        "tester/1".clone_into(&mut settings.user_agent);
         Self {
             base: format!("{}/{}/{}/resolve/{}", hub.endpoint(), model.user, model.repo, model.commit),
-            client: client.build().unwrap(),
+            client: Client::new(settings).unwrap(),
             reasons: Mutex::default(),
         }
     }
@@ -31,9 +33,11 @@ impl HubLocator {
 impl Locator for HubLocator {
     async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError> {
         self.reasons.lock().unwrap().push(reason);
-        let response = self.client.get(format!("{}/{file}", self.base)).send().await;
-        let response = response.map_err(|error| LocateError::transient(error, None))?;
-        match response.status().as_u16() {
+        let url = format!("{}/{file}", self.base).parse().unwrap();
+        let request = Request { redirects: Redirects::WithinOrigin, ..Request::get(url, "locate", Hop::Hub) };
+        let answer = self.client.send(request, &()).await;
+        let answer = answer.map_err(|error| LocateError::transient(error, None))?;
+        match answer.status().as_u16() {
             302 => {}
             status if net::is_transient_status(status) => {
                 return Err(LocateError::transient(format!("the hub answers {status}"), None));
@@ -42,7 +46,6 @@ impl Locator for HubLocator {
                 return Err(LocateError::permanent(format!("the hub answers {status}"), ErrorKind::Refused));
             }
         }
-        let url = response.headers().get("location").unwrap().to_str().unwrap();
-        Ok(Location::new(url.parse().unwrap()))
+        Ok(Location::new(answer.elsewhere().unwrap().clone()))
     }
 }
