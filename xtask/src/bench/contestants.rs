@@ -61,10 +61,14 @@ impl Course<'_> {
         Ok(contestants)
     }
 
-    /// What is measured, and the build that it is compared with.
-    pub(super) fn ours(&self, before: Option<&Path>) -> Vec<Contestant> {
-        let before = before.map(|program| self.build("mlc-weights before", program));
-        [self.build("mlc-weights", &self.place.program)].into_iter().chain(before).collect()
+    /// What is measured.
+    pub(super) fn ours(&self) -> Contestant {
+        self.build("mlc-weights", &self.place.program)
+    }
+
+    /// Another build of it.
+    pub(super) fn before(&self, program: &Path) -> Contestant {
+        self.build("mlc-weights before", program)
     }
 
     /// With the command line's default settings.

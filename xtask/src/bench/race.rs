@@ -77,8 +77,8 @@ fn race(place: &Workplace, options: &Options, network: Network) -> Result<Value>
     let course = Course { place, model: &model, inputs: &inputs };
     let wanted = |name: &str| options.against.as_ref().is_none_or(|part| name.contains(part.as_str()));
     let others = course.others()?.into_iter().filter(|other| wanted(&other.name));
-    let ours = course.ours(options.before.as_deref()).into_iter();
-    let contestants: Vec<Contestant> = ours.chain(others).collect();
+    let before = options.before.as_deref().map(|program| course.before(program));
+    let contestants: Vec<Contestant> = [course.ours()].into_iter().chain(before).chain(others).collect();
     let entries = rounds(place, &mut hub, &model, &contestants, options.rounds)?;
     println!("{}", table(&entries));
     for entry in &entries {
