@@ -27,6 +27,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("httpdate", &["net"], &["tests"]),
     // HTTP and git.
     rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests"]),
+    rule("flate2", &["hf-transport"], &["tests"]),
     rule("git2", &["hf-transport"], &[]),
     rule("hyper-util", &["net"], &[]),
     // Its types alone outside `net`, which builds the one client: sources.rs.
@@ -46,6 +47,7 @@ pub(super) const PLAN: &[Rule] = &[
         &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch"],
         &["tests", "xtask"],
     ),
+    rule("sha1", &["hf-transport"], &["tests"]),
     rule("sha2", &["cache-layout", "shard-fetch"], &["tests"]),
     rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
     // The shape of the code.
