@@ -7,11 +7,14 @@ mod metadata;
 mod shards;
 mod work;
 
-use cache_layout::Tier;
+use cache_layout::{Run, Tier};
+use hf_transport::RepoSnapshot;
 
 pub(crate) use self::dry_run::plan;
+use self::metadata::Described;
 use self::work::Work;
 use crate::context::SharedContext;
+use crate::lease::Lease;
 use crate::look::{Answer, Query};
 use crate::plan::Plan;
 use crate::{Error, Model, Outcome, Request, Warning, lock_wait};
@@ -53,6 +56,22 @@ async fn look(query: &Query, first: bool) -> Result<Answer, Error> {
 }
 
 impl Work {
+    /// Plans on a thread for blocking work: a commit may have a hundred thousand files.
+    async fn plan(
+        &self,
+        snapshot: RepoSnapshot,
+        described: Described,
+    ) -> Result<(RepoSnapshot, Described, Plan), Error> {
+        let plan = move |lease: &Lease, _: &Run| {
+            let mut plan = Plan::new(lease.slot.model().id(), &snapshot, &described.manifest)?;
+            // A manifest or configuration that is an LFS file is in the tree already.
+            plan.fetches.retain(|file| described.fetched.iter().all(|known| known.path != file.path));
+            plan.log(&snapshot.commit);
+            Ok((snapshot, described, plan))
+        };
+        self.lease.on_disk(plan).await
+    }
+
     async fn carry_out(&self) -> Result<Model, Error> {
         self.warn_of_exposed_token();
         let snapshot = self.snapshot().await;
@@ -61,13 +80,10 @@ impl Work {
         self.note_commit(&snapshot.commit);
         let commit = snapshot.commit;
         let described = self.describe(&snapshot).await?;
-        let mut plan = Plan::new(self.request.model().id(), &snapshot, &described.manifest)?;
-        // A manifest or configuration that is an LFS file is in the tree already.
-        plan.fetches.retain(|file| described.fetched.iter().all(|known| known.path != file.path));
+        let (snapshot, described, plan) = self.plan(snapshot, described).await?;
         for path in &plan.unlisted {
             self.warn(Warning::UnlistedShard { path });
         }
-        plan.log(&commit);
         let bytes_received = described.bytes_received + self.fetch(&snapshot, &plan).await?;
         self.finish_tree(snapshot, described, plan).await?;
         let (path, commit) = self.publish(commit).await?;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LockResult, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(crate) struct Lease {
     pub(crate) purpose: Purpose,
     /// Declared before the lock, and so dropped before it. `None` once it was taken to be published.
     run: RwLock<Option<Run>>,
+    /// Nothing waits for the work any more.
+    is_given_up: AtomicBool,
     /// `None` for work that makes nothing visible.
     _lock: Option<SlotLock>,
 }
@@ -36,7 +39,13 @@ impl Lease {
         lock: Option<SlotLock>,
     ) -> Result<Self, Error> {
         let run = RwLock::new(Some(layout.begin_run(slot, purpose)?));
-        Ok(Self { layout: layout.clone(), slot: slot.clone(), purpose, run, _lock: lock })
+        let is_given_up = AtomicBool::new(false);
+        Ok(Self { layout: layout.clone(), slot: slot.clone(), purpose, run, is_given_up, _lock: lock })
+    }
+
+    /// Fails when the download was dropped: for jobs that take long, which ask now and then.
+    pub(crate) fn go_on(&self) -> Result<(), Error> {
+        if self.is_given_up.load(Ordering::Relaxed) { Err(net::Error::Cancelled.into()) } else { Ok(()) }
     }
 
     /// The slot's directory in the writable tier, if there is one that the run could replace.
@@ -51,6 +60,8 @@ impl Lease {
     ) -> Result<T, Error> {
         let lease = Arc::clone(self);
         blocking(move || {
+            // It may have waited for a thread.
+            lease.go_on()?;
             let run = unpoisoned(lease.run.read());
             job(&lease, run.as_ref().ok_or(net::Error::Cancelled)?)
         })
@@ -81,6 +92,15 @@ impl Lease {
             // A published run has nothing to show any more.
             let _ = beat.await;
         }
+    }
+}
+
+/// The end of the work that holds this: what is left of its jobs need not be done.
+pub(crate) struct GiveUpOnDrop(pub(crate) Arc<Lease>);
+
+impl Drop for GiveUpOnDrop {
+    fn drop(&mut self) {
+        self.0.is_given_up.store(true, Ordering::Relaxed);
     }
 }
 
@@ -119,6 +139,10 @@ mod tests {
                 Ok(())
             }) => panic!("the job has ended"),
         };
+        lease.go_on().unwrap();
+        drop(GiveUpOnDrop(Arc::clone(&lease)));
+        assert_eq!(lease.go_on().unwrap_err().kind(), crate::ErrorKind::Cancelled);
+        assert_eq!(lease.on_disk(|_, _| Ok(())).await.unwrap_err().kind(), crate::ErrorKind::Cancelled);
         drop(lease);
         assert!(matches!(layout.try_lock(&slot).unwrap(), LockAttempt::HeldBy(_)));
         end.send(()).unwrap();

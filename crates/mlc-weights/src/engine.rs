@@ -2,13 +2,14 @@
 
 use std::num::NonZeroUsize;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use facade::Error;
 use tokio::runtime::Runtime;
 
 use crate::exit::Failure;
 use crate::interrupts::Interrupts;
+use crate::progress::{Display, Progress};
 
 /// How long an interrupted program waits for blocking work to end, so that with everything else it is over
 /// within a second. Whatever then still runs is cut off, as a crash would do, which the cache is made for.
@@ -42,13 +43,23 @@ impl Engine {
         Ok(engine.insert(running))
     }
 
-    /// Carries out some work, unless it is interrupted first.
-    pub(crate) fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    /// Carries out some work, unless it is interrupted first. A publication that has begun by then is waited for.
+    pub(crate) fn run<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+        progress: &Progress,
+    ) -> Result<T, Failure> {
         self.runtime.block_on(async {
+            let mut work = std::pin::pin!(work);
             tokio::select! {
-                outcome = work => outcome.map_err(Failure::from),
-                () = self.interrupts.first() => Err(Failure::Interrupted),
+                outcome = &mut work => return outcome.map_err(Failure::from),
+                () = self.interrupts.first() => {}
             }
+            if progress.tells_of_finishing() {
+                // However it ends, no more was wanted.
+                let _ = work.await;
+            }
+            Err(Failure::Interrupted)
         })
     }
 
@@ -56,9 +67,14 @@ impl Engine {
         self.interrupts.is_heard()
     }
 
-    /// Ends what interrupted work has left running.
-    pub(crate) fn stop(self) {
+    /// Ends what interrupted work has left running. Tells when that is held up: the system lets no process go whose
+    /// data it is writing.
+    pub(crate) fn stop(self, display: Display) {
+        let began = Instant::now();
         self.runtime.shutdown_timeout(GRACE);
+        if began.elapsed() >= GRACE {
+            display.finishing("waiting for the disk, which makes durable what has come");
+        }
     }
 }
 

@@ -29,6 +29,7 @@ use self::face::{Ending, Face};
 use self::json::Json;
 use self::plain::Plain;
 pub(crate) use self::screen::{Display, Screen};
+use self::step::Step;
 pub(crate) use self::summary::Summary;
 use self::tally::Tally;
 use self::threads::{Ticker, unpoisoned};
@@ -83,6 +84,15 @@ impl Progress {
         }
     }
 
+    /// Tells of the step that an interruption does not end, if such a one has begun.
+    pub(crate) fn tells_of_finishing(&self) -> bool {
+        let is_publishing = matches!(self.tally.step(), Step::Doing { name: step::PUBLISHING, .. });
+        if is_publishing {
+            self.face.finishing("putting the model in place; interrupt again to leave at once");
+        }
+        is_publishing
+    }
+
     /// Clears what was only for the moment, and says nothing about how it ended.
     pub(crate) fn clear(&self) {
         self.stop();
@@ -119,6 +129,7 @@ impl Face for Nothing {
     }
     fn show(&self, _: &View) {}
     fn tell(&self, _: &Event<'_>) {}
+    fn finishing(&self, _: &str) {}
     fn end(&self, _: &Ending<'_>) {}
 }
 
@@ -143,6 +154,7 @@ mod tests {
         fn tell(&self, _: &Event<'_>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
+        fn finishing(&self, _: &str) {}
         fn end(&self, _: &Ending<'_>) {}
     }
 

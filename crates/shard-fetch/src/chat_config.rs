@@ -5,12 +5,15 @@ use url_parse::RepoPath;
 
 use crate::Error;
 use crate::error::Place;
-use crate::json::{FromMap, Loose, Scalar, Shape, Skipped};
+use crate::json::{AtMost, FromMap, Loose, Scalar, Shape, Skipped};
 
 /// The name of the file that makes a folder an MLC model.
 pub const CHAT_CONFIG_NAME: &str = "mlc-chat-config.json";
 
 const FIELD: &str = "tokenizer_files";
+
+/// Real models have up to ten.
+const MAX_TOKENIZER_FILES: usize = 1_000;
 
 /// The checked content of `mlc-chat-config.json`: the files that the tokenizer needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +25,13 @@ impl ChatConfig {
     /// Reads the chat config `bytes`. All fields but `tokenizer_files` are ignored.
     ///
     /// # Errors
-    /// The file is no JSON object, or `tokenizer_files` is not a list of paths inside the model's folder.
+    /// The file is no JSON object, or `tokenizer_files` is not a list of at most 1,000 paths inside the
+    /// model's folder.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         match crate::json::parse::<Shape<RawConfig, Skipped>>(CHAT_CONFIG_NAME, bytes)? {
             Shape::Object(RawConfig { tokenizer_files: None }) => Ok(Self { tokenizer_files: Vec::new() }),
             Shape::Object(RawConfig { tokenizer_files: Some(Shape::List(files)) }) => {
+                let files = files.all(CHAT_CONFIG_NAME, Place::field(FIELD))?;
                 let files = files.iter().enumerate().map(|(index, file)| tokenizer_file(index, file));
                 Ok(Self { tokenizer_files: files.collect::<Result<_, _>>()? })
             }
@@ -47,7 +52,7 @@ impl ChatConfig {
 
 #[derive(Default)]
 struct RawConfig {
-    tokenizer_files: Option<Shape<Skipped, Vec<Loose>>>,
+    tokenizer_files: Option<Shape<Skipped, AtMost<MAX_TOKENIZER_FILES, Loose>>>,
 }
 
 impl FromMap for RawConfig {

@@ -44,6 +44,16 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// A list in a manifest or chat config is longer than any real one.
+    #[error("{name}{place} has more than {limit} elements: refused")]
+    TooManyElements {
+        /// The file.
+        name: String,
+        /// Which list.
+        place: Place,
+        /// How many elements it may have.
+        limit: usize,
+    },
     /// A manifest or chat config is git-lfs pointer text, not yet replaced by the file's content.
     #[error("{name} is git-lfs pointer text instead of the file's content")]
     MetadataIsPointer {
@@ -243,6 +253,7 @@ impl Error {
                 ErrorKind::Integrity
             }
             Self::MetadataTooLarge { .. }
+            | Self::TooManyElements { .. }
             | Self::MetadataIsPointer { .. }
             | Self::MetadataNotUtf8 { .. }
             | Self::MetadataNotJson { .. }

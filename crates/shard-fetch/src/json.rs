@@ -2,7 +2,8 @@
 //!
 //! `serde`'s derived readers stop at the first wrong type and know neither the record's number nor what was
 //! there instead. Here every value is taken as it comes and only its shape is kept; the checked types ask
-//! for what they need. Nothing is buffered but the texts of the few fields that matter.
+//! for what they need. Nothing is buffered but the texts of the few fields that matter, of bounded lists, so that
+//! memory does not grow with what a hostile file says.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,6 +13,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use url_parse::Excerpt;
 
 use crate::Error;
+use crate::error::Place;
 
 /// More than this of a manifest or a chat config is not read: 64 MiB. Real ones have a few hundred KB.
 pub const MAX_METADATA_BYTES: u64 = 64 << 20;
@@ -119,13 +121,38 @@ impl<'de> Visitor<'de> for WalkedVisitor {
     }
 }
 
-impl<T: for<'de> Deserialize<'de>> FromSeq for Vec<T> {
-    fn from_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
-        let mut elements = Self::new();
-        while let Some(element) = seq.next_element()? {
-            elements.push(element);
+/// A list of which at most `MAX` elements are kept. The others are walked through.
+#[derive(Debug)]
+pub(crate) struct AtMost<const MAX: usize, T> {
+    elements: Vec<T>,
+    has_more: bool,
+}
+
+impl<const MAX: usize, T> AtMost<MAX, T> {
+    /// All elements of the list at this place of the file `name`.
+    ///
+    /// # Errors
+    /// There were more than `MAX`.
+    pub(crate) fn all(self, name: &str, place: Place) -> Result<Vec<T>, Error> {
+        if self.has_more {
+            return Err(Error::TooManyElements { name: name.to_owned(), place, limit: MAX });
         }
-        Ok(elements)
+        Ok(self.elements)
+    }
+}
+
+impl<const MAX: usize, T: for<'de> Deserialize<'de>> FromSeq for AtMost<MAX, T> {
+    fn from_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
+        let mut elements = Vec::new();
+        while elements.len() < MAX {
+            match seq.next_element()? {
+                Some(element) => elements.push(element),
+                None => return Ok(Self { elements, has_more: false }),
+            }
+        }
+        let has_more = seq.next_element::<Walked>()?.is_some();
+        Skipped::from_seq(seq)?;
+        Ok(Self { elements, has_more })
     }
 }
 

@@ -50,7 +50,7 @@ impl Manifest {
     ///
     /// # Errors
     /// Says which record (`records[3]`, counted from 0) and which field cannot be used and why. Refused are
-    /// also manifests without records and the two forms written before March 2023.
+    /// also manifests without records, with more than 100,000, and the two forms written before March 2023.
     pub fn parse(bytes: &[u8], name: &str) -> Result<Self, Error> {
         let reader = Reader { name };
         let records = reader.records(crate::json::parse(name, bytes)?)?;
@@ -99,7 +99,7 @@ impl Reader<'_> {
             other => return Err(self.invalid(Place::TOP, &other, "an object with a list `records`")),
         };
         let records = match manifest.records {
-            Some(Records::List(records)) => records,
+            Some(Records::List(records)) => records.all(self.name, Place::field("records"))?,
             other => {
                 return Err(self.invalid(
                     Place::field("records"),
@@ -177,31 +177,36 @@ impl Reader<'_> {
         for (index, record) in records.iter().enumerate() {
             let first = *first_with.entry(record.path.clone()).or_insert(index);
             if records.get(first) != Some(record) {
-                return Err(self.conflict(first, index, record));
+                return Err(self.conflict(first, index, &record.path));
             }
             if let Some(mark) = repeated.get_mut(index) {
                 *mark = first != index;
             }
         }
-        for (index, record) in records.iter().enumerate() {
-            let folders = record
-                .path
-                .as_str()
-                .match_indices('/')
-                .filter_map(|(end, _)| record.path.as_str().get(..end));
-            for folder in folders {
-                let file = RepoPath::parse(folder).ok().and_then(|path| first_with.get(&path));
-                if let Some(file) = file {
-                    return Err(self.conflict(*file, index, record));
-                }
-            }
-        }
+        self.refuse_files_as_folders(&first_with)?;
         let kept = records.into_iter().zip(repeated).filter(|(_, repeated)| !repeated);
         Ok(kept.map(|(record, _)| record).collect())
     }
 
-    fn conflict(self, first: usize, second: usize, record: &ShardRecord) -> Error {
-        Error::ConflictingRecords { name: self.name.to_owned(), first, second, path: record.path.clone() }
+    /// What is below a file stands together in the order of paths, and is searched for there: a path can have two
+    /// thousand folders above it, too many to look each of them up.
+    fn refuse_files_as_folders(self, index_of: &HashMap<RepoPath, usize>) -> Result<(), Error> {
+        let mut paths: Vec<_> = index_of.iter().collect();
+        paths.sort_unstable();
+        for (file, first) in &paths {
+            let folder = format!("{file}/");
+            let next = paths.partition_point(|(path, _)| path.as_str() < folder.as_str());
+            if let Some((path, second)) = paths.get(next)
+                && path.as_str().starts_with(&folder)
+            {
+                return Err(self.conflict(**first, **second, path));
+            }
+        }
+        Ok(())
+    }
+
+    fn conflict(self, first: usize, second: usize, path: &RepoPath) -> Error {
+        Error::ConflictingRecords { name: self.name.to_owned(), first, second, path: path.clone() }
     }
 }
 

@@ -42,6 +42,11 @@ fn an_unusable_receipt_counts_as_none() {
     check(&good.replace("refs/pr", "refs//pr"), None);
     check(&good.replace("1700000000", "-1"), None);
     check(&good.replace("1700000000", &u64::MAX.to_string()), None);
+    let lacking = |files: usize| good.replace("\"tokenizer.model\"", &vec!["\"a\""; files].join(","));
+    testing::write(&slot.receipt_file(), &lacking(100_000));
+    assert_eq!(layout.receipt(&slot).unwrap().lacking.len(), 100_000);
+    testing::write(&slot.receipt_file(), &lacking(100_001));
+    assert_eq!(layout.receipt(&slot), None, "a longer list than any good one");
 
     fs::remove_file(slot.receipt_file()).unwrap();
     fs::create_dir(slot.receipt_file()).unwrap();

@@ -1,13 +1,18 @@
 //! A receipt as JSON. Everything that a receipt says is text or a number there; turning it back checks it.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
-use serde::de::Error as _;
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url_parse::{CommitId, RepoPath, Revision};
 
 use super::{Receipt, ReceiptFile};
 use crate::hex;
+
+/// No commit with more files is downloaded, so no good receipt lists more. Every look reads a receipt.
+const MOST: usize = 100_000;
 
 /// Raised when an older program would misread what a newer one writes.
 const VERSION: u32 = 1;
@@ -23,8 +28,9 @@ struct Wire {
     manifest_sha256: String,
     /// Seconds since 1970.
     made: u64,
+    #[serde(deserialize_with = "at_most")]
     files: Vec<File>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most")]
     lacking: Vec<String>,
 }
 
@@ -36,6 +42,28 @@ struct File {
     sha256: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     md5: Option<String>,
+}
+
+/// Reads a list, and stops where it has more than the [`MOST`] elements.
+fn at_most<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct AtMost<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<T> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MOST} elements")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(element) = seq.next_element()? {
+                if list.len() == MOST {
+                    return Err(A::Error::invalid_length(MOST + 1, &self));
+                }
+                list.push(element);
+            }
+            Ok(list)
+        }
+    }
+    deserializer.deserialize_seq(AtMost(PhantomData))
 }
 
 #[derive(Debug, thiserror::Error)]

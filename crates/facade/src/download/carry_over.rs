@@ -3,6 +3,7 @@
 //! People edit `mlc-chat-config.json` in place and put files of their own beside a model. A directory that
 //! lost a shard is replaced as a whole, and they must not lose those with it.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,9 +59,9 @@ pub(super) fn carry_over(
     edits: Edits,
 ) -> Result<CarriedOver, Error> {
     let mut carried = CarriedOver::default();
+    let rule_for = rules(snapshot, plain_shards, edits);
     for (path, is_link) in files_below(entry, &mut carried.left_behind)? {
-        let rule = |name: &RepoPath| rule_for(snapshot, plain_shards, edits, name);
-        match judge(run, entry, rule, &path, is_link)? {
+        match judge(run, entry, &rule_for, &path, is_link)? {
             Verdict::Keep => {
                 let place = keep(run, entry, &path)?;
                 carried.kept.push((path, place));
@@ -91,20 +92,23 @@ enum Rule {
     Done,
 }
 
-fn rule_for(
-    snapshot: &RepoSnapshot,
-    plain_shards: &[(RepoPath, Expected)],
+/// What the commit says of any file.
+fn rules<'a>(
+    snapshot: &'a RepoSnapshot,
+    plain_shards: &'a [(RepoPath, Expected)],
     edits: Edits,
-    name: &RepoPath,
-) -> Rule {
-    let is_manifest = MANIFEST_NAMES.contains(&name.as_str());
-    let is_shard = |file: &RepoFile| plain_shards.iter().any(|(path, _)| *path == file.path);
-    match snapshot.files.iter().find(|file| file.path == *name) {
-        None if !is_manifest => Rule::Own,
-        Some(file) if is_manifest || is_shard(file) => Rule::Done,
-        Some(file) if edits.includes(file) => Rule::Editable,
-        Some(file) if file.kind == FileKind::Plain => Rule::Fixed,
-        _ => Rule::Done,
+) -> impl Fn(&RepoPath) -> Rule + 'a {
+    let files: HashMap<_, _> = snapshot.files.iter().map(|file| (&file.path, file)).collect();
+    let shards: HashSet<_> = plain_shards.iter().map(|(path, _)| path).collect();
+    move |name| {
+        let is_manifest = MANIFEST_NAMES.contains(&name.as_str());
+        match files.get(name) {
+            None if !is_manifest => Rule::Own,
+            Some(_) if is_manifest || shards.contains(name) => Rule::Done,
+            Some(file) if edits.includes(file) => Rule::Editable,
+            Some(file) if file.kind == FileKind::Plain => Rule::Fixed,
+            _ => Rule::Done,
+        }
     }
 }
 
@@ -223,5 +227,25 @@ mod tests {
         check("tokenizer.model", POINTER, b"theirs", false);
         check(CHAT_CONFIG_NAME, br#"{"temperature": 0.1}"#, br#"{"temperature": 0.7}"#, true);
         check(CHAT_CONFIG_NAME, br#"{"temperature": 0."#, br#"{"top_p": 0.7}"#, false);
+    }
+
+    /// As many as a commit may have: what is done for each must not grow with their number.
+    #[test]
+    fn many_files_are_judged_soon() {
+        let file = |number: usize| {
+            let path = format!("{number}.txt").parse().unwrap();
+            RepoFile { path, size: 1, kind: FileKind::Plain }
+        };
+        let files: Vec<_> = (0..100_000).map(file).collect();
+        let commit = url_parse::CommitId::from_bytes([1; 20]);
+        let shards: Vec<_> = files
+            .iter()
+            .map(|file| (file.path.clone(), Expected { size: 1, md5: None, sha256: None }))
+            .collect();
+        let snapshot = RepoSnapshot { commit, files };
+        let began = std::time::Instant::now();
+        let rule_for = rules(&snapshot, &shards, Edits::All);
+        assert!(snapshot.files.iter().all(|file| matches!(rule_for(&file.path), Rule::Done)));
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
     }
 }

@@ -1,5 +1,6 @@
 //! Everything of a download up to the first byte of a shard: what it would do.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use cache_layout::{Purpose, Run};
@@ -34,11 +35,11 @@ impl Work {
         let snapshot = self.snapshot().await?;
         self.note_commit(&snapshot.commit);
         let described = self.describe(&snapshot).await?;
-        let plan = Plan::new(self.request.model().id(), &snapshot, &described.manifest)?;
-        plan.log(&snapshot.commit);
         let endpoint = self.context.hub.endpoint.clone();
         self.lease
             .on_disk(move |lease, run| {
+                let plan = Plan::new(lease.slot.model().id(), &snapshot, &described.manifest)?;
+                plan.log(&snapshot.commit);
                 let entry = lease.existing_entry();
                 // To redo is to fetch again what is there.
                 let reused = entry.as_deref().filter(|_| lease.purpose != Purpose::Redo);
@@ -58,12 +59,11 @@ impl Work {
 }
 
 fn files(run: &Run, entry: Option<&Path>, snapshot: &RepoSnapshot, plan: &Plan) -> Vec<PlannedFile> {
+    let fetches: HashMap<_, _> = plan.fetches.iter().map(|fetch| (&fetch.path, fetch)).collect();
     let planned = |file: &RepoFile| {
         let from = match &file.kind {
             FileKind::Plain => FileOrigin::Metadata,
-            FileKind::Lfs(_) => {
-                origin(run, entry, plan.fetches.iter().find(|fetch| fetch.path == file.path)?)
-            }
+            FileKind::Lfs(_) => origin(run, entry, fetches.get(&file.path)?),
         };
         Some(PlannedFile { path: file.path.clone(), size: file.size, from })
     };

@@ -27,7 +27,7 @@ impl Work {
         let carried = self
             .lease
             .on_disk(move |lease, run| {
-                let mut receipt = receipt(run, &snapshot, &described, &plan)?;
+                let mut receipt = receipt(lease, run, &snapshot, &described, &plan)?;
                 receipt.revision = lease.slot.model().revision().cloned();
                 let carried = match lease.existing_entry() {
                     Some(entry) if lease.purpose != Purpose::Redo => {
@@ -76,10 +76,17 @@ impl Work {
 }
 
 /// The receipt of a tree as the commit has it: fetched files as they were verified, plain ones hashed now.
-fn receipt(run: &Run, snapshot: &RepoSnapshot, described: &Described, plan: &Plan) -> Result<Receipt, Error> {
+fn receipt(
+    lease: &Lease,
+    run: &Run,
+    snapshot: &RepoSnapshot,
+    described: &Described,
+    plan: &Plan,
+) -> Result<Receipt, Error> {
     let fetched = plan.fetches.iter().chain(&described.fetched);
     let mut files: Vec<ReceiptFile> = fetched.map(RemoteFile::receipt_file).collect();
     for file in snapshot.files.iter().filter(|file| matches!(file.kind, FileKind::Plain)) {
+        lease.go_on()?;
         files.push(plain_file(run.tree(), &file.path)?);
     }
     let manifest = files.iter().find(|file| file.path == described.manifest_path);

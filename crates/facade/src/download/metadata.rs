@@ -1,5 +1,6 @@
 //! What the model is: its commit, its manifest, its configuration.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,8 +30,8 @@ pub(super) struct Described {
 impl Described {
     /// Files that the configuration asks for and the commit does not hold.
     pub(super) fn lacking(&self, snapshot: &RepoSnapshot) -> Vec<RepoPath> {
-        let holds = |path: &RepoPath| snapshot.files.iter().any(|file| file.path == *path);
-        self.config.tokenizer_files().iter().filter(|path| !holds(path)).cloned().collect()
+        let held: HashSet<_> = snapshot.files.iter().map(|file| &file.path).collect();
+        self.config.tokenizer_files().iter().filter(|path| !held.contains(path)).cloned().collect()
     }
 }
 

@@ -27,8 +27,9 @@ impl Work {
     pub(super) async fn fetch(&self, snapshot: &RepoSnapshot, plan: &Plan) -> Result<u64, Error> {
         let plain = plan.plain_shards.clone();
         self.lease
-            .on_disk(move |_, run| {
+            .on_disk(move |lease, run| {
                 for (path, expected) in &plain {
+                    lease.go_on()?;
                     verify_file(&path.under(run.tree()), expected)?;
                 }
                 Ok(())

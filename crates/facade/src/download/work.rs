@@ -8,7 +8,7 @@ use net::Client;
 use url_parse::CommitId;
 
 use crate::context::SharedContext;
-use crate::lease::Lease;
+use crate::lease::{GiveUpOnDrop, Lease};
 use crate::look::{Query, restored_commit};
 use crate::{Error, Event, Observer, Request, Warning};
 
@@ -22,6 +22,7 @@ pub(super) struct Work {
     pub(super) hub: HubClient,
     /// The commit that what is to be mended comes from, if that is known.
     pub(super) restored: Option<CommitId>,
+    _give_up: GiveUpOnDrop,
 }
 
 impl Work {
@@ -53,7 +54,8 @@ impl Work {
             .await?;
         let hub = HubClient::new(client.clone(), query.context.hub.clone());
         let (context, request) = (Arc::clone(&query.context), query.request.clone());
-        Ok(Self { context, request, lease, client, hub, restored })
+        let give_up = GiveUpOnDrop(Arc::clone(&lease));
+        Ok(Self { context, request, lease, client, hub, restored, _give_up: give_up })
     }
 
     /// The same, whose observer hears when the hub limits the rate of requests.

@@ -1,11 +1,13 @@
 //! The files of a commit, as the API lists them.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use net::{SafeUrl, header_text};
 use reqwest::header;
 use serde::Deserialize;
-use url_parse::{CommitId, RepoPath};
+use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
+use url_parse::{CommitId, RepoPath, Url};
 
 use super::{Api, pages};
 use crate::export::{Allowance, MAX_ENTRIES, shown};
@@ -14,6 +16,9 @@ use crate::{Error, LfsPointer};
 
 /// Files and folders come a thousand at a time, or fewer. Pages without any would never end.
 const MAX_PAGES: usize = 1000;
+
+/// The paths of all files and folders together. A hundred thousand of the longest would take 400 MB.
+const MAX_NAMES: u64 = 16 << 20;
 
 /// One file of the list.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,15 +59,16 @@ impl Api<'_> {
     pub(super) async fn list(&self, commit: CommitId) -> Result<Vec<Listed>, Error> {
         let mut url = self.hub.endpoint().tree_url(self.model, &commit);
         let revision = commit.to_string();
-        let mut list =
-            List { api: self, left: Allowance::new(MAX_ENTRIES), names: HashSet::new(), files: Vec::new() };
+        let mut list = List {
+            api: self,
+            left: Allowance::new(MAX_ENTRIES),
+            names_left: Allowance::new(MAX_NAMES),
+            names: HashSet::new(),
+            files: Vec::new(),
+        };
         for _ in 0..MAX_PAGES {
             let (body, headers) = self.get(&url, "list the files at", &revision).await?;
-            let entries: Vec<Entry> = serde_json::from_slice(&body).map_err(|_| Error::UnusableAnswer {
-                url: SafeUrl::of(&url),
-                problem: "it is no list of files",
-            })?;
-            entries.iter().try_for_each(|entry| list.add(entry))?;
+            list.add_page(&url, &body)?;
             match header_text(&headers, header::LINK).and_then(pages::next_query) {
                 Some(query) => url = pages::with_query(&url, &query),
                 None => return Ok(list.files),
@@ -75,13 +81,50 @@ impl Api<'_> {
 struct List<'a> {
     api: &'a Api<'a>,
     left: Allowance,
+    names_left: Allowance,
     names: HashSet<RepoPath>,
     files: Vec<Listed>,
 }
 
+/// A page of the list, which is taken in while it is read: an answer of a few megabytes names more entries than there
+/// may be in all.
+struct Page<'a, 'b> {
+    list: &'a mut List<'b>,
+    /// Why it was not read to its end.
+    refused: &'a mut Option<Error>,
+}
+
+impl<'de> Visitor<'de> for Page<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of files")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while let Some(entry) = entries.next_element::<Entry>()? {
+            if let Err(error) = self.list.add(&entry) {
+                *self.refused = Some(error);
+                return Err(A::Error::custom("an entry is refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl List<'_> {
+    fn add_page(&mut self, url: &Url, body: &[u8]) -> Result<(), Error> {
+        let mut refused = None;
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let read = json.deserialize_seq(Page { list: self, refused: &mut refused }).and_then(|()| json.end());
+        let unusable = Error::UnusableAnswer { url: SafeUrl::of(url), problem: "it is no list of files" };
+        read.map_err(|_| refused.unwrap_or(unusable))
+    }
+
     fn add(&mut self, entry: &Entry) -> Result<(), Error> {
         self.left.spend(1).map_err(|limit| self.api.too_much("files and folders", limit))?;
+        let name = entry.path.len() as u64;
+        self.names_left.spend(name).map_err(|limit| self.api.too_much("bytes of file names", limit))?;
         let path: RepoPath = entry.path.parse().map_err(|source| Error::UnsafePath {
             model: self.api.model.clone(),
             path: shown(&entry.path),

@@ -264,6 +264,30 @@ async fn a_list_without_end_is_ended() {
 }
 
 #[tokio::test]
+async fn a_list_of_too_many_or_too_long_names_is_refused() {
+    let folder = |path: String| format!(r#"{{"type":"directory","path":"{path}","oid":""}}"#);
+    let page =
+        |paths: Vec<String>| format!("[{}]", paths.into_iter().map(folder).collect::<Vec<_>>().join(","));
+
+    let (stage, commit) = usual();
+    // What comes after the last that is allowed is not looked at.
+    let many = page((0..=100_000).map(|number| number.to_string()).collect()).replace(']', ", nonsense");
+    stage.hub.fault(FaultTarget::api(ID), json(&many, None), Times::Once);
+    let error = fetch(&stage, &commit).await.unwrap_err();
+    assert!(error.to_string().contains("more than 100000 files and folders"), "{error}");
+
+    let (stage, commit) = usual();
+    for start in [b'a', b'b'] {
+        let long = "/long".repeat(800);
+        let names = (0..2_500).map(|number| format!("{}{number}{long}", char::from(start))).collect();
+        let more = Some("<https://elsewhere/api?cursor=1>; rel=\"next\"");
+        stage.hub.fault(FaultTarget::api(ID), json(&page(names), more), Times::Once);
+    }
+    let error = fetch(&stage, &commit).await.unwrap_err();
+    assert!(error.to_string().contains("more than 16777216 bytes of file names"), "{error}");
+}
+
+#[tokio::test]
 async fn trouble_for_the_moment_is_worth_another_try() {
     for (target, fault) in [
         (FaultTarget::api(ID), Fault::status(503)),

@@ -76,6 +76,10 @@ impl Face for Bar {
         }
     }
 
+    fn finishing(&self, words: &str) {
+        self.draw(&[&text::finishing(words)], |_, _| None);
+    }
+
     fn end(&self, ending: &Ending<'_>) {
         let closing = text::closing(ending);
         let lines: Vec<&str> = closing.as_deref().into_iter().collect();

@@ -14,6 +14,8 @@ pub(super) trait Face: Send + Sync {
     fn show(&self, view: &View);
     /// Tells of something that has just happened.
     fn tell(&self, event: &Event<'_>);
+    /// Tells what an interrupted program still waits for.
+    fn finishing(&self, words: &str);
     /// Shows how it ended; nothing follows.
     fn end(&self, ending: &Ending<'_>);
 }

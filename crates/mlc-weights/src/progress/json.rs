@@ -51,6 +51,10 @@ impl Face for Json {
         }
     }
 
+    fn finishing(&self, words: &str) {
+        finishing(words);
+    }
+
     fn end(&self, ending: &Ending<'_>) {
         let Some(model) = ending.outcome else { return };
         let (outcome, received) = match model.outcome {
@@ -82,6 +86,11 @@ pub(super) fn report(model: Option<&ModelRef>, failure: &Failure) {
         "details": details,
     });
     say(&[object("failed", &[members])]);
+}
+
+/// Says what an interrupted program still waits for.
+pub(super) fn finishing(words: &str) {
+    say(&[object("finishing", &[json!({ "reason": words })])]);
 }
 
 pub(super) fn sum_up(summary: &Summary) {

@@ -70,6 +70,10 @@ impl Face for Plain {
         }
     }
 
+    fn finishing(&self, words: &str) {
+        say(&[text::finishing(words)]);
+    }
+
     fn end(&self, ending: &Ending<'_>) {
         if let Some(line) = text::closing(ending) {
             say(&[line]);

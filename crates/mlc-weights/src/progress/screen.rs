@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use facade::ModelRef;
 use facade::env::Presentation;
 
-use super::{Summary, json};
+use super::{Summary, json, text};
 use crate::arguments::Progress;
 use crate::exit::{Failure, Status};
 use crate::output::say;
@@ -77,6 +77,15 @@ impl Display {
         match self {
             Self::Json => json::report(model, failure),
             Self::Bar { .. } | Self::Plain | Self::None => report::failure(failure),
+        }
+    }
+
+    /// Tells what an interrupted program still waits for.
+    pub(crate) fn finishing(self, words: &str) {
+        match self {
+            Self::None => {}
+            Self::Json => json::finishing(words),
+            Self::Bar { .. } | Self::Plain => say(&[text::finishing(words)]),
         }
     }
 

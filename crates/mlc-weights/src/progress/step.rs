@@ -16,13 +16,16 @@ pub(super) enum Step {
     Fetching,
 }
 
+/// The name of the last step.
+pub(super) const PUBLISHING: &str = "publishing";
+
 /// The step that begins with an event, if it is one that takes its time: its name, and what is being done.
 pub(super) fn begun_by(event: &Event<'_>) -> Option<(&'static str, String)> {
     Some(match event {
         Event::WaitingForLock { .. } => ("waiting", "waiting for another download of this model".to_owned()),
         Event::Metadata { model } => ("metadata", format!("asking the hub for {model}")),
         Event::Commit { .. } => ("planning", "looking at what is here already".to_owned()),
-        Event::Publishing { .. } => ("publishing", "putting the model in place".to_owned()),
+        Event::Publishing { .. } => (PUBLISHING, "putting the model in place".to_owned()),
         _ => return None,
     })
 }

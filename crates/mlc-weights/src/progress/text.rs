@@ -28,6 +28,11 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
     })
 }
 
+/// What an interrupted program still waits for.
+pub(super) fn finishing(words: &str) -> String {
+    format!("finishing: {words}")
+}
+
 fn throttled_text(throttled: &Throttled) -> String {
     let (origin, wait) = (&throttled.origin, elapsed(throttled.wait));
     if throttled.is_spread {

@@ -11,6 +11,8 @@ mod durability;
 mod endpoints;
 mod env;
 #[cfg(target_os = "linux")]
+mod finishing;
+#[cfg(target_os = "linux")]
 mod full_disk;
 mod help;
 mod hits;

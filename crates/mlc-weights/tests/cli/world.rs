@@ -180,6 +180,14 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Sends a signal to the one program that the started one has started, as `strace` does.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn signal_child(&self, name: &str) {
+        let children = format!("/proc/{id}/task/{id}/children", id = self.id);
+        let line = format!("kill -{name} $(cat {children})");
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
+    }
+
     /// Sends two signals, one right after the other. The program may have ended before the second.
     #[cfg(unix)]
     pub(crate) fn signal_twice(&self, first: &str, second: &str) {

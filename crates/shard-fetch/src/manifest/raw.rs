@@ -2,10 +2,13 @@
 
 use serde::de::{MapAccess, SeqAccess};
 
-use crate::json::{FromMap, FromSeq, Loose, Shape, Skipped};
+use crate::json::{AtMost, FromMap, FromSeq, Loose, Shape, Skipped};
+
+/// More shards than this no commit can hold, of which so many files are read. Real models have some hundred.
+pub(super) const MAX_RECORDS: usize = 100_000;
 
 pub(super) type RawManifest = Shape<RawTop, TopList>;
-pub(super) type Records = Shape<Skipped, Vec<RawRecord>>;
+pub(super) type Records = Shape<Skipped, AtMost<MAX_RECORDS, RawRecord>>;
 pub(super) type RawRecord = Shape<RawFields, Skipped>;
 
 /// The manifest's outermost object.

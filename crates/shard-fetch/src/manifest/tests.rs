@@ -277,3 +277,14 @@ fn sizes_that_cannot_be_added_up() {
         "the shards that tensor-cache.json lists have more than 2^64 bytes together",
     );
 }
+
+/// Each has two thousand folders above it: what is done for a record must not grow with their square.
+#[test]
+fn many_deep_paths_are_read_soon() {
+    let records: Vec<_> =
+        (1000..2500).map(|i| record(&format!("\"{}{i}\"", "d/".repeat(2000)), "1", "")).collect();
+    let records: Vec<_> = records.iter().map(String::as_str).collect();
+    let began = std::time::Instant::now();
+    assert_eq!(parsed(&with_records(&records)).records().len(), 1500);
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+}

@@ -1,6 +1,6 @@
 //! What each file of a model must be, as far as anybody has written it down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -53,6 +53,7 @@ impl Demands {
             None => Self::by_manifest(dir)?,
         };
         let lacking = receipt.map(|receipt| receipt.lacking.as_slice()).unwrap_or_default();
+        let lacking: HashSet<_> = lacking.iter().collect();
         for file in tokenizer_files(dir).into_iter().filter(|file| !lacking.contains(file)) {
             let reason = if receipt.is_some() { NOT_IN_COMMIT } else { NO_RECEIPT };
             demands.files.entry(file).or_insert(Demand::Presence { size: None, reason });

@@ -61,11 +61,12 @@ pub(super) fn others(dir: &Path, demands: &Demands) -> Vec<FileReport> {
             FileState::Unchecked { reason: "nothing says whether the model has it".to_owned() }
         }
     };
+    let demanded: Vec<&str> = demands.files.keys().map(RepoPath::as_str).collect();
     let mut others = Vec::new();
     walk(dir, &mut |met| match met {
         Met::Leaf(leaf, kind) => {
             let path = relative(dir, &leaf.path());
-            if !is_demanded(demands, &path, kind.is_symlink()) {
+            if !is_demanded(&demanded, &path, kind.is_symlink()) {
                 others.push(FileReport { path, state: state.clone() });
             }
         }
@@ -78,11 +79,12 @@ pub(super) fn others(dir: &Path, demands: &Demands) -> Vec<FileReport> {
     others
 }
 
-/// A link to a folder is demanded when anything in that folder is.
-fn is_demanded(demands: &Demands, path: &str, is_link: bool) -> bool {
-    let below = |file: &RepoPath| file.as_str().strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
-    path.parse().is_ok_and(|path: RepoPath| demands.files.contains_key(&path))
-        || is_link && demands.files.keys().any(below)
+/// Whether a path is among the sorted ones that are demanded. A link to a folder is when anything in that folder is.
+fn is_demanded(demanded: &[&str], path: &str, is_link: bool) -> bool {
+    let folder = format!("{path}/");
+    let next = demanded.partition_point(|file| *file < folder.as_str());
+    demanded.binary_search(&path).is_ok()
+        || is_link && demanded.get(next).is_some_and(|file| file.starts_with(&folder))
 }
 
 fn relative(dir: &Path, path: &Path) -> String {

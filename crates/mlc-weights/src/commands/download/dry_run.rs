@@ -37,7 +37,7 @@ pub(super) fn run(
             }
         }
     }
-    engine.stop();
+    engine.stop(display);
     if as_json {
         print_json(&json!({ "version": VERSION, "models": plans }))?;
     }
@@ -52,7 +52,7 @@ fn plan(
 ) -> Result<DownloadPlan, Failure> {
     let (progress, request) = Progress::of(request, display);
     progress.watch();
-    let plan = engine.run(downloader.plan(request));
+    let plan = engine.run(downloader.plan(request), &progress);
     progress.clear();
     plan
 }

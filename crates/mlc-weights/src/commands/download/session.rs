@@ -47,7 +47,7 @@ impl Session {
         self.summary.elapsed = self.began.elapsed();
         // Before the last word, so that nothing is at work any more when it is said.
         if let Some(engine) = self.engine.take() {
-            engine.stop();
+            engine.stop(self.display);
         }
         self.display.sum_up(&self.summary);
         Failure::after_reports(first)
@@ -59,7 +59,7 @@ impl Session {
             Ok(Some(model)) => Ok(model),
             Ok(None) => {
                 progress.watch();
-                self.download(request)
+                self.download(request, &progress)
             }
             Err(error) => Err(error.into()),
         };
@@ -72,7 +72,7 @@ impl Session {
         Ok(model)
     }
 
-    fn download(&mut self, request: Request) -> Result<Model, Failure> {
-        Engine::started(&mut self.engine)?.run(self.downloader.download(request))
+    fn download(&mut self, request: Request, progress: &Progress) -> Result<Model, Failure> {
+        Engine::started(&mut self.engine)?.run(self.downloader.download(request), progress)
     }
 }

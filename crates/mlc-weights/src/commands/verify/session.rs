@@ -105,7 +105,7 @@ impl Session {
         let engine = Engine::started(&mut self.engine)?;
         let (progress, request) = Progress::of(request, self.display);
         progress.watch();
-        let outcome = engine.run(self.downloader.download(request));
+        let outcome = engine.run(self.downloader.download(request), &progress);
         progress.finish(&outcome);
         outcome.map(drop)
     }
@@ -113,7 +113,7 @@ impl Session {
     /// Ends what an interrupted download has left running.
     pub(super) fn stop(self) {
         if let Some(engine) = self.engine {
-            engine.stop();
+            engine.stop(self.display);
         }
     }
 }

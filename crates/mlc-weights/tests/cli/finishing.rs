@@ -1,0 +1,52 @@
+//! What an interruption does not end at once, and that it is announced: a publication, and a sync.
+
+use local_hub::PublishedModel;
+
+use crate::traced;
+use crate::world::{Ran, World, until};
+
+/// Runs a download whose calls of this kind take long, and interrupts it when it has told, or the hub has seen, enough.
+/// Answers what it left; nothing where that cannot be arranged.
+fn interrupted_at_the_disk(
+    world: &World,
+    model: &PublishedModel,
+    call: &str,
+    milliseconds: u32,
+    is_time: impl Fn(&str) -> bool,
+) -> Option<Ran> {
+    if !traced::is_possible() {
+        return None;
+    }
+    let (told, delay) = (world.beside("told"), format!("{call}:delay_enter={milliseconds}000"));
+    let cli = world.cli(&["download", &model.url]);
+    let running = traced::with_failing(&cli, call, &delay, &world.beside("calls")).start_with_stderr(&told);
+    let words = || std::fs::read_to_string(&told).unwrap_or_default();
+    until(|| is_time(&words()));
+    running.signal_child("INT");
+    let mut ran = running.end();
+    ran.stderr = words();
+    Some(ran)
+}
+
+#[test]
+fn a_publication_that_has_begun_is_announced_and_completes() {
+    let (world, model) = World::with_tiny();
+    let has_begun = |told: &str| told.contains("putting the model in place");
+    let Some(ran) = interrupted_at_the_disk(&world, &model, "fsync", 300, has_begun) else { return };
+    assert_eq!(ran.status, Some(130), "{}", ran.stderr);
+    let announced = "finishing: putting the model in place; interrupt again to leave at once";
+    assert!(ran.stderr.contains(announced), "{}", ran.stderr);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+}
+
+#[test]
+fn a_sync_that_has_begun_is_announced() {
+    let (world, model) = World::with_tiny();
+    let data = world.hub.log().data();
+    let all_came = |_: &str| data.count() == model.lfs_files().count() && data.in_flight() == 0;
+    let Some(ran) = interrupted_at_the_disk(&world, &model, "fdatasync", 1500, all_came) else { return };
+    assert_eq!(ran.status, Some(130), "{}", ran.stderr);
+    let announced = "finishing: waiting for the disk, which makes durable what has come";
+    assert!(ran.lines().contains(&announced), "{}", ran.stderr);
+    assert!(!world.entry(&model).exists());
+}
