@@ -64,6 +64,9 @@ impl Work {
         let mut plan = Plan::new(self.request.model().id(), &snapshot, &described.manifest)?;
         // A manifest or configuration that is an LFS file is in the tree already.
         plan.fetches.retain(|file| described.fetched.iter().all(|known| known.path != file.path));
+        for path in &snapshot.left_out {
+            self.warn(Warning::UnfitName { path });
+        }
         for path in &plan.unlisted {
             self.warn(Warning::UnlistedShard { path });
         }

@@ -5,15 +5,23 @@ use std::collections::HashSet;
 use net::{SafeUrl, header_text};
 use reqwest::header;
 use serde::Deserialize;
-use url_parse::{CommitId, RepoPath};
+use url_parse::{CommitId, Excerpt, Platform, RepoPath};
 
 use super::{Api, pages};
-use crate::export::{Allowance, MAX_ENTRIES, shown};
+use crate::export::{Allowance, MAX_ENTRIES, path_on, shown};
 use crate::lfs_pointer::parse_oid;
 use crate::{Error, LfsPointer};
 
 /// Files and folders come a thousand at a time, or fewer. Pages without any would never end.
 const MAX_PAGES: usize = 1000;
+
+/// The whole list.
+#[derive(Default)]
+pub(super) struct Listing {
+    pub(super) files: Vec<Listed>,
+    /// Paths that this system's file names do not allow.
+    pub(super) left_out: Vec<Excerpt>,
+}
 
 /// One file of the list.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,11 +59,15 @@ struct Lfs {
 
 impl Api<'_> {
     /// The files of a commit, asked for page by page.
-    pub(super) async fn list(&self, commit: CommitId) -> Result<Vec<Listed>, Error> {
+    pub(super) async fn list(&self, commit: CommitId) -> Result<Listing, Error> {
         let mut url = self.hub.endpoint().tree_url(self.model, &commit);
         let revision = commit.to_string();
-        let mut list =
-            List { api: self, left: Allowance::new(MAX_ENTRIES), names: HashSet::new(), files: Vec::new() };
+        let mut list = List {
+            api: self,
+            left: Allowance::new(MAX_ENTRIES),
+            names: HashSet::new(),
+            found: Listing::default(),
+        };
         for _ in 0..MAX_PAGES {
             let (body, headers) = self.get(&url, "list the files at", &revision).await?;
             let entries: Vec<Entry> = serde_json::from_slice(&body).map_err(|_| Error::UnusableAnswer {
@@ -65,7 +77,7 @@ impl Api<'_> {
             entries.iter().try_for_each(|entry| list.add(entry))?;
             match header_text(&headers, header::LINK).and_then(pages::next_query) {
                 Some(query) => url = pages::with_query(&url, &query),
-                None => return Ok(list.files),
+                None => return Ok(list.found),
             }
         }
         Err(self.too_much("pages in the list of its files", MAX_PAGES as u64))
@@ -76,17 +88,21 @@ struct List<'a> {
     api: &'a Api<'a>,
     left: Allowance,
     names: HashSet<RepoPath>,
-    files: Vec<Listed>,
+    found: Listing,
 }
 
 impl List<'_> {
     fn add(&mut self, entry: &Entry) -> Result<(), Error> {
         self.left.spend(1).map_err(|limit| self.api.too_much("files and folders", limit))?;
-        let path: RepoPath = entry.path.parse().map_err(|source| Error::UnsafePath {
+        let path = path_on(Platform::here(), &entry.path).map_err(|source| Error::UnsafePath {
             model: self.api.model.clone(),
             path: shown(&entry.path),
             source,
         })?;
+        let Some(path) = path else {
+            self.found.left_out.push(Excerpt::of(&entry.path));
+            return Ok(());
+        };
         if !self.names.insert(path.clone()) {
             return Err(self.unusable(&path, "it is listed twice"));
         }
@@ -94,7 +110,7 @@ impl List<'_> {
             "directory" => Ok(()),
             "file" => {
                 let kind = self.kind(&path, entry)?;
-                self.files.push(Listed { path, kind });
+                self.found.files.push(Listed { path, kind });
                 Ok(())
             }
             _ => {

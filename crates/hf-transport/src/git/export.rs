@@ -5,10 +5,10 @@
 use std::collections::HashSet;
 
 use git2::{ObjectType, Odb, Oid, Repository, TreeEntry};
-use url_parse::{CommitId, RepoPath};
+use url_parse::{CommitId, Excerpt, Platform, RepoPath};
 
 use super::cancel::CancelSignal;
-use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, shown};
+use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, path_on, shown};
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
 /// Folders nested deeper than this are an attack, not a model.
@@ -38,6 +38,7 @@ pub(super) fn export_tree(
         bytes: Allowance::new(max_bytes),
         entries: Allowance::new(MAX_ENTRIES),
         files: Vec::new(),
+        left_out: Vec::new(),
     };
     export.commit(commit)
 }
@@ -50,6 +51,7 @@ struct Export<'a> {
     bytes: Allowance,
     entries: Allowance,
     files: Vec<RepoFile>,
+    left_out: Vec<Excerpt>,
 }
 
 impl Export<'_> {
@@ -61,7 +63,7 @@ impl Export<'_> {
         let tree = self.repository.find_commit(id).map(|commit| commit.tree_id());
         let tree = tree.map_err(|error| self.git(error))?;
         self.folder(tree, "", 0)?;
-        Ok(RepoSnapshot { commit, files: self.files })
+        Ok(RepoSnapshot { commit, files: self.files, left_out: self.left_out })
     }
 
     /// The kind and size of an object, charged to the limit. Both are known before the content is loaded, which a
@@ -85,7 +87,7 @@ impl Export<'_> {
                 return Err(net::Error::Cancelled.into());
             }
             self.entries.spend(1).map_err(|limit| self.too_much("files and folders", limit))?;
-            let path = self.path_of(prefix, entry.name_bytes())?;
+            let Some(path) = self.path_of(prefix, entry.name_bytes())? else { continue };
             if !names.insert(entry.name_bytes().to_owned()) {
                 return Err(self.unusable(path.as_str(), "it is listed twice"));
             }
@@ -105,7 +107,8 @@ impl Export<'_> {
         }
     }
 
-    fn path_of(&self, prefix: &str, name: &[u8]) -> Result<RepoPath, Error> {
+    /// The path of an entry; `None`, and noted, for one that is left out.
+    fn path_of(&mut self, prefix: &str, name: &[u8]) -> Result<Option<RepoPath>, Error> {
         let Ok(name) = std::str::from_utf8(name) else {
             let shown = format!("{prefix}{}", String::from_utf8_lossy(name));
             return Err(self.unusable(&shown, "its name is not UTF-8"));
@@ -114,7 +117,11 @@ impl Export<'_> {
         if name.contains('/') {
             return Err(self.unusable(&path, "a single name holds a slash"));
         }
-        path.parse().map_err(|source| self.unsafe_path(&path, source))
+        let parsed = path_on(Platform::here(), &path).map_err(|source| self.unsafe_path(&path, source))?;
+        if parsed.is_none() {
+            self.left_out.push(Excerpt::of(&path));
+        }
+        Ok(parsed)
     }
 
     fn file(&mut self, path: RepoPath, entry: &TreeEntry<'_>) -> Result<(), Error> {
