@@ -135,7 +135,7 @@ impl MetadataSource for FromElsewhere {
             RepoFile { path: file.path.parse().unwrap(), size: file.size, kind }
         });
         let commit: CommitId = self.0.commit.parse().unwrap();
-        Ok(RepoSnapshot { commit, files: files.collect() })
+        Ok(RepoSnapshot { commit, files: files.collect(), left_out: Vec::new() })
     }
 }
 

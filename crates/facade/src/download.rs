@@ -81,6 +81,9 @@ impl Work {
         let commit = snapshot.commit;
         let described = self.describe(&snapshot).await?;
         let (snapshot, described, plan) = self.plan(snapshot, described).await?;
+        for path in &snapshot.left_out {
+            self.warn(Warning::UnfitName { path });
+        }
         for path in &plan.unlisted {
             self.warn(Warning::UnlistedShard { path });
         }

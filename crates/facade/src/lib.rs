@@ -107,5 +107,6 @@ pub use observer::{Event, Observer, Warning};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
 pub use url_parse::{
-    CommitId, DiskError, Endpoint, ErrorKind, ModelId, ModelRef, ModelUrl, RepoPath, Revision,
+    CommitId, DiskError, Endpoint, ErrorKind, Excerpt, ModelId, ModelRef, ModelUrl, RepoPath, Revision,
+    printable,
 };

@@ -5,7 +5,7 @@ use std::path::Path;
 use cache_layout::{Holder, PassedOver};
 use hf_transport::Throttled;
 use shard_fetch::FetchEvent;
-use url_parse::{CommitId, Endpoint, ModelId, ModelRef, RepoPath};
+use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, RepoPath};
 
 /// Watches a download.
 ///
@@ -111,6 +111,12 @@ pub enum Warning<'a> {
     UnlistedShard {
         /// The file.
         path: &'a RepoPath,
+    },
+    /// A file or folder of the repository that cannot have its name on this system: neither fetched nor written. The
+    /// model does not need it.
+    UnfitName {
+        /// The path, escaped and cut.
+        path: &'a Excerpt,
     },
     /// The access token goes over plain http to another machine: whoever is in between can read it.
     TokenOverPlainHttp {

@@ -144,7 +144,8 @@ mod tests {
     fn plan(files: Vec<RepoFile>) -> Result<Plan, Error> {
         let manifest = Manifest::parse(MANIFEST.as_bytes(), "tensor-cache.json").unwrap();
         let model = ModelId::new("mlc-ai", "Llama").unwrap();
-        Plan::new(&model, &RepoSnapshot { commit: CommitId::from_bytes([1; 20]), files }, &manifest)
+        let snapshot = RepoSnapshot { commit: CommitId::from_bytes([1; 20]), files, left_out: Vec::new() };
+        Plan::new(&model, &snapshot, &manifest)
     }
 
     #[test]

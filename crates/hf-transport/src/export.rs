@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use url_parse::{DiskError, ModelId, RepoPath};
+use url_parse::{DiskError, ModelId, Platform, RepoPath};
 
 use crate::lfs_pointer::{MAX_POINTER_BYTES, Recognized, recognize};
 use crate::{Error, FileKind};
@@ -106,6 +106,15 @@ impl ExportFolder<'_> {
     }
 }
 
+/// The path of an entry; `None` for one that is refused by the rules of this platform alone. Such a file is left out:
+/// if the model needs it, its manifest or configuration names it too, and is refused for that.
+pub(crate) fn path_on(platform: Platform, text: &str) -> Result<Option<RepoPath>, url_parse::Error> {
+    match RepoPath::parse_on(text, platform) {
+        Err(_) if RepoPath::parse_on(text, Platform::Other).is_ok() => Ok(None),
+        path => path.map(Some),
+    }
+}
+
 /// A path for messages, whatever is in it.
 pub(crate) fn shown(path: &str) -> String {
     path.escape_debug().take(300).collect()
@@ -120,3 +129,22 @@ fn make_executable(options: &mut OpenOptions) {
 
 #[cfg(not(unix))]
 fn make_executable(_: &mut OpenOptions) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_windows_refuses_is_left_out_there() {
+        for name in ["aux.md", "a:b.png", "C:/x", "con/x", "dot.", "space ", "what?"] {
+            assert_eq!(path_on(Platform::Windows, name), Ok(None), "{name}");
+            let path = path_on(Platform::Other, name).unwrap().unwrap();
+            assert_eq!(path.as_str(), name);
+        }
+        for name in ["../x", ".git ", "git~1", "a\u{202e}b", "a\\b", ""] {
+            for platform in [Platform::Windows, Platform::Other] {
+                assert!(path_on(platform, name).is_err(), "{name}");
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use url_parse::{CommitId, ModelId, RepoPath, Revision};
+use url_parse::{CommitId, Excerpt, ModelId, RepoPath, Revision};
 
 use crate::{Error, LfsPointer};
 
@@ -60,6 +60,8 @@ pub struct RepoSnapshot {
     pub commit: CommitId,
     /// Every file of that commit, in the order of the tree.
     pub files: Vec<RepoFile>,
+    /// Files and folders of that commit that this system's file names do not allow. Empty but on Windows.
+    pub left_out: Vec<Excerpt>,
 }
 
 /// One file of a commit.

@@ -110,6 +110,9 @@ fn parse(text: &str) -> Result<Endpoint, (Problem, Option<url::ParseError>)> {
     {
         return refused(Problem::new(format!("it has the character {c:?}")).at(at));
     }
+    if let Some(problem) = Problem::invisible_in(text) {
+        return refused(problem);
+    }
     let Some(rest) = ["https://", "http://"].iter().find_map(|scheme| ascii_case::strip_prefix(text, scheme))
     else {
         return refused(Problem::new("it does not start with `https://` or `http://`"));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::excerpt::Excerpt;
+use crate::printable::is_invisible;
 
 /// Text that is not the name it was meant to be.
 ///
@@ -107,6 +108,12 @@ impl Problem {
     /// For the part of a URL that begins with `mark`, which is `?` or `#`.
     pub(crate) fn query_or_fragment(at: usize, mark: &str) -> Self {
         Self::new(if mark == "#" { "it has a fragment (`#…`)" } else { "it has a query (`?…`)" }).at(at)
+    }
+
+    /// The first invisible character of a text.
+    pub(crate) fn invisible_in(text: &str) -> Option<Self> {
+        let (at, c) = text.char_indices().find(|(_, c)| is_invisible(*c))?;
+        Some(Self::new(format!("it has the invisible character {}", c.escape_unicode())).at(at))
     }
 
     pub(crate) fn at(self, position: usize) -> Self {

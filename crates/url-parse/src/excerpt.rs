@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::printable::escape;
+
 /// Untrusted text made fit for one line of a message: characters that do not print are escaped, and text
 /// longer than [`Excerpt::MAX_CHARS`] characters is cut and ends in `…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +15,7 @@ impl Excerpt {
 
     /// The text as it is, escaped and cut.
     pub fn of(text: &str) -> Self {
-        let mut shown: String = text.chars().take(Self::MAX_CHARS).flat_map(escape).collect();
+        let mut shown: String = text.chars().take(Self::MAX_CHARS).map(shown).collect();
         if text.chars().nth(Self::MAX_CHARS).is_some() {
             shown.push('…');
         }
@@ -82,10 +84,8 @@ fn split_scheme(text: &str) -> (&str, &str) {
 }
 
 /// `"` and `'` are kept: messages quote with backticks.
-fn escape(c: char) -> impl Iterator<Item = char> {
-    let plain = matches!(c, '"' | '\'').then_some(c);
-    let escaped = plain.is_none().then(|| c.escape_debug());
-    plain.into_iter().chain(escaped.into_iter().flatten())
+fn shown(c: char) -> String {
+    if matches!(c, '"' | '\'') { c.to_string() } else { escape(c) }
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
     fn text_is_escaped_and_cut() {
         assert_eq!(Excerpt::of("plain – 模型 \"q\" 'r'").as_str(), "plain – 模型 \"q\" 'r'");
         assert_eq!(Excerpt::of("a\nb\u{1b}[31m\0").as_str(), "a\\nb\\u{1b}[31m\\0");
-        assert_eq!(Excerpt::of("\u{202e}txt").as_str(), "\\u{202e}txt");
+        assert_eq!(Excerpt::of("\u{202e}txt\u{2028}\u{3164}").as_str(), "\\u{202e}txt\\u{2028}\\u{3164}");
         assert_eq!(Excerpt::of(&"x".repeat(160)).as_str(), "x".repeat(160));
         assert_eq!(Excerpt::of(&"é".repeat(161)).as_str(), "é".repeat(160) + "…");
     }

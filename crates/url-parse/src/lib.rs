@@ -49,6 +49,7 @@ mod model_ref;
 mod model_url;
 mod origin;
 mod platform;
+mod printable;
 mod repo_path;
 mod revision;
 
@@ -61,6 +62,8 @@ pub use model_id::ModelId;
 pub use model_ref::ModelRef;
 pub use model_url::ModelUrl;
 pub use origin::Origin;
+pub use platform::Platform;
+pub use printable::printable;
 pub use repo_path::RepoPath;
 pub use revision::Revision;
 pub use url::Url;

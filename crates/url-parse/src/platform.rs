@@ -1,9 +1,11 @@
 //! What a platform's file system cannot hold under the name that was written.
 
-/// Whose file name rules apply. Passed as a value so that the rules of each are tested on all.
+/// Whose rules for the names of files apply. A value, so that the rules of each are tested on all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Platform {
+pub enum Platform {
+    /// Windows, which keeps some names for devices and some characters for itself.
     Windows,
+    /// Any other system.
     Other,
 }
 
@@ -17,7 +19,7 @@ pub(crate) enum Unfit {
 
 impl Platform {
     /// The platform that this program runs on.
-    pub(crate) const fn here() -> Self {
+    pub const fn here() -> Self {
         if cfg!(windows) { Self::Windows } else { Self::Other }
     }
 

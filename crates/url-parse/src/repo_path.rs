@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::ascii_case;
 use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 use crate::platform::{Platform, Unfit};
@@ -11,9 +12,9 @@ use crate::platform::{Platform, Unfit};
 /// The path of a file inside a repository or a model's folder: relative, components separated by `/`.
 ///
 /// It comes from a git tree or a manifest, both untrusted. Refused are absolute paths, `.` and `..`, empty
-/// components, backslashes, drive letters, control characters, components named `.git` in any case, and
-/// what is too long; on Windows also what the file system would read as another name. [`RepoPath::under`]
-/// therefore never leaves the folder it is given.
+/// components, backslashes, control characters and those that are invisible or reorder others, components that
+/// some file system takes for `.git`, and what is too long; on Windows also what the file system would read as
+/// another name. [`RepoPath::under`] therefore never leaves the folder it is given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepoPath(Box<str>);
 
@@ -29,6 +30,17 @@ impl RepoPath {
     /// [`Error::RepoPath`] when `text` is not such a path.
     pub fn parse(text: &str) -> Result<Self, Error> {
         text.parse()
+    }
+
+    /// The same by the rules of `platform`, of which [`str::parse`] takes this system's.
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse).
+    pub fn parse_on(text: &str, platform: Platform) -> Result<Self, Error> {
+        match problem(text, platform) {
+            None => Ok(Self(text.into())),
+            Some(problem) => Err(Error::RepoPath { input: Excerpt::of(text), problem }),
+        }
     }
 
     /// The path with `/` between its components.
@@ -68,14 +80,12 @@ fn problem(text: &str, platform: Platform) -> Option<Problem> {
     if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_control()) {
         return Some(Problem::new(format!("it has the control character {c:?}")).at(at));
     }
+    if let Some(problem) = Problem::invisible_in(text) {
+        return Some(problem);
+    }
     // A separator on Windows.
     if let Some(at) = text.find('\\') {
         return Some(Problem::new("it has a backslash").at(at));
-    }
-    if let [letter, b':', ..] = text.as_bytes()
-        && letter.is_ascii_alphabetic()
-    {
-        return Some(Problem::new("it starts with a drive letter").at(0));
     }
     Problem::in_components(text, |component| component_problem(component, platform))
 }
@@ -93,7 +103,7 @@ fn component_problem(component: &str, platform: Platform) -> Option<Problem> {
             format!("it has a component of {bytes} bytes, more than {}", RepoPath::MAX_COMPONENT_BYTES);
         return Some(Problem::new(words));
     }
-    if component.eq_ignore_ascii_case(".git") {
+    if is_git_folder(component) {
         return Some(Problem::new("it leads into a `.git` folder"));
     }
     platform.check(component).err().map(|unfit| match unfit {
@@ -109,14 +119,20 @@ fn component_problem(component: &str, platform: Platform) -> Option<Problem> {
     })
 }
 
+/// Whether some file system takes this name for `.git`. HFS+ ignores invisible characters too, which no path has.
+fn is_git_folder(component: &str) -> bool {
+    // NTFS takes what follows a colon for a stream of the file, and drops dots and spaces at the end.
+    let name = component.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']);
+    // The short name that NTFS makes for it.
+    let number = ascii_case::strip_prefix(name, "git~").unwrap_or_default();
+    name.eq_ignore_ascii_case(".git") || (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 impl FromStr for RepoPath {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        match problem(text, Platform::here()) {
-            None => Ok(Self(text.into())),
-            Some(problem) => Err(Error::RepoPath { input: Excerpt::of(text), problem }),
-        }
+        Self::parse_on(text, Platform::here())
     }
 }
 

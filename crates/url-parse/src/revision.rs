@@ -8,7 +8,8 @@ use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 
 /// What a state of a repository is asked for by: a branch, a tag, a full reference (`refs/pr/1`) or a
-/// commit. The text follows the rules of `git check-ref-format`, and does not start with `-`.
+/// commit. The text follows the rules of `git check-ref-format`, does not start with `-`, and has no invisible
+/// characters.
 ///
 /// It may hold `/` and characters that are not safe in a file name, so it is no component of a path as it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,7 +54,7 @@ impl FromStr for Revision {
     }
 }
 
-/// The rules of `git check-ref-format --allow-onelevel`, in their order in git's manual.
+/// The rules of `git check-ref-format --allow-onelevel`, in their order in git's manual, and our own.
 fn problem(text: &str) -> Option<Problem> {
     if text.is_empty() {
         return Some(Problem::new("it is empty"));
@@ -75,6 +76,9 @@ fn problem(text: &str) -> Option<Problem> {
     }
     if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_control() || r" ~^:?*[\".contains(*c)) {
         return Some(Problem::new(format!("it has the character {c:?}")).at(at));
+    }
+    if let Some(problem) = Problem::invisible_in(text) {
+        return Some(problem);
     }
     if let Some(rest) = text.strip_suffix('.') {
         return Some(Problem::new("it ends in `.`").at(rest.len()));

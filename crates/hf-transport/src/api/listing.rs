@@ -7,18 +7,23 @@ use net::{SafeUrl, header_text};
 use reqwest::header;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
-use url_parse::{CommitId, RepoPath, Url};
+use url_parse::{CommitId, Excerpt, Platform, RepoPath, Url};
 
 use super::{Api, pages};
-use crate::export::{Allowance, MAX_ENTRIES, shown};
+use crate::export::{Allowance, MAX_ENTRIES, MAX_NAMES, path_on, shown};
 use crate::lfs_pointer::parse_oid;
 use crate::{Error, LfsPointer};
 
 /// Files and folders come a thousand at a time, or fewer. Pages without any would never end.
 const MAX_PAGES: usize = 1000;
 
-/// The paths of all files and folders together. A hundred thousand of the longest would take 400 MB.
-const MAX_NAMES: u64 = 16 << 20;
+/// The whole list.
+#[derive(Default)]
+pub(super) struct Listing {
+    pub(super) files: Vec<Listed>,
+    /// Paths that this system's file names do not allow.
+    pub(super) left_out: Vec<Excerpt>,
+}
 
 /// One file of the list.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +61,7 @@ struct Lfs {
 
 impl Api<'_> {
     /// The files of a commit, asked for page by page.
-    pub(super) async fn list(&self, commit: CommitId) -> Result<Vec<Listed>, Error> {
+    pub(super) async fn list(&self, commit: CommitId) -> Result<Listing, Error> {
         let mut url = self.hub.endpoint().tree_url(self.model, &commit);
         let revision = commit.to_string();
         let mut list = List {
@@ -64,14 +69,14 @@ impl Api<'_> {
             left: Allowance::new(MAX_ENTRIES),
             names_left: Allowance::new(MAX_NAMES),
             names: HashSet::new(),
-            files: Vec::new(),
+            found: Listing::default(),
         };
         for _ in 0..MAX_PAGES {
             let (body, headers) = self.get(&url, "list the files at", &revision).await?;
             list.add_page(&url, &body)?;
             match header_text(&headers, header::LINK).and_then(pages::next_query) {
                 Some(query) => url = pages::with_query(&url, &query),
-                None => return Ok(list.files),
+                None => return Ok(list.found),
             }
         }
         Err(self.too_much("pages in the list of its files", MAX_PAGES as u64))
@@ -83,7 +88,7 @@ struct List<'a> {
     left: Allowance,
     names_left: Allowance,
     names: HashSet<RepoPath>,
-    files: Vec<Listed>,
+    found: Listing,
 }
 
 /// A page of the list, which is taken in while it is read: an answer of a few megabytes names more entries than there
@@ -124,12 +129,16 @@ impl List<'_> {
     fn add(&mut self, entry: &Entry) -> Result<(), Error> {
         self.left.spend(1).map_err(|limit| self.api.too_much("files and folders", limit))?;
         let name = entry.path.len() as u64;
-        self.names_left.spend(name).map_err(|limit| self.api.too_much("bytes of file names", limit))?;
-        let path: RepoPath = entry.path.parse().map_err(|source| Error::UnsafePath {
+        self.names_left.spend(name).map_err(|limit| self.api.too_much("bytes in names of files", limit))?;
+        let path = path_on(Platform::here(), &entry.path).map_err(|source| Error::UnsafePath {
             model: self.api.model.clone(),
             path: shown(&entry.path),
             source,
         })?;
+        let Some(path) = path else {
+            self.found.left_out.push(Excerpt::of(&entry.path));
+            return Ok(());
+        };
         if !self.names.insert(path.clone()) {
             return Err(self.unusable(&path, "it is listed twice"));
         }
@@ -137,7 +146,7 @@ impl List<'_> {
             "directory" => Ok(()),
             "file" => {
                 let kind = self.kind(&path, entry)?;
-                self.files.push(Listed { path, kind });
+                self.found.files.push(Listed { path, kind });
                 Ok(())
             }
             _ => {

@@ -7,7 +7,7 @@ use git2::{ObjectType, Oid};
 use net::{Hop, Request};
 use url_parse::{CommitId, RepoPath};
 
-use super::listing::{Listed, ListedKind};
+use super::listing::{Listed, ListedKind, Listing};
 use super::{Api, is_no_api};
 use crate::export::{Allowance, ExportFolder};
 use crate::{Error, FileKind, HubClient, MetadataRequest, RepoFile, RepoSnapshot};
@@ -23,7 +23,7 @@ impl Api<'_> {
         commit: CommitId,
     ) -> Result<Option<RepoSnapshot>, Error> {
         match self.list(commit).await {
-            Ok(listed) => fetch(self.hub, request, commit, listed).await.map(Some),
+            Ok(listing) => fetch(self.hub, request, commit, listing).await.map(Some),
             Err(error) if is_no_api(&error) => {
                 tracing::debug!(model = %self.model, %error, "this hub lists no files");
                 Ok(None)
@@ -38,11 +38,11 @@ async fn fetch(
     hub: &HubClient,
     request: &MetadataRequest,
     commit: CommitId,
-    listed: Vec<Listed>,
+    listing: Listing,
 ) -> Result<RepoSnapshot, Error> {
     let mut left = Allowance::new(hub.config().max_metadata_bytes);
-    let mut files = Vec::with_capacity(listed.len());
-    for Listed { path, kind } in listed {
+    let mut files = Vec::with_capacity(listing.files.len());
+    for Listed { path, kind } in listing.files {
         let (kind, size) = match kind {
             ListedKind::Lfs(pointer) => (FileKind::Lfs(pointer), pointer.size),
             ListedKind::Plain { size, blob } => {
@@ -59,7 +59,7 @@ async fn fetch(
         };
         files.push(RepoFile { path, size, kind });
     }
-    Ok(RepoSnapshot { commit, files })
+    Ok(RepoSnapshot { commit, files, left_out: listing.left_out })
 }
 
 async fn content(

@@ -5,11 +5,11 @@
 use std::collections::HashSet;
 
 use git2::{ObjectType, Odb, Oid, TreeEntry};
-use url_parse::{CommitId, RepoPath};
+use url_parse::{CommitId, Excerpt, Platform, RepoPath};
 
 use super::cancel::CancelSignal;
 use super::fetch::FetchedCommit;
-use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, MAX_NAMES, shown};
+use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, MAX_NAMES, path_on, shown};
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
 /// Folders nested deeper than this are an attack, not a model.
@@ -45,6 +45,7 @@ pub(super) fn export_tree(
         names: Allowance::new(MAX_NAMES),
         folders: Vec::new(),
         files: Vec::new(),
+        left_out: Vec::new(),
     };
     export.all()
 }
@@ -61,6 +62,7 @@ struct Export<'a> {
     /// Those that are still to be walked: one list of names is in memory at a time.
     folders: Vec<Folder>,
     files: Vec<RepoFile>,
+    left_out: Vec<Excerpt>,
 }
 
 struct Folder {
@@ -85,7 +87,7 @@ impl Export<'_> {
         }
         // As git lists them.
         self.files.sort_by(|one, other| one.path.as_str().cmp(other.path.as_str()));
-        Ok(RepoSnapshot { commit, files: self.files })
+        Ok(RepoSnapshot { commit, files: self.files, left_out: self.left_out })
     }
 
     /// The kind and size of an object, charged to the limits. Both are known before the content is loaded, which a
@@ -111,7 +113,7 @@ impl Export<'_> {
                 return Err(net::Error::Cancelled.into());
             }
             self.entries.spend(1).map_err(|limit| self.too_much("files and folders", limit))?;
-            let path = self.path_of(&folder.prefix, entry.name_bytes())?;
+            let Some(path) = self.path_of(&folder.prefix, entry.name_bytes())? else { continue };
             let length = path.as_str().len() as u64;
             self.names.spend(length).map_err(|limit| self.too_much("bytes in names of files", limit))?;
             if !names.insert(entry.name_bytes().to_owned()) {
@@ -136,7 +138,8 @@ impl Export<'_> {
         }
     }
 
-    fn path_of(&self, prefix: &str, name: &[u8]) -> Result<RepoPath, Error> {
+    /// The path of an entry; `None`, and noted, for one that is left out.
+    fn path_of(&mut self, prefix: &str, name: &[u8]) -> Result<Option<RepoPath>, Error> {
         let Ok(name) = std::str::from_utf8(name) else {
             let shown = format!("{prefix}{}", String::from_utf8_lossy(name));
             return Err(self.unusable(&shown, "its name is not UTF-8"));
@@ -145,7 +148,11 @@ impl Export<'_> {
         if name.contains('/') {
             return Err(self.unusable(&path, "a single name holds a slash"));
         }
-        path.parse().map_err(|source| self.unsafe_path(&path, source))
+        let parsed = path_on(Platform::here(), &path).map_err(|source| self.unsafe_path(&path, source))?;
+        if parsed.is_none() {
+            self.left_out.push(Excerpt::of(&path));
+        }
+        Ok(parsed)
     }
 
     fn file(&mut self, path: RepoPath, entry: &TreeEntry<'_>) -> Result<(), Error> {

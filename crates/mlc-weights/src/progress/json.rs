@@ -195,6 +195,7 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
         Warning::ForceAnsweredByReadOnlyTier { .. } => ("force_answered_by_read_only_tier", None),
         Warning::PassedOver(_) => ("passed_over", None),
         Warning::UnlistedShard { path } => ("unlisted_shard", Some(path.as_str().into())),
+        Warning::UnfitName { path } => ("unfit_name", Some(path.as_str().into())),
         Warning::CarriedOver { place, .. } => ("carried_over", Some(place.to_string_lossy())),
         Warning::TokenOverPlainHttp { .. } => ("token_over_plain_http", None),
         Warning::TokenDropped { .. } => ("token_dropped", None),

@@ -69,6 +69,11 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
         ),
         Warning::PassedOver(entry) => format!("not the whole model: {}", not_whole(entry)),
         Warning::UnlistedShard { path } => format!("{path} is left out: the manifest does not name it"),
+        Warning::UnfitName { path } => {
+            format!(
+                "{path} is left out: this system does not allow the name, and the model does not need the file"
+            )
+        }
         Warning::TokenOverPlainHttp { hub } => {
             format!("the access token is sent to {hub} unencrypted: whoever is in between can read it")
         }
@@ -167,6 +172,10 @@ mod tests {
         check(
             &Event::Warning(Warning::UnlistedShard { path: &path }),
             "warning: sub/a.bin is left out: the manifest does not name it",
+        );
+        check(
+            &Event::Warning(Warning::UnfitName { path: &facade::Excerpt::of("aux.md") }),
+            "warning: aux.md is left out: this system does not allow the name, and the model does not need the file",
         );
         check(
             &Event::Warning(Warning::CarriedOver { path: Path::new("a"), place: Path::new("a") }),

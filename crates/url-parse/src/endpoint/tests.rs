@@ -79,6 +79,8 @@ fn texts_that_are_no_address() {
     bad("https://host\n", "it has the character '\\n'", 12);
     bad("https://ho\tst", "it has the character '\\t'", 10);
     bad(r"https://host\x", "it has the character '\\\\'", 12);
+    bad("https://ho\u{ad}st", r"it has the invisible character \u{ad}", 10);
+    bad("https://host/\u{202e}x", r"it has the invisible character \u{202e}", 13);
     bad("https://user:secret@host", USER_INFO, 8);
     bad("https://secret@host/x", USER_INFO, 8);
     bad("https://:secret@host/x", USER_INFO, 8);

@@ -47,7 +47,7 @@ fn bad(text: &str, expected: &str, at: impl Into<Option<usize>>) {
 #[test]
 fn paths_that_are_refused_everywhere() {
     let (absolute, dots) = ("it is absolute", "it has a component `.` or `..`");
-    let (backslash, drive) = ("it has a backslash", "it starts with a drive letter");
+    let backslash = "it has a backslash";
     let (empty, git) = ("it has an empty component", "it leads into a `.git` folder");
     bad("", "it is empty", None);
     bad("/", absolute, 0);
@@ -65,9 +65,6 @@ fn paths_that_are_refused_everywhere() {
     bad(r"a\b", backslash, 1);
     bad(r"..\a", backslash, 2);
     bad(r"\\host\share", backslash, 0);
-    bad("C:", drive, 0);
-    bad("c:/x", drive, 0);
-    bad("z:x", drive, 0);
     bad("a\0b", r"it has the control character '\0'", 1);
     bad("a\n", r"it has the control character '\n'", 1);
     bad("a\u{1b}[0m", r"it has the control character '\u{1b}'", 1);
@@ -75,10 +72,76 @@ fn paths_that_are_refused_everywhere() {
     bad(".git", git, 0);
     bad(".GIT/config", git, 0);
     bad("a/.Git/hooks/x", git, 2);
+    bad("a\u{2028}b", r"it has the invisible character \u{2028}", 1);
     let long = "it has a component of 256 bytes, more than 255";
     bad(&"a".repeat(256), long, 0);
     bad(&format!("a/{}", "é".repeat(128)), long, 2);
     bad(&"a/".repeat(2049), "it is 4098 bytes long, more than 4096", None);
+}
+
+#[test]
+fn every_spelling_of_the_git_folder_is_refused_everywhere() {
+    for name in [
+        // NTFS drops what stands at the end, and takes what follows a colon for a stream.
+        ".git ",
+        ".git.",
+        ".GIT . .",
+        ".git::$INDEX_ALLOCATION",
+        ".git:x",
+        ".git .:x",
+        // Its short names there.
+        "git~1",
+        "GIT~1",
+        "git~2",
+        "git~1. ",
+        "GIT~1:x",
+    ] {
+        bad(name, "it leads into a `.git` folder", 0);
+        bad(&format!("a/{name}/hooks"), "it leads into a `.git` folder", 2);
+    }
+    // HFS+ does not see these.
+    for c in "\u{200c}\u{200d}\u{200e}\u{200f}\u{202a}\u{202e}\u{206a}\u{206f}\u{feff}".chars() {
+        bad(&format!(".g{c}it"), &format!("it has the invisible character {}", c.escape_unicode()), 2);
+    }
+    for name in
+        ["git", "git~", "git~x", "git~1x", ".gita", ".git~1", ".git-x", ".gitignore", "a.git", "x:.git"]
+    {
+        check(name, None, (name == "x:.git").then_some((COLON, Some(1))));
+    }
+}
+
+const COLON: &str = "it has the character ':', which Windows does not allow in a file name";
+
+#[test]
+fn names_that_deceive_the_eye_are_refused_everywhere() {
+    for c in [
+        '\u{ad}',
+        '\u{34f}',
+        '\u{61c}',
+        '\u{115f}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200e}',
+        '\u{200f}',
+        '\u{202a}',
+        '\u{202e}',
+        '\u{2029}',
+        '\u{2060}',
+        '\u{2066}',
+        '\u{2069}',
+        '\u{206f}',
+        '\u{3164}',
+        '\u{fe0f}',
+        '\u{feff}',
+        '\u{ffa0}',
+        '\u{fffb}',
+        '\u{1d173}',
+        '\u{e0001}',
+        '\u{e0fff}',
+    ] {
+        let words = format!("it has the invisible character {}", c.escape_unicode());
+        bad(&format!("a/gpj{c}.exe"), &words, 5);
+    }
 }
 
 #[test]
@@ -93,7 +156,10 @@ fn paths_that_are_refused_on_windows_only() {
         ("a./b", trailing, 1),
         ("a ", trailing, 1),
         ("...", trailing, 2),
-        (".git ", trailing, 4),
+        ("aux.md", device, 0),
+        ("a:b.png", COLON, 1),
+        ("C:", COLON, 1),
+        ("c:/x", COLON, 1),
         ("a/b:stream", &character(':'), 3),
         ("a?", &character('?'), 1),
         ("a/C:", &character(':'), 3),

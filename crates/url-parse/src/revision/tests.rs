@@ -81,6 +81,13 @@ fn names_that_git_refuses() {
 }
 
 #[test]
+fn names_that_deceive_the_eye() {
+    for c in ['\u{200b}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{2028}'] {
+        bad(&format!("ma{c}in"), &format!("it has the invisible character {}", c.escape_unicode()), 2);
+    }
+}
+
+#[test]
 fn messages() {
     assert_eq!(
         "a@{1}".parse::<Revision>().unwrap_err().to_string(),

@@ -1,0 +1,40 @@
+//! Which characters a name may not have and a message may not show.
+
+use std::borrow::Cow;
+
+/// `text` with every character that could steer a terminal, forge a line or deceive the eye escaped, as in
+/// `\u{1b}`. For what is about to be shown; nothing is cut.
+///
+/// ```
+/// assert_eq!(url_parse::printable("gpj.\u{202e}exe\u{1b}[2J"), "gpj.\\u{202e}exe\\u{1b}[2J");
+/// ```
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.contains(is_unprintable) {
+        let shown = text.chars().map(|c| if is_unprintable(c) { escape(c) } else { c.to_string() });
+        Cow::Owned(shown.collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// What is written for a character that is not shown.
+pub(crate) fn escape(c: char) -> String {
+    // Rust's own escapes leave a few invisible letters as they are.
+    if is_invisible(c) { c.escape_unicode().collect() } else { c.escape_debug().collect() }
+}
+
+/// Whether `c` is a control character, ends a line, or [is invisible](is_invisible).
+pub(crate) fn is_unprintable(c: char) -> bool {
+    c.is_control() || is_invisible(c)
+}
+
+/// Whether `c` takes no room, leaves an empty one, ends a line, or changes the order of others: Unicode's
+/// "default ignorable" characters, its annotations, and the separators of lines and paragraphs. HFS+ ignores some
+/// of these in names.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
