@@ -284,7 +284,7 @@ async fn a_list_of_too_many_or_too_long_names_is_refused() {
         stage.hub.fault(FaultTarget::api(ID), json(&page(names), more), Times::Once);
     }
     let error = fetch(&stage, &commit).await.unwrap_err();
-    assert!(error.to_string().contains("more than 16777216 bytes of file names"), "{error}");
+    assert!(error.to_string().contains("more than 16777216 bytes in names of files"), "{error}");
 }
 
 #[tokio::test]
