@@ -5,6 +5,8 @@ mod queue;
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 pub use hold::Hold;
 pub(crate) use queue::{FaultQueue, Subject};
 
@@ -22,6 +24,13 @@ pub enum Fault {
         headers: Vec<(String, String)>,
         /// The body, sent as text.
         body: String,
+    },
+    /// 200 with these bytes, whatever was asked for.
+    Body {
+        /// The `Content-Type`.
+        content_type: String,
+        /// All of the body.
+        bytes: Bytes,
     },
     /// The sign-in page of a captive portal: 200, `text/html`.
     Html,
@@ -92,6 +101,11 @@ impl Fault {
     /// An answer of this status with a short text.
     pub fn status(code: u16) -> Self {
         Self::Status { code, headers: Vec::new(), body: format!("the local hub was told to answer {code}\n") }
+    }
+
+    /// 200 with these bytes.
+    pub fn body(content_type: &str, bytes: impl Into<Bytes>) -> Self {
+        Self::Body { content_type: content_type.to_owned(), bytes: bytes.into() }
     }
 
     /// 429 with the rate limit's headers: nothing left for another `seconds`.

@@ -1,6 +1,8 @@
 //! The tasks of this workspace: `cargo xtask` lists them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
 
+#[cfg(unix)]
+mod attack;
 mod bar;
 mod bench;
 mod cache;
@@ -30,6 +32,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Lets a hostile hub and a hostile neighbour loose on the program, and says which promises hold
+    #[cfg(unix)]
+    Attack(attack::Arguments),
     /// Measures downloads against other programs, over a hub on this machine
     Bench(bench::Bench),
     /// Looks after the cache of the environment, through the library
@@ -67,6 +72,8 @@ fn run(cli: &Cli) -> Result<()> {
     let root = workspace::root();
     match &cli.task {
         None => list(),
+        #[cfg(unix)]
+        Some(Task::Attack(arguments)) => attack::run(&root, arguments)?,
         Some(Task::Bench(bench)) => bench::run(&root, bench)?,
         Some(Task::Cache(what)) => cache::run(what)?,
         Some(Task::Ci) => ci::run(&root)?,

@@ -46,7 +46,7 @@ pub(super) const PLAN: &[Rule] = &[
         &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch"],
         &["tests", "xtask"],
     ),
-    rule("sha2", &["cache-layout", "shard-fetch"], &["tests"]),
+    rule("sha2", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
     rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
     // The shape of the code.
     rule("async-trait", &["hf-transport", "shard-fetch"], &["facade"]),
@@ -62,12 +62,14 @@ pub(super) const PLAN: &[Rule] = &[
     rule("console", &["mlc-weights"], &[]),
     rule("http-body", &[], &["tests"]),
     rule("humantime", &["mlc-weights"], &[]),
+    rule("flate2", &["xtask"], &[]),
     rule("indicatif", &["xtask"], &[]),
     rule("libc", &["tests"], &[]),
     rule("proc-macro2", &["xtask"], &[]),
     rule("rcgen", &["tests"], &[]),
     rule("tokio-rustls", &["tests"], &[]),
     rule("syn", &["xtask"], &[]),
+    rule("sha1", &["xtask"], &[]),
     rule("strsim", &["mlc-weights"], &[]),
     rule("tracing-subscriber", &["mlc-weights"], &[]),
     // Tests only.
