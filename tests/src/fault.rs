@@ -3,6 +3,7 @@
 mod hold;
 mod queue;
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,12 +26,12 @@ pub enum Fault {
         /// The body, sent as text.
         body: String,
     },
-    /// 200 with these bytes, whatever was asked for.
-    Body {
-        /// The `Content-Type`.
-        content_type: String,
-        /// All of the body.
-        bytes: Bytes,
+    /// 200 with these bytes.
+    Bytes {
+        /// The content type.
+        content_type: &'static str,
+        /// The body.
+        body: FaultBody,
     },
     /// The sign-in page of a captive portal: 200, `text/html`.
     Html,
@@ -97,15 +98,31 @@ pub enum Fault {
     WithoutCapability(String),
 }
 
+/// The body of [`Fault::Bytes`]; shown by its length alone.
+#[derive(Clone)]
+pub struct FaultBody(pub(crate) Bytes);
+
+impl fmt::Debug for FaultBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
 impl Fault {
+    /// git's list of references is this.
+    pub fn git_list(body: impl Into<Bytes>) -> Self {
+        let body = FaultBody(body.into());
+        Self::Bytes { content_type: "application/x-git-upload-pack-advertisement", body }
+    }
+
+    /// git's answer to a request for objects is this.
+    pub fn git_answer(body: impl Into<Bytes>) -> Self {
+        Self::Bytes { content_type: "application/x-git-upload-pack-result", body: FaultBody(body.into()) }
+    }
+
     /// An answer of this status with a short text.
     pub fn status(code: u16) -> Self {
         Self::Status { code, headers: Vec::new(), body: format!("the local hub was told to answer {code}\n") }
-    }
-
-    /// 200 with these bytes.
-    pub fn body(content_type: &str, bytes: impl Into<Bytes>) -> Self {
-        Self::Body { content_type: content_type.to_owned(), bytes: bytes.into() }
     }
 
     /// 429 with the rate limit's headers: nothing left for another `seconds`.

@@ -42,6 +42,7 @@ mod hex;
 mod hub;
 mod log;
 mod models;
+mod pack;
 mod proxy;
 mod request_head;
 mod server;
@@ -50,9 +51,12 @@ mod sync;
 
 pub use access::Access;
 pub use crash::{Crash, Job, Tally};
-pub use fault::{Fault, FaultTarget, Hold, Times};
+pub use fault::{Fault, FaultBody, FaultTarget, Hold, Times};
 pub use fixture::{FixtureFile, Manifests, Md5Field, ModelFixture, PublishedModel, RawTarget};
 pub use git::Git;
 pub use hub::{LocalHub, LocalHubBuilder};
 pub use log::{LoggedRequest, Outcome, RequestLog, Route, Server};
+pub use pack::{
+    Bomb, PackBuilder, copy, delta, insert, object_name, pack_answer, packet, reference_list, tree_entry,
+};
 pub use proxy::{LocalProxy, ProxiedRequest};

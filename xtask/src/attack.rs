@@ -7,7 +7,6 @@ mod commits;
 mod disk;
 mod hub;
 mod neighbour;
-mod packing;
 mod packs;
 mod program;
 mod scene;

@@ -1,9 +1,9 @@
 //! Everything that can go wrong between this crate and a hub.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use net::{Answer, BoxError, SafeUrl, ServerWords};
+use net::{Answer, BoxError, SafeUrl, Secrets, ServerWords, fit_for_message};
 use url_parse::{DiskError, Endpoint, ErrorKind, ModelId, RepoPath};
 
 /// Why a hub could not be used, or would not give what was asked for.
@@ -184,8 +184,7 @@ pub enum Error {
         /// What the source says.
         source: BoxError,
     },
-    /// The git server refused in words of its own, for which there is no code. As a rule the branch was
-    /// replaced after it had been listed.
+    /// The git server refused in words of its own, for which there is no code.
     #[error("{url} refuses to hand out git objects of {model}{hub_says}")]
     GitRefused {
         /// The model asked for.
@@ -195,15 +194,37 @@ pub enum Error {
         /// The server's words.
         hub_says: ServerWords,
     },
-    /// The git protocol failed above the HTTP level.
+    /// The git protocol failed above the HTTP level: an answer was cut, or is not what git sends.
     #[error("cannot fetch git metadata of {model} from {url}")]
     Git {
         /// The model asked for.
         model: ModelId,
         /// The repository.
         url: SafeUrl,
-        /// What the git library says.
+        /// What is wrong.
         source: BoxError,
+    },
+    /// The repository's objects have names that are no SHA-1.
+    #[error(
+        "{model} names its git objects by `{format}`, which is not supported (asked {url}): only sha1 is"
+    )]
+    ObjectFormat {
+        /// The model asked for.
+        model: ModelId,
+        /// The repository.
+        url: SafeUrl,
+        /// The server's word for the names that it gives.
+        format: String,
+    },
+    /// A pack of git objects that contradicts itself, although it came as it was made.
+    #[error("the git objects of {model} that {url} sends are broken: {problem}")]
+    BrokenPack {
+        /// The model asked for.
+        model: ModelId,
+        /// The repository.
+        url: SafeUrl,
+        /// What is wrong with the pack.
+        problem: &'static str,
     },
     /// The fetched git objects could not be kept for the time of the fetch: the disk is full, say.
     #[error("cannot keep the git metadata of {model} in {}", path.display())]
@@ -301,8 +322,13 @@ impl Error {
     }
 
     /// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.
-    pub(crate) fn broken_commit(model: &ModelId, error: git2::Error) -> Self {
-        Self::BrokenCommit { model: model.clone(), source: Box::new(error) }
+    pub(crate) fn broken_commit(model: &ModelId, error: &git2::Error) -> Self {
+        Self::BrokenCommit { model: model.clone(), source: words_of(error) }
+    }
+
+    /// A failure of the disk that libgit2 met.
+    pub(crate) fn scratch(model: &ModelId, path: &Path, error: &git2::Error) -> Self {
+        Self::Scratch { model: model.clone(), path: path.to_owned(), source: words_of(error) }
     }
 
     /// What sort of failure this is.
@@ -323,10 +349,13 @@ impl Error {
             | Self::UnexpectedStatus { .. }
             | Self::NotAHub { .. }
             | Self::NoGit { .. }
+            | Self::GitRefused { .. }
+            | Self::ObjectFormat { .. }
             | Self::OwnSource { is_transient: false, .. }
             | Self::TooMuchMetadata { .. } => ErrorKind::Refused,
             Self::UnsafePath { .. }
             | Self::BrokenCommit { .. }
+            | Self::BrokenPack { .. }
             | Self::UnusablePath { .. }
             | Self::NotAPlainFile { .. }
             | Self::WrongContent { .. }
@@ -334,7 +363,6 @@ impl Error {
             Self::RateLimited { .. }
             | Self::Unavailable { .. }
             | Self::OwnSource { is_transient: true, .. }
-            | Self::GitRefused { .. }
             | Self::Git { .. } => ErrorKind::Network,
             Self::Scratch { .. } => ErrorKind::Disk,
         }
@@ -352,4 +380,11 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// What libgit2 says may hold names that a repository gave.
+fn words_of(error: &git2::Error) -> BoxError {
+    fit_for_message(error.message(), &Secrets::default())
+        .unwrap_or_else(|| "no more is known".to_owned())
+        .into()
 }

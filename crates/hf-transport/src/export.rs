@@ -12,6 +12,9 @@ use crate::{Error, FileKind};
 /// A tree can name the same subtree many times, so that a small pack unfolds without end.
 pub(crate) const MAX_ENTRIES: u64 = 100_000;
 
+/// The names of a commit's files together. A folder can be named many times, each time with a long way to it.
+pub(crate) const MAX_NAMES: u64 = 16 << 20;
+
 /// What may still be used up.
 pub(crate) struct Allowance {
     limit: u64,

@@ -5,12 +5,13 @@ mod cancel;
 mod export;
 mod fetch;
 mod library;
+mod negotiation;
+pub mod pack;
+mod packets;
 mod session;
-mod transport;
 mod wanted;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use net::ServerWords;
@@ -30,19 +31,20 @@ pub use self::library::keep_libgit2_configuration;
 ///
 /// A fetch makes at most three requests whatever the length of the history, transfers one commit's tree and
 /// blobs (for LFS files their pointers), and leaves nothing behind but the exported files. It needs no `git`
-/// executable. libgit2 does the git protocol and opens no socket of its own: its requests go through the
-/// [`HubClient`], with its token, proxy and time-outs.
+/// executable. The requests go through the [`HubClient`], with its token, proxy and time-outs. A pack is kept in a
+/// file and looked through, object by object, before libgit2 unpacks it: one that is over a limit, or contradicts
+/// itself, is refused.
 ///
 /// From a server that cannot hand out one commit alone (it does not know `shallow`, or the revision is a commit
 /// that no name points at and the server gives out none by their ids) the history is fetched too, up to
 /// [`max_metadata_bytes`](crate::HubConfig::max_metadata_bytes).
 ///
-/// Three things are process-wide, done once at the first fetch. A private URL scheme is registered with libgit2.
-/// libgit2's search paths for configuration are emptied, so that no `gitconfig` of the machine can change a
-/// download. And its check that a repository belongs to the user is turned off, as there is no configuration
-/// left that could allow a scratch folder on a file system that shows other owners. An application that uses
-/// libgit2 on its own calls [`keep_libgit2_configuration`] first, which leaves out the last two, and makes no
-/// transport of its own while the first fetch begins.
+/// Three things are process-wide, done once at the first fetch. libgit2's search paths for configuration are
+/// emptied, so that no `gitconfig` of the machine can change a download. Its check that a repository belongs to the
+/// user is turned off, as there is no configuration left that could allow a scratch folder on a file system that
+/// shows other owners. And the memory that it keeps as a cache is bounded. An application that uses libgit2 on its
+/// own calls [`keep_libgit2_configuration`] first, which leaves out all of it, or uses none of it while the first
+/// fetch begins.
 #[derive(Clone, Debug)]
 pub struct GitMetadata {
     hub: HubClient,
@@ -128,11 +130,10 @@ fn fetch_and_export(
     scratch: &Path,
 ) -> Result<Outcome, Error> {
     let limit = hub.config().max_metadata_bytes;
-    let session =
-        Arc::new(Session::new(hub, runtime, request.model.clone(), request.revision.clone(), cancelled));
-    let (repository, commit) = match fetch::fetch_commit(&session, means, scratch)? {
-        Fetched::Commit(repository, commit) => (repository, commit),
+    let session = Session::new(hub, runtime, request.model.clone(), request.revision.clone(), cancelled);
+    let fetched = match fetch::fetch_commit(&session, means, scratch)? {
+        Fetched::Commit(commit) => commit,
         Fetched::NotAlone(words) => return Ok(Outcome::NotAlone(words)),
     };
-    export::export_tree(&repository, commit, request, limit, session.cancelled()).map(Outcome::Snapshot)
+    export::export_tree(&fetched, request, limit, session.cancelled()).map(Outcome::Snapshot)
 }

@@ -64,6 +64,9 @@ mod token;
 pub use client::HubClient;
 pub use config::HubConfig;
 pub use error::Error;
+/// For the tests that hold its verdicts against git's, and for fuzzing.
+#[doc(hidden)]
+pub use git::pack;
 pub use git::{GitMetadata, keep_libgit2_configuration};
 pub use hub_metadata::HubMetadata;
 pub use lfs_pointer::LfsPointer;

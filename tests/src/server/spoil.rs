@@ -22,8 +22,8 @@ pub(super) async fn before(fault: &Fault, control: &Arc<Control>) -> Option<Resp
             }
             Some(response)
         }
-        Fault::Body { content_type, bytes } => {
-            Some(answer(200, &[("content-type", content_type)], bytes.clone()))
+        Fault::Bytes { content_type, body } => {
+            Some(answer(200, &[("content-type", content_type)], body.0.clone()))
         }
         Fault::Html => Some(answer(
             200,
@@ -69,7 +69,7 @@ pub(super) async fn after(fault: Fault, mut response: Response, asked: Asked) ->
         Fault::Header { name, value: None } => drop(response.headers_mut().remove(name.as_str())),
         Fault::WithoutCapability(name) => response = hide_capability(response, &name).await,
         Fault::Status { .. }
-        | Fault::Body { .. }
+        | Fault::Bytes { .. }
         | Fault::Html
         | Fault::NoAnswer
         | Fault::Refuse

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, PublishedModel, RawTarget, Route, Times};
+use local_hub::{
+    Fault, FaultTarget, LocalHub, ModelFixture, PublishedModel, RawTarget, Route, Times, packet,
+    reference_list,
+};
 
-use super::packing::{advertised, packet};
 use super::program::{Ran, Running};
 use super::scene::{Findings, MODEL, PATIENCE, Scene, Stage, TOKEN};
 
@@ -53,7 +55,7 @@ fn evil() -> String {
 /// Downloads from a hub whose list of references is `list`.
 fn listed(stage: &Stage, list: Vec<u8>) -> Result<Findings> {
     let hub = stage.hub()?;
-    let served = Fault::body("application/x-git-upload-pack-advertisement", list);
+    let served = Fault::git_list(list);
     hub.fault(FaultTarget::info_refs(""), served, Times::Forever);
     let mut command = stage.command(&hub, &["download", "--progress", "plain", "HF://o/m"]);
     let ran = Running::start(command.env("HF_TOKEN", TOKEN))?.wait(PATIENCE)?;
@@ -69,7 +71,7 @@ fn refusal(stage: &Stage) -> Result<Findings> {
 
 fn format(stage: &Stage) -> Result<Findings> {
     let capabilities = format!("ofs-delta object-format={}", evil().replace(['\n', ' '], "_"));
-    listed(stage, advertised(&"1".repeat(40), &capabilities))
+    listed(stage, reference_list(&"1".repeat(40), &capabilities))
 }
 
 fn headers(stage: &Stage) -> Result<Findings> {

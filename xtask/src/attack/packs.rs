@@ -1,11 +1,10 @@
 //! Small packs that unfold to a lot.
 
-use std::iter::{once, repeat_n};
+use anyhow::{Context as _, Result};
+use local_hub::{
+    Bomb, Fault, FaultTarget, PackBuilder, Route, Times, object_name, packet, reference_list, tree_entry,
+};
 
-use anyhow::Result;
-use local_hub::{Fault, FaultTarget, Route, Times};
-
-use super::packing::{Kind, Pack, advertised, copies, hex, name_of, packet};
 use super::scene::{Findings, Scene, Stage};
 
 const PROMISE: &str = "memory stays under 128 MiB, whatever is sent, and a hostile shape is final";
@@ -13,8 +12,9 @@ const PROMISE: &str = "memory stays under 128 MiB, whatever is sent, and a hosti
 pub(super) const SCENES: &[Scene] = &[
     Scene { row: 7, promise: PROMISE, name: "a chain of deltas", as_root: false, play: chain },
     Scene { row: 7, promise: PROMISE, name: "one delta to 512 MB", as_root: false, play: delta },
-    Scene { row: 7, promise: PROMISE, name: "a tree of 900 MB", as_root: false, play: tree },
+    Scene { row: 7, promise: PROMISE, name: "a tree of 300 MB", as_root: false, play: tree },
     Scene { row: 7, promise: PROMISE, name: "a commit of 900 MB", as_root: false, play: commit },
+    Scene { row: 7, promise: PROMISE, name: "an object twice", as_root: false, play: twice },
     Scene {
         row: 7,
         promise: PROMISE,
@@ -27,92 +27,69 @@ pub(super) const SCENES: &[Scene] = &[
 const MEGABYTE: usize = 1 << 20;
 const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
-/// A commit of this tree.
-fn commit_text(tree: &str) -> Vec<u8> {
-    format!("tree {tree}\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n\nx\n").into_bytes()
+fn commit_of(tree: &str) -> String {
+    format!("tree {tree}\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n\nx\n")
 }
 
-/// A pack that has an honest commit of an empty tree, and its name.
-fn begun() -> Result<(Pack, String)> {
-    let mut pack = Pack::default();
-    pack.object(Kind::Tree, 0, [])?;
-    let name = add_commit(&mut pack, EMPTY_TREE)?;
-    Ok((pack, name))
-}
-
-fn add_commit(pack: &mut Pack, tree: &str) -> Result<String> {
-    let commit = commit_text(tree);
-    pack.object(Kind::Commit, commit.len(), [commit.as_slice()])?;
-    Ok(hex(&name_of("commit", commit.len(), [commit.as_slice()])))
-}
-
-/// Downloads from a hub that has nothing but this pack.
-fn fetched(stage: &Stage, (pack, commit): (Pack, String)) -> Result<Findings> {
+/// Downloads from a hub that has nothing but this pack, and a branch that leads to `tip`.
+fn fetched(stage: &Stage, pack: &[u8], tip: &str) -> Result<Findings> {
     let hub = stage.hub()?;
-    let list = Fault::body("application/x-git-upload-pack-advertisement", advertised(&commit, "ofs-delta"));
-    hub.fault(FaultTarget::info_refs(""), list, Times::Forever);
-    let pack = [b"0008NAK\n".as_slice(), &pack.finish()].concat();
-    let sent = pack.len() / 1000;
-    let pack = Fault::body("application/x-git-upload-pack-result", pack);
-    hub.fault(FaultTarget::upload_pack(""), pack, Times::Forever);
+    // Without a side band: the pack is sent as it is.
+    hub.fault(FaultTarget::info_refs(""), Fault::git_list(reference_list(tip, "ofs-delta")), Times::Forever);
+    let answer = Fault::git_answer([packet(b"NAK\n").as_slice(), pack].concat());
+    hub.fault(FaultTarget::upload_pack(""), answer, Times::Forever);
     let ran = stage.download(&hub)?;
     let attempts = hub.log().route(Route::InfoRefs).count();
     Ok(Findings::default()
-        .saw(format!("{sent} kB"))
+        .saw(format!("{} kB", pack.len() / 1000))
         .and(&ran)
         .within_memory(&ran)
         .final_after(&ran, attempts)
         .expect(!ran.said.contains("tensor-cache.json"), "it was unfolded to the end"))
 }
 
+fn bomb(stage: &Stage, name: &str) -> Result<Findings> {
+    let bomb = Bomb::all().into_iter().find(|bomb| bomb.name == name).context("no such bomb")?;
+    fetched(stage, &bomb.pack, &bomb.tip)
+}
+
 fn chain(stage: &Stage) -> Result<Findings> {
-    let (mut pack, commit) = begun()?;
-    let (piece, length) = (vec![0; MEGABYTE], 12 * MEGABYTE);
-    pack.object(Kind::Blob, length, repeat_n(piece.as_slice(), 12))?;
-    for _ in 0..300 {
-        pack.delta(&copies(length, length, 1))?;
-    }
-    fetched(stage, (pack, commit))
+    bomb(stage, "a chain of deltas")
 }
 
 fn delta(stage: &Stage) -> Result<Findings> {
-    let (mut pack, commit) = begun()?;
-    let (piece, length) = (vec![0; MEGABYTE], 8 * MEGABYTE);
-    pack.object(Kind::Blob, length, repeat_n(piece.as_slice(), 8))?;
-    pack.delta(&copies(length, length, 64))?;
-    fetched(stage, (pack, commit))
+    bomb(stage, "one delta to 512 MB")
+}
+
+fn twice(stage: &Stage) -> Result<Findings> {
+    bomb(stage, "an object twice")
 }
 
 fn tree(stage: &Stage) -> Result<Findings> {
-    let entry = [b"100644 name\0".as_slice(), &[7; 20]].concat();
-    let piece = entry.repeat(MEGABYTE / entry.len());
-    let pieces = || repeat_n(piece.as_slice(), 900);
-    let size = 900 * piece.len();
-    let mut pack = Pack::default();
-    pack.object(Kind::Tree, size, pieces())?;
-    let commit = add_commit(&mut pack, &hex(&name_of("tree", size, pieces())))?;
-    fetched(stage, (pack, commit))
+    let entry = tree_entry("100644", b"name", EMPTY_TREE);
+    let (entries, mut pack) = (entry.repeat(300 * MEGABYTE / entry.len()), PackBuilder::default());
+    pack.whole("tree", &entries);
+    let commit = commit_of(&object_name("tree", &entries));
+    pack.whole("commit", commit.as_bytes());
+    fetched(stage, &pack.finish(), &object_name("commit", commit.as_bytes()))
 }
 
 fn commit(stage: &Stage) -> Result<Findings> {
-    let (head, piece) = (commit_text(EMPTY_TREE), vec![b'x'; MEGABYTE]);
-    let pieces = || once(head.as_slice()).chain(repeat_n(piece.as_slice(), 900));
-    let size = head.len() + 900 * MEGABYTE;
-    let mut pack = Pack::default();
-    pack.object(Kind::Tree, 0, [])?;
-    pack.object(Kind::Commit, size, pieces())?;
-    fetched(stage, (pack, hex(&name_of("commit", size, pieces()))))
+    let (mut commit, mut pack) = (commit_of(EMPTY_TREE).into_bytes(), PackBuilder::default());
+    commit.resize(900 * MEGABYTE, b'x');
+    pack.whole("tree", b"");
+    pack.whole("commit", &commit);
+    fetched(stage, &pack.finish(), &object_name("commit", &commit))
 }
 
 fn references(stage: &Stage) -> Result<Findings> {
     let hub = stage.hub()?;
-    let mut list = advertised(&"1".repeat(40), "ofs-delta");
+    let mut list = reference_list(&"1".repeat(40), "ofs-delta");
     list.truncate(list.len() - 4);
     let line = packet(format!("{} refs/heads/x\n", "1".repeat(40)).as_bytes());
     list.extend(line.repeat(60_000_000 / line.len()));
     list.extend(b"0000");
-    let list = Fault::body("application/x-git-upload-pack-advertisement", list);
-    hub.fault(FaultTarget::info_refs(""), list, Times::Forever);
+    hub.fault(FaultTarget::info_refs(""), Fault::git_list(list), Times::Forever);
     let ran = stage.download(&hub)?;
     let attempts = hub.log().route(Route::InfoRefs).count();
     Ok(Findings::of(&ran).within_memory(&ran).final_after(&ran, attempts))

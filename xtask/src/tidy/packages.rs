@@ -27,6 +27,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("httpdate", &["net"], &["tests"]),
     // HTTP and git.
     rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests"]),
+    rule("flate2", &["hf-transport"], &["tests"]),
     rule("git2", &["hf-transport"], &[]),
     rule("hyper-util", &["net"], &[]),
     // Its types alone outside `net`, which builds the one client: sources.rs.
@@ -46,6 +47,7 @@ pub(super) const PLAN: &[Rule] = &[
         &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch"],
         &["tests", "xtask"],
     ),
+    rule("sha1", &["hf-transport"], &["tests"]),
     rule("sha2", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
     rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
     // The shape of the code.
@@ -62,14 +64,12 @@ pub(super) const PLAN: &[Rule] = &[
     rule("console", &["mlc-weights"], &[]),
     rule("http-body", &[], &["tests"]),
     rule("humantime", &["mlc-weights"], &[]),
-    rule("flate2", &["xtask"], &[]),
     rule("indicatif", &["xtask"], &[]),
     rule("libc", &["tests"], &[]),
     rule("proc-macro2", &["xtask"], &[]),
     rule("rcgen", &["tests"], &[]),
     rule("tokio-rustls", &["tests"], &[]),
     rule("syn", &["xtask"], &[]),
-    rule("sha1", &["xtask"], &[]),
     rule("strsim", &["mlc-weights"], &[]),
     rule("tracing-subscriber", &["mlc-weights"], &[]),
     // Tests only.

@@ -1,50 +1,92 @@
 //! What a repository offers: the answer to `info/refs`.
-//!
-//! libgit2 reads the same bytes, and is the one to complain about them. What it hands out afterwards is not
-//! enough: names that are not UTF-8 make its binding panic, and it keeps the server's abilities to itself.
 
-use bytes::Bytes;
-use url_parse::{CommitId, Revision};
+use bytes::{Bytes, BytesMut};
+use url_parse::CommitId;
+
+use super::packets::{Malformed, Packet, take_packet};
 
 /// Stands in place of a name when a repository has no reference.
 const NO_REFERENCE: &[u8] = b"capabilities^{}";
 /// Ends the second line of an annotated tag: the one with the object that the tag is for.
-const PEELED: &str = "^{}";
+const PEELED: &[u8] = b"^{}";
+/// How objects are named where nothing is said.
+const SHA1: &[u8] = b"sha1";
 
-/// The references of a repository and the abilities of its server. What cannot be read is left out.
+/// The references of a repository and the abilities of its server. A line that cannot be read is left out.
 #[derive(Debug, Default)]
 pub(super) struct Advertisement {
     references: Vec<Reference>,
     capabilities: Bytes,
 }
 
-/// One line: the name of a reference and its object, 40 hexadecimal digits.
+/// One line: the name of a reference and the id of its object, which has the shape of a commit's.
 #[derive(Debug)]
 struct Reference {
-    object: Bytes,
+    object: CommitId,
     name: Bytes,
 }
 
+/// Why a list of references is not used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// git refuses, in these words.
+    Refusal(Bytes),
+    /// Objects have other names than SHA-1 gives, by this.
+    Format(Bytes),
+    /// It is not what git sends.
+    Malformed,
+}
+
+impl From<Malformed> for Unusable {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
 impl Advertisement {
-    /// Reads git's packet lines. The result shares the memory of `body`.
-    pub(super) fn parse(body: &Bytes) -> Self {
+    /// Reads git's packet lines: what the service is called, and the references. The result shares the memory of
+    /// `list`.
+    pub(super) fn read(mut list: BytesMut) -> Result<Self, Unusable> {
         let mut offered = Self::default();
-        let mut rest = body.clone();
-        while let Some(packet) = take_packet(&mut rest) {
-            let (line, capabilities) = split_once(&packet, 0);
-            if let Some(capabilities) = capabilities
-                && offered.capabilities.is_empty()
-            {
-                offered.capabilities = trimmed(&capabilities);
-            }
-            if let (object, Some(name)) = split_once(&trimmed(&line), b' ')
-                && object.len() == 40
-                && name != NO_REFERENCE
-            {
-                offered.references.push(Reference { object, name });
+        let mut lines = 0;
+        let mut next = || take_packet(&mut list)?.ok_or(Unusable::Malformed);
+        loop {
+            match next()? {
+                Packet::Refusal(words) => return Err(Unusable::Refusal(words)),
+                Packet::Flush if lines == 1 => break,
+                Packet::Line(line) if lines == 0 && line.starts_with(b"# service=git-upload-pack") => {
+                    lines += 1;
+                }
+                Packet::Flush | Packet::Line(_) => return Err(Unusable::Malformed),
             }
         }
-        offered
+        loop {
+            match next()? {
+                Packet::Refusal(words) => return Err(Unusable::Refusal(words)),
+                Packet::Line(line) => offered.take(&line)?,
+                Packet::Flush => return Ok(offered),
+            }
+        }
+    }
+
+    fn take(&mut self, line: &Bytes) -> Result<(), Unusable> {
+        let (line, capabilities) = split_once(line, 0);
+        if let Some(capabilities) = capabilities
+            && self.capabilities.is_empty()
+        {
+            self.capabilities = trimmed(&capabilities);
+            let formats = words(&self.capabilities).filter_map(|word| word.strip_prefix(b"object-format="));
+            if let Some(format) = formats.into_iter().find(|format| *format != SHA1) {
+                return Err(Unusable::Format(self.capabilities.slice_ref(format)));
+            }
+        }
+        if let (object, Some(name)) = split_once(&trimmed(&line), b' ')
+            && name != NO_REFERENCE
+            && let Some(object) = std::str::from_utf8(&object).ok().and_then(|object| object.parse().ok())
+        {
+            self.references.push(Reference { object, name });
+        }
+        Ok(())
     }
 
     /// There is no reference at all: nothing was ever committed.
@@ -52,43 +94,34 @@ impl Advertisement {
         self.references.is_empty()
     }
 
-    /// Whether there is a reference of this full name.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.references.iter().any(|reference| reference.name == name)
+    /// The object of the reference of this full name, which is a commit as a rule.
+    pub(super) fn object_of(&self, name: impl AsRef<[u8]>) -> Option<CommitId> {
+        let name = name.as_ref();
+        self.references.iter().find(|reference| reference.name == name).map(|reference| reference.object)
     }
 
-    /// A name under which a commit can be asked for. A name comes from the server; one that breaks git's rules
-    /// is not used.
-    pub(super) fn name_of(&self, commit: &CommitId) -> Option<&str> {
-        let digits = commit.to_string();
-        self.references.iter().filter(|reference| reference.object == digits).find_map(|reference| {
-            let name = std::str::from_utf8(&reference.name).ok()?;
-            let name = name.strip_suffix(PEELED).unwrap_or(name);
-            name.parse::<Revision>().is_ok().then_some(name)
+    /// The objects of all references.
+    pub(super) fn objects(&self) -> impl Iterator<Item = CommitId> {
+        self.references.iter().map(|reference| reference.object)
+    }
+
+    /// The object of a reference that leads to this commit: the commit, or a tag of it.
+    pub(super) fn object_for(&self, commit: &CommitId) -> Option<CommitId> {
+        let mut lines = self.references.iter().filter(|reference| reference.object == *commit);
+        lines.find_map(|line| match line.name.strip_suffix(PEELED) {
+            Some(tag) => self.object_of(tag),
+            None => Some(line.object),
         })
     }
 
     /// Whether the server knows this part of the protocol.
     pub(super) fn offers(&self, capability: &str) -> bool {
-        self.capabilities.split(|byte| *byte == b' ').any(|known| known == capability.as_bytes())
+        words(&self.capabilities).any(|known| known == capability.as_bytes())
     }
 }
 
-/// Takes the next packet with contents off `rest`; `None` at the end, and at what is no packet.
-fn take_packet(rest: &mut Bytes) -> Option<Bytes> {
-    const HEAD: usize = 4;
-    loop {
-        let digits = std::str::from_utf8(rest.get(..HEAD)?).ok()?;
-        let length = usize::from_str_radix(digits, 16).ok()?;
-        if length > rest.len() {
-            return None;
-        }
-        // 0000 to 0003 are marks without contents.
-        let mut packet = rest.split_to(length.max(HEAD));
-        if packet.len() > HEAD {
-            return Some(packet.split_off(HEAD));
-        }
-    }
+fn words(capabilities: &[u8]) -> impl Iterator<Item = &[u8]> {
+    capabilities.split(|byte| *byte == b' ')
 }
 
 /// What is before the first `separator`, and what is after it.
@@ -115,10 +148,14 @@ mod tests {
         [format!("{:04x}", contents.len() + 4).as_bytes(), contents].concat()
     }
 
-    fn advertisement(lines: &[&[u8]]) -> Advertisement {
+    fn read(lines: &[&[u8]]) -> Result<Advertisement, Unusable> {
         let lines: Vec<u8> = lines.iter().flat_map(|line| packet(line)).collect();
         let bytes = [&packet(b"# service=git-upload-pack\n"), &b"0000"[..], &lines, b"0000"].concat();
-        Advertisement::parse(&bytes.into())
+        Advertisement::read(BytesMut::from(&*bytes))
+    }
+
+    fn advertisement(lines: &[&[u8]]) -> Advertisement {
+        read(lines).unwrap()
     }
 
     fn usual() -> Advertisement {
@@ -136,24 +173,24 @@ mod tests {
         let offered = usual();
         assert!(!offered.is_empty());
         for name in ["HEAD", "refs/heads/main", "refs/tags/v1"] {
-            assert!(offered.has(name), "{name}");
+            assert!(offered.object_of(name).is_some(), "{name}");
         }
         for name in ["main", "refs/heads/mai", "refs/heads/main\n", "v1", ""] {
-            assert!(!offered.has(name), "{name}");
+            assert!(offered.object_of(name).is_none(), "{name}");
         }
     }
 
     #[test]
-    fn a_commit_is_asked_for_by_a_name_that_leads_to_it() {
+    fn a_commit_is_asked_for_by_the_object_of_a_name_that_leads_to_it() {
         let offered = usual();
-        let name_of = |commit: &str| offered.name_of(&commit.parse().unwrap());
-        assert_eq!(name_of(ONE), Some("HEAD"));
-        // The name that is not UTF-8 is passed over.
-        assert_eq!(name_of(TWO), Some("refs/tags/v1"));
-        assert_eq!(name_of(THREE), Some("refs/tags/v1"));
-        assert_eq!(name_of(&"4".repeat(40)), None);
-        let hostile = advertisement(&[format!("{ONE} refs/heads/a:refs/heads/b\0\n").as_bytes()]);
-        assert_eq!(hostile.name_of(&ONE.parse().unwrap()), None);
+        let object_for =
+            |commit: &str| offered.object_for(&commit.parse().unwrap()).map(|object| object.to_string());
+        assert_eq!(object_for(ONE).as_deref(), Some(ONE));
+        assert_eq!(object_for(TWO).as_deref(), Some(TWO));
+        assert_eq!(object_for(THREE).as_deref(), Some(TWO));
+        assert_eq!(object_for(&"4".repeat(40)), None);
+        let without_tag = advertisement(&[format!("{ONE} refs/tags/v1^{{}}\0\n").as_bytes()]);
+        assert_eq!(without_tag.object_for(&ONE.parse().unwrap()), None);
     }
 
     #[test]
@@ -176,21 +213,44 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_packets_are_nothing() {
+    fn what_is_no_list_is_not_used() {
         for bytes in [
             &b""[..],
             b"000",
             b"0000",
             b"<html>",
             b"ffff",
-            b"0005",
-            b"-001x",
-            b"00010002",
-            b"\xff\xff\xff\xff",
+            b"001e# service=git-upload-pack\n",
+            b"001e# service=git-upload-pack\n0000",
+            b"001e# service=git-upload-pack\n0000ffff",
+            b"001e# service=git-upload-pack\n001e# service=git-upload-pack\n00000000",
+            b"00000000",
+            b"0008abc\n00000000",
         ] {
-            assert!(Advertisement::parse(&Bytes::from_static(bytes)).is_empty(), "{bytes:?}");
+            assert_eq!(
+                Advertisement::read(BytesMut::from(bytes)).unwrap_err(),
+                Unusable::Malformed,
+                "{bytes:?}"
+            );
         }
-        let cut = [&packet(format!("{ONE} HEAD\0shallow\n").as_bytes())[..], b"0040abc"].concat();
-        assert!(Advertisement::parse(&cut.into()).has("HEAD"));
+        assert!(advertisement(&[b"no object HEAD", b"shallow x"]).is_empty());
+    }
+
+    #[test]
+    fn a_refusal_anywhere_is_one() {
+        let first = BytesMut::from(&b"000bERR no!"[..]);
+        let refusal = Some(Unusable::Refusal("no!".into()));
+        assert_eq!(Advertisement::read(first).err(), refusal);
+        assert_eq!(read(&[format!("{ONE} HEAD\0\n").as_bytes(), b"ERR no!"]).err(), refusal);
+    }
+
+    #[test]
+    fn only_objects_that_sha1_names_are_understood() {
+        let list =
+            |format: &str| read(&[format!("{ONE} HEAD\0shallow object-format={format} a=b\n").as_bytes()]);
+        assert!(list("sha1").is_ok());
+        assert_eq!(list("sha256").err(), Some(Unusable::Format("sha256".into())));
+        assert_eq!(list("").err(), Some(Unusable::Format(Bytes::new())));
+        assert_eq!(list("sha1 object-format=x").err(), Some(Unusable::Format("x".into())));
     }
 }

@@ -4,11 +4,12 @@
 
 use std::collections::HashSet;
 
-use git2::{ObjectType, Odb, Oid, Repository, TreeEntry};
+use git2::{ObjectType, Odb, Oid, TreeEntry};
 use url_parse::{CommitId, RepoPath};
 
 use super::cancel::CancelSignal;
-use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, shown};
+use super::fetch::FetchedCommit;
+use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, MAX_NAMES, shown};
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
 /// Folders nested deeper than this are an attack, not a model.
@@ -22,74 +23,101 @@ const MODE_FOLDER: i32 = 0o040_000;
 /// git knows one bit of permissions, the owner's to execute.
 const MODE_EXECUTABLE: i32 = 0o000_100;
 
+/// An object that is a delta may be unpacked many times, at a cost that is not in its size.
+const MAX_COST: u64 = 4;
+
 /// Writes the commit's plain files below `request.export_to` and lists all its files.
 pub(super) fn export_tree(
-    repository: &Repository,
-    commit: Oid,
+    commit: &FetchedCommit,
     request: &MetadataRequest,
     max_bytes: u64,
     cancelled: &CancelSignal,
 ) -> Result<RepoSnapshot, Error> {
+    let odb = commit.repository.odb().map_err(|error| Error::broken_commit(&request.model, &error))?;
     let export = Export {
-        repository,
-        odb: repository.odb().map_err(|error| Error::broken_commit(&request.model, error))?,
+        commit,
+        odb,
         request,
         cancelled,
         bytes: Allowance::new(max_bytes),
+        cost: Allowance::new(max_bytes.saturating_mul(MAX_COST)),
         entries: Allowance::new(MAX_ENTRIES),
+        names: Allowance::new(MAX_NAMES),
+        folders: Vec::new(),
         files: Vec::new(),
     };
-    export.commit(commit)
+    export.all()
 }
 
 struct Export<'a> {
-    repository: &'a Repository,
+    commit: &'a FetchedCommit,
     odb: Odb<'a>,
     request: &'a MetadataRequest,
     cancelled: &'a CancelSignal,
     bytes: Allowance,
+    cost: Allowance,
     entries: Allowance,
+    names: Allowance,
+    /// Those that are still to be walked: one list of names is in memory at a time.
+    folders: Vec<Folder>,
     files: Vec<RepoFile>,
 }
 
+struct Folder {
+    id: Oid,
+    /// Empty, or its path and a slash.
+    prefix: String,
+    depth: usize,
+}
+
 impl Export<'_> {
-    fn commit(mut self, id: Oid) -> Result<RepoSnapshot, Error> {
+    fn all(mut self) -> Result<RepoSnapshot, Error> {
+        let id = self.commit.id;
         let bytes = <[u8; 20]>::try_from(id.as_bytes());
         let commit = bytes.map(CommitId::from_bytes);
-        let commit = commit.map_err(|_| self.git(git2::Error::from_str("the commit id is not a SHA-1")))?;
+        let commit = commit.map_err(|_| self.git(&git2::Error::from_str("the commit id is not a SHA-1")))?;
         self.unpack(id)?;
-        let tree = self.repository.find_commit(id).map(|commit| commit.tree_id());
-        let tree = tree.map_err(|error| self.git(error))?;
-        self.folder(tree, "", 0)?;
+        let tree = self.commit.repository.find_commit(id).map(|commit| commit.tree_id());
+        let id = tree.map_err(|error| self.git(&error))?;
+        self.folders.push(Folder { id, prefix: String::new(), depth: 0 });
+        while let Some(folder) = self.folders.pop() {
+            self.folder(&folder)?;
+        }
+        // As git lists them.
+        self.files.sort_by(|one, other| one.path.as_str().cmp(other.path.as_str()));
         Ok(RepoSnapshot { commit, files: self.files })
     }
 
-    /// The kind and size of an object, charged to the limit. Both are known before the content is loaded, which a
+    /// The kind and size of an object, charged to the limits. Both are known before the content is loaded, which a
     /// hostile object would make expensive.
     fn unpack(&mut self, id: Oid) -> Result<(ObjectType, u64), Error> {
-        let (size, kind) = self.odb.read_header(id).map_err(|error| self.git(error))?;
+        let (size, kind) = self.odb.read_header(id).map_err(|error| self.git(&error))?;
         let size = size as u64;
         self.bytes.spend(size).map_err(|limit| self.too_much("bytes to unpack", limit))?;
+        let cost = self.commit.costs.of(id.as_bytes()).unwrap_or(size);
+        self.cost.spend(cost).map_err(|limit| self.too_much("bytes to unfold all deltas", limit))?;
         Ok((kind, size))
     }
 
-    fn folder(&mut self, id: Oid, prefix: &str, depth: usize) -> Result<(), Error> {
-        let (kind, _) = self.unpack(id)?;
+    fn folder(&mut self, folder: &Folder) -> Result<(), Error> {
+        let (kind, _) = self.unpack(folder.id)?;
         if kind != ObjectType::Tree {
-            return Err(self.unusable(prefix, "it is listed as a folder and is none"));
+            return Err(self.unusable(&folder.prefix, "it is listed as a folder and is none"));
         }
-        let tree = self.repository.find_tree(id).map_err(|error| self.git(error))?;
+        let tree = self.commit.repository.find_tree(folder.id).map_err(|error| self.git(&error))?;
         let mut names = HashSet::new();
         for entry in &tree {
             if self.cancelled.is_cancelled() {
                 return Err(net::Error::Cancelled.into());
             }
             self.entries.spend(1).map_err(|limit| self.too_much("files and folders", limit))?;
-            let path = self.path_of(prefix, entry.name_bytes())?;
+            let path = self.path_of(&folder.prefix, entry.name_bytes())?;
+            let length = path.as_str().len() as u64;
+            self.names.spend(length).map_err(|limit| self.too_much("bytes in names of files", limit))?;
             if !names.insert(entry.name_bytes().to_owned()) {
                 return Err(self.unusable(path.as_str(), "it is listed twice"));
             }
-            self.entry(path, &entry, depth)?;
+            self.entry(path, &entry, folder.depth)?;
         }
         Ok(())
     }
@@ -97,7 +125,10 @@ impl Export<'_> {
     fn entry(&mut self, path: RepoPath, entry: &TreeEntry<'_>, depth: usize) -> Result<(), Error> {
         match entry.filemode_raw() & MODE_KIND {
             MODE_FILE => self.file(path, entry),
-            MODE_FOLDER if depth < MAX_DEPTH => self.folder(entry.id(), &format!("{path}/"), depth + 1),
+            MODE_FOLDER if depth < MAX_DEPTH => {
+                self.folders.push(Folder { id: entry.id(), prefix: format!("{path}/"), depth: depth + 1 });
+                Ok(())
+            }
             MODE_FOLDER => Err(self.unusable(path.as_str(), "it is nested too deeply")),
             MODE_LINK => Err(self.not_plain(path, "a symbolic link")),
             MODE_SUBMODULE => Err(self.not_plain(path, "a submodule")),
@@ -132,7 +163,7 @@ impl Export<'_> {
     }
 
     fn write_unless_pointer(&self, path: &RepoPath, entry: &TreeEntry<'_>) -> Result<FileKind, Error> {
-        let blob = self.odb.read(entry.id()).map_err(|error| self.git(error))?;
+        let blob = self.odb.read(entry.id()).map_err(|error| self.git(&error))?;
         let folder = ExportFolder { model: &self.request.model, root: &self.request.export_to };
         folder.take(path, blob.data(), entry.filemode_raw() & MODE_EXECUTABLE != 0)
     }
@@ -153,7 +184,7 @@ impl Export<'_> {
         Error::TooMuchMetadata { model: self.request.model.clone(), what, limit }
     }
 
-    fn git(&self, error: git2::Error) -> Error {
+    fn git(&self, error: &git2::Error) -> Error {
         Error::broken_commit(&self.request.model, error)
     }
 }

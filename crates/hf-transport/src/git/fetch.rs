@@ -1,100 +1,140 @@
 //! The fetch itself: one commit, without its history where the server can do that, into a bare repository
 //! that is thrown away afterwards.
 
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
-use std::sync::Arc;
 
-use git2::{
-    AutotagOption, Direction, ErrorClass, FetchOptions, ObjectType, Odb, Oid, RemoteCallbacks, Repository,
-    RepositoryInitOptions,
-};
-use net::{SafeUrl, ServerWords};
-use url_parse::{ModelId, Revision};
+use git2::{ErrorClass, ObjectType, Odb, Oid, Repository, RepositoryInitOptions};
+use net::ServerWords;
+use url_parse::{DiskError, Revision};
 
-use super::library::SCHEME;
+use super::advertisement::Advertisement;
+use super::negotiation::{Order, receive_pack};
+use super::pack::{Costs, Flaw, Limits, scan};
 use super::session::Session;
-use super::transport;
-use super::wanted::{FETCHED, Means, Wanted, revision_not_found};
+use super::wanted::{Means, Wanted, revision_not_found};
 use crate::Error;
 
 /// Tags of tags of tags are followed so far.
 const MAX_TAGS: usize = 8;
-/// A tag is loaded whole.
-const MAX_TAG_BYTES: usize = 1 << 20;
+/// libgit2 is given so much of a pack at a time, and can be stopped in between.
+const PIECE: usize = 64 << 10;
 
 /// What a fetch brought.
 pub(super) enum Fetched {
-    /// The commit that the session's revision stands for, in this repository.
-    Commit(Repository, Oid),
+    /// The commit that the session's revision stands for.
+    Commit(FetchedCommit),
     /// The server does not hand out the commit by its id, as it says.
     NotAlone(ServerWords),
 }
 
-/// Fetches the commit that the session's revision stands for.
-pub(super) fn fetch_commit(session: &Arc<Session>, means: Means, scratch: &Path) -> Result<Fetched, Error> {
-    let _entered = transport::enter(session);
-    let failed = |error| failure(session, scratch, error);
-    let mut options = RepositoryInitOptions::new();
-    let repository =
-        Repository::init_opts(scratch, options.bare(true).external_template(false)).map_err(failed)?;
-    let wanted = {
-        let mut remote = repository.remote_anonymous(&format!("{SCHEME}://repository")).map_err(failed)?;
-        // One connection for listing and fetching: a fetch alone would report a missing branch as success.
-        remote.connect(Direction::Fetch).map_err(failed)?;
-        let wanted = decide(session, means)?;
-        let Some(refspec) = wanted.refspec() else { return Ok(Fetched::NotAlone(ServerWords::none())) };
-        let mut options = fetch_options(session, &wanted);
-        match (remote.fetch(&[refspec], Some(&mut options), None).map_err(failed), wanted) {
-            (Ok(()), wanted) => wanted,
-            // What else a server refuses may come another time.
-            (Err(Error::GitRefused { hub_says, .. }), Wanted::Commit(_)) => {
-                return Ok(Fetched::NotAlone(hub_says));
-            }
-            (Err(error), _) => return Err(error),
-        }
-    };
-    let commit = find(session, &repository, &wanted)?;
-    Ok(Fetched::Commit(repository, commit))
+/// A commit, and the repository that it is in.
+pub(super) struct FetchedCommit {
+    pub(super) repository: Repository,
+    pub(super) id: Oid,
+    pub(super) costs: Costs,
 }
 
-fn decide(session: &Session, means: Means) -> Result<Wanted, Error> {
-    let offered = session.offered();
+/// Fetches the commit that the session's revision stands for.
+pub(super) fn fetch_commit(session: &Session, means: Means, scratch: &Path) -> Result<Fetched, Error> {
+    let offered = session.advertisement()?;
     if offered.is_empty() {
         return Err(Error::EmptyRepository { model: session.model().clone() });
     }
-    Wanted::decide(means, session.revision(), &offered).ok_or_else(|| not_found(session))
+    let wanted = Wanted::decide(means, session.revision(), &offered).ok_or_else(|| not_found(session))?;
+    let objects = match wanted {
+        Wanted::Nothing => return Ok(Fetched::NotAlone(ServerWords::none())),
+        Wanted::Tip(object) | Wanted::Commit(object) => vec![object],
+        Wanted::Everything(_) => offered.objects().collect::<HashSet<_>>().into_iter().collect(),
+    };
+    let disk = |source| Error::from(DiskError::new("keep a pack in", scratch, source));
+    let mut pack = tempfile::tempfile_in(scratch).map_err(disk)?;
+    let is_shallow = is_shallow(session, &wanted, &offered);
+    let order = Order { offered: &offered, objects: &objects, is_shallow };
+    match (receive_pack(session, &order, &mut pack, &disk), &wanted) {
+        (Ok(()), _) => {}
+        // What else a server refuses is final.
+        (Err(Error::GitRefused { hub_says, .. }), Wanted::Commit(_)) => {
+            return Ok(Fetched::NotAlone(hub_says));
+        }
+        (Err(error), _) => return Err(error),
+    }
+    drop((offered, objects));
+    let is_cancelled = || session.cancelled().is_cancelled();
+    let costs = scan(&mut pack, &Limits::new(session.max_bytes()), &is_cancelled);
+    let costs = costs.map_err(|flaw| flawed(session, flaw, &disk))?;
+    let repository = unpack(session, &mut pack, scratch)?;
+    let id = find(session, &repository, &wanted)?;
+    Ok(Fetched::Commit(FetchedCommit { repository, id, costs }))
 }
 
-fn fetch_options(session: &Session, wanted: &Wanted) -> FetchOptions<'static> {
-    let mut callbacks = RemoteCallbacks::new();
-    // Called while the pack is indexed too, when no request is under way that could notice.
-    let cancelled = session.cancelled().clone();
-    callbacks.transfer_progress(move |_| !cancelled.is_cancelled());
-    let mut options = FetchOptions::new();
-    options.download_tags(AutotagOption::None).update_fetchhead(false).remote_callbacks(callbacks);
-    let is_everything = matches!(wanted, Wanted::Everything(_));
-    if !is_everything && session.offered().offers("shallow") {
-        options.depth(1);
-    } else {
+fn is_shallow(session: &Session, wanted: &Wanted, offered: &Advertisement) -> bool {
+    let is_shallow = !matches!(wanted, Wanted::Everything(_)) && offered.offers("shallow");
+    if !is_shallow {
         tracing::warn!(
             model = %session.model(),
             "the server cannot hand out this commit alone: fetching the history with it"
         );
     }
-    options
+    is_shallow
+}
+
+fn flawed(session: &Session, flaw: Flaw, disk: &dyn Fn(io::Error) -> Error) -> Error {
+    match flaw {
+        Flaw::TooMuch { what, limit } => session.too_much(what, limit),
+        Flaw::Broken(problem) => {
+            Error::BrokenPack { model: session.model().clone(), url: session.url(), problem }
+        }
+        Flaw::Damaged => session.failed("the pack was damaged on its way"),
+        Flaw::Disk(error) => disk(error),
+        Flaw::Cancelled => net::Error::Cancelled.into(),
+    }
+}
+
+/// A repository with the objects of a pack that was looked through.
+fn unpack(session: &Session, pack: &mut File, scratch: &Path) -> Result<Repository, Error> {
+    let failed = |error| failure(session, scratch, &error);
+    let mut options = RepositoryInitOptions::new();
+    let repository =
+        Repository::init_opts(scratch, options.bare(true).external_template(false)).map_err(failed)?;
+    let odb = repository.odb().map_err(failed)?;
+    let mut writer = odb.packwriter().map_err(failed)?;
+    // Called between objects.
+    let cancelled = session.cancelled().clone();
+    writer.progress(move |_| !cancelled.is_cancelled());
+    let disk = |source| Error::from(DiskError::new("read a pack in", scratch, source));
+    pack.rewind().map_err(disk)?;
+    let mut piece = vec![0; PIECE];
+    loop {
+        if session.cancelled().is_cancelled() {
+            return Err(net::Error::Cancelled.into());
+        }
+        let count = pack.read(&mut piece).map_err(disk)?;
+        let Some(read) = piece.get(..count).filter(|read| !read.is_empty()) else { break };
+        // What libgit2 says is in its own error; the one of the writer has none.
+        writer.write_all(read).map_err(|_| failed(git2::Error::last_error(-1)))?;
+    }
+    writer.commit().map_err(failed)?;
+    drop(writer);
+    drop(odb);
+    Ok(repository)
 }
 
 /// The commit, now that it has come.
 fn find(session: &Session, repository: &Repository, wanted: &Wanted) -> Result<Oid, Error> {
-    let broken = |error| Error::broken_commit(session.model(), error);
+    let broken = |error| Error::broken_commit(session.model(), &error);
     let odb = repository.odb().map_err(broken)?;
-    if let Wanted::Everything(commit) = wanted {
-        let id = Oid::from_str(&commit.to_string()).map_err(broken)?;
+    let (Wanted::Tip(object) | Wanted::Commit(object) | Wanted::Everything(object)) = wanted else {
+        return Err(not_found(session));
+    };
+    let id = Oid::from_str(&object.to_string()).map_err(broken)?;
+    if matches!(wanted, Wanted::Everything(_)) {
         let is_commit = matches!(odb.read_header(id), Ok((_, ObjectType::Commit)));
         return if is_commit { Ok(id) } else { Err(not_found(session)) };
     }
-    let fetched = repository.refname_to_id(FETCHED).map_err(broken)?;
-    let id = peel(session, repository, &odb, fetched)?;
+    let id = peel(session, repository, &odb, id)?;
     match session.revision().and_then(Revision::commit) {
         Some(asked) if asked.to_string() != id.to_string() => Err(not_found(session)),
         _ => Ok(id),
@@ -103,14 +143,10 @@ fn find(session: &Session, repository: &Repository, wanted: &Wanted) -> Result<O
 
 /// The commit that an object leads to: itself, or what a tag is for.
 fn peel(session: &Session, repository: &Repository, odb: &Odb<'_>, mut id: Oid) -> Result<Oid, Error> {
-    let broken = |error| Error::broken_commit(session.model(), error);
+    let broken = |error| Error::broken_commit(session.model(), &error);
     for _ in 0..=MAX_TAGS {
-        let (size, kind) = odb.read_header(id).map_err(broken)?;
-        match kind {
+        match odb.read_header(id).map_err(broken)?.1 {
             ObjectType::Commit => return Ok(id),
-            ObjectType::Tag if size > MAX_TAG_BYTES => {
-                return Err(session.too_much("bytes in a tag", MAX_TAG_BYTES as u64));
-            }
             ObjectType::Tag => id = repository.find_tag(id).map_err(broken)?.target_id(),
             _ => break,
         }
@@ -122,52 +158,13 @@ fn not_found(session: &Session) -> Error {
     revision_not_found(session.model(), session.revision(), ServerWords::none())
 }
 
-/// What went wrong in libgit2: the failure that the transport noted, else what libgit2 says.
-fn failure(session: &Session, scratch: &Path, error: git2::Error) -> Error {
+/// What went wrong in libgit2. The network is not to blame: the pack had its checksum.
+fn failure(session: &Session, scratch: &Path, error: &git2::Error) -> Error {
     if session.cancelled().is_cancelled() {
         return net::Error::Cancelled.into();
     }
-    session.take_failure().unwrap_or_else(|| libgit2_failure(session.model(), session.url(), scratch, error))
-}
-
-fn libgit2_failure(model: &ModelId, url: SafeUrl, scratch: &Path, error: git2::Error) -> Error {
-    let model = model.clone();
     match error.class() {
-        ErrorClass::Os | ErrorClass::Filesystem => {
-            Error::Scratch { model, path: scratch.to_owned(), source: Box::new(error) }
-        }
-        _ => Error::Git { model, url, source: Box::new(error) },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use git2::ErrorCode;
-    use url_parse::ErrorKind;
-
-    use super::*;
-
-    #[test]
-    fn a_full_disk_is_no_trouble_of_the_network() {
-        let model = ModelId::new("mlc-ai", "Llama").unwrap();
-        let url = SafeUrl::of(&"https://huggingface.co/mlc-ai/Llama".parse().unwrap());
-        for (class, kind, message) in [
-            (ErrorClass::Os, ErrorKind::Disk, "cannot keep the git metadata of mlc-ai/Llama in scratch"),
-            (
-                ErrorClass::Filesystem,
-                ErrorKind::Disk,
-                "cannot keep the git metadata of mlc-ai/Llama in scratch",
-            ),
-            (
-                ErrorClass::Indexer,
-                ErrorKind::Network,
-                "cannot fetch git metadata of mlc-ai/Llama from https://huggingface.co/mlc-ai/Llama",
-            ),
-        ] {
-            let error = git2::Error::new(ErrorCode::GenericError, class, "cannot extend packfile");
-            let error = libgit2_failure(&model, url.clone(), Path::new("scratch"), error);
-            assert_eq!((error.kind(), error.to_string().as_str()), (kind, message));
-            assert_eq!(error.is_transient(), kind == ErrorKind::Network);
-        }
+        ErrorClass::Os | ErrorClass::Filesystem => Error::scratch(session.model(), scratch, error),
+        _ => Error::broken_commit(session.model(), error),
     }
 }

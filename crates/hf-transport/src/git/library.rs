@@ -9,19 +9,21 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use git2::ConfigLevel;
-use git2::transport::Transport;
 
-use super::transport::SmartHttp;
 use crate::Error;
 
-/// The URL scheme under which libgit2 finds our transport. Nothing else in a process will use it.
-pub(super) const SCHEME: &str = "mlc-weights-hub";
+/// A pack is read through windows of this size; what is mapped counts as the process's memory.
+const WINDOW: usize = 4 << 20;
+/// So much of packs is mapped at once.
+const MAPPED: usize = 16 << 20;
+/// Small trees and commits are kept unpacked, up to this sum.
+const CACHE: isize = 8 << 20;
 
 static KEEP_CONFIGURATION: AtomicBool = AtomicBool::new(false);
 static PREPARED: OnceLock<Result<(), String>> = OnceLock::new();
 
-/// Leaves libgit2's process-wide configuration as it is: its search paths for configuration files, and its check
-/// of who owns a repository.
+/// Leaves libgit2's process-wide configuration as it is: its search paths for configuration files, its check of
+/// who owns a repository, and the limits of its caches.
 ///
 /// To be called before the first fetch of the process, by applications that set those themselves. A malformed git
 /// configuration of the machine, or scratch space on a file system that shows another owner, can then make a
@@ -39,28 +41,33 @@ pub(super) fn prepare() -> Result<(), Error> {
 fn prepare_once() -> Result<(), git2::Error> {
     if !KEEP_CONFIGURATION.load(Ordering::SeqCst) {
         isolate()?;
+        bound()?;
     }
-    // SAFETY: registering a transport races with the creation of other transports. This crate creates none
-    // before `prepare`, which `OnceLock` serialises, has returned; an application that uses libgit2 on its own is
-    // told by the documentation of `GitMetadata`. The factory captures nothing: what a fetch needs reaches it
-    // through a thread-local that is set around the fetch.
-    unsafe {
-        git2::transport::register(SCHEME, |remote| {
-            Transport::smart(remote, true, SmartHttp::of_this_thread()?)
-        })
-    }
+    Ok(())
 }
 
 /// Makes libgit2 read no configuration of the machine.
 fn isolate() -> Result<(), git2::Error> {
     for level in [ConfigLevel::ProgramData, ConfigLevel::System, ConfigLevel::XDG, ConfigLevel::Global] {
-        // SAFETY: writing a search path races with reading it; as above.
+        // SAFETY: writing a search path races with reading it. This crate uses libgit2 for nothing before `prepare`,
+        // which `OnceLock` serialises, has returned; an application that uses libgit2 on its own is told by the
+        // documentation of `GitMetadata`.
         unsafe { git2::opts::set_search_path(level, "")? };
     }
     // The only repositories opened here were just made here. On network file systems and mounts that show
     // another owner libgit2 would refuse them, and there is no configuration left that could say otherwise.
     // SAFETY: as above.
     unsafe { git2::opts::set_verify_owner_validation(false) }
+}
+
+/// Bounds the memory that libgit2 keeps beside what it is asked for.
+fn bound() -> Result<(), git2::Error> {
+    // SAFETY: writing these settings races with reading them; as above.
+    unsafe {
+        git2::opts::set_mwindow_size(WINDOW)?;
+        git2::opts::set_mwindow_mapped_limit(MAPPED)?;
+        git2::opts::set_cache_max_size(CACHE)
+    }
 }
 
 #[cfg(test)]

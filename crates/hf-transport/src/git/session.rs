@@ -1,11 +1,11 @@
 //! One fetch: its requests, and what they found out. git's smart HTTP protocol over the hub client.
 //!
-//! libgit2 calls from a blocking thread. Each call runs its request on the runtime of the download, and gives
-//! up when the download is cancelled.
+//! A fetch has a blocking thread. Each call runs its request on the runtime of the download, and gives up when the
+//! download is cancelled.
 
 use std::future::Future;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use net::{Answer, Hop, Request, SafeUrl, ServerWords};
@@ -14,7 +14,7 @@ use reqwest::header;
 use tokio::runtime::Handle;
 use url_parse::{ModelId, Revision, Url};
 
-use super::advertisement::Advertisement;
+use super::advertisement::{Advertisement, Unusable};
 use super::cancel::CancelSignal;
 use super::wanted::DEFAULT_BRANCH;
 use crate::api::Api;
@@ -24,9 +24,7 @@ use crate::{Error, HubClient};
 /// Where the list of references is.
 const INFO_REFS: &str = "/info/refs";
 /// A list of references is held in memory. A thousand of them take about 64 KiB.
-const MAX_LIST: usize = 64 << 20;
-/// Four digits and `ERR `.
-const PACKET_HEAD: usize = 8;
+const MAX_LIST: usize = 16 << 20;
 
 /// One fetch: what its requests need to know, and what they found out.
 pub(super) struct Session {
@@ -36,15 +34,8 @@ pub(super) struct Session {
     revision: Option<Revision>,
     cancelled: CancelSignal,
     received: AtomicU64,
-    learned: Mutex<Learned>,
-}
-
-struct Learned {
     /// The repository's URL, after the redirects of the first request.
-    base: Url,
-    offered: Arc<Advertisement>,
-    /// The first failure with its full meaning; libgit2 only carries a message.
-    failure: Option<Error>,
+    base: OnceLock<Url>,
 }
 
 impl Session {
@@ -55,9 +46,7 @@ impl Session {
         revision: Option<Revision>,
         cancelled: CancelSignal,
     ) -> Self {
-        let base = hub.endpoint().git_url(hub.renamed(&model).as_ref().unwrap_or(&model));
-        let learned = Mutex::new(Learned { base, offered: Arc::default(), failure: None });
-        Self { hub, runtime, model, revision, cancelled, received: AtomicU64::new(0), learned }
+        Self { hub, runtime, model, revision, cancelled, received: AtomicU64::new(0), base: OnceLock::new() }
     }
 
     pub(super) fn model(&self) -> &ModelId {
@@ -74,28 +63,21 @@ impl Session {
 
     /// The repository's URL for messages.
     pub(super) fn url(&self) -> SafeUrl {
-        SafeUrl::of(&self.learned().base)
+        SafeUrl::of(&self.base())
     }
 
-    /// What the repository offers; nothing before [`advertisement`](Self::advertisement).
-    pub(super) fn offered(&self) -> Arc<Advertisement> {
-        Arc::clone(&self.learned().offered)
+    fn base(&self) -> Url {
+        let first =
+            || self.hub.endpoint().git_url(self.hub.renamed(&self.model).as_ref().unwrap_or(&self.model));
+        self.base.get().cloned().unwrap_or_else(first)
     }
 
-    /// Keeps an error until libgit2 has given up because of it; the first one is the cause of those after it.
-    pub(super) fn note_failure(&self, error: Error) {
-        self.learned().failure.get_or_insert(error);
+    /// How much metadata the caller takes.
+    pub(super) fn max_bytes(&self) -> u64 {
+        self.hub.config().max_metadata_bytes
     }
 
-    pub(super) fn take_failure(&self) -> Option<Error> {
-        self.learned().failure.take()
-    }
-
-    fn learned(&self) -> MutexGuard<'_, Learned> {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs a future to its end from libgit2's thread, unless the download is cancelled first.
+    /// Runs a future to its end from the fetch's thread, unless the download is cancelled first.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.runtime.block_on(async {
             tokio::select! {
@@ -107,9 +89,9 @@ impl Session {
         })
     }
 
-    /// `GET info/refs`: what the repository offers, whole. Remembers where redirects led.
-    pub(super) fn advertisement(&self) -> Result<Bytes, Error> {
-        let mut url = with_path(&self.learned().base, INFO_REFS);
+    /// `GET info/refs`: what the repository offers. Remembers where redirects led.
+    pub(super) fn advertisement(&self) -> Result<Advertisement, Error> {
+        let mut url = with_path(&self.base(), INFO_REFS);
         url.set_query(Some("service=git-upload-pack"));
         let request = Request { lane: GIT, ..Request::get(url, "list the references of", Hop::Hub) };
         let mut body = self.ask(request, "application/x-git-upload-pack-advertisement")?;
@@ -126,17 +108,21 @@ impl Session {
             list.extend_from_slice(&chunk);
         }
         self.hub.found_at(&self.model, &base);
-        let list = list.freeze();
-        let offered = Arc::new(Advertisement::parse(&list));
-        let mut learned = self.learned();
-        learned.base = base;
-        learned.offered = offered;
-        Ok(list)
+        let base = self.base.get_or_init(|| base);
+        Advertisement::read(list).map_err(|unusable| match unusable {
+            Unusable::Refusal(words) => self.refused(&body, &words),
+            Unusable::Format(format) => Error::ObjectFormat {
+                model: self.model.clone(),
+                url: SafeUrl::of(base),
+                format: body.fit(&format).unwrap_or_default(),
+            },
+            Unusable::Malformed => self.failed("the list of references is not what git sends"),
+        })
     }
 
     /// `POST git-upload-pack`: one round of the negotiation, the last of which brings the pack.
     pub(super) fn upload_pack(&self, request: Bytes) -> Result<Body, Error> {
-        let url = with_path(&self.learned().base, "/git-upload-pack");
+        let url = with_path(&self.base(), "/git-upload-pack");
         let request = Request {
             method: Method::POST,
             headers: headers([
@@ -147,15 +133,21 @@ impl Session {
             lane: GIT,
             ..Request::get(url, "fetch git objects from", Hop::Hub)
         };
-        let mut body = self.ask(request, "application/x-git-upload-pack-result")?;
-        match body.refusal(self)? {
-            None => Ok(body),
-            Some(words) => Err(Error::GitRefused {
-                model: self.model.clone(),
-                url: SafeUrl::of(body.url()),
-                hub_says: ServerWords { message: body.answer.fit(&words), ..ServerWords::none() },
-            }),
+        self.ask(request, "application/x-git-upload-pack-result")
+    }
+
+    /// git refuses in an answer of status 200, in these words.
+    pub(super) fn refused(&self, body: &Body, words: &[u8]) -> Error {
+        Error::GitRefused {
+            model: self.model.clone(),
+            url: SafeUrl::of(body.url()),
+            hub_says: ServerWords { message: body.fit(words), ..ServerWords::none() },
         }
+    }
+
+    /// An answer of the right type that git does not give.
+    pub(super) fn failed(&self, problem: &'static str) -> Error {
+        Error::Git { model: self.model.clone(), url: self.url(), source: problem.into() }
     }
 
     /// Sends a request and lets only git's own answers through: status and content type decide before a byte
@@ -174,7 +166,7 @@ impl Session {
             let is_page = answer.media_type() == "text/html";
             return Err(if is_list && !is_page { self.unless_without_git(error) } else { error });
         }
-        Ok(Body { answer, read_ahead: Bytes::new() })
+        Ok(Body { answer })
     }
 
     /// What an answer means that no git server gives: a hub whose API knows the model serves no git.
@@ -212,10 +204,9 @@ impl Session {
     }
 }
 
-/// An answer's body, as libgit2's thread reads it piece by piece.
+/// An answer's body, as it comes.
 pub(super) struct Body {
     answer: Answer,
-    read_ahead: Bytes,
 }
 
 impl Body {
@@ -224,26 +215,13 @@ impl Body {
         self.answer.url()
     }
 
+    /// Words in it, as a message may show them.
+    fn fit(&self, words: &[u8]) -> Option<String> {
+        self.answer.fit(&String::from_utf8_lossy(words))
+    }
+
     /// The next piece, never empty; `None` at the end.
     pub(super) fn next(&mut self, session: &Session) -> Result<Option<Bytes>, Error> {
-        if self.read_ahead.is_empty() {
-            self.receive(session)
-        } else {
-            Ok(Some(std::mem::take(&mut self.read_ahead)))
-        }
-    }
-
-    /// git's words, if this is an answer in which git refuses. Looks at the first bytes without taking them.
-    fn refusal(&mut self, session: &Session) -> Result<Option<String>, Error> {
-        while self.read_ahead.len() < PACKET_HEAD
-            && let Some(chunk) = self.receive(session)?
-        {
-            self.read_ahead = [&*self.read_ahead, &*chunk].concat().into();
-        }
-        Ok(refusal_in(&self.read_ahead))
-    }
-
-    fn receive(&mut self, session: &Session) -> Result<Option<Bytes>, Error> {
         loop {
             let next = async { Ok(self.answer.chunk().await?) };
             let Some(chunk) = session.block_on(next)? else { return Ok(None) };
@@ -253,15 +231,6 @@ impl Body {
             }
         }
     }
-}
-
-/// The words of a packet `ERR …`, which is how git refuses in an answer of status 200.
-fn refusal_in(start: &[u8]) -> Option<String> {
-    let (digits, contents) = start.split_at_checked(4)?;
-    let words = contents.strip_prefix(b"ERR ")?;
-    let length = std::str::from_utf8(digits).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
-    let length = length?.saturating_sub(PACKET_HEAD).min(words.len());
-    Some(String::from_utf8_lossy(words.get(..length)?).into_owned())
 }
 
 /// The answer of a server that knows nothing at that address; a hub that does gives its refusals a code.
@@ -297,22 +266,5 @@ mod tests {
             assert_eq!(without_path(&url, INFO_REFS), Some(base));
         }
         assert_eq!(without_path(&Url::parse("https://hub/login?next=/info/refs").unwrap(), INFO_REFS), None);
-    }
-
-    #[test]
-    fn a_refusal_in_gits_own_words_is_read() {
-        for (start, expected) in [
-            (&b"0019ERR not our ref 1234\n"[..], Some("not our ref 1234\n")),
-            (b"0010ERR over and more", Some("over and")),
-            (b"ffffERR cut", Some("cut")),
-            (b"0008ERR ", Some("")),
-            (b"zzzzERR x", None),
-            (b"0008NAK\n", None),
-            (b"000eERRx y", None),
-            (b"ERR", None),
-            (b"", None),
-        ] {
-            assert_eq!(refusal_in(start).as_deref(), expected, "{start:?}");
-        }
     }
 }

@@ -8,8 +8,6 @@ use crate::Error;
 
 /// The server's name for a repository's default branch.
 pub(super) const DEFAULT_BRANCH: &str = "HEAD";
-/// Where the fetched commit is filed in the scratch repository.
-pub(super) const FETCHED: &str = "refs/mlc-weights/fetched";
 /// Either lets a client ask for a commit that no name points at.
 const BY_ID: [&str; 2] = ["allow-reachable-sha1-in-want", "allow-tip-sha1-in-want"];
 
@@ -25,8 +23,8 @@ pub(crate) enum Means {
 /// What to fetch, so that a revision's commit is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// What a name stands for.
-    Name(String),
+    /// What a name stands for: a commit, or a tag.
+    Tip(CommitId),
     /// A commit that has no name, from a server that hands out such commits.
     Commit(CommitId),
     /// Everything, in the hope that the commit is in it.
@@ -42,26 +40,16 @@ impl Wanted {
     pub(super) fn decide(means: Means, revision: Option<&Revision>, offered: &Advertisement) -> Option<Self> {
         let Some(commit) = revision.and_then(Revision::commit) else {
             let name = revision.map_or(DEFAULT_BRANCH, Revision::as_str);
-            return full_names(name).into_iter().find(|name| offered.has(name)).map(Self::Name);
+            return full_names(name).iter().find_map(|name| offered.object_of(name)).map(Self::Tip);
         };
-        Some(match (offered.name_of(&commit), means) {
-            (Some(name), _) => Self::Name(name.to_owned()),
+        Some(match (offered.object_for(&commit), means) {
+            (Some(object), _) => Self::Tip(object),
             (None, Means::WithHistory) => Self::Everything(commit),
             (None, Means::Alone) if BY_ID.iter().any(|ability| offered.offers(ability)) => {
                 Self::Commit(commit)
             }
             (None, Means::Alone) => Self::Nothing,
         })
-    }
-
-    /// The refspec that brings it.
-    pub(super) fn refspec(&self) -> Option<String> {
-        match self {
-            Self::Name(name) => Some(format!("+{name}:{FETCHED}")),
-            Self::Commit(commit) => Some(format!("+{commit}:{FETCHED}")),
-            Self::Everything(_) => Some("+refs/*:refs/mlc-weights/all/*".to_owned()),
-            Self::Nothing => None,
-        }
     }
 }
 
@@ -86,46 +74,46 @@ fn full_names(name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::packets::packet;
 
-    const TIP: &str = "1111111111111111111111111111111111111111";
     const OTHER: &str = "2222222222222222222222222222222222222222";
 
+    /// The object of the reference of this number.
+    fn object(number: usize) -> CommitId {
+        format!("{number:040}").parse().unwrap()
+    }
+
     fn offered(capabilities: &str, names: &[&str]) -> Advertisement {
-        let packet = |line: String| format!("{:04x}{line}", line.len() + 4);
-        let lines = names.iter().map(|name| packet(format!("{TIP} {name}\0{capabilities}\n")));
-        Advertisement::parse(&lines.collect::<String>().into())
+        let mut list = packet("# service=git-upload-pack\n") + "0000";
+        for (number, name) in names.iter().enumerate() {
+            list += &packet(&format!("{} {name}\0{capabilities}\n", object(number)));
+        }
+        Advertisement::read((list + "0000").as_bytes().into()).unwrap()
     }
 
     #[track_caller]
-    fn check(revision: Option<&str>, offered: &Advertisement, refspec: Option<&str>) {
+    fn check(revision: Option<&str>, offered: &Advertisement, expected: Option<usize>) {
         for means in [Means::Alone, Means::WithHistory] {
-            check_by(means, revision, offered, refspec);
+            check_by(means, revision, offered, expected.map(|number| Wanted::Tip(object(number))).as_ref());
         }
     }
 
     #[track_caller]
-    fn check_by(means: Means, revision: Option<&str>, offered: &Advertisement, refspec: Option<&str>) {
+    fn check_by(means: Means, revision: Option<&str>, offered: &Advertisement, expected: Option<&Wanted>) {
         let revision = revision.map(|text| text.parse().unwrap());
         let wanted = Wanted::decide(means, revision.as_ref(), offered);
-        assert_eq!(wanted.and_then(|wanted| wanted.refspec()).as_deref(), refspec, "{revision:?}, {means:?}");
+        assert_eq!(wanted.as_ref(), expected, "{revision:?}, {means:?}");
     }
 
     #[test]
     fn names() {
-        let usual = offered(
-            "",
-            &["HEAD", "refs/heads/main", "refs/heads/v1", "refs/tags/v1", "refs/tags/v2", "refs/pr/1"],
-        );
-        check(None, &usual, Some("+HEAD:refs/mlc-weights/fetched"));
-        for (revision, name) in [
-            ("HEAD", "HEAD"),
-            ("main", "refs/heads/main"),
-            ("v1", "refs/heads/v1"),
-            ("v2", "refs/tags/v2"),
-            ("refs/tags/v1", "refs/tags/v1"),
-            ("refs/pr/1", "refs/pr/1"),
-        ] {
-            check(Some(revision), &usual, Some(&format!("+{name}:refs/mlc-weights/fetched")));
+        let names = ["HEAD", "refs/heads/main", "refs/heads/v1", "refs/tags/v1", "refs/tags/v2", "refs/pr/1"];
+        let usual = offered("", &names);
+        check(None, &usual, Some(0));
+        for (revision, number) in
+            [("HEAD", 0), ("main", 1), ("v1", 2), ("v2", 4), ("refs/tags/v1", 3), ("refs/pr/1", 5)]
+        {
+            check(Some(revision), &usual, Some(number));
         }
         for missing in ["v3", "pr/1", "refs/pr/2", "heads/main"] {
             check(Some(missing), &usual, None);
@@ -137,17 +125,14 @@ mod tests {
     fn commits() {
         let named_as_commit = format!("refs/heads/{OTHER}");
         let names = ["refs/heads/main", named_as_commit.as_str()];
-        check(Some(TIP), &offered("", &names), Some("+refs/heads/main:refs/mlc-weights/fetched"));
-        assert_eq!(
-            Wanted::decide(Means::Alone, Some(&OTHER.parse().unwrap()), &offered("", &names)),
-            Some(Wanted::Nothing)
-        );
+        let other: CommitId = OTHER.parse().unwrap();
+        check(Some(&object(1).to_string()), &offered("", &names), Some(1));
+        check_by(Means::Alone, Some(OTHER), &offered("", &names), Some(&Wanted::Nothing));
         for ability in BY_ID {
-            let by_id = format!("+{OTHER}:refs/mlc-weights/fetched");
-            check_by(Means::Alone, Some(OTHER), &offered(ability, &names), Some(&by_id));
+            check_by(Means::Alone, Some(OTHER), &offered(ability, &names), Some(&Wanted::Commit(other)));
         }
         for ability in ["", BY_ID[0], BY_ID[1]] {
-            let everything = Some("+refs/*:refs/mlc-weights/all/*");
+            let everything = Some(&Wanted::Everything(other));
             check_by(Means::WithHistory, Some(OTHER), &offered(ability, &names), everything);
         }
     }

@@ -19,7 +19,7 @@ impl Drop for Held {
     }
 }
 
-fn held() -> (KeepAlive, oneshot::Receiver<()>) {
+pub(crate) fn held() -> (KeepAlive, oneshot::Receiver<()>) {
     let (sender, receiver) = oneshot::channel();
     (Arc::new(Held(Some(sender))), receiver)
 }

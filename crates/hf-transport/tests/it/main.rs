@@ -9,6 +9,7 @@ mod hostile_trees;
 mod limits;
 mod locating;
 mod network;
+mod packs;
 mod recorded;
 mod redirects;
 mod refusals;

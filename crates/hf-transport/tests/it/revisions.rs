@@ -208,12 +208,12 @@ async fn a_branch_that_moves_forward_meanwhile_is_what_it_was() {
 }
 
 #[tokio::test]
-async fn a_branch_that_is_replaced_meanwhile_is_worth_another_try() {
+async fn a_branch_that_is_replaced_meanwhile_is_refused() {
     let mut stage = Stage::usual();
     let next = ModelFixture::new(ID).seed(2);
     let error = while_fetching(&stage, |hub| drop(hub.replace(&next))).await.unwrap_err();
     assert!(matches!(error, Error::GitRefused { .. }), "{error:?}");
-    assert!(error.is_transient());
+    assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
     assert!(
         error.to_string().contains("refuses to hand out git objects of user/model; the hub says: "),
         "{error}"

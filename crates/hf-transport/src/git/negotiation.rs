@@ -1,0 +1,128 @@
+//! Asking for objects, and taking the pack out of git's answer. Version 0 of the protocol, without anything that is
+//! there already.
+
+use std::io::{Seek, Write};
+
+use bytes::{Bytes, BytesMut};
+use url_parse::CommitId;
+
+use super::advertisement::Advertisement;
+use super::packets::{Packet, packet, take_packet};
+use super::session::{Body, Session};
+use crate::Error;
+
+const CUT: &str = "the answer ends too early";
+const MALFORMED: &str = "the answer is not what git sends";
+
+/// Bands of an answer that carries the pack and words side by side.
+const PACK: u8 = 1;
+const PROGRESS: u8 = 2;
+const REFUSAL: u8 = 3;
+
+/// What is asked for.
+pub(super) struct Order<'a> {
+    pub(super) offered: &'a Advertisement,
+    pub(super) objects: &'a [CommitId],
+    /// Without the history behind them.
+    pub(super) is_shallow: bool,
+}
+
+/// Asks for objects, and writes the pack with them to `spool`.
+pub(super) fn receive_pack(
+    session: &Session,
+    order: &Order<'_>,
+    spool: &mut (impl Write + Seek),
+    failed: &dyn Fn(std::io::Error) -> Error,
+) -> Result<(), Error> {
+    let request = order.request();
+    if order.is_shallow {
+        // A server that has to cut history off says first where.
+        let body = session.upload_pack(request.clone().into())?;
+        let mut packets = Packets { session, body, ahead: BytesMut::new() };
+        while let Some(line) = packets.next()? {
+            packets.expect_cut(&line)?;
+        }
+    }
+    let body = session.upload_pack((request + &packet("done\n")).into())?;
+    let mut packets = Packets { session, body, ahead: BytesMut::new() };
+    loop {
+        match packets.next()? {
+            Some(line) if line.starts_with(b"NAK") => break,
+            Some(line) => packets.expect_cut(&line)?,
+            None => {}
+        }
+    }
+    if order.side_band().is_none() {
+        return packets.rest(|bytes| spool.write_all(bytes).map_err(failed));
+    }
+    while let Some(line) = packets.next()? {
+        match line.split_first() {
+            Some((&PACK, bytes)) => spool.write_all(bytes).map_err(failed)?,
+            Some((&PROGRESS, _)) => {}
+            Some((&REFUSAL, words)) => return Err(session.refused(&packets.body, words)),
+            _ => return Err(session.failed(MALFORMED)),
+        }
+    }
+    packets.rest(|_| Err(session.failed(MALFORMED)))
+}
+
+impl Order<'_> {
+    fn side_band(&self) -> Option<&'static str> {
+        ["side-band-64k", "side-band"].into_iter().find(|name| self.offered.offers(name))
+    }
+
+    fn request(&self) -> String {
+        let wished = ["ofs-delta", "no-progress"].into_iter().filter(|name| self.offered.offers(name));
+        let wished = self.side_band().into_iter().chain(wished).chain(self.is_shallow.then_some("shallow"));
+        let capabilities: Vec<&str> = wished.collect();
+        // They are in the first line.
+        let mut capabilities = format!(" {}", capabilities.join(" "));
+        let mut request = String::new();
+        for object in self.objects {
+            request += &packet(&format!("want {object}{}\n", std::mem::take(&mut capabilities)));
+        }
+        if self.is_shallow {
+            request += &packet("deepen 1\n");
+        }
+        request + "0000"
+    }
+}
+
+/// An answer, packet by packet.
+struct Packets<'a> {
+    session: &'a Session,
+    body: Body,
+    ahead: BytesMut,
+}
+
+impl Packets<'_> {
+    /// The next line; `None` at a mark that ends a list.
+    fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            match take_packet(&mut self.ahead).map_err(|_| self.session.failed(MALFORMED))? {
+                Some(Packet::Line(line)) => return Ok(Some(line)),
+                Some(Packet::Flush) => return Ok(None),
+                Some(Packet::Refusal(words)) => return Err(self.session.refused(&self.body, &words)),
+                None => {}
+            }
+            let chunk = self.body.next(self.session)?.ok_or_else(|| self.session.failed(CUT))?;
+            self.ahead.extend_from_slice(&chunk);
+        }
+    }
+
+    /// Where history is cut off is of no interest.
+    fn expect_cut(&self, line: &[u8]) -> Result<(), Error> {
+        if line.starts_with(b"shallow ") { Ok(()) } else { Err(self.session.failed(MALFORMED)) }
+    }
+
+    /// What follows the packets.
+    fn rest(mut self, mut sink: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        if !self.ahead.is_empty() {
+            sink(&self.ahead)?;
+        }
+        while let Some(chunk) = self.body.next(self.session)? {
+            sink(&chunk)?;
+        }
+        Ok(())
+    }
+}

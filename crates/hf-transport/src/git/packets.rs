@@ -1,0 +1,83 @@
+//! git's packet lines: four hexadecimal digits that say how long the packet is with them, then its contents.
+
+use bytes::{Bytes, BytesMut};
+
+const HEAD: usize = 4;
+
+/// One packet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Packet {
+    /// `0000`, which ends a list.
+    Flush,
+    /// `ERR …`: git refuses, in these words.
+    Refusal(Bytes),
+    Line(Bytes),
+}
+
+/// What is no packet line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// Takes the first packet off `bytes`; `None` as long as it is not whole.
+pub(super) fn take_packet(bytes: &mut BytesMut) -> Result<Option<Packet>, Malformed> {
+    let Some(digits) = bytes.get(..HEAD) else { return Ok(None) };
+    let length = match length(digits)? {
+        0 => {
+            drop(bytes.split_to(HEAD));
+            return Ok(Some(Packet::Flush));
+        }
+        // Marks of another version of the protocol, and a line without contents.
+        1..=HEAD => return Err(Malformed),
+        length => length,
+    };
+    if length > bytes.len() {
+        return Ok(None);
+    }
+    let mut line = bytes.split_to(length).freeze().split_off(HEAD);
+    Ok(Some(if line.starts_with(b"ERR ") {
+        Packet::Refusal(line.split_off(HEAD))
+    } else {
+        Packet::Line(line)
+    }))
+}
+
+fn length(digits: &[u8]) -> Result<usize, Malformed> {
+    // Signs are digits to `from_str_radix`.
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+    digits.and_then(|digits| usize::from_str_radix(digits, 16).ok()).ok_or(Malformed)
+}
+
+/// A packet with these contents, to be sent.
+pub(super) fn packet(contents: &str) -> String {
+    format!("{:04x}{contents}", contents.len() + HEAD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_are_taken_one_by_one() {
+        let mut bytes = BytesMut::from(&b"0008NAK\n0000000fERR not you0006"[..]);
+        let mut next = || take_packet(&mut bytes).unwrap();
+        assert_eq!(next(), Some(Packet::Line("NAK\n".into())));
+        assert_eq!(next(), Some(Packet::Flush));
+        assert_eq!(next(), Some(Packet::Refusal("not you".into())));
+        assert_eq!(next(), None);
+        bytes.extend_from_slice(b"ab");
+        assert_eq!(take_packet(&mut bytes), Ok(Some(Packet::Line("ab".into()))));
+        assert_eq!(take_packet(&mut bytes), Ok(None));
+        assert_eq!(packet("NAK\n"), "0008NAK\n");
+    }
+
+    #[test]
+    fn what_is_no_packet_is_none() {
+        for bytes in ["<htm", "0001", "0002", "0003", "0004", "-001", "+00a", "\u{e9}00"] {
+            assert_eq!(take_packet(&mut BytesMut::from(bytes)), Err(Malformed), "{bytes:?}");
+        }
+        for bytes in ["", "000", "0005", "ffffabc"] {
+            assert_eq!(take_packet(&mut BytesMut::from(bytes)), Ok(None), "{bytes:?}");
+        }
+    }
+}

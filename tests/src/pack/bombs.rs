@@ -1,0 +1,131 @@
+//! Small packs that cost much to whoever unpacks them without looking.
+
+use super::{PackBuilder, copy, delta, insert, object_name, tree_entry};
+
+const MIB: usize = 1 << 20;
+/// What one instruction of a delta copies.
+const COPIED: u32 = 0xff_ffff;
+
+/// A pack that is out for a machine's memory, time or patience.
+#[derive(Clone, Debug)]
+pub struct Bomb {
+    /// What it is.
+    pub name: &'static str,
+    /// The pack.
+    pub pack: Vec<u8>,
+    /// The object that a reference is to lead to: a commit, for the most part.
+    pub tip: String,
+    /// What a refusal must say.
+    pub words: &'static str,
+    /// It contradicts itself; else there is too much of something.
+    pub is_broken: bool,
+}
+
+impl Bomb {
+    /// All of them.
+    pub fn all() -> Vec<Self> {
+        vec![
+            Self::chain(),
+            Self::one_delta(),
+            Self::huge("tree", "more than 16777216 bytes in the list of a folder"),
+            Self::huge("commit", "more than 1048576 bytes in a commit"),
+            Self::huge("tag", "more than 1048576 bytes in a tag"),
+            Self::huge("blob", "more than 268435456 bytes in a plain file"),
+            Self::secretly_huge(),
+            Self::depth(),
+            Self::many_small_ones_of_a_large_one(),
+            Self::many_objects(),
+            Self::twice("it holds an object twice"),
+        ]
+    }
+
+    fn new(name: &'static str, pack: &PackBuilder, tip: String, words: &'static str) -> Self {
+        Self { name, pack: pack.finish(), tip, words, is_broken: false }
+    }
+
+    /// Every delta repeats its base: gigabytes, of which none is over a limit of its own.
+    fn chain() -> Self {
+        let (mut pack, tip) = with_commit();
+        let mut base = pack.lying("blob", COPIED.into(), &[(&[0; 0xff_ffff], 1)]);
+        for _ in 0..200 {
+            base = pack.delta_at(base, &delta(COPIED.into(), COPIED.into(), &[copy(0, COPIED)]));
+        }
+        Self::new("a chain of deltas", &pack, tip, "more than 1073741824 bytes to unpack")
+    }
+
+    fn one_delta() -> Self {
+        let (mut pack, tip) = with_commit();
+        let base = pack.lying("blob", COPIED.into(), &[(&[0; 0xff_ffff], 1)]);
+        let copies = vec![copy(0, COPIED); 32];
+        pack.delta_at(base, &delta(COPIED.into(), u64::from(COPIED) * 32, &copies));
+        Self::new("one delta to 512 MB", &pack, tip, "more than 100663296 bytes to unfold a delta")
+    }
+
+    fn huge(kind: &'static str, words: &'static str) -> Self {
+        let (mut pack, tip) = with_commit();
+        pack.lying(kind, 300 * MIB as u64, &[(&[0; MIB], 300)]);
+        Self::new(kind, &pack, tip, words)
+    }
+
+    fn secretly_huge() -> Self {
+        let (mut pack, tip) = with_commit();
+        pack.lying("tree", 100, &[(&[0; MIB], 300)]);
+        let bomb = Self::new("longer than it says", &pack, tip, "an object is longer than it says");
+        Self { is_broken: true, ..bomb }
+    }
+
+    fn depth() -> Self {
+        let (mut pack, tip) = with_commit();
+        let mut base = pack.whole("blob", b"base");
+        for number in 0..5000_u32 {
+            let text = format!("{number:04}");
+            base = pack.delta_at(base, &delta(4, 4, &[insert(text.as_bytes())]));
+        }
+        Self::new("a long chain of deltas", &pack, tip, "more than 64 deltas in a chain")
+    }
+
+    /// Each unfolds to four bytes, and costs 30 MB.
+    fn many_small_ones_of_a_large_one() -> Self {
+        let (mut pack, tip) = with_commit();
+        let base = pack.lying("blob", 30 * MIB as u64, &[(&[0; MIB], 30)]);
+        for number in 1..5000_u32 {
+            pack.delta_at(base, &delta(30 * MIB as u64, 4, &[insert(&number.to_le_bytes())]));
+        }
+        Self::new(
+            "small deltas of a large file",
+            &pack,
+            tip,
+            "more than 4294967296 bytes to unfold all deltas",
+        )
+    }
+
+    fn many_objects() -> Self {
+        let pack = PackBuilder { count: 1_000_000, ..with_commit().0 };
+        Self::new("a million objects", &pack, object_name("commit", b""), "more than 250000 objects")
+    }
+
+    /// A delta for what is there already: libgit2 waits for its base without end.
+    fn twice(words: &'static str) -> Self {
+        let (mut pack, tip) = with_commit();
+        pack.whole("blob", b"0000");
+        let base = object_name("blob", b"0000");
+        pack.delta_of(&base, &delta(4, 4, &[insert(b"1111")]));
+        pack.delta_of(&base, &delta(4, 4, &[insert(b"1111")]));
+        Self { is_broken: true, ..Self::new("an object twice", &pack, tip, words) }
+    }
+}
+
+/// A pack with an honest commit, and its name.
+fn with_commit() -> (PackBuilder, String) {
+    let mut pack = PackBuilder::default();
+    let blob = object_name("blob", b"{}");
+    let tree = tree_entry("100644", b"mlc-chat-config.json", &blob);
+    let commit = format!(
+        "tree {}\nauthor A <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n\nx\n",
+        object_name("tree", &tree)
+    );
+    pack.whole("commit", commit.as_bytes());
+    pack.whole("tree", &tree);
+    pack.whole("blob", b"{}");
+    (pack, object_name("commit", commit.as_bytes()))
+}
