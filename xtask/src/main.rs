@@ -9,6 +9,7 @@ mod cache;
 mod ci;
 mod crash;
 mod demo;
+mod fuzz;
 mod hub;
 mod sample;
 mod scratch;
@@ -46,6 +47,8 @@ enum Task {
     Crash(crash::Arguments),
     /// Downloads a model from a hub on this machine, and shows what is guaranteed
     Demo,
+    /// Fuzzes every parser of foreign bytes, guided by coverage, and keeps what is new
+    Fuzz(fuzz::Arguments),
     /// Runs a hub on this machine until Ctrl-C, to try things out
     Hub(hub::Options),
     /// Downloads a real model from the hub of the environment into a temporary folder
@@ -79,6 +82,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Ci) => ci::run(&root)?,
         Some(Task::Crash(arguments)) => crash::run(&root, arguments)?,
         Some(Task::Demo) => demo::run()?,
+        Some(Task::Fuzz(arguments)) => fuzz::run(&root, arguments)?,
         Some(Task::Hub(options)) => hub::run(options)?,
         Some(Task::Smoke { model }) => smoke::run(model)?,
         Some(Task::Tidy) => tidy::run(&root)?,
