@@ -118,6 +118,16 @@ impl LocalHub {
         self.shared.models.rename(old, new);
     }
 
+    /// Loses a commit that no reference leads to any more, as a hub does that cleans up after
+    /// [`LocalHub::replace`]: git does not have it, and with `api_remembers` only the API and `/resolve/` still do.
+    ///
+    /// # Errors
+    ///
+    /// There is no such model, or git refused.
+    pub fn forget(&self, id: &str, commit: &str, api_remembers: bool) -> Result<()> {
+        self.shared.models.forget(id, commit, api_remembers)
+    }
+
     /// Changes who may read a model.
     pub fn set_access(&self, id: &str, access: Access) {
         self.shared.models.set_access(id, access);

@@ -161,6 +161,17 @@ impl Models {
         }
     }
 
+    pub(crate) fn forget(&self, id: &str, commit: &str, api_remembers: bool) -> Result<()> {
+        let folder = self.repository_folder(id).with_context(|| format!("there is no model {id}"))?;
+        // git keeps what is in a pack that it is told to keep, or that some log of references names; neither is here.
+        self.git.run(&folder, &["repack", "-a", "-d", "-q"], b"")?;
+        self.git.run(&folder, &["prune", "--expire=now"], b"")?;
+        if let Some(model) = locked(&self.known).models.get_mut(id).filter(|_| !api_remembers) {
+            model.commits.remove(commit);
+        }
+        Ok(())
+    }
+
     pub(crate) fn rename(&self, old: &str, new: &str) {
         let mut known = locked(&self.known);
         if let Some(model) = known.models.remove(old) {

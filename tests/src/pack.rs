@@ -82,14 +82,18 @@ impl PackBuilder {
         self.bytes.len() as u64
     }
 
+    /// These bytes with the checksum that they would need.
+    #[must_use]
+    pub fn sealed(bytes: &[u8]) -> Vec<u8> {
+        [bytes, Sha1::digest(bytes).as_slice()].concat()
+    }
+
     /// The pack, with its checksum.
     #[must_use]
     pub fn finish(&self) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
         bytes.splice(8..12, self.count.to_be_bytes());
-        let checksum = Sha1::digest(&bytes);
-        bytes.extend_from_slice(&checksum);
-        bytes
+        Self::sealed(&bytes)
     }
 }
 

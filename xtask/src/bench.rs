@@ -15,7 +15,7 @@ mod memory;
 mod path;
 mod progress;
 mod race;
-mod release;
+pub(crate) mod release;
 mod resume;
 mod size;
 mod statistics;
@@ -30,6 +30,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use machine::Machine;
+pub(crate) use machine::kilobytes;
 use workplace::Workplace;
 
 /// `cargo xtask bench` and its subcommands.

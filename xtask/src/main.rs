@@ -1,12 +1,15 @@
 //! The tasks of this workspace: `cargo xtask` lists them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
 
+#[cfg(unix)]
+mod attack;
 mod bar;
 mod bench;
 mod cache;
 mod ci;
 mod crash;
 mod demo;
+mod fuzz;
 mod hub;
 mod sample;
 mod scratch;
@@ -30,6 +33,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Lets a hostile hub and a hostile neighbour loose on the program, and says which promises hold
+    #[cfg(unix)]
+    Attack(attack::Arguments),
     /// Measures downloads against other programs, over a hub on this machine
     Bench(bench::Bench),
     /// Looks after the cache of the environment, through the library
@@ -41,6 +47,8 @@ enum Task {
     Crash(crash::Arguments),
     /// Downloads a model from a hub on this machine, and shows what is guaranteed
     Demo,
+    /// Fuzzes every parser of foreign bytes, guided by coverage, and keeps what is new
+    Fuzz(fuzz::Arguments),
     /// Runs a hub on this machine until Ctrl-C, to try things out
     Hub(hub::Options),
     /// Downloads a real model from the hub of the environment into a temporary folder
@@ -67,11 +75,14 @@ fn run(cli: &Cli) -> Result<()> {
     let root = workspace::root();
     match &cli.task {
         None => list(),
+        #[cfg(unix)]
+        Some(Task::Attack(arguments)) => attack::run(&root, arguments)?,
         Some(Task::Bench(bench)) => bench::run(&root, bench)?,
         Some(Task::Cache(what)) => cache::run(what)?,
         Some(Task::Ci) => ci::run(&root)?,
         Some(Task::Crash(arguments)) => crash::run(&root, arguments)?,
         Some(Task::Demo) => demo::run()?,
+        Some(Task::Fuzz(arguments)) => fuzz::run(&root, arguments)?,
         Some(Task::Hub(options)) => hub::run(options)?,
         Some(Task::Smoke { model }) => smoke::run(model)?,
         Some(Task::Tidy) => tidy::run(&root)?,

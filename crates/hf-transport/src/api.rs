@@ -1,5 +1,7 @@
 //! Metadata over the hub's API: for what git does not tell, or will not hand out.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod listing;
 mod pages;
 mod plain_files;

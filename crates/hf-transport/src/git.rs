@@ -4,6 +4,8 @@ mod advertisement;
 mod cancel;
 mod export;
 mod fetch;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod library;
 mod negotiation;
 pub mod pack;

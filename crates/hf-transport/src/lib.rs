@@ -53,6 +53,9 @@ mod client;
 mod config;
 mod error;
 mod export;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod git;
 mod hub_metadata;
 mod lfs_pointer;

@@ -93,6 +93,12 @@ fn refuse_web_page(answer: &Answer) -> Result<(), Error> {
     Ok(())
 }
 
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read(url: &Url, headers: &HeaderMap) {
+    let _ = (linked_size(headers), own_size(headers), linked_sha256(headers));
+    let _ = signature_expiry(url, SystemTime::UNIX_EPOCH);
+}
+
 /// `X-Linked-Size`. A redirect's `Content-Length` is that of the redirect's own text, and means nothing here.
 fn linked_size(headers: &HeaderMap) -> Option<u64> {
     header_text(headers, "x-linked-size")?.parse().ok()

@@ -6,6 +6,9 @@ mod connections;
 mod controller;
 mod flight;
 mod folders;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod get;
 mod journal;
 mod part;

@@ -65,6 +65,9 @@ pub use digest::{Checked, Digests, InvalidDigest, Md5Digest, Sha256Digest};
 pub use error::{Error, OldForm, Place};
 pub use event::{FetchEvent, Observer};
 pub use expected::{ActualSize, Expected, Mismatch};
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use fetch::fuzzing;
 pub use fetch::{Fetcher, FetcherBuilder, FileRequest, KeepAlive, free_bytes};
 pub use hash::verify_files;
 pub use hasher::StreamHasher;

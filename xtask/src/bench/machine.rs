@@ -59,7 +59,7 @@ fn field<'a>(text: &'a str, name: &str) -> &'a str {
 }
 
 /// The value of a line `name: 123 kB`, as the kernel writes sizes.
-pub(super) fn kilobytes(text: &str, name: &str) -> Option<u64> {
+pub(crate) fn kilobytes(text: &str, name: &str) -> Option<u64> {
     field(text, name).strip_suffix("kB")?.trim().parse().ok()
 }
 

@@ -19,7 +19,7 @@ pub(super) fn run_again(root: &Path) -> Result<()> {
 }
 
 /// Builds `mlc-weights` and says where it is.
-pub(super) fn program(root: &Path) -> Result<PathBuf> {
+pub(crate) fn program(root: &Path) -> Result<PathBuf> {
     build(root, "mlc-weights")?;
     Ok(folder(root)?.join(format!("mlc-weights{}", std::env::consts::EXE_SUFFIX)))
 }

@@ -48,7 +48,7 @@ pub(super) const PLAN: &[Rule] = &[
         &["tests", "xtask"],
     ),
     rule("sha1", &["hf-transport"], &["tests"]),
-    rule("sha2", &["cache-layout", "shard-fetch"], &["tests"]),
+    rule("sha2", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
     rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
     // The shape of the code.
     rule("async-trait", &["hf-transport", "shard-fetch"], &["facade"]),

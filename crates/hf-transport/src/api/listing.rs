@@ -83,6 +83,14 @@ impl Api<'_> {
     }
 }
 
+#[cfg(feature = "fuzzing")]
+pub(super) fn page(api: &Api<'_>, body: &[u8]) -> Option<usize> {
+    let entries: Vec<Entry> = serde_json::from_slice(body).ok()?;
+    let mut list = List { api, left: Allowance::new(MAX_ENTRIES), names: HashSet::new(), files: Vec::new() };
+    entries.iter().try_for_each(|entry| list.add(entry)).ok()?;
+    Some(list.files.len())
+}
+
 struct List<'a> {
     api: &'a Api<'a>,
     left: Allowance,

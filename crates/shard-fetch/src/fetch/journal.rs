@@ -53,7 +53,13 @@ impl Content {
         record
     }
 
-    fn parse(&self, bytes: &[u8]) -> Spans {
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn written(&self, ranges: &[Range<u64>]) -> Vec<u8> {
+        let records = (0..).zip(ranges).flat_map(|(place, range)| self.record(place, range));
+        self.0.iter().copied().chain(records).collect()
+    }
+
+    pub(super) fn parse(&self, bytes: &[u8]) -> Spans {
         let mut spans = Spans::default();
         let Some(records) = bytes.strip_prefix(self.0.as_slice()) else { return spans };
         for (place, record) in (0..).zip(records.chunks_exact(RECORD)) {

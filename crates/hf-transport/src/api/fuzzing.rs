@@ -1,0 +1,16 @@
+//! For tests/fuzz.
+
+use url_parse::ModelId;
+
+use super::{Api, listing, pages};
+use crate::HubClient;
+
+/// How many files a page of the list has, if it is one.
+pub fn listing(hub: &HubClient, model: &ModelId, body: &[u8]) -> Option<usize> {
+    listing::page(&Api::new(hub, model), body)
+}
+
+/// The query of the page after the one with this `Link` header.
+pub fn next_page(link: &str) -> Option<String> {
+    pages::next_query(link)
+}

@@ -1,0 +1,56 @@
+//! Packs: as they come, and built of objects so that deeper code is reached.
+//!
+//! Whatever passes must be what libgit2 takes too, and unpack within the bounds.
+#![expect(clippy::expect_used, reason = "a target that panics has found something")]
+
+use std::io::{Cursor, Write as _};
+
+use git2::Indexer;
+use hf_transport::pack::{Limits, scan};
+use local_hub::{PackBuilder, delta};
+
+/// What may be unpacked; libFuzzer watches the memory.
+const BYTES: u64 = 16 << 20;
+
+/// Any bytes, with a checksum if it is the right one that is missing.
+pub(crate) fn sealed(data: &[u8]) {
+    check(data);
+    let mut pack = PackBuilder::sealed(data);
+    check(&pack);
+    pack.push(0);
+    assert!(scan(&mut Cursor::new(&pack), &Limits::new(BYTES), &|| false).is_err(), "bytes follow the end");
+}
+
+/// Each object is described by a byte for its kind, two for its length, and its contents or a delta.
+pub(crate) fn built(mut data: &[u8]) {
+    let mut pack = PackBuilder::default();
+    let mut places = Vec::new();
+    while let Some(([kind, low, high], rest)) = data.split_first_chunk::<3>() {
+        let length = usize::from(*low) | usize::from(high & 3) << 8;
+        let (content, rest) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        data = rest;
+        let base = places.get(usize::from(kind >> 3) % places.len().max(1)).copied();
+        let place = match (kind & 7, base) {
+            (5 | 6, Some(base)) => pack.delta_at(base, content),
+            // With sizes that are right for a base of one byte.
+            (7, Some(base)) => pack.delta_at(base, &delta(1, 1, &[content.to_vec()])),
+            (kind, _) => {
+                let kind = ["commit", "tree", "blob", "tag"].get(usize::from(kind & 3)).copied();
+                pack.whole(kind.unwrap_or("blob"), content)
+            }
+        };
+        places.push(place);
+    }
+    check(&pack.finish());
+}
+
+/// What passes is a pack to libgit2 too.
+fn check(pack: &[u8]) {
+    if scan(&mut Cursor::new(pack), &Limits::new(BYTES), &|| false).is_err() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut indexer = Indexer::new(None, folder.path(), 0, false).expect("an indexer");
+    indexer.write_all(pack).expect("libgit2 takes what passed");
+    indexer.commit().expect("libgit2 takes what passed");
+}

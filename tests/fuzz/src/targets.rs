@@ -1,0 +1,230 @@
+//! The targets, one for each parser.
+#![expect(clippy::panic, clippy::expect_used, reason = "a target that panics has found something")]
+
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use cache_layout::Receipt;
+use hf_transport::{HubClient, HubConfig, fuzzing as hub};
+use net::{Hop, MAX_WAIT, NetSettings, RateLimit, Secrets, ServerWords, fit_for_message, parse_retry_after};
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use shard_fetch::{ChatConfig, Expected, Manifest, fuzzing as shards, is_pointer_text};
+use url_parse::{CommitId, Endpoint, ModelId, ModelRef, ModelUrl, RepoPath, Revision, Url};
+
+use crate::packs;
+
+/// A parser of foreign bytes.
+#[derive(Debug)]
+pub struct Target {
+    /// Its name, and that of its folder in the corpus.
+    pub name: &'static str,
+    /// Panics where a promise is broken.
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target { name: "names", run: names },
+    Target { name: "manifest", run: manifest },
+    Target { name: "chat_config", run: chat_config },
+    Target { name: "lfs_pointer", run: lfs_pointer },
+    Target { name: "advertisement", run: advertisement },
+    Target { name: "packets", run: packets },
+    Target { name: "pack", run: packs::sealed },
+    Target { name: "pack_objects", run: packs::built },
+    Target { name: "listing", run: listing },
+    Target { name: "link", run: link },
+    Target { name: "receipt", run: receipt },
+    Target { name: "journal", run: journal },
+    Target { name: "rate_limit", run: rate_limit },
+    Target { name: "redirect", run: redirect },
+    Target { name: "words", run: words },
+    Target { name: "answer", run: answer },
+    Target { name: "located", run: located },
+];
+
+/// The target of this name.
+pub fn of_name(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
+
+/// Whatever is taken is written as it was read, and safe to build paths of.
+fn names(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(url) = text.parse::<ModelUrl>() {
+        assert_eq!(url.to_string().parse::<ModelUrl>().as_ref(), Ok(&url));
+    }
+    if let Ok(model) = text.parse::<ModelRef>() {
+        assert_eq!(model.to_string().parse::<ModelRef>().as_ref(), Ok(&model));
+    }
+    if let Ok(path) = text.parse::<RepoPath>() {
+        let is_safe = |part: &str| !matches!(part, "" | "." | "..") && !part.eq_ignore_ascii_case(".git");
+        assert!(path.as_str().split('/').all(is_safe), "{path}");
+        assert!(!path.as_str().contains(|c: char| c == '\\' || c.is_control()), "{path:?}");
+    }
+    if let Ok(revision) = text.parse::<Revision>() {
+        assert_eq!(revision.as_str(), text);
+    }
+    if let Ok(commit) = text.parse::<CommitId>() {
+        assert_eq!(commit.to_string(), text.to_ascii_lowercase());
+    }
+    if let Ok(endpoint) = text.parse::<Endpoint>() {
+        assert_eq!(endpoint.to_string().parse::<Endpoint>().as_ref(), Ok(&endpoint));
+    }
+}
+
+fn manifest(data: &[u8]) {
+    let Ok(manifest) = Manifest::parse(data, "tensor-cache.json") else { return };
+    let sum = manifest.records().iter().map(|record| u128::from(record.nbytes)).sum::<u128>();
+    assert_eq!(u128::from(manifest.total_bytes()), sum.min(u128::from(u64::MAX)));
+}
+
+fn chat_config(data: &[u8]) {
+    if let Ok(config) = ChatConfig::parse(data) {
+        assert!(config.tokenizer_files().len() <= data.len());
+    }
+}
+
+/// What the two crates that know pointers say of the same bytes agrees.
+fn lfs_pointer(data: &[u8]) {
+    if hub::lfs_pointer(data).is_some() {
+        assert!(is_pointer_text(data));
+    }
+}
+
+fn advertisement(data: &[u8]) {
+    if let Some(references) = hub::advertisement(data) {
+        assert!(references <= data.len() / 40);
+    }
+}
+
+fn packets(data: &[u8]) {
+    let total: usize = hub::packets(data).iter().map(Vec::len).sum();
+    assert!(total <= data.len());
+}
+
+fn listing(data: &[u8]) {
+    static HUB: OnceLock<HubClient> = OnceLock::new();
+    let hub = HUB.get_or_init(|| {
+        let endpoint = "https://hub.example".parse().expect("an endpoint");
+        let client = net::Client::new(NetSettings::default()).expect("a client");
+        HubClient::new(client, HubConfig::new(endpoint))
+    });
+    let model = ModelId::new("user", "repo").expect("a name");
+    if let Some(files) = hub::listing(hub, &model, data) {
+        assert!(files <= data.len());
+    }
+}
+
+fn link(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Some(query) = hub::next_page(text) {
+        assert!(!query.is_empty() && !query.contains('#'));
+    }
+}
+
+fn receipt(data: &[u8]) {
+    let Ok(receipt) = serde_json::from_slice::<Receipt>(data) else { return };
+    let again = serde_json::to_vec(&receipt).expect("a receipt can be written");
+    assert_eq!(serde_json::from_slice::<Receipt>(&again).ok(), Some(receipt));
+}
+
+/// As it is, and as a journal with the right checksums over ranges that make no sense.
+fn journal(data: &[u8]) {
+    let expected = Expected { size: 1 << 40, md5: Some([7; 16].into()), sha256: None };
+    let _ = shards::journal(data, &expected);
+    let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
+    let (pairs, _) = data.as_chunks::<16>();
+    let ranges: Vec<_> = pairs
+        .iter()
+        .map(|pair| {
+            let (start, end) = pair.split_at(8);
+            number(start)..number(end)
+        })
+        .collect();
+    let written = shards::written(&expected, &ranges);
+    let _ = shards::journal(&written, &expected);
+}
+
+fn rate_limit(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(limit) = text.parse::<RateLimit>() {
+        assert!(limit.reset <= MAX_WAIT, "{limit:?}");
+    }
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    if let Some(wait) = parse_retry_after(text, now) {
+        assert!(wait <= MAX_WAIT, "{wait:?}");
+    }
+}
+
+/// Nothing is followed but http and https, never from https to http, and no message shows a password.
+fn redirect(data: &[u8]) {
+    let from: Url = "https://hub.example/user/repo/resolve/main/a?token=s3cretword".parse().expect("a URL");
+    match net::fuzzing::redirect(&from, data) {
+        Ok(url) => {
+            assert_eq!(url.scheme(), "https");
+            assert!(url.username().is_empty() && url.password().is_none(), "{url}");
+        }
+        Err(message) => check_fit(&message),
+    }
+}
+
+/// The first line is a type, the rest a body.
+fn words(data: &[u8]) {
+    let mut parts = data.splitn(2, |byte| *byte == b'\n');
+    let kind = parts.next().and_then(|kind| std::str::from_utf8(kind).ok()).unwrap_or_default();
+    let body = parts.next().unwrap_or_default();
+    let url = "https://hub.example/a?X-Amz-Signature=s3cretword".parse().expect("a URL");
+    let secrets = Secrets::of(&url, ["Bearer hf_s3crettoken"]);
+    let header = |name: &str| (name == "content-type").then_some(kind);
+    let words = ServerWords::read(Hop::Hub, header, body, &secrets);
+    check_fit(&words.to_string());
+    if let Some(line) = fit_for_message(&String::from_utf8_lossy(body), &secrets) {
+        check_fit(&line);
+    }
+}
+
+/// One line, bounded, without what hides or steers, and without secrets.
+fn check_fit(line: &str) {
+    let is_odd = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    assert!(!line.contains(is_odd), "{line:?}");
+    assert!(line.chars().count() < 2000, "{line:?}");
+    assert!(!line.contains("s3cretword") && !line.contains("s3crettoken"), "{line:?}");
+}
+
+/// Lines `name: value`.
+fn headers(data: &[u8]) -> HeaderMap {
+    let lines = data.split(|byte| *byte == b'\n');
+    let pairs = lines.filter_map(|line| {
+        let at = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) = line.split_at_checked(at)?;
+        let value = value.get(1..)?.trim_ascii();
+        Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))
+    });
+    pairs.collect()
+}
+
+/// Two bytes for the status, then headers. What is taken lies within the file, and begins where it was asked for.
+fn answer(data: &[u8]) {
+    let Some((status, rest)) = data.split_first_chunk::<2>() else { return };
+    let Ok(status) = StatusCode::from_u16(u16::from_le_bytes(*status)) else { return };
+    let headers = headers(rest);
+    for (from, until) in [(0, 1000), (0, 100), (100, 200), (900, 1000)] {
+        if let Some(bytes) = shards::answered(status, &headers, (from, until, 1000)) {
+            assert!(bytes.start < bytes.end && bytes.end <= 1000, "{bytes:?}");
+        }
+    }
+}
+
+/// The URL's query, then headers.
+fn located(data: &[u8]) {
+    let mut parts = data.splitn(2, |byte| *byte == b'\n');
+    let query = parts.next().and_then(|query| std::str::from_utf8(query).ok());
+    let mut url: Url = "https://data.example/a".parse().expect("a URL");
+    url.set_query(query);
+    hub::located(&url, &headers(parts.next().unwrap_or_default()));
+}

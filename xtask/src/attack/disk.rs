@@ -1,0 +1,183 @@
+//! What a run leaves on the disk, and what it finds there.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, RawTarget, Times};
+use sha2::{Digest as _, Sha256};
+
+use super::program::Running;
+use super::scene::{Findings, MODEL, PATIENCE, Scene, Stage, children};
+
+const EARLY: &str = "what is in the way is found before anything is fetched";
+
+pub(super) const SCENES: &[Scene] = &[
+    Scene {
+        row: 11,
+        promise: "what a killed run leaves is removed by a later one",
+        name: "SIGKILL with `MLC_TEMP_DIR`",
+        as_root: false,
+        play: scratch,
+    },
+    Scene { row: 12, promise: EARLY, name: "a folder as receipt", as_root: false, play: receipt },
+    Scene {
+        row: 12,
+        promise: EARLY,
+        name: "a folder as `tensor-cache.json`",
+        as_root: false,
+        play: manifest,
+    },
+    Scene {
+        row: 14,
+        promise: "work on what is found is bounded",
+        name: "a journal of 2.7 million spans",
+        as_root: false,
+        play: journal,
+    },
+    Scene {
+        row: 15,
+        promise: "private files are at most group-writable",
+        name: "umask 000, killed",
+        as_root: false,
+        play: umask,
+    },
+];
+
+fn scratch(stage: &Stage) -> Result<Findings> {
+    let hub = stage.hub()?;
+    hub.try_publish(&ModelFixture::new(MODEL))?;
+    hub.fault(FaultTarget::upload_pack(""), Fault::Stall { after: 20 }, Times::Once);
+    let place = stage.path("temp");
+    fs::create_dir(&place)?;
+    let run = |arguments: &[&str]| Running::start(stage.command(&hub, arguments).env("MLC_TEMP_DIR", &place));
+    let mut first = run(&["download", "--progress", "none", "HF://o/m"])?;
+    first.until(|| hub.faults_left() == 0 && children(&place).is_ok_and(|left| !left.is_empty()))?;
+    first.kill()?;
+    let left = children(&place)?.len();
+    ensure!(left > 0, "nothing was left to remove");
+    let ran = run(&["download", "--progress", "plain", "HF://o/m"])?.wait(PATIENCE)?;
+    let prune = run(&["prune"])?.wait(PATIENCE)?;
+    let still = children(&place)?.len();
+    Ok(Findings::of(&ran)
+        .and(&prune)
+        .saw(format!("{left} left, then {still}"))
+        .expect(still == 0, "it stays for ever"))
+}
+
+fn receipt(stage: &Stage) -> Result<Findings> {
+    let hub = stage.hub()?;
+    hub.try_publish(&ModelFixture::new(MODEL))?;
+    stage.have_model(&hub)?;
+    let receipt = stage.only_child("receipts")?;
+    fs::remove_file(&receipt)?;
+    fs::create_dir(&receipt)?;
+    fs::write(receipt.join("file"), "x")?;
+    fs::remove_dir_all(stage.entry())?;
+    let before = hub.log().data().count();
+    let ran = stage.download(&hub)?;
+    let fetched = hub.log().data().count() - before;
+    Ok(Findings::of(&ran)
+        .saw(format!("{fetched} files fetched"))
+        .expect(ran.status == Some(7), "the status is not 7")
+        .expect(fetched == 0, "everything was fetched for nothing"))
+}
+
+fn manifest(stage: &Stage) -> Result<Findings> {
+    let hub = stage.hub()?;
+    let folder = RawTarget::Folder(vec![("file".to_owned(), b"x".to_vec())]);
+    let fixture = ModelFixture::new(MODEL).manifests(local_hub::Manifests::NdArrayCache);
+    hub.try_publish(&fixture.raw_entry("40000", "tensor-cache.json", folder))?;
+    let ran = stage.download(&hub)?;
+    let fetched = hub.log().data().count();
+    Ok(Findings::of(&ran)
+        .saw(format!("{fetched} files fetched"))
+        .expect(matches!(ran.status, Some(4 | 5)), "the repository's fault is not called so")
+        .expect(fetched == 0, "everything was fetched for nothing"))
+}
+
+/// A run that is killed while one shard is on its way.
+fn interrupted(stage: &Stage, hub: &LocalHub, command: &mut Command) -> Result<PathBuf> {
+    hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Stall { after: 3 << 20 }, Times::Forever);
+    let mut run = Running::start(command)?;
+    let journal = || -> Option<PathBuf> {
+        let runs = children(&stage.only_child("staging").ok()?.join("runs")).ok()?;
+        let parts = runs.iter().filter_map(|run| children(&run.join("parts")).ok()).flatten();
+        parts.into_iter().find(|part| part.to_string_lossy().ends_with(".journal"))
+    };
+    let mut found = None;
+    run.until(|| {
+        found = journal();
+        found.is_some()
+    })?;
+    run.kill()?;
+    hub.clear_faults();
+    found.context("a journal")
+}
+
+fn large(stage: &Stage) -> Result<LocalHub> {
+    let hub = stage.hub()?;
+    hub.try_publish(&ModelFixture::new(MODEL).shards(1, 8 << 20))?;
+    Ok(hub)
+}
+
+const RECORD: usize = 24;
+
+fn journal(stage: &Stage) -> Result<Findings> {
+    let hub = large(stage)?;
+    let mut command = stage.command(&hub, &["download", "--progress", "none", "HF://o/m"]);
+    let journal = interrupted(stage, &hub, &mut command)?;
+    let bytes = fs::read(&journal)?;
+    // The magic, the version and the size; then a mark for each digest, and the digests.
+    let marks = bytes.get(25).context("a journal has a head")?;
+    let head = 26 + 16 * usize::from(marks & 1) + 32 * usize::from(marks >> 1 & 1);
+    let head = bytes.get(..head).context("a journal has a head")?;
+    let mut forged = head.to_vec();
+    for place in 0..2_700_000_u64 {
+        let start = (2_700_000 - place) * 3;
+        let record = [start.to_le_bytes(), (start + 1).to_le_bytes()].concat();
+        let digest = Sha256::new().chain_update(head).chain_update(place.to_le_bytes());
+        let digest = digest.chain_update(&record).finalize();
+        forged.extend(record.iter().chain(digest.iter()).take(RECORD));
+    }
+    fs::write(&journal, forged)?;
+    let ran = stage.download(&hub)?;
+    Ok(Findings::of(&ran)
+        .within_memory(&ran)
+        .expect(ran.status == Some(0), "the download fails")
+        .expect(ran.seconds < 10.0, "it took over 10 s"))
+}
+
+fn umask(stage: &Stage) -> Result<Findings> {
+    let hub = large(stage)?;
+    let program = stage.command(&hub, &["download", "--progress", "none", "HF://o/m"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(program.get_program()).args(program.get_args());
+    command.env_clear().current_dir(stage.path(""));
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("PATH", "/usr/bin:/bin");
+    interrupted(stage, &hub, &mut command)?;
+    let (mut looked, mut open) = (0, Vec::new());
+    walk(&stage.private(), &mut |path, mode| {
+        looked += 1;
+        if mode & 0o002 != 0 {
+            open.push(format!("{} {:o}", path.display(), mode & 0o777));
+        }
+    })?;
+    let first = open.first().and_then(|first| first.rsplit_once("/model_weights/"));
+    let shown = first.map_or(String::new(), |(_, tail)| format!(", such as `{tail}`"));
+    Ok(Findings::default()
+        .saw(format!("{} of {looked} are writable for all{shown}", open.len()))
+        .expect(open.is_empty(), "everyone may write"))
+}
+
+fn walk(path: &Path, seen: &mut dyn FnMut(&Path, u32)) -> Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    seen(path, found.permissions().mode());
+    if found.is_dir() {
+        children(path)?.iter().try_for_each(|child| walk(child, seen))?;
+    }
+    Ok(())
+}
