@@ -87,10 +87,16 @@ impl PackBuilder {
     pub fn finish(&self) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
         bytes.splice(8..12, self.count.to_be_bytes());
-        let checksum = Sha1::digest(&bytes);
-        bytes.extend_from_slice(&checksum);
-        bytes
+        seal(bytes)
     }
+}
+
+/// A pack that lacks its checksum, with it.
+#[must_use]
+pub fn seal(mut pack: Vec<u8>) -> Vec<u8> {
+    let checksum = Sha1::digest(&pack);
+    pack.extend_from_slice(&checksum);
+    pack
 }
 
 /// An entry of a tree.
