@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use net::{Answer, Client, Request, SafeUrl, Throttled, Watch};
+use net::{Answer, Client, Request, SafeUrl, Secrets, Throttled, Watch};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url_parse::{Endpoint, ModelId, Origin, RepoPath, Url};
 
@@ -102,6 +102,12 @@ impl HubClient {
         let token = config.token.as_ref().filter(|token| token.is_for(&config.endpoint))?;
         let is_sent = Origin::of(url).as_ref() == Some(home) && !self.has_dropped_token();
         is_sent.then(|| token.header())
+    }
+
+    /// What of requests to `url` must not be shown.
+    pub(crate) fn secrets(&self, url: &Url) -> Secrets {
+        let token = self.config().token.as_ref().map(Token::header);
+        Secrets::of(url, token.iter().filter_map(|header| header.to_str().ok()))
     }
 
     /// Sends one request, with the token where it may go. Any status but that of a redirect which is followed is

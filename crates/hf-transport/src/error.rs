@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use net::{Answer, BoxError, SafeUrl, ServerWords};
-use url_parse::{DiskError, Endpoint, ErrorKind, ModelId, RepoPath};
+use net::{Answer, BoxError, ForeignError, ForeignText, SafeUrl, Secrets, ServerWords};
+use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, shown};
 
 /// Why a hub could not be used, or would not give what was asked for.
 ///
@@ -25,7 +25,7 @@ pub enum Error {
     #[error("cannot set up libgit2")]
     GitSetup {
         /// What libgit2 says.
-        source: BoxError,
+        source: ForeignError,
     },
     /// No repository of this name, or a private one: a hub does not tell them apart.
     #[error(
@@ -157,7 +157,7 @@ pub enum Error {
         /// The request.
         url: SafeUrl,
         /// What came.
-        content_type: String,
+        content_type: ForeignText,
         /// What should have come.
         expected: &'static str,
     },
@@ -203,17 +203,17 @@ pub enum Error {
         /// The repository.
         url: SafeUrl,
         /// What the git library says.
-        source: BoxError,
+        source: ForeignError,
     },
     /// The fetched git objects could not be kept for the time of the fetch: the disk is full, say.
-    #[error("cannot keep the git metadata of {model} in {}", path.display())]
+    #[error("cannot keep the git metadata of {model} in {}", shown(path))]
     Scratch {
         /// The model asked for.
         model: ModelId,
         /// The scratch repository.
         path: PathBuf,
         /// What the git library says.
-        source: BoxError,
+        source: ForeignError,
     },
     /// The commit's own objects do not hang together.
     #[error("the commit of {model} is broken")]
@@ -221,7 +221,7 @@ pub enum Error {
         /// The model asked for.
         model: ModelId,
         /// What the git library says.
-        source: BoxError,
+        source: ForeignError,
     },
     /// More metadata than the configured limit.
     #[error(
@@ -240,8 +240,8 @@ pub enum Error {
     UnsafePath {
         /// The model asked for.
         model: ModelId,
-        /// The path, escaped.
-        path: String,
+        /// The path.
+        path: Excerpt,
         /// Why it is unsafe.
         source: url_parse::Error,
     },
@@ -251,8 +251,8 @@ pub enum Error {
     UnusablePath {
         /// The model asked for.
         model: ModelId,
-        /// The path, escaped.
-        path: String,
+        /// The path.
+        path: Excerpt,
         /// Why it is refused.
         problem: &'static str,
     },
@@ -295,14 +295,15 @@ impl Error {
         let content_type = content_type.and_then(|text| answer.fit(text));
         Self::NotAHub {
             url: SafeUrl::of(answer.url()),
-            content_type: content_type.unwrap_or_else(|| "no content type".to_owned()),
+            content_type: content_type.unwrap_or("no content type".into()),
             expected,
         }
     }
 
     /// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.
+    #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
     pub(crate) fn broken_commit(model: &ModelId, error: git2::Error) -> Self {
-        Self::BrokenCommit { model: model.clone(), source: Box::new(error) }
+        Self::BrokenCommit { model: model.clone(), source: ForeignError::of(&error, &Secrets::default()) }
     }
 
     /// What sort of failure this is.

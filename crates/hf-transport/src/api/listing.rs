@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url_parse::{CommitId, Excerpt, Platform, RepoPath};
 
 use super::{Api, pages};
-use crate::export::{Allowance, MAX_ENTRIES, path_on, shown};
+use crate::export::{Allowance, MAX_ENTRIES, path_on};
 use crate::lfs_pointer::parse_oid;
 use crate::{Error, LfsPointer};
 
@@ -96,7 +96,7 @@ impl List<'_> {
         self.left.spend(1).map_err(|limit| self.api.too_much("files and folders", limit))?;
         let path = path_on(Platform::here(), &entry.path).map_err(|source| Error::UnsafePath {
             model: self.api.model.clone(),
-            path: shown(&entry.path),
+            path: Excerpt::of(&entry.path),
             source,
         })?;
         let Some(path) = path else {
@@ -135,6 +135,6 @@ impl List<'_> {
     }
 
     fn unusable(&self, path: &RepoPath, problem: &'static str) -> Error {
-        Error::UnusablePath { model: self.api.model.clone(), path: shown(path.as_str()), problem }
+        Error::UnusablePath { model: self.api.model.clone(), path: Excerpt::of(path.as_str()), problem }
     }
 }

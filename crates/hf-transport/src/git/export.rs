@@ -8,7 +8,7 @@ use git2::{ObjectType, Odb, Oid, Repository, TreeEntry};
 use url_parse::{CommitId, Excerpt, Platform, RepoPath};
 
 use super::cancel::CancelSignal;
-use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, path_on, shown};
+use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, path_on};
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
 /// Folders nested deeper than this are an attack, not a model.
@@ -149,11 +149,11 @@ impl Export<'_> {
     }
 
     fn unsafe_path(&self, path: &str, source: url_parse::Error) -> Error {
-        Error::UnsafePath { model: self.request.model.clone(), path: shown(path), source }
+        Error::UnsafePath { model: self.request.model.clone(), path: Excerpt::of(path), source }
     }
 
     fn unusable(&self, path: &str, problem: &'static str) -> Error {
-        Error::UnusablePath { model: self.request.model.clone(), path: shown(path), problem }
+        Error::UnusablePath { model: self.request.model.clone(), path: Excerpt::of(path), problem }
     }
 
     fn too_much(&self, what: &'static str, limit: u64) -> Error {

@@ -8,7 +8,7 @@ use git2::{
     AutotagOption, Direction, ErrorClass, FetchOptions, ObjectType, Odb, Oid, RemoteCallbacks, Repository,
     RepositoryInitOptions,
 };
-use net::{SafeUrl, ServerWords};
+use net::{ForeignError, SafeUrl, ServerWords};
 use url_parse::{ModelId, Revision};
 
 use super::library::SCHEME;
@@ -33,7 +33,7 @@ pub(super) enum Fetched {
 /// Fetches the commit that the session's revision stands for.
 pub(super) fn fetch_commit(session: &Arc<Session>, means: Means, scratch: &Path) -> Result<Fetched, Error> {
     let _entered = transport::enter(session);
-    let failed = |error| failure(session, scratch, error);
+    let failed = |error: git2::Error| failure(session, scratch, &error);
     let mut options = RepositoryInitOptions::new();
     let repository =
         Repository::init_opts(scratch, options.bare(true).external_template(false)).map_err(failed)?;
@@ -123,26 +123,36 @@ fn not_found(session: &Session) -> Error {
 }
 
 /// What went wrong in libgit2: the failure that the transport noted, else what libgit2 says.
-fn failure(session: &Session, scratch: &Path, error: git2::Error) -> Error {
+fn failure(session: &Session, scratch: &Path, error: &git2::Error) -> Error {
     if session.cancelled().is_cancelled() {
         return net::Error::Cancelled.into();
     }
-    session.take_failure().unwrap_or_else(|| libgit2_failure(session.model(), session.url(), scratch, error))
+    let class = error.class();
+    // It may be the server's words.
+    let source = ForeignError::of(error, &session.secrets());
+    session
+        .take_failure()
+        .unwrap_or_else(|| libgit2_failure(session.model(), session.url(), scratch, class, source))
 }
 
-fn libgit2_failure(model: &ModelId, url: SafeUrl, scratch: &Path, error: git2::Error) -> Error {
+fn libgit2_failure(
+    model: &ModelId,
+    url: SafeUrl,
+    scratch: &Path,
+    class: ErrorClass,
+    source: ForeignError,
+) -> Error {
     let model = model.clone();
-    match error.class() {
-        ErrorClass::Os | ErrorClass::Filesystem => {
-            Error::Scratch { model, path: scratch.to_owned(), source: Box::new(error) }
-        }
-        _ => Error::Git { model, url, source: Box::new(error) },
+    match class {
+        ErrorClass::Os | ErrorClass::Filesystem => Error::Scratch { model, path: scratch.to_owned(), source },
+        _ => Error::Git { model, url, source },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use git2::ErrorCode;
+    use net::Secrets;
     use url_parse::ErrorKind;
 
     use super::*;
@@ -165,7 +175,8 @@ mod tests {
             ),
         ] {
             let error = git2::Error::new(ErrorCode::GenericError, class, "cannot extend packfile");
-            let error = libgit2_failure(&model, url.clone(), Path::new("scratch"), error);
+            let source = ForeignError::of(&error, &Secrets::default());
+            let error = libgit2_failure(&model, url.clone(), Path::new("scratch"), class, source);
             assert_eq!((error.kind(), error.to_string().as_str()), (kind, message));
             assert_eq!(error.is_transient(), kind == ErrorKind::Network);
         }

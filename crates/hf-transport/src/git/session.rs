@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use net::{Answer, Hop, Request, SafeUrl, ServerWords};
+use net::{Answer, Hop, Request, SafeUrl, Secrets, ServerWords};
 use reqwest::Method;
 use reqwest::header;
 use tokio::runtime::Handle;
@@ -77,6 +77,11 @@ impl Session {
         SafeUrl::of(&self.learned().base)
     }
 
+    /// What nobody's words may repeat.
+    pub(super) fn secrets(&self) -> Secrets {
+        self.hub.secrets(&self.learned().base)
+    }
+
     /// What the repository offers; nothing before [`advertisement`](Self::advertisement).
     pub(super) fn offered(&self) -> Arc<Advertisement> {
         Arc::clone(&self.learned().offered)
@@ -115,7 +120,7 @@ impl Session {
         let mut body = self.ask(request, "application/x-git-upload-pack-advertisement")?;
         let base = without_path(body.url(), INFO_REFS).ok_or_else(|| net::Error::BadRedirect {
             url: self.url(),
-            target: SafeUrl::of(body.url()).to_string(),
+            target: body.answer.fit(&SafeUrl::of(body.url()).to_string()).unwrap_or("nowhere".into()),
             problem: "it leads to no git repository",
         })?;
         let mut list = BytesMut::new();
