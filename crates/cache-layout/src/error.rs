@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use url_parse::ErrorKind;
+use url_parse::{ErrorKind, shown};
 
 use crate::holder::Holder;
 
@@ -29,7 +29,8 @@ pub enum Error {
     /// Something else is where the cache needs a folder.
     #[error(
         "{} is not a directory, so no model can be cached in {}; choose another cache home",
-        path.display(), home.display()
+        shown(path),
+        shown(home)
     )]
     NotADirectory {
         /// What is not a directory.
@@ -38,7 +39,7 @@ pub enum Error {
         home: PathBuf,
     },
     /// A link that leads nowhere is where the cache needs a folder.
-    #[error("{} is a symbolic link to nothing; create what it points to, or remove it", path.display())]
+    #[error("{} is a symbolic link to nothing; create what it points to, or remove it", shown(path))]
     DanglingLink {
         /// The link.
         path: PathBuf,
@@ -46,7 +47,8 @@ pub enum Error {
     /// A folder of the cache could not be created.
     #[error(
         "cannot create {}, which the cache home {} needs; choose another cache home",
-        path.display(), home.display()
+        shown(path),
+        shown(home)
     )]
     CreateFolder {
         /// The first folder that could not be created.
@@ -59,14 +61,14 @@ pub enum Error {
     /// The model's place is taken by a symbolic link, which is somebody's own and never replaced.
     #[error(
         "{} is a symbolic link and is not replaced; make what it points to a whole model, or remove the link",
-        path.display()
+        shown(path)
     )]
     EntryIsLink {
         /// The link.
         path: PathBuf,
     },
     /// The model is being downloaded.
-    #[error("{} is not removed while it is being downloaded{}", path.display(), by(holder.as_ref()))]
+    #[error("{} is not removed while it is being downloaded{}", shown(path), by(holder.as_ref()))]
     InUse {
         /// The model's directory.
         path: PathBuf,
@@ -74,13 +76,13 @@ pub enum Error {
         holder: Option<Holder>,
     },
     /// The model's place is taken by something that is neither a directory nor a link.
-    #[error("{} is not a directory and is not replaced; move it away", path.display())]
+    #[error("{} is not a directory and is not replaced; move it away", shown(path))]
     EntryIsNotADirectory {
         /// The place.
         path: PathBuf,
     },
     /// A file to be carried over is a link, a folder or something special, or is reached through a link.
-    #[error("{} is not a plain file of the entry {}", path.display(), entry.display())]
+    #[error("{} is not a plain file of the entry {}", shown(path), shown(entry))]
     NotAPlainFile {
         /// What was to be carried over.
         path: PathBuf,
@@ -91,7 +93,7 @@ pub enum Error {
     #[error(
         "{} cannot be replaced as a whole: its file system does not let it be moved, \
          as in a lower layer of a container's image; remove it, or choose another cache home",
-        path.display()
+        shown(path)
     )]
     EntryIsFixed {
         /// The entry.
@@ -100,7 +102,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A rename or an exchange failed.
-    #[error("cannot move {} to {}", from.display(), to.display())]
+    #[error("cannot move {} to {}", shown(from), shown(to))]
     Move {
         /// What was to be moved.
         from: PathBuf,
@@ -110,7 +112,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file could get no second name, and could not be copied either.
-    #[error("cannot link or copy {} to {}", from.display(), to.display())]
+    #[error("cannot link or copy {} to {}", shown(from), shown(to))]
     LinkOrCopy {
         /// The file.
         from: PathBuf,
@@ -120,7 +122,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Anything else about one path.
-    #[error("cannot {action} {}", path.display())]
+    #[error("cannot {action} {}", shown(path))]
     Io {
         /// What was attempted.
         action: Action,

@@ -228,7 +228,7 @@ pub(crate) fn remove_all(dir: &Path) -> Result<(), Error> {
 /// Removes a folder and what is in it. That it is not there is fine; anything else is logged.
 pub(crate) fn remove_tree(dir: &Path) {
     if let Err(error) = absence_is_fine(fs::remove_dir_all(dir)) {
-        tracing::warn!(dir = %dir.display(), %error, "cannot remove a private folder of the cache");
+        tracing::warn!(dir = %url_parse::shown(dir), %error, "cannot remove a private folder of the cache");
     }
 }
 

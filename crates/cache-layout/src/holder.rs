@@ -3,14 +3,16 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use url_parse::Excerpt;
+
 /// The process that holds a lock. For information only: it may have released the lock meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
     /// Its process id, on its host.
     pub pid: u32,
-    /// Its host's name, where that is known.
-    pub host: Option<String>,
+    /// Its host's name, where that is known. Whoever may write to the cache may have written it.
+    pub host: Option<Excerpt>,
     /// When it took the lock, by its own clock.
     pub since: SystemTime,
 }
@@ -23,8 +25,7 @@ impl Holder {
     fn describe(&self, now: SystemTime, f: &mut impl fmt::Write) -> fmt::Result {
         write!(f, "process {}", self.pid)?;
         if let Some(host) = &self.host {
-            // What stands in the file is not ours: no control characters to a terminal.
-            write!(f, " on {}", host.escape_debug())?;
+            write!(f, " on {host}")?;
         }
         match now.duration_since(self.since).unwrap_or_default().as_secs() {
             seconds @ 0..60 => write!(f, ", for {seconds} s"),
@@ -42,13 +43,14 @@ impl fmt::Display for Holder {
 }
 
 #[cfg(unix)]
-fn host() -> Option<String> {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    Some(name).filter(|name| !name.is_empty())
+fn host() -> Option<Excerpt> {
+    let system = rustix::system::uname();
+    let name = system.nodename().to_string_lossy();
+    (!name.is_empty()).then(|| Excerpt::of(&name))
 }
 
 #[cfg(not(unix))]
-fn host() -> Option<String> {
+fn host() -> Option<Excerpt> {
     None
 }
 
@@ -61,7 +63,7 @@ mod tests {
     #[track_caller]
     fn check(host: Option<&str>, held_for: u64, expected: &str) {
         let since = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let holder = Holder { pid: 4711, host: host.map(Into::into), since };
+        let holder = Holder { pid: 4711, host: host.map(Excerpt::of), since };
         let mut text = String::new();
         holder.describe(since + Duration::from_secs(held_for), &mut text).unwrap();
         assert_eq!(text, expected);
@@ -73,5 +75,7 @@ mod tests {
         check(Some("build-7"), 59, "process 4711 on build-7, for 59 s");
         check(Some("build-7"), 60, "process 4711 on build-7, for 1 min");
         check(Some("a\u{1b}[2J"), 7384, "process 4711 on a\\u{1b}[2J, for 2 h 3 min");
+        let long = format!("process 4711 on {}…, for 0 s", "x".repeat(Excerpt::MAX_CHARS));
+        check(Some(&"x".repeat(1000)), 0, &long);
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+use url_parse::Excerpt;
 
 use crate::config::Locking;
 use crate::error::{Action, Attempt as _, Error};
@@ -90,12 +91,12 @@ impl Holder {
     fn read(path: &Path) -> Option<Self> {
         let note: Note = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(note.since))?;
-        Some(Self { pid: note.pid, host: note.host, since })
+        Some(Self { pid: note.pid, host: note.host.as_deref().map(Excerpt::of), since })
     }
 
     fn write(&self, path: &Path) -> Result<(), Error> {
         let since = self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let note = Note { pid: self.pid, host: self.host.clone(), since };
+        let note = Note { pid: self.pid, host: self.host.as_ref().map(ToString::to_string), since };
         let bytes = serde_json::to_vec(&note).unwrap_or_default();
         files::write_atomically(path, &bytes)
     }
@@ -110,7 +111,7 @@ pub(crate) fn try_lock_file(file: &File, path: &Path, locking: Locking) -> io::R
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) if has_no_locks(&error) => {
-            tracing::warn!(path = %path.display(), %error, "this file system has no locks");
+            tracing::warn!(path = %url_parse::shown(path), %error, "this file system has no locks");
             Ok(true)
         }
         Err(TryLockError::Error(error)) => Err(error),

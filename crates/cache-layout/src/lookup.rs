@@ -93,7 +93,7 @@ const LISTED: usize = 3;
 /// One sentence without a full stop: the place, and what is wrong with it.
 impl fmt::Display for PassedOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dir = self.dir.display();
+        let dir = url_parse::shown(&self.dir);
         match &self.problem {
             Problem::NotADirectory => write!(f, "{dir} is not a directory"),
             Problem::DanglingLink => write!(f, "{dir} is a symbolic link to nothing"),

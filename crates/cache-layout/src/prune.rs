@@ -258,7 +258,7 @@ fn prune_one(path: &Path, mode: PruneMode) -> u64 {
         PruneMode::Remove => match files::remove_if_any(path) {
             Ok(()) => bytes,
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "cannot remove a temporary file");
+                tracing::warn!(path = %url_parse::shown(path), %error, "cannot remove a temporary file");
                 0
             }
         },

@@ -101,7 +101,7 @@ impl Publication<'_> {
         let above = done.created.iter().rev().filter_map(|dir| dir.parent());
         for dir in entry.parent().into_iter().chain(above).chain(receipt.parent()) {
             if let Err(error) = self.ops.sync_dir(dir) {
-                tracing::warn!(dir = %dir.display(), %error, "cannot sync a folder after publishing");
+                tracing::warn!(dir = %url_parse::shown(dir), %error, "cannot sync a folder after publishing");
             }
         }
     }
@@ -113,7 +113,7 @@ impl Publication<'_> {
             && let Err(error) = self.restore_receipt()
         {
             let receipt = self.slot.receipt_file();
-            tracing::warn!(receipt = %receipt.display(), %error, "cannot restore the previous receipt");
+            tracing::warn!(receipt = %url_parse::shown(&receipt), %error, "cannot restore the previous receipt");
         }
         for dir in done.created.iter().rev() {
             // Not empty any more when somebody else uses it.

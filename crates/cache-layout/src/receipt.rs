@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
 
-use url_parse::{CommitId, ModelId, ModelRef, RepoPath, Revision};
+use url_parse::{CommitId, Excerpt, ModelId, ModelRef, RepoPath, Revision, shown};
 
 use crate::error::is_absence;
 use crate::layout::CacheLayout;
@@ -99,7 +99,9 @@ pub(crate) fn read_if_any(path: &Path) -> Option<Receipt> {
         Ok(receipt) => Some(receipt),
         Err(e) if is_absence(&e) => None,
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "ignoring an unusable receipt");
+            // It may quote what a neighbour has written there.
+            let error = Excerpt::of(&error.to_string());
+            tracing::warn!(path = %shown(path), %error, "ignoring an unusable receipt");
             None
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use url_parse::RepoPath;
+use url_parse::{RepoPath, shown};
 
 use crate::config::Durability;
 use crate::content::ContentName;
@@ -226,11 +226,11 @@ impl Run {
         inspect: &dyn Fn(&Path) -> Completeness,
     ) -> Result<Published, Error> {
         let (slot, purpose, durability) = (self.staging.slot(), self.purpose, self.durability);
-        let span = tracing::info_span!("publish", entry = %slot.entry().display());
+        let span = tracing::info_span!("publish", entry = %shown(slot.entry()));
         let _inside = span.enter();
         let publication = Publication { ops, slot, names: self.folder.names(), purpose, durability };
         let published = publication.publish(inspect)?;
-        tracing::info!(entry = %published.path().display(), "published");
+        tracing::info!(entry = %shown(published.path()), "published");
         let Self { staging, alive, folder, .. } = self;
         drop(alive);
         staging::clear_orphans(&staging);

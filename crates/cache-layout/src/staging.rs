@@ -102,7 +102,7 @@ fn remove_abandoned(staging: &Staging, run: &RunNames) {
     match fs::rename(run.path(), detached.path()) {
         Ok(()) => remove_detached(staging, &detached),
         Err(error) => {
-            tracing::warn!(run = %run.path().display(), %error, "cannot remove an abandoned run");
+            tracing::warn!(run = %url_parse::shown(run.path()), %error, "cannot remove an abandoned run");
         }
     }
 }

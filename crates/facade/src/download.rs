@@ -90,7 +90,7 @@ impl Work {
         let bytes_received = described.bytes_received + self.fetch(&snapshot, &plan).await?;
         self.finish_tree(snapshot, described, plan).await?;
         let (path, commit) = self.publish(commit).await?;
-        tracing::info!(path = %path.display(), bytes = bytes_received, "downloaded");
+        tracing::info!(path = %url_parse::shown(&path), bytes = bytes_received, "downloaded");
         let tier = Tier::Writable(self.context.layout.home().join("model_weights"));
         Ok(Model { path, tier, commit, outcome: Outcome::Downloaded { bytes_received } })
     }

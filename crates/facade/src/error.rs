@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_layout::{CachePolicy, PassedOver};
-use url_parse::{CommitId, DiskError, ErrorKind, ModelId, ModelRef, RepoPath};
+use url_parse::{CommitId, DiskError, ErrorKind, Excerpt, ModelId, ModelRef, RepoPath, shown};
 
 /// Why a model could not be had.
 ///
@@ -21,12 +21,12 @@ pub enum Error {
     #[error(transparent)]
     Name(#[from] url_parse::Error),
     /// An environment variable's value cannot be used.
-    #[error("the environment variable {name}{} cannot be used", Shown(value.as_deref()))]
+    #[error("the environment variable {name}{} cannot be used", Shown(value.as_ref()))]
     Variable {
         /// The variable.
         name: &'static str,
         /// Its value, unless that may be a secret.
-        value: Option<String>,
+        value: Option<Excerpt>,
         /// What is wrong with it.
         source: Box<dyn StdError + Send + Sync>,
     },
@@ -62,7 +62,7 @@ pub enum Error {
         looked_in: Vec<PathBuf>,
     },
     /// Only a read-only tier has the model, and nothing is ever changed there.
-    #[error("{model} stays as it is: only the read-only tier {} has it", tier.display())]
+    #[error("{model} stays as it is: only the read-only tier {} has it", shown(tier))]
     OnlyReadOnly {
         /// The model asked for.
         model: ModelRef,
@@ -78,7 +78,7 @@ pub enum Error {
         policy: CachePolicy,
     },
     /// A local path that holds no model.
-    #[error("{} is not the directory of a model: {problem}", path.display())]
+    #[error("{} is not the directory of a model: {problem}", shown(path))]
     NotAModelDirectory {
         /// The path given.
         path: PathBuf,
@@ -220,7 +220,7 @@ pub(crate) fn words(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// The value of a setting in a message, when it may be shown.
-struct Shown<'a>(Option<&'a str>);
+struct Shown<'a>(Option<&'a Excerpt>);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -233,7 +233,7 @@ struct Looked<'a>(&'a [PathBuf], &'a [PassedOver]);
 
 impl fmt::Display for Looked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let places: Vec<String> = self.0.iter().map(|path| path.display().to_string()).collect();
+        let places: Vec<String> = self.0.iter().map(|path| shown(path)).collect();
         write!(f, "; looked in {}", places.join(", "))?;
         self.1.iter().try_for_each(|entry| write!(f, "; {entry}"))
     }

@@ -108,5 +108,5 @@ pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
 pub use url_parse::{
     CommitId, DiskError, Endpoint, ErrorKind, Excerpt, ModelId, ModelRef, ModelUrl, RepoPath, Revision,
-    printable,
+    is_unprintable, printable,
 };

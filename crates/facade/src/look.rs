@@ -8,7 +8,7 @@ use shard_fetch::{
     Expected, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest, ModelDirState, Sha256Digest, inspect_model_dir,
     inspect_model_dir_lacking, read_metadata_file, verify_file,
 };
-use url_parse::{CommitId, Revision};
+use url_parse::{CommitId, Revision, shown};
 
 use crate::context::SharedContext;
 use crate::decision::{Decision, decide, is_forced};
@@ -76,7 +76,7 @@ impl Query {
             && forced
         {
             let tier = hit.tier.path();
-            tracing::warn!(model = %request.model(), tier = %tier.display(), "a forced download was answered by a read-only tier");
+            tracing::warn!(model = %request.model(), tier = %shown(tier), "a forced download was answered by a read-only tier");
             observer.on_event(&Event::Warning(Warning::ForceAnsweredByReadOnlyTier { tier }));
         }
     }
@@ -90,9 +90,9 @@ impl Query {
             && let Err(error) = self.add_newer_name(&hit.path)
         {
             let error: &dyn std::error::Error = &error;
-            tracing::warn!(entry = %hit.path.display(), error, "cannot add the manifest's newer name");
+            tracing::warn!(entry = %shown(&hit.path), error, "cannot add the manifest's newer name");
         }
-        tracing::info!(path = %hit.path.display(), "served from the cache");
+        tracing::info!(path = %shown(&hit.path), "served from the cache");
         self.found(hit)
     }
 

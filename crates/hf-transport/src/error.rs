@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use net::{Answer, BoxError, SafeUrl, Secrets, ServerWords, fit_for_message};
-use url_parse::{DiskError, Endpoint, ErrorKind, ModelId, RepoPath};
+use net::{Answer, BoxError, ForeignError, ForeignText, SafeUrl, Secrets, ServerWords};
+use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, shown};
 
 /// Why a hub could not be used, or would not give what was asked for.
 ///
@@ -25,7 +25,7 @@ pub enum Error {
     #[error("cannot set up libgit2")]
     GitSetup {
         /// What libgit2 says.
-        source: BoxError,
+        source: ForeignError,
     },
     /// No repository of this name, or a private one: a hub does not tell them apart.
     #[error(
@@ -157,7 +157,7 @@ pub enum Error {
         /// The request.
         url: SafeUrl,
         /// What came.
-        content_type: String,
+        content_type: ForeignText,
         /// What should have come.
         expected: &'static str,
     },
@@ -214,7 +214,7 @@ pub enum Error {
         /// The repository.
         url: SafeUrl,
         /// The server's word for the names that it gives.
-        format: String,
+        format: ForeignText,
     },
     /// A pack of git objects that contradicts itself, although it came as it was made.
     #[error("the git objects of {model} that {url} sends are broken: {problem}")]
@@ -227,14 +227,14 @@ pub enum Error {
         problem: &'static str,
     },
     /// The fetched git objects could not be kept for the time of the fetch: the disk is full, say.
-    #[error("cannot keep the git metadata of {model} in {}", path.display())]
+    #[error("cannot keep the git metadata of {model} in {}", shown(path))]
     Scratch {
         /// The model asked for.
         model: ModelId,
         /// The scratch repository.
         path: PathBuf,
         /// What the git library says.
-        source: BoxError,
+        source: ForeignError,
     },
     /// The commit's own objects do not hang together.
     #[error("the commit of {model} is broken")]
@@ -242,7 +242,7 @@ pub enum Error {
         /// The model asked for.
         model: ModelId,
         /// What the git library says.
-        source: BoxError,
+        source: ForeignError,
     },
     /// More metadata than the configured limit.
     #[error(
@@ -261,8 +261,8 @@ pub enum Error {
     UnsafePath {
         /// The model asked for.
         model: ModelId,
-        /// The path, escaped.
-        path: String,
+        /// The path.
+        path: Excerpt,
         /// Why it is unsafe.
         source: url_parse::Error,
     },
@@ -272,8 +272,8 @@ pub enum Error {
     UnusablePath {
         /// The model asked for.
         model: ModelId,
-        /// The path, escaped.
-        path: String,
+        /// The path.
+        path: Excerpt,
         /// Why it is refused.
         problem: &'static str,
     },
@@ -316,19 +316,23 @@ impl Error {
         let content_type = content_type.and_then(|text| answer.fit(text));
         Self::NotAHub {
             url: SafeUrl::of(answer.url()),
-            content_type: content_type.unwrap_or_else(|| "no content type".to_owned()),
+            content_type: content_type.unwrap_or("no content type".into()),
             expected,
         }
     }
 
     /// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.
     pub(crate) fn broken_commit(model: &ModelId, error: &git2::Error) -> Self {
-        Self::BrokenCommit { model: model.clone(), source: words_of(error) }
+        Self::BrokenCommit { model: model.clone(), source: ForeignError::of(error, &Secrets::default()) }
     }
 
     /// A failure of the disk that libgit2 met.
     pub(crate) fn scratch(model: &ModelId, path: &Path, error: &git2::Error) -> Self {
-        Self::Scratch { model: model.clone(), path: path.to_owned(), source: words_of(error) }
+        Self::Scratch {
+            model: model.clone(),
+            path: path.to_owned(),
+            source: ForeignError::of(error, &Secrets::default()),
+        }
     }
 
     /// What sort of failure this is.
@@ -380,11 +384,4 @@ impl Error {
             _ => None,
         }
     }
-}
-
-/// What libgit2 says may hold names that a repository gave.
-fn words_of(error: &git2::Error) -> BoxError {
-    fit_for_message(error.message(), &Secrets::default())
-        .unwrap_or_else(|| "no more is known".to_owned())
-        .into()
 }

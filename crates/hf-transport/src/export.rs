@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use url_parse::{DiskError, ModelId, Platform, RepoPath};
+use url_parse::{DiskError, Excerpt, ModelId, Platform, RepoPath};
 
 use crate::lfs_pointer::{MAX_POINTER_BYTES, Recognized, recognize};
 use crate::{Error, FileKind};
@@ -100,7 +100,7 @@ impl ExportFolder<'_> {
         }
         Error::UnusablePath {
             model: self.model.clone(),
-            path: shown(path.as_str()),
+            path: Excerpt::of(path.as_str()),
             problem: "there is already something of that name on the disk",
         }
     }
@@ -113,11 +113,6 @@ pub(crate) fn path_on(platform: Platform, text: &str) -> Result<Option<RepoPath>
         Err(_) if RepoPath::parse_on(text, Platform::Other).is_ok() => Ok(None),
         path => path.map(Some),
     }
-}
-
-/// A path for messages, whatever is in it.
-pub(crate) fn shown(path: &str) -> String {
-    path.escape_debug().take(300).collect()
 }
 
 #[cfg(unix)]

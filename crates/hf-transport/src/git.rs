@@ -18,7 +18,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use net::ServerWords;
 use tokio::runtime::Handle;
-use url_parse::DiskError;
+use url_parse::{DiskError, shown};
 
 use self::cancel::{CancelOnDrop, CancelSignal};
 use self::fetch::Fetched;
@@ -118,7 +118,7 @@ fn fetch_blocking(
     let outcome = fetch_and_export(hub, runtime, means, request, cancelled, scratch.path());
     let folder = scratch.path().to_owned();
     if let Err(error) = scratch.close() {
-        tracing::warn!(folder = %folder.display(), %error, "cannot remove a scratch folder");
+        tracing::warn!(folder = %shown(&folder), %error, "cannot remove a scratch folder");
     }
     outcome
 }

@@ -26,7 +26,8 @@ impl Asked<'_> {
     fn classify(&self, refusal: Refusal) -> Error {
         let Refusal { status, wait, .. } = refusal;
         let hub_says = refusal.words;
-        let says = |words: &str| hub_says.message.as_ref().is_some_and(|message| message.contains(words));
+        let says =
+            |words: &str| hub_says.message.as_ref().is_some_and(|message| message.as_str().contains(words));
         let (is_disabled, is_bad_token) =
             (says("Access to this resource is disabled"), says("Invalid credentials"));
         let (model, url) = (self.model.clone(), SafeUrl::of(&refusal.url));

@@ -2,8 +2,11 @@
 
 use std::io;
 
+use facade::printable;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format;
 
 /// Sends the libraries' diagnostics to stderr: what `RUST_LOG` selects, else what `-v` and `-vv` do.
 ///
@@ -14,7 +17,15 @@ pub(crate) fn start(verbose: u8, color: bool) {
         Some(LevelFilter::OFF) => EnvFilter::new(by_count(verbose)),
         _ => by_variable,
     };
+    // Values may be anything: an address that a redirect names, a file that a neighbour has left.
+    let fields = format::debug_fn(|writer, field, value| {
+        let value = format!("{value:?}");
+        let name = Some(field.name()).filter(|name| *name != "message");
+        name.map_or(Ok(()), |name| write!(writer, "{name}="))?;
+        writer.write_str(&printable(&value))
+    });
     let logger = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(io::stderr);
+    let logger = logger.fmt_fields(fields.delimited(" "));
     // A line that cannot be written is lost; telling that on the same stderr would be a panic.
     let logger = logger.log_internal_errors(false);
     // Fails only if a logger is set already, and nothing else sets one.

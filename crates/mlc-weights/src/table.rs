@@ -1,6 +1,8 @@
 //! Columns for the eye.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
+
+use facade::printable;
 
 /// Where a column's cells stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +34,12 @@ impl<const N: usize> Table<N> {
     }
 
     pub(crate) fn row(&mut self, cells: [String; N]) {
-        self.rows.push(Row::Cells(cells));
+        self.rows.push(Row::Cells(cells.map(|cell| printable(&cell).into_owned())));
     }
 
     /// A remark about the row above.
-    pub(crate) fn note(&mut self, text: String) {
-        self.rows.push(Row::Note(text));
+    pub(crate) fn note(&mut self, text: &str) {
+        self.rows.push(Row::Note(printable(text).into_owned()));
     }
 
     fn widths(&self) -> [usize; N] {
@@ -51,27 +53,26 @@ impl<const N: usize> Table<N> {
         }
         widths
     }
-}
 
-impl<const N: usize> fmt::Display for Table<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let widths = self.widths();
-        for row in &self.rows {
-            match row {
-                Row::Note(text) => writeln!(f, "{GAP}{GAP}{text}")?,
-                Row::Cells(cells) => {
-                    let mut line = String::new();
-                    for ((cell, width), align) in cells.iter().zip(widths).zip(self.columns) {
-                        match align {
-                            Align::Left => write!(line, "{GAP}{cell:<width$}")?,
-                            Align::Right => write!(line, "{GAP}{cell:>width$}")?,
-                        }
-                    }
-                    writeln!(f, "{}", line.trim_end())?;
-                }
-            }
+        self.rows.iter().map(|row| self.line(row, widths)).collect()
+    }
+
+    fn line(&self, row: &Row<N>, widths: [usize; N]) -> String {
+        let cells = match row {
+            Row::Note(text) => return format!("{GAP}{GAP}{text}"),
+            Row::Cells(cells) => cells,
+        };
+        let mut line = String::new();
+        for ((cell, width), align) in cells.iter().zip(widths).zip(self.columns) {
+            // Writing to a `String` cannot fail.
+            let _ = match align {
+                Align::Left => write!(line, "{GAP}{cell:<width$}"),
+                Align::Right => write!(line, "{GAP}{cell:>width$}"),
+            };
         }
-        Ok(())
+        line.trim_end().to_owned()
     }
 }
 
@@ -83,10 +84,10 @@ mod tests {
     fn columns_are_as_wide_as_their_widest() {
         let mut table = Table::new([("SIZE", Align::Right), ("DATE", Align::Left), ("NAME", Align::Left)]);
         table.row(["1.5 GB".to_owned(), "-".to_owned(), "a name without bounds".to_owned()]);
-        table.note("a remark".to_owned());
+        table.note("a remark");
         table.row(["9 B".to_owned(), "2026-08-23".to_owned(), "é".to_owned()]);
         assert_eq!(
-            table.to_string().lines().collect::<Vec<_>>(),
+            table.lines(),
             [
                 "    SIZE  DATE        NAME",
                 "  1.5 GB  -           a name without bounds",

@@ -9,12 +9,12 @@ use reqwest::header::{self, HeaderMap};
 use reqwest::{Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
-use url_parse::Origin;
+use url_parse::{ForeignError, ForeignText, Origin, Secrets, fit_for_message};
 
 use crate::error::{Error, Hop};
 use crate::headers::{coding, header_text, server_wait};
 use crate::shown::SafeUrl;
-use crate::words::{Secrets, ServerWords, fit_for_message, media_type};
+use crate::words::{ServerWords, media_type};
 
 /// The body of a refusal is read no further than this.
 const MAX_REFUSAL: usize = 64 << 10;
@@ -69,7 +69,7 @@ impl Answer {
             && asked.has_body
             && let Some(coding) = coding(response.headers())
         {
-            let coding = fit_for_message(&coding, &asked.secrets).unwrap_or_default();
+            let coding = fit_for_message(&coding, &asked.secrets).unwrap_or("in no known way".into());
             return Err(Error::Encoded { action: asked.action, url: SafeUrl::of(&asked.url), coding });
         }
         Ok(Self { asked: Box::new(asked), response, elsewhere, had_own_headers })
@@ -111,7 +111,7 @@ impl Answer {
     }
 
     /// Foreign text that came with this answer, as a message may show it: see [`fit_for_message`].
-    pub fn fit(&self, text: &str) -> Option<String> {
+    pub fn fit(&self, text: &str) -> Option<ForeignText> {
         fit_for_message(text, &self.asked.secrets)
     }
 
@@ -183,10 +183,12 @@ impl Asked {
     pub(crate) fn failed(&self, error: reqwest::Error, is_proxied: bool) -> Error {
         let (action, url) = (self.action, SafeUrl::of(&self.url));
         let hop = if is_proxied && error.is_connect() { Hop::Proxy } else { self.hop };
-        let source = Box::new(error.without_url());
-        if is_untrusted_certificate(&*source) {
+        let error = error.without_url();
+        // Names in a certificate are the server's words, and so may be what other libraries quote.
+        let source = ForeignError::of(&error, &self.secrets);
+        if is_untrusted_certificate(&error) {
             Error::UntrustedCertificate { action, url, source }
-        } else if is_proxy_login(&*source) {
+        } else if is_proxy_login(&error) {
             Error::ProxyLogin { action, url }
         } else {
             Error::Transport { action, url, hop, source }

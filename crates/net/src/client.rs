@@ -10,7 +10,7 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Method, NoProxy, Proxy, Response, StatusCode, redirect};
 use tokio::time::{sleep, timeout};
 use url::Url;
-use url_parse::Origin;
+use url_parse::{Origin, Secrets};
 
 use crate::answer::{Answer, Asked};
 use crate::error::{Error, Hop};
@@ -20,7 +20,6 @@ use crate::limits::RateLimit;
 use crate::redirect::{MAX_REDIRECTS, Redirects, is_redirect, problem_of, target};
 use crate::settings::{CaCertificates, NetSettings, ProxySettings};
 use crate::shown::SafeUrl;
-use crate::words::Secrets;
 
 /// The HTTP client under everything that talks to servers.
 ///

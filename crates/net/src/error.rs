@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use url_parse::ErrorKind;
+use url_parse::{ErrorKind, Excerpt, ForeignError, ForeignText};
 
 use crate::shown::SafeUrl;
 
@@ -39,8 +39,8 @@ pub enum Error {
     /// A `RateLimit` header without `r=` and `t=`.
     #[error("no number of requests left (`r=`) and time to wait (`t=`) in the header `RateLimit: {header}`")]
     RateLimit {
-        /// The header, escaped and cut.
-        header: Box<str>,
+        /// The header.
+        header: Excerpt,
     },
     /// A URL that no request is sent to.
     #[error("cannot {action} {url}: {problem}")]
@@ -65,8 +65,8 @@ pub enum Error {
     BadRedirect {
         /// The request.
         url: SafeUrl,
-        /// Where it was sent, made fit for a message.
-        target: String,
+        /// Where it was sent.
+        target: ForeignText,
         /// Why that is refused.
         problem: &'static str,
     },
@@ -80,7 +80,7 @@ pub enum Error {
         /// Who failed.
         hop: Hop,
         /// What the HTTP library says, without the URL.
-        source: BoxError,
+        source: ForeignError,
     },
     /// The server fell silent.
     #[error("cannot {action} {url}: it sent nothing for {seconds:.1} s", seconds = idle.as_secs_f64())]
@@ -113,7 +113,7 @@ pub enum Error {
         /// The request.
         url: SafeUrl,
         /// What the TLS library says.
-        source: BoxError,
+        source: ForeignError,
     },
     /// The answer is compressed, although every request asks for it as it is.
     #[error("cannot {action} {url}: the answer is compressed ({coding}), though that was not asked for")]
@@ -122,8 +122,8 @@ pub enum Error {
         action: &'static str,
         /// The request.
         url: SafeUrl,
-        /// The coding that the answer names, made fit for a message.
-        coding: String,
+        /// The coding that the answer names.
+        coding: ForeignText,
     },
     /// The runtime was shut down, or the caller dropped the operation.
     #[error("the operation was cancelled")]
@@ -153,8 +153,7 @@ impl fmt::Display for Hop {
 
 impl Error {
     pub(crate) fn rate_limit(header: &str) -> Self {
-        const SHOWN: usize = 100;
-        Self::RateLimit { header: header.chars().take(SHOWN).flat_map(char::escape_debug).collect() }
+        Self::RateLimit { header: Excerpt::of(header) }
     }
 
     /// What sort of failure this is.

@@ -70,5 +70,6 @@ pub use retry::{RetryBudget, RetryPolicy, is_transient_status};
 pub use settings::{CaCertificates, NetSettings, ProxySettings};
 pub use shown::{RedactedUrl, SafeUrl};
 pub use task::{blocking, joined};
+pub use url_parse::{ForeignError, ForeignText, Secrets, fit_for_message};
 pub use window::pace;
-pub use words::{Secrets, ServerWords, fit_for_message, media_type};
+pub use words::{ServerWords, media_type};

@@ -1,10 +1,10 @@
 //! Where a redirect leads, and whether a request goes there. No clock, no I/O.
 
 use url::Url;
+use url_parse::{Secrets, fit_for_message};
 
 use crate::error::Error;
 use crate::shown::SafeUrl;
-use crate::words::{Secrets, fit_for_message};
 
 /// How many redirects one request may take. A rename and a hub's own cache make two.
 pub(crate) const MAX_REDIRECTS: usize = 5;
@@ -37,7 +37,7 @@ pub fn problem_of(url: &Url) -> Option<&'static str> {
 /// The URL that `location`, in an answer from `from`, leads to.
 pub(crate) fn target(from: &Url, location: Option<&[u8]>, secrets: &Secrets) -> Result<Url, Error> {
     let refuse = |target: &str, problem| {
-        let target = fit_for_message(target, secrets).unwrap_or_else(|| "nowhere".to_owned());
+        let target = fit_for_message(target, secrets).unwrap_or("nowhere".into());
         Err(Error::BadRedirect { url: SafeUrl::of(from), target, problem })
     };
     let Some(location) = location else { return refuse("", "it names no location") };

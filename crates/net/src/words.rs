@@ -1,110 +1,22 @@
-//! Foreign text in messages: what a server says when it refuses, and anything else that was not written here.
-//! No clock, no I/O.
+//! What a server says when it refuses. No clock, no I/O.
 
-use std::cmp::Reverse;
 use std::fmt;
 
 use serde::Deserialize;
-use url::Url;
+use url_parse::{ForeignText, Secrets, fit_for_message};
 
 use crate::error::Hop;
 
-/// As many characters of foreign text as a message shows.
-const MAX_CHARS: usize = 300;
-/// Shorter values are no secrets, and words of a message may contain them by chance.
-const MIN_SECRET_BYTES: usize = 6;
 /// By which of these a server's operators find a request, the best first.
 const REQUEST_IDS: [&str; 3] = ["x-request-id", "x-amzn-trace-id", "x-amz-cf-id"];
-
-/// What of a request must not be shown, whoever repeats it.
-#[derive(Clone, Default)]
-pub struct Secrets(Vec<String>);
-
-impl Secrets {
-    /// The URL's query as a whole and the values in it, as they were sent and decoded; the values of `headers`,
-    /// and the words in those.
-    pub fn of<'a>(url: &Url, headers: impl IntoIterator<Item = &'a str>) -> Self {
-        let query = url.query().unwrap_or_default();
-        let raw = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
-        let mut secrets: Vec<String> = std::iter::once(query).chain(raw).map(str::to_owned).collect();
-        secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-        for value in headers {
-            secrets.push(value.to_owned());
-            // `Bearer` and `Basic` are words that a server may use.
-            secrets.extend(value.split_whitespace().filter(|word| !is_scheme(word)).map(str::to_owned));
-        }
-        secrets.retain(|secret| secret.len() >= MIN_SECRET_BYTES);
-        secrets.sort_by_key(|secret| Reverse(secret.len()));
-        Self(secrets)
-    }
-
-    fn taken_out_of(&self, text: String) -> String {
-        self.0.iter().fold(text, |text, secret| text.replace(secret, "…"))
-    }
-}
-
-/// Only how many there are.
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secrets({})", self.0.len())
-    }
-}
-
-fn is_scheme(word: &str) -> bool {
-    word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic")
-}
-
-/// Foreign text as a message may show it: one line, bounded, without control characters and characters that hide
-/// or reorder others, without the request's secrets, and without queries, users and passwords of any URL in it.
-/// `None` when nothing is left.
-pub fn fit_for_message(text: &str, secrets: &Secrets) -> Option<String> {
-    let visible: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-    let open = secrets.taken_out_of(visible);
-    let words: Vec<String> = open
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .map(without_credentials)
-        .collect();
-    let line = words.join(" ");
-    let cut = line.char_indices().nth(MAX_CHARS).map(|(end, _)| end);
-    match cut {
-        _ if line.is_empty() => None,
-        None => Some(line),
-        Some(end) => Some(format!("{}…", line.get(..end)?)),
-    }
-}
-
-/// Characters that take no room, or change the order of others.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// A URL's query may be a signature, and what stands before `@` a password.
-fn without_credentials(word: &str) -> String {
-    let (scheme, rest) = match word.find("://") {
-        Some(at) => word.split_at(at + 3),
-        None => ("", word),
-    };
-    let (rest, query) = match rest.split_once('?') {
-        Some((before, after)) if !scheme.is_empty() && !after.is_empty() => (before, "?…"),
-        _ => (rest, ""),
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let user_info = authority.rsplit_once('@').map(|(user_info, _)| user_info);
-    match user_info.filter(|user_info| !scheme.is_empty() || user_info.contains(':')) {
-        Some(user_info) => format!("{scheme}…{}{query}", rest.get(user_info.len()..).unwrap_or_default()),
-        None => format!("{scheme}{rest}{query}"),
-    }
-}
 
 /// What a server said about a refusal, fit for a message; shown after our own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerWords {
     /// The server's message.
-    pub message: Option<String>,
+    pub message: Option<ForeignText>,
     /// The identifier by which the server's operators find the request.
-    pub request_id: Option<String>,
+    pub request_id: Option<ForeignText>,
     /// Who says it.
     pub speaker: Hop,
 }
@@ -217,17 +129,12 @@ mod tests {
 
     use super::*;
 
-    const URL: &str = "https://cdn.example/a/b?Expires=1790000000&Signature=ab%2Bcd~efgh&Key-Pair-Id=K12345";
-
-    fn secrets() -> Secrets {
-        Secrets::of(&URL.parse().unwrap(), ["Bearer hf_token"])
-    }
-
     #[track_caller]
     fn check(headers: &[(&str, &str)], body: &str, message: Option<&str>, id: Option<&str>) {
         let header = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let words = ServerWords::read(Hop::Hub, header, body.as_bytes(), &Secrets::default());
-        assert_eq!((words.message.as_deref(), words.request_id.as_deref()), (message, id));
+        let shown = |text: &Option<ForeignText>| text.as_ref().map(ToString::to_string);
+        assert_eq!((shown(&words.message).as_deref(), shown(&words.request_id).as_deref()), (message, id));
     }
 
     #[test]
@@ -290,45 +197,7 @@ mod tests {
         assert_eq!(ServerWords::none().to_string(), "");
     }
 
-    #[test]
-    fn words_are_one_short_line() {
-        let fit = |words: &str| fit_for_message(words, &Secrets::default());
-        assert_eq!(fit(&"x".repeat(1000)).unwrap(), format!("{}…", "x".repeat(MAX_CHARS)));
-        assert_eq!(fit(&"é".repeat(MAX_CHARS)).unwrap(), "é".repeat(MAX_CHARS));
-        assert_eq!(fit("two\r\nlines\u{1b}[31m\u{9b}1m\u{7}").unwrap(), "two lines [31m 1m");
-        assert_eq!(fit("gpj.\u{202e}exe \u{200b}\u{feff}x").unwrap(), "gpj.exe x");
-        assert_eq!(fit(" \n\u{200b}"), None);
-    }
-
-    #[test]
-    fn secrets_are_left_out() {
-        for (words, shown) in [
-            ("Signature ab%2Bcd~efgh or ab+cd~efgh is bad for K12345", "Signature … or … is bad for …"),
-            (&format!("no {URL}, sorry"), "no https://cdn.example/a/b?… sorry"),
-            ("token hf_token is bad; Bearer hf_token", "token … is bad; …"),
-            ("hf_\u{200b}token", "…"),
-            ("a bearer token", "a bearer token"),
-            ("see https://other.example/x?sig=1", "see https://other.example/x?…"),
-            ("at https://bob:pw@host/x, or bob:pw@host", "at https://…@host/x, or …@host"),
-            ("https://pw@host/a@b", "https://…@host/a@b"),
-            ("mail me@host.example? why", "mail me@host.example? why"),
-        ] {
-            assert_eq!(fit_for_message(words, &secrets()).as_deref(), Some(shown));
-        }
-        assert_eq!(format!("{:?}", Secrets::of(&URL.parse().unwrap(), [])), "Secrets(7)");
-    }
-
     proptest! {
-        #[test]
-        fn whatever_comes_is_fit(text in "\\PC{0,40}|[\\s\\S]{0,400}|(https?://|@|:|\\?|S3CRET1|/| ){0,12}") {
-            let secrets = Secrets::of(&"https://h/?x=S3CRET1".parse().unwrap(), []);
-            if let Some(line) = fit_for_message(&text, &secrets) {
-                prop_assert!(line.chars().count() <= MAX_CHARS + 1);
-                prop_assert!(!line.contains("S3CRET1"), "{}", line);
-                prop_assert!(!line.chars().any(|c| c.is_control() || is_invisible(c)), "{:?}", line);
-            }
-        }
-
         #[test]
         fn no_body_panics(kind in "text/html|text/plain|application/json|", body in "[\\s\\S]{0,60}|(<|>|title|style|/|a){0,30}") {
             ServerWords::read(Hop::Hub, |_| Some(&kind), body.as_bytes(), &Secrets::default());

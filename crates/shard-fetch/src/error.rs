@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use net::{BoxError, Hop, ServerWords};
-use url_parse::{DiskError, ErrorKind, Origin, RepoPath};
+use url_parse::{DiskError, ErrorKind, Origin, RepoPath, shown};
 
 use crate::{InvalidDigest, Mismatch};
 
@@ -143,7 +143,7 @@ pub enum Error {
         name: String,
     },
     /// A file on disk is not what it must be.
-    #[error("{} is damaged: {mismatch}", path.display())]
+    #[error("{} is damaged: {mismatch}", shown(path))]
     FileMismatch {
         /// The file.
         path: PathBuf,
@@ -217,7 +217,7 @@ pub enum Error {
         source: BoxError,
     },
     /// The disk has not enough room.
-    #[error("not enough room at {}: {needed} bytes are needed, {} free", path.display(), free_bytes(*free))]
+    #[error("not enough room at {}: {needed} bytes are needed, {} free", shown(path), free_bytes(*free))]
     NoSpace {
         /// How many bytes are still to be written.
         needed: u64,
@@ -229,7 +229,7 @@ pub enum Error {
         source: Option<io::Error>,
     },
     /// Two requests of one call name the same local file.
-    #[error("two of the files to fetch would be written to {}", path.display())]
+    #[error("two of the files to fetch would be written to {}", shown(path))]
     SameLocalFile {
         /// The local file.
         path: PathBuf,

@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
-use url_parse::{DiskError, RepoPath};
+use url_parse::{DiskError, RepoPath, shown};
 
 use crate::metadata_file::{read_at_most, read_metadata_file};
 use crate::pointer::{MAX_POINTER_BYTES, is_pointer_text};
@@ -37,9 +37,9 @@ pub fn inspect_model_dir(dir: &Path) -> ModelDirState {
 pub fn inspect_model_dir_lacking(dir: &Path, lacking: &BTreeSet<RepoPath>) -> ModelDirState {
     match std::fs::metadata(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return ModelDirState::NoDirectory,
-        Err(error) => return ModelDirState::Missing(vec![format!("{}: {error}", dir.display())]),
+        Err(error) => return ModelDirState::Missing(vec![format!("{}: {error}", shown(dir))]),
         Ok(found) if !found.is_dir() => {
-            return ModelDirState::Missing(vec![format!("{}: not a directory", dir.display())]);
+            return ModelDirState::Missing(vec![format!("{}: not a directory", shown(dir))]);
         }
         Ok(_) => {}
     }

@@ -4,6 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::printable::shown;
+
 /// What sort of failure an error is: what a caller can do about it. Every crate's `Error::kind` answers with
 /// this one type.
 ///
@@ -50,7 +52,7 @@ impl ErrorKind {
 
 /// A local file or folder could not be used. The cause is the error's `source`.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}", path.display())]
+#[error("cannot {action} {}", shown(path))]
 pub struct DiskError {
     /// What was attempted, to be followed by a path.
     pub action: &'static str,

@@ -36,6 +36,8 @@
 //! | [`RepoPath`] | `params/shard_0.bin` |
 //! | [`Endpoint`] | `https://huggingface.co`, `http://127.0.0.1:8080/mirror` |
 //! | [`Origin`] | `https://huggingface.co` (scheme, host, port) |
+//!
+//! Text that others wrote is shown by [`ForeignText`] (words) and [`Excerpt`] (names, and what should have been one).
 
 mod ascii_case;
 mod commit_id;
@@ -43,6 +45,7 @@ mod endpoint;
 mod error;
 mod excerpt;
 mod failure;
+mod foreign;
 mod guess;
 mod model_id;
 mod model_ref;
@@ -58,12 +61,13 @@ pub use endpoint::Endpoint;
 pub use error::{Error, Problem};
 pub use excerpt::Excerpt;
 pub use failure::{DiskError, ErrorKind};
+pub use foreign::{ForeignError, ForeignText, Secrets, fit_for_message};
 pub use model_id::ModelId;
 pub use model_ref::ModelRef;
 pub use model_url::ModelUrl;
 pub use origin::Origin;
 pub use platform::Platform;
-pub use printable::printable;
+pub use printable::{is_unprintable, printable, shown};
 pub use repo_path::RepoPath;
 pub use revision::Revision;
 pub use url::Url;

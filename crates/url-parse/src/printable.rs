@@ -1,6 +1,7 @@
 //! Which characters a name may not have and a message may not show.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 /// `text` with every character that could steer a terminal, forge a line or deceive the eye escaped, as in
 /// `\u{1b}`. For what is about to be shown; nothing is cut.
@@ -17,14 +18,20 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A path of this machine as messages and logs show it: whole, and [`printable`]. Neighbours on the machine may have
+/// chosen its name.
+pub fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy()).into_owned()
+}
+
 /// What is written for a character that is not shown.
 pub(crate) fn escape(c: char) -> String {
     // Rust's own escapes leave a few invisible letters as they are.
     if is_invisible(c) { c.escape_unicode().collect() } else { c.escape_debug().collect() }
 }
 
-/// Whether `c` is a control character, ends a line, or [is invisible](is_invisible).
-pub(crate) fn is_unprintable(c: char) -> bool {
+/// Whether `c` is a control character, ends a line, takes no room, leaves an empty one, or changes the order of others.
+pub fn is_unprintable(c: char) -> bool {
     c.is_control() || is_invisible(c)
 }
 
@@ -37,4 +44,18 @@ pub(crate) fn is_invisible(c: char) -> bool {
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_deceives_is_escaped() {
+        assert!(matches!(printable("a \"plain\" – 模型 \\ name"), Cow::Borrowed(_)));
+        let escaped = "a\\u{1b}[2J\\n\\u{9b}\\u{202e}\\u{2028}\\u{3164}\\u{fe0f}\\u{e0001}b";
+        assert_eq!(printable("a\u{1b}[2J\n\u{9b}\u{202e}\u{2028}\u{3164}\u{fe0f}\u{e0001}b"), escaped);
+        assert_eq!(printable(escaped), escaped);
+        assert_eq!(shown("/tmp/a\nerror: b".as_ref()), "/tmp/a\\nerror: b");
+    }
 }

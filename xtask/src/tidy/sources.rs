@@ -23,10 +23,13 @@ const SENDING: [&str; 6] = ["answer.rs", "client.rs", "error.rs", "headers.rs", 
 /// What builds an HTTP client, and where the one place is.
 const BUILDS_CLIENT: [&str; 3] = ["Client::builder()", "ClientBuilder::new(", "reqwest::Client::new("];
 const CLIENT: &str = "crates/net/src/client.rs";
+/// What shows text that may be anything, or makes its own rules for that, and where the rules are.
+const SHOWS_ANYTHING: [&str; 4] = [".display()", "escape_debug", "escape_default", "source: git2::Error"];
+const PRINTABLE: &str = "crates/url-parse/src/printable.rs";
 
 pub(super) fn check(files: &[File]) -> Vec<String> {
     let sources = files.iter().filter(|file| file.is_rust() && file.path.contains("/src/"));
-    let checks = [check_length, check_docs, check_purity, check_clients];
+    let checks = [check_length, check_docs, check_purity, check_clients, check_words];
     sources.flat_map(|file| checks.map(|check| check(file))).flatten().collect()
 }
 
@@ -56,6 +59,19 @@ fn check_clients(file: &File) -> Option<String> {
     builds
         .filter(|_| is_shipped)
         .map(|word| format!("{}: `{word}` builds an HTTP client; the only one is in {CLIENT}", file.path))
+}
+
+/// In the libraries; what the command writes all goes through its `output.rs`.
+fn check_words(file: &File) -> Option<String> {
+    let is_library = file.path.starts_with("crates/") && !file.path.starts_with("crates/mlc-weights/");
+    let is_test = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
+    let shows = SHOWS_ANYTHING.into_iter().find(|word| code(file).any(|line| line.contains(word)));
+    shows.filter(|_| is_library && !is_test && file.path != PRINTABLE).map(|word| {
+        format!(
+            "{}: `{word}` shows text that others may have written: `url_parse` has `shown` for paths, `Excerpt`, `ForeignText`",
+            file.path
+        )
+    })
 }
 
 /// The lines before the tests, without comments.
@@ -136,6 +152,16 @@ mod tests {
                 format!("crates/a/src/b.rs: says that it has no clock and no I/O, and mentions `{word}`");
             check(&format!("{pure}fn f() {{ {word}; }}\n"), &[&complaint]);
         }
+    }
+
+    #[test]
+    fn foreign_text_has_one_way_into_messages() {
+        let text = "#[error(\"cannot read {}\", path.display())]\n";
+        let complaint = "crates/a/src/b.rs: `.display()` shows text that others may have written: `url_parse` has `shown` for paths, `Excerpt`, `ForeignText`";
+        check_one("crates/a/src/b.rs", text.to_owned(), &[complaint]);
+        check_one("crates/a/src/b.rs", format!("#[cfg(test)]\nmod tests {{\n{text}}}\n"), &[]);
+        check_one("crates/mlc-weights/src/b.rs", text.to_owned(), &[]);
+        check_one(PRINTABLE, text.to_owned(), &[]);
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn a_note_is_read_as_it_was_written() {
         assert_eq!(Holder::read(&path), None, "{junk}");
     }
     let since = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    let holder = Holder { pid: 1, host: Some("h".into()), since };
+    let holder = Holder { pid: 1, host: Some(Excerpt::of("h")), since };
     holder.write(&path).unwrap();
     assert_eq!(Holder::read(&path), Some(holder));
 }

@@ -125,7 +125,7 @@ impl Publication<'_> {
         self.ops.rename_new(tree, entry).inspect_err(|_| {
             // If this fails too, the run's folder is not removed, and the next run tries again.
             if let Err(error) = self.ops.rename_new(displaced, entry) {
-                tracing::warn!(displaced = %displaced.display(), %error, "cannot move the model back");
+                tracing::warn!(displaced = %url_parse::shown(displaced), %error, "cannot move the model back");
             }
         })
     }
@@ -181,7 +181,7 @@ impl Publication<'_> {
         if !moved {
             files::remove_tree(away);
         } else if let Err(error) = self.ops.rename_new(away, &tree) {
-            tracing::warn!(tree = %away.display(), %error, "cannot move a tree back");
+            tracing::warn!(tree = %url_parse::shown(away), %error, "cannot move a tree back");
         }
     }
 

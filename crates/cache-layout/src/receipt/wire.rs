@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use url_parse::{CommitId, RepoPath, Revision};
+use url_parse::{CommitId, Excerpt, RepoPath, Revision};
 
 use super::{Receipt, ReceiptFile};
 use crate::hex;
@@ -72,8 +72,8 @@ enum Unusable {
     Version(u32),
     #[error("{0} is no time")]
     Time(u64),
-    #[error("{0:?} is no digest")]
-    Digest(String),
+    #[error("`{0}` is no digest")]
+    Digest(Excerpt),
     #[error(transparent)]
     Name(#[from] url_parse::Error),
 }
@@ -127,7 +127,7 @@ impl TryFrom<Wire> for Receipt {
         Ok(Self {
             commit: wire.commit.parse::<CommitId>()?,
             revision: wire.revision.map(|revision| revision.parse::<Revision>()).transpose()?,
-            manifest_sha256: digest(wire.manifest_sha256)?,
+            manifest_sha256: digest(&wire.manifest_sha256)?,
             made: made.ok_or(Unusable::Time(wire.made))?,
             files: wire.files.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             lacking: wire.lacking.iter().map(|path| path.parse::<RepoPath>()).collect::<Result<_, _>>()?,
@@ -142,12 +142,12 @@ impl TryFrom<File> for ReceiptFile {
         Ok(Self {
             path: wire.path.parse()?,
             size: wire.size,
-            sha256: wire.sha256.map(digest).transpose()?,
-            md5: wire.md5.map(digest).transpose()?,
+            sha256: wire.sha256.as_deref().map(digest).transpose()?,
+            md5: wire.md5.as_deref().map(digest).transpose()?,
         })
     }
 }
 
-fn digest<const N: usize>(text: String) -> Result<[u8; N], Unusable> {
-    hex::decode(&text).ok_or(Unusable::Digest(text))
+fn digest<const N: usize>(text: &str) -> Result<[u8; N], Unusable> {
+    hex::decode(text).ok_or_else(|| Unusable::Digest(Excerpt::of(text)))
 }

@@ -28,7 +28,7 @@ pub(crate) fn restore(run: &RunNames) -> bool {
         RealOps.rename_new(&displaced, entry).map_err(|error| Error::moving(&displaced, entry, error))
     });
     if let Err(error) = &brought_back {
-        let (displaced, entry) = (displaced.display(), entry.display());
+        let (displaced, entry) = (url_parse::shown(&displaced), url_parse::shown(entry));
         tracing::warn!(%displaced, %entry, %error, "cannot bring back the previous model");
     }
     brought_back.is_ok()

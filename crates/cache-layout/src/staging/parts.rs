@@ -86,7 +86,7 @@ fn transfer(from: &Path, to: &Path, take: impl Fn(&Path, &Path) -> io::Result<()
 fn transferred(from: &Path, to: &Path, take: impl Fn(&Path, &Path) -> io::Result<()>) -> bool {
     let outcome = transfer(from, to, take);
     if let Err(error) = &outcome {
-        tracing::debug!(part = %from.display(), %error, "an unfinished file cannot be taken over");
+        tracing::debug!(part = %url_parse::shown(from), %error, "an unfinished file cannot be taken over");
     }
     outcome.is_ok()
 }

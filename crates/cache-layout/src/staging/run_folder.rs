@@ -68,7 +68,7 @@ impl RunFolder {
         let path = self.names.alive();
         let alive = OpenOptions::new().write(true).open(&path);
         if let Err(error) = alive.and_then(|alive| alive.set_modified(SystemTime::UNIX_EPOCH)) {
-            tracing::debug!(path = %path.display(), %error, "cannot give up a run's heartbeat");
+            tracing::debug!(path = %url_parse::shown(&path), %error, "cannot give up a run's heartbeat");
         }
     }
 }

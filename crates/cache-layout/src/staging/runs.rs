@@ -134,7 +134,7 @@ impl RunNames {
         let restored =
             fs::read(&previous).map_or(Ok(()), |bytes| files::write_atomically(&installed, &bytes));
         if let Err(error) = restored {
-            tracing::warn!(receipt = %installed.display(), %error, "cannot restore the previous receipt");
+            tracing::warn!(receipt = %url_parse::shown(&installed), %error, "cannot restore the previous receipt");
         }
         let _ = fs::remove_file(self.receipt());
     }

@@ -35,7 +35,7 @@ fn describe(layout: &CacheLayout, entry: &Entry) -> Option<ModelEntry> {
         date: receipt.as_ref().map(|receipt| receipt.made).or_else(|| changed(entry)),
         origin: if receipt.is_some() { Origin::Receipt } else { Origin::Unknown },
         missing,
-        unreadable: usage.unreadable.map(|(path, error)| format!("{}: {error}", path.display())),
+        unreadable: usage.unreadable.map(|(path, error)| format!("{}: {error}", url_parse::shown(&path))),
     })
 }
 

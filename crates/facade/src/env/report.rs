@@ -83,7 +83,7 @@ fn flag(name: &'static str, variable: &'static str, lookup: Lookup<'_>) -> Setti
             Severity::Warning,
             format!(
                 "{variable}=`{}` means no; for yes write 1, ON, YES or TRUE",
-                value.to_string_lossy().escape_debug()
+                url_parse::Excerpt::of(&value.to_string_lossy())
             ),
         ),
         _ => setting,

@@ -43,7 +43,7 @@ fn in_file_that_was_named(path: &Path) -> Result<Option<Token>, Error> {
 /// Nobody has asked for this one: if it is of no use, there is none.
 fn left_by_a_login(path: &Path) -> Option<Token> {
     let useless = |error: &dyn fmt::Display| {
-        tracing::warn!(path = %path.display(), %error, "cannot use the token that a login has left");
+        tracing::warn!(path = %url_parse::shown(path), %error, "cannot use the token that a login has left");
     };
     let text = match read(path) {
         Ok(text) => text,

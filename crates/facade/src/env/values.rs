@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cache_layout::CachePolicy;
 use net::ProxySettings;
-use url_parse::Endpoint;
+use url_parse::{Endpoint, Excerpt};
 
 use super::variables::{
     HF_ENDPOINT, HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_OFFLINE, HF_HUB_USER_AGENT_ORIGIN, HOME, LOCALAPPDATA,
@@ -111,8 +111,7 @@ pub(super) fn unusable(
     value: &str,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
-    let value = value.escape_debug().take(200).collect();
-    Error::Variable { name, value: Some(value), source: source.into() }
+    Error::Variable { name, value: Some(Excerpt::of(value)), source: source.into() }
 }
 
 pub(super) fn secret_unusable(

@@ -7,7 +7,7 @@ use crate::HubClient;
 
 /// How many files a page of the list has, if it is one.
 pub fn listing(hub: &HubClient, model: &ModelId, body: &[u8]) -> Option<usize> {
-    listing::page(&Api::new(hub, model), body)
+    listing::page(&Api::new(hub, model), &hub.endpoint().model_page(model), body)
 }
 
 /// The query of the page after the one with this `Link` header.

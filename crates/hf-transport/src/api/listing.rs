@@ -10,7 +10,7 @@ use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
 use url_parse::{CommitId, Excerpt, Platform, RepoPath, Url};
 
 use super::{Api, pages};
-use crate::export::{Allowance, MAX_ENTRIES, MAX_NAMES, path_on, shown};
+use crate::export::{Allowance, MAX_ENTRIES, MAX_NAMES, path_on};
 use crate::lfs_pointer::parse_oid;
 use crate::{Error, LfsPointer};
 
@@ -64,13 +64,7 @@ impl Api<'_> {
     pub(super) async fn list(&self, commit: CommitId) -> Result<Listing, Error> {
         let mut url = self.hub.endpoint().tree_url(self.model, &commit);
         let revision = commit.to_string();
-        let mut list = List {
-            api: self,
-            left: Allowance::new(MAX_ENTRIES),
-            names_left: Allowance::new(MAX_NAMES),
-            names: HashSet::new(),
-            found: Listing::default(),
-        };
+        let mut list = List::new(self);
         for _ in 0..MAX_PAGES {
             let (body, headers) = self.get(&url, "list the files at", &revision).await?;
             list.add_page(&url, &body)?;
@@ -84,11 +78,10 @@ impl Api<'_> {
 }
 
 #[cfg(feature = "fuzzing")]
-pub(super) fn page(api: &Api<'_>, body: &[u8]) -> Option<usize> {
-    let entries: Vec<Entry> = serde_json::from_slice(body).ok()?;
-    let mut list = List { api, left: Allowance::new(MAX_ENTRIES), names: HashSet::new(), files: Vec::new() };
-    entries.iter().try_for_each(|entry| list.add(entry)).ok()?;
-    Some(list.files.len())
+pub(super) fn page(api: &Api<'_>, url: &Url, body: &[u8]) -> Option<usize> {
+    let mut list = List::new(api);
+    list.add_page(url, body).ok()?;
+    Some(list.found.files.len())
 }
 
 struct List<'a> {
@@ -125,7 +118,17 @@ impl<'de> Visitor<'de> for Page<'_, '_> {
     }
 }
 
-impl List<'_> {
+impl<'a> List<'a> {
+    fn new(api: &'a Api<'a>) -> Self {
+        Self {
+            api,
+            left: Allowance::new(MAX_ENTRIES),
+            names_left: Allowance::new(MAX_NAMES),
+            names: HashSet::new(),
+            found: Listing::default(),
+        }
+    }
+
     fn add_page(&mut self, url: &Url, body: &[u8]) -> Result<(), Error> {
         let mut refused = None;
         let mut json = serde_json::Deserializer::from_slice(body);
@@ -140,7 +143,7 @@ impl List<'_> {
         self.names_left.spend(name).map_err(|limit| self.api.too_much("bytes in names of files", limit))?;
         let path = path_on(Platform::here(), &entry.path).map_err(|source| Error::UnsafePath {
             model: self.api.model.clone(),
-            path: shown(&entry.path),
+            path: Excerpt::of(&entry.path),
             source,
         })?;
         let Some(path) = path else {
@@ -179,6 +182,6 @@ impl List<'_> {
     }
 
     fn unusable(&self, path: &RepoPath, problem: &'static str) -> Error {
-        Error::UnusablePath { model: self.api.model.clone(), path: shown(path.as_str()), problem }
+        Error::UnusablePath { model: self.api.model.clone(), path: Excerpt::of(path.as_str()), problem }
     }
 }

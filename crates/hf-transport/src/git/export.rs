@@ -9,7 +9,7 @@ use url_parse::{CommitId, Excerpt, Platform, RepoPath};
 
 use super::cancel::CancelSignal;
 use super::fetch::FetchedCommit;
-use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, MAX_NAMES, path_on, shown};
+use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, MAX_NAMES, path_on};
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
 /// Folders nested deeper than this are an attack, not a model.
@@ -180,11 +180,11 @@ impl Export<'_> {
     }
 
     fn unsafe_path(&self, path: &str, source: url_parse::Error) -> Error {
-        Error::UnsafePath { model: self.request.model.clone(), path: shown(path), source }
+        Error::UnsafePath { model: self.request.model.clone(), path: Excerpt::of(path), source }
     }
 
     fn unusable(&self, path: &str, problem: &'static str) -> Error {
-        Error::UnusablePath { model: self.request.model.clone(), path: shown(path), problem }
+        Error::UnusablePath { model: self.request.model.clone(), path: Excerpt::of(path), problem }
     }
 
     fn too_much(&self, what: &'static str, limit: u64) -> Error {

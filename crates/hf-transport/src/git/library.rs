@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use git2::ConfigLevel;
+use net::{ForeignError, Secrets};
 
 use crate::Error;
 
@@ -20,7 +21,7 @@ const MAPPED: usize = 16 << 20;
 const CACHE: isize = 8 << 20;
 
 static KEEP_CONFIGURATION: AtomicBool = AtomicBool::new(false);
-static PREPARED: OnceLock<Result<(), String>> = OnceLock::new();
+static PREPARED: OnceLock<Result<(), ForeignError>> = OnceLock::new();
 
 /// Leaves libgit2's process-wide configuration as it is: its search paths for configuration files, its check of
 /// who owns a repository, and the limits of its caches.
@@ -34,8 +35,9 @@ pub fn keep_libgit2_configuration() {
 
 /// Prepares libgit2 for this process, once; cheap afterwards.
 pub(super) fn prepare() -> Result<(), Error> {
-    let prepared = PREPARED.get_or_init(|| prepare_once().map_err(|error| error.message().to_owned()));
-    prepared.clone().map_err(|message| Error::GitSetup { source: message.into() })
+    let fit = |error| ForeignError::of(&error, &Secrets::default());
+    let prepared = PREPARED.get_or_init(|| prepare_once().map_err(fit));
+    prepared.clone().map_err(|source| Error::GitSetup { source })
 }
 
 fn prepare_once() -> Result<(), git2::Error> {

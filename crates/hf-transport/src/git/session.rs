@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use net::{Answer, Hop, Request, SafeUrl, ServerWords};
+use net::{Answer, ForeignText, Hop, Request, SafeUrl, ServerWords};
 use reqwest::Method;
 use reqwest::header;
 use tokio::runtime::Handle;
@@ -97,7 +97,7 @@ impl Session {
         let mut body = self.ask(request, "application/x-git-upload-pack-advertisement")?;
         let base = without_path(body.url(), INFO_REFS).ok_or_else(|| net::Error::BadRedirect {
             url: self.url(),
-            target: SafeUrl::of(body.url()).to_string(),
+            target: body.answer.fit(&SafeUrl::of(body.url()).to_string()).unwrap_or("nowhere".into()),
             problem: "it leads to no git repository",
         })?;
         let mut list = BytesMut::new();
@@ -114,7 +114,7 @@ impl Session {
             Unusable::Format(format) => Error::ObjectFormat {
                 model: self.model.clone(),
                 url: SafeUrl::of(base),
-                format: body.fit(&format).unwrap_or_default(),
+                format: body.fit(&format).unwrap_or("nothing".into()),
             },
             Unusable::Malformed => self.failed("the list of references is not what git sends"),
         })
@@ -216,7 +216,7 @@ impl Body {
     }
 
     /// Words in it, as a message may show them.
-    fn fit(&self, words: &[u8]) -> Option<String> {
+    fn fit(&self, words: &[u8]) -> Option<ForeignText> {
         self.answer.fit(&String::from_utf8_lossy(words))
     }
 

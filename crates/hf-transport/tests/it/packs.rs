@@ -236,11 +236,11 @@ async fn the_list_of_references_is_bounded() {
 async fn a_dropped_fetch_ends_while_its_pack_is_looked_through() {
     let mut pack = PackBuilder::default();
     let size = 30 << 20;
-    let base = pack.lying("blob", size, &[(&[0; 1 << 20], 30)]);
+    let base = pack.lying("blob", size, &[(&vec![0; 1 << 20], 30)]);
     for number in 0..70_u32 {
         pack.delta_at(base, &delta(size, 4, &[insert(&number.to_le_bytes())]));
     }
-    pack.lying("blob", 200 << 20, &[(&[0; 1 << 20], 200)]);
+    pack.lying("blob", 200 << 20, &[(&vec![0; 1 << 20], 200)]);
     let stage = stage_with_tip(&object_name("commit", b""));
     let answer = Fault::git_answer(pack_answer(&pack.finish()));
     stage.hub.fault(FaultTarget::upload_pack(ID), answer, Times::Forever);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hf_transport::{Error, ErrorKind, Token};
 use local_hub::{Access, Fault, FaultTarget, ModelFixture, Times};
 
-use crate::support::{ID, PATIENCE, Stage, TOKEN};
+use crate::support::{ID, PATIENCE, Stage, TOKEN, chain};
 
 fn stage_with(access: Access) -> Stage {
     Stage::new(&ModelFixture::new(ID).access(access))
@@ -220,5 +220,27 @@ async fn an_answer_of_the_right_type_may_still_be_nonsense() {
         let error = fetch.await.unwrap();
         assert!(matches!(error, Error::Git { .. }), "{body:?}: {error:?}");
         assert!(error.is_transient(), "{body:?}");
+    }
+}
+
+/// libgit2 repeats what a server sends in its own messages.
+#[tokio::test]
+async fn what_git_s_library_quotes_is_made_fit_for_a_message() {
+    const WORDS: &str = "\u{1b}]0;title\u{7} \u{9b}2J\nerror: forged gpj.\u{202e}exe hf_s3cret bob:pass@host";
+    let stage = Stage::usual();
+    let packet = |text: &str| format!("{:04x}{text}", text.len() + 4);
+    let format = format!("{} HEAD\0object-format={WORDS}\n", "1".repeat(40));
+    let start = packet("# service=git-upload-pack\n") + "0000";
+    for list in [packet(&format!("ERR {WORDS}")), packet(&format)] {
+        let headers =
+            vec![("content-type".to_owned(), "application/x-git-upload-pack-advertisement".to_owned())];
+        let fault = Fault::Status { code: 200, headers, body: format!("{start}{list}0000") };
+        stage.hub.fault(FaultTarget::info_refs(ID), fault, Times::Once);
+        let error = stage.fetch_error().await;
+        let shown = format!("{} {error:?}", chain(&error));
+        assert!(shown.contains("title"), "the words are to be told: {shown:?}");
+        for unfit in ["\u{1b}", "\u{7}", "\u{9b}", "\n", "\u{202e}", TOKEN, "bob:pass"] {
+            assert!(!shown.contains(unfit), "{unfit:?} in {shown:?}");
+        }
     }
 }

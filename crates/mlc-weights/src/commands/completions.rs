@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 
 use crate::arguments::{self, Completions};
 use crate::exit::Failure;
-use crate::output::print;
+use crate::output::print_bytes;
 
 pub(super) fn run(arguments: &Completions) -> Result<(), Failure> {
     let mut command = arguments::Arguments::command();
@@ -12,5 +12,5 @@ pub(super) fn run(arguments: &Completions) -> Result<(), Failure> {
     // First into memory: the generator panics when it cannot write.
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, name, &mut script);
-    print(&script)
+    print_bytes(&script)
 }

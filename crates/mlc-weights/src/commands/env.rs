@@ -16,7 +16,7 @@ pub(super) fn run(arguments: &Env) -> Result<(), Failure> {
     if arguments.json {
         print_json(&document(&report))?;
     } else {
-        print(table(&report).to_string().as_bytes())?;
+        print(&table(&report).lines())?;
     }
     match report.errors() {
         0 => Ok(()),
@@ -27,18 +27,13 @@ pub(super) fn run(arguments: &Env) -> Result<(), Failure> {
 fn table(report: &Report) -> Table<3> {
     let mut table = Table::new([("SETTING", Align::Left), ("FROM", Align::Left), ("VALUE", Align::Left)]);
     for setting in &report.settings {
-        let value = setting.value.as_deref().map_or_else(|| "-".to_owned(), escaped);
+        let value = setting.value.clone().unwrap_or_else(|| "-".to_owned());
         table.row([setting.name.replace('_', " "), source(&setting.source), value]);
         for finding in &setting.findings {
-            table.note(format!("{}: {}", severity(finding.severity), escaped(&finding.message)));
+            table.note(&format!("{}: {}", severity(finding.severity), finding.message));
         }
     }
     table
-}
-
-/// Values are anybody's: no control characters to a terminal.
-fn escaped(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 fn source(source: &Source) -> String {

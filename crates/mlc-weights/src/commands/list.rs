@@ -1,7 +1,5 @@
 //! `mlc-weights list`: the models in the cache.
 
-use std::fmt::Write as _;
-
 use facade::{Cache, Listing, ModelEntry, Tier};
 
 use crate::arguments::List;
@@ -22,7 +20,7 @@ pub(super) fn run(arguments: &List, screen: Screen) -> Result<(), Failure> {
     if !screen.is_quiet() {
         say(&notes(&listing));
     }
-    print(tables(&listing).as_bytes())
+    print(&tables(&listing))
 }
 
 /// What is said beside the table. Names of things that are no models may be anything, so they are escaped.
@@ -44,20 +42,20 @@ fn summary(models: &[ModelEntry]) -> String {
 }
 
 /// A table for each tier that has models, under the tier's folder.
-fn tables(listing: &Listing) -> String {
-    let mut text = String::new();
+fn tables(listing: &Listing) -> Vec<String> {
+    let mut lines = Vec::new();
     for tier in listing.models.chunk_by(|one, other| one.tier == other.tier) {
         if let Some(first) = tier.first() {
-            // Writing to a `String` cannot fail.
-            let _ = write!(text, "{}{}", heading(&first.tier), table(tier));
+            lines.push(heading(&first.tier));
+            lines.extend(table(tier).lines());
         }
     }
-    text
+    lines
 }
 
 fn heading(tier: &Tier) -> String {
     let note = if tier.is_read_only() { " (read-only)" } else { "" };
-    format!("{}{note}\n", tier.path().display())
+    format!("{}{note}", tier.path().display())
 }
 
 fn table(models: &[ModelEntry]) -> Table<5> {
@@ -77,7 +75,7 @@ fn table(models: &[ModelEntry]) -> Table<5> {
             entry.model.to_string(),
         ]);
         for remark in remarks(entry) {
-            table.note(remark);
+            table.note(&remark);
         }
     }
     table

@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
             say(&[summary(&pruning)]);
         }
         if pruning.models.iter().any(is_worth_a_row) {
-            print(table(&pruning).to_string().as_bytes())?;
+            print(&table(&pruning).lines())?;
         }
     }
     let failure = pruning.models.into_iter().find_map(|model| model.failure);
@@ -56,7 +56,7 @@ fn table(pruning: &Pruning) -> Table<3> {
         let [removed, kept] = bytes;
         table.row([removed, kept, model.model.to_string()]);
         if model.in_use {
-            table.note("a download of it is under way, or was until a few minutes ago".to_owned());
+            table.note("a download of it is under way, or was until a few minutes ago");
         }
     }
     table

@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Verify, screen: Screen) -> Result<(), Failure> {
         let (checked, failure) = session.check(model);
         if !arguments.json {
             let lines: Vec<String> = checked.iter().flat_map(lines::of).collect();
-            print(lines.concat().as_bytes())?;
+            print(&lines)?;
         }
         all.extend(checked);
         if let Some(failure) = failure {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use console::Term;
-use facade::{Event, FetchEvent};
+use facade::{Event, FetchEvent, printable};
 
 use super::block::Block;
 use super::face::{Ending, Face};
@@ -53,7 +53,9 @@ impl Drawn {
             self.rows = rows;
             self.turn += 1;
         }
-        let text = self.block.redrawn(lines, &self.rows, place.columns);
+        let lines: Vec<_> = lines.iter().map(|line| printable(line)).collect();
+        let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
+        let text = self.block.redrawn(&lines, &self.rows, place.columns);
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }

@@ -3,14 +3,14 @@
 use std::error::Error as StdError;
 use std::time::{Duration, Instant};
 
-use facade::{Event, FetchEvent, ModelRef, Outcome, Warning};
+use facade::{Event, Excerpt, FetchEvent, ModelRef, Outcome, Warning};
 use serde_json::{Value, json};
 
 use super::face::{Ending, Face};
 use super::view::{FileState, View};
 use super::{Summary, text};
 use crate::exit::{Failure, Status};
-use crate::output::say;
+use crate::output::{printable_json, say};
 use crate::report;
 use crate::words::chain;
 
@@ -109,7 +109,8 @@ pub(super) fn sum_up(summary: &Summary) {
 fn object(name: &str, parts: &[Value]) -> String {
     let members = parts.iter().filter_map(Value::as_object).flatten();
     let members = members.map(|(name, value)| format!(",{}:{value}", Value::from(name.as_str())));
-    format!("{{\"version\":{VERSION},\"event\":{}{}}}", Value::from(name), members.collect::<String>())
+    let members: String = members.collect();
+    printable_json(&format!("{{\"version\":{VERSION},\"event\":{}{members}}}", Value::from(name)))
 }
 
 fn progress(view: &View) -> Value {
@@ -147,7 +148,8 @@ fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
     Some(match event {
         Event::Warning(warning) => ("warning", warning_object(warning)?),
         Event::WaitingForLock { holder } => {
-            let (pid, host) = holder.map(|holder| (holder.pid, holder.host.clone())).unzip();
+            let (pid, host) =
+                holder.map(|holder| (holder.pid, holder.host.as_ref().map(Excerpt::as_str))).unzip();
             ("waiting", json!({ "pid": pid, "host": host.flatten() }))
         }
         Event::Metadata { .. } => ("metadata", json!({})),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use console::measure_text_width;
 
+use facade::printable;
+
 use super::view::{FileState, FileView, Totals, View, countdown};
 use crate::words::{files, of_size, size};
 
@@ -32,9 +34,9 @@ pub(super) fn rows(view: &View, turn: usize, place: Place) -> Vec<String> {
     // A row that fills the last column makes some terminals begin another.
     let columns = place.columns.saturating_sub(1);
     let spinner = SPINNER.get(turn % SPINNER.len()).copied().unwrap_or_default();
-    let reason = view.reason.as_deref();
+    let reason = view.reason.as_deref().map(printable);
     let Some(totals) = view.totals else {
-        let words = format!("{spinner} {}", reason.unwrap_or("looking through the cache"));
+        let words = format!("{spinner} {}", reason.unwrap_or("looking through the cache".into()));
         return vec![shortened(&words, columns)];
     };
     let mut rows = vec![whole(&totals, view.pace(), spinner, columns, place.color)];

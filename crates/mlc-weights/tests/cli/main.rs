@@ -41,6 +41,7 @@ mod terminal;
 mod tokens;
 #[cfg(target_os = "linux")]
 mod traced;
+mod unprintable;
 mod urls;
 mod usage;
 mod verify;

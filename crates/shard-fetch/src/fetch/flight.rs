@@ -245,7 +245,9 @@ impl Flight {
                 Ok(None) | Err(_) if at == body.until => return Ok(()),
                 Ok(None) => Passing::Truncated { received, size },
                 Err(net::Error::Stalled { idle, .. }) => Passing::Silence(idle),
-                Err(net::Error::Transport { source, .. }) => Passing::Body { received, size, source },
+                Err(net::Error::Transport { source, .. }) => {
+                    Passing::Body { received, size, source: source.into() }
+                }
                 Err(error) => Passing::Body { received, size, source: error.into() },
             };
             return Err(Setback::passing(cause, &body.host));

@@ -93,7 +93,7 @@ fn request(location: &Location, wanted: Wanted) -> Request {
 fn without_answer(file: &RepoPath, host: Origin, error: net::Error) -> Setback {
     match error {
         net::Error::Transport { hop, source, .. } => {
-            Setback::passing(Passing::Request { hop, source }, &host)
+            Setback::passing(Passing::Request { hop, source: source.into() }, &host)
         }
         net::Error::Stalled { idle, .. } => Setback::passing(Passing::Silence(idle), &host),
         // Another server of the same name may do better, and one that does so always is not asked for ever.

@@ -86,7 +86,7 @@ pub(super) fn read(path: &Path, content: &Content) -> Spans {
         Ok(_) => content.parse(&bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Spans::default(),
         Err(error) => {
-            tracing::debug!(path = %path.display(), %error, "a journal cannot be read");
+            tracing::debug!(path = %url_parse::shown(path), %error, "a journal cannot be read");
             Spans::default()
         }
     }

@@ -136,7 +136,7 @@ impl Part {
             if let Some(journal) = self.written().journal.take()
                 && let Err(error) = journal.remove()
             {
-                tracing::debug!(part = %part.display(), %error, "a journal stays behind");
+                tracing::debug!(part = %url_parse::shown(part), %error, "a journal stays behind");
             }
             if shared.durable {
                 shared.folders.sync(destination).map_err(failed("sync the folder of"))?;
@@ -184,7 +184,7 @@ fn reopen(request: &FileRequest) -> Option<Opened> {
     }
     let file = open_old(&request.part, request.expected.size)
         .inspect_err(|error| {
-            tracing::debug!(part = %request.part.display(), %error, "an old part cannot be gone on with");
+            tracing::debug!(part = %url_parse::shown(&request.part), %error, "an old part cannot be gone on with");
         })
         .ok()?;
     spans.cut(file.metadata().ok()?.len());

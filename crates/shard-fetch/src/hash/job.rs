@@ -153,7 +153,7 @@ impl Task {
                 return Turn::GoOn;
             }
         } else if self.doubted.is_some() && self.doubted != digests.md5 {
-            let file = self.job.path.display();
+            let file = url_parse::shown(&self.job.path);
             tracing::warn!(%file, "md5-many computed another MD5 than md-5, which is right");
         }
         Turn::Ended(Ok(digests))

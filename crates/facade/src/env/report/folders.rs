@@ -29,7 +29,7 @@ fn home_setting(lookup: Lookup<'_>) -> Setting {
         Ok(path) => path,
         Err(error) => return setting(None).with_error(&error),
     };
-    let setting = setting(Some(path.display().to_string()));
+    let setting = setting(Some(url_parse::shown(&path)));
     let layout = match CacheLayout::new(CacheConfig::new(&path)) {
         Ok(layout) => layout,
         Err(error) => return setting.with_error(&error.into()),
@@ -53,7 +53,7 @@ fn tiers(lookup: Lookup<'_>) -> Vec<Setting> {
 }
 
 fn tier(path: &Path, source: Source) -> Setting {
-    let setting = Setting::new("read_only_tier", Some(path.display().to_string()), source);
+    let setting = Setting::new("read_only_tier", Some(url_parse::shown(path)), source);
     match tier_finding(path).or_else(|| relative(path)) {
         Some(finding) => setting.with(Severity::Warning, finding),
         None => setting,
@@ -67,7 +67,7 @@ fn tier_finding(path: &Path) -> Option<String> {
         Err(error) => Some(format!("cannot be read: {error}")),
         Ok(_) if path.join("hf").is_dir() => None,
         Ok(_) => Some(match below_or_above(path) {
-            Some(meant) => format!("holds no models; did you mean {}?", meant.display()),
+            Some(meant) => format!("holds no models; did you mean {}?", url_parse::shown(&meant)),
             None => "holds no models: there is no folder `hf` in it".to_owned(),
         }),
     }
@@ -88,7 +88,7 @@ fn scratch(lookup: Lookup<'_>) -> Setting {
         "scratch",
         MLC_TEMP_DIR,
         lookup,
-        path.as_ref().map(|path| path.display().to_string()),
+        path.as_ref().map(|path| url_parse::shown(path)),
     );
     let Some(path) = path else { return setting };
     match std::fs::metadata(&path) {

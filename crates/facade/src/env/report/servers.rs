@@ -5,7 +5,7 @@ use std::path::Path;
 use hf_transport::Token;
 use net::{ProxySettings, RedactedUrl, check_proxies};
 
-use url_parse::{Endpoint, Url};
+use url_parse::{Endpoint, Url, shown};
 
 use super::setting::{Setting, Severity, Source, by};
 use crate::env::certificates::CertificateFiles;
@@ -105,7 +105,7 @@ fn certificates(lookup: Lookup<'_>) -> Vec<Setting> {
     let files = CertificateFiles::from_lookup(lookup);
     let mut settings: Vec<Setting> = Vec::new();
     let mut check = |name, path: &Path, only: CertificateFiles, variable| {
-        let setting = Setting::new(name, Some(path.display().to_string()), Source::Variable(variable));
+        let setting = Setting::new(name, Some(shown(path)), Source::Variable(variable));
         settings.push(match only.load() {
             Ok(_) => setting,
             Err(error) => setting.with_error(&error),

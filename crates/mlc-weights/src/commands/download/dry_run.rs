@@ -28,7 +28,7 @@ pub(super) fn run(
         let model = request.model().clone();
         let told = plan(downloader, display, &engine, request).and_then(|plan| {
             plans.push(document(&model, &plan));
-            if as_json { Ok(()) } else { print(words(&plan).as_bytes()) }
+            if as_json { Ok(()) } else { print(&words(&plan)) }
         });
         if let Err(failure) = told {
             first.get_or_insert(display.reported(Some(&model), &failure));
@@ -57,13 +57,12 @@ fn plan(
     plan
 }
 
-fn words(plan: &DownloadPlan) -> String {
-    let lines = match plan {
+fn words(plan: &DownloadPlan) -> Vec<String> {
+    match plan {
         DownloadPlan::Cached(model) => cached(model),
         DownloadPlan::Download(download) => planned(download),
         _ => Vec::new(),
-    };
-    lines.join("\n") + "\n"
+    }
 }
 
 fn cached(model: &Model) -> Vec<String> {

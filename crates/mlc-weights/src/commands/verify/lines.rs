@@ -11,14 +11,14 @@ use crate::words::{files, size};
 /// nobody asked for, may be many; they are counted. Names may be anything, so they are escaped.
 pub(super) fn of(checked: &Checked) -> Vec<String> {
     let report = &checked.report;
-    let mut lines = vec![format!("{}\n", verdict(checked))];
+    let mut lines = vec![verdict(checked)];
     for file in &report.files {
         let detail = match &file.state {
             FileState::Corrupt { problem } => format!(": {problem}"),
             FileState::Missing | FileState::Modified | FileState::Extra => String::new(),
             _ => continue,
         };
-        lines.push(format!("  {:<9}  {}{detail}\n", file.state.as_str(), file.path.escape_debug()));
+        lines.push(format!("  {:<9}  {}{detail}", file.state.as_str(), file.path.escape_debug()));
     }
     lines.extend(unchecked(report));
     lines
@@ -47,5 +47,5 @@ fn unchecked(report: &VerifyReport) -> impl Iterator<Item = String> {
             *reasons.entry(reason).or_default() += 1;
         }
     }
-    reasons.into_iter().map(|(reason, count)| format!("  unchecked  {}: {reason}\n", files(count)))
+    reasons.into_iter().map(|(reason, count)| format!("  unchecked  {}: {reason}", files(count)))
 }

@@ -1,0 +1,175 @@
+//! Text that others wrote, made fit for a message: the one place that does so. No I/O.
+
+use std::cmp::Reverse;
+use std::error::Error as StdError;
+use std::fmt;
+
+use url::Url;
+
+use crate::printable::is_invisible;
+
+/// As many characters of foreign text as a message shows.
+const MAX_CHARS: usize = 300;
+/// Shorter values are no secrets, and words of a message may contain them by chance.
+const MIN_SECRET_BYTES: usize = 6;
+/// As many causes of a foreign error as are kept.
+const MAX_CAUSES: usize = 8;
+
+/// What of a request must not be shown, whoever repeats it.
+#[derive(Clone, Default)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// The URL's query as a whole and the values in it, as they were sent and decoded; the values of `headers`,
+    /// and the words in those.
+    pub fn of<'a>(url: &Url, headers: impl IntoIterator<Item = &'a str>) -> Self {
+        let query = url.query().unwrap_or_default();
+        let raw = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+        let mut secrets: Vec<String> = std::iter::once(query).chain(raw).map(str::to_owned).collect();
+        secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+        for value in headers {
+            secrets.push(value.to_owned());
+            // `Bearer` and `Basic` are words that a server may use.
+            secrets.extend(value.split_whitespace().filter(|word| !is_scheme(word)).map(str::to_owned));
+        }
+        secrets.retain(|secret| secret.len() >= MIN_SECRET_BYTES);
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
+        Self(secrets)
+    }
+
+    fn taken_out_of(&self, text: String) -> String {
+        self.0.iter().fold(text, |text, secret| text.replace(secret, "…"))
+    }
+}
+
+/// Only how many there are.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+fn is_scheme(word: &str) -> bool {
+    word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic")
+}
+
+/// Words that others wrote, as [`fit_for_message`] leaves them: nothing else makes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignText(Box<str>);
+
+impl ForeignText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Words of this program in the place of foreign ones that are missing.
+impl From<&'static str> for ForeignText {
+    fn from(own: &'static str) -> Self {
+        Self(own.into())
+    }
+}
+
+impl fmt::Display for ForeignText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Foreign text as a message may show it: one line, bounded, without control characters and characters that hide
+/// or reorder others, without the request's secrets, and without users and passwords (with or without a URL around
+/// them) and the queries and fragments of URLs. `None` when nothing is left.
+pub fn fit_for_message(text: &str, secrets: &Secrets) -> Option<ForeignText> {
+    let visible: String = text.chars().filter(|c| c.is_whitespace() || !is_invisible(*c)).collect();
+    let open = secrets.taken_out_of(visible);
+    let words: Vec<String> = open
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .map(without_credentials)
+        .collect();
+    let line = words.join(" ");
+    let cut = line.char_indices().nth(MAX_CHARS).map(|(end, _)| end);
+    match cut {
+        _ if line.is_empty() => None,
+        None => Some(ForeignText(line.into())),
+        Some(end) => Some(ForeignText(format!("{}…", line.get(..end)?).into())),
+    }
+}
+
+/// A URL's query may be a signature, its fragment a token, and what stands before `@` a password.
+fn without_credentials(word: &str) -> String {
+    let mut shown = String::new();
+    let mut scheme = false;
+    for part in word.split_inclusive("://") {
+        if scheme && let Some((before, after)) = part.split_once(['?', '#']) {
+            let mark = part.get(before.len()..before.len() + 1).unwrap_or_default();
+            // Whatever follows belongs to it.
+            let hidden = if after.is_empty() { "" } else { "…" };
+            return shown + &without_user_info(before, true) + mark + hidden;
+        }
+        shown += &without_user_info(part, scheme);
+        scheme = true;
+    }
+    shown
+}
+
+/// `part` is what follows `://`, or a word that has none.
+fn without_user_info(part: &str, is_url: bool) -> String {
+    let authority = part.split(['/', '\\']).next().unwrap_or_default();
+    let of_password = part.rfind('@').filter(|end| has_password(part.get(..*end)));
+    let end = of_password.or_else(|| authority.rfind('@').filter(|_| is_url));
+    match end.and_then(|end| part.get(end..)) {
+        Some(rest) => format!("…{rest}"),
+        None => part.to_owned(),
+    }
+}
+
+/// Whether text before `@` has a colon that does not stand before a port.
+fn has_password(before: Option<&str>) -> bool {
+    let is_port = |after: &str| {
+        after
+            .split_once('/')
+            .is_some_and(|(port, _)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
+    };
+    before.unwrap_or_default().split(':').skip(1).any(|after| !is_port(after))
+}
+
+/// An error of another library, or of who uses this one: its words may be a server's. It and its causes are kept as
+/// words alone, each made fit for a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignError {
+    words: ForeignText,
+    source: Option<Box<Self>>,
+}
+
+impl ForeignError {
+    /// The words of `error` and of its causes.
+    pub fn of(error: &(dyn StdError + 'static), secrets: &Secrets) -> Self {
+        Self::kept(error, secrets, MAX_CAUSES)
+    }
+
+    fn kept(error: &(dyn StdError + 'static), secrets: &Secrets, causes: usize) -> Self {
+        let words = fit_for_message(&error.to_string(), secrets);
+        let source = error.source().filter(|_| causes > 0);
+        Self {
+            words: words.unwrap_or("it does not say why".into()),
+            source: source.map(|source| Self::kept(source, secrets, causes - 1).into()),
+        }
+    }
+}
+
+impl fmt::Display for ForeignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.words.fmt(f)
+    }
+}
+
+impl StdError for ForeignError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests;
