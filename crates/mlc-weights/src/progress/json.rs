@@ -149,6 +149,7 @@ fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
             let (wait, spread) = (rounded(throttled.wait), throttled.is_spread);
             ("throttled", json!({ "file": null, "origin": origin, "pause_seconds": wait, "spread": spread }))
         }
+        Event::Checking { files, bytes } => ("checking", json!({ "files": files, "bytes": bytes })),
         Event::Reused { files, bytes } => ("reused", json!({ "files": files, "bytes": bytes })),
         Event::Publishing { path } => ("publishing", json!({ "path": path.to_string_lossy() })),
         Event::Fetch(event) => fetch_object(event)?,
