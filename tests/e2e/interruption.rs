@@ -79,7 +79,10 @@ async fn what_an_earlier_run_had_verified_is_hashed_by_the_run_that_publishes_it
             later.data().requests().into_iter().filter_map(|asked| asked.file).collect();
         fetched.sort();
         assert!(fetched.contains(&"params_shard_0.bin".to_owned()), "{fetched:?}");
-        assert!(!fetched.contains(&"params_shard_1.bin".to_owned()), "what is right is not fetched: {fetched:?}");
+        assert!(
+            !fetched.contains(&"params_shard_1.bin".to_owned()),
+            "what is right is not fetched: {fetched:?}"
+        );
         assert_eq!((events.count(&["Checking"]), events.count(&["Reused"])), (1, 1));
     }
 }

@@ -174,7 +174,8 @@ impl Run {
     fn bring(&self, from: &Path, path: &RepoPath) -> Result<(PathBuf, bool), Error> {
         let to = path.under(&self.tree);
         self.create_folder_of(&to)?;
-        let is_own = files::link_own_or_copy(from, &to, &self.tree).map_err(|e| Error::linking(from, &to, e))?;
+        let is_own =
+            files::link_own_or_copy(from, &to, &self.tree).map_err(|e| Error::linking(from, &to, e))?;
         Ok((to, is_own))
     }
 

@@ -136,6 +136,14 @@ pub enum Warning<'a> {
         /// The commit.
         commit: &'a CommitId,
     },
+    /// The hub serves no git, by which it could be proven that the files are those of the commit: that they are is its
+    /// word.
+    Unproven {
+        /// The commit.
+        commit: &'a CommitId,
+        /// The hub.
+        hub: &'a Endpoint,
+    },
     /// The hub has this model under another name, to which it redirects. It stays in the cache under the name that
     /// was asked for.
     Renamed {

@@ -121,6 +121,8 @@ fn missing(model: &ModelId, commit: &CommitId, record: &ShardRecord) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use url_parse::Proof;
+
     use super::*;
 
     const MANIFEST: &str = r#"{"metadata": {}, "records": [
@@ -144,7 +146,11 @@ mod tests {
     fn plan(files: Vec<RepoFile>) -> Result<Plan, Error> {
         let manifest = Manifest::parse(MANIFEST.as_bytes(), "tensor-cache.json").unwrap();
         let model = ModelId::new("mlc-ai", "Llama").unwrap();
-        Plan::new(&model, &RepoSnapshot { commit: CommitId::from_bytes([1; 20]), files }, &manifest)
+        Plan::new(
+            &model,
+            &RepoSnapshot { commit: CommitId::from_bytes([1; 20]), proof: Proof::Git, files },
+            &manifest,
+        )
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use url_parse::{CommitId, RepoPath, Revision};
+use url_parse::{CommitId, Endpoint, Proof, RepoPath, Revision};
 
-use super::{Receipt, ReceiptFile};
+use super::{Edit, Receipt, ReceiptFile};
 use crate::hex;
 
 /// Raised when an older program would misread what a newer one writes.
@@ -19,6 +19,10 @@ struct Wire {
     version: u32,
     commit: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
     manifest_sha256: String,
     /// Seconds since 1970.
@@ -26,6 +30,14 @@ struct Wire {
     files: Vec<File>,
     #[serde(default)]
     lacking: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    edits: Vec<Edited>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Edited {
+    path: String,
+    sha256: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,6 +58,8 @@ enum Unusable {
     Time(u64),
     #[error("{0:?} is no digest")]
     Digest(String),
+    #[error("{0:?} is no proof")]
+    Proof(String),
     #[error(transparent)]
     Name(#[from] url_parse::Error),
 }
@@ -68,12 +82,21 @@ impl From<&Receipt> for Wire {
         Self {
             version: VERSION,
             commit: receipt.commit.to_string(),
+            proof: receipt.proof.map(|proof| proof.as_str().to_owned()),
+            endpoint: receipt.endpoint.as_ref().map(ToString::to_string),
             revision: receipt.revision.as_ref().map(ToString::to_string),
             manifest_sha256: hex::encode(&receipt.manifest_sha256),
             made,
             files: receipt.files.iter().map(File::from).collect(),
             lacking: receipt.lacking.iter().map(ToString::to_string).collect(),
+            edits: receipt.edits.iter().map(Edited::from).collect(),
         }
+    }
+}
+
+impl From<&Edit> for Edited {
+    fn from(edit: &Edit) -> Self {
+        Self { path: edit.path.to_string(), sha256: hex::encode(&edit.sha256) }
     }
 }
 
@@ -98,12 +121,23 @@ impl TryFrom<Wire> for Receipt {
         let made = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(wire.made));
         Ok(Self {
             commit: wire.commit.parse::<CommitId>()?,
+            proof: wire.proof.map(proof).transpose()?,
+            endpoint: wire.endpoint.map(|endpoint| endpoint.parse::<Endpoint>()).transpose()?,
             revision: wire.revision.map(|revision| revision.parse::<Revision>()).transpose()?,
             manifest_sha256: digest(wire.manifest_sha256)?,
             made: made.ok_or(Unusable::Time(wire.made))?,
             files: wire.files.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             lacking: wire.lacking.iter().map(|path| path.parse::<RepoPath>()).collect::<Result<_, _>>()?,
+            edits: wire.edits.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl TryFrom<Edited> for Edit {
+    type Error = Unusable;
+
+    fn try_from(wire: Edited) -> Result<Self, Unusable> {
+        Ok(Self { path: wire.path.parse()?, sha256: digest(wire.sha256)? })
     }
 }
 
@@ -118,6 +152,10 @@ impl TryFrom<File> for ReceiptFile {
             md5: wire.md5.map(digest).transpose()?,
         })
     }
+}
+
+fn proof(word: String) -> Result<Proof, Unusable> {
+    Proof::of_word(&word).ok_or(Unusable::Proof(word))
 }
 
 fn digest<const N: usize>(text: String) -> Result<[u8; N], Unusable> {

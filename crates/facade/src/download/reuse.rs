@@ -133,7 +133,9 @@ fn check(run: &Run, there: Vec<There>, stopped: &AtomicBool) -> Result<Vec<Unfit
     let to_hash: Vec<(PathBuf, Expected)> = there
         .iter()
         .zip(places)
-        .map(|(there, place)| (place.unwrap_or_else(|| there.file.path.under(run.tree())), there.file.expected))
+        .map(|(there, place)| {
+            (place.unwrap_or_else(|| there.file.path.under(run.tree())), there.file.expected)
+        })
         .collect();
     let mut verdicts: Vec<Option<shard_fetch::Error>> = there.iter().map(|_| None).collect();
     verify_files(&to_hash, None, |place, verdict| {

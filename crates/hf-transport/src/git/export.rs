@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use git2::{ObjectType, Odb, Oid, Repository, TreeEntry};
-use url_parse::{CommitId, RepoPath};
+use url_parse::{CommitId, Proof, RepoPath};
 
 use super::cancel::CancelSignal;
 use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, shown};
@@ -61,7 +61,7 @@ impl Export<'_> {
         let tree = self.repository.find_commit(id).map(|commit| commit.tree_id());
         let tree = tree.map_err(|error| self.git(error))?;
         self.folder(tree, "", 0)?;
-        Ok(RepoSnapshot { commit, files: self.files })
+        Ok(RepoSnapshot { commit, proof: Proof::Git, files: self.files })
     }
 
     /// The kind and size of an object, charged to the limit. Both are known before the content is loaded, which a

@@ -192,6 +192,7 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
         Warning::TokenDropped { .. } => ("token_dropped", None),
         Warning::Renamed { .. } => ("renamed", None),
         Warning::CommitGone { .. } => ("commit_gone", None),
+        Warning::Unproven { .. } => ("unproven", None),
         Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
         _ => ("other", None),
     };

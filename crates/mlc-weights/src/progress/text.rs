@@ -81,6 +81,9 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
                 "the hub does not have commit {commit} any more, of which this model was: it is taken as it is now"
             )
         }
+        Warning::Unproven { commit, hub } => format!(
+            "that the files are those of commit {commit} is the word of {hub}, which serves no git to prove it"
+        ),
         Warning::LeftBehind { path, reason } => {
             format!("{} was not kept from the directory that is repaired: {reason}", path.display())
         }
