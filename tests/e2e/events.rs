@@ -20,11 +20,11 @@ fn planned(model: &PublishedModel, but: &[&str]) -> Told {
     Told::Planned { files: files.len(), bytes: files.iter().map(|file| file.size).sum() }
 }
 
-/// The same, as files that are there.
-fn reused(model: &PublishedModel, but: &[&str]) -> Told {
+/// The same, as files that are there: hashed, and right.
+fn reused(model: &PublishedModel, but: &[&str]) -> [Told; 2] {
     match planned(model, but) {
-        Told::Planned { files, bytes } => Told::Reused { files, bytes },
-        other => other,
+        Told::Planned { files, bytes } => [Told::Checking { files, bytes }, Told::Reused { files, bytes }],
+        other => [other.clone(), other],
     }
 }
 
@@ -91,8 +91,8 @@ async fn where_nothing_is_missing_nothing_is_fetched() {
     fs::remove_file(entry.join("mlc-chat-config.json")).unwrap();
     let (outcome, told) = watched(&world, &published).await;
     assert_eq!(outcome.unwrap().outcome, Outcome::Downloaded { bytes_received: 0 });
-    let expected =
-        [Told::Metadata, commit(&published), reused(&published, &[]), Told::Publishing(entry.clone())];
+    let [checking, reused] = reused(&published, &[]);
+    let expected = [Told::Metadata, commit(&published), checking, reused, Told::Publishing(entry.clone())];
     assert_eq!(told, expected);
 }
 
@@ -128,13 +128,15 @@ async fn who_waits_goes_on_and_begins_anew() {
     let ((outcome, told), ()) = tokio::join!(second, end_of_first);
 
     outcome.unwrap();
+    let [checking, reused] = reused(&published, &[LARGE]);
+    assert!(told.contains(&reused), "{told:?}");
     assert_eq!(
         steps(&told),
         [
             Told::WaitingForLock,
             Told::Metadata,
             commit(&published),
-            reused(&published, &[LARGE]),
+            checking,
             Told::Planned { files: 1, bytes: 6 * MIB },
             Told::Publishing(world.entry(&published)),
         ]

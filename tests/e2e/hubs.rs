@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use facade::{
-    CaCertificates, CommitId, Error, ErrorKind, FileKind, LfsPointer, MetadataRequest, MetadataSource,
+    CaCertificates, CommitId, Error, ErrorKind, FileKind, LfsPointer, MetadataRequest, MetadataSource, Proof,
     ProxySettings, RepoFile, RepoSnapshot, Token,
 };
 use local_hub::{
@@ -135,7 +135,7 @@ impl MetadataSource for FromElsewhere {
             RepoFile { path: file.path.parse().unwrap(), size: file.size, kind }
         });
         let commit: CommitId = self.0.commit.parse().unwrap();
-        Ok(RepoSnapshot { commit, files: files.collect(), left_out: Vec::new() })
+        Ok(RepoSnapshot { commit, proof: Proof::Word, files: files.collect(), left_out: Vec::new() })
     }
 }
 

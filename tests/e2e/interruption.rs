@@ -1,8 +1,13 @@
 //! Downloads that are broken off.
 
-use local_hub::{Fault, FaultTarget, LoggedRequest, ModelFixture, Outcome, Times};
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
-use crate::world::{PATIENCE, World, request};
+use local_hub::{Fault, FaultTarget, LoggedRequest, ModelFixture, Outcome, PublishedModel, Times};
+
+use crate::damage::flip_a_bit;
+use crate::world::{PATIENCE, Recorded, World, request};
 
 fn is_over(asked: &LoggedRequest) -> bool {
     asked.outcome != Outcome::InFlight
@@ -39,6 +44,47 @@ async fn a_dropped_download_stops_and_the_next_one_goes_on_from_there() {
     assert_eq!(published.differences(&model.path), [""; 0]);
     let fetched: Vec<_> = later.data().requests().into_iter().filter_map(|asked| asked.file).collect();
     assert_eq!(fetched, ["params_shard_2.bin"]);
+}
+
+/// A pool of verified files, as a killed download has left it; the name of one of them.
+async fn killed_with_a_pool() -> (World, PublishedModel, PathBuf) {
+    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.hub.fault(FaultTarget::data("params_shard_2.bin"), Fault::status(418), Times::Once);
+    let last = published.file("params_shard_2.bin").unwrap().sha256.clone();
+    world.downloader().download(request(&published).files_in_flight(NonZeroUsize::MIN)).await.unwrap_err();
+    let in_pool = |path: &PathBuf| path.to_str().unwrap().contains("/pool/sha256-");
+    let pooled: Vec<PathBuf> = world.private_files().into_iter().filter(in_pool).collect();
+    assert!(pooled.iter().all(|path| !path.to_str().unwrap().ends_with(&last)), "{pooled:?}");
+    let victim = published.file("params_shard_0.bin").unwrap().sha256.clone();
+    let victim = pooled.into_iter().find(|path| path.to_str().unwrap().ends_with(&victim)).unwrap();
+    (world, published, victim)
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_had_verified_is_hashed_by_the_run_that_publishes_it() {
+    for zeros in [false, true] {
+        let (world, published, victim) = killed_with_a_pool().await;
+        if zeros {
+            // As after a power loss.
+            let length = fs::metadata(&victim).unwrap().len();
+            fs::write(&victim, vec![0; length.try_into().unwrap()]).unwrap();
+        } else {
+            flip_a_bit(&victim);
+        }
+        let (later, events) = (world.hub.log().from_now(), Recorded::default());
+        let asked = request(&published).observer(events.clone());
+        let model = world.downloader().download(asked).await.unwrap();
+        assert_eq!(published.differences(&model.path), [""; 0], "zeros: {zeros}");
+        let mut fetched: Vec<_> =
+            later.data().requests().into_iter().filter_map(|asked| asked.file).collect();
+        fetched.sort();
+        assert!(fetched.contains(&"params_shard_0.bin".to_owned()), "{fetched:?}");
+        assert!(
+            !fetched.contains(&"params_shard_1.bin".to_owned()),
+            "what is right is not fetched: {fetched:?}"
+        );
+        assert_eq!((events.count(&["Checking"]), events.count(&["Reused"])), (1, 1));
+    }
 }
 
 #[tokio::test]

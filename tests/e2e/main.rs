@@ -22,6 +22,7 @@ mod oracle;
 mod other_tool;
 mod own_files;
 mod processes;
+mod proofs;
 mod pruning;
 mod rate_limits;
 mod repair;

@@ -125,6 +125,29 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// The same for what goes into `tree`. A file of another user's, who may hold it open, is always copied; answers
+/// whether it is not one. Whose the tree is tells who the user is: some file systems report other owners.
+pub(crate) fn link_own_or_copy(from: &Path, to: &Path, tree: &Path) -> io::Result<bool> {
+    link_or_copy(from, to)?;
+    let user = owner(tree);
+    // Of what was linked: the old name may mean another file by now. A copy is the user's own.
+    if owner(to) == user {
+        return Ok(owner(from) == user);
+    }
+    fs::remove_file(to)?;
+    copy_new(from, to).map(|()| false)
+}
+
+#[cfg(unix)]
+fn owner(path: &Path) -> Option<u32> {
+    fs::symlink_metadata(path).ok().map(|found| std::os::unix::fs::MetadataExt::uid(&found))
+}
+
+#[cfg(not(unix))]
+fn owner(_: &Path) -> Option<u32> {
+    None
+}
+
 /// Copies a file, or a link as a link, to `to`, which must not exist.
 pub(crate) fn copy_as_it_is(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(unix)]

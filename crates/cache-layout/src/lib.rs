@@ -107,7 +107,7 @@ pub use obstacles::may_create_in;
 pub use policy::CachePolicy;
 pub use prune::{PruneMode, PruneReport, PrunedSlot};
 pub use publish::Published;
-pub use receipt::{Receipt, ReceiptFile};
+pub use receipt::{Edit, Receipt, ReceiptFile};
 pub use remove::{Removed, RemovedEntry};
 pub use run::Run;
 pub use slot::Slot;

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
 
-use url_parse::{CommitId, Excerpt, ModelId, ModelRef, RepoPath, Revision, shown};
+use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, Proof, RepoPath, Revision, shown};
 
 use crate::error::is_absence;
 use crate::layout::CacheLayout;
@@ -20,6 +20,10 @@ mod wire;
 pub struct Receipt {
     /// The commit that every file is of.
     pub commit: CommitId,
+    /// What shows that the files are the commit's; nothing in a receipt of an earlier version.
+    pub proof: Option<Proof>,
+    /// The hub that they came from; nothing in a receipt of an earlier version.
+    pub endpoint: Option<Endpoint>,
     /// The revision that was asked for, and stood for that commit; nothing for the default branch.
     pub revision: Option<Revision>,
     /// The SHA-256 of the manifest in the directory.
@@ -30,6 +34,17 @@ pub struct Receipt {
     pub files: Vec<ReceiptFile>,
     /// Files that the model's configuration asks for and the commit lacks.
     pub lacking: Vec<RepoPath>,
+    /// Files of the commit in whose place the directory has the user's own, as a repair has kept them.
+    pub edits: Vec<Edit>,
+}
+
+/// A file of the commit that the user has edited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Its place in the model's directory.
+    pub path: RepoPath,
+    /// The SHA-256 of what stands there.
+    pub sha256: [u8; 32],
 }
 
 /// One file of a [`Receipt`].
@@ -49,7 +64,17 @@ impl Receipt {
     /// A receipt without files, made now.
     pub fn new(commit: CommitId, manifest_sha256: [u8; 32]) -> Self {
         let made = SystemTime::now();
-        Self { commit, revision: None, manifest_sha256, made, files: Vec::new(), lacking: Vec::new() }
+        Self {
+            commit,
+            proof: None,
+            endpoint: None,
+            revision: None,
+            manifest_sha256,
+            made,
+            files: Vec::new(),
+            lacking: Vec::new(),
+            edits: Vec::new(),
+        }
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {

@@ -123,8 +123,8 @@ impl Run {
         staging::left_over(&self.staging, self.folder.names(), content)
     }
 
-    /// Where a verified file goes, by rename. What is there was verified by an earlier run; it is never
-    /// written again.
+    /// Where a verified file goes, by rename; it is never written again. What is there was verified by an earlier
+    /// run, and may have been damaged since.
     pub fn pool_path(&self, content: &ContentName) -> PathBuf {
         self.pool.join(content.as_str())
     }
@@ -152,19 +152,31 @@ impl Run {
         Ok(true)
     }
 
-    /// Puts a file of the pool into the tree: by hard link, else by a copy.
+    /// Puts a file of the pool into the tree: by hard link, else by a copy. Answers whether the file is the user's
+    /// own. Another user's is always copied, since its owner may hold it open and write to it, and is worth a second
+    /// look.
     ///
     /// # Errors
     /// [`Error::LinkOrCopy`], also when the pool has no such file or the tree has one of that name.
-    pub fn place(&self, content: &ContentName, path: &RepoPath) -> Result<(), Error> {
-        self.bring(&self.pool_path(content), path).map(drop)
+    pub fn place(&self, content: &ContentName, path: &RepoPath) -> Result<bool, Error> {
+        self.bring(&self.pool_path(content), path).map(|(_, is_own)| is_own)
     }
 
-    fn bring(&self, from: &Path, path: &RepoPath) -> Result<PathBuf, Error> {
+    /// Removes a file from the tree, and from the pool if it is named, that turned out not to be what it should be.
+    ///
+    /// # Errors
+    /// When it cannot be removed. That it is not there is fine.
+    pub fn discard(&self, path: &RepoPath, pooled: Option<&ContentName>) -> Result<(), Error> {
+        let pooled = pooled.map(|content| self.pool_path(content));
+        [path.under(&self.tree)].iter().chain(&pooled).try_for_each(|file| files::remove_if_any(file))
+    }
+
+    fn bring(&self, from: &Path, path: &RepoPath) -> Result<(PathBuf, bool), Error> {
         let to = path.under(&self.tree);
         self.create_folder_of(&to)?;
-        files::link_or_copy(from, &to).map_err(|e| Error::linking(from, &to, e))?;
-        Ok(to)
+        let is_own =
+            files::link_own_or_copy(from, &to, &self.tree).map_err(|e| Error::linking(from, &to, e))?;
+        Ok((to, is_own))
     }
 
     fn create_folder_of(&self, to: &Path) -> Result<(), Error> {

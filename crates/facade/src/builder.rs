@@ -30,6 +30,7 @@ pub struct Builder {
     metadata: Option<OwnSource>,
     retry: RetryPolicy,
     max_connections: Option<NonZeroUsize>,
+    require_proof: bool,
 }
 
 impl Downloader {
@@ -63,6 +64,7 @@ impl Builder {
             metadata: None,
             retry: RetryPolicy::default(),
             max_connections: None,
+            require_proof: false,
         }
     }
 
@@ -83,6 +85,7 @@ impl Builder {
             .policy(settings.policy)
             .endpoint(settings.endpoint)
             .token(settings.token)
+            .require_proof(settings.require_proof)
             .proxy(settings.proxy);
         builder.certificates = Certificates::InFiles(settings.certificates);
         if let Some(origin) = settings.user_agent_origin {
@@ -200,6 +203,15 @@ impl Builder {
         self
     }
 
+    /// Whether a model is returned only if git's object names have proven that its files are those of its commit, now
+    /// or, as the cache's receipt says, when it was downloaded. Which commit a branch or a tag stands for is always the
+    /// hub's word. Default: no; a commit that nothing but an endpoint without git vouches for is warned of
+    /// ([`Warning::Unproven`](crate::Warning::Unproven)). Otherwise it is an [`Error::Unproven`].
+    pub fn require_proof(mut self, is_required: bool) -> Self {
+        self.require_proof = is_required;
+        self
+    }
+
     /// Adds the application's name to the `User-Agent` header, as `name/version`. May be called more than once.
     pub fn application(mut self, name_and_version: &str) -> Self {
         if !self.net.user_agent.split("; ").any(|known| known == name_and_version) {
@@ -229,6 +241,7 @@ impl Builder {
             metadata: self.metadata,
             retry: self.retry,
             max_connections: self.max_connections,
+            require_proof: self.require_proof,
         }))
     }
 }

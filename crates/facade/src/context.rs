@@ -25,6 +25,7 @@ pub(crate) struct Context {
     pub(crate) metadata: Option<OwnSource>,
     pub(crate) retry: RetryPolicy,
     pub(crate) max_connections: Option<NonZeroUsize>,
+    pub(crate) require_proof: bool,
 }
 
 pub(crate) type SharedContext = Arc<Context>;

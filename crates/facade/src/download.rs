@@ -4,6 +4,7 @@ mod carry_over;
 mod dry_run;
 mod finish;
 mod metadata;
+mod reuse;
 mod shards;
 mod work;
 

@@ -34,6 +34,8 @@ pub struct Settings {
     pub read_only: Vec<PathBuf>,
     /// [`MLC_DOWNLOAD_CACHE_POLICY`], [`HF_HUB_OFFLINE`] taken into account.
     pub policy: CachePolicy,
+    /// [`MLC_WEIGHTS_REQUIRE_PROOF`].
+    pub require_proof: bool,
     /// [`MLC_TEMP_DIR`].
     pub temp_dir: Option<PathBuf>,
     /// [`HF_ENDPOINT`].
@@ -85,6 +87,7 @@ impl Settings {
             home: values::home(lookup)?,
             read_only: values::read_only(lookup),
             policy: values::policy(lookup)?,
+            require_proof: lookup(MLC_WEIGHTS_REQUIRE_PROOF).is_some_and(|value| is_truthy(&value)),
             temp_dir: lookup(MLC_TEMP_DIR).map(PathBuf::from),
             endpoint: values::endpoint(lookup)?,
             token: token::token(lookup)?,

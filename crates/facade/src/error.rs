@@ -69,6 +69,17 @@ pub enum Error {
         /// The tier's folder.
         tier: PathBuf,
     },
+    /// Nothing proves that the files are those of the commit, and that is required, or the endpoint could prove it and
+    /// does not.
+    #[error("{model} is not proven to be what its commit holds{}: {problem}", At(*commit))]
+    Unproven {
+        /// The model asked for.
+        model: ModelRef,
+        /// The commit, as far as it is known.
+        commit: Option<CommitId>,
+        /// Why not, and what to do.
+        problem: &'static str,
+    },
     /// A forced download under a policy that forbids downloads; nothing was touched.
     #[error("{model} cannot be downloaded again: the policy {policy} forbids it")]
     ForceForbidden {
@@ -170,7 +181,7 @@ impl Error {
             }
             Self::NotAModelDirectory { .. } => ErrorKind::NotFound,
             Self::NotAnMlcModel { .. } | Self::MissingShard { .. } => ErrorKind::Refused,
-            Self::Contradiction { .. } => ErrorKind::Integrity,
+            Self::Contradiction { .. } | Self::Unproven { .. } => ErrorKind::Integrity,
             Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.kind(),
             Self::Fetch(error) => error.kind(),
             Self::Cache(error) => error.kind(),
@@ -225,6 +236,15 @@ struct Shown<'a>(Option<&'a Excerpt>);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |value| write!(f, "=`{value}`"))
+    }
+}
+
+/// A commit that may not be known, in a message.
+struct At(Option<CommitId>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |commit| write!(f, " ({commit})"))
     }
 }
 

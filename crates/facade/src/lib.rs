@@ -81,6 +81,7 @@ mod look;
 mod model;
 mod observer;
 mod plan;
+mod proof;
 mod request;
 mod threads;
 
@@ -107,6 +108,6 @@ pub use observer::{Event, Observer, Warning};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
 pub use url_parse::{
-    CommitId, DiskError, Endpoint, ErrorKind, Excerpt, ModelId, ModelRef, ModelUrl, RepoPath, Revision,
-    is_unprintable, printable,
+    CommitId, DiskError, Endpoint, ErrorKind, Excerpt, ModelId, ModelRef, ModelUrl, Proof, RepoPath,
+    Revision, is_unprintable, printable,
 };

@@ -12,6 +12,7 @@ use url_parse::{CommitId, Revision, shown};
 
 use crate::context::SharedContext;
 use crate::decision::{Decision, decide, is_forced};
+use crate::proof::check_hit;
 use crate::threads::blocking;
 use crate::{Error, Event, Model, Outcome, Request, Warning};
 
@@ -60,7 +61,11 @@ impl Query {
         let forced = is_forced(request, policy)?;
         let lookup = context.layout.look_up(slot, &|dir| inspect(&context.layout, slot, dir))?;
         let has_entry = request.repairs().is_some() && slot.entry().symlink_metadata().is_ok();
-        Ok((decide(request, policy, forced, has_entry, lookup.clone())?, lookup))
+        let decision = decide(request, policy, forced, has_entry, lookup.clone())?;
+        if let Decision::Serve(hit) = &decision {
+            check_hit(context, slot, hit)?;
+        }
+        Ok((decision, lookup))
     }
 
     /// Tells the observer what deserves a look about a decision.

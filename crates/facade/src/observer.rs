@@ -19,10 +19,11 @@ use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, RepoPath};
 /// 2. [`Metadata`](Event::Metadata), and again after each [`RetryingMetadata`](Event::RetryingMetadata) and after
 ///    [`Warning::CommitGone`].
 /// 3. [`Commit`](Event::Commit).
-/// 4. [`Reused`](Event::Reused), if any files are there already.
-/// 5. [`Fetch`](Event::Fetch) with the events of a whole fetch, if any files are not. The files that describe the
-///    model, where they are LFS files, come first, with a 4 and 5 of their own. Where locks do nothing, a further
-///    fetch brings what another run has cleared away.
+/// 4. [`Checking`](Event::Checking), if any files are there already.
+/// 5. [`Fetch`](Event::Fetch) with the events of a whole fetch, if any files are not. Meanwhile, or before or after
+///    it, [`Reused`](Event::Reused) ends what `Checking` began; a further fetch brings what was not right. The files
+///    that describe the model, where they are LFS files, come first, with a 4 and 5 of their own. Where locks do
+///    nothing, a further fetch brings what another run has cleared away.
 /// 6. [`Publishing`](Event::Publishing).
 ///
 /// [`Warning`](Event::Warning) and [`Throttled`](Event::Throttled) may come at any time. The steps end with any of
@@ -75,10 +76,17 @@ pub enum Event<'a> {
         /// The commit.
         commit: &'a CommitId,
     },
-    /// The files that are there already, verified: from an earlier run, or in the directory that is repaired. They
-    /// are not fetched again.
-    Reused {
+    /// Files are there already, with the right sizes: from an earlier run, or in the directory that is repaired. They
+    /// are hashed, beside the fetch of the others.
+    Checking {
         /// How many files.
+        files: usize,
+        /// Their sizes, added up.
+        bytes: u64,
+    },
+    /// Of the files that were there, those that this run has verified. They are not fetched again; the others are.
+    Reused {
+        /// How many files; perhaps none.
         files: usize,
         /// Their sizes, added up.
         bytes: u64,
@@ -133,6 +141,14 @@ pub enum Warning<'a> {
     CommitGone {
         /// The commit.
         commit: &'a CommitId,
+    },
+    /// The hub serves no git, by which it could be proven that the files are those of the commit: that they are is its
+    /// word.
+    Unproven {
+        /// The commit.
+        commit: &'a CommitId,
+        /// The hub.
+        hub: &'a Endpoint,
     },
     /// The hub has this model under another name, to which it redirects. It stays in the cache under the name that
     /// was asked for.

@@ -121,6 +121,8 @@ fn missing(model: &ModelId, commit: &CommitId, record: &ShardRecord) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use url_parse::Proof;
+
     use super::*;
 
     const MANIFEST: &str = r#"{"metadata": {}, "records": [
@@ -144,7 +146,8 @@ mod tests {
     fn plan(files: Vec<RepoFile>) -> Result<Plan, Error> {
         let manifest = Manifest::parse(MANIFEST.as_bytes(), "tensor-cache.json").unwrap();
         let model = ModelId::new("mlc-ai", "Llama").unwrap();
-        let snapshot = RepoSnapshot { commit: CommitId::from_bytes([1; 20]), files, left_out: Vec::new() };
+        let commit = CommitId::from_bytes([1; 20]);
+        let snapshot = RepoSnapshot { commit, proof: Proof::Git, files, left_out: Vec::new() };
         Plan::new(&model, &snapshot, &manifest)
     }
 

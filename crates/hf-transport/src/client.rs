@@ -34,6 +34,8 @@ struct Inner {
     home: Origin,
     /// The token turned out to be invalid, and nobody had asked for it to be sent.
     token_is_dropped: AtomicBool,
+    /// It gave a list of references.
+    serves_git: AtomicBool,
     /// Present names of models that were asked for by an earlier one, or in other letter case.
     renamed: Mutex<HashMap<ModelId, ModelId>>,
 }
@@ -45,7 +47,8 @@ impl HubClient {
         let home = config.endpoint.origin();
         let token_is_dropped = AtomicBool::new(false);
         let renamed = Mutex::default();
-        let inner = Arc::new(Inner { http, config, home, token_is_dropped, renamed });
+        let serves_git = AtomicBool::new(false);
+        let inner = Arc::new(Inner { http, config, home, token_is_dropped, serves_git, renamed });
         Self { inner, on_throttled: None }
     }
 
@@ -74,6 +77,16 @@ impl HubClient {
 
     pub(crate) fn config(&self) -> &HubConfig {
         &self.inner.config
+    }
+
+    /// Whether the hub has answered a question of git's. A commit that it hands out in another way afterwards is one
+    /// that it could prove and does not.
+    pub fn has_served_git(&self) -> bool {
+        self.inner.serves_git.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn serves_git(&self) {
+        self.inner.serves_git.store(true, Ordering::Relaxed);
     }
 
     /// Whether the hub did not accept a token that was [found](crate::Token::found_by_itself), so that requests go

@@ -23,9 +23,8 @@ use url_parse::{DiskError, shown};
 use self::cancel::{CancelOnDrop, CancelSignal};
 use self::fetch::Fetched;
 use self::session::Session;
+use self::wanted::{Means, revision_not_found};
 use crate::{Error, HubClient, MetadataRequest, MetadataSource, RepoSnapshot};
-
-pub(crate) use self::wanted::{Means, revision_not_found};
 
 pub use self::library::keep_libgit2_configuration;
 
@@ -61,7 +60,7 @@ impl GitMetadata {
 }
 
 /// What came of a fetch by some means.
-pub(crate) enum Outcome {
+enum Outcome {
     Snapshot(RepoSnapshot),
     /// The server does not hand out this commit alone: it has no name, and was refused by its id, in the server's
     /// words.
@@ -70,7 +69,7 @@ pub(crate) enum Outcome {
 
 impl GitMetadata {
     /// As [`fetch`](MetadataSource::fetch), but only by these means.
-    pub(crate) async fn fetch_by(&self, means: Means, request: MetadataRequest) -> Result<Outcome, Error> {
+    async fn fetch_by(&self, means: Means, request: MetadataRequest) -> Result<Outcome, Error> {
         let (cancel_on_drop, cancelled) = cancel::pair();
         let hub = self.hub.clone();
         let runtime = Handle::current();
@@ -90,12 +89,14 @@ impl GitMetadata {
 #[async_trait]
 impl MetadataSource for GitMetadata {
     async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {
+        let mut words = ServerWords::none();
         for means in [Means::Alone, Means::WithHistory] {
-            if let Outcome::Snapshot(snapshot) = self.fetch_by(means, request.clone()).await? {
-                return Ok(snapshot);
+            match self.fetch_by(means, request.clone()).await? {
+                Outcome::Snapshot(snapshot) => return Ok(snapshot),
+                Outcome::NotAlone(said) => words = said,
             }
         }
-        Err(revision_not_found(&request.model, request.revision.as_ref(), ServerWords::none()))
+        Err(revision_not_found(&request.model, request.revision.as_ref(), words))
     }
 }
 

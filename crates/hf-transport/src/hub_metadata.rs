@@ -4,20 +4,22 @@ use async_trait::async_trait;
 use url_parse::{CommitId, Revision};
 
 use crate::api::Api;
-use crate::git::{Means, Outcome, revision_not_found};
 use crate::{Error, GitMetadata, HubClient, MetadataRequest, MetadataSource, RepoSnapshot};
 
 /// The metadata source for hubs that serve git, and perhaps the Hugging Face hub's API.
 ///
-/// What [`GitMetadata`] can fetch by a name, or alone by its id, it fetches. The API is asked in two cases:
+/// What [`GitMetadata`] can fetch it fetches: by a name, alone by its id, else with the repository's whole history. The
+/// names of git's objects prove then that the files are the commit's ([`Proof::Git`](crate::Proof)). The API is asked
+/// in two cases:
 ///
 /// - The revision is 7 to 39 hexadecimal digits, which name no branch and no tag: the API tells the commit that
 ///   they begin.
-/// - The revision is a commit that no name points at, and the server gives none by their ids: the API lists its
-///   files. The plain ones are fetched one by one and compared with the names of their git objects. (The API
-///   does not tell which are executable; none is, then.)
+/// - The revision is a commit, and the hub serves no git at all: the API lists its files. The plain ones are fetched
+///   one by one and compared with the listed names of their git objects. (The API does not tell which are
+///   executable; none is, then.) That these are the commit's is the hub's word ([`Proof::Word`](crate::Proof)).
 ///
-/// From a hub without that API such a commit is fetched with the repository's whole history, as the last resort.
+/// A commit that a hub with git does not hand out over git is not found, whatever its API says: an endpoint cannot
+/// choose to be believed.
 #[derive(Clone, Debug)]
 pub struct HubMetadata {
     hub: HubClient,
@@ -33,17 +35,12 @@ impl HubMetadata {
 
     /// A commit that no name of the repository has to lead to.
     async fn commit(&self, request: MetadataRequest, commit: CommitId) -> Result<RepoSnapshot, Error> {
-        let words = match self.git.fetch_by(Means::Alone, request.clone()).await? {
-            Outcome::Snapshot(snapshot) => return Ok(snapshot),
-            Outcome::NotAlone(words) => words,
+        let without_git = match self.git.fetch(request.clone()).await {
+            Err(error @ Error::NoGit { .. }) => error,
+            outcome => return outcome,
         };
-        if let Some(snapshot) = Api::new(&self.hub, &request.model).fetch(&request, commit).await? {
-            return Ok(snapshot);
-        }
-        match self.git.fetch_by(Means::WithHistory, request.clone()).await? {
-            Outcome::Snapshot(snapshot) => Ok(snapshot),
-            Outcome::NotAlone(_) => Err(revision_not_found(&request.model, request.revision.as_ref(), words)),
-        }
+        let listed = Api::new(&self.hub, &request.model).fetch(&request, commit).await?;
+        listed.ok_or(without_git)
     }
 
     /// What may be a branch, a tag, or the beginning of a commit.

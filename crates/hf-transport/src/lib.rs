@@ -77,4 +77,4 @@ pub use locate::ResolvedFile;
 pub use metadata::{FileKind, KeepAlive, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
 pub use net::{SafeUrl, ServerWords, Throttled};
 pub use token::Token;
-pub use url_parse::ErrorKind;
+pub use url_parse::{ErrorKind, Proof};

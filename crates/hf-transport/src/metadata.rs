@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use url_parse::{CommitId, Excerpt, ModelId, RepoPath, Revision};
+use url_parse::{CommitId, Excerpt, ModelId, Proof, RepoPath, Revision};
 
 use crate::{Error, LfsPointer};
 
@@ -58,6 +58,8 @@ pub struct MetadataRequest {
 pub struct RepoSnapshot {
     /// The commit that the revision stood for.
     pub commit: CommitId,
+    /// What shows that the files are that commit's. Which commit a branch or a tag stands for is always the hub's word.
+    pub proof: Proof,
     /// Every file of that commit, in the order of the tree.
     pub files: Vec<RepoFile>,
     /// Files and folders of that commit that this system's file names do not allow. Empty but on Windows.

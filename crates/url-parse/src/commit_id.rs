@@ -1,4 +1,4 @@
-//! Full commit ids.
+//! Full commit ids, and what shows that files are a commit's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -59,6 +59,31 @@ impl fmt::Display for CommitId {
 impl fmt::Debug for CommitId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CommitId({self})")
+    }
+}
+
+/// What shows that files are those of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// git's object names: the commit's id is a digest of the commit, which holds that of its tree, and so on down to
+    /// each file and each LFS pointer.
+    Git,
+    /// The word of the endpoint that listed them.
+    Word,
+}
+
+impl Proof {
+    /// The proof in one word, in lower case: `git` or `endpoint`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Git => "git",
+            Self::Word => "endpoint",
+        }
+    }
+
+    /// The proof of which this is the word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Git, Self::Word].into_iter().find(|proof| proof.as_str() == word)
     }
 }
 

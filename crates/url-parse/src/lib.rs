@@ -56,7 +56,7 @@ mod printable;
 mod repo_path;
 mod revision;
 
-pub use commit_id::CommitId;
+pub use commit_id::{CommitId, Proof};
 pub use endpoint::Endpoint;
 pub use error::{Error, Problem};
 pub use excerpt::Excerpt;

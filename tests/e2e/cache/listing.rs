@@ -210,6 +210,7 @@ async fn the_document() {
                 "files": published.files.len(),
                 "bytes": bytes(&published),
                 "commit": published.commit,
+                "proof": "git",
                 "date": date,
                 "origin": "receipt",
                 "whole": true,

@@ -288,6 +288,7 @@ async fn the_document() {
             "read_only": false,
             "basis": "receipt",
             "commit": published.commit,
+            "proof": "git",
             "sound": false,
             "bytes_hashed": report.bytes_hashed,
             "files": files,

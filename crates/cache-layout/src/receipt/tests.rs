@@ -11,6 +11,9 @@ fn receipt() -> Receipt {
     ];
     receipt.revision = Some("refs/pr/1".parse().unwrap());
     receipt.lacking = vec!["tokenizer.model".parse().unwrap()];
+    receipt.proof = Some(Proof::Git);
+    receipt.endpoint = Some("https://mirror.example/prefix".parse().unwrap());
+    receipt.edits = vec![Edit { path: "sub/README.md".parse().unwrap(), sha256: [4; 32] }];
     receipt
 }
 
@@ -32,6 +35,11 @@ fn an_unusable_receipt_counts_as_none() {
     };
     check(&good, Some(receipt()));
     check(&good.replace("\"size\": 3", "\"size\": 3, \"of a later version\": []"), Some(receipt()));
+    let older = Receipt { proof: None, endpoint: None, edits: Vec::new(), ..receipt() };
+    check(&String::from_utf8(older.to_json()).unwrap(), Some(older));
+    check(&good.replace("\"git\"", "\"faith\""), None);
+    check(&good.replace("https://", "ftp://"), None);
+    check(&good.replace("0404", "04"), None);
     check("", None);
     check("[]", None);
     check(&good.replace("\"version\": 1", "\"version\": 2"), None);

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use url_parse::{CommitId, Excerpt, RepoPath, Revision};
+use url_parse::{CommitId, Endpoint, Excerpt, Proof, RepoPath, Revision};
 
-use super::{Receipt, ReceiptFile};
+use super::{Edit, Receipt, ReceiptFile};
 use crate::hex;
 
 /// No commit with more files is downloaded, so no good receipt lists more. Every look reads a receipt.
@@ -24,6 +24,10 @@ struct Wire {
     version: u32,
     commit: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
     manifest_sha256: String,
     /// Seconds since 1970.
@@ -32,6 +36,14 @@ struct Wire {
     files: Vec<File>,
     #[serde(default, deserialize_with = "at_most")]
     lacking: Vec<String>,
+    #[serde(default, deserialize_with = "at_most", skip_serializing_if = "Vec::is_empty")]
+    edits: Vec<Edited>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Edited {
+    path: String,
+    sha256: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,6 +86,8 @@ enum Unusable {
     Time(u64),
     #[error("`{0}` is no digest")]
     Digest(Excerpt),
+    #[error("`{0}` is no proof")]
+    Proof(Excerpt),
     #[error(transparent)]
     Name(#[from] url_parse::Error),
 }
@@ -96,12 +110,21 @@ impl From<&Receipt> for Wire {
         Self {
             version: VERSION,
             commit: receipt.commit.to_string(),
+            proof: receipt.proof.map(|proof| proof.as_str().to_owned()),
+            endpoint: receipt.endpoint.as_ref().map(ToString::to_string),
             revision: receipt.revision.as_ref().map(ToString::to_string),
             manifest_sha256: hex::encode(&receipt.manifest_sha256),
             made,
             files: receipt.files.iter().map(File::from).collect(),
             lacking: receipt.lacking.iter().map(ToString::to_string).collect(),
+            edits: receipt.edits.iter().map(Edited::from).collect(),
         }
+    }
+}
+
+impl From<&Edit> for Edited {
+    fn from(edit: &Edit) -> Self {
+        Self { path: edit.path.to_string(), sha256: hex::encode(&edit.sha256) }
     }
 }
 
@@ -126,12 +149,23 @@ impl TryFrom<Wire> for Receipt {
         let made = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(wire.made));
         Ok(Self {
             commit: wire.commit.parse::<CommitId>()?,
+            proof: wire.proof.map(proof).transpose()?,
+            endpoint: wire.endpoint.map(|endpoint| endpoint.parse::<Endpoint>()).transpose()?,
             revision: wire.revision.map(|revision| revision.parse::<Revision>()).transpose()?,
             manifest_sha256: digest(&wire.manifest_sha256)?,
             made: made.ok_or(Unusable::Time(wire.made))?,
             files: wire.files.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             lacking: wire.lacking.iter().map(|path| path.parse::<RepoPath>()).collect::<Result<_, _>>()?,
+            edits: wire.edits.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl TryFrom<Edited> for Edit {
+    type Error = Unusable;
+
+    fn try_from(wire: Edited) -> Result<Self, Unusable> {
+        Ok(Self { path: wire.path.parse()?, sha256: digest(&wire.sha256)? })
     }
 }
 
@@ -146,6 +180,10 @@ impl TryFrom<File> for ReceiptFile {
             md5: wire.md5.as_deref().map(digest).transpose()?,
         })
     }
+}
+
+fn proof(word: String) -> Result<Proof, Unusable> {
+    Proof::of_word(&word).ok_or_else(|| Unusable::Proof(Excerpt::of(&word)))
 }
 
 fn digest<const N: usize>(text: &str) -> Result<[u8; N], Unusable> {

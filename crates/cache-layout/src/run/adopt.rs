@@ -24,7 +24,7 @@ impl Run {
         if relative.is_none() {
             return Err(self.refusal(from));
         }
-        let placed = self.bring(from, to)?;
+        let (placed, _) = self.bring(from, to)?;
         // Some systems follow a link that came into being since.
         if !files::is_plain_file(&placed) {
             let _ = fs::remove_file(&placed);
@@ -48,7 +48,7 @@ impl Run {
         let to = self.tree.join(&relative);
         self.create_folder_of(&to)?;
         let taken = if files::is_plain_file(from) {
-            files::link_or_copy(from, &to)
+            files::link_own_or_copy(from, &to, &self.tree).map(drop)
         } else {
             files::copy_as_it_is(from, &to)
         };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use cache_layout::{Skipped, Tier};
-use url_parse::{CommitId, ModelRef};
+use url_parse::{CommitId, ModelRef, Proof};
 
 /// What [`Cache::list`](crate::Cache::list) found. Serialized, it is the document of `mlc-weights list --json`.
 #[derive(Debug, Default)]
@@ -35,6 +35,8 @@ pub struct ModelEntry {
     pub bytes: u64,
     /// The commit that it was downloaded from, when that is known.
     pub commit: Option<CommitId>,
+    /// What showed then that its files are that commit's; nothing when no receipt says so.
+    pub proof: Option<Proof>,
     /// When it was downloaded, else when the directory was last changed.
     pub date: Option<SystemTime>,
     /// Who put it there.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use cache_layout::{RemovedEntry, Skipped};
 use serde::{Serialize, Serializer};
-use url_parse::ModelRef;
+use url_parse::{ModelRef, Proof};
 
 use super::entry::{Listing, ModelEntry, Origin};
 use super::removal::{PrunedModel, Pruning, Removal};
@@ -35,6 +35,7 @@ struct ModelEntryJson<'a> {
     files: u64,
     bytes: u64,
     commit: Option<String>,
+    proof: Option<&'static str>,
     /// Seconds since 1970.
     date: Option<u64>,
     origin: &'static str,
@@ -76,6 +77,7 @@ impl<'a> From<&'a ModelEntry> for ModelEntryJson<'a> {
             files: entry.files,
             bytes: entry.bytes,
             commit: entry.commit.map(|commit| commit.to_string()),
+            proof: entry.proof.map(Proof::as_str),
             date: entry.date.and_then(seconds),
             origin: match entry.origin {
                 Origin::Receipt => "receipt",
@@ -186,6 +188,7 @@ struct VerifyReportJson<'a> {
     read_only: bool,
     basis: &'static str,
     commit: Option<String>,
+    proof: Option<&'static str>,
     sound: bool,
     bytes_hashed: u64,
     files: Vec<FileReportJson<'a>>,
@@ -213,6 +216,7 @@ impl Serialize for VerifyReport {
             read_only: self.tier.is_read_only(),
             basis,
             commit,
+            proof: self.proof.map(Proof::as_str),
             sound: self.is_sound(),
             bytes_hashed: self.bytes_hashed,
             files: self.files.iter().map(FileReportJson::from).collect(),

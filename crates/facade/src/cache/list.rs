@@ -32,6 +32,7 @@ fn describe(layout: &CacheLayout, entry: &Entry) -> Option<ModelEntry> {
         files: usage.files,
         bytes: usage.bytes,
         commit: receipt.as_ref().map(|receipt| receipt.commit),
+        proof: receipt.as_ref().and_then(|receipt| receipt.proof),
         date: receipt.as_ref().map(|receipt| receipt.made).or_else(|| changed(entry)),
         origin: if receipt.is_some() { Origin::Receipt } else { Origin::Unknown },
         missing,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cache_layout::Tier;
-use url_parse::{CommitId, ModelRef};
+use url_parse::{CommitId, ModelRef, Proof};
 
 /// How one copy of a model compares with what it must be. Serialized, it is an element of the document of
 /// `mlc-weights verify --json`.
@@ -18,6 +18,8 @@ pub struct VerifyReport {
     pub path: PathBuf,
     /// What it was compared with.
     pub basis: Basis,
+    /// What showed, when it was downloaded, that its files are those of the commit; nothing when no receipt says so.
+    pub proof: Option<Proof>,
     /// Every file that the copy must have or has, by name.
     pub files: Vec<FileReport>,
     /// How many bytes were hashed.

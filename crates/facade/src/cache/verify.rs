@@ -93,6 +93,7 @@ fn copy(
         tier: tier.clone(),
         path: dir.to_path_buf(),
         basis: demands.basis,
+        proof: receipt.and_then(|receipt| receipt.proof),
         files,
         bytes_hashed,
     })

@@ -242,7 +242,7 @@ mod tests {
             .iter()
             .map(|file| (file.path.clone(), Expected { size: 1, md5: None, sha256: None }))
             .collect();
-        let snapshot = RepoSnapshot { commit, files, left_out: Vec::new() };
+        let snapshot = RepoSnapshot { commit, proof: url_parse::Proof::Git, files, left_out: Vec::new() };
         let began = std::time::Instant::now();
         let rule_for = rules(&snapshot, &shards, Edits::All);
         assert!(snapshot.files.iter().all(|file| matches!(rule_for(&file.path), Rule::Done)));

@@ -24,11 +24,14 @@ impl Work {
         plan: Plan,
     ) -> Result<(), Error> {
         let edits = self.edits();
+        // An application's own source may have asked another hub.
+        let endpoint = self.context.metadata.is_none().then(|| self.context.hub.endpoint.clone());
         let carried = self
             .lease
             .on_disk(move |lease, run| {
                 let mut receipt = receipt(lease, run, &snapshot, &described, &plan)?;
                 receipt.revision = lease.slot.model().revision().cloned();
+                receipt.endpoint = endpoint;
                 let carried = match lease.existing_entry() {
                     Some(entry) if lease.purpose != Purpose::Redo => {
                         carry_over(run, &entry, &snapshot, &plan.plain_shards, edits)?
@@ -92,6 +95,7 @@ fn receipt(
     let manifest = files.iter().find(|file| file.path == described.manifest_path);
     let manifest_sha256 = manifest.and_then(|file| file.sha256).unwrap_or_default();
     let mut receipt = Receipt::new(snapshot.commit, manifest_sha256);
+    receipt.proof = Some(snapshot.proof);
     receipt.files = files;
     receipt.lacking = described.lacking(snapshot);
     Ok(receipt)

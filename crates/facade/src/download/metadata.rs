@@ -9,11 +9,12 @@ use std::time::Instant;
 use hf_transport::{FileKind, HubMetadata, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
 use net::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
-use url_parse::{CommitId, DiskError, RepoPath, Revision};
+use url_parse::{CommitId, DiskError, Proof, RepoPath, Revision};
 
 use super::work::Work;
 use crate::context::OwnSource;
 use crate::plan::RemoteFile;
+use crate::proof::check_snapshot;
 use crate::{Error, Event, Warning};
 
 /// The files that describe a model, read and checked.
@@ -49,7 +50,7 @@ impl Work {
             tracing::info!(attempt = budget.attempts() + 1, "asking the hub for the metadata");
             self.observer().on_event(&Event::Metadata { model: self.request.model() });
             let cause = match source.fetch(self.metadata_request(restored).await?).await {
-                Ok(snapshot) => return Ok(snapshot),
+                Ok(snapshot) => return self.proven(snapshot).await,
                 Err(hf_transport::Error::RevisionNotFound { .. }) if restored.is_some() => {
                     if let Some(commit) = restored.take() {
                         self.warn(Warning::CommitGone { commit: &commit });
@@ -72,6 +73,24 @@ impl Work {
             self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
             tokio::time::sleep(delay).await;
         }
+    }
+
+    /// The snapshot, if it may be believed; with a warning if it has to be.
+    async fn proven(&self, snapshot: RepoSnapshot) -> Result<RepoSnapshot, Error> {
+        if snapshot.proof == Proof::Git {
+            return Ok(snapshot);
+        }
+        let (context, has_served_git) = (Arc::clone(&self.context), self.hub.has_served_git());
+        let snapshot = self
+            .lease
+            .on_disk(move |lease, _| {
+                check_snapshot(&context, &lease.slot, &snapshot, has_served_git)?;
+                Ok(snapshot)
+            })
+            .await?;
+        tracing::warn!(commit = %snapshot.commit, "nothing but the hub's word says what the commit holds");
+        self.warn(Warning::Unproven { commit: &snapshot.commit, hub: self.hub.endpoint() });
+        Ok(snapshot)
     }
 
     /// A request that begins with an empty tree, whatever an attempt before it left there.

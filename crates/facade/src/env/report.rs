@@ -13,7 +13,7 @@ use super::values::{
 };
 use super::variables::{
     HF_HUB_DISABLE_PROGRESS_BARS, HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_OFFLINE, HF_HUB_USER_AGENT_ORIGIN,
-    MLC_DOWNLOAD_CACHE_POLICY, NO_COLOR,
+    MLC_DOWNLOAD_CACHE_POLICY, MLC_WEIGHTS_REQUIRE_PROOF, NO_COLOR,
 };
 
 /// Every setting, as it would be used now.
@@ -35,7 +35,11 @@ impl Report {
     pub fn from_lookup(lookup: Lookup<'_>) -> Self {
         let lookup: Lookup<'_> = &not_empty(lookup);
         let mut settings = folders::settings(lookup);
-        settings.extend([policy_setting(lookup), flag("offline", HF_HUB_OFFLINE, lookup)]);
+        settings.extend([
+            policy_setting(lookup),
+            flag("offline", HF_HUB_OFFLINE, lookup),
+            flag("require_proof", MLC_WEIGHTS_REQUIRE_PROOF, lookup),
+        ]);
         settings.extend(servers::settings(lookup));
         settings.extend([
             time_out(lookup),

@@ -15,6 +15,9 @@ pub const LOCALAPPDATA: &str = "LOCALAPPDATA";
 pub const MLC_LLM_READONLY_WEIGHT_CACHE: &str = "MLC_LLM_READONLY_WEIGHT_CACHE";
 /// `ON` (default), `OFF`, `REDO` or `READONLY`.
 pub const MLC_DOWNLOAD_CACHE_POLICY: &str = "MLC_DOWNLOAD_CACHE_POLICY";
+/// Truthy: a model counts only if its files are proven to be those of its commit; see
+/// [`Builder::require_proof`](crate::Builder::require_proof).
+pub const MLC_WEIGHTS_REQUIRE_PROOF: &str = "MLC_WEIGHTS_REQUIRE_PROOF";
 /// Where the scratch git repository of a download goes; default: the cache's private folder.
 pub const MLC_TEMP_DIR: &str = "MLC_TEMP_DIR";
 /// The hub; default `https://huggingface.co`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use git2::{ObjectType, Oid};
 use net::{Hop, Request};
-use url_parse::{CommitId, RepoPath};
+use url_parse::{CommitId, Proof, RepoPath};
 
 use super::listing::{Listed, ListedKind, Listing};
 use super::{Api, is_no_api};
@@ -59,7 +59,7 @@ async fn fetch(
         };
         files.push(RepoFile { path, size, kind });
     }
-    Ok(RepoSnapshot { commit, files, left_out: listing.left_out })
+    Ok(RepoSnapshot { commit, proof: Proof::Word, files, left_out: listing.left_out })
 }
 
 async fn content(

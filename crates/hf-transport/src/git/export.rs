@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use git2::{ObjectType, Odb, Oid, TreeEntry};
-use url_parse::{CommitId, Excerpt, Platform, RepoPath};
+use url_parse::{CommitId, Excerpt, Platform, Proof, RepoPath};
 
 use super::cancel::CancelSignal;
 use super::fetch::FetchedCommit;
@@ -87,7 +87,7 @@ impl Export<'_> {
         }
         // As git lists them.
         self.files.sort_by(|one, other| one.path.as_str().cmp(other.path.as_str()));
-        Ok(RepoSnapshot { commit, files: self.files, left_out: self.left_out })
+        Ok(RepoSnapshot { commit, proof: Proof::Git, files: self.files, left_out: self.left_out })
     }
 
     /// The kind and size of an object, charged to the limits. Both are known before the content is loaded, which a

@@ -95,6 +95,7 @@ impl Session {
         url.set_query(Some("service=git-upload-pack"));
         let request = Request { lane: GIT, ..Request::get(url, "list the references of", Hop::Hub) };
         let mut body = self.ask(request, "application/x-git-upload-pack-advertisement")?;
+        self.hub.serves_git();
         let base = without_path(body.url(), INFO_REFS).ok_or_else(|| net::Error::BadRedirect {
             url: self.url(),
             target: body.answer.fit(&SafeUrl::of(body.url()).to_string()).unwrap_or("nowhere".into()),

@@ -13,7 +13,7 @@ const BY_ID: [&str; 2] = ["allow-reachable-sha1-in-want", "allow-tip-sha1-in-wan
 
 /// How far a fetch may go for a commit that no name points at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Means {
+pub(super) enum Means {
     /// By its id, from a server that hands out commits so.
     Alone,
     /// With everything that the repository holds: the last resort.
@@ -54,7 +54,7 @@ impl Wanted {
 }
 
 /// Nothing of the repository has this name, or id.
-pub(crate) fn revision_not_found(
+pub(super) fn revision_not_found(
     model: &ModelId,
     revision: Option<&Revision>,
     hub_says: ServerWords,

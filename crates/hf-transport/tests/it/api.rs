@@ -1,8 +1,8 @@
-//! What git does not tell or will not hand out, from the hub's API.
+//! Commits that no name points at: with git's proof where git is served, by the API's word where it is not.
 
 use std::sync::Arc;
 
-use hf_transport::{Error, ErrorKind, HubMetadata, KeepAlive, MetadataSource as _};
+use hf_transport::{Error, ErrorKind, HubMetadata, KeepAlive, MetadataSource as _, Proof};
 use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, Route, Server, Times};
 
 use crate::support::{Fetched, ID, PATIENCE, Stage, TOKEN, assert_nothing_secret, chain, listing};
@@ -21,6 +21,18 @@ fn nameless_commit(hub: LocalHub) -> (Stage, String) {
 
 fn usual() -> (Stage, String) {
     nameless_commit(crate::support::hub())
+}
+
+/// The same at a hub that serves no git.
+fn without_git() -> (Stage, String) {
+    let (stage, commit) = usual();
+    stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(404), Times::Forever);
+    (stage, commit)
+}
+
+/// The list of a commit's files at such a hub, of which the API is asked first whether it knows the model.
+fn list() -> FaultTarget {
+    FaultTarget::api(ID).skip(1)
 }
 
 async fn fetch(stage: &Stage, revision: &str) -> Result<Fetched, Error> {
@@ -50,12 +62,52 @@ fn check_whole(stage: &Stage, fetched: &Fetched) {
 }
 
 #[tokio::test]
-async fn a_commit_that_git_does_not_hand_out_comes_over_the_api() {
+async fn a_commit_that_git_does_not_hand_out_alone_comes_with_the_history_and_is_proven() {
     let (stage, commit) = usual();
     let fetched = fetch(&stage, &commit).await.unwrap();
     check_whole(&stage, &fetched);
+    assert_eq!(fetched.snapshot.proof, Proof::Git);
     let log = stage.hub.log();
-    assert_eq!((log.route(Route::UploadPack).count(), log.route(Route::Api).count()), (0, 1), "{log}");
+    assert_eq!((log.route(Route::UploadPack).count(), log.route(Route::Api).count()), (1, 0), "{log}");
+}
+
+/// The API may say what it likes.
+#[tokio::test]
+async fn a_commit_that_is_not_in_the_history_is_not_taken_from_the_api() {
+    let (stage, _) = usual();
+    let forged = json(
+        r#"[{"type":"file","path":"a","oid":"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391","size":0}]"#,
+        None,
+    );
+    stage.hub.fault(FaultTarget::api(ID), forged, Times::Forever);
+    stage.hub.fault(
+        FaultTarget::resolve("a"),
+        Fault::Status { code: 200, headers: Vec::new(), body: String::new() },
+        Times::Forever,
+    );
+    let error = fetch(&stage, "0123456789abcdef0123456789abcdef01234567").await.unwrap_err();
+    assert!(matches!(error, Error::RevisionNotFound { .. }), "{error:?}");
+    assert_eq!(stage.hub.log().route(Route::Api).count(), 0, "{}", stage.hub.log());
+}
+
+/// Nor does a history that is too long lead to the API.
+#[tokio::test]
+async fn a_history_over_the_bound_is_an_error() {
+    let (stage, commit) = usual();
+    let stage = stage.with(|config| config.max_metadata_bytes = 500);
+    let error = fetch(&stage, &commit).await.unwrap_err();
+    assert!(matches!(error, Error::TooMuchMetadata { .. }), "{error:?}");
+    assert_eq!(stage.hub.log().route(Route::Api).count(), 0, "{}", stage.hub.log());
+}
+
+#[tokio::test]
+async fn where_no_git_is_served_a_commit_comes_over_the_api_by_its_word() {
+    let (stage, commit) = without_git();
+    let fetched = fetch(&stage, &commit).await.unwrap();
+    check_whole(&stage, &fetched);
+    assert_eq!(fetched.snapshot.proof, Proof::Word);
+    let log = stage.hub.log();
+    assert_eq!((log.route(Route::UploadPack).count(), log.route(Route::Api).count()), (0, 2), "{log}");
     let plain = stage.model.files.iter().filter(|file| !file.lfs).count();
     assert_eq!(log.resolve().count(), plain, "one question for each plain file: {log}");
     for request in log.requests() {
@@ -68,10 +120,11 @@ async fn a_long_list_is_followed_on_our_own_endpoint() {
     let hub =
         LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).path_prefix("/mirror").tree_page(2).start();
     let (stage, commit) = nameless_commit(hub);
+    stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(404), Times::Forever);
     let fetched = fetch(&stage, &commit).await.unwrap();
     check_whole(&stage, &fetched);
-    // Two folders, too.
-    let pages = (stage.model.files.len() + 2).div_ceil(2);
+    // Two folders, too, and the question whether the model is known.
+    let pages = (stage.model.files.len() + 2).div_ceil(2) + 1;
     assert_eq!(stage.hub.log().route(Route::Api).count(), pages, "{}", stage.hub.log());
 }
 
@@ -86,37 +139,9 @@ async fn a_commit_that_git_hands_out_needs_no_api() {
 }
 
 #[tokio::test]
-async fn a_hub_without_the_api_sends_the_whole_history() {
-    let html = "<html>Not found</html>".to_owned();
-    let page = |code, headers: &[(&str, &str)]| Fault::Status {
-        code,
-        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-        body: html.clone(),
-    };
-    for fault in [
-        Fault::status(404),
-        Fault::status(405),
-        Fault::status(501),
-        Fault::Html,
-        page(200, &[("content-type", "application/json")]),
-        page(302, &[("location", "ftp://elsewhere")]),
-    ] {
-        let (stage, commit) = usual();
-        stage.hub.fault(FaultTarget::api(ID), fault.clone(), Times::Forever);
-        let fetched = fetch(&stage, &commit).await;
-        check_whole(&stage, &fetched.unwrap_or_else(|error| panic!("{fault:?}: {}", chain(&error))));
-        assert_eq!(stage.hub.log().route(Route::UploadPack).count(), 1, "{fault:?}: {}", stage.hub.log());
-    }
-}
-
-#[tokio::test]
 async fn a_commit_that_nobody_knows_is_no_revision() {
     let unknown = "0123456789abcdef0123456789abcdef01234567";
-    for api in [true, false] {
-        let (stage, _) = usual();
-        if !api {
-            stage.hub.fault(FaultTarget::api(ID), Fault::status(404), Times::Forever);
-        }
+    for (stage, _) in [usual(), without_git()] {
         let error = fetch(&stage, unknown).await.unwrap_err();
         assert!(matches!(error, Error::RevisionNotFound { .. }), "{error:?}");
         assert!(error.to_string().starts_with(&format!("{ID} has no revision `{unknown}`")), "{error}");
@@ -196,7 +221,7 @@ async fn a_file_that_is_not_the_commits_is_refused() {
         Fault::TooShort { by: 1 },
         Fault::NoContentLength,
     ] {
-        let (stage, commit) = usual();
+        let (stage, commit) = without_git();
         stage.hub.fault(FaultTarget::resolve_cache("text #1.txt"), fault.clone(), Times::Once);
         let is_harmless = matches!(fault, Fault::NoContentLength);
         match fetch(&stage, &commit).await {
@@ -217,8 +242,8 @@ async fn a_file_that_is_not_the_commits_is_refused() {
 
 /// A list with this one entry is refused with these words.
 async fn check_entry(entry: &str, expected: &str) {
-    let (stage, commit) = usual();
-    stage.hub.fault(FaultTarget::api(ID), json(&format!("[{entry}]"), None), Times::Once);
+    let (stage, commit) = without_git();
+    stage.hub.fault(list(), json(&format!("[{entry}]"), None), Times::Once);
     let error = fetch(&stage, &commit).await.unwrap_err();
     assert!(chain(&error).contains(expected), "{entry}: {}", chain(&error));
     assert!(!error.is_transient(), "{error:?}");
@@ -249,16 +274,16 @@ async fn a_list_is_not_trusted() {
 
 #[tokio::test]
 async fn a_list_without_end_is_ended() {
-    let (stage, commit) = usual();
+    let (stage, commit) = without_git();
     let endless = json("[]", Some("<https://elsewhere/api?cursor=1>; rel=\"next\""));
     stage.hub.fault(FaultTarget::api(ID), endless, Times::Forever);
     let error = fetch(&stage, &commit).await.unwrap_err();
     assert!(error.to_string().contains("more than 1000 pages in the list of its files"), "{error}");
     assert!(stage.hub.log().requests().iter().all(|request| request.server == Server::Hub));
 
-    let (stage, commit) = usual();
+    let (stage, commit) = without_git();
     let long = json(&format!("[{}]", " ".repeat(17 << 20)), None);
-    stage.hub.fault(FaultTarget::api(ID), long, Times::Forever);
+    stage.hub.fault(list(), long, Times::Forever);
     let error = fetch(&stage, &commit).await.unwrap_err();
     assert!(error.to_string().contains("more than 16777216 bytes in an answer of the API"), "{error}");
 }
@@ -290,13 +315,13 @@ async fn a_list_of_too_many_or_too_long_names_is_refused() {
 #[tokio::test]
 async fn trouble_for_the_moment_is_worth_another_try() {
     for (target, fault) in [
-        (FaultTarget::api(ID), Fault::status(503)),
-        (FaultTarget::api(ID), Fault::rate_limited(1)),
-        (FaultTarget::api(ID), Fault::Truncate { after: 20 }),
+        (list(), Fault::status(503)),
+        (list(), Fault::rate_limited(1)),
+        (list(), Fault::Truncate { after: 20 }),
         (FaultTarget::resolve("empty"), Fault::status(502)),
         (FaultTarget::resolve_cache("README.md"), Fault::Reset { after: 10 }),
     ] {
-        let (stage, commit) = usual();
+        let (stage, commit) = without_git();
         stage.hub.fault(target, fault.clone(), Times::Once);
         let error = fetch(&stage, &commit).await.unwrap_err();
         assert!(error.is_transient(), "{fault:?}: {error:?}");
@@ -305,17 +330,17 @@ async fn trouble_for_the_moment_is_worth_another_try() {
 
 #[tokio::test]
 async fn dropping_the_future_ends_the_questions() {
-    for target in
-        [FaultTarget::api(ID), FaultTarget::resolve("README.md"), FaultTarget::resolve_cache("README.md")]
-    {
-        let (stage, commit) = usual();
+    for target in [list(), FaultTarget::resolve("README.md"), FaultTarget::resolve_cache("README.md")] {
+        let (stage, commit) = without_git();
         let stage = stage.with_net(|net| net.idle_timeout = 100 * PATIENCE);
         stage.hub.fault(target, Fault::NoAnswer, Times::Once);
         let held = Arc::new(());
         let request = stage.request(Some(&commit), Arc::clone(&held) as KeepAlive);
         let source = HubMetadata::new(stage.client());
         let log = stage.hub.log();
-        let is_held_up = |log: &local_hub::RequestLog| log.requests().iter().any(|one| one.fault.is_some());
+        // Beside the refusal of git's question.
+        let is_held_up =
+            |log: &local_hub::RequestLog| log.requests().iter().filter(|one| one.fault.is_some()).count() > 1;
         tokio::select! {
             outcome = source.fetch(request) => panic!("{outcome:?}"),
             held_up = log.until(PATIENCE, is_held_up) => assert!(held_up, "{log}"),

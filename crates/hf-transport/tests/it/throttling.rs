@@ -27,6 +27,10 @@ async fn check(target: FaultTarget, expected: [bool; 3]) {
     let name = "ratelimit".to_owned();
     let header = Fault::Header { name, value: Some("\"any\";r=0;t=100".to_owned()) };
     stage.hub.fault(target.clone(), header, Times::Once);
+    if !expected[0] {
+        // Only then is something else asked.
+        stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(404), Times::Forever);
+    }
     let request = stage.request(Some(&old), Arc::new(()));
     let told = Arc::new(Notify::new());
     let tell = Arc::clone(&told);

@@ -18,6 +18,9 @@ pub(crate) struct Path {
     /// A branch, tag, reference or commit, instead of the model's @revision
     #[arg(long, value_name = "REV")]
     pub(crate) revision: Option<Revision>,
+    /// Fail, with status 5, unless git proves that the files are those of the commit
+    #[arg(long)]
+    pub(crate) require_proof: bool,
 }
 
 /// What the commands that follow say of a model: they need no prefix.

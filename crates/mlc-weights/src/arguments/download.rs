@@ -39,6 +39,9 @@ pub(crate) struct Download {
     /// ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
     #[arg(long)]
     pub(crate) policy: Option<CachePolicy>,
+    /// Fail, with status 5, unless git proves that the files are those of the commit
+    #[arg(long)]
+    pub(crate) require_proof: bool,
     /// How progress is shown
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub(crate) progress: Progress,

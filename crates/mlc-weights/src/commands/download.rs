@@ -23,6 +23,9 @@ fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
     if arguments.no_fsync {
         builder = builder.durability(Durability::Fast);
     }
+    if arguments.require_proof {
+        builder = builder.require_proof(true);
+    }
     if let Some(connections) = arguments.max_connections {
         builder = builder.max_connections(connections);
     }

@@ -18,7 +18,11 @@ pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
     // Whatever the policy: this command never downloads. A forced download is not meant either.
     let request = request.policy(CachePolicy::Off).force(Some(false));
     let (_, request) = Progress::of(request, display);
-    let downloader = Builder::from_env()?.build()?;
+    let mut builder = Builder::from_env()?;
+    if arguments.require_proof {
+        builder = builder.require_proof(true);
+    }
+    let downloader = builder.build()?;
     match downloader.cached(&request) {
         Ok(Some(model)) => print_path(&model.path),
         Ok(None) => Err(miss(&downloader, &request, Vec::new(), Vec::new())),

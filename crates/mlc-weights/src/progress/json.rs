@@ -160,6 +160,7 @@ fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
             let (wait, spread) = (rounded(throttled.wait), throttled.is_spread);
             ("throttled", json!({ "file": null, "origin": origin, "pause_seconds": wait, "spread": spread }))
         }
+        Event::Checking { files, bytes } => ("checking", json!({ "files": files, "bytes": bytes })),
         Event::Reused { files, bytes } => ("reused", json!({ "files": files, "bytes": bytes })),
         Event::Publishing { path } => ("publishing", json!({ "path": path.to_string_lossy() })),
         Event::Fetch(event) => fetch_object(event)?,
@@ -203,6 +204,7 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
         Warning::TokenDropped { .. } => ("token_dropped", None),
         Warning::Renamed { .. } => ("renamed", None),
         Warning::CommitGone { .. } => ("commit_gone", None),
+        Warning::Unproven { .. } => ("unproven", None),
         Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
         _ => ("other", None),
     };

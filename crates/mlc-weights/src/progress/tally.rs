@@ -26,6 +26,8 @@ pub(super) struct Tally {
     /// Over the network, also those thrown away since.
     pub(super) received: AtomicU64,
     in_flight: RwLock<Vec<Arc<InFlight>>>,
+    /// Files that are there already and being hashed, and their bytes.
+    checking: Mutex<(usize, u64)>,
     step: Mutex<Step>,
     told: Mutex<Option<Instant>>,
 }
@@ -59,6 +61,7 @@ impl Tally {
             Event::Throttled(throttled) if !throttled.is_spread => {
                 return self.is_news(Pause { until: now() + throttled.wait, is_asked_for: true });
             }
+            Event::Checking { files, bytes } => self.check(*files, *bytes),
             Event::Reused { files, bytes } => self.reuse(*files, *bytes),
             _ => {
                 if let Some((name, words)) = step::begun_by(event) {
@@ -113,11 +116,23 @@ impl Tally {
         self.go_to(Step::Fetching);
     }
 
+    fn check(&self, files: usize, bytes: u64) {
+        self.plan(files, bytes);
+        *unpoisoned(self.checking.lock()) = (files, bytes);
+    }
+
+    /// What is not right is planned once more, to be fetched.
     fn reuse(&self, files: usize, bytes: u64) {
-        self.files.fetch_add(files, Relaxed);
+        let (files_checked, bytes_checked) = std::mem::take(&mut *unpoisoned(self.checking.lock()));
+        self.files.fetch_sub(files_checked.saturating_sub(files), Relaxed);
+        self.bytes.fetch_sub(bytes_checked.saturating_sub(bytes), Relaxed);
         self.files_done.fetch_add(files, Relaxed);
-        self.bytes.fetch_add(bytes, Relaxed);
         self.bytes_done.fetch_add(bytes, Relaxed);
+    }
+
+    /// How many files that are there already are being hashed.
+    pub(super) fn checking(&self) -> usize {
+        unpoisoned(self.checking.lock()).0
     }
 
     pub(super) fn begin(&self, file: &RepoPath, size: u64) {

@@ -21,6 +21,8 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
         Event::RetryingMetadata { delay, cause } => retrying(*cause, *delay),
         Event::Commit { commit } => format!("the model is at commit {commit}"),
         Event::Throttled(throttled) => throttled_text(throttled),
+        Event::Checking { files: count, bytes } => checking(*count, *bytes),
+        Event::Reused { files: 0, .. } => "nothing of that is right; it is fetched again".to_owned(),
         Event::Reused { files: count, bytes } => reused(*count, *bytes),
         Event::Publishing { .. } => "all files are verified; putting the model in place".to_owned(),
         Event::Fetch(event) => fetch_text(event)?,
@@ -89,6 +91,9 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
                 "the hub does not have commit {commit} any more, of which this model was: it is taken as it is now"
             )
         }
+        Warning::Unproven { commit, hub } => format!(
+            "that the files are those of commit {commit} is the word of {hub}, which serves no git to prove it"
+        ),
         Warning::LeftBehind { path, reason } => {
             format!("{} was not kept from the directory that is repaired: {reason}", path.display())
         }
@@ -111,6 +116,11 @@ pub(super) fn closing(ending: &Ending<'_>) -> Option<String> {
     let before = (before > 0).then(|| format!("; {} had come before", size(before)));
     let parts = [Some(format!("downloaded {} in {}", size(bytes_received), elapsed(took))), rate, before];
     Some(parts.into_iter().flatten().collect())
+}
+
+fn checking(count: usize, bytes: u64) -> String {
+    let are = if count == 1 { "is" } else { "are" };
+    format!("{} ({}) {are} there already; checking", files(count), size(bytes))
 }
 
 fn reused(count: usize, bytes: u64) -> String {
@@ -158,6 +168,8 @@ mod tests {
             "the model is at commit 0123456789abcdef0123456789abcdef01234567",
         );
         check(&Event::WaitingForLock { holder: None }, "waiting for another download of this model");
+        check(&Event::Checking { files: 1, bytes: 12 }, "1 file (12 B) is there already; checking");
+        check(&Event::Reused { files: 0, bytes: 0 }, "nothing of that is right; it is fetched again");
         check(&Event::Reused { files: 1, bytes: 12 }, "1 file (12 B) is there already, verified");
         check(&Event::Reused { files: 2, bytes: 1_234_567 }, "2 files (1.23 MB) are there already, verified");
         check(

@@ -139,8 +139,9 @@ impl Watch {
         if totals.is_some_and(|totals| totals.files_done == totals.files) {
             return Some("putting the files together".to_owned());
         }
-        if !in_flight.is_empty() && in_flight.iter().all(|file| file.state == FileState::Checking) {
-            return Some(format!("checking {}", files(in_flight.len())));
+        let checking = self.tally.checking() + in_flight.len();
+        if checking > 0 && in_flight.iter().all(|file| file.state == FileState::Checking) {
+            return Some(format!("checking {}", files(checking)));
         }
         let pauses = in_flight.iter().map(|file| match file.state {
             FileState::Waiting(left) => Some((left, "the server wants to be left alone for another")),

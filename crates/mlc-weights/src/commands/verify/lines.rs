@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use facade::{FileState, VerifyReport};
+use facade::{FileState, Proof, VerifyReport};
 
 use super::session::{Checked, Mended};
 use crate::words::{files, size};
@@ -21,6 +21,9 @@ pub(super) fn of(checked: &Checked) -> Vec<String> {
         lines.push(format!("  {:<9}  {}{detail}", file.state.as_str(), file.path.escape_debug()));
     }
     lines.extend(unchecked(report));
+    if report.proof == Some(Proof::Word) {
+        lines.push("  unproven   that the files are those of the commit is the word of the hub\n".to_owned());
+    }
     lines
 }
 

@@ -1,0 +1,192 @@
+//! Files that are there already: in the pool, or in the entry that is repaired. Whatever an earlier run made of them,
+//! none counts before this run has hashed it: a bit may have flipped since, and a power loss leaves zeros.
+
+use std::error::Error as _;
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cache_layout::{Purpose, Run};
+use shard_fetch::{Expected, verify_files};
+
+use super::work::Work;
+use crate::plan::RemoteFile;
+use crate::{Error, Event};
+
+/// A file that is there, with the right size.
+pub(super) struct There {
+    file: RemoteFile,
+    place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Pool,
+    /// A file of the entry.
+    Entry(PathBuf),
+    /// A link of the entry. People move shards to another disk; the link may be right in the entry's place only.
+    Link(PathBuf),
+}
+
+/// Why a file that is there cannot be taken.
+pub(super) type Unfit = (RemoteFile, shard_fetch::Error);
+
+impl There {
+    pub(super) fn in_pool(file: RemoteFile) -> Self {
+        Self { file, place: Place::Pool }
+    }
+
+    fn find(run: &Run, entry: Option<&Path>, file: &RemoteFile) -> Option<Self> {
+        if run.pooled(&file.content) == Some(file.expected.size) {
+            return Some(Self::in_pool(file.clone()));
+        }
+        let old = file.path.under(entry?);
+        // Most damage shows in the size, before anything is read.
+        let found = fs::metadata(&old).ok().filter(fs::Metadata::is_file)?;
+        let place = if old.is_symlink() { Place::Link(old) } else { Place::Entry(old) };
+        (found.len() == file.expected.size).then(|| Self { file: file.clone(), place })
+    }
+
+    /// Brings the file into the tree, but for a link, and says where it is to be hashed: a name outside the tree may
+    /// mean another file by then.
+    fn bring(&self, run: &Run) -> Result<Option<PathBuf>, Error> {
+        let is_there = match &self.place {
+            Place::Pool => place_pooled(run, &self.file)?.is_some(),
+            Place::Entry(old) => run.adopt(old, &self.file.path).is_ok(),
+            Place::Link(link) => return Ok(Some(link.clone())),
+        };
+        Ok(is_there.then(|| self.file.path.under(run.tree())))
+    }
+
+    /// What is to be done with it, now that it was hashed. Whether it is in the tree in the end.
+    fn settle(&self, run: &Run, is_right: bool) -> Result<bool, Error> {
+        match &self.place {
+            Place::Link(link) => Ok(is_right && run.adopt_own(link).is_ok()),
+            Place::Pool | Place::Entry(_) if is_right => Ok(true),
+            place => {
+                run.discard(&self.file.path, (*place == Place::Pool).then_some(&self.file.content))?;
+                Ok(false)
+            }
+        }
+    }
+}
+
+impl Work {
+    /// Those files that are there, by their sizes, and those that are not.
+    pub(super) async fn what_is_there(
+        &self,
+        files: &[RemoteFile],
+    ) -> Result<(Vec<There>, Vec<RemoteFile>), Error> {
+        let planned = files.to_vec();
+        self.lease
+            .on_disk(move |lease, run| {
+                let entry = match lease.purpose {
+                    // To redo is to fetch again what is there.
+                    Purpose::Redo => None,
+                    Purpose::Fresh | Purpose::Repair => lease.existing_entry(),
+                };
+                let (mut there, mut missing) = (Vec::new(), Vec::new());
+                for file in planned {
+                    match There::find(run, entry.as_deref(), &file) {
+                        Some(found) => there.push(found),
+                        None => missing.push(file),
+                    }
+                }
+                Ok((there, missing))
+            })
+            .await
+    }
+
+    /// Takes what is there into the tree, hashed, and tells of it. Returns what is to be fetched all the same.
+    pub(super) async fn reuse(&self, there: Vec<There>) -> Result<Vec<RemoteFile>, Error> {
+        if there.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (files, bytes) = (there.len(), there.iter().map(|there| there.file.expected.size).sum::<u64>());
+        self.observer().on_event(&Event::Checking { files, bytes });
+        let unfit: Vec<_> = self.check(there).await?.into_iter().map(|(file, _)| file).collect();
+        let (files, bytes) =
+            (files - unfit.len(), bytes - unfit.iter().map(|file| file.expected.size).sum::<u64>());
+        tracing::info!(files, bytes, unfit = unfit.len(), "verified what is there already");
+        self.observer().on_event(&Event::Reused { files, bytes });
+        Ok(unfit)
+    }
+
+    /// Brings files into the tree and hashes them there, on all cores. Returns those that are not what they must be;
+    /// they are neither in the tree nor in the pool any more.
+    pub(super) async fn check(&self, there: Vec<There>) -> Result<Vec<Unfit>, Error> {
+        if there.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stop = StopOnDrop::default();
+        let stopped = Arc::clone(&stop.0);
+        self.lease.on_disk(move |_, run| check(run, there, &stopped)).await
+    }
+}
+
+fn check(run: &Run, there: Vec<There>, stopped: &AtomicBool) -> Result<Vec<Unfit>, Error> {
+    let places = there.iter().map(|file| file.bring(run)).collect::<Result<Vec<_>, Error>>()?;
+    // What has vanished is found missing where it should be.
+    let to_hash: Vec<(PathBuf, Expected)> = there
+        .iter()
+        .zip(places)
+        .map(|(there, place)| {
+            (place.unwrap_or_else(|| there.file.path.under(run.tree())), there.file.expected)
+        })
+        .collect();
+    let mut verdicts: Vec<Option<shard_fetch::Error>> = there.iter().map(|_| None).collect();
+    verify_files(&to_hash, None, |place, verdict| {
+        if let (Some(slot), Err(error)) = (verdicts.get_mut(place), verdict) {
+            *slot = Some(error);
+        }
+        if stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if stopped.load(Ordering::Relaxed) {
+        return Err(net::Error::Cancelled.into());
+    }
+    let mut unfit = Vec::new();
+    for (there, error) in there.into_iter().zip(verdicts) {
+        if let Some(error) = &error {
+            tracing::warn!(file = %there.file.path, %error, "what is there of an earlier run is damaged");
+        }
+        if !there.settle(run, error.is_none())? {
+            unfit.push((there.file, error.unwrap_or(net::Error::Cancelled.into())));
+        }
+    }
+    Ok(unfit)
+}
+
+/// Ends the hashing when nothing waits for it any more.
+#[derive(Default)]
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Puts a file of the pool into the tree; nothing when it is in neither. Whether it is this user's own file.
+pub(super) fn place_pooled(run: &Run, file: &RemoteFile) -> Result<Option<bool>, Error> {
+    // Also as a link of the user's own, which leads to its target only from the model's directory.
+    if fs::symlink_metadata(file.path.under(run.tree())).is_ok() {
+        return Ok(Some(true));
+    }
+    if run.pooled(&file.content) != Some(file.expected.size) {
+        return Ok(None);
+    }
+    match run.place(&file.content, &file.path) {
+        Ok(is_own) => Ok(Some(is_own)),
+        // It was cleared away just now; another run may have brought it again since.
+        Err(error) if run.pooled(&file.content).is_none() || found_nothing(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn found_nothing(error: &cache_layout::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
+}

@@ -1,0 +1,84 @@
+//! Whether it is proven that a model's files are those of its commit, and what it means if it is not.
+//!
+//! docs/security.md has the rules as a table.
+
+use std::path::Path;
+
+use cache_layout::{CacheLayout, Hit, Slot};
+use hf_transport::RepoSnapshot;
+use url_parse::{CommitId, Endpoint, Proof, Revision};
+
+use crate::Error;
+use crate::context::Context;
+use crate::look::receipt_about;
+
+/// Why something counts as unproven, and what to do.
+const NO_RECEIPT: &str = "the cache has no receipt of its download; download it again with --force";
+const OLDER_RECEIPT: &str =
+    "the receipt of its download is of an earlier version and does not say; download it again with --force";
+const OTHER_COMMIT: &str = "the receipt is of another commit; download it again with --force";
+const ENDPOINTS_WORD: &str =
+    "the hub that it came from serves no git, by which that could be proven; name another in HF_ENDPOINT";
+const WITHHELD: &str = "this hub has served git before, by which that could be proven, and does not serve it now; try again later, or \
+     name another in HF_ENDPOINT";
+
+/// What a cached model has to show for it.
+///
+/// # Errors
+///
+/// [`Error::Unproven`], where proof is required.
+pub(crate) fn check_hit(context: &Context, slot: &Slot, hit: &Hit) -> Result<(), Error> {
+    if context.require_proof { require(&context.layout, slot, &hit.path) } else { Ok(()) }
+}
+
+/// The same for a directory.
+fn require(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Result<(), Error> {
+    let pinned = slot.model().revision().and_then(Revision::commit);
+    let unproven = |commit: Option<CommitId>, problem| {
+        Err(Error::Unproven { model: slot.model().clone(), commit, problem })
+    };
+    let Some(receipt) = receipt_about(layout, slot, dir) else { return unproven(pinned, NO_RECEIPT) };
+    if pinned.is_some_and(|pinned| pinned != receipt.commit) {
+        return unproven(pinned, OTHER_COMMIT);
+    }
+    match receipt.proof {
+        Some(Proof::Git) => Ok(()),
+        Some(Proof::Word) => unproven(Some(receipt.commit), ENDPOINTS_WORD),
+        None => unproven(Some(receipt.commit), OLDER_RECEIPT),
+    }
+}
+
+/// Whether what a hub says of a commit may be believed. An endpoint cannot choose not to prove what it could: one that
+/// has served git, in this run or before any download that is in the cache, is not believed without. Blocks: receipts
+/// are files.
+///
+/// # Errors
+///
+/// [`Error::Unproven`].
+pub(crate) fn check_snapshot(
+    context: &Context,
+    slot: &Slot,
+    snapshot: &RepoSnapshot,
+    has_served_git: bool,
+) -> Result<(), Error> {
+    let problem = if snapshot.proof == Proof::Git {
+        return Ok(());
+    } else if context.require_proof {
+        ENDPOINTS_WORD
+    // An application's own source speaks for itself, not for the endpoint.
+    } else if context.metadata.is_none()
+        && (has_served_git || served_git_before(&context.layout, slot, &context.hub.endpoint))
+    {
+        WITHHELD
+    } else {
+        return Ok(());
+    };
+    Err(Error::Unproven { model: slot.model().clone(), commit: Some(snapshot.commit), problem })
+}
+
+fn served_git_before(layout: &CacheLayout, slot: &Slot, endpoint: &Endpoint) -> bool {
+    let others = layout.inventory().map(|inventory| inventory.entries).unwrap_or_default();
+    let slots = others.iter().filter(|entry| !entry.tier.is_read_only()).map(|entry| &entry.slot);
+    let mut receipts = std::iter::once(slot).chain(slots).filter_map(|slot| layout.receipt(slot));
+    receipts.any(|receipt| receipt.proof == Some(Proof::Git) && receipt.endpoint.as_ref() == Some(endpoint))
+}
