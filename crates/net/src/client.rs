@@ -14,6 +14,7 @@ use url_parse::Origin;
 
 use crate::answer::{Answer, Asked};
 use crate::error::{Error, Hop};
+use crate::floor::Meter;
 use crate::gate::{FILES, Gate};
 use crate::headers::{header_text, server_wait};
 use crate::limits::RateLimit;
@@ -76,6 +77,9 @@ pub struct Request {
     pub redirects: Redirects,
     /// What the server counts it with, as far as is known.
     pub lane: &'static str,
+    /// Its answer is one of several that come at once. The [`Floor`](crate::Floor) is for all of them together, which
+    /// is for their receiver to see.
+    pub is_one_of_many: bool,
 }
 
 impl Request {
@@ -91,6 +95,7 @@ impl Request {
             hop,
             redirects: Redirects::Anywhere,
             lane: FILES,
+            is_one_of_many: false,
         }
     }
 }
@@ -259,14 +264,16 @@ impl<'a> Step<'a> {
     }
 
     fn asked(&self) -> Asked {
+        let NetSettings { floor, idle_timeout: idle, .. } = self.client.settings;
         Asked {
             action: self.request.action,
             url: self.url.clone(),
             origin: self.origin.clone(),
             hop: self.request.hop,
-            idle: self.client.settings.idle_timeout,
+            idle,
             secrets: self.secrets(),
             has_body: self.request.method != Method::HEAD,
+            meter: (!self.request.is_one_of_many).then(|| Meter::new(floor, idle)),
         }
     }
 
