@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use net::{Answer, Client, Request, SafeUrl, Throttled, Watch};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -36,7 +37,12 @@ struct Inner {
     token_is_dropped: AtomicBool,
     /// Present names of models that were asked for by an earlier one, or in other letter case.
     renamed: Mutex<HashMap<ModelId, ModelId>>,
+    /// The latest end of the waits that were told of.
+    told_until: Mutex<Option<Instant>>,
 }
+
+/// A shorter wait is not worth telling, and an end that is so near to one that was told is the same.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 impl HubClient {
     /// A client of the hub that `config` names, over `http`. Nothing is sent yet.
@@ -44,12 +50,12 @@ impl HubClient {
     pub fn new(http: Client, config: HubConfig) -> Self {
         let home = config.endpoint.origin();
         let token_is_dropped = AtomicBool::new(false);
-        let renamed = Mutex::default();
-        let inner = Arc::new(Inner { http, config, home, token_is_dropped, renamed });
+        let (renamed, told_until) = (Mutex::default(), Mutex::default());
+        let inner = Arc::new(Inner { http, config, home, token_is_dropped, renamed, told_until });
         Self { inner, on_throttled: None }
     }
 
-    /// The same client, whose requests tell when the hub limits their rate. `tell` is called from the task that
+    /// The same client, whose requests tell when the hub limits their rate, and when they wait because of it. `tell` is called from the task that
     /// received the answer, and must not block.
     #[must_use]
     pub fn on_throttled_do(mut self, tell: impl Fn(&Throttled) + Send + Sync + 'static) -> Self {
@@ -142,10 +148,37 @@ impl HubClient {
     }
 }
 
+impl HubClient {
+    fn is_news(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        let mut told = self.inner.told_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = told.is_none_or(|told| until >= told + WORTH_TELLING);
+        if is_news {
+            *told = Some(until);
+        }
+        is_news
+    }
+}
+
 impl Watch for HubClient {
+    fn waiting(&self, wait: &Throttled) {
+        let Throttled { origin, wait: time, .. } = wait;
+        if *time < WORTH_TELLING || !self.is_news(*time) {
+            return;
+        }
+        tracing::info!(%origin, wait = ?time, "waiting, as the hub limits the rate of requests");
+        if let Some(tell) = &self.on_throttled {
+            tell(wait);
+        }
+    }
+
     fn throttled(&self, news: &Throttled) {
         let Throttled { origin, wait, is_spread, .. } = news;
         tracing::info!(%origin, ?wait, is_spread, "the hub limits the rate of requests");
+        if !is_spread {
+            // The waits that follow from it are no news.
+            self.is_news(*wait);
+        }
         if let Some(tell) = &self.on_throttled {
             tell(news);
         }

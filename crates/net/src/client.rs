@@ -114,8 +114,8 @@ pub struct Throttled {
 
 /// Learns what a request has to wait for. Called from the task that sends it, which must not be held up.
 pub trait Watch: Sync {
-    /// The request waits this long for a server's sake.
-    fn waiting(&self, _wait: Duration) {}
+    /// The request waits for a server's sake before it goes out, whatever was told of the server's limits before.
+    fn waiting(&self, _wait: &Throttled) {}
 
     /// An answer has asked for longer waits than were known.
     fn throttled(&self, _news: &Throttled) {}
@@ -211,7 +211,7 @@ impl<'a> Step<'a> {
         let Request { method, body, lane, .. } = self.request;
         let gate = self.gate();
         while let Some(wait) = gate.enter(lane, Instant::now()) {
-            watch.waiting(wait);
+            watch.waiting(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
             sleep(wait).await;
         }
         let mut builder = self.client.http.request(method.clone(), self.url.clone()).headers(self.headers());

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use net::{Answer, Client, FILES, Gate, Hop, Request, Watch};
+use net::{Answer, Client, FILES, Gate, Hop, Request, Throttled, Watch};
 use reqwest::header::{HeaderValue, RANGE};
 use tokio::time::sleep;
 use url_parse::{Origin, RepoPath};
@@ -44,8 +44,8 @@ pub(super) async fn pass(gate: &Gate, on_wait: OnWait<'_>) {
 struct OnWaiting<'a>(OnWait<'a>);
 
 impl Watch for OnWaiting<'_> {
-    fn waiting(&self, wait: Duration) {
-        (self.0)(wait);
+    fn waiting(&self, wait: &Throttled) {
+        (self.0)(wait.wait);
     }
 }
 
