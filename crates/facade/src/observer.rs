@@ -69,7 +69,8 @@ pub enum Event<'a> {
         cause: &'a hf_transport::Error,
     },
     /// The hub limits the rate of requests: for a while they wait, or go out one at a time. At any time, from
-    /// whichever thread received the answer; once for each time that it is so, not for each request that waits.
+    /// whichever thread received the answer or waits; once for each time that it is so, not for each request that
+    /// waits. Where requests go out one at a time, this also comes for a wait of a second or more, with how long it is.
     Throttled(&'a Throttled),
     /// The hub has named the commit that everything that follows belongs to.
     Commit {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use net::{Answer, Client, Request, SafeUrl, Throttled, Watch};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -38,7 +39,12 @@ struct Inner {
     serves_git: AtomicBool,
     /// Present names of models that were asked for by an earlier one, or in other letter case.
     renamed: Mutex<HashMap<ModelId, ModelId>>,
+    /// The latest end of the waits that were told of.
+    told_until: Mutex<Option<Instant>>,
 }
+
+/// A shorter wait is not worth telling, and an end that is so near to one that was told is the same.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 impl HubClient {
     /// A client of the hub that `config` names, over `http`. Nothing is sent yet.
@@ -46,13 +52,14 @@ impl HubClient {
     pub fn new(http: Client, config: HubConfig) -> Self {
         let home = config.endpoint.origin();
         let token_is_dropped = AtomicBool::new(false);
-        let renamed = Mutex::default();
+        let (renamed, told_until) = (Mutex::default(), Mutex::default());
         let serves_git = AtomicBool::new(false);
-        let inner = Arc::new(Inner { http, config, home, token_is_dropped, serves_git, renamed });
+        let inner = Inner { http, config, home, token_is_dropped, serves_git, renamed, told_until };
+        let inner = Arc::new(inner);
         Self { inner, on_throttled: None }
     }
 
-    /// The same client, whose requests tell when the hub limits their rate. `tell` is called from the task that
+    /// The same client, whose requests tell when the hub limits their rate, and when they wait because of it. `tell` is called from the task that
     /// received the answer, and must not block.
     #[must_use]
     pub fn on_throttled_do(mut self, tell: impl Fn(&Throttled) + Send + Sync + 'static) -> Self {
@@ -132,7 +139,7 @@ impl HubClient {
 
     async fn send_as(&self, request: Request) -> Result<Answer, Error> {
         let method = request.method.clone();
-        let answer = self.inner.http.send(request, &Limits(self.on_throttled.as_ref())).await?;
+        let answer = self.inner.http.send(request, &Limits(self)).await?;
         let (url, status) = (SafeUrl::of(answer.url()), answer.status().as_u16());
         tracing::debug!(%method, %url, status, "asked the hub");
         Ok(answer)
@@ -155,14 +162,41 @@ impl HubClient {
     }
 }
 
-/// Passes on what answers say of limits.
-struct Limits<'a>(Option<&'a OnThrottled>);
+/// Passes on what requests wait for, and what answers say of limits.
+struct Limits<'a>(&'a HubClient);
+
+impl HubClient {
+    fn is_news(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        let mut told = self.inner.told_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = told.is_none_or(|told| until >= told + WORTH_TELLING);
+        if is_news {
+            *told = Some(until);
+        }
+        is_news
+    }
+}
 
 impl Watch for Limits<'_> {
+    fn waiting(&self, wait: &Throttled) {
+        let Throttled { origin, wait: time, .. } = wait;
+        if *time < WORTH_TELLING || !self.0.is_news(*time) {
+            return;
+        }
+        tracing::info!(%origin, wait = ?time, "waiting, as the hub limits the rate of requests");
+        if let Some(tell) = &self.0.on_throttled {
+            tell(wait);
+        }
+    }
+
     fn throttled(&self, news: &Throttled) {
         let Throttled { origin, wait, is_spread, .. } = news;
         tracing::info!(%origin, ?wait, is_spread, "the hub limits the rate of requests");
-        if let Some(tell) = self.0 {
+        if !is_spread {
+            // The waits that follow from it are no news.
+            self.0.is_news(*wait);
+        }
+        if let Some(tell) = &self.0.on_throttled {
             tell(news);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{self, HeaderMap};
@@ -12,6 +12,7 @@ use url::Url;
 use url_parse::{ForeignError, ForeignText, Origin, Secrets, fit_for_message};
 
 use crate::error::{Error, Hop};
+use crate::floor::Meter;
 use crate::headers::{coding, header_text, server_wait};
 use crate::shown::SafeUrl;
 use crate::words::{ServerWords, media_type};
@@ -39,6 +40,8 @@ pub(crate) struct Asked {
     pub(crate) idle: Duration,
     pub(crate) secrets: Secrets,
     pub(crate) has_body: bool,
+    /// `None` where somebody else measures.
+    pub(crate) meter: Option<Meter>,
 }
 
 /// An answer that is not the one asked for, with what the server says about it.
@@ -118,12 +121,22 @@ impl Answer {
     /// The next bytes of the body; `None` at its end.
     ///
     /// # Errors
-    /// [`Error::Transport`] and [`Error::Stalled`].
+    /// [`Error::Transport`], [`Error::Stalled`] and [`Error::TooSlow`].
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        match timeout(self.asked.idle, self.response.chunk()).await {
-            Ok(chunk) => chunk.map_err(|error| self.asked.failed(error, false)),
-            Err(_) => Err(self.asked.stalled()),
+        let asked = &mut *self.asked;
+        let began = Instant::now();
+        let chunk = match timeout(asked.idle, self.response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| asked.failed(error, false))?,
+            Err(_) => return Err(asked.stalled()),
+        };
+        // A machine that slept has not waited.
+        let waited = began.elapsed().min(asked.idle);
+        if let (Some(chunk), Some(meter)) = (&chunk, &mut asked.meter)
+            && let Some((bytes, waited)) = meter.note(chunk.len() as u64, waited)
+        {
+            return Err(asked.too_slow(bytes, waited));
         }
+        Ok(chunk)
     }
 
     /// The whole body; `None` when it is longer than `limit`.
@@ -197,6 +210,10 @@ impl Asked {
 
     pub(crate) fn stalled(&self) -> Error {
         Error::Stalled { action: self.action, url: SafeUrl::of(&self.url), hop: self.hop, idle: self.idle }
+    }
+
+    fn too_slow(&self, bytes: u64, waited: Duration) -> Error {
+        Error::TooSlow { action: self.action, url: SafeUrl::of(&self.url), hop: self.hop, bytes, waited }
     }
 
     pub(crate) fn wants_proxy_login(&self) -> Error {

@@ -14,6 +14,7 @@ use url_parse::{Origin, Secrets};
 
 use crate::answer::{Answer, Asked};
 use crate::error::{Error, Hop};
+use crate::floor::Meter;
 use crate::gate::{FILES, Gate};
 use crate::headers::{header_text, server_wait};
 use crate::limits::RateLimit;
@@ -75,6 +76,9 @@ pub struct Request {
     pub redirects: Redirects,
     /// What the server counts it with, as far as is known.
     pub lane: &'static str,
+    /// Its answer is one of several that come at once. The [`Floor`](crate::Floor) is for all of them together, which
+    /// is for their receiver to see.
+    pub is_one_of_many: bool,
 }
 
 impl Request {
@@ -90,6 +94,7 @@ impl Request {
             hop,
             redirects: Redirects::Anywhere,
             lane: FILES,
+            is_one_of_many: false,
         }
     }
 }
@@ -108,8 +113,8 @@ pub struct Throttled {
 
 /// Learns what a request has to wait for. Called from the task that sends it, which must not be held up.
 pub trait Watch: Sync {
-    /// The request waits this long for a server's sake.
-    fn waiting(&self, _wait: Duration) {}
+    /// The request waits for a server's sake before it goes out, whatever was told of the server's limits before.
+    fn waiting(&self, _wait: &Throttled) {}
 
     /// An answer has asked for longer waits than were known.
     fn throttled(&self, _news: &Throttled) {}
@@ -205,7 +210,7 @@ impl<'a> Step<'a> {
         let Request { method, body, lane, .. } = self.request;
         let gate = self.gate();
         while let Some(wait) = gate.enter(lane, Instant::now()) {
-            watch.waiting(wait);
+            watch.waiting(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
             sleep(wait).await;
         }
         let mut builder = self.client.http.request(method.clone(), self.url.clone()).headers(self.headers());
@@ -258,14 +263,16 @@ impl<'a> Step<'a> {
     }
 
     fn asked(&self) -> Asked {
+        let NetSettings { floor, idle_timeout: idle, .. } = self.client.settings;
         Asked {
             action: self.request.action,
             url: self.url.clone(),
             origin: self.origin.clone(),
             hop: self.request.hop,
-            idle: self.client.settings.idle_timeout,
+            idle,
             secrets: self.secrets(),
             has_body: self.request.method != Method::HEAD,
+            meter: (!self.request.is_one_of_many).then(|| Meter::new(floor, idle)),
         }
     }
 

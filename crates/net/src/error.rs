@@ -94,6 +94,20 @@ pub enum Error {
         /// The time-out that cut it.
         idle: Duration,
     },
+    /// The server sends, but next to nothing.
+    #[error("cannot {action} {url}: it sent only {bytes} bytes in {seconds:.0} s", seconds = waited.as_secs_f64())]
+    TooSlow {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+        /// Who was slow.
+        hop: Hop,
+        /// What came.
+        bytes: u64,
+        /// In which time.
+        waited: Duration,
+    },
     /// The proxy lets no request through without a login, or not with this user and password.
     #[error("cannot {action} {url}: the proxy wants another login, as in http://user:password@proxy:3128")]
     ProxyLogin {
@@ -169,7 +183,7 @@ impl Error {
             | Self::ProxyLogin { .. }
             | Self::UntrustedCertificate { .. }
             | Self::Encoded { .. } => ErrorKind::Refused,
-            Self::Transport { .. } | Self::Stalled { .. } => ErrorKind::Network,
+            Self::Transport { .. } | Self::Stalled { .. } | Self::TooSlow { .. } => ErrorKind::Network,
             Self::Cancelled => ErrorKind::Cancelled,
         }
     }
@@ -177,7 +191,7 @@ impl Error {
     /// Who failed, for a connection that was not made, was cut or fell silent.
     pub fn hop(&self) -> Option<Hop> {
         match self {
-            Self::Transport { hop, .. } | Self::Stalled { hop, .. } => Some(*hop),
+            Self::Transport { hop, .. } | Self::Stalled { hop, .. } | Self::TooSlow { hop, .. } => Some(*hop),
             Self::ProxyLogin { .. } => Some(Hop::Proxy),
             _ => None,
         }

@@ -9,7 +9,7 @@
 //! assert!(is_transient_status(503));
 //! assert_eq!(budget.failed(), Some(Duration::from_millis(300)));
 //! assert_eq!(budget.failed(), Some(Duration::from_millis(600)));
-//! budget.progressed(); // bytes arrived: the budget is full again
+//! budget.progressed(1 << 20); // bytes arrived: the budget is full again
 //! assert_eq!(budget.failed(), Some(Duration::from_millis(300)));
 //!
 //! // A server that limits the rate is left alone by everyone who talks to it.
@@ -38,6 +38,7 @@
 //! | [`NetSettings`] | proxies, certificates, time-outs, gates |
 //! | [`Refusal`], [`ServerWords`], [`fit_for_message`] | what a server says, made fit for a message |
 //! | [`RetryPolicy`], [`RetryBudget`] | when to try again, and how often |
+//! | [`Floor`], [`Meter`] | when a server is too slow |
 //! | [`Gates`], [`RateLimit`], [`ServerWait`] | when to wait for a server's sake |
 //! | [`RedactedUrl`], [`SafeUrl`] | URLs in messages |
 //! | [`blocking`] | blocking work beside the async tasks |
@@ -45,6 +46,7 @@
 mod answer;
 mod client;
 mod error;
+mod floor;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -62,6 +64,7 @@ mod words;
 pub use answer::{Answer, Refusal};
 pub use client::{Client, Request, Throttled, Watch, check_proxies};
 pub use error::{BoxError, Error, Hop};
+pub use floor::{Floor, Meter};
 pub use gate::{FILES, Gate, Gates};
 pub use headers::{header_text, server_wait};
 pub use limits::{MAX_WAIT, RateLimit, ServerWait, parse_retry_after};

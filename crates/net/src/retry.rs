@@ -32,20 +32,28 @@ impl RetryPolicy {
     }
 }
 
-/// The tries of one piece of work, over all its steps: so many failures in a row are borne, and progress
-/// fills the budget again. A download of gigabytes survives any number of broken connections as long as each
-/// brought something.
+/// The tries of one piece of work, over all its steps: so many failures are borne, and what arrives fills the budget
+/// again in proportion: every [`BYTES_PER_ATTEMPT`](Self::BYTES_PER_ATTEMPT) give one try back. A download of gigabytes
+/// survives any number of broken connections as long as each brought that much, and a server that sends ten bytes
+/// before it breaks off is given up.
 pub struct RetryBudget {
     policy: RetryPolicy,
     jitter: Box<dyn FnMut() -> f64 + Send>,
-    in_a_row: u32,
+    /// Failures that no bytes have made good.
+    used: u32,
+    /// Bytes that are not enough for a try yet.
+    came: u64,
     total: u32,
 }
 
 impl RetryBudget {
+    /// What must arrive to make one failure good: 8 KiB. A line that is a little better than the slowest that is borne
+    /// ([`Floor`](crate::Floor)) may break off every minute, a modem every few seconds.
+    pub const BYTES_PER_ATTEMPT: u64 = 8 << 10;
+
     /// A full budget, with jitter of the thread's random numbers.
     pub fn new(policy: RetryPolicy) -> Self {
-        Self { policy, jitter: Box::new(fastrand::f64), in_a_row: 0, total: 0 }
+        Self { policy, jitter: Box::new(fastrand::f64), used: 0, came: 0, total: 0 }
     }
 
     /// The same with another source of jitter: numbers between 0 and 1 (see [`RetryPolicy::delay`]).
@@ -59,13 +67,16 @@ impl RetryBudget {
     /// there is none left.
     pub fn failed(&mut self) -> Option<Duration> {
         self.total = self.total.saturating_add(1);
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        (self.in_a_row < self.policy.attempts).then(|| self.policy.delay(self.in_a_row, (self.jitter)()))
+        self.used = self.used.saturating_add(1);
+        (self.used < self.policy.attempts).then(|| self.policy.delay(self.used, (self.jitter)()))
     }
 
-    /// Notes that something arrived.
-    pub fn progressed(&mut self) {
-        self.in_a_row = 0;
+    /// Notes that so many bytes arrived.
+    pub fn progressed(&mut self, bytes: u64) {
+        self.came = self.came.saturating_add(bytes);
+        let made_good = self.came / Self::BYTES_PER_ATTEMPT;
+        self.came %= Self::BYTES_PER_ATTEMPT;
+        self.used = self.used.saturating_sub(made_good.try_into().unwrap_or(u32::MAX));
     }
 
     /// How many tries have failed so far, those before the last progress included.
@@ -78,7 +89,7 @@ impl fmt::Debug for RetryBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryBudget")
             .field("policy", &self.policy)
-            .field("in_a_row", &self.in_a_row)
+            .field("used", &self.used)
             .field("total", &self.total)
             .finish_non_exhaustive()
     }
@@ -162,14 +173,40 @@ mod tests {
     }
 
     #[test]
-    fn progress_refills() {
+    fn bytes_refill_in_proportion() {
         let mut budget = budget(3);
         for round in 1..=10 {
             assert_eq!(millis(budget.failed()), Some(300));
             assert_eq!(millis(budget.failed()), Some(600));
             assert_eq!(budget.attempts(), 2 * round);
-            budget.progressed();
+            budget.progressed(2 * RetryBudget::BYTES_PER_ATTEMPT);
         }
+        budget.failed();
+        budget.failed();
+        budget.progressed(RetryBudget::BYTES_PER_ATTEMPT - 1);
+        budget.progressed(1);
+        assert_eq!(millis(budget.failed()), Some(600), "one of two is made good");
+        assert_eq!(budget.failed(), None);
+    }
+
+    #[test]
+    fn a_few_bytes_at_a_time_do_not_go_on_without_end() {
+        let mut budget = budget(6);
+        let tries = std::iter::from_fn(|| {
+            budget.progressed(10);
+            budget.failed()
+        });
+        assert!(tries.take(10_000).count() < 10);
+    }
+
+    #[test]
+    fn a_slow_line_with_many_breaks_goes_on() {
+        // 625 bytes a second for fifteen seconds each.
+        let mut budget = budget(6);
+        assert!((0..10_000).all(|_| {
+            budget.progressed(15 * 625);
+            budget.failed().is_some()
+        }));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::floor::Floor;
 use crate::gate::Gates;
 
 /// Settings of a [`Client`](crate::Client). Nothing here is read from the environment.
@@ -17,6 +18,8 @@ pub struct NetSettings {
     /// How long a server may stay silent, before its answer begins or in the middle of it; 10 s by default.
     /// There is no time-out for a whole transfer.
     pub idle_timeout: Duration,
+    /// How slowly the body of an answer may come.
+    pub floor: Floor,
     /// The proxies to use; none by default.
     pub proxy: ProxySettings,
     /// The certificate authorities that vouch for https servers; the system's by default.
@@ -32,6 +35,7 @@ impl Default for NetSettings {
             user_agent: concat!("mlc-weights/", env!("CARGO_PKG_VERSION")).to_owned(),
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(10),
+            floor: Floor::default(),
             proxy: ProxySettings::default(),
             ca_certificates: CaCertificates::default(),
             gates: Gates::default(),

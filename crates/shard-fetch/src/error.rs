@@ -216,6 +216,14 @@ pub enum Error {
         /// The last failure.
         source: BoxError,
     },
+    /// Bytes come, but next to none, over all connections together.
+    #[error("gave up: only {bytes} bytes came in {:.0} s, over all connections together", waited.as_secs_f64())]
+    TooSlow {
+        /// What came.
+        bytes: u64,
+        /// In which time.
+        waited: Duration,
+    },
     /// The disk has not enough room.
     #[error("not enough room at {}: {needed} bytes are needed, {} free", shown(path), free_bytes(*free))]
     NoSpace {
@@ -267,7 +275,7 @@ impl Error {
             | Self::Refused { .. }
             | Self::WebPage { .. } => ErrorKind::Refused,
             Self::Locate { kind, .. } => *kind,
-            Self::GaveUp { .. } => ErrorKind::Network,
+            Self::GaveUp { .. } | Self::TooSlow { .. } => ErrorKind::Network,
             Self::NoSpace { .. } => ErrorKind::NoSpace,
             Self::Thread { .. } => ErrorKind::Disk,
         }

@@ -63,7 +63,8 @@ impl Fetcher {
     /// written, compared with what was expected, and renamed to its `destination`. A broken transfer is gone
     /// on with from where it broke off, also by a later fetch in another process, when there is a digest
     /// that shows whether what was kept is right. A file that is not what was expected is fetched once more
-    /// from its start. There is no time limit for a whole file, only for silence.
+    /// from its start. There is no time limit for a whole file, only for silence, and for next to nothing
+    /// over all connections together ([`Floor`](net::Floor)).
     ///
     /// # Errors
     /// The first file that cannot be had ends the fetch at once; the others are cancelled, and what had been
@@ -157,7 +158,8 @@ impl FetcherBuilder {
     }
 
     /// How often, and after which delays, a failed attempt is repeated. Locating a file and fetching it
-    /// share one budget, which is full again when bytes have come.
+    /// share one budget, which what comes fills again in proportion
+    /// ([`BYTES_PER_ATTEMPT`](net::RetryBudget::BYTES_PER_ATTEMPT)).
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self

@@ -26,7 +26,7 @@ pub(crate) async fn plan(context: SharedContext, request: Request) -> Result<Dow
         Answer::Found(model) => return Ok(DownloadPlan::Cached(model)),
         Answer::Missing(purpose) => purpose,
     };
-    let work = Work::begin(&query, purpose, None).await?;
+    let work = Work::begin(&query, purpose, None).await?.telling_of_limits();
     work.with_heartbeat(work.foresee()).await.map(DownloadPlan::Download)
 }
 

@@ -1,6 +1,7 @@
 //! Commits that no name points at: with git's proof where git is served, by the API's word where it is not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hf_transport::{Error, ErrorKind, HubMetadata, KeepAlive, MetadataSource as _, Proof};
 use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, Route, Server, Times};
@@ -325,6 +326,21 @@ async fn trouble_for_the_moment_is_worth_another_try() {
         stage.hub.fault(target, fault.clone(), Times::Once);
         let error = fetch(&stage, &commit).await.unwrap_err();
         assert!(error.is_transient(), "{fault:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_drip_is_given_up() {
+    for target in [FaultTarget::api(ID), FaultTarget::resolve_cache("README.md")] {
+        let (stage, commit) = usual();
+        let idle = Duration::from_millis(200);
+        let stage = stage.with_net(|net| {
+            net.idle_timeout = idle;
+            net.floor = net::Floor { bytes: 1_000_000, window: idle };
+        });
+        stage.hub.fault(target, Fault::SlowDrip { bytes: 1, every: idle / 10 }, Times::Forever);
+        let error = fetch(&stage, &commit).await.unwrap_err();
+        assert!(matches!(error, Error::Net(net::Error::TooSlow { .. })), "{error:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hf_transport::{Error, ErrorKind, HubClient, HubConfig, Token};
 use local_hub::{Fault, FaultTarget, Outcome, Times};
-use net::{Client, NetSettings};
+use net::{Client, Floor, NetSettings};
 
 use crate::support::{ID, IMPATIENT, PATIENCE, Stage};
 
@@ -63,6 +63,24 @@ async fn slow_is_not_silent() {
     let began = Instant::now();
     stage.fetch_whole().await;
     assert!(began.elapsed() > IMPATIENT, "the whole must take longer than the time-out");
+}
+
+#[tokio::test]
+async fn a_drip_is_given_up_in_every_answer() {
+    let floor = Floor { bytes: 1_000_000, window: IMPATIENT };
+    let stage = Stage::wordy().impatient().with_net(|net| net.floor = floor);
+    for (target, action) in requests() {
+        let drip = Fault::SlowDrip { bytes: 1, every: IMPATIENT / 20 };
+        stage.hub.fault(target, drip, Times::Once);
+        let began = Instant::now();
+        let error = stage.fetch_error().await;
+        assert!(matches!(error, Error::Net(net::Error::TooSlow { .. })), "{error:?}");
+        assert!(error.is_transient());
+        assert!((2 * IMPATIENT..PROMPTLY).contains(&began.elapsed()), "{:?}", began.elapsed());
+        let message = error.to_string();
+        assert!(message.starts_with(&format!("cannot {action} http://127.0.0.1")), "{message}");
+        assert!(message.contains(": it sent only ") && message.ends_with(" bytes in 1 s"), "{message}");
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,9 @@ pub(super) enum Step {
     Fetching,
 }
 
+/// The name of the step that asks the hub what a model holds.
+pub(super) const METADATA: &str = "metadata";
+
 /// The name of the last step.
 pub(super) const PUBLISHING: &str = "publishing";
 
@@ -23,7 +26,7 @@ pub(super) const PUBLISHING: &str = "publishing";
 pub(super) fn begun_by(event: &Event<'_>) -> Option<(&'static str, String)> {
     Some(match event {
         Event::WaitingForLock { .. } => ("waiting", "waiting for another download of this model".to_owned()),
-        Event::Metadata { model } => ("metadata", format!("asking the hub for {model}")),
+        Event::Metadata { model } => (METADATA, format!("asking the hub for {model}")),
         Event::Commit { .. } => ("planning", "looking at what is here already".to_owned()),
         Event::Publishing { .. } => (PUBLISHING, "putting the model in place".to_owned()),
         _ => return None,

@@ -192,6 +192,12 @@ impl Tally {
         is_news
     }
 
+    /// How long servers still want to be left alone, when they do.
+    pub(super) fn left_alone(&self, now: Instant) -> Option<Duration> {
+        let told = (*unpoisoned(self.told.lock()))?;
+        told.checked_duration_since(now).filter(|left| !left.is_zero())
+    }
+
     fn with(&self, file: &RepoPath, act: impl FnOnce(&InFlight)) {
         let known = unpoisoned(self.in_flight.read());
         if let Some(known) = known.iter().find(|known| known.file == *file) {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::rate::Rate;
-use super::step::Step;
+use super::step::{METADATA, Step};
 use super::tally::{InFlight, Tally};
 use crate::words::{elapsed, files};
 
@@ -101,9 +101,19 @@ impl Watch {
         let totals = self.totals(now);
         let (step, reason) = match self.tally.step() {
             Step::Beginning => ("beginning", None),
-            Step::Doing { name, words, since } => (name, Some(with_time(words, now.duration_since(since)))),
+            Step::Doing { name, words, since } => {
+                let words = with_time(words, now.duration_since(since));
+                let wait = self.tally.left_alone(now).filter(|_| name == METADATA);
+                (
+                    name,
+                    Some(match wait.map(|left| left_alone("the hub", left)) {
+                        Some(wait) => format!("{words}; {wait}"),
+                        None => words,
+                    }),
+                )
+            }
             Step::Pausing { until } => {
-                ("metadata", Some(format!("asking the hub again in {}", countdown(until - now))))
+                (METADATA, Some(format!("asking the hub again in {}", countdown(until - now))))
             }
             Step::Fetching => ("fetching", self.why_nothing_comes(&in_flight, totals, now)),
         };
@@ -144,16 +154,19 @@ impl Watch {
             return Some(format!("checking {}", files(checking)));
         }
         let pauses = in_flight.iter().map(|file| match file.state {
-            FileState::Waiting(left) => Some((left, "the server wants to be left alone for another")),
-            FileState::Retrying(left) => Some((left, "trying again in")),
+            FileState::Waiting(left) => Some((left, left_alone("the server", left))),
+            FileState::Retrying(left) => Some((left, format!("trying again in {}", countdown(left)))),
             FileState::Pending | FileState::Fetching | FileState::Checking => None,
         });
         let pauses: Option<Vec<_>> = pauses.collect();
-        if let Some((left, words)) = pauses.and_then(|pauses| pauses.into_iter().min()) {
-            return Some(format!("{words} {}", countdown(left)));
+        if let Some((_, words)) = pauses.and_then(|pauses| pauses.into_iter().min()) {
+            return Some(words);
         }
         let silence = now.duration_since(self.moved.0);
-        (silence >= STALL).then(|| format!("nothing has come for {}", countdown(silence)))
+        (silence >= STALL).then(|| match self.tally.left_alone(now) {
+            Some(left) => left_alone("the server", left),
+            None => format!("nothing has come for {}", countdown(silence)),
+        })
     }
 }
 
@@ -167,6 +180,11 @@ fn file_view(file: &InFlight, now: Instant) -> FileView {
         None => FileState::Fetching,
     };
     FileView { name: file.file.to_string(), size: file.size, held: held.min(file.size), state }
+}
+
+/// Why nothing is asked of a server.
+fn left_alone(server: &str, left: Duration) -> String {
+    format!("{server} wants to be left alone for another {}", countdown(left))
 }
 
 /// A step that takes long says how long, so that it is seen to be alive.

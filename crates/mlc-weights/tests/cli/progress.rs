@@ -2,7 +2,7 @@
 
 use local_hub::{Fault, FaultTarget, PublishedModel, Times};
 
-use crate::world::{Ran, World};
+use crate::world::{Ran, World, until};
 
 /// What was said, without what differs from run to run.
 fn words(ran: &Ran, model: &PublishedModel) -> String {
@@ -83,6 +83,31 @@ fn a_hub_that_asks_to_be_left_alone_is_named_with_the_time() {
         let words = format!("{} asks to be left alone for 1.0 s; waiting", world.hub.endpoint());
         let told = ran.lines().into_iter().filter(|line| line.contains("left alone")).collect::<Vec<_>>();
         assert_eq!(told, [words], "{}", ran.stderr);
+    }
+}
+
+/// Nothing is refused, but nothing is left of what the hub allows either.
+#[cfg(unix)]
+#[test]
+fn a_wait_is_shown_as_long_as_it_is() {
+    let (world, model) = World::with_tiny();
+    let (name, told) = ("ratelimit".to_owned(), world.beside("told"));
+    let nothing_left = Fault::Header { name, value: Some(format!("\"git\";r=0;t={}", 10_u64.pow(18))) };
+    world.hub.fault(FaultTarget::info_refs(""), nothing_left, Times::Forever);
+    for (how, expected) in [
+        ("plain", ["asks to be left alone for 5 min", "; the hub wants to be left alone for another 4 min"]),
+        ("json", [r#""event":"throttled""#, "the hub wants to be left alone for another "]),
+    ] {
+        for options in [&[][..], &["--dry-run"]] {
+            let arguments = [&["download", &model.url, "--progress", how], options].concat();
+            let running = world.cli(&arguments).start_with_stderr(&told);
+            let words = || std::fs::read_to_string(&told).unwrap();
+            until(|| expected.iter().all(|expected| words().contains(expected)));
+            running.signal("INT");
+            assert_eq!(running.end().status, Some(130), "{}", words());
+            let waits = words().matches(expected[0]).count();
+            assert!(waits <= 2, "it is not told again and again: {}", words());
+        }
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Attempts {
     budget: RetryBudget,
     failures: u32,
     refusals: u32,
+    /// What is new since the last refusal.
+    since_refusal: u64,
     fetched_again: bool,
     furthest: u64,
     /// When the last failure was counted, and the delay after it.
@@ -24,6 +26,7 @@ impl Attempts {
             budget: RetryBudget::new(policy),
             failures: 0,
             refusals: 0,
+            since_refusal: 0,
             fetched_again: false,
             furthest: 0,
             last_failure: None,
@@ -33,10 +36,12 @@ impl Attempts {
     /// So many of the file's bytes are there. Only those that never were there before are progress: a
     /// host that begins at the start each time and breaks off each time must not go on for ever.
     pub(super) fn reached(&mut self, bytes: u64) {
-        if bytes > self.furthest {
-            self.furthest = bytes;
+        let new = bytes.saturating_sub(self.furthest);
+        self.furthest += new;
+        self.budget.progressed(new);
+        self.since_refusal += new;
+        if self.since_refusal >= RetryBudget::BYTES_PER_ATTEMPT {
             self.refusals = 0;
-            self.budget.progressed();
         }
     }
 
@@ -59,6 +64,7 @@ impl Attempts {
     pub(super) fn refused(&mut self) -> bool {
         self.failures += 1;
         self.refusals += 1;
+        self.since_refusal = 0;
         self.refusals <= MAX_REFUSALS
     }
 
@@ -78,6 +84,8 @@ impl Attempts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ENOUGH: u64 = RetryBudget::BYTES_PER_ATTEMPT;
 
     fn attempts(attempts: u32) -> Attempts {
         Attempts::new(RetryPolicy { attempts, first_delay: Duration::ZERO, ..RetryPolicy::default() })
@@ -110,17 +118,37 @@ mod tests {
     fn new_bytes_fill_the_budget_again() {
         let mut attempts = attempts(3);
         assert!(fails(&mut attempts));
-        attempts.reached(1);
+        attempts.reached(ENOUGH);
         failures_until_the_end(&mut attempts, 3);
         assert_eq!(attempts.failures(), 4);
     }
 
     #[test]
+    fn ten_bytes_and_a_break_come_to_an_end() {
+        let mut attempts = attempts(6);
+        let goes_on = |time: &u64| {
+            attempts.reached(10 * time);
+            fails(&mut attempts)
+        };
+        assert!((1..10_000).take_while(goes_on).count() < 10);
+    }
+
+    #[test]
+    fn ten_bytes_and_a_refusal_come_to_an_end() {
+        let mut attempts = attempts(6);
+        let goes_on = |bytes: &u64| {
+            attempts.reached(10 * bytes);
+            attempts.refused()
+        };
+        assert_eq!((1..10_000_u64).take_while(goes_on).count(), 3);
+    }
+
+    #[test]
     fn bytes_that_had_come_before_do_not() {
         let mut attempts = attempts(3);
-        attempts.reached(10);
+        attempts.reached(10 * ENOUGH);
         assert!(fails(&mut attempts));
-        (1..=10).for_each(|bytes| attempts.reached(bytes));
+        (1..=10).for_each(|times| attempts.reached(times * ENOUGH));
         failures_until_the_end(&mut attempts, 2);
     }
 
@@ -128,18 +156,18 @@ mod tests {
     fn three_refusals_in_a_row_are_answered() {
         let mut attempts = attempts(1);
         assert_eq!([(); 4].map(|()| attempts.refused()), [true, true, true, false]);
-        attempts.reached(1);
+        attempts.reached(ENOUGH);
         assert_eq!([(); 4].map(|()| attempts.refused()), [true, true, true, false]);
     }
 
     #[test]
     fn once_more_from_the_start() {
         let mut attempts = attempts(3);
-        attempts.reached(10);
+        attempts.reached(10 * ENOUGH);
         assert!(fails(&mut attempts));
         assert!(attempts.mismatched());
         // The second time, the first bytes are progress again.
-        attempts.reached(1);
+        attempts.reached(ENOUGH);
         failures_until_the_end(&mut attempts, 3);
         assert!(!attempts.mismatched());
         assert_eq!(attempts.failures(), 6);

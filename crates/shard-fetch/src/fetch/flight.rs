@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use net::RetryBudget;
 use tokio::time::sleep;
 use url_parse::Origin;
 
@@ -198,7 +199,12 @@ impl Flight {
             if body.from != left.start || body.until > left.end {
                 return Ok(Some(body));
             }
+            let (is_short, bytes, host) = (body.until < left.end, body.until - body.from, body.host.clone());
             self.receive(range, body).await?;
+            // A host may send fewer bytes than it was asked for, but not a few each time: that is like breaking off.
+            if is_short && bytes < RetryBudget::BYTES_PER_ATTEMPT {
+                return Err(Setback::passing(Passing::ShortRange { bytes }, &host));
+            }
         }
     }
 
@@ -235,7 +241,11 @@ impl Flight {
                 return Ok(());
             }
             let received = self.file.tracker.held();
-            let cause = match body.next().await {
+            let next = {
+                let _listening = self.file.shared.throughput.listen();
+                body.next().await
+            };
+            let cause = match next {
                 Ok(Some(chunk)) if chunk.len() as u64 > body.until - at => return Err(too_long(body, size)),
                 Ok(Some(chunk)) => {
                     self.take(range, chunk, unnoted).await.map_err(Setback::Final)?;

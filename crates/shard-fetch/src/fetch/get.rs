@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use net::{Answer, Client, FILES, Gate, Hop, Request, Watch};
+use net::{Answer, Client, FILES, Gate, Hop, Request, Throttled, Watch};
 use reqwest::header::{HeaderValue, RANGE};
 use tokio::time::sleep;
 use url_parse::{Origin, RepoPath};
@@ -44,8 +44,8 @@ pub(super) async fn pass(gate: &Gate, on_wait: OnWait<'_>) {
 struct OnWaiting<'a>(OnWait<'a>);
 
 impl Watch for OnWaiting<'_> {
-    fn waiting(&self, wait: Duration) {
-        (self.0)(wait);
+    fn waiting(&self, wait: &Throttled) {
+        (self.0)(wait.wait);
     }
 }
 
@@ -84,6 +84,7 @@ pub(super) async fn get(
 fn request(location: &Location, wanted: Wanted) -> Request {
     let mut request = Request::get(location.url.clone(), "download from", Hop::DataHost);
     request.own_headers.clone_from(&location.headers);
+    request.is_one_of_many = true;
     if let Ok(range) = HeaderValue::from_str(&wanted.range()) {
         request.headers.insert(RANGE, range);
     }

@@ -19,8 +19,9 @@ const VERSION: u8 = 1;
 const CHECKSUM: usize = 8;
 const RECORD: usize = 16 + CHECKSUM;
 
-/// No journal is longer: it has one record for each MiB or so.
-const MAX_BYTES: u64 = 64 << 20;
+/// A journal with more records is none: nobody who means well writes one. A record stands for a MiB or so, and the next
+/// fetch begins with fewer.
+const MAX_RECORDS: u64 = 1 << 16;
 
 /// The journal of the part at `part`.
 pub(super) fn path_of(part: &Path) -> PathBuf {
@@ -60,16 +61,17 @@ impl Content {
     }
 
     pub(super) fn parse(&self, bytes: &[u8]) -> Spans {
-        let mut spans = Spans::default();
-        let Some(records) = bytes.strip_prefix(self.0.as_slice()) else { return spans };
-        for (place, record) in (0..).zip(records.chunks_exact(RECORD)) {
+        let Some(records) = bytes.strip_prefix(self.0.as_slice()) else { return Spans::default() };
+        let span = |(place, record): (u64, &[u8])| {
             let span = number(record, 0)..number(record, 8);
-            if self.record(place, &span) != record {
-                break;
-            }
-            spans.insert(span);
-        }
-        spans
+            (self.record(place, &span) == record).then_some(span)
+        };
+        (0..).zip(records.chunks_exact(RECORD)).map_while(span).collect()
+    }
+
+    /// How long a journal may be.
+    fn max_bytes(&self) -> u64 {
+        self.0.len() as u64 + MAX_RECORDS * RECORD as u64
     }
 }
 
@@ -80,9 +82,10 @@ fn number(record: &[u8], at: usize) -> u64 {
 
 /// What the journal at `path` says of this content: nothing when there is none, or none that can be used.
 pub(super) fn read(path: &Path, content: &Content) -> Spans {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
+    let (mut bytes, most) = (Vec::new(), content.max_bytes());
+    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
     match read {
+        Ok(_) if bytes.len() as u64 > most => Spans::default(),
         Ok(_) => content.parse(&bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Spans::default(),
         Err(error) => {
@@ -126,8 +129,11 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Notes that these bytes have been written to the part.
+    /// Notes that these bytes have been written to the part. When it is as long as it may be, no more is noted.
     pub(super) fn note(&mut self, span: &Range<u64>) -> io::Result<()> {
+        if self.records == MAX_RECORDS {
+            return Ok(());
+        }
         let record = self.content.record(self.records, span);
         if let Some(file) = &mut self.file {
             file.write_all(&record)?;
@@ -210,6 +216,33 @@ mod tests {
         assert!(fs::metadata(&path).unwrap().len() < length);
         journal.note(&(50..100)).unwrap();
         assert_eq!(read(&path, &content), spans(&[0..300]));
+    }
+
+    #[test]
+    fn a_journal_that_is_too_long_is_none() {
+        let folder = folder();
+        let (path, content) = (folder.path().join("journal"), Content::of(&EXPECTED));
+        // The worst order, with no two that touch.
+        let ranges: Vec<_> = (0..MAX_RECORDS).rev().map(|at| 2 * at..2 * at + 1).collect();
+        fs::write(&path, bytes(&ranges)).unwrap();
+        let began = std::time::Instant::now();
+        assert_eq!(read(&path, &content).bytes(), MAX_RECORDS);
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+        fs::write(&path, [bytes(&ranges), vec![0]].concat()).unwrap();
+        assert_eq!(read(&path, &content), Spans::default());
+    }
+
+    #[test]
+    fn no_journal_becomes_too_long() {
+        let folder = folder();
+        let (path, content) = (folder.path().join("journal"), Content::of(&EXPECTED));
+        let mut journal = Journal::new(path.clone(), content.clone());
+        journal.note(&(0..10)).unwrap();
+        journal.records = MAX_RECORDS - 1;
+        journal.note(&(10..20)).unwrap();
+        let length = fs::metadata(&path).unwrap().len();
+        journal.note(&(20..30)).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), length);
     }
 
     #[test]

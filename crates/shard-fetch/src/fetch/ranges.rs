@@ -53,6 +53,8 @@ pub(super) struct Ranges {
     /// Whether only one connection at a time may work on the file.
     single: bool,
     gaps: VecDeque<Range<u64>>,
+    /// How many bytes the gaps have: there may be very many of them.
+    in_gaps: u64,
     open: Vec<Open>,
     next_id: u64,
 }
@@ -85,7 +87,8 @@ impl Ranges {
     /// The missing ranges of a file of `size` bytes.
     pub(super) fn new(size: u64, gaps: Vec<Range<u64>>, division: Division) -> Self {
         let single = size <= division.split_above;
-        Self { division, single, gaps: gaps.into(), open: Vec::new(), next_id: 0 }
+        let in_gaps = gaps.iter().map(|gap| gap.end - gap.start).sum();
+        Self { division, single, gaps: gaps.into(), in_gaps, open: Vec::new(), next_id: 0 }
     }
 
     /// From now on one connection at a time is to fetch the file.
@@ -120,9 +123,12 @@ impl Ranges {
         match self.wants() {
             Wants::Nothing => None,
             Wants::Piece => {
-                let missing = self.gaps.iter().map(|gap| gap.end - gap.start).sum();
+                let missing = self.in_gaps;
                 let piece = if self.single { u64::MAX } else { self.division.piece(missing, connections) };
-                self.next_piece(piece, now)
+                let id = self.next_piece(piece, now)?;
+                let left = self.left(id);
+                self.in_gaps -= left.end - left.start;
+                Some(id)
             }
             Wants::Share => {
                 let longest = self.longest()?;

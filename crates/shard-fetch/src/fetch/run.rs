@@ -3,9 +3,11 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use net::Meter;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument as _;
@@ -30,17 +32,15 @@ pub(super) async fn run(shared: Arc<Shared>, files: Vec<FileRequest>) -> Result<
     refuse_shared_files(&files)?;
     shared.observer.on_event(FetchEvent::Planned { files: files.len(), bytes: total(&files) });
     let files = prepare(&shared, files).await?;
-    tokio::select! {
-        outcome = fetch_all(&shared, files) => outcome,
-        never = adapt(&shared) => match never {},
-    }
+    fetch_all(&shared, files).await
 }
 
 async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), Error> {
     let mut waiting: VecDeque<_> = files.into_iter().map(Waiting::new).collect();
     let mut running = JoinSet::new();
     let mut looking_ahead = JoinSet::new();
-    loop {
+    let mut too_slow = pin!(adapt(shared));
+    while !(running.is_empty() && waiting.is_empty()) {
         let has_room = running.len() < shared.limits.files + FINISHING;
         // A file that can begin at once asks by itself.
         if shared.limits.adapts() && shared.turns.available_permits() == 0 {
@@ -48,25 +48,26 @@ async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), 
                 file.look_ahead(shared, &mut looking_ahead);
             }
         }
-        tokio::select! {
+        let error = tokio::select! {
             biased;
-            Some(joined) = running.join_next() => {
-                if let Err(error) = net::joined(joined) {
-                    running.shutdown().await;
-                    looking_ahead.shutdown().await;
-                    return Err(error);
-                }
-            }
+            Some(joined) = running.join_next() => net::joined(joined).err(),
             turn = shared.turn(), if has_room && !waiting.is_empty() => {
                 if let Some(Waiting { request, source, .. }) = waiting.pop_front() {
                     let (file, bytes) = (&request.path, request.expected.size);
                     let span = tracing::debug_span!("file", %file, bytes);
                     running.spawn(transfer::fetch(Arc::clone(shared), request, source, turn).instrument(span));
                 }
+                None
             }
-            else => return Ok(()),
+            error = &mut too_slow => Some(error),
+        };
+        if let Some(error) = error {
+            running.shutdown().await;
+            looking_ahead.shutdown().await;
+            return Err(error);
         }
     }
+    Ok(())
 }
 
 /// A file that is not yet in progress.
@@ -92,8 +93,10 @@ impl Waiting {
     }
 }
 
-/// Measures the throughput and sets the number of connections by it; never ends.
-async fn adapt(shared: &Shared) -> std::convert::Infallible {
+/// Measures the throughput and sets the number of connections by it. Ends when next to nothing comes.
+async fn adapt(shared: &Shared) -> Error {
+    let settings = shared.client.settings();
+    let mut meter = Meter::new(settings.floor, settings.idle_timeout);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last = Instant::now();
@@ -102,6 +105,12 @@ async fn adapt(shared: &Shared) -> std::convert::Infallible {
         let now = Instant::now();
         let (bytes, in_use) = (shared.throughput.take(), shared.connections.in_use());
         shared.control(|controller| controller.sample(bytes, now - last, in_use));
+        // A machine that slept has not waited.
+        let waited =
+            if shared.throughput.is_awaited() { (now - last).min(10 * TICK) } else { Duration::ZERO };
+        if let Some((bytes, waited)) = meter.note(bytes, waited) {
+            return Error::TooSlow { bytes, waited };
+        }
         last = now;
     }
 }

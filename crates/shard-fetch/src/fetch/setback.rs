@@ -51,6 +51,8 @@ pub(super) enum Passing {
     Silence(Duration),
     #[error("the host ended its answer after {received} of {size} bytes")]
     Truncated { received: u64, size: u64 },
+    #[error("the host sent only {bytes} bytes of the range that was asked for")]
+    ShortRange { bytes: u64 },
     #[error("the host answered with status {status}{words}")]
     Status { status: u16, words: ServerWords },
     #[error("the host's answer cannot be used: {0}")]

@@ -1,6 +1,6 @@
 //! What all files of one fetch share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use net::{Client, Gate, RetryPolicy};
@@ -113,16 +113,38 @@ impl Outstanding {
     }
 }
 
-/// Counts the bytes that came since it was last asked.
+/// Counts the bytes that came since it was last asked, and the connections that wait for some.
 #[derive(Default)]
-pub(super) struct Throughput(AtomicU64);
+pub(super) struct Throughput {
+    came: AtomicU64,
+    listening: AtomicUsize,
+}
 
 impl Throughput {
     pub(super) fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.came.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn take(&self) -> u64 {
-        self.0.swap(0, Ordering::Relaxed)
+        self.came.swap(0, Ordering::Relaxed)
+    }
+
+    /// A connection waits for bytes for as long as this is kept.
+    pub(super) fn listen(&self) -> Listening<'_> {
+        self.listening.fetch_add(1, Ordering::Relaxed);
+        Listening(self)
+    }
+
+    /// Whether any connection waits for bytes, and not for a server's wish, another attempt or the disk.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.listening.load(Ordering::Relaxed) > 0
+    }
+}
+
+pub(super) struct Listening<'a>(&'a Throughput);
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.0.listening.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -52,6 +52,20 @@ impl Spans {
     }
 }
 
+/// In no particular order, which costs no more than to sort them.
+impl FromIterator<Range<u64>> for Spans {
+    fn from_iter<T: IntoIterator<Item = Range<u64>>>(spans: T) -> Self {
+        let mut sorted: Vec<_> = spans.into_iter().collect();
+        sorted.sort_unstable_by_key(|span| span.start);
+        let mut spans = Self::default();
+        for span in sorted {
+            // At the end, where an insertion moves nothing.
+            spans.insert(span);
+        }
+        spans
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 mod tests {
@@ -103,10 +117,12 @@ mod tests {
         fn a_set_is_a_set(ranges in proptest::collection::vec((0_u64..60, 0_u64..20), 0..20), cut in 0_u64..80) {
             let mut bits = [false; 80];
             let mut spans = Spans::default();
+            let collected: Spans = ranges.iter().map(|(start, length)| *start..start + length).collect();
             for (start, length) in ranges {
                 spans.insert(start..start + length);
                 (start..start + length).for_each(|at| bits[at as usize] = true);
             }
+            prop_assert_eq!(&collected, &spans);
             spans.cut(cut);
             bits.iter_mut().skip(cut as usize).for_each(|bit| *bit = false);
             let gaps: Vec<u64> = spans.gaps(80).into_iter().flatten().collect();

@@ -17,6 +17,7 @@ mod model_dir;
 mod ranges;
 mod redirects;
 mod resuming;
+mod slowness;
 mod support;
 mod verify;
 

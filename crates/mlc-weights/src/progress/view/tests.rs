@@ -118,6 +118,24 @@ fn a_pause_is_news_once() {
 }
 
 #[test]
+fn a_wait_for_the_hub_is_counted_down() {
+    let mut scene = Scene::new();
+    let step = |name| Step::Doing { name, words: "words".to_owned(), since: scene.begin };
+    let (metadata, publishing) = (step(METADATA), step("publishing"));
+    scene.tally.go_to(metadata);
+    assert!(scene.tally.is_news(Pause { until: scene.begin + second(301), is_asked_for: true }));
+    scene.check_reason(1, Some("words; the hub wants to be left alone for another 5 min 0 s"));
+    scene.check_reason(300, Some("words (5 min 0 s); the hub wants to be left alone for another 1 s"));
+    scene.check_reason(301, Some("words (5 min 1 s)"));
+    scene.tally.go_to(publishing);
+    scene.check_reason(1, Some("words"));
+
+    let mut scene = Scene::begun();
+    assert!(scene.tally.is_news(Pause { until: scene.begin + second(301), is_asked_for: true }));
+    scene.check_reason(3, Some("the server wants to be left alone for another 4 min 58 s"));
+}
+
+#[test]
 fn the_end_is_told_apart_from_a_stall() {
     let mut scene = Scene::begun();
     let [a, b] = scene.files.clone();
