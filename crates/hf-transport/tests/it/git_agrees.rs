@@ -72,10 +72,10 @@ fn check(pack: &[u8]) -> Result<bool, TestCaseError> {
     }
 }
 
-/// As many cases as `PROPTEST_CASES` says, or these.
-fn cases(cases: u32) -> Config {
+/// What git makes takes twenty times as long to make.
+fn a_twentieth() -> Config {
     let usual = Config::default();
-    if std::env::var_os("PROPTEST_CASES").is_some() { usual } else { Config { cases, ..usual } }
+    Config { cases: usual.cases / 20, ..usual }
 }
 
 /// A history of files that change a little from commit to commit, as `git fast-import` reads it.
@@ -84,7 +84,7 @@ fn history() -> impl Strategy<Value = String> {
     let commits = prop::collection::vec(prop::collection::vec(change, 1..4), 1..20);
     (commits, any::<u64>()).prop_map(|(commits, seed)| {
         let first =
-            |file: u8| (0..200).map(move |line| format!("{file} {} {line}", seed ^ u64::from(file) * line));
+            |file: u8| (0..200).map(move |line| format!("{file} {} {line}", seed ^ (u64::from(file) * line)));
         let mut files: Vec<Vec<String>> = (0..5).map(|file| first(file).collect()).collect();
         let mut stream = String::new();
         for (number, changes) in commits.into_iter().enumerate() {
@@ -206,7 +206,7 @@ impl Made {
                 content.extend(base.content[from..].iter().take(length));
                 instructions.push(copy(u32::try_from(from).unwrap(), u32::try_from(length).unwrap()));
             } else if !self.content.is_empty() {
-                let own = &self.content[..one % self.content.len() + 1];
+                let own = &self.content[..=one % self.content.len()];
                 content.extend(own);
                 instructions.push(insert(own));
             }
@@ -233,7 +233,7 @@ impl Made {
 }
 
 proptest! {
-    #![proptest_config(cases(12))]
+    #![proptest_config(a_twentieth())]
     #[test]
     fn what_git_packs_is_taken(
         history in history(),
@@ -267,7 +267,6 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
     #[test]
     fn what_is_made_by_hand(objects in prop::collection::vec(made(), 0..10)) {
         let mut pack = PackBuilder::default();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hf_transport::{Error, ErrorKind};
 use local_hub::{
     Bomb, Fault, FaultTarget, PackBuilder, Route, Times, copy, delta, insert, object_name, pack_answer,
-    packet, reference_list, tree_entry,
+    packet, reference_list, seal, tree_entry,
 };
 
 use crate::support::{ID, Stage, TOKEN, chain};
@@ -111,7 +111,12 @@ async fn deltas_are_what_they_say() {
 async fn nothing_follows_a_pack() {
     let mut pack = PackBuilder::default();
     pack.whole("blob", b"1234");
-    check_broken_pack("bytes follow its end", &[pack.finish(), b"x".to_vec()].concat()).await;
+    let whole = pack.finish();
+    check_broken_pack("bytes follow its end", &[&*whole, b"x"].concat()).await;
+    check_broken_pack("bytes follow its end", &seal(whole.clone())).await;
+    let (objects, _) = whole.split_at(whole.len() - 20);
+    let problem = "its checksum does not follow its last object";
+    check_broken_pack(problem, &seal([objects, b"x"].concat())).await;
     let answer = [pack_answer(&pack.finish()), b"x".to_vec()].concat();
     let stage = stage_with_tip(&object_name("commit", b""));
     stage.hub.fault(FaultTarget::upload_pack(ID), Fault::git_answer(answer), Times::Forever);

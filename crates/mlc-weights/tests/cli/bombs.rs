@@ -4,8 +4,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use local_hub::{
-    Bomb, Fault, FaultTarget, ModelFixture, PackBuilder, Route, Times, copy, delta, object_name, pack_answer,
-    packet, reference_list, tree_entry,
+    Bomb, Fault, FaultTarget, ModelFixture, PackBuilder, Route, Times, copy, delta, insert, object_name,
+    pack_answer, packet, reference_list, tree_entry,
 };
 
 use crate::world::{PATIENCE, World};
@@ -104,6 +104,61 @@ fn many_references_cost_no_memory() {
     check("over", &world_with(many(17 << 20), nak), 4, "more than 16777216 bytes of references");
 }
 
+/// A hub whose git has this pack, with a tree and its commit.
+fn whole(pack: &mut PackBuilder, tree: &[u8]) -> World {
+    let commit = format!(
+        "tree {}\nauthor A <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n\nx\n",
+        object_name("tree", tree)
+    );
+    pack.whole("tree", tree);
+    pack.whole("commit", commit.as_bytes());
+    let tip = object_name("commit", commit.as_bytes());
+    world_with(reference_list(&tip, CAPABILITIES), pack_answer(&pack.finish()))
+}
+
+/// Just within the limits of the pack, so that libgit2 unpacks it.
+#[test]
+fn many_objects_cost_no_memory() {
+    let mut pack = PackBuilder::default();
+    let base = pack.whole("blob", b"base");
+    for number in 0..120_000_u32 {
+        pack.delta_at(base, &delta(4, 5, &[insert(&[&[0][..], &number.to_le_bytes()].concat())]));
+        pack.whole("blob", &number.to_le_bytes());
+    }
+    let world = whole(&mut pack, &tree_entry("100644", b"a", &object_name("blob", b"base")));
+    check("many objects", &world, 4, "mlc-ai/tiny is not an MLC model");
+}
+
+/// Folders in folders, each with as long a list as may be.
+#[test]
+fn long_lists_cost_no_memory() {
+    let mut pack = PackBuilder::default();
+    // Files that are not written.
+    let pointer =
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 1\n", "0".repeat(64));
+    let blob = object_name("blob", pointer.as_bytes());
+    pack.whole("blob", pointer.as_bytes());
+    let long = |number: usize| format!("{number:0>250}");
+    let mut below = String::new();
+    for depth in 0..20 {
+        let files = (0..4000).flat_map(|number| tree_entry("100644", long(number).as_bytes(), &blob));
+        let mut tree: Vec<u8> = files.collect();
+        if depth > 0 {
+            tree.extend(tree_entry("40000", b"below", &below));
+        }
+        below = object_name("tree", &tree);
+        pack.whole("tree", &tree);
+    }
+    let world = whole(&mut pack, &tree_entry("40000", b"a", &below));
+    check("long names", &world, 4, "more than 16777216 bytes in names of files");
+
+    let mut pack = PackBuilder::default();
+    let tree = tree_entry("100644", b"a", &blob).repeat((16 << 20) / 29);
+    pack.whole("blob", pointer.as_bytes());
+    let world = whole(&mut pack, &tree);
+    check("one name", &world, 5, "it is listed twice");
+}
+
 /// What is within the limits is no bomb: it costs its own size, twice at most.
 #[test]
 fn what_is_accepted_costs_its_size() {
@@ -118,7 +173,7 @@ fn what_is_accepted_costs_its_size() {
     let mut content = vec![0; 30 << 20];
     let mut names = vec![large];
     for number in 1..4_u8 {
-        let copies = [copy(0, 15 << 20), copy(15 << 20, (15 << 20) - 1), local_hub::insert(&[number])];
+        let copies = [copy(0, 15 << 20), copy(15 << 20, (15 << 20) - 1), insert(&[number])];
         base = pack.delta_at(base, &delta(base_size, base_size, &copies));
         *content.last_mut().unwrap() = number;
         names.push(object_name("blob", &content));
@@ -127,14 +182,7 @@ fn what_is_accepted_costs_its_size() {
     let tree: Vec<u8> = entries
         .flat_map(|(number, name)| tree_entry("100644", format!("{number}").as_bytes(), name))
         .collect();
-    let commit = format!(
-        "tree {}\nauthor A <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n\nx\n",
-        object_name("tree", &tree)
-    );
-    pack.whole("tree", &tree);
-    pack.whole("commit", commit.as_bytes());
-    let tip = object_name("commit", commit.as_bytes());
-    let world = world_with(reference_list(&tip, CAPABILITIES), pack_answer(&pack.finish()));
+    let world = whole(&mut pack, &tree);
     let (code, said, peak) = measured(&world);
     // It got as far as the tree: there is no configuration in it.
     assert_eq!(code, Some(4), "{said}");
