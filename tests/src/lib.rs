@@ -57,6 +57,7 @@ pub use git::Git;
 pub use hub::{LocalHub, LocalHubBuilder};
 pub use log::{LoggedRequest, Outcome, RequestLog, Route, Server};
 pub use pack::{
-    Bomb, PackBuilder, copy, delta, insert, object_name, pack_answer, packet, reference_list, tree_entry,
+    Bomb, PackBuilder, copy, delta, insert, object_name, pack_answer, packet, reference_list, seal,
+    tree_entry,
 };
 pub use proxy::{LocalProxy, ProxiedRequest};

@@ -82,19 +82,21 @@ impl PackBuilder {
         self.bytes.len() as u64
     }
 
-    /// These bytes with the checksum that they would need.
-    #[must_use]
-    pub fn sealed(bytes: &[u8]) -> Vec<u8> {
-        [bytes, Sha1::digest(bytes).as_slice()].concat()
-    }
-
     /// The pack, with its checksum.
     #[must_use]
     pub fn finish(&self) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
         bytes.splice(8..12, self.count.to_be_bytes());
-        Self::sealed(&bytes)
+        seal(bytes)
     }
+}
+
+/// A pack that lacks its checksum, with it.
+#[must_use]
+pub fn seal(mut pack: Vec<u8>) -> Vec<u8> {
+    let checksum = Sha1::digest(&pack);
+    pack.extend_from_slice(&checksum);
+    pack
 }
 
 /// An entry of a tree.

@@ -7,7 +7,7 @@ use std::io::{Cursor, Write as _};
 
 use git2::Indexer;
 use hf_transport::pack::{Limits, scan};
-use local_hub::{PackBuilder, delta};
+use local_hub::{PackBuilder, delta, seal};
 
 /// What may be unpacked; libFuzzer watches the memory.
 const BYTES: u64 = 16 << 20;
@@ -15,7 +15,7 @@ const BYTES: u64 = 16 << 20;
 /// Any bytes, with a checksum if it is the right one that is missing.
 pub(crate) fn sealed(data: &[u8]) {
     check(data);
-    let mut pack = PackBuilder::sealed(data);
+    let mut pack = seal(data.to_vec());
     check(&pack);
     pack.push(0);
     assert!(scan(&mut Cursor::new(&pack), &Limits::new(BYTES), &|| false).is_err(), "bytes follow the end");

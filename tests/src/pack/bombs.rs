@@ -46,7 +46,7 @@ impl Bomb {
     /// Every delta repeats its base: gigabytes, of which none is over a limit of its own.
     fn chain() -> Self {
         let (mut pack, tip) = with_commit();
-        let mut base = pack.lying("blob", COPIED.into(), &[(&[0; 0xff_ffff], 1)]);
+        let mut base = pack.lying("blob", COPIED.into(), &[(&vec![0; 0xff_ffff], 1)]);
         for _ in 0..200 {
             base = pack.delta_at(base, &delta(COPIED.into(), COPIED.into(), &[copy(0, COPIED)]));
         }
@@ -55,7 +55,7 @@ impl Bomb {
 
     fn one_delta() -> Self {
         let (mut pack, tip) = with_commit();
-        let base = pack.lying("blob", COPIED.into(), &[(&[0; 0xff_ffff], 1)]);
+        let base = pack.lying("blob", COPIED.into(), &[(&vec![0; 0xff_ffff], 1)]);
         let copies = vec![copy(0, COPIED); 32];
         pack.delta_at(base, &delta(COPIED.into(), u64::from(COPIED) * 32, &copies));
         Self::new("one delta to 512 MB", &pack, tip, "more than 100663296 bytes to unfold a delta")
@@ -63,13 +63,13 @@ impl Bomb {
 
     fn huge(kind: &'static str, words: &'static str) -> Self {
         let (mut pack, tip) = with_commit();
-        pack.lying(kind, 300 * MIB as u64, &[(&[0; MIB], 300)]);
+        pack.lying(kind, 300 * MIB as u64, &[(&vec![0; MIB], 300)]);
         Self::new(kind, &pack, tip, words)
     }
 
     fn secretly_huge() -> Self {
         let (mut pack, tip) = with_commit();
-        pack.lying("tree", 100, &[(&[0; MIB], 300)]);
+        pack.lying("tree", 100, &[(&vec![0; MIB], 300)]);
         let bomb = Self::new("longer than it says", &pack, tip, "an object is longer than it says");
         Self { is_broken: true, ..bomb }
     }
@@ -87,7 +87,7 @@ impl Bomb {
     /// Each unfolds to four bytes, and costs 30 MB.
     fn many_small_ones_of_a_large_one() -> Self {
         let (mut pack, tip) = with_commit();
-        let base = pack.lying("blob", 30 * MIB as u64, &[(&[0; MIB], 30)]);
+        let base = pack.lying("blob", 30 * MIB as u64, &[(&vec![0; MIB], 30)]);
         for number in 1..5000_u32 {
             pack.delta_at(base, &delta(30 * MIB as u64, 4, &[insert(&number.to_le_bytes())]));
         }

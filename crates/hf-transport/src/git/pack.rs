@@ -40,17 +40,16 @@ pub fn scan<R: Read + Seek>(
     let length = file.seek(SeekFrom::End(0))?;
     file.rewind()?;
     let mut inflater = Inflater::new(is_cancelled);
-    let outcome = entries::read(&mut *file, limits, &mut inflater).and_then(|(entries, end)| {
-        if end != length {
-            return Ok(Err(Flaw::Broken("bytes follow its end")));
-        }
-        unfold::all(BufReader::new(&mut *file), &entries, limits, &mut inflater).map(Ok)
-    });
+    let read = entries::read(&mut *file, limits, &mut inflater);
+    if matches!(read, Ok((_, end)) if end != length) {
+        return Err(Flaw::Broken("bytes follow its end"));
+    }
+    let outcome = read
+        .and_then(|(entries, _)| unfold::all(BufReader::new(&mut *file), &entries, limits, &mut inflater));
     match outcome {
         // Whoever made the pack did not make it so.
         Err(Flaw::Broken(_)) if !is_sealed(file, length, is_cancelled)? => Err(Flaw::Damaged),
-        Err(flaw) => Err(flaw),
-        Ok(passed) => passed,
+        outcome => outcome,
     }
 }
 

@@ -5,6 +5,7 @@
 mod api;
 mod cancelling;
 mod exporting;
+mod git_agrees;
 mod hostile_trees;
 mod limits;
 mod locating;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hf_transport::{Error, ErrorKind};
 use local_hub::{
     Bomb, Fault, FaultTarget, PackBuilder, Route, Times, copy, delta, insert, object_name, pack_answer,
-    packet, reference_list, tree_entry,
+    packet, reference_list, seal, tree_entry,
 };
 
 use crate::support::{ID, Stage, TOKEN, chain};
@@ -111,7 +111,12 @@ async fn deltas_are_what_they_say() {
 async fn nothing_follows_a_pack() {
     let mut pack = PackBuilder::default();
     pack.whole("blob", b"1234");
-    check_broken_pack("bytes follow its end", &[pack.finish(), b"x".to_vec()].concat()).await;
+    let whole = pack.finish();
+    check_broken_pack("bytes follow its end", &[&*whole, b"x"].concat()).await;
+    check_broken_pack("bytes follow its end", &seal(whole.clone())).await;
+    let (objects, _) = whole.split_at(whole.len() - 20);
+    let problem = "its checksum does not follow its last object";
+    check_broken_pack(problem, &seal([objects, b"x"].concat())).await;
     let answer = [pack_answer(&pack.finish()), b"x".to_vec()].concat();
     let stage = stage_with_tip(&object_name("commit", b""));
     stage.hub.fault(FaultTarget::upload_pack(ID), Fault::git_answer(answer), Times::Forever);
@@ -236,11 +241,11 @@ async fn the_list_of_references_is_bounded() {
 async fn a_dropped_fetch_ends_while_its_pack_is_looked_through() {
     let mut pack = PackBuilder::default();
     let size = 30 << 20;
-    let base = pack.lying("blob", size, &[(&[0; 1 << 20], 30)]);
+    let base = pack.lying("blob", size, &[(&vec![0; 1 << 20], 30)]);
     for number in 0..70_u32 {
         pack.delta_at(base, &delta(size, 4, &[insert(&number.to_le_bytes())]));
     }
-    pack.lying("blob", 200 << 20, &[(&[0; 1 << 20], 200)]);
+    pack.lying("blob", 200 << 20, &[(&vec![0; 1 << 20], 200)]);
     let stage = stage_with_tip(&object_name("commit", b""));
     let answer = Fault::git_answer(pack_answer(&pack.finish()));
     stage.hub.fault(FaultTarget::upload_pack(ID), answer, Times::Forever);

@@ -54,7 +54,7 @@ pub(super) fn read(
     }
     let expected: Id = input.sha1.clone().finalize().into();
     if input.array()? != expected {
-        return Err(Flaw::Damaged);
+        return Err(Flaw::Broken("its checksum does not follow its last object"));
     }
     Ok((entries.read, input.at))
 }
