@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ::fuzz::{TARGETS, Target};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
@@ -34,7 +33,7 @@ const KEPT: usize = 40;
 const LARGEST: u64 = 4096;
 
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
-    let chosen = chosen(&arguments.targets)?;
+    let chosen = chosen(root, &arguments.targets)?;
     let place = root.join("target/fuzz");
     let program = build(root, &place)?;
     let shares = u32::try_from(chosen.len()).map_or(f64::MAX, f64::from);
@@ -42,11 +41,11 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     println!("| target | executions | new inputs | kept | peak MB |");
     println!("|--------|-----------:|-----------:|-----:|--------:|");
     let mut failed = Vec::new();
-    for target in chosen {
-        let fuzzed = Fuzzed { root, place: &place, program: &program, target };
+    for name in chosen {
+        let fuzzed = Fuzzed { root, place: &place, program: &program, name: &name };
         match fuzzed.play(seconds)? {
             Some(row) => println!("{row}"),
-            None => failed.push(target.name),
+            None => failed.push(name),
         }
     }
     ensure!(
@@ -58,13 +57,17 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn chosen(names: &[String]) -> Result<Vec<&'static Target>> {
+/// All targets have a folder in the corpus; a test sees to it.
+fn chosen(root: &Path, names: &[String]) -> Result<Vec<String>> {
+    let mut all: Vec<String> =
+        sizes(&root.join("tests/fuzz/corpus"))?.into_iter().map(|(_, name)| name).collect();
+    all.sort();
     if names.is_empty() {
-        return Ok(TARGETS.iter().collect());
+        return Ok(all);
     }
-    let all = || TARGETS.iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
-    let named = |name: &String| ::fuzz::of_name(name).with_context(|| format!("no target {name}: {}", all()));
-    names.iter().map(named).collect()
+    let unknown = names.iter().find(|name| !all.contains(name));
+    ensure!(unknown.is_none(), "no target {}: {}", unknown.map_or("", String::as_str), all.join(", "));
+    Ok(names.to_vec())
 }
 
 /// With a target named, flags are for what runs, not for what builds it.
@@ -88,13 +91,13 @@ struct Fuzzed<'a> {
     root: &'a Path,
     place: &'a Path,
     program: &'a Path,
-    target: &'static Target,
+    name: &'a str,
 }
 
 impl Fuzzed<'_> {
     /// A row of the table; `None` when something was found, which libFuzzer has described.
     fn play(&self, seconds: f64) -> Result<Option<String>> {
-        let name = self.target.name;
+        let name = self.name;
         let (seeds, found) = (self.root.join("tests/fuzz/corpus").join(name), self.folder("corpus")?);
         let finds = self.folder("finds")?;
         let output = self
@@ -121,12 +124,12 @@ impl Fuzzed<'_> {
 
     fn command(&self, folders: &[&Path]) -> Command {
         let mut command = Command::new(self.program);
-        command.env("FUZZ_TARGET", self.target.name).args(folders).stdin(Stdio::null()).stdout(Stdio::null());
+        command.env("FUZZ_TARGET", self.name).args(folders).stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
 
     fn folder(&self, of: &str) -> Result<PathBuf> {
-        let folder = self.place.join(of).join(self.target.name);
+        let folder = self.place.join(of).join(self.name);
         fs::create_dir_all(&folder)?;
         Ok(folder)
     }
@@ -138,7 +141,7 @@ impl Fuzzed<'_> {
         fs::create_dir(&minimal)?;
         let merged =
             self.command(&[&minimal, seeds, found]).arg("-merge=1").stderr(Stdio::null()).status()?;
-        ensure!(merged.success(), "minimizing the corpus of {} failed", self.target.name);
+        ensure!(merged.success(), "minimizing the corpus of {} failed", self.name);
         let mut files = sizes(&minimal)?;
         files.retain(|(size, file)| *size <= LARGEST && !seeds.join(file).exists());
         files.sort();

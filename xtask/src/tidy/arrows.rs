@@ -16,6 +16,7 @@ pub(super) const PLAN: &[Arrow] = &[
     ("facade", &["cache-layout", "hf-transport", "net", "shard-fetch", "url-parse"]),
     ("mlc-weights", &["facade"]),
     ("tests", &[]),
+    ("fuzz", &["cache-layout", "hf-transport", "net", "shard-fetch", "tests", "url-parse"]),
     ("xtask", &["facade", "shard-fetch", "tests"]),
 ];
 

@@ -23,6 +23,9 @@ fn check_package(package: &Package, files: &[File]) -> Vec<String> {
     complaints
 }
 
+/// The one package for which parsers are opened; in any other the feature would reach what is shipped.
+const FUZZ: &str = "tests/fuzz/Cargo.toml";
+
 fn check_manifest(path: &str, manifest: &str) -> Vec<String> {
     let lines = sections(manifest);
     let has = |section: &str, line: &str| lines.contains(&(section.to_owned(), line.to_owned()));
@@ -35,7 +38,12 @@ fn check_manifest(path: &str, manifest: &str) -> Vec<String> {
         .iter()
         .filter(|(section, line)| section.ends_with("dependencies") && !line.contains("workspace=true"))
         .map(|(_, line)| format!("{path}: `{line}` does not come from the workspace's table"));
-    inherited.chain(lints).chain(dependencies).collect()
+    let fuzzing = lines
+        .iter()
+        .filter(|(section, line)| section.ends_with("dependencies") && line.contains("\"fuzzing\""))
+        .filter(|_| path != FUZZ)
+        .map(|(_, line)| format!("{path}: `{line}` is for {FUZZ} alone"));
+    inherited.chain(lints).chain(dependencies).chain(fuzzing).collect()
 }
 
 /// Each line that says something, without its spaces, with the section it is in.
@@ -104,6 +112,12 @@ rustix.workspace = true
         check_text(
             &GOOD.replace("rustix.workspace = true", "rustix = \"1\""),
             &["a/Cargo.toml: `rustix=\"1\"` does not come from the workspace's table"],
+        );
+        check_text(
+            &GOOD.replace("[\"net\"]", "[\"fuzzing\"]"),
+            &[
+                "a/Cargo.toml: `tokio={workspace=true,features=[\"fuzzing\"]}` is for tests/fuzz/Cargo.toml alone",
+            ],
         );
     }
 

@@ -28,10 +28,10 @@ pub(super) const PLAN: &[Rule] = &[
     // HTTP and git.
     rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests"]),
     rule("flate2", &["hf-transport"], &["tests"]),
-    rule("git2", &["hf-transport"], &[]),
+    rule("git2", &["hf-transport"], &["fuzz"]),
     rule("hyper-util", &["net"], &[]),
     // Its types alone outside `net`, which builds the one client: sources.rs.
-    rule("reqwest", &["hf-transport", "net", "shard-fetch"], &[]),
+    rule("reqwest", &["hf-transport", "net", "shard-fetch"], &["fuzz"]),
     rule("rustls", &["net"], &[]),
     // Files, digests, formats.
     rule("md-5", &["shard-fetch"], &["tests"]),
@@ -45,11 +45,11 @@ pub(super) const PLAN: &[Rule] = &[
     rule(
         "serde_json",
         &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch"],
-        &["tests", "xtask"],
+        &["fuzz", "tests", "xtask"],
     ),
     rule("sha1", &["hf-transport"], &["tests"]),
     rule("sha2", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
-    rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
+    rule("tempfile", &["cache-layout", "hf-transport"], &["fuzz", "tests", "xtask"]),
     // The shape of the code.
     rule("async-trait", &["hf-transport", "shard-fetch"], &["facade"]),
     rule("thiserror", &["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "url-parse"], &[]),
@@ -66,6 +66,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("humantime", &["mlc-weights"], &[]),
     rule("indicatif", &["xtask"], &[]),
     rule("libc", &["tests"], &[]),
+    rule("libfuzzer-sys", &["fuzz"], &[]),
     rule("proc-macro2", &["xtask"], &[]),
     rule("rcgen", &["tests"], &[]),
     rule("tokio-rustls", &["tests"], &[]),
