@@ -29,6 +29,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests"]),
     rule("git2", &["hf-transport"], &[]),
     rule("hyper-util", &["net"], &[]),
+    rule("libz-sys", &["hf-transport"], &[]),
     // Its types alone outside `net`, which builds the one client: sources.rs.
     rule("reqwest", &["hf-transport", "net", "shard-fetch"], &[]),
     rule("rustls", &["net"], &[]),

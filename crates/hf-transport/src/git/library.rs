@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use git2::ConfigLevel;
 use git2::transport::Transport;
+// Depended on for its feature alone: zlib is compiled and linked with libgit2.
+use libz_sys as _;
 use net::{ForeignError, Secrets};
 
 use super::transport::SmartHttp;
