@@ -30,6 +30,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("flate2", &["hf-transport"], &["tests"]),
     rule("git2", &["hf-transport"], &["fuzz"]),
     rule("hyper-util", &["net"], &[]),
+    rule("libz-sys", &["hf-transport"], &[]),
     // Its types alone outside `net`, which builds the one client: sources.rs.
     rule("reqwest", &["hf-transport", "net", "shard-fetch"], &["fuzz"]),
     rule("rustls", &["net"], &[]),

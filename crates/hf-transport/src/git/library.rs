@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use git2::ConfigLevel;
+// Depended on for its feature alone: zlib is compiled and linked with libgit2.
+use libz_sys as _;
 use net::{ForeignError, Secrets};
 
 use crate::Error;

@@ -21,6 +21,8 @@ mod hits;
 mod integrity;
 mod interrupts;
 mod json;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod libraries;
 mod list;
 mod mounts;
 #[cfg(target_os = "linux")]
