@@ -63,7 +63,7 @@ pub(super) fn carry_over(
     let old = Old { run, entry, receipts, shards: shards_of(entry) };
     let (mut edited, mut beside) = (Vec::new(), Vec::new());
     for (path, is_link) in files_below(entry, &mut carried.left_behind)? {
-        match old.judge(new, repair, &path, is_link)? {
+        match old.judge(new, repair, &path, is_link) {
             Verdict::Keep => carried.kept.push((path.clone(), keep(run, entry, &path)?)),
             Verdict::Edited(edit) => edited.push((path, edit)),
             Verdict::Beside => beside.push(path),
@@ -134,22 +134,15 @@ struct Old<'a> {
 const REPLACED_LINK: &str = "a link that leads to something else than this file, which has taken its place";
 
 impl Old<'_> {
-    fn judge(
-        &self,
-        new: &Commit<'_>,
-        repair: Option<Repair>,
-        path: &Path,
-        is_link: bool,
-    ) -> Result<Verdict, Error> {
-        let Some(name) = repo_path(path) else { return Ok(Verdict::Keep) };
-        let verdict = match new.rule_for(&name) {
+    fn judge(&self, new: &Commit<'_>, repair: Option<Repair>, path: &Path, is_link: bool) -> Verdict {
+        let Some(name) = repo_path(path) else { return Verdict::Keep };
+        match new.rule_for(&name) {
             Rule::Own if self.is_left_of_the_old_commit(&name) => Verdict::Drop,
             Rule::Own => Verdict::Keep,
             Rule::Editable => self.judge_editable(&name, new.snapshot.commit, repair, is_link),
             Rule::Done if is_link && self.run.tree().join(path).is_symlink() => Verdict::Drop,
             Rule::Done => replaced(is_link),
-        };
-        Ok(verdict)
+        }
     }
 
     fn judge_editable(
