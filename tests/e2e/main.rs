@@ -17,6 +17,7 @@ mod hubs;
 mod interruption;
 mod manifests;
 mod numbers;
+mod one_commit;
 mod one_http;
 mod oracle;
 mod other_tool;

@@ -63,11 +63,12 @@ async fn the_users_own_files_and_edits_are_kept_and_reported() {
 
     world.downloader().download(request(&published).observer(events.clone())).await.unwrap();
 
+    // Without a receipt nothing says that it is an edit, and not of another commit: it is kept beside the right one.
     assert_eq!(
         published.differences(&entry),
-        ["differs: mlc-chat-config.json", "not in the model: notes/mine.txt"]
+        ["not in the model: mlc-chat-config.json.own", "not in the model: notes/mine.txt"]
     );
-    assert_eq!(std::fs::read_to_string(entry.join("mlc-chat-config.json")).unwrap(), edited);
+    assert_eq!(std::fs::read_to_string(entry.join("mlc-chat-config.json.own")).unwrap(), edited);
     assert_eq!(std::fs::read(entry.join("tokenizer_config.json")).unwrap(), tokenizer);
     assert_eq!(events.count(&["CarriedOver"]), 2);
 }

@@ -138,6 +138,18 @@ pub(crate) fn link_own_or_copy(from: &Path, to: &Path, tree: &Path) -> io::Resul
     copy_new(from, to).map(|()| false)
 }
 
+/// Puts a copy in the place of a private file that is another user's, who may hold it open.
+pub(crate) fn make_own(path: &Path, tree: &Path) -> io::Result<()> {
+    if owner(path) == owner(tree) {
+        return Ok(());
+    }
+    let mut theirs = path.as_os_str().to_owned();
+    theirs.push(".theirs");
+    fs::rename(path, &theirs)?;
+    copy_sparse(theirs.as_ref(), path)?;
+    fs::remove_file(&theirs)
+}
+
 #[cfg(unix)]
 fn owner(path: &Path) -> Option<u32> {
     fs::symlink_metadata(path).ok().map(|found| std::os::unix::fs::MetadataExt::uid(&found))

@@ -110,12 +110,13 @@ impl Run {
     /// Brings what an earlier run has left of an unfinished file, and its journal, to [`part`](Self::part).
     /// What an abandoned run has left is moved. A run whose process is gone, but was heard of within the last
     /// 15 minutes, keeps its own, of which a copy is made: where locks do nothing, it may be alive. Of
-    /// several, the one that takes up the most room is taken.
+    /// several, the one that takes up the most room is taken. Another user's, who may hold it open, is copied.
     ///
     /// Returns whether there was something. It may be anything: only a digest can tell. Failures are logged,
     /// and count as nothing. Copying blocks for as long as that takes.
     pub fn take_over(&self, content: &ContentName) -> bool {
         staging::take_over(&self.staging, self.folder.names(), content)
+            && files::make_own(&self.part(content), &self.tree).is_ok()
     }
 
     /// About how many bytes earlier runs have left of an unfinished file, for [`take_over`](Self::take_over).

@@ -62,7 +62,7 @@ pub enum FileOrigin {
     },
     /// The metadata, which comes first and is small.
     Metadata,
-    /// An earlier, interrupted download, which has verified it.
+    /// An earlier, interrupted download, which had verified it. The download would hash it again before it counts on it.
     Staging,
     /// The directory that would be replaced: a file of this name and size is there. Whether it is right, the download
     /// would find out.

@@ -72,6 +72,7 @@ mod download;
 mod download_plan;
 mod downloader;
 mod drop_in;
+mod edits;
 pub mod env;
 mod error;
 mod lease;

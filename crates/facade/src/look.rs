@@ -122,16 +122,15 @@ pub(crate) fn commit_of(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Option
     asked.or_else(|| receipt_about(layout, slot, dir).map(|receipt| receipt.commit))
 }
 
-/// The commit that the writable tier's entry was downloaded from. Where no manifest is left to compare the
-/// receipt with, the receipt is believed: a mended model is verified anyhow.
-pub(crate) fn restored_commit(layout: &CacheLayout, slot: &Slot) -> Option<CommitId> {
+/// The receipt of the download that the writable tier's entry is of. Where no manifest is left to compare the receipt
+/// with, the receipt is believed: a mended model is verified anyhow.
+pub(crate) fn mended_receipt(layout: &CacheLayout, slot: &Slot) -> Option<Receipt> {
     let entry = layout.existing_entry(slot)?;
     let has_manifest = MANIFEST_NAMES.iter().any(|name| {
         let bytes = read_metadata_file(&entry, name).and_then(Result::ok);
         bytes.is_some_and(|bytes| Manifest::parse(&bytes, name).is_ok())
     });
-    let receipt = if has_manifest { receipt_about(layout, slot, &entry) } else { layout.receipt(slot) };
-    receipt.map(|receipt| receipt.commit)
+    if has_manifest { receipt_about(layout, slot, &entry) } else { layout.receipt(slot) }
 }
 
 /// Whether a directory is a whole model, files that its commit never had left aside.

@@ -1,4 +1,4 @@
-//! What a download fetches again after it was killed at some moment.
+//! What a download fetches again after it was killed at some moment, and what it costs to hash what is not fetched.
 
 use std::fs::{self, Metadata};
 use std::path::Path;
@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::hub::{Count, HubProcess, Network, Served, Shape};
 use super::measure::{measure, shown};
-use super::table::{Table, mebibytes, seconds};
+use super::statistics::{Spread, ratio};
+use super::table::{Table, mebibytes, or_dash, seconds};
 use super::workplace::{Workplace, emptied, go_on, removed};
 
 /// What can be scaled down.
@@ -30,6 +31,10 @@ pub(super) struct Options {
     #[arg(long, default_value = "32", value_parser = clap::value_parser!(u64).range(1..=1024))]
     shard_size: u64,
 }
+
+const ID: &str = "bench/resume";
+/// The model's name in the cache's private folder.
+const SLOT: &str = "bench+resume";
 
 /// What may be fetched twice for each connection.
 const AGAIN: u64 = 2 << 20;
@@ -61,7 +66,7 @@ pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
         Network::Paced,
         options.shard_size
     );
-    let model = hub.publish(&Shape { id: "bench/resume".to_owned(), shards, size, flipped: None })?;
+    let model = hub.publish(&Shape { id: ID.to_owned(), shards, size, flipped: None })?;
     let home = emptied(place.memory.join("destination"))?;
     let whole = measure(&mut download(place, &model, &home))?.wall;
     let mut rounds = Vec::new();
@@ -72,7 +77,51 @@ pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
         rounds.push(kill(place, &mut hub, &model, whole * part)?);
     }
     println!("without interruption: {} s\n\n{}", seconds(whole), table(&rounds));
-    Ok(json!({ "whole": whole, "rounds": rounds }))
+    let taken_up = take_up(place, options, &model)?;
+    Ok(json!({ "whole": whole, "rounds": rounds, "taken_up": taken_up }))
+}
+
+/// A model of which nine tenths are in the pool, beside hashing those once.
+fn take_up(place: &Workplace, options: &Options, model: &Served) -> Result<Value> {
+    let source = emptied(place.memory.join("source"))?;
+    measure(&mut download(place, model, &source))?;
+    let (mut taken, mut hashed) = (Vec::new(), Vec::new());
+    for _ in 0..options.rounds {
+        go_on()?;
+        let home = emptied(place.memory.join("destination"))?;
+        fill_pool(&source, &home)?;
+        taken.push(measure(&mut download(place, model, &home))?.wall);
+        let mut verify = place.ours(&model.endpoint, &source);
+        // Nine tenths of the bytes are nine tenths of the time.
+        hashed.push(measure(verify.args(["verify", "--quiet", ID]))?.wall * 0.9);
+    }
+    removed(&source)?;
+    let (spread, reference, ratio) = (Spread::of(&taken), Spread::of(&hashed), ratio(&taken, &hashed));
+    let shown = |spread: Option<Spread>| or_dash(spread, |spread| seconds(spread.median));
+    println!(
+        "nine tenths in the pool: taken up in {} s, hashed alone in {} s, ratio {}\n",
+        shown(spread),
+        shown(reference),
+        or_dash(ratio, |ratio| format!("{ratio:.2}")),
+    );
+    Ok(json!({ "wall": spread, "hashing": reference, "ratio": ratio }))
+}
+
+/// Nine of ten files of a whole model, as an interrupted download would have left them.
+fn fill_pool(source: &Path, home: &Path) -> Result<()> {
+    let receipt = source.join("model_weights/.mlc-weights/receipts").join(format!("{SLOT}.json"));
+    let text = fs::read(&receipt).with_context(|| format!("reading {}", receipt.display()))?;
+    let receipt: Value = serde_json::from_slice(&text)?;
+    let pool = home.join("model_weights/.mlc-weights/staging").join(SLOT).join("pool");
+    fs::create_dir_all(&pool)?;
+    let files = receipt["files"].as_array().into_iter().flatten();
+    let shards = files.filter_map(|file| Some((file["path"].as_str()?, file["sha256"].as_str()?)));
+    let shards = shards.filter(|(path, _)| path.ends_with(".bin")).enumerate();
+    for (_, (path, sha256)) in shards.filter(|(place, _)| place % 10 != 9) {
+        let file = source.join("model_weights/hf").join(ID).join(path);
+        fs::hard_link(&file, pool.join(format!("sha256-{sha256}")))?;
+    }
+    Ok(())
 }
 
 fn download(place: &Workplace, model: &Served, home: &Path) -> Command {

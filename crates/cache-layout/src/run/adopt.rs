@@ -43,8 +43,27 @@ impl Run {
     /// - [`Error::LinkOrCopy`], also when the tree has a file of that name, and for links where the system
     ///   cannot make them.
     pub fn adopt_own(&self, from: &Path) -> Result<PathBuf, Error> {
+        self.adopt_to(from, |relative| self.free_place(relative))
+    }
+
+    /// The same for what is to be beside the file of its name, which the tree has: `.own` is added to the name, as
+    /// often as it takes.
+    ///
+    /// # Errors
+    /// As [`adopt_own`](Self::adopt_own).
+    pub fn adopt_beside(&self, from: &Path) -> Result<PathBuf, Error> {
+        self.adopt_to(from, |relative| {
+            let mut place = self.free_place(relative);
+            while fs::symlink_metadata(self.tree.join(&place)).is_ok() {
+                place.as_mut_os_string().push(RENAMED);
+            }
+            place
+        })
+    }
+
+    fn adopt_to(&self, from: &Path, place: impl FnOnce(&Path) -> PathBuf) -> Result<PathBuf, Error> {
         let relative = self.below_entry(from).filter(|_| is_file_or_link(from));
-        let relative = self.free_place(relative.ok_or_else(|| self.refusal(from))?);
+        let relative = place(relative.ok_or_else(|| self.refusal(from))?);
         let to = self.tree.join(&relative);
         self.create_folder_of(&to)?;
         let taken = if files::is_plain_file(from) {

@@ -205,3 +205,42 @@ impl Run {
         path
     }
 }
+
+/// It may be held open by its owner, who could write to it after it was hashed. Only root can make one here.
+#[cfg(unix)]
+#[test]
+fn what_another_user_owns_is_copied() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    if fs::metadata(run.tree()).unwrap().uid() != 0 {
+        return;
+    }
+    let (content, path) = (content(1), path("file"));
+    let pooled = run.pool_path(&content);
+    testing::write(&pooled, "pooled");
+    assert!(run.place(&content, &path).unwrap());
+    assert_eq!(files::identity(&pooled), files::identity(&run.tree().join("file")), "a link");
+    run.discard(&path, None).unwrap();
+
+    std::os::unix::fs::chown(&pooled, Some(12345), None).unwrap();
+    assert!(!run.place(&content, &path).unwrap());
+    let placed = run.tree().join("file");
+    assert_eq!(fs::read_to_string(&placed).unwrap(), "pooled");
+    assert_ne!(files::identity(&pooled), files::identity(&placed), "a copy");
+    assert_ne!(fs::metadata(&placed).unwrap().uid(), 12345);
+
+    run.discard(&path, Some(&content)).unwrap();
+    assert!(!placed.exists() && !pooled.exists());
+
+    // What an earlier run has left unfinished is the same.
+    let (first, part) = (layout.begin_run(&slot, Purpose::Fresh).unwrap(), run.part(&content));
+    testing::write(&first.part(&content), "half");
+    std::os::unix::fs::chown(first.part(&content), Some(12345), None).unwrap();
+    drop(first);
+    assert!(run.take_over(&content));
+    assert_eq!(fs::read_to_string(&part).unwrap(), "half");
+    assert_ne!(fs::metadata(&part).unwrap().uid(), 12345);
+    assert!(files::children_if_any(part.parent().unwrap()).unwrap().iter().all(|left| *left == part));
+}

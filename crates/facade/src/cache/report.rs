@@ -57,7 +57,8 @@ pub struct FileReport {
 pub enum FileState {
     /// Its size and every digest that is known of it are right.
     Ok,
-    /// It is `mlc-chat-config.json`, which people edit: another one than the commit's, and valid.
+    /// It is `mlc-chat-config.json`, which people edit: another one than the commit's, and valid. Or it is another file
+    /// of the commit that a repair has kept as the user's edit, and is as it was then.
     Modified,
     /// It is not what it must be.
     Corrupt {

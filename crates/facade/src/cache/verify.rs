@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use cache_layout::{CacheLayout, Slot, Tier};
+use cache_layout::{CacheLayout, Receipt, Slot, Tier};
 use shard_fetch::Expected;
 use url_parse::{ModelRef, RepoPath};
 
@@ -73,7 +73,7 @@ fn copy(
     let mut states = BTreeMap::new();
     let mut hashed = Vec::new();
     for (path, demand) in &demands.files {
-        match (look(dir, path, demand), demand) {
+        match (look(dir, receipt.as_ref(), path, demand), demand) {
             (None, Demand::Digest(expected)) => hashed.push((path, *expected)),
             (state, _) => drop(states.insert(path, state.unwrap_or(FileState::Ok))),
         }
@@ -84,7 +84,7 @@ fn copy(
     if observe(&began).is_break() {
         return Err(net::Error::Cancelled.into());
     }
-    states.extend(hash(dir, &hashed, observe)?);
+    states.extend(hash(dir, receipt.as_ref(), &hashed, observe)?);
     let known = states.into_iter().map(|(path, state)| FileReport { path: path.to_string(), state });
     let mut files: Vec<_> = known.chain(others(dir, &demands)).collect();
     files.sort_by(|one, other| one.path.cmp(&other.path));
@@ -102,6 +102,7 @@ fn copy(
 /// Hashes files on all cores.
 fn hash<'a>(
     dir: &Path,
+    receipt: Option<&Receipt>,
     files: &[(&'a RepoPath, Expected)],
     observe: &mut Observe<'_>,
 ) -> Result<Vec<(&'a RepoPath, FileState)>, Error> {
@@ -109,7 +110,7 @@ fn hash<'a>(
     let (mut states, mut outcome) = (Vec::with_capacity(files.len()), ControlFlow::Continue(()));
     shard_fetch::verify_files(&on_disk, None, |place, verdict| {
         if let Some((path, expected)) = files.get(place) {
-            let state = state_of(dir, path, verdict);
+            let state = state_of(dir, receipt, path, verdict);
             outcome = observe(&VerifyEvent::Checked { file: path, bytes: expected.size, state: &state });
             states.push((*path, state));
         }

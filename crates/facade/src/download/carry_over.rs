@@ -7,75 +7,95 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cache_layout::Run;
+use cache_layout::{Edit, Receipt, Run};
 use hf_transport::{FileKind, RepoFile, RepoSnapshot};
-use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, Expected, MANIFEST_NAMES, is_pointer_text};
-use url_parse::{DiskError, RepoPath};
+use shard_fetch::{
+    CHAT_CONFIG_NAME, ChatConfig, Expected, MANIFEST_NAMES, Manifest, is_pointer_text, read_metadata_file,
+};
+use url_parse::{CommitId, DiskError, RepoPath};
 
-use crate::Error;
+use crate::edits::{is_edit, read_chat_config, sha256_of};
+use crate::{Error, Repair};
 
-/// What became of the user's own, for the observer.
+/// What became of the user's own, for the observer and the receipt.
 #[derive(Debug, Default)]
 pub(super) struct CarriedOver {
     /// What was kept, and its new place if that is another one.
     pub(super) kept: Vec<(PathBuf, PathBuf)>,
     /// What was not kept, and why.
     pub(super) left_behind: Vec<(PathBuf, &'static str)>,
+    /// What stands in the place of a file of the commit.
+    pub(super) edits: Vec<Edit>,
 }
 
-/// Which of the files that the commit has, and that differ from the commit's, count as edited. Files and links
-/// that the commit does not have are the user's own, and stay whichever it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Edits {
-    /// All plain files.
-    All,
-    /// The configuration alone; others are damaged.
-    Config,
-    /// None.
-    None,
+/// The commit that the new tree is of.
+pub(super) struct Commit<'a> {
+    id: CommitId,
+    files: HashMap<&'a RepoPath, &'a RepoFile>,
+    plain_shards: HashSet<&'a RepoPath>,
+    /// What its configuration asks for and it does not have.
+    lacking: HashSet<&'a RepoPath>,
 }
 
-impl Edits {
-    fn includes(self, file: &RepoFile) -> bool {
-        let is_config = file.path.as_str() == CHAT_CONFIG_NAME;
-        match self {
-            Self::All => is_config || file.kind == FileKind::Plain,
-            Self::Config => is_config,
-            Self::None => false,
-        }
-    }
+/// What is written down of the old directory.
+#[derive(Clone, Copy)]
+pub(super) struct Receipts<'a> {
+    /// The receipt that is about it.
+    pub(super) about: Option<&'a Receipt>,
+    /// The last one, which may be about what was there before: what it lists is none of the user's either.
+    pub(super) last: Option<&'a Receipt>,
 }
 
 /// Takes over from the old directory what the new tree should keep of it.
 ///
-/// An edited file stays as it is, unless it is broken: an unreadable configuration, pointer text, a beginning
-/// of the right file. Shards, other LFS files and manifests are never taken here; those that are good are in
-/// the tree already.
+/// `receipts` tell the files of an earlier download from the user's. An edit, as
+/// [`is_edit`] has it, stays in its place if the directory was of this commit. Any other plain file that is neither the
+/// old commit's nor the new one's may be an edit of another commit's file, or damage: it is kept beside the right one,
+/// as `NAME.own`, unless it is broken: an unreadable configuration, pointer text, a beginning of the right file. What a
+/// repair was asked for decides otherwise ([`Repair`]). Shards, other LFS files and manifests are never taken here; those
+/// that are good are in the tree already.
 pub(super) fn carry_over(
     run: &Run,
     entry: &Path,
-    snapshot: &RepoSnapshot,
-    plain_shards: &[(RepoPath, Expected)],
-    edits: Edits,
+    new: &Commit<'_>,
+    receipts: Receipts<'_>,
+    repair: Option<Repair>,
 ) -> Result<CarriedOver, Error> {
     let mut carried = CarriedOver::default();
-    let rule_for = rules(snapshot, plain_shards, edits);
+    let old = Old { run, entry, receipts, shards: shards_of(entry), committed: committed(receipts.last) };
+    let (mut edited, mut beside) = (Vec::new(), Vec::new());
     for (path, is_link) in files_below(entry, &mut carried.left_behind)? {
-        match judge(run, entry, &rule_for, &path, is_link)? {
-            Verdict::Keep => {
-                let place = keep(run, entry, &path)?;
-                carried.kept.push((path, place));
-            }
+        match old.judge(new, repair, &path, is_link) {
+            Verdict::Keep => carried.kept.push((path.clone(), keep(run, entry, &path)?)),
+            Verdict::Edited(edit) => edited.push((path, edit)),
+            Verdict::Beside => beside.push(path),
             Verdict::Drop => {}
             Verdict::Leave(reason) => carried.left_behind.push((path, reason)),
         }
+    }
+    // The user's other files have their places by now.
+    for (path, edit) in edited {
+        if is_served(run.tree(), entry, &path, &new.lacking) {
+            carried.kept.push((path.clone(), keep(run, entry, &path)?));
+            carried.edits.push(edit);
+        } else {
+            beside.push(path);
+        }
+    }
+    for path in beside {
+        let place = run.adopt_beside(&entry.join(&path))?;
+        carried.kept.push((path, place));
     }
     Ok(carried)
 }
 
 enum Verdict {
     Keep,
-    /// The tree has the commit's own.
+    /// The user's edit, which may stay in the place of the commit's file.
+    Edited(Edit),
+    /// The tree has the commit's own, and this goes beside it.
+    Beside,
+    /// The tree has the commit's own, or needs none.
     Drop,
     Leave(&'static str),
 }
@@ -84,75 +104,131 @@ enum Verdict {
 enum Rule {
     /// The commit does not have it.
     Own,
-    /// It is taken from the commit, unless it was edited.
+    /// It is taken from the commit, unless it was edited or is a link to the same content.
     Editable,
-    /// It is taken from the commit, unless it is a link to the same content.
-    Fixed,
     /// It is in the tree already, right.
     Done,
 }
 
-/// What the commit says of any file.
-fn rules<'a>(
-    snapshot: &'a RepoSnapshot,
-    plain_shards: &'a [(RepoPath, Expected)],
-    edits: Edits,
-) -> impl Fn(&RepoPath) -> Rule + 'a {
-    let files: HashMap<_, _> = snapshot.files.iter().map(|file| (&file.path, file)).collect();
-    let shards: HashSet<_> = plain_shards.iter().map(|(path, _)| path).collect();
-    move |name| {
+impl<'a> Commit<'a> {
+    pub(super) fn new(
+        snapshot: &'a RepoSnapshot,
+        plain_shards: &'a [(RepoPath, Expected)],
+        lacking: &'a [RepoPath],
+    ) -> Self {
+        Self {
+            id: snapshot.commit,
+            files: snapshot.files.iter().map(|file| (&file.path, file)).collect(),
+            plain_shards: plain_shards.iter().map(|(path, _)| path).collect(),
+            lacking: lacking.iter().collect(),
+        }
+    }
+
+    fn rule_for(&self, name: &RepoPath) -> Rule {
         let is_manifest = MANIFEST_NAMES.contains(&name.as_str());
-        match files.get(name) {
+        let is_config = name.as_str() == CHAT_CONFIG_NAME;
+        match self.files.get(name) {
             None if !is_manifest => Rule::Own,
-            Some(_) if is_manifest || shards.contains(name) => Rule::Done,
-            Some(file) if edits.includes(file) => Rule::Editable,
-            Some(file) if file.kind == FileKind::Plain => Rule::Fixed,
+            Some(_) if is_manifest || self.plain_shards.contains(name) => Rule::Done,
+            Some(file) if is_config || file.kind == FileKind::Plain => Rule::Editable,
             _ => Rule::Done,
         }
     }
 }
 
-fn judge(
-    run: &Run,
-    entry: &Path,
-    rule: impl Fn(&RepoPath) -> Rule,
-    path: &Path,
-    is_link: bool,
-) -> Result<Verdict, Error> {
-    let Some(name) = repo_path(path) else { return Ok(Verdict::Keep) };
-    let (old, new) = (entry.join(path), run.tree().join(path));
-    match rule(&name) {
-        Rule::Own => Ok(Verdict::Keep),
-        Rule::Editable => judge_plain(&name, &old, &new, is_link, true),
-        Rule::Fixed if is_link => judge_plain(&name, &old, &new, is_link, false),
-        Rule::Done if is_link && !new.is_symlink() => Ok(Verdict::Leave(REPLACED_LINK)),
-        Rule::Fixed | Rule::Done => Ok(Verdict::Drop),
-    }
+/// The directory that is repaired.
+struct Old<'a> {
+    run: &'a Run,
+    entry: &'a Path,
+    receipts: Receipts<'a>,
+    /// The shards that its manifest names.
+    shards: HashSet<RepoPath>,
+    /// The files of the last receipt.
+    committed: HashMap<&'a RepoPath, Option<[u8; 32]>>,
+}
+
+fn committed(last: Option<&Receipt>) -> HashMap<&RepoPath, Option<[u8; 32]>> {
+    last.into_iter().flat_map(|receipt| &receipt.files).map(|file| (&file.path, file.sha256)).collect()
 }
 
 const REPLACED_LINK: &str = "a link that leads to something else than this file, which has taken its place";
 
-fn judge_plain(
-    name: &RepoPath,
-    old: &Path,
-    new: &Path,
-    is_link: bool,
-    is_editable: bool,
-) -> Result<Verdict, Error> {
-    let old_bytes = match fs::read(old) {
-        Ok(bytes) => bytes,
-        Err(_) if is_link => return Ok(Verdict::Leave(REPLACED_LINK)),
-        Err(source) => return Err(DiskError::new("read", old, source).into()),
-    };
-    let new_bytes = fs::read(new).map_err(|source| DiskError::new("read", new, source))?;
-    let is_edited = is_editable && is_valid_edit(name, &old_bytes, &new_bytes);
-    Ok(if is_edited || is_link && old_bytes == new_bytes {
-        Verdict::Keep
-    } else if is_link {
-        Verdict::Leave(REPLACED_LINK)
-    } else {
-        Verdict::Drop
-    })
+impl Old<'_> {
+    fn judge(&self, new: &Commit<'_>, repair: Option<Repair>, path: &Path, is_link: bool) -> Verdict {
+        let Some(name) = repo_path(path) else { return Verdict::Keep };
+        match new.rule_for(&name) {
+            Rule::Own if self.is_left_of_the_old_commit(&name) => Verdict::Drop,
+            Rule::Own => Verdict::Keep,
+            Rule::Editable => self.judge_editable(&name, new.id, repair, is_link),
+            Rule::Done if is_link && self.run.tree().join(path).is_symlink() => Verdict::Drop,
+            Rule::Done => replaced(is_link),
+        }
+    }
+
+    fn judge_editable(
+        &self,
+        name: &RepoPath,
+        commit: CommitId,
+        repair: Option<Repair>,
+        is_link: bool,
+    ) -> Verdict {
+        let (old, new) = (name.under(self.entry), name.under(self.run.tree()));
+        let Some(sha256) = sha256_of(&old) else { return replaced(is_link) };
+        if sha256_of(&new) == Some(sha256) {
+            return if is_link { Verdict::Keep } else { Verdict::Drop };
+        }
+        let is_same_commit = self.receipts.about.is_some_and(|receipt| receipt.commit == commit);
+        if self.is_committed(name, sha256)
+            || repair == Some(Repair::DamagedAndModified)
+            || is_broken(name, self.entry, self.run.tree())
+        {
+            replaced(is_link)
+        } else if !is_same_commit {
+            Verdict::Beside
+        } else if is_edit(self.receipts.about, self.entry, name) {
+            Verdict::Edited(Edit { path: name.clone(), sha256 })
+        } else if repair == Some(Repair::Damaged) {
+            replaced(is_link)
+        } else {
+            Verdict::Beside
+        }
+    }
+
+    /// Whether these are the bytes that the old commit has there.
+    fn is_committed(&self, name: &RepoPath, sha256: [u8; 32]) -> bool {
+        self.committed.get(name) == Some(&Some(sha256))
+    }
+
+    /// Whether a file that the new commit does not have is one of the old commit, and none of the user's. A shard is,
+    /// whatever is in it.
+    fn is_left_of_the_old_commit(&self, name: &RepoPath) -> bool {
+        self.shards.contains(name)
+            || self.committed.contains_key(name)
+                && sha256_of(&name.under(self.entry)).is_some_and(|sha256| self.is_committed(name, sha256))
+    }
+}
+
+/// What becomes of a file in whose place the commit's own is. The loss of a link is reported.
+fn replaced(is_link: bool) -> Verdict {
+    if is_link { Verdict::Leave(REPLACED_LINK) } else { Verdict::Drop }
+}
+
+/// The shards that a directory's own manifest names.
+fn shards_of(dir: &Path) -> HashSet<RepoPath> {
+    let manifests = MANIFEST_NAMES.iter().filter_map(|name| {
+        let bytes = read_metadata_file(dir, name)?.ok()?;
+        Manifest::parse(&bytes, name).ok()
+    });
+    manifests
+        .flat_map(|manifest| manifest.records().iter().map(|record| record.path.clone()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Whether the new tree has what an edited configuration asks for. (Nothing else asks for anything.)
+fn is_served(tree: &Path, entry: &Path, path: &Path, lacking: &HashSet<&RepoPath>) -> bool {
+    let is_there = |file: &RepoPath| lacking.contains(file) || file.under(tree).exists();
+    path != Path::new(CHAT_CONFIG_NAME)
+        || matches!(read_chat_config(entry), Some(Ok(config)) if config.tokenizer_files().iter().all(is_there))
 }
 
 /// Answers the place below the tree.
@@ -171,12 +247,16 @@ fn repo_path(path: &Path) -> Option<RepoPath> {
     names?.join("/").parse().ok()
 }
 
-/// Whether a plain file that the user has is an edit of the commit's, rather than a broken copy of it.
-fn is_valid_edit(path: &RepoPath, old: &[u8], new: &[u8]) -> bool {
-    let is_broken = new.starts_with(old)
+/// Whether a small file that differs from the right one is a broken copy of it. A large one is not looked into.
+fn is_broken(name: &RepoPath, entry: &Path, tree: &Path) -> bool {
+    let read = |dir| read_metadata_file(dir, name.as_str()).and_then(Result::ok);
+    read(entry).is_some_and(|old| is_broken_copy(name, &old, &read(tree).unwrap_or_default()))
+}
+
+fn is_broken_copy(name: &RepoPath, old: &[u8], new: &[u8]) -> bool {
+    new.starts_with(old)
         || is_pointer_text(old)
-        || (path.as_str() == CHAT_CONFIG_NAME && ChatConfig::parse(old).is_err());
-    !is_broken
+        || name.as_str() == CHAT_CONFIG_NAME && ChatConfig::parse(old).is_err()
 }
 
 /// The files and links below a folder, sorted, each with whether it is a link; links are not followed. What is
@@ -214,19 +294,18 @@ mod tests {
     const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
 
     #[track_caller]
-    fn check(path: &str, old: &[u8], new: &[u8], expected: bool) {
-        assert_eq!(is_valid_edit(&path.parse().unwrap(), old, new), expected);
+    fn check(path: &str, old: &[u8], new: &[u8], is_broken: bool) {
+        assert_eq!(is_broken_copy(&path.parse().unwrap(), old, new), is_broken);
     }
 
     #[test]
-    fn an_edit_is_kept_and_a_broken_copy_is_not() {
-        check("README.md", b"mine", b"theirs", true);
-        check("README.md", b"theirs", b"theirs", false);
-        check("README.md", b"the", b"theirs", false);
-        check("README.md", b"", b"theirs", false);
-        check("tokenizer.model", POINTER, b"theirs", false);
-        check(CHAT_CONFIG_NAME, br#"{"temperature": 0.1}"#, br#"{"temperature": 0.7}"#, true);
-        check(CHAT_CONFIG_NAME, br#"{"temperature": 0."#, br#"{"top_p": 0.7}"#, false);
+    fn what_is_a_broken_copy() {
+        check("README.md", b"mine", b"theirs", false);
+        check("README.md", b"the", b"theirs", true);
+        check("README.md", b"", b"theirs", true);
+        check("tokenizer.model", POINTER, b"theirs", true);
+        check(CHAT_CONFIG_NAME, br#"{"temperature": 0.1}"#, br#"{"temperature": 0.7}"#, false);
+        check(CHAT_CONFIG_NAME, br#"{"temperature": 0."#, br#"{"top_p": 0.7}"#, true);
     }
 
     /// As many as a commit may have: what is done for each must not grow with their number.
@@ -237,15 +316,15 @@ mod tests {
             RepoFile { path, size: 1, kind: FileKind::Plain }
         };
         let files: Vec<_> = (0..100_000).map(file).collect();
-        let commit = url_parse::CommitId::from_bytes([1; 20]);
+        let commit = CommitId::from_bytes([1; 20]);
         let shards: Vec<_> = files
             .iter()
             .map(|file| (file.path.clone(), Expected { size: 1, md5: None, sha256: None }))
             .collect();
         let snapshot = RepoSnapshot { commit, proof: url_parse::Proof::Git, files, left_out: Vec::new() };
         let began = std::time::Instant::now();
-        let rule_for = rules(&snapshot, &shards, Edits::All);
-        assert!(snapshot.files.iter().all(|file| matches!(rule_for(&file.path), Rule::Done)));
+        let new = Commit::new(&snapshot, &shards, &[]);
+        assert!(snapshot.files.iter().all(|file| matches!(new.rule_for(&file.path), Rule::Done)));
         assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
     }
 }

@@ -7,13 +7,13 @@ use hf_transport::{FileKind, RepoSnapshot};
 use shard_fetch::digest_file;
 use url_parse::{CommitId, RepoPath};
 
-use super::carry_over::{CarriedOver, Edits, carry_over};
+use super::carry_over::{CarriedOver, Commit, Receipts, carry_over};
 use super::metadata::Described;
 use super::work::Work;
 use crate::lease::Lease;
 use crate::look::{commit_of, inspect};
 use crate::plan::{Plan, RemoteFile};
-use crate::{Error, Event, Repair, Warning};
+use crate::{Error, Event, Warning};
 
 impl Work {
     /// Writes down what the tree was made from, and takes over what a repair keeps.
@@ -23,7 +23,7 @@ impl Work {
         described: Described,
         plan: Plan,
     ) -> Result<(), Error> {
-        let edits = self.edits();
+        let (mended, repair) = (self.mended.clone(), self.request.repairs());
         // An application's own source may have asked another hub.
         let endpoint = self.context.metadata.is_none().then(|| self.context.hub.endpoint.clone());
         let carried = self
@@ -34,10 +34,14 @@ impl Work {
                 receipt.endpoint = endpoint;
                 let carried = match lease.existing_entry() {
                     Some(entry) if lease.purpose != Purpose::Redo => {
-                        carry_over(run, &entry, &snapshot, &plan.plain_shards, edits)?
+                        let new = Commit::new(&snapshot, &plan.plain_shards, &receipt.lacking);
+                        let last = lease.layout.receipt(&lease.slot);
+                        let receipts = Receipts { about: mended.as_deref(), last: last.as_ref() };
+                        carry_over(run, &entry, &new, receipts, repair)?
                     }
                     _ => CarriedOver::default(),
                 };
+                receipt.edits.clone_from(&carried.edits);
                 run.write_receipt(&receipt)?;
                 Ok(carried)
             })
@@ -49,15 +53,6 @@ impl Work {
             self.warn(Warning::LeftBehind { path, reason });
         }
         Ok(())
-    }
-
-    /// What a repair takes for edited.
-    fn edits(&self) -> Edits {
-        match self.request.repairs() {
-            None => Edits::All,
-            Some(Repair::Damaged) => Edits::Config,
-            Some(Repair::DamagedAndModified) => Edits::None,
-        }
     }
 
     /// Makes the tree, which is of this commit, the model's directory. Returns that directory and its commit.

@@ -45,7 +45,7 @@ impl Work {
         };
         let mut budget = RetryBudget::new(self.context.retry.clone());
         let started = Instant::now();
-        let mut restored = self.restored;
+        let mut restored = self.mended.as_ref().map(|receipt| receipt.commit);
         loop {
             tracing::info!(attempt = budget.attempts() + 1, "asking the hub for the metadata");
             self.observer().on_event(&Event::Metadata { model: self.request.model() });

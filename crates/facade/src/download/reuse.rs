@@ -110,7 +110,7 @@ impl Work {
         let unfit: Vec<_> = self.check(there).await?.into_iter().map(|(file, _)| file).collect();
         let (files, bytes) =
             (files - unfit.len(), bytes - unfit.iter().map(|file| file.expected.size).sum::<u64>());
-        tracing::info!(files, bytes, unfit = unfit.len(), "verified what is there already");
+        tracing::info!(files, bytes, "verified files are there already");
         self.observer().on_event(&Event::Reused { files, bytes });
         Ok(unfit)
     }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use cache_layout::{Purpose, SlotLock};
+use cache_layout::{Purpose, Receipt, SlotLock};
 use hf_transport::{HubClient, HubConfig};
 use net::Client;
 use url_parse::CommitId;
 
 use crate::context::SharedContext;
 use crate::lease::{GiveUpOnDrop, Lease};
-use crate::look::{Query, restored_commit};
+use crate::look::{Query, mended_receipt};
 use crate::{Error, Event, Observer, Request, Warning};
 
 pub(super) struct Work {
@@ -20,8 +20,8 @@ pub(super) struct Work {
     /// Asks the hub and the data host.
     pub(super) client: Client,
     pub(super) hub: HubClient,
-    /// The commit that what is to be mended comes from, if that is known.
-    pub(super) restored: Option<CommitId>,
+    /// The receipt of what is to be mended, if there is one.
+    pub(super) mended: Option<Arc<Receipt>>,
     _give_up: GiveUpOnDrop,
 }
 
@@ -33,14 +33,14 @@ impl Work {
         purpose: Purpose,
         lock: Option<SlotLock>,
     ) -> Result<Self, Error> {
-        let (lease, restored) = query
+        let (lease, mended) = query
             .on_disk(move |Query { context, slot, .. }| {
                 let lease = Lease::begin(&context.layout, slot, purpose, lock)?;
-                let restored = match purpose {
+                let mended = match purpose {
                     Purpose::Redo => None,
-                    Purpose::Fresh | Purpose::Repair => restored_commit(&context.layout, slot),
+                    Purpose::Fresh | Purpose::Repair => mended_receipt(&context.layout, slot),
                 };
-                Ok((Arc::new(lease), restored))
+                Ok((Arc::new(lease), mended.map(Arc::new)))
             })
             .await?;
         let client = query
@@ -55,7 +55,7 @@ impl Work {
         let hub = HubClient::new(client.clone(), query.context.hub.clone());
         let (context, request) = (Arc::clone(&query.context), query.request.clone());
         let give_up = GiveUpOnDrop(Arc::clone(&lease));
-        Ok(Self { context, request, lease, client, hub, restored, _give_up: give_up })
+        Ok(Self { context, request, lease, client, hub, mended, _give_up: give_up })
     }
 
     /// The same, whose observer hears when the hub limits the rate of requests.

@@ -110,6 +110,7 @@ fn long_help_knows_the_environment() {
       MLC_LLM_HOME                   the cache [$XDG_CACHE_HOME/mlc_llm, else ~/.cache/mlc_llm]
       MLC_LLM_READONLY_WEIGHT_CACHE  folders looked through before it, separated like PATH
       MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
+      MLC_WEIGHTS_REQUIRE_PROOF      1: as --require-proof
       MLC_TEMP_DIR                   scratch space [in the cache]
       HF_ENDPOINT                    the hub [https://huggingface.co]
       HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it
@@ -143,6 +144,8 @@ fn help_of_download() {
           --revision <REV>       A branch, tag, reference or commit of each model, instead of its
                                  @revision
           --policy <POLICY>      ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
+          --require-proof        Fail, with status 5, unless git proves that the files are those of the
+                                 commit
           --progress <HOW>       How progress is shown [default: auto] [possible values: auto, bar,
                                  plain, json, none]
           --dry-run              Only say what would be fetched, from where, and what is there already
@@ -175,6 +178,7 @@ fn help_of_path() {
 
     Options:
           --revision <REV>  A branch, tag, reference or commit, instead of the model's @revision
+          --require-proof   Fail, with status 5, unless git proves that the files are those of the commit
       -v, --verbose...      Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
       -q, --quiet           Print nothing but the result and errors
       -h, --help            Print help

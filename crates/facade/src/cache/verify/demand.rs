@@ -6,13 +6,14 @@ use std::path::Path;
 
 use cache_layout::Receipt;
 use shard_fetch::{
-    CHAT_CONFIG_NAME, ChatConfig, Expected, MANIFEST_NAMES, Manifest, Md5Digest, Sha256Digest, ShardRecord,
+    CHAT_CONFIG_NAME, Expected, MANIFEST_NAMES, Manifest, Md5Digest, Sha256Digest, ShardRecord,
     read_metadata_file,
 };
 use url_parse::RepoPath;
 
 use crate::Error;
 use crate::cache::report::Basis;
+use crate::edits::read_chat_config;
 use crate::error::words;
 
 /// What one file must be.
@@ -126,12 +127,6 @@ fn chat_config(dir: &Path) -> Demand {
 fn tokenizer_files(dir: &Path) -> Vec<RepoPath> {
     let config = read_chat_config(dir).and_then(Result::ok);
     config.map(|config| config.tokenizer_files().to_vec()).unwrap_or_default()
-}
-
-/// The chat config of a directory, if there is one.
-pub(super) fn read_chat_config(dir: &Path) -> Option<Result<ChatConfig, shard_fetch::Error>> {
-    let bytes = read_metadata_file(dir, CHAT_CONFIG_NAME)?;
-    Some(bytes.and_then(|bytes| ChatConfig::parse(&bytes)))
 }
 
 fn unusable(error: &shard_fetch::Error) -> Demand {

@@ -4,18 +4,24 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use cache_layout::{Met, walk};
-use shard_fetch::{CHAT_CONFIG_NAME, Verified, is_pointer_text};
+use cache_layout::{Met, Receipt, walk};
+use shard_fetch::{Verified, is_pointer_text};
 use url_parse::{DiskError, RepoPath};
 
-use super::demand::{Demand, Demands, read_chat_config};
+use super::demand::{Demand, Demands};
 use crate::cache::report::{Basis, FileReport, FileState};
+use crate::edits::is_edit;
 
 /// A pointer of git-lfs is shorter than this many bytes.
 const POINTER_BYTES: u64 = 1024;
 
 /// What can be said of a file without hashing it; nothing when it must be hashed.
-pub(super) fn look(dir: &Path, path: &RepoPath, demand: &Demand) -> Option<FileState> {
+pub(super) fn look(
+    dir: &Path,
+    receipt: Option<&Receipt>,
+    path: &RepoPath,
+    demand: &Demand,
+) -> Option<FileState> {
     let file = path.under(dir);
     let length = match fs::metadata(&file) {
         Ok(found) if found.is_file() => found.len(),
@@ -32,7 +38,7 @@ pub(super) fn look(dir: &Path, path: &RepoPath, demand: &Demand) -> Option<FileS
         return Some(corrupt("it is git-lfs pointer text"));
     }
     Some(match size.filter(|size| *size != length) {
-        Some(_) if is_edited(dir, path) => FileState::Modified,
+        Some(_) if is_edit(receipt, dir, path) => FileState::Modified,
         Some(size) => corrupt(&format!("it has {length} bytes, expected {size}")),
         None => FileState::Unchecked { reason: reason.to_owned() },
     })
@@ -41,12 +47,13 @@ pub(super) fn look(dir: &Path, path: &RepoPath, demand: &Demand) -> Option<FileS
 /// What hashing a file means for it.
 pub(super) fn state_of(
     dir: &Path,
+    receipt: Option<&Receipt>,
     path: &RepoPath,
     verdict: Result<Verified, shard_fetch::Error>,
 ) -> FileState {
     match verdict {
         Ok(_) => FileState::Ok,
-        Err(shard_fetch::Error::FileMismatch { .. }) if is_edited(dir, path) => FileState::Modified,
+        Err(shard_fetch::Error::FileMismatch { .. }) if is_edit(receipt, dir, path) => FileState::Modified,
         Err(shard_fetch::Error::FileMismatch { mismatch, .. }) => corrupt(&mismatch.to_string()),
         Err(shard_fetch::Error::Disk(DiskError { source, .. })) => unreadable(&source),
         Err(error) => corrupt(&error.to_string()),
@@ -93,11 +100,6 @@ fn relative(dir: &Path, path: &Path) -> String {
     components.join("/")
 }
 
-/// Whether a file that is another one than the commit's may well be: people edit the chat config.
-fn is_edited(dir: &Path, path: &RepoPath) -> bool {
-    path.as_str() == CHAT_CONFIG_NAME && matches!(read_chat_config(dir), Some(Ok(_)))
-}
-
 fn corrupt(problem: &str) -> FileState {
     FileState::Corrupt { problem: problem.to_owned() }
 }
@@ -112,7 +114,7 @@ fn unreadable(error: &io::Error) -> FileState {
 
 #[cfg(test)]
 mod tests {
-    use shard_fetch::{Expected, verify_file};
+    use shard_fetch::{CHAT_CONFIG_NAME, Expected, verify_file};
 
     use super::*;
 
@@ -126,7 +128,7 @@ mod tests {
         }
         let expected_bytes = Expected { size: 100, md5: None, sha256: None };
         let verdict = verify_file(&path.under(folder.path()), &expected_bytes);
-        assert_eq!(state_of(folder.path(), &path, verdict).as_str(), expected);
+        assert_eq!(state_of(folder.path(), None, &path, verdict).as_str(), expected);
     }
 
     #[test]

@@ -89,7 +89,11 @@ fn planned(download: &PlannedDownload) -> Vec<String> {
         (!bytes.is_empty()).then(|| format!("{}, {}", files(bytes.len()), size(bytes.iter().sum())))
     };
     let parts = [
-        ("  verified ", of(|from| matches!(from, FileOrigin::Staging)), " from an interrupted download"),
+        (
+            "  staged   ",
+            of(|from| matches!(from, FileOrigin::Staging)),
+            " from an interrupted download, if they turn out to be right",
+        ),
         (
             "  begun    ",
             of(|from| matches!(from, FileOrigin::Network { .. })),
