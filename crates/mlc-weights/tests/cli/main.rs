@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
 
 mod at_once;
+#[cfg(target_os = "linux")]
+mod bombs;
 mod completions;
 mod disk;
 mod dry_run;
