@@ -21,6 +21,7 @@ mod hits;
 mod integrity;
 mod interrupts;
 mod json;
+mod json_bombs;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod libraries;
 mod list;

@@ -157,7 +157,7 @@ impl Cli {
 /// Waits for a condition on files, of which nobody tells.
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "looks again after a moment, until the condition holds")]
-pub(crate) fn until(condition: impl Fn() -> bool) {
+pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + PATIENCE;
     while !condition() {
         assert!(std::time::Instant::now() < deadline, "it did not come to pass");
@@ -178,6 +178,21 @@ impl Running {
         // The shell has this command built in; the program of the same name is not everywhere.
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id)]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Waits for its end, and tells the most memory that it had, in bytes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak(&self) -> u64 {
+        let mut peak = 0;
+        until(|| {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let seen = line.map(|line| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024);
+            peak = seen.unwrap_or(peak);
+            // A program that has ended has no memory.
+            seen.is_none()
+        });
+        peak
     }
 
     /// Sends a signal to the one program that the started one has started, as `strace` does.

@@ -4,7 +4,7 @@
 //! checksum over the content, its own place and the range. Reading stops at the first record that is torn,
 //! overwritten, or from somewhere else. Nothing here has to be trusted: the file's digest decides in the end.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,8 @@ fn number(record: &[u8], at: usize) -> u64 {
 /// What the journal at `path` says of this content: nothing when there is none, or none that can be used.
 pub(super) fn read(path: &Path, content: &Content) -> Spans {
     let (mut bytes, most) = (Vec::new(), content.max_bytes());
-    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
+    let read = open_plain(File::options().read(true), path)
+        .and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) if bytes.len() as u64 > most => Spans::default(),
         Ok(_) => content.parse(&bytes),
@@ -93,6 +94,21 @@ pub(super) fn read(path: &Path, content: &Content) -> Spans {
             Spans::default()
         }
     }
+}
+
+/// Opens a plain file. What else somebody may have put there is not waited for, and a link is not followed.
+pub(super) fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    let is_plain = file.metadata()?.is_file();
+    is_plain
+        .then_some(file)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not a plain file"))
 }
 
 /// A journal that is being written.
@@ -229,6 +245,19 @@ mod tests {
         assert_eq!(read(&path, &content).bytes(), MAX_RECORDS);
         assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
         fs::write(&path, [bytes(&ranges), vec![0]].concat()).unwrap();
+        assert_eq!(read(&path, &content), Spans::default());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_plain_file_is_not_read() {
+        let folder = folder();
+        let (path, content) = (folder.path().join("journal"), Content::of(&EXPECTED));
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert_eq!(read(&path, &content), Spans::default());
+        fs::remove_file(&path).unwrap();
+        fs::write(folder.path().join("elsewhere"), bytes(&[0..10])).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &path).unwrap();
         assert_eq!(read(&path, &content), Spans::default());
     }
 

@@ -200,10 +200,8 @@ fn reopen(request: &FileRequest) -> Option<Opened> {
 /// Opens a plain file of at most `size` bytes that has no other name.
 fn open_old(path: &Path, size: u64) -> io::Result<File> {
     let unfit = |reason: &'static str| Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-    let found = fs::symlink_metadata(path)?;
-    if !found.is_file() {
-        return unfit("it is not a plain file");
-    }
+    let file = journal::open_plain(File::options().read(true).write(true), path)?;
+    let found = file.metadata()?;
     if found.len() > size {
         return unfit("it is too long");
     }
@@ -211,7 +209,7 @@ fn open_old(path: &Path, size: u64) -> io::Result<File> {
     if std::os::unix::fs::MetadataExt::nlink(&found) > 1 {
         return unfit("it has another name");
     }
-    File::options().read(true).write(true).open(path)
+    Ok(file)
 }
 
 /// A new part, with the permissions of the process's umask. An old file is removed, not truncated: it may be

@@ -1,0 +1,54 @@
+//! Repositories that are small and cost much memory, or would: refused by what they are, and cheap.
+
+use std::time::Duration;
+
+use local_hub::ModelFixture;
+
+use crate::world::{World, until};
+
+/// As long as the files are here, which are as good as nothing in the pack. They may be four times as long; these
+/// programs are not optimized.
+const LENGTH: usize = 16 << 20;
+
+/// 128 MiB, and a file twice.
+const MOST: u64 = (128 << 20) + 2 * LENGTH as u64;
+
+fn filled(start: &str, element: &str, end: &str) -> String {
+    [start, &element.repeat(LENGTH / element.len()), end].concat()
+}
+
+#[track_caller]
+fn check(fixture: &ModelFixture, words: &str) {
+    let (world, model) = World::with(fixture);
+    let running = world.cli(&["download", &model.url]).start();
+    let peak = running.peak();
+    running.end().check_failure(4, &[words]);
+    assert!(peak < MOST, "{words}: {peak} bytes");
+    world.check_untouched();
+}
+
+#[test]
+fn a_manifest_of_numbers() {
+    let manifest = filled(r#"{"records": [0"#, ",0", "]}");
+    let fixture = ModelFixture::new("mlc-ai/bomb").manifest_bytes(manifest);
+    check(&fixture, "tensor-cache.json: records has more than 100000 elements: refused");
+}
+
+#[test]
+fn a_configuration_of_names() {
+    let config = filled(r#"{"tokenizer_files": ["a""#, r#","a""#, "]}");
+    let fixture = ModelFixture::new("mlc-ai/bomb").config_bytes(config);
+    check(&fixture, "mlc-chat-config.json: tokenizer_files has more than 1000 elements: refused");
+}
+
+#[test]
+fn an_interruption_ends_the_reading() {
+    let manifest = filled(r#"{"records": [0"#, ",0", "]}");
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/bomb").manifest_bytes(manifest));
+    let told = world.beside("told");
+    let running = world.cli(&["download", &model.url]).start_with_stderr(&told);
+    until(|| std::fs::read_to_string(&told).unwrap().contains("the model is at commit"));
+    running.signal("INT");
+    // Reading takes longer here, where nothing is optimized.
+    assert_eq!(running.end_within(Duration::from_secs(3)).status, Some(130));
+}
