@@ -39,6 +39,7 @@ pub(super) struct FetchedCommit {
 
 /// Fetches the commit that the session's revision stands for.
 pub(super) fn fetch_commit(session: &Session, means: Means, scratch: &Path) -> Result<Fetched, Error> {
+    let repository = new_repository(session, scratch)?;
     let offered = session.advertisement()?;
     if offered.is_empty() {
         return Err(Error::EmptyRepository { model: session.model().clone() });
@@ -65,7 +66,7 @@ pub(super) fn fetch_commit(session: &Session, means: Means, scratch: &Path) -> R
     let is_cancelled = || session.cancelled().is_cancelled();
     let costs = scan(&mut pack, &Limits::new(session.max_bytes()), &is_cancelled);
     let costs = costs.map_err(|flaw| flawed(session, flaw, &disk))?;
-    let repository = unpack(session, &mut pack, scratch)?;
+    unpack(session, &mut pack, scratch, &repository)?;
     let id = find(session, &repository, &wanted)?;
     Ok(Fetched::Commit(FetchedCommit { repository, id, costs }))
 }
@@ -93,12 +94,15 @@ fn flawed(session: &Session, flaw: Flaw, disk: &dyn Fn(io::Error) -> Error) -> E
     }
 }
 
-/// A repository with the objects of a pack that was looked through.
-fn unpack(session: &Session, pack: &mut File, scratch: &Path) -> Result<Repository, Error> {
-    let failed = |error| failure(session, scratch, &error);
+fn new_repository(session: &Session, scratch: &Path) -> Result<Repository, Error> {
     let mut options = RepositoryInitOptions::new();
-    let repository =
-        Repository::init_opts(scratch, options.bare(true).external_template(false)).map_err(failed)?;
+    options.bare(true).external_template(false);
+    Repository::init_opts(scratch, &options).map_err(|error| failure(session, scratch, &error))
+}
+
+/// Gives libgit2 a pack that was looked through.
+fn unpack(session: &Session, pack: &mut File, scratch: &Path, repository: &Repository) -> Result<(), Error> {
+    let failed = |error| failure(session, scratch, &error);
     let odb = repository.odb().map_err(failed)?;
     let mut writer = odb.packwriter().map_err(failed)?;
     // Called between objects.
@@ -116,10 +120,7 @@ fn unpack(session: &Session, pack: &mut File, scratch: &Path) -> Result<Reposito
         // What libgit2 says is in its own error; the one of the writer has none.
         writer.write_all(read).map_err(|_| failed(git2::Error::last_error(-1)))?;
     }
-    writer.commit().map_err(failed)?;
-    drop(writer);
-    drop(odb);
-    Ok(repository)
+    writer.commit().map(drop).map_err(failed)
 }
 
 /// The commit, now that it has come.

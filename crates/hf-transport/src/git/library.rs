@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_configuration_of_the_machine_is_looked_for() {
+    fn no_configuration_of_the_machine_is_looked_for_and_memory_is_bounded() {
         prepare().unwrap();
         prepare().unwrap();
         for level in [ConfigLevel::ProgramData, ConfigLevel::System, ConfigLevel::XDG, ConfigLevel::Global] {
@@ -87,6 +87,9 @@ mod tests {
             let path = unsafe { git2::opts::get_search_path(level) }.unwrap();
             assert!(path.is_empty(), "{level:?}: {path:?}");
         }
+        // SAFETY: no other test of this process sets limits.
+        let mapped = unsafe { git2::opts::get_mwindow_mapped_limit() };
+        assert_eq!(mapped, Ok(MAPPED));
         assert!(git2::Config::open_default().unwrap().entries(None).unwrap().next().is_none());
     }
 }
