@@ -3,6 +3,7 @@
 
 mod arrows;
 mod circles;
+mod licences;
 mod lock;
 mod manifests;
 mod packages;
@@ -32,10 +33,13 @@ fn complaints(root: &Path) -> Result<Vec<String>> {
     let packages = workspace::packages(root)?;
     let files = workspace::files(root)?;
     let lock = std::fs::read_to_string(root.join("Cargo.lock")).context("reading Cargo.lock")?;
+    let architecture = root.join("docs/architecture.md");
+    let architecture = std::fs::read_to_string(architecture).context("reading docs/architecture.md")?;
     Ok([
         arrows::check(&packages, arrows::PLAN),
         packages::check(&packages, &files, packages::PLAN),
         manifests::check(&packages, &files),
+        licences::check(&workspace::packages_from_elsewhere(root)?, &architecture),
         lock::check(&lock),
         sources::check(&files),
         circles::check(&files),

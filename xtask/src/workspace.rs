@@ -21,6 +21,12 @@ pub(crate) struct Dependency {
     pub(crate) dev: bool,
 }
 
+/// A package from elsewhere, and the licence in its manifest.
+pub(crate) struct Licensed {
+    pub(crate) package: String,
+    pub(crate) licence: Option<String>,
+}
+
 /// A file that git tracks or would track.
 pub(crate) struct File {
     /// Relative to the root, with `/`.
@@ -64,6 +70,24 @@ fn read_package(root: &Path, package: &cargo_metadata::Package) -> Result<Packag
 
 fn read_dependency(dependency: &cargo_metadata::Dependency) -> Dependency {
     Dependency { name: dependency.name.clone(), dev: dependency.kind == DependencyKind::Development }
+}
+
+/// The packages from elsewhere that this system's programs, tests and tools are built from. What was built once is
+/// there: no network.
+pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Licensed>> {
+    let version = Command::new("rustc").arg("-vV").output().context("asking rustc for this system")?.stdout;
+    let version = String::from_utf8(version)?;
+    let system =
+        version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    let options = ["--offline", "--filter-platform", system].map(str::to_owned);
+    let metadata =
+        MetadataCommand::new().manifest_path(root.join("Cargo.toml")).other_options(options).exec()?;
+    let foreign = metadata.packages.into_iter().filter(|package| package.source.is_some());
+    let licensed = |package: cargo_metadata::Package| Licensed {
+        package: package.name.to_string(),
+        licence: package.license,
+    };
+    Ok(foreign.map(licensed).collect())
 }
 
 /// All files that git tracks, and those it would take with `git add .`.

@@ -76,6 +76,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("tracing-subscriber", &["mlc-weights"], &[]),
     // Tests only.
     rule("assert_cmd", &[], &[]),
+    rule("fearless_simd", &[], &[]),
     rule("insta", &[], &[]),
     rule("proptest", &[], &[]),
     rule("vt100", &[], &[]),

@@ -1,3 +1,4 @@
+use fearless_simd::Level;
 use proptest::prelude::*;
 
 use super::*;
@@ -95,5 +96,104 @@ fn the_faulty_engine_is_wrong() {
         engine.update(&mut streams.iter_mut().collect::<Vec<_>>(), &[message.as_slice(); 8]);
         let right: Vec<_> = streams.iter().map(|stream| Some(stream.finish()) == md5(&message)).collect();
         assert_eq!(right, [false, true, true, true, true, true, true, true]);
+    }
+}
+
+/// Each instruction set that the crate has code for and this machine, or what plays it, has.
+fn levels() -> Vec<Level> {
+    let best = Level::new();
+    #[cfg(target_arch = "x86_64")]
+    let lesser = [
+        best.as_avx2().map(Level::Avx2),
+        best.as_sse4_2().map(Level::Sse4_2),
+        best.as_sse2().map(Level::Sse2),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let lesser = [Some(Level::baseline())];
+    std::iter::once(best).chain(lesser.into_iter().flatten()).collect()
+}
+
+/// What is done with some messages at once, or with one.
+#[derive(Clone, Debug)]
+enum Step {
+    /// As many bytes to each.
+    Equal(usize),
+    /// Another number of bytes to each, in turn.
+    Mixed(Vec<usize>),
+    One {
+        lane: usize,
+        length: usize,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let length = prop_oneof![0..200_usize, (0..12_usize).prop_map(|blocks| blocks * 64), 900..1100_usize];
+    prop_oneof![
+        length.clone().prop_map(Step::Equal),
+        prop::collection::vec(length.clone(), 1..9).prop_map(Step::Mixed),
+        (0..40_usize, length).prop_map(|(lane, length)| Step::One { lane, length }),
+    ]
+}
+
+/// Bytes that begin at this place of a word and end where their memory does, so that a look past the end is one into
+/// memory of others.
+fn piece(seed: usize, length: usize, misplaced: usize) -> Vec<u8> {
+    let mut bytes = vec![0; misplaced];
+    bytes.extend(noise(seed, length));
+    bytes.shrink_to_fit();
+    bytes
+}
+
+/// The crate by itself, also as our engine does not use it: any number of lanes, and lengths that differ.
+fn check_crate(level: Level, lanes: usize, steps: &[Step], misplaced: usize) {
+    let many = Md5Many::from_level(level);
+    let mut states = vec![Md5State::new(); lanes];
+    let mut witnesses: Vec<md5::Md5> = (0..lanes).map(|_| md5::Digest::new()).collect();
+    for (number, step) in steps.iter().enumerate() {
+        let length = |lane: usize| match step {
+            Step::Equal(length) => *length,
+            Step::Mixed(lengths) => lengths[lane % lengths.len()],
+            Step::One { lane: one, length } => {
+                if one % lanes == lane {
+                    *length
+                } else {
+                    0
+                }
+            }
+        };
+        let pieces: Vec<_> = (0..lanes)
+            .map(|lane| piece(number * lanes + lane, length(lane), (misplaced + lane) % 65))
+            .collect();
+        let inputs: Vec<&[u8]> =
+            pieces.iter().enumerate().map(|(lane, piece)| &piece[(misplaced + lane) % 65..]).collect();
+        match step {
+            Step::One { lane, .. } => states[lane % lanes].update(inputs[lane % lanes]),
+            _ => many.update_many(&mut states, &inputs),
+        }
+        for (witness, input) in witnesses.iter_mut().zip(inputs) {
+            md5::Digest::update(witness, input);
+        }
+        for (lane, (state, witness)) in states.iter().zip(&witnesses).enumerate() {
+            let expected: [u8; 16] = md5::Digest::finalize(witness.clone()).into();
+            assert_eq!(
+                state.finalize(),
+                expected,
+                "{level:?}, lane {lane} of {lanes}, step {number} of {steps:?}"
+            );
+        }
+    }
+}
+
+proptest! {
+    /// `PROPTEST_CASES` makes it longer. docs/testing.md says how it is run under valgrind.
+    #[test]
+    fn whatever_is_hashed_has_the_digest_that_md_5_gives(
+        lanes in 1..40_usize,
+        steps in prop::collection::vec(step(), 1..6),
+        misplaced in 0..65_usize,
+    ) {
+        for level in levels() {
+            check_crate(level, lanes, &steps, misplaced);
+        }
     }
 }
