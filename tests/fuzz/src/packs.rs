@@ -49,7 +49,7 @@ fn check(pack: &[u8]) {
     if scan(&mut Cursor::new(pack), &Limits::new(BYTES), &|| false).is_err() {
         return;
     }
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir_in(std::env::temp_dir()).expect("a temporary folder");
     let mut indexer = Indexer::new(None, folder.path(), 0, false).expect("an indexer");
     indexer.write_all(pack).expect("libgit2 takes what passed");
     indexer.commit().expect("libgit2 takes what passed");
