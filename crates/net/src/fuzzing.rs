@@ -1,4 +1,4 @@
-//! For tests/fuzz: the parsers that are not public.
+//! For tests/fuzz: the parsers that are not public. No clock, no I/O.
 
 use url_parse::Url;
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, Times};
 
 use super::program::Running;
-use super::scene::{Findings, MODEL, Scene, Stage, children};
+use super::scene::{Findings, MODEL, PATIENCE, Scene, Stage, children};
 
 const LINKS: &str = "a link planted in the cache costs nothing";
 const SMALL: &str = "what is read whole is a plain file, and small";
@@ -190,7 +190,7 @@ fn each(stage: &Stage, place: impl Fn(&Stage) -> Result<PathBuf>, commands: &[&[
             let stage = stage.another(&format!("{number}-{}", command.concat().replace('/', "-")))?;
             let hub = home(&stage)?;
             plant(what, &place(&stage)?)?;
-            let ran = stage.start(&hub, command)?.wait(SHORT)?;
+            let ran = stage.start(&hub, command)?.wait(PATIENCE)?;
             let shown = format!("{what} with `{}`", command.join(" "));
             findings = findings
                 .saw(format!("{shown} {:.1} s, {} MB", ran.seconds, ran.peak / 1_000_000))
