@@ -70,6 +70,7 @@
 mod alias;
 mod config;
 mod content;
+mod dir;
 mod error;
 mod files;
 mod hex;
@@ -81,6 +82,8 @@ mod lookup;
 mod mount;
 mod obstacles;
 mod ops;
+mod pinned;
+mod place;
 mod policy;
 mod prune;
 mod publish;

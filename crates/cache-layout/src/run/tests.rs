@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use std::fs;
+
 use super::*;
 use crate::testing;
 
@@ -129,7 +131,7 @@ fn a_run_that_was_taken_for_abandoned_does_not_come_back() {
     let (layout, slot) = testing::cache(&folder);
     let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
     fs::write(run.pool_path(&content(1)), "verified").unwrap();
-    let path_of_run = run.folder.names().path().to_path_buf();
+    let path_of_run = run.folder.names().folder().to_path_buf();
     fs::remove_dir_all(&path_of_run).unwrap();
     for name in ["weights", "sub/weights"] {
         run.place(&content(1), &path(name)).unwrap_err();
@@ -194,13 +196,13 @@ fn runs_may_begin_while_others_end() {
         }
     });
     assert_eq!(testing::inspect(slot.entry()), Completeness::Whole);
-    assert!(!Staging::of(&slot).path().exists());
+    assert!(!Staging::of(&slot).folder().exists());
 }
 
 impl Run {
     /// Leaves everything as a process that is killed leaves it, and says where.
     pub(crate) fn abandon(self) -> PathBuf {
-        let path = self.folder.names().path().to_path_buf();
+        let path = self.folder.names().folder().to_path_buf();
         self.folder.leave();
         path
     }
