@@ -14,7 +14,7 @@ mod system;
 #[path = "dir/handle.rs"]
 mod system;
 
-pub(crate) use system::{Dir, is_link_refusal, look_at_file};
+pub(crate) use system::{Dir, is_link_refusal, look_at_file, open_plain};
 
 /// Folders nested deeper than this are not deleted: nothing of ours is, and each takes a handle.
 const MAX_DEPTH: usize = 128;

@@ -107,6 +107,7 @@ pub use layout::{CacheLayout, Tier};
 pub use lock::{LockAttempt, SlotLock};
 pub use lookup::{Completeness, Hit, Lookup, PassedOver, Problem};
 pub use obstacles::may_create_in;
+pub use place::read_plain;
 pub use policy::CachePolicy;
 pub use prune::{PruneMode, PruneReport, PrunedSlot};
 pub use publish::Published;

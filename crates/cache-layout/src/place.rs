@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::dir::{Access, Dir, Found, How, is_link_refusal, look_at_file, with_unique_name};
+use crate::dir::{Access, Dir, Found, How, is_link_refusal, look_at_file, open_plain, with_unique_name};
 use crate::error::{Action, Attempt as _, Error, is_absence};
 
 /// The names of temporary files begin with this, which no other name does.
@@ -287,6 +287,16 @@ pub(crate) fn read_at_most(file: &File, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
+/// The content of a plain file of at most `limit` bytes, or of the one that a link leads to. What is no plain file, a
+/// pipe or a device say, is an error, and never waited for. A longer file is
+/// [`FileTooLarge`](io::ErrorKind::FileTooLarge).
+///
+/// # Errors
+/// What the system says.
+pub fn read_plain(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    read_at_most(&open_plain(path)?, limit)
 }
 
 /// The outcome of a removal that need not find anything.

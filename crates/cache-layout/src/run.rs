@@ -115,7 +115,7 @@ impl Run {
     }
 
     /// A folder like [`scratch`](Self::scratch) for a library that resolves paths, and then trusts them: in
-    /// `chosen`, which is created if it is not there; else in the run's folder, if only root and this user can rename
+    /// `chosen`, which must be there; else in the run's folder, if only root and this user can rename
     /// the folders above it; else in the system's temporary folder. It is removed with the run, or by whoever
     /// removes what a killed process has left.
     ///

@@ -52,7 +52,9 @@ impl Lease {
         let lease = Arc::clone(self);
         blocking(move || {
             let run = unpoisoned(lease.run.read());
-            job(&lease, run.as_ref().ok_or(net::Error::Cancelled)?)
+            let run = run.as_ref().ok_or(net::Error::Cancelled)?;
+            run.check()?;
+            job(&lease, run)
         })
         .await
     }
@@ -68,6 +70,16 @@ impl Lease {
             job(&lease, run.ok_or(net::Error::Cancelled)?)
         })
         .await
+    }
+
+    /// An error whose paths the user knows, although the work was done by others.
+    pub(crate) fn shown(&self, mut error: Error) -> Error {
+        if let Some(path) = error.local_path_mut()
+            && let Some(shown) = unpoisoned(self.run.read()).as_ref().and_then(|run| run.shown(path))
+        {
+            *path = shown;
+        }
+        error
     }
 
     /// Shows that the run is alive, for as long as this future is polled; it never completes.

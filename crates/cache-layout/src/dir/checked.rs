@@ -155,6 +155,11 @@ impl Dir {
     }
 }
 
+/// Opens a plain file by its path; links are followed.
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() { File::open(path) } else { Err(not_plain()) }
+}
+
 /// What an open file is.
 pub(crate) fn look_at_file(file: &File) -> io::Result<Found> {
     Ok(found(&file.metadata()?))

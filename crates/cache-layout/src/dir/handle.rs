@@ -281,6 +281,13 @@ fn is_link(folder: &OwnedFd, name: &OsStr) -> bool {
     stat.is_ok_and(|stat| found(&stat).is_link())
 }
 
+/// Opens a plain file by its path; links are followed.
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
+    let flags = FILE.difference(OFlags::NOFOLLOW) | OFlags::RDONLY;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_plain()) }
+}
+
 /// What an open file is.
 pub(crate) fn look_at_file(file: &File) -> io::Result<Found> {
     Ok(found(&rustix::fs::fstat(file)?))

@@ -24,7 +24,6 @@ struct Record {
 
 /// The run's scratch folder in `parent`, which only this user may look into.
 pub(crate) fn create(run: &RunNames, parent: &Path) -> Result<PathBuf, Error> {
-    fs::create_dir_all(parent).attempt(Action::Create, parent)?;
     let parent = fs::canonicalize(parent).attempt(Action::LookAt, parent)?;
     let folder = Place::anchored(parent).join(name_for(run));
     if folder.is_there() && recorded(run).as_ref() == Some(&folder) {

@@ -4,11 +4,14 @@
 //! lost a shard is replaced as a whole, and they must not lose those with it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use cache_layout::Run;
+use cache_layout::{Run, read_plain};
 use hf_transport::{FileKind, RepoFile, RepoSnapshot};
-use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, Expected, MANIFEST_NAMES, is_pointer_text};
+use shard_fetch::{
+    CHAT_CONFIG_NAME, ChatConfig, Expected, MANIFEST_NAMES, MAX_METADATA_BYTES, is_pointer_text,
+};
 use url_parse::{DiskError, RepoPath};
 
 use crate::Error;
@@ -135,8 +138,13 @@ fn judge_plain(
     is_link: bool,
     is_editable: bool,
 ) -> Result<Verdict, Error> {
-    let old_bytes = match fs::read(old) {
+    let old_bytes = match read_plain(old, MAX_METADATA_BYTES) {
         Ok(bytes) => bytes,
+        // Whatever it is, it is no beginning of the commit's file and no pointer.
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge && !is_link => {
+            let is_edited = is_editable && name.as_str() != CHAT_CONFIG_NAME;
+            return Ok(if is_edited { Verdict::Keep } else { Verdict::Drop });
+        }
         Err(_) if is_link => return Ok(Verdict::Leave(REPLACED_LINK)),
         Err(source) => return Err(DiskError::new("read", old, source).into()),
     };

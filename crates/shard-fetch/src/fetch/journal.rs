@@ -4,7 +4,7 @@
 //! checksum over the content, its own place and the range. Reading stops at the first record that is torn,
 //! overwritten, or from somewhere else. Nothing here has to be trusted: the file's digest decides in the end.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -147,7 +147,14 @@ impl Journal {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    File::options().append(true).create_new(true).open(path)
+    create_new(File::options().append(true), path)
+}
+
+/// Creates a journal or what it is about. Not everybody may write it, whatever the umask is.
+pub(super) fn create_new(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o664);
+    options.create_new(true).open(path)
 }
 
 /// Removes a file that need not be there.
