@@ -21,7 +21,7 @@ use crate::place::Place;
 use crate::publish::{Publication, Published};
 use crate::receipt::Receipt;
 use crate::slot::Slot;
-use crate::staging::{self, Purpose, RunFolder, Staging, elsewhere};
+use crate::staging::{self, Purpose, RunFolder, Staging};
 
 mod adopt;
 
@@ -122,12 +122,11 @@ impl Run {
     /// # Errors
     /// When it cannot be created.
     pub fn scratch_by_path(&self, chosen: Option<&Path>) -> Result<PathBuf, Error> {
-        let names = self.folder.names();
-        match chosen {
-            Some(parent) => elsewhere::create(names, parent),
-            None if self.scratch.is_guarded() => Ok(self.scratch().to_path_buf()),
-            None => Ok(elsewhere::create_in_system(names).unwrap_or_else(|| self.scratch().to_path_buf())),
+        if chosen.is_none() && self.scratch.is_guarded() {
+            return Ok(self.scratch().to_path_buf());
         }
+        let elsewhere = self.folder.scratch_elsewhere(chosen)?;
+        Ok(elsewhere.map_or(self.scratch(), Place::path).to_path_buf())
     }
 
     /// A path that [`tree`](Self::tree) and its siblings have led to, as the user knows it; nothing for others.

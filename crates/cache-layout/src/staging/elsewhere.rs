@@ -23,21 +23,18 @@ struct Record {
 }
 
 /// The run's scratch folder in `parent`, which only this user may look into.
-pub(crate) fn create(run: &RunNames, parent: &Path) -> Result<PathBuf, Error> {
+pub(super) fn create(run: &RunNames, parent: &Path) -> Result<Place, Error> {
     let parent = fs::canonicalize(parent).attempt(Action::LookAt, parent)?;
     let folder = Place::anchored(parent).join(name_for(run));
-    if folder.is_there() && recorded(run).as_ref() == Some(&folder) {
-        return Ok(folder.path().to_path_buf());
-    }
     let record = Record { folder: folder.path().to_path_buf() };
     // Before there is something to be found.
     run.scratch_elsewhere().write_atomically(&serde_json::to_vec(&record).unwrap_or_default())?;
     folder.create_dir_as(0o700).attempt(Action::Create, folder.path())?;
-    Ok(folder.path().to_path_buf())
+    Ok(folder)
 }
 
 /// The same in a temporary folder of the system, if there is one that is safe to use by path.
-pub(crate) fn create_in_system(run: &RunNames) -> Option<PathBuf> {
+pub(super) fn create_in_system(run: &RunNames) -> Option<Place> {
     let safe = SYSTEM.map(Path::new).into_iter().filter(|folder| Dir::is_guarded(&folder.join("any")));
     safe.map(|folder| create(run, folder)).find_map(Result::ok)
 }

@@ -1,6 +1,8 @@
 //! The folder in which a run works.
 
 use std::fs::File;
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use super::runs::run_folder_mode;
@@ -9,11 +11,14 @@ use crate::dir::Access;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::lock;
+use crate::place::Place;
 
 /// A run's folder. When dropped it is removed, all but unfinished files: those are left for the next run.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     names: RunNames,
+    /// Scratch space that is not in the folder.
+    elsewhere: OnceLock<Place>,
 }
 
 impl RunFolder {
@@ -24,7 +29,7 @@ impl RunFolder {
         let prefix = format!("{}-", std::process::id());
         let folder = runs.create_unique_dir(&prefix, "", run_folder_mode(&runs));
         let names = RunNames::new(folder.attempt(Action::Create, runs.path())?, slot);
-        let (folder, place) = (Self { names: names.clone() }, names.alive());
+        let (folder, place) = (Self { names: names.clone(), elsewhere: OnceLock::new() }, names.alive());
         let alive = place.open(Access::CreateNew).attempt(Action::Create, place.path())?;
         lock::try_lock_file(&alive, place.path(), slot.locking()).attempt(Action::Lock, place.path())?;
         Ok((folder, alive))
@@ -32,6 +37,21 @@ impl RunFolder {
 
     pub(crate) const fn names(&self) -> &RunNames {
         &self.names
+    }
+
+    /// Scratch space for what resolves paths: in `chosen`, else in the system's temporary folder, if there is one
+    /// that is safe to use. To be called by one thread at a time.
+    pub(crate) fn scratch_elsewhere(&self, chosen: Option<&Path>) -> Result<Option<&Place>, Error> {
+        if self.elsewhere.get().is_none() {
+            let created = match chosen {
+                Some(parent) => Some(elsewhere::create(&self.names, parent)?),
+                None => elsewhere::create_in_system(&self.names),
+            };
+            if let Some(folder) = created {
+                let _ = self.elsewhere.set(folder);
+            }
+        }
+        Ok(self.elsewhere.get())
     }
 
     /// Leaves the folder to the next run's tidying.
@@ -49,6 +69,10 @@ impl RunFolder {
 
     /// Leaves nothing outside the folder. Answers whether the folder is needed no more.
     fn give_up(&self) -> bool {
+        // What is noted in the folder may be out of reach.
+        if let Some(folder) = self.elsewhere.get() {
+            folder.remove_tree();
+        }
         let restored = displaced::restore(&self.names);
         if restored {
             elsewhere::remove_all(&self.names);

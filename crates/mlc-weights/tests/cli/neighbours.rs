@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use local_hub::{Fault, FaultTarget, Hold, Manifests, ModelFixture, PublishedModel, Times};
+use local_hub::{Fault, FaultTarget, Hold, Manifests, ModelFixture, PublishedModel, RequestLog, Times};
 
-use crate::world::{PATIENCE, Ran, World, files_below, is_in_pool, lay_out};
+use crate::world::{Cli, PATIENCE, Ran, Running, World, files_below, is_in_pool, lay_out};
 
 /// Nobody, on most systems.
 const NEIGHBOUR: u32 = 65534;
@@ -167,20 +167,23 @@ fn a_foreign_home_is_used() {
     assert!(!world.entry(&model).exists());
 }
 
-/// The private folder becomes a link while a download is under way.
+/// The folder of the run becomes a link while the download is under way.
 #[test]
 fn a_link_that_is_planted_during_a_download_is_not_followed() {
-    if !two_users() {
-        return;
+    if two_users() {
+        check_planted_during(&FaultTarget::upload_pack("mlc-ai/tiny"));
+        check_planted_during(&FaultTarget::data("params_shard_0.bin"));
     }
+}
+
+#[track_caller]
+fn check_planted_during(request: &FaultTarget) {
     let (world, model) = foreign_world();
     let precious = precious(&world);
     let staging = world.home().join("model_weights/.mlc-weights/staging").join(SLOT);
     as_neighbour(&format!("mkdir -p {}", staging.join("runs").display()));
-    let hold = Hold::new();
-    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
-    let download = world.cli(&["download", &model.url]).start();
-    assert!(world.hub.log().data().wait_until(PATIENCE, |log| log.count() > 0));
+    let (download, hold) = held_at(&world, world.cli(&["download", &model.url]), request);
+    let id = download.id();
     let run = fs::read_dir(staging.join("runs")).unwrap().next().unwrap().unwrap().file_name();
     // As deep as can be, so that all that is done by path would end up there.
     let (run, aside) = (staging.join("runs").join(run), staging.join("runs/aside"));
@@ -200,6 +203,22 @@ fn a_link_that_is_planted_during_a_download_is_not_followed() {
     assert_eq!(listing(&precious), before, "{}", ran.stderr);
     check_end(&ran, &run, "a download");
     assert_eq!(ran.status, Some(7));
+    let left = ["/tmp", "/var/tmp"]
+        .map(|folder| fs::read_dir(folder).into_iter().flatten().flatten().collect::<Vec<_>>());
+    let scratch = format!(".mlc-weights-scratch-{id}-");
+    let is_ours = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&scratch);
+    assert!(!left.iter().flatten().any(is_ours), "scratch space is left");
+}
+
+/// Starts a download that is held up at a request.
+#[track_caller]
+fn held_at(world: &World, download: Cli, request: &FaultTarget) -> (Running, Hold) {
+    let hold = Hold::new();
+    world.hub.fault(request.clone(), Fault::Hold(hold.clone()), Times::Once);
+    let running = download.start();
+    let is_held = |log: &RequestLog| log.requests().iter().any(|request| request.fault.is_some());
+    assert!(world.hub.log().wait_until(PATIENCE, is_held));
+    (running, hold)
 }
 
 /// What a neighbour may hold open becomes a copy of the user's own.
@@ -362,10 +381,8 @@ fn scratch_space_elsewhere_is_removed_by_who_comes_next() {
         let (world, model) = World::with_tiny();
         let temporary = world.beside("tmp");
         fs::create_dir_all(temporary.join("mine")).unwrap();
-        let hold = Hold::new();
-        world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
-        let download = world.cli(&["download", &model.url]).env("MLC_TEMP_DIR", &temporary).start();
-        assert!(world.hub.log().data().wait_until(PATIENCE, |log| log.count() > 0));
+        let download = world.cli(&["download", &model.url]).env("MLC_TEMP_DIR", &temporary);
+        let (download, hold) = held_at(&world, download, &FaultTarget::upload_pack("mlc-ai/tiny"));
         download.signal("KILL");
         download.end();
         hold.release();
