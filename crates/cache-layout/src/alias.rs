@@ -1,14 +1,15 @@
 //! A second name for a file of an entry.
 
-use std::fs;
+use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use url_parse::RepoPath;
 
 use crate::error::Error;
 use crate::files;
 use crate::layout::CacheLayout;
+use crate::ops::{FileOps as _, RealOps};
+use crate::place::Place;
 use crate::slot::Slot;
 use crate::staging::Staging;
 
@@ -20,35 +21,38 @@ impl CacheLayout {
     /// # Errors
     /// [`Error::LinkOrCopy`], for instance where the entry is not writable.
     pub fn add_alias(&self, slot: &Slot, file: &RepoPath, alias: &RepoPath) -> Result<bool, Error> {
-        let (from, to) = (file.under(slot.entry()), alias.under(slot.entry()));
-        if fs::symlink_metadata(&to).is_ok() {
+        // A model on another disk is reached by a link.
+        let entry = slot.entry_place().or_link();
+        let (from, to) = (entry.join(file.as_str()), entry.join(alias.as_str()));
+        if to.is_there() {
             return Ok(false);
         }
-        let linked = fs::hard_link(&from, &to).or_else(|e| match e.kind() {
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => Err(e),
-            _ => {
-                let scratch = Staging::of(slot);
-                fs::create_dir_all(scratch.path())?;
-                copy_in_one_step(&from, &to, scratch.path())
-            }
-        });
-        match linked {
+        match link_or_copy_in_one_step(&from, &to, slot) {
             Ok(()) => Ok(true),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(source) => Err(Error::LinkOrCopy { from, to, source }),
+            Err(source) => Err(Error::linking(from.path(), to.path(), source)),
         }
     }
 }
 
+fn link_or_copy_in_one_step(from: &Place, to: &Place, slot: &Slot) -> io::Result<()> {
+    let Some(mut file) = from.link_own(to)? else { return Ok(()) };
+    let scratch = Staging::of(slot).folder().clone();
+    files::ensure_dir(&scratch, slot.home()).map_err(Error::into_io)?;
+    copy_in_one_step(&mut file, to, &scratch)
+}
+
 /// A copy by way of the private folder: in a model's folder a temporary file has no place.
-fn copy_in_one_step(from: &Path, to: &Path, scratch: &Path) -> io::Result<()> {
-    let mut copy = files::temporary_in(scratch)?;
-    io::copy(&mut fs::File::open(from)?, copy.as_file_mut())?;
-    copy.persist_noclobber(to).map(drop).map_err(|e| e.error)
+fn copy_in_one_step(from: &mut File, to: &Place, scratch: &Place) -> io::Result<()> {
+    let (copy, mut file) = scratch.create_temporary()?;
+    let copied = io::copy(from, &mut file).and_then(|_| RealOps.rename_new(&copy, to));
+    copied.inspect_err(|_| drop(copy.remove_file()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::testing;
 
@@ -57,11 +61,15 @@ mod tests {
         let folder = testing::folder();
         let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
         testing::write(&from, "records");
-        copy_in_one_step(&from, &to, folder.path()).unwrap();
+        let copy = || {
+            let scratch = Place::anchored(folder.path());
+            copy_in_one_step(&mut File::open(&from).unwrap(), &testing::place(&to), &scratch)
+        };
+        copy().unwrap();
         assert_eq!(fs::read_to_string(&to).unwrap(), "records");
         #[cfg(unix)]
         assert_eq!(testing::mode(&to), testing::umask_modes(&folder).0);
-        let error = copy_in_one_step(&from, &to, folder.path()).unwrap_err();
+        let error = copy().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     }
 

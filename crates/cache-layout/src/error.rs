@@ -44,6 +44,34 @@ pub enum Error {
         /// The link.
         path: PathBuf,
     },
+    /// A symbolic link is where the cache keeps its own files. It is never followed.
+    #[error("{} is a symbolic link in the private folder of the cache, which has none; remove it", path.display())]
+    PrivateLink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A symbolic link that neither root nor the user who runs this made is on the way to the model's place.
+    #[error(
+        "{} is a symbolic link of another user and is not followed; \
+         make one of your own in its place, or choose another cache home",
+        path.display()
+    )]
+    ForeignLink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Something else is where the cache keeps a file of its own.
+    #[error("{} is not a plain file, as the cache needs one there; remove it", path.display())]
+    NotAFile {
+        /// What is in the way.
+        path: PathBuf,
+    },
+    /// The private folder is not where it was when the work began.
+    #[error("{} was moved away, or replaced by something else, while it was in use; try again", path.display())]
+    Replaced {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A folder of the cache could not be created.
     #[error(
         "cannot create {}, which the cache home {} needs; choose another cache home",
@@ -176,6 +204,10 @@ impl Error {
             Self::NotADirectory { .. }
             | Self::EntryIsNotADirectory { .. }
             | Self::DanglingLink { .. }
+            | Self::PrivateLink { .. }
+            | Self::ForeignLink { .. }
+            | Self::NotAFile { .. }
+            | Self::Replaced { .. }
             | Self::EntryIsLink { .. }
             | Self::NotAPlainFile { .. } => ErrorKind::Disk,
             Self::CreateFolder { source, .. }
@@ -195,11 +227,21 @@ impl Error {
     }
 
     pub(crate) fn moving(from: &Path, to: &Path, source: io::Error) -> Self {
-        Self::Move { from: from.to_path_buf(), to: to.to_path_buf(), source }
+        Self::of(source, |source| Self::Move { from: from.to_path_buf(), to: to.to_path_buf(), source })
     }
 
     pub(crate) fn linking(from: &Path, to: &Path, source: io::Error) -> Self {
-        Self::LinkOrCopy { from: from.to_path_buf(), to: to.to_path_buf(), source }
+        Self::of(source, |source| Self::LinkOrCopy { from: from.to_path_buf(), to: to.to_path_buf(), source })
+    }
+
+    /// An error of this crate on its way through functions that have the system's.
+    pub(crate) fn into_io(self) -> io::Error {
+        io::Error::other(self)
+    }
+
+    /// An error of this crate that came such a way, or what the system's becomes.
+    pub(crate) fn of(error: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
+        error.downcast().unwrap_or_else(otherwise)
     }
 }
 
@@ -220,7 +262,9 @@ pub(crate) trait Attempt<T> {
 
 impl<T> Attempt<T> for io::Result<T> {
     fn attempt(self, action: Action, path: &Path) -> Result<T, Error> {
-        self.map_err(|source| Error::Io { action, path: path.to_path_buf(), source })
+        self.map_err(|source| {
+            Error::of(source, |source| Error::Io { action, path: path.to_path_buf(), source })
+        })
     }
 }
 

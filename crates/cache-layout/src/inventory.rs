@@ -12,6 +12,7 @@ use crate::error::{Error, is_absence};
 use crate::files;
 use crate::layout::{CacheLayout, Tier};
 use crate::obstacles::refuse_blocked;
+use crate::place::Place;
 use crate::slot::Slot;
 
 /// What a walk through the `hf` folders of all tiers found. Whether an entry is a whole model was not asked.
@@ -140,13 +141,13 @@ impl Walk<'_> {
 
     /// The names in a folder, sorted, without the hidden ones; none when there is no such folder.
     fn names_in(&mut self, folder: &Path) -> Vec<OsString> {
-        let children = files::children(folder).unwrap_or_else(|error| {
+        let names = Place::anchored(folder).children().unwrap_or_else(|error| {
             if error.kind() != io::ErrorKind::NotFound {
                 self.skip(folder.to_path_buf(), SkipReason::Unreadable(error));
             }
             Vec::new()
         });
-        let names = children.iter().filter_map(|child| child.file_name());
+        let names = names.iter().map(Place::name);
         names.filter(|name| !name.as_encoded_bytes().starts_with(b".")).map(Into::into).collect()
     }
 

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{CacheConfig, Durability, Locking};
 use crate::error::Error;
+use crate::place::{PRIVATE, Place};
 
-/// The name of a tier's private folder.
-pub(crate) const PRIVATE: &str = ".mlc-weights";
+/// The private folder in a folder that is reached as it was given.
+pub(crate) fn private_in(folder: &Path) -> Place {
+    Place::anchored_loosely(folder, 1).join(PRIVATE)
+}
 
 /// A folder that holds `hf/<user>/<repo>` directories.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +41,8 @@ pub struct CacheLayout {
     /// In the order of look-up; the writable tier is last.
     tiers: Vec<Tier>,
     weights: PathBuf,
-    private: PathBuf,
+    hf: Place,
+    private: Place,
     durability: Durability,
     locking: Locking,
 }
@@ -56,17 +60,25 @@ impl CacheLayout {
         let mut tiers =
             named.map(|tier| absolute(tier).map(Tier::ReadOnly)).collect::<Result<Vec<_>, Error>>()?;
         tiers.push(Tier::Writable(weights.clone()));
-        let private = weights.join(PRIVATE);
-        Ok(Self { home, tiers, weights, private, durability, locking })
+        // `model_weights`, and then the private folder itself, or `hf` and the folder of a user in it.
+        let hf = Place::anchored_loosely(&home, 3).join("model_weights/hf");
+        let private = Place::anchored_loosely(&home, 2).join("model_weights").join(PRIVATE);
+        Ok(Self { home, tiers, weights, hf, private, durability, locking })
     }
 
+    #[cfg(test)]
     pub(crate) fn weights(&self) -> &Path {
         &self.weights
     }
 
     /// The private folder.
-    pub(crate) fn private(&self) -> &Path {
+    pub(crate) const fn private(&self) -> &Place {
         &self.private
+    }
+
+    /// Where the folders of users are.
+    pub(crate) const fn hf(&self) -> &Place {
+        &self.hf
     }
 
     /// The cache's home, absolute.

@@ -64,12 +64,16 @@
 //!   nothing can be beside it. Locks and receipts stay in the home.
 //! - Correctness does not rest on the lock: a run works in a folder of its own, and publishing tolerates
 //!   that another run was faster. The lock saves duplicate work.
+//! - Below the private folder no symbolic link is followed, and at `model_weights`, `.mlc-weights`, `hf` and
+//!   `hf/<user>` only one that root or the user who runs this made, whatever changes meanwhile. What another user
+//!   owns is copied into a tree, never linked or renamed.
 //! - No file of a pool is a hard link to a file of an entry once a run has begun: who edits an entry in
 //!   place cannot change what a pool calls verified.
 
 mod alias;
 mod config;
 mod content;
+mod dir;
 mod error;
 mod files;
 mod hex;
@@ -81,6 +85,8 @@ mod lookup;
 mod mount;
 mod obstacles;
 mod ops;
+mod pinned;
+mod place;
 mod policy;
 mod prune;
 mod publish;
@@ -104,6 +110,7 @@ pub use layout::{CacheLayout, Tier};
 pub use lock::{LockAttempt, SlotLock};
 pub use lookup::{Completeness, Hit, Lookup, PassedOver, Problem};
 pub use obstacles::may_create_in;
+pub use place::read_plain;
 pub use policy::CachePolicy;
 pub use prune::{PruneMode, PruneReport, PrunedSlot};
 pub use publish::Published;

@@ -1,18 +1,20 @@
 //! One process at a time works on a model, so that nothing is downloaded twice.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use url_parse::Excerpt;
 
 use crate::config::Locking;
+use crate::dir::Access;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::holder::Holder;
 use crate::layout::CacheLayout;
+use crate::place::{Place, SMALL};
 use crate::slot::Slot;
 
 /// The answer to an attempt to lock a slot.
@@ -38,13 +40,13 @@ pub struct SlotLock {
 #[derive(Debug)]
 struct Held {
     file: File,
-    holder_file: PathBuf,
+    holder_file: Place,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         // Both only inform: the name is overwritten by the next holder, and closing the file unlocks it.
-        let _ = fs::remove_file(&self.holder_file);
+        let _ = self.holder_file.remove_file();
         let _ = self.file.unlock();
     }
 }
@@ -61,13 +63,13 @@ impl CacheLayout {
         if self.locking() == Locking::None {
             return Ok(LockAttempt::Acquired(SlotLock { held: None }));
         }
-        let (path, holder_file) = (slot.lock_file(), slot.holder_file());
-        if let Some(folder) = path.parent() {
-            files::ensure_dir(folder, slot.home())?;
+        let (place, holder_file) = (slot.lock_file(), slot.holder_file());
+        if let Some(folder) = place.above() {
+            files::ensure_dir(&folder, slot.home())?;
         }
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = file.attempt(Action::Create, &path)?;
-        if !try_lock_file(&file, &path, Locking::System).attempt(Action::Lock, &path)? {
+        let (file, path) = (place.open(Access::Create), place.path());
+        let file = file.attempt(Action::Create, path)?;
+        if !try_lock_file(&file, path, Locking::System).attempt(Action::Lock, path)? {
             return Ok(LockAttempt::HeldBy(Holder::read(&holder_file)));
         }
         if let Err(error) = Holder::this_process().write(&holder_file) {
@@ -88,17 +90,17 @@ struct Note {
 
 impl Holder {
     /// `None` when the note is missing or unreadable.
-    fn read(path: &Path) -> Option<Self> {
-        let note: Note = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    fn read(place: &Place) -> Option<Self> {
+        let note: Note = serde_json::from_slice(&place.read(SMALL).ok()?).ok()?;
         let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(note.since))?;
         Some(Self { pid: note.pid, host: note.host.as_deref().map(Excerpt::of), since })
     }
 
-    fn write(&self, path: &Path) -> Result<(), Error> {
+    fn write(&self, place: &Place) -> Result<(), Error> {
         let since = self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let note = Note { pid: self.pid, host: self.host.as_ref().map(ToString::to_string), since };
         let bytes = serde_json::to_vec(&note).unwrap_or_default();
-        files::write_atomically(path, &bytes)
+        place.write_atomically(&bytes)
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::error::{Action, Attempt as _, Error, is_absence};
 use crate::files;
 use crate::layout::CacheLayout;
+use crate::place::Place;
 use crate::slot::Slot;
 
 impl Slot {
@@ -14,6 +15,8 @@ impl Slot {
     pub(crate) fn refuse_unpublishable(&self) -> Result<(), Error> {
         self.refuse_unreplaceable()?;
         self.refuse_blocked()?;
+        refuse_foreign(self.entry_place())?;
+        self.refuse_taken_receipt()?;
         self.refuse_forbidden()
     }
 
@@ -23,6 +26,18 @@ impl Slot {
         match fs::symlink_metadata(&path) {
             Ok(found) if found.is_symlink() => Err(Error::EntryIsLink { path }),
             Ok(found) if !found.is_dir() => Err(Error::EntryIsNotADirectory { path }),
+            Err(e) if !is_absence(&e) => Err(e).attempt(Action::LookAt, &path),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing but a file may be in the receipt's place, or nothing.
+    fn refuse_taken_receipt(&self) -> Result<(), Error> {
+        let receipt = self.receipt_file();
+        let path = receipt.path().to_path_buf();
+        match receipt.look() {
+            Ok(found) if found.is_link() => Err(Error::PrivateLink { path }),
+            Ok(found) if !found.is_file() => Err(Error::NotAFile { path }),
             Err(e) if !is_absence(&e) => Err(e).attempt(Action::LookAt, &path),
             _ => Ok(()),
         }
@@ -56,6 +71,15 @@ impl CacheLayout {
             home: home.to_path_buf(),
             source,
         })
+    }
+}
+
+/// Refuses a place below a link that another user made.
+pub(crate) fn refuse_foreign(entry: &Place) -> Result<(), Error> {
+    let above = entry.above().map_or(Ok(()), |folder| folder.dir().map(drop));
+    match above.map_err(io::Error::downcast) {
+        Err(Ok(refused @ Error::ForeignLink { .. })) => Err(refused),
+        _ => Ok(()),
     }
 }
 
@@ -188,6 +212,6 @@ mod tests {
             error.to_string(),
             format!("cannot create {entry}, which the cache home {home} needs; choose another cache home")
         );
-        assert!(!Staging::of(&slot).path().exists());
+        assert!(!Staging::of(&slot).folder().exists());
     }
 }

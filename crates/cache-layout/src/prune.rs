@@ -1,14 +1,12 @@
 //! Removing what interrupted downloads have left behind, as far as no process owns it.
 
 use std::collections::HashSet;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Action, Attempt as _, Error};
-use crate::files;
 use crate::layout::CacheLayout;
 use crate::lock::LockAttempt;
+use crate::place::Place;
 use crate::slot::Slot;
 use crate::staging::{self, ABANDONED_AFTER, Owner, Purpose, RunNames, Staging};
 use crate::usage::disk_usage;
@@ -31,6 +29,8 @@ pub struct PruneReport {
     /// How many bytes of disk were removed, or would be, that belong to no model's download: small files that were
     /// being written when a process was killed.
     pub temporary_bytes: u64,
+    /// What kept pruning from looking everywhere, apart from the models' own failures.
+    pub failures: Vec<Error>,
 }
 
 /// What pruning did to the staged files of one model.
@@ -74,10 +74,11 @@ impl CacheLayout {
     pub fn prune(&self, older_than: Duration, mode: PruneMode) -> PruneReport {
         let now = SystemTime::now();
         let mut report = PruneReport::default();
-        for staging in self.stagings() {
+        for staging in self.stagings(&mut report.failures) {
             report.slots.push(self.prune_staging(&staging, older_than, mode, now));
         }
-        report.temporary_bytes = self.prune_temporaries(older_than, mode, now);
+        let temporaries = self.temporaries(&mut report.failures);
+        report.temporary_bytes = prune_temporaries(&temporaries, older_than, mode, now);
         report
     }
 
@@ -88,7 +89,7 @@ impl CacheLayout {
         mode: PruneMode,
         now: SystemTime,
     ) -> PrunedSlot {
-        let before = disk_usage(staging.path(), &mut HashSet::new());
+        let before = disk_usage(staging.folder(), &mut HashSet::new());
         let outcome = match mode {
             PruneMode::Remove => self.remove_leftovers(staging, older_than, now),
             PruneMode::DryRun => self.count_leftovers(staging, older_than, now),
@@ -96,7 +97,7 @@ impl CacheLayout {
         let (removed_bytes, in_use, failure) = match outcome {
             Ok(Leftovers { bytes, in_use }) => (bytes, in_use, None),
             Err(error) => {
-                let after = disk_usage(staging.path(), &mut HashSet::new());
+                let after = disk_usage(staging.folder(), &mut HashSet::new());
                 (before.saturating_sub(after), false, Some(error))
             }
         };
@@ -113,7 +114,7 @@ impl CacheLayout {
     ) -> Result<Leftovers, Error> {
         // Taking a lock creates its file.
         let slot = staging.slot();
-        let lock = if slot.lock_file().exists() { Some(self.try_lock(slot)?) } else { None };
+        let lock = if slot.lock_file().is_there() { Some(self.try_lock(slot)?) } else { None };
         if let Some(LockAttempt::HeldBy(_)) = lock {
             return Ok(Leftovers::IN_USE);
         }
@@ -142,11 +143,11 @@ impl CacheLayout {
         let (mut seen, mut bytes) = (HashSet::new(), 0);
         for path in &found.files {
             let size = disk_usage(path, &mut seen);
-            files::remove_if_any(path)?;
+            path.remove_if_any()?;
             bytes += size;
         }
         for run in &found.runs {
-            let size = disk_usage(run.path(), &mut seen);
+            let size = disk_usage(run.folder(), &mut seen);
             remove_run(run)?;
             bytes += size;
         }
@@ -156,20 +157,25 @@ impl CacheLayout {
         Ok(Leftovers { bytes, in_use: found.in_use })
     }
 
-    /// Removes the files beside locks and receipts that a process was writing when it was killed, or only counts
-    /// them. Returns how many bytes of disk that is. Writing one takes a moment, so one that is as old as an
-    /// abandoned run has no owner.
-    fn prune_temporaries(&self, older_than: Duration, mode: PruneMode, now: SystemTime) -> u64 {
-        let age = older_than.max(ABANDONED_AFTER);
-        let abandoned = self.temporaries().into_iter().filter(|path| is_old(newest(path), age, now));
-        abandoned.map(|path| prune_one(&path, mode)).sum()
+    fn temporaries(&self, failures: &mut Vec<Error>) -> Vec<Place> {
+        let mut found = Vec::new();
+        for folder in ["locks", "receipts"].map(|name| self.private().join(name)) {
+            match folder.children_if_any() {
+                Ok(files) => found.extend(files.into_iter().filter(Place::is_temporary)),
+                Err(error) => failures.push(error),
+            }
+        }
+        found
     }
+}
 
-    fn temporaries(&self) -> Vec<PathBuf> {
-        let folders = ["locks", "receipts"].map(|name| self.private().join(name));
-        let files = folders.iter().flat_map(|folder| files::children_if_any(folder).unwrap_or_default());
-        files.filter(|path| files::is_temporary(path)).collect()
-    }
+/// Removes the files beside locks and receipts that a process was writing when it was killed, or only counts
+/// them. Returns how many bytes of disk that is. Writing one takes a moment, so one that is as old as an
+/// abandoned run has no owner.
+fn prune_temporaries(files: &[Place], older_than: Duration, mode: PruneMode, now: SystemTime) -> u64 {
+    let age = older_than.max(ABANDONED_AFTER);
+    let abandoned = files.iter().filter(|file| is_old(newest(file), age, now));
+    abandoned.map(|file| prune_one(file, mode)).sum()
 }
 
 /// What can be removed of a slot, and whether it is in use.
@@ -186,7 +192,7 @@ impl Leftovers {
 #[derive(Default)]
 struct Found {
     runs: Vec<RunNames>,
-    files: Vec<PathBuf>,
+    files: Vec<Place>,
     in_use: bool,
 }
 
@@ -196,7 +202,7 @@ impl Found {
         for run in staging.runs()? {
             if !run.is_detached() && !is_abandoned(&run, now) {
                 found.in_use = true;
-            } else if is_old(newest(run.path()), older_than, now) {
+            } else if is_old(newest(run.folder()), older_than, now) {
                 found.runs.push(run);
             }
         }
@@ -205,21 +211,20 @@ impl Found {
         }
         let pools = [Purpose::Fresh, Purpose::Redo].map(|purpose| staging.pool(purpose));
         for folder in pools.into_iter().chain([staging.orphans()]) {
-            let old = |path: &PathBuf| is_old(newest(path), older_than, now);
-            found.files.extend(files::children_if_any(&folder)?.into_iter().filter(old));
+            let old = |file: &Place| is_old(newest(file), older_than, now);
+            found.files.extend(folder.children_if_any()?.into_iter().filter(old));
         }
         Ok(found)
     }
 
-    fn removable(&self) -> impl Iterator<Item = &Path> {
-        self.runs.iter().map(RunNames::path).chain(self.files.iter().map(PathBuf::as_path))
+    fn removable(&self) -> impl Iterator<Item = &Place> {
+        self.runs.iter().map(RunNames::folder).chain(&self.files)
     }
 }
 
 /// An old model that could not be moved back is not abandoned.
 fn is_abandoned(run: &RunNames, now: SystemTime) -> bool {
-    let entry = fs::symlink_metadata(run.slot().entry());
-    let holds_the_model = staging::held_by(run).is_some() && entry.is_err();
+    let holds_the_model = staging::held_by(run).is_some() && !run.slot().entry_place().is_there();
     !holds_the_model && run.is_silent(now) && Owner::if_gone(run).is_some()
 }
 
@@ -228,37 +233,37 @@ fn is_old(written: Option<SystemTime>, older_than: Duration, now: SystemTime) ->
     age.is_none_or(|age| age >= older_than)
 }
 
-/// When something was last written below a path.
-fn newest(path: &Path) -> Option<SystemTime> {
-    let found = fs::symlink_metadata(path).ok()?;
-    let own = found.modified().ok();
-    if !found.is_dir() {
-        return own;
+/// When something was last written at a place or below.
+fn newest(place: &Place) -> Option<SystemTime> {
+    let found = place.look_if_any()?;
+    if !found.is_folder() {
+        return found.modified;
     }
-    let children = files::children_if_any(path).unwrap_or_default();
-    children.iter().map(|child| newest(child)).fold(own, Ord::max)
+    let children = place.children_if_any().unwrap_or_default();
+    children.iter().map(newest).fold(found.modified, Ord::max)
 }
 
 /// Detaches the run first, so that a process that was only suspended finds nothing at its path.
 fn remove_run(run: &RunNames) -> Result<(), Error> {
     run.restore_receipt();
-    run.remove_neighbours();
-    let detached = if run.is_detached() { run.clone() } else { run.detached() };
-    if detached.path() != run.path() {
-        fs::rename(run.path(), detached.path()).attempt(Action::Remove, run.path())?;
+    staging::elsewhere::remove_all(run);
+    if run.is_detached() {
+        return run.folder().remove_all();
     }
-    fs::remove_dir_all(detached.path()).attempt(Action::Remove, detached.path())
+    let detached = run.detached();
+    run.folder().rename(detached.folder()).attempt(Action::Remove, run.folder().path())?;
+    detached.folder().remove_all()
 }
 
 /// What cannot be removed is left to the next prune.
-fn prune_one(path: &Path, mode: PruneMode) -> u64 {
-    let bytes = disk_usage(path, &mut HashSet::new());
+fn prune_one(file: &Place, mode: PruneMode) -> u64 {
+    let bytes = disk_usage(file, &mut HashSet::new());
     match mode {
         PruneMode::DryRun => bytes,
-        PruneMode::Remove => match files::remove_if_any(path) {
+        PruneMode::Remove => match file.remove_if_any() {
             Ok(()) => bytes,
             Err(error) => {
-                tracing::warn!(path = %url_parse::shown(path), %error, "cannot remove a temporary file");
+                tracing::warn!(path = %url_parse::shown(file.path()), %error, "cannot remove a temporary file");
                 0
             }
         },

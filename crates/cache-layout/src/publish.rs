@@ -1,12 +1,12 @@
 //! Putting a tree in its place.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::config::Durability;
 use crate::error::{Action, Attempt as _, Error};
-use crate::files;
 use crate::lookup::Completeness;
+use crate::place::Place;
 use crate::staging::{Note, Purpose};
 
 mod place;
@@ -18,7 +18,7 @@ pub use place::Published;
 #[derive(Default)]
 struct Preparations {
     /// The folders created above the entry, from the top down.
-    created: Vec<PathBuf>,
+    created: Vec<Place>,
     /// Whether the slot's receipt is this run's now.
     receipt: bool,
 }
@@ -30,15 +30,19 @@ struct Broken {
 }
 
 impl Broken {
-    fn find(entry: &Path, inspect: &dyn Fn(&Path) -> Completeness) -> Self {
-        let identity = files::identity(entry);
-        Self { exists: matches!(inspect(entry), Completeness::Incomplete { .. }), identity }
+    fn find(entry: &Place, inspect: &dyn Fn(&Path) -> Completeness) -> Self {
+        let identity = identity(entry);
+        Self { exists: matches!(inspect(entry.path()), Completeness::Incomplete { .. }), identity }
     }
 
     /// Whether it is still what stands there.
-    fn is(&self, entry: &Path) -> bool {
-        self.exists && files::identity(entry) == self.identity
+    fn is(&self, entry: &Place) -> bool {
+        self.exists && identity(entry) == self.identity
     }
+}
+
+fn identity(entry: &Place) -> Option<(u64, u64)> {
+    entry.look_if_any()?.identity
 }
 
 impl Publication<'_> {
@@ -48,9 +52,11 @@ impl Publication<'_> {
             self.sync_tree(&self.names.tree())?;
         }
         // Judged before this run's receipt is there, which speaks for the entry too if the manifest is the same.
-        let broken = Broken::find(self.slot.entry(), inspect);
-        let is_as_good = |entry: &Path| {
-            self.purpose == Purpose::Fresh && !broken.is(entry) && inspect(entry) == Completeness::Whole
+        let broken = Broken::find(self.slot.entry_place(), inspect);
+        let is_as_good = |entry: &Place| {
+            self.purpose == Purpose::Fresh
+                && !broken.is(entry)
+                && inspect(entry.path()) == Completeness::Whole
         };
         let mut done = Preparations::default();
         let outcome =
@@ -78,16 +84,18 @@ impl Publication<'_> {
     fn install_receipt(&self) -> Result<bool, Error> {
         let (ours, installed, previous) =
             (self.names.receipt(), self.slot.receipt_file(), self.names.previous_receipt());
-        if !ours.exists() {
+        if !ours.is_there() {
             return Ok(false);
         }
         if self.durability == Durability::Synced {
-            self.ops.sync_file(&ours).attempt(Action::Sync, &ours)?;
+            self.ops.sync_file(&ours).attempt(Action::Sync, ours.path())?;
         }
-        if installed.exists() {
-            self.ops.link(&installed, &previous).map_err(|e| Error::linking(&installed, &previous, e))?;
+        if installed.is_there() {
+            self.ops
+                .link(&installed, &previous)
+                .map_err(|e| Error::linking(installed.path(), previous.path(), e))?;
         }
-        self.ops.rename(&ours, &installed).map_err(|e| Error::moving(&ours, &installed, e))?;
+        self.ops.rename(&ours, &installed).map_err(|e| Error::moving(ours.path(), installed.path(), e))?;
         Ok(true)
     }
 
@@ -97,11 +105,11 @@ impl Publication<'_> {
         if self.durability == Durability::Fast {
             return;
         }
-        let (receipt, entry) = (self.slot.receipt_file(), self.slot.entry());
-        let above = done.created.iter().rev().filter_map(|dir| dir.parent());
-        for dir in entry.parent().into_iter().chain(above).chain(receipt.parent()) {
-            if let Err(error) = self.ops.sync_dir(dir) {
-                tracing::warn!(dir = %url_parse::shown(dir), %error, "cannot sync a folder after publishing");
+        let (receipt, entry) = (self.slot.receipt_file(), self.slot.entry_place());
+        let above = done.created.iter().rev().filter_map(Place::above);
+        for dir in entry.above().into_iter().chain(above).chain(receipt.above()) {
+            if let Err(error) = self.ops.sync_dir(&dir) {
+                tracing::warn!(dir = %url_parse::shown(dir.path()), %error, "cannot sync a folder after publishing");
             }
         }
     }
@@ -113,7 +121,7 @@ impl Publication<'_> {
             && let Err(error) = self.restore_receipt()
         {
             let receipt = self.slot.receipt_file();
-            tracing::warn!(receipt = %url_parse::shown(&receipt), %error, "cannot restore the previous receipt");
+            tracing::warn!(receipt = %url_parse::shown(receipt.path()), %error, "cannot restore the previous receipt");
         }
         for dir in done.created.iter().rev() {
             // Not empty any more when somebody else uses it.
@@ -123,7 +131,7 @@ impl Publication<'_> {
 
     fn restore_receipt(&self) -> io::Result<()> {
         let (installed, previous) = (self.slot.receipt_file(), self.names.previous_receipt());
-        if previous.exists() {
+        if previous.is_there() {
             self.ops.rename(&previous, &installed)
         } else {
             self.ops.remove_file(&installed)

@@ -1,14 +1,13 @@
 //! What an entry was made from.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
-use std::path::Path;
+use std::io;
 use std::time::SystemTime;
 
 use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, Proof, RepoPath, Revision, shown};
 
 use crate::error::is_absence;
 use crate::layout::CacheLayout;
+use crate::place::Place;
 use crate::slot::{self, Slot};
 use crate::slot_name;
 
@@ -84,7 +83,7 @@ impl Receipt {
 }
 
 /// A receipt of ten thousand files is a few megabytes.
-const LARGEST: u64 = 64 << 20;
+pub(crate) const LARGEST: u64 = 64 << 20;
 
 impl CacheLayout {
     /// The receipt of the slot's entry in the writable tier. One that cannot be read or understood counts as
@@ -119,35 +118,21 @@ impl CacheLayout {
     }
 }
 
-pub(crate) fn read_if_any(path: &Path) -> Option<Receipt> {
-    match read(path) {
+pub(crate) fn read_if_any(place: &Place) -> Option<Receipt> {
+    match read(place) {
         Ok(receipt) => Some(receipt),
         Err(e) if is_absence(&e) => None,
         Err(error) => {
             // It may quote what a neighbour has written there.
             let error = Excerpt::of(&error.to_string());
-            tracing::warn!(path = %shown(path), %error, "ignoring an unusable receipt");
+            tracing::warn!(path = %shown(place.path()), %error, "ignoring an unusable receipt");
             None
         }
     }
 }
 
-fn read(path: &Path) -> io::Result<Receipt> {
-    // Opening anything but a file might wait for ever.
-    let found = fs::metadata(path)?;
-    if !found.is_file() {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    if found.len() > LARGEST {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    // It may grow meanwhile.
-    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
-    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(serde_json::from_slice(&bytes)?)
+fn read(place: &Place) -> io::Result<Receipt> {
+    Ok(serde_json::from_slice(&place.read(LARGEST)?)?)
 }
 
 #[cfg(test)]

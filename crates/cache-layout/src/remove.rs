@@ -1,15 +1,15 @@
 //! Taking a model out of the cache.
 
 use std::collections::HashSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::config::Durability;
 use crate::error::{Action, Attempt as _, Error, is_absence};
-use crate::files;
 use crate::layout::CacheLayout;
 use crate::lock::LockAttempt;
+use crate::obstacles::refuse_foreign;
 use crate::ops::{FileOps as _, RealOps};
+use crate::place::Place;
 use crate::slot::Slot;
 use crate::staging::{self, Staging};
 use crate::usage::disk_usage;
@@ -64,14 +64,15 @@ impl CacheLayout {
     /// - [`Error::EntryIsNotADirectory`] when something else is in the model's place;
     /// - [`Error::Move`] and others when the system does not allow it.
     pub fn remove(&self, slot: &Slot) -> Result<Removed, Error> {
-        if !self.has_anything(slot) {
+        if !self.has_anything(slot)? {
             return Ok(Removed { entry: RemovedEntry::Nothing, bytes: 0, leftover: None });
         }
         let _lock = match self.try_lock(slot)? {
             LockAttempt::Acquired(lock) => lock,
             LockAttempt::HeldBy(holder) => return Err(Error::InUse { path: slot.entry().into(), holder }),
         };
-        let mut stagings = self.stagings_of(slot);
+        refuse_foreign(slot.entry_place())?;
+        let mut stagings = self.stagings_of(slot)?;
         for staging in &stagings {
             if staging.is_alive()? {
                 return Err(Error::InUse { path: slot.entry().into(), holder: None });
@@ -84,7 +85,7 @@ impl CacheLayout {
         remove_users_folder(slot);
         self.sync_names(slot)?;
         stagings.push(hiding_place);
-        let (mut bytes, mut outcome) = (0, files::remove_if_any(&slot.receipt_file()));
+        let (mut bytes, mut outcome) = (0, slot.receipt_file().remove_if_any());
         for staging in stagings {
             let (freed, removed) = staging.remove();
             bytes += freed;
@@ -95,35 +96,38 @@ impl CacheLayout {
 
     /// Else a power failure could bring an entry's name back, and half of what was deleted with it.
     fn sync_names(&self, slot: &Slot) -> Result<(), Error> {
-        let folder = slot.entry().ancestors().skip(1).find(|folder| folder.is_dir());
-        match folder {
+        let mut above = std::iter::successors(slot.entry_place().above(), Place::above);
+        match above.find(Place::is_dir) {
             Some(folder) if self.durability() == Durability::Synced => {
-                RealOps.sync_dir(folder).attempt(Action::Sync, folder)
+                folder.sync_dir().attempt(Action::Sync, folder.path())
             }
             _ => Ok(()),
         }
     }
 
     /// Whether the writable tier has anything of the model: a directory, a receipt, unfinished downloads.
-    fn has_anything(&self, slot: &Slot) -> bool {
-        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
-        is_there(slot.entry()) || is_there(&slot.receipt_file()) || !self.stagings_of(slot).is_empty()
+    fn has_anything(&self, slot: &Slot) -> Result<bool, Error> {
+        let is_there = slot.entry_place().is_there() || slot.receipt_file().is_there();
+        Ok(is_there || !self.stagings_of(slot)?.is_empty())
     }
 
-    fn stagings_of(&self, slot: &Slot) -> Vec<Staging> {
-        self.stagings().into_iter().filter(|staging| staging.slot() == slot).collect()
+    fn stagings_of(&self, slot: &Slot) -> Result<Vec<Staging>, Error> {
+        let mut failures = Vec::new();
+        let stagings = self.stagings(&mut failures).into_iter().filter(|staging| staging.slot() == slot);
+        let stagings = stagings.collect();
+        failures.into_iter().next().map_or(Ok(stagings), Err)
     }
 }
 
 impl Staging {
     /// Removes the whole folder with all runs. Returns how many bytes of disk it took up.
     fn remove(&self) -> (u64, Result<(), Error>) {
-        let bytes = disk_usage(self.path(), &mut HashSet::new());
+        let bytes = disk_usage(self.folder(), &mut HashSet::new());
         let removed = self.runs().and_then(|runs| {
             for run in &runs {
-                run.remove_neighbours();
+                staging::elsewhere::remove_all(run);
             }
-            files::remove_all(self.path())
+            self.folder().remove_all()
         });
         (bytes, removed)
     }
@@ -132,36 +136,33 @@ impl Staging {
 /// Removes the folder above the entry if there is no other model in it. A publication that has just created it for
 /// one creates it again.
 fn remove_users_folder(slot: &Slot) {
-    if let Some(folder) = slot.entry().parent().filter(|folder| files::is_plain_dir(folder)) {
+    let folder = slot.entry_place().above();
+    if let Some(folder) = folder.filter(|folder| folder.look_if_any().is_some_and(|found| found.is_folder()))
+    {
         // It fails when there is something in it.
-        let _ = fs::remove_dir(folder);
+        let _ = folder.remove_dir();
     }
 }
 
 /// Takes the entry out of sight, in one step.
 fn take_away(staging: &Staging) -> Result<RemovedEntry, Error> {
-    let path = staging.slot().entry();
-    match fs::symlink_metadata(path) {
+    let entry = staging.slot().entry_place();
+    let path = entry.path();
+    match entry.look() {
         Err(e) if is_absence(&e) => Ok(RemovedEntry::Nothing),
         Err(e) => Err(e).attempt(Action::LookAt, path),
-        Ok(found) if found.is_symlink() => {
-            let target = fs::read_link(path).attempt(Action::LookAt, path)?;
-            remove_link(path)?;
+        Ok(found) if found.is_link() => {
+            let (_, target) = entry.read_link().attempt(Action::LookAt, path)?;
+            entry.remove_file().attempt(Action::Remove, path)?;
             Ok(RemovedEntry::Link { target })
         }
-        Ok(found) if !found.is_dir() => Err(Error::EntryIsNotADirectory { path: path.to_path_buf() }),
+        Ok(found) if !found.is_folder() => Err(Error::EntryIsNotADirectory { path: path.to_path_buf() }),
         Ok(_) => {
             let hidden = staging.detached_folder()?.join("removed");
-            RealOps.rename_new(path, &hidden).map_err(|e| Error::moving(path, &hidden, e))?;
+            RealOps.rename_new(entry, &hidden).map_err(|e| Error::moving(path, hidden.path(), e))?;
             Ok(RemovedEntry::Directory)
         }
     }
-}
-
-fn remove_link(path: &Path) -> Result<(), Error> {
-    // Windows tells links to folders from links to files.
-    let remove = if cfg!(windows) && path.is_dir() { fs::remove_dir } else { fs::remove_file };
-    remove(path).attempt(Action::Remove, path)
 }
 
 #[cfg(test)]

@@ -1,19 +1,23 @@
 //! One process's work on one model, from the first byte to the publication.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use url_parse::{RepoPath, shown};
 
 use crate::config::Durability;
 use crate::content::ContentName;
-use crate::error::{Action, Error};
+use crate::dir::Found;
+use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::layout::CacheLayout;
 use crate::lookup::Completeness;
 use crate::ops::{FileOps, RealOps};
+use crate::pinned::Pinned;
+use crate::place::Place;
 use crate::publish::{Publication, Published};
 use crate::receipt::Receipt;
 use crate::slot::Slot;
@@ -32,10 +36,11 @@ pub struct Run {
     staging: Staging,
     purpose: Purpose,
     durability: Durability,
-    tree: PathBuf,
-    scratch: PathBuf,
-    parts: PathBuf,
-    pool: PathBuf,
+    tree: Pinned,
+    scratch: Pinned,
+    parts: Pinned,
+    /// The last one counts. Those before it are gone, and stay open: their paths must not come to mean something else.
+    pools: Mutex<Vec<Pinned>>,
     // In this order: the lock ends before its folder is removed.
     alive: File,
     folder: RunFolder,
@@ -83,28 +88,71 @@ impl Run {
     fn create(staging: &Staging, purpose: Purpose, durability: Durability) -> Result<Self, Error> {
         let (folder, alive) = RunFolder::create(staging)?;
         let names = folder.names();
-        let (tree, scratch, parts) = (names.tree(), names.scratch(), names.parts());
-        let pool = staging.pool(purpose);
-        for dir in [&tree, &scratch, &parts, &pool] {
-            files::ensure_dir(dir, staging.slot().home())?;
-        }
-        Ok(Self { staging: staging.clone(), purpose, durability, tree, scratch, parts, pool, alive, folder })
+        let home = staging.slot().home();
+        let create = |place: Place| {
+            files::ensure_dir(&place, home)?;
+            Pinned::open(place)
+        };
+        let (tree, parts) = (create(names.tree())?, create(names.parts())?);
+        let scratch = names.scratch();
+        // Nobody else goes on with this.
+        scratch.create_dir_as(0o700).attempt(Action::Create, scratch.path())?;
+        let scratch = Pinned::open(scratch)?;
+        let pools = Mutex::new(vec![create(staging.pool(purpose))?]);
+        Ok(Self { staging: staging.clone(), purpose, durability, tree, scratch, parts, pools, alive, folder })
     }
 
-    /// The tree that will be published; an empty folder at first.
+    /// The tree that will be published; an empty folder at first. The path stays that of this folder, whatever
+    /// others do above it; for messages, see [`shown`](Self::shown).
     pub fn tree(&self) -> &Path {
-        &self.tree
+        self.tree.path()
     }
 
-    /// An empty folder for whatever else is needed meanwhile.
+    /// An empty folder for whatever else is needed meanwhile, which only this user may look into. Its path may
+    /// be the system's for an open folder, like that of the tree.
     pub fn scratch(&self) -> &Path {
-        &self.scratch
+        self.scratch.path()
+    }
+
+    /// A folder like [`scratch`](Self::scratch) for a library that resolves paths, and then trusts them: in
+    /// `chosen`, which must be there; else in the run's folder, if only root and this user can rename
+    /// the folders above it; else in the system's temporary folder. It is removed with the run, or by whoever
+    /// removes what a killed process has left.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn scratch_by_path(&self, chosen: Option<&Path>) -> Result<PathBuf, Error> {
+        if chosen.is_none() && self.scratch.is_guarded() {
+            return Ok(self.scratch().to_path_buf());
+        }
+        let elsewhere = self.folder.scratch_elsewhere(chosen)?;
+        Ok(elsewhere.map_or(self.scratch(), Place::path).to_path_buf())
+    }
+
+    /// A path that [`tree`](Self::tree) and its siblings have led to, as the user knows it; nothing for others.
+    pub fn shown(&self, path: &Path) -> Option<PathBuf> {
+        let pools = self.pools();
+        let mut pinned = [&self.tree, &self.scratch, &self.parts].into_iter().chain(pools.iter());
+        pinned.find_map(|pinned| pinned.shown(path))
+    }
+
+    /// To be called before a step that works by paths: where the system has no paths to open folders, it compares
+    /// the folders at the paths with those that this run began with.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`].
+    pub fn check(&self) -> Result<(), Error> {
+        [&self.tree, &self.scratch, &self.parts].into_iter().try_for_each(Pinned::check)
+    }
+
+    fn pools(&self) -> MutexGuard<'_, Vec<Pinned>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where this run writes a file that is not verified yet. What is written beside it under the same name
     /// with `.journal` at its end belongs to it.
     pub fn part(&self, content: &ContentName) -> PathBuf {
-        self.parts.join(content.as_str())
+        self.parts.path().join(content.as_str())
     }
 
     /// Brings what an earlier run has left of an unfinished file, and its journal, to [`part`](Self::part).
@@ -116,7 +164,6 @@ impl Run {
     /// and count as nothing. Copying blocks for as long as that takes.
     pub fn take_over(&self, content: &ContentName) -> bool {
         staging::take_over(&self.staging, self.folder.names(), content)
-            && files::make_own(&self.part(content), &self.tree).is_ok()
     }
 
     /// About how many bytes earlier runs have left of an unfinished file, for [`take_over`](Self::take_over).
@@ -127,15 +174,17 @@ impl Run {
     /// Where a verified file goes, by rename; it is never written again. What is there was verified by an earlier
     /// run, and may have been damaged since.
     pub fn pool_path(&self, content: &ContentName) -> PathBuf {
-        self.pool.join(content.as_str())
+        let pools = self.pools();
+        pools.last().map(|pool| pool.path().join(content.as_str())).unwrap_or_default()
+    }
+
+    fn pool_place(&self, content: &ContentName) -> Place {
+        self.staging.pool(self.purpose).join(content.as_str())
     }
 
     /// The length in bytes of a file in the pool; nothing when it is not there.
     pub fn pooled(&self, content: &ContentName) -> Option<u64> {
-        fs::symlink_metadata(self.pool_path(content))
-            .ok()
-            .filter(fs::Metadata::is_file)
-            .map(|found| found.len())
+        self.pool_place(content).look_if_any().filter(Found::is_file).map(|found| found.len)
     }
 
     /// Creates the pool's folder again, if it is gone and the run's own is there; answers whether it was so.
@@ -145,11 +194,14 @@ impl Run {
     /// # Errors
     /// When it cannot be created.
     pub fn mend_pool(&self) -> Result<bool, Error> {
-        let is_gone = self.tree.is_dir() && !self.pool.is_dir();
-        if !is_gone {
+        let mut pools = self.pools();
+        let is_gone = pools.last().is_none_or(|pool| pool.check_place().is_err());
+        if !is_gone || !self.folder.names().tree().is_dir() {
             return Ok(false);
         }
-        files::ensure_dir(&self.pool, self.staging.slot().home())?;
+        let pool = self.staging.pool(self.purpose);
+        files::ensure_dir(&pool, self.staging.slot().home())?;
+        pools.push(Pinned::open(pool)?);
         Ok(true)
     }
 
@@ -160,7 +212,7 @@ impl Run {
     /// # Errors
     /// [`Error::LinkOrCopy`], also when the pool has no such file or the tree has one of that name.
     pub fn place(&self, content: &ContentName, path: &RepoPath) -> Result<bool, Error> {
-        self.bring(&self.pool_path(content), path).map(|(_, is_own)| is_own)
+        self.bring(&self.pool_place(content), path)
     }
 
     /// Removes a file from the tree, and from the pool if it is named, that turned out not to be what it should be.
@@ -168,31 +220,35 @@ impl Run {
     /// # Errors
     /// When it cannot be removed. That it is not there is fine.
     pub fn discard(&self, path: &RepoPath, pooled: Option<&ContentName>) -> Result<(), Error> {
-        let pooled = pooled.map(|content| self.pool_path(content));
-        [path.under(&self.tree)].iter().chain(&pooled).try_for_each(|file| files::remove_if_any(file))
+        let placed = self.folder.names().tree().join(path.as_str());
+        let pooled = pooled.map(|content| self.pool_place(content));
+        [placed].iter().chain(&pooled).try_for_each(Place::remove_if_any)
     }
 
-    fn bring(&self, from: &Path, path: &RepoPath) -> Result<(PathBuf, bool), Error> {
-        let to = path.under(&self.tree);
+    fn bring(&self, from: &Place, path: &RepoPath) -> Result<bool, Error> {
+        let to = self.folder.names().tree().join(path.as_str());
         self.create_folder_of(&to)?;
-        let is_own =
-            files::link_own_or_copy(from, &to, &self.tree).map_err(|e| Error::linking(from, &to, e))?;
-        Ok((to, is_own))
+        files::link_or_copy(from, &to).map_err(|e| Error::linking(from.path(), to.path(), e))
     }
 
-    fn create_folder_of(&self, to: &Path) -> Result<(), Error> {
-        if let Some(folder) = to.parent() {
-            files::create_dirs(folder, &|dir| self.create_in_tree(dir), &mut Vec::new())
-                .map_err(|(path, source)| Error::Io { action: Action::Create, path, source })?;
-        }
-        Ok(())
+    fn create_folder_of(&self, to: &Place) -> Result<(), Error> {
+        let Some(folder) = to.above() else { return Ok(()) };
+        files::create_dirs(&folder, &|dir| self.create_in_tree(dir), &mut Vec::new()).map_err(
+            |(place, source)| {
+                Error::of(source, |source| Error::Io {
+                    action: Action::Create,
+                    path: place.path().to_path_buf(),
+                    source,
+                })
+            },
+        )
     }
 
     /// The tree itself is not created again: where it is gone, this run was taken for abandoned, and what
     /// it puts together now would not be whole.
-    fn create_in_tree(&self, dir: &Path) -> io::Result<()> {
-        match dir.strip_prefix(&self.tree) {
-            Ok(below) if !below.as_os_str().is_empty() => fs::create_dir(dir),
+    fn create_in_tree(&self, dir: &Place) -> io::Result<()> {
+        match dir.path().strip_prefix(self.folder.names().tree().path()) {
+            Ok(below) if !below.as_os_str().is_empty() => dir.create_dir(),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -211,11 +267,10 @@ impl Run {
     /// # Errors
     /// When it cannot be written.
     pub fn write_receipt(&self, receipt: &Receipt) -> Result<(), Error> {
-        if let Some(receipts) = self.staging.slot().receipt_file().parent() {
-            files::ensure_dir(receipts, self.staging.slot().home())?;
+        if let Some(receipts) = self.staging.slot().receipt_file().above() {
+            files::ensure_dir(&receipts, self.staging.slot().home())?;
         }
-        let path = self.folder.names().receipt();
-        files::write_atomically(&path, &receipt.to_json())
+        self.folder.names().receipt().write_atomically(&receipt.to_json())
     }
 
     /// Makes the tree the slot's entry: syncs it, puts it in place by one rename, syncs the folders above.
@@ -241,6 +296,8 @@ impl Run {
         let (slot, purpose, durability) = (self.staging.slot(), self.purpose, self.durability);
         let span = tracing::info_span!("publish", entry = %shown(slot.entry()));
         let _inside = span.enter();
+        // Else what stands at its path now would be published, whoever put it there.
+        self.tree.check_place()?;
         let publication = Publication { ops, slot, names: self.folder.names(), purpose, durability };
         let published = publication.publish(inspect)?;
         tracing::info!(entry = %shown(published.path()), "published");

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use url_parse::ModelRef;
 
 use crate::config::Locking;
-use crate::layout::{CacheLayout, PRIVATE, Tier};
+use crate::layout::{CacheLayout, Tier, private_in};
+use crate::place::Place;
 use crate::slot_name::entry_name;
 
 /// One model's places: its entry, its candidates in the read-only tiers, its private files. Names only;
@@ -18,10 +19,10 @@ pub struct Slot {
     /// and names with a second `+` are free for files beside it.
     file_name: String,
     home: PathBuf,
-    private: PathBuf,
+    private: Place,
     /// In the order of look-up; the writable tier's is last.
     candidates: Vec<(Tier, PathBuf)>,
-    entry: PathBuf,
+    entry: Place,
     locking: Locking,
 }
 
@@ -34,9 +35,9 @@ impl CacheLayout {
             model: model.clone(),
             file_name: file_name(user, &name),
             home: self.home().to_path_buf(),
-            private: self.private().to_path_buf(),
+            private: self.private().clone(),
             candidates: self.tiers().iter().map(|tier| (tier.clone(), in_tier(tier.path()))).collect(),
-            entry: in_tier(self.weights()),
+            entry: self.hf().join(user).join(&name),
             locking: self.locking(),
         }
     }
@@ -50,6 +51,11 @@ impl Slot {
 
     /// The model's directory in the writable tier, whether it exists or not.
     pub fn entry(&self) -> &Path {
+        self.entry.path()
+    }
+
+    /// The same as a place. The folders above it may be links, if root or this user made them.
+    pub(crate) const fn entry_place(&self) -> &Place {
         &self.entry
     }
 
@@ -66,31 +72,34 @@ impl Slot {
         &self.home
     }
 
-    pub(crate) fn lock_file(&self) -> PathBuf {
+    pub(crate) fn lock_file(&self) -> Place {
         self.private.join("locks").join(&self.file_name)
     }
 
-    pub(crate) fn holder_file(&self) -> PathBuf {
+    pub(crate) fn holder_file(&self) -> Place {
         self.private.join("locks").join(format!("{}+holder", self.file_name))
     }
 
-    pub(crate) fn receipt_file(&self) -> PathBuf {
+    pub(crate) fn receipt_file(&self) -> Place {
         receipt_file(&self.private, &self.file_name)
     }
 
-    pub(crate) fn receipt_file_in(&self, tier: &Tier) -> PathBuf {
-        receipt_file(&tier.path().join(PRIVATE), &self.file_name)
+    pub(crate) fn receipt_file_in(&self, tier: &Tier) -> Place {
+        match tier {
+            Tier::Writable(_) => self.receipt_file(),
+            Tier::ReadOnly(path) => receipt_file(&private_in(path), &self.file_name),
+        }
     }
 
     /// The receipt that a run is about to install, on the file system that it will be installed on.
-    pub(crate) fn receipt_draft(&self, run: &OsStr) -> PathBuf {
+    pub(crate) fn receipt_draft(&self, run: &OsStr) -> Place {
         let mut name = OsString::from(format!("{}+", self.file_name));
         name.push(run);
         self.private.join("receipts").join(name)
     }
 
     /// The private folder of the home.
-    pub(crate) fn private(&self) -> &Path {
+    pub(crate) const fn private(&self) -> &Place {
         &self.private
     }
 
@@ -105,7 +114,7 @@ pub(crate) fn file_name(user: &str, entry: &str) -> String {
 }
 
 /// The receipt of a slot by its [`file_name`], in a tier's private folder.
-pub(crate) fn receipt_file(private: &Path, file_name: &str) -> PathBuf {
+pub(crate) fn receipt_file(private: &Place, file_name: &str) -> Place {
     private.join("receipts").join(format!("{file_name}.json"))
 }
 
@@ -134,10 +143,10 @@ mod tests {
         assert_eq!(slot.holder_file(), private.join("locks/mlc-ai+Llama-3+holder"));
         assert_eq!(slot.receipt_file(), private.join("receipts/mlc-ai+Llama-3.json"));
         let shared = slot.receipt_file_in(&Tier::ReadOnly("/ro".into()));
-        assert_eq!(shared, Path::new("/ro/.mlc-weights/receipts/mlc-ai+Llama-3.json"));
+        assert_eq!(shared, PathBuf::from("/ro/.mlc-weights/receipts/mlc-ai+Llama-3.json"));
         assert_eq!(slot.receipt_file_in(&Tier::Writable("/home/model_weights".into())), slot.receipt_file());
         assert_eq!(slot.receipt_draft("1-a".as_ref()), private.join("receipts/mlc-ai+Llama-3+1-a"));
-        assert_eq!(Staging::of(&slot).path(), private.join("staging/mlc-ai+Llama-3"));
+        assert_eq!(*Staging::of(&slot).folder(), private.join("staging/mlc-ai+Llama-3"));
     }
 
     #[test]
@@ -162,7 +171,7 @@ mod tests {
             }
             let files = |model: &str| {
                 let slot = slot(model);
-                [slot.lock_file(), slot.holder_file(), slot.receipt_file(), Staging::of(&slot).path().to_path_buf()]
+                [slot.lock_file(), slot.holder_file(), slot.receipt_file(), Staging::of(&slot).folder().clone()]
             };
             for file in files(&a) {
                 prop_assert!(!files(&b).contains(&file), "{}", file.display());

@@ -1,15 +1,15 @@
 //! A slot's private folder: pools, the runs' folders, and what dead runs have left.
 
-use std::fs;
 use std::time::SystemTime;
 
 use crate::error::Error;
-use crate::files;
 use crate::layout::{CacheLayout, Tier};
+use crate::place::{Place, absence_is_fine};
 use crate::receipt::{self, Receipt};
 use crate::slot::Slot;
 
 mod displaced;
+pub(crate) mod elsewhere;
 mod note;
 mod parts;
 mod place;
@@ -26,15 +26,14 @@ pub(crate) use runs::{ABANDONED_AFTER, Owner, RunNames};
 
 /// Removes the verified files of a purpose. The folder stays: another run may be about to use it.
 pub(crate) fn clear_pool(staging: &Staging, purpose: Purpose) -> Result<(), Error> {
-    files::children_if_any(&staging.pool(purpose))?.iter().try_for_each(|file| files::remove_if_any(file))
+    staging.pool(purpose).children_if_any()?.iter().try_for_each(Place::remove_if_any)
 }
 
 /// Removes the folders that nobody needs: only empty ones, and only when the slot has no other run.
 pub(crate) fn remove_empty(staging: &Staging, purpose: Purpose) {
-    let folders =
-        [staging.runs_folder(), staging.orphans(), staging.pool(purpose), staging.path().to_path_buf()];
+    let folders = [staging.runs_folder(), staging.orphans(), staging.pool(purpose), staging.folder().clone()];
     // The first one that still holds something ends it.
-    let _ = folders.iter().try_for_each(|folder| files::absence_is_fine(fs::remove_dir(folder)));
+    let _ = folders.iter().try_for_each(|folder| absence_is_fine(folder.remove_dir()));
 }
 
 /// Puts the slot's staging in order before a new run: mends what a dead run has left half-done, and
@@ -69,7 +68,7 @@ impl CacheLayout {
             let runs = Staging::of(slot).runs().unwrap_or_default();
             files.extend(runs.iter().map(RunNames::previous_receipt));
         }
-        files.iter().filter_map(|path| receipt::read_if_any(path)).collect()
+        files.iter().filter_map(receipt::read_if_any).collect()
     }
 }
 
@@ -89,27 +88,27 @@ pub(crate) fn forget_published_pool(staging: &Staging, run: &RunNames) -> Result
         clear_pool(staging, purpose)?;
     }
     // Its receipt belongs to what is there now; the one before it to nothing.
-    files::remove_if_any(&run.previous_receipt())?;
-    files::remove_if_any(&run.note())
+    run.previous_receipt().remove_if_any()?;
+    run.note().remove_if_any()
 }
 
 /// Renames first: a process that only slept and wakes up now finds nothing at its path, and cannot publish
 /// a tree that is being removed.
 fn remove_abandoned(staging: &Staging, run: &RunNames) {
     run.restore_receipt();
-    run.remove_neighbours();
+    elsewhere::remove_all(run);
     let detached = run.detached();
-    match fs::rename(run.path(), detached.path()) {
+    match run.folder().rename(detached.folder()) {
         Ok(()) => remove_detached(staging, &detached),
         Err(error) => {
-            tracing::warn!(run = %url_parse::shown(run.path()), %error, "cannot remove an abandoned run");
+            tracing::warn!(run = %url_parse::shown(run.folder().path()), %error, "cannot remove an abandoned run");
         }
     }
 }
 
 fn remove_detached(staging: &Staging, run: &RunNames) {
     parts::save(staging, run);
-    files::remove_tree(run.path());
+    run.folder().remove_tree();
 }
 
 #[cfg(test)]

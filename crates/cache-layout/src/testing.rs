@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::place::Place;
 use crate::{CacheConfig, CacheLayout, Completeness, Durability, Slot};
 
 /// A folder of the test's own, removed when dropped.
@@ -112,7 +113,7 @@ fn means_something(refused: bool) -> bool {
 }
 
 #[cfg(unix)]
-pub(crate) struct Forbidden(std::path::PathBuf);
+pub(crate) struct Forbidden(PathBuf);
 
 #[cfg(unix)]
 impl Drop for Forbidden {
@@ -152,4 +153,15 @@ pub(crate) fn other_device(folder: &TempDir) -> Option<TempDir> {
         println!("skipped: no second file system at /dev/shm");
     }
     other
+}
+
+/// A place that is reached as its path says.
+pub(crate) fn place(path: &Path) -> Place {
+    Place::anchored(path.parent().unwrap()).join(path.file_name().unwrap())
+}
+
+impl PartialEq<PathBuf> for Place {
+    fn eq(&self, path: &PathBuf) -> bool {
+        self.path() == path
+    }
 }

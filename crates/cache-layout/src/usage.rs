@@ -5,7 +5,7 @@ use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::files;
+use crate::place::Place;
 use crate::walk::{Met, walk};
 
 /// What [`usage_of`] counted.
@@ -51,28 +51,17 @@ impl Usage {
     }
 }
 
-/// How many bytes of disk everything at a path takes up. What has two names counts once.
-pub(crate) fn disk_usage(path: &Path, seen: &mut HashSet<(u64, u64)>) -> u64 {
-    let Ok(found) = fs::symlink_metadata(path) else { return 0 };
-    if found.is_dir() {
-        let children = files::children_if_any(path).unwrap_or_default();
+/// How many bytes of disk everything at a place takes up. What has two names counts once.
+pub(crate) fn disk_usage(place: &Place, seen: &mut HashSet<(u64, u64)>) -> u64 {
+    let Ok(found) = place.look() else { return 0 };
+    if found.is_folder() {
+        let children = place.children_if_any().unwrap_or_default();
         return children.iter().map(|child| disk_usage(child, seen)).sum();
     }
-    match files::identity(path) {
+    match found.identity {
         Some(identity) if !seen.insert(identity) => 0,
-        _ => disk_bytes(&found),
+        _ => found.disk_bytes,
     }
-}
-
-/// How many bytes of disk a file takes up.
-#[cfg(unix)]
-pub(crate) fn disk_bytes(found: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::blocks(found).saturating_mul(512)
-}
-
-#[cfg(not(unix))]
-pub(crate) fn disk_bytes(found: &Metadata) -> u64 {
-    found.len()
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ impl Cache {
 
     /// Removes what interrupted downloads have left, as far as nothing was written to it for `older_than`. No
     /// model is touched, nor anything that a running download needs. What could not be removed is in
-    /// [`PrunedModel::failure`].
+    /// [`PrunedModel::failure`] and [`Pruning::failures`].
     pub fn prune(&self, older_than: Duration, mode: PruneMode) -> Pruning {
         Pruning::new(self.context.layout.prune(older_than, mode), mode == PruneMode::DryRun)
     }

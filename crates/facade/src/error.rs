@@ -106,6 +106,16 @@ pub enum Error {
         /// The file that is missing.
         missing: &'static str,
     },
+    /// The repository has a folder where MLC models have a file. Found before any shard was requested.
+    #[error("{model} is not an MLC model: in commit {commit} {path} is a folder, which must be a file")]
+    FolderForFile {
+        /// The model asked for.
+        model: ModelId,
+        /// The commit looked at.
+        commit: CommitId,
+        /// The folder.
+        path: RepoPath,
+    },
     /// The manifest names a shard that the commit does not hold. Found before any shard was requested.
     #[error(
         "{model} is incomplete at its source: the manifest names {path}, which commit {commit} does not hold"
@@ -180,7 +190,9 @@ impl Error {
                 ErrorKind::NotCached
             }
             Self::NotAModelDirectory { .. } => ErrorKind::NotFound,
-            Self::NotAnMlcModel { .. } | Self::MissingShard { .. } => ErrorKind::Refused,
+            Self::NotAnMlcModel { .. } | Self::FolderForFile { .. } | Self::MissingShard { .. } => {
+                ErrorKind::Refused
+            }
             Self::Contradiction { .. } | Self::Unproven { .. } => ErrorKind::Integrity,
             Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.kind(),
             Self::Fetch(error) => error.kind(),
@@ -189,6 +201,16 @@ impl Error {
             Self::Disk(error) => error.kind(),
             Self::OnlyReadOnly { .. } => ErrorKind::Disk,
             Self::Runtime { .. } => ErrorKind::Other,
+        }
+    }
+
+    /// The local path that the message names.
+    pub(crate) fn local_path_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.local_path_mut(),
+            Self::Fetch(error) => error.local_path_mut(),
+            Self::Disk(error) => Some(&mut error.path),
+            _ => None,
         }
     }
 

@@ -63,7 +63,9 @@ impl Lease {
             // It may have waited for a thread.
             lease.go_on()?;
             let run = unpoisoned(lease.run.read());
-            job(&lease, run.as_ref().ok_or(net::Error::Cancelled)?)
+            let run = run.as_ref().ok_or(net::Error::Cancelled)?;
+            run.check()?;
+            job(&lease, run)
         })
         .await
     }
@@ -79,6 +81,16 @@ impl Lease {
             job(&lease, run.ok_or(net::Error::Cancelled)?)
         })
         .await
+    }
+
+    /// An error whose paths the user knows, although the work was done by others.
+    pub(crate) fn shown(&self, mut error: Error) -> Error {
+        if let Some(path) = error.local_path_mut()
+            && let Some(shown) = unpoisoned(self.run.read()).as_ref().and_then(|run| run.shown(path))
+        {
+            *path = shown;
+        }
+        error
     }
 
     /// Shows that the run is alive, for as long as this future is polled; it never completes.

@@ -335,6 +335,15 @@ impl Error {
         }
     }
 
+    /// The local path that the message names, for a caller who knows a better name for it.
+    pub fn local_path_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Disk(error) => Some(&mut error.path),
+            Self::Scratch { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {

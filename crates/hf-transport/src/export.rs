@@ -69,9 +69,7 @@ impl ExportFolder<'_> {
         }
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        if is_executable {
-            make_executable(&mut options);
-        }
+        set_mode(&mut options, is_executable);
         let failed = |source| self.not_created(path, DiskError::new("create", &target, source));
         let mut file = options.open(&target).map_err(failed)?;
         Ok(file.write_all(content).map_err(|source| DiskError::new("write", &target, source))?)
@@ -83,10 +81,10 @@ impl ExportFolder<'_> {
         if folder == self.root {
             return Ok(());
         }
-        match (std::fs::create_dir(folder), folder.parent()) {
+        match (create_dir(folder), folder.parent()) {
             (Err(error), Some(parent)) if error.kind() == ErrorKind::NotFound => {
                 self.create_folder(parent)?;
-                std::fs::create_dir(folder)
+                create_dir(folder)
             }
             (Err(error), _) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
             (created, _) => created,
@@ -115,15 +113,22 @@ pub(crate) fn path_on(platform: Platform, text: &str) -> Result<Option<RepoPath>
     }
 }
 
+/// As git does: what the process's mask leaves. But nothing is everybody's to write, whatever that is.
 #[cfg(unix)]
-fn make_executable(options: &mut OpenOptions) {
+fn set_mode(options: &mut OpenOptions, is_executable: bool) {
     use std::os::unix::fs::OpenOptionsExt as _;
-    // As git does: what the process's mask leaves of it.
-    options.mode(0o777);
+    options.mode(if is_executable { 0o775 } else { 0o664 });
 }
 
 #[cfg(not(unix))]
-fn make_executable(_: &mut OpenOptions) {}
+fn set_mode(_: &mut OpenOptions, _: bool) {}
+
+fn create_dir(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o775);
+    builder.create(folder)
+}
 
 #[cfg(test)]
 mod tests {

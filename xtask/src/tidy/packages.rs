@@ -50,7 +50,7 @@ pub(super) const PLAN: &[Rule] = &[
     ),
     rule("sha1", &["hf-transport"], &["tests"]),
     rule("sha2", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
-    rule("tempfile", &["cache-layout", "hf-transport"], &["fuzz", "tests", "xtask"]),
+    rule("tempfile", &["hf-transport"], &["fuzz", "tests", "xtask"]),
     // The shape of the code.
     rule("async-trait", &["hf-transport", "shard-fetch"], &["facade"]),
     rule("thiserror", &["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "url-parse"], &[]),

@@ -5,17 +5,17 @@ use url_parse::ErrorKind;
 #[test]
 fn folders_are_created_from_the_top_down() {
     let folder = testing::folder();
-    let root = folder.path();
+    let root = Place::anchored(folder.path());
     let mut created = Vec::new();
-    create_dirs(&root.join("a/b/c"), &|dir| fs::create_dir(dir), &mut created).unwrap();
+    create_dirs(&root.join("a/b/c"), &Place::create_dir, &mut created).unwrap();
     assert_eq!(created, [root.join("a"), root.join("a/b"), root.join("a/b/c")]);
 
     created.clear();
-    create_dirs(&root.join("a/b/c"), &|dir| fs::create_dir(dir), &mut created).unwrap();
-    assert_eq!(created, [] as [PathBuf; 0]);
+    create_dirs(&root.join("a/b/c"), &Place::create_dir, &mut created).unwrap();
+    assert_eq!(created, [] as [Place; 0]);
 
-    let failing = |dir: &Path| {
-        if dir.ends_with("e") { Err(io::ErrorKind::StorageFull.into()) } else { fs::create_dir(dir) }
+    let failing = |dir: &Place| {
+        if dir.ends_with("e") { Err(io::ErrorKind::StorageFull.into()) } else { dir.create_dir() }
     };
     let (path, _) = create_dirs(&root.join("a/d/e/f"), &failing, &mut created).unwrap_err();
     assert_eq!((path, created), (root.join("a/d/e"), vec![root.join("a/d")]));
@@ -26,11 +26,11 @@ fn folders_are_created_from_the_top_down() {
 #[test]
 fn a_folder_that_vanishes_is_created_again() {
     let folder = testing::folder();
-    let dir = folder.path().join("a");
+    let dir = testing::place(&folder.path().join("a"));
     for (vanishings, is_created) in [(1, true), (MOST_VANISHINGS, true), (MOST_VANISHINGS + 1, false)] {
         let left = std::cell::Cell::new(vanishings);
-        let vanishing = |dir: &Path| match left.get() {
-            0 => fs::create_dir(dir),
+        let vanishing = |dir: &Place| match left.get() {
+            0 => dir.create_dir(),
             some => {
                 left.set(some - 1);
                 Err(io::ErrorKind::AlreadyExists.into())
@@ -46,7 +46,7 @@ fn a_folder_that_vanishes_is_created_again() {
 #[test]
 fn many_may_create_one_folder() {
     let folder = testing::folder();
-    let dir = folder.path().join("a/b/c/d/e/f");
+    let dir = Place::anchored(folder.path()).join("a/b/c/d/e/f");
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| ensure_dir(&dir, folder.path()).unwrap());
@@ -57,7 +57,7 @@ fn many_may_create_one_folder() {
 
 #[track_caller]
 fn check_refusal(dir: &Path, home: &Path, expected: &str, kind: ErrorKind) {
-    let error = ensure_dir(dir, home).unwrap_err();
+    let error = ensure_dir(&Place::anchored(home).join(dir.strip_prefix(home).unwrap()), home).unwrap_err();
     assert_eq!((error.to_string().as_str(), error.kind()), (expected, kind));
 }
 
@@ -91,7 +91,7 @@ fn what_is_in_a_folders_way_is_named() {
 fn a_folder_that_cannot_be_created_is_named_with_the_home() {
     let folder = testing::folder();
     let home = folder.path().join("x".repeat(300));
-    let error = ensure_dir(&home.join("model_weights"), &home).unwrap_err();
+    let error = ensure_dir(&Place::anchored(&home).join("model_weights"), &home).unwrap_err();
     let home = home.display();
     assert_eq!(
         error.to_string(),
@@ -103,9 +103,9 @@ fn a_folder_that_cannot_be_created_is_named_with_the_home() {
 #[test]
 fn a_file_is_replaced_whole() {
     let folder = testing::folder();
-    let path = folder.path().join("file");
+    let path = testing::place(&folder.path().join("file"));
     for text in ["one", "two"] {
-        write_atomically(&path, text.as_bytes()).unwrap();
+        path.write_atomically(text.as_bytes()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
@@ -116,7 +116,7 @@ fn a_file_is_replaced_whole() {
 #[test]
 fn a_second_name_replaces_nothing() {
     let folder = testing::folder();
-    let [from, to, absent] = ["from", "to", "absent"].map(|name| folder.path().join(name));
+    let [from, to, absent] = ["from", "to", "absent"].map(|name| testing::place(&folder.path().join(name)));
     testing::write(&from, "text");
     link_or_copy(&from, &to).unwrap();
     assert_eq!(fs::read_to_string(&to).unwrap(), "text");
@@ -133,7 +133,7 @@ fn a_second_name_replaces_nothing() {
 #[test]
 fn a_copy_replaces_nothing_and_leaves_no_half() {
     let folder = testing::folder();
-    let [from, to, dir] = ["from", "to", "dir"].map(|name| folder.path().join(name));
+    let [from, to, dir] = ["from", "to", "dir"].map(|name| testing::place(&folder.path().join(name)));
     testing::write(&from, "text");
     copy_new(&from, &to).unwrap();
     assert_eq!(fs::read_to_string(&to).unwrap(), "text");
@@ -148,7 +148,7 @@ fn a_copy_replaces_nothing_and_leaves_no_half() {
 
     #[cfg(unix)]
     {
-        let link = folder.path().join("link");
+        let link = testing::place(&folder.path().join("link"));
         std::os::unix::fs::symlink(&from, &link).unwrap();
         assert!(copy_new(&link, &to).is_err(), "links are not followed");
         assert!(!to.exists());
@@ -160,7 +160,7 @@ fn a_copy_replaces_nothing_and_leaves_no_half() {
 fn across_file_systems_a_file_is_copied() {
     let folder = testing::folder();
     let Some(other) = testing::other_device(&folder) else { return };
-    let (from, to) = (other.path().join("from"), folder.path().join("to"));
+    let [from, to] = [other.path().join("from"), folder.path().join("to")].map(|path| testing::place(&path));
     testing::write(&from, "text");
     link_or_copy(&from, &to).unwrap();
     assert_eq!(fs::read_to_string(&to).unwrap(), "text");
@@ -169,7 +169,7 @@ fn across_file_systems_a_file_is_copied() {
 #[test]
 fn a_copy_keeps_holes() {
     let folder = testing::folder();
-    let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+    let [from, to] = ["from", "to"].map(|name| testing::place(&folder.path().join(name)));
     let mut bytes = vec![0; 10 * BLOCK + 7];
     bytes[3 * BLOCK + 1] = 1;
     let mut file = File::create(&from).unwrap();

@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 use crate::testing;
 use url_parse::ErrorKind;
@@ -47,7 +49,7 @@ fn who_waits_learns_for_whom() {
 #[test]
 fn a_note_is_read_as_it_was_written() {
     let folder = testing::folder();
-    let path = folder.path().join("note");
+    let path = testing::place(&folder.path().join("note"));
     assert_eq!(Holder::read(&path), None);
     for junk in ["", "{}", "{\"pid\":-1,\"host\":null,\"since\":0}"] {
         fs::write(&path, junk).unwrap();

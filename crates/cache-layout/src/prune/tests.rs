@@ -1,3 +1,6 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use super::*;
 use crate::content::ContentName;
 use crate::run::Run;
@@ -21,7 +24,7 @@ fn begin(layout: &CacheLayout, slot: &Slot, purpose: Purpose) -> Run {
 
 /// As if nothing below a folder had been written for so long.
 fn age(folder: &Path, by: Duration) {
-    for child in files::children(folder).unwrap() {
+    for child in Place::anchored(folder).children().unwrap() {
         if child.is_dir() {
             age(&child, by);
         }
@@ -46,7 +49,7 @@ fn check(older_than: Duration, goes: bool) {
         let (layout, slot) = testing::cache(&folder);
         testing::fill(slot.entry(), "published");
         drop(begin(&layout, &slot, purpose));
-        age(Staging::of(&slot).path(), 2 * HOUR);
+        age(Staging::of(&slot).folder(), 2 * HOUR);
         let before = testing::listing(folder.path());
 
         let would = prune(&layout, older_than, PruneMode::DryRun);
@@ -57,7 +60,7 @@ fn check(older_than: Duration, goes: bool) {
         assert!(!would.in_use && !did.in_use);
         assert_eq!(did.removed_bytes >= 30_000, goes, "{did:?}");
         assert_eq!(did.kept_bytes >= 30_000, !goes, "{did:?}");
-        assert_eq!(Staging::of(&slot).path().exists(), !goes);
+        assert_eq!(Staging::of(&slot).folder().exists(), !goes);
         assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "published");
     }
 }
@@ -79,13 +82,13 @@ fn nothing_of_a_running_download_goes() {
         let held = lock.then_some(held);
         let run = begin(&layout, &slot, Purpose::Fresh);
         // A process that was suspended for a long time.
-        age(Staging::of(&slot).path(), 2 * HOUR);
-        let before = testing::listing(Staging::of(&slot).path());
+        age(Staging::of(&slot).folder(), 2 * HOUR);
+        let before = testing::listing(Staging::of(&slot).folder());
         for mode in [PruneMode::DryRun, PruneMode::Remove] {
             let pruned = prune(&layout, NOW, mode);
             assert!(pruned.in_use);
             assert_eq!(pruned.removed_bytes, 0);
-            assert_eq!(testing::listing(Staging::of(&slot).path()), before);
+            assert_eq!(testing::listing(Staging::of(&slot).folder()), before);
         }
         drop((run, held));
     }
@@ -94,7 +97,7 @@ fn nothing_of_a_running_download_goes() {
 /// What a killed process leaves, last heard of so long ago.
 fn killed(layout: &CacheLayout, slot: &Slot, silent_for: Duration) -> PathBuf {
     let path = begin(layout, slot, Purpose::Fresh).abandon();
-    age(Staging::of(slot).path(), silent_for);
+    age(Staging::of(slot).folder(), silent_for);
     path
 }
 
@@ -108,10 +111,10 @@ fn a_killed_run_goes_after_a_quarter_of_an_hour_and_its_pool_with_it() {
         assert_eq!(pruned.in_use, !goes);
         assert_eq!(run.exists(), !goes);
         assert_eq!(
-            Staging::of(&slot).path().exists(),
+            Staging::of(&slot).folder().exists(),
             !goes,
             "{:?}",
-            testing::listing(Staging::of(&slot).path())
+            testing::listing(Staging::of(&slot).folder())
         );
     }
 }
@@ -138,10 +141,10 @@ fn an_old_model_that_was_moved_aside_comes_back() {
     let (layout, slot) = testing::cache(&folder);
     let run = killed(&layout, &slot, HOUR);
     fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
-    testing::fill(&RunNames::new(run, &slot).displaced(), "old");
+    testing::fill(&RunNames::new(testing::place(&run), &slot).displaced(), "old");
     prune(&layout, NOW, PruneMode::Remove);
     assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "old");
-    assert!(!Staging::of(&slot).path().exists());
+    assert!(!Staging::of(&slot).folder().exists());
 }
 
 #[test]
@@ -161,10 +164,10 @@ fn strangers_stay_and_an_empty_cache_has_nothing() {
 fn killed_beside(path: &Path, ago: Duration) -> PathBuf {
     let folder = path.parent().unwrap();
     fs::create_dir_all(folder).unwrap();
-    let file = files::temporary_in(folder).unwrap();
-    fs::write(file.path(), "half").unwrap();
-    file.as_file().set_modified(SystemTime::now() - ago).unwrap();
-    file.into_temp_path().keep().unwrap()
+    let (place, file) = Place::anchored(folder).create_temporary().unwrap();
+    fs::write(&place, "half").unwrap();
+    file.set_modified(SystemTime::now() - ago).unwrap();
+    place.path().to_path_buf()
 }
 
 #[track_caller]

@@ -1,6 +1,5 @@
 //! The one step that makes a tree visible, and what it takes where the system does not allow that step.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use crate::config::Durability;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::ops::FileOps;
+use crate::place::Place;
 use crate::slot::Slot;
 use crate::staging::{Note, Purpose, RunNames};
 
@@ -43,8 +43,8 @@ pub(crate) struct Publication<'a> {
 
 /// A tree that is ready, and where the old entry goes if it cannot be exchanged.
 struct Ready {
-    tree: PathBuf,
-    displaced: PathBuf,
+    tree: Place,
+    displaced: Place,
 }
 
 impl Publication<'_> {
@@ -52,8 +52,8 @@ impl Publication<'_> {
     /// the entry are added to `created`.
     pub(super) fn put_in_place(
         &self,
-        is_as_good: &dyn Fn(&Path) -> bool,
-        created: &mut Vec<PathBuf>,
+        is_as_good: &dyn Fn(&Place) -> bool,
+        created: &mut Vec<Place>,
     ) -> Result<Published, Error> {
         let ready = Ready { tree: self.names.tree(), displaced: self.names.displaced() };
         match self.place(&ready, is_as_good, created)? {
@@ -65,20 +65,21 @@ impl Publication<'_> {
     fn place(
         &self,
         ready: &Ready,
-        is_as_good: &dyn Fn(&Path) -> bool,
-        created: &mut Vec<PathBuf>,
+        is_as_good: &dyn Fn(&Place) -> bool,
+        created: &mut Vec<Place>,
     ) -> Result<Placed, Error> {
-        let (tree, entry) = (&ready.tree, self.slot.entry());
-        let ours = || Placed::As(Published::Ours(entry.to_path_buf()));
+        let (tree, entry) = (&ready.tree, self.slot.entry_place());
+        let moving = |error| Error::moving(tree.path(), entry.path(), error);
+        let ours = || Placed::As(Published::Ours(entry.path().to_path_buf()));
         for _ in 0..ATTEMPTS {
             match self.beside_the_entry(tree, created, || self.ops.rename_new(tree, entry))? {
                 Ok(()) => return Ok(ours()),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) if is_refusal(&e) => return Ok(Placed::Refused(e)),
-                Err(e) => return Err(Error::moving(tree, entry, e)),
+                Err(e) => return Err(moving(e)),
             }
             if is_as_good(entry) {
-                return Ok(Placed::As(Published::SomeoneElse(entry.to_path_buf())));
+                return Ok(Placed::As(Published::SomeoneElse(entry.path().to_path_buf())));
             }
             self.slot.refuse_unreplaceable()?;
             match self.exchange(ready, entry) {
@@ -86,18 +87,18 @@ impl Publication<'_> {
                 // Another process removed or replaced the entry just now.
                 Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {}
                 Err(e) if is_refusal(&e) => return Ok(Placed::Refused(e)),
-                Err(e) => return Err(Error::moving(tree, entry, e)),
+                Err(e) => return Err(moving(e)),
             }
         }
-        Err(Error::moving(tree, entry, io::ErrorKind::AlreadyExists.into()))
+        Err(moving(io::ErrorKind::AlreadyExists.into()))
     }
 
     /// Does something with a tree that needs the folder above the entry. Whoever removes the last model of a user
     /// removes that folder too, at any time; then it is created again.
     fn beside_the_entry(
         &self,
-        tree: &Path,
-        created: &mut Vec<PathBuf>,
+        tree: &Place,
+        created: &mut Vec<Place>,
         step: impl Fn() -> io::Result<()>,
     ) -> Result<io::Result<()>, Error> {
         for _ in 1..ATTEMPTS {
@@ -112,20 +113,20 @@ impl Publication<'_> {
     }
 
     /// The old entry ends up in the run's folder, and is removed with it.
-    fn exchange(&self, ready: &Ready, entry: &Path) -> io::Result<()> {
+    fn exchange(&self, ready: &Ready, entry: &Place) -> io::Result<()> {
         match self.ops.exchange(&ready.tree, entry) {
             Err(e) if e.kind() == io::ErrorKind::Unsupported => self.exchange_by_two_renames(ready, entry),
             result => result,
         }
     }
 
-    fn exchange_by_two_renames(&self, ready: &Ready, entry: &Path) -> io::Result<()> {
+    fn exchange_by_two_renames(&self, ready: &Ready, entry: &Place) -> io::Result<()> {
         let Ready { tree, displaced } = ready;
         self.ops.rename_new(entry, displaced)?;
         self.ops.rename_new(tree, entry).inspect_err(|_| {
             // If this fails too, the run's folder is not removed, and the next run tries again.
             if let Err(error) = self.ops.rename_new(displaced, entry) {
-                tracing::warn!(displaced = %url_parse::shown(displaced), %error, "cannot move the model back");
+                tracing::warn!(displaced = %url_parse::shown(displaced.path()), %error, "cannot move the model back");
             }
         })
     }
@@ -135,8 +136,8 @@ impl Publication<'_> {
     /// the entry first, as a copy if need be, and takes the entry's place from there.
     fn put_in_place_by_way_of_a_neighbour(
         &self,
-        is_as_good: &dyn Fn(&Path) -> bool,
-        created: &mut Vec<PathBuf>,
+        is_as_good: &dyn Fn(&Place) -> bool,
+        created: &mut Vec<Place>,
     ) -> Result<Published, Error> {
         let [tree, displaced] = self.names.neighbours();
         let outcome = self.bring_beside(&tree, created).and_then(|moved| {
@@ -152,78 +153,77 @@ impl Publication<'_> {
         });
         // An old entry that was exchanged, or a copy that is not needed.
         if outcome.is_ok() {
-            files::remove_tree(&tree);
+            tree.remove_tree();
         }
         outcome
     }
 
     /// Answers whether the tree itself was moved; otherwise it was copied.
-    fn bring_beside(&self, beside: &Path, created: &mut Vec<PathBuf>) -> Result<bool, Error> {
+    fn bring_beside(&self, beside: &Place, created: &mut Vec<Place>) -> Result<bool, Error> {
         let tree = self.names.tree();
         match self.beside_the_entry(&tree, created, || self.ops.rename_new(&tree, beside))? {
             Ok(()) => return Ok(true),
             Err(e) if is_refusal(&e) => {}
-            Err(e) => return Err(Error::moving(&tree, beside, e)),
+            Err(e) => return Err(Error::moving(tree.path(), beside.path(), e)),
         }
         self.beside_the_entry(&tree, created, || self.ops.create_dir(beside))?
-            .map_err(|e| Error::linking(&tree, beside, e))?;
+            .map_err(|e| Error::linking(tree.path(), beside.path(), e))?;
         let copied = self.copy_into(&tree, beside).and_then(|()| match self.durability {
             Durability::Synced => self.sync_tree(beside),
             Durability::Fast => Ok(()),
         });
         let noted =
             copied.and_then(|()| self.write_note(&self.names.copy_note(), &Note::new(self.purpose, beside)));
-        noted.map(|()| false).inspect_err(|_| files::remove_tree(beside))
+        noted.map(|()| false).inspect_err(|_| beside.remove_tree())
     }
 
-    fn take_back(&self, beside: &Path, moved: bool) {
+    fn take_back(&self, beside: &Place, moved: bool) {
         let (tree, away) = (self.names.tree(), beside);
         if !moved {
-            files::remove_tree(away);
+            away.remove_tree();
         } else if let Err(error) = self.ops.rename_new(away, &tree) {
-            tracing::warn!(tree = %url_parse::shown(away), %error, "cannot move a tree back");
+            tracing::warn!(tree = %url_parse::shown(away.path()), %error, "cannot move a tree back");
         }
     }
 
-    fn copy_into(&self, from: &Path, to: &Path) -> Result<(), Error> {
-        for child in files::children(from).attempt(Action::Read, from)? {
-            let Some(name) = child.file_name() else { continue };
-            let target = to.join(name);
-            if files::is_plain_dir(&child) {
-                self.ops.create_dir(&target).map_err(|e| Error::linking(&child, &target, e))?;
+    fn copy_into(&self, from: &Place, to: &Place) -> Result<(), Error> {
+        for child in from.children().attempt(Action::Read, from.path())? {
+            let target = to.join(child.name());
+            let failed = |error| Error::linking(child.path(), target.path(), error);
+            if child.look_if_any().is_some_and(|found| found.is_folder()) {
+                self.ops.create_dir(&target).map_err(failed)?;
                 self.copy_into(&child, &target)?;
             } else {
-                self.ops.copy(&child, &target).map_err(|e| Error::linking(&child, &target, e))?;
+                self.ops.copy(&child, &target).map_err(failed)?;
             }
         }
         Ok(())
     }
 
     /// Files first, then the folders that name them, from the bottom up.
-    pub(super) fn sync_tree(&self, dir: &Path) -> Result<(), Error> {
-        for child in files::children(dir).attempt(Action::Read, dir)? {
-            let found = fs::symlink_metadata(&child).attempt(Action::LookAt, &child)?;
-            if found.is_dir() {
+    pub(super) fn sync_tree(&self, dir: &Place) -> Result<(), Error> {
+        for child in dir.children().attempt(Action::Read, dir.path())? {
+            let found = child.look().attempt(Action::LookAt, child.path())?;
+            if found.is_folder() {
                 self.sync_tree(&child)?;
             } else if found.is_file() {
-                self.ops.sync_file(&child).attempt(Action::Sync, &child)?;
+                self.ops.sync_file(&child).attempt(Action::Sync, child.path())?;
             }
         }
-        self.ops.sync_dir(dir).attempt(Action::Sync, dir)
+        self.ops.sync_dir(dir).attempt(Action::Sync, dir.path())
     }
 
-    pub(super) fn create_parents(&self, created: &mut Vec<PathBuf>) -> Result<(), Error> {
-        let Some(parent) = self.slot.entry().parent() else { return Ok(()) };
-        files::create_dirs(parent, &|dir| self.ops.create_dir(dir), created)
-            .map_err(|(path, source)| files::cannot_create(path, self.slot.home(), source))
+    pub(super) fn create_parents(&self, created: &mut Vec<Place>) -> Result<(), Error> {
+        let Some(parent) = self.slot.entry_place().above() else { return Ok(()) };
+        files::create_dirs(&parent, &|dir| self.ops.create_dir(dir), created)
+            .map_err(|(place, source)| files::cannot_create(&place, self.slot.home(), source))
     }
 
-    pub(super) fn write_note(&self, path: &Path, note: &Note) -> Result<(), Error> {
-        self.ops.write_new(path, &note.to_json()).attempt(Action::Write, path)?;
+    pub(super) fn write_note(&self, place: &Place, note: &Note) -> Result<(), Error> {
+        self.ops.write_new(place, &note.to_json()).attempt(Action::Write, place.path())?;
+        let run = self.names.folder();
         match self.durability {
-            Durability::Synced => {
-                self.ops.sync_dir(self.names.path()).attempt(Action::Sync, self.names.path())
-            }
+            Durability::Synced => self.ops.sync_dir(run).attempt(Action::Sync, run.path()),
             Durability::Fast => Ok(()),
         }
     }

@@ -1,3 +1,6 @@
+use std::fs;
+use std::path::Path;
+
 use super::*;
 use crate::content::ContentName;
 use crate::prune::PruneMode;
@@ -32,7 +35,7 @@ fn a_model_goes_with_all_that_belongs_to_it() {
     assert_eq!(removed.entry, RemovedEntry::Directory);
     assert!(removed.bytes >= 30_000 && removed.leftover.is_none(), "{removed:?}");
     assert_eq!(left(&folder), [""; 0]);
-    assert!(!slot.entry().parent().unwrap().exists() && !Staging::of(&slot).path().exists());
+    assert!(!slot.entry().parent().unwrap().exists() && !Staging::of(&slot).folder().exists());
     assert!(layout.remove(&slot).unwrap().is_nothing());
 }
 

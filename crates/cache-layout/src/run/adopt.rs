@@ -1,6 +1,5 @@
 //! Taking over what is in the entry that a run will replace.
 
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use url_parse::RepoPath;
@@ -8,6 +7,7 @@ use url_parse::RepoPath;
 use super::Run;
 use crate::error::Error;
 use crate::files;
+use crate::place::Place;
 
 /// Added to a name that the tree needs for something else.
 const RENAMED: &str = ".own";
@@ -20,17 +20,10 @@ impl Run {
     /// - [`Error::NotAPlainFile`] when `from` is anything but a file in the entry reached without a link;
     /// - [`Error::LinkOrCopy`], also when the tree already has a file of that name.
     pub fn adopt(&self, from: &Path, to: &RepoPath) -> Result<(), Error> {
-        let relative = self.below_entry(from).filter(|_| files::is_plain_file(from));
-        if relative.is_none() {
-            return Err(self.refusal(from));
-        }
-        let (placed, _) = self.bring(from, to)?;
-        // Some systems follow a link that came into being since.
-        if !files::is_plain_file(&placed) {
-            let _ = fs::remove_file(&placed);
-            return Err(self.refusal(from));
-        }
-        Ok(())
+        let place =
+            self.below_entry(from).filter(|place| place.look_if_any().is_some_and(|found| found.is_file()));
+        let place = place.ok_or_else(|| self.refusal(from))?;
+        self.bring(&place, to).map(drop)
     }
 
     /// Carries a file or a symbolic link that is the user's own over into the tree, to the same place; a link
@@ -39,7 +32,7 @@ impl Run {
     /// the path below the tree.
     ///
     /// # Errors
-    /// - [`Error::NotAPlainFile`] when `from` is neither, or is reached through a link;
+    /// - [`Error::NotAPlainFile`] when `from` is neither, or a link of another user, or is reached through a link;
     /// - [`Error::LinkOrCopy`], also when the tree has a file of that name, and for links where the system
     ///   cannot make them.
     pub fn adopt_own(&self, from: &Path) -> Result<PathBuf, Error> {
@@ -54,24 +47,30 @@ impl Run {
     pub fn adopt_beside(&self, from: &Path) -> Result<PathBuf, Error> {
         self.adopt_to(from, |relative| {
             let mut place = self.free_place(relative);
-            while fs::symlink_metadata(self.tree.join(&place)).is_ok() {
+            while self.folder.names().tree().join(&place).look_if_any().is_some() {
                 place.as_mut_os_string().push(RENAMED);
             }
             place
         })
     }
 
-    fn adopt_to(&self, from: &Path, place: impl FnOnce(&Path) -> PathBuf) -> Result<PathBuf, Error> {
-        let relative = self.below_entry(from).filter(|_| is_file_or_link(from));
-        let relative = place(relative.ok_or_else(|| self.refusal(from))?);
-        let to = self.tree.join(&relative);
+    fn adopt_to(&self, from: &Path, name: impl FnOnce(&Path) -> PathBuf) -> Result<PathBuf, Error> {
+        let place = self.below_entry(from).ok_or_else(|| self.refusal(from))?;
+        let found = place.look().map_err(|_| self.refusal(from))?;
+        let is_link = found.is_link() && found.is_trusted();
+        if !found.is_file() && !is_link {
+            return Err(self.refusal(from));
+        }
+        let relative = from.strip_prefix(self.staging.slot().entry()).map_err(|_| self.refusal(from))?;
+        let relative = name(relative);
+        let to = self.folder.names().tree().join(&relative);
         self.create_folder_of(&to)?;
-        let taken = if files::is_plain_file(from) {
-            files::link_own_or_copy(from, &to, &self.tree).map(drop)
+        let taken = if is_link {
+            files::copy_as_it_is(&place, &to)
         } else {
-            files::copy_as_it_is(from, &to)
+            files::link_or_copy(&place, &to).map(drop)
         };
-        taken.map_err(|error| Error::linking(from, &to, error))?;
+        taken.map_err(|error| Error::linking(from, to.path(), error))?;
         Ok(relative)
     }
 
@@ -92,16 +91,16 @@ impl Run {
 
     /// Whether a path of the tree is something else than what is wanted there.
     fn is_taken(&self, relative: &Path, is_folder: bool) -> bool {
-        fs::symlink_metadata(self.tree.join(relative)).is_ok_and(|found| found.is_dir() != is_folder)
+        let found = self.folder.names().tree().join(relative).look_if_any();
+        found.is_some_and(|found| found.is_folder() != is_folder)
     }
 
-    /// The path relative to the entry, if no link is on the way.
-    fn below_entry<'a>(&self, path: &'a Path) -> Option<&'a Path> {
-        let relative = path.strip_prefix(self.staging.slot().entry()).ok()?;
-        let depth = relative.components().count();
+    /// A place in the entry. Where it is used, no link on the way is followed.
+    fn below_entry(&self, path: &Path) -> Option<Place> {
+        let entry = self.staging.slot().entry_place();
+        let relative = path.strip_prefix(entry.path()).ok()?;
         let is_plain = relative.components().all(|component| matches!(component, Component::Normal(_)));
-        let without_links = path.ancestors().skip(1).take(depth).all(files::is_plain_dir);
-        (depth > 0 && is_plain && without_links).then_some(relative)
+        (is_plain && relative.components().next().is_some()).then(|| entry.join(relative))
     }
 
     fn refusal(&self, from: &Path) -> Error {
@@ -109,12 +108,10 @@ impl Run {
     }
 }
 
-fn is_file_or_link(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() || found.is_symlink())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::staging::Purpose;
     use crate::testing;

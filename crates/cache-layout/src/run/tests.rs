@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use std::fs;
+
 use super::*;
 use crate::testing;
 
@@ -129,7 +131,7 @@ fn a_run_that_was_taken_for_abandoned_does_not_come_back() {
     let (layout, slot) = testing::cache(&folder);
     let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
     fs::write(run.pool_path(&content(1)), "verified").unwrap();
-    let path_of_run = run.folder.names().path().to_path_buf();
+    let path_of_run = run.folder.names().folder().to_path_buf();
     fs::remove_dir_all(&path_of_run).unwrap();
     for name in ["weights", "sub/weights"] {
         run.place(&content(1), &path(name)).unwrap_err();
@@ -194,13 +196,13 @@ fn runs_may_begin_while_others_end() {
         }
     });
     assert_eq!(testing::inspect(slot.entry()), Completeness::Whole);
-    assert!(!Staging::of(&slot).path().exists());
+    assert!(!Staging::of(&slot).folder().exists());
 }
 
 impl Run {
     /// Leaves everything as a process that is killed leaves it, and says where.
     pub(crate) fn abandon(self) -> PathBuf {
-        let path = self.folder.names().path().to_path_buf();
+        let path = self.folder.names().folder().to_path_buf();
         self.folder.leave();
         path
     }
@@ -217,18 +219,19 @@ fn what_another_user_owns_is_copied() {
     if fs::metadata(run.tree()).unwrap().uid() != 0 {
         return;
     }
+    let identity = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).unwrap();
     let (content, path) = (content(1), path("file"));
     let pooled = run.pool_path(&content);
     testing::write(&pooled, "pooled");
     assert!(run.place(&content, &path).unwrap());
-    assert_eq!(files::identity(&pooled), files::identity(&run.tree().join("file")), "a link");
+    assert_eq!(identity(&pooled), identity(&run.tree().join("file")), "a link");
     run.discard(&path, None).unwrap();
 
     std::os::unix::fs::chown(&pooled, Some(12345), None).unwrap();
     assert!(!run.place(&content, &path).unwrap());
     let placed = run.tree().join("file");
     assert_eq!(fs::read_to_string(&placed).unwrap(), "pooled");
-    assert_ne!(files::identity(&pooled), files::identity(&placed), "a copy");
+    assert_ne!(identity(&pooled), identity(&placed), "a copy");
     assert_ne!(fs::metadata(&placed).unwrap().uid(), 12345);
 
     run.discard(&path, Some(&content)).unwrap();
@@ -242,5 +245,6 @@ fn what_another_user_owns_is_copied() {
     assert!(run.take_over(&content));
     assert_eq!(fs::read_to_string(&part).unwrap(), "half");
     assert_ne!(fs::metadata(&part).unwrap().uid(), 12345);
-    assert!(files::children_if_any(part.parent().unwrap()).unwrap().iter().all(|left| *left == part));
+    let left = fs::read_dir(part.parent().unwrap()).unwrap();
+    assert!(left.into_iter().all(|left| left.unwrap().path() == part));
 }

@@ -1,34 +1,34 @@
 //! An old entry that was moved aside, where a system cannot exchange folders: the process may have died
 //! before the new one was there.
 
-use std::fs;
-use std::path::PathBuf;
-
 use super::{Owner, RunNames, Staging};
 use crate::error::Error;
 use crate::files;
 use crate::layout::CacheLayout;
 use crate::ops::{FileOps as _, RealOps};
+use crate::place::Place;
 use crate::slot::Slot;
 
 /// The old entry that a run has moved aside, when it has.
-pub(crate) fn held_by(run: &RunNames) -> Option<PathBuf> {
+pub(crate) fn held_by(run: &RunNames) -> Option<Place> {
     let [_, neighbour] = run.neighbours();
-    [run.displaced(), neighbour].into_iter().find(|path| path.exists())
+    [run.displaced(), neighbour].into_iter().find(Place::is_there)
 }
 
 /// Puts the old entry back, if there is none now. Answers whether the run holds nothing that is needed.
 pub(crate) fn restore(run: &RunNames) -> bool {
-    let entry = run.slot().entry();
+    let entry = run.slot().entry_place();
     let Some(displaced) = held_by(run) else { return true };
-    if fs::symlink_metadata(entry).is_ok() {
+    if entry.is_there() {
         return true;
     }
     let brought_back = ensure_users_folder(run.slot()).and_then(|()| {
-        RealOps.rename_new(&displaced, entry).map_err(|error| Error::moving(&displaced, entry, error))
+        RealOps
+            .rename_new(&displaced, entry)
+            .map_err(|error| Error::moving(displaced.path(), entry.path(), error))
     });
     if let Err(error) = &brought_back {
-        let (displaced, entry) = (url_parse::shown(&displaced), url_parse::shown(entry));
+        let (displaced, entry) = (url_parse::shown(displaced.path()), url_parse::shown(entry.path()));
         tracing::warn!(%displaced, %entry, %error, "cannot bring back the previous model");
     }
     brought_back.is_ok()
@@ -36,12 +36,12 @@ pub(crate) fn restore(run: &RunNames) -> bool {
 
 /// Whoever has removed another model of this user meanwhile has found the folder empty, and removed it too.
 fn ensure_users_folder(slot: &Slot) -> Result<(), Error> {
-    slot.entry().parent().map_or(Ok(()), |folder| files::ensure_dir(folder, slot.home()))
+    slot.entry_place().above().map_or(Ok(()), |folder| files::ensure_dir(&folder, slot.home()))
 }
 
 /// Whether a process is moving the entry aside just now: it will be there again in a moment.
 pub(crate) fn is_missing(staging: &Staging) -> bool {
-    let is_gone = fs::symlink_metadata(staging.slot().entry()).is_err();
+    let is_gone = !staging.slot().entry_place().is_there();
     is_gone && staging.runs().unwrap_or_default().iter().any(|run| held_by(run).is_some())
 }
 
@@ -51,14 +51,15 @@ pub(crate) fn bring_back(staging: &Staging) -> bool {
     let mut holders = runs.iter().filter(|run| !run.is_detached() && held_by(run).is_some());
     holders.any(|run| {
         let owner = Owner::if_gone(run);
-        owner.is_some() && restore(run) && run.slot().entry().exists()
+        owner.is_some() && restore(run) && run.slot().entry_place().is_there()
     })
 }
 
 impl CacheLayout {
     /// Mends what processes have left that died with an entry moved aside.
     pub(crate) fn bring_back_displaced(&self) {
-        for staging in self.stagings() {
+        // What cannot be looked at is told where something is to be done there.
+        for staging in self.stagings(&mut Vec::new()) {
             bring_back(&staging);
         }
     }
@@ -66,6 +67,8 @@ impl CacheLayout {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::testing;
 

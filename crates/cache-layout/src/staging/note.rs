@@ -1,14 +1,12 @@
 //! The note that a run leaves before it puts its tree in place.
 
-use std::fs;
 use std::io;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Purpose, RunNames};
 use crate::error::is_absence;
-use crate::files;
+use crate::place::{Place, SMALL};
 
 /// Which pool the tree was made from, and which folder the tree is.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,8 +17,8 @@ pub(crate) struct Note {
 }
 
 impl Note {
-    pub(crate) fn new(purpose: Purpose, tree: &Path) -> Self {
-        Self { redo: purpose == Purpose::Redo, tree: files::identity(tree) }
+    pub(crate) fn new(purpose: Purpose, tree: &Place) -> Self {
+        Self { redo: purpose == Purpose::Redo, tree: identity(tree) }
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {
@@ -29,8 +27,8 @@ impl Note {
     }
 
     /// `None` when there is no note.
-    pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-        match fs::read(path) {
+    pub(crate) fn read(place: &Place) -> io::Result<Option<Self>> {
+        match place.read(SMALL) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
             Err(e) if is_absence(&e) => Ok(None),
             Err(e) => Err(e),
@@ -45,9 +43,13 @@ impl Note {
     /// files are downloaded again, which is the lesser harm.
     pub(crate) fn was_published(&self, run: &RunNames) -> bool {
         let [beside, _] = run.neighbours();
-        let is_still = |path: &Path, tree: Option<_>| tree.is_some() && files::identity(path) == tree;
+        let is_still = |place: &Place, tree: Option<_>| tree.is_some() && identity(place) == tree;
         let copy = Self::read(&run.copy_note()).ok().flatten().and_then(|note| note.tree);
         let copied = copy.is_some() && !is_still(&beside, copy);
         copied || !is_still(&run.tree(), self.tree) && !is_still(&beside, self.tree)
     }
+}
+
+fn identity(place: &Place) -> Option<(u64, u64)> {
+    place.look_if_any()?.identity
 }

@@ -1,20 +1,19 @@
 //! Unfinished files that dead runs have left.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
 
 use super::{Owner, RunNames, Staging};
 use crate::content::ContentName;
+use crate::dir::Found;
 use crate::files;
-use crate::usage::disk_bytes;
+use crate::place::{Place, absence_is_fine};
 
 /// At the end of the name of what is written beside a part.
 const JOURNAL: &str = ".journal";
 
 /// Whether a run has unfinished files that hold something.
 pub(super) fn are_in(run: &RunNames) -> bool {
-    files::children_if_any(&run.parts()).is_ok_and(|parts| parts.iter().any(|part| room(part) > 0))
+    run.parts().children_if_any().is_ok_and(|parts| parts.iter().any(|part| room(part) > 0))
 }
 
 /// Moves an abandoned run's parts to where others find them.
@@ -23,19 +22,18 @@ pub(super) fn save(staging: &Staging, run: &RunNames) {
     if !are_in(run) || files::ensure_dir(&orphans, staging.slot().home()).is_err() {
         return;
     }
-    let parts = files::children_if_any(&run.parts()).unwrap_or_default();
+    let parts = run.parts().children_if_any().unwrap_or_default();
     for part in parts.iter().filter(|part| !is_journal(part)) {
-        let Some(name) = part.file_name() else { continue };
-        let orphan = orphans.join(name);
+        let orphan = orphans.join(part.name());
         if room(part) > room(&orphan) {
-            transferred(part, &orphan, |from, to| fs::rename(from, to));
+            transferred(part, &orphan, Place::rename);
         }
     }
 }
 
 /// Removes the parts of abandoned runs.
 pub(crate) fn clear_orphans(staging: &Staging) {
-    files::remove_tree(&staging.orphans());
+    staging.orphans().remove_tree();
 }
 
 /// Brings the part of this content that a dead run has left, the largest one, to where `heir` has its own.
@@ -44,11 +42,11 @@ pub(crate) fn take_over(staging: &Staging, heir: &RunNames, content: &ContentNam
     let own = heir.parts().join(content.as_str());
     let orphan = staging.orphans().join(content.as_str());
     let others = staging.runs().unwrap_or_default().into_iter();
-    let left = others.filter(|run| run.path() != heir.path() && !run.is_detached());
+    let left = others.filter(|run| run.folder() != heir.folder() && !run.is_detached());
     // Of equal ones the newest.
     let most = left.max_by_key(|run| {
         let part = run.parts().join(content.as_str());
-        (room(&part), fs::symlink_metadata(&part).and_then(|found| found.modified()).ok())
+        (room(&part), part.look_if_any().and_then(|found| found.modified))
     });
     if let Some(run) = most {
         let part = run.parts().join(content.as_str());
@@ -60,59 +58,70 @@ pub(crate) fn take_over(staging: &Staging, heir: &RunNames, content: &ContentNam
             return true;
         }
     }
-    room(&orphan) > 0 && transferred(&orphan, &own, |from, to| fs::rename(from, to))
+    room(&orphan) > 0 && transferred(&orphan, &own, move_own)
 }
 
 /// About how many bytes dead runs have left of this content, for an heir to take over.
 pub(crate) fn left_over(staging: &Staging, heir: &RunNames, content: &ContentName) -> u64 {
     let others = staging.runs().unwrap_or_default().into_iter();
-    let left = others.filter(|run| run.path() != heir.path() && !run.is_detached());
+    let left = others.filter(|run| run.folder() != heir.folder() && !run.is_detached());
     let parts = left.map(|run| run.parts()).chain([staging.orphans()]);
     parts.map(|parts| room(&parts.join(content.as_str()))).max().unwrap_or_default()
 }
 
 /// Takes the journal first: what it says had been written before it was, and so is in what comes after it.
-fn transfer(from: &Path, to: &Path, take: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
-    for to in [journal(to), to.to_path_buf()] {
-        files::absence_is_fine(fs::remove_file(&to))?;
+fn transfer(from: &Place, to: &Place, take: impl Fn(&Place, &Place) -> io::Result<()>) -> io::Result<()> {
+    for to in [&journal(to), to] {
+        absence_is_fine(to.remove_file())?;
     }
-    if files::is_plain_file(&journal(from)) {
+    if journal(from).look_if_any().is_some_and(|found| found.is_file()) {
         take(&journal(from), &journal(to))?;
     }
     take(from, to)
 }
 
 /// Whether it could be done.
-fn transferred(from: &Path, to: &Path, take: impl Fn(&Path, &Path) -> io::Result<()>) -> bool {
+fn transferred(from: &Place, to: &Place, take: impl Fn(&Place, &Place) -> io::Result<()>) -> bool {
     let outcome = transfer(from, to, take);
     if let Err(error) = &outcome {
-        tracing::debug!(part = %url_parse::shown(from), %error, "an unfinished file cannot be taken over");
+        tracing::debug!(part = %url_parse::shown(from.path()), %error, "an unfinished file cannot be taken over");
     }
     outcome.is_ok()
 }
 
-fn journal(part: &Path) -> PathBuf {
-    let mut path = part.as_os_str().to_owned();
-    path.push(JOURNAL);
-    path.into()
+/// Moves what belongs to this user. What another user owns is copied: its owner may hold it open.
+fn move_own(from: &Place, to: &Place) -> io::Result<()> {
+    if from.look()?.is_own() {
+        return from.rename(to);
+    }
+    files::copy_sparse(from, to)?;
+    from.remove_file()
 }
 
-fn is_journal(path: &Path) -> bool {
-    path.as_os_str().to_string_lossy().ends_with(JOURNAL)
+fn journal(part: &Place) -> Place {
+    let mut name = part.name().to_os_string();
+    name.push(JOURNAL);
+    part.beside(name)
+}
+
+fn is_journal(part: &Place) -> bool {
+    part.name().as_encoded_bytes().ends_with(JOURNAL.as_bytes())
 }
 
 /// How much room a plain file takes up; a part is written at many places, and its length says little.
-fn room(path: &Path) -> u64 {
-    let found = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file);
-    found.map_or(0, |found| match disk_bytes(&found) {
+fn room(part: &Place) -> u64 {
+    let found = part.look_if_any().filter(Found::is_file);
+    found.map_or(0, |found| match found.disk_bytes {
         // What was just written may have no blocks yet, and very small files have none on some systems.
-        0 => found.len().min(1),
+        0 => found.len.min(1),
         bytes => bytes,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
     use std::time::{Duration, SystemTime};
 
     use super::*;
@@ -132,7 +141,7 @@ mod tests {
 
     fn fill(part: &Path, text: &str) {
         testing::write(part, text);
-        testing::write(&journal(part), "journal");
+        testing::write(&journal(&testing::place(part)), "journal");
     }
 
     /// What a killed process leaves that was last heard of so many seconds ago.
@@ -140,7 +149,7 @@ mod tests {
         let (folder, alive) = RunFolder::create(&Staging::of(slot)).unwrap();
         fill(&folder.names().parts().join(content().as_str()), text);
         alive.set_modified(SystemTime::now() - Duration::from_secs(silent_for)).unwrap();
-        let path = folder.names().path().to_path_buf();
+        let path = folder.names().folder().to_path_buf();
         folder.leave();
         path
     }
@@ -149,7 +158,7 @@ mod tests {
     fn check_inherits(run: &Run, text: &str) {
         assert!(run.take_over(&content()));
         assert_eq!(fs::read_to_string(run.part(&content())).unwrap(), text);
-        assert_eq!(fs::read_to_string(journal(&run.part(&content()))).unwrap(), "journal");
+        assert_eq!(fs::read_to_string(journal(&testing::place(&run.part(&content())))).unwrap(), "journal");
         assert!(!run.take_over(&ContentName::sha256([2; 32])));
     }
 
@@ -165,11 +174,7 @@ mod tests {
         assert!(left.keys().all(|path| !path.contains("tree") && !path.contains("scratch")), "{left:?}");
 
         let second = begin(&layout, &slot);
-        assert_eq!(
-            files::children_if_any(&Staging::of(&slot).runs_folder()).unwrap().len(),
-            1,
-            "the first is gone"
-        );
+        assert_eq!(Staging::of(&slot).runs_folder().children_if_any().unwrap().len(), 1, "the first is gone");
         check_inherits(&second, "half");
         assert!(!second.take_over(&content()), "it was moved");
         drop(second);
@@ -223,6 +228,6 @@ mod tests {
         fill(&run.part(&ContentName::sha256([2; 32])), "not wanted any more");
         testing::fill(run.tree(), "w");
         run.publish(&testing::inspect).unwrap();
-        assert!(!Staging::of(&slot).path().exists());
+        assert!(!Staging::of(&slot).folder().exists());
     }
 }

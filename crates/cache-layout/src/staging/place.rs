@@ -1,12 +1,13 @@
 //! Where a slot is staged.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::files;
-use crate::layout::{CacheLayout, PRIVATE};
+use crate::error::Error;
+use crate::layout::{CacheLayout, private_in};
 use crate::mount::Mount;
-use crate::obstacles::may_create_in;
+use crate::obstacles::{may_create_in, refuse_foreign};
+use crate::place::Place;
 use crate::slot::Slot;
 
 /// Why a model is downloaded. A REDO has a pool of its own.
@@ -24,14 +25,14 @@ pub enum Purpose {
 #[derive(Clone, Debug)]
 pub(crate) struct Staging {
     slot: Slot,
-    folder: PathBuf,
+    folder: Place,
 }
 
 impl Staging {
     /// The staging of a slot as the disk is now: in a private folder from which a tree can be renamed to the
     /// slot's entry.
     pub(crate) fn of(slot: &Slot) -> Self {
-        let private = private_folder_for(slot.entry(), slot.private());
+        let private = private_folder_for(slot.entry_place(), slot.private());
         Self { folder: folder_in(&private, slot.file_name()), slot: slot.clone() }
     }
 
@@ -39,50 +40,51 @@ impl Staging {
         &self.slot
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub(crate) const fn folder(&self) -> &Place {
         &self.folder
     }
 
-    pub(crate) fn pool(&self, purpose: Purpose) -> PathBuf {
+    pub(crate) fn pool(&self, purpose: Purpose) -> Place {
         self.folder.join(match purpose {
             Purpose::Fresh | Purpose::Repair => "pool",
             Purpose::Redo => "redo-pool",
         })
     }
 
-    pub(crate) fn runs_folder(&self) -> PathBuf {
+    pub(crate) fn runs_folder(&self) -> Place {
         self.folder.join("runs")
     }
 
     /// Where the parts of abandoned runs wait for a run that can use them.
-    pub(crate) fn orphans(&self) -> PathBuf {
+    pub(crate) fn orphans(&self) -> Place {
         self.folder.join("parts")
     }
 }
 
-fn folder_in(private: &Path, file_name: &str) -> PathBuf {
+fn folder_in(private: &Place, file_name: &str) -> Place {
     private.join("staging").join(file_name)
 }
 
 /// The private folder beside or in the highest folder above `entry` that is on the entry's mount, when that
 /// is not the mount of `private`: `hf` or `hf/<user>`, which may be a link to another disk, or one mounted
 /// there.
-fn private_folder_for(entry: &Path, private: &Path) -> PathBuf {
-    let home = Mount::of(private);
-    let Some(user) = entry.parent() else { return private.to_path_buf() };
-    let mount = Mount::of(user);
-    let elsewhere = |folder: &&Path| mount != home && folder.is_dir() && Mount::of(folder) == mount;
-    let highest = user.parent().into_iter().chain([user]).find(elsewhere);
-    let resolved = highest.and_then(|folder| fs::canonicalize(folder).ok());
-    resolved.map_or_else(|| private.to_path_buf(), |base| private_folder_of(&base))
+fn private_folder_for(entry: &Place, private: &Place) -> Place {
+    let home = Mount::of(private.path());
+    let Some(user) = entry.above() else { return private.clone() };
+    let mount = Mount::of(user.path());
+    // A link that is not to be followed is found when something is done there.
+    let elsewhere = |folder: &Place| mount != home && folder.is_dir() && Mount::of(folder.path()) == mount;
+    let highest = user.above().into_iter().chain([user]).find(elsewhere);
+    let resolved = highest.and_then(|folder| fs::canonicalize(folder.path()).ok());
+    resolved.map_or_else(|| private.clone(), |base| private_folder_of(&base))
 }
 
 /// Beside a folder, if something can be there that can be renamed into it; else in it.
-fn private_folder_of(base: &Path) -> PathBuf {
-    let Some(parent) = base.parent() else { return base.join(PRIVATE) };
-    let beside = parent.join(PRIVATE);
+fn private_folder_of(base: &Path) -> Place {
+    let Some(parent) = base.parent() else { return private_in(base) };
+    let beside = private_in(parent);
     let is_usable = beside.is_dir() || is_writable(parent);
-    if is_usable && Mount::of(&beside) == Mount::of(base) { beside } else { base.join(PRIVATE) }
+    if is_usable && Mount::of(beside.path()) == Mount::of(base) { beside } else { private_in(base) }
 }
 
 fn is_writable(dir: &Path) -> bool {
@@ -90,28 +92,40 @@ fn is_writable(dir: &Path) -> bool {
 }
 
 impl CacheLayout {
-    /// The staging of every slot that has one, wherever it is.
-    pub(crate) fn stagings(&self) -> Vec<Staging> {
-        let hf = self.weights().join("hf");
-        let users = files::children_if_any(&hf).unwrap_or_default();
+    /// The staging of every slot that has one, wherever it is. What could not be looked at is added to `failures`.
+    pub(crate) fn stagings(&self, failures: &mut Vec<Error>) -> Vec<Staging> {
+        let hf = self.hf();
+        let users = listed(hf.children_if_any(), failures);
         let entries = [hf.clone()].into_iter().chain(users).map(|folder| folder.join("any"));
-        let mut privates = vec![self.private().to_path_buf()];
-        privates.extend(entries.map(|entry| private_folder_for(&entry, self.private())));
+        let mut privates = vec![self.private().clone()];
+        for entry in entries {
+            refuse_foreign(&entry).unwrap_or_else(|error| failures.push(error));
+            privates.push(private_folder_for(&entry, self.private()));
+        }
         privates.sort();
         privates.dedup();
-        privates.iter().flat_map(|private| self.stagings_in(private)).collect()
+        privates.iter().flat_map(|private| self.stagings_in(private, failures)).collect()
     }
 
     /// What is not named after a model is not ours.
-    fn stagings_in(&self, private: &Path) -> Vec<Staging> {
-        let mut folders = files::children_if_any(&private.join("staging")).unwrap_or_default();
-        folders.retain(|folder| folder.is_dir());
-        let named = |folder: PathBuf| {
-            let name = folder.file_name()?.to_str()?;
-            Some(Staging { slot: self.slot_of_file_name(name)?, folder })
+    fn stagings_in(&self, private: &Place, failures: &mut Vec<Error>) -> Vec<Staging> {
+        let mut folders = listed(private.join("staging").children_if_any(), failures);
+        // A link is an error where something is done with it.
+        folders
+            .retain(|folder| folder.look_if_any().is_some_and(|found| found.is_folder() || found.is_link()));
+        let named = |folder: Place| {
+            let slot = self.slot_of_file_name(folder.name().to_str()?)?;
+            Some(Staging { slot, folder })
         };
         folders.into_iter().filter_map(named).collect()
     }
+}
+
+fn listed(children: Result<Vec<Place>, Error>, failures: &mut Vec<Error>) -> Vec<Place> {
+    children.unwrap_or_else(|error| {
+        failures.push(error);
+        Vec::new()
+    })
 }
 
 #[cfg(test)]

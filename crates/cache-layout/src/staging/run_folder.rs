@@ -1,17 +1,24 @@
 //! The folder in which a run works.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use super::{RunNames, Staging, displaced, parts};
+use super::runs::run_folder_mode;
+use super::{RunNames, Staging, displaced, elsewhere, parts};
+use crate::dir::Access;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
 use crate::lock;
+use crate::place::Place;
 
 /// A run's folder. When dropped it is removed, all but unfinished files: those are left for the next run.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     names: RunNames,
+    /// Scratch space that is not in the folder.
+    elsewhere: OnceLock<Place>,
 }
 
 impl RunFolder {
@@ -19,22 +26,32 @@ impl RunFolder {
     pub(crate) fn create(staging: &Staging) -> Result<(Self, File), Error> {
         let (runs, slot) = (staging.runs_folder(), staging.slot());
         files::ensure_dir(&runs, slot.home())?;
-        let path = tempfile::Builder::new()
-            .prefix(&format!("{}-", std::process::id()))
-            .rand_bytes(10)
-            .tempdir_in(&runs)
-            .attempt(Action::Create, &runs)?
-            .keep();
-        let folder = Self { names: RunNames::new(path, slot) };
-        let path = folder.names.alive();
-        let alive = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-        let alive = alive.attempt(Action::Create, &path)?;
-        lock::try_lock_file(&alive, &path, slot.locking()).attempt(Action::Lock, &path)?;
+        let prefix = format!("{}-", std::process::id());
+        let folder = runs.create_unique_dir(&prefix, "", run_folder_mode(&runs));
+        let names = RunNames::new(folder.attempt(Action::Create, runs.path())?, slot);
+        let (folder, place) = (Self { names: names.clone(), elsewhere: OnceLock::new() }, names.alive());
+        let alive = place.open(Access::CreateNew).attempt(Action::Create, place.path())?;
+        lock::try_lock_file(&alive, place.path(), slot.locking()).attempt(Action::Lock, place.path())?;
         Ok((folder, alive))
     }
 
     pub(crate) const fn names(&self) -> &RunNames {
         &self.names
+    }
+
+    /// Scratch space for what resolves paths: in `chosen`, else in the system's temporary folder, if there is one
+    /// that is safe to use. To be called by one thread at a time.
+    pub(crate) fn scratch_elsewhere(&self, chosen: Option<&Path>) -> Result<Option<&Place>, Error> {
+        if self.elsewhere.get().is_none() {
+            let created = match chosen {
+                Some(parent) => Some(elsewhere::create(&self.names, parent)?),
+                None => elsewhere::create_in_system(&self.names),
+            };
+            if let Some(folder) = created {
+                let _ = self.elsewhere.set(folder);
+            }
+        }
+        Ok(self.elsewhere.get())
     }
 
     /// Leaves the folder to the next run's tidying.
@@ -45,30 +62,33 @@ impl RunFolder {
     /// Removes the folder with everything in it.
     pub(crate) fn remove(self) {
         if self.give_up() {
-            files::remove_tree(self.names.path());
+            self.names.folder().remove_tree();
         }
         std::mem::forget(self);
     }
 
     /// Leaves nothing outside the folder. Answers whether the folder is needed no more.
     fn give_up(&self) -> bool {
+        // What is noted in the folder may be out of reach.
+        if let Some(folder) = self.elsewhere.get() {
+            folder.remove_tree();
+        }
         let restored = displaced::restore(&self.names);
         if restored {
-            self.names.remove_neighbours();
+            elsewhere::remove_all(&self.names);
         }
-        let _ = fs::remove_file(self.names.receipt());
+        let _ = self.names.receipt().remove_file();
         restored
     }
 
     /// Keeps only the parts, and says that nobody is at work on them any more.
     fn retire(&self) {
         for dir in [self.names.tree(), self.names.scratch()] {
-            files::remove_tree(&dir);
+            dir.remove_tree();
         }
-        let path = self.names.alive();
-        let alive = OpenOptions::new().write(true).open(&path);
+        let alive = self.names.alive().open(Access::Write);
         if let Err(error) = alive.and_then(|alive| alive.set_modified(SystemTime::UNIX_EPOCH)) {
-            tracing::debug!(path = %url_parse::shown(&path), %error, "cannot give up a run's heartbeat");
+            tracing::debug!(run = %url_parse::shown(self.names.folder().path()), %error, "cannot give up a run's heartbeat");
         }
     }
 }
@@ -81,7 +101,7 @@ impl Drop for RunFolder {
         if parts::are_in(&self.names) {
             self.retire();
         } else {
-            files::remove_tree(self.names.path());
+            self.names.folder().remove_tree();
         }
     }
 }

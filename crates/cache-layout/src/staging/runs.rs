@@ -1,15 +1,16 @@
 //! The runs of a slot: what their folders hold, and whether their processes are alive.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::fs::File;
 use std::time::{Duration, SystemTime};
 
 use super::Staging;
+use crate::dir::{Access, FoundKind};
 use crate::error::{Action, Attempt as _, Error, is_absence};
 use crate::files;
-use crate::layout::PRIVATE;
 use crate::lock;
+use crate::place::{PRIVATE, Place};
+use crate::receipt::LARGEST as LARGEST_RECEIPT;
 use crate::slot::Slot;
 
 /// Ends the name of a folder that is detached from its run and only waits to be removed.
@@ -21,9 +22,21 @@ pub(crate) const ABANDONED_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl Staging {
     /// All runs that have a folder, living and dead.
+    ///
+    /// # Errors
+    /// [`Error::PrivateLink`] when a link is among them, or on the way to them.
     pub(crate) fn runs(&self) -> Result<Vec<RunNames>, Error> {
-        let folders = files::children_if_any(&self.runs_folder())?.into_iter().filter(|path| path.is_dir());
-        Ok(folders.map(|folder| RunNames::new(folder, self.slot())).collect())
+        let mut runs = Vec::new();
+        for folder in self.runs_folder().children_if_any()? {
+            match folder.look_if_any().map(|found| found.kind) {
+                Some(FoundKind::Folder) => runs.push(RunNames::new(folder, self.slot())),
+                Some(FoundKind::Link) => {
+                    return Err(Error::PrivateLink { path: folder.path().to_path_buf() });
+                }
+                _ => {}
+            }
+        }
+        Ok(runs)
     }
 
     /// Whether a run is active here, as its own lock tells.
@@ -34,28 +47,28 @@ impl Staging {
 
     /// A new folder that counts as detached from its run: the next process that finds it removes it with its
     /// contents.
-    pub(crate) fn detached_folder(&self) -> Result<PathBuf, Error> {
+    pub(crate) fn detached_folder(&self) -> Result<Place, Error> {
         let runs = self.runs_folder();
         files::ensure_dir(&runs, self.slot().home())?;
-        let folder = tempfile::Builder::new().prefix("removed-").suffix(DETACHED).tempdir_in(&runs);
-        Ok(folder.attempt(Action::Create, &runs)?.keep())
+        runs.create_unique_dir("removed-", DETACHED, run_folder_mode(&runs))
+            .attempt(Action::Create, runs.path())
     }
 }
 
 /// The paths in a run's folder, and those that it uses elsewhere for a moment.
 #[derive(Clone, Debug)]
 pub(crate) struct RunNames {
-    path: PathBuf,
+    folder: Place,
     slot: Slot,
 }
 
 impl RunNames {
-    pub(crate) fn new(path: PathBuf, slot: &Slot) -> Self {
-        Self { path, slot: slot.clone() }
+    pub(crate) fn new(folder: Place, slot: &Slot) -> Self {
+        Self { folder, slot: slot.clone() }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    pub(crate) const fn folder(&self) -> &Place {
+        &self.folder
     }
 
     pub(crate) const fn slot(&self) -> &Slot {
@@ -63,98 +76,100 @@ impl RunNames {
     }
 
     /// What is unique about the run.
-    fn id(&self) -> &OsStr {
-        let name = self.path.file_name().unwrap_or_default();
+    pub(super) fn id(&self) -> &OsStr {
+        let name = self.folder.name();
         let attached = name.as_encoded_bytes().strip_suffix(DETACHED.as_bytes());
         attached.and_then(|id| std::str::from_utf8(id).ok()).map_or(name, OsStr::new)
     }
 
     /// Locked while the run lives; its time of modification is the heartbeat.
-    pub(crate) fn alive(&self) -> PathBuf {
-        self.path.join("alive")
+    pub(crate) fn alive(&self) -> Place {
+        self.folder.join("alive")
     }
 
-    pub(crate) fn tree(&self) -> PathBuf {
-        self.path.join("tree")
+    pub(crate) fn tree(&self) -> Place {
+        self.folder.join("tree")
     }
 
-    pub(crate) fn parts(&self) -> PathBuf {
-        self.path.join("parts")
+    pub(crate) fn parts(&self) -> Place {
+        self.folder.join("parts")
     }
 
-    pub(crate) fn scratch(&self) -> PathBuf {
-        self.path.join("scratch")
+    pub(crate) fn scratch(&self) -> Place {
+        self.folder.join("scratch")
     }
 
     /// The receipt to be installed with the tree. It may be on another file system than the tree.
-    pub(crate) fn receipt(&self) -> PathBuf {
+    pub(crate) fn receipt(&self) -> Place {
         self.slot.receipt_draft(self.id())
     }
 
     /// The receipt that was installed before.
-    pub(crate) fn previous_receipt(&self) -> PathBuf {
-        self.path.join("previous-receipt.json")
+    pub(crate) fn previous_receipt(&self) -> Place {
+        self.folder.join("previous-receipt.json")
     }
 
     /// Says that the tree is about to be put in place.
-    pub(crate) fn note(&self) -> PathBuf {
-        self.path.join("publishing")
+    pub(crate) fn note(&self) -> Place {
+        self.folder.join("publishing")
     }
 
     /// The same about a copy of the tree.
-    pub(crate) fn copy_note(&self) -> PathBuf {
-        self.path.join("publishing-copy")
+    pub(crate) fn copy_note(&self) -> Place {
+        self.folder.join("publishing-copy")
     }
 
     /// An old entry that was moved aside because it could not be exchanged.
-    pub(crate) fn displaced(&self) -> PathBuf {
-        self.path.join("displaced")
+    pub(crate) fn displaced(&self) -> Place {
+        self.folder.join("displaced")
     }
 
     /// The paths beside the entry for the tree and for an old entry that was moved aside, used where nothing can
     /// be renamed out of the run's folder. No repository has such a name.
-    pub(crate) fn neighbours(&self) -> [PathBuf; 2] {
+    pub(crate) fn neighbours(&self) -> [Place; 2] {
         ["", "+old"].map(|end| {
             let mut name = OsString::from(format!("{PRIVATE}-"));
             name.push(self.id());
             name.push(end);
-            self.slot.entry().with_file_name(name)
+            self.slot.entry_place().beside(name)
         })
     }
 
-    pub(crate) fn remove_neighbours(&self) {
-        for neighbour in self.neighbours() {
-            files::remove_tree(&neighbour);
-        }
+    /// Where the run has a scratch folder that is not in its own.
+    pub(super) fn scratch_elsewhere(&self) -> Place {
+        self.folder.join("scratch-elsewhere.json")
     }
 
     /// Restores the receipt of the entry, which this run did not replace in the end.
     pub(crate) fn restore_receipt(&self) {
         let (previous, installed) = (self.previous_receipt(), self.slot.receipt_file());
-        let restored =
-            fs::read(&previous).map_or(Ok(()), |bytes| files::write_atomically(&installed, &bytes));
+        let restored = match previous.read(LARGEST_RECEIPT) {
+            Ok(bytes) => installed.write_atomically(&bytes),
+            Err(error) if is_absence(&error) => Ok(()),
+            Err(error) => Err(error).attempt(Action::Read, previous.path()),
+        };
         if let Err(error) = restored {
-            tracing::warn!(receipt = %url_parse::shown(&installed), %error, "cannot restore the previous receipt");
+            tracing::warn!(receipt = %url_parse::shown(installed.path()), %error, "cannot restore the previous receipt");
         }
-        let _ = fs::remove_file(self.receipt());
+        let _ = self.receipt().remove_file();
     }
 
     pub(crate) fn is_detached(&self) -> bool {
-        self.path.as_os_str().to_string_lossy().ends_with(DETACHED)
+        self.folder.name().as_encoded_bytes().ends_with(DETACHED.as_bytes())
     }
 
     pub(crate) fn detached(&self) -> Self {
-        let mut name = self.path.clone().into_os_string();
+        let mut name = self.folder.name().to_os_string();
         name.push(DETACHED);
-        Self { path: name.into(), slot: self.slot.clone() }
+        Self { folder: self.folder.beside(name), slot: self.slot.clone() }
     }
 
     /// Whether the last heartbeat is so old that the run is abandoned, unless its lock is held.
     pub(crate) fn is_silent(&self, now: SystemTime) -> bool {
         // A run that died at once has no heartbeat; then its folder's age counts.
-        let heard = fs::metadata(self.alive()).or_else(|_| fs::metadata(&self.path));
-        let last = heard.and_then(|found| found.modified());
-        last.is_ok_and(|last| now.duration_since(last).is_ok_and(|age| age > ABANDONED_AFTER))
+        let heard = self.alive().look().or_else(|_| self.folder.look());
+        let last = heard.ok().and_then(|found| found.modified);
+        last.is_some_and(|last| now.duration_since(last).is_ok_and(|age| age > ABANDONED_AFTER))
     }
 }
 
@@ -164,14 +179,23 @@ pub(crate) struct Owner(#[expect(dead_code, reason = "held, never read")] Option
 impl Owner {
     /// `None` while the run's process is alive.
     pub(crate) fn if_gone(run: &RunNames) -> Option<Self> {
-        let path = run.alive();
-        match OpenOptions::new().read(true).write(true).open(&path) {
+        let alive = run.alive();
+        match alive.open(Access::Write) {
             Ok(file) => {
-                let taken = lock::try_lock_file(&file, &path, run.slot().locking());
+                let taken = lock::try_lock_file(&file, alive.path(), run.slot().locking());
                 taken.is_ok_and(|taken| taken).then_some(Self(Some(file)))
             }
             Err(e) if is_absence(&e) => Some(Self(None)),
+            // No run has locked it.
+            Err(_) if alive.look_if_any().is_some_and(|found| !found.is_file()) => Some(Self(None)),
             Err(_) => None,
         }
     }
+}
+
+/// Who shares a cache with a group, as the mode of its folders says, shares what dead runs have left, so that
+/// anybody of the group can go on with it. Else nobody has a business in a run's folder.
+pub(super) fn run_folder_mode(runs: &Place) -> u32 {
+    let is_shared = runs.look_if_any().is_some_and(|found| found.is_groups);
+    if is_shared { 0o770 } else { 0o700 }
 }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use std::fs;
+
 use super::*;
 use crate::content::ContentName;
 use crate::run::Run;
@@ -26,7 +28,7 @@ fn check(silent_for: u64, expected_to_stay: bool) {
     let (layout, slot) = testing::cache(&folder);
     let dead = dead_run(&layout, &slot, silent_for);
     let run = begin(&layout, &slot);
-    assert_eq!(dead.path().exists(), expected_to_stay, "{silent_for}");
+    assert_eq!(dead.folder().exists(), expected_to_stay, "{silent_for}");
     let expected = if expected_to_stay { 2 } else { 1 };
     assert_eq!(fs::read_dir(Staging::of(&slot).runs_folder()).unwrap().count(), expected);
     drop(run);
@@ -58,7 +60,7 @@ fn a_run_with_a_future_heartbeat_is_alive() {
     let (layout, slot) = testing::cache(&folder);
     let dead = dead_run(&layout, &slot, 0);
     tidy(&Staging::of(&slot), SystemTime::now() - Duration::from_secs(7 * 24 * 3600)).unwrap();
-    assert!(dead.path().exists());
+    assert!(dead.folder().exists());
 }
 
 #[test]
@@ -66,11 +68,11 @@ fn a_run_that_died_before_its_first_heartbeat_goes_by_its_folders_age() {
     let folder = testing::folder();
     let (_, slot) = testing::cache(&folder);
     let unborn = RunNames::new(Staging::of(&slot).runs_folder().join("1-unborn"), &slot);
-    fs::create_dir_all(unborn.path()).unwrap();
+    fs::create_dir_all(unborn.folder()).unwrap();
     tidy(&Staging::of(&slot), SystemTime::now()).unwrap();
-    assert!(unborn.path().exists());
+    assert!(unborn.folder().exists());
     tidy(&Staging::of(&slot), SystemTime::now() + ABANDONED_AFTER + Duration::from_secs(60)).unwrap();
-    assert!(!unborn.path().exists());
+    assert!(!unborn.folder().exists());
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn other_models_are_left_alone() {
     let other = layout.slot(&"user/other".parse().unwrap());
     let dead = dead_run(&layout, &other, 3600);
     drop(begin(&layout, &slot));
-    assert!(dead.path().exists());
+    assert!(dead.folder().exists());
 }
 
 #[track_caller]
@@ -178,7 +180,7 @@ fn what_was_moved_aside_is_dropped_once_there_is_an_entry() {
     testing::fill(&dead.displaced(), "old");
     testing::fill(slot.entry(), "new");
     drop(begin(&layout, &slot));
-    assert!(!dead.path().exists());
+    assert!(!dead.folder().exists());
     assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "new");
 }
 
@@ -212,5 +214,5 @@ fn the_pool_survives_until_it_is_published() {
     run.place(&name, &"weights".parse().unwrap()).unwrap();
     testing::write(&run.tree().join("config"), "{}");
     run.publish(&testing::inspect).unwrap();
-    assert!(!Staging::of(&slot).path().exists());
+    assert!(!Staging::of(&slot).folder().exists());
 }

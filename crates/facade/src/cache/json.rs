@@ -116,6 +116,7 @@ struct PruningJson {
     dry_run: bool,
     models: Vec<PrunedModelJson>,
     temporary_bytes: u64,
+    failures: Vec<String>,
     removed_bytes: u64,
     kept_bytes: u64,
 }
@@ -158,6 +159,7 @@ impl Serialize for Pruning {
             dry_run: self.dry_run,
             models: self.models.iter().map(PrunedModelJson::from).collect(),
             temporary_bytes: self.temporary_bytes,
+            failures: self.failures.iter().map(|error| words(error)).collect(),
             removed_bytes: self.removed_bytes(),
             kept_bytes: self.kept_bytes(),
         };

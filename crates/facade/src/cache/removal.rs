@@ -38,6 +38,8 @@ pub struct Pruning {
     /// How many bytes of disk were removed, or would be, that belong to no model: small files that were being
     /// written when a process was killed.
     pub temporary_bytes: u64,
+    /// What kept it from looking everywhere, apart from the models' own failures.
+    pub failures: Vec<Error>,
 }
 
 /// What pruning did to one model's unfinished downloads, or would do.
@@ -84,8 +86,12 @@ pub(super) fn not_in_cache(slot: &Slot) -> Error {
 
 impl Pruning {
     pub(super) fn new(report: PruneReport, dry_run: bool) -> Self {
-        let temporary_bytes = report.temporary_bytes;
-        Self { dry_run, models: report.slots.into_iter().map(PrunedModel::from).collect(), temporary_bytes }
+        Self {
+            dry_run,
+            models: report.slots.into_iter().map(PrunedModel::from).collect(),
+            temporary_bytes: report.temporary_bytes,
+            failures: report.failures.into_iter().map(Error::from).collect(),
+        }
     }
 
     /// How many bytes of disk were removed, or would be.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -100,10 +101,13 @@ impl Work {
             .lease
             .on_disk(move |_, run| {
                 empty(run.tree())?;
-                let scratch = temp_dir.unwrap_or_else(|| run.scratch().to_owned());
-                fs::create_dir_all(&scratch).map_err(|source| {
-                    DiskError::new("create the folder for scratch space", &scratch, source)
-                })?;
+                if let Some(folder) = &temp_dir {
+                    fs::create_dir_all(folder).map_err(|source| {
+                        DiskError::new("create the folder for scratch space", folder, source)
+                    })?;
+                }
+                // Its library resolves paths.
+                let scratch = run.scratch_by_path(temp_dir.as_deref())?;
                 Ok((scratch, run.tree().to_owned()))
             })
             .await?;
@@ -151,6 +155,14 @@ impl Work {
         names: &[&str],
         missing: &'static str,
     ) -> Result<&'a RepoFile, Error> {
+        let is_in = |name: &str, file: &RepoFile| file.path.as_str().starts_with(&format!("{name}/"));
+        if let Some(name) = names.iter().find(|name| snapshot.files.iter().any(|file| is_in(name, file))) {
+            return Err(Error::FolderForFile {
+                model: self.request.model().id().clone(),
+                commit: snapshot.commit,
+                path: name.parse()?,
+            });
+        }
         let named = |name: &&str| snapshot.files.iter().find(|file| file.path.as_str() == *name);
         let file = names.iter().find_map(named).ok_or_else(|| Error::NotAnMlcModel {
             model: self.request.model().id().clone(),
@@ -189,5 +201,11 @@ fn add_newer_name(tree: &Path, path: &RepoPath, manifest: &[u8]) -> Result<(), E
         return Ok(());
     }
     let path = tree.join(newer);
-    Ok(fs::write(&path, manifest).map_err(|source| DiskError::new("write", &path, source))?)
+    let mut options = fs::OpenOptions::new();
+    // Not everybody's to write, whatever the umask is.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o664);
+    let written =
+        options.write(true).create_new(true).open(&path).and_then(|mut file| file.write_all(manifest));
+    Ok(written.map_err(|source| DiskError::new("write", &path, source))?)
 }

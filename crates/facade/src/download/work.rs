@@ -66,9 +66,12 @@ impl Work {
     }
 
     /// Takes steps while the run shows that it is alive.
-    pub(super) async fn with_heartbeat<T>(&self, steps: impl Future<Output = T>) -> T {
+    pub(super) async fn with_heartbeat<T>(
+        &self,
+        steps: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         tokio::select! {
-            outcome = steps => outcome,
+            outcome = steps => outcome.map_err(|error| self.lease.shown(error)),
             never = self.lease.beat() => match never {},
         }
     }

@@ -18,6 +18,9 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
             say(&[report::warning(&format!("not all of {} could be removed", failed.model), error)]);
         }
     }
+    for failure in &pruning.failures {
+        say(&[report::warning("not everything could be looked at", failure)]);
+    }
     if arguments.json {
         print_json(&pruning)?;
     } else {
@@ -28,7 +31,8 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
             print(&table(&pruning).lines())?;
         }
     }
-    let failure = pruning.models.into_iter().find_map(|model| model.failure);
+    let mut failures = pruning.models.into_iter().filter_map(|model| model.failure).chain(pruning.failures);
+    let failure = failures.next();
     Failure::after_reports(failure.map(|error| error.kind().into()))
 }
 

@@ -28,6 +28,8 @@ mod list;
 mod mounts;
 #[cfg(target_os = "linux")]
 mod namespace;
+#[cfg(unix)]
+mod neighbours;
 mod network;
 mod observability;
 mod output;

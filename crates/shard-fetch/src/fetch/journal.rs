@@ -175,7 +175,14 @@ impl Journal {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    File::options().append(true).create_new(true).open(path)
+    create_new(File::options().append(true), path)
+}
+
+/// Creates a journal or what it is about. Not everybody may write it, whatever the umask is.
+pub(super) fn create_new(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o664);
+    options.create_new(true).open(path)
 }
 
 /// Removes a file that need not be there.

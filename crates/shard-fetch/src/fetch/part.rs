@@ -221,7 +221,7 @@ fn create(request: &FileRequest) -> Opened {
             fs::create_dir_all(folder)?;
         }
         remove(path)?;
-        File::options().read(true).write(true).create_new(true).open(path)
+        journal::create_new(File::options().read(true).write(true), path)
     };
     let journal =
         can_be_resumed(request).then(|| Journal::new(journal::path_of(path), Content::of(&request.expected)));

@@ -122,7 +122,7 @@ fn check(scene: &Scene) -> bool {
 
     ready(&testing::fast(&layout), &slot, Purpose::Redo, "newest").publish(&testing::inspect).unwrap();
     assert_eq!(weights(&slot).as_deref(), Some("newest"));
-    assert!(!Staging::of(&slot).path().join("runs").exists(), "{step}");
+    assert!(!Staging::of(&slot).folder().join("runs").exists(), "{step}");
     true
 }
 

@@ -17,7 +17,7 @@ fn where_renames_between_folders_are_refused_a_copy_takes_the_entrys_place() {
             assert_eq!(expected == "old", (before, purpose) == (Before::Whole, Purpose::Fresh));
             let beside = testing::listing(slot.entry().parent().unwrap());
             assert!(beside.keys().all(|name| name.starts_with("repo")), "{beside:?}");
-            assert!(!Staging::of(&slot).path().exists());
+            assert!(!Staging::of(&slot).folder().exists());
         }
     }
 }

@@ -1,7 +1,10 @@
 //! A file system that keeps a log, and fails where it is told to.
 
+use std::path::PathBuf;
+
 use super::*;
 use crate::ops::FileOps;
+use crate::place::Place;
 
 /// What a file system can do.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,7 +123,7 @@ impl Script {
         }
     }
 
-    fn step(&self, verb: &str, paths: &[&Path]) -> io::Result<()> {
+    fn step(&self, verb: &str, paths: &[&Place]) -> io::Result<()> {
         let names: Vec<_> = paths.iter().map(|path| self.name(path)).collect();
         let step = format!("{verb} {}", names.join(" -> "));
         if let Some((_, act)) = self.meanwhile.borrow_mut().take_if(|(begin, _)| step.starts_with(&**begin)) {
@@ -150,58 +153,58 @@ impl Script {
 }
 
 impl FileOps for Script {
-    fn sync_file(&self, path: &Path) -> io::Result<()> {
+    fn sync_file(&self, place: &Place) -> io::Result<()> {
         // Only the order counts here, and hundreds of rounds would take long.
-        self.step("sync file", &[path])
+        self.step("sync file", &[place])
     }
 
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.step("sync dir", &[path])
+    fn sync_dir(&self, place: &Place) -> io::Result<()> {
+        self.step("sync dir", &[place])
     }
 
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.step("create dir", &[path])?;
-        RealOps.create_dir(path)
+    fn create_dir(&self, place: &Place) -> io::Result<()> {
+        self.step("create dir", &[place])?;
+        RealOps.create_dir(place)
     }
 
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.step("remove dir", &[path])?;
-        RealOps.remove_dir(path)
+    fn remove_dir(&self, place: &Place) -> io::Result<()> {
+        self.step("remove dir", &[place])?;
+        RealOps.remove_dir(place)
     }
 
-    fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.step("write", &[path])?;
-        RealOps.write_new(path, bytes)
+    fn write_new(&self, place: &Place, bytes: &[u8]) -> io::Result<()> {
+        self.step("write", &[place])?;
+        RealOps.write_new(place, bytes)
     }
 
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.step("remove file", &[path])?;
-        RealOps.remove_file(path)
+    fn remove_file(&self, place: &Place) -> io::Result<()> {
+        self.step("remove file", &[place])?;
+        RealOps.remove_file(place)
     }
 
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+    fn link(&self, from: &Place, to: &Place) -> io::Result<()> {
         self.step("link", &[from, to])?;
         RealOps.link(from, to)
     }
 
-    fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+    fn copy(&self, from: &Place, to: &Place) -> io::Result<()> {
         self.step("copy", &[from, to])?;
         RealOps.copy(from, to)
     }
 
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+    fn rename(&self, from: &Place, to: &Place) -> io::Result<()> {
         self.step("rename", &[from, to])?;
         RealOps.rename(from, to)
     }
 
-    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+    fn rename_new(&self, from: &Place, to: &Place) -> io::Result<()> {
         self.step("rename new", &[from, to])?;
         // A name that is taken is noticed first.
         let refused = !to.exists() && !self.system.allows(from, to, from.ends_with("user/repo"));
         if refused { Err(io::ErrorKind::CrossesDevices.into()) } else { RealOps.rename_new(from, to) }
     }
 
-    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+    fn exchange(&self, one: &Place, other: &Place) -> io::Result<()> {
         self.step("exchange", &[one, other])?;
         if !self.system.allows(one, other, true) {
             return Err(io::ErrorKind::CrossesDevices.into());

@@ -35,7 +35,7 @@ fn check_publishing(layout: &CacheLayout, slot: &Slot) {
     publish(Purpose::Redo, "newer");
     fs::remove_file(slot.entry().join("config")).unwrap();
     publish(Purpose::Fresh, "repaired");
-    assert!(!Staging::of(slot).path().exists());
+    assert!(!Staging::of(slot).folder().exists());
 }
 
 /// Where the staging of a slot is, when a folder above its entry is a link into `elsewhere`.
@@ -50,9 +50,9 @@ fn check_link(link: &str, expected: &str) {
     symlink(elsewhere.path().join("target"), link).unwrap();
 
     let expected = elsewhere.path().join(expected).join("staging/user+repo");
-    assert_eq!(Staging::of(&slot).path(), expected);
+    assert_eq!(*Staging::of(&slot).folder(), expected);
     check_publishing(&layout, &slot);
-    assert_eq!(Staging::of(&slot).path(), expected, "also when there are folders below the link");
+    assert_eq!(*Staging::of(&slot).folder(), expected, "also when there are folders below the link");
 
     // What is left there is found by who prunes.
     ready(&layout, &slot, Purpose::Fresh, "new").publish(&testing::inspect).unwrap();
@@ -75,7 +75,7 @@ fn a_private_folder_on_another_device_is_not_used_for_staging() {
     let (layout, slot) = testing::cache(&folder);
     fs::create_dir_all(layout.weights().join("hf")).unwrap();
     symlink(elsewhere.path(), layout.private()).unwrap();
-    assert_eq!(Staging::of(&slot).path(), layout.weights().join("hf/.mlc-weights/staging/user+repo"));
+    assert_eq!(*Staging::of(&slot).folder(), layout.weights().join("hf/.mlc-weights/staging/user+repo"));
     check_publishing(&layout, &slot);
 }
 

@@ -1,0 +1,173 @@
+//! Systems without handles to folders: every component is looked at before something is done. Reparse points
+//! count as links. What takes a folder's place between the look and the deed is not noticed; docs/security.md
+//! says so.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::found::{Access, Found, FoundKind, How, not_plain};
+
+/// A folder.
+#[derive(Debug)]
+pub(crate) struct Dir(PathBuf);
+
+#[derive(Debug)]
+struct LinkRefused;
+
+impl std::error::Error for LinkRefused {}
+
+impl std::fmt::Display for LinkRefused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it is a symbolic link")
+    }
+}
+
+/// Whether something was refused because it is a symbolic link, or leads through one.
+pub(crate) fn is_link_refusal(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<LinkRefused>())
+}
+
+impl Dir {
+    /// Opens a folder by its path. Links are followed.
+    pub(crate) fn open_path(path: &Path, _: How) -> io::Result<Self> {
+        if fs::metadata(path)?.is_dir() {
+            Ok(Self(path.to_path_buf()))
+        } else {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
+    }
+
+    /// The folder `relative`. A link on the way or at its end is refused, so that [`is_link_refusal`].
+    pub(crate) fn below(&self, relative: &Path) -> io::Result<Self> {
+        let mut path = self.0.clone();
+        for name in relative {
+            path.push(name);
+            let found = found(&fs::symlink_metadata(&path)?);
+            if found.is_link() {
+                return Err(io::Error::other(LinkRefused));
+            } else if !found.is_folder() {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+        }
+        Ok(Self(path))
+    }
+
+    /// The folder `name`, or the one that a link of this name leads to.
+    pub(crate) fn below_trusted(&self, name: &OsStr) -> io::Result<Option<Self>> {
+        Self::open_path(&self.0.join(name), How::Stepwise).map(Some)
+    }
+
+    /// A link, and what it points to.
+    pub(crate) fn read_link(&self, name: &OsStr) -> io::Result<(Found, PathBuf)> {
+        Ok((self.look(name)?, fs::read_link(self.0.join(name))?))
+    }
+
+    /// What is under a name.
+    pub(crate) fn look(&self, name: &OsStr) -> io::Result<Found> {
+        Ok(found(&fs::symlink_metadata(self.0.join(name))?))
+    }
+
+    /// What this folder is.
+    pub(crate) fn look_at_self(&self) -> io::Result<Found> {
+        Ok(found(&fs::symlink_metadata(&self.0)?))
+    }
+
+    /// The names in this folder, in no particular order.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        fs::read_dir(&self.0)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    /// Makes durable which names it holds: here there is no such call.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Opens a plain file.
+    pub(crate) fn open(&self, name: &OsStr, access: Access) -> io::Result<File> {
+        let path = self.0.join(name);
+        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(not_plain());
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(access != Access::Read);
+        options.create(access == Access::Create).create_new(access == Access::CreateNew).open(path)
+    }
+
+    /// Creates a folder.
+    pub(crate) fn create_dir(&self, name: &OsStr, _: u32) -> io::Result<()> {
+        fs::create_dir(self.0.join(name))
+    }
+
+    /// Removes anything but a folder.
+    pub(crate) fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        let path = self.0.join(name);
+        // Windows tells links to folders from links to files.
+        fs::remove_file(&path).or_else(|error| match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => fs::remove_dir(&path),
+            _ => Err(error),
+        })
+    }
+
+    /// Removes an empty folder.
+    pub(crate) fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
+        fs::remove_dir(self.0.join(name))
+    }
+
+    /// Renames; a file in the new place is replaced.
+    pub(crate) fn rename(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        fs::rename(self.0.join(name), to.0.join(new))
+    }
+
+    /// This system does not rename without replacing.
+    pub(crate) fn rename_new(&self, _: &OsStr, _: &Self, _: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// This system exchanges nothing.
+    pub(crate) fn exchange(&self, _: &OsStr, _: &Self, _: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Gives a file a second name.
+    pub(crate) fn link(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        fs::hard_link(self.0.join(name), to.0.join(new))
+    }
+
+    /// Links are not made here.
+    pub(crate) fn create_link(&self, _: &Path, _: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// This system has no paths that follow a handle.
+    pub(crate) fn magic_path(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Who else may rename folders is not known here.
+    pub(crate) fn is_guarded(_: &Path) -> bool {
+        true
+    }
+}
+
+/// Opens a plain file by its path; links are followed.
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() { File::open(path) } else { Err(not_plain()) }
+}
+
+/// What an open file is.
+pub(crate) fn look_at_file(file: &File) -> io::Result<Found> {
+    Ok(found(&file.metadata()?))
+}
+
+fn found(metadata: &Metadata) -> Found {
+    let kind = match metadata.file_type() {
+        kind if kind.is_symlink() => FoundKind::Link,
+        kind if kind.is_file() => FoundKind::File,
+        kind if kind.is_dir() => FoundKind::Folder,
+        _ => FoundKind::Other,
+    };
+    let (len, modified) = (metadata.len(), metadata.modified().ok());
+    Found { kind, len, disk_bytes: len, modified, identity: None, is_groups: false, owner: None }
+}

@@ -1,0 +1,62 @@
+//! A folder that is worked in by path, for as long as it is open.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::dir::Dir;
+use crate::error::{Action, Attempt as _, Error};
+use crate::place::Place;
+
+/// A folder of a run, which libraries work in by path. Where others could put something else in its place, or in
+/// that of a folder above it, the path is the system's own for the open folder.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    place: Place,
+    dir: Dir,
+    path: PathBuf,
+    is_guarded: bool,
+}
+
+impl Pinned {
+    pub(crate) fn open(place: Place) -> Result<Self, Error> {
+        let dir = place.dir().attempt(Action::LookAt, place.path())?;
+        let is_direct = fs::canonicalize(place.path()).is_ok_and(|path| path == place.path());
+        let is_guarded = is_direct && Dir::is_guarded(place.path());
+        let magic = if is_guarded { None } else { dir.magic_path() };
+        let path = magic.unwrap_or_else(|| place.path().to_path_buf());
+        Ok(Self { place, dir, path, is_guarded })
+    }
+
+    /// The path to work by.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether only root and this user can put something else in its place.
+    pub(crate) const fn is_guarded(&self) -> bool {
+        self.is_guarded
+    }
+
+    /// A path in this folder as the user knows it.
+    pub(crate) fn shown(&self, path: &Path) -> Option<PathBuf> {
+        path.strip_prefix(&self.path).ok().map(|below| self.place.path().join(below))
+    }
+
+    /// Whether the path to work by leads to this folder still.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let is_sure = self.is_guarded || self.path != self.place.path();
+        if is_sure { Ok(()) } else { self.check_place() }
+    }
+
+    /// Whether this folder is in its place still.
+    pub(crate) fn check_place(&self) -> Result<(), Error> {
+        let path = self.place.path();
+        let there = self.place.dir().and_then(|dir| dir.look_at_self()).attempt(Action::LookAt, path)?;
+        let here = self.dir.look_at_self().attempt(Action::LookAt, path)?;
+        if there.identity == here.identity {
+            Ok(())
+        } else {
+            Err(Error::Replaced { path: path.to_path_buf() })
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What a run has outside its folder: trees beside the entry, and scratch space where a user or the system has it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::RunNames;
+use crate::dir::Dir;
+use crate::error::{Action, Attempt as _, Error};
+use crate::place::{Place, SMALL};
+
+/// Begins the name of a scratch folder; the run's own name follows.
+const SCRATCH: &str = ".mlc-weights-scratch-";
+
+/// Temporary folders in which nobody takes away what is another user's. The first one lies on a disk.
+const SYSTEM: [&str; 2] = ["/var/tmp", "/tmp"];
+
+/// Where a run has scratch space, so that it is found when the run was killed.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    folder: PathBuf,
+}
+
+/// The run's scratch folder in `parent`, which only this user may look into.
+pub(super) fn create(run: &RunNames, parent: &Path) -> Result<Place, Error> {
+    let parent = fs::canonicalize(parent).attempt(Action::LookAt, parent)?;
+    let folder = Place::anchored(parent).join(name_for(run));
+    let record = Record { folder: folder.path().to_path_buf() };
+    // Before there is something to be found.
+    run.scratch_elsewhere().write_atomically(&serde_json::to_vec(&record).unwrap_or_default())?;
+    folder.create_dir_as(0o700).attempt(Action::Create, folder.path())?;
+    Ok(folder)
+}
+
+/// The same in a temporary folder of the system, if there is one that is safe to use by path.
+pub(super) fn create_in_system(run: &RunNames) -> Option<Place> {
+    let safe = SYSTEM.map(Path::new).into_iter().filter(|folder| Dir::is_guarded(&folder.join("any")));
+    safe.map(|folder| create(run, folder)).find_map(Result::ok)
+}
+
+/// Removes all that the run has outside its folder.
+pub(crate) fn remove_all(run: &RunNames) {
+    for neighbour in run.neighbours() {
+        neighbour.remove_tree();
+    }
+    // Whoever can write the record must not choose what is deleted: it counts if this user wrote it, and only a folder
+    // of this user goes that has the run's name.
+    if let Some(folder) = recorded(run)
+        && folder.look_if_any().is_some_and(|found| found.is_folder() && found.is_own())
+    {
+        folder.remove_tree();
+    }
+}
+
+fn recorded(run: &RunNames) -> Option<Place> {
+    let record = run.scratch_elsewhere();
+    record.look_if_any().filter(|found| found.is_file() && found.is_own())?;
+    let Record { folder } = serde_json::from_slice(&record.read(SMALL).ok()?).ok()?;
+    let parent = folder.parent().filter(|_| folder.file_name() == Some(name_for(run).as_ref()))?;
+    Some(Place::anchored(parent).join(name_for(run)))
+}
+
+fn name_for(run: &RunNames) -> String {
+    format!("{SCRATCH}{}", run.id().display())
+}

@@ -1,0 +1,408 @@
+//! Other users of the machine: what they put into a cache that is theirs costs the user who runs the program
+//! nothing of what is elsewhere.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use local_hub::{Fault, FaultTarget, Hold, Manifests, ModelFixture, PublishedModel, RequestLog, Times};
+
+use crate::world::{Cli, PATIENCE, Ran, Running, World, files_below, is_in_pool, lay_out};
+
+/// Nobody, on most systems.
+const NEIGHBOUR: u32 = 65534;
+
+/// Whether this user can be two. In ci nothing is skipped.
+#[expect(clippy::print_stdout, reason = "says what is skipped")]
+fn two_users() -> bool {
+    let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    #[expect(clippy::disallowed_methods, reason = "set by `cargo xtask ci`")]
+    let must = std::env::var_os("MLC_WEIGHTS_TEST_TWO_USERS").is_some();
+    assert!(is_root || !must, "these tests need root, to run as two users");
+    if !is_root {
+        println!("skipped: only root can run as two users");
+    }
+    is_root
+}
+
+/// Runs a line of shell as the neighbour.
+#[track_caller]
+fn as_neighbour(line: &str) {
+    let status = Command::new("sh").args(["-c", line]).uid(NEIGHBOUR).gid(NEIGHBOUR).status().unwrap();
+    assert!(status.success(), "{line}");
+}
+
+/// A world in whose folder the cache's home belongs to the neighbour.
+fn foreign_world() -> (World, PublishedModel) {
+    let (world, model) = World::with_tiny();
+    open_to_others(&world);
+    give_away(&world.home());
+    (world, model)
+}
+
+fn open_to_others(world: &World) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(world.beside(""), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Makes a folder and all in it the neighbour's.
+fn give_away(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let owner = format!("{NEIGHBOUR}:{NEIGHBOUR}");
+    assert!(Command::new("chown").args(["-hR", &owner]).arg(folder).status().unwrap().success());
+}
+
+/// What this user would miss: folders of names like the cache's own, all of them old.
+fn precious(world: &World) -> PathBuf {
+    let precious = world.beside("precious");
+    for folder in
+        ["", "1-a/tree", "runs/1-a/tree", "SLOT/runs/1-a/tree", "staging/SLOT/runs/1-a", "staging/SLOT/pool"]
+    {
+        let folder = precious.join(folder.replace("SLOT", SLOT));
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["file", "alive", "+tmp-x"] {
+            let file = fs::File::create(folder.join(name)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(86_400)).unwrap();
+        }
+    }
+    precious
+}
+
+const SLOT: &str = "mlc-ai+tiny";
+
+/// Where a neighbour may plant a link, below `model_weights`.
+const LEVELS: [&str; 13] = [
+    ".mlc-weights",
+    ".mlc-weights/locks",
+    ".mlc-weights/locks/SLOT",
+    ".mlc-weights/locks/SLOT+holder",
+    ".mlc-weights/receipts",
+    ".mlc-weights/receipts/SLOT.json",
+    ".mlc-weights/staging",
+    ".mlc-weights/staging/SLOT",
+    ".mlc-weights/staging/SLOT/runs",
+    ".mlc-weights/staging/SLOT/runs/1-b",
+    ".mlc-weights/staging/SLOT/pool",
+    ".mlc-weights/staging/SLOT/parts",
+    "hf",
+];
+
+fn plant(world: &World, level: &str, target: &Path) -> PathBuf {
+    let link = world.home().join("model_weights").join(level.replace("SLOT", SLOT));
+    let (folder, name, target) = (link.parent().unwrap().display(), link.display(), target.display());
+    as_neighbour(&format!("mkdir -p {folder} && rm -rf {name} && ln -s {target} {name}"));
+    link
+}
+
+type Listing = BTreeMap<PathBuf, (u64, Option<Vec<u8>>)>;
+
+fn listing(folder: &Path) -> Listing {
+    let entry = |path: PathBuf| (path.clone(), (path.symlink_metadata().unwrap().ino(), fs::read(path).ok()));
+    files_below(folder).into_iter().map(entry).collect()
+}
+
+/// It was done, or the link was named.
+#[track_caller]
+fn check_end(ran: &Ran, link: &Path, what: &str) {
+    assert!(matches!(ran.status, Some(0 | 7)), "{what}: {:?} {}", ran.status, ran.stderr);
+    if ran.status == Some(7) {
+        assert!(ran.stderr.contains(&link.display().to_string()), "{what}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("/proc/"), "{what}: {}", ran.stderr);
+    }
+}
+
+fn check_levels(command: &[&str], has_model: bool) {
+    if !two_users() {
+        return;
+    }
+    for level in LEVELS {
+        let (world, model) = foreign_world();
+        if has_model {
+            lay_out(&model, &world.home().join("model_weights"));
+            give_away(&world.home());
+        }
+        let precious = precious(&world);
+        let link = plant(&world, level, &precious);
+        let before = listing(&precious);
+        let ran = world.cli(command).run();
+        let what = format!("{} with a link at {level}", command.join(" "));
+        assert_eq!(listing(&precious), before, "{what}");
+        check_end(&ran, &link, &what);
+    }
+}
+
+#[test]
+fn a_prune_follows_no_planted_link() {
+    check_levels(&["prune"], false);
+}
+
+#[test]
+fn a_download_follows_no_planted_link() {
+    check_levels(&["download", "HF://mlc-ai/tiny"], false);
+}
+
+#[test]
+fn a_removal_follows_no_planted_link() {
+    check_levels(&["remove", "mlc-ai/tiny"], true);
+}
+
+/// Without links, a cache that belongs to another user is a cache like any other.
+#[test]
+fn a_foreign_home_is_used() {
+    if !two_users() {
+        return;
+    }
+    let (world, model) = foreign_world();
+    world.download(&model);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    assert_eq!(world.cli(&["verify", "mlc-ai/tiny"]).run().status, Some(0));
+    assert_eq!(world.cli(&["prune"]).run().status, Some(0));
+    assert_eq!(world.cli(&["remove", "mlc-ai/tiny"]).run().status, Some(0));
+    assert!(!world.entry(&model).exists());
+}
+
+/// The folder of the run becomes a link while the download is under way.
+#[test]
+fn a_link_that_is_planted_during_a_download_is_not_followed() {
+    if two_users() {
+        check_planted_during(&FaultTarget::upload_pack("mlc-ai/tiny"));
+        check_planted_during(&FaultTarget::data("params_shard_0.bin"));
+    }
+}
+
+#[track_caller]
+fn check_planted_during(request: &FaultTarget) {
+    let (world, model) = foreign_world();
+    let precious = precious(&world);
+    let staging = world.home().join("model_weights/.mlc-weights/staging").join(SLOT);
+    as_neighbour(&format!("mkdir -p {}", staging.join("runs").display()));
+    let (download, hold) = held_at(&world, world.cli(&["download", &model.url]), request);
+    let id = download.id();
+    let run = fs::read_dir(staging.join("runs")).unwrap().next().unwrap().unwrap().file_name();
+    // As deep as can be, so that all that is done by path would end up there.
+    let (run, aside) = (staging.join("runs").join(run), staging.join("runs/aside"));
+    for name in ["tree", "parts", "scratch"] {
+        fs::create_dir_all(precious.join(name)).unwrap();
+        fs::write(precious.join(name).join("file"), "kept").unwrap();
+    }
+    let before = listing(&precious);
+    as_neighbour(&format!(
+        "mv {run} {aside} && ln -s {} {run}",
+        precious.display(),
+        run = run.display(),
+        aside = aside.display()
+    ));
+    hold.release();
+    let ran = download.end();
+    assert_eq!(listing(&precious), before, "{}", ran.stderr);
+    check_end(&ran, &run, "a download");
+    assert_eq!(ran.status, Some(7));
+    let left = ["/tmp", "/var/tmp"]
+        .map(|folder| fs::read_dir(folder).into_iter().flatten().flatten().collect::<Vec<_>>());
+    let scratch = format!(".mlc-weights-scratch-{id}-");
+    let is_ours = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&scratch);
+    assert!(!left.iter().flatten().any(is_ours), "scratch space is left");
+}
+
+/// Starts a download that is held up at a request.
+#[track_caller]
+fn held_at(world: &World, download: Cli, request: &FaultTarget) -> (Running, Hold) {
+    let hold = Hold::new();
+    world.hub.fault(request.clone(), Fault::Hold(hold.clone()), Times::Once);
+    let running = download.start();
+    let is_held = |log: &RequestLog| log.requests().iter().any(|request| request.fault.is_some());
+    assert!(world.hub.log().wait_until(PATIENCE, is_held));
+    (running, hold)
+}
+
+/// What a neighbour may hold open becomes a copy of the user's own.
+#[test]
+fn a_file_of_another_user_is_copied_and_not_linked() {
+    if !two_users() {
+        return;
+    }
+    let (world, model) = World::with_tiny();
+    open_to_others(&world);
+    let entry = lay_out(&model, &world.home().join("model_weights"));
+    fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
+    give_away(&entry);
+    let old = fs::metadata(entry.join("params_shard_1.bin")).unwrap();
+    assert_eq!(old.uid(), NEIGHBOUR);
+    world.download(&model);
+    for file in files_below(&entry) {
+        let found = fs::metadata(&file).unwrap();
+        assert_eq!((found.uid(), found.nlink()), (0, 1), "{}", file.display());
+    }
+    assert_eq!(model.differences(&entry), [""; 0]);
+}
+
+/// Shards on another disk behind links of the user's own; a neighbour's link is another matter.
+#[test]
+fn a_link_above_a_model_is_followed_if_it_is_the_users_own() {
+    if !two_users() {
+        return;
+    }
+    for is_own in [true, false] {
+        let (world, model) = World::with_tiny();
+        open_to_others(&world);
+        let (hf, disk) = (world.home().join("model_weights/hf"), world.beside("disk"));
+        fs::create_dir_all(hf.parent().unwrap()).unwrap();
+        fs::create_dir(&disk).unwrap();
+        std::os::unix::fs::symlink(&disk, &hf).unwrap();
+        if is_own {
+            world.download(&model);
+            assert!(disk.join("mlc-ai/tiny").is_dir());
+            assert_eq!(world.cli(&["remove", "mlc-ai/tiny"]).run().status, Some(0));
+        } else {
+            std::os::unix::fs::lchown(&hf, Some(NEIGHBOUR), None).unwrap();
+            let words = ["is a symbolic link of another user", &hf.display().to_string()];
+            world.cli(&["download", &model.url]).run().check_failure(7, &words);
+            fs::create_dir_all(disk.join("mlc-ai/tiny")).unwrap();
+            world.cli(&["remove", "mlc-ai/tiny"]).run().check_failure(7, &words);
+            assert!(disk.join("mlc-ai/tiny").is_dir());
+        }
+    }
+}
+
+/// Nothing private is everybody's to write, whatever the mask is. With a mask that lets the group write, it may.
+#[test]
+fn private_files_are_at_most_the_groups_to_write() {
+    for (mask, group_writes) in [("000", true), ("002", true), ("022", false)] {
+        let (world, model) = World::with_tiny();
+        let hold = Hold::new();
+        world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
+        let mut download = world.cli(&["download", &model.url]);
+        let line = format!("umask {mask}; exec \"$0\" \"$@\"");
+        let program = download.command.get_program().to_owned();
+        let arguments: Vec<_> = download.command.get_args().map(ToOwned::to_owned).collect();
+        let environment: Vec<_> =
+            download.command.get_envs().map(|(n, v)| (n.to_owned(), v.map(ToOwned::to_owned))).collect();
+        let mut shell = Command::new("/bin/sh");
+        shell.env_clear().arg("-c").arg(line).arg(program).args(arguments);
+        for (name, value) in environment {
+            shell.env(name, value.unwrap());
+        }
+        download.command = shell;
+        let running = download.start();
+        assert!(world.hub.log().data().wait_until(PATIENCE, |log| log.count() > 0));
+        running.signal("KILL");
+        running.end();
+        hold.release();
+        let private = world.home().join("model_weights/.mlc-weights");
+        let mut all = files_below(&private);
+        all.extend(
+            files_below(&private)
+                .iter()
+                .flat_map(|file| file.ancestors().map(Path::to_owned).collect::<Vec<_>>()),
+        );
+        let modes = all.into_iter().filter(|path| path.starts_with(&private)).map(|path| {
+            let mode = fs::symlink_metadata(&path).unwrap().mode();
+            (path, mode)
+        });
+        let mut groups = 0;
+        for (path, mode) in modes {
+            assert_eq!(mode & 0o002, 0, "umask {mask}: {} is {mode:o}", path.display());
+            groups += u32::from(mode & 0o020 != 0);
+        }
+        assert_eq!(groups > 0, group_writes, "umask {mask}");
+    }
+}
+
+/// A small file of the cache's own that is none: neither waited for nor read without end.
+#[test]
+fn what_is_no_small_file_is_not_read() {
+    for (name, make) in [("fifo", "mkfifo"), ("zeros", "ln -s /dev/zero"), ("huge", "truncate -s 3G")] {
+        for level in [
+            "locks/SLOT+holder",
+            "staging/SLOT/runs/1-b/publishing",
+            "staging/SLOT/runs/1-b/previous-receipt.json",
+            "staging/SLOT/runs/1-b/alive",
+            "receipts/SLOT.json",
+        ] {
+            let (world, model) = World::with_tiny();
+            let place = world.home().join("model_weights/.mlc-weights").join(level.replace("SLOT", SLOT));
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            let made =
+                Command::new("sh").args(["-c", &format!("{make} {}", place.display())]).status().unwrap();
+            assert!(made.success());
+            for command in [vec!["list"], vec!["prune"], vec!["download", &model.url]] {
+                let ran = world.cli(&command).run();
+                assert!(
+                    [Some(0), Some(7)].contains(&ran.status),
+                    "{name} at {level}: {command:?}: {}",
+                    ran.stderr
+                );
+            }
+        }
+    }
+}
+
+/// A file of an entry under repair that is none, or without end: the commit's own takes its place, or it stays.
+#[test]
+fn what_is_no_file_of_an_entry_is_not_waited_for() {
+    for make in ["mkfifo", "ln -s /dev/zero", "truncate -s 3G"] {
+        let (world, model) = World::with_tiny();
+        let entry = lay_out(&model, &world.home().join("model_weights"));
+        fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
+        let readme = entry.join("README.md");
+        let line = format!("rm -f {readme} && {make} {readme}", readme = readme.display());
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
+        let ran = world.download(&model);
+        let kept = if make.starts_with("truncate") {
+            3 << 30
+        } else {
+            model.file("README.md").unwrap().bytes().len() as u64
+        };
+        assert_eq!(fs::symlink_metadata(&readme).unwrap().len(), kept, "{make}: {}", ran.stderr);
+        let _ = fs::remove_file(&readme);
+    }
+}
+
+/// A folder of the name that today's runtimes open is no manifest, and no place for one.
+#[test]
+fn a_folder_in_the_manifests_place_is_a_refusal() {
+    let fixture = ModelFixture::new("mlc-ai/old").manifests(Manifests::NdArrayCache);
+    let (world, model) = World::with(&fixture.plain_file("tensor-cache.json/x", "text"));
+    let ran = world.cli(&["download", &model.url]).run();
+    ran.check_failure(4, &["mlc-ai/old is not an MLC model", "tensor-cache.json is a folder"]);
+    assert_eq!(world.hub.log().data().count(), 0);
+}
+
+/// Scratch space elsewhere goes with the run that it belongs to, and nothing else there does.
+#[test]
+fn scratch_space_elsewhere_is_removed_by_who_comes_next() {
+    for command in [vec!["prune"], vec!["download", "HF://mlc-ai/tiny"], vec!["remove", "mlc-ai/tiny"]] {
+        let (world, model) = World::with_tiny();
+        let temporary = world.beside("tmp");
+        fs::create_dir_all(temporary.join("mine")).unwrap();
+        let download = world.cli(&["download", &model.url]).env("MLC_TEMP_DIR", &temporary);
+        let (download, hold) = held_at(&world, download, &FaultTarget::upload_pack("mlc-ai/tiny"));
+        download.signal("KILL");
+        download.end();
+        hold.release();
+        assert_eq!(fs::read_dir(&temporary).unwrap().count(), 2, "the scratch folder is left");
+        let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        for path in files_below(&world.home()) {
+            fs::File::open(&path).unwrap().set_modified(an_hour_ago).unwrap();
+        }
+        let ran = world.cli(&command).run();
+        assert_eq!(ran.status, Some(0), "{command:?}: {}", ran.stderr);
+        assert_eq!(files_below(&temporary), [temporary.join("mine")], "{command:?}");
+    }
+}
+
+/// What is in the way of a receipt is named before anything is fetched.
+#[test]
+fn a_folder_in_the_receipts_place_is_found_first() {
+    let (world, model) = World::with_tiny();
+    let receipt = world.home().join(format!("model_weights/.mlc-weights/receipts/{SLOT}.json"));
+    fs::create_dir_all(&receipt).unwrap();
+    let ran = world.cli(&["download", &model.url]).run();
+    ran.check_failure(7, &[&format!("{} is not a plain file", receipt.display())]);
+    assert_eq!(world.hub.log().count(), 0);
+    assert!(!is_in_pool(&world.home(), &model, "params_shard_0.bin"));
+}
