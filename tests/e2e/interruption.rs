@@ -1,7 +1,6 @@
 //! Downloads that are broken off.
 
 use std::fs;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use local_hub::{Fault, FaultTarget, LoggedRequest, ModelFixture, Outcome, PublishedModel, Times};
@@ -46,17 +45,24 @@ async fn a_dropped_download_stops_and_the_next_one_goes_on_from_there() {
     assert_eq!(fetched, ["params_shard_2.bin"]);
 }
 
-/// A pool of verified files, as a killed download has left it; the name of one of them.
+/// A pool of verified files, as a killed download has left it; one of them.
 async fn killed_with_a_pool() -> (World, PublishedModel, PathBuf) {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    world.hub.fault(FaultTarget::data("params_shard_2.bin"), Fault::status(418), Times::Once);
-    let last = published.file("params_shard_2.bin").unwrap().sha256.clone();
-    world.downloader().download(request(&published).files_in_flight(NonZeroUsize::MIN)).await.unwrap_err();
-    let in_pool = |path: &PathBuf| path.to_str().unwrap().contains("/pool/sha256-");
-    let pooled: Vec<PathBuf> = world.private_files().into_iter().filter(in_pool).collect();
-    assert!(pooled.iter().all(|path| !path.to_str().unwrap().ends_with(&last)), "{pooled:?}");
+    world.hub.fault(FaultTarget::data("params_shard_2.bin"), Fault::Stall { after: 1000 }, Times::Once);
+    let (downloader, asked) = (world.builder().idle_timeout(PATIENCE).build().unwrap(), request(&published));
+    let download = tokio::spawn(async move { downloader.download(asked).await });
+    let finished = published.lfs_files().count() - 1;
+    let pool = || {
+        let files = world.private_files().into_iter();
+        files.filter(|path| path.to_str().unwrap().contains("/pool/sha256-")).collect::<Vec<_>>()
+    };
+    while pool().len() < finished {
+        tokio::task::yield_now().await;
+    }
+    download.abort();
+    assert!(download.await.unwrap_err().is_cancelled());
     let victim = published.file("params_shard_0.bin").unwrap().sha256.clone();
-    let victim = pooled.into_iter().find(|path| path.to_str().unwrap().ends_with(&victim)).unwrap();
+    let victim = pool().into_iter().find(|path| path.to_str().unwrap().ends_with(&victim)).unwrap();
     (world, published, victim)
 }
 

@@ -83,6 +83,7 @@ mod model;
 mod observer;
 mod plan;
 mod proof;
+mod receipts;
 mod request;
 mod threads;
 

@@ -1,18 +1,17 @@
 //! Looking for a model in the cache.
 
-use std::fs::Metadata;
 use std::path::Path;
 
 use cache_layout::{CacheLayout, Completeness, Hit, Lookup, Purpose, Receipt, Slot};
 use shard_fetch::{
-    Expected, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest, ModelDirState, Sha256Digest, inspect_model_dir,
-    inspect_model_dir_lacking, read_metadata_file, verify_file,
+    MANIFEST_NAMES, Manifest, ModelDirState, inspect_model_dir, inspect_model_dir_lacking, read_metadata_file,
 };
 use url_parse::{CommitId, Revision, shown};
 
 use crate::context::SharedContext;
 use crate::decision::{Decision, decide, is_forced};
 use crate::proof::check_hit;
+use crate::receipts::receipt_about;
 use crate::threads::blocking;
 use crate::{Error, Event, Model, Outcome, Request, Warning};
 
@@ -157,21 +156,4 @@ fn completeness(state: ModelDirState) -> Completeness {
         ModelDirState::Missing(missing) => Completeness::Incomplete { missing },
         ModelDirState::Whole => Completeness::Whole,
     }
-}
-
-/// The receipt that is about this directory, which another program may have replaced since.
-pub(crate) fn receipt_about(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Option<Receipt> {
-    let (tier, _) = slot.candidates().find(|(_, candidate)| *candidate == dir)?;
-    layout.receipts_in(slot, tier).into_iter().find(|receipt| is_about(receipt, dir))
-}
-
-fn is_about(receipt: &Receipt, dir: &Path) -> bool {
-    let sha256 = Some(Sha256Digest::new(receipt.manifest_sha256));
-    let is_manifest = |name: &&str| {
-        let path = dir.join(name);
-        let found = std::fs::metadata(&path).ok().filter(Metadata::is_file);
-        let size = found.map(|found| found.len()).filter(|size| *size <= MAX_METADATA_BYTES);
-        size.is_some_and(|size| verify_file(&path, &Expected { size, md5: None, sha256 }).is_ok())
-    };
-    MANIFEST_NAMES.iter().any(is_manifest)
 }

@@ -10,7 +10,7 @@ use url_parse::{CommitId, Endpoint, Proof, Revision};
 
 use crate::Error;
 use crate::context::Context;
-use crate::look::receipt_about;
+use crate::receipts::receipt_about;
 
 /// Why something counts as unproven, and what to do.
 const NO_RECEIPT: &str = "the cache has no receipt of its download; download it again with --force";

@@ -6,7 +6,8 @@ use cache_layout::{CacheLayout, Completeness, Entry, usage_of};
 
 use super::entry::{Listing, ModelEntry, Origin};
 use crate::Error;
-use crate::look::{inspect_with, receipt_about};
+use crate::look::inspect_with;
+use crate::receipts::receipt_about;
 use crate::threads;
 
 pub(super) fn list(layout: &CacheLayout) -> Result<Listing, Error> {

@@ -16,7 +16,7 @@ use self::look::{look, others, state_of};
 use super::removal::not_in_cache;
 use super::report::{FileReport, FileState, VerifyReport};
 use crate::Error;
-use crate::look::receipt_about;
+use crate::receipts::receipt_about;
 
 /// A step of a verification.
 #[derive(Debug)]

@@ -178,7 +178,8 @@ fn help_of_path() {
 
     Options:
           --revision <REV>  A branch, tag, reference or commit, instead of the model's @revision
-          --require-proof   Fail, with status 5, unless git proves that the files are those of the commit
+          --require-proof   Fail, with status 5, unless git proves that the files are those of the
+                            commit
       -v, --verbose...      Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
       -q, --quiet           Print nothing but the result and errors
       -h, --help            Print help
