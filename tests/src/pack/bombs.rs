@@ -61,9 +61,16 @@ impl Bomb {
         Self::new("one delta to 512 MB", &pack, tip, "more than 100663296 bytes to unfold a delta")
     }
 
+    /// The object that is asked for, or the tree of that commit.
     fn huge(kind: &'static str, words: &'static str) -> Self {
-        let (mut pack, tip) = with_commit();
-        pack.lying(kind, 300 * MIB as u64, &[(&vec![0; MIB], 300)]);
+        let mut pack = PackBuilder::default();
+        let content = vec![0; 300 * MIB];
+        pack.whole(kind, &content);
+        let name = object_name(kind, &content);
+        let tip = match kind {
+            "tree" => commit(&mut pack, &name),
+            _ => name,
+        };
         Self::new(kind, &pack, tip, words)
     }
 
@@ -118,14 +125,16 @@ impl Bomb {
 /// A pack with an honest commit, and its name.
 fn with_commit() -> (PackBuilder, String) {
     let mut pack = PackBuilder::default();
-    let blob = object_name("blob", b"{}");
-    let tree = tree_entry("100644", b"mlc-chat-config.json", &blob);
-    let commit = format!(
-        "tree {}\nauthor A <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n\nx\n",
-        object_name("tree", &tree)
-    );
-    pack.whole("commit", commit.as_bytes());
+    let tree = tree_entry("100644", b"mlc-chat-config.json", &object_name("blob", b"{}"));
     pack.whole("tree", &tree);
     pack.whole("blob", b"{}");
-    (pack, object_name("commit", commit.as_bytes()))
+    let tip = commit(&mut pack, &object_name("tree", &tree));
+    (pack, tip)
+}
+
+/// Adds a commit of a tree; returns its name.
+fn commit(pack: &mut PackBuilder, tree: &str) -> String {
+    let commit = format!("tree {tree}\nauthor A <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n\nx\n");
+    pack.whole("commit", commit.as_bytes());
+    object_name("commit", commit.as_bytes())
 }
