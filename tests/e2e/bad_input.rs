@@ -92,9 +92,16 @@ async fn a_manifest_over_the_limit_is_not_even_read() {
 
 #[tokio::test]
 async fn paths_that_leave_the_directory_are_refused_by_record() {
-    for path in
-        [r#""/etc/passwd""#, r#""../x""#, r#""a/../../x""#, r#""a\\b""#, r#""C:x""#, "\"a\\u0000b\"", r#""""#]
-    {
+    for path in [
+        r#""/etc/passwd""#,
+        r#""../x""#,
+        r#""a/../../x""#,
+        r#""a\\b""#,
+        r#""git~1/x""#,
+        r#""a\u200bb""#,
+        "\"a\\u0000b\"",
+        r#""""#,
+    ] {
         check(
             with_manifest(&record(path)),
             ErrorKind::Integrity,

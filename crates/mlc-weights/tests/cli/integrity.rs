@@ -68,7 +68,7 @@ fn a_submodule() {
 #[test]
 fn a_path_that_leads_out_of_the_repository() {
     let evil = || RawTarget::Blob(b"evil".to_vec());
-    for name in ["..", ".git", "a\\b", "C:x"] {
+    for name in ["..", ".git", "a\\b", ".git ", "git~1", "gpj.\u{202e}exe"] {
         let (world, _) = World::with(&tiny().raw_entry("100644", name, evil()));
         assert_eq!(check(&world, &["mlc-ai/tiny holds the"]), 0, "{name}");
     }
@@ -76,7 +76,7 @@ fn a_path_that_leads_out_of_the_repository() {
 
 #[test]
 fn a_manifest_that_leads_out_of_the_model() {
-    for path in ["../x", "/etc/passwd", "a/../../x", r"..\\x", "C:/x", r"a\u0000b"] {
+    for path in ["../x", "/etc/passwd", "a/../../x", r"..\\x", ".git./x", r"a\u0000b", r"a\u202eb"] {
         let manifest = format!(
             r#"{{"records": [{{"dataPath": "params_shard_0.bin", "nbytes": 98304}}, {{"dataPath": "{path}", "nbytes": 4}}]}}"#
         );
