@@ -86,10 +86,12 @@ fn chat_config(data: &[u8]) {
     }
 }
 
-/// What the two crates that know pointers say of the same bytes agrees.
+/// What the two crates that know pointers say of the same bytes agrees, but for white space before them, which git-lfs
+/// overlooks.
 fn lfs_pointer(data: &[u8]) {
     if hub::lfs_pointer(data).is_some() {
-        assert!(is_pointer_text(data));
+        let text = std::str::from_utf8(data).map_or(data, |text| text.trim_start().as_bytes());
+        assert!(is_pointer_text(text));
     }
 }
 
@@ -193,7 +195,7 @@ fn check_fit(line: &str) {
     };
     assert!(!line.contains(is_odd), "{line:?}");
     assert!(line.chars().count() < 2000, "{line:?}");
-    assert!(!line.contains("s3cretword") && !line.contains("s3crettoken"), "{line:?}");
+    assert!(!line.contains("s3cretword") && !line.contains("hf_s3crettoken"), "{line:?}");
 }
 
 /// Lines `name: value`.
