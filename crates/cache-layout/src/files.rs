@@ -66,9 +66,8 @@ fn mkdir_if_missing(dir: &Place, mkdir: &dyn Fn(&Place) -> io::Result<()>) -> io
 pub(crate) fn cannot_create(place: &Place, home: &Path, source: io::Error) -> Error {
     let (path, home) = (place.path().to_path_buf(), home.to_path_buf());
     // Whether a link may be followed is what opening it tells.
-    match place.dir().map_err(io::Error::downcast) {
-        Err(Ok(refused)) => return refused,
-        Ok(_) | Err(Err(_)) => {}
+    if let Err(Ok(refused)) = place.dir().map_err(io::Error::downcast) {
+        return refused;
     }
     match fs::metadata(&path) {
         Ok(found) if !found.is_dir() => Error::NotADirectory { path, home },

@@ -47,7 +47,7 @@ pub(super) const PLAN: &[Rule] = &[
         &["tests", "xtask"],
     ),
     rule("sha2", &["cache-layout", "shard-fetch"], &["tests"]),
-    rule("tempfile", &["cache-layout", "hf-transport"], &["tests", "xtask"]),
+    rule("tempfile", &["hf-transport"], &["tests", "xtask"]),
     // The shape of the code.
     rule("async-trait", &["hf-transport", "shard-fetch"], &["facade"]),
     rule("thiserror", &["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "url-parse"], &[]),
