@@ -100,13 +100,21 @@ pub(crate) fn calls(report: &Path) -> Vec<Call> {
     calls
 }
 
+/// The folder that the last descriptor belongs to.
+fn folder_in(arguments: &str) -> &Path {
+    let folder = arguments.rsplit_once('<').and_then(|(_, folder)| folder.split_once('>'));
+    Path::new(folder.map_or("", |(folder, _)| folder))
+}
+
 fn parse(words: &str, begun: usize, ended: usize) -> Call {
     let (name, arguments) = words.split_once('(').unwrap();
     let paths = if name.contains("sync") {
         // The descriptor, and behind it the file that it belongs to.
         arguments.split(['<', '>']).skip(1).take(1).map(PathBuf::from).collect()
     } else {
-        arguments.split('"').skip(1).step_by(2).map(PathBuf::from).collect()
+        // A name, and before it the folder that it is in, unless it is a whole path.
+        let parts: Vec<&str> = arguments.split('"').collect();
+        parts.chunks_exact(2).map(|pair| folder_in(pair[0]).join(pair[1])).collect()
     };
     Call { name: name.to_owned(), paths, begun, ended }
 }
