@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{CacheConfig, Durability, Locking};
 use crate::error::Error;
-use crate::place::Place;
-
-/// The name of a tier's private folder.
-pub(crate) const PRIVATE: &str = ".mlc-weights";
+use crate::place::{PRIVATE, Place};
 
 /// The private folder in a folder that is reached as it was given.
 pub(crate) fn private_in(folder: &Path) -> Place {

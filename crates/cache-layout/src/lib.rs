@@ -64,6 +64,9 @@
 //!   nothing can be beside it. Locks and receipts stay in the home.
 //! - Correctness does not rest on the lock: a run works in a folder of its own, and publishing tolerates
 //!   that another run was faster. The lock saves duplicate work.
+//! - Below the private folder no symbolic link is followed, and at `model_weights`, `.mlc-weights`, `hf` and
+//!   `hf/<user>` only one that root or the user who runs this made, whatever changes meanwhile. What another user
+//!   owns is copied into a tree, never linked or renamed.
 //! - No file of a pool is a hard link to a file of an entry once a run has begun: who edits an entry in
 //!   place cannot change what a pool calls verified.
 

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::dir::{Access, Dir, Found, How, is_link_refusal, look_at_file, open_plain, with_unique_name};
 use crate::error::{Action, Attempt as _, Error, is_absence};
 
+/// The name of a tier's private folder.
+pub(crate) const PRIVATE: &str = ".mlc-weights";
+
 /// The names of temporary files begin with this, which no other name does.
 const TEMPORARY: &str = "+tmp-";
 
@@ -175,7 +178,7 @@ impl Place {
         let is_private = self
             .path
             .strip_prefix(&self.anchor)
-            .is_ok_and(|below| below.iter().count() > self.linkable || self.name() == crate::layout::PRIVATE);
+            .is_ok_and(|below| below.iter().count() > self.linkable || self.name() == PRIVATE);
         self.create_dir_as(if is_private { 0o775 } else { 0o777 })
     }
 

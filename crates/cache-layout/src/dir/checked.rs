@@ -7,7 +7,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Access, Found, FoundKind, How, not_plain};
+use super::found::{Access, Found, FoundKind, How, not_plain};
 
 /// A folder.
 #[derive(Debug)]
@@ -27,10 +27,6 @@ impl std::fmt::Display for LinkRefused {
 /// Whether something was refused because it is a symbolic link, or leads through one.
 pub(crate) fn is_link_refusal(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<LinkRefused>())
-}
-
-pub(super) const fn effective_user() -> u32 {
-    0
 }
 
 impl Dir {

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::{Access, Found, FoundKind, How, not_plain};
+use super::found::{Access, Found, FoundKind, How, not_plain};
 
 /// An open folder.
 #[derive(Debug)]
@@ -35,10 +35,6 @@ const FILE: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBL
 /// Whether something was refused because it is a symbolic link, or leads through one.
 pub(crate) fn is_link_refusal(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
-}
-
-pub(super) fn effective_user() -> u32 {
-    rustix::process::geteuid().as_raw()
 }
 
 impl Dir {

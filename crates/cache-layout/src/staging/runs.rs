@@ -8,9 +8,8 @@ use super::Staging;
 use crate::dir::{Access, FoundKind};
 use crate::error::{Action, Attempt as _, Error, is_absence};
 use crate::files;
-use crate::layout::PRIVATE;
 use crate::lock;
-use crate::place::Place;
+use crate::place::{PRIVATE, Place};
 use crate::receipt::LARGEST as LARGEST_RECEIPT;
 use crate::slot::Slot;
 
