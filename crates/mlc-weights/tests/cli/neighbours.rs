@@ -278,13 +278,15 @@ fn with_umask(cli: Cli, mask: &str) -> Cli {
     Cli { command }
 }
 
+/// A group that two users are in.
+const GROUP: u32 = 64_000;
+
 /// Two members of a group go on with each other's downloads, and remove and repair each other's models.
 #[test]
 fn a_home_that_a_group_shares_is_everybodys_in_it() {
     if !two_users() {
         return;
     }
-    const GROUP: u32 = 64_000;
     let (world, model) = World::with_tiny();
     open_to_others(&world);
     // The program may lie where only root looks.
