@@ -64,3 +64,38 @@ fn recorded(run: &RunNames) -> Option<Place> {
 fn name_for(run: &RunNames) -> String {
     format!("{SCRATCH}{}", run.id().display())
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::staging::{RunFolder, Staging};
+    use crate::testing;
+
+    /// What a note of a neighbour, or a broken one, says is not deleted.
+    #[test]
+    fn only_the_runs_own_scratch_folder_is_removed() {
+        let folder = testing::folder();
+        let (_, slot) = testing::cache(&folder);
+        let (run, alive) = RunFolder::create(&Staging::of(&slot)).unwrap();
+        let names = run.names();
+        let precious = folder.path().join("precious");
+        let others = [precious.clone(), precious.join(".mlc-weights-scratch-1-b")];
+        testing::write(&others[1].join("file"), "kept");
+        let link = folder.path().join(name_for(names));
+        std::os::unix::fs::symlink(&precious, &link).unwrap();
+        for chosen in others.iter().chain([&link]) {
+            let record = serde_json::to_vec(&Record { folder: chosen.clone() }).unwrap();
+            names.scratch_elsewhere().write_atomically(&record).unwrap();
+            remove_all(names);
+            assert!(others[1].join("file").exists(), "{}", chosen.display());
+        }
+        fs::remove_file(&link).unwrap();
+        let own = create(names, folder.path()).unwrap();
+        assert_eq!(testing::mode(own.path()), 0o700);
+        testing::write(&own.path().join("sub/file"), "");
+        remove_all(names);
+        assert!(!own.is_there());
+        drop(alive);
+    }
+}

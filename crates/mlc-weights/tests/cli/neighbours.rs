@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use local_hub::{Fault, FaultTarget, Hold, Manifests, ModelFixture, PublishedModel, RequestLog, Times};
 
-use crate::world::{Cli, PATIENCE, Ran, Running, World, files_below, is_in_pool, lay_out};
+use crate::world::{Cli, PATIENCE, Ran, Running, World, files_below, is_in_pool, lay_out, until};
 
 /// Nobody, on most systems.
 const NEIGHBOUR: u32 = 65534;
@@ -268,6 +268,68 @@ fn a_link_above_a_model_is_followed_if_it_is_the_users_own() {
     }
 }
 
+/// The same program with another umask.
+fn with_umask(cli: Cli, mask: &str) -> Cli {
+    let program = cli.command;
+    let mut command = Command::new("/bin/sh");
+    command.env_clear().args(["-c", &format!("umask {mask}; exec \"$0\" \"$@\"")]);
+    command.arg(program.get_program()).args(program.get_args());
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Cli { command }
+}
+
+/// A group that two users are in.
+const GROUP: u32 = 64_000;
+
+/// Two members of a group go on with each other's downloads, and remove and repair each other's models.
+#[test]
+fn a_home_that_a_group_shares_is_everybodys_in_it() {
+    if !two_users() {
+        return;
+    }
+    let (world, model) = World::with_tiny();
+    open_to_others(&world);
+    // The program may lie where only root looks.
+    let program = world.beside("program");
+    fs::copy(env!("CARGO_BIN_EXE_mlc-weights"), &program).unwrap();
+    let line =
+        format!("mkdir {home} && chgrp {GROUP} {home} && chmod 2775 {home}", home = world.home().display());
+    assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
+    let member = |user: u32, arguments: &[&str]| {
+        let cli = world.cli(arguments);
+        let mut command = Command::new(&program);
+        command.args(arguments);
+        command.envs(cli.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let mut cli = with_umask(Cli { command }, "002");
+        cli.command.uid(user).gid(GROUP).current_dir(world.beside(""));
+        cli
+    };
+    let target = FaultTarget::data("params_shard_1.bin");
+    let (download, hold) = held_at(&world, member(64_001, &["download", "-j", "1", &model.url]), &target);
+    until(|| is_in_pool(&world.home(), &model, "params_shard_0.bin"));
+    download.signal("KILL");
+    download.end();
+    hold.release();
+    let later = world.hub.log().from_now();
+    member(64_002, &["download", &model.url]).run().check_path(&world.entry(&model));
+    assert!(later.data().file("params_shard_0.bin").is_empty(), "it was there");
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+
+    fs::remove_file(world.entry(&model).join("params_shard_0.bin")).unwrap();
+    member(64_001, &["download", &model.url]).run().check_path(&world.entry(&model));
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    for file in files_below(&world.home().join("model_weights/.mlc-weights")) {
+        fs::File::open(&file).unwrap().set_modified(old).unwrap();
+    }
+    let pruned = member(64_002, &["prune"]).run();
+    assert_eq!(pruned.status, Some(0), "{}", pruned.stderr);
+    let staging = world.home().join("model_weights/.mlc-weights/staging");
+    assert_eq!(files_below(&staging), [] as [PathBuf; 0], "{}", pruned.stderr);
+    let removed = member(64_002, &["remove", "mlc-ai/tiny"]).run();
+    assert_eq!(removed.status, Some(0), "{}", removed.stderr);
+}
+
 /// Nothing private is everybody's to write, whatever the mask is. With a mask that lets the group write, it may.
 #[test]
 fn private_files_are_at_most_the_groups_to_write() {
@@ -275,18 +337,7 @@ fn private_files_are_at_most_the_groups_to_write() {
         let (world, model) = World::with_tiny();
         let hold = Hold::new();
         world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
-        let mut download = world.cli(&["download", &model.url]);
-        let line = format!("umask {mask}; exec \"$0\" \"$@\"");
-        let program = download.command.get_program().to_owned();
-        let arguments: Vec<_> = download.command.get_args().map(ToOwned::to_owned).collect();
-        let environment: Vec<_> =
-            download.command.get_envs().map(|(n, v)| (n.to_owned(), v.map(ToOwned::to_owned))).collect();
-        let mut shell = Command::new("/bin/sh");
-        shell.env_clear().arg("-c").arg(line).arg(program).args(arguments);
-        for (name, value) in environment {
-            shell.env(name, value.unwrap());
-        }
-        download.command = shell;
+        let download = with_umask(world.cli(&["download", &model.url]), mask);
         let running = download.start();
         assert!(world.hub.log().data().wait_until(PATIENCE, |log| log.count() > 0));
         running.signal("KILL");
