@@ -45,7 +45,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// A symbolic link is where the cache keeps its own files. It is never followed.
-    #[error("{} is a symbolic link in the private folder of the cache, which has none; remove it", path.display())]
+    #[error(
+        "{} is a symbolic link in the private folder of the cache, which has none; remove it",
+        shown(path)
+    )]
     PrivateLink {
         /// The link.
         path: PathBuf,
@@ -54,20 +57,20 @@ pub enum Error {
     #[error(
         "{} is a symbolic link of another user and is not followed; \
          make one of your own in its place, or choose another cache home",
-        path.display()
+        shown(path)
     )]
     ForeignLink {
         /// The link.
         path: PathBuf,
     },
     /// Something else is where the cache keeps a file of its own.
-    #[error("{} is not a plain file, as the cache needs one there; remove it", path.display())]
+    #[error("{} is not a plain file, as the cache needs one there; remove it", shown(path))]
     NotAFile {
         /// What is in the way.
         path: PathBuf,
     },
     /// The private folder is not where it was when the work began.
-    #[error("{} was moved away, or replaced by something else, while it was in use; try again", path.display())]
+    #[error("{} was moved away, or replaced by something else, while it was in use; try again", shown(path))]
     Replaced {
         /// The folder.
         path: PathBuf,

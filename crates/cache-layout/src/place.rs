@@ -224,7 +224,7 @@ impl Place {
     pub(crate) fn remove_tree(&self) {
         if let Err(error) = self.remove_all() {
             let cause = std::error::Error::source(&error);
-            tracing::warn!(dir = %self.path.display(), %error, cause, "cannot remove a private folder of the cache");
+            tracing::warn!(dir = %url_parse::shown(&self.path), %error, cause, "cannot remove a private folder of the cache");
         }
     }
 

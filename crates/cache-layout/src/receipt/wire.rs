@@ -149,7 +149,7 @@ impl TryFrom<Wire> for Receipt {
         let made = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(wire.made));
         Ok(Self {
             commit: wire.commit.parse::<CommitId>()?,
-            proof: wire.proof.map(proof).transpose()?,
+            proof: wire.proof.as_deref().map(proof).transpose()?,
             endpoint: wire.endpoint.map(|endpoint| endpoint.parse::<Endpoint>()).transpose()?,
             revision: wire.revision.map(|revision| revision.parse::<Revision>()).transpose()?,
             manifest_sha256: digest(&wire.manifest_sha256)?,
@@ -182,8 +182,8 @@ impl TryFrom<File> for ReceiptFile {
     }
 }
 
-fn proof(word: String) -> Result<Proof, Unusable> {
-    Proof::of_word(&word).ok_or_else(|| Unusable::Proof(Excerpt::of(&word)))
+fn proof(word: &str) -> Result<Proof, Unusable> {
+    Proof::of_word(word).ok_or_else(|| Unusable::Proof(Excerpt::of(word)))
 }
 
 fn digest<const N: usize>(text: &str) -> Result<[u8; N], Unusable> {

@@ -62,7 +62,7 @@ fn recorded(run: &RunNames) -> Option<Place> {
 }
 
 fn name_for(run: &RunNames) -> String {
-    format!("{SCRATCH}{}", run.id().display())
+    format!("{SCRATCH}{}", run.id().to_string_lossy())
 }
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
             let record = serde_json::to_vec(&Record { folder: chosen.clone() }).unwrap();
             names.scratch_elsewhere().write_atomically(&record).unwrap();
             remove_all(names);
-            assert!(others[1].join("file").exists(), "{}", chosen.display());
+            assert!(others[1].join("file").exists(), "{chosen:?}");
         }
         fs::remove_file(&link).unwrap();
         let own = create(names, folder.path()).unwrap();
