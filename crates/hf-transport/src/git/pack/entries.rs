@@ -65,7 +65,8 @@ fn head(input: &mut Hashed<impl Read>) -> Result<u32, Flaw> {
         return Err(Flaw::Broken("it is no pack"));
     }
     match u32::from_be_bytes(input.array()?) {
-        2 | 3 => Ok(u32::from_be_bytes(input.array()?)),
+        // Another version is known to git, which never sends it, and not to libgit2.
+        2 => Ok(u32::from_be_bytes(input.array()?)),
         _ => Err(Flaw::Broken("it is of an unknown version")),
     }
 }
