@@ -103,10 +103,14 @@ async fn while_the_api_is_asked() {
         [FaultTarget::api(ID), FaultTarget::resolve("README.md"), FaultTarget::resolve_cache("README.md")]
     {
         let (world, old) = two_commits();
+        world.hub.fault(FaultTarget::info_refs(ID), Fault::status(404), Times::Forever);
         world.hub.fault(target.clone(), Fault::NoAnswer, Times::Once);
         let log = world.hub.log();
+        // Beside the refusal of git's question.
+        let is_held_up =
+            |log: &RequestLog| log.requests().iter().filter(|one| one.fault.is_some()).count() > 1;
         let reached = async {
-            assert!(log.until(PATIENCE, |log| log.requests().iter().any(|one| one.fault.is_some())).await);
+            assert!(log.until(PATIENCE, is_held_up).await, "{log}");
         };
         let asked = request(&old).revision(old.commit.parse().unwrap());
         check(&world, patient(&world), asked, &format!("{target:?}"), reached).await;

@@ -171,6 +171,7 @@ async fn the_documents() {
                 "failure": null,
             }],
             "temporary_bytes": 0,
+            "failures": [],
             "removed_bytes": bytes,
             "kept_bytes": pruning.kept_bytes(),
         })

@@ -87,13 +87,15 @@ impl Life<'_> {
             Job::Plain => (None, new),
             Job::Redo => (Some(old), new),
             Job::Repair => {
-                let own = [("mine.txt", "mine"), ("README.md", "my own words")];
-                let own = || own.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+                let own = |readme: &str| {
+                    [("mine.txt", "mine"), (readme, "my own words")]
+                        .map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()))
+                };
                 let mut broken = new.clone();
                 broken.retain(|path, _| path != "params_shard_2.bin");
-                broken.extend(own());
+                broken.extend(own("README.md"));
                 let mut repaired = new;
-                repaired.extend(own());
+                repaired.extend(own("README.md.own"));
                 (Some(broken), repaired)
             }
         }

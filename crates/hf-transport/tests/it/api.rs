@@ -295,19 +295,19 @@ async fn a_list_of_too_many_or_too_long_names_is_refused() {
     let page =
         |paths: Vec<String>| format!("[{}]", paths.into_iter().map(folder).collect::<Vec<_>>().join(","));
 
-    let (stage, commit) = usual();
+    let (stage, commit) = without_git();
     // What comes after the last that is allowed is not looked at.
     let many = page((0..=100_000).map(|number| number.to_string()).collect()).replace(']', ", nonsense");
-    stage.hub.fault(FaultTarget::api(ID), json(&many, None), Times::Once);
+    stage.hub.fault(list(), json(&many, None), Times::Once);
     let error = fetch(&stage, &commit).await.unwrap_err();
     assert!(error.to_string().contains("more than 100000 files and folders"), "{error}");
 
-    let (stage, commit) = usual();
+    let (stage, commit) = without_git();
     for start in [b'a', b'b'] {
         let long = "/long".repeat(800);
         let names = (0..2_500).map(|number| format!("{}{number}{long}", char::from(start))).collect();
         let more = Some("<https://elsewhere/api?cursor=1>; rel=\"next\"");
-        stage.hub.fault(FaultTarget::api(ID), json(&page(names), more), Times::Once);
+        stage.hub.fault(list(), json(&page(names), more), Times::Once);
     }
     let error = fetch(&stage, &commit).await.unwrap_err();
     assert!(error.to_string().contains("more than 16777216 bytes in names of files"), "{error}");
@@ -331,8 +331,8 @@ async fn trouble_for_the_moment_is_worth_another_try() {
 
 #[tokio::test]
 async fn a_drip_is_given_up() {
-    for target in [FaultTarget::api(ID), FaultTarget::resolve_cache("README.md")] {
-        let (stage, commit) = usual();
+    for target in [list(), FaultTarget::resolve_cache("README.md")] {
+        let (stage, commit) = without_git();
         let idle = Duration::from_millis(200);
         let stage = stage.with_net(|net| {
             net.idle_timeout = idle;
