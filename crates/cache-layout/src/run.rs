@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use parking_lot::Mutex;
 use url_parse::{RepoPath, shown};
 
 use crate::config::Durability;
@@ -131,7 +131,7 @@ impl Run {
 
     /// A path that [`tree`](Self::tree) and its siblings have led to, as the user knows it; nothing for others.
     pub fn shown(&self, path: &Path) -> Option<PathBuf> {
-        let pools = self.pools();
+        let pools = self.pools.lock();
         let mut pinned = [&self.tree, &self.scratch, &self.parts].into_iter().chain(pools.iter());
         pinned.find_map(|pinned| pinned.shown(path))
     }
@@ -143,10 +143,6 @@ impl Run {
     /// [`Error::Replaced`].
     pub fn check(&self) -> Result<(), Error> {
         [&self.tree, &self.scratch, &self.parts].into_iter().try_for_each(Pinned::check)
-    }
-
-    fn pools(&self) -> MutexGuard<'_, Vec<Pinned>> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where this run writes a file that is not verified yet. What is written beside it under the same name
@@ -174,7 +170,7 @@ impl Run {
     /// Where a verified file goes, by rename; it is never written again. What is there was verified by an earlier
     /// run, and may have been damaged since.
     pub fn pool_path(&self, content: &ContentName) -> PathBuf {
-        let pools = self.pools();
+        let pools = self.pools.lock();
         pools.last().map(|pool| pool.path().join(content.as_str())).unwrap_or_default()
     }
 
@@ -194,7 +190,7 @@ impl Run {
     /// # Errors
     /// When it cannot be created.
     pub fn mend_pool(&self) -> Result<bool, Error> {
-        let mut pools = self.pools();
+        let mut pools = self.pools.lock();
         let is_gone = pools.last().is_none_or(|pool| pool.check_place().is_err());
         if !is_gone || !self.folder.names().tree().is_dir() {
             return Ok(false);

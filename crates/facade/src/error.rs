@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_layout::{CachePolicy, PassedOver};
-use url_parse::{CommitId, DiskError, ErrorKind, Excerpt, ModelId, ModelRef, RepoPath, shown};
+use url_parse::{CommitId, DiskError, ErrorKind, Excerpt, ModelId, ModelRef, RepoPath, causes, shown};
 
 /// Why a model could not be had.
 ///
@@ -227,7 +227,7 @@ impl Error {
 
     /// Whether the local disk, or somebody's share of it, is full.
     pub fn is_out_of_space(&self) -> bool {
-        self.kind() == ErrorKind::NoSpace || chain(self).any(is_full)
+        self.kind() == ErrorKind::NoSpace || causes(self).any(is_full)
     }
 }
 
@@ -236,15 +236,10 @@ fn is_full(cause: &(dyn StdError + 'static)) -> bool {
     matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
-/// An error and its causes.
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&cause| cause.source())
-}
-
 /// An error with its causes, in one line. What is already said is not repeated.
 pub(crate) fn words(error: &(dyn StdError + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
-    for cause in chain(error).map(ToString::to_string) {
+    for cause in causes(error).map(ToString::to_string) {
         if words.last().is_none_or(|said| !said.contains(&cause)) {
             words.push(cause);
         }

@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LockResult, PoisonError, RwLock};
 use std::time::Duration;
 
 use cache_layout::{CacheLayout, Purpose, Run, Slot, SlotLock};
+use parking_lot::RwLock;
 
 use crate::Error;
 use crate::threads::blocking;
@@ -62,7 +63,7 @@ impl Lease {
         blocking(move || {
             // It may have waited for a thread.
             lease.go_on()?;
-            let run = unpoisoned(lease.run.read());
+            let run = lease.run.read();
             let run = run.as_ref().ok_or(net::Error::Cancelled)?;
             run.check()?;
             job(&lease, run)
@@ -77,7 +78,7 @@ impl Lease {
     ) -> Result<T, Error> {
         let lease = Arc::clone(self);
         blocking(move || {
-            let run = unpoisoned(lease.run.write()).take();
+            let run = lease.run.write().take();
             job(&lease, run.ok_or(net::Error::Cancelled)?)
         })
         .await
@@ -86,7 +87,7 @@ impl Lease {
     /// An error whose paths the user knows, although the work was done by others.
     pub(crate) fn shown(&self, mut error: Error) -> Error {
         if let Some(path) = error.local_path_mut()
-            && let Some(shown) = unpoisoned(self.run.read()).as_ref().and_then(|run| run.shown(path))
+            && let Some(shown) = self.run.read().as_ref().and_then(|run| run.shown(path))
         {
             *path = shown;
         }
@@ -114,11 +115,6 @@ impl Drop for GiveUpOnDrop {
     fn drop(&mut self) {
         self.0.is_given_up.store(true, Ordering::Relaxed);
     }
-}
-
-/// A job that panics leaves nothing half done behind a lock.
-fn unpoisoned<T>(guard: LockResult<T>) -> T {
-    guard.unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

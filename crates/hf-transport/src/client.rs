@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use net::{Answer, Client, Request, SafeUrl, Throttled, Watch};
+use parking_lot::Mutex;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url_parse::{Endpoint, ModelId, Origin, RepoPath, Url};
 
@@ -105,14 +106,14 @@ impl HubClient {
     /// The present name of a model, if a redirect of the hub has told that it was renamed, or is written in other
     /// letter case. Requests that come after use it.
     pub fn renamed(&self, model: &ModelId) -> Option<ModelId> {
-        self.inner.renamed.lock().unwrap_or_else(PoisonError::into_inner).get(model).cloned()
+        self.inner.renamed.lock().get(model).cloned()
     }
 
     /// Takes note of where a model was found.
     pub(crate) fn found_at(&self, model: &ModelId, url: &Url) {
         let Some(present) = self.endpoint().model_at(url).filter(|present| present != model) else { return };
         tracing::info!(%model, %present, "the hub has this model under another name");
-        let mut renamed = self.inner.renamed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut renamed = self.inner.renamed.lock();
         renamed.insert(model.clone(), present);
     }
 
@@ -168,7 +169,7 @@ struct Limits<'a>(&'a HubClient);
 impl HubClient {
     fn is_news(&self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
-        let mut told = self.inner.told_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.inner.told_until.lock();
         let is_news = told.is_none_or(|told| until >= told + WORTH_TELLING);
         if is_news {
             *told = Some(until);

@@ -19,10 +19,11 @@ mod text;
 mod threads;
 mod view;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use facade::{Event, Model, ModelRef, Request};
+use parking_lot::Mutex;
 
 use self::bar::Bar;
 use self::face::{Ending, Face};
@@ -32,7 +33,7 @@ pub(crate) use self::screen::{Display, Screen};
 use self::step::Step;
 pub(crate) use self::summary::Summary;
 use self::tally::Tally;
-use self::threads::{Ticker, unpoisoned};
+use self::threads::Ticker;
 use self::view::{View, Watch};
 use crate::exit::Failure;
 
@@ -71,13 +72,13 @@ impl Progress {
         let Some(period) = self.face.period() else { return };
         let (watch, face) = (Arc::clone(&self.watch), Arc::clone(&self.face));
         let ticker = Ticker::start(period, move || face.show(&look(&watch)));
-        *unpoisoned(self.ticker.lock()) = Some(ticker);
+        *self.ticker.lock() = Some(ticker);
     }
 
     /// Takes note of a step.
     fn on_event(&self, event: &Event<'_>) {
         if self.tally.note(event, Instant::now) {
-            let ended = unpoisoned(self.ended.lock());
+            let ended = self.ended.lock();
             if !*ended {
                 self.face.tell(event);
             }
@@ -100,8 +101,8 @@ impl Progress {
     }
 
     fn stop(&self) {
-        *unpoisoned(self.ended.lock()) = true;
-        drop(unpoisoned(self.ticker.lock()).take());
+        *self.ended.lock() = true;
+        drop(self.ticker.lock().take());
     }
 
     /// Clears what was only for the moment, and says how it ended, unless that is an error: errors are
@@ -134,7 +135,7 @@ impl Face for Nothing {
 }
 
 fn look(watch: &Mutex<Watch>) -> View {
-    unpoisoned(watch.lock()).look(Instant::now())
+    watch.lock().look(Instant::now())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use facade::{CachePolicy, PassedOver};
 use crate::advice;
 use crate::exit::{Failure, Malformed, Miss};
 use crate::output::say;
-use crate::words::{chain, not_whole};
+use crate::words::not_whole;
 
 /// Prints a failure with its causes to stderr, a line each.
 pub(crate) fn failure(failure: &Failure) {
@@ -59,7 +59,7 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
 
 /// Something that went on but left an error behind.
 pub(crate) fn warning(what: &str, error: &facade::Error) -> String {
-    chain(error).fold(format!("warning: {what}"), |words, cause| format!("{words}: {cause}"))
+    facade::causes(error).fold(format!("warning: {what}"), |words, cause| format!("{words}: {cause}"))
 }
 
 fn malformed(model: &Malformed) -> Vec<String> {
@@ -87,7 +87,7 @@ fn who_says(policy: CachePolicy) -> String {
 /// of already.
 fn with_causes(message: &str, cause: Option<&(dyn StdError + 'static)>) -> Vec<String> {
     let mut lines = vec![format!("error: {message}")];
-    for words in cause.into_iter().flat_map(chain).map(ToString::to_string) {
+    for words in cause.into_iter().flat_map(facade::causes).map(ToString::to_string) {
         if lines.last().is_none_or(|line| !line.contains(&words)) {
             lines.push(format!("  because: {words}"));
         }

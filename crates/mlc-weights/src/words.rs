@@ -1,6 +1,5 @@
 //! Words that progress and errors share.
 
-use std::error::Error as StdError;
 use std::time::{Duration, SystemTime};
 
 use facade::PassedOver;
@@ -10,13 +9,6 @@ const YEAR_10000: u64 = 253_402_300_800;
 
 /// As many missing files as one line lists.
 const LISTED: usize = 3;
-
-/// An error and its causes, the outermost first.
-pub(crate) fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
 
 /// A directory that is not the whole model, and what is wrong with it.
 pub(crate) fn not_whole(entry: &PassedOver) -> String {

@@ -1,9 +1,10 @@
 //! A shared back-off gate for each origin. No clock, no I/O.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use url::Url;
 
 use crate::limits::{MAX_WAIT, RateLimit};
@@ -35,7 +36,7 @@ impl Gate {
     /// hold is never shortened. Returns whether the gate is held longer for it.
     pub fn hold_for(&self, wait: Duration, now: Instant) -> bool {
         let end = now.checked_add(wait.min(MAX_WAIT));
-        let until = &mut lock(&self.0).held_until;
+        let until = &mut self.0.lock().held_until;
         let is_later = end > *until;
         *until = (*until).max(end);
         is_later
@@ -43,12 +44,12 @@ impl Gate {
 
     /// How long the gate is still held; `None` when it is open.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
-        lock(&self.0).held(now)
+        self.0.lock().held(now)
     }
 
     /// Lets one request of a lane through with `None`, or says how long to wait before asking again.
     pub fn enter(&self, lane: &'static str, now: Instant) -> Option<Duration> {
-        let mut state = lock(&self.0);
+        let mut state = self.0.lock();
         if let Some(wait) = state.held(now) {
             return Some(wait);
         }
@@ -59,7 +60,7 @@ impl Gate {
     /// Takes note of what an answer in a lane says of the lane's limit. When requests have to be spread from now
     /// on, returns for how long; once for each window.
     pub fn observe(&self, lane: &'static str, limit: RateLimit, now: Instant) -> Option<Duration> {
-        let mut state = lock(&self.0);
+        let mut state = self.0.lock();
         let window = state.windows.entry(lane).or_insert_with(|| Window::new(limit, now));
         window.observe(limit, now);
         window.news(now)
@@ -81,7 +82,7 @@ impl Gates {
     /// The gate of a server, given by any of its URLs: scheme, host and port decide. Text that is no URL
     /// names a gate of its own.
     pub fn for_origin(&self, url: &str) -> Gate {
-        lock(&self.0).entry(origin(url)).or_default().clone()
+        self.0.lock().entry(origin(url)).or_default().clone()
     }
 }
 
@@ -90,11 +91,6 @@ fn origin(url: &str) -> String {
         Ok(origin) if origin.is_tuple() => origin.ascii_serialization(),
         _ => url.to_owned(),
     }
-}
-
-/// What is guarded here is whole between any two statements, so a panic elsewhere does not matter.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

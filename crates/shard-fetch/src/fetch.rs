@@ -24,9 +24,10 @@ mod tracker;
 mod transfer;
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use net::{Client, Gate, RetryPolicy};
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 

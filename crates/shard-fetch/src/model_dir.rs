@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
-use url_parse::{DiskError, RepoPath, shown};
+use url_parse::{DiskError, RepoPath, causes, shown};
 
 use crate::metadata_file::{read_at_most, read_metadata_file};
 use crate::pointer::{MAX_POINTER_BYTES, is_pointer_text};
@@ -137,11 +137,5 @@ fn pointer_text(found: &Metadata, size: Option<u64>) -> String {
 }
 
 fn with_causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,6 +1,7 @@
 //! What the errors of all crates have in common. It stands in the lowest crate, so that no crate translates
 //! another's.
 
+use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,11 @@ impl DiskError {
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::of_disk(&self.source)
     }
+}
+
+/// An error and its causes, the outermost first.
+pub fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 #[cfg(test)]

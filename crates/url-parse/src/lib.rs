@@ -60,7 +60,7 @@ pub use commit_id::{CommitId, Proof};
 pub use endpoint::Endpoint;
 pub use error::{Error, Problem};
 pub use excerpt::Excerpt;
-pub use failure::{DiskError, ErrorKind};
+pub use failure::{DiskError, ErrorKind, causes};
 pub use foreign::{ForeignError, ForeignText, Secrets, fit_for_message};
 pub use model_id::ModelId;
 pub use model_ref::ModelRef;

@@ -52,6 +52,11 @@ pub(super) const PLAN: &[Rule] = &[
     rule("sha2", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
     rule("tempfile", &["hf-transport"], &["fuzz", "tests", "xtask"]),
     // The shape of the code.
+    rule(
+        "parking_lot",
+        &["cache-layout", "facade", "hf-transport", "mlc-weights", "net", "shard-fetch"],
+        &[],
+    ),
     rule("async-trait", &["hf-transport", "shard-fetch"], &["facade"]),
     rule("thiserror", &["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "url-parse"], &[]),
     rule("tokio", &["facade", "hf-transport", "net", "shard-fetch"], &["mlc-weights", "tests", "xtask"]),

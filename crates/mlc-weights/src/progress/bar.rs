@@ -1,16 +1,15 @@
 //! Progress on a terminal, redrawn as it goes.
 
 use std::io::{self, Write as _};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use console::Term;
 use facade::{Event, FetchEvent, printable};
+use parking_lot::Mutex;
 
 use super::block::Block;
 use super::face::{Ending, Face};
 use super::rows::{Place, rows};
-use super::threads::unpoisoned;
 use super::view::View;
 use super::{step, text};
 
@@ -41,7 +40,7 @@ impl Bar {
     fn draw(&self, lines: &[&str], rows: impl FnOnce(usize, Place) -> Option<Vec<String>>) {
         let (height, width) = self.terminal.size();
         let place = Place { columns: width.into(), rows: height.into(), color: self.color };
-        let mut drawn = unpoisoned(self.drawn.lock());
+        let mut drawn = self.drawn.lock();
         drawn.draw(lines, rows, place);
     }
 }

@@ -12,7 +12,6 @@ use super::{Summary, text};
 use crate::exit::{Failure, Status};
 use crate::output::{printable_json, say};
 use crate::report;
-use crate::words::chain;
 
 /// Grows when a reader that knows the version before would misunderstand what is written. New events and new
 /// members are no reason: readers skip what they do not know.
@@ -212,7 +211,7 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
 }
 
 fn retrying(file: Option<&str>, delay: Duration, cause: &(dyn StdError + 'static)) -> Value {
-    let causes: Vec<String> = chain(cause).map(ToString::to_string).collect();
+    let causes: Vec<String> = facade::causes(cause).map(ToString::to_string).collect();
     json!({ "file": file, "pause_seconds": rounded(delay), "causes": causes })
 }
 

@@ -1,13 +1,12 @@
 //! Progress as lines, for logs and pipes.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use facade::Event;
+use parking_lot::Mutex;
 
 use super::face::{Ending, Face};
 use super::text;
-use super::threads::unpoisoned;
 use super::view::{View, countdown};
 use crate::output::say;
 use crate::words::{files, of_size, size};
@@ -26,7 +25,7 @@ pub(super) struct Plain {
 impl Plain {
     /// A line, when the last one was long enough ago.
     fn line_if_due(&self, view: &View) -> Option<String> {
-        let mut last = unpoisoned(self.last.lock());
+        let mut last = self.last.lock();
         let interval = if view.elapsed < Duration::from_secs(60) { SOON } else { LATER };
         if view.elapsed.saturating_sub(*last) < interval {
             return None;

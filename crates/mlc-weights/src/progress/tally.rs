@@ -1,13 +1,13 @@
 //! What has happened so far, as counters.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use facade::{Event, FetchEvent, RepoPath};
+use parking_lot::{Mutex, RwLock};
 
 use super::step::{self, Step};
-use super::threads::unpoisoned;
 
 /// A pause that ends so much later than one that was told of is another one.
 const SAME_PAUSE: Duration = Duration::from_millis(500);
@@ -98,15 +98,15 @@ impl Tally {
     }
 
     pub(super) fn in_flight(&self) -> Vec<Arc<InFlight>> {
-        unpoisoned(self.in_flight.read()).clone()
+        self.in_flight.read().clone()
     }
 
     pub(super) fn step(&self) -> Step {
-        unpoisoned(self.step.lock()).clone()
+        self.step.lock().clone()
     }
 
     pub(super) fn go_to(&self, step: Step) {
-        *unpoisoned(self.step.lock()) = step;
+        *self.step.lock() = step;
     }
 
     /// A download may plan twice: files that describe the model first, then all others.
@@ -118,12 +118,12 @@ impl Tally {
 
     fn check(&self, files: usize, bytes: u64) {
         self.plan(files, bytes);
-        *unpoisoned(self.checking.lock()) = (files, bytes);
+        *self.checking.lock() = (files, bytes);
     }
 
     /// What is not right is planned once more, to be fetched.
     fn reuse(&self, files: usize, bytes: u64) {
-        let (files_checked, bytes_checked) = std::mem::take(&mut *unpoisoned(self.checking.lock()));
+        let (files_checked, bytes_checked) = std::mem::take(&mut *self.checking.lock());
         self.files.fetch_sub(files_checked.saturating_sub(files), Relaxed);
         self.bytes.fetch_sub(bytes_checked.saturating_sub(bytes), Relaxed);
         self.files_done.fetch_add(files, Relaxed);
@@ -132,7 +132,7 @@ impl Tally {
 
     /// How many files that are there already are being hashed.
     pub(super) fn checking(&self) -> usize {
-        unpoisoned(self.checking.lock()).0
+        self.checking.lock().0
     }
 
     pub(super) fn begin(&self, file: &RepoPath, size: u64) {
@@ -143,7 +143,7 @@ impl Tally {
             is_pausing: AtomicBool::new(false),
             pause: Mutex::new(None),
         };
-        unpoisoned(self.in_flight.write()).push(Arc::new(begun));
+        self.in_flight.write().push(Arc::new(begun));
     }
 
     pub(super) fn complete(&self, file: &RepoPath) {
@@ -152,7 +152,7 @@ impl Tally {
     }
 
     fn end(&self, file: &RepoPath) {
-        unpoisoned(self.in_flight.write()).retain(|known| known.file != *file);
+        self.in_flight.write().retain(|known| known.file != *file);
     }
 
     pub(super) fn receive(&self, file: &RepoPath, bytes: u64) {
@@ -184,7 +184,7 @@ impl Tally {
 
     /// Whether nobody was told yet that servers want to be left alone so long.
     pub(super) fn is_news(&self, pause: Pause) -> bool {
-        let mut told = unpoisoned(self.told.lock());
+        let mut told = self.told.lock();
         let is_news = told.is_none_or(|told| pause.until > told + SAME_PAUSE);
         if is_news {
             *told = Some(pause.until);
@@ -194,12 +194,12 @@ impl Tally {
 
     /// How long servers still want to be left alone, when they do.
     pub(super) fn left_alone(&self, now: Instant) -> Option<Duration> {
-        let told = (*unpoisoned(self.told.lock()))?;
+        let told = (*self.told.lock())?;
         told.checked_duration_since(now).filter(|left| !left.is_zero())
     }
 
     fn with(&self, file: &RepoPath, act: impl FnOnce(&InFlight)) {
-        let known = unpoisoned(self.in_flight.read());
+        let known = self.in_flight.read();
         if let Some(known) = known.iter().find(|known| known.file == *file) {
             act(known);
         }
@@ -208,7 +208,7 @@ impl Tally {
 
 impl InFlight {
     fn stop(&self, pause: Pause) -> bool {
-        let mut current = unpoisoned(self.pause.lock());
+        let mut current = self.pause.lock();
         let is_new = current.is_none_or(|current| {
             current.is_asked_for != pause.is_asked_for || pause.until > current.until + SAME_PAUSE
         });
@@ -221,13 +221,13 @@ impl InFlight {
     fn go_on(&self) {
         if self.is_pausing.load(Relaxed) {
             self.is_pausing.store(false, Relaxed);
-            *unpoisoned(self.pause.lock()) = None;
+            *self.pause.lock() = None;
         }
     }
 
     /// How long it still pauses, when it does.
     pub(super) fn pausing(&self, now: Instant) -> Option<(Duration, Pause)> {
-        let pause = (*unpoisoned(self.pause.lock()))?;
+        let pause = (*self.pause.lock())?;
         let left = pause.until.checked_duration_since(now)?;
         (!left.is_zero()).then_some((left, pause))
     }

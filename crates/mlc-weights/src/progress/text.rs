@@ -7,7 +7,7 @@ use std::time::Duration;
 use facade::{Event, FetchEvent, Outcome, RepoPath, Throttled, Warning};
 
 use super::face::Ending;
-use crate::words::{chain, elapsed, files, not_whole, seconds, size};
+use crate::words::{elapsed, files, not_whole, seconds, size};
 
 /// A line for a step that a person should hear of; `None` for those that only move a counter.
 pub(super) fn line(event: &Event<'_>) -> Option<String> {
@@ -136,7 +136,7 @@ fn about(file: &RepoPath, words: &str) -> String {
 /// What failed, why in the end, and when it is tried again.
 fn retrying(failure: &(dyn StdError + 'static), delay: Duration) -> String {
     let mut words = failure.to_string();
-    if let Some(cause) = chain(failure).last().map(ToString::to_string)
+    if let Some(cause) = facade::causes(failure).last().map(ToString::to_string)
         && !words.contains(&cause)
     {
         words = format!("{words} ({cause})");

@@ -1,14 +1,8 @@
-//! What progress needs of threads: a ticker, and locks that outlast a panic.
+//! The thread that draws progress.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{LockResult, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// What a lock guards, also after a panic: a wrong number on the screen is no reason to end a download.
-pub(super) fn unpoisoned<T>(lock: LockResult<T>) -> T {
-    lock.unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Something that is done again and again, on a thread of its own. When dropped, it waits for what it is doing.
 pub(super) struct Ticker {

@@ -1,9 +1,10 @@
 //! The right to use a connection: how many there may be at the moment, and who gets the next.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -42,23 +43,23 @@ impl Connections {
     /// Changes how many there may be. Those beyond a smaller number end with what they are doing, or when that
     /// fails.
     pub(super) fn set_target(&self, target: usize) {
-        self.state().target = target;
+        self.0.lock().target = target;
         self.hand_out();
     }
 
     pub(super) fn target(&self) -> usize {
-        self.state().target
+        self.0.lock().target
     }
 
     pub(super) fn in_use(&self) -> usize {
-        self.state().in_use
+        self.0.lock().in_use
     }
 
     /// A permit, in the order of asking.
     pub(super) async fn acquire(&self) -> Permit {
         let (sender, receiver) = oneshot::channel();
         {
-            let mut state = self.state();
+            let mut state = self.0.lock();
             state.waiting.retain(|waiting| !waiting.is_closed());
             state.waiting.push_back(sender);
         }
@@ -82,7 +83,7 @@ impl Connections {
     }
 
     fn take_idle(&self, now: Instant) -> bool {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         let idle = state.idle_since.is_some_and(|since| now >= since + IDLE_BEFORE_SHARING);
         if idle {
             state.in_use += 1;
@@ -93,7 +94,7 @@ impl Connections {
 
     fn hand_out(&self) {
         loop {
-            let mut state = self.state();
+            let mut state = self.0.lock();
             if state.in_use >= state.target {
                 break;
             }
@@ -103,11 +104,7 @@ impl Connections {
             // Who does not wait any more drops the permit, which comes back here by way of its `Drop`.
             drop(next.send(Permit(self.clone())));
         }
-        self.state().note_idleness();
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().note_idleness();
     }
 }
 
@@ -133,7 +130,7 @@ impl State {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.state().in_use -= 1;
+        self.0.0.lock().in_use -= 1;
         self.0.hand_out();
     }
 }
@@ -202,7 +199,7 @@ mod tests {
     #[tokio::test]
     async fn asking_for_an_idle_permit_again_and_again_is_no_busy_loop() {
         let connections = Connections::new(1);
-        connections.state().idle_since = Some(Instant::now().checked_sub(IDLE_BEFORE_SHARING).unwrap());
+        connections.0.lock().idle_since = Some(Instant::now().checked_sub(IDLE_BEFORE_SHARING).unwrap());
         let begun = Instant::now();
         for _ in 0..3 {
             drop(connections.acquire_idle().await);

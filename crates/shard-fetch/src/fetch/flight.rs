@@ -1,11 +1,12 @@
 //! One file in flight: what the connections that fetch its ranges share, and what each of them does.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use net::RetryBudget;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::sleep;
 use url_parse::Origin;
 
@@ -135,7 +136,7 @@ impl File {
     }
 
     fn attempts(&self) -> MutexGuard<'_, Attempts> {
-        lock(&self.attempts)
+        self.attempts.lock()
     }
 }
 
@@ -150,12 +151,12 @@ impl Flight {
     }
 
     pub(super) fn ranges(&self) -> MutexGuard<'_, Ranges> {
-        lock(&self.ranges)
+        self.ranges.lock()
     }
 
     /// Who sent bytes last.
     pub(super) fn host(&self) -> Option<Origin> {
-        lock(&self.host).clone()
+        self.host.lock().clone()
     }
 
     /// Fetches a range to its end; `body` is one that it has already. When a server has shown that there are too
@@ -195,7 +196,7 @@ impl Flight {
                 Some(body) => body,
                 None => self.get(&left).await?,
             };
-            *lock(&self.host) = Some(body.host.clone());
+            *self.host.lock() = Some(body.host.clone());
             if body.from != left.start || body.until > left.end {
                 return Ok(Some(body));
             }
@@ -290,9 +291,4 @@ fn too_long(body: &Body, size: u64) -> Setback {
     } else {
         Setback::passing(Passing::Malformed("it holds more bytes than its range"), &body.host)
     }
-}
-
-/// What is guarded here is whole between any two statements, so a panic elsewhere does not matter.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

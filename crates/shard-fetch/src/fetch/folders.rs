@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Syncs folders after renames into them. Renames that wait for one sync share the next.
 #[derive(Default)]
@@ -23,7 +25,7 @@ impl Folders {
     pub(super) fn sync(&self, file: &Path) -> io::Result<()> {
         let Some(path) = file.parent() else { return Ok(()) };
         let folder = {
-            let mut folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut folders = self.0.lock();
             match folders.get(path) {
                 Some(folder) => Arc::clone(folder),
                 None => Arc::clone(folders.entry(path.to_owned()).or_default()),
@@ -36,7 +38,7 @@ impl Folders {
 impl Folder {
     fn sync(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let mine = self.renamed.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut synced = self.synced.lock();
         if *synced < mine {
             let all = self.renamed.load(Ordering::SeqCst);
             sync()?;
@@ -74,15 +76,15 @@ mod tests {
         // Two more were renamed while somebody else was syncing: the first to come syncs for both.
         folder.renamed.fetch_add(1, Ordering::SeqCst);
         folder.sync(sync).unwrap();
-        assert_eq!((*folder.synced.lock().unwrap(), syncs.load(Ordering::SeqCst)), (4, 3));
+        assert_eq!((*folder.synced.lock(), syncs.load(Ordering::SeqCst)), (4, 3));
     }
 
     #[test]
     fn a_sync_that_failed_is_tried_again_by_the_next() {
         let folder = Folder::default();
         folder.sync(|| Err(io::ErrorKind::Other.into())).unwrap_err();
-        assert_eq!(*folder.synced.lock().unwrap(), 0);
+        assert_eq!(*folder.synced.lock(), 0);
         folder.sync(|| Ok(())).unwrap();
-        assert_eq!(*folder.synced.lock().unwrap(), 2);
+        assert_eq!(*folder.synced.lock(), 2);
     }
 }

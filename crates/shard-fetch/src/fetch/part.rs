@@ -5,9 +5,10 @@ use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::journal::{self, Content, Journal};
 use super::request::FileRequest;
@@ -96,7 +97,7 @@ impl Part {
     }
 
     fn has_written(&self, span: Range<u64>) {
-        let mut written = self.written();
+        let mut written = self.written.lock();
         written.spans.insert(span);
         if let Some(hash) = &written.hash {
             hash.available_to(written.spans.frontier());
@@ -104,13 +105,13 @@ impl Part {
     }
 
     fn note_now(&self, span: &Range<u64>) -> Result<(), Error> {
-        let noted = self.written().journal.as_mut().map_or(Ok(()), |journal| journal.note(span));
+        let noted = self.written.lock().journal.as_mut().map_or(Ok(()), |journal| journal.note(span));
         noted.map_err(|error| self.failed("note the progress of", error))
     }
 
     /// The digests of the file, all of which must have been written.
     pub(super) async fn digests(&self) -> Result<Digests, Error> {
-        let hash = self.written().hash.take();
+        let hash = self.written.lock().hash.take();
         hash.ok_or(net::Error::Cancelled)?.finished().await
     }
 
@@ -133,7 +134,7 @@ impl Part {
                 move |error| space::disk_error(action, destination, error, shared.outstanding.bytes())
             };
             place(part, destination).map_err(failed("move a finished file to"))?;
-            if let Some(journal) = self.written().journal.take()
+            if let Some(journal) = self.written.lock().journal.take()
                 && let Err(error) = journal.remove()
             {
                 tracing::debug!(part = %url_parse::shown(part), %error, "a journal stays behind");
@@ -149,7 +150,7 @@ impl Part {
     /// Removes what there is. Whoever is still writing writes to a file without a name.
     pub(super) async fn discard(self: Arc<Self>) -> Result<(), Error> {
         net::blocking(move || {
-            let mut written = self.written();
+            let mut written = self.written.lock();
             (written.journal, written.hash) = (None, None);
             drop(written);
             remove(&self.request.part).map_err(|error| self.failed("remove", error))
@@ -159,10 +160,6 @@ impl Part {
 
     fn failed(&self, action: &'static str, error: io::Error) -> Error {
         space::disk_error(action, &self.request.part, error, self.shared.outstanding.bytes())
-    }
-
-    fn written(&self) -> MutexGuard<'_, Written> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,10 @@
 //! What all files of one fetch share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use net::{Client, Gate, RetryPolicy};
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connections::Connections;
@@ -82,7 +83,7 @@ impl Shared {
     }
 
     pub(super) fn control(&self, change: impl FnOnce(&mut Controller)) {
-        let mut controller = self.controller.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut controller = self.controller.lock();
         let before = controller.target();
         change(&mut controller);
         if controller.target() != before {

@@ -1,8 +1,10 @@
 //! The events of one file, in the order that the contract gives.
 
 use std::error::Error as StdError;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::request::FileRequest;
 use super::shared::Shared;
@@ -30,24 +32,24 @@ impl Tracker {
     pub(super) fn start(shared: Arc<Shared>, request: Arc<FileRequest>) -> (Arc<Self>, Ending) {
         let tracker = Arc::new(Self { shared, request, state: Mutex::default() });
         let (file, size) = (&tracker.request.path, tracker.request.expected.size);
-        tracker.report(&mut tracker.state(), FetchEvent::Started { file, size });
+        tracker.report(&mut tracker.state.lock(), FetchEvent::Started { file, size });
         (Arc::clone(&tracker), Ending(tracker))
     }
 
     /// How much of the file there is.
     pub(super) fn held(&self) -> u64 {
-        self.state().held
+        self.state.lock().held
     }
 
     pub(super) fn resumed(&self, bytes: u64) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.held += bytes;
         self.shared.outstanding.subtract(bytes);
         self.report(&mut state, FetchEvent::Resumed { file: &self.request.path, bytes });
     }
 
     pub(super) fn received(&self, bytes: u64) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.held += bytes;
         self.shared.outstanding.subtract(bytes);
         self.shared.throughput.add(bytes);
@@ -56,7 +58,7 @@ impl Tracker {
 
     /// Everything there was of the file is gone.
     pub(super) fn discarded_all(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let bytes = std::mem::take(&mut state.held);
         if bytes > 0 {
             self.shared.outstanding.add(bytes);
@@ -67,12 +69,12 @@ impl Tracker {
     /// The attempts of this number, and those before, have failed.
     pub(super) fn retrying(&self, attempt: u32, delay: Duration, cause: &(dyn StdError + 'static)) {
         tracing::debug!(file = %self.request.path, attempt, ?delay, cause, "trying again");
-        self.report(&mut self.state(), FetchEvent::Retrying { file: &self.request.path, delay, cause });
+        self.report(&mut self.state.lock(), FetchEvent::Retrying { file: &self.request.path, delay, cause });
     }
 
     pub(super) fn throttled(&self, wait: Duration) {
         tracing::debug!(file = %self.request.path, ?wait, "waiting because a server asked for it");
-        self.report(&mut self.state(), FetchEvent::Throttled { file: &self.request.path, wait });
+        self.report(&mut self.state.lock(), FetchEvent::Throttled { file: &self.request.path, wait });
     }
 
     fn report(&self, state: &mut State, event: FetchEvent<'_>) {
@@ -82,13 +84,9 @@ impl Tracker {
     }
 
     fn end(&self, event: FetchEvent<'_>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         self.report(&mut state, event);
         state.ended = true;
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The files that wait for a thread, and how they are shared out.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Condvar, Mutex};
 
 use super::job::Task;
 
@@ -39,7 +40,7 @@ impl Queue {
 
     /// Adds a task, unless the queue is closed: the task is dropped then.
     pub(super) fn add(&self, task: Task) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if !state.closed {
             state.tasks.push_back(task);
             self.wake_if_of_use(&state);
@@ -48,14 +49,14 @@ impl Queue {
 
     /// Changes what a thread goes by.
     pub(super) fn update(&self, change: impl FnOnce()) {
-        let state = self.lock();
+        let state = self.state.lock();
         change();
         self.wake_if_of_use(&state);
     }
 
     /// Waits for tasks that can go on; `None` when the queue is closed.
     pub(super) fn take(&self) -> Option<Vec<Task>> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         while !state.closed {
             let share = state.share(self.sharing);
             if share > 0 {
@@ -64,14 +65,14 @@ impl Queue {
                 self.wake_if_of_use(&state);
                 return Some(tasks);
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
         None
     }
 
     /// Ends a turn that began with [`take`](Self::take).
     pub(super) fn give_back(&self, tasks: Vec<Task>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.busy -= 1;
         if state.closed {
             drop(state);
@@ -83,7 +84,7 @@ impl Queue {
 
     /// Ends the waiting of all threads, and drops all tasks.
     pub(super) fn close(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.closed = true;
         let tasks = std::mem::take(&mut state.tasks);
         drop(state);
@@ -95,10 +96,6 @@ impl Queue {
         if state.busy < self.sharing.threads && state.share(self.sharing) > 0 {
             self.changed.notify_one();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
