@@ -11,7 +11,7 @@ use url_parse::Excerpt;
 pub struct Holder {
     /// Its process id, on its host.
     pub pid: u32,
-    /// Its host's name, where that is known. Whoever may write to the cache may have written it.
+    /// Its host's name, where that is known. Anybody with write access to the cache may have written it.
     pub host: Option<Excerpt>,
     /// When it took the lock, by its own clock.
     pub since: SystemTime,

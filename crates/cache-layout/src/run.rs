@@ -116,7 +116,7 @@ impl Run {
 
     /// A folder like [`scratch`](Self::scratch) for a library that resolves paths, and then trusts them: in
     /// `chosen`, which must be there; else in the run's folder, if only root and this user can rename
-    /// the folders above it; else in the system's temporary folder. It is removed with the run, or by whoever
+    /// the folders above it; else in the system's temporary folder. It is removed with the run, or by the process that
     /// removes what a killed process has left.
     ///
     /// # Errors
@@ -201,7 +201,7 @@ impl Run {
         Ok(true)
     }
 
-    /// Puts a file of the pool into the tree: by hard link, else by a copy. Answers whether the file is the user's
+    /// Puts a file of the pool into the tree: by hard link, else by a copy. Returns whether the file is the user's
     /// own. Another user's is always copied, since its owner may hold it open and write to it, and is worth a second
     /// look.
     ///

@@ -73,7 +73,7 @@ impl Engine {
         let began = Instant::now();
         self.runtime.shutdown_timeout(GRACE);
         if began.elapsed() >= GRACE {
-            display.finishing("waiting for the disk, which makes durable what has come");
+            display.finishing("waiting for the disk to save what was downloaded");
         }
     }
 }

@@ -218,7 +218,7 @@ pub enum Error {
     },
     /// Bytes come, but next to none, over all connections together.
     #[error("gave up: only {bytes} bytes came in {:.0} s, over all connections together", waited.as_secs_f64())]
-    TooSlow {
+    AllTooSlow {
         /// What came.
         bytes: u64,
         /// In which time.
@@ -286,7 +286,7 @@ impl Error {
             | Self::Refused { .. }
             | Self::WebPage { .. } => ErrorKind::Refused,
             Self::Locate { kind, .. } => *kind,
-            Self::GaveUp { .. } | Self::TooSlow { .. } => ErrorKind::Network,
+            Self::GaveUp { .. } | Self::AllTooSlow { .. } => ErrorKind::Network,
             Self::NoSpace { .. } => ErrorKind::NoSpace,
             Self::Thread { .. } => ErrorKind::Disk,
         }

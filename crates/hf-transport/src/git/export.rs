@@ -104,7 +104,7 @@ impl Export<'_> {
     fn folder(&mut self, folder: &Folder) -> Result<(), Error> {
         let (kind, _) = self.unpack(folder.id)?;
         if kind != ObjectType::Tree {
-            return Err(self.unusable(&folder.prefix, "it is listed as a folder and is none"));
+            return Err(self.unusable(&folder.prefix, "it is listed as a folder but is not one"));
         }
         let tree = self.commit.repository.find_tree(folder.id).map_err(|error| self.git(&error))?;
         let mut names = HashSet::new();
@@ -158,7 +158,7 @@ impl Export<'_> {
     fn file(&mut self, path: RepoPath, entry: &TreeEntry<'_>) -> Result<(), Error> {
         let (kind, size) = self.unpack(entry.id())?;
         if kind != ObjectType::Blob {
-            return Err(self.unusable(path.as_str(), "it is listed as a file and is none"));
+            return Err(self.unusable(path.as_str(), "it is listed as a file but is not one"));
         }
         let kind = self.write_unless_pointer(&path, entry)?;
         let size = match kind {

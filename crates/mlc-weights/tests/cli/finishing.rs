@@ -46,7 +46,7 @@ fn a_sync_that_has_begun_is_announced() {
     let all_came = |_: &str| data.count() == model.lfs_files().count() && data.in_flight() == 0;
     let Some(ran) = interrupted_at_the_disk(&world, &model, "fdatasync", 1500, all_came) else { return };
     assert_eq!(ran.status, Some(130), "{}", ran.stderr);
-    let announced = "finishing: waiting for the disk, which makes durable what has come";
+    let announced = "finishing: waiting for the disk to save what was downloaded";
     assert!(ran.lines().contains(&announced), "{}", ran.stderr);
     assert!(!world.entry(&model).exists());
 }

@@ -109,7 +109,7 @@ async fn adapt(shared: &Shared) -> Error {
         let waited =
             if shared.throughput.is_awaited() { (now - last).min(10 * TICK) } else { Duration::ZERO };
         if let Some((bytes, waited)) = meter.note(bytes, waited) {
-            return Error::TooSlow { bytes, waited };
+            return Error::AllTooSlow { bytes, waited };
         }
         last = now;
     }

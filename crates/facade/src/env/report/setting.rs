@@ -12,7 +12,7 @@ use crate::error::words;
 pub struct Setting {
     /// What it is called, the same at all times: `home`, `read_only_tier`, `policy`, …
     pub name: &'static str,
-    /// Its value, fit to be shown: of a secret only that there is one. `None`: there is none.
+    /// Its value, fit to be shown: of a secret only that there is one. `None` if it is not set.
     pub value: Option<String>,
     /// Where the value comes from.
     pub source: Source,
