@@ -157,11 +157,11 @@ fn staged(folder: &Path) -> Result<u64> {
     for entry in fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))? {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        bytes += match metadata.is_dir() {
-            true => staged(&entry.path())?,
-            false if metadata.len() > SHARD => written(&metadata),
-            false => 0,
-        };
+        if metadata.is_dir() {
+            bytes += staged(&entry.path())?;
+        } else if metadata.len() > SHARD {
+            bytes += written(&metadata);
+        }
     }
     Ok(bytes)
 }
