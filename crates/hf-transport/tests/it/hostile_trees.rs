@@ -132,7 +132,7 @@ async fn an_entry_is_what_its_mode_says() {
     let blob = plumbing.blob(b"text");
     let tree = plumbing.tree(&[("100644", b"a", &blob)]);
     plumbing.set_main(&[("100644", b"file", &tree)]);
-    check(&stage, &["`file`", "listed as a file and is none"]).await;
+    check(&stage, &["`file`", "listed as a file but is not one"]).await;
 }
 
 #[tokio::test]
