@@ -292,7 +292,7 @@ impl Run {
         let (slot, purpose, durability) = (self.staging.slot(), self.purpose, self.durability);
         let span = tracing::info_span!("publish", entry = %shown(slot.entry()));
         let _inside = span.enter();
-        // Else what stands at its path now would be published, whoever put it there.
+        // Otherwise another user could put a folder at this path, and that would be published.
         self.tree.check_place()?;
         let publication = Publication { ops, slot, names: self.folder.names(), purpose, durability };
         let published = publication.publish(inspect)?;

@@ -44,7 +44,7 @@ pub(crate) fn remove_all(run: &RunNames) {
     for neighbour in run.neighbours() {
         neighbour.remove_tree();
     }
-    // Whoever can write the record must not choose what is deleted: it counts if this user wrote it, and only a folder
+    // Anybody who can write the record could choose what is deleted: it counts if this user wrote it, and only a folder
     // of this user goes that has the run's name.
     if let Some(folder) = recorded(run)
         && folder.look_if_any().is_some_and(|found| found.is_folder() && found.is_own())

@@ -42,7 +42,7 @@ pub(super) struct Commit<'a> {
 pub(super) struct Receipts<'a> {
     /// The receipt that is about it.
     pub(super) about: Option<&'a Receipt>,
-    /// The last one, which may be about what was there before: what it lists is none of the user's either.
+    /// The last one, which may be about an earlier directory. The files that it lists are not the user's either.
     pub(super) last: Option<&'a Receipt>,
 }
 

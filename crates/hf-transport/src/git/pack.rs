@@ -47,7 +47,7 @@ pub fn scan<R: Read + Seek>(
     let outcome = read
         .and_then(|(entries, _)| unfold::all(BufReader::new(&mut *file), &entries, limits, &mut inflater));
     match outcome {
-        // Whoever made the pack did not make it so.
+        // Its checksum is wrong, so it was damaged on the way, and not made broken.
         Err(Flaw::Broken(_)) if !is_sealed(file, length, is_cancelled)? => Err(Flaw::Damaged),
         outcome => outcome,
     }

@@ -363,7 +363,7 @@ fn private_files_are_at_most_the_groups_to_write() {
     }
 }
 
-/// A small file of the cache's own that is none: neither waited for nor read without end.
+/// What is no plain file in the place of a small file of the cache: neither waited for nor read without end.
 #[test]
 fn what_is_no_small_file_is_not_read() {
     for (name, make) in [("fifo", "mkfifo"), ("zeros", "ln -s /dev/zero"), ("huge", "truncate -s 3G")] {
