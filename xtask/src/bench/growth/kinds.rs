@@ -43,6 +43,6 @@ pub(super) const KINDS: &[Kind] = &[
     kind("deltas in chains", 30_000, Input::Chains, &[Step::Refusal], 1),
     kind("deltas before their bases", 30_000, Input::ChainsReversed, &[Step::Refusal], 1),
     kind("deltas of one object", 30_000, Input::Fan, &[Step::Refusal], 1),
-    // At most 65,536; each leaves a gap, which is a request of its own.
-    kind("spans of a forged journal", 4_000, Input::Slow, &[Step::GoOn], 1),
+    // At most 65,536. Each leaves a gap, which is a request of its own, and 50 ms on the paced network.
+    kind("spans of a forged journal", 1_000, Input::Slow, &[Step::GoOn], 1),
 ];
