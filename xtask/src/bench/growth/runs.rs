@@ -44,7 +44,7 @@ impl Step {
             Self::Repair => "repair",
             Self::Verify => "verify",
             Self::Listing => "list",
-            Self::GoOn => "download, gone on with",
+            Self::GoOn => "download, resumed",
             Self::Parse => "the parser alone",
         }
     }
