@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use cache_layout::read_plain;
 use hf_transport::{FileKind, HubMetadata, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
 use net::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
@@ -70,7 +71,7 @@ impl Work {
                 });
             };
             let delay = cause.server_wait().map_or(pause, |wait| wait.max(pause));
-            tracing::info!(attempt = budget.attempts(), ?delay, %cause, "the metadata could not be had: a pause");
+            tracing::info!(attempt = budget.attempts(), ?delay, %cause, "the metadata could not be fetched: a pause");
             self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
             tokio::time::sleep(delay).await;
         }
@@ -100,7 +101,7 @@ impl Work {
         let (scratch_parent, export_to) = self
             .lease
             .on_disk(move |_, run| {
-                empty(run.tree())?;
+                run.empty_tree()?;
                 if let Some(folder) = &temp_dir {
                     fs::create_dir_all(folder).map_err(|source| {
                         DiskError::new("create the folder for scratch space", folder, source)
@@ -177,21 +178,10 @@ impl Work {
     }
 }
 
-/// Removes what a failed attempt has left in a folder.
-fn empty(folder: &Path) -> Result<(), Error> {
-    let failed = |source| DiskError::new("empty", folder, source);
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let is_folder = entry.file_type().map_err(failed)?.is_dir();
-        let remove = if is_folder { fs::remove_dir_all } else { fs::remove_file };
-        remove(entry.path()).map_err(failed)?;
-    }
-    Ok(())
-}
-
 fn read(tree: &Path, path: &RepoPath) -> Result<Vec<u8>, Error> {
     let path = path.under(tree);
-    Ok(fs::read(&path).map_err(|source| DiskError::new("read", &path, source))?)
+    let bytes = read_plain(&path, MAX_METADATA_BYTES);
+    Ok(bytes.map_err(|source| DiskError::new("read", &path, source))?)
 }
 
 /// Writes the manifest under the name that today's runtimes open, if it has only the older one.
