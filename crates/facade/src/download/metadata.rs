@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cache_layout::read_plain;
 use hf_transport::{FileKind, HubMetadata, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
@@ -62,7 +62,7 @@ impl Work {
                 Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error.into()),
             };
-            let Some(pause) = budget.failed() else {
+            let Some(pause) = pause_after(&cause, &mut budget) else {
                 return Err(Error::MetadataGaveUp {
                     model: self.request.model().clone(),
                     attempts: budget.attempts(),
@@ -178,6 +178,11 @@ impl Work {
     }
 }
 
+/// How long to wait after a failure that may pass; `None` when it is the last.
+fn pause_after(cause: &hf_transport::Error, budget: &mut RetryBudget) -> Option<Duration> {
+    if cause.is_too_slow() { budget.too_slow() } else { budget.failed() }
+}
+
 fn read(tree: &Path, path: &RepoPath) -> Result<Vec<u8>, Error> {
     let path = path.under(tree);
     let bytes = read_plain(&path, MAX_METADATA_BYTES);
@@ -198,4 +203,27 @@ fn add_newer_name(tree: &Path, path: &RepoPath, manifest: &[u8]) -> Result<(), E
     let written =
         options.write(true).create_new(true).open(&path).and_then(|mut file| file.write_all(manifest));
     Ok(written.map_err(|source| DiskError::new("write", &path, source))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use net::{Hop, RetryPolicy, SafeUrl};
+
+    use super::*;
+
+    /// How often the same failure is borne.
+    fn attempts(cause: &hf_transport::Error) -> usize {
+        let mut budget = RetryBudget::new(RetryPolicy::default());
+        1 + std::iter::from_fn(|| pause_after(cause, &mut budget)).count()
+    }
+
+    #[test]
+    fn a_drip_has_two_attempts_and_silence_has_six() {
+        let (action, hop) = ("fetch", Hop::Hub);
+        let url = SafeUrl::of(&"https://hub.example/".parse().unwrap());
+        let minute = Duration::from_secs(60);
+        let slow = net::Error::TooSlow { action, url: url.clone(), hop, bytes: 30, waited: minute };
+        assert_eq!(attempts(&slow.into()), 2);
+        assert_eq!(attempts(&net::Error::Stalled { action, url, hop, idle: minute }.into()), 6);
+    }
 }
