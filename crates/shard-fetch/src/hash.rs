@@ -1,4 +1,4 @@
-//! Hashing files while they are written: whoever writes says up to where a file is whole, and threads of
+//! Hashing files while they are written: the writer says up to where a file is whole, and threads of
 //! their own read it back (from the page cache, as a rule) and hash it, many files at a time. Bytes may so
 //! arrive in any order, and connections never wait for a digest.
 //!
