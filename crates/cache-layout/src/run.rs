@@ -48,8 +48,8 @@ pub struct Run {
 
 impl CacheLayout {
     /// Begins to put the model together, in a folder of this run's own. Removes what runs of this model
-    /// have left that are abandoned (their process is gone, and was last heard of over 15 minutes ago), all
-    /// but unfinished files.
+    /// have left that are abandoned (their process was on this machine and is gone, or may be on another and was
+    /// last heard of over 15 minutes ago), all but unfinished files.
     ///
     /// # Errors
     /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`] when the result could not be published;
@@ -152,7 +152,7 @@ impl Run {
     }
 
     /// Brings what an earlier run has left of an unfinished file, and its journal, to [`part`](Self::part).
-    /// What an abandoned run has left is moved. A run whose process is gone, but was heard of within the last
+    /// What an abandoned run has left is moved. A run that may be on another machine, and was heard of within the last
     /// 15 minutes, keeps its own, of which a copy is made: where locks do nothing, it may be alive. Of
     /// several, the one that takes up the most room is taken. Another user's, who may hold it open, is copied.
     ///

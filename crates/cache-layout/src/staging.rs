@@ -13,6 +13,7 @@ pub(crate) mod elsewhere;
 mod note;
 mod parts;
 mod place;
+mod process;
 mod run_folder;
 mod runs;
 
@@ -45,14 +46,15 @@ pub(crate) fn tidy(staging: &Staging, now: SystemTime) -> Result<(), Error> {
             continue;
         }
         forget_published_pool(staging, &run)?;
-        let abandoned = run.is_silent(now);
-        if !abandoned && held_by(&run).is_none() {
-            continue;
-        }
         // Held until this run is dealt with.
-        let Some(_owner) = Owner::if_gone(&run) else { continue };
-        if restore(&run) && abandoned {
-            remove_abandoned(staging, &run);
+        if let Some(_owner) = Owner::if_abandoned(&run, now) {
+            if restore(&run) {
+                remove_abandoned(staging, &run);
+            }
+        } else if held_by(&run).is_some()
+            && let Some(_owner) = Owner::if_gone(&run)
+        {
+            restore(&run);
         }
     }
     Ok(())
