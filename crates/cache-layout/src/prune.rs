@@ -211,8 +211,9 @@ impl Found {
         if found.in_use {
             return Ok(found);
         }
-        let pools = [Purpose::Fresh, Purpose::Redo].map(|purpose| staging.pool(purpose));
-        for folder in pools.into_iter().chain([staging.orphans()]) {
+        let purposes = [Purpose::Fresh, Purpose::Redo];
+        let kept = purposes.iter().flat_map(|purpose| [staging.pool(*purpose), staging.metadata(*purpose)]);
+        for folder in kept.chain([staging.orphans()]) {
             let old = |file: &Place| is_old(newest(file), older_than, now);
             found.files.extend(folder.children_if_any()?.into_iter().filter(old));
         }

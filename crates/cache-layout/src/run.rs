@@ -39,6 +39,7 @@ pub struct Run {
     tree: Pinned,
     scratch: Pinned,
     parts: Pinned,
+    metadata: Pinned,
     /// The last one counts. Those before it are gone, and stay open: their paths must not come to mean something else.
     pools: Mutex<Vec<Pinned>>,
     // In this order: the lock ends before its folder is removed.
@@ -98,8 +99,10 @@ impl Run {
         // Nobody else goes on with this.
         scratch.create_dir_as(0o700).attempt(Action::Create, scratch.path())?;
         let scratch = Pinned::open(scratch)?;
+        let metadata = create(staging.metadata(purpose))?;
         let pools = Mutex::new(vec![create(staging.pool(purpose))?]);
-        Ok(Self { staging: staging.clone(), purpose, durability, tree, scratch, parts, pools, alive, folder })
+        let staging = staging.clone();
+        Ok(Self { staging, purpose, durability, tree, scratch, parts, metadata, pools, alive, folder })
     }
 
     /// The tree that will be published; an empty folder at first. The path stays that of this folder, whatever
@@ -129,10 +132,17 @@ impl Run {
         Ok(elsewhere.map_or(self.scratch(), Place::path).to_path_buf())
     }
 
+    /// A folder for what is learned of a commit, which the next run finds. Runs of one purpose share it. Whoever may write
+    /// to the cache may have put there whatever is in it. It is removed when a run is published.
+    pub fn kept_metadata(&self) -> &Path {
+        self.metadata.path()
+    }
+
     /// A path that [`tree`](Self::tree) and its siblings have led to, as the user knows it; nothing for others.
     pub fn shown(&self, path: &Path) -> Option<PathBuf> {
         let pools = self.pools.lock();
-        let mut pinned = [&self.tree, &self.scratch, &self.parts].into_iter().chain(pools.iter());
+        let mut pinned =
+            [&self.tree, &self.scratch, &self.parts, &self.metadata].into_iter().chain(pools.iter());
         pinned.find_map(|pinned| pinned.shown(path))
     }
 
@@ -221,9 +231,15 @@ impl Run {
         [placed].iter().chain(&pooled).try_for_each(Place::remove_if_any)
     }
 
+    /// The place of a file in the tree, whose folder is there.
+    pub(crate) fn place_for(&self, path: &RepoPath) -> Result<Place, Error> {
+        let place = self.folder.names().tree().join(path.as_str());
+        self.create_folder_of(&place)?;
+        Ok(place)
+    }
+
     fn bring(&self, from: &Place, path: &RepoPath) -> Result<bool, Error> {
-        let to = self.folder.names().tree().join(path.as_str());
-        self.create_folder_of(&to)?;
+        let to = self.place_for(path)?;
         files::link_or_copy(from, &to).map_err(|e| Error::linking(from.path(), to.path(), e))
     }
 
@@ -300,6 +316,7 @@ impl Run {
         let Self { staging, alive, folder, .. } = self;
         drop(alive);
         staging::clear_orphans(&staging);
+        staging::clear_metadata(&staging, purpose);
         match staging::clear_pool(&staging, purpose) {
             Ok(()) => folder.remove(),
             // The folder holds the note that makes the next run clear the pool.

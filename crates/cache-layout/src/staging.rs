@@ -30,9 +30,24 @@ pub(crate) fn clear_pool(staging: &Staging, purpose: Purpose) -> Result<(), Erro
     staging.pool(purpose).children_if_any()?.iter().try_for_each(Place::remove_if_any)
 }
 
+/// The same with the metadata that was kept, which nobody needs for long.
+pub(crate) fn clear_metadata(staging: &Staging, purpose: Purpose) {
+    let removed = staging.metadata(purpose).children_if_any();
+    let removed = removed.and_then(|files| files.iter().try_for_each(Place::remove_if_any));
+    if let Err(error) = removed {
+        tracing::warn!(%error, "cannot remove the metadata of a published model");
+    }
+}
+
 /// Removes the folders that nobody needs: only empty ones, and only when the slot has no other run.
 pub(crate) fn remove_empty(staging: &Staging, purpose: Purpose) {
-    let folders = [staging.runs_folder(), staging.orphans(), staging.pool(purpose), staging.folder().clone()];
+    let folders = [
+        staging.runs_folder(),
+        staging.orphans(),
+        staging.pool(purpose),
+        staging.metadata(purpose),
+        staging.folder().clone(),
+    ];
     // The first one that still holds something ends it.
     let _ = folders.iter().try_for_each(|folder| absence_is_fine(folder.remove_dir()));
 }
@@ -70,7 +85,7 @@ impl CacheLayout {
             let runs = Staging::of(slot).runs().unwrap_or_default();
             files.extend(runs.iter().map(RunNames::previous_receipt));
         }
-        files.iter().filter_map(receipt::read_if_any).collect()
+        files.iter().filter_map(|file| receipt::read_if_any(file, receipt::LARGEST)).collect()
     }
 }
 
