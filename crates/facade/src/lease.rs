@@ -28,7 +28,7 @@ pub(crate) struct Lease {
     /// Nothing waits for the work any more.
     is_given_up: AtomicBool,
     /// `None` for work that makes nothing visible.
-    _lock: Option<SlotLock>,
+    lock: Option<SlotLock>,
 }
 
 impl Lease {
@@ -41,12 +41,17 @@ impl Lease {
     ) -> Result<Self, Error> {
         let run = RwLock::new(Some(layout.begin_run(slot, purpose)?));
         let is_given_up = AtomicBool::new(false);
-        Ok(Self { layout: layout.clone(), slot: slot.clone(), purpose, run, is_given_up, _lock: lock })
+        Ok(Self { layout: layout.clone(), slot: slot.clone(), purpose, run, is_given_up, lock })
     }
 
     /// Fails when the download was dropped: for jobs that take long, which ask now and then.
     pub(crate) fn go_on(&self) -> Result<(), Error> {
         if self.is_given_up.load(Ordering::Relaxed) { Err(net::Error::Cancelled.into()) } else { Ok(()) }
+    }
+
+    /// Whether this is a download, and not the foresight of one.
+    pub(crate) fn may_publish(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// The slot's directory in the writable tier, if there is one that the run could replace.
