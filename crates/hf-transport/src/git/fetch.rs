@@ -61,34 +61,10 @@ pub(super) fn fetch_commit(
         return Err(Error::EmptyRepository { model: session.model().clone() });
     }
     let wanted = Wanted::decide(means, session.revision(), &offered).ok_or_else(|| not_found(session))?;
-    let objects = match wanted {
-        Wanted::Nothing => return Ok(Fetched::NotAlone(ServerWords::none())),
-        Wanted::Tip(object) | Wanted::Commit(object) => vec![object],
-        Wanted::Everything(_) => offered.objects().collect::<HashSet<_>>().into_iter().collect(),
-    };
     if let Some((id, costs)) = work.take_kept(&wanted)? {
         return Ok(work.done(id, costs, &wanted));
     }
-    let is_shallow = is_shallow(session, &wanted, &offered);
-    let shelf = work.shelf(&wanted);
-    let is_sparing = shelf.as_ref().is_some_and(Shelf::was_cut_off) && offered.offers("filter");
-    let order = Order { offered: &offered, objects: &objects, is_shallow, is_sparing };
-    let mut pack = work.spool()?;
-    let mut spool = Spool { file: &mut pack, shelf: shelf.clone(), received: 0 };
-    match (receive_pack(session, &order, &mut spool, &|source| work.disk(source)), &wanted) {
-        (Ok(()), _) => {}
-        // What else a server refuses is final.
-        (Err(Error::GitRefused { hub_says, .. }), Wanted::Commit(_)) => {
-            return Ok(Fetched::NotAlone(hub_says));
-        }
-        (Err(error), _) => return Err(error),
-    }
-    drop((offered, objects));
-    let (id, costs) = work.open(&mut pack, &wanted)?;
-    if let Some(shelf) = shelf {
-        shelf.keep(&mut pack).map_err(|source| work.disk(source))?;
-    }
-    Ok(work.done(id, costs, &wanted))
+    work.ask(offered, &wanted)
 }
 
 /// What the steps of a fetch share.
@@ -103,6 +79,35 @@ impl Work<'_> {
     fn done(self, id: Oid, costs: Costs, wanted: &Wanted) -> Fetched {
         let shelf = self.shelf(wanted);
         Fetched::Commit(FetchedCommit { repository: self.repository, id, costs, shelf })
+    }
+
+    /// Asks for a pack, and keeps it. One that was cut off before is asked for in pieces.
+    fn ask(self, offered: Advertisement, wanted: &Wanted) -> Result<Fetched, Error> {
+        let objects = match wanted {
+            Wanted::Nothing => return Ok(Fetched::NotAlone(ServerWords::none())),
+            Wanted::Tip(object) | Wanted::Commit(object) => vec![*object],
+            Wanted::Everything(_) => offered.objects().collect::<HashSet<_>>().into_iter().collect(),
+        };
+        let is_shallow = is_shallow(self.session, wanted, &offered);
+        let shelf = self.shelf(wanted);
+        let is_sparing = shelf.as_ref().is_some_and(Shelf::was_cut_off) && offered.offers("filter");
+        let order = Order { offered: &offered, objects: &objects, is_shallow, is_sparing };
+        let mut pack = self.spool()?;
+        let mut spool = Spool { file: &mut pack, shelf: shelf.clone(), received: 0 };
+        match (receive_pack(self.session, &order, &mut spool, &|source| self.disk(source)), wanted) {
+            (Ok(()), _) => {}
+            // What else a server refuses is final.
+            (Err(Error::GitRefused { hub_says, .. }), Wanted::Commit(_)) => {
+                return Ok(Fetched::NotAlone(hub_says));
+            }
+            (Err(error), _) => return Err(error),
+        }
+        drop((offered, objects));
+        let (id, costs) = self.open(&mut pack, wanted)?;
+        if let Some(shelf) = shelf {
+            shelf.keep(&mut pack).map_err(|source| self.disk(source))?;
+        }
+        Ok(self.done(id, costs, wanted))
     }
 
     /// Where the pack is kept; nothing for one with the history.
