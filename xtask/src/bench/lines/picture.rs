@@ -11,7 +11,7 @@ use super::outcome::{Entry, Outcome, Scored};
 pub(super) fn draw(folder: &Path, scored: &[Scored]) -> Result<()> {
     let panel = |one: &Scored| Panel { title: one.scene.to_string(), bars: bars(&one.entries) };
     let panels: Vec<Panel> = scored.iter().map(panel).collect();
-    let note = "Seconds until the whole model is there, medians. Each is started again until it is done.";
+    let note = "Seconds until the whole model is there, medians; each is started again until it is. Red: not in time.";
     write(&folder.join("lines.svg"), "Bad lines", note, 2, &panels)
 }
 
