@@ -6,7 +6,6 @@ mod outcome;
 mod picture;
 mod scenes;
 
-use std::io::{IsTerminal as _, stderr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -44,6 +43,9 @@ pub(super) struct Options {
     /// But each may take so many seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..))]
     at_least: u64,
+    /// And none may take more seconds than these
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..))]
+    at_most: u64,
     /// Draw a chart (`lines.svg`) in this folder
     #[arg(long, value_name = "DIR")]
     charts: Option<PathBuf>,
@@ -97,15 +99,14 @@ impl Trial<'_> {
         let rounds = self.options.rounds;
         for round in 1..=rounds {
             // Ours comes first, and says how long the others may take.
-            let mut limit = Duration::from_secs(self.options.at_least) * self.options.patience;
+            let mut limit = Duration::from_secs(self.options.at_most);
             for (place, contestant) in contestants.iter().enumerate() {
                 go_on()?;
-                if stderr().is_terminal() {
-                    eprint!("round {round} of {rounds}: {:<60}\r", contestant.name);
-                }
                 let Some(entry) = entries.get_mut(place) else { continue };
                 if entry.runs.iter().all(|run| run.outcome == Outcome::Done) {
                     let (run, command) = self.run(hub, contestant, limit)?;
+                    // Some take minutes: who waits sees that it goes on.
+                    eprintln!("round {round} of {rounds}: {}: {run}", contestant.name);
                     entry.runs.push(run);
                     entry.command = command;
                 }
@@ -114,15 +115,13 @@ impl Trial<'_> {
                 }
             }
         }
-        if stderr().is_terminal() {
-            eprintln!("{:<80}", "");
-        }
         Ok(entries)
     }
 
     fn limit(&self, ours: f64) -> Duration {
         let times = Duration::from_secs_f64(ours * f64::from(self.options.patience));
-        times.max(Duration::from_secs(self.options.at_least))
+        let least = times.max(Duration::from_secs(self.options.at_least));
+        least.min(Duration::from_secs(self.options.at_most))
     }
 
     /// From an empty folder until the model is there, and the command, for those who read.
@@ -134,17 +133,20 @@ impl Trial<'_> {
         let mut command = (contestant.download)(&destination);
         let began = Instant::now();
         let mut restarts = 0;
-        let outcome = loop {
+        let (outcome, wall) = loop {
             let end = life::live(&mut command, &errors, began + limit, self.scene.kills())
                 .with_context(|| contestant.name.clone())?;
+            // What it takes to look is not counted.
+            let wall = began.elapsed().as_secs_f64();
             match end {
-                End::TooLate => break Outcome::NotWithin(limit.as_secs()),
-                End::Done => match look::found(&destination, &self.model)? {
-                    Found::Whole => break Outcome::Done,
-                    Found::Wrong => break Outcome::Wrong,
-                    Found::Missing => {}
+                End::TooLate => break (Outcome::NotWithin(limit.as_secs()), wall),
+                End::Killed => {}
+                // curl calls it an error that a file was there already.
+                End::Done | End::GaveUp => match look::found(&destination, &self.model)? {
+                    Found::Whole => break (Outcome::Done, wall),
+                    Found::Wrong if end == End::Done => break (Outcome::Wrong, wall),
+                    Found::Wrong | Found::Missing => {}
                 },
-                End::GaveUp | End::Killed => {}
             }
             restarts += 1;
             if end != End::Killed {
@@ -152,7 +154,6 @@ impl Trial<'_> {
             }
             command = (contestant.download)(&destination);
         };
-        let wall = began.elapsed().as_secs_f64();
         let count = hub.count()?;
         removed(&destination)?;
         let requests = count.to_hub + count.to_data_host;

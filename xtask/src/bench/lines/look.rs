@@ -20,31 +20,35 @@ pub(super) enum Found {
     Wrong,
 }
 
+struct File {
+    path: PathBuf,
+    size: u64,
+}
+
 /// Looks at the shards, anywhere below the folder: the original does not fetch what the manifest does not name.
 pub(super) fn found(folder: &Path, model: &Served) -> Result<Found> {
     let mut there = Vec::new();
     files(folder, &mut there)?;
-    for shard in model.files.iter().filter(|file| file.path.ends_with(".bin")) {
-        match shard_found(shard, &there)? {
-            Found::Whole => {}
-            other => return Ok(other),
+    let shards: Vec<&ServedFile> = model.files.iter().filter(|file| file.path.ends_with(".bin")).collect();
+    let candidates: Vec<Vec<&File>> = shards.iter().map(|shard| candidates(shard, &there)).collect();
+    // Nothing is read before all are there.
+    if candidates.iter().any(Vec::is_empty) {
+        return Ok(Found::Missing);
+    }
+    for (shard, candidates) in shards.iter().zip(candidates) {
+        let digests =
+            candidates.into_iter().map(|file| sha256(&file.path)).collect::<Result<Vec<String>>>()?;
+        if !digests.contains(&shard.sha256) {
+            return Ok(Found::Wrong);
         }
     }
     Ok(Found::Whole)
 }
 
-fn shard_found(shard: &ServedFile, there: &[PathBuf]) -> Result<Found> {
-    let mut found = Found::Missing;
-    for file in there.iter().filter(|file| file.file_name().is_some_and(|name| name == shard.path.as_str())) {
-        if file.metadata()?.len() != shard.size {
-            continue;
-        }
-        if sha256(file)? == shard.sha256 {
-            return Ok(Found::Whole);
-        }
-        found = Found::Wrong;
-    }
-    Ok(found)
+/// Those that have the shard's name and size.
+fn candidates<'a>(shard: &ServedFile, there: &'a [File]) -> Vec<&'a File> {
+    let is_named = |file: &&File| file.path.file_name().is_some_and(|name| name == shard.path.as_str());
+    there.iter().filter(is_named).filter(|file| file.size == shard.size).collect()
 }
 
 fn sha256(file: &Path) -> Result<String> {
@@ -56,13 +60,13 @@ fn sha256(file: &Path) -> Result<String> {
     }))
 }
 
-fn files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+fn files(folder: &Path, found: &mut Vec<File>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             files(&entry.path(), found)?;
         } else {
-            found.push(entry.path());
+            found.push(File { path: entry.path(), size: entry.metadata()?.len() });
         }
     }
     Ok(())

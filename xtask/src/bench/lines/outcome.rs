@@ -1,5 +1,7 @@
 //! What came out, as tables.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::super::contestants::Contestant;
@@ -29,6 +31,17 @@ pub(super) struct Run {
     pub(super) sent: u64,
     /// To hub and data host.
     pub(super) requests: usize,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.outcome {
+            Outcome::Done => write!(f, "{} s", seconds(self.wall))?,
+            Outcome::NotWithin(limit) => write!(f, "not within {limit} s")?,
+            Outcome::Wrong => f.write_str("wrong bytes")?,
+        }
+        write!(f, ", {} restarts", self.restarts)
+    }
 }
 
 /// One program on one line, round by round.
