@@ -40,6 +40,9 @@ const BARS: u32 = 180;
 const LETTER: u32 = 8;
 const MARGIN: u32 = 8;
 
+/// How much longer than the longest bar one without a length is.
+const BEYOND: f64 = 1.3;
+
 // Of fonts; the SVG has four fifths of it.
 const LARGE: u32 = 21;
 const MEDIUM: u32 = 17;
@@ -119,6 +122,9 @@ fn draw_panel(panel: &Panel, room: &Room, area: &Area<'_>) -> Result<()> {
     let longest = panel.bars.iter().filter_map(|bar| bar.length).fold(0.0, f64::max);
     // Even when none has a length there is a scale.
     let longest = if longest > 0.0 { longest } else { 1.0 };
+    // A bar without a length is longer than all others.
+    let is_endless = panel.bars.iter().any(|bar| bar.length.is_none());
+    let longest = if is_endless { longest * BEYOND } else { longest };
     let mut chart = ChartBuilder::on(area)
         .margin_top(TITLE)
         .margin_bottom(BELOW)
@@ -170,7 +176,7 @@ mod tests {
             .collect();
         assert_eq!(widths.len(), 3, "{text}");
         let widths: Vec<i32> = widths.iter().map(|width| width.parse().unwrap()).collect();
-        assert!((widths[1] - 4 * widths[0]).abs() <= 4 && widths[2] == widths[1], "{widths:?}");
+        assert!((widths[1] - 4 * widths[0]).abs() <= 4 && widths[2] > widths[1], "{widths:?}");
         for part in ["Heading", "Note", "Title", "a &lt; b", "#2F81F7", "</svg>\n"] {
             assert!(text.contains(part), "{part}: {text}");
         }
