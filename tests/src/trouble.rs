@@ -14,7 +14,7 @@ const CRAWL: u64 = 10;
 
 /// What is wrong with the line, nothing unless it is said. It goes by counting, so that every client meets the same.
 ///
-/// A [`Fault`](crate::Fault) is for one request; this is for all of them. What concerns connections concerns those to
+/// A [`Fault`] is for one request; this is for all of them. What concerns connections concerns those to
 /// the cheap data host alone ([`LocalHubBuilder::cheap_data_host`](crate::LocalHubBuilder::cheap_data_host)).
 ///
 /// ```
