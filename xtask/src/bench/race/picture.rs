@@ -15,7 +15,7 @@ pub(super) fn draw(folder: &Path, network: Network, bytes: u64, entries: &[Entry
         Network::Paced => "race-paced.svg",
     };
     let panel = Panel { title: format!("{network}, {}", gigabytes(bytes)), bars: bars(entries) };
-    let note = "Seconds until the whole model is there, medians, and which digests were compared on the way.";
+    let note = "Seconds until the whole model is there, medians, and the digests that each program compares.";
     write(&folder.join(name), "A whole download", note, 1, &[panel])
 }
 
@@ -23,7 +23,7 @@ fn bars(entries: &[Entry]) -> Vec<Bar> {
     let bar = |(place, entry): (usize, &Entry)| Bar {
         name: entry.name.clone(),
         length: entry.wall(),
-        label: format!("{} s, {}", entry.wall().map_or_else(String::new, seconds), entry.checks),
+        label: format!("{} s, checks {}", entry.wall().map_or_else(String::new, seconds), entry.checks),
         is_ours: place == 0,
     };
     entries.iter().enumerate().map(bar).collect()
