@@ -95,11 +95,12 @@ impl Entry {
         }
     }
 
-    /// Our wall time by this one's; at most that by the time it had.
+    /// Our wall time by this one's. Of one that was not done only the time that it had is known.
     fn compared(&self, ours: &Self) -> String {
         match self.outcome() {
             Some(Outcome::Done) => {
-                or_dash(ratio(&ours.walls(), &self.walls()), |ratio| format!("{ratio:.2}"))
+                let sign = if ours.wall().is_some() { "" } else { "> " };
+                or_dash(ratio(&ours.walls(), &self.walls()), |ratio| format!("{sign}{ratio:.2}"))
             }
             Some(Outcome::NotWithin(_)) => {
                 let (ours, this) = (ours.wall(), self.runs.last().map(|run| run.wall));
@@ -190,6 +191,13 @@ mod tests {
 | aria2c      |    MD5 |   wrong bytes |         - |        2 |       1.50 |        9 |
 "
         );
+    }
+
+    #[test]
+    fn when_ours_was_not_done_the_others_were_faster_by_more() {
+        let ours = entry("mlc-weights", &[(Outcome::NotWithin(60), 60.0)]);
+        assert_eq!(entry("curl", &[(Outcome::Done, 30.0)]).compared(&ours), "> 2.00");
+        assert_eq!(entry("hf", &[(Outcome::NotWithin(60), 60.0)]).compared(&ours), "-");
     }
 
     #[test]
