@@ -13,3 +13,4 @@ mod life;
 mod refusals;
 mod resolve;
 mod tls;
+mod trouble;

@@ -19,6 +19,7 @@ use crate::fixture::{ModelFixture, PublishedModel};
 use crate::git::Git;
 use crate::log::RequestLog;
 use crate::server::{Shared, Sockets, Tls, serve};
+use crate::trouble::Trouble;
 
 /// A hub on loopback, and its data host on another port, until it is dropped.
 ///
@@ -164,6 +165,11 @@ impl LocalHub {
     /// in which they were given.
     pub fn fault(&self, target: impl Into<FaultTarget>, fault: Fault, times: Times) {
         self.shared.faults.add(target.into(), fault, times);
+    }
+
+    /// From now on the line is like this; whatever goes by counting begins anew.
+    pub fn set_trouble(&self, trouble: Trouble) {
+        self.shared.line.set(trouble);
     }
 
     /// How many applications of faults are still to come; one that is for ever counts as one.

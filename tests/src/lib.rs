@@ -48,6 +48,7 @@ mod request_head;
 mod server;
 mod store;
 mod sync;
+mod trouble;
 
 pub use access::Access;
 pub use crash::{Crash, Job, Tally};
@@ -61,3 +62,4 @@ pub use pack::{
     tree_entry,
 };
 pub use proxy::{LocalProxy, ProxiedRequest};
+pub use trouble::{Limit, Trouble};

@@ -36,6 +36,7 @@ pub(crate) use tls::Tls;
 use crate::fault::FaultQueue;
 use crate::log::{Recorder, Server};
 use crate::models::Models;
+use crate::trouble::Line;
 use connection::{Caller, Door};
 
 /// Everything that requests have in common.
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) models: Models,
     pub(crate) faults: FaultQueue,
+    pub(crate) line: Line,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) signing: Signing,
     pub(crate) limits: Limits,

@@ -3,12 +3,14 @@
 //! Everything is measured on release builds, with the hub in a process of its own. Nothing here is part of `ci`.
 
 mod cached;
+mod chart;
 mod contestants;
 mod disk;
 mod growth;
 mod hash;
 mod hit;
 mod hub;
+mod lines;
 mod list;
 mod machine;
 mod measure;
@@ -80,6 +82,13 @@ enum What {
     Hit {
         #[command(flatten)]
         options: hit::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// A whole download over bad lines, against other programs
+    Lines {
+        #[command(flatten)]
+        options: lines::Options,
         #[command(flatten)]
         common: Common,
     },
@@ -163,6 +172,7 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
         Some(What::Growth { options, common }) => measured(root, common, options, growth::run),
         Some(What::Hash { options, common }) => measured(root, common, options, hash::run),
         Some(What::Hit { options, common }) => measured(root, common, options, hit::run),
+        Some(What::Lines { options, common }) => measured(root, common, options, lines::run),
         Some(What::List { options, common }) => measured(root, common, options, list::run),
         Some(What::Memory { options, common }) => measured(root, common, options, memory::run),
         Some(What::Path { options, common }) => measured(root, common, options, path::run),

@@ -38,7 +38,7 @@ enum Task {
     #[cfg(unix)]
     Attack(attack::Arguments),
     /// Measures downloads against other programs, over a hub on this machine
-    Bench(bench::Bench),
+    Bench(Box<bench::Bench>),
     /// Looks after the cache of the environment, through the library
     #[command(subcommand)]
     Cache(cache::What),

@@ -12,6 +12,7 @@ use crate::fault::FaultQueue;
 use crate::log::Recorder;
 use crate::models::Models;
 use crate::server::{Limits, OpenConnections, Settings, Shared, Signing, Sockets, Tls};
+use crate::trouble::Line;
 
 /// Properties of a [`LocalHub`].
 #[derive(Clone, Debug)]
@@ -61,10 +62,11 @@ impl LocalHubBuilder {
     }
 
     /// The data host is a bare one that costs as little processor time as it can, for benchmarks: it sends files
-    /// with `sendfile` where there is one. URLs, answers and log are the same, but it knows no [`Fault`], and
-    /// `body_sent` appears in the log at the end of a body.
+    /// with `sendfile` where there is one. URLs, answers and log are the same, but it knows no [`Fault`] (only a
+    /// [`Trouble`]), and `body_sent` grows in larger steps.
     ///
     /// [`Fault`]: crate::Fault
+    /// [`Trouble`]: crate::Trouble
     #[must_use]
     pub fn cheap_data_host(mut self) -> Self {
         self.settings.is_cheap = true;
@@ -165,6 +167,7 @@ impl LocalHubBuilder {
             models: Models::new(folder.path().to_owned())?,
             settings: self.settings,
             faults: FaultQueue::default(),
+            line: Line::default(),
             recorder: Arc::new(Recorder::new()),
             signing: Signing::new(self.url_lifetime),
             hub_connections: OpenConnections::default(),

@@ -2,10 +2,10 @@
 //!
 //! It speaks just enough HTTP/1.1 for clients that behave, and hands files to the kernel instead of reading them.
 
+mod body;
 mod send;
 
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
 
 use axum::http::Method;
@@ -18,11 +18,12 @@ use super::Shared;
 use super::connection::{Caller, Door};
 use super::data_host::admit;
 use super::exchange::{Target, asked};
-use crate::log::Server;
+use crate::log::{Route, Server};
 use crate::models::Object;
 use crate::request_head::{Requests, wants_close};
 use crate::store::Source;
-use send::send_file;
+use crate::trouble::Carries;
+use body::{Body, send};
 
 /// Serves until it is dropped; its connections end with it.
 pub(super) async fn serve(door: Door, shared: Arc<Shared>) {
@@ -37,10 +38,11 @@ pub(super) async fn serve(door: Door, shared: Arc<Shared>) {
 
 /// Answers one request after the other until the client leaves. Whatever goes wrong ends the connection.
 async fn converse(stream: TcpStream, caller: Caller, shared: Arc<Shared>) -> io::Result<()> {
+    let mut carries = shared.line.connected();
     let mut requests = Requests::of(stream);
     while let Some(parts) = requests.next().await? {
-        let is_last = wants_close(&parts);
-        answer(requests.stream(), &parts, &caller, &shared).await?;
+        let is_last = wants_close(&parts) || carries.hangs_up;
+        answer(requests.stream(), &parts, &caller, &mut carries, &shared).await?;
         if is_last {
             break;
         }
@@ -52,33 +54,23 @@ async fn answer(
     stream: &mut TcpStream,
     parts: &Parts,
     caller: &Caller,
+    carries: &mut Carries,
     shared: &Arc<Shared>,
 ) -> io::Result<()> {
     let target = Target::of(Server::Data, shared, parts);
-    let exchange = shared.recorder.begin(target.describe(parts, caller));
-    if !shared.settings.latency.is_zero() {
-        tokio::time::sleep(shared.settings.latency).await;
+    let mut exchange = shared.recorder.begin(target.describe(parts, caller));
+    let latency = shared.settings.latency + shared.line.delay();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
     }
     let reply = Reply::to(shared, parts, &target.objects)?;
     exchange.line().answered(reply.status);
-    let mut head = reply.head.into_bytes();
-    let mut sent = 0;
+    let head = reply.head.into_bytes();
     if parts.method == Method::HEAD {
         stream.write_all(&head).await?;
     } else {
-        match reply.body {
-            Source::Memory(bytes) => {
-                head.extend_from_slice(&bytes);
-                stream.write_all(&head).await?;
-            }
-            Source::File(file) => {
-                stream.write_all(&head).await?;
-                send_file(stream, file, reply.range.clone()).await?;
-            }
-        }
-        sent = reply.range.end - reply.range.start;
+        send(stream, head, &reply.body, carries, &mut exchange).await?;
     }
-    exchange.sent(usize::try_from(sent).unwrap_or(usize::MAX));
     exchange.complete();
     Ok(())
 }
@@ -87,13 +79,14 @@ async fn answer(
 struct Reply {
     status: u16,
     head: String,
-    body: Source,
-    /// The bytes of the object; for other bodies, all of them.
-    range: Range<u64>,
+    body: Body,
 }
 
 impl Reply {
     fn to(shared: &Shared, parts: &Parts, objects: &[Object]) -> io::Result<Self> {
+        if shared.line.fault(Route::Data).is_some() {
+            return Ok(Self::with_text(503, "", "<Error><Code>SlowDown</Code></Error>".to_owned()));
+        }
         let query = parts.uri.query().unwrap_or_default();
         let has_authorization = parts.headers.contains_key("authorization");
         match admit(shared, objects, query, has_authorization, asked(parts)) {
@@ -119,13 +112,13 @@ impl Reply {
             content_range.unwrap_or_default()
         );
         let head = head(status, &headers, range.end - range.start);
-        Ok(Self { status, head, body: object.stored.source(&range)?, range })
+        Ok(Self { status, head, body: Body { source: object.stored.source(&range)?, range } })
     }
 
     fn with_text(status: u16, headers: &str, text: String) -> Self {
         let length = text.len() as u64;
         let head = head(status, &format!("content-type: application/xml\r\n{headers}"), length);
-        Self { status, head, body: Source::Memory(text.into()), range: 0..length }
+        Self { status, head, body: Body { source: Source::Memory(text.into()), range: 0..length } }
     }
 }
 

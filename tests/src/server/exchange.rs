@@ -40,12 +40,13 @@ pub(super) async fn handle(
     let (parts, body) = request.into_parts();
     let target = Target::of(server, &shared, &parts);
     let exchange = shared.recorder.begin(target.describe(&parts, &caller));
-    let fault = shared.faults.take(&target.subject(&parts));
+    let fault = shared.faults.take(&target.subject(&parts)).or_else(|| shared.line.fault(target.route()));
     if let Some(fault) = &fault {
         exchange.line().faulted(format!("{fault:?}"));
     }
-    if !shared.settings.latency.is_zero() {
-        tokio::time::sleep(shared.settings.latency).await;
+    let latency = shared.settings.latency + shared.line.delay();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
     }
     let early = match &fault {
         Some(fault) => spoil::before(fault, &caller.control).await,

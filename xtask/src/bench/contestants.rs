@@ -1,5 +1,7 @@
 //! The programs that race, each with the settings with which it is at its best.
 
+mod stubborn;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -91,12 +93,16 @@ impl Course<'_> {
 
     /// With several numbers of connections; checked afterwards, by md5sum on all cores.
     fn curls(&self) -> Result<Vec<Contestant>> {
+        let list = self.curl_list()?;
+        let sums = self.sums()?;
+        Ok([4, 8, 32].map(|connections| self.curl(connections, list.clone(), sums.clone())).into())
+    }
+
+    fn curl_list(&self) -> Result<PathBuf> {
         let entry = |file: &ServedFile| {
             format!("url = \"{}\"\noutput = \"{}\"", self.model.file_url(file), file.path)
         };
-        let list = self.write_lines("curl", self.model.files.iter().map(entry))?;
-        let sums = self.sums()?;
-        Ok([4, 8, 32].map(|connections| self.curl(connections, list.clone(), sums.clone())).into())
+        self.write_lines("curl", self.model.files.iter().map(entry))
     }
 
     fn curl(&self, connections: usize, list: PathBuf, sums: PathBuf) -> Contestant {
@@ -136,25 +142,22 @@ impl Course<'_> {
 
     /// As many connections as the others may have at most: eight files in four parts each.
     fn aria2(&self) -> Result<Contestant> {
-        let entry = |file: &ServedFile| {
-            let url = self.model.file_url(file);
-            format!("{url}\n  out={}\n  checksum=md5={}", file.path, file.md5)
-        };
-        let list = self.write_lines("aria2", self.model.files.iter().map(entry))?;
-        let download = move |destination: &Path| {
-            let mut command = clean("aria2c");
-            command.args(["--no-conf", "--quiet", "--max-concurrent-downloads=8", "--split=4"]);
-            command.args(["--max-connection-per-server=4", "--min-split-size=1M", "--file-allocation=none"]);
-            command.args(["--check-integrity=true", "--input-file"]).arg(&list);
-            command.arg("--dir").arg(destination);
-            command
-        };
+        let list = self.aria2_list()?;
+        let download = move |destination: &Path| aria2(&list, destination);
         Ok(Contestant {
             name: "aria2c, 8 files × 4".to_owned(),
             checks: "MD5",
             download: Box::new(download),
             check: None,
         })
+    }
+
+    fn aria2_list(&self) -> Result<PathBuf> {
+        let entry = |file: &ServedFile| {
+            let url = self.model.file_url(file);
+            format!("{url}\n  out={}\n  checksum=md5={}", file.path, file.md5)
+        };
+        self.write_lines("aria2", self.model.files.iter().map(entry))
     }
 
     fn git_lfs(&self) -> Contestant {
@@ -220,6 +223,14 @@ impl Course<'_> {
         fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
         Ok(file)
     }
+}
+
+fn aria2(list: &Path, destination: &Path) -> Command {
+    let mut command = clean("aria2c");
+    command.args(["--no-conf", "--quiet", "--max-concurrent-downloads=8", "--split=4"]);
+    command.args(["--max-connection-per-server=4", "--min-split-size=1M", "--file-allocation=none"]);
+    command.args(["--check-integrity=true", "--input-file"]).arg(list).arg("--dir").arg(destination);
+    command
 }
 
 fn skip(program: &str) {

@@ -3,17 +3,19 @@
 //! The two processes talk in lines of JSON: a request on the hub's standard input, its answer on its standard
 //! output. The hub ends when its standard input does.
 
-use std::collections::HashMap;
+mod ranges;
+
 use std::io::{BufRead, BufReader, Lines, Write, stdin, stdout};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-use local_hub::{LocalHub, LoggedRequest, ModelFixture, PublishedModel, RequestLog};
+use local_hub::{LocalHub, ModelFixture, PublishedModel, RequestLog, Trouble};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use ranges::{Sizes, covered, ranges};
 
 use super::growth::{self, Input};
 
@@ -54,6 +56,8 @@ enum Ask {
     Make(Input, usize),
     /// What happened since the last time.
     Count,
+    /// From now on the line is like this.
+    Trouble(Trouble),
 }
 
 /// A model's size.
@@ -82,6 +86,7 @@ pub(super) struct ServedFile {
     pub(super) path: String,
     pub(super) size: u64,
     pub(super) md5: String,
+    pub(super) sha256: String,
 }
 
 impl Served {
@@ -104,7 +109,7 @@ pub(super) struct Count {
     pub(super) connections: usize,
     /// The most requests that the data host was answering at once.
     pub(super) at_once: usize,
-    /// Bytes of answers that the data host sent to their end.
+    /// Bytes of bodies that the data host sent.
     pub(super) sent: u64,
     /// Bytes of all files that were asked for, those that several requests asked for counted once.
     pub(super) asked: u64,
@@ -146,6 +151,10 @@ fn answer(hub: &LocalHub, asks: impl BufRead, mut answers: impl Write) -> Result
                 log = hub.log().from_now();
                 counted
             }
+            Ask::Trouble(trouble) => {
+                hub.set_trouble(trouble);
+                serde_json::to_string(&())?
+            }
         };
         writeln!(answers, "{answer}")?;
         answers.flush()?;
@@ -164,6 +173,7 @@ fn publish(hub: &LocalHub, shape: &Shape) -> Result<Served> {
         path: file.path.clone(),
         size: file.size,
         md5: file.md5.clone(),
+        sha256: file.sha256.clone(),
     });
     Ok(Served {
         endpoint: hub.endpoint(),
@@ -192,38 +202,6 @@ fn count(hub: &LocalHub, log: &RequestLog, sizes: &Sizes) -> Count {
         asked_again: twice,
         open: hub.open_data_connections(),
     }
-}
-
-/// The sizes of files, by model and path.
-type Sizes = HashMap<String, HashMap<String, u64>>;
-
-/// What requests asked for, by model and path. A request without a range asks for the whole file.
-fn ranges(requests: &[LoggedRequest], sizes: &Sizes) -> HashMap<(String, String), Vec<Range<u64>>> {
-    let mut ranges: HashMap<_, Vec<_>> = HashMap::new();
-    for request in requests {
-        let (Some(model), Some(file)) = (&request.model, &request.file) else { continue };
-        let Some(size) = sizes.get(model).and_then(|files| files.get(file)) else { continue };
-        let asked = request.range().map_or(Some(0..*size), |range| parse(range, *size));
-        ranges.entry((model.clone(), file.clone())).or_default().extend(asked);
-    }
-    ranges
-}
-
-/// Of `bytes=first-last` or `bytes=first-`.
-fn parse(range: &str, size: u64) -> Option<Range<u64>> {
-    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
-    let first = first.parse().ok()?;
-    let end = if last.is_empty() { size } else { last.parse::<u64>().ok()?.checked_add(1)?.min(size) };
-    (first <= end).then_some(first..end)
-}
-
-/// How many bytes are in at least one of the ranges.
-fn covered(ranges: &mut [Range<u64>]) -> u64 {
-    ranges.sort_unstable_by_key(|range| range.start);
-    let covered = ranges.iter().fold((0, 0), |(covered, end), range| {
-        (covered + range.end.max(end) - range.start.max(end), end.max(range.end))
-    });
-    covered.0
 }
 
 /// The other side: a hub that ends when this is dropped.
@@ -259,6 +237,11 @@ impl HubProcess {
     /// What happened since the last call.
     pub(super) fn count(&mut self) -> Result<Count> {
         self.ask(&Ask::Count)
+    }
+
+    /// From now on the line is like this, and everything that goes by counting begins anew.
+    pub(super) fn set_trouble(&mut self, trouble: &Trouble) -> Result<()> {
+        self.ask(&Ask::Trouble(trouble.clone()))
     }
 
     fn ask<T: DeserializeOwned>(&mut self, ask: &Ask) -> Result<T> {
@@ -301,20 +284,5 @@ mod tests {
         assert_eq!(served.file_url(shard), expected);
         let count: Count = serde_json::from_str(lines[1]).unwrap();
         assert_eq!((count.to_hub, count.to_data_host, count.asked, count.open), (0, 0, 0, 0));
-    }
-
-    #[test]
-    fn ranges_of_requests() {
-        assert_eq!((parse("bytes=0-0", 20), parse("bytes=5-14", 20)), (Some(0..1), Some(5..15)));
-        assert_eq!((parse("bytes=5-", 20), parse("bytes=5-99", 20)), (Some(5..20), Some(5..20)));
-        assert_eq!((parse("bytes=-5", 20), parse("bytes=5-3", 20)), (None, None));
-    }
-
-    #[test]
-    fn what_several_ask_for_counts_once() {
-        assert_eq!(covered(&mut []), 0);
-        assert_eq!(covered(&mut [10..20, 0..10]), 20);
-        assert_eq!(covered(&mut [0..100, 50..100, 60..70]), 100);
-        assert_eq!(covered(&mut [50..100, 0..10, 90..120]), 80);
     }
 }

@@ -50,6 +50,8 @@ def fetch(url, path, expected):
 
 def main(endpoint, model, destination):
     staging = pathlib.Path(destination) / "staging"
+    # What a run left that was killed: the original begins anew each time.
+    shutil.rmtree(staging, ignore_errors=True)
     clone = ["git", "clone", "--quiet", f"{endpoint}/{model}", str(staging)]
     subprocess.run(clone, check=True, env={**os.environ, "GIT_LFS_SKIP_SMUDGE": "1"})
     records = json.loads((staging / "tensor-cache.json").read_text())["records"]

@@ -1,6 +1,7 @@
 //! A whole download against other programs, in turn, in one run.
 
 mod guard;
+mod picture;
 mod targets;
 
 use std::fs;
@@ -41,6 +42,9 @@ pub(super) struct Options {
     /// Another build of `mlc-weights`, which races too
     #[arg(long, value_name = "FILE")]
     before: Option<PathBuf>,
+    /// Draw a chart of each network (`race-loopback.svg`, `race-paced.svg`) in this folder
+    #[arg(long, value_name = "DIR")]
+    charts: Option<PathBuf>,
 }
 
 /// What one entry of the race took, round by round.
@@ -87,6 +91,9 @@ fn race(place: &Workplace, options: &Options, network: Network) -> Result<Value>
     }
     let targets = targets::reached(network, &entries, model.bytes());
     println!("\n{targets}");
+    if let Some(folder) = &options.charts {
+        picture::draw(folder, network, model.bytes(), &entries)?;
+    }
     Ok(json!({ "network": network, "bytes": model.bytes(), "rounds": options.rounds, "entries": entries }))
 }
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -123,6 +125,14 @@ pub(super) fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
 pub(super) fn go_on() -> Result<()> {
     ensure!(!STOPPED.load(Ordering::Acquire), "interrupted");
     Ok(())
+}
+
+/// Waits, and fails when the benchmark was told to end.
+pub(super) fn pause(time: Duration) -> Result<()> {
+    let (_alarm, silence) = channel::<()>();
+    // Nobody speaks: this waits.
+    let _ = silence.recv_timeout(time);
+    go_on()
 }
 
 /// An empty folder, whatever was there.

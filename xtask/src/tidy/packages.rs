@@ -73,6 +73,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("indicatif", &["xtask"], &[]),
     rule("libc", &["tests"], &[]),
     rule("libfuzzer-sys", &["fuzz"], &[]),
+    rule("plotters", &["xtask"], &[]),
     rule("proc-macro2", &["xtask"], &[]),
     rule("rcgen", &["tests"], &[]),
     rule("tokio-rustls", &["tests"], &[]),

@@ -62,7 +62,12 @@ fn targets_are_judged_against_the_best_of_their_kind() {
 #[test]
 fn a_missing_or_short_shard_is_noticed() {
     with_scratch(|scratch| async move {
-        let file = |path: &str| ServedFile { path: path.to_owned(), size: 3, md5: String::new() };
+        let file = |path: &str| ServedFile {
+            path: path.to_owned(),
+            size: 3,
+            md5: String::new(),
+            sha256: String::new(),
+        };
         let (endpoint, id, url, commit) = Default::default();
         let model = Served { endpoint, id, url, commit, files: vec![file("a.bin"), file("tokenizer.json")] };
         fs::create_dir(scratch.join("deep"))?;

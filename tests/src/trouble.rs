@@ -1,0 +1,162 @@
+//! Lines on which things go wrong all the time, and with every client alike.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+use crate::log::Route;
+use crate::sync::locked;
+
+/// What a connection that crawls carries, in bytes a second.
+const CRAWL: u64 = 10;
+
+/// What is wrong with the line, nothing unless it is said. It goes by counting, so that every client meets the same.
+///
+/// A [`Fault`] is for one request; this is for all of them. What concerns connections concerns those to
+/// the cheap data host alone ([`LocalHubBuilder::cheap_data_host`](crate::LocalHubBuilder::cheap_data_host)).
+///
+/// ```
+/// use local_hub::{LocalHub, Trouble};
+///
+/// let hub = LocalHub::builder().cheap_data_host().start();
+/// hub.set_trouble(Trouble { breaks_after: Some(1_000_000), ..Trouble::default() });
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Trouble {
+    /// Of so many connections one crawls, the second first: its bodies come at 10 bytes a second.
+    pub crawls: Option<u64>,
+    /// What the bodies of every other connection come at, in bytes a second.
+    pub pace: Option<u64>,
+    /// A connection is reset when it has carried so many bytes of bodies.
+    pub breaks_after: Option<u64>,
+    /// The data host closes a connection after one answer, and has not said so in the answer.
+    pub hangs_up: bool,
+    /// Of so many answers of hub and data host one is a 503, in the middle of them.
+    pub fails: Option<u64>,
+    /// Every answer of hub and data host comes this much later.
+    pub delay: Duration,
+    /// The hub's rate limit is reached once.
+    pub limit: Option<Limit>,
+}
+
+/// A rate limit that is reached once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Limit {
+    /// Requests to `/resolve/` that are answered before.
+    pub after: u64,
+    /// How long those that follow are answered 429.
+    pub lasts: Duration,
+}
+
+/// The trouble of one hub, and how far its counts are.
+#[derive(Debug, Default)]
+pub(crate) struct Line(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    trouble: Trouble,
+    connections: u64,
+    requests: u64,
+    resolved: u64,
+    limited_until: Option<Instant>,
+}
+
+/// What one connection to the data host carries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Carries {
+    /// Bytes a second.
+    pub(crate) pace: Option<u64>,
+    /// Bytes until it is reset.
+    pub(crate) left: Option<u64>,
+    /// It ends after one answer.
+    pub(crate) hangs_up: bool,
+}
+
+impl Line {
+    /// From now on; all counts begin again.
+    pub(crate) fn set(&self, trouble: Trouble) {
+        *locked(&self.0) = Counts { trouble, ..Counts::default() };
+    }
+
+    pub(crate) fn delay(&self) -> Duration {
+        locked(&self.0).trouble.delay
+    }
+
+    /// For a connection that was just accepted.
+    pub(crate) fn connected(&self) -> Carries {
+        let mut counts = locked(&self.0);
+        let number = counts.connections;
+        counts.connections += 1;
+        let crawls = counts.trouble.crawls.is_some_and(|of| number % of.max(1) == 1 % of.max(1));
+        Carries {
+            pace: if crawls { Some(CRAWL) } else { counts.trouble.pace },
+            left: counts.trouble.breaks_after,
+            hangs_up: counts.trouble.hangs_up,
+        }
+    }
+
+    /// The answer that a request gets in the place of its own.
+    pub(crate) fn fault(&self, route: Route) -> Option<Fault> {
+        let mut counts = locked(&self.0);
+        counts.requests += 1;
+        if let Some(of) = counts.trouble.fails.map(|of| of.max(1))
+            && counts.requests % of == of / 2
+        {
+            return Some(Fault::status(503));
+        }
+        if route == Route::Resolve { counts.limited(Instant::now()) } else { None }
+    }
+}
+
+impl Counts {
+    fn limited(&mut self, now: Instant) -> Option<Fault> {
+        let limit = self.trouble.limit?;
+        self.resolved += 1;
+        if self.resolved <= limit.after {
+            return None;
+        }
+        let until = *self.limited_until.get_or_insert(now + limit.lasts);
+        let left = until.saturating_duration_since(now);
+        // Whoever waits for as many full seconds as are announced is let in.
+        (!left.is_zero())
+            .then(|| Fault::rate_limited(left.as_millis().div_ceil(1000).try_into().unwrap_or(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_of_so_many_connections_crawls() {
+        let line = Line::default();
+        line.set(Trouble { crawls: Some(3), pace: Some(7), ..Trouble::default() });
+        let paces: Vec<_> = (0..6).map(|_| line.connected().pace).collect();
+        assert_eq!(paces, [7, 10, 7, 7, 10, 7].map(Some));
+    }
+
+    #[test]
+    fn one_of_so_many_answers_fails() {
+        let line = Line::default();
+        line.set(Trouble { fails: Some(4), ..Trouble::default() });
+        let fails: Vec<bool> = (0..8).map(|_| line.fault(Route::Data).is_some()).collect();
+        assert_eq!(fails, [false, true, false, false, false, true, false, false]);
+    }
+
+    #[test]
+    fn the_limit_is_reached_once() {
+        let (now, lasts) = (Instant::now(), Duration::from_millis(2500));
+        let trouble = Trouble { limit: Some(Limit { after: 1, lasts }), ..Trouble::default() };
+        let mut counts = Counts { trouble, ..Counts::default() };
+        let mut seconds = |later| match counts.limited(now + Duration::from_millis(later)) {
+            Some(Fault::Status { code: 429, headers, .. }) => Some(headers[0].1.clone()),
+            _ => None,
+        };
+        assert_eq!(seconds(0), None);
+        assert_eq!(seconds(10).as_deref(), Some("\"resolvers\";r=0;t=3"));
+        assert_eq!(seconds(1510).as_deref(), Some("\"resolvers\";r=0;t=1"));
+        assert_eq!((seconds(2510), seconds(9000)), (None, None));
+    }
+}
