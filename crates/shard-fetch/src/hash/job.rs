@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use bytes::Bytes;
 use url_parse::DiskError;
 
+use super::fresh::{Found, Fresh, Kept};
 use super::lanes::{Engine, Stream};
 use super::read::BLOCK_BYTES;
 use super::read::read_exact_at;
@@ -26,16 +28,22 @@ pub(crate) struct HashJob {
 }
 
 /// How far a file is; seen by who writes it and by who hashes it.
-#[derive(Default)]
 pub(super) struct Progress {
     /// Every byte before this one is written.
     available: AtomicU64,
     /// Every byte before this one is hashed.
     hashed: AtomicU64,
     cancelled: AtomicBool,
+    /// What was written and is still in memory.
+    pub(super) fresh: Fresh,
 }
 
 impl Progress {
+    pub(super) fn new(kept: Kept) -> Self {
+        let cancelled = AtomicBool::new(false);
+        Self { available: AtomicU64::new(0), hashed: AtomicU64::new(0), cancelled, fresh: Fresh::new(kept) }
+    }
+
     pub(super) fn raise_available(&self, end: u64) {
         self.available.fetch_max(end, Ordering::Relaxed);
     }
@@ -112,23 +120,33 @@ impl Task {
             if block.is_empty() || self.is_cancelled() {
                 break;
             }
-            if let Err(error) = self.read(block) {
-                return Turn::Ended(Err(error));
-            }
+            let here = match self.read(block) {
+                Ok(here) => here,
+                Err(error) => return Turn::Ended(Err(error)),
+            };
             if let Some(lane) = &mut self.lane {
-                lane.update(block);
+                lane.update(here.as_deref().unwrap_or(block));
             }
         }
         self.after_turn()
     }
 
-    /// Reads the file's next bytes into `block`, and hashes them but for the MD5 of the stream that
-    /// [`lane`](Self::lane) then gives.
-    pub(super) fn read(&mut self, block: &mut [u8]) -> Result<(), Error> {
-        read_exact_at(&self.job.file, block, self.hasher.size())
+    /// Gets the file's next bytes, as many as fill `block`, and hashes them but for the MD5 of the stream that
+    /// [`lane`](Self::lane) then gives. They are in what it returns where they were in memory, else in `block`.
+    pub(super) fn read(&mut self, block: &mut [u8]) -> Result<Option<Bytes>, Error> {
+        let at = self.hasher.size();
+        let copied = match self.progress.fresh.find(at, block) {
+            Found::Here(bytes) => {
+                self.hasher.update(&bytes);
+                return Ok(Some(bytes));
+            }
+            Found::Copied(copied) => copied,
+        };
+        let rest = block.get_mut(copied..).unwrap_or_default();
+        read_exact_at(&self.job.file, rest, at + copied as u64)
             .map_err(|error| DiskError::new("read", &self.job.path, error))?;
         self.hasher.update(block);
-        Ok(())
+        Ok(None)
     }
 
     pub(super) fn lane(&mut self) -> Option<&mut Stream> {

@@ -138,6 +138,7 @@ impl State {
 mod tests {
     use std::sync::Arc;
 
+    use super::super::fresh::Kept;
     use super::super::job::{HashJob, Progress};
     use super::*;
     use crate::Expected;
@@ -145,7 +146,7 @@ mod tests {
     const LANES: usize = 8;
 
     fn task(available: u64, size: u64) -> Task {
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::new(Kept::default()));
         progress.raise_available(available);
         let file = Arc::new(tempfile::tempfile().unwrap());
         let expected = Expected { size, md5: None, sha256: None };
