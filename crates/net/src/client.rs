@@ -1,11 +1,13 @@
 //! The one HTTP client: set up once, and sending requests with redirects followed by hand.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper_util::client::proxy::matcher::Matcher;
+use parking_lot::Mutex;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Method, NoProxy, Proxy, Response, StatusCode, redirect};
 use tokio::time::{sleep, timeout};
@@ -49,6 +51,10 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     http: reqwest::Client,
+    /// Opens a connection for each request.
+    unpooled: reqwest::Client,
+    /// Who has answered before: a connection to them may be an old one.
+    known: Mutex<HashSet<Origin>>,
     settings: NetSettings,
     /// Tells which requests go through a proxy.
     proxied: Matcher,
@@ -131,19 +137,11 @@ impl Client {
     /// # Errors
     /// [`Error::UnusableProxy`], [`Error::UnusableCertificates`] and [`Error::ClientSetup`].
     pub fn new(settings: NetSettings) -> Result<Self, Error> {
-        let builder = reqwest::Client::builder()
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .user_agent(&settings.user_agent)
-            .connect_timeout(settings.connect_timeout)
-            .no_proxy();
-        let builder = proxies(&settings.proxy)?.into_iter().fold(builder, ClientBuilder::proxy);
-        let http = trusting(builder, &settings.ca_certificates)?
-            .build()
-            .map_err(|error| Error::ClientSetup { source: error.without_url().into() })?;
+        let http = library(&settings, usize::MAX)?;
+        let unpooled = library(&settings, 0)?;
+        let known = Mutex::default();
         let proxied = matcher(&settings.proxy);
-        Ok(Self(Arc::new(Inner { http, settings, proxied })))
+        Ok(Self(Arc::new(Inner { http, unpooled, known, settings, proxied })))
     }
 
     /// What it was set up with.
@@ -151,7 +149,8 @@ impl Client {
         &self.0.settings
     }
 
-    /// Sends a request and follows its redirects. Waits at the gates of the servers' origins, and tells those
+    /// Sends a request and follows its redirects. A request over a kept connection that was closed before an answer
+    /// began is sent again at once, over a new one. Waits at the gates of the servers' origins, and tells those
     /// what the answers say of limits. The answer has any status but that of a redirect which is followed.
     ///
     /// # Errors
@@ -207,26 +206,41 @@ impl<'a> Step<'a> {
     }
 
     async fn send(&self, watch: &dyn Watch) -> Result<Response, Error> {
-        let Request { method, body, lane, .. } = self.request;
         let gate = self.gate();
-        while let Some(wait) = gate.enter(lane, Instant::now()) {
+        while let Some(wait) = gate.enter(self.request.lane, Instant::now()) {
             watch.waiting(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
             sleep(wait).await;
         }
-        let mut builder = self.client.http.request(method.clone(), self.url.clone()).headers(self.headers());
-        if !body.is_empty() {
-            builder = builder.body(body.clone());
-        }
         let asked = self.asked();
-        let response = match timeout(asked.idle, builder.send()).await {
-            Ok(sent) => sent.map_err(|error| asked.failed(error, self.is_proxied()))?,
-            Err(_) => return Err(asked.stalled()),
+        let response = match self.exchange(&self.client.http, &asked).await? {
+            // An idle connection that the server closes may look open until it is used.
+            Err(error) if is_cut(&error) && self.client.known.lock().contains(&self.origin) => {
+                tracing::debug!(url = %SafeUrl::of(&self.url), "a kept connection was closed: asking over a new one");
+                self.exchange(&self.client.unpooled, &asked).await?
+            }
+            outcome => outcome,
         };
+        let response = response.map_err(|error| asked.failed(error, self.is_proxied()))?;
+        self.client.known.lock().insert(self.origin.clone());
         self.observe(&response, watch);
         if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(asked.wants_proxy_login());
         }
         Ok(response)
+    }
+
+    /// Sends the request and waits for the head of the answer, as long as a server may be silent.
+    async fn exchange(
+        &self,
+        http: &reqwest::Client,
+        asked: &Asked,
+    ) -> Result<reqwest::Result<Response>, Error> {
+        let Request { method, body, .. } = self.request;
+        let mut builder = http.request(method.clone(), self.url.clone()).headers(self.headers());
+        if !body.is_empty() {
+            builder = builder.body(body.clone());
+        }
+        timeout(asked.idle, builder.send()).await.map_err(|_| asked.stalled())
     }
 
     fn headers(&self) -> HeaderMap {
@@ -288,6 +302,27 @@ impl<'a> Step<'a> {
     fn is_proxied(&self) -> bool {
         self.url.as_str().parse().is_ok_and(|uri| self.client.proxied.intercept(&uri).is_some())
     }
+}
+
+/// The HTTP library, which keeps so many idle connections to a host.
+fn library(settings: &NetSettings, idle_connections: usize) -> Result<reqwest::Client, Error> {
+    let builder = reqwest::Client::builder()
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .user_agent(&settings.user_agent)
+        .connect_timeout(settings.connect_timeout)
+        .pool_max_idle_per_host(idle_connections)
+        .no_proxy();
+    let builder = proxies(&settings.proxy)?.into_iter().fold(builder, ClientBuilder::proxy);
+    trusting(builder, &settings.ca_certificates)?
+        .build()
+        .map_err(|error| Error::ClientSetup { source: error.without_url().into() })
+}
+
+/// Whether a connection was there, and ended before an answer began.
+fn is_cut(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout()
 }
 
 fn origin_of(request: &Request, url: &Url) -> Result<Origin, Error> {
@@ -355,6 +390,11 @@ fn trusting(builder: ClientBuilder, trusted: &CaCertificates) -> Result<ClientBu
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
 
     fn refused(change: impl FnOnce(&mut NetSettings)) -> Error {
@@ -374,5 +414,57 @@ mod tests {
             let error = refused(|settings| settings.ca_certificates = CaCertificates::only(pem));
             assert!(matches!(error, Error::UnusableCertificates { .. }), "{pem}: {error:?}");
         }
+    }
+
+    /// A server that answers one request on each connection and closes it, without an answer, when the second has
+    /// arrived; the connections from this number on are closed at their first. Counts its connections.
+    async fn closing_server(dead_from: usize) -> (Url, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let opened = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&opened);
+        tokio::spawn(async move {
+            loop {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let mut head = [0; 4096];
+                    let _read = connection.read(&mut head).await;
+                    if number < dead_from {
+                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                        connection.write_all(answer).await.unwrap();
+                        let _read = connection.read(&mut head).await;
+                    }
+                });
+            }
+        });
+        (url, opened)
+    }
+
+    async fn ask(client: &Client, url: &Url) -> Result<Bytes, Error> {
+        let answer = client.send(Request::get(url.clone(), "read", Hop::DataHost), &()).await?;
+        Ok(answer.read(10).await?.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_kept_connection_that_is_closed_when_it_is_used_is_no_failure() {
+        let client = Client::new(NetSettings::default()).unwrap();
+        let (url, opened) = closing_server(usize::MAX).await;
+        for _ in 0..4 {
+            assert_eq!(ask(&client, &url).await.unwrap(), "ok");
+        }
+        assert!(opened.load(Ordering::SeqCst) <= 4);
+    }
+
+    #[tokio::test]
+    async fn a_new_connection_that_is_closed_is_a_failure() {
+        let client = Client::new(NetSettings::default()).unwrap();
+        let (url, opened) = closing_server(0).await;
+        assert!(matches!(ask(&client, &url).await, Err(Error::Transport { .. })));
+        assert_eq!(opened.load(Ordering::SeqCst), 1);
+        let (url, opened) = closing_server(1).await;
+        ask(&client, &url).await.unwrap();
+        assert!(matches!(ask(&client, &url).await, Err(Error::Transport { .. })));
+        assert_eq!(opened.load(Ordering::SeqCst), 2);
     }
 }
