@@ -10,6 +10,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use parking_lot::Mutex;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Method, NoProxy, Proxy, Response, StatusCode, redirect};
+use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 use url::Url;
 use url_parse::{Origin, Secrets};
@@ -23,6 +24,7 @@ use crate::limits::RateLimit;
 use crate::redirect::{MAX_REDIRECTS, Redirects, is_redirect, problem_of, target};
 use crate::settings::{CaCertificates, NetSettings, ProxySettings};
 use crate::shown::SafeUrl;
+use crate::task;
 
 /// The HTTP client under everything that talks to servers.
 ///
@@ -51,8 +53,9 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     http: reqwest::Client,
-    /// Opens a connection for each request.
-    unpooled: reqwest::Client,
+    /// Opens a connection for each request. Set up when it is needed, which takes as long as reading the system's
+    /// certificates does.
+    unpooled: OnceCell<reqwest::Client>,
     /// Who has answered before: a connection to them may be an old one.
     known: Mutex<HashSet<Origin>>,
     settings: NetSettings,
@@ -138,8 +141,7 @@ impl Client {
     /// [`Error::UnusableProxy`], [`Error::UnusableCertificates`] and [`Error::ClientSetup`].
     pub fn new(settings: NetSettings) -> Result<Self, Error> {
         let http = library(&settings, usize::MAX)?;
-        let unpooled = library(&settings, 0)?;
-        let known = Mutex::default();
+        let (unpooled, known) = (OnceCell::new(), Mutex::default());
         let proxied = matcher(&settings.proxy);
         Ok(Self(Arc::new(Inner { http, unpooled, known, settings, proxied })))
     }
@@ -186,6 +188,16 @@ impl fmt::Debug for Client {
     }
 }
 
+impl Inner {
+    async fn unpooled(&self) -> Result<&reqwest::Client, Error> {
+        let set_up = || {
+            let settings = self.settings.clone();
+            task::blocking(move || library(&settings, 0))
+        };
+        self.unpooled.get_or_try_init(set_up).await
+    }
+}
+
 /// A request at one server of its way.
 struct Step<'a> {
     client: &'a Inner,
@@ -216,7 +228,7 @@ impl<'a> Step<'a> {
             // An idle connection that the server closes may look open until it is used.
             Err(error) if is_cut(&error) && self.client.known.lock().contains(&self.origin) => {
                 tracing::debug!(url = %SafeUrl::of(&self.url), "a kept connection was closed: asking over a new one");
-                self.exchange(&self.client.unpooled, &asked).await?
+                self.exchange(self.client.unpooled().await?, &asked).await?
             }
             outcome => outcome,
         };
