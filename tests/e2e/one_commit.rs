@@ -8,6 +8,7 @@ use facade::{Downloader, Model, Outcome, Repair, Request, VerifyReport};
 use local_hub::{LocalHub, Manifests, ModelFixture, PublishedModel};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+use sha2::{Digest as _, Sha256};
 
 use crate::damage::edit_config;
 use crate::world::{Recorded, World, entry_in, files_below, lay_out, quick, request, temporary_folder};
@@ -329,6 +330,30 @@ async fn an_edit_is_recorded_at_the_repair() {
     let report = verify(&world.downloader(), "mlc-ai/tiny");
     assert!(report.is_sound() && report.is_modified(), "{report:?}");
     assert_eq!(fs::read_to_string(entry.join(CONFIG)).unwrap(), edited);
+}
+
+/// The record alone makes an edit of a file that is no configuration. It stays where it is.
+#[tokio::test]
+async fn what_is_recorded_is_an_edit() {
+    let [first, _] = commits("mlc-ai/tiny");
+    let (world, published) = World::with(&first);
+    let entry = world.download(&published).await.unwrap().path;
+    fs::write(entry.join("README.md"), "mine").unwrap();
+    assert!(!verify(&world.downloader(), "mlc-ai/tiny").is_sound());
+    let path = world.private_files().into_iter().find(|path| path.ends_with("mlc-ai+tiny.json")).unwrap();
+    let mut receipt: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let digest: String = Sha256::digest("mine").iter().map(|byte| format!("{byte:02x}")).collect();
+    receipt["edits"] = serde_json::json!([{ "path": "README.md", "sha256": digest }]);
+    fs::write(&path, receipt.to_string()).unwrap();
+    let report = verify(&world.downloader(), "mlc-ai/tiny");
+    assert!(report.is_sound() && report.is_modified(), "{report:?}");
+    fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
+    world.download(&published).await.unwrap();
+    assert_eq!(published.differences(&entry), ["differs: README.md"]);
+    assert!(verify(&world.downloader(), "mlc-ai/tiny").is_sound());
+    // It is the recorded bytes that are one.
+    fs::write(entry.join("README.md"), "more").unwrap();
+    assert!(!verify(&world.downloader(), "mlc-ai/tiny").is_sound());
 }
 
 /// An edit that asks for a file that nobody has cannot stay: the model would never be whole.

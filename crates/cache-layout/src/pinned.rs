@@ -19,10 +19,14 @@ pub(crate) struct Pinned {
 
 impl Pinned {
     pub(crate) fn open(place: Place) -> Result<Self, Error> {
+        Self::open_with(place, Dir::magic_path)
+    }
+
+    fn open_with(place: Place, magic_path: impl Fn(&Dir) -> Option<PathBuf>) -> Result<Self, Error> {
         let dir = place.dir().attempt(Action::LookAt, place.path())?;
         let is_direct = fs::canonicalize(place.path()).is_ok_and(|path| path == place.path());
         let is_guarded = is_direct && Dir::is_guarded(place.path());
-        let magic = if is_guarded { None } else { dir.magic_path() };
+        let magic = if is_guarded { None } else { magic_path(&dir) };
         let path = magic.unwrap_or_else(|| place.path().to_path_buf());
         Ok(Self { place, dir, path, is_guarded })
     }
@@ -57,6 +61,42 @@ impl Pinned {
             Ok(())
         } else {
             Err(Error::Replaced { path: path.to_path_buf() })
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::testing;
+
+    /// As in a container without `/proc`, and where something else is mounted there.
+    #[test]
+    fn without_paths_to_open_folders_their_places_are_compared() {
+        for is_other in [false, true] {
+            let folder = testing::folder();
+            // Others can exchange what is in it.
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+            let root = folder.path().canonicalize().unwrap();
+            let (run, aside, in_proc) = (root.join("run"), root.join("aside"), root.join("proc"));
+            fs::create_dir(&run).unwrap();
+            if is_other {
+                fs::create_dir(&in_proc).unwrap();
+            }
+            let by_proc = |dir: &Dir| dir.path_if_here(in_proc.clone());
+            let pinned = Pinned::open_with(testing::place(&run), by_proc).unwrap();
+            assert_eq!(pinned.path(), run);
+            pinned.check().unwrap();
+            fs::rename(&run, &aside).unwrap();
+            pinned.check().unwrap_err();
+            fs::create_dir(&run).unwrap();
+            let error = pinned.check().unwrap_err();
+            assert!(matches!(&error, Error::Replaced { path } if *path == run), "{error}");
+            fs::remove_dir(&run).unwrap();
+            std::os::unix::fs::symlink(&aside, &run).unwrap();
+            pinned.check().unwrap_err();
         }
     }
 }

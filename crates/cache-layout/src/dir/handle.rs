@@ -204,7 +204,11 @@ impl Dir {
     /// the system has no such paths.
     pub(crate) fn magic_path(&self) -> Option<PathBuf> {
         use std::os::fd::AsRawFd as _;
-        let path = PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd()));
+        self.path_if_here(format!("/proc/self/fd/{}", self.handle.as_raw_fd()).into())
+    }
+
+    /// The path, if it leads to this very folder. There may be nothing in `/proc`, or something else.
+    pub(crate) fn path_if_here(&self, path: PathBuf) -> Option<PathBuf> {
         let there = rustix::fs::stat(&path).ok().map(|stat| found(&stat));
         let here = self.look_at_self().ok()?;
         there.is_some_and(|there| there.identity == here.identity).then_some(path)

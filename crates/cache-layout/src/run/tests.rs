@@ -237,12 +237,27 @@ fn what_another_user_owns_is_copied() {
     run.discard(&path, Some(&content)).unwrap();
     assert!(!placed.exists() && !pooled.exists());
 
-    // What an earlier run has left unfinished is the same.
-    let (first, part) = (layout.begin_run(&slot, Purpose::Fresh).unwrap(), run.part(&content));
+    // What an earlier run has left unfinished is the same, whether it is where that run had it or, since another one
+    // has begun, where abandoned files are.
+    let first = layout.begin_run(&slot, Purpose::Fresh).unwrap();
     testing::write(&first.part(&content), "half");
     std::os::unix::fs::chown(first.part(&content), Some(12345), None).unwrap();
     drop(first);
-    assert!(run.take_over(&content));
+    check_is_copied(&run, &content);
+    let next = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    let orphan = Staging::of(&slot).orphans().join(content.as_str());
+    assert_eq!(fs::metadata(&orphan).unwrap().uid(), 12345, "it was moved here");
+    check_is_copied(&next, &content);
+    assert!(!orphan.exists());
+}
+
+/// Takes over what another user has left of this content.
+#[cfg(unix)]
+#[track_caller]
+fn check_is_copied(heir: &Run, content: &ContentName) {
+    use std::os::unix::fs::MetadataExt as _;
+    assert!(heir.take_over(content));
+    let part = heir.part(content);
     assert_eq!(fs::read_to_string(&part).unwrap(), "half");
     assert_ne!(fs::metadata(&part).unwrap().uid(), 12345);
     let left = fs::read_dir(part.parent().unwrap()).unwrap();

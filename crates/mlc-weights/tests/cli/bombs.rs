@@ -129,6 +129,35 @@ fn many_objects_cost_no_memory() {
     check("many objects", &world, 4, "mlc-ai/tiny is not an MLC model");
 }
 
+/// Large files of the pack that the commit does not have are only looked through, one piece after the other.
+#[test]
+fn what_nobody_asks_for_costs_no_memory() {
+    let zeros = vec![0; 1 << 20];
+    let mut pack = PackBuilder::default();
+    let small = object_name("blob", b"small");
+    pack.whole("blob", b"small");
+    pack.lying("blob", 200 * MIB, &[(&zeros, 200)]);
+    let world = whole(&mut pack, &tree_entry("100644", b"a", &small));
+    check("a large file", &world, 4, "mlc-ai/tiny is not an MLC model");
+
+    // Two deltas of one file, and one of each. No more than two of them are needed at once.
+    let size = 40 * MIB;
+    let mut pack = PackBuilder::default();
+    pack.whole("blob", b"small");
+    let base = pack.lying("blob", size, &[(&zeros, 40)]);
+    let version = |number: u8| {
+        let copies = [(0, 10 << 20), (10 << 20, 10 << 20), (20 << 20, 10 << 20), (30 << 20, (10 << 20) - 1)];
+        let copies = copies.map(|(offset, length)| copy(offset, length));
+        delta(size, size, &[&copies[..], &[insert(&[number])]].concat())
+    };
+    for number in 1..3 {
+        let child = pack.delta_at(base, &version(number));
+        pack.delta_at(child, &version(number + 2));
+    }
+    let world = whole(&mut pack, &tree_entry("100644", b"a", &small));
+    check("large deltas", &world, 4, "mlc-ai/tiny is not an MLC model");
+}
+
 /// Folders in folders, each with as long a list as may be.
 #[test]
 fn long_lists_cost_no_memory() {
@@ -162,16 +191,22 @@ fn long_lists_cost_no_memory() {
 /// What is within the limits is no bomb: it costs its own size, twice at most.
 #[test]
 fn what_is_accepted_costs_its_size() {
-    let size = 200 * MIB;
+    let size = 120 * MIB;
     let zeros = vec![0; 1 << 20];
     let mut pack = PackBuilder::default();
-    pack.lying("blob", size, &[(&zeros, 200)]);
-    let large = object_name("blob", &vec![0; 200 << 20]);
+    // Three such, of which one is in memory at a time.
+    let mut content = vec![0; 120 << 20];
+    let mut names = Vec::new();
+    for number in 1..4_u8 {
+        *content.last_mut().unwrap() = number;
+        let (_, last) = content.split_at(119 << 20);
+        pack.lying("blob", size, &[(&zeros, 119), (last, 1)]);
+        names.push(object_name("blob", &content));
+    }
     // Three of 30 MiB, each a delta of the one before.
     let base_size = 30 * MIB;
     let mut base = pack.lying("blob", base_size, &[(&zeros, 30)]);
     let mut content = vec![0; 30 << 20];
-    let mut names = vec![large];
     for number in 1..4_u8 {
         let copies = [copy(0, 15 << 20), copy(15 << 20, (15 << 20) - 1), insert(&[number])];
         base = pack.delta_at(base, &delta(base_size, base_size, &copies));

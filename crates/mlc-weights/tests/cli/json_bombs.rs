@@ -14,7 +14,11 @@ const LENGTH: usize = 16 << 20;
 const MOST: u64 = (128 << 20) + 2 * LENGTH as u64;
 
 fn filled(start: &str, element: &str, end: &str) -> String {
-    [start, &element.repeat(LENGTH / element.len()), end].concat()
+    filled_to(LENGTH, start, element, end)
+}
+
+fn filled_to(length: usize, start: &str, element: &str, end: &str) -> String {
+    [start, &element.repeat(length / element.len()), end].concat()
 }
 
 #[track_caller]
@@ -43,12 +47,12 @@ fn a_configuration_of_names() {
 
 #[test]
 fn an_interruption_ends_the_reading() {
-    let manifest = filled(r#"{"records": [0"#, ",0", "]}");
+    // As long as may be: where nothing is optimized, reading takes far longer than this test waits.
+    let manifest = filled_to(4 * LENGTH - 100, r#"{"records": [0"#, ",0", "]}");
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/bomb").manifest_bytes(manifest));
     let told = world.beside("told");
     let running = world.cli(&["download", &model.url]).start_with_stderr(&told);
     until(|| std::fs::read_to_string(&told).unwrap().contains("the model is at commit"));
     running.signal("INT");
-    // Reading takes longer here, where nothing is optimized.
     assert_eq!(running.end_within(Duration::from_secs(3)).status, Some(130));
 }
