@@ -5,6 +5,7 @@
 mod cached;
 mod contestants;
 mod disk;
+mod growth;
 mod hash;
 mod hit;
 mod hub;
@@ -58,6 +59,13 @@ enum What {
     Disk {
         #[command(flatten)]
         options: disk::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Whether twice as much from a server costs more than twice the processor time
+    Growth {
+        #[command(flatten)]
+        options: growth::Options,
         #[command(flatten)]
         common: Common,
     },
@@ -152,6 +160,7 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
         None => measured(root, &bench.common, &bench.race, race::run),
         Some(What::Race { options, common }) => measured(root, common, options, race::run),
         Some(What::Disk { options, common }) => measured(root, common, options, disk::run),
+        Some(What::Growth { options, common }) => measured(root, common, options, growth::run),
         Some(What::Hash { options, common }) => measured(root, common, options, hash::run),
         Some(What::Hit { options, common }) => measured(root, common, options, hit::run),
         Some(What::List { options, common }) => measured(root, common, options, list::run),

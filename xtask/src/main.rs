@@ -10,6 +10,7 @@ mod ci;
 mod crash;
 mod demo;
 mod fuzz;
+mod hostile;
 mod hub;
 mod sample;
 mod scratch;

@@ -40,14 +40,17 @@ pub(super) fn info(shared: &Shared, model: &str, revision: Option<&str>) -> Resu
 /// page.
 pub(super) fn tree(shared: &Shared, model: &str, revision: &str, uri: &Uri) -> Result<Response, Refusal> {
     let commit = find(shared, model, revision)?;
-    let mut entries: Vec<Value> = folders(&commit).iter().map(|path| folder(path)).collect();
-    entries.extend(commit.files().map(entry));
+    let folders = folders(&commit);
+    let count = folders.len() + commit.files().count();
     let most = shared.settings.tree_page.unwrap_or(PAGE);
     let limit = parameter(uri, "limit").unwrap_or(most).clamp(1, most);
-    let start = parameter(uri, "cursor").unwrap_or(0).min(entries.len());
-    let end = start.saturating_add(limit).min(entries.len());
-    let is_last = end == entries.len();
-    let mut response = as_json(&entries.drain(start..end).collect());
+    let start = parameter(uri, "cursor").unwrap_or(0).min(count);
+    let end = start.saturating_add(limit).min(count);
+    let is_last = end == count;
+    // What is not on this page is not even made: a list may have many pages.
+    let files = commit.files().skip(start.saturating_sub(folders.len())).map(entry);
+    let entries = folders.iter().skip(start).map(|path| folder(path)).chain(files);
+    let mut response = as_json(&entries.take(end - start).collect());
     if !is_last {
         let link = format!(
             "<{LINKED}/api/models/{model}/tree/{}?recursive=true&limit={limit}&cursor={end}>; rel=\"next\"",

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use local_hub::{ModelFixture, Route};
 
 use super::scene::{Findings, MODEL, PATIENCE, Scene, Stage};
+use crate::hostile::crowded;
 
 const MEMORY: &str = "memory stays under 128 MiB, whatever is sent, and a hostile shape is final";
 const SIGNAL: &str = "work is linear, and the first signal ends it";
@@ -33,18 +34,11 @@ pub(super) const SCENES: &[Scene] = &[
 /// What is measured here takes seconds, and this much where the machine has other things to do.
 const LONG: Duration = Duration::from_secs(60);
 
-/// So many small files besides what every model has.
-fn crowded(files: usize) -> ModelFixture {
-    (0..files).fold(ModelFixture::new(MODEL), |fixture, number| {
-        fixture.plain_file(&format!("notes/{}/{number}", number % 100), number.to_string())
-    })
-}
-
 fn names(stage: &Stage) -> Result<Findings> {
     let hub = stage.hub()?;
     let mut config = "{\"tokenizer_files\": [\"tokenizer.json\"".to_owned();
     (0..1_500_000).try_for_each(|number| write!(config, ",\"a{number}\""))?;
-    hub.try_publish(&crowded(20_000).config_bytes(config + "]}"))?;
+    hub.try_publish(&crowded(MODEL, 20_000).config_bytes(config + "]}"))?;
     let mut run = stage.start(&hub, &["download", "--progress", "plain", "HF://o/m"])?;
     // Until it knows what is wanted, and for a while after; it may also refuse and be over.
     let mut rounds = 0..600;
@@ -65,7 +59,7 @@ fn names(stage: &Stage) -> Result<Findings> {
 
 fn repair(stage: &Stage) -> Result<Findings> {
     let hub = stage.hub()?;
-    hub.try_publish(&crowded(20_000))?;
+    hub.try_publish(&crowded(MODEL, 20_000))?;
     // Syncing every file would be the disk's benchmark.
     let download = ["download", "--no-fsync", "--progress", "plain", "HF://o/m"];
     let first = stage.start(&hub, &download)?.wait(LONG)?;

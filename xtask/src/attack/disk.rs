@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
 use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, RawTarget, Times};
-use sha2::{Digest as _, Sha256};
 
 use super::program::Running;
 use super::scene::{Findings, MODEL, PATIENCE, Scene, Stage, children};
+use crate::hostile::forged_journal;
 
 const EARLY: &str = "what is in the way is found before anything is fetched";
 
@@ -133,25 +133,11 @@ fn large(stage: &Stage) -> Result<LocalHub> {
     Ok(hub)
 }
 
-const RECORD: usize = 24;
-
 fn journal(stage: &Stage) -> Result<Findings> {
     let hub = large(stage)?;
     let mut command = stage.command(&hub, &["download", "--progress", "none", "HF://o/m"]);
     let journal = interrupted(stage, &hub, &mut command)?;
-    let bytes = fs::read(&journal)?;
-    // The magic, the version and the size; then a mark for each digest, and the digests.
-    let marks = bytes.get(25).context("a journal has a head")?;
-    let head = 26 + 16 * usize::from(marks & 1) + 32 * usize::from(marks >> 1 & 1);
-    let head = bytes.get(..head).context("a journal has a head")?;
-    let mut forged = head.to_vec();
-    for place in 0..2_700_000_u64 {
-        let start = (2_700_000 - place) * 3;
-        let record = [start.to_le_bytes(), (start + 1).to_le_bytes()].concat();
-        let digest = Sha256::new().chain_update(head).chain_update(place.to_le_bytes());
-        let digest = digest.chain_update(&record).finalize();
-        forged.extend(record.iter().chain(digest.iter()).take(RECORD));
-    }
+    let forged = forged_journal(&fs::read(&journal)?, 2_700_000)?;
     fs::write(&journal, forged)?;
     let ran = stage.download(&hub)?;
     Ok(Findings::of(&ran)

@@ -6,6 +6,7 @@ use local_hub::{
 };
 
 use super::scene::{Findings, Scene, Stage};
+use crate::hostile::{EMPTY_TREE, commit_of, long_list};
 
 const PROMISE: &str = "memory stays under 128 MiB, whatever is sent, and a hostile shape is final";
 
@@ -25,11 +26,6 @@ pub(super) const SCENES: &[Scene] = &[
 ];
 
 const MEGABYTE: usize = 1 << 20;
-const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
-
-fn commit_of(tree: &str) -> String {
-    format!("tree {tree}\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n\nx\n")
-}
 
 /// Downloads from a hub that has nothing but this pack, and a branch that leads to `tip`.
 fn fetched(stage: &Stage, pack: &[u8], tip: &str) -> Result<Findings> {
@@ -84,11 +80,9 @@ fn commit(stage: &Stage) -> Result<Findings> {
 
 fn references(stage: &Stage) -> Result<Findings> {
     let hub = stage.hub()?;
-    let mut list = reference_list(&"1".repeat(40), "ofs-delta");
-    list.truncate(list.len() - 4);
-    let line = packet(format!("{} refs/heads/x\n", "1".repeat(40)).as_bytes());
-    list.extend(line.repeat(60_000_000 / line.len()));
-    list.extend(b"0000");
+    let line = format!("{} refs/heads/x\n", "1".repeat(40));
+    let lines = 60_000_000 / packet(line.as_bytes()).len();
+    let list = long_list(&"1".repeat(40), std::iter::repeat_n(line, lines));
     hub.fault(FaultTarget::info_refs(""), Fault::git_list(list), Times::Forever);
     let ran = stage.download(&hub)?;
     let attempts = hub.log().route(Route::InfoRefs).count();

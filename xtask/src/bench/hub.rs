@@ -15,6 +15,8 @@ use clap::{Args, ValueEnum};
 use local_hub::{LocalHub, LoggedRequest, ModelFixture, PublishedModel, RequestLog};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::growth::{self, Input};
+
 /// What every connection may carry on the paced network.
 pub(super) const PACE: u64 = 10_000_000;
 const LATENCY: Duration = Duration::from_millis(50);
@@ -48,6 +50,8 @@ pub(super) struct Options {
 #[derive(Deserialize, Serialize)]
 enum Ask {
     Publish(Shape),
+    /// So much of a kind.
+    Make(Input, usize),
     /// What happened since the last time.
     Count,
 }
@@ -136,6 +140,7 @@ fn answer(hub: &LocalHub, asks: impl BufRead, mut answers: impl Write) -> Result
                 sizes.insert(served.id.clone(), files.collect());
                 serde_json::to_string(&served)?
             }
+            Ask::Make(input, count) => serde_json::to_string(&growth::make(hub, input, count)?)?,
             Ask::Count => {
                 let counted = serde_json::to_string(&count(hub, &log, &sizes))?;
                 log = hub.log().from_now();
@@ -244,6 +249,11 @@ impl HubProcess {
 
     pub(super) fn publish(&mut self, shape: &Shape) -> Result<Served> {
         self.ask(&Ask::Publish(shape.clone()))
+    }
+
+    /// Makes the hub send so much of a kind.
+    pub(super) fn make(&mut self, input: Input, count: usize) -> Result<Served> {
+        self.ask(&Ask::Make(input, count))
     }
 
     /// What happened since the last call.

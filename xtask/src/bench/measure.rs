@@ -85,11 +85,21 @@ pub(super) fn shown(command: &Command) -> String {
 
 /// Processor time of all processes that this one has waited for, and that those have.
 fn children_cpu() -> Option<f64> {
+    cpu_from(16)
+}
+
+/// Processor time of this process.
+pub(super) fn own_cpu() -> Option<f64> {
+    cpu_from(14)
+}
+
+/// The sum of the user's time, which is the field of this number, and the system's, which is the next.
+fn cpu_from(first: usize) -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     // After the name, which may contain anything, come the fields from the third on.
     let fields: Vec<&str> = stat.rsplit(") ").next()?.split(' ').collect();
     let ticks = |number: usize| fields.get(number - 3)?.parse::<u32>().ok();
-    Some(f64::from(ticks(16)? + ticks(17)?) / TICKS)
+    Some(f64::from(ticks(first)? + ticks(first + 1)?) / TICKS)
 }
 
 /// The sum of the peaks of all processes of the tree, until `has_ended` hangs up.

@@ -1,5 +1,7 @@
 //! What a download fetches again after it was killed at some moment, and what it costs to hash what is not fetched.
 
+mod take_up;
+
 use std::fs::{self, Metadata};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,8 +16,7 @@ use serde_json::{Value, json};
 
 use super::hub::{Count, HubProcess, Network, Served, Shape};
 use super::measure::{measure, shown};
-use super::statistics::{Spread, ratio};
-use super::table::{Table, mebibytes, or_dash, seconds};
+use super::table::{Table, mebibytes, seconds};
 use super::workplace::{Workplace, emptied, go_on, removed};
 
 /// What can be scaled down.
@@ -30,11 +31,25 @@ pub(super) struct Options {
     /// MiB of each shard
     #[arg(long, default_value = "32", value_parser = clap::value_parser!(u64).range(1..=1024))]
     shard_size: u64,
+    /// Kill nothing; only measure what it costs to hash what is not fetched
+    #[arg(long)]
+    taken_up_only: bool,
+    /// Files are on the disk and not in memory, for models that have no room there
+    #[arg(long)]
+    on_disk: bool,
+    /// What the system has of the model in memory is dropped before it is hashed; needs the dd of GNU
+    #[arg(long, requires = "on_disk")]
+    cold: bool,
+}
+
+impl Options {
+    /// Where all files are.
+    fn folder<'a>(&self, place: &'a Workplace) -> &'a Path {
+        if self.on_disk { &place.disk } else { &place.memory }
+    }
 }
 
 const ID: &str = "bench/resume";
-/// The model's name in the cache's private folder.
-const SLOT: &str = "bench+resume";
 
 /// What may be fetched twice for each connection.
 const AGAIN: u64 = 2 << 20;
@@ -59,7 +74,8 @@ struct Killed {
 }
 
 pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
-    let mut hub = place.start_hub(Network::Paced)?;
+    let folder = options.folder(place);
+    let mut hub = HubProcess::start(folder, Network::Paced)?;
     let (shards, size) = (options.shards, options.shard_size << 20);
     println!(
         "\n## Killed and run again, {}: {shards} shards of {} MiB\n",
@@ -67,61 +83,24 @@ pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
         options.shard_size
     );
     let model = hub.publish(&Shape { id: ID.to_owned(), shards, size, flipped: None })?;
-    let home = emptied(place.memory.join("destination"))?;
-    let whole = measure(&mut download(place, &model, &home))?.wall;
+    let killed = if options.taken_up_only { Value::Null } else { kills(place, &mut hub, options, &model)? };
+    let taken_up = take_up::run(place, &mut hub, options, &model)?;
+    Ok(json!({ "killed": killed, "taken_up": taken_up }))
+}
+
+fn kills(place: &Workplace, hub: &mut HubProcess, options: &Options, model: &Served) -> Result<Value> {
+    let home = emptied(options.folder(place).join("destination"))?;
+    let whole = measure(&mut download(place, model, &home))?.wall;
     let mut rounds = Vec::new();
     for round in 0..options.rounds {
         go_on()?;
         // Spread over the whole download, but at no moment that could be guessed.
         let part = (f64::from(round) + chance()) / f64::from(options.rounds);
-        rounds.push(kill(place, &mut hub, &model, whole * part)?);
+        let home = emptied(home.clone())?;
+        rounds.push(kill(place, hub, model, &home, whole * part)?);
     }
     println!("without interruption: {} s\n\n{}", seconds(whole), table(&rounds));
-    let taken_up = take_up(place, options, &model)?;
-    Ok(json!({ "whole": whole, "rounds": rounds, "taken_up": taken_up }))
-}
-
-/// A model of which nine tenths are in the pool, beside hashing those once.
-fn take_up(place: &Workplace, options: &Options, model: &Served) -> Result<Value> {
-    let source = emptied(place.memory.join("source"))?;
-    measure(&mut download(place, model, &source))?;
-    let (mut taken, mut hashed) = (Vec::new(), Vec::new());
-    for _ in 0..options.rounds {
-        go_on()?;
-        let home = emptied(place.memory.join("destination"))?;
-        fill_pool(&source, &home)?;
-        taken.push(measure(&mut download(place, model, &home))?.wall);
-        let mut verify = place.ours(&model.endpoint, &source);
-        // Nine tenths of the bytes are nine tenths of the time.
-        hashed.push(measure(verify.args(["verify", "--quiet", ID]))?.wall * 0.9);
-    }
-    removed(&source)?;
-    let (spread, reference, ratio) = (Spread::of(&taken), Spread::of(&hashed), ratio(&taken, &hashed));
-    let shown = |spread: Option<Spread>| or_dash(spread, |spread| seconds(spread.median));
-    println!(
-        "nine tenths in the pool: taken up in {} s, hashed alone in {} s, ratio {}\n",
-        shown(spread),
-        shown(reference),
-        or_dash(ratio, |ratio| format!("{ratio:.2}")),
-    );
-    Ok(json!({ "wall": spread, "hashing": reference, "ratio": ratio }))
-}
-
-/// Nine of ten files of a whole model, as an interrupted download would have left them.
-fn fill_pool(source: &Path, home: &Path) -> Result<()> {
-    let receipt = source.join("model_weights/.mlc-weights/receipts").join(format!("{SLOT}.json"));
-    let text = fs::read(&receipt).with_context(|| format!("reading {}", receipt.display()))?;
-    let receipt: Value = serde_json::from_slice(&text)?;
-    let pool = home.join("model_weights/.mlc-weights/staging").join(SLOT).join("pool");
-    fs::create_dir_all(&pool)?;
-    let files = receipt["files"].as_array().into_iter().flatten();
-    let shards = files.filter_map(|file| Some((file["path"].as_str()?, file["sha256"].as_str()?)));
-    let shards = shards.filter(|(path, _)| path.ends_with(".bin")).enumerate();
-    for (_, (path, sha256)) in shards.filter(|(place, _)| place % 10 != 9) {
-        let file = source.join("model_weights/hf").join(ID).join(path);
-        fs::hard_link(&file, pool.join(format!("sha256-{sha256}")))?;
-    }
-    Ok(())
+    Ok(json!({ "whole": whole, "rounds": rounds }))
 }
 
 fn download(place: &Workplace, model: &Served, home: &Path) -> Command {
@@ -130,10 +109,9 @@ fn download(place: &Workplace, model: &Served, home: &Path) -> Command {
     command
 }
 
-fn kill(place: &Workplace, hub: &mut HubProcess, model: &Served, after: f64) -> Result<Killed> {
-    let home = emptied(place.memory.join("destination"))?;
+fn kill(place: &Workplace, hub: &mut HubProcess, model: &Served, home: &Path, after: f64) -> Result<Killed> {
     hub.count()?;
-    let mut command = download(place, model, &home);
+    let mut command = download(place, model, home);
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let mut child = child.with_context(|| format!("running {}", shown(&command)))?;
     let (_alarm, silence) = channel::<()>();
@@ -142,11 +120,11 @@ fn kill(place: &Workplace, hub: &mut HubProcess, model: &Served, after: f64) -> 
     let open = hub.count()?.open;
     child.kill().context("killing the download")?;
     child.wait().context("waiting for the killed download")?;
-    let staged = staged(&home)?;
+    let staged = staged(home)?;
     hub.count()?;
-    let second_run = measure(&mut download(place, model, &home))?.wall;
+    let second_run = measure(&mut download(place, model, home))?.wall;
     let Count { asked, asked_again: again, .. } = hub.count()?;
-    removed(&home)?;
+    removed(home)?;
     let limit = model.bytes().saturating_sub(staged) + AGAIN * open as u64;
     Ok(Killed { after, staged, open, asked, again, limit, second_run })
 }

@@ -106,10 +106,14 @@ impl Advertisement {
     }
 
     /// The object of a reference that leads to this commit: the commit, or a tag of it.
+    ///
+    /// The protocol has what a tag is for follow the tag, so each line is looked at once: a list can name the commit in
+    /// every line.
     pub(super) fn object_for(&self, commit: &CommitId) -> Option<CommitId> {
-        let mut lines = self.references.iter().filter(|reference| reference.object == *commit);
-        lines.find_map(|line| match line.name.strip_suffix(PEELED) {
-            Some(tag) => self.object_of(tag),
+        let before = std::iter::once(None).chain(self.references.iter().map(Some));
+        let mut lines = before.zip(&self.references).filter(|(_, line)| line.object == *commit);
+        lines.find_map(|(before, line)| match line.name.strip_suffix(PEELED) {
+            Some(tag) => before.filter(|before| before.name == tag).map(|tag| tag.object),
             None => Some(line.object),
         })
     }
@@ -191,6 +195,21 @@ mod tests {
         assert_eq!(object_for(&"4".repeat(40)), None);
         let without_tag = advertisement(&[format!("{ONE} refs/tags/v1^{{}}\0\n").as_bytes()]);
         assert_eq!(without_tag.object_for(&ONE.parse().unwrap()), None);
+    }
+
+    /// Nothing is searched for, however often a list names the commit.
+    #[test]
+    fn what_a_tag_is_for_stands_after_the_tag() {
+        let tag = |name: &str| format!("{TWO} refs/tags/{name}\n").into_bytes();
+        let peeled = |name: &str| format!("{ONE} refs/tags/{name}^{{}}\n").into_bytes();
+        let object_for = |lines: &[Vec<u8>]| {
+            let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+            advertisement(&lines).object_for(&ONE.parse().unwrap()).map(|object| object.to_string())
+        };
+        assert_eq!(object_for(&[tag("a"), peeled("a")]).as_deref(), Some(TWO));
+        assert_eq!(object_for(&[tag("a"), tag("b"), peeled("a")]), None);
+        assert_eq!(object_for(&[peeled("a"), tag("a")]), None);
+        assert_eq!(object_for(&[peeled("x"), tag("a"), peeled("a")]).as_deref(), Some(TWO));
     }
 
     #[test]
