@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 /// So many bytes are kept for all files of a stage. What is more is read back.
-const MOST_BYTES: usize = 8 << 20;
+const MOST_BYTES: usize = 2 << 20;
 
 /// How many bytes all files of a stage keep in memory.
 #[derive(Clone, Default)]
