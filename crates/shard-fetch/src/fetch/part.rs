@@ -102,12 +102,12 @@ impl Part {
         let part = Arc::clone(self);
         net::blocking(move || {
             write_all_at(&part.file, &bytes, at).map_err(|error| part.failed("write to", error))?;
-            part.has_written(at, bytes).map_err(|error| part.failed("note the progress of", error))
+            part.has_written(at, &bytes).map_err(|error| part.failed("note the progress of", error))
         })
         .await
     }
 
-    fn has_written(&self, at: u64, bytes: Bytes) -> io::Result<()> {
+    fn has_written(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let mut written = self.written.lock();
         let span = at..at + bytes.len() as u64;
         let is_next = at == written.spans.frontier();

@@ -1,134 +1,190 @@
 //! What was just written and is still in memory, so that it need not be read back. No I/O.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use parking_lot::Mutex;
 
-/// So many bytes are kept for all files of a stage. What is more is read back.
-const MOST_BYTES: usize = 2 << 20;
+use super::read::BLOCK_BYTES;
 
-/// How many bytes all files of a stage keep in memory.
+/// So many blocks are kept for all files of a stage: 4 MiB. What is more is read back.
+const MOST_BLOCKS: usize = 64;
+
+/// The memory that all files of a stage share.
 #[derive(Clone, Default)]
-pub(super) struct Kept(Arc<AtomicUsize>);
+pub(super) struct Memory(Arc<Mutex<Blocks>>);
 
-/// The chunks of one file that are not hashed yet, in order.
-pub(super) struct Fresh {
-    chunks: Mutex<VecDeque<(u64, Bytes)>>,
-    kept: Kept,
+struct Blocks {
+    /// One piece of memory, so that blocks do not stand in the way of what else is allocated. The system gives it when it
+    /// is used.
+    free: Vec<BytesMut>,
 }
 
-/// Where the bytes that were asked for are.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    /// Here, without a copy.
-    Here(Bytes),
-    /// So many are in the caller's buffer; the others are to be read.
-    Copied(usize),
+impl Default for Blocks {
+    fn default() -> Self {
+        let mut all = BytesMut::zeroed(MOST_BLOCKS * BLOCK_BYTES);
+        Self { free: (0..MOST_BLOCKS).map(|_| all.split_to(BLOCK_BYTES)).rev().collect() }
+    }
+}
+
+/// A block of memory, which is given back when it is dropped.
+pub(super) struct Block {
+    bytes: BytesMut,
+    memory: Memory,
+}
+
+/// The blocks of one file that are not hashed yet, in order. They are copied: a chunk as it comes from the network keeps
+/// several times its size alive.
+pub(super) struct Fresh {
+    blocks: Mutex<VecDeque<Filled>>,
+    memory: Memory,
+}
+
+/// A block from `start` on, a multiple of its size, that is written up to a place.
+struct Filled {
+    start: u64,
+    length: usize,
+    block: Block,
+}
+
+impl Filled {
+    fn end(&self) -> u64 {
+        self.start + self.length as u64
+    }
+}
+
+impl Memory {
+    fn block(&self) -> Option<Block> {
+        let bytes = self.0.lock().free.pop()?;
+        Some(Block { bytes, memory: self.clone() })
+    }
+}
+
+impl Deref for Block {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.memory.0.lock().free.push(std::mem::take(&mut self.bytes));
+    }
 }
 
 impl Fresh {
-    pub(super) fn new(kept: Kept) -> Self {
-        Self { chunks: Mutex::default(), kept }
+    pub(super) fn new(memory: Memory) -> Self {
+        Self { blocks: Mutex::default(), memory }
     }
 
-    /// Keeps what was written from `at` on, if there is room.
-    pub(super) fn offer(&self, at: u64, bytes: Bytes) {
-        let length = bytes.len();
-        if self.kept.0.fetch_add(length, Ordering::Relaxed) + length > MOST_BYTES {
-            self.kept.release(length);
-            return;
-        }
-        self.chunks.lock().push_back((at, bytes));
-    }
-
-    /// The bytes from `at` on that would fill `block`. What is before them is let go.
-    pub(super) fn find(&self, at: u64, block: &mut [u8]) -> Found {
-        let mut chunks = self.chunks.lock();
-        while let Some((start, bytes)) = chunks.front()
-            && start + bytes.len() as u64 <= at
-        {
-            self.kept.release(bytes.len());
-            chunks.pop_front();
-        }
-        let mut copied = 0;
-        for (start, bytes) in &*chunks {
-            let wanted = at + copied as u64;
-            let Some(skip) = wanted.checked_sub(*start).and_then(|skip| usize::try_from(skip).ok()) else {
-                break;
-            };
-            let Some(rest) = bytes.get(skip..) else { break };
-            if copied == 0 && rest.len() >= block.len() {
-                return Found::Here(bytes.slice(skip..skip + block.len()));
+    /// Keeps what was written from `at` on, as far as there is room: whole blocks, and the beginning of one.
+    pub(super) fn offer(&self, mut at: u64, mut bytes: &[u8]) {
+        let mut blocks = self.blocks.lock();
+        while !bytes.is_empty() {
+            if blocks.back().is_none_or(|last| last.end() != at || last.length == BLOCK_BYTES) {
+                let before = usize::try_from(at.next_multiple_of(BLOCK_BYTES as u64) - at).unwrap_or(0);
+                let Some(rest) = bytes.get(before..).filter(|rest| !rest.is_empty()) else { return };
+                let Some(block) = self.memory.block() else { return };
+                (at, bytes) = (at + before as u64, rest);
+                blocks.push_back(Filled { start: at, length: 0, block });
             }
-            let length = rest.len().min(block.len() - copied);
-            if let (Some(to), Some(from)) = (block.get_mut(copied..copied + length), rest.get(..length)) {
-                to.copy_from_slice(from);
+            let Some(last) = blocks.back_mut() else { return };
+            let (now, later) = bytes.split_at(bytes.len().min(BLOCK_BYTES - last.length));
+            let end = last.length + now.len();
+            if let Some(place) = last.block.bytes.get_mut(last.length..end) {
+                place.copy_from_slice(now);
             }
-            copied += length;
-            if copied == block.len() {
-                break;
-            }
+            last.length = end;
+            (at, bytes) = (at + now.len() as u64, later);
         }
-        Found::Copied(copied)
     }
-}
 
-impl Kept {
-    fn release(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Fresh {
-    fn drop(&mut self) {
-        self.kept.release(self.chunks.get_mut().iter().map(|(_, bytes)| bytes.len()).sum());
+    /// The block of `length` bytes that begins at `at`, if it is there. It is not there any more afterwards, nor is what
+    /// is before it.
+    pub(super) fn take(&self, at: u64, length: usize) -> Option<Block> {
+        let mut blocks = self.blocks.lock();
+        while blocks.front().is_some_and(|first| first.start < at) {
+            blocks.pop_front();
+        }
+        blocks.front().is_some_and(|first| first.start == at && first.length >= length).then_some(())?;
+        blocks.pop_front().map(|first| first.block)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn chunk(bytes: &'static [u8]) -> Bytes {
-        Bytes::from_static(bytes)
+    const BLOCK: u64 = BLOCK_BYTES as u64;
+
+    fn content(at: u64, length: usize) -> Vec<u8> {
+        (at..).take(length).map(|place| (place % 251).to_le_bytes()[0]).collect()
+    }
+
+    fn in_use(memory: &Memory) -> usize {
+        MOST_BLOCKS - memory.0.lock().free.len()
     }
 
     #[test]
-    fn chunks_are_found_whole_joined_or_in_part() {
-        let (kept, mut block) = (Kept::default(), [0; 4]);
-        let fresh = Fresh::new(kept.clone());
-        fresh.offer(0, chunk(b"abcdef"));
-        fresh.offer(6, chunk(b"gh"));
-        fresh.offer(8, chunk(b"i"));
-        // There was no room for those in between.
-        fresh.offer(20, chunk(b"uvwx"));
-        assert_eq!(fresh.find(0, &mut block), Found::Here(chunk(b"abcd")));
-        assert_eq!((fresh.find(4, &mut block), &block), (Found::Copied(4), b"efgh"));
-        assert_eq!((fresh.find(8, &mut block), block[0]), (Found::Copied(1), b'i'));
-        assert_eq!(fresh.find(9, &mut block), Found::Copied(0));
-        assert_eq!(fresh.find(18, &mut block), Found::Copied(0));
-        assert_eq!(fresh.find(20, &mut block), Found::Here(chunk(b"uvwx")));
-        // From the start again: nothing is there any more.
-        assert_eq!(fresh.find(0, &mut block), Found::Copied(0));
-        assert_eq!(kept.0.load(Ordering::Relaxed), 4);
+    fn what_follows_a_gap_is_kept_from_the_next_whole_block_on() {
+        let memory = Memory::default();
+        let fresh = Fresh::new(memory.clone());
+        fresh.offer(10, &content(10, BLOCK_BYTES));
+        assert!(fresh.take(0, BLOCK_BYTES).is_none());
+        assert!(fresh.take(BLOCK, BLOCK_BYTES).is_none(), "only its beginning is there");
+        fresh.offer(BLOCK + 10, &content(BLOCK + 10, BLOCK_BYTES));
+        assert_eq!(&*fresh.take(BLOCK, BLOCK_BYTES).unwrap(), content(BLOCK, BLOCK_BYTES));
+        // The end of a file.
+        assert_eq!(fresh.take(2 * BLOCK, 10).unwrap()[..10], content(2 * BLOCK, 10));
+        fresh.offer(4 * BLOCK, &content(4 * BLOCK, BLOCK_BYTES));
+        // From the start again: what is there belongs to later.
+        assert!(fresh.take(0, BLOCK_BYTES).is_none());
+        assert_eq!(in_use(&memory), 1);
         drop(fresh);
-        assert_eq!(kept.0.load(Ordering::Relaxed), 0);
+        assert_eq!(in_use(&memory), 0);
     }
 
     #[test]
     fn all_files_together_keep_no_more_than_the_bound() {
-        let kept = Kept::default();
-        let (one, two) = (Fresh::new(kept.clone()), Fresh::new(kept.clone()));
-        let half = Bytes::from(vec![0; MOST_BYTES / 2]);
-        one.offer(0, half.clone());
-        two.offer(0, half.clone());
-        two.offer(half.len() as u64, chunk(b"a"));
-        assert_eq!(kept.0.load(Ordering::Relaxed), MOST_BYTES);
-        drop(one);
-        two.offer(half.len() as u64, chunk(b"a"));
-        assert_eq!(kept.0.load(Ordering::Relaxed), MOST_BYTES / 2 + 1);
+        let memory = Memory::default();
+        let (one, two) = (Fresh::new(memory.clone()), Fresh::new(memory.clone()));
+        one.offer(0, &content(0, 2 * MOST_BLOCKS * BLOCK_BYTES));
+        two.offer(0, &content(0, BLOCK_BYTES));
+        assert_eq!(in_use(&memory), MOST_BLOCKS);
+        assert!(two.take(0, BLOCK_BYTES).is_none());
+        let taken = one.take(0, BLOCK_BYTES).unwrap();
+        assert_eq!(in_use(&memory), MOST_BLOCKS);
+        drop(taken);
+        two.offer(BLOCK, &content(BLOCK, BLOCK_BYTES));
+        assert_eq!(&*two.take(BLOCK, BLOCK_BYTES).unwrap(), content(BLOCK, BLOCK_BYTES));
+    }
+
+    proptest! {
+        /// Whatever is offered, and whatever there was room for: what is taken is what was written there.
+        #[test]
+        fn a_block_is_what_was_written(
+            chunks in proptest::collection::vec((1_usize..3 * BLOCK_BYTES, any::<bool>(), any::<bool>()), 1..20),
+        ) {
+            let fresh = Fresh::new(Memory::default());
+            let (mut at, mut next) = (0, 0);
+            for (length, is_offered, is_taken) in chunks {
+                if is_offered {
+                    fresh.offer(at, &content(at, length));
+                }
+                at += length as u64;
+                while is_taken && next + BLOCK <= at {
+                    if let Some(block) = fresh.take(next, BLOCK_BYTES) {
+                        prop_assert!(block[..] == content(next, BLOCK_BYTES));
+                    }
+                    next += BLOCK;
+                }
+            }
+        }
     }
 }

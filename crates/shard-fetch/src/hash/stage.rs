@@ -5,10 +5,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::fresh::Kept;
+use super::fresh::Memory;
 use super::job::{Deliver, HashJob, Progress, Task};
 use super::lanes::{Engine, MAX_LANES};
 use super::queue::{Queue, Sharing};
@@ -27,7 +26,7 @@ pub(crate) struct HashStage {
     queue: Arc<Queue>,
     engine: Option<Engine>,
     threads: Vec<JoinHandle<()>>,
-    kept: Kept,
+    memory: Memory,
 }
 
 impl HashStage {
@@ -45,7 +44,8 @@ impl HashStage {
         // One after another, nothing is gained by waiting.
         let (lanes, lag) = if engine.is_some() { (MAX_LANES, lag) } else { (1, 0) };
         let queue = Arc::new(Queue::new(Sharing { threads, lanes, lag }));
-        let mut stage = Self { queue, engine, threads: Vec::with_capacity(threads), kept: Kept::default() };
+        let memory = Memory::default();
+        let mut stage = Self { queue, engine, threads: Vec::with_capacity(threads), memory };
         for _ in 0..threads {
             match stage.spawn() {
                 Ok(thread) => stage.threads.push(thread),
@@ -67,7 +67,7 @@ impl HashStage {
 
     /// Takes on a file of which `available` bytes are there.
     pub(super) fn submit(&self, job: HashJob, available: u64, deliver: Deliver) -> Arc<Progress> {
-        let progress = Arc::new(Progress::new(self.kept.clone()));
+        let progress = Arc::new(Progress::new(self.memory.clone()));
         progress.raise_available(available);
         self.queue.add(Task::new(job, Arc::clone(&progress), self.engine, deliver));
         progress
@@ -111,8 +111,8 @@ pub(crate) struct HashHandle {
 
 impl HashHandle {
     /// Keeps bytes that are written in the file's order in memory until they are hashed, if there is room for them.
-    pub(crate) fn append(&self, at: u64, bytes: Bytes) {
-        self.progress.fresh.offer(at, bytes);
+    pub(crate) fn append(&self, at: u64, bytes: &[u8]) {
+        self.progress.append(at, bytes);
     }
 
     /// Says that everything before `contiguous_end` is written. Takes nothing back that was said before, and
