@@ -40,7 +40,7 @@ fn world_with(faults: &[(FaultTarget, Fault, Times)]) -> (World, PublishedModel)
 }
 
 async fn download(builder: Builder, model: &PublishedModel) -> Result<Model, Error> {
-    // Silence is cut soon; whoever sends something now and then is never silent for so long.
+    // Silence is cut soon; a server that sends something now and then is never silent for so long.
     let downloader = builder.idle_timeout(Duration::from_millis(300)).build().unwrap();
     downloader.download(request(model)).await
 }

@@ -162,7 +162,7 @@ fn a_warm_up_that_is_stopped_goes_on_the_next_time() {
     assert!(kill.success());
     let output = program.wait_with_output().unwrap();
     check(&output, "");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "stopped; what has come is kept\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "stopped; what was downloaded is kept\n");
     last.release();
 
     let again = world.hub.log().data().from_now();

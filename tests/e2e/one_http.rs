@@ -60,7 +60,7 @@ struct Stage {
     secret: Option<&'static str>,
 }
 
-/// Where the shard is, whoever asks.
+/// Where the shard is, for every caller.
 struct Fixed(Location);
 
 #[async_trait]

@@ -120,7 +120,7 @@ async fn a_history_over_the_bound_is_an_error() {
     let downloader = world.builder().max_metadata_bytes(500).build().unwrap();
     let error = downloader.download(at(&old.commit)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-    assert!(error.to_string().contains("more than 500 bytes"), "{error}");
+    assert!(error.to_string().contains("more than 500 B"), "{error}");
 }
 
 #[tokio::test]

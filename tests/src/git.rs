@@ -1,4 +1,4 @@
-//! The git program, cut off from the settings of whoever runs the tests.
+//! The git program, cut off from the settings of the user who runs the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

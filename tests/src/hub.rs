@@ -98,7 +98,7 @@ impl LocalHub {
     ///
     /// # Errors
     ///
-    /// The fixture makes no sense (its name is not `user/repo`, its real manifest is none), or git or the disk
+    /// The fixture makes no sense (its name is not `user/repo`, its real manifest is not a manifest), or git or the disk
     /// refused.
     pub fn try_publish(&self, fixture: &ModelFixture) -> Result<PublishedModel> {
         self.shared.models.publish(fixture, false)

@@ -1,4 +1,4 @@
-//! The cache of whoever maintains a checkout, through the facade: what is in it, whether it is right, and what
+//! The cache of a maintainer's checkout, through the facade: what is in it, whether it is right, and what
 //! is left over. `mlc-weights` has the same with more words, and repairs and removes, too.
 
 use std::ops::ControlFlow;

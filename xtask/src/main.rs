@@ -1,5 +1,5 @@
 //! The tasks of this workspace: `cargo xtask` lists them.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to its user")]
 
 #[cfg(unix)]
 mod attack;

@@ -12,7 +12,7 @@ use crate::holder::Holder;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A policy that is none of the four.
+    /// A policy that is not one of the four.
     #[error("{value:?} is not a cache policy: write ON, OFF, REDO or READONLY")]
     UnknownPolicy {
         /// What was given.

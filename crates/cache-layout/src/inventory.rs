@@ -46,7 +46,7 @@ pub struct Entry {
 pub struct Skipped {
     /// Where it is.
     pub path: PathBuf,
-    /// Why it is none.
+    /// Why it is not a model.
     pub reason: SkipReason,
 }
 

@@ -76,6 +76,9 @@ mod content;
 mod dir;
 mod error;
 mod files;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hex;
 mod holder;
 mod inventory;

@@ -91,7 +91,11 @@ struct Note {
 impl Holder {
     /// `None` when the note is missing or unreadable.
     fn read(place: &Place) -> Option<Self> {
-        let note: Note = serde_json::from_slice(&place.read(SMALL).ok()?).ok()?;
+        Self::parse(&place.read(SMALL).ok()?)
+    }
+
+    pub(crate) fn parse(note: &[u8]) -> Option<Self> {
+        let note: Note = serde_json::from_slice(note).ok()?;
         let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(note.since))?;
         Some(Self { pid: note.pid, host: note.host.as_deref().map(Excerpt::of), since })
     }

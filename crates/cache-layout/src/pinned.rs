@@ -36,6 +36,11 @@ impl Pinned {
         &self.path
     }
 
+    /// The open folder.
+    pub(crate) const fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
     /// Whether only root and this user can put something else in its place.
     pub(crate) const fn is_guarded(&self) -> bool {
         self.is_guarded

@@ -311,7 +311,7 @@ pub(crate) fn absence_is_fine(removed: io::Result<()>) -> io::Result<()> {
 }
 
 /// A refusal to follow a link, with the name of the link: the first one below `base`.
-fn named(error: io::Error, base: &Path, below: &Path) -> io::Error {
+pub(crate) fn named(error: io::Error, base: &Path, below: &Path) -> io::Error {
     if !is_link_refusal(&error) {
         return error;
     }

@@ -1,12 +1,11 @@
 //! One process's work on one model, from the first byte to the publication.
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
-use url_parse::{RepoPath, shown};
+use url_parse::shown;
 
 use crate::config::Durability;
 use crate::content::ContentName;
@@ -24,6 +23,7 @@ use crate::slot::Slot;
 use crate::staging::{self, Purpose, RunFolder, Staging};
 
 mod adopt;
+mod tree;
 
 /// A private folder in which one process puts a model together.
 ///
@@ -199,54 +199,6 @@ impl Run {
         files::ensure_dir(&pool, self.staging.slot().home())?;
         pools.push(Pinned::open(pool)?);
         Ok(true)
-    }
-
-    /// Puts a file of the pool into the tree: by hard link, else by a copy. Returns whether the file is the user's
-    /// own. Another user's is always copied, since its owner may hold it open and write to it, and is worth a second
-    /// look.
-    ///
-    /// # Errors
-    /// [`Error::LinkOrCopy`], also when the pool has no such file or the tree has one of that name.
-    pub fn place(&self, content: &ContentName, path: &RepoPath) -> Result<bool, Error> {
-        self.bring(&self.pool_place(content), path)
-    }
-
-    /// Removes a file from the tree, and from the pool if it is named, that turned out not to be what it should be.
-    ///
-    /// # Errors
-    /// When it cannot be removed. That it is not there is fine.
-    pub fn discard(&self, path: &RepoPath, pooled: Option<&ContentName>) -> Result<(), Error> {
-        let placed = self.folder.names().tree().join(path.as_str());
-        let pooled = pooled.map(|content| self.pool_place(content));
-        [placed].iter().chain(&pooled).try_for_each(Place::remove_if_any)
-    }
-
-    fn bring(&self, from: &Place, path: &RepoPath) -> Result<bool, Error> {
-        let to = self.folder.names().tree().join(path.as_str());
-        self.create_folder_of(&to)?;
-        files::link_or_copy(from, &to).map_err(|e| Error::linking(from.path(), to.path(), e))
-    }
-
-    fn create_folder_of(&self, to: &Place) -> Result<(), Error> {
-        let Some(folder) = to.above() else { return Ok(()) };
-        files::create_dirs(&folder, &|dir| self.create_in_tree(dir), &mut Vec::new()).map_err(
-            |(place, source)| {
-                Error::of(source, |source| Error::Io {
-                    action: Action::Create,
-                    path: place.path().to_path_buf(),
-                    source,
-                })
-            },
-        )
-    }
-
-    /// The tree itself is not created again: where it is gone, this run was taken for abandoned, and what
-    /// it puts together now would not be whole.
-    fn create_in_tree(&self, dir: &Place) -> io::Result<()> {
-        match dir.path().strip_prefix(self.folder.names().tree().path()) {
-            Ok(below) if !below.as_os_str().is_empty() => dir.create_dir(),
-            _ => Err(io::ErrorKind::NotFound.into()),
-        }
     }
 
     /// Says that this run is alive. To be called every few minutes at least: where locks do nothing, it is

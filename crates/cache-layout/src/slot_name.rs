@@ -54,7 +54,7 @@ fn cut(encoded: &str, length: usize) -> &str {
     }
 }
 
-/// The model that an entry's folder is named after; `None` for a name that is none, or was cut.
+/// The model that an entry's folder is named after; `None` for any other name, and for one that was cut.
 pub(crate) fn parse(user: &str, name: &str) -> Option<ModelRef> {
     let (repo, revision) = match name.split_once(SEPARATOR) {
         Some((repo, revision)) => (repo, revision.split(SEPARATOR).next()),

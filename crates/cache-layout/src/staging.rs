@@ -17,6 +17,8 @@ mod run_folder;
 mod runs;
 
 pub(crate) use displaced::{bring_back, held_by, is_missing, restore};
+#[cfg(feature = "fuzzing")]
+pub(crate) use elsewhere::named_scratch;
 pub(crate) use note::Note;
 pub(crate) use parts::{clear_orphans, left_over, take_over};
 pub use place::Purpose;

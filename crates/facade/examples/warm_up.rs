@@ -19,7 +19,7 @@ const MODELS_AT_ONCE: usize = 2;
 
 /// Gets all models. The first failure ends it: a service that lacks a model need not start.
 ///
-/// Dropping the future drops the tasks, which ends the downloads and keeps what has come.
+/// Dropping the future drops the tasks, which ends the downloads and keeps what was downloaded.
 async fn warm_up(downloader: &Downloader, requests: Vec<Request>) -> Result<Vec<Model>, Error> {
     let turns = Arc::new(Semaphore::new(MODELS_AT_ONCE));
     let mut downloads = JoinSet::new();
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Error> {
     let models = tokio::select! {
         models = warm_up(&downloader, requests) => models?,
         _ = tokio::signal::ctrl_c() => {
-            eprintln!("stopped; what has come is kept");
+            eprintln!("stopped; what was downloaded is kept");
             return Ok(());
         }
     };

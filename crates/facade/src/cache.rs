@@ -62,7 +62,7 @@ impl Cache {
     }
 
     /// Every model of every tier, also those that another program put there, whole or not. What stands among
-    /// them and is none, or cannot be looked at, is listed beside them and is no error.
+    /// them and is not a model, or cannot be looked at, is listed beside them and is no error.
     ///
     /// Nothing is hashed but the manifests. Blocks for a system call a file.
     ///

@@ -25,7 +25,7 @@ impl Downloader {
     /// A model that is in the cache is returned with no network request. Otherwise its files are fetched,
     /// each verified by size and digests, into a private folder of the cache, and appear as the model's
     /// directory in one step. Interrupted or failed, the call leaves the cache's models as they were; files
-    /// that were verified are kept, the others as far as they had come, and the next call goes on from there.
+    /// that were verified are kept, and the others as far as they were downloaded; the next call continues from there.
     ///
     /// Any number of tasks and processes may ask for the same model: one downloads, the others wait for it
     /// and get the same directory.

@@ -1,15 +1,13 @@
 //! What counts as a user's edit of a file that the commit has. A verification and a repair go by this alone.
 
-use std::fs;
 use std::path::Path;
 
 use cache_layout::Receipt;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, digest_file, read_metadata_file};
 use url_parse::RepoPath;
 
-/// The SHA-256 of a file, through a link if it is one; nothing when it is no file or cannot be read.
+/// The SHA-256 of a file, through a link if it is one; nothing when it is no plain file or cannot be read.
 pub(crate) fn sha256_of(file: &Path) -> Option<[u8; 32]> {
-    fs::metadata(file).ok().filter(fs::Metadata::is_file)?;
     digest_file(file).ok()?.sha256.map(|digest| *digest.as_bytes())
 }
 

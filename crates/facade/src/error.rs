@@ -9,7 +9,7 @@ use std::time::Duration;
 use cache_layout::{CachePolicy, PassedOver};
 use url_parse::{CommitId, DiskError, ErrorKind, Excerpt, ModelId, ModelRef, RepoPath, causes, shown};
 
-/// Why a model could not be had.
+/// Why a model could not be downloaded.
 ///
 /// The message says what was attempted; the cause, where there is one, is in
 /// [`source`](std::error::Error::source). [`kind`](Self::kind) sorts errors into the few groups that callers
@@ -144,7 +144,7 @@ pub enum Error {
         /// What that says.
         actual: String,
     },
-    /// The hub's metadata could not be had, after retries.
+    /// The hub's metadata could not be fetched, after retries.
     #[error("gave up on the metadata of {model} after {attempts} attempts in {:.1} s", elapsed.as_secs_f64())]
     MetadataGaveUp {
         /// The model asked for.
@@ -159,7 +159,7 @@ pub enum Error {
     /// The hub refused, or could not be reached.
     #[error(transparent)]
     Hub(#[from] hf_transport::Error),
-    /// The files' bytes could not be had or verified.
+    /// The files' bytes could not be downloaded or verified.
     #[error(transparent)]
     Fetch(#[from] shard_fetch::Error),
     /// The cache could not be read or written.

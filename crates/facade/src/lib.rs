@@ -111,5 +111,5 @@ pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
 pub use url_parse::{
     CommitId, DiskError, Endpoint, ErrorKind, Excerpt, ModelId, ModelRef, ModelUrl, Proof, RepoPath,
-    Revision, causes, is_unprintable, printable,
+    Revision, causes, is_unprintable, of_size, printable, size,
 };

@@ -61,7 +61,7 @@ pub enum Event<'a> {
         /// The model.
         model: &'a ModelRef,
     },
-    /// The metadata could not be had; the next attempt follows after a pause.
+    /// The metadata could not be fetched; the next attempt follows after a pause.
     RetryingMetadata {
         /// How long the pause is.
         delay: std::time::Duration,
@@ -127,7 +127,7 @@ pub enum Warning<'a> {
         /// The path, escaped and cut.
         path: &'a Excerpt,
     },
-    /// The access token goes over plain http to another machine: whoever is in between can read it.
+    /// The access token goes over plain http to another machine: anyone in between can read it.
     TokenOverPlainHttp {
         /// The hub that gets it.
         hub: &'a Endpoint,

@@ -52,7 +52,9 @@ impl<'a> Api<'a> {
             Error::NoShortCommits { model, revision, source: Box::new(error) }
         })?;
         let unusable = |problem| Error::UnusableAnswer { url: SafeUrl::of(&url), problem };
-        let info: Info = serde_json::from_slice(&info).map_err(|_| unusable("it names no commit"))?;
+        let no_commit = unusable("it names no commit");
+        let parsed = net::blocking(move || serde_json::from_slice(&info).map_err(|_| no_commit));
+        let info: Info = parsed.await?;
         match info.sha.parse::<CommitId>() {
             Ok(commit) if info.sha.starts_with(short.as_str()) => Ok(commit),
             Ok(_) => Err(unusable("it names a commit that begins otherwise")),

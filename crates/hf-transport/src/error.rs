@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use net::{Answer, BoxError, ForeignError, ForeignText, SafeUrl, Secrets, ServerWords};
-use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, shown};
+use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, shown, size};
 
 /// Why a hub could not be used, or would not give what was asked for.
 ///
@@ -91,7 +91,7 @@ pub enum Error {
         /// What the hub answered instead.
         source: BoxError,
     },
-    /// An answer of the hub's API that is none to what was asked.
+    /// An answer of the hub's API that does not fit the question.
     #[error("{url} gives an answer that cannot be used: {problem}")]
     UnusableAnswer {
         /// The request.
@@ -246,7 +246,8 @@ pub enum Error {
     },
     /// More metadata than the configured limit.
     #[error(
-        "the git metadata of {model} has more than {limit} {what}: refused, as this is not the shape of an MLC model"
+        "the git metadata of {model} has more than {}: refused, as this is not the shape of an MLC model",
+        bound(*limit, what)
     )]
     TooMuchMetadata {
         /// The model asked for.
@@ -386,11 +387,24 @@ impl Error {
         self.kind() == ErrorKind::Network
     }
 
+    /// Whether bytes came, but over a whole window of the [`Floor`](net::Floor) next to none.
+    pub fn is_too_slow(&self) -> bool {
+        matches!(self, Self::Net(net::Error::TooSlow { .. }))
+    }
+
     /// How long the hub asked to wait before the next request.
     pub fn server_wait(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { wait, .. } | Self::Unavailable { wait, .. } => *wait,
             _ => None,
         }
+    }
+}
+
+/// So much of something: of bytes with the unit that fits.
+fn bound(limit: u64, what: &str) -> String {
+    match what.strip_prefix("bytes ") {
+        Some(what) => format!("{} {what}", size(limit)),
+        None => format!("{limit} {what}"),
     }
 }

@@ -75,7 +75,7 @@ impl ExportFolder<'_> {
         Ok(file.write_all(content).map_err(|source| DiskError::new("write", &target, source))?)
     }
 
-    /// Creates a folder below the root and those it is in, never the root itself: if it is gone, whoever owned it
+    /// Creates a folder below the root and those it is in, never the root itself: if it is gone, its owner
     /// has discarded it, and it must not come back.
     fn create_folder(&self, folder: &Path) -> std::io::Result<()> {
         if folder == self.root {

@@ -76,7 +76,7 @@ impl GitMetadata {
         let span = tracing::debug_span!("git", model = %request.model);
         let outcome = net::blocking(move || {
             let outcome = span.in_scope(|| fetch_blocking(hub, runtime, means, &request, cancelled));
-            // Last, so that whoever lent the folders gets them back when nothing writes any more.
+            // Last, so that their owner gets the folders back when nothing writes any more.
             drop(request);
             outcome
         })

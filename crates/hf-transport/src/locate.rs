@@ -10,7 +10,7 @@ use url_parse::{CommitId, ModelId, RepoPath, Url};
 use crate::lfs_pointer::parse_oid;
 use crate::{Error, HubClient};
 
-/// Where a file's bytes can be had for now, and what the hub says of them.
+/// Where a file's bytes are for now, and what the hub says of them.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ResolvedFile {

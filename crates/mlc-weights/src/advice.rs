@@ -14,7 +14,7 @@ pub(crate) fn about(error: &Error) -> Option<&'static str> {
     }
     match error.kind() {
         ErrorKind::Network => Some(
-            "the same command goes on from what has come; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
+            "the same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
         ),
         _ => None,
     }

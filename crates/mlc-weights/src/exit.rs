@@ -43,7 +43,7 @@ pub(crate) enum Failure {
     Reported(Status),
 }
 
-/// The name of a model that is none.
+/// A name that is not that of a model.
 #[derive(Debug)]
 pub(crate) struct Malformed {
     /// The list and the line, when it stands in a list.

@@ -45,7 +45,7 @@ fn listen(sender: &watch::Sender<bool>) {
     });
 }
 
-#[expect(clippy::exit, reason = "whoever interrupts twice wants no more waiting")]
+#[expect(clippy::exit, reason = "a second interrupt asks for no more waiting")]
 fn leave() -> ! {
     std::process::exit(Status::Interrupted as i32)
 }

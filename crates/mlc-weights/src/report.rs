@@ -52,7 +52,10 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
         Failure::Unusable { settings } => vec![format!("error: {settings} settings cannot be used")],
         Failure::Reported(_) => Vec::new(),
         Failure::Interrupted => {
-            vec!["interrupted; what had come is kept, and the same command goes on from there".to_owned()]
+            vec![
+                "interrupted; what was downloaded is kept, and the same command continues from there"
+                    .to_owned(),
+            ]
         }
     }
 }
@@ -203,6 +206,6 @@ mod tests {
     #[test]
     fn an_interruption_says_how_to_go_on() {
         let [line] = &lines(&Failure::Interrupted)[..] else { panic!("one line") };
-        assert!(line.starts_with("interrupted; ") && line.contains("the same command goes on"), "{line}");
+        assert!(line.starts_with("interrupted; ") && line.contains("the same command continues"), "{line}");
     }
 }

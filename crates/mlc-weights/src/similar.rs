@@ -1,4 +1,4 @@
-//! Models of similar names, for whoever has mistyped one.
+//! Models of similar names, for a user who mistyped one.
 
 use facade::{Cache, ModelRef};
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use facade::PassedOver;
+pub(crate) use facade::{of_size, size};
 
 /// When the year gets its fifth digit, in seconds since 1970.
 const YEAR_10000: u64 = 253_402_300_800;
@@ -30,34 +31,6 @@ pub(crate) fn listed(missing: &[String]) -> String {
 /// A number of files.
 pub(crate) fn files(count: usize) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
-}
-
-/// A size with the unit that fits: powers of 1000, as networks and disks are sold.
-#[expect(clippy::cast_precision_loss, reason = "a few digits for a person")]
-pub(crate) fn size(bytes: u64) -> String {
-    let (unit, divisor, digits) = unit(bytes);
-    // One digit more than in a pair: here it is all there is.
-    let digits = if divisor > 1.0 { 2 } else { digits };
-    format!("{:.digits$} {unit}", bytes as f64 / divisor)
-}
-
-/// How much there is of something, with one unit for both.
-#[expect(clippy::cast_precision_loss, reason = "a few digits for a person")]
-pub(crate) fn of_size(part: u64, whole: u64) -> String {
-    let (unit, divisor, digits) = unit(whole);
-    let (part, whole) = (part as f64 / divisor, whole as f64 / divisor);
-    format!("{part:.digits$} of {whole:.digits$} {unit}")
-}
-
-/// The unit that fits, how many bytes it is, and how many digits a changing number has.
-fn unit(bytes: u64) -> (&'static str, f64, usize) {
-    match bytes {
-        0..1_000 => ("B", 1.0, 0),
-        1_000..1_000_000 => ("kB", 1e3, 1),
-        1_000_000..1_000_000_000 => ("MB", 1e6, 1),
-        1_000_000_000..1_000_000_000_000 => ("GB", 1e9, 2),
-        _ => ("TB", 1e12, 2),
-    }
 }
 
 /// A time that has passed, or is left.
@@ -92,18 +65,7 @@ mod tests {
     #[test]
     fn numbers() {
         assert_eq!([0, 1, 2].map(files), ["0 files", "1 file", "2 files"]);
-        assert_eq!([0, 999, 65_536, 7_550_000_000].map(size), ["0 B", "999 B", "65.54 kB", "7.55 GB"]);
         assert_eq!(seconds(Duration::from_millis(1_234)), "1.2 s");
-    }
-
-    #[test]
-    fn parts_of_sizes() {
-        assert_eq!(of_size(0, 0), "0 of 0 B");
-        assert_eq!(of_size(12, 999), "12 of 999 B");
-        assert_eq!(of_size(500, 1_000), "0.5 of 1.0 kB");
-        assert_eq!(of_size(312_400_000, 869_100_000), "312.4 of 869.1 MB");
-        assert_eq!(of_size(1, 12_345_000_000), "0.00 of 12.35 GB");
-        assert_eq!(of_size(2_000_000_000_000, 2_000_000_000_000), "2.00 of 2.00 TB");
     }
 
     #[test]

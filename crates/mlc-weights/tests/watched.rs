@@ -9,7 +9,7 @@ use std::path::Path;
 use local_hub::Crash;
 
 #[test]
-fn whoever_looks_sees_what_was_there_or_the_whole_model() {
+fn a_reader_sees_the_old_model_or_the_whole_new_one() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let crash = Crash::new(Path::new(env!("CARGO_BIN_EXE_mlc-weights")), folder.path());
     println!("seed {}", crash.seed());

@@ -394,7 +394,7 @@ fn trusting(builder: ClientBuilder, trusted: &CaCertificates) -> Result<ClientBu
     }
     match (given.is_empty(), trusted.includes_system()) {
         (true, true) => Ok(builder),
-        (true, false) => Err(Error::UnusableCertificates { source: "there is none".into() }),
+        (true, false) => Err(Error::UnusableCertificates { source: "no certificate was given".into() }),
         (false, true) => Ok(builder.tls_certs_merge(given)),
         (false, false) => Ok(builder.tls_certs_only(given)),
     }

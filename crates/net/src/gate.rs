@@ -16,7 +16,7 @@ use crate::window::Window;
 /// caller knows (a hub has one limit for its API and another for its files), and when little is left of one, the
 /// gate lets requests of that lane through one at a time, [spread](crate::pace) over the rest of the window.
 ///
-/// A gate does not sleep or wake anyone: whoever is about to send asks [`Gate::enter`] (or [`Gate::remaining`], of
+/// A gate does not sleep or wake anyone: a caller that is about to send asks [`Gate::enter`] (or [`Gate::remaining`], of
 /// a server that counts nothing), sleeps that long and asks again, since the hold may have been extended in the
 /// meantime.
 #[derive(Clone, Debug, Default)]

@@ -44,16 +44,21 @@ pub struct RetryBudget {
     /// Bytes that are not enough for a try yet.
     came: u64,
     total: u32,
+    /// Those of them that were too slow.
+    slow: u32,
 }
 
 impl RetryBudget {
+    /// How often a server that was too slow is asked again.
+    const SLOW_RETRIES: u32 = 1;
+
     /// What must arrive to make one failure good: 8 KiB. A line that is a little better than the slowest that is borne
     /// ([`Floor`](crate::Floor)) may break off every minute, a modem every few seconds.
     pub const BYTES_PER_ATTEMPT: u64 = 8 << 10;
 
     /// A full budget, with jitter of the thread's random numbers.
     pub fn new(policy: RetryPolicy) -> Self {
-        Self { policy, jitter: Box::new(fastrand::f64), used: 0, came: 0, total: 0 }
+        Self { policy, jitter: Box::new(fastrand::f64), used: 0, came: 0, total: 0, slow: 0 }
     }
 
     /// The same with another source of jitter: numbers between 0 and 1 (see [`RetryPolicy::delay`]).
@@ -69,6 +74,14 @@ impl RetryBudget {
         self.total = self.total.saturating_add(1);
         self.used = self.used.saturating_add(1);
         (self.used < self.policy.attempts).then(|| self.policy.delay(self.used, (self.jitter)()))
+    }
+
+    /// Notes that a try failed since a server was too slow over a whole window of the [`Floor`](crate::Floor). It has
+    /// had a minute to show better, so that there is one more try and no third one.
+    pub fn too_slow(&mut self) -> Option<Duration> {
+        let pause = self.failed();
+        self.slow = self.slow.saturating_add(1);
+        pause.filter(|_| self.slow <= Self::SLOW_RETRIES)
     }
 
     /// Notes that so many bytes arrived.
@@ -213,6 +226,17 @@ mod tests {
     fn one_try_or_none_means_no_second() {
         assert_eq!(budget(1).failed(), None);
         assert_eq!(budget(0).failed(), None);
+    }
+
+    #[test]
+    fn slowness_is_borne_once() {
+        let (mut one_try, mut budget) = (budget(1), budget(6));
+        assert_eq!(millis(budget.failed()), Some(300));
+        assert_eq!(millis(budget.too_slow()), Some(600));
+        assert_eq!(millis(budget.failed()), Some(1200));
+        assert_eq!(budget.too_slow(), None);
+        assert_eq!(budget.attempts(), 4);
+        assert_eq!(one_try.too_slow(), None);
     }
 
     #[test]

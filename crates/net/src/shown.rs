@@ -3,9 +3,11 @@
 use std::fmt;
 
 use url::Url;
+use url_parse::{Secrets, fit_for_message};
 
 /// Shows a URL without what may be secret: no user info, `?…` for a query (which may be a signature), no
-/// fragment. For every message, log line and event.
+/// fragment. For every message, log line and event. What servers send may be long: it is cut as any
+/// [foreign text](url_parse::ForeignText).
 ///
 /// ```
 /// use net::RedactedUrl;
@@ -19,18 +21,20 @@ pub struct RedactedUrl<'a>(pub &'a Url);
 
 impl fmt::Display for RedactedUrl<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = self.0;
-        if url.cannot_be_a_base() {
-            // What follows is of unknown structure (`data:`, `mailto:`).
-            return write!(f, "{}:…", url.scheme());
-        }
-        write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
-        if let Some(port) = url.port() {
-            write!(f, ":{port}")?;
-        }
-        f.write_str(url.path())?;
-        if url.query().is_some() { f.write_str("?…") } else { Ok(()) }
+        let shown = fit_for_message(&without_secrets(self.0), &Secrets::default());
+        shown.map_or(Ok(()), |shown| f.write_str(shown.as_str()))
     }
+}
+
+fn without_secrets(url: &Url) -> String {
+    if url.cannot_be_a_base() {
+        // What follows is of unknown structure (`data:`, `mailto:`).
+        return format!("{}:…", url.scheme());
+    }
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let query = url.query().map_or("", |_| "?…");
+    format!("{}://{host}{port}{}{query}", url.scheme(), url.path())
 }
 
 /// The same as `Display`, lest a secret escape by `{:?}`.
@@ -90,6 +94,14 @@ mod tests {
         check("https://host/%0a%1b[31m", "https://host/%0a%1b[31m");
         check("data:text/plain,secret", "data:…");
         check("file:///secret-free/path", "file:///secret-free/path");
+    }
+
+    #[test]
+    fn a_long_one_is_cut() {
+        let url = Url::parse(&format!("https://host/{}?query", "x".repeat(64 << 10))).unwrap();
+        let shown = format!("https://host/{}…", "x".repeat(300 - "https://host/".len()));
+        assert_eq!(RedactedUrl(&url).to_string(), shown);
+        assert_eq!(SafeUrl::of(&url).to_string(), shown);
     }
 
     proptest! {

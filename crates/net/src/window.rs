@@ -104,7 +104,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whoever_keeps_to_it_is_never_refused(remaining in 0_u64..100, seconds in 0_u64..=300) {
+        fn nobody_who_keeps_to_it_is_refused(remaining in 0_u64..100, seconds in 0_u64..=300) {
             let mut left = Duration::from_secs(seconds);
             for remaining in (1..=remaining).rev() {
                 let delay = pace(remaining, left);

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use net::{BoxError, Hop, ServerWords};
-use url_parse::{DiskError, ErrorKind, Origin, RepoPath, shown};
+use url_parse::{DiskError, ErrorKind, Origin, RepoPath, shown, size};
 
 use crate::{InvalidDigest, Mismatch};
 
-/// Why a manifest cannot be used, or files could not be had.
+/// Why a manifest cannot be used, or files could not be fetched.
 ///
 /// A message says what was attempted on what; the cause is in [`source`](std::error::Error::source) alone. Of hosts
 /// only scheme, name and port are shown, never a query or a header.
@@ -37,7 +37,7 @@ pub enum Error {
     #[error(transparent)]
     InvalidDigest(#[from] InvalidDigest),
     /// A manifest or chat config is too large to be one.
-    #[error("{name} has more than {limit} bytes: refused")]
+    #[error("{name} is larger than {}: refused", size(*limit))]
     MetadataTooLarge {
         /// The file.
         name: String,

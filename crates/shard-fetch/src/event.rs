@@ -64,7 +64,7 @@ pub enum FetchEvent<'a> {
         /// How many bytes.
         bytes: u64,
     },
-    /// More of a file has come.
+    /// More of a file was received.
     #[non_exhaustive]
     Received {
         /// The file.
@@ -116,7 +116,7 @@ pub enum FetchEvent<'a> {
         /// Its size in bytes.
         size: u64,
     },
-    /// The file could not be had; the fetch ends with this error, or with that of a file that failed before.
+    /// The file could not be fetched; the fetch ends with this error, or with that of a file that failed before.
     #[non_exhaustive]
     Failed {
         /// The file.

@@ -57,6 +57,7 @@ mod locate;
 mod manifest;
 mod metadata_file;
 mod model_dir;
+mod plain;
 mod pointer;
 mod verify;
 
@@ -77,7 +78,7 @@ pub use manifest::{MANIFEST_NAMES, Manifest, ShardRecord};
 pub use metadata_file::read_metadata_file;
 pub use model_dir::{ModelDirState, inspect_model_dir, inspect_model_dir_lacking};
 pub use pointer::is_pointer_text;
-pub use verify::{Verified, digest_file, verify_file};
+pub use verify::{Verified, digest_file, digest_open_file, verify_file};
 
 #[doc(no_inline)]
 pub use async_trait::async_trait;

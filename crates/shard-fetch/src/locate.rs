@@ -1,4 +1,4 @@
-//! The seam to whoever knows where files are: a hub, a mirror, a list of URLs.
+//! The interface to what knows where files are: a hub, a mirror, a list of URLs.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};

@@ -194,7 +194,7 @@ impl Reader<'_> {
         let mut paths: Vec<_> = index_of.iter().collect();
         paths.sort_unstable();
         for (file, first) in &paths {
-            let folder = format!("{file}/");
+            let folder = format!("{}/", file.as_str());
             let next = paths.partition_point(|(path, _)| path.as_str() < folder.as_str());
             if let Some((path, second)) = paths.get(next)
                 && path.as_str().starts_with(&folder)

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use url_parse::DiskError;
 
+use crate::plain::open_plain;
 use crate::{Error, MAX_METADATA_BYTES};
 
 /// The content of the file `name` of the model in `dir`, a manifest or a chat config; `None` when there is no
-/// such file. Links are followed; what is no file is not opened.
+/// such file. Links are followed; what is no plain file is an error.
 ///
 /// # Errors
 /// [`Error::Disk`] when it cannot be read, [`Error::MetadataTooLarge`] when it is larger than
@@ -24,22 +25,19 @@ pub fn read_metadata_file(dir: &Path, name: &str) -> Option<Result<Vec<u8>, Erro
 fn read(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
     let disk = |action| move |source| DiskError::new(action, path, source);
     let too_large = || Error::MetadataTooLarge { name: name.to_owned(), limit: MAX_METADATA_BYTES };
-    let found = std::fs::metadata(path).map_err(disk("look at"))?;
-    if !found.is_file() {
-        let source = io::Error::new(io::ErrorKind::InvalidInput, "not a file");
-        return Err(disk("read")(source).into());
-    }
-    if found.len() > MAX_METADATA_BYTES {
+    let file = open_plain(path).map_err(disk("read"))?;
+    let length = file.metadata().map_err(disk("look at"))?.len();
+    if length > MAX_METADATA_BYTES {
         return Err(too_large());
     }
     // It may grow meanwhile.
-    let bytes = read_at_most(path, found.len(), MAX_METADATA_BYTES + 1).map_err(disk("read"))?;
+    let bytes = read_at_most(&file, length, MAX_METADATA_BYTES + 1).map_err(disk("read"))?;
     if bytes.len() as u64 > MAX_METADATA_BYTES { Err(too_large()) } else { Ok(bytes) }
 }
 
 /// Reads a file that is probably `length` bytes long, of which a reader cannot be sure.
-pub(crate) fn read_at_most(path: &Path, length: u64, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_at_most(file: &File, length: u64, limit: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or_default());
-    File::open(path)?.take(limit).read_to_end(&mut content)?;
+    file.take(limit).read_to_end(&mut content)?;
     Ok(content)
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use url_parse::{DiskError, RepoPath, causes, shown};
 
 use crate::metadata_file::{read_at_most, read_metadata_file};
+use crate::plain::open_plain;
 use crate::pointer::{MAX_POINTER_BYTES, is_pointer_text};
 use crate::{CHAT_CONFIG_NAME, ChatConfig, Error, MANIFEST_NAMES, Manifest};
 
@@ -115,7 +116,8 @@ fn problem_with(path: &Path, size: Option<u64>) -> Option<String> {
         return Some("not a file".to_owned());
     }
     if found.len() < MAX_POINTER_BYTES {
-        match read_at_most(path, found.len(), MAX_POINTER_BYTES) {
+        let content = open_plain(path).and_then(|file| read_at_most(&file, found.len(), MAX_POINTER_BYTES));
+        match content {
             Ok(content) if is_pointer_text(&content) => return Some(pointer_text(&found, size)),
             Ok(_) => {}
             Err(error) => return Some(error.to_string()),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use url_parse::DiskError;
 
+use crate::plain::open_plain;
 use crate::{ActualSize, Digests, Error, Expected, Mismatch, StreamHasher};
 
 /// How much is read at once. A manifest is no larger, and more is no faster.
@@ -24,7 +25,7 @@ pub fn verify_file(path: &Path, expected: &Expected) -> Result<Verified, Error> 
     let disk = |action| move |source| DiskError::new(action, path, source);
     let mismatch = |mismatch| Error::FileMismatch { path: path.to_owned(), mismatch };
 
-    let mut file = File::open(path).map_err(disk("open"))?;
+    let mut file = open_plain(path).map_err(disk("open"))?;
     let size = file.metadata().map_err(disk("look at"))?.len();
     if size != expected.size {
         return Err(mismatch(Mismatch::Size { expected: expected.size, actual: ActualSize::Exactly(size) }));
@@ -34,14 +35,22 @@ pub fn verify_file(path: &Path, expected: &Expected) -> Result<Verified, Error> 
     Ok(digests)
 }
 
-/// The size and every digest of the file at `path`. Blocks, as [`verify_file`] does.
+/// The size and every digest of the plain file at `path`; links are followed. Blocks, as [`verify_file`] does.
 ///
 /// # Errors
 /// [`Error::Disk`] when the file cannot be read.
 pub fn digest_file(path: &Path) -> Result<Digests, Error> {
     let disk = |action| move |source| DiskError::new(action, path, source);
-    let mut file = File::open(path).map_err(disk("open"))?;
-    Ok(hash(&mut file, StreamHasher::for_all()).map_err(disk("read"))?)
+    digest_open_file(open_plain(path).map_err(disk("open"))?, path)
+}
+
+/// The same for a file that is open; `path` is for messages.
+///
+/// # Errors
+/// [`Error::Disk`] when the file cannot be read.
+pub fn digest_open_file(mut file: File, path: &Path) -> Result<Digests, Error> {
+    let digests = hash(&mut file, StreamHasher::for_all());
+    Ok(digests.map_err(|source| DiskError::new("read", path, source))?)
 }
 
 fn hash(file: &mut File, mut hasher: StreamHasher) -> io::Result<Digests> {

@@ -15,11 +15,14 @@ impl Excerpt {
 
     /// The text as it is, escaped and cut.
     pub fn of(text: &str) -> Self {
-        let mut shown: String = text.chars().take(Self::MAX_CHARS).map(shown).collect();
-        if text.chars().nth(Self::MAX_CHARS).is_some() {
-            shown.push('…');
-        }
-        Self(shown.into())
+        let (kept, mark) = Self::cut(text);
+        Self((kept.chars().map(shown).collect::<String>() + mark).into())
+    }
+
+    /// As much of a text as is shown, and the mark that it is not all.
+    pub(crate) fn cut(text: &str) -> (&str, &'static str) {
+        let kept = text.char_indices().nth(Self::MAX_CHARS).and_then(|(end, _)| text.get(..end));
+        kept.map_or((text, ""), |kept| (kept, "…"))
     }
 
     /// Text that was meant to be a URL: user info, query and fragment, which may hold secrets, are shown as

@@ -15,7 +15,7 @@ const MIN_SECRET_BYTES: usize = 6;
 /// As many causes of a foreign error as are kept.
 const MAX_CAUSES: usize = 8;
 
-/// What of a request must not be shown, whoever repeats it.
+/// What of a request must not be shown, no matter who repeats it.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<String>);
 

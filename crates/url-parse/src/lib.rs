@@ -55,6 +55,7 @@ mod platform;
 mod printable;
 mod repo_path;
 mod revision;
+mod size;
 
 pub use commit_id::{CommitId, Proof};
 pub use endpoint::Endpoint;
@@ -70,4 +71,5 @@ pub use platform::Platform;
 pub use printable::{is_unprintable, printable, shown};
 pub use repo_path::RepoPath;
 pub use revision::Revision;
+pub use size::{of_size, size};
 pub use url::Url;

@@ -142,9 +142,11 @@ impl AsRef<str> for RepoPath {
     }
 }
 
+/// For messages: a long path is cut, as an [`Excerpt`] is. [`as_str`](RepoPath::as_str) is the whole.
 impl fmt::Display for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let (kept, mark) = Excerpt::cut(&self.0);
+        write!(f, "{kept}{mark}")
     }
 }
 

@@ -4,6 +4,7 @@
 //! plain functions: `cargo test -p fuzz` replays the corpus through them, and `cargo xtask fuzz` lets libFuzzer look
 //! for new inputs.
 
+mod names;
 mod packs;
 mod targets;
 

@@ -4,15 +4,15 @@
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-use cache_layout::Receipt;
+use cache_layout::{Receipt, fuzzing as cache};
 use hf_transport::{HubClient, HubConfig, fuzzing as hub};
 use net::{Hop, MAX_WAIT, NetSettings, RateLimit, Secrets, ServerWords, fit_for_message, parse_retry_after};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use shard_fetch::{ChatConfig, Expected, Manifest, fuzzing as shards, is_pointer_text};
-use url_parse::{CommitId, Endpoint, ModelId, ModelRef, ModelUrl, RepoPath, Revision, Url};
+use url_parse::{ModelId, Url};
 
-use crate::packs;
+use crate::{names, packs};
 
 /// A parser of foreign bytes.
 #[derive(Debug)]
@@ -25,17 +25,20 @@ pub struct Target {
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
-    Target { name: "names", run: names },
+    Target { name: "names", run: names::check },
     Target { name: "manifest", run: manifest },
     Target { name: "chat_config", run: chat_config },
     Target { name: "lfs_pointer", run: lfs_pointer },
     Target { name: "advertisement", run: advertisement },
     Target { name: "packets", run: packets },
+    Target { name: "side_bands", run: side_bands },
     Target { name: "pack", run: packs::sealed },
     Target { name: "pack_objects", run: packs::built },
     Target { name: "listing", run: listing },
     Target { name: "link", run: link },
     Target { name: "receipt", run: receipt },
+    Target { name: "holder", run: holder },
+    Target { name: "run_note", run: run_note },
     Target { name: "journal", run: journal },
     Target { name: "rate_limit", run: rate_limit },
     Target { name: "redirect", run: redirect },
@@ -47,31 +50,6 @@ pub const TARGETS: &[Target] = &[
 /// The target of this name.
 pub fn of_name(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
-}
-
-/// Whatever is taken is written as it was read, and safe to build paths of.
-fn names(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(url) = text.parse::<ModelUrl>() {
-        assert_eq!(url.to_string().parse::<ModelUrl>().as_ref(), Ok(&url));
-    }
-    if let Ok(model) = text.parse::<ModelRef>() {
-        assert_eq!(model.to_string().parse::<ModelRef>().as_ref(), Ok(&model));
-    }
-    if let Ok(path) = text.parse::<RepoPath>() {
-        let is_safe = |part: &str| !matches!(part, "" | "." | "..") && !part.eq_ignore_ascii_case(".git");
-        assert!(path.as_str().split('/').all(is_safe), "{path}");
-        assert!(!path.as_str().contains(|c: char| c == '\\' || c.is_control()), "{path:?}");
-    }
-    if let Ok(revision) = text.parse::<Revision>() {
-        assert_eq!(revision.as_str(), text);
-    }
-    if let Ok(commit) = text.parse::<CommitId>() {
-        assert_eq!(commit.to_string(), text.to_ascii_lowercase());
-    }
-    if let Ok(endpoint) = text.parse::<Endpoint>() {
-        assert_eq!(endpoint.to_string().parse::<Endpoint>().as_ref(), Ok(&endpoint));
-    }
 }
 
 fn manifest(data: &[u8]) {
@@ -106,6 +84,16 @@ fn packets(data: &[u8]) {
     assert!(total <= data.len());
 }
 
+/// How the answer is cut on its way makes no difference, and what is taken for the pack is part of it.
+fn side_bands(data: &[u8]) {
+    let pack = hub::side_bands([data]);
+    let (first, second) = data.split_at(data.len() / 3);
+    assert_eq!(hub::side_bands([first, second]), pack);
+    assert_eq!(hub::side_bands(data.chunks(1)), pack);
+    // Each line takes four bytes for its length, and one for its band.
+    assert!(pack.is_none_or(|pack| pack.is_empty() || pack.len() + 9 <= data.len()));
+}
+
 fn listing(data: &[u8]) {
     static HUB: OnceLock<HubClient> = OnceLock::new();
     let hub = HUB.get_or_init(|| {
@@ -130,6 +118,24 @@ fn receipt(data: &[u8]) {
     let Ok(receipt) = serde_json::from_slice::<Receipt>(data) else { return };
     let again = serde_json::to_vec(&receipt).expect("a receipt can be written");
     assert_eq!(serde_json::from_slice::<Receipt>(&again).ok(), Some(receipt));
+}
+
+/// Who writes beside a lock chooses what others see while they wait.
+fn holder(data: &[u8]) {
+    if let Some(holder) = cache::holder(data) {
+        check_fit(&holder.to_string());
+    }
+}
+
+/// As the note of a run, and as the record of its scratch folder, which is deleted later on: its name is the run's.
+fn run_note(data: &[u8]) {
+    if let Some(note) = cache::run_note(data) {
+        assert_eq!(cache::run_note(&note), Some(note));
+    }
+    let name = ".mlc-weights-scratch-1-b";
+    if let Some(folder) = cache::scratch(data, name) {
+        assert!(folder.file_name().is_some_and(|last| last == name), "{folder:?}");
+    }
 }
 
 /// As it is, and as a journal with the right checksums over ranges that make no sense.

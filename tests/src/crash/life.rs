@@ -129,7 +129,7 @@ impl Life<'_> {
         if self.job == Job::Redo { &["--force"] } else { &[] }
     }
 
-    /// A model that is replaced is there for whoever asks, at every moment.
+    /// A model that is replaced is there at every moment.
     fn check_path(&self) -> Result<()> {
         if self.job == Job::Redo { self.run("path", &[]) } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! Small packs that cost much to whoever unpacks them without looking.
+//! Small packs that are expensive to unpack without looking.
 
 use super::{PackBuilder, copy, delta, insert, object_name, tree_entry};
 
@@ -27,10 +27,10 @@ impl Bomb {
         vec![
             Self::chain(),
             Self::one_delta(),
-            Self::huge("tree", "more than 16777216 bytes in the list of a folder"),
-            Self::huge("commit", "more than 1048576 bytes in a commit"),
-            Self::huge("tag", "more than 1048576 bytes in a tag"),
-            Self::huge("blob", "more than 268435456 bytes in a plain file"),
+            Self::huge("tree", "more than 16.78 MB in the list of a folder"),
+            Self::huge("commit", "more than 1.05 MB in a commit"),
+            Self::huge("tag", "more than 1.05 MB in a tag"),
+            Self::huge("blob", "more than 268.44 MB in a plain file"),
             Self::secretly_huge(),
             Self::depth(),
             Self::many_small_ones_of_a_large_one(),
@@ -50,7 +50,7 @@ impl Bomb {
         for _ in 0..200 {
             base = pack.delta_at(base, &delta(COPIED.into(), COPIED.into(), &[copy(0, COPIED)]));
         }
-        Self::new("a chain of deltas", &pack, tip, "more than 1073741824 bytes to unpack")
+        Self::new("a chain of deltas", &pack, tip, "more than 1.07 GB to unpack")
     }
 
     fn one_delta() -> Self {
@@ -58,7 +58,7 @@ impl Bomb {
         let base = pack.lying("blob", COPIED.into(), &[(&vec![0; 0xff_ffff], 1)]);
         let copies = vec![copy(0, COPIED); 32];
         pack.delta_at(base, &delta(COPIED.into(), u64::from(COPIED) * 32, &copies));
-        Self::new("one delta to 512 MB", &pack, tip, "more than 100663296 bytes to unfold a delta")
+        Self::new("one delta to 512 MB", &pack, tip, "more than 100.66 MB to unfold a delta")
     }
 
     /// The object that is asked for, or the tree of that commit.
@@ -98,12 +98,7 @@ impl Bomb {
         for number in 1..5000_u32 {
             pack.delta_at(base, &delta(30 * MIB as u64, 4, &[insert(&number.to_le_bytes())]));
         }
-        Self::new(
-            "small deltas of a large file",
-            &pack,
-            tip,
-            "more than 4294967296 bytes to unfold all deltas",
-        )
+        Self::new("small deltas of a large file", &pack, tip, "more than 4.29 GB to unfold all deltas")
     }
 
     fn many_objects() -> Self {

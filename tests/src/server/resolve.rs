@@ -12,7 +12,7 @@ use crate::models::{Commit, HubFile, Object};
 const EXPOSED: &str = "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,\
                        Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Hash";
 
-/// Said to whoever comes without a token.
+/// Said to clients without a token.
 pub(super) const UNAUTHENTICATED: &str =
     "unauthenticated; Warning: You are sending unauthenticated requests to the HF Hub.";
 

@@ -12,7 +12,7 @@ use super::program::{Ran, Running};
 use super::scene::{Findings, MODEL, PATIENCE, Scene, Stage, TOKEN};
 
 const WORDS: &str = "what a server says is fit for a terminal, and its refusal is final";
-const PATIENT: &str = "whoever is too slow is given up";
+const PATIENT: &str = "a server that is too slow is given up";
 const NAMES: &str = "names that hide something, or mean `.git` anywhere, are refused";
 
 pub(super) const SCENES: &[Scene] = &[
@@ -96,8 +96,8 @@ fn model(hub: &LocalHub) -> Result<PublishedModel> {
     hub.try_publish(&ModelFixture::new(MODEL).shards(2, 300_000))
 }
 
-/// Longer than six attempts within a floor's window of a minute take: liveness, not speed.
-const DRIPPING: Duration = Duration::from_secs(480);
+/// Longer than two attempts of a floor's window each take, which is a minute: liveness, not speed.
+const DRIPPING: Duration = Duration::from_secs(200);
 /// Longer than six attempts and the pauses between them take.
 const BREAKING: Duration = Duration::from_secs(60);
 

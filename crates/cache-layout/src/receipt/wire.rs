@@ -124,14 +124,14 @@ impl From<&Receipt> for Wire {
 
 impl From<&Edit> for Edited {
     fn from(edit: &Edit) -> Self {
-        Self { path: edit.path.to_string(), sha256: hex::encode(&edit.sha256) }
+        Self { path: edit.path.as_str().to_owned(), sha256: hex::encode(&edit.sha256) }
     }
 }
 
 impl From<&ReceiptFile> for File {
     fn from(file: &ReceiptFile) -> Self {
         Self {
-            path: file.path.to_string(),
+            path: file.path.as_str().to_owned(),
             size: file.size,
             sha256: file.sha256.map(|digest| hex::encode(&digest)),
             md5: file.md5.map(|digest| hex::encode(&digest)),

@@ -39,6 +39,17 @@ impl Run {
         self.adopt_to(from, |relative| self.free_place(relative))
     }
 
+    /// The same for what takes the place of the tree's file of that name, if there is one.
+    ///
+    /// # Errors
+    /// As [`adopt_own`](Self::adopt_own), and when the tree's file cannot be removed.
+    pub fn adopt_instead(&self, from: &Path) -> Result<PathBuf, Error> {
+        if let Ok(relative) = from.strip_prefix(self.staging.slot().entry()) {
+            self.make_room(relative)?;
+        }
+        self.adopt_own(from)
+    }
+
     /// The same for what is to be beside the file of its name, which the tree has: `.own` is added to the name, as
     /// often as it takes.
     ///

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use std::fs;
 
+use url_parse::RepoPath;
+
 use super::*;
 use crate::testing;
 

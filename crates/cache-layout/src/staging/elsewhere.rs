@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::RunNames;
-use crate::dir::Dir;
+use crate::dir::{Access, Dir, Found, look_at_file};
 use crate::error::{Action, Attempt as _, Error};
-use crate::place::{Place, SMALL};
+use crate::place::{Place, SMALL, read_at_most};
 
 /// Begins the name of a scratch folder; the run's own name follows.
 const SCRATCH: &str = ".mlc-weights-scratch-";
@@ -54,11 +54,17 @@ pub(crate) fn remove_all(run: &RunNames) {
 }
 
 fn recorded(run: &RunNames) -> Option<Place> {
-    let record = run.scratch_elsewhere();
-    record.look_if_any().filter(|found| found.is_file() && found.is_own())?;
-    let Record { folder } = serde_json::from_slice(&record.read(SMALL).ok()?).ok()?;
-    let parent = folder.parent().filter(|_| folder.file_name() == Some(name_for(run).as_ref()))?;
-    Some(Place::anchored(parent).join(name_for(run)))
+    let record = run.scratch_elsewhere().open(Access::Read).ok()?;
+    // Of the file that is read, not of what stands there a moment before.
+    look_at_file(&record).ok().filter(Found::is_own)?;
+    named_scratch(&read_at_most(&record, SMALL).ok()?, &name_for(run))
+}
+
+/// The folder that a record names, if it has this name.
+pub(crate) fn named_scratch(record: &[u8], name: &str) -> Option<Place> {
+    let Record { folder } = serde_json::from_slice(record).ok()?;
+    let parent = folder.parent().filter(|_| folder.file_name() == Some(name.as_ref()))?;
+    Some(Place::anchored(parent).join(name))
 }
 
 fn name_for(run: &RunNames) -> String {

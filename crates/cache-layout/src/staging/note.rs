@@ -26,10 +26,14 @@ impl Note {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
+    pub(crate) fn parse(note: &[u8]) -> io::Result<Self> {
+        Ok(serde_json::from_slice(note)?)
+    }
+
     /// `None` when there is no note.
     pub(crate) fn read(place: &Place) -> io::Result<Option<Self>> {
         match place.read(SMALL) {
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Ok(bytes) => Self::parse(&bytes).map(Some),
             Err(e) if is_absence(&e) => Ok(None),
             Err(e) => Err(e),
         }

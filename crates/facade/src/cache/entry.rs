@@ -13,7 +13,7 @@ pub struct Listing {
     /// The models: tier by tier in the order of look-up, there by name. A model that several tiers have is
     /// there several times.
     pub models: Vec<ModelEntry>,
-    /// What stands among the models and is none, and what cannot be looked at.
+    /// What stands among the models and is not a model, and what cannot be looked at.
     pub skipped: Vec<Skipped>,
 }
 

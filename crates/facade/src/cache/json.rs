@@ -242,7 +242,7 @@ fn revision(model: &ModelRef) -> Option<String> {
     model.revision().map(ToString::to_string)
 }
 
-/// JSON has no other texts than Unicode; what is none of it is replaced by U+FFFD.
+/// JSON text is Unicode; bytes that are not are replaced by U+FFFD.
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

@@ -85,7 +85,7 @@ fn copy(
         return Err(net::Error::Cancelled.into());
     }
     states.extend(hash(dir, receipt.as_ref(), &hashed, observe)?);
-    let known = states.into_iter().map(|(path, state)| FileReport { path: path.to_string(), state });
+    let known = states.into_iter().map(|(path, state)| FileReport { path: path.as_str().to_owned(), state });
     let mut files: Vec<_> = known.chain(others(dir, &demands)).collect();
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(VerifyReport {

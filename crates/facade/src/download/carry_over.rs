@@ -66,7 +66,7 @@ pub(super) fn carry_over(
     let (mut edited, mut beside) = (Vec::new(), Vec::new());
     for (path, is_link) in files_below(entry, &mut carried.left_behind)? {
         match old.judge(new, repair, &path, is_link) {
-            Verdict::Keep => carried.kept.push((path.clone(), keep(run, entry, &path)?)),
+            Verdict::Keep => carried.kept.push((path.clone(), run.adopt_instead(&entry.join(&path))?)),
             Verdict::Edited(edit) => edited.push((path, edit)),
             Verdict::Beside => beside.push(path),
             Verdict::Drop => {}
@@ -76,7 +76,7 @@ pub(super) fn carry_over(
     // The user's other files have their places by now.
     for (path, edit) in edited {
         if is_served(run.tree(), entry, &path, &new.lacking) {
-            carried.kept.push((path.clone(), keep(run, entry, &path)?));
+            carried.kept.push((path.clone(), run.adopt_instead(&entry.join(&path))?));
             carried.edits.push(edit);
         } else {
             beside.push(path);
@@ -231,16 +231,6 @@ fn is_served(tree: &Path, entry: &Path, path: &Path, lacking: &HashSet<&RepoPath
         || matches!(read_chat_config(entry), Some(Ok(config)) if config.tokenizer_files().iter().all(is_there))
 }
 
-/// Answers the place below the tree.
-fn keep(run: &Run, entry: &Path, path: &Path) -> Result<PathBuf, Error> {
-    let new = run.tree().join(path);
-    // The commit's own file, which was edited.
-    if fs::symlink_metadata(&new).is_ok_and(|found| !found.is_dir()) {
-        fs::remove_file(&new).map_err(|source| DiskError::new("replace", &new, source))?;
-    }
-    Ok(run.adopt_own(&entry.join(path))?)
-}
-
 /// The path as a repository would name it.
 fn repo_path(path: &Path) -> Option<RepoPath> {
     let names: Option<Vec<&str>> = path.iter().map(|name| name.to_str()).collect();
@@ -288,43 +278,4 @@ fn files_below(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
-
-    #[track_caller]
-    fn check(path: &str, old: &[u8], new: &[u8], is_broken: bool) {
-        assert_eq!(is_broken_copy(&path.parse().unwrap(), old, new), is_broken);
-    }
-
-    #[test]
-    fn what_is_a_broken_copy() {
-        check("README.md", b"mine", b"theirs", false);
-        check("README.md", b"the", b"theirs", true);
-        check("README.md", b"", b"theirs", true);
-        check("tokenizer.model", POINTER, b"theirs", true);
-        check(CHAT_CONFIG_NAME, br#"{"temperature": 0.1}"#, br#"{"temperature": 0.7}"#, false);
-        check(CHAT_CONFIG_NAME, br#"{"temperature": 0."#, br#"{"top_p": 0.7}"#, true);
-    }
-
-    /// As many as a commit may have: what is done for each must not grow with their number.
-    #[test]
-    fn many_files_are_judged_soon() {
-        let file = |number: usize| {
-            let path = format!("{number}.txt").parse().unwrap();
-            RepoFile { path, size: 1, kind: FileKind::Plain }
-        };
-        let files: Vec<_> = (0..100_000).map(file).collect();
-        let commit = CommitId::from_bytes([1; 20]);
-        let shards: Vec<_> = files
-            .iter()
-            .map(|file| (file.path.clone(), Expected { size: 1, md5: None, sha256: None }))
-            .collect();
-        let snapshot = RepoSnapshot { commit, proof: url_parse::Proof::Git, files, left_out: Vec::new() };
-        let began = std::time::Instant::now();
-        let new = Commit::new(&snapshot, &shards, &[]);
-        assert!(snapshot.files.iter().all(|file| matches!(new.rule_for(&file.path), Rule::Done)));
-        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
-    }
-}
+mod tests;

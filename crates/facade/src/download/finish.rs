@@ -1,10 +1,10 @@
 //! What is left to do when every file is verified: the user's own files, the receipt, the publication.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cache_layout::{Published, Purpose, Receipt, ReceiptFile, Run};
 use hf_transport::{FileKind, RepoSnapshot};
-use shard_fetch::digest_file;
+use shard_fetch::digest_open_file;
 use url_parse::{CommitId, RepoPath};
 
 use super::carry_over::{CarriedOver, Commit, Receipts, carry_over};
@@ -85,7 +85,7 @@ fn receipt(
     let mut files: Vec<ReceiptFile> = fetched.map(RemoteFile::receipt_file).collect();
     for file in snapshot.files.iter().filter(|file| matches!(file.kind, FileKind::Plain)) {
         lease.go_on()?;
-        files.push(plain_file(run.tree(), &file.path)?);
+        files.push(plain_file(run, &file.path)?);
     }
     let manifest = files.iter().find(|file| file.path == described.manifest_path);
     let manifest_sha256 = manifest.and_then(|file| file.sha256).unwrap_or_default();
@@ -96,8 +96,8 @@ fn receipt(
     Ok(receipt)
 }
 
-fn plain_file(tree: &Path, path: &RepoPath) -> Result<ReceiptFile, Error> {
-    let digests = digest_file(&path.under(tree))?;
+fn plain_file(run: &Run, path: &RepoPath) -> Result<ReceiptFile, Error> {
+    let digests = digest_open_file(run.open(path)?, &path.under(run.tree()))?;
     Ok(ReceiptFile {
         path: path.clone(),
         size: digests.size,

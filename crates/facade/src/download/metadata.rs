@@ -5,8 +5,9 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use cache_layout::read_plain;
 use hf_transport::{FileKind, HubMetadata, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
 use net::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
@@ -61,7 +62,7 @@ impl Work {
                 Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error.into()),
             };
-            let Some(pause) = budget.failed() else {
+            let Some(pause) = pause_after(&cause, &mut budget) else {
                 return Err(Error::MetadataGaveUp {
                     model: self.request.model().clone(),
                     attempts: budget.attempts(),
@@ -70,7 +71,7 @@ impl Work {
                 });
             };
             let delay = cause.server_wait().map_or(pause, |wait| wait.max(pause));
-            tracing::info!(attempt = budget.attempts(), ?delay, %cause, "the metadata could not be had: a pause");
+            tracing::info!(attempt = budget.attempts(), ?delay, %cause, "the metadata could not be fetched: a pause");
             self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
             tokio::time::sleep(delay).await;
         }
@@ -100,7 +101,7 @@ impl Work {
         let (scratch_parent, export_to) = self
             .lease
             .on_disk(move |_, run| {
-                empty(run.tree())?;
+                run.empty_tree()?;
                 if let Some(folder) = &temp_dir {
                     fs::create_dir_all(folder).map_err(|source| {
                         DiskError::new("create the folder for scratch space", folder, source)
@@ -177,21 +178,15 @@ impl Work {
     }
 }
 
-/// Removes what a failed attempt has left in a folder.
-fn empty(folder: &Path) -> Result<(), Error> {
-    let failed = |source| DiskError::new("empty", folder, source);
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let is_folder = entry.file_type().map_err(failed)?.is_dir();
-        let remove = if is_folder { fs::remove_dir_all } else { fs::remove_file };
-        remove(entry.path()).map_err(failed)?;
-    }
-    Ok(())
+/// How long to wait after a failure that may pass; `None` when it is the last.
+fn pause_after(cause: &hf_transport::Error, budget: &mut RetryBudget) -> Option<Duration> {
+    if cause.is_too_slow() { budget.too_slow() } else { budget.failed() }
 }
 
 fn read(tree: &Path, path: &RepoPath) -> Result<Vec<u8>, Error> {
     let path = path.under(tree);
-    Ok(fs::read(&path).map_err(|source| DiskError::new("read", &path, source))?)
+    let bytes = read_plain(&path, MAX_METADATA_BYTES);
+    Ok(bytes.map_err(|source| DiskError::new("read", &path, source))?)
 }
 
 /// Writes the manifest under the name that today's runtimes open, if it has only the older one.
@@ -208,4 +203,27 @@ fn add_newer_name(tree: &Path, path: &RepoPath, manifest: &[u8]) -> Result<(), E
     let written =
         options.write(true).create_new(true).open(&path).and_then(|mut file| file.write_all(manifest));
     Ok(written.map_err(|source| DiskError::new("write", &path, source))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use net::{Hop, RetryPolicy, SafeUrl};
+
+    use super::*;
+
+    /// How often the same failure is borne.
+    fn attempts(cause: &hf_transport::Error) -> usize {
+        let mut budget = RetryBudget::new(RetryPolicy::default());
+        1 + std::iter::from_fn(|| pause_after(cause, &mut budget)).count()
+    }
+
+    #[test]
+    fn a_drip_has_two_attempts_and_silence_has_six() {
+        let (action, hop) = ("fetch", Hop::Hub);
+        let url = SafeUrl::of(&"https://hub.example/".parse().unwrap());
+        let minute = Duration::from_secs(60);
+        let slow = net::Error::TooSlow { action, url: url.clone(), hop, bytes: 30, waited: minute };
+        assert_eq!(attempts(&slow.into()), 2);
+        assert_eq!(attempts(&net::Error::Stalled { action, url, hop, idle: minute }.into()), 6);
+    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use cache_layout::read_plain;
 use net::CaCertificates;
 
 use super::values::{Lookup, unusable};
@@ -43,6 +44,9 @@ impl CertificateFiles {
     }
 }
 
+/// All authorities that browsers trust take some hundred KB.
+const MAX_FILE: u64 = 16 << 20;
+
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     with_certificate(std::fs::read(path)?)
 }
@@ -54,7 +58,7 @@ fn read_folder(path: &Path) -> io::Result<Vec<u8>> {
         let path = entry?.path();
         // A link that leads nowhere is what a removed certificate leaves.
         if path.is_file() {
-            all.extend(std::fs::read(&path)?);
+            all.extend(read_plain(&path, MAX_FILE)?);
             all.push(b'\n');
         }
     }

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use hf_transport::Token;
@@ -40,7 +41,7 @@ fn in_file_that_was_named(path: &Path) -> Result<Option<Token>, Error> {
     Token::new(&text).map_err(|source| unusable(HF_TOKEN_PATH, &shown, source))
 }
 
-/// Nobody has asked for this one: if it is of no use, there is none.
+/// Nobody asked for this file: if it cannot be used, there is no token.
 fn left_by_a_login(path: &Path) -> Option<Token> {
     let useless = |error: &dyn fmt::Display| {
         tracing::warn!(path = %url_parse::shown(path), %error, "cannot use the token that a login has left");
@@ -59,10 +60,13 @@ fn left_by_a_login(path: &Path) -> Option<Token> {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    if std::fs::metadata(path)?.len() > MAX_FILE {
+    // It may be a pipe of the user's, which has no length.
+    let mut text = String::new();
+    File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is too large to hold a token"));
     }
-    std::fs::read_to_string(path)
+    Ok(text)
 }
 
 pub(super) fn default_file(lookup: Lookup<'_>) -> Option<PathBuf> {

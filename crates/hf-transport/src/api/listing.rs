@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use bytes::Bytes;
 use net::{SafeUrl, header_text};
 use reqwest::header;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
-use url_parse::{CommitId, Excerpt, Platform, RepoPath, Url};
+use url_parse::{CommitId, Excerpt, ModelId, Platform, RepoPath, Url};
 
 use super::{Api, pages};
 use crate::export::{Allowance, MAX_ENTRIES, MAX_NAMES, path_on};
@@ -64,10 +65,10 @@ impl Api<'_> {
     pub(super) async fn list(&self, commit: CommitId) -> Result<Listing, Error> {
         let mut url = self.hub.endpoint().tree_url(self.model, &commit);
         let revision = commit.to_string();
-        let mut list = List::new(self);
+        let mut list = List::new(self.model.clone());
         for _ in 0..MAX_PAGES {
             let (body, headers) = self.get(&url, "list the files at", &revision).await?;
-            list.add_page(&url, &body)?;
+            list = list.with_page(url.clone(), body).await?;
             match header_text(&headers, header::LINK).and_then(pages::next_query) {
                 Some(query) => url = pages::with_query(&url, &query),
                 None => return Ok(list.found),
@@ -79,13 +80,13 @@ impl Api<'_> {
 
 #[cfg(feature = "fuzzing")]
 pub(super) fn page(api: &Api<'_>, url: &Url, body: &[u8]) -> Option<usize> {
-    let mut list = List::new(api);
+    let mut list = List::new(api.model.clone());
     list.add_page(url, body).ok()?;
     Some(list.found.files.len())
 }
 
-struct List<'a> {
-    api: &'a Api<'a>,
+struct List {
+    model: ModelId,
     left: Allowance,
     names_left: Allowance,
     names: HashSet<RepoPath>,
@@ -94,13 +95,13 @@ struct List<'a> {
 
 /// A page of the list, which is taken in while it is read: an answer of a few megabytes names more entries than there
 /// may be in all.
-struct Page<'a, 'b> {
-    list: &'a mut List<'b>,
+struct Page<'a> {
+    list: &'a mut List,
     /// Why it was not read to its end.
     refused: &'a mut Option<Error>,
 }
 
-impl<'de> Visitor<'de> for Page<'_, '_> {
+impl<'de> Visitor<'de> for Page<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,15 +119,20 @@ impl<'de> Visitor<'de> for Page<'_, '_> {
     }
 }
 
-impl<'a> List<'a> {
-    fn new(api: &'a Api<'a>) -> Self {
+impl List {
+    fn new(model: ModelId) -> Self {
         Self {
-            api,
+            model,
             left: Allowance::new(MAX_ENTRIES),
             names_left: Allowance::new(MAX_NAMES),
             names: HashSet::new(),
             found: Listing::default(),
         }
+    }
+
+    /// A page may be [`MAX_ANSWER`](super::MAX_ANSWER) long: too much to be read beside other downloads' requests.
+    async fn with_page(mut self, url: Url, body: Bytes) -> Result<Self, Error> {
+        net::blocking(move || self.add_page(&url, &body).map(|()| self)).await
     }
 
     fn add_page(&mut self, url: &Url, body: &[u8]) -> Result<(), Error> {
@@ -138,11 +144,11 @@ impl<'a> List<'a> {
     }
 
     fn add(&mut self, entry: &Entry) -> Result<(), Error> {
-        self.left.spend(1).map_err(|limit| self.api.too_much("files and folders", limit))?;
+        self.left.spend(1).map_err(|limit| self.too_much("files and folders", limit))?;
         let name = entry.path.len() as u64;
-        self.names_left.spend(name).map_err(|limit| self.api.too_much("bytes in names of files", limit))?;
+        self.names_left.spend(name).map_err(|limit| self.too_much("bytes in names of files", limit))?;
         let path = path_on(Platform::here(), &entry.path).map_err(|source| Error::UnsafePath {
-            model: self.api.model.clone(),
+            model: self.model.clone(),
             path: Excerpt::of(&entry.path),
             source,
         })?;
@@ -161,7 +167,7 @@ impl<'a> List<'a> {
                 Ok(())
             }
             _ => {
-                let model = self.api.model.clone();
+                let model = self.model.clone();
                 Err(Error::NotAPlainFile { model, path, kind: "an entry of unknown kind" })
             }
         }
@@ -181,7 +187,40 @@ impl<'a> List<'a> {
         }
     }
 
+    fn too_much(&self, what: &'static str, limit: u64) -> Error {
+        Error::TooMuchMetadata { model: self.model.clone(), what, limit }
+    }
+
     fn unusable(&self, path: &RepoPath, problem: &'static str) -> Error {
-        Error::UnusablePath { model: self.api.model.clone(), path: Excerpt::of(path.as_str()), problem }
+        Error::UnusablePath { model: self.model.clone(), path: Excerpt::of(path.as_str()), problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    /// The only thread for blocking work is busy: what does not need it would be done at once.
+    #[test]
+    fn a_page_is_not_read_on_the_thread_that_asks() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let (end, may_end) = mpsc::channel::<()>();
+        let busy = runtime.spawn_blocking(move || may_end.recv());
+        let list = List::new("user/repo".parse().unwrap());
+        let url = "https://hub.example/api".parse().unwrap();
+        let mut reading = pin!(list.with_page(url, "[]".into()));
+        {
+            let _inside = runtime.enter();
+            let polled = reading.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(matches!(polled, Poll::Pending));
+        }
+        end.send(()).unwrap();
+        runtime.block_on(busy).unwrap().unwrap();
+        assert!(runtime.block_on(reading).unwrap().found.files.is_empty());
     }
 }

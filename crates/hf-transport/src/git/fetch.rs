@@ -123,7 +123,7 @@ fn unpack(session: &Session, pack: &mut File, scratch: &Path, repository: &Repos
     writer.commit().map(drop).map_err(failed)
 }
 
-/// The commit, now that it has come.
+/// The commit, now that it was fetched.
 fn find(session: &Session, repository: &Repository, wanted: &Wanted) -> Result<Oid, Error> {
     let broken = |error| Error::broken_commit(session.model(), &error);
     let odb = repository.odb().map_err(broken)?;

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use super::advertisement::Advertisement;
-use super::packets::{Packet, take_packet};
+use super::packets::{Band, Packet, band, take_packet};
 
 /// How many references a list has, if it is one.
 pub fn advertisement(list: &[u8]) -> Option<usize> {
@@ -26,4 +26,25 @@ pub fn packets(bytes: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     lines
+}
+
+/// The pack in an answer that has it side by side with words, which comes in these pieces; `None` when it is refused,
+/// is none, or is not whole.
+pub fn side_bands<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
+    let (mut bytes, mut pack) = (BytesMut::new(), Vec::new());
+    for piece in pieces {
+        bytes.extend_from_slice(piece);
+        while let Some(packet) = take_packet(&mut bytes).ok()? {
+            match packet {
+                Packet::Flush => return Some(pack),
+                Packet::Refusal(_) => return None,
+                Packet::Line(line) => match band(line).ok()? {
+                    Band::Pack(bytes) => pack.extend_from_slice(&bytes),
+                    Band::Progress => {}
+                    Band::Refusal(_) => return None,
+                },
+            }
+        }
+    }
+    None
 }

@@ -7,17 +7,12 @@ use bytes::{Bytes, BytesMut};
 use url_parse::CommitId;
 
 use super::advertisement::Advertisement;
-use super::packets::{Packet, packet, take_packet};
+use super::packets::{Band, Packet, band, packet, take_packet};
 use super::session::{Body, Session};
 use crate::Error;
 
 const CUT: &str = "the answer ends too early";
 const MALFORMED: &str = "the answer is not what git sends";
-
-/// Bands of an answer that carries the pack and words side by side.
-const PACK: u8 = 1;
-const PROGRESS: u8 = 2;
-const REFUSAL: u8 = 3;
 
 /// What is asked for.
 pub(super) struct Order<'a> {
@@ -56,11 +51,10 @@ pub(super) fn receive_pack(
         return packets.rest(|bytes| spool.write_all(bytes).map_err(failed));
     }
     while let Some(line) = packets.next()? {
-        match line.split_first() {
-            Some((&PACK, bytes)) => spool.write_all(bytes).map_err(failed)?,
-            Some((&PROGRESS, _)) => {}
-            Some((&REFUSAL, words)) => return Err(session.refused(&packets.body, words)),
-            _ => return Err(session.failed(MALFORMED)),
+        match band(line).map_err(|_| session.failed(MALFORMED))? {
+            Band::Pack(bytes) => spool.write_all(&bytes).map_err(failed)?,
+            Band::Progress => {}
+            Band::Refusal(words) => return Err(session.refused(&packets.body, &words)),
         }
     }
     packets.rest(|_| Err(session.failed(MALFORMED)))

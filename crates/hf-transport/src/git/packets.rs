@@ -14,6 +14,31 @@ pub(super) enum Packet {
     Line(Bytes),
 }
 
+/// A line of an answer that carries the pack and words side by side.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Band {
+    /// The next bytes of the pack.
+    Pack(Bytes),
+    /// Words about how far the server is.
+    Progress,
+    /// git refuses, in these words.
+    Refusal(Bytes),
+}
+
+/// The band that a line is on.
+pub(super) fn band(mut line: Bytes) -> Result<Band, Malformed> {
+    if line.is_empty() {
+        return Err(Malformed);
+    }
+    let contents = line.split_off(1);
+    match *line {
+        [1] => Ok(Band::Pack(contents)),
+        [2] => Ok(Band::Progress),
+        [3] => Ok(Band::Refusal(contents)),
+        _ => Err(Malformed),
+    }
+}
+
 /// What is no packet line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
@@ -69,6 +94,16 @@ mod tests {
         assert_eq!(take_packet(&mut bytes), Ok(Some(Packet::Line("ab".into()))));
         assert_eq!(take_packet(&mut bytes), Ok(None));
         assert_eq!(packet("NAK\n"), "0008NAK\n");
+    }
+
+    #[test]
+    fn the_first_byte_is_the_band() {
+        assert_eq!(band("\u{1}PACK".into()), Ok(Band::Pack("PACK".into())));
+        assert_eq!(band("\u{2}counting".into()), Ok(Band::Progress));
+        assert_eq!(band("\u{3}not you".into()), Ok(Band::Refusal("not you".into())));
+        for line in ["", "PACK", "\0", "\u{4}"] {
+            assert_eq!(band(line.into()), Err(Malformed), "{line:?}");
+        }
     }
 
     #[test]

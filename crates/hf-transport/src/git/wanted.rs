@@ -29,7 +29,7 @@ pub(super) enum Wanted {
     Commit(CommitId),
     /// Everything, in the hope that the commit is in it.
     Everything(CommitId),
-    /// Nothing: the commit cannot be had by these means.
+    /// Nothing: the commit cannot be fetched in this way.
     Nothing,
 }
 

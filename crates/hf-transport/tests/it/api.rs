@@ -268,9 +268,8 @@ async fn a_list_is_not_trusted() {
     check_entry(r#"{"type":"file","path":"a","oid":"abc"}"#, "its git object has no usable name").await;
     let lfs = r#","lfs":{"oid":"abc","size":1}"#;
     check_entry(&entry("file", "a", lfs), "its LFS digest is no SHA-256").await;
-    check_entry(&entry("file", "a", r#","size":99999999999"#), "more than 1073741824 bytes to receive").await;
-    check_entry(&entry("file", "a", r#","size":99999999"#), "more than 67108864 bytes in one plain file")
-        .await;
+    check_entry(&entry("file", "a", r#","size":99999999999"#), "more than 1.07 GB to receive").await;
+    check_entry(&entry("file", "a", r#","size":99999999"#), "more than 67.11 MB in one plain file").await;
 }
 
 #[tokio::test]
@@ -286,7 +285,7 @@ async fn a_list_without_end_is_ended() {
     let long = json(&format!("[{}]", " ".repeat(17 << 20)), None);
     stage.hub.fault(list(), long, Times::Forever);
     let error = fetch(&stage, &commit).await.unwrap_err();
-    assert!(error.to_string().contains("more than 16777216 bytes in an answer of the API"), "{error}");
+    assert!(error.to_string().contains("more than 16.78 MB in an answer of the API"), "{error}");
 }
 
 #[tokio::test]
@@ -310,7 +309,7 @@ async fn a_list_of_too_many_or_too_long_names_is_refused() {
         stage.hub.fault(list(), json(&page(names), more), Times::Once);
     }
     let error = fetch(&stage, &commit).await.unwrap_err();
-    assert!(error.to_string().contains("more than 16777216 bytes in names of files"), "{error}");
+    assert!(error.to_string().contains("more than 16.78 MB in names of files"), "{error}");
 }
 
 #[tokio::test]

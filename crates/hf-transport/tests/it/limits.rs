@@ -32,7 +32,7 @@ fn incompressible(bytes: usize) -> Vec<u8> {
 async fn too_much_to_receive() {
     let stage = Stage::with_file("large.json", incompressible(500_000));
     let stage = stage.with(|config| config.max_metadata_bytes = 300_000);
-    check(&stage, "300000 bytes to receive").await;
+    check(&stage, "300.00 kB to receive").await;
     let sent = stage.hub.log().git().bytes_sent();
     stage.with(|config| config.max_metadata_bytes = 600_000 + sent).fetch_whole().await;
 }
@@ -41,7 +41,7 @@ async fn too_much_to_receive() {
 async fn too_much_to_unpack() {
     let stage = Stage::with_file("zeros.json", vec![0; 2_000_000]);
     let stage = stage.with(|config| config.max_metadata_bytes = 1_000_000);
-    check(&stage, "1000000 bytes to unpack").await;
+    check(&stage, "1.00 MB to unpack").await;
     assert!(stage.hub.log().bytes_sent() < 100_000, "{}", stage.hub.log());
     // The commit and its tree count too.
     stage.with(|config| config.max_metadata_bytes = 2_001_000).fetch_whole().await;
@@ -54,12 +54,12 @@ async fn too_much_in_a_commit_or_a_tree() {
     let blob = plumbing.blob(b"");
     let small = plumbing.tree(&[("100644", b"a", &blob)]);
     plumbing.set("refs/heads/main", &plumbing.commit(&small, &"long ".repeat(50_000)));
-    check(&stage, "100000 bytes to unpack").await;
+    check(&stage, "100.00 kB to unpack").await;
 
     let names: Vec<String> = (0..5000).map(|number| format!("{number:05}")).collect();
     let entries: Vec<_> = names.iter().map(|name| ("100644", name.as_bytes(), blob.as_str())).collect();
     plumbing.set_main(&entries);
-    check(&stage, "100000 bytes to unpack").await;
+    check(&stage, "100.00 kB to unpack").await;
 }
 
 /// Ten folders, each of which holds ten times the next: ten to the power of ten in a few hundred bytes.

@@ -75,7 +75,7 @@ async fn a_drip_is_given_up_in_every_answer() {
         let began = Instant::now();
         let error = stage.fetch_error().await;
         assert!(matches!(error, Error::Net(net::Error::TooSlow { .. })), "{error:?}");
-        assert!(error.is_transient());
+        assert!(error.is_transient() && error.is_too_slow());
         assert!((2 * IMPATIENT..PROMPTLY).contains(&began.elapsed()), "{:?}", began.elapsed());
         let message = error.to_string();
         assert!(message.starts_with(&format!("cannot {action} http://127.0.0.1")), "{message}");

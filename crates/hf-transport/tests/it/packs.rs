@@ -232,7 +232,7 @@ async fn the_list_of_references_is_bounded() {
     let stage = Stage::usual();
     stage.hub.fault(FaultTarget::info_refs(ID), Fault::git_list(long), Times::Forever);
     let error = stage.fetch_error().await;
-    assert!(error.to_string().contains("more than 16777216 bytes of references"), "{error}");
+    assert!(error.to_string().contains("more than 16.78 MB of references"), "{error}");
     assert_eq!(error.kind(), ErrorKind::Refused);
 }
 

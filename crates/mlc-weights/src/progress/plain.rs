@@ -116,9 +116,9 @@ mod tests {
     fn a_line_says_all_numbers_and_why_nothing_comes() {
         assert_eq!(line(&view(1)), "25 %, 1.0 of 4.0 kB, 1.00 kB/s, 3 s left, 1 of 3 files");
         let mut stalled = view(1);
-        stalled.reason = Some("nothing has come for 4 s".to_owned());
-        assert_eq!(line(&stalled), "25 %, 1.0 of 4.0 kB, 1 of 3 files; nothing has come for 4 s");
+        stalled.reason = Some("no data for 4 s".to_owned());
+        assert_eq!(line(&stalled), "25 %, 1.0 of 4.0 kB, 1 of 3 files; no data for 4 s");
         stalled.totals = None;
-        assert_eq!(line(&stalled), "nothing has come for 4 s");
+        assert_eq!(line(&stalled), "no data for 4 s");
     }
 }

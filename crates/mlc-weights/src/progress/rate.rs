@@ -11,7 +11,7 @@ const SHORTEST: Duration = Duration::from_millis(500);
 /// Bytes a second over the last few seconds.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
-    /// When so many bytes had come; the first one is the newest that is at least a window old.
+    /// When so many bytes had been received; the first one is the newest that is at least a window old.
     samples: VecDeque<(Instant, u64)>,
 }
 

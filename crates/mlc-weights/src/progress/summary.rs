@@ -12,7 +12,7 @@ pub(crate) struct Summary {
     pub(crate) models: usize,
     /// How many are there now.
     pub(crate) done: usize,
-    /// Those that could not be had, in order.
+    /// Those that failed, in order.
     pub(crate) failed: Vec<ModelRef>,
     /// What came over the network for those that are there.
     pub(crate) bytes: u64,

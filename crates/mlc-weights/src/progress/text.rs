@@ -50,7 +50,7 @@ fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
             format!("fetching {}, {}", files(*count), size(*bytes))
         }
         FetchEvent::Resumed { file, bytes, .. } => {
-            about(file, &format!("goes on after the {} that had come before", size(*bytes)))
+            about(file, &format!("resumes after the first {}", size(*bytes)))
         }
         FetchEvent::Throttled { wait, .. } => {
             format!("the server asks to be left alone for {}; waiting", elapsed(*wait))
@@ -77,7 +77,7 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
             )
         }
         Warning::TokenOverPlainHttp { hub } => {
-            format!("the access token is sent to {hub} unencrypted: whoever is in between can read it")
+            format!("the access token is sent to {hub} unencrypted: anyone in between can read it")
         }
         Warning::TokenDropped { hub } => {
             format!("{hub} does not accept the access token that a login has left: going on without it")
@@ -113,7 +113,7 @@ pub(super) fn closing(ending: &Ending<'_>) -> Option<String> {
     let rate = u128::from(bytes_received).saturating_mul(1000).checked_div(took.as_millis());
     let rate = rate.map(|rate| format!(", {}/s", size(u64::try_from(rate).unwrap_or(u64::MAX))));
     let before = ending.view.totals.map_or(0, |totals| totals.bytes_done.saturating_sub(totals.received));
-    let before = (before > 0).then(|| format!("; {} had come before", size(before)));
+    let before = (before > 0).then(|| format!("; {} from an earlier run", size(before)));
     let parts = [Some(format!("downloaded {} in {}", size(bytes_received), elapsed(took))), rate, before];
     Some(parts.into_iter().flatten().collect())
 }
@@ -130,7 +130,7 @@ fn reused(count: usize, bytes: u64) -> String {
 
 /// Begins with the file, unless the words name it anyway.
 fn about(file: &RepoPath, words: &str) -> String {
-    if words.contains(file.as_str()) { words.to_owned() } else { format!("{file}: {words}") }
+    if words.contains(&file.to_string()) { words.to_owned() } else { format!("{file}: {words}") }
 }
 
 /// What failed, why in the end, and when it is tried again.

@@ -9,7 +9,7 @@ use super::step::{METADATA, Step};
 use super::tally::{InFlight, Tally};
 use crate::words::{elapsed, files};
 
-/// When nothing has come for so long, that is said.
+/// When there was no data for so long, that is said.
 const STALL: Duration = Duration::from_secs(2);
 
 /// How things are.
@@ -48,7 +48,7 @@ pub(super) struct FileView {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileState {
-    /// Nothing of it has come yet; perhaps nothing was asked for, and it waits for a connection.
+    /// Nothing of it was received yet; perhaps nothing was asked for, and it waits for a connection.
     Pending,
     Fetching,
     /// All bytes are here.
@@ -165,7 +165,7 @@ impl Watch {
         let silence = now.duration_since(self.moved.0);
         (silence >= STALL).then(|| match self.tally.left_alone(now) {
             Some(left) => left_alone("the server", left),
-            None => format!("nothing has come for {}", countdown(silence)),
+            None => format!("no data for {}", countdown(silence)),
         })
     }
 }
@@ -179,7 +179,7 @@ fn file_view(file: &InFlight, now: Instant) -> FileView {
         None if held == 0 => FileState::Pending,
         None => FileState::Fetching,
     };
-    FileView { name: file.file.to_string(), size: file.size, held: held.min(file.size), state }
+    FileView { name: file.file.as_str().to_owned(), size: file.size, held: held.min(file.size), state }
 }
 
 /// Why nothing is asked of a server.

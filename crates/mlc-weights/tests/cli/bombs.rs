@@ -101,7 +101,7 @@ fn many_references_cost_no_memory() {
     };
     let nak = [packet(b"NAK\n"), packet(b"\x03no entry")].concat();
     check("within", &world_with(many(15 << 20), nak.clone()), 4, "the hub says: no entry");
-    check("over", &world_with(many(17 << 20), nak), 4, "more than 16777216 bytes of references");
+    check("over", &world_with(many(17 << 20), nak), 4, "more than 16.78 MB of references");
 }
 
 /// A hub whose git has this pack, with a tree and its commit.
@@ -179,7 +179,7 @@ fn long_lists_cost_no_memory() {
         pack.whole("tree", &tree);
     }
     let world = whole(&mut pack, &tree_entry("40000", b"a", &below));
-    check("long names", &world, 4, "more than 16777216 bytes in names of files");
+    check("long names", &world, 4, "more than 16.78 MB in names of files");
 
     let mut pack = PackBuilder::default();
     let tree = tree_entry("100644", b"a", &blob).repeat((16 << 20) / 29);

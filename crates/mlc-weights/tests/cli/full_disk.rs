@@ -20,7 +20,7 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// `None` where it cannot be had.
+    /// `None` where there is no such disk.
     fn of(world: &World) -> Option<Self> {
         let mount = "mkdir -p small; mount -t tmpfs -o size=16m none small";
         let namespace = Namespace::with(&world.beside(""), mount)?;

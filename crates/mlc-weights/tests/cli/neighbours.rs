@@ -392,7 +392,7 @@ fn what_is_no_small_file_is_not_read() {
     }
 }
 
-/// A file of an entry under repair that is none, or very long: the commit's own takes its place, and what is a file
+/// Something in an entry under repair that is not a plain file, or is very long: the commit's own takes its place, and what is a file
 /// is kept beside it.
 #[test]
 fn what_is_no_file_of_an_entry_is_not_waited_for() {

@@ -13,7 +13,7 @@ fn check(world: &World, ran: &Ran, words: &[&str]) {
     ran.check_failure(6, words);
     ran.check_failure(
         6,
-        &["\n  the same command goes on from what has come; behind a proxy set HTTPS_PROXY"],
+        &["\n  the same command continues where this one stopped; behind a proxy set HTTPS_PROXY"],
     );
     assert_eq!(ran.stderr.matches("; trying again in ").count(), 5, "{}", ran.stderr);
     world.check_untouched();

@@ -69,7 +69,7 @@ fn a_failure_that_nobody_hears_has_its_status_all_the_same() {
 }
 
 #[test]
-fn whoever_has_read_enough_may_go() {
+fn a_reader_of_the_output_may_stop_early() {
     let (world, model) = World::with_tiny();
     world.download(&model);
     for arguments in [

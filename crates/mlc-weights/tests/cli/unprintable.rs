@@ -1,4 +1,4 @@
-//! Names of files may be anything, and whoever shares a cache chooses some of them.
+//! Names of files may be anything, and everyone who shares a cache chooses some of them.
 
 use crate::world::{World, lay_out};
 

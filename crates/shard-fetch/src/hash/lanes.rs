@@ -14,7 +14,7 @@ pub(super) const MAX_LANES: usize = 16;
 /// What stands in lanes that no file uses.
 static DUMMY: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
 
-/// The MD5 of one file that has come some way. Only this engine can go on with it.
+/// The MD5 of a part of one file. Only this engine can go on with it.
 pub(super) struct Stream(Md5State);
 
 impl Stream {

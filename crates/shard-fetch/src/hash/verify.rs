@@ -12,6 +12,7 @@ use url_parse::DiskError;
 use super::HashJob;
 use super::lanes::Engine;
 use super::stage::{HashStage, all_cores};
+use crate::plain::open_plain;
 use crate::{ActualSize, Error, Expected, Mismatch, Verified};
 
 /// How many files each thread has to choose from.
@@ -96,7 +97,7 @@ fn submit(stage: &HashStage, place: usize, path: &Path, expected: Expected, resu
 
 fn open(path: &Path, expected: &Expected) -> Result<File, Error> {
     let disk = |action| move |source| DiskError::new(action, path, source);
-    let file = File::open(path).map_err(disk("open"))?;
+    let file = open_plain(path).map_err(disk("open"))?;
     let size = file.metadata().map_err(disk("look at"))?.len();
     if size == expected.size {
         return Ok(file);

@@ -264,7 +264,7 @@ fn deep_nesting_is_refused_wherever_it_is() {
 fn too_large_a_file_is_not_read() {
     let limit = usize::try_from(MAX_METADATA_BYTES).unwrap();
     let error = Manifest::parse(&vec![b' '; limit + 1], NAME).unwrap_err();
-    assert_eq!(error.to_string(), "tensor-cache.json has more than 67108864 bytes: refused");
+    assert_eq!(error.to_string(), "tensor-cache.json is larger than 67.11 MB: refused");
 }
 
 #[test]

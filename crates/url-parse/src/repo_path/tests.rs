@@ -195,3 +195,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_message_shows_the_beginning_of_a_long_path() {
+    let text = "é/".repeat(200) + "é";
+    let path: RepoPath = text.parse().unwrap();
+    assert_eq!(path.to_string(), "é/".repeat(80) + "…");
+    assert_eq!(path.as_str(), text);
+    let short: RepoPath = "e\u{301}/é".parse().unwrap();
+    assert_eq!(short.to_string(), short.as_str());
+}

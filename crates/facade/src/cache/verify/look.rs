@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use cache_layout::{Met, Receipt, walk};
+use cache_layout::{Met, Receipt, read_plain, walk};
 use shard_fetch::{Verified, is_pointer_text};
 use url_parse::{DiskError, RepoPath};
 
@@ -34,7 +34,9 @@ pub(super) fn look(
         Demand::Digest(expected) => (Some(expected.size), ""),
         Demand::Presence { size, reason } => (*size, *reason),
     };
-    if length < POINTER_BYTES && fs::read(&file).is_ok_and(|content| is_pointer_text(&content)) {
+    if length < POINTER_BYTES
+        && read_plain(&file, POINTER_BYTES).is_ok_and(|content| is_pointer_text(&content))
+    {
         return Some(corrupt("it is git-lfs pointer text"));
     }
     Some(match size.filter(|size| *size != length) {

@@ -48,11 +48,10 @@ fn with_80_columns() {
 
 #[test]
 fn without_bytes_there_is_no_rate() {
-    let stalled =
-        View { reason: Some("nothing has come for 4 s".to_owned()), in_flight: Vec::new(), ..view() };
+    let stalled = View { reason: Some("no data for 4 s".to_owned()), in_flight: Vec::new(), ..view() };
     insta::assert_snapshot!(shown(&stalled, 80), @r"
     ⠋ ━━━━━━━━━━━━────────────────────────  35 %  312.4 of 869.1 MB  12 of 33 files
-      nothing has come for 4 s
+      no data for 4 s
     ");
 }
 
@@ -83,7 +82,7 @@ fn with_40_columns() {
 #[test]
 fn every_width_is_kept() {
     let mut view = view();
-    view.reason = Some("nothing has come for 4 s".to_owned());
+    view.reason = Some("no data for 4 s".to_owned());
     let totals = view.totals.as_mut().unwrap();
     (totals.bytes, totals.rate) = (123_450_000_000, Some(1_000));
     for columns in 2..250 {

@@ -82,7 +82,7 @@ fn silence_is_told() {
     scene.tally.receive(&scene.files[0].clone(), 100);
     scene.check_reason(1, None);
     scene.check_reason(2, None);
-    scene.check_reason(4, Some("nothing has come for 3 s"));
+    scene.check_reason(4, Some("no data for 3 s"));
     scene.tally.receive(&scene.files[1].clone(), 100);
     scene.check_reason(5, None);
 }
@@ -96,7 +96,7 @@ fn pauses_are_counted_down() {
     assert_eq!(scene.look(1).in_flight[0].state, FileState::Retrying(second(8)));
     assert!(scene.pause(1, 31, true));
     scene.check_reason(1, Some("trying again in 8 s"));
-    scene.check_reason(10, Some("nothing has come for 10 s"));
+    scene.check_reason(10, Some("no data for 10 s"));
     scene.tally.receive(&scene.files[0].clone(), 1_000);
     scene.tally.complete(&scene.files[0].clone());
     scene.check_reason(11, Some("the server wants to be left alone for another 20 s"));
