@@ -167,12 +167,9 @@ impl Seat {
                 return Ok(None);
             }
             self.line.restart(left.end - left.start, self.flight.file.attempts().may_be_replaced());
-            let body = match body.take() {
-                Some(body) => body,
-                None => tokio::select! {
-                    body = self.get(&left) => body?,
-                    () = self.line.stopped() => return Ok(None),
-                },
+            let body = tokio::select! {
+                body = self.body(&left, body.take()) => body?,
+                () = self.line.stopped() => return Ok(None),
             };
             *self.flight.host.lock() = Some(body.host.clone());
             if body.from != left.start || body.until > left.end {
@@ -187,7 +184,11 @@ impl Seat {
         }
     }
 
-    async fn get(&self, left: &Range<u64>) -> Result<Body, Setback> {
+    /// The body that is there already, or a new one with what is left.
+    async fn body(&self, left: &Range<u64>, body: Option<Body>) -> Result<Body, Setback> {
+        if let Some(body) = body {
+            return Ok(body);
+        }
         let File { shared, request, source, tracker, .. } = &*self.flight.file;
         let on_wait = |wait: Duration| {
             self.line.held(Instant::now() + wait);
