@@ -42,7 +42,7 @@ struct Written {
     spans: Spans,
     /// What of it the journal does not say.
     unnoted: Spans,
-    noted_at: Instant,
+    noted_at: Option<Instant>,
     /// `None` once the part is discarded, or when there is no digest: then nothing could be told of what a
     /// later fetch finds.
     journal: Option<Journal>,
@@ -53,14 +53,15 @@ impl Written {
     /// Notes what is written. A record for each write would be many; what the journal does not say is fetched a second
     /// time after a crash.
     fn note(&mut self, now: Instant) -> io::Result<()> {
-        self.noted_at = now;
+        self.noted_at = Some(now);
         let unnoted = std::mem::take(&mut self.unnoted);
         self.journal.as_mut().map_or(Ok(()), |journal| journal.note(unnoted.iter(), &self.spans))
     }
 
+    /// The first bytes are noted at once: a journal that is there can be added to when the disk is full.
     fn note_if_due(&mut self, now: Instant) -> io::Result<()> {
-        let is_due = self.unnoted.bytes() >= NOTE_BYTES || now >= self.noted_at + NOTE_EVERY;
-        if is_due { self.note(now) } else { Ok(()) }
+        let is_due = self.noted_at.is_none_or(|noted_at| now >= noted_at + NOTE_EVERY);
+        if is_due || self.unnoted.bytes() >= NOTE_BYTES { self.note(now) } else { Ok(()) }
     }
 }
 
@@ -88,7 +89,7 @@ impl Part {
         });
         hash.available_to(kept.frontier());
         let (spans, unnoted) = (kept.clone(), Spans::default());
-        let written = Written { spans, unnoted, noted_at: Instant::now(), journal, hash: Some(hash) };
+        let written = Written { spans, unnoted, noted_at: None, journal, hash: Some(hash) };
         Ok(Arc::new(Self { shared, request, file, written: Mutex::new(written), kept }))
     }
 
@@ -119,7 +120,12 @@ impl Part {
             }
             hash.available_to(written.spans.frontier());
         }
-        written.note_if_due(Instant::now())
+        // A file that is whole is about to be moved.
+        if written.spans.bytes() < self.request.expected.size {
+            written.note_if_due(Instant::now())
+        } else {
+            Ok(())
+        }
     }
 
     /// The digests of the file, all of which must have been written.
