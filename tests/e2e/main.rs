@@ -10,6 +10,7 @@ mod cancelling;
 mod concurrency;
 mod damage;
 mod disks;
+mod donors;
 mod download;
 mod events;
 mod examples;

@@ -127,6 +127,7 @@ impl Stage {
             revision: None,
             scratch_parent: scratch.path().to_owned(),
             export_to: export.path().to_owned(),
+            keep_in: None,
             keep_alive: Arc::new(()),
         };
         let fetched = GitMetadata::new(self.hub_client(client)).fetch(request).await;

@@ -108,15 +108,26 @@ pub(crate) fn copy_sparse(from: &Place, to: &Place) -> io::Result<()> {
 }
 
 /// Fills a new file.
-fn write_copy(to: &Place, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn write_copy(to: &Place, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let mut target = to.open(Access::CreateNew)?;
     // Half a file must not stay; the error that matters is the first one.
     fill(&mut target).inspect_err(|_| drop(to.remove_file()))
 }
 
-fn copy_all(source: &mut File, target: &mut File) -> io::Result<()> {
+/// Whether `target`, which is empty, shares the blocks of `source` now, until one of them is written to.
+pub(crate) fn reflink(source: &File, target: &File) -> bool {
     #[cfg(target_os = "linux")]
-    if rustix::fs::ioctl_ficlone(&*target, &*source).is_ok() {
+    let is_shared = rustix::fs::ioctl_ficlone(target, source).is_ok();
+    #[cfg(not(target_os = "linux"))]
+    let is_shared = {
+        let _ = (source, target);
+        false
+    };
+    is_shared
+}
+
+fn copy_all(source: &mut File, target: &mut File) -> io::Result<()> {
+    if reflink(source, target) {
         return Ok(());
     }
     let (mut block, mut length) = (vec![0; BLOCK], 0);

@@ -39,6 +39,7 @@
 //!     staging/<slot>/pool/           verified files, never written again, named by content
 //!     staging/<slot>/redo-pool/      the same, for a REDO
 //!     staging/<slot>/runs/<run>/     one process's own work
+//!     staging/<slot>/metadata/       what is known of a commit, for a run that comes after one that was cut off
 //!     staging/<slot>/parts/          unfinished files of abandoned runs
 //!     receipts/<slot>.json           what an entry was made from
 //! ```
@@ -74,6 +75,7 @@ mod alias;
 mod config;
 mod content;
 mod dir;
+mod donors;
 mod error;
 mod files;
 #[cfg(feature = "fuzzing")]

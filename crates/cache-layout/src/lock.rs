@@ -108,17 +108,33 @@ impl Holder {
     }
 }
 
+/// What came of an attempt to lock a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileLock {
+    /// This handle has the lock now.
+    Taken,
+    /// Another one has it.
+    Held,
+    /// There are no locks here, or they are not used.
+    Unknown,
+}
+
 /// Whether this handle has the lock now. Where there are no locks, it has.
 pub(crate) fn try_lock_file(file: &File, path: &Path, locking: Locking) -> io::Result<bool> {
+    Ok(lock_file(file, path, locking)? != FileLock::Held)
+}
+
+/// The same, and tells where there are no locks.
+pub(crate) fn lock_file(file: &File, path: &Path, locking: Locking) -> io::Result<FileLock> {
     if locking == Locking::None {
-        return Ok(true);
+        return Ok(FileLock::Unknown);
     }
     match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
+        Ok(()) => Ok(FileLock::Taken),
+        Err(TryLockError::WouldBlock) => Ok(FileLock::Held),
         Err(TryLockError::Error(error)) if has_no_locks(&error) => {
             tracing::warn!(path = %url_parse::shown(path), %error, "this file system has no locks");
-            Ok(true)
+            Ok(FileLock::Unknown)
         }
         Err(TryLockError::Error(error)) => Err(error),
     }

@@ -43,7 +43,8 @@ pub struct PrunedSlot {
     pub removed_bytes: u64,
     /// How many bytes of disk stay: they are in use, or too young.
     pub kept_bytes: u64,
-    /// Whether a download of the model is running, or had a heartbeat within the last 15 minutes.
+    /// Whether a download of the model is running, or may be on another machine, from which there was a heartbeat within
+    /// the last 15 minutes.
     pub in_use: bool,
     /// Why not everything could be removed.
     pub failure: Option<Error>,
@@ -66,7 +67,8 @@ impl CacheLayout {
     /// unfinished files of models that no run is working on, if nothing was written to them for `older_than`.
     /// Receipts and notes that were never finished go too, if they are also 15 minutes old. The next download of
     /// such a model starts from scratch. Never touches a model, nor anything that a running download needs: a
-    /// download is running while its lock is held, or while its heartbeat is less than 15 minutes old.
+    /// download is running while its lock is held; and one that may be on another machine, while its heartbeat is less
+    /// than 15 minutes old.
     ///
     /// Blocks for as long as removing takes.
     ///
@@ -209,8 +211,9 @@ impl Found {
         if found.in_use {
             return Ok(found);
         }
-        let pools = [Purpose::Fresh, Purpose::Redo].map(|purpose| staging.pool(purpose));
-        for folder in pools.into_iter().chain([staging.orphans()]) {
+        let purposes = [Purpose::Fresh, Purpose::Redo];
+        let kept = purposes.iter().flat_map(|purpose| [staging.pool(*purpose), staging.metadata(*purpose)]);
+        for folder in kept.chain([staging.orphans()]) {
             let old = |file: &Place| is_old(newest(file), older_than, now);
             found.files.extend(folder.children_if_any()?.into_iter().filter(old));
         }
@@ -225,12 +228,16 @@ impl Found {
 /// An old model that could not be moved back is not abandoned.
 fn is_abandoned(run: &RunNames, now: SystemTime) -> bool {
     let holds_the_model = staging::held_by(run).is_some() && !run.slot().entry_place().is_there();
-    !holds_the_model && run.is_silent(now) && Owner::if_gone(run).is_some()
+    !holds_the_model && Owner::if_abandoned(run, now).is_some()
 }
 
+/// A time far in the future says nothing of an age, as no time does.
 fn is_old(written: Option<SystemTime>, older_than: Duration, now: SystemTime) -> bool {
-    let age = written.map(|written| now.duration_since(written).unwrap_or_default());
-    age.is_none_or(|age| age >= older_than)
+    let Some(written) = written else { return true };
+    match now.duration_since(written) {
+        Ok(age) => age >= older_than,
+        Err(in_the_future) => in_the_future.duration() > ABANDONED_AFTER || older_than.is_zero(),
+    }
 }
 
 /// When something was last written at a place or below.

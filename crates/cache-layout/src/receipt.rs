@@ -89,7 +89,7 @@ impl CacheLayout {
     /// The receipt of the slot's entry in the writable tier. One that cannot be read or understood counts as
     /// none, with a warning in the log.
     pub fn receipt(&self, slot: &Slot) -> Option<Receipt> {
-        read_if_any(&slot.receipt_file())
+        read_if_any(&slot.receipt_file(), LARGEST)
     }
 
     /// The slot that a private file or folder is named after, if any.
@@ -114,12 +114,12 @@ impl CacheLayout {
             return None;
         }
         let file = slot::receipt_file(self.private(), &slot::file_name(user, name));
-        Some(ModelRef::new(id, Some(read_if_any(&file)?.revision?)))
+        Some(ModelRef::new(id, Some(read_if_any(&file, LARGEST)?.revision?)))
     }
 }
 
-pub(crate) fn read_if_any(place: &Place) -> Option<Receipt> {
-    match read(place) {
+pub(crate) fn read_if_any(place: &Place, limit: u64) -> Option<Receipt> {
+    match read(place, limit) {
         Ok(receipt) => Some(receipt),
         Err(e) if is_absence(&e) => None,
         Err(error) => {
@@ -131,8 +131,8 @@ pub(crate) fn read_if_any(place: &Place) -> Option<Receipt> {
     }
 }
 
-fn read(place: &Place) -> io::Result<Receipt> {
-    Ok(serde_json::from_slice(&place.read(LARGEST)?)?)
+fn read(place: &Place, limit: u64) -> io::Result<Receipt> {
+    Ok(serde_json::from_slice(&place.read(limit)?)?)
 }
 
 #[cfg(test)]

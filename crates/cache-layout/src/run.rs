@@ -39,6 +39,7 @@ pub struct Run {
     tree: Pinned,
     scratch: Pinned,
     parts: Pinned,
+    metadata: Pinned,
     /// The last one counts. Those before it are gone, and stay open: their paths must not come to mean something else.
     pools: Mutex<Vec<Pinned>>,
     // In this order: the lock ends before its folder is removed.
@@ -48,8 +49,8 @@ pub struct Run {
 
 impl CacheLayout {
     /// Begins to put the model together, in a folder of this run's own. Removes what runs of this model
-    /// have left that are abandoned (their process is gone, and was last heard of over 15 minutes ago), all
-    /// but unfinished files.
+    /// have left that are abandoned (their process was on this machine and is gone, or may be on another and was
+    /// last heard of over 15 minutes ago), all but unfinished files.
     ///
     /// # Errors
     /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`] when the result could not be published;
@@ -98,8 +99,10 @@ impl Run {
         // Nobody else goes on with this.
         scratch.create_dir_as(0o700).attempt(Action::Create, scratch.path())?;
         let scratch = Pinned::open(scratch)?;
+        let metadata = create(staging.metadata(purpose))?;
         let pools = Mutex::new(vec![create(staging.pool(purpose))?]);
-        Ok(Self { staging: staging.clone(), purpose, durability, tree, scratch, parts, pools, alive, folder })
+        let staging = staging.clone();
+        Ok(Self { staging, purpose, durability, tree, scratch, parts, metadata, pools, alive, folder })
     }
 
     /// The tree that will be published; an empty folder at first. The path stays that of this folder, whatever
@@ -129,10 +132,17 @@ impl Run {
         Ok(elsewhere.map_or(self.scratch(), Place::path).to_path_buf())
     }
 
+    /// A folder for what is learned of a commit, which the next run finds. Runs of one purpose share it. Whoever may write
+    /// to the cache may have put there whatever is in it. It is removed when a run is published.
+    pub fn kept_metadata(&self) -> &Path {
+        self.metadata.path()
+    }
+
     /// A path that [`tree`](Self::tree) and its siblings have led to, as the user knows it; nothing for others.
     pub fn shown(&self, path: &Path) -> Option<PathBuf> {
         let pools = self.pools.lock();
-        let mut pinned = [&self.tree, &self.scratch, &self.parts].into_iter().chain(pools.iter());
+        let mut pinned =
+            [&self.tree, &self.scratch, &self.parts, &self.metadata].into_iter().chain(pools.iter());
         pinned.find_map(|pinned| pinned.shown(path))
     }
 
@@ -152,7 +162,7 @@ impl Run {
     }
 
     /// Brings what an earlier run has left of an unfinished file, and its journal, to [`part`](Self::part).
-    /// What an abandoned run has left is moved. A run whose process is gone, but was heard of within the last
+    /// What an abandoned run has left is moved. A run that may be on another machine, and was heard of within the last
     /// 15 minutes, keeps its own, of which a copy is made: where locks do nothing, it may be alive. Of
     /// several, the one that takes up the most room is taken. Another user's, who may hold it open, is copied.
     ///
@@ -252,6 +262,7 @@ impl Run {
         let Self { staging, alive, folder, .. } = self;
         drop(alive);
         staging::clear_orphans(&staging);
+        staging::clear_metadata(&staging, purpose);
         match staging::clear_pool(&staging, purpose) {
             Ok(()) => folder.remove(),
             // The folder holds the note that makes the next run clear the pool.

@@ -13,6 +13,7 @@ pub(crate) mod elsewhere;
 mod note;
 mod parts;
 mod place;
+mod process;
 mod run_folder;
 mod runs;
 
@@ -31,9 +32,24 @@ pub(crate) fn clear_pool(staging: &Staging, purpose: Purpose) -> Result<(), Erro
     staging.pool(purpose).children_if_any()?.iter().try_for_each(Place::remove_if_any)
 }
 
+/// The same with the metadata that was kept, which nobody needs for long.
+pub(crate) fn clear_metadata(staging: &Staging, purpose: Purpose) {
+    let removed = staging.metadata(purpose).children_if_any();
+    let removed = removed.and_then(|files| files.iter().try_for_each(Place::remove_if_any));
+    if let Err(error) = removed {
+        tracing::warn!(%error, "cannot remove the metadata of a published model");
+    }
+}
+
 /// Removes the folders that nobody needs: only empty ones, and only when the slot has no other run.
 pub(crate) fn remove_empty(staging: &Staging, purpose: Purpose) {
-    let folders = [staging.runs_folder(), staging.orphans(), staging.pool(purpose), staging.folder().clone()];
+    let folders = [
+        staging.runs_folder(),
+        staging.orphans(),
+        staging.pool(purpose),
+        staging.metadata(purpose),
+        staging.folder().clone(),
+    ];
     // The first one that still holds something ends it.
     let _ = folders.iter().try_for_each(|folder| absence_is_fine(folder.remove_dir()));
 }
@@ -47,14 +63,15 @@ pub(crate) fn tidy(staging: &Staging, now: SystemTime) -> Result<(), Error> {
             continue;
         }
         forget_published_pool(staging, &run)?;
-        let abandoned = run.is_silent(now);
-        if !abandoned && held_by(&run).is_none() {
-            continue;
-        }
         // Held until this run is dealt with.
-        let Some(_owner) = Owner::if_gone(&run) else { continue };
-        if restore(&run) && abandoned {
-            remove_abandoned(staging, &run);
+        if let Some(_owner) = Owner::if_abandoned(&run, now) {
+            if restore(&run) {
+                remove_abandoned(staging, &run);
+            }
+        } else if held_by(&run).is_some()
+            && let Some(_owner) = Owner::if_gone(&run)
+        {
+            restore(&run);
         }
     }
     Ok(())
@@ -70,7 +87,7 @@ impl CacheLayout {
             let runs = Staging::of(slot).runs().unwrap_or_default();
             files.extend(runs.iter().map(RunNames::previous_receipt));
         }
-        files.iter().filter_map(receipt::read_if_any).collect()
+        files.iter().filter_map(|file| receipt::read_if_any(file, receipt::LARGEST)).collect()
     }
 }
 

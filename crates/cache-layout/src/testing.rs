@@ -72,6 +72,14 @@ fn list(root: &Path, dir: &Path, found: &mut BTreeMap<String, String>) {
     }
 }
 
+/// As if the process of a run had been one of another machine.
+pub(crate) fn move_elsewhere(run: &Path) {
+    write(
+        &run.join("process.json"),
+        r#"{"boot":"another","namespace":"pid:[1]","pid":1,"began":1,"has_lock":true}"#,
+    );
+}
+
 /// The permission bits that the process's umask gives to a new file and a new folder.
 #[cfg(unix)]
 pub(crate) fn umask_modes(folder: &TempDir) -> (u32, u32) {

@@ -64,6 +64,9 @@ pub enum FileOrigin {
     Metadata,
     /// An earlier, interrupted download, which had verified it. The download would hash it again before it counts on it.
     Staging,
+    /// Another model of the cache, or another revision: its receipt says that it has the file. Whether it is right, the
+    /// download would find out.
+    OtherModel,
     /// The directory that would be replaced: a file of this name and size is there. Whether it is right, the download
     /// would find out.
     Replaced,
@@ -91,7 +94,7 @@ impl PlannedFile {
     pub fn bytes_to_fetch(&self) -> u64 {
         match self.from {
             FileOrigin::Network { kept } => self.size.saturating_sub(kept),
-            FileOrigin::Metadata | FileOrigin::Staging | FileOrigin::Replaced => 0,
+            FileOrigin::Metadata | FileOrigin::Staging | FileOrigin::OtherModel | FileOrigin::Replaced => 0,
         }
     }
 }

@@ -1,16 +1,19 @@
 //! What a download owns while it works: the slot's lock and a run's folder.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cache_layout::{CacheLayout, Purpose, Run, Slot, SlotLock};
-use parking_lot::RwLock;
+use cache_layout::{CacheLayout, ContentName, Purpose, Run, Slot, SlotLock};
+use parking_lot::{Mutex, RwLock};
+use shard_fetch::{Expected, resumable_bytes};
 
-use crate::Error;
+use crate::plan::RemoteFile;
 use crate::threads::blocking;
+use crate::{Error, Event, Observer};
 
 /// How often a run shows that it is alive. Others take it for abandoned only after many missed beats.
 const HEARTBEAT: Duration = Duration::from_secs(60);
@@ -28,7 +31,10 @@ pub(crate) struct Lease {
     /// Nothing waits for the work any more.
     is_given_up: AtomicBool,
     /// `None` for work that makes nothing visible.
-    _lock: Option<SlotLock>,
+    lock: Option<SlotLock>,
+    /// The files that were to be fetched.
+    wanted: Mutex<Vec<RemoteFile>>,
+    watcher: Arc<dyn Observer>,
 }
 
 impl Lease {
@@ -38,15 +44,27 @@ impl Lease {
         slot: &Slot,
         purpose: Purpose,
         lock: Option<SlotLock>,
+        watcher: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
         let run = RwLock::new(Some(layout.begin_run(slot, purpose)?));
-        let is_given_up = AtomicBool::new(false);
-        Ok(Self { layout: layout.clone(), slot: slot.clone(), purpose, run, is_given_up, _lock: lock })
+        let (is_given_up, wanted) = (AtomicBool::new(false), Mutex::default());
+        let (layout, slot) = (layout.clone(), slot.clone());
+        Ok(Self { layout, slot, purpose, run, is_given_up, lock, wanted, watcher })
+    }
+
+    /// Takes note of files that are to be fetched.
+    pub(crate) fn want(&self, files: &[RemoteFile]) {
+        self.wanted.lock().extend_from_slice(files);
     }
 
     /// Fails when the download was dropped: for jobs that take long, which ask now and then.
     pub(crate) fn go_on(&self) -> Result<(), Error> {
         if self.is_given_up.load(Ordering::Relaxed) { Err(net::Error::Cancelled.into()) } else { Ok(()) }
+    }
+
+    /// Whether this is a download, and not the foresight of one.
+    pub(crate) fn may_publish(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// The slot's directory in the writable tier, if there is one that the run could replace.
@@ -108,6 +126,30 @@ impl Lease {
     }
 }
 
+/// The last job has ended. What is there now is what the next run finds, unless this one was published.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let (may_publish, wanted) = (self.may_publish(), std::mem::take(self.wanted.get_mut()));
+        if let Some(run) = self.run.get_mut()
+            && may_publish
+            && !wanted.is_empty()
+        {
+            self.watcher.on_event(&Event::Kept { bytes: kept_bytes(run, &wanted) });
+        }
+    }
+}
+
+/// How many bytes of these files the next run has not to ask for.
+fn kept_bytes(run: &Run, files: &[RemoteFile]) -> u64 {
+    // A repository may hold the same bytes under two names.
+    let contents: HashMap<_, _> = files.iter().map(|file| (&file.content, &file.expected)).collect();
+    let kept = |(content, expected): (&ContentName, &Expected)| match run.pooled(content) {
+        Some(size) if size == expected.size => size,
+        _ => resumable_bytes(&run.part(content), expected),
+    };
+    contents.into_iter().map(kept).sum()
+}
+
 /// The end of the work that holds this: what is left of its jobs need not be done.
 pub(crate) struct GiveUpOnDrop(pub(crate) Arc<Lease>);
 
@@ -134,7 +176,8 @@ mod tests {
         let layout = CacheLayout::new(CacheConfig::new(folder.path())).unwrap();
         let slot = layout.slot("HF://a/b".parse::<ModelUrl>().unwrap().model());
         let LockAttempt::Acquired(lock) = layout.try_lock(&slot).unwrap() else { panic!("the lock is held") };
-        let lease = Arc::new(Lease::begin(&layout, &slot, Purpose::Fresh, Some(lock)).unwrap());
+        let watcher = Arc::new(|_: &Event<'_>| ());
+        let lease = Arc::new(Lease::begin(&layout, &slot, Purpose::Fresh, Some(lock), watcher).unwrap());
 
         let (began, has_begun) = oneshot::channel();
         let (end, may_end) = mpsc::channel::<()>();

@@ -27,7 +27,8 @@ use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, RepoPath};
 /// 6. [`Publishing`](Event::Publishing).
 ///
 /// [`Warning`](Event::Warning) and [`Throttled`](Event::Throttled) may come at any time. The steps end with any of
-/// these when the download fails, or somebody else has brought the model meanwhile. All events are out when the
+/// these when the download fails, or somebody else has brought the model meanwhile; then [`Kept`](Event::Kept) follows,
+/// if any files were to be fetched. All other events are out when the
 /// download returns; when its future is dropped instead, no further step begins, and the files in progress end
 /// within a moment.
 pub trait Observer: Send + Sync {
@@ -102,6 +103,13 @@ pub enum Event<'a> {
     Publishing {
         /// Where it will be.
         path: &'a Path,
+    },
+    /// The download has ended without a model, and files had been asked for: so many bytes of them are kept, verified or
+    /// not, and are not asked for again by the next download of the model, if they turn out to be right. This comes last,
+    /// when nothing is at work any more, perhaps from another thread and after the future was dropped.
+    Kept {
+        /// How many bytes.
+        bytes: u64,
     },
 }
 

@@ -10,7 +10,9 @@ mod library;
 mod negotiation;
 pub mod pack;
 mod packets;
+mod plain;
 mod session;
+mod shelf;
 mod wanted;
 
 use std::path::Path;
@@ -24,6 +26,7 @@ use self::cancel::{CancelOnDrop, CancelSignal};
 use self::fetch::Fetched;
 use self::session::Session;
 use self::wanted::{Means, revision_not_found};
+use crate::kept::Kept;
 use crate::{Error, HubClient, MetadataRequest, MetadataSource, RepoSnapshot};
 
 pub use self::library::keep_libgit2_configuration;
@@ -132,11 +135,11 @@ fn fetch_and_export(
     cancelled: CancelSignal,
     scratch: &Path,
 ) -> Result<Outcome, Error> {
-    let limit = hub.config().max_metadata_bytes;
+    let kept = request.keep_in.as_deref().map(Kept::in_folder);
     let session = Session::new(hub, runtime, request.model.clone(), request.revision.clone(), cancelled);
-    let fetched = match fetch::fetch_commit(&session, means, scratch)? {
+    let fetched = match fetch::fetch_commit(&session, means, scratch, kept.as_ref())? {
         Fetched::Commit(commit) => commit,
         Fetched::NotAlone(words) => return Ok(Outcome::NotAlone(words)),
     };
-    export::export_tree(&fetched, request, limit, session.cancelled()).map(Outcome::Snapshot)
+    export::export_tree(&fetched, request, &session, kept.as_ref()).map(Outcome::Snapshot)
 }

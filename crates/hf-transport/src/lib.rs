@@ -23,6 +23,7 @@
 //!         revision: None,
 //!         scratch_parent: scratch,
 //!         export_to: files.clone(),
+//!         keep_in: None,
 //!         keep_alive: Arc::new(()),
 //!     })
 //!     .await?;
@@ -58,6 +59,7 @@ mod export;
 pub mod fuzzing;
 mod git;
 mod hub_metadata;
+mod kept;
 mod lfs_pointer;
 mod locate;
 mod metadata;

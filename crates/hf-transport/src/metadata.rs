@@ -49,6 +49,10 @@ pub struct MetadataRequest {
     pub scratch_parent: PathBuf,
     /// An existing, empty folder below which the plain files are written.
     pub export_to: PathBuf,
+    /// An existing folder in which what came is kept, so that a later fetch of the same commit need not ask for it
+    /// again. It may be shared by several fetches at once, and what is in it is hashed before it is used. `None`: nothing
+    /// is kept.
+    pub keep_in: Option<PathBuf>,
     /// Held by every blocking job until it has ended.
     pub keep_alive: KeepAlive,
 }

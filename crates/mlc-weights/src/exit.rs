@@ -25,7 +25,10 @@ pub(crate) enum Failure {
     /// The runtime could not be started.
     Runtime(io::Error),
     /// Ctrl-C, or a request to terminate.
-    Interrupted,
+    Interrupted {
+        /// How many bytes of files the next run has not to ask for, when that is known.
+        kept: Option<u64>,
+    },
     /// Models that the command line, or a list, does not name rightly: all of them.
     Malformed(Vec<Malformed>),
     /// A list of models could not be read.
@@ -119,7 +122,7 @@ impl From<&Failure> for Status {
             Failure::Facade(error) => error.kind().into(),
             Failure::NotInCache(_) | Failure::Unknown { .. } => Self::NotCached,
             Failure::Output(_) | Failure::Runtime(_) => Self::Other,
-            Failure::Interrupted => Self::Interrupted,
+            Failure::Interrupted { .. } => Self::Interrupted,
             Failure::Malformed(_) | Failure::List { .. } | Failure::Unusable { .. } => Self::Usage,
             Failure::Reported(status) => *status,
         }
@@ -191,7 +194,7 @@ mod tests {
         };
         check(&Failure::NotInCache(miss), 3);
         check(&Failure::Facade(facade::NetError::Cancelled.into()), 130);
-        check(&Failure::Interrupted, 130);
+        check(&Failure::Interrupted { kept: None }, 130);
         check(&Failure::Malformed(Vec::new()), 2);
         check(&Failure::List { list: "a".to_owned(), error: io::ErrorKind::NotFound.into() }, 2);
         check(&Failure::Unusable { settings: 1 }, 2);

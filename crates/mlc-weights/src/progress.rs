@@ -20,10 +20,11 @@ mod threads;
 mod view;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use facade::{Event, Model, ModelRef, Request};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use self::bar::Bar;
 use self::face::{Ending, Face};
@@ -45,7 +46,13 @@ pub(crate) struct Progress {
     ticker: Mutex<Option<Ticker>>,
     /// Nothing is told any more: what an interrupted download leaves running may still hear of something.
     ended: Mutex<bool>,
+    /// This comes after the end.
+    kept: Mutex<Option<u64>>,
+    is_kept: Condvar,
 }
+
+/// How long an interrupted program waits to learn what it has kept.
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 impl Progress {
     /// The progress of a request, and the request that tells it what happens.
@@ -64,6 +71,8 @@ impl Progress {
             face,
             ticker: Mutex::new(None),
             ended: Mutex::new(false),
+            kept: Mutex::new(None),
+            is_kept: Condvar::new(),
         }
     }
 
@@ -75,8 +84,23 @@ impl Progress {
         *self.ticker.lock() = Some(ticker);
     }
 
+    /// How many bytes an interrupted download has kept, if it was at work on files. The last thread that writes to them
+    /// tells when it has ended, which is waited for, but not for long.
+    pub(crate) fn kept(&self) -> Option<u64> {
+        let mut kept = self.kept.lock();
+        if self.tally.files.load(Ordering::Relaxed) > 0 {
+            self.is_kept.wait_while_for(&mut kept, |kept| kept.is_none(), LAST_WORD);
+        }
+        *kept
+    }
+
     /// Takes note of a step.
     fn on_event(&self, event: &Event<'_>) {
+        if let Event::Kept { bytes } = event {
+            *self.kept.lock() = Some(*bytes);
+            self.is_kept.notify_all();
+            return;
+        }
         if self.tally.note(event, Instant::now) {
             let ended = self.ended.lock();
             if !*ended {

@@ -8,7 +8,7 @@ use facade::{CachePolicy, PassedOver};
 use crate::advice;
 use crate::exit::{Failure, Malformed, Miss};
 use crate::output::say;
-use crate::words::not_whole;
+use crate::words::{not_whole, size};
 
 /// Prints a failure with its causes to stderr, a line each.
 pub(crate) fn failure(failure: &Failure) {
@@ -51,12 +51,21 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
         Failure::Unusable { settings: 1 } => vec!["error: 1 setting cannot be used".to_owned()],
         Failure::Unusable { settings } => vec![format!("error: {settings} settings cannot be used")],
         Failure::Reported(_) => Vec::new(),
-        Failure::Interrupted => {
-            vec![
-                "interrupted; what was downloaded is kept, and the same command continues from there"
-                    .to_owned(),
-            ]
+        Failure::Interrupted { kept } => vec![interrupted(*kept)],
+    }
+}
+
+/// What the next run goes on from is said in the number that it will find.
+fn interrupted(kept: Option<u64>) -> String {
+    match kept {
+        Some(0) => "interrupted before anything was written; the same command begins again".to_owned(),
+        Some(bytes) => {
+            format!(
+                "interrupted; {} of its files are kept, and the same command continues from there",
+                size(bytes)
+            )
         }
+        None => "interrupted; what was written is kept, and the same command continues from there".to_owned(),
     }
 }
 
@@ -205,7 +214,10 @@ mod tests {
 
     #[test]
     fn an_interruption_says_how_to_go_on() {
-        let [line] = &lines(&Failure::Interrupted)[..] else { panic!("one line") };
-        assert!(line.starts_with("interrupted; ") && line.contains("the same command continues"), "{line}");
+        for (kept, words) in [(None, "what was"), (Some(4_190_000), "4.19 MB of")] {
+            let [line] = &lines(&Failure::Interrupted { kept })[..] else { panic!("one line") };
+            assert!(line.starts_with(&format!("interrupted; {words} ")), "{line}");
+            assert!(line.contains("the same command continues"), "{line}");
+        }
     }
 }

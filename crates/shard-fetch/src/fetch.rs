@@ -27,6 +27,7 @@ mod tracker;
 mod transfer;
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -36,7 +37,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use crate::hash::HashStage;
-use crate::{Error, Locator, Observer};
+use crate::{Error, Expected, Locator, Observer};
 use connections::Connections;
 use controller::Controller;
 use ranges::Division;
@@ -120,6 +121,13 @@ impl Fetcher {
             keep_alive,
         })
     }
+}
+
+/// How many bytes of an unfinished file a later fetch has not to ask for again, as its journal says. Blocks for a moment.
+pub fn resumable_bytes(part: &Path, expected: &Expected) -> u64 {
+    let mut spans = journal::read(&journal::path_of(part), &journal::Content::of(expected));
+    spans.cut(std::fs::symlink_metadata(part).map_or(0, |found| found.len()));
+    spans.bytes()
 }
 
 const DEFAULT_CONNECTIONS: usize = 4;

@@ -69,7 +69,7 @@ pub use expected::{ActualSize, Expected, Mismatch};
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use fetch::fuzzing;
-pub use fetch::{Fetcher, FetcherBuilder, FileRequest, KeepAlive, free_bytes};
+pub use fetch::{Fetcher, FetcherBuilder, FileRequest, KeepAlive, free_bytes, resumable_bytes};
 pub use hash::verify_files;
 pub use hasher::StreamHasher;
 pub use json::MAX_METADATA_BYTES;

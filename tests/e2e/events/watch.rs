@@ -40,9 +40,11 @@ pub(super) enum Step {
 impl Told {
     fn of(event: &Event<'_>) -> Option<Self> {
         Some(match event {
-            Event::Warning(_) | Event::Throttled(_) | Event::Fetch(FetchEvent::Throttled { .. }) => {
-                return None;
-            }
+            // The last one may come when the download has returned.
+            Event::Warning(_)
+            | Event::Throttled(_)
+            | Event::Fetch(FetchEvent::Throttled { .. })
+            | Event::Kept { .. } => return None,
             Event::WaitingForLock { .. } => Self::WaitingForLock,
             Event::Metadata { .. } => Self::Metadata,
             Event::RetryingMetadata { .. } => Self::RetryingMetadata,

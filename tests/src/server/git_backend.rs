@@ -67,7 +67,13 @@ fn program(git: &Git, repository: &Path, service: &str, request: &Parts) -> std:
         .env("QUERY_STRING", request.uri.query().unwrap_or_default())
         .env("REQUEST_METHOD", request.method.as_str())
         .env("REMOTE_ADDR", "127.0.0.1")
-        .env("GATEWAY_INTERFACE", "CGI/1.1");
+        .env("GATEWAY_INTERFACE", "CGI/1.1")
+        // As hubs do, from which partial clones are made.
+        .envs([
+            ("GIT_CONFIG_COUNT", "1"),
+            ("GIT_CONFIG_KEY_0", "uploadpack.allowFilter"),
+            ("GIT_CONFIG_VALUE_0", "true"),
+        ]);
     for (header, variable) in PASSED_ON {
         if let Some(value) = request.headers.get(header).and_then(|value| value.to_str().ok()) {
             command.env(variable, value);

@@ -37,7 +37,7 @@ pub(super) const PLAN: &[Rule] = &[
     // Files, digests, formats.
     rule("md-5", &["shard-fetch"], &["tests"]),
     rule("md5-many", &["shard-fetch"], &[]),
-    rule("rustix", &["cache-layout", "shard-fetch"], &["tests"]),
+    rule("rustix", &["cache-layout", "hf-transport", "shard-fetch"], &["tests"]),
     rule(
         "serde",
         &["cache-layout", "facade", "hf-transport", "net", "shard-fetch"],

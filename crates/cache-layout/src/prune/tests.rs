@@ -24,11 +24,14 @@ fn begin(layout: &CacheLayout, slot: &Slot, purpose: Purpose) -> Run {
 
 /// As if nothing below a folder had been written for so long.
 fn age(folder: &Path, by: Duration) {
+    date_all(folder, SystemTime::now() - by);
+}
+
+fn date_all(folder: &Path, then: SystemTime) {
     for child in Place::anchored(folder).children().unwrap() {
         if child.is_dir() {
-            age(&child, by);
+            date_all(&child, then);
         }
-        let then = SystemTime::now() - by;
         fs::File::open(&child).unwrap().set_modified(then).unwrap();
     }
 }
@@ -94,11 +97,46 @@ fn nothing_of_a_running_download_goes() {
     }
 }
 
-/// What a killed process leaves, last heard of so long ago.
+/// What a killed process of another machine leaves, last heard of so long ago.
 fn killed(layout: &CacheLayout, slot: &Slot, silent_for: Duration) -> PathBuf {
     let path = begin(layout, slot, Purpose::Fresh).abandon();
+    testing::move_elsewhere(&path);
     age(Staging::of(slot).folder(), silent_for);
     path
+}
+
+/// Whatever the clock says, also where everything is dated in the future.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_killed_process_of_this_machine_has_left_goes_at_once() {
+    for in_the_future in [false, true] {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        let run = begin(&layout, &slot, Purpose::Fresh).abandon();
+        if in_the_future {
+            date_all(Staging::of(&slot).folder(), SystemTime::now() + 24 * HOUR);
+        }
+        let would = prune(&layout, NOW, PruneMode::DryRun);
+        let pruned = prune(&layout, NOW, PruneMode::Remove);
+        assert!(!would.in_use && !pruned.in_use);
+        assert_eq!(would.removed_bytes, pruned.removed_bytes);
+        assert!(!run.exists() && !Staging::of(&slot).folder().exists());
+    }
+}
+
+/// Such a time is no age, and does not keep anything until it has come.
+#[test]
+fn what_is_dated_in_the_future_is_older_than_anything() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = killed(&layout, &slot, NOW);
+    let temporary = killed_beside(&slot.receipt_file(), NOW);
+    for dated in [Staging::of(&slot).folder(), &slot.receipt_file().above().unwrap()] {
+        date_all(dated, SystemTime::now() + 24 * HOUR);
+    }
+    let pruned = prune(&layout, HOUR, PruneMode::Remove);
+    assert!(!pruned.in_use && !run.exists() && !temporary.exists(), "{pruned:?}");
+    assert!(!Staging::of(&slot).folder().exists());
 }
 
 #[test]

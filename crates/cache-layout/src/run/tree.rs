@@ -76,9 +76,15 @@ impl Run {
         [placed].iter().chain(&pooled).try_for_each(Place::remove_if_any)
     }
 
+    /// The place of a file in the tree, whose folder is there.
+    pub(crate) fn place_for(&self, path: &RepoPath) -> Result<Place, Error> {
+        let place = self.folder.names().tree().join(path.as_str());
+        self.create_folder_of(&place)?;
+        Ok(place)
+    }
+
     pub(super) fn bring(&self, from: &Place, path: &RepoPath) -> Result<bool, Error> {
-        let to = self.folder.names().tree().join(path.as_str());
-        self.create_folder_of(&to)?;
+        let to = self.place_for(path)?;
         files::link_or_copy(from, &to).map_err(|e| Error::linking(from.path(), to.path(), e))
     }
 

@@ -144,13 +144,14 @@ mod tests {
         testing::write(&journal(&testing::place(part)), "journal");
     }
 
-    /// What a killed process leaves that was last heard of so many seconds ago.
+    /// What a killed process of another machine leaves that was last heard of so many seconds ago.
     fn killed(slot: &Slot, silent_for: u64, text: &str) -> PathBuf {
         let (folder, alive) = RunFolder::create(&Staging::of(slot)).unwrap();
         fill(&folder.names().parts().join(content().as_str()), text);
         alive.set_modified(SystemTime::now() - Duration::from_secs(silent_for)).unwrap();
         let path = folder.names().folder().to_path_buf();
         folder.leave();
+        testing::move_elsewhere(&path);
         path
     }
 

@@ -51,6 +51,14 @@ impl Staging {
         })
     }
 
+    /// What was kept of the metadata of commits; that of a REDO apart, as with the pools.
+    pub(crate) fn metadata(&self, purpose: Purpose) -> Place {
+        self.folder.join(match purpose {
+            Purpose::Fresh | Purpose::Repair => "metadata",
+            Purpose::Redo => "redo-metadata",
+        })
+    }
+
     pub(crate) fn runs_folder(&self) -> Place {
         self.folder.join("runs")
     }

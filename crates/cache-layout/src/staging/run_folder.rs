@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use super::process::Process;
 use super::runs::run_folder_mode;
 use super::{RunNames, Staging, displaced, elsewhere, parts};
+use crate::config::Locking;
 use crate::dir::Access;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files;
-use crate::lock;
+use crate::lock::{self, FileLock};
 use crate::place::Place;
 
 /// A run's folder. When dropped it is removed, all but unfinished files: those are left for the next run.
@@ -31,8 +33,19 @@ impl RunFolder {
         let names = RunNames::new(folder.attempt(Action::Create, runs.path())?, slot);
         let (folder, place) = (Self { names: names.clone(), elsewhere: OnceLock::new() }, names.alive());
         let alive = place.open(Access::CreateNew).attempt(Action::Create, place.path())?;
-        lock::try_lock_file(&alive, place.path(), slot.locking()).attempt(Action::Lock, place.path())?;
+        let lock =
+            lock::lock_file(&alive, place.path(), slot.locking()).attempt(Action::Lock, place.path())?;
+        // After the lock: who reads it may count on that.
+        folder.note_process(lock == FileLock::Taken && locks_exclude(&place));
         Ok((folder, alive))
+    }
+
+    fn note_process(&self, has_lock: bool) {
+        let noted =
+            Process::this(has_lock).map(|process| self.names.process().write_atomically(&process.to_json()));
+        if let Some(Err(error)) = noted {
+            tracing::debug!(%error, "cannot note whose a run is");
+        }
     }
 
     pub(crate) const fn names(&self) -> &RunNames {
@@ -86,6 +99,8 @@ impl RunFolder {
         for dir in [self.names.tree(), self.names.scratch()] {
             dir.remove_tree();
         }
+        // Of a process that lives on without the run.
+        let _ = self.names.process().remove_file();
         let alive = self.names.alive().open(Access::Write);
         if let Err(error) = alive.and_then(|alive| alive.set_modified(SystemTime::UNIX_EPOCH)) {
             tracing::debug!(run = %url_parse::shown(self.names.folder().path()), %error, "cannot give up a run's heartbeat");
@@ -104,4 +119,11 @@ impl Drop for RunFolder {
             self.names.folder().remove_tree();
         }
     }
+}
+
+/// Whether a lock that is held is refused to others. Some file systems give one to everybody.
+fn locks_exclude(held: &Place) -> bool {
+    let again =
+        held.open(Access::Write).and_then(|file| lock::lock_file(&file, held.path(), Locking::System));
+    again.is_ok_and(|again| again == FileLock::Held)
 }

@@ -5,10 +5,11 @@ use std::fs::File;
 use std::time::{Duration, SystemTime};
 
 use super::Staging;
+use super::process::Process;
 use crate::dir::{Access, FoundKind};
 use crate::error::{Action, Attempt as _, Error, is_absence};
 use crate::files;
-use crate::lock;
+use crate::lock::{self, FileLock};
 use crate::place::{PRIVATE, Place};
 use crate::receipt::LARGEST as LARGEST_RECEIPT;
 use crate::slot::Slot;
@@ -16,8 +17,9 @@ use crate::slot::Slot;
 /// Ends the name of a folder that is detached from its run and only waits to be removed.
 const DETACHED: &str = "+gone";
 
-/// A run is abandoned when its last heartbeat is older than this and its lock can be taken. Where locks do
-/// nothing the heartbeat alone decides, so the time is generous.
+/// A run whose process may be on another machine is abandoned when its last heartbeat is older than this and its lock
+/// can be taken. Where locks do nothing the heartbeat alone decides, so the time is generous. A heartbeat so far in the
+/// future is none: no clock that can be believed wrote it.
 pub(crate) const ABANDONED_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl Staging {
@@ -85,6 +87,11 @@ impl RunNames {
     /// Locked while the run lives; its time of modification is the heartbeat.
     pub(crate) fn alive(&self) -> Place {
         self.folder.join("alive")
+    }
+
+    /// Names the process, so that others on its machine can tell whether it is there.
+    pub(super) fn process(&self) -> Place {
+        self.folder.join("process.json")
     }
 
     pub(crate) fn tree(&self) -> Place {
@@ -164,32 +171,60 @@ impl RunNames {
         Self { folder: self.folder.beside(name), slot: self.slot.clone() }
     }
 
-    /// Whether the last heartbeat is so old that the run is abandoned, unless its lock is held.
-    pub(crate) fn is_silent(&self, now: SystemTime) -> bool {
+    /// Whether the last heartbeat is so old that the run is abandoned, unless its process is known to be alive.
+    fn is_silent(&self, now: SystemTime) -> bool {
         // A run that died at once has no heartbeat; then its folder's age counts.
         let heard = self.alive().look().or_else(|_| self.folder.look());
         let last = heard.ok().and_then(|found| found.modified);
-        last.is_some_and(|last| now.duration_since(last).is_ok_and(|age| age > ABANDONED_AFTER))
+        last.is_some_and(|last| {
+            let apart = now.duration_since(last).unwrap_or_else(|in_the_future| in_the_future.duration());
+            apart > ABANDONED_AFTER
+        })
     }
 }
 
 /// The lock of a run whose process is gone. While it is held, no other process cleans up after that run.
-pub(crate) struct Owner(#[expect(dead_code, reason = "held, never read")] Option<File>);
+pub(crate) struct Owner {
+    #[expect(dead_code, reason = "held, never read")]
+    lock: Option<File>,
+    /// The process was one of this machine, and is not there any more.
+    is_certain: bool,
+}
 
 impl Owner {
-    /// `None` while the run's process is alive.
+    /// `None` while the run's process is alive, or is known to be.
     pub(crate) fn if_gone(run: &RunNames) -> Option<Self> {
         let alive = run.alive();
         match alive.open(Access::Write) {
             Ok(file) => {
-                let taken = lock::try_lock_file(&file, alive.path(), run.slot().locking());
-                taken.is_ok_and(|taken| taken).then_some(Self(Some(file)))
+                let lock = lock::lock_file(&file, alive.path(), run.slot().locking()).ok()?;
+                let process = Process::read(&run.process());
+                let is_certain = match (lock, process) {
+                    (FileLock::Held, _) => return None,
+                    // One kernel has one truth about a lock, whatever container its processes are in.
+                    (FileLock::Taken, Some(process)) if process.is_of_this_boot() && process.has_lock => true,
+                    (_, Some(process)) => match process.is_running() {
+                        Some(true) => return None,
+                        Some(false) => true,
+                        None => false,
+                    },
+                    (_, None) => false,
+                };
+                Some(Self { lock: Some(file), is_certain })
             }
-            Err(e) if is_absence(&e) => Some(Self(None)),
+            Err(e) if is_absence(&e) => Some(Self { lock: None, is_certain: false }),
             // No run has locked it.
-            Err(_) if alive.look_if_any().is_some_and(|found| !found.is_file()) => Some(Self(None)),
+            Err(_) if alive.look_if_any().is_some_and(|found| !found.is_file()) => {
+                Some(Self { lock: None, is_certain: false })
+            }
             Err(_) => None,
         }
+    }
+
+    /// `None` unless the run is abandoned: its process was on this machine and is gone, whatever any clock says; or it
+    /// may be on another machine, and was not heard of for long.
+    pub(crate) fn if_abandoned(run: &RunNames, now: SystemTime) -> Option<Self> {
+        Self::if_gone(run).filter(|owner| owner.is_certain || run.is_silent(now))
     }
 }
 

@@ -2,19 +2,30 @@ use std::time::Duration;
 
 use std::fs;
 
+use super::process::Process;
 use super::*;
+use crate::config::{CacheConfig, Locking};
 use crate::content::ContentName;
 use crate::run::Run;
 use crate::testing;
 
-/// What a killed process leaves of a run that was last heard of so many seconds ago.
-fn dead_run(layout: &CacheLayout, slot: &Slot, silent_for: u64) -> RunNames {
+/// What a killed process of another machine leaves of a run that was last heard of so many seconds ago.
+fn dead_run(layout: &CacheLayout, slot: &Slot, silent_for: i64) -> RunNames {
+    let names = killed_here(slot, silent_for);
+    assert!(layout.home().exists());
+    testing::move_elsewhere(names.folder());
+    names
+}
+
+/// The same of this machine.
+fn killed_here(slot: &Slot, silent_for: i64) -> RunNames {
     let (folder, alive) = RunFolder::create(&Staging::of(slot)).unwrap();
-    alive.set_modified(SystemTime::now() - Duration::from_secs(silent_for)).unwrap();
+    let ago = Duration::from_secs(silent_for.unsigned_abs());
+    let now = SystemTime::now();
+    alive.set_modified(if silent_for < 0 { now + ago } else { now - ago }).unwrap();
     let names = folder.names().clone();
     folder.leave();
     testing::fill(&names.tree(), "w");
-    assert!(layout.home().exists());
     names
 }
 
@@ -23,7 +34,7 @@ fn begin(layout: &CacheLayout, slot: &Slot) -> Run {
 }
 
 #[track_caller]
-fn check(silent_for: u64, expected_to_stay: bool) {
+fn check(silent_for: i64, expected_to_stay: bool) {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let dead = dead_run(&layout, &slot, silent_for);
@@ -35,11 +46,98 @@ fn check(silent_for: u64, expected_to_stay: bool) {
 }
 
 #[test]
-fn a_dead_run_is_removed_after_a_quarter_of_an_hour() {
+fn a_dead_run_of_another_machine_is_removed_after_a_quarter_of_an_hour() {
     check(0, true);
     check(14 * 60, true);
     check(16 * 60, false);
     check(7 * 24 * 3600, false);
+}
+
+/// Two machines' clocks differ a little. A heartbeat of next week is none.
+#[test]
+fn a_time_far_in_the_future_is_no_heartbeat() {
+    check(-60, true);
+    check(-14 * 60, true);
+    check(-16 * 60, false);
+    check(-7 * 24 * 3600, false);
+}
+
+/// How its process is noted, in the place of what a run of this process notes; and whether locks are used.
+#[track_caller]
+fn check_here(silent_for: i64, note: Option<&str>, locking: Locking, expected_to_stay: bool) {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let layout = CacheLayout::new(CacheConfig { locking, ..CacheConfig::new(layout.home()) }).unwrap();
+    let slot = layout.slot(slot.model());
+    let dead = killed_here(&slot, silent_for);
+    if let Some(note) = note {
+        fs::write(dead.process(), note).unwrap();
+    }
+    drop(begin(&layout, &slot));
+    assert_eq!(dead.folder().exists(), expected_to_stay, "{silent_for} {note:?} {locking:?}");
+}
+
+/// What this process notes, with another process in its place.
+#[cfg(target_os = "linux")]
+fn noted(began: u64, pid: u32, has_lock: bool) -> String {
+    let mut process: serde_json::Value =
+        serde_json::from_slice(&Process::this(has_lock).unwrap().to_json()).unwrap();
+    process["pid"] = pid.into();
+    process["began"] = began.into();
+    process.to_string()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dead_run_of_this_machine_is_removed_at_once_whatever_the_clock_says() {
+    for silent_for in [0, 14 * 60, 16 * 60, -7 * 24 * 3600] {
+        check_here(silent_for, None, Locking::System, false);
+        // Its number has come again since.
+        let other = noted(1, std::process::id(), false);
+        check_here(silent_for, Some(&other), Locking::None, false);
+        check_here(silent_for, Some(&other), Locking::System, false);
+        // In another container of this machine, where its number means nothing, the lock tells.
+        let contained = noted(1, 1, true).replace("pid:[", "pid:[9");
+        check_here(silent_for, Some(&contained), Locking::System, false);
+    }
+}
+
+/// Where there are no locks, or none that keep anybody out.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_living_process_of_this_machine_keeps_its_runs_without_locks() {
+    for silent_for in [0, 16 * 60, -7 * 24 * 3600] {
+        check_here(silent_for, None, Locking::None, true);
+        let lockless = String::from_utf8(Process::this(false).unwrap().to_json()).unwrap();
+        check_here(silent_for, Some(&lockless), Locking::System, true);
+    }
+}
+
+/// Then it may be on another machine.
+#[test]
+fn a_run_whose_process_is_not_noted_goes_by_its_heartbeat() {
+    for note in ["", "{", "{}", r#"{"boot":1}"#] {
+        for locking in [Locking::None, Locking::System] {
+            check_here(0, Some(note), locking, true);
+            check_here(16 * 60, Some(note), locking, false);
+            check_here(-16 * 60, Some(note), locking, false);
+        }
+    }
+}
+
+/// A process that lives on, as an application does, has ended the run itself.
+#[test]
+fn a_run_that_was_dropped_is_over_without_locks_too() {
+    let folder = testing::folder();
+    let (layout, _) = testing::cache(&folder);
+    let layout =
+        CacheLayout::new(CacheConfig { locking: Locking::None, ..CacheConfig::new(layout.home()) }).unwrap();
+    let slot = layout.slot(&"user/repo".parse().unwrap());
+    let run = begin(&layout, &slot);
+    fs::write(run.part(&ContentName::sha256([1; 32])), "half").unwrap();
+    drop(run);
+    let _next = begin(&layout, &slot);
+    assert_eq!(Staging::of(&slot).runs().unwrap().len(), 1);
 }
 
 #[test]
@@ -52,15 +150,6 @@ fn a_live_run_is_never_removed() {
     let in_a_week = SystemTime::now() + Duration::from_secs(7 * 24 * 3600);
     tidy(&Staging::of(&slot), in_a_week).unwrap();
     assert!(live.tree().join("weights").exists());
-}
-
-#[test]
-fn a_run_with_a_future_heartbeat_is_alive() {
-    let folder = testing::folder();
-    let (layout, slot) = testing::cache(&folder);
-    let dead = dead_run(&layout, &slot, 0);
-    tidy(&Staging::of(&slot), SystemTime::now() - Duration::from_secs(7 * 24 * 3600)).unwrap();
-    assert!(dead.folder().exists());
 }
 
 #[test]

@@ -52,7 +52,8 @@ pub struct PrunedModel {
     pub removed_bytes: u64,
     /// How many bytes of disk stay: they are in use, or too young.
     pub kept_bytes: u64,
-    /// Whether a download of the model is under way, or was heard of within the last 15 minutes.
+    /// Whether a download of the model is under way, or may be on another machine, as it was heard of within the last 15
+    /// minutes.
     pub in_use: bool,
     /// Why not everything could be removed.
     pub failure: Option<Error>,

@@ -1,12 +1,13 @@
 //! Everything of a download up to the first byte of a shard: what it would do.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cache_layout::{Purpose, Run};
 use hf_transport::{FileKind, RepoFile, RepoSnapshot};
 use shard_fetch::free_bytes;
 
+use super::reuse::{donor, donors};
 use super::work::Work;
 use crate::context::SharedContext;
 use crate::download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFile};
@@ -43,13 +44,17 @@ impl Work {
                 let entry = lease.existing_entry();
                 // To redo is to fetch again what is there.
                 let reused = entry.as_deref().filter(|_| lease.purpose != Purpose::Redo);
+                let donors = match lease.purpose {
+                    Purpose::Redo => HashMap::new(),
+                    Purpose::Fresh | Purpose::Repair => donors(lease, plan.fetches.iter()),
+                };
                 Ok(PlannedDownload {
                     model: lease.slot.model().clone(),
                     endpoint,
                     commit: snapshot.commit,
                     path: lease.slot.entry().to_owned(),
                     replaces: entry.is_some(),
-                    files: files(run, reused, &snapshot, &plan),
+                    files: files(run, reused, &donors, &snapshot, &plan),
                     left_out: plan.unlisted,
                     free_bytes: free_bytes(run.tree()),
                 })
@@ -58,19 +63,30 @@ impl Work {
     }
 }
 
-fn files(run: &Run, entry: Option<&Path>, snapshot: &RepoSnapshot, plan: &Plan) -> Vec<PlannedFile> {
+fn files(
+    run: &Run,
+    entry: Option<&Path>,
+    donors: &HashMap<[u8; 32], PathBuf>,
+    snapshot: &RepoSnapshot,
+    plan: &Plan,
+) -> Vec<PlannedFile> {
     let fetches: HashMap<_, _> = plan.fetches.iter().map(|fetch| (&fetch.path, fetch)).collect();
     let planned = |file: &RepoFile| {
         let from = match &file.kind {
             FileKind::Plain => FileOrigin::Metadata,
-            FileKind::Lfs(_) => origin(run, entry, fetches.get(&file.path)?),
+            FileKind::Lfs(_) => origin(run, entry, donors, fetches.get(&file.path)?),
         };
         Some(PlannedFile { path: file.path.clone(), size: file.size, from })
     };
     snapshot.files.iter().filter_map(planned).collect()
 }
 
-fn origin(run: &Run, entry: Option<&Path>, file: &RemoteFile) -> FileOrigin {
+fn origin(
+    run: &Run,
+    entry: Option<&Path>,
+    donors: &HashMap<[u8; 32], PathBuf>,
+    file: &RemoteFile,
+) -> FileOrigin {
     let size = file.expected.size;
     if run.pooled(&file.content) == Some(size) {
         return FileOrigin::Staging;
@@ -78,6 +94,9 @@ fn origin(run: &Run, entry: Option<&Path>, file: &RemoteFile) -> FileOrigin {
     let old = entry.map(|entry| file.path.under(entry)).and_then(|path| std::fs::symlink_metadata(path).ok());
     if old.is_some_and(|found| found.is_file() && found.len() == size) {
         return FileOrigin::Replaced;
+    }
+    if donor(donors, file).is_some() {
+        return FileOrigin::OtherModel;
     }
     FileOrigin::Network { kept: run.left_over(&file.content).min(size) }
 }

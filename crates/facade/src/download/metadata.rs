@@ -98,9 +98,9 @@ impl Work {
     /// A request that begins with an empty tree, whatever an attempt before it left there.
     async fn metadata_request(&self, restored: Option<CommitId>) -> Result<MetadataRequest, Error> {
         let temp_dir = self.context.temp_dir.clone();
-        let (scratch_parent, export_to) = self
+        let (scratch_parent, export_to, keep_in) = self
             .lease
-            .on_disk(move |_, run| {
+            .on_disk(move |lease, run| {
                 run.empty_tree()?;
                 if let Some(folder) = &temp_dir {
                     fs::create_dir_all(folder).map_err(|source| {
@@ -109,7 +109,9 @@ impl Work {
                 }
                 // Its library resolves paths.
                 let scratch = run.scratch_by_path(temp_dir.as_deref())?;
-                Ok((scratch, run.tree().to_owned()))
+                // Who only looks what would be done leaves nothing.
+                let keep_in = lease.may_publish().then(|| run.kept_metadata().to_owned());
+                Ok((scratch, run.tree().to_owned(), keep_in))
             })
             .await?;
         Ok(MetadataRequest {
@@ -117,6 +119,7 @@ impl Work {
             revision: restored.map(Revision::from).or_else(|| self.request.model().revision().cloned()),
             scratch_parent,
             export_to,
+            keep_in,
             keep_alive: Arc::clone(&self.lease) as hf_transport::KeepAlive,
         })
     }

@@ -1,6 +1,7 @@
-//! Files that are there already: in the pool, or in the entry that is repaired. Whatever an earlier run made of them,
+//! Files that are there already: in the pool, in the entry that is repaired, or in another entry of the cache. Whatever an earlier run made of them,
 //! none counts before this run has hashed it: a bit may have flipped since, and a power loss leaves zeros.
 
+use std::collections::{HashMap, HashSet};
 use std::error::Error as _;
 use std::fs;
 use std::io;
@@ -13,6 +14,7 @@ use cache_layout::{Purpose, Run};
 use shard_fetch::{Expected, verify_files};
 
 use super::work::Work;
+use crate::lease::Lease;
 use crate::plan::RemoteFile;
 use crate::{Error, Event};
 
@@ -27,6 +29,8 @@ enum Place {
     Pool,
     /// A file of the entry.
     Entry(PathBuf),
+    /// A file of another entry of the cache, of which people must not see that it was ever the same.
+    Donor(PathBuf),
     /// A link of the entry. People move shards to another disk; the link may be right in the entry's place only.
     Link(PathBuf),
 }
@@ -50,22 +54,44 @@ impl There {
         (found.len() == file.expected.size).then(|| Self { file: file.clone(), place })
     }
 
+    /// The same with a file that is to be copied.
+    fn at_donor(file: RemoteFile, donor: PathBuf) -> Self {
+        Self { file, place: Place::Donor(donor) }
+    }
+
     /// Brings the file into the tree, but for a link, and says where it is to be hashed: a name outside the tree may
     /// mean another file by then.
-    fn bring(&self, run: &Run) -> Result<Option<PathBuf>, Error> {
+    fn bring(&self, run: &Run, stopped: &AtomicBool) -> Result<Option<PathBuf>, Error> {
         let is_there = match &self.place {
             Place::Pool => place_pooled(run, &self.file)?.is_some(),
             Place::Entry(old) => run.adopt(old, &self.file.path).is_ok(),
+            Place::Donor(donor) => {
+                let copied = run.copy_in(donor, &self.file.path, &|| !stopped.load(Ordering::Relaxed));
+                copied
+                    .inspect_err(|error| tracing::debug!(%error, "a file of the cache cannot be copied"))
+                    .is_ok()
+            }
             Place::Link(link) => return Ok(Some(link.clone())),
         };
         Ok(is_there.then(|| self.file.path.under(run.tree())))
+    }
+
+    /// Nobody asked for what is in another entry to be right.
+    fn log_damage(&self, error: &shard_fetch::Error) {
+        let file = &self.file.path;
+        if let Place::Donor(donor) = &self.place {
+            let donor = url_parse::shown(donor);
+            tracing::debug!(%file, %donor, %error, "what the cache has elsewhere is not right");
+        } else {
+            tracing::warn!(%file, %error, "what is there of an earlier run is damaged");
+        }
     }
 
     /// What is to be done with it, now that it was hashed. Whether it is in the tree in the end.
     fn settle(&self, run: &Run, is_right: bool) -> Result<bool, Error> {
         match &self.place {
             Place::Link(link) => Ok(is_right && run.adopt_own(link).is_ok()),
-            Place::Pool | Place::Entry(_) if is_right => Ok(true),
+            Place::Pool | Place::Entry(_) | Place::Donor(_) if is_right => Ok(true),
             place => {
                 run.discard(&self.file.path, (*place == Place::Pool).then_some(&self.file.content))?;
                 Ok(false)
@@ -94,6 +120,9 @@ impl Work {
                         Some(found) => there.push(found),
                         None => missing.push(file),
                     }
+                }
+                if lease.purpose != Purpose::Redo {
+                    missing = find_donors(lease, missing, &mut there);
                 }
                 Ok((there, missing))
             })
@@ -127,8 +156,41 @@ impl Work {
     }
 }
 
+/// Finds what other entries of the cache have; returns the rest.
+fn find_donors(lease: &Lease, missing: Vec<RemoteFile>, there: &mut Vec<There>) -> Vec<RemoteFile> {
+    let donors = donors(lease, missing.iter());
+    let mut left = Vec::new();
+    for file in missing {
+        match donor(&donors, &file) {
+            Some(donor) => there.push(There::at_donor(file, donor.clone())),
+            None => left.push(file),
+        }
+    }
+    left
+}
+
+/// Where the cache has files of these contents, by SHA-256.
+pub(super) fn donors<'a>(
+    lease: &Lease,
+    files: impl Iterator<Item = &'a RemoteFile>,
+) -> HashMap<[u8; 32], PathBuf> {
+    let wanted: HashSet<_> = files.filter_map(|file| Some((sha256(file)?, file.expected.size))).collect();
+    if wanted.is_empty() {
+        return HashMap::new();
+    }
+    lease.layout.donors(&wanted, &|| lease.go_on().is_ok())
+}
+
+pub(super) fn donor<'a>(donors: &'a HashMap<[u8; 32], PathBuf>, file: &RemoteFile) -> Option<&'a PathBuf> {
+    donors.get(&sha256(file)?)
+}
+
+fn sha256(file: &RemoteFile) -> Option<[u8; 32]> {
+    file.expected.sha256.map(|digest| *digest.as_bytes())
+}
+
 fn check(run: &Run, there: Vec<There>, stopped: &AtomicBool) -> Result<Vec<Unfit>, Error> {
-    let places = there.iter().map(|file| file.bring(run)).collect::<Result<Vec<_>, Error>>()?;
+    let places = there.iter().map(|file| file.bring(run, stopped)).collect::<Result<Vec<_>, Error>>()?;
     // What has vanished is found missing where it should be.
     let to_hash: Vec<(PathBuf, Expected)> = there
         .iter()
@@ -150,7 +212,7 @@ fn check(run: &Run, there: Vec<There>, stopped: &AtomicBool) -> Result<Vec<Unfit
     let mut unfit = Vec::new();
     for (there, error) in there.into_iter().zip(verdicts) {
         if let Some(error) = &error {
-            tracing::warn!(file = %there.file.path, %error, "what is there of an earlier run is damaged");
+            there.log_damage(error);
         }
         if !there.settle(run, error.is_none())? {
             unfit.push((there.file, error.unwrap_or(net::Error::Cancelled.into())));

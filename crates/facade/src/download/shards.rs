@@ -37,6 +37,7 @@ impl Work {
     /// Fetches what neither the pool nor the entry to be repaired holds, and places everything in the tree. What is
     /// there already is hashed meanwhile, and fetched too if it is not what it must be.
     pub(super) async fn fetch_files(&self, commit: CommitId, files: &[RemoteFile]) -> Result<u64, Error> {
+        self.lease.want(files);
         let watcher = Arc::new(FetchWatcher::new(Arc::clone(self.request.watcher())));
         let (there, missing) = self.what_is_there(files).await?;
         let (damaged, ()) =

@@ -34,8 +34,9 @@ impl Work {
         lock: Option<SlotLock>,
     ) -> Result<Self, Error> {
         let (lease, mended) = query
-            .on_disk(move |Query { context, slot, .. }| {
-                let lease = Lease::begin(&context.layout, slot, purpose, lock)?;
+            .on_disk(move |Query { context, slot, request, .. }| {
+                let watcher = Arc::clone(request.watcher());
+                let lease = Lease::begin(&context.layout, slot, purpose, lock, watcher)?;
                 let mended = match purpose {
                     Purpose::Redo => None,
                     Purpose::Fresh | Purpose::Repair => mended_receipt(&context.layout, slot),

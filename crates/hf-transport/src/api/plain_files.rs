@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use git2::{ObjectType, Oid};
+use git2::Oid;
 use net::{Hop, Request};
 use url_parse::{CommitId, Proof, RepoPath};
 
 use super::listing::{Listed, ListedKind, Listing};
 use super::{Api, is_no_api};
 use crate::export::{Allowance, ExportFolder};
+use crate::kept::{Kept, is_blob, name_of};
 use crate::{Error, FileKind, HubClient, MetadataRequest, RepoFile, RepoSnapshot};
 
 /// A file is held in memory until it is compared. What is larger is an LFS file at every hub.
@@ -52,14 +53,27 @@ async fn fetch(
                 if size > MAX_FILE {
                     return Err(too_much("bytes in one plain file", MAX_FILE));
                 }
-                let content = content(hub, request, commit, &path, size, blob).await?;
-                let kind = write(request, path.clone(), content).await?;
+                let content = match kept(request, size, blob).await? {
+                    Some(content) => content,
+                    None => content(hub, request, commit, &path, size, blob).await?,
+                };
+                let kind = write(request, path.clone(), blob, content).await?;
                 (kind, if let FileKind::Lfs(pointer) = kind { pointer.size } else { size })
             }
         };
         files.push(RepoFile { path, size, kind });
     }
     Ok(RepoSnapshot { commit, proof: Proof::Word, files, left_out: listing.left_out })
+}
+
+/// The content of a file that an earlier fetch has left.
+async fn kept(request: &MetadataRequest, size: u64, blob: Oid) -> Result<Option<Bytes>, Error> {
+    let Some(kept) = request.keep_in.as_deref().map(Kept::in_folder) else { return Ok(None) };
+    net::blocking(move || {
+        let content = kept.read(&name_of(blob), size).filter(|content| is_blob(blob, content));
+        Ok(content.map(Bytes::from))
+    })
+    .await
 }
 
 async fn content(
@@ -78,18 +92,26 @@ async fn content(
         return Err(hub.asked(&request.model, Some(path), &revision).refused(answer).await);
     }
     let content = answer.read(usize::try_from(size).unwrap_or(usize::MAX)).await?;
-    let is_right = |content: &Bytes| Oid::hash_object(ObjectType::Blob, content).is_ok_and(|id| id == blob);
-    content.filter(is_right).ok_or_else(|| Error::WrongContent {
+    content.filter(|content| is_blob(blob, content)).ok_or_else(|| Error::WrongContent {
         model: request.model.clone(),
         path: path.clone(),
         blob: blob.to_string(),
     })
 }
 
-async fn write(request: &MetadataRequest, path: RepoPath, content: Bytes) -> Result<FileKind, Error> {
+async fn write(
+    request: &MetadataRequest,
+    path: RepoPath,
+    blob: Oid,
+    content: Bytes,
+) -> Result<FileKind, Error> {
+    let kept = request.keep_in.as_deref().map(Kept::in_folder);
     let (model, root) = (request.model.clone(), request.export_to.clone());
     let keep_alive = Arc::clone(&request.keep_alive);
     net::blocking(move || {
+        if let Some(kept) = kept.filter(|kept| !kept.is_there(&name_of(blob))) {
+            kept.keep(&name_of(blob), &mut &*content);
+        }
         let written = ExportFolder { model: &model, root: &root }.take(&path, &content, false);
         // Last, as in every job that writes there.
         drop(keep_alive);

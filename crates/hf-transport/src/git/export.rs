@@ -5,11 +5,15 @@
 use std::collections::HashSet;
 
 use git2::{ObjectType, Odb, Oid, TreeEntry};
-use url_parse::{CommitId, Excerpt, Platform, Proof, RepoPath};
+use url_parse::{CommitId, ErrorKind, Excerpt, Platform, Proof, RepoPath};
 
 use super::cancel::CancelSignal;
 use super::fetch::FetchedCommit;
+use super::plain::PlainFiles;
+use super::session::Session;
+use super::shelf::Shelf;
 use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, MAX_NAMES, path_on};
+use crate::kept::Kept;
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
 /// Folders nested deeper than this are an attack, not a model.
@@ -30,15 +34,19 @@ const MAX_COST: u64 = 4;
 pub(super) fn export_tree(
     commit: &FetchedCommit,
     request: &MetadataRequest,
-    max_bytes: u64,
-    cancelled: &CancelSignal,
+    session: &Session,
+    kept: Option<&Kept>,
 ) -> Result<RepoSnapshot, Error> {
+    let (max_bytes, id) = (session.max_bytes(), commit_id(commit.id));
+    let id = id.map_err(|error| Error::broken_commit(&request.model, &error))?;
     let odb = commit.repository.odb().map_err(|error| Error::broken_commit(&request.model, &error))?;
     let export = Export {
         commit,
         odb,
+        id,
         request,
-        cancelled,
+        cancelled: session.cancelled(),
+        plain: kept.map(|kept| PlainFiles { session, kept, commit: id }),
         bytes: Allowance::new(max_bytes),
         cost: Allowance::new(max_bytes.saturating_mul(MAX_COST)),
         entries: Allowance::new(MAX_ENTRIES),
@@ -52,9 +60,12 @@ pub(super) fn export_tree(
 
 struct Export<'a> {
     commit: &'a FetchedCommit,
+    id: CommitId,
     odb: Odb<'a>,
     request: &'a MetadataRequest,
     cancelled: &'a CancelSignal,
+    /// The files that the pack may lack.
+    plain: Option<PlainFiles<'a>>,
     bytes: Allowance,
     cost: Allowance,
     entries: Allowance,
@@ -72,12 +83,14 @@ struct Folder {
     depth: usize,
 }
 
+fn commit_id(id: Oid) -> Result<CommitId, git2::Error> {
+    let bytes = <[u8; 20]>::try_from(id.as_bytes());
+    bytes.map(CommitId::from_bytes).map_err(|_| git2::Error::from_str("the commit id is not a SHA-1"))
+}
+
 impl Export<'_> {
     fn all(mut self) -> Result<RepoSnapshot, Error> {
         let id = self.commit.id;
-        let bytes = <[u8; 20]>::try_from(id.as_bytes());
-        let commit = bytes.map(CommitId::from_bytes);
-        let commit = commit.map_err(|_| self.git(&git2::Error::from_str("the commit id is not a SHA-1")))?;
         self.unpack(id)?;
         let tree = self.commit.repository.find_commit(id).map(|commit| commit.tree_id());
         let id = tree.map_err(|error| self.git(&error))?;
@@ -87,6 +100,7 @@ impl Export<'_> {
         }
         // As git lists them.
         self.files.sort_by(|one, other| one.path.as_str().cmp(other.path.as_str()));
+        let commit = self.id;
         Ok(RepoSnapshot { commit, proof: Proof::Git, files: self.files, left_out: self.left_out })
     }
 
@@ -156,11 +170,17 @@ impl Export<'_> {
     }
 
     fn file(&mut self, path: RepoPath, entry: &TreeEntry<'_>) -> Result<(), Error> {
-        let (kind, size) = self.unpack(entry.id())?;
-        if kind != ObjectType::Blob {
-            return Err(self.unusable(path.as_str(), "it is listed as a file but is not one"));
-        }
-        let kind = self.write_unless_pointer(&path, entry)?;
+        let is_executable = entry.filemode_raw() & MODE_EXECUTABLE != 0;
+        let (kind, size) = if self.is_left_out(entry.id()) {
+            self.left_out_file(&path, entry.id(), is_executable)?
+        } else {
+            let (kind, size) = self.unpack(entry.id())?;
+            if kind != ObjectType::Blob {
+                return Err(self.unusable(path.as_str(), "it is listed as a file but is not one"));
+            }
+            let blob = self.odb.read(entry.id()).map_err(|error| self.git(&error))?;
+            (self.take(&path, blob.data(), is_executable)?, size)
+        };
         let size = match kind {
             FileKind::Plain => size,
             FileKind::Lfs(pointer) => pointer.size,
@@ -169,10 +189,39 @@ impl Export<'_> {
         Ok(())
     }
 
-    fn write_unless_pointer(&self, path: &RepoPath, entry: &TreeEntry<'_>) -> Result<FileKind, Error> {
-        let blob = self.odb.read(entry.id()).map_err(|error| self.git(&error))?;
-        let folder = ExportFolder { model: &self.request.model, root: &self.request.export_to };
-        folder.take(path, blob.data(), entry.filemode_raw() & MODE_EXECUTABLE != 0)
+    fn take(&self, path: &RepoPath, content: &[u8], is_executable: bool) -> Result<FileKind, Error> {
+        ExportFolder { model: &self.request.model, root: &self.request.export_to }.take(
+            path,
+            content,
+            is_executable,
+        )
+    }
+
+    fn is_left_out(&self, blob: Oid) -> bool {
+        self.plain.is_some() && !self.odb.exists(blob)
+    }
+
+    /// A file that the pack lacks. Where it cannot be had by itself, the next attempt asks for the whole pack.
+    fn left_out_file(
+        &mut self,
+        path: &RepoPath,
+        blob: Oid,
+        is_executable: bool,
+    ) -> Result<(FileKind, u64), Error> {
+        let Some(plain) = &self.plain else {
+            return Err(self.unusable(path.as_str(), "the commit lacks it"));
+        };
+        let content = plain.bring(path, blob).map_err(|error| {
+            if matches!(error.kind(), ErrorKind::Network | ErrorKind::Cancelled | ErrorKind::Disk) {
+                return error;
+            }
+            tracing::info!(file = %path, %error, "a plain file cannot be had by itself: asking for all together");
+            self.commit.shelf.iter().for_each(Shelf::clear);
+            plain.session.failed("a plain file cannot be had by itself")
+        })?;
+        let size = content.len() as u64;
+        self.bytes.spend(size).map_err(|limit| self.too_much("bytes to unpack", limit))?;
+        Ok((self.take(path, &content, is_executable)?, size))
     }
 
     fn not_plain(&self, path: RepoPath, kind: &'static str) -> Error {

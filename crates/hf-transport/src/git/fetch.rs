@@ -14,8 +14,10 @@ use super::advertisement::Advertisement;
 use super::negotiation::{Order, receive_pack};
 use super::pack::{Costs, Flaw, Limits, scan};
 use super::session::Session;
+use super::shelf::{Shelf, Spool};
 use super::wanted::{Means, Wanted, revision_not_found};
 use crate::Error;
+use crate::kept::Kept;
 
 /// Tags of tags of tags are followed so far.
 const MAX_TAGS: usize = 8;
@@ -35,40 +37,125 @@ pub(super) struct FetchedCommit {
     pub(super) repository: Repository,
     pub(super) id: Oid,
     pub(super) costs: Costs,
+    /// Where its pack is kept.
+    pub(super) shelf: Option<Shelf>,
 }
 
-/// Fetches the commit that the session's revision stands for.
-pub(super) fn fetch_commit(session: &Session, means: Means, scratch: &Path) -> Result<Fetched, Error> {
-    let repository = new_repository(session, scratch)?;
+/// Fetches the commit that the session's revision stands for, unless an earlier fetch has left it in `kept`.
+pub(super) fn fetch_commit(
+    session: &Session,
+    means: Means,
+    scratch: &Path,
+    kept: Option<&Kept>,
+) -> Result<Fetched, Error> {
+    let work = Work { session, scratch, repository: new_repository(session, scratch)?, kept };
+    // Who asks for a commit by its id, and has it, need not ask.
+    if let Some(commit) = session.revision().and_then(Revision::commit) {
+        let wanted = Wanted::Commit(commit);
+        if let Some((id, costs)) = work.take_kept(&wanted)? {
+            return Ok(work.done(id, costs, &wanted));
+        }
+    }
     let offered = session.advertisement()?;
     if offered.is_empty() {
         return Err(Error::EmptyRepository { model: session.model().clone() });
     }
     let wanted = Wanted::decide(means, session.revision(), &offered).ok_or_else(|| not_found(session))?;
-    let objects = match wanted {
-        Wanted::Nothing => return Ok(Fetched::NotAlone(ServerWords::none())),
-        Wanted::Tip(object) | Wanted::Commit(object) => vec![object],
-        Wanted::Everything(_) => offered.objects().collect::<HashSet<_>>().into_iter().collect(),
-    };
-    let disk = |source| Error::from(DiskError::new("keep a pack in", scratch, source));
-    let mut pack = tempfile::tempfile_in(scratch).map_err(disk)?;
-    let is_shallow = is_shallow(session, &wanted, &offered);
-    let order = Order { offered: &offered, objects: &objects, is_shallow };
-    match (receive_pack(session, &order, &mut pack, &disk), &wanted) {
-        (Ok(()), _) => {}
-        // What else a server refuses is final.
-        (Err(Error::GitRefused { hub_says, .. }), Wanted::Commit(_)) => {
-            return Ok(Fetched::NotAlone(hub_says));
-        }
-        (Err(error), _) => return Err(error),
+    if let Some((id, costs)) = work.take_kept(&wanted)? {
+        return Ok(work.done(id, costs, &wanted));
     }
-    drop((offered, objects));
-    let is_cancelled = || session.cancelled().is_cancelled();
-    let costs = scan(&mut pack, &Limits::new(session.max_bytes()), &is_cancelled);
-    let costs = costs.map_err(|flaw| flawed(session, flaw, &disk))?;
-    unpack(session, &mut pack, scratch, &repository)?;
-    let id = find(session, &repository, &wanted)?;
-    Ok(Fetched::Commit(FetchedCommit { repository, id, costs }))
+    work.ask(offered, &wanted)
+}
+
+/// What the steps of a fetch share.
+struct Work<'a> {
+    session: &'a Session,
+    scratch: &'a Path,
+    repository: Repository,
+    kept: Option<&'a Kept>,
+}
+
+impl Work<'_> {
+    fn done(self, id: Oid, costs: Costs, wanted: &Wanted) -> Fetched {
+        let shelf = self.shelf(wanted);
+        Fetched::Commit(FetchedCommit { repository: self.repository, id, costs, shelf })
+    }
+
+    /// Asks for a pack, and keeps it. One that was cut off before is asked for in pieces.
+    fn ask(self, offered: Advertisement, wanted: &Wanted) -> Result<Fetched, Error> {
+        let objects = match wanted {
+            Wanted::Nothing => return Ok(Fetched::NotAlone(ServerWords::none())),
+            Wanted::Tip(object) | Wanted::Commit(object) => vec![*object],
+            Wanted::Everything(_) => offered.objects().collect::<HashSet<_>>().into_iter().collect(),
+        };
+        let is_shallow = is_shallow(self.session, wanted, &offered);
+        let shelf = self.shelf(wanted);
+        let is_sparing = shelf.as_ref().is_some_and(Shelf::was_cut_off) && offered.offers("filter");
+        let order = Order { offered: &offered, objects: &objects, is_shallow, is_sparing };
+        let mut pack = self.spool()?;
+        let mut spool = Spool { file: &mut pack, shelf: shelf.clone(), received: 0 };
+        match (receive_pack(self.session, &order, &mut spool, &|source| self.disk(source)), wanted) {
+            (Ok(()), _) => {}
+            // What else a server refuses is final.
+            (Err(Error::GitRefused { hub_says, .. }), Wanted::Commit(_)) => {
+                return Ok(Fetched::NotAlone(hub_says));
+            }
+            (Err(error), _) => return Err(error),
+        }
+        drop((offered, objects));
+        let (id, costs) = self.open(&mut pack, wanted)?;
+        if let Some(shelf) = shelf {
+            shelf.keep(&mut pack).map_err(|source| self.disk(source))?;
+        }
+        Ok(self.done(id, costs, wanted))
+    }
+
+    /// Where the pack is kept; nothing for one with the history.
+    fn shelf(&self, wanted: &Wanted) -> Option<Shelf> {
+        match wanted {
+            Wanted::Tip(object) | Wanted::Commit(object) => Some(Shelf::new(self.kept?, *object)),
+            Wanted::Everything(_) | Wanted::Nothing => None,
+        }
+    }
+
+    fn disk(&self, source: io::Error) -> Error {
+        DiskError::new("keep a pack in", self.scratch, source).into()
+    }
+
+    fn spool(&self) -> Result<File, Error> {
+        tempfile::tempfile_in(self.scratch).map_err(|source| self.disk(source))
+    }
+
+    /// Looks a pack through, and unpacks it. The commit in it, and what its objects cost.
+    fn open(&self, pack: &mut File, wanted: &Wanted) -> Result<(Oid, Costs), Error> {
+        let (session, disk) = (self.session, |source| self.disk(source));
+        let is_cancelled = || session.cancelled().is_cancelled();
+        let costs = scan(pack, &Limits::new(session.max_bytes()), &is_cancelled);
+        let costs = costs.map_err(|flaw| flawed(session, flaw, &disk))?;
+        unpack(session, pack, self.scratch, &self.repository)?;
+        Ok((find(session, &self.repository, wanted)?, costs))
+    }
+
+    /// The same with a pack that an earlier fetch has kept. One that is not right is removed.
+    fn take_kept(&self, wanted: &Wanted) -> Result<Option<(Oid, Costs)>, Error> {
+        let Some(shelf) = self.shelf(wanted) else { return Ok(None) };
+        let mut pack = self.spool()?;
+        if !shelf.take(&mut pack).map_err(|source| self.disk(source))? {
+            return Ok(None);
+        }
+        match self.open(&mut pack, wanted) {
+            Ok(opened) => {
+                tracing::info!(model = %self.session.model(), "the metadata is there of an earlier run");
+                Ok(Some(opened))
+            }
+            Err(error) if self.session.cancelled().is_cancelled() => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "the metadata that an earlier run has left is not right");
+                shelf.clear();
+                Ok(None)
+            }
+        }
+    }
 }
 
 fn is_shallow(session: &Session, wanted: &Wanted, offered: &Advertisement) -> bool {

@@ -8,6 +8,7 @@ use url_parse::CommitId;
 
 use super::advertisement::Advertisement;
 use super::packets::{Band, Packet, band, packet, take_packet};
+use super::plain::LEFT_OUT_FROM;
 use super::session::{Body, Session};
 use crate::Error;
 
@@ -20,6 +21,8 @@ pub(super) struct Order<'a> {
     pub(super) objects: &'a [CommitId],
     /// Without the history behind them.
     pub(super) is_shallow: bool,
+    /// Without the larger files. The server offers it.
+    pub(super) is_sparing: bool,
 }
 
 /// Asks for objects, and writes the pack with them to `spool`.
@@ -68,6 +71,7 @@ impl Order<'_> {
     fn request(&self) -> String {
         let wished = ["ofs-delta", "no-progress"].into_iter().filter(|name| self.offered.offers(name));
         let wished = self.side_band().into_iter().chain(wished).chain(self.is_shallow.then_some("shallow"));
+        let wished = wished.chain(self.is_sparing.then_some("filter"));
         let capabilities: Vec<&str> = wished.collect();
         // They are in the first line.
         let mut capabilities = format!(" {}", capabilities.join(" "));
@@ -77,6 +81,9 @@ impl Order<'_> {
         }
         if self.is_shallow {
             request += &packet("deepen 1\n");
+        }
+        if self.is_sparing {
+            request += &packet(&format!("filter blob:limit={LEFT_OUT_FROM}\n"));
         }
         request + "0000"
     }

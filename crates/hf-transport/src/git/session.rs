@@ -8,11 +8,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use net::{Answer, ForeignText, Hop, Request, SafeUrl, ServerWords};
+use net::{Answer, ForeignText, Hop, Request, SafeUrl, ServerWords, header_text};
 use reqwest::Method;
-use reqwest::header;
+use reqwest::header::{self, HeaderValue};
 use tokio::runtime::Handle;
-use url_parse::{ModelId, Revision, Url};
+use url_parse::{CommitId, ModelId, RepoPath, Revision, Url};
 
 use super::advertisement::{Advertisement, Unusable};
 use super::cancel::CancelSignal;
@@ -137,6 +137,37 @@ impl Session {
         self.ask(request, "application/x-git-upload-pack-result")
     }
 
+    /// A plain file of the commit by itself, from this byte on, or from its first one, as the hub likes. Nothing when
+    /// the file has no such byte.
+    pub(super) fn plain_file(
+        &self,
+        commit: &CommitId,
+        path: &RepoPath,
+        from: u64,
+    ) -> Result<Option<Body>, Error> {
+        let model = self.hub.renamed(&self.model).unwrap_or_else(|| self.model.clone());
+        let url = self.hub.endpoint().resolve_url(&model, commit, path);
+        let mut request = Request::get(url, "fetch", Hop::Hub);
+        if from > 0
+            && let Ok(range) = HeaderValue::try_from(format!("bytes={from}-"))
+        {
+            request.headers.insert(header::RANGE, range);
+        }
+        let answer = self.block_on(self.hub.send(request))?;
+        match answer.status().as_u16() {
+            200 => Ok(Some(Body { answer, first_byte: 0 })),
+            206 if begins_at(&answer, from) => Ok(Some(Body { answer, first_byte: from })),
+            206 | 416 if from > 0 => Ok(None),
+            _ => {
+                let revision = commit.to_string();
+                let asked = self.hub.asked(&self.model, Some(path), &revision);
+                Err(self
+                    .block_on(async { Ok(asked.refused(answer).await) })
+                    .unwrap_or_else(|cancelled| cancelled))
+            }
+        }
+    }
+
     /// git refuses in an answer of status 200, in these words.
     pub(super) fn refused(&self, body: &Body, words: &[u8]) -> Error {
         Error::GitRefused {
@@ -167,7 +198,7 @@ impl Session {
             let is_page = answer.media_type() == "text/html";
             return Err(if is_list && !is_page { self.unless_without_git(error) } else { error });
         }
-        Ok(Body { answer })
+        Ok(Body { answer, first_byte: 0 })
     }
 
     /// What an answer means that no git server gives: a hub whose API knows the model serves no git.
@@ -208,9 +239,15 @@ impl Session {
 /// An answer's body, as it comes.
 pub(super) struct Body {
     answer: Answer,
+    first_byte: u64,
 }
 
 impl Body {
+    /// Which byte of the whole it begins with.
+    pub(super) fn first_byte(&self) -> u64 {
+        self.first_byte
+    }
+
     /// Where it comes from, after redirects.
     fn url(&self) -> &Url {
         self.answer.url()
@@ -232,6 +269,14 @@ impl Body {
             }
         }
     }
+}
+
+/// Whether a part is the one that was asked for.
+fn begins_at(answer: &Answer, from: u64) -> bool {
+    let range = header_text(answer.headers(), header::CONTENT_RANGE);
+    let first =
+        range.and_then(|range| range.trim().strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok());
+    first == Some(from)
 }
 
 /// The answer of a server that knows nothing at that address; a hub that does gives its refusals a code.

@@ -157,7 +157,7 @@ impl Stage {
         };
         let (scratch_parent, export_to) = (folder("scratch"), folder("export"));
         let revision = revision.map(|revision| revision.parse().unwrap());
-        MetadataRequest { model: self.id(), revision, scratch_parent, export_to, keep_alive }
+        MetadataRequest { model: self.id(), revision, scratch_parent, export_to, keep_in: None, keep_alive }
     }
 
     pub(crate) async fn fetch_request(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {

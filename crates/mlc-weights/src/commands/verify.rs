@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Verify, screen: Screen) -> Result<(), Failure> {
         if let Some(failure) = failure {
             report::failure(&failure);
             first.get_or_insert(Status::from(&failure));
-            if matches!(failure, Failure::Interrupted) {
+            if matches!(failure, Failure::Interrupted { .. }) {
                 break;
             }
         }

@@ -77,12 +77,14 @@ pub(super) fn report(model: Option<&ModelRef>, failure: &Failure) {
     let message = lines.next().unwrap_or_default();
     let details: Vec<String> = lines.map(|line| line.trim_start().to_owned()).collect();
     let status = Status::from(failure);
+    let kept = if let Failure::Interrupted { kept } = failure { *kept } else { None };
     let members = json!({
         "model": model.map(ToString::to_string),
         "kind": status.name(),
         "status": status as u8,
         "message": message.strip_prefix("error: ").unwrap_or(&message),
         "details": details,
+        "kept_bytes": kept,
     });
     say(&[object("failed", &[members])]);
 }

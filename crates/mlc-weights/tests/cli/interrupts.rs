@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use local_hub::{Fault, FaultTarget, Hold, Times};
+use local_hub::{Fault, FaultTarget, Hold, ModelFixture, Times};
 
 use crate::world::{PATIENCE, World, is_in_pool, until};
 
@@ -152,4 +152,80 @@ fn a_second_download_waits_for_the_first_and_can_be_interrupted() {
         running.end().check_path(&world.entry(&model));
     }
     assert_eq!(world.hub.log().data().count(), model.lfs_files().count());
+}
+
+/// The JSON events of a run, of one name.
+fn events(ran: &crate::world::Ran, name: &str) -> Vec<serde_json::Value> {
+    let lines = ran.stderr.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.filter(|event| event["event"] == name).collect()
+}
+
+fn bytes_of(events: &[serde_json::Value], member: &str) -> u64 {
+    events.iter().map(|event| event[member].as_u64().unwrap()).sum()
+}
+
+/// What a program says that it has kept is what the next one does not ask for.
+#[track_caller]
+fn check_kept(signal: &str, stalled: &[(&str, u64)]) {
+    const MIB: u64 = 1 << 20;
+    let fixture = ModelFixture::new("mlc-ai/tiny").shards(2, 50_000).shard("large.bin", 12 * MIB);
+    let (world, model) = World::with(&fixture.shard("larger.bin", 20 * MIB));
+    for (file, after) in stalled {
+        world.hub.fault(FaultTarget::data(file), Fault::Stall { after: *after }, Times::Forever);
+    }
+    let arguments = ["download", &model.url, "--progress", "json"];
+    let running = world.cli(&arguments).start();
+    let log = world.hub.log().data();
+    assert!(log.wait_until(PATIENCE, |log| {
+        let requests = log.requests();
+        let sent = |name: &str| {
+            let of_file = requests.iter().filter(|asked| asked.file.as_deref() == Some(name));
+            of_file.map(|asked| asked.body_sent).max().unwrap_or_default()
+        };
+        stalled.iter().all(|(file, after)| sent(file) >= *after)
+    }));
+    // What was sent may not be written yet.
+    let is_journal = |path: &std::path::PathBuf| path.to_str().unwrap().ends_with(".journal");
+    let begun = stalled.iter().filter(|(_, after)| *after > MIB).count();
+    until(|| {
+        crate::world::files_below(&world.home()).iter().filter(|path| is_journal(path)).count() >= begun
+    });
+    running.signal(signal);
+    let ran = running.end_within(PROMPTLY);
+    assert_eq!(ran.status, Some(130), "{}", ran.stderr);
+    let kept = events(&ran, "failed")[0]["kept_bytes"].as_u64();
+    world.hub.clear_faults();
+    let next = world.cli(&arguments).run();
+    next.check_path(&world.entry(&model));
+    let taken_up = bytes_of(&events(&next, "resumed"), "bytes") + bytes_of(&events(&next, "reused"), "bytes");
+    assert_eq!(kept, Some(taken_up), "{}\n{}", ran.stderr, next.stderr);
+}
+
+#[test]
+fn what_is_said_to_be_kept_is_what_is_taken_up() {
+    check_kept("INT", &[("large.bin", 4 << 20), ("larger.bin", 3 << 20)]);
+    check_kept("TERM", &[("larger.bin", 5 << 20)]);
+    check_kept("INT", &[("large.bin", 1000), ("larger.bin", 1000)]);
+}
+
+/// A person is told the same number.
+#[test]
+fn the_last_line_says_how_much_is_kept() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::data("params_shard_2.bin"), Fault::Stall { after: 0 }, Times::Once);
+    let running = world.cli(&["download", &model.url]).start();
+    let stalled = world.hub.log().data().file("params_shard_2.bin");
+    assert!(stalled.wait_until(PATIENCE, |log| !log.is_empty()));
+    let others: Vec<_> = model.lfs_files().filter(|file| file.path != "params_shard_2.bin").collect();
+    until(|| others.iter().all(|file| is_in_pool(&world.home(), &model, &file.path)));
+    running.signal("INT");
+    let ran = running.end_within(PROMPTLY);
+    let next = world.download(&model);
+    let last = ran.lines().pop().unwrap().to_owned();
+    let said = last.strip_prefix("interrupted; ").unwrap().split(" of its files").next().unwrap();
+    assert!(
+        next.stderr.contains(&format!("({said}) are there already, verified")),
+        "{last}\n{}",
+        next.stderr
+    );
 }

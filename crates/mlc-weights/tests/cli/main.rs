@@ -38,6 +38,7 @@ mod progress;
 mod redirects;
 mod refusals;
 mod remove;
+mod restarts;
 mod revisions;
 mod secrets;
 mod settings;

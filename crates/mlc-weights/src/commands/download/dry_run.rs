@@ -32,7 +32,7 @@ pub(super) fn run(
         });
         if let Err(failure) = told {
             first.get_or_insert(display.reported(Some(&model), &failure));
-            if matches!(failure, Failure::Interrupted | Failure::Output(_)) {
+            if matches!(failure, Failure::Interrupted { .. } | Failure::Output(_)) {
                 break;
             }
         }
@@ -100,6 +100,11 @@ fn planned(download: &PlannedDownload) -> Vec<String> {
             " from an interrupted download",
         ),
         ("  reused   ", of(|from| matches!(from, FileOrigin::Replaced)), " if they turn out to be right"),
+        (
+            "  copied   ",
+            of(|from| matches!(from, FileOrigin::OtherModel)),
+            " from other models of the cache, if they turn out to be right",
+        ),
     ];
     lines
         .extend(parts.into_iter().filter_map(|(label, part, note)| Some(format!("{label} {}{note}", part?))));
@@ -154,6 +159,7 @@ fn file(file: &PlannedFile) -> Value {
         FileOrigin::Metadata => "metadata",
         FileOrigin::Staging => "staging",
         FileOrigin::Replaced => "replaced",
+        FileOrigin::OtherModel => "other_model",
         _ => "other",
     };
     json!({ "path": file.path.as_str(), "bytes": file.size, "bytes_to_fetch": file.bytes_to_fetch(), "from": from })

@@ -36,7 +36,7 @@ impl Session {
                 Ok(()) => continue,
                 Err(failure) => failure,
             };
-            let ends = matches!(failure, Failure::Interrupted | Failure::Output(_));
+            let ends = matches!(failure, Failure::Interrupted { .. } | Failure::Output(_));
             let status = self.display.reported(Some(&model), &failure);
             first.get_or_insert(status);
             self.summary.failed.push(model);
@@ -64,12 +64,23 @@ impl Session {
             Err(error) => Err(error.into()),
         };
         progress.finish(&outcome);
-        let model = outcome?;
+        let model = outcome.map_err(|failure| self.with_what_is_kept(failure, &progress))?;
         if let Outcome::Downloaded { bytes_received } = model.outcome {
             self.summary.bytes += bytes_received;
         }
         self.summary.done += 1;
         Ok(model)
+    }
+
+    /// What is kept is known when nothing is at work any more.
+    fn with_what_is_kept(&mut self, failure: Failure, progress: &Progress) -> Failure {
+        if !matches!(failure, Failure::Interrupted { .. }) {
+            return failure;
+        }
+        if let Some(engine) = self.engine.take() {
+            engine.stop(self.display);
+        }
+        Failure::Interrupted { kept: progress.kept() }
     }
 
     fn download(&mut self, request: Request, progress: &Progress) -> Result<Model, Failure> {

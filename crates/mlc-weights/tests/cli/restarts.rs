@@ -1,0 +1,203 @@
+//! Programs that are killed and started again, as by a supervisor: what came of the metadata is gone on with.
+
+#![cfg(unix)]
+
+use std::path::PathBuf;
+
+use local_hub::{
+    Fault, FaultTarget, LoggedRequest, ModelFixture, Outcome, PublishedModel, RequestLog, Route, Times,
+};
+
+use crate::world::{World, files_below, until};
+
+/// No connection of the hub carries more, so that no run gets more of a file.
+const AT_A_TIME: u64 = 150_000;
+
+const LARGE: &str = "tokenizer.model";
+
+/// Bytes that no compression makes fewer.
+fn noise(count: usize) -> Vec<u8> {
+    let mut state = 7_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56).to_le_bytes()[0]
+    };
+    std::iter::repeat_with(&mut next).take(count).collect()
+}
+
+/// A model with 0.7 MB of metadata.
+fn world() -> (World, PublishedModel) {
+    let fixture = ModelFixture::new("mlc-ai/tiny").plain_file(LARGE, noise(600_000));
+    World::with(&fixture.plain_file("added_tokens.json", noise(100_000)))
+}
+
+fn is_stalled(request: &LoggedRequest) -> bool {
+    request.outcome == Outcome::InFlight && request.body_sent >= AT_A_TIME
+}
+
+/// Starts a download and kills it as soon as the hub sends no more; answers whether the model was there before.
+fn run_and_kill(world: &World, model: &PublishedModel) -> bool {
+    let log = world.hub.log().from_now();
+    let running = world.cli(&["download", &model.url]).start();
+    let is_there = || world.entry(model).exists();
+    until(|| is_there() || log.requests().iter().any(is_stalled));
+    if is_there() {
+        running.end().check_path(&world.entry(model));
+        return true;
+    }
+    running.signal("KILL");
+    assert_eq!(running.end().status, None);
+    false
+}
+
+/// Kills it once, while the pack comes.
+fn kill_in_the_pack(world: &World, model: &PublishedModel) {
+    world.hub.fault(FaultTarget::upload_pack("").skip(1), Fault::Stall { after: AT_A_TIME }, Times::Once);
+    assert!(!run_and_kill(world, model));
+    world.hub.clear_faults();
+}
+
+fn packs(log: &RequestLog) -> usize {
+    log.route(Route::UploadPack).count()
+}
+
+fn kept(world: &World, prefix: &str) -> PathBuf {
+    let files = files_below(&world.home()).into_iter();
+    let mut kept = files.filter(|path| path.to_str().unwrap().contains(&format!("/metadata/{prefix}")));
+    kept.next().unwrap()
+}
+
+fn flip_a_bit(path: &PathBuf) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_loop_that_is_shorter_than_the_metadata_ends() {
+    let (world, model) = world();
+    world.hub.fault(FaultTarget::upload_pack(""), Fault::Stall { after: AT_A_TIME }, Times::Forever);
+    world.hub.fault(FaultTarget::resolve_cache(""), Fault::Stall { after: AT_A_TIME }, Times::Forever);
+    let runs = (1..40).find(|_| run_and_kill(&world, &model)).expect("the loop ends");
+    assert!(runs > 3, "{runs} runs were enough");
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    // Two requests bring a pack: that which was cut off, and that without the large files.
+    assert_eq!(packs(&world.hub.log()), 4);
+    let is_staged = |path: &PathBuf| path.to_str().unwrap().contains("/metadata/");
+    assert!(!files_below(&world.home()).iter().any(is_staged));
+}
+
+/// Kills it while a shard comes.
+fn kill_after_the_metadata(world: &World, model: &PublishedModel, url: &str) {
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Stall { after: 10 }, Times::Once);
+    let log = world.hub.log().from_now();
+    let running = world.cli(&["download", url]).start();
+    until(|| log.data().file("params_shard_0.bin").bytes_sent() >= 10);
+    running.signal("KILL");
+    assert_eq!(running.end().status, None);
+    assert!(!world.entry(model).exists());
+}
+
+#[test]
+fn the_metadata_of_a_commit_comes_once() {
+    let (world, model) = world();
+    kill_after_the_metadata(&world, &model, &model.url);
+    let later = world.hub.log().from_now();
+    world.download(&model);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    assert_eq!((later.route(Route::InfoRefs).count(), packs(&later)), (1, 0));
+}
+
+/// A commit that is asked for by its id, and is there, needs no question.
+#[test]
+fn the_metadata_of_a_pinned_commit_is_not_asked_for_again() {
+    let (world, model) = world();
+    let url = format!("{}@{}", model.url, model.commit);
+    kill_after_the_metadata(&world, &model, &url);
+    let later = world.hub.log().from_now();
+    let ran = world.cli(&["download", &url]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert_eq!(model.differences(std::path::Path::new(ran.text().trim_end())), [""; 0]);
+    assert!(later.git().is_empty(), "{later}");
+}
+
+/// To redo is to fetch again what is there.
+#[test]
+fn a_redo_asks_for_the_metadata_again() {
+    let (world, model) = world();
+    kill_after_the_metadata(&world, &model, &model.url);
+    let later = world.hub.log().from_now();
+    world.cli(&["download", &model.url, "--force"]).run().check_path(&world.entry(&model));
+    assert_eq!(packs(&later), 2);
+}
+
+/// What is kept is hashed by the run that uses it.
+#[test]
+fn damaged_metadata_is_fetched_again() {
+    let (world, model) = world();
+    kill_after_the_metadata(&world, &model, &model.url);
+    flip_a_bit(&kept(&world, "pack-"));
+    let later = world.hub.log().from_now();
+    world.download(&model);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    assert_eq!(packs(&later), 2);
+
+    let (world, model) = self::world();
+    kill_in_the_pack(&world, &model);
+    world.hub.fault(FaultTarget::resolve_cache(LARGE), Fault::Stall { after: AT_A_TIME }, Times::Once);
+    assert!(!run_and_kill(&world, &model));
+    flip_a_bit(&kept(&world, "blob-"));
+    let later = world.hub.log().from_now();
+    world.download(&model);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    assert_eq!(
+        later.route(Route::ResolveCache).file(LARGE).count(),
+        2,
+        "gone on with, and once more from its start"
+    );
+}
+
+/// Links and pipes in the place of what is kept are not followed, nor waited for.
+#[test]
+fn what_is_kept_is_a_plain_file() {
+    let (world, model) = world();
+    kill_after_the_metadata(&world, &model, &model.url);
+    let pack = kept(&world, "pack-");
+    let aside = world.beside("pack");
+    std::fs::rename(&pack, &aside).unwrap();
+    std::os::unix::fs::symlink(&aside, &pack).unwrap();
+    let later = world.hub.log().from_now();
+    world.download(&model);
+    assert_eq!((packs(&later), aside.exists()), (2, true));
+}
+
+/// Then all of the pack is asked for again.
+#[test]
+fn where_files_cannot_be_had_one_by_one_the_pack_is() {
+    for fault in [
+        (FaultTarget::resolve(LARGE), Fault::status(404)),
+        (FaultTarget::resolve_cache(LARGE), Fault::Corrupt { at: 5 }),
+        (FaultTarget::info_refs(""), Fault::WithoutCapability("filter".to_owned())),
+    ] {
+        let (world, model) = world();
+        kill_in_the_pack(&world, &model);
+        world.hub.fault(fault.0, fault.1.clone(), Times::Forever);
+        world.download(&model);
+        assert_eq!(model.differences(&world.entry(&model)), [""; 0], "{:?}", fault.1);
+    }
+}
+
+/// A host that does not go on with a file, or goes on from elsewhere, sends it from its start.
+#[test]
+fn a_hub_that_ignores_ranges() {
+    for fault in [Fault::IgnoreRange, Fault::WrongContentRange] {
+        let (world, model) = world();
+        kill_in_the_pack(&world, &model);
+        world.hub.fault(FaultTarget::resolve_cache(LARGE), Fault::Stall { after: AT_A_TIME }, Times::Once);
+        assert!(!run_and_kill(&world, &model));
+        world.hub.fault(FaultTarget::resolve_cache(LARGE).resumed(), fault, Times::Once);
+        world.download(&model);
+        assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    }
+}
