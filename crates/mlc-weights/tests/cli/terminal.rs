@@ -40,7 +40,9 @@ const CYAN: &str = "\x1b[36m";
 fn hesitant() -> (World, PublishedModel) {
     let (world, model) = World::with_tiny();
     // A second attempt is made beside the first, and is no better.
-    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Stall { after: 10_000 }, Times::N(2));
+    for after in [10_000, 0] {
+        world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Stall { after }, Times::Once);
+    }
     (world, model)
 }
 
