@@ -58,7 +58,7 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
 /// What the next run goes on from is said in the number that it will find.
 fn interrupted(kept: Option<u64>) -> String {
     match kept {
-        Some(0) => "interrupted before anything was written; the same command begins again".to_owned(),
+        Some(0) => "interrupted before any of its files was begun; the same command starts again".to_owned(),
         Some(bytes) => {
             format!(
                 "interrupted; {} of its files are kept, and the same command continues from there",
