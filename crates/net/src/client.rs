@@ -17,7 +17,7 @@ use url_parse::{Origin, Secrets};
 
 use crate::answer::{Answer, Asked};
 use crate::error::{Error, Hop};
-use crate::floor::Meter;
+use crate::floor::{Floor, Meter};
 use crate::gate::{FILES, Gate};
 use crate::headers::{header_text, server_wait};
 use crate::limits::RateLimit;
@@ -88,6 +88,9 @@ pub struct Request {
     /// Its answer is one of several that come at once. The [`Floor`](crate::Floor) is for all of them together, which
     /// is for their receiver to see.
     pub is_one_of_many: bool,
+    /// How slowly the body may trickle, where that is not to be borne for as long as the client's
+    /// [`floor`](NetSettings::floor) says.
+    pub impatience: Option<Floor>,
 }
 
 impl Request {
@@ -104,6 +107,7 @@ impl Request {
             redirects: Redirects::Anywhere,
             lane: FILES,
             is_one_of_many: false,
+            impatience: None,
         }
     }
 }
@@ -298,7 +302,10 @@ impl<'a> Step<'a> {
             idle,
             secrets: self.secrets(),
             has_body: self.request.method != Method::HEAD,
-            meter: (!self.request.is_one_of_many).then(|| Meter::new(floor, idle)),
+            meter: (!self.request.is_one_of_many).then(|| match self.request.impatience {
+                Some(floor) => Meter::impatient(floor),
+                None => Meter::new(floor, idle),
+            }),
         }
     }
 
