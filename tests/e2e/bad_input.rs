@@ -85,7 +85,7 @@ async fn a_manifest_over_the_limit_is_not_even_read() {
     check(
         ModelFixture::new("mlc-ai/bad").manifest_bytes(large),
         ErrorKind::Refused,
-        &["tensor-cache.json", "67108864"],
+        &["tensor-cache.json", "67.11 MB"],
     )
     .await;
 }

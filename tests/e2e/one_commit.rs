@@ -342,7 +342,7 @@ async fn what_is_recorded_is_an_edit() {
     assert!(!verify(&world.downloader(), "mlc-ai/tiny").is_sound());
     let path = world.private_files().into_iter().find(|path| path.ends_with("mlc-ai+tiny.json")).unwrap();
     let mut receipt: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    let digest: String = Sha256::digest("mine").iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = Sha256::digest("mine").iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     receipt["edits"] = serde_json::json!([{ "path": "README.md", "sha256": digest }]);
     fs::write(&path, receipt.to_string()).unwrap();
     let report = verify(&world.downloader(), "mlc-ai/tiny");

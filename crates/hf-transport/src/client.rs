@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use net::{Answer, Client, Request, SafeUrl, Throttled, Watch};
+use net::{Answer, Client, Floor, Request, SafeUrl, Throttled, Watch};
 use parking_lot::Mutex;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url_parse::{Endpoint, ModelId, Origin, RepoPath, Url};
@@ -28,6 +28,7 @@ type OnThrottled = Arc<dyn Fn(&Throttled) + Send + Sync>;
 pub struct HubClient {
     inner: Arc<Inner>,
     on_throttled: Option<OnThrottled>,
+    is_impatient: bool,
 }
 
 struct Inner {
@@ -44,6 +45,9 @@ struct Inner {
     told_until: Mutex<Option<Instant>>,
 }
 
+/// What an impatient client gives up.
+const TRICKLE: Floor = Floor { bytes: 5_000, window: Duration::from_secs(5) };
+
 /// A shorter wait is not worth telling, and an end that is so near to one that was told is the same.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
@@ -57,7 +61,7 @@ impl HubClient {
         let serves_git = AtomicBool::new(false);
         let inner = Inner { http, config, home, token_is_dropped, serves_git, renamed, told_until };
         let inner = Arc::new(inner);
-        Self { inner, on_throttled: None }
+        Self { inner, on_throttled: None, is_impatient: false }
     }
 
     /// The same client, whose requests tell when the hub limits their rate, and when they wait because of it. `tell` is called from the task that
@@ -65,6 +69,14 @@ impl HubClient {
     #[must_use]
     pub fn on_throttled_do(mut self, tell: impl Fn(&Throttled) + Send + Sync + 'static) -> Self {
         self.on_throttled = Some(Arc::new(tell));
+        self
+    }
+
+    /// The same client, which gives up an answer that trickles at less than 1 kB/s for five seconds. For a first attempt:
+    /// another connection may be good, and where the line is no better, a client that is patient makes the next one.
+    #[must_use]
+    pub fn impatient(mut self) -> Self {
+        self.is_impatient = true;
         self
     }
 
@@ -130,6 +142,7 @@ impl HubClient {
     pub(crate) async fn send(&self, mut request: Request) -> Result<Answer, Error> {
         let token = self.authorization_for(&request.url).map(|token| (header::AUTHORIZATION, token));
         request.own_headers.extend(token);
+        request.impatience = self.is_impatient.then_some(TRICKLE);
         let answer = self.send_as(request.clone()).await?;
         if self.drop_token(&answer) {
             request.own_headers.clear();

@@ -58,9 +58,7 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
 /// What the next run goes on from is said in the number that it will find.
 fn interrupted(kept: Option<u64>) -> String {
     match kept {
-        Some(0) => {
-            "interrupted; nothing of its files is kept, and the same command continues from there".to_owned()
-        }
+        Some(0) => "interrupted before any of its files was begun; the same command starts again".to_owned(),
         Some(bytes) => {
             format!(
                 "interrupted; {} of its files are kept, and the same command continues from there",
@@ -216,7 +214,7 @@ mod tests {
 
     #[test]
     fn an_interruption_says_how_to_go_on() {
-        for (kept, words) in [(None, "what was"), (Some(0), "nothing of"), (Some(4_190_000), "4.19 MB of")] {
+        for (kept, words) in [(None, "what was"), (Some(4_190_000), "4.19 MB of")] {
             let [line] = &lines(&Failure::Interrupted { kept })[..] else { panic!("one line") };
             assert!(line.starts_with(&format!("interrupted; {words} ")), "{line}");
             assert!(line.contains("the same command continues"), "{line}");

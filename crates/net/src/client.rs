@@ -1,26 +1,30 @@
 //! The one HTTP client: set up once, and sending requests with redirects followed by hand.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper_util::client::proxy::matcher::Matcher;
+use parking_lot::Mutex;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Method, NoProxy, Proxy, Response, StatusCode, redirect};
+use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 use url::Url;
 use url_parse::{Origin, Secrets};
 
 use crate::answer::{Answer, Asked};
 use crate::error::{Error, Hop};
-use crate::floor::Meter;
+use crate::floor::{Floor, Meter};
 use crate::gate::{FILES, Gate};
 use crate::headers::{header_text, server_wait};
 use crate::limits::RateLimit;
 use crate::redirect::{MAX_REDIRECTS, Redirects, is_redirect, problem_of, target};
 use crate::settings::{CaCertificates, NetSettings, ProxySettings};
 use crate::shown::SafeUrl;
+use crate::task;
 
 /// The HTTP client under everything that talks to servers.
 ///
@@ -49,6 +53,11 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     http: reqwest::Client,
+    /// Opens a connection for each request. Set up when it is needed, which takes as long as reading the system's
+    /// certificates does.
+    unpooled: OnceCell<reqwest::Client>,
+    /// Who has answered before: a connection to them may be an old one.
+    known: Mutex<HashSet<Origin>>,
     settings: NetSettings,
     /// Tells which requests go through a proxy.
     proxied: Matcher,
@@ -79,6 +88,9 @@ pub struct Request {
     /// Its answer is one of several that come at once. The [`Floor`](crate::Floor) is for all of them together, which
     /// is for their receiver to see.
     pub is_one_of_many: bool,
+    /// How slowly the body may trickle, where that is not to be borne for as long as the client's
+    /// [`floor`](NetSettings::floor) says.
+    pub impatience: Option<Floor>,
 }
 
 impl Request {
@@ -95,6 +107,7 @@ impl Request {
             redirects: Redirects::Anywhere,
             lane: FILES,
             is_one_of_many: false,
+            impatience: None,
         }
     }
 }
@@ -131,19 +144,10 @@ impl Client {
     /// # Errors
     /// [`Error::UnusableProxy`], [`Error::UnusableCertificates`] and [`Error::ClientSetup`].
     pub fn new(settings: NetSettings) -> Result<Self, Error> {
-        let builder = reqwest::Client::builder()
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .user_agent(&settings.user_agent)
-            .connect_timeout(settings.connect_timeout)
-            .no_proxy();
-        let builder = proxies(&settings.proxy)?.into_iter().fold(builder, ClientBuilder::proxy);
-        let http = trusting(builder, &settings.ca_certificates)?
-            .build()
-            .map_err(|error| Error::ClientSetup { source: error.without_url().into() })?;
+        let http = library(&settings, usize::MAX)?;
+        let (unpooled, known) = (OnceCell::new(), Mutex::default());
         let proxied = matcher(&settings.proxy);
-        Ok(Self(Arc::new(Inner { http, settings, proxied })))
+        Ok(Self(Arc::new(Inner { http, unpooled, known, settings, proxied })))
     }
 
     /// What it was set up with.
@@ -151,7 +155,8 @@ impl Client {
         &self.0.settings
     }
 
-    /// Sends a request and follows its redirects. Waits at the gates of the servers' origins, and tells those
+    /// Sends a request and follows its redirects. A request over a kept connection that was closed before an answer
+    /// began is sent again at once, over a new one. Waits at the gates of the servers' origins, and tells those
     /// what the answers say of limits. The answer has any status but that of a redirect which is followed.
     ///
     /// # Errors
@@ -187,6 +192,16 @@ impl fmt::Debug for Client {
     }
 }
 
+impl Inner {
+    async fn unpooled(&self) -> Result<&reqwest::Client, Error> {
+        let set_up = || {
+            let settings = self.settings.clone();
+            task::blocking(move || library(&settings, 0))
+        };
+        self.unpooled.get_or_try_init(set_up).await
+    }
+}
+
 /// A request at one server of its way.
 struct Step<'a> {
     client: &'a Inner,
@@ -207,26 +222,41 @@ impl<'a> Step<'a> {
     }
 
     async fn send(&self, watch: &dyn Watch) -> Result<Response, Error> {
-        let Request { method, body, lane, .. } = self.request;
         let gate = self.gate();
-        while let Some(wait) = gate.enter(lane, Instant::now()) {
+        while let Some(wait) = gate.enter(self.request.lane, Instant::now()) {
             watch.waiting(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
             sleep(wait).await;
         }
-        let mut builder = self.client.http.request(method.clone(), self.url.clone()).headers(self.headers());
-        if !body.is_empty() {
-            builder = builder.body(body.clone());
-        }
         let asked = self.asked();
-        let response = match timeout(asked.idle, builder.send()).await {
-            Ok(sent) => sent.map_err(|error| asked.failed(error, self.is_proxied()))?,
-            Err(_) => return Err(asked.stalled()),
+        let response = match self.exchange(&self.client.http, &asked).await? {
+            // An idle connection that the server closes may look open until it is used.
+            Err(error) if is_cut(&error) && self.client.known.lock().contains(&self.origin) => {
+                tracing::debug!(url = %SafeUrl::of(&self.url), "a kept connection was closed: asking over a new one");
+                self.exchange(self.client.unpooled().await?, &asked).await?
+            }
+            outcome => outcome,
         };
+        let response = response.map_err(|error| asked.failed(error, self.is_proxied()))?;
+        self.client.known.lock().insert(self.origin.clone());
         self.observe(&response, watch);
         if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(asked.wants_proxy_login());
         }
         Ok(response)
+    }
+
+    /// Sends the request and waits for the head of the answer, as long as a server may be silent.
+    async fn exchange(
+        &self,
+        http: &reqwest::Client,
+        asked: &Asked,
+    ) -> Result<reqwest::Result<Response>, Error> {
+        let Request { method, body, .. } = self.request;
+        let mut builder = http.request(method.clone(), self.url.clone()).headers(self.headers());
+        if !body.is_empty() {
+            builder = builder.body(body.clone());
+        }
+        timeout(asked.idle, builder.send()).await.map_err(|_| asked.stalled())
     }
 
     fn headers(&self) -> HeaderMap {
@@ -272,7 +302,10 @@ impl<'a> Step<'a> {
             idle,
             secrets: self.secrets(),
             has_body: self.request.method != Method::HEAD,
-            meter: (!self.request.is_one_of_many).then(|| Meter::new(floor, idle)),
+            meter: (!self.request.is_one_of_many).then(|| match self.request.impatience {
+                Some(floor) => Meter::impatient(floor),
+                None => Meter::new(floor, idle),
+            }),
         }
     }
 
@@ -288,6 +321,27 @@ impl<'a> Step<'a> {
     fn is_proxied(&self) -> bool {
         self.url.as_str().parse().is_ok_and(|uri| self.client.proxied.intercept(&uri).is_some())
     }
+}
+
+/// The HTTP library, which keeps so many idle connections to a host.
+fn library(settings: &NetSettings, idle_connections: usize) -> Result<reqwest::Client, Error> {
+    let builder = reqwest::Client::builder()
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .user_agent(&settings.user_agent)
+        .connect_timeout(settings.connect_timeout)
+        .pool_max_idle_per_host(idle_connections)
+        .no_proxy();
+    let builder = proxies(&settings.proxy)?.into_iter().fold(builder, ClientBuilder::proxy);
+    trusting(builder, &settings.ca_certificates)?
+        .build()
+        .map_err(|error| Error::ClientSetup { source: error.without_url().into() })
+}
+
+/// Whether a connection was there, and ended before an answer began.
+fn is_cut(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout()
 }
 
 fn origin_of(request: &Request, url: &Url) -> Result<Origin, Error> {
@@ -355,6 +409,11 @@ fn trusting(builder: ClientBuilder, trusted: &CaCertificates) -> Result<ClientBu
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
 
     fn refused(change: impl FnOnce(&mut NetSettings)) -> Error {
@@ -374,5 +433,57 @@ mod tests {
             let error = refused(|settings| settings.ca_certificates = CaCertificates::only(pem));
             assert!(matches!(error, Error::UnusableCertificates { .. }), "{pem}: {error:?}");
         }
+    }
+
+    /// A server that answers one request on each connection and closes it, without an answer, when the second has
+    /// arrived; the connections from this number on are closed at their first. Counts its connections.
+    async fn closing_server(dead_from: usize) -> (Url, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let opened = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&opened);
+        tokio::spawn(async move {
+            loop {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let mut head = [0; 4096];
+                    let _read = connection.read(&mut head).await;
+                    if number < dead_from {
+                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                        connection.write_all(answer).await.unwrap();
+                        let _read = connection.read(&mut head).await;
+                    }
+                });
+            }
+        });
+        (url, opened)
+    }
+
+    async fn ask(client: &Client, url: &Url) -> Result<Bytes, Error> {
+        let answer = client.send(Request::get(url.clone(), "read", Hop::DataHost), &()).await?;
+        Ok(answer.read(10).await?.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_kept_connection_that_is_closed_when_it_is_used_is_no_failure() {
+        let client = Client::new(NetSettings::default()).unwrap();
+        let (url, opened) = closing_server(usize::MAX).await;
+        for _ in 0..4 {
+            assert_eq!(ask(&client, &url).await.unwrap(), "ok");
+        }
+        assert!(opened.load(Ordering::SeqCst) <= 4);
+    }
+
+    #[tokio::test]
+    async fn a_new_connection_that_is_closed_is_a_failure() {
+        let client = Client::new(NetSettings::default()).unwrap();
+        let (url, opened) = closing_server(0).await;
+        assert!(matches!(ask(&client, &url).await, Err(Error::Transport { .. })));
+        assert_eq!(opened.load(Ordering::SeqCst), 1);
+        let (url, opened) = closing_server(1).await;
+        ask(&client, &url).await.unwrap();
+        assert!(matches!(ask(&client, &url).await, Err(Error::Transport { .. })));
+        assert_eq!(opened.load(Ordering::SeqCst), 2);
     }
 }

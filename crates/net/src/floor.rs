@@ -19,12 +19,18 @@ impl Default for Floor {
     }
 }
 
+/// So many pieces in a window are a trickle.
+const TRICKLE: u32 = 4;
+
 /// Measures against a [`Floor`]. Only the time that was spent waiting for a server counts, not that at a gate or for
 /// the disk.
 #[derive(Clone, Debug)]
 pub struct Meter {
     floor: Floor,
+    /// In a window with fewer pieces the server was silent rather than slow.
+    least_pieces: u32,
     came: u64,
+    pieces: u32,
     waited: Duration,
 }
 
@@ -32,18 +38,30 @@ impl Meter {
     /// A meter of what comes from a server that may be silent for as long as `idle`.
     pub fn new(floor: Floor, idle: Duration) -> Self {
         let window = floor.window.max(idle.saturating_mul(2));
-        Self { floor: Floor { window, ..floor }, came: 0, waited: Duration::ZERO }
+        Self::with(Floor { window, ..floor }, 0)
+    }
+
+    /// A meter of what can be asked for again at little cost: a stream that trickles is noticed in a few seconds. One that
+    /// pauses is not, since its server may be at work.
+    pub fn impatient(floor: Floor) -> Self {
+        Self::with(floor, TRICKLE)
+    }
+
+    fn with(floor: Floor, least_pieces: u32) -> Self {
+        Self { floor, least_pieces, came: 0, pieces: 0, waited: Duration::ZERO }
     }
 
     /// So many bytes came after waiting so long. What came in the window, and how long that was, if it is too little.
     pub fn note(&mut self, bytes: u64, waited: Duration) -> Option<(u64, Duration)> {
         self.came = self.came.saturating_add(bytes);
+        self.pieces = self.pieces.saturating_add(1);
         self.waited = self.waited.saturating_add(waited);
         if self.waited < self.floor.window {
             return None;
         }
         let (came, waited) = (std::mem::take(&mut self.came), std::mem::take(&mut self.waited));
-        (came < self.floor.bytes).then_some((came, waited))
+        let is_slow = came < self.floor.bytes && std::mem::take(&mut self.pieces) >= self.least_pieces;
+        is_slow.then_some((came, waited))
     }
 }
 
@@ -67,6 +85,20 @@ mod tests {
         // A modem of 5 kB/s, shared by eight.
         assert_eq!(given_up(625, 1), None);
         assert_eq!(given_up(6_000, 50), None);
+    }
+
+    #[test]
+    fn a_trickle_is_noticed_soon_and_a_pause_is_not() {
+        let floor = Floor { bytes: 5_000, window: Duration::from_secs(5) };
+        let after = |bytes, millis| {
+            let mut meter = Meter::impatient(floor);
+            (1..=100).find(|_| meter.note(bytes, Duration::from_millis(millis)).is_some())
+        };
+        assert_eq!(after(1, 100), Some(50));
+        assert_eq!(after(499, 1_000), Some(5));
+        assert_eq!(after(1_000, 1_000), None);
+        // A server that is at work says so now and then.
+        assert_eq!(after(4, 5_000), None);
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::Error;
 /// 1. [`Planned`](FetchEvent::Planned), once, before all others.
 /// 2. For each file that is begun, [`Started`](FetchEvent::Started); at most one
 ///    [`Resumed`](FetchEvent::Resumed); any number of [`Received`](FetchEvent::Received),
-///    [`Discarded`](FetchEvent::Discarded), [`Retrying`](FetchEvent::Retrying) and
-///    [`Throttled`](FetchEvent::Throttled); then exactly one of [`Verified`](FetchEvent::Verified),
+///    [`Duplicated`](FetchEvent::Duplicated), [`Discarded`](FetchEvent::Discarded),
+///    [`Retrying`](FetchEvent::Retrying) and [`Throttled`](FetchEvent::Throttled); then exactly one of [`Verified`](FetchEvent::Verified),
 ///    [`Failed`](FetchEvent::Failed) and [`Cancelled`](FetchEvent::Cancelled).
 ///
 /// At `Verified`, the bytes resumed and received minus the bytes discarded are the file's size. When one file has
@@ -70,6 +70,15 @@ pub enum FetchEvent<'a> {
         /// The file.
         file: &'a RepoPath,
         /// How many bytes, in addition to those reported before.
+        bytes: u64,
+    },
+    /// Bytes were received that another connection had brought already: they are not part of what was
+    /// [`Received`](FetchEvent::Received). A connection that is far slower than others is helped so.
+    #[non_exhaustive]
+    Duplicated {
+        /// The file.
+        file: &'a RepoPath,
+        /// How many bytes.
         bytes: u64,
     },
     /// Bytes reported as resumed or received were thrown away, all there were: they were not those of the file, or

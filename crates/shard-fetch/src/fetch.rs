@@ -4,15 +4,18 @@ mod answer;
 mod attempts;
 mod connections;
 mod controller;
-mod flight;
+mod file;
 mod folders;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod get;
 mod journal;
+mod line;
+mod pace;
 mod part;
 mod ranges;
+mod reader;
 mod request;
 mod run;
 mod setback;
@@ -26,6 +29,7 @@ mod transfer;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use net::{Client, Gate, RetryPolicy};
 use parking_lot::Mutex;
@@ -52,8 +56,8 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// The default settings: 4 files in progress over 4 to 32 connections, the default [`RetryPolicy`],
-    /// verified data synced to disk.
+    /// The default settings: 4 to 32 connections, as many files in progress, the default [`RetryPolicy`], verified data
+    /// synced to disk.
     pub fn builder() -> FetcherBuilder {
         FetcherBuilder::default()
     }
@@ -83,8 +87,20 @@ impl Fetcher {
         observer: Arc<dyn Observer>,
         keep_alive: KeepAlive,
     ) -> Result<(), Error> {
-        let limits = self.settings.limits();
-        let shared = Shared {
+        let shared = self.shared(&files, locator, observer, keep_alive)?;
+        let span = tracing::info_span!("fetch", files = files.len(), bytes = shared.total);
+        run::run(Arc::new(shared), files).instrument(span).await
+    }
+
+    fn shared(
+        &self,
+        files: &[FileRequest],
+        locator: Arc<dyn Locator>,
+        observer: Arc<dyn Observer>,
+        keep_alive: KeepAlive,
+    ) -> Result<Shared, Error> {
+        let (limits, total) = (self.settings.limits(), request::total(files));
+        Ok(Shared {
             client: self.client.clone(),
             retry: self.settings.retry.clone(),
             durable: self.settings.durable,
@@ -93,7 +109,9 @@ impl Fetcher {
             locator_gate: Gate::default(),
             locator,
             observer,
-            outstanding: Outstanding::new(&files),
+            total,
+            outstanding: Outstanding::new(total),
+            duplicates: AtomicU64::new(0),
             throughput: Throughput::default(),
             turns: Arc::new(Semaphore::new(limits.files)),
             connections: Connections::new(limits.least_connections),
@@ -101,10 +119,7 @@ impl Fetcher {
             hash: HashStage::start()?,
             folders: folders::Folders::default(),
             keep_alive,
-        };
-        let bytes: u64 = files.iter().map(|file| file.expected.size).fold(0, u64::saturating_add);
-        let span = tracing::info_span!("fetch", files = files.len(), bytes);
-        run::run(Arc::new(shared), files).instrument(span).await
+        })
     }
 }
 
@@ -115,7 +130,7 @@ pub fn resumable_bytes(part: &Path, expected: &Expected) -> u64 {
     spans.bytes()
 }
 
-const DEFAULT_FILES: usize = 4;
+const DEFAULT_CONNECTIONS: usize = 4;
 const DEFAULT_MAX_CONNECTIONS: usize = 32;
 
 /// Settings of a [`Fetcher`].
@@ -143,8 +158,8 @@ impl Default for FetcherBuilder {
 
 impl FetcherBuilder {
     /// How many files are in progress at once, and, unless [`max_connections`](Self::max_connections) is
-    /// called too, over how many connections: never more. When this is not called, 4 files are in progress
-    /// and the number of connections adapts.
+    /// called too, over how many connections: never more. When this is not called, the number of connections adapts,
+    /// and each works on a file of its own as long as there are enough.
     pub fn files_in_flight(mut self, files: NonZeroUsize) -> Self {
         self.files_in_flight = Some(files);
         self
@@ -152,7 +167,7 @@ impl FetcherBuilder {
 
     /// The most connections that there may be at once; 32 when neither this nor
     /// [`files_in_flight`](Self::files_in_flight) is called. Their number begins with that of the files in
-    /// progress, grows while that brings more bytes in the same time, and falls when a server shows that
+    /// progress, or 4, grows while that brings more bytes in the same time, and falls when a server shows that
     /// they are too many.
     pub fn max_connections(mut self, connections: NonZeroUsize) -> Self {
         self.max_connections = Some(connections);
@@ -182,16 +197,13 @@ impl FetcherBuilder {
     }
 
     fn limits(&self) -> Limits {
-        let files = self.files_in_flight.map_or(DEFAULT_FILES, NonZeroUsize::get);
-        let most_connections = match (self.max_connections, self.files_in_flight) {
-            (Some(most), _) => most.get(),
-            (None, Some(_)) => files,
-            (None, None) => DEFAULT_MAX_CONNECTIONS,
-        };
+        let most = self.max_connections.or(self.files_in_flight);
+        let most_connections = most.map_or(DEFAULT_MAX_CONNECTIONS, NonZeroUsize::get);
+        let least_connections = self.files_in_flight.map_or(DEFAULT_CONNECTIONS, NonZeroUsize::get);
         // A semaphore cannot count further.
-        let files = files.min(Semaphore::MAX_PERMITS / 2);
-        let files_are_given = self.files_in_flight.is_some();
-        Limits { files, files_are_given, least_connections: files.min(most_connections), most_connections }
+        let files =
+            self.files_in_flight.map_or(most_connections, NonZeroUsize::get).min(Semaphore::MAX_PERMITS / 2);
+        Limits { files, least_connections: least_connections.min(most_connections), most_connections }
     }
 
     /// The fetcher, which asks over `client`.
@@ -211,18 +223,17 @@ mod tests {
         builder.max_connections = connections.and_then(NonZeroUsize::new);
         let limits = builder.limits();
         assert_eq!((limits.files, limits.least_connections, limits.most_connections), expected);
-        assert!(files.is_none() || !limits.lets_files_overlap());
     }
 
     #[test]
     fn a_number_of_files_is_also_one_of_connections() {
-        check(None, None, (4, 4, 32));
+        check(None, None, (32, 4, 32));
         check(Some(1), None, (1, 1, 1));
         check(Some(40), None, (40, 40, 40));
-        check(None, Some(64), (4, 4, 64));
-        check(None, Some(2), (4, 2, 2));
+        check(None, Some(64), (64, 4, 64));
+        check(None, Some(2), (2, 2, 2));
         check(Some(8), Some(2), (8, 2, 2));
         check(Some(2), Some(8), (2, 2, 8));
-        check(Some(usize::MAX), None, (Semaphore::MAX_PERMITS / 2, Semaphore::MAX_PERMITS / 2, usize::MAX));
+        check(Some(usize::MAX), None, (Semaphore::MAX_PERMITS / 2, usize::MAX, usize::MAX));
     }
 }

@@ -1,6 +1,6 @@
-//! Hashing files while they are written: the writer says up to where a file is whole, and threads of
-//! their own read it back (from the page cache, as a rule) and hash it, many files at a time. Bytes may so
-//! arrive in any order, and connections never wait for a digest.
+//! Hashing files while they are written: the writer says up to where a file is whole, and threads of their own hash it,
+//! many files at a time. What arrives in the file's order is hashed from memory, as far as that is allowed to hold; what
+//! does not is read back, as a rule from the page cache. Connections never wait for a digest.
 //!
 //! A file's MD5 cannot be computed on several cores or in the lanes of a vector register, but those of
 //! several files can. With the feature `fast-md5` a thread takes a block of up to 16 files, computes SHA-256
@@ -9,6 +9,7 @@
 //! hashed by `md-5` before that counts.
 
 mod batch;
+mod fresh;
 mod job;
 #[cfg_attr(not(feature = "fast-md5"), path = "hash/no_lanes.rs")]
 mod lanes;

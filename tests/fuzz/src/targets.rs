@@ -134,7 +134,7 @@ fn run_note(data: &[u8]) {
     }
     let name = ".mlc-weights-scratch-1-b";
     if let Some(folder) = cache::scratch(data, name) {
-        assert!(folder.file_name().is_some_and(|last| last == name), "{folder:?}");
+        assert!(folder.file_name().is_some_and(|last| last == name), "{}", folder.display());
     }
 }
 

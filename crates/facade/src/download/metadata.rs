@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cache_layout::read_plain;
-use hf_transport::{FileKind, HubMetadata, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
+use hf_transport::{
+    FileKind, HubClient, HubMetadata, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot,
+};
 use net::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
 use url_parse::{CommitId, DiskError, Proof, RepoPath, Revision};
@@ -41,10 +43,8 @@ impl Described {
 impl Work {
     /// Asks the hub for the commit and its plain files, and again after failures that may pass.
     pub(super) async fn snapshot(&self) -> Result<RepoSnapshot, Error> {
-        let source: Arc<dyn MetadataSource> = match &self.context.metadata {
-            Some(OwnSource(source)) => Arc::clone(source),
-            None => Arc::new(HubMetadata::new(self.hub.clone())),
-        };
+        let mut source = self.source(self.hub.clone().impatient());
+        let mut is_first = true;
         let mut budget = RetryBudget::new(self.context.retry.clone());
         let started = Instant::now();
         let mut restored = self.mended.as_ref().map(|receipt| receipt.commit);
@@ -59,9 +59,16 @@ impl Work {
                     }
                     continue;
                 }
+                // Another connection may be good.
+                Err(error) if error.is_too_slow() && is_first => {
+                    (source, is_first) = (self.source(self.hub.clone()), false);
+                    tracing::info!(%error, "the metadata trickles: asking over another connection");
+                    continue;
+                }
                 Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error.into()),
             };
+            (source, is_first) = (self.source(self.hub.clone()), false);
             let Some(pause) = pause_after(&cause, &mut budget) else {
                 return Err(Error::MetadataGaveUp {
                     model: self.request.model().clone(),
@@ -74,6 +81,13 @@ impl Work {
             tracing::info!(attempt = budget.attempts(), ?delay, %cause, "the metadata could not be fetched: a pause");
             self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
             tokio::time::sleep(delay).await;
+        }
+    }
+
+    fn source(&self, hub: HubClient) -> Arc<dyn MetadataSource> {
+        match &self.context.metadata {
+            Some(OwnSource(source)) => Arc::clone(source),
+            None => Arc::new(HubMetadata::new(hub)),
         }
     }
 

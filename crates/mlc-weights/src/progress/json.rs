@@ -178,6 +178,9 @@ fn fetch_object(event: &FetchEvent<'_>) -> Option<(&'static str, Value)> {
         FetchEvent::Resumed { file, bytes, .. } => {
             ("resumed", json!({ "file": file.as_str(), "bytes": bytes }))
         }
+        FetchEvent::Duplicated { file, bytes, .. } => {
+            ("duplicated", json!({ "file": file.as_str(), "bytes": bytes }))
+        }
         FetchEvent::Discarded { file, bytes, .. } => {
             ("discarded", json!({ "file": file.as_str(), "bytes": bytes }))
         }

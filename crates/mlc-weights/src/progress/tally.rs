@@ -81,6 +81,9 @@ impl Tally {
             FetchEvent::Planned { files, bytes, .. } => self.plan(*files, *bytes),
             FetchEvent::Started { file, size, .. } => self.begin(file, *size),
             FetchEvent::Resumed { file, bytes, .. } => self.add(file, *bytes),
+            FetchEvent::Duplicated { bytes, .. } => {
+                self.received.fetch_add(*bytes, Relaxed);
+            }
             FetchEvent::Discarded { file, bytes, .. } => self.subtract(file, *bytes),
             FetchEvent::Retrying { file, delay, .. } => {
                 return self.pause(file, Pause { until: now() + *delay, is_asked_for: false });

@@ -6,6 +6,7 @@ mod at_once;
 #[cfg(target_os = "linux")]
 mod bombs;
 mod completions;
+mod crawling;
 mod disk;
 mod dry_run;
 #[cfg(target_os = "linux")]

@@ -39,7 +39,10 @@ const CYAN: &str = "\x1b[36m";
 /// A world in which a download has a pause of a second, long enough for something to be drawn.
 fn hesitant() -> (World, PublishedModel) {
     let (world, model) = World::with_tiny();
-    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Stall { after: 10_000 }, Times::Once);
+    // A second attempt is made beside the first, and is no better.
+    for after in [10_000, 0] {
+        world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Stall { after }, Times::Once);
+    }
     (world, model)
 }
 

@@ -7,11 +7,15 @@ use net::{RetryBudget, RetryPolicy};
 /// How many refusals in a row, with no new bytes in between, are answered by asking for the location again.
 const MAX_REFUSALS: u32 = 3;
 
+/// How often a connection is dropped for its slowness: a host may be slow with one file alone.
+const MAX_REPLACEMENTS: u32 = 3;
+
 /// What one file has used up of its chances.
 pub(super) struct Attempts {
     budget: RetryBudget,
     failures: u32,
     refusals: u32,
+    replacements: u32,
     /// What is new since the last refusal.
     since_refusal: u64,
     fetched_again: bool,
@@ -26,6 +30,7 @@ impl Attempts {
             budget: RetryBudget::new(policy),
             failures: 0,
             refusals: 0,
+            replacements: 0,
             since_refusal: 0,
             fetched_again: false,
             furthest: 0,
@@ -73,6 +78,16 @@ impl Attempts {
         self.failures += 1;
         self.furthest = 0;
         !std::mem::replace(&mut self.fetched_again, true)
+    }
+
+    /// A connection was dropped for its slowness.
+    pub(super) fn replaced(&mut self) {
+        self.replacements += 1;
+    }
+
+    /// Whether another may be.
+    pub(super) fn may_be_replaced(&self) -> bool {
+        self.replacements < MAX_REPLACEMENTS
     }
 
     /// How many attempts have failed so far, in whatever way.

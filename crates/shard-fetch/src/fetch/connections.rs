@@ -1,19 +1,38 @@
-//! The right to use a connection: how many there may be at the moment, and who gets the next.
+//! The right to use a connection: how many there may be at the moment, who gets the next, and which of them is so
+//! slow that another should take its place.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
-use tokio::time::sleep;
+use url_parse::Origin;
+
+use super::line::Line;
+use super::pace;
 
 /// A connection must have been idle for this long before it relieves another one: taking over a part of a
 /// range costs the other its connection, and a new file may be about to begin.
-const IDLE_BEFORE_SHARING: Duration = Duration::from_millis(60);
+const IDLE_BEFORE_RELIEF: Duration = Duration::from_millis(60);
 
-/// How often an idle connection is looked for.
-const POLL: Duration = Duration::from_millis(20);
+/// The speed of connections that are done counts for half after so long: the line may have become slower.
+const HALF_LIFE: Duration = Duration::from_secs(10);
+
+/// Fewer bytes say more about the way to a host than about its speed.
+const TELLING_BYTES: u64 = 64 << 10;
+
+/// What a connection is wanted for. In this order they are given out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// A file that has none.
+    First,
+    /// A range that nobody works on, of a file that has one.
+    More,
+    /// To relieve another one, or to ask for the same a second time. Only with a permit that nobody else has wanted
+    /// for a while, and at most one for each [`look`](Connections::look).
+    Relief,
+}
 
 /// Hands out permits, at most as many as its target at a time.
 #[derive(Clone)]
@@ -22,21 +41,30 @@ pub(super) struct Connections(Arc<Mutex<State>>);
 struct State {
     target: usize,
     in_use: usize,
-    waiting: VecDeque<oneshot::Sender<Permit>>,
+    /// By [`Need`].
+    waiting: [VecDeque<oneshot::Sender<Permit>>; 3],
     /// Since when there is a permit that nobody wants.
     idle_since: Option<Instant>,
+    lines: Vec<Arc<Line>>,
+    /// What connections to a host brought that are done, in bytes per second, and when that was.
+    before: HashMap<Origin, (f64, Instant)>,
 }
 
 /// Allows one request at a time. Dropping it gives it back.
-pub(super) struct Permit(Connections);
+pub(super) struct Permit {
+    connections: Connections,
+    line: Arc<Line>,
+}
 
 impl Connections {
     pub(super) fn new(target: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             target,
             in_use: 0,
-            waiting: VecDeque::new(),
+            waiting: Default::default(),
             idle_since: Some(Instant::now()),
+            lines: Vec::new(),
+            before: HashMap::new(),
         })))
     }
 
@@ -55,13 +83,13 @@ impl Connections {
         self.0.lock().in_use
     }
 
-    /// A permit, in the order of asking.
-    pub(super) async fn acquire(&self) -> Permit {
+    /// A permit, in the order of needs, and of asking.
+    pub(super) async fn acquire(&self, need: Need) -> Permit {
         let (sender, receiver) = oneshot::channel();
         {
             let mut state = self.0.lock();
-            state.waiting.retain(|waiting| !waiting.is_closed());
-            state.waiting.push_back(sender);
+            state.forget_who_left();
+            state.waiting[need as usize].push_back(sender);
         }
         self.hand_out();
         match receiver.await {
@@ -71,67 +99,134 @@ impl Connections {
         }
     }
 
-    /// A permit that nobody else has wanted for a while. Comes after a pause in any case: whoever finds
-    /// nothing worth sharing gives it back and asks again.
-    pub(super) async fn acquire_idle(&self) -> Permit {
-        loop {
-            sleep(POLL).await;
-            if self.take_idle(Instant::now()) {
-                return Permit(self.clone());
-            }
-        }
-    }
-
-    fn take_idle(&self, now: Instant) -> bool {
-        let mut state = self.0.lock();
-        let idle = state.idle_since.is_some_and(|since| now >= since + IDLE_BEFORE_SHARING);
-        if idle {
-            state.in_use += 1;
-            state.note_idleness();
-        }
-        idle
-    }
-
     fn hand_out(&self) {
-        loop {
-            let mut state = self.0.lock();
-            if state.in_use >= state.target {
-                break;
-            }
-            let Some(next) = state.waiting.pop_front() else { break };
-            state.in_use += 1;
-            drop(state);
+        while let Some((next, permit)) = self.next(&[Need::First, Need::More]) {
             // Who does not wait any more drops the permit, which comes back here by way of its `Drop`.
-            drop(next.send(Permit(self.clone())));
+            drop(next.send(permit));
         }
         self.0.lock().note_idleness();
+    }
+
+    /// A permit, and who is to have it.
+    fn next(&self, needs: &[Need]) -> Option<(oneshot::Sender<Permit>, Permit)> {
+        let mut state = self.0.lock();
+        if state.in_use >= state.target {
+            return None;
+        }
+        let next = needs.iter().find_map(|need| state.waiting[*need as usize].pop_front())?;
+        state.in_use += 1;
+        let line = Arc::new(Line::default());
+        state.lines.push(Arc::clone(&line));
+        Some((next, Permit { connections: self.clone(), line }))
+    }
+
+    /// Looks at what the connections brought in the last `period`, which ends `now`. Those that are idle are given to
+    /// who wants to relieve others; where none is idle, one that is far slower than the others is told to stop.
+    pub(super) fn look(&self, now: Instant, period: Duration) {
+        let idle = {
+            let mut state = self.0.lock();
+            state.lines.iter().for_each(|line| line.look(now, period));
+            if state.in_use >= state.target {
+                state.drop_the_slowest(now);
+            }
+            state.forget_who_left();
+            let is_idle = state.idle_since.is_some_and(|since| now >= since + IDLE_BEFORE_RELIEF);
+            if is_idle { state.waiting[Need::Relief as usize].len() } else { 0 }
+        };
+        for _ in 0..idle {
+            let Some((next, permit)) = self.next(&[Need::Relief]) else { break };
+            drop(next.send(permit));
+        }
+        self.0.lock().note_idleness();
+    }
+
+    /// Whether a second attempt at the `left` bytes that this connection owes would be far faster.
+    pub(super) fn is_worth_a_second(&self, line: &Arc<Line>, left: u64, now: Instant) -> bool {
+        let typical = || self.0.lock().typical(line, now);
+        line.is_listening() && line.rate().is_some_and(|rate| pace::is_worth_a_second(left, rate, typical()))
+    }
+
+    /// A request to this host is done, or as good as done.
+    pub(super) fn note_done(&self, host: &Origin, bytes: u64, listened: Duration, now: Instant) {
+        if bytes >= TELLING_BYTES && !listened.is_zero() {
+            #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
+            let rate = bytes as f64 / listened.as_secs_f64();
+            self.0.lock().before.insert(host.clone(), (rate, now));
+        }
     }
 }
 
 impl Permit {
+    pub(super) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
     /// The same permit; or, where there are more than there may be by now, the next one that is free.
     pub(super) async fn renewed(self) -> Self {
-        let connections = self.0.clone();
-        if connections.in_use() <= connections.target() {
+        let connections = self.connections.clone();
+        if !self.is_one_too_many() {
             return self;
         }
+        let line = Arc::clone(&self.line);
         drop(self);
-        connections.acquire().await
+        let mut permit = connections.acquire(Need::First).await;
+        for known in &mut connections.0.lock().lines {
+            if Arc::ptr_eq(known, &permit.line) {
+                *known = Arc::clone(&line);
+            }
+        }
+        permit.line = line;
+        permit
+    }
+
+    /// Whether there are more than there may be.
+    pub(super) fn is_one_too_many(&self) -> bool {
+        let state = self.connections.0.lock();
+        state.in_use > state.target
     }
 }
 
 impl State {
     fn note_idleness(&mut self) {
-        self.waiting.retain(|waiting| !waiting.is_closed());
-        let is_idle = self.in_use < self.target && self.waiting.is_empty();
+        let is_wanted = self.waiting[..Need::Relief as usize].iter().any(|waiting| !waiting.is_empty());
+        let is_idle = self.in_use < self.target && !is_wanted;
         self.idle_since = is_idle.then(|| self.idle_since.unwrap_or_else(Instant::now));
+    }
+
+    fn forget_who_left(&mut self) {
+        self.waiting.iter_mut().for_each(|waiting| waiting.retain(|waiting| !waiting.is_closed()));
+    }
+
+    fn typical(&self, line: &Arc<Line>, now: Instant) -> Option<f64> {
+        let host = line.host();
+        let others = self.lines.iter().filter(|other| !Arc::ptr_eq(other, line) && other.host() == host);
+        let before = host.as_ref().and_then(|host| self.before.get(host)).map(|(rate, then)| {
+            let age = now.saturating_duration_since(*then);
+            rate * 0.5_f64.powf(age.as_secs_f64() / HALF_LIFE.as_secs_f64())
+        });
+        pace::typical(others.filter_map(|other| other.rate()).collect(), before)
+    }
+
+    fn drop_the_slowest(&self, now: Instant) {
+        let is_far_too_slow = |line: &&Arc<Line>| {
+            let rate = line.replaceable_rate();
+            rate.is_some_and(|rate| pace::is_worth_dropping(line.left(), rate, self.typical(line, now)))
+        };
+        if let Some(line) = self.lines.iter().find(is_far_too_slow) {
+            tracing::debug!(rate = line.rate(), "a connection is far slower than the others: asking anew");
+            line.stop();
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.0.lock().in_use -= 1;
-        self.0.hand_out();
+        {
+            let mut state = self.connections.0.lock();
+            state.in_use -= 1;
+            state.lines.retain(|line| !Arc::ptr_eq(line, &self.line));
+        }
+        self.connections.hand_out();
     }
 }
 
@@ -143,6 +238,8 @@ mod tests {
 
     use super::*;
 
+    const TICK: Duration = Duration::from_millis(75);
+
     fn now<T>(future: impl Future<Output = T>) -> Option<T> {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(value) => Some(value),
@@ -150,70 +247,127 @@ mod tests {
         }
     }
 
+    fn first(connections: &Connections) -> Option<Permit> {
+        now(connections.acquire(Need::First))
+    }
+
     #[test]
     fn never_more_than_the_target() {
         let connections = Connections::new(2);
-        let first = now(connections.acquire()).unwrap();
-        let second = now(connections.acquire()).unwrap();
-        assert!(now(connections.acquire()).is_none());
-        drop(first);
+        let one = first(&connections).unwrap();
+        let two = first(&connections).unwrap();
+        assert!(first(&connections).is_none());
+        drop(one);
         // The one that stopped waiting is passed over.
-        let third = now(connections.acquire()).unwrap();
+        let three = first(&connections).unwrap();
         assert_eq!(connections.in_use(), 2);
         connections.set_target(1);
-        drop(second);
-        assert!(now(connections.acquire()).is_none());
-        drop(third);
-        assert!(now(connections.acquire()).is_some());
+        drop(two);
+        assert!(first(&connections).is_none());
+        drop(three);
+        assert!(first(&connections).is_some());
         assert_eq!(connections.in_use(), 0);
+        assert!(connections.0.lock().lines.is_empty());
     }
 
     #[test]
     fn who_is_one_too_many_waits_for_another() {
         let connections = Connections::new(2);
-        let first = now(connections.acquire()).unwrap();
-        let second = now(connections.acquire()).unwrap();
-        let first = now(first.renewed()).unwrap();
+        let one = first(&connections).unwrap();
+        let two = first(&connections).unwrap();
+        let one = now(one.renewed()).unwrap();
         connections.set_target(1);
-        let mut second = Box::pin(second.renewed());
-        assert!(now(second.as_mut()).is_none());
+        let line = Arc::clone(two.line());
+        let mut two = Box::pin(two.renewed());
+        assert!(now(two.as_mut()).is_none());
         assert_eq!(connections.in_use(), 1);
-        let first = now(first.renewed()).unwrap();
-        drop(first);
-        assert!(now(second).is_some());
+        let one = now(one.renewed()).unwrap();
+        drop(one);
+        let two = now(two).unwrap();
+        assert!(Arc::ptr_eq(two.line(), &line));
+        drop(two);
+        assert!(connections.0.lock().lines.is_empty());
     }
 
     #[test]
-    fn first_come_first_served() {
+    fn files_that_have_none_come_first_then_who_came_first() {
         let connections = Connections::new(1);
-        let held = now(connections.acquire()).unwrap();
-        let (mut first, mut second) = (Box::pin(connections.acquire()), Box::pin(connections.acquire()));
-        assert!(now(first.as_mut()).is_none() && now(second.as_mut()).is_none());
+        let held = first(&connections).unwrap();
+        let mut more = Box::pin(connections.acquire(Need::More));
+        let (mut one, mut two) =
+            (Box::pin(connections.acquire(Need::First)), Box::pin(connections.acquire(Need::First)));
+        assert!(now(more.as_mut()).is_none() && now(one.as_mut()).is_none() && now(two.as_mut()).is_none());
         drop(held);
-        assert!(now(second.as_mut()).is_none());
-        let held = now(first.as_mut()).unwrap();
-        drop(held);
-        assert!(now(second).is_some());
-    }
-
-    #[tokio::test]
-    async fn asking_for_an_idle_permit_again_and_again_is_no_busy_loop() {
-        let connections = Connections::new(1);
-        connections.0.lock().idle_since = Some(Instant::now().checked_sub(IDLE_BEFORE_SHARING).unwrap());
-        let begun = Instant::now();
-        for _ in 0..3 {
-            drop(connections.acquire_idle().await);
-        }
-        assert!(begun.elapsed() >= 3 * POLL);
+        assert!(now(more.as_mut()).is_none() && now(two.as_mut()).is_none());
+        drop(now(one.as_mut()).unwrap());
+        assert!(now(more.as_mut()).is_none());
+        drop(now(two.as_mut()).unwrap());
+        assert!(now(more.as_mut()).is_some());
     }
 
     #[test]
-    fn only_what_was_idle_for_a_while_is_given_for_sharing() {
+    fn only_what_was_idle_for_a_while_is_given_for_relief() {
         let connections = Connections::new(1);
         let later = |millis| Instant::now() + Duration::from_millis(millis);
-        assert!(!connections.take_idle(Instant::now()));
-        assert!(connections.take_idle(later(100)));
-        assert!(!connections.take_idle(later(1000)));
-        assert_eq!(connections.in_use(), 1);
+        let mut relief = Box::pin(connections.acquire(Need::Relief));
+        let mut another = Box::pin(connections.acquire(Need::Relief));
+        assert!(now(relief.as_mut()).is_none() && now(another.as_mut()).is_none());
+        connections.look(Instant::now(), TICK);
+        assert!(now(relief.as_mut()).is_none());
+        connections.look(later(100), TICK);
+        let permit = now(relief.as_mut()).unwrap();
+        connections.look(later(1000), TICK);
+        assert!(now(another.as_mut()).is_none());
+        drop(permit);
+        let held = first(&connections).unwrap();
+        connections.look(later(2000), TICK);
+        assert!(now(another.as_mut()).is_none());
+        drop(held);
+        assert_eq!(connections.in_use(), 0);
+    }
+
+    /// Some connections to one host that bring so many bytes for each look, for ten seconds; which were told to stop.
+    fn stopped(target: usize, each: &[u64], is_replaceable: bool) -> Vec<bool> {
+        let connections = Connections::new(target);
+        let permits: Vec<_> = each.iter().map(|_| first(&connections).unwrap()).collect();
+        let host = Origin::of(&"http://host/".parse().unwrap()).unwrap();
+        let _listening: Vec<_> = permits.iter().map(|permit| permit.line().listen()).collect();
+        for permit in &permits {
+            permit.line().restart(1 << 20, is_replaceable);
+            permit.line().set_host(&host);
+        }
+        for tick in 1..100 {
+            permits.iter().zip(each).for_each(|(permit, bytes)| permit.line().received(*bytes));
+            connections.look(Instant::now() + tick * TICK, TICK);
+        }
+        permits.iter().map(|permit| permit.line().is_stopped()).collect()
+    }
+
+    #[test]
+    fn one_that_is_ten_times_slower_is_stopped_where_no_other_is_idle() {
+        let one_crawls = [100_000, 1, 90_000];
+        assert_eq!(stopped(3, &one_crawls, true), [false, true, false]);
+        assert_eq!(stopped(4, &one_crawls, true), [false, false, false]);
+        assert_eq!(stopped(3, &one_crawls, false), [false, false, false]);
+        // All are slow, or none is slow enough, or one has not begun.
+        assert_eq!(stopped(3, &[10, 11, 12], true), [false, false, false]);
+        assert_eq!(stopped(3, &[100_000, 20_000, 90_000], true), [false, false, false]);
+        assert_eq!(stopped(3, &[100_000, 0, 90_000], true), [false, false, false]);
+        assert_eq!(stopped(1, &[1], true), [false]);
+    }
+
+    #[test]
+    fn what_others_brought_before_counts_for_a_while() {
+        let connections = Connections::new(1);
+        let (host, began) = (Origin::of(&"http://host/".parse().unwrap()).unwrap(), Instant::now());
+        connections.note_done(&host, 1_000_000, Duration::from_millis(100), began);
+        connections.note_done(&host, 1_000, Duration::from_millis(100), began);
+        let permit = first(&connections).unwrap();
+        permit.line().set_host(&host);
+        let after =
+            |seconds| connections.0.lock().typical(permit.line(), began + Duration::from_secs(seconds));
+        assert_eq!((after(0), after(10)), (Some(1e7), Some(5e6)));
+        permit.line().set_host(&Origin::of(&"http://other/".parse().unwrap()).unwrap());
+        assert_eq!(after(0), None);
     }
 }

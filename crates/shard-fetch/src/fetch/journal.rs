@@ -126,39 +126,53 @@ impl Journal {
         Self { content, path, file: None, records: 0 }
     }
 
-    /// Begins with what an old journal says, in fewer words; that one is replaced in one step.
+    /// Begins with what an old journal says; that one is replaced.
     pub(super) fn go_on(path: PathBuf, content: Content, spans: &Spans) -> io::Result<Self> {
         let mut journal = Self::new(path, content);
-        let mut new = journal.path.clone().into_os_string();
+        journal.replace(spans)?;
+        Ok(journal)
+    }
+
+    /// Notes that these ranges have been written to the part, of which `all` is written by now. When it is as long as
+    /// it may be, it is written anew.
+    pub(super) fn note<'a>(
+        &mut self,
+        spans: impl Iterator<Item = &'a Range<u64>> + Clone,
+        all: &Spans,
+    ) -> io::Result<()> {
+        let more = spans.clone().count() as u64;
+        if more == 0 {
+            return Ok(());
+        }
+        if self.records + more > MAX_RECORDS {
+            return self.replace(all);
+        }
+        let mut bytes = if self.file.is_none() { self.content.0.clone() } else { Vec::new() };
+        for (place, span) in (self.records..).zip(spans) {
+            bytes.extend(self.content.record(place, span));
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            file => file.insert(create(&self.path)?),
+        };
+        file.write_all(&bytes)?;
+        self.records += more;
+        Ok(())
+    }
+
+    /// Writes it anew, in fewer words and in one step.
+    fn replace(&mut self, spans: &Spans) -> io::Result<()> {
+        let mut new = self.path.clone().into_os_string();
         new.push(".new");
         let new = PathBuf::from(new);
         remove(&new)?;
         let mut file = create(&new)?;
-        let mut bytes = journal.content.0.clone();
-        for span in spans.iter() {
-            bytes.extend(journal.content.record(journal.records, span));
-            journal.records += 1;
-        }
+        let records =
+            (0..MAX_RECORDS).zip(spans.iter()).flat_map(|(place, span)| self.content.record(place, span));
+        let bytes: Vec<u8> = self.content.0.iter().copied().chain(records).collect();
         file.write_all(&bytes)?;
-        fs::rename(&new, &journal.path)?;
-        journal.file = Some(file);
-        Ok(journal)
-    }
-
-    /// Notes that these bytes have been written to the part. When it is as long as it may be, no more is noted.
-    pub(super) fn note(&mut self, span: &Range<u64>) -> io::Result<()> {
-        if self.records == MAX_RECORDS {
-            return Ok(());
-        }
-        let record = self.content.record(self.records, span);
-        if let Some(file) = &mut self.file {
-            file.write_all(&record)?;
-        } else {
-            let mut file = create(&self.path)?;
-            file.write_all(&[&self.content.0, record.as_slice()].concat())?;
-            self.file = Some(file);
-        }
-        self.records += 1;
+        fs::rename(&new, &self.path)?;
+        (self.file, self.records) = (Some(file), (spans.iter().count() as u64).min(MAX_RECORDS));
         Ok(())
     }
 
@@ -214,6 +228,10 @@ mod tests {
         spans
     }
 
+    fn note(journal: &mut Journal, range: Range<u64>) {
+        journal.note([range].iter(), &Spans::default()).unwrap();
+    }
+
     fn bytes(ranges: &[Range<u64>]) -> Vec<u8> {
         let content = Content::of(&EXPECTED);
         let records = (0..).zip(ranges).flat_map(|(place, range)| content.record(place, range));
@@ -230,14 +248,14 @@ mod tests {
         let mut journal = Journal::new(path.clone(), content.clone());
         assert!(!path.exists());
         for range in [100..200, 0..50, 200..300] {
-            journal.note(&range).unwrap();
+            note(&mut journal, range);
         }
         assert_eq!(read(&path, &content), spans(&[0..50, 100..300]));
 
         let length = fs::metadata(&path).unwrap().len();
         let mut journal = Journal::go_on(path.clone(), content.clone(), &spans(&[0..50, 100..300])).unwrap();
         assert!(fs::metadata(&path).unwrap().len() < length);
-        journal.note(&(50..100)).unwrap();
+        note(&mut journal, 50..100);
         assert_eq!(read(&path, &content), spans(&[0..300]));
     }
 
@@ -273,12 +291,13 @@ mod tests {
         let folder = folder();
         let (path, content) = (folder.path().join("journal"), Content::of(&EXPECTED));
         let mut journal = Journal::new(path.clone(), content.clone());
-        journal.note(&(0..10)).unwrap();
+        note(&mut journal, 0..10);
         journal.records = MAX_RECORDS - 1;
-        journal.note(&(10..20)).unwrap();
-        let length = fs::metadata(&path).unwrap().len();
-        journal.note(&(20..30)).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().len(), length);
+        journal.note([20..30, 40..50].iter(), &spans(&[0..10, 20..30, 40..50])).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), (content.0.len() + 3 * RECORD) as u64);
+        assert_eq!(read(&path, &content), spans(&[0..10, 20..30, 40..50]));
+        note(&mut journal, 60..70);
+        assert_eq!(read(&path, &content).bytes(), 40);
     }
 
     #[test]

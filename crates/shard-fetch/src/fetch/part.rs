@@ -3,9 +3,9 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -17,6 +17,10 @@ use super::space;
 use super::spans::Spans;
 use crate::hash::{HashHandle, HashJob};
 use crate::{Digests, Error};
+
+/// How much of a file may be written before its journal says so, and how long that may take.
+const NOTE_BYTES: u64 = 4 << 20;
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// A file that is being written. What it does on disk it does on blocking threads; each of these jobs holds
 /// what must be kept alive until it ends.
@@ -36,10 +40,29 @@ pub(super) struct Synced(());
 
 struct Written {
     spans: Spans,
+    /// What of it the journal does not say.
+    unnoted: Spans,
+    noted_at: Option<Instant>,
     /// `None` once the part is discarded, or when there is no digest: then nothing could be told of what a
     /// later fetch finds.
     journal: Option<Journal>,
     hash: Option<HashHandle>,
+}
+
+impl Written {
+    /// Notes what is written. A record for each write would be many; what the journal does not say is fetched a second
+    /// time after a crash.
+    fn note(&mut self, now: Instant) -> io::Result<()> {
+        self.noted_at = Some(now);
+        let unnoted = std::mem::take(&mut self.unnoted);
+        self.journal.as_mut().map_or(Ok(()), |journal| journal.note(unnoted.iter(), &self.spans))
+    }
+
+    /// The first bytes are noted at once: a journal that is there can be added to when the disk is full.
+    fn note_if_due(&mut self, now: Instant) -> io::Result<()> {
+        let is_due = self.noted_at.is_none_or(|noted_at| now >= noted_at + NOTE_EVERY);
+        if is_due || self.unnoted.bytes() >= NOTE_BYTES { self.note(now) } else { Ok(()) }
+    }
 }
 
 impl Part {
@@ -65,8 +88,9 @@ impl Part {
             keep_alive: Arc::clone(&shared.keep_alive),
         });
         hash.available_to(kept.frontier());
-        let written = Mutex::new(Written { spans: kept.clone(), journal, hash: Some(hash) });
-        Ok(Arc::new(Self { shared, request, file, written, kept }))
+        let (spans, unnoted) = (kept.clone(), Spans::default());
+        let written = Written { spans, unnoted, noted_at: None, journal, hash: Some(hash) };
+        Ok(Arc::new(Self { shared, request, file, written: Mutex::new(written), kept }))
     }
 
     /// What was there when it was opened.
@@ -74,39 +98,34 @@ impl Part {
         &self.kept
     }
 
-    /// Writes `bytes` at their place; then notes, if asked to, that a range is written.
-    pub(super) async fn write(
-        self: &Arc<Self>,
-        at: u64,
-        bytes: Bytes,
-        note: Option<Range<u64>>,
-    ) -> Result<(), Error> {
+    /// Writes `bytes` at their place, and from time to time notes what is written.
+    pub(super) async fn write(self: &Arc<Self>, at: u64, bytes: Bytes) -> Result<(), Error> {
         let part = Arc::clone(self);
         net::blocking(move || {
             write_all_at(&part.file, &bytes, at).map_err(|error| part.failed("write to", error))?;
-            part.has_written(at..at + bytes.len() as u64);
-            note.map_or(Ok(()), |span| part.note_now(&span))
+            part.has_written(at, &bytes).map_err(|error| part.failed("note the progress of", error))
         })
         .await
     }
 
-    /// Notes that a range is written.
-    pub(super) async fn note(self: &Arc<Self>, span: Range<u64>) -> Result<(), Error> {
-        let part = Arc::clone(self);
-        net::blocking(move || part.note_now(&span)).await
-    }
-
-    fn has_written(&self, span: Range<u64>) {
+    fn has_written(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let mut written = self.written.lock();
-        written.spans.insert(span);
+        let span = at..at + bytes.len() as u64;
+        let is_next = at == written.spans.frontier();
+        written.spans.insert(span.clone());
+        written.unnoted.insert(span);
         if let Some(hash) = &written.hash {
+            if is_next {
+                hash.append(at, bytes);
+            }
             hash.available_to(written.spans.frontier());
         }
-    }
-
-    fn note_now(&self, span: &Range<u64>) -> Result<(), Error> {
-        let noted = self.written.lock().journal.as_mut().map_or(Ok(()), |journal| journal.note(span));
-        noted.map_err(|error| self.failed("note the progress of", error))
+        // A file that is whole is about to be moved.
+        if written.spans.bytes() < self.request.expected.size {
+            written.note_if_due(Instant::now())
+        } else {
+            Ok(())
+        }
     }
 
     /// The digests of the file, all of which must have been written.
@@ -160,6 +179,16 @@ impl Part {
 
     fn failed(&self, action: &'static str, error: io::Error) -> Error {
         space::disk_error(action, &self.request.part, error, self.shared.outstanding.bytes())
+    }
+}
+
+/// However the fetch ends, what was written is noted: nobody writes any more when a part is dropped.
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Err(error) = self.written.get_mut().note(Instant::now()) {
+            let part = url_parse::shown(&self.request.part);
+            tracing::warn!(%part, %error, "the last progress could not be noted");
+        }
     }
 }
 

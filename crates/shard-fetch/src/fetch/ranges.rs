@@ -2,10 +2,18 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use super::connections::Need;
+use super::line::Line;
+use super::pace;
 
 /// A connection that will be done sooner is not relieved: what another takes over was asked for already.
 const WORTH_SHARING: Duration = Duration::from_millis(500);
+
+/// How often what is left of a range is asked for a second time.
+const MOST_SECONDS: u32 = 4;
 
 /// When and how finely files are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,55 +39,73 @@ impl Division {
     }
 }
 
-/// Names one range of a file while a connection works on it.
+/// Names one range of a file while connections work on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RangeId(u64);
 
-/// What a file could use a connection for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wants {
-    /// For nothing.
-    Nothing,
-    /// For a range that nobody works on.
-    Piece,
-    /// To relieve a connection of half its range.
-    Share,
-}
-
-/// A file's missing bytes: those that a connection works on, and the others.
-#[derive(Debug)]
+/// A file's missing bytes: those that connections work on, and the others.
 pub(super) struct Ranges {
     division: Division,
-    /// Whether only one connection at a time may work on the file.
+    /// Whether only one connection at a time may work on the file, but for a second attempt.
     single: bool,
     gaps: VecDeque<Range<u64>>,
-    /// How many bytes the gaps have: there may be very many of them.
-    in_gaps: u64,
     open: Vec<Open>,
     next_id: u64,
 }
 
-/// A range that a connection works on.
-#[derive(Debug)]
+/// A range that one connection works on, or two: the second asks for the same bytes again, because the first is so
+/// slow. Each byte is written by who claims it first.
 struct Open {
     id: RangeId,
-    /// What it has still to take in.
+    /// What nobody has claimed.
     left: Range<u64>,
-    /// What it has taken in, since when.
-    taken: u64,
+    /// What was claimed, since when.
+    claimed: u64,
     since: Instant,
+    lines: Vec<Arc<Line>>,
+    /// How many second attempts there were.
+    seconds: u32,
 }
 
 impl Open {
     /// Whether it will take long at its present speed.
     fn is_slow(&self, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.since);
-        if self.taken == 0 {
+        if self.claimed == 0 {
             return elapsed >= WORTH_SHARING;
         }
-        // left / (taken / elapsed), without a division.
-        let left = self.left.end - self.left.start;
-        elapsed.as_millis() * u128::from(left) >= WORTH_SHARING.as_millis() * u128::from(self.taken)
+        // left / (claimed / elapsed), without a division.
+        elapsed.as_millis() * u128::from(self.length())
+            >= WORTH_SHARING.as_millis() * u128::from(self.claimed)
+    }
+
+    fn can_be_relieved(&self) -> bool {
+        self.lines.len() == 1 && !self.left.is_empty()
+    }
+
+    fn length(&self) -> u64 {
+        self.left.end - self.left.start
+    }
+
+    /// Tells all connections but this one that they are not needed any more.
+    fn keep_only(&mut self, line: &Arc<Line>) {
+        self.lines.retain(|other| {
+            Arc::ptr_eq(other, line) || {
+                other.stop();
+                false
+            }
+        });
+    }
+
+    /// Whether this connection makes the second attempt, and has not kept what it promised.
+    fn is_no_better(&self, line: &Arc<Line>) -> bool {
+        match self.lines.as_slice() {
+            [first, second] if Arc::ptr_eq(second, line) => second
+                .rate()
+                .zip(first.rate())
+                .is_some_and(|(second, first)| pace::is_no_better(second, first)),
+            _ => false,
+        }
     }
 }
 
@@ -87,8 +113,7 @@ impl Ranges {
     /// The missing ranges of a file of `size` bytes.
     pub(super) fn new(size: u64, gaps: Vec<Range<u64>>, division: Division) -> Self {
         let single = size <= division.split_above;
-        let in_gaps = gaps.iter().map(|gap| gap.end - gap.start).sum();
-        Self { division, single, gaps: gaps.into(), in_gaps, open: Vec::new(), next_id: 0 }
+        Self { division, single, gaps: gaps.into(), open: Vec::new(), next_id: 0 }
     }
 
     /// From now on one connection at a time is to fetch the file.
@@ -96,67 +121,68 @@ impl Ranges {
         self.single = true;
     }
 
-    /// Whether every byte has been taken in.
+    /// Whether nothing is left to do, and nobody is at it.
+    #[cfg(test)]
     pub(super) fn is_done(&self) -> bool {
         self.gaps.is_empty() && self.open.is_empty()
     }
 
-    /// Whether each range of a file that is divided has a connection.
-    pub(super) fn are_given_out(&self) -> bool {
-        !self.single && self.gaps.is_empty()
+    /// What the file could use another connection for.
+    pub(super) fn need(&self) -> Option<Need> {
+        match (self.gaps.is_empty(), self.open.is_empty()) {
+            (true, true) => None,
+            (true, false) => self.open.iter().any(Open::can_be_relieved).then_some(Need::Relief),
+            (false, true) => Some(Need::First),
+            (false, false) => Some(if self.single { Need::Relief } else { Need::More }),
+        }
     }
 
-    pub(super) fn wants(&self) -> Wants {
+    /// Gives a connection a range that nobody works on: one of about `piece` bytes.
+    pub(super) fn assign(&mut self, line: &Arc<Line>, piece: u64, now: Instant) -> Option<RangeId> {
         if self.single && !self.open.is_empty() {
-            return Wants::Nothing;
+            return None;
         }
-        match (self.gaps.is_empty(), self.longest()) {
-            (false, _) => Wants::Piece,
-            (true, Some(_)) => Wants::Share,
-            (true, None) => Wants::Nothing,
-        }
-    }
-
-    /// Gives a connection a range: one of about `missing / connections` bytes that nobody works on, else
-    /// the second half of the longest one, if that one will take long.
-    pub(super) fn assign(&mut self, connections: u64, now: Instant) -> Option<RangeId> {
-        match self.wants() {
-            Wants::Nothing => None,
-            Wants::Piece => {
-                let missing = self.in_gaps;
-                let piece = if self.single { u64::MAX } else { self.division.piece(missing, connections) };
-                let id = self.next_piece(piece, now)?;
-                let left = self.left(id);
-                self.in_gaps -= left.end - left.start;
-                Some(id)
-            }
-            Wants::Share => {
-                let longest = self.longest()?;
-                let open = self.open.get_mut(longest).filter(|open| open.is_slow(now))?;
-                let end = open.left.end;
-                open.left.end -= (end - open.left.start) / 2;
-                let rest = open.left.end..end;
-                Some(self.open(rest, now))
-            }
-        }
-    }
-
-    fn next_piece(&mut self, piece: u64, now: Instant) -> Option<RangeId> {
+        let piece = if self.single { u64::MAX } else { piece };
         let gap = self.gaps.front_mut()?;
         // A small rest is no request of its own.
         if gap.end - gap.start < piece.saturating_add(piece / 2) {
             let whole = self.gaps.pop_front()?;
-            return Some(self.open(whole, now));
+            return Some(self.open(whole, line, now));
         }
         let first = gap.start..gap.start + piece;
         gap.start = first.end;
-        Some(self.open(first, now))
+        Some(self.open(first, line, now))
     }
 
-    fn open(&mut self, left: Range<u64>, since: Instant) -> RangeId {
+    /// Gives an idle connection what another one works on: all that is left of a range, to be asked for a second time,
+    /// where that one is `far_too_slow`; else the second half of the longest range, if that one will take long.
+    pub(super) fn relieve(
+        &mut self,
+        line: &Arc<Line>,
+        now: Instant,
+        far_too_slow: impl Fn(&Arc<Line>, u64) -> bool,
+    ) -> Option<RangeId> {
+        let crawling = self.open.iter_mut().find(|open| {
+            let [only] = open.lines.as_slice() else { return false };
+            open.can_be_relieved() && open.seconds < MOST_SECONDS && far_too_slow(only, open.length())
+        });
+        if let Some(open) = crawling {
+            open.seconds += 1;
+            open.lines.push(Arc::clone(line));
+            return Some(open.id);
+        }
+        let longest = self.longest()?;
+        let open = self.open.get_mut(longest).filter(|open| open.is_slow(now))?;
+        let end = open.left.end;
+        open.left.end -= open.length() / 2;
+        let rest = open.left.end..end;
+        Some(self.open(rest, line, now))
+    }
+
+    fn open(&mut self, left: Range<u64>, line: &Arc<Line>, since: Instant) -> RangeId {
         let id = RangeId(self.next_id);
         self.next_id += 1;
-        self.open.push(Open { id, left, taken: 0, since });
+        self.open.push(Open { id, left, claimed: 0, since, lines: vec![Arc::clone(line)], seconds: 0 });
         id
     }
 
@@ -165,25 +191,57 @@ impl Ranges {
         self.open.iter().find(|open| open.id == id).map_or(0..0, |open| open.left.clone())
     }
 
-    /// Takes at most `bytes` bytes into a range: says which, fewer at its end.
-    pub(super) fn claim(&mut self, id: RangeId, bytes: u64) -> Range<u64> {
-        let Some(open) = self.open.iter_mut().find(|open| open.id == id) else { return 0..0 };
-        let claimed = open.left.start..open.left.end.min(open.left.start.saturating_add(bytes));
+    /// Whether this connection makes the second attempt at a range.
+    pub(super) fn is_second(&self, id: RangeId, line: &Arc<Line>) -> bool {
+        let open = self.open.iter().find(|open| open.id == id);
+        open.is_some_and(|open| open.lines.get(1).is_some_and(|second| Arc::ptr_eq(second, line)))
+    }
+
+    /// A connection has received `chunk`: says what of that it is to write, which nobody else does. The others of the
+    /// range are told to stop when it has no more use for them: when all of it is claimed, or when the second attempt
+    /// has overtaken the first.
+    pub(super) fn claim(&mut self, id: RangeId, line: &Arc<Line>, chunk: Range<u64>) -> Range<u64> {
+        let nothing = chunk.end..chunk.end;
+        let Some(open) = self.open.iter_mut().find(|open| open.id == id) else { return nothing };
+        // Who was told to stop may be the one with the wrong bytes; and nothing is left out.
+        let is_at_work = open.lines.iter().any(|known| Arc::ptr_eq(known, line));
+        let claimed = open.left.start..chunk.end.min(open.left.end);
+        if !is_at_work || chunk.start > claimed.start || claimed.is_empty() {
+            if open.is_no_better(line) {
+                line.stop();
+            }
+            return nothing;
+        }
         open.left.start = claimed.end;
-        open.taken += claimed.end - claimed.start;
+        open.claimed += claimed.end - claimed.start;
+        let has_overtaken = open.lines.get(1).is_some_and(|second| Arc::ptr_eq(second, line));
+        if has_overtaken || open.left.is_empty() {
+            open.keep_only(line);
+        }
         claimed
     }
 
-    /// A connection is done with its range.
-    pub(super) fn close(&mut self, id: RangeId) {
-        self.open.retain(|open| open.id != id);
+    /// A connection does not work on a range any more. What nobody works on is given out again: whether there is
+    /// something.
+    pub(super) fn leave(&mut self, id: RangeId, line: &Arc<Line>) -> bool {
+        let Some(place) = self.open.iter().position(|open| open.id == id) else { return false };
+        let Some(open) = self.open.get_mut(place) else { return false };
+        open.lines.retain(|other| !Arc::ptr_eq(other, line));
+        if !open.lines.is_empty() {
+            return false;
+        }
+        let left = self.open.swap_remove(place).left;
+        let is_unfinished = !left.is_empty();
+        if is_unfinished {
+            self.gaps.push_front(left);
+        }
+        is_unfinished
     }
 
     /// The open range with the most left, if that is enough for two.
     fn longest(&self) -> Option<usize> {
-        let length = |open: &Open| open.left.end - open.left.start;
-        let (place, longest) = self.open.iter().enumerate().max_by_key(|(_, open)| length(open))?;
-        (!self.single && length(longest) / 2 >= self.division.least_share()).then_some(place)
+        let (place, longest) = self.open.iter().enumerate().max_by_key(|(_, open)| open.length())?;
+        (!self.single && longest.length() / 2 >= self.division.least_share()).then_some(place)
     }
 }
 
@@ -200,15 +258,21 @@ mod tests {
         Ranges::new(size, std::iter::once(0..size).filter(|gap| !gap.is_empty()).collect(), DIVISION)
     }
 
+    fn line() -> Arc<Line> {
+        Arc::default()
+    }
+
     /// What connections are given one after the other.
     #[track_caller]
     fn check(size: u64, connections: u64, expected: &[Range<u64>]) {
         let mut ranges = ranges(size);
-        let mut given = Vec::new();
-        while ranges.wants() == Wants::Piece
-            && let Some(id) = ranges.assign(connections, Instant::now())
+        let (mut given, mut missing) = (Vec::new(), size);
+        while ranges.need() != Some(Need::Relief)
+            && let Some(id) = ranges.assign(&line(), DIVISION.piece(missing, connections), Instant::now())
         {
-            given.push(ranges.left(id));
+            let range = ranges.left(id);
+            missing -= range.end - range.start;
+            given.push(range);
         }
         assert_eq!(given, expected, "{size} bytes, {connections} connections");
     }
@@ -231,22 +295,23 @@ mod tests {
         let mut ranges = ranges(160);
         let begun = Instant::now();
         let later = begun + Duration::from_secs(100);
-        let first = ranges.assign(1, begun).unwrap();
-        assert_eq!(ranges.claim(first, 100), 0..100);
-        assert_eq!(ranges.wants(), Wants::Share);
-        assert_eq!(ranges.assign(9, begun + Duration::from_millis(800)), None, "it will soon be done");
-        let second = ranges.assign(9, later).unwrap();
+        let (one, two) = (line(), line());
+        let first = ranges.assign(&one, 160, begun).unwrap();
+        assert_eq!(ranges.claim(first, &one, 0..100), 0..100);
+        assert_eq!(ranges.need(), Some(Need::Relief));
+        let soon = begun + Duration::from_millis(800);
+        assert_eq!(ranges.relieve(&two, soon, |_, _| false), None, "it will soon be done");
+        let second = ranges.relieve(&two, later, |_, _| false).unwrap();
         assert_eq!((ranges.left(first), ranges.left(second)), (100..130, 130..160));
-        assert_eq!(ranges.claim(first, 100), 100..130);
-        assert_eq!(ranges.claim(first, 1), 130..130);
-        ranges.close(first);
-        assert_eq!(ranges.claim(second, 15), 130..145);
+        assert_eq!(ranges.claim(first, &one, 100..200), 100..130);
+        ranges.leave(first, &one);
+        assert_eq!(ranges.claim(second, &two, 130..145), 130..145);
         // Each of two would get less than is worth a request.
-        assert_eq!(ranges.wants(), Wants::Nothing);
-        assert_eq!(ranges.assign(9, later), None);
+        assert_eq!(ranges.relieve(&one, later, |_, _| false), None);
         assert!(!ranges.is_done());
-        ranges.claim(second, 15);
-        ranges.close(second);
+        ranges.claim(second, &two, 145..160);
+        assert_eq!(ranges.need(), None);
+        ranges.leave(second, &two);
         assert!(ranges.is_done());
     }
 
@@ -256,31 +321,115 @@ mod tests {
         let mut stream = ranges(1000);
         stream.make_single();
         for (ranges, size) in [(&mut small, 80), (&mut stream, 1000)] {
-            let only = ranges.assign(32, Instant::now()).unwrap();
+            let only = ranges.assign(&line(), 1, Instant::now()).unwrap();
             assert_eq!(ranges.left(only), 0..size);
-            assert_eq!((ranges.wants(), ranges.assign(32, Instant::now())), (Wants::Nothing, None));
+            assert_eq!(
+                (ranges.need(), ranges.assign(&line(), 1, Instant::now())),
+                (Some(Need::Relief), None)
+            );
+            assert_eq!(
+                ranges.relieve(&line(), Instant::now() + Duration::from_secs(100), |_, _| false),
+                None
+            );
         }
     }
 
+    #[test]
+    fn what_nobody_works_on_any_more_is_given_out_again() {
+        let (mut ranges, one) = (ranges(80), line());
+        let id = ranges.assign(&one, 80, Instant::now()).unwrap();
+        ranges.claim(id, &one, 0..30);
+        assert!(ranges.leave(id, &one));
+        assert_eq!(ranges.need(), Some(Need::First));
+        let id = ranges.assign(&one, 80, Instant::now()).unwrap();
+        assert_eq!(ranges.left(id), 30..80);
+    }
+
+    /// A range of 80 bytes that a first connection works on, and a second attempt.
+    fn raced() -> (Ranges, RangeId, Arc<Line>, Arc<Line>) {
+        let (mut ranges, slow, fast) = (ranges(80), line(), line());
+        let id = ranges.assign(&slow, 80, Instant::now()).unwrap();
+        let relieved =
+            ranges.relieve(&fast, Instant::now(), |line, left| Arc::ptr_eq(line, &slow) && left == 80);
+        assert_eq!(relieved, Some(id));
+        assert!(ranges.is_second(id, &fast) && !ranges.is_second(id, &slow));
+        (ranges, id, slow, fast)
+    }
+
+    #[test]
+    fn there_is_one_second_attempt_at_a_range_at_a_time_and_a_few_in_all() {
+        let (mut ranges, id, _slow, fast) = raced();
+        assert_eq!(ranges.need(), None);
+        assert_eq!(ranges.relieve(&line(), Instant::now(), |_, _| true), None);
+        ranges.leave(id, &fast);
+        for _ in 1..MOST_SECONDS {
+            let again = line();
+            assert_eq!(ranges.relieve(&again, Instant::now(), |_, _| true), Some(id));
+            ranges.leave(id, &again);
+        }
+        assert_eq!(ranges.relieve(&line(), Instant::now(), |_, _| true), None);
+    }
+
+    #[test]
+    fn who_is_overtaken_stops() {
+        let (mut ranges, id, slow, fast) = raced();
+        assert_eq!(ranges.claim(id, &slow, 0..20), 0..20);
+        // Not there yet.
+        assert!(ranges.claim(id, &fast, 0..10).is_empty());
+        assert!(!slow.is_stopped() && !fast.is_stopped());
+        assert_eq!(ranges.claim(id, &fast, 10..30), 20..30);
+        assert!(slow.is_stopped() && !fast.is_stopped() && !ranges.is_second(id, &fast));
+        assert!(ranges.claim(id, &slow, 20..80).is_empty());
+        assert!(!ranges.leave(id, &slow));
+        assert_eq!(ranges.left(id), 30..80);
+        assert_eq!(ranges.claim(id, &fast, 30..80), 30..80);
+    }
+
+    #[test]
+    fn a_first_attempt_that_is_done_stops_the_second() {
+        let (mut ranges, id, slow, fast) = raced();
+        assert_eq!(ranges.claim(id, &slow, 0..80), 0..80);
+        assert!(fast.is_stopped() && !slow.is_stopped());
+        assert!(ranges.claim(id, &fast, 0..80).is_empty());
+        ranges.leave(id, &fast);
+        assert!(!ranges.is_done(), "the first is still writing");
+        ranges.leave(id, &slow);
+        assert!(ranges.is_done());
+    }
+
     proptest! {
-        /// Connections that come and take at random bring every byte exactly once.
+        /// Connections that come, take, leave and help each other at random bring every byte exactly once.
         #[test]
-        fn every_byte_once(size in 0_u64..2000, steps in proptest::collection::vec((0_usize..8, 1_u64..200), 0..100)) {
+        fn every_byte_once(
+            size in 0_u64..2000,
+            steps in proptest::collection::vec((0_usize..8, 1_u64..200, any::<bool>()), 0..200),
+        ) {
             let mut ranges = ranges(size);
             let mut seen = vec![0_u8; size as usize];
-            let mut working = Vec::new();
+            // Connections with their places.
+            let mut working: Vec<(Arc<Line>, RangeId, u64)> = Vec::new();
             let mut steps = steps.into_iter();
             let mut now = Instant::now();
             while !ranges.is_done() {
-                let (which, bytes) = steps.next().unwrap_or((0, 1000));
+                let (which, bytes, leaves) = steps.next().unwrap_or((0, 1000, false));
                 now += Duration::from_secs(100);
-                if which >= working.len() && let Some(id) = ranges.assign(bytes % 9, now) {
-                    working.push(id);
-                } else if let Some(id) = working.get(which % working.len().max(1)).copied() {
-                    ranges.claim(id, bytes).for_each(|at| seen[at as usize] += 1);
-                    if ranges.left(id).is_empty() {
-                        ranges.close(id);
-                        working.retain(|other| *other != id);
+                let line = line();
+                if which >= working.len()
+                    && let Some(id) = match ranges.need() {
+                        Some(Need::Relief) => ranges.relieve(&line, now, |_, _| leaves),
+                        Some(_) => ranges.assign(&line, DIVISION.piece(size, bytes % 9), now),
+                        None => None,
+                    }
+                {
+                    working.push((line, id, ranges.left(id).start));
+                } else if !working.is_empty() {
+                    let which = which % working.len();
+                    let (line, id, at) = &mut working[which];
+                    ranges.claim(*id, line, *at..*at + bytes).for_each(|at| seen[at as usize] += 1);
+                    *at += bytes;
+                    if leaves || line.is_stopped() || ranges.left(*id).is_empty() {
+                        ranges.leave(*id, line);
+                        working.swap_remove(which);
                     }
                 }
             }

@@ -12,17 +12,15 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument as _;
 
+use super::connections::{Need, Permit};
 use super::request::{FileRequest, total};
-use super::shared::Shared;
+use super::shared::{Shared, Turn};
 use super::source::Source;
 use super::{space, transfer};
 use crate::{Error, FetchEvent};
 
 /// How often throughput is measured.
 const TICK: Duration = Duration::from_millis(75);
-
-/// Of how many of the next files the location is asked for ahead of time, where connections adapt.
-const LOOK_AHEAD: usize = 3;
 
 /// How many files whose bytes have come may be hashed, synced and moved while others are being fetched.
 const FINISHING: usize = 8;
@@ -39,23 +37,26 @@ async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), 
     let mut waiting: VecDeque<_> = files.into_iter().map(Waiting::new).collect();
     let mut running = JoinSet::new();
     let mut looking_ahead = JoinSet::new();
-    let mut too_slow = pin!(adapt(shared));
+    let mut too_slow = pin!(watch(shared));
+    let mut begin = pin!(begin(shared));
     while !(running.is_empty() && waiting.is_empty()) {
         let has_room = running.len() < shared.limits.files + FINISHING;
         // A file that can begin at once asks by itself.
-        if shared.limits.adapts() && shared.turns.available_permits() == 0 {
-            for file in waiting.iter_mut().take(LOOK_AHEAD) {
+        if shared.limits.adapts() && shared.connections.in_use() >= shared.connections.target() {
+            for file in waiting.iter_mut().take(shared.connections.target()) {
                 file.look_ahead(shared, &mut looking_ahead);
             }
         }
         let error = tokio::select! {
             biased;
             Some(joined) = running.join_next() => net::joined(joined).err(),
-            turn = shared.turn(), if has_room && !waiting.is_empty() => {
+            (turn, permit) = &mut begin, if has_room && !waiting.is_empty() => {
+                begin.set(self::begin(shared));
                 if let Some(Waiting { request, source, .. }) = waiting.pop_front() {
                     let (file, bytes) = (&request.path, request.expected.size);
                     let span = tracing::debug_span!("file", %file, bytes);
-                    running.spawn(transfer::fetch(Arc::clone(shared), request, source, turn).instrument(span));
+                    let fetching = transfer::fetch(Arc::clone(shared), request, source, turn, permit);
+                    running.spawn(fetching.instrument(span));
                 }
                 None
             }
@@ -68,6 +69,12 @@ async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Waits until another file may begin: each does so with a connection of its own.
+async fn begin(shared: &Shared) -> (Turn, Permit) {
+    let turn = shared.turn().await;
+    (turn, shared.connections.acquire(Need::First).await)
 }
 
 /// A file that is not yet in progress.
@@ -93,8 +100,9 @@ impl Waiting {
     }
 }
 
-/// Measures the throughput and sets the number of connections by it. Ends when next to nothing comes.
-async fn adapt(shared: &Shared) -> Error {
+/// Measures the throughput, sets the number of connections by it, and has slow ones helped. Ends when next to nothing
+/// arrives over all of them together.
+async fn watch(shared: &Shared) -> Error {
     let settings = shared.client.settings();
     let mut meter = Meter::new(settings.floor, settings.idle_timeout);
     let mut ticks = interval(TICK);
@@ -106,8 +114,9 @@ async fn adapt(shared: &Shared) -> Error {
         let (bytes, in_use) = (shared.throughput.take(), shared.connections.in_use());
         shared.control(|controller| controller.sample(bytes, now - last, in_use));
         // A machine that slept has not waited.
-        let waited =
-            if shared.throughput.is_awaited() { (now - last).min(10 * TICK) } else { Duration::ZERO };
+        let period = (now - last).min(10 * TICK);
+        shared.connections.look(now, period);
+        let waited = if shared.throughput.is_awaited() { period } else { Duration::ZERO };
         if let Some((bytes, waited)) = meter.note(bytes, waited) {
             return Error::AllTooSlow { bytes, waited };
         }

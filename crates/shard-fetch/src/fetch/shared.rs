@@ -11,9 +11,12 @@ use super::connections::Connections;
 use super::controller::Controller;
 use super::folders::Folders;
 use super::ranges::Division;
-use super::request::{FileRequest, KeepAlive, total};
+use super::request::KeepAlive;
 use crate::hash::HashStage;
 use crate::{Locator, Observer};
+
+/// So many bytes may be fetched twice, however small the whole is.
+const LEAST_DUPLICATES: u64 = 8 << 20;
 
 /// What all files of one fetch share.
 pub(super) struct Shared {
@@ -26,7 +29,11 @@ pub(super) struct Shared {
     /// Held when the locator's server asks for it.
     pub(super) locator_gate: Gate,
     pub(super) observer: Arc<dyn Observer>,
+    /// The bytes of all files.
+    pub(super) total: u64,
     pub(super) outstanding: Outstanding,
+    /// Bytes that were received and not used, as others had been faster.
+    pub(super) duplicates: AtomicU64,
     pub(super) throughput: Throughput,
     pub(super) turns: Arc<Semaphore>,
     pub(super) connections: Connections,
@@ -41,8 +48,6 @@ pub(super) struct Shared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
     pub(super) files: usize,
-    /// Whether the caller gave their number.
-    pub(super) files_are_given: bool,
     pub(super) least_connections: usize,
     pub(super) most_connections: usize,
 }
@@ -51,13 +56,6 @@ impl Limits {
     /// Whether the number of connections follows the throughput.
     pub(super) fn adapts(self) -> bool {
         self.least_connections < self.most_connections
-    }
-
-    /// Whether the next file may begin when each range of a large one has a connection, and not only when it
-    /// has come: otherwise those connections that are done with it would wait for those that are not. A number
-    /// that the caller gave is never exceeded.
-    pub(super) fn lets_files_overlap(self) -> bool {
-        self.adapts() && !self.files_are_given
     }
 }
 
@@ -71,10 +69,9 @@ impl Shared {
         Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
-    /// How many connections each file in progress would have if all had the same.
-    pub(super) fn connections_for_each_file(&self) -> u64 {
-        let files = self.limits.files - self.turns.available_permits().min(self.limits.files);
-        self.connections.target().div_ceil(files.max(1)) as u64
+    /// Whether a few more bytes may be fetched twice: 2 % of all, or 8 MiB where that is more.
+    pub(super) fn duplicates_are_bearable(&self) -> bool {
+        self.duplicates.load(Ordering::Relaxed) < (self.total / 50).max(LEAST_DUPLICATES)
     }
 
     /// A server showed that it has too much to do.
@@ -97,8 +94,8 @@ impl Shared {
 pub(super) struct Outstanding(AtomicU64);
 
 impl Outstanding {
-    pub(super) fn new(files: &[FileRequest]) -> Self {
-        Self(AtomicU64::new(total(files)))
+    pub(super) fn new(total: u64) -> Self {
+        Self(AtomicU64::new(total))
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -47,7 +47,7 @@ impl Spans {
         starts.zip(ends).map(|(start, end)| start..end.min(size)).filter(|gap| !gap.is_empty()).collect()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Range<u64>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Range<u64>> + Clone {
         self.0.iter()
     }
 }

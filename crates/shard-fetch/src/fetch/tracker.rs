@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -54,6 +55,13 @@ impl Tracker {
         self.shared.outstanding.subtract(bytes);
         self.shared.throughput.add(bytes);
         self.report(&mut state, FetchEvent::Received { file: &self.request.path, bytes });
+    }
+
+    /// So many bytes are not used: somebody else was faster.
+    pub(super) fn duplicated(&self, bytes: u64) {
+        self.shared.duplicates.fetch_add(bytes, Ordering::Relaxed);
+        self.shared.throughput.add(bytes);
+        self.report(&mut self.state.lock(), FetchEvent::Duplicated { file: &self.request.path, bytes });
     }
 
     /// Everything there was of the file is gone.

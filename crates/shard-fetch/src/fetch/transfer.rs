@@ -1,61 +1,64 @@
-//! One file from its first request to its destination.
+//! One file, from its first request to its destination.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tracing::Instrument as _;
 use url_parse::Origin;
 
-use super::connections::Permit;
-use super::flight::{Ended, File, Flight};
+use super::connections::{Need, Permit};
+use super::file::File;
 use super::get::Body;
 use super::part::Part;
-use super::ranges::Wants;
+use super::reader::Flight;
 use super::request::FileRequest;
 use super::shared::{Shared, Turn};
 use super::source::Source;
 use super::tracker::Tracker;
 use crate::{Error, Mismatch};
 
-/// Fetches one file and reports its events. The turn is given back when all bytes have come, so that the next
-/// file need not wait until this one is hashed, synced and moved; where nobody gave a number of files, already
-/// when each range of a large file has a connection.
+/// How the work on a file's bytes ended: that of one connection, and that of all.
+pub(super) enum Outcome {
+    /// What was to be fetched is written, or somebody else writes it.
+    Complete,
+    /// A host ignores ranges: the file is to be begun anew with what it sends.
+    WholeFile(Body, Permit),
+    /// What a host has is not the file.
+    Mismatch(Option<Origin>, Mismatch),
+}
+
+/// Fetches one file over `permit` and others, and reports its events. The turn is given back when all bytes have
+/// arrived, so that the next file need not wait until this one is hashed, synced and moved.
 pub(super) async fn fetch(
     shared: Arc<Shared>,
     request: Arc<FileRequest>,
     source: Arc<Source>,
     turn: Turn,
+    permit: Permit,
 ) -> Result<(), Error> {
     let (tracker, ending) = Tracker::start(Arc::clone(&shared), Arc::clone(&request));
-    let outcome = bring(&File::new(shared, request, tracker, source), turn).await;
+    let outcome = acquire(&File::new(shared, request, tracker, source), turn, permit).await;
     ending.end(&outcome);
     outcome
 }
 
-/// How the fetching of a part ended.
-enum Brought {
-    /// All bytes are written.
-    All,
-    /// A host ignores ranges: the file is to be begun anew with what it sends.
-    Stream(Body, Permit),
-    /// What a host has is not the file.
-    Mismatch(Option<Origin>, Mismatch),
-}
-
-async fn bring(file: &Arc<File>, turn: Turn) -> Result<(), Error> {
-    let (mut turn, mut stream, mut single) = (Some(turn), None, false);
+async fn acquire(file: &Arc<File>, turn: Turn, permit: Permit) -> Result<(), Error> {
+    let (mut turn, mut permit, mut stream) = (Some(turn), Some(permit), None);
     loop {
         let part = Part::open(Arc::clone(&file.shared), Arc::clone(&file.request)).await?;
         let kept = part.kept().bytes();
         if kept > 0 {
             file.tracker.resumed(kept);
         }
-        let flight = Flight::new(Arc::clone(file), part, single);
-        let (host, mismatch) = match receive(&flight, stream.take(), &mut turn).await? {
-            Brought::All => {
+        let flight = Flight::new(Arc::clone(file), part, stream.is_some());
+        let outcome = match stream.take() {
+            Some((body, permit)) => receive(&flight, Some(permit), Some(body)).await?,
+            None => receive(&flight, permit.take(), None).await?,
+        };
+        let (host, mismatch) = match outcome {
+            Outcome::Complete => {
                 turn = None;
                 // The disk works while the last bytes are hashed.
                 let (synced, digests) = tokio::try_join!(flight.part.sync(), flight.part.digests())?;
@@ -64,13 +67,12 @@ async fn bring(file: &Arc<File>, turn: Turn) -> Result<(), Error> {
                     Err(mismatch) => (flight.host(), mismatch),
                 }
             }
-            Brought::Stream(body, permit) => {
+            Outcome::WholeFile(body, permit) => {
                 discard(&flight).await?;
-                (stream, single) = (Some((body, permit)), true);
-                // It does not wait for a new turn: it has its connection.
+                stream = Some((body, permit));
                 continue;
             }
-            Brought::Mismatch(host, mismatch) => (host, mismatch),
+            Outcome::Mismatch(host, mismatch) => (host, mismatch),
         };
         discard(&flight).await?;
         file.mismatched(host, mismatch)?;
@@ -86,84 +88,56 @@ async fn discard(flight: &Flight) -> Result<(), Error> {
     Ok(())
 }
 
-type Joined = Result<Result<Ended, Error>, JoinError>;
-type NextPermit = Pin<Box<dyn Future<Output = Permit> + Send>>;
+/// A permit that is waited for, and what for.
+type Awaited = (Need, Pin<Box<dyn Future<Output = Permit> + Send>>);
 
-/// Fetches everything that a part lacks, over as many connections as it gets and is worth. `stream` is a body
-/// to begin with. When it ends, so do the connections.
+/// Fetches everything that a part lacks, over as many connections as it gets and is worth; the first of them is that of
+/// `permit`, which may have a `body` already. When it ends, so do the connections.
 async fn receive(
     flight: &Arc<Flight>,
-    stream: Option<(Body, Permit)>,
-    turn: &mut Option<Turn>,
-) -> Result<Brought, Error> {
-    let shared = &flight.file.shared;
-    let mut workers = JoinSet::new();
-    match stream {
-        Some((body, permit)) => start(flight, &mut workers, Some(body), permit),
-        None if flight.ranges().is_done() => {}
-        None => flight.file.locate().await?,
-    }
-    let mut next: Option<(Wants, NextPermit)> = None;
-    loop {
-        let (wants, is_given_out) = {
-            let ranges = flight.ranges();
-            (ranges.wants(), ranges.are_given_out())
-        };
-        if is_given_out && shared.limits.lets_files_overlap() {
-            *turn = None;
+    permit: Option<Permit>,
+    mut body: Option<Body>,
+) -> Result<Outcome, Error> {
+    let mut readers = JoinSet::new();
+    let mut start = |readers: &mut JoinSet<_>, permit, need| {
+        if let Some(reader) = flight.reader(permit, need) {
+            readers.spawn(reader.run(body.take()).in_current_span());
         }
-        if next.as_ref().map_or(Wants::Nothing, |(kind, _)| *kind) != wants {
-            next = wait_for_permit(shared, wants).map(|permit| (wants, permit));
+    };
+    if let Some(permit) = permit {
+        start(&mut readers, permit, Need::First);
+    }
+    let mut awaited: Option<Awaited> = None;
+    loop {
+        let need = flight.ranges().need();
+        if awaited.as_ref().map(|(need, _)| *need) != need {
+            awaited = need.map(|need| (need, wait_for(&flight.file.shared, need)));
         }
         tokio::select! {
-            permit = granted(&mut next), if next.is_some() => {
-                next = None;
-                start(flight, &mut workers, None, permit);
+            (need, permit) = granted(&mut awaited), if awaited.is_some() => {
+                awaited = None;
+                start(&mut readers, permit, need);
             }
-            Some(joined) = workers.join_next() => {
-                if let Some(brought) = judge(joined)? {
-                    workers.shutdown().await;
-                    return Ok(brought);
+            Some(joined) = readers.join_next() => {
+                let outcome = net::joined(joined)?;
+                if !matches!(outcome, Outcome::Complete) {
+                    readers.shutdown().await;
+                    return Ok(outcome);
                 }
             }
-            else => return Ok(Brought::All),
+            else => return Ok(Outcome::Complete),
         }
     }
 }
 
-/// Gives a connection a range, if there still is one.
-fn start(
-    flight: &Arc<Flight>,
-    workers: &mut JoinSet<Result<Ended, Error>>,
-    body: Option<Body>,
-    permit: Permit,
-) {
-    let share = flight.file.shared.connections_for_each_file();
-    if let Some(range) = flight.ranges().assign(share, Instant::now()) {
-        workers.spawn(Arc::clone(flight).fetch(range, body, permit).in_current_span());
-    }
-}
-
-fn judge(joined: Joined) -> Result<Option<Brought>, Error> {
-    Ok(match net::joined(joined)? {
-        Ended::Done => None,
-        Ended::WholeFile(body, permit) => Some(Brought::Stream(body, permit)),
-        Ended::Mismatch(host, mismatch) => Some(Brought::Mismatch(host, mismatch)),
-    })
-}
-
-fn wait_for_permit(shared: &Shared, wants: Wants) -> Option<NextPermit> {
+fn wait_for(shared: &Shared, need: Need) -> Pin<Box<dyn Future<Output = Permit> + Send>> {
     let connections = shared.connections.clone();
-    match wants {
-        Wants::Nothing => None,
-        Wants::Piece => Some(Box::pin(async move { connections.acquire().await })),
-        Wants::Share => Some(Box::pin(async move { connections.acquire_idle().await })),
-    }
+    Box::pin(async move { connections.acquire(need).await })
 }
 
-async fn granted(next: &mut Option<(Wants, NextPermit)>) -> Permit {
-    match next {
-        Some((_, permit)) => permit.await,
+async fn granted(awaited: &mut Option<Awaited>) -> (Need, Permit) {
+    match awaited {
+        Some((need, permit)) => (*need, permit.await),
         None => std::future::pending().await,
     }
 }

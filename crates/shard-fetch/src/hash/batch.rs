@@ -49,15 +49,20 @@ fn turn_alone(mut task: Task, buffers: &mut Buffers) -> Option<Task> {
 
 /// Hashes one block of each file.
 fn round(tasks: Vec<Task>, engine: Engine, buffers: &mut Buffers) -> Vec<Task> {
-    let mut readable = Vec::with_capacity(tasks.len());
+    let (mut readable, mut in_memory) = (Vec::with_capacity(tasks.len()), Vec::with_capacity(tasks.len()));
     for mut task in tasks {
         match task.read(buffers.block(readable.len())) {
-            Ok(()) => readable.push(task),
+            Ok(here) => {
+                readable.push(task);
+                in_memory.push(here);
+            }
             Err(error) => task.end(Err(error)),
         }
     }
     let mut streams: Vec<&mut Stream> = readable.iter_mut().filter_map(Task::lane).collect();
-    let blocks: Vec<&[u8]> = buffers.0.chunks_exact(BLOCK_BYTES).take(streams.len()).collect();
+    let read = buffers.0.chunks_exact(BLOCK_BYTES);
+    let blocks: Vec<&[u8]> =
+        in_memory.iter().zip(read).map(|(here, read)| here.as_deref().unwrap_or(read)).collect();
     engine.update(&mut streams, &blocks);
     let settled = readable.into_iter().filter_map(|mut task| {
         let turn = task.after_turn();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use url_parse::DiskError;
 
+use super::fresh::{Block, Fresh, Memory};
 use super::lanes::{Engine, Stream};
 use super::read::BLOCK_BYTES;
 use super::read::read_exact_at;
@@ -25,19 +26,40 @@ pub(crate) struct HashJob {
     pub(crate) keep_alive: KeepAlive,
 }
 
+/// Where hashing is further behind than this, memory would be taken up for long: what is written is read back.
+const SOON: u64 = 1 << 20;
+
 /// How far a file is; seen by who writes it and by who hashes it.
-#[derive(Default)]
 pub(super) struct Progress {
     /// Every byte before this one is written.
     available: AtomicU64,
     /// Every byte before this one is hashed.
     hashed: AtomicU64,
     cancelled: AtomicBool,
+    /// What was written and is still in memory.
+    fresh: Fresh,
 }
 
 impl Progress {
+    pub(super) fn new(memory: Memory) -> Self {
+        Self {
+            available: AtomicU64::new(0),
+            hashed: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+            fresh: Fresh::new(memory),
+        }
+    }
+
     pub(super) fn raise_available(&self, end: u64) {
         self.available.fetch_max(end, Ordering::Relaxed);
+    }
+
+    /// `bytes` are about to become available from `at` on, where all before it is. They are kept in memory if they are
+    /// hashed soon.
+    pub(super) fn append(&self, at: u64, bytes: &[u8]) {
+        if at <= self.hashed.load(Ordering::Relaxed) + SOON {
+            self.fresh.offer(at, bytes);
+        }
     }
 
     #[cfg(test)]
@@ -100,9 +122,18 @@ impl Task {
         self.is_cancelled() || self.next_bytes() > 0 || self.is_at_end()
     }
 
+    /// Whether there is no reason to wait for more of it.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.is_cancelled() || self.available() == self.job.expected.size
+    }
+
     /// Whether this file's next block can be hashed together with those of others.
     pub(super) fn fills_a_lane(&self) -> bool {
-        self.lane.is_some() && self.next_bytes() == BLOCK_BYTES && !self.is_cancelled()
+        self.lane.is_some() && self.has_whole_block() && !self.is_cancelled()
+    }
+
+    pub(super) fn has_whole_block(&self) -> bool {
+        self.next_bytes() == BLOCK_BYTES
     }
 
     /// Hashes at most so many blocks of what is there. `buffer` has a block's size.
@@ -112,23 +143,28 @@ impl Task {
             if block.is_empty() || self.is_cancelled() {
                 break;
             }
-            if let Err(error) = self.read(block) {
-                return Turn::Ended(Err(error));
-            }
+            let here = match self.read(block) {
+                Ok(here) => here,
+                Err(error) => return Turn::Ended(Err(error)),
+            };
             if let Some(lane) = &mut self.lane {
-                lane.update(block);
+                lane.update(here.as_deref().and_then(|here| here.get(..block.len())).unwrap_or(block));
             }
         }
         self.after_turn()
     }
 
-    /// Reads the file's next bytes into `block`, and hashes them but for the MD5 of the stream that
-    /// [`lane`](Self::lane) then gives.
-    pub(super) fn read(&mut self, block: &mut [u8]) -> Result<(), Error> {
-        read_exact_at(&self.job.file, block, self.hasher.size())
-            .map_err(|error| DiskError::new("read", &self.job.path, error))?;
-        self.hasher.update(block);
-        Ok(())
+    /// Gets the file's next bytes, as many as fill `block`, and hashes them but for the MD5 of the stream that
+    /// [`lane`](Self::lane) then gives. They begin what it returns where they were in memory, else they are in `block`.
+    pub(super) fn read(&mut self, block: &mut [u8]) -> Result<Option<Block>, Error> {
+        let (at, length) = (self.hasher.size(), block.len());
+        let in_memory = self.progress.fresh.take(at, length);
+        if in_memory.is_none() {
+            read_exact_at(&self.job.file, block, at)
+                .map_err(|error| DiskError::new("read", &self.job.path, error))?;
+        }
+        self.hasher.update(in_memory.as_deref().and_then(|bytes| bytes.get(..length)).unwrap_or(block));
+        Ok(in_memory)
     }
 
     pub(super) fn lane(&mut self) -> Option<&mut Stream> {

@@ -6,6 +6,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::job::Task;
 
+/// With so many bytes to hash a thread does not wait for more files to fill its lanes.
+const ENOUGH: u64 = 4 << 20;
+
 /// How files are shared out among the threads.
 #[derive(Clone, Copy)]
 pub(super) struct Sharing {
@@ -13,8 +16,9 @@ pub(super) struct Sharing {
     pub(super) threads: usize,
     /// How many files one thread takes at once.
     pub(super) lanes: usize,
-    /// One thread that takes all files costs less than several that take a few each. Others help only when
-    /// there are more files than it can take, or it is more bytes behind than this.
+    /// One thread that takes all files costs less than several that take a few each, and one that waits until all lanes
+    /// are full, or there is much to do, costs less than one that takes what is there. Others help only when there are
+    /// more files than it can take, or it is more bytes behind than this.
     pub(super) lag: u64,
 }
 
@@ -102,19 +106,20 @@ impl Queue {
 impl State {
     /// How many tasks a thread that has nothing to do should take.
     fn share(&self, sharing: Sharing) -> usize {
-        let (mut count, mut backlog) = (0_usize, 0);
+        let (mut ready, mut whole, mut backlog, mut is_urgent) = (0_usize, 0_usize, 0, false);
         for task in self.tasks.iter().filter(|task| task.is_ready()) {
-            count += 1;
+            ready += 1;
+            whole += usize::from(task.has_whole_block());
             backlog += task.backlog();
+            is_urgent |= task.is_urgent();
         }
         if backlog > sharing.lag {
             let idle = sharing.threads.saturating_sub(self.busy).max(1);
-            count.div_ceil(idle).min(sharing.lanes)
-        } else if self.busy == 0 || count >= sharing.lanes {
-            count.min(sharing.lanes)
-        } else {
-            0
+            return ready.div_ceil(idle).min(sharing.lanes);
         }
+        let fills_lanes = whole >= sharing.lanes.min(self.tasks.len());
+        let is_worth_it = fills_lanes || is_urgent || backlog >= (sharing.lag / 2).min(ENOUGH);
+        if is_worth_it && (self.busy == 0 || whole >= sharing.lanes) { ready.min(sharing.lanes) } else { 0 }
     }
 
     /// Takes out the first `share` tasks that can go on.
@@ -138,6 +143,7 @@ impl State {
 mod tests {
     use std::sync::Arc;
 
+    use super::super::fresh::Memory;
     use super::super::job::{HashJob, Progress};
     use super::*;
     use crate::Expected;
@@ -145,7 +151,7 @@ mod tests {
     const LANES: usize = 8;
 
     fn task(available: u64, size: u64) -> Task {
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::new(Memory::default()));
         progress.raise_available(available);
         let file = Arc::new(tempfile::tempfile().unwrap());
         let expected = Expected { size, md5: None, sha256: None };
@@ -184,5 +190,16 @@ mod tests {
         check(lag, 1, &[(1 << 20, 1 << 30); 9], LANES);
         check(lag, 1, &[(12 << 20, 1 << 30); 3], 3);
         check(lag, 0, &[(12 << 20, 1 << 30); 3], 2);
+    }
+
+    #[test]
+    fn with_a_lag_lanes_are_filled() {
+        let lag = 32 << 20;
+        let (some, none) = ((1 << 20, 1 << 30), (0, 1 << 30));
+        check(lag, 0, &[some, none], 0);
+        check(lag, 0, &[[some; 8].as_slice(), &[none; 9]].concat(), LANES);
+        // One is at its end, or there is enough for a turn of its own.
+        check(lag, 0, &[some, none, (1 << 20, 1 << 20)], 2);
+        check(lag, 0, &[(4 << 20, 1 << 30), none], 1);
     }
 }

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
+use super::fresh::Memory;
 use super::job::{Deliver, HashJob, Progress, Task};
 use super::lanes::{Engine, MAX_LANES};
 use super::queue::{Queue, Sharing};
@@ -25,6 +26,7 @@ pub(crate) struct HashStage {
     queue: Arc<Queue>,
     engine: Option<Engine>,
     threads: Vec<JoinHandle<()>>,
+    memory: Memory,
 }
 
 impl HashStage {
@@ -42,7 +44,8 @@ impl HashStage {
         // One after another, nothing is gained by waiting.
         let (lanes, lag) = if engine.is_some() { (MAX_LANES, lag) } else { (1, 0) };
         let queue = Arc::new(Queue::new(Sharing { threads, lanes, lag }));
-        let mut stage = Self { queue, engine, threads: Vec::with_capacity(threads) };
+        let memory = Memory::default();
+        let mut stage = Self { queue, engine, threads: Vec::with_capacity(threads), memory };
         for _ in 0..threads {
             match stage.spawn() {
                 Ok(thread) => stage.threads.push(thread),
@@ -64,7 +67,7 @@ impl HashStage {
 
     /// Takes on a file of which `available` bytes are there.
     pub(super) fn submit(&self, job: HashJob, available: u64, deliver: Deliver) -> Arc<Progress> {
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::new(self.memory.clone()));
         progress.raise_available(available);
         self.queue.add(Task::new(job, Arc::clone(&progress), self.engine, deliver));
         progress
@@ -107,6 +110,11 @@ pub(crate) struct HashHandle {
 }
 
 impl HashHandle {
+    /// Keeps bytes that are written in the file's order in memory until they are hashed, if there is room for them.
+    pub(crate) fn append(&self, at: u64, bytes: &[u8]) {
+        self.progress.append(at, bytes);
+    }
+
     /// Says that everything before `contiguous_end` is written. Takes nothing back that was said before, and
     /// never blocks.
     pub(crate) fn available_to(&self, contiguous_end: u64) {

@@ -171,7 +171,7 @@ fn a_wrong_engine_spoils_no_file() {
             let path = folder.path().join(place.to_string());
             fs::write(&path, bytes).unwrap();
             let file = Arc::new(File::open(&path).unwrap());
-            let progress = Arc::new(Progress::default());
+            let progress = Arc::new(Progress::new(super::fresh::Memory::default()));
             progress.raise_available(u64::MAX);
             let sender = sender.clone();
             let deliver = Box::new(move |result| sender.send((place, result)).unwrap());

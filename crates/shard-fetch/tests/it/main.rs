@@ -10,6 +10,7 @@ mod adapting;
 mod answers;
 mod anything;
 mod cancelling;
+mod crawling;
 mod disk;
 mod fetching;
 mod locating;

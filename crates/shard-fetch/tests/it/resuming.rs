@@ -13,6 +13,8 @@ use crate::support::{PATIENCE, Seen, Stage, chain};
 
 const SIZE: u64 = 300_000;
 const KEPT: u64 = 100_000;
+/// The name of the format, its version, a size, and two digests.
+const HEADER: usize = 16 + 1 + 8 + 1 + 16 + 32;
 
 fn journal(stage: &Stage) -> PathBuf {
     stage.dir.path().join("parts/a.bin.journal")
@@ -48,30 +50,66 @@ async fn after_an_error() {
     assert_eq!(stage.events.discarded("a.bin"), 0);
 }
 
-#[tokio::test]
-async fn after_a_dropped_future() {
-    const MIB: u64 = 1 << 20;
-    let stage = Stage::one(6 * MIB).with_net(|net| net.idle_timeout = PATIENCE);
-    stage.hub.fault(FaultTarget::data("a.bin"), Fault::Stall { after: 4 * MIB + 1000 }, Times::Once);
+/// Drops a fetch of `a.bin` when so many bytes have been received; how many were.
+async fn drop_at(stage: &Stage, bytes: u64) -> u64 {
     let (keep_alive, released) = held();
     let fetcher = stage.fetcher();
     let fetch = fetcher.fetch(stage.requests(), stage.locator.clone(), stage.events.clone(), keep_alive);
-    let all_came = async {
-        while stage.events.received("a.bin") < 4 * MIB + 1000 {
+    let received = async {
+        while stage.events.received("a.bin") < bytes {
             tokio::task::yield_now().await;
         }
     };
     tokio::select! {
         result = fetch => panic!("{result:?}"),
-        () = all_came => {}
+        () = received => {}
     }
     tokio::time::timeout(PATIENCE, released).await.unwrap().unwrap();
     assert_eq!(stage.events.end("a.bin"), Some(Seen::Cancelled));
+    stage.events.received("a.bin")
+}
 
-    let stage = next(stage);
-    let (ranges, resumed) = second(&stage).await;
-    assert!(resumed >= 3 * MIB, "{resumed}");
-    assert_eq!(ranges, [format!("bytes={resumed}-")]);
+#[tokio::test]
+async fn after_a_dropped_future_all_that_was_written() {
+    for bytes in [1000, (4 << 20) + 1000] {
+        let stage = Stage::one(6 << 20).with_net(|net| net.idle_timeout = PATIENCE);
+        stage.hub.fault(FaultTarget::data("a.bin"), Fault::Stall { after: bytes }, Times::Once);
+        assert_eq!(drop_at(&stage, bytes).await, bytes);
+        let stage = next(stage);
+        assert_eq!(second(&stage).await, (vec![format!("bytes={bytes}-")], bytes));
+    }
+}
+
+/// After a kill, only what a journal on disk says counts: it must keep up while the fetch goes on.
+#[tokio::test]
+async fn a_journal_is_never_more_than_two_seconds_behind() {
+    let stage = Stage::one(SIZE);
+    let drip = Fault::SlowDrip { bytes: 1000, every: std::time::Duration::from_millis(100) };
+    stage.hub.fault(FaultTarget::data("a.bin"), drip, Times::Once);
+    let fetcher = stage.fetcher();
+    let fetch = fetcher.fetch(stage.requests(), stage.locator.clone(), stage.events.clone(), Arc::new(()));
+    let watched = async {
+        while stage.events.received("a.bin") < 35_000 {
+            tokio::task::yield_now().await;
+        }
+        // As a kill would leave it.
+        let copy = crate::scratch();
+        for name in ["a.bin", "a.bin.journal"] {
+            fs::copy(stage.part(name), copy.path().join(name)).unwrap();
+        }
+        copy
+    };
+    let copy = tokio::select! {
+        result = fetch => panic!("{result:?}"),
+        copy = watched => copy,
+    };
+    let stage = next(Stage::one(SIZE));
+    fs::create_dir_all(stage.part("a.bin").parent().unwrap()).unwrap();
+    for name in ["a.bin", "a.bin.journal"] {
+        fs::copy(copy.path().join(name), stage.part(name)).unwrap();
+    }
+    let (_, resumed) = second(&stage).await;
+    assert!(resumed >= 15_000, "{resumed}");
 }
 
 #[tokio::test]
@@ -142,9 +180,10 @@ async fn journals_that_cannot_be_used() {
     };
     check_starts_over(|stage| fs::remove_file(journal(stage)).unwrap(), 0).await;
     check_starts_over(change(Vec::clear), 0).await;
-    check_starts_over(change(|bytes| bytes.truncate(bytes.len() - 1)), 0).await;
+    // Its first record follows what the file is to be; the others do not count without it.
+    check_starts_over(change(|bytes| bytes.truncate(HEADER + 23)), 0).await;
     check_starts_over(change(|bytes| bytes.iter_mut().for_each(|byte| *byte ^= 0x55)), 0).await;
-    check_starts_over(change(|bytes| *bytes.last_mut().unwrap() ^= 1), 0).await;
+    check_starts_over(change(|bytes| bytes[HEADER] ^= 1), 0).await;
     // The version follows the name of the format.
     check_starts_over(change(|bytes| bytes[16] += 1), 0).await;
     let folder = |stage: &Stage| {

@@ -12,6 +12,7 @@ pub(crate) enum Seen {
     Started(u64),
     Resumed(u64),
     Received(u64),
+    Duplicated(u64),
     Discarded(u64),
     Retrying(Duration, String),
     Throttled(Duration),
@@ -53,6 +54,11 @@ impl Events {
     /// The sum of bytes discarded of one file.
     pub(crate) fn discarded(&self, file: &str) -> u64 {
         self.of(file).iter().map(|seen| if let Seen::Discarded(bytes) = seen { *bytes } else { 0 }).sum()
+    }
+
+    /// The sum of bytes of one file that were not used.
+    pub(crate) fn duplicated(&self, file: &str) -> u64 {
+        self.of(file).iter().map(|seen| if let Seen::Duplicated(bytes) = seen { *bytes } else { 0 }).sum()
     }
 
     /// How much of a file was there already.
@@ -116,6 +122,7 @@ impl Observer for Events {
             FetchEvent::Resumed { file, bytes, .. } => self.push(file, Seen::Resumed(bytes)),
             FetchEvent::Throttled { file, wait, .. } => self.push(file, Seen::Throttled(wait)),
             FetchEvent::Received { file, bytes, .. } => self.push(file, Seen::Received(bytes)),
+            FetchEvent::Duplicated { file, bytes, .. } => self.push(file, Seen::Duplicated(bytes)),
             FetchEvent::Discarded { file, bytes, .. } => self.push(file, Seen::Discarded(bytes)),
             FetchEvent::Retrying { file, delay, cause, .. } => {
                 self.push(file, Seen::Retrying(delay, cause.to_string()));

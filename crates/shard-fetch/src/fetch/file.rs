@@ -1,0 +1,99 @@
+//! What is known of one file from its first request to its last, also when it is begun anew; and what comes after a
+//! setback.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::time::sleep;
+use url_parse::Origin;
+
+use super::attempts::Attempts;
+use super::request::FileRequest;
+use super::setback::{Passing, Setback};
+use super::shared::Shared;
+use super::source::Source;
+use super::tracker::Tracker;
+use crate::{Error, Mismatch};
+
+/// One file that is being fetched.
+pub(super) struct File {
+    pub(super) shared: Arc<Shared>,
+    pub(super) request: Arc<FileRequest>,
+    pub(super) tracker: Arc<Tracker>,
+    pub(super) source: Arc<Source>,
+    attempts: Mutex<Attempts>,
+    begun: Instant,
+}
+
+impl File {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        request: Arc<FileRequest>,
+        tracker: Arc<Tracker>,
+        source: Arc<Source>,
+    ) -> Arc<Self> {
+        let attempts = Mutex::new(Attempts::new(shared.retry.clone()));
+        Arc::new(Self { shared, request, tracker, source, attempts, begun: Instant::now() })
+    }
+
+    /// What came is not the file, and was thrown away: to be fetched once more, or the end.
+    pub(super) fn mismatched(&self, host: Option<Origin>, mismatch: Mismatch) -> Result<(), Error> {
+        // Nobody can send other bytes of a file that has none.
+        let again = self.attempts().mismatched() && self.request.expected.size > 0;
+        self.at_once(again, Error::DigestMismatch { file: self.request.path.clone(), host, mismatch })
+    }
+
+    /// Decides what comes after a setback in an attempt that was `begun` then, and waits until then.
+    pub(super) async fn recover(&self, setback: Setback, begun: Instant) -> Result<(), Error> {
+        match setback {
+            Setback::Final(error) => Err(error),
+            Setback::Passing { cause, host, wait } => {
+                if cause.is_the_servers_trouble() {
+                    self.shared.trouble();
+                }
+                let delay = self.attempts().failed(begun, Instant::now());
+                let Some(delay) = delay else { return Err(self.gave_up(cause, host)) };
+                if let Some(wait) = wait {
+                    self.tracker.throttled(wait);
+                }
+                let delay = delay.max(wait.unwrap_or_default());
+                self.tracker.retrying(self.attempts().failures(), delay, &cause);
+                sleep(delay).await;
+                Ok(())
+            }
+            Setback::Refused { status, error, version } => {
+                if !self.source.refused(version, status).await {
+                    return Ok(());
+                }
+                let again = self.attempts().refused();
+                self.at_once(again, error)
+            }
+            Setback::Mismatch { host, mismatch } => self.mismatched(host, mismatch),
+        }
+    }
+
+    /// Goes on without a delay, or ends with `error`.
+    fn at_once(&self, again: bool, error: Error) -> Result<(), Error> {
+        if !again {
+            return Err(error);
+        }
+        self.tracker.retrying(self.attempts().failures(), Duration::ZERO, &error);
+        Ok(())
+    }
+
+    fn gave_up(&self, cause: Passing, host: Option<Origin>) -> Error {
+        Error::GaveUp {
+            file: self.request.path.clone(),
+            host,
+            hop: cause.hop(),
+            attempts: self.attempts().failures(),
+            elapsed: self.begun.elapsed(),
+            source: cause.into(),
+        }
+    }
+
+    pub(super) fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock()
+    }
+}

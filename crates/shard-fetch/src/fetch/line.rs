@@ -1,0 +1,125 @@
+//! One connection at work: how fast it is, and whether it is told to stop. No clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use url_parse::Origin;
+
+use super::pace::Pace;
+
+/// What the connections know of each other. Its owner writes it, the scheduler looks at it now and then.
+#[derive(Default)]
+pub(super) struct Line {
+    /// Bytes since the last look.
+    came: AtomicU64,
+    is_listening: AtomicBool,
+    /// Whether a new connection may take its place.
+    is_replaceable: AtomicBool,
+    is_stopped: AtomicBool,
+    stop: Notify,
+    /// What it still owes.
+    left: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    pace: Pace,
+    host: Option<Origin>,
+    /// It waits for a server's sake until then.
+    held_until: Option<Instant>,
+}
+
+/// The connection is listened to for as long as this is kept.
+pub(super) struct Listening<'a>(&'a Line);
+
+impl Line {
+    /// Another request begins: what was known of the last one does not count.
+    pub(super) fn restart(&self, left: u64, is_replaceable: bool) {
+        self.came.store(0, Ordering::Relaxed);
+        self.is_replaceable.store(is_replaceable, Ordering::Relaxed);
+        self.owes(left);
+        let mut state = self.state.lock();
+        (state.pace, state.held_until) = (Pace::default(), None);
+    }
+
+    pub(super) fn listen(&self) -> Listening<'_> {
+        self.is_listening.store(true, Ordering::Relaxed);
+        Listening(self)
+    }
+
+    pub(super) fn is_listening(&self) -> bool {
+        self.is_listening.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn received(&self, bytes: u64) {
+        self.came.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn owes(&self, left: u64) {
+        self.left.store(left, Ordering::Relaxed);
+    }
+
+    pub(super) fn left(&self) -> u64 {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// Who is asked.
+    pub(super) fn set_host(&self, host: &Origin) {
+        self.state.lock().host = Some(host.clone());
+    }
+
+    pub(super) fn host(&self) -> Option<Origin> {
+        self.state.lock().host.clone()
+    }
+
+    /// It waits for a server's sake, which is not slowness.
+    pub(super) fn held(&self, until: Instant) {
+        self.state.lock().held_until = Some(until);
+    }
+
+    /// What came in the last `period`, which ends `now`.
+    pub(super) fn look(&self, now: Instant, period: Duration) {
+        let bytes = self.came.swap(0, Ordering::Relaxed);
+        let mut state = self.state.lock();
+        let is_waited_for = self.is_listening() && state.held_until.is_none_or(|until| until <= now);
+        state.pace.note(bytes, if is_waited_for { period } else { Duration::ZERO });
+    }
+
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.state.lock().pace.rate()
+    }
+
+    /// Its speed, if a new connection may take its place. One that has not begun yet may only be slow to begin.
+    pub(super) fn replaceable_rate(&self) -> Option<f64> {
+        let may_be = self.is_replaceable.load(Ordering::Relaxed) && self.is_listening();
+        let pace = self.state.lock().pace;
+        pace.rate().filter(|_| may_be && pace.has_begun())
+    }
+
+    /// Tells its owner to stop. What it sends from now on is not used.
+    pub(super) fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Release);
+        self.stop.notify_one();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Acquire)
+    }
+
+    /// Comes back when it is told to stop.
+    pub(super) async fn stopped(self: &Arc<Self>) {
+        while !self.is_stopped() {
+            self.stop.notified().await;
+        }
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.0.is_listening.store(false, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,284 @@
+//! One connection's work on a file: range after range, each asked for, received and written until it is done.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use net::RetryBudget;
+use parking_lot::{Mutex, MutexGuard};
+use url_parse::Origin;
+
+use super::answer::Wanted;
+use super::connections::{Need, Permit};
+use super::file::File;
+use super::get::{Body, get};
+use super::line::Line;
+use super::part::Part;
+use super::ranges::{RangeId, Ranges};
+use super::setback::{Passing, Setback};
+use super::transfer::Outcome;
+use crate::{ActualSize, Error, Mismatch};
+
+/// A part of the file and the ranges that it lacks. When the file is begun anew, there is a new one.
+pub(super) struct Flight {
+    pub(super) file: Arc<File>,
+    pub(super) part: Arc<Part>,
+    ranges: Mutex<Ranges>,
+    /// Who sent bytes last.
+    host: Mutex<Option<Origin>>,
+}
+
+impl Flight {
+    pub(super) fn new(file: Arc<File>, part: Arc<Part>, single: bool) -> Arc<Self> {
+        let size = file.request.expected.size;
+        let mut ranges = Ranges::new(size, part.kept().gaps(size), file.shared.division);
+        if single {
+            ranges.make_single();
+        }
+        Arc::new(Self { file, part, ranges: Mutex::new(ranges), host: Mutex::default() })
+    }
+
+    pub(super) fn ranges(&self) -> MutexGuard<'_, Ranges> {
+        self.ranges.lock()
+    }
+
+    /// Who sent bytes last.
+    pub(super) fn host(&self) -> Option<Origin> {
+        self.host.lock().clone()
+    }
+
+    /// A connection with work to do; `None` when there is nothing for it to do.
+    pub(super) fn reader(self: &Arc<Self>, permit: Permit, need: Need) -> Option<Reader> {
+        let range = self.assign(permit.line(), need)?;
+        let seat = Seat { flight: Arc::clone(self), range, line: Arc::clone(permit.line()) };
+        Some(Reader { seat, permit })
+    }
+
+    fn assign(&self, line: &Arc<Line>, need: Need) -> Option<RangeId> {
+        let (shared, now) = (&self.file.shared, Instant::now());
+        if need == Need::Relief {
+            let may_be_duplicated = shared.duplicates_are_bearable();
+            return self.ranges().relieve(line, now, |slow, left| {
+                may_be_duplicated && shared.connections.is_worth_a_second(slow, left, now)
+            });
+        }
+        let piece = shared.division.piece(shared.outstanding.bytes(), shared.connections.target() as u64);
+        self.ranges().assign(line, piece, now)
+    }
+}
+
+/// A connection at work on a range.
+pub(super) struct Reader {
+    seat: Seat,
+    permit: Permit,
+}
+
+/// What a connection works on. When it is dropped, somebody else may.
+struct Seat {
+    flight: Arc<Flight>,
+    range: RangeId,
+    line: Arc<Line>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.flight.ranges().leave(self.range, &self.line);
+    }
+}
+
+impl Reader {
+    /// Fetches its range to the end, then others of the file that nobody works on; `body` is one that it has already.
+    /// When a server has shown that there are too many connections, those beyond the new number do not try again
+    /// before others are done.
+    pub(super) async fn run(mut self, mut body: Option<Body>) -> Result<Outcome, Error> {
+        loop {
+            let begun = Instant::now();
+            let setback = match self.seat.attempt(body.take()).await {
+                Ok(None) if self.has_more_to_do() => continue,
+                Ok(None) => return Ok(Outcome::Complete),
+                // It is the first attempt's to begin the file anew.
+                Ok(Some(_)) if self.seat.is_second() => return Ok(Outcome::Complete),
+                Ok(Some(body)) => return Ok(Outcome::WholeFile(body, self.permit)),
+                Err(setback) => setback,
+            };
+            match setback {
+                Setback::Final(error) => return Err(error),
+                // The first attempt goes on, and it alone is charged with failures.
+                _ if self.seat.line.is_stopped() || self.seat.is_second() => return Ok(Outcome::Complete),
+                Setback::Mismatch { host, mismatch } => return Ok(Outcome::Mismatch(host, mismatch)),
+                setback => {
+                    let Some(permit) = self.seat.recover(setback, begun, self.permit).await? else {
+                        return Ok(Outcome::Complete);
+                    };
+                    self.permit = permit;
+                }
+            }
+        }
+    }
+
+    /// Goes on with another range of the file, if there is one and nobody tells it to stop.
+    fn has_more_to_do(&mut self) -> bool {
+        let Seat { flight, line, range } = &self.seat;
+        if flight.ranges().leave(*range, line) {
+            flight.file.attempts().replaced();
+        }
+        if line.is_stopped() || self.permit.is_one_too_many() {
+            return false;
+        }
+        let Some(range) = flight.assign(line, Need::More) else { return false };
+        self.seat = Seat { flight: Arc::clone(flight), range, line: Arc::clone(line) };
+        true
+    }
+}
+
+impl Seat {
+    fn is_second(&self) -> bool {
+        self.flight.ranges().is_second(self.range, &self.line)
+    }
+
+    fn left(&self) -> Range<u64> {
+        self.flight.ranges().left(self.range)
+    }
+
+    /// Waits until another attempt may be made; `None` when somebody else has made it meanwhile.
+    async fn recover(
+        &self,
+        setback: Setback,
+        begun: Instant,
+        permit: Permit,
+    ) -> Result<Option<Permit>, Error> {
+        let recovering = async {
+            self.flight.file.recover(setback, begun).await?;
+            Ok(Some(permit.renewed().await))
+        };
+        tokio::select! {
+            recovered = recovering => recovered,
+            () = self.line.stopped() => Ok(None),
+        }
+    }
+
+    /// Goes on from where the last attempt ended, up to the end of the range; or to a body that holds all of
+    /// the file.
+    async fn attempt(&self, mut body: Option<Body>) -> Result<Option<Body>, Setback> {
+        loop {
+            let left = self.left();
+            if left.is_empty() || self.line.is_stopped() {
+                return Ok(None);
+            }
+            self.line.restart(left.end - left.start, self.flight.file.attempts().may_be_replaced());
+            let body = tokio::select! {
+                body = self.body(&left, body.take()) => body?,
+                () = self.line.stopped() => return Ok(None),
+            };
+            *self.flight.host.lock() = Some(body.host.clone());
+            if body.from != left.start || body.until > left.end {
+                return Ok(Some(body));
+            }
+            let (is_short, bytes, host) = (body.until < left.end, body.until - body.from, body.host.clone());
+            self.receive(body).await?;
+            // A host may send fewer bytes than it was asked for, but not a few each time: that is like breaking off.
+            if is_short && bytes < RetryBudget::BYTES_PER_ATTEMPT {
+                return Err(Setback::passing(Passing::ShortRange { bytes }, &host));
+            }
+        }
+    }
+
+    /// The body that is there already, or a new one with what is left.
+    async fn body(&self, left: &Range<u64>, body: Option<Body>) -> Result<Body, Setback> {
+        if let Some(body) = body {
+            return Ok(body);
+        }
+        let File { shared, request, source, tracker, .. } = &*self.flight.file;
+        let on_wait = |wait: Duration| {
+            self.line.held(Instant::now() + wait);
+            tracker.throttled(wait);
+        };
+        let (version, location) = source.location(shared, &request.path, &on_wait).await?;
+        if let Some(host) = Origin::of(&location.url) {
+            self.line.set_host(&host);
+        }
+        let wanted = Wanted { from: left.start, until: left.end, size: request.expected.size };
+        let _listening = self.line.listen();
+        let got = get(&shared.client, &request.path, &location, wanted, &on_wait).await;
+        got.map_err(|setback| setback.of_location(version))
+    }
+
+    /// Takes in `body`, as far as it belongs to the range; it must hold what it promised.
+    async fn receive(&self, mut body: Body) -> Result<(), Setback> {
+        let File { shared, request, tracker, .. } = &*self.flight.file;
+        self.line.set_host(&body.host);
+        let (size, mut at, mut listened) = (request.expected.size, body.from, Duration::ZERO);
+        loop {
+            // Another connection has taken over the rest of the range.
+            if at < body.until && self.left().is_empty() {
+                return Ok(());
+            }
+            let received = tracker.held();
+            let began = Instant::now();
+            let next = {
+                let (_listening, _line) = (shared.throughput.listen(), self.line.listen());
+                tokio::select! {
+                    next = body.next() => next,
+                    () = self.line.stopped() => return Ok(()),
+                }
+            };
+            listened += began.elapsed();
+            let cause = match next {
+                Ok(Some(chunk)) if chunk.len() as u64 > body.until - at => return Err(too_long(&body, size)),
+                Ok(Some(chunk)) => {
+                    let from = at;
+                    at += chunk.len() as u64;
+                    self.take(from, chunk).await.map_err(Setback::Final)?;
+                    continue;
+                }
+                // Whatever happens after the last byte is of no concern.
+                Ok(None) | Err(_) if at == body.until => {
+                    shared.connections.note_done(&body.host, at - body.from, listened, Instant::now());
+                    return Ok(());
+                }
+                Ok(None) => Passing::Truncated { received, size },
+                Err(net::Error::Stalled { idle, .. }) => Passing::Silence(idle),
+                Err(net::Error::Transport { source, .. }) => {
+                    Passing::Body { received, size, source: source.into() }
+                }
+                Err(error) => Passing::Body { received, size, source: error.into() },
+            };
+            return Err(Setback::passing(cause, &body.host));
+        }
+    }
+
+    /// Writes what of a chunk belongs to the range and was not written by somebody else.
+    async fn take(&self, at: u64, chunk: Bytes) -> Result<(), Error> {
+        let Flight { file, part, .. } = &*self.flight;
+        let length = chunk.len() as u64;
+        self.line.received(length);
+        let claimed = self.flight.ranges().claim(self.range, &self.line, at..at + length);
+        let left = self.left();
+        self.line.owes(left.end - left.start);
+        let bytes = claimed.end - claimed.start;
+        if bytes < length {
+            file.tracker.duplicated(length - bytes);
+        }
+        if bytes > 0 {
+            let within = |place: u64| usize::try_from(place - at).unwrap_or(chunk.len());
+            part.write(claimed.start, chunk.slice(within(claimed.start)..within(claimed.end))).await?;
+            file.tracker.received(bytes);
+            file.attempts().reached(file.tracker.held());
+        }
+        Ok(())
+    }
+}
+
+/// A body with more bytes than it should have: more than the whole file, or than the range it promised.
+fn too_long(body: &Body, size: u64) -> Setback {
+    if body.until == size {
+        let mismatch = Mismatch::Size { expected: size, actual: ActualSize::Longer };
+        Setback::Mismatch { host: Some(body.host.clone()), mismatch }
+    } else {
+        Setback::passing(Passing::Malformed("it holds more bytes than its range"), &body.host)
+    }
+}
+
+#[cfg(test)]
+mod tests;
