@@ -77,7 +77,7 @@ impl Request {
 
     /// How many files are fetched at once, the original's `num_processes`, and over how many connections at
     /// most, unless [`Builder::max_connections`](crate::Builder::max_connections) says otherwise. Without a
-    /// number, 4 files are in progress and the number of connections adapts.
+    /// number, 8 connections begin, each with a file of its own, and their number adapts.
     #[must_use]
     pub fn files_in_flight(mut self, files: NonZeroUsize) -> Self {
         self.files_in_flight = Some(files);

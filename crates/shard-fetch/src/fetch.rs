@@ -56,7 +56,7 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// The default settings: 4 to 32 connections, as many files in progress, the default [`RetryPolicy`], verified data
+    /// The default settings: 8 to 32 connections, as many files in progress, the default [`RetryPolicy`], verified data
     /// synced to disk.
     pub fn builder() -> FetcherBuilder {
         FetcherBuilder::default()
@@ -130,7 +130,7 @@ pub fn resumable_bytes(part: &Path, expected: &Expected) -> u64 {
     spans.bytes()
 }
 
-const DEFAULT_CONNECTIONS: usize = 4;
+const DEFAULT_CONNECTIONS: usize = 8;
 const DEFAULT_MAX_CONNECTIONS: usize = 32;
 
 /// Settings of a [`Fetcher`].
@@ -167,7 +167,7 @@ impl FetcherBuilder {
 
     /// The most connections that there may be at once; 32 when neither this nor
     /// [`files_in_flight`](Self::files_in_flight) is called. Their number begins with that of the files in
-    /// progress, or 4, grows while that brings more bytes in the same time, and falls when a server shows that
+    /// progress, or 8, grows while that brings more bytes in the same time, and falls when a server shows that
     /// they are too many.
     pub fn max_connections(mut self, connections: NonZeroUsize) -> Self {
         self.max_connections = Some(connections);
@@ -227,10 +227,10 @@ mod tests {
 
     #[test]
     fn a_number_of_files_is_also_one_of_connections() {
-        check(None, None, (32, 4, 32));
+        check(None, None, (32, 8, 32));
         check(Some(1), None, (1, 1, 1));
         check(Some(40), None, (40, 40, 40));
-        check(None, Some(64), (64, 4, 64));
+        check(None, Some(64), (64, 8, 64));
         check(None, Some(2), (2, 2, 2));
         check(Some(8), Some(2), (8, 2, 2));
         check(Some(2), Some(8), (2, 2, 8));

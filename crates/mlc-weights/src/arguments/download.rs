@@ -24,7 +24,7 @@ pub(crate) struct Download {
     /// Further models from this file, one a line; # begins a comment, and - is standard input
     #[arg(long, value_name = "LIST")]
     pub(crate) from_file: Option<PathBuf>,
-    /// The most files, and connections, at once [default: 4 files, connections as they prove useful]
+    /// The most files, and connections, at once [default: 8, and more as they prove useful]
     #[arg(short, long, value_name = "N", value_parser = parse_count)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// The most connections at once [default: as many as --jobs says, else 32]

@@ -35,12 +35,12 @@ fn check_up_to(world: &World, model: &PublishedModel, options: &[&str], expected
 #[test]
 fn files() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/many").shards(10, 8_000));
-    check_up_to(&world, &model, &[], 4, 32);
+    check_up_to(&world, &model, &[], 8, 32);
     check(&world, &model, &["--jobs", "1"], 1);
     check(&world, &model, &["-j", "2"], 2);
     check(&world, &model, &["-j", "6"], 6);
     check(&world, &model, &["--max-connections", "3"], 3);
-    check_up_to(&world, &model, &["--max-connections", "8"], 4, 8);
+    check(&world, &model, &["--max-connections", "8"], 8);
     check(&world, &model, &["-j", "2", "--max-connections", "3"], 2);
     check(&world, &model, &["-j", "6", "--max-connections", "3"], 3);
 }

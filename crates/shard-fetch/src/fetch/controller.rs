@@ -18,6 +18,12 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// After trouble, how long until there may be more connections. Further trouble counts after a quarter of it.
 const RECOVERY: Duration = Duration::from_secs(2);
 
+/// What an answer still counts after another one: the last fifty or so matter.
+const REMEMBERED: f64 = 0.98;
+
+/// So many troubles for each answer are more than chance.
+const OFTEN: f64 = 0.08;
+
 /// Grows the number of connections while that brings more bytes in the same time, and halves it when a
 /// server shows that it has too many.
 #[derive(Debug)]
@@ -28,8 +34,13 @@ pub(super) struct Controller {
     phase: Phase,
     /// The time in the present phase.
     elapsed: Duration,
-    /// Bytes per second with the present target, smoothed.
-    rate: f64,
+    /// What arrived in it once connections were up to speed, and how long that was. On a slow line bytes arrive in
+    /// bursts, so that a single sample says little.
+    bytes: u64,
+    measured: Duration,
+    /// Answers and troubles lately.
+    answers: f64,
+    troubles: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,7 +59,17 @@ impl Controller {
     /// Between `least` and `most` connections, which may be the same.
     pub(super) fn new(least: usize, most: usize) -> Self {
         let most = most.max(least);
-        Self { least, most, target: least, phase: Phase::Measuring, elapsed: Duration::ZERO, rate: 0.0 }
+        Self {
+            least,
+            most,
+            target: least,
+            phase: Phase::Measuring,
+            elapsed: Duration::ZERO,
+            bytes: 0,
+            measured: Duration::ZERO,
+            answers: 0.0,
+            troubles: 0.0,
+        }
     }
 
     pub(super) fn target(&self) -> usize {
@@ -64,22 +85,18 @@ impl Controller {
         if in_use < self.target {
             return;
         }
+        if self.elapsed >= SETTLING {
+            self.bytes += bytes;
+            self.measured += period;
+        }
         self.elapsed += period;
-        #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
-        let rate = bytes as f64 / period.as_secs_f64();
+        let rate = self.rate();
         match self.phase {
-            Phase::Measuring if self.elapsed > SETTLING && rate > 0.0 => {
-                self.rate = rate;
-                self.try_more();
-            }
-            Phase::Trying { before, rate: old } if self.elapsed > SETTLING => {
-                self.rate = rate;
-                if rate >= old * WORTHWHILE {
-                    self.try_more();
-                } else if self.elapsed > PATIENCE {
-                    self.target = before;
-                    self.enter(Phase::Settled);
-                }
+            Phase::Measuring if rate > 0.0 => self.try_more(rate),
+            Phase::Trying { rate: old, .. } if rate >= old * WORTHWHILE => self.try_more(rate),
+            Phase::Trying { before, .. } if self.elapsed > PATIENCE => {
+                self.target = before;
+                self.enter(Phase::Settled);
             }
             Phase::Settled if self.elapsed > RETRY_AFTER => self.enter(Phase::Measuring),
             Phase::Recovering if self.elapsed > RECOVERY => self.enter(Phase::Measuring),
@@ -87,8 +104,25 @@ impl Controller {
         }
     }
 
-    /// A server answered with 429 or 5xx, or a connection fell silent.
+    /// Bytes per second with the present target.
+    #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
+    fn rate(&self) -> f64 {
+        if self.measured.is_zero() { 0.0 } else { self.bytes as f64 / self.measured.as_secs_f64() }
+    }
+
+    /// A server answered with what was asked for.
+    pub(super) fn answered(&mut self) {
+        self.answers = self.answers * REMEMBERED + 1.0;
+        self.troubles *= REMEMBERED;
+    }
+
+    /// A server answered with 429 or 5xx, or a connection fell silent. That happens on good days, too: only where it is
+    /// more than a few in a hundred are there too many connections.
     pub(super) fn trouble(&mut self) {
+        self.troubles += 1.0;
+        if self.troubles < OFTEN * self.answers {
+            return;
+        }
         if self.phase == Phase::Recovering && self.elapsed < RECOVERY / 4 {
             return;
         }
@@ -96,19 +130,15 @@ impl Controller {
         self.enter(Phase::Recovering);
     }
 
-    fn try_more(&mut self) {
+    fn try_more(&mut self, rate: f64) {
         let before = self.target;
         self.target = before.saturating_mul(2).min(self.most);
-        self.enter(if self.target == before {
-            Phase::Settled
-        } else {
-            Phase::Trying { before, rate: self.rate }
-        });
+        self.enter(if self.target == before { Phase::Settled } else { Phase::Trying { before, rate } });
     }
 
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
-        self.elapsed = Duration::ZERO;
+        (self.elapsed, self.bytes, self.measured) = (Duration::ZERO, 0, Duration::ZERO);
     }
 }
 
@@ -189,6 +219,34 @@ mod tests {
             controller.trouble();
         }
         assert_eq!(controller.target(), 4, "never below the least");
+    }
+
+    #[test]
+    fn a_few_troubles_in_a_hundred_are_no_reason_for_fewer() {
+        let mut controller = Controller::new(4, 32);
+        run(&mut controller, 3, paced(10_000_000, u64::MAX));
+        for _ in 0..10 {
+            (0..50).for_each(|_| controller.answered());
+            controller.trouble();
+        }
+        assert_eq!(controller.target(), 32);
+        for _ in 0..10 {
+            (0..9).for_each(|_| controller.answered());
+            controller.trouble();
+        }
+        assert!(controller.target() < 32);
+    }
+
+    #[test]
+    fn grows_where_bytes_arrive_in_bursts() {
+        // Each connection brings 60 kB once a second, the others at other times.
+        let mut controller = Controller::new(4, 32);
+        for tick in 0..80_usize {
+            let target = controller.target();
+            let arrived = (0..target).filter(|connection| (connection * 7 + tick) % 10 == 0).count();
+            controller.sample(60_000 * arrived as u64, TICK, target);
+        }
+        assert_eq!(controller.target(), 32);
     }
 
     #[test]

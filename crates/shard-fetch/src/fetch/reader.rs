@@ -11,13 +11,13 @@ use url_parse::Origin;
 
 use super::answer::Wanted;
 use super::connections::{Need, Permit};
+use super::controller::Controller;
 use super::file::File;
 use super::get::{Body, get};
 use super::line::Line;
 use super::part::Part;
 use super::ranges::{RangeId, Ranges};
 use super::setback::{Passing, Setback};
-use super::transfer::Outcome;
 use crate::{ActualSize, Error, Mismatch};
 
 /// A part of the file and the ranges that it lacks. When the file is begun anew, there is a new one.
@@ -66,6 +66,16 @@ impl Flight {
         let piece = shared.division.piece(shared.outstanding.bytes(), shared.connections.target() as u64);
         self.ranges().assign(line, piece, now)
     }
+}
+
+/// How the work on a file's bytes ended: that of one connection, and that of all.
+pub(super) enum Outcome {
+    /// What was to be fetched is written, or somebody else writes it.
+    Complete,
+    /// A host ignores ranges: the file is to be begun anew with what it sends.
+    WholeFile(Body, Permit),
+    /// What a host has is not the file.
+    Mismatch(Option<Origin>, Mismatch),
 }
 
 /// A connection at work on a range.
@@ -172,6 +182,7 @@ impl Seat {
                 () = self.line.stopped() => return Ok(None),
             };
             *self.flight.host.lock() = Some(body.host.clone());
+            self.flight.file.shared.control(Controller::answered);
             if body.from != left.start || body.until > left.end {
                 return Ok(Some(body));
             }

@@ -6,28 +6,17 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
-use url_parse::Origin;
 
 use super::connections::{Need, Permit};
 use super::file::File;
 use super::get::Body;
 use super::part::Part;
-use super::reader::Flight;
+use super::reader::{Flight, Outcome};
 use super::request::FileRequest;
 use super::shared::{Shared, Turn};
 use super::source::Source;
 use super::tracker::Tracker;
-use crate::{Error, Mismatch};
-
-/// How the work on a file's bytes ended: that of one connection, and that of all.
-pub(super) enum Outcome {
-    /// What was to be fetched is written, or somebody else writes it.
-    Complete,
-    /// A host ignores ranges: the file is to be begun anew with what it sends.
-    WholeFile(Body, Permit),
-    /// What a host has is not the file.
-    Mismatch(Option<Origin>, Mismatch),
-}
+use crate::Error;
 
 /// Fetches one file over `permit` and others, and reports its events. The turn is given back when all bytes have
 /// arrived, so that the next file need not wait until this one is hashed, synced and moved.
