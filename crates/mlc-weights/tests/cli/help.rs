@@ -137,8 +137,8 @@ fn help_of_download() {
     Options:
           --from-file <LIST>     Further models from this file, one a line; # begins a comment, and - is
                                  standard input
-      -j, --jobs <N>             The most files, and connections, at once [default: 4 files, connections
-                                 as they prove useful]
+      -j, --jobs <N>             The most files, and connections, at once [default: 8, and more as they
+                                 prove useful]
           --max-connections <N>  The most connections at once [default: as many as --jobs says, else 32]
           --force                Download again even if the model is in the cache
           --revision <REV>       A branch, tag, reference or commit of each model, instead of its

@@ -7,6 +7,9 @@ use net::{RetryBudget, RetryPolicy};
 /// How many refusals in a row, with no new bytes in between, are answered by asking for the location again.
 const MAX_REFUSALS: u32 = 3;
 
+/// A host that has sent so much since the last failure is not overloaded.
+const WORKS_WELL: u64 = 256 << 10;
+
 /// How often a connection is dropped for its slowness: a host may be slow with one file alone.
 const MAX_REPLACEMENTS: u32 = 3;
 
@@ -18,6 +21,8 @@ pub(super) struct Attempts {
     replacements: u32,
     /// What is new since the last refusal.
     since_refusal: u64,
+    /// What is new since the last failure.
+    since_failure: u64,
     fetched_again: bool,
     furthest: u64,
     /// When the last failure was counted, and the delay after it.
@@ -32,6 +37,7 @@ impl Attempts {
             refusals: 0,
             replacements: 0,
             since_refusal: 0,
+            since_failure: 0,
             fetched_again: false,
             furthest: 0,
             last_failure: None,
@@ -45,13 +51,14 @@ impl Attempts {
         self.furthest += new;
         self.budget.progressed(new);
         self.since_refusal += new;
+        self.since_failure += new;
         if self.since_refusal >= RetryBudget::BYTES_PER_ATTEMPT {
             self.refusals = 0;
         }
     }
 
     /// An attempt that was `begun` then failed `now`, for a reason that may pass. The delay before the next,
-    /// or `None` when there is to be none. Connections that were at work together when one failed may well
+    /// or `None` when there is to be none. After much progress there is no reason to wait. Connections that were at work together when one failed may well
     /// fail of the same cause: together they count as one failure.
     pub(super) fn failed(&mut self, begun: Instant, now: Instant) -> Option<Duration> {
         if let Some((last, delay)) = self.last_failure
@@ -60,7 +67,9 @@ impl Attempts {
             return Some(delay);
         }
         self.failures += 1;
+        let works_well = std::mem::take(&mut self.since_failure) >= WORKS_WELL;
         let delay = self.budget.failed()?;
+        let delay = if works_well { Duration::ZERO } else { delay };
         self.last_failure = Some((now, delay));
         Some(delay)
     }
@@ -136,6 +145,21 @@ mod tests {
         attempts.reached(ENOUGH);
         failures_until_the_end(&mut attempts, 3);
         assert_eq!(attempts.failures(), 4);
+    }
+
+    #[test]
+    fn after_much_progress_there_is_no_pause() {
+        let policy = RetryPolicy { attempts: 100, ..RetryPolicy::default() };
+        let (mut attempts, mut now) = (Attempts::new(policy), Instant::now());
+        let mut after = |bytes| {
+            attempts.reached(bytes);
+            now += Duration::from_secs(1);
+            attempts.failed(now, now).unwrap()
+        };
+        assert!(!after(WORKS_WELL - 1).is_zero());
+        assert!(after(2 * WORKS_WELL).is_zero());
+        assert!(after(3 * WORKS_WELL).is_zero());
+        assert!(!after(3 * WORKS_WELL).is_zero());
     }
 
     #[test]
