@@ -173,7 +173,8 @@ fn check_kept(signal: &str, stalled: &[(&str, u64)]) {
     for (file, after) in stalled {
         world.hub.fault(FaultTarget::data(file), Fault::Stall { after: *after }, Times::Forever);
     }
-    let arguments = ["download", &model.url, "--progress", "json"];
+    // Two connections, so that a file is not asked for in small ranges.
+    let arguments = ["download", &model.url, "--progress", "json", "--jobs", "2"];
     let running = world.cli(&arguments).start();
     let log = world.hub.log().data();
     assert!(log.wait_until(PATIENCE, |log| {
