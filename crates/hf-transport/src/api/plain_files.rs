@@ -91,12 +91,12 @@ async fn content(
         let revision = commit.to_string();
         return Err(hub.asked(&request.model, Some(path), &revision).refused(answer).await);
     }
-    let content = answer.read(usize::try_from(size).unwrap_or(usize::MAX)).await?;
-    content.filter(|content| is_blob(blob, content)).ok_or_else(|| Error::WrongContent {
-        model: request.model.clone(),
-        path: path.clone(),
-        blob: blob.to_string(),
-    })
+    let wrong =
+        || Error::WrongContent { model: request.model.clone(), path: path.clone(), blob: blob.to_string() };
+    let content = answer.read(usize::try_from(size).unwrap_or(usize::MAX)).await?.ok_or_else(wrong)?;
+    // Some tens of MB, which no other task waits for.
+    let content = net::blocking(move || Ok::<_, Error>(is_blob(blob, &content).then_some(content))).await?;
+    content.ok_or_else(wrong)
 }
 
 async fn write(

@@ -123,3 +123,54 @@ impl Drop for Listening<'_> {
         self.0.is_listening.store(false, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(100);
+
+    /// The rate of a connection that brings nothing for three seconds, after this was done to it.
+    fn rate(before: impl FnOnce(&Line, Instant)) -> Option<f64> {
+        let (line, began) = (Line::default(), Instant::now());
+        line.restart(1000, true);
+        before(&line, began);
+        (1..=30).for_each(|tick| line.look(began + tick * TICK, TICK));
+        line.rate()
+    }
+
+    #[test]
+    fn only_a_connection_that_is_listened_to_can_be_slow() {
+        assert_eq!(rate(|line, _| std::mem::forget(line.listen())), Some(0.0));
+        assert_eq!(rate(|line, _| drop(line.listen())), None);
+    }
+
+    #[test]
+    fn waiting_for_a_servers_sake_is_not_slow() {
+        let held = |seconds| {
+            move |line: &Line, began| {
+                std::mem::forget(line.listen());
+                line.held(began + Duration::from_secs(seconds));
+            }
+        };
+        assert_eq!(rate(held(2)), None);
+        assert_eq!(rate(held(0)), Some(0.0));
+    }
+
+    #[test]
+    fn what_has_not_begun_is_not_replaced() {
+        let line = Line::default();
+        line.restart(1000, true);
+        let _listening = line.listen();
+        let now = Instant::now();
+        (0..30).for_each(|_| line.look(now, TICK));
+        assert_eq!((line.rate(), line.replaceable_rate()), (Some(0.0), None));
+        line.received(1);
+        (0..30).for_each(|_| line.look(now, TICK));
+        assert!(line.replaceable_rate().is_some());
+        line.restart(1000, false);
+        line.received(1);
+        (0..30).for_each(|_| line.look(now, TICK));
+        assert_eq!(line.replaceable_rate(), None);
+    }
+}
