@@ -132,8 +132,8 @@ impl Run {
         Ok(elsewhere.map_or(self.scratch(), Place::path).to_path_buf())
     }
 
-    /// A folder for what is learned of a commit, which the next run finds. Runs of one purpose share it. Whoever may write
-    /// to the cache may have put there whatever is in it. It is removed when a run is published.
+    /// A folder for what is learned of a commit, which the next run finds. Runs of one purpose share it. Anybody who may write
+    /// to the cache may have put something into it. It is removed when a run is published.
     pub fn kept_metadata(&self) -> &Path {
         self.metadata.path()
     }

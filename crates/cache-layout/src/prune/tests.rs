@@ -124,7 +124,7 @@ fn what_a_killed_process_of_this_machine_has_left_goes_at_once() {
     }
 }
 
-/// Such a time is no age, and does not keep anything until it has come.
+/// Such a time says nothing about age: nothing is kept until that date.
 #[test]
 fn what_is_dated_in_the_future_is_older_than_anything() {
     let folder = testing::folder();

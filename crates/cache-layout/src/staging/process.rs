@@ -11,7 +11,7 @@ use crate::place::{Place, SMALL};
 pub(super) struct Process {
     /// One start of one machine.
     boot: String,
-    /// Where the number counts: containers number their processes anew.
+    /// Where the number counts: each container numbers its own processes.
     namespace: Option<String>,
     pid: u32,
     /// When it began, in ticks of the machine since its start: numbers come again.
@@ -33,7 +33,7 @@ impl Process {
         })
     }
 
-    /// `None` when there is no note, or none that can be read. Whoever may write to the cache may have written it.
+    /// `None` when there is no note that can be read. Anybody who may write to the cache may have written it.
     pub(super) fn read(place: &Place) -> Option<Self> {
         serde_json::from_slice(&place.read(SMALL).ok()?).ok()
     }

@@ -35,7 +35,7 @@ impl RunFolder {
         let alive = place.open(Access::CreateNew).attempt(Action::Create, place.path())?;
         let lock =
             lock::lock_file(&alive, place.path(), slot.locking()).attempt(Action::Lock, place.path())?;
-        // After the lock: who reads it may count on that.
+        // After the lock, so that the lock is there when somebody reads the note.
         folder.note_process(lock == FileLock::Taken && locks_exclude(&place));
         Ok((folder, alive))
     }

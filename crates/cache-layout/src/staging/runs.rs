@@ -19,7 +19,7 @@ const DETACHED: &str = "+gone";
 
 /// A run whose process may be on another machine is abandoned when its last heartbeat is older than this and its lock
 /// can be taken. Where locks do nothing the heartbeat alone decides, so the time is generous. A heartbeat so far in the
-/// future is none: no clock that can be believed wrote it.
+/// future does not count: no clock that can be believed wrote it.
 pub(crate) const ABANDONED_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl Staging {

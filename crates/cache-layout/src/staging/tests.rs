@@ -53,7 +53,7 @@ fn a_dead_run_of_another_machine_is_removed_after_a_quarter_of_an_hour() {
     check(7 * 24 * 3600, false);
 }
 
-/// Two machines' clocks differ a little. A heartbeat of next week is none.
+/// Two machines' clocks differ a little. A heartbeat of next week does not count.
 #[test]
 fn a_time_far_in_the_future_is_no_heartbeat() {
     check(-60, true);
@@ -92,7 +92,7 @@ fn noted(began: u64, pid: u32, has_lock: bool) -> String {
 fn a_dead_run_of_this_machine_is_removed_at_once_whatever_the_clock_says() {
     for silent_for in [0, 14 * 60, 16 * 60, -7 * 24 * 3600] {
         check_here(silent_for, None, Locking::System, false);
-        // Its number has come again since.
+        // The number has been given to another process since.
         let other = noted(1, std::process::id(), false);
         check_here(silent_for, Some(&other), Locking::None, false);
         check_here(silent_for, Some(&other), Locking::System, false);

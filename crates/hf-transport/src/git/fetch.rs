@@ -49,7 +49,7 @@ pub(super) fn fetch_commit(
     kept: Option<&Kept>,
 ) -> Result<Fetched, Error> {
     let work = Work { session, scratch, repository: new_repository(session, scratch)?, kept };
-    // Who asks for a commit by its id, and has it, need not ask.
+    // A commit that is asked for by its id and is kept needs no request.
     if let Some(commit) = session.revision().and_then(Revision::commit) {
         let wanted = Wanted::Commit(commit);
         if let Some((id, costs)) = work.take_kept(&wanted)? {

@@ -29,7 +29,7 @@ pub fn packets(bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// The pack in an answer that has it side by side with words, which comes in these pieces; `None` when it is refused,
-/// is none, or is not whole.
+/// is missing, or is not whole.
 pub fn side_bands<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
     let (mut bytes, mut pack) = (BytesMut::new(), Vec::new());
     for piece in pieces {

@@ -68,7 +68,7 @@ impl PlainFiles<'_> {
         Ok(None)
     }
 
-    /// Every piece is kept as it comes: whoever ends this process does not ask.
+    /// Every piece is kept as it arrives: this process may be killed at any moment.
     fn take_all(
         &self,
         body: &mut Body,

@@ -50,7 +50,7 @@ impl Shelf {
         Ok(())
     }
 
-    /// Nothing of it is of use: the next fetch begins anew.
+    /// Nothing of it can be used: the next fetch starts from the beginning.
     pub(super) fn clear(&self) {
         self.kept.remove(&self.pack());
         self.kept.remove(&self.note());

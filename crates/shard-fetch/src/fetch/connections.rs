@@ -213,7 +213,7 @@ impl State {
             rate.is_some_and(|rate| pace::is_worth_dropping(line.left(), rate, self.typical(line, now)))
         };
         if let Some(line) = self.lines.iter().find(is_far_too_slow) {
-            tracing::debug!(rate = line.rate(), "a connection is far slower than the others: asking anew");
+            tracing::debug!(rate = line.rate(), "a connection is far slower than the others: asking again");
             line.stop();
         }
     }

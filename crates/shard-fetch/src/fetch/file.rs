@@ -1,4 +1,4 @@
-//! What is known of one file from its first request to its last, also when it is begun anew; and what comes after a
+//! What is known of one file from its first request to its last, also when it is started over; and what comes after a
 //! setback.
 
 use std::sync::Arc;

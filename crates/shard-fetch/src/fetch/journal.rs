@@ -134,7 +134,7 @@ impl Journal {
     }
 
     /// Notes that these ranges have been written to the part, of which `all` is written by now. When it is as long as
-    /// it may be, it is written anew.
+    /// it may be, it is rewritten.
     pub(super) fn note<'a>(
         &mut self,
         spans: impl Iterator<Item = &'a Range<u64>> + Clone,
@@ -160,7 +160,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes it anew, in fewer words and in one step.
+    /// Rewrites it with fewer records, in one step.
     fn replace(&mut self, spans: &Spans) -> io::Result<()> {
         let mut new = self.path.clone().into_os_string();
         new.push(".new");

@@ -22,11 +22,11 @@ pub(super) struct Line {
     stop: Notify,
     /// What it still owes.
     left: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<Speed>,
 }
 
 #[derive(Default)]
-struct State {
+struct Speed {
     pace: Pace,
     host: Option<Origin>,
     /// It waits for a server's sake until then.
@@ -34,7 +34,7 @@ struct State {
 }
 
 /// The connection is listened to for as long as this is kept.
-pub(super) struct Listening<'a>(&'a Line);
+pub(super) struct LineListening<'a>(&'a Line);
 
 impl Line {
     /// Another request begins: what was known of the last one does not count.
@@ -46,9 +46,9 @@ impl Line {
         (state.pace, state.held_until) = (Pace::default(), None);
     }
 
-    pub(super) fn listen(&self) -> Listening<'_> {
+    pub(super) fn listen(&self) -> LineListening<'_> {
         self.is_listening.store(true, Ordering::Relaxed);
-        Listening(self)
+        LineListening(self)
     }
 
     pub(super) fn is_listening(&self) -> bool {
@@ -118,7 +118,7 @@ impl Line {
     }
 }
 
-impl Drop for Listening<'_> {
+impl Drop for LineListening<'_> {
     fn drop(&mut self) {
         self.0.is_listening.store(false, Ordering::Relaxed);
     }

@@ -20,7 +20,7 @@ use super::ranges::{RangeId, Ranges};
 use super::setback::{Passing, Setback};
 use crate::{ActualSize, Error, Mismatch};
 
-/// A part of the file and the ranges that it lacks. When the file is begun anew, there is a new one.
+/// A part of the file and the ranges that it lacks. When the file is started over, there is a new one.
 pub(super) struct Flight {
     pub(super) file: Arc<File>,
     pub(super) part: Arc<Part>,
@@ -72,7 +72,7 @@ impl Flight {
 pub(super) enum Outcome {
     /// What was to be fetched is written, or somebody else writes it.
     Complete,
-    /// A host ignores ranges: the file is to be begun anew with what it sends.
+    /// A host ignores ranges: the file is started over with what it sends.
     WholeFile(Body, Permit),
     /// What a host has is not the file.
     Mismatch(Option<Origin>, Mismatch),
@@ -107,7 +107,7 @@ impl Reader {
             let setback = match self.seat.attempt(body.take()).await {
                 Ok(None) if self.has_more_to_do() => continue,
                 Ok(None) => return Ok(Outcome::Complete),
-                // It is the first attempt's to begin the file anew.
+                // Only the first attempt may start the file over.
                 Ok(Some(_)) if self.seat.is_second() => return Ok(Outcome::Complete),
                 Ok(Some(body)) => return Ok(Outcome::WholeFile(body, self.permit)),
                 Err(setback) => setback,

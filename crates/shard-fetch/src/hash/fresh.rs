@@ -14,15 +14,15 @@ const MOST_BLOCKS: usize = 64;
 
 /// The memory that all files of a stage share.
 #[derive(Clone, Default)]
-pub(super) struct Memory(Arc<Mutex<Blocks>>);
+pub(super) struct Memory(Arc<Mutex<FreeBlocks>>);
 
-struct Blocks {
+struct FreeBlocks {
     /// One piece of memory, so that blocks do not stand in the way of what else is allocated. The system gives it when it
     /// is used.
     free: Vec<BytesMut>,
 }
 
-impl Default for Blocks {
+impl Default for FreeBlocks {
     fn default() -> Self {
         let mut all = BytesMut::zeroed(MOST_BLOCKS * BLOCK_BYTES);
         Self { free: (0..MOST_BLOCKS).map(|_| all.split_to(BLOCK_BYTES)).rev().collect() }
@@ -30,7 +30,7 @@ impl Default for Blocks {
 }
 
 /// A block of memory, which is given back when it is dropped.
-pub(super) struct Block {
+pub(super) struct MemoryBlock {
     bytes: BytesMut,
     memory: Memory,
 }
@@ -46,7 +46,7 @@ pub(super) struct Fresh {
 struct Filled {
     start: u64,
     length: usize,
-    block: Block,
+    block: MemoryBlock,
 }
 
 impl Filled {
@@ -56,13 +56,13 @@ impl Filled {
 }
 
 impl Memory {
-    fn block(&self) -> Option<Block> {
+    fn block(&self) -> Option<MemoryBlock> {
         let bytes = self.0.lock().free.pop()?;
-        Some(Block { bytes, memory: self.clone() })
+        Some(MemoryBlock { bytes, memory: self.clone() })
     }
 }
 
-impl Deref for Block {
+impl Deref for MemoryBlock {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -70,7 +70,7 @@ impl Deref for Block {
     }
 }
 
-impl Drop for Block {
+impl Drop for MemoryBlock {
     fn drop(&mut self) {
         self.memory.0.lock().free.push(std::mem::take(&mut self.bytes));
     }
@@ -105,7 +105,7 @@ impl Fresh {
 
     /// The block of `length` bytes that begins at `at`, if it is there. It is not there any more afterwards, nor is what
     /// is before it.
-    pub(super) fn take(&self, at: u64, length: usize) -> Option<Block> {
+    pub(super) fn take(&self, at: u64, length: usize) -> Option<MemoryBlock> {
         let mut blocks = self.blocks.lock();
         while blocks.front().is_some_and(|first| first.start < at) {
             blocks.pop_front();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use url_parse::DiskError;
 
-use super::fresh::{Block, Fresh, Memory};
+use super::fresh::{Fresh, Memory, MemoryBlock};
 use super::lanes::{Engine, Stream};
 use super::read::BLOCK_BYTES;
 use super::read::read_exact_at;
@@ -156,7 +156,7 @@ impl Task {
 
     /// Gets the file's next bytes, as many as fill `block`, and hashes them but for the MD5 of the stream that
     /// [`lane`](Self::lane) then gives. They begin what it returns where they were in memory, else they are in `block`.
-    pub(super) fn read(&mut self, block: &mut [u8]) -> Result<Option<Block>, Error> {
+    pub(super) fn read(&mut self, block: &mut [u8]) -> Result<Option<MemoryBlock>, Error> {
         let (at, length) = (self.hasher.size(), block.len());
         let in_memory = self.progress.fresh.take(at, length);
         if in_memory.is_none() {
