@@ -98,7 +98,7 @@ fn some_answers_of_both_hosts_are_503() {
     hub.set_trouble(Trouble { fails: Some(3), ..Trouble::default() });
     let statuses: Vec<u16> = [&resolve, &url, &url, &resolve, &url, &url].map(|url| get(url).status).to_vec();
     assert_eq!(statuses, [503, 200, 200, 503, 200, 200]);
-    // It begins anew.
+    // The counts start at zero again.
     hub.set_trouble(Trouble { fails: Some(3), ..Trouble::default() });
     assert_eq!((get_range(&url, "bytes=0-9").status, get(&url).status), (503, 200));
     hub.set_trouble(Trouble::default());

@@ -167,7 +167,7 @@ impl LocalHub {
         self.shared.faults.add(target.into(), fault, times);
     }
 
-    /// From now on the line is like this; whatever goes by counting begins anew.
+    /// From now on the line is like this, and all counts start at zero.
     pub fn set_trouble(&self, trouble: Trouble) {
         self.shared.line.set(trouble);
     }

@@ -119,7 +119,7 @@ impl Counts {
         }
         let until = *self.limited_until.get_or_insert(now + limit.lasts);
         let left = until.saturating_duration_since(now);
-        // Whoever waits for as many full seconds as are announced is let in.
+        // A client that waits for the announced number of full seconds is let in.
         (!left.is_zero())
             .then(|| Fault::rate_limited(left.as_millis().div_ceil(1000).try_into().unwrap_or(1)))
     }

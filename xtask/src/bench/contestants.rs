@@ -51,6 +51,12 @@ impl Course<'_> {
             Some(_) => contestants.push(self.git_lfs()),
             None => skip("git lfs"),
         }
+        self.python_programs(&mut contestants)?;
+        Ok(contestants)
+    }
+
+    /// Those written in Python, which have the same settings on every line.
+    fn python_programs(&self, contestants: &mut Vec<Contestant>) -> Result<()> {
         match version(clean("hf").arg("version")) {
             Some(_) => contestants.push(self.hf()),
             None => skip("hf"),
@@ -60,7 +66,7 @@ impl Course<'_> {
             Some(python) => contestants.push(self.original(python)?),
             None => skip("python3, and the stand-in for the original with it"),
         }
-        Ok(contestants)
+        Ok(())
     }
 
     /// What is measured.

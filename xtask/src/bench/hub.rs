@@ -239,7 +239,7 @@ impl HubProcess {
         self.ask(&Ask::Count)
     }
 
-    /// From now on the line is like this, and everything that goes by counting begins anew.
+    /// From now on the line is like this, and all counts start at zero.
     pub(super) fn set_trouble(&mut self, trouble: &Trouble) -> Result<()> {
         self.ask(&Ask::Trouble(trouble.clone()))
     }

@@ -62,7 +62,7 @@ impl Shelf {
     }
 }
 
-/// Where a pack is spooled to. Leaves a note on the shelf as soon as much of it has come.
+/// Where a pack is spooled to. Leaves a note on the shelf once much of it has arrived.
 pub(super) struct Spool<'a> {
     pub(super) file: &'a mut File,
     pub(super) shelf: Option<Shelf>,

@@ -35,7 +35,7 @@ fn is_stalled(request: &LoggedRequest) -> bool {
     request.outcome == Outcome::InFlight && request.body_sent >= AT_A_TIME
 }
 
-/// Starts a download and kills it as soon as the hub sends no more; answers whether the model was there before.
+/// Starts a download and kills it as soon as the hub sends no more. Returns whether the model was complete before that.
 fn run_and_kill(world: &World, model: &PublishedModel) -> bool {
     let log = world.hub.log().from_now();
     let running = world.cli(&["download", &model.url]).start();

@@ -120,8 +120,9 @@ impl Connections {
         Some((next, Permit { connections: self.clone(), line }))
     }
 
-    /// Looks at what the connections brought in the last `period`, which ends `now`. Those that are idle are given to
-    /// who wants to relieve others; where none is idle, one that is far slower than the others is told to stop.
+    /// Looks at what the connections brought in the last `period`, which ends `now`. Idle ones
+    /// are given to files that want to relieve a connection; where no connection is idle, one that is far slower than the
+    /// others is told to stop.
     pub(super) fn look(&self, now: Instant, period: Duration) {
         let idle = {
             let mut state = self.0.lock();

@@ -19,20 +19,12 @@ impl Course<'_> {
             Some(_) => contestants.push(self.stubborn_aria2()?),
             None => skip("aria2c"),
         }
-        match version(clean("hf").arg("version")) {
-            Some(_) => contestants.push(self.hf()),
-            None => skip("hf"),
-        }
-        // The interpreter itself, not what a version manager puts before it.
-        match version(clean("python3").args(["-c", "import sys; print(sys.executable)"])) {
-            Some(python) => contestants.push(self.original(python)?),
-            None => skip("python3, and the stand-in for the original with it"),
-        }
+        self.python_programs(&mut contestants)?;
         Ok(contestants)
     }
 
     /// It tries again by itself what it calls transient. A broken connection is left to the next start on purpose:
-    /// only then does it go on where the file ends; otherwise it begins the file anew each time.
+    /// only then does it continue where the file ends; a retry would start the file over each time.
     fn stubborn_curl(&self) -> Result<Contestant> {
         let (list, home) = (self.curl_list()?, self.place.disk.clone());
         let download = move |destination: &Path| {
