@@ -89,8 +89,8 @@ impl<'a> Processes<'a> {
 
 fn nothing_is_staged(home: &Path) {
     let staging = home.join("model_weights/.mlc-weights/staging");
-    let left: Vec<_> = fs::read_dir(staging).into_iter().flatten().collect();
-    assert_eq!(left.len(), 0, "{left:?}");
+    let left: Vec<_> = fs::read_dir(&staging).into_iter().flatten().collect();
+    assert_eq!(left.len(), 0, "{left:?} {:?}", crate::world::files_below(&staging));
 }
 
 /// Sixteen processes, each for one of these models in turn.

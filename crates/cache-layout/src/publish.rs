@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::config::Durability;
 use crate::error::{Action, Attempt as _, Error};
 use crate::lookup::Completeness;
-use crate::place::Place;
+use crate::place::{Place, absence_is_fine};
 use crate::staging::{Note, Purpose};
 
 mod place;
@@ -91,8 +91,8 @@ impl Publication<'_> {
             self.ops.sync_file(&ours).attempt(Action::Sync, ours.path())?;
         }
         if installed.is_there() {
-            self.ops
-                .link(&installed, &previous)
+            // Where locks do nothing, another run may take its receipt back at this moment.
+            absence_is_fine(self.ops.link(&installed, &previous))
                 .map_err(|e| Error::linking(installed.path(), previous.path(), e))?;
         }
         self.ops.rename(&ours, &installed).map_err(|e| Error::moving(ours.path(), installed.path(), e))?;

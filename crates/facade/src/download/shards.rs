@@ -15,8 +15,9 @@ use crate::locator::HubLocator;
 use crate::plan::{Plan, RemoteFile};
 use crate::{Error, Event, Observer};
 
-/// How often the files of a plan are fetched, when others clear the pool meanwhile.
-const ROUNDS: u32 = 4;
+/// How often the files of a plan are fetched, when others clear the pool meanwhile. Each time another run has published
+/// the model, so that there are no more rounds than other runs.
+const ROUNDS: u32 = 16;
 
 impl Work {
     /// Brings every file of the plan into the tree, verified. Returns how many bytes came over the network.
