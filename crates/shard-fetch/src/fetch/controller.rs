@@ -21,11 +21,15 @@ const RECOVERY: Duration = Duration::from_secs(2);
 /// What an answer still counts after another one: the last fifty or so matter.
 const REMEMBERED: f64 = 0.98;
 
+/// Connections that spend more than this share of their time on writing and hashing are held up by this machine, not by
+/// the line.
+const BUSY: f64 = 0.5;
+
 /// So many troubles for each answer are more than chance.
 const OFTEN: f64 = 0.08;
 
-/// Grows the number of connections while that brings more bytes in the same time, and halves it when a
-/// server shows that it has too many.
+/// Grows the number of connections while that brings more bytes in the same time and the machine keeps up, and halves it
+/// when a server shows that it has too many.
 #[derive(Debug)]
 pub(super) struct Controller {
     least: usize,
@@ -38,6 +42,8 @@ pub(super) struct Controller {
     /// bursts, so that a single sample says little.
     bytes: u64,
     measured: Duration,
+    /// How much of it the average connection spent on bytes that had arrived.
+    busy: Duration,
     /// Answers and troubles lately.
     answers: f64,
     troubles: f64,
@@ -67,6 +73,7 @@ impl Controller {
             elapsed: Duration::ZERO,
             bytes: 0,
             measured: Duration::ZERO,
+            busy: Duration::ZERO,
             answers: 0.0,
             troubles: 0.0,
         }
@@ -76,8 +83,9 @@ impl Controller {
         self.target
     }
 
-    /// In the last `period` that many bytes came, over `in_use` connections at its end.
-    pub(super) fn sample(&mut self, bytes: u64, period: Duration, in_use: usize) {
+    /// In the last `period` that many bytes came, over `in_use` connections at its end, which together spent `busy` on
+    /// writing them.
+    pub(super) fn sample(&mut self, bytes: u64, period: Duration, in_use: usize, busy: Duration) {
         if self.least == self.most || period.is_zero() {
             return;
         }
@@ -88,11 +96,12 @@ impl Controller {
         if self.elapsed >= SETTLING {
             self.bytes += bytes;
             self.measured += period;
+            self.busy += busy.checked_div(u32::try_from(in_use).unwrap_or(u32::MAX)).unwrap_or_default();
         }
         self.elapsed += period;
         let rate = self.rate();
         match self.phase {
-            Phase::Measuring if rate > 0.0 => self.try_more(rate),
+            Phase::Measuring if rate > 0.0 && !self.is_busy() => self.try_more(rate),
             Phase::Trying { rate: old, .. } if rate >= old * WORTHWHILE => self.try_more(rate),
             Phase::Trying { before, .. } if self.elapsed > PATIENCE => {
                 self.target = before;
@@ -108,6 +117,10 @@ impl Controller {
     #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
     fn rate(&self) -> f64 {
         if self.measured.is_zero() { 0.0 } else { self.bytes as f64 / self.measured.as_secs_f64() }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.busy > self.measured.mul_f64(BUSY)
     }
 
     /// A server answered with what was asked for.
@@ -138,7 +151,8 @@ impl Controller {
 
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
-        (self.elapsed, self.bytes, self.measured) = (Duration::ZERO, 0, Duration::ZERO);
+        self.bytes = 0;
+        (self.elapsed, self.measured, self.busy) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     }
 }
 
@@ -154,7 +168,7 @@ mod tests {
         ticks
             .map(|_| {
                 let target = controller.target();
-                controller.sample(network(target) / 10, TICK, target);
+                controller.sample(network(target) / 10, TICK, target, Duration::ZERO);
                 controller.target()
             })
             .collect()
@@ -184,11 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_does_not_keep_up_gets_no_more_connections() {
+        for (busy, expected) in [(0.6, 4), (0.4, 8)] {
+            let mut controller = Controller::new(4, 8);
+            (0..50).for_each(|_| controller.sample(50_000_000, TICK, 4, TICK.mul_f64(4.0 * busy)));
+            assert_eq!(controller.target(), expected, "{busy}");
+        }
+    }
+
+    #[test]
     fn slow_starters_are_waited_for() {
         // More connections show only after half a second.
         let mut controller = Controller::new(4, 8);
         for _ in 0..5 {
-            controller.sample(4_000_000, TICK, controller.target());
+            controller.sample(4_000_000, TICK, controller.target(), Duration::ZERO);
         }
         assert_eq!(controller.target(), 8);
         run(&mut controller, 5, paced(10_000_000, u64::MAX));
@@ -244,7 +267,7 @@ mod tests {
         for tick in 0..80_usize {
             let target = controller.target();
             let arrived = (0..target).filter(|connection| (connection * 7 + tick) % 10 == 0).count();
-            controller.sample(60_000 * arrived as u64, TICK, target);
+            controller.sample(60_000 * arrived as u64, TICK, target, Duration::ZERO);
         }
         assert_eq!(controller.target(), 32);
     }
@@ -260,7 +283,7 @@ mod tests {
     #[test]
     fn connections_that_have_nothing_to_do_say_nothing() {
         let mut controller = Controller::new(4, 32);
-        (0..100).for_each(|_| controller.sample(1_000_000, TICK, 2));
+        (0..100).for_each(|_| controller.sample(1_000_000, TICK, 2, Duration::ZERO));
         assert_eq!(controller.target(), 4);
     }
 }

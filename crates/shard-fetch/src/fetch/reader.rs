@@ -273,7 +273,9 @@ impl Seat {
         }
         if bytes > 0 {
             let within = |place: u64| usize::try_from(place - at).unwrap_or(chunk.len());
+            let began = Instant::now();
             part.write(claimed.start, chunk.slice(within(claimed.start)..within(claimed.end))).await?;
+            file.shared.throughput.wrote(began.elapsed());
             file.tracker.received(bytes);
             file.attempts().reached(file.tracker.held());
         }

@@ -111,8 +111,8 @@ async fn watch(shared: &Shared) -> Error {
     loop {
         ticks.tick().await;
         let now = Instant::now();
-        let (bytes, in_use) = (shared.throughput.take(), shared.connections.in_use());
-        shared.control(|controller| controller.sample(bytes, now - last, in_use));
+        let ((bytes, writing), in_use) = (shared.throughput.take(), shared.connections.in_use());
+        shared.control(|controller| controller.sample(bytes, now - last, in_use, writing));
         // A machine that slept has not waited.
         let period = (now - last).min(10 * TICK);
         shared.connections.look(now, period);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use net::{Client, Gate, RetryPolicy};
 use parking_lot::Mutex;
@@ -111,10 +112,13 @@ impl Outstanding {
     }
 }
 
-/// Counts the bytes that came since it was last asked, and the connections that wait for some.
+/// Counts the bytes that came since it was last asked, the time that connections spent on writing them, and the
+/// connections that wait for some.
 #[derive(Default)]
 pub(super) struct Throughput {
     came: AtomicU64,
+    /// In microseconds, of all connections together.
+    writing: AtomicU64,
     listening: AtomicUsize,
 }
 
@@ -123,8 +127,14 @@ impl Throughput {
         self.came.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn take(&self) -> u64 {
-        self.came.swap(0, Ordering::Relaxed)
+    pub(super) fn wrote(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.writing.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    pub(super) fn take(&self) -> (u64, Duration) {
+        let writing = Duration::from_micros(self.writing.swap(0, Ordering::Relaxed));
+        (self.came.swap(0, Ordering::Relaxed), writing)
     }
 
     /// A connection waits for bytes for as long as this is kept.
