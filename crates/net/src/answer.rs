@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Response, StatusCode};
-use tokio::time::timeout;
 use url::Url;
 use url_parse::{ForeignError, ForeignText, Origin, Secrets, fit_for_message};
 
@@ -15,6 +14,7 @@ use crate::error::{Error, Hop};
 use crate::floor::Meter;
 use crate::headers::{coding, header_text, server_wait};
 use crate::shown::SafeUrl;
+use crate::task::within;
 use crate::words::{ServerWords, media_type};
 
 /// The body of a refusal is read no further than this.
@@ -125,10 +125,8 @@ impl Answer {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let asked = &mut *self.asked;
         let began = Instant::now();
-        let chunk = match timeout(asked.idle, self.response.chunk()).await {
-            Ok(chunk) => chunk.map_err(|error| asked.failed(error, false))?,
-            Err(_) => return Err(asked.stalled()),
-        };
+        let chunk = within(asked.idle, self.response.chunk()).await.ok_or_else(|| asked.stalled())?;
+        let chunk = chunk.map_err(|error| asked.failed(error, false))?;
         // A machine that slept has not waited.
         let waited = began.elapsed().min(asked.idle);
         if let (Some(chunk), Some(meter)) = (&chunk, &mut asked.meter)
@@ -168,7 +166,7 @@ impl Answer {
                 }
             };
             // What has arrived until then will do.
-            let _in_time = timeout(self.asked.idle, reading).await;
+            let _in_time = within(self.asked.idle, reading).await;
         }
         let (status, headers) = (self.response.status(), std::mem::take(self.response.headers_mut()));
         let Asked { url, hop, secrets, .. } = *self.asked;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Method, NoProxy, Proxy, Response, StatusCode, redirect};
 use tokio::sync::OnceCell;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use url::Url;
 use url_parse::{Origin, Secrets};
 
@@ -256,7 +256,7 @@ impl<'a> Step<'a> {
         if !body.is_empty() {
             builder = builder.body(body.clone());
         }
-        timeout(asked.idle, builder.send()).await.map_err(|_| asked.stalled())
+        task::within(asked.idle, builder.send()).await.ok_or_else(|| asked.stalled())
     }
 
     fn headers(&self) -> HeaderMap {

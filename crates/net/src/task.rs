@@ -1,8 +1,29 @@
-//! Blocking work beside the async tasks.
+//! Blocking work beside the async tasks, and time limits.
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::timeout;
 
 use crate::error::Error;
+
+/// A timer that rings so much too late shows that the whole program, or the machine, stood still meanwhile.
+const LATE: Duration = Duration::from_secs(1);
+
+/// What a future answers within `limit`, or `None`. Only time in which the program runs counts: after it was suspended
+/// the future has the whole limit again, since what arrived meanwhile was not read.
+pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    loop {
+        let began = Instant::now();
+        match timeout(limit, future.as_mut()).await {
+            Ok(output) => return Some(output),
+            Err(_) if began.elapsed() > limit + LATE => tracing::debug!("the program was suspended"),
+            Err(_) => return None,
+        }
+    }
+}
 
 /// Runs a job on a thread for blocking ones.
 ///

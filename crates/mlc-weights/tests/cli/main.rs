@@ -44,6 +44,7 @@ mod revisions;
 mod secrets;
 mod settings;
 mod several;
+mod slow;
 mod terminal;
 mod tokens;
 #[cfg(target_os = "linux")]

@@ -144,7 +144,7 @@ impl Connections {
     /// Whether a second attempt at the `left` bytes that this connection owes would be far faster.
     pub(super) fn is_worth_a_second(&self, line: &Arc<Line>, left: u64, now: Instant) -> bool {
         let typical = || self.0.lock().typical(line, now);
-        line.is_listening() && line.rate().is_some_and(|rate| pace::is_worth_a_second(left, rate, typical()))
+        line.is_listening() && pace::is_worth_a_second(left, &line.pace(), typical())
     }
 
     /// A request to this host is done, or as good as done.
@@ -210,8 +210,8 @@ impl State {
 
     fn drop_the_slowest(&self, now: Instant) {
         let is_far_too_slow = |line: &&Arc<Line>| {
-            let rate = line.replaceable_rate();
-            rate.is_some_and(|rate| pace::is_worth_dropping(line.left(), rate, self.typical(line, now)))
+            line.may_be_replaced()
+                && pace::is_worth_dropping(line.left(), &line.pace(), self.typical(line, now))
         };
         if let Some(line) = self.lines.iter().find(is_far_too_slow) {
             tracing::debug!(rate = line.rate(), "a connection is far slower than the others: asking again");

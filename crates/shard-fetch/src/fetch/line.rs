@@ -90,14 +90,16 @@ impl Line {
     }
 
     pub(super) fn rate(&self) -> Option<f64> {
-        self.state.lock().pace.rate()
+        self.pace().rate()
     }
 
-    /// Its speed, if a new connection may take its place. One that has not begun yet may only be slow to begin.
-    pub(super) fn replaceable_rate(&self) -> Option<f64> {
-        let may_be = self.is_replaceable.load(Ordering::Relaxed) && self.is_listening();
-        let pace = self.state.lock().pace;
-        pace.rate().filter(|_| may_be && pace.has_begun())
+    pub(super) fn pace(&self) -> Pace {
+        self.state.lock().pace
+    }
+
+    /// Whether a new connection may take its place. One that has not begun yet may only be slow to begin.
+    pub(super) fn may_be_replaced(&self) -> bool {
+        self.is_replaceable.load(Ordering::Relaxed) && self.is_listening() && self.pace().has_begun()
     }
 
     /// Tells its owner to stop. What it sends from now on is not used.
@@ -164,13 +166,13 @@ mod tests {
         let _listening = line.listen();
         let now = Instant::now();
         (0..30).for_each(|_| line.look(now, TICK));
-        assert_eq!((line.rate(), line.replaceable_rate()), (Some(0.0), None));
+        assert_eq!((line.rate(), line.may_be_replaced()), (Some(0.0), false));
         line.received(1);
         (0..30).for_each(|_| line.look(now, TICK));
-        assert!(line.replaceable_rate().is_some());
+        assert!(line.may_be_replaced());
         line.restart(1000, false);
         line.received(1);
         (0..30).for_each(|_| line.look(now, TICK));
-        assert_eq!(line.replaceable_rate(), None);
+        assert!(!line.may_be_replaced());
     }
 }

@@ -20,6 +20,10 @@ const WORTH_A_SECOND: f64 = 3.0;
 /// A connection is dropped for its slowness only where others are faster by this factor.
 const WORTH_DROPPING: f64 = 10.0;
 
+/// A connection is compared with the typical one only when that would have brought so much in the time. Over a modem
+/// bytes arrive in few pieces, by turns: what one of eight connections brings in a second or two says nothing.
+const TELLING_BYTES: f64 = 6_000.0;
+
 /// What a new connection is taken to bring, in bytes a second, while nothing is known of others. Eight connections over
 /// a modem of 5 kB/s bring more than a third of it each, so that nothing is asked for twice there.
 const UNKNOWN: f64 = 1_000.0;
@@ -51,6 +55,11 @@ impl Pace {
         (self.age >= least).then(|| self.bytes / self.listened)
     }
 
+    /// Whether it was listened to for long enough to be compared with one that brings `typical`.
+    fn is_telling(&self, typical: f64) -> bool {
+        self.age.as_secs_f64() * typical >= TELLING_BYTES
+    }
+
     /// Whether anything has arrived.
     pub(super) fn has_begun(&self) -> bool {
         self.has_begun
@@ -68,15 +77,21 @@ pub(super) fn typical(mut others: Vec<f64>, before: Option<f64>) -> Option<f64> 
     }
 }
 
-/// Whether asking again for what a connection of this rate still owes would bring it at least three times sooner.
-pub(super) fn is_worth_a_second(left: u64, rate: f64, typical: Option<f64>) -> bool {
+/// Whether asking again for what a connection still owes would bring it at least three times sooner.
+pub(super) fn is_worth_a_second(left: u64, pace: &Pace, typical: Option<f64>) -> bool {
     let typical = typical.unwrap_or(UNKNOWN);
-    time(left, rate) >= WORTH_A_SECOND * (TO_BEGIN.as_secs_f64() + time(left, typical))
+    pace.is_telling(typical) && pace.rate().is_some_and(|rate| is_slower(left, rate, typical))
 }
 
-/// Whether a connection of this rate is so slow that another one should take its place.
-pub(super) fn is_worth_dropping(left: u64, rate: f64, typical: Option<f64>) -> bool {
-    typical.is_some_and(|typical| typical >= WORTH_DROPPING * rate) && is_worth_a_second(left, rate, typical)
+/// Whether a connection is so slow that another one should take its place.
+pub(super) fn is_worth_dropping(left: u64, pace: &Pace, typical: Option<f64>) -> bool {
+    let is_far_slower = |rate| typical.is_some_and(|typical| typical >= WORTH_DROPPING * rate);
+    pace.rate().is_some_and(is_far_slower) && is_worth_a_second(left, pace, typical)
+}
+
+/// Whether at this `rate` the bytes that are left take three times as long as another request that brings `typical`.
+fn is_slower(left: u64, rate: f64, typical: f64) -> bool {
+    time(left, rate) >= WORTH_A_SECOND * (TO_BEGIN.as_secs_f64() + time(left, typical))
 }
 
 /// Whether a second attempt is not as fast as it was projected to be.
@@ -97,13 +112,22 @@ mod tests {
     const MB: u64 = 1_000_000;
     const FAST: Option<f64> = Some(1e7);
 
-    /// The rate after so many ticks with so many bytes each, one after the other.
-    fn rate(parts: &[(u32, u64)]) -> Option<f64> {
+    /// After so many ticks with so many bytes each, one after the other.
+    fn pace(parts: &[(u32, u64)]) -> Pace {
         let mut pace = Pace::default();
         for (ticks, bytes) in parts {
             (0..*ticks).for_each(|_| pace.note(*bytes, TICK));
         }
-        pace.rate()
+        pace
+    }
+
+    fn rate(parts: &[(u32, u64)]) -> Option<f64> {
+        pace(parts).rate()
+    }
+
+    /// One that brought so many bytes in each tick of a minute.
+    fn steady(bytes: u64) -> Pace {
+        pace(&[(600, bytes)])
     }
 
     #[test]
@@ -143,27 +167,34 @@ mod tests {
 
     #[test]
     fn one_that_crawls_is_worth_a_second_attempt_whatever_its_size() {
+        let crawls = steady(1);
         for left in [2_000, MB, 100 * MB] {
-            assert!(is_worth_a_second(left, 10.0, FAST), "{left}");
-            assert!(is_worth_dropping(left, 10.0, FAST), "{left}");
-            assert!(is_worth_a_second(left, 0.0, FAST), "{left}");
+            assert!(is_worth_a_second(left, &crawls, FAST), "{left}");
+            assert!(is_worth_dropping(left, &crawls, FAST), "{left}");
+            assert!(is_worth_a_second(left, &steady(0), FAST), "{left}");
         }
         // It is nearly done.
-        assert!(!is_worth_a_second(10, 10.0, FAST));
-        assert!(!is_worth_a_second(MB, 1e6, FAST));
+        assert!(!is_worth_a_second(10, &crawls, FAST));
+        assert!(!is_worth_a_second(MB, &steady(MB / 10), FAST));
         // Not three times faster.
-        assert!(!is_worth_a_second(100 * MB, 4e6, FAST));
-        assert!(is_worth_a_second(100 * MB, 2e6, FAST));
+        assert!(!is_worth_a_second(100 * MB, &steady(400_000), FAST));
+        assert!(is_worth_a_second(100 * MB, &steady(200_000), FAST));
         // Nothing shows that others are faster.
-        assert!(is_worth_a_second(MB, 10.0, None) && !is_worth_dropping(MB, 10.0, None));
-        assert!(!is_worth_dropping(100 * MB, 2e6, FAST));
+        assert!(is_worth_a_second(MB, &crawls, None) && !is_worth_dropping(MB, &crawls, None));
+        assert!(!is_worth_dropping(100 * MB, &steady(200_000), FAST));
     }
 
     #[test]
     fn nothing_is_asked_for_twice_on_a_line_that_is_slow_as_a_whole() {
         // Eight over 5 kB/s.
-        for others in [vec![625.0; 7], vec![]] {
-            assert!(!is_worth_a_second(MB, 625.0, typical(others, None)));
+        let eight = || typical(vec![625.0; 7], None);
+        for typical in [eight(), None] {
+            assert!(!is_worth_a_second(MB, &steady(63), typical));
         }
+        // It has waited for its turn for some seconds, which is not slow on such a line.
+        let waits = |ticks| pace(&[(1, 84), (ticks, 0)]);
+        assert!(!is_worth_a_second(MB, &waits(90), eight()) && !is_worth_a_second(MB, &waits(50), None));
+        assert!(is_worth_a_second(MB, &waits(100), eight()) && is_worth_a_second(MB, &waits(60), None));
+        assert!(is_worth_a_second(MB, &waits(30), FAST));
     }
 }

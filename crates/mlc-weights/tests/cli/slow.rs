@@ -1,0 +1,88 @@
+//! Slow is not stuck: a line that carries little, and a program that was suspended, lose nothing and retry nothing.
+
+#![cfg(unix)]
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use local_hub::{Fault, FaultTarget, LocalProxy, ModelFixture, Times};
+
+use crate::world::{PATIENCE, Ran, World};
+
+/// The pieces in which the narrow line carries bytes.
+const PIECE: usize = 250;
+
+/// A line to `address` over which all connections together bring `rate` bytes a second.
+fn narrow_line(address: SocketAddr, rate: u64) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let here = listener.local_addr().unwrap();
+    let free_at = Arc::new(Mutex::new(Instant::now()));
+    std::thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            let far = TcpStream::connect(address).unwrap();
+            let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            let free_at = Arc::clone(&free_at);
+            std::thread::spawn(move || carry(far, near, &free_at, rate));
+        }
+    });
+    here
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, free_at: &Mutex<Instant>, rate: u64) {
+    let mut piece = [0; PIECE];
+    while let Ok(length @ 1..) = from.read(&mut piece) {
+        let turn = {
+            let mut free_at = free_at.lock().unwrap();
+            let turn = (*free_at).max(Instant::now());
+            *free_at = turn + Duration::from_micros(1_000_000 * length as u64 / rate);
+            *free_at
+        };
+        std::thread::sleep(turn.saturating_duration_since(Instant::now()));
+        if to.write_all(&piece[..length]).is_err() {
+            break;
+        }
+    }
+    // Whichever end is closed, so is the other.
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
+
+#[track_caller]
+fn check_nothing_was_retried(ran: &Ran) {
+    for event in ["retrying", "retrying-metadata", "duplicated"] {
+        assert!(!ran.stderr.contains(&format!(r#""event":"{event}""#)), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn five_kilobytes_a_second_bring_a_whole_model() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(8, 8_000));
+    let proxy = LocalProxy::start();
+    let proxy_address = proxy.url().trim_start_matches("http://").parse().unwrap();
+    let line = narrow_line(proxy_address, 5_000);
+    let cli = world.cli(&["download", &model.url, "--progress", "json"]);
+    let ran = cli.env("ALL_PROXY", format!("socks5h://{line}")).start().end_within(2 * PATIENCE);
+    ran.check_path(&world.entry(&model));
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    check_nothing_was_retried(&ran);
+    assert!(!proxy.requests().is_empty());
+}
+
+#[test]
+fn a_suspended_program_is_not_slow() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(2, 400_000));
+    let slow = Fault::SlowDrip { bytes: 10_000, every: Duration::from_millis(100) };
+    world.hub.fault(FaultTarget::data(""), slow, Times::Forever);
+    let cli = world.cli(&["download", &model.url, "--progress", "json"]);
+    let running = cli.env("HF_HUB_DOWNLOAD_TIMEOUT", "1").start();
+    let begun = world.hub.log().data();
+    assert!(begun.wait_until(PATIENCE, |log| log.bytes_sent() > 100_000));
+    running.signal("STOP");
+    std::thread::sleep(Duration::from_secs(3));
+    running.signal("CONT");
+    let ran = running.end();
+    ran.check_path(&world.entry(&model));
+    check_nothing_was_retried(&ran);
+}
