@@ -25,6 +25,7 @@ use crate::redirect::{MAX_REDIRECTS, Redirects, is_redirect, problem_of, target}
 use crate::settings::{CaCertificates, NetSettings, ProxySettings};
 use crate::shown::SafeUrl;
 use crate::task;
+use crate::window::ROUNDING;
 
 /// The HTTP client under everything that talks to servers.
 ///
@@ -279,6 +280,9 @@ impl<'a> Step<'a> {
             watch.throttled(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
         }
         let limit = header_text(headers, "ratelimit").and_then(|text| text.parse::<RateLimit>().ok());
+        // To be refused once more costs little. Only who was not refused waits for what the header may have rounded off.
+        let rounded = if held.is_some() { ROUNDING } else { Duration::ZERO };
+        let limit = limit.map(|limit| RateLimit { reset: limit.reset.saturating_sub(rounded), ..limit });
         // While all requests wait, none are spread.
         if let Some(wait) = limit.and_then(|limit| gate.observe(self.request.lane, limit, now))
             && held.is_none_or(|held| held < wait)

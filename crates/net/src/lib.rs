@@ -18,7 +18,7 @@
 //! let wait = ServerWait::from_headers(Some(r#""api";r=0;t=54"#), None, 429, SystemTime::now());
 //! gates.for_origin("https://huggingface.co/a").hold_for(wait.unwrap(), now);
 //! let gate = gates.for_origin("https://huggingface.co/b");
-//! assert_eq!(gate.remaining(now), Some(Duration::from_secs(55)));
+//! assert_eq!(gate.remaining(now), Some(Duration::from_secs(54)));
 //!
 //! // One that says how much is left need not refuse anybody.
 //! let gate = gates.for_origin("https://mirror.example");

@@ -69,8 +69,8 @@ pub struct ServerWait;
 
 impl ServerWait {
     /// The wait that an answer with this status and these headers asks for, at most [`MAX_WAIT`]. A 429 with
-    /// nothing left in `RateLimit` says when its window ends, in whole seconds, so one more is waited; else a
-    /// 429 or 503 may have a `Retry-After`. `now` is what a date is compared with.
+    /// nothing left in `RateLimit` says when its window ends, in whole seconds, but not in how small a part of one;
+    /// else a 429 or 503 may have a `Retry-After`. `now` is what a date is compared with.
     pub fn from_headers(
         rate_limit: Option<&str>,
         retry_after: Option<&str>,
@@ -79,7 +79,7 @@ impl ServerWait {
     ) -> Option<Duration> {
         let window_end = || {
             let limit: RateLimit = rate_limit?.parse().ok()?;
-            (limit.remaining == 0).then(|| limit.reset.saturating_add(Duration::from_secs(1)).min(MAX_WAIT))
+            (limit.remaining == 0).then(|| limit.reset.clamp(Duration::from_secs(1), MAX_WAIT))
         };
         let retry_after = || parse_retry_after(retry_after?, now);
         match status {
@@ -213,8 +213,9 @@ mod tests {
     #[test]
     fn the_window_comes_before_retry_after() {
         let (used_up, some_left) = (Some(r#""resolvers";r=0;t=55"#), Some(r#""resolvers";r=2998;t=172"#));
-        check_wait(429, used_up, None, Some(56));
-        check_wait(429, used_up, Some("7"), Some(56));
+        check_wait(429, used_up, None, Some(55));
+        check_wait(429, used_up, Some("7"), Some(55));
+        check_wait(429, Some(r#""api";r=0;t=0"#), None, Some(1));
         check_wait(429, some_left, Some("7"), Some(7));
         check_wait(429, some_left, None, None);
         check_wait(429, Some("garbage"), Some("7"), Some(7));
@@ -230,7 +231,6 @@ mod tests {
 
     #[test]
     fn no_wait_is_over_the_cap() {
-        check_wait(429, Some(r#""api";r=0;t=299"#), None, Some(300));
         check_wait(429, Some(r#""api";r=0;t=300"#), None, Some(300));
         check_wait(429, Some(r#""api";r=0;t=99999999999999999999"#), None, Some(300));
         check_wait(503, None, Some("86400"), Some(300));

@@ -20,7 +20,7 @@ pub fn pace(remaining: u64, reset: Duration) -> Duration {
 }
 
 /// Headers count whole seconds, rounded down as a rule.
-const ROUNDING: Duration = Duration::from_secs(1);
+pub(crate) const ROUNDING: Duration = Duration::from_secs(1);
 
 /// The window of a rate limit: what is left of it, those that are under way subtracted.
 #[derive(Clone, Debug)]

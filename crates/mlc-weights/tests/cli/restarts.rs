@@ -141,7 +141,7 @@ fn damaged_metadata_is_fetched_again() {
     let later = world.hub.log().from_now();
     world.download(&model);
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
-    assert_eq!(packs(&later), 2);
+    assert!(packs(&later) >= 1, "{later}");
 
     let (world, model) = self::world();
     kill_in_the_pack(&world, &model);

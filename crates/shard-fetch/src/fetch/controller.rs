@@ -12,6 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Connections that were just added are not up to speed.
 const SETTLING: Duration = Duration::from_millis(75);
 
+/// While nothing has arrived for so long, the answers are far away: waiting for more of them costs nothing.
+const FAR: Duration = Duration::from_millis(100);
+
 /// When more connections were of no use, how long until they are tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -102,6 +105,7 @@ impl Controller {
         let rate = self.rate();
         match self.phase {
             Phase::Measuring if rate > 0.0 && !self.is_busy() => self.try_more(rate),
+            Phase::Measuring if self.has_heard_nothing() => self.double(),
             Phase::Trying { rate: old, .. } if rate >= old * WORTHWHILE => self.try_more(rate),
             Phase::Trying { before, .. } if self.elapsed > PATIENCE => {
                 self.target = before;
@@ -117,6 +121,10 @@ impl Controller {
     #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
     fn rate(&self) -> f64 {
         if self.measured.is_zero() { 0.0 } else { self.bytes as f64 / self.measured.as_secs_f64() }
+    }
+
+    fn has_heard_nothing(&self) -> bool {
+        self.bytes == 0 && self.answers == 0.0 && self.troubles == 0.0 && self.elapsed > FAR
     }
 
     fn is_busy(&self) -> bool {
@@ -145,8 +153,13 @@ impl Controller {
 
     fn try_more(&mut self, rate: f64) {
         let before = self.target;
-        self.target = before.saturating_mul(2).min(self.most);
+        self.double();
         self.enter(if self.target == before { Phase::Settled } else { Phase::Trying { before, rate } });
+    }
+
+    fn double(&mut self) {
+        self.target = self.target.saturating_mul(2).min(self.most);
+        self.enter(self.phase);
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -195,6 +208,15 @@ mod tests {
             let targets = run(&mut controller, 4, paced(10_000_000, limit * 1_000_000));
             assert_eq!(targets.last(), Some(&expected), "{limit}: {targets:?}");
         }
+    }
+
+    #[test]
+    fn answers_that_are_far_away_are_waited_for_together() {
+        let nothing = |controller: &mut Controller| run(controller, 1, |_| 0).last().copied();
+        assert_eq!(nothing(&mut Controller::new(4, 32)), Some(32));
+        let mut controller = Controller::new(4, 32);
+        controller.answered();
+        assert_eq!(nothing(&mut controller), Some(4), "a server that answers and sends nothing");
     }
 
     #[test]

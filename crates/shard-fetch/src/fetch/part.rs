@@ -20,7 +20,7 @@ use crate::{Digests, Error};
 
 /// How much of a file may be written before its journal says so, and how long that may take.
 const NOTE_BYTES: u64 = 4 << 20;
-const NOTE_EVERY: Duration = Duration::from_secs(1);
+const NOTE_EVERY: Duration = Duration::from_millis(250);
 
 /// A file that is being written. What it does on disk it does on blocking threads; each of these jobs holds
 /// what must be kept alive until it ends.
