@@ -31,6 +31,7 @@ fn narrow_line(address: SocketAddr, rate: u64) -> SocketAddr {
     here
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the line's slowness")]
 fn carry(mut from: TcpStream, mut to: TcpStream, free_at: &Mutex<Instant>, rate: u64) {
     let mut piece = [0; PIECE];
     while let Ok(length @ 1..) = from.read(&mut piece) {
@@ -71,6 +72,7 @@ fn five_kilobytes_a_second_bring_a_whole_model() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the program stands still for longer than a server may be silent")]
 fn a_suspended_program_is_not_slow() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(2, 400_000));
     let slow = Fault::SlowDrip { bytes: 10_000, every: Duration::from_millis(100) };
