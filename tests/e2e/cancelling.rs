@@ -79,7 +79,7 @@ async fn while_a_server_is_waited_for() {
         (repository.clone(), Fault::NoAnswer),
         (repository, Fault::Stall { after: 50 }),
         (FaultTarget::upload_pack(ID), Fault::NoAnswer),
-        (FaultTarget::upload_pack(ID).skip(1), Fault::Stall { after: 50 }),
+        (FaultTarget::upload_pack(ID), Fault::Stall { after: 50 }),
         (FaultTarget::resolve(shard), Fault::NoAnswer),
         (FaultTarget::data(shard), Fault::NoAnswer),
         (FaultTarget::data(shard), Fault::Stall { after: 1000 }),

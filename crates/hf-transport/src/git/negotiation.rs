@@ -32,16 +32,9 @@ pub(super) fn receive_pack(
     spool: &mut (impl Write + Seek),
     failed: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<(), Error> {
-    let request = order.request();
-    if order.is_shallow {
-        // A server that has to cut history off says first where.
-        let body = session.upload_pack(request.clone().into())?;
-        let mut packets = Packets { session, body, ahead: BytesMut::new() };
-        while let Some(line) = packets.next()? {
-            packets.expect_cut(&line)?;
-        }
-    }
-    let body = session.upload_pack((request + &packet("done\n")).into())?;
+    // git asks where history is cut off before it says that it has nothing. The server remembers nothing between two
+    // requests, so that the second one is enough.
+    let body = session.upload_pack((order.request() + &packet("done\n")).into())?;
     let mut packets = Packets { session, body, ahead: BytesMut::new() };
     loop {
         match packets.next()? {

@@ -67,7 +67,7 @@ fn words_tell_a_bad_token_and_a_disabled_repository() {
 fn limits_and_outages_are_transient_and_carry_the_wait() {
     let limited = refused(429, &[("ratelimit", "\"resolvers\";r=0;t=54")], "", true);
     assert!(matches!(limited, Error::RateLimited { .. }), "{limited:?}");
-    assert_eq!(limited.server_wait().map(|wait| wait.as_secs()), Some(55));
+    assert_eq!(limited.server_wait().map(|wait| wait.as_secs()), Some(54));
     for status in [408, 500, 502, 503, 504] {
         let error = refused(status, &[], "", true);
         assert!(error.is_transient(), "{status}: {error:?}");

@@ -195,7 +195,7 @@ async fn what_is_closed_is_told_apart() {
 async fn trouble_and_limits_are_transient() {
     let mut stage = Stage::usual();
     for (fault, wait) in [
-        (Fault::rate_limited(7), Some(8)),
+        (Fault::rate_limited(7), Some(7)),
         (Fault::retry_after(429, "3"), Some(3)),
         (Fault::retry_after(503, "4"), Some(4)),
         (Fault::status(500), None),

@@ -12,11 +12,10 @@ use crate::support::{ID, IMPATIENT, PATIENCE, Stage};
 const PROMPTLY: Duration = Duration::from_secs(5);
 
 /// Every request of a fetch, and what it is called in messages.
-fn requests() -> [(FaultTarget, &'static str); 3] {
+fn requests() -> [(FaultTarget, &'static str); 2] {
     [
         (FaultTarget::info_refs(ID), "list the references of"),
         (FaultTarget::upload_pack(ID), "fetch git objects from"),
-        (FaultTarget::upload_pack(ID).skip(1), "fetch git objects from"),
     ]
 }
 
@@ -48,7 +47,7 @@ async fn silence_is_cut_before_and_in_every_answer() {
 async fn silence_at_the_start_and_in_the_middle_of_the_pack_is_cut() {
     let stage = Stage::wordy().impatient();
     for after in [0, 5000] {
-        stage.hub.fault(FaultTarget::upload_pack(ID).skip(1), Fault::Stall { after }, Times::Once);
+        stage.hub.fault(FaultTarget::upload_pack(ID), Fault::Stall { after }, Times::Once);
         let error = stage.fetch_error().await;
         assert!(matches!(error, Error::Net(net::Error::Stalled { .. })), "{error:?}");
         assert_eq!(stage.hub.log().requests().last().unwrap().body_sent, after);
@@ -110,7 +109,7 @@ async fn broken_connections_are_worth_another_try() {
 #[tokio::test]
 async fn a_pack_that_is_cut_or_spoiled_is_noticed() {
     let stage = Stage::wordy();
-    let pack = || FaultTarget::upload_pack(ID).skip(1);
+    let pack = || FaultTarget::upload_pack(ID);
     for fault in [Fault::Truncate { after: 3000 }, Fault::Reset { after: 3000 }, Fault::Corrupt { at: 3000 }]
     {
         stage.hub.fault(pack(), fault.clone(), Times::Once);
@@ -142,12 +141,12 @@ async fn the_hub_may_be_behind_a_proxy() {
     let mut stage = stage.with_net(|net| net.proxy.http = Some(proxy));
     stage.fetch_whole().await;
     stage.locate("tokenizer.json").await.unwrap();
-    assert_eq!(stage.hub.log().with_header("authorization").count(), 4);
+    assert_eq!(stage.hub.log().with_header("authorization").count(), 3);
 
     stage.set_net(|net| net.proxy.no_proxy = Some("127.0.0.1".to_owned()));
     let error = stage.fetch_error().await;
     assert!(matches!(error, Error::Net(net::Error::Transport { .. })), "{error:?}");
-    assert_eq!(stage.hub.log().count(), 4);
+    assert_eq!(stage.hub.log().count(), 3);
 
     // A proxy's password is in no message; `fetch_error` looks.
     stage.set_net(|net| {

@@ -69,7 +69,7 @@ async fn a_commit_at_a_tip_is_fetched_alone() {
         let log = stage.hub.log().from_now();
         let fetched = stage.fetch_revision(Some(commit)).await.unwrap();
         assert_eq!(fetched.snapshot.commit.to_string(), *commit);
-        assert_eq!(log.git().count(), 3, "{log}");
+        assert_eq!(log.git().count(), 2, "{log}");
     }
 }
 
@@ -85,7 +85,7 @@ fn nameless_commit() -> (Stage, String) {
 async fn a_commit_without_a_name_is_found_either_way() {
     let (stage, old) = nameless_commit();
     // First from a server that hands out no commit by its id, then from one that does.
-    for (posts, setting) in [(1, None), (2, Some("uploadpack.allowReachableSHA1InWant"))] {
+    for setting in [None, Some("uploadpack.allowReachableSHA1InWant")] {
         if let Some(setting) = setting {
             allow(&stage.hub, setting);
         }
@@ -93,7 +93,7 @@ async fn a_commit_without_a_name_is_found_either_way() {
         let fetched = stage.fetch_revision(Some(&old)).await.unwrap();
         assert_eq!(fetched.snapshot.commit.to_string(), old, "{setting:?}");
         assert_eq!(fetched.read("a.txt"), b"first", "{setting:?}");
-        assert_eq!(log.route(Route::UploadPack).count(), posts, "{setting:?}: {log}");
+        assert_eq!(log.route(Route::UploadPack).count(), 1, "{setting:?}: {log}");
     }
 }
 

@@ -21,7 +21,7 @@ async fn two_clients_keep_to_their_own_hub_and_token() {
     }
     for (stage, token) in [(&one, "Bearer hf_s3cret_one"), (&two, "Bearer hf_s3cret_two")] {
         let requests = stage.hub.log().requests();
-        assert_eq!(requests.len(), 18);
+        assert_eq!(requests.len(), 12);
         assert!(requests.iter().all(|request| request.header("authorization") == Some(token)));
     }
 }

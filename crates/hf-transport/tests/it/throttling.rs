@@ -56,7 +56,7 @@ async fn every_answer_is_read() {
 async fn a_refusal_holds_everything_and_is_told_once() {
     check_told_once(Fault::retry_after(429, "100")).await;
     // Which also says that nothing is left for the rest of the window: but as long as nobody asks, nothing is spread.
-    check_told_once(Fault::rate_limited(99)).await;
+    check_told_once(Fault::rate_limited(100)).await;
 }
 
 async fn check_told_once(refusal: Fault) {

@@ -72,7 +72,10 @@ fn five_kilobytes_a_second_bring_a_whole_model() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the program stands still for longer than a server may be silent")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program stands still for longer than a server may be silent"
+)]
 fn a_suspended_program_is_not_slow() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(2, 400_000));
     let slow = Fault::SlowDrip { bytes: 10_000, every: Duration::from_millis(100) };
