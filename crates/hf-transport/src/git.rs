@@ -33,7 +33,7 @@ pub use self::library::keep_libgit2_configuration;
 
 /// The metadata source for hubs that serve git over smart HTTP, as the Hugging Face hub does.
 ///
-/// A fetch makes at most three requests whatever the length of the history, transfers one commit's tree and
+/// A fetch makes at most two requests whatever the length of the history, transfers one commit's tree and
 /// blobs (for LFS files their pointers), and leaves nothing behind but the exported files. It needs no `git`
 /// executable. The requests go through the [`HubClient`], with its token, proxy and time-outs. A pack is kept in a
 /// file and looked through, object by object, before libgit2 unpacks it: one that is over a limit, or contradicts

@@ -10,7 +10,7 @@ const WORTHWHILE: f64 = 1.12;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Connections that were just added are not up to speed.
-const SETTLING: Duration = Duration::from_millis(75);
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// While nothing has arrived for so long, the answers are far away: waiting for more of them costs nothing.
 const FAR: Duration = Duration::from_millis(100);

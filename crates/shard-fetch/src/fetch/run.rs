@@ -20,7 +20,7 @@ use super::{space, transfer};
 use crate::{Error, FetchEvent};
 
 /// How often throughput is measured.
-const TICK: Duration = Duration::from_millis(75);
+const TICK: Duration = Duration::from_millis(50);
 
 /// How many files whose bytes have come may be hashed, synced and moved while others are being fetched.
 const FINISHING: usize = 8;
