@@ -18,9 +18,12 @@ pub enum Error {
     /// A local file or folder could not be written.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The token holds characters that no HTTP header can carry.
-    #[error("the access token holds characters that cannot be sent in an HTTP header")]
-    UnusableToken,
+    /// What was given as a token is none.
+    #[error("the access token cannot be used: {problem}")]
+    UnusableToken {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// libgit2 could not be set up for this process.
     #[error("cannot set up libgit2")]
     GitSetup {
@@ -350,7 +353,7 @@ impl Error {
         match self {
             Self::Net(error) => error.kind(),
             Self::Disk(error) => error.kind(),
-            Self::UnusableToken | Self::GitSetup { .. } => ErrorKind::InvalidInput,
+            Self::UnusableToken { .. } | Self::GitSetup { .. } => ErrorKind::InvalidInput,
             Self::MissingOrPrivate { .. }
             | Self::Gated { .. }
             | Self::Disabled { .. }

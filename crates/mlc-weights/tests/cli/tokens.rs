@@ -84,7 +84,7 @@ fn the_sources_in_their_order() {
         (&[], None),
     ] {
         let (world, model) = World::with_tiny();
-        write(&world.beside(named), "\thf_3\r\n\n");
+        write(&world.beside(named), "\u{feff}hf_3\r\n\n");
         write(&world.beside(login), "hf_4");
         let mut cli = world.cli(&["download", &model.url]).env("HF_HOME", world.beside("hf_home"));
         for (name, value) in variables {
