@@ -19,7 +19,7 @@ pub enum Error {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// What was given as a token is none.
-    #[error("the access token cannot be used: {problem}")]
+    #[error("not an access token: {problem}")]
     UnusableToken {
         /// What is wrong with it.
         problem: &'static str,

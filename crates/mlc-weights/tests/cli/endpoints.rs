@@ -52,6 +52,39 @@ fn a_public_url_means_the_hub_that_is_set() {
 }
 
 #[test]
+fn a_url_may_be_the_address_at_the_hub_that_is_set() {
+    for prefix in ["", "/mirror/hf"] {
+        let (world, model) = with(LocalHub::builder().path_prefix(prefix).start());
+        let url = format!("{}/mlc-ai/tiny", world.hub.endpoint());
+        let ran = world.cli(&["download", &url]).run();
+        check(&world, &model, &ran);
+        for command in ["path", "remove"] {
+            let ran = world.cli(&[command, &url]).run();
+            assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+        }
+    }
+    let (world, _) = World::with_tiny();
+    let ran = world.cli(&["download", "https://hf-mirror.example/mlc-ai/tiny"]).run();
+    ran.check_failure(2, &["set HF_ENDPOINT=https://hf-mirror.example and write `HF://mlc-ai/tiny`"]);
+    let list = world.beside("list");
+    std::fs::write(&list, format!("{}/mlc-ai/tiny@main\n", world.hub.endpoint())).unwrap();
+    let ran = world.cli(&["download", "--from-file", list.to_str().unwrap()]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert!(!world.hub.log().resolve().is_empty());
+}
+
+#[test]
+fn a_renamed_model_below_a_path() {
+    let (world, _) = with(LocalHub::builder().path_prefix("/mirror/hf").start());
+    world.hub.rename("mlc-ai/tiny", "mlc-ai/renamed");
+    let ran = world.cli(&["download", "HF://mlc-ai/tiny"]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("mlc-ai/renamed"), "{}", ran.stderr);
+    let log = world.hub.log();
+    assert!(log.hub().requests().iter().all(|request| request.path.starts_with("/mirror/hf/")), "{log}");
+}
+
+#[test]
 fn a_private_authority_in_a_file() {
     let (world, model) = with_tls();
     let ran = download(&world, &model).env("SSL_CERT_FILE", world.ca_file()).run();

@@ -272,7 +272,7 @@ fn what_json_does_not_have_is_read_past() {
     assert_eq!(records.records()[0].path.as_str(), "a.bin");
     refused(
         &with_records(&[&record(r#""a\ud800""#, "7", "")]),
-        "tensor-cache.json: records[0].dataPath must not be used as a path: `a\\0` is not a path inside a repository: it has a control character",
+        "tensor-cache.json: records[0].dataPath must not be used as a path: `a\\0` is not a path inside a repository: it has the control character '\\0'",
     );
     refused(
         &with_records(&[&record("NaN", "7", "")]),
