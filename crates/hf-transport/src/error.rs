@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use net::{Answer, BoxError, ForeignError, ForeignText, SafeUrl, Secrets, ServerWords};
+use net::{Answer, BoxError, ForeignError, ForeignText, Hop, SafeUrl, Secrets, ServerWords};
 use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, shown, size};
 
 /// Why a hub could not be used, or would not give what was asked for.
@@ -154,7 +154,7 @@ pub enum Error {
     },
     /// A web page where a hub's answer should be: a captive portal, a proxy's notice, or no hub at all.
     #[error(
-        "{url} answers with {content_type} instead of {expected}: not a model hub, or a login page stands in between"
+        "{url} answers with {content_type} instead of {expected}: not a model hub, or a login page stands in between{words}"
     )]
     NotAHub {
         /// The request.
@@ -163,6 +163,8 @@ pub enum Error {
         content_type: ForeignText,
         /// What should have come.
         expected: &'static str,
+        /// What the page says.
+        words: ServerWords,
     },
     /// A hub that knows the model, and does not serve git.
     #[error(
@@ -315,14 +317,15 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn not_a_hub(answer: &Answer, expected: &'static str) -> Self {
+    pub(crate) async fn not_a_hub(answer: Answer, expected: &'static str) -> Self {
         let content_type = net::header_text(answer.headers(), "content-type");
-        let content_type = content_type.and_then(|text| answer.fit(text));
-        Self::NotAHub {
-            url: SafeUrl::of(answer.url()),
-            content_type: content_type.unwrap_or("no content type".into()),
-            expected,
-        }
+        let content_type = content_type.and_then(|text| answer.fit(text)).unwrap_or("no content type".into());
+        let url = SafeUrl::of(answer.url());
+        let is_page = answer.media_type().eq_ignore_ascii_case("text/html");
+        let words = if is_page { answer.refusal().await.words } else { ServerWords::none() };
+        // Whoever says it, it is not the hub.
+        let words = ServerWords { speaker: Hop::Proxy, ..words };
+        Self::NotAHub { url, content_type, expected, words }
     }
 
     /// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.

@@ -91,8 +91,14 @@ impl ProxyUrl {
         &self.name
     }
 
-    pub(crate) fn whole(&self) -> &Url {
-        &self.whole
+    /// With the login, as the HTTP library takes it for a request to this URL.
+    pub(crate) fn for_library(&self, url: &Url) -> Url {
+        let mut whole = self.whole.clone();
+        // The library fails to look up an IPv6 address, which need not be looked up.
+        if matches!(url.host(), Some(Host::Ipv6(_))) && whole.scheme() == "socks5" {
+            let _is_set = whole.set_scheme("socks5h");
+        }
+        whole
     }
 
     /// Whether the proxy gets the request itself, and not one for a connection, when the requested URL is `http`.
@@ -243,7 +249,8 @@ mod tests {
     #[test]
     fn the_login_reaches_the_library_and_nobody_else() {
         let proxy: ProxyUrl = "http://user:p%40ss@proxy:3128".parse().unwrap();
-        assert_eq!(proxy.whole().as_str(), "http://user:p%40ss@proxy:3128/");
+        let whole = proxy.for_library(&"http://hub/".parse().unwrap());
+        assert_eq!(whole.as_str(), "http://user:p%40ss@proxy:3128/");
         let named = proxy.set_by("HTTPS_PROXY");
         assert_eq!(named.name().to_string(), "the proxy http://proxy:3128 (set by HTTPS_PROXY)");
         assert!(!format!("{named:?} {named}").contains("user"));

@@ -23,7 +23,8 @@ pub(crate) fn library(settings: &NetSettings, idle_connections: usize) -> Result
     if settings.proxy.any(|_| true) {
         // Whoever wants to know which proxy a request takes asks the same settings.
         let proxy = settings.proxy.clone();
-        builder = builder.proxy(Proxy::custom(move |url| proxy.for_url(url).map(ProxyUrl::whole).cloned()));
+        builder =
+            builder.proxy(Proxy::custom(move |url| proxy.for_url(url).map(|proxy| proxy.for_library(url))));
     }
     if settings.proxy.any(ProxyUrl::wants_ipv4) {
         builder = builder.dns_resolver(Arc::new(Ipv4First));

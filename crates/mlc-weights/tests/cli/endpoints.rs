@@ -191,6 +191,25 @@ fn check_tunnels(world: &World, proxy: &LocalProxy) {
     assert!(tunnels.len() >= world.hub.log().connections(), "{tunnels:?}");
 }
 
+/// Without TLS, at an address that only the proxy knows.
+#[test]
+fn a_plain_hub_behind_proxies_of_every_kind() {
+    for kind in ["http", "https", "socks4a", "socks5", "socks5h"] {
+        let (world, model) = World::with_tiny();
+        let proxy = if kind == "https" { LocalProxy::with_tls() } else { LocalProxy::start() };
+        // Nobody listens at port 1 there.
+        let hub = if kind == "socks4a" { "hub.invalid:1" } else { "[::1]:1" };
+        proxy.lead(hub, &world.hub.endpoint());
+        let certificates = world.beside("certificates.pem");
+        std::fs::write(&certificates, proxy.ca_certificate()).unwrap();
+        let cli = download(&world, &model)
+            .env("HF_ENDPOINT", format!("http://{hub}"))
+            .env("ALL_PROXY", proxy.url_as(kind));
+        let cli = if kind == "https" { cli.env("SSL_CERT_FILE", certificates) } else { cli };
+        check(&world, &model, &cli.run());
+    }
+}
+
 /// How a proxy of this kind is asked for a connection, and whether it looks up names itself.
 #[track_caller]
 fn check_kind(kind: &str, method: &str, looks_up: bool) {
