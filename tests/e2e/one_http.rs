@@ -414,9 +414,8 @@ fn speaker(says: &'static [u8]) -> String {
 
 #[tokio::test]
 async fn trouble_with_a_proxy_is_told_as_its_own() {
-    let (plain, tls): (fn() -> LocalHubBuilder, fn() -> LocalHubBuilder) =
-        (LocalHub::builder, || LocalHub::builder().tls());
-    for hub in [plain, tls] {
+    let (plain, tls) = (LocalHub::builder, || LocalHub::builder().tls());
+    for hub in [plain as fn() -> LocalHubBuilder, tls] {
         for nobody in
             ["http://127.0.0.1:1", "https://127.0.0.1:1", "socks4a://127.0.0.1:1", "socks5://127.0.0.1:1"]
         {

@@ -13,7 +13,7 @@ use crate::coding::Coding;
 use crate::error::{Error, Hop};
 use crate::failed::Exchange;
 use crate::floor::Meter;
-use crate::headers::{header_text, server_wait};
+use crate::headers::{coding, header_text, server_wait};
 use crate::proxy::ProxyUrl;
 use crate::shown::SafeUrl;
 use crate::words::{ServerWords, media_type};
@@ -24,11 +24,11 @@ const MAX_REFUSAL: usize = 64 << 10;
 /// An answer whose body has not been read yet. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Answer {
-    /// Boxed, as what holds an answer is moved about.
+    /// Boxed like others, as what holds an answer is moved about.
     asked: Box<Asked>,
     coding: Box<Coding>,
     response: Response,
-    elsewhere: Option<Url>,
+    elsewhere: Option<Box<Url>>,
     had_own_headers: bool,
 }
 
@@ -73,14 +73,13 @@ impl Answer {
         elsewhere: Option<Url>,
         had_own_headers: bool,
     ) -> Result<Self, Error> {
-        let (status, headers) = (response.status(), response.headers());
-        let coding =
-            if asked.has_body { Coding::of(status, headers, asked.takes_gzip) } else { Coding::None };
+        let (status, name) = (response.status(), coding(response.headers()).filter(|_| asked.has_body));
+        let coding = Coding::of(name, status.as_u16(), asked.takes_gzip);
         if let (true, Coding::Stranger(name)) = (status.is_success(), &coding) {
             let coding = fit_for_message(name, &asked.secrets).unwrap_or("in no known way".into());
             return Err(Error::Encoded { action: asked.action, url: SafeUrl::of(&asked.url), coding });
         }
-        let (asked, coding) = (Box::new(asked), Box::new(coding));
+        let (asked, coding, elsewhere) = (Box::new(asked), Box::new(coding), elsewhere.map(Box::new));
         Ok(Self { asked, coding, response, elsewhere, had_own_headers })
     }
 
@@ -106,7 +105,7 @@ impl Answer {
 
     /// Where the answer points, for a redirect that was not followed.
     pub fn elsewhere(&self) -> Option<&Url> {
-        self.elsewhere.as_ref()
+        self.elsewhere.as_deref()
     }
 
     /// Whether the request that was answered had its own headers with it.

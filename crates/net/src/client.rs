@@ -144,7 +144,7 @@ impl Client {
     /// HTTP/1.1 only: a model's files come over connections of their own, not as streams that share one.
     ///
     /// # Errors
-    /// [`Error::UnusableCertificates`] and [`Error::ClientSetup`].
+    /// [`Error::UnusableProxy`], [`Error::UnusableCertificates`] and [`Error::ClientSetup`].
     pub fn new(settings: NetSettings) -> Result<Self, Error> {
         let http = library(&settings, usize::MAX)?;
         let (unpooled, known) = (OnceCell::new(), Mutex::default());
@@ -351,6 +351,11 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_be_used_are_refused() {
+        // Longer than the HTTP library's own URLs may be: it would ask servers directly.
+        let proxy = format!("http://s3cret{}@proxy", "x".repeat(1 << 16));
+        let error = refused(|settings| settings.proxy.all = Some(proxy.parse().unwrap()));
+        assert!(matches!(error, Error::UnusableProxy { .. }), "{error:?}");
+        assert!(!format!("{error:?} {error}").contains("s3cret"));
         let error = refused(|settings| settings.user_agent = "line\nfeed".to_owned());
         assert!(matches!(error, Error::ClientSetup { .. }), "{error:?}");
         for pem in ["", "no PEM", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {

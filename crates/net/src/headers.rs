@@ -12,6 +12,14 @@ pub fn header_text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str>
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
 }
 
+/// The codings of a body that has any.
+pub(crate) fn coding(headers: &HeaderMap) -> Option<String> {
+    let codings = headers.get_all(header::CONTENT_ENCODING);
+    let is_real = |coding: &&[u8]| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity");
+    let codings: Vec<_> = codings.iter().map(|value| value.as_bytes().trim_ascii()).filter(is_real).collect();
+    (!codings.is_empty()).then(|| String::from_utf8_lossy(&codings.join(&b", "[..])).into_owned())
+}
+
 /// How long an answer asks to be left alone, at most [`MAX_WAIT`](crate::MAX_WAIT).
 pub fn server_wait(headers: &HeaderMap, status: StatusCode) -> Option<Duration> {
     ServerWait::from_headers(
@@ -20,4 +28,28 @@ pub fn server_wait(headers: &HeaderMap, status: StatusCode) -> Option<Duration> 
         status.as_u16(),
         SystemTime::now(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codings() {
+        for (values, expected) in [
+            (&[][..], None),
+            (&["identity"], None),
+            (&[" Identity ", ""], None),
+            (&["gzip"], Some("gzip")),
+            (&["identity", "br"], Some("br")),
+            (&["gzip", "zstd"], Some("gzip, zstd")),
+        ] {
+            let values = values.iter().map(|value| (header::CONTENT_ENCODING, value.parse().unwrap()));
+            let mut headers = HeaderMap::new();
+            values.for_each(|(name, value)| {
+                headers.append(name, value);
+            });
+            assert_eq!(coding(&headers).as_deref(), expected);
+        }
+    }
 }

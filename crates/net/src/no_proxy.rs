@@ -1,6 +1,6 @@
 //! Which hosts are reached without a proxy. No clock, no I/O.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;

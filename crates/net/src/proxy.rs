@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hyper_util::client::proxy::matcher::Matcher;
 use url::{Host, Url};
 use url_parse::Excerpt;
 
@@ -51,8 +50,9 @@ impl ProxySettings {
         own.as_ref().or(self.all.as_ref()).filter(|_| !self.no_proxy.covers(url))
     }
 
-    pub(crate) fn any(&self, is_so: impl Fn(&ProxyUrl) -> bool) -> bool {
-        [&self.http, &self.https, &self.all].into_iter().flatten().any(is_so)
+    /// All that are set.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &ProxyUrl> {
+        [&self.http, &self.https, &self.all].into_iter().flatten()
     }
 }
 
@@ -150,13 +150,7 @@ fn parse(text: &str) -> Result<ProxyUrl, &'static str> {
     };
     let place = format!("{host}:{}", parsed.port().unwrap_or(usual_port));
     let whole = Url::parse(&format!("{scheme}://{login}{place}")).map_err(|_| "it is no URL")?;
-    let name = ProxyName::of(format!("{scheme}://{place}"));
-    // The HTTP library asks servers directly when it cannot use a proxy, so it is asked beforehand.
-    let matcher = Matcher::builder().all(whole.as_str()).build();
-    let is_usable = ["http://host/", "https://host/"]
-        .into_iter()
-        .all(|url| url.parse().is_ok_and(|url| matcher.intercept(&url).is_some()));
-    if is_usable { Ok(ProxyUrl { whole, name }) } else { Err("the HTTP library cannot use it") }
+    Ok(ProxyUrl { whole, name: ProxyName::of(format!("{scheme}://{place}")) })
 }
 
 /// What was meant to be a proxy's address: all that may be part of a login is hidden.
@@ -243,7 +237,6 @@ mod tests {
         check("u:s3#s3cret@proxy", Err("`…@proxy` is not"));
         check("http://proxy?s3cret", Err("`http://proxy?…` is not"));
         check("socks4://s3cret@proxy", Err("a SOCKS 4 proxy takes no login"));
-        check(&format!("http://s3cret{}@proxy", "x".repeat(1 << 16)), Err("the HTTP library cannot use it"));
     }
 
     #[test]

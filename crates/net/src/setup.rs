@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, ClientBuilder, Proxy, redirect};
+use url_parse::Excerpt;
 
 use crate::error::Error;
 use crate::proxy::ProxyUrl;
@@ -20,18 +22,34 @@ pub(crate) fn library(settings: &NetSettings, idle_connections: usize) -> Result
         .connect_timeout(settings.connect_timeout)
         .pool_max_idle_per_host(idle_connections)
         .no_proxy();
-    if settings.proxy.any(|_| true) {
+    settings.proxy.iter().try_for_each(refuse_unusable)?;
+    if settings.proxy.iter().next().is_some() {
         // Whoever wants to know which proxy a request takes asks the same settings.
         let proxy = settings.proxy.clone();
         builder =
             builder.proxy(Proxy::custom(move |url| proxy.for_url(url).map(|proxy| proxy.for_library(url))));
     }
-    if settings.proxy.any(ProxyUrl::wants_ipv4) {
+    if settings.proxy.iter().any(ProxyUrl::wants_ipv4) {
         builder = builder.dns_resolver(Arc::new(Ipv4First));
     }
     trusting(builder, &settings.ca_certificates)?
         .build()
         .map_err(|error| Error::ClientSetup { source: error.without_url().into() })
+}
+
+/// The library asks servers directly when it cannot use a proxy, by this very judgement.
+fn refuse_unusable(proxy: &ProxyUrl) -> Result<(), Error> {
+    let is_used = |url: &str| {
+        let (url, uri) = (url.parse().ok()?, url.parse().ok()?);
+        Matcher::builder().all(proxy.for_library(&url).as_str()).build().intercept(&uri)
+    };
+    if ["http://host/", "https://[::1]/"].into_iter().all(|url| is_used(url).is_some()) {
+        return Ok(());
+    }
+    Err(Error::UnusableProxy {
+        value: Excerpt::of(&proxy.to_string()),
+        problem: "the HTTP library does not know what to do with it",
+    })
 }
 
 /// The library asks a SOCKS 4 proxy for the first address of a name, which must not be an IPv6 one.
