@@ -189,7 +189,7 @@ async fn the_builder_says_all_that_the_environment_can() {
     let (world, model) = World::around(LocalHub::builder().tls().path_prefix("/hf"), &gated);
     let proxy = LocalProxy::with_login();
     let builder = world.builder().token(token());
-    let https = Some(proxy.url_with_login());
+    let https = Some(proxy.url_with_login().parse().unwrap());
 
     let untrusted = builder.clone().build().unwrap().download(request(&model)).await.unwrap_err();
     assert!(untrusted.to_string().contains("certificate is not trusted"), "{untrusted}");
@@ -230,7 +230,7 @@ async fn no_event_gives_anything_away() {
 async fn every_request_says_who_asks_and_none_goes_elsewhere() {
     let (world, model) = World::with(&tiny());
     let proxy = LocalProxy::start();
-    let all = ProxySettings { all: Some(proxy.url()), ..ProxySettings::default() };
+    let all = ProxySettings { all: Some(proxy.url().parse().unwrap()), ..ProxySettings::default() };
     let downloader = world.builder().proxy(all).application("my-app/1.2").build().unwrap();
     downloader.download(request(&model)).await.unwrap();
     // All that leaves the process comes through the proxy.

@@ -3,6 +3,8 @@
 //! HTTP client", has its test here.
 
 use std::error::Error;
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -263,10 +265,35 @@ async fn an_untrusted_certificate_is_final() {
 
 #[tokio::test]
 async fn compressed_answers_are_refused_by_name() {
-    let gzip = Fault::Header { name: "content-encoding".to_owned(), value: Some("gzip".to_owned()) };
-    let words = "the answer is compressed (gzip), though that was not asked for";
+    let brotli = Fault::Header { name: "content-encoding".to_owned(), value: Some("br".to_owned()) };
+    let words = "the answer is compressed (br), though that was not asked for";
     // The locator is asked three times for another place.
-    check(gzip, ErrorKind::Refused, words, [1, 4]).await;
+    check(brotli, ErrorKind::Refused, words, [1, 4]).await;
+}
+
+#[tokio::test]
+async fn gzip_is_decoded_for_git_and_refused_for_a_shard() {
+    let stage = Stage::new();
+    for user in USERS {
+        stage.fault(user, Fault::Gzip, Times::Forever);
+    }
+    stage.ask(User::Hub).await.unwrap();
+    let failed = stage.ask(User::DataHost).await.unwrap_err();
+    assert!(failed.words.contains("the answer is compressed (gzip), though"), "{failed:?}");
+    assert_eq!(failed.kind, ErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn compressed_words_of_a_refusal_are_read() {
+    let stage = Stage::new();
+    stage.hub.fault(FaultTarget::any(""), Fault::Gzip, Times::Once);
+    let url = format!("{}/{ID}/resolve/main/nothing", stage.hub.endpoint()).parse().unwrap();
+    let mut request = net::Request::get(url, "read", Hop::Hub);
+    // Words are no part of a file.
+    request.takes_gzip = false;
+    let client = Client::new(stage.settings.clone()).unwrap();
+    let refusal = client.send(request, &()).await.unwrap().refusal().await;
+    assert_eq!(refusal.words.message.unwrap().as_str(), "Entry not found");
 }
 
 #[tokio::test]
@@ -328,12 +355,13 @@ async fn a_proxy_that_wants_a_login_is_final() {
             let mut stage = Stage::on(hub());
             let proxy = LocalProxy::with_login();
             stage.settings.ca_certificates = stage.trusted();
-            stage.settings.proxy.all = Some(proxy.url());
+            stage.settings.proxy.all = Some(proxy.url().parse().unwrap());
             let failed = stage.ask(user).await.unwrap_err();
-            assert!(failed.words.contains("the proxy wants another login"), "{failed:?}");
+            assert!(failed.words.contains(" wants another login"), "{failed:?}");
+            assert!(failed.words.contains(&format!("the proxy {} wants", proxy.url())), "{failed:?}");
             assert_eq!((failed.kind, failed.hop), (ErrorKind::Refused, Some(Hop::Proxy)));
             assert_eq!(proxy.requests().len(), 1, "{:?}", proxy.requests());
-            stage.settings.proxy.all = Some(proxy.url_with_login());
+            stage.settings.proxy.all = Some(proxy.url_with_login().parse().unwrap());
             stage.ask(user).await.unwrap();
         }
     }
@@ -348,11 +376,73 @@ async fn who_failed_is_told() {
         let failed = stage.ask(user).await.unwrap_err();
         assert_eq!((failed.kind, failed.hop), (ErrorKind::Network, Some(server)), "{failed:?}");
         // Nobody listens there.
-        stage.settings.proxy.http = Some("http://user:s3cret@127.0.0.1:1".to_owned());
+        stage.settings.proxy.http = Some("http://user:s3cret@127.0.0.1:1".parse().unwrap());
         let failed = stage.ask(user).await.unwrap_err();
         assert_eq!((failed.kind, failed.hop), (ErrorKind::Network, Some(Hop::Proxy)), "{failed:?}");
+        assert!(failed.words.contains("the proxy http://127.0.0.1:1 cannot be reached"), "{failed:?}");
         assert!(!failed.words.contains("s3cret"), "{failed:?}");
     }
+}
+
+/// What is said when this proxy is set for everything, in one attempt of each user.
+async fn check_proxy(hub: fn() -> LocalHubBuilder, proxy: &str, words: &str) {
+    for user in USERS {
+        let mut stage = Stage::on(hub());
+        stage.settings.ca_certificates = stage.trusted();
+        stage.settings.idle_timeout = Duration::from_secs(1);
+        stage.settings.proxy.all = Some(proxy.parse().unwrap());
+        let failed = stage.ask(user).await.unwrap_err();
+        assert!(failed.words.contains(&format!("the proxy {proxy}{words}")), "{user:?}: {failed:?}");
+        assert_eq!((failed.kind, stage.requests(user)), (ErrorKind::Network, 0), "{user:?}: {failed:?}");
+    }
+}
+
+/// Who accepts connections, says this, and nothing more.
+fn speaker(says: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for mut connection in listener.incoming().flatten() {
+            // The client may have left.
+            let _written = connection.write_all(says);
+            open.push(connection);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn trouble_with_a_proxy_is_told_as_its_own() {
+    let (plain, tls) = (LocalHub::builder, || LocalHub::builder().tls());
+    for hub in [plain as fn() -> LocalHubBuilder, tls] {
+        for nobody in
+            ["http://127.0.0.1:1", "https://127.0.0.1:1", "socks4a://127.0.0.1:1", "socks5://127.0.0.1:1"]
+        {
+            check_proxy(hub, nobody, " cannot be reached").await;
+        }
+        check_proxy(hub, "http://proxy.invalid:3128", " cannot be reached").await;
+    }
+    let banner = speaker(b"SSH-2.0-OpenSSH\r\n");
+    check_proxy(plain, &format!("http://{banner}"), " gave no answer that can be used").await;
+    check_proxy(tls, &format!("http://{banner}"), " opened no connection to it").await;
+    check_proxy(plain, &format!("socks4://{banner}"), " opened no connection to it").await;
+    check_proxy(plain, &format!("socks5://{banner}"), " opened no connection to it").await;
+    let refusal = speaker(b"HTTP/1.1 503 Service Unavailable\r\n\r\n");
+    check_proxy(tls, &format!("http://{refusal}"), " opened no connection to it").await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_says_nothing_is_named() {
+    let mut stage = Stage::new();
+    stage.settings.idle_timeout = Duration::from_millis(400);
+    let proxy = format!("http://{}", speaker(b""));
+    stage.settings.proxy.http = Some(proxy.parse().unwrap());
+    let failed = stage.ask(User::Hub).await.unwrap_err();
+    assert!(
+        failed.words.contains(&format!(" through the proxy {proxy}: it sent nothing for 0.4 s")),
+        "{failed:?}"
+    );
 }
 
 #[tokio::test]

@@ -94,6 +94,8 @@ pub enum Fault {
         /// Its value; `None` takes it away.
         value: Option<String>,
     },
+    /// The body is compressed, as front ends do to whatever they pass on.
+    Gzip,
     /// git's list of references does not offer this capability.
     WithoutCapability(String),
 }

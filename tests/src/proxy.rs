@@ -14,10 +14,11 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::server::Tls;
 use crate::sync::locked;
 
 /// A proxy as `HTTPS_PROXY` and `HTTP_PROXY` name one, until it is dropped: it opens tunnels (`CONNECT`) for https,
-/// forwards requests with a whole URL for http, speaks SOCKS 5 too, and keeps a log of all.
+/// forwards requests with a whole URL for http, speaks SOCKS 4, 4a and 5 too, and keeps a log of all.
 ///
 /// It can know names that nobody else knows, so that a local hub with TLS is found under a public hub's name.
 ///
@@ -41,9 +42,9 @@ pub struct LocalProxy {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProxiedRequest {
-    /// `CONNECT` or `SOCKS` for a tunnel, else the forwarded request's own.
+    /// `CONNECT`, `SOCKS4` or `SOCKS5` for a tunnel, else the forwarded request's own.
     pub method: String,
-    /// `host:port` for a tunnel, else the whole URL.
+    /// `host:port` for a tunnel, else the whole URL. The host is a name if the proxy is to look it up.
     pub target: String,
     /// All headers, names in lower case, in the order of arrival.
     pub headers: Vec<(String, String)>,
@@ -53,8 +54,10 @@ pub struct ProxiedRequest {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// `Proxy-Authorization` that is wanted.
-    login: Option<String>,
+    /// The user `user` with the password `secret` is wanted.
+    wants_login: bool,
+    /// It is reached over TLS.
+    tls: Option<Tls>,
     /// Where a `host:port` really is.
     known: Mutex<HashMap<String, String>>,
     requests: Mutex<Vec<ProxiedRequest>>,
@@ -77,14 +80,27 @@ impl LocalProxy {
         Self::start_with(Shared::default())
     }
 
-    /// A proxy that answers 407 to everyone who does not log in as `user` with the password `secret`.
+    /// A proxy that refuses everyone who does not log in as `user` with the password `secret`: with 407, or as
+    /// SOCKS 5 does.
     ///
     /// # Panics
     ///
     /// There is no port or thread to be had.
     pub fn with_login() -> Self {
-        // "user:secret" in base64.
-        Self::start_with(Shared { login: Some("Basic dXNlcjpzZWNyZXQ=".to_owned()), ..Shared::default() })
+        Self::start_with(Shared { wants_login: true, ..Shared::default() })
+    }
+
+    /// A proxy that is itself reached over TLS, with a certificate of an authority of its own.
+    ///
+    /// # Panics
+    ///
+    /// There is no port or thread to be had.
+    #[expect(clippy::panic, reason = "a test that cannot have its proxy has failed")]
+    pub fn with_tls() -> Self {
+        match Tls::new(&[]) {
+            Ok(tls) => Self::start_with(Shared { tls: Some(tls), ..Shared::default() }),
+            Err(error) => panic!("local proxy: {error:#}"),
+        }
     }
 
     #[expect(clippy::panic, reason = "a test that cannot have its proxy has failed")]
@@ -125,12 +141,17 @@ impl LocalProxy {
 
     /// The value for `HTTPS_PROXY` and its kin.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url_as(if self.shared.tls.is_some() { "https" } else { "http" })
     }
 
-    /// The value for `ALL_PROXY` that means SOCKS, names being looked up by the proxy.
-    pub fn socks_url(&self) -> String {
-        format!("socks5h://{}", self.address)
+    /// The same for another kind of proxy, such as `socks5`.
+    pub fn url_as(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The certificate, in PEM, of the authority of [`LocalProxy::with_tls`]; empty for other proxies.
+    pub fn ca_certificate(&self) -> &str {
+        self.shared.tls.as_ref().map_or("", Tls::ca_certificate)
     }
 
     /// [`LocalProxy::url`] with the login that [`LocalProxy::with_login`] wants.

@@ -4,29 +4,28 @@ use std::io;
 
 use axum::http::Request;
 use axum::http::request::Parts;
-use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// A client with a longer head than this has lost its way.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// The requests that come over one connection. They have no bodies, but perhaps the last.
-pub(crate) struct Requests {
-    stream: TcpStream,
+pub(crate) struct Requests<S> {
+    stream: S,
     received: Vec<u8>,
 }
 
-impl Requests {
-    pub(crate) fn of(stream: TcpStream) -> Self {
+impl<S: AsyncRead + Unpin> Requests<S> {
+    pub(crate) fn of(stream: S) -> Self {
         Self { stream, received: Vec::new() }
     }
 
-    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+    pub(crate) fn stream(&mut self) -> &mut S {
         &mut self.stream
     }
 
     /// The connection, and what was received after the last head.
-    pub(crate) fn into_rest(self) -> (TcpStream, Vec<u8>) {
+    pub(crate) fn into_rest(self) -> (S, Vec<u8>) {
         (self.stream, self.received)
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use url_parse::{ErrorKind, shown};
 
 use crate::holder::Holder;
+use crate::owner::naming_owner;
 
 /// An error of this crate: what was attempted, on which path. The cause is in
 /// [`source`](std::error::Error::source) only.
@@ -229,6 +230,12 @@ impl Error {
         }
     }
 
+    /// The folder at `path` of the cache `home`, or something in it, cannot be created.
+    pub(crate) fn creating(path: &Path, home: &Path, source: io::Error) -> Self {
+        let (source, path, home) = (naming_owner(source, path), path.to_path_buf(), home.to_path_buf());
+        Self::CreateFolder { path, home, source }
+    }
+
     pub(crate) fn moving(from: &Path, to: &Path, source: io::Error) -> Self {
         Self::of(source, |source| Self::Move { from: from.to_path_buf(), to: to.to_path_buf(), source })
     }
@@ -266,7 +273,8 @@ pub(crate) trait Attempt<T> {
 impl<T> Attempt<T> for io::Result<T> {
     fn attempt(self, action: Action, path: &Path) -> Result<T, Error> {
         self.map_err(|source| {
-            Error::of(source, |source| Error::Io { action, path: path.to_path_buf(), source })
+            let path = path.to_path_buf();
+            Error::of(source, |source| Error::Io { action, source: naming_owner(source, &path), path })
         })
     }
 }

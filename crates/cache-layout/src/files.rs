@@ -73,7 +73,7 @@ pub(crate) fn cannot_create(place: &Place, home: &Path, source: io::Error) -> Er
     match fs::metadata(&path) {
         Ok(found) if !found.is_dir() => Error::NotADirectory { path, home },
         Err(_) if is_dangling_link(&path) => Error::DanglingLink { path },
-        _ => Error::of(source, |source| Error::CreateFolder { path, home, source }),
+        _ => Error::of(source, |source| Error::creating(&path, &home, source)),
     }
 }
 

@@ -90,6 +90,7 @@ mod lookup;
 mod mount;
 mod obstacles;
 mod ops;
+mod owner;
 mod pinned;
 mod place;
 mod policy;

@@ -50,10 +50,7 @@ impl Slot {
 
     /// The folder that gets the entry, or the first of those to be created for it, must be writable.
     fn refuse_forbidden(&self) -> Result<(), Error> {
-        may_create_above(self.entry()).map_err(|source| {
-            let (path, home) = (self.entry().to_path_buf(), self.home().to_path_buf());
-            Error::CreateFolder { path, home, source }
-        })
+        may_create_above(self.entry()).map_err(|source| Error::creating(self.entry(), self.home(), source))
     }
 }
 
@@ -66,11 +63,7 @@ impl CacheLayout {
     pub fn check_writable(&self) -> Result<(), Error> {
         let (home, models) = (self.home(), self.home().join("model_weights").join("hf"));
         refuse_blocked(&models, home)?;
-        may_create_above(&models.join("user")).map_err(|source| Error::CreateFolder {
-            path: models.clone(),
-            home: home.to_path_buf(),
-            source,
-        })
+        may_create_above(&models.join("user")).map_err(|source| Error::creating(&models, home, source))
     }
 }
 

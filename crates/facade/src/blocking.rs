@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use url_parse::ModelUrl;
 
-use crate::drop_in::{local_directory, request};
+use crate::drop_in::{local_directory, prepared};
 use crate::threads::join;
 use crate::{Downloader, Error, Model, Request};
 
@@ -22,8 +22,8 @@ pub fn download_and_cache_mlc_weights(
     num_processes: Option<usize>,
     force_redo: Option<bool>,
 ) -> Result<PathBuf, Error> {
-    let request = request(model_url, num_processes, force_redo)?;
-    Ok(download(&Downloader::from_env()?, request)?.path)
+    let (downloader, request) = prepared(model_url, num_processes, force_redo)?;
+    Ok(download(&downloader, request)?.path)
 }
 
 /// [`get_or_download_model`](crate::get_or_download_model), blocking.

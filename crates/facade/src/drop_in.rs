@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use shard_fetch::CHAT_CONFIG_NAME;
 use url_parse::ModelUrl;
 
-use crate::{Downloader, Error, Request};
+use crate::env::Settings;
+use crate::{Builder, Downloader, Error, Request};
 
 /// Returns the directory of a model, downloading it into the cache if it is not there.
 ///
 /// This is MLC-LLM's `download_and_cache_mlc_weights`: `model_url` is `HF://user/repo` or
-/// `https://huggingface.co/user/repo`, with `@revision` behind it for another revision than the default branch; `num_processes` is how many files are fetched at once (`None`: 4,
+/// `https://huggingface.co/user/repo` (or the address at the hub that `HF_ENDPOINT` sets), with `@revision` behind it for another revision than the default branch; `num_processes` is how many files are fetched at once (`None`: 4,
 /// over as many connections as prove useful); `force_redo` downloads again (`Some(true)`), never does
 /// (`Some(false)`), or follows `MLC_DOWNLOAD_CACHE_POLICY` (`None`). The environment's settings are read at
 /// each call.
@@ -28,8 +29,8 @@ pub async fn download_and_cache_mlc_weights(
     num_processes: Option<usize>,
     force_redo: Option<bool>,
 ) -> Result<PathBuf, Error> {
-    let request = request(model_url, num_processes, force_redo)?;
-    Ok(Downloader::from_env()?.download(request).await?.path)
+    let (downloader, request) = prepared(model_url, num_processes, force_redo)?;
+    Ok(downloader.download(request).await?.path)
 }
 
 /// Returns the directory of a model that is given as a URL or as a local directory.
@@ -54,16 +55,18 @@ pub async fn get_or_download_model(model: &str) -> Result<PathBuf, Error> {
     }
 }
 
-pub(crate) fn request(
+pub(crate) fn prepared(
     model_url: &str,
     num_processes: Option<usize>,
     force_redo: Option<bool>,
-) -> Result<Request, Error> {
-    let request = model_url.parse::<Request>()?.force(force_redo);
-    match num_processes {
-        None => Ok(request),
-        Some(files) => Ok(request.files_in_flight(files.try_into().map_err(|_| Error::ZeroProcesses)?)),
+) -> Result<(Downloader, Request), Error> {
+    let settings = Settings::from_env()?;
+    let url = ModelUrl::parse_at(model_url, &settings.endpoint)?;
+    let mut request = Request::new(&url).force(force_redo);
+    if let Some(files) = num_processes {
+        request = request.files_in_flight(files.try_into().map_err(|_| Error::ZeroProcesses)?);
     }
+    Ok((Builder::from_settings(settings).build()?, request))
 }
 
 pub(crate) fn local_directory(model: &str) -> Result<PathBuf, Error> {

@@ -92,7 +92,7 @@ impl Settings {
             endpoint: values::endpoint(lookup)?,
             token: token::token(lookup)?,
             idle_timeout: values::idle_timeout(lookup)?,
-            proxy: values::proxy(lookup),
+            proxy: values::proxies(lookup)?,
             certificates: CertificateFiles::from_lookup(lookup),
             user_agent_origin: values::user_agent_origin(lookup)?,
         })

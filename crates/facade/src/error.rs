@@ -221,8 +221,23 @@ impl Error {
 
     /// Whether no model can be cached, or not this one, where the cache's home is.
     pub fn wants_another_home(&self) -> bool {
-        use cache_layout::Error::{CreateFolder, EntryIsFixed, NotADirectory};
-        matches!(self, Self::Cache(CreateFolder { .. } | EntryIsFixed { .. } | NotADirectory { .. }))
+        use cache_layout::Error::{CreateFolder, EntryIsFixed, Io, NotADirectory};
+        match self {
+            Self::Cache(CreateFolder { .. } | EntryIsFixed { .. } | NotADirectory { .. }) => true,
+            Self::Cache(Io { source, .. }) => source.kind() == io::ErrorKind::PermissionDenied,
+            _ => false,
+        }
+    }
+
+    /// Whether the proxy could not be reached, or did not pass a request on.
+    pub fn is_of_the_proxy(&self) -> bool {
+        let hop = match self {
+            Self::Hub(hf_transport::Error::Net(error))
+            | Self::MetadataGaveUp { source: hf_transport::Error::Net(error), .. } => error.hop(),
+            Self::Fetch(shard_fetch::Error::GaveUp { hop, .. }) => *hop,
+            _ => None,
+        };
+        hop == Some(net::Hop::Proxy) && self.kind() == ErrorKind::Network
     }
 
     /// Whether the local disk, or somebody's share of it, is full.

@@ -53,7 +53,8 @@ impl<'a> Api<'a> {
         })?;
         let unusable = |problem| Error::UnusableAnswer { url: SafeUrl::of(&url), problem };
         let no_commit = unusable("it names no commit");
-        let parsed = net::blocking(move || serde_json::from_slice(&info).map_err(|_| no_commit));
+        let parsed =
+            net::blocking(move || serde_json::from_slice(&net::standard_json(&info)).map_err(|_| no_commit));
         let info: Info = parsed.await?;
         match info.sha.parse::<CommitId>() {
             Ok(commit) if info.sha.starts_with(short.as_str()) => Ok(commit),
@@ -89,7 +90,7 @@ impl<'a> Api<'a> {
             return Err(self.hub.asked(self.model, None, revision).refused(answer).await);
         }
         if answer.media_type() != JSON {
-            return Err(Error::not_a_hub(&answer, JSON));
+            return Err(Error::not_a_hub(answer, JSON).await);
         }
         let headers = answer.headers().clone();
         let too_much = || self.too_much("bytes in an answer of the API", MAX_ANSWER as u64);

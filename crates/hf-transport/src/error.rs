@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use net::{Answer, BoxError, ForeignError, ForeignText, SafeUrl, Secrets, ServerWords};
+use net::{Answer, BoxError, ForeignError, ForeignText, Hop, SafeUrl, Secrets, ServerWords};
 use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, shown, size};
 
 /// Why a hub could not be used, or would not give what was asked for.
@@ -18,9 +18,12 @@ pub enum Error {
     /// A local file or folder could not be written.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The token holds characters that no HTTP header can carry.
-    #[error("the access token holds characters that cannot be sent in an HTTP header")]
-    UnusableToken,
+    /// What was given as a token is none.
+    #[error("not an access token: {problem}")]
+    UnusableToken {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// libgit2 could not be set up for this process.
     #[error("cannot set up libgit2")]
     GitSetup {
@@ -151,7 +154,7 @@ pub enum Error {
     },
     /// A web page where a hub's answer should be: a captive portal, a proxy's notice, or no hub at all.
     #[error(
-        "{url} answers with {content_type} instead of {expected}: not a model hub, or a login page stands in between"
+        "{url} answers with {content_type} instead of {expected}: not a model hub, or a login page stands in between{words}"
     )]
     NotAHub {
         /// The request.
@@ -160,6 +163,8 @@ pub enum Error {
         content_type: ForeignText,
         /// What should have come.
         expected: &'static str,
+        /// What the page says.
+        words: ServerWords,
     },
     /// A hub that knows the model, and does not serve git.
     #[error(
@@ -312,14 +317,15 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn not_a_hub(answer: &Answer, expected: &'static str) -> Self {
+    pub(crate) async fn not_a_hub(answer: Answer, expected: &'static str) -> Self {
         let content_type = net::header_text(answer.headers(), "content-type");
-        let content_type = content_type.and_then(|text| answer.fit(text));
-        Self::NotAHub {
-            url: SafeUrl::of(answer.url()),
-            content_type: content_type.unwrap_or("no content type".into()),
-            expected,
-        }
+        let content_type = content_type.and_then(|text| answer.fit(text)).unwrap_or("no content type".into());
+        let url = SafeUrl::of(answer.url());
+        let is_page = answer.media_type().eq_ignore_ascii_case("text/html");
+        let words = if is_page { answer.refusal().await.words } else { ServerWords::none() };
+        // Whoever says it, it is not the hub.
+        let words = ServerWords { speaker: Hop::Proxy, ..words };
+        Self::NotAHub { url, content_type, expected, words }
     }
 
     /// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.
@@ -350,7 +356,7 @@ impl Error {
         match self {
             Self::Net(error) => error.kind(),
             Self::Disk(error) => error.kind(),
-            Self::UnusableToken | Self::GitSetup { .. } => ErrorKind::InvalidInput,
+            Self::UnusableToken { .. } | Self::GitSetup { .. } => ErrorKind::InvalidInput,
             Self::MissingOrPrivate { .. }
             | Self::Gated { .. }
             | Self::Disabled { .. }

@@ -68,7 +68,10 @@ impl HubClient {
             let revision = commit.to_string();
             return Err(self.asked(model, Some(path), &revision).refused(answer).await);
         }
-        refuse_web_page(&answer)?;
+        if is_web_page(&answer) {
+            return Err(Error::not_a_hub(answer, "the location of a file").await);
+        }
+        let headers = answer.headers();
         let size = linked_size(headers).or_else(|| own_size(headers));
         Ok(self.resolved(answer.url().clone(), size, headers))
     }
@@ -85,12 +88,8 @@ impl HubClient {
 }
 
 /// A hub's own file answers name the commit; a web page without one is somebody else's.
-fn refuse_web_page(answer: &Answer) -> Result<(), Error> {
-    let is_page = answer.media_type().eq_ignore_ascii_case("text/html");
-    if is_page && !answer.headers().contains_key("x-repo-commit") {
-        return Err(Error::not_a_hub(answer, "the location of a file"));
-    }
-    Ok(())
+fn is_web_page(answer: &Answer) -> bool {
+    answer.media_type().eq_ignore_ascii_case("text/html") && !answer.headers().contains_key("x-repo-commit")
 }
 
 #[cfg(feature = "fuzzing")]
@@ -104,8 +103,12 @@ fn linked_size(headers: &HeaderMap) -> Option<u64> {
     header_text(headers, "x-linked-size")?.parse().ok()
 }
 
-/// `Content-Length` of an answer that is the file itself. Zero is what some servers say to every `HEAD`.
+/// `Content-Length` of an answer that is the file itself, and not the file compressed. Zero is what some servers say to
+/// every `HEAD`.
 fn own_size(headers: &HeaderMap) -> Option<u64> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return None;
+    }
     header_text(headers, header::CONTENT_LENGTH)?.parse().ok().filter(|size| *size > 0)
 }
 
@@ -152,6 +155,14 @@ mod tests {
         let sha1 = "\"da39a3ee5e6b4b0d3255bfef95601890afd80709\"";
         assert_eq!(linked_sha256(&map(&[("x-linked-etag", sha1)])), None);
         assert_eq!(linked_sha256(&map(&[])), None);
+    }
+
+    #[test]
+    fn the_size_of_a_compressed_file_is_not_the_files() {
+        let length = ("content-length", "7");
+        assert_eq!(own_size(&map(&[length])), Some(7));
+        assert_eq!(own_size(&map(&[length, ("content-encoding", "gzip")])), None);
+        assert_eq!(own_size(&map(&[("content-length", "0")])), None);
     }
 
     #[test]

@@ -31,22 +31,32 @@ pub struct Token {
 }
 
 impl Token {
-    /// Takes a token as users store it: surrounding white space and line ends are dropped. It counts as one that
-    /// the user chose for this hub.
+    /// Takes a token as users store it: a byte order mark before it, and white space and line ends around it, are
+    /// dropped. It counts as one that the user chose for this hub.
     ///
     /// Returns `Ok(None)` for a blank value, which means "no token" to every client of the hub.
     ///
     /// # Errors
     ///
-    /// [`Error::UnusableToken`] when the value holds characters that no HTTP header can carry. The value
-    /// itself is in no message.
+    /// [`Error::UnusableToken`] for quotes, a word before the token such as `Bearer`, and characters that no token
+    /// has. The value itself is in no message.
     pub fn new(value: &str) -> Result<Option<Self>, Error> {
-        let value = value.trim();
+        let value = value.strip_prefix('\u{feff}').unwrap_or(value).trim();
         if value.is_empty() {
             return Ok(None);
         }
-        let mut bearer =
-            HeaderValue::from_str(&format!("Bearer {value}")).map_err(|_| Error::UnusableToken)?;
+        let unusable = |problem| Error::UnusableToken { problem };
+        if value.contains(['"', '\'', '`']) {
+            return Err(unusable("there are quotes in it; give it without them"));
+        }
+        if value.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("bearer")) {
+            return Err(unusable("it begins with `Bearer`; give the token alone"));
+        }
+        if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(unusable("there is a character in it that no token has"));
+        }
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {value}"))
+            .map_err(|_| unusable("it cannot be sent in an HTTP header"))?;
         bearer.set_sensitive(true);
         Ok(Some(Self { bearer, is_explicit: true }))
     }
@@ -97,15 +107,17 @@ mod tests {
 
     #[test]
     fn blank_values_are_no_token() {
-        for blank in ["", " ", "\n", "\t\r\n"] {
+        for blank in ["", " ", "\n", "\t\r\n", "\u{feff}\r\n"] {
             assert!(Token::new(blank).unwrap().is_none(), "{blank:?}");
         }
     }
 
     #[test]
     fn white_space_around_it_is_dropped() {
-        let token = Token::new(" hf_secret\r\n").unwrap().unwrap();
-        assert_eq!(token.header().to_str().unwrap(), "Bearer hf_secret");
+        for value in [" hf_secret\r\n", "\u{feff}hf_secret\r\n"] {
+            let token = Token::new(value).unwrap().unwrap();
+            assert_eq!(token.header().to_str().unwrap(), "Bearer hf_secret");
+        }
     }
 
     #[test]
@@ -114,8 +126,32 @@ mod tests {
             assert_eq!(format!("{token:?}"), "Token(…)");
             assert!(!format!("{:?}", token.header()).contains("secret"));
         }
-        let refused = Token::new("hf_se\ncret").unwrap_err();
-        assert!(!format!("{refused} {refused:?}").contains("cret"));
+    }
+
+    #[track_caller]
+    fn refused(value: &str, problem: &str) {
+        let refused = Token::new(value).unwrap_err();
+        let shown = format!("{refused} {refused:?}");
+        assert!(shown.contains(problem) && !shown.contains("cret"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        refused("\"hf_s3cret\"", "there are quotes in it");
+        refused("'hf_s3cret'", "there are quotes in it");
+        refused("\u{feff}\"hf_s3cret", "there are quotes in it");
+        refused("Bearer hf_s3cret", "it begins with `Bearer`");
+        refused("bearer\thf_s3cret", "it begins with `Bearer`");
+        for value in [
+            "hf_s3\ncret",
+            "hf_s3 cret",
+            "hf_s3cr\u{e9}t-cret",
+            "hf_s3cret\u{200b}",
+            "hf_\u{1}s3cret",
+            "\u{201c}hf_s3cret\u{201d}",
+        ] {
+            refused(value, "there is a character in it that no token has");
+        }
     }
 
     #[track_caller]

@@ -10,7 +10,14 @@ pub(crate) fn about(error: &Error) -> Option<&'static str> {
         );
     }
     if error.wants_another_home() {
-        return Some("set MLC_LLM_HOME to a folder that you may write to");
+        return Some(
+            "set MLC_LLM_HOME to a folder that you may write to; the models that are in this cache can be used all the same, if MLC_LLM_READONLY_WEIGHT_CACHE names its folder model_weights",
+        );
+    }
+    if error.is_of_the_proxy() {
+        return Some(
+            "look whether the proxy runs, and whether its address is right (`mlc-weights env` shows it); the same command continues where this one stopped",
+        );
     }
     match error.kind() {
         ErrorKind::Network => Some(

@@ -1,18 +1,19 @@
 //! An answer: what it is looked at for before its body is used, and the reading of the body.
 
-use std::error::Error as StdError;
-use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Response, StatusCode};
 use url::Url;
-use url_parse::{ForeignError, ForeignText, Origin, Secrets, fit_for_message};
+use url_parse::{ForeignText, Origin, Secrets, fit_for_message};
 
+use crate::coding::Coding;
 use crate::error::{Error, Hop};
+use crate::failed::Exchange;
 use crate::floor::Meter;
 use crate::headers::{coding, header_text, server_wait};
+use crate::proxy::ProxyUrl;
 use crate::shown::SafeUrl;
 use crate::task::within;
 use crate::words::{ServerWords, media_type};
@@ -23,10 +24,11 @@ const MAX_REFUSAL: usize = 64 << 10;
 /// An answer whose body has not been read yet. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Answer {
-    /// Boxed, as what holds an answer is moved about.
+    /// Boxed like others, as what holds an answer is moved about.
     asked: Box<Asked>,
+    coding: Box<Coding>,
     response: Response,
-    elsewhere: Option<Url>,
+    elsewhere: Option<Box<Url>>,
     had_own_headers: bool,
 }
 
@@ -37,9 +39,12 @@ pub(crate) struct Asked {
     pub(crate) url: Url,
     pub(crate) origin: Origin,
     pub(crate) hop: Hop,
+    /// `None` when the server is asked directly.
+    pub(crate) proxy: Option<ProxyUrl>,
     pub(crate) idle: Duration,
     pub(crate) secrets: Secrets,
     pub(crate) has_body: bool,
+    pub(crate) takes_gzip: bool,
     /// `None` where somebody else measures.
     pub(crate) meter: Option<Meter>,
 }
@@ -68,14 +73,14 @@ impl Answer {
         elsewhere: Option<Url>,
         had_own_headers: bool,
     ) -> Result<Self, Error> {
-        if response.status().is_success()
-            && asked.has_body
-            && let Some(coding) = coding(response.headers())
-        {
-            let coding = fit_for_message(&coding, &asked.secrets).unwrap_or("in no known way".into());
+        let (status, name) = (response.status(), coding(response.headers()).filter(|_| asked.has_body));
+        let coding = Coding::of(name, status.as_u16(), asked.takes_gzip);
+        if let (true, Coding::Stranger(name)) = (status.is_success(), &coding) {
+            let coding = fit_for_message(name, &asked.secrets).unwrap_or("in no known way".into());
             return Err(Error::Encoded { action: asked.action, url: SafeUrl::of(&asked.url), coding });
         }
-        Ok(Self { asked: Box::new(asked), response, elsewhere, had_own_headers })
+        let (asked, coding, elsewhere) = (Box::new(asked), Box::new(coding), elsewhere.map(Box::new));
+        Ok(Self { asked, coding, response, elsewhere, had_own_headers })
     }
 
     /// The status.
@@ -100,7 +105,7 @@ impl Answer {
 
     /// Where the answer points, for a redirect that was not followed.
     pub fn elsewhere(&self) -> Option<&Url> {
-        self.elsewhere.as_ref()
+        self.elsewhere.as_deref()
     }
 
     /// Whether the request that was answered had its own headers with it.
@@ -118,23 +123,22 @@ impl Answer {
         fit_for_message(text, &self.asked.secrets)
     }
 
-    /// The next bytes of the body; `None` at its end.
+    /// The next bytes of the body; `None` at its end. Of a body that is decoded, these are 64 KiB at most.
     ///
     /// # Errors
-    /// [`Error::Transport`], [`Error::Stalled`] and [`Error::TooSlow`].
+    /// [`Error::Transport`], [`Error::Stalled`], [`Error::TooSlow`] and [`Error::Damaged`].
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let asked = &mut *self.asked;
-        let began = Instant::now();
-        let chunk = within(asked.idle, self.response.chunk()).await.ok_or_else(|| asked.stalled())?;
-        let chunk = chunk.map_err(|error| asked.failed(error, false))?;
-        // A machine that slept has not waited.
-        let waited = began.elapsed().min(asked.idle);
-        if let (Some(chunk), Some(meter)) = (&chunk, &mut asked.meter)
-            && let Some((bytes, waited)) = meter.note(chunk.len() as u64, waited)
-        {
-            return Err(asked.too_slow(bytes, waited));
+        let Self { asked, coding, response, .. } = self;
+        let Coding::Gzip(gunzip) = &mut **coding else { return asked.receive(response).await };
+        loop {
+            if let Some(piece) = gunzip.next().map_err(|problem| asked.damaged(problem))? {
+                return Ok(Some(piece));
+            }
+            match asked.receive(response).await? {
+                Some(coded) => gunzip.feed(coded),
+                None => return gunzip.end().map(|()| None).map_err(|problem| asked.damaged(problem)),
+            }
         }
-        Ok(chunk)
     }
 
     /// The whole body; `None` when it is longer than `limit`.
@@ -155,18 +159,18 @@ impl Answer {
     /// The answer as a refusal. A little of its body is read, for no longer than the server may be silent: the
     /// words are worth no more.
     pub async fn refusal(mut self) -> Refusal {
-        let is_readable = self.asked.has_body && coding(self.headers()).is_none();
-        let mut body = Vec::new();
+        let is_readable = self.asked.has_body && !matches!(*self.coding, Coding::Stranger(_));
+        let (mut body, idle) = (Vec::new(), self.asked.idle);
         if is_readable {
             let reading = async {
                 while body.len() < MAX_REFUSAL
-                    && let Ok(Some(chunk)) = self.response.chunk().await
+                    && let Ok(Some(chunk)) = self.chunk().await
                 {
                     body.extend_from_slice(&chunk);
                 }
             };
             // What has arrived until then will do.
-            let _in_time = within(self.asked.idle, reading).await;
+            let _in_time = within(idle, reading).await;
         }
         let (status, headers) = (self.response.status(), std::mem::take(self.response.headers_mut()));
         let Asked { url, hop, secrets, .. } = *self.asked;
@@ -190,67 +194,49 @@ impl Refusal {
 }
 
 impl Asked {
-    /// A failed exchange, without the URL that the HTTP library puts into its own error.
-    pub(crate) fn failed(&self, error: reqwest::Error, is_proxied: bool) -> Error {
-        let (action, url) = (self.action, SafeUrl::of(&self.url));
-        let hop = if is_proxied && error.is_connect() { Hop::Proxy } else { self.hop };
-        let error = error.without_url();
-        // Names in a certificate are the server's words, and so may be what other libraries quote.
-        let source = ForeignError::of(&error, &self.secrets);
-        if is_untrusted_certificate(&error) {
-            Error::UntrustedCertificate { action, url, source }
-        } else if is_proxy_login(&error) {
-            Error::ProxyLogin { action, url }
-        } else {
-            Error::Transport { action, url, hop, source }
+    /// The next bytes of the body as they come.
+    async fn receive(&mut self, response: &mut Response) -> Result<Option<Bytes>, Error> {
+        let began = Instant::now();
+        let chunk = within(self.idle, response.chunk()).await.ok_or_else(|| self.stalled(true))?;
+        let chunk = chunk.map_err(|error| self.failed(error, true))?;
+        // A machine that slept has not waited.
+        let waited = began.elapsed().min(self.idle);
+        if let (Some(chunk), Some(meter)) = (&chunk, &mut self.meter)
+            && let Some((bytes, waited)) = meter.note(chunk.len() as u64, waited)
+        {
+            return Err(self.too_slow(bytes, waited));
         }
+        Ok(chunk)
     }
 
-    pub(crate) fn stalled(&self) -> Error {
-        Error::Stalled { action: self.action, url: SafeUrl::of(&self.url), hop: self.hop, idle: self.idle }
+    /// What a failed exchange comes to, before the answer has begun or in the middle of it.
+    pub(crate) fn failed(&self, error: reqwest::Error, in_answer: bool) -> Error {
+        let Self { action, url, hop, secrets, .. } = self;
+        let proxy = self.proxy.as_ref().filter(|_| !in_answer);
+        Exchange { action, url, hop: *hop, proxy, secrets }.failed(error)
+    }
+
+    pub(crate) fn stalled(&self, in_answer: bool) -> Error {
+        let proxy = self.proxy.as_ref().filter(|_| !in_answer).map(|proxy| proxy.name().clone());
+        Error::Stalled {
+            action: self.action,
+            url: SafeUrl::of(&self.url),
+            hop: self.hop,
+            proxy,
+            idle: self.idle,
+        }
     }
 
     fn too_slow(&self, bytes: u64, waited: Duration) -> Error {
         Error::TooSlow { action: self.action, url: SafeUrl::of(&self.url), hop: self.hop, bytes, waited }
     }
 
-    pub(crate) fn wants_proxy_login(&self) -> Error {
-        Error::ProxyLogin { action: self.action, url: SafeUrl::of(&self.url) }
+    fn damaged(&self, problem: &'static str) -> Error {
+        Error::Damaged { action: self.action, url: SafeUrl::of(&self.url), hop: self.hop, problem }
     }
-}
 
-/// Whether a connection failed because the server's certificate is not trusted, or not valid for its name.
-fn is_untrusted_certificate(error: &(dyn StdError + 'static)) -> bool {
-    causes(error).any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
-}
-
-/// Whether a proxy would not open a tunnel without another login. The HTTP library says so in words only.
-fn is_proxy_login(error: &(dyn StdError + 'static)) -> bool {
-    causes(error).any(|cause| cause.to_string().contains("proxy authorization required"))
-}
-
-/// An error and what is below it. The `source` of an I/O error is what is below the error that it wraps, so that
-/// this one is taken first.
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_certificate_that_is_not_trusted_counts() {
-        let invalid = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let wrapped = |error: rustls::Error| io::Error::other(io::Error::other(error));
-        assert!(is_untrusted_certificate(&invalid));
-        assert!(is_untrusted_certificate(&wrapped(invalid.clone())));
-        assert!(!is_untrusted_certificate(&wrapped(rustls::Error::DecryptError)));
-        assert!(!is_untrusted_certificate(&io::Error::from(io::ErrorKind::ConnectionRefused)));
+    pub(crate) fn wants_proxy_login(&self) -> Error {
+        let proxy = self.proxy.as_ref().map(|proxy| proxy.name().clone());
+        Error::ProxyLogin { action: self.action, url: SafeUrl::of(&self.url), proxy }
     }
 }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper_util::client::proxy::matcher::Matcher;
 use parking_lot::Mutex;
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Certificate, ClientBuilder, Method, NoProxy, Proxy, Response, StatusCode, redirect};
+use reqwest::{Method, Response, StatusCode};
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 use url::Url;
@@ -22,7 +21,8 @@ use crate::gate::{FILES, Gate};
 use crate::headers::{header_text, server_wait};
 use crate::limits::RateLimit;
 use crate::redirect::{MAX_REDIRECTS, Redirects, is_redirect, problem_of, target};
-use crate::settings::{CaCertificates, NetSettings, ProxySettings};
+use crate::settings::NetSettings;
+use crate::setup::library;
 use crate::shown::SafeUrl;
 use crate::task;
 use crate::window::ROUNDING;
@@ -60,8 +60,6 @@ struct Inner {
     /// Who has answered before: a connection to them may be an old one.
     known: Mutex<HashSet<Origin>>,
     settings: NetSettings,
-    /// Tells which requests go through a proxy.
-    proxied: Matcher,
 }
 
 /// One request, with what becomes of it on its way.
@@ -89,13 +87,16 @@ pub struct Request {
     /// Its answer is one of several that come at once. The [`Floor`](crate::Floor) is for all of them together, which
     /// is for their receiver to see.
     pub is_one_of_many: bool,
+    /// An answer of status 200 that is compressed with gzip is decoded, and not refused. Its `Content-Length`, and
+    /// what else its headers say of its bytes, is then not that of what is read.
+    pub takes_gzip: bool,
     /// How slowly the body may trickle, where that is not to be borne for as long as the client's
     /// [`floor`](NetSettings::floor) says.
     pub impatience: Option<Floor>,
 }
 
 impl Request {
-    /// A plain request for what is at a URL, counted with [files](FILES), that follows redirects.
+    /// A plain request for what is at a URL, counted with [files](FILES), that follows redirects and takes gzip.
     pub fn get(url: Url, action: &'static str, hop: Hop) -> Self {
         Self {
             method: Method::GET,
@@ -108,6 +109,7 @@ impl Request {
             redirects: Redirects::Anywhere,
             lane: FILES,
             is_one_of_many: false,
+            takes_gzip: true,
             impatience: None,
         }
     }
@@ -147,8 +149,7 @@ impl Client {
     pub fn new(settings: NetSettings) -> Result<Self, Error> {
         let http = library(&settings, usize::MAX)?;
         let (unpooled, known) = (OnceCell::new(), Mutex::default());
-        let proxied = matcher(&settings.proxy);
-        Ok(Self(Arc::new(Inner { http, unpooled, known, settings, proxied })))
+        Ok(Self(Arc::new(Inner { http, unpooled, known, settings })))
     }
 
     /// What it was set up with.
@@ -161,8 +162,9 @@ impl Client {
     /// what the answers say of limits. The answer has any status but that of a redirect which is followed.
     ///
     /// # Errors
-    /// [`Error::UnusableUrl`], [`Error::BadRedirect`], [`Error::TooManyRedirects`], [`Error::ProxyLogin`],
-    /// [`Error::UntrustedCertificate`], [`Error::Encoded`], [`Error::Transport`] and [`Error::Stalled`].
+    /// [`Error::UnusableUrl`], [`Error::BadRedirect`], [`Error::TooManyRedirects`], [`Error::Proxy`],
+    /// [`Error::ProxyLogin`], [`Error::UntrustedCertificate`], [`Error::Encoded`], [`Error::Transport`] and
+    /// [`Error::Stalled`].
     ///
     /// # Cancellation
     /// Dropping the future drops the request and its connection.
@@ -237,7 +239,7 @@ impl<'a> Step<'a> {
             }
             outcome => outcome,
         };
-        let response = response.map_err(|error| asked.failed(error, self.is_proxied()))?;
+        let response = response.map_err(|error| asked.failed(error, false))?;
         self.client.known.lock().insert(self.origin.clone());
         self.observe(&response, watch);
         if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
@@ -257,7 +259,7 @@ impl<'a> Step<'a> {
         if !body.is_empty() {
             builder = builder.body(body.clone());
         }
-        task::within(asked.idle, builder.send()).await.ok_or_else(|| asked.stalled())
+        task::within(asked.idle, builder.send()).await.ok_or_else(|| asked.stalled(false))
     }
 
     fn headers(&self) -> HeaderMap {
@@ -303,9 +305,11 @@ impl<'a> Step<'a> {
             url: self.url.clone(),
             origin: self.origin.clone(),
             hop: self.request.hop,
+            proxy: self.client.settings.proxy.for_url(&self.url).cloned(),
             idle,
             secrets: self.secrets(),
             has_body: self.request.method != Method::HEAD,
+            takes_gzip: self.request.takes_gzip,
             meter: (!self.request.is_one_of_many).then(|| match self.request.impatience {
                 Some(floor) => Meter::impatient(floor),
                 None => Meter::new(floor, idle),
@@ -321,26 +325,6 @@ impl<'a> Step<'a> {
     fn gate(&self) -> Gate {
         self.client.settings.gates.for_origin(&self.origin.to_string())
     }
-
-    fn is_proxied(&self) -> bool {
-        self.url.as_str().parse().is_ok_and(|uri| self.client.proxied.intercept(&uri).is_some())
-    }
-}
-
-/// The HTTP library, which keeps so many idle connections to a host.
-fn library(settings: &NetSettings, idle_connections: usize) -> Result<reqwest::Client, Error> {
-    let builder = reqwest::Client::builder()
-        .http1_only()
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .user_agent(&settings.user_agent)
-        .connect_timeout(settings.connect_timeout)
-        .pool_max_idle_per_host(idle_connections)
-        .no_proxy();
-    let builder = proxies(&settings.proxy)?.into_iter().fold(builder, ClientBuilder::proxy);
-    trusting(builder, &settings.ca_certificates)?
-        .build()
-        .map_err(|error| Error::ClientSetup { source: error.without_url().into() })
 }
 
 /// Whether a connection was there, and ended before an answer began.
@@ -353,64 +337,6 @@ fn origin_of(request: &Request, url: &Url) -> Result<Origin, Error> {
     Origin::of(url).ok_or_else(|| Error::UnusableUrl { action, url: SafeUrl::of(url), problem })
 }
 
-/// Whether these proxies can be used, as far as that shows without a connection.
-///
-/// # Errors
-/// [`Error::UnusableProxy`] for the first that cannot.
-pub fn check_proxies(settings: &ProxySettings) -> Result<(), Error> {
-    proxies(settings).map(drop)
-}
-
-/// The proxies of the settings, in the order in which they are asked: those for one scheme first.
-fn proxies(settings: &ProxySettings) -> Result<Vec<Proxy>, Error> {
-    type Make = fn(&str) -> reqwest::Result<Proxy>;
-    if settings.excludes_all() {
-        return Ok(Vec::new());
-    }
-    let kinds: [(&'static str, &Option<String>, Make); 3] = [
-        ("http", &settings.http, |url| Proxy::http(url)),
-        ("https", &settings.https, |url| Proxy::https(url)),
-        ("all", &settings.all, |url| Proxy::all(url)),
-    ];
-    let exceptions = settings.no_proxy.as_deref().and_then(NoProxy::from_string);
-    let mut proxies = Vec::new();
-    for (scheme, url, make) in kinds {
-        if let Some(url) = url {
-            let proxy = make(url).map_err(|_| Error::UnusableProxy { scheme })?;
-            proxies.push(proxy.no_proxy(exceptions.clone()));
-        }
-    }
-    Ok(proxies)
-}
-
-/// The same proxies as the HTTP library matches them, which it does not tell.
-fn matcher(settings: &ProxySettings) -> Matcher {
-    if settings.excludes_all() {
-        return Matcher::builder().build();
-    }
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    Matcher::builder()
-        .http(text(&settings.http))
-        .https(text(&settings.https))
-        .all(text(&settings.all))
-        .no(text(&settings.no_proxy))
-        .build()
-}
-
-fn trusting(builder: ClientBuilder, trusted: &CaCertificates) -> Result<ClientBuilder, Error> {
-    let mut given = Vec::new();
-    for pem in trusted.pem() {
-        let certificates = Certificate::from_pem_bundle(pem);
-        given.extend(certificates.map_err(|error| Error::UnusableCertificates { source: error.into() })?);
-    }
-    match (given.is_empty(), trusted.includes_system()) {
-        (true, true) => Ok(builder),
-        (true, false) => Err(Error::UnusableCertificates { source: "no certificate was given".into() }),
-        (false, true) => Ok(builder.tls_certs_merge(given)),
-        (false, false) => Ok(builder.tls_certs_only(given)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -419,18 +345,21 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::settings::CaCertificates;
 
     fn refused(change: impl FnOnce(&mut NetSettings)) -> Error {
         let mut settings = NetSettings::default();
         change(&mut settings);
-        assert!(!format!("{settings:?}").contains("s3cret"));
         Client::new(settings).unwrap_err()
     }
 
     #[test]
-    fn settings_that_cannot_be_used_are_refused_without_showing_them() {
-        let error = refused(|settings| settings.proxy.https = Some("http://user:s3cret@[".to_owned()));
-        assert_eq!(error.to_string(), "the proxy for https is not a usable URL");
+    fn settings_that_cannot_be_used_are_refused() {
+        // Longer than the HTTP library's own URLs may be: it would ask servers directly.
+        let proxy = format!("http://s3cret{}@proxy", "x".repeat(1 << 16));
+        let error = refused(|settings| settings.proxy.all = Some(proxy.parse().unwrap()));
+        assert!(matches!(error, Error::UnusableProxy { .. }), "{error:?}");
+        assert!(!format!("{error:?} {error}").contains("s3cret"));
         let error = refused(|settings| settings.user_agent = "line\nfeed".to_owned());
         assert!(matches!(error, Error::ClientSetup { .. }), "{error:?}");
         for pem in ["", "no PEM", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url_parse::{ErrorKind, Excerpt, ForeignError, ForeignText};
 
-use crate::shown::SafeUrl;
+use crate::shown::{ProxyName, SafeUrl};
 
 /// The cause of an error, of whatever library it comes from.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -24,11 +24,21 @@ pub enum Error {
         /// What the HTTP library says.
         source: BoxError,
     },
-    /// A proxy setting is no URL. Its value may hold a password and is not shown.
-    #[error("the proxy for {scheme} is not a usable URL")]
+    /// The address of a proxy cannot be used.
+    #[error(
+        "`{value}` is not the address of a proxy: {problem}; expected `http://host:port`, or https, socks4, socks4a, socks5 or socks5h instead of http"
+    )]
     UnusableProxy {
-        /// `http`, `https` or `all`.
-        scheme: &'static str,
+        /// The address, without what may be a login.
+        value: Excerpt,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A list of hosts that are reached without a proxy cannot be used.
+    #[error("`{value}` is no list of hosts: there are quotes in it")]
+    UnusableNoProxy {
+        /// The list.
+        value: Excerpt,
     },
     /// Certificates of authorities that were given cannot be read.
     #[error("the given CA certificates cannot be used")]
@@ -82,8 +92,22 @@ pub enum Error {
         /// What the HTTP library says, without the URL.
         source: ForeignError,
     },
+    /// The proxy could not be reached, or did not pass the request on.
+    #[error("cannot {action} {url}: {proxy} {problem}")]
+    Proxy {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+        /// The proxy.
+        proxy: ProxyName,
+        /// What it did.
+        problem: &'static str,
+        /// What the HTTP library says, without the URL.
+        source: ForeignError,
+    },
     /// The server fell silent.
-    #[error("cannot {action} {url}: it sent nothing for {seconds:.1} s", seconds = idle.as_secs_f64())]
+    #[error("cannot {action} {url}{}: it sent nothing for {seconds:.1} s", Through(proxy.as_ref()), seconds = idle.as_secs_f64())]
     Stalled {
         /// What was attempted, to be followed by a URL.
         action: &'static str,
@@ -91,6 +115,8 @@ pub enum Error {
         url: SafeUrl,
         /// Who fell silent.
         hop: Hop,
+        /// The proxy, if it may be the one that fell silent.
+        proxy: Option<ProxyName>,
         /// The time-out that cut it.
         idle: Duration,
     },
@@ -109,27 +135,36 @@ pub enum Error {
         waited: Duration,
     },
     /// The proxy lets no request through without a login, or not with this user and password.
-    #[error("cannot {action} {url}: the proxy wants another login, as in http://user:password@proxy:3128")]
+    #[error(
+        "cannot {action} {url}: {} wants another login, as in http://user:password@proxy:3128",
+        Named(proxy.as_ref())
+    )]
     ProxyLogin {
         /// What was attempted, to be followed by a URL.
         action: &'static str,
         /// The request.
         url: SafeUrl,
+        /// The proxy; `None` when one asks that was not set.
+        proxy: Option<ProxyName>,
     },
-    /// The server's certificate is not trusted: its issuer is unknown, or it is not valid for this name. A
-    /// private authority, a proxy that looks into connections, or an attacker. Asking again does not help.
+    /// The certificate of the server, or of a proxy that is reached over https, is not trusted: its issuer is unknown,
+    /// or it is not valid for this name. A private authority, a proxy that looks into connections, or an attacker.
+    /// Asking again does not help.
     #[error(
-        "cannot {action} {url}: the server's certificate is not trusted; if it comes from an authority of your own, name the file with that authority's certificate in SSL_CERT_FILE"
+        "cannot {action} {url}: {} is not trusted; if it comes from an authority of your own, name the file with that authority's certificate in SSL_CERT_FILE",
+        Certificate(proxy.as_ref())
     )]
     UntrustedCertificate {
         /// What was attempted, to be followed by a URL.
         action: &'static str,
         /// The request.
         url: SafeUrl,
+        /// The proxy, if the certificate is its own.
+        proxy: Option<ProxyName>,
         /// What the TLS library says.
         source: ForeignError,
     },
-    /// The answer is compressed, although every request asks for it as it is.
+    /// The answer is compressed, although every request asks for it as it is, and not in a way that is undone here.
     #[error("cannot {action} {url}: the answer is compressed ({coding}), though that was not asked for")]
     Encoded {
         /// What was attempted, to be followed by a URL.
@@ -138,6 +173,18 @@ pub enum Error {
         url: SafeUrl,
         /// The coding that the answer names.
         coding: ForeignText,
+    },
+    /// The answer is compressed, and cannot be decoded.
+    #[error("cannot {action} {url}: the answer is compressed (gzip), and {problem}")]
+    Damaged {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request.
+        url: SafeUrl,
+        /// Who sent it.
+        hop: Hop,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// The runtime was shut down, or the caller dropped the operation.
     #[error("the operation was cancelled")]
@@ -173,9 +220,10 @@ impl Error {
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::ClientSetup { .. } | Self::UnusableProxy { .. } | Self::UnusableCertificates { .. } => {
-                ErrorKind::InvalidInput
-            }
+            Self::ClientSetup { .. }
+            | Self::UnusableProxy { .. }
+            | Self::UnusableNoProxy { .. }
+            | Self::UnusableCertificates { .. } => ErrorKind::InvalidInput,
             Self::RateLimit { .. }
             | Self::UnusableUrl { .. }
             | Self::TooManyRedirects { .. }
@@ -183,7 +231,11 @@ impl Error {
             | Self::ProxyLogin { .. }
             | Self::UntrustedCertificate { .. }
             | Self::Encoded { .. } => ErrorKind::Refused,
-            Self::Transport { .. } | Self::Stalled { .. } | Self::TooSlow { .. } => ErrorKind::Network,
+            Self::Transport { .. }
+            | Self::Proxy { .. }
+            | Self::Stalled { .. }
+            | Self::TooSlow { .. }
+            | Self::Damaged { .. } => ErrorKind::Network,
             Self::Cancelled => ErrorKind::Cancelled,
         }
     }
@@ -191,9 +243,45 @@ impl Error {
     /// Who failed, for a connection that was not made, was cut or fell silent.
     pub fn hop(&self) -> Option<Hop> {
         match self {
-            Self::Transport { hop, .. } | Self::Stalled { hop, .. } | Self::TooSlow { hop, .. } => Some(*hop),
-            Self::ProxyLogin { .. } => Some(Hop::Proxy),
+            Self::Transport { hop, .. }
+            | Self::Stalled { hop, .. }
+            | Self::TooSlow { hop, .. }
+            | Self::Damaged { hop, .. } => Some(*hop),
+            Self::Proxy { .. } | Self::ProxyLogin { .. } => Some(Hop::Proxy),
             _ => None,
         }
+    }
+}
+
+/// A proxy, which may not be known.
+struct Named<'a>(Option<&'a ProxyName>);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(proxy) => proxy.fmt(f),
+            None => f.write_str("the proxy"),
+        }
+    }
+}
+
+/// A server's certificate, or its proxy's.
+struct Certificate<'a>(Option<&'a ProxyName>);
+
+impl fmt::Display for Certificate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(proxy) => write!(f, "the certificate of {proxy}"),
+            None => f.write_str("the server's certificate"),
+        }
+    }
+}
+
+/// The way of a request, where it may be to blame.
+struct Through<'a>(Option<&'a ProxyName>);
+
+impl fmt::Display for Through<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |proxy| write!(f, " through {proxy}"))
     }
 }

@@ -35,43 +35,54 @@
 //! | | |
 //! |---|---|
 //! | [`Client`], [`Request`], [`Answer`] | one exchange with a server |
-//! | [`NetSettings`] | proxies, certificates, time-outs, gates |
+//! | [`NetSettings`] | certificates, time-outs, gates |
+//! | [`ProxySettings`], [`ProxyUrl`], [`NoProxy`] | proxies, and who is reached without one |
 //! | [`Refusal`], [`ServerWords`], [`fit_for_message`] | what a server says, made fit for a message |
 //! | [`RetryPolicy`], [`RetryBudget`] | when to try again, and how often |
 //! | [`Floor`], [`Meter`] | when a server is too slow |
 //! | [`Gates`], [`RateLimit`], [`ServerWait`] | when to wait for a server's sake |
 //! | [`RedactedUrl`], [`SafeUrl`] | URLs in messages |
+//! | [`standard_json`] | JSON as Python writes it |
 //! | [`blocking`] | blocking work beside the async tasks |
 
 mod answer;
 mod client;
+mod coding;
 mod error;
+mod failed;
 mod floor;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
 mod headers;
+mod json;
 mod limits;
+mod no_proxy;
+mod proxy;
 mod redirect;
 mod retry;
 mod settings;
+mod setup;
 mod shown;
 mod task;
 mod window;
 mod words;
 
 pub use answer::{Answer, Refusal};
-pub use client::{Client, Request, Throttled, Watch, check_proxies};
+pub use client::{Client, Request, Throttled, Watch};
 pub use error::{BoxError, Error, Hop};
 pub use floor::{Floor, Meter};
 pub use gate::{FILES, Gate, Gates};
 pub use headers::{header_text, server_wait};
+pub use json::{odd_number, standard_json};
 pub use limits::{MAX_WAIT, RateLimit, ServerWait, parse_retry_after};
+pub use no_proxy::NoProxy;
+pub use proxy::{ProxySettings, ProxyUrl};
 pub use redirect::{Redirects, problem_of};
 pub use retry::{RetryBudget, RetryPolicy, is_transient_status};
-pub use settings::{CaCertificates, NetSettings, ProxySettings};
-pub use shown::{RedactedUrl, SafeUrl};
+pub use settings::{CaCertificates, NetSettings};
+pub use shown::{ProxyName, RedactedUrl, SafeUrl};
 pub use task::{blocking, joined};
 pub use url_parse::{ForeignError, ForeignText, Secrets, fit_for_message};
 pub use window::pace;

@@ -1,4 +1,4 @@
-//! URLs in messages and logs. No clock, no I/O.
+//! URLs, and proxies, in messages and logs. No clock, no I/O.
 
 use std::fmt;
 
@@ -64,6 +64,35 @@ impl fmt::Display for SafeUrl {
 impl fmt::Debug for SafeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// A proxy as messages name it: its address without a login, and what has set it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyName {
+    address: Box<str>,
+    set_by: Option<&'static str>,
+}
+
+impl ProxyName {
+    /// `address` holds no login.
+    pub(crate) fn of(address: String) -> Self {
+        Self { address: address.into(), set_by: None }
+    }
+
+    pub(crate) fn set_by(self, variable: &'static str) -> Self {
+        Self { set_by: Some(variable), ..self }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+impl fmt::Display for ProxyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the proxy {}", self.address)?;
+        self.set_by.map_or(Ok(()), |variable| write!(f, " (set by {variable})"))
     }
 }
 

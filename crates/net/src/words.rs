@@ -61,23 +61,35 @@ impl fmt::Display for ServerWords {
 }
 
 /// The words of a body of this type: of JSON the field `error`, of a web page its title and text, of other text
-/// what is no mark-up. What is no text has none.
+/// what is no mark-up. What is no text has none. Pages come under other types too.
 fn words_in(content_type: &str, body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Json {
         error: String,
     }
     let text = String::from_utf8_lossy(body);
-    match media_type(content_type).to_ascii_lowercase().as_str() {
-        "application/json" => {
-            Some(serde_json::from_slice(body).map_or_else(|_| text.into_owned(), |Json { error }| error))
-        }
-        "text/html" | "application/xhtml+xml" => Some(page(&text)),
-        kind if kind.is_empty() || kind.starts_with("text/") || kind.ends_with("xml") => {
-            Some(without_tags(&text))
-        }
-        _ => None,
+    let kind = media_type(content_type).to_ascii_lowercase();
+    let is_json = kind == "application/json";
+    if ["text/html", "application/xhtml+xml"].contains(&&*kind) || begins_as_page(&text) {
+        Some(page(&text))
+    } else if is_json && let Ok(Json { error }) = serde_json::from_slice(body) {
+        Some(error)
+    } else if is_json {
+        Some(text.into_owned())
+    } else if kind.is_empty() || kind.starts_with("text/") || kind.ends_with("xml") {
+        Some(MarkUp::read(&text).text)
+    } else {
+        None
     }
+}
+
+fn begins_as_page(text: &str) -> bool {
+    let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    ["<!doctype html", "<html"].iter().any(|begin| begins(start, begin))
+}
+
+fn begins(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
 }
 
 /// The type of a `Content-Type`, without its parameters.
@@ -86,41 +98,61 @@ pub fn media_type(content_type: &str) -> &str {
 }
 
 fn page(html: &str) -> String {
-    let title = element(html, "title").map(|(_, title, _)| title.trim()).filter(|title| !title.is_empty());
-    let text = ["title", "style", "script"].iter().fold(html.to_owned(), |html, name| without(html, name));
-    let text = without_tags(&text);
-    match (title, text.trim()) {
-        (Some(title), "") => format!("a web page, \"{title}\""),
-        (Some(title), text) => format!("a web page, \"{title}\": {text}"),
-        (None, text) => text.to_owned(),
+    let MarkUp { title, text } = MarkUp::read(html);
+    match (title.trim(), text.trim()) {
+        ("", text) => text.to_owned(),
+        (title, "") => format!("a web page, \"{title}\""),
+        (title, text) => format!("a web page, \"{title}\": {text}"),
     }
 }
 
-/// What is before, in and after the first element of this name; one that does not end goes on to the end.
-fn element<'a>(html: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a str)> {
-    let lower = html.to_ascii_lowercase();
-    let start = lower.find(&format!("<{name}"))?;
-    let inside = start + lower.get(start..)?.find('>')? + 1;
-    let end_tag = format!("</{name}");
-    let end = lower.get(inside..)?.find(&end_tag).map_or(html.len(), |end| inside + end);
-    let after = html.get(end..)?.split_once('>').map_or("", |(_, after)| after);
-    Some((html.get(..start)?, html.get(inside..end)?, after))
+/// Elements whose content nobody reads.
+const UNSEEN: [&str; 4] = ["script", "style", "svg", "template"];
+const ENTITIES: [(&str, &str); 6] =
+    [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+
+/// What a reader sees of HTML or XML.
+#[derive(Default)]
+struct MarkUp {
+    title: String,
+    text: String,
 }
 
-fn without(mut html: String, name: &str) -> String {
-    while let Some((before, _, after)) = element(&html, name) {
-        html = format!("{before} {after}");
+impl MarkUp {
+    /// In one pass, so that the work is in proportion to the text. What does not end goes on to the end.
+    fn read(markup: &str) -> Self {
+        let mut seen = Self::default();
+        let mut rest = markup;
+        while let Some((before, tag)) = rest.split_once('<') {
+            seen.text.extend([before, " "]);
+            rest = seen.skip(tag);
+        }
+        seen.text.push_str(rest);
+        let decoded = |text: String| ENTITIES.iter().fold(text, |text, (name, c)| text.replace(name, c));
+        Self { title: decoded(seen.title), text: decoded(seen.text) }
     }
-    html
-}
 
-fn without_tags(text: &str) -> String {
-    let mut in_tag = false;
-    let outside = |c| {
-        in_tag = c == '<' || (in_tag && c != '>');
-        if in_tag || c == '>' { ' ' } else { c }
-    };
-    text.chars().map(outside).collect()
+    /// What follows a tag that begins here, and the element if its content is no text.
+    fn skip<'a>(&mut self, tag: &'a str) -> &'a str {
+        let after = |text: &'a str, end: &str| text.split_once(end).map_or("", |(_, after)| after);
+        if let Some(comment) = tag.strip_prefix("!--") {
+            return after(comment, "-->");
+        }
+        let inside = after(tag, ">");
+        let is_named = |name: &&&str| {
+            begins(tag, name)
+                && tag.get(name.len()..).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        };
+        let Some(name) = UNSEEN.iter().chain(&["title"]).find(is_named) else { return inside };
+        let end = inside
+            .match_indices("</")
+            .find(|(at, _)| inside.get(at + 2..).is_some_and(|tag| begins(tag, name)));
+        let (content, behind) = inside.split_at(end.map_or(inside.len(), |(at, _)| at));
+        if *name == "title" && self.title.is_empty() {
+            content.clone_into(&mut self.title);
+        }
+        after(behind, ">")
+    }
 }
 
 #[cfg(test)]
@@ -172,11 +204,17 @@ mod tests {
             ),
             ("<p>Accept the <b>terms</b></p><script>never ends".to_owned(), "Accept the terms"),
             ("<title></title>no title".to_owned(), "no title"),
+            ("<!-- <p>a --><svg><title>icon</title></svg>b&nbsp;&lt;&amp;lt;".to_owned(), "b <&lt;"),
+            ("<titles>a</titles><scripted>b".to_owned(), "a b"),
         ] {
             check(&[html], &page, Some(words), None);
         }
-        for page in ["<title", "<title>", "<style>a{}", ""] {
+        for page in ["<title", "<title>", "<style>a{}", "<!--", ""] {
             check(&[html], page, None, None);
+        }
+        for kind in ["text/plain", "application/json", "application/octet-stream", ""] {
+            let page = format!("\u{feff}\n<!DOCTYPE html><html>{style}<title>Blocked</title>Ask IT");
+            check(&[("content-type", kind)], &page, Some("a web page, \"Blocked\": Ask IT"), None);
         }
     }
 
@@ -199,7 +237,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_panics(kind in "text/html|text/plain|application/json|", body in "[\\s\\S]{0,60}|(<|>|title|style|/|a){0,30}") {
+        fn no_body_panics(kind in "text/html|text/plain|application/json|", body in "[\\s\\S]{0,60}|(<|>|title|style|/|a|é|!--){0,30}") {
             ServerWords::read(Hop::Hub, |_| Some(&kind), body.as_bytes(), &Secrets::default());
         }
     }

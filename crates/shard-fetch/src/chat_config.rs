@@ -116,6 +116,15 @@ mod tests {
     }
 
     #[test]
+    fn what_json_does_not_have_is_read_past() {
+        check("\u{feff}{\"temperature\": NaN, \"x\": \"\\ud800\", \"tokenizer_files\": [\"a\"]}", Ok(&["a"]));
+        check(
+            r#"{"tokenizer_files": [Infinity]}"#,
+            Err("mlc-chat-config.json: tokenizer_files[0] is Infinity, expected the path of a file"),
+        );
+    }
+
+    #[test]
     fn refusals_name_the_field() {
         check("[]", Err("mlc-chat-config.json is a list, expected an object"));
         check("7", Err("mlc-chat-config.json is 7, expected an object"));
@@ -134,7 +143,9 @@ mod tests {
         );
         check(
             "{",
-            Err("mlc-chat-config.json is not valid JSON: EOF while parsing an object at line 1 column 1"),
+            Err(
+                "mlc-chat-config.json is not valid JSON near `{`: EOF while parsing an object at line 1 column 1",
+            ),
         );
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use net::{BoxError, Hop, ServerWords};
-use url_parse::{DiskError, ErrorKind, Origin, RepoPath, shown, size};
+use url_parse::{DiskError, ErrorKind, Excerpt, Origin, RepoPath, shown, size};
 
 use crate::{InvalidDigest, Mismatch};
 
@@ -69,10 +69,12 @@ pub enum Error {
         source: std::str::Utf8Error,
     },
     /// A manifest or chat config is not JSON, or nested too deeply.
-    #[error("{name} is not valid JSON")]
+    #[error("{name} is not valid JSON{}", quoted(near))]
     MetadataNotJson {
         /// The file.
         name: String,
+        /// What stands around the place where it could not be read.
+        near: Excerpt,
         /// What is wrong, with line and column.
         source: serde_json::Error,
     },
@@ -349,6 +351,10 @@ pub enum OldForm {
         /// The record, counted from 0.
         index: usize,
     },
+}
+
+fn quoted(near: &Excerpt) -> String {
+    if near.as_str().is_empty() { String::new() } else { format!(" near `{near}`") }
 }
 
 fn from(host: Option<&Origin>) -> String {

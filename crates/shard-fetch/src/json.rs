@@ -38,6 +38,14 @@ pub(crate) enum Scalar {
     Negative(i64),
     Float(f64),
     Text(String),
+    /// A number that JSON does not have, in words.
+    Odd(&'static str),
+}
+
+impl From<&str> for Scalar {
+    fn from(text: &str) -> Self {
+        net::odd_number(text).map_or_else(|| Self::Text(text.to_owned()), Self::Odd)
+    }
 }
 
 /// The content of an object or list that nobody asks for. It is walked through, so that nesting without
@@ -192,11 +200,7 @@ impl<'de, O: FromMap, L: FromSeq> Visitor<'de> for ShapeVisitor<O, L> {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(Shape::Scalar(Scalar::Text(value.to_owned())))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Self::Value, E> {
-        Ok(Shape::Scalar(Scalar::Text(value)))
+        Ok(Shape::Scalar(value.into()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
@@ -228,11 +232,13 @@ impl fmt::Display for Scalar {
             Self::Negative(value) => write!(f, "{value}"),
             Self::Float(value) => write!(f, "{value:?}"),
             Self::Text(text) => write!(f, "\"{}\"", Excerpt::of(text)),
+            Self::Odd(number) => f.write_str(number),
         }
     }
 }
 
-/// Reads the whole of `bytes`, the content of the metadata file `name`, as one JSON value.
+/// Reads the whole of `bytes`, the content of the metadata file `name`, as one JSON value. What Python takes for JSON
+/// is taken too.
 ///
 /// # Errors
 /// The file is too large, not UTF-8, git-lfs pointer text, or not JSON.
@@ -243,7 +249,22 @@ pub(crate) fn parse<T: for<'de> Deserialize<'de>>(name: &str, bytes: &[u8]) -> R
     if crate::pointer::is_pointer_text(bytes) {
         return Err(Error::MetadataIsPointer { name: name.to_owned() });
     }
-    let text = std::str::from_utf8(bytes)
+    let standard = net::standard_json(bytes);
+    let text = std::str::from_utf8(&standard)
         .map_err(|source| Error::MetadataNotUtf8 { name: name.to_owned(), source })?;
-    serde_json::from_str(text).map_err(|source| Error::MetadataNotJson { name: name.to_owned(), source })
+    serde_json::from_str(text).map_err(|source| {
+        let near = near(bytes, source.line(), source.column());
+        Error::MetadataNotJson { name: name.to_owned(), near, source }
+    })
+}
+
+/// As many bytes of a line are quoted before the place where it could not be read, and after it.
+const QUOTED: usize = 30;
+
+/// What stands around a place. Lines, and the bytes in a line, count from 1.
+fn near(text: &[u8], line: usize, column: usize) -> Excerpt {
+    let line = text.split(|byte| *byte == b'\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    let around =
+        line.iter().skip(column.saturating_sub(QUOTED)).take(2 * QUOTED).copied().collect::<Vec<_>>();
+    Excerpt::of(String::from_utf8_lossy(&around).trim())
 }

@@ -146,14 +146,15 @@ impl Reader<'_> {
     }
 
     fn nbytes(self, index: usize, value: Option<&crate::json::Loose>) -> Result<u64, Error> {
-        match value {
-            Some(Shape::Scalar(Scalar::Unsigned(nbytes))) if *nbytes <= MAX_SHARD_BYTES => Ok(*nbytes),
-            other => Err(self.invalid(
-                Place::record_field(index, "nbytes"),
-                &found(other),
-                "a whole number of bytes from 0 to 2^53",
-            )),
-        }
+        let nbytes = match value {
+            Some(Shape::Scalar(Scalar::Unsigned(nbytes))) => Some(*nbytes),
+            Some(Shape::Scalar(Scalar::Float(nbytes))) => whole(*nbytes),
+            _ => None,
+        };
+        nbytes.filter(|nbytes| *nbytes <= MAX_SHARD_BYTES).ok_or_else(|| {
+            let place = Place::record_field(index, "nbytes");
+            self.invalid(place, &found(value), "a whole number of bytes from 0 to 2^53")
+        })
     }
 
     fn md5(self, index: usize, value: Option<&crate::json::Loose>) -> Result<Option<Md5Digest>, Error> {
@@ -208,6 +209,12 @@ impl Reader<'_> {
     fn conflict(self, first: usize, second: usize, path: &RepoPath) -> Error {
         Error::ConflictingRecords { name: self.name.to_owned(), first, second, path: path.clone() }
     }
+}
+
+/// A size that was written as a float, as Python does when it has divided.
+fn whole(nbytes: f64) -> Option<u64> {
+    // A whole float has no other digits in this form.
+    (nbytes.fract() == 0.0).then(|| format!("{nbytes:.0}").parse().ok())?
 }
 
 /// A field's value as a message shows it.

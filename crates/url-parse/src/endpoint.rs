@@ -45,6 +45,15 @@ impl Endpoint {
         ModelId::new(user, repo.strip_suffix(".git").unwrap_or(repo)).ok()
     }
 
+    /// What follows this address and a slash, if the text begins with it, however scheme, host and port are written.
+    pub(crate) fn strip_from<'a>(&self, text: &'a str) -> Option<&'a str> {
+        // As many slashes as the address has, and one more.
+        let (end, _) = text.match_indices('/').nth(self.as_str().matches('/').count())?;
+        let (address, rest) = text.split_at_checked(end)?;
+        let is_this = address.parse::<Self>().is_ok_and(|address| address == *self);
+        rest.strip_prefix('/').filter(|_| is_this)
+    }
+
     /// The page of the model for people; there one asks for access to it.
     pub fn model_page(&self, model: &ModelId) -> Url {
         self.below([model.user(), model.repo()])

@@ -1,6 +1,7 @@
 //! Which model was meant by text that is not a model URL.
 
 use crate::ascii_case;
+use crate::endpoint::Endpoint;
 use crate::model_id::ModelId;
 use crate::model_ref::{self, ModelRef};
 use crate::platform::Platform;
@@ -16,8 +17,23 @@ const PAGES: [&str; 6] = ["tree", "blob", "resolve", "raw", "commit", "commits"]
 /// of the repository (whose revision is kept, unless it is `main`), a query, slashes too many, `.git`, white space. `None` when guessing could name another
 /// model than the one that was meant.
 pub(crate) fn guess(text: &str) -> Option<ModelRef> {
-    let text = text.trim();
-    let path = after_hub(text.split(['?', '#']).next().unwrap_or_default())?;
+    model_in(after_hub(without_tail(text))?)
+}
+
+/// The hub and the model, when the text is the address of a model anywhere but at the one hub.
+pub(crate) fn elsewhere(text: &str) -> Option<(Endpoint, ModelRef)> {
+    let text = without_tail(text);
+    let (start, _) = text.match_indices('/').nth(2)?;
+    let (hub, path) = text.split_at_checked(start)?;
+    let model = model_in(path).filter(|_| after_hub(text).is_none())?;
+    Some((hub.parse().ok()?, model))
+}
+
+fn without_tail(text: &str) -> &str {
+    text.trim().split(['?', '#']).next().unwrap_or_default()
+}
+
+fn model_in(path: &str) -> Option<ModelRef> {
     let (name, revision) = model_ref::split(path.trim_start_matches('/'));
     let mut segments = name.split('/').filter(|segment| !segment.is_empty());
     let (user, repo) = (segments.next()?, segments.next()?);

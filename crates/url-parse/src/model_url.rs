@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::ascii_case;
+use crate::endpoint::Endpoint;
 use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
-use crate::guess::guess;
+use crate::guess::{elsewhere, guess};
 use crate::model_id::ModelId;
 use crate::model_ref::{self, ModelRef};
 use crate::platform::Platform;
@@ -41,6 +42,30 @@ impl ModelUrl {
     /// The model with its revision.
     pub fn into_model(self) -> ModelRef {
         self.0
+    }
+
+    /// The same notation, and the address of a model at the hub that is set: `{hub}/user/repo`, with `@` and a revision
+    /// if need be.
+    ///
+    /// ```
+    /// use url_parse::{Endpoint, ModelUrl};
+    ///
+    /// let mirror: Endpoint = "https://mirror.example/hf".parse()?;
+    /// let url = ModelUrl::parse_at("https://mirror.example/hf/user/repo@v1", &mirror)?;
+    /// assert_eq!(url.to_string(), "HF://user/repo@v1");
+    /// assert!(ModelUrl::parse_at("https://elsewhere.example/user/repo", &mirror).is_err());
+    /// # Ok::<(), url_parse::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::ModelUrl`]; for the address of a model at another hub, it says how that hub is set.
+    pub fn parse_at(text: &str, hub: &Endpoint) -> Result<Self, Error> {
+        let Some(rest) = hub.strip_from(text) else { return text.parse() };
+        let model = parse_model(rest, Platform::here());
+        let refused = |problem: Problem| {
+            refused(text, problem.in_part(text.len() - rest.len()), guess(&format!("HF://{rest}")))
+        };
+        model.map(Self).map_err(refused)
     }
 
     /// Whether `text` was meant to be a URL, right or wrong: it has `://` in it, as both prefixes have in any
@@ -78,6 +103,12 @@ fn strip_prefix(text: &str) -> Result<&str, Problem> {
     if let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)) {
         return Ok(rest);
     }
+    if let Some((hub, model)) = elsewhere(text) {
+        let url = ModelUrl(model);
+        return Err(Problem::new(format!(
+            "it is the address of a model at another hub; to use that hub, set HF_ENDPOINT={hub} and write `{url}`"
+        )));
+    }
     Err(Problem::new(if PREFIXES.iter().any(|prefix| ascii_case::strip_prefix(text, prefix).is_some()) {
         "its prefix is not written exactly `HF://` or `https://huggingface.co/`"
     } else {
@@ -89,11 +120,13 @@ impl FromStr for ModelUrl {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::parse_on(text, Platform::here()).map_err(|problem| Error::ModelUrl {
-            input: Excerpt::of_url(text),
-            problem: problem.suggesting(guess(text).map(|model| Self(model).to_string())),
-        })
+        Self::parse_on(text, Platform::here()).map_err(|problem| refused(text, problem, guess(text)))
     }
+}
+
+fn refused(text: &str, problem: Problem, meant: Option<ModelRef>) -> Error {
+    let problem = problem.suggesting(meant.map(|model| ModelUrl(model).to_string()));
+    Error::ModelUrl { input: Excerpt::of_url(text), problem }
 }
 
 impl From<ModelRef> for ModelUrl {

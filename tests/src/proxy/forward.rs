@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use axum::http::request::Parts;
-use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 
 use super::{ProxiedRequest, Shared, socks};
@@ -14,10 +14,16 @@ use crate::sync::locked;
 
 /// Answers one request; whatever goes wrong ends the connection.
 pub(super) async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
-    let mut first = [0];
-    if stream.peek(&mut first).await? == 1 && first == [socks::VERSION] {
-        return socks::converse(stream, &shared).await;
+    if let Some(tls) = &shared.tls {
+        let Some(stream) = tls.accept(stream).await else { return Ok(()) };
+        return forward(stream, &shared).await;
     }
+    let mut first = [0];
+    let is_socks = stream.peek(&mut first).await? == 1 && socks::VERSIONS.contains(&first[0]);
+    if is_socks { socks::converse(stream, &shared).await } else { forward(stream, &shared).await }
+}
+
+async fn forward(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) -> io::Result<()> {
     let mut requests = Requests::of(stream);
     let Some(parts) = requests.next().await? else { return Ok(()) };
     let (mut client, rest) = requests.into_rest();
@@ -25,10 +31,10 @@ pub(super) async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Resu
         locked(&shared.requests).push(describe(&parts, Some(status)));
         format!("HTTP/1.1 {status} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
     };
-    if !may_pass(&parts, shared.login.as_deref()) {
+    if shared.wants_login && !is_logged_in(&parts) {
         return client.write_all(refused(407).as_bytes()).await;
     }
-    let Some(mut server) = connect(&parts, &shared).await else {
+    let Some(mut server) = connect(&parts, shared).await else {
         return client.write_all(refused(502).as_bytes()).await;
     };
     locked(&shared.requests).push(describe(&parts, None));
@@ -52,9 +58,9 @@ fn describe(parts: &Parts, refused: Option<u16>) -> ProxiedRequest {
     }
 }
 
-fn may_pass(parts: &Parts, login: Option<&str>) -> bool {
-    let given = parts.headers.get("proxy-authorization").and_then(|value| value.to_str().ok());
-    login.is_none() || given == login
+fn is_logged_in(parts: &Parts) -> bool {
+    // "user:secret" in base64.
+    parts.headers.get("proxy-authorization").is_some_and(|login| login == "Basic dXNlcjpzZWNyZXQ=")
 }
 
 async fn connect(parts: &Parts, shared: &Shared) -> Option<TcpStream> {

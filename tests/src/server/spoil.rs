@@ -1,9 +1,12 @@
 //! What each fault does to an answer.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::answer::{answer, broken, set};
 use super::body::{Cut, Spoil};
@@ -67,6 +70,7 @@ pub(super) async fn after(fault: Fault, mut response: Response, asked: Asked) ->
         Fault::NoContentLength => drop(response.headers_mut().remove("content-length")),
         Fault::Header { name, value: Some(value) } => set(response.headers_mut(), &name, &value),
         Fault::Header { name, value: None } => drop(response.headers_mut().remove(name.as_str())),
+        Fault::Gzip => response = compressed(response).await,
         Fault::WithoutCapability(name) => response = hide_capability(response, &name).await,
         Fault::Status { .. }
         | Fault::Bytes { .. }
@@ -104,6 +108,23 @@ fn shift_content_range(response: &mut Response) {
     });
     if let Some(shifted) = shifted {
         set(response.headers_mut(), "content-range", &shifted);
+    }
+}
+
+async fn compressed(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let coded = to_bytes(body, usize::MAX).await.map_err(anyhow::Error::new).and_then(|bytes| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&bytes)?;
+        Ok(encoder.finish()?)
+    });
+    match coded {
+        Ok(coded) => {
+            set(&mut parts.headers, "content-encoding", "gzip");
+            set(&mut parts.headers, "content-length", &coded.len().to_string());
+            Response::from_parts(parts, Body::from(coded))
+        }
+        Err(error) => broken(&error),
     }
 }
 

@@ -58,7 +58,7 @@ impl Tls {
     }
 
     /// Agrees on TLS with a client; `None` when the client does not want to.
-    pub(super) async fn accept(&self, stream: TcpStream) -> Option<Stream> {
+    pub(crate) async fn accept(&self, stream: TcpStream) -> Option<Stream> {
         let accepted = self.acceptor.accept(stream).await;
         if accepted.is_err() {
             self.failures.fetch_add(1, Ordering::AcqRel);
@@ -82,7 +82,7 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
 }
 
 /// What requests come over.
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }

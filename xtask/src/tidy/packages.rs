@@ -27,9 +27,10 @@ pub(super) const PLAN: &[Rule] = &[
     rule("httpdate", &["net"], &["tests"]),
     // HTTP and git.
     rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests"]),
-    rule("flate2", &["hf-transport"], &["tests"]),
+    rule("flate2", &["hf-transport", "net"], &["tests"]),
     rule("git2", &["hf-transport"], &["fuzz"]),
     rule("hyper-util", &["net"], &[]),
+    rule("ipnet", &["net"], &[]),
     rule("libz-sys", &["hf-transport"], &[]),
     // Its types alone outside `net`, which builds the one client: sources.rs.
     rule("reqwest", &["hf-transport", "net", "shard-fetch"], &["fuzz"]),

@@ -19,10 +19,11 @@ const IMPURE: [&str; 9] = [
 ];
 /// The files of `net` that may do I/O.
 const NET: &str = "crates/net/src/";
-const SENDING: [&str; 6] = ["answer.rs", "client.rs", "error.rs", "headers.rs", "lib.rs", "task.rs"];
+const SENDING: [&str; 8] =
+    ["answer.rs", "client.rs", "error.rs", "failed.rs", "headers.rs", "lib.rs", "setup.rs", "task.rs"];
 /// What builds an HTTP client, and where the one place is.
 const BUILDS_CLIENT: [&str; 3] = ["Client::builder()", "ClientBuilder::new(", "reqwest::Client::new("];
-const CLIENT: &str = "crates/net/src/client.rs";
+const CLIENT: &str = "crates/net/src/setup.rs";
 /// What shows text that may be anything, or makes its own rules for that, and where the rules are.
 const SHOWS_ANYTHING: [&str; 4] = [".display()", "escape_debug", "escape_default", "source: git2::Error"];
 const PRINTABLE: &str = "crates/url-parse/src/printable.rs";

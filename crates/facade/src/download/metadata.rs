@@ -241,6 +241,6 @@ mod tests {
         let minute = Duration::from_secs(60);
         let slow = net::Error::TooSlow { action, url: url.clone(), hop, bytes: 30, waited: minute };
         assert_eq!(attempts(&slow.into()), 2);
-        assert_eq!(attempts(&net::Error::Stalled { action, url, hop, idle: minute }.into()), 6);
+        assert_eq!(attempts(&net::Error::Stalled { action, url, hop, proxy: None, idle: minute }.into()), 6);
     }
 }

@@ -131,7 +131,16 @@ fn the_newer_name_of_the_token_wins_and_blank_is_none() {
 #[test]
 fn proxies_are_read_in_either_case() {
     let proxy = good(&[("https_proxy", "http://a"), ("HTTPS_PROXY", "http://b"), ("NO_PROXY", "c")]).proxy;
-    assert_eq!(proxy.https.as_deref(), Some("http://a"));
-    assert_eq!(proxy.no_proxy.as_deref(), Some("c"));
+    let name = proxy.https.map(|proxy| proxy.name().to_string());
+    assert_eq!(name.as_deref(), Some("the proxy http://a:80 (set by https_proxy)"));
+    assert_eq!(proxy.no_proxy, "c".parse().unwrap());
     assert_eq!(proxy.http, None);
+}
+
+#[test]
+fn proxies_that_cannot_be_used_are_named() {
+    for name in ["http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+        refused(&[(name, "htp://me:s3cret@proxy")], &[name, "`htp://…@proxy` is not the address of a proxy"]);
+    }
+    refused(&[("no_proxy", "'a,b'")], &["no_proxy", "`'a,b'` is no list of hosts"]);
 }

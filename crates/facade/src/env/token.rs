@@ -1,12 +1,12 @@
 //! Where the access token comes from.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use hf_transport::Token;
+use url_parse::DiskError;
 
 use super::values::{Lookup, is_truthy, secret_unusable, unusable};
 use super::variables::{
@@ -14,6 +14,7 @@ use super::variables::{
     USERPROFILE, XDG_CACHE_HOME,
 };
 use crate::Error;
+use crate::error::words;
 
 /// A longer file holds no token.
 const MAX_FILE: u64 = 64 * 1024;
@@ -30,7 +31,6 @@ pub(super) fn token(lookup: Lookup<'_>) -> Result<Option<Token>, Error> {
     }
     match lookup(HF_TOKEN_PATH) {
         Some(path) => in_file_that_was_named(&expanded(&path, lookup)),
-        None if lookup(HF_HUB_DISABLE_IMPLICIT_TOKEN).is_some_and(|value| is_truthy(&value)) => Ok(None),
         None => Ok(default_file(lookup).and_then(|path| left_by_a_login(&path))),
     }
 }
@@ -43,20 +43,19 @@ fn in_file_that_was_named(path: &Path) -> Result<Option<Token>, Error> {
 
 /// Nobody asked for this file: if it cannot be used, there is no token.
 fn left_by_a_login(path: &Path) -> Option<Token> {
-    let useless = |error: &dyn fmt::Display| {
-        tracing::warn!(path = %url_parse::shown(path), %error, "cannot use the token that a login has left");
-    };
+    let token = in_file_of_a_login(path).inspect_err(|error| {
+        tracing::warn!(path = %url_parse::shown(path), error = %words(error), "cannot use the token that a login has left");
+    });
+    token.ok().flatten()
+}
+
+/// The token that a login has left in this file, if it is there.
+pub(super) fn in_file_of_a_login(path: &Path) -> Result<Option<Token>, hf_transport::Error> {
     let text = match read(path) {
-        Ok(text) => text,
-        Err(error) => {
-            if error.kind() != io::ErrorKind::NotFound {
-                useless(&error);
-            }
-            return None;
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|source| DiskError::new("read", path, source))?,
     };
-    let token = Token::new(&text).inspect_err(|error| useless(error)).ok().flatten();
-    token.map(Token::found_by_itself)
+    Ok(Token::new(&text)?.map(Token::found_by_itself))
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -69,7 +68,11 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// Where a login leaves a token, unless what it has left is not to be used.
 pub(super) fn default_file(lookup: Lookup<'_>) -> Option<PathBuf> {
+    if lookup(HF_HUB_DISABLE_IMPLICIT_TOKEN).is_some_and(|value| is_truthy(&value)) {
+        return None;
+    }
     let folder = |name| lookup(name).map(|folder| expanded(&folder, lookup));
     let cache = || folder(XDG_CACHE_HOME).or_else(|| Some(home(lookup)?.join(".cache")));
     let of_the_hubs_clients = folder(HF_HOME).or_else(|| Some(cache()?.join("huggingface")))?;

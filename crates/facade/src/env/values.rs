@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_layout::CachePolicy;
-use net::ProxySettings;
+use net::{NoProxy, ProxySettings, ProxyUrl};
 use url_parse::{Endpoint, Excerpt};
 
 use super::variables::{
@@ -82,17 +82,36 @@ pub(super) fn user_agent_origin(lookup: Lookup<'_>) -> Result<Option<String>, Er
     }
 }
 
-/// Lower case first, as most programs do.
-pub(super) fn proxy(lookup: Lookup<'_>) -> ProxySettings {
-    let either = |lower: &str, upper: &str| {
-        lookup(lower).or_else(|| lookup(upper)).map(|value| value.to_string_lossy().into_owned())
-    };
-    ProxySettings {
-        http: either("http_proxy", "HTTP_PROXY"),
-        https: either("https_proxy", "HTTPS_PROXY"),
-        all: either("all_proxy", "ALL_PROXY"),
-        no_proxy: either("no_proxy", "NO_PROXY"),
-    }
+/// The names of a variable that may be written either way: lower case first, as most programs do.
+pub(super) type EitherCase = [&'static str; 2];
+pub(super) const HTTP_PROXY: EitherCase = ["http_proxy", "HTTP_PROXY"];
+pub(super) const HTTPS_PROXY: EitherCase = ["https_proxy", "HTTPS_PROXY"];
+pub(super) const ALL_PROXY: EitherCase = ["all_proxy", "ALL_PROXY"];
+pub(super) const NO_PROXY: EitherCase = ["no_proxy", "NO_PROXY"];
+
+pub(super) fn proxies(lookup: Lookup<'_>) -> Result<ProxySettings, Error> {
+    Ok(ProxySettings {
+        http: proxy(HTTP_PROXY, lookup)?,
+        https: proxy(HTTPS_PROXY, lookup)?,
+        all: proxy(ALL_PROXY, lookup)?,
+        no_proxy: no_proxy(lookup)?,
+    })
+}
+
+pub(super) fn proxy(names: EitherCase, lookup: Lookup<'_>) -> Result<Option<ProxyUrl>, Error> {
+    let Some((name, value)) = either(names, lookup) else { return Ok(None) };
+    // The parser's message leaves out what may be a password, and so must this one.
+    let proxy = value.parse::<ProxyUrl>().map_err(|source| secret_unusable(name, source))?;
+    Ok(Some(proxy.set_by(name)))
+}
+
+pub(super) fn no_proxy(lookup: Lookup<'_>) -> Result<NoProxy, Error> {
+    let Some((name, value)) = either(NO_PROXY, lookup) else { return Ok(NoProxy::default()) };
+    value.parse().map_err(|source| secret_unusable(name, source))
+}
+
+fn either(names: EitherCase, lookup: Lookup<'_>) -> Option<(&'static str, String)> {
+    names.into_iter().find_map(|name| Some((name, lookup(name)?.to_string_lossy().into_owned())))
 }
 
 fn text(lookup: Lookup<'_>, name: &'static str) -> Result<Option<String>, Error> {

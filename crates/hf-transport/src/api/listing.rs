@@ -137,7 +137,8 @@ impl List {
 
     fn add_page(&mut self, url: &Url, body: &[u8]) -> Result<(), Error> {
         let mut refused = None;
-        let mut json = serde_json::Deserializer::from_slice(body);
+        let body = net::standard_json(body);
+        let mut json = serde_json::Deserializer::from_slice(&body);
         let read = json.deserialize_seq(Page { list: self, refused: &mut refused }).and_then(|()| json.end());
         let unusable = Error::UnusableAnswer { url: SafeUrl::of(url), problem: "it is no list of files" };
         read.map_err(|_| refused.unwrap_or(unusable))

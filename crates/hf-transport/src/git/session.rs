@@ -193,9 +193,9 @@ impl Session {
             return Err(if is_unknown { self.unless_without_git(refusal) } else { refusal });
         }
         if answer.media_type() != expected {
-            let error = Error::not_a_hub(&answer, expected);
             // A page stands in front of the hub, if it is one, and would answer any question about it too.
             let is_page = answer.media_type() == "text/html";
+            let error = self.block_on(async { Ok(Error::not_a_hub(answer, expected).await) })?;
             return Err(if is_list && !is_page { self.unless_without_git(error) } else { error });
         }
         Ok(Body { answer, first_byte: 0 })

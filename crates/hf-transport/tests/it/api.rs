@@ -117,6 +117,14 @@ async fn where_no_git_is_served_a_commit_comes_over_the_api_by_its_word() {
 }
 
 #[tokio::test]
+async fn compressed_answers_are_decoded() {
+    for (stage, commit) in [usual(), without_git()] {
+        stage.hub.fault(FaultTarget::any(""), Fault::Gzip, Times::Forever);
+        check_whole(&stage, &fetch(&stage, &commit).await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn a_long_list_is_followed_on_our_own_endpoint() {
     let hub =
         LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).path_prefix("/mirror").tree_page(2).start();

@@ -138,23 +138,23 @@ async fn the_hub_may_be_behind_a_proxy() {
     // A hub understands absolute URLs too, which makes it a proxy to itself.
     let stage = Stage::usual().with(|config| config.endpoint = NOBODY.parse().unwrap());
     let proxy = stage.hub.endpoint();
-    let mut stage = stage.with_net(|net| net.proxy.http = Some(proxy));
+    let mut stage = stage.with_net(|net| net.proxy.http = Some(proxy.parse().unwrap()));
     stage.fetch_whole().await;
     stage.locate("tokenizer.json").await.unwrap();
     assert_eq!(stage.hub.log().with_header("authorization").count(), 3);
 
-    stage.set_net(|net| net.proxy.no_proxy = Some("127.0.0.1".to_owned()));
+    stage.set_net(|net| net.proxy.no_proxy = "127.0.0.1".parse().unwrap());
     let error = stage.fetch_error().await;
     assert!(matches!(error, Error::Net(net::Error::Transport { .. })), "{error:?}");
     assert_eq!(stage.hub.log().count(), 3);
 
     // A proxy's password is in no message; `fetch_error` looks.
     stage.set_net(|net| {
-        net.proxy.no_proxy = None;
-        net.proxy.http = Some(NOBODY.replace("//", "//user:s3cret@"));
+        net.proxy.no_proxy = net::NoProxy::default();
+        net.proxy.http = Some(NOBODY.replace("//", "//user:s3cret@").parse().unwrap());
     });
     let error = stage.fetch_error().await;
-    assert!(matches!(error, Error::Net(net::Error::Transport { .. })), "{error:?}");
+    assert!(matches!(error, Error::Net(net::Error::Proxy { .. })), "{error:?}");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn settings_are_shown_without_their_secrets() {
     let mut config = HubConfig::new(NOBODY.parse().unwrap());
     config.token = Token::new("hf_s3cret").unwrap();
     let mut settings = NetSettings::default();
-    settings.proxy.https = Some("http://user:s3cret@proxy".to_owned());
+    settings.proxy.https = Some("http://user:s3cret@proxy".parse().unwrap());
     let http = Client::new(settings).unwrap();
     let client = HubClient::new(http.clone(), config.clone());
     let shown = format!("{http:?} {config:?} {client:?}");

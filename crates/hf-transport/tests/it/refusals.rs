@@ -178,9 +178,10 @@ async fn web_pages_are_not_taken_for_git() {
     check_each(&mut stage, Fault::Html, |error| {
         assert!(matches!(error, Error::NotAHub { .. }), "{error:?}");
         assert_eq!(error.kind(), ErrorKind::Refused);
-        assert!(
-            error.to_string().contains("answers with text/html; charset=utf-8 instead of application/x-git-")
-        );
+        let message = error.to_string();
+        assert!(message.contains("answers with text/html; charset=utf-8 instead of application/x-git-"));
+        let words = "; it says: a web page, \"Sign in\": Please accept the terms of this network.";
+        assert!(message.ends_with(words), "{message}");
     })
     .await;
     for (value, shown) in [(Some("text/plain"), "text/plain"), (None, "no content type")] {

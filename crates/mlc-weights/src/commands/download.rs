@@ -4,6 +4,7 @@ mod dry_run;
 mod session;
 mod wanted;
 
+use facade::env::Settings;
 use facade::{Builder, Durability, Request};
 
 use self::session::Session;
@@ -18,8 +19,9 @@ pub(crate) fn run(arguments: &Download, screen: Screen) -> Result<(), Failure> {
 }
 
 fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
-    let requests = wanted::models(arguments)?;
-    let mut builder = Builder::from_env()?;
+    let settings = Settings::from_env()?;
+    let requests = wanted::models(arguments, &settings.endpoint)?;
+    let mut builder = Builder::from_settings(settings);
     if arguments.no_fsync {
         builder = builder.durability(Durability::Fast);
     }

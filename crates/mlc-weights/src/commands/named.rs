@@ -1,6 +1,7 @@
 //! Models named on the command line.
 
-use facade::{Cache, Error, ModelRef, ModelUrl, Request, Revision};
+use facade::env::Settings;
+use facade::{Cache, Endpoint, Error, ModelRef, ModelUrl, Request, Revision};
 
 use crate::exit::{Failure, Malformed};
 use crate::similar;
@@ -8,9 +9,15 @@ use crate::similar;
 /// Cached models, all of them looked at before anything is done. They need no prefix.
 ///
 /// # Errors
-/// What no model can be called.
+/// What no model can be called, and an endpoint that cannot be used.
 pub(super) fn models(names: &[String]) -> Result<Vec<ModelRef>, Failure> {
-    all(names.iter().map(|name| (None, model(name))))
+    let hub = Settings::from_env()?.endpoint;
+    all(names.iter().map(|name| (None, model(name, &hub))))
+}
+
+/// A model by its URL, which may be its address at the hub that is set.
+pub(super) fn request(url: &str, hub: &Endpoint) -> Result<Request, Error> {
+    Ok(Request::new(&ModelUrl::parse_at(url, hub)?))
 }
 
 /// Everything that was parsed. What stands in a list comes with its place there.
@@ -38,9 +45,9 @@ pub(super) fn at(revision: Option<&Revision>, request: Request) -> Request {
     }
 }
 
-fn model(name: &str) -> Result<ModelRef, Error> {
+fn model(name: &str, hub: &Endpoint) -> Result<ModelRef, Error> {
     if ModelUrl::looks_like(name) {
-        Ok(name.parse::<ModelUrl>()?.into_model())
+        Ok(ModelUrl::parse_at(name, hub)?.into_model())
     } else {
         Ok(name.parse::<ModelRef>()?)
     }
@@ -63,7 +70,7 @@ mod tests {
 
     #[track_caller]
     fn parses(name: &str, expected: &str) {
-        assert_eq!(model(name).unwrap().to_string(), expected);
+        assert_eq!(model(name, &Endpoint::default()).unwrap().to_string(), expected);
     }
 
     #[test]
@@ -74,7 +81,7 @@ mod tests {
         parses("user/repo@main", "user/repo@main");
         for name in ["", "user", "user/", "a/b/c", "hf://user/repo", "https://example.org/user/repo", "../b"]
         {
-            assert!(model(name).is_err(), "{name}");
+            assert!(model(name, &Endpoint::default()).is_err(), "{name}");
         }
     }
 }

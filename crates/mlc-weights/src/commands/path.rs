@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use facade::env::Settings;
 use facade::{Builder, CachePolicy, Downloader, Error, PassedOver, Request};
 
 use super::named;
@@ -13,12 +14,14 @@ use crate::similar;
 
 /// Prints the directory of a cached model. Sets up no runtime, no HTTP client and no git library.
 pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
-    let request = named::at(arguments.revision.as_ref(), arguments.model.parse()?);
+    let settings = Settings::from_env()?;
+    let request = named::request(&arguments.model, &settings.endpoint)?;
+    let request = named::at(arguments.revision.as_ref(), request);
     let display = Display::choose(arguments::Progress::Plain, screen);
     // Whatever the policy: this command never downloads. A forced download is not meant either.
     let request = request.policy(CachePolicy::Off).force(Some(false));
     let (_, request) = Progress::of(request, display);
-    let mut builder = Builder::from_env()?;
+    let mut builder = Builder::from_settings(settings);
     if arguments.require_proof {
         builder = builder.require_proof(true);
     }

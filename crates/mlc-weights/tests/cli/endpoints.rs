@@ -52,6 +52,39 @@ fn a_public_url_means_the_hub_that_is_set() {
 }
 
 #[test]
+fn a_url_may_be_the_address_at_the_hub_that_is_set() {
+    for prefix in ["", "/mirror/hf"] {
+        let (world, model) = with(LocalHub::builder().path_prefix(prefix).start());
+        let url = format!("{}/mlc-ai/tiny", world.hub.endpoint());
+        let ran = world.cli(&["download", &url]).run();
+        check(&world, &model, &ran);
+        for command in ["path", "remove"] {
+            let ran = world.cli(&[command, &url]).run();
+            assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+        }
+    }
+    let (world, _) = World::with_tiny();
+    let ran = world.cli(&["download", "https://hf-mirror.example/mlc-ai/tiny"]).run();
+    ran.check_failure(2, &["set HF_ENDPOINT=https://hf-mirror.example and write `HF://mlc-ai/tiny`"]);
+    let list = world.beside("list");
+    std::fs::write(&list, format!("{}/mlc-ai/tiny@main\n", world.hub.endpoint())).unwrap();
+    let ran = world.cli(&["download", "--from-file", list.to_str().unwrap()]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert!(!world.hub.log().resolve().is_empty());
+}
+
+#[test]
+fn a_renamed_model_below_a_path() {
+    let (world, _) = with(LocalHub::builder().path_prefix("/mirror/hf").start());
+    world.hub.rename("mlc-ai/tiny", "mlc-ai/renamed");
+    let ran = world.cli(&["download", "HF://mlc-ai/tiny"]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("mlc-ai/renamed"), "{}", ran.stderr);
+    let log = world.hub.log();
+    assert!(log.hub().requests().iter().all(|request| request.path.starts_with("/mirror/hf/")), "{log}");
+}
+
+#[test]
 fn a_private_authority_in_a_file() {
     let (world, model) = with_tls();
     let ran = download(&world, &model).env("SSL_CERT_FILE", world.ca_file()).run();
@@ -158,26 +191,63 @@ fn check_tunnels(world: &World, proxy: &LocalProxy) {
     assert!(tunnels.len() >= world.hub.log().connections(), "{tunnels:?}");
 }
 
+/// Without TLS, at an address that only the proxy knows.
 #[test]
-fn a_socks_proxy() {
+fn a_plain_hub_behind_proxies_of_every_kind() {
+    for kind in ["http", "https", "socks4a", "socks5", "socks5h"] {
+        let (world, model) = World::with_tiny();
+        let proxy = if kind == "https" { LocalProxy::with_tls() } else { LocalProxy::start() };
+        // Nobody listens at port 1 there.
+        let hub = if kind == "socks4a" { "hub.invalid:1" } else { "[::1]:1" };
+        proxy.lead(hub, &world.hub.endpoint());
+        let certificates = world.beside("certificates.pem");
+        std::fs::write(&certificates, proxy.ca_certificate()).unwrap();
+        let cli = download(&world, &model)
+            .env("HF_ENDPOINT", format!("http://{hub}"))
+            .env("ALL_PROXY", proxy.url_as(kind));
+        let cli = if kind == "https" { cli.env("SSL_CERT_FILE", certificates) } else { cli };
+        check(&world, &model, &cli.run());
+    }
+}
+
+/// How a proxy of this kind is asked for a connection, and whether it looks up names itself.
+#[track_caller]
+fn check_kind(kind: &str, method: &str, looks_up: bool) {
     let (world, model) = with_tls();
-    let proxy = LocalProxy::start();
+    let proxy = if kind == "https" { LocalProxy::with_tls() } else { LocalProxy::start() };
+    let port = world.hub.endpoint().rsplit_once(':').unwrap().1.to_owned();
+    // `localhost` may be that address.
+    proxy.lead(&format!("[::1]:{port}"), &world.hub.endpoint());
+    let certificates = world.beside("certificates.pem");
+    std::fs::write(&certificates, [world.hub.ca_certificate(), proxy.ca_certificate()].concat()).unwrap();
     let ran = download(&world, &model)
-        .env("ALL_PROXY", proxy.socks_url())
-        .env("SSL_CERT_FILE", world.ca_file())
+        .env("HF_ENDPOINT", format!("https://localhost:{port}"))
+        .env("ALL_PROXY", format!("{}/", proxy.url_as(kind)))
+        .env("SSL_CERT_FILE", certificates)
         .run();
     check(&world, &model, &ran);
     let tunnels = proxy.requests();
-    assert!(tunnels.iter().all(|request| request.method == "SOCKS"), "{tunnels:?}");
-    assert!(tunnels.len() >= world.hub.log().connections(), "{tunnels:?}");
+    assert!(tunnels.iter().all(|request| request.method == method), "{kind}: {tunnels:?}");
+    let is_named = tunnels.iter().any(|request| request.target == format!("localhost:{port}"));
+    assert_eq!(is_named, looks_up, "{kind}: {tunnels:?}");
+    assert!(tunnels.len() >= world.hub.log().connections(), "{kind}: {tunnels:?}");
+}
+
+#[test]
+fn proxies_of_every_kind() {
+    check_kind("http", "CONNECT", true);
+    check_kind("https", "CONNECT", true);
+    check_kind("socks4", "SOCKS4", false);
+    check_kind("socks4a", "SOCKS4", true);
+    check_kind("socks5", "SOCKS5", false);
+    check_kind("socks5h", "SOCKS5", true);
+    check_kind("socks", "SOCKS5", true);
 }
 
 #[test]
 fn a_proxy_for_http() {
     let (world, model) = World::with_tiny();
     let proxy = LocalProxy::start();
-    let ran = download(&world, &model).env("HTTP_PROXY", proxy.url()).env("HTTPS_PROXY", "no proxy").run();
-    ran.check_failure(2, &["the proxy for https is not a usable URL"]);
     let ran = download(&world, &model).env("HTTP_PROXY", proxy.url()).run();
     check(&world, &model, &ran);
     let forwarded = proxy.requests();
@@ -189,10 +259,14 @@ fn a_proxy_for_http() {
 
 #[test]
 fn hosts_that_are_reached_directly() {
-    for exceptions in ["127.0.0.1", "example.com, 127.0.0.0/8", "*"] {
+    for exceptions in ["127.0.0.1", "example.com, 127.0.0.0/8", "*", "{hub},{data host}"] {
         let (world, model) = World::with_tiny();
         let proxy = LocalProxy::start();
-        let ran = download(&world, &model).env("ALL_PROXY", proxy.url()).env("NO_PROXY", exceptions).run();
+        let place = |url: String| url.trim_start_matches("http://").to_owned();
+        let exceptions = exceptions
+            .replace("{hub}", &place(world.hub.endpoint()))
+            .replace("{data host}", &place(world.hub.data_origin()));
+        let ran = download(&world, &model).env("ALL_PROXY", proxy.url()).env("NO_PROXY", &exceptions).run();
         check(&world, &model, &ran);
         assert!(proxy.requests().is_empty(), "{exceptions}");
     }
@@ -210,19 +284,35 @@ fn a_proxy_with_a_login() {
 }
 
 #[test]
+fn a_proxy_that_is_a_stranger_is_not_trusted() {
+    let (world, model) = with_tls();
+    let proxy = LocalProxy::with_tls();
+    let ran =
+        download(&world, &model).env("HTTPS_PROXY", proxy.url()).env("SSL_CERT_FILE", world.ca_file()).run();
+    let words = format!("the certificate of the proxy {} (set by HTTPS_PROXY) is not trusted", proxy.url());
+    ran.check_failure(4, &[&words, "SSL_CERT_FILE"]);
+    assert!(world.hub.log().is_empty());
+}
+
+#[test]
 fn a_proxy_that_wants_a_login_says_so_once() {
-    for (hub, variable) in
-        [(LocalHub::builder().tls().start(), "HTTPS_PROXY"), (LocalHub::start(), "HTTP_PROXY")]
-    {
+    for (hub, variable, kind, refusals) in [
+        (LocalHub::builder().tls().start(), "HTTPS_PROXY", "http", [407, 407]),
+        (LocalHub::start(), "HTTP_PROXY", "http", [407, 407]),
+        (LocalHub::start(), "ALL_PROXY", "socks5", [255, 1]),
+    ] {
         let (world, model) = with(hub);
         let proxy = LocalProxy::with_login();
-        let wrong = proxy.url_with_login().replace(":secret@", ":distinctive@");
-        for url in [proxy.url(), wrong] {
+        let url = proxy.url_as(kind);
+        let wrong = url.replace("://", "://user:distinctive@");
+        let words = format!("the proxy {url} (set by {variable}) wants another login");
+        for url in [url, wrong] {
             let ran = download(&world, &model).env(variable, url).env("RUST_LOG", "trace").run();
-            ran.check_failure(4, &["cannot list the references of", "the proxy wants another login"]);
+            ran.check_failure(4, &["cannot list the references of", &words]);
             assert!(!ran.stderr.contains("distinctive"), "{}", ran.stderr);
         }
-        let refused: Vec<_> = proxy.requests().iter().map(|request| request.refused).collect();
-        assert_eq!(refused, [Some(407), Some(407)]);
+        let refused: Vec<_> = proxy.requests().iter().filter_map(|request| request.refused).collect();
+        assert_eq!(refused, refusals);
+        assert!(world.hub.log().is_empty());
     }
 }

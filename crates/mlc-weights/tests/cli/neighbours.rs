@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use local_hub::{Fault, FaultTarget, Hold, Manifests, ModelFixture, PublishedModel, RequestLog, Times};
 
-use crate::world::{Cli, PATIENCE, Ran, Running, World, files_below, is_in_pool, lay_out, until};
+use crate::world::{Cli, PATIENCE, Ran, Running, World, entry_in, files_below, is_in_pool, lay_out, until};
 
 /// Nobody, on most systems.
 const NEIGHBOUR: u32 = 65534;
@@ -45,7 +45,6 @@ fn foreign_world() -> (World, PublishedModel) {
 }
 
 fn open_to_others(world: &World) {
-    use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(world.beside(""), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
@@ -278,6 +277,62 @@ fn with_umask(cli: Cli, mask: &str) -> Cli {
     Cli { command }
 }
 
+/// The program where users but root can run it.
+fn by_others(world: &World, arguments: &[&str]) -> Cli {
+    let program = world.beside("program");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_mlc-weights"), &program).unwrap();
+    }
+    let cli = world.cli(arguments);
+    let mut command = Command::new(&program);
+    command.args(arguments);
+    command.envs(cli.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Cli { command }
+}
+
+/// A cache that root, or a user without a name, has filled with a umask that lets others only look.
+#[test]
+fn a_cache_of_another_user_is_named_as_theirs() {
+    if !two_users() {
+        return;
+    }
+    let (world, model) = World::with_tiny();
+    open_to_others(&world);
+    let other = world.hub.publish(&ModelFixture::new("mlc-ai/other"));
+    world.download(&model);
+    let neighbour = |arguments: &[&str]| {
+        let mut cli = by_others(&world, arguments);
+        cli.command.uid(NEIGHBOUR).gid(NEIGHBOUR).current_dir("/");
+        cli
+    };
+    let check = |ran: &Ran, owner: &str| {
+        ran.check_failure(7, &["Permission denied", &format!(" belongs to the user {owner}\n")]);
+        ran.check_failure(7, &["MLC_LLM_HOME", "MLC_LLM_READONLY_WEIGHT_CACHE"]);
+    };
+    let models = world.home().join("model_weights");
+    check(&neighbour(&["download", &other.url]).run(), "root");
+    check(&neighbour(&["remove", "mlc-ai/tiny"]).run(), "root");
+    // Models may be put there, but what is private is root's.
+    for folder in ["", "hf"] {
+        fs::set_permissions(models.join(folder), PermissionsExt::from_mode(0o777)).unwrap();
+    }
+    check(&neighbour(&["download", &other.url]).run(), "root");
+    let owner = "64003";
+    assert!(Command::new("chown").args(["-R", owner]).arg(world.home()).status().unwrap().success());
+    check(&neighbour(&["download", &other.url]).run(), "with the number 64003");
+
+    // What helps.
+    let own = world.beside("own");
+    fs::create_dir(&own).unwrap();
+    give_away(&own);
+    let with_both = |arguments: &[&str]| {
+        neighbour(arguments).env("MLC_LLM_HOME", &own).env("MLC_LLM_READONLY_WEIGHT_CACHE", &models)
+    };
+    with_both(&["download", &model.url]).run().check_path(&world.entry(&model));
+    let ran = with_both(&["download", &other.url]).run();
+    ran.check_path(&entry_in(&own.join("model_weights"), &other));
+}
+
 /// A group that two users are in.
 const GROUP: u32 = 64_000;
 
@@ -289,18 +344,11 @@ fn a_home_that_a_group_shares_is_everybodys_in_it() {
     }
     let (world, model) = World::with_tiny();
     open_to_others(&world);
-    // The program may lie where only root looks.
-    let program = world.beside("program");
-    fs::copy(env!("CARGO_BIN_EXE_mlc-weights"), &program).unwrap();
     let line =
         format!("mkdir {home} && chgrp {GROUP} {home} && chmod 2775 {home}", home = world.home().display());
     assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
     let member = |user: u32, arguments: &[&str]| {
-        let cli = world.cli(arguments);
-        let mut command = Command::new(&program);
-        command.args(arguments);
-        command.envs(cli.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let mut cli = with_umask(Cli { command }, "002");
+        let mut cli = with_umask(by_others(&world, arguments), "002");
         cli.command.uid(user).gid(GROUP).current_dir(world.beside(""));
         cli
     };

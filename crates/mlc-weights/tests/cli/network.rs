@@ -30,6 +30,23 @@ fn nobody_is_there() {
 }
 
 #[test]
+fn a_proxy_that_is_not_there_is_blamed() {
+    let (world, model) = World::with_tiny();
+    let ran =
+        world.cli(&["download", &model.url]).env("ALL_PROXY", "socks5://me:hf_secret@127.0.0.1:1").run();
+    ran.check_failure(
+        6,
+        &[
+            "cannot list the references of",
+            "the proxy socks5://127.0.0.1:1 (set by ALL_PROXY) cannot be reached",
+            "look whether the proxy runs, and whether its address is right",
+        ],
+    );
+    assert!(!ran.stderr.contains("hf_secret"), "{}", ran.stderr);
+    assert!(world.hub.log().is_empty());
+}
+
+#[test]
 fn a_hub_in_trouble() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::info_refs(""), Fault::status(503), Times::Forever);

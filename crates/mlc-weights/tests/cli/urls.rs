@@ -30,7 +30,11 @@ fn every_kind_of_bad_url() {
         ("huggingface.co/user/repo", "it starts with neither", "user/repo"),
         ("https://hf.co/user/repo", "it starts with neither", "user/repo"),
         ("git@hf.co:user/repo.git", "it starts with neither", "user/repo"),
-        ("https://example.org/user/repo", "it starts with neither", ""),
+        (
+            "https://example.org/user/repo",
+            "set HF_ENDPOINT=https://example.org and write `HF://user/repo`",
+            "",
+        ),
         ("ftp://huggingface.co/user/repo", "it starts with neither", ""),
         ("./models/llama", "it starts with neither", ""),
         ("HF://", "the user is missing", ""),

@@ -45,7 +45,7 @@ fn variables() {
         ("HF_HUB_DOWNLOAD_TIMEOUT", "0", "not a number of seconds from 1 to 86400"),
         ("HF_HUB_DOWNLOAD_TIMEOUT", "-1", "not a number of seconds from 1 to 86400"),
         ("HF_HUB_DOWNLOAD_TIMEOUT", "soon", "not a number of seconds from 1 to 86400"),
-        ("HF_TOKEN", "two\nlines", "cannot be sent in an HTTP header"),
+        ("HF_TOKEN", "two\nlines", "a character in it that no token has"),
     ] {
         for command in ["download", "path"] {
             let words = [&format!("the environment variable {name}"), "cannot be used", why];
@@ -61,19 +61,46 @@ fn secrets_in_variables_are_not_shown() {
         ("HF_ENDPOINT", "https://me:hf_secret@hub.example"),
         ("HF_ENDPOINT", "https://hub.example?token=hf_secret"),
         ("HF_TOKEN", "hf_secret\u{1}"),
+        ("HF_TOKEN", "\"hf_secret\""),
+        ("HUGGING_FACE_HUB_TOKEN", "Bearer hf_secret"),
+        ("HF_TOKEN", "hf_secret\u{fc}"),
     ] {
         let ran = world.cli(&["download", URL]).env(name, value).run();
-        ran.check_failure(2, &[name]);
+        ran.check_failure(2, &[&format!("the environment variable {name} cannot be used")]);
         assert!(!ran.stderr.contains("hf_secret"), "{}", ran.stderr);
     }
 }
 
 #[test]
-fn a_proxy_that_is_no_url() {
+fn proxies_that_cannot_be_used() {
     let (world, model) = World::with_tiny();
-    let ran = world.cli(&["download", &model.url]).env("HTTP_PROXY", "http://me:hf_secret@:::").run();
-    ran.check_failure(2, &["proxy for http"]);
-    assert!(!ran.stderr.contains("hf_secret"), "{}", ran.stderr);
+    for (variable, value, words) in [
+        (
+            "HTTP_PROXY",
+            "http://me:hf_secret@:::",
+            "`http://…@:::` is not the address of a proxy: it has no host",
+        ),
+        (
+            "http_proxy",
+            "htp://127.0.0.1:1",
+            "`htp://127.0.0.1:1` is not the address of a proxy: no proxy is of",
+        ),
+        (
+            "ALL_PROXY",
+            "\"http://127.0.0.1:1\"",
+            "`\"http://127.0.0.1:1\"` is not the address of a proxy: there are quotes",
+        ),
+        // It would be used for another host only.
+        ("HTTPS_PROXY", "no proxy", "`no proxy` is not the address of a proxy"),
+        ("NO_PROXY", "'127.0.0.1'", "`'127.0.0.1'` is no list of hosts: there are quotes"),
+    ] {
+        let ran = world.cli(&["download", &model.url]).env(variable, value).run();
+        ran.check_failure(2, &[&format!("the environment variable {variable} cannot be used"), words]);
+        assert!(!ran.stderr.contains("hf_secret"), "{}", ran.stderr);
+        let document = world.cli(&["env", "--json"]).env(variable, value).run();
+        assert_eq!(document.status, Some(2));
+        assert!(String::from_utf8_lossy(&document.stdout).contains(&words.replace('"', "\\\"")));
+    }
     assert!(world.hub.log().is_empty(), "{}", world.hub.log());
     world.check_untouched();
 }

@@ -85,6 +85,8 @@ fn request(location: &Location, wanted: Wanted) -> Request {
     let mut request = Request::get(location.url.clone(), "download from", Hop::DataHost);
     request.own_headers.clone_from(&location.headers);
     request.is_one_of_many = true;
+    // Places in a coded file are not those of the file.
+    request.takes_gzip = false;
     if let Ok(range) = HeaderValue::from_str(&wanted.range()) {
         request.headers.insert(RANGE, range);
     }
@@ -95,6 +97,9 @@ fn without_answer(file: &RepoPath, host: Origin, error: net::Error) -> Setback {
     match error {
         net::Error::Transport { hop, source, .. } => {
             Setback::passing(Passing::Request { hop, source: source.into() }, &host)
+        }
+        error @ net::Error::Proxy { .. } => {
+            Setback::passing(Passing::Request { hop: Hop::Proxy, source: error.into() }, &host)
         }
         net::Error::Stalled { idle, .. } => Setback::passing(Passing::Silence(idle), &host),
         // Another server of the same name may do better, and one that does so always is not asked for ever.

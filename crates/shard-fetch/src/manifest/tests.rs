@@ -96,13 +96,24 @@ fn md5_of_another_form_is_refused() {
 
 #[test]
 fn sizes() {
-    for (nbytes, expected) in [("0", 0), ("1", 1), ("9007199254740992", 1 << 53)] {
+    for (nbytes, expected) in [
+        ("0", 0),
+        ("1", 1),
+        ("9007199254740992", 1 << 53),
+        ("26331136.0", 26_331_136),
+        ("5e4", 50_000),
+        ("9007199254740992.0", 1 << 53),
+    ] {
         assert_eq!(parsed(&with_records(&[&record(r#""a""#, nbytes, "")])).records()[0].nbytes, expected);
     }
     for (nbytes, found) in [
         ("-1", "-1"),
         ("1.5", "1.5"),
-        ("26331136.0", "26331136.0"),
+        ("-5.0", "-5.0"),
+        ("9007199254740994.0", "9007199254740994.0"),
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
+        ("1e400", "a number that is too large"),
         ("9007199254740993", "9007199254740993"),
         ("1e300", "1e300"),
         (r#""26331136""#, r#""26331136""#),
@@ -227,10 +238,17 @@ fn other_shapes() {
 #[test]
 fn text_that_is_no_json() {
     refused("", "tensor-cache.json is not valid JSON: EOF while parsing a value at line 1 column 0");
-    refused("<!doctype html>", "tensor-cache.json is not valid JSON: expected value at line 1 column 1");
+    refused(
+        "<!doctype html>",
+        "tensor-cache.json is not valid JSON near `<!doctype html>`: expected value at line 1 column 1",
+    );
     refused(
         r#"{"records": [{"dataPath": "a", "nbytes": 1}]} x"#,
-        "tensor-cache.json is not valid JSON: trailing characters at line 1 column 47",
+        "tensor-cache.json is not valid JSON near `taPath\": \"a\", \"nbytes\": 1}]} x`: trailing characters at line 1 column 47",
+    );
+    refused(
+        "{\n \"a\": NaN,\n \"b\": nan\u{1b}\n}",
+        "tensor-cache.json is not valid JSON near `\"b\": nan\\u{1b}`: expected ident at line 3 column 8",
     );
     refused(
         "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
@@ -240,6 +258,25 @@ fn text_that_is_no_json() {
     assert_eq!(
         message(&error),
         "tensor-cache.json is not UTF-8 text: invalid utf-8 sequence of 1 bytes from index 13",
+    );
+}
+
+/// Python writes these, and the original reads them.
+#[test]
+fn what_json_does_not_have_is_read_past() {
+    let json = format!(
+        "\u{feff}{{\"metadata\": {{\"loss\": NaN, \"\\ud800\": [Infinity, -1e999]}}, \"records\": [{}], \"last\": \"\\udc00\"}}",
+        record(r#""a.bin""#, "7", r#", "scale": -Infinity, "shape": [1E+400], "name": "half \ud83d""#)
+    );
+    let records = parsed(&json);
+    assert_eq!(records.records()[0].path.as_str(), "a.bin");
+    refused(
+        &with_records(&[&record(r#""a\ud800""#, "7", "")]),
+        "tensor-cache.json: records[0].dataPath must not be used as a path: `a\\0` is not a path inside a repository: it has the control character '\\0'",
+    );
+    refused(
+        &with_records(&[&record("NaN", "7", "")]),
+        "tensor-cache.json: records[0].dataPath is NaN, expected the path of a file",
     );
 }
 
@@ -254,7 +291,7 @@ fn deep_nesting_is_refused_wherever_it_is() {
         let error = Manifest::parse(json.as_bytes(), NAME).unwrap_err();
         let message = message(&error);
         assert!(
-            message.starts_with("tensor-cache.json is not valid JSON: recursion limit exceeded"),
+            message.contains("is not valid JSON near `") && message.contains(": recursion limit exceeded"),
             "{message}"
         );
     }

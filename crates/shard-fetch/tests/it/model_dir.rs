@@ -120,7 +120,7 @@ fn pointers_are_not_the_files() {
 fn json_that_cannot_be_used() {
     check(
         write("mlc-chat-config.json", "{"),
-        &["mlc-chat-config.json is not valid JSON: EOF while parsing an object at line 1 column 1"],
+        &["mlc-chat-config.json is not valid JSON near `{`: EOF while parsing an object at line 1 column 1"],
     );
     check(
         write("tensor-cache.json", r#"{"records": [{"dataPath": "../a", "nbytes": 1}]}"#),

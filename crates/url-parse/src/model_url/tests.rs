@@ -81,11 +81,59 @@ fn wrong_prefix() {
     bad("https://hf.co/user/repo", PREFIX, "user/repo");
     bad("git@hf.co:user/repo.git", PREFIX, "user/repo");
     bad("https://bob:hf_secret@huggingface.co/user/repo", PREFIX, "user/repo");
-    bad("https://example.org/user/repo", PREFIX, "");
-    bad("https://huggingface.co.example.org/user/repo", PREFIX, "");
     bad("https://huggingface.co", PREFIX, "");
     bad("ftp://huggingface.co/user/repo", PREFIX, "");
     bad("é://user/repo", PREFIX, "");
+}
+
+#[test]
+fn another_hub() {
+    let words = |hub: &str, url: &str| {
+        format!(
+            "it is the address of a model at another hub; to use that hub, set HF_ENDPOINT={hub} and write `{url}`"
+        )
+    };
+    for (text, hub, url) in [
+        ("https://hf-mirror.com/u/r", "https://hf-mirror.com", "HF://u/r"),
+        ("https://Hub.Example:443/u/r@v1", "https://hub.example", "HF://u/r@v1"),
+        ("http://10.0.0.1:8080/u/r/", "http://10.0.0.1:8080", "HF://u/r"),
+        ("https://hub.example/u/r/tree/main", "https://hub.example", "HF://u/r"),
+        ("https://hub.example/u/r/tree/v1?x#y", "https://hub.example", "HF://u/r@v1"),
+        ("https://hub.example/u/r.git", "https://hub.example", "HF://u/r"),
+        ("https://huggingface.co.example.org/u/r", "https://huggingface.co.example.org", "HF://u/r"),
+    ] {
+        bad(text, &words(hub, url), "");
+    }
+    for text in ["https://hub.example/u", "https://hub.example/deep/u/r", "https://me:s3cret@hub.example/u/r"]
+    {
+        bad(text, PREFIX, "");
+    }
+}
+
+#[test]
+fn a_model_at_the_hub_that_is_set() {
+    for (hub, text, model) in [
+        ("https://hub.example", "https://hub.example/u/r", "u/r"),
+        ("https://hub.example/", "https://hub.example/u/r@refs/pr/1", "u/r@refs/pr/1"),
+        ("http://hub.example:8080/hf/", "http://hub.example:8080/hf/u/r@v1", "u/r@v1"),
+        ("https://hub.example", "HTTPS://HUB.example:443/u/r", "u/r"),
+        ("https://hub.example", "HF://u/r", "u/r"),
+        ("https://hub.example", "https://huggingface.co/u/r", "u/r"),
+    ] {
+        let url = ModelUrl::parse_at(text, &hub.parse().unwrap()).unwrap();
+        assert_eq!(url.model().to_string(), model, "{text}");
+    }
+    for (hub, text, words) in [
+        ("https://hub.example/hf", "https://hub.example/u/r", "HF_ENDPOINT=https://hub.example and"),
+        ("https://hub.example", "http://hub.example/u/r", "HF_ENDPOINT=http://hub.example and"),
+        ("https://hub.example", "https://hub.example/u/r/tree/v1", "did you mean `HF://u/r@v1`?"),
+        ("https://hub.example", "https://hub.example//u/r", "did you mean `HF://u/r`?"),
+        ("https://hub.example", "https://hub.example/u", "the repository is missing"),
+        ("https://hub.example", "https://hub.example/u/r?s3cret", "it has a query"),
+    ] {
+        let message = ModelUrl::parse_at(text, &hub.parse().unwrap()).unwrap_err().to_string();
+        assert!(message.contains(words) && !message.contains("s3cret"), "{message}");
+    }
 }
 
 #[test]

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use hf_transport::Token;
-use net::{ProxySettings, RedactedUrl, check_proxies};
-
-use url_parse::{Endpoint, Url, shown};
+use url_parse::{Endpoint, Excerpt, shown};
 
 use super::setting::{Setting, Severity, Source, by};
 use crate::env::certificates::CertificateFiles;
 use crate::env::token;
-use crate::env::values::{Lookup, endpoint, proxy};
+use crate::env::values::{
+    ALL_PROXY, EitherCase, HTTP_PROXY, HTTPS_PROXY, Lookup, NO_PROXY, endpoint, no_proxy, proxy,
+};
 use crate::env::variables::{
     HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HUGGING_FACE_HUB_TOKEN, SSL_CERT_DIR, SSL_CERT_FILE,
 };
@@ -34,7 +34,7 @@ fn token_setting(lookup: Lookup<'_>, hub: Option<&Endpoint>) -> Setting {
         Ok(token) => token,
         Err(error) => return Setting::new("token", None, named).with_error(&error),
     };
-    let Some(token) = token else { return Setting::new("token", None, Source::Default) };
+    let Some(token) = token else { return without_token(lookup) };
     let source = if token.is_explicit() {
         first_with_a_token(lookup).unwrap_or(named)
     } else {
@@ -53,6 +53,18 @@ fn token_setting(lookup: Lookup<'_>, hub: Option<&Endpoint>) -> Setting {
     }
 }
 
+/// A file that a login has left may be there, and of no use.
+fn without_token(lookup: Lookup<'_>) -> Setting {
+    let setting = Setting::new("token", None, Source::Default);
+    match token::default_file(lookup).map(|file| (token::in_file_of_a_login(&file), file)) {
+        Some((Err(error), file)) => {
+            let message = format!("what a login has left in {} is not used: {}", shown(&file), words(&error));
+            setting.with(Severity::Warning, message)
+        }
+        _ => setting,
+    }
+}
+
 /// A blank value counts as none.
 fn first_with_a_token(lookup: Lookup<'_>) -> Option<Source> {
     let holds = |name: &&&'static str| {
@@ -66,38 +78,31 @@ fn first_with_a_token(lookup: Lookup<'_>) -> Option<Source> {
 }
 
 /// The proxies that are set. Each is looked at by itself, so that none hides what is wrong with another.
-fn proxies(lookup: Lookup<'_>) -> Vec<Setting> {
-    let ProxySettings { http, https, all, no_proxy } = proxy(lookup);
-    let none = || ProxySettings { no_proxy: no_proxy.clone(), ..ProxySettings::default() };
-    let checked = |name, variables: [&'static str; 2], value: &Option<String>, only: ProxySettings| {
-        let shown = value.as_deref().map(without_credentials);
-        let setting = Setting::new(name, shown, by(&variables, lookup));
-        match check_proxies(&only) {
-            Ok(()) => setting,
-            Err(error) => setting.with(Severity::Error, words(&error)),
+fn proxies(lookup: Lookup<'_>) -> [Setting; 4] {
+    let setting = |name, variables: EitherCase| {
+        let setting = |value| Setting::new(name, value, by(&variables, lookup));
+        match proxy(variables, lookup) {
+            Ok(proxy) => setting(proxy.map(|proxy| proxy.to_string())),
+            Err(error) => setting(None).with_error(&error),
         }
     };
-    let only_http = ProxySettings { http: http.clone(), ..none() };
-    let only_https = ProxySettings { https: https.clone(), ..none() };
-    let only_all = ProxySettings { all: all.clone(), ..none() };
-    let exceptions = by(&["no_proxy", "NO_PROXY"], lookup);
-    vec![
-        checked("http_proxy", ["http_proxy", "HTTP_PROXY"], &http, only_http),
-        checked("https_proxy", ["https_proxy", "HTTPS_PROXY"], &https, only_https),
-        checked("all_proxy", ["all_proxy", "ALL_PROXY"], &all, only_all),
-        Setting::new("no_proxy", no_proxy, exceptions),
+    [
+        setting("http_proxy", HTTP_PROXY),
+        setting("https_proxy", HTTPS_PROXY),
+        setting("all_proxy", ALL_PROXY),
+        without_proxy(lookup),
     ]
 }
 
-/// A proxy without its user name and password.
-fn without_credentials(proxy: &str) -> String {
-    match Url::parse(proxy) {
-        Ok(url) if !url.cannot_be_a_base() => RedactedUrl(&url).to_string(),
-        // `host:port`, or something that is no URL at all.
-        _ => match proxy.rsplit_once('@') {
-            Some((_, host)) => format!("…@{host}"),
-            None => proxy.to_owned(),
-        },
+fn without_proxy(lookup: Lookup<'_>) -> Setting {
+    let value = NO_PROXY.iter().find_map(|name| lookup(name));
+    let value = value.map(|value| Excerpt::of(&value.to_string_lossy()).to_string());
+    let setting = Setting::new("no_proxy", value, by(&NO_PROXY, lookup));
+    match no_proxy(lookup) {
+        Err(error) => setting.with_error(&error),
+        Ok(hosts) => hosts.not_understood().iter().fold(setting, |setting, entry| {
+            setting.with(Severity::Warning, format!("`{entry}` names no host and is ignored"))
+        }),
     }
 }
 

@@ -83,23 +83,36 @@ fn a_login_is_found_and_belongs_to_its_hub() {
         Some(Note),
     );
     check(&[home, ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")], "token", None, &Default, None);
+    std::fs::write(folder.path().join("token"), "Bearer hf_secret").unwrap();
+    check(&[home], "token", None, &Default, Some(Odd));
+    let shown = format!("{:?}", report(&[home]));
+    assert!(shown.contains("it begins with `Bearer`") && !shown.contains("hf_secret"), "{shown}");
 }
 
 #[test]
 fn proxies_lose_their_passwords() {
     for (value, shown) in [
-        ("http://proxy.example:3128", "http://proxy.example:3128/"),
-        ("http://me:hf_secret@proxy.example:3128", "http://proxy.example:3128/"),
-        ("me:hf_secret@proxy.example", "…@proxy.example"),
-        ("proxy.example:3128", "proxy.example:3128"),
+        ("http://proxy.example:3128", "http://proxy.example:3128"),
+        ("http://me:hf_secret@proxy.example:3128", "http://proxy.example:3128"),
+        ("me:hf_secret@proxy.example", "http://proxy.example:80"),
+        ("socks://proxy.example", "socks5h://proxy.example:1080"),
     ] {
         check(&[("https_proxy", value)], "https_proxy", Some(shown), &Variable("https_proxy"), None);
     }
-    let bad = ("ALL_PROXY", "http://:::");
-    check(&[bad], "all_proxy", Some("http://:::"), &Variable("ALL_PROXY"), Some(Bad));
-    // It is not used for any host.
-    check(&[bad, ("NO_PROXY", "*")], "all_proxy", Some("http://:::"), &Variable("ALL_PROXY"), None);
-    assert!(!format!("{:?}", report(&[("HTTP_PROXY", "http://me:hf_secret@:::")])).contains("hf_secret"));
+    for bad in ["http://me:hf_secret@:::", "htp://me:hf_secret@proxy", "'http://me:hf_secret@proxy'"] {
+        check(&[("ALL_PROXY", bad)], "all_proxy", None, &Variable("ALL_PROXY"), Some(Bad));
+        let shown = format!("{:?}", report(&[("ALL_PROXY", bad)]));
+        assert!(shown.contains("is not the address of a proxy") && !shown.contains("hf_secret"), "{shown}");
+    }
+}
+
+#[test]
+fn hosts_without_a_proxy() {
+    for (value, worst) in
+        [("localhost, 10.0.0.0/8", None), ("localhost,192.168.*", Some(Odd)), ("\"localhost\"", Some(Bad))]
+    {
+        check(&[("NO_PROXY", value)], "no_proxy", Some(value), &Variable("NO_PROXY"), worst);
+    }
 }
 
 #[test]

@@ -110,6 +110,7 @@ fn a_file_that_was_named_must_be_of_use() {
         User::with(&[(HF_TOKEN_PATH, "~/mine")]),
         User::with(&[(HF_TOKEN_PATH, "~/mine")]).file("mine/file", "hf_x"),
         User::with(&[(HF_TOKEN_PATH, "~/mine")]).file("mine", "hf_s3\u{1}cret"),
+        User::with(&[(HF_TOKEN_PATH, "~/mine")]).file("mine", "\"hf_s3cret\""),
         User::with(&[(HF_TOKEN_PATH, "~/mine")]).file("mine", &"s3\u{1}cret".repeat(100_000)),
     ] {
         let error = user.token().unwrap_err();

@@ -3,7 +3,7 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use facade::Request;
+use facade::{Endpoint, Request};
 
 use super::super::named;
 use crate::arguments::Download;
@@ -16,13 +16,13 @@ const STDIN: &str = "-";
 ///
 /// All are looked at before anything is done: a slip in the last line shows at once, not after the download
 /// of all others.
-pub(super) fn models(arguments: &Download) -> Result<Vec<Request>, Failure> {
+pub(super) fn models(arguments: &Download, hub: &Endpoint) -> Result<Vec<Request>, Failure> {
     let list = arguments.from_file.as_deref().map(read).transpose()?;
     let named = arguments.models.iter().map(|model| (None, model.as_str()));
     let listed = arguments.from_file.iter().zip(&list).flat_map(|(path, text)| {
         entries(text).map(|(line, model)| (Some(format!("{}, line {line}", shown(path))), model))
     });
-    named::all(named.chain(listed).map(|(place, model)| (place, model.parse())))
+    named::all(named.chain(listed).map(|(place, model)| (place, named::request(model, hub))))
 }
 
 /// The models of a list, each with the number of its line.

@@ -1,0 +1,103 @@
+//! What an exchange that failed comes to, by what the HTTP library says of it.
+
+use std::error::Error as StdError;
+use std::io;
+
+use url_parse::{ForeignError, Secrets};
+
+use crate::error::{Error, Hop};
+use crate::proxy::ProxyUrl;
+use crate::shown::SafeUrl;
+
+/// What is known of an exchange beside its error.
+pub(crate) struct Exchange<'a> {
+    pub(crate) action: &'static str,
+    pub(crate) url: &'a url::Url,
+    pub(crate) hop: Hop,
+    /// `None` when the server was asked directly, and when the answer had begun.
+    pub(crate) proxy: Option<&'a ProxyUrl>,
+    pub(crate) secrets: &'a Secrets,
+}
+
+impl Exchange<'_> {
+    /// The error, without the URL that the HTTP library puts into its own.
+    pub(crate) fn failed(&self, error: reqwest::Error) -> Error {
+        let Self { action, hop, .. } = *self;
+        let url = SafeUrl::of(self.url);
+        let error = error.without_url();
+        // Names in a certificate are the server's words, and so may be what other libraries quote.
+        let source = ForeignError::of(&error, self.secrets);
+        let blamed = self.proxy.and_then(|proxy| Some((proxy.name().clone(), self.blame(proxy, &error)?)));
+        if is_untrusted_certificate(&error) {
+            let proxy = blamed.filter(|(_, problem)| *problem == UNREACHABLE).map(|(proxy, _)| proxy);
+            return Error::UntrustedCertificate { action, url, proxy, source };
+        }
+        match blamed {
+            None => Error::Transport { action, url, hop, source },
+            Some((proxy, _)) if wants_login(&error) => Error::ProxyLogin { action, url, proxy: Some(proxy) },
+            Some((proxy, problem)) => Error::Proxy { action, url, proxy, problem, source },
+        }
+    }
+
+    /// What the proxy did, if it is to blame. The HTTP library says so in words only.
+    fn blame(&self, proxy: &ProxyUrl, error: &reqwest::Error) -> Option<&'static str> {
+        let forwards = self.url.scheme() == "http" && proxy.forwards_http();
+        if says(error, "failed to create underlying connection") || (forwards && error.is_connect()) {
+            Some(UNREACHABLE)
+        } else if says(error, "tunnel error")
+            || says(error, "SOCKS error")
+            || (error.is_connect() && error.is_timeout())
+        {
+            Some("opened no connection to it")
+        } else {
+            forwards.then_some("gave no answer that can be used")
+        }
+    }
+}
+
+const UNREACHABLE: &str = "cannot be reached";
+
+/// Whether a proxy would not open a connection without a login, or with this one.
+fn wants_login(error: &reqwest::Error) -> bool {
+    let words = [
+        "proxy authorization required",
+        "credentials not accepted",
+        "does not support user/pass authentication",
+    ];
+    words.into_iter().any(|words| says(error, words))
+}
+
+fn says(error: &reqwest::Error, words: &str) -> bool {
+    causes(error).any(|cause| cause.to_string().contains(words))
+}
+
+/// Whether a connection failed because a certificate is not trusted, or not valid for its name.
+fn is_untrusted_certificate(error: &(dyn StdError + 'static)) -> bool {
+    causes(error).any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
+}
+
+/// An error and what is below it. The `source` of an I/O error is what is below the error that it wraps, so that
+/// this one is taken first.
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_certificate_that_is_not_trusted_counts() {
+        let invalid = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let wrapped = |error: rustls::Error| io::Error::other(io::Error::other(error));
+        assert!(is_untrusted_certificate(&invalid));
+        assert!(is_untrusted_certificate(&wrapped(invalid.clone())));
+        assert!(!is_untrusted_certificate(&wrapped(rustls::Error::DecryptError)));
+        assert!(!is_untrusted_certificate(&io::Error::from(io::ErrorKind::ConnectionRefused)));
+    }
+}

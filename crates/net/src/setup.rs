@@ -1,0 +1,82 @@
+//! Setting up the HTTP library.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Certificate, ClientBuilder, Proxy, redirect};
+use url_parse::Excerpt;
+
+use crate::error::Error;
+use crate::proxy::ProxyUrl;
+use crate::settings::{CaCertificates, NetSettings};
+
+/// The HTTP library, which keeps so many idle connections to a host.
+pub(crate) fn library(settings: &NetSettings, idle_connections: usize) -> Result<reqwest::Client, Error> {
+    let mut builder = reqwest::Client::builder()
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .user_agent(&settings.user_agent)
+        .connect_timeout(settings.connect_timeout)
+        .pool_max_idle_per_host(idle_connections)
+        .no_proxy();
+    settings.proxy.iter().try_for_each(refuse_unusable)?;
+    if settings.proxy.iter().next().is_some() {
+        // Whoever wants to know which proxy a request takes asks the same settings.
+        let proxy = settings.proxy.clone();
+        builder =
+            builder.proxy(Proxy::custom(move |url| proxy.for_url(url).map(|proxy| proxy.for_library(url))));
+    }
+    if settings.proxy.iter().any(ProxyUrl::wants_ipv4) {
+        builder = builder.dns_resolver(Arc::new(Ipv4First));
+    }
+    trusting(builder, &settings.ca_certificates)?
+        .build()
+        .map_err(|error| Error::ClientSetup { source: error.without_url().into() })
+}
+
+/// The library asks servers directly when it cannot use a proxy, by this very judgement.
+fn refuse_unusable(proxy: &ProxyUrl) -> Result<(), Error> {
+    let is_used = |url: &str| {
+        let (url, uri) = (url.parse().ok()?, url.parse().ok()?);
+        Matcher::builder().all(proxy.for_library(&url).as_str()).build().intercept(&uri)
+    };
+    if ["http://host/", "https://[::1]/"].into_iter().all(|url| is_used(url).is_some()) {
+        return Ok(());
+    }
+    Err(Error::UnusableProxy {
+        value: Excerpt::of(&proxy.to_string()),
+        problem: "the HTTP library does not know what to do with it",
+    })
+}
+
+/// The library asks a SOCKS 4 proxy for the first address of a name, which must not be an IPv6 one.
+struct Ipv4First;
+
+impl Resolve for Ipv4First {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            // The library puts the port in.
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let mut addresses: Vec<SocketAddr> = found.collect();
+            addresses.sort_by_key(SocketAddr::is_ipv6);
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn trusting(builder: ClientBuilder, trusted: &CaCertificates) -> Result<ClientBuilder, Error> {
+    let mut given = Vec::new();
+    for pem in trusted.pem() {
+        let certificates = Certificate::from_pem_bundle(pem);
+        given.extend(certificates.map_err(|error| Error::UnusableCertificates { source: error.into() })?);
+    }
+    match (given.is_empty(), trusted.includes_system()) {
+        (true, true) => Ok(builder),
+        (true, false) => Err(Error::UnusableCertificates { source: "no certificate was given".into() }),
+        (false, true) => Ok(builder.tls_certs_merge(given)),
+        (false, false) => Ok(builder.tls_certs_only(given)),
+    }
+}
