@@ -1,4 +1,5 @@
-//! Servers that other people wrote, from PyPI: what a test shows with one of them does not rest on a stand-in.
+//! Servers that other people wrote, from the Python package index: what a test shows with one of them does not rest on a
+//! stand-in.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

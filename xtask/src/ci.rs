@@ -1,6 +1,6 @@
 //! All that must pass, in the order in which it is quickest to know.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -59,7 +59,9 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     }
     timed("tidy", || tidy::run(root).context("run it alone: cargo xtask tidy"))?;
     println!("== skipped: {}", skipped.len());
-    skipped.iter().for_each(|line| println!("{line}"));
+    for line in &skipped {
+        println!("{line}");
+    }
     ensure!(skipped.is_empty() || !arguments.no_skips, "a test skipped something, which --no-skips forbids");
     println!("all passed in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
@@ -84,18 +86,22 @@ impl Step {
             .stdout(Stdio::piped())
             .spawn()
             .context("running cargo; is it in the PATH?")?;
-        let stdout = cargo.stdout.take().context("cargo has no output")?;
-        let mut skipped = Vec::new();
-        for line in BufReader::new(stdout).lines() {
-            let line = line?;
-            println!("{line}");
-            if line.starts_with(SKIPPED) {
-                skipped.push(line);
-            }
-        }
+        let skipped = pass_on(BufReader::new(cargo.stdout.take().context("cargo has no output")?))?;
         ensure!(cargo.wait()?.success(), "run it alone: {self}");
         Ok(skipped)
     }
+}
+
+fn pass_on(output: impl BufRead) -> Result<Vec<String>> {
+    let mut skipped = Vec::new();
+    for line in output.lines() {
+        let line = line?;
+        println!("{line}");
+        if line.starts_with(SKIPPED) {
+            skipped.push(line);
+        }
+    }
+    Ok(skipped)
 }
 
 /// As one would type it.
@@ -120,6 +126,12 @@ mod tests {
         let error = timed("x", || step.run(&workspace::root())).unwrap_err();
         assert_eq!(error.root_cause().to_string(), "run it alone: A='b c' cargo metadata --no-such-option");
         assert!(error.to_string().starts_with("x failed after "));
+    }
+
+    #[test]
+    fn what_tests_skip_is_found_among_what_they_say() {
+        let said = "---- a stdout ----\nskipped: no strace\nit was skipped: no\nskipped: no mount\n";
+        assert_eq!(pass_on(said.as_bytes()).unwrap(), ["skipped: no strace", "skipped: no mount"]);
     }
 
     #[test]
