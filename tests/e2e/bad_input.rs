@@ -151,7 +151,7 @@ async fn hubs_that_refuse() {
 #[tokio::test]
 async fn a_login_page_is_not_taken_for_a_hub() {
     let html = [
-        FaultTarget::info_refs("mlc-ai/tiny"),
+        FaultTarget::any(""),
         FaultTarget::upload_pack("mlc-ai/tiny"),
         FaultTarget::resolve("params_shard_0.bin"),
     ];

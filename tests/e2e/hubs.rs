@@ -88,7 +88,11 @@ async fn locations_with_quirks() {
         world.hub.fault(FaultTarget::resolve("params_shard_0.bin"), quirk.clone(), Times::Forever);
         arrives(&world, &model, &format!("{quirk:?}")).await;
     }
-    for quirk in [Fault::NoContentLength, header("etag", Some(&sha256)), header("etag", None)] {
+    // Nothing in it, and not even that.
+    let bare = Fault::Status { code: 200, headers: Vec::new(), body: String::new() };
+    let refused = [403, 404, 405, 501].map(Fault::status);
+    let own = [bare, Fault::NoContentLength, header("etag", Some(&sha256)), header("etag", None)];
+    for quirk in own.into_iter().chain(refused) {
         let (world, model) = with_own_bytes();
         world.hub.fault(FaultTarget::resolve("").method("HEAD"), quirk.clone(), Times::Forever);
         arrives(&world, &model, &format!("its own bytes, {quirk:?}")).await;
@@ -118,6 +122,38 @@ async fn locations_that_are_two_in_one() {
     assert_eq!(error.kind(), ErrorKind::Refused);
 }
 
+/// A cold model costs few requests besides those for its files: one for each plain file that does not come over git,
+/// one for the bytes of each shard, and one for its location where that is elsewhere.
+#[tokio::test]
+async fn a_model_of_many_shards_costs_few_requests_besides_its_files() {
+    let many = tiny().shards(483, 64);
+    let itself = || LocalHub::builder().serves_files_itself();
+    for (hub, serves_git) in [(itself(), false), (itself(), true), (LocalHub::builder(), false)] {
+        let (world, model) = World::around(hub, &many);
+        if !serves_git {
+            world.hub.fault(FaultTarget::info_refs(""), Fault::status(404), Times::Forever);
+        }
+        world.download(&model).await.unwrap();
+        assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+        let log = world.hub.log();
+        let files = model.files.iter().filter(|file| file.lfs || !serves_git).count();
+        let own = if log.data().is_empty() { files } else { 2 * files };
+        assert!(files >= 483 && log.count() <= own + 40, "{} for {own}: {log}", log.count());
+    }
+}
+
+/// No git, no `HEAD`, no ranges, and nothing said of a file but its bytes.
+#[tokio::test]
+async fn a_mirror_that_does_little() {
+    let big = tiny().shards(2, 12 << 20);
+    let (world, model) = World::around(LocalHub::builder().serves_files_itself(), &big);
+    world.hub.fault(FaultTarget::info_refs(""), Fault::status(501), Times::Forever);
+    world.hub.fault(FaultTarget::any("").method("HEAD"), Fault::status(405), Times::Forever);
+    world.hub.fault(FaultTarget::resolve(".bin"), Fault::IgnoreRange, Times::Forever);
+    world.download(&model).await.unwrap();
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+}
+
 /// Takes a model's files from the fixture, as a hub's own API might tell them.
 struct FromElsewhere(PublishedModel);
 
@@ -142,9 +178,9 @@ impl MetadataSource for FromElsewhere {
 #[tokio::test]
 async fn metadata_may_come_another_way_than_over_git() {
     let (world, model) = World::with(&tiny());
-    world.hub.fault(FaultTarget::info_refs(""), Fault::status(404), Times::Forever);
+    world.hub.fault(FaultTarget::any("mlc-ai/tiny"), Fault::status(404), Times::Forever);
     let error = world.download(&model).await.unwrap_err();
-    assert!(error.to_string().contains("does not serve git"), "{error}");
+    assert!(error.to_string().contains("neither over git nor over a hub's API"), "{error}");
     assert_eq!(error.kind(), ErrorKind::Refused);
 
     let before = world.hub.log().from_now();

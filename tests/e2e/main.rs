@@ -17,6 +17,7 @@ mod examples;
 mod hubs;
 mod interruption;
 mod manifests;
+mod mirrors;
 mod numbers;
 mod one_commit;
 mod one_http;

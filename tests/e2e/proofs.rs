@@ -98,13 +98,29 @@ async fn where_no_git_is_served_a_pinned_commit_is_the_hubs_word_and_said_to_be(
 }
 
 #[tokio::test]
+async fn where_no_git_is_served_a_name_is_the_hubs_word_too() {
+    let (world, _) = World::with(&ModelFixture::new(ID));
+    stop_serving_git(&world);
+    let names: [Request; 2] = [at("main"), format!("HF://{ID}").parse().unwrap()];
+    for name in names {
+        unproven(required(&world, name.clone()).await, "serves no git");
+        let events = Recorded::default();
+        world.downloader().download(name.clone().observer(events.clone())).await.unwrap();
+        assert_eq!((events.count(&["Unproven"]), proof_listed(&world)), (1, Some(Proof::Word)));
+        world.downloader().cache().remove(name.model()).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_endpoint_that_has_served_git_is_not_believed_without() {
     // In an earlier run, of another model even.
     let (world, old) = nameless();
     let other = world.hub.publish(&ModelFixture::new("mlc-ai/other"));
     world.download(&other).await.unwrap();
     stop_serving_git(&world);
-    unproven(world.downloader().download(at(&old.commit)).await, "has served git before");
+    for revision in [&old.commit, "main"] {
+        unproven(world.downloader().download(at(revision)).await, "has served git before");
+    }
 
     // In this run: the second attempt finds no git.
     let (world, old) = nameless();

@@ -28,7 +28,7 @@ impl Observer for Counter {
             Event::WaitingForLock { holder: Some(holder) } => eprintln!("waiting for {holder}"),
             Event::WaitingForLock { holder: None } => eprintln!("waiting for another download"),
             Event::Metadata { model } => eprintln!("asking the hub what {model} holds"),
-            Event::Commit { commit } => eprintln!("it is at commit {commit}"),
+            Event::Commit { commit, .. } => eprintln!("it is at commit {commit}"),
             Event::Reused { files, bytes } => eprintln!("{files} files of {bytes} bytes are there already"),
             Event::Fetch(event) => self.count(event),
             Event::Publishing { path } => eprintln!("moving into {}", path.display()),

@@ -78,7 +78,7 @@ impl Work {
         let snapshot = self.snapshot().await;
         self.warn_of_what_the_hub_said();
         let snapshot = snapshot?;
-        self.note_commit(&snapshot.commit);
+        self.note_commit(&snapshot);
         let commit = snapshot.commit;
         let described = self.describe(&snapshot).await?;
         let (snapshot, described, plan) = self.plan(snapshot, described).await?;

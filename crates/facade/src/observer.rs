@@ -5,7 +5,7 @@ use std::path::Path;
 use cache_layout::{Holder, PassedOver};
 use hf_transport::Throttled;
 use shard_fetch::FetchEvent;
-use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, RepoPath};
+use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, Proof, RepoPath};
 
 /// Watches a download.
 ///
@@ -77,6 +77,8 @@ pub enum Event<'a> {
     Commit {
         /// The commit.
         commit: &'a CommitId,
+        /// What shows that the files are that commit's: it came over git, or by the endpoint's word.
+        proof: Proof,
     },
     /// Files are there already, with the right sizes: from an earlier run, or in the directory that is repaired. They
     /// are hashed, beside the fetch of the others.

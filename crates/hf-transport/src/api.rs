@@ -1,10 +1,11 @@
-//! Metadata over the hub's API: for what git does not tell, or will not hand out.
+//! Metadata over the hub's API: where no git is served, and for what git does not tell.
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod listing;
 mod pages;
 mod plain_files;
+mod siblings;
 
 use bytes::Bytes;
 use net::{Hop, Request, SafeUrl};
@@ -13,7 +14,8 @@ use serde::Deserialize;
 use url_parse::{CommitId, ModelId, Revision, Url};
 
 use crate::client::{API, headers};
-use crate::{Error, HubClient};
+use crate::metadata::DEFAULT_BRANCH;
+use crate::{Error, HubClient, RepoSnapshot};
 
 /// A page of a thousand entries with long paths takes some hundred KiB.
 const MAX_ANSWER: usize = 16 << 20;
@@ -31,46 +33,58 @@ struct Info {
     sha: String,
 }
 
+/// What the API has of a revision.
+pub(crate) enum OverApi {
+    Snapshot(RepoSnapshot),
+    /// There is no such API; what the server answered.
+    NotServed(Error),
+}
+
 impl<'a> Api<'a> {
     pub(crate) fn new(hub: &'a HubClient, model: &'a ModelId) -> Self {
         Self { hub, model }
     }
 
-    /// The commit that a short one begins.
+    /// The commit that a short one begins, which is no name.
     ///
     /// # Errors
     ///
     /// [`Error::RevisionNotFound`] when the hub knows none, [`Error::NoShortCommits`] when it has no such API.
-    pub(crate) async fn commit_of(&self, short: &Revision) -> Result<CommitId, Error> {
-        let url = self.hub.endpoint().revision_url(self.model, short);
-        let asked = self.get(&url, "ask for the commit at", short.as_str()).await;
-        let (info, _) = asked.map_err(|error| {
-            if !is_no_api(&error) {
+    pub(crate) async fn whole_commit(&self, short: &Revision) -> Result<CommitId, Error> {
+        let commit = self.commit_of(Some(short)).await.map_err(|error| {
+            if !error.is_not_served() && !matches!(error, Error::MissingOrPrivate { .. }) {
                 return error;
             }
             let (model, revision) = (self.model.clone(), short.to_string());
             Error::NoShortCommits { model, revision, source: Box::new(error) }
         })?;
-        let unusable = |problem| Error::UnusableAnswer { url: SafeUrl::of(&url), problem };
-        let no_commit = unusable("it names no commit");
-        let parsed =
-            net::blocking(move || serde_json::from_slice(&net::standard_json(&info)).map_err(|_| no_commit));
-        let info: Info = parsed.await?;
-        match info.sha.parse::<CommitId>() {
-            Ok(commit) if info.sha.starts_with(short.as_str()) => Ok(commit),
-            Ok(_) => Err(unusable("it names a commit that begins otherwise")),
-            Err(_) => Err(unusable("it names no commit")),
+        if commit.to_string().starts_with(short.as_str()) {
+            return Ok(commit);
         }
+        let url = SafeUrl::of(&self.revision_url(Some(short)));
+        Err(Error::UnusableAnswer { url, problem: "it names a commit that begins otherwise" })
     }
 
-    /// Whether the API is there, and has the model.
-    pub(crate) async fn knows_model(&self) -> bool {
-        let Ok(main) = "main".parse::<Revision>() else { return false };
-        let url = self.hub.endpoint().revision_url(self.model, &main);
-        matches!(
-            self.get(&url, "ask for the model at", main.as_str()).await,
-            Ok(_) | Err(Error::RevisionNotFound { .. })
-        )
+    /// The commit that a revision stands for; `None` is the default branch.
+    async fn commit_of(&self, revision: Option<&Revision>) -> Result<CommitId, Error> {
+        let url = self.revision_url(revision);
+        let name = revision.map_or(DEFAULT_BRANCH, Revision::as_str);
+        let (info, _) = self.get(&url, "ask for the commit at", name).await?;
+        let no_commit = || Error::UnusableAnswer { url: SafeUrl::of(&url), problem: "it names no commit" };
+        let unread = no_commit();
+        let parsed =
+            net::blocking(move || serde_json::from_slice(&net::standard_json(&info)).map_err(|_| unread));
+        let info: Info = parsed.await?;
+        info.sha.parse().map_err(|_| no_commit())
+    }
+
+    fn revision_url(&self, revision: Option<&Revision>) -> Url {
+        self.hub.endpoint().revision_url(&self.present_model(), revision)
+    }
+
+    /// The name that the hub has the model under, as far as it has told.
+    fn present_model(&self) -> ModelId {
+        self.hub.renamed(self.model).unwrap_or_else(|| self.model.clone())
     }
 
     /// One answer of the API: its JSON and its headers.
@@ -92,6 +106,7 @@ impl<'a> Api<'a> {
         if answer.media_type() != JSON {
             return Err(Error::not_a_hub(answer, JSON).await);
         }
+        self.hub.found_at(self.model, answer.url());
         let headers = answer.headers().clone();
         let too_much = || self.too_much("bytes in an answer of the API", MAX_ANSWER as u64);
         Ok((answer.read(MAX_ANSWER).await?.ok_or_else(too_much)?, headers))
@@ -100,16 +115,4 @@ impl<'a> Api<'a> {
     fn too_much(&self, what: &'static str, limit: u64) -> Error {
         Error::TooMuchMetadata { model: self.model.clone(), what, limit }
     }
-}
-
-/// Whether an answer is that of a server without this API. A hub that has it says in other words what it lacks.
-fn is_no_api(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::MissingOrPrivate { .. }
-            | Error::UnexpectedStatus { .. }
-            | Error::NotAHub { .. }
-            | Error::UnusableAnswer { .. }
-            | Error::Net(net::Error::BadRedirect { .. } | net::Error::TooManyRedirects { .. })
-    )
 }

@@ -1,6 +1,6 @@
 //! A client of one hub: where its token may go, and what is learned of the hub on the way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +39,12 @@ struct Inner {
     token_is_dropped: AtomicBool,
     /// It gave a list of references.
     serves_git: AtomicBool,
+    /// It refused `HEAD` where it took `GET`.
+    takes_no_head: AtomicBool,
+    /// It handed out a file itself, at the address that was asked for.
+    hands_out_files: AtomicBool,
+    /// The files whose location was not asked for because of that.
+    unasked: Mutex<HashSet<RepoPath>>,
     /// Present names of models that were asked for by an earlier one, or in other letter case.
     renamed: Mutex<HashMap<ModelId, ModelId>>,
     /// The latest end of the waits that were told of.
@@ -56,12 +62,19 @@ impl HubClient {
     #[must_use]
     pub fn new(http: Client, config: HubConfig) -> Self {
         let home = config.endpoint.origin();
-        let token_is_dropped = AtomicBool::new(false);
-        let (renamed, told_until) = (Mutex::default(), Mutex::default());
-        let serves_git = AtomicBool::new(false);
-        let inner = Inner { http, config, home, token_is_dropped, serves_git, renamed, told_until };
-        let inner = Arc::new(inner);
-        Self { inner, on_throttled: None, is_impatient: false }
+        let inner = Inner {
+            http,
+            config,
+            home,
+            token_is_dropped: AtomicBool::default(),
+            serves_git: AtomicBool::default(),
+            takes_no_head: AtomicBool::default(),
+            hands_out_files: AtomicBool::default(),
+            unasked: Mutex::default(),
+            renamed: Mutex::default(),
+            told_until: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner), on_throttled: None, is_impatient: false }
     }
 
     /// The same client, whose requests tell when the hub limits their rate, and when they wait because of it. `tell` is called from the task that
@@ -107,6 +120,24 @@ impl HubClient {
 
     pub(crate) fn serves_git(&self) {
         self.inner.serves_git.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn takes_head(&self) -> bool {
+        !self.inner.takes_no_head.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn takes_no_head(&self) {
+        self.inner.takes_no_head.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a file can be taken to be at its `/resolve/` address. Not a second time: a caller that comes back was
+    /// refused there.
+    pub(crate) fn needs_no_question(&self, path: &RepoPath) -> bool {
+        self.inner.hands_out_files.load(Ordering::Relaxed) && self.inner.unasked.lock().insert(path.clone())
+    }
+
+    pub(crate) fn hands_out_files(&self) {
+        self.inner.hands_out_files.store(true, Ordering::Relaxed);
     }
 
     /// Whether the hub did not accept a token that was [found](crate::Token::found_by_itself), so that requests go

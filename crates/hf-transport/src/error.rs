@@ -166,17 +166,28 @@ pub enum Error {
         /// What the page says.
         words: ServerWords,
     },
-    /// A hub that knows the model, and does not serve git.
+    /// An endpoint that serves git as plain web servers do.
     #[error(
-        "{endpoint} does not serve git, which the metadata of {model} comes by: name an endpoint that does, such as {}",
-        Endpoint::default()
+        "{url} serves git by its older protocol, for plain web servers, which is not supported: {model} needs git's smart protocol, or a hub's API"
     )]
-    NoGit {
+    DumbGit {
         /// The model asked for.
         model: ModelId,
-        /// The hub.
-        endpoint: Endpoint,
-        /// What it answered to git's request.
+        /// The repository.
+        url: SafeUrl,
+    },
+    /// An endpoint that serves the model neither over git nor over the hub's API.
+    #[error(
+        "{endpoint} serves {model} neither over git nor over a hub's API: check the model's name, and HF_ENDPOINT; over git, {git}"
+    )]
+    NoMetadata {
+        /// The model asked for.
+        model: ModelId,
+        /// The endpoint.
+        endpoint: Box<Endpoint>,
+        /// What it answered to git's first question.
+        git: Box<Self>,
+        /// What it answered to that of the API.
         source: Box<Self>,
     },
     /// A [`MetadataSource`](crate::MetadataSource) of the application's own failed.
@@ -368,7 +379,8 @@ impl Error {
             | Self::FileNotFound { .. }
             | Self::UnexpectedStatus { .. }
             | Self::NotAHub { .. }
-            | Self::NoGit { .. }
+            | Self::DumbGit { .. }
+            | Self::NoMetadata { .. }
             | Self::GitRefused { .. }
             | Self::ObjectFormat { .. }
             | Self::OwnSource { is_transient: false, .. }
@@ -391,6 +403,18 @@ impl Error {
     /// Whether the same request may well succeed a little later.
     pub fn is_transient(&self) -> bool {
         self.kind() == ErrorKind::Network
+    }
+
+    /// Whether this is the answer of an endpoint that does not serve what was asked for, be it git or the API.
+    pub(crate) fn is_not_served(&self) -> bool {
+        match self {
+            Self::UnexpectedStatus { status, .. } => matches!(status, 400..=499 | 501),
+            Self::NotAHub { .. } | Self::DumbGit { .. } => true,
+            Self::Net(error) => {
+                matches!(error, net::Error::BadRedirect { .. } | net::Error::TooManyRedirects { .. })
+            }
+            _ => false,
+        }
     }
 
     /// Whether bytes came, but over a whole window of the [`Floor`](net::Floor) next to none.

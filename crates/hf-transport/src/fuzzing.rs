@@ -4,7 +4,7 @@ use reqwest::header::HeaderMap;
 use url_parse::Url;
 
 use crate::LfsPointer;
-pub use crate::api::fuzzing::{listing, next_page};
+pub use crate::api::fuzzing::{listing, next_page, told};
 pub use crate::git::fuzzing::{advertisement, packets, side_bands};
 use crate::lfs_pointer::{self, Recognized};
 use crate::locate;

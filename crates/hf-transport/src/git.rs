@@ -68,9 +68,31 @@ enum Outcome {
     /// The server does not hand out this commit alone: it has no name, and was refused by its id, in the server's
     /// words.
     NotAlone(ServerWords),
+    /// Nobody serves git there.
+    NoGit(Error),
+}
+
+/// What git has of a revision.
+pub(crate) enum OverGit {
+    Snapshot(RepoSnapshot),
+    /// Nobody serves git there, or not of this model; what the server answered to the first question.
+    NotServed(Error),
 }
 
 impl GitMetadata {
+    /// As [`fetch`](MetadataSource::fetch), but tells where no git is served.
+    pub(crate) async fn ask(&self, request: MetadataRequest) -> Result<OverGit, Error> {
+        let mut words = ServerWords::none();
+        for means in [Means::Alone, Means::WithHistory] {
+            match self.fetch_by(means, request.clone()).await? {
+                Outcome::Snapshot(snapshot) => return Ok(OverGit::Snapshot(snapshot)),
+                Outcome::NoGit(answered) => return Ok(OverGit::NotServed(answered)),
+                Outcome::NotAlone(said) => words = said,
+            }
+        }
+        Err(revision_not_found(&request.model, request.revision.as_ref(), words))
+    }
+
     /// As [`fetch`](MetadataSource::fetch), but only by these means.
     async fn fetch_by(&self, means: Means, request: MetadataRequest) -> Result<Outcome, Error> {
         let (cancel_on_drop, cancelled) = cancel::pair();
@@ -92,14 +114,10 @@ impl GitMetadata {
 #[async_trait]
 impl MetadataSource for GitMetadata {
     async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {
-        let mut words = ServerWords::none();
-        for means in [Means::Alone, Means::WithHistory] {
-            match self.fetch_by(means, request.clone()).await? {
-                Outcome::Snapshot(snapshot) => return Ok(snapshot),
-                Outcome::NotAlone(said) => words = said,
-            }
+        match self.ask(request).await? {
+            OverGit::Snapshot(snapshot) => Ok(snapshot),
+            OverGit::NotServed(answered) => Err(answered),
         }
-        Err(revision_not_found(&request.model, request.revision.as_ref(), words))
     }
 }
 
@@ -140,6 +158,7 @@ fn fetch_and_export(
     let fetched = match fetch::fetch_commit(&session, means, scratch, kept.as_ref())? {
         Fetched::Commit(commit) => commit,
         Fetched::NotAlone(words) => return Ok(Outcome::NotAlone(words)),
+        Fetched::NoGit(answered) => return Ok(Outcome::NoGit(answered)),
     };
     export::export_tree(&fetched, request, &session, kept.as_ref()).map(Outcome::Snapshot)
 }

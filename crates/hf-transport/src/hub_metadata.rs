@@ -1,12 +1,13 @@
 //! Metadata over git, and over the hub's API where git is not enough.
 
 use async_trait::async_trait;
-use url_parse::{CommitId, Revision};
+use url_parse::Revision;
 
-use crate::api::Api;
+use crate::api::{Api, OverApi};
+use crate::git::OverGit;
 use crate::{Error, GitMetadata, HubClient, MetadataRequest, MetadataSource, RepoSnapshot};
 
-/// The metadata source for hubs that serve git, and perhaps the Hugging Face hub's API.
+/// The metadata source for hubs that serve git, the Hugging Face hub's API, or both.
 ///
 /// What [`GitMetadata`] can fetch it fetches: by a name, alone by its id, else with the repository's whole history. The
 /// names of git's objects prove then that the files are the commit's ([`Proof::Git`](crate::Proof)). The API is asked
@@ -14,12 +15,13 @@ use crate::{Error, GitMetadata, HubClient, MetadataRequest, MetadataSource, Repo
 ///
 /// - The revision is 7 to 39 hexadecimal digits, which name no branch and no tag: the API tells the commit that
 ///   they begin.
-/// - The revision is a commit, and the hub serves no git at all: the API lists its files. The plain ones are fetched
-///   one by one and compared with the listed names of their git objects. (The API does not tell which are
+/// - The endpoint serves no git at all, as mirrors do: it answers git's first question with a refusal, a web page, or
+///   git's older protocol. The API then tells the commit of a name and lists the commit's files. The plain ones are
+///   fetched one by one and compared with the listed names of their git objects. (The API does not tell which are
 ///   executable; none is, then.) That these are the commit's is the hub's word ([`Proof::Word`](crate::Proof)).
 ///
-/// A commit that a hub with git does not hand out over git is not found, whatever its API says: an endpoint cannot
-/// choose to be believed.
+/// What a hub with git does not hand out over git is not found, whatever its API says: an endpoint cannot choose to be
+/// believed. Limits, outages and failures of the network are none of its answers, and lead to no other question.
 #[derive(Clone, Debug)]
 pub struct HubMetadata {
     hub: HubClient,
@@ -33,35 +35,41 @@ impl HubMetadata {
         Self { git: GitMetadata::new(hub.clone()), hub }
     }
 
-    /// A commit that no name of the repository has to lead to.
-    async fn commit(&self, request: MetadataRequest, commit: CommitId) -> Result<RepoSnapshot, Error> {
-        let without_git = match self.git.fetch(request.clone()).await {
-            Err(error @ Error::NoGit { .. }) => error,
-            outcome => return outcome,
-        };
-        let listed = Api::new(&self.hub, &request.model).fetch(&request, commit).await?;
-        listed.ok_or(without_git)
-    }
-
-    /// What may be a branch, a tag, or the beginning of a commit.
-    async fn name(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {
-        let short = request.revision.clone().filter(Revision::may_be_short_commit);
-        match (self.git.fetch(request.clone()).await, short) {
-            (Err(Error::RevisionNotFound { .. }), Some(short)) => {
-                let commit = Api::new(&self.hub, &request.model).commit_of(&short).await?;
-                self.commit(MetadataRequest { revision: Some(commit.into()), ..request }, commit).await
+    /// Asks the API, as the endpoint has answered git's question with `git`.
+    async fn over_api(&self, request: &MetadataRequest, git: Error) -> Result<RepoSnapshot, Error> {
+        tracing::info!(hub = %self.hub.endpoint(), answer = %git, "no git is served here: asking the hub's API");
+        let api = match Api::new(&self.hub, &request.model).snapshot(request).await? {
+            OverApi::Snapshot(snapshot) => {
+                tracing::info!(commit = %snapshot.commit, "the metadata came over the hub's API");
+                return Ok(snapshot);
             }
-            (outcome, _) => outcome,
+            OverApi::NotServed(api) => api,
+        };
+        // git is there after all, and wants to know who asks.
+        if matches!(git, Error::MissingOrPrivate { .. }) {
+            return Err(git);
         }
+        Err(Error::NoMetadata {
+            model: request.model.clone(),
+            endpoint: Box::new(self.hub.endpoint().clone()),
+            git: Box::new(git),
+            source: Box::new(api),
+        })
     }
 }
 
 #[async_trait]
 impl MetadataSource for HubMetadata {
     async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {
-        match request.revision.as_ref().and_then(Revision::commit) {
-            Some(commit) => self.commit(request, commit).await,
-            None => self.name(request).await,
+        let short = request.revision.clone().filter(Revision::may_be_short_commit);
+        match (self.git.ask(request.clone()).await, short) {
+            (Ok(OverGit::Snapshot(snapshot)), _) => Ok(snapshot),
+            (Ok(OverGit::NotServed(answer)), _) => self.over_api(&request, answer).await,
+            (Err(Error::RevisionNotFound { .. }), Some(short)) => {
+                let commit = Api::new(&self.hub, &request.model).whole_commit(&short).await?;
+                self.fetch(MetadataRequest { revision: Some(commit.into()), ..request }).await
+            }
+            (Err(error), _) => Err(error),
         }
     }
 }

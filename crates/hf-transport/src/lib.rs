@@ -43,7 +43,7 @@
 //! - [`HubClient`] asks one hub, over a [`net::Client`]: where the token may go, limits, refusals.
 //! - [`HubClient::locate_file`] asks where one file's bytes are.
 //! - [`MetadataSource`] is the seam for learning what a commit holds; [`GitMetadata`] does it over git, and
-//!   [`HubMetadata`] asks the hub's API where git is not enough.
+//!   [`HubMetadata`] over the hub's API where git is not served, or not enough.
 //!
 //! A request makes one attempt and classifies its failure ([`Error::is_transient`],
 //! [`Error::server_wait`]); when to try again is the caller's to decide. The crate knows no cache and no

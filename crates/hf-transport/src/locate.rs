@@ -3,10 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use net::{Answer, Hop, Redirects, Request, SafeUrl, header_text};
-use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
 use url_parse::{CommitId, ModelId, RepoPath, Url};
 
+use crate::client::headers;
 use crate::lfs_pointer::parse_oid;
 use crate::{Error, HubClient};
 
@@ -37,10 +38,14 @@ impl std::fmt::Debug for ResolvedFile {
 }
 
 impl HubClient {
-    /// Asks the hub where a file of one commit is: one attempt, one `HEAD` of `/resolve/`.
+    /// Asks the hub where a file of one commit is: one attempt, one `HEAD` of `/resolve/`. Where the endpoint does not
+    /// take `HEAD`, a request for the first byte decides, and from then on is made in its place.
     ///
     /// Redirects on the hub's own origin (a rename, its cache) are followed; the first location on another
     /// origin is the answer, and is not contacted.
+    ///
+    /// An endpoint that has handed out a file itself is not asked where the others are: they are taken to be at their own
+    /// `/resolve/` address, and their size is not known then. The second call for such a file does ask.
     ///
     /// # Errors
     ///
@@ -54,26 +59,71 @@ impl HubClient {
     ) -> Result<ResolvedFile, Error> {
         let present = self.renamed(model);
         let url = self.endpoint().resolve_url(present.as_ref().unwrap_or(model), commit, path);
-        let request = Request {
-            method: Method::HEAD,
-            redirects: Redirects::WithinOrigin,
-            ..Request::get(url, "ask for the location of", Hop::Hub)
-        };
-        let answer = self.send(request).await?;
-        let headers = answer.headers();
-        if let Some(url) = answer.elsewhere() {
-            return Ok(self.resolved(url.clone(), linked_size(headers), headers));
+        if self.needs_no_question(path) {
+            return Ok(self.resolved(url, None, &HeaderMap::new()));
         }
-        if !answer.status().is_success() {
+        let answer = self.found(model, commit, path).await?;
+        let size = size(&answer);
+        if let Some(url) = answer.elsewhere() {
+            return Ok(self.resolved(url.clone(), size, answer.headers()));
+        }
+        if *answer.url() == url {
+            self.hands_out_files();
+        }
+        Ok(self.resolved(answer.url().clone(), size, answer.headers()))
+    }
+
+    /// What the hub has on record of a file: a digest in hexadecimal digits, 64 for the SHA-256 of an LFS file and 40 for
+    /// the name of a plain one's git blob; and its size.
+    pub(crate) async fn digest_of_file(
+        &self,
+        model: &ModelId,
+        commit: &CommitId,
+        path: &RepoPath,
+    ) -> Result<(Option<String>, Option<u64>), Error> {
+        let answer = self.found(model, commit, path).await?;
+        let own = || answer.elsewhere().is_none().then(|| etag(answer.headers(), "etag")).flatten();
+        let digest = etag(answer.headers(), "x-linked-etag").or_else(own).map(str::to_owned);
+        Ok((digest, size(&answer)))
+    }
+
+    /// The answer of a hub that has the file.
+    async fn found(&self, model: &ModelId, commit: &CommitId, path: &RepoPath) -> Result<Answer, Error> {
+        let present = self.renamed(model);
+        let url = self.endpoint().resolve_url(present.as_ref().unwrap_or(model), commit, path);
+        let answer = self.ask_where(&url).await?;
+        if answer.elsewhere().is_some() {
+            return Ok(answer);
+        }
+        if !is_found(&answer) {
             let revision = commit.to_string();
             return Err(self.asked(model, Some(path), &revision).refused(answer).await);
         }
         if is_web_page(&answer) {
             return Err(Error::not_a_hub(answer, "the location of a file").await);
         }
-        let headers = answer.headers();
-        let size = linked_size(headers).or_else(|| own_size(headers));
-        Ok(self.resolved(answer.url().clone(), size, headers))
+        Ok(answer)
+    }
+
+    async fn ask_where(&self, url: &Url) -> Result<Answer, Error> {
+        let request = |method, headers| Request {
+            method,
+            headers,
+            redirects: Redirects::WithinOrigin,
+            ..Request::get(url.clone(), "ask for the location of", Hop::Hub)
+        };
+        if self.takes_head() {
+            let answer = self.send(request(Method::HEAD, HeaderMap::new())).await?;
+            if !may_be_for_head_alone(&answer) {
+                return Ok(answer);
+            }
+        }
+        let first_byte = headers([(header::RANGE, "bytes=0-0")]);
+        let answer = self.send(request(Method::GET, first_byte)).await?;
+        if answer.elsewhere().is_some() || is_found(&answer) && !is_web_page(&answer) {
+            self.takes_no_head();
+        }
+        Ok(answer)
     }
 
     fn resolved(&self, url: Url, size: Option<u64>, headers: &HeaderMap) -> ResolvedFile {
@@ -90,6 +140,35 @@ impl HubClient {
 /// A hub's own file answers name the commit; a web page without one is somebody else's.
 fn is_web_page(answer: &Answer) -> bool {
     answer.media_type().eq_ignore_ascii_case("text/html") && !answer.headers().contains_key("x-repo-commit")
+}
+
+/// Whether a `GET` may bring something else. A hub that knows what it is asked for gives its refusals a code or words;
+/// what has no body gets the type of a web page from some servers.
+fn may_be_for_head_alone(answer: &Answer) -> bool {
+    let is_refused = matches!(answer.status().as_u16(), 403 | 404 | 405 | 501);
+    let is_explained =
+        ["x-error-code", "x-error-message"].iter().any(|name| answer.headers().contains_key(*name));
+    is_refused && !is_explained || answer.status().is_success() && is_web_page(answer)
+}
+
+/// An empty file is there, and has no first byte.
+fn is_found(answer: &Answer) -> bool {
+    let has_no_such_range = answer.status() == StatusCode::RANGE_NOT_SATISFIABLE;
+    answer.status().is_success() || has_no_such_range && whole_size(answer) == Some(0)
+}
+
+/// The size of the file that an answer is for.
+fn size(answer: &Answer) -> Option<u64> {
+    let is_here = answer.elsewhere().is_none();
+    linked_size(answer.headers()).or_else(|| is_here.then(|| whole_size(answer)).flatten())
+}
+
+/// The size of the file that an answer is, or is the first byte of.
+fn whole_size(answer: &Answer) -> Option<u64> {
+    if answer.status() == StatusCode::OK {
+        return own_size(answer.headers());
+    }
+    header_text(answer.headers(), header::CONTENT_RANGE)?.rsplit_once('/')?.1.trim().parse().ok()
 }
 
 #[cfg(feature = "fuzzing")]
@@ -114,8 +193,11 @@ fn own_size(headers: &HeaderMap) -> Option<u64> {
 
 /// `X-Linked-Etag`, which for LFS files is the SHA-256: quoted as a rule, weak or bare at some mirrors.
 fn linked_sha256(headers: &HeaderMap) -> Option<[u8; 32]> {
-    let etag = header_text(headers, "x-linked-etag")?;
-    parse_oid(etag.trim_start_matches("W/").trim_matches('"'))
+    parse_oid(etag(headers, "x-linked-etag")?)
+}
+
+fn etag<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    Some(header_text(headers, name)?.trim_start_matches("W/").trim_matches('"'))
 }
 
 /// When a signed URL ends, by the two conventions that data hosts use.

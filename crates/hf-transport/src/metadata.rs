@@ -9,6 +9,9 @@ use url_parse::{CommitId, Excerpt, ModelId, Proof, RepoPath, Revision};
 
 use crate::{Error, LfsPointer};
 
+/// git's name for a repository's default branch.
+pub(crate) const DEFAULT_BRANCH: &str = "HEAD";
+
 /// Something that every blocking job of a fetch holds on to, so that it outlives the job.
 ///
 /// A future can be dropped while a blocking thread that it started still writes. Whoever owns the directory

@@ -43,7 +43,8 @@ impl Asked<'_> {
             (Some("RepoNotFound"), _) => Error::MissingOrPrivate { model, url, hub_says },
             (_, 401) if is_bad_token => Error::BadToken { url, hub_says },
             (_, 401) => Error::MissingOrPrivate { model, url, hub_says },
-            (_, 404) => self.not_found(url, hub_says),
+            // Without a code that may be said of any address, whether there is such a model or not.
+            (_, 404) if self.file.is_some() => self.not_found(url, hub_says),
             (_, 429) => Error::RateLimited { url, wait, hub_says },
             (_, status) if net::is_transient_status(status) => {
                 Error::Unavailable { url, status, wait, hub_says }

@@ -35,13 +35,19 @@ impl Endpoint {
         self.below([model.user(), model.repo()])
     }
 
-    /// The model whose address this is, in git's protocol or for people; `None` for any other URL.
+    /// The model whose address this is, in git's protocol, for people, or in the hub's API; `None` for any other URL.
     pub fn model_at(&self, url: &Url) -> Option<ModelId> {
         if Origin::of(url).as_ref() != Some(&self.origin) {
             return None;
         }
         let path = url.path().strip_prefix(self.base.path().trim_end_matches('/'))?.strip_prefix('/')?;
-        let (user, repo) = path.split_once('/')?;
+        let (user, repo) = match path.strip_prefix("api/models/") {
+            Some(below) => {
+                let (user, rest) = below.split_once('/')?;
+                (user, rest.split('/').next().unwrap_or_default())
+            }
+            None => path.split_once('/')?,
+        };
         ModelId::new(user, repo.strip_suffix(".git").unwrap_or(repo)).ok()
     }
 
@@ -60,9 +66,11 @@ impl Endpoint {
     }
 
     /// Where the hub's API tells which commit a revision is,
-    /// `{endpoint}/api/models/{user}/{repo}/revision/{revision}`.
-    pub fn revision_url(&self, model: &ModelId, revision: &Revision) -> Url {
-        self.below(["api", "models", model.user(), model.repo(), "revision", revision.as_str()])
+    /// `{endpoint}/api/models/{user}/{repo}/revision/{revision}`; for the default branch, which is `None`, without the
+    /// last two.
+    pub fn revision_url(&self, model: &ModelId, revision: Option<&Revision>) -> Url {
+        let revision = revision.into_iter().flat_map(|revision| ["revision", revision.as_str()]);
+        self.below(["api", "models", model.user(), model.repo()].into_iter().chain(revision))
     }
 
     /// Where the hub's API lists all files of a commit,

@@ -48,7 +48,7 @@ impl Told {
             Event::WaitingForLock { .. } => Self::WaitingForLock,
             Event::Metadata { .. } => Self::Metadata,
             Event::RetryingMetadata { .. } => Self::RetryingMetadata,
-            Event::Commit { commit } => Self::Commit(commit.to_string()),
+            Event::Commit { commit, .. } => Self::Commit(commit.to_string()),
             Event::Checking { files, bytes } => Self::Checking { files: *files, bytes: *bytes },
             Event::Reused { files, bytes } => Self::Reused { files: *files, bytes: *bytes },
             Event::Publishing { path } => Self::Publishing((*path).to_owned()),

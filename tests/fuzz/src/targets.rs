@@ -102,7 +102,7 @@ fn listing(data: &[u8]) {
         HubClient::new(client, HubConfig::new(endpoint))
     });
     let model = ModelId::new("user", "repo").expect("a name");
-    if let Some(files) = hub::listing(hub, &model, data) {
+    for files in [hub::listing(hub, &model, data), hub::told(hub, &model, data)].into_iter().flatten() {
         assert!(files <= data.len());
     }
 }

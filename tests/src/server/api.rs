@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use axum::body::{Body, to_bytes};
 use axum::http::Uri;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
@@ -19,21 +20,42 @@ use crate::models::{Commit, HubFile};
 const POINTER_SIZE: u64 = 134;
 /// How many entries a page has unless fewer are asked for, or the hub was told otherwise.
 const PAGE: usize = 1000;
+const LARGEST_FORM: usize = 1 << 20;
 /// The hub that links name, whichever hub or mirror was asked.
 const LINKED: &str = "https://huggingface.co";
 
-/// `/api/models/{model}` and `/api/models/{model}/revision/{revision}`: which commit it is, and its files' names.
-pub(super) fn info(shared: &Shared, model: &str, revision: Option<&str>) -> Result<Response, Refusal> {
+/// `/api/models/{model}` and `/api/models/{model}/revision/{revision}`: which commit it is, and its files' names; with
+/// `blobs=true` their digests, too.
+pub(super) fn info(
+    shared: &Shared,
+    model: &str,
+    revision: Option<&str>,
+    uri: &Uri,
+) -> Result<Response, Refusal> {
     let head = shared.models.head(model).unwrap_or_default();
     let revision = revision.unwrap_or(&head);
     let commit =
         shared.models.commit(model, revision).or_else(|| shared.models.short_commit(model, revision));
     let commit = commit.ok_or_else(|| Refusal::NoSuchRevision(revision.to_owned()))?;
-    let siblings: Vec<Value> = commit.files().map(|file| json!({ "rfilename": file.path })).collect();
+    let has_blobs = uri.query().unwrap_or_default().split('&').any(|pair| pair == "blobs=true");
+    let siblings: Vec<Value> = commit.files().map(|file| sibling(file, has_blobs)).collect();
     Ok(as_json(&json!({
         "_id": "local", "id": model, "modelId": model, "sha": commit.id, "private": false, "gated": false,
         "disabled": false, "downloads": 0, "likes": 0, "tags": [], "siblings": siblings
     })))
+}
+
+fn sibling(file: &HubFile, has_blobs: bool) -> Value {
+    let Some(object) = file.object.as_ref().filter(|_| has_blobs) else {
+        let mut plain = json!({ "rfilename": file.path });
+        if has_blobs {
+            plain["size"] = file.stored.size.into();
+            plain["blobId"] = file.blob.as_str().into();
+        }
+        return plain;
+    };
+    let lfs = json!({ "sha256": object.sha256, "size": object.size, "pointerSize": POINTER_SIZE });
+    json!({ "rfilename": file.path, "size": object.size, "blobId": file.blob, "lfs": lfs })
 }
 
 /// `/api/models/{model}/tree/{revision}`: all files and folders, whether `recursive` is asked for or not, page by
@@ -59,6 +81,22 @@ pub(super) fn tree(shared: &Shared, model: &str, revision: &str, uri: &Uri) -> R
         set(response.headers_mut(), "link", &link);
     }
     Ok(response)
+}
+
+/// `/api/models/{model}/paths-info/{revision}`: what the tree says of the files that the body names, a form of `paths=…`.
+/// Those that the commit lacks are left out.
+pub(super) async fn paths_info(
+    shared: &Shared,
+    model: &str,
+    revision: &str,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let commit = find(shared, model, revision)?;
+    let form = to_bytes(body, LARGEST_FORM).await.unwrap_or_default();
+    let form = String::from_utf8_lossy(&form).replace('+', " ");
+    let paths = form.split('&').filter_map(|pair| pair.strip_prefix("paths="));
+    let paths = paths.map(|path| percent_decode_str(path).decode_utf8_lossy().into_owned());
+    Ok(as_json(&paths.filter_map(|path| commit.file(&path)).map(|file| entry(&file)).collect()))
 }
 
 fn parameter(uri: &Uri, name: &str) -> Option<usize> {

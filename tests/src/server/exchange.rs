@@ -207,8 +207,9 @@ impl Target {
             Place::ResolveCache { model, commit, path } => {
                 resolve::resolve_cache(shared, model, commit, path, asked)
             }
-            Place::Info { model, revision } => api::info(shared, model, revision.as_deref()),
+            Place::Info { model, revision } => api::info(shared, model, revision.as_deref(), &parts.uri),
             Place::Tree { model, revision } => api::tree(shared, model, revision, &parts.uri),
+            Place::PathsInfo { model, revision } => api::paths_info(shared, model, revision, body).await,
             Place::Other => Err(Refusal::NotFound),
         }
     }

@@ -37,6 +37,11 @@ pub(super) enum Place {
         model: String,
         revision: String,
     },
+    /// `/api/models/…/paths-info/…`: some files of a commit.
+    PathsInfo {
+        model: String,
+        revision: String,
+    },
     Other,
 }
 
@@ -53,8 +58,12 @@ impl Place {
             ["api", "models", user, repo, "revision", revision] => {
                 Self::Info { model: model(user, repo), revision: Some(decoded(revision)) }
             }
-            ["api", "models", user, repo, "tree", revision] => {
+            ["api", "models", user, repo, "tree", revision]
+            | ["api", "models", user, repo, "tree", revision, ""] => {
                 Self::Tree { model: model(user, repo), revision: decoded(revision) }
+            }
+            ["api", "models", user, repo, "paths-info", revision] => {
+                Self::PathsInfo { model: model(user, repo), revision: decoded(revision) }
             }
             [user, repo, "info", "refs"] => Self::InfoRefs { model: model_of_git(user, repo) },
             [user, repo, "git-upload-pack"] => Self::UploadPack { model: model_of_git(user, repo) },
@@ -75,7 +84,7 @@ impl Place {
             Self::LfsBatch { .. } => Route::LfsBatch,
             Self::Resolve { .. } => Route::Resolve,
             Self::ResolveCache { .. } => Route::ResolveCache,
-            Self::Info { .. } | Self::Tree { .. } => Route::Api,
+            Self::Info { .. } | Self::Tree { .. } | Self::PathsInfo { .. } => Route::Api,
             Self::Other => Route::Other,
         }
     }
@@ -88,7 +97,8 @@ impl Place {
             | Self::Resolve { model, .. }
             | Self::ResolveCache { model, .. }
             | Self::Info { model, .. }
-            | Self::Tree { model, .. } => Some(model),
+            | Self::Tree { model, .. }
+            | Self::PathsInfo { model, .. } => Some(model),
             Self::Other => None,
         }
     }
@@ -156,11 +166,11 @@ mod tests {
             |revision: Option<&str>| Place::Info { model: model(), revision: revision.map(str::to_owned) };
         check("/api/models/u/r", "", &info(None));
         check("/api/models/u/r/revision/refs%2Fpr%2F1", "", &info(Some("refs/pr/1")));
-        check(
-            "/api/models/u/r/tree/v1?recursive=true",
-            "",
-            &Place::Tree { model: model(), revision: "v1".to_owned() },
-        );
+        for tree in ["/api/models/u/r/tree/v1?recursive=true", "/api/models/u/r/tree/v1/"] {
+            check(tree, "", &Place::Tree { model: model(), revision: "v1".to_owned() });
+        }
+        let some = Place::PathsInfo { model: model(), revision: "v1".to_owned() };
+        check("/api/models/u/r/paths-info/v1", "", &some);
         check("/hf/u/r/resolve/main/a", "/hf", &resolve("main", "a"));
         check("/u/r/resolve/main/a", "/hf", &Place::Other);
         check("/u/r/resolve/main", "", &Place::Other);

@@ -83,11 +83,12 @@ fn headers(stage: &Stage) -> Result<Findings> {
         headers: vec![("content-type".to_owned(), format!("text/{evil}"))],
         body: String::new(),
     };
-    hub.fault(FaultTarget::info_refs(""), odd, Times::Once);
+    // git and the API.
+    hub.fault(FaultTarget::any(MODEL), odd, Times::N(2));
     let ran = stage.download(&hub)?;
     let odd = Fault::redirect(302, &format!("https://user:p4ssw0rd@127.0.0.1:1/{evil}"));
     hub.clear_faults();
-    hub.fault(FaultTarget::info_refs(""), odd, Times::Forever);
+    hub.fault(FaultTarget::any(MODEL), odd, Times::Forever);
     let again = stage.download(&hub)?;
     Ok(Findings::of(&ran).clean(&ran).and(&again).clean(&again))
 }

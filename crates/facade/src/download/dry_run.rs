@@ -34,7 +34,7 @@ pub(crate) async fn plan(context: SharedContext, request: Request) -> Result<Dow
 impl Work {
     async fn foresee(&self) -> Result<PlannedDownload, Error> {
         let snapshot = self.snapshot().await?;
-        self.note_commit(&snapshot.commit);
+        self.note_commit(&snapshot);
         let described = self.describe(&snapshot).await?;
         let endpoint = self.context.hub.endpoint.clone();
         self.lease

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use cache_layout::{Purpose, Receipt, SlotLock};
-use hf_transport::{HubClient, HubConfig};
+use hf_transport::{HubClient, HubConfig, RepoSnapshot};
 use net::Client;
-use url_parse::CommitId;
 
 use crate::context::SharedContext;
 use crate::lease::{GiveUpOnDrop, Lease};
@@ -78,9 +77,9 @@ impl Work {
     }
 
     /// Everything that follows is about this commit.
-    pub(super) fn note_commit(&self, commit: &CommitId) {
+    pub(super) fn note_commit(&self, RepoSnapshot { commit, proof, .. }: &RepoSnapshot) {
         tracing::Span::current().record("commit", tracing::field::display(commit));
-        self.observer().on_event(&Event::Commit { commit });
+        self.observer().on_event(&Event::Commit { commit, proof: *proof });
     }
 
     /// To be called before the first request.

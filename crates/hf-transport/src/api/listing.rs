@@ -35,12 +35,26 @@ pub(super) struct Listed {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ListedKind {
-    /// Its size, and the name of its git blob.
+    /// Its size, where that is told, and the name of its git blob.
     Plain {
-        size: u64,
+        size: Option<u64>,
         blob: git2::Oid,
     },
     Lfs(LfsPointer),
+}
+
+impl ListedKind {
+    /// A file of this SHA-256, if it is one.
+    pub(super) fn lfs(oid: &str, size: u64) -> Option<Self> {
+        parse_oid(oid).map(|oid| Self::Lfs(LfsPointer { oid, size }))
+    }
+
+    /// A file whose git blob has this name, if it is one.
+    pub(super) fn plain(blob: &str, size: Option<u64>) -> Option<Self> {
+        let blob =
+            Some(blob).filter(|blob| blob.len() == 40).and_then(|blob| git2::Oid::from_str(blob).ok())?;
+        Some(Self::Plain { size, blob })
+    }
 }
 
 #[derive(Deserialize)]
@@ -63,7 +77,7 @@ struct Lfs {
 impl Api<'_> {
     /// The files of a commit, asked for page by page.
     pub(super) async fn list(&self, commit: CommitId) -> Result<Listing, Error> {
-        let mut url = self.hub.endpoint().tree_url(self.model, &commit);
+        let mut url = self.hub.endpoint().tree_url(&self.present_model(), &commit);
         let revision = commit.to_string();
         let mut list = List::new(self.model.clone());
         for _ in 0..MAX_PAGES {
@@ -85,12 +99,13 @@ pub(super) fn page(api: &Api<'_>, url: &Url, body: &[u8]) -> Option<usize> {
     Some(list.found.files.len())
 }
 
-struct List {
+/// A list that grows, within bounds.
+pub(super) struct List {
     model: ModelId,
     left: Allowance,
     names_left: Allowance,
     names: HashSet<RepoPath>,
-    found: Listing,
+    pub(super) found: Listing,
 }
 
 /// A page of the list, which is taken in while it is read: an answer of a few megabytes names more entries than there
@@ -120,7 +135,7 @@ impl<'de> Visitor<'de> for Page<'_> {
 }
 
 impl List {
-    fn new(model: ModelId) -> Self {
+    pub(super) fn new(model: ModelId) -> Self {
         Self {
             model,
             left: Allowance::new(MAX_ENTRIES),
@@ -144,22 +159,28 @@ impl List {
         read.map_err(|_| refused.unwrap_or(unusable))
     }
 
-    fn add(&mut self, entry: &Entry) -> Result<(), Error> {
+    /// The path of the next entry; `None` for one that is left out.
+    pub(super) fn path(&mut self, text: &str) -> Result<Option<RepoPath>, Error> {
         self.left.spend(1).map_err(|limit| self.too_much("files and folders", limit))?;
-        let name = entry.path.len() as u64;
+        let name = text.len() as u64;
         self.names_left.spend(name).map_err(|limit| self.too_much("bytes in names of files", limit))?;
-        let path = path_on(Platform::here(), &entry.path).map_err(|source| Error::UnsafePath {
+        let path = path_on(Platform::here(), text).map_err(|source| Error::UnsafePath {
             model: self.model.clone(),
-            path: Excerpt::of(&entry.path),
+            path: Excerpt::of(text),
             source,
         })?;
         let Some(path) = path else {
-            self.found.left_out.push(Excerpt::of(&entry.path));
-            return Ok(());
+            self.found.left_out.push(Excerpt::of(text));
+            return Ok(None);
         };
         if !self.names.insert(path.clone()) {
             return Err(self.unusable(&path, "it is listed twice"));
         }
+        Ok(Some(path))
+    }
+
+    fn add(&mut self, entry: &Entry) -> Result<(), Error> {
+        let Some(path) = self.path(&entry.path)? else { return Ok(()) };
         match entry.kind.as_str() {
             "directory" => Ok(()),
             "file" => {
@@ -175,16 +196,11 @@ impl List {
     }
 
     fn kind(&self, path: &RepoPath, entry: &Entry) -> Result<ListedKind, Error> {
-        let Some(lfs) = &entry.lfs else {
-            let blob = Some(&entry.oid).filter(|oid| oid.len() == 40).map(|oid| git2::Oid::from_str(oid));
-            return match blob {
-                Some(Ok(blob)) => Ok(ListedKind::Plain { size: entry.size, blob }),
-                _ => Err(self.unusable(path, "its git object has no usable name")),
-            };
-        };
-        match parse_oid(&lfs.oid) {
-            Some(oid) => Ok(ListedKind::Lfs(LfsPointer { oid, size: lfs.size })),
-            None => Err(self.unusable(path, "its LFS digest is no SHA-256")),
+        match &entry.lfs {
+            Some(lfs) => ListedKind::lfs(&lfs.oid, lfs.size)
+                .ok_or_else(|| self.unusable(path, "its LFS digest is no SHA-256")),
+            None => ListedKind::plain(&entry.oid, Some(entry.size))
+                .ok_or_else(|| self.unusable(path, "its git object has no usable name")),
         }
     }
 
@@ -192,7 +208,7 @@ impl List {
         Error::TooMuchMetadata { model: self.model.clone(), what, limit }
     }
 
-    fn unusable(&self, path: &RepoPath, problem: &'static str) -> Error {
+    pub(super) fn unusable(&self, path: &RepoPath, problem: &'static str) -> Error {
         Error::UnusablePath { model: self.model.clone(), path: Excerpt::of(path.as_str()), problem }
     }
 }

@@ -1,69 +1,100 @@
-//! The plain files of a commit, one by one, each compared with the name of its git blob.
+//! What the API has of a revision: the list of its commit, and the plain files one by one, each compared with the name of
+//! its git blob.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use git2::Oid;
 use net::{Hop, Request};
-use url_parse::{CommitId, Proof, RepoPath};
+use url_parse::{CommitId, Proof, RepoPath, Revision};
 
 use super::listing::{Listed, ListedKind, Listing};
-use super::{Api, is_no_api};
+use super::{Api, OverApi};
 use crate::export::{Allowance, ExportFolder};
 use crate::kept::{Kept, is_blob, name_of};
-use crate::{Error, FileKind, HubClient, MetadataRequest, RepoFile, RepoSnapshot};
+use crate::metadata::DEFAULT_BRANCH;
+use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
 /// A file is held in memory until it is compared. What is larger is an LFS file at every hub.
 const MAX_FILE: u64 = 64 << 20;
 
 impl Api<'_> {
-    /// Lists a commit and writes its plain files; `None`, and nothing written, when the hub has no such API.
-    pub(crate) async fn fetch(
-        &self,
-        request: &MetadataRequest,
-        commit: CommitId,
-    ) -> Result<Option<RepoSnapshot>, Error> {
-        match self.list(commit).await {
-            Ok(listing) => fetch(self.hub, request, commit, listing).await.map(Some),
-            Err(error) if is_no_api(&error) => {
-                tracing::debug!(model = %self.model, %error, "this hub lists no files");
-                Ok(None)
-            }
+    /// What the hub says that a revision holds, and its plain files. Tells where no such API is
+    /// served.
+    pub(crate) async fn snapshot(&self, request: &MetadataRequest) -> Result<OverApi, Error> {
+        match self.list_revision(request.revision.as_ref()).await {
+            Ok((commit, listing)) => Ok(OverApi::Snapshot(self.fetch(request, commit, listing).await?)),
+            Err(error) if error.is_not_served() => Ok(OverApi::NotServed(error)),
             Err(error) => Err(error),
         }
     }
-}
 
-/// Writes the listed plain files and names all. They are few and small, and come one after another.
-async fn fetch(
-    hub: &HubClient,
-    request: &MetadataRequest,
-    commit: CommitId,
-    listing: Listing,
-) -> Result<RepoSnapshot, Error> {
-    let mut left = Allowance::new(hub.config().max_metadata_bytes);
-    let mut files = Vec::with_capacity(listing.files.len());
-    for Listed { path, kind } in listing.files {
-        let (kind, size) = match kind {
-            ListedKind::Lfs(pointer) => (FileKind::Lfs(pointer), pointer.size),
-            ListedKind::Plain { size, blob } => {
-                let too_much =
-                    |what, limit| Error::TooMuchMetadata { model: request.model.clone(), what, limit };
-                left.spend(size).map_err(|limit| too_much("bytes to receive", limit))?;
-                if size > MAX_FILE {
-                    return Err(too_much("bytes in one plain file", MAX_FILE));
-                }
-                let content = match kept(request, size, blob).await? {
-                    Some(content) => content,
-                    None => content(hub, request, commit, &path, size, blob).await?,
-                };
-                let kind = write(request, path.clone(), blob, content).await?;
-                (kind, if let FileKind::Lfs(pointer) = kind { pointer.size } else { size })
-            }
+    async fn list_revision(&self, revision: Option<&Revision>) -> Result<(CommitId, Listing), Error> {
+        // git's name for the default branch is none of the API's.
+        let revision = revision.filter(|revision| revision.as_str() != DEFAULT_BRANCH);
+        let commit = match revision.and_then(Revision::commit) {
+            Some(commit) => commit,
+            None => self.commit_of(revision).await?,
         };
-        files.push(RepoFile { path, size, kind });
+        let listing = match self.list(commit).await {
+            Err(error) if error.is_not_served() => match self.list_siblings(commit).await {
+                Err(other) if other.is_not_served() => return Err(error),
+                listing => listing?,
+            },
+            listing => listing?,
+        };
+        Ok((commit, listing))
     }
-    Ok(RepoSnapshot { commit, proof: Proof::Word, files, left_out: listing.left_out })
+
+    /// Writes the listed plain files and names all. They are few and small, and come one after another.
+    async fn fetch(
+        &self,
+        request: &MetadataRequest,
+        commit: CommitId,
+        listing: Listing,
+    ) -> Result<RepoSnapshot, Error> {
+        let mut left = Allowance::new(self.hub.config().max_metadata_bytes);
+        let mut files = Vec::with_capacity(listing.files.len());
+        for Listed { path, kind } in listing.files {
+            let (kind, size) = match kind {
+                ListedKind::Lfs(pointer) => (FileKind::Lfs(pointer), pointer.size),
+                ListedKind::Plain { size, blob } => {
+                    left.spend(size.unwrap_or(0))
+                        .map_err(|limit| self.too_much("bytes to receive", limit))?;
+                    let most = size.unwrap_or(MAX_FILE);
+                    if most > MAX_FILE {
+                        return Err(self.too_much("bytes in one plain file", MAX_FILE));
+                    }
+                    let content = match kept(request, most, blob).await? {
+                        Some(content) => content,
+                        None => self.content(commit, &path, most, blob).await?,
+                    };
+                    let size = content.len() as u64;
+                    let kind = write(request, path.clone(), blob, content).await?;
+                    (kind, if let FileKind::Lfs(pointer) = kind { pointer.size } else { size })
+                }
+            };
+            files.push(RepoFile { path, size, kind });
+        }
+        Ok(RepoSnapshot { commit, proof: Proof::Word, files, left_out: listing.left_out })
+    }
+
+    async fn content(&self, commit: CommitId, path: &RepoPath, most: u64, blob: Oid) -> Result<Bytes, Error> {
+        // Wherever redirects lead, it is compared with what it must be.
+        let url = self.hub.endpoint().resolve_url(&self.present_model(), &commit, path);
+        let answer = self.hub.send(Request::get(url, "fetch", Hop::Hub)).await?;
+        if !answer.status().is_success() {
+            let revision = commit.to_string();
+            return Err(self.hub.asked(self.model, Some(path), &revision).refused(answer).await);
+        }
+        let wrong =
+            || Error::WrongContent { model: self.model.clone(), path: path.clone(), blob: blob.to_string() };
+        let content = answer.read(usize::try_from(most).unwrap_or(usize::MAX)).await?.ok_or_else(wrong)?;
+        // Some tens of MB, which no other task waits for.
+        let content =
+            net::blocking(move || Ok::<_, Error>(is_blob(blob, &content).then_some(content))).await?;
+        content.ok_or_else(wrong)
+    }
 }
 
 /// The content of a file that an earlier fetch has left.
@@ -74,29 +105,6 @@ async fn kept(request: &MetadataRequest, size: u64, blob: Oid) -> Result<Option<
         Ok(content.map(Bytes::from))
     })
     .await
-}
-
-async fn content(
-    hub: &HubClient,
-    request: &MetadataRequest,
-    commit: CommitId,
-    path: &RepoPath,
-    size: u64,
-    blob: Oid,
-) -> Result<Bytes, Error> {
-    // Wherever redirects lead, it is compared with what it must be.
-    let url = hub.endpoint().resolve_url(&request.model, &commit, path);
-    let answer = hub.send(Request::get(url, "fetch", Hop::Hub)).await?;
-    if !answer.status().is_success() {
-        let revision = commit.to_string();
-        return Err(hub.asked(&request.model, Some(path), &revision).refused(answer).await);
-    }
-    let wrong =
-        || Error::WrongContent { model: request.model.clone(), path: path.clone(), blob: blob.to_string() };
-    let content = answer.read(usize::try_from(size).unwrap_or(usize::MAX)).await?.ok_or_else(wrong)?;
-    // Some tens of MB, which no other task waits for.
-    let content = net::blocking(move || Ok::<_, Error>(is_blob(blob, &content).then_some(content))).await?;
-    content.ok_or_else(wrong)
 }
 
 async fn write(

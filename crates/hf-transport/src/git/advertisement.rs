@@ -124,6 +124,14 @@ impl Advertisement {
     }
 }
 
+/// Whether a list of references, of which this is the start, is that of git's older protocol, for plain web servers:
+/// lines with an object, a tab and a name. `None` while that cannot be said.
+pub(super) fn is_dumb(start: &[u8]) -> Option<bool> {
+    let (object, name) = start.split_at_checked(40)?;
+    let name = name.get(..6)?;
+    Some(object.iter().all(u8::is_ascii_hexdigit) && name == b"\trefs/")
+}
+
 fn words(capabilities: &[u8]) -> impl Iterator<Item = &[u8]> {
     capabilities.split(|byte| *byte == b' ')
 }
@@ -253,6 +261,17 @@ mod tests {
             );
         }
         assert!(advertisement(&[b"no object HEAD", b"shallow x"]).is_empty());
+    }
+
+    #[test]
+    fn the_older_protocol_is_known_by_its_first_line() {
+        let list = format!("{ONE}\trefs/heads/main\n{TWO}\trefs/tags/v1\n");
+        assert_eq!(is_dumb(list.as_bytes()), Some(true));
+        assert_eq!(is_dumb(&list.as_bytes()[..45]), None);
+        let other = list.replace('\t', " ");
+        for other in [other.as_str(), &list.replace('1', "x"), &"<!doctype html>".repeat(4)] {
+            assert_eq!(is_dumb(other.as_bytes()), Some(false), "{other}");
+        }
     }
 
     #[test]

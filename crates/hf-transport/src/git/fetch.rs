@@ -13,7 +13,7 @@ use url_parse::{DiskError, Revision};
 use super::advertisement::Advertisement;
 use super::negotiation::{Order, receive_pack};
 use super::pack::{Costs, Flaw, Limits, scan};
-use super::session::Session;
+use super::session::{Offer, Session};
 use super::shelf::{Shelf, Spool};
 use super::wanted::{Means, Wanted, revision_not_found};
 use crate::Error;
@@ -30,6 +30,8 @@ pub(super) enum Fetched {
     Commit(FetchedCommit),
     /// The server does not hand out the commit by its id, as it says.
     NotAlone(ServerWords),
+    /// Nobody serves git there; what the server answered.
+    NoGit(Error),
 }
 
 /// A commit, and the repository that it is in.
@@ -56,7 +58,10 @@ pub(super) fn fetch_commit(
             return Ok(work.done(id, costs, &wanted));
         }
     }
-    let offered = session.advertisement()?;
+    let offered = match session.advertisement()? {
+        Offer::Git(offered) => offered,
+        Offer::NoGit(answered) => return Ok(Fetched::NoGit(answered)),
+    };
     if offered.is_empty() {
         return Err(Error::EmptyRepository { model: session.model().clone() });
     }

@@ -14,17 +14,23 @@ use reqwest::header::{self, HeaderValue};
 use tokio::runtime::Handle;
 use url_parse::{CommitId, ModelId, RepoPath, Revision, Url};
 
-use super::advertisement::{Advertisement, Unusable};
+use super::advertisement::{Advertisement, Unusable, is_dumb};
 use super::cancel::CancelSignal;
-use super::wanted::DEFAULT_BRANCH;
-use crate::api::Api;
 use crate::client::{GIT, headers};
+use crate::metadata::DEFAULT_BRANCH;
 use crate::{Error, HubClient};
 
 /// Where the list of references is.
 const INFO_REFS: &str = "/info/refs";
 /// A list of references is held in memory. A thousand of them take about 64 KiB.
 const MAX_LIST: usize = 16 << 20;
+
+/// What came of the first request.
+pub(super) enum Offer {
+    Git(Advertisement),
+    /// An answer that no git server gives, or only one that does not have the repository.
+    NoGit(Error),
+}
 
 /// One fetch: what its requests need to know, and what they found out.
 pub(super) struct Session {
@@ -90,11 +96,17 @@ impl Session {
     }
 
     /// `GET info/refs`: what the repository offers. Remembers where redirects led.
-    pub(super) fn advertisement(&self) -> Result<Advertisement, Error> {
+    pub(super) fn advertisement(&self) -> Result<Offer, Error> {
         let mut url = with_path(&self.base(), INFO_REFS);
         url.set_query(Some("service=git-upload-pack"));
         let request = Request { lane: GIT, ..Request::get(url, "list the references of", Hop::Hub) };
-        let mut body = self.ask(request, "application/x-git-upload-pack-advertisement")?;
+        let mut body = match self.ask(request, "application/x-git-upload-pack-advertisement") {
+            Ok(body) => body,
+            Err(error) if error.is_not_served() || matches!(error, Error::MissingOrPrivate { .. }) => {
+                return Ok(Offer::NoGit(error));
+            }
+            Err(error) => return Err(error),
+        };
         self.hub.serves_git();
         let base = without_path(body.url(), INFO_REFS).ok_or_else(|| net::Error::BadRedirect {
             url: self.url(),
@@ -110,7 +122,7 @@ impl Session {
         }
         self.hub.found_at(&self.model, &base);
         let base = self.base.get_or_init(|| base);
-        Advertisement::read(list).map_err(|unusable| match unusable {
+        Advertisement::read(list).map(Offer::Git).map_err(|unusable| match unusable {
             Unusable::Refusal(words) => self.refused(&body, &words),
             Unusable::Format(format) => Error::ObjectFormat {
                 model: self.model.clone(),
@@ -188,31 +200,28 @@ impl Session {
         let is_list = request.method == Method::GET;
         let answer = self.block_on(self.hub.send(request))?;
         if !answer.status().is_success() {
-            let is_unknown = is_list && is_unknown_path(&answer);
-            let refusal = self.refusal(answer);
-            return Err(if is_unknown { self.unless_without_git(refusal) } else { refusal });
+            return Err(self.refusal(answer));
         }
-        if answer.media_type() != expected {
-            // A page stands in front of the hub, if it is one, and would answer any question about it too.
-            let is_page = answer.media_type() == "text/html";
-            let error = self.block_on(async { Ok(Error::not_a_hub(answer, expected).await) })?;
-            return Err(if is_list && !is_page { self.unless_without_git(error) } else { error });
+        let mut body = Body { answer, first_byte: 0 };
+        if body.answer.media_type() == expected {
+            return Ok(body);
         }
-        Ok(Body { answer, first_byte: 0 })
+        let is_page = body.answer.media_type() == "text/html";
+        if is_list && !is_page && self.begins_as_dumb(&mut body) {
+            return Err(Error::DumbGit { model: self.model.clone(), url: self.url() });
+        }
+        self.block_on(async { Err(Error::not_a_hub(body.answer, expected).await) })
     }
 
-    /// What an answer means that no git server gives: a hub whose API knows the model serves no git.
-    fn unless_without_git(&self, error: Error) -> Error {
-        let is_known = self.block_on(async { Ok(Api::new(&self.hub, &self.model).knows_model().await) });
-        match is_known {
-            Ok(true) => Error::NoGit {
-                model: self.model.clone(),
-                endpoint: self.hub.endpoint().clone(),
-                source: Box::new(error),
-            },
-            Ok(false) => error,
-            Err(cancelled) => cancelled,
+    fn begins_as_dumb(&self, body: &mut Body) -> bool {
+        let mut start = BytesMut::new();
+        while let Ok(Some(chunk)) = body.next(self) {
+            start.extend_from_slice(&chunk);
+            if let Some(is_dumb) = is_dumb(&start) {
+                return is_dumb;
+            }
         }
+        false
     }
 
     fn refusal(&self, answer: Answer) -> Error {
@@ -277,11 +286,6 @@ fn begins_at(answer: &Answer, from: u64) -> bool {
     let first =
         range.and_then(|range| range.trim().strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok());
     first == Some(from)
-}
-
-/// The answer of a server that knows nothing at that address; a hub that does gives its refusals a code.
-fn is_unknown_path(answer: &Answer) -> bool {
-    matches!(answer.status().as_u16(), 404 | 405 | 501) && !answer.headers().contains_key("x-error-code")
 }
 
 fn with_path(base: &Url, tail: &str) -> Url {

@@ -5,9 +5,8 @@ use url_parse::{CommitId, ModelId, Revision};
 
 use super::advertisement::Advertisement;
 use crate::Error;
+use crate::metadata::DEFAULT_BRANCH;
 
-/// The server's name for a repository's default branch.
-pub(super) const DEFAULT_BRANCH: &str = "HEAD";
 /// Either lets a client ask for a commit that no name points at.
 const BY_ID: [&str; 2] = ["allow-reachable-sha1-in-want", "allow-tip-sha1-in-want"];
 

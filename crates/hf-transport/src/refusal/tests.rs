@@ -30,11 +30,19 @@ fn refused(status: u16, headers: &[(&'static str, &'static str)], body: &str, fi
 fn a_missing_repository_and_a_private_one_are_the_same_answer() {
     let anonymous = refused(401, MISSING, "", false);
     let with_token = refused(404, &[("x-error-code", "RepoNotFound")], "", false);
-    for error in [anonymous, with_token, refused(404, &[], "", false)] {
+    for error in [anonymous, with_token] {
         assert!(matches!(error, Error::MissingOrPrivate { .. }), "{error:?}");
         assert!(error.to_string().contains("set HF_TOKEN"), "{error}");
         assert_eq!(error.kind(), ErrorKind::Refused);
     }
+}
+
+/// Any server says that of an address which it does not know.
+#[test]
+fn a_bare_404_says_nothing_of_the_repository() {
+    let error = refused(404, &[], "", false);
+    assert!(matches!(error, Error::UnexpectedStatus { status: 404, .. }), "{error:?}");
+    assert!(error.is_not_served());
 }
 
 #[test]

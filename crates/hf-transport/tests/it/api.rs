@@ -1,10 +1,10 @@
-//! Commits that no name points at: with git's proof where git is served, by the API's word where it is not.
+//! Metadata over the API, where no git is served; and commits that no name points at, which git proves where it is.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hf_transport::{Error, ErrorKind, HubMetadata, KeepAlive, MetadataSource as _, Proof};
-use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, Route, Server, Times};
+use local_hub::{Access, Fault, FaultTarget, LocalHub, ModelFixture, Route, Server, Times};
 
 use crate::support::{Fetched, ID, PATIENCE, Stage, TOKEN, assert_nothing_secret, chain, listing};
 
@@ -31,14 +31,14 @@ fn without_git() -> (Stage, String) {
     (stage, commit)
 }
 
-/// The list of a commit's files at such a hub, of which the API is asked first whether it knows the model.
+/// The list of a commit's files at such a hub.
 fn list() -> FaultTarget {
-    FaultTarget::api(ID).skip(1)
+    FaultTarget::api(ID)
 }
 
-async fn fetch(stage: &Stage, revision: &str) -> Result<Fetched, Error> {
+async fn fetch<'a>(stage: &Stage, revision: impl Into<Option<&'a str>>) -> Result<Fetched, Error> {
     let held = Arc::new(());
-    let request = stage.request(Some(revision), Arc::clone(&held) as KeepAlive);
+    let request = stage.request(revision.into(), Arc::clone(&held) as KeepAlive);
     let (tree, scratch) = (request.export_to.clone(), request.scratch_parent.clone());
     let outcome = HubMetadata::new(stage.client()).fetch(request).await;
     if let Err(error) = &outcome {
@@ -65,7 +65,7 @@ fn check_whole(stage: &Stage, fetched: &Fetched) {
 #[tokio::test]
 async fn a_commit_that_git_does_not_hand_out_alone_comes_with_the_history_and_is_proven() {
     let (stage, commit) = usual();
-    let fetched = fetch(&stage, &commit).await.unwrap();
+    let fetched = fetch(&stage, &*commit).await.unwrap();
     check_whole(&stage, &fetched);
     assert_eq!(fetched.snapshot.proof, Proof::Git);
     let log = stage.hub.log();
@@ -96,7 +96,7 @@ async fn a_commit_that_is_not_in_the_history_is_not_taken_from_the_api() {
 async fn a_history_over_the_bound_is_an_error() {
     let (stage, commit) = usual();
     let stage = stage.with(|config| config.max_metadata_bytes = 500);
-    let error = fetch(&stage, &commit).await.unwrap_err();
+    let error = fetch(&stage, &*commit).await.unwrap_err();
     assert!(matches!(error, Error::TooMuchMetadata { .. }), "{error:?}");
     assert_eq!(stage.hub.log().route(Route::Api).count(), 0, "{}", stage.hub.log());
 }
@@ -104,11 +104,11 @@ async fn a_history_over_the_bound_is_an_error() {
 #[tokio::test]
 async fn where_no_git_is_served_a_commit_comes_over_the_api_by_its_word() {
     let (stage, commit) = without_git();
-    let fetched = fetch(&stage, &commit).await.unwrap();
+    let fetched = fetch(&stage, &*commit).await.unwrap();
     check_whole(&stage, &fetched);
     assert_eq!(fetched.snapshot.proof, Proof::Word);
     let log = stage.hub.log();
-    assert_eq!((log.route(Route::UploadPack).count(), log.route(Route::Api).count()), (0, 2), "{log}");
+    assert_eq!((log.route(Route::UploadPack).count(), log.route(Route::Api).count()), (0, 1), "{log}");
     let plain = stage.model.files.iter().filter(|file| !file.lfs).count();
     assert_eq!(log.resolve().count(), plain, "one question for each plain file: {log}");
     for request in log.requests() {
@@ -116,11 +116,207 @@ async fn where_no_git_is_served_a_commit_comes_over_the_api_by_its_word() {
     }
 }
 
+/// Git's first question is answered so.
+fn ways_to_serve_no_git(other: &LocalHub, commit: &str) -> Vec<Fault> {
+    let coded = Fault::Status {
+        code: 404,
+        headers: vec![("x-error-code".to_owned(), "RepoNotFound".to_owned())],
+        body: String::new(),
+    };
+    let dumb = format!("{commit}\trefs/heads/main\n");
+    let text = |body: &str| Fault::Status { code: 200, headers: Vec::new(), body: body.to_owned() };
+    let statuses = [400, 401, 403, 404, 405, 410, 501].map(Fault::status);
+    let others = [
+        coded,
+        Fault::Html,
+        json("{}", None),
+        text(""),
+        text(&dumb),
+        Fault::redirect(302, &format!("{}/login?next=/user/model/info/refs", other.endpoint())),
+        Fault::redirect(302, "ftp://login.example/"),
+        Fault::redirect(307, "refs"),
+    ];
+    statuses.into_iter().chain(others).collect()
+}
+
+#[tokio::test]
+async fn where_no_git_is_served_every_revision_comes_over_the_api() {
+    let stage = Stage::new(&ModelFixture::new(ID).tag("v1"));
+    let old = stage.model.commit.clone();
+    let new = stage.hub.publish(&ModelFixture::new(ID).seed(1)).commit;
+    let other = crate::support::hub();
+    other.fault(FaultTarget::any(""), Fault::Html, Times::Forever);
+    let revisions = [
+        (None, &new),
+        (Some("HEAD"), &new),
+        (Some("main"), &new),
+        (Some("v1"), &old),
+        (Some(&*old), &old),
+        (Some(&old[..7]), &old),
+    ];
+    for way in ways_to_serve_no_git(&other, &new) {
+        stage.hub.clear_faults();
+        stage.hub.fault(FaultTarget::info_refs(ID), way.clone(), Times::Forever);
+        for (revision, commit) in revisions {
+            let fetched = fetch(&stage, revision).await;
+            assert!(fetched.is_ok(), "{way:?}, {revision:?}: {fetched:?}");
+            let snapshot = fetched.unwrap().snapshot;
+            assert_eq!((&snapshot.commit.to_string(), snapshot.proof), (commit, Proof::Word));
+        }
+    }
+    assert!(!stage.client().has_served_git());
+    assert_eq!(stage.hub.log().route(Route::UploadPack).count(), 0);
+}
+
+#[tokio::test]
+async fn trouble_with_git_is_not_its_absence() {
+    let quick = |net: &mut net::NetSettings| net.idle_timeout = Duration::from_millis(200);
+    for trouble in [
+        Fault::status(408),
+        Fault::status(429),
+        Fault::status(500),
+        Fault::status(503),
+        Fault::Refuse,
+        Fault::NoAnswer,
+        Fault::Truncate { after: 10 },
+    ] {
+        let stage = Stage::usual().with_net(quick);
+        stage.hub.fault(FaultTarget::info_refs(ID), trouble.clone(), Times::Forever);
+        let error = fetch(&stage, None).await.unwrap_err();
+        assert!(error.is_transient(), "{trouble:?}: {error:?}");
+        assert_eq!(stage.hub.log().route(Route::Api).count(), 0, "{trouble:?}");
+    }
+}
+
+/// What the hub knows of the model is told, whoever tells it.
+#[tokio::test]
+async fn what_is_missing_or_closed_is_told_as_such() {
+    let is_missing = |error: &Error| matches!(error, Error::MissingOrPrivate { .. });
+    let no_git = || Fault::status(404);
+    let mut missing = Stage::usual();
+    missing.model.url = "HF://user/missing".to_owned();
+    for token in [None, hf_transport::Token::new(TOKEN).unwrap()] {
+        missing.set(|config| config.token = token);
+        for git in [None, Some(no_git()), Some(Fault::Html)] {
+            missing.hub.clear_faults();
+            if let Some(git) = git {
+                missing.hub.fault(FaultTarget::info_refs(""), git, Times::Once);
+            }
+            let error = fetch(&missing, None).await.unwrap_err();
+            assert!(is_missing(&error), "{error:?}");
+        }
+    }
+    // Who serves git alone, and wants to know who asks.
+    let stage = Stage::usual();
+    stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(401), Times::Once);
+    stage.hub.fault(FaultTarget::api(ID), Fault::status(404), Times::Once);
+    let error = fetch(&stage, None).await.unwrap_err();
+    assert!(is_missing(&error) && error.to_string().contains("/info/refs"), "{error:?}");
+
+    let gated = Stage::new(&ModelFixture::new(ID).access(Access::Gated(vec!["hf_member".to_owned()])));
+    for git in [None, Some(no_git())] {
+        if let Some(git) = git {
+            gated.hub.fault(FaultTarget::info_refs(""), git, Times::Once);
+        }
+        let error = fetch(&gated, None).await.unwrap_err();
+        assert!(matches!(error, Error::Gated { .. }), "{error:?}");
+    }
+    // The first refusal needed no second question.
+    assert_eq!(gated.hub.log().route(Route::Api).count(), 1, "{}", gated.hub.log());
+}
+
+#[tokio::test]
+async fn what_serves_neither_is_told_with_both_answers() {
+    let stage = Stage::usual();
+    let plain = format!("{}\trefs/heads/main\n", stage.model.commit);
+    let dumb = Fault::Status { code: 200, headers: Vec::new(), body: plain };
+    for (git, api, words) in [
+        (
+            Fault::status(404),
+            Fault::status(403),
+            ["/info/refs?… answers 404", "api/models/user/model answers 403"],
+        ),
+        (Fault::Html, Fault::Html, ["instead of application/x-git", "instead of application/json"]),
+        (dumb, Fault::status(501), ["serves git by its older protocol", "answers 501"]),
+    ] {
+        stage.hub.fault(FaultTarget::info_refs(ID), git, Times::Once);
+        stage.hub.fault(FaultTarget::api(ID), api, Times::Once);
+        let error = fetch(&stage, None).await.unwrap_err();
+        assert!(matches!(error, Error::NoMetadata { .. }), "{error:?}");
+        assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
+        let endpoint = stage.hub.endpoint();
+        let expected = format!("{endpoint} serves user/model neither over git nor over a hub's API");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        let all = chain(&error);
+        assert!(words.iter().all(|words| all.contains(words)), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn a_renamed_model_is_asked_for_by_its_present_name() {
+    let (mut stage, commit) = without_git();
+    stage.hub.rename(ID, "user/present");
+    stage.hub.fault(FaultTarget::info_refs(""), Fault::status(404), Times::Forever);
+    for revision in [None, Some(&*commit)] {
+        stage.set(|_| ());
+        let log = stage.hub.log().from_now();
+        fetch(&stage, revision).await.unwrap();
+        assert_eq!(stage.client().renamed(&stage.id()).unwrap().to_string(), "user/present");
+        // Of git, of the API's first answer, and of files that the hub has a copy of.
+        let moved = log.route(Route::Api).status(307).count() + log.resolve().status(307).count();
+        assert_eq!(moved, 1 + log.route(Route::ResolveCache).count(), "{log}");
+    }
+}
+
+/// As Nexus is: it tells of a model, perhaps without digests of its files, and lists none.
+#[tokio::test]
+async fn where_there_is_no_list_the_files_are_told_with_the_model() {
+    let hub = || LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR"));
+    for has_digests in [true, false] {
+        for hub in [hub(), hub().serves_files_itself()] {
+            let fixture = ModelFixture::new(ID).plain_file("sub/text #1.txt", "text").plain_file("empty", "");
+            let stage = Stage::on(hub.start(), &fixture);
+            stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(400), Times::Forever);
+            stage.hub.fault(list().skip(1), Fault::status(400), Times::Once);
+            if !has_digests {
+                let names =
+                    stage.model.files.iter().map(|file| format!(r#"{{"rfilename":"{}"}}"#, file.path));
+                let told = format!(r#"{{"siblings":[{}]}}"#, names.collect::<Vec<_>>().join(","));
+                stage.hub.fault(list().skip(1), json(&told, None), Times::Once);
+            }
+            check_whole(&stage, &fetch(&stage, "main").await.unwrap());
+            let asked = stage.hub.log().method("HEAD").count();
+            assert_eq!(asked > 0, !has_digests, "{}", stage.hub.log());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_with_a_model_is_not_trusted() {
+    let refused = async |told: String, words: &str| {
+        let (stage, commit) = without_git();
+        stage.hub.fault(list(), Fault::status(400), Times::Once);
+        stage.hub.fault(list(), json(&told, None), Times::Once);
+        stage.hub.fault(FaultTarget::resolve("unknown"), json("{}", None), Times::Forever);
+        let error = fetch(&stage, &*commit).await.unwrap_err();
+        assert!(chain(&error).contains(words), "{}", chain(&error));
+        assert!(!error.is_transient(), "{error:?}");
+    };
+    let file = |name: &str| format!(r#"{{"rfilename":"{name}"}}"#);
+    let told = |files: &[String]| format!(r#"{{"siblings":[{}]}}"#, files.join(","));
+    refused("{}".to_owned(), "it is no list of files").await;
+    refused(told(&[file("../x")]), "holds the unsafe path `../x`").await;
+    refused(told(&[file("README.md"), file("README.md")]), "it is listed twice").await;
+    refused(told(&[file("unknown")]), "the hub tells no digest of it").await;
+    let many: Vec<String> = (0..=100_000).map(|number| file(&number.to_string())).collect();
+    refused(told(&many), "it is no list of files").await;
+}
+
 #[tokio::test]
 async fn compressed_answers_are_decoded() {
     for (stage, commit) in [usual(), without_git()] {
         stage.hub.fault(FaultTarget::any(""), Fault::Gzip, Times::Forever);
-        check_whole(&stage, &fetch(&stage, &commit).await.unwrap());
+        check_whole(&stage, &fetch(&stage, commit.as_str()).await.unwrap());
     }
 }
 
@@ -130,10 +326,10 @@ async fn a_long_list_is_followed_on_our_own_endpoint() {
         LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).path_prefix("/mirror").tree_page(2).start();
     let (stage, commit) = nameless_commit(hub);
     stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(404), Times::Forever);
-    let fetched = fetch(&stage, &commit).await.unwrap();
+    let fetched = fetch(&stage, &*commit).await.unwrap();
     check_whole(&stage, &fetched);
-    // Two folders, too, and the question whether the model is known.
-    let pages = (stage.model.files.len() + 2).div_ceil(2) + 1;
+    // Two folders, too.
+    let pages = (stage.model.files.len() + 2).div_ceil(2);
     assert_eq!(stage.hub.log().route(Route::Api).count(), pages, "{}", stage.hub.log());
 }
 
@@ -143,7 +339,7 @@ async fn a_commit_that_git_hands_out_needs_no_api() {
     let repository = stage.hub.repository(ID).unwrap();
     let allow = ["config", "uploadpack.allowReachableSHA1InWant", "true"];
     stage.hub.git().run(&repository, &allow, b"").unwrap();
-    check_whole(&stage, &fetch(&stage, &commit).await.unwrap());
+    check_whole(&stage, &fetch(&stage, &*commit).await.unwrap());
     assert_eq!(stage.hub.log().route(Route::Api).count(), 0, "{}", stage.hub.log());
 }
 
@@ -233,7 +429,7 @@ async fn a_file_that_is_not_the_commits_is_refused() {
         let (stage, commit) = without_git();
         stage.hub.fault(FaultTarget::resolve_cache("text #1.txt"), fault.clone(), Times::Once);
         let is_harmless = matches!(fault, Fault::NoContentLength);
-        match fetch(&stage, &commit).await {
+        match fetch(&stage, &*commit).await {
             Ok(fetched) => {
                 assert!(is_harmless, "{fault:?}");
                 check_whole(&stage, &fetched);
@@ -253,7 +449,7 @@ async fn a_file_that_is_not_the_commits_is_refused() {
 async fn check_entry(entry: &str, expected: &str) {
     let (stage, commit) = without_git();
     stage.hub.fault(list(), json(&format!("[{entry}]"), None), Times::Once);
-    let error = fetch(&stage, &commit).await.unwrap_err();
+    let error = fetch(&stage, &*commit).await.unwrap_err();
     assert!(chain(&error).contains(expected), "{entry}: {}", chain(&error));
     assert!(!error.is_transient(), "{error:?}");
 }
@@ -285,14 +481,14 @@ async fn a_list_without_end_is_ended() {
     let (stage, commit) = without_git();
     let endless = json("[]", Some("<https://elsewhere/api?cursor=1>; rel=\"next\""));
     stage.hub.fault(FaultTarget::api(ID), endless, Times::Forever);
-    let error = fetch(&stage, &commit).await.unwrap_err();
+    let error = fetch(&stage, &*commit).await.unwrap_err();
     assert!(error.to_string().contains("more than 1000 pages in the list of its files"), "{error}");
     assert!(stage.hub.log().requests().iter().all(|request| request.server == Server::Hub));
 
     let (stage, commit) = without_git();
     let long = json(&format!("[{}]", " ".repeat(17 << 20)), None);
     stage.hub.fault(list(), long, Times::Forever);
-    let error = fetch(&stage, &commit).await.unwrap_err();
+    let error = fetch(&stage, &*commit).await.unwrap_err();
     assert!(error.to_string().contains("more than 16.78 MB in an answer of the API"), "{error}");
 }
 
@@ -306,7 +502,7 @@ async fn a_list_of_too_many_or_too_long_names_is_refused() {
     // What comes after the last that is allowed is not looked at.
     let many = page((0..=100_000).map(|number| number.to_string()).collect()).replace(']', ", nonsense");
     stage.hub.fault(list(), json(&many, None), Times::Once);
-    let error = fetch(&stage, &commit).await.unwrap_err();
+    let error = fetch(&stage, &*commit).await.unwrap_err();
     assert!(error.to_string().contains("more than 100000 files and folders"), "{error}");
 
     let (stage, commit) = without_git();
@@ -316,7 +512,7 @@ async fn a_list_of_too_many_or_too_long_names_is_refused() {
         let more = Some("<https://elsewhere/api?cursor=1>; rel=\"next\"");
         stage.hub.fault(list(), json(&page(names), more), Times::Once);
     }
-    let error = fetch(&stage, &commit).await.unwrap_err();
+    let error = fetch(&stage, &*commit).await.unwrap_err();
     assert!(error.to_string().contains("more than 16.78 MB in names of files"), "{error}");
 }
 
@@ -331,7 +527,7 @@ async fn trouble_for_the_moment_is_worth_another_try() {
     ] {
         let (stage, commit) = without_git();
         stage.hub.fault(target, fault.clone(), Times::Once);
-        let error = fetch(&stage, &commit).await.unwrap_err();
+        let error = fetch(&stage, &*commit).await.unwrap_err();
         assert!(error.is_transient(), "{fault:?}: {error:?}");
     }
 }
@@ -346,7 +542,7 @@ async fn a_drip_is_given_up() {
             net.floor = net::Floor { bytes: 1_000_000, window: idle };
         });
         stage.hub.fault(target, Fault::SlowDrip { bytes: 1, every: idle / 10 }, Times::Forever);
-        let error = fetch(&stage, &commit).await.unwrap_err();
+        let error = fetch(&stage, &*commit).await.unwrap_err();
         assert!(matches!(error, Error::Net(net::Error::TooSlow { .. })), "{error:?}");
     }
 }

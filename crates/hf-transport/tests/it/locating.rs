@@ -215,7 +215,8 @@ async fn trouble_and_limits_are_transient() {
 async fn web_pages_are_not_taken_for_files() {
     let stage = Stage::usual();
     for target in [FaultTarget::resolve(SHARD), FaultTarget::resolve_cache("README.md")] {
-        stage.hub.fault(target, Fault::Html, Times::Once);
+        // What a GET brings decides.
+        stage.hub.fault(target, Fault::Html, Times::N(2));
     }
     for path in [SHARD, "README.md"] {
         let error = stage.locate(path).await.unwrap_err();
@@ -233,6 +234,93 @@ async fn web_pages_are_not_taken_for_files() {
         Times::Once,
     );
     stage.locate("README.md").await.unwrap();
+}
+
+/// The answers to `HEAD` of a hub that does not take it.
+fn refusals_of_head() -> Vec<Fault> {
+    let page = ("content-type".to_owned(), "text/html; charset=utf-8".to_owned());
+    let empty_page = Fault::Status { code: 200, headers: vec![page], body: String::new() };
+    [403, 404, 405, 501].map(Fault::status).into_iter().chain([empty_page]).collect()
+}
+
+#[tokio::test]
+async fn where_head_is_refused_a_get_decides() {
+    for refusal in refusals_of_head() {
+        let stage = Stage::usual();
+        stage.hub.fault(FaultTarget::any("").method("HEAD"), refusal.clone(), Times::Forever);
+        let shard = stage.model.file(SHARD).unwrap();
+        for _ in 0..2 {
+            let found = stage.locate(SHARD).await.unwrap();
+            assert!(found.url.as_str().starts_with(&stage.hub.data_origin()), "{refusal:?}: {found:?}");
+            assert_eq!(found.size, Some(shard.size));
+        }
+        let small = stage.model.file("README.md").unwrap();
+        assert_eq!(stage.locate("README.md").await.unwrap().size, Some(small.size));
+        // It is remembered.
+        let log = stage.hub.log();
+        assert_eq!((log.method("HEAD").count(), log.data().count()), (1, 0), "{log}");
+        assert_eq!(log.method("GET").with_header("range").count(), log.method("GET").count(), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn what_get_refuses_too_is_refused() {
+    let stage = Stage::usual();
+    for (status, code) in [(403, None), (404, Some("EntryNotFound")), (404, None), (501, None)] {
+        let headers = code.map(|code: &str| ("x-error-code".to_owned(), code.to_owned()));
+        let refusal =
+            Fault::Status { code: status, headers: headers.into_iter().collect(), body: "no".to_owned() };
+        stage.hub.fault(FaultTarget::resolve(SHARD), refusal, Times::Forever);
+        let log = stage.hub.log().from_now();
+        let error = stage.locate(SHARD).await.unwrap_err();
+        assert_eq!(matches!(error, Error::FileNotFound { .. }), status == 404, "{error:?}");
+        // Only a GET brings words.
+        assert_eq!(error.to_string().contains("the hub says: no"), code.is_none(), "{error}");
+        assert_eq!(log.count(), if code.is_some() { 1 } else { 2 }, "{log}");
+        stage.hub.clear_faults();
+    }
+    stage.locate(SHARD).await.unwrap();
+    assert_eq!(stage.hub.log().method("GET").count(), 3, "a refusal is not for HEAD alone");
+}
+
+/// A mirror that says nothing with `HEAD`, but what it cannot leave out.
+fn bare() -> Fault {
+    Fault::Status { code: 200, headers: Vec::new(), body: String::new() }
+}
+
+#[tokio::test]
+async fn a_hub_that_hands_out_files_is_asked_once() {
+    for without_head in [false, true] {
+        let hub = local_hub::LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).serves_files_itself();
+        let stage = Stage::on(hub.start(), &ModelFixture::new(ID).lfs_file("empty", ""));
+        let head = FaultTarget::resolve("").method("HEAD");
+        stage.hub.fault(head, if without_head { Fault::status(405) } else { bare() }, Times::Forever);
+        let place =
+            |path: &str| format!("{}/user/model/resolve/{}/{path}", stage.hub.endpoint(), stage.model.commit);
+        let first = if without_head { "empty" } else { "params_shard_1.bin" };
+        for path in [first, SHARD, "mlc-chat-config.json"] {
+            let found = stage.locate(path).await.unwrap();
+            assert_eq!(found.url.as_str(), place(path));
+            assert_eq!(found.authorization.unwrap(), format!("Bearer {TOKEN}"));
+            assert_eq!((found.sha256, found.expires_at), (None, None));
+        }
+        let asked = 1 + usize::from(without_head);
+        assert_eq!(stage.hub.log().count(), asked, "{}", stage.hub.log());
+        // Who comes back was refused there, and is to know why.
+        stage.hub.clear_faults();
+        stage.hub.fault(FaultTarget::resolve(SHARD), Fault::status(404), Times::Forever);
+        let error = stage.locate(SHARD).await.unwrap_err();
+        assert!(matches!(error, Error::FileNotFound { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hub_that_redirects_is_asked_for_each_file() {
+    let stage = Stage::usual();
+    for path in [SHARD, "params_shard_1.bin", "README.md", "mlc-chat-config.json"] {
+        stage.locate(path).await.unwrap();
+    }
+    assert_eq!(stage.hub.log().resolve().count(), 4, "{}", stage.hub.log());
 }
 
 #[tokio::test]

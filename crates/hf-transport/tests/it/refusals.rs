@@ -117,7 +117,7 @@ async fn limits_say_how_long_to_wait() {
 #[tokio::test]
 async fn other_statuses_are_final() {
     let mut stage = Stage::usual();
-    for code in [400, 402, 403, 410, 418, 451] {
+    for code in [400, 402, 403, 404, 410, 418, 451] {
         check_each(&mut stage, Fault::status(code), |error| {
             assert!(matches!(error, Error::UnexpectedStatus { status, .. } if *status == code), "{error:?}");
             assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
@@ -128,48 +128,6 @@ async fn other_statuses_are_final() {
         assert!(matches!(error, Error::MissingOrPrivate { .. }), "{error:?}");
     })
     .await;
-    stage.hub.fault(FaultTarget::upload_pack(ID), Fault::status(404), Times::Once);
-    let error = stage.fetch_error().await;
-    assert!(matches!(error, Error::MissingOrPrivate { .. }), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_hub_without_git_is_told_by_its_api() {
-    let json = Fault::Status {
-        code: 200,
-        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        body: "{}".to_owned(),
-    };
-    let (refs, api) = (|| FaultTarget::info_refs(ID), || FaultTarget::api(ID));
-    for no_git in [Fault::status(404), Fault::status(405), Fault::status(501), json] {
-        let stage = Stage::usual();
-        stage.hub.fault(refs(), no_git.clone(), Times::Forever);
-        let error = stage.fetch_error().await;
-        let Error::NoGit { source, .. } = &error else { panic!("{no_git:?}: {error:?}") };
-        assert!(
-            error.to_string().starts_with(&format!("{} does not serve git", stage.hub.endpoint())),
-            "{error}"
-        );
-        assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
-        assert_eq!(stage.hub.log().count(), 2);
-        // Without an API there is no telling.
-        stage.hub.fault(api(), Fault::status(404), Times::Once);
-        assert_eq!(stage.fetch_error().await.to_string(), source.to_string());
-    }
-    // A hub that knows what it is asked for gives a code, and is not asked again.
-    let stage = Stage::usual();
-    let coded = Fault::Status {
-        code: 404,
-        headers: vec![("x-error-code".to_owned(), "RepoNotFound".to_owned())],
-        body: String::new(),
-    };
-    for answer in [coded, Fault::Html] {
-        stage.hub.fault(refs(), answer, Times::Once);
-        let before = stage.hub.log().from_now();
-        let error = stage.fetch_error().await;
-        assert!(matches!(error, Error::MissingOrPrivate { .. } | Error::NotAHub { .. }), "{error:?}");
-        assert_eq!(before.count(), 1);
-    }
 }
 
 #[tokio::test]
@@ -187,8 +145,6 @@ async fn web_pages_are_not_taken_for_git() {
     for (value, shown) in [(Some("text/plain"), "text/plain"), (None, "no content type")] {
         let header = Fault::Header { name: "content-type".to_owned(), value: value.map(str::to_owned) };
         check_each(&mut stage, header, |error| {
-            // Of the list of references, the hub's API is asked what that means.
-            let error = if let Error::NoGit { source, .. } = error { source } else { error };
             assert!(matches!(error, Error::NotAHub { .. }), "{error:?}");
             assert!(error.to_string().contains(&format!("answers with {shown} instead of")), "{error}");
         })

@@ -155,7 +155,9 @@ fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
         }
         Event::Metadata { .. } => ("metadata", json!({})),
         Event::RetryingMetadata { delay, cause } => ("retrying", retrying(None, *delay, *cause)),
-        Event::Commit { commit } => ("commit", json!({ "commit": commit.to_string() })),
+        Event::Commit { commit, proof } => {
+            ("commit", json!({ "commit": commit.to_string(), "proof": proof.as_str() }))
+        }
         Event::Throttled(throttled) => {
             let origin = throttled.origin.to_string();
             let (wait, spread) = (rounded(throttled.wait), throttled.is_spread);

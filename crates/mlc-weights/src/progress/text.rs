@@ -19,7 +19,7 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
         Event::WaitingForLock { holder: None } => "waiting for another download of this model".to_owned(),
         Event::Metadata { model } => format!("asking the hub for {model}"),
         Event::RetryingMetadata { delay, cause } => retrying(*cause, *delay),
-        Event::Commit { commit } => format!("the model is at commit {commit}"),
+        Event::Commit { commit, .. } => format!("the model is at commit {commit}"),
         Event::Throttled(throttled) => throttled_text(throttled),
         Event::Checking { files: count, bytes } => checking(*count, *bytes),
         Event::Reused { files: 0, .. } => "nothing of that is right; it is fetched again".to_owned(),
@@ -164,7 +164,7 @@ mod tests {
         let commit = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
         check(&Event::Metadata { model: &model }, "asking the hub for user/repo");
         check(
-            &Event::Commit { commit: &commit },
+            &Event::Commit { commit: &commit, proof: facade::Proof::Git },
             "the model is at commit 0123456789abcdef0123456789abcdef01234567",
         );
         check(&Event::WaitingForLock { holder: None }, "waiting for another download of this model");

@@ -46,6 +46,8 @@ fn a_download_and_a_hit() {
         assert!(object["model"] == "mlc-ai/tiny" && object["seconds"].is_number(), "{object}");
     }
     let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
+    let commit = only(&told, "commit");
+    assert_eq!((&commit["commit"], &commit["proof"]), (&model.commit.as_str().into(), &"git".into()));
     let planned = only(&told, "planned");
     assert_eq!((&planned["files"], &planned["bytes"]), (&4.into(), &bytes.into()));
     let done = only(&told, "done");

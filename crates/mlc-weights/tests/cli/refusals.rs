@@ -124,21 +124,35 @@ fn renamed() {
 }
 
 #[test]
-fn a_hub_that_does_not_serve_git() {
-    for code in [404, 405, 501] {
-        let (world, model) = World::with_tiny();
-        world.hub.fault(FaultTarget::info_refs(""), Fault::status(code), Times::Forever);
-        let words = format!(
-            "{} does not serve git, which the metadata of mlc-ai/tiny comes by",
-            world.hub.endpoint()
-        );
-        check(
-            &world,
-            &model.url,
-            &[&words, &format!("answers {code}").replace("answers 404", "mlc-ai/tiny")],
-        );
-        assert_eq!(world.hub.log().route(local_hub::Route::InfoRefs).count(), 1);
-    }
+fn no_hub_at_all() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::info_refs(""), Fault::status(405), Times::Forever);
+    world.hub.fault(FaultTarget::api(""), Fault::status(404), Times::Forever);
+    let endpoint = world.hub.endpoint();
+    let words = [
+        &format!("{endpoint} serves mlc-ai/tiny neither over git nor over a hub's API"),
+        "check the model's name, and HF_ENDPOINT",
+        &format!("over git, {endpoint}/mlc-ai/tiny/info/refs?… answers 405"),
+        &format!("because: {endpoint}/api/models/mlc-ai/tiny answers 404"),
+    ];
+    check(&world, &model.url, &words);
+    assert_eq!(world.hub.log().count(), 2, "a refusal is final");
+}
+
+/// What the endpoint says is taken, and said to be its word.
+#[test]
+fn a_hub_without_git() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::info_refs(""), Fault::status(404), Times::Forever);
+    let download = ["download", &model.url, "--progress", "json"];
+    world.cli(&["download", &model.url, "--require-proof"]).run().check_failure(5, &["serves no git"]);
+    let ran = world.cli(&download).run();
+    ran.check_path(&world.entry(&model));
+    let commit = ran.stderr.lines().find(|line| line.contains("\"event\":\"commit\"")).unwrap();
+    assert!(commit.contains("\"proof\":\"endpoint\""), "{commit}");
+    assert_eq!(ran.stderr.matches("\"unproven\"").count(), 1, "{}", ran.stderr);
+    let listed = world.cli(&["list", "--json"]).run().json();
+    assert_eq!(listed["models"][0]["proof"], "endpoint");
 }
 
 #[test]
@@ -159,7 +173,7 @@ fn no_such_branch() {
 #[test]
 fn no_hub_but_a_web_page() {
     let (world, model) = World::with_tiny();
-    world.hub.fault(FaultTarget::info_refs(""), Fault::Html, Times::Forever);
+    world.hub.fault(FaultTarget::any(""), Fault::Html, Times::Forever);
     check(&world, &model.url, &["text/html", "not a model hub, or a login page stands in between"]);
 }
 

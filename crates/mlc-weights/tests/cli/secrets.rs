@@ -111,8 +111,9 @@ fn a_proxys_password_is_not_said() {
 /// What goes wrong, once or for ever.
 fn failures() -> Vec<(FaultTarget, Fault)> {
     vec![
-        (FaultTarget::info_refs(""), Fault::status(404)),
-        (FaultTarget::info_refs(""), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
+        // git and the API.
+        (FaultTarget::any("mlc-ai/tiny"), Fault::status(404)),
+        (FaultTarget::any("mlc-ai/tiny"), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
         (FaultTarget::resolve(".bin"), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
         (FaultTarget::resolve(".bin"), Fault::Html),
         (FaultTarget::data(".bin"), Fault::status(403)),

@@ -118,8 +118,9 @@ fn resolve_urls_are_encoded_segment_by_segment() {
 #[test]
 fn the_api_is_below_the_endpoint() {
     let endpoint: Endpoint = "http://127.0.0.1:1/prefix/".parse().unwrap();
-    let revision = |text: &str| endpoint.revision_url(&model(), &text.parse().unwrap()).to_string();
+    let revision = |text: &str| endpoint.revision_url(&model(), Some(&text.parse().unwrap())).to_string();
     let base = "http://127.0.0.1:1/prefix/api/models/mlc-ai/Llama_3.1";
+    assert_eq!(endpoint.revision_url(&model(), None).as_str(), base);
     assert_eq!(revision("0123456"), format!("{base}/revision/0123456"));
     assert_eq!(revision("refs/pr/1"), format!("{base}/revision/refs%2Fpr%2F1"));
     assert_eq!(revision("a%#é"), format!("{base}/revision/a%25%23%C3%A9"));
@@ -164,9 +165,14 @@ fn the_model_of_an_address() {
         let model = ModelId::new("user", "repo.x").unwrap();
         let url = endpoint.git_url(&model);
         assert_eq!(endpoint.model_at(&url), Some(model.clone()));
-        assert_eq!(endpoint.model_at(&format!("{url}.git?query").parse().unwrap()), Some(model));
+        assert_eq!(endpoint.model_at(&format!("{url}.git?query").parse().unwrap()), Some(model.clone()));
+        for revision in [None, Some("a/b".parse().unwrap())] {
+            let url = endpoint.revision_url(&model, revision.as_ref());
+            assert_eq!(endpoint.model_at(&url), Some(model.clone()), "{url}");
+        }
         for other in [
             format!("{url}/info"),
+            format!("{endpoint}/api/models/user"),
             endpoint.to_string(),
             format!("{endpoint}/user"),
             format!("{endpoint}x/a/b"),
