@@ -281,7 +281,10 @@ fn with_umask(cli: Cli, mask: &str) -> Cli {
 fn by_others(world: &World, arguments: &[&str]) -> Cli {
     let program = world.beside("program");
     if !program.exists() {
-        fs::copy(env!("CARGO_BIN_EXE_mlc-weights"), &program).unwrap();
+        // By another process: what this one has open for writing, a test beside this one may pass on, and then it cannot
+        // be run.
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_mlc-weights")).arg(&program).status();
+        assert!(copied.unwrap().success());
     }
     let cli = world.cli(arguments);
     let mut command = Command::new(&program);
