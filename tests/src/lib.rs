@@ -44,6 +44,7 @@ mod log;
 mod models;
 mod pack;
 mod proxy;
+mod python_server;
 mod request_head;
 mod server;
 mod store;
@@ -62,4 +63,5 @@ pub use pack::{
     tree_entry,
 };
 pub use proxy::{LocalProxy, ProxiedRequest};
+pub use python_server::PythonServer;
 pub use trouble::{Limit, Trouble};

@@ -1,12 +1,22 @@
 //! All that must pass, in the order in which it is quickest to know.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use clap::Args;
 
 use crate::tidy;
+
+/// How `ci` is to be run.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Fail if a test says that it skipped something: for machines that have all that tests want
+    #[arg(long)]
+    no_skips: bool,
+}
 
 /// One run of cargo.
 struct Step {
@@ -24,7 +34,8 @@ const STEPS: [Step; 4] = [
     },
     Step {
         name: "tests and doctests",
-        arguments: &["test", "--workspace", "--locked"],
+        // What tests say is shown for those that pass, too: they may have skipped something.
+        arguments: &["test", "--workspace", "--locked", "--", "--show-output"],
         // Tests that run as two users fail where they would be skipped.
         environment: &[("MLC_WEIGHTS_TEST_TWO_USERS", "1")],
     },
@@ -35,35 +46,55 @@ const STEPS: [Step; 4] = [
     },
 ];
 
+/// How a line begins in which a test says that it does not check something here, and why. What is not for root, or only
+/// for it, is not skipped where that is so.
+const SKIPPED: &str = "skipped: ";
+
 /// Runs every step; the first that fails ends it, with the command that runs it alone.
-pub(crate) fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
+    let mut skipped = Vec::new();
     for step in &STEPS {
-        timed(step.name, || step.run(root))?;
+        skipped.extend(timed(step.name, || step.run(root))?);
     }
     timed("tidy", || tidy::run(root).context("run it alone: cargo xtask tidy"))?;
+    println!("== skipped: {}", skipped.len());
+    skipped.iter().for_each(|line| println!("{line}"));
+    ensure!(skipped.is_empty() || !arguments.no_skips, "a test skipped something, which --no-skips forbids");
     println!("all passed in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
 }
 
-fn timed(name: &str, step: impl FnOnce() -> Result<()>) -> Result<()> {
+fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
     println!("== {name}");
     let start = Instant::now();
-    step().with_context(|| format!("{name} failed after {:.1} s", start.elapsed().as_secs_f64()))?;
+    let outcome =
+        step().with_context(|| format!("{name} failed after {:.1} s", start.elapsed().as_secs_f64()))?;
     println!("== {name}: passed in {:.1} s", start.elapsed().as_secs_f64());
-    Ok(())
+    Ok(outcome)
 }
 
 impl Step {
-    fn run(&self, root: &Path) -> Result<()> {
-        let status = Command::new("cargo")
+    /// Passes on what it prints. Answers with the lines in which tests say what they skipped.
+    fn run(&self, root: &Path) -> Result<Vec<String>> {
+        let mut cargo = Command::new("cargo")
             .args(self.arguments)
             .envs(self.environment.iter().copied())
             .current_dir(root)
-            .status()
+            .stdout(Stdio::piped())
+            .spawn()
             .context("running cargo; is it in the PATH?")?;
-        ensure!(status.success(), "run it alone: {self}");
-        Ok(())
+        let stdout = cargo.stdout.take().context("cargo has no output")?;
+        let mut skipped = Vec::new();
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            println!("{line}");
+            if line.starts_with(SKIPPED) {
+                skipped.push(line);
+            }
+        }
+        ensure!(cargo.wait()?.success(), "run it alone: {self}");
+        Ok(skipped)
     }
 }
 

@@ -43,7 +43,7 @@ enum Task {
     #[command(subcommand)]
     Cache(cache::What),
     /// All that must pass: format, clippy, tests, docs, tidy
-    Ci,
+    Ci(ci::Arguments),
     /// Kills downloads again and again while it watches what can be seen of them
     Crash(crash::Arguments),
     /// Downloads a model from a hub on this machine, and shows what is guaranteed
@@ -80,7 +80,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Attack(arguments)) => attack::run(&root, arguments)?,
         Some(Task::Bench(bench)) => bench::run(&root, bench)?,
         Some(Task::Cache(what)) => cache::run(what)?,
-        Some(Task::Ci) => ci::run(&root)?,
+        Some(Task::Ci(arguments)) => ci::run(&root, arguments)?,
         Some(Task::Crash(arguments)) => crash::run(&root, arguments)?,
         Some(Task::Demo) => demo::run()?,
         Some(Task::Fuzz(arguments)) => fuzz::run(&root, arguments)?,

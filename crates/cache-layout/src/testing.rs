@@ -115,7 +115,7 @@ pub(crate) fn unwritable(dir: &Path) -> Option<Forbidden> {
 #[cfg(unix)]
 fn means_something(refused: bool) -> bool {
     if !refused {
-        println!("skipped: permissions mean nothing to this user (root?)");
+        println!("not for root: permissions mean nothing to it");
     }
     refused
 }

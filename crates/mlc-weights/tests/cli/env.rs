@@ -160,7 +160,7 @@ fn a_home_that_cannot_be_written() {
     std::fs::create_dir(&locked).unwrap();
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o555)).unwrap();
     if std::fs::create_dir(locked.join("probe")).is_ok() {
-        eprintln!("not checked: permissions mean nothing to this user");
+        eprintln!("not for root: permissions mean nothing to it");
         return;
     }
     let home = locked.join("home");

@@ -28,7 +28,7 @@ impl Namespace {
                 Err(reason) => reasons.push(reason),
             }
         }
-        eprintln!("not checked: this user may not mount: {}", reasons.join("; "));
+        eprintln!("skipped: this user may not mount: {}", reasons.join("; "));
         None
     }
 

@@ -22,7 +22,7 @@ fn on_a_terminal(world: &World, arguments: &[&str], variables: &[(&str, &str)]) 
     outer.envs(variables.iter().copied()).current_dir(world.beside("")).stdin(std::process::Stdio::null());
     match outer.output() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            eprintln!("not checked: `script` of util-linux is not installed");
+            eprintln!("skipped: `script` of util-linux is not installed");
             None
         }
         output => {

@@ -15,7 +15,7 @@ pub(crate) fn is_possible() -> bool {
     let tried = Command::new("strace").args(["-o", "/dev/null", "true"]).stdin(Stdio::null()).output();
     let works = tried.as_ref().is_ok_and(|output| output.status.success());
     if !works {
-        eprintln!("not checked: strace does not work here: {tried:?}");
+        eprintln!("skipped: strace does not work here: {tried:?}");
     }
     works
 }

@@ -64,7 +64,12 @@ impl World {
 
     /// The program, in an environment with this hub, this cache, and nothing else.
     pub(crate) fn cli(&self, arguments: &[&str]) -> Cli {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mlc-weights"));
+        self.cli_of(env!("CARGO_BIN_EXE_mlc-weights"), arguments)
+    }
+
+    /// The same with a copy of the program.
+    pub(crate) fn cli_of(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Cli {
+        let mut command = Command::new(program);
         if cfg!(unix) {
             // Elsewhere programs need some of it to start at all.
             command.env_clear();
