@@ -14,6 +14,8 @@ use url_parse::{ForeignError, ForeignText, Origin, Secrets, fit_for_message};
 use crate::error::{Error, Hop};
 use crate::floor::Meter;
 use crate::headers::{coding, header_text, server_wait};
+use crate::reach::{Reach, TOO_NEAR};
+use crate::resolver::NameTooNear;
 use crate::shown::SafeUrl;
 use crate::words::{ServerWords, media_type};
 
@@ -28,6 +30,7 @@ pub struct Answer {
     response: Response,
     elsewhere: Option<Url>,
     had_own_headers: bool,
+    reach: Reach,
 }
 
 /// What messages, and the reading of the body, have to know of the request that was answered.
@@ -67,6 +70,7 @@ impl Answer {
         response: Response,
         elsewhere: Option<Url>,
         had_own_headers: bool,
+        reach: Reach,
     ) -> Result<Self, Error> {
         if response.status().is_success()
             && asked.has_body
@@ -75,7 +79,7 @@ impl Answer {
             let coding = fit_for_message(&coding, &asked.secrets).unwrap_or("in no known way".into());
             return Err(Error::Encoded { action: asked.action, url: SafeUrl::of(&asked.url), coding });
         }
-        Ok(Self { asked: Box::new(asked), response, elsewhere, had_own_headers })
+        Ok(Self { asked: Box::new(asked), response, elsewhere, had_own_headers, reach })
     }
 
     /// The status.
@@ -106,6 +110,11 @@ impl Answer {
     /// Whether the request that was answered had its own headers with it.
     pub fn had_own_headers(&self) -> bool {
         self.had_own_headers
+    }
+
+    /// How near to this machine its server is: by its address, unless there was a proxy before it, and by the URL.
+    pub fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// The type in `Content-Type`, without parameters; empty when there is none.
@@ -144,6 +153,14 @@ impl Answer {
     /// # Errors
     /// As [`chunk`](Self::chunk).
     pub async fn read(mut self, limit: usize) -> Result<Option<Bytes>, Error> {
+        self.body(limit).await
+    }
+
+    /// The same, of an answer that is still needed.
+    ///
+    /// # Errors
+    /// As [`chunk`](Self::chunk).
+    pub async fn body(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
         let mut body = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
             if body.len().saturating_add(chunk.len()) > limit {
@@ -203,6 +220,8 @@ impl Asked {
             Error::UntrustedCertificate { action, url, source }
         } else if is_proxy_login(&error) {
             Error::ProxyLogin { action, url }
+        } else if is_too_near(&error) {
+            Error::UnusableUrl { action, url, problem: TOO_NEAR }
         } else {
             Error::Transport { action, url, hop, source }
         }
@@ -224,6 +243,11 @@ impl Asked {
 /// Whether a connection failed because the server's certificate is not trusted, or not valid for its name.
 fn is_untrusted_certificate(error: &(dyn StdError + 'static)) -> bool {
     causes(error).any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
+}
+
+/// Whether the name stands for nothing but addresses that are nearer than allowed.
+fn is_too_near(error: &(dyn StdError + 'static)) -> bool {
+    causes(error).any(|cause| cause.downcast_ref::<NameTooNear>().is_some())
 }
 
 /// Whether a proxy would not open a tunnel without another login. The HTTP library says so in words only.

@@ -40,6 +40,7 @@
 //! | [`RetryPolicy`], [`RetryBudget`] | when to try again, and how often |
 //! | [`Floor`], [`Meter`] | when a server is too slow |
 //! | [`Gates`], [`RateLimit`], [`ServerWait`] | when to wait for a server's sake |
+//! | [`Reach`] | how near to this machine a server may be |
 //! | [`RedactedUrl`], [`SafeUrl`] | URLs in messages |
 //! | [`blocking`] | blocking work beside the async tasks |
 
@@ -53,7 +54,9 @@ pub mod fuzzing;
 mod gate;
 mod headers;
 mod limits;
+mod reach;
 mod redirect;
+mod resolver;
 mod retry;
 mod settings;
 mod shown;
@@ -68,6 +71,7 @@ pub use floor::{Floor, Meter};
 pub use gate::{FILES, Gate, Gates};
 pub use headers::{header_text, server_wait};
 pub use limits::{MAX_WAIT, RateLimit, ServerWait, parse_retry_after};
+pub use reach::Reach;
 pub use redirect::{Redirects, problem_of};
 pub use retry::{RetryBudget, RetryPolicy, is_transient_status};
 pub use settings::{CaCertificates, NetSettings, ProxySettings};

@@ -60,17 +60,20 @@ impl fmt::Display for ServerWords {
     }
 }
 
-/// The words of a body of this type: of JSON the field `error`, of a web page its title and text, of other text
+/// The words of a body of this type: of JSON the field `error` or `message`, of a web page its title and text, of other text
 /// what is no mark-up. What is no text has none.
 fn words_in(content_type: &str, body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Json {
-        error: String,
+        error: Option<String>,
+        message: Option<String>,
     }
     let text = String::from_utf8_lossy(body);
     match media_type(content_type).to_ascii_lowercase().as_str() {
-        "application/json" => {
-            Some(serde_json::from_slice(body).map_or_else(|_| text.into_owned(), |Json { error }| error))
+        kind if kind == "application/json" || kind.ends_with("+json") => {
+            let words =
+                serde_json::from_slice(body).ok().and_then(|Json { error, message }| error.or(message));
+            Some(words.unwrap_or_else(|| text.into_owned()))
         }
         "text/html" | "application/xhtml+xml" => Some(page(&text)),
         kind if kind.is_empty() || kind.starts_with("text/") || kind.ends_with("xml") => {
@@ -143,7 +146,10 @@ mod tests {
         let text = ("content-type", "text/plain");
         check(&[("x-error-message", "No."), json], r#"{"error":"Never."}"#, Some("No."), None);
         check(&[json], r#"{"error":"Invalid rev id: x"}"#, Some("Invalid rev id: x"), None);
-        check(&[json], r#"{"message":"other"}"#, Some(r#"{"message":"other"}"#), None);
+        check(&[json], r#"{"words":"other"}"#, Some(r#"{"words":"other"}"#), None);
+        let lfs = ("content-type", "application/vnd.git-lfs+json");
+        check(&[lfs], r#"{"message":"Not here.","request_id":"1"}"#, Some("Not here."), None);
+        check(&[lfs], r#"{"error":null,"message":"Not here."}"#, Some("Not here."), None);
         check(&[text], "Down for\r\nmaintenance.\n", Some("Down for maintenance."), None);
         check(&[], "text", Some("text"), None);
         check(&[("content-type", "application/octet-stream")], "text", None, None);
