@@ -176,8 +176,8 @@ pub enum Times {
 
 /// Which requests a fault is for: those of one kind whose subject ends in some text.
 ///
-/// The subject is the file's path for `/resolve/`, `/api/resolve-cache/` and the data host, `user/repo` for git, the batch API and
-/// `/api/models/`, and the URL's path for anything else.
+/// The subject is the file's path for `/resolve/`, `/api/resolve-cache/` and the data host, `user/repo` for git, the
+/// batch API and `/api/models/`, and the URL's path for anything else.
 ///
 /// ```
 /// use local_hub::{Fault, FaultTarget, LocalHub, Times};

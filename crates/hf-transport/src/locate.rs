@@ -61,6 +61,9 @@ impl HubClient {
         };
         let answer = self.send(request).await?;
         let headers = answer.headers();
+        if ["x-error-code", "x-linked-size", "x-repo-commit"].iter().any(|name| headers.contains_key(*name)) {
+            self.serves_resolve();
+        }
         if let Some(url) = answer.elsewhere() {
             return Ok(self.resolved(url.clone(), linked_size(headers), headers));
         }
@@ -116,7 +119,7 @@ fn linked_sha256(headers: &HeaderMap) -> Option<[u8; 32]> {
 }
 
 /// When a signed URL ends, by the two conventions that data hosts use.
-fn signature_expiry(url: &Url, now: SystemTime) -> Option<SystemTime> {
+pub(crate) fn signature_expiry(url: &Url, now: SystemTime) -> Option<SystemTime> {
     let seconds = |wanted: &str| {
         url.query_pairs().find(|(name, _)| name == wanted).and_then(|(_, value)| value.parse().ok())
     };

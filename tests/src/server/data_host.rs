@@ -8,8 +8,8 @@ use super::range::Asked;
 use super::signing::BadUrl;
 use crate::models::Object;
 
-/// Answers a request for bytes. A signed URL is the only credential, unless the hub was told otherwise: one that brings another is refused, as object
-/// stores do, so that a leaked token is seen.
+/// Answers a request for bytes. A signed URL is the only credential, unless the hub was told otherwise: a request that
+/// brings another is refused, as object stores do, so that a leaked token is seen.
 pub(super) fn serve(
     shared: &Shared,
     objects: &[Object],

@@ -85,6 +85,7 @@ fn request(location: &Location, wanted: Wanted) -> Request {
     let mut request = Request::get(location.url.clone(), "download from", Hop::DataHost);
     request.own_headers.clone_from(&location.headers);
     request.is_one_of_many = true;
+    request.reach = location.reach;
     if let Ok(range) = HeaderValue::from_str(&wanted.range()) {
         request.headers.insert(RANGE, range);
     }
