@@ -158,6 +158,7 @@ async fn a_login_page_is_not_taken_for_a_hub() {
     for target in html {
         let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
         world.hub.fault(target, Fault::Html, Times::Forever);
+        world.hub.fault(FaultTarget::lfs_batch(""), Fault::Html, Times::Forever);
         let outcome = world.download(&published).await;
         refused(&world, outcome, ErrorKind::Refused, &["text/html", &world.hub.endpoint()]);
     }
@@ -167,6 +168,7 @@ async fn a_login_page_is_not_taken_for_a_hub() {
 async fn a_file_that_the_hub_does_not_serve() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.hub.fault(FaultTarget::resolve("params_shard_2.bin"), Fault::status(404), Times::Forever);
+    world.hub.fault(FaultTarget::lfs_batch(""), Fault::status(404), Times::Forever);
     let outcome = world.download(&published).await;
     refused(&world, outcome, ErrorKind::Refused, &["params_shard_2.bin"]);
 }

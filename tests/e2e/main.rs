@@ -16,6 +16,7 @@ mod events;
 mod examples;
 mod hubs;
 mod interruption;
+mod lfs_batch;
 mod manifests;
 mod mirrors;
 mod numbers;

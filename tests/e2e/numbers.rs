@@ -1,7 +1,7 @@
 //! How many requests a download makes.
 
 use facade::Durability;
-use local_hub::{Fault, FaultTarget, ModelFixture, RequestLog, Times};
+use local_hub::{Fault, FaultTarget, ModelFixture, PublishedModel, RequestLog, Times};
 
 use crate::world::{World, request};
 
@@ -16,16 +16,32 @@ async fn a_model_of_n_lfs_files_costs_three_git_requests_and_n_of_each_other_kin
     assert_eq!(log.count(), log.git().count() + log.resolve().count() + log.data().count());
 }
 
-#[tokio::test]
-async fn a_model_of_483_shards_costs_the_hub_487_requests_at_most() {
+/// Downloads a model of 483 shards; the requests that were made for it.
+async fn of_483_shards(batches: Option<Fault>) -> (RequestLog, PublishedModel) {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/large").shards(483, 100));
+    if let Some(fault) = batches {
+        world.hub.fault(FaultTarget::lfs_batch(""), fault, Times::Forever);
+    }
     let downloader = world.builder().durability(Durability::Fast).build().unwrap();
     downloader.download(request(&published)).await.unwrap();
-    let log = world.hub.log();
-    // 483 shards, the tokenizer, and three for git.
-    assert!(log.hub().count() <= 487, "{}", log.hub().count());
-    assert_eq!(log.resolve().count(), published.lfs_files().count(), "each file is located once");
+    (world.hub.log(), published)
+}
+
+#[tokio::test]
+async fn a_model_of_483_shards_costs_the_hub_ten_requests_at_most() {
+    let (log, published) = of_483_shards(None).await;
+    assert!(log.hub().count() <= 10, "{}", log.hub());
+    assert_eq!((log.lfs_batch().count(), log.resolve().count()), (5, 0));
+    assert_eq!(log.data().count(), published.lfs_files().count());
     assert_eq!(log.hub().filter(|asked| asked.status.is_some_and(|status| status >= 400)).count(), 0);
+}
+
+#[tokio::test]
+async fn without_batches_it_costs_488() {
+    let (log, published) = of_483_shards(Some(Fault::status(404))).await;
+    // 483 shards, the tokenizer, three for git, and the batch that was refused.
+    assert!(log.hub().count() <= 488, "{}", log.hub().count());
+    assert_eq!(log.resolve().count(), published.lfs_files().count(), "each file is located once");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use hf_transport::{GitMetadata, HubClient, HubConfig, MetadataRequest, MetadataS
 use local_hub::{
     Fault, FaultTarget, LocalHub, LocalHubBuilder, LocalProxy, ModelFixture, PublishedModel, Times,
 };
-use net::{CaCertificates, Client, Hop, NetSettings, RetryPolicy};
+use net::{CaCertificates, Client, Hop, NetSettings, Reach, RetryPolicy};
 use shard_fetch::{
     Expected, FetchEvent, Fetcher, FileRequest, LocateError, LocateReason, Location, Locator, Observer,
 };
@@ -219,6 +219,31 @@ async fn redirects_are_judged_by_one_rule() {
         check(Fault::redirect(302, location), ErrorKind::Refused, problem, once).await;
     }
     check(Fault::status(302), ErrorKind::Refused, "it names no location", [1, 1]).await;
+}
+
+#[tokio::test]
+async fn a_redirect_leads_no_nearer_than_its_location_may_be() {
+    let mut stage = Stage::new();
+    let proxy = LocalProxy::start();
+    proxy.lead("data.example:80", &stage.hub.data_origin());
+    stage.settings.proxy.all = proxy.url().parse().ok();
+    let near = stage.location().await.url;
+    let mut location = Location::new(near.clone());
+    location.url.set_host(Some("data.example")).unwrap();
+    location.url.set_port(None).unwrap();
+    for (reach, is_followed) in [(Reach::Public, false), (Reach::Loopback, true)] {
+        location.reach = reach;
+        stage.fault(User::DataHost, Fault::redirect(302, near.as_str()), Times::Once);
+        let outcome = stage.fetch_from(location.clone(), Client::new(stage.settings.clone()).unwrap()).await;
+        assert_eq!(outcome.is_ok(), is_followed, "{outcome:?}");
+        if let Err(failed) = outcome {
+            assert!(
+                failed.words.contains("it leads into a private network, or to this machine"),
+                "{failed:?}"
+            );
+            assert_eq!(failed.kind, ErrorKind::Refused);
+        }
+    }
 }
 
 #[tokio::test]

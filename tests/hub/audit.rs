@@ -68,6 +68,9 @@ fn a_client_with_a_token_always_sends_it() {
     assert!(violation.starts_with("a client that has a token kept it back"), "{violation}");
     // This one was refused.
     assert!(over_one_connection(&hub, &["hf_wrong", ""]).is_empty());
+    assert!(over_one_connection(&hub, &["hf_wrong", "hf_a"]).is_empty());
+    let [violation] = &over_one_connection(&hub, &["hf_a", "hf_wrong"])[..] else { panic!("one") };
+    assert!(violation.starts_with("a client changed its token"), "{violation}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod data_host;
 mod faults;
 mod fixtures;
 mod git;
+mod git_host;
 mod life;
 mod refusals;
 mod resolve;

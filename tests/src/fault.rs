@@ -122,6 +122,11 @@ impl Fault {
         Self::Bytes { content_type: "application/x-git-upload-pack-result", body: FaultBody(body.into()) }
     }
 
+    /// The batch API's answer is this.
+    pub fn lfs_answer(body: impl Into<Bytes>) -> Self {
+        Self::Bytes { content_type: "application/vnd.git-lfs+json", body: FaultBody(body.into()) }
+    }
+
     /// An answer of this status with a short text.
     pub fn status(code: u16) -> Self {
         Self::Status { code, headers: Vec::new(), body: format!("the local hub was told to answer {code}\n") }
@@ -173,8 +178,8 @@ pub enum Times {
 
 /// Which requests a fault is for: those of one kind whose subject ends in some text.
 ///
-/// The subject is the file's path for `/resolve/`, `/api/resolve-cache/` and the data host, `user/repo` for git and
-/// `/api/models/`, and the URL's path for anything else.
+/// The subject is the file's path for `/resolve/`, `/api/resolve-cache/` and the data host, `user/repo` for git, the
+/// batch API and `/api/models/`, and the URL's path for anything else.
 ///
 /// ```
 /// use local_hub::{Fault, FaultTarget, LocalHub, Times};
@@ -229,6 +234,11 @@ impl FaultTarget {
     /// git's request for objects.
     pub fn upload_pack(repo: &str) -> Self {
         Self::route(Route::UploadPack, repo)
+    }
+
+    /// git-lfs' request for the locations of many files.
+    pub fn lfs_batch(repo: &str) -> Self {
+        Self::route(Route::LfsBatch, repo)
     }
 
     /// The bytes of an LFS file.

@@ -61,6 +61,12 @@ impl RequestLog {
         self.filter(|request| matches!(request.route, Route::InfoRefs | Route::UploadPack))
     }
 
+    /// Only requests to git-lfs' batch API.
+    #[must_use]
+    pub fn lfs_batch(&self) -> Self {
+        self.route(Route::LfsBatch)
+    }
+
     /// Only `/resolve/` requests (not `/api/resolve-cache/`).
     #[must_use]
     pub fn resolve(&self) -> Self {

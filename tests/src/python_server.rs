@@ -56,6 +56,20 @@ impl PythonServer {
         Some(Self::start(olah, folder).unwrap_or_else(|error| panic!("Olah: {error:#}")))
     }
 
+    /// [giftless](https://pypi.org/project/giftless/), an LFS server. It has the objects that are in
+    /// `folder/lfs-storage/USER/REPO`, each in a file that is named by its SHA-256. `None` where it is not installed.
+    ///
+    /// # Panics
+    ///
+    /// It does not start.
+    #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
+    pub fn giftless(folder: &Path) -> Option<Self> {
+        let mut giftless = Command::new(Self::installed()?.join("bin/python"));
+        giftless.args(["-m", "flask", "--app", "giftless.wsgi_entrypoint", "run"]);
+        giftless.args(["--host", "127.0.0.1", "--port", "0"]);
+        Some(Self::start(giftless, folder).unwrap_or_else(|error| panic!("giftless: {error:#}")))
+    }
+
     /// Starts a server that takes a port of its own and says which, as Flask and uvicorn do. Its working folder and home
     /// are `folder`, which is created. It sees nothing of the user's environment.
     ///

@@ -8,7 +8,9 @@ mod connection;
 mod data_host;
 mod exchange;
 mod git_backend;
+mod git_host;
 mod lfs_batch;
+mod lfs_server;
 mod limits;
 mod pace;
 mod place;
@@ -78,6 +80,12 @@ pub(crate) struct Settings {
     pub(crate) serves_files_itself: bool,
     /// What every TCP connection may carry, in bytes a second.
     pub(crate) pace: Option<u64>,
+    /// There is nothing but git and its batch API for large files.
+    pub(crate) is_git_host: bool,
+    /// The origin of the server that answers the batch API.
+    pub(crate) lfs_server: Option<String>,
+    /// The `Authorization` that batch answers name and the data host wants.
+    pub(crate) data_login: Option<String>,
     /// The data host is the one that costs little.
     pub(crate) is_cheap: bool,
     /// Tokens the hub knows, besides those that models let in.

@@ -1,5 +1,7 @@
 //! The hub as a locator for the fetcher.
 
+mod batches;
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -7,33 +9,98 @@ use hf_transport::{HubClient, ResolvedFile};
 use shard_fetch::{Expected, LocateError, LocateReason, Location, Locator};
 use url_parse::{CommitId, ModelId, RepoPath};
 
+use self::batches::{Batches, Need};
 use crate::Error;
+use crate::plan::RemoteFile;
 
-/// Asks the hub where the files of one commit are, and compares what the hub knows of them with what the
-/// manifest and the LFS pointers say, so that a contradiction costs no transfer.
+/// Of more files than this the locations are asked for a hundred at a time.
+const MANY: usize = 64;
+
+/// Asks the hub where the files of one commit are, by `/resolve/` and in batches of LFS objects. What the hub knows of
+/// them is compared with what the manifest and the LFS pointers say, so that a contradiction costs no transfer.
 pub(crate) struct HubLocator {
-    pub(crate) hub: HubClient,
-    pub(crate) model: ModelId,
-    pub(crate) commit: CommitId,
-    pub(crate) expected: HashMap<RepoPath, Expected>,
+    hub: HubClient,
+    model: ModelId,
+    commit: CommitId,
+    expected: HashMap<RepoPath, Expected>,
+    batches: Batches,
 }
 
 #[async_trait]
 impl Locator for HubLocator {
     async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError> {
         tracing::debug!(%file, ?reason, "asking the hub for a location");
-        let resolved = self.hub.locate_file(&self.model, &self.commit, file).await.map_err(|error| {
-            let (kind, wait) = (error.kind(), error.server_wait());
-            if error.is_transient() {
-                LocateError::transient(error, wait)
-            } else {
-                LocateError::permanent(error, kind)
+        let is_bad = self.batches.note(file, reason).await;
+        let outcome = if self.prefers_batches(is_bad, reason) {
+            self.by_batch_first(file).await
+        } else {
+            self.by_resolve_first(file).await
+        };
+        outcome.map_err(located_badly)
+    }
+}
+
+impl HubLocator {
+    /// For these files, in the order in which they will be needed.
+    pub(crate) fn new(hub: HubClient, model: ModelId, commit: CommitId, files: &[RemoteFile]) -> Self {
+        let expected = files.iter().map(|file| (file.path.clone(), file.expected)).collect();
+        let batches = Batches::new(hub.clone(), model.clone(), files);
+        Self { hub, model, commit, expected, batches }
+    }
+
+    /// Whether a batch is the better way to locate a file, for which batches may have turned out to be bad.
+    fn prefers_batches(&self, is_bad: bool, reason: LocateReason) -> bool {
+        // Where there is no `/resolve/`, it may redirect to a login, which is a page in the place of the file.
+        let is_page = matches!(reason, LocateReason::Refused(200 | 206)) && !self.hub.has_served_resolve();
+        let is_worth_it = is_page || self.batches.count() > MANY;
+        self.hub.lacks_resolve() || is_worth_it && !is_bad
+    }
+
+    async fn by_batch_first(&self, file: &RepoPath) -> Result<Location, Failure> {
+        let error = match self.batches.locate(file, Need::Wish).await {
+            Some(Ok(location)) => return Ok(location),
+            Some(Err(error)) => error,
+            None => return self.by_resolve_first(file).await,
+        };
+        tracing::debug!(%file, %error, "no location by a batch: asking for this file alone");
+        self.by_resolve(file).await.map_err(|other| self.better_of(other, error))
+    }
+
+    async fn by_resolve_first(&self, file: &RepoPath) -> Result<Location, Failure> {
+        let error = match self.by_resolve(file).await {
+            Err(Failure::Hub(error)) if self.may_lack_resolve(&error) => error,
+            outcome => return outcome,
+        };
+        match self.batches.locate(file, Need::LastResort).await {
+            Some(Ok(location)) => {
+                self.hub.found_without_resolve();
+                Ok(location)
             }
-        })?;
-        self.compare(file, &resolved).map_err(|error| {
-            let kind = error.kind();
-            LocateError::permanent(error, kind)
-        })?;
+            Some(Err(other)) => Err(self.better_of(Failure::Hub(error), other)),
+            None => Err(Failure::Hub(error)),
+        }
+    }
+
+    /// Of a refusal by `/resolve/` and one of a batch, the one that tells more.
+    fn better_of(&self, by_resolve: Failure, by_batch: hf_transport::Error) -> Failure {
+        match by_resolve {
+            Failure::Hub(error)
+                if self.may_lack_resolve(&error)
+                    && (by_batch.is_transient() || self.hub.has_served_lfs()) =>
+            {
+                Failure::Hub(by_batch)
+            }
+            failure => failure,
+        }
+    }
+
+    fn may_lack_resolve(&self, error: &hf_transport::Error) -> bool {
+        error.may_lack_resolve() && !self.hub.has_served_resolve()
+    }
+
+    async fn by_resolve(&self, file: &RepoPath) -> Result<Location, Failure> {
+        let resolved = self.hub.locate_file(&self.model, &self.commit, file).await.map_err(Failure::Hub)?;
+        self.compare(file, &resolved).map_err(Failure::Contradiction)?;
         let mut location = Location::new(resolved.url);
         location.expires_at = resolved.expires_at;
         if let Some(authorization) = resolved.authorization {
@@ -41,9 +108,7 @@ impl Locator for HubLocator {
         }
         Ok(location)
     }
-}
 
-impl HubLocator {
     fn compare(&self, file: &RepoPath, resolved: &ResolvedFile) -> Result<(), Error> {
         let Some(expected) = self.expected.get(file) else { return Ok(()) };
         let contradiction = |expected: String, actual: String| Error::Contradiction {
@@ -66,5 +131,28 @@ impl HubLocator {
             return Err(contradiction(format!("SHA-256 {ours}"), format!("SHA-256 {theirs}")));
         }
         Ok(())
+    }
+}
+
+/// Why a file could not be located.
+enum Failure {
+    Hub(hf_transport::Error),
+    Contradiction(Error),
+}
+
+fn located_badly(failure: Failure) -> LocateError {
+    match failure {
+        Failure::Hub(error) if error.is_transient() => {
+            let wait = error.server_wait();
+            LocateError::transient(error, wait)
+        }
+        Failure::Hub(error) => {
+            let kind = error.kind();
+            LocateError::permanent(error, kind)
+        }
+        Failure::Contradiction(error) => {
+            let kind = error.kind();
+            LocateError::permanent(error, kind)
+        }
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url_parse::{Endpoint, ModelId, Origin, RepoPath, Url};
 
-use crate::refusal::{Asked, is_bad_token};
+use crate::refusal::{Asked, is_bad_token, wants_password};
 use crate::{Error, HubConfig, Token};
 
 /// What a hub counts together, as far as is known.
@@ -22,6 +22,9 @@ pub(crate) const API: &str = "api";
 type OnThrottled = Arc<dyn Fn(&Throttled) + Send + Sync>;
 
 /// A client of one hub.
+///
+/// The token is sent as `Bearer`. A host of git that refuses it so, and asks for `Basic` (in `WWW-Authenticate` or
+/// `LFS-Authenticate`), gets it as a password from then on.
 ///
 /// Cloning is cheap and shares the connections, which are those of its [`Client`].
 #[derive(Clone)]
@@ -37,6 +40,8 @@ struct Inner {
     home: Origin,
     /// The token turned out to be invalid, and nobody had asked for it to be sent.
     token_is_dropped: AtomicBool,
+    /// It has asked for a login with a user and a password where a token was sent.
+    wants_password: AtomicBool,
     /// It gave a list of references.
     serves_git: AtomicBool,
     /// It refused `HEAD` where it took `GET`.
@@ -45,6 +50,14 @@ struct Inner {
     hands_out_files: AtomicBool,
     /// The files whose location was not asked for because of that.
     unasked: Mutex<HashSet<RepoPath>>,
+    /// It has answered as LFS servers do.
+    serves_lfs: AtomicBool,
+    /// It does not locate LFS objects many at a time.
+    refuses_batches: AtomicBool,
+    /// It has answered at `/resolve/` as model hubs do.
+    serves_resolve: AtomicBool,
+    /// Files were not found at `/resolve/` and were found in another way.
+    lacks_resolve: AtomicBool,
     /// Present names of models that were asked for by an earlier one, or in other letter case.
     renamed: Mutex<HashMap<ModelId, ModelId>>,
     /// The latest end of the waits that were told of.
@@ -67,10 +80,15 @@ impl HubClient {
             config,
             home,
             token_is_dropped: AtomicBool::default(),
+            wants_password: AtomicBool::default(),
             serves_git: AtomicBool::default(),
             takes_no_head: AtomicBool::default(),
             hands_out_files: AtomicBool::default(),
             unasked: Mutex::default(),
+            serves_lfs: AtomicBool::default(),
+            refuses_batches: AtomicBool::default(),
+            serves_resolve: AtomicBool::default(),
+            lacks_resolve: AtomicBool::default(),
             renamed: Mutex::default(),
             told_until: Mutex::default(),
         };
@@ -140,6 +158,45 @@ impl HubClient {
         self.inner.hands_out_files.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the hub has answered a [batch](Self::locate_objects) as an LFS server does, if only to refuse it.
+    pub fn has_served_lfs(&self) -> bool {
+        self.inner.serves_lfs.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn serves_lfs(&self) {
+        self.inner.serves_lfs.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the hub has refused a [batch](Self::locate_objects), for a reason that will not pass.
+    pub fn has_refused_batches(&self) -> bool {
+        self.inner.refuses_batches.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn refuses_batches(&self) {
+        self.inner.refuses_batches.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the hub has answered at `/resolve/` as model hubs do, if only that a file is not there.
+    pub fn has_served_resolve(&self) -> bool {
+        self.inner.serves_resolve.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn serves_resolve(&self) {
+        self.inner.serves_resolve.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether files are known not to be at `/resolve/`, as at hosts of git that are no model hubs.
+    pub fn lacks_resolve(&self) -> bool {
+        self.inner.lacks_resolve.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that a file which was not at `/resolve/` was found in another way.
+    pub fn found_without_resolve(&self) {
+        if !self.inner.lacks_resolve.swap(true, Ordering::Relaxed) {
+            tracing::info!(hub = %self.endpoint(), "this host has no /resolve/: files are located over LFS");
+        }
+    }
+
     /// Whether the hub did not accept a token that was [found](crate::Token::found_by_itself), so that requests go
     /// without it.
     pub fn has_dropped_token(&self) -> bool {
@@ -165,7 +222,8 @@ impl HubClient {
         let Inner { config, home, .. } = &*self.inner;
         let token = config.token.as_ref().filter(|token| token.is_for(&config.endpoint))?;
         let is_sent = Origin::of(url).as_ref() == Some(home) && !self.has_dropped_token();
-        is_sent.then(|| token.header())
+        let wants_password = self.inner.wants_password.load(Ordering::Relaxed);
+        is_sent.then(|| if wants_password { token.as_password() } else { token.header() })
     }
 
     /// Sends one request, with the token where it may go. Any status but that of a redirect which is followed is
@@ -178,6 +236,15 @@ impl HubClient {
         if self.drop_token(&answer) {
             request.own_headers.clear();
             return self.send_as(request).await;
+        }
+        if answer.had_own_headers() && wants_password(answer.status(), answer.headers()) {
+            self.inner.wants_password.store(true, Ordering::Relaxed);
+            let login = self.authorization_for(&request.url);
+            let login = login.map(|login| (header::AUTHORIZATION, login)).into_iter().collect();
+            if request.own_headers != login {
+                request.own_headers = login;
+                return self.send_as(request).await;
+            }
         }
         Ok(answer)
     }

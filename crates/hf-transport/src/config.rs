@@ -10,8 +10,8 @@ use crate::Token;
 pub struct HubConfig {
     /// The hub, `https://huggingface.co` unless a mirror is named.
     pub endpoint: Endpoint,
-    /// Sent as `Authorization: Bearer` to the endpoint's own origin, and nowhere else; not at all where it
-    /// [may not go](Token::is_for).
+    /// Sent as `Authorization: Bearer` to the endpoint's own origin, and nowhere else; as a password (`Basic`) where that
+    /// asks for one instead; not at all where it [may not go](Token::is_for).
     pub token: Option<Token>,
     /// How many bytes git metadata may take, once received and once unpacked, before it is refused.
     pub max_metadata_bytes: u64,

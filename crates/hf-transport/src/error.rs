@@ -102,6 +102,32 @@ pub enum Error {
         /// What is wrong with the answer.
         problem: &'static str,
     },
+    /// The hub says of one large file that it does not have it, or will not hand it out.
+    #[error("{url} answers {code} for `{path}` of {model}{hub_says}")]
+    ObjectRefused {
+        /// The model asked for.
+        model: ModelId,
+        /// The file.
+        path: RepoPath,
+        /// The request, which was for several files.
+        url: SafeUrl,
+        /// The answer for this one, which means what the HTTP status does.
+        code: u16,
+        /// The hub's own words.
+        hub_says: ServerWords,
+    },
+    /// What the hub says of one large file's location cannot be used.
+    #[error("{url} gives a location for `{path}` of {model} that cannot be used: {problem}")]
+    UnusableObject {
+        /// The model asked for.
+        model: ModelId,
+        /// The file.
+        path: RepoPath,
+        /// The request, which was for several files.
+        url: SafeUrl,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The repository holds no commit yet.
     #[error("{model} is an empty repository: there is nothing to download")]
     EmptyRepository {
@@ -367,6 +393,7 @@ impl Error {
         match self {
             Self::Net(error) => error.kind(),
             Self::Disk(error) => error.kind(),
+            Self::ObjectRefused { code, .. } if net::is_transient_status(*code) => ErrorKind::Network,
             Self::UnusableToken { .. } | Self::GitSetup { .. } => ErrorKind::InvalidInput,
             Self::MissingOrPrivate { .. }
             | Self::Gated { .. }
@@ -375,6 +402,8 @@ impl Error {
             | Self::RevisionNotFound { .. }
             | Self::NoShortCommits { .. }
             | Self::UnusableAnswer { .. }
+            | Self::ObjectRefused { .. }
+            | Self::UnusableObject { .. }
             | Self::EmptyRepository { .. }
             | Self::FileNotFound { .. }
             | Self::UnexpectedStatus { .. }
@@ -415,6 +444,18 @@ impl Error {
             }
             _ => false,
         }
+    }
+
+    /// Whether an answer to `/resolve/` may be that of a server which has no such thing, such as a host of git that is
+    /// no model hub. What a hub says of access is not.
+    pub fn may_lack_resolve(&self) -> bool {
+        matches!(
+            self,
+            Self::FileNotFound { .. }
+                | Self::MissingOrPrivate { .. }
+                | Self::UnexpectedStatus { .. }
+                | Self::NotAHub { .. }
+        )
     }
 
     /// Whether bytes came, but over a whole window of the [`Floor`](net::Floor) next to none.

@@ -70,6 +70,11 @@ pub(crate) fn parse_oid(hex: &str) -> Option<[u8; 32]> {
     Some(oid)
 }
 
+/// The same digits of a digest.
+pub(crate) fn hex_oid(oid: &[u8; 32]) -> String {
+    oid.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
 fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -102,6 +107,7 @@ mod tests {
         let without_last_line_end = pointer(VERSIONS[0], OID, "12345");
         check(without_last_line_end.trim_end(), &Recognized::Pointer(expected));
         assert_eq!(expected.oid[..3], [0x4d, 0x7a, 0x21]);
+        assert_eq!(hex_oid(&expected.oid), OID);
     }
 
     #[test]

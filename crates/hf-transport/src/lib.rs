@@ -41,7 +41,7 @@
 //! ```
 //!
 //! - [`HubClient`] asks one hub, over a [`net::Client`]: where the token may go, limits, refusals.
-//! - [`HubClient::locate_file`] asks where one file's bytes are.
+//! - [`HubClient::locate_file`] asks where one file's bytes are, [`HubClient::locate_objects`] where those of many are.
 //! - [`MetadataSource`] is the seam for learning what a commit holds; [`GitMetadata`] does it over git, and
 //!   [`HubMetadata`] over the hub's API where git is not served, or not enough.
 //!
@@ -60,6 +60,7 @@ pub mod fuzzing;
 mod git;
 mod hub_metadata;
 mod kept;
+mod lfs_batch;
 mod lfs_pointer;
 mod locate;
 mod metadata;
@@ -74,9 +75,10 @@ pub use error::Error;
 pub use git::pack;
 pub use git::{GitMetadata, keep_libgit2_configuration};
 pub use hub_metadata::HubMetadata;
+pub use lfs_batch::LocatedObject;
 pub use lfs_pointer::LfsPointer;
 pub use locate::ResolvedFile;
 pub use metadata::{FileKind, KeepAlive, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
-pub use net::{SafeUrl, ServerWords, Throttled};
+pub use net::{Reach, SafeUrl, ServerWords, Throttled};
 pub use token::Token;
 pub use url_parse::{ErrorKind, Proof};

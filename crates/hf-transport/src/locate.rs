@@ -92,6 +92,10 @@ impl HubClient {
         let present = self.renamed(model);
         let url = self.endpoint().resolve_url(present.as_ref().unwrap_or(model), commit, path);
         let answer = self.ask_where(&url).await?;
+        let is_a_hub_s = |name: &&str| answer.headers().contains_key(*name);
+        if ["x-error-code", "x-linked-size", "x-repo-commit"].iter().any(is_a_hub_s) {
+            self.serves_resolve();
+        }
         if answer.elsewhere().is_some() {
             return Ok(answer);
         }
@@ -201,7 +205,7 @@ fn etag<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// When a signed URL ends, by the two conventions that data hosts use.
-fn signature_expiry(url: &Url, now: SystemTime) -> Option<SystemTime> {
+pub(crate) fn signature_expiry(url: &Url, now: SystemTime) -> Option<SystemTime> {
     let seconds = |wanted: &str| {
         url.query_pairs().find(|(name, _)| name == wanted).and_then(|(_, value)| value.parse().ok())
     };

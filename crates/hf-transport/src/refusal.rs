@@ -2,7 +2,7 @@
 
 use net::{Answer, Refusal, SafeUrl, ServerWords, header_text};
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use reqwest::header::{self, HeaderMap};
 use url_parse::{Endpoint, ModelId, RepoPath};
 
 use crate::Error;
@@ -70,6 +70,24 @@ pub(crate) fn is_bad_token(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::UNAUTHORIZED
         && says("x-error-code").is_none()
         && says("x-error-message").is_none_or(|words| words.contains("Invalid credentials"))
+}
+
+/// Whether an answer asks for a login with a user and a password. A model hub has words of its own for its refusals, and
+/// knows tokens.
+pub(crate) fn wants_password(status: StatusCode, headers: &HeaderMap) -> bool {
+    let challenges = [header::WWW_AUTHENTICATE.as_str(), "lfs-authenticate"];
+    let mut challenges = challenges.into_iter().flat_map(|name| headers.get_all(name));
+    // Several may be in one header, and the scheme comes first in each.
+    let is_basic = |challenge: &[u8]| {
+        challenge.split(|byte| *byte == b',').any(|one| {
+            let scheme = one.trim_ascii().split(|byte| *byte == b' ').next();
+            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
+        })
+    };
+    status == StatusCode::UNAUTHORIZED
+        && !headers.contains_key("x-error-message")
+        && !headers.contains_key("x-error-code")
+        && challenges.any(|challenge| is_basic(challenge.as_bytes()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use reqwest::header::HeaderValue;
 use url_parse::Endpoint;
 
@@ -89,6 +90,17 @@ impl Token {
     pub(crate) fn header(&self) -> HeaderValue {
         self.bearer.clone()
     }
+
+    /// The same for git hosts that take a token as a password only. Any user name will do; this one is what `GitLab`
+    /// wants where it is particular.
+    pub(crate) fn as_password(&self) -> HeaderValue {
+        let token = self.bearer.as_bytes().strip_prefix(b"Bearer ").unwrap_or_default();
+        let login = BASE64_STANDARD.encode([b"oauth2:", token].concat());
+        let basic = HeaderValue::try_from(format!("Basic {login}"));
+        let mut basic = basic.unwrap_or_else(|_| self.header());
+        basic.set_sensitive(true);
+        basic
+    }
 }
 
 impl fmt::Debug for Token {
@@ -118,6 +130,13 @@ mod tests {
             let token = Token::new(value).unwrap().unwrap();
             assert_eq!(token.header().to_str().unwrap(), "Bearer hf_secret");
         }
+    }
+
+    #[test]
+    fn git_hosts_get_it_as_a_password() {
+        let header = token().as_password();
+        assert_eq!(header, "Basic b2F1dGgyOmhmX3NlY3JldA==");
+        assert!(header.is_sensitive());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::failed::Exchange;
 use crate::floor::Meter;
 use crate::headers::{coding, header_text, server_wait};
 use crate::proxy::ProxyUrl;
+use crate::reach::Reach;
 use crate::shown::SafeUrl;
 use crate::task::within;
 use crate::words::{ServerWords, media_type};
@@ -30,6 +31,7 @@ pub struct Answer {
     response: Response,
     elsewhere: Option<Box<Url>>,
     had_own_headers: bool,
+    reach: Reach,
 }
 
 /// What messages, and the reading of the body, have to know of the request that was answered.
@@ -72,6 +74,7 @@ impl Answer {
         response: Response,
         elsewhere: Option<Url>,
         had_own_headers: bool,
+        reach: Reach,
     ) -> Result<Self, Error> {
         let (status, name) = (response.status(), coding(response.headers()).filter(|_| asked.has_body));
         let coding = Coding::of(name, status.as_u16(), asked.takes_gzip);
@@ -80,7 +83,7 @@ impl Answer {
             return Err(Error::Encoded { action: asked.action, url: SafeUrl::of(&asked.url), coding });
         }
         let (asked, coding, elsewhere) = (Box::new(asked), Box::new(coding), elsewhere.map(Box::new));
-        Ok(Self { asked, coding, response, elsewhere, had_own_headers })
+        Ok(Self { asked, coding, response, elsewhere, had_own_headers, reach })
     }
 
     /// The status.
@@ -111,6 +114,11 @@ impl Answer {
     /// Whether the request that was answered had its own headers with it.
     pub fn had_own_headers(&self) -> bool {
         self.had_own_headers
+    }
+
+    /// How near to this machine its server is: by its address, unless there was a proxy before it, and by the URL.
+    pub fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// The type in `Content-Type`, without parameters; empty when there is none.
@@ -146,6 +154,14 @@ impl Answer {
     /// # Errors
     /// As [`chunk`](Self::chunk).
     pub async fn read(mut self, limit: usize) -> Result<Option<Bytes>, Error> {
+        self.body(limit).await
+    }
+
+    /// The same, of an answer that is still needed.
+    ///
+    /// # Errors
+    /// As [`chunk`](Self::chunk).
+    pub async fn body(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
         let mut body = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
             if body.len().saturating_add(chunk.len()) > limit {

@@ -12,7 +12,7 @@ use reqwest::{Method, Response, StatusCode};
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 use url::Url;
-use url_parse::{Origin, Secrets};
+use url_parse::{Origin, Secrets, fit_for_message};
 
 use crate::answer::{Answer, Asked};
 use crate::error::{Error, Hop};
@@ -20,7 +20,9 @@ use crate::floor::{Floor, Meter};
 use crate::gate::{FILES, Gate};
 use crate::headers::{header_text, server_wait};
 use crate::limits::RateLimit;
+use crate::reach::{Reach, TOO_NEAR};
 use crate::redirect::{MAX_REDIRECTS, Redirects, is_redirect, problem_of, target};
+use crate::resolver::NameLimits;
 use crate::settings::NetSettings;
 use crate::setup::library;
 use crate::shown::SafeUrl;
@@ -57,6 +59,8 @@ struct Inner {
     /// Opens a connection for each request. Set up when it is needed, which takes as long as reading the system's
     /// certificates does.
     unpooled: OnceCell<reqwest::Client>,
+    /// Names that must not lead too near.
+    names: Arc<NameLimits>,
     /// Who has answered before: a connection to them may be an old one.
     known: Mutex<HashSet<Origin>>,
     settings: NetSettings,
@@ -93,6 +97,9 @@ pub struct Request {
     /// How slowly the body may trickle, where that is not to be borne for as long as the client's
     /// [`floor`](NetSettings::floor) says.
     pub impatience: Option<Floor>,
+    /// How near to this machine the server, and those that it redirects to, may be. Where a proxy looks names up, only
+    /// addresses can be told.
+    pub reach: Reach,
 }
 
 impl Request {
@@ -111,6 +118,7 @@ impl Request {
             is_one_of_many: false,
             takes_gzip: true,
             impatience: None,
+            reach: Reach::default(),
         }
     }
 }
@@ -147,9 +155,10 @@ impl Client {
     /// # Errors
     /// [`Error::UnusableProxy`], [`Error::UnusableCertificates`] and [`Error::ClientSetup`].
     pub fn new(settings: NetSettings) -> Result<Self, Error> {
-        let http = library(&settings, usize::MAX)?;
+        let names = Arc::default();
+        let http = library(&settings, usize::MAX, &names)?;
         let (unpooled, known) = (OnceCell::new(), Mutex::default());
-        Ok(Self(Arc::new(Inner { http, unpooled, known, settings })))
+        Ok(Self(Arc::new(Inner { http, unpooled, names, known, settings })))
     }
 
     /// What it was set up with.
@@ -178,6 +187,9 @@ impl Client {
             let location = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
             let to = target(&step.url, location, &step.secrets())?;
             let origin = origin_of(&request, &to)?;
+            if Reach::of_host(&to) > request.reach {
+                return Err(step.refused_redirect(&to));
+            }
             if origin != step.origin && request.redirects == Redirects::WithinOrigin {
                 return step.answer(response, Some(to));
             }
@@ -199,7 +211,8 @@ impl Inner {
     async fn unpooled(&self) -> Result<&reqwest::Client, Error> {
         let set_up = || {
             let settings = self.settings.clone();
-            task::blocking(move || library(&settings, 0))
+            let names = Arc::clone(&self.names);
+            task::blocking(move || library(&settings, 0, &names))
         };
         self.unpooled.get_or_try_init(set_up).await
     }
@@ -217,7 +230,8 @@ struct Step<'a> {
 impl<'a> Step<'a> {
     fn first(client: &'a Inner, request: &'a Request) -> Result<Self, Error> {
         let (action, url) = (request.action, &request.url);
-        if let Some(problem) = problem_of(url) {
+        let problem = problem_of(url).or_else(|| (Reach::of_host(url) > request.reach).then_some(TOO_NEAR));
+        if let Some(problem) = problem {
             return Err(Error::UnusableUrl { action, url: SafeUrl::of(url), problem });
         }
         let origin = origin_of(request, url)?;
@@ -231,6 +245,7 @@ impl<'a> Step<'a> {
             sleep(wait).await;
         }
         let asked = self.asked();
+        self.client.names.limit(&self.url, self.request.reach);
         let response = match self.exchange(&self.client.http, &asked).await? {
             // An idle connection that the server closes may look open until it is used.
             Err(error) if is_cut(&error) && self.client.known.lock().contains(&self.origin) => {
@@ -295,7 +310,16 @@ impl<'a> Step<'a> {
 
     fn answer(&self, response: Response, elsewhere: Option<Url>) -> Result<Answer, Error> {
         let had_own_headers = self.has_own_headers && !self.request.own_headers.is_empty();
-        Answer::new(self.asked(), response, elsewhere, had_own_headers)
+        // Behind a proxy it is the proxy that was reached.
+        let peer = response.remote_addr().filter(|_| self.client.settings.proxy.for_url(&self.url).is_none());
+        let reach = Reach::of_host(&self.url).max(peer.map_or(Reach::Public, |peer| Reach::of(peer.ip())));
+        Answer::new(self.asked(), response, elsewhere, had_own_headers, reach)
+    }
+
+    fn refused_redirect(&self, to: &Url) -> Error {
+        let target = fit_for_message(&SafeUrl::of(to).to_string(), &self.secrets());
+        let target = target.unwrap_or("nowhere".into());
+        Error::BadRedirect { url: SafeUrl::of(&self.url), target, problem: TOO_NEAR }
     }
 
     fn asked(&self) -> Asked {
@@ -396,6 +420,29 @@ mod tests {
     async fn ask(client: &Client, url: &Url) -> Result<Bytes, Error> {
         let answer = client.send(Request::get(url.clone(), "read", Hop::DataHost), &()).await?;
         Ok(answer.read(10).await?.unwrap())
+    }
+
+    #[tokio::test]
+    async fn nobody_is_reached_who_is_too_near() {
+        let (url, opened) = closing_server(1).await;
+        let client = Client::new(NetSettings::default()).unwrap();
+        let ask = async |url: &str, reach| {
+            let request = Request::get(url.parse().unwrap(), "read", Hop::DataHost);
+            client.send(Request { reach, ..request }, &()).await
+        };
+        for reach in [Reach::Public, Reach::Private, Reach::Link] {
+            let error = ask(url.as_str(), reach).await.unwrap_err();
+            assert!(matches!(error, Error::UnusableUrl { problem: TOO_NEAR, .. }), "{error:?}");
+        }
+        // A name tells when it is looked up.
+        let named = url.as_str().replace("127.0.0.1", "localhost");
+        client.0.names.limit(&named.parse().unwrap(), Reach::Public);
+        let error = ask(&named, Reach::Loopback).await.unwrap_err();
+        assert!(matches!(error, Error::UnusableUrl { problem: TOO_NEAR, .. }), "{error:?}");
+        assert_eq!(opened.load(Ordering::SeqCst), 0, "no connection was opened");
+
+        let answer = ask(url.as_str(), Reach::Loopback).await.unwrap();
+        assert_eq!(answer.reach(), Reach::Loopback);
     }
 
     #[tokio::test]

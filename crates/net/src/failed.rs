@@ -7,6 +7,8 @@ use url_parse::{ForeignError, Secrets};
 
 use crate::error::{Error, Hop};
 use crate::proxy::ProxyUrl;
+use crate::reach::TOO_NEAR;
+use crate::resolver::NameTooNear;
 use crate::shown::SafeUrl;
 
 /// What is known of an exchange beside its error.
@@ -25,6 +27,9 @@ impl Exchange<'_> {
         let Self { action, hop, .. } = *self;
         let url = SafeUrl::of(self.url);
         let error = error.without_url();
+        if is_too_near(&error) {
+            return Error::UnusableUrl { action, url, problem: TOO_NEAR };
+        }
         // Names in a certificate are the server's words, and so may be what other libraries quote.
         let source = ForeignError::of(&error, self.secrets);
         let blamed = self.proxy.and_then(|proxy| Some((proxy.name().clone(), self.blame(proxy, &error)?)));
@@ -53,6 +58,11 @@ impl Exchange<'_> {
             forwards.then_some("gave no answer that can be used")
         }
     }
+}
+
+/// Whether the name stands for nothing but addresses that are nearer than allowed.
+fn is_too_near(error: &(dyn StdError + 'static)) -> bool {
+    causes(error).any(|cause| cause.downcast_ref::<NameTooNear>().is_some())
 }
 
 const UNREACHABLE: &str = "cannot be reached";

@@ -41,6 +41,7 @@
 //! | [`RetryPolicy`], [`RetryBudget`] | when to try again, and how often |
 //! | [`Floor`], [`Meter`] | when a server is too slow |
 //! | [`Gates`], [`RateLimit`], [`ServerWait`] | when to wait for a server's sake |
+//! | [`Reach`] | how near to this machine a server may be |
 //! | [`RedactedUrl`], [`SafeUrl`] | URLs in messages |
 //! | [`standard_json`] | JSON as Python writes it |
 //! | [`blocking`] | blocking work beside the async tasks |
@@ -60,7 +61,9 @@ mod json;
 mod limits;
 mod no_proxy;
 mod proxy;
+mod reach;
 mod redirect;
+mod resolver;
 mod retry;
 mod settings;
 mod setup;
@@ -79,6 +82,7 @@ pub use json::{odd_number, standard_json};
 pub use limits::{MAX_WAIT, RateLimit, ServerWait, parse_retry_after};
 pub use no_proxy::NoProxy;
 pub use proxy::{ProxySettings, ProxyUrl};
+pub use reach::Reach;
 pub use redirect::{Redirects, problem_of};
 pub use retry::{RetryBudget, RetryPolicy, is_transient_status};
 pub use settings::{CaCertificates, NetSettings};

@@ -1,19 +1,23 @@
 //! Setting up the HTTP library.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper_util::client::proxy::matcher::Matcher;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, ClientBuilder, Proxy, redirect};
 use url_parse::Excerpt;
 
 use crate::error::Error;
 use crate::proxy::ProxyUrl;
+use crate::resolver::{LimitedResolver, NameLimits};
 use crate::settings::{CaCertificates, NetSettings};
 
 /// The HTTP library, which keeps so many idle connections to a host.
-pub(crate) fn library(settings: &NetSettings, idle_connections: usize) -> Result<reqwest::Client, Error> {
+pub(crate) fn library(
+    settings: &NetSettings,
+    idle_connections: usize,
+    names: &Arc<NameLimits>,
+) -> Result<reqwest::Client, Error> {
+    let wants_ipv4 = settings.proxy.iter().any(ProxyUrl::wants_ipv4);
     let mut builder = reqwest::Client::builder()
         .http1_only()
         .redirect(redirect::Policy::none())
@@ -21,6 +25,7 @@ pub(crate) fn library(settings: &NetSettings, idle_connections: usize) -> Result
         .user_agent(&settings.user_agent)
         .connect_timeout(settings.connect_timeout)
         .pool_max_idle_per_host(idle_connections)
+        .dns_resolver(Arc::new(LimitedResolver { limits: Arc::clone(names), wants_ipv4 }))
         .no_proxy();
     settings.proxy.iter().try_for_each(refuse_unusable)?;
     if settings.proxy.iter().next().is_some() {
@@ -28,9 +33,6 @@ pub(crate) fn library(settings: &NetSettings, idle_connections: usize) -> Result
         let proxy = settings.proxy.clone();
         builder =
             builder.proxy(Proxy::custom(move |url| proxy.for_url(url).map(|proxy| proxy.for_library(url))));
-    }
-    if settings.proxy.iter().any(ProxyUrl::wants_ipv4) {
-        builder = builder.dns_resolver(Arc::new(Ipv4First));
     }
     trusting(builder, &settings.ca_certificates)?
         .build()
@@ -50,21 +52,6 @@ fn refuse_unusable(proxy: &ProxyUrl) -> Result<(), Error> {
         value: Excerpt::of(&proxy.to_string()),
         problem: "the HTTP library does not know what to do with it",
     })
-}
-
-/// The library asks a SOCKS 4 proxy for the first address of a name, which must not be an IPv6 one.
-struct Ipv4First;
-
-impl Resolve for Ipv4First {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            // The library puts the port in.
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let mut addresses: Vec<SocketAddr> = found.collect();
-            addresses.sort_by_key(SocketAddr::is_ipv6);
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
 }
 
 fn trusting(builder: ClientBuilder, trusted: &CaCertificates) -> Result<ClientBuilder, Error> {

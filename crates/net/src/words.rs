@@ -60,22 +60,22 @@ impl fmt::Display for ServerWords {
     }
 }
 
-/// The words of a body of this type: of JSON the field `error`, of a web page its title and text, of other text
-/// what is no mark-up. What is no text has none. Pages come under other types too.
+/// The words of a body of this type: of JSON the field `error` or `message`, of a web page its title and text, of other
+/// text what is no mark-up. What is no text has none. Pages come under other types too.
 fn words_in(content_type: &str, body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Json {
-        error: String,
+        error: Option<String>,
+        message: Option<String>,
     }
     let text = String::from_utf8_lossy(body);
     let kind = media_type(content_type).to_ascii_lowercase();
-    let is_json = kind == "application/json";
+    let is_json = kind == "application/json" || kind.ends_with("+json");
     if ["text/html", "application/xhtml+xml"].contains(&&*kind) || begins_as_page(&text) {
         Some(page(&text))
-    } else if is_json && let Ok(Json { error }) = serde_json::from_slice(body) {
-        Some(error)
     } else if is_json {
-        Some(text.into_owned())
+        let words = serde_json::from_slice(body).ok().and_then(|Json { error, message }| error.or(message));
+        Some(words.unwrap_or_else(|| text.into_owned()))
     } else if kind.is_empty() || kind.starts_with("text/") || kind.ends_with("xml") {
         Some(MarkUp::read(&text).text)
     } else {
@@ -175,7 +175,10 @@ mod tests {
         let text = ("content-type", "text/plain");
         check(&[("x-error-message", "No."), json], r#"{"error":"Never."}"#, Some("No."), None);
         check(&[json], r#"{"error":"Invalid rev id: x"}"#, Some("Invalid rev id: x"), None);
-        check(&[json], r#"{"message":"other"}"#, Some(r#"{"message":"other"}"#), None);
+        check(&[json], r#"{"words":"other"}"#, Some(r#"{"words":"other"}"#), None);
+        let lfs = ("content-type", "application/vnd.git-lfs+json");
+        check(&[lfs], r#"{"message":"Not here.","request_id":"1"}"#, Some("Not here."), None);
+        check(&[lfs], r#"{"error":null,"message":"Not here."}"#, Some("Not here."), None);
         check(&[text], "Down for\r\nmaintenance.\n", Some("Down for maintenance."), None);
         check(&[], "text", Some("text"), None);
         check(&[("content-type", "application/octet-stream")], "text", None, None);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use net::{BoxError, RedactedUrl};
+use net::{BoxError, Reach, RedactedUrl};
 use reqwest::header::HeaderMap;
 use url_parse::{ErrorKind, RepoPath, Url};
 
@@ -47,12 +47,15 @@ pub struct Location {
     pub headers: HeaderMap,
     /// From when on the URL is no longer good; the locator is then asked again before the next request.
     pub expires_at: Option<SystemTime>,
+    /// How near to this machine the URL's server, and those that it redirects to, may be. [`Reach::Loopback`], which is
+    /// no limit, unless somebody named the URL who is not to choose what is asked of a private network.
+    pub reach: Reach,
 }
 
 impl Location {
-    /// A location that needs no headers and does not expire.
+    /// A location that needs no headers, does not expire and may be anywhere.
     pub fn new(url: Url) -> Self {
-        Self { url, headers: HeaderMap::new(), expires_at: None }
+        Self { url, headers: HeaderMap::new(), expires_at: None, reach: Reach::default() }
     }
 }
 
@@ -62,6 +65,7 @@ impl fmt::Debug for Location {
             .field("url", &format_args!("{}", RedactedUrl(&self.url)))
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("expires_at", &self.expires_at)
+            .field("reach", &self.reach)
             .finish()
     }
 }

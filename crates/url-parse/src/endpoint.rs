@@ -35,6 +35,12 @@ impl Endpoint {
         self.below([model.user(), model.repo()])
     }
 
+    /// Where git-lfs asks for large files, `{endpoint}/{user}/{repo}.git/info/lfs/objects/batch`.
+    pub fn lfs_batch_url(&self, model: &ModelId) -> Url {
+        let repository = format!("{}.git", model.repo());
+        self.below([model.user(), &repository, "info", "lfs", "objects", "batch"])
+    }
+
     /// The model whose address this is, in git's protocol, for people, or in the hub's API; `None` for any other URL.
     pub fn model_at(&self, url: &Url) -> Option<ModelId> {
         if Origin::of(url).as_ref() != Some(&self.origin) {

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::error::Error as StdError;
 use std::fmt;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use url::Url;
 
 use crate::printable::is_invisible;
@@ -21,7 +22,7 @@ pub struct Secrets(Vec<String>);
 
 impl Secrets {
     /// The URL's query as a whole and the values in it, as they were sent and decoded; the values of `headers`,
-    /// and the words in those.
+    /// the words in those, and the password in `Basic` ones.
     pub fn of<'a>(url: &Url, headers: impl IntoIterator<Item = &'a str>) -> Self {
         let query = url.query().unwrap_or_default();
         let raw = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
@@ -31,6 +32,7 @@ impl Secrets {
             secrets.push(value.to_owned());
             // `Bearer` and `Basic` are words that a server may use.
             secrets.extend(value.split_whitespace().filter(|word| !is_scheme(word)).map(str::to_owned));
+            secrets.extend(basic_password(value));
         }
         secrets.retain(|secret| secret.len() >= MIN_SECRET_BYTES);
         secrets.sort_by_key(|secret| Reverse(secret.len()));
@@ -47,6 +49,17 @@ impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secrets({})", self.0.len())
     }
+}
+
+/// A server may repeat what it has decoded.
+fn basic_password(header: &str) -> Option<String> {
+    let (scheme, encoded) = header.trim().split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let login = BASE64_STANDARD.decode(encoded.trim()).ok()?;
+    let (_, password) = std::str::from_utf8(&login).ok()?.split_once(':')?;
+    Some(password.to_owned())
 }
 
 fn is_scheme(word: &str) -> bool {

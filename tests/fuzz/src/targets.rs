@@ -5,10 +5,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use cache_layout::{Receipt, fuzzing as cache};
-use hf_transport::{HubClient, HubConfig, fuzzing as hub};
-use net::{Hop, MAX_WAIT, NetSettings, RateLimit, Secrets, ServerWords, fit_for_message, parse_retry_after};
+use hf_transport::{HubClient, HubConfig, LfsPointer, fuzzing as hub};
+use net::{
+    Hop, MAX_WAIT, NetSettings, RateLimit, Reach, Secrets, ServerWords, fit_for_message, parse_retry_after,
+};
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use shard_fetch::{ChatConfig, Expected, Manifest, fuzzing as shards, is_pointer_text};
 use url_parse::{ModelId, Url};
 
@@ -36,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "pack_objects", run: packs::built },
     Target { name: "listing", run: listing },
     Target { name: "link", run: link },
+    Target { name: "lfs_batch", run: lfs_batch },
     Target { name: "receipt", run: receipt },
     Target { name: "holder", run: holder },
     Target { name: "run_note", run: run_note },
@@ -111,6 +114,27 @@ fn link(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Some(query) = hub::next_page(text) {
         assert!(!query.is_empty() && !query.contains('#'));
+    }
+}
+
+/// Each object that was asked for has its answer; nobody is sent to plain http, to this machine or to a private network,
+/// or made to send more than credentials.
+fn lfs_batch(data: &[u8]) {
+    let url = "https://hub.example/user/repo.git/info/lfs/objects/batch".parse().expect("a URL");
+    let asked = [1, 2].map(|byte| LfsPointer { oid: [byte; 32], size: 10 });
+    let Some(places) = hub::lfs_batch(&url, &asked, data) else { return };
+    assert_eq!(places.len(), asked.len());
+    for (url, headers) in places.into_iter().flatten() {
+        assert_eq!(url.scheme(), "https");
+        assert!(url.username().is_empty() && url.password().is_none(), "{url}");
+        assert_eq!(Reach::of_host(&url), Reach::Public, "{url}");
+        assert!(headers.len() <= 16);
+        let is_credential = |name: &HeaderName| {
+            let prefixes = ["x-amz-", "x-ms-", "x-goog-"];
+            *name == AUTHORIZATION || prefixes.iter().any(|prefix| name.as_str().starts_with(prefix))
+        };
+        assert!(headers.keys().all(is_credential), "{:?}", headers.keys());
+        assert!(headers.values().map(HeaderValue::len).sum::<usize>() <= 8 << 10);
     }
 }
 

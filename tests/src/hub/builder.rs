@@ -118,6 +118,28 @@ impl LocalHubBuilder {
         self
     }
 
+    /// A host of git and no model hub: there is git, by the names of the repositories' folders (`repo.git`), and
+    /// git-lfs' batch API. There is no `/resolve/` and no other API. A token is taken as a password alone (`Basic`).
+    #[must_use]
+    pub fn git_host(mut self) -> Self {
+        self.settings.is_git_host = true;
+        self
+    }
+
+    /// Another server answers the batch API: the one at this `http://` origin, by the same paths.
+    #[must_use]
+    pub fn lfs_server(mut self, origin: &str) -> Self {
+        self.settings.lfs_server = Some(origin.to_owned());
+        self
+    }
+
+    /// The data host wants this `Authorization`, which the answers of the batch API name. (`/resolve/` cannot.)
+    #[must_use]
+    pub fn data_login(mut self, authorization: &str) -> Self {
+        self.settings.data_login = Some(authorization.to_owned());
+        self
+    }
+
     /// Hub and data host speak TLS, with certificates of an authority that nobody knows:
     /// [`LocalHub::ca_certificate`] is its own.
     #[must_use]
@@ -165,10 +187,10 @@ impl LocalHubBuilder {
         let (hub_origin, data_origin) = sockets.origins(scheme)?;
         let shared = Arc::new(Shared {
             models: Models::new(folder.path().to_owned())?,
+            recorder: Arc::new(Recorder::new(self.settings.data_login.clone())),
             settings: self.settings,
             faults: FaultQueue::default(),
             line: Line::default(),
-            recorder: Arc::new(Recorder::new()),
             signing: Signing::new(self.url_lifetime),
             hub_connections: OpenConnections::default(),
             data_connections: OpenConnections::default(),

@@ -12,6 +12,8 @@ const JUDGED: &str = "mlc-weights/";
 pub(super) struct Audit {
     /// No request may bring a token.
     pub(super) takes_no_token: bool,
+    /// The `Authorization` that the data host is to get.
+    data_login: Option<String>,
     /// Every token that came.
     tokens: HashSet<String>,
     /// Connections over which a token came, by their numbers: what was sent, and with which request last.
@@ -20,6 +22,10 @@ pub(super) struct Audit {
 }
 
 impl Audit {
+    pub(super) fn new(data_login: Option<String>) -> Self {
+        Self { data_login, ..Self::default() }
+    }
+
     /// Judges the request that comes after all of `before`.
     pub(super) fn judge(&mut self, request: &LoggedRequest, before: &[LoggedRequest]) {
         if !request.header("user-agent").is_some_and(|agent| agent.contains(JUDGED)) {
@@ -41,8 +47,9 @@ impl Audit {
     }
 
     fn sent_where_it_may_not(&self, request: &LoggedRequest, token: Option<&str>) -> Option<&'static str> {
-        token?;
+        let token = token?;
         match request.server {
+            Server::Data if self.data_login.as_deref() == Some(token) => None,
             Server::Data => Some("the data host got the token"),
             Server::Hub if self.takes_no_token => Some("a hub got the token that is not for it"),
             Server::Hub => None,
@@ -66,7 +73,8 @@ impl Audit {
         let (sent, last) = self.connections.get(&request.connection)?;
         let was_refused = before.get(*last).is_some_and(|last| last.status == Some(401));
         match authorization {
-            None if was_refused => None,
+            // Without the token, or with the token as a password.
+            _ if was_refused => None,
             None => Some("a client that has a token kept it back"),
             Some(now) if now != sent => Some("a client changed its token"),
             Some(_) => None,

@@ -27,8 +27,10 @@ struct State {
 }
 
 impl Recorder {
-    pub(crate) fn new() -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), watch: watch::Sender::new(0) }
+    /// `data_login` is no token, but what the data host wants.
+    pub(crate) fn new(data_login: Option<String>) -> Self {
+        let state = State { audit: Audit::new(data_login), ..State::default() };
+        Self { state: Mutex::new(state), changed: Condvar::new(), watch: watch::Sender::new(0) }
     }
 
     /// Begins an exchange; its place in the order is assigned here.

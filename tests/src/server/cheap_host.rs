@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::Shared;
 use super::connection::{Caller, Door};
 use super::data_host::admit;
-use super::exchange::{Target, asked};
+use super::exchange::{Target, asked, header};
 use crate::log::{Route, Server};
 use crate::models::Object;
 use crate::request_head::{Requests, wants_close};
@@ -88,8 +88,8 @@ impl Reply {
             return Ok(Self::with_text(503, "", "<Error><Code>SlowDown</Code></Error>".to_owned()));
         }
         let query = parts.uri.query().unwrap_or_default();
-        let has_authorization = parts.headers.contains_key("authorization");
-        match admit(shared, objects, query, has_authorization, asked(parts)) {
+        let authorization = header(parts, "authorization");
+        match admit(shared, objects, query, authorization, asked(parts)) {
             Ok(object) => Self::with_bytes(object, parts),
             Err(refused) => Ok(Self::with_text(refused.status, "", refused.body())),
         }

@@ -8,16 +8,16 @@ use super::range::Asked;
 use super::signing::BadUrl;
 use crate::models::Object;
 
-/// Answers a request for bytes. A signed URL is the only credential: one that brings another is refused, as object
-/// stores do, so that a leaked token is seen.
+/// Answers a request for bytes. A signed URL is the only credential, unless the hub was told otherwise: a request that
+/// brings another is refused, as object stores do, so that a leaked token is seen.
 pub(super) fn serve(
     shared: &Shared,
     objects: &[Object],
     query: &str,
-    has_authorization: bool,
+    authorization: Option<&str>,
     asked: Asked,
 ) -> Response {
-    let object = match admit(shared, objects, query, has_authorization, asked) {
+    let object = match admit(shared, objects, query, authorization, asked) {
         Ok(object) => object,
         Err(refused) => return refused.answer(),
     };
@@ -39,11 +39,14 @@ pub(super) fn admit<'a>(
     shared: &Shared,
     objects: &'a [Object],
     query: &str,
-    has_authorization: bool,
+    authorization: Option<&str>,
     asked: Asked,
 ) -> Result<&'a Object, Refused> {
     let refused = |status, code, message| Refused { status, code, message };
-    if has_authorization {
+    if shared.settings.data_login.is_some() && authorization.is_none() {
+        return Err(refused(401, "AccessDenied", "Access Denied"));
+    }
+    if authorization != shared.settings.data_login.as_deref() {
         return Err(refused(400, "InvalidArgument", "Only one auth mechanism allowed"));
     }
     if objects.is_empty() {

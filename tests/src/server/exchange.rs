@@ -16,7 +16,7 @@ use super::place::Place;
 use super::range::Asked;
 use super::refusal::{Audience, Refusal, admit};
 use super::{Shared, Signing};
-use super::{api, data_host, git_backend, lfs_batch, resolve, spoil};
+use super::{api, data_host, git_backend, git_host, lfs_batch, lfs_server, resolve, spoil};
 use crate::fault::{Fault, Subject};
 use crate::hex::name_of;
 use crate::log::{Exchange, LoggedRequest, Outcome, Route, Server};
@@ -75,7 +75,7 @@ fn send(response: Response, method: &Method, exchange: Exchange, caller: Caller,
     response.map(|body| Body::new(SentBody::new(body, exchange, caller.control, spoil, length)))
 }
 
-fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     parts.headers.get(name)?.to_str().ok()
 }
 
@@ -152,8 +152,11 @@ impl Target {
         let asked = if matches!(fault, Some(Fault::IgnoreRange)) { Asked::Whole } else { asked(parts) };
         if self.server == Server::Data {
             let query = parts.uri.query().unwrap_or_default();
-            let has_authorization = parts.headers.contains_key("authorization");
-            return data_host::serve(shared, &self.objects, query, has_authorization, asked);
+            let authorization = header(parts, "authorization");
+            return data_host::serve(shared, &self.objects, query, authorization, asked);
+        }
+        if shared.settings.is_git_host {
+            return self.answer_as_git_host(shared, parts, body, exchange).await;
         }
         let audience = self.audience();
         let charge = shared.limits.charge(self.route());
@@ -170,6 +173,31 @@ impl Target {
         let id = name_of(&format!("request {}", exchange.line().number()), 24);
         set_default(headers, "x-request-id", &format!("Root=1-{id}"));
         response
+    }
+
+    async fn answer_as_git_host(
+        &self,
+        shared: &Shared,
+        parts: &Parts,
+        body: Body,
+        exchange: &Exchange,
+    ) -> Response {
+        let (Audience::Git, Some(model)) = (self.audience(), self.place.model()) else {
+            return git_host::not_found();
+        };
+        // The names of the folders are the only ones.
+        if !parts.uri.path().contains(".git/") {
+            return git_host::not_found();
+        }
+        let answered = match git_host::admit(shared, model, header(parts, "authorization")) {
+            Err(refusal) => Err(refusal),
+            Ok(()) => match &self.place {
+                Place::InfoRefs { .. } => self.git(shared, parts, body, exchange, "info/refs").await,
+                Place::UploadPack { .. } => self.git(shared, parts, body, exchange, "git-upload-pack").await,
+                _ => Ok(lfs_batch(shared, model, parts, body).await),
+            },
+        };
+        answered.unwrap_or_else(|refusal| git_host::refused(&refusal, self.route() == Route::LfsBatch))
     }
 
     fn audience(&self) -> Audience {
@@ -196,7 +224,7 @@ impl Target {
         match &self.place {
             Place::InfoRefs { .. } => self.git(shared, parts, body, exchange, "info/refs").await,
             Place::UploadPack { .. } => self.git(shared, parts, body, exchange, "git-upload-pack").await,
-            Place::LfsBatch { model } => Ok(lfs_batch::serve(shared, model, body).await),
+            Place::LfsBatch { model } => Ok(lfs_batch(shared, model, parts, body).await),
             Place::Resolve { model, revision, path } => {
                 let mut response = resolve::resolve(shared, model, revision, path, parts.uri.path(), asked)?;
                 if authorization.is_none() {
@@ -227,6 +255,16 @@ impl Target {
         let line = exchange.line().clone();
         let served = git_backend::serve(shared.models.git(), &folder, service, parts, body, line).await;
         Ok(served.unwrap_or_else(|error| broken(&error)))
+    }
+}
+
+async fn lfs_batch(shared: &Shared, model: &str, parts: &Parts, body: Body) -> Response {
+    match &shared.settings.lfs_server {
+        None => lfs_batch::serve(shared, model, body).await,
+        Some(origin) => {
+            let forwarded = lfs_server::forward(origin, parts, body).await;
+            forwarded.unwrap_or_else(|error| broken(&error))
+        }
     }
 }
 

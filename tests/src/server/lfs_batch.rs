@@ -1,5 +1,7 @@
 //! git-lfs' batch API: where many objects are, in one request.
 
+use std::collections::BTreeMap;
+
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,7 @@ struct Actions {
 #[derive(Serialize)]
 struct Download {
     href: String,
+    header: BTreeMap<&'static str, String>,
     expires_in: u64,
 }
 
@@ -79,10 +82,12 @@ fn locate(shared: &Shared, model: &str, pointer: Pointer) -> Item {
         return Item { pointer, actions: None, error };
     };
     let href = format!("{}{}", shared.data_origin, shared.signing.path_and_query(&object));
-    let download = Download { href, expires_in: shared.signing.lifetime().as_secs() };
+    let login = shared.settings.data_login.clone().map(|login| ("Authorization", login));
+    let header = login.into_iter().collect();
+    let download = Download { href, header, expires_in: shared.signing.lifetime().as_secs() };
     Item { pointer, actions: Some(Actions { download }), error: None }
 }
 
-fn refused(status: u16, message: &str) -> Response {
+pub(super) fn refused(status: u16, message: &str) -> Response {
     answer(status, &[("content-type", MEDIA_TYPE)], format!("{{\"message\":\"{message}\"}}"))
 }

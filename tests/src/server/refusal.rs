@@ -37,7 +37,7 @@ pub(super) enum Audience {
 }
 
 impl Refusal {
-    fn status(&self) -> u16 {
+    pub(super) fn status(&self) -> u16 {
         match self {
             Self::WhoAreYou | Self::BadToken | Self::Gated { .. } => 401,
             Self::NotOnTheList { .. } | Self::Disabled => 403,

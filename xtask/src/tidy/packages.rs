@@ -23,6 +23,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("percent-encoding", &["cache-layout", "url-parse"], &["tests"]),
     rule("url", &["net", "url-parse"], &["facade", "hf-transport", "shard-fetch"]),
     // Behaviour towards servers.
+    rule("base64", &["hf-transport", "url-parse"], &[]),
     rule("fastrand", &["net"], &[]),
     rule("httpdate", &["net"], &["tests"]),
     // HTTP and git.
@@ -70,7 +71,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("clap_complete", &["mlc-weights"], &[]),
     rule("console", &["mlc-weights"], &[]),
     rule("http-body", &[], &["tests"]),
-    rule("humantime", &["mlc-weights"], &[]),
+    rule("humantime", &["hf-transport", "mlc-weights"], &[]),
     rule("indicatif", &["xtask"], &[]),
     rule("libc", &["tests"], &[]),
     rule("libfuzzer-sys", &["fuzz"], &[]),

@@ -19,8 +19,17 @@ const IMPURE: [&str; 9] = [
 ];
 /// The files of `net` that may do I/O.
 const NET: &str = "crates/net/src/";
-const SENDING: [&str; 8] =
-    ["answer.rs", "client.rs", "error.rs", "failed.rs", "headers.rs", "lib.rs", "setup.rs", "task.rs"];
+const SENDING: [&str; 9] = [
+    "answer.rs",
+    "client.rs",
+    "error.rs",
+    "failed.rs",
+    "headers.rs",
+    "lib.rs",
+    "resolver.rs",
+    "setup.rs",
+    "task.rs",
+];
 /// What builds an HTTP client, and where the one place is.
 const BUILDS_CLIENT: [&str; 3] = ["Client::builder()", "ClientBuilder::new(", "reqwest::Client::new("];
 const CLIENT: &str = "crates/net/src/setup.rs";

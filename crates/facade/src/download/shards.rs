@@ -74,12 +74,8 @@ impl Work {
         files: &[RemoteFile],
         watcher: &Arc<FetchWatcher>,
     ) -> Result<(), Error> {
-        let locator = HubLocator {
-            hub: self.hub.clone(),
-            model: self.request.model().id().clone(),
-            commit,
-            expected: files.iter().map(|file| (file.path.clone(), file.expected)).collect(),
-        };
+        let model = self.request.model().id().clone();
+        let locator = HubLocator::new(self.hub.clone(), model, commit, files);
         let requests = self.file_requests(files).await?;
         let keep_alive = Arc::clone(&self.lease) as shard_fetch::KeepAlive;
         let observer = Arc::clone(watcher) as Arc<dyn shard_fetch::Observer>;

@@ -198,7 +198,17 @@ impl Session {
     /// of the body is used.
     fn ask(&self, request: Request, expected: &'static str) -> Result<Body, Error> {
         let is_list = request.method == Method::GET;
-        let answer = self.block_on(self.hub.send(request))?;
+        let suffixed = is_list.then(|| with_suffix(&request)).flatten();
+        let mut answer = self.block_on(self.hub.send(request))?;
+        // Some git servers know a repository by the name of its folder alone.
+        if let Some(suffixed) = suffixed
+            && is_unknown_path(&answer)
+        {
+            let other = self.block_on(self.hub.send(suffixed))?;
+            if !is_unknown_path(&other) {
+                answer = other;
+            }
+        }
         if !answer.status().is_success() {
             return Err(self.refusal(answer));
         }
@@ -286,6 +296,19 @@ fn begins_at(answer: &Answer, from: u64) -> bool {
     let first =
         range.and_then(|range| range.trim().strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok());
     first == Some(from)
+}
+
+/// The answer of a server that knows nothing at that address; a hub that does gives its refusals a code.
+fn is_unknown_path(answer: &Answer) -> bool {
+    matches!(answer.status().as_u16(), 404 | 405 | 501) && !answer.headers().contains_key("x-error-code")
+}
+
+/// The same request for `repo.git`; nothing if it is that already.
+fn with_suffix(list: &Request) -> Option<Request> {
+    let repository = list.url.path().strip_suffix(INFO_REFS)?;
+    let mut request = list.clone();
+    request.url.set_path(&format!("{repository}.git{INFO_REFS}"));
+    (!repository.ends_with(".git")).then_some(request)
 }
 
 fn with_path(base: &Url, tail: &str) -> Url {

@@ -45,6 +45,31 @@ fn a_bare_404_says_nothing_of_the_repository() {
     assert!(error.is_not_served());
 }
 
+#[track_caller]
+fn check_login(headers: &[(&'static str, &'static str)], is_wanted: bool) {
+    let headers: HeaderMap = headers
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect();
+    assert_eq!(wants_password(StatusCode::UNAUTHORIZED, &headers), is_wanted, "{headers:?}");
+    assert!(!wants_password(StatusCode::FORBIDDEN, &headers));
+}
+
+#[test]
+fn who_wants_a_password_instead_of_a_token() {
+    check_login(&[("www-authenticate", "Basic realm=\"GitLab\"")], true);
+    check_login(&[("lfs-authenticate", "basic realm=\"x\"")], true);
+    check_login(&[("www-authenticate", "Bearer realm=\"a\", Basic realm=\"b\"")], true);
+    check_login(&[("www-authenticate", "Basic")], true);
+    check_login(&[("www-authenticate", "Bearer realm=\"Basic\"")], false);
+    check_login(&[("www-authenticate", "Basically")], false);
+    check_login(&[], false);
+    // A hub says more, and knows the token.
+    let basic = ("www-authenticate", "Basic realm=\"Authentication required\"");
+    check_login(&[basic, ("x-error-message", "Invalid credentials in Authorization header")], false);
+    check_login(&[basic, ("x-error-code", "GatedRepo")], false);
+}
+
 #[test]
 fn the_code_decides_before_the_status() {
     let gated = [("x-error-code", "GatedRepo"), ("x-error-message", "Access is restricted.")];

@@ -557,9 +557,9 @@ async fn dropping_the_future_ends_the_questions() {
         let request = stage.request(Some(&commit), Arc::clone(&held) as KeepAlive);
         let source = HubMetadata::new(stage.client());
         let log = stage.hub.log();
-        // Beside the refusal of git's question.
+        // Beside the refusals of git's question.
         let is_held_up =
-            |log: &local_hub::RequestLog| log.requests().iter().filter(|one| one.fault.is_some()).count() > 1;
+            |log: &local_hub::RequestLog| log.requests().iter().filter(|one| one.fault.is_some()).count() > 2;
         tokio::select! {
             outcome = source.fetch(request) => panic!("{outcome:?}"),
             held_up = log.until(PATIENCE, is_held_up) => assert!(held_up, "{log}"),

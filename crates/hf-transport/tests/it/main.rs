@@ -7,6 +7,7 @@ mod cancelling;
 mod exporting;
 mod git_agrees;
 mod hostile_trees;
+mod lfs_batch;
 mod limits;
 mod locating;
 mod network;

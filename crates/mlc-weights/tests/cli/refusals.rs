@@ -136,7 +136,7 @@ fn no_hub_at_all() {
         &format!("because: {endpoint}/api/models/mlc-ai/tiny answers 404"),
     ];
     check(&world, &model.url, &words);
-    assert_eq!(world.hub.log().count(), 2, "a refusal is final");
+    assert_eq!(world.hub.log().count(), 3, "git by either name, and the API: a refusal is final");
 }
 
 /// What the endpoint says is taken, and said to be its word.
@@ -187,7 +187,9 @@ fn a_web_page_instead_of_the_pack() {
 #[test]
 fn a_web_page_instead_of_a_location() {
     let (world, model) = World::with_tiny();
-    world.hub.fault(FaultTarget::resolve(""), Fault::Html, Times::Forever);
+    for target in [FaultTarget::resolve(""), FaultTarget::lfs_batch("")] {
+        world.hub.fault(target, Fault::Html, Times::Forever);
+    }
     check(&world, &model.url, &["cannot find out where to get ", "a login page stands in between"]);
 }
 

@@ -128,6 +128,7 @@ fn no_failure_gives_anything_away() {
     for (target, fault) in failures() {
         let (world, model) = World::with_tiny();
         world.hub.fault(target, fault.clone(), Times::Forever);
+        world.hub.fault(FaultTarget::lfs_batch(""), Fault::status(404), Times::Forever);
         let ran = talkative(world.cli(&["download", &model.url]));
         assert_ne!(ran.status, Some(0), "{fault:?}");
         check_silence(&ran);

@@ -87,6 +87,7 @@ fn request(location: &Location, wanted: Wanted) -> Request {
     request.is_one_of_many = true;
     // Places in a coded file are not those of the file.
     request.takes_gzip = false;
+    request.reach = location.reach;
     if let Ok(range) = HeaderValue::from_str(&wanted.range()) {
         request.headers.insert(RANGE, range);
     }

@@ -16,6 +16,7 @@ fn good(text: &str, shown: &str, git: &str) -> Endpoint {
     let endpoint: Endpoint = text.parse().unwrap();
     assert_eq!((endpoint.as_str(), endpoint.to_string().as_str()), (shown, shown));
     assert_eq!(endpoint.git_url(&model()).as_str(), git);
+    assert_eq!(endpoint.lfs_batch_url(&model()).as_str(), format!("{git}.git/info/lfs/objects/batch"));
     assert_eq!(endpoint.model_page(&model()).as_str(), git);
     assert_eq!(shown.parse(), Ok(endpoint.clone()));
     endpoint

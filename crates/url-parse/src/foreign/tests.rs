@@ -42,6 +42,18 @@ fn secrets_are_left_out() {
 }
 
 #[test]
+fn the_password_of_a_login_is_a_secret() {
+    // user:hf_token
+    let secrets = Secrets::of(&URL.parse().unwrap(), ["Basic dXNlcjpoZl90b2tlbg=="]);
+    let shown = |words: &str| fit_for_message(words, &secrets).unwrap().to_string();
+    assert_eq!(shown("hf_token is bad, dXNlcjpoZl90b2tlbg== too"), "… is bad, … too");
+    for odd in ["Basic ====", "Basic bm8gY29sb24=", "Basic", "Bearer dXNlcjpoZl90b2tlbg=="] {
+        let secrets = Secrets::of(&URL.parse().unwrap(), [odd]);
+        assert_eq!(fit_for_message("a token", &secrets).unwrap().as_str(), "a token", "{odd}");
+    }
+}
+
+#[test]
 fn an_error_keeps_its_causes_as_words() {
     let inner = std::io::Error::other("line\nfeed\u{1b}[2J hf_token");
     let error = crate::DiskError::new("read", "f".as_ref(), inner);

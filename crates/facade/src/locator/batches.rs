@@ -1,0 +1,164 @@
+//! Locations that are asked for many at a time, a little before they are needed.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use hf_transport::{Error, HubClient, LfsPointer, LocatedObject};
+use shard_fetch::{LocateReason, Location};
+use tokio::sync::Mutex;
+use url_parse::{ModelId, RepoPath};
+
+use crate::plan::RemoteFile;
+
+/// A location that ends sooner than this is asked for again when it is needed; or one with less than half of its life
+/// left, where that is shorter.
+const MARGIN: Duration = Duration::from_secs(60);
+/// After so many failures that might pass, other ways are better.
+const MAX_FAILURES: u32 = 2;
+
+/// How much depends on a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// There may be another way.
+    Wish,
+    /// The other way has failed.
+    LastResort,
+}
+
+/// The LFS objects of one plan, and what is known of where they are.
+///
+/// A request for one file asks for others that have no location yet, as many as fit. Whoever asks meanwhile waits for the
+/// answer. A location is given out once: whoever asks again has used it up.
+pub(super) struct Batches {
+    hub: HubClient,
+    model: ModelId,
+    /// In the order in which they are needed, each content once.
+    objects: Vec<(RepoPath, LfsPointer)>,
+    /// Where in the list each file's content is.
+    places: HashMap<RepoPath, usize>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What is known of the objects, by their places.
+    known: HashMap<usize, Known>,
+    /// Those that were given out.
+    used: Vec<bool>,
+    /// How often the location of a file was refused.
+    refusals: HashMap<RepoPath, u32>,
+    /// Requests in a row that failed and might have succeeded.
+    failures: u32,
+}
+
+struct Known {
+    outcome: Result<LocatedObject, Error>,
+    good_until: Option<SystemTime>,
+}
+
+impl Known {
+    fn new(outcome: Result<LocatedObject, Error>, now: SystemTime) -> Self {
+        let end = outcome.as_ref().ok().and_then(|located| located.expires_at);
+        let good_until = end.map(|end| {
+            let life = end.duration_since(now).unwrap_or_default();
+            now + life.saturating_sub(MARGIN.min(life / 2))
+        });
+        Self { outcome, good_until }
+    }
+
+    fn is_good(&self, now: SystemTime) -> bool {
+        self.good_until.is_none_or(|end| now < end)
+    }
+}
+
+impl Batches {
+    pub(super) fn new(hub: HubClient, model: ModelId, files: &[RemoteFile]) -> Self {
+        let (mut objects, mut places, mut seen) = (Vec::new(), HashMap::new(), HashMap::new());
+        for file in files {
+            let Some(sha256) = file.expected.sha256 else { continue };
+            let pointer = LfsPointer { oid: *sha256.as_bytes(), size: file.expected.size };
+            let place = *seen.entry(pointer.oid).or_insert_with(|| {
+                objects.push((file.path.clone(), pointer));
+                objects.len() - 1
+            });
+            places.insert(file.path.clone(), place);
+        }
+        let state = Mutex::new(State { used: vec![false; objects.len()], ..State::default() });
+        Self { hub, model, objects, places, state }
+    }
+
+    /// How many objects there are.
+    pub(super) fn count(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Takes note of why a file is to be located. Whether its location was refused, and then a new one was too.
+    pub(super) async fn note(&self, file: &RepoPath, reason: LocateReason) -> bool {
+        let mut state = self.state.lock().await;
+        if matches!(reason, LocateReason::Refused(_)) {
+            *state.refusals.entry(file.clone()).or_default() += 1;
+        }
+        let refusals = state.refusals.get(file).copied().unwrap_or_default();
+        if refusals == 1 {
+            // What came with it may be no better, and all of it can be asked for again in one request.
+            state.known.clear();
+        }
+        refusals > 1
+    }
+
+    /// Where a file is; nothing if there is no hope that a batch tells.
+    pub(super) async fn locate(&self, file: &RepoPath, need: Need) -> Option<Result<Location, Error>> {
+        let place = *self.places.get(file)?;
+        let mut state = self.state.lock().await;
+        let now = SystemTime::now();
+        if let Some(known) = state.take(place).filter(|known| known.is_good(now)) {
+            return Some(known.outcome.map(location));
+        }
+        let is_hopeless = need == Need::Wish && state.failures >= MAX_FAILURES;
+        if is_hopeless || self.hub.has_refused_batches() {
+            return None;
+        }
+        let hub = self.hub.clone();
+        let hub = if need == Need::Wish { hub.impatient() } else { hub };
+        let asked = state.ahead(place, now);
+        let objects: Vec<_> = asked.iter().filter_map(|place| self.objects.get(*place).cloned()).collect();
+        match hub.locate_objects(&self.model, &objects).await {
+            Ok(outcomes) => {
+                let now = SystemTime::now();
+                state.failures = 0;
+                let known = outcomes.into_iter().map(|outcome| Known::new(outcome, now));
+                state.known.extend(asked.into_iter().zip(known));
+                Some(state.take(place)?.outcome.map(location))
+            }
+            Err(error) => {
+                state.failures += 1;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+impl State {
+    /// Gives out what is known of an object.
+    fn take(&mut self, place: usize) -> Option<Known> {
+        if let Some(used) = self.used.get_mut(place) {
+            *used = true;
+        }
+        self.known.remove(&place)
+    }
+
+    /// The object itself, and the first others that are not known and may be needed.
+    fn ahead(&self, place: usize, now: SystemTime) -> Vec<usize> {
+        let is_known = |place: &usize| self.known.get(place).is_some_and(|known| known.is_good(now));
+        let open = self.used.iter().enumerate().filter(|(_, used)| !**used).map(|(place, _)| place);
+        let others = open.filter(|other| *other != place && !is_known(other));
+        std::iter::once(place).chain(others).take(HubClient::MAX_BATCH).collect()
+    }
+}
+
+fn location(located: LocatedObject) -> Location {
+    let mut location = Location::new(located.url);
+    (location.headers, location.expires_at) = (located.headers, located.expires_at);
+    location.reach = located.reach;
+    location
+}
