@@ -222,6 +222,15 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_json_does_not_have_is_read_past() {
+        let mut list = List::new("user/repo".parse().unwrap());
+        let url = "https://hub.example/api".parse().unwrap();
+        let page = "\u{feff}[{\"type\":\"directory\",\"path\":\"a\",\"oid\":\"\",\"score\":NaN}]";
+        list.add_page(&url, page.as_bytes()).unwrap();
+        assert_eq!(list.names.len(), 1);
+    }
+
     /// The only thread for blocking work is busy: what does not need it would be done at once.
     #[test]
     fn a_page_is_not_read_on_the_thread_that_asks() {
