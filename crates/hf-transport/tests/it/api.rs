@@ -216,7 +216,7 @@ async fn what_is_missing_or_closed_is_told_as_such() {
     let gated = Stage::new(&ModelFixture::new(ID).access(Access::Gated(vec!["hf_member".to_owned()])));
     for git in [None, Some(no_git())] {
         if let Some(git) = git {
-            gated.hub.fault(FaultTarget::info_refs(""), git, Times::Once);
+            gated.hub.fault(FaultTarget::info_refs(""), git, Times::Forever);
         }
         let error = fetch(&gated, None).await.unwrap_err();
         assert!(matches!(error, Error::Gated { .. }), "{error:?}");
@@ -239,9 +239,10 @@ async fn what_serves_neither_is_told_with_both_answers() {
         (Fault::Html, Fault::Html, ["instead of application/x-git", "instead of application/json"]),
         (dumb, Fault::status(501), ["serves git by its older protocol", "answers 501"]),
     ] {
-        stage.hub.fault(FaultTarget::info_refs(ID), git, Times::Once);
-        stage.hub.fault(FaultTarget::api(ID), api, Times::Once);
+        stage.hub.fault(FaultTarget::info_refs(ID), git, Times::Forever);
+        stage.hub.fault(FaultTarget::api(ID), api, Times::Forever);
         let error = fetch(&stage, None).await.unwrap_err();
+        stage.hub.clear_faults();
         assert!(matches!(error, Error::NoMetadata { .. }), "{error:?}");
         assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
         let endpoint = stage.hub.endpoint();
