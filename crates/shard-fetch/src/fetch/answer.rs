@@ -48,7 +48,10 @@ pub(super) enum Verdict {
 
 pub(super) fn judge(status: StatusCode, headers: &HeaderMap, wanted: Wanted) -> Verdict {
     match status.as_u16() {
+        // Some servers say of a range what is said of the whole.
+        200 if headers.contains_key(CONTENT_RANGE) => judge_range(headers, wanted),
         200 => judge_whole(headers, wanted),
+        206 if !headers.contains_key(CONTENT_RANGE) => judge_unnamed_range(headers, wanted),
         206 => judge_range(headers, wanted),
         400 | 401 | 403 | 404 | 410 => Verdict::Refused,
         416 => judge_unsatisfied(headers, wanted),
@@ -78,6 +81,17 @@ fn judge_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
         }
         Some(_) => Verdict::Malformed("it holds another range than was asked for"),
         None => Verdict::Malformed("it does not say which range it holds"),
+    }
+}
+
+/// The length tells which range it is, or that it is the whole file. Digests show whether that was right.
+fn judge_unnamed_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
+    match header_text(headers, CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok()) {
+        Some(length) if length == wanted.until - wanted.from => {
+            Verdict::Bytes { from: wanted.from, until: wanted.until }
+        }
+        Some(length) if length == wanted.size => Verdict::Bytes { from: 0, until: wanted.size },
+        _ => Verdict::Malformed("it does not say which range it holds"),
     }
 }
 
@@ -246,8 +260,18 @@ mod tests {
     }
 
     #[test]
-    fn a_range_without_content_range_says_nothing() {
-        check(206, &[], Verdict::Malformed("it does not say which range it holds"));
+    fn a_range_without_content_range_is_told_by_its_length() {
+        let unknown = Verdict::Malformed("it does not say which range it holds");
+        check(206, &[], unknown);
+        check(206, &[("content-length", "60")], Verdict::Bytes { from: 40, until: 100 });
+        check(206, &[("content-length", "100")], Verdict::Bytes { from: 0, until: 100 });
+        check(206, &[("content-length", "59")], unknown);
+    }
+
+    #[test]
+    fn a_range_may_come_with_the_status_of_the_whole() {
+        check(200, &[("content-range", "bytes 40-99/100")], Verdict::Bytes { from: 40, until: 100 });
+        check(200, &[("content-range", "bytes 0-99/101")], size(ActualSize::Exactly(101)));
     }
 
     #[test]

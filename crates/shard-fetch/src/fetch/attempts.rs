@@ -19,6 +19,8 @@ pub(super) struct Attempts {
     failures: u32,
     refusals: u32,
     replacements: u32,
+    /// Answers in a row whose range cannot be used.
+    unusable_ranges: u32,
     /// What is new since the last refusal.
     since_refusal: u64,
     /// What is new since the last failure.
@@ -36,6 +38,7 @@ impl Attempts {
             failures: 0,
             refusals: 0,
             replacements: 0,
+            unusable_ranges: 0,
             since_refusal: 0,
             since_failure: 0,
             fetched_again: false,
@@ -50,6 +53,9 @@ impl Attempts {
         let new = bytes.saturating_sub(self.furthest);
         self.furthest += new;
         self.budget.progressed(new);
+        if new > 0 {
+            self.unusable_ranges = 0;
+        }
         self.since_refusal += new;
         self.since_failure += new;
         if self.since_refusal >= RetryBudget::BYTES_PER_ATTEMPT {
@@ -72,6 +78,13 @@ impl Attempts {
         let delay = if works_well { Duration::ZERO } else { delay };
         self.last_failure = Some((now, delay));
         Some(delay)
+    }
+
+    /// The range in an answer cannot be used. Whether that is so always, as far as one can tell: one answer may be a
+    /// mishap, and asking for all of the file throws away what is there.
+    pub(super) fn has_no_usable_range(&mut self) -> bool {
+        self.unusable_ranges += 1;
+        self.unusable_ranges > 1
     }
 
     /// The host refused. Whether to ask for the location again.

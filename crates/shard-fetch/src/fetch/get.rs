@@ -49,28 +49,40 @@ impl Watch for OnWaiting<'_> {
     }
 }
 
-/// Asks for `wanted` at `location`, and where that redirects to.
+/// Asks for `wanted` at `location`, and where that redirects to; for all of the file if the answer is not a range that
+/// can be used, and this `is_always_so`.
 pub(super) async fn get(
     client: &Client,
     file: &RepoPath,
     location: &Location,
     wanted: Wanted,
     on_wait: OnWait<'_>,
+    is_always_so: impl Fn() -> bool,
 ) -> Result<Body, Setback> {
     let unusable = |problem| Setback::Final(Error::UnusableLocation { file: file.clone(), problem });
     if let Some(problem) = net::problem_of(&location.url) {
         return Err(unusable(problem));
     }
     let host = Origin::of(&location.url).ok_or_else(|| unusable("the URL has no host"))?;
-    let request = request(location, wanted);
-    let answer = client.send(request, &OnWaiting(on_wait)).await;
-    let answer = answer.map_err(|error| without_answer(file, host, error))?;
-    let host = answer.origin().clone();
-    let verdict = if is_web_page(answer.status(), answer.headers(), file) {
-        Verdict::WebPage
-    } else {
-        judge(answer.status(), answer.headers(), wanted)
+    let mut request = request(location, wanted);
+    let ask = async |request: Request| {
+        let answer = client.send(request, &OnWaiting(on_wait)).await;
+        let answer = answer.map_err(|error| without_answer(file, host.clone(), error))?;
+        let verdict = if is_web_page(answer.status(), answer.headers(), file) {
+            Verdict::WebPage
+        } else {
+            judge(answer.status(), answer.headers(), wanted)
+        };
+        Ok((answer, verdict))
     };
+    let (mut answer, mut verdict) = ask(request.clone()).await?;
+    if matches!(verdict, Verdict::Malformed(_)) && is_always_so() {
+        // A host whose ranges cannot be used has the file all the same.
+        drop(answer);
+        request.headers.remove(RANGE);
+        (answer, verdict) = ask(request).await?;
+    }
+    let host = answer.origin().clone();
     match verdict {
         Verdict::Bytes { from, until } => Ok(Body { host, from, until, answer }),
         Verdict::Malformed(problem) => Err(Setback::passing(Passing::Malformed(problem), &host)),

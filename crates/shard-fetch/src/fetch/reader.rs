@@ -211,7 +211,8 @@ impl Seat {
         }
         let wanted = Wanted { from: left.start, until: left.end, size: request.expected.size };
         let _listening = self.line.listen();
-        let got = get(&shared.client, &request.path, &location, wanted, &on_wait).await;
+        let is_always_so = || self.flight.file.attempts().has_no_usable_range();
+        let got = get(&shared.client, &request.path, &location, wanted, &on_wait, is_always_so).await;
         got.map_err(|setback| setback.of_location(version))
     }
 
