@@ -45,10 +45,12 @@ mod models;
 mod pack;
 mod proxy;
 mod request_head;
+mod seaweed;
 mod server;
 mod store;
 mod sync;
 mod trouble;
+mod web_store;
 
 pub use access::Access;
 pub use crash::{Crash, Job, Tally};
@@ -62,4 +64,6 @@ pub use pack::{
     tree_entry,
 };
 pub use proxy::{LocalProxy, ProxiedRequest};
+pub use seaweed::LocalS3;
 pub use trouble::{Limit, Trouble};
+pub use web_store::{LocalWebStore, WebStoreRequest, WebStoreSettings};

@@ -35,6 +35,7 @@
 //! | | |
 //! |---|---|
 //! | [`Client`], [`Request`], [`Answer`] | one exchange with a server |
+//! | [`Upload`] | a large body for a server |
 //! | [`NetSettings`] | proxies, certificates, time-outs, gates |
 //! | [`Refusal`], [`ServerWords`], [`fit_for_message`] | what a server says, made fit for a message |
 //! | [`RetryPolicy`], [`RetryBudget`] | when to try again, and how often |
@@ -58,6 +59,7 @@ mod retry;
 mod settings;
 mod shown;
 mod task;
+mod upload;
 mod window;
 mod words;
 
@@ -73,6 +75,7 @@ pub use retry::{RetryBudget, RetryPolicy, is_transient_status};
 pub use settings::{CaCertificates, NetSettings, ProxySettings};
 pub use shown::{RedactedUrl, SafeUrl};
 pub use task::{blocking, joined};
+pub use upload::{CutShort, Upload};
 pub use url_parse::{ForeignError, ForeignText, Secrets, fit_for_message};
 pub use window::pace;
 pub use words::{ServerWords, media_type};
