@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(any(feature = "s3", feature = "azure"))]
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use object_store::{ObjectStore, RetryConfig};
 use crate::backend::BlobPlace;
 
 /// As long is a signed URL good.
+#[cfg(any(feature = "s3", feature = "azure"))]
 pub(super) const SIGNED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// How to ask for what is in a bucket.
