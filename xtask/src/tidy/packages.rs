@@ -25,7 +25,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("url", &["net", "url-parse"], &["facade", "hf-transport", "shard-fetch"]),
     // Behaviour towards servers.
     rule("fastrand", &["net", "weight-store"], &[]),
-    rule("httpdate", &["net", "weight-store"], &["tests"]),
+    rule("httpdate", &["hf-transport", "net", "weight-store"], &["tests"]),
     // HTTP and git.
     rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests", "weight-store"]),
     rule("flate2", &["hf-transport"], &["tests"]),

@@ -94,7 +94,10 @@ async fn urls_of_contents() {
         let place = open(url, &settings(variables)).locate(&id).await.unwrap();
         assert!(!format!("{place:?}").contains("s3cret"), "{place:?}");
         let BlobPlace::Url { url, headers, expires_at } = place else { panic!() };
-        assert!(url.as_str().starts_with(&expected), "{url}");
+        let start = url.as_str().get(..expected.len());
+        let is_whole =
+            expected.len() == url.as_str().len() || expected.ends_with("?X-Amz-") || expected.ends_with("?s");
+        assert!(start == Some(&*expected) && is_whole, "{url}");
         let is_signed = url.query().is_some_and(|query| query.contains("ignature") || query.contains("se="));
         assert_eq!(expires_at.is_some(), is_signed, "{url}");
         assert_eq!(headers.get("authorization").map(|value| value.to_str().unwrap()), header);
