@@ -33,6 +33,10 @@ pub enum LocateReason {
     /// The host of the previous location answered with this status: 400, 401, 403, 404 or 410; or with 200 or
     /// 206 and a web page instead of the file.
     Refused(u16),
+    /// The previous location was an [alternative](Location::alternative), and its host failed.
+    Failed,
+    /// The previous location was an [alternative](Location::alternative), and what came from there was not the file.
+    Mismatched,
 }
 
 /// Where a file's bytes are, and how to ask for them.
@@ -47,12 +51,17 @@ pub struct Location {
     pub headers: HeaderMap,
     /// From when on the URL is no longer good; the locator is then asked again before the next request.
     pub expires_at: Option<SystemTime>,
+    /// The locator knows another place too, which it will name when it is asked why this one was no good: after any
+    /// refusal, after a mismatch, after two failures in a row with next to no bytes in between, and when all attempts are
+    /// used up. What comes of it is not held against the other place, and what came from here is gone on with there,
+    /// but for a mismatch. After 8 such turns a location is the last one, whatever it says here.
+    pub alternative: bool,
 }
 
 impl Location {
-    /// A location that needs no headers and does not expire.
+    /// A location that needs no headers and does not expire, and is the only one.
     pub fn new(url: Url) -> Self {
-        Self { url, headers: HeaderMap::new(), expires_at: None }
+        Self { url, headers: HeaderMap::new(), expires_at: None, alternative: false }
     }
 }
 
@@ -62,6 +71,7 @@ impl fmt::Debug for Location {
             .field("url", &format_args!("{}", RedactedUrl(&self.url)))
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("expires_at", &self.expires_at)
+            .field("alternative", &self.alternative)
             .finish()
     }
 }

@@ -181,6 +181,9 @@ async fn names_stand_for_commits() {
         let error = stage.client().commit_of(&stage.id(), Some(&missing.parse().unwrap())).await.unwrap_err();
         assert!(matches!(error, Error::RevisionNotFound { .. }), "{error:?}");
     }
+    let empty = Stage::new(&ModelFixture::new(ID).empty_repository());
+    let error = empty.client().commit_of(&empty.id(), None).await.unwrap_err();
+    assert!(matches!(error, Error::EmptyRepository { .. }), "{error:?}");
 }
 
 #[tokio::test]

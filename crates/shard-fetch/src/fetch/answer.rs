@@ -48,6 +48,7 @@ pub(super) enum Verdict {
 
 pub(super) fn judge(status: StatusCode, headers: &HeaderMap, wanted: Wanted) -> Verdict {
     match status.as_u16() {
+        200 if headers.contains_key(CONTENT_RANGE) => judge_range(headers, wanted),
         200 => judge_whole(headers, wanted),
         206 => judge_range(headers, wanted),
         400 | 401 | 403 | 404 | 410 => Verdict::Refused,
@@ -57,7 +58,8 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, wanted: Wanted) -> 
     }
 }
 
-/// A 200 is the file from its start, whatever was asked for.
+/// A 200 is the file from its start, whatever was asked for. (One that names a range is that range: some servers of S3's
+/// language answer so.)
 fn judge_whole(headers: &HeaderMap, wanted: Wanted) -> Verdict {
     match header_text(headers, CONTENT_LENGTH).and_then(|length| length.parse().ok()) {
         Some(length) if length != wanted.size => wrong_size(wanted, ActualSize::Exactly(length)),
@@ -202,6 +204,12 @@ mod tests {
         check(200, &[], Verdict::Bytes { from: 0, until: 100 });
         check(200, &[("content-length", "100")], Verdict::Bytes { from: 0, until: 100 });
         check(200, &[("content-length", "99")], size(ActualSize::Exactly(99)));
+    }
+
+    #[test]
+    fn a_range_may_come_with_the_status_of_the_whole() {
+        check(200, &[("content-range", "bytes 40-99/100")], Verdict::Bytes { from: 40, until: 100 });
+        check(200, &[("content-range", "bytes 0-99/101")], size(ActualSize::Exactly(101)));
     }
 
     #[test]

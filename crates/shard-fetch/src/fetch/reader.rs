@@ -212,7 +212,7 @@ impl Seat {
         let wanted = Wanted { from: left.start, until: left.end, size: request.expected.size };
         let _listening = self.line.listen();
         let got = get(&shared.client, &request.path, &location, wanted, &on_wait).await;
-        got.map_err(|setback| setback.of_location(version))
+        got.map_err(|setback| setback.of_location(version, location.alternative))
     }
 
     /// Takes in `body`, as far as it belongs to the range; it must hold what it promised.
