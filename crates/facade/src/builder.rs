@@ -9,9 +9,11 @@ use cache_layout::{CacheConfig, CacheLayout, CachePolicy, Durability, Locking};
 use hf_transport::{HubConfig, MetadataSource, Token};
 use net::{CaCertificates, NetSettings, ProxySettings, RetryPolicy};
 use url_parse::Endpoint;
+use weight_store::{StoreSettings, StoreUrl};
 
 use crate::context::{Certificates, Context, OwnSource};
 use crate::env::Settings;
+use crate::store::{StoreConfig, StoreMode};
 use crate::{Downloader, Error};
 
 /// Builds a [`Downloader`]. Reads no environment variable, unless it came from [`Builder::from_env`].
@@ -31,6 +33,7 @@ pub struct Builder {
     retry: RetryPolicy,
     max_connections: Option<NonZeroUsize>,
     require_proof: bool,
+    stores: StoreConfig,
 }
 
 impl Downloader {
@@ -65,6 +68,7 @@ impl Builder {
             retry: RetryPolicy::default(),
             max_connections: None,
             require_proof: false,
+            stores: StoreConfig::default(),
         }
     }
 
@@ -212,6 +216,28 @@ impl Builder {
         self
     }
 
+    /// Stores that are asked before the hub, in this order: places that have models by content, for many machines. Their
+    /// bytes are verified as any. Default: none.
+    ///
+    /// What a store lacks, has with other bytes or cannot give comes from the hub, but in [`StoreMode::Only`]. A store
+    /// whose settings cannot be used is an error always.
+    pub fn stores(mut self, stores: impl IntoIterator<Item = StoreUrl>) -> Self {
+        self.stores.urls = stores.into_iter().collect();
+        self
+    }
+
+    /// What stores are asked for, and when the hub is. Default: [`StoreMode::First`].
+    pub fn store_mode(mut self, mode: StoreMode) -> Self {
+        self.stores.mode = mode;
+        self
+    }
+
+    /// What stores are opened with: regions and credentials of buckets. Default: nothing.
+    pub fn store_settings(mut self, settings: StoreSettings) -> Self {
+        self.stores.settings = settings;
+        self
+    }
+
     /// Adds the application's name to the `User-Agent` header, as `name/version`. May be called more than once.
     pub fn application(mut self, name_and_version: &str) -> Self {
         if !self.net.user_agent.split("; ").any(|known| known == name_and_version) {
@@ -242,6 +268,7 @@ impl Builder {
             retry: self.retry,
             max_connections: self.max_connections,
             require_proof: self.require_proof,
+            stores: self.stores,
         }))
     }
 }

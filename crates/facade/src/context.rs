@@ -11,6 +11,7 @@ use net::{CaCertificates, NetSettings, RetryPolicy};
 
 use crate::Error;
 use crate::env::CertificateFiles;
+use crate::store::StoreConfig;
 
 /// What every step of a download knows of the configuration.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(crate) struct Context {
     pub(crate) retry: RetryPolicy,
     pub(crate) max_connections: Option<NonZeroUsize>,
     pub(crate) require_proof: bool,
+    pub(crate) stores: StoreConfig,
 }
 
 pub(crate) type SharedContext = Arc<Context>;

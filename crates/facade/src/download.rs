@@ -6,6 +6,7 @@ mod finish;
 mod metadata;
 mod reuse;
 mod shards;
+mod stored;
 mod work;
 
 use cache_layout::{Run, Tier};
@@ -88,11 +89,16 @@ impl Work {
         for path in &plan.unlisted {
             self.warn(Warning::UnlistedShard { path });
         }
-        let bytes_received = described.bytes_received + self.fetch(&snapshot, &plan).await?;
+        let bytes = described.bytes + self.fetch(&snapshot, &plan).await?;
         self.finish_tree(snapshot, described, plan).await?;
         let (path, commit) = self.publish(commit).await?;
-        tracing::info!(path = %url_parse::shown(&path), bytes = bytes_received, "downloaded");
+        tracing::info!(path = %url_parse::shown(&path), ?bytes, "downloaded");
         let tier = Tier::Writable(self.context.layout.home().join("model_weights"));
-        Ok(Model { path, tier, commit, outcome: Outcome::Downloaded { bytes_received } })
+        let outcome = Outcome::Downloaded {
+            bytes_received: bytes.received,
+            bytes_from_store: bytes.from_store,
+            bytes_copied: bytes.copied,
+        };
+        Ok(Model { path, tier, commit, outcome })
     }
 }

@@ -159,6 +159,21 @@ pub enum Error {
     /// The hub refused, or could not be reached.
     #[error(transparent)]
     Hub(#[from] hf_transport::Error),
+    /// A store could not be used.
+    #[error(transparent)]
+    Store(#[from] weight_store::Error),
+    /// Nobody but the stores may be asked, and they do not have what the model needs.
+    #[error(
+        "{model} cannot be had: {stores} has no {missing}, and the hub is not asked in the store mode `only`"
+    )]
+    NotInStore {
+        /// The model asked for.
+        model: ModelRef,
+        /// The stores.
+        stores: String,
+        /// What is missing.
+        missing: String,
+    },
     /// The files' bytes could not be downloaded or verified.
     #[error(transparent)]
     Fetch(#[from] shard_fetch::Error),
@@ -186,15 +201,17 @@ impl Error {
             Self::Name(_) | Self::Variable { .. } | Self::NoHome | Self::ZeroProcesses => {
                 ErrorKind::InvalidInput
             }
-            Self::NotCached { .. } | Self::ForceForbidden { .. } | Self::NotInCache { .. } => {
-                ErrorKind::NotCached
-            }
+            Self::NotCached { .. }
+            | Self::ForceForbidden { .. }
+            | Self::NotInCache { .. }
+            | Self::NotInStore { .. } => ErrorKind::NotCached,
             Self::NotAModelDirectory { .. } => ErrorKind::NotFound,
             Self::NotAnMlcModel { .. } | Self::FolderForFile { .. } | Self::MissingShard { .. } => {
                 ErrorKind::Refused
             }
             Self::Contradiction { .. } | Self::Unproven { .. } => ErrorKind::Integrity,
             Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.kind(),
+            Self::Store(error) => error.kind(),
             Self::Fetch(error) => error.kind(),
             Self::Cache(error) => error.kind(),
             Self::Net(error) => error.kind(),

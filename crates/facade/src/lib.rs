@@ -38,6 +38,7 @@
 //! | stop | drop the future; see [`Downloader::download`] |
 //! | tell failures apart | [`Error::kind`], [`Error::is_transient`] |
 //! | list, verify, remove and tidy up what is cached | [`Cache`] |
+//! | let many machines download once: ask a bucket, a web server or a folder before the hub | [`Builder::stores`] |
 //! | learn what a repository holds another way than over git | [`MetadataSource`] |
 //!
 //! The drop-in is one call:
@@ -85,6 +86,9 @@ mod plan;
 mod proof;
 mod receipts;
 mod request;
+mod store;
+mod store_locator;
+mod store_set;
 mod threads;
 
 pub use builder::Builder;
@@ -109,7 +113,10 @@ pub use net::{CaCertificates, ProxySettings, RetryPolicy};
 pub use observer::{Event, Observer, Warning};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
+pub use store::{StoreMode, UnknownStoreMode};
 pub use url_parse::{
     CommitId, DiskError, Endpoint, ErrorKind, Excerpt, ModelId, ModelRef, ModelUrl, Proof, RepoPath,
     Revision, causes, is_unprintable, of_size, printable, size,
 };
+pub use weight_store::Error as StoreError;
+pub use weight_store::{StoreSettings, StoreUrl};

@@ -16,8 +16,8 @@ use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, RepoPath};
 /// A model that is in the cache has no steps. Those of a download are, in this order:
 ///
 /// 1. [`WaitingForLock`](Event::WaitingForLock), if there is somebody to wait for.
-/// 2. [`Metadata`](Event::Metadata), and again after each [`RetryingMetadata`](Event::RetryingMetadata) and after
-///    [`Warning::CommitGone`].
+/// 2. [`Metadata`](Event::Metadata), and again after each [`RetryingMetadata`](Event::RetryingMetadata), after
+///    [`Warning::CommitGone`], and when no store has what the model holds.
 /// 3. [`Commit`](Event::Commit).
 /// 4. [`Checking`](Event::Checking), if any files are there already.
 /// 5. [`Fetch`](Event::Fetch) with the events of a whole fetch, if any files are not. Meanwhile, or before or after
@@ -158,6 +158,20 @@ pub enum Warning<'a> {
         commit: &'a CommitId,
         /// The hub.
         hub: &'a Endpoint,
+    },
+    /// A store cannot be used, or failed with several files: it is left alone for this download.
+    StoreGivenUp {
+        /// Its address.
+        store: &'a str,
+        /// Why.
+        why: &'a str,
+    },
+    /// What a store has of the commit is not right, and is passed over.
+    WrongInStore {
+        /// Its address.
+        store: &'a str,
+        /// What is wrong.
+        why: &'a str,
     },
     /// The hub has this model under another name, to which it redirects. It stays in the cache under the name that
     /// was asked for.

@@ -82,6 +82,11 @@ impl Cloud {
 }
 
 impl StoreUrl {
+    /// Whether the store is a folder of this machine.
+    pub fn is_folder(&self) -> bool {
+        matches!(self.home, Home::Folder(_))
+    }
+
     /// The address as errors keep it.
     pub(crate) fn safe(&self) -> SafeUrl {
         SafeUrl::of(&self.shown)

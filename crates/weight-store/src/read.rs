@@ -1,6 +1,7 @@
 //! Reading from a store.
 
 use bytes::Bytes;
+use net::SafeUrl;
 use url_parse::CommitId;
 
 use crate::Error;
@@ -20,6 +21,11 @@ impl Store {
     /// Those of getting credentials.
     pub async fn locate(&self, blob: &BlobId) -> Result<BlobPlace, Error> {
         self.backend.place(&Key::blob(blob)).await
+    }
+
+    /// The address of a commit's pack, for messages.
+    pub fn shown_pack(&self, commit: &CommitId) -> SafeUrl {
+        self.at(&Key::pack(commit))
     }
 
     /// The pack of a commit; `None` if the store does not have it. Nothing about it is checked: it may be anything, of

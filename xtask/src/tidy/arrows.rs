@@ -14,7 +14,7 @@ pub(super) const PLAN: &[Arrow] = &[
     ("hf-transport", &["net", "url-parse"]),
     ("shard-fetch", &["net", "url-parse"]),
     ("weight-store", &["net", "url-parse"]),
-    ("facade", &["cache-layout", "hf-transport", "net", "shard-fetch", "url-parse"]),
+    ("facade", &["cache-layout", "hf-transport", "net", "shard-fetch", "url-parse", "weight-store"]),
     ("mlc-weights", &["facade"]),
     ("tests", &[]),
     ("fuzz", &["cache-layout", "hf-transport", "net", "shard-fetch", "tests", "url-parse"]),

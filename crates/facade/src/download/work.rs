@@ -10,6 +10,7 @@ use url_parse::CommitId;
 use crate::context::SharedContext;
 use crate::lease::{GiveUpOnDrop, Lease};
 use crate::look::{Query, mended_receipt};
+use crate::store_set::StoreSet;
 use crate::{Error, Event, Observer, Request, Warning};
 
 pub(super) struct Work {
@@ -20,6 +21,7 @@ pub(super) struct Work {
     /// Asks the hub and the data host.
     pub(super) client: Client,
     pub(super) hub: HubClient,
+    pub(super) stores: Arc<StoreSet>,
     /// The receipt of what is to be mended, if there is one.
     pub(super) mended: Option<Arc<Receipt>>,
     _give_up: GiveUpOnDrop,
@@ -55,8 +57,10 @@ impl Work {
             .await?;
         let hub = HubClient::new(client.clone(), query.context.hub.clone());
         let (context, request) = (Arc::clone(&query.context), query.request.clone());
+        let watcher = Arc::clone(request.watcher());
+        let stores = Arc::new(StoreSet::open(&context.stores, &client, watcher)?);
         let give_up = GiveUpOnDrop(Arc::clone(&lease));
-        Ok(Self { context, request, lease, client, hub, mended, _give_up: give_up })
+        Ok(Self { context, request, lease, client, hub, stores, mended, _give_up: give_up })
     }
 
     /// The same, whose observer hears when the hub limits the rate of requests.
