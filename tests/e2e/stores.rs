@@ -398,3 +398,16 @@ async fn a_repair_asks_the_store_too() {
     assert_eq!(model.outcome, received);
     assert_eq!(log.count(), 0, "the commit is the receipt's: {log}");
 }
+
+/// What a store proves says nothing of whether the hub serves git.
+#[tokio::test]
+async fn a_proof_by_a_store_is_not_held_against_the_hub() {
+    let filled = Filled::on_the_web().await;
+    let other = filled.world.hub.publish(&ModelFixture::new("mlc-ai/other"));
+    filled.world.hub.fault(FaultTarget::route(Route::InfoRefs, ""), Fault::status(404), Times::Forever);
+    let (outcome, _) = filled.download(StoreMode::First, &filled.model.commit).await;
+    filled.check(outcome, filled.bytes());
+    let request: Request = format!("HF://mlc-ai/other@{}", other.commit).parse().unwrap();
+    let model = filled.world.downloader().download(request).await.unwrap();
+    assert_eq!(other.differences(&model.path), [""; 0]);
+}

@@ -90,6 +90,9 @@ impl Builder {
             .endpoint(settings.endpoint)
             .token(settings.token)
             .require_proof(settings.require_proof)
+            .stores(settings.stores)
+            .store_mode(settings.store_mode)
+            .store_settings(settings.store_settings)
             .proxy(settings.proxy);
         builder.certificates = Certificates::InFiles(settings.certificates);
         if let Some(origin) = settings.user_agent_origin {

@@ -32,6 +32,8 @@ Environment:
   MLC_LLM_READONLY_WEIGHT_CACHE  folders looked through before it, separated like PATH
   MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
   MLC_WEIGHTS_REQUIRE_PROOF      1: as --require-proof
+  MLC_WEIGHTS_STORE              stores asked before the hub, separated by spaces
+  MLC_WEIGHTS_STORE_MODE         first, refs or only [first]
   MLC_TEMP_DIR                   scratch space [in the cache]
   HF_ENDPOINT                    the hub [https://huggingface.co]
   HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it

@@ -82,9 +82,9 @@ impl Cloud {
 }
 
 impl StoreUrl {
-    /// Whether the store is a folder of this machine.
-    pub fn is_folder(&self) -> bool {
-        matches!(self.home, Home::Folder(_))
+    /// The folder, for a store that is one of this machine.
+    pub fn folder(&self) -> Option<&Path> {
+        if let Home::Folder(folder) = &self.home { Some(folder) } else { None }
     }
 
     /// The address as errors keep it.

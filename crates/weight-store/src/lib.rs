@@ -80,6 +80,6 @@ pub use blob_id::BlobId;
 pub use error::Error;
 pub use format::{RefRecord, StoreInfo};
 pub use key::RefName;
-pub use settings::StoreSettings;
+pub use settings::{StoreSettings, VARIABLES};
 pub use store::Store;
 pub use write::{Put, RefPut};

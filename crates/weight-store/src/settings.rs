@@ -5,12 +5,56 @@ use std::fmt;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 use net::Secrets;
 
+/// The names of the variables that may be in [`StoreSettings::variables`].
+pub const VARIABLES: [&str; 40] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_METADATA_ENDPOINT",
+    "AWS_REGION",
+    "AWS_REQUEST_PAYER",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SKIP_SIGNATURE",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_SKIP_SIGNATURE",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCOUNT_NAME",
+    "AZURE_STORAGE_CLIENT_ID",
+    "AZURE_STORAGE_CLIENT_SECRET",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_TENANT_ID",
+    "AZURE_STORAGE_TOKEN",
+    "AZURE_TENANT_ID",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_BASE_URL",
+    "GOOGLE_SERVICE_ACCOUNT",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GOOGLE_SERVICE_ACCOUNT_PATH",
+    "GOOGLE_SKIP_SIGNATURE",
+    "IDENTITY_ENDPOINT",
+];
+
 /// Settings of a [`Store`](crate::Store). Nothing of it is read from the environment.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct StoreSettings {
-    /// Names and values of the variables by which clouds' programs are configured: `AWS_…`, `GOOGLE_…`, `AZURE_…`, as
-    /// the package `object_store` reads them. Other names are not looked at. The values may be secret.
+    /// Names and values of the variables by which clouds' programs are configured, as the package `object_store` reads
+    /// them: `AWS_…`, `GOOGLE_…`, `AZURE_…`, in particular those of [`VARIABLES`]. The values may be secret.
     pub variables: Vec<(String, String)>,
     /// A web server is written to under the last name at once, for one that knows no `MOVE`.
     pub writes_in_place: bool,
@@ -51,5 +95,36 @@ impl fmt::Debug for StoreSettings {
             .field("variables", &names)
             .field("writes_in_place", &self.writes_in_place)
             .finish()
+    }
+}
+
+#[cfg(all(test, feature = "s3", feature = "gcs", feature = "azure"))]
+mod tests {
+    use object_store::aws::AmazonS3ConfigKey;
+    use object_store::azure::AzureConfigKey;
+    use object_store::gcp::GoogleConfigKey;
+
+    use super::*;
+
+    #[test]
+    fn every_variable_means_something() {
+        for name in VARIABLES.into_iter().filter(|name| *name != "IDENTITY_ENDPOINT") {
+            let lower = name.to_ascii_lowercase();
+            let is_known = match name.split('_').next() {
+                Some("AWS") => lower.parse::<AmazonS3ConfigKey>().is_ok(),
+                Some("AZURE") => lower.parse::<AzureConfigKey>().is_ok(),
+                _ => lower.parse::<GoogleConfigKey>().is_ok(),
+            };
+            assert!(is_known, "{name}");
+        }
+        assert!(VARIABLES.is_sorted());
+    }
+
+    #[test]
+    fn debug_output_has_no_values() {
+        let variables = vec![("AWS_REGION".to_owned(), "s3cret".to_owned())];
+        let settings = StoreSettings { variables, ..StoreSettings::default() };
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("AWS_REGION") && !shown.contains("s3cret"), "{shown}");
     }
 }

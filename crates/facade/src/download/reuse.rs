@@ -143,7 +143,7 @@ impl Work {
         mut missing: Vec<RemoteFile>,
         there: &mut Vec<There>,
     ) -> Result<Vec<RemoteFile>, Error> {
-        for (_, store) in self.stores.in_use().filter(|(_, store)| store.url().is_folder()) {
+        for (_, store) in self.stores.in_use().filter(|(_, store)| store.url().folder().is_some()) {
             let mut candidates = Vec::new();
             for file in missing {
                 let place = match sha256(&file).map(BlobId::new) {

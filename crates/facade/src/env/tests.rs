@@ -135,3 +135,21 @@ fn proxies_are_read_in_either_case() {
     assert_eq!(proxy.no_proxy.as_deref(), Some("c"));
     assert_eq!(proxy.http, None);
 }
+
+#[test]
+fn stores() {
+    let settings = good(&[
+        (MLC_WEIGHTS_STORE, " file:///mnt/a\ts3://bucket/b "),
+        (MLC_WEIGHTS_STORE_MODE, "Only"),
+        ("AWS_REGION", "eu-west-3"),
+        ("AWS_PROFILE", "is not read"),
+    ]);
+    let urls: Vec<String> = settings.stores.iter().map(ToString::to_string).collect();
+    assert_eq!(urls, ["file:///mnt/a", "s3://bucket/b"]);
+    assert_eq!(settings.store_mode, StoreMode::Only);
+    let region = ("AWS_REGION".to_owned(), "eu-west-3".to_owned());
+    assert_eq!(settings.store_settings.variables, [region]);
+    assert!(good(&[]).stores.is_empty());
+    refused(&[(MLC_WEIGHTS_STORE, "/mnt/a")], &[MLC_WEIGHTS_STORE, "a folder is written file:///mnt/a"]);
+    refused(&[(MLC_WEIGHTS_STORE_MODE, "never")], &[MLC_WEIGHTS_STORE_MODE, "never", "first, refs or only"]);
+}

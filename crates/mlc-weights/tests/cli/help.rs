@@ -111,6 +111,8 @@ fn long_help_knows_the_environment() {
       MLC_LLM_READONLY_WEIGHT_CACHE  folders looked through before it, separated like PATH
       MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
       MLC_WEIGHTS_REQUIRE_PROOF      1: as --require-proof
+      MLC_WEIGHTS_STORE              stores asked before the hub, separated by spaces
+      MLC_WEIGHTS_STORE_MODE         first, refs or only [first]
       MLC_TEMP_DIR                   scratch space [in the cache]
       HF_ENDPOINT                    the hub [https://huggingface.co]
       HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it
@@ -146,6 +148,10 @@ fn help_of_download() {
           --policy <POLICY>      ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
           --require-proof        Fail, with status 5, unless git proves that the files are those of the
                                  commit
+          --store <URL>          Ask this store before the hub; may be given several times [default:
+                                 MLC_WEIGHTS_STORE]
+          --store-mode <MODE>    What stores are asked for: first, refs or only [default:
+                                 MLC_WEIGHTS_STORE_MODE, else first]
           --progress <HOW>       How progress is shown [default: auto] [possible values: auto, bar,
                                  plain, json, none]
           --dry-run              Only say what would be fetched, from where, and what is there already

@@ -44,6 +44,7 @@ mod revisions;
 mod secrets;
 mod settings;
 mod several;
+mod stores;
 mod terminal;
 mod tokens;
 #[cfg(target_os = "linux")]
