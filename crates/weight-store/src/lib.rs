@@ -66,6 +66,9 @@ mod cloud;
 mod error;
 mod folder;
 mod format;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod read;
 mod settings;
@@ -77,6 +80,7 @@ pub use address::{Cloud, StoreUrl};
 pub use backend::BlobPlace;
 pub use blob::Blob;
 pub use blob_id::BlobId;
+pub use bytes::Bytes;
 pub use error::Error;
 pub use format::{RefRecord, StoreInfo};
 pub use key::RefName;

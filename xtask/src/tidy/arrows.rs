@@ -17,7 +17,7 @@ pub(super) const PLAN: &[Arrow] = &[
     ("facade", &["cache-layout", "hf-transport", "net", "shard-fetch", "url-parse", "weight-store"]),
     ("mlc-weights", &["facade"]),
     ("tests", &[]),
-    ("fuzz", &["cache-layout", "hf-transport", "net", "shard-fetch", "tests", "url-parse"]),
+    ("fuzz", &["cache-layout", "hf-transport", "net", "shard-fetch", "tests", "url-parse", "weight-store"]),
     ("xtask", &["facade", "shard-fetch", "tests"]),
 ];
 
