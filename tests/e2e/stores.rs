@@ -1,14 +1,14 @@
 //! Stores before the hub: many machines, one download of it.
 
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::num::NonZeroUsize;
 
-use facade::{Builder, Error, ErrorKind, Model, Outcome, Request, StoreMode};
-use hf_transport::{GitMetadata, HubClient, HubConfig, MetadataRequest};
-use local_hub::{Fault, FaultTarget, LocalWebStore, ModelFixture, PublishedModel, Route, Times};
-use net::{Client, NetSettings};
-use url_parse::CommitId;
-use weight_store::{Blob, BlobId, RefName, RefRecord, Store, StoreSettings};
+use facade::{
+    Builder, Error, ErrorKind, Model, Outcome, PushOptions, Pushed, PushedName, Request, StoreMode,
+    StoreSettings,
+};
+use local_hub::{
+    Access, Fault, FaultTarget, LocalWebStore, ModelFixture, PublishedModel, Route, Times, WebStoreRequest,
+};
 
 use crate::world::{Recorded, World, entry_in};
 
@@ -55,49 +55,15 @@ impl Filled {
         server.unwrap()
     }
 
-    fn store(&self) -> Store {
-        let client = Client::new(NetSettings::default()).unwrap();
-        Store::open(self.url().parse().unwrap(), &StoreSettings::default(), &client).unwrap()
-    }
-
-    /// Puts the hub's model into the store.
+    /// Puts the hub's model into the store, from a cache of its own.
     async fn push(&self) {
-        let (store, hub) = (self.store(), self.world.hub.endpoint().parse().unwrap());
-        store.init().await.unwrap();
-        for file in self.model.lfs_files() {
-            let (id, path) = (blob_id(&file.sha256), self.world.beside("content"));
-            std::fs::write(&path, file.bytes()).unwrap();
-            store.put_blob(&Blob { id, size: file.size, file: path }, false).await.unwrap();
-        }
-        let client = Client::new(NetSettings::default()).unwrap();
-        let metadata = GitMetadata::new(HubClient::new(client, HubConfig::new(hub)));
-        let [scratch_parent, export_to] = ["scratch", "export"].map(|name| self.world.beside(name));
-        for folder in [&scratch_parent, &export_to] {
-            std::fs::create_dir(folder).unwrap();
-        }
-        let model = ID.parse().unwrap();
-        let request = MetadataRequest {
-            model,
-            revision: None,
-            scratch_parent: scratch_parent.clone(),
-            export_to: export_to.clone(),
-            keep_in: None,
-            keep_alive: Arc::new(()),
-        };
-        let (snapshot, pack) = metadata.fetch_with_pack(request).await.unwrap();
-        for folder in [scratch_parent, export_to] {
-            std::fs::remove_dir_all(folder).unwrap();
-        }
-        store.put_pack(&snapshot.commit, pack, false).await.unwrap();
-        self.put_ref(snapshot.commit).await;
+        let pushed = self.push_with(PushOptions::default(), self.model.url.parse().unwrap()).await.unwrap();
+        assert_eq!((pushed.bytes, pushed.name), (self.bytes(), PushedName::Written));
     }
 
-    async fn put_ref(&self, commit: CommitId) {
-        let (hub, model) = (self.world.hub.endpoint().parse().unwrap(), ID.parse().unwrap());
-        let record =
-            RefRecord { commit, seen_at: SystemTime::now(), files: 1, bytes: 1, by: "tests".to_owned() };
-        let name = RefName { hub: &hub, model: &model, revision: None };
-        self.store().put_ref(&name, &record).await.unwrap();
+    async fn push_with(&self, options: PushOptions, request: Request) -> Result<Pushed, Error> {
+        let builder = self.builder(StoreMode::First).home(self.world.beside("pusher"));
+        builder.build().unwrap().push(request, options).await
     }
 
     fn builder(&self, mode: StoreMode) -> Builder {
@@ -142,9 +108,18 @@ async fn download(builder: Builder, revision: &str) -> (Result<Model, Error>, Re
     (outcome, seen)
 }
 
-fn blob_id(hex: &str) -> BlobId {
-    let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap();
-    BlobId::new(std::array::from_fn(byte))
+/// Of the requests for this path after the first so many, which ones are to be answered past all caches.
+fn fresh(server: &LocalWebStore, before: usize, path: &str) -> Vec<bool> {
+    let is_fresh = |request: &WebStoreRequest| {
+        request.headers.contains(&("cache-control".to_owned(), "no-cache".to_owned()))
+    };
+    let asked = server.requests();
+    asked
+        .iter()
+        .skip(before)
+        .filter(|request| request.method == "GET" && request.path == path)
+        .map(is_fresh)
+        .collect()
 }
 
 #[tokio::test]
@@ -170,6 +145,17 @@ async fn a_name_costs_one_request_of_the_hub_or_none() {
         let receipt = filled.world.downloader().cache().list().unwrap().models[0].proof;
         assert_eq!(receipt, Some(facade::Proof::Git));
     }
+}
+
+/// What is warned of is what is done: no token goes to a hub that is not asked.
+#[tokio::test]
+async fn a_hub_that_is_not_asked_gets_no_token() {
+    let filled = Filled::on_the_web().await;
+    let builder = filled.builder(StoreMode::Only).token(facade::Token::new("hf_s3cret").unwrap());
+    let builder = builder.endpoint("http://hub.example".parse().unwrap());
+    let (outcome, seen) = download(builder, &filled.model.commit).await;
+    filled.check(outcome, filled.bytes());
+    assert_eq!(seen.count(&["Warning"]), 0);
 }
 
 /// A ref is believed only where its writers are trusted to name commits.
@@ -218,16 +204,12 @@ async fn wrong_bytes_of_the_store_are_replaced_by_the_hubs() {
                 std::fs::write(blob, wrong).unwrap();
             }
         }
+        let before = if let Kind::Web(server) = &filled.kind { server.requests().len() } else { 0 };
         let (outcome, _) = filled.download(StoreMode::First, &filled.model.commit).await;
         let model = outcome.unwrap();
         assert_eq!(filled.model.differences(&model.path), [""; 0]);
         if let Kind::Web(server) = &filled.kind {
-            let asked: Vec<_> = server.requests();
-            let asked = asked.iter().filter(|request| request.path == filled.key(&file.path));
-            let fresh = |request: &local_hub::WebStoreRequest| {
-                request.headers.contains(&("cache-control".to_owned(), "no-cache".to_owned()))
-            };
-            let fresh: Vec<bool> = asked.filter(|request| request.method == "GET").map(fresh).collect();
+            let fresh = fresh(server, before, &filled.key(&file.path));
             assert_eq!(fresh, [false, true], "once more past all caches, and then not again");
         }
     }
@@ -271,9 +253,11 @@ async fn a_pack_that_is_not_right_is_passed_over() {
     let middle = pack.len() / 2;
     pack[middle] ^= 1;
     filled.server().put(&path, pack);
+    let before = filled.server().requests().len();
     let (outcome, seen) = filled.download(StoreMode::First, &filled.model.commit).await;
     filled.check(outcome, filled.bytes());
     assert_eq!((seen.count(&["Warning", "WrongInStore"]), seen.count(&["Warning"])), (1, 1));
+    assert_eq!(fresh(filled.server(), before, &path), [false, true]);
 
     let home = filled.world.beside("another home");
     let (outcome, _) = download(filled.builder(StoreMode::Only).home(home), &filled.model.commit).await;
@@ -301,19 +285,24 @@ async fn a_store_that_is_gone_costs_a_warning() {
     }
 }
 
-/// It goes away between the pack and the files.
+/// It goes away between the pack and the files, and is left alone after three of them.
 #[tokio::test]
 async fn a_store_that_dies_in_the_middle() {
     let filled = Filled::on_the_web().await;
-    let builder = filled.builder(StoreMode::First);
-    let hold = filled.world.hub.log().from_now();
+    let log = filled.world.hub.log().from_now();
     for _ in 0..100 {
         filled.server().refuse("/blobs/", 401);
     }
-    let (outcome, seen) = download(builder, &filled.model.commit).await;
+    let before = filled.server().requests().len();
+    let seen = Recorded::default();
+    let request: Request = format!("HF://{ID}@{}", filled.model.commit).parse().unwrap();
+    let request = request.files_in_flight(NonZeroUsize::MIN).observer(seen.clone());
+    let outcome = filled.builder(StoreMode::First).build().unwrap().download(request).await;
     filled.check(outcome, 0);
-    assert_eq!(hold.data().count(), filled.model.lfs_files().count());
+    assert_eq!(log.data().count(), filled.model.lfs_files().count());
     assert_eq!((seen.count(&["StoreGivenUp"]), seen.count(&["Warning"])), (1, 1));
+    let asked = filled.server().requests().into_iter().skip(before);
+    assert_eq!(asked.filter(|request| request.path.contains("/blobs/")).count(), 3);
 
     let home = filled.world.beside("another home");
     let (outcome, _) = download(filled.builder(StoreMode::Only).home(home), &filled.model.commit).await;
@@ -410,4 +399,100 @@ async fn a_proof_by_a_store_is_not_held_against_the_hub() {
     let request: Request = format!("HF://mlc-ai/other@{}", other.commit).parse().unwrap();
     let model = filled.world.downloader().download(request).await.unwrap();
     assert_eq!(other.differences(&model.path), [""; 0]);
+}
+
+/// What is there is not sent again; what is rotten is mended when that is asked for.
+#[tokio::test]
+async fn a_push_sends_what_is_missing() {
+    let filled = Filled::on_the_web().await;
+    let file = filled.model.file("params_shard_7.bin").unwrap();
+    let rotten = vec![0; usize::try_from(file.size).unwrap()];
+    filled.server().put(&filled.key(&file.path), rotten);
+    let request = || filled.model.url.parse().unwrap();
+    let again = filled.push_with(PushOptions::default(), request()).await.unwrap();
+    assert_eq!((again.files, again.bytes_there), (0, filled.bytes()));
+    let mut options = PushOptions::default();
+    options.replace = true;
+    let mended = filled.push_with(options, request()).await.unwrap();
+    assert_eq!((mended.bytes, mended.files_there), (filled.bytes(), 0));
+    assert_eq!(filled.server().get(&filled.key(&file.path)).unwrap(), file.bytes());
+}
+
+/// Contents, then the pack, then the name: a reader finds the whole model or none, whenever the writer is stopped.
+#[tokio::test]
+async fn a_push_that_is_stopped_leaves_nothing_that_looks_whole() {
+    let (world, model) = World::with(&ModelFixture::new(ID));
+    let filled = Filled { world, model, kind: Kind::Web(LocalWebStore::start()) };
+    let request = || filled.model.url.parse::<Request>().unwrap();
+    let pusher = filled.world.builder().home(filled.world.beside("pusher")).build().unwrap();
+    pusher.download(request()).await.unwrap();
+    for _ in 0..6 {
+        filled.server().refuse("/packs/", 503);
+    }
+    let error = filled.push_with(PushOptions::default(), request()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network, "{error:?}");
+    let blobs = filled.server().paths().iter().filter(|path| path.contains("/blobs/")).count();
+    assert_eq!(blobs, filled.model.lfs_files().count());
+    let (outcome, _) = filled.download(StoreMode::Only, "").await;
+    assert!(matches!(outcome.unwrap_err(), Error::NotInStore { .. }));
+
+    let pushed = filled.push_with(PushOptions::default(), request()).await.unwrap();
+    assert_eq!((pushed.files, pushed.name), (0, PushedName::Written));
+    let (outcome, _) = filled.download(StoreMode::Only, "").await;
+    filled.check(outcome, filled.bytes());
+}
+
+#[tokio::test]
+async fn a_name_that_has_moved_on_is_not_written() {
+    let filled = Filled::on_the_web().await;
+    let new = filled.world.hub.publish(&ModelFixture::new(ID).seed(1));
+    let pushed = filled.push_with(PushOptions::default(), filled.model.url.parse().unwrap()).await.unwrap();
+    assert_eq!(pushed.commit.to_string(), filled.model.commit);
+    assert_eq!(pushed.name, PushedName::MovedOn(new.commit.parse().unwrap()));
+    let pinned = format!("HF://{ID}@{}", new.commit).parse().unwrap();
+    let pushed = filled.push_with(PushOptions::default(), pinned).await.unwrap();
+    assert_eq!((pushed.commit.to_string(), pushed.name), (new.commit, PushedName::NotAsked));
+}
+
+/// Whoever may read the store could read the model.
+#[tokio::test]
+async fn what_needs_a_token_is_put_there_only_when_that_is_allowed() {
+    const TOKEN: &str = "hf_s3cret_token";
+    for access in [Access::Private(vec![TOKEN.to_owned()]), Access::Gated(vec![TOKEN.to_owned()])] {
+        let (world, model) = World::with(&ModelFixture::new(ID).access(access));
+        let filled = Filled { world, model, kind: Kind::Web(LocalWebStore::start()) };
+        let push = async |allow_private| {
+            let mut options = PushOptions::default();
+            options.allow_private = allow_private;
+            let builder = filled.builder(StoreMode::First).token(facade::Token::new(TOKEN).unwrap());
+            builder.build().unwrap().push(filled.model.url.parse().unwrap(), options).await
+        };
+        let error = push(false).await.unwrap_err();
+        assert!(matches!(error, Error::Private { .. }), "{error:?}");
+        assert!(filled.server().requests().iter().all(|request| request.method == "GET"));
+        assert_eq!(push(true).await.unwrap().bytes, filled.bytes());
+        assert!(
+            filled
+                .server()
+                .requests()
+                .iter()
+                .all(|request| { request.headers.iter().all(|(_, value)| !value.contains(TOKEN)) })
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_push_needs_a_store_and_a_commit() {
+    let filled = Filled::on_the_web().await;
+    let request = || filled.model.url.parse::<Request>().unwrap();
+    let error = filled.world.downloader().push(request(), PushOptions::default()).await.unwrap_err();
+    assert!(matches!(error, Error::NoStore), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(!filled.world.home().exists());
+
+    // As another program left it.
+    crate::world::lay_out(&filled.model, &filled.world.home().join("model_weights"));
+    let downloader = filled.builder(StoreMode::First).build().unwrap();
+    let error = downloader.push(request(), PushOptions::default()).await.unwrap_err();
+    assert!(matches!(error, Error::Unproven { .. }), "{error:?}");
 }

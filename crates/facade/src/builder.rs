@@ -241,6 +241,13 @@ impl Builder {
         self
     }
 
+    /// Whether a store on a web server is written to under the last name at once, since the server knows no `MOVE`.
+    /// Default: no, so that nothing is seen before it is whole.
+    pub fn store_writes_in_place(mut self, writes_in_place: bool) -> Self {
+        self.stores.settings.writes_in_place = writes_in_place;
+        self
+    }
+
     /// Adds the application's name to the `User-Agent` header, as `name/version`. May be called more than once.
     pub fn application(mut self, name_and_version: &str) -> Self {
         if !self.net.user_agent.split("; ").any(|known| known == name_and_version) {

@@ -4,6 +4,7 @@ mod carry_over;
 mod dry_run;
 mod finish;
 mod metadata;
+mod push;
 mod reuse;
 mod shards;
 mod stored;
@@ -14,6 +15,7 @@ use hf_transport::RepoSnapshot;
 
 pub(crate) use self::dry_run::plan;
 use self::metadata::Described;
+pub(crate) use self::push::push;
 use self::work::Work;
 use crate::context::SharedContext;
 use crate::lease::Lease;
@@ -75,7 +77,9 @@ impl Work {
     }
 
     async fn carry_out(&self) -> Result<Model, Error> {
-        self.warn_of_exposed_token();
+        if !self.stores.is_only() {
+            self.warn_of_exposed_token();
+        }
         let snapshot = self.snapshot().await;
         self.warn_of_what_the_hub_said();
         let snapshot = snapshot?;

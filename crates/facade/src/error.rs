@@ -162,6 +162,19 @@ pub enum Error {
     /// A store could not be used.
     #[error(transparent)]
     Store(#[from] weight_store::Error),
+    /// Nothing says which store is meant.
+    #[error("no store is named: set MLC_WEIGHTS_STORE, or name one for this call")]
+    NoStore,
+    /// The model can be read with a token only, and was not to be put where others can read it.
+    #[error(
+        "{model} is not for everybody, and whoever may read the store could read it; allow it expressly to put it there"
+    )]
+    Private {
+        /// The model.
+        model: ModelId,
+        /// What the hub says to who has no token.
+        source: hf_transport::Error,
+    },
     /// Nobody but the stores may be asked, and they do not have what the model needs.
     #[error(
         "{model} cannot be had: {stores} has no {missing}, and the hub is not asked in the store mode `only`"
@@ -198,7 +211,7 @@ impl Error {
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Name(_) | Self::Variable { .. } | Self::NoHome | Self::ZeroProcesses => {
+            Self::Name(_) | Self::Variable { .. } | Self::NoHome | Self::NoStore | Self::ZeroProcesses => {
                 ErrorKind::InvalidInput
             }
             Self::NotCached { .. }
@@ -206,9 +219,10 @@ impl Error {
             | Self::NotInCache { .. }
             | Self::NotInStore { .. } => ErrorKind::NotCached,
             Self::NotAModelDirectory { .. } => ErrorKind::NotFound,
-            Self::NotAnMlcModel { .. } | Self::FolderForFile { .. } | Self::MissingShard { .. } => {
-                ErrorKind::Refused
-            }
+            Self::NotAnMlcModel { .. }
+            | Self::FolderForFile { .. }
+            | Self::MissingShard { .. }
+            | Self::Private { .. } => ErrorKind::Refused,
             Self::Contradiction { .. } | Self::Unproven { .. } => ErrorKind::Integrity,
             Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.kind(),
             Self::Store(error) => error.kind(),

@@ -39,6 +39,7 @@
 //! | tell failures apart | [`Error::kind`], [`Error::is_transient`] |
 //! | list, verify, remove and tidy up what is cached | [`Cache`] |
 //! | let many machines download once: ask a bucket, a web server or a folder before the hub | [`Builder::stores`] |
+//! | fill such a store | [`Downloader::push`] |
 //! | learn what a repository holds another way than over git | [`MetadataSource`] |
 //!
 //! The drop-in is one call:
@@ -84,6 +85,8 @@ mod model;
 mod observer;
 mod plan;
 mod proof;
+mod push;
+mod pushed;
 mod receipts;
 mod request;
 mod store;
@@ -111,6 +114,7 @@ pub use model::{Model, Outcome};
 pub use net::Error as NetError;
 pub use net::{CaCertificates, ProxySettings, RetryPolicy};
 pub use observer::{Event, Observer, Warning};
+pub use pushed::{PushOptions, Pushed, PushedName};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
 pub use store::{StoreMode, UnknownStoreMode};
@@ -119,4 +123,4 @@ pub use url_parse::{
     Revision, causes, is_unprintable, of_size, printable, size,
 };
 pub use weight_store::Error as StoreError;
-pub use weight_store::{StoreSettings, StoreUrl};
+pub use weight_store::{StoreInfo, StoreSettings, StoreUrl};

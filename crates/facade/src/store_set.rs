@@ -71,6 +71,11 @@ impl StoreSet {
         is_used.then_some(&member.store)
     }
 
+    /// The one that is written to.
+    pub(crate) fn first(&self) -> Option<&Store> {
+        self.members.first().map(|member| &member.store)
+    }
+
     /// The stores that are in use, with their numbers.
     pub(crate) fn in_use(&self) -> impl Iterator<Item = (usize, &Store)> {
         (0..self.members.len()).filter_map(|number| Some((number, self.get(number)?)))

@@ -4,12 +4,14 @@
 
 mod cache;
 mod download;
+mod store;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use self::cache::{List, Path, Prune, Remove, Verify};
 pub(crate) use self::download::{Download, Progress};
+pub(crate) use self::store::{Store, StoreCommand, StorePush, Target};
 
 /// Below the short help, and the long.
 const EXAMPLES: &str = "\
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     Remove(Remove),
     /// Remove what interrupted downloads have left
     Prune(Prune),
+    /// Fill a store that many machines download from
+    Store(Store),
     /// Show every setting, where it comes from, and what is wrong with it
     Env(Env),
     /// Print a script that completes command lines

@@ -59,7 +59,7 @@ pub(crate) fn open(
     client: &Client,
 ) -> Result<Bucket, Error> {
     let secrets = settings.secrets();
-    let connector = Connector::new(client.clone());
+    let connector = Connector::new(client.clone(), url.safe());
     let opened = match cloud {
         #[cfg(feature = "s3")]
         Cloud::S3 => s3::open(bucket, settings, connector),

@@ -7,10 +7,10 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use net::SafeUrl;
 use url_parse::DiskError;
 
 use crate::Error;
+use crate::address::StoreUrl;
 use crate::backend::{Backend, BlobPlace, Condition, Content, Found, Version, Written};
 use crate::blob::{Blob, Hashing};
 use crate::key::Key;
@@ -21,11 +21,12 @@ const PIECE: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
+    url: StoreUrl,
 }
 
 impl Folder {
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root }
+    pub(crate) fn new(root: PathBuf, url: StoreUrl) -> Self {
+        Self { root, url }
     }
 
     fn path(&self, key: &Key) -> PathBuf {
@@ -53,9 +54,7 @@ impl Folder {
         let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|source| DiskError::new("read", &path, source))?;
         if bytes.len() as u64 > limit {
-            let url = url_parse::Url::from_file_path(&path).ok();
-            let url = url.map_or_else(|| SafeUrl::of(&unnamed()), |url| SafeUrl::of(&url));
-            return Err(Error::TooLarge { url, limit });
+            return Err(Error::TooLarge { url: self.url.at(key), limit });
         }
         let date = Some(SystemTime::now());
         Ok(Found::Content(Content { bytes: bytes.into(), version: Version::default(), date }))
@@ -107,12 +106,6 @@ impl Folder {
         let folder = self.clone();
         net::blocking(move || job(&folder)).await
     }
-}
-
-/// Stands for a path that no URL can be made of, which no whole path is.
-#[expect(clippy::expect_used, reason = "the text is a constant")]
-fn unnamed() -> url_parse::Url {
-    "file:///".parse().expect("a URL")
 }
 
 #[async_trait]
@@ -172,13 +165,14 @@ impl Backend for Folder {
     }
 }
 
-/// Opens a plain file. What else somebody may have put there is not waited for.
+/// Opens a plain file. What else somebody may have put there is not waited for, and a link is not followed.
 fn open_plain(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     {
-        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+        let flags = flags.bits().cast_signed();
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
     }
     let file = options.open(path)?;

@@ -30,7 +30,7 @@ impl Store {
     /// [`Error::NotBuiltIn`] and [`Error::Settings`].
     pub fn open(url: StoreUrl, settings: &StoreSettings, client: &Client) -> Result<Self, Error> {
         let backend: Arc<dyn Backend> = match &url.home {
-            Home::Folder(root) => Arc::new(Folder::new(root.clone())),
+            Home::Folder(root) => Arc::new(Folder::new(root.clone(), url.clone())),
             Home::Web { base, login } => {
                 Arc::new(Web::new(base.clone(), login.clone(), client.clone(), settings.writes_in_place))
             }

@@ -2,7 +2,7 @@
 //! are trusted with that.
 
 use hf_transport::{HubClient, MetadataSource as _, PackMetadata, RepoSnapshot};
-use net::RetryBudget;
+use net::{RetryBudget, RetryPolicy};
 use tokio::time::sleep;
 use url_parse::{CommitId, ErrorKind, Revision};
 use weight_store::{RefName, Store};
@@ -18,7 +18,7 @@ impl Work {
         if self.stores.is_empty() || self.context.metadata.is_some() {
             return Ok(None);
         }
-        self.observer().on_event(&Event::Metadata { model: self.request.model() });
+        self.observer().on_event(&Event::Stores { model: self.request.model() });
         if let Some(receipt) = &self.mended {
             match self.snapshot_of(receipt.commit).await? {
                 None if self.stores.is_only() => {
@@ -63,6 +63,7 @@ impl Work {
         let mut budget = RetryBudget::new(self.context.retry.clone());
         let started = std::time::Instant::now();
         loop {
+            self.observer().on_event(&Event::Metadata { model });
             let cause = match hub.commit_of(model.id(), model.revision()).await {
                 Ok(named) => return Ok(Some(named.commit)),
                 Err(error) if error.is_transient() => error,
@@ -136,28 +137,33 @@ impl Work {
         number: usize,
         question: impl Fn() -> F,
     ) -> Result<Option<T>, Error> {
-        let mut budget = RetryBudget::new(self.context.retry.clone());
-        loop {
-            let error = match question().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if error.is_transient()
-                && let Some(pause) = budget.failed()
-            {
-                tracing::info!(?pause, %error, "a store could not be asked: a pause");
-                sleep(error.server_wait().map_or(pause, |wait| wait.max(pause))).await;
-                continue;
+        match insist(&self.context.retry, question).await {
+            Err(error) if !self.stores.is_only() => {
+                self.stores.give_up(number, &error);
+                Ok(None)
             }
-            if self.stores.is_only() {
-                return Err(error.into());
-            }
-            self.stores.give_up(number, &error);
-            return Ok(None);
+            answer => Ok(answer?),
         }
     }
 
     fn not_in_store(&self, missing: String) -> Error {
         Error::NotInStore { model: self.request.model().clone(), stores: self.stores.shown(), missing }
+    }
+}
+
+/// Asks a store, and again after failures that may pass.
+pub(super) async fn insist<T, F: Future<Output = Result<T, weight_store::Error>>>(
+    retry: &RetryPolicy,
+    question: impl Fn() -> F,
+) -> Result<T, weight_store::Error> {
+    let mut budget = RetryBudget::new(retry.clone());
+    loop {
+        let error = match question().await {
+            Err(error) if error.is_transient() => error,
+            outcome => return outcome,
+        };
+        let Some(pause) = budget.failed() else { return Err(error) };
+        tracing::info!(?pause, %error, "a store could not be asked: a pause");
+        sleep(error.server_wait().map_or(pause, |wait| wait.max(pause))).await;
     }
 }

@@ -46,15 +46,7 @@ impl Work {
                 Ok((Arc::new(lease), mended.map(Arc::new)))
             })
             .await?;
-        let client = query
-            .on_disk(|Query { context, .. }| {
-                // Blocks: certificates are files.
-                let ca_certificates = context.certificates.load()?;
-                let mut settings = context.net.clone();
-                settings.ca_certificates = ca_certificates;
-                Ok(Client::new(settings)?)
-            })
-            .await?;
+        let client = query.on_disk(|Query { context, .. }| context.client()).await?;
         let hub = HubClient::new(client.clone(), query.context.hub.clone());
         let (context, request) = (Arc::clone(&query.context), query.request.clone());
         let watcher = Arc::clone(request.watcher());

@@ -156,6 +156,7 @@ fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
                 holder.map(|holder| (holder.pid, holder.host.as_ref().map(Excerpt::as_str))).unzip();
             ("waiting", json!({ "pid": pid, "host": host.flatten() }))
         }
+        Event::Stores { .. } => ("stores", json!({})),
         Event::Metadata { .. } => ("metadata", json!({})),
         Event::RetryingMetadata { delay, cause } => ("retrying", retrying(None, *delay, *cause)),
         Event::Commit { commit } => ("commit", json!({ "commit": commit.to_string() })),

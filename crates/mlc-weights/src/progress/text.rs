@@ -17,6 +17,7 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
             format!("waiting for another download of this model, by {holder}")
         }
         Event::WaitingForLock { holder: None } => "waiting for another download of this model".to_owned(),
+        Event::Stores { model } => format!("asking the store for {model}"),
         Event::Metadata { model } => format!("asking the hub for {model}"),
         Event::RetryingMetadata { delay, cause } => retrying(*cause, *delay),
         Event::Commit { commit } => format!("the model is at commit {commit}"),
@@ -175,6 +176,7 @@ mod tests {
     fn steps() {
         let model = "user/repo".parse().unwrap();
         let commit = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+        check(&Event::Stores { model: &model }, "asking the store for user/repo");
         check(&Event::Metadata { model: &model }, "asking the hub for user/repo");
         check(
             &Event::Commit { commit: &commit },

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use local_hub::PublishedModel;
+use local_hub::{LocalS3, PublishedModel};
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{World, entry_in};
 
 /// Puts a model into a store in a folder, by hand and with git; returns its URL.
 fn fill(world: &World, model: &PublishedModel, folder: &Path) -> String {
@@ -52,7 +52,10 @@ fn a_site_without_a_network_starts_from_a_stick() {
         let ran = cli.run();
         assert_eq!(ran.status, Some(0), "{}", ran.stderr);
         let events = ran.stderr.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let done = events.into_iter().find(|event| event["event"] == "done").unwrap();
+        let events: Vec<Value> = events.collect();
+        let named = |name: &str| events.iter().find(|event| event["event"] == name);
+        assert!(named("stores").is_some() && named("metadata").is_none(), "{events:?}");
+        let done = named("done").unwrap();
         let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
         assert_eq!((&done["bytes_received"], &done["bytes_from_store"]), (&0.into(), &bytes.into()));
         assert_eq!(done["commit"], model.commit.as_str());
@@ -106,4 +109,79 @@ fn a_store_that_is_not_there_is_warned_of() {
     let ran = world.cli(&["download", "--store", &store, &model.url]).run();
     ran.check_path(&world.entry(&model));
     assert!(ran.stderr.contains(&format!("warning: going on without the store {store}: ")), "{}", ran.stderr);
+}
+
+#[test]
+fn what_one_machine_pushes_others_download() {
+    let (world, model) = World::with_tiny();
+    let folder = world.beside("store");
+    fs::create_dir(&folder).unwrap();
+    let store = format!("file://{}", folder.to_str().unwrap());
+    let ran = world.cli(&["store", "init", "--store", &store]).run();
+    assert_eq!((ran.status, ran.stdout.len()), (Some(0), 0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the store is set up; it does not keep two writers"), "{}", ran.stderr);
+
+    let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
+    for (written, there, words) in [(4, 0, ": written, "), (0, 4, ": there already, ")] {
+        let ran = world.cli(&["store", "push", "--store", &store, "--json", &model.url]).run();
+        assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.stderr.matches(words).count(), 4, "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("mlc-ai/tiny is in {store} at commit {}", model.commit)));
+        let document = ran.json();
+        let pushed = &document["models"][0];
+        assert_eq!((&document["version"], &pushed["model"]), (&1.into(), &"mlc-ai/tiny".into()));
+        assert_eq!((&pushed["files_written"], &pushed["files_there"]), (&written.into(), &there.into()));
+        assert_eq!(
+            pushed["bytes_written"].as_u64().unwrap() + pushed["bytes_there"].as_u64().unwrap(),
+            bytes
+        );
+        assert_eq!((&pushed["commit"], &pushed["name"]), (&model.commit.clone().into(), &"written".into()));
+    }
+
+    let log = world.hub.log().from_now();
+    let home = world.beside("another machine");
+    let arguments = ["download", "--store", &store, "--store-mode", "only", &model.url];
+    let ran = world.cli(&arguments).env("MLC_LLM_HOME", &home).run();
+    ran.check_path(&entry_in(&home.join("model_weights"), &model));
+    assert_eq!(log.count(), 0, "{log}");
+}
+
+#[test]
+fn a_push_that_cannot_be_says_why() {
+    let (world, model) = World::with_tiny();
+    let folder = world.beside("store");
+    fs::create_dir(&folder).unwrap();
+    let store = format!("file://{}", folder.to_str().unwrap());
+    world.cli(&["store", "push", &model.url]).run().check_failure(2, &["MLC_WEIGHTS_STORE"]);
+    world.cli(&["store", "init"]).run().check_failure(2, &["MLC_WEIGHTS_STORE"]);
+    world.cli(&["store", "push", "--store", &store, "mlc-ai/tiny"]).run().check_failure(2, &["mlc-ai/tiny"]);
+    let missing = format!("{store}/missing");
+    let ran = world.cli(&["store", "push", "--store", &missing, &model.url]).run();
+    ran.check_failure(7, &[missing.trim_start_matches("file://")]);
+    let other = "HF://mlc-ai/absent";
+    let ran = world.cli(&["store", "push", "--store", &store, other, &model.url]).run();
+    ran.check_failure(4, &["mlc-ai/absent"]);
+    assert!(ran.stderr.contains("mlc-ai/tiny is in "), "one failure does not keep the next: {}", ran.stderr);
+}
+
+/// Nothing of the credentials or of what is signed with them is told, however much is.
+#[test]
+fn a_bucket_for_a_cluster() {
+    let (world, model) = World::with_tiny();
+    let Some(server) = LocalS3::start(Path::new(env!("CARGO_TARGET_TMPDIR"))) else { return };
+    let run = |arguments: &[&str], home: &str| {
+        let cli = world.cli(arguments).env("MLC_LLM_HOME", world.beside(home));
+        let cli = server.variables().iter().fold(cli, |cli, (name, value)| cli.env(name, value));
+        let ran = cli.env("MLC_WEIGHTS_STORE", "s3://models/mlc").run();
+        for secret in ["s3cret", "Signature", "X-Amz", "AWS4-HMAC"] {
+            assert!(!ran.stderr.contains(secret), "{}", ran.stderr);
+        }
+        ran
+    };
+    let ran = run(&["-vv", "store", "push", &model.url], "filler");
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    let log = world.hub.log().from_now();
+    let ran = run(&["-vv", "download", "--store-mode", "only", &model.url], "node");
+    ran.check_path(&entry_in(&world.beside("node").join("model_weights"), &model));
+    assert_eq!(log.count(), 0, "{log}");
 }

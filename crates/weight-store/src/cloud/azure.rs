@@ -43,7 +43,7 @@ pub(super) fn open(
         builder = builder.with_msi_endpoint(endpoint);
     }
     if let Some(endpoint) = builder.get_config_value(&AzureConfigKey::Endpoint) {
-        connector.bucket_is_at(&endpoint);
+        connector.bucket_is_at(&endpoint)?;
     }
     let is_public =
         builder.get_config_value(&AzureConfigKey::SkipSignature).is_some_and(|value| value == "true");

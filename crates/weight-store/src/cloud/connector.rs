@@ -1,5 +1,6 @@
 //! The one HTTP client under the library that speaks with buckets.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body::Body as _;
-use net::{Answer, Client, Hop, ProxySettings, Redirects, Request, SafeUrl, Upload};
+use net::{Answer, Client, ForeignError, Hop, ProxySettings, Redirects, Request, SafeUrl, Secrets, Upload};
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse,
@@ -37,6 +38,8 @@ pub(super) struct Connector(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     client: Client,
+    /// The store, for messages.
+    store: SafeUrl,
     /// The same without proxies.
     direct: OnceCell<Client>,
     /// The server that the bucket is on, where the settings name it.
@@ -44,14 +47,18 @@ struct Shared {
 }
 
 impl Connector {
-    pub(super) fn new(client: Client) -> Self {
-        Self(Arc::new(Shared { client, direct: OnceCell::new(), endpoint: Mutex::default() }))
+    pub(super) fn new(client: Client, store: SafeUrl) -> Self {
+        Self(Arc::new(Shared { client, store, direct: OnceCell::new(), endpoint: Mutex::default() }))
     }
 
     /// The settings name the server that the bucket is on. Over plain http, proxies are for this one alone: other
     /// servers that are asked so hand out credentials, and are near.
-    pub(super) fn bucket_is_at(&self, endpoint: &str) {
-        *self.0.endpoint.lock() = endpoint.parse::<Url>().ok().as_ref().and_then(Origin::of);
+    pub(super) fn bucket_is_at(&self, endpoint: &str) -> object_store::Result<()> {
+        let origin = endpoint.parse::<Url>().ok().as_ref().and_then(Origin::of);
+        let problem =
+            || object_store::Error::Generic { store: "bucket", source: "its endpoint is no URL".into() };
+        *self.0.endpoint.lock() = Some(origin.ok_or_else(problem)?);
+        Ok(())
     }
 }
 
@@ -75,8 +82,7 @@ impl Shared {
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
         let (parts, body) = request.into_parts();
         let body = bytes_of(body);
-        // What the library asks for are URLs.
-        let url: Url = parts.uri.to_string().parse().map_err(|_| net::Error::Cancelled)?;
+        let url = Url::parse(&parts.uri.to_string()).map_err(|error| self.no_url(&error))?;
         let shown = SafeUrl::of(&url);
         let client = self.client_for(&url).await?;
         let mut request = Request::get(url, "ask", Hop::Store);
@@ -94,6 +100,12 @@ impl Shared {
             return whole(answer, shown).await;
         }
         Err(refused(answer, "ask", &shown).await)
+    }
+
+    /// A setting that is to be a URL, for instance where credentials come from, is none.
+    fn no_url(&self, error: &(dyn StdError + 'static)) -> Error {
+        let source = ForeignError::of(error, &Secrets::default());
+        Error::Bucket { action: "get credentials for, or reach,", url: self.store.clone(), source }
     }
 
     async fn client_for(&self, url: &Url) -> Result<&Client, Error> {
@@ -158,4 +170,4 @@ impl fmt::Display for Carried {
     }
 }
 
-impl std::error::Error for Carried {}
+impl StdError for Carried {}

@@ -39,7 +39,7 @@ pub(super) fn open(
     }
     let endpoint = builder.get_config_value(&GoogleConfigKey::BaseUrl);
     if let Some(endpoint) = &endpoint {
-        connector.bucket_is_at(endpoint);
+        connector.bucket_is_at(endpoint)?;
     }
     let endpoint = endpoint.unwrap_or_else(|| PUBLIC.to_owned());
     let base = format!("{}/{bucket}/", endpoint.trim_end_matches('/'));

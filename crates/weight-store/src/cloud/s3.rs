@@ -43,7 +43,7 @@ pub(super) fn open(
     if let Some(endpoint) =
         value(AmazonS3ConfigKey::S3Endpoint).or_else(|| value(AmazonS3ConfigKey::Endpoint))
     {
-        connector.bucket_is_at(&endpoint);
+        connector.bucket_is_at(&endpoint)?;
     }
     let is_public = value(AmazonS3ConfigKey::SkipSignature).is_some_and(|value| value == "true");
     if is_public {

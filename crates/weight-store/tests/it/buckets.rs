@@ -108,6 +108,7 @@ async fn urls_of_contents() {
 fn settings_that_do_not_fit_are_refused_without_showing_secrets() {
     for (url, variables) in [
         ("s3://bucket/a", &[("AWS_SECRET_ACCESS_KEY", "s3cret-value")][..]),
+        ("s3://bucket/a", &[("AWS_ENDPOINT_URL", "no URL")]),
         ("gs://bucket/a", &[("GOOGLE_SERVICE_ACCOUNT_KEY", "s3cret-value")]),
         ("az://box/a", &[("AZURE_STORAGE_ACCOUNT_KEY", "s3cret-value")]),
     ] {
@@ -148,6 +149,14 @@ async fn credentials_come_past_proxies_and_by_no_redirect() {
     let by_proxy: Vec<String> = proxy.requests().into_iter().map(|request| request.target).collect();
     assert!(by_proxy.iter().all(|target| target.starts_with(&bucket.url())), "{by_proxy:?}");
     assert_eq!((by_proxy.len(), bucket.requests().len(), near.requests().len()), (1, 1, 1));
+
+    let variables = [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "no-url"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap()),
+    ];
+    let store = crate::support::open("s3://models", &settings(&variables));
+    let error = store.find_pack(&commit).await.unwrap_err();
+    assert!(chain(&error).contains("s3://models"), "{}", chain(&error));
 
     let error = open("/elsewhere").find_pack(&commit).await.unwrap_err();
     assert!(matches!(error, Error::Refused { status: 302, .. }), "{}", chain(&error));

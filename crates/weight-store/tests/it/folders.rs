@@ -28,13 +28,18 @@ async fn a_folder_that_is_missing_is_an_error() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_is_no_plain_file_is_not_waited_for() {
+async fn what_is_no_plain_file_is_not_read() {
     let stage = Stage::new();
     let root = stage.folder.path().join("store");
     std::fs::create_dir_all(root.join("packs")).unwrap();
     let commit = CommitId::from_bytes([1; 20]);
     let pipe = root.join(format!("packs/{commit}.pack"));
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = in_folder(&root).find_pack(&commit).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disk);
+    std::fs::remove_file(&pipe).unwrap();
+    std::fs::write(root.join("pack"), "PACK").unwrap();
+    std::os::unix::fs::symlink("../pack", &pipe).unwrap();
     let error = in_folder(&root).find_pack(&commit).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disk);
 }
