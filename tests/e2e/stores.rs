@@ -309,6 +309,24 @@ async fn a_store_that_dies_in_the_middle() {
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Refused);
 }
 
+/// Silence is overload until it has lasted for all attempts; then the hub has what the store keeps to itself.
+#[tokio::test]
+async fn a_store_that_hangs_makes_a_download_slower_and_does_not_break_it() {
+    for part in ["/packs/", "/blobs/"] {
+        let filled = Filled::on_the_web().await;
+        filled.server().fall_silent(part);
+        let builder = |mode, home: &str| {
+            let quick = std::time::Duration::from_millis(300);
+            filled.builder(mode).home(filled.world.beside(home)).idle_timeout(quick)
+        };
+        let (outcome, seen) = download(builder(StoreMode::First, "first"), &filled.model.commit).await;
+        filled.check(outcome, 0);
+        assert_eq!((seen.count(&["StoreGivenUp"]), seen.count(&["Warning"])), (1, 1), "{part}");
+        let (outcome, _) = download(builder(StoreMode::Only, "only"), &filled.model.commit).await;
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Network, "{part}");
+    }
+}
+
 /// A signed URL that has ended, or a store that is overloaded for a moment, is no reason to leave it.
 #[tokio::test]
 async fn trouble_for_a_moment_is_borne() {

@@ -75,6 +75,8 @@ struct Disk {
     versions: u64,
     /// Statuses for requests whose path has this in it, each for one.
     trouble: Vec<(String, u16)>,
+    /// Requests whose path has this in it are never answered.
+    silent: Option<String>,
     /// Where requests for a path are redirected.
     redirects: BTreeMap<String, String>,
 }
@@ -165,6 +167,11 @@ impl LocalWebStore {
         locked(&self.shared.state).trouble.push((part.to_owned(), status));
     }
 
+    /// From now on requests whose path has `part` in it are never answered.
+    pub fn fall_silent(&self, part: &str) {
+        locked(&self.shared.state).silent = Some(part.to_owned());
+    }
+
     /// Requests for `path` are redirected to `url`.
     pub fn redirect(&self, path: &str, url: &str) {
         locked(&self.shared.state).redirects.insert(path.to_owned(), url.to_owned());
@@ -189,6 +196,9 @@ impl Drop for LocalWebStore {
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let (method, path) = (parts.method.as_str(), parts.uri.path());
+    if locked(&shared.state).silent.as_deref().is_some_and(|part| path.contains(part)) {
+        std::future::pending::<()>().await;
+    }
     let response = match axum::body::to_bytes(body, usize::MAX).await {
         Ok(bytes) => shared.answer(method, path, &parts.headers, bytes),
         // The client broke it off.

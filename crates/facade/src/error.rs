@@ -177,7 +177,7 @@ pub enum Error {
     },
     /// Nobody but the stores may be asked, and they do not have what the model needs.
     #[error(
-        "{model} cannot be had: {stores} has no {missing}, and the hub is not asked in the store mode `only`"
+        "{model} cannot be downloaded: {stores} has no {missing}, and the hub is not asked in the store mode `only`"
     )]
     NotInStore {
         /// The model asked for.

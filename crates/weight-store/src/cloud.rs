@@ -213,8 +213,13 @@ impl Backend for Bucket {
             Ok::<_, Error>(bytes)
         })
         .await?;
-        let condition = if replace { Condition::Always } else { Condition::IfAbsent };
-        // Who was first has written the same.
-        self.put(key, bytes, &condition).await.map(drop)
+        if !replace {
+            let put = self.put(key, bytes.clone(), &Condition::IfAbsent).await?;
+            // Who was first has written the same; but a server may also say so while two write and neither is done.
+            if put == Written::Done || self.size(key).await? == Some(blob.size) {
+                return Ok(());
+            }
+        }
+        self.put(key, bytes, &Condition::Always).await.map(drop)
     }
 }

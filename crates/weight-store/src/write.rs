@@ -80,11 +80,13 @@ impl Store {
     /// until a rule of its own removes them.
     pub async fn put_blob(&self, blob: &Blob, replace: bool) -> Result<Put, Error> {
         let key = Key::blob(&blob.id);
-        if !replace && self.backend.size(&key).await? == Some(blob.size) {
+        let there = self.backend.size(&key).await?;
+        if !replace && there == Some(blob.size) {
             return Ok(Put::WasThere);
         }
         tracing::debug!(url = %self.at(&key), bytes = blob.size, "writing a content");
-        self.backend.put_blob(&key, blob, replace).await?;
+        // One of another size is nobody's work under way: nothing is seen before it is whole.
+        self.backend.put_blob(&key, blob, replace || there.is_some()).await?;
         Ok(Put::Written)
     }
 

@@ -30,6 +30,11 @@ async fn contents(stage: &Stage, store: &Store) {
         assert_eq!(store.put_blob(&blob, true).await.unwrap(), Put::Written);
         assert_eq!(content(store, &blob.id).await.unwrap(), bytes);
     }
+    // Several who write the same at once.
+    let blob = stage.blob(b"wanted by many");
+    let put = || async { store.put_blob(&blob, false).await.unwrap() };
+    tokio::join!(put(), put(), put(), put());
+    assert_eq!(content(store, &blob.id).await.unwrap(), b"wanted by many");
     let mistaken = stage.mistaken(b"other weights");
     let error = store.put_blob(&mistaken, false).await.unwrap_err();
     assert!(matches!(error, Error::OtherContent { .. }), "{error:?}");

@@ -40,6 +40,17 @@ async fn a_content_is_moved_to_its_name() {
     assert_eq!((header("destination"), header("overwrite")), (Some(path.as_str()), Some("F")));
 }
 
+/// What was cut is written again without being asked to.
+#[tokio::test]
+async fn a_content_of_another_size_is_replaced() {
+    let (stage, server) = (Stage::new(), LocalWebStore::start());
+    let blob = stage.blob(b"weights");
+    let path = format!("/models/blobs/sha256/{}", blob.id);
+    server.put(&path, "weigh");
+    assert_eq!(store_on(&server).put_blob(&blob, false).await.unwrap(), Put::Written);
+    assert_eq!(server.get(&path).unwrap(), "weights");
+}
+
 /// Two who write the same content at once: the second finds it there when it is done.
 #[tokio::test]
 async fn who_is_second_has_lost_nothing() {
