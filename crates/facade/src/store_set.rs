@@ -82,9 +82,13 @@ impl StoreSet {
     }
 
     /// The addresses of all.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.store.url().to_string()).collect()
+    }
+
+    /// The same for a message.
     pub(crate) fn shown(&self) -> String {
-        let urls: Vec<String> = self.members.iter().map(|member| member.store.url().to_string()).collect();
-        urls.join(", ")
+        self.urls().join(", ")
     }
 
     /// The store is left alone from now on, and this is why.

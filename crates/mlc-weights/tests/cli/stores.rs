@@ -64,6 +64,22 @@ fn a_site_without_a_network_starts_from_a_stick() {
 }
 
 #[test]
+fn a_dry_run_says_who_would_be_asked() {
+    let (world, model) = World::with_tiny();
+    let store = fill(&world, &model, &world.beside("stick"));
+    for (mode, from) in
+        [("first", format!("{store}, else {}", world.hub.endpoint())), ("only", store.clone())]
+    {
+        let arguments = ["download", "--dry-run", "--store", &store, "--store-mode", mode, &model.url];
+        let ran = world.cli(&arguments).run();
+        let line = format!("  from      {from} at commit {}\n", model.commit);
+        assert!(ran.text().contains(&line), "{}", ran.text());
+        let document = world.cli(&[&arguments[..], &["--json"]].concat()).run().json();
+        assert_eq!(document["models"][0]["stores"], serde_json::json!([store]));
+    }
+}
+
+#[test]
 fn the_closing_line_tells_what_came_from_the_store() {
     let (world, model) = World::with_tiny();
     let store = fill(&world, &model, &world.beside("stick"));
