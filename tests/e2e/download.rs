@@ -17,7 +17,10 @@ async fn a_model_arrives_as_the_original_would_leave_it() {
     assert_eq!(published.differences(&model.path), [""; 0]);
     assert_eq!(model.commit.unwrap().to_string(), published.commit);
     let bytes: u64 = published.lfs_files().map(|file| file.size).sum();
-    assert_eq!(model.outcome, Outcome::Downloaded { bytes_received: bytes });
+    assert_eq!(
+        model.outcome,
+        Outcome::Downloaded { bytes_received: bytes, bytes_from_store: 0, bytes_copied: 0 }
+    );
 }
 
 #[tokio::test]

@@ -90,7 +90,10 @@ async fn where_nothing_is_missing_nothing_is_fetched() {
     let entry = lay_out(&published, &world.home().join("model_weights"));
     fs::remove_file(entry.join("mlc-chat-config.json")).unwrap();
     let (outcome, told) = watched(&world, &published).await;
-    assert_eq!(outcome.unwrap().outcome, Outcome::Downloaded { bytes_received: 0 });
+    assert_eq!(
+        outcome.unwrap().outcome,
+        Outcome::Downloaded { bytes_received: 0, bytes_from_store: 0, bytes_copied: 0 }
+    );
     let [checking, reused] = reused(&published, &[]);
     let expected = [Told::Metadata, commit(&published), checking, reused, Told::Publishing(entry.clone())];
     assert_eq!(told, expected);

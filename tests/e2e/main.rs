@@ -32,5 +32,6 @@ mod rate_limits;
 mod repair;
 mod revisions;
 mod slots;
+mod stores;
 mod tiers;
 mod world;

@@ -25,7 +25,10 @@ async fn only_what_is_missing_is_fetched() {
         .iter()
         .map(|name| published.file(name).unwrap().size)
         .sum();
-    assert_eq!(model.outcome, Outcome::Downloaded { bytes_received: bytes });
+    assert_eq!(
+        model.outcome,
+        Outcome::Downloaded { bytes_received: bytes, bytes_from_store: 0, bytes_copied: 0 }
+    );
 }
 
 #[tokio::test]

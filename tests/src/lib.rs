@@ -46,10 +46,12 @@ mod pack;
 mod proxy;
 mod python_server;
 mod request_head;
+mod seaweed;
 mod server;
 mod store;
 mod sync;
 mod trouble;
+mod web_store;
 
 pub use access::Access;
 pub use crash::{Crash, Job, Tally};
@@ -64,4 +66,6 @@ pub use pack::{
 };
 pub use proxy::{LocalProxy, ProxiedRequest};
 pub use python_server::PythonServer;
+pub use seaweed::LocalS3;
 pub use trouble::{Limit, Trouble};
+pub use web_store::{LocalWebStore, WebStoreRequest, WebStoreSettings};

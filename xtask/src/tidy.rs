@@ -40,7 +40,7 @@ fn complaints(root: &Path) -> Result<Vec<String>> {
         packages::check(&packages, &files, packages::PLAN),
         manifests::check(&packages, &files),
         licences::check(&workspace::packages_from_elsewhere(root)?, &architecture),
-        lock::check(&lock),
+        lock::check(&lock, &workspace::compiled(root)?),
         sources::check(&files),
         circles::check(&files),
         tracked::check(&files, &tracked::machine_paths(root)),

@@ -90,6 +90,16 @@ pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Licensed>> {
     Ok(foreign.map(licensed).collect())
 }
 
+/// The names of all packages that are compiled for any platform with all features on. No network.
+pub(crate) fn compiled(root: &Path) -> Result<Vec<String>> {
+    let arguments = ["tree", "--workspace", "--all-features", "--target=all", "--prefix=none", "--offline"];
+    let output = Command::new("cargo").args(arguments).current_dir(root).output().context("running cargo")?;
+    let problem = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "`cargo tree` failed: {}", problem.trim());
+    let tree = String::from_utf8(output.stdout).context("what cargo prints is not UTF-8")?;
+    Ok(tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+}
+
 /// All files that git tracks, and those it would take with `git add .`.
 pub(crate) fn files(root: &Path) -> Result<Vec<File>> {
     let paths = git_ls_files(root)?;

@@ -9,9 +9,11 @@ use cache_layout::{CacheConfig, CacheLayout, CachePolicy, Durability, Locking};
 use hf_transport::{HubConfig, MetadataSource, Token};
 use net::{CaCertificates, NetSettings, ProxySettings, RetryPolicy};
 use url_parse::Endpoint;
+use weight_store::{StoreSettings, StoreUrl};
 
 use crate::context::{Certificates, Context, OwnSource};
 use crate::env::Settings;
+use crate::store::{StoreConfig, StoreMode};
 use crate::{Downloader, Error};
 
 /// Builds a [`Downloader`]. Reads no environment variable, unless it came from [`Builder::from_env`].
@@ -31,6 +33,7 @@ pub struct Builder {
     retry: RetryPolicy,
     max_connections: Option<NonZeroUsize>,
     require_proof: bool,
+    stores: StoreConfig,
 }
 
 impl Downloader {
@@ -65,6 +68,7 @@ impl Builder {
             retry: RetryPolicy::default(),
             max_connections: None,
             require_proof: false,
+            stores: StoreConfig::default(),
         }
     }
 
@@ -86,6 +90,9 @@ impl Builder {
             .endpoint(settings.endpoint)
             .token(settings.token)
             .require_proof(settings.require_proof)
+            .stores(settings.stores)
+            .store_mode(settings.store_mode)
+            .store_settings(settings.store_settings)
             .proxy(settings.proxy);
         builder.certificates = Certificates::InFiles(settings.certificates);
         if let Some(origin) = settings.user_agent_origin {
@@ -212,6 +219,35 @@ impl Builder {
         self
     }
 
+    /// Stores that are asked before the hub, in this order: places that have models by content, for many machines. Their
+    /// bytes are verified as any. Default: none.
+    ///
+    /// What a store lacks, has with other bytes or cannot give comes from the hub, but in [`StoreMode::Only`]. A store
+    /// whose settings cannot be used is an error always.
+    pub fn stores(mut self, stores: impl IntoIterator<Item = StoreUrl>) -> Self {
+        self.stores.urls = stores.into_iter().collect();
+        self
+    }
+
+    /// What stores are asked for, and when the hub is. Default: [`StoreMode::First`].
+    pub fn store_mode(mut self, mode: StoreMode) -> Self {
+        self.stores.mode = mode;
+        self
+    }
+
+    /// What stores are opened with: regions and credentials of buckets. Default: nothing.
+    pub fn store_settings(mut self, settings: StoreSettings) -> Self {
+        self.stores.settings = settings;
+        self
+    }
+
+    /// Whether a store on a web server is written to under the last name at once, since the server knows no `MOVE`.
+    /// Default: no, so that nothing is seen before it is whole.
+    pub fn store_writes_in_place(mut self, writes_in_place: bool) -> Self {
+        self.stores.settings.writes_in_place = writes_in_place;
+        self
+    }
+
     /// Adds the application's name to the `User-Agent` header, as `name/version`. May be called more than once.
     pub fn application(mut self, name_and_version: &str) -> Self {
         if !self.net.user_agent.split("; ").any(|known| known == name_and_version) {
@@ -242,6 +278,7 @@ impl Builder {
             retry: self.retry,
             max_connections: self.max_connections,
             require_proof: self.require_proof,
+            stores: self.stores,
         }))
     }
 }

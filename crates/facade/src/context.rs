@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use cache_layout::{CacheLayout, CachePolicy};
 use hf_transport::{HubConfig, MetadataSource};
-use net::{CaCertificates, NetSettings, RetryPolicy};
+use net::{CaCertificates, Client, NetSettings, RetryPolicy};
 
 use crate::Error;
 use crate::env::CertificateFiles;
+use crate::store::StoreConfig;
 
 /// What every step of a download knows of the configuration.
 #[derive(Debug)]
@@ -26,6 +27,16 @@ pub(crate) struct Context {
     pub(crate) retry: RetryPolicy,
     pub(crate) max_connections: Option<NonZeroUsize>,
     pub(crate) require_proof: bool,
+    pub(crate) stores: StoreConfig,
+}
+
+impl Context {
+    /// A client with these settings. Blocks: certificates are files.
+    pub(crate) fn client(&self) -> Result<Client, Error> {
+        let mut settings = self.net.clone();
+        settings.ca_certificates = self.certificates.load()?;
+        Ok(Client::new(settings)?)
+    }
 }
 
 pub(crate) type SharedContext = Arc<Context>;

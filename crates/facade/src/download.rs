@@ -4,8 +4,10 @@ mod carry_over;
 mod dry_run;
 mod finish;
 mod metadata;
+mod push;
 mod reuse;
 mod shards;
+mod stored;
 mod work;
 
 use cache_layout::{Run, Tier};
@@ -13,6 +15,7 @@ use hf_transport::RepoSnapshot;
 
 pub(crate) use self::dry_run::plan;
 use self::metadata::Described;
+pub(crate) use self::push::push;
 use self::work::Work;
 use crate::context::SharedContext;
 use crate::lease::Lease;
@@ -74,7 +77,9 @@ impl Work {
     }
 
     async fn carry_out(&self) -> Result<Model, Error> {
-        self.warn_of_exposed_token();
+        if !self.stores.is_only() {
+            self.warn_of_exposed_token();
+        }
         let snapshot = self.snapshot().await;
         self.warn_of_what_the_hub_said();
         let snapshot = snapshot?;
@@ -88,11 +93,16 @@ impl Work {
         for path in &plan.unlisted {
             self.warn(Warning::UnlistedShard { path });
         }
-        let bytes_received = described.bytes_received + self.fetch(&snapshot, &plan).await?;
+        let bytes = described.bytes + self.fetch(&snapshot, &plan).await?;
         self.finish_tree(snapshot, described, plan).await?;
         let (path, commit) = self.publish(commit).await?;
-        tracing::info!(path = %url_parse::shown(&path), bytes = bytes_received, "downloaded");
+        tracing::info!(path = %url_parse::shown(&path), ?bytes, "downloaded");
         let tier = Tier::Writable(self.context.layout.home().join("model_weights"));
-        Ok(Model { path, tier, commit, outcome: Outcome::Downloaded { bytes_received } })
+        let outcome = Outcome::Downloaded {
+            bytes_received: bytes.received,
+            bytes_from_store: bytes.from_store,
+            bytes_copied: bytes.copied,
+        };
+        Ok(Model { path, tier, commit, outcome })
     }
 }

@@ -9,6 +9,7 @@ use crate::Model;
 /// What [`Downloader::plan`](crate::Downloader::plan) found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "one is made for a request, and looked at once")]
 pub enum DownloadPlan {
     /// The cache has the model: nothing would be downloaded.
     Cached(Model),
@@ -24,7 +25,12 @@ pub struct PlannedDownload {
     pub model: ModelRef,
     /// The hub that it would come from.
     pub endpoint: Endpoint,
-    /// The commit that the hub has now.
+    /// The addresses of the stores that would be asked before it, or, in the [mode](crate::StoreMode) `only`, in its
+    /// place.
+    pub stores: Vec<String>,
+    /// Whether the hub would be asked for what they lack.
+    pub asks_hub: bool,
+    /// The commit that the hub, or a store, has now.
     pub commit: CommitId,
     /// The directory that the model would have.
     pub path: PathBuf,

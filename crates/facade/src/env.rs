@@ -17,12 +17,14 @@ use cache_layout::CachePolicy;
 use hf_transport::Token;
 use net::ProxySettings;
 use url_parse::Endpoint;
+use weight_store::{StoreSettings, StoreUrl};
 
 pub use self::certificates::CertificateFiles;
 pub use self::report::{Finding, Report, Setting, Severity, Source};
 use self::values::{Lookup, is_truthy, not_empty, process_environment};
 pub use self::variables::*;
 use crate::Error;
+use crate::store::StoreMode;
 
 /// What the environment sets, parsed and checked.
 #[derive(Clone, Debug)]
@@ -36,6 +38,12 @@ pub struct Settings {
     pub policy: CachePolicy,
     /// [`MLC_WEIGHTS_REQUIRE_PROOF`].
     pub require_proof: bool,
+    /// [`MLC_WEIGHTS_STORE`].
+    pub stores: Vec<StoreUrl>,
+    /// [`MLC_WEIGHTS_STORE_MODE`].
+    pub store_mode: StoreMode,
+    /// The variables of clouds, as [`MLC_WEIGHTS_STORE`] says.
+    pub store_settings: StoreSettings,
     /// [`MLC_TEMP_DIR`].
     pub temp_dir: Option<PathBuf>,
     /// [`HF_ENDPOINT`].
@@ -88,6 +96,9 @@ impl Settings {
             read_only: values::read_only(lookup),
             policy: values::policy(lookup)?,
             require_proof: lookup(MLC_WEIGHTS_REQUIRE_PROOF).is_some_and(|value| is_truthy(&value)),
+            stores: values::stores(lookup)?,
+            store_mode: values::store_mode(lookup)?,
+            store_settings: values::store_settings(lookup),
             temp_dir: lookup(MLC_TEMP_DIR).map(PathBuf::from),
             endpoint: values::endpoint(lookup)?,
             token: token::token(lookup)?,

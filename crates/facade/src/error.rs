@@ -159,6 +159,34 @@ pub enum Error {
     /// The hub refused, or could not be reached.
     #[error(transparent)]
     Hub(#[from] hf_transport::Error),
+    /// A store could not be used.
+    #[error(transparent)]
+    Store(#[from] weight_store::Error),
+    /// Nothing says which store is meant.
+    #[error("no store is named: set MLC_WEIGHTS_STORE, or name one for this call")]
+    NoStore,
+    /// The model can be read with a token only, and was not to be put where others can read it.
+    #[error(
+        "{model} is not for everybody, and whoever may read the store could read it; allow it expressly to put it there"
+    )]
+    Private {
+        /// The model.
+        model: ModelId,
+        /// What the hub says to who has no token.
+        source: hf_transport::Error,
+    },
+    /// Nobody but the stores may be asked, and they do not have what the model needs.
+    #[error(
+        "{model} cannot be downloaded: {stores} has no {missing}, and the hub is not asked in the store mode `only`"
+    )]
+    NotInStore {
+        /// The model asked for.
+        model: ModelRef,
+        /// The stores.
+        stores: String,
+        /// What is missing.
+        missing: String,
+    },
     /// The files' bytes could not be downloaded or verified.
     #[error(transparent)]
     Fetch(#[from] shard_fetch::Error),
@@ -183,18 +211,21 @@ impl Error {
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Name(_) | Self::Variable { .. } | Self::NoHome | Self::ZeroProcesses => {
+            Self::Name(_) | Self::Variable { .. } | Self::NoHome | Self::NoStore | Self::ZeroProcesses => {
                 ErrorKind::InvalidInput
             }
-            Self::NotCached { .. } | Self::ForceForbidden { .. } | Self::NotInCache { .. } => {
-                ErrorKind::NotCached
-            }
+            Self::NotCached { .. }
+            | Self::ForceForbidden { .. }
+            | Self::NotInCache { .. }
+            | Self::NotInStore { .. } => ErrorKind::NotCached,
             Self::NotAModelDirectory { .. } => ErrorKind::NotFound,
-            Self::NotAnMlcModel { .. } | Self::FolderForFile { .. } | Self::MissingShard { .. } => {
-                ErrorKind::Refused
-            }
+            Self::NotAnMlcModel { .. }
+            | Self::FolderForFile { .. }
+            | Self::MissingShard { .. }
+            | Self::Private { .. } => ErrorKind::Refused,
             Self::Contradiction { .. } | Self::Unproven { .. } => ErrorKind::Integrity,
             Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.kind(),
+            Self::Store(error) => error.kind(),
             Self::Fetch(error) => error.kind(),
             Self::Cache(error) => error.kind(),
             Self::Net(error) => error.kind(),

@@ -38,6 +38,8 @@
 //! | stop | drop the future; see [`Downloader::download`] |
 //! | tell failures apart | [`Error::kind`], [`Error::is_transient`] |
 //! | list, verify, remove and tidy up what is cached | [`Cache`] |
+//! | let many machines download once: ask a bucket, a web server or a folder before the hub | [`Builder::stores`] |
+//! | fill such a store | [`Downloader::push`] |
 //! | learn what a repository holds another way than over git | [`MetadataSource`] |
 //!
 //! The drop-in is one call:
@@ -83,8 +85,13 @@ mod model;
 mod observer;
 mod plan;
 mod proof;
+mod push;
+mod pushed;
 mod receipts;
 mod request;
+mod store;
+mod store_locator;
+mod store_set;
 mod threads;
 
 pub use builder::Builder;
@@ -107,9 +114,13 @@ pub use model::{Model, Outcome};
 pub use net::Error as NetError;
 pub use net::{CaCertificates, NoProxy, ProxySettings, ProxyUrl, RetryPolicy};
 pub use observer::{Event, Observer, Warning};
+pub use pushed::{PushOptions, Pushed, PushedName};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
+pub use store::{StoreMode, UnknownStoreMode};
 pub use url_parse::{
     CommitId, DiskError, Endpoint, ErrorKind, Excerpt, ModelId, ModelRef, ModelUrl, Proof, RepoPath,
     Revision, causes, is_unprintable, of_size, printable, size,
 };
+pub use weight_store::Error as StoreError;
+pub use weight_store::{StoreInfo, StoreSettings, StoreUrl};

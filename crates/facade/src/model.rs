@@ -32,5 +32,9 @@ pub enum Outcome {
     Downloaded {
         /// How many bytes of its files came over the network, now and not in an earlier, interrupted run.
         bytes_received: u64,
+        /// How many of these a store has given.
+        bytes_from_store: u64,
+        /// How many bytes of its files were copied out of a store in a folder.
+        bytes_copied: u64,
     },
 }

@@ -16,8 +16,9 @@ use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, Proof, RepoPath}
 /// A model that is in the cache has no steps. Those of a download are, in this order:
 ///
 /// 1. [`WaitingForLock`](Event::WaitingForLock), if there is somebody to wait for.
-/// 2. [`Metadata`](Event::Metadata), and again after each [`RetryingMetadata`](Event::RetryingMetadata) and after
-///    [`Warning::CommitGone`].
+/// 2. [`Stores`](Event::Stores), if there are any. [`Metadata`](Event::Metadata), if the hub is asked, and again after
+///    each [`RetryingMetadata`](Event::RetryingMetadata), after [`Warning::CommitGone`], and when it has named the
+///    commit and no store has that.
 /// 3. [`Commit`](Event::Commit).
 /// 4. [`Checking`](Event::Checking), if any files are there already.
 /// 5. [`Fetch`](Event::Fetch) with the events of a whole fetch, if any files are not. Meanwhile, or before or after
@@ -56,6 +57,11 @@ pub enum Event<'a> {
     WaitingForLock {
         /// Who that is, as far as it is known.
         holder: Option<&'a Holder>,
+    },
+    /// Stores are asked what the model holds.
+    Stores {
+        /// The model.
+        model: &'a ModelRef,
     },
     /// The hub is asked what the model holds.
     Metadata {
@@ -105,6 +111,15 @@ pub enum Event<'a> {
     Publishing {
         /// Where it will be.
         path: &'a Path,
+    },
+    /// A file of a [push](crate::Downloader::push) is in the store.
+    Pushed {
+        /// The file.
+        file: &'a RepoPath,
+        /// Its size.
+        bytes: u64,
+        /// Nothing was sent: the store had it.
+        was_there: bool,
     },
     /// The download has ended without a model, and files had been asked for: so many bytes of them are kept, verified or
     /// not, and are not asked for again by the next download of the model, if they turn out to be right. This comes last,
@@ -160,6 +175,20 @@ pub enum Warning<'a> {
         commit: &'a CommitId,
         /// The hub.
         hub: &'a Endpoint,
+    },
+    /// A store cannot be used, or failed with several files: it is left alone for this download.
+    StoreGivenUp {
+        /// Its address.
+        store: &'a str,
+        /// Why.
+        why: &'a str,
+    },
+    /// What a store has of the commit is not right, and is passed over.
+    WrongInStore {
+        /// Its address.
+        store: &'a str,
+        /// What is wrong.
+        why: &'a str,
     },
     /// The hub has this model under another name, to which it redirects. It stays in the cache under the name that
     /// was asked for.

@@ -2,34 +2,44 @@
 
 mod advertisement;
 mod cancel;
+mod commit_of;
 mod export;
 mod fetch;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod library;
+mod make_pack;
 mod negotiation;
 pub mod pack;
+mod pack_metadata;
 mod packets;
 mod plain;
+mod scratch;
 mod session;
 mod shelf;
+mod task;
+mod unpack;
 mod wanted;
 
 use std::path::Path;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use net::ServerWords;
 use tokio::runtime::Handle;
-use url_parse::{DiskError, shown};
 
-use self::cancel::{CancelOnDrop, CancelSignal};
+use self::cancel::CancelOnDrop;
 use self::fetch::Fetched;
+use self::make_pack::make_pack;
+use self::scratch::with_scratch;
 use self::session::Session;
 use self::wanted::{Means, revision_not_found};
 use crate::kept::Kept;
 use crate::{Error, HubClient, MetadataRequest, MetadataSource, RepoSnapshot};
 
+pub use self::commit_of::NamedCommit;
 pub use self::library::keep_libgit2_configuration;
+pub use self::pack_metadata::PackMetadata;
 
 /// The metadata source for hubs that serve git over smart HTTP, as the Hugging Face hub does.
 ///
@@ -64,7 +74,8 @@ impl GitMetadata {
 
 /// What came of a fetch by some means.
 enum Outcome {
-    Snapshot(RepoSnapshot),
+    /// With the commit's pack, if that was wanted.
+    Snapshot(RepoSnapshot, Vec<u8>),
     /// The server does not hand out this commit alone: it has no name, and was refused by its id, in the server's
     /// words.
     NotAlone(ServerWords),
@@ -74,7 +85,8 @@ enum Outcome {
 
 /// What git has of a revision.
 pub(crate) enum OverGit {
-    Snapshot(RepoSnapshot),
+    /// With the commit's pack, if that was wanted.
+    Snapshot(RepoSnapshot, Vec<u8>),
     /// Nobody serves git there, or not of this model; what the server answered to the first question.
     NotServed(Error),
 }
@@ -82,10 +94,27 @@ pub(crate) enum OverGit {
 impl GitMetadata {
     /// As [`fetch`](MetadataSource::fetch), but tells where no git is served.
     pub(crate) async fn ask(&self, request: MetadataRequest) -> Result<OverGit, Error> {
+        self.fetch_by_any_means(request, false).await
+    }
+
+    /// As [`fetch`](MetadataSource::fetch), and a git pack of exactly the commit, without its history, of at most 64 MiB:
+    /// what [`PackMetadata`] reads. Nothing is [kept](MetadataRequest::keep_in), and nothing that was kept is used.
+    ///
+    /// # Errors
+    ///
+    /// As `fetch`; [`Error::TooMuchMetadata`] also for a larger pack.
+    pub async fn fetch_with_pack(&self, request: MetadataRequest) -> Result<(RepoSnapshot, Bytes), Error> {
+        match self.fetch_by_any_means(request, true).await? {
+            OverGit::Snapshot(snapshot, pack) => Ok((snapshot, pack.into())),
+            OverGit::NotServed(answered) => Err(answered),
+        }
+    }
+
+    async fn fetch_by_any_means(&self, request: MetadataRequest, wants_pack: bool) -> Result<OverGit, Error> {
         let mut words = ServerWords::none();
         for means in [Means::Alone, Means::WithHistory] {
-            match self.fetch_by(means, request.clone()).await? {
-                Outcome::Snapshot(snapshot) => return Ok(OverGit::Snapshot(snapshot)),
+            match self.fetch_by(means, request.clone(), wants_pack).await? {
+                Outcome::Snapshot(snapshot, pack) => return Ok(OverGit::Snapshot(snapshot, pack)),
                 Outcome::NoGit(answered) => return Ok(OverGit::NotServed(answered)),
                 Outcome::NotAlone(said) => words = said,
             }
@@ -93,14 +122,22 @@ impl GitMetadata {
         Err(revision_not_found(&request.model, request.revision.as_ref(), words))
     }
 
-    /// As [`fetch`](MetadataSource::fetch), but only by these means.
-    async fn fetch_by(&self, means: Means, request: MetadataRequest) -> Result<Outcome, Error> {
+    async fn fetch_by(
+        &self,
+        means: Means,
+        request: MetadataRequest,
+        wants_pack: bool,
+    ) -> Result<Outcome, Error> {
         let (cancel_on_drop, cancelled) = cancel::pair();
-        let hub = self.hub.clone();
-        let runtime = Handle::current();
         let span = tracing::debug_span!("git", model = %request.model);
+        let (model, revision) = (request.model.clone(), request.revision.clone());
+        let session = Session::new(self.hub.clone(), Handle::current(), model, revision, cancelled);
         let outcome = net::blocking(move || {
-            let outcome = span.in_scope(|| fetch_blocking(hub, runtime, means, &request, cancelled));
+            let outcome = span.in_scope(|| {
+                with_scratch(&session.task().cancelled, &request, |scratch| {
+                    fetch_and_export(&session, means, &request, wants_pack, scratch)
+                })
+            });
             // Last, so that their owner gets the folders back when nothing writes any more.
             drop(request);
             outcome
@@ -115,50 +152,29 @@ impl GitMetadata {
 impl MetadataSource for GitMetadata {
     async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {
         match self.ask(request).await? {
-            OverGit::Snapshot(snapshot) => Ok(snapshot),
+            OverGit::Snapshot(snapshot, _) => Ok(snapshot),
             OverGit::NotServed(answered) => Err(answered),
         }
     }
 }
 
-fn fetch_blocking(
-    hub: HubClient,
-    runtime: Handle,
-    means: Means,
-    request: &MetadataRequest,
-    cancelled: CancelSignal,
-) -> Result<Outcome, Error> {
-    if cancelled.is_cancelled() {
-        // It waited for a thread too long.
-        return Err(net::Error::Cancelled.into());
-    }
-    library::prepare()?;
-    let scratch = tempfile::Builder::new()
-        .prefix("mlc-weights-git-")
-        .tempdir_in(&request.scratch_parent)
-        .map_err(|source| DiskError::new("create a scratch folder in", &request.scratch_parent, source))?;
-    let outcome = fetch_and_export(hub, runtime, means, request, cancelled, scratch.path());
-    let folder = scratch.path().to_owned();
-    if let Err(error) = scratch.close() {
-        tracing::warn!(folder = %shown(&folder), %error, "cannot remove a scratch folder");
-    }
-    outcome
-}
-
+/// What came of a fetch, and the commit's pack if it is wanted.
 fn fetch_and_export(
-    hub: HubClient,
-    runtime: Handle,
+    session: &Session,
     means: Means,
     request: &MetadataRequest,
-    cancelled: CancelSignal,
+    wants_pack: bool,
     scratch: &Path,
 ) -> Result<Outcome, Error> {
-    let kept = request.keep_in.as_deref().map(Kept::in_folder);
-    let session = Session::new(hub, runtime, request.model.clone(), request.revision.clone(), cancelled);
-    let fetched = match fetch::fetch_commit(&session, means, scratch, kept.as_ref())? {
+    // What is kept may lack plain files, which a pack may not.
+    let kept = request.keep_in.as_deref().filter(|_| !wants_pack).map(Kept::in_folder);
+    let fetched = match fetch::fetch_commit(session, means, scratch, kept.as_ref())? {
         Fetched::Commit(commit) => commit,
         Fetched::NotAlone(words) => return Ok(Outcome::NotAlone(words)),
         Fetched::NoGit(answered) => return Ok(Outcome::NoGit(answered)),
     };
-    export::export_tree(&fetched, request, &session, kept.as_ref()).map(Outcome::Snapshot)
+    let beside = kept.as_ref().map(|kept| (session, kept));
+    let snapshot = export::export_tree(&fetched, request, session.task(), beside)?;
+    let pack = wants_pack.then(|| make_pack(&fetched, session.task(), scratch)).transpose()?;
+    Ok(Outcome::Snapshot(snapshot, pack.unwrap_or_default()))
 }

@@ -63,7 +63,7 @@ impl MetadataSource for HubMetadata {
     async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {
         let short = request.revision.clone().filter(Revision::may_be_short_commit);
         match (self.git.ask(request.clone()).await, short) {
-            (Ok(OverGit::Snapshot(snapshot)), _) => Ok(snapshot),
+            (Ok(OverGit::Snapshot(snapshot, _)), _) => Ok(snapshot),
             (Ok(OverGit::NotServed(answer)), _) => self.over_api(&request, answer).await,
             (Err(Error::RevisionNotFound { .. }), Some(short)) => {
                 let commit = Api::new(&self.hub, &request.model).whole_commit(&short).await?;

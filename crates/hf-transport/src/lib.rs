@@ -42,8 +42,10 @@
 //!
 //! - [`HubClient`] asks one hub, over a [`net::Client`]: where the token may go, limits, refusals.
 //! - [`HubClient::locate_file`] asks where one file's bytes are, [`HubClient::locate_objects`] where those of many are.
+//! - [`HubClient::commit_of`] asks which commit a name stands for.
 //! - [`MetadataSource`] is the seam for learning what a commit holds; [`GitMetadata`] does it over git, and
-//!   [`HubMetadata`] over the hub's API where git is not served, or not enough.
+//!   [`HubMetadata`] over the hub's API where git is not served, or not enough. [`PackMetadata`] reads a pack that came
+//!   from elsewhere, and [`GitMetadata::fetch_with_pack`] makes one.
 //!
 //! A request makes one attempt and classifies its failure ([`Error::is_transient`],
 //! [`Error::server_wait`]); when to try again is the caller's to decide. The crate knows no cache and no
@@ -73,7 +75,7 @@ pub use error::Error;
 /// For the tests that hold its verdicts against git's, and for fuzzing.
 #[doc(hidden)]
 pub use git::pack;
-pub use git::{GitMetadata, keep_libgit2_configuration};
+pub use git::{GitMetadata, NamedCommit, PackMetadata, keep_libgit2_configuration};
 pub use hub_metadata::HubMetadata;
 pub use lfs_batch::LocatedObject;
 pub use lfs_pointer::LfsPointer;

@@ -4,12 +4,14 @@
 
 mod cache;
 mod download;
+mod store;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use self::cache::{List, Path, Prune, Remove, Verify};
 pub(crate) use self::download::{Download, Progress};
+pub(crate) use self::store::{Store, StoreCommand, StorePush, Target};
 
 /// Below the short help, and the long.
 const EXAMPLES: &str = "\
@@ -32,6 +34,8 @@ Environment:
   MLC_LLM_READONLY_WEIGHT_CACHE  folders looked through before it, separated like PATH
   MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
   MLC_WEIGHTS_REQUIRE_PROOF      1: as --require-proof
+  MLC_WEIGHTS_STORE              stores asked before the hub, separated by spaces
+  MLC_WEIGHTS_STORE_MODE         first, refs or only [first]
   MLC_TEMP_DIR                   scratch space [in the cache]
   HF_ENDPOINT                    the hub [https://huggingface.co]
   HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it
@@ -76,6 +80,8 @@ pub(crate) enum Command {
     Remove(Remove),
     /// Remove what interrupted downloads have left
     Prune(Prune),
+    /// Fill a store that many machines download from
+    Store(Store),
     /// Show every setting, where it comes from, and what is wrong with it
     Env(Env),
     /// Print a script that completes command lines

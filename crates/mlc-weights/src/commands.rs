@@ -8,6 +8,7 @@ mod named;
 mod path;
 mod prune;
 mod remove;
+mod store;
 mod verify;
 
 use crate::arguments::Command;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: &Command, screen: Screen) -> Result<(), Failure> {
         Command::Verify(arguments) => verify::run(arguments, screen),
         Command::Remove(arguments) => remove::run(arguments, screen),
         Command::Prune(arguments) => prune::run(arguments, screen),
+        Command::Store(arguments) => store::run(arguments, screen),
         Command::Env(arguments) => env::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -62,6 +62,11 @@ impl Progress {
         (progress, request.observer(move |event: &Event<'_>| observer.on_event(event)))
     }
 
+    /// For work that shows itself in another way.
+    pub(crate) fn unseen() -> Self {
+        Self::shown_by(Arc::new(Nothing))
+    }
+
     fn shown_by(face: Arc<dyn Face>) -> Self {
         let tally = Arc::new(Tally::default());
         let watch = Watch::new(Arc::clone(&tally), Instant::now());

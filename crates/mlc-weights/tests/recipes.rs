@@ -136,6 +136,15 @@ fn air_gapped() {
 }
 
 #[test]
+fn store() {
+    let kitchen = Kitchen::new();
+    kitchen.cook("A store for many machines", &[]);
+    for home in ["filler", "node", "here", "there"] {
+        kitchen.check_home(home);
+    }
+}
+
+#[test]
 fn mirror() {
     let kitchen = Kitchen::at(LocalHub::builder().path_prefix("/mirror").start());
     let endpoint = kitchen.hub.endpoint();

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -27,6 +29,7 @@ use crate::settings::NetSettings;
 use crate::setup::library;
 use crate::shown::SafeUrl;
 use crate::task;
+use crate::upload::Upload;
 use crate::window::ROUNDING;
 
 /// The HTTP client under everything that talks to servers.
@@ -181,7 +184,7 @@ impl Client {
         let mut step = Step::first(&self.0, &request)?;
         for _ in 0..=MAX_REDIRECTS {
             let response = step.send(watch).await?;
-            if !is_redirect(response.status().as_u16()) {
+            if request.redirects == Redirects::Nowhere || !is_redirect(response.status().as_u16()) {
                 return step.answer(response, None);
             }
             let location = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
@@ -198,6 +201,22 @@ impl Client {
             (step.url, step.origin) = (to, origin);
         }
         Err(Error::TooManyRedirects { url: SafeUrl::of(&request.url), limit: MAX_REDIRECTS })
+    }
+
+    /// Sends one request with a body that may be large, over a new connection, and follows no redirect: what was read
+    /// once cannot be sent again. The [`body`](Request::body) of the request is not looked at. A server that takes
+    /// nothing of the body for the [`upload_timeout`](NetSettings::upload_timeout), or does not answer for so long when
+    /// it has all, is given up.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); [`Error::Transport`] also when the body ends too early.
+    ///
+    /// # Cancellation
+    /// Dropping the future breaks the request off.
+    pub async fn upload(&self, request: Request, body: Upload, watch: &dyn Watch) -> Result<Answer, Error> {
+        let step = Step::first(&self.0, &request)?;
+        let response = step.upload(body, watch).await?;
+        step.answer(response, None)
     }
 }
 
@@ -239,11 +258,7 @@ impl<'a> Step<'a> {
     }
 
     async fn send(&self, watch: &dyn Watch) -> Result<Response, Error> {
-        let gate = self.gate();
-        while let Some(wait) = gate.enter(self.request.lane, Instant::now()) {
-            watch.waiting(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
-            sleep(wait).await;
-        }
+        self.wait_at_gate(watch).await;
         let asked = self.asked();
         self.client.names.limit(&self.url, self.request.reach);
         let response = match self.exchange(&self.client.http, &asked).await? {
@@ -254,6 +269,44 @@ impl<'a> Step<'a> {
             }
             outcome => outcome,
         };
+        self.received(response, &asked, watch)
+    }
+
+    async fn upload(&self, body: Upload, watch: &dyn Watch) -> Result<Response, Error> {
+        self.wait_at_gate(watch).await;
+        let mut asked = self.asked();
+        asked.idle = self.client.settings.upload_timeout;
+        let (http, handed) = (self.client.unpooled().await?, body.handed());
+        let builder = http.request(self.request.method.clone(), self.url.clone()).headers(self.headers());
+        let mut sending = pin!(builder.body(reqwest::Body::wrap(body)).send());
+        let mut before = 0;
+        let response = loop {
+            if let Some(response) = task::within(asked.idle, &mut sending).await {
+                break response;
+            }
+            let now = handed.load(Ordering::Relaxed);
+            if now == before {
+                return Err(asked.stalled(false));
+            }
+            before = now;
+        };
+        self.received(response, &asked, watch)
+    }
+
+    async fn wait_at_gate(&self, watch: &dyn Watch) {
+        let gate = self.gate();
+        while let Some(wait) = gate.enter(self.request.lane, Instant::now()) {
+            watch.waiting(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
+            sleep(wait).await;
+        }
+    }
+
+    fn received(
+        &self,
+        response: reqwest::Result<Response>,
+        asked: &Asked,
+        watch: &dyn Watch,
+    ) -> Result<Response, Error> {
         let response = response.map_err(|error| asked.failed(error, false))?;
         self.client.known.lock().insert(self.origin.clone());
         self.observe(&response, watch);

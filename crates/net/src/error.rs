@@ -200,6 +200,8 @@ pub enum Hop {
     Hub,
     /// The server of the files' bytes.
     DataHost,
+    /// The store, or a service that hands out credentials for it.
+    Store,
 }
 
 impl fmt::Display for Hop {
@@ -208,6 +210,7 @@ impl fmt::Display for Hop {
             Self::Proxy => "the proxy",
             Self::Hub => "the hub",
             Self::DataHost => "the data host",
+            Self::Store => "the store",
         })
     }
 }

@@ -35,6 +35,7 @@
 //! | | |
 //! |---|---|
 //! | [`Client`], [`Request`], [`Answer`] | one exchange with a server |
+//! | [`Upload`] | a large body for a server |
 //! | [`NetSettings`] | certificates, time-outs, gates |
 //! | [`ProxySettings`], [`ProxyUrl`], [`NoProxy`] | proxies, and who is reached without one |
 //! | [`Refusal`], [`ServerWords`], [`fit_for_message`] | what a server says, made fit for a message |
@@ -69,6 +70,7 @@ mod settings;
 mod setup;
 mod shown;
 mod task;
+mod upload;
 mod window;
 mod words;
 
@@ -88,6 +90,7 @@ pub use retry::{RetryBudget, RetryPolicy, is_transient_status};
 pub use settings::{CaCertificates, NetSettings};
 pub use shown::{ProxyName, RedactedUrl, SafeUrl};
 pub use task::{blocking, joined};
+pub use upload::{CutShort, Upload};
 pub use url_parse::{ForeignError, ForeignText, Secrets, fit_for_message};
 pub use window::pace;
 pub use words::{ServerWords, media_type};

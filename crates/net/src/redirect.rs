@@ -12,6 +12,8 @@ pub(crate) const MAX_REDIRECTS: usize = 5;
 /// Which redirects a request follows. None leads from https to http.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redirects {
+    /// None: the answer is the redirect.
+    Nowhere,
     /// Those on the same origin; another origin's location is the answer, and is not contacted.
     WithinOrigin,
     /// All of them.

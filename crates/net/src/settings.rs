@@ -19,6 +19,9 @@ pub struct NetSettings {
     /// How long a server may stay silent, before its answer begins or in the middle of it; 10 s by default.
     /// There is no time-out for a whole transfer.
     pub idle_timeout: Duration,
+    /// How long a server may take nothing of a [large body](crate::Upload), or not answer when it has all of it; 60 s by
+    /// default. It is more than the idle time-out, as connections buffer megabytes.
+    pub upload_timeout: Duration,
     /// How slowly the body of an answer may come.
     pub floor: Floor,
     /// The proxies to use; none by default.
@@ -36,6 +39,7 @@ impl Default for NetSettings {
             user_agent: concat!("mlc-weights/", env!("CARGO_PKG_VERSION")).to_owned(),
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(10),
+            upload_timeout: Duration::from_secs(60),
             floor: Floor::default(),
             proxy: ProxySettings::default(),
             ca_certificates: CaCertificates::default(),

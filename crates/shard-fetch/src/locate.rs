@@ -33,6 +33,10 @@ pub enum LocateReason {
     /// The host of the previous location answered with this status: 400, 401, 403, 404 or 410; or with 200 or
     /// 206 and a web page instead of the file.
     Refused(u16),
+    /// The previous location was an [alternative](Location::alternative), and its host failed.
+    Failed,
+    /// The previous location was an [alternative](Location::alternative), and what came from there was not the file.
+    Mismatched,
 }
 
 /// Where a file's bytes are, and how to ask for them.
@@ -50,12 +54,17 @@ pub struct Location {
     /// How near to this machine the URL's server, and those that it redirects to, may be. [`Reach::Loopback`], which is
     /// no limit, unless somebody named the URL who is not to choose what is asked of a private network.
     pub reach: Reach,
+    /// The locator knows another place too, which it will name when it is asked why this one was no good: after any
+    /// refusal, after a mismatch, after two failures in a row with next to no bytes in between, and when all attempts are
+    /// used up. What comes of it is not held against the other place, and what came from here is gone on with there,
+    /// but for a mismatch. After 8 such turns a location is the last one, whatever it says here.
+    pub alternative: bool,
 }
 
 impl Location {
-    /// A location that needs no headers, does not expire and may be anywhere.
+    /// A location that needs no headers, does not expire, may be anywhere and is the only one.
     pub fn new(url: Url) -> Self {
-        Self { url, headers: HeaderMap::new(), expires_at: None, reach: Reach::default() }
+        Self { url, headers: HeaderMap::new(), expires_at: None, reach: Reach::default(), alternative: false }
     }
 }
 
@@ -66,6 +75,7 @@ impl fmt::Debug for Location {
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("expires_at", &self.expires_at)
             .field("reach", &self.reach)
+            .field("alternative", &self.alternative)
             .finish()
     }
 }

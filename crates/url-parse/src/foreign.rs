@@ -34,6 +34,15 @@ impl Secrets {
             secrets.extend(value.split_whitespace().filter(|word| !is_scheme(word)).map(str::to_owned));
             secrets.extend(basic_password(value));
         }
+        Self::longest_first(secrets)
+    }
+
+    /// These values, as they are.
+    pub fn of_values<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::longest_first(values.into_iter().map(str::to_owned).collect())
+    }
+
+    fn longest_first(mut secrets: Vec<String>) -> Self {
         secrets.retain(|secret| secret.len() >= MIN_SECRET_BYTES);
         secrets.sort_by_key(|secret| Reverse(secret.len()));
         Self(secrets)

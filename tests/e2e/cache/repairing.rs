@@ -33,7 +33,7 @@ async fn only_what_is_wrong_is_fetched_although_the_model_looks_whole() {
     let fetched: Vec<_> = later.data().requests().into_iter().filter_map(|asked| asked.file).collect();
     assert_eq!(fetched, ["params_shard_1.bin"]);
     let bytes_received = published.file("params_shard_1.bin").unwrap().size;
-    assert_eq!(model.outcome, Outcome::Downloaded { bytes_received });
+    assert_eq!(model.outcome, Outcome::Downloaded { bytes_received, bytes_from_store: 0, bytes_copied: 0 });
     assert_eq!(
         published.differences(&entry),
         ["differs: mlc-chat-config.json", "not in the model: mine.txt"],

@@ -13,6 +13,7 @@ use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use shard_fetch::{ChatConfig, Expected, Manifest, fuzzing as shards, is_pointer_text};
 use url_parse::{ModelId, Url};
+use weight_store::fuzzing as stores;
 
 use crate::{names, packs};
 
@@ -48,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "words", run: words },
     Target { name: "answer", run: answer },
     Target { name: "located", run: located },
+    Target { name: "store", run: store },
 ];
 
 /// The target of this name.
@@ -145,6 +147,20 @@ fn receipt(data: &[u8]) {
 }
 
 /// Who writes beside a lock chooses what others see while they wait.
+fn store(data: &[u8]) {
+    let url = "https://store.example/refs/x.json".parse().expect("a URL");
+    match stores::reference(data, &url) {
+        Ok((record, again)) => {
+            let again = stores::reference(&again, &url).map(|(record, _)| record);
+            assert_eq!(again.ok(), Some(record));
+        }
+        Err(error) => check_secret(&error.to_string()),
+    }
+    if let Err(error) = stores::info(data, &url) {
+        check_secret(&error.to_string());
+    }
+}
+
 fn holder(data: &[u8]) {
     if let Some(holder) = cache::holder(data) {
         check_fit(&holder.to_string());

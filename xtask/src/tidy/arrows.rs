@@ -5,18 +5,19 @@ use crate::workspace::{Dependency, Package};
 /// A package, and the packages of the workspace that it depends on.
 pub(super) type Arrow = (&'static str, &'static [&'static str]);
 
-/// Exactly these arrows (docs/architecture.md). The siblings cache-layout, hf-transport and shard-fetch do not
-/// see each other; the local hub sees nothing that it tests.
+/// Exactly these arrows (docs/architecture.md). The siblings cache-layout, hf-transport, shard-fetch and
+/// weight-store do not see each other; the local hub sees nothing that it tests.
 pub(super) const PLAN: &[Arrow] = &[
     ("url-parse", &[]),
     ("net", &["url-parse"]),
     ("cache-layout", &["url-parse"]),
     ("hf-transport", &["net", "url-parse"]),
     ("shard-fetch", &["net", "url-parse"]),
-    ("facade", &["cache-layout", "hf-transport", "net", "shard-fetch", "url-parse"]),
+    ("weight-store", &["net", "url-parse"]),
+    ("facade", &["cache-layout", "hf-transport", "net", "shard-fetch", "url-parse", "weight-store"]),
     ("mlc-weights", &["facade"]),
     ("tests", &[]),
-    ("fuzz", &["cache-layout", "hf-transport", "net", "shard-fetch", "tests", "url-parse"]),
+    ("fuzz", &["cache-layout", "hf-transport", "net", "shard-fetch", "tests", "url-parse", "weight-store"]),
     ("xtask", &["facade", "shard-fetch", "tests"]),
 ];
 

@@ -1,8 +1,9 @@
-//! What must not get into the dependency graph, on any platform and with any feature that is on.
+//! What must not get into the dependency graph, on any platform and with any feature.
 
-/// One TLS stack, and it is rustls; no ssh.
-const BANNED: [&str; 9] = [
+/// One TLS stack, and it is rustls; no ssh; no HTTP/2, whose one connection is slower for large files than many.
+const BANNED: [&str; 10] = [
     "curl-sys",
+    "h2",
     "hyper-tls",
     "libssh2-sys",
     "native-tls",
@@ -12,28 +13,65 @@ const BANNED: [&str; 9] = [
     "ssh2",
     "tokio-native-tls",
 ];
+/// One set of primitives under rustls. The lock file has this one for a feature that nothing turns on, so that only the
+/// tree of what is compiled tells.
+const NOT_COMPILED: &str = "ring";
+/// Of these there is one version, so that settings and policies hold for all requests.
+const ONCE: [&str; 3] = ["hyper", "reqwest", "rustls"];
 
-/// `lock` is the text of `Cargo.lock`, which has the graph of all platforms.
-pub(super) fn check(lock: &str) -> Vec<String> {
-    let names = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
-    names
-        .filter(|name| BANNED.contains(name))
-        .map(|name| format!("Cargo.lock: {name} must not be needed"))
-        .collect()
+/// `lock` is the text of `Cargo.lock`, which has the graph of all platforms; `compiled` are the names of what is
+/// compiled of it.
+pub(super) fn check(lock: &str, compiled: &[String]) -> Vec<String> {
+    let names: Vec<&str> =
+        lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
+    let banned = names.iter().filter(|name| BANNED.contains(name));
+    let banned = banned.map(|name| format!("Cargo.lock: {name} must not be needed"));
+    let compiled = compiled.iter().find(|name| *name == NOT_COMPILED);
+    let compiled = compiled.map(|name| format!("Cargo.lock: {name} must not be compiled"));
+    let twice = ONCE.iter().filter(|once| names.iter().filter(|name| name == once).count() > 1);
+    let twice = twice.map(|name| format!("Cargo.lock: there must be one version of {name}"));
+    banned.chain(compiled).chain(twice).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn lock(names: &[&str]) -> String {
+        let package = |name: &&str| format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\n\n");
+        format!("version = 4\n\n{}", names.iter().map(package).collect::<String>())
+    }
+
+    #[track_caller]
+    fn check_lock(names: &[&str], compiled: &[&str], complaints: &[&str]) {
+        let compiled: Vec<String> = compiled.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(check(&lock(names), &compiled), complaints);
+    }
+
     #[test]
     fn banned_packages_are_found() {
-        let lock =
-            |name: &str| format!("version = 4\n\n[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\n");
-        assert_eq!(check(&lock("openssl-sys")), ["Cargo.lock: openssl-sys must not be needed"]);
-        assert_eq!(check(&(lock("native-tls") + &lock("libssh2-sys"))).len(), 2);
+        check_lock(&["openssl-sys"], &[], &["Cargo.lock: openssl-sys must not be needed"]);
+        check_lock(
+            &["h2", "libssh2-sys"],
+            &[],
+            &["Cargo.lock: h2 must not be needed", "Cargo.lock: libssh2-sys must not be needed"],
+        );
         // It only looks for the system's certificates.
-        assert_eq!(check(&lock("openssl-probe")), Vec::<String>::new());
-        assert_eq!(check(&lock("rustls")), Vec::<String>::new());
+        check_lock(&["openssl-probe", "rustls"], &[], &[]);
+    }
+
+    #[test]
+    fn what_is_locked_is_not_always_compiled() {
+        check_lock(&["ring"], &["rustls"], &[]);
+        check_lock(&["ring"], &["ring", "rustls"], &["Cargo.lock: ring must not be compiled"]);
+    }
+
+    #[test]
+    fn there_is_one_http_stack() {
+        check_lock(
+            &["reqwest", "hyper", "reqwest"],
+            &[],
+            &["Cargo.lock: there must be one version of reqwest"],
+        );
     }
 }

@@ -20,49 +20,63 @@ const fn rule(
 /// Why each is here: docs/architecture.md. What only tests use may be used in the tests of every package.
 pub(super) const PLAN: &[Rule] = &[
     // Names and URLs.
-    rule("percent-encoding", &["cache-layout", "url-parse"], &["tests"]),
+    rule("base64", &["hf-transport", "url-parse", "weight-store"], &[]),
+    rule("percent-encoding", &["cache-layout", "url-parse", "weight-store"], &["tests"]),
     rule("url", &["net", "url-parse"], &["facade", "hf-transport", "shard-fetch"]),
     // Behaviour towards servers.
-    rule("base64", &["hf-transport", "url-parse"], &[]),
-    rule("fastrand", &["net"], &[]),
-    rule("httpdate", &["net"], &["tests"]),
+    rule("fastrand", &["net", "weight-store"], &[]),
+    rule("httpdate", &["hf-transport", "net", "weight-store"], &["tests"]),
     // HTTP and git.
-    rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests"]),
+    rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests", "weight-store"]),
     rule("flate2", &["hf-transport", "net"], &["tests"]),
     rule("git2", &["hf-transport"], &["fuzz"]),
+    rule("http-body", &["net", "weight-store"], &["tests"]),
     rule("hyper-util", &["net"], &[]),
     rule("ipnet", &["net"], &[]),
     rule("libz-sys", &["hf-transport"], &[]),
+    rule("object_store", &["weight-store"], &[]),
     // Its types alone outside `net`, which builds the one client: sources.rs.
-    rule("reqwest", &["hf-transport", "net", "shard-fetch"], &["fuzz"]),
+    rule("reqwest", &["hf-transport", "net", "shard-fetch", "weight-store"], &["fuzz"]),
     rule("rustls", &["net"], &[]),
     // Files, digests, formats.
     rule("md-5", &["shard-fetch"], &["tests"]),
     rule("md5-many", &["shard-fetch"], &[]),
-    rule("rustix", &["cache-layout", "hf-transport", "shard-fetch"], &["tests"]),
+    rule("rustix", &["cache-layout", "hf-transport", "shard-fetch", "weight-store"], &["tests"]),
     rule(
         "serde",
-        &["cache-layout", "facade", "hf-transport", "net", "shard-fetch"],
+        &["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "weight-store"],
         &["mlc-weights", "tests", "xtask"],
     ),
     rule(
         "serde_json",
-        &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch"],
+        &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch", "weight-store"],
         &["fuzz", "tests", "xtask"],
     ),
     rule("sha1", &["hf-transport"], &["tests"]),
-    rule("sha2", &["cache-layout", "shard-fetch"], &["tests", "xtask"]),
+    rule("sha2", &["cache-layout", "shard-fetch", "weight-store"], &["tests", "xtask"]),
     rule("tempfile", &["hf-transport"], &["fuzz", "tests", "xtask"]),
     // The shape of the code.
     rule(
         "parking_lot",
-        &["cache-layout", "facade", "hf-transport", "mlc-weights", "net", "shard-fetch"],
+        &["cache-layout", "facade", "hf-transport", "mlc-weights", "net", "shard-fetch", "weight-store"],
         &[],
     ),
-    rule("async-trait", &["hf-transport", "shard-fetch"], &["facade"]),
-    rule("thiserror", &["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "url-parse"], &[]),
-    rule("tokio", &["facade", "hf-transport", "net", "shard-fetch"], &["mlc-weights", "tests", "xtask"]),
-    rule("tracing", &["facade"], &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch"]),
+    rule("async-trait", &["hf-transport", "shard-fetch", "weight-store"], &["facade"]),
+    rule(
+        "thiserror",
+        &["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "url-parse", "weight-store"],
+        &[],
+    ),
+    rule(
+        "tokio",
+        &["facade", "hf-transport", "net", "shard-fetch", "weight-store"],
+        &["mlc-weights", "tests", "xtask"],
+    ),
+    rule(
+        "tracing",
+        &["facade"],
+        &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch", "weight-store"],
+    ),
     // The command line, the local hub, the tasks.
     rule("anyhow", &[], &["tests", "xtask"]),
     rule("axum", &["tests"], &[]),
@@ -70,7 +84,6 @@ pub(super) const PLAN: &[Rule] = &[
     rule("clap", &["mlc-weights", "xtask"], &[]),
     rule("clap_complete", &["mlc-weights"], &[]),
     rule("console", &["mlc-weights"], &[]),
-    rule("http-body", &[], &["tests"]),
     rule("humantime", &["hf-transport", "mlc-weights"], &[]),
     rule("indicatif", &["xtask"], &[]),
     rule("libc", &["tests"], &[]),

@@ -37,6 +37,7 @@ impl Work {
         self.note_commit(&snapshot);
         let described = self.describe(&snapshot).await?;
         let endpoint = self.context.hub.endpoint.clone();
+        let (stores, asks_hub) = (self.stores.urls(), !self.stores.is_only());
         self.lease
             .on_disk(move |lease, run| {
                 let plan = Plan::new(lease.slot.model().id(), &snapshot, &described.manifest)?;
@@ -51,6 +52,8 @@ impl Work {
                 Ok(PlannedDownload {
                     model: lease.slot.model().clone(),
                     endpoint,
+                    stores,
+                    asks_hub,
                     commit: snapshot.commit,
                     path: lease.slot.entry().to_owned(),
                     replaces: entry.is_some(),

@@ -24,8 +24,9 @@ impl Work {
         plan: Plan,
     ) -> Result<(), Error> {
         let (mended, repair) = (self.mended.clone(), self.request.repairs());
-        // An application's own source may have asked another hub.
-        let endpoint = self.context.metadata.is_none().then(|| self.context.hub.endpoint.clone());
+        // An application's own source may have asked another hub, and a store's pack says nothing of what a hub serves.
+        let is_by_hub = self.context.metadata.is_none() && !self.stores.has_given_snapshot();
+        let endpoint = is_by_hub.then(|| self.context.hub.endpoint.clone());
         let carried = self
             .lease
             .on_disk(move |lease, run| {

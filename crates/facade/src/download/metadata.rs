@@ -15,6 +15,7 @@ use net::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
 use url_parse::{CommitId, DiskError, Proof, RepoPath, Revision};
 
+use super::shards::Bytes;
 use super::work::Work;
 use crate::context::OwnSource;
 use crate::plan::RemoteFile;
@@ -29,7 +30,7 @@ pub(super) struct Described {
     config: ChatConfig,
     /// Those of them that were LFS files.
     pub(super) fetched: Vec<RemoteFile>,
-    pub(super) bytes_received: u64,
+    pub(super) bytes: Bytes,
 }
 
 impl Described {
@@ -41,8 +42,11 @@ impl Described {
 }
 
 impl Work {
-    /// Asks the hub for the commit and its plain files, and again after failures that may pass.
+    /// Asks the stores, then the hub for the commit and its plain files, and again after failures that may pass.
     pub(super) async fn snapshot(&self) -> Result<RepoSnapshot, Error> {
+        if let Some(snapshot) = self.stored_snapshot().await? {
+            return Ok(snapshot);
+        }
         let mut source = self.source(self.hub.clone().impatient());
         let mut is_first = true;
         let mut budget = RetryBudget::new(self.context.retry.clone());
@@ -110,7 +114,10 @@ impl Work {
     }
 
     /// A request that begins with an empty tree, whatever an attempt before it left there.
-    async fn metadata_request(&self, restored: Option<CommitId>) -> Result<MetadataRequest, Error> {
+    pub(super) async fn metadata_request(
+        &self,
+        restored: Option<CommitId>,
+    ) -> Result<MetadataRequest, Error> {
         let temp_dir = self.context.temp_dir.clone();
         let (scratch_parent, export_to, keep_in) = self
             .lease
@@ -150,7 +157,7 @@ impl Work {
                 FileKind::Plain => None,
             })
             .collect();
-        let bytes_received = self.fetch_files(snapshot.commit, &fetched).await?;
+        let bytes = self.fetch_files(snapshot.commit, &fetched).await?;
         let manifest_path = manifest_file.path.clone();
         let paths = (manifest_path.clone(), config_file.path.clone());
         let (manifest, config) = self
@@ -163,7 +170,7 @@ impl Work {
                 Ok((manifest, config))
             })
             .await?;
-        Ok(Described { manifest_path, manifest, config, fetched, bytes_received })
+        Ok(Described { manifest_path, manifest, config, fetched, bytes })
     }
 
     /// The first of some files that the commit holds, refused when it is too large to be one of these.
@@ -196,7 +203,7 @@ impl Work {
 }
 
 /// How long to wait after a failure that may pass; `None` when it is the last.
-fn pause_after(cause: &hf_transport::Error, budget: &mut RetryBudget) -> Option<Duration> {
+pub(super) fn pause_after(cause: &hf_transport::Error, budget: &mut RetryBudget) -> Option<Duration> {
     if cause.is_too_slow() { budget.too_slow() } else { budget.failed() }
 }
 

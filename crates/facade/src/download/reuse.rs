@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_layout::{Purpose, Run};
 use shard_fetch::{Expected, verify_files};
+use url_parse::RepoPath;
+use weight_store::{BlobId, BlobPlace};
 
 use super::work::Work;
 use crate::lease::Lease;
@@ -31,6 +33,8 @@ enum Place {
     Entry(PathBuf),
     /// A file of another entry of the cache, of which people must not see that it was ever the same.
     Donor(PathBuf),
+    /// A file of a store in a folder, which people edit too.
+    Store(PathBuf),
     /// A link of the entry. People move shards to another disk; the link may be right in the entry's place only.
     Link(PathBuf),
 }
@@ -65,10 +69,10 @@ impl There {
         let is_there = match &self.place {
             Place::Pool => place_pooled(run, &self.file)?.is_some(),
             Place::Entry(old) => run.adopt(old, &self.file.path).is_ok(),
-            Place::Donor(donor) => {
+            Place::Donor(donor) | Place::Store(donor) => {
                 let copied = run.copy_in(donor, &self.file.path, &|| !stopped.load(Ordering::Relaxed));
                 copied
-                    .inspect_err(|error| tracing::debug!(%error, "a file of the cache cannot be copied"))
+                    .inspect_err(|error| tracing::debug!(%error, "a file of the cache, or of a store, cannot be copied"))
                     .is_ok()
             }
             Place::Link(link) => return Ok(Some(link.clone())),
@@ -83,7 +87,8 @@ impl There {
             let donor = url_parse::shown(donor);
             tracing::debug!(%file, %donor, %error, "what the cache has elsewhere is not right");
         } else {
-            tracing::warn!(%file, %error, "what is there of an earlier run is damaged");
+            let is_stores = matches!(self.place, Place::Store(_));
+            tracing::warn!(%file, is_stores, %error, "what is there is damaged");
         }
     }
 
@@ -91,7 +96,7 @@ impl There {
     fn settle(&self, run: &Run, is_right: bool) -> Result<bool, Error> {
         match &self.place {
             Place::Link(link) => Ok(is_right && run.adopt_own(link).is_ok()),
-            Place::Pool | Place::Entry(_) | Place::Donor(_) if is_right => Ok(true),
+            Place::Pool | Place::Entry(_) | Place::Donor(_) | Place::Store(_) if is_right => Ok(true),
             place => {
                 run.discard(&self.file.path, (*place == Place::Pool).then_some(&self.file.content))?;
                 Ok(false)
@@ -107,7 +112,8 @@ impl Work {
         files: &[RemoteFile],
     ) -> Result<(Vec<There>, Vec<RemoteFile>), Error> {
         let planned = files.to_vec();
-        self.lease
+        let (mut there, missing) = self
+            .lease
             .on_disk(move |lease, run| {
                 let entry = match lease.purpose {
                     // To redo is to fetch again what is there.
@@ -126,14 +132,42 @@ impl Work {
                 }
                 Ok((there, missing))
             })
-            .await
+            .await?;
+        let missing = self.find_stored(missing, &mut there).await?;
+        Ok((there, missing))
     }
 
-    /// Takes what is there into the tree, hashed, and tells of it. Returns what is to be fetched all the same.
-    pub(super) async fn reuse(&self, there: Vec<There>) -> Result<Vec<RemoteFile>, Error> {
-        if there.is_empty() {
-            return Ok(Vec::new());
+    /// Finds what stores in folders have; returns the rest.
+    async fn find_stored(
+        &self,
+        mut missing: Vec<RemoteFile>,
+        there: &mut Vec<There>,
+    ) -> Result<Vec<RemoteFile>, Error> {
+        for (_, store) in self.stores.in_use().filter(|(_, store)| store.url().folder().is_some()) {
+            let mut candidates = Vec::new();
+            for file in missing {
+                let place = match sha256(&file).map(BlobId::new) {
+                    Some(blob) => Some(store.locate(&blob).await?),
+                    None => None,
+                };
+                candidates.push((file, place));
+            }
+            let (found, rest) = self.lease.on_disk(move |_, _| Ok(stored(candidates))).await?;
+            there.extend(found);
+            missing = rest;
         }
+        Ok(missing)
+    }
+
+    /// Takes what is there into the tree, hashed, and tells of it. Returns what is to be fetched all the same, and how
+    /// many bytes were a store's.
+    pub(super) async fn reuse(&self, there: Vec<There>) -> Result<(Vec<RemoteFile>, u64), Error> {
+        if there.is_empty() {
+            return Ok((Vec::new(), 0));
+        }
+        let stored = there.iter().filter(|there| matches!(there.place, Place::Store(_)));
+        let stored: HashMap<RepoPath, u64> =
+            stored.map(|there| (there.file.path.clone(), there.file.expected.size)).collect();
         let (files, bytes) = (there.len(), there.iter().map(|there| there.file.expected.size).sum::<u64>());
         self.observer().on_event(&Event::Checking { files, bytes });
         let unfit: Vec<_> = self.check(there).await?.into_iter().map(|(file, _)| file).collect();
@@ -141,7 +175,8 @@ impl Work {
             (files - unfit.len(), bytes - unfit.iter().map(|file| file.expected.size).sum::<u64>());
         tracing::info!(files, bytes, "verified files are there already");
         self.observer().on_event(&Event::Reused { files, bytes });
-        Ok(unfit)
+        let wrong: u64 = unfit.iter().filter_map(|file| stored.get(&file.path)).sum();
+        Ok((unfit, stored.values().sum::<u64>() - wrong))
     }
 
     /// Brings files into the tree and hashes them there, on all cores. Returns those that are not what they must be;
@@ -154,6 +189,23 @@ impl Work {
         let stopped = Arc::clone(&stop.0);
         self.lease.on_disk(move |_, run| check(run, there, &stopped)).await
     }
+}
+
+/// Those that are files of the right size, and the rest.
+fn stored(candidates: Vec<(RemoteFile, Option<BlobPlace>)>) -> (Vec<There>, Vec<RemoteFile>) {
+    let (mut found, mut rest) = (Vec::new(), Vec::new());
+    for (file, place) in candidates {
+        match place {
+            Some(BlobPlace::File(path))
+                if fs::metadata(&path)
+                    .is_ok_and(|found| found.is_file() && found.len() == file.expected.size) =>
+            {
+                found.push(There { file, place: Place::Store(path) });
+            }
+            _ => rest.push(file),
+        }
+    }
+    (found, rest)
 }
 
 /// Finds what other entries of the cache have; returns the rest.

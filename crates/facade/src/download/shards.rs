@@ -1,27 +1,56 @@
 //! The files whose bytes are fetched, and the shards that came with the metadata.
 
 use std::collections::HashSet;
+use std::ops::Add;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_layout::{Durability, Locking};
 use hf_transport::RepoSnapshot;
-use shard_fetch::{FetchEvent, Fetcher, FileRequest, verify_file};
+use shard_fetch::{FetchEvent, Fetcher, FileRequest, Locator, verify_file};
 use url_parse::CommitId;
 
 use super::reuse::{There, place_pooled};
 use super::work::Work;
 use crate::locator::HubLocator;
 use crate::plan::{Plan, RemoteFile};
+use crate::store_locator::StoreLocator;
+use crate::store_set::StoreSet;
 use crate::{Error, Event, Observer};
 
 /// How often the files of a plan are fetched, when others clear the pool meanwhile. Each time another run has published
 /// the model, so that there are no more rounds than other runs.
 const ROUNDS: u32 = 16;
 
+/// What limits a bucket is the number of requests, not bytes. A shard of most models is one request then.
+const STORES_SPLIT_ABOVE: u64 = 64 << 20;
+
+/// How many bytes came, from where.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bytes {
+    /// Over the network.
+    pub(super) received: u64,
+    /// Of these, from a store.
+    pub(super) from_store: u64,
+    /// Out of a store in a folder.
+    pub(super) copied: u64,
+}
+
+impl Add for Bytes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            received: self.received + other.received,
+            from_store: self.from_store + other.from_store,
+            copied: self.copied + other.copied,
+        }
+    }
+}
+
 impl Work {
-    /// Brings every file of the plan into the tree, verified. Returns how many bytes came over the network.
-    pub(super) async fn fetch(&self, snapshot: &RepoSnapshot, plan: &Plan) -> Result<u64, Error> {
+    /// Brings every file of the plan into the tree, verified.
+    pub(super) async fn fetch(&self, snapshot: &RepoSnapshot, plan: &Plan) -> Result<Bytes, Error> {
         let plain = plan.plain_shards.clone();
         self.lease
             .on_disk(move |lease, run| {
@@ -37,14 +66,15 @@ impl Work {
 
     /// Fetches what neither the pool nor the entry to be repaired holds, and places everything in the tree. What is
     /// there already is hashed meanwhile, and fetched too if it is not what it must be.
-    pub(super) async fn fetch_files(&self, commit: CommitId, files: &[RemoteFile]) -> Result<u64, Error> {
+    pub(super) async fn fetch_files(&self, commit: CommitId, files: &[RemoteFile]) -> Result<Bytes, Error> {
         self.lease.want(files);
-        let watcher = Arc::new(FetchWatcher::new(Arc::clone(self.request.watcher())));
+        let watcher =
+            Arc::new(FetchWatcher::new(Arc::clone(self.request.watcher()), Arc::clone(&self.stores)));
         let (there, missing) = self.what_is_there(files).await?;
-        let (damaged, ()) =
+        let ((damaged, copied), ()) =
             tokio::try_join!(self.reuse(there), self.fetch_missing(commit, missing, &watcher))?;
         self.fetch_missing(commit, damaged, &watcher).await?;
-        Ok(watcher.received.load(Ordering::Relaxed))
+        Ok(watcher.bytes() + Bytes { copied, ..Bytes::default() })
     }
 
     /// Where locks do nothing, another run may clear the pool when it publishes: what was verified there and is gone
@@ -75,11 +105,17 @@ impl Work {
         watcher: &Arc<FetchWatcher>,
     ) -> Result<(), Error> {
         let model = self.request.model().id().clone();
-        let locator = HubLocator::new(self.hub.clone(), model, commit, files);
+        let hub = HubLocator::new(self.hub.clone(), model, commit, files);
+        let locator: Arc<dyn Locator> = if self.stores.is_empty() {
+            Arc::new(hub)
+        } else {
+            let expected = files.iter().map(|file| (file.path.clone(), file.expected)).collect();
+            Arc::new(StoreLocator::new(Arc::clone(&self.stores), hub, self.request.model().clone(), expected))
+        };
         let requests = self.file_requests(files).await?;
         let keep_alive = Arc::clone(&self.lease) as shard_fetch::KeepAlive;
         let observer = Arc::clone(watcher) as Arc<dyn shard_fetch::Observer>;
-        Ok(self.fetcher().fetch(requests, Arc::new(locator), observer, keep_alive).await?)
+        Ok(self.fetcher().fetch(requests, locator, observer, keep_alive).await?)
     }
 
     /// Whether another run has removed the pool's folder, which is there again then.
@@ -91,6 +127,9 @@ impl Work {
         let mut fetcher = Fetcher::builder()
             .retry(self.context.retry.clone())
             .durability(self.context.layout.durability() == Durability::Synced);
+        if !self.stores.is_empty() {
+            fetcher = fetcher.split_above(STORES_SPLIT_ABOVE);
+        }
         if let Some(files) = self.request.files_at_once() {
             fetcher = fetcher.files_in_flight(files);
         }
@@ -159,19 +198,29 @@ impl Work {
 /// Passes the fetcher's events on, and counts what came over the network.
 struct FetchWatcher {
     observer: Arc<dyn Observer>,
+    stores: Arc<StoreSet>,
     received: AtomicU64,
+    from_store: AtomicU64,
 }
 
 impl FetchWatcher {
-    fn new(observer: Arc<dyn Observer>) -> Self {
-        Self { observer, received: AtomicU64::new(0) }
+    fn new(observer: Arc<dyn Observer>, stores: Arc<StoreSet>) -> Self {
+        Self { observer, stores, received: AtomicU64::new(0), from_store: AtomicU64::new(0) }
+    }
+
+    fn bytes(&self) -> Bytes {
+        let load = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
+        Bytes { received: load(&self.received), from_store: load(&self.from_store), copied: 0 }
     }
 }
 
 impl shard_fetch::Observer for FetchWatcher {
     fn on_event(&self, event: FetchEvent<'_>) {
-        if let FetchEvent::Received { bytes, .. } = event {
+        if let FetchEvent::Received { file, bytes, .. } = event {
             self.received.fetch_add(bytes, Ordering::Relaxed);
+            if self.stores.is_serving(file) {
+                self.from_store.fetch_add(bytes, Ordering::Relaxed);
+            }
         }
         self.observer.on_event(&Event::Fetch(&event));
     }

@@ -9,6 +9,7 @@ use net::Client;
 use crate::context::SharedContext;
 use crate::lease::{GiveUpOnDrop, Lease};
 use crate::look::{Query, mended_receipt};
+use crate::store_set::StoreSet;
 use crate::{Error, Event, Observer, Request, Warning};
 
 pub(super) struct Work {
@@ -19,6 +20,7 @@ pub(super) struct Work {
     /// Asks the hub and the data host.
     pub(super) client: Client,
     pub(super) hub: HubClient,
+    pub(super) stores: Arc<StoreSet>,
     /// The receipt of what is to be mended, if there is one.
     pub(super) mended: Option<Arc<Receipt>>,
     _give_up: GiveUpOnDrop,
@@ -43,19 +45,13 @@ impl Work {
                 Ok((Arc::new(lease), mended.map(Arc::new)))
             })
             .await?;
-        let client = query
-            .on_disk(|Query { context, .. }| {
-                // Blocks: certificates are files.
-                let ca_certificates = context.certificates.load()?;
-                let mut settings = context.net.clone();
-                settings.ca_certificates = ca_certificates;
-                Ok(Client::new(settings)?)
-            })
-            .await?;
+        let client = query.on_disk(|Query { context, .. }| context.client()).await?;
         let hub = HubClient::new(client.clone(), query.context.hub.clone());
         let (context, request) = (Arc::clone(&query.context), query.request.clone());
+        let watcher = Arc::clone(request.watcher());
+        let stores = Arc::new(StoreSet::open(&context.stores, &client, watcher)?);
         let give_up = GiveUpOnDrop(Arc::clone(&lease));
-        Ok(Self { context, request, lease, client, hub, mended, _give_up: give_up })
+        Ok(Self { context, request, lease, client, hub, stores, mended, _give_up: give_up })
     }
 
     /// The same, whose observer hears when the hub limits the rate of requests.

@@ -6,6 +6,7 @@
 mod folders;
 mod servers;
 mod setting;
+mod stores;
 
 pub use self::setting::{Finding, Setting, Severity, Source};
 use super::values::{
@@ -41,6 +42,7 @@ impl Report {
             flag("require_proof", MLC_WEIGHTS_REQUIRE_PROOF, lookup),
         ]);
         settings.extend(servers::settings(lookup));
+        settings.extend(stores::settings(lookup));
         settings.extend([
             time_out(lookup),
             origin(lookup),

@@ -144,3 +144,21 @@ fn proxies_that_cannot_be_used_are_named() {
     }
     refused(&[("no_proxy", "'a,b'")], &["no_proxy", "`'a,b'` is no list of hosts"]);
 }
+
+#[test]
+fn stores() {
+    let settings = good(&[
+        (MLC_WEIGHTS_STORE, " file:///mnt/a\ts3://bucket/b "),
+        (MLC_WEIGHTS_STORE_MODE, "Only"),
+        ("AWS_REGION", "eu-west-3"),
+        ("AWS_PROFILE", "is not read"),
+    ]);
+    let urls: Vec<String> = settings.stores.iter().map(ToString::to_string).collect();
+    assert_eq!(urls, ["file:///mnt/a", "s3://bucket/b"]);
+    assert_eq!(settings.store_mode, StoreMode::Only);
+    let region = ("AWS_REGION".to_owned(), "eu-west-3".to_owned());
+    assert_eq!(settings.store_settings.variables, [region]);
+    assert!(good(&[]).stores.is_empty());
+    refused(&[(MLC_WEIGHTS_STORE, "/mnt/a")], &[MLC_WEIGHTS_STORE, "a folder is written file:///mnt/a"]);
+    refused(&[(MLC_WEIGHTS_STORE_MODE, "never")], &[MLC_WEIGHTS_STORE_MODE, "never", "first, refs or only"]);
+}

@@ -7,12 +7,15 @@ use std::time::Duration;
 use cache_layout::CachePolicy;
 use net::{NoProxy, ProxySettings, ProxyUrl};
 use url_parse::{Endpoint, Excerpt};
+use weight_store::{StoreSettings, StoreUrl};
 
 use super::variables::{
     HF_ENDPOINT, HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_OFFLINE, HF_HUB_USER_AGENT_ORIGIN, HOME, LOCALAPPDATA,
-    MLC_DOWNLOAD_CACHE_POLICY, MLC_LLM_HOME, MLC_LLM_READONLY_WEIGHT_CACHE, XDG_CACHE_HOME,
+    MLC_DOWNLOAD_CACHE_POLICY, MLC_LLM_HOME, MLC_LLM_READONLY_WEIGHT_CACHE, MLC_WEIGHTS_STORE,
+    MLC_WEIGHTS_STORE_MODE, XDG_CACHE_HOME,
 };
 use crate::Error;
+use crate::store::StoreMode;
 
 /// Where variables are looked up: the process's environment, or a test's table.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -63,6 +66,28 @@ pub(super) fn endpoint(lookup: Lookup<'_>) -> Result<Endpoint, Error> {
         Some(value) => value.parse().map_err(|source| secret_unusable(HF_ENDPOINT, source)),
         None => Ok(Endpoint::default()),
     }
+}
+
+pub(super) fn stores(lookup: Lookup<'_>) -> Result<Vec<StoreUrl>, Error> {
+    let list = text(lookup, MLC_WEIGHTS_STORE)?.unwrap_or_default();
+    // The parser's message leaves out what may be a password, and so must this one.
+    let parse = |url: &str| url.parse().map_err(|source| secret_unusable(MLC_WEIGHTS_STORE, source));
+    list.split_whitespace().map(parse).collect()
+}
+
+pub(super) fn store_mode(lookup: Lookup<'_>) -> Result<StoreMode, Error> {
+    match text(lookup, MLC_WEIGHTS_STORE_MODE)? {
+        Some(value) => value.parse().map_err(|source| unusable(MLC_WEIGHTS_STORE_MODE, &value, source)),
+        None => Ok(StoreMode::default()),
+    }
+}
+
+/// The clouds' own variables. Their values are looked at when a bucket is opened.
+pub(super) fn store_settings(lookup: Lookup<'_>) -> StoreSettings {
+    let value = |name: &str| Some((name.to_owned(), lookup(name)?.to_string_lossy().into_owned()));
+    let mut settings = StoreSettings::default();
+    settings.variables = weight_store::VARIABLES.into_iter().filter_map(value).collect();
+    settings
 }
 
 pub(super) fn idle_timeout(lookup: Lookup<'_>) -> Result<Option<Duration>, Error> {

@@ -18,6 +18,12 @@ pub const MLC_DOWNLOAD_CACHE_POLICY: &str = "MLC_DOWNLOAD_CACHE_POLICY";
 /// Truthy: a model counts only if its files are proven to be those of its commit; see
 /// [`Builder::require_proof`](crate::Builder::require_proof).
 pub const MLC_WEIGHTS_REQUIRE_PROOF: &str = "MLC_WEIGHTS_REQUIRE_PROOF";
+/// Stores that are asked before the hub, separated by spaces: `s3://bucket/prefix`, `gs://…`, `az://…`, `https://…`,
+/// `file:///…`; see [`Builder::stores`](crate::Builder::stores). Buckets are reached by the variables of their clouds
+/// (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
+pub const MLC_WEIGHTS_STORE: &str = "MLC_WEIGHTS_STORE";
+/// `first` (default), `refs` or `only`; see [`StoreMode`](crate::StoreMode).
+pub const MLC_WEIGHTS_STORE_MODE: &str = "MLC_WEIGHTS_STORE_MODE";
 /// Where the scratch git repository of a download goes; default: the cache's private folder.
 pub const MLC_TEMP_DIR: &str = "MLC_TEMP_DIR";
 /// The hub; default `https://huggingface.co`.

@@ -8,10 +8,11 @@ use git2::{ObjectType, Odb, Oid, TreeEntry};
 use url_parse::{CommitId, ErrorKind, Excerpt, Platform, Proof, RepoPath};
 
 use super::cancel::CancelSignal;
-use super::fetch::FetchedCommit;
 use super::plain::PlainFiles;
 use super::session::Session;
 use super::shelf::Shelf;
+use super::task::Task;
+use super::unpack::FetchedCommit;
 use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, MAX_NAMES, path_on};
 use crate::kept::Kept;
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
@@ -30,14 +31,15 @@ const MODE_EXECUTABLE: i32 = 0o000_100;
 /// An object that is a delta may be unpacked many times, at a cost that is not in its size.
 const MAX_COST: u64 = 4;
 
-/// Writes the commit's plain files below `request.export_to` and lists all its files.
+/// Writes the commit's plain files below `request.export_to` and lists all its files. What the pack may lack is asked
+/// for, and kept, `beside` it.
 pub(super) fn export_tree(
     commit: &FetchedCommit,
     request: &MetadataRequest,
-    session: &Session,
-    kept: Option<&Kept>,
+    task: &Task,
+    beside: Option<(&Session, &Kept)>,
 ) -> Result<RepoSnapshot, Error> {
-    let (max_bytes, id) = (session.max_bytes(), commit_id(commit.id));
+    let (max_bytes, id) = (task.max_bytes, commit_id(commit.id));
     let id = id.map_err(|error| Error::broken_commit(&request.model, &error))?;
     let odb = commit.repository.odb().map_err(|error| Error::broken_commit(&request.model, &error))?;
     let export = Export {
@@ -45,8 +47,8 @@ pub(super) fn export_tree(
         odb,
         id,
         request,
-        cancelled: session.cancelled(),
-        plain: kept.map(|kept| PlainFiles { session, kept, commit: id }),
+        cancelled: &task.cancelled,
+        plain: beside.map(|(session, kept)| PlainFiles { session, kept, commit: id }),
         bytes: Allowance::new(max_bytes),
         cost: Allowance::new(max_bytes.saturating_mul(MAX_COST)),
         entries: Allowance::new(MAX_ENTRIES),

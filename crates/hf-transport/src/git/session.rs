@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use net::{Answer, ForeignText, Hop, Request, SafeUrl, ServerWords, header_text};
@@ -16,6 +17,7 @@ use url_parse::{CommitId, ModelId, RepoPath, Revision, Url};
 
 use super::advertisement::{Advertisement, Unusable, is_dumb};
 use super::cancel::CancelSignal;
+use super::task::Task;
 use crate::client::{GIT, headers};
 use crate::metadata::DEFAULT_BRANCH;
 use crate::{Error, HubClient};
@@ -27,7 +29,8 @@ const MAX_LIST: usize = 16 << 20;
 
 /// What came of the first request.
 pub(super) enum Offer {
-    Git(Advertisement),
+    /// What the repository offers, and the time by the hub's clock.
+    Git(Advertisement, Option<SystemTime>),
     /// An answer that no git server gives, or only one that does not have the repository.
     NoGit(Error),
 }
@@ -36,9 +39,7 @@ pub(super) enum Offer {
 pub(super) struct Session {
     hub: HubClient,
     runtime: Handle,
-    model: ModelId,
-    revision: Option<Revision>,
-    cancelled: CancelSignal,
+    task: Task,
     received: AtomicU64,
     /// The repository's URL, after the redirects of the first request.
     base: OnceLock<Url>,
@@ -52,19 +53,20 @@ impl Session {
         revision: Option<Revision>,
         cancelled: CancelSignal,
     ) -> Self {
-        Self { hub, runtime, model, revision, cancelled, received: AtomicU64::new(0), base: OnceLock::new() }
+        let task = Task { model, revision, cancelled, max_bytes: hub.config().max_metadata_bytes };
+        Self { hub, runtime, task, received: AtomicU64::new(0), base: OnceLock::new() }
+    }
+
+    pub(super) fn task(&self) -> &Task {
+        &self.task
     }
 
     pub(super) fn model(&self) -> &ModelId {
-        &self.model
+        &self.task.model
     }
 
     pub(super) fn revision(&self) -> Option<&Revision> {
-        self.revision.as_ref()
-    }
-
-    pub(super) fn cancelled(&self) -> &CancelSignal {
-        &self.cancelled
+        self.task.revision.as_ref()
     }
 
     /// The repository's URL for messages.
@@ -74,13 +76,13 @@ impl Session {
 
     fn base(&self) -> Url {
         let first =
-            || self.hub.endpoint().git_url(self.hub.renamed(&self.model).as_ref().unwrap_or(&self.model));
+            || self.hub.endpoint().git_url(self.hub.renamed(self.model()).as_ref().unwrap_or(self.model()));
         self.base.get().cloned().unwrap_or_else(first)
     }
 
     /// How much metadata the caller takes.
     pub(super) fn max_bytes(&self) -> u64 {
-        self.hub.config().max_metadata_bytes
+        self.task.max_bytes
     }
 
     /// Runs a future to its end from the fetch's thread, unless the download is cancelled first.
@@ -89,7 +91,7 @@ impl Session {
             tokio::select! {
                 // First, as a runtime that shuts down cancels, and can drive no request any more.
                 biased;
-                () = self.cancelled.cancelled() => Err(net::Error::Cancelled.into()),
+                () = self.task.cancelled.cancelled() => Err(net::Error::Cancelled.into()),
                 outcome = future => outcome,
             }
         })
@@ -108,6 +110,8 @@ impl Session {
             Err(error) => return Err(error),
         };
         self.hub.serves_git();
+        let date = header_text(body.answer.headers(), header::DATE);
+        let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
         let base = without_path(body.url(), INFO_REFS).ok_or_else(|| net::Error::BadRedirect {
             url: self.url(),
             target: body.answer.fit(&SafeUrl::of(body.url()).to_string()).unwrap_or("nowhere".into()),
@@ -120,17 +124,18 @@ impl Session {
             }
             list.extend_from_slice(&chunk);
         }
-        self.hub.found_at(&self.model, &base);
+        self.hub.found_at(self.model(), &base);
         let base = self.base.get_or_init(|| base);
-        Advertisement::read(list).map(Offer::Git).map_err(|unusable| match unusable {
+        let offered = Advertisement::read(list).map_err(|unusable| match unusable {
             Unusable::Refusal(words) => self.refused(&body, &words),
             Unusable::Format(format) => Error::ObjectFormat {
-                model: self.model.clone(),
+                model: self.model().clone(),
                 url: SafeUrl::of(base),
                 format: body.fit(&format).unwrap_or("nothing".into()),
             },
             Unusable::Malformed => self.failed("the list of references is not what git sends"),
-        })
+        })?;
+        Ok(Offer::Git(offered, date))
     }
 
     /// `POST git-upload-pack`: one round of the negotiation, the last of which brings the pack.
@@ -157,7 +162,7 @@ impl Session {
         path: &RepoPath,
         from: u64,
     ) -> Result<Option<Body>, Error> {
-        let model = self.hub.renamed(&self.model).unwrap_or_else(|| self.model.clone());
+        let model = self.hub.renamed(self.model()).unwrap_or_else(|| self.model().clone());
         let url = self.hub.endpoint().resolve_url(&model, commit, path);
         let mut request = Request::get(url, "fetch", Hop::Hub);
         if from > 0
@@ -172,7 +177,7 @@ impl Session {
             206 | 416 if from > 0 => Ok(None),
             _ => {
                 let revision = commit.to_string();
-                let asked = self.hub.asked(&self.model, Some(path), &revision);
+                let asked = self.hub.asked(self.model(), Some(path), &revision);
                 Err(self
                     .block_on(async { Ok(asked.refused(answer).await) })
                     .unwrap_or_else(|cancelled| cancelled))
@@ -183,7 +188,7 @@ impl Session {
     /// git refuses in an answer of status 200, in these words.
     pub(super) fn refused(&self, body: &Body, words: &[u8]) -> Error {
         Error::GitRefused {
-            model: self.model.clone(),
+            model: self.model().clone(),
             url: SafeUrl::of(body.url()),
             hub_says: ServerWords { message: body.fit(words), ..ServerWords::none() },
         }
@@ -191,7 +196,7 @@ impl Session {
 
     /// An answer of the right type that git does not give.
     pub(super) fn failed(&self, problem: &'static str) -> Error {
-        Error::Git { model: self.model.clone(), url: self.url(), source: problem.into() }
+        Error::Git { model: self.model().clone(), url: self.url(), source: problem.into() }
     }
 
     /// Sends a request and lets only git's own answers through: status and content type decide before a byte
@@ -218,7 +223,7 @@ impl Session {
         }
         let is_page = body.answer.media_type() == "text/html";
         if is_list && !is_page && self.begins_as_dumb(&mut body) {
-            return Err(Error::DumbGit { model: self.model.clone(), url: self.url() });
+            return Err(Error::DumbGit { model: self.model().clone(), url: self.url() });
         }
         self.block_on(async { Err(Error::not_a_hub(body.answer, expected).await) })
     }
@@ -235,14 +240,14 @@ impl Session {
     }
 
     fn refusal(&self, answer: Answer) -> Error {
-        let revision = self.revision.as_ref().map_or(DEFAULT_BRANCH, Revision::as_str);
-        let asked = self.hub.asked(&self.model, None, revision);
+        let revision = self.revision().map_or(DEFAULT_BRANCH, Revision::as_str);
+        let asked = self.hub.asked(self.model(), None, revision);
         self.block_on(async { Ok(asked.refused(answer).await) }).unwrap_or_else(|cancelled| cancelled)
     }
 
     /// Counts received bytes against the limit for metadata.
     fn count(&self, bytes: usize) -> Result<(), Error> {
-        let limit = self.hub.config().max_metadata_bytes;
+        let limit = self.max_bytes();
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         if self.received.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) > limit {
             return Err(self.too_much("bytes to receive", limit));
@@ -251,7 +256,7 @@ impl Session {
     }
 
     pub(super) fn too_much(&self, what: &'static str, limit: u64) -> Error {
-        Error::TooMuchMetadata { model: self.model.clone(), what, limit }
+        self.task.too_much(what, limit)
     }
 }
 

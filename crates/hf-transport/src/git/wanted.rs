@@ -52,6 +52,13 @@ impl Wanted {
     }
 }
 
+/// The commit that a name leads to, as far as the list tells: what a tag is for follows the tag in it.
+pub(super) fn named_commit(revision: Option<&Revision>, offered: &Advertisement) -> Option<CommitId> {
+    let names = full_names(revision.map_or(DEFAULT_BRANCH, Revision::as_str));
+    let name = names.iter().find(|name| offered.object_of(name).is_some())?;
+    offered.object_of(format!("{name}^{{}}")).or_else(|| offered.object_of(name))
+}
+
 /// Nothing of the repository has this name, or id.
 pub(super) fn revision_not_found(
     model: &ModelId,

@@ -17,6 +17,7 @@ mod redirects;
 mod refusals;
 mod revisions;
 mod runtimes;
+mod store_packs;
 mod support;
 mod throttling;
 

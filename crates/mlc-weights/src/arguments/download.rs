@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use facade::{CachePolicy, Revision};
+use facade::{CachePolicy, Revision, StoreMode};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,6 +42,13 @@ pub(crate) struct Download {
     /// Fail, with status 5, unless git proves that the files are those of the commit
     #[arg(long)]
     pub(crate) require_proof: bool,
+    /// Ask this store before the hub; may be given several times [default: MLC_WEIGHTS_STORE]
+    #[arg(long = "store", value_name = "URL")]
+    // Text, lest the parser of arguments repeats a password in it.
+    pub(crate) stores: Vec<String>,
+    /// What stores are asked for: first, refs or only [default: MLC_WEIGHTS_STORE_MODE, else first]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) store_mode: Option<StoreMode>,
     /// How progress is shown
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub(crate) progress: Progress,

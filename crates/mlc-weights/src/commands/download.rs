@@ -5,7 +5,7 @@ mod session;
 mod wanted;
 
 use facade::env::Settings;
-use facade::{Builder, Durability, Request};
+use facade::{Builder, Durability, Request, StoreError, StoreUrl};
 
 use self::session::Session;
 use super::named;
@@ -27,6 +27,14 @@ fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
     }
     if arguments.require_proof {
         builder = builder.require_proof(true);
+    }
+    if !arguments.stores.is_empty() {
+        let stores: Result<Vec<StoreUrl>, StoreError> =
+            arguments.stores.iter().map(|store| store.parse()).collect();
+        builder = builder.stores(stores.map_err(facade::Error::from)?);
+    }
+    if let Some(mode) = arguments.store_mode {
+        builder = builder.store_mode(mode);
     }
     if let Some(connections) = arguments.max_connections {
         builder = builder.max_connections(connections);

@@ -56,9 +56,11 @@ impl Face for Json {
 
     fn end(&self, ending: &Ending<'_>) {
         let Some(model) = ending.outcome else { return };
-        let (outcome, received) = match model.outcome {
-            Outcome::Downloaded { bytes_received } => ("downloaded", bytes_received),
-            _ => ("cached", 0),
+        let (outcome, received, from_store) = match model.outcome {
+            Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied } => {
+                ("downloaded", bytes_received, bytes_from_store + bytes_copied)
+            }
+            _ => ("cached", 0, 0),
         };
         let commit = model.commit.map(|commit| commit.to_string());
         let members = json!({
@@ -66,6 +68,7 @@ impl Face for Json {
             "path": model.path.to_string_lossy(),
             "commit": commit,
             "bytes_received": received,
+            "bytes_from_store": from_store,
         });
         self.say("done", members);
     }
@@ -153,6 +156,7 @@ fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
                 holder.map(|holder| (holder.pid, holder.host.as_ref().map(Excerpt::as_str))).unzip();
             ("waiting", json!({ "pid": pid, "host": host.flatten() }))
         }
+        Event::Stores { .. } => ("stores", json!({})),
         Event::Metadata { .. } => ("metadata", json!({})),
         Event::RetryingMetadata { delay, cause } => ("retrying", retrying(None, *delay, *cause)),
         Event::Commit { commit, proof } => {
@@ -211,6 +215,8 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
         Warning::Renamed { .. } => ("renamed", None),
         Warning::CommitGone { .. } => ("commit_gone", None),
         Warning::Unproven { .. } => ("unproven", None),
+        Warning::StoreGivenUp { .. } => ("store_given_up", None),
+        Warning::WrongInStore { .. } => ("wrong_in_store", None),
         Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
         _ => ("other", None),
     };

@@ -26,6 +26,7 @@ pub(super) const PUBLISHING: &str = "publishing";
 pub(super) fn begun_by(event: &Event<'_>) -> Option<(&'static str, String)> {
     Some(match event {
         Event::WaitingForLock { .. } => ("waiting", "waiting for another download of this model".to_owned()),
+        Event::Stores { model } => (METADATA, format!("asking the store for {model}")),
         Event::Metadata { model } => (METADATA, format!("asking the hub for {model}")),
         Event::Commit { .. } => ("planning", "looking at what is here already".to_owned()),
         Event::Publishing { .. } => (PUBLISHING, "putting the model in place".to_owned()),

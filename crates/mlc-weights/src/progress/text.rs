@@ -17,6 +17,7 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
             format!("waiting for another download of this model, by {holder}")
         }
         Event::WaitingForLock { holder: None } => "waiting for another download of this model".to_owned(),
+        Event::Stores { model } => format!("asking the store for {model}"),
         Event::Metadata { model } => format!("asking the hub for {model}"),
         Event::RetryingMetadata { delay, cause } => retrying(*cause, *delay),
         Event::Commit { commit, .. } => format!("the model is at commit {commit}"),
@@ -86,6 +87,10 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
             format!("the hub has {model} as {present} now; it is kept here under the name asked for")
         }
         Warning::CarriedOver { path, place } => carried_over(path, place),
+        Warning::StoreGivenUp { store, why } => format!("going on without the store {store}: {why}"),
+        Warning::WrongInStore { store, why } => {
+            format!("what {store} has of this model is not right, and is passed over: {why}")
+        }
         Warning::CommitGone { commit } => {
             format!(
                 "the hub does not have commit {commit} any more, of which this model was: it is taken as it is now"
@@ -108,13 +113,22 @@ fn carried_over(path: &Path, place: &Path) -> String {
 
 /// The closing line: size, time and rate of what came, and what had been there before.
 pub(super) fn closing(ending: &Ending<'_>) -> Option<String> {
-    let Outcome::Downloaded { bytes_received } = ending.outcome?.outcome else { return None };
+    let Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied } = ending.outcome?.outcome
+    else {
+        return None;
+    };
     let took = ending.view.elapsed;
     let rate = u128::from(bytes_received).saturating_mul(1000).checked_div(took.as_millis());
     let rate = rate.map(|rate| format!(", {}/s", size(u64::try_from(rate).unwrap_or(u64::MAX))));
-    let before = ending.view.totals.map_or(0, |totals| totals.bytes_done.saturating_sub(totals.received));
+    let before = ending
+        .view
+        .totals
+        .map_or(0, |totals| totals.bytes_done.saturating_sub(totals.received + bytes_copied));
     let before = (before > 0).then(|| format!("; {} from an earlier run", size(before)));
-    let parts = [Some(format!("downloaded {} in {}", size(bytes_received), elapsed(took))), rate, before];
+    let stored = Some(bytes_from_store + bytes_copied).filter(|bytes| *bytes > 0);
+    let stored = stored.map(|bytes| format!("; {} from the store", size(bytes)));
+    let came = format!("downloaded {} in {}", size(bytes_received), elapsed(took));
+    let parts = [Some(came), rate, stored, before];
     Some(parts.into_iter().flatten().collect())
 }
 
@@ -162,6 +176,7 @@ mod tests {
     fn steps() {
         let model = "user/repo".parse().unwrap();
         let commit = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+        check(&Event::Stores { model: &model }, "asking the store for user/repo");
         check(&Event::Metadata { model: &model }, "asking the hub for user/repo");
         check(
             &Event::Commit { commit: &commit, proof: facade::Proof::Git },

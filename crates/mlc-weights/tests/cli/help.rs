@@ -39,6 +39,7 @@ fn help() {
       verify       Hash cached models and compare; with --repair, mend them
       remove       Remove models from the cache
       prune        Remove what interrupted downloads have left
+      store        Fill a store that many machines download from
       env          Show every setting, where it comes from, and what is wrong with it
       completions  Print a script that completes command lines
       help         Print this message or the help of the given subcommand(s)
@@ -77,6 +78,7 @@ fn long_help_knows_the_environment() {
       verify       Hash cached models and compare; with --repair, mend them
       remove       Remove models from the cache
       prune        Remove what interrupted downloads have left
+      store        Fill a store that many machines download from
       env          Show every setting, where it comes from, and what is wrong with it
       completions  Print a script that completes command lines
       help         Print this message or the help of the given subcommand(s)
@@ -111,6 +113,8 @@ fn long_help_knows_the_environment() {
       MLC_LLM_READONLY_WEIGHT_CACHE  folders looked through before it, separated like PATH
       MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
       MLC_WEIGHTS_REQUIRE_PROOF      1: as --require-proof
+      MLC_WEIGHTS_STORE              stores asked before the hub, separated by spaces
+      MLC_WEIGHTS_STORE_MODE         first, refs or only [first]
       MLC_TEMP_DIR                   scratch space [in the cache]
       HF_ENDPOINT                    the hub [https://huggingface.co]
       HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it
@@ -146,6 +150,10 @@ fn help_of_download() {
           --policy <POLICY>      ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
           --require-proof        Fail, with status 5, unless git proves that the files are those of the
                                  commit
+          --store <URL>          Ask this store before the hub; may be given several times [default:
+                                 MLC_WEIGHTS_STORE]
+          --store-mode <MODE>    What stores are asked for: first, refs or only [default:
+                                 MLC_WEIGHTS_STORE_MODE, else first]
           --progress <HOW>       How progress is shown [default: auto] [possible values: auto, bar,
                                  plain, json, none]
           --dry-run              Only say what would be fetched, from where, and what is there already

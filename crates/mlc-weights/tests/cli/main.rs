@@ -45,6 +45,7 @@ mod secrets;
 mod settings;
 mod several;
 mod slow;
+mod stores;
 mod terminal;
 mod tokens;
 #[cfg(target_os = "linux")]

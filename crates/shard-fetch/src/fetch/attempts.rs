@@ -13,14 +13,24 @@ const WORKS_WELL: u64 = 256 << 10;
 /// How often a connection is dropped for its slowness: a host may be slow with one file alone.
 const MAX_REPLACEMENTS: u32 = 3;
 
+/// A place is given up after so many failures in a row, if there is another.
+const MAX_PLACE_FAILURES: u32 = 2;
+/// A locator that knows another place each time is believed so often.
+const MAX_TURNS: u32 = 8;
+
 /// What one file has used up of its chances.
 pub(super) struct Attempts {
+    policy: RetryPolicy,
     budget: RetryBudget,
     failures: u32,
     refusals: u32,
     replacements: u32,
     /// Answers in a row whose range cannot be used.
     unusable_ranges: u32,
+    /// At the place that is asked now.
+    place_failures: u32,
+    last_place_failure: Option<Instant>,
+    turns: u32,
     /// What is new since the last refusal.
     since_refusal: u64,
     /// What is new since the last failure.
@@ -34,11 +44,15 @@ pub(super) struct Attempts {
 impl Attempts {
     pub(super) fn new(policy: RetryPolicy) -> Self {
         Self {
-            budget: RetryBudget::new(policy),
+            budget: RetryBudget::new(policy.clone()),
+            policy,
             failures: 0,
             refusals: 0,
             replacements: 0,
             unusable_ranges: 0,
+            place_failures: 0,
+            last_place_failure: None,
+            turns: 0,
             since_refusal: 0,
             since_failure: 0,
             fetched_again: false,
@@ -60,6 +74,9 @@ impl Attempts {
         self.since_failure += new;
         if self.since_refusal >= RetryBudget::BYTES_PER_ATTEMPT {
             self.refusals = 0;
+        }
+        if self.since_failure >= RetryBudget::BYTES_PER_ATTEMPT {
+            self.place_failures = 0;
         }
     }
 
@@ -85,6 +102,29 @@ impl Attempts {
     pub(super) fn has_no_usable_range(&mut self) -> bool {
         self.unusable_ranges += 1;
         self.unusable_ranges > 1
+    }
+
+    /// The same attempt as in [`failed`](Self::failed), before that, where the host may be gone. Whether the place is to
+    /// be given up for another, if one is known.
+    pub(super) fn place_failed(&mut self, begun: Instant, now: Instant) -> bool {
+        if self.last_place_failure.is_none_or(|last| begun >= last) {
+            self.place_failures += 1;
+            self.last_place_failure = Some(now);
+        }
+        self.place_failures >= MAX_PLACE_FAILURES
+    }
+
+    /// A place was given up for another one, which has all its chances. Whether there may be another.
+    pub(super) fn turned_elsewhere(&mut self) -> bool {
+        self.failures += 1;
+        self.turns += 1;
+        self.place_failures = 0;
+        if self.turns > MAX_TURNS {
+            return false;
+        }
+        self.budget = RetryBudget::new(self.policy.clone());
+        self.refusals = 0;
+        true
     }
 
     /// The host refused. Whether to ask for the location again.
@@ -210,6 +250,31 @@ mod tests {
         assert_eq!([(); 4].map(|()| attempts.refused()), [true, true, true, false]);
         attempts.reached(ENOUGH);
         assert_eq!([(); 4].map(|()| attempts.refused()), [true, true, true, false]);
+    }
+
+    #[test]
+    fn a_place_is_given_up_after_two_failures_with_nothing_in_between() {
+        let (mut attempts, begun) = (attempts(9), Instant::now());
+        let later = |millis| begun + Duration::from_millis(millis);
+        for millis in 1..9 {
+            assert!(!attempts.place_failed(begun, later(millis)), "those that fail together fail once");
+        }
+        attempts.reached(ENOUGH);
+        assert!(!attempts.place_failed(later(20), later(21)));
+        assert!(attempts.place_failed(later(22), later(23)));
+        attempts.turned_elsewhere();
+        assert!(!attempts.place_failed(later(24), later(25)));
+    }
+
+    #[test]
+    fn another_place_has_all_its_chances_and_there_is_an_end() {
+        let mut attempts = attempts(3);
+        for _ in 0..MAX_TURNS {
+            failures_until_the_end(&mut attempts, 3);
+            assert_eq!([(); 4].map(|()| attempts.refused()), [true, true, true, false]);
+            assert!(attempts.turned_elsewhere());
+        }
+        assert!(!attempts.turned_elsewhere());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is known of one file from its first request to its last, also when it is started over; and what comes after a
 //! setback.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::setback::{Passing, Setback};
 use super::shared::Shared;
 use super::source::Source;
 use super::tracker::Tracker;
-use crate::{Error, Mismatch};
+use crate::{Error, LocateReason, Mismatch};
 
 /// One file that is being fetched.
 pub(super) struct File {
@@ -38,9 +39,10 @@ impl File {
     }
 
     /// What came is not the file, and was thrown away: to be fetched once more, or the end.
-    pub(super) fn mismatched(&self, host: Option<Origin>, mismatch: Mismatch) -> Result<(), Error> {
+    pub(super) async fn mismatched(&self, host: Option<Origin>, mismatch: Mismatch) -> Result<(), Error> {
+        let is_given_up = self.give_up(LocateReason::Mismatched).await;
         // Nobody can send other bytes of a file that has none.
-        let again = self.attempts().mismatched() && self.request.expected.size > 0;
+        let again = is_given_up || self.attempts().mismatched() && self.request.expected.size > 0;
         self.at_once(again, Error::DigestMismatch { file: self.request.path.clone(), host, mismatch })
     }
 
@@ -52,25 +54,40 @@ impl File {
                 if cause.is_the_servers_trouble() {
                     self.shared.trouble();
                 }
+                let is_gone = cause.is_no_overload() && self.attempts().place_failed(begun, Instant::now());
+                if is_gone && self.give_up(LocateReason::Failed).await {
+                    self.goes_on(Duration::ZERO, &cause);
+                    return Ok(());
+                }
                 let delay = self.attempts().failed(begun, Instant::now());
-                let Some(delay) = delay else { return Err(self.gave_up(cause, host)) };
+                let Some(delay) = delay else {
+                    if self.give_up(LocateReason::Failed).await {
+                        self.goes_on(Duration::ZERO, &cause);
+                        return Ok(());
+                    }
+                    return Err(self.gave_up(cause, host));
+                };
                 if let Some(wait) = wait {
                     self.tracker.throttled(wait);
                 }
                 let delay = delay.max(wait.unwrap_or_default());
-                self.tracker.retrying(self.attempts().failures(), delay, &cause);
+                self.goes_on(delay, &cause);
                 sleep(delay).await;
                 Ok(())
             }
             Setback::Refused { status, error, version } => {
-                if !self.source.refused(version, status).await {
-                    return Ok(());
-                }
-                let again = self.attempts().refused();
+                let Some(location) = self.source.refused(version, status).await else { return Ok(()) };
+                let again = location.alternative && self.attempts().turned_elsewhere();
+                let again = again || self.attempts().refused();
                 self.at_once(again, error)
             }
-            Setback::Mismatch { host, mismatch } => self.mismatched(host, mismatch),
+            Setback::Mismatch { host, mismatch } => self.mismatched(host, mismatch).await,
         }
+    }
+
+    /// Turns to another place, if there is one.
+    async fn give_up(&self, reason: LocateReason) -> bool {
+        self.source.give_up(reason).await && self.attempts().turned_elsewhere()
     }
 
     /// Goes on without a delay, or ends with `error`.
@@ -78,8 +95,12 @@ impl File {
         if !again {
             return Err(error);
         }
-        self.tracker.retrying(self.attempts().failures(), Duration::ZERO, &error);
+        self.goes_on(Duration::ZERO, &error);
         Ok(())
+    }
+
+    fn goes_on(&self, delay: Duration, cause: &(dyn StdError + 'static)) {
+        self.tracker.retrying(self.attempts().failures(), delay, cause);
     }
 
     fn gave_up(&self, cause: Passing, host: Option<Origin>) -> Error {

@@ -213,7 +213,7 @@ impl Seat {
         let _listening = self.line.listen();
         let is_always_so = || self.flight.file.attempts().has_no_usable_range();
         let got = get(&shared.client, &request.path, &location, wanted, &on_wait, is_always_so).await;
-        got.map_err(|setback| setback.of_location(version))
+        got.map_err(|setback| setback.of_location(version, location.alternative))
     }
 
     /// Takes in `body`, as far as it belongs to the range; it must hold what it promised.

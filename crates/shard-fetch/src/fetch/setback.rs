@@ -13,7 +13,7 @@ pub(super) enum Setback {
     Passing { cause: Passing, host: Option<Origin>, wait: Option<Duration> },
     /// This version of the location is not, or no longer, good; `error` is what it comes to if no other one
     /// is better.
-    Refused { status: u16, error: Error, version: u64 },
+    Refused { status: Option<u16>, error: Error, version: u64 },
     /// What the host has is not the file.
     Mismatch { host: Option<Origin>, mismatch: Mismatch },
     /// Nothing will help.
@@ -26,13 +26,18 @@ impl Setback {
     }
 
     pub(super) fn refused(status: u16, error: Error) -> Self {
-        Self::Refused { status, error, version: 0 }
+        Self::Refused { status: Some(status), error, version: 0 }
     }
 
-    /// Says which version of the location the attempt went by.
-    pub(super) fn of_location(self, version: u64) -> Self {
+    /// Says which version of the location the attempt went by. Where another one is known, nothing that a host does is
+    /// final.
+    pub(super) fn of_location(self, version: u64, is_alternative: bool) -> Self {
         match self {
             Self::Refused { status, error, .. } => Self::Refused { status, error, version },
+            Self::Final(error) if is_alternative => {
+                let status = if let Error::Refused { status, .. } = error { Some(status) } else { None };
+                Self::Refused { status, error, version }
+            }
             other => other,
         }
     }
@@ -67,6 +72,11 @@ impl Passing {
             Self::Request { hop, .. } => Some(*hop),
             _ => Some(Hop::DataHost),
         }
+    }
+
+    /// Whether the host may be gone, or be none for this file. One that is overloaded or slow is there.
+    pub(super) fn is_no_overload(&self) -> bool {
+        !matches!(self, Self::Status { .. } | Self::Silence(_) | Self::Locate(_))
     }
 
     /// Whether it may come from too many connections.

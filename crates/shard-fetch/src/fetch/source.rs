@@ -78,16 +78,26 @@ impl Source {
         }
     }
 
-    /// The host of this version refused. Whether that is news: others that use the same location may have
-    /// been refused before.
-    pub(super) async fn refused(&self, version: u64, status: u16) -> bool {
+    /// The host of this version refused, with this status if it gave one. The location that was refused, if that is
+    /// news: others that use the same location may have been refused before.
+    pub(super) async fn refused(&self, version: u64, status: Option<u16>) -> Option<Location> {
         let mut state = self.0.lock().await;
-        let is_news = state.version == version && state.location.is_some();
-        if is_news {
-            state.location = None;
-            state.reason = LocateReason::Refused(status);
+        if state.version != version {
+            return None;
         }
-        is_news
+        let known = state.location.take()?;
+        state.reason = status.map_or(LocateReason::Failed, LocateReason::Refused);
+        Some(known.location)
+    }
+
+    /// Gives up the location, if another one is known. Whether it did.
+    pub(super) async fn give_up(&self, reason: LocateReason) -> bool {
+        let mut state = self.0.lock().await;
+        let is_given_up = state.location.take_if(|known| known.location.alternative).is_some();
+        if is_given_up {
+            state.reason = reason;
+        }
+        is_given_up
     }
 }
 

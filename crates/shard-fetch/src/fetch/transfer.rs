@@ -64,7 +64,7 @@ async fn acquire(file: &Arc<File>, turn: Turn, permit: Permit) -> Result<(), Err
             Outcome::Mismatch(host, mismatch) => (host, mismatch),
         };
         discard(&flight).await?;
-        file.mismatched(host, mismatch)?;
+        file.mismatched(host, mismatch).await?;
         if turn.is_none() {
             turn = Some(file.shared.turn().await);
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use local_hub::{Fault, FaultTarget, Times};
+use local_hub::{Fault, FaultTarget, LocalWebStore, Times};
 use shard_fetch::{
     Error, ErrorKind, LocateError, LocateReason, Location, Locator, RepoPath, Url, async_trait,
 };
@@ -146,4 +146,102 @@ async fn a_host_that_is_gone() {
         "{error}"
     );
     assert!(chain(&error).contains(": the request failed: "), "{}", chain(&error));
+}
+
+/// A place that is not the last one.
+fn alternative(url: &str) -> Location {
+    let mut location = at(url);
+    location.alternative = true;
+    location
+}
+
+/// Fetches `a.bin` from these places and, when they were no good, from the hub. Why the locator was asked.
+#[track_caller]
+fn turns(
+    stage: &Stage,
+    places: impl IntoIterator<Item = Location>,
+) -> impl Future<Output = Vec<LocateReason>> {
+    let locator = Moody::new(stage, places.into_iter().map(Ok));
+    async move {
+        let fetched = fetch(stage, &locator).await;
+        assert!(fetched.is_ok(), "{}", fetched.map_err(|error| chain(&error)).unwrap_err());
+        let file = stage.model.file("a.bin").unwrap();
+        assert_eq!(std::fs::read(stage.destination("a.bin")).unwrap(), file.bytes());
+        locator.reasons()
+    }
+}
+
+#[tokio::test]
+async fn another_place_is_asked_where_the_first_one_does_not_have_the_file() {
+    let server = LocalWebStore::start();
+    let wrong = vec![0; 1000];
+    server.put("/wrong", wrong);
+    server.put("/short", "x");
+    for (path, status, expected) in [
+        ("/absent", 404, vec![LocateReason::Refused(404)]),
+        ("/refused", 403, vec![LocateReason::Refused(403)]),
+        // Final, where there is no other place.
+        ("/denied", 405, vec![LocateReason::Refused(405)]),
+        ("/wrong", 200, vec![LocateReason::Mismatched]),
+        ("/short", 200, vec![LocateReason::Mismatched]),
+    ] {
+        if ![200, 404].contains(&status) {
+            server.refuse(path, status);
+        }
+        let stage = Stage::one(1000);
+        let reasons = turns(&stage, [alternative(&format!("{}{path}", server.url()))]).await;
+        assert_eq!(reasons[1..], expected, "{path}");
+        assert_eq!(stage.hub.log().data().count(), 1, "{path}");
+    }
+    // A cache may have given the wrong bytes: the locator may want to ask once more.
+    let stage = Stage::one(1000);
+    let wrong = format!("{}/wrong", server.url());
+    let reasons = turns(&stage, [alternative(&wrong), alternative(&wrong)]).await;
+    assert_eq!(reasons[1..], [LocateReason::Mismatched; 2]);
+}
+
+#[tokio::test]
+async fn a_place_that_is_gone_is_given_up_after_two_failures() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let stage = Stage::one(1000);
+    let reasons = turns(&stage, [alternative(&format!("http://{free}/a"))]).await;
+    assert_eq!(reasons, [LocateReason::First, LocateReason::Failed]);
+    assert_eq!(stage.events.retries("a.bin").len(), 2);
+}
+
+/// Who leaves a place because it has much to do only moves the crowd.
+#[tokio::test]
+async fn a_place_that_is_overloaded_has_all_its_attempts() {
+    let server = LocalWebStore::start();
+    for _ in 0..6 {
+        server.refuse("/a", 503);
+    }
+    let stage = Stage::one(1000);
+    let reasons = turns(&stage, [alternative(&format!("{}/a", server.url()))]).await;
+    assert_eq!(reasons, [LocateReason::First, LocateReason::Failed]);
+    assert_eq!(server.requests().len(), 6);
+}
+
+#[tokio::test]
+async fn what_has_come_is_gone_on_with_elsewhere() {
+    let stage = Stage::one(200_000);
+    for _ in 0..2 {
+        stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: 1000 }, Times::Once);
+    }
+    let file: RepoPath = "a.bin".parse().unwrap();
+    let mut location = stage.locator.locate(&file, LocateReason::First).await.unwrap();
+    location.alternative = true;
+    let reasons = turns(&stage, [location]).await;
+    assert_eq!(reasons, [LocateReason::First, LocateReason::Failed]);
+    assert_eq!(stage.ranges("a.bin"), ["bytes=0-", "bytes=1000-", "bytes=2000-"]);
+}
+
+#[tokio::test]
+async fn places_come_to_an_end() {
+    let server = LocalWebStore::start();
+    let stage = Stage::one(1000);
+    let places = (0..100).map(|_| Ok(alternative(&format!("{}/absent", server.url()))));
+    let error = fetch(&stage, &Moody::new(&stage, places)).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { status: 404, .. }), "{}", chain(&error));
+    assert_eq!(server.requests().len(), 8 + 4);
 }

@@ -129,3 +129,26 @@ fn all_that_is_wrong_is_counted() {
     assert_eq!(bad.errors(), 5);
     assert!(!bad.is_usable());
 }
+
+#[test]
+fn stores() {
+    const STORE: &str = "MLC_WEIGHTS_STORE";
+    const MODE: &str = "MLC_WEIGHTS_STORE_MODE";
+    check(&[], "store", None, &Default, None);
+    check(&[], "store_mode", Some("first"), &Default, None);
+    let secret = "https://user:s3cret@host/models/";
+    check(&[(STORE, secret)], "store", Some("https://host/models"), &Variable(STORE), None);
+    check(&[(STORE, "s3://a  gs://b")], "store", Some("s3://a"), &Variable(STORE), None);
+    check(
+        &[(STORE, "file:///nonexistent")],
+        "store",
+        Some("file:///nonexistent"),
+        &Variable(STORE),
+        Some(Odd),
+    );
+    check(&[(STORE, "https://user:s3cret@")], "store", None, &Variable(STORE), Some(Bad));
+    check(&[(STORE, "s3://a"), (MODE, "only")], "store_mode", Some("only"), &Variable(MODE), None);
+    check(&[(MODE, "refs")], "store_mode", Some("refs"), &Variable(MODE), Some(Odd));
+    check(&[(MODE, "never")], "store_mode", None, &Variable(MODE), Some(Bad));
+    assert!(!format!("{:?}", report(&[(STORE, "https://user:s3cret@")])).contains("s3cret"));
+}

@@ -70,10 +70,13 @@ fn cached(model: &Model) -> Vec<String> {
 }
 
 fn planned(download: &PlannedDownload) -> Vec<String> {
-    let PlannedDownload { model, endpoint, commit, path, .. } = download;
+    let PlannedDownload { model, endpoint, commit, path, stores, .. } = download;
+    let hub = (stores.is_empty() || download.asks_hub).then(|| endpoint.to_string());
+    let from: Vec<String> = stores.iter().cloned().chain(hub).collect();
+    let from = from.join(", else ");
     let mut lines = vec![
         format!("{model} would be downloaded"),
-        format!("  from      {endpoint} at commit {commit}"),
+        format!("  from      {from} at commit {commit}"),
         format!(
             "  to        {}{}",
             path.display(),
@@ -125,6 +128,7 @@ fn document(model: &ModelRef, plan: &DownloadPlan) -> Value {
             "model": model.to_string(),
             "cached": true,
             "endpoint": null,
+            "stores": [],
             "commit": found.commit.map(|commit| commit.to_string()),
             "path": found.path.to_string_lossy(),
             "replaces": false,
@@ -139,6 +143,7 @@ fn document(model: &ModelRef, plan: &DownloadPlan) -> Value {
             "model": model.to_string(),
             "cached": false,
             "endpoint": download.endpoint.to_string(),
+            "stores": download.stores,
             "commit": download.commit.to_string(),
             "path": download.path.to_string_lossy(),
             "replaces": download.replaces,

@@ -65,7 +65,7 @@ impl Session {
         };
         progress.finish(&outcome);
         let model = outcome.map_err(|failure| self.with_what_is_kept(failure, &progress))?;
-        if let Outcome::Downloaded { bytes_received } = model.outcome {
+        if let Outcome::Downloaded { bytes_received, .. } = model.outcome {
             self.summary.bytes += bytes_received;
         }
         self.summary.done += 1;

@@ -1,0 +1,147 @@
+//! Putting a model of the cache into a store: contents first, the commit's pack after them, a name for it last.
+
+use std::time::SystemTime;
+
+use cache_layout::Purpose;
+use hf_transport::{GitMetadata, HubClient, RepoSnapshot};
+use net::RetryBudget;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use url_parse::{CommitId, Revision};
+use weight_store::{Blob, BlobId, Put, RefName, RefPut, RefRecord, Store};
+
+use super::metadata::pause_after;
+use super::stored::insist;
+use super::work::Work;
+use crate::context::SharedContext;
+use crate::look::Query;
+use crate::plan::RemoteFile;
+use crate::pushed::{PushOptions, Pushed, PushedName};
+use crate::{Error, Event, Model, Request};
+
+/// So many contents are written at once.
+const AT_ONCE: usize = 4;
+const NO_RECEIPT: &str = "the cache has no receipt that tells its commit; download it again with --force";
+
+/// Puts a model that the cache has into the first store.
+pub(crate) async fn push(
+    context: SharedContext,
+    request: Request,
+    model: &Model,
+    options: PushOptions,
+) -> Result<Pushed, Error> {
+    let query = Query::new(context, request);
+    let work = Work::begin(&query, Purpose::Fresh, None).await?.telling_of_limits();
+    work.with_heartbeat(work.push(model, options)).await
+}
+
+impl Work {
+    async fn push(&self, model: &Model, options: PushOptions) -> Result<Pushed, Error> {
+        let asked = self.request.model();
+        let unproven = || Error::Unproven { model: asked.clone(), commit: None, problem: NO_RECEIPT };
+        let commit = model.commit.ok_or_else(unproven)?;
+        let store = self.stores.first().ok_or(Error::NoStore)?;
+        if !options.allow_private {
+            self.check_public().await?;
+        }
+        insist(&self.context.retry, || store.init()).await?;
+        let (snapshot, pack) = self.packed(commit).await?;
+        let described = self.describe(&snapshot).await?;
+        let (snapshot, described, plan) = self.plan(snapshot, described).await?;
+        let files = plan.fetches.iter().chain(&described.fetched);
+        let mut pushed = Pushed::new(store.url().to_string(), commit);
+        self.push_files(model, store, files, options, &mut pushed).await?;
+        insist(&self.context.retry, || store.put_pack(&commit, pack.clone(), options.replace)).await?;
+        pushed.name = self.push_name(store, &snapshot).await?;
+        tracing::info!(%commit, store = pushed.store, files = pushed.files, bytes = pushed.bytes, "pushed");
+        Ok(pushed)
+    }
+
+    /// Whoever may read the store can read what is in it.
+    async fn check_public(&self) -> Result<(), Error> {
+        let mut config = self.context.hub.clone();
+        if config.token.take().is_none() {
+            return Ok(());
+        }
+        let model = self.request.model().id();
+        match HubClient::new(self.client.clone(), config).commit_of(model, None).await {
+            Err(error) if !error.is_transient() => {
+                Err(Error::Private { model: model.clone(), source: error })
+            }
+            outcome => Ok(outcome.map(drop)?),
+        }
+    }
+
+    /// The commit's metadata, in the tree and as a pack. By git alone: nothing else proves it.
+    async fn packed(&self, commit: CommitId) -> Result<(RepoSnapshot, weight_store::Bytes), Error> {
+        let source = GitMetadata::new(self.hub.clone());
+        let mut budget = RetryBudget::new(self.context.retry.clone());
+        loop {
+            let error = match source.fetch_with_pack(self.metadata_request(Some(commit)).await?).await {
+                Ok(packed) => return Ok(packed),
+                Err(error) if error.is_transient() => error,
+                Err(error) => return Err(error.into()),
+            };
+            let Some(pause) = pause_after(&error, &mut budget) else { return Err(error.into()) };
+            let delay = error.server_wait().map_or(pause, |wait| wait.max(pause));
+            self.observer().on_event(&Event::RetryingMetadata { delay, cause: &error });
+            sleep(delay).await;
+        }
+    }
+
+    async fn push_files(
+        &self,
+        model: &Model,
+        store: &Store,
+        files: impl Iterator<Item = &RemoteFile>,
+        options: PushOptions,
+        pushed: &mut Pushed,
+    ) -> Result<(), Error> {
+        let (mut writing, mut files) = (JoinSet::new(), files.fuse());
+        loop {
+            while writing.len() < AT_ONCE
+                && let Some(file) = files.next()
+            {
+                // What has no digest in its pointer is in git.
+                let Some(digest) = file.expected.sha256 else { continue };
+                let (id, size) = (BlobId::new(*digest.as_bytes()), file.expected.size);
+                let blob = Blob { id, size, file: file.path.under(&model.path) };
+                let (store, retry, path) = (store.clone(), self.context.retry.clone(), file.path.clone());
+                writing.spawn(async move {
+                    let put = insist(&retry, || store.put_blob(&blob, options.replace)).await?;
+                    Ok::<_, Error>((path, blob.size, put))
+                });
+            }
+            let Some(written) = writing.join_next().await else { return Ok(()) };
+            let (file, bytes, put) = net::joined(written)?;
+            pushed.count(bytes, put);
+            self.observer().on_event(&Event::Pushed { file: &file, bytes, was_there: put == Put::WasThere });
+        }
+    }
+
+    /// Lets the name that was asked for stand for the commit, if the hub says that it does.
+    async fn push_name(&self, store: &Store, snapshot: &RepoSnapshot) -> Result<PushedName, Error> {
+        let model = self.request.model();
+        if model.revision().and_then(Revision::commit).is_some() {
+            return Ok(PushedName::NotAsked);
+        }
+        let named = self.hub.commit_of(model.id(), model.revision()).await?;
+        if named.commit != snapshot.commit {
+            return Ok(PushedName::MovedOn(named.commit));
+        }
+        let agent = self.context.net.user_agent.split(';').next().unwrap_or_default();
+        let record = RefRecord {
+            commit: snapshot.commit,
+            seen_at: named.seen_at.unwrap_or_else(SystemTime::now),
+            files: snapshot.files.len() as u64,
+            bytes: snapshot.files.iter().map(|file| file.size).sum(),
+            by: agent.to_owned(),
+        };
+        let hub = &self.context.hub.endpoint;
+        let name = RefName { hub, model: model.id(), revision: model.revision() };
+        Ok(match insist(&self.context.retry, || store.put_ref(&name, &record)).await? {
+            RefPut::Written => PushedName::Written,
+            RefPut::Later(later) => PushedName::Later(later.commit),
+        })
+    }
+}

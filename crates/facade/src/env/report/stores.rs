@@ -1,0 +1,34 @@
+//! The stores.
+
+use super::setting::{Setting, Severity, by};
+use crate::env::values::{Lookup, store_mode, stores};
+use crate::env::variables::{MLC_WEIGHTS_STORE, MLC_WEIGHTS_STORE_MODE};
+use crate::store::StoreMode;
+
+/// A setting for each store, or one that says that there are none; and the mode.
+pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {
+    let setting = |value| Setting::new("store", value, by(&[MLC_WEIGHTS_STORE], lookup));
+    let (mut settings, has_stores) = match stores(lookup) {
+        Ok(stores) if stores.is_empty() => (vec![setting(None)], false),
+        Ok(stores) => {
+            let one = |store: &weight_store::StoreUrl| {
+                let setting = setting(Some(store.to_string()));
+                match store.folder() {
+                    Some(folder) if !folder.is_dir() => setting
+                        .with(Severity::Warning, "is no folder, or not mounted: models come from the hub"),
+                    _ => setting,
+                }
+            };
+            (stores.iter().map(one).collect(), true)
+        }
+        Err(error) => (vec![setting(None).with_error(&error)], true),
+    };
+    let mode = |value| Setting::of_variable("store_mode", MLC_WEIGHTS_STORE_MODE, lookup, value);
+    settings.push(match store_mode(lookup) {
+        Ok(asked) if asked != StoreMode::First && !has_stores => mode(Some(asked.to_string()))
+            .with(Severity::Warning, format!("means nothing, as {MLC_WEIGHTS_STORE} names no store")),
+        Ok(asked) => mode(Some(asked.to_string())),
+        Err(error) => mode(None).with_error(&error),
+    });
+    settings
+}

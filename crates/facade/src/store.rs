@@ -1,0 +1,76 @@
+//! The stores that a downloader asks, and what it asks them for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url_parse::Excerpt;
+use weight_store::{StoreSettings, StoreUrl};
+
+/// What stores are asked for, and when the hub is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum StoreMode {
+    /// `first`: stores are asked for what a commit holds, before the hub. Which commit a branch or a tag stands for the
+    /// hub says, by one request; nobody is asked when a full commit is named. The stores need no trust.
+    #[default]
+    First,
+    /// `refs`: stores are asked for branches and tags too: whoever may write to them is trusted to name commits. The hub
+    /// is asked for what they lack.
+    Refs,
+    /// `only`: as `refs`, and the hub is never asked.
+    Only,
+}
+
+impl StoreMode {
+    /// The mode in one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Refs => "refs",
+            Self::Only => "only",
+        }
+    }
+}
+
+impl fmt::Display for StoreMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A word that is no [`StoreMode`].
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no mode of a store: write first, refs or only")]
+pub struct UnknownStoreMode(Excerpt);
+
+impl FromStr for StoreMode {
+    type Err = UnknownStoreMode;
+
+    fn from_str(word: &str) -> Result<Self, UnknownStoreMode> {
+        let modes = [Self::First, Self::Refs, Self::Only];
+        let mode = modes.into_iter().find(|mode| mode.as_str().eq_ignore_ascii_case(word));
+        mode.ok_or_else(|| UnknownStoreMode(Excerpt::of(word)))
+    }
+}
+
+/// What a builder was told of stores.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StoreConfig {
+    pub(crate) urls: Vec<StoreUrl>,
+    pub(crate) mode: StoreMode,
+    pub(crate) settings: StoreSettings,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_words() {
+        for mode in [StoreMode::First, StoreMode::Refs, StoreMode::Only] {
+            assert_eq!(mode.to_string().parse::<StoreMode>().unwrap(), mode);
+            assert_eq!(mode.to_string().to_uppercase().parse::<StoreMode>().unwrap(), mode);
+        }
+        let error = "always".parse::<StoreMode>().unwrap_err();
+        assert_eq!(error.to_string(), "`always` is no mode of a store: write first, refs or only");
+    }
+}

@@ -1,0 +1,172 @@
+//! Stores, and the hub behind them, as a locator for the fetcher.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use shard_fetch::{Expected, LocateError, LocateReason, Location, Locator};
+use url_parse::{ModelRef, RepoPath};
+use weight_store::{BlobId, BlobPlace};
+
+use crate::Error;
+use crate::locator::HubLocator;
+use crate::store_set::StoreSet;
+
+/// Asks one store after the other where a file is, and then the hub, if it may be asked.
+pub(crate) struct StoreLocator {
+    stores: Arc<StoreSet>,
+    /// `None` where nobody but the stores may be asked.
+    hub: Option<HubLocator>,
+    model: ModelRef,
+    expected: HashMap<RepoPath, Expected>,
+    turns: Mutex<HashMap<RepoPath, Turn>>,
+}
+
+/// Whose turn it is with a file.
+#[derive(Clone, Copy, Default)]
+struct Turn {
+    /// The number of a store; beyond the last, the hub's.
+    place: usize,
+    /// It was asked before, and is asked once more.
+    is_again: bool,
+}
+
+impl Turn {
+    /// Whose turn it is when the place that was asked last was no good; and whether the place has failed.
+    fn after(self, reason: LocateReason) -> (Self, bool) {
+        let next = Self { place: self.place + 1, is_again: false };
+        let again = Self { is_again: true, ..self };
+        match reason {
+            LocateReason::First | LocateReason::Expired => (self, false),
+            // A signed URL may have ended, and a cache may have had other bytes.
+            LocateReason::Refused(403) | LocateReason::Mismatched if !self.is_again => (again, false),
+            LocateReason::Refused(404 | 410) => (next, false),
+            _ => (next, true),
+        }
+    }
+}
+
+impl StoreLocator {
+    pub(crate) fn new(
+        stores: Arc<StoreSet>,
+        hub: HubLocator,
+        model: ModelRef,
+        expected: HashMap<RepoPath, Expected>,
+    ) -> Self {
+        let hub = Some(hub).filter(|_| !stores.is_only());
+        Self { stores, hub, model, expected, turns: Mutex::default() }
+    }
+
+    fn turn(&self, file: &RepoPath, reason: LocateReason) -> Turn {
+        let mut turns = self.turns.lock();
+        let turn = turns.entry(file.clone()).or_default();
+        let is_stores = self.stores.get(turn.place).is_some();
+        let (mut next, has_failed) = turn.after(reason);
+        if is_stores && has_failed {
+            self.stores.failed(turn.place);
+        }
+        // Where nobody else can be asked, whoever asks learns by itself that a host is gone, or refuses.
+        let is_absence = matches!(reason, LocateReason::Refused(403 | 404 | 410) | LocateReason::Mismatched);
+        if !is_absence && self.is_last(next.place) {
+            next = Turn { is_again: true, ..*turn };
+        }
+        // The hub's own turns are its own business.
+        if is_stores {
+            *turn = next;
+        }
+        *turn
+    }
+
+    /// Whether there is nobody from this place on.
+    fn is_last(&self, place: usize) -> bool {
+        self.hub.is_none() && self.stores.get(place).is_none()
+    }
+
+    /// Where a store has a file; `None` where that is no URL, or cannot be said.
+    async fn at_store(&self, turn: Turn, blob: &BlobId) -> Result<Option<Location>, weight_store::Error> {
+        let Some(store) = self.stores.get(turn.place) else { return Ok(None) };
+        let BlobPlace::Url { url, headers, expires_at } = store.locate(blob).await? else { return Ok(None) };
+        let mut location = Location::new(url);
+        (location.headers, location.expires_at) = (headers, expires_at);
+        if turn.is_again {
+            // Past caches on the way. It is always a header's value.
+            if let Ok(value) = "no-cache".parse() {
+                location.headers.insert("cache-control", value);
+            }
+        }
+        location.alternative = !turn.is_again || !self.is_last(turn.place + 1);
+        Ok(Some(location))
+    }
+
+    fn not_there(&self, file: &RepoPath, reason: LocateReason) -> LocateError {
+        let (model, stores) = (self.model.clone(), self.stores.shown());
+        let is_wrong = reason == LocateReason::Mismatched;
+        let missing = if is_wrong { format!("right copy of {file}") } else { file.to_string() };
+        let error = Error::NotInStore { model, stores, missing };
+        let kind = error.kind();
+        LocateError::permanent(error, kind)
+    }
+}
+
+#[async_trait]
+impl Locator for StoreLocator {
+    async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError> {
+        let mut turn = self.turn(file, reason);
+        let blob = self.expected.get(file).and_then(|expected| expected.sha256);
+        let blob = blob.map(|digest| BlobId::new(*digest.as_bytes()));
+        while let (Some(blob), true) = (&blob, turn.place < self.stores.len()) {
+            match self.at_store(turn, blob).await {
+                Ok(Some(location)) => {
+                    tracing::debug!(%file, ?reason, "asking a store for a file");
+                    self.turns.lock().insert(file.clone(), turn);
+                    self.stores.note(file, true);
+                    return Ok(location);
+                }
+                Ok(None) => {}
+                Err(error) if self.stores.is_only() => {
+                    let (kind, wait) = (error.kind(), error.server_wait());
+                    return Err(if error.is_transient() {
+                        LocateError::transient(error, wait)
+                    } else {
+                        LocateError::permanent(error, kind)
+                    });
+                }
+                Err(error) => self.stores.give_up(turn.place, &error),
+            }
+            turn = Turn { place: turn.place + 1, is_again: false };
+        }
+        self.turns.lock().insert(file.clone(), turn);
+        self.stores.note(file, false);
+        match &self.hub {
+            Some(hub) => hub.locate(file, reason).await,
+            None => Err(self.not_there(file, reason)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_turn_it_is() {
+        let (first, again) = (Turn::default(), Turn { place: 0, is_again: true });
+        for (turn, reason, place, is_again, has_failed) in [
+            (first, LocateReason::First, 0, false, false),
+            (first, LocateReason::Expired, 0, false, false),
+            (again, LocateReason::Expired, 0, true, false),
+            (first, LocateReason::Refused(403), 0, true, false),
+            (again, LocateReason::Refused(403), 1, false, true),
+            (first, LocateReason::Refused(404), 1, false, false),
+            (first, LocateReason::Refused(410), 1, false, false),
+            (first, LocateReason::Refused(401), 1, false, true),
+            (first, LocateReason::Mismatched, 0, true, false),
+            (again, LocateReason::Mismatched, 1, false, true),
+            (first, LocateReason::Failed, 1, false, true),
+        ] {
+            let (next, failed) = turn.after(reason);
+            assert_eq!((next.place, next.is_again, failed), (place, is_again, has_failed), "{reason:?}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The stores of one download, and what became of them.
+
+use std::collections::HashSet;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use net::Client;
+use parking_lot::Mutex;
+use url_parse::RepoPath;
+use weight_store::Store;
+
+use crate::error::words;
+use crate::store::{StoreConfig, StoreMode};
+use crate::{Error, Event, Observer, Warning};
+
+/// A store is left alone after so many files that it refused, or had with other bytes.
+const MAX_FAILURES: u32 = 3;
+
+pub(crate) struct StoreSet {
+    mode: StoreMode,
+    members: Vec<Member>,
+    /// A store has said what the commit holds.
+    has_given_snapshot: AtomicBool,
+    /// Files that come from a store just now.
+    serving: Mutex<HashSet<RepoPath>>,
+    watcher: Arc<dyn Observer>,
+}
+
+struct Member {
+    store: Store,
+    failures: AtomicU32,
+}
+
+impl StoreSet {
+    pub(crate) fn open(
+        config: &StoreConfig,
+        client: &Client,
+        watcher: Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
+        let open = |url: &weight_store::StoreUrl| {
+            let store = Store::open(url.clone(), &config.settings, client)?;
+            Ok(Member { store, failures: AtomicU32::new(0) })
+        };
+        let members = config.urls.iter().map(open).collect::<Result<_, Error>>()?;
+        let (has_given_snapshot, serving) = (AtomicBool::new(false), Mutex::default());
+        Ok(Self { mode: config.mode, members, has_given_snapshot, serving, watcher })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(crate) fn mode(&self) -> StoreMode {
+        self.mode
+    }
+
+    /// Whether nobody else may be asked.
+    pub(crate) fn is_only(&self) -> bool {
+        !self.is_empty() && self.mode == StoreMode::Only
+    }
+
+    /// The store of this number, unless there is none or it was given up.
+    pub(crate) fn get(&self, number: usize) -> Option<&Store> {
+        let member = self.members.get(number)?;
+        let is_used = self.is_only() || member.failures.load(Ordering::Relaxed) < MAX_FAILURES;
+        is_used.then_some(&member.store)
+    }
+
+    /// The one that is written to.
+    pub(crate) fn first(&self) -> Option<&Store> {
+        self.members.first().map(|member| &member.store)
+    }
+
+    /// The stores that are in use, with their numbers.
+    pub(crate) fn in_use(&self) -> impl Iterator<Item = (usize, &Store)> {
+        (0..self.members.len()).filter_map(|number| Some((number, self.get(number)?)))
+    }
+
+    /// The addresses of all.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.store.url().to_string()).collect()
+    }
+
+    /// The same for a message.
+    pub(crate) fn shown(&self) -> String {
+        self.urls().join(", ")
+    }
+
+    /// The store is left alone from now on, and this is why.
+    pub(crate) fn give_up(&self, number: usize, why: &(dyn StdError + 'static)) {
+        let Some(member) = self.members.get(number) else { return };
+        if member.failures.swap(MAX_FAILURES, Ordering::Relaxed) < MAX_FAILURES {
+            self.warn_of_giving_up(member, &words(why));
+        }
+    }
+
+    /// The store has failed with a file.
+    pub(crate) fn failed(&self, number: usize) {
+        let Some(member) = self.members.get(number) else { return };
+        if member.failures.fetch_add(1, Ordering::Relaxed) + 1 == MAX_FAILURES && !self.is_only() {
+            self.warn_of_giving_up(member, "it failed with several files, or had other bytes");
+        }
+    }
+
+    fn warn_of_giving_up(&self, member: &Member, why: &str) {
+        let store = member.store.url().to_string();
+        tracing::warn!(store, why, "a store is left alone");
+        self.warn(Warning::StoreGivenUp { store: &store, why });
+    }
+
+    /// What the store has is not what it should be.
+    pub(crate) fn warn_of_wrong_content(&self, store: &Store, why: &(dyn StdError + 'static)) {
+        let (store, why) = (store.url().to_string(), words(why));
+        tracing::warn!(store, why, "a store has something that is not right");
+        self.warn(Warning::WrongInStore { store: &store, why: &why });
+    }
+
+    fn warn(&self, warning: Warning<'_>) {
+        self.watcher.on_event(&Event::Warning(warning));
+    }
+
+    /// What the commit holds is by a store's pack, and not by the hub's word or git.
+    pub(crate) fn gave_snapshot(&self) {
+        self.has_given_snapshot.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_given_snapshot(&self) -> bool {
+        self.has_given_snapshot.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of where a file comes from now.
+    pub(crate) fn note(&self, file: &RepoPath, is_from_store: bool) {
+        let mut serving = self.serving.lock();
+        if is_from_store {
+            serving.insert(file.clone());
+        } else {
+            serving.remove(file);
+        }
+    }
+
+    /// Whether a file comes from a store.
+    pub(crate) fn is_serving(&self, file: &RepoPath) -> bool {
+        self.serving.lock().contains(file)
+    }
+}

@@ -1,0 +1,56 @@
+use clap::{Args, Subcommand};
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mlc-weights store init --store s3://models/mlc
+  mlc-weights store push --store s3://models/mlc HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+  MLC_WEIGHTS_STORE=s3://models/mlc mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC")]
+pub(crate) struct Store {
+    #[command(subcommand)]
+    pub(crate) command: StoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Set a store up, and see what it is able to; the first push does it too
+    Init(StoreInit),
+    /// Put models into a store, downloading them first if the cache has none
+    Push(StorePush),
+}
+
+/// Which store, and how it is written to.
+#[derive(Args, Debug)]
+pub(crate) struct Target {
+    /// The store: s3://bucket/prefix, gs://…, az://…, https://…, file:///… [default: the first of MLC_WEIGHTS_STORE]
+    // Text, lest the parser of arguments repeats a password in it.
+    #[arg(long = "store", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Write to a web server under the last name at once; for one that knows no MOVE
+    #[arg(long)]
+    pub(crate) no_move: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StoreInit {
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StorePush {
+    /// The models, as for download
+    #[arg(value_name = "MODEL", required = true)]
+    pub(crate) models: Vec<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Write again what is there already, which mends files that are rotten
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Also models that a token is needed for: whoever may read the store can read them then
+    #[arg(long)]
+    pub(crate) allow_private: bool,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,152 @@
+//! What every kind of store can do, and reading from the kinds that have URLs.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use net::{Answer, Client, Hop, RedactedUrl, Request, SafeUrl, header_text};
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use url_parse::Url;
+
+use crate::Error;
+use crate::blob::Blob;
+use crate::key::Key;
+
+/// Where a content is, and how to ask for it. Whether it is there is not said.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum BlobPlace {
+    /// A file.
+    File(PathBuf),
+    /// A URL. Its query and the headers may be secret: `Debug` shows only the headers' names.
+    Url {
+        /// The URL, to be used exactly as it is.
+        url: Url,
+        /// Sent with each request to the URL's own origin, and to no other that it may redirect to.
+        headers: HeaderMap,
+        /// From when on the URL is no longer good.
+        expires_at: Option<SystemTime>,
+    },
+}
+
+impl fmt::Debug for BlobPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Url { url, headers, expires_at } => f
+                .debug_struct("Url")
+                .field("url", &RedactedUrl(url))
+                .field("headers", &headers.keys().collect::<Vec<_>>())
+                .field("expires_at", expires_at)
+                .finish(),
+        }
+    }
+}
+
+/// What a store has under a key.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Content(Content),
+    Nothing,
+    /// A bucket says so of what is not there to who may not list it.
+    Forbidden(Error),
+}
+
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) bytes: Bytes,
+    pub(crate) version: Version,
+    /// The time at the store.
+    pub(crate) date: Option<SystemTime>,
+}
+
+/// Which of the contents that a key has had.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Version {
+    pub(crate) etag: Option<String>,
+    /// Google's number for it.
+    #[cfg_attr(
+        not(any(feature = "s3", feature = "gcs", feature = "azure")),
+        expect(dead_code, reason = "buckets have one")
+    )]
+    pub(crate) generation: Option<String>,
+}
+
+/// When something small is written.
+#[derive(Clone, Debug)]
+pub(crate) enum Condition {
+    Always,
+    IfAbsent,
+    IfStill(Version),
+}
+
+/// Whether the condition was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Done,
+    Not,
+}
+
+/// One kind of store. Each call is one attempt.
+#[async_trait]
+pub(crate) trait Backend: Send + Sync + fmt::Debug {
+    /// How to ask for what is under a key.
+    async fn place(&self, key: &Key) -> Result<BlobPlace, Error>;
+
+    /// Reads something small; with `is_fresh`, past all caches on the way.
+    async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Found, Error>;
+
+    /// How many bytes there are under a key, as far as that can be learned.
+    async fn size(&self, key: &Key) -> Result<Option<u64>, Error>;
+
+    /// Writes something small. It is seen whole or not at all.
+    async fn put(&self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Written, Error>;
+
+    /// Writes a content, which is not seen before it has turned out to be right. With `replace`, in the place of what is
+    /// there.
+    async fn put_blob(&self, key: &Key, blob: &Blob, replace: bool) -> Result<(), Error>;
+
+    /// Whether it may be able to keep two writers apart by [`Condition`]s.
+    fn knows_conditions(&self) -> bool {
+        true
+    }
+}
+
+/// Reads what is at a URL.
+pub(crate) async fn get(
+    client: &Client,
+    place: BlobPlace,
+    limit: u64,
+    is_fresh: bool,
+    shown: &SafeUrl,
+) -> Result<Found, Error> {
+    let BlobPlace::Url { url, headers, .. } = place else { return Ok(Found::Nothing) };
+    let mut request = Request::get(url, "read", Hop::Store);
+    request.own_headers = headers;
+    if is_fresh {
+        request.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+    let answer = client.send(request, &()).await?;
+    match answer.status().as_u16() {
+        200 => {}
+        404 | 410 => return Ok(Found::Nothing),
+        403 => return Ok(Found::Forbidden(refused(answer, "read", shown).await)),
+        _ => return Err(refused(answer, "read", shown).await),
+    }
+    let text = |name: &str| header_text(answer.headers(), name).map(str::to_owned);
+    let version = Version { etag: text("etag"), generation: text("x-goog-generation") };
+    let date = text("date").and_then(|date| httpdate::parse_http_date(&date).ok());
+    let length = usize::try_from(limit).unwrap_or(usize::MAX);
+    let bytes = answer.read(length).await?;
+    let bytes = bytes.ok_or_else(|| Error::TooLarge { url: shown.clone(), limit })?;
+    Ok(Found::Content(Content { bytes, version, date }))
+}
+
+/// A refusal, shown with the address that users know.
+pub(crate) async fn refused(answer: Answer, action: &'static str, shown: &SafeUrl) -> Error {
+    let refusal = answer.refusal().await;
+    let status = refusal.status.as_u16();
+    Error::Refused { action, url: shown.clone(), status, says: refusal.words, wait: refusal.wait }
+}

@@ -1,0 +1,114 @@
+//! Contents that are to be put into a store: files, which are hashed while they are read.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+
+use bytes::{Bytes, BytesMut};
+use sha2::{Digest as _, Sha256};
+use url_parse::DiskError;
+
+use crate::blob_id::BlobId;
+use crate::error::Error;
+
+/// A content that is to be put into a store, and the file that has it.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    /// The content's name.
+    pub id: BlobId,
+    /// How many bytes it has.
+    pub size: u64,
+    /// Where it is. It is hashed while it is read, and refused if it is another content.
+    pub file: PathBuf,
+}
+
+/// A file that is hashed while it is read. Blocks.
+pub(crate) struct Hashing {
+    blob: Blob,
+    file: File,
+    read: u64,
+    sha256: Sha256,
+}
+
+impl Hashing {
+    pub(crate) fn open(blob: &Blob) -> Result<Self, Error> {
+        let failed = |source| Error::from(DiskError::new("read", &blob.file, source));
+        let file = File::open(&blob.file).map_err(failed)?;
+        Ok(Self { blob: blob.clone(), file, read: 0, sha256: Sha256::new() })
+    }
+
+    /// The next bytes: so many, but for the last piece. Empty at the end of the file, or where it has all the bytes that
+    /// the content has.
+    pub(crate) fn piece(&mut self, size: usize) -> Result<Bytes, Error> {
+        let left = usize::try_from(self.blob.size - self.read).unwrap_or(usize::MAX);
+        let mut piece = BytesMut::zeroed(size.min(left));
+        let mut filled = 0;
+        while let Some(rest) = piece.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.file.read(rest) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(DiskError::new("read", &self.blob.file, source).into()),
+            }
+        }
+        piece.truncate(filled);
+        self.sha256.update(&piece);
+        self.read += filled as u64;
+        Ok(piece.freeze())
+    }
+
+    /// Whether what was read is the content, and nothing follows it.
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
+        let failed = |source| Error::from(DiskError::new("read", &self.blob.file, source));
+        let follows = self.file.read(&mut [0; 1]).map_err(failed)?;
+        let is_right = follows == 0 && self.read == self.blob.size;
+        if is_right && self.sha256.finalize()[..] == *self.blob.id.as_bytes() {
+            return Ok(());
+        }
+        Err(Error::OtherContent { path: self.blob.file, id: self.blob.id })
+    }
+}
+
+/// Reads on a thread for blocking work.
+pub(crate) async fn read_on(mut hashing: Hashing, size: usize) -> Result<(Hashing, Bytes), Error> {
+    net::blocking(move || {
+        let piece = hashing.piece(size)?;
+        Ok((hashing, piece))
+    })
+    .await
+}
+
+/// Reads a whole file, and does nothing else.
+pub(crate) async fn check(blob: &Blob) -> Result<(), Error> {
+    let blob = blob.clone();
+    net::blocking(move || {
+        let mut hashing = Hashing::open(&blob)?;
+        while !hashing.piece(1 << 20)?.is_empty() {}
+        hashing.finish()
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_content_passes() {
+        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let file = folder.path().join("content");
+        let id = BlobId::new(Sha256::digest("content").into());
+        let read = |bytes: &str, size| {
+            std::fs::write(&file, bytes).unwrap();
+            let mut hashing = Hashing::open(&Blob { id, size, file: file.clone() })?;
+            let pieces =
+                std::iter::from_fn(|| Some(hashing.piece(3).unwrap()).filter(|piece| !piece.is_empty()));
+            let pieces: Vec<Bytes> = pieces.collect();
+            hashing.finish().map(|()| pieces)
+        };
+        assert_eq!(read("content", 7).unwrap(), ["con", "ten", "t"]);
+        for (bytes, size) in [("content", 6), ("content", 8), ("Content", 7), ("contents", 7), ("", 7)] {
+            assert!(matches!(read(bytes, size), Err(Error::OtherContent { .. })), "{bytes} {size}");
+        }
+    }
+}

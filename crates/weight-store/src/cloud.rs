@@ -1,0 +1,225 @@
+//! A store in a bucket. The package `object_store` knows how clouds name, sign and write things, and where their
+//! credentials come from; it sends what it sends by our client, once.
+
+#[cfg(feature = "azure")]
+mod azure;
+mod connector;
+#[cfg(feature = "gcs")]
+mod gcs;
+mod opened;
+#[cfg(feature = "s3")]
+mod s3;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use net::{Client, ForeignError, SafeUrl, Secrets};
+use object_store::path::Path;
+use object_store::{
+    Attribute, Attributes, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions,
+    PutOptions, PutPayload, UpdateVersion,
+};
+use tokio::task::JoinSet;
+use url_parse::causes;
+
+use self::connector::{Carried, Connector};
+use self::opened::{Addressing, Opened};
+use crate::Error;
+use crate::address::{Cloud, StoreUrl};
+use crate::backend::{Backend, BlobPlace, Condition, Found, Version, Written, get};
+use crate::blob::{Blob, Hashing, read_on};
+use crate::key::Key;
+use crate::settings::StoreSettings;
+
+/// A content of at most so many bytes is sent as one, after it was hashed.
+const AT_ONCE: u64 = 32 << 20;
+/// Larger ones are sent in parts of this size, so many at a time.
+const PART: usize = 16 << 20;
+const PARTS: usize = 4;
+/// Names of contents and packs never get another meaning.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    objects: Arc<dyn ObjectStore>,
+    addressing: Box<dyn Addressing>,
+    client: Client,
+    prefix: String,
+    url: StoreUrl,
+    secrets: Secrets,
+}
+
+pub(crate) fn open(
+    cloud: Cloud,
+    bucket: &str,
+    prefix: &str,
+    url: &StoreUrl,
+    settings: &StoreSettings,
+    client: &Client,
+) -> Result<Bucket, Error> {
+    let secrets = settings.secrets();
+    let connector = Connector::new(client.clone(), url.safe());
+    let opened = match cloud {
+        #[cfg(feature = "s3")]
+        Cloud::S3 => s3::open(bucket, settings, connector),
+        #[cfg(feature = "gcs")]
+        Cloud::Gcs => gcs::open(bucket, settings, connector),
+        #[cfg(feature = "azure")]
+        Cloud::Azure => azure::open(bucket, settings, connector),
+        #[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
+        _ => return Err(Error::NotBuiltIn { url: url.safe() }),
+    };
+    let Opened { objects, addressing } = opened
+        .map_err(|error| Error::Settings { url: url.safe(), source: ForeignError::of(&error, &secrets) })?;
+    let (client, prefix, url) = (client.clone(), prefix.to_owned(), url.clone());
+    Ok(Bucket { objects, addressing, client, prefix, url, secrets })
+}
+
+impl Bucket {
+    fn path(&self, key: &Key) -> Path {
+        // A prefix has no component that is not one of a path, and a key none either.
+        Path::parse(format!("{}{}", self.prefix, key.as_str())).unwrap_or_default()
+    }
+
+    /// What an error of the library means. What our client said comes through it as it was.
+    fn failed(&self, action: &'static str, key: &Key, error: &object_store::Error) -> Error {
+        let carried = causes(error).find_map(|cause| cause.downcast_ref::<Carried>()?.take());
+        carried.unwrap_or_else(|| Error::Bucket {
+            action,
+            url: self.url.at(key),
+            source: ForeignError::of(error, &self.secrets),
+        })
+    }
+
+    async fn put_at_once(
+        &self,
+        key: &Key,
+        bytes: Bytes,
+        condition: &Condition,
+    ) -> object_store::Result<Written> {
+        let mode = match condition {
+            Condition::Always => PutMode::Overwrite,
+            Condition::IfAbsent => PutMode::Create,
+            Condition::IfStill(Version { etag, generation }) => {
+                PutMode::Update(UpdateVersion { e_tag: etag.clone(), version: generation.clone() })
+            }
+        };
+        let options = PutOptions { mode, attributes: attributes(key), ..PutOptions::default() };
+        match self.objects.put_opts(&self.path(key), PutPayload::from(bytes), options).await {
+            Ok(_) => Ok(Written::Done),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(Written::Not)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends the parts of a content; it is there once that was found to be right.
+    async fn put_in_parts(&self, key: &Key, blob: &Blob) -> Result<(), Error> {
+        const WRITE: &str = "write";
+        let failed = |error: object_store::Error| self.failed(WRITE, key, &error);
+        let options = PutMultipartOptions { attributes: attributes(key), ..PutMultipartOptions::default() };
+        let mut upload = self.objects.put_multipart_opts(&self.path(key), options).await.map_err(failed)?;
+        let sent = match send_parts(upload.as_mut(), blob).await {
+            Ok(Ok(())) => upload.complete().await.map(drop).map_err(failed),
+            Ok(Err(error)) => Err(failed(error)),
+            Err(error) => Err(error),
+        };
+        if sent.is_err()
+            && let Err(error) = upload.abort().await
+        {
+            tracing::debug!(error = %ForeignError::of(&error, &self.secrets), "an upload could not be broken off");
+        }
+        sent
+    }
+}
+
+/// The outer result is that of reading.
+async fn send_parts(
+    upload: &mut dyn MultipartUpload,
+    blob: &Blob,
+) -> Result<object_store::Result<()>, Error> {
+    let opened = blob.clone();
+    let mut hashing = net::blocking(move || Hashing::open(&opened)).await?;
+    let mut parts = JoinSet::new();
+    loop {
+        let piece;
+        (hashing, piece) = read_on(hashing, PART).await?;
+        if piece.is_empty() {
+            break;
+        }
+        parts.spawn(upload.put_part(PutPayload::from(piece)));
+        if parts.len() >= PARTS
+            && let Some(Ok(Err(error))) = parts.join_next().await
+        {
+            return Ok(Err(error));
+        }
+    }
+    net::blocking(move || hashing.finish()).await?;
+    while let Some(part) = parts.join_next().await {
+        match part {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Ok(Err(error)),
+            Err(error) => return Ok(Err(error.into())),
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn attributes(key: &Key) -> Attributes {
+    let control = if key.is_immutable() { FOR_EVER } else { "no-cache" };
+    Attributes::from_iter([(Attribute::CacheControl, control)])
+}
+
+#[async_trait]
+impl Backend for Bucket {
+    async fn place(&self, key: &Key) -> Result<BlobPlace, Error> {
+        let place = self.addressing.place(&self.path(key)).await;
+        place.map_err(|error| self.failed("get credentials for", key, &error))
+    }
+
+    async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Found, Error> {
+        let shown: SafeUrl = self.url.at(key);
+        get(&self.client, self.place(key).await?, limit, is_fresh, &shown).await
+    }
+
+    async fn size(&self, key: &Key) -> Result<Option<u64>, Error> {
+        match self.objects.head(&self.path(key)).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => match self.failed("look at", key, &error) {
+                // Who may not read or list may still be allowed to write.
+                Error::Refused { status: 403, .. } => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Written, Error> {
+        let put = self.put_at_once(key, bytes, condition).await;
+        put.map_err(|error| self.failed("write", key, &error))
+    }
+
+    async fn put_blob(&self, key: &Key, blob: &Blob, replace: bool) -> Result<(), Error> {
+        if blob.size > AT_ONCE {
+            return self.put_in_parts(key, blob).await;
+        }
+        let opened = blob.clone();
+        let bytes = net::blocking(move || {
+            let mut hashing = Hashing::open(&opened)?;
+            let bytes = hashing.piece(usize::try_from(opened.size).unwrap_or(usize::MAX))?;
+            hashing.finish()?;
+            Ok::<_, Error>(bytes)
+        })
+        .await?;
+        if !replace {
+            let put = self.put(key, bytes.clone(), &Condition::IfAbsent).await?;
+            // Who was first has written the same; but a server may also say so while two write and neither is done.
+            if put == Written::Done || self.size(key).await? == Some(blob.size) {
+                return Ok(());
+            }
+        }
+        self.put(key, bytes, &Condition::Always).await.map(drop)
+    }
+}

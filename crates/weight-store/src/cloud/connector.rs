@@ -1,0 +1,173 @@
+//! The one HTTP client under the library that speaks with buckets.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body::Body as _;
+use net::{Answer, Client, ForeignError, Hop, ProxySettings, Redirects, Request, SafeUrl, Secrets, Upload};
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse,
+    HttpService,
+};
+use parking_lot::Mutex;
+use reqwest::StatusCode;
+use tokio::sync::OnceCell;
+use url_parse::{Origin, Url};
+
+use crate::Error;
+use crate::backend::refused;
+
+/// What is answered is a short text: a token, an error, a thousand names.
+const MAX_ANSWER: usize = 16 << 20;
+/// Larger bodies are sent with patience, over a connection of their own.
+const LARGE: usize = 64 << 10;
+/// By these the library tells what became of a condition.
+const UNDERSTOOD: [StatusCode; 4] =
+    [StatusCode::NOT_MODIFIED, StatusCode::NOT_FOUND, StatusCode::CONFLICT, StatusCode::PRECONDITION_FAILED];
+
+/// Hands out the client.
+#[derive(Clone, Debug)]
+pub(super) struct Connector(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    /// The store, for messages.
+    store: SafeUrl,
+    /// The same without proxies.
+    direct: OnceCell<Client>,
+    /// The server that the bucket is on, where the settings name it.
+    endpoint: Mutex<Option<Origin>>,
+}
+
+impl Connector {
+    pub(super) fn new(client: Client, store: SafeUrl) -> Self {
+        Self(Arc::new(Shared { client, store, direct: OnceCell::new(), endpoint: Mutex::default() }))
+    }
+
+    /// The settings name the server that the bucket is on. Over plain http, proxies are for this one alone: other
+    /// servers that are asked so hand out credentials, and are near.
+    pub(super) fn bucket_is_at(&self, endpoint: &str) -> object_store::Result<()> {
+        let origin = endpoint.parse::<Url>().ok().as_ref().and_then(Origin::of);
+        let problem =
+            || object_store::Error::Generic { store: "bucket", source: "its endpoint is no URL".into() };
+        *self.0.endpoint.lock() = Some(origin.ok_or_else(problem)?);
+        Ok(())
+    }
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl HttpService for Connector {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.0.exchange(request).await.map_err(|error| {
+            let kind = HttpErrorKind::Unknown;
+            HttpError::new(kind, Carried(Mutex::new(Some(error))))
+        })
+    }
+}
+
+impl Shared {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
+        let (parts, body) = request.into_parts();
+        let body = bytes_of(body);
+        let url = Url::parse(&parts.uri.to_string()).map_err(|error| self.no_url(&error))?;
+        let shown = SafeUrl::of(&url);
+        let client = self.client_for(&url).await?;
+        let mut request = Request::get(url, "ask", Hop::Store);
+        request.method = parts.method;
+        request.redirects = Redirects::Nowhere;
+        // Any of them may be secret.
+        request.own_headers = parts.headers;
+        let answer = if body.len() > LARGE {
+            client.upload(request, Upload::of(body), &()).await?
+        } else {
+            request.body = body;
+            client.send(request, &()).await?
+        };
+        if answer.status().is_success() || UNDERSTOOD.contains(&answer.status()) {
+            return whole(answer, shown).await;
+        }
+        Err(refused(answer, "ask", &shown).await)
+    }
+
+    /// A setting that is to be a URL, for instance where credentials come from, is none.
+    fn no_url(&self, error: &(dyn StdError + 'static)) -> Error {
+        let source = ForeignError::of(error, &Secrets::default());
+        Error::Bucket { action: "get credentials for, or reach,", url: self.store.clone(), source }
+    }
+
+    async fn client_for(&self, url: &Url) -> Result<&Client, Error> {
+        if url.scheme() == "https" || Origin::of(url) == *self.endpoint.lock() {
+            return Ok(&self.client);
+        }
+        let set_up = || {
+            let mut settings = self.client.settings().clone();
+            settings.proxy = ProxySettings::default();
+            net::blocking(move || Ok::<_, Error>(Client::new(settings)?))
+        };
+        self.direct.get_or_try_init(set_up).await
+    }
+}
+
+/// A body of the library is in memory, in as many pieces as it was given in: one, where we give it.
+fn bytes_of(mut body: HttpRequestBody) -> Bytes {
+    if let Some(bytes) = body.as_bytes() {
+        return bytes.clone();
+    }
+    let mut context = Context::from_waker(Waker::noop());
+    let mut pieces = Vec::new();
+    while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut context) {
+        pieces.extend(frame.into_data());
+    }
+    match pieces.as_slice() {
+        [piece] => piece.clone(),
+        pieces => pieces.concat().into(),
+    }
+}
+
+async fn whole(answer: Answer, url: SafeUrl) -> Result<HttpResponse, Error> {
+    let mut response = HttpResponse::new(Bytes::new().into());
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = answer.headers().clone();
+    let body = answer.read(MAX_ANSWER).await?;
+    *response.body_mut() = body.ok_or(Error::TooLarge { url, limit: MAX_ANSWER as u64 })?.into();
+    Ok(response)
+}
+
+/// An error of ours on its way through the library, which keeps it among the causes of its own.
+pub(super) struct Carried(Mutex<Option<Error>>);
+
+impl Carried {
+    pub(super) fn take(&self) -> Option<Error> {
+        self.0.lock().take()
+    }
+}
+
+impl fmt::Debug for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Carried")
+    }
+}
+
+impl fmt::Display for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0.lock() {
+            Some(error) => error.fmt(f),
+            None => f.write_str("it was told before"),
+        }
+    }
+}
+
+impl StdError for Carried {}

@@ -1,0 +1,137 @@
+//! Everything that can go wrong with a store.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use net::{ForeignError, SafeUrl, ServerWords, is_transient_status};
+use url_parse::{DiskError, ErrorKind, Excerpt, shown, size};
+
+use crate::blob_id::BlobId;
+use crate::key::FORMAT;
+
+/// Why a store could not be used.
+///
+/// Messages name the address of what was asked for, without user, password and query; the cause is in
+/// [`source`](std::error::Error::source) alone.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An address that is none of a store's.
+    #[error("`{input}` is not the address of a store: {problem}")]
+    Address {
+        /// What was given.
+        input: Excerpt,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A bucket of a cloud that this program was built without.
+    #[error("{url} cannot be used: this program was built without support for such buckets")]
+    NotBuiltIn {
+        /// The store.
+        url: SafeUrl,
+    },
+    /// The settings for a bucket do not fit together.
+    #[error("{url} cannot be used with these settings; check the variables for its credentials and region")]
+    Settings {
+        /// The store.
+        url: SafeUrl,
+        /// What is wrong with them.
+        source: ForeignError,
+    },
+    /// No answer came that could be used, or the operation was cancelled.
+    #[error(transparent)]
+    Net(#[from] net::Error),
+    /// A local file, or one of a store in a folder, could not be used.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The store, or a service that hands out credentials for it, refuses, or is in trouble.
+    #[error("cannot {action} {url}: status {status}{says}")]
+    Refused {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// The request that was refused.
+        url: SafeUrl,
+        /// The status.
+        status: u16,
+        /// The server's own words.
+        says: ServerWords,
+        /// How long the server asks to be left alone.
+        wait: Option<Duration>,
+    },
+    /// What a bucket answered makes no sense to the library that speaks with it.
+    #[error("cannot {action} {url}")]
+    Bucket {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// What it was about.
+        url: SafeUrl,
+        /// What the library says.
+        source: ForeignError,
+    },
+    /// The store is of a later format.
+    #[error("{url} is of format {format}, and this version reads format {FORMAT}: update it")]
+    LaterFormat {
+        /// What says so.
+        url: SafeUrl,
+        /// The number.
+        format: u64,
+    },
+    /// What the store has under a name is not what belongs there.
+    #[error("{url} is corrupt: {problem}")]
+    Corrupt {
+        /// What was read.
+        url: SafeUrl,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// What the store has under a name is longer than any that is right.
+    #[error("{url} has more than {}", size(*limit))]
+    TooLarge {
+        /// What was read.
+        url: SafeUrl,
+        /// As many bytes are taken.
+        limit: u64,
+    },
+    /// A file that was to be put into the store holds other bytes than it was said to.
+    #[error("{} is not the content {id}; nothing of it was put into the store", shown(path))]
+    OtherContent {
+        /// The file.
+        path: PathBuf,
+        /// The content that it should be.
+        id: BlobId,
+    },
+    /// Somebody else wrote the same ref again and again.
+    #[error("{url} is being written by others; try again")]
+    Contended {
+        /// The ref.
+        url: SafeUrl,
+    },
+}
+
+impl Error {
+    /// What sort of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Address { .. } | Self::NotBuiltIn { .. } | Self::Settings { .. } => ErrorKind::InvalidInput,
+            Self::Net(error) => error.kind(),
+            Self::Disk(error) => error.kind(),
+            Self::Refused { status, .. } if is_transient_status(*status) => ErrorKind::Network,
+            Self::Contended { .. } => ErrorKind::Network,
+            Self::Refused { .. } | Self::Bucket { .. } | Self::LaterFormat { .. } => ErrorKind::Refused,
+            Self::Corrupt { .. } | Self::TooLarge { .. } | Self::OtherContent { .. } => ErrorKind::Integrity,
+        }
+    }
+
+    /// Whether the same call may well succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        self.kind() == ErrorKind::Network
+    }
+
+    /// How long a server asked to be left alone.
+    pub fn server_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+}

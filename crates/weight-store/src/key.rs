@@ -1,0 +1,145 @@
+//! Where in a store things are: every name is computed, none has to be looked for. No clock, no I/O.
+
+use sha2::{Digest as _, Sha256};
+use url_parse::{CommitId, Endpoint, ModelId, Revision};
+
+use crate::blob_id::BlobId;
+
+/// The format of the layout that is written, and the latest that is read.
+pub(crate) const FORMAT: u64 = 1;
+/// What a ref of the default branch is called.
+pub(crate) const DEFAULT_BRANCH: &str = "HEAD";
+/// As long may one component be. Folders take 255 bytes, and endings need some.
+const LONGEST: usize = 200;
+/// As many digits of a SHA-256 stand for what was cut off.
+const DIGITS: usize = 32;
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// A name in a store: small letters, digits and `.`, `_`, `-`, `!`, in components between slashes. It means the same in
+/// a URL, in a bucket and on a file system that does not tell letters by their case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key(String);
+
+/// What a ref is about: a name in a model's repository on a hub.
+#[derive(Clone, Copy, Debug)]
+pub struct RefName<'a> {
+    /// The hub.
+    pub hub: &'a Endpoint,
+    /// The model.
+    pub model: &'a ModelId,
+    /// A branch or a tag; `None` is the default branch.
+    pub revision: Option<&'a Revision>,
+}
+
+impl RefName<'_> {
+    pub(crate) fn revision(&self) -> &str {
+        self.revision.map_or(DEFAULT_BRANCH, Revision::as_str)
+    }
+}
+
+impl Key {
+    /// What the store says of itself.
+    pub(crate) fn info() -> Self {
+        Self("mlc-weights-store.json".to_owned())
+    }
+
+    pub(crate) fn blob(blob: &BlobId) -> Self {
+        Self(format!("blobs/sha256/{blob}"))
+    }
+
+    pub(crate) fn pack(commit: &CommitId) -> Self {
+        Self(format!("packs/{commit}.pack"))
+    }
+
+    pub(crate) fn reference(name: &RefName<'_>) -> Self {
+        let hub = name.hub.as_str();
+        let hub = hub.split_once("://").map_or(hub, |(_, host)| host);
+        let parts = [hub, name.model.user(), name.model.repo(), name.revision()].map(component);
+        Self(format!("refs/{}.json", parts.join("/")))
+    }
+
+    /// A name beside this one for what is not whole yet.
+    pub(crate) fn draft(&self, random: u64) -> Self {
+        Self(format!("{}.tmp-{random:016x}", self.0))
+    }
+
+    /// Whether what stands under it never gets another meaning.
+    #[cfg_attr(
+        not(any(feature = "s3", feature = "gcs", feature = "azure")),
+        expect(dead_code, reason = "buckets tell caches so")
+    )]
+    pub(crate) fn is_immutable(&self) -> bool {
+        self.0.starts_with("blobs/") || self.0.starts_with("packs/")
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A text as one component: an upper-case letter is `!` and the small one, as in the paths of Go modules; any other byte
+/// that is not kept is `!!` and two digits. What is too long is cut, and has `!!!` and a digest behind it.
+fn component(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            // But one at the end, which Windows drops.
+            b'.' if at + 1 < text.len() => encoded.push('.'),
+            b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' => encoded.extend(['!', char::from(byte.to_ascii_lowercase())]),
+            _ => {
+                encoded += "!!";
+                encoded.extend([byte >> 4, byte & 15].map(|digit| char::from(HEX[usize::from(digit)])));
+            }
+        }
+    }
+    if encoded.len() > LONGEST {
+        encoded.truncate(LONGEST - 3 - DIGITS);
+        encoded += "!!!";
+        let digest = BlobId::new(Sha256::digest(text).into()).to_string();
+        encoded.extend(digest.chars().take(DIGITS));
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn reference(hub: &str, model: &str, revision: Option<&str>) -> String {
+        let revision = revision.map(|revision| revision.parse().unwrap());
+        let (hub, model) = (hub.parse().unwrap(), model.parse().unwrap());
+        Key::reference(&RefName { hub: &hub, model: &model, revision: revision.as_ref() }).as_str().to_owned()
+    }
+
+    #[test]
+    fn keys() {
+        assert_eq!(Key::blob(&BlobId::new([0xab; 32])).as_str(), format!("blobs/sha256/{}", "ab".repeat(32)));
+        assert_eq!(
+            Key::pack(&CommitId::from_bytes([1; 20])).as_str(),
+            format!("packs/{}.pack", "01".repeat(20))
+        );
+        assert_eq!(
+            reference("https://huggingface.co", "mlc-ai/Llama-3-q4f16_1-MLC", None),
+            "refs/huggingface.co/mlc-ai/!llama-3-q4f16_1-!m!l!c/!h!e!a!d.json"
+        );
+        assert_eq!(
+            reference("http://127.0.0.1:8080/mirror", "a/b.", Some("refs/pr/1")),
+            "refs/127.0.0.1!!3a8080!!2fmirror/a/b!!2e/refs!!2fpr!!2f1.json"
+        );
+        let long = reference("https://h", "a/b", Some(&"é".repeat(127)));
+        assert_eq!(long.len(), "refs/h/a/b/.json".len() + LONGEST);
+        assert_ne!(long, reference("https://h", "a/b", Some(&("é".repeat(126) + "e"))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_texts_share_a_component_whatever_the_case_of_letters(a in "[a-cA-C!é/.]{1,4}", b in "[a-cA-C!é/.]{1,4}") {
+            prop_assert_eq!(a == b, component(&a) == component(&b));
+            let is_kept = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-!".contains(c);
+            prop_assert!(component(&a).chars().all(is_kept));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Models by content, in a bucket, on a web server or in a folder: a store that many machines read and that needs no
+//! trust, as everything in it is named by its digest.
+//!
+//! ```
+//! use std::time::SystemTime;
+//!
+//! use net::{Client, NetSettings};
+//! use url_parse::{CommitId, Endpoint, ModelId};
+//! use weight_store::{Blob, BlobId, BlobPlace, RefName, RefRecord, Store, StoreSettings, StoreUrl};
+//!
+//! # let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR"))?;
+//! # let shard = folder.path().join("params_shard_0.bin");
+//! # std::fs::write(&shard, "weights")?;
+//! # std::fs::create_dir(folder.path().join("store"))?;
+//! # let digest = <sha2::Sha256 as sha2::Digest>::digest("weights").into();
+//! # let address = format!("file://{}/store", folder.path().to_str().ok_or("no UTF-8")?);
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let url: StoreUrl = address.parse()?;
+//! let store = Store::open(url, &StoreSettings::default(), &Client::new(NetSettings::default())?)?;
+//! store.init().await?;
+//!
+//! // Contents first, the commit's pack after them, a name for it last: a reader finds whole models or nothing.
+//! let blob = Blob { id: BlobId::new(digest), size: 7, file: shard };
+//! store.put_blob(&blob, false).await?;
+//! let commit = CommitId::from_bytes([1; 20]);
+//! store.put_pack(&commit, "PACK".into(), false).await?;
+//! let (hub, model) = (Endpoint::default(), ModelId::new("user", "model")?);
+//! let name = RefName { hub: &hub, model: &model, revision: None };
+//! let seen_at = SystemTime::UNIX_EPOCH;
+//! let record = RefRecord { commit, seen_at, files: 1, bytes: 7, by: "example".to_owned() };
+//! store.put_ref(&name, &record).await?;
+//!
+//! assert_eq!(store.find_ref(&name).await?, Some(record));
+//! assert_eq!(store.find_pack(&commit).await?.as_deref(), Some(&b"PACK"[..]));
+//! let BlobPlace::File(path) = store.locate(&blob.id).await? else { return Err("not in a folder".into()) };
+//! assert_eq!(std::fs::read(path)?, b"weights");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | in the store | what it is |
+//! |---|---|
+//! | `mlc-weights-store.json` | the format of the layout, and what the store is able to |
+//! | `blobs/sha256/<64 digits>` | the bytes of an LFS file |
+//! | `packs/<40 digits>.pack` | a git pack of one commit: its trees, plain files and LFS pointers |
+//! | `refs/<hub>/<user>/<repository>/<revision>.json` | the commit that a name stands for, by the word of who wrote it |
+//!
+//! No name has to be looked for: each follows from what is asked for. The crate knows no hub, no git, no manifest and no
+//! cache: a pack is bytes, and whether what is read is right is for its reader to see, by the digest in its name.
+//!
+//! A call makes one attempt and classifies its failure ([`Error::is_transient`], [`Error::server_wait`]); when to try
+//! again is the caller's to decide. [`Store::locate`] says where a content is and how to ask for it; the bytes are
+//! fetched by whoever fetches bytes.
+//!
+//! The features `s3`, `gcs` and `azure` bring buckets, by the package `object_store` over the one HTTP client of
+//! [`net`]. Its code for Google and Azure looks at a few variables itself where no settings are given
+//! (`GCE_METADATA_HOST`, `IDENTITY_HEADER`), and at the home folder for Google's default credentials.
+
+mod address;
+mod backend;
+mod blob;
+mod blob_id;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod cloud;
+mod error;
+mod folder;
+mod format;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+mod key;
+mod read;
+mod settings;
+mod store;
+mod web;
+mod write;
+
+pub use address::{Cloud, StoreUrl};
+pub use backend::BlobPlace;
+pub use blob::Blob;
+pub use blob_id::BlobId;
+pub use bytes::Bytes;
+pub use error::Error;
+pub use format::{RefRecord, StoreInfo};
+pub use key::RefName;
+pub use settings::{StoreSettings, VARIABLES};
+pub use store::Store;
+pub use write::{Put, RefPut};

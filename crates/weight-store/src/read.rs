@@ -1,0 +1,88 @@
+//! Reading from a store.
+
+use bytes::Bytes;
+use net::SafeUrl;
+use url_parse::CommitId;
+
+use crate::Error;
+use crate::backend::{BlobPlace, Content, Found};
+use crate::blob_id::BlobId;
+use crate::format::{MAX_JSON, RefRecord, StoreInfo};
+use crate::key::{Key, RefName};
+use crate::store::Store;
+
+/// Packs of models have a few megabytes: what is large is in LFS. One is held in memory.
+pub(crate) const MAX_PACK: u64 = 64 << 20;
+
+impl Store {
+    /// Where a content would be. Sends nothing, but where credentials have to be asked for.
+    ///
+    /// # Errors
+    /// Those of getting credentials.
+    pub async fn locate(&self, blob: &BlobId) -> Result<BlobPlace, Error> {
+        self.backend.place(&Key::blob(blob)).await
+    }
+
+    /// The address of a commit's pack, for messages.
+    pub fn shown_pack(&self, commit: &CommitId) -> SafeUrl {
+        self.at(&Key::pack(commit))
+    }
+
+    /// The pack of a commit; `None` if the store does not have it. Nothing about it is checked: it may be anything, of
+    /// at most 64 MiB.
+    ///
+    /// # Errors
+    /// Any [`Error`] but absence.
+    pub async fn find_pack(&self, commit: &CommitId) -> Result<Option<Bytes>, Error> {
+        self.pack(commit, false).await
+    }
+
+    /// The same, past all caches on the way, for when what came was not right.
+    ///
+    /// # Errors
+    /// Any [`Error`] but absence.
+    pub async fn find_pack_past_caches(&self, commit: &CommitId) -> Result<Option<Bytes>, Error> {
+        self.pack(commit, true).await
+    }
+
+    async fn pack(&self, commit: &CommitId, is_fresh: bool) -> Result<Option<Bytes>, Error> {
+        let found = self.get(&Key::pack(commit), MAX_PACK, is_fresh).await?;
+        Ok(found.map(|content| content.bytes))
+    }
+
+    /// Which commit a name stands for; `None` if the store does not say. It is the word of whoever may write to it.
+    ///
+    /// # Errors
+    /// Any [`Error`] but absence.
+    pub async fn find_ref(&self, name: &RefName<'_>) -> Result<Option<RefRecord>, Error> {
+        let key = Key::reference(name);
+        let Some(content) = self.get(&key, MAX_JSON as u64, true).await? else { return Ok(None) };
+        RefRecord::parse(&content.bytes, name, &self.at(&key)).map(Some)
+    }
+
+    /// What the store says of itself; `None` if it was never set up.
+    ///
+    /// # Errors
+    /// Any [`Error`] but absence; [`Error::LaterFormat`] where it cannot be read by this version.
+    pub async fn info(&self) -> Result<Option<StoreInfo>, Error> {
+        let key = Key::info();
+        match self.backend.get(&key, MAX_JSON as u64, true).await? {
+            Found::Content(content) => StoreInfo::parse(&content.bytes, &self.at(&key)).map(Some),
+            Found::Nothing => Ok(None),
+            Found::Forbidden(error) => Err(error),
+        }
+    }
+
+    /// A bucket says 403 of what is not there to who may not list it. Whether it lets nobody in shows at the file that
+    /// every store has.
+    pub(crate) async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Option<Content>, Error> {
+        match self.backend.get(key, limit, is_fresh).await? {
+            Found::Content(content) => Ok(Some(content)),
+            Found::Nothing => Ok(None),
+            Found::Forbidden(error) => match self.info.get_or_try_init(|| self.info()).await {
+                Ok(Some(_)) => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a store is opened with. No clock, no I/O.
+
+use std::fmt;
+
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+use net::Secrets;
+
+/// The names of the variables that may be in [`StoreSettings::variables`].
+pub const VARIABLES: [&str; 40] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_METADATA_ENDPOINT",
+    "AWS_REGION",
+    "AWS_REQUEST_PAYER",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SKIP_SIGNATURE",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_SKIP_SIGNATURE",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCOUNT_NAME",
+    "AZURE_STORAGE_CLIENT_ID",
+    "AZURE_STORAGE_CLIENT_SECRET",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_TENANT_ID",
+    "AZURE_STORAGE_TOKEN",
+    "AZURE_TENANT_ID",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_BASE_URL",
+    "GOOGLE_SERVICE_ACCOUNT",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GOOGLE_SERVICE_ACCOUNT_PATH",
+    "GOOGLE_SKIP_SIGNATURE",
+    "IDENTITY_ENDPOINT",
+];
+
+/// Settings of a [`Store`](crate::Store). Nothing of it is read from the environment.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct StoreSettings {
+    /// Names and values of the variables by which clouds' programs are configured, as the package `object_store` reads
+    /// them: `AWS_…`, `GOOGLE_…`, `AZURE_…`, in particular those of [`VARIABLES`]. The values may be secret.
+    pub variables: Vec<(String, String)>,
+    /// A web server is written to under the last name at once, for one that knows no `MOVE`.
+    pub writes_in_place: bool,
+}
+
+impl StoreSettings {
+    /// Those whose names begin so, in whatever case.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn of(&self, start: &str) -> impl Iterator<Item = (String, &str)> {
+        let start = start.to_ascii_lowercase();
+        let lower = self.variables.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()));
+        lower.filter(move |(name, _)| name.starts_with(&start))
+    }
+
+    /// What must not be shown, whoever repeats it.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn secrets(&self) -> Secrets {
+        let values =
+            self.variables.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_str());
+        Secrets::of_values(values)
+    }
+}
+
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+/// Regions and names of accounts are no secrets, and belong into messages.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["KEY", "TOKEN", "SECRET", "SAS", "PASSWORD", "CREDENTIAL", "SERVICE_ACCOUNT"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// The names alone.
+impl fmt::Debug for StoreSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.variables.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("StoreSettings")
+            .field("variables", &names)
+            .field("writes_in_place", &self.writes_in_place)
+            .finish()
+    }
+}
+
+#[cfg(all(test, feature = "s3", feature = "gcs", feature = "azure"))]
+mod tests {
+    use object_store::aws::AmazonS3ConfigKey;
+    use object_store::azure::AzureConfigKey;
+    use object_store::gcp::GoogleConfigKey;
+
+    use super::*;
+
+    #[test]
+    fn every_variable_means_something() {
+        for name in VARIABLES.into_iter().filter(|name| *name != "IDENTITY_ENDPOINT") {
+            let lower = name.to_ascii_lowercase();
+            let is_known = match name.split('_').next() {
+                Some("AWS") => lower.parse::<AmazonS3ConfigKey>().is_ok(),
+                Some("AZURE") => lower.parse::<AzureConfigKey>().is_ok(),
+                _ => lower.parse::<GoogleConfigKey>().is_ok(),
+            };
+            assert!(is_known, "{name}");
+        }
+        assert!(VARIABLES.is_sorted());
+    }
+
+    #[test]
+    fn debug_output_has_no_values() {
+        let variables = vec![("AWS_REGION".to_owned(), "s3cret".to_owned())];
+        let settings = StoreSettings { variables, ..StoreSettings::default() };
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("AWS_REGION") && !shown.contains("s3cret"), "{shown}");
+    }
+}

@@ -1,0 +1,260 @@
+//! A store on a web server. Any serves for reading; writing takes one that knows `PUT`, and, so that nothing is seen
+//! before it is whole, `MOVE` (WebDAV).
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use net::{Answer, Client, Hop, Redirects, Request, Upload, header_text};
+use reqwest::Method;
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use url_parse::Url;
+
+use crate::Error;
+use crate::address::below;
+use crate::backend::{Backend, BlobPlace, Condition, Found, Version, Written, get, refused};
+use crate::blob::{Blob, Hashing, check, read_on};
+use crate::key::Key;
+
+/// A content is read and sent so much at a time.
+const PIECE: usize = 1 << 20;
+const WRITE: &str = "write";
+
+#[derive(Debug)]
+pub(crate) struct Web {
+    base: Url,
+    login: Option<HeaderValue>,
+    client: Client,
+    writes_in_place: bool,
+}
+
+impl Web {
+    pub(crate) fn new(base: Url, login: Option<HeaderValue>, client: Client, writes_in_place: bool) -> Self {
+        Self { base, login, client, writes_in_place }
+    }
+
+    fn url(&self, key: &Key) -> Url {
+        below(&self.base, key)
+    }
+
+    fn request(&self, method: Method, url: Url, action: &'static str) -> Request {
+        let mut request = Request::get(url, action, Hop::Store);
+        request.method = method;
+        request.redirects = Redirects::Nowhere;
+        request.own_headers = self.headers();
+        request
+    }
+
+    fn headers(&self) -> HeaderMap {
+        self.login.iter().map(|login| (header::AUTHORIZATION, login.clone())).collect()
+    }
+
+    /// Sends a `PUT`; where the server has no such folder yet, creates it and sends it again.
+    async fn send_put(&self, key: &Key, body: &Body<'_>, condition: &Condition) -> Result<Answer, Error> {
+        let mut request = self.request(Method::PUT, self.url(key), WRITE);
+        if let Some((name, value)) = condition_header(condition) {
+            request.headers.insert(name, value);
+        }
+        let answer = self.send_body(request.clone(), body).await?;
+        if !matches!(answer.status().as_u16(), 404 | 409) {
+            return Ok(answer);
+        }
+        self.create_folders(key).await?;
+        self.send_body(request, body).await
+    }
+
+    async fn send_body(&self, request: Request, body: &Body<'_>) -> Result<Answer, Error> {
+        match body {
+            Body::Small(bytes) => Ok(self.client.upload(request, Upload::of(bytes.clone()), &()).await?),
+            Body::Content(blob) => self.send_content(request, blob).await,
+        }
+    }
+
+    /// What is wrong with the file shows before its last piece is sent: then the server never has all of it.
+    async fn send_content(&self, request: Request, blob: &Blob) -> Result<Answer, Error> {
+        let (pieces, upload) = Upload::channel(blob.size);
+        let opened = blob.clone();
+        let mut hashing = net::blocking(move || Hashing::open(&opened)).await?;
+        let reading = async move {
+            let mut last = Bytes::new();
+            loop {
+                let (next, piece) = read_on(hashing, PIECE).await?;
+                hashing = next;
+                if piece.is_empty() {
+                    net::blocking(move || hashing.finish()).await?;
+                    let _ = pieces.send(last).await;
+                    return Ok::<(), Error>(());
+                }
+                // Whoever receives has ended when this fails, and says why.
+                if !last.is_empty() && pieces.send(last).await.is_err() {
+                    return Ok(());
+                }
+                last = piece;
+            }
+        };
+        let (sent, read) = tokio::join!(self.client.upload(request, upload, &()), reading);
+        read?;
+        Ok(sent?)
+    }
+
+    /// Creates the folders that a key is in, from the first one that is missing; also those of the store itself.
+    async fn create_folders(&self, key: &Key) -> Result<(), Error> {
+        let mut url = self.url(key);
+        let mut missing = Vec::new();
+        // Up to one that is there or can be created.
+        while let Some(parent) = parent(&url) {
+            let answer = self.create_folder(&parent).await?;
+            match answer.status().as_u16() {
+                409 => missing.push(parent.clone()),
+                200..300 | 405 => break,
+                _ => return Err(refused(answer, "create", &net::SafeUrl::of(&parent)).await),
+            }
+            url = parent;
+        }
+        for folder in missing.into_iter().rev() {
+            let answer = self.create_folder(&folder).await?;
+            if !matches!(answer.status().as_u16(), 200..300 | 405) {
+                return Err(refused(answer, "create", &net::SafeUrl::of(&folder)).await);
+            }
+        }
+        Ok(())
+    }
+
+    async fn create_folder(&self, url: &Url) -> Result<Answer, Error> {
+        let request = self.request(method(b"MKCOL"), url.clone(), "create");
+        Ok(self.client.send(request, &()).await?)
+    }
+
+    /// Writes under another name, and renames.
+    async fn write_aside(&self, key: &Key, body: &Body<'_>, replace: bool) -> Result<(), Error> {
+        let draft = key.draft(fastrand::u64(..));
+        let outcome = self.write_and_move(key, &draft, body, replace).await;
+        if !matches!(outcome, Ok(Moved::Done)) {
+            // Nothing more can be done about it; it is no name that is read.
+            let request = self.request(Method::DELETE, self.url(&draft), "remove");
+            let _ = self.client.send(request, &()).await;
+        }
+        outcome.map(drop)
+    }
+
+    async fn write_and_move(
+        &self,
+        key: &Key,
+        draft: &Key,
+        body: &Body<'_>,
+        replace: bool,
+    ) -> Result<Moved, Error> {
+        let shown = net::SafeUrl::of(&self.url(key));
+        let answer = self.send_put(draft, body, &Condition::Always).await?;
+        if !answer.status().is_success() {
+            return Err(refused(answer, WRITE, &shown).await);
+        }
+        let mut request = self.request(method(b"MOVE"), self.url(draft), "rename to");
+        let headers = [
+            // Without a host, since a proxy may have changed it on the way.
+            ("destination", HeaderValue::try_from(self.url(key).path())),
+            ("overwrite", Ok(HeaderValue::from_static(if replace { "T" } else { "F" }))),
+        ];
+        for (name, value) in headers {
+            if let Ok(value) = value {
+                request.headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+        let answer = self.client.send(request, &()).await?;
+        match answer.status().as_u16() {
+            200..300 => Ok(Moved::Done),
+            // Somebody else has written the same.
+            412 if !replace => Ok(Moved::WasThere),
+            _ => Err(refused(answer, "rename to", &shown).await),
+        }
+    }
+
+    async fn write_in_place(
+        &self,
+        key: &Key,
+        body: &Body<'_>,
+        condition: &Condition,
+    ) -> Result<Written, Error> {
+        let answer = self.send_put(key, body, condition).await?;
+        match answer.status().as_u16() {
+            200..300 => Ok(Written::Done),
+            412 => Ok(Written::Not),
+            _ => Err(refused(answer, WRITE, &net::SafeUrl::of(&self.url(key))).await),
+        }
+    }
+}
+
+enum Body<'a> {
+    Small(Bytes),
+    Content(&'a Blob),
+}
+
+enum Moved {
+    Done,
+    WasThere,
+}
+
+#[async_trait]
+impl Backend for Web {
+    async fn place(&self, key: &Key) -> Result<BlobPlace, Error> {
+        Ok(BlobPlace::Url { url: self.url(key), headers: self.headers(), expires_at: None })
+    }
+
+    async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Found, Error> {
+        let shown = net::SafeUrl::of(&self.url(key));
+        get(&self.client, self.place(key).await?, limit, is_fresh, &shown).await
+    }
+
+    async fn size(&self, key: &Key) -> Result<Option<u64>, Error> {
+        let request = self.request(Method::HEAD, self.url(key), "look at");
+        let answer = self.client.send(request, &()).await?;
+        let length = header_text(answer.headers(), header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+        match answer.status().as_u16() {
+            200 => Ok(length),
+            // Who may not read may still be allowed to write.
+            403 | 404 | 405 | 410 => Ok(None),
+            _ => Err(refused(answer, "look at", &net::SafeUrl::of(&self.url(key))).await),
+        }
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Written, Error> {
+        let body = Body::Small(bytes);
+        if self.writes_in_place || !matches!(condition, Condition::Always) {
+            return self.write_in_place(key, &body, condition).await;
+        }
+        self.write_aside(key, &body, true).await?;
+        Ok(Written::Done)
+    }
+
+    async fn put_blob(&self, key: &Key, blob: &Blob, replace: bool) -> Result<(), Error> {
+        let body = Body::Content(blob);
+        if self.writes_in_place {
+            // It is seen from its first byte on.
+            check(blob).await?;
+            return self.write_in_place(key, &body, &Condition::Always).await.map(drop);
+        }
+        self.write_aside(key, &body, replace).await
+    }
+}
+
+fn condition_header(condition: &Condition) -> Option<(HeaderName, HeaderValue)> {
+    match condition {
+        Condition::Always => None,
+        Condition::IfAbsent => Some((header::IF_NONE_MATCH, HeaderValue::from_static("*"))),
+        Condition::IfStill(Version { etag, .. }) => {
+            Some((header::IF_MATCH, HeaderValue::try_from(etag.as_deref()?).ok()?))
+        }
+    }
+}
+
+/// The folder that a URL is in, which ends in a slash; `None` for the uppermost.
+fn parent(url: &Url) -> Option<Url> {
+    let path = url.path().trim_end_matches('/');
+    let (folder, _) = path.rsplit_once('/').filter(|(folder, _)| !folder.is_empty())?;
+    let mut parent = url.clone();
+    parent.set_path(&format!("{folder}/"));
+    Some(parent)
+}
+
+#[expect(clippy::expect_used, reason = "the names are constants")]
+fn method(name: &'static [u8]) -> Method {
+    Method::from_bytes(name).expect("a method")
+}

@@ -1,0 +1,164 @@
+//! Stores in buckets.
+
+use local_hub::{LocalProxy, LocalS3, LocalWebStore};
+use net::{Client, NetSettings, ProxySettings};
+use url_parse::{CommitId, ErrorKind};
+use weight_store::{BlobPlace, Error, Put, Store, StoreSettings};
+
+use crate::contract::keeps_the_contract;
+use crate::support::{Stage, chain, client, content, id_of, open};
+
+fn settings(variables: &[(&str, &str)]) -> StoreSettings {
+    let mut settings = StoreSettings::default();
+    settings.variables =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    settings
+}
+
+#[tokio::test]
+async fn seaweedfs_keeps_the_contract() {
+    let stage = Stage::new();
+    let Some(server) = LocalS3::start(stage.folder.path()) else { return };
+    let mut settings = StoreSettings::default();
+    settings.variables = server.variables();
+    let store = open("s3://models/a/prefix", &settings);
+    keeps_the_contract(&stage, &store, true).await;
+
+    // In parts.
+    let large: Vec<u8> = (0..40_u32 << 20).map(|at| (at % 251) as u8).collect();
+    let blob = stage.blob(&large);
+    assert_eq!(store.put_blob(&blob, false).await.unwrap(), Put::Written);
+    assert_eq!(store.put_blob(&blob, false).await.unwrap(), Put::WasThere);
+    assert!(content(&store, &blob.id).await.unwrap() == large);
+    let mistaken = stage.mistaken(&large[1..]);
+    let error = store.put_blob(&mistaken, false).await.unwrap_err();
+    assert!(matches!(error, Error::OtherContent { .. }), "{error:?}");
+    assert_eq!(content(&store, &mistaken.id).await, None);
+
+    // Another user's store in the same bucket.
+    assert_eq!(open("s3://models/other", &settings).info().await.unwrap(), None);
+
+    for (name, value) in &mut settings.variables {
+        if name == "AWS_SECRET_ACCESS_KEY" {
+            "another-s3cret".clone_into(value);
+        }
+    }
+    let store = open("s3://models/a/prefix", &settings);
+    let error = store.put_blob(&stage.blob(b"refused"), true).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn urls_of_contents() {
+    let id = id_of(b"weights");
+    let key = format!("pre/blobs/sha256/{id}");
+    for (url, variables, expected, header) in [
+        (
+            "s3://bucket/pre",
+            &[("AWS_REGION", "eu-west-3"), ("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "s3cret")]
+                [..],
+            format!("https://s3.eu-west-3.amazonaws.com/bucket/{key}?X-Amz-"),
+            None,
+        ),
+        (
+            "s3://bucket/pre",
+            &[("AWS_SKIP_SIGNATURE", "true"), ("AWS_ENDPOINT_URL", "http://host:9")],
+            format!("http://host:9/bucket/{key}"),
+            None,
+        ),
+        (
+            "gs://bucket/pre",
+            &[("GOOGLE_SKIP_SIGNATURE", "true")],
+            format!("https://storage.googleapis.com/bucket/{key}"),
+            None,
+        ),
+        (
+            "az://box/pre",
+            &[("AZURE_STORAGE_ACCOUNT_NAME", "me"), ("AZURE_STORAGE_ACCOUNT_KEY", "czNjcmV0")],
+            format!("https://me.blob.core.windows.net/box/{key}?s"),
+            None,
+        ),
+        (
+            "az://box/pre",
+            &[("AZURE_STORAGE_ACCOUNT_NAME", "me"), ("AZURE_STORAGE_SAS_KEY", "sv=1&sig=s3cret")],
+            format!("https://me.blob.core.windows.net/box/{key}?sv=1&sig=s3cret"),
+            None,
+        ),
+        (
+            "az://box/pre",
+            &[("AZURE_STORAGE_ACCOUNT_NAME", "me"), ("AZURE_STORAGE_TOKEN", "s3cret")],
+            format!("https://me.blob.core.windows.net/box/{key}"),
+            Some("Bearer s3cret"),
+        ),
+    ] {
+        let place = open(url, &settings(variables)).locate(&id).await.unwrap();
+        assert!(!format!("{place:?}").contains("s3cret"), "{place:?}");
+        let BlobPlace::Url { url, headers, expires_at } = place else { panic!() };
+        let start = url.as_str().get(..expected.len());
+        let is_whole =
+            expected.len() == url.as_str().len() || expected.ends_with("?X-Amz-") || expected.ends_with("?s");
+        assert!(start == Some(&*expected) && is_whole, "{url}");
+        let is_signed = url.query().is_some_and(|query| query.contains("ignature") || query.contains("se="));
+        assert_eq!(expires_at.is_some(), is_signed, "{url}");
+        assert_eq!(headers.get("authorization").map(|value| value.to_str().unwrap()), header);
+    }
+}
+
+#[test]
+fn settings_that_do_not_fit_are_refused_without_showing_secrets() {
+    for (url, variables) in [
+        ("s3://bucket/a", &[("AWS_SECRET_ACCESS_KEY", "s3cret-value")][..]),
+        ("s3://bucket/a", &[("AWS_ENDPOINT_URL", "no URL")]),
+        ("gs://bucket/a", &[("GOOGLE_SERVICE_ACCOUNT_KEY", "s3cret-value")]),
+        ("az://box/a", &[("AZURE_STORAGE_ACCOUNT_KEY", "s3cret-value")]),
+    ] {
+        let error = Store::open(url.parse().unwrap(), &settings(variables), &client()).unwrap_err();
+        assert!(matches!(error, Error::Settings { .. }), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(chain(&error).starts_with(&format!("{url} cannot be used")), "{}", chain(&error));
+    }
+}
+
+/// A proxy must not see credentials that a service on this machine hands out, also where the bucket is behind it.
+#[tokio::test]
+async fn credentials_come_past_proxies_and_by_no_redirect() {
+    let stage = Stage::new();
+    let (bucket, near, proxy) = (LocalWebStore::start(), LocalWebStore::start(), LocalProxy::start());
+    let token = stage.folder.path().join("token");
+    std::fs::write(&token, "s3cret").unwrap();
+    near.put(
+        "/credentials",
+        r#"{"AccessKeyId":"key","SecretAccessKey":"s3cret","Token":"s3cret","Expiration":"2099-01-01T00:00:00Z"}"#,
+    );
+    near.redirect("/elsewhere", &format!("{}/credentials", bucket.url()));
+    let mut net = NetSettings::default();
+    net.proxy = ProxySettings { http: proxy.url().parse().ok(), ..ProxySettings::default() };
+    let open = |path: &str| {
+        let variables = [
+            ("AWS_ENDPOINT_URL", bucket.url()),
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}{path}", near.url())),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap().to_owned()),
+        ];
+        let mut settings = StoreSettings::default();
+        settings.variables = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        let client = Client::new(net.clone()).unwrap();
+        Store::open("s3://models".parse().unwrap(), &settings, &client).unwrap()
+    };
+    let commit = CommitId::from_bytes([1; 20]);
+    assert_eq!(open("/credentials").find_pack(&commit).await.unwrap(), None);
+    let by_proxy: Vec<String> = proxy.requests().into_iter().map(|request| request.target).collect();
+    assert!(by_proxy.iter().all(|target| target.starts_with(&bucket.url())), "{by_proxy:?}");
+    assert_eq!((by_proxy.len(), bucket.requests().len(), near.requests().len()), (1, 1, 1));
+
+    let variables = [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "no-url"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap()),
+    ];
+    let store = crate::support::open("s3://models", &settings(&variables));
+    let error = store.find_pack(&commit).await.unwrap_err();
+    assert!(chain(&error).contains("s3://models"), "{}", chain(&error));
+
+    let error = open("/elsewhere").find_pack(&commit).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { status: 302, .. }), "{}", chain(&error));
+    assert_eq!((proxy.requests().len(), bucket.requests().len(), near.requests().len()), (1, 1, 2));
+}

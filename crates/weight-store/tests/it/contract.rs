@@ -1,0 +1,118 @@
+//! What holds for every kind of store.
+
+use std::time::{Duration, SystemTime};
+
+use local_hub::{LocalWebStore, WebStoreSettings};
+use url_parse::{CommitId, ErrorKind};
+use weight_store::{Error, Put, RefPut, Store, StoreSettings};
+
+use crate::support::{Stage, ago, content, in_folder, open, record};
+
+/// All that a reader and a writer need.
+pub(crate) async fn keeps_the_contract(stage: &Stage, store: &Store, conditional_put: bool) {
+    assert_eq!(store.info().await.unwrap(), None);
+    for _ in 0..2 {
+        let info = store.init().await.unwrap();
+        assert_eq!((info.format, info.conditional_put), (1, conditional_put));
+        assert_eq!(store.info().await.unwrap(), Some(info));
+    }
+    contents(stage, store).await;
+    packs(store).await;
+    refs(stage, store).await;
+}
+
+async fn contents(stage: &Stage, store: &Store) {
+    for bytes in [&b"weights"[..], b""] {
+        let blob = stage.blob(bytes);
+        assert_eq!(content(store, &blob.id).await, None);
+        assert_eq!(store.put_blob(&blob, false).await.unwrap(), Put::Written);
+        assert_eq!(store.put_blob(&blob, false).await.unwrap(), Put::WasThere);
+        assert_eq!(store.put_blob(&blob, true).await.unwrap(), Put::Written);
+        assert_eq!(content(store, &blob.id).await.unwrap(), bytes);
+    }
+    // Several who write the same at once.
+    let blob = stage.blob(b"wanted by many");
+    let put = || async { store.put_blob(&blob, false).await.unwrap() };
+    tokio::join!(put(), put(), put(), put());
+    assert_eq!(content(store, &blob.id).await.unwrap(), b"wanted by many");
+    let mistaken = stage.mistaken(b"other weights");
+    let error = store.put_blob(&mistaken, false).await.unwrap_err();
+    assert!(matches!(error, Error::OtherContent { .. }), "{error:?}");
+    assert_eq!(content(store, &mistaken.id).await, None);
+}
+
+async fn packs(store: &Store) {
+    let commit = CommitId::from_bytes([7; 20]);
+    assert_eq!(store.find_pack(&commit).await.unwrap(), None);
+    for (pack, replace, put) in
+        [("PACK", false, Put::Written), ("KCAP", false, Put::WasThere), ("KCAP", true, Put::Written)]
+    {
+        assert_eq!(store.put_pack(&commit, pack.into(), replace).await.unwrap(), put);
+        let expected = if put == Put::Written { pack } else { "PACK" };
+        assert_eq!(store.find_pack(&commit).await.unwrap().unwrap(), expected);
+        assert_eq!(store.find_pack_past_caches(&commit).await.unwrap().unwrap(), expected);
+    }
+    let error = store.put_pack(&commit, vec![0; (64 << 20) + 1].into(), false).await.unwrap_err();
+    assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
+}
+
+async fn refs(stage: &Stage, store: &Store) {
+    let name = stage.name();
+    assert_eq!(store.find_ref(&name).await.unwrap(), None);
+    let put = async |commit, seen_at| store.put_ref(&name, &record(commit, seen_at)).await.unwrap();
+    assert_eq!(put(1, ago(60)).await, RefPut::Written);
+    assert_eq!(put(2, ago(90)).await, RefPut::Later(record(1, ago(60))));
+    assert_eq!(store.find_ref(&name).await.unwrap().unwrap().commit, record(1, ago(0)).commit);
+    assert_eq!(put(3, ago(30)).await, RefPut::Written);
+    // A time that has not come does not keep others away.
+    let far = SystemTime::UNIX_EPOCH + Duration::from_secs(253_370_764_800);
+    assert_eq!(put(4, far).await, RefPut::Written);
+    assert_eq!(put(5, ago(20)).await, RefPut::Written);
+    assert_eq!(store.find_ref(&name).await.unwrap().unwrap().commit, record(5, ago(0)).commit);
+}
+
+#[tokio::test]
+async fn a_folder_does() {
+    let stage = Stage::new();
+    let root = stage.folder.path().join("store");
+    std::fs::create_dir(&root).unwrap();
+    keeps_the_contract(&stage, &in_folder(&root), false).await;
+}
+
+#[tokio::test]
+async fn web_servers_do() {
+    for (knows_conditions, wants_folders, writes_in_place) in
+        [(false, false, false), (true, true, false), (false, true, true), (true, false, true)]
+    {
+        let server = LocalWebStore::start_with(WebStoreSettings {
+            knows_conditions,
+            wants_folders,
+            knows_no_move: writes_in_place,
+            login: Some("Basic dXNlcjpzM2NyZXQ=".to_owned()),
+            ..Default::default()
+        });
+        let mut settings = StoreSettings::default();
+        settings.writes_in_place = writes_in_place;
+        let url = server.url().replace("http://", "http://user:s3cret@") + "/a/models";
+        let stage = Stage::new();
+        keeps_the_contract(&stage, &open(&url, &settings), knows_conditions).await;
+        let drafts: Vec<String> = server.paths().into_iter().filter(|path| path.contains(".tmp-")).collect();
+        assert!(drafts.is_empty(), "{drafts:?}");
+    }
+}
+
+#[test]
+fn kinds_of_failures() {
+    let refused = |status| Error::Refused {
+        action: "read",
+        url: net::SafeUrl::of(&"s3://bucket/x".parse().unwrap()),
+        status,
+        says: net::ServerWords::none(),
+        wait: None,
+    };
+    for (status, kind) in [(401, ErrorKind::Refused), (429, ErrorKind::Network), (503, ErrorKind::Network)] {
+        let error = refused(status);
+        assert_eq!((error.kind(), error.is_transient()), (kind, kind == ErrorKind::Network), "{status}");
+        assert_eq!(error.to_string(), format!("cannot read s3://bucket/x: status {status}"));
+    }
+}

@@ -1,0 +1,10 @@
+//! Stores in folders, on web servers and in buckets, all of them real and on this machine.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step of a test's preparation ends the test")]
+
+#[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
+mod buckets;
+mod contract;
+mod folders;
+mod support;
+mod web;

@@ -1,0 +1,516 @@
+//! Stores before the hub: many machines, one download of it.
+
+use std::num::NonZeroUsize;
+
+use facade::{
+    Builder, Error, ErrorKind, Model, Outcome, PushOptions, Pushed, PushedName, Request, StoreMode,
+    StoreSettings,
+};
+use local_hub::{
+    Access, Fault, FaultTarget, LocalWebStore, ModelFixture, PublishedModel, Route, Times, WebStoreRequest,
+};
+
+use crate::world::{Recorded, World, entry_in};
+
+const ID: &str = "mlc-ai/tiny";
+
+/// What a store is kept on.
+enum Kind {
+    Web(LocalWebStore),
+    Folder,
+}
+
+/// A hub with a model, and a store that has it too.
+struct Filled {
+    world: World,
+    model: PublishedModel,
+    kind: Kind,
+}
+
+impl Filled {
+    async fn on(kind: Kind) -> Self {
+        let fixture = ModelFixture::new(ID).shard("params_shard_7.bin", 200_000);
+        let (world, model) = World::with(&fixture);
+        let filled = Self { world, model, kind };
+        if let Kind::Folder = filled.kind {
+            std::fs::create_dir(filled.world.beside("store")).unwrap();
+        }
+        filled.push().await;
+        filled
+    }
+
+    async fn on_the_web() -> Self {
+        Self::on(Kind::Web(LocalWebStore::start())).await
+    }
+
+    fn url(&self) -> String {
+        match &self.kind {
+            Kind::Web(server) => format!("{}/models", server.url()),
+            Kind::Folder => url_parse::Url::from_file_path(self.world.beside("store")).unwrap().to_string(),
+        }
+    }
+
+    fn server(&self) -> &LocalWebStore {
+        let server = if let Kind::Web(server) = &self.kind { Some(server) } else { None };
+        server.unwrap()
+    }
+
+    /// Puts the hub's model into the store, from a cache of its own.
+    async fn push(&self) {
+        let pushed = self.push_with(PushOptions::default(), self.model.url.parse().unwrap()).await.unwrap();
+        assert_eq!((pushed.bytes, pushed.name), (self.bytes(), PushedName::Written));
+    }
+
+    async fn push_with(&self, options: PushOptions, request: Request) -> Result<Pushed, Error> {
+        let builder = self.builder(StoreMode::First).home(self.world.beside("pusher"));
+        builder.build().unwrap().push(request, options).await
+    }
+
+    fn builder(&self, mode: StoreMode) -> Builder {
+        self.world.builder().stores([self.url().parse().unwrap()]).store_mode(mode)
+    }
+
+    async fn download(&self, mode: StoreMode, revision: &str) -> (Result<Model, Error>, Recorded) {
+        download(self.builder(mode), revision).await
+    }
+
+    /// Where the store has a file.
+    fn key(&self, path: &str) -> String {
+        format!("/models/blobs/sha256/{}", self.model.file(path).unwrap().sha256)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.model.lfs_files().map(|file| file.size).sum()
+    }
+
+    /// The model is there, as the hub has it, with so many bytes of the store.
+    #[track_caller]
+    fn check(&self, outcome: Result<Model, Error>, from_store: u64) {
+        let model = outcome.unwrap();
+        assert_eq!(self.model.differences(&model.path), [""; 0]);
+        let (is_folder, lacking) = (matches!(self.kind, Kind::Folder), self.bytes() - from_store);
+        let expected = Outcome::Downloaded {
+            bytes_received: if is_folder { lacking } else { self.bytes() },
+            bytes_from_store: if is_folder { 0 } else { from_store },
+            bytes_copied: if is_folder { from_store } else { 0 },
+        };
+        assert_eq!(model.outcome, expected);
+        assert_eq!(model.commit.unwrap().to_string(), self.model.commit);
+    }
+}
+
+/// Downloads the model at a revision; an empty one is the default branch.
+async fn download(builder: Builder, revision: &str) -> (Result<Model, Error>, Recorded) {
+    let revision = if revision.is_empty() { String::new() } else { format!("@{revision}") };
+    let seen = Recorded::default();
+    let request: Request = format!("HF://{ID}{revision}").parse().unwrap();
+    let outcome = builder.build().unwrap().download(request.observer(seen.clone())).await;
+    (outcome, seen)
+}
+
+/// Of the requests for this path after the first so many, which ones are to be answered past all caches.
+fn fresh(server: &LocalWebStore, before: usize, path: &str) -> Vec<bool> {
+    let is_fresh = |request: &WebStoreRequest| {
+        request.headers.contains(&("cache-control".to_owned(), "no-cache".to_owned()))
+    };
+    let asked = server.requests();
+    asked
+        .iter()
+        .skip(before)
+        .filter(|request| request.method == "GET" && request.path == path)
+        .map(is_fresh)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_commit_that_is_named_in_full_asks_no_hub() {
+    for kind in [Kind::Web(LocalWebStore::start()), Kind::Folder] {
+        let filled = Filled::on(kind).await;
+        let log = filled.world.hub.log().from_now();
+        let (outcome, seen) = filled.download(StoreMode::First, &filled.model.commit).await;
+        filled.check(outcome, filled.bytes());
+        assert_eq!((log.count(), seen.count(&["Warning"])), (0, 0), "{log}");
+    }
+}
+
+/// Who names the commit, by the mode.
+#[tokio::test]
+async fn a_name_costs_one_request_of_the_hub_or_none() {
+    for (mode, requests) in [(StoreMode::First, 1), (StoreMode::Refs, 0), (StoreMode::Only, 0)] {
+        let filled = Filled::on_the_web().await;
+        let log = filled.world.hub.log().from_now();
+        let (outcome, _) = filled.download(mode, "").await;
+        filled.check(outcome, filled.bytes());
+        assert_eq!((log.count(), log.route(Route::InfoRefs).count()), (requests, requests), "{mode}: {log}");
+        let receipt = filled.world.downloader().cache().list().unwrap().models[0].proof;
+        assert_eq!(receipt, Some(facade::Proof::Git));
+    }
+}
+
+/// What is warned of is what is done: no token goes to a hub that is not asked.
+#[tokio::test]
+async fn a_hub_that_is_not_asked_gets_no_token() {
+    let filled = Filled::on_the_web().await;
+    let builder = filled.builder(StoreMode::Only).token(facade::Token::new("hf_s3cret").unwrap());
+    let builder = builder.endpoint("http://hub.example".parse().unwrap());
+    let (outcome, seen) = download(builder, &filled.model.commit).await;
+    filled.check(outcome, filled.bytes());
+    assert_eq!(seen.count(&["Warning"]), 0);
+}
+
+/// A ref is believed only where its writers are trusted to name commits.
+#[tokio::test]
+async fn a_ref_that_lies_is_believed_only_when_asked() {
+    for (mode, is_believed) in [(StoreMode::First, false), (StoreMode::Refs, true), (StoreMode::Only, true)] {
+        let filled = Filled::on_the_web().await;
+        let old = filled.model.commit.clone();
+        let new = filled.world.hub.publish(&ModelFixture::new(ID).seed(1));
+        assert_ne!(new.commit, old);
+        let (outcome, _) = filled.download(mode, "").await;
+        let commit = outcome.unwrap().commit.unwrap().to_string();
+        assert_eq!(commit, if is_believed { old } else { new.commit }, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_store_lacks_comes_from_the_hub() {
+    for kind in [Kind::Web(LocalWebStore::start()), Kind::Folder] {
+        let filled = Filled::on(kind).await;
+        let file = filled.model.file("params_shard_7.bin").unwrap();
+        match &filled.kind {
+            Kind::Web(server) => server.remove(&filled.key(&file.path)),
+            Kind::Folder => {
+                let blob = filled.world.beside("store/blobs/sha256").join(&file.sha256);
+                std::fs::remove_file(blob).unwrap();
+            }
+        }
+        let log = filled.world.hub.log().from_now();
+        let (outcome, seen) = filled.download(StoreMode::First, &filled.model.commit).await;
+        filled.check(outcome, filled.bytes() - file.size);
+        assert_eq!((log.data().count(), seen.count(&["Warning"])), (1, 0), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_bytes_of_the_store_are_replaced_by_the_hubs() {
+    for kind in [Kind::Web(LocalWebStore::start()), Kind::Folder] {
+        let filled = Filled::on(kind).await;
+        let file = filled.model.file("params_shard_7.bin").unwrap();
+        let wrong: Vec<u8> = file.bytes().iter().map(|byte| byte ^ 1).collect();
+        match &filled.kind {
+            Kind::Web(server) => server.put(&filled.key(&file.path), wrong),
+            Kind::Folder => {
+                let blob = filled.world.beside("store/blobs/sha256").join(&file.sha256);
+                std::fs::write(blob, wrong).unwrap();
+            }
+        }
+        let before = if let Kind::Web(server) = &filled.kind { server.requests().len() } else { 0 };
+        let (outcome, _) = filled.download(StoreMode::First, &filled.model.commit).await;
+        let model = outcome.unwrap();
+        assert_eq!(filled.model.differences(&model.path), [""; 0]);
+        if let Kind::Web(server) = &filled.kind {
+            let fresh = fresh(server, before, &filled.key(&file.path));
+            assert_eq!(fresh, [false, true], "once more past all caches, and then not again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_but_the_store_is_asked_where_it_is_the_only_one() {
+    for kind in [Kind::Web(LocalWebStore::start()), Kind::Folder] {
+        let filled = Filled::on(kind).await;
+        let log = filled.world.hub.log().from_now();
+        let file = filled.model.file("params_shard_7.bin").unwrap();
+        match &filled.kind {
+            Kind::Web(server) => server.remove(&filled.key(&file.path)),
+            Kind::Folder => {
+                let blob = filled.world.beside("store/blobs/sha256").join(&file.sha256);
+                std::fs::remove_file(blob).unwrap();
+            }
+        }
+        let other = "1".repeat(40);
+        for (revision, missing) in [
+            ("", "params_shard_7.bin"),
+            (filled.model.commit.as_str(), "params_shard_7.bin"),
+            ("v9", "`v9`"),
+            (&other, other.as_str()),
+        ] {
+            let (outcome, _) = filled.download(StoreMode::Only, revision).await;
+            let error = outcome.unwrap_err();
+            let words = facade::causes(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+            assert!(words.contains(missing) && words.contains("store mode `only`"), "{words}");
+            assert_eq!(error.kind(), ErrorKind::NotCached, "{words}");
+        }
+        assert_eq!(log.count(), 0, "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_pack_that_is_not_right_is_passed_over() {
+    let filled = Filled::on_the_web().await;
+    let path = format!("/models/packs/{}.pack", filled.model.commit);
+    let mut pack = filled.server().get(&path).unwrap().to_vec();
+    let middle = pack.len() / 2;
+    pack[middle] ^= 1;
+    filled.server().put(&path, pack);
+    let before = filled.server().requests().len();
+    let (outcome, seen) = filled.download(StoreMode::First, &filled.model.commit).await;
+    filled.check(outcome, filled.bytes());
+    assert_eq!((seen.count(&["Warning", "WrongInStore"]), seen.count(&["Warning"])), (1, 1));
+    assert_eq!(fresh(filled.server(), before, &path), [false, true]);
+
+    let home = filled.world.beside("another home");
+    let (outcome, _) = download(filled.builder(StoreMode::Only).home(home), &filled.model.commit).await;
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Integrity);
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_costs_a_warning() {
+    let filled = Filled::on_the_web().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let missing = url_parse::Url::from_file_path(filled.world.beside("no stick")).unwrap();
+    for (number, url) in [format!("http://{free}/models"), missing.to_string()].into_iter().enumerate() {
+        let home = |mode| filled.world.beside(&format!("home {number} {mode}"));
+        let builder = |mode| {
+            let stores = [url.parse().unwrap()];
+            filled.world.builder().home(home(mode)).stores(stores).store_mode(mode)
+        };
+        let (outcome, seen) = download(builder(StoreMode::First), &filled.model.commit).await;
+        filled.check(outcome, 0);
+        assert_eq!((seen.count(&["StoreGivenUp"]), seen.count(&["Warning"])), (1, 1), "{url}");
+        let (outcome, _) = download(builder(StoreMode::Only), &filled.model.commit).await;
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, Error::Store(_)), "{error:?}");
+        assert!(matches!(error.kind(), ErrorKind::Network | ErrorKind::Disk), "{error:?}");
+    }
+}
+
+/// It goes away between the pack and the files, and is left alone after three of them.
+#[tokio::test]
+async fn a_store_that_dies_in_the_middle() {
+    let filled = Filled::on_the_web().await;
+    let log = filled.world.hub.log().from_now();
+    for _ in 0..100 {
+        filled.server().refuse("/blobs/", 401);
+    }
+    let before = filled.server().requests().len();
+    let seen = Recorded::default();
+    let request: Request = format!("HF://{ID}@{}", filled.model.commit).parse().unwrap();
+    let request = request.files_in_flight(NonZeroUsize::MIN).observer(seen.clone());
+    let outcome = filled.builder(StoreMode::First).build().unwrap().download(request).await;
+    filled.check(outcome, 0);
+    assert_eq!(log.data().count(), filled.model.lfs_files().count());
+    assert_eq!((seen.count(&["StoreGivenUp"]), seen.count(&["Warning"])), (1, 1));
+    let asked = filled.server().requests().into_iter().skip(before);
+    assert_eq!(asked.filter(|request| request.path.contains("/blobs/")).count(), 3);
+
+    let home = filled.world.beside("another home");
+    let (outcome, _) = download(filled.builder(StoreMode::Only).home(home), &filled.model.commit).await;
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Refused);
+}
+
+/// Silence is overload until it has lasted for all attempts; then the hub has what the store keeps to itself.
+#[tokio::test]
+async fn a_store_that_hangs_makes_a_download_slower_and_does_not_break_it() {
+    for part in ["/packs/", "/blobs/"] {
+        let filled = Filled::on_the_web().await;
+        filled.server().fall_silent(part);
+        let builder = |mode, home: &str| {
+            let quick = std::time::Duration::from_millis(300);
+            filled.builder(mode).home(filled.world.beside(home)).idle_timeout(quick)
+        };
+        let (outcome, seen) = download(builder(StoreMode::First, "first"), &filled.model.commit).await;
+        filled.check(outcome, 0);
+        assert_eq!((seen.count(&["StoreGivenUp"]), seen.count(&["Warning"])), (1, 1), "{part}");
+        let (outcome, _) = download(builder(StoreMode::Only, "only"), &filled.model.commit).await;
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Network, "{part}");
+    }
+}
+
+/// A signed URL that has ended, or a store that is overloaded for a moment, is no reason to leave it.
+#[tokio::test]
+async fn trouble_for_a_moment_is_borne() {
+    let filled = Filled::on_the_web().await;
+    for status in [403, 503] {
+        filled.server().refuse(&filled.key("params_shard_7.bin"), status);
+    }
+    filled.server().refuse("/packs/", 503);
+    let log = filled.world.hub.log().from_now();
+    let (outcome, seen) = filled.download(StoreMode::First, &filled.model.commit).await;
+    filled.check(outcome, filled.bytes());
+    assert_eq!((log.count(), seen.count(&["Warning"])), (0, 0), "{log}");
+}
+
+/// A limit of the hub is waited for. The store's word is not taken in its place.
+#[tokio::test]
+async fn a_hub_that_does_not_name_the_commit_is_not_replaced() {
+    let filled = Filled::on_the_web().await;
+    filled.world.hub.fault(FaultTarget::info_refs(ID), Fault::status(503), Times::Forever);
+    let (outcome, _) = filled.download(StoreMode::First, "").await;
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, Error::MetadataGaveUp { .. }), "{error:?}");
+    let (outcome, _) = filled.download(StoreMode::Refs, "").await;
+    filled.check(outcome, filled.bytes());
+}
+
+#[tokio::test]
+async fn several_stores_are_asked_in_their_order() {
+    let filled = Filled::on_the_web().await;
+    let near = LocalWebStore::start();
+    for path in filled.server().paths() {
+        // All but one file.
+        if path != filled.key("params_shard_7.bin") {
+            near.put(&path, filled.server().get(&path).unwrap());
+        }
+    }
+    let before = filled.server().requests().len();
+    let urls = [format!("{}/models", near.url()), filled.url()].map(|url| url.parse().unwrap());
+    let log = filled.world.hub.log().from_now();
+    let (outcome, _) = download(filled.world.builder().stores(urls), &filled.model.commit).await;
+    filled.check(outcome, filled.bytes());
+    assert_eq!(log.count(), 0, "{log}");
+    let asked: Vec<_> =
+        filled.server().requests().into_iter().skip(before).map(|request| request.path).collect();
+    assert_eq!(asked, [filled.key("params_shard_7.bin")]);
+}
+
+/// Silence would cost the hub's traffic for weeks.
+#[tokio::test]
+async fn a_store_with_wrong_settings_is_an_error_always() {
+    let filled = Filled::on_the_web().await;
+    let mut settings = StoreSettings::default();
+    settings.variables = vec![("AWS_SECRET_ACCESS_KEY".to_owned(), "s3cret".to_owned())];
+    let builder = filled.world.builder().stores(["s3://bucket".parse().unwrap()]).store_settings(settings);
+    let (outcome, _) = download(builder, &filled.model.commit).await;
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
+    assert!(!format!("{error:?}").contains("s3cret"));
+}
+
+/// A repair takes the good files that are there, and the rest from the store.
+#[tokio::test]
+async fn a_repair_asks_the_store_too() {
+    let filled = Filled::on_the_web().await;
+    let (outcome, _) = filled.download(StoreMode::First, "").await;
+    filled.check(outcome, filled.bytes());
+    let shard =
+        entry_in(&filled.world.home().join("model_weights"), &filled.model).join("params_shard_7.bin");
+    std::fs::remove_file(&shard).unwrap();
+    let log = filled.world.hub.log().from_now();
+    let (outcome, _) = filled.download(StoreMode::First, "").await;
+    let model = outcome.unwrap();
+    assert_eq!(filled.model.differences(&model.path), [""; 0]);
+    let received =
+        Outcome::Downloaded { bytes_received: 200_000, bytes_from_store: 200_000, bytes_copied: 0 };
+    assert_eq!(model.outcome, received);
+    assert_eq!(log.count(), 0, "the commit is the receipt's: {log}");
+}
+
+/// What a store proves says nothing of whether the hub serves git.
+#[tokio::test]
+async fn a_proof_by_a_store_is_not_held_against_the_hub() {
+    let filled = Filled::on_the_web().await;
+    let other = filled.world.hub.publish(&ModelFixture::new("mlc-ai/other"));
+    filled.world.hub.fault(FaultTarget::route(Route::InfoRefs, ""), Fault::status(404), Times::Forever);
+    let (outcome, _) = filled.download(StoreMode::First, &filled.model.commit).await;
+    filled.check(outcome, filled.bytes());
+    let request: Request = format!("HF://mlc-ai/other@{}", other.commit).parse().unwrap();
+    let model = filled.world.downloader().download(request).await.unwrap();
+    assert_eq!(other.differences(&model.path), [""; 0]);
+}
+
+/// What is there is not sent again; what is rotten is mended when that is asked for.
+#[tokio::test]
+async fn a_push_sends_what_is_missing() {
+    let filled = Filled::on_the_web().await;
+    let file = filled.model.file("params_shard_7.bin").unwrap();
+    let rotten = vec![0; usize::try_from(file.size).unwrap()];
+    filled.server().put(&filled.key(&file.path), rotten);
+    let request = || filled.model.url.parse().unwrap();
+    let again = filled.push_with(PushOptions::default(), request()).await.unwrap();
+    assert_eq!((again.files, again.bytes_there), (0, filled.bytes()));
+    let mut options = PushOptions::default();
+    options.replace = true;
+    let mended = filled.push_with(options, request()).await.unwrap();
+    assert_eq!((mended.bytes, mended.files_there), (filled.bytes(), 0));
+    assert_eq!(filled.server().get(&filled.key(&file.path)).unwrap(), file.bytes());
+}
+
+/// Contents, then the pack, then the name: a reader finds the whole model or none, whenever the writer is stopped.
+#[tokio::test]
+async fn a_push_that_is_stopped_leaves_nothing_that_looks_whole() {
+    let (world, model) = World::with(&ModelFixture::new(ID));
+    let filled = Filled { world, model, kind: Kind::Web(LocalWebStore::start()) };
+    let request = || filled.model.url.parse::<Request>().unwrap();
+    let pusher = filled.world.builder().home(filled.world.beside("pusher")).build().unwrap();
+    pusher.download(request()).await.unwrap();
+    for _ in 0..6 {
+        filled.server().refuse("/packs/", 503);
+    }
+    let error = filled.push_with(PushOptions::default(), request()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network, "{error:?}");
+    let blobs = filled.server().paths().iter().filter(|path| path.contains("/blobs/")).count();
+    assert_eq!(blobs, filled.model.lfs_files().count());
+    let (outcome, _) = filled.download(StoreMode::Only, "").await;
+    assert!(matches!(outcome.unwrap_err(), Error::NotInStore { .. }));
+
+    let pushed = filled.push_with(PushOptions::default(), request()).await.unwrap();
+    assert_eq!((pushed.files, pushed.name), (0, PushedName::Written));
+    let (outcome, _) = filled.download(StoreMode::Only, "").await;
+    filled.check(outcome, filled.bytes());
+}
+
+#[tokio::test]
+async fn a_name_that_has_moved_on_is_not_written() {
+    let filled = Filled::on_the_web().await;
+    let new = filled.world.hub.publish(&ModelFixture::new(ID).seed(1));
+    let pushed = filled.push_with(PushOptions::default(), filled.model.url.parse().unwrap()).await.unwrap();
+    assert_eq!(pushed.commit.to_string(), filled.model.commit);
+    assert_eq!(pushed.name, PushedName::MovedOn(new.commit.parse().unwrap()));
+    let pinned = format!("HF://{ID}@{}", new.commit).parse().unwrap();
+    let pushed = filled.push_with(PushOptions::default(), pinned).await.unwrap();
+    assert_eq!((pushed.commit.to_string(), pushed.name), (new.commit, PushedName::NotAsked));
+}
+
+/// Whoever may read the store could read the model.
+#[tokio::test]
+async fn what_needs_a_token_is_put_there_only_when_that_is_allowed() {
+    const TOKEN: &str = "hf_s3cret_token";
+    for access in [Access::Private(vec![TOKEN.to_owned()]), Access::Gated(vec![TOKEN.to_owned()])] {
+        let (world, model) = World::with(&ModelFixture::new(ID).access(access));
+        let filled = Filled { world, model, kind: Kind::Web(LocalWebStore::start()) };
+        let push = async |allow_private| {
+            let mut options = PushOptions::default();
+            options.allow_private = allow_private;
+            let builder = filled.builder(StoreMode::First).token(facade::Token::new(TOKEN).unwrap());
+            builder.build().unwrap().push(filled.model.url.parse().unwrap(), options).await
+        };
+        let error = push(false).await.unwrap_err();
+        assert!(matches!(error, Error::Private { .. }), "{error:?}");
+        assert!(filled.server().requests().iter().all(|request| request.method == "GET"));
+        assert_eq!(push(true).await.unwrap().bytes, filled.bytes());
+        assert!(
+            filled
+                .server()
+                .requests()
+                .iter()
+                .all(|request| { request.headers.iter().all(|(_, value)| !value.contains(TOKEN)) })
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_push_needs_a_store_and_a_commit() {
+    let filled = Filled::on_the_web().await;
+    let request = || filled.model.url.parse::<Request>().unwrap();
+    let error = filled.world.downloader().push(request(), PushOptions::default()).await.unwrap_err();
+    assert!(matches!(error, Error::NoStore), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(!filled.world.home().exists());
+
+    // As another program left it.
+    crate::world::lay_out(&filled.model, &filled.world.home().join("model_weights"));
+    let downloader = filled.builder(StoreMode::First).build().unwrap();
+    let error = downloader.push(request(), PushOptions::default()).await.unwrap_err();
+    assert!(matches!(error, Error::Unproven { .. }), "{error:?}");
+}

