@@ -152,9 +152,10 @@ async fn a_host_of_git_and_lfs_is_enough() {
         let (world, model) = World::around(LocalHub::builder().git_host(), &fixture);
         arrives(&world, &model).await;
         let log = world.hub.log();
-        // The repository by its other name; and what is not there, once for each file that is asked for at first.
-        assert_eq!(log.git().status(200).count(), 3, "{log}");
-        assert!(log.resolve().count() <= 16, "{log}");
+        // The repository by its other name; and what is not there, by HEAD and by GET, for each file that is asked for at
+        // first.
+        assert_eq!(log.git().status(200).count(), 2, "{log}");
+        assert!(log.resolve().count() <= 32, "{log}");
         assert!(log.lfs_batch().count() <= 3, "{log}");
     }
 }
