@@ -12,6 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Connections that were just added are not up to speed.
 const SETTLING: Duration = Duration::from_millis(50);
 
+/// Less time does not tell whether the machine keeps up.
+const TELLING: Duration = Duration::from_millis(100);
+
 /// While nothing has arrived for so long, the answers are far away: waiting for more of them costs nothing.
 const FAR: Duration = Duration::from_millis(100);
 
@@ -26,7 +29,7 @@ const REMEMBERED: f64 = 0.98;
 
 /// Connections that spend more than this share of their time on writing and hashing are held up by this machine, not by
 /// the line.
-const BUSY: f64 = 0.5;
+const BUSY: f64 = 0.3;
 
 /// So many troubles for each answer are more than chance.
 const OFTEN: f64 = 0.08;
@@ -104,7 +107,9 @@ impl Controller {
         self.elapsed += period;
         let rate = self.rate();
         match self.phase {
-            Phase::Measuring if rate > 0.0 && !self.is_busy() => self.try_more(rate),
+            Phase::Measuring if rate > 0.0 && self.measured >= TELLING && !self.is_busy() => {
+                self.try_more(rate)
+            }
             Phase::Measuring if self.has_heard_nothing() => self.double(),
             Phase::Trying { rate: old, .. } if rate >= old * WORTHWHILE => self.try_more(rate),
             Phase::Trying { before, .. } if self.elapsed > PATIENCE => {
@@ -221,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_does_not_keep_up_gets_no_more_connections() {
-        for (busy, expected) in [(0.6, 4), (0.4, 8)] {
+        for (busy, expected) in [(0.4, 4), (0.2, 8)] {
             let mut controller = Controller::new(4, 8);
             (0..50).for_each(|_| controller.sample(50_000_000, TICK, 4, TICK.mul_f64(4.0 * busy)));
             assert_eq!(controller.target(), expected, "{busy}");
