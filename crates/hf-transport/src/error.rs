@@ -18,7 +18,7 @@ pub enum Error {
     /// A local file or folder could not be written.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// What was given as a token is none.
+    /// The value that was given cannot be a token.
     #[error("not an access token: {problem}")]
     UnusableToken {
         /// What is wrong with it.

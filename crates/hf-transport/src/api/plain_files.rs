@@ -30,7 +30,7 @@ impl Api<'_> {
     }
 
     async fn list_revision(&self, revision: Option<&Revision>) -> Result<(CommitId, Listing), Error> {
-        // git's name for the default branch is none of the API's.
+        // The API does not know git's name for the default branch.
         let revision = revision.filter(|revision| revision.as_str() != DEFAULT_BRANCH);
         let commit = match revision.and_then(Revision::commit) {
             Some(commit) => commit,
