@@ -108,7 +108,7 @@ impl Controller {
         let rate = self.rate();
         match self.phase {
             Phase::Measuring if rate > 0.0 && self.measured >= TELLING && !self.is_busy() => {
-                self.try_more(rate)
+                self.try_more(rate);
             }
             Phase::Measuring if self.has_heard_nothing() => self.double(),
             Phase::Trying { rate: old, .. } if rate >= old * WORTHWHILE => self.try_more(rate),
