@@ -472,7 +472,7 @@ async fn a_name_that_has_moved_on_is_not_written() {
     assert_eq!((pushed.commit.to_string(), pushed.name), (new.commit, PushedName::NotAsked));
 }
 
-/// Whoever may read the store could read the model.
+/// All readers of the store could read the model.
 #[tokio::test]
 async fn what_needs_a_token_is_put_there_only_when_that_is_allowed() {
     const TOKEN: &str = "hf_s3cret_token";
@@ -487,6 +487,8 @@ async fn what_needs_a_token_is_put_there_only_when_that_is_allowed() {
         };
         let error = push(false).await.unwrap_err();
         assert!(matches!(error, Error::Private { .. }), "{error:?}");
+        let words = format!("{ID} is gated or private, and all readers of the store could read it");
+        assert!(error.to_string().starts_with(&words), "{error}");
         assert!(filled.server().requests().iter().all(|request| request.method == "GET"));
         assert_eq!(push(true).await.unwrap().bytes, filled.bytes());
         assert!(

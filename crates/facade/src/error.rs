@@ -167,7 +167,7 @@ pub enum Error {
     NoStore,
     /// The model can be read with a token only, and was not to be put where others can read it.
     #[error(
-        "{model} is not for everybody, and whoever may read the store could read it; allow it expressly to put it there"
+        "{model} is gated or private, and all readers of the store could read it; allow that expressly to push it"
     )]
     Private {
         /// The model.

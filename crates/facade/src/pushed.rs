@@ -9,7 +9,7 @@ use weight_store::Put;
 pub struct PushOptions {
     /// Write what is there already too: it may be rotten.
     pub replace: bool,
-    /// Put a model there that a token is needed for. Whoever may read the store can read it then.
+    /// Push a model that needs a token. All readers of the store can read it then.
     pub allow_private: bool,
 }
 

@@ -13,7 +13,7 @@ pub enum StoreMode {
     /// hub says, by one request; nobody is asked when a full commit is named. The stores need no trust.
     #[default]
     First,
-    /// `refs`: stores are asked for branches and tags too: whoever may write to them is trusted to name commits. The hub
+    /// `refs`: stores are asked for branches and tags too: their writers are trusted to name commits. The hub
     /// is asked for what they lack.
     Refs,
     /// `only`: as `refs`, and the hub is never asked.

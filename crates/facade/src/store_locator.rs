@@ -66,7 +66,7 @@ impl StoreLocator {
         if is_stores && has_failed {
             self.stores.failed(turn.place);
         }
-        // Where nobody else can be asked, whoever asks learns by itself that a host is gone, or refuses.
+        // There is no other place: the fetcher itself finds out that this host is gone, or refuses.
         let is_absence = matches!(reason, LocateReason::Refused(403 | 404 | 410) | LocateReason::Mismatched);
         if !is_absence && self.is_last(next.place) {
             next = Turn { is_again: true, ..*turn };

@@ -64,7 +64,7 @@ impl StoreSet {
         !self.is_empty() && self.mode == StoreMode::Only
     }
 
-    /// The store of this number, unless there is none or it was given up.
+    /// The store of this number; `None` if there is no such store, or it was given up.
     pub(crate) fn get(&self, number: usize) -> Option<&Store> {
         let member = self.members.get(number)?;
         let is_used = self.is_only() || member.failures.load(Ordering::Relaxed) < MAX_FAILURES;

@@ -360,7 +360,7 @@ impl Error {
         let url = SafeUrl::of(answer.url());
         let is_page = answer.media_type().eq_ignore_ascii_case("text/html");
         let words = if is_page { answer.refusal().await.words } else { ServerWords::none() };
-        // Whoever says it, it is not the hub.
+        // The words are not the hub's, and may be a firewall's.
         let words = ServerWords { speaker: Hop::Proxy, ..words };
         Self::NotAHub { url, content_type, expected, words }
     }

@@ -45,7 +45,7 @@ impl HubMetadata {
             }
             OverApi::NotServed(api) => api,
         };
-        // git is there after all, and wants to know who asks.
+        // The endpoint serves git after all, and asks for a login.
         if matches!(git, Error::MissingOrPrivate { .. }) {
             return Err(git);
         }

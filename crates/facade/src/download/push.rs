@@ -57,7 +57,7 @@ impl Work {
         Ok(pushed)
     }
 
-    /// Whoever may read the store can read what is in it.
+    /// All readers of the store can read what is in it.
     async fn check_public(&self) -> Result<(), Error> {
         let mut config = self.context.hub.clone();
         if config.token.take().is_none() {

@@ -27,8 +27,8 @@ pub(super) enum Need {
 
 /// The LFS objects of one plan, and what is known of where they are.
 ///
-/// A request for one file asks for others that have no location yet, as many as fit. Whoever asks meanwhile waits for the
-/// answer. A location is given out once: a second request for the same file shows that it was no good.
+/// A request for one file asks for others that have no location yet, as many as fit. Requests that come meanwhile wait
+/// for the answer. A location is given out once: a second request for the same file shows that it was no good.
 pub(super) struct Batches {
     hub: HubClient,
     model: ModelId,

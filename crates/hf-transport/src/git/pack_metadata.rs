@@ -46,7 +46,7 @@ impl PackMetadata {
         let wanted = Wanted::Commit(self.commit);
         let opened = unpacking.open(&mut Cursor::new(self.pack), &wanted, &self.from);
         let (id, costs) = opened.map_err(|error| match error {
-            // Whoever asks for it again gets the same.
+            // The same request would bring the same pack.
             Error::Git { model, url, .. } => {
                 Error::BrokenPack { model, url, problem: "its checksum is not that of its bytes" }
             }

@@ -188,7 +188,7 @@ async fn trouble_with_git_is_not_its_absence() {
     }
 }
 
-/// What the hub knows of the model is told, whoever tells it.
+/// The hub's reason is reported, whether git or the API gives it.
 #[tokio::test]
 async fn what_is_missing_or_closed_is_told_as_such() {
     let is_missing = |error: &Error| matches!(error, Error::MissingOrPrivate { .. });
@@ -206,7 +206,7 @@ async fn what_is_missing_or_closed_is_told_as_such() {
             assert!(is_missing(&error), "{error:?}");
         }
     }
-    // Who serves git alone, and wants to know who asks.
+    // A server of git alone that asks for a login.
     let stage = Stage::usual();
     stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(401), Times::Once);
     stage.hub.fault(FaultTarget::api(ID), Fault::status(404), Times::Once);

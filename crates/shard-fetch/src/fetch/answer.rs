@@ -48,8 +48,8 @@ pub(super) enum Verdict {
 
 pub(super) fn judge(status: StatusCode, headers: &HeaderMap, wanted: Wanted) -> Verdict {
     match status.as_u16() {
-        // Some servers say of a range what is said of the whole.
-        200 if headers.contains_key(CONTENT_RANGE) => judge_range(headers, wanted),
+        // Some servers send a range with the status of the whole.
+        200 if names_a_part(headers, wanted) => judge_range(headers, wanted),
         200 => judge_whole(headers, wanted),
         206 if !headers.contains_key(CONTENT_RANGE) => judge_unnamed_range(headers, wanted),
         206 => judge_range(headers, wanted),
@@ -67,6 +67,14 @@ fn judge_whole(headers: &HeaderMap, wanted: Wanted) -> Verdict {
         Some(length) if length != wanted.size => wrong_size(wanted, ActualSize::Exactly(length)),
         _ => Verdict::Bytes { from: 0, until: wanted.size },
     }
+}
+
+/// Whether a range is named that is not the whole file.
+fn names_a_part(headers: &HeaderMap, wanted: Wanted) -> bool {
+    let range = header_text(headers, CONTENT_RANGE).and_then(ContentRange::parse);
+    range.is_some_and(|ContentRange { bytes, total }| {
+        total.is_some_and(|total| total != wanted.size) || bytes != Some((0, wanted.size.saturating_sub(1)))
+    })
 }
 
 /// A host may send fewer bytes than were asked for, but they must start where they were asked to.
@@ -223,6 +231,9 @@ mod tests {
     fn a_range_may_come_with_the_status_of_the_whole() {
         check(200, &[("content-range", "bytes 40-99/100")], Verdict::Bytes { from: 40, until: 100 });
         check(200, &[("content-range", "bytes 0-99/101")], size(ActualSize::Exactly(101)));
+        for whole in ["bytes 0-99/100", "bytes 0-99/*", "all of it"] {
+            check(200, &[("content-range", whole)], Verdict::Bytes { from: 0, until: 100 });
+        }
     }
 
     #[test]
