@@ -41,7 +41,7 @@ pub(crate) struct Gunzip {
 }
 
 impl Gunzip {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let inflate = Decompress::new_gzip(WINDOW_BITS);
         Self { inflate, coded: Bytes::new(), has_more: false, is_done: false }
     }

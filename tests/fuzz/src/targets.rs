@@ -46,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "journal", run: journal },
     Target { name: "rate_limit", run: rate_limit },
     Target { name: "redirect", run: redirect },
+    Target { name: "gunzip", run: gunzip },
     Target { name: "words", run: words },
     Target { name: "answer", run: answer },
     Target { name: "located", run: located },
@@ -55,6 +56,19 @@ pub const TARGETS: &[Target] = &[
 /// The target of this name.
 pub fn of_name(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
+}
+
+/// How a body comes does not change what it stands for, and no piece of it is large.
+fn gunzip(data: &[u8]) {
+    const LIMIT: usize = 4 << 20;
+    let Some((at, body)) = data.split_first() else { return };
+    let Some((first, second)) = body.split_at_checked(usize::from(*at)) else { return };
+    let whole = net::fuzzing::gunzip(&[body], LIMIT);
+    let in_two = net::fuzzing::gunzip(&[first, second], LIMIT);
+    assert_eq!(whole.as_ref().map(|(all, _)| all), in_two.as_ref().map(|(all, _)| all));
+    if let Ok((_, longest)) = whole {
+        assert!(longest <= 64 << 10);
+    }
 }
 
 fn manifest(data: &[u8]) {
