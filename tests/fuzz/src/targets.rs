@@ -65,7 +65,8 @@ fn gunzip(data: &[u8]) {
     let Some((first, second)) = body.split_at_checked(usize::from(*at)) else { return };
     let whole = net::fuzzing::gunzip(&[body], LIMIT);
     let in_two = net::fuzzing::gunzip(&[first, second], LIMIT);
-    assert_eq!(whole.as_ref().map(|(all, _)| all), in_two.as_ref().map(|(all, _)| all));
+    // Of a body that is both too long and damaged, either may be found first.
+    assert_eq!(whole.as_ref().map(|(all, _)| all).ok(), in_two.as_ref().map(|(all, _)| all).ok());
     if let Ok((_, longest)) = whole {
         assert!(longest <= 64 << 10);
     }
