@@ -7,8 +7,10 @@ use net::{RetryBudget, RetryPolicy};
 /// How many refusals in a row, with no new bytes in between, are answered by asking for the location again.
 const MAX_REFUSALS: u32 = 3;
 
-/// A host that has sent so much since the last failure is not overloaded.
+/// A host that has sent so many bytes of a file since its last failure is not overloaded.
 const WORKS_WELL: u64 = 256 << 10;
+/// A broken connection says nothing about the host's load. With fewer bytes before it, the host may be going down.
+const BROKE_AT_WORK: u64 = RetryBudget::BYTES_PER_ATTEMPT;
 
 /// How often a connection is dropped for its slowness: a host may be slow with one file alone.
 const MAX_REPLACEMENTS: u32 = 3;
@@ -81,16 +83,18 @@ impl Attempts {
     }
 
     /// An attempt that was `begun` then failed `now`, for a reason that may pass. The delay before the next,
-    /// or `None` when there is to be none. After much progress there is no reason to wait. Connections that were at work together when one failed may well
-    /// fail of the same cause: together they count as one failure.
-    pub(super) fn failed(&mut self, begun: Instant, now: Instant) -> Option<Duration> {
+    /// or `None` when there is to be none. After much progress there is no reason to wait, and after a connection that
+    /// broke at work neither. Connections that were at work together when one failed may well fail of the same cause:
+    /// together they count as one failure.
+    pub(super) fn failed(&mut self, begun: Instant, now: Instant, has_broken: bool) -> Option<Duration> {
         if let Some((last, delay)) = self.last_failure
             && begun < last
         {
             return Some(delay);
         }
         self.failures += 1;
-        let works_well = std::mem::take(&mut self.since_failure) >= WORKS_WELL;
+        let enough = if has_broken { BROKE_AT_WORK } else { WORKS_WELL };
+        let works_well = std::mem::take(&mut self.since_failure) >= enough;
         let delay = self.budget.failed()?;
         let delay = if works_well { Duration::ZERO } else { delay };
         self.last_failure = Some((now, delay));
@@ -176,7 +180,7 @@ mod tests {
     /// A failure; whether there is to be another attempt.
     fn fails(attempts: &mut Attempts) -> bool {
         let now = Instant::now();
-        attempts.failed(now, now).is_some()
+        attempts.failed(now, now, false).is_some()
     }
 
     #[test]
@@ -184,10 +188,10 @@ mod tests {
         let (mut attempts, begun) = (attempts(2), Instant::now());
         let later = |millis| begun + Duration::from_millis(millis);
         for millis in 1..9 {
-            assert!(attempts.failed(begun, later(millis)).is_some());
+            assert!(attempts.failed(begun, later(millis), false).is_some());
         }
         assert_eq!(attempts.failures(), 1);
-        assert_eq!(attempts.failed(later(2), later(20)), None);
+        assert_eq!(attempts.failed(later(2), later(20), false), None);
         assert_eq!(attempts.failures(), 2);
     }
 
@@ -204,15 +208,18 @@ mod tests {
     fn after_much_progress_there_is_no_pause() {
         let policy = RetryPolicy { attempts: 100, ..RetryPolicy::default() };
         let (mut attempts, mut now) = (Attempts::new(policy), Instant::now());
-        let mut after = |bytes| {
-            attempts.reached(bytes);
+        let mut reached = 0;
+        let mut pauses = |new, has_broken| {
+            reached += new;
+            attempts.reached(reached);
             now += Duration::from_secs(1);
-            attempts.failed(now, now).unwrap()
+            !attempts.failed(now, now, has_broken).unwrap().is_zero()
         };
-        assert!(!after(WORKS_WELL - 1).is_zero());
-        assert!(after(2 * WORKS_WELL).is_zero());
-        assert!(after(3 * WORKS_WELL).is_zero());
-        assert!(!after(3 * WORKS_WELL).is_zero());
+        for (enough, has_broken) in [(WORKS_WELL, false), (BROKE_AT_WORK, true)] {
+            assert!(pauses(enough - 1, has_broken));
+            assert!(!pauses(enough, has_broken));
+            assert!(pauses(0, has_broken));
+        }
     }
 
     #[test]

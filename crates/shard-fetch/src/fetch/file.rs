@@ -59,7 +59,7 @@ impl File {
                     self.goes_on(Duration::ZERO, &cause);
                     return Ok(());
                 }
-                let delay = self.attempts().failed(begun, Instant::now());
+                let delay = self.attempts().failed(begun, Instant::now(), cause.is_break());
                 let Some(delay) = delay else {
                     if self.give_up(LocateReason::Failed).await {
                         self.goes_on(Duration::ZERO, &cause);

@@ -79,6 +79,11 @@ impl Passing {
         !matches!(self, Self::Status { .. } | Self::Silence(_) | Self::Locate(_))
     }
 
+    /// Whether a connection broke off in the middle of an answer.
+    pub(super) fn is_break(&self) -> bool {
+        matches!(self, Self::Body { .. } | Self::Truncated { .. })
+    }
+
     /// Whether it may come from too many connections.
     pub(super) fn is_the_servers_trouble(&self) -> bool {
         matches!(self, Self::Status { .. } | Self::Silence(_))
