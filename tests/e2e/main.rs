@@ -14,6 +14,7 @@ mod donors;
 mod download;
 mod events;
 mod examples;
+mod fill;
 mod hubs;
 mod interruption;
 mod lfs_batch;

@@ -4,12 +4,14 @@
 //! runtime, though async code does better to await [`Downloader::download`](crate::Downloader::download).
 //! A model that is in the cache is returned without starting a runtime.
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
 
 use url_parse::ModelUrl;
 
 use crate::drop_in::{local_directory, prepared};
-use crate::threads::join;
 use crate::{Downloader, Error, Model, Request};
 
 /// [`download_and_cache_mlc_weights`](crate::download_and_cache_mlc_weights), blocking.
@@ -39,7 +41,8 @@ pub fn get_or_download_model(model: &str) -> Result<PathBuf, Error> {
     }
 }
 
-/// [`Downloader::download`](crate::Downloader::download), blocking.
+/// [`Downloader::download`](crate::Downloader::download), blocking. A store is [filled](crate::Builder::fill_store) on a
+/// thread of its own, for as long as the process runs.
 ///
 /// # Errors
 ///
@@ -48,14 +51,23 @@ pub fn download(downloader: &Downloader, request: Request) -> Result<Model, Erro
     if let Some(model) = downloader.cached(&request)? {
         return Ok(model);
     }
-    // On a thread of its own, since a runtime cannot be driven from inside another one.
-    std::thread::scope(|scope| {
-        join(scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()
-                .map_err(|source| Error::Runtime { source })?;
-            runtime.block_on(downloader.download(request))
-        }))
-    })
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Runtime { source })?;
+    let (sender, receiver) = mpsc::channel();
+    let (downloader, fills) = (downloader.clone(), downloader.context.stores.fill.is_on);
+    // A runtime cannot be driven from inside another one.
+    let thread = thread::spawn(move || {
+        let _ = sender.send(runtime.block_on(downloader.download(request)));
+        runtime.block_on(downloader.filled());
+    });
+    let outcome = receiver.recv();
+    // Filling a store goes on when the model is there.
+    if (!fills || outcome.is_err())
+        && let Err(panic) = thread.join()
+    {
+        resume_unwind(panic);
+    }
+    outcome.unwrap_or_else(|_| Err(net::Error::Cancelled.into()))
 }

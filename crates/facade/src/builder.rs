@@ -13,6 +13,7 @@ use weight_store::{StoreSettings, StoreUrl};
 
 use crate::context::{Certificates, Context, OwnSource};
 use crate::env::Settings;
+use crate::fill::Fills;
 use crate::store::{StoreConfig, StoreMode};
 use crate::{Downloader, Error};
 
@@ -93,6 +94,7 @@ impl Builder {
             .stores(settings.stores)
             .store_mode(settings.store_mode)
             .store_settings(settings.store_settings)
+            .fill_store(settings.store_fill)
             .proxy(settings.proxy);
         builder.certificates = Certificates::InFiles(settings.certificates);
         if let Some(origin) = settings.user_agent_origin {
@@ -235,6 +237,23 @@ impl Builder {
         self
     }
 
+    /// Whether a model that comes from the hub is put into the first store when it is in the cache. Default: no.
+    ///
+    /// The download does not wait for that and does not fail with it; [`Downloader::filled`] waits. Of those who want the
+    /// same commit at once, one asks the hub, and the others wait for as long as it gets on, if the store can keep two
+    /// writers apart. A model that a token is needed for is not put there.
+    pub fn fill_store(mut self, is_on: bool) -> Self {
+        self.stores.fill.is_on = is_on;
+        self
+    }
+
+    /// How long whoever fills the store may get no further before somebody else does it. Default: 120 s. Those who wait
+    /// look every 60th to 12th of it.
+    pub fn fill_patience(mut self, patience: Duration) -> Self {
+        self.stores.fill.patience = patience;
+        self
+    }
+
     /// What stores are opened with: regions and credentials of buckets. Default: nothing.
     pub fn store_settings(mut self, settings: StoreSettings) -> Self {
         self.stores.settings = settings;
@@ -279,6 +298,7 @@ impl Builder {
             max_connections: self.max_connections,
             require_proof: self.require_proof,
             stores: self.stores,
+            fills: Fills::default(),
         }))
     }
 }

@@ -11,6 +11,7 @@ use net::{CaCertificates, Client, NetSettings, RetryPolicy};
 
 use crate::Error;
 use crate::env::CertificateFiles;
+use crate::fill::Fills;
 use crate::store::StoreConfig;
 
 /// What every step of a download knows of the configuration.
@@ -28,6 +29,7 @@ pub(crate) struct Context {
     pub(crate) max_connections: Option<NonZeroUsize>,
     pub(crate) require_proof: bool,
     pub(crate) stores: StoreConfig,
+    pub(crate) fills: Fills,
 }
 
 impl Context {

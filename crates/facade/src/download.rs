@@ -2,6 +2,7 @@
 
 mod carry_over;
 mod dry_run;
+mod fill;
 mod finish;
 mod metadata;
 mod push;
@@ -25,6 +26,7 @@ use crate::{Error, Model, Outcome, Request, Warning, lock_wait};
 
 /// Answers a request: from the cache, else by a download.
 pub(crate) async fn download(context: SharedContext, request: Request) -> Result<Model, Error> {
+    let (request, progress) = fill::counted(&context, request);
     let query = Query::new(context, request);
     if let Answer::Found(model) = look(&query, true).await? {
         return Ok(model);
@@ -35,8 +37,10 @@ pub(crate) async fn download(context: SharedContext, request: Request) -> Result
         Answer::Found(model) => return Ok(model),
         Answer::Missing(purpose) => purpose,
     };
-    let work = Work::begin(&query, purpose, Some(lock)).await?.telling_of_limits();
-    let failure = match work.with_heartbeat(work.carry_out()).await {
+    let work = Work::begin(&query, purpose, Some(lock)).await?.telling_of_limits().counting(progress);
+    let outcome = work.with_heartbeat(work.carry_out()).await;
+    work.fill_store(&outcome).await;
+    let failure = match outcome {
         Ok(model) => return Ok(model),
         Err(failure) => failure,
     };

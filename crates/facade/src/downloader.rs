@@ -6,6 +6,7 @@ use tracing::Instrument as _;
 
 use crate::context::{Context, SharedContext};
 use crate::decision::Decision;
+use crate::fill::Filled;
 use crate::look::Query;
 use crate::{DownloadPlan, Error, Model, Request, download};
 
@@ -70,6 +71,21 @@ impl Downloader {
     pub async fn plan(&self, request: Request) -> Result<DownloadPlan, Error> {
         let span = tracing::info_span!("plan", model = %request.model(), commit = tracing::field::Empty);
         download::plan(Arc::clone(&self.context), request).instrument(span).await
+    }
+
+    /// Whether [`filled`](Self::filled) would wait.
+    pub fn is_filling(&self) -> bool {
+        self.context.fills.are_under_way()
+    }
+
+    /// Waits until no store is being [filled](crate::Builder::fill_store) any more by this downloader and its clones, and
+    /// says how it went since this was last asked. Of more than a thousand the first are forgotten.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future stops nothing. What a runtime has begun ends with the runtime; the store is whole then too.
+    pub async fn filled(&self) -> Vec<Filled> {
+        self.context.fills.ended().await
     }
 
     /// Returns the model's directory if the cache can answer, `None` if a download is needed and allowed.

@@ -42,6 +42,8 @@ pub struct Settings {
     pub stores: Vec<StoreUrl>,
     /// [`MLC_WEIGHTS_STORE_MODE`].
     pub store_mode: StoreMode,
+    /// [`MLC_WEIGHTS_STORE_FILL`].
+    pub store_fill: bool,
     /// The variables of clouds, as [`MLC_WEIGHTS_STORE`] says.
     pub store_settings: StoreSettings,
     /// [`MLC_TEMP_DIR`].
@@ -98,6 +100,7 @@ impl Settings {
             require_proof: lookup(MLC_WEIGHTS_REQUIRE_PROOF).is_some_and(|value| is_truthy(&value)),
             stores: values::stores(lookup)?,
             store_mode: values::store_mode(lookup)?,
+            store_fill: lookup(MLC_WEIGHTS_STORE_FILL).is_some_and(|value| is_truthy(&value)),
             store_settings: values::store_settings(lookup),
             temp_dir: lookup(MLC_TEMP_DIR).map(PathBuf::from),
             endpoint: values::endpoint(lookup)?,

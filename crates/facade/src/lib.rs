@@ -77,6 +77,7 @@ mod drop_in;
 mod edits;
 pub mod env;
 mod error;
+mod fill;
 mod lease;
 mod locator;
 mod lock_wait;
@@ -106,6 +107,7 @@ pub use download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFile};
 pub use downloader::Downloader;
 pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
 pub use error::Error;
+pub use fill::Filled;
 pub use hf_transport::Error as HubError;
 pub use hf_transport::{
     FileKind, LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot, Throttled, Token,

@@ -16,7 +16,7 @@ use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, Proof, RepoPath}
 /// A model that is in the cache has no steps. Those of a download are, in this order:
 ///
 /// 1. [`WaitingForLock`](Event::WaitingForLock), if there is somebody to wait for.
-/// 2. [`Stores`](Event::Stores), if there are any. [`Metadata`](Event::Metadata), if the hub is asked, and again after
+/// 2. [`Stores`](Event::Stores), if there are any; [`WaitingForStore`](Event::WaitingForStore). [`Metadata`](Event::Metadata), if the hub is asked, and again after
 ///    each [`RetryingMetadata`](Event::RetryingMetadata), after [`Warning::CommitGone`], and when it has named the
 ///    commit and no store has that.
 /// 3. [`Commit`](Event::Commit).
@@ -62,6 +62,11 @@ pub enum Event<'a> {
     Stores {
         /// The model.
         model: &'a ModelRef,
+    },
+    /// Another machine is filling this store with the commit, and is waited for; said once.
+    WaitingForStore {
+        /// The store's address.
+        store: &'a str,
     },
     /// The hub is asked what the model holds.
     Metadata {

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use url_parse::Excerpt;
 use weight_store::{StoreSettings, StoreUrl};
 
+use crate::fill::FillConfig;
+
 /// What stores are asked for, and when the hub is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StoreMode {
@@ -58,6 +60,7 @@ pub(crate) struct StoreConfig {
     pub(crate) urls: Vec<StoreUrl>,
     pub(crate) mode: StoreMode,
     pub(crate) settings: StoreSettings,
+    pub(crate) fill: FillConfig,
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ Environment:
   MLC_WEIGHTS_REQUIRE_PROOF      1: as --require-proof
   MLC_WEIGHTS_STORE              stores asked before the hub, separated by spaces
   MLC_WEIGHTS_STORE_MODE         first, refs or only [first]
+  MLC_WEIGHTS_STORE_FILL         1: as --store-fill
   MLC_TEMP_DIR                   scratch space [in the cache]
   HF_ENDPOINT                    the hub [https://huggingface.co]
   HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it

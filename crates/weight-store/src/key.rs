@@ -58,6 +58,10 @@ impl Key {
         Self(format!("refs/{}.json", parts.join("/")))
     }
 
+    pub(crate) fn lease(commit: &CommitId) -> Self {
+        Self(format!("leases/{commit}.json"))
+    }
+
     /// A name beside this one for what is not whole yet.
     pub(crate) fn draft(&self, random: u64) -> Self {
         Self(format!("{}.tmp-{random:016x}", self.0))

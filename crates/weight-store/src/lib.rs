@@ -45,6 +45,7 @@
 //! | `blobs/sha256/<64 digits>` | the bytes of an LFS file |
 //! | `packs/<40 digits>.pack` | a git pack of one commit: its trees, plain files and LFS pointers |
 //! | `refs/<hub>/<user>/<repository>/<revision>.json` | the commit that a name stands for, by the word of who wrote it |
+//! | `leases/<40 digits>.json` | who is filling the store with a commit; worth nothing but a saving |
 //!
 //! No name has to be looked for: each follows from what is asked for. The crate knows no hub, no git, no manifest and no
 //! cache: a pack is bytes, and whether what is read is right is for its reader to see, by the digest in its name.
@@ -70,6 +71,7 @@ mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod key;
+mod lease;
 mod read;
 mod settings;
 mod store;
@@ -84,6 +86,7 @@ pub use bytes::Bytes;
 pub use error::Error;
 pub use format::{RefRecord, StoreInfo};
 pub use key::RefName;
+pub use lease::{Lease, LeaseSeen, LeaseTaken};
 pub use settings::{StoreSettings, VARIABLES};
 pub use store::Store;
 pub use write::{Put, RefPut};

@@ -45,6 +45,14 @@ impl Store {
         self.pack(commit, true).await
     }
 
+    /// Whether the pack of a commit is there, and with it the whole model.
+    ///
+    /// # Errors
+    /// Any [`Error`] but absence.
+    pub async fn has_pack(&self, commit: &CommitId) -> Result<bool, Error> {
+        Ok(self.backend.size(&Key::pack(commit)).await?.is_some())
+    }
+
     async fn pack(&self, commit: &CommitId, is_fresh: bool) -> Result<Option<Bytes>, Error> {
         let found = self.get(&Key::pack(commit), MAX_PACK, is_fresh).await?;
         Ok(found.map(|content| content.bytes))

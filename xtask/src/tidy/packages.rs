@@ -24,7 +24,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("percent-encoding", &["cache-layout", "url-parse", "weight-store"], &["tests"]),
     rule("url", &["net", "url-parse"], &["facade", "hf-transport", "shard-fetch"]),
     // Behaviour towards servers.
-    rule("fastrand", &["net", "weight-store"], &[]),
+    rule("fastrand", &["facade", "net", "weight-store"], &[]),
     rule("httpdate", &["hf-transport", "net", "weight-store"], &["tests"]),
     // HTTP and git.
     rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests", "weight-store"]),

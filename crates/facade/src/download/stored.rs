@@ -31,6 +31,7 @@ impl Work {
         let Some(commit) = self.wanted_commit().await? else { return Ok(None) };
         match self.snapshot_of(commit).await? {
             None if self.stores.is_only() => Err(self.not_in_store(format!("commit {commit}"))),
+            None => self.wait_for_filler(commit).await,
             snapshot => Ok(snapshot),
         }
     }
@@ -84,7 +85,7 @@ impl Work {
 
     /// What a commit holds, by the first store that has it. A pack that is not right is asked for once more past all
     /// caches, and then counts as none.
-    async fn snapshot_of(&self, commit: CommitId) -> Result<Option<RepoSnapshot>, Error> {
+    pub(super) async fn snapshot_of(&self, commit: CommitId) -> Result<Option<RepoSnapshot>, Error> {
         for (number, store) in self.stores.in_use() {
             let mut wrong = None;
             for is_again in [false, true] {

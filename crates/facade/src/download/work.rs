@@ -5,8 +5,10 @@ use std::sync::Arc;
 use cache_layout::{Purpose, Receipt, SlotLock};
 use hf_transport::{HubClient, HubConfig, RepoSnapshot};
 use net::Client;
+use parking_lot::Mutex;
 
 use crate::context::SharedContext;
+use crate::fill::{Lead, Progress};
 use crate::lease::{GiveUpOnDrop, Lease};
 use crate::look::{Query, mended_receipt};
 use crate::store_set::StoreSet;
@@ -23,6 +25,10 @@ pub(super) struct Work {
     pub(super) stores: Arc<StoreSet>,
     /// The receipt of what is to be mended, if there is one.
     pub(super) mended: Option<Arc<Receipt>>,
+    /// What was done, where the store is filled on the way.
+    pub(super) progress: Option<Arc<Progress>>,
+    /// That filling the store is this one's.
+    pub(super) lead: Mutex<Option<Lead>>,
     _give_up: GiveUpOnDrop,
 }
 
@@ -51,13 +57,20 @@ impl Work {
         let watcher = Arc::clone(request.watcher());
         let stores = Arc::new(StoreSet::open(&context.stores, &client, watcher)?);
         let give_up = GiveUpOnDrop(Arc::clone(&lease));
-        Ok(Self { context, request, lease, client, hub, stores, mended, _give_up: give_up })
+        let (progress, lead) = (None, Mutex::default());
+        Ok(Self { context, request, lease, client, hub, stores, mended, progress, lead, _give_up: give_up })
     }
 
     /// The same, whose observer hears when the hub limits the rate of requests.
     pub(super) fn telling_of_limits(mut self) -> Self {
         let watcher = Arc::clone(self.request.watcher());
         self.hub = self.hub.on_throttled_do(move |throttled| watcher.on_event(&Event::Throttled(throttled)));
+        self
+    }
+
+    /// The same, which fills the store if there is something to count by.
+    pub(super) fn counting(mut self, progress: Option<Arc<Progress>>) -> Self {
+        self.progress = progress;
         self
     }
 

@@ -150,15 +150,16 @@ fn stores() {
     let settings = good(&[
         (MLC_WEIGHTS_STORE, " file:///mnt/a\ts3://bucket/b "),
         (MLC_WEIGHTS_STORE_MODE, "Only"),
+        (MLC_WEIGHTS_STORE_FILL, "1"),
         ("AWS_REGION", "eu-west-3"),
         ("AWS_PROFILE", "is not read"),
     ]);
     let urls: Vec<String> = settings.stores.iter().map(ToString::to_string).collect();
     assert_eq!(urls, ["file:///mnt/a", "s3://bucket/b"]);
-    assert_eq!(settings.store_mode, StoreMode::Only);
+    assert_eq!((settings.store_mode, settings.store_fill), (StoreMode::Only, true));
     let region = ("AWS_REGION".to_owned(), "eu-west-3".to_owned());
     assert_eq!(settings.store_settings.variables, [region]);
-    assert!(good(&[]).stores.is_empty());
+    assert!(good(&[]).stores.is_empty() && !good(&[]).store_fill);
     refused(&[(MLC_WEIGHTS_STORE, "/mnt/a")], &[MLC_WEIGHTS_STORE, "a folder is written file:///mnt/a"]);
     refused(&[(MLC_WEIGHTS_STORE_MODE, "never")], &[MLC_WEIGHTS_STORE_MODE, "never", "first, refs or only"]);
 }

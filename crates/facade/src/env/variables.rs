@@ -24,6 +24,8 @@ pub const MLC_WEIGHTS_REQUIRE_PROOF: &str = "MLC_WEIGHTS_REQUIRE_PROOF";
 pub const MLC_WEIGHTS_STORE: &str = "MLC_WEIGHTS_STORE";
 /// `first` (default), `refs` or `only`; see [`StoreMode`](crate::StoreMode).
 pub const MLC_WEIGHTS_STORE_MODE: &str = "MLC_WEIGHTS_STORE_MODE";
+/// Truthy: what comes from the hub is put into the first store; see [`Builder::fill_store`](crate::Builder::fill_store).
+pub const MLC_WEIGHTS_STORE_FILL: &str = "MLC_WEIGHTS_STORE_FILL";
 /// Where the scratch git repository of a download goes; default: the cache's private folder.
 pub const MLC_TEMP_DIR: &str = "MLC_TEMP_DIR";
 /// The hub; default `https://huggingface.co`.

@@ -49,6 +49,9 @@ pub(crate) struct Download {
     /// What stores are asked for: first, refs or only [default: MLC_WEIGHTS_STORE_MODE, else first]
     #[arg(long, value_name = "MODE")]
     pub(crate) store_mode: Option<StoreMode>,
+    /// Put into the first store what comes from the hub
+    #[arg(long)]
+    pub(crate) store_fill: bool,
     /// How progress is shown
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub(crate) progress: Progress,

@@ -36,6 +36,9 @@ fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
     if let Some(mode) = arguments.store_mode {
         builder = builder.store_mode(mode);
     }
+    if arguments.store_fill {
+        builder = builder.fill_store(true);
+    }
     if let Some(connections) = arguments.max_connections {
         builder = builder.max_connections(connections);
     }

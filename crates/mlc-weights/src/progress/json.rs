@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::time::{Duration, Instant};
 
-use facade::{Event, Excerpt, FetchEvent, ModelRef, Outcome, Warning};
+use facade::{Event, Excerpt, FetchEvent, Filled, ModelRef, Outcome, Warning};
 use serde_json::{Value, json};
 
 use super::face::{Ending, Face};
@@ -92,6 +92,22 @@ pub(super) fn report(model: Option<&ModelRef>, failure: &Failure) {
     say(&[object("failed", &[members])]);
 }
 
+/// Says what became of a store that was filled on the way.
+pub(super) fn filled(filled: &Filled) {
+    let model = filled.model.to_string();
+    let members = match &filled.outcome {
+        Ok(pushed) => json!({
+            "model": model,
+            "store": pushed.store,
+            "commit": pushed.commit.to_string(),
+            "files_written": pushed.files,
+            "bytes_written": pushed.bytes,
+        }),
+        Err(_) => json!({ "model": model, "message": text::filled(filled) }),
+    };
+    say(&[object(if filled.outcome.is_ok() { "filled" } else { "not_filled" }, &[members])]);
+}
+
 /// Says what an interrupted program still waits for.
 pub(super) fn finishing(words: &str) {
     say(&[object("finishing", &[json!({ "reason": words })])]);
@@ -157,6 +173,7 @@ fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
             ("waiting", json!({ "pid": pid, "host": host.flatten() }))
         }
         Event::Stores { .. } => ("stores", json!({})),
+        Event::WaitingForStore { store } => ("waiting_for_store", json!({ "store": store })),
         Event::Metadata { .. } => ("metadata", json!({})),
         Event::RetryingMetadata { delay, cause } => ("retrying", retrying(None, *delay, *cause)),
         Event::Commit { commit, proof } => {

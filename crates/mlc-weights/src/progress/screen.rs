@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal as _};
 
-use facade::ModelRef;
 use facade::env::Presentation;
+use facade::{Filled, ModelRef};
 
 use super::{Summary, json, text};
 use crate::arguments::Progress;
@@ -86,6 +86,15 @@ impl Display {
             Self::None => {}
             Self::Json => json::finishing(words),
             Self::Bar { .. } | Self::Plain => say(&[text::finishing(words)]),
+        }
+    }
+
+    /// Tells what became of a store that was filled on the way.
+    pub(crate) fn filled(self, filled: &Filled) {
+        match self {
+            Self::None => {}
+            Self::Json => json::filled(filled),
+            Self::Bar { .. } | Self::Plain => say(&[text::filled(filled)]),
         }
     }
 

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::path::Path;
 use std::time::Duration;
 
-use facade::{Event, FetchEvent, Outcome, RepoPath, Throttled, Warning};
+use facade::{Event, FetchEvent, Filled, Outcome, Pushed, RepoPath, Throttled, Warning};
 
 use super::face::Ending;
 use crate::words::{elapsed, files, not_whole, seconds, size};
@@ -18,6 +18,9 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
         }
         Event::WaitingForLock { holder: None } => "waiting for another download of this model".to_owned(),
         Event::Stores { model } => format!("asking the store for {model}"),
+        Event::WaitingForStore { store } => {
+            format!("another machine is filling {store} with this model: waiting for it")
+        }
         Event::Metadata { model } => format!("asking the hub for {model}"),
         Event::RetryingMetadata { delay, cause } => retrying(*cause, *delay),
         Event::Commit { commit, .. } => format!("the model is at commit {commit}"),
@@ -29,6 +32,24 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
         Event::Fetch(event) => fetch_text(event)?,
         _ => return None,
     })
+}
+
+/// What became of a store that was filled on the way.
+pub(super) fn filled(filled: &Filled) -> String {
+    let model = &filled.model;
+    match &filled.outcome {
+        Ok(Pushed { store, files, bytes, .. }) => {
+            format!(
+                "{model} is in {store} now; {} ({}) written",
+                self::files(usize::try_from(*files).unwrap_or(usize::MAX)),
+                size(*bytes)
+            )
+        }
+        Err(error) => {
+            let why = facade::causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+            format!("warning: the store could not be filled with {model}: {why}")
+        }
+    }
 }
 
 /// What an interrupted program still waits for.

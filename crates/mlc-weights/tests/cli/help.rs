@@ -115,6 +115,7 @@ fn long_help_knows_the_environment() {
       MLC_WEIGHTS_REQUIRE_PROOF      1: as --require-proof
       MLC_WEIGHTS_STORE              stores asked before the hub, separated by spaces
       MLC_WEIGHTS_STORE_MODE         first, refs or only [first]
+      MLC_WEIGHTS_STORE_FILL         1: as --store-fill
       MLC_TEMP_DIR                   scratch space [in the cache]
       HF_ENDPOINT                    the hub [https://huggingface.co]
       HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it
@@ -154,6 +155,7 @@ fn help_of_download() {
                                  MLC_WEIGHTS_STORE]
           --store-mode <MODE>    What stores are asked for: first, refs or only [default:
                                  MLC_WEIGHTS_STORE_MODE, else first]
+          --store-fill           Put into the first store what comes from the hub
           --progress <HOW>       How progress is shown [default: auto] [possible values: auto, bar,
                                  plain, json, none]
           --dry-run              Only say what would be fetched, from where, and what is there already

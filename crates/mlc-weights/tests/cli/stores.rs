@@ -89,6 +89,35 @@ fn the_closing_line_tells_what_came_from_the_store() {
     assert!(!ran.stderr.contains("from an earlier run"), "{}", ran.stderr);
 }
 
+/// The path is printed before the store has the model, and a store that cannot be filled is no failure.
+#[test]
+fn what_comes_from_the_hub_fills_the_store() {
+    let (world, model) = World::with_tiny();
+    let folder = world.beside("store");
+    fs::create_dir(&folder).unwrap();
+    let store = format!("file://{}", folder.to_str().unwrap());
+    let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
+    let cli = world.cli(&["download", "--progress", "json", "--store-fill", &model.url]);
+    let ran = cli.env("MLC_WEIGHTS_STORE", &store).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    let events: Vec<Value> = ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names = events.iter().filter_map(|event| event["event"].as_str());
+    let names: Vec<&str> = names.filter(|name| matches!(*name, "done" | "filled")).collect();
+    assert_eq!(names, ["done", "filled"]);
+    let filled = events.iter().find(|event| event["event"] == "filled").unwrap();
+    assert_eq!((&filled["bytes_written"], &filled["commit"]), (&bytes.into(), &model.commit.as_str().into()));
+    let pack = folder.join(format!("packs/{}.pack", model.commit));
+    assert!(pack.exists());
+
+    fs::remove_dir_all(&folder).unwrap();
+    let cli = world.cli(&["download", "--progress", "plain", &model.url]);
+    let cli = cli.env("MLC_LLM_HOME", world.beside("another"));
+    let ran = cli.env("MLC_WEIGHTS_STORE", &store).env("MLC_WEIGHTS_STORE_FILL", "1").run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert!(ran.text().contains("another"), "{}", ran.text());
+    assert!(ran.stderr.contains("warning: the store could not be filled with "), "{}", ran.stderr);
+}
+
 #[test]
 fn statuses() {
     let (world, model) = World::with_tiny();

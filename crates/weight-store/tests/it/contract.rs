@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use local_hub::{LocalWebStore, WebStoreSettings};
 use url_parse::{CommitId, ErrorKind};
-use weight_store::{Error, Put, RefPut, Store, StoreSettings};
+use weight_store::{Error, LeaseSeen, LeaseTaken, Put, RefPut, Store, StoreSettings};
 
 use crate::support::{Stage, ago, content, in_folder, open, record};
 
@@ -19,6 +19,9 @@ pub(crate) async fn keeps_the_contract(stage: &Stage, store: &Store, conditional
     contents(stage, store).await;
     packs(store).await;
     refs(stage, store).await;
+    if conditional_put {
+        leases(store).await;
+    }
 }
 
 async fn contents(stage: &Stage, store: &Store) {
@@ -69,6 +72,32 @@ async fn refs(stage: &Stage, store: &Store) {
     assert_eq!(put(4, far).await, RefPut::Written);
     assert_eq!(put(5, ago(20)).await, RefPut::Written);
     assert_eq!(store.find_ref(&name).await.unwrap().unwrap().commit, record(5, ago(0)).commit);
+}
+
+async fn leases(store: &Store) {
+    let commit = CommitId::from_bytes([8; 20]);
+    let take =
+        async |holder, dead: Option<&LeaseSeen>| store.take_lease(&commit, holder, dead).await.unwrap();
+    let LeaseTaken::Ours(mut first) = take("first", None).await else { panic!("it is free") };
+    let LeaseTaken::Theirs(seen) = take("second", None).await else { panic!("it is held") };
+    assert_eq!((seen.holder(), seen.of()), ("first", 0));
+    assert!(first.renew(1, 9).await.unwrap());
+    // One that gets on is not dead, whoever thinks so.
+    let LeaseTaken::Theirs(seen) = take("second", Some(&seen)).await else { panic!("it gets on") };
+    assert_eq!(seen.of(), 9);
+    // Of several who find it dead one gets it, and the first learns that it is no longer the holder.
+    let (second, third) = tokio::join!(take("second", Some(&seen)), take("third", Some(&seen)));
+    let takers = [second, third].into_iter().filter_map(|taken| match taken {
+        LeaseTaken::Ours(lease) => Some(lease),
+        _ => None,
+    });
+    let mut takers: Vec<_> = takers.collect();
+    assert_eq!(takers.len(), 1);
+    assert!(!first.renew(2, 9).await.unwrap());
+    first.release().await.unwrap();
+    assert!(matches!(take("fourth", None).await, LeaseTaken::Theirs(_)), "who is no holder releases nothing");
+    takers.pop().unwrap().release().await.unwrap();
+    assert!(matches!(take("fourth", None).await, LeaseTaken::Ours(_)));
 }
 
 #[tokio::test]

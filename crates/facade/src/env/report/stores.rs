@@ -1,8 +1,8 @@
 //! The stores.
 
 use super::setting::{Setting, Severity, by};
-use crate::env::values::{Lookup, store_mode, stores};
-use crate::env::variables::{MLC_WEIGHTS_STORE, MLC_WEIGHTS_STORE_MODE};
+use crate::env::values::{Lookup, is_truthy, store_mode, stores};
+use crate::env::variables::{MLC_WEIGHTS_STORE, MLC_WEIGHTS_STORE_FILL, MLC_WEIGHTS_STORE_MODE};
 use crate::store::StoreMode;
 
 /// A setting for each store, or one that says that there are none; and the mode.
@@ -29,6 +29,13 @@ pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {
             .with(Severity::Warning, format!("means nothing, as {MLC_WEIGHTS_STORE} names no store")),
         Ok(asked) => mode(Some(asked.to_string())),
         Err(error) => mode(None).with_error(&error),
+    });
+    let fill = lookup(MLC_WEIGHTS_STORE_FILL).map(|value| is_truthy(&value));
+    let setting = |value| Setting::of_variable("store_fill", MLC_WEIGHTS_STORE_FILL, lookup, value);
+    settings.push(match fill {
+        Some(true) if !has_stores => setting(Some("on".to_owned()))
+            .with(Severity::Warning, format!("means nothing, as {MLC_WEIGHTS_STORE} names no store")),
+        fill => setting(Some(if fill == Some(true) { "on" } else { "off" }.to_owned())),
     });
     settings
 }

@@ -134,6 +134,7 @@ fn all_that_is_wrong_is_counted() {
 fn stores() {
     const STORE: &str = "MLC_WEIGHTS_STORE";
     const MODE: &str = "MLC_WEIGHTS_STORE_MODE";
+    const FILL: &str = "MLC_WEIGHTS_STORE_FILL";
     check(&[], "store", None, &Default, None);
     check(&[], "store_mode", Some("first"), &Default, None);
     let secret = "https://user:s3cret@host/models/";
@@ -150,5 +151,8 @@ fn stores() {
     check(&[(STORE, "s3://a"), (MODE, "only")], "store_mode", Some("only"), &Variable(MODE), None);
     check(&[(MODE, "refs")], "store_mode", Some("refs"), &Variable(MODE), Some(Odd));
     check(&[(MODE, "never")], "store_mode", None, &Variable(MODE), Some(Bad));
+    check(&[], "store_fill", Some("off"), &Default, None);
+    check(&[(STORE, "s3://a"), (FILL, "1")], "store_fill", Some("on"), &Variable(FILL), None);
+    check(&[(FILL, "1")], "store_fill", Some("on"), &Variable(FILL), Some(Odd));
     assert!(!format!("{:?}", report(&[(STORE, "https://user:s3cret@")])).contains("s3cret"));
 }

@@ -45,12 +45,30 @@ impl Session {
             }
         }
         self.summary.elapsed = self.began.elapsed();
+        if let Err(failure) = self.fill_store() {
+            first.get_or_insert(self.display.reported(None, &failure));
+        }
         // Before the last word, so that nothing is at work any more when it is said.
         if let Some(engine) = self.engine.take() {
             engine.stop(self.display);
         }
         self.display.sum_up(&self.summary);
         Failure::after_reports(first)
+    }
+
+    /// Waits until the store has what was downloaded. One that cannot be filled is no failure: the models are there.
+    fn fill_store(&self) -> Result<(), Failure> {
+        let Some(engine) = self.engine.as_ref().filter(|engine| !engine.is_interrupted()) else {
+            return Ok(());
+        };
+        if self.downloader.is_filling() {
+            self.display.finishing("filling the store; interrupt to leave at once");
+        }
+        let filling = async { Ok(self.downloader.filled().await) };
+        for filled in engine.run(filling, &Progress::unseen())? {
+            self.display.filled(&filled);
+        }
+        Ok(())
     }
 
     fn get(&mut self, request: Request) -> Result<Model, Failure> {

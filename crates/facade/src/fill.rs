@@ -1,0 +1,210 @@
+//! Filling the store on the way: whoever has downloaded a model from the hub puts it into the store.
+//!
+//! So that not everybody downloads the same at once, one takes a lease and the others wait for its pack. No clock is
+//! compared with another: a holder is at work as long as its bytes grow, and dead when they have not for a while by the
+//! clock of whoever waits. Nothing rests on a lease but the saving.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use shard_fetch::FetchEvent;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use url_parse::ModelRef;
+use weight_store::{Lease, LeaseSeen};
+
+use crate::{Error, Event, Observer, Pushed};
+
+/// A holder whose bytes grow is waited for as long as it would need at so many bytes a second, and some more.
+const SLOWEST: u64 = 4 << 20;
+/// And in no case longer.
+const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
+/// So many outcomes are remembered until somebody asks.
+const MOST_REMEMBERED: usize = 1024;
+
+/// Whether and how stores are filled.
+#[derive(Clone, Debug)]
+pub(crate) struct FillConfig {
+    pub(crate) is_on: bool,
+    /// A holder whose bytes do not grow for so long is dead.
+    pub(crate) patience: Duration,
+}
+
+impl Default for FillConfig {
+    fn default() -> Self {
+        Self { is_on: false, patience: Duration::from_secs(120) }
+    }
+}
+
+impl FillConfig {
+    /// How often a holder shows that it is at work.
+    fn beat(&self) -> Duration {
+        self.patience / 4
+    }
+
+    /// How long to wait before looking again; those who began together do not come back together.
+    pub(crate) fn pause(&self) -> Duration {
+        (self.patience / 60).mul_f64(1.0 + 4.0 * fastrand::f64())
+    }
+}
+
+/// How the store was [filled](crate::Builder::fill_store) with a model that had been downloaded.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Filled {
+    /// The model.
+    pub model: ModelRef,
+    /// What was put there, or why not. The model is in the cache in either case.
+    pub outcome: Result<Pushed, Error>,
+}
+
+/// The stores that a downloader is filling, and what became of the last ones.
+#[derive(Default)]
+pub(crate) struct Fills(Mutex<VecDeque<JoinHandle<Filled>>>);
+
+impl Fills {
+    pub(crate) fn add(&self, filling: JoinHandle<Filled>) {
+        let mut fills = self.0.lock();
+        // Who never asks how it went is not remembered all of it.
+        if fills.len() >= MOST_REMEMBERED {
+            fills.pop_front();
+        }
+        fills.push_back(filling);
+    }
+
+    pub(crate) fn are_under_way(&self) -> bool {
+        self.0.lock().iter().any(|filling| !filling.is_finished())
+    }
+
+    /// Waits for all.
+    pub(crate) async fn ended(&self) -> Vec<Filled> {
+        let mut ended = Vec::new();
+        loop {
+            let Some(filling) = self.0.lock().pop_front() else { return ended };
+            match filling.await {
+                Ok(filled) => ended.push(filled),
+                Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+                // Its runtime has ended.
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Fills {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fills(…)")
+    }
+}
+
+/// What a holder has downloaded and written, for those who wait.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    bytes: AtomicU64,
+    of: AtomicU64,
+}
+
+/// Counts on the way to another observer.
+pub(crate) struct Counting {
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+impl Observer for Counting {
+    fn on_event(&self, event: &Event<'_>) {
+        let Progress { bytes, of } = &*self.progress;
+        match event {
+            // Each is downloaded and written.
+            Event::Fetch(FetchEvent::Planned { bytes: planned, .. }) => {
+                of.fetch_add(planned.saturating_mul(2), Ordering::Relaxed);
+            }
+            Event::Fetch(FetchEvent::Received { bytes: new, .. }) | Event::Pushed { bytes: new, .. } => {
+                bytes.fetch_add(*new, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        self.observer.on_event(event);
+    }
+}
+
+/// A lease that is kept alive until this is dropped or [ended](Self::end).
+#[derive(Debug)]
+pub(crate) struct Lead {
+    end: oneshot::Sender<()>,
+    beating: JoinHandle<()>,
+}
+
+impl Lead {
+    pub(crate) fn begin(lease: Lease, progress: Arc<Progress>, config: &FillConfig) -> Self {
+        let (end, mut ended) = oneshot::channel();
+        let beat = config.beat();
+        let beating = tokio::spawn(async move {
+            let mut lease = lease;
+            loop {
+                tokio::select! {
+                    _ = &mut ended => break,
+                    () = tokio::time::sleep(beat) => {}
+                }
+                let (bytes, of) =
+                    (progress.bytes.load(Ordering::Relaxed), progress.of.load(Ordering::Relaxed));
+                match lease.renew(bytes, of).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        tracing::info!("another has taken the lease over");
+                        return;
+                    }
+                    Err(error) => tracing::debug!(%error, "the lease could not be renewed"),
+                }
+            }
+            if let Err(error) = lease.release().await {
+                tracing::debug!(%error, "the lease could not be given back");
+            }
+        });
+        Self { end, beating }
+    }
+
+    /// Gives the lease back. When this is dropped instead, that happens later, if the runtime lives so long.
+    pub(crate) async fn end(self) {
+        drop(self.end);
+        let _ = self.beating.await;
+    }
+}
+
+/// How long a holder is waited for. No clock, no I/O.
+pub(crate) struct Waiting {
+    patience: Duration,
+    began: Instant,
+    seen: Option<(LeaseSeen, Instant)>,
+}
+
+impl Waiting {
+    pub(crate) fn new(patience: Duration, now: Instant) -> Self {
+        Self { patience, began: now, seen: None }
+    }
+
+    /// A lease is held by somebody else.
+    pub(crate) fn saw(&mut self, lease: LeaseSeen, now: Instant) {
+        match &self.seen {
+            Some((seen, _)) if seen.is_as_far(&lease) => {}
+            _ => self.seen = Some((lease, now)),
+        }
+    }
+
+    /// The lease, if its holder is dead.
+    pub(crate) fn dead(&self, now: Instant) -> Option<&LeaseSeen> {
+        let (lease, since) = self.seen.as_ref()?;
+        (now.saturating_duration_since(*since) >= self.patience).then_some(lease)
+    }
+
+    /// Whether it takes too long all the same.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        let of = self.seen.as_ref().map_or(0, |(lease, _)| lease.of());
+        let longest = (5 * self.patience).saturating_add(Duration::from_secs(of / SLOWEST)).min(LONGEST);
+        now.saturating_duration_since(self.began) >= longest
+    }
+}
