@@ -83,6 +83,8 @@ fn trouble_that_passes_is_no_failure() {
     world.hub.fault(FaultTarget::resolve("params_shard_0.bin"), Fault::status(502), Times::Once);
     world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Reset { after: 10_000 }, Times::Once);
     let ran = world.download(&model);
-    assert_eq!(ran.stderr.matches("; trying again in ").count(), 3, "{}", ran.stderr);
+    let said = |words| ran.stderr.matches(words).count();
+    // Not after a connection that broke at work.
+    assert_eq!((said("; trying again in "), said("; trying again\n")), (2, 1), "{}", ran.stderr);
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
 }
