@@ -36,6 +36,8 @@ pub struct Settings {
     pub read_only: Vec<PathBuf>,
     /// [`MLC_DOWNLOAD_CACHE_POLICY`], [`HF_HUB_OFFLINE`] taken into account.
     pub policy: CachePolicy,
+    /// The variable that the policy comes from; `None` where none is set.
+    pub policy_variable: Option<&'static str>,
     /// [`MLC_WEIGHTS_REQUIRE_PROOF`].
     pub require_proof: bool,
     /// [`MLC_WEIGHTS_STORE`].
@@ -97,6 +99,7 @@ impl Settings {
             home: values::home(lookup)?,
             read_only: values::read_only(lookup),
             policy: values::policy(lookup)?,
+            policy_variable: values::policy_variable(lookup)?,
             require_proof: lookup(MLC_WEIGHTS_REQUIRE_PROOF).is_some_and(|value| is_truthy(&value)),
             stores: values::stores(lookup)?,
             store_mode: values::store_mode(lookup)?,

@@ -27,18 +27,17 @@ pub struct Request {
     observer: Arc<dyn Observer>,
 }
 
+impl From<ModelRef> for Request {
+    fn from(model: ModelRef) -> Self {
+        Self { model, policy: None, force: None, repair: None, files_in_flight: None, observer: Arc::new(()) }
+    }
+}
+
 impl Request {
     /// Asks for a model, at the revision that the URL names, if it names one.
     #[must_use]
     pub fn new(url: &ModelUrl) -> Self {
-        Self {
-            model: url.model().clone(),
-            policy: None,
-            force: None,
-            repair: None,
-            files_in_flight: None,
-            observer: Arc::new(()),
-        }
+        url.model().clone().into()
     }
 
     /// A branch, tag, reference or commit instead of the one that the URL names, or of the default branch. It has

@@ -70,14 +70,17 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print the directory of a model, downloading it first if the cache has none
+    #[command(visible_alias = "pull")]
     Download(Download),
     /// Print the directory of a model that is in the cache; never uses the network
     Path(Path),
     /// List the models in the cache, whole or not
+    #[command(visible_alias = "ls")]
     List(List),
     /// Hash cached models and compare; with --repair, mend them
     Verify(Verify),
     /// Remove models from the cache
+    #[command(visible_alias = "rm")]
     Remove(Remove),
     /// Remove what interrupted downloads have left
     Prune(Prune),

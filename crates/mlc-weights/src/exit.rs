@@ -11,6 +11,12 @@ use facade::{ErrorKind, ModelRef, PassedOver};
 pub(crate) enum Failure {
     /// The libraries' error.
     Facade(facade::Error),
+    /// The policy forbids what was asked for.
+    Forbidden {
+        error: facade::Error,
+        /// The option or variable that sets the policy.
+        by: &'static str,
+    },
     /// The cache was asked for a model that it does not have.
     NotInCache(Miss),
     /// No tier has anything of a model.
@@ -73,6 +79,21 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The failure, which names the setting where a policy is in the way.
+    pub(crate) fn of_policy(self, by: Option<&'static str>) -> Self {
+        match (self, by) {
+            (
+                Self::Facade(
+                    error @ (facade::Error::NotCached { .. } | facade::Error::ForceForbidden { .. }),
+                ),
+                Some(by),
+            ) => Self::Forbidden { error, by },
+            (other, _) => other,
+        }
+    }
+}
+
 impl From<facade::Error> for Failure {
     fn from(error: facade::Error) -> Self {
         Self::Facade(error)
@@ -119,7 +140,7 @@ impl Status {
 impl From<&Failure> for Status {
     fn from(failure: &Failure) -> Self {
         match failure {
-            Failure::Facade(error) => error.kind().into(),
+            Failure::Facade(error) | Failure::Forbidden { error, .. } => error.kind().into(),
             Failure::NotInCache(_) | Failure::Unknown { .. } => Self::NotCached,
             Failure::Output(_) | Failure::Runtime(_) => Self::Other,
             Failure::Interrupted { .. } => Self::Interrupted,

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
-use facade::{CachePolicy, PassedOver};
+use facade::PassedOver;
 
 use crate::advice;
 use crate::exit::{Failure, Malformed, Miss};
@@ -18,26 +18,17 @@ pub(crate) fn failure(failure: &Failure) {
 /// The failure, then its causes and what else there is to say.
 pub(crate) fn lines(failure: &Failure) -> Vec<String> {
     match failure {
-        Failure::Facade(facade::Error::NotCached { model, policy, looked_in, passed_over, .. }) => {
-            let first =
-                format!("error: {model} is not in the cache, and the policy {policy} forbids a download");
-            let mut lines = places(first, looked_in, passed_over);
-            lines.push(who_says(*policy));
-            lines
-        }
+        Failure::Forbidden { error, by } => forbidden(error, by),
         Failure::NotInCache(Miss { model, looked_in, passed_over, similar }) => {
             let mut lines = places(format!("error: {model} is not in the cache"), looked_in, passed_over);
-            lines.extend(similar.iter().map(|similar| format!("  did you mean HF://{similar}?")));
-            lines.push(format!("  to download it: mlc-weights download HF://{model}"));
+            lines.extend(similar.iter().map(|similar| format!("  did you mean {similar}?")));
+            lines.push(format!("  to download it: mlc-weights download {model}"));
             lines
         }
         Failure::Unknown { model, looked_in, similar } => {
             let lines = places(format!("error: {model} is not in the cache"), looked_in, &[]);
             let similar = similar.iter().map(|name| format!("  did you mean {name}?"));
             lines.into_iter().chain(similar).collect()
-        }
-        Failure::Facade(error @ facade::Error::ForceForbidden { policy, .. }) => {
-            vec![format!("error: {error}"), who_says(*policy)]
         }
         Failure::Facade(error) => {
             let mut lines = with_causes(&error.to_string(), error.source());
@@ -86,13 +77,18 @@ fn places(first: String, looked_in: &[PathBuf], passed_over: &[PassedOver]) -> V
     std::iter::once(first).chain(looked_in).chain(passed_over).collect()
 }
 
-/// Where a policy that forbids something can come from.
-fn who_says(policy: CachePolicy) -> String {
-    let sources = match policy {
-        CachePolicy::Off => "--policy, MLC_DOWNLOAD_CACHE_POLICY or HF_HUB_OFFLINE",
-        _ => "--policy or MLC_DOWNLOAD_CACHE_POLICY",
+/// What a policy forbids, and where that comes from.
+fn forbidden(error: &facade::Error, by: &str) -> Vec<String> {
+    let mut lines = match error {
+        facade::Error::NotCached { model, policy, looked_in, passed_over, .. } => {
+            let first =
+                format!("error: {model} is not in the cache, and the policy {policy} forbids a download");
+            places(first, looked_in, passed_over)
+        }
+        error => vec![format!("error: {error}")],
     };
-    format!("  the policy comes from {sources}")
+    lines.push(format!("  the policy is set by {by}"));
+    lines
 }
 
 /// A line for the error and one for each cause below it, leaving out those that the line above has the words
@@ -182,19 +178,19 @@ mod tests {
                 "error: user/repo is not in the cache",
                 "  looked in /shared/hf/user/repo",
                 "  looked in /home/hf/user/repo",
-                "  did you mean HF://user/repos?",
-                "  to download it: mlc-weights download HF://user/repo",
+                "  did you mean user/repos?",
+                "  to download it: mlc-weights download user/repo",
             ]
         );
-        let policy = CachePolicy::Off;
+        let policy = facade::CachePolicy::Off;
         let error = facade::Error::NotCached { model, policy, looked_in, passed_over: Vec::new() };
         assert_eq!(
-            lines(&Failure::Facade(error)),
+            lines(&Failure::Facade(error).of_policy(Some("HF_HUB_OFFLINE"))),
             [
                 "error: user/repo is not in the cache, and the policy OFF forbids a download",
                 "  looked in /shared/hf/user/repo",
                 "  looked in /home/hf/user/repo",
-                "  the policy comes from --policy, MLC_DOWNLOAD_CACHE_POLICY or HF_HUB_OFFLINE",
+                "  the policy is set by HF_HUB_OFFLINE",
             ]
         );
     }
@@ -202,12 +198,12 @@ mod tests {
     #[test]
     fn a_forbidden_force_names_the_policy() {
         let model = "user/repo".parse().unwrap();
-        let error = facade::Error::ForceForbidden { model, policy: CachePolicy::ReadOnly };
+        let error = facade::Error::ForceForbidden { model, policy: facade::CachePolicy::ReadOnly };
         assert_eq!(
-            lines(&Failure::Facade(error)),
+            lines(&Failure::Facade(error).of_policy(Some("--policy"))),
             [
                 "error: user/repo cannot be downloaded again: the policy READONLY forbids it",
-                "  the policy comes from --policy or MLC_DOWNLOAD_CACHE_POLICY",
+                "  the policy is set by --policy",
             ]
         );
     }

@@ -49,15 +49,28 @@ pub(super) fn read_only(lookup: Lookup<'_>) -> Vec<PathBuf> {
 }
 
 pub(super) fn policy(lookup: Lookup<'_>) -> Result<CachePolicy, Error> {
-    let policy = match text(lookup, MLC_DOWNLOAD_CACHE_POLICY)? {
-        Some(value) => value.parse().map_err(|source| unusable(MLC_DOWNLOAD_CACHE_POLICY, &value, source))?,
-        None => CachePolicy::default(),
-    };
+    let policy = asked_policy(lookup)?.unwrap_or_default();
     let offline = lookup(HF_HUB_OFFLINE).is_some_and(|value| is_truthy(&value));
     Ok(match policy {
         CachePolicy::On | CachePolicy::Redo if offline => CachePolicy::Off,
         policy => policy,
     })
+}
+
+/// The variable that decides about the policy.
+pub(super) fn policy_variable(lookup: Lookup<'_>) -> Result<Option<&'static str>, Error> {
+    let (asked, policy) = (asked_policy(lookup)?, policy(lookup)?);
+    Ok(match asked {
+        _ if asked.unwrap_or_default() != policy => Some(HF_HUB_OFFLINE),
+        Some(_) => Some(MLC_DOWNLOAD_CACHE_POLICY),
+        None => None,
+    })
+}
+
+fn asked_policy(lookup: Lookup<'_>) -> Result<Option<CachePolicy>, Error> {
+    let Some(value) = text(lookup, MLC_DOWNLOAD_CACHE_POLICY)? else { return Ok(None) };
+    let policy = value.parse().map_err(|source| unusable(MLC_DOWNLOAD_CACHE_POLICY, &value, source))?;
+    Ok(Some(policy))
 }
 
 pub(super) fn endpoint(lookup: Lookup<'_>) -> Result<Endpoint, Error> {

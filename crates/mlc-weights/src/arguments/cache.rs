@@ -13,7 +13,7 @@ Examples:
 
 Exit status 3: it is not in the cache.")]
 pub(crate) struct Path {
-    #[arg(help = "The model: HF://user/repo[@revision] or https://huggingface.co/user/repo[@revision]")]
+    #[arg(help = MODEL)]
     pub(crate) model: String,
     /// A branch, tag, reference or commit, instead of the model's @revision
     #[arg(long, value_name = "REV")]
@@ -23,8 +23,8 @@ pub(crate) struct Path {
     pub(crate) require_proof: bool,
 }
 
-/// What the commands that follow say of a model: they need no prefix.
-const MODEL: &str = "The model: user/repo, HF://user/repo or https://huggingface.co/user/repo";
+/// As text, since it is no Markdown.
+const MODEL: &str = "The model: user/repo[@revision], also as HF://… or https://huggingface.co/…";
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -65,10 +65,21 @@ pub(crate) struct Verify {
 #[command(after_help = "\
 Examples:
   mlc-weights remove mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
-  mlc-weights remove mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC@v1.0")]
+  mlc-weights remove mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC@v1.0
+  mlc-weights remove --all --dry-run")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Remove {
-    #[arg(help = MODEL, value_name = "MODEL", required = true)]
+    #[arg(help = MODEL, value_name = "MODEL", required_unless_present = "all")]
     pub(crate) models: Vec<String>,
+    /// All models of the writable tier, and what unfinished downloads have left
+    #[arg(long, conflicts_with = "models")]
+    pub(crate) all: bool,
+    /// Only show what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     /// One JSON document instead of lines
     #[arg(long)]
     pub(crate) json: bool,

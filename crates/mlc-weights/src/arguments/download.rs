@@ -13,17 +13,20 @@ Examples:
 
 /// As text, since it is no Markdown.
 const MODELS: &str =
-    "The models, one after another: HF://user/repo[@revision] or https://huggingface.co/user/repo[@revision]";
+    "The models, one after another: user/repo[@revision], also as HF://… or https://huggingface.co/…";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Download {
-    #[arg(help = MODELS, value_name = "MODEL", required_unless_present = "from_file")]
+    #[arg(help = MODELS, value_name = "MODEL", required_unless_present_any = ["from_file", "package"])]
     pub(crate) models: Vec<String>,
     /// Further models from this file, one a line; # begins a comment, and - is standard input
     #[arg(long, value_name = "LIST")]
     pub(crate) from_file: Option<PathBuf>,
+    /// Further models from this mlc-package-config.json; local folders in it are passed over
+    #[arg(long, value_name = "CONFIG")]
+    pub(crate) package: Option<PathBuf>,
     /// The most files, and connections, at once [default: 8, and more as they prove useful]
     #[arg(short, long, value_name = "N", value_parser = parse_count)]
     pub(crate) jobs: Option<NonZeroUsize>,

@@ -20,6 +20,7 @@ pub(crate) fn run(arguments: &Download, screen: Screen) -> Result<(), Failure> {
 
 fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
     let settings = Settings::from_env()?;
+    let policy_by = if arguments.policy.is_some() { Some("--policy") } else { settings.policy_variable };
     let requests = wanted::models(arguments, &settings.endpoint)?;
     let mut builder = Builder::from_settings(settings);
     if arguments.no_fsync {
@@ -45,9 +46,9 @@ fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
     let (downloader, models) = (builder.build()?, requests.len());
     let requests = requests.into_iter().map(|request| with_options(request, arguments));
     if arguments.dry_run {
-        dry_run::run(&downloader, display, arguments.json, requests)
+        dry_run::Planner::new(downloader, display, policy_by)?.run(arguments.json, requests)
     } else {
-        Session::new(downloader, display, models).run(requests)
+        Session::new(downloader, display, policy_by, models).run(requests)
     }
 }
 

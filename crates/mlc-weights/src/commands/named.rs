@@ -6,7 +6,7 @@ use facade::{Cache, Endpoint, Error, ModelRef, ModelUrl, Request, Revision};
 use crate::exit::{Failure, Malformed};
 use crate::similar;
 
-/// Cached models, all of them looked at before anything is done. They need no prefix.
+/// Cached models, all of them looked at before anything is done.
 ///
 /// # Errors
 /// What no model can be called, and an endpoint that cannot be used.
@@ -15,9 +15,9 @@ pub(super) fn models(names: &[String]) -> Result<Vec<ModelRef>, Failure> {
     all(names.iter().map(|name| (None, model(name, &hub))))
 }
 
-/// A model by its URL, which may be its address at the hub that is set.
-pub(super) fn request(url: &str, hub: &Endpoint) -> Result<Request, Error> {
-    Ok(Request::new(&ModelUrl::parse_at(url, hub)?))
+/// A model that is asked for.
+pub(super) fn request(name: &str, hub: &Endpoint) -> Result<Request, Error> {
+    Ok(Request::from(model(name, hub)?))
 }
 
 /// Everything that was parsed. What stands in a list comes with its place there.
@@ -45,12 +45,13 @@ pub(super) fn at(revision: Option<&Revision>, request: Request) -> Request {
     }
 }
 
+/// A model as `user/repo`, by its URL, or by its address at the hub that is set. The error is that of a URL, which knows
+/// best what was meant.
 fn model(name: &str, hub: &Endpoint) -> Result<ModelRef, Error> {
-    if ModelUrl::looks_like(name) {
-        Ok(ModelUrl::parse_at(name, hub)?.into_model())
-    } else {
-        Ok(name.parse::<ModelRef>()?)
+    if let Ok(model) = name.parse() {
+        return Ok(model);
     }
+    Ok(ModelUrl::parse_at(name, hub)?.into_model())
 }
 
 /// The failure; when it is a name that the cache does not have, with the names most like it.

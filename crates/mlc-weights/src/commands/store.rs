@@ -1,5 +1,6 @@
 //! `mlc-weights store`: filling what many machines read.
 
+use facade::env::Settings;
 use facade::{
     Builder, Downloader, Event, ModelRef, Observer, PushOptions, Pushed, PushedName, Request, StoreError,
     StoreUrl,
@@ -71,8 +72,8 @@ fn init(target: &Target, screen: Screen) -> Result<(), Failure> {
 
 /// Pushes one model after another; a failure does not keep the next one from being tried.
 fn push(arguments: &StorePush, screen: Screen) -> Result<(), Failure> {
-    let parsed = arguments.models.iter().map(|model| (None, model.parse::<Request>()));
-    let requests = named::all(parsed)?;
+    let hub = Settings::from_env()?.endpoint;
+    let requests = named::all(arguments.models.iter().map(|model| (None, named::request(model, &hub))))?;
     let downloader = downloader(&arguments.target)?;
     let session = Session { downloader, engine: Engine::start()?, screen, options: options(arguments) };
     let (mut rows, mut first) = (Vec::new(), None);

@@ -5,6 +5,7 @@ mod session;
 
 use std::collections::BTreeSet;
 
+use facade::env::Settings;
 use facade::{Builder, ModelRef, Repair};
 use serde::Serialize;
 
@@ -26,7 +27,9 @@ struct Document<'a> {
 /// Verifies one model after another; a failure does not keep the next one from being looked at.
 pub(super) fn run(arguments: &Verify, screen: Screen) -> Result<(), Failure> {
     let named = named::models(&arguments.models)?;
-    let downloader = Builder::from_env()?.build()?;
+    let settings = Settings::from_env()?;
+    let policy_by = settings.policy_variable;
+    let downloader = Builder::from_settings(settings).build()?;
     let models = if arguments.all { downloader.cache().models()? } else { named };
     let models: BTreeSet<ModelRef> = models.into_iter().collect();
     let mut session = Session::new(downloader, repair(arguments), screen);
@@ -38,7 +41,7 @@ pub(super) fn run(arguments: &Verify, screen: Screen) -> Result<(), Failure> {
             print(&lines)?;
         }
         all.extend(checked);
-        if let Some(failure) = failure {
+        if let Some(failure) = failure.map(|failure| failure.of_policy(policy_by)) {
             report::failure(&failure);
             first.get_or_insert(Status::from(&failure));
             if matches!(failure, Failure::Interrupted { .. }) {

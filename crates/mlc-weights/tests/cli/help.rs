@@ -33,11 +33,12 @@ fn help() {
     Usage: mlc-weights [OPTIONS] <COMMAND>
 
     Commands:
-      download     Print the directory of a model, downloading it first if the cache has none
+      download     Print the directory of a model, downloading it first if the cache has none [alias:
+                   pull]
       path         Print the directory of a model that is in the cache; never uses the network
-      list         List the models in the cache, whole or not
+      list         List the models in the cache, whole or not [alias: ls]
       verify       Hash cached models and compare; with --repair, mend them
-      remove       Remove models from the cache
+      remove       Remove models from the cache [alias: rm]
       prune        Remove what interrupted downloads have left
       store        Fill a store that many machines download from
       env          Show every setting, where it comes from, and what is wrong with it
@@ -72,11 +73,12 @@ fn long_help_knows_the_environment() {
     Usage: mlc-weights [OPTIONS] <COMMAND>
 
     Commands:
-      download     Print the directory of a model, downloading it first if the cache has none
+      download     Print the directory of a model, downloading it first if the cache has none [alias:
+                   pull]
       path         Print the directory of a model that is in the cache; never uses the network
-      list         List the models in the cache, whole or not
+      list         List the models in the cache, whole or not [alias: ls]
       verify       Hash cached models and compare; with --repair, mend them
-      remove       Remove models from the cache
+      remove       Remove models from the cache [alias: rm]
       prune        Remove what interrupted downloads have left
       store        Fill a store that many machines download from
       env          Show every setting, where it comes from, and what is wrong with it
@@ -136,12 +138,14 @@ fn help_of_download() {
     Usage: mlc-weights download [OPTIONS] [MODEL]...
 
     Arguments:
-      [MODEL]...  The models, one after another: HF://user/repo[@revision] or
-                  https://huggingface.co/user/repo[@revision]
+      [MODEL]...  The models, one after another: user/repo[@revision], also as HF://… or
+                  https://huggingface.co/…
 
     Options:
           --from-file <LIST>     Further models from this file, one a line; # begins a comment, and - is
                                  standard input
+          --package <CONFIG>     Further models from this mlc-package-config.json; local folders in it
+                                 are passed over
       -j, --jobs <N>             The most files, and connections, at once [default: 8, and more as they
                                  prove useful]
           --max-connections <N>  The most connections at once [default: as many as --jobs says, else 32]
@@ -184,7 +188,7 @@ fn help_of_path() {
     Usage: mlc-weights path [OPTIONS] <MODEL>
 
     Arguments:
-      <MODEL>  The model: HF://user/repo[@revision] or https://huggingface.co/user/repo[@revision]
+      <MODEL>  The model: user/repo[@revision], also as HF://… or https://huggingface.co/…
 
     Options:
           --revision <REV>  A branch, tag, reference or commit, instead of the model's @revision

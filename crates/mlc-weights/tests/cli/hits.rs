@@ -13,12 +13,14 @@ fn a_download_prints_the_path_and_nothing_else() {
 }
 
 #[test]
-fn both_prefixes_name_the_same_model() {
+fn a_model_has_three_names() {
     let (world, model) = World::with_tiny();
     world.download(&model);
-    let url = format!("https://huggingface.co/{}/{}", model.user, model.repo);
-    for command in ["download", "path"] {
-        world.cli(&[command, &url]).run().check_path(&world.entry(&model));
+    let name = format!("{}/{}", model.user, model.repo);
+    for name in [format!("https://huggingface.co/{name}"), name] {
+        for command in ["download", "path"] {
+            world.cli(&[command, &name]).run().check_path(&world.entry(&model));
+        }
     }
 }
 
@@ -119,7 +121,7 @@ fn a_miss_says_so_and_how_to_go_on() {
             &looked_in[0],
             &looked_in[1],
             &looked_in[2],
-            "  to download it: mlc-weights download HF://mlc-ai/tiny",
+            "  to download it: mlc-weights download mlc-ai/tiny",
         ]
     );
     assert!(world.hub.log().is_empty(), "{}", world.hub.log());
@@ -175,6 +177,6 @@ fn a_slip_in_a_name_is_seen_through() {
     {
         let ran = world.cli(&["path", slip]).run();
         ran.check_failure(3, &[]);
-        assert_eq!(ran.stderr.contains("  did you mean HF://mlc-ai/tiny?\n"), meant, "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains("  did you mean mlc-ai/tiny?\n"), meant, "{}", ran.stderr);
     }
 }

@@ -11,19 +11,19 @@ fn a_miss_is_refused_where_downloads_are_forbidden() {
     let world = World::new();
     let place = world.home().join("model_weights").join("hf").join("mlc-ai").join("tiny");
     let place = format!("  looked in {}\n", place.display());
-    for (arguments, variable, policy) in [
-        (vec![], (POLICY, "OFF"), "OFF"),
-        (vec![], (POLICY, "READONLY"), "READONLY"),
-        (vec![], ("HF_HUB_OFFLINE", "1"), "OFF"),
-        (vec![], ("HF_HUB_OFFLINE", "true"), "OFF"),
-        (vec!["--policy", "OFF"], (POLICY, "ON"), "OFF"),
-        (vec!["--policy", "READONLY"], (POLICY, "REDO"), "READONLY"),
+    for (arguments, variable, policy, by) in [
+        (vec![], (POLICY, "OFF"), "OFF", POLICY),
+        (vec![], (POLICY, "READONLY"), "READONLY", POLICY),
+        (vec![], ("HF_HUB_OFFLINE", "1"), "OFF", "HF_HUB_OFFLINE"),
+        (vec!["--dry-run"], ("HF_HUB_OFFLINE", "true"), "OFF", "HF_HUB_OFFLINE"),
+        (vec!["--policy", "OFF"], (POLICY, "ON"), "OFF", "--policy"),
+        (vec!["--policy", "READONLY"], (POLICY, "REDO"), "READONLY", "--policy"),
     ] {
         let all = [&["download", "HF://mlc-ai/tiny"], &arguments[..]].concat();
         let ran = world.cli(&all).env(variable.0, variable.1).run();
         let first =
             format!("error: mlc-ai/tiny is not in the cache, and the policy {policy} forbids a download\n");
-        ran.check_failure(3, &[&first, &place, "the policy comes from --policy"]);
+        ran.check_failure(3, &[&first, &place, &format!("  the policy is set by {by}\n")]);
     }
     assert!(world.hub.log().is_empty(), "{}", world.hub.log());
     world.check_pristine();
@@ -38,7 +38,7 @@ fn force_is_refused_where_downloads_are_forbidden() {
         let ran = world.cli(&["download", &model.url, "--force"]).env(name, value).run();
         let policy = if name == POLICY { value } else { "OFF" };
         let words = format!("mlc-ai/tiny cannot be downloaded again: the policy {policy} forbids it");
-        ran.check_failure(3, &[&words]);
+        ran.check_failure(3, &[&words, &format!("  the policy is set by {name}\n")]);
     }
     assert!(later.is_empty(), "{later}");
     assert_eq!(world.visible(), before);

@@ -36,6 +36,43 @@ fn several_models_and_a_slip() {
 }
 
 #[test]
+fn a_dry_run_removes_nothing() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    let before = world.visible();
+    let bytes: u64 = model.files.iter().map(|file| file.size).sum();
+    for arguments in [
+        &["remove", "--dry-run", "--json", "mlc-ai/tiny", "mlc-ai/tyni"][..],
+        &["rm", "--dry-run", "--json", "--all"],
+    ] {
+        let ran = world.cli(arguments).run();
+        assert_eq!(ran.status, Some(if arguments.contains(&"--all") { 0 } else { 3 }), "{}", ran.stderr);
+        assert!(ran.stderr.contains("would remove mlc-ai/tiny, "), "{}", ran.stderr);
+        let json = ran.json();
+        assert_eq!((&json["dry_run"], &json["models"][0]["model"]), (&true.into(), &"mlc-ai/tiny".into()));
+        assert_eq!(json["models"][0]["bytes"], bytes);
+        assert_eq!(json["models"].as_array().unwrap().len(), 1);
+    }
+    assert_eq!(world.visible(), before);
+}
+
+#[test]
+fn all_models_are_removed_only_when_that_is_confirmed() {
+    let (world, model) = World::with_tiny();
+    let other = world.hub.publish(&local_hub::ModelFixture::new("mlc-ai/other"));
+    world.download(&model);
+    world.download(&other);
+    let ran = world.cli(&["remove", "--all"]).run();
+    ran.check_failure(1, &["error: 2 models (", "are not removed without --yes"]);
+    assert!(world.entry(&model).exists());
+    let ran = world.cli(&["remove", "--all", "-y"]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert!(!world.entry(&model).exists() && !world.entry(&other).exists());
+    let ran = world.cli(&["remove", "--all"]).run();
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), "there are no models in the cache\n"));
+}
+
+#[test]
 fn a_malformed_name_keeps_all_from_being_removed() {
     let (world, model) = World::with_tiny();
     world.download(&model);

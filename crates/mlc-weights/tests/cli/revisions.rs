@@ -23,10 +23,7 @@ fn a_revision_is_named_by_the_url_or_by_the_option() {
     }
     assert!(later.is_empty(), "{later}");
     let miss = world.cli(&["path", &new.url, "--revision", "main"]).run();
-    miss.check_failure(
-        3,
-        &["mlc-ai/tiny@main is not in the cache", "mlc-weights download HF://mlc-ai/tiny@main"],
-    );
+    miss.check_failure(3, &["mlc-ai/tiny@main is not in the cache", "mlc-weights download mlc-ai/tiny@main"]);
 }
 
 #[test]

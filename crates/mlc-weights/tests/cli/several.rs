@@ -64,9 +64,9 @@ fn one_failure_does_not_keep_the_next_model_from_being_tried() {
 fn a_list_is_a_file_or_standard_input() {
     let world = World::new();
     let models = publish(&world, &["mlc-ai/a", "mlc-ai/b", "mlc-ai/c"]);
-    let [a, b, c] = [0, 1, 2].map(|index| models[index].url.as_str());
+    let [a, c] = [0, 2].map(|index| models[index].url.as_str());
     let list = world.beside("models.txt");
-    std::fs::write(&list, format!("# the small ones\n{b}   # needs 2 GB\n\n  {c}\r\n")).unwrap();
+    std::fs::write(&list, format!("# the small ones\nmlc-ai/b   # needs 2 GB\n\n  {c}\r\n")).unwrap();
     let paths: Vec<PathBuf> = models.iter().map(|model| world.entry(model)).collect();
     let ran = world.cli(&["download", a, "--from-file", list.to_str().unwrap()]).run();
     check_paths(&ran, 0, &paths);
@@ -77,6 +77,38 @@ fn a_list_is_a_file_or_standard_input() {
     child.stdin.take().unwrap().write_all(format!("{c}\n{a}\n").as_bytes()).unwrap();
     let ran = Ran::from(child.wait_with_output().unwrap());
     check_paths(&ran, 0, &[paths[2].clone(), paths[0].clone()]);
+}
+
+#[test]
+fn a_package_names_its_models() {
+    let world = World::new();
+    let models = publish(&world, &["mlc-ai/a", "mlc-ai/b"]);
+    let package = world.beside("mlc-package-config.json");
+    let json = serde_json::json!({
+        "device": "iphone",
+        "model_list": [
+            { "model": models[0].url, "model_id": "a", "estimated_vram_bytes": 3_000_000_000_u64 },
+            { "model": "dist/own-model", "model_id": "own" },
+            { "model": "https://huggingface.co/mlc-ai/b", "model_id": "b", "bundle_weight": true },
+        ],
+    });
+    std::fs::write(&package, json.to_string()).unwrap();
+    let arguments = ["download", "--package", package.to_str().unwrap()];
+    let paths: Vec<PathBuf> = models.iter().map(|model| world.entry(model)).collect();
+    check_paths(&world.cli(&arguments).run(), 0, &paths);
+    for (text, words) in [
+        (
+            r#"{"model_list": [{"model": "HF://mlc-ai"}]}"#,
+            "mlc-package-config.json: `HF://mlc-ai` is not a model URL",
+        ),
+        (r#"{"model_list": [{"model_id": "a"}]}"#, "missing field `model`"),
+        ("{", "EOF while parsing"),
+    ] {
+        std::fs::write(&package, text).unwrap();
+        world.cli(&arguments).run().check_failure(2, &["mlc-package-config.json", words]);
+    }
+    std::fs::File::create(&package).unwrap().set_len(1 << 34).unwrap();
+    world.cli(&arguments).run().check_failure(2, &["it is longer than 16 MiB"]);
 }
 
 #[test]
@@ -93,7 +125,7 @@ fn every_malformed_line_is_named_and_nothing_is_done() {
     let world = World::new();
     let [model] = &publish(&world, &["mlc-ai/a"])[..] else { panic!("one model") };
     let list = world.beside("models.txt");
-    std::fs::write(&list, format!("{}\nHF://mlc-ai\n\nmlc-ai/a\n", model.url)).unwrap();
+    std::fs::write(&list, format!("{}\nHF://mlc-ai\n\nmlc-ai/a/b\n", model.url)).unwrap();
     let list = list.to_str().unwrap();
     let requests = world.hub.log().from_now();
     let ran = world.cli(&["download", &model.url, "--from-file", list]).run();

@@ -10,8 +10,20 @@ use crate::world::World;
 
 /// Runs a download on a pseudo-terminal and returns everything that it shows, escape sequences and all;
 /// `None` where the program that makes one is missing.
-#[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
 fn on_a_terminal(world: &World, arguments: &[&str], variables: &[(&str, &str)]) -> Option<String> {
+    let (is_success, shown) = answering(world, arguments, variables, "")?;
+    assert!(is_success, "{shown}");
+    Some(shown)
+}
+
+/// The same with what a person types, and whether the program succeeded.
+#[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
+fn answering(
+    world: &World,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    typed: &str,
+) -> Option<(bool, String)> {
     let inner = world.cli(arguments).command;
     let words = std::iter::once(inner.get_program()).chain(inner.get_args());
     let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
@@ -19,7 +31,10 @@ fn on_a_terminal(world: &World, arguments: &[&str], variables: &[(&str, &str)]) 
     outer.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
     outer.env_clear().env("TERM", "xterm-256color").env("SHELL", "/bin/sh");
     outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    outer.envs(variables.iter().copied()).current_dir(world.beside("")).stdin(std::process::Stdio::null());
+    let input = world.beside("typed");
+    std::fs::write(&input, typed).unwrap();
+    let input = std::fs::File::open(input).unwrap();
+    outer.envs(variables.iter().copied()).current_dir(world.beside("")).stdin(input);
     match outer.output() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             eprintln!("skipped: `script` of util-linux is not installed");
@@ -27,9 +42,7 @@ fn on_a_terminal(world: &World, arguments: &[&str], variables: &[(&str, &str)]) 
         }
         output => {
             let output = output.unwrap();
-            let shown = String::from_utf8(output.stdout).unwrap();
-            assert!(output.status.success(), "{shown}");
-            Some(shown)
+            Some((output.status.success(), String::from_utf8(output.stdout).unwrap()))
         }
     }
 }
@@ -48,6 +61,18 @@ fn hesitant() -> (World, PublishedModel) {
 
 /// How long the silence lasts.
 const BRIEF: (&str, &str) = ("HF_HUB_DOWNLOAD_TIMEOUT", "1");
+
+#[test]
+fn a_removal_is_asked_about() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    for (typed, is_removed) in [("n\n", false), ("", false), ("Y\n", true)] {
+        let answered = answering(&world, &["remove", "mlc-ai/tiny"], &[], typed);
+        let Some((is_success, shown)) = answered else { return };
+        assert!(shown.contains("Remove mlc-ai/tiny, ") && shown.contains("? [y/N] "), "{shown}");
+        assert_eq!((is_success, !world.entry(&model).exists()), (is_removed, is_removed), "{shown}");
+    }
+}
 
 #[test]
 fn rows_are_drawn_and_gone_at_the_end() {

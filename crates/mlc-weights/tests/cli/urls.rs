@@ -23,7 +23,6 @@ fn every_kind_of_bad_url() {
     let long = "r".repeat(97);
     for (url, problem, hint) in [
         ("", "it is empty", ""),
-        ("user/repo", "it starts with neither", "user/repo"),
         ("hf://user/repo", "its prefix is not written exactly", "user/repo"),
         ("HTTPS://huggingface.co/user/repo", "its prefix is not written exactly", "user/repo"),
         ("http://huggingface.co/user/repo", "it starts with neither", "user/repo"),

@@ -12,49 +12,57 @@ use crate::words::{files, size};
 /// Grows when a reader that knows the version before would misunderstand what is written.
 const VERSION: u32 = 1;
 
-/// Plans one model after another; a failure does not keep the next one from being planned.
-///
-/// # Errors
-/// The first failure of all, which has been reported already.
-pub(super) fn run(
-    downloader: &Downloader,
+/// Plans downloads.
+pub(super) struct Planner {
+    downloader: Downloader,
     display: Display,
-    as_json: bool,
-    requests: impl Iterator<Item = Request>,
-) -> Result<(), Failure> {
-    let engine = Engine::start()?;
-    let (mut first, mut plans) = (None, Vec::new());
-    for request in requests {
-        let model = request.model().clone();
-        let told = plan(downloader, display, &engine, request).and_then(|plan| {
-            plans.push(document(&model, &plan));
-            if as_json { Ok(()) } else { print(&words(&plan)) }
-        });
-        if let Err(failure) = told {
-            first.get_or_insert(display.reported(Some(&model), &failure));
-            if matches!(failure, Failure::Interrupted { .. } | Failure::Output(_)) {
-                break;
-            }
-        }
-    }
-    engine.stop(display);
-    if as_json {
-        print_json(&json!({ "version": VERSION, "models": plans }))?;
-    }
-    Failure::after_reports(first)
+    /// The setting that the policy comes from.
+    policy_by: Option<&'static str>,
+    engine: Engine,
 }
 
-fn plan(
-    downloader: &Downloader,
-    display: Display,
-    engine: &Engine,
-    request: Request,
-) -> Result<DownloadPlan, Failure> {
-    let (progress, request) = Progress::of(request, display);
-    progress.watch();
-    let plan = engine.run(downloader.plan(request), &progress);
-    progress.clear();
-    plan
+impl Planner {
+    pub(super) fn new(
+        downloader: Downloader,
+        display: Display,
+        policy_by: Option<&'static str>,
+    ) -> Result<Self, Failure> {
+        Ok(Self { downloader, display, policy_by, engine: Engine::start()? })
+    }
+
+    /// Plans one model after another; a failure does not keep the next one from being planned.
+    ///
+    /// # Errors
+    /// The first failure of all, which has been reported already.
+    pub(super) fn run(self, as_json: bool, requests: impl Iterator<Item = Request>) -> Result<(), Failure> {
+        let (mut first, mut plans) = (None, Vec::new());
+        for request in requests {
+            let model = request.model().clone();
+            let told = self.plan(request).and_then(|plan| {
+                plans.push(document(&model, &plan));
+                if as_json { Ok(()) } else { print(&words(&plan)) }
+            });
+            if let Err(failure) = told {
+                first.get_or_insert(self.display.reported(Some(&model), &failure));
+                if matches!(failure, Failure::Interrupted { .. } | Failure::Output(_)) {
+                    break;
+                }
+            }
+        }
+        self.engine.stop(self.display);
+        if as_json {
+            print_json(&json!({ "version": VERSION, "models": plans }))?;
+        }
+        Failure::after_reports(first)
+    }
+
+    fn plan(&self, request: Request) -> Result<DownloadPlan, Failure> {
+        let (progress, request) = Progress::of(request, self.display);
+        progress.watch();
+        let plan = self.engine.run(self.downloader.plan(request), &progress);
+        progress.clear();
+        plan.map_err(|failure| failure.of_policy(self.policy_by))
+    }
 }
 
 fn words(plan: &DownloadPlan) -> Vec<String> {

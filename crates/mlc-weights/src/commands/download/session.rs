@@ -12,6 +12,8 @@ use crate::progress::{Display, Progress, Summary};
 pub(super) struct Session {
     downloader: Downloader,
     display: Display,
+    /// The setting that the policy comes from.
+    policy_by: Option<&'static str>,
     /// Once something is to be downloaded.
     engine: Option<Engine>,
     began: Instant,
@@ -19,8 +21,14 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(downloader: Downloader, display: Display, models: usize) -> Self {
-        Self { downloader, display, engine: None, began: Instant::now(), summary: Summary::of(models) }
+    pub(super) fn new(
+        downloader: Downloader,
+        display: Display,
+        policy_by: Option<&'static str>,
+        models: usize,
+    ) -> Self {
+        let (began, summary) = (Instant::now(), Summary::of(models));
+        Self { downloader, display, policy_by, engine: None, began, summary }
     }
 
     /// Gets one model after another. Each path is printed as soon as the model is there; a failure does not
@@ -79,7 +87,7 @@ impl Session {
                 progress.watch();
                 self.download(request, &progress)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(Failure::from(error).of_policy(self.policy_by)),
         };
         progress.finish(&outcome);
         let model = outcome.map_err(|failure| self.with_what_is_kept(failure, &progress))?;

@@ -1,9 +1,11 @@
 //! Which models a command line asks for.
 
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use facade::{Endpoint, Request};
+use facade::{Endpoint, ModelUrl, Request};
+use serde::Deserialize;
 
 use super::super::named;
 use crate::arguments::Download;
@@ -12,7 +14,22 @@ use crate::exit::Failure;
 /// Standard input, where a file's name is expected.
 const STDIN: &str = "-";
 
-/// The models of the command line, then those of the list, each as a request that says nothing else yet.
+/// As long may a list be.
+const LONGEST: u64 = 16 << 20;
+
+/// What is read of a `mlc-package-config.json`.
+#[derive(Deserialize)]
+struct PackageConfig {
+    model_list: Vec<PackagedModel>,
+}
+
+#[derive(Deserialize)]
+struct PackagedModel {
+    model: String,
+}
+
+/// The models of the command line, then those of the list and of the package, each as a request that says nothing else
+/// yet.
 ///
 /// All are looked at before anything is done: a slip in the last line shows at once, not after the download
 /// of all others.
@@ -22,7 +39,21 @@ pub(super) fn models(arguments: &Download, hub: &Endpoint) -> Result<Vec<Request
     let listed = arguments.from_file.iter().zip(&list).flat_map(|(path, text)| {
         entries(text).map(|(line, model)| (Some(format!("{}, line {line}", shown(path))), model))
     });
-    named::all(named.chain(listed).map(|(place, model)| (place, named::request(model, hub))))
+    let package = arguments.package.as_deref().map(packaged).transpose()?;
+    let packaged = arguments
+        .package
+        .iter()
+        .zip(&package)
+        .flat_map(|(path, models)| models.iter().map(|model| (Some(shown(path)), model.as_str())));
+    named::all(named.chain(listed).chain(packaged).map(|(place, model)| (place, named::request(model, hub))))
+}
+
+/// The models of a package that are not folders of this machine.
+fn packaged(path: &Path) -> Result<Vec<String>, Failure> {
+    let config: PackageConfig = serde_json::from_str(&read(path)?)
+        .map_err(|error| Failure::List { list: shown(path), error: error.into() })?;
+    let urls = config.model_list.into_iter().map(|packaged| packaged.model);
+    Ok(urls.filter(|model| ModelUrl::looks_like(model)).collect())
 }
 
 /// The models of a list, each with the number of its line.
@@ -40,12 +71,17 @@ fn without_comment(line: &str) -> &str {
 
 fn read(path: &Path) -> Result<String, Failure> {
     let text = if path == Path::new(STDIN) {
-        let mut text = String::new();
-        io::stdin().lock().read_to_string(&mut text).map(|_| text)
+        bounded(io::stdin().lock())
     } else {
-        std::fs::read_to_string(path)
+        File::open(path).and_then(bounded)
     };
     text.map_err(|error| Failure::List { list: shown(path), error })
+}
+
+fn bounded(source: impl io::Read) -> io::Result<String> {
+    let mut text = String::new();
+    source.take(LONGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST { Err(io::Error::other("it is longer than 16 MiB")) } else { Ok(text) }
 }
 
 fn shown(path: &Path) -> String {
