@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_layout::{CachePolicy, PassedOver};
-use url_parse::{CommitId, DiskError, ErrorKind, Excerpt, ModelId, ModelRef, RepoPath, causes, shown};
+use url_parse::{CommitId, DiskError, ErrorKind, Excerpt, ModelId, ModelRef, RepoPath, causes, shown, size};
 
 /// Why a model could not be downloaded.
 ///
@@ -190,6 +190,20 @@ pub enum Error {
     /// The files' bytes could not be downloaded or verified.
     #[error(transparent)]
     Fetch(#[from] shard_fetch::Error),
+    /// The cache's disk, or the user's share of it, is full.
+    #[error("{model} needs {} more, and {} has {} free", size(*needed), shown(home), free_bytes(*free))]
+    NoSpace {
+        /// The model asked for.
+        model: ModelRef,
+        /// The cache's home.
+        home: PathBuf,
+        /// How many bytes are still to be written.
+        needed: u64,
+        /// How many bytes are free; `None` where the system does not tell.
+        free: Option<u64>,
+        /// What the system says, if it was asked to write.
+        source: Option<io::Error>,
+    },
     /// The cache could not be read or written.
     #[error(transparent)]
     Cache(#[from] cache_layout::Error),
@@ -231,6 +245,7 @@ impl Error {
             Self::Net(error) => error.kind(),
             Self::Disk(error) => error.kind(),
             Self::OnlyReadOnly { .. } => ErrorKind::Disk,
+            Self::NoSpace { .. } => ErrorKind::NoSpace,
             Self::Runtime { .. } => ErrorKind::Other,
         }
     }
@@ -275,6 +290,10 @@ impl Error {
     pub fn is_out_of_space(&self) -> bool {
         self.kind() == ErrorKind::NoSpace || causes(self).any(is_full)
     }
+}
+
+fn free_bytes(free: Option<u64>) -> String {
+    free.map_or_else(|| "too little".to_owned(), size)
 }
 
 fn is_full(cause: &(dyn StdError + 'static)) -> bool {

@@ -227,7 +227,7 @@ pub enum Error {
         waited: Duration,
     },
     /// The disk has not enough room.
-    #[error("not enough room at {}: {needed} bytes are needed, {} free", shown(path), free_bytes(*free))]
+    #[error("not enough room at {}: {} needed, {} free", shown(path), size(*needed), free_bytes(*free))]
     NoSpace {
         /// How many bytes are still to be written.
         needed: u64,
@@ -362,5 +362,5 @@ fn from(host: Option<&Origin>) -> String {
 }
 
 fn free_bytes(free: Option<u64>) -> String {
-    free.map_or_else(|| "too few are".to_owned(), |free| format!("{free} are"))
+    free.map_or_else(|| "too little".to_owned(), size)
 }

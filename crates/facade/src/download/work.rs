@@ -80,8 +80,22 @@ impl Work {
         steps: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         tokio::select! {
-            outcome = steps => outcome.map_err(|error| self.lease.shown(error)),
+            outcome = steps => outcome.map_err(|error| self.shown(error)),
             never = self.lease.beat() => match never {},
+        }
+    }
+
+    /// The error as the user knows the places that it is about.
+    fn shown(&self, error: Error) -> Error {
+        match error {
+            Error::Fetch(shard_fetch::Error::NoSpace { needed, free, source, .. }) => Error::NoSpace {
+                model: self.request.model().clone(),
+                home: self.context.layout.home().to_owned(),
+                needed,
+                free,
+                source,
+            },
+            error => self.lease.shown(error),
         }
     }
 

@@ -134,10 +134,10 @@ fn what_is_verified_stays_when_the_disk_refuses() {
     if !traced::is_possible() {
         return;
     }
-    let full = ["not enough room at ", " bytes are needed, ", " are free", "No space left on device"];
+    let full = [" needs ", " more, and ", " free\n", "No space left on device"];
     check_refused("pwrite64", "ENOSPC", &full);
     // Where room is only looked for when data is written out.
     check_refused("fdatasync", "ENOSPC", &full);
-    check_refused("pwrite64", "EDQUOT", &["not enough room at ", "Disk quota exceeded"]);
+    check_refused("pwrite64", "EDQUOT", &[" more, and ", "Disk quota exceeded"]);
     check_refused("fdatasync", "EIO", &["cannot sync ", "Input/output error"]);
 }

@@ -65,7 +65,7 @@ fn too_little_room_is_found_before_the_first_byte() {
     let ran = disk.download(&world, &model).run();
     ran.check_failure(
         7,
-        &["not enough room at ", &disk.home.display().to_string(), " bytes are needed, ", ADVICE],
+        &["mlc-ai/tiny needs ", " MB more, and ", &disk.home.display().to_string(), " free\n", ADVICE],
     );
     assert!(world.hub.log().data().is_empty(), "{}", world.hub.log());
     fs::remove_file(ballast).unwrap();
@@ -87,8 +87,8 @@ fn a_disk_that_is_full_on_the_way() {
     let ballast = disk.fill(3 * MIB);
     hold.release();
     let ran = running.end();
-    let place = format!("not enough room at {}", disk.home.display());
-    ran.check_failure(7, &[&place, " bytes are needed, ", " are free", "No space left on device", ADVICE]);
+    let place = format!(" more, and {} has ", disk.home.display());
+    ran.check_failure(7, &["mlc-ai/tiny needs ", &place, " free\n", "No space left on device", ADVICE]);
     assert!(is_in_pool(&disk.outside(), &model, "first.bin"));
     let entry = entry_in(&disk.outside().join("model_weights"), &model);
     assert!(!entry.exists());

@@ -51,7 +51,7 @@ fn a_disk_that_is_too_small_is_refused_before_anything_is_fetched() {
     let (world, model) = large();
     let mount = "mkdir -p home; mount -t tmpfs -o size=2m none home";
     let text = run(&world, mount, &format!("mlc download {}; {COUNT}", model.url));
-    check(text, &["not enough room", "status 7", "visible: 0"]);
+    check(text, &["mlc-ai/large needs ", "status 7", "visible: 0"]);
     assert!(world.hub.log().data().is_empty());
 }
 
