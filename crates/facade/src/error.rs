@@ -278,12 +278,28 @@ impl Error {
     /// Whether the proxy could not be reached, or did not pass a request on.
     pub fn is_of_the_proxy(&self) -> bool {
         let hop = match self {
-            Self::Hub(hf_transport::Error::Net(error))
-            | Self::MetadataGaveUp { source: hf_transport::Error::Net(error), .. } => error.hop(),
             Self::Fetch(shard_fetch::Error::GaveUp { hop, .. }) => *hop,
-            _ => None,
+            _ => self.net_error().and_then(net::Error::hop),
         };
         hop == Some(net::Hop::Proxy) && self.kind() == ErrorKind::Network
+    }
+
+    /// Whether this machine seems to have no network: a server's name was not found, or there is no route to it.
+    pub fn is_of_the_network(&self) -> bool {
+        use net::Obstacle::{Name, NoRoute};
+        matches!(self.net_error(), Some(net::Error::Unreachable { why: Name | NoRoute, .. }))
+    }
+
+    /// What went wrong between this machine and a server, where that is all.
+    fn net_error(&self) -> Option<&net::Error> {
+        match self {
+            Self::Net(error)
+            | Self::Hub(hf_transport::Error::Net(error))
+            | Self::MetadataGaveUp { source: hf_transport::Error::Net(error), .. }
+            | Self::Store(weight_store::Error::Net(error)) => Some(error),
+            Self::Fetch(error) => causes(error).find_map(|cause| cause.downcast_ref()),
+            _ => None,
+        }
     }
 
     /// Whether the local disk, or somebody's share of it, is full.

@@ -19,6 +19,11 @@ pub(crate) fn about(error: &Error) -> Option<&'static str> {
             "look whether the proxy runs, and whether its address is right (`mlc-weights env` shows it); the same command continues where this one stopped",
         );
     }
+    if error.is_of_the_network() {
+        return Some(
+            "are you online? The same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
+        );
+    }
     match error.kind() {
         ErrorKind::Network => Some(
             "the same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",

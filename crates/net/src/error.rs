@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use url_parse::{ErrorKind, Excerpt, ForeignError, ForeignText};
+use url_parse::{ErrorKind, Excerpt, ForeignError, ForeignText, Origin};
 
 use crate::shown::{ProxyName, SafeUrl};
 
@@ -80,7 +80,17 @@ pub enum Error {
         /// Why that is refused.
         problem: &'static str,
     },
-    /// The connection could not be made, or was cut.
+    /// No connection to the server could be made.
+    #[error("cannot reach {}: {why}", host.to_string().trim_start_matches("https://"))]
+    Unreachable {
+        /// The server.
+        host: Origin,
+        /// Which server that is.
+        hop: Hop,
+        /// What was in the way.
+        why: Obstacle,
+    },
+    /// The connection could not be made, for another reason, or was cut.
     #[error("cannot {action} {url}")]
     Transport {
         /// What was attempted, to be followed by a URL.
@@ -191,6 +201,30 @@ pub enum Error {
     Cancelled,
 }
 
+/// Why no connection could be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Obstacle {
+    /// The name has no address, or nobody could be asked for it.
+    Name,
+    /// The network that this machine is in leads nowhere.
+    NoRoute,
+    /// The machine is there and refuses connections.
+    Refused,
+    /// Nothing came back in time.
+    Silence,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "its name cannot be found",
+            Self::NoRoute => "there is no route to it",
+            Self::Refused => "it refused the connection",
+            Self::Silence => "it does not answer",
+        })
+    }
+}
+
 /// Who a request met on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hop {
@@ -234,7 +268,8 @@ impl Error {
             | Self::ProxyLogin { .. }
             | Self::UntrustedCertificate { .. }
             | Self::Encoded { .. } => ErrorKind::Refused,
-            Self::Transport { .. }
+            Self::Unreachable { .. }
+            | Self::Transport { .. }
             | Self::Proxy { .. }
             | Self::Stalled { .. }
             | Self::TooSlow { .. }
@@ -246,7 +281,8 @@ impl Error {
     /// Who failed, for a connection that was not made, was cut or fell silent.
     pub fn hop(&self) -> Option<Hop> {
         match self {
-            Self::Transport { hop, .. }
+            Self::Unreachable { hop, .. }
+            | Self::Transport { hop, .. }
             | Self::Stalled { hop, .. }
             | Self::TooSlow { hop, .. }
             | Self::Damaged { hop, .. } => Some(*hop),

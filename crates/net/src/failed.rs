@@ -3,9 +3,9 @@
 use std::error::Error as StdError;
 use std::io;
 
-use url_parse::{ForeignError, Secrets};
+use url_parse::{ForeignError, Origin, Secrets};
 
-use crate::error::{Error, Hop};
+use crate::error::{Error, Hop, Obstacle};
 use crate::proxy::ProxyUrl;
 use crate::reach::TOO_NEAR;
 use crate::resolver::NameTooNear;
@@ -38,7 +38,10 @@ impl Exchange<'_> {
             return Error::UntrustedCertificate { action, url, proxy, source };
         }
         match blamed {
-            None => Error::Transport { action, url, hop, source },
+            None => match (obstacle(&error), Origin::of(self.url)) {
+                (Some(why), Some(host)) => Error::Unreachable { host, hop, why },
+                _ => Error::Transport { action, url, hop, source },
+            },
             Some((proxy, _)) if wants_login(&error) => Error::ProxyLogin { action, url, proxy: Some(proxy) },
             Some((proxy, problem)) => Error::Proxy { action, url, proxy, problem, source },
         }
@@ -58,6 +61,27 @@ impl Exchange<'_> {
             forwards.then_some("gave no answer that can be used")
         }
     }
+}
+
+/// What kept a connection from being made, where that is known.
+fn obstacle(error: &reqwest::Error) -> Option<Obstacle> {
+    if !error.is_connect() {
+        return None;
+    }
+    // The HTTP library says so in words only.
+    if says(error, "dns error") {
+        return Some(Obstacle::Name);
+    }
+    if error.is_timeout() {
+        return Some(Obstacle::Silence);
+    }
+    let kinds = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    kinds.last().and_then(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some(Obstacle::Refused),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => Some(Obstacle::NoRoute),
+        io::ErrorKind::TimedOut => Some(Obstacle::Silence),
+        _ => None,
+    })
 }
 
 /// Whether the name stands for nothing but addresses that are nearer than allowed.

@@ -76,7 +76,7 @@ mod words;
 
 pub use answer::{Answer, Refusal};
 pub use client::{Client, Request, Throttled, Watch};
-pub use error::{BoxError, Error, Hop};
+pub use error::{BoxError, Error, Hop, Obstacle};
 pub use floor::{Floor, Meter};
 pub use gate::{FILES, Gate, Gates};
 pub use headers::{header_text, server_wait};

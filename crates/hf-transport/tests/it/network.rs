@@ -126,11 +126,10 @@ const NOBODY: &str = "http://127.0.0.1:1";
 async fn a_hub_that_is_not_there_is_named() {
     let stage = Stage::usual().with(|config| config.endpoint = NOBODY.parse().unwrap());
     let error = stage.fetch_error().await;
-    assert!(matches!(error, Error::Net(net::Error::Transport { .. })), "{error:?}");
-    assert_eq!(error.to_string(), format!("cannot list the references of {NOBODY}/user/model/info/refs?…"));
+    assert_eq!(error.to_string(), format!("cannot reach {NOBODY}: it refused the connection"));
     assert!(error.is_transient());
     let error = stage.locate("README.md").await.unwrap_err();
-    assert!(matches!(error, Error::Net(net::Error::Transport { .. })), "{error:?}");
+    assert!(matches!(error, Error::Net(net::Error::Unreachable { .. })), "{error:?}");
 }
 
 #[tokio::test]
@@ -145,7 +144,7 @@ async fn the_hub_may_be_behind_a_proxy() {
 
     stage.set_net(|net| net.proxy.no_proxy = "127.0.0.1".parse().unwrap());
     let error = stage.fetch_error().await;
-    assert!(matches!(error, Error::Net(net::Error::Transport { .. })), "{error:?}");
+    assert!(matches!(error, Error::Net(net::Error::Unreachable { .. })), "{error:?}");
     assert_eq!(stage.hub.log().count(), 3);
 
     // A proxy's password is in no message; `fetch_error` looks.

@@ -20,6 +20,8 @@ const LATER: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub(super) struct Plain {
     last: Mutex<Duration>,
+    /// The last line that was told.
+    told: Mutex<String>,
 }
 
 impl Plain {
@@ -64,8 +66,14 @@ impl Face for Plain {
     }
 
     fn tell(&self, event: &Event<'_>) {
-        if let Some(line) = text::line(event) {
-            say(&[line]);
+        let Some(line) = text::line(event) else { return };
+        // That the hub is asked once more, who was told of the pause knows.
+        let is_again = matches!(event, Event::Metadata { .. }) && *self.told.lock() == line;
+        if !is_again {
+            say(&[&line]);
+        }
+        if !matches!(event, Event::RetryingMetadata { .. }) {
+            *self.told.lock() = line;
         }
     }
 

@@ -25,8 +25,18 @@ fn nobody_is_there() {
     // Nobody listens on this port once it is closed again.
     let nowhere = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let ran = world.cli(&["download", &model.url]).env("HF_ENDPOINT", &nowhere).run();
-    check(&world, &ran, &[&format!("because: cannot list the references of {nowhere}/mlc-ai/tiny")]);
-    assert!(ran.stderr.to_lowercase().contains("refused"), "{}", ran.stderr);
+    check(&world, &ran, &[&format!("  because: cannot reach {nowhere}: it refused the connection\n")]);
+}
+
+/// One line says what is wrong, and nothing of what libraries say about it.
+#[test]
+fn a_name_that_cannot_be_found() {
+    let (world, model) = World::with_tiny();
+    let ran = world.cli(&["download", &model.url]).env("HF_ENDPOINT", "https://hub.invalid").run();
+    let cause = "  because: cannot reach hub.invalid: its name cannot be found\n  are you online? ";
+    ran.check_failure(6, &[cause]);
+    assert_eq!(ran.stderr.matches("because").count(), 1, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("asking the hub for").count(), 1, "{}", ran.stderr);
 }
 
 #[test]

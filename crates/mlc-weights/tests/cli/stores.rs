@@ -199,7 +199,7 @@ fn a_push_that_cannot_be_says_why() {
     let store = format!("file://{}", folder.to_str().unwrap());
     world.cli(&["store", "push", &model.url]).run().check_failure(2, &["MLC_WEIGHTS_STORE"]);
     world.cli(&["store", "init"]).run().check_failure(2, &["MLC_WEIGHTS_STORE"]);
-    world.cli(&["store", "push", "--store", &store, "mlc-ai/tiny"]).run().check_failure(2, &["mlc-ai/tiny"]);
+    world.cli(&["store", "push", "--store", &store, "mlc-ai"]).run().check_failure(2, &["`mlc-ai`"]);
     let missing = format!("{store}/missing");
     let ran = world.cli(&["store", "push", "--store", &missing, &model.url]).run();
     ran.check_failure(7, &[missing.trim_start_matches("file://")]);

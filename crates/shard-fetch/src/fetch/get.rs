@@ -111,6 +111,9 @@ fn without_answer(file: &RepoPath, host: Origin, error: net::Error) -> Setback {
         net::Error::Transport { hop, source, .. } => {
             Setback::passing(Passing::Request { hop, source: source.into() }, &host)
         }
+        error @ net::Error::Unreachable { hop, .. } => {
+            Setback::passing(Passing::Request { hop, source: error.into() }, &host)
+        }
         error @ net::Error::Proxy { .. } => {
             Setback::passing(Passing::Request { hop: Hop::Proxy, source: error.into() }, &host)
         }
