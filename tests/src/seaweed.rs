@@ -1,4 +1,4 @@
-//! SeaweedFS, which speaks the language of S3, where the [servers that others wrote](crate::PythonServer) are installed.
+//! SeaweedFS, which speaks the language of S3, where the [servers that others wrote](crate::OtherServer) are installed.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 
-use crate::PythonServer;
+use crate::OtherServer;
 
 /// It takes a few seconds to start, and more on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
+const ATTEMPTS: usize = 3;
 const IDENTITIES: &str = r#"{"identities":[{"name":"tests","actions":["Admin","Read","List","Write"],
     "credentials":[{"accessKey":"test-key","secretKey":"test-s3cret"}]}]}"#;
 
@@ -35,8 +36,15 @@ impl LocalS3 {
     /// It does not start.
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     pub fn start(parent: &Path) -> Option<Self> {
-        let weed = PythonServer::installed()?.join("bin/weed");
-        match Self::try_start(&weed, parent) {
+        let weed = OtherServer::installed()?.join("bin/weed");
+        // Somebody else may have taken one of the ports in the meantime.
+        let mut outcome = Self::try_start(&weed, parent);
+        for _ in 1..ATTEMPTS {
+            if outcome.is_err() {
+                outcome = Self::try_start(&weed, parent);
+            }
+        }
+        match outcome {
             Ok(server) => Some(server),
             Err(error) => panic!("SeaweedFS: {error:#}"),
         }
@@ -50,7 +58,9 @@ impl LocalS3 {
         let services = ["master", "volume", "filer", "s3"];
         let mut command = Command::new(weed);
         command.args(["server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]);
-        command.args(["-master.volumeSizeLimitMB=64", "-s3.autoCreateBucket", "-s3.port.iceberg=0"]);
+        command.args(["-master.volumeSizeLimitMB=64", "-s3.autoCreateBucket"]);
+        // These would take ports that are the same for all.
+        command.args(["-s3.port.iceberg=0", "-s3.port.lance=0"]);
         for (service, ports) in services.iter().zip(ports.chunks(2)) {
             let [port, grpc] = ports else { bail!("too few ports") };
             command.arg(format!("-{service}.port={port}")).arg(format!("-{service}.port.grpc={grpc}"));
@@ -110,7 +120,7 @@ impl Drop for LocalS3 {
 }
 
 /// Ports that nobody listened on a moment ago.
-fn free_ports(count: usize) -> Result<Vec<u16>> {
+pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
     let listeners: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port"))
         .collect::<Result<_>>()?;

@@ -147,24 +147,28 @@ impl Web {
         if !answer.status().is_success() {
             return Err(refused(answer, WRITE, &shown).await);
         }
-        let mut request = self.request(method(b"MOVE"), self.url(draft), "rename to");
-        let headers = [
-            // Without a host, since a proxy may have changed it on the way.
-            ("destination", HeaderValue::try_from(self.url(key).path())),
-            ("overwrite", Ok(HeaderValue::from_static(if replace { "T" } else { "F" }))),
-        ];
-        for (name, value) in headers {
-            if let Ok(value) = value {
-                request.headers.insert(HeaderName::from_static(name), value);
-            }
+        let to = self.url(key);
+        let mut answer = self.send_move(draft, to.as_str(), replace).await?;
+        // Apache takes nothing but a whole URL, and, behind a proxy that speaks TLS for it, not the proxy's.
+        if matches!(answer.status().as_u16(), 400 | 502) {
+            answer = self.send_move(draft, to.path(), replace).await?;
         }
-        let answer = self.client.send(request, &()).await?;
         match answer.status().as_u16() {
             200..300 => Ok(Moved::Done),
             // Somebody else has written the same.
             412 if !replace => Ok(Moved::WasThere),
             _ => Err(refused(answer, "rename to", &shown).await),
         }
+    }
+
+    async fn send_move(&self, from: &Key, to: &str, replace: bool) -> Result<Answer, Error> {
+        let mut request = self.request(method(b"MOVE"), self.url(from), "rename to");
+        let overwrite = HeaderValue::from_static(if replace { "T" } else { "F" });
+        request.headers.insert(HeaderName::from_static("overwrite"), overwrite);
+        if let Ok(to) = HeaderValue::try_from(to) {
+            request.headers.insert(HeaderName::from_static("destination"), to);
+        }
+        Ok(self.client.send(request, &()).await?)
     }
 
     async fn write_in_place(
@@ -207,8 +211,10 @@ impl Backend for Web {
         let request = self.request(Method::HEAD, self.url(key), "look at");
         let answer = self.client.send(request, &()).await?;
         let length = header_text(answer.headers(), header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+        let is_open = answer.headers().contains_key(header::TRANSFER_ENCODING);
         match answer.status().as_u16() {
-            200 => Ok(length),
+            // Apache leaves out a length of zero.
+            200 => Ok(length.or(Some(0).filter(|_| !is_open))),
             // Who may not read may still be allowed to write.
             403 | 404 | 405 | 410 => Ok(None),
             _ => Err(refused(answer, "look at", &net::SafeUrl::of(&self.url(key))).await),

@@ -1,52 +1,11 @@
 //! Stores in buckets.
 
-use local_hub::{LocalProxy, LocalS3, LocalWebStore};
+use local_hub::{LocalProxy, LocalWebStore};
 use net::{Client, NetSettings, ProxySettings};
 use url_parse::{CommitId, ErrorKind};
-use weight_store::{BlobPlace, Error, Put, Store, StoreSettings};
+use weight_store::{BlobPlace, Error, Store, StoreSettings};
 
-use crate::contract::keeps_the_contract;
-use crate::support::{Stage, chain, client, content, id_of, open};
-
-fn settings(variables: &[(&str, &str)]) -> StoreSettings {
-    let mut settings = StoreSettings::default();
-    settings.variables =
-        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    settings
-}
-
-#[tokio::test]
-async fn seaweedfs_keeps_the_contract() {
-    let stage = Stage::new();
-    let Some(server) = LocalS3::start(stage.folder.path()) else { return };
-    let mut settings = StoreSettings::default();
-    settings.variables = server.variables();
-    let store = open("s3://models/a/prefix", &settings);
-    keeps_the_contract(&stage, &store, true).await;
-
-    // In parts.
-    let large: Vec<u8> = (0..40_u32 << 20).map(|at| (at % 251) as u8).collect();
-    let blob = stage.blob(&large);
-    assert_eq!(store.put_blob(&blob, false).await.unwrap(), Put::Written);
-    assert_eq!(store.put_blob(&blob, false).await.unwrap(), Put::WasThere);
-    assert!(content(&store, &blob.id).await.unwrap() == large);
-    let mistaken = stage.mistaken(&large[1..]);
-    let error = store.put_blob(&mistaken, false).await.unwrap_err();
-    assert!(matches!(error, Error::OtherContent { .. }), "{error:?}");
-    assert_eq!(content(&store, &mistaken.id).await, None);
-
-    // Another user's store in the same bucket.
-    assert_eq!(open("s3://models/other", &settings).info().await.unwrap(), None);
-
-    for (name, value) in &mut settings.variables {
-        if name == "AWS_SECRET_ACCESS_KEY" {
-            "another-s3cret".clone_into(value);
-        }
-    }
-    let store = open("s3://models/a/prefix", &settings);
-    let error = store.put_blob(&stage.blob(b"refused"), true).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused, "{}", chain(&error));
-}
+use crate::support::{Stage, chain, client, id_of, open, settings_of};
 
 #[tokio::test]
 async fn urls_of_contents() {
@@ -91,7 +50,7 @@ async fn urls_of_contents() {
             Some("Bearer s3cret"),
         ),
     ] {
-        let place = open(url, &settings(variables)).locate(&id).await.unwrap();
+        let place = open(url, &settings_of(variables.iter().copied())).locate(&id).await.unwrap();
         assert!(!format!("{place:?}").contains("s3cret"), "{place:?}");
         let BlobPlace::Url { url, headers, expires_at } = place else { panic!() };
         let start = url.as_str().get(..expected.len());
@@ -112,7 +71,8 @@ fn settings_that_do_not_fit_are_refused_without_showing_secrets() {
         ("gs://bucket/a", &[("GOOGLE_SERVICE_ACCOUNT_KEY", "s3cret-value")]),
         ("az://box/a", &[("AZURE_STORAGE_ACCOUNT_KEY", "s3cret-value")]),
     ] {
-        let error = Store::open(url.parse().unwrap(), &settings(variables), &client()).unwrap_err();
+        let error = Store::open(url.parse().unwrap(), &settings_of(variables.iter().copied()), &client())
+            .unwrap_err();
         assert!(matches!(error, Error::Settings { .. }), "{error:?}");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(chain(&error).starts_with(&format!("{url} cannot be used")), "{}", chain(&error));
@@ -154,7 +114,7 @@ async fn credentials_come_past_proxies_and_by_no_redirect() {
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "no-url"),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap()),
     ];
-    let store = crate::support::open("s3://models", &settings(&variables));
+    let store = crate::support::open("s3://models", &settings_of(variables));
     let error = store.find_pack(&commit).await.unwrap_err();
     assert!(chain(&error).contains("s3://models"), "{}", chain(&error));
 

@@ -6,7 +6,7 @@ use local_hub::{LocalWebStore, WebStoreSettings};
 use url_parse::{CommitId, ErrorKind};
 use weight_store::{Error, LeaseSeen, LeaseTaken, Put, RefPut, Store, StoreSettings};
 
-use crate::support::{Stage, ago, content, in_folder, open, record};
+use crate::support::{Stage, again, ago, content, in_folder, open, record};
 
 /// All that a reader and a writer need.
 pub(crate) async fn keeps_the_contract(stage: &Stage, store: &Store, conditional_put: bool) {
@@ -35,7 +35,7 @@ async fn contents(stage: &Stage, store: &Store) {
     }
     // Several who write the same at once.
     let blob = stage.blob(b"wanted by many");
-    let put = || async { store.put_blob(&blob, false).await.unwrap() };
+    let put = || again(async || store.put_blob(&blob, false).await);
     tokio::join!(put(), put(), put(), put());
     assert_eq!(content(store, &blob.id).await.unwrap(), b"wanted by many");
     let mistaken = stage.mistaken(b"other weights");
@@ -63,8 +63,9 @@ async fn refs(stage: &Stage, store: &Store) {
     let name = stage.name();
     assert_eq!(store.find_ref(&name).await.unwrap(), None);
     let put = async |commit, seen_at| store.put_ref(&name, &record(commit, seen_at)).await.unwrap();
-    assert_eq!(put(1, ago(60)).await, RefPut::Written);
-    assert_eq!(put(2, ago(90)).await, RefPut::Later(record(1, ago(60))));
+    let first = ago(60);
+    assert_eq!(put(1, first).await, RefPut::Written);
+    assert_eq!(put(2, ago(90)).await, RefPut::Later(record(1, first)));
     assert_eq!(store.find_ref(&name).await.unwrap().unwrap().commit, record(1, ago(0)).commit);
     assert_eq!(put(3, ago(30)).await, RefPut::Written);
     // A time that has not come does not keep others away.

@@ -6,5 +6,7 @@
 mod buckets;
 mod contract;
 mod folders;
+#[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
+mod servers;
 mod support;
 mod web;
