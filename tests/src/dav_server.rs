@@ -16,7 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Somebody else may have taken the port in the meantime.
 const ATTEMPTS: usize = 5;
 
+/// Without it nginx lists no folder.
+const DAV_EXT: &str = "/usr/lib/nginx/modules/ngx_http_dav_ext_module.so";
 const NGINX_DAV: &str = "
+load_module DAV_EXT;
 events {}
 http {
     access_log off;
@@ -27,6 +30,7 @@ http {
         location / {
             root FOLDER/files;
             dav_methods PUT DELETE MKCOL MOVE;
+            dav_ext_methods PROPFIND OPTIONS;
             create_full_put_path on;
         }
     }
@@ -64,13 +68,14 @@ pub struct DebianServer {
 }
 
 impl DebianServer {
-    /// nginx, whose module for WebDAV knows `PUT`, `DELETE`, `MKCOL` and `MOVE`, and no conditions. `None`, said in a
+    /// nginx with WebDAV, which knows no conditions. `None`, said in a
     /// line, where it is not installed.
     ///
     /// # Panics
     ///
     /// It does not start.
     pub fn nginx_dav() -> Option<Self> {
+        installed(DAV_EXT)?;
         Self::nginx(|port, folder| filled(NGINX_DAV, port, folder))
     }
 
@@ -80,7 +85,7 @@ impl DebianServer {
     ///
     /// It does not start.
     pub fn nginx(configuration: impl Fn(u16, &Path) -> String) -> Option<Self> {
-        let program = program("nginx")?;
+        let program = installed("/usr/sbin/nginx")?;
         let command = |folder: &Path| {
             let mut nginx = Command::new(&program);
             // Only root may speak of users, and only root's workers would be somebody else.
@@ -99,7 +104,7 @@ impl DebianServer {
     ///
     /// It does not start.
     pub fn apache_dav() -> Option<Self> {
-        let program = program("apache2")?;
+        let program = installed("/usr/sbin/apache2")?;
         let command = |folder: &Path| {
             let mut apache = Command::new(&program);
             apache.arg("-f").arg(folder.join("configuration")).arg("-DFOREGROUND");
@@ -178,18 +183,18 @@ impl Drop for DebianServer {
 fn filled(template: &str, port: u16, folder: &Path) -> String {
     let folder = folder.display().to_string();
     let filled = template.replace("PORT", &port.to_string()).replace("FOLDER", &folder);
-    filled.replace("MODULES", APACHE_MODULES)
+    filled.replace("MODULES", APACHE_MODULES).replace("DAV_EXT", DAV_EXT)
 }
 
-/// Where a server of Debian's is.
+/// A file of Debian's, if it is there.
 #[expect(clippy::print_stdout, reason = "says what is not checked, and why")]
-fn program(name: &str) -> Option<PathBuf> {
-    let program = Path::new("/usr/sbin").join(name);
-    if !program.exists() {
-        println!("skipped: there is no {}", program.display());
+fn installed(file: &str) -> Option<PathBuf> {
+    let file = PathBuf::from(file);
+    if !file.exists() {
+        println!("skipped: there is no {}", file.display());
         return None;
     }
-    Some(program)
+    Some(file)
 }
 
 /// Whether a folder that was just made is root's, and so this process is.

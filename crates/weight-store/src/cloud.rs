@@ -48,6 +48,8 @@ pub(crate) struct Bucket {
     prefix: String,
     url: StoreUrl,
     secrets: Secrets,
+    /// What can be set to say who asks, where nothing is and the machine is asked who it is.
+    unset: Option<&'static str>,
 }
 
 pub(crate) fn open(
@@ -72,8 +74,14 @@ pub(crate) fn open(
     };
     let Opened { objects, addressing } = opened
         .map_err(|error| Error::Settings { url: url.safe(), source: ForeignError::of(&error, &secrets) })?;
+    let (start, names) = match cloud {
+        Cloud::S3 => ("AWS_", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        Cloud::Gcs => ("GOOGLE_", "GOOGLE_APPLICATION_CREDENTIALS"),
+        Cloud::Azure => ("AZURE_", "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN"),
+    };
+    let unset = Some(names).filter(|_| !settings.names_somebody(start));
     let (client, prefix, url) = (client.clone(), prefix.to_owned(), url.clone());
-    Ok(Bucket { objects, addressing, client, prefix, url, secrets })
+    Ok(Bucket { objects, addressing, client, prefix, url, secrets, unset })
 }
 
 impl Bucket {
@@ -90,6 +98,17 @@ impl Bucket {
             url: self.url.at(key),
             source: ForeignError::of(error, &self.secrets),
         })
+    }
+
+    /// Where nothing is set, a machine that cannot say who it is has no identity, unless it is only in trouble.
+    fn unknown(&self, error: Error) -> Error {
+        match self.unset {
+            Some(variables) if !matches!(&error, Error::Refused { .. } if error.is_transient()) => {
+                let source = ForeignError::of(&error, &self.secrets);
+                Error::NoCredentials { url: self.url.safe(), variables, source }
+            }
+            _ => error,
+        }
     }
 
     async fn put_at_once(
@@ -176,7 +195,7 @@ fn attributes(key: &Key) -> Attributes {
 impl Backend for Bucket {
     async fn place(&self, key: &Key) -> Result<BlobPlace, Error> {
         let place = self.addressing.place(&self.path(key)).await;
-        place.map_err(|error| self.failed("get credentials for", key, &error))
+        place.map_err(|error| self.unknown(self.failed("get credentials for", key, &error)))
     }
 
     async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Found, Error> {

@@ -132,14 +132,14 @@ impl Work {
     }
 
     /// Asks a store, and again after failures that may pass. One that cannot be asked is given up, but where nobody else
-    /// may be asked.
+    /// may be asked, or where its settings are why.
     async fn ask<T, F: Future<Output = Result<Option<T>, weight_store::Error>>>(
         &self,
         number: usize,
         question: impl Fn() -> F,
     ) -> Result<Option<T>, Error> {
         match insist(&self.context.retry, question).await {
-            Err(error) if !self.stores.is_only() => {
+            Err(error) if !self.stores.is_only() && error.kind() != ErrorKind::InvalidInput => {
                 self.stores.give_up(number, &error);
                 Ok(None)
             }

@@ -122,3 +122,41 @@ async fn credentials_come_past_proxies_and_by_no_redirect() {
     assert!(matches!(error, Error::Refused { status: 302, .. }), "{}", chain(&error));
     assert_eq!((proxy.requests().len(), bucket.requests().len(), near.requests().len()), (1, 1, 2));
 }
+
+/// Where nothing says who asks, the machine is asked who it is, and what it lacks is told.
+#[tokio::test]
+async fn who_has_no_credentials_is_told_so() {
+    let machine = LocalWebStore::start();
+    let nowhere = "http://127.0.0.1:9";
+    for (url, variable, value, words) in [
+        (
+            "s3://models/a",
+            "AWS_METADATA_ENDPOINT",
+            machine.url(),
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
+        ("s3://models/a", "AWS_METADATA_ENDPOINT", nowhere.to_owned(), "set AWS_ACCESS_KEY_ID"),
+        (
+            "az://models/a",
+            "IDENTITY_ENDPOINT",
+            format!("{}/identity", machine.url()),
+            "set AZURE_STORAGE_ACCOUNT_KEY or",
+        ),
+        ("az://models/a", "IDENTITY_ENDPOINT", nowhere.to_owned(), "set AZURE_STORAGE_ACCOUNT_KEY or"),
+    ] {
+        let variables = [(variable, value.as_str()), ("AZURE_STORAGE_ACCOUNT_NAME", "me")];
+        let store = open(url, &settings_of(variables));
+        let error = store.find_pack(&CommitId::from_bytes([1; 20])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
+        let said = chain(&error);
+        assert!(said.starts_with(&format!("{url} cannot be used without credentials: {words}")), "{said}");
+        let told = said.matches("127.0.0.1").count();
+        assert_eq!(told, 1, "what came of it is told once: {said}");
+    }
+    // A service that is in trouble may know who it is in a moment.
+    machine.refuse("/latest/meta-data", 503);
+    let url = machine.url();
+    let store = open("s3://models/a", &settings_of([("AWS_METADATA_ENDPOINT", url.as_str())]));
+    let error = store.find_pack(&CommitId::from_bytes([1; 20])).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+}

@@ -6,6 +6,8 @@
 mod buckets;
 mod contract;
 mod folders;
+#[cfg(target_os = "linux")]
+mod reach;
 #[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
 mod servers;
 mod support;
