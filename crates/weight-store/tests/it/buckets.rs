@@ -123,6 +123,38 @@ async fn credentials_come_past_proxies_and_by_no_redirect() {
     assert_eq!((proxy.requests().len(), bucket.requests().len(), near.requests().len()), (1, 1, 2));
 }
 
+/// The other services that hand out credentials over plain http.
+#[tokio::test]
+async fn other_credentials_come_past_proxies_too() {
+    let stage = Stage::new();
+    let (near, proxy) = (LocalWebStore::start(), LocalProxy::start());
+    let token = stage.folder.path().join("token");
+    std::fs::write(&token, "s3cret").unwrap();
+    let (token, near_url) = (token.to_str().unwrap(), near.url());
+    let mut net = NetSettings::default();
+    net.proxy = ProxySettings { http: proxy.url().parse().ok(), ..ProxySettings::default() };
+    let client = Client::new(net).unwrap();
+    for (url, variables) in [
+        ("s3://models", &[("AWS_METADATA_ENDPOINT", near_url.as_str())][..]),
+        (
+            "s3://models",
+            &[
+                ("AWS_ENDPOINT_URL_STS", &near_url),
+                ("AWS_ROLE_ARN", "arn:aws:iam::1:role/reader"),
+                ("AWS_WEB_IDENTITY_TOKEN_FILE", token),
+            ],
+        ),
+        ("az://models", &[("AZURE_STORAGE_ACCOUNT_NAME", "me"), ("IDENTITY_ENDPOINT", &near_url)]),
+    ] {
+        let before = near.requests().len();
+        let settings = settings_of(variables.iter().copied());
+        let store = Store::open(url.parse().unwrap(), &settings, &client).unwrap();
+        chain(&store.find_pack(&CommitId::from_bytes([1; 20])).await.unwrap_err());
+        assert!(near.requests().len() > before, "{variables:?}");
+    }
+    assert!(proxy.requests().is_empty());
+}
+
 /// Where nothing says who asks, the machine is asked who it is, and what it lacks is told.
 #[tokio::test]
 async fn who_has_no_credentials_is_told_so() {
