@@ -1,6 +1,8 @@
 //! A store on a web server. Any serves for reading; writing takes one that knows `PUT`, and, so that nothing is seen
 //! before it is whole, `MOVE` (WebDAV).
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use net::{Answer, Client, Hop, Redirects, Request, Upload, header_text};
@@ -17,6 +19,10 @@ use crate::key::Key;
 /// A content is read and sent so much at a time.
 const PIECE: usize = 1 << 20;
 const WRITE: &str = "write";
+/// What a version begins with that no condition can be about. Apache has such a one for a file that is younger than a
+/// second, and the same without this once it is older.
+const WEAK: &str = "W/";
+const YOUNG: Duration = Duration::from_millis(1100);
 
 #[derive(Debug)]
 pub(crate) struct Web {
@@ -223,6 +229,10 @@ impl Backend for Web {
 
     async fn put(&self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Written, Error> {
         let body = Body::Small(bytes);
+        if matches!(condition, Condition::IfStill(Version { etag: Some(etag), .. }) if etag.starts_with(WEAK))
+        {
+            tokio::time::sleep(YOUNG).await;
+        }
         if self.writes_in_place || !matches!(condition, Condition::Always) {
             return self.write_in_place(key, &body, condition).await;
         }
@@ -246,7 +256,8 @@ fn condition_header(condition: &Condition) -> Option<(HeaderName, HeaderValue)> 
         Condition::Always => None,
         Condition::IfAbsent => Some((header::IF_NONE_MATCH, HeaderValue::from_static("*"))),
         Condition::IfStill(Version { etag, .. }) => {
-            Some((header::IF_MATCH, HeaderValue::try_from(etag.as_deref()?).ok()?))
+            let etag = etag.as_deref()?;
+            Some((header::IF_MATCH, HeaderValue::try_from(etag.strip_prefix(WEAK).unwrap_or(etag)).ok()?))
         }
     }
 }

@@ -18,10 +18,7 @@ use crate::read::MAX_PACK;
 use crate::store::Store;
 
 /// A ref that was written while this one was compared with it is read again so often.
-const MAX_ROUNDS: u32 = 5;
-/// So many milliseconds after the last look. Apache has no version to compare with for a file that is younger than a
-/// second; the looks are spread over a longer time.
-const PAUSE: std::ops::Range<u64> = 300..600;
+const MAX_ROUNDS: usize = 5;
 /// A ref's time that is further ahead of the store's own is not believed, or one of the year 9999 would stay for ever.
 const MAX_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -118,10 +115,7 @@ impl Store {
     pub async fn put_ref(&self, name: &RefName<'_>, record: &RefRecord) -> Result<RefPut, Error> {
         let (key, json) = (Key::reference(name), Bytes::from(record.to_json(name)));
         let knows_conditions = self.info().await?.is_some_and(|info| info.conditional_put);
-        for round in 0..MAX_ROUNDS {
-            if round > 0 {
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(PAUSE))).await;
-            }
+        for _ in 0..MAX_ROUNDS {
             let there = self.get(&key, MAX_JSON as u64, true).await?;
             if let Some(there) = &there
                 && let Some(later) = self.later(there, name, record)?

@@ -1,11 +1,15 @@
 //! One list of behaviours, and the servers that stores are kept on.
 
-use local_hub::{AzureAccess, DebianServer, LocalAzure, LocalGcs, LocalS3, LocalWebStore, OtherServer};
+use std::cell::RefCell;
+
+use local_hub::{
+    AzureAccess, DebianServer, LocalAzure, LocalGcs, LocalS3, LocalWebStore, OtherServer, WebStoreSettings,
+};
 use net::{Hop, Request};
 use reqwest::Method;
 use reqwest::header::{CONTENT_RANGE, HeaderValue, RANGE};
 use url_parse::{CommitId, ErrorKind};
-use weight_store::{BlobPlace, Error, Put, Store, StoreSettings};
+use weight_store::{BlobPlace, Error, Lease, LeaseSeen, LeaseTaken, Put, Store, StoreSettings};
 
 use crate::contract::keeps_the_contract;
 use crate::support::{Stage, again, ago, chain, client, content, open, record, settings_of};
@@ -51,6 +55,7 @@ impl Served {
         keeps_the_contract(stage, &store, is_able).await;
         self.two_stores_are_apart().await;
         self.many_write_a_name(stage).await;
+        self.one_of_many_has_a_lease().await;
         large_contents(stage, &store).await;
         self.ranges(stage, &store).await;
         self.nobody_else_is_let_in(stage).await;
@@ -85,6 +90,44 @@ impl Served {
             assert_eq!(last.commit, CommitId::from_bytes([self.racers; 20]));
         }
         assert!((1..=self.racers).any(|number| last.commit == CommitId::from_bytes([number; 20])));
+    }
+
+    async fn one_of_many_has_a_lease(&self) {
+        let (store, commit) = (self.store("race"), CommitId::from_bytes([9; 20]));
+        if !store.info().await.unwrap().unwrap().conditional_put {
+            // Nobody asks for leases there.
+            return;
+        }
+        let mut lease = self.race_for(&commit, None).await;
+        assert!(lease.renew(3, 10).await.unwrap());
+        let LeaseTaken::Theirs(seen) = store.take_lease(&commit, "another", None).await.unwrap() else {
+            panic!()
+        };
+        assert_eq!(seen.of(), 10);
+        // It has not moved for long enough, and all notice at once.
+        let taken_over = self.race_for(&commit, Some(&seen)).await;
+        assert!(!lease.renew(4, 10).await.unwrap(), "it is somebody else's by now");
+        taken_over.release().await.unwrap();
+    }
+
+    /// One of many takes a lease.
+    async fn race_for(&self, commit: &CommitId, dead: Option<&LeaseSeen>) -> Box<Lease> {
+        let taken = RefCell::new(Vec::new());
+        let racers = (0..self.racers).map(|number| {
+            let (store, taken) = (self.store("race"), &taken);
+            async move {
+                let holder = format!("holder {number}");
+                if let LeaseTaken::Ours(lease) =
+                    again(async || store.take_lease(commit, &holder, dead).await).await
+                {
+                    taken.borrow_mut().push(lease);
+                }
+            }
+        });
+        join_all(racers).await;
+        let mut taken = taken.into_inner();
+        assert!(taken.len() == 1 || self.conditions == Conditions::HoldOneByOne, "{taken:?}");
+        taken.pop().unwrap()
     }
 
     /// As shards are fetched: by ranges, some of which are asked for at once.
@@ -249,9 +292,12 @@ async fn apache() {
 /// The list of behaviours is that of the store which most tests use, too.
 #[tokio::test]
 async fn local_web_store() {
-    let (stage, server) = (Stage::new(), LocalWebStore::start());
-    let served = Served::at(&server.url(), StoreSettings::default());
-    Served { conditions: Conditions::Ignored, ..served }.behaves(&stage).await;
+    for (knows_conditions, conditions) in [(false, Conditions::Ignored), (true, Conditions::Hold)] {
+        let settings = WebStoreSettings { knows_conditions, ..WebStoreSettings::default() };
+        let (stage, server) = (Stage::new(), LocalWebStore::start_with(settings));
+        let served = Served::at(&server.url(), StoreSettings::default());
+        Served { conditions, ..served }.behaves(&stage).await;
+    }
 }
 
 fn request_for(method: Method, url: &str) -> Request {
