@@ -29,13 +29,22 @@ struct Step {
     environment: &'static [(&'static str, &'static str)],
 }
 
-const STEPS: [Step; 4] = [
+const fn alone(arguments: &'static [&'static str]) -> Step {
+    Step { name: "weight-store for one cloud or none", arguments, environment: &[] }
+}
+
+const STEPS: [Step; 8] = [
     Step { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
     Step {
         name: "clippy",
         arguments: &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
         environment: &[],
     },
+    // What is compiled for the whole workspace has all features.
+    alone(&["clippy", "-p", "weight-store", "--locked", "--", "-D", "warnings"]),
+    alone(&["clippy", "-p", "weight-store", "--locked", "--features", "s3", "--", "-D", "warnings"]),
+    alone(&["clippy", "-p", "weight-store", "--locked", "--features", "gcs", "--", "-D", "warnings"]),
+    alone(&["clippy", "-p", "weight-store", "--locked", "--features", "azure", "--", "-D", "warnings"]),
     Step {
         name: "tests and doctests",
         // What tests say is shown for those that pass, too: they may have skipped something.

@@ -6,7 +6,7 @@
 mod buckets;
 mod contract;
 mod folders;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "s3", feature = "gcs", feature = "azure"))]
 mod reach;
 #[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
 mod servers;

@@ -60,6 +60,7 @@ pub(crate) fn open(url: &str, settings: &StoreSettings) -> Store {
 }
 
 /// Settings of nothing but variables.
+#[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
 pub(crate) fn settings_of<T: Into<String>>(variables: impl IntoIterator<Item = (T, T)>) -> StoreSettings {
     let mut settings = StoreSettings::default();
     settings.variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
