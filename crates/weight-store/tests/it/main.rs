@@ -6,5 +6,8 @@
 mod buckets;
 mod contract;
 mod folders;
+mod listing;
+#[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
+mod signing;
 mod support;
 mod web;
