@@ -33,6 +33,7 @@ mod rate_limits;
 mod repair;
 mod revisions;
 mod slots;
+mod store_keeping;
 mod stores;
 mod tiers;
 mod world;

@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use bytes::Bytes;
 
 use crate::serving::Serving;
 use crate::sync::locked;
 
-/// A web server with WebDAV's `PUT`, `MOVE`, `MKCOL` and `DELETE`, whose files are in memory, until it is dropped.
+const CHECKSUM: &str = "x-amz-checksum-sha256";
+
+/// A web server with WebDAV's `PUT`, `MOVE`, `MKCOL`, `PROPFIND` and `DELETE`, whose files are in memory, until it is dropped.
 ///
 /// ```
 /// let server = local_hub::LocalWebStore::start();
@@ -44,6 +46,12 @@ pub struct WebStoreSettings {
     pub login: Option<String>,
     /// Answers 403 in the place of 404, as S3 does to who may not list a bucket.
     pub hides_absence: bool,
+    /// Answers 405 to `PROPFIND`, as servers without WebDAV do.
+    pub cannot_list: bool,
+    /// Keeps the `x-amz-checksum-sha256` that a `PUT` brings, and tells it to who asks, as S3 does.
+    pub keeps_checksums: bool,
+    /// Its clock is so many seconds ahead, and it refuses what AWS's signatures say was signed at another time by it.
+    pub clock_ahead: Option<i64>,
 }
 
 /// One request to a [`LocalWebStore`].
@@ -84,6 +92,7 @@ struct Disk {
 struct File {
     bytes: Bytes,
     version: u64,
+    checksum: Option<String>,
 }
 
 impl LocalWebStore {
@@ -119,7 +128,12 @@ impl LocalWebStore {
 
     /// Puts a file there, as its owner would.
     pub fn put(&self, path: &str, bytes: impl Into<Bytes>) {
-        locked(&self.shared.state).write(path, bytes.into());
+        locked(&self.shared.state).write(path, bytes.into(), None);
+    }
+
+    /// Puts a file there that has this checksum by the word of the server.
+    pub fn put_with_checksum(&self, path: &str, bytes: impl Into<Bytes>, checksum: &str) {
+        locked(&self.shared.state).write(path, bytes.into(), Some(checksum.to_owned()));
     }
 
     /// What is there.
@@ -164,11 +178,16 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     if locked(&shared.state).silent.as_deref().is_some_and(|part| path.contains(part)) {
         std::future::pending::<()>().await;
     }
-    let response = match axum::body::to_bytes(body, usize::MAX).await {
+    let mut response = match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(_) if !shared.is_in_time(parts.uri.query().unwrap_or_default(), &parts.headers) => status(403),
         Ok(bytes) => shared.answer(method, path, &parts.headers, bytes),
         // The client broke it off.
         Err(_) => status(400),
     };
+    if shared.settings.clock_ahead.is_some() {
+        let date = httpdate::fmt_http_date(shared.now()).parse();
+        response.headers_mut().extend(date.ok().map(|date| (axum::http::header::DATE, date)));
+    }
     let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     locked(&shared.requests).push(WebStoreRequest {
         method: method.to_owned(),
@@ -180,6 +199,33 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 impl Shared {
+    /// By its own clock.
+    fn now(&self) -> SystemTime {
+        let ahead = self.settings.clock_ahead.unwrap_or_default();
+        let distance = Duration::from_secs(ahead.unsigned_abs());
+        if ahead < 0 { SystemTime::now() - distance } else { SystemTime::now() + distance }
+    }
+
+    /// Whether a signature is of this time: a quarter of an hour in a header, and as long as it says in a query.
+    fn is_in_time(&self, query: &str, headers: &HeaderMap) -> bool {
+        const MARGIN: u64 = 900;
+        let parameter = |name: &str| {
+            query
+                .split('&')
+                .find_map(|pair| pair.split_once('=').filter(|(known, _)| *known == name))
+                .map(|(_, value)| value)
+        };
+        let header = headers.get("x-amz-date").and_then(|value| value.to_str().ok());
+        let Some(signed) = parameter("X-Amz-Date").or(header).filter(|_| self.settings.clock_ahead.is_some())
+        else {
+            return true;
+        };
+        let good_for = parameter("X-Amz-Expires").and_then(|seconds| seconds.parse().ok()).unwrap_or(MARGIN);
+        let Some(signed) = time_of(signed) else { return false };
+        signed <= self.now() + Duration::from_secs(MARGIN)
+            && self.now() <= signed + Duration::from_secs(good_for)
+    }
+
     fn answer(&self, method: &str, path: &str, headers: &HeaderMap, body: Bytes) -> Response<Body> {
         let mut files = locked(&self.state);
         if let Some(at) = files.trouble.iter().position(|(part, _)| path.contains(part)) {
@@ -196,15 +242,26 @@ impl Shared {
         }
         match method {
             "GET" | "HEAD" => match files.files.get(path) {
-                Some(file) => content(file, header("range")),
+                Some(file) => {
+                    let mut response = content(file, header("range"));
+                    if self.settings.keeps_checksums && header("x-amz-checksum-mode") == Some("ENABLED") {
+                        let checksum = file.checksum.as_ref().and_then(|text| text.parse().ok());
+                        let name = HeaderName::from_static(CHECKSUM);
+                        response.headers_mut().extend(checksum.map(|checksum| (name, checksum)));
+                    }
+                    response
+                }
                 None if self.settings.hides_absence => status(403),
                 None => status(404),
             },
             "PUT" if !self.is_met(&files, path, header("if-none-match"), header("if-match")) => status(412),
             "PUT" if !self.has_folder(&files, path) => status(409),
             "PUT" => {
-                files.write(path, body);
-                status(201)
+                files.write(path, body, header(CHECKSUM).map(str::to_owned));
+                let etag = files.files.get(path).and_then(|file| file.etag().parse().ok());
+                let mut response = status(201);
+                response.headers_mut().extend(etag.map(|etag| (axum::http::header::ETAG, etag)));
+                response
             }
             "MKCOL" if files.folders.contains(path.trim_end_matches('/')) => status(405),
             "MKCOL" if !self.has_folder(&files, path.trim_end_matches('/')) => status(409),
@@ -225,6 +282,8 @@ impl Shared {
                 }
                 files.rename(path, to, header("overwrite") != Some("F"))
             }
+            "PROPFIND" if self.settings.cannot_list => status(405),
+            "PROPFIND" => files.list(path.trim_end_matches('/')),
             "DELETE" => status(if files.files.remove(path).is_some() { 204 } else { 404 }),
             _ => status(501),
         }
@@ -250,9 +309,41 @@ impl File {
 }
 
 impl Disk {
-    fn write(&mut self, path: &str, bytes: Bytes) {
+    fn write(&mut self, path: &str, bytes: Bytes, checksum: Option<String>) {
         self.versions += 1;
-        self.files.insert(path.to_owned(), File { bytes, version: self.versions });
+        self.files.insert(path.to_owned(), File { bytes, version: self.versions, checksum });
+    }
+
+    /// The members of a folder, as WebDAV tells them.
+    fn list(&self, folder: &str) -> Response<Body> {
+        let (mut members, start) = (BTreeMap::new(), format!("{folder}/"));
+        for (path, file) in &self.files {
+            let Some(rest) = path.strip_prefix(&start) else { continue };
+            match rest.split_once('/') {
+                None => members.insert(
+                    path.clone(),
+                    format!("<D:getcontentlength>{}</D:getcontentlength>", file.bytes.len()),
+                ),
+                Some((name, _)) => members.insert(
+                    format!("{start}{name}/"),
+                    "<D:resourcetype><D:collection/></D:resourcetype>".to_owned(),
+                ),
+            };
+        }
+        if members.is_empty() && !self.folders.contains(folder) {
+            return status(404);
+        }
+        let mut xml =
+            format!("<D:multistatus xmlns:D=\"DAV:\"><D:response><D:href>{start}</D:href></D:response>");
+        xml.extend(members.into_iter().map(|(path, properties)| {
+            let path = path.replace('!', "%21");
+            format!(
+                "<D:response><D:href>{path}</D:href><D:propstat><D:prop>{properties}</D:prop></D:propstat></D:response>"
+            )
+        }));
+        let mut response = status(207);
+        *response.body_mut() = Body::from(xml + "</D:multistatus>");
+        response
     }
 
     fn rename(&mut self, path: &str, to: &str, replace: bool) -> Response<Body> {
@@ -261,7 +352,7 @@ impl Disk {
         }
         match self.files.remove(path) {
             Some(file) => {
-                self.write(to, file.bytes);
+                self.write(to, file.bytes, file.checksum);
                 status(201)
             }
             None => status(404),
@@ -289,6 +380,19 @@ fn content(file: &File, range: Option<&str>) -> Response<Body> {
         None => builder.body(Body::from(file.bytes.clone())),
     };
     response.unwrap_or_default()
+}
+
+/// The time that is written as `20130524T000000Z`.
+fn time_of(text: &str) -> Option<SystemTime> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let number = |from: usize, to: usize| digits.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
+    // Days since 1970, of years that begin in March.
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    let days = days.checked_sub(719_468)?;
+    let seconds = (days * 24 + number(8, 10)?) * 3600 + number(10, 12)? * 60 + number(12, 14)?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 fn status(code: u16) -> Response<Body> {

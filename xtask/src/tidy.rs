@@ -41,6 +41,7 @@ fn complaints(root: &Path) -> Result<Vec<String>> {
         manifests::check(&packages, &files),
         licences::check(&workspace::packages_from_elsewhere(root)?, &architecture),
         lock::check(&lock, &workspace::compiled(root)?),
+        lock::check_buckets(&workspace::for_buckets(root)?).into_iter().collect(),
         sources::check(&files),
         circles::check(&files),
         tracked::check(&files, &tracked::machine_paths(root)),

@@ -92,8 +92,28 @@ pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Licensed>> {
 
 /// The names of all packages that are compiled for any platform with all features on. No network.
 pub(crate) fn compiled(root: &Path) -> Result<Vec<String>> {
-    let arguments = ["tree", "--workspace", "--all-features", "--target=all", "--prefix=none", "--offline"];
-    let output = Command::new("cargo").args(arguments).current_dir(root).output().context("running cargo")?;
+    tree(root, &["--workspace", "--all-features", "--target=all"])
+}
+
+/// The names of the packages that are compiled here for buckets alone. No network.
+pub(crate) fn for_buckets(root: &Path) -> Result<Vec<String>> {
+    let with = |features: &str| {
+        tree(root, &["--package=facade", "--edges=normal,build", &format!("--features={features}")])
+    };
+    let (mut names, without) = (with("fast-md5,s3,gcs,azure")?, with("fast-md5")?);
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| !without.contains(name));
+    Ok(names)
+}
+
+fn tree(root: &Path, arguments: &[&str]) -> Result<Vec<String>> {
+    let output = Command::new("cargo")
+        .args(["tree", "--prefix=none", "--offline"])
+        .args(arguments)
+        .current_dir(root)
+        .output()
+        .context("running cargo")?;
     let problem = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "`cargo tree` failed: {}", problem.trim());
     let tree = String::from_utf8(output.stdout).context("what cargo prints is not UTF-8")?;

@@ -13,7 +13,6 @@ use weight_store::{StoreSettings, StoreUrl};
 
 use crate::context::{Certificates, Context, OwnSource};
 use crate::env::Settings;
-use crate::fill::Fills;
 use crate::store::{StoreConfig, StoreMode};
 use crate::{Downloader, Error};
 
@@ -298,7 +297,7 @@ impl Builder {
             max_connections: self.max_connections,
             require_proof: self.require_proof,
             stores: self.stores,
-            fills: Fills::default(),
+            fills: Arc::default(),
         }))
     }
 }

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use cache_layout::{CacheLayout, CachePolicy};
 use hf_transport::{HubConfig, MetadataSource};
 use net::{CaCertificates, Client, NetSettings, RetryPolicy};
+use weight_store::StoreUrl;
 
 use crate::Error;
 use crate::env::CertificateFiles;
 use crate::fill::Fills;
-use crate::store::StoreConfig;
+use crate::store::{StoreConfig, StoreMode};
 
 /// What every step of a download knows of the configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) layout: CacheLayout,
     pub(crate) policy: CachePolicy,
@@ -29,10 +30,22 @@ pub(crate) struct Context {
     pub(crate) max_connections: Option<NonZeroUsize>,
     pub(crate) require_proof: bool,
     pub(crate) stores: StoreConfig,
-    pub(crate) fills: Fills,
+    pub(crate) fills: Arc<Fills>,
 }
 
 impl Context {
+    /// What is written into refs as who wrote them.
+    pub(crate) fn agent(&self) -> &str {
+        self.net.user_agent.split(';').next().unwrap_or_default()
+    }
+
+    /// The same with other stores.
+    pub(crate) fn with_stores(&self, urls: Vec<StoreUrl>, mode: StoreMode) -> Self {
+        let mut context = self.clone();
+        (context.stores.urls, context.stores.mode) = (urls, mode);
+        context
+    }
+
     /// A client with these settings. Blocks: certificates are files.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         let mut settings = self.net.clone();

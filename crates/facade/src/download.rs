@@ -5,9 +5,15 @@ mod dry_run;
 mod fill;
 mod finish;
 mod metadata;
+mod needs;
 mod push;
 mod reuse;
 mod shards;
+mod store_check;
+mod store_copy;
+mod store_list;
+mod store_names;
+mod store_repair;
 mod stored;
 mod work;
 
@@ -17,11 +23,15 @@ use hf_transport::RepoSnapshot;
 pub(crate) use self::dry_run::plan;
 use self::metadata::Described;
 pub(crate) use self::push::push;
+pub(crate) use self::store_check::Checker;
+pub(crate) use self::store_copy::Copier;
+pub(crate) use self::store_list::list;
 use self::work::Work;
 use crate::context::SharedContext;
 use crate::lease::Lease;
 use crate::look::{Answer, Query};
 use crate::plan::Plan;
+use crate::store_clock::warn_of_clock;
 use crate::{Error, Model, Outcome, Request, Warning, lock_wait};
 
 /// Answers a request: from the cache, else by a download.
@@ -86,6 +96,9 @@ impl Work {
         }
         let snapshot = self.snapshot().await;
         self.warn_of_what_the_hub_said();
+        for (_, store) in self.stores.in_use() {
+            warn_of_clock(store, self.observer());
+        }
         let snapshot = snapshot?;
         self.note_commit(&snapshot);
         let commit = snapshot.commit;

@@ -73,6 +73,8 @@ pub enum FileOrigin {
     /// Another model of the cache, or another revision: its receipt says that it has the file. Whether it is right, the
     /// download would find out.
     OtherModel,
+    /// A store in a folder, which has a file of this name and size. Whether it is right, the download would find out.
+    StoreFolder,
     /// The directory that would be replaced: a file of this name and size is there. Whether it is right, the download
     /// would find out.
     Replaced,
@@ -100,7 +102,11 @@ impl PlannedFile {
     pub fn bytes_to_fetch(&self) -> u64 {
         match self.from {
             FileOrigin::Network { kept } => self.size.saturating_sub(kept),
-            FileOrigin::Metadata | FileOrigin::Staging | FileOrigin::OtherModel | FileOrigin::Replaced => 0,
+            FileOrigin::Metadata
+            | FileOrigin::Staging
+            | FileOrigin::OtherModel
+            | FileOrigin::StoreFolder
+            | FileOrigin::Replaced => 0,
         }
     }
 }

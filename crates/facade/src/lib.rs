@@ -39,7 +39,7 @@
 //! | tell failures apart | [`Error::kind`], [`Error::is_transient`] |
 //! | list, verify, remove and tidy up what is cached | [`Cache`] |
 //! | let many machines download once: ask a bucket, a web server or a folder before the hub | [`Builder::stores`] |
-//! | fill such a store | [`Downloader::push`] |
+//! | fill such a store, list it, verify and repair it, copy it | [`Downloader::push`], [`Downloader::list_store`], [`Downloader::verify_store`], [`Downloader::copy_store`] |
 //! | learn what a repository holds another way than over git | [`MetadataSource`] |
 //!
 //! The drop-in is one call:
@@ -91,8 +91,11 @@ mod pushed;
 mod receipts;
 mod request;
 mod store;
+mod store_clock;
+mod store_keeping;
 mod store_locator;
 mod store_set;
+mod stored;
 mod threads;
 
 pub use builder::Builder;
@@ -120,6 +123,10 @@ pub use pushed::{PushOptions, Pushed, PushedName};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
 pub use store::{StoreMode, UnknownStoreMode};
+pub use stored::{
+    CopiedCommit, CopiedStore, StoreCheck, StoreFinding, StoreListing, StorePart, StoreRepair,
+    StoreVerifyOptions, StoredModel,
+};
 pub use url_parse::{
     CommitId, DiskError, Endpoint, ErrorKind, Excerpt, ModelId, ModelRef, ModelUrl, Proof, RepoPath,
     Revision, causes, is_unprintable, of_size, printable, size,

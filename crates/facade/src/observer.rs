@@ -84,6 +84,22 @@ pub enum Event<'a> {
     /// whichever thread received the answer or waits; once for each time that it is so, not for each request that
     /// waits. Where requests go out one at a time, this also comes for a wait of a second or more, with how long it is.
     Throttled(&'a Throttled),
+    /// So many files are to be read from a store, or written to one. For each commit that a copy carries, and once
+    /// otherwise.
+    StoreWork {
+        /// How many files.
+        files: usize,
+        /// Their sizes, added up.
+        bytes: u64,
+    },
+    /// One of these is done.
+    StoreFileDone,
+    /// Of these, so many bytes were just read or written, or need not be. From whichever thread does it. What is tried
+    /// again counts again.
+    StoreBytes {
+        /// How many.
+        bytes: u64,
+    },
     /// The hub has named the commit that everything that follows belongs to.
     Commit {
         /// The commit.
@@ -187,6 +203,14 @@ pub enum Warning<'a> {
         store: &'a str,
         /// Why.
         why: &'a str,
+    },
+    /// This machine's clock and a store's are so far apart that the store refused what was signed. It is signed by the
+    /// store's clock.
+    StoreClock {
+        /// Its address.
+        store: &'a str,
+        /// By how many seconds the store's clock is ahead.
+        ahead: i64,
     },
     /// What a store has of the commit is not right, and is passed over.
     WrongInStore {

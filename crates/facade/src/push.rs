@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use weight_store::{Store, StoreInfo};
-
 use crate::download;
-use crate::threads::blocking;
 use crate::{Downloader, Error, PushOptions, Pushed, Request};
 
 impl Downloader {
@@ -29,24 +26,5 @@ impl Downloader {
         }
         let model = self.download(request.clone()).await?;
         download::push(Arc::clone(&self.context), request, &model, options).await
-    }
-
-    /// Sets the first of the [stores](crate::Builder::stores) up, if it is not. The first push does it too.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoStore`], [`Error::Store`].
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping the future stops it.
-    pub async fn init_store(&self) -> Result<StoreInfo, Error> {
-        let context = Arc::clone(&self.context);
-        let store = blocking(move || {
-            let url = context.stores.urls.first().ok_or(Error::NoStore)?.clone();
-            Ok(Store::open(url, &context.stores.settings, &context.client()?)?)
-        })
-        .await?;
-        Ok(store.init().await?)
     }
 }

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 
 pub(crate) use self::cache::{List, Path, Prune, Remove, Verify};
 pub(crate) use self::download::{Download, Progress};
-pub(crate) use self::store::{Store, StoreCommand, StorePush, Target};
+pub(crate) use self::store::{Store, StoreCommand, StoreCopy, StoreList, StorePush, StoreVerify, Target};
 
 /// Below the short help, and the long.
 const EXAMPLES: &str = "\
@@ -84,7 +84,7 @@ pub(crate) enum Command {
     Remove(Remove),
     /// Remove what interrupted downloads have left
     Prune(Prune),
-    /// Fill a store that many machines download from
+    /// Fill a store that many machines download from, and look after it
     Store(Store),
     /// Show every setting, where it comes from, and what is wrong with it
     Env(Env),

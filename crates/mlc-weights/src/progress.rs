@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use facade::{Event, Model, ModelRef, Request};
+use facade::{Event, Model, ModelRef, Observer, Request};
 use parking_lot::{Condvar, Mutex};
 
 use self::bar::Bar;
@@ -57,9 +57,22 @@ const LAST_WORD: Duration = Duration::from_millis(200);
 impl Progress {
     /// The progress of a request, and the request that tells it what happens.
     pub(crate) fn of(request: Request, display: Display) -> (Arc<Self>, Request) {
-        let progress = Arc::new(Self::shown_by(face(display, request.model())));
-        let observer = Arc::clone(&progress);
+        let (progress, observer) = Self::about(Some(request.model()), display);
         (progress, request.observer(move |event: &Event<'_>| observer.on_event(event)))
+    }
+
+    /// The progress of work on a store, and the observer that hears of it.
+    pub(crate) fn of_store(display: Display) -> (Arc<Self>, Arc<dyn Observer>) {
+        let (progress, observer) = Self::about(None, display);
+        let words = "asking the store what it has".to_owned();
+        progress.tally.go_to(Step::Doing { name: step::METADATA, words, since: Instant::now() });
+        (progress, observer)
+    }
+
+    fn about(model: Option<&ModelRef>, display: Display) -> (Arc<Self>, Arc<dyn Observer>) {
+        let progress = Arc::new(Self::shown_by(face(display, model)));
+        let observer = Arc::clone(&progress);
+        (progress, Arc::new(move |event: &Event<'_>| observer.on_event(event)))
     }
 
     /// For work that shows itself in another way.
@@ -142,12 +155,12 @@ impl Progress {
     }
 }
 
-fn face(display: Display, model: &ModelRef) -> Arc<dyn Face> {
-    match display {
-        Display::Bar { color } => Arc::new(Bar::on_stderr(color)),
-        Display::Plain => Arc::new(Plain::default()),
-        Display::Json => Arc::new(Json::new(model)),
-        Display::None => Arc::new(Nothing),
+fn face(display: Display, model: Option<&ModelRef>) -> Arc<dyn Face> {
+    match (display, model) {
+        (Display::Bar { color }, _) => Arc::new(Bar::on_stderr(color)),
+        (Display::Plain, _) => Arc::new(Plain::default()),
+        (Display::Json, Some(model)) => Arc::new(Json::new(model)),
+        (Display::Json, None) | (Display::None, _) => Arc::new(Nothing),
     }
 }
 

@@ -33,6 +33,11 @@ pub(crate) fn files(count: usize) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
+/// A number of things, whose plural ends in an s.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
 /// A time that has passed, or is left.
 pub(crate) fn elapsed(duration: Duration) -> String {
     match duration.as_secs() {
@@ -65,6 +70,7 @@ mod tests {
     #[test]
     fn numbers() {
         assert_eq!([0, 1, 2].map(files), ["0 files", "1 file", "2 files"]);
+        assert_eq!([0, 1, 2].map(|count| counted(count, "name")), ["0 names", "1 name", "2 names"]);
         assert_eq!(seconds(Duration::from_millis(1_234)), "1.2 s");
     }
 

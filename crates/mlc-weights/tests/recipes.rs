@@ -147,7 +147,7 @@ fn air_gapped() {
 fn store() {
     let kitchen = Kitchen::new();
     kitchen.cook("A store for many machines", &[]);
-    for home in ["filler", "node", "first", "second", "here", "there"] {
+    for home in ["filler", "node", "first", "second", "here", "there", "site"] {
         kitchen.check_home(home);
     }
 }

@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use net::{Answer, Client, Hop, RedactedUrl, Request, SafeUrl, header_text};
+use net::{Answer, Client, Hop, RedactedUrl, Redirects, Request, SafeUrl, header_text};
+use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use url_parse::Url;
 
 use crate::Error;
 use crate::blob::Blob;
+use crate::blob_id::BlobId;
 use crate::key::Key;
 
 /// Where a content is, and how to ask for it. Whether it is there is not said.
@@ -50,8 +54,15 @@ impl fmt::Debug for BlobPlace {
 pub(crate) enum Found {
     Content(Content),
     Nothing,
-    /// A bucket says so of what is not there to who may not list it.
-    Forbidden(Error),
+    /// A bucket says so of what is not there to who may not list it. With the time at the store.
+    Forbidden(
+        Error,
+        #[cfg_attr(
+            not(any(feature = "s3", feature = "gcs", feature = "azure")),
+            expect(dead_code, reason = "requests to buckets are signed with one")
+        )]
+        Option<SystemTime>,
+    ),
 }
 
 #[derive(Debug)]
@@ -73,6 +84,35 @@ pub(crate) struct Version {
     )]
     pub(crate) generation: Option<String>,
 }
+
+/// What is known of a content without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Presence {
+    pub(crate) size: u64,
+    /// The checksum that the server has of all of it, if it keeps one.
+    pub(crate) sha256: Option<BlobId>,
+}
+
+impl Presence {
+    pub(crate) fn of_size(size: u64) -> Self {
+        Self { size, sha256: None }
+    }
+
+    /// Whether it may be this content, as far as can be told.
+    pub(crate) fn is(&self, id: &BlobId, size: u64) -> bool {
+        self.size == size && self.sha256.is_none_or(|sha256| sha256 == *id)
+    }
+}
+
+/// A name in a store, from the store's uppermost folder on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) size: u64,
+}
+
+/// No more names than these are listed: what they are kept in has a hundred megabytes then.
+pub(crate) const MAX_NAMES: usize = 500_000;
 
 /// When something small is written.
 #[derive(Clone, Debug)]
@@ -98,8 +138,11 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// Reads something small; with `is_fresh`, past all caches on the way.
     async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Found, Error>;
 
-    /// How many bytes there are under a key, as far as that can be learned.
-    async fn size(&self, key: &Key) -> Result<Option<u64>, Error>;
+    /// What there is under a key, as far as that can be learned without reading it.
+    async fn presence(&self, key: &Key) -> Result<Option<Presence>, Error>;
+
+    /// The names below a folder of the layout, in whatever order. None, if there is no such folder.
+    async fn list(&self, folder: &'static str) -> Result<Vec<Listed>, Error>;
 
     /// Writes something small. It is seen whole or not at all.
     async fn put(&self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Written, Error>;
@@ -111,6 +154,11 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// Whether it may be able to keep two writers apart by [`Condition`]s.
     fn knows_conditions(&self) -> bool {
         true
+    }
+
+    /// By how many seconds the store's clock is ahead of this machine's, where requests had to be signed by it.
+    fn clock_offset(&self) -> i64 {
+        0
     }
 }
 
@@ -132,16 +180,50 @@ pub(crate) async fn get(
     match answer.status().as_u16() {
         200 => {}
         404 | 410 => return Ok(Found::Nothing),
-        403 => return Ok(Found::Forbidden(refused(answer, "read", shown).await)),
+        403 => {
+            let date = date_of(answer.headers());
+            return Ok(Found::Forbidden(refused(answer, "read", shown).await, date));
+        }
         _ => return Err(refused(answer, "read", shown).await),
     }
     let text = |name: &str| header_text(answer.headers(), name).map(str::to_owned);
     let version = Version { etag: text("etag"), generation: text("x-goog-generation") };
-    let date = text("date").and_then(|date| httpdate::parse_http_date(&date).ok());
+    let date = date_of(answer.headers());
     let length = usize::try_from(limit).unwrap_or(usize::MAX);
     let bytes = answer.read(length).await?;
     let bytes = bytes.ok_or_else(|| Error::TooLarge { url: shown.clone(), limit })?;
     Ok(Found::Content(Content { bytes, version, date }))
+}
+
+/// The time at a server.
+pub(crate) fn date_of(headers: &HeaderMap) -> Option<SystemTime> {
+    header_text(headers, header::DATE).and_then(|date| httpdate::parse_http_date(date).ok())
+}
+
+/// What there is at a URL, by its headers. Who may not read may still be allowed to write.
+pub(crate) async fn presence(
+    client: &Client,
+    place: BlobPlace,
+    shown: &SafeUrl,
+) -> Result<Option<Presence>, Error> {
+    let BlobPlace::Url { url, headers, .. } = place else { return Ok(None) };
+    let mut request = Request::get(url, "look at", Hop::Store);
+    (request.method, request.own_headers) = (Method::HEAD, headers);
+    request.redirects = Redirects::Nowhere;
+    let answer = client.send(request, &()).await?;
+    match answer.status().as_u16() {
+        200 => {}
+        403 | 404 | 405 | 410 => return Ok(None),
+        _ => return Err(refused(answer, "look at", shown).await),
+    }
+    let length = header_text(answer.headers(), header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+    // Apache leaves out a length of zero.
+    let is_open = answer.headers().contains_key(header::TRANSFER_ENCODING);
+    let size = length.or(Some(0).filter(|_| !is_open));
+    // What was sent in parts has another kind of checksum, which ends in the number of parts.
+    let sha256 = header_text(answer.headers(), "x-amz-checksum-sha256");
+    let sha256 = sha256.and_then(|text| <[u8; 32]>::try_from(STANDARD.decode(text).ok()?).ok());
+    Ok(size.map(|size| Presence { size, sha256: sha256.map(BlobId::new) }))
 }
 
 /// A refusal, shown with the address that users know.

@@ -1,8 +1,10 @@
 //! Contents that are to be put into a store: files, which are hashed while they are read.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest as _, Sha256};
@@ -10,6 +12,29 @@ use url_parse::DiskError;
 
 use crate::blob_id::BlobId;
 use crate::error::Error;
+
+/// Hears how many bytes of a content have just been read, from whichever thread did it. It must not block.
+#[derive(Clone, Default)]
+pub struct OnRead(Option<Arc<dyn Fn(u64) + Send + Sync>>);
+
+impl OnRead {
+    /// Calls this.
+    pub fn call(tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    pub(crate) fn tell(&self, bytes: usize) {
+        if let Some(tell) = &self.0 {
+            tell(bytes as u64);
+        }
+    }
+}
+
+impl fmt::Debug for OnRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnRead(…)")
+    }
+}
 
 /// A content that is to be put into a store, and the file that has it.
 #[derive(Clone, Debug)]
@@ -20,6 +45,8 @@ pub struct Blob {
     pub size: u64,
     /// Where it is. It is hashed while it is read, and refused if it is another content.
     pub file: PathBuf,
+    /// Hears how it goes.
+    pub on_read: OnRead,
 }
 
 /// A file that is hashed while it is read. Blocks.
@@ -33,8 +60,11 @@ pub(crate) struct Hashing {
 impl Hashing {
     pub(crate) fn open(blob: &Blob) -> Result<Self, Error> {
         let failed = |source| Error::from(DiskError::new("read", &blob.file, source));
-        let file = File::open(&blob.file).map_err(failed)?;
-        Ok(Self { blob: blob.clone(), file, read: 0, sha256: Sha256::new() })
+        Ok(Self::of(blob, File::open(&blob.file).map_err(failed)?))
+    }
+
+    pub(crate) fn of(blob: &Blob, file: File) -> Self {
+        Self { blob: blob.clone(), file, read: 0, sha256: Sha256::new() }
     }
 
     /// The next bytes: so many, but for the last piece. Empty at the end of the file, or where it has all the bytes that
@@ -54,6 +84,7 @@ impl Hashing {
         piece.truncate(filled);
         self.sha256.update(&piece);
         self.read += filled as u64;
+        self.blob.on_read.tell(filled);
         Ok(piece.freeze())
     }
 
@@ -100,7 +131,8 @@ mod tests {
         let id = BlobId::new(Sha256::digest("content").into());
         let read = |bytes: &str, size| {
             std::fs::write(&file, bytes).unwrap();
-            let mut hashing = Hashing::open(&Blob { id, size, file: file.clone() })?;
+            let mut hashing =
+                Hashing::open(&Blob { id, size, file: file.clone(), on_read: OnRead::default() })?;
             let pieces =
                 std::iter::from_fn(|| Some(hashing.piece(3).unwrap()).filter(|piece| !piece.is_empty()));
             let pieces: Vec<Bytes> = pieces.collect();

@@ -1,6 +1,7 @@
 //! Names of contents. No clock, no I/O.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// The SHA-256 of a content, by which a store has it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +19,33 @@ impl BlobId {
     }
 }
 
+/// 64 small hexadecimal digits.
+impl FromStr for BlobId {
+    type Err = NoBlobId;
+
+    fn from_str(text: &str) -> Result<Self, NoBlobId> {
+        let digit = |digit: &u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let mut bytes = [0; 32];
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != bytes.len() || !rest.is_empty() {
+            return Err(NoBlobId);
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = digit(high).zip(digit(low)).map(|(high, low)| high << 4 | low).ok_or(NoBlobId)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// A text that is no [`BlobId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not 64 hexadecimal digits")]
+pub struct NoBlobId;
+
 impl fmt::Display for BlobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -27,5 +55,20 @@ impl fmt::Display for BlobId {
 impl fmt::Debug for BlobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BlobId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_survives_being_written() {
+        let id = BlobId::new(std::array::from_fn(|at| u8::try_from(at * 8).unwrap()));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in ["", &"a".repeat(63), &"a".repeat(65), &"A".repeat(64), &"g".repeat(64), &"é".repeat(32)]
+        {
+            assert_eq!(text.parse::<BlobId>(), Err(NoBlobId), "{text}");
+        }
     }
 }

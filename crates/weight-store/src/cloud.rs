@@ -3,18 +3,23 @@
 
 #[cfg(feature = "azure")]
 mod azure;
+mod clock;
 mod connector;
 #[cfg(feature = "gcs")]
 mod gcs;
 mod opened;
 #[cfg(feature = "s3")]
+mod resign;
+#[cfg(feature = "s3")]
 mod s3;
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use net::{Client, ForeignError, SafeUrl, Secrets};
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions,
@@ -23,11 +28,14 @@ use object_store::{
 use tokio::task::JoinSet;
 use url_parse::causes;
 
+use self::clock::StoreClock;
 use self::connector::{Carried, Connector};
 use self::opened::{Addressing, Opened};
 use crate::Error;
 use crate::address::{Cloud, StoreUrl};
-use crate::backend::{Backend, BlobPlace, Condition, Found, Version, Written, get};
+use crate::backend::{
+    Backend, BlobPlace, Condition, Found, Listed, MAX_NAMES, Presence, Version, Written, get, presence,
+};
 use crate::blob::{Blob, Hashing, read_on};
 use crate::key::Key;
 use crate::settings::StoreSettings;
@@ -37,12 +45,14 @@ const AT_ONCE: u64 = 32 << 20;
 /// Larger ones are sent in parts of this size, so many at a time.
 const PART: usize = 16 << 20;
 const PARTS: usize = 4;
+/// A page has a thousand names, but a server may send fewer.
+const MAX_PAGES: usize = MAX_NAMES / 100;
 /// Names of contents and packs never get another meaning.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-#[derive(Debug)]
 pub(crate) struct Bucket {
     objects: Arc<dyn ObjectStore>,
+    pages: Arc<dyn PaginatedListStore>,
     addressing: Box<dyn Addressing>,
     client: Client,
     prefix: String,
@@ -50,6 +60,9 @@ pub(crate) struct Bucket {
     secrets: Secrets,
     /// What can be set to say who asks, where nothing is and the machine is asked who it is.
     unset: Option<&'static str>,
+    clock: Arc<StoreClock>,
+    /// Whether requests can be signed by another clock.
+    corrects_clock: bool,
 }
 
 pub(crate) fn open(
@@ -62,9 +75,10 @@ pub(crate) fn open(
 ) -> Result<Bucket, Error> {
     let secrets = settings.secrets();
     let connector = Connector::new(client.clone(), url.safe());
+    let clock = connector.clock();
     let opened = match cloud {
         #[cfg(feature = "s3")]
-        Cloud::S3 => s3::open(bucket, settings, connector),
+        Cloud::S3 => s3::open(bucket, settings, &connector),
         #[cfg(feature = "gcs")]
         Cloud::Gcs => gcs::open(bucket, settings, connector),
         #[cfg(feature = "azure")]
@@ -72,7 +86,7 @@ pub(crate) fn open(
         #[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
         _ => return Err(Error::NotBuiltIn { url: url.safe() }),
     };
-    let Opened { objects, addressing } = opened
+    let Opened { objects, pages, addressing } = opened
         .map_err(|error| Error::Settings { url: url.safe(), source: ForeignError::of(&error, &secrets) })?;
     let (start, names) = match cloud {
         Cloud::S3 => ("AWS_", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
@@ -81,7 +95,14 @@ pub(crate) fn open(
     };
     let unset = Some(names).filter(|_| !settings.names_somebody(start));
     let (client, prefix, url) = (client.clone(), prefix.to_owned(), url.clone());
-    Ok(Bucket { objects, addressing, client, prefix, url, secrets, unset })
+    let corrects_clock = cloud == Cloud::S3;
+    Ok(Bucket { objects, pages, addressing, client, prefix, url, secrets, unset, clock, corrects_clock })
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bucket({})", self.url)
+    }
 }
 
 impl Bucket {
@@ -109,6 +130,10 @@ impl Bucket {
             }
             _ => error,
         }
+    }
+
+    fn failed_to_list(&self, error: &object_store::Error) -> Error {
+        self.failed("list", &Key::info(), error)
     }
 
     async fn put_at_once(
@@ -200,12 +225,30 @@ impl Backend for Bucket {
 
     async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Found, Error> {
         let shown: SafeUrl = self.url.at(key);
-        get(&self.client, self.place(key).await?, limit, is_fresh, &shown).await
+        let found = get(&self.client, self.place(key).await?, limit, is_fresh, &shown).await?;
+        match found {
+            Found::Forbidden(_, Some(theirs)) if self.clock.learn(Some(theirs)) => {
+                if !self.corrects_clock {
+                    return Err(Error::wrong_clock("read", &shown, theirs));
+                }
+                get(&self.client, self.place(key).await?, limit, is_fresh, &shown).await
+            }
+            found => Ok(found),
+        }
     }
 
-    async fn size(&self, key: &Key) -> Result<Option<u64>, Error> {
-        match self.objects.head(&self.path(key)).await {
-            Ok(found) => Ok(Some(found.size)),
+    fn clock_offset(&self) -> i64 {
+        self.clock.offset()
+    }
+
+    async fn presence(&self, key: &Key) -> Result<Option<Presence>, Error> {
+        let path = self.path(key);
+        let place = self.addressing.head(&path).await;
+        if let Some(place) = place.map_err(|error| self.failed("get credentials for", key, &error))? {
+            return presence(&self.client, place, &self.url.at(key)).await;
+        }
+        match self.objects.head(&path).await {
+            Ok(found) => Ok(Some(Presence::of_size(found.size))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => match self.failed("look at", key, &error) {
                 // Who may not read or list may still be allowed to write.
@@ -213,6 +256,27 @@ impl Backend for Bucket {
                 error => Err(error),
             },
         }
+    }
+
+    async fn list(&self, folder: &'static str) -> Result<Vec<Listed>, Error> {
+        let (prefix, mut names, mut token) = (format!("{}{folder}/", self.prefix), Vec::new(), None);
+        for _ in 0..MAX_PAGES {
+            let options = PaginatedListOptions { page_token: token, ..PaginatedListOptions::default() };
+            let page = self.pages.list_paginated(Some(&prefix), options).await;
+            let page = page.map_err(|error| self.failed_to_list(&error))?;
+            names.extend(page.result.objects.into_iter().filter_map(|object| {
+                let name = object.location.as_ref().strip_prefix(&self.prefix)?.to_owned();
+                Some(Listed { name, size: object.size })
+            }));
+            token = page.page_token;
+            if token.is_none() {
+                return Ok(names);
+            }
+            if names.len() > MAX_NAMES {
+                break;
+            }
+        }
+        Err(Error::TooMany { url: self.url.safe(), limit: MAX_NAMES })
     }
 
     async fn put(&self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Written, Error> {
@@ -235,7 +299,8 @@ impl Backend for Bucket {
         if !replace {
             let put = self.put(key, bytes.clone(), &Condition::IfAbsent).await?;
             // Who was first has written the same; but a server may also say so while two write and neither is done.
-            if put == Written::Done || self.size(key).await? == Some(blob.size) {
+            let is_there = |there: Option<Presence>| there.is_some_and(|there| there.is(&blob.id, blob.size));
+            if put == Written::Done || is_there(self.presence(key).await?) {
                 return Ok(());
             }
         }

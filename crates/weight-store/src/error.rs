@@ -1,8 +1,9 @@
 //! Everything that can go wrong with a store.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use httpdate::fmt_http_date;
 use net::{ForeignError, SafeUrl, ServerWords, is_transient_status};
 use url_parse::{DiskError, ErrorKind, Excerpt, shown, size};
 
@@ -68,6 +69,22 @@ pub enum Error {
         /// How long the server asks to be left alone.
         wait: Option<Duration>,
     },
+    /// The clock of this machine is so wrong that what it signs is refused.
+    #[error(
+        "cannot {action} {url}: it is {} by the clock of this machine and {} by the store's; set this machine's clock",
+        fmt_http_date(*ours),
+        fmt_http_date(*theirs)
+    )]
+    WrongClock {
+        /// What was attempted, to be followed by a URL.
+        action: &'static str,
+        /// What it was about.
+        url: SafeUrl,
+        /// The time on this machine.
+        ours: SystemTime,
+        /// The time at the store.
+        theirs: SystemTime,
+    },
     /// What a bucket answered makes no sense to the library that speaks with it.
     #[error("cannot {action} {url}")]
     Bucket {
@@ -102,6 +119,24 @@ pub enum Error {
         /// As many bytes are taken.
         limit: u64,
     },
+    /// The store cannot say what it has.
+    #[error(
+        "{url} cannot be listed: its server does not answer as WebDAV (status {status}); name the models"
+    )]
+    NotListable {
+        /// The store.
+        url: SafeUrl,
+        /// What it answers.
+        status: u16,
+    },
+    /// There is more in the store than can be listed.
+    #[error("{url} has more than {limit} names, which are not listed; name the models")]
+    TooMany {
+        /// The store.
+        url: SafeUrl,
+        /// So many are listed.
+        limit: usize,
+    },
     /// A file that was to be put into the store holds other bytes than it was said to.
     #[error("{} is not the content {id}; nothing of it was put into the store", shown(path))]
     OtherContent {
@@ -119,6 +154,11 @@ pub enum Error {
 }
 
 impl Error {
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn wrong_clock(action: &'static str, url: &SafeUrl, theirs: SystemTime) -> Self {
+        Self::WrongClock { action, url: url.clone(), ours: SystemTime::now(), theirs }
+    }
+
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -130,7 +170,12 @@ impl Error {
             Self::Disk(error) => error.kind(),
             Self::Refused { status, .. } if is_transient_status(*status) => ErrorKind::Network,
             Self::Contended { .. } => ErrorKind::Network,
-            Self::Refused { .. } | Self::Bucket { .. } | Self::LaterFormat { .. } => ErrorKind::Refused,
+            Self::Refused { .. }
+            | Self::Bucket { .. }
+            | Self::WrongClock { .. }
+            | Self::LaterFormat { .. }
+            | Self::NotListable { .. }
+            | Self::TooMany { .. } => ErrorKind::Refused,
             Self::Corrupt { .. } | Self::TooLarge { .. } | Self::OtherContent { .. } => ErrorKind::Integrity,
         }
     }

@@ -11,12 +11,16 @@ use url_parse::DiskError;
 
 use crate::Error;
 use crate::address::StoreUrl;
-use crate::backend::{Backend, BlobPlace, Condition, Content, Found, Version, Written};
+use crate::backend::{
+    Backend, BlobPlace, Condition, Content, Found, Listed, MAX_NAMES, Presence, Version, Written,
+};
 use crate::blob::{Blob, Hashing};
 use crate::key::Key;
 
 /// So much of a content is in memory.
 const PIECE: usize = 1 << 20;
+/// Refs are so many folders below their own.
+const DEEPEST: u32 = 3;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
@@ -58,6 +62,37 @@ impl Folder {
         }
         let date = Some(SystemTime::now());
         Ok(Found::Content(Content { bytes: bytes.into(), version: Version::default(), date }))
+    }
+
+    /// The plain files below a folder of the layout, as deep as the layout is. Links are not followed.
+    fn names(&self, top: &str) -> Result<Vec<Listed>, Error> {
+        let (mut names, mut folders) = (Vec::new(), vec![(top.to_owned(), 0)]);
+        while let Some((folder, depth)) = folders.pop() {
+            let path = self.root.join(&folder);
+            let entries = match fs::read_dir(&path) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    self.absence(&path, "list", error)?;
+                    continue;
+                }
+            };
+            for entry in entries {
+                let entry = entry.map_err(|source| DiskError::new("list", &path, source))?;
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let name = format!("{folder}/{name}");
+                // It may have been renamed meanwhile.
+                let Ok(found) = entry.metadata() else { continue };
+                if found.is_dir() && depth < DEEPEST {
+                    folders.push((name, depth + 1));
+                } else if found.is_file() {
+                    names.push(Listed { name, size: found.len() });
+                }
+            }
+            if names.len() + folders.len() > MAX_NAMES {
+                return Err(Error::TooMany { url: self.url.safe(), limit: MAX_NAMES });
+            }
+        }
+        Ok(names)
     }
 
     /// Writes a file under another name beside its own, syncs it, and renames it.
@@ -119,10 +154,14 @@ impl Backend for Folder {
         self.run(move |folder| folder.read(&key, limit)).await
     }
 
-    async fn size(&self, key: &Key) -> Result<Option<u64>, Error> {
+    async fn list(&self, top: &'static str) -> Result<Vec<Listed>, Error> {
+        self.run(move |folder| folder.names(top)).await
+    }
+
+    async fn presence(&self, key: &Key) -> Result<Option<Presence>, Error> {
         let path = self.path(key);
         self.run(move |folder| match fs::metadata(&path) {
-            Ok(found) => Ok(found.is_file().then_some(found.len())),
+            Ok(found) => Ok(found.is_file().then(|| Presence::of_size(found.len()))),
             Err(error) => folder.absence(&path, "look at", error).map(|()| None),
         })
         .await
@@ -166,7 +205,7 @@ impl Backend for Folder {
 }
 
 /// Opens a plain file. What else somebody may have put there is not waited for, and a link is not followed.
-fn open_plain(path: &Path) -> io::Result<File> {
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]

@@ -62,6 +62,23 @@ impl Key {
         Self(format!("leases/{commit}.json"))
     }
 
+    /// A name that a store has.
+    pub(crate) fn listed(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
+    /// The hub, the model and the revision that this is the name of a ref of. What was cut cannot be told.
+    pub(crate) fn parts_of_ref(&self) -> Option<(Endpoint, ModelId, Option<Revision>)> {
+        let mut parts = self.0.strip_prefix("refs/")?.strip_suffix(".json")?.split('/');
+        let mut part = || decoded(parts.next()?);
+        let (hub, user, repo, revision) = (part()?, part()?, part()?, part()?);
+        let hub: Endpoint = format!("https://{hub}").parse().ok()?;
+        let (model, revision) = (ModelId::new(&user, &repo).ok()?, revision.parse::<Revision>().ok()?);
+        let revision = Some(revision).filter(|revision| revision.as_str() != DEFAULT_BRANCH);
+        let again = Self::reference(&RefName { hub: &hub, model: &model, revision: revision.as_ref() });
+        (again == *self).then_some((hub, model, revision))
+    }
+
     /// A name beside this one for what is not whole yet.
     pub(crate) fn draft(&self, random: u64) -> Self {
         Self(format!("{}.tmp-{random:016x}", self.0))
@@ -106,6 +123,28 @@ fn component(text: &str) -> String {
     encoded
 }
 
+/// The text that a component stands for, if nothing was cut off.
+fn decoded(component: &str) -> Option<String> {
+    let (mut bytes, mut rest) = (Vec::new(), component.as_bytes());
+    while let [first, more @ ..] = rest {
+        rest = more;
+        match (*first, more) {
+            (b'!', [b'!', high, low, more @ ..]) => {
+                let digit = |digit: &u8| HEX.iter().position(|hex| hex == digit);
+                bytes.push(u8::try_from(digit(high)? << 4 | digit(low)?).ok()?);
+                rest = more;
+            }
+            (b'!', [letter @ b'a'..=b'z', more @ ..]) => {
+                bytes.push(letter.to_ascii_uppercase());
+                rest = more;
+            }
+            (b'!', _) => return None,
+            (byte, _) => bytes.push(byte),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -138,7 +177,37 @@ mod tests {
         assert_ne!(long, reference("https://h", "a/b", Some(&("é".repeat(126) + "e"))));
     }
 
+    #[test]
+    fn what_a_listed_name_is_about() {
+        for name in [
+            "refs/huggingface.co/mlc-ai/!llama-3-q4f16_1-!m!l!c/!h!e!a!d.json",
+            "refs/127.0.0.1!!3a8080!!2fmirror/a/b/refs!!2fpr!!2f1.json",
+        ] {
+            let (hub, model, revision) = Key::listed(name).parts_of_ref().unwrap();
+            let again = RefName { hub: &hub, model: &model, revision: revision.as_ref() };
+            assert_eq!(Key::reference(&again).as_str(), name);
+        }
+        for name in [
+            "refs/h/a/b.json",
+            "refs/h/a/b/c/d.json",
+            "refs/h/a/b/c",
+            "refs/h/A/b/c.json",
+            "refs/h/a/b/!.json",
+            "refs/h/a/b/!!zz.json",
+            "refs/h/a/b/!!!.json",
+            "refs/h/../b/c.json",
+            "refs/h/a/b/c.json.tmp-0000000000000000",
+        ] {
+            assert_eq!(Key::listed(name).parts_of_ref(), None, "{name}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_component_that_is_not_cut_can_be_read(text in "\\PC{0,12}") {
+            prop_assert_eq!(decoded(&component(&text)), Some(text));
+        }
+
         #[test]
         fn no_two_texts_share_a_component_whatever_the_case_of_letters(a in "[a-cA-C!é/.]{1,4}", b in "[a-cA-C!é/.]{1,4}") {
             prop_assert_eq!(a == b, component(&a) == component(&b));

@@ -72,7 +72,7 @@ impl Store {
         let key = Key::lease(commit);
         let there = match self.backend.get(&key, MAX_JSON as u64, true).await? {
             Found::Content(content) => Some(seen(content)),
-            Found::Nothing | Found::Forbidden(_) => None,
+            Found::Nothing | Found::Forbidden(..) => None,
         };
         let condition = match there {
             Some(there) if !there.is_free() && !dead.is_some_and(|dead| there.is_as_far(dead)) => {
@@ -121,7 +121,7 @@ impl Lease {
         let written = self.store.backend.put(&self.key, json, &condition).await?;
         let now = match self.store.backend.get(&self.key, MAX_JSON as u64, true).await? {
             Found::Content(content) => seen(content),
-            Found::Nothing | Found::Forbidden(_) => return Ok(None),
+            Found::Nothing | Found::Forbidden(..) => return Ok(None),
         };
         if written == Written::Not || now.record.holder != self.record.holder {
             return Ok(Some(now));

@@ -6,7 +6,7 @@
 //!
 //! use net::{Client, NetSettings};
 //! use url_parse::{CommitId, Endpoint, ModelId};
-//! use weight_store::{Blob, BlobId, BlobPlace, RefName, RefRecord, Store, StoreSettings, StoreUrl};
+//! use weight_store::{Blob, BlobId, BlobPlace, OnRead, RefName, RefRecord, Store, StoreSettings, StoreUrl};
 //!
 //! # let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR"))?;
 //! # let shard = folder.path().join("params_shard_0.bin");
@@ -20,7 +20,7 @@
 //! store.init().await?;
 //!
 //! // Contents first, the commit's pack after them, a name for it last: a reader finds whole models or nothing.
-//! let blob = Blob { id: BlobId::new(digest), size: 7, file: shard };
+//! let blob = Blob { id: BlobId::new(digest), size: 7, file: shard, on_read: OnRead::default() };
 //! store.put_blob(&blob, false).await?;
 //! let commit = CommitId::from_bytes([1; 20]);
 //! store.put_pack(&commit, "PACK".into(), false).await?;
@@ -70,8 +70,10 @@ mod format;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod inspect;
 mod key;
 mod lease;
+mod list;
 mod read;
 mod settings;
 mod store;
@@ -80,13 +82,15 @@ mod write;
 
 pub use address::{Cloud, StoreUrl};
 pub use backend::BlobPlace;
-pub use blob::Blob;
-pub use blob_id::BlobId;
+pub use blob::{Blob, OnRead};
+pub use blob_id::{BlobId, NoBlobId};
 pub use bytes::Bytes;
 pub use error::Error;
 pub use format::{RefRecord, StoreInfo};
+pub use inspect::BlobVerdict;
 pub use key::RefName;
 pub use lease::{Lease, LeaseSeen, LeaseTaken};
+pub use list::{ListedRef, Names};
 pub use settings::{StoreSettings, VARIABLES};
 pub use store::Store;
 pub use write::{Put, RefPut};

@@ -28,6 +28,16 @@ impl Store {
         self.at(&Key::pack(commit))
     }
 
+    /// The address of a content, for messages.
+    pub fn shown_blob(&self, blob: &BlobId) -> SafeUrl {
+        self.at(&Key::blob(blob))
+    }
+
+    /// The address of a ref, for messages.
+    pub fn shown_ref(&self, name: &RefName<'_>) -> SafeUrl {
+        self.at(&Key::reference(name))
+    }
+
     /// The pack of a commit; `None` if the store does not have it. Nothing about it is checked: it may be anything, of
     /// at most 64 MiB.
     ///
@@ -50,7 +60,7 @@ impl Store {
     /// # Errors
     /// Any [`Error`] but absence.
     pub async fn has_pack(&self, commit: &CommitId) -> Result<bool, Error> {
-        Ok(self.backend.size(&Key::pack(commit)).await?.is_some())
+        Ok(self.backend.presence(&Key::pack(commit)).await?.is_some())
     }
 
     async fn pack(&self, commit: &CommitId, is_fresh: bool) -> Result<Option<Bytes>, Error> {
@@ -77,7 +87,7 @@ impl Store {
         match self.backend.get(&key, MAX_JSON as u64, true).await? {
             Found::Content(content) => StoreInfo::parse(&content.bytes, &self.at(&key)).map(Some),
             Found::Nothing => Ok(None),
-            Found::Forbidden(error) => Err(error),
+            Found::Forbidden(error, _) => Err(error),
         }
     }
 
@@ -87,10 +97,13 @@ impl Store {
         match self.backend.get(key, limit, is_fresh).await? {
             Found::Content(content) => Ok(Some(content)),
             Found::Nothing => Ok(None),
-            Found::Forbidden(error) => match self.info.get_or_try_init(|| self.info()).await {
-                Ok(Some(_)) => Ok(None),
-                _ => Err(error),
-            },
+            Found::Forbidden(..) if self.is_readable().await => Ok(None),
+            Found::Forbidden(error, _) => Err(error),
         }
+    }
+
+    /// Whether it lets us read what every store has.
+    pub(crate) async fn is_readable(&self) -> bool {
+        matches!(self.info.get_or_try_init(|| self.info()).await, Ok(Some(_)))
     }
 }

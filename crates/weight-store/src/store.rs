@@ -19,6 +19,7 @@ use crate::web::Web;
 pub struct Store {
     pub(crate) url: StoreUrl,
     pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) client: Client,
     /// What it says of itself, once it was asked.
     pub(crate) info: Arc<OnceCell<Option<StoreInfo>>>,
 }
@@ -41,12 +42,18 @@ impl Store {
             #[cfg(not(any(feature = "s3", feature = "gcs", feature = "azure")))]
             Home::Bucket { .. } => return Err(Error::NotBuiltIn { url: url.safe() }),
         };
-        Ok(Self { url, backend, info: Arc::default() })
+        Ok(Self { url, backend, client: client.clone(), info: Arc::default() })
     }
 
     /// Where it is.
     pub fn url(&self) -> &StoreUrl {
         &self.url
+    }
+
+    /// By how many seconds the clock of the store is ahead of this machine's, if that is so wrong that requests were
+    /// refused for it, and are signed by the store's; else zero.
+    pub fn clock_offset(&self) -> i64 {
+        self.backend.clock_offset()
     }
 
     pub(crate) fn at(&self, key: &Key) -> SafeUrl {

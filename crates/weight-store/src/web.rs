@@ -1,18 +1,26 @@
 //! A store on a web server. Any serves for reading; writing takes one that knows `PUT`, and, so that nothing is seen
 //! before it is whole, `MOVE` (WebDAV).
 
+mod listing;
+mod multistatus;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use net::{Answer, Client, Hop, Redirects, Request, Upload, header_text};
+use net::{Answer, Client, Hop, Redirects, Request, Upload};
 use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url_parse::Url;
 
+use self::listing::Lister;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::multistatus::members;
 use crate::Error;
 use crate::address::below;
-use crate::backend::{Backend, BlobPlace, Condition, Found, Version, Written, get, refused};
+use crate::backend::{
+    Backend, BlobPlace, Condition, Found, Listed, Presence, Version, Written, get, presence, refused,
+};
 use crate::blob::{Blob, Hashing, check, read_on};
 use crate::key::Key;
 
@@ -51,6 +59,15 @@ impl Web {
 
     fn headers(&self) -> HeaderMap {
         self.login.iter().map(|login| (header::AUTHORIZATION, login.clone())).collect()
+    }
+
+    /// Asks what is in a folder, whose URL ends in a slash.
+    fn propfind(&self, url: Url) -> Request {
+        let mut request = self.request(method(b"PROPFIND"), url, "list");
+        request.headers.insert(HeaderName::from_static("depth"), HeaderValue::from_static("1"));
+        request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        request.body = Bytes::from_static(listing::QUESTION);
+        request
     }
 
     /// Sends a `PUT`; where the server has no such folder yet, creates it and sends it again.
@@ -213,18 +230,13 @@ impl Backend for Web {
         get(&self.client, self.place(key).await?, limit, is_fresh, &shown).await
     }
 
-    async fn size(&self, key: &Key) -> Result<Option<u64>, Error> {
-        let request = self.request(Method::HEAD, self.url(key), "look at");
-        let answer = self.client.send(request, &()).await?;
-        let length = header_text(answer.headers(), header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
-        let is_open = answer.headers().contains_key(header::TRANSFER_ENCODING);
-        match answer.status().as_u16() {
-            // Apache leaves out a length of zero.
-            200 => Ok(length.or(Some(0).filter(|_| !is_open))),
-            // Who may not read may still be allowed to write.
-            403 | 404 | 405 | 410 => Ok(None),
-            _ => Err(refused(answer, "look at", &net::SafeUrl::of(&self.url(key))).await),
-        }
+    async fn presence(&self, key: &Key) -> Result<Option<Presence>, Error> {
+        presence(&self.client, self.place(key).await?, &net::SafeUrl::of(&self.url(key))).await
+    }
+
+    async fn list(&self, folder: &'static str) -> Result<Vec<Listed>, Error> {
+        let lister = Lister { client: &self.client, base: &self.base, request: &|url| self.propfind(url) };
+        lister.list(folder).await
     }
 
     async fn put(&self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Written, Error> {

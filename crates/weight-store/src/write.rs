@@ -12,6 +12,7 @@ use url_parse::CommitId;
 use crate::Error;
 use crate::backend::{Condition, Content, Written};
 use crate::blob::Blob;
+use crate::blob_id::BlobId;
 use crate::format::{MAX_JSON, RefRecord, StoreInfo};
 use crate::key::{Key, RefName};
 use crate::read::MAX_PACK;
@@ -27,7 +28,7 @@ const MAX_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 pub enum Put {
     /// It was written.
     Written,
-    /// It was there. Of a content, the size alone was compared.
+    /// It was there. Of a content, its size was compared, and its checksum where the server has one; of a pack, its size.
     WasThere,
 }
 
@@ -69,7 +70,17 @@ impl Store {
         self.backend.put(&Key::info(), info.to_json().into(), condition).await
     }
 
-    /// Puts a content into the store, unless one of that name and size is there. With `replace` it is written in any
+    /// Whether a content of this name and size is there, by the word of the server: nothing is read.
+    ///
+    /// # Errors
+    /// Any [`Error`] but absence.
+    pub async fn has_blob(&self, id: &BlobId, size: u64) -> Result<bool, Error> {
+        let there = self.backend.presence(&Key::blob(id)).await?;
+        Ok(there.is_some_and(|there| there.is(id, size)))
+    }
+
+    /// Puts a content into the store, unless one of that name and size is there, and of no other checksum where the server
+    /// has one. With `replace` it is written in any
     /// case, which mends one that is rotten. It is not seen under its name before all of it was found to be right.
     ///
     /// # Errors
@@ -80,18 +91,18 @@ impl Store {
     /// until a rule of its own removes them.
     pub async fn put_blob(&self, blob: &Blob, replace: bool) -> Result<Put, Error> {
         let key = Key::blob(&blob.id);
-        let there = self.backend.size(&key).await?;
-        if !replace && there == Some(blob.size) {
+        let there = self.backend.presence(&key).await?;
+        if !replace && there.is_some_and(|there| there.is(&blob.id, blob.size)) {
             return Ok(Put::WasThere);
         }
         tracing::debug!(url = %self.at(&key), bytes = blob.size, "writing a content");
-        // One of another size is nobody's work under way: nothing is seen before it is whole.
+        // One that is another is nobody's work under way: nothing is seen before it is whole.
         self.backend.put_blob(&key, blob, replace || there.is_some()).await?;
         Ok(Put::Written)
     }
 
-    /// Puts the pack of a commit into the store, unless one of that size is there; with `replace`, in any case. To be called when all contents that the commit
-    /// needs are there.
+    /// Puts the pack of a commit into the store, unless one of that size is there; with `replace`, in any case. To be
+    /// called when all contents that the commit needs are there.
     ///
     /// # Errors
     /// Any [`Error`]; [`Error::TooLarge`] for one of more than 64 MiB, which no reader takes.
@@ -100,7 +111,8 @@ impl Store {
         if pack.len() as u64 > MAX_PACK {
             return Err(Error::TooLarge { url: self.at(&key), limit: MAX_PACK });
         }
-        if !replace && self.backend.size(&key).await? == Some(pack.len() as u64) {
+        let there = self.backend.presence(&key).await?;
+        if !replace && there.is_some_and(|there| there.size == pack.len() as u64) {
             return Ok(Put::WasThere);
         }
         self.backend.put(&key, pack, &Condition::Always).await?;

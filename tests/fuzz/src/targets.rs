@@ -51,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "answer", run: answer },
     Target { name: "located", run: located },
     Target { name: "store", run: store },
+    Target { name: "store_list", run: store_list },
 ];
 
 /// The target of this name.
@@ -295,4 +296,16 @@ fn located(data: &[u8]) {
     let mut url: Url = "https://data.example/a".parse().expect("a URL");
     url.set_query(query);
     hub::located(&url, &headers(parts.next().unwrap_or_default()));
+}
+
+fn store_list(data: &[u8]) {
+    let url = "https://store.example/models/packs/".parse().expect("a URL");
+    match stores::folder(data, &url) {
+        Ok(names) => {
+            for name in names {
+                assert!(!name.is_empty() && !name.contains('/') && name != "..", "{name:?}");
+            }
+        }
+        Err(problem) => assert!(!problem.is_empty()),
+    }
 }

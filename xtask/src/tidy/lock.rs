@@ -33,6 +33,19 @@ pub(super) fn check(lock: &str, compiled: &[String]) -> Vec<String> {
     banned.chain(compiled).chain(twice).collect()
 }
 
+/// More than these must not be compiled for buckets.
+const MOST_FOR_BUCKETS: usize = 25;
+
+/// `names` are those of the packages that only buckets need.
+pub(super) fn check_buckets(names: &[String]) -> Option<String> {
+    let count = names.len();
+    (count > MOST_FOR_BUCKETS).then(|| {
+        format!(
+            "Cargo.lock: buckets need {count} packages of their own, and at most {MOST_FOR_BUCKETS} are planned"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +77,13 @@ mod tests {
     fn what_is_locked_is_not_always_compiled() {
         check_lock(&["ring"], &["rustls"], &[]);
         check_lock(&["ring"], &["ring", "rustls"], &["Cargo.lock: ring must not be compiled"]);
+    }
+
+    #[test]
+    fn buckets_are_no_burden() {
+        let names: Vec<String> = (0..=MOST_FOR_BUCKETS).map(|number| number.to_string()).collect();
+        assert_eq!(check_buckets(&names[1..]), None);
+        assert!(check_buckets(&names).unwrap().contains("26 packages"));
     }
 
     #[test]

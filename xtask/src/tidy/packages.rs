@@ -27,6 +27,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("fastrand", &["facade", "net", "weight-store"], &[]),
     rule("httpdate", &["hf-transport", "net", "weight-store"], &["tests"]),
     // HTTP and git.
+    rule("aws-lc-rs", &["weight-store"], &[]),
     rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests", "weight-store"]),
     rule("flate2", &["hf-transport", "net"], &["tests"]),
     rule("git2", &["hf-transport"], &["fuzz"]),
@@ -35,6 +36,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("ipnet", &["net"], &[]),
     rule("libz-sys", &["hf-transport"], &[]),
     rule("object_store", &["weight-store"], &[]),
+    rule("quick-xml", &["weight-store"], &[]),
     // Its types alone outside `net`, which builds the one client: sources.rs.
     rule("reqwest", &["hf-transport", "net", "shard-fetch", "weight-store"], &["fuzz"]),
     rule("rustls", &["net"], &[]),

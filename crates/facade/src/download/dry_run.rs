@@ -1,11 +1,12 @@
 //! Everything of a download up to the first byte of a shard: what it would do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use cache_layout::{Purpose, Run};
 use hf_transport::{FileKind, RepoFile, RepoSnapshot};
 use shard_fetch::free_bytes;
+use url_parse::RepoPath;
 
 use super::reuse::{donor, donors};
 use super::work::Work;
@@ -38,7 +39,8 @@ impl Work {
         let described = self.describe(&snapshot).await?;
         let endpoint = self.context.hub.endpoint.clone();
         let (stores, asks_hub) = (self.stores.urls(), !self.stores.is_only());
-        self.lease
+        let (mut planned, fetches) = self
+            .lease
             .on_disk(move |lease, run| {
                 let plan = Plan::new(lease.slot.model().id(), &snapshot, &described.manifest)?;
                 plan.log(&snapshot.commit);
@@ -49,7 +51,7 @@ impl Work {
                     Purpose::Redo => HashMap::new(),
                     Purpose::Fresh | Purpose::Repair => donors(lease, plan.fetches.iter()),
                 };
-                Ok(PlannedDownload {
+                let planned = PlannedDownload {
                     model: lease.slot.model().clone(),
                     endpoint,
                     stores,
@@ -60,9 +62,31 @@ impl Work {
                     files: files(run, reused, &donors, &snapshot, &plan),
                     left_out: plan.unlisted,
                     free_bytes: free_bytes(run.tree()),
-                })
+                };
+                Ok((planned, plan.fetches))
             })
-            .await
+            .await?;
+        let stored = self.stored(&planned, fetches).await?;
+        for file in &mut planned.files {
+            if stored.contains(&file.path) {
+                file.from = FileOrigin::StoreFolder;
+            }
+        }
+        Ok(planned)
+    }
+
+    /// Of the files that would come over the network, those that stores in folders have.
+    async fn stored(
+        &self,
+        planned: &PlannedDownload,
+        mut fetches: Vec<RemoteFile>,
+    ) -> Result<HashSet<RepoPath>, Error> {
+        let fetched = planned.files.iter().filter(|file| matches!(file.from, FileOrigin::Network { .. }));
+        let fetched: HashSet<&RepoPath> = fetched.map(|file| &file.path).collect();
+        fetches.retain(|file| fetched.contains(&file.path));
+        let mut there = Vec::new();
+        self.find_stored(fetches, &mut there).await?;
+        Ok(there.iter().map(|there| there.path().clone()).collect())
     }
 }
 

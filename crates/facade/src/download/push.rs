@@ -11,16 +11,19 @@ use url_parse::{CommitId, Revision};
 use weight_store::{Blob, BlobId, Put, RefName, RefPut, RefRecord, Store};
 
 use super::metadata::pause_after;
+use super::store_check::moved;
 use super::stored::insist;
 use super::work::Work;
 use crate::context::SharedContext;
 use crate::look::Query;
 use crate::plan::RemoteFile;
 use crate::pushed::{PushOptions, Pushed, PushedName};
+use crate::store_clock::warn_of_clock;
 use crate::{Error, Event, Model, Request};
 
 /// So many contents are written at once.
 const AT_ONCE: usize = 4;
+const NO_GIT: &str = "the hub serves no git of it, which alone can prove that; it can be downloaded, but not pushed to a store";
 const NO_RECEIPT: &str = "the cache has no receipt that tells its commit; download it again with --force";
 
 /// Puts a model that the cache has into the first store.
@@ -45,10 +48,15 @@ impl Work {
             self.check_public().await?;
         }
         insist(&self.context.retry, || store.init()).await?;
+        warn_of_clock(store, self.observer());
         let (snapshot, pack) = self.packed(commit).await?;
         let described = self.describe(&snapshot).await?;
         let (snapshot, described, plan) = self.plan(snapshot, described).await?;
         let files = plan.fetches.iter().chain(&described.fetched);
+        let wanted = files.clone().filter(|file| file.expected.sha256.is_some());
+        let (count, bytes) =
+            wanted.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.expected.size));
+        self.observer().on_event(&Event::StoreWork { files: count, bytes });
         let mut pushed = Pushed::new(store.url().to_string(), commit);
         self.push_files(model, store, files, options, &mut pushed).await?;
         insist(&self.context.retry, || store.put_pack(&commit, pack.clone(), options.replace)).await?;
@@ -58,35 +66,50 @@ impl Work {
     }
 
     /// All readers of the store can read what is in it.
-    async fn check_public(&self) -> Result<(), Error> {
+    pub(super) async fn check_public(&self) -> Result<(), Error> {
         let mut config = self.context.hub.clone();
         if config.token.take().is_none() {
             return Ok(());
         }
         let model = self.request.model().id();
-        match HubClient::new(self.client.clone(), config).commit_of(model, None).await {
-            Err(error) if !error.is_transient() => {
-                Err(Error::Private { model: model.clone(), source: error })
-            }
-            outcome => Ok(outcome.map(drop)?),
-        }
+        let refusal = match HubClient::new(self.client.clone(), config).commit_of(model, None).await {
+            Err(error) if !error.is_transient() => error,
+            outcome => return Ok(outcome.map(drop)?),
+        };
+        // A hub that serves no git refuses it to everybody.
+        self.hub.commit_of(model, None).await.map_err(|error| self.without_git(error))?;
+        Err(Error::Private { model: model.clone(), source: refusal })
     }
 
     /// The commit's metadata, in the tree and as a pack. By git alone: nothing else proves it.
-    async fn packed(&self, commit: CommitId) -> Result<(RepoSnapshot, weight_store::Bytes), Error> {
+    pub(super) async fn packed(
+        &self,
+        commit: CommitId,
+    ) -> Result<(RepoSnapshot, weight_store::Bytes), Error> {
         let source = GitMetadata::new(self.hub.clone());
         let mut budget = RetryBudget::new(self.context.retry.clone());
         loop {
+            self.observer().on_event(&Event::Metadata { model: self.request.model() });
             let error = match source.fetch_with_pack(self.metadata_request(Some(commit)).await?).await {
                 Ok(packed) => return Ok(packed),
                 Err(error) if error.is_transient() => error,
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(self.without_git(error)),
             };
             let Some(pause) = pause_after(&error, &mut budget) else { return Err(error.into()) };
             let delay = error.server_wait().map_or(pause, |wait| wait.max(pause));
             self.observer().on_event(&Event::RetryingMetadata { delay, cause: &error });
             sleep(delay).await;
         }
+    }
+
+    /// The model is known to be at the hub: if no git was served at all, that is why it was refused.
+    fn without_git(&self, error: hf_transport::Error) -> Error {
+        if error.is_transient() || self.hub.has_served_git() {
+            return error.into();
+        }
+        tracing::debug!(%error, "the hub serves no git of this model");
+        let commit = self.request.model().revision().and_then(Revision::commit);
+        Error::Unproven { model: self.request.model().clone(), commit, problem: NO_GIT }
     }
 
     async fn push_files(
@@ -105,7 +128,8 @@ impl Work {
                 // What has no digest in its pointer is in git.
                 let Some(digest) = file.expected.sha256 else { continue };
                 let (id, size) = (BlobId::new(*digest.as_bytes()), file.expected.size);
-                let blob = Blob { id, size, file: file.path.under(&model.path) };
+                let on_read = moved(self.request.watcher());
+                let blob = Blob { id, size, file: file.path.under(&model.path), on_read };
                 let (store, retry, path) = (store.clone(), self.context.retry.clone(), file.path.clone());
                 writing.spawn(async move {
                     let put = insist(&retry, || store.put_blob(&blob, options.replace)).await?;
@@ -115,6 +139,10 @@ impl Work {
             let Some(written) = writing.join_next().await else { return Ok(()) };
             let (file, bytes, put) = net::joined(written)?;
             pushed.count(bytes, put);
+            self.observer().on_event(&Event::StoreFileDone);
+            if put == Put::WasThere {
+                self.observer().on_event(&Event::StoreBytes { bytes });
+            }
             self.observer().on_event(&Event::Pushed { file: &file, bytes, was_there: put == Put::WasThere });
         }
     }
@@ -129,13 +157,12 @@ impl Work {
         if named.commit != snapshot.commit {
             return Ok(PushedName::MovedOn(named.commit));
         }
-        let agent = self.context.net.user_agent.split(';').next().unwrap_or_default();
         let record = RefRecord {
             commit: snapshot.commit,
             seen_at: named.seen_at.unwrap_or_else(SystemTime::now),
             files: snapshot.files.len() as u64,
             bytes: snapshot.files.iter().map(|file| file.size).sum(),
-            by: agent.to_owned(),
+            by: self.context.agent().to_owned(),
         };
         let hub = &self.context.hub.endpoint;
         let name = RefName { hub, model: model.id(), revision: model.revision() };

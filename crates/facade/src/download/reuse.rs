@@ -47,6 +47,10 @@ impl There {
         Self { file, place: Place::Pool }
     }
 
+    pub(super) fn path(&self) -> &RepoPath {
+        &self.file.path
+    }
+
     fn find(run: &Run, entry: Option<&Path>, file: &RemoteFile) -> Option<Self> {
         if run.pooled(&file.content) == Some(file.expected.size) {
             return Some(Self::in_pool(file.clone()));
@@ -138,7 +142,7 @@ impl Work {
     }
 
     /// Finds what stores in folders have; returns the rest.
-    async fn find_stored(
+    pub(super) async fn find_stored(
         &self,
         mut missing: Vec<RemoteFile>,
         there: &mut Vec<There>,

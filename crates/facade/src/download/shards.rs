@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ops::Add;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -116,6 +117,15 @@ impl Work {
         let keep_alive = Arc::clone(&self.lease) as shard_fetch::KeepAlive;
         let observer = Arc::clone(watcher) as Arc<dyn shard_fetch::Observer>;
         Ok(self.fetcher().fetch(requests, locator, observer, keep_alive).await?)
+    }
+
+    /// Fetches one file, and leaves it in the pool.
+    pub(super) async fn fetch_to_pool(&self, commit: CommitId, file: &RemoteFile) -> Result<PathBuf, Error> {
+        let watcher =
+            Arc::new(FetchWatcher::new(Arc::clone(self.request.watcher()), Arc::clone(&self.stores)));
+        self.fetch_once(commit, std::slice::from_ref(file), &watcher).await?;
+        let content = file.content.clone();
+        self.lease.on_disk(move |_, run| Ok(run.pool_path(&content))).await
     }
 
     /// Whether another run has removed the pool's folder, which is there again then.

@@ -147,7 +147,7 @@ impl Work {
         }
     }
 
-    fn not_in_store(&self, missing: String) -> Error {
+    pub(super) fn not_in_store(&self, missing: String) -> Error {
         Error::NotInStore { model: self.request.model().clone(), stores: self.stores.shown(), missing }
     }
 }

@@ -5,6 +5,8 @@ use clap::{Args, Subcommand};
 Examples:
   mlc-weights store init --store s3://models/mlc
   mlc-weights store push --store s3://models/mlc HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+  mlc-weights store verify --store s3://models/mlc --repair
+  mlc-weights store copy --from s3://models/mlc --to file:///media/stick --all
   MLC_WEIGHTS_STORE=s3://models/mlc mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC")]
 pub(crate) struct Store {
     #[command(subcommand)]
@@ -17,6 +19,12 @@ pub(crate) enum StoreCommand {
     Init(StoreInit),
     /// Put models into a store, downloading them first if the cache has none
     Push(StorePush),
+    /// List the models that a store has
+    List(StoreList),
+    /// Read a store and say what is wrong in it; with --repair, mend it from the cache or the hub
+    Verify(StoreVerify),
+    /// Copy models from one store to another, verified on the way
+    Copy(StoreCopy),
 }
 
 /// Which store, and how it is written to.
@@ -50,6 +58,64 @@ pub(crate) struct StorePush {
     /// Also models that a token is needed for: whoever may read the store can read them then
     #[arg(long)]
     pub(crate) allow_private: bool,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What these commands say of a model: they need no prefix.
+const MODEL: &str =
+    "The models: user/repo, perhaps with @revision or @commit [default: all that the store has]";
+
+#[derive(Args, Debug)]
+pub(crate) struct StoreList {
+    /// The store: s3://bucket/prefix, gs://…, az://…, https://…, file:///… [default: the first of MLC_WEIGHTS_STORE]
+    #[arg(long = "store", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// One JSON document instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Exit status 5: something is wrong, and was not repaired.")]
+pub(crate) struct StoreVerify {
+    #[arg(help = MODEL, value_name = "MODEL")]
+    pub(crate) models: Vec<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Write again what is rotten or missing, from the cache or the hub
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// With --repair: also of models that a token is needed for
+    #[arg(long, requires = "repair")]
+    pub(crate) allow_private: bool,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StoreCopy {
+    #[arg(
+        help = "The models: user/repo, perhaps with @revision or @commit",
+        value_name = "MODEL",
+        required_unless_present = "all"
+    )]
+    pub(crate) models: Vec<String>,
+    /// All that the first store has
+    #[arg(long, conflicts_with = "models")]
+    pub(crate) all: bool,
+    /// The store to copy from
+    // Text, lest the parser of arguments repeats a password in it.
+    #[arg(long, value_name = "URL")]
+    pub(crate) from: String,
+    /// The store to copy to
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: String,
+    /// Write to a web server under the last name at once; for one that knows no MOVE
+    #[arg(long)]
+    pub(crate) no_move: bool,
     /// One JSON document instead of lines
     #[arg(long)]
     pub(crate) json: bool,

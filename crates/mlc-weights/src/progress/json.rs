@@ -234,6 +234,7 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
         Warning::Unproven { .. } => ("unproven", None),
         Warning::StoreGivenUp { .. } => ("store_given_up", None),
         Warning::WrongInStore { .. } => ("wrong_in_store", None),
+        Warning::StoreClock { .. } => ("store_clock", None),
         Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
         _ => ("other", None),
     };

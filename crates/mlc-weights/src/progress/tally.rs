@@ -63,6 +63,16 @@ impl Tally {
             }
             Event::Checking { files, bytes } => self.check(*files, *bytes),
             Event::Reused { files, bytes } => self.reuse(*files, *bytes),
+            Event::StoreWork { files, bytes } => self.plan(*files, *bytes),
+            Event::StoreBytes { bytes } => {
+                self.received.fetch_add(*bytes, Relaxed);
+                self.bytes_done.fetch_add(*bytes, Relaxed);
+                return false;
+            }
+            Event::StoreFileDone => {
+                self.files_done.fetch_add(1, Relaxed);
+                return false;
+            }
             _ => {
                 if let Some((name, words)) = step::begun_by(event) {
                     self.go_to(Step::Doing { name, words, since: now() });

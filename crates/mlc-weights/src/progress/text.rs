@@ -28,6 +28,10 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
         Event::Checking { files: count, bytes } => checking(*count, *bytes),
         Event::Reused { files: 0, .. } => "nothing of that is right; it is fetched again".to_owned(),
         Event::Reused { files: count, bytes } => reused(*count, *bytes),
+        Event::Pushed { file, bytes, was_there } => {
+            let done = if *was_there { "there already" } else { "written" };
+            format!("{file}: {done}, {}", size(*bytes))
+        }
         Event::Publishing { .. } => "all files are verified; putting the model in place".to_owned(),
         Event::Fetch(event) => fetch_text(event)?,
         _ => return None,
@@ -109,6 +113,7 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
         }
         Warning::CarriedOver { path, place } => carried_over(path, place),
         Warning::StoreGivenUp { store, why } => format!("going on without the store {store}: {why}"),
+        Warning::StoreClock { store, ahead } => store_clock(store, *ahead),
         Warning::WrongInStore { store, why } => {
             format!("what {store} has of this model is not right, and is passed over: {why}")
         }
@@ -125,6 +130,15 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+fn store_clock(store: &str, ahead: i64) -> String {
+    let (apart, side) =
+        (Duration::from_secs(ahead.unsigned_abs()), if ahead < 0 { "ahead of" } else { "behind" });
+    format!(
+        "the clock of this machine is {} {side} that of {store}: requests are signed by the store's",
+        elapsed(apart)
+    )
 }
 
 fn carried_over(path: &Path, place: &Path) -> String {
@@ -225,6 +239,12 @@ mod tests {
             &Event::Warning(Warning::UnfitName { path: &facade::Excerpt::of("aux.md") }),
             "warning: aux.md is left out: this system does not allow the name, and the model does not need the file",
         );
+        for (ahead, words) in [(7200, "2 h 0 min behind that"), (-7200, "2 h 0 min ahead of that")] {
+            let expected = format!(
+                "warning: the clock of this machine is {words} of s3://b: requests are signed by the store's"
+            );
+            check(&Event::Warning(Warning::StoreClock { store: "s3://b", ahead }), &expected);
+        }
         check(
             &Event::Warning(Warning::CarriedOver { path: Path::new("a"), place: Path::new("a") }),
             "warning: a was kept from the directory that is repaired",

@@ -40,7 +40,7 @@ fn help() {
       verify       Hash cached models and compare; with --repair, mend them
       remove       Remove models from the cache [alias: rm]
       prune        Remove what interrupted downloads have left
-      store        Fill a store that many machines download from
+      store        Fill a store that many machines download from, and look after it
       env          Show every setting, where it comes from, and what is wrong with it
       completions  Print a script that completes command lines
       help         Print this message or the help of the given subcommand(s)
@@ -80,7 +80,7 @@ fn long_help_knows_the_environment() {
       verify       Hash cached models and compare; with --repair, mend them
       remove       Remove models from the cache [alias: rm]
       prune        Remove what interrupted downloads have left
-      store        Fill a store that many machines download from
+      store        Fill a store that many machines download from, and look after it
       env          Show every setting, where it comes from, and what is wrong with it
       completions  Print a script that completes command lines
       help         Print this message or the help of the given subcommand(s)

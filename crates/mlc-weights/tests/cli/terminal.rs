@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use local_hub::{Fault, FaultTarget, PublishedModel, Times};
+use local_hub::{Fault, FaultTarget, LocalWebStore, PublishedModel, Times};
 
 use crate::world::World;
 
@@ -61,6 +61,25 @@ fn hesitant() -> (World, PublishedModel) {
 
 /// How long the silence lasts.
 const BRIEF: (&str, &str) = ("HF_HUB_DOWNLOAD_TIMEOUT", "1");
+
+/// A push, and reading what it has put there, show how far they are.
+#[test]
+fn work_on_stores_has_a_bar_too() {
+    let (world, model) = World::with_tiny();
+    let server = LocalWebStore::start();
+    let store = server.url();
+    world.download(&model);
+    for arguments in
+        [&["store", "push", "--store", &store, &model.url][..], &["store", "verify", "--store", &store]]
+    {
+        // There is a pause, in which something is drawn.
+        server.refuse(&model.file("params_shard_1.bin").unwrap().sha256, 503);
+        let Some(shown) = on_a_terminal(&world, arguments, &[]) else { return };
+        for part in ["━", " of 224.8 kB", " of 4 files"] {
+            assert!(shown.contains(part), "{part:?} is missing in {shown:?}");
+        }
+    }
+}
 
 #[test]
 fn a_removal_is_asked_about() {

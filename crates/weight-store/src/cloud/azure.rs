@@ -53,7 +53,7 @@ pub(super) fn open(
         builder.clone().with_credentials(Arc::new(StaticCredentialProvider::new(no_key))).build()?;
     let azure = Arc::new(builder.build()?);
     let addressing = Box::new(AzureUrls { azure: Arc::clone(&azure), unsigned, is_public });
-    Ok(Opened { addressing, objects: azure })
+    Ok(Opened { addressing, pages: Arc::<MicrosoftAzure>::clone(&azure), objects: azure })
 }
 
 #[async_trait]

@@ -3,9 +3,9 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,12 +17,14 @@ use object_store::client::{
     HttpService,
 };
 use parking_lot::Mutex;
-use reqwest::StatusCode;
+use reqwest::header::{self, HeaderMap};
+use reqwest::{Method, StatusCode};
 use tokio::sync::OnceCell;
-use url_parse::{Origin, Url};
+use url_parse::{Origin, Url, causes};
 
+use super::clock::StoreClock;
 use crate::Error;
-use crate::backend::refused;
+use crate::backend::{date_of, refused};
 
 /// What is answered is a short text: a token, an error, a thousand names.
 const MAX_ANSWER: usize = 16 << 20;
@@ -47,11 +49,41 @@ struct Shared {
     direct: OnceCell<Client>,
     /// The server that the bucket is on, where the settings name it.
     endpoint: Mutex<Option<Origin>>,
+    clock: Arc<StoreClock>,
+    /// Signs again by the store's clock. `None` where nobody can.
+    resigner: OnceLock<Box<dyn Resigner>>,
+}
+
+/// Signs requests again that the library has signed.
+#[async_trait]
+pub(super) trait Resigner: Send + Sync + fmt::Debug {
+    /// Signs what is signed as if it were this time.
+    async fn resign(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &mut HeaderMap,
+        at: SystemTime,
+    ) -> object_store::Result<()>;
 }
 
 impl Connector {
     pub(super) fn new(client: Client, store: SafeUrl) -> Self {
-        Self(Arc::new(Shared { client, store, direct: OnceCell::new(), endpoint: Mutex::default() }))
+        let (direct, endpoint) = (OnceCell::new(), Mutex::default());
+        let (clock, resigner) = (Arc::default(), OnceLock::new());
+        Self(Arc::new(Shared { client, store, direct, endpoint, clock, resigner }))
+    }
+
+    /// What time it is at the store.
+    pub(super) fn clock(&self) -> Arc<StoreClock> {
+        Arc::clone(&self.0.clock)
+    }
+
+    /// What is refused for its time is signed again by this.
+    #[cfg(feature = "s3")]
+    pub(super) fn resign_by(&self, resigner: impl Resigner + 'static) {
+        // There is one for a bucket.
+        let _ = self.0.resigner.set(Box::new(resigner));
     }
 
     /// The settings name the server that the bucket is on. Over plain http, proxies are for this one alone: other
@@ -87,22 +119,44 @@ impl Shared {
         let body = bytes_of(body);
         let url = Url::parse(&parts.uri.to_string()).map_err(|error| self.no_url(&error))?;
         let shown = SafeUrl::of(&url);
-        let client = self.client_for(&url).await?;
         let mut request = Request::get(url, "ask", Hop::Store);
         request.method = parts.method;
         request.redirects = Redirects::Nowhere;
         // Any of them may be secret.
         request.own_headers = parts.headers;
-        let answer = if body.len() > LARGE {
-            client.upload(request, Upload::of(body), &()).await?
-        } else {
-            request.body = body;
-            client.send(request, &()).await?
-        };
+        let mut answer = self.ask(request.clone(), body.clone()).await?;
+        let is_signed = request.own_headers.contains_key(header::AUTHORIZATION);
+        if is_signed && answer.status() == StatusCode::FORBIDDEN {
+            let date = date_of(answer.headers());
+            if self.clock.learn(date) {
+                answer = match (self.resigner.get(), date) {
+                    (None, Some(theirs)) => return Err(Error::wrong_clock("ask", &shown, theirs)),
+                    _ => self.ask(request, body).await?,
+                };
+            }
+        }
         if answer.status().is_success() || UNDERSTOOD.contains(&answer.status()) {
             return whole(answer, shown).await;
         }
         Err(refused(answer, "ask", &shown).await)
+    }
+
+    async fn ask(&self, mut request: Request, body: Bytes) -> Result<Answer, Error> {
+        if self.clock.offset() != 0
+            && let Some(resigner) = self.resigner.get()
+        {
+            let (method, headers) = (&request.method, &mut request.own_headers);
+            resigner.resign(method, &request.url, headers, self.clock.now()).await.map_err(|error| {
+                let carried = causes(&error).find_map(|cause| cause.downcast_ref::<Carried>()?.take());
+                carried.unwrap_or_else(|| self.no_url(&error))
+            })?;
+        }
+        let client = self.client_for(&request.url).await?;
+        if body.len() > LARGE {
+            return Ok(client.upload(request, Upload::of(body), &()).await?);
+        }
+        request.body = body;
+        Ok(client.send(request, &()).await?)
     }
 
     /// A setting that is to be a URL, for instance where credentials come from, is none.

@@ -49,7 +49,11 @@ pub(super) fn open(
         builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(nobody)));
     }
     let gcs = Arc::new(builder.with_http_connector(connector).build()?);
-    Ok(Opened { addressing: Box::new(BearerUrls { gcs: Arc::clone(&gcs), base }), objects: gcs })
+    Ok(Opened {
+        addressing: Box::new(BearerUrls { gcs: Arc::clone(&gcs), base }),
+        pages: Arc::<GoogleCloudStorage>::clone(&gcs),
+        objects: gcs,
+    })
 }
 
 #[async_trait]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use object_store::list::PaginatedListStore;
 use object_store::path::Path;
 use object_store::{ObjectStore, RetryConfig};
 
@@ -19,11 +20,17 @@ pub(super) const SIGNED_FOR: Duration = Duration::from_secs(60 * 60);
 #[async_trait]
 pub(super) trait Addressing: fmt::Debug + Send + Sync {
     async fn place(&self, path: &Path) -> object_store::Result<BlobPlace>;
+
+    /// How to ask for what is known of an object, where the library does not ask for all of it.
+    async fn head(&self, _: &Path) -> object_store::Result<Option<BlobPlace>> {
+        Ok(None)
+    }
 }
 
 /// A bucket, to be written to and to be read from.
 pub(super) struct Opened {
     pub(super) objects: Arc<dyn ObjectStore>,
+    pub(super) pages: Arc<dyn PaginatedListStore>,
     pub(super) addressing: Box<dyn Addressing>,
 }
 

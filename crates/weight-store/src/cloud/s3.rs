@@ -1,17 +1,20 @@
 //! Buckets of S3, and of servers that speak its language.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 use object_store::StaticCredentialProvider;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, Checksum};
 use object_store::path::Path;
-use object_store::signer::{Method, Signer as _};
-use reqwest::header::HeaderMap;
+use object_store::signer::{Method, SignedUrlOptions, Signer as _};
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use url_parse::Url;
 
-use super::connector::Connector;
+use super::clock::StoreClock;
+use super::connector::{Connector, Resigner};
 use super::opened::{Addressing, Opened, SIGNED_FOR, one_attempt};
+use super::resign::{resign_headers, resigned_url};
 use crate::backend::BlobPlace;
 use crate::settings::StoreSettings;
 
@@ -23,12 +26,36 @@ const SESSION_SIGNED_FOR: std::time::Duration = std::time::Duration::from_secs(4
 struct SignedUrls {
     s3: Arc<AmazonS3>,
     is_public: bool,
+    clock: Arc<StoreClock>,
+}
+
+/// It holds what has it.
+#[derive(Debug)]
+struct ByStoreClock(Weak<AmazonS3>);
+
+#[async_trait]
+impl Resigner for ByStoreClock {
+    async fn resign(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &mut HeaderMap,
+        at: SystemTime,
+    ) -> object_store::Result<()> {
+        // Those that ask for credentials are not signed, and come by here too.
+        if headers.contains_key(header::AUTHORIZATION)
+            && let Some(s3) = self.0.upgrade()
+        {
+            resign_headers(method, url, headers, &*s3.credentials().get_credential().await?, at);
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn open(
     bucket: &str,
     settings: &StoreSettings,
-    connector: Connector,
+    connector: &Connector,
 ) -> object_store::Result<Opened> {
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
@@ -51,8 +78,30 @@ pub(super) fn open(
         let nobody = AwsCredential { key_id: "-".to_owned(), secret_key: "-".to_owned(), token: None };
         builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(nobody)));
     }
-    let s3 = Arc::new(builder.with_http_connector(connector).build()?);
-    Ok(Opened { addressing: Box::new(SignedUrls { s3: Arc::clone(&s3), is_public }), objects: s3 })
+    let clock = connector.clock();
+    let s3 = Arc::new(builder.with_http_connector(connector.clone()).build()?);
+    connector.resign_by(ByStoreClock(Arc::downgrade(&s3)));
+    Ok(Opened {
+        addressing: Box::new(SignedUrls { s3: Arc::clone(&s3), is_public, clock }),
+        pages: Arc::<AmazonS3>::clone(&s3),
+        objects: s3,
+    })
+}
+
+impl SignedUrls {
+    /// What was signed just now, signed again where the clock of this machine is wrong.
+    fn by_store_clock(
+        &self,
+        method: &Method,
+        url: Url,
+        headers: &HeaderMap,
+        credential: &AwsCredential,
+    ) -> Url {
+        if self.clock.offset() == 0 {
+            return url;
+        }
+        resigned_url(method, &url, headers, credential, self.clock.now()).unwrap_or(url)
+    }
 }
 
 #[async_trait]
@@ -64,8 +113,25 @@ impl Addressing for SignedUrls {
             url.set_query(None);
             return Ok(BlobPlace::Url { url, headers, expires_at: None });
         }
-        let is_session = self.s3.credentials().get_credential().await?.token.is_some();
+        let credential = self.s3.credentials().get_credential().await?;
+        let is_session = credential.token.is_some();
+        let url = self.by_store_clock(&Method::GET, url, &headers, &credential);
         let good_for = if is_session { SESSION_SIGNED_FOR } else { SIGNED_FOR };
         Ok(BlobPlace::Url { url, headers, expires_at: now.checked_add(good_for) })
+    }
+
+    /// The library would not ask for the checksum. Each header of this kind has to be signed.
+    async fn head(&self, path: &Path) -> object_store::Result<Option<BlobPlace>> {
+        if self.is_public {
+            return Ok(None);
+        }
+        let (name, value) =
+            (HeaderName::from_static("x-amz-checksum-mode"), HeaderValue::from_static("ENABLED"));
+        let options = SignedUrlOptions::new().with_signed_header(name.clone(), value.clone());
+        let url = self.s3.signed_url_opts(Method::HEAD, path, SIGNED_FOR, &options).await?;
+        let headers = HeaderMap::from_iter([(name, value)]);
+        let credential = self.s3.credentials().get_credential().await?;
+        let url = self.by_store_clock(&Method::HEAD, url, &headers, &credential);
+        Ok(Some(BlobPlace::Url { url, headers, expires_at: None }))
     }
 }

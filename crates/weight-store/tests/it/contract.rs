@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use local_hub::{LocalWebStore, WebStoreSettings};
 use url_parse::{CommitId, ErrorKind};
-use weight_store::{Error, LeaseSeen, LeaseTaken, Put, RefPut, Store, StoreSettings};
+use weight_store::{BlobVerdict, Error, LeaseSeen, LeaseTaken, OnRead, Put, RefPut, Store, StoreSettings};
 
 use crate::support::{Stage, again, ago, content, in_folder, open, record};
 
@@ -19,8 +19,37 @@ pub(crate) async fn keeps_the_contract(stage: &Stage, store: &Store, conditional
     contents(stage, store).await;
     packs(store).await;
     refs(stage, store).await;
+    lists(stage, store).await;
     if conditional_put {
         leases(store).await;
+    }
+}
+
+/// What the steps before have written.
+async fn lists(stage: &Stage, store: &Store) {
+    let blobs = store.list_blobs().await.unwrap();
+    let written = [&b"weights"[..], b"", b"wanted by many"];
+    let expected = written.map(|bytes| (crate::support::id_of(bytes), bytes.len() as u64));
+    assert_eq!((blobs.known, blobs.others), (expected.into(), 0));
+    let packs = store.list_packs().await.unwrap();
+    assert_eq!(packs.known, [(CommitId::from_bytes([7; 20]), 4)].into());
+    let refs = store.list_refs().await.unwrap();
+    let [listed] = &refs.known[..] else { panic!("{refs:?}") };
+    let name = stage.name();
+    assert_eq!((&listed.hub, &listed.model, listed.revision.as_ref()), (name.hub, name.model, name.revision));
+
+    let on_read = OnRead::default();
+    let inspect = async |bytes: &[u8], size| {
+        store.inspect_blob(&crate::support::id_of(bytes), size, &on_read).await.unwrap()
+    };
+    assert_eq!(inspect(b"weights", 7).await, BlobVerdict::Right);
+    assert_eq!(inspect(b"", 0).await, BlobVerdict::Right);
+    assert!(matches!(inspect(b"weights", 8).await, BlobVerdict::Wrong(_)));
+    assert!(matches!(inspect(b"weights", 6).await, BlobVerdict::Wrong(_)));
+    assert_eq!(inspect(b"nobody wrote this", 17).await, BlobVerdict::Missing);
+    for (bytes, size, is_there) in [(&b"weights"[..], 7, true), (b"weights", 8, false), (b"nobody", 6, false)]
+    {
+        assert_eq!(store.has_blob(&crate::support::id_of(bytes), size).await.unwrap(), is_there);
     }
 }
 

@@ -7,7 +7,7 @@ use net::{Client, Hop, NetSettings, Request};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use url_parse::{CommitId, Endpoint, ModelId, Revision, causes};
-use weight_store::{Blob, BlobId, BlobPlace, Error, RefName, RefRecord, Store, StoreSettings};
+use weight_store::{Blob, BlobId, BlobPlace, Error, OnRead, RefName, RefRecord, Store, StoreSettings};
 
 /// A model, and files to be put into stores.
 pub(crate) struct Stage {
@@ -35,7 +35,7 @@ impl Stage {
         let id = id_of(content);
         let file = self.folder.path().join(id.to_string());
         std::fs::write(&file, content).unwrap();
-        Blob { id, size: content.len() as u64, file }
+        Blob { id, size: content.len() as u64, file, on_read: OnRead::default() }
     }
 
     /// A content whose file holds another of the same size.

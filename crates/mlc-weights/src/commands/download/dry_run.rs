@@ -116,6 +116,11 @@ fn planned(download: &PlannedDownload) -> Vec<String> {
             of(|from| matches!(from, FileOrigin::OtherModel)),
             " from other models of the cache, if they turn out to be right",
         ),
+        (
+            "  stored   ",
+            of(|from| matches!(from, FileOrigin::StoreFolder)),
+            " in the store's folder, if they turn out to be right",
+        ),
     ];
     lines
         .extend(parts.into_iter().filter_map(|(label, part, note)| Some(format!("{label} {}{note}", part?))));
@@ -173,6 +178,7 @@ fn file(file: &PlannedFile) -> Value {
         FileOrigin::Staging => "staging",
         FileOrigin::Replaced => "replaced",
         FileOrigin::OtherModel => "other_model",
+        FileOrigin::StoreFolder => "store_folder",
         _ => "other",
     };
     json!({ "path": file.path.as_str(), "bytes": file.size, "bytes_to_fetch": file.bytes_to_fetch(), "from": from })

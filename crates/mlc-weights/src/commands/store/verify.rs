@@ -1,0 +1,148 @@
+//! `mlc-weights store verify`.
+
+use facade::{StoreCheck, StoreFinding, StoreRepair, StoreVerifyOptions};
+use serde::Serialize;
+
+use super::super::named;
+use super::stores::downloader;
+use crate::arguments::{Progress as Shown, StoreVerify};
+use crate::engine::Engine;
+use crate::exit::{Failure, Status};
+use crate::output::{JSON_VERSION, print, print_json};
+use crate::progress::{Display, Progress, Screen};
+use crate::report;
+use crate::words::{counted, size};
+
+/// What is printed with `--json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    store: &'a str,
+    sound: bool,
+    /// Whether everything was read: nothing ended it early.
+    complete: bool,
+    refs: u64,
+    packs: u64,
+    blobs: u64,
+    bytes: u64,
+    unneeded: Option<Count>,
+    other_files: Option<Count>,
+    findings: Vec<FindingRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct Count {
+    files: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct FindingRow<'a> {
+    part: &'static str,
+    url: &'a str,
+    model: Option<String>,
+    commit: Option<String>,
+    file: Option<&'a str>,
+    problem: &'a str,
+    repair: &'static str,
+    /// Why it was not repaired.
+    why: Option<&'a str>,
+}
+
+pub(super) fn run(arguments: &StoreVerify, screen: Screen) -> Result<(), Failure> {
+    let models = named::models(&arguments.models)?;
+    let target = &arguments.target;
+    let downloader = downloader(target.url.as_deref(), target.no_move)?;
+    let mut options = StoreVerifyOptions::default();
+    (options.repair, options.allow_private) = (arguments.repair, arguments.allow_private);
+    let display = Display::choose(Shown::Auto, screen);
+    let engine = Engine::start()?;
+    let (progress, observer) = Progress::of_store(display);
+    progress.watch();
+    let check = engine.run(downloader.verify_store(&models, options, observer), &progress);
+    progress.clear();
+    engine.stop(display);
+    let mut check = check?;
+    let failure = check.failure.take().map(Failure::from);
+    let is_sound = failure.is_none() && check.is_sound();
+    if arguments.json {
+        print_json(&document(&check, is_sound, failure.is_none()))?;
+    } else {
+        print(&lines(&check, is_sound))?;
+    }
+    let status = failure.as_ref().map(|failure| {
+        report::failure(failure);
+        Status::from(failure)
+    });
+    Failure::after_reports(status.or((!is_sound).then_some(Status::Integrity)))
+}
+
+fn lines(check: &StoreCheck, is_sound: bool) -> Vec<String> {
+    let StoreCheck { store, refs, packs, blobs, bytes, .. } = check;
+    let found = match check.findings.len() {
+        0 if is_sound => "ok",
+        0 => "not all of it was read",
+        _ if is_sound => "repaired",
+        _ => "not ok",
+    };
+    let (refs, packs, blobs) = (counted(*refs, "name"), counted(*packs, "commit"), counted(*blobs, "file"));
+    let read = format!("{refs}, {packs}, {blobs}, {} hashed", size(*bytes));
+    let mut lines = vec![format!("{store}: {found} ({read})")];
+    lines.extend(check.findings.iter().map(finding_line));
+    let others = [
+        (check.unneeded, "file", "that no commit needs"),
+        (check.others, "other file", "that interrupted writers have left"),
+    ];
+    for (count, thing, what) in others {
+        let count = count.filter(|(files, _)| *files > 0);
+        lines.extend(
+            count.map(|(files, bytes)| format!("  {} {what}, {}", counted(files, thing), size(bytes))),
+        );
+    }
+    lines
+}
+
+fn finding_line(finding: &StoreFinding) -> String {
+    let file = finding.file.as_ref().map_or(String::new(), |file| format!(" ({file})"));
+    let repair = match &finding.repair {
+        StoreRepair::Repaired => "; repaired".to_owned(),
+        StoreRepair::Failed(why) => format!("; not repaired: {why}"),
+        _ => String::new(),
+    };
+    format!("  {}{file}: {}{repair}", finding.url, finding.problem)
+}
+
+fn document(check: &StoreCheck, sound: bool, complete: bool) -> Document<'_> {
+    let count = |count: Option<(u64, u64)>| count.map(|(files, bytes)| Count { files, bytes });
+    Document {
+        version: JSON_VERSION,
+        store: &check.store,
+        sound,
+        complete,
+        refs: check.refs,
+        packs: check.packs,
+        blobs: check.blobs,
+        bytes: check.bytes,
+        unneeded: count(check.unneeded),
+        other_files: count(check.others),
+        findings: check.findings.iter().map(finding_row).collect(),
+    }
+}
+
+fn finding_row(finding: &StoreFinding) -> FindingRow<'_> {
+    let (repair, why) = match &finding.repair {
+        StoreRepair::Repaired => ("repaired", None),
+        StoreRepair::Failed(why) => ("failed", Some(why.as_str())),
+        _ => ("not_asked", None),
+    };
+    FindingRow {
+        part: finding.part.as_str(),
+        url: &finding.url,
+        model: finding.model.as_ref().map(ToString::to_string),
+        commit: finding.commit.map(|commit| commit.to_string()),
+        file: finding.file.as_ref().map(facade::RepoPath::as_str),
+        problem: &finding.problem,
+        repair,
+        why,
+    }
+}

@@ -1,0 +1,60 @@
+//! What time it is at a store, where the clock of this machine is wrong.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// Clouds bear a quarter of an hour. A clock that is less wrong than this is not why they refuse.
+const WORTH_CORRECTING: u64 = 5 * 60;
+
+/// How many seconds the store's clock is ahead of this machine's: none, until a refusal shows that it matters.
+#[derive(Debug, Default)]
+pub(super) struct StoreClock(AtomicI64);
+
+impl StoreClock {
+    /// So many seconds are added to the time of this machine.
+    pub(super) fn offset(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The time at the store, as far as it has to be known.
+    pub(super) fn now(&self) -> SystemTime {
+        let (now, offset) = (SystemTime::now(), self.offset());
+        let distance = Duration::from_secs(offset.unsigned_abs());
+        let then = if offset < 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
+        then.unwrap_or(now)
+    }
+
+    /// Takes note of the time that a refusal tells. Whether it is so far from what was signed with that it may be why.
+    pub(super) fn learn(&self, date: Option<SystemTime>) -> bool {
+        let Some(date) = date else { return false };
+        if distance(date, self.now()).unsigned_abs() < WORTH_CORRECTING {
+            return false;
+        }
+        let offset = distance(date, SystemTime::now());
+        self.0.store(offset, Ordering::Relaxed);
+        tracing::warn!(seconds = offset, "the clock of a store is ahead by so much: signing by it");
+        true
+    }
+}
+
+/// How many seconds one time is after another.
+fn distance(one: SystemTime, other: SystemTime) -> i64 {
+    let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    one.duration_since(other).map_or_else(|error| -seconds(error.duration()), seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_corrected_once() {
+        let (clock, hours) = (StoreClock::default(), Duration::from_secs(2 * 3600));
+        assert!(!clock.learn(None) && !clock.learn(Some(SystemTime::now())));
+        for (there, seconds) in [(SystemTime::now() + hours, 7200), (SystemTime::now() - hours, -7200)] {
+            assert!(clock.learn(Some(there)));
+            assert!((clock.offset() - seconds).abs() < 60, "{}", clock.offset());
+            assert!(!clock.learn(Some(there)), "it is refused for another reason");
+        }
+    }
+}
