@@ -93,14 +93,18 @@ pub(crate) struct Presence {
     pub(crate) sha256: Option<BlobId>,
 }
 
+/// A content of at most so many bytes is sent to a bucket as one, after it was hashed; a larger one in parts.
+pub(crate) const SENT_AT_ONCE: u64 = 32 << 20;
+
 impl Presence {
     pub(crate) fn of_size(size: u64) -> Self {
         Self { size, sha256: None }
     }
 
-    /// Whether it may be this content, as far as can be told.
+    /// Whether it may be this content, as far as can be told. What was sent in parts has a checksum of checksums, which not
+    /// every server marks as such.
     pub(crate) fn is(&self, id: &BlobId, size: u64) -> bool {
-        self.size == size && self.sha256.is_none_or(|sha256| sha256 == *id)
+        self.size == size && (size > SENT_AT_ONCE || self.sha256.is_none_or(|sha256| sha256 == *id))
     }
 }
 

@@ -34,15 +34,14 @@ use self::opened::{Addressing, Opened};
 use crate::Error;
 use crate::address::{Cloud, StoreUrl};
 use crate::backend::{
-    Backend, BlobPlace, Condition, Found, Listed, MAX_NAMES, Presence, Version, Written, get, presence,
+    Backend, BlobPlace, Condition, Found, Listed, MAX_NAMES, Presence, SENT_AT_ONCE, Version, Written, get,
+    presence,
 };
 use crate::blob::{Blob, Hashing, read_on};
 use crate::key::Key;
 use crate::settings::StoreSettings;
 
-/// A content of at most so many bytes is sent as one, after it was hashed.
-const AT_ONCE: u64 = 32 << 20;
-/// Larger ones are sent in parts of this size, so many at a time.
+/// The parts of a larger content have this size, so many at a time.
 const PART: usize = 16 << 20;
 const PARTS: usize = 4;
 /// A page has a thousand names, but a server may send fewer.
@@ -285,7 +284,7 @@ impl Backend for Bucket {
     }
 
     async fn put_blob(&self, key: &Key, blob: &Blob, replace: bool) -> Result<(), Error> {
-        if blob.size > AT_ONCE {
+        if blob.size > SENT_AT_ONCE {
             return self.put_in_parts(key, blob).await;
         }
         let opened = blob.clone();

@@ -141,8 +141,13 @@ impl Web {
         Ok(())
     }
 
+    /// Apache answers 403 where somebody else creates the folder at this moment, and 405 when that has been done.
     async fn create_folder(&self, url: &Url) -> Result<Answer, Error> {
         let request = self.request(method(b"MKCOL"), url.clone(), "create");
+        let answer = self.client.send(request.clone(), &()).await?;
+        if answer.status().as_u16() != 403 {
+            return Ok(answer);
+        }
         Ok(self.client.send(request, &()).await?)
     }
 
