@@ -317,17 +317,6 @@ fn is_full(cause: &(dyn StdError + 'static)) -> bool {
     matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
-/// An error with its causes, in one line. What is already said is not repeated.
-pub(crate) fn words(error: &(dyn StdError + 'static)) -> String {
-    let mut words: Vec<String> = Vec::new();
-    for cause in causes(error).map(ToString::to_string) {
-        if words.last().is_none_or(|said| !said.contains(&cause)) {
-            words.push(cause);
-        }
-    }
-    words.join(": ")
-}
-
 /// The value of a setting in a message, when it may be shown.
 struct Shown<'a>(Option<&'a Excerpt>);
 

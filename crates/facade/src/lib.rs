@@ -36,6 +36,7 @@
 //! | know beforehand what would be fetched | [`Downloader::plan`] |
 //! | show progress | [`Observer`], [`Event`] |
 //! | stop | drop the future; see [`Downloader::download`] |
+//! | say in words what happens, or what went wrong | [`words`] |
 //! | tell failures apart | [`Error::kind`], [`Error::is_transient`] |
 //! | list, verify, remove and tidy up what is cached | [`Cache`] |
 //! | let many machines download once: ask a bucket, a web server or a folder before the hub | [`Builder::stores`] |
@@ -97,6 +98,7 @@ mod store_locator;
 mod store_set;
 mod stored;
 mod threads;
+pub mod words;
 
 pub use builder::Builder;
 pub use cache::{

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use url_parse::RepoPath;
 use weight_store::Store;
 
-use crate::error::words;
 use crate::store::{StoreConfig, StoreMode};
+use crate::words::failure;
 use crate::{Error, Event, Observer, Warning};
 
 /// A store is left alone after so many files that it refused, or had with other bytes.
@@ -95,7 +95,7 @@ impl StoreSet {
     pub(crate) fn give_up(&self, number: usize, why: &(dyn StdError + 'static)) {
         let Some(member) = self.members.get(number) else { return };
         if member.failures.swap(MAX_FAILURES, Ordering::Relaxed) < MAX_FAILURES {
-            self.warn_of_giving_up(member, &words(why));
+            self.warn_of_giving_up(member, &failure(why));
         }
     }
 
@@ -115,7 +115,7 @@ impl StoreSet {
 
     /// What the store has is not what it should be.
     pub(crate) fn warn_of_wrong_content(&self, store: &Store, why: &(dyn StdError + 'static)) {
-        let (store, why) = (store.url().to_string(), words(why));
+        let (store, why) = (store.url().to_string(), failure(why));
         tracing::warn!(store, why, "a store has something that is not right");
         self.warn(Warning::WrongInStore { store: &store, why: &why });
     }

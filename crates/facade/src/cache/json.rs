@@ -11,7 +11,7 @@ use url_parse::{ModelRef, Proof};
 use super::entry::{Listing, ModelEntry, Origin};
 use super::removal::{PrunedModel, Pruning, Removal};
 use super::report::{Basis, FileReport, FileState, VerifyReport};
-use crate::error::words;
+use crate::words::failure;
 
 /// Of every document.
 const VERSION: u32 = 1;
@@ -145,7 +145,7 @@ impl Serialize for Removal {
             entry,
             link_target,
             bytes: self.bytes,
-            leftover: self.leftover.as_ref().map(|error| words(error)),
+            leftover: self.leftover.as_ref().map(|error| failure(error)),
             kept: self.kept.iter().map(|path| text(path)).collect(),
         };
         removal.serialize(serializer)
@@ -159,7 +159,7 @@ impl Serialize for Pruning {
             dry_run: self.dry_run,
             models: self.models.iter().map(PrunedModelJson::from).collect(),
             temporary_bytes: self.temporary_bytes,
-            failures: self.failures.iter().map(|error| words(error)).collect(),
+            failures: self.failures.iter().map(|error| failure(error)).collect(),
             removed_bytes: self.removed_bytes(),
             kept_bytes: self.kept_bytes(),
         };
@@ -175,7 +175,7 @@ impl From<&PrunedModel> for PrunedModelJson {
             removed_bytes: pruned.removed_bytes,
             kept_bytes: pruned.kept_bytes,
             in_use: pruned.in_use,
-            failure: pruned.failure.as_ref().map(|error| words(error)),
+            failure: pruned.failure.as_ref().map(|error| failure(error)),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::variables::{
     USERPROFILE, XDG_CACHE_HOME,
 };
 use crate::Error;
-use crate::error::words;
+use crate::words::failure;
 
 /// A longer file holds no token.
 const MAX_FILE: u64 = 64 * 1024;
@@ -44,7 +44,7 @@ fn in_file_that_was_named(path: &Path) -> Result<Option<Token>, Error> {
 /// Nobody asked for this file: if it cannot be used, there is no token.
 fn left_by_a_login(path: &Path) -> Option<Token> {
     let token = in_file_of_a_login(path).inspect_err(|error| {
-        tracing::warn!(path = %url_parse::shown(path), error = %words(error), "cannot use the token that a login has left");
+        tracing::warn!(path = %url_parse::shown(path), error = %failure(error), "cannot use the token that a login has left");
     });
     token.ok().flatten()
 }

@@ -33,5 +33,5 @@ fn some_homes_are_no_use() {
 #[test]
 fn causes_are_told_once() {
     let error = DiskError::new("read", "a".as_ref(), io::Error::other("gone"));
-    assert_eq!(words(&error), "cannot read a: gone");
+    assert_eq!(crate::words::failure(&error), "cannot read a: gone");
 }

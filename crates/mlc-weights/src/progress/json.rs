@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use facade::{Event, Excerpt, FetchEvent, Filled, ModelRef, Outcome, Warning};
 use serde_json::{Value, json};
 
+use super::Summary;
 use super::face::{Ending, Face};
 use super::view::{FileState, View};
-use super::{Summary, text};
 use crate::exit::{Failure, Status};
 use crate::output::{printable_json, say};
-use crate::report;
+use crate::{report, words};
 
 /// Grows when a reader that knows the version before would misunderstand what is written. New events and new
 /// members are no reason: readers skip what they do not know.
@@ -166,7 +166,7 @@ fn progress(view: &View) -> Value {
 
 fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
     Some(match event {
-        Event::Warning(warning) => ("warning", warning_object(warning)?),
+        Event::Warning(warning) => ("warning", warning_object(warning)),
         Event::WaitingForLock { holder } => {
             let (pid, host) =
                 holder.map(|holder| (holder.pid, holder.host.as_ref().map(Excerpt::as_str))).unzip();
@@ -220,7 +220,7 @@ fn fetch_object(event: &FetchEvent<'_>) -> Option<(&'static str, Value)> {
     })
 }
 
-fn warning_object(warning: &Warning<'_>) -> Option<Value> {
+fn warning_object(warning: &Warning<'_>) -> Value {
     let (kind, file) = match warning {
         Warning::ForceAnsweredByReadOnlyTier { .. } => ("force_answered_by_read_only_tier", None),
         Warning::PassedOver(_) => ("passed_over", None),
@@ -238,7 +238,7 @@ fn warning_object(warning: &Warning<'_>) -> Option<Value> {
         Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
         _ => ("other", None),
     };
-    Some(json!({ "kind": kind, "file": file, "message": text::warning(warning)? }))
+    json!({ "kind": kind, "file": file, "message": words::warning(warning) })
 }
 
 fn retrying(file: Option<&str>, delay: Duration, cause: &(dyn StdError + 'static)) -> Value {

@@ -14,7 +14,7 @@ use url_parse::RepoPath;
 use crate::Error;
 use crate::cache::report::Basis;
 use crate::edits::read_chat_config;
-use crate::error::words;
+use crate::words::failure;
 
 /// What one file must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,5 +130,5 @@ fn tokenizer_files(dir: &Path) -> Vec<RepoPath> {
 }
 
 fn unusable(error: &shard_fetch::Error) -> Demand {
-    Demand::Unusable(words(error))
+    Demand::Unusable(failure(error))
 }

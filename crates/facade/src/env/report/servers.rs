@@ -14,7 +14,7 @@ use crate::env::values::{
 use crate::env::variables::{
     HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HUGGING_FACE_HUB_TOKEN, SSL_CERT_DIR, SSL_CERT_FILE,
 };
-use crate::error::words;
+use crate::words::failure;
 
 pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {
     let hub = endpoint(lookup);
@@ -58,7 +58,8 @@ fn without_token(lookup: Lookup<'_>) -> Setting {
     let setting = Setting::new("token", None, Source::Default);
     match token::default_file(lookup).map(|file| (token::in_file_of_a_login(&file), file)) {
         Some((Err(error), file)) => {
-            let message = format!("what a login has left in {} is not used: {}", shown(&file), words(&error));
+            let message =
+                format!("what a login has left in {} is not used: {}", shown(&file), failure(&error));
             setting.with(Severity::Warning, message)
         }
         _ => setting,

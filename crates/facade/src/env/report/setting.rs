@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::Error;
 use crate::env::values::Lookup;
-use crate::error::words;
+use crate::words::failure;
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Setting {
     }
 
     pub(super) fn with_error(self, error: &Error) -> Self {
-        self.with(Severity::Error, words(error))
+        self.with(Severity::Error, failure(error))
     }
 }
 

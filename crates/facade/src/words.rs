@@ -1,0 +1,324 @@
+//! What steps, warnings, failures and numbers are called in front of people.
+
+use std::error::Error as StdError;
+use std::path::Path;
+use std::time::Duration;
+
+use cache_layout::PassedOver;
+use hf_transport::Throttled;
+use shard_fetch::FetchEvent;
+use url_parse::{RepoPath, causes, shown, size};
+
+use crate::observer::{Event, Warning};
+
+/// As many missing files as one line lists.
+const LISTED: usize = 3;
+
+/// A step that a person should hear of; `None` for those that only move a counter.
+pub fn event(event: &Event<'_>) -> Option<String> {
+    Some(match event {
+        Event::Warning(text) => warning(text),
+        Event::WaitingForLock { holder: Some(holder) } => {
+            format!("waiting for another download of this model, by {holder}")
+        }
+        Event::WaitingForLock { holder: None } => "waiting for another download of this model".to_owned(),
+        Event::Stores { model } => format!("asking the store for {model}"),
+        Event::WaitingForStore { store } => {
+            format!("another machine is filling {store} with this model: waiting for it")
+        }
+        Event::Metadata { model } => format!("asking the hub for {model}"),
+        Event::RetryingMetadata { delay, cause } => retrying(*cause, *delay),
+        Event::Commit { commit, .. } => format!("the model is at commit {commit}"),
+        Event::Throttled(throttled) => throttled_text(throttled),
+        Event::Checking { files: count, bytes } => checking(*count, *bytes),
+        Event::Reused { files: 0, .. } => "nothing of that is right; it is fetched again".to_owned(),
+        Event::Reused { files: count, bytes } => reused(*count, *bytes),
+        Event::Publishing { .. } => "all files are verified; putting the model in place".to_owned(),
+        Event::Pushed { file, bytes, was_there } => {
+            let done = if *was_there { "there already" } else { "written" };
+            format!("{file}: {done}, {}", size(*bytes))
+        }
+        Event::Fetch(event) => fetch_text(event)?,
+        _ => return None,
+    })
+}
+
+fn throttled_text(throttled: &Throttled) -> String {
+    let (origin, wait) = (&throttled.origin, elapsed(throttled.wait));
+    if throttled.is_spread {
+        format!("{origin} will take few more requests for {wait}; they go out one at a time")
+    } else {
+        format!("{origin} asks to be left alone for {wait}; waiting")
+    }
+}
+
+fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
+    Some(match event {
+        FetchEvent::Planned { files: count, bytes, .. } => {
+            format!("fetching {}, {}", files(*count), size(*bytes))
+        }
+        FetchEvent::Resumed { file, bytes, .. } => {
+            about(file, &format!("resumes after the first {}", size(*bytes)))
+        }
+        FetchEvent::Throttled { wait, .. } => {
+            format!("the server asks to be left alone for {}; waiting", elapsed(*wait))
+        }
+        FetchEvent::Retrying { file, delay, cause, .. } => about(file, &retrying(*cause, *delay)),
+        FetchEvent::Discarded { file, bytes, .. } => {
+            about(file, &format!("{} of it thrown away", size(*bytes)))
+        }
+        _ => return None,
+    })
+}
+
+/// Something that went on but deserves a look.
+pub fn warning(warning: &Warning<'_>) -> String {
+    match warning {
+        Warning::ForceAnsweredByReadOnlyTier { tier } => format!(
+            "not downloaded again: the read-only tier {} has this model, and is looked through first",
+            shown(tier)
+        ),
+        Warning::PassedOver(entry) => format!("not the whole model: {}", not_whole(entry)),
+        Warning::UnlistedShard { path } => format!("{path} is left out: the manifest does not name it"),
+        Warning::UnfitName { path } => {
+            format!(
+                "{path} is left out: this system does not allow the name, and the model does not need the file"
+            )
+        }
+        Warning::TokenOverPlainHttp { hub } => {
+            format!("the access token is sent to {hub} unencrypted: anyone in between can read it")
+        }
+        Warning::TokenDropped { hub } => {
+            format!("{hub} does not accept the access token that a login has left: going on without it")
+        }
+        Warning::Renamed { model, present } => {
+            format!("the hub has {model} as {present} now; it is kept here under the name asked for")
+        }
+        Warning::CarriedOver { path, place } => carried_over(path, place),
+        Warning::StoreClock { store, ahead } => store_clock(store, *ahead),
+        Warning::StoreGivenUp { store, why } => format!("going on without the store {store}: {why}"),
+        Warning::WrongInStore { store, why } => {
+            format!("what {store} has of this model is not right, and is passed over: {why}")
+        }
+        Warning::CommitGone { commit } => {
+            format!(
+                "the hub does not have commit {commit} any more, of which this model was: it is taken as it is now"
+            )
+        }
+        Warning::Unproven { commit, hub } => format!(
+            "that the files are those of commit {commit} is the word of {hub}, which serves no git to prove it"
+        ),
+        Warning::LeftBehind { path, reason } => {
+            format!("{} was not kept from the directory that is repaired: {reason}", shown(path))
+        }
+    }
+}
+
+fn store_clock(store: &str, ahead: i64) -> String {
+    let (apart, side) =
+        (Duration::from_secs(ahead.unsigned_abs()), if ahead < 0 { "ahead of" } else { "behind" });
+    format!(
+        "the clock of this machine is {} {side} that of {store}: requests are signed by the store's",
+        elapsed(apart)
+    )
+}
+
+fn carried_over(path: &Path, place: &Path) -> String {
+    let kept = format!("{} was kept from the directory that is repaired", shown(path));
+    if path == place { kept } else { format!("{kept}, as {}", shown(place)) }
+}
+
+/// An error with its causes, in one line. What is already said is not repeated.
+pub fn failure(error: &(dyn StdError + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for cause in causes(error).map(ToString::to_string) {
+        if words.last().is_none_or(|said| !said.contains(&cause)) {
+            words.push(cause);
+        }
+    }
+    words.join(": ")
+}
+
+fn checking(count: usize, bytes: u64) -> String {
+    let are = if count == 1 { "is" } else { "are" };
+    format!("{} ({}) {are} there already; checking", files(count), size(bytes))
+}
+
+fn reused(count: usize, bytes: u64) -> String {
+    let are = if count == 1 { "is" } else { "are" };
+    format!("{} ({}) {are} there already, verified", files(count), size(bytes))
+}
+
+/// Begins with the file, unless the words name it anyway.
+fn about(file: &RepoPath, words: &str) -> String {
+    if words.contains(&file.to_string()) { words.to_owned() } else { format!("{file}: {words}") }
+}
+
+/// What failed, why in the end, and when it is tried again.
+fn retrying(failure: &(dyn StdError + 'static), delay: Duration) -> String {
+    let mut words = failure.to_string();
+    if let Some(cause) = causes(failure).last().map(ToString::to_string)
+        && !words.contains(&cause)
+    {
+        words = format!("{words} ({cause})");
+    }
+    match delay {
+        Duration::ZERO => format!("{words}; trying again"),
+        delay => format!("{words}; trying again in {}", seconds(delay)),
+    }
+}
+
+/// A directory that is not the whole model, and what is wrong with it.
+pub fn not_whole(entry: &PassedOver) -> String {
+    match entry.missing() {
+        [] => entry.to_string(),
+        missing => format!("{} ({})", shown(&entry.dir), listed(missing)),
+    }
+}
+
+/// The first of some remarks, and how many more there are.
+pub fn listed(missing: &[String]) -> String {
+    let first = missing.get(..LISTED).unwrap_or(missing);
+    match missing.len() - first.len() {
+        0 => first.join("; "),
+        more => format!("{}; and {more} more", first.join("; ")),
+    }
+}
+
+/// A number of files.
+pub fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
+
+/// A time that has passed, or is left.
+pub fn elapsed(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..10 => seconds(duration),
+        whole @ 10..60 => format!("{whole} s"),
+        whole @ 60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        whole => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// A time that a person waits.
+pub fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::Proof;
+
+    #[track_caller]
+    fn check(event: &Event<'_>, expected: &str) {
+        assert_eq!(super::event(event).unwrap(), expected);
+    }
+
+    #[test]
+    fn steps() {
+        let model = "user/repo".parse().unwrap();
+        let commit = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+        check(&Event::Stores { model: &model }, "asking the store for user/repo");
+        check(&Event::Metadata { model: &model }, "asking the hub for user/repo");
+        check(
+            &Event::Commit { commit: &commit, proof: Proof::Git },
+            "the model is at commit 0123456789abcdef0123456789abcdef01234567",
+        );
+        check(&Event::WaitingForLock { holder: None }, "waiting for another download of this model");
+        check(&Event::Checking { files: 1, bytes: 12 }, "1 file (12 B) is there already; checking");
+        check(&Event::Reused { files: 0, bytes: 0 }, "nothing of that is right; it is fetched again");
+        check(&Event::Reused { files: 1, bytes: 12 }, "1 file (12 B) is there already, verified");
+        check(&Event::Reused { files: 2, bytes: 1_234_567 }, "2 files (1.23 MB) are there already, verified");
+        check(
+            &Event::Publishing { path: Path::new("model") },
+            "all files are verified; putting the model in place",
+        );
+    }
+
+    #[test]
+    fn warnings() {
+        let path = "sub/a.bin".parse().unwrap();
+        check(
+            &Event::Warning(Warning::UnlistedShard { path: &path }),
+            "sub/a.bin is left out: the manifest does not name it",
+        );
+        check(
+            &Event::Warning(Warning::UnfitName { path: &crate::Excerpt::of("aux.md") }),
+            "aux.md is left out: this system does not allow the name, and the model does not need the file",
+        );
+        check(
+            &Event::Warning(Warning::CarriedOver { path: Path::new("a"), place: Path::new("a") }),
+            "a was kept from the directory that is repaired",
+        );
+        check(
+            &Event::Warning(Warning::CarriedOver { path: Path::new("a/b"), place: Path::new("a.own/b") }),
+            "a/b was kept from the directory that is repaired, as a.own/b",
+        );
+        check(
+            &Event::Warning(Warning::LeftBehind { path: Path::new("a"), reason: "no file" }),
+            "a was not kept from the directory that is repaired: no file",
+        );
+        check(
+            &Event::Warning(Warning::StoreClock { store: "s3://b", ahead: 7200 }),
+            "the clock of this machine is 2 h 0 min behind that of s3://b: requests are signed by the store's",
+        );
+        check(
+            &Event::Warning(Warning::StoreClock { store: "s3://b", ahead: -7200 }),
+            "the clock of this machine is 2 h 0 min ahead of that of s3://b: requests are signed by the store's",
+        );
+        check(
+            &Event::Warning(Warning::ForceAnsweredByReadOnlyTier { tier: Path::new("/shared") }),
+            "not downloaded again: the read-only tier /shared has this model, and is looked through first",
+        );
+    }
+
+    #[test]
+    fn a_file_is_named_once() {
+        let file = "sub/a.bin".parse().unwrap();
+        assert_eq!(about(&file, "no answer"), "sub/a.bin: no answer");
+        assert_eq!(about(&file, "what came for sub/a.bin is not it"), "what came for sub/a.bin is not it");
+    }
+
+    #[track_caller]
+    fn check_retry(failure: &(dyn StdError + 'static), milliseconds: u64, expected: &str) {
+        assert_eq!(retrying(failure, Duration::from_millis(milliseconds)), expected);
+    }
+
+    #[test]
+    fn a_retry_says_why_and_when() {
+        let silence = io::Error::other("no answer");
+        check_retry(&silence, 0, "no answer; trying again");
+        check_retry(&silence, 1_234, "no answer; trying again in 1.2 s");
+        let failure = crate::DiskError::new("read", "a".as_ref(), silence);
+        check_retry(&failure, 60_000, "cannot read a (no answer); trying again in 60.0 s");
+        let wrapped = io::Error::other(io::Error::other("no answer"));
+        check_retry(&wrapped, 0, "no answer; trying again");
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!([0, 1, 2].map(files), ["0 files", "1 file", "2 files"]);
+        assert_eq!(seconds(Duration::from_millis(1_234)), "1.2 s");
+    }
+
+    #[test]
+    fn times() {
+        let texts = [0, 9_949, 10_000, 59_999, 60_000, 3_599_000, 3_600_000, 90_000_000]
+            .map(|milliseconds| elapsed(Duration::from_millis(milliseconds)));
+        assert_eq!(
+            texts,
+            ["0.0 s", "9.9 s", "10 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "25 h 0 min"]
+        );
+    }
+
+    #[test]
+    fn a_long_list_is_cut() {
+        let missing: Vec<String> = (0..5).map(|index| format!("{index}.bin: missing")).collect();
+        assert_eq!(listed(&missing[..1]), "0.bin: missing");
+        assert_eq!(listed(&missing[..3]), "0.bin: missing; 1.bin: missing; 2.bin: missing");
+        assert_eq!(listed(&missing), "0.bin: missing; 1.bin: missing; 2.bin: missing; and 2 more");
+    }
+}
