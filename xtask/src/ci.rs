@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
-use crate::tidy;
+use crate::{tidy, wheel};
 
 /// How `ci` is to be run.
 #[derive(Args)]
@@ -77,6 +77,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     for step in &STEPS {
         skipped.extend(timed(step.name, || step.run(root, servers.as_deref()))?);
     }
+    skipped.extend(timed("the Python module", || check_wheel(root))?);
     timed("tidy", || tidy::run(root).context("run it alone: cargo xtask tidy"))?;
     println!("== skipped: {}", skipped.len());
     for line in &skipped {
@@ -85,6 +86,14 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     ensure!(skipped.is_empty() || !arguments.no_skips, "a test skipped something, which --no-skips forbids");
     println!("all passed in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// A line that says why, where that is not checked.
+fn check_wheel(root: &Path) -> Result<Option<String>> {
+    let reason = wheel::check_here(root).context("run it alone: cargo xtask wheel --debug --check")?;
+    let line = reason.map(|reason| format!("{SKIPPED}the Python module: {reason}"));
+    line.iter().for_each(|line| println!("{line}"));
+    Ok(line)
 }
 
 fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {

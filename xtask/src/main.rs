@@ -16,6 +16,7 @@ mod sample;
 mod scratch;
 mod smoke;
 mod tidy;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;
@@ -60,6 +61,8 @@ enum Task {
     },
     /// Checks the rules of the workspace that no compiler knows
     Tidy,
+    /// Builds the Python wheel, with the module and the command in it
+    Wheel(wheel::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -87,6 +90,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Hub(options)) => hub::run(options)?,
         Some(Task::Smoke { model }) => smoke::run(model)?,
         Some(Task::Tidy) => tidy::run(&root)?,
+        Some(Task::Wheel(arguments)) => wheel::run(&root, arguments)?,
     }
     Ok(())
 }

@@ -72,14 +72,24 @@ fn read_dependency(dependency: &cargo_metadata::Dependency) -> Dependency {
     Dependency { name: dependency.name.clone(), dev: dependency.kind == DependencyKind::Development }
 }
 
+/// This system, as rustc names it.
+pub(crate) fn host() -> Result<String> {
+    let version = Command::new("rustc").arg("-vV").output().context("asking rustc for this system")?.stdout;
+    let version = String::from_utf8(version)?;
+    let system = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(system.context("rustc names no host")?.to_owned())
+}
+
+/// Where cargo builds.
+pub(crate) fn target(root: &Path) -> Result<PathBuf> {
+    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec()?;
+    Ok(metadata.target_directory.into_std_path_buf())
+}
+
 /// The packages from elsewhere that this system's programs, tests and tools are built from. What was built once is
 /// there: no network.
 pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Licensed>> {
-    let version = Command::new("rustc").arg("-vV").output().context("asking rustc for this system")?.stdout;
-    let version = String::from_utf8(version)?;
-    let system =
-        version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
-    let options = ["--offline", "--filter-platform", system].map(str::to_owned);
+    let options = ["--offline".to_owned(), "--filter-platform".to_owned(), host()?];
     let metadata =
         MetadataCommand::new().manifest_path(root.join("Cargo.toml")).other_options(options).exec()?;
     let foreign = metadata.packages.into_iter().filter(|package| package.source.is_some());

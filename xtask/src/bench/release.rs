@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use cargo_metadata::MetadataCommand;
+
+use crate::workspace;
 
 /// Builds the release build of this program and lets it do what this one was asked for.
 pub(super) fn run_again(root: &Path) -> Result<()> {
@@ -35,6 +36,5 @@ fn build(root: &Path, package: &str) -> Result<()> {
 }
 
 fn folder(root: &Path) -> Result<PathBuf> {
-    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec()?;
-    Ok(metadata.target_directory.join("release").into_std_path_buf())
+    Ok(workspace::target(root)?.join("release"))
 }

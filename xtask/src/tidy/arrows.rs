@@ -16,6 +16,7 @@ pub(super) const PLAN: &[Arrow] = &[
     ("weight-store", &["net", "url-parse"]),
     ("facade", &["cache-layout", "hf-transport", "net", "shard-fetch", "url-parse", "weight-store"]),
     ("mlc-weights", &["facade"]),
+    ("mlc-weights-py", &["facade"]),
     ("tests", &[]),
     ("fuzz", &["cache-layout", "hf-transport", "net", "shard-fetch", "tests", "url-parse", "weight-store"]),
     ("xtask", &["facade", "shard-fetch", "tests"]),

@@ -60,7 +60,16 @@ pub(super) const PLAN: &[Rule] = &[
     // The shape of the code.
     rule(
         "parking_lot",
-        &["cache-layout", "facade", "hf-transport", "mlc-weights", "net", "shard-fetch", "weight-store"],
+        &[
+            "cache-layout",
+            "facade",
+            "hf-transport",
+            "mlc-weights",
+            "mlc-weights-py",
+            "net",
+            "shard-fetch",
+            "weight-store",
+        ],
         &[],
     ),
     rule("async-trait", &["hf-transport", "shard-fetch", "weight-store"], &["facade"]),
@@ -72,13 +81,15 @@ pub(super) const PLAN: &[Rule] = &[
     rule(
         "tokio",
         &["facade", "hf-transport", "net", "shard-fetch", "weight-store"],
-        &["mlc-weights", "tests", "xtask"],
+        &["mlc-weights", "mlc-weights-py", "tests", "xtask"],
     ),
     rule(
         "tracing",
         &["facade"],
         &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch", "weight-store"],
     ),
+    // The Python module.
+    rule("pyo3", &["mlc-weights-py"], &[]),
     // The command line, the local hub, the tasks.
     rule("anyhow", &[], &["tests", "xtask"]),
     rule("axum", &["tests"], &[]),

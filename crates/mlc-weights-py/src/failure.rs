@@ -1,0 +1,46 @@
+//! What goes wrong, as Python's exceptions.
+
+use facade::{Error, ErrorKind, words};
+use pyo3::prelude::*;
+
+/// An error on its way to Python. Only there, with the GIL, does it become an exception.
+pub(crate) struct Failure {
+    kind: &'static str,
+    message: String,
+    is_transient: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { kind: kind(error.kind()), message: words::failure(&error), is_transient: error.is_transient() }
+    }
+}
+
+impl From<Failure> for PyErr {
+    fn from(failure: Failure) -> Self {
+        let Failure { kind, message, is_transient } = failure;
+        Python::attach(|py| {
+            let errors = py.import("mlc_weights._errors");
+            let made =
+                errors.and_then(|errors| errors.call_method1("failure", (kind, message, is_transient)));
+            made.map_or_else(|error| error, Self::from_value)
+        })
+    }
+}
+
+/// The words of `mlc_weights.MlcWeightsError.kind`.
+fn kind(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidInput => "invalid_input",
+        ErrorKind::NotCached => "not_cached",
+        ErrorKind::NotFound => "not_found",
+        ErrorKind::Refused => "refused",
+        ErrorKind::Integrity => "integrity",
+        ErrorKind::Network => "network",
+        ErrorKind::Disk => "disk",
+        ErrorKind::NoSpace => "no_space",
+        ErrorKind::InUse => "in_use",
+        ErrorKind::Cancelled => "cancelled",
+        ErrorKind::Other => "other",
+    }
+}

@@ -1,0 +1,60 @@
+//! The wheel installed, and the module's tests against a hub on this machine.
+
+use std::path::Path;
+
+use anyhow::Result;
+use local_hub::{Access, ModelFixture};
+
+use super::PACKAGE;
+use super::venv::{Venv, succeed};
+use crate::sample;
+use crate::scratch::with_scratch;
+
+/// What the tests need besides the wheel.
+const TOOLS: &str = "requirements-test.txt";
+
+/// Names the hubs to the tests (crates/mlc-weights-py/tests/conftest.py).
+const HUB: &str = "MLC_WEIGHTS_TEST_HUB";
+const SLOW_HUB: &str = "MLC_WEIGHTS_TEST_SLOW_HUB";
+
+/// So many bytes a second over each connection of the slow hub, so that a download of its model takes seconds.
+const SLOW: u64 = 200_000;
+
+/// A virtual environment with the tools of the tests. Fails where they cannot be fetched.
+pub(super) fn prepare(root: &Path) -> Result<Venv> {
+    let venv = Venv::create(&root.join("target/wheel-test"))?;
+    venv.install(&["--requirement".as_ref(), root.join(PACKAGE).join(TOOLS).as_os_str()])?;
+    Ok(venv)
+}
+
+/// Installs the wheel beside them, and runs all that is to pass.
+pub(super) fn check(root: &Path, venv: &Venv, wheel: &Path) -> Result<()> {
+    venv.install(&["--force-reinstall".as_ref(), "--no-deps".as_ref(), wheel.as_os_str()])?;
+    let package = root.join(PACKAGE);
+    let in_package = |program: &str, arguments: &[&str]| {
+        let mut command = venv.command(program);
+        command.args(arguments).current_dir(&package);
+        command
+    };
+    succeed(&mut in_package("ruff", &["check", "--no-cache", "."]))?;
+    succeed(&mut in_package("ruff", &["format", "--no-cache", "--check", "."]))?;
+    succeed(&mut in_package("mypy", &[]))?;
+    succeed(&mut in_package("stubtest", &["mlc_weights", "--mypy-config-file", "pyproject.toml"]))?;
+    with_hubs(|hub, slow| {
+        succeed(in_package("pytest", &["-q"]).env(HUB, hub).env(SLOW_HUB, slow))
+    })
+}
+
+/// Runs `tests` with the addresses of two hubs on this machine, of which one is slow.
+fn with_hubs(tests: impl FnOnce(&str, &str) -> Result<()>) -> Result<()> {
+    with_scratch(|scratch| async move {
+        let hub = sample::start_hub(&scratch, None)?;
+        hub.try_publish(&ModelFixture::new("test/tiny").shards(3, 40_000))?;
+        hub.try_publish(&ModelFixture::new("test/other"))?;
+        hub.try_publish(&ModelFixture::new("test/corrupt").wrong_md5(0))?;
+        hub.try_publish(&ModelFixture::new("test/gated").access(Access::Gated(Vec::new())))?;
+        let slow = sample::start_hub(&scratch, Some(SLOW))?;
+        slow.try_publish(&ModelFixture::new("test/slow").shards(8, 500_000))?;
+        tests(&hub.endpoint(), &slow.endpoint())
+    })
+}
