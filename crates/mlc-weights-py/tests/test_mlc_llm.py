@@ -6,7 +6,7 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
+from importlib import import_module, reload
 from pathlib import Path
 from typing import Any, Callable
 
@@ -82,6 +82,14 @@ def test_uninstall_before_mlc_llm_leaves_nothing() -> None:
     assert sys.meta_path == finders
     with pytest.raises(NotImplementedError):
         module("serve.engine_base").process_model_args(TINY)
+
+
+def test_a_module_that_is_loaded_again_is_reached_again() -> None:
+    mlc_weights.install()
+    download_cache = reload(module("support.download_cache"))
+    assert download_cache.get_or_download_model is mlc_weights.get_or_download_model
+    mlc_weights.uninstall()
+    assert download_cache.get_or_download_model is not mlc_weights.get_or_download_model
 
 
 def test_the_module_stays_what_it_was() -> None:

@@ -78,6 +78,8 @@ def _replace_after(loader: Any) -> None:
 
     def exec_module(module: ModuleType) -> None:
         run(module)
+        # It may have been run before, and has its own functions again.
+        vars(module).pop(_ORIGINALS, None)
         if _finder in sys.meta_path:
             _replace(module)
 
