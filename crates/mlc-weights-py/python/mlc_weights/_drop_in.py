@@ -11,6 +11,8 @@ from ._work import logged_failure
 class _Unsaid(int):
     """A number that is the default, and not one that the caller gave: told by identity."""
 
+    __slots__ = ()
+
 
 # In a signature it reads as the original's 4; left out, the number of connections adapts.
 _FOUR = _Unsaid(4)

@@ -45,10 +45,13 @@ def uninstall() -> None:
 def _replace(module: ModuleType) -> None:
     from . import _drop_in
 
-    if not hasattr(module, _ORIGINALS):
-        setattr(module, _ORIGINALS, {name: getattr(module, name) for name in _NAMES})
-        for name in _NAMES:
-            setattr(module, name, getattr(_drop_in, name))
+    originals = vars(module).setdefault(_ORIGINALS, {})
+    for name in _NAMES:
+        ours = getattr(_drop_in, name)
+        # A module that is loaded once more has functions of its own again.
+        if getattr(module, name) is not ours:
+            originals[name] = getattr(module, name)
+            setattr(module, name, ours)
 
 
 class _Finder:
@@ -78,8 +81,6 @@ def _replace_after(loader: Any) -> None:
 
     def exec_module(module: ModuleType) -> None:
         run(module)
-        # It may have been run before, and has its own functions again.
-        vars(module).pop(_ORIGINALS, None)
         if _finder in sys.meta_path:
             _replace(module)
 

@@ -4,6 +4,8 @@ from typing import Any, final
 
 from ._results import CachedModel, Model, Pruning, Removal
 
+__all__ = ["Cache", "Job", "News", "Request", "local_directory"]
+
 @final
 class News:
     def messages(self) -> list[tuple[int, str]]: ...
