@@ -92,7 +92,9 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
 fn check_wheel(root: &Path) -> Result<Option<String>> {
     let reason = wheel::check_here(root).context("run it alone: cargo xtask wheel --debug --check")?;
     let line = reason.map(|reason| format!("{SKIPPED}the Python module: {reason}"));
-    line.iter().for_each(|line| println!("{line}"));
+    if let Some(line) = &line {
+        println!("{line}");
+    }
     Ok(line)
 }
 

@@ -4,9 +4,9 @@ mod check;
 mod venv;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use self::check::{check, prepare};
@@ -16,15 +16,12 @@ use crate::workspace;
 /// The folder of the module's package, below the root.
 const PACKAGE: &str = "crates/mlc-weights-py";
 
-/// What the wheel is built with; installed for this alone.
-const TOOLS: &str = "requirements-build.txt";
-
 /// The oldest glibc that the wheel runs with: zig links for it, whatever this machine has. Rust's standard library
 /// needs no older one.
 const GLIBC: &str = "2.17";
 
-/// Where cargo builds for that glibc, apart from what it builds for this machine.
-const PORTABLE: &str = "target/wheel";
+/// What the wheel is made of, compiled at once, so that they share their libraries.
+const PACKAGES: [&str; 5] = ["--locked", "--package", "mlc-weights", "--package", "mlc-weights-py"];
 
 /// How the wheel is built.
 #[derive(Args)]
@@ -70,75 +67,59 @@ enum Kind {
 }
 
 fn build(root: &Path, kind: Kind) -> Result<PathBuf> {
-    let package = root.join(PACKAGE);
     let tools = build_tools(root)?;
     let host = workspace::host()?;
-    // Only there does it decide where the wheel runs.
-    let is_portable = kind == Kind::Release && host.ends_with("-linux-gnu");
-    let command = if is_portable { portable_command(root, &tools, &host)? } else { plain_command(root, kind)? };
-    lay_out(root, &command)?;
-
-    let out = root.join("target/wheels").join(if kind == Kind::Debug { "debug" } else { "release" });
-    // What is in it afterwards is the wheel.
-    if out.exists() {
-        std::fs::remove_dir_all(&out).with_context(|| format!("removing {}", out.display()))?;
-    }
-    let mut maturin = tools.command("maturin");
-    maturin.args(["build", "--locked", "--strip", "--out"]).arg(&out).current_dir(&package);
-    match kind {
-        Kind::Debug => maturin.args(["--profile", "dev", "--compatibility", "linux"]),
-        Kind::Release => maturin.arg("--release"),
+    let (built, platform) = if kind == Kind::Release && host.ends_with("-linux-gnu") {
+        println!("needs Python 3.9 or newer, and glibc {GLIBC} or newer");
+        (compile_portably(root, &tools, &host)?, format!("manylinux_{}", GLIBC.replace('.', "_")))
+    } else {
+        (compile(root, kind)?, String::new())
     };
-    if is_portable {
-        let tag = format!("manylinux_{}", GLIBC.replace('.', "_"));
-        maturin.args(["--zig", "--target", &host, "--compatibility", &tag]);
-        maturin.arg("--target-dir").arg(root.join(PORTABLE));
-    }
-    succeed(&mut maturin)?;
-    if is_portable {
-        println!("needs Python 3.9 or newer and glibc {GLIBC} or newer");
-    }
-    only_file(&out)
+    pack(root, &tools, &built, &platform)
 }
 
+/// What the wheel is built with, in an environment of its own.
 fn build_tools(root: &Path) -> Result<Venv> {
     let tools = Venv::create(&root.join("target/wheel-tools"))?;
-    tools.install(&["--requirement".as_ref(), root.join(PACKAGE).join(TOOLS).as_os_str()])?;
+    tools.install(&[
+        "--requirement".as_ref(),
+        root.join(PACKAGE).join("requirements-build.txt").as_os_str(),
+    ])?;
     Ok(tools)
 }
 
-/// The command for any Linux with that glibc.
-fn portable_command(root: &Path, tools: &Venv, host: &str) -> Result<PathBuf> {
-    let mut zigbuild = tools.command("cargo-zigbuild");
-    zigbuild.args(["zigbuild", "--release", "--locked", "--package", "mlc-weights", "--target"]);
-    zigbuild.arg(format!("{host}.{GLIBC}")).arg("--target-dir").arg(root.join(PORTABLE)).current_dir(root);
-    succeed(&mut zigbuild)?;
-    Ok(root.join(PORTABLE).join(host).join("release/mlc-weights"))
+/// Module and command for any Linux with that glibc. Answers with the folder that they are in.
+fn compile_portably(root: &Path, tools: &Venv, host: &str) -> Result<PathBuf> {
+    let target = root.join("target/wheel");
+    let mut cargo = tools.command("cargo-zigbuild");
+    cargo.arg("zigbuild").args(PACKAGES).args(["--release", "--target", &format!("{host}.{GLIBC}")]);
+    succeed(cargo.arg("--target-dir").arg(&target).current_dir(root))?;
+    Ok(target.join(host).join("release"))
 }
 
-/// The command for this machine.
-fn plain_command(root: &Path, kind: Kind) -> Result<PathBuf> {
+/// The same for this machine.
+fn compile(root: &Path, kind: Kind) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--locked", "--package", "mlc-weights"]).current_dir(root);
+    cargo.arg("build").args(PACKAGES).current_dir(root);
     if kind == Kind::Release {
         cargo.arg("--release");
     }
     succeed(&mut cargo)?;
-    let profile = if kind == Kind::Release { "release" } else { "debug" };
-    Ok(workspace::target(root)?.join(profile).join(format!("mlc-weights{}", std::env::consts::EXE_SUFFIX)))
+    Ok(workspace::target(root)?.join(if kind == Kind::Release { "release" } else { "debug" }))
 }
 
-/// Lays the command where maturin takes it from: `data` in pyproject.toml.
-fn lay_out(root: &Path, command: &Path) -> Result<()> {
-    let scripts = root.join("target/wheel-data/scripts");
-    std::fs::create_dir_all(&scripts).with_context(|| format!("creating {}", scripts.display()))?;
-    let name = command.file_name().context("the command has no name")?;
-    std::fs::copy(command, scripts.join(name)).with_context(|| format!("copying {}", command.display()))?;
-    Ok(())
-}
-
-fn only_file(folder: &Path) -> Result<PathBuf> {
-    let mut entries = std::fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))?;
-    let entry = entries.next().with_context(|| format!("{} is empty", folder.display()))??;
-    Ok(entry.path())
+/// Lays out the wheel's files, and lets the package `wheel` pack them.
+fn pack(root: &Path, tools: &Venv, built: &Path, platform: &str) -> Result<PathBuf> {
+    let out = root.join("target/wheels");
+    let mut python = tools.command("python");
+    python
+        .arg(root.join("xtask/src/wheel/pack.py"))
+        .arg(root.join(PACKAGE))
+        .arg(built)
+        .arg(&out)
+        .arg(platform);
+    let output = python.stderr(Stdio::inherit()).output().with_context(|| format!("running {python:?}"))?;
+    ensure!(output.status.success(), "{python:?} failed: {}", output.status);
+    let printed = String::from_utf8(output.stdout)?;
+    Ok(printed.lines().last().context("no wheel was named")?.into())
 }

@@ -40,9 +40,7 @@ pub(super) fn check(root: &Path, venv: &Venv, wheel: &Path) -> Result<()> {
     succeed(&mut in_package("ruff", &["format", "--no-cache", "--check", "."]))?;
     succeed(&mut in_package("mypy", &[]))?;
     succeed(&mut in_package("stubtest", &["mlc_weights", "--mypy-config-file", "pyproject.toml"]))?;
-    with_hubs(|hub, slow| {
-        succeed(in_package("pytest", &["-q"]).env(HUB, hub).env(SLOW_HUB, slow))
-    })
+    with_hubs(|hub, slow| succeed(in_package("pytest", &["-q"]).env(HUB, hub).env(SLOW_HUB, slow)))
 }
 
 /// Runs `tests` with the addresses of two hubs on this machine, of which one is slow.

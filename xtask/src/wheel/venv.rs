@@ -32,7 +32,9 @@ impl Venv {
 
     /// `pip install`; what is installed already needs no network.
     pub(super) fn install(&self, arguments: &[&OsStr]) -> Result<()> {
-        succeed(self.command("pip").args(["install", "--quiet", "--disable-pip-version-check"]).args(arguments))
+        succeed(
+            self.command("pip").args(["install", "--quiet", "--disable-pip-version-check"]).args(arguments),
+        )
     }
 
     /// A program of it, which finds the others by the `PATH`.
@@ -42,7 +44,10 @@ impl Venv {
         command
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the search path of a program that is started, and no setting")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the search path of a program that is started, and no setting"
+    )]
     fn path(&self) -> OsString {
         let inherited = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::iter::once(self.programs.clone()).chain(std::env::split_paths(&inherited));
