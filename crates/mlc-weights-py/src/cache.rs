@@ -44,8 +44,9 @@ impl Cache {
         results::models(py, &listing)
     }
 
-    fn verify(&self, model: &str) -> Result<Job, Failure> {
-        Job::of_verification(Arc::new(Told::default()), self.cache.clone(), self.named(model)?)
+    fn verify(&self, model: &str) -> PyResult<Job> {
+        let model = self.named(model).map_err(Failure::from)?;
+        Job::of_verification(Arc::new(Told::default()), self.cache.clone(), model)
     }
 
     fn remove<'py>(&self, py: Python<'py>, model: &str) -> PyResult<Bound<'py, PyAny>> {

@@ -1,21 +1,23 @@
 //! Work that takes long, on a thread of its own.
 
-use std::convert::Infallible;
+use std::io;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::process;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use facade::{DownloadPlan, Error, Model, ModelRef, NetError, VerifyReport};
+use facade::{DownloadPlan, Downloader, Error, Model, ModelRef, NetError, VerifyReport};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use crate::at_work::AtWork;
 use crate::failure::Failure;
 use crate::news::{News, Told};
 use crate::results;
@@ -30,6 +32,8 @@ pub(crate) enum Product {
     Reports(Vec<VerifyReport>),
 }
 
+type Outcome = Result<Product, Error>;
+
 /// Work that has been started. Python waits for it, takes its result once, or cancels it, which dropping does too.
 ///
 /// It belongs to the process that started it: a forked child has no such thread.
@@ -42,62 +46,71 @@ pub(crate) struct Job {
 
 struct Running {
     cancel: watch::Sender<bool>,
-    /// Nothing comes: it closes when the thread is about to end.
-    ended: Mutex<Receiver<Infallible>>,
-    thread: Mutex<Option<JoinHandle<Result<Product, Error>>>>,
+    coming: Mutex<Coming>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The outcome: on its way, or here.
+struct Coming {
+    receiver: Receiver<Outcome>,
+    received: Option<Outcome>,
 }
 
 impl Job {
     /// Runs a future in a runtime of its own, and drops it when the job is cancelled.
     pub(crate) fn of_future(
         told: Arc<Told>,
-        work: impl Future<Output = Result<Product, Error>> + Send + 'static,
-    ) -> Result<Self, Failure> {
-        Self::start(told, move |mut cancelled| {
-            let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads((cores / 2).clamp(1, MOST_NETWORK_THREADS))
-                .enable_all()
-                .build()
-                .map_err(|source| Error::Runtime { source })?;
-            // What blocks when the future is dropped is waited for with the runtime, so that nothing outlives the job.
-            runtime.block_on(async {
+        downloader: Downloader,
+        work: impl Future<Output = Outcome> + Send + 'static,
+    ) -> PyResult<Self> {
+        let runtime = runtime().map_err(|source| Failure::from(Error::Runtime { source }))?;
+        Self::start(told, move |mut cancelled, at_work, sender| {
+            let outcome = runtime.block_on(async {
                 tokio::select! {
                     outcome = work => outcome,
                     _ = cancelled.wait_for(|cancelled| *cancelled) => Err(NetError::Cancelled.into()),
                 }
-            })
+            });
+            // Filling a store goes on when the model is there, for as long as the process runs.
+            if downloader.is_filling() {
+                let _ = sender.send(outcome);
+                runtime.block_on(downloader.filled());
+            } else {
+                // Waits for what blocks, so that nothing outlives the job.
+                drop((runtime, at_work));
+                let _ = sender.send(outcome);
+            }
         })
     }
 
-    pub(crate) fn of_verification(
-        told: Arc<Told>,
-        cache: facade::Cache,
-        model: ModelRef,
-    ) -> Result<Self, Failure> {
-        Self::start(Arc::clone(&told), move |cancelled| {
+    pub(crate) fn of_verification(told: Arc<Told>, cache: facade::Cache, model: ModelRef) -> PyResult<Self> {
+        Self::start(Arc::clone(&told), move |cancelled, at_work, sender| {
             let mut observe = |event: &facade::VerifyEvent<'_>| {
                 told.note_verified(event);
                 if *cancelled.borrow() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            cache.verify(&model, &mut observe).map(Product::Reports)
+            let outcome = cache.verify(&model, &mut observe).map(Product::Reports);
+            drop(at_work);
+            let _ = sender.send(outcome);
         })
     }
 
     fn start(
         told: Arc<Told>,
-        work: impl FnOnce(watch::Receiver<bool>) -> Result<Product, Error> + Send + 'static,
-    ) -> Result<Self, Failure> {
+        work: impl FnOnce(watch::Receiver<bool>, AtWork, Sender<Outcome>) + Send + 'static,
+    ) -> PyResult<Self> {
+        let at_work = AtWork::begin()?;
         let (cancel, cancelled) = watch::channel(false);
-        let (alive, ended) = channel();
+        let (sender, receiver) = channel();
         let thread = thread::Builder::new()
             .name("mlc-weights".to_owned())
-            .spawn(move || {
-                let _alive = alive;
-                work(cancelled)
-            })
-            .map_err(|source| Error::Runtime { source })?;
-        let running = Running { cancel, ended: Mutex::new(ended), thread: Mutex::new(Some(thread)) };
+            .spawn(move || work(cancelled, at_work, sender))
+            .map_err(|source| Failure::from(Error::Runtime { source }))?;
+        let running = Running {
+            cancel,
+            coming: Mutex::new(Coming { receiver, received: None }),
+            thread: Mutex::new(Some(thread)),
+        };
         Ok(Self { running: Arc::new(running), told, process: process::id() })
     }
 
@@ -117,11 +130,39 @@ impl Job {
 }
 
 impl Running {
+    /// Whether the outcome is there within so many seconds, or the thread has panicked.
     fn wait(&self, seconds: f64) -> bool {
         let timeout = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO);
-        let Err(reason) = self.ended.lock().recv_timeout(timeout);
-        reason == RecvTimeoutError::Disconnected
+        let mut coming = self.coming.lock();
+        if coming.received.is_some() {
+            return true;
+        }
+        match coming.receiver.recv_timeout(timeout) {
+            Ok(outcome) => coming.received = Some(outcome),
+            Err(reason) => return reason == RecvTimeoutError::Disconnected,
+        }
+        true
     }
+
+    /// The outcome, once; waits for it without end.
+    fn outcome(&self) -> PyResult<Outcome> {
+        let mut coming = self.coming.lock();
+        if let Some(outcome) = coming.received.take().or_else(|| coming.receiver.recv().ok()) {
+            return Ok(outcome);
+        }
+        match self.thread.lock().take().map(JoinHandle::join) {
+            Some(Err(panic)) => resume_unwind(panic),
+            _ => Err(PyRuntimeError::new_err("the result was taken already")),
+        }
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads((cores / 2).clamp(1, MOST_NETWORK_THREADS))
+        .enable_all()
+        .build()
 }
 
 #[pymethods]
@@ -147,9 +188,8 @@ impl Job {
 
     /// What the work came to, or the exception that it ended with. To be called once, at its end.
     fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let thread = self.running()?.thread.lock().take();
-        let thread = thread.ok_or_else(|| PyRuntimeError::new_err("the result was taken already"))?;
-        let outcome = py.detach(|| thread.join()).unwrap_or_else(|panic| resume_unwind(panic));
+        let running = self.running()?;
+        let outcome = py.detach(|| running.outcome())?;
         match outcome.map_err(Failure::from)? {
             Product::Model(model) => results::model(py, &model),
             Product::Plan(plan) => results::plan(py, &plan),

@@ -83,16 +83,16 @@ impl Request {
         found.map(|model| results::model(py, &model)).transpose()
     }
 
-    fn download(&self) -> Result<Job, Failure> {
+    fn download(&self) -> PyResult<Job> {
         let (downloader, wanted) = (self.downloader.clone(), self.wanted.clone());
-        Job::of_future(Arc::clone(&self.told), async move {
+        Job::of_future(Arc::clone(&self.told), self.downloader.clone(), async move {
             downloader.download(wanted).await.map(Product::Model)
         })
     }
 
-    fn plan(&self) -> Result<Job, Failure> {
+    fn plan(&self) -> PyResult<Job> {
         let (downloader, wanted) = (self.downloader.clone(), self.wanted.clone());
-        Job::of_future(Arc::clone(&self.told), async move {
+        Job::of_future(Arc::clone(&self.told), self.downloader.clone(), async move {
             downloader.plan(wanted).await.map(|plan| Product::Plan(Box::new(plan)))
         })
     }

@@ -112,20 +112,36 @@ def test_a_cancelled_task_stops_and_the_next_continues() -> None:
     asyncio.run(main())
 
 
+def test_a_forked_process_can_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlc_weights.download(TINY)
+    monkeypatch.setenv("MLC_LLM_HOME", str(tmp_path / "child"))
+
+    def child() -> bool:
+        return mlc_weights.download(TINY).path.is_relative_to(tmp_path / "child")
+
+    assert in_child(child)
+
+
 @pytest.mark.usefixtures("slow_hub")
-def test_a_process_that_is_forked_meanwhile_can_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_forked_during_a_download_is_told_so(home: Path) -> None:
+    commit = mlc_weights.plan(SLOW).commit
     begun = threading.Event()
     parent = threading.Thread(target=lambda: mlc_weights.download(SLOW, progress=lambda _: begun.set()))
     parent.start()
     begun.wait()
-    monkeypatch.setenv("MLC_LLM_HOME", str(tmp_path / "child"))
 
     def child() -> bool:
-        return mlc_weights.download(SLOW).path.is_relative_to(tmp_path / "child")
+        # What is cached needs no thread.
+        assert mlc_weights.cached(SLOW) is None
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="was forked while process"):
+                mlc_weights.download(SLOW, revision=commit)
+        return True
 
     assert in_child(child)
     parent.join()
-    assert (tmp_path / "home/model_weights/hf/test/slow").is_dir()
+    assert (home / "model_weights/hf/test/slow").is_dir()
+    assert in_child(lambda: mlc_weights.download(SLOW, force_redo=True, progress=False).bytes_received > 0)
 
 
 @pytest.mark.usefixtures("slow_hub")

@@ -12,8 +12,8 @@ use weight_store::{LeaseTaken, Store};
 use super::push::push;
 use super::work::Work;
 use crate::context::SharedContext;
-use crate::error::words;
 use crate::fill::{Counting, FillConfig, Filled, Lead, Progress, Waiting};
+use crate::words::failure;
 use crate::{Error, Event, Model, Outcome, PushOptions, Request};
 
 impl Work {
@@ -94,7 +94,7 @@ impl Work {
             let asked = request.model().clone();
             let outcome = push(context, request, &model, PushOptions::default()).await;
             if let Err(error) = &outcome {
-                tracing::warn!(model = %asked, error = words(error), "the store could not be filled");
+                tracing::warn!(model = %asked, error = failure(error), "the store could not be filled");
             }
             if let Some(lead) = lead {
                 lead.end().await;
