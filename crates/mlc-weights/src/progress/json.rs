@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use facade::{Event, Excerpt, FetchEvent, Filled, ModelRef, Outcome, Warning};
 use serde_json::{Value, json};
 
-use super::Summary;
 use super::face::{Ending, Face};
 use super::view::{FileState, View};
+use super::{Summary, text};
 use crate::exit::{Failure, Status};
 use crate::output::{printable_json, say};
 use crate::{report, words};
