@@ -22,7 +22,7 @@ def test_signatures_are_the_originals() -> None:
 
     for original in (download_and_cache_mlc_weights, get_or_download_model):
         ours = getattr(mlc_weights, original.__name__)
-        expected = inspect.signature(original, eval_str=True)
+        expected = inspect.signature(original)
         assert inspect.signature(ours) == expected
         assert str(inspect.signature(ours)) == str(expected)
 
