@@ -12,9 +12,9 @@ use super::store_names::StoreNames;
 use super::stored::insist;
 use super::work::Work;
 use crate::context::SharedContext;
-use crate::error::words;
 use crate::store_clock::warn_of_clock;
 use crate::stored::{StoreCheck, StoreFinding, StorePart, StoreRepair, StoreVerifyOptions};
+use crate::words::failure;
 use crate::{Error, Event, Observer};
 
 /// So many contents are hashed at once.
@@ -123,11 +123,11 @@ impl Checker {
                     return Ok(());
                 }
                 Err(error) if !is_of_the_pack(&error) => return Err(error),
-                Err(error) => words(&error),
+                Err(error) => failure(&error),
             },
             Ok(None) => "it is missing".to_owned(),
             Err(error) if error.is_transient() => return Err(error.into()),
-            Err(error) => words(&error),
+            Err(error) => failure(&error),
         };
         let mut finding = StoreFinding::new(StorePart::Pack, &self.store.shown_pack(&commit), problem);
         (finding.model, finding.commit) = (model.cloned(), Some(commit));
@@ -182,7 +182,7 @@ impl Checker {
                 Ok(BlobVerdict::Missing) => "it is missing".to_owned(),
                 Ok(BlobVerdict::Wrong(problem)) => problem,
                 Err(error) if error.is_transient() => return Err(error.into()),
-                Err(error) => words(&error),
+                Err(error) => failure(&error),
             };
             self.note_damage(id, problem);
         }

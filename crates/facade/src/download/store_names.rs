@@ -8,8 +8,8 @@ use weight_store::{ListedRef, RefName, RefRecord, Store};
 
 use super::stored::insist;
 use crate::Error;
-use crate::error::words;
 use crate::stored::{StoreFinding, StorePart};
+use crate::words::failure;
 
 /// What a store calls its commits.
 #[derive(Debug, Default)]
@@ -125,7 +125,7 @@ impl StoreNames {
             }
             Ok(None) => "it is missing".to_owned(),
             Err(error) if error.is_transient() => return Err(error.into()),
-            Err(error) => words(&error),
+            Err(error) => failure(&error),
         };
         let mut finding = StoreFinding::new(StorePart::Ref, &store.shown_ref(&name.name()), problem);
         finding.model = Some(name.model.clone());

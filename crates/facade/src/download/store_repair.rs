@@ -13,9 +13,9 @@ use super::store_names::{ListedName, StoreNames};
 use super::stored::insist;
 use super::work::Work;
 use crate::Error;
-use crate::error::words;
 use crate::stored::{StoreFinding, StorePart, StoreRepair};
 use crate::threads::blocking;
+use crate::words::failure;
 
 const NO_MODEL: &str =
     "nothing in the store says which model of this hub it is for: name the model with its commit";
@@ -25,7 +25,7 @@ const NOT_PUSHED: &str = "the store does not have the commit that the hub has fo
 impl Checker {
     pub(super) async fn needs_by_hub(&self, names: &StoreNames, commit: CommitId) -> Result<Needs, String> {
         let (model, pack) = self.pack_by_hub(names, commit).await?;
-        self.needs(Some(&model), commit, pack).await.map_err(|error| words(&error))
+        self.needs(Some(&model), commit, pack).await.map_err(|error| failure(&error))
     }
 
     async fn pack_by_hub(
@@ -38,7 +38,7 @@ impl Checker {
             let work = self.work_at_hub(model, commit).await?;
             work.with_heartbeat(work.packed(commit)).await
         };
-        let (_, pack) = packed.await.map_err(|error| words(&error))?;
+        let (_, pack) = packed.await.map_err(|error| failure(&error))?;
         Ok((model.clone(), pack))
     }
 
@@ -91,13 +91,13 @@ impl Checker {
             let work = self.work_at_hub(model, *commit).await?;
             work.with_heartbeat(work.restore(&self.store, *commit, needed)).await
         };
-        written.await.map_err(|error: Error| words(&error))
+        written.await.map_err(|error: Error| failure(&error))
     }
 
     async fn write_pack(&self, names: &StoreNames, commit: CommitId) -> Result<(), String> {
         let (_, pack) = self.pack_by_hub(names, commit).await?;
         let put = insist(&self.context.retry, || self.store.put_pack(&commit, pack.clone(), true)).await;
-        put.map(drop).map_err(|error| words(&error))
+        put.map(drop).map_err(|error| failure(&error))
     }
 
     /// Writes a name that cannot be read, if the hub's commit for it is there.
@@ -105,7 +105,7 @@ impl Checker {
         if !name.is_at(&self.hub.hub.endpoint) {
             return Err(OTHER_HUB.to_owned());
         }
-        let named = self.named(name).await.map_err(|error| words(&error))?;
+        let named = self.named(name).await.map_err(|error| failure(&error))?;
         let is_broken = |finding: &StoreFinding| {
             finding.commit == Some(named.commit) && finding.repair != StoreRepair::Repaired
         };
@@ -122,7 +122,7 @@ impl Checker {
         };
         let name = name.name();
         let put = insist(&self.context.retry, || self.store.put_ref(&name, &record)).await;
-        put.map(drop).map_err(|error| words(&error))
+        put.map(drop).map_err(|error| failure(&error))
     }
 
     async fn named(&self, name: &ListedName) -> Result<NamedCommit, Error> {
