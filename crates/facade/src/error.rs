@@ -175,9 +175,23 @@ pub enum Error {
         /// What the hub says to who has no token.
         source: hf_transport::Error,
     },
+    /// Nobody but the stores may be asked, and what they have is not right.
+    #[error(
+        "{model} cannot be downloaded: what {store} has as {what} is not right, and the hub is not asked in the store mode `only`; `mlc-weights store push --replace HF://{model}` mends it"
+    )]
+    WrongInStore {
+        /// The model asked for.
+        model: ModelRef,
+        /// The store, or all of them.
+        store: String,
+        /// What is not right.
+        what: String,
+        /// What is wrong with it, where that is more than its digest.
+        source: Option<Box<Self>>,
+    },
     /// Nobody but the stores may be asked, and they do not have what the model needs.
     #[error(
-        "{model} cannot be downloaded: {stores} has no {missing}, and the hub is not asked in the store mode `only`"
+        "{model} cannot be downloaded: {stores} has no {missing}, and the hub is not asked in the store mode `only`; `mlc-weights store push HF://{model}` puts it there"
     )]
     NotInStore {
         /// The model asked for.
@@ -237,7 +251,9 @@ impl Error {
             | Self::FolderForFile { .. }
             | Self::MissingShard { .. }
             | Self::Private { .. } => ErrorKind::Refused,
-            Self::Contradiction { .. } | Self::Unproven { .. } => ErrorKind::Integrity,
+            Self::Contradiction { .. } | Self::Unproven { .. } | Self::WrongInStore { .. } => {
+                ErrorKind::Integrity
+            }
             Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Fetch(error) => error.kind(),

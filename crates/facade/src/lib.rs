@@ -122,7 +122,7 @@ pub use observer::{Event, Observer, Warning};
 pub use pushed::{PushOptions, Pushed, PushedName};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
-pub use store::{StoreMode, UnknownStoreMode};
+pub use store::{StoreAnswer, StoreMode, UnknownStoreMode};
 pub use stored::{
     CopiedCommit, CopiedStore, StoreCheck, StoreFinding, StoreListing, StorePart, StoreRepair,
     StoreVerifyOptions, StoredModel,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use net::Redirects;
 use parking_lot::Mutex;
 use shard_fetch::{Expected, LocateError, LocateReason, Location, Locator};
 use url_parse::{ModelRef, RepoPath};
@@ -11,6 +12,7 @@ use weight_store::{BlobId, BlobPlace};
 
 use crate::Error;
 use crate::locator::HubLocator;
+use crate::store::StoreAnswer;
 use crate::store_set::StoreSet;
 
 /// Asks one store after the other where a file is, and then the hub, if it may be asked.
@@ -30,13 +32,16 @@ struct Turn {
     place: usize,
     /// It was asked before, and is asked once more.
     is_again: bool,
+    /// A place had something else.
+    has_mismatched: bool,
 }
 
 impl Turn {
     /// Whose turn it is when the place that was asked last was no good; and whether the place has failed.
     fn after(self, reason: LocateReason) -> (Self, bool) {
-        let next = Self { place: self.place + 1, is_again: false };
-        let again = Self { is_again: true, ..self };
+        let has_mismatched = self.has_mismatched || reason == LocateReason::Mismatched;
+        let next = Self { place: self.place + 1, is_again: false, has_mismatched };
+        let again = Self { is_again: true, has_mismatched, ..self };
         match reason {
             LocateReason::First | LocateReason::Expired => (self, false),
             // A signed URL may have ended, and a cache may have had other bytes.
@@ -73,6 +78,9 @@ impl StoreLocator {
         }
         // The hub's own turns are its own business.
         if is_stores {
+            if next.place != turn.place {
+                self.stores.answered(file, StoreAnswer::Miss);
+            }
             *turn = next;
         }
         *turn
@@ -83,12 +91,21 @@ impl StoreLocator {
         self.hub.is_none() && self.stores.get(place).is_none()
     }
 
-    /// Where a store has a file; `None` where that is no URL, or cannot be said.
-    async fn at_store(&self, turn: Turn, blob: &BlobId) -> Result<Option<Location>, weight_store::Error> {
+    /// Where a store has a file; `None` where that is no URL, or the store is not asked.
+    #[tracing::instrument(name = "store.locate", level = "debug", skip_all, fields(%file))]
+    async fn at_store(
+        &self,
+        file: &RepoPath,
+        turn: Turn,
+        blob: &BlobId,
+    ) -> Result<Option<Location>, weight_store::Error> {
         let Some(store) = self.stores.get(turn.place) else { return Ok(None) };
         let BlobPlace::Url { url, headers, expires_at } = store.locate(blob).await? else { return Ok(None) };
+        self.stores.asks(file, store.shown_blob(blob));
+        tracing::debug!(again = turn.is_again, "asking a store for a file");
         let mut location = Location::new(url);
-        (location.headers, location.expires_at) = (headers, expires_at);
+        (location.headers, location.expires_at, location.place) = (headers, expires_at, turn.place + 1);
+        location.redirects = Redirects::NoNearer;
         if turn.is_again {
             // Past caches on the way. It is always a header's value.
             if let Ok(value) = "no-cache".parse() {
@@ -99,11 +116,13 @@ impl StoreLocator {
         Ok(Some(location))
     }
 
-    fn not_there(&self, file: &RepoPath, reason: LocateReason) -> LocateError {
-        let (model, stores) = (self.model.clone(), self.stores.shown());
-        let is_wrong = reason == LocateReason::Mismatched;
-        let missing = if is_wrong { format!("right copy of {file}") } else { file.to_string() };
-        let error = Error::NotInStore { model, stores, missing };
+    fn not_there(&self, file: &RepoPath, turn: Turn) -> LocateError {
+        let (model, stores, file) = (self.model.clone(), self.stores.shown(), file.to_string());
+        let error = if turn.has_mismatched {
+            Error::WrongInStore { model, store: stores, what: file, source: None }
+        } else {
+            Error::NotInStore { model, stores, missing: file }
+        };
         let kind = error.kind();
         LocateError::permanent(error, kind)
     }
@@ -115,32 +134,34 @@ impl Locator for StoreLocator {
         let mut turn = self.turn(file, reason);
         let blob = self.expected.get(file).and_then(|expected| expected.sha256);
         let blob = blob.map(|digest| BlobId::new(*digest.as_bytes()));
+        let mut failure = None;
         while let (Some(blob), true) = (&blob, turn.place < self.stores.len()) {
-            match self.at_store(turn, blob).await {
+            match self.at_store(file, turn, blob).await {
                 Ok(Some(location)) => {
-                    tracing::debug!(%file, ?reason, "asking a store for a file");
                     self.turns.lock().insert(file.clone(), turn);
-                    self.stores.note(file, true);
                     return Ok(location);
                 }
                 Ok(None) => {}
-                Err(error) if self.stores.is_only() => {
-                    let (kind, wait) = (error.kind(), error.server_wait());
-                    return Err(if error.is_transient() {
-                        LocateError::transient(error, wait)
-                    } else {
-                        LocateError::permanent(error, kind)
-                    });
-                }
+                Err(error) if self.stores.is_only() => _ = failure.get_or_insert(error),
                 Err(error) => self.stores.give_up(turn.place, &error),
             }
-            turn = Turn { place: turn.place + 1, is_again: false };
+            // It was perhaps asked before it was given up.
+            self.stores.answered(file, StoreAnswer::Miss);
+            turn = Turn { place: turn.place + 1, is_again: false, ..turn };
+        }
+        // It is asked again when that may pass.
+        if let Some(error) = failure {
+            let (kind, wait) = (error.kind(), error.server_wait());
+            return Err(if error.is_transient() {
+                LocateError::transient(error, wait)
+            } else {
+                LocateError::permanent(error, kind)
+            });
         }
         self.turns.lock().insert(file.clone(), turn);
-        self.stores.note(file, false);
         match &self.hub {
             Some(hub) => hub.locate(file, reason).await,
-            None => Err(self.not_there(file, reason)),
+            None => Err(self.not_there(file, turn)),
         }
     }
 }
@@ -151,7 +172,7 @@ mod tests {
 
     #[test]
     fn whose_turn_it_is() {
-        let (first, again) = (Turn::default(), Turn { place: 0, is_again: true });
+        let (first, again) = (Turn::default(), Turn { is_again: true, ..Turn::default() });
         for (turn, reason, place, is_again, has_failed) in [
             (first, LocateReason::First, 0, false, false),
             (first, LocateReason::Expired, 0, false, false),

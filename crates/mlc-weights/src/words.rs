@@ -50,12 +50,13 @@ pub(crate) fn elapsed(duration: Duration) -> String {
 
 /// The day of a time, in UTC, if its year has four digits: the clock that made it may have been anyhow.
 pub(crate) fn date(time: SystemTime) -> Option<String> {
+    moment(time)?.split('T').next().map(str::to_owned)
+}
+
+/// The same with the time of day.
+pub(crate) fn moment(time: SystemTime) -> Option<String> {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    if since.as_secs() >= YEAR_10000 {
-        return None;
-    }
-    let text = humantime::format_rfc3339_seconds(time).to_string();
-    text.split('T').next().map(str::to_owned)
+    (since.as_secs() < YEAR_10000).then(|| humantime::format_rfc3339_seconds(time).to_string())
 }
 
 /// A time that a person waits.

@@ -15,6 +15,7 @@ use super::reuse::{There, place_pooled};
 use super::work::Work;
 use crate::locator::HubLocator;
 use crate::plan::{Plan, RemoteFile};
+use crate::store::StoreAnswer;
 use crate::store_locator::StoreLocator;
 use crate::store_set::StoreSet;
 use crate::{Error, Event, Observer};
@@ -25,6 +26,9 @@ const ROUNDS: u32 = 16;
 
 /// What limits a bucket is the number of requests, not bytes. A shard of most models is one request then.
 const STORES_SPLIT_ABOVE: u64 = 64 << 20;
+
+/// The place that is no store's.
+const HUB: usize = 0;
 
 /// How many bytes came, from where.
 #[derive(Clone, Copy, Debug, Default)]
@@ -226,11 +230,15 @@ impl FetchWatcher {
 
 impl shard_fetch::Observer for FetchWatcher {
     fn on_event(&self, event: FetchEvent<'_>) {
-        if let FetchEvent::Received { file, bytes, .. } = event {
-            self.received.fetch_add(bytes, Ordering::Relaxed);
-            if self.stores.is_serving(file) {
-                self.from_store.fetch_add(bytes, Ordering::Relaxed);
+        match event {
+            FetchEvent::Received { bytes, place, .. } => {
+                self.received.fetch_add(bytes, Ordering::Relaxed);
+                if place != HUB {
+                    self.from_store.fetch_add(bytes, Ordering::Relaxed);
+                }
             }
+            FetchEvent::Verified { file, .. } => self.stores.answered(file, StoreAnswer::Hit),
+            _ => {}
         }
         self.observer.on_event(&Event::Fetch(&event));
     }

@@ -1,15 +1,16 @@
 //! What the model is, by the stores: the pack of its commit, which proves itself, and a name for the commit where stores
 //! are trusted with that.
 
+use cache_layout::Receipt;
 use hf_transport::{HubClient, MetadataSource as _, PackMetadata, RepoSnapshot};
 use net::{RetryBudget, RetryPolicy};
 use tokio::time::sleep;
 use url_parse::{CommitId, ErrorKind, Revision};
-use weight_store::{RefName, Store};
+use weight_store::{RefName, RefRecord, Store};
 
 use super::metadata::pause_after;
 use super::work::Work;
-use crate::store::StoreMode;
+use crate::store::{StoreAnswer, StoreMode};
 use crate::{Error, Event, Warning};
 
 impl Work {
@@ -22,6 +23,7 @@ impl Work {
         if let Some(receipt) = &self.mended {
             match self.snapshot_of(receipt.commit).await? {
                 None if self.stores.is_only() => {
+                    self.stores.failure()?;
                     self.warn(Warning::CommitGone { commit: &receipt.commit });
                 }
                 // The hub may have it.
@@ -30,7 +32,7 @@ impl Work {
         }
         let Some(commit) = self.wanted_commit().await? else { return Ok(None) };
         match self.snapshot_of(commit).await? {
-            None if self.stores.is_only() => Err(self.not_in_store(format!("commit {commit}"))),
+            None if self.stores.is_only() => self.not_in_store(format!("commit {commit}")),
             None => self.wait_for_filler(commit).await,
             snapshot => Ok(snapshot),
         }
@@ -44,18 +46,38 @@ impl Work {
         if self.stores.mode() == StoreMode::First {
             return self.commit_at_hub().await;
         }
+        let shown = model.revision().map_or("its default branch".to_owned(), |name| format!("`{name}`"));
         let name = RefName { hub: &self.context.hub.endpoint, model: model.id(), revision: model.revision() };
         for (number, store) in self.stores.in_use() {
-            if let Some(record) = self.ask(number, || store.find_ref(&name)).await? {
+            let url = store.shown_ref(&name).to_string();
+            if let Some(record) = self.ask(number, &shown, || store.find_ref(&name)).await {
+                self.stores.told(&url, StoreAnswer::Hit);
                 tracing::info!(commit = %record.commit, store = %store.url(), "a store has named the commit");
+                self.warn_of_turning_back(&url, &record).await?;
+                self.stores.name(record.commit, record.seen_at);
                 return Ok(Some(record.commit));
             }
+            self.stores.told(&url, StoreAnswer::Miss);
         }
         if self.stores.is_only() {
-            let name = model.revision().map_or("its default branch".to_owned(), |name| format!("`{name}`"));
-            return Err(self.not_in_store(name));
+            return self.not_in_store(shown);
         }
         self.commit_at_hub().await
+    }
+
+    /// What a name stood for is in the receipt of the last download.
+    async fn warn_of_turning_back(&self, url: &str, record: &RefRecord) -> Result<(), Error> {
+        let receipt = self.lease.on_disk(|lease, _| Ok(lease.layout.receipt(&lease.slot))).await?;
+        let RefRecord { commit, seen_at, .. } = record;
+        if let Some(Receipt { commit: before, seen_at: Some(seen_before_at), .. }) = receipt
+            && before != *commit
+            && seen_before_at > *seen_at
+        {
+            tracing::warn!(url, %commit, %before, "a store has turned a name back");
+            let (before, seen_at) = (&before, *seen_at);
+            self.warn(Warning::TurnedBack { url, commit, seen_at, before, seen_before_at });
+        }
+        Ok(())
     }
 
     /// The commit by the hub's word. `None` where it says no: it will say so again, and why, when it is asked for all.
@@ -66,7 +88,12 @@ impl Work {
         loop {
             self.observer().on_event(&Event::Metadata { model });
             let cause = match hub.commit_of(model.id(), model.revision()).await {
-                Ok(named) => return Ok(Some(named.commit)),
+                Ok(named) => {
+                    if let Some(seen_at) = named.seen_at {
+                        self.stores.name(named.commit, seen_at);
+                    }
+                    return Ok(Some(named.commit));
+                }
                 Err(error) if error.is_transient() => error,
                 Err(error) => {
                     tracing::debug!(%error, "the hub does not name the commit");
@@ -83,28 +110,54 @@ impl Work {
         }
     }
 
-    /// What a commit holds, by the first store that has it. A pack that is not right is asked for once more past all
-    /// caches, and then counts as none.
+    /// What a commit holds, by the first store that has it.
     pub(super) async fn snapshot_of(&self, commit: CommitId) -> Result<Option<RepoSnapshot>, Error> {
         for (number, store) in self.stores.in_use() {
-            let mut wrong = None;
-            for is_again in [false, true] {
-                match self.read_pack(number, store, commit, is_again).await? {
-                    Some(Ok(snapshot)) => {
-                        self.stores.gave_snapshot();
-                        return Ok(Some(snapshot));
-                    }
-                    Some(Err(error)) => wrong = Some(error),
-                    None => break,
-                }
-            }
-            match wrong {
-                Some(error) if self.stores.is_only() => return Err(error.into()),
-                Some(error) => self.stores.warn_of_wrong_content(store, &error),
-                None => {}
+            let snapshot = self.snapshot_at(number, store, commit).await?;
+            if snapshot.is_some() {
+                self.stores.gave_snapshot();
+                return Ok(snapshot);
             }
         }
         Ok(None)
+    }
+
+    /// The same by one store. A pack that is not right is asked for once more past all caches, and then counts as none.
+    #[tracing::instrument(name = "store.pack", level = "debug", skip_all, fields(%commit, store = %store.url()))]
+    async fn snapshot_at(
+        &self,
+        number: usize,
+        store: &Store,
+        commit: CommitId,
+    ) -> Result<Option<RepoSnapshot>, Error> {
+        let url = store.shown_pack(&commit).to_string();
+        let mut wrong = None;
+        for is_again in [false, true] {
+            match self.read_pack(number, store, commit, is_again).await? {
+                Some(Ok(snapshot)) => {
+                    self.stores.told(&url, StoreAnswer::Hit);
+                    return Ok(Some(snapshot));
+                }
+                Some(Err(error)) => wrong = Some(error),
+                None => break,
+            }
+        }
+        if let Some(error) = wrong {
+            self.is_wrong(store, &format!("commit {commit}"), error.into());
+        }
+        self.stores.told(&url, StoreAnswer::Miss);
+        Ok(None)
+    }
+
+    /// What the store has is not right: a warning, but where nobody else may be asked.
+    fn is_wrong(&self, store: &Store, what: &str, error: Error) {
+        if self.stores.is_only() {
+            let (model, store, what) =
+                (self.request.model().clone(), store.url().to_string(), what.to_owned());
+            self.stores.failed_with(Error::WrongInStore { model, store, what, source: Some(error.into()) });
+        } else {
+            self.stores.warn_of_wrong_content(store, &error);
+        }
     }
 
     async fn read_pack(
@@ -114,10 +167,11 @@ impl Work {
         commit: CommitId,
         is_again: bool,
     ) -> Result<Option<Result<RepoSnapshot, hf_transport::Error>>, Error> {
+        let shown = format!("commit {commit}");
         let pack = if is_again {
-            self.ask(number, || store.find_pack_past_caches(&commit)).await?
+            self.ask(number, &shown, || store.find_pack_past_caches(&commit)).await
         } else {
-            self.ask(number, || store.find_pack(&commit)).await?
+            self.ask(number, &shown, || store.find_pack(&commit)).await
         };
         let Some(pack) = pack else { return Ok(None) };
         let limit = self.context.hub.max_metadata_bytes;
@@ -131,24 +185,29 @@ impl Work {
         })
     }
 
-    /// Asks a store, and again after failures that may pass. One that cannot be asked is given up, but where nobody else
-    /// may be asked.
+    /// Asks a store for `what`, and again after failures that may pass. One that cannot be asked is given up, but where
+    /// nobody else may be asked; one that answers with something that is not right does not have it.
     async fn ask<T, F: Future<Output = Result<Option<T>, weight_store::Error>>>(
         &self,
         number: usize,
+        what: &str,
         question: impl Fn() -> F,
-    ) -> Result<Option<T>, Error> {
+    ) -> Option<T> {
         match insist(&self.context.retry, question).await {
-            Err(error) if !self.stores.is_only() => {
-                self.stores.give_up(number, &error);
-                Ok(None)
+            Ok(answer) => return answer,
+            Err(error) if error.kind() == ErrorKind::Integrity => {
+                self.stores.get(number).inspect(|store| self.is_wrong(store, what, error.into()));
             }
-            answer => Ok(answer?),
+            Err(error) if self.stores.is_only() => self.stores.failed_with(error.into()),
+            Err(error) => self.stores.give_up(number, &error),
         }
+        None
     }
 
-    pub(super) fn not_in_store(&self, missing: String) -> Error {
-        Error::NotInStore { model: self.request.model().clone(), stores: self.stores.shown(), missing }
+    /// That nobody has it, or why that is not known.
+    pub(super) fn not_in_store<T>(&self, missing: String) -> Result<T, Error> {
+        self.stores.failure()?;
+        Err(Error::NotInStore { model: self.request.model().clone(), stores: self.stores.shown(), missing })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use facade::{Event, FetchEvent, Filled, Outcome, Pushed, RepoPath, Throttled, Warning};
 
 use super::face::Ending;
-use crate::words::{elapsed, files, not_whole, seconds, size};
+use crate::words::{elapsed, files, moment, not_whole, seconds, size};
 
 /// A line for a step that a person should hear of; `None` for those that only move a counter.
 pub(super) fn line(event: &Event<'_>) -> Option<String> {
@@ -114,6 +114,13 @@ pub(super) fn warning(warning: &Warning<'_>) -> Option<String> {
         Warning::CarriedOver { path, place } => carried_over(path, place),
         Warning::StoreGivenUp { store, why } => format!("going on without the store {store}: {why}"),
         Warning::StoreClock { store, ahead } => store_clock(store, *ahead),
+        Warning::TurnedBack { url, commit, seen_at, before, seen_before_at } => {
+            let when = |time| moment(time).unwrap_or_else(|| "at an impossible time".to_owned());
+            let [seen_at, seen_before_at] = [*seen_at, *seen_before_at].map(when);
+            format!(
+                "{url} was turned back: it stands for commit {commit}, seen {seen_at}, and stood for {before}, seen {seen_before_at}; the older one is taken"
+            )
+        }
         Warning::WrongInStore { store, why } => {
             format!("what {store} has of this model is not right, and is passed over: {why}")
         }
