@@ -34,6 +34,8 @@ mod repair;
 mod revisions;
 mod slots;
 mod store_keeping;
+mod store_objects;
+mod store_pushers;
 mod stores;
 mod tiers;
 mod world;

@@ -36,6 +36,7 @@
 mod access;
 mod crash;
 mod fault;
+mod fault_proxy;
 mod fixture;
 mod git;
 mod hex;
@@ -56,6 +57,7 @@ mod web_store;
 pub use access::Access;
 pub use crash::{Crash, Job, Tally};
 pub use fault::{Fault, FaultBody, FaultTarget, Hold, Times};
+pub use fault_proxy::FaultProxy;
 pub use fixture::{FixtureFile, Manifests, Md5Field, ModelFixture, PublishedModel, RawTarget};
 pub use git::Git;
 pub use hub::{LocalHub, LocalHubBuilder};

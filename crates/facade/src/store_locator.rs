@@ -32,16 +32,13 @@ struct Turn {
     place: usize,
     /// It was asked before, and is asked once more.
     is_again: bool,
-    /// A place had something else.
-    has_mismatched: bool,
 }
 
 impl Turn {
     /// Whose turn it is when the place that was asked last was no good; and whether the place has failed.
     fn after(self, reason: LocateReason) -> (Self, bool) {
-        let has_mismatched = self.has_mismatched || reason == LocateReason::Mismatched;
-        let next = Self { place: self.place + 1, is_again: false, has_mismatched };
-        let again = Self { is_again: true, has_mismatched, ..self };
+        let next = Self { place: self.place + 1, is_again: false };
+        let again = Self { is_again: true, ..self };
         match reason {
             LocateReason::First | LocateReason::Expired => (self, false),
             // A signed URL may have ended, and a cache may have had other bytes.
@@ -78,12 +75,26 @@ impl StoreLocator {
         }
         // The hub's own turns are its own business.
         if is_stores {
+            if reason == LocateReason::Mismatched {
+                self.stores.note_wrong(file);
+            }
             if next.place != turn.place {
                 self.stores.answered(file, StoreAnswer::Miss);
             }
             *turn = next;
         }
         *turn
+    }
+
+    /// A store that lets its readers in, and answers a second time with 403, does not have the file.
+    async fn understood(&self, file: &RepoPath, reason: LocateReason) -> LocateReason {
+        let turn = self.turns.lock().get(file).copied().unwrap_or_default();
+        match self.stores.get(turn.place) {
+            Some(store) if turn.is_again && reason == LocateReason::Refused(403) && store.lets_in().await => {
+                LocateReason::Refused(404)
+            }
+            _ => reason,
+        }
     }
 
     /// Whether there is nobody from this place on.
@@ -116,12 +127,12 @@ impl StoreLocator {
         Ok(Some(location))
     }
 
-    fn not_there(&self, file: &RepoPath, turn: Turn) -> LocateError {
-        let (model, stores, file) = (self.model.clone(), self.stores.shown(), file.to_string());
-        let error = if turn.has_mismatched {
-            Error::WrongInStore { model, store: stores, what: file, source: None }
+    fn not_there(&self, file: &RepoPath) -> LocateError {
+        let (model, stores) = (self.model.clone(), self.stores.shown());
+        let error = if self.stores.has_wrong(file) {
+            Error::WrongInStore { model, store: stores, what: file.to_string(), source: None }
         } else {
-            Error::NotInStore { model, stores, missing: file }
+            Error::NotInStore { model, stores, missing: file.to_string() }
         };
         let kind = error.kind();
         LocateError::permanent(error, kind)
@@ -131,7 +142,7 @@ impl StoreLocator {
 #[async_trait]
 impl Locator for StoreLocator {
     async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError> {
-        let mut turn = self.turn(file, reason);
+        let mut turn = self.turn(file, self.understood(file, reason).await);
         let blob = self.expected.get(file).and_then(|expected| expected.sha256);
         let blob = blob.map(|digest| BlobId::new(*digest.as_bytes()));
         let mut failure = None;
@@ -147,7 +158,7 @@ impl Locator for StoreLocator {
             }
             // It was perhaps asked before it was given up.
             self.stores.answered(file, StoreAnswer::Miss);
-            turn = Turn { place: turn.place + 1, is_again: false, ..turn };
+            turn = Turn { place: turn.place + 1, is_again: false };
         }
         // It is asked again when that may pass.
         if let Some(error) = failure {
@@ -161,7 +172,7 @@ impl Locator for StoreLocator {
         self.turns.lock().insert(file.clone(), turn);
         match &self.hub {
             Some(hub) => hub.locate(file, reason).await,
-            None => Err(self.not_there(file, turn)),
+            None => Err(self.not_there(file)),
         }
     }
 }
@@ -172,7 +183,7 @@ mod tests {
 
     #[test]
     fn whose_turn_it_is() {
-        let (first, again) = (Turn::default(), Turn { is_again: true, ..Turn::default() });
+        let (first, again) = (Turn::default(), Turn { place: 0, is_again: true });
         for (turn, reason, place, is_again, has_failed) in [
             (first, LocateReason::First, 0, false, false),
             (first, LocateReason::Expired, 0, false, false),

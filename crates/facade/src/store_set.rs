@@ -1,6 +1,6 @@
 //! The stores of one download, and what became of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -29,6 +29,8 @@ pub(crate) struct StoreSet {
     named: Mutex<Option<(CommitId, SystemTime)>>,
     /// Files that a store is asked for just now, with the address of what it is asked for.
     asked: Mutex<HashMap<RepoPath, SafeUrl>>,
+    /// Files of which a store has something else.
+    wrong: Mutex<HashSet<RepoPath>>,
     watcher: Arc<dyn Observer>,
 }
 
@@ -55,6 +57,7 @@ impl StoreSet {
             failure: Mutex::default(),
             named: Mutex::default(),
             asked: Mutex::default(),
+            wrong: Mutex::default(),
             watcher,
         })
     }
@@ -154,6 +157,16 @@ impl StoreSet {
         if let Some(url) = asked {
             self.told(&url.to_string(), answer);
         }
+    }
+
+    /// A store has something else in the place of a file.
+    pub(crate) fn note_wrong(&self, file: &RepoPath) {
+        self.wrong.lock().insert(file.clone());
+    }
+
+    /// Whether a store has something else in the place of a file.
+    pub(crate) fn has_wrong(&self, file: &RepoPath) -> bool {
+        self.wrong.lock().contains(file)
     }
 
     /// A store has failed where nobody else may be asked; another store may still have what is wanted.

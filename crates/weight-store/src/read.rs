@@ -97,8 +97,6 @@ impl Store {
         }
     }
 
-    /// A bucket says 403 of what is not there to who may not list it. Whether it lets nobody in shows at the file that
-    /// every store has.
     pub(crate) async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Option<Content>, Error> {
         match self.backend.get(key, limit, is_fresh).await? {
             Found::Content(content) => Ok(Some(content)),
@@ -108,8 +106,9 @@ impl Store {
         }
     }
 
-    /// Whether it lets us read what every store has.
-    pub(crate) async fn is_readable(&self) -> bool {
+    /// Whether it lets this reader in. A bucket says 403 of what is not there to who may not list it; whether it lets
+    /// nobody in shows at the file that every store has.
+    pub async fn is_readable(&self) -> bool {
         matches!(self.info.get_or_try_init(|| self.info()).await, Ok(Some(_)))
     }
 }

@@ -120,7 +120,20 @@ impl Work {
         let requests = self.file_requests(files).await?;
         let keep_alive = Arc::clone(&self.lease) as shard_fetch::KeepAlive;
         let observer = Arc::clone(watcher) as Arc<dyn shard_fetch::Observer>;
-        Ok(self.fetcher().fetch(requests, locator, observer, keep_alive).await?)
+        let fetched = self.fetcher().fetch(requests, locator, observer, keep_alive).await;
+        fetched.map_err(|error| self.failed_to_fetch(error))
+    }
+
+    /// Where nobody but the stores may be asked, wrong bytes are theirs to mend.
+    fn failed_to_fetch(&self, error: shard_fetch::Error) -> Error {
+        match &error {
+            shard_fetch::Error::DigestMismatch { file, .. } if self.stores.is_only() => {
+                let (model, what) = (self.request.model().clone(), file.to_string());
+                let source = Some(Box::new(error.into()));
+                Error::WrongInStore { model, store: self.stores.shown(), what, source }
+            }
+            _ => error.into(),
+        }
     }
 
     /// Fetches one file, and leaves it in the pool.
