@@ -127,7 +127,7 @@ async fn an_answer_that_is_lost() {
         assert!(fillers.has(fillers.model(0), &format!("request {number}")).await, "request {number}");
         let drafts: Vec<String> =
             fillers.server.paths().into_iter().filter(|path| path.contains(".tmp-")).collect();
-        assert_eq!(drafts, [""; 0], "request {number}");
+        assert_eq!(drafts, [""; 0], "request {number}: {:?}", &fillers.proxy.requests()[before..]);
         if number >= requests {
             break;
         }

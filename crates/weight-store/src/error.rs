@@ -135,10 +135,10 @@ pub enum Error {
         /// The content that it should be.
         id: BlobId,
     },
-    /// Somebody else wrote the same ref again and again.
+    /// Somebody else writes the same: a ref was another one each time, or what was about to be renamed is gone.
     #[error("{url} is being written by others; try again")]
     Contended {
-        /// The ref.
+        /// What is written.
         url: SafeUrl,
     },
 }
