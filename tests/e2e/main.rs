@@ -33,6 +33,7 @@ mod rate_limits;
 mod repair;
 mod revisions;
 mod slots;
+mod store_faults;
 mod store_keeping;
 mod store_objects;
 mod store_pushers;

@@ -345,11 +345,21 @@ async fn trouble_for_a_moment_is_borne() {
 #[tokio::test]
 async fn a_hub_that_does_not_name_the_commit_is_not_replaced() {
     let filled = Filled::on_the_web().await;
-    filled.world.hub.fault(FaultTarget::info_refs(ID), Fault::status(503), Times::Forever);
-    let (outcome, _) = filled.download(StoreMode::First, "").await;
+    // The gate keeps requests back for as long as the hub asks.
+    filled.world.hub.fault(FaultTarget::info_refs(ID), Fault::rate_limited(1), Times::Once);
+    let (outcome, seen) = filled.download(StoreMode::First, "").await;
+    filled.check(outcome, filled.bytes());
+    assert_eq!((seen.count(&["Throttled"]), seen.count(&["Warning"])), (1, 0));
+
+    let home = |builder: Builder| builder.home(filled.world.beside("another home"));
+    filled.world.hub.fault(FaultTarget::info_refs(ID), Fault::status(429), Times::Forever);
+    let (outcome, _) = download(home(filled.builder(StoreMode::First)), "").await;
     let error = outcome.unwrap_err();
-    assert!(matches!(error, Error::MetadataGaveUp { .. }), "{error:?}");
-    let (outcome, _) = filled.download(StoreMode::Refs, "").await;
+    assert!(matches!(error, Error::CommitNotNamed { .. }), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Network);
+    let words = error.to_string();
+    assert!(words.contains(&format!("HF://{ID}@COMMIT")) && words.contains("`refs`"), "{words}");
+    let (outcome, _) = download(home(filled.builder(StoreMode::Refs)), "").await;
     filled.check(outcome, filled.bytes());
 }
 

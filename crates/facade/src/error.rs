@@ -156,6 +156,22 @@ pub enum Error {
         /// The last failure.
         source: hf_transport::Error,
     },
+    /// The hub did not say which commit a branch or tag stands for, after retries. The stores may have it.
+    #[error(
+        "the hub did not say which commit {model} stands for, in {attempts} attempts over {:.1} s; it is not asked for a commit that is named in full (HF://{}@COMMIT), nor first in the store mode `refs`",
+        elapsed.as_secs_f64(),
+        model.id()
+    )]
+    CommitNotNamed {
+        /// The model asked for.
+        model: ModelRef,
+        /// How many times it was tried.
+        attempts: u32,
+        /// Over what time.
+        elapsed: Duration,
+        /// The last failure.
+        source: hf_transport::Error,
+    },
     /// The hub refused, or could not be reached.
     #[error(transparent)]
     Hub(#[from] hf_transport::Error),
@@ -254,7 +270,9 @@ impl Error {
             Self::Contradiction { .. } | Self::Unproven { .. } | Self::WrongInStore { .. } => {
                 ErrorKind::Integrity
             }
-            Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.kind(),
+            Self::Hub(error)
+            | Self::MetadataGaveUp { source: error, .. }
+            | Self::CommitNotNamed { source: error, .. } => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Fetch(error) => error.kind(),
             Self::Cache(error) => error.kind(),
@@ -269,7 +287,9 @@ impl Error {
     /// The local path that the message names.
     pub(crate) fn local_path_mut(&mut self) -> Option<&mut PathBuf> {
         match self {
-            Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.local_path_mut(),
+            Self::Hub(error)
+            | Self::MetadataGaveUp { source: error, .. }
+            | Self::CommitNotNamed { source: error, .. } => error.local_path_mut(),
             Self::Fetch(error) => error.local_path_mut(),
             Self::Disk(error) => Some(&mut error.path),
             _ => None,
@@ -312,6 +332,7 @@ impl Error {
             Self::Net(error)
             | Self::Hub(hf_transport::Error::Net(error))
             | Self::MetadataGaveUp { source: hf_transport::Error::Net(error), .. }
+            | Self::CommitNotNamed { source: hf_transport::Error::Net(error), .. }
             | Self::Store(weight_store::Error::Net(error)) => Some(error),
             Self::Fetch(error) => causes(error).find_map(|cause| cause.downcast_ref()),
             _ => None,

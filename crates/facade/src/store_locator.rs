@@ -90,7 +90,9 @@ impl StoreLocator {
     async fn understood(&self, file: &RepoPath, reason: LocateReason) -> LocateReason {
         let turn = self.turns.lock().get(file).copied().unwrap_or_default();
         match self.stores.get(turn.place) {
-            Some(store) if turn.is_again && reason == LocateReason::Refused(403) && store.is_readable().await => {
+            Some(store)
+                if turn.is_again && reason == LocateReason::Refused(403) && store.is_readable().await =>
+            {
                 LocateReason::Refused(404)
             }
             _ => reason,

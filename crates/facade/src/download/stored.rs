@@ -102,7 +102,7 @@ impl Work {
             };
             let Some(pause) = pause_after(&cause, &mut budget) else {
                 let (attempts, elapsed) = (budget.attempts(), started.elapsed());
-                return Err(Error::MetadataGaveUp { model: model.clone(), attempts, elapsed, source: cause });
+                return Err(Error::CommitNotNamed { model: model.clone(), attempts, elapsed, source: cause });
             };
             let delay = cause.server_wait().map_or(pause, |wait| wait.max(pause));
             self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
