@@ -122,10 +122,6 @@ impl Stage {
         // What is on the disk when the power fails is of no concern.
         let builder = self.filled.builder(mode).durability(Durability::Fast);
         let (outcome, _) = download(builder.home(home.clone()), "").await;
-        let (model, error) = match outcome {
-            Ok(model) => (Some(model), None),
-            Err(error) => (None, Some(error)),
-        };
         let wanted = match expected {
             End::Old => &self.old,
             End::Other => &self.other,
@@ -133,12 +129,12 @@ impl Stage {
         };
         match expected {
             End::New | End::Old | End::Other => {
-                let model = model.unwrap_or_else(|| panic!("{case}: {error:?}"));
+                let model = outcome.map_err(|error| format!("{case}: {error:?}")).unwrap();
                 assert_eq!(wanted.differences(&model.path), [""; 0], "{case}");
                 assert_eq!(model.commit.unwrap().to_string(), wanted.commit, "{case}");
             }
             End::Lacking | End::Wrong => {
-                let error = error.unwrap_or_else(|| panic!("{case}: there is a model"));
+                let error = outcome.map(|_| format!("{case}: there is a model")).unwrap_err();
                 check_error(&error, expected == End::Wrong, case);
                 let visible = files_below(&home.join("model_weights/hf"));
                 assert!(visible.iter().all(|path| path.is_dir()), "{case}: {visible:?}");

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use net::Redirects;
 use parking_lot::Mutex;
 use shard_fetch::{Expected, LocateError, LocateReason, Location, Locator};
-use url_parse::{ModelRef, RepoPath};
+use url_parse::{ErrorKind, ModelRef, RepoPath};
 use weight_store::{BlobId, BlobPlace};
 
 use crate::Error;
@@ -155,6 +155,9 @@ impl Locator for StoreLocator {
                     return Ok(location);
                 }
                 Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                    return Err(LocateError::permanent(error, ErrorKind::InvalidInput));
+                }
                 Err(error) if self.stores.is_only() => _ = failure.get_or_insert(error),
                 Err(error) => self.stores.give_up(turn.place, &error),
             }

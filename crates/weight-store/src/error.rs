@@ -32,10 +32,12 @@ pub enum Error {
         url: SafeUrl,
     },
     /// The settings for a bucket do not fit together.
-    #[error("{url} cannot be used with these settings; check the variables for its credentials and region")]
+    #[error("{url} cannot be used with these settings; check {variables}")]
     Settings {
         /// The store.
         url: SafeUrl,
+        /// The variables that are set for such buckets, and those that usually are.
+        variables: String,
         /// What is wrong with them.
         source: ForeignError,
     },

@@ -13,6 +13,14 @@ use super::work::Work;
 use crate::store::{StoreAnswer, StoreMode};
 use crate::{Error, Event, Warning};
 
+/// What a store said.
+enum Told<T> {
+    Has(T),
+    Lacks,
+    /// It could not be asked.
+    Nothing,
+}
+
 impl Work {
     /// The commit that is wanted, if a store has it. Whether and when the hub is asked follows from the mode.
     pub(super) async fn stored_snapshot(&self) -> Result<Option<RepoSnapshot>, Error> {
@@ -50,14 +58,17 @@ impl Work {
         let name = RefName { hub: &self.context.hub.endpoint, model: model.id(), revision: model.revision() };
         for (number, store) in self.stores.in_use() {
             let url = store.shown_ref(&name).to_string();
-            if let Some(record) = self.ask(number, &shown, || store.find_ref(&name)).await {
-                self.stores.told(&url, StoreAnswer::Hit);
-                tracing::info!(commit = %record.commit, store = %store.url(), "a store has named the commit");
-                self.warn_of_turning_back(&url, &record).await?;
-                self.stores.name(record.commit, record.seen_at);
-                return Ok(Some(record.commit));
+            match self.ask(number, &shown, || store.find_ref(&name)).await? {
+                Told::Has(record) => {
+                    self.stores.told(&url, StoreAnswer::Hit);
+                    tracing::info!(commit = %record.commit, store = %store.url(), "a store has named the commit");
+                    self.warn_of_turning_back(&url, &record).await?;
+                    self.stores.name(record.commit, record.seen_at);
+                    return Ok(Some(record.commit));
+                }
+                Told::Lacks => self.stores.told(&url, StoreAnswer::Miss),
+                Told::Nothing => {}
             }
-            self.stores.told(&url, StoreAnswer::Miss);
         }
         if self.stores.is_only() {
             return self.not_in_store(shown);
@@ -134,12 +145,13 @@ impl Work {
         let mut wrong = None;
         for is_again in [false, true] {
             match self.read_pack(number, store, commit, is_again).await? {
-                Some(Ok(snapshot)) => {
+                Told::Has(Ok(snapshot)) => {
                     self.stores.told(&url, StoreAnswer::Hit);
                     return Ok(Some(snapshot));
                 }
-                Some(Err(error)) => wrong = Some(error),
-                None => break,
+                Told::Has(Err(error)) => wrong = Some(error),
+                Told::Lacks => break,
+                Told::Nothing => return Ok(None),
             }
         }
         if let Some(error) = wrong {
@@ -166,14 +178,18 @@ impl Work {
         store: &Store,
         commit: CommitId,
         is_again: bool,
-    ) -> Result<Option<Result<RepoSnapshot, hf_transport::Error>>, Error> {
+    ) -> Result<Told<Result<RepoSnapshot, hf_transport::Error>>, Error> {
         let shown = format!("commit {commit}");
         let pack = if is_again {
-            self.ask(number, &shown, || store.find_pack_past_caches(&commit)).await
+            self.ask(number, &shown, || store.find_pack_past_caches(&commit)).await?
         } else {
-            self.ask(number, &shown, || store.find_pack(&commit)).await
+            self.ask(number, &shown, || store.find_pack(&commit)).await?
         };
-        let Some(pack) = pack else { return Ok(None) };
+        let pack = match pack {
+            Told::Has(pack) => pack,
+            Told::Lacks => return Ok(Told::Lacks),
+            Told::Nothing => return Ok(Told::Nothing),
+        };
         let limit = self.context.hub.max_metadata_bytes;
         let source = PackMetadata::new(pack, commit, store.shown_pack(&commit), limit);
         let request = self.metadata_request(Some(commit)).await?;
@@ -181,27 +197,30 @@ impl Work {
             Err(error) if !matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Refused) => {
                 return Err(error.into());
             }
-            read => Some(read),
+            read => Told::Has(read),
         })
     }
 
     /// Asks a store for `what`, and again after failures that may pass. One that cannot be asked is given up, but where
-    /// nobody else may be asked; one that answers with something that is not right does not have it.
+    /// nobody else may be asked; one that answers with something that is not right does not have it. Settings that cannot
+    /// be used are an error always: silence would cost the hub's traffic for weeks.
     async fn ask<T, F: Future<Output = Result<Option<T>, weight_store::Error>>>(
         &self,
         number: usize,
         what: &str,
         question: impl Fn() -> F,
-    ) -> Option<T> {
+    ) -> Result<Told<T>, Error> {
         match insist(&self.context.retry, question).await {
-            Ok(answer) => return answer,
+            Ok(answer) => return Ok(answer.map_or(Told::Lacks, Told::Has)),
+            Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(error.into()),
             Err(error) if error.kind() == ErrorKind::Integrity => {
                 self.stores.get(number).inspect(|store| self.is_wrong(store, what, error.into()));
+                return Ok(Told::Lacks);
             }
             Err(error) if self.stores.is_only() => self.stores.failed_with(error.into()),
             Err(error) => self.stores.give_up(number, &error),
         }
-        None
+        Ok(Told::Nothing)
     }
 
     /// That nobody has it, or why that is not known.

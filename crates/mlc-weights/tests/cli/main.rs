@@ -45,6 +45,7 @@ mod secrets;
 mod settings;
 mod several;
 mod slow;
+mod store_buckets;
 mod store_keeping;
 mod stores;
 mod terminal;
