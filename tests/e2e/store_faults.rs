@@ -291,3 +291,42 @@ async fn a_store_that_falls_silent_in_the_middle_of_a_file() {
     filled.check(outcome, 0);
     assert_eq!(log.data().count(), filled.model.lfs_files().count(), "{log}");
 }
+
+/// What is wrong with a name says nothing of the rest.
+#[tokio::test]
+async fn a_ref_that_is_not_right_does_not_cost_the_store() {
+    let filled = Filled::on_the_web().await;
+    let paths = filled.server().paths();
+    filled.server().put(paths.iter().find(|path| path.contains("/refs/")).unwrap(), "no ref");
+    let (outcome, seen) = filled.download(StoreMode::Refs, "").await;
+    filled.check(outcome, filled.bytes());
+    assert_eq!((seen.count(&["WrongInStore"]), seen.count(&["Warning"])), (1, 1));
+}
+
+/// One store that is gone, or has something else, does not keep the next from being asked.
+#[tokio::test]
+async fn all_stores_are_asked_where_nobody_else_may_be() {
+    let filled = Filled::on_the_web().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let rotten = LocalWebStore::start();
+    for path in filled.server().paths() {
+        rotten.put(&path, "rotten");
+    }
+    for first in [format!("http://{free}/models"), format!("{}/models", rotten.url())] {
+        let home = |name: &str| filled.world.beside(&format!("{name} {}", first.replace('/', "_")));
+        let builder = |stores: &[&String], name: &str| {
+            let stores = stores.iter().map(|url| url.parse().unwrap());
+            filled.world.builder().home(home(name)).stores(stores).store_mode(StoreMode::Only)
+        };
+        let (outcome, _) = download(builder(&[&first, &filled.url()], "both"), "").await;
+        assert_eq!(filled.model.differences(&outcome.unwrap().path), [""; 0]);
+        // Where none has it, why the first could not say.
+        let empty = format!("{}/empty", filled.server().url());
+        let (outcome, _) = download(builder(&[&first, &empty], "none"), "").await;
+        let kind = outcome.unwrap_err().kind();
+        assert_eq!(
+            kind,
+            if first.contains(&free.to_string()) { ErrorKind::Network } else { ErrorKind::Integrity }
+        );
+    }
+}
