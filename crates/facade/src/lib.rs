@@ -118,11 +118,11 @@ pub use hf_transport::{
 pub use model::{Model, Outcome};
 pub use net::Error as NetError;
 pub use net::{CaCertificates, NoProxy, ProxySettings, ProxyUrl, RetryPolicy};
-pub use observer::{Event, Observer, Warning};
+pub use observer::{Event, Observer, StoreAnswer, Warning};
 pub use pushed::{PushOptions, Pushed, PushedName};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
-pub use store::{StoreAnswer, StoreMode, UnknownStoreMode};
+pub use store::{StoreMode, UnknownStoreMode};
 pub use stored::{
     CopiedCommit, CopiedStore, StoreCheck, StoreFinding, StoreListing, StorePart, StoreRepair,
     StoreVerifyOptions, StoredModel,

@@ -8,8 +8,6 @@ use hf_transport::Throttled;
 use shard_fetch::FetchEvent;
 use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, Proof, RepoPath};
 
-use crate::store::StoreAnswer;
-
 /// Watches a download.
 ///
 /// Events come in the order of the download's steps, from whichever thread does the step, one at a time for
@@ -160,6 +158,29 @@ pub enum Event<'a> {
         /// How many bytes.
         bytes: u64,
     },
+}
+
+/// What a store says when it is asked for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreAnswer {
+    /// It has it: what came, or the last of it, came from there, and is right.
+    Hit,
+    /// It does not have it, or not the right one. Whoever is next is asked.
+    Miss,
+    /// It cannot be used, or has failed with several files: it is left alone for this download.
+    GivenUp,
+}
+
+impl StoreAnswer {
+    /// The answer in one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::GivenUp => "given_up",
+        }
+    }
 }
 
 /// Something that went on but deserves a look.

@@ -39,29 +39,6 @@ impl fmt::Display for StoreMode {
     }
 }
 
-/// What a store says when it is asked for something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StoreAnswer {
-    /// It has it: what came, or the last of it, came from there, and is right.
-    Hit,
-    /// It does not have it, or not the right one. Whoever is next is asked.
-    Miss,
-    /// It cannot be used, or has failed with several files: it is left alone for this download.
-    GivenUp,
-}
-
-impl StoreAnswer {
-    /// The answer in one word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Hit => "hit",
-            Self::Miss => "miss",
-            Self::GivenUp => "given_up",
-        }
-    }
-}
-
 /// A word that is no [`StoreMode`].
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no mode of a store: write first, refs or only")]

@@ -11,8 +11,9 @@ use parking_lot::Mutex;
 use url_parse::{CommitId, RepoPath};
 use weight_store::Store;
 
+use crate::StoreAnswer;
 use crate::error::words;
-use crate::store::{StoreAnswer, StoreConfig, StoreMode};
+use crate::store::{StoreConfig, StoreMode};
 use crate::{Error, Event, Observer, Warning};
 
 /// A store is left alone after so many files that it refused, or had with other bytes.

@@ -16,9 +16,9 @@ use url_parse::RepoPath;
 use weight_store::{BlobId, BlobPlace};
 
 use super::work::Work;
+use crate::StoreAnswer;
 use crate::lease::Lease;
 use crate::plan::RemoteFile;
-use crate::store::StoreAnswer;
 use crate::store_set::StoreSet;
 use crate::{Error, Event};
 

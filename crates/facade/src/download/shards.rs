@@ -13,9 +13,9 @@ use url_parse::CommitId;
 
 use super::reuse::{There, place_pooled};
 use super::work::Work;
+use crate::StoreAnswer;
 use crate::locator::HubLocator;
 use crate::plan::{Plan, RemoteFile};
-use crate::store::StoreAnswer;
 use crate::store_locator::StoreLocator;
 use crate::store_set::StoreSet;
 use crate::{Error, Event, Observer};

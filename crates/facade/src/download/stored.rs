@@ -10,7 +10,8 @@ use weight_store::{RefName, RefRecord, Store};
 
 use super::metadata::pause_after;
 use super::work::Work;
-use crate::store::{StoreAnswer, StoreMode};
+use crate::StoreAnswer;
+use crate::store::StoreMode;
 use crate::{Error, Event, Warning};
 
 /// What a store said.
@@ -40,7 +41,7 @@ impl Work {
         }
         let Some(commit) = self.wanted_commit().await? else { return Ok(None) };
         match self.snapshot_of(commit).await? {
-            None if self.stores.is_only() => self.not_in_store(format!("commit {commit}")),
+            None if self.stores.is_only() => Err(self.not_in_store(format!("commit {commit}"))),
             None => self.wait_for_filler(commit).await,
             snapshot => Ok(snapshot),
         }
@@ -71,7 +72,7 @@ impl Work {
             }
         }
         if self.stores.is_only() {
-            return self.not_in_store(shown);
+            return Err(self.not_in_store(shown));
         }
         self.commit_at_hub().await
     }
@@ -224,9 +225,9 @@ impl Work {
     }
 
     /// That nobody has it, or why that is not known.
-    pub(super) fn not_in_store<T>(&self, missing: String) -> Result<T, Error> {
-        self.stores.failure()?;
-        Err(Error::NotInStore { model: self.request.model().clone(), stores: self.stores.shown(), missing })
+    pub(super) fn not_in_store(&self, missing: String) -> Error {
+        let (model, stores) = (self.request.model().clone(), self.stores.shown());
+        self.stores.failure().err().unwrap_or(Error::NotInStore { model, stores, missing })
     }
 }
 
