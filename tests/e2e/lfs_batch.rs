@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use facade::{Durability, ErrorKind, ProxySettings, Token};
 use local_hub::{
-    Access, Fault, FaultTarget, Hold, LocalHub, LocalHubBuilder, LocalProxy, ModelFixture, PublishedModel,
-    PythonServer, RequestLog, Times,
+    Access, Fault, FaultTarget, Hold, LocalHub, LocalHubBuilder, LocalProxy, ModelFixture, OtherServer,
+    PublishedModel, RequestLog, Times,
 };
 use serde_json::json;
 
@@ -263,7 +263,7 @@ async fn a_public_hub_sends_nobody_into_a_private_network() {
 #[tokio::test]
 async fn a_git_server_and_giftless_are_enough() {
     let folder = temporary_folder();
-    let Some(giftless) = PythonServer::giftless(folder.path()) else { return };
+    let Some(giftless) = OtherServer::giftless(folder.path()) else { return };
     let builder = LocalHub::builder().git_host().lfs_server(giftless.endpoint());
     let (world, model) = World::around(builder, &few());
     let storage = folder.path().join("lfs-storage").join(&model.user).join(&model.repo);

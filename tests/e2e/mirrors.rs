@@ -1,6 +1,6 @@
 //! Mirrors that other people wrote.
 
-use local_hub::{ModelFixture, PythonServer, Route};
+use local_hub::{ModelFixture, OtherServer, Route};
 
 use crate::world::{Recorded, World, request};
 
@@ -9,7 +9,7 @@ use crate::world::{Recorded, World, request};
 async fn a_model_comes_through_olah() {
     let fixture = ModelFixture::new("mlc-ai/tiny").plain_file("sub/text.txt", "text").lfs_file("empty", "");
     let (world, model) = World::with(&fixture);
-    let Some(olah) = PythonServer::olah(&world.hub, &world.beside("olah")) else { return };
+    let Some(olah) = OtherServer::olah(&world.hub, &world.beside("olah")) else { return };
     let mirrored = || world.builder().endpoint(olah.endpoint().parse().unwrap());
     for (home, revision) in [("default", None), ("named", Some("main")), ("pinned", Some(&*model.commit))] {
         let home = world.beside(home);

@@ -34,40 +34,47 @@
 //! The git program and its `git http-backend` must be installed; the user's git settings have no influence.
 
 mod access;
+mod azurite;
 mod crash;
+mod dav_server;
 mod fault;
 mod fault_proxy;
 mod fixture;
+mod gcs;
 mod git;
 mod hex;
 mod hub;
 mod log;
 mod models;
+mod other_server;
 mod pack;
 mod proxy;
-mod python_server;
 mod request_head;
 mod seaweed;
 mod server;
+mod serving;
 mod store;
 mod sync;
 mod trouble;
 mod web_store;
 
 pub use access::Access;
+pub use azurite::{AzureAccess, LocalAzure};
 pub use crash::{Crash, Job, Tally};
+pub use dav_server::DebianServer;
 pub use fault::{Fault, FaultBody, FaultTarget, Hold, Times};
 pub use fault_proxy::FaultProxy;
 pub use fixture::{FixtureFile, Manifests, Md5Field, ModelFixture, PublishedModel, RawTarget};
+pub use gcs::LocalGcs;
 pub use git::Git;
 pub use hub::{LocalHub, LocalHubBuilder};
 pub use log::{LoggedRequest, Outcome, RequestLog, Route, Server};
+pub use other_server::OtherServer;
 pub use pack::{
     Bomb, PackBuilder, copy, delta, insert, object_name, pack_answer, packet, reference_list, seal,
     tree_entry,
 };
 pub use proxy::{LocalProxy, ProxiedRequest};
-pub use python_server::PythonServer;
 pub use seaweed::LocalS3;
 pub use trouble::{Limit, Trouble};
 pub use web_store::{LocalWebStore, WebStoreRequest, WebStoreSettings};

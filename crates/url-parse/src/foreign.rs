@@ -172,12 +172,14 @@ impl ForeignError {
     }
 
     fn kept(error: &(dyn StdError + 'static), secrets: &Secrets, causes: usize) -> Self {
-        let words = fit_for_message(&error.to_string(), secrets);
-        let source = error.source().filter(|_| causes > 0);
-        Self {
-            words: words.unwrap_or("it does not say why".into()),
-            source: source.map(|source| Self::kept(source, secrets, causes - 1).into()),
+        let words = fit_for_message(&error.to_string(), secrets).unwrap_or("it does not say why".into());
+        let mut source =
+            error.source().filter(|_| causes > 0).map(|source| Self::kept(source, secrets, causes - 1));
+        // Some libraries' errors say what their causes say, too.
+        while let Some(cause) = source.take_if(|cause| words.to_string().contains(&cause.words.to_string())) {
+            source = cause.source.map(|source| *source);
         }
+        Self { words, source: source.map(Box::new) }
     }
 }
 

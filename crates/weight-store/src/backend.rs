@@ -100,14 +100,18 @@ pub(crate) struct Presence {
     pub(crate) sha256: Option<BlobId>,
 }
 
+/// A content of at most so many bytes is sent to a bucket as one, after it was hashed; a larger one in parts.
+pub(crate) const SENT_AT_ONCE: u64 = 32 << 20;
+
 impl Presence {
     pub(crate) fn of_size(size: u64) -> Self {
         Self { size, sha256: None }
     }
 
-    /// Whether it may be this content, as far as can be told.
+    /// Whether it may be this content, as far as can be told. What was sent in parts has a checksum of checksums, which not
+    /// every server marks as such.
     pub(crate) fn is(&self, id: &BlobId, size: u64) -> bool {
-        self.size == size && self.sha256.is_none_or(|sha256| sha256 == *id)
+        self.size == size && (size > SENT_AT_ONCE || self.sha256.is_none_or(|sha256| sha256 == *id))
     }
 }
 
@@ -224,7 +228,10 @@ pub(crate) async fn presence(
         403 | 404 | 405 | 410 => return Ok(None),
         _ => return Err(refused(answer, "look at", shown).await),
     }
-    let size = header_text(answer.headers(), header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+    let length = header_text(answer.headers(), header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+    // Apache leaves out a length of zero.
+    let is_open = answer.headers().contains_key(header::TRANSFER_ENCODING);
+    let size = length.or(Some(0).filter(|_| !is_open));
     // What was sent in parts has another kind of checksum, which ends in the number of parts.
     let sha256 = header_text(answer.headers(), "x-amz-checksum-sha256");
     let sha256 = sha256.and_then(|text| <[u8; 32]>::try_from(STANDARD.decode(text).ok()?).ok());

@@ -34,15 +34,14 @@ use self::opened::{Addressing, Opened};
 use crate::Error;
 use crate::address::{Cloud, StoreUrl};
 use crate::backend::{
-    Backend, BlobPlace, Condition, Found, Listed, MAX_NAMES, Presence, Version, Written, get, presence,
+    Backend, BlobPlace, Condition, Found, Listed, MAX_NAMES, Presence, SENT_AT_ONCE, Version, Written, get,
+    presence,
 };
 use crate::blob::{Blob, Hashing, read_on};
 use crate::key::Key;
 use crate::settings::StoreSettings;
 
-/// A content of at most so many bytes is sent as one, after it was hashed.
-const AT_ONCE: u64 = 32 << 20;
-/// Larger ones are sent in parts of this size, so many at a time.
+/// The parts of a larger content have this size, so many at a time.
 const PART: usize = 16 << 20;
 const PARTS: usize = 4;
 /// A page has a thousand names, but a server may send fewer.
@@ -60,6 +59,8 @@ pub(crate) struct Bucket {
     /// Those to look at when credentials cannot be used.
     variables: String,
     secrets: Secrets,
+    /// What can be set to say who asks, where nothing is and the machine is asked who it is.
+    unset: Option<&'static str>,
     clock: Arc<StoreClock>,
     /// Whether requests can be signed by another clock.
     corrects_clock: bool,
@@ -92,9 +93,27 @@ pub(crate) fn open(
         let (url, variables) = (url.safe(), variables.clone());
         Error::Settings { url, variables, source: ForeignError::of(&error, &secrets) }
     })?;
+    let names = match cloud {
+        Cloud::S3 => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        Cloud::Gcs => "GOOGLE_APPLICATION_CREDENTIALS",
+        Cloud::Azure => "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
+    };
+    let unset = Some(names).filter(|_| !settings.names_somebody(start));
     let (client, prefix, url) = (client.clone(), prefix.to_owned(), url.clone());
     let corrects_clock = cloud == Cloud::S3;
-    Ok(Bucket { objects, pages, addressing, client, prefix, url, variables, secrets, clock, corrects_clock })
+    Ok(Bucket {
+        objects,
+        pages,
+        addressing,
+        client,
+        prefix,
+        url,
+        variables,
+        secrets,
+        unset,
+        clock,
+        corrects_clock,
+    })
 }
 
 impl fmt::Debug for Bucket {
@@ -126,6 +145,17 @@ impl Bucket {
             url: self.url.at(key),
             source: ForeignError::of(error, &self.secrets),
         })
+    }
+
+    /// Where nothing is set, a machine that cannot say who it is has no identity, unless it is only in trouble.
+    fn unknown(&self, error: Error) -> Error {
+        match self.unset {
+            Some(variables) if !matches!(&error, Error::Refused { .. } if error.is_transient()) => {
+                let source = ForeignError::of(&error, &self.secrets);
+                Error::NoCredentials { url: self.url.safe(), variables, source }
+            }
+            _ => error,
+        }
     }
 
     fn failed_to_list(&self, error: &object_store::Error) -> Error {
@@ -216,7 +246,7 @@ fn attributes(key: &Key) -> Attributes {
 impl Backend for Bucket {
     async fn place(&self, key: &Key) -> Result<BlobPlace, Error> {
         let place = self.addressing.place(&self.path(key)).await;
-        place.map_err(|error| match self.failed("get credentials for", key, &error) {
+        place.map_err(|error| match self.unknown(self.failed("get credentials for", key, &error)) {
             // No server said so: a file, or what it has, is not what the settings say.
             Error::Bucket { source, .. } => {
                 Error::Settings { url: self.url.safe(), variables: self.variables.clone(), source }
@@ -287,7 +317,7 @@ impl Backend for Bucket {
     }
 
     async fn put_blob(&self, key: &Key, blob: &Blob, replace: bool) -> Result<(), Error> {
-        if blob.size > AT_ONCE {
+        if blob.size > SENT_AT_ONCE {
             return self.put_in_parts(key, blob).await;
         }
         let opened = blob.clone();

@@ -41,6 +41,16 @@ pub enum Error {
         /// What is wrong with them.
         source: ForeignError,
     },
+    /// Nothing says who asks: no variable does, and the machine has no identity.
+    #[error("{url} cannot be used without credentials: set {variables}, or give this machine an identity")]
+    NoCredentials {
+        /// The store.
+        url: SafeUrl,
+        /// What can be set.
+        variables: &'static str,
+        /// What came of asking for the machine's identity.
+        source: ForeignError,
+    },
     /// No answer came that could be used, or the operation was cancelled.
     #[error(transparent)]
     Net(#[from] net::Error),
@@ -154,7 +164,10 @@ impl Error {
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Address { .. } | Self::NotBuiltIn { .. } | Self::Settings { .. } => ErrorKind::InvalidInput,
+            Self::Address { .. }
+            | Self::NotBuiltIn { .. }
+            | Self::Settings { .. }
+            | Self::NoCredentials { .. } => ErrorKind::InvalidInput,
             Self::Net(error) => error.kind(),
             Self::Disk(error) => error.kind(),
             Self::Refused { status, .. } if is_transient_status(*status) => ErrorKind::Network,

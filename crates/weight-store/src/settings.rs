@@ -83,6 +83,13 @@ impl StoreSettings {
         names.join(", ")
     }
 
+    /// Whether some variable says who asks, or that nobody needs to.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn names_somebody(&self, start: &str) -> bool {
+        let says_who = |name: &str| is_secret(name) || name.ends_with("skip_signature");
+        self.of(start).any(|(name, _)| says_who(&name))
+    }
+
     /// What must not be shown, whoever repeats it.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     pub(crate) fn secrets(&self) -> Secrets {

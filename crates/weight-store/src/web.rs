@@ -4,6 +4,8 @@
 mod listing;
 mod multistatus;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use net::{Answer, Client, Hop, Redirects, Request, Upload};
@@ -25,6 +27,10 @@ use crate::key::Key;
 /// A content is read and sent so much at a time.
 const PIECE: usize = 1 << 20;
 const WRITE: &str = "write";
+/// What a version begins with that no condition can be about. Apache has such a one for a file that is younger than a
+/// second, and the same without this once it is older.
+const WEAK: &str = "W/";
+const YOUNG: Duration = Duration::from_millis(1100);
 
 #[derive(Debug)]
 pub(crate) struct Web {
@@ -135,8 +141,13 @@ impl Web {
         Ok(())
     }
 
+    /// Apache answers 403 where somebody else creates the folder at this moment, and 405 when that has been done.
     async fn create_folder(&self, url: &Url) -> Result<Answer, Error> {
         let request = self.request(method(b"MKCOL"), url.clone(), "create");
+        let answer = self.client.send(request.clone(), &()).await?;
+        if answer.status().as_u16() != 403 {
+            return Ok(answer);
+        }
         Ok(self.client.send(request, &()).await?)
     }
 
@@ -164,18 +175,12 @@ impl Web {
         if !answer.status().is_success() {
             return Err(refused(answer, WRITE, &shown).await);
         }
-        let mut request = self.request(method(b"MOVE"), self.url(draft), "rename to");
-        let headers = [
-            // Without a host, since a proxy may have changed it on the way.
-            ("destination", HeaderValue::try_from(self.url(key).path())),
-            ("overwrite", Ok(HeaderValue::from_static(if replace { "T" } else { "F" }))),
-        ];
-        for (name, value) in headers {
-            if let Ok(value) = value {
-                request.headers.insert(HeaderName::from_static(name), value);
-            }
+        let to = self.url(key);
+        let mut answer = self.send_move(draft, to.as_str(), replace).await?;
+        // Apache takes nothing but a whole URL, and, behind a proxy that speaks TLS for it, not the proxy's.
+        if matches!(answer.status().as_u16(), 400 | 502) {
+            answer = self.send_move(draft, to.path(), replace).await?;
         }
-        let answer = self.client.send(request, &()).await?;
         match answer.status().as_u16() {
             200..300 => Ok(Moved::Done),
             // Somebody else has written the same.
@@ -184,6 +189,16 @@ impl Web {
             404 => Err(Error::Contended { url: shown }),
             _ => Err(refused(answer, "rename to", &shown).await),
         }
+    }
+
+    async fn send_move(&self, from: &Key, to: &str, replace: bool) -> Result<Answer, Error> {
+        let mut request = self.request(method(b"MOVE"), self.url(from), "rename to");
+        let overwrite = HeaderValue::from_static(if replace { "T" } else { "F" });
+        request.headers.insert(HeaderName::from_static("overwrite"), overwrite);
+        if let Ok(to) = HeaderValue::try_from(to) {
+            request.headers.insert(HeaderName::from_static("destination"), to);
+        }
+        Ok(self.client.send(request, &()).await?)
     }
 
     async fn write_in_place(
@@ -233,6 +248,10 @@ impl Backend for Web {
 
     async fn put(&self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Written, Error> {
         let body = Body::Small(bytes);
+        if matches!(condition, Condition::IfStill(Version { etag: Some(etag), .. }) if etag.starts_with(WEAK))
+        {
+            tokio::time::sleep(YOUNG).await;
+        }
         if self.writes_in_place || !matches!(condition, Condition::Always) {
             return self.write_in_place(key, &body, condition).await;
         }
@@ -256,7 +275,8 @@ fn condition_header(condition: &Condition) -> Option<(HeaderName, HeaderValue)> 
         Condition::Always => None,
         Condition::IfAbsent => Some((header::IF_NONE_MATCH, HeaderValue::from_static("*"))),
         Condition::IfStill(Version { etag, .. }) => {
-            Some((header::IF_MATCH, HeaderValue::try_from(etag.as_deref()?).ok()?))
+            let etag = etag.as_deref()?;
+            Some((header::IF_MATCH, HeaderValue::try_from(etag.strip_prefix(WEAK).unwrap_or(etag)).ok()?))
         }
     }
 }

@@ -42,6 +42,7 @@ mod remove;
 mod restarts;
 mod revisions;
 mod secrets;
+mod servers;
 mod settings;
 mod several;
 mod slow;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -30,6 +30,8 @@ use crate::backend::{date_of, refused};
 const MAX_ANSWER: usize = 16 << 20;
 /// Larger bodies are sent with patience, over a connection of their own.
 const LARGE: usize = 64 << 10;
+/// Who hands out credentials is that near. Where there is no such service, connections may lead nowhere.
+const NEAR: Duration = Duration::from_secs(2);
 /// By these the library tells what became of a condition.
 const UNDERSTOOD: [StatusCode; 4] =
     [StatusCode::NOT_MODIFIED, StatusCode::NOT_FOUND, StatusCode::CONFLICT, StatusCode::PRECONDITION_FAILED];
@@ -170,6 +172,7 @@ impl Shared {
         let set_up = || {
             let mut settings = self.client.settings().clone();
             settings.proxy = ProxySettings::default();
+            settings.connect_timeout = settings.connect_timeout.min(NEAR);
             net::blocking(move || Ok::<_, Error>(Client::new(settings)?))
         };
         self.direct.get_or_try_init(set_up).await

@@ -1,52 +1,11 @@
 //! Stores in buckets.
 
-use local_hub::{LocalProxy, LocalS3, LocalWebStore};
+use local_hub::{LocalProxy, LocalWebStore};
 use net::{Client, NetSettings, ProxySettings};
 use url_parse::{CommitId, ErrorKind};
-use weight_store::{BlobPlace, Error, Put, Store, StoreSettings};
+use weight_store::{BlobPlace, Error, Store, StoreSettings};
 
-use crate::contract::keeps_the_contract;
-use crate::support::{Stage, chain, client, content, id_of, open};
-
-fn settings(variables: &[(&str, &str)]) -> StoreSettings {
-    let mut settings = StoreSettings::default();
-    settings.variables =
-        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    settings
-}
-
-#[tokio::test]
-async fn seaweedfs_keeps_the_contract() {
-    let stage = Stage::new();
-    let Some(server) = LocalS3::start(stage.folder.path()) else { return };
-    let mut settings = StoreSettings::default();
-    settings.variables = server.variables();
-    let store = open("s3://models/a/prefix", &settings);
-    keeps_the_contract(&stage, &store, true).await;
-
-    // In parts.
-    let large: Vec<u8> = (0..40_u32 << 20).map(|at| (at % 251) as u8).collect();
-    let blob = stage.blob(&large);
-    assert_eq!(store.put_blob(&blob, false).await.unwrap(), Put::Written);
-    assert_eq!(store.put_blob(&blob, false).await.unwrap(), Put::WasThere);
-    assert!(content(&store, &blob.id).await.unwrap() == large);
-    let mistaken = stage.mistaken(&large[1..]);
-    let error = store.put_blob(&mistaken, false).await.unwrap_err();
-    assert!(matches!(error, Error::OtherContent { .. }), "{error:?}");
-    assert_eq!(content(&store, &mistaken.id).await, None);
-
-    // Another user's store in the same bucket.
-    assert_eq!(open("s3://models/other", &settings).info().await.unwrap(), None);
-
-    for (name, value) in &mut settings.variables {
-        if name == "AWS_SECRET_ACCESS_KEY" {
-            "another-s3cret".clone_into(value);
-        }
-    }
-    let store = open("s3://models/a/prefix", &settings);
-    let error = store.put_blob(&stage.blob(b"refused"), true).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused, "{}", chain(&error));
-}
+use crate::support::{Stage, chain, client, id_of, open, settings_of};
 
 #[tokio::test]
 async fn urls_of_contents() {
@@ -91,7 +50,7 @@ async fn urls_of_contents() {
             Some("Bearer s3cret"),
         ),
     ] {
-        let place = open(url, &settings(variables)).locate(&id).await.unwrap();
+        let place = open(url, &settings_of(variables.iter().copied())).locate(&id).await.unwrap();
         assert!(!format!("{place:?}").contains("s3cret"), "{place:?}");
         let BlobPlace::Url { url, headers, expires_at } = place else { panic!() };
         let start = url.as_str().get(..expected.len());
@@ -112,7 +71,8 @@ fn settings_that_do_not_fit_are_refused_without_showing_secrets() {
         ("gs://bucket/a", &[("GOOGLE_SERVICE_ACCOUNT_KEY", "s3cret-value")]),
         ("az://box/a", &[("AZURE_STORAGE_ACCOUNT_KEY", "s3cret-value")]),
     ] {
-        let error = Store::open(url.parse().unwrap(), &settings(variables), &client()).unwrap_err();
+        let error = Store::open(url.parse().unwrap(), &settings_of(variables.iter().copied()), &client())
+            .unwrap_err();
         assert!(matches!(error, Error::Settings { .. }), "{error:?}");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(chain(&error).starts_with(&format!("{url} cannot be used")), "{}", chain(&error));
@@ -154,11 +114,81 @@ async fn credentials_come_past_proxies_and_by_no_redirect() {
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "no-url"),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap()),
     ];
-    let store = crate::support::open("s3://models", &settings(&variables));
+    let store = crate::support::open("s3://models", &settings_of(variables));
     let error = store.find_pack(&commit).await.unwrap_err();
     assert!(chain(&error).contains("s3://models"), "{}", chain(&error));
 
     let error = open("/elsewhere").find_pack(&commit).await.unwrap_err();
     assert!(matches!(error, Error::Refused { status: 302, .. }), "{}", chain(&error));
     assert_eq!((proxy.requests().len(), bucket.requests().len(), near.requests().len()), (1, 1, 2));
+}
+
+/// The other services that hand out credentials over plain http.
+#[tokio::test]
+async fn other_credentials_come_past_proxies_too() {
+    let stage = Stage::new();
+    let (near, proxy) = (LocalWebStore::start(), LocalProxy::start());
+    let token = stage.folder.path().join("token");
+    std::fs::write(&token, "s3cret").unwrap();
+    let (token, near_url) = (token.to_str().unwrap(), near.url());
+    let mut net = NetSettings::default();
+    net.proxy = ProxySettings { http: proxy.url().parse().ok(), ..ProxySettings::default() };
+    let client = Client::new(net).unwrap();
+    for (url, variables) in [
+        ("s3://models", &[("AWS_METADATA_ENDPOINT", near_url.as_str())][..]),
+        (
+            "s3://models",
+            &[
+                ("AWS_ENDPOINT_URL_STS", &near_url),
+                ("AWS_ROLE_ARN", "arn:aws:iam::1:role/reader"),
+                ("AWS_WEB_IDENTITY_TOKEN_FILE", token),
+            ],
+        ),
+        ("az://models", &[("AZURE_STORAGE_ACCOUNT_NAME", "me"), ("IDENTITY_ENDPOINT", &near_url)]),
+    ] {
+        let before = near.requests().len();
+        let settings = settings_of(variables.iter().copied());
+        let store = Store::open(url.parse().unwrap(), &settings, &client).unwrap();
+        chain(&store.find_pack(&CommitId::from_bytes([1; 20])).await.unwrap_err());
+        assert!(near.requests().len() > before, "{variables:?}");
+    }
+    assert!(proxy.requests().is_empty());
+}
+
+/// Where nothing says who asks, the machine is asked who it is, and what it lacks is told.
+#[tokio::test]
+async fn who_has_no_credentials_is_told_so() {
+    let machine = LocalWebStore::start();
+    let nowhere = "http://127.0.0.1:9";
+    for (url, variable, value, words) in [
+        (
+            "s3://models/a",
+            "AWS_METADATA_ENDPOINT",
+            machine.url(),
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
+        ("s3://models/a", "AWS_METADATA_ENDPOINT", nowhere.to_owned(), "set AWS_ACCESS_KEY_ID"),
+        (
+            "az://models/a",
+            "IDENTITY_ENDPOINT",
+            format!("{}/identity", machine.url()),
+            "set AZURE_STORAGE_ACCOUNT_KEY or",
+        ),
+        ("az://models/a", "IDENTITY_ENDPOINT", nowhere.to_owned(), "set AZURE_STORAGE_ACCOUNT_KEY or"),
+    ] {
+        let variables = [(variable, value.as_str()), ("AZURE_STORAGE_ACCOUNT_NAME", "me")];
+        let store = open(url, &settings_of(variables));
+        let error = store.find_pack(&CommitId::from_bytes([1; 20])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
+        let said = chain(&error);
+        assert!(said.starts_with(&format!("{url} cannot be used without credentials: {words}")), "{said}");
+        let told = said.matches("127.0.0.1").count();
+        assert_eq!(told, 1, "what came of it is told once: {said}");
+    }
+    // A service that is in trouble may know who it is in a moment.
+    machine.refuse("/latest/meta-data", 503);
+    let url = machine.url();
+    let store = open("s3://models/a", &settings_of([("AWS_METADATA_ENDPOINT", url.as_str())]));
+    let error = store.find_pack(&CommitId::from_bytes([1; 20])).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
 }

@@ -7,6 +7,10 @@ mod buckets;
 mod contract;
 mod folders;
 mod listing;
+#[cfg(all(target_os = "linux", feature = "s3", feature = "gcs", feature = "azure"))]
+mod reach;
+#[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
+mod servers;
 #[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
 mod signing;
 mod support;

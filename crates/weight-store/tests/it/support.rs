@@ -59,6 +59,14 @@ pub(crate) fn open(url: &str, settings: &StoreSettings) -> Store {
     Store::open(url.parse().unwrap(), settings, &client()).unwrap()
 }
 
+/// Settings of nothing but variables.
+#[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
+pub(crate) fn settings_of<T: Into<String>>(variables: impl IntoIterator<Item = (T, T)>) -> StoreSettings {
+    let mut settings = StoreSettings::default();
+    settings.variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    settings
+}
+
 pub(crate) fn in_folder(folder: &Path) -> Store {
     let url = url_parse::Url::from_file_path(folder).unwrap();
     open(url.as_str(), &StoreSettings::default())
@@ -97,4 +105,16 @@ pub(crate) fn chain(error: &Error) -> String {
     let words = causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
     assert!(!format!("{words} {error:?}").contains("s3cret"), "{words}");
     words
+}
+
+/// As long as others are in the way. A bad example, rclone, answers 500 then.
+pub(crate) async fn again<T>(call: impl AsyncFn() -> Result<T, Error>) -> T {
+    let mut tries = 0;
+    loop {
+        match call().await {
+            Ok(done) => return done,
+            Err(error) => assert!(error.is_transient() && tries < 100, "{}", chain(&error)),
+        }
+        tries += 1;
+    }
 }

@@ -37,7 +37,18 @@ async fn a_content_is_moved_to_its_name() {
     let request = server.requests().pop().unwrap();
     let header =
         |name| request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str());
-    assert_eq!((header("destination"), header("overwrite")), (Some(path.as_str()), Some("F")));
+    let to = format!("{}{path}", server.url());
+    assert_eq!((header("destination"), header("overwrite")), (Some(to.as_str()), Some("F")));
+}
+
+/// A proxy before it may have changed what it is called.
+#[tokio::test]
+async fn a_server_may_not_know_its_own_url() {
+    let settings = WebStoreSettings { knows_another_url: true, ..Default::default() };
+    let (stage, server) = (Stage::new(), LocalWebStore::start_with(settings));
+    let blob = stage.blob(b"weights");
+    assert_eq!(store_on(&server).put_blob(&blob, false).await.unwrap(), Put::Written);
+    assert_eq!(server.paths(), [format!("/models/blobs/sha256/{}", blob.id)]);
 }
 
 /// What was cut is written again without being asked to.
@@ -114,11 +125,11 @@ async fn a_ref_is_compared_again_when_another_was_faster() {
     let before = server.requests().len();
     let rival = store.clone();
     // Both look, both write; one of them is refused, looks again, and decides anew.
-    let (name, one, two) = (stage.name(), record(2, ago(40)), record(3, ago(30)));
-    let (one, two) = tokio::join!(store.put_ref(&name, &one), rival.put_ref(&name, &two));
+    let (name, one, later) = (stage.name(), record(2, ago(40)), record(3, ago(30)));
+    let (one, two) = tokio::join!(store.put_ref(&name, &one), rival.put_ref(&name, &later));
     assert_eq!(two.unwrap(), RefPut::Written);
     assert!(matches!(one.unwrap(), RefPut::Written | RefPut::Later(_)));
-    assert_eq!(store.find_ref(&name).await.unwrap().unwrap(), record(3, ago(30)));
+    assert_eq!(store.find_ref(&name).await.unwrap().unwrap(), later);
     let after = server.requests();
     let conditions = after.iter().skip(before).filter(|request| request.method == "PUT");
     assert!(conditions.flat_map(|request| &request.headers).any(|(name, _)| name == "if-match"));
