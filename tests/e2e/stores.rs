@@ -12,23 +12,23 @@ use local_hub::{
 
 use crate::world::{Recorded, World, entry_in};
 
-const ID: &str = "mlc-ai/tiny";
+pub(crate) const ID: &str = "mlc-ai/tiny";
 
 /// What a store is kept on.
-enum Kind {
+pub(crate) enum Kind {
     Web(LocalWebStore),
     Folder,
 }
 
 /// A hub with a model, and a store that has it too.
-struct Filled {
-    world: World,
-    model: PublishedModel,
-    kind: Kind,
+pub(crate) struct Filled {
+    pub(crate) world: World,
+    pub(crate) model: PublishedModel,
+    pub(crate) kind: Kind,
 }
 
 impl Filled {
-    async fn on(kind: Kind) -> Self {
+    pub(crate) async fn on(kind: Kind) -> Self {
         let fixture = ModelFixture::new(ID).shard("params_shard_7.bin", 200_000);
         let (world, model) = World::with(&fixture);
         let filled = Self { world, model, kind };
@@ -39,53 +39,53 @@ impl Filled {
         filled
     }
 
-    async fn on_the_web() -> Self {
+    pub(crate) async fn on_the_web() -> Self {
         Self::on(Kind::Web(LocalWebStore::start())).await
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match &self.kind {
             Kind::Web(server) => format!("{}/models", server.url()),
             Kind::Folder => url_parse::Url::from_file_path(self.world.beside("store")).unwrap().to_string(),
         }
     }
 
-    fn server(&self) -> &LocalWebStore {
+    pub(crate) fn server(&self) -> &LocalWebStore {
         let server = if let Kind::Web(server) = &self.kind { Some(server) } else { None };
         server.unwrap()
     }
 
     /// Puts the hub's model into the store, from a cache of its own.
-    async fn push(&self) {
+    pub(crate) async fn push(&self) {
         let pushed = self.push_with(PushOptions::default(), self.model.url.parse().unwrap()).await.unwrap();
         assert_eq!((pushed.bytes, pushed.name), (self.bytes(), PushedName::Written));
     }
 
-    async fn push_with(&self, options: PushOptions, request: Request) -> Result<Pushed, Error> {
+    pub(crate) async fn push_with(&self, options: PushOptions, request: Request) -> Result<Pushed, Error> {
         let builder = self.builder(StoreMode::First).home(self.world.beside("pusher"));
         builder.build().unwrap().push(request, options).await
     }
 
-    fn builder(&self, mode: StoreMode) -> Builder {
+    pub(crate) fn builder(&self, mode: StoreMode) -> Builder {
         self.world.builder().stores([self.url().parse().unwrap()]).store_mode(mode)
     }
 
-    async fn download(&self, mode: StoreMode, revision: &str) -> (Result<Model, Error>, Recorded) {
+    pub(crate) async fn download(&self, mode: StoreMode, revision: &str) -> (Result<Model, Error>, Recorded) {
         download(self.builder(mode), revision).await
     }
 
     /// Where the store has a file.
-    fn key(&self, path: &str) -> String {
+    pub(crate) fn key(&self, path: &str) -> String {
         format!("/models/blobs/sha256/{}", self.model.file(path).unwrap().sha256)
     }
 
-    fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.model.lfs_files().map(|file| file.size).sum()
     }
 
     /// The model is there, as the hub has it, with so many bytes of the store.
     #[track_caller]
-    fn check(&self, outcome: Result<Model, Error>, from_store: u64) {
+    pub(crate) fn check(&self, outcome: Result<Model, Error>, from_store: u64) {
         let model = outcome.unwrap();
         assert_eq!(self.model.differences(&model.path), [""; 0]);
         let (is_folder, lacking) = (matches!(self.kind, Kind::Folder), self.bytes() - from_store);
@@ -100,7 +100,7 @@ impl Filled {
 }
 
 /// Downloads the model at a revision; an empty one is the default branch.
-async fn download(builder: Builder, revision: &str) -> (Result<Model, Error>, Recorded) {
+pub(crate) async fn download(builder: Builder, revision: &str) -> (Result<Model, Error>, Recorded) {
     let revision = if revision.is_empty() { String::new() } else { format!("@{revision}") };
     let seen = Recorded::default();
     let request: Request = format!("HF://{ID}{revision}").parse().unwrap();
@@ -345,11 +345,21 @@ async fn trouble_for_a_moment_is_borne() {
 #[tokio::test]
 async fn a_hub_that_does_not_name_the_commit_is_not_replaced() {
     let filled = Filled::on_the_web().await;
-    filled.world.hub.fault(FaultTarget::info_refs(ID), Fault::status(503), Times::Forever);
-    let (outcome, _) = filled.download(StoreMode::First, "").await;
+    // The gate keeps requests back for as long as the hub asks.
+    filled.world.hub.fault(FaultTarget::info_refs(ID), Fault::rate_limited(1), Times::Once);
+    let (outcome, seen) = filled.download(StoreMode::First, "").await;
+    filled.check(outcome, filled.bytes());
+    assert_eq!((seen.count(&["Throttled"]), seen.count(&["Warning"])), (1, 0));
+
+    let home = |builder: Builder| builder.home(filled.world.beside("another home"));
+    filled.world.hub.fault(FaultTarget::info_refs(ID), Fault::status(429), Times::Forever);
+    let (outcome, _) = download(home(filled.builder(StoreMode::First)), "").await;
     let error = outcome.unwrap_err();
-    assert!(matches!(error, Error::MetadataGaveUp { .. }), "{error:?}");
-    let (outcome, _) = filled.download(StoreMode::Refs, "").await;
+    assert!(matches!(error, Error::CommitNotNamed { .. }), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Network);
+    let words = error.to_string();
+    assert!(words.contains(&format!("HF://{ID}@COMMIT")) && words.contains("`refs`"), "{words}");
+    let (outcome, _) = download(home(filled.builder(StoreMode::Refs)), "").await;
     filled.check(outcome, filled.bytes());
 }
 

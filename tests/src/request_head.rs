@@ -67,6 +67,20 @@ pub(crate) fn wants_close(parts: &Parts) -> bool {
     values.any(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
 }
 
+/// The request as the server gets it. It is the last of its connection, since the next of the client's may be for
+/// another server.
+pub(crate) fn head_for_server(parts: &Parts) -> String {
+    let path = parts.uri.path_and_query().map_or("/", |whole| whole.as_str());
+    let mut head = format!("{} {path} HTTP/1.1\r\nconnection: close\r\n", parts.method);
+    for (name, value) in &parts.headers {
+        let is_for_proxy = name.as_str().starts_with("proxy-") || name == "connection";
+        if let (false, Ok(value)) = (is_for_proxy, value.to_str()) {
+            head.extend([name.as_str(), ": ", value, "\r\n"]);
+        }
+    }
+    head + "\r\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,9 +10,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 
 use crate::serving::Serving;
 use crate::sync::locked;
+
+/// In the place of a status: the request is answered as ever.
+const PASSED: u16 = 0;
 
 const CHECKSUM: &str = "x-amz-checksum-sha256";
 
@@ -156,6 +160,18 @@ impl LocalWebStore {
         locked(&self.shared.state).trouble.push((part.to_owned(), status));
     }
 
+    /// The same for the one that comes after so many others.
+    pub fn refuse_after(&self, part: &str, others: usize, status: u16) {
+        let mut state = locked(&self.shared.state);
+        state.trouble.extend(std::iter::repeat_n((part.to_owned(), PASSED), others));
+        state.trouble.push((part.to_owned(), status));
+    }
+
+    /// No request is answered with a status of [`refuse`](Self::refuse) any more.
+    pub fn forgive(&self) {
+        locked(&self.shared.state).trouble.clear();
+    }
+
     /// From now on requests whose path has `part` in it are never answered.
     pub fn fall_silent(&self, part: &str) {
         locked(&self.shared.state).silent = Some(part.to_owned());
@@ -174,7 +190,8 @@ impl LocalWebStore {
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let (method, path) = (parts.method.as_str(), parts.uri.path());
+    let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned();
+    let (method, path) = (parts.method.as_str(), path.as_str());
     if locked(&shared.state).silent.as_deref().is_some_and(|part| path.contains(part)) {
         std::future::pending::<()>().await;
     }
@@ -229,7 +246,10 @@ impl Shared {
     fn answer(&self, method: &str, path: &str, headers: &HeaderMap, body: Bytes) -> Response<Body> {
         let mut files = locked(&self.state);
         if let Some(at) = files.trouble.iter().position(|(part, _)| path.contains(part)) {
-            return status(files.trouble.remove(at).1);
+            let trouble = files.trouble.remove(at).1;
+            if trouble != PASSED {
+                return status(trouble);
+            }
         }
         if let Some(url) = files.redirects.get(path) {
             let mut response = status(302);

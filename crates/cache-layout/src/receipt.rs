@@ -25,6 +25,9 @@ pub struct Receipt {
     pub endpoint: Option<Endpoint>,
     /// The revision that was asked for, and stood for that commit; nothing for the default branch.
     pub revision: Option<Revision>,
+    /// When the hub said that the revision stands for that commit, by its own clock, or by the word of a store; nothing
+    /// where that is not known.
+    pub seen_at: Option<SystemTime>,
     /// The SHA-256 of the manifest in the directory.
     pub manifest_sha256: [u8; 32],
     /// When the receipt was made, in whole seconds once written.
@@ -68,6 +71,7 @@ impl Receipt {
             proof: None,
             endpoint: None,
             revision: None,
+            seen_at: None,
             manifest_sha256,
             made,
             files: Vec::new(),

@@ -156,6 +156,22 @@ pub enum Error {
         /// The last failure.
         source: hf_transport::Error,
     },
+    /// The hub did not say which commit a branch or tag stands for, after retries. The stores may have it.
+    #[error(
+        "the hub did not say which commit {model} stands for, in {attempts} attempts over {:.1} s; it is not asked for a commit that is named in full (HF://{}@COMMIT), nor first in the store mode `refs`",
+        elapsed.as_secs_f64(),
+        model.id()
+    )]
+    CommitNotNamed {
+        /// The model asked for.
+        model: ModelRef,
+        /// How many times it was tried.
+        attempts: u32,
+        /// Over what time.
+        elapsed: Duration,
+        /// The last failure.
+        source: hf_transport::Error,
+    },
     /// The hub refused, or could not be reached.
     #[error(transparent)]
     Hub(#[from] hf_transport::Error),
@@ -175,9 +191,23 @@ pub enum Error {
         /// What the hub says to who has no token.
         source: hf_transport::Error,
     },
+    /// Nobody but the stores may be asked, and what they have is not right.
+    #[error(
+        "{model} cannot be downloaded: what {store} has as {what} is not right, and the hub is not asked in the store mode `only`; `mlc-weights store push --replace HF://{model}` mends it"
+    )]
+    WrongInStore {
+        /// The model asked for.
+        model: ModelRef,
+        /// The store, or all of them.
+        store: String,
+        /// What is not right.
+        what: String,
+        /// What is wrong with it, where that is more than its digest.
+        source: Option<Box<Self>>,
+    },
     /// Nobody but the stores may be asked, and they do not have what the model needs.
     #[error(
-        "{model} cannot be downloaded: {stores} has no {missing}, and the hub is not asked in the store mode `only`"
+        "{model} cannot be downloaded: {stores} has no {missing}, and the hub is not asked in the store mode `only`; `mlc-weights store push HF://{model}` puts it there"
     )]
     NotInStore {
         /// The model asked for.
@@ -237,8 +267,12 @@ impl Error {
             | Self::FolderForFile { .. }
             | Self::MissingShard { .. }
             | Self::Private { .. } => ErrorKind::Refused,
-            Self::Contradiction { .. } | Self::Unproven { .. } => ErrorKind::Integrity,
-            Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.kind(),
+            Self::Contradiction { .. } | Self::Unproven { .. } | Self::WrongInStore { .. } => {
+                ErrorKind::Integrity
+            }
+            Self::Hub(error)
+            | Self::MetadataGaveUp { source: error, .. }
+            | Self::CommitNotNamed { source: error, .. } => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Fetch(error) => error.kind(),
             Self::Cache(error) => error.kind(),
@@ -253,7 +287,9 @@ impl Error {
     /// The local path that the message names.
     pub(crate) fn local_path_mut(&mut self) -> Option<&mut PathBuf> {
         match self {
-            Self::Hub(error) | Self::MetadataGaveUp { source: error, .. } => error.local_path_mut(),
+            Self::Hub(error)
+            | Self::MetadataGaveUp { source: error, .. }
+            | Self::CommitNotNamed { source: error, .. } => error.local_path_mut(),
             Self::Fetch(error) => error.local_path_mut(),
             Self::Disk(error) => Some(&mut error.path),
             _ => None,
@@ -296,6 +332,7 @@ impl Error {
             Self::Net(error)
             | Self::Hub(hf_transport::Error::Net(error))
             | Self::MetadataGaveUp { source: hf_transport::Error::Net(error), .. }
+            | Self::CommitNotNamed { source: hf_transport::Error::Net(error), .. }
             | Self::Store(weight_store::Error::Net(error)) => Some(error),
             Self::Fetch(error) => causes(error).find_map(|cause| cause.downcast_ref()),
             _ => None,

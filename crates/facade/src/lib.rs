@@ -120,7 +120,7 @@ pub use hf_transport::{
 pub use model::{Model, Outcome};
 pub use net::Error as NetError;
 pub use net::{CaCertificates, NoProxy, ProxySettings, ProxyUrl, RetryPolicy};
-pub use observer::{Event, Observer, Warning};
+pub use observer::{Event, Observer, StoreAnswer, Warning};
 pub use pushed::{PushOptions, Pushed, PushedName};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;

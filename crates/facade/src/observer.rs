@@ -1,6 +1,7 @@
 //! How a download tells what it is doing.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use cache_layout::{Holder, PassedOver};
 use hf_transport::Throttled;
@@ -27,7 +28,7 @@ use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, Proof, RepoPath}
 ///    nothing, a further fetch brings what another run has cleared away.
 /// 6. [`Publishing`](Event::Publishing).
 ///
-/// [`Warning`](Event::Warning) and [`Throttled`](Event::Throttled) may come at any time. The steps end with any of
+/// [`Warning`](Event::Warning), [`Store`](Event::Store) and [`Throttled`](Event::Throttled) may come at any time. The steps end with any of
 /// these when the download fails, or somebody else has brought the model meanwhile; then [`Kept`](Event::Kept) follows,
 /// if any files were to be fetched. All other events are out when the
 /// download returns; when its future is dropped instead, no further step begins, and the files in progress end
@@ -67,6 +68,13 @@ pub enum Event<'a> {
     WaitingForStore {
         /// The store's address.
         store: &'a str,
+    },
+    /// What a store had to say when it was asked for a pack, a branch or tag, or a file. At any time.
+    Store {
+        /// The address of what it was asked for; of the store itself where that is given up.
+        url: &'a str,
+        /// What it said.
+        answer: StoreAnswer,
     },
     /// The hub is asked what the model holds.
     Metadata {
@@ -126,7 +134,8 @@ pub enum Event<'a> {
     /// each file in their order, from [`Started`](FetchEvent::Started) to exactly one of
     /// [`Verified`](FetchEvent::Verified), [`Failed`](FetchEvent::Failed) and
     /// [`Cancelled`](FetchEvent::Cancelled). At `Verified`, the bytes resumed and received minus those discarded
-    /// are the file's size.
+    /// are the file's size. The place of what is [`Received`](FetchEvent::Received) is 0 for the hub, and the number of
+    /// the store, beginning with 1, for what a store gives.
     Fetch(&'a FetchEvent<'a>),
     /// All files are there and verified; the directory is about to appear in the cache.
     Publishing {
@@ -149,6 +158,29 @@ pub enum Event<'a> {
         /// How many bytes.
         bytes: u64,
     },
+}
+
+/// What a store says when it is asked for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreAnswer {
+    /// It has it: what came, or the last of it, came from there, and is right.
+    Hit,
+    /// It does not have it, or not the right one. Whoever is next is asked.
+    Miss,
+    /// It cannot be used, or has failed with several files: it is left alone for this download.
+    GivenUp,
+}
+
+impl StoreAnswer {
+    /// The answer in one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::GivenUp => "given_up",
+        }
+    }
 }
 
 /// Something that went on but deserves a look.
@@ -218,6 +250,21 @@ pub enum Warning<'a> {
         store: &'a str,
         /// What is wrong.
         why: &'a str,
+    },
+    /// A store's branch or tag stands for a commit that was seen before another one, which it stood for when the model was
+    /// downloaded last: the store was restored from an old copy, or somebody turns the name back. The older one is
+    /// taken.
+    TurnedBack {
+        /// The address of what the store says.
+        url: &'a str,
+        /// The commit.
+        commit: &'a CommitId,
+        /// When it was seen, by the store's word.
+        seen_at: SystemTime,
+        /// The commit of the model that is in the cache.
+        before: &'a CommitId,
+        /// When that was seen.
+        seen_before_at: SystemTime,
     },
     /// The hub has this model under another name, to which it redirects. It stays in the cache under the name that
     /// was asked for.

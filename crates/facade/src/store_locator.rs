@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use net::Redirects;
 use parking_lot::Mutex;
 use shard_fetch::{Expected, LocateError, LocateReason, Location, Locator};
-use url_parse::{ModelRef, RepoPath};
+use url_parse::{ErrorKind, ModelRef, RepoPath};
 use weight_store::{BlobId, BlobPlace};
 
 use crate::Error;
+use crate::StoreAnswer;
 use crate::locator::HubLocator;
 use crate::store_set::StoreSet;
 
@@ -73,9 +75,28 @@ impl StoreLocator {
         }
         // The hub's own turns are its own business.
         if is_stores {
+            if reason == LocateReason::Mismatched {
+                self.stores.note_wrong(file);
+            }
+            if next.place != turn.place {
+                self.stores.answered(file, StoreAnswer::Miss);
+            }
             *turn = next;
         }
         *turn
+    }
+
+    /// A store that lets its readers in, and answers a second time with 403, does not have the file.
+    async fn understood(&self, file: &RepoPath, reason: LocateReason) -> LocateReason {
+        let turn = self.turns.lock().get(file).copied().unwrap_or_default();
+        match self.stores.get(turn.place) {
+            Some(store)
+                if turn.is_again && reason == LocateReason::Refused(403) && store.is_readable().await =>
+            {
+                LocateReason::Refused(404)
+            }
+            _ => reason,
+        }
     }
 
     /// Whether there is nobody from this place on.
@@ -83,12 +104,21 @@ impl StoreLocator {
         self.hub.is_none() && self.stores.get(place).is_none()
     }
 
-    /// Where a store has a file; `None` where that is no URL, or cannot be said.
-    async fn at_store(&self, turn: Turn, blob: &BlobId) -> Result<Option<Location>, weight_store::Error> {
+    /// Where a store has a file; `None` where that is no URL, or the store is not asked.
+    #[tracing::instrument(name = "store.locate", level = "debug", skip_all, fields(%file))]
+    async fn at_store(
+        &self,
+        file: &RepoPath,
+        turn: Turn,
+        blob: &BlobId,
+    ) -> Result<Option<Location>, weight_store::Error> {
         let Some(store) = self.stores.get(turn.place) else { return Ok(None) };
         let BlobPlace::Url { url, headers, expires_at } = store.locate(blob).await? else { return Ok(None) };
+        self.stores.asks(file, store.shown_blob(blob));
+        tracing::debug!(again = turn.is_again, "asking a store for a file");
         let mut location = Location::new(url);
-        (location.headers, location.expires_at) = (headers, expires_at);
+        (location.headers, location.expires_at, location.place) = (headers, expires_at, turn.place + 1);
+        location.redirects = Redirects::NoNearer;
         if turn.is_again {
             // Past caches on the way. It is always a header's value.
             if let Ok(value) = "no-cache".parse() {
@@ -99,11 +129,13 @@ impl StoreLocator {
         Ok(Some(location))
     }
 
-    fn not_there(&self, file: &RepoPath, reason: LocateReason) -> LocateError {
+    fn not_there(&self, file: &RepoPath) -> LocateError {
         let (model, stores) = (self.model.clone(), self.stores.shown());
-        let is_wrong = reason == LocateReason::Mismatched;
-        let missing = if is_wrong { format!("right copy of {file}") } else { file.to_string() };
-        let error = Error::NotInStore { model, stores, missing };
+        let error = if self.stores.has_wrong(file) {
+            Error::WrongInStore { model, store: stores, what: file.to_string(), source: None }
+        } else {
+            Error::NotInStore { model, stores, missing: file.to_string() }
+        };
         let kind = error.kind();
         LocateError::permanent(error, kind)
     }
@@ -112,35 +144,40 @@ impl StoreLocator {
 #[async_trait]
 impl Locator for StoreLocator {
     async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError> {
-        let mut turn = self.turn(file, reason);
+        let mut turn = self.turn(file, self.understood(file, reason).await);
         let blob = self.expected.get(file).and_then(|expected| expected.sha256);
         let blob = blob.map(|digest| BlobId::new(*digest.as_bytes()));
+        let mut failure = None;
         while let (Some(blob), true) = (&blob, turn.place < self.stores.len()) {
-            match self.at_store(turn, blob).await {
+            match self.at_store(file, turn, blob).await {
                 Ok(Some(location)) => {
-                    tracing::debug!(%file, ?reason, "asking a store for a file");
                     self.turns.lock().insert(file.clone(), turn);
-                    self.stores.note(file, true);
                     return Ok(location);
                 }
                 Ok(None) => {}
-                Err(error) if self.stores.is_only() => {
-                    let (kind, wait) = (error.kind(), error.server_wait());
-                    return Err(if error.is_transient() {
-                        LocateError::transient(error, wait)
-                    } else {
-                        LocateError::permanent(error, kind)
-                    });
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                    return Err(LocateError::permanent(error, ErrorKind::InvalidInput));
                 }
+                Err(error) if self.stores.is_only() => _ = failure.get_or_insert(error),
                 Err(error) => self.stores.give_up(turn.place, &error),
             }
+            // It was perhaps asked before it was given up.
+            self.stores.answered(file, StoreAnswer::Miss);
             turn = Turn { place: turn.place + 1, is_again: false };
         }
+        // It is asked again when that may pass.
+        if let Some(error) = failure {
+            let (kind, wait) = (error.kind(), error.server_wait());
+            return Err(if error.is_transient() {
+                LocateError::transient(error, wait)
+            } else {
+                LocateError::permanent(error, kind)
+            });
+        }
         self.turns.lock().insert(file.clone(), turn);
-        self.stores.note(file, false);
         match &self.hub {
             Some(hub) => hub.locate(file, reason).await,
-            None => Err(self.not_there(file, reason)),
+            None => Err(self.not_there(file)),
         }
     }
 }

@@ -1,15 +1,17 @@
 //! The stores of one download, and what became of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::SystemTime;
 
-use net::Client;
+use net::{Client, SafeUrl};
 use parking_lot::Mutex;
-use url_parse::RepoPath;
+use url_parse::{CommitId, RepoPath};
 use weight_store::Store;
 
+use crate::StoreAnswer;
 use crate::store::{StoreConfig, StoreMode};
 use crate::words::failure;
 use crate::{Error, Event, Observer, Warning};
@@ -22,8 +24,14 @@ pub(crate) struct StoreSet {
     members: Vec<Member>,
     /// A store has said what the commit holds.
     has_given_snapshot: AtomicBool,
-    /// Files that come from a store just now.
-    serving: Mutex<HashSet<RepoPath>>,
+    /// Where nobody else may be asked: why the first of them that failed did.
+    failure: Mutex<Option<Error>>,
+    /// The commit that the name stands for, and when that was seen.
+    named: Mutex<Option<(CommitId, SystemTime)>>,
+    /// Files that a store is asked for just now, with the address of what it is asked for.
+    asked: Mutex<HashMap<RepoPath, SafeUrl>>,
+    /// Files of which a store has something else.
+    wrong: Mutex<HashSet<RepoPath>>,
     watcher: Arc<dyn Observer>,
 }
 
@@ -43,8 +51,16 @@ impl StoreSet {
             Ok(Member { store, failures: AtomicU32::new(0) })
         };
         let members = config.urls.iter().map(open).collect::<Result<_, Error>>()?;
-        let (has_given_snapshot, serving) = (AtomicBool::new(false), Mutex::default());
-        Ok(Self { mode: config.mode, members, has_given_snapshot, serving, watcher })
+        Ok(Self {
+            mode: config.mode,
+            members,
+            has_given_snapshot: AtomicBool::new(false),
+            failure: Mutex::default(),
+            named: Mutex::default(),
+            asked: Mutex::default(),
+            wrong: Mutex::default(),
+            watcher,
+        })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -111,6 +127,7 @@ impl StoreSet {
         let store = member.store.url().to_string();
         tracing::warn!(store, why, "a store is left alone");
         self.warn(Warning::StoreGivenUp { store: &store, why });
+        self.told(&store, StoreAnswer::GivenUp);
     }
 
     /// What the store has is not what it should be.
@@ -124,6 +141,56 @@ impl StoreSet {
         self.watcher.on_event(&Event::Warning(warning));
     }
 
+    /// Tells what a store said when it was asked for what is at this address.
+    pub(crate) fn told(&self, url: &str, answer: StoreAnswer) {
+        tracing::debug!(url, answer = answer.as_str(), "asked a store");
+        self.watcher.on_event(&Event::Store { url, answer });
+    }
+
+    /// A store is asked for a file, which is there at this address, if it is.
+    pub(crate) fn asks(&self, file: &RepoPath, url: SafeUrl) {
+        self.asked.lock().insert(file.clone(), url);
+    }
+
+    /// What became of a file that a store was asked for last, if it was.
+    pub(crate) fn answered(&self, file: &RepoPath, answer: StoreAnswer) {
+        let asked = self.asked.lock().remove(file);
+        if let Some(url) = asked {
+            self.told(&url.to_string(), answer);
+        }
+    }
+
+    /// A store has something else in the place of a file.
+    pub(crate) fn note_wrong(&self, file: &RepoPath) {
+        self.wrong.lock().insert(file.clone());
+    }
+
+    /// Whether a store has something else in the place of a file.
+    pub(crate) fn has_wrong(&self, file: &RepoPath) -> bool {
+        self.wrong.lock().contains(file)
+    }
+
+    /// A store has failed where nobody else may be asked; another store may still have what is wanted.
+    pub(crate) fn failed_with(&self, error: Error) {
+        self.failure.lock().get_or_insert(error);
+    }
+
+    /// # Errors
+    /// Why the first store that has failed did.
+    pub(crate) fn failure(&self) -> Result<(), Error> {
+        self.failure.lock().take().map_or(Ok(()), Err)
+    }
+
+    /// Takes note of which commit the name stands for.
+    pub(crate) fn name(&self, commit: CommitId, seen_at: SystemTime) {
+        *self.named.lock() = Some((commit, seen_at));
+    }
+
+    /// When the name was seen to stand for this commit.
+    pub(crate) fn seen_at(&self, commit: CommitId) -> Option<SystemTime> {
+        self.named.lock().filter(|(named, _)| *named == commit).map(|(_, seen_at)| seen_at)
+    }
+
     /// What the commit holds is by a store's pack, and not by the hub's word or git.
     pub(crate) fn gave_snapshot(&self) {
         self.has_given_snapshot.store(true, Ordering::Relaxed);
@@ -131,20 +198,5 @@ impl StoreSet {
 
     pub(crate) fn has_given_snapshot(&self) -> bool {
         self.has_given_snapshot.load(Ordering::Relaxed)
-    }
-
-    /// Takes note of where a file comes from now.
-    pub(crate) fn note(&self, file: &RepoPath, is_from_store: bool) {
-        let mut serving = self.serving.lock();
-        if is_from_store {
-            serving.insert(file.clone());
-        } else {
-            serving.remove(file);
-        }
-    }
-
-    /// Whether a file comes from a store.
-    pub(crate) fn is_serving(&self, file: &RepoPath) -> bool {
-        self.serving.lock().contains(file)
     }
 }

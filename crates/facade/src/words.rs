@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cache_layout::PassedOver;
 use hf_transport::Throttled;
@@ -10,6 +10,9 @@ use shard_fetch::FetchEvent;
 use url_parse::{RepoPath, causes, shown, size};
 
 use crate::observer::{Event, Warning};
+
+/// When the year gets its fifth digit, in seconds since 1970.
+const YEAR_10000: u64 = 253_402_300_800;
 
 /// As many missing files as one line lists.
 const LISTED: usize = 3;
@@ -41,6 +44,12 @@ pub fn event(event: &Event<'_>) -> Option<String> {
         Event::Fetch(event) => fetch_text(event)?,
         _ => return None,
     })
+}
+
+/// A time in UTC, if its year has four digits: the clock that made it may have been anything.
+pub fn moment(time: SystemTime) -> Option<String> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    (since.as_secs() < YEAR_10000).then(|| humantime::format_rfc3339_seconds(time).to_string())
 }
 
 fn throttled_text(throttled: &Throttled) -> String {
@@ -97,6 +106,13 @@ pub fn warning(warning: &Warning<'_>) -> String {
         Warning::CarriedOver { path, place } => carried_over(path, place),
         Warning::StoreClock { store, ahead } => store_clock(store, *ahead),
         Warning::StoreGivenUp { store, why } => format!("going on without the store {store}: {why}"),
+        Warning::TurnedBack { url, commit, seen_at, before, seen_before_at } => {
+            let when = |time| moment(time).unwrap_or_else(|| "at an impossible time".to_owned());
+            let [seen_at, seen_before_at] = [*seen_at, *seen_before_at].map(when);
+            format!(
+                "{url} was turned back: it stands for commit {commit}, seen {seen_at}, and stood for {before}, seen {seen_before_at}; the older one is taken"
+            )
+        }
         Warning::WrongInStore { store, why } => {
             format!("what {store} has of this model is not right, and is passed over: {why}")
         }

@@ -2,11 +2,8 @@
 
 use std::time::SystemTime;
 
-pub(crate) use facade::words::{elapsed, event, files, listed, not_whole, warning};
+pub(crate) use facade::words::{elapsed, event, files, listed, moment, not_whole, warning};
 pub(crate) use facade::{of_size, size};
-
-/// When the year gets its fifth digit, in seconds since 1970.
-const YEAR_10000: u64 = 253_402_300_800;
 
 /// A number of things, whose plural ends in an s.
 pub(crate) fn counted(count: u64, thing: &str) -> String {
@@ -15,12 +12,7 @@ pub(crate) fn counted(count: u64, thing: &str) -> String {
 
 /// The day of a time, in UTC, if its year has four digits: the clock that made it may have been anyhow.
 pub(crate) fn date(time: SystemTime) -> Option<String> {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    if since.as_secs() >= YEAR_10000 {
-        return None;
-    }
-    let text = humantime::format_rfc3339_seconds(time).to_string();
-    text.split('T').next().map(str::to_owned)
+    moment(time)?.split('T').next().map(str::to_owned)
 }
 
 #[cfg(test)]

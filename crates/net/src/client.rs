@@ -25,7 +25,6 @@ use crate::headers::{header_text, server_wait};
 use crate::limits::RateLimit;
 use crate::reach::{Reach, TOO_NEAR};
 use crate::redirect::{MAX_REDIRECTS, Redirects, is_redirect, problem_of, target};
-use crate::resolver::NameLimits;
 use crate::settings::NetSettings;
 use crate::setup::library;
 use crate::shown::SafeUrl;
@@ -59,15 +58,20 @@ use crate::window::ROUNDING;
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    http: reqwest::Client,
-    /// Opens a connection for each request. Set up when it is needed, which takes as long as reading the system's
-    /// certificates does.
-    unpooled: OnceCell<reqwest::Client>,
-    /// Names that must not lead too near.
-    names: Arc<NameLimits>,
+    /// One for each [`Reach`], so that a limit holds for names and for kept connections, too.
+    libraries: [Libraries; 4],
     /// Who has answered before: a connection to them may be an old one.
     known: Mutex<HashSet<Origin>>,
     settings: NetSettings,
+}
+
+/// The HTTP library, with a limit to where names may lead. Set up when it is needed, which takes as long as reading the
+/// system's certificates does.
+#[derive(Default)]
+struct Libraries {
+    pooled: OnceCell<reqwest::Client>,
+    /// Opens a connection for each request.
+    unpooled: OnceCell<reqwest::Client>,
 }
 
 /// One request, with what becomes of it on its way.
@@ -159,10 +163,12 @@ impl Client {
     /// # Errors
     /// [`Error::UnusableProxy`], [`Error::UnusableCertificates`] and [`Error::ClientSetup`].
     pub fn new(settings: NetSettings) -> Result<Self, Error> {
-        let names = Arc::default();
-        let http = library(&settings, usize::MAX, &names)?;
-        let (unpooled, known) = (OnceCell::new(), Mutex::default());
-        Ok(Self(Arc::new(Inner { http, unpooled, names, known, settings })))
+        let without_limit = library(&settings, usize::MAX, Reach::Loopback)?;
+        let without_limit =
+            Libraries { pooled: OnceCell::new_with(Some(without_limit)), unpooled: OnceCell::new() };
+        let [public, private, link] = <[Libraries; 3]>::default();
+        let (libraries, known) = ([public, private, link, without_limit], Mutex::default());
+        Ok(Self(Arc::new(Inner { libraries, known, settings })))
     }
 
     /// What it was set up with.
@@ -191,7 +197,10 @@ impl Client {
             let location = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
             let to = target(&step.url, location, &step.secrets())?;
             let origin = origin_of(&request, &to)?;
-            if Reach::of_host(&to) > request.reach {
+            if request.redirects == Redirects::NoNearer {
+                step.limit = step.limit.min(step.reach(&response));
+            }
+            if Reach::of_host(&to) > step.limit {
                 return Err(step.refused_redirect(&to));
             }
             if origin != step.origin && request.redirects == Redirects::WithinOrigin {
@@ -228,13 +237,35 @@ impl fmt::Debug for Client {
 }
 
 impl Inner {
-    async fn unpooled(&self) -> Result<&reqwest::Client, Error> {
+    async fn pooled(&self, limit: Reach) -> Result<&reqwest::Client, Error> {
+        self.set_up(&self.libraries(limit).pooled, usize::MAX, limit).await
+    }
+
+    async fn unpooled(&self, limit: Reach) -> Result<&reqwest::Client, Error> {
+        self.set_up(&self.libraries(limit).unpooled, 0, limit).await
+    }
+
+    fn libraries(&self, limit: Reach) -> &Libraries {
+        let [public, private, link, without_limit] = &self.libraries;
+        match limit {
+            Reach::Public => public,
+            Reach::Private => private,
+            Reach::Link => link,
+            Reach::Loopback => without_limit,
+        }
+    }
+
+    async fn set_up<'a>(
+        &self,
+        cell: &'a OnceCell<reqwest::Client>,
+        idle_connections: usize,
+        limit: Reach,
+    ) -> Result<&'a reqwest::Client, Error> {
         let set_up = || {
             let settings = self.settings.clone();
-            let names = Arc::clone(&self.names);
-            task::blocking(move || library(&settings, 0, &names))
+            task::blocking(move || library(&settings, idle_connections, limit))
         };
-        self.unpooled.get_or_try_init(set_up).await
+        cell.get_or_try_init(set_up).await
     }
 }
 
@@ -245,6 +276,8 @@ struct Step<'a> {
     url: Url,
     origin: Origin,
     has_own_headers: bool,
+    /// How near this server, and those that follow, may be.
+    limit: Reach,
 }
 
 impl<'a> Step<'a> {
@@ -255,18 +288,17 @@ impl<'a> Step<'a> {
             return Err(Error::UnusableUrl { action, url: SafeUrl::of(url), problem });
         }
         let origin = origin_of(request, url)?;
-        Ok(Self { client, request, url: url.clone(), origin, has_own_headers: true })
+        Ok(Self { client, request, url: url.clone(), origin, has_own_headers: true, limit: request.reach })
     }
 
     async fn send(&self, watch: &dyn Watch) -> Result<Response, Error> {
         self.wait_at_gate(watch).await;
         let asked = self.asked();
-        self.client.names.limit(&self.url, self.request.reach);
-        let response = match self.exchange(&self.client.http, &asked).await? {
+        let response = match self.exchange(self.client.pooled(self.limit).await?, &asked).await? {
             // An idle connection that the server closes may look open until it is used.
             Err(error) if is_cut(&error) && self.client.known.lock().contains(&self.origin) => {
                 tracing::debug!(url = %SafeUrl::of(&self.url), "a kept connection was closed: asking over a new one");
-                self.exchange(self.client.unpooled().await?, &asked).await?
+                self.exchange(self.client.unpooled(self.limit).await?, &asked).await?
             }
             outcome => outcome,
         };
@@ -277,7 +309,7 @@ impl<'a> Step<'a> {
         self.wait_at_gate(watch).await;
         let mut asked = self.asked();
         asked.idle = self.client.settings.upload_timeout;
-        let (http, handed) = (self.client.unpooled().await?, body.handed());
+        let (http, handed) = (self.client.unpooled(self.limit).await?, body.handed());
         let headers = self.headers(body.is_end_stream());
         let builder = http.request(self.request.method.clone(), self.url.clone()).headers(headers);
         let mut sending = pin!(builder.body(reqwest::Body::wrap(body)).send());
@@ -370,10 +402,14 @@ impl<'a> Step<'a> {
 
     fn answer(&self, response: Response, elsewhere: Option<Url>) -> Result<Answer, Error> {
         let had_own_headers = self.has_own_headers && !self.request.own_headers.is_empty();
-        // Behind a proxy it is the proxy that was reached.
-        let peer = response.remote_addr().filter(|_| self.client.settings.proxy.for_url(&self.url).is_none());
-        let reach = Reach::of_host(&self.url).max(peer.map_or(Reach::Public, |peer| Reach::of(peer.ip())));
+        let reach = self.reach(&response);
         Answer::new(self.asked(), response, elsewhere, had_own_headers, reach)
+    }
+
+    /// How near the server is that has answered. Behind a proxy it is the proxy that was reached.
+    fn reach(&self, response: &Response) -> Reach {
+        let peer = response.remote_addr().filter(|_| self.client.settings.proxy.for_url(&self.url).is_none());
+        Reach::of_host(&self.url).max(peer.map_or(Reach::Public, |peer| Reach::of(peer.ip())))
     }
 
     fn refused_redirect(&self, to: &Url) -> Error {
@@ -496,8 +532,9 @@ mod tests {
         }
         // A name tells when it is looked up.
         let named = url.as_str().replace("127.0.0.1", "localhost");
-        client.0.names.limit(&named.parse().unwrap(), Reach::Public);
-        let error = ask(&named, Reach::Loopback).await.unwrap_err();
+        let request = Request::get(named.parse().unwrap(), "read", Hop::DataHost);
+        let step = Step { limit: Reach::Public, ..Step::first(&client.0, &request).unwrap() };
+        let error = step.send(&()).await.unwrap_err();
         assert!(matches!(error, Error::UnusableUrl { problem: TOO_NEAR, .. }), "{error:?}");
         assert_eq!(opened.load(Ordering::SeqCst), 0, "no connection was opened");
 

@@ -16,6 +16,8 @@ pub enum Redirects {
     Nowhere,
     /// Those on the same origin; another origin's location is the answer, and is not contacted.
     WithinOrigin,
+    /// Those that lead no nearer to this machine than the server is that answers with them, nor than one before it.
+    NoNearer,
     /// All of them.
     Anywhere,
 }

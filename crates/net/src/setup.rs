@@ -8,14 +8,15 @@ use url_parse::Excerpt;
 
 use crate::error::Error;
 use crate::proxy::ProxyUrl;
-use crate::resolver::{LimitedResolver, NameLimits};
+use crate::reach::Reach;
+use crate::resolver::LimitedResolver;
 use crate::settings::{CaCertificates, NetSettings};
 
 /// The HTTP library, which keeps so many idle connections to a host.
 pub(crate) fn library(
     settings: &NetSettings,
     idle_connections: usize,
-    names: &Arc<NameLimits>,
+    limit: Reach,
 ) -> Result<reqwest::Client, Error> {
     let wants_ipv4 = settings.proxy.iter().any(ProxyUrl::wants_ipv4);
     let mut builder = reqwest::Client::builder()
@@ -25,7 +26,7 @@ pub(crate) fn library(
         .user_agent(&settings.user_agent)
         .connect_timeout(settings.connect_timeout)
         .pool_max_idle_per_host(idle_connections)
-        .dns_resolver(Arc::new(LimitedResolver { limits: Arc::clone(names), wants_ipv4 }))
+        .dns_resolver(Arc::new(LimitedResolver { limit, wants_ipv4 }))
         .no_proxy();
     settings.proxy.iter().try_for_each(refuse_unusable)?;
     if settings.proxy.iter().next().is_some() {

@@ -71,6 +71,8 @@ pub enum FetchEvent<'a> {
         file: &'a RepoPath,
         /// How many bytes, in addition to those reported before.
         bytes: u64,
+        /// Where from: the [`place`](crate::Location::place) of the location that was asked.
+        place: usize,
     },
     /// Bytes were received that another connection had brought already: they are not part of what was
     /// [`Received`](FetchEvent::Received). A connection that is far slower than others is helped so.

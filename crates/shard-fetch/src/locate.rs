@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use net::{BoxError, Reach, RedactedUrl};
+use net::{BoxError, Reach, RedactedUrl, Redirects};
 use reqwest::header::HeaderMap;
 use url_parse::{ErrorKind, RepoPath, Url};
 
@@ -59,12 +59,25 @@ pub struct Location {
     /// used up. What comes of it is not held against the other place, and what came from here is gone on with there,
     /// but for a mismatch. After 8 such turns a location is the last one, whatever it says here.
     pub alternative: bool,
+    /// Which redirects of the URL's server are followed: all, unless said otherwise.
+    pub redirects: Redirects,
+    /// The number of a place, for a locator that knows several: [`Received`](crate::FetchEvent::Received) repeats it with
+    /// what comes from here.
+    pub place: usize,
 }
 
 impl Location {
-    /// A location that needs no headers, does not expire, may be anywhere and is the only one.
+    /// A location that needs no headers, does not expire, may be anywhere and is the only one, of place 0.
     pub fn new(url: Url) -> Self {
-        Self { url, headers: HeaderMap::new(), expires_at: None, reach: Reach::default(), alternative: false }
+        Self {
+            url,
+            headers: HeaderMap::new(),
+            expires_at: None,
+            reach: Reach::default(),
+            alternative: false,
+            redirects: Redirects::Anywhere,
+            place: 0,
+        }
     }
 }
 
@@ -76,6 +89,8 @@ impl fmt::Debug for Location {
             .field("expires_at", &self.expires_at)
             .field("reach", &self.reach)
             .field("alternative", &self.alternative)
+            .field("redirects", &self.redirects)
+            .field("place", &self.place)
             .finish()
     }
 }

@@ -73,6 +73,13 @@ pub(crate) struct Content {
     pub(crate) date: Option<SystemTime>,
 }
 
+impl Content {
+    /// The time at the store; by our own clock where it does not say.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.date.unwrap_or_else(SystemTime::now)
+    }
+}
+
 /// Which of the contents that a key has had.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Version {
@@ -177,6 +184,7 @@ pub(crate) async fn get(
     let BlobPlace::Url { url, headers, .. } = place else { return Ok(Found::Nothing) };
     let mut request = Request::get(url, "read", Hop::Store);
     request.own_headers = headers;
+    request.redirects = Redirects::NoNearer;
     if is_fresh {
         request.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }

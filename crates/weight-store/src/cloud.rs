@@ -56,6 +56,8 @@ pub(crate) struct Bucket {
     client: Client,
     prefix: String,
     url: StoreUrl,
+    /// Those to look at when credentials cannot be used.
+    variables: String,
     secrets: Secrets,
     /// What can be set to say who asks, where nothing is and the machine is asked who it is.
     unset: Option<&'static str>,
@@ -85,22 +87,47 @@ pub(crate) fn open(
         #[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
         _ => return Err(Error::NotBuiltIn { url: url.safe() }),
     };
-    let Opened { objects, pages, addressing } = opened
-        .map_err(|error| Error::Settings { url: url.safe(), source: ForeignError::of(&error, &secrets) })?;
-    let (start, names) = match cloud {
-        Cloud::S3 => ("AWS_", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-        Cloud::Gcs => ("GOOGLE_", "GOOGLE_APPLICATION_CREDENTIALS"),
-        Cloud::Azure => ("AZURE_", "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN"),
+    let (start, usual) = usual_variables(cloud);
+    let variables = settings.of_interest(start, usual);
+    let Opened { objects, pages, addressing } = opened.map_err(|error| {
+        let (url, variables) = (url.safe(), variables.clone());
+        Error::Settings { url, variables, source: ForeignError::of(&error, &secrets) }
+    })?;
+    let names = match cloud {
+        Cloud::S3 => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        Cloud::Gcs => "GOOGLE_APPLICATION_CREDENTIALS",
+        Cloud::Azure => "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
     };
     let unset = Some(names).filter(|_| !settings.names_somebody(start));
     let (client, prefix, url) = (client.clone(), prefix.to_owned(), url.clone());
     let corrects_clock = cloud == Cloud::S3;
-    Ok(Bucket { objects, pages, addressing, client, prefix, url, secrets, unset, clock, corrects_clock })
+    Ok(Bucket {
+        objects,
+        pages,
+        addressing,
+        client,
+        prefix,
+        url,
+        variables,
+        secrets,
+        unset,
+        clock,
+        corrects_clock,
+    })
 }
 
 impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bucket({})", self.url)
+    }
+}
+
+/// How a cloud's variables begin, and those that usually are set.
+fn usual_variables(cloud: Cloud) -> (&'static str, &'static [&'static str]) {
+    match cloud {
+        Cloud::S3 => ("AWS_", &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"]),
+        Cloud::Gcs => ("GOOGLE_", &["GOOGLE_APPLICATION_CREDENTIALS"]),
+        Cloud::Azure => ("AZURE_", &["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"]),
     }
 }
 
@@ -219,7 +246,13 @@ fn attributes(key: &Key) -> Attributes {
 impl Backend for Bucket {
     async fn place(&self, key: &Key) -> Result<BlobPlace, Error> {
         let place = self.addressing.place(&self.path(key)).await;
-        place.map_err(|error| self.unknown(self.failed("get credentials for", key, &error)))
+        place.map_err(|error| match self.unknown(self.failed("get credentials for", key, &error)) {
+            // No server said so: a file, or what it has, is not what the settings say.
+            Error::Bucket { source, .. } => {
+                Error::Settings { url: self.url.safe(), variables: self.variables.clone(), source }
+            }
+            error => error,
+        })
     }
 
     async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Found, Error> {

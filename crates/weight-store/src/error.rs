@@ -32,10 +32,12 @@ pub enum Error {
         url: SafeUrl,
     },
     /// The settings for a bucket do not fit together.
-    #[error("{url} cannot be used with these settings; check the variables for its credentials and region")]
+    #[error("{url} cannot be used with these settings; check {variables}")]
     Settings {
         /// The store.
         url: SafeUrl,
+        /// The variables that are set for such buckets, and those that usually are.
+        variables: String,
         /// What is wrong with them.
         source: ForeignError,
     },
@@ -145,10 +147,10 @@ pub enum Error {
         /// The content that it should be.
         id: BlobId,
     },
-    /// Somebody else wrote the same ref again and again.
+    /// Somebody else writes the same: a ref was another one each time, or what was about to be renamed is gone.
     #[error("{url} is being written by others; try again")]
     Contended {
-        /// The ref.
+        /// What is written.
         url: SafeUrl,
     },
 }

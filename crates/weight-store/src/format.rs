@@ -13,6 +13,9 @@ use crate::key::{FORMAT, RefName};
 /// A JSON file of a store has a few hundred bytes.
 pub(crate) const MAX_JSON: usize = 64 << 10;
 
+/// A ref's time that is further ahead of the store's own is not believed, or one of the year 9999 would stay for ever.
+const MAX_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What a store says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -87,6 +90,11 @@ impl RefRecord {
             by: self.by.clone(),
         };
         serde_json::to_vec(&wire).unwrap_or_default()
+    }
+
+    /// Whether its time may be right, as far as a store's clock tells.
+    pub(crate) fn has_come(&self, now: SystemTime) -> bool {
+        now.checked_add(MAX_AHEAD).is_none_or(|latest| self.seen_at <= latest)
     }
 
     /// The record that stands under `name`, which it must be about.

@@ -68,14 +68,20 @@ impl Store {
         Ok(found.map(|content| content.bytes))
     }
 
-    /// Which commit a name stands for; `None` if the store does not say. It is the word of whoever may write to it.
+    /// Which commit a name stands for; `None` if the store does not say. It is the word of whoever may write to it. A
+    /// time that has not come yet is given as the store's own: to be ahead of time is no advantage.
     ///
     /// # Errors
     /// Any [`Error`] but absence.
     pub async fn find_ref(&self, name: &RefName<'_>) -> Result<Option<RefRecord>, Error> {
         let key = Key::reference(name);
         let Some(content) = self.get(&key, MAX_JSON as u64, true).await? else { return Ok(None) };
-        RefRecord::parse(&content.bytes, name, &self.at(&key)).map(Some)
+        let mut record = RefRecord::parse(&content.bytes, name, &self.at(&key))?;
+        let now = content.now();
+        if !record.has_come(now) {
+            record.seen_at = now;
+        }
+        Ok(Some(record))
     }
 
     /// What the store says of itself; `None` if it was never set up.
@@ -91,8 +97,6 @@ impl Store {
         }
     }
 
-    /// A bucket says 403 of what is not there to who may not list it. Whether it lets nobody in shows at the file that
-    /// every store has.
     pub(crate) async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Option<Content>, Error> {
         match self.backend.get(key, limit, is_fresh).await? {
             Found::Content(content) => Ok(Some(content)),
@@ -102,8 +106,9 @@ impl Store {
         }
     }
 
-    /// Whether it lets us read what every store has.
-    pub(crate) async fn is_readable(&self) -> bool {
+    /// Whether it lets this reader in. A bucket says 403 of what is not there to who may not list it; whether it lets
+    /// nobody in shows at the file that every store has.
+    pub async fn is_readable(&self) -> bool {
         matches!(self.info.get_or_try_init(|| self.info()).await, Ok(Some(_)))
     }
 }

@@ -69,6 +69,20 @@ impl StoreSettings {
         lower.filter(move |(name, _)| name.starts_with(&start))
     }
 
+    /// The variables that are to be looked at when a bucket cannot be used: those that usually are set, and those that
+    /// are.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn of_interest(&self, start: &str, usual: &[&str]) -> String {
+        let set = self.variables.iter().map(|(name, _)| name.to_ascii_uppercase());
+        let mut names: Vec<String> = usual.iter().map(|&name| name.to_owned()).collect();
+        for name in set.filter(|name| name.starts_with(start) && VARIABLES.contains(&name.as_str())) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.join(", ")
+    }
+
     /// Whether some variable says who asks, or that nobody needs to.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     pub(crate) fn names_somebody(&self, start: &str) -> bool {

@@ -185,6 +185,8 @@ impl Web {
             200..300 => Ok(Moved::Done),
             // Somebody else has written the same.
             412 if !replace => Ok(Moved::WasThere),
+            // It was there a moment ago: an answer was lost, and the request came twice. Whoever tries again finds it.
+            404 => Err(Error::Contended { url: shown }),
             _ => Err(refused(answer, "rename to", &shown).await),
         }
     }

@@ -4,8 +4,6 @@
 //! name for a commit is written after all that the commit needs. What a writer that was stopped has left is found there
 //! by the next one.
 
-use std::time::{Duration, SystemTime};
-
 use bytes::Bytes;
 use url_parse::CommitId;
 
@@ -20,8 +18,6 @@ use crate::store::Store;
 
 /// A ref that was written while this one was compared with it is read again so often.
 const MAX_ROUNDS: usize = 5;
-/// A ref's time that is further ahead of the store's own is not believed, or one of the year 9999 would stay for ever.
-const MAX_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What became of a content or a pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,8 +157,6 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        let now = there.date.unwrap_or_else(SystemTime::now);
-        let is_possible = now.checked_add(MAX_AHEAD).is_none_or(|latest| other.seen_at <= latest);
-        Ok(Some(other).filter(|other| is_possible && other.seen_at > record.seen_at))
+        Ok(Some(other).filter(|other| other.has_come(there.now()) && other.seen_at > record.seen_at))
     }
 }

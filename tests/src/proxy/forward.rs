@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 
 use super::{ProxiedRequest, Shared, socks};
-use crate::request_head::Requests;
+use crate::request_head::{Requests, head_for_server};
 use crate::sync::locked;
 
 /// Answers one request; whatever goes wrong ends the connection.
@@ -67,18 +67,4 @@ async fn connect(parts: &Parts, shared: &Shared) -> Option<TcpStream> {
     let host = parts.uri.host()?;
     let name = format!("{host}:{}", parts.uri.port_u16().unwrap_or(80));
     TcpStream::connect(shared.really_at(name)).await.ok()
-}
-
-/// The request as the server gets it. It is the last of its connection, since the next of the client's may be for
-/// another server.
-fn head_for_server(parts: &Parts) -> String {
-    let path = parts.uri.path_and_query().map_or("/", |whole| whole.as_str());
-    let mut head = format!("{} {path} HTTP/1.1\r\nconnection: close\r\n", parts.method);
-    for (name, value) in &parts.headers {
-        let is_for_proxy = name.as_str().starts_with("proxy-") || name == "connection";
-        if let (false, Ok(value)) = (is_for_proxy, value.to_str()) {
-            head.extend([name.as_str(), ": ", value, "\r\n"]);
-        }
-    }
-    head + "\r\n"
 }

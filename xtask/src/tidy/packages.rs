@@ -97,7 +97,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("clap", &["mlc-weights", "xtask"], &[]),
     rule("clap_complete", &["mlc-weights"], &[]),
     rule("console", &["mlc-weights"], &[]),
-    rule("humantime", &["hf-transport", "mlc-weights"], &[]),
+    rule("humantime", &["facade", "hf-transport", "mlc-weights"], &[]),
     rule("indicatif", &["xtask"], &[]),
     rule("libc", &["tests"], &[]),
     rule("libfuzzer-sys", &["fuzz"], &[]),

@@ -12,6 +12,7 @@ fn receipt() -> Receipt {
         file("sub/README.md"),
     ];
     receipt.revision = Some("refs/pr/1".parse().unwrap());
+    receipt.seen_at = Some(receipt.made);
     receipt.lacking = vec!["tokenizer.model".parse().unwrap()];
     receipt.proof = Some(Proof::Git);
     receipt.endpoint = Some("https://mirror.example/prefix".parse().unwrap());

@@ -29,6 +29,9 @@ struct Wire {
     endpoint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
+    /// Seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen_at: Option<u64>,
     manifest_sha256: String,
     /// Seconds since 1970.
     made: u64,
@@ -106,15 +109,15 @@ impl<'de> Deserialize<'de> for Receipt {
 
 impl From<&Receipt> for Wire {
     fn from(receipt: &Receipt) -> Self {
-        let made = receipt.made.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         Self {
             version: VERSION,
             commit: receipt.commit.to_string(),
             proof: receipt.proof.map(|proof| proof.as_str().to_owned()),
             endpoint: receipt.endpoint.as_ref().map(ToString::to_string),
             revision: receipt.revision.as_ref().map(ToString::to_string),
+            seen_at: receipt.seen_at.map(seconds),
             manifest_sha256: hex::encode(&receipt.manifest_sha256),
-            made,
+            made: seconds(receipt.made),
             files: receipt.files.iter().map(File::from).collect(),
             lacking: receipt.lacking.iter().map(ToString::to_string).collect(),
             edits: receipt.edits.iter().map(Edited::from).collect(),
@@ -146,14 +149,14 @@ impl TryFrom<Wire> for Receipt {
         if wire.version != VERSION {
             return Err(Unusable::Version(wire.version));
         }
-        let made = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(wire.made));
         Ok(Self {
             commit: wire.commit.parse::<CommitId>()?,
             proof: wire.proof.as_deref().map(proof).transpose()?,
             endpoint: wire.endpoint.map(|endpoint| endpoint.parse::<Endpoint>()).transpose()?,
             revision: wire.revision.map(|revision| revision.parse::<Revision>()).transpose()?,
+            seen_at: wire.seen_at.map(time).transpose()?,
             manifest_sha256: digest(&wire.manifest_sha256)?,
-            made: made.ok_or(Unusable::Time(wire.made))?,
+            made: time(wire.made)?,
             files: wire.files.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             lacking: wire.lacking.iter().map(|path| path.parse::<RepoPath>()).collect::<Result<_, _>>()?,
             edits: wire.edits.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
@@ -180,6 +183,14 @@ impl TryFrom<File> for ReceiptFile {
             md5: wire.md5.as_deref().map(digest).transpose()?,
         })
     }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn time(seconds: u64) -> Result<SystemTime, Unusable> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).ok_or(Unusable::Time(seconds))
 }
 
 fn proof(word: &str) -> Result<Proof, Unusable> {

@@ -27,12 +27,15 @@ impl Work {
         // An application's own source may have asked another hub, and a store's pack says nothing of what a hub serves.
         let is_by_hub = self.context.metadata.is_none() && !self.stores.has_given_snapshot();
         let endpoint = is_by_hub.then(|| self.context.hub.endpoint.clone());
+        let kept = self.mended.as_ref().filter(|mended| mended.commit == snapshot.commit);
+        let seen_at = self.stores.seen_at(snapshot.commit).or(kept.and_then(|mended| mended.seen_at));
         let carried = self
             .lease
             .on_disk(move |lease, run| {
                 let mut receipt = receipt(lease, run, &snapshot, &described, &plan)?;
                 receipt.revision = lease.slot.model().revision().cloned();
                 receipt.endpoint = endpoint;
+                receipt.seen_at = seen_at;
                 let carried = match lease.existing_entry() {
                     Some(entry) if lease.purpose != Purpose::Redo => {
                         let new = Commit::new(&snapshot, &plan.plain_shards, &receipt.lacking);

@@ -16,8 +16,10 @@ use url_parse::RepoPath;
 use weight_store::{BlobId, BlobPlace};
 
 use super::work::Work;
+use crate::StoreAnswer;
 use crate::lease::Lease;
 use crate::plan::RemoteFile;
+use crate::store_set::StoreSet;
 use crate::{Error, Event};
 
 /// A file that is there, with the right size.
@@ -151,12 +153,19 @@ impl Work {
             let mut candidates = Vec::new();
             for file in missing {
                 let place = match sha256(&file).map(BlobId::new) {
-                    Some(blob) => Some(store.locate(&blob).await?),
+                    Some(blob) => {
+                        self.stores.asks(&file.path, store.shown_blob(&blob));
+                        Some(store.locate(&blob).await?)
+                    }
                     None => None,
                 };
                 candidates.push((file, place));
             }
-            let (found, rest) = self.lease.on_disk(move |_, _| Ok(stored(candidates))).await?;
+            let stores = Arc::clone(&self.stores);
+            let (found, rest) = self.lease.on_disk(move |_, _| Ok(stored(candidates, &stores))).await?;
+            for file in &rest {
+                self.stores.answered(&file.path, StoreAnswer::Miss);
+            }
             there.extend(found);
             missing = rest;
         }
@@ -170,7 +179,7 @@ impl Work {
             return Ok((Vec::new(), 0));
         }
         let stored = there.iter().filter(|there| matches!(there.place, Place::Store(_)));
-        let stored: HashMap<RepoPath, u64> =
+        let mut stored: HashMap<RepoPath, u64> =
             stored.map(|there| (there.file.path.clone(), there.file.expected.size)).collect();
         let (files, bytes) = (there.len(), there.iter().map(|there| there.file.expected.size).sum::<u64>());
         self.observer().on_event(&Event::Checking { files, bytes });
@@ -179,8 +188,16 @@ impl Work {
             (files - unfit.len(), bytes - unfit.iter().map(|file| file.expected.size).sum::<u64>());
         tracing::info!(files, bytes, "verified files are there already");
         self.observer().on_event(&Event::Reused { files, bytes });
-        let wrong: u64 = unfit.iter().filter_map(|file| stored.get(&file.path)).sum();
-        Ok((unfit, stored.values().sum::<u64>() - wrong))
+        for RemoteFile { path, .. } in &unfit {
+            if stored.remove(path).is_some() {
+                self.stores.note_wrong(path);
+                self.stores.answered(path, StoreAnswer::Miss);
+            }
+        }
+        for path in stored.keys() {
+            self.stores.answered(path, StoreAnswer::Hit);
+        }
+        Ok((unfit, stored.values().sum()))
     }
 
     /// Brings files into the tree and hashes them there, on all cores. Returns those that are not what they must be;
@@ -196,17 +213,24 @@ impl Work {
 }
 
 /// Those that are files of the right size, and the rest.
-fn stored(candidates: Vec<(RemoteFile, Option<BlobPlace>)>) -> (Vec<There>, Vec<RemoteFile>) {
+fn stored(
+    candidates: Vec<(RemoteFile, Option<BlobPlace>)>,
+    stores: &StoreSet,
+) -> (Vec<There>, Vec<RemoteFile>) {
     let (mut found, mut rest) = (Vec::new(), Vec::new());
     for (file, place) in candidates {
-        match place {
-            Some(BlobPlace::File(path))
-                if fs::metadata(&path)
-                    .is_ok_and(|found| found.is_file() && found.len() == file.expected.size) =>
-            {
+        let path = if let Some(BlobPlace::File(path)) = place { Some(path) } else { None };
+        let size = path.as_ref().and_then(|path| fs::metadata(path).ok()).filter(fs::Metadata::is_file);
+        match (path, size.map(|found| found.len())) {
+            (Some(path), Some(size)) if size == file.expected.size => {
                 found.push(There { file, place: Place::Store(path) });
             }
-            _ => rest.push(file),
+            (_, size) => {
+                if size.is_some() {
+                    stores.note_wrong(&file.path);
+                }
+                rest.push(file);
+            }
         }
     }
     (found, rest)

@@ -13,6 +13,7 @@ use url_parse::CommitId;
 
 use super::reuse::{There, place_pooled};
 use super::work::Work;
+use crate::StoreAnswer;
 use crate::locator::HubLocator;
 use crate::plan::{Plan, RemoteFile};
 use crate::store_locator::StoreLocator;
@@ -25,6 +26,9 @@ const ROUNDS: u32 = 16;
 
 /// What limits a bucket is the number of requests, not bytes. A shard of most models is one request then.
 const STORES_SPLIT_ABOVE: u64 = 64 << 20;
+
+/// The place that is no store's.
+const HUB: usize = 0;
 
 /// How many bytes came, from where.
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,7 +120,20 @@ impl Work {
         let requests = self.file_requests(files).await?;
         let keep_alive = Arc::clone(&self.lease) as shard_fetch::KeepAlive;
         let observer = Arc::clone(watcher) as Arc<dyn shard_fetch::Observer>;
-        Ok(self.fetcher().fetch(requests, locator, observer, keep_alive).await?)
+        let fetched = self.fetcher().fetch(requests, locator, observer, keep_alive).await;
+        fetched.map_err(|error| self.failed_to_fetch(error))
+    }
+
+    /// Where nobody but the stores may be asked, wrong bytes are theirs to mend.
+    fn failed_to_fetch(&self, error: shard_fetch::Error) -> Error {
+        match &error {
+            shard_fetch::Error::DigestMismatch { file, .. } if self.stores.is_only() => {
+                let (model, what) = (self.request.model().clone(), file.to_string());
+                let source = Some(Box::new(error.into()));
+                Error::WrongInStore { model, store: self.stores.shown(), what, source }
+            }
+            _ => error.into(),
+        }
     }
 
     /// Fetches one file, and leaves it in the pool.
@@ -226,11 +243,15 @@ impl FetchWatcher {
 
 impl shard_fetch::Observer for FetchWatcher {
     fn on_event(&self, event: FetchEvent<'_>) {
-        if let FetchEvent::Received { file, bytes, .. } = event {
-            self.received.fetch_add(bytes, Ordering::Relaxed);
-            if self.stores.is_serving(file) {
-                self.from_store.fetch_add(bytes, Ordering::Relaxed);
+        match event {
+            FetchEvent::Received { bytes, place, .. } => {
+                self.received.fetch_add(bytes, Ordering::Relaxed);
+                if place != HUB {
+                    self.from_store.fetch_add(bytes, Ordering::Relaxed);
+                }
             }
+            FetchEvent::Verified { file, .. } => self.stores.answered(file, StoreAnswer::Hit),
+            _ => {}
         }
         self.observer.on_event(&Event::Fetch(&event));
     }

@@ -1,16 +1,26 @@
 //! What the model is, by the stores: the pack of its commit, which proves itself, and a name for the commit where stores
 //! are trusted with that.
 
+use cache_layout::Receipt;
 use hf_transport::{HubClient, MetadataSource as _, PackMetadata, RepoSnapshot};
 use net::{RetryBudget, RetryPolicy};
 use tokio::time::sleep;
 use url_parse::{CommitId, ErrorKind, Revision};
-use weight_store::{RefName, Store};
+use weight_store::{RefName, RefRecord, Store};
 
 use super::metadata::pause_after;
 use super::work::Work;
+use crate::StoreAnswer;
 use crate::store::StoreMode;
 use crate::{Error, Event, Warning};
+
+/// What a store said.
+enum Told<T> {
+    Has(T),
+    Lacks,
+    /// It could not be asked.
+    Nothing,
+}
 
 impl Work {
     /// The commit that is wanted, if a store has it. Whether and when the hub is asked follows from the mode.
@@ -22,6 +32,7 @@ impl Work {
         if let Some(receipt) = &self.mended {
             match self.snapshot_of(receipt.commit).await? {
                 None if self.stores.is_only() => {
+                    self.stores.failure()?;
                     self.warn(Warning::CommitGone { commit: &receipt.commit });
                 }
                 // The hub may have it.
@@ -44,18 +55,41 @@ impl Work {
         if self.stores.mode() == StoreMode::First {
             return self.commit_at_hub().await;
         }
+        let shown = model.revision().map_or("its default branch".to_owned(), |name| format!("`{name}`"));
         let name = RefName { hub: &self.context.hub.endpoint, model: model.id(), revision: model.revision() };
         for (number, store) in self.stores.in_use() {
-            if let Some(record) = self.ask(number, || store.find_ref(&name)).await? {
-                tracing::info!(commit = %record.commit, store = %store.url(), "a store has named the commit");
-                return Ok(Some(record.commit));
+            let url = store.shown_ref(&name).to_string();
+            match self.ask(number, &shown, || store.find_ref(&name)).await? {
+                Told::Has(record) => {
+                    self.stores.told(&url, StoreAnswer::Hit);
+                    tracing::info!(commit = %record.commit, store = %store.url(), "a store has named the commit");
+                    self.warn_of_turning_back(&url, &record).await?;
+                    self.stores.name(record.commit, record.seen_at);
+                    return Ok(Some(record.commit));
+                }
+                Told::Lacks => self.stores.told(&url, StoreAnswer::Miss),
+                Told::Nothing => {}
             }
         }
         if self.stores.is_only() {
-            let name = model.revision().map_or("its default branch".to_owned(), |name| format!("`{name}`"));
-            return Err(self.not_in_store(name));
+            return Err(self.not_in_store(shown));
         }
         self.commit_at_hub().await
+    }
+
+    /// What a name stood for is in the receipt of the last download.
+    async fn warn_of_turning_back(&self, url: &str, record: &RefRecord) -> Result<(), Error> {
+        let receipt = self.lease.on_disk(|lease, _| Ok(lease.layout.receipt(&lease.slot))).await?;
+        let RefRecord { commit, seen_at, .. } = record;
+        if let Some(Receipt { commit: before, seen_at: Some(seen_before_at), .. }) = receipt
+            && before != *commit
+            && seen_before_at > *seen_at
+        {
+            tracing::warn!(url, %commit, %before, "a store has turned a name back");
+            let (before, seen_at) = (&before, *seen_at);
+            self.warn(Warning::TurnedBack { url, commit, seen_at, before, seen_before_at });
+        }
+        Ok(())
     }
 
     /// The commit by the hub's word. `None` where it says no: it will say so again, and why, when it is asked for all.
@@ -66,7 +100,12 @@ impl Work {
         loop {
             self.observer().on_event(&Event::Metadata { model });
             let cause = match hub.commit_of(model.id(), model.revision()).await {
-                Ok(named) => return Ok(Some(named.commit)),
+                Ok(named) => {
+                    if let Some(seen_at) = named.seen_at {
+                        self.stores.name(named.commit, seen_at);
+                    }
+                    return Ok(Some(named.commit));
+                }
                 Err(error) if error.is_transient() => error,
                 Err(error) => {
                     tracing::debug!(%error, "the hub does not name the commit");
@@ -75,7 +114,7 @@ impl Work {
             };
             let Some(pause) = pause_after(&cause, &mut budget) else {
                 let (attempts, elapsed) = (budget.attempts(), started.elapsed());
-                return Err(Error::MetadataGaveUp { model: model.clone(), attempts, elapsed, source: cause });
+                return Err(Error::CommitNotNamed { model: model.clone(), attempts, elapsed, source: cause });
             };
             let delay = cause.server_wait().map_or(pause, |wait| wait.max(pause));
             self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
@@ -83,28 +122,55 @@ impl Work {
         }
     }
 
-    /// What a commit holds, by the first store that has it. A pack that is not right is asked for once more past all
-    /// caches, and then counts as none.
+    /// What a commit holds, by the first store that has it.
     pub(super) async fn snapshot_of(&self, commit: CommitId) -> Result<Option<RepoSnapshot>, Error> {
         for (number, store) in self.stores.in_use() {
-            let mut wrong = None;
-            for is_again in [false, true] {
-                match self.read_pack(number, store, commit, is_again).await? {
-                    Some(Ok(snapshot)) => {
-                        self.stores.gave_snapshot();
-                        return Ok(Some(snapshot));
-                    }
-                    Some(Err(error)) => wrong = Some(error),
-                    None => break,
-                }
-            }
-            match wrong {
-                Some(error) if self.stores.is_only() => return Err(error.into()),
-                Some(error) => self.stores.warn_of_wrong_content(store, &error),
-                None => {}
+            let snapshot = self.snapshot_at(number, store, commit).await?;
+            if snapshot.is_some() {
+                self.stores.gave_snapshot();
+                return Ok(snapshot);
             }
         }
         Ok(None)
+    }
+
+    /// The same by one store. A pack that is not right is asked for once more past all caches, and then counts as none.
+    #[tracing::instrument(name = "store.pack", level = "debug", skip_all, fields(%commit, store = %store.url()))]
+    async fn snapshot_at(
+        &self,
+        number: usize,
+        store: &Store,
+        commit: CommitId,
+    ) -> Result<Option<RepoSnapshot>, Error> {
+        let url = store.shown_pack(&commit).to_string();
+        let mut wrong = None;
+        for is_again in [false, true] {
+            match self.read_pack(number, store, commit, is_again).await? {
+                Told::Has(Ok(snapshot)) => {
+                    self.stores.told(&url, StoreAnswer::Hit);
+                    return Ok(Some(snapshot));
+                }
+                Told::Has(Err(error)) => wrong = Some(error),
+                Told::Lacks => break,
+                Told::Nothing => return Ok(None),
+            }
+        }
+        if let Some(error) = wrong {
+            self.is_wrong(store, &format!("commit {commit}"), error.into());
+        }
+        self.stores.told(&url, StoreAnswer::Miss);
+        Ok(None)
+    }
+
+    /// What the store has is not right: a warning, but where nobody else may be asked.
+    fn is_wrong(&self, store: &Store, what: &str, error: Error) {
+        if self.stores.is_only() {
+            let (model, store, what) =
+                (self.request.model().clone(), store.url().to_string(), what.to_owned());
+            self.stores.failed_with(Error::WrongInStore { model, store, what, source: Some(error.into()) });
+        } else {
+            self.stores.warn_of_wrong_content(store, &error);
+        }
     }
 
     async fn read_pack(
@@ -113,13 +179,18 @@ impl Work {
         store: &Store,
         commit: CommitId,
         is_again: bool,
-    ) -> Result<Option<Result<RepoSnapshot, hf_transport::Error>>, Error> {
+    ) -> Result<Told<Result<RepoSnapshot, hf_transport::Error>>, Error> {
+        let shown = format!("commit {commit}");
         let pack = if is_again {
-            self.ask(number, || store.find_pack_past_caches(&commit)).await?
+            self.ask(number, &shown, || store.find_pack_past_caches(&commit)).await?
         } else {
-            self.ask(number, || store.find_pack(&commit)).await?
+            self.ask(number, &shown, || store.find_pack(&commit)).await?
         };
-        let Some(pack) = pack else { return Ok(None) };
+        let pack = match pack {
+            Told::Has(pack) => pack,
+            Told::Lacks => return Ok(Told::Lacks),
+            Told::Nothing => return Ok(Told::Nothing),
+        };
         let limit = self.context.hub.max_metadata_bytes;
         let source = PackMetadata::new(pack, commit, store.shown_pack(&commit), limit);
         let request = self.metadata_request(Some(commit)).await?;
@@ -127,28 +198,36 @@ impl Work {
             Err(error) if !matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Refused) => {
                 return Err(error.into());
             }
-            read => Some(read),
+            read => Told::Has(read),
         })
     }
 
-    /// Asks a store, and again after failures that may pass. One that cannot be asked is given up, but where nobody else
-    /// may be asked, or where its settings are why.
+    /// Asks a store for `what`, and again after failures that may pass. One that cannot be asked is given up, but where
+    /// nobody else may be asked; one that answers with something that is not right does not have it. Settings that cannot
+    /// be used are an error always: silence would cost the hub's traffic for weeks.
     async fn ask<T, F: Future<Output = Result<Option<T>, weight_store::Error>>>(
         &self,
         number: usize,
+        what: &str,
         question: impl Fn() -> F,
-    ) -> Result<Option<T>, Error> {
+    ) -> Result<Told<T>, Error> {
         match insist(&self.context.retry, question).await {
-            Err(error) if !self.stores.is_only() && error.kind() != ErrorKind::InvalidInput => {
-                self.stores.give_up(number, &error);
-                Ok(None)
+            Ok(answer) => return Ok(answer.map_or(Told::Lacks, Told::Has)),
+            Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(error.into()),
+            Err(error) if error.kind() == ErrorKind::Integrity => {
+                self.stores.get(number).inspect(|store| self.is_wrong(store, what, error.into()));
+                return Ok(Told::Lacks);
             }
-            answer => Ok(answer?),
+            Err(error) if self.stores.is_only() => self.stores.failed_with(error.into()),
+            Err(error) => self.stores.give_up(number, &error),
         }
+        Ok(Told::Nothing)
     }
 
+    /// That nobody has it, or why that is not known.
     pub(super) fn not_in_store(&self, missing: String) -> Error {
-        Error::NotInStore { model: self.request.model().clone(), stores: self.stores.shown(), missing }
+        let (model, stores) = (self.request.model().clone(), self.stores.shown());
+        self.stores.failure().err().unwrap_or(Error::NotInStore { model, stores, missing })
     }
 }
 

@@ -174,6 +174,7 @@ fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
         }
         Event::Stores { .. } => ("stores", json!({})),
         Event::WaitingForStore { store } => ("waiting_for_store", json!({ "store": store })),
+        Event::Store { url, answer } => ("store", json!({ "url": url, "answer": answer.as_str() })),
         Event::Metadata { .. } => ("metadata", json!({})),
         Event::RetryingMetadata { delay, cause } => ("retrying", retrying(None, *delay, *cause)),
         Event::Commit { commit, proof } => {
@@ -235,6 +236,7 @@ fn warning_object(warning: &Warning<'_>) -> Value {
         Warning::StoreGivenUp { .. } => ("store_given_up", None),
         Warning::WrongInStore { .. } => ("wrong_in_store", None),
         Warning::StoreClock { .. } => ("store_clock", None),
+        Warning::TurnedBack { .. } => ("turned_back", None),
         Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
         _ => ("other", None),
     };

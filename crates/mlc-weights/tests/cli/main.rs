@@ -46,6 +46,7 @@ mod servers;
 mod settings;
 mod several;
 mod slow;
+mod store_buckets;
 mod store_keeping;
 mod stores;
 mod terminal;

@@ -1,6 +1,6 @@
 //! The names that docs/observability.md promises are those of the log.
 
-use local_hub::{Fault, FaultTarget, Hold, Times};
+use local_hub::{Fault, FaultTarget, Hold, LocalWebStore, ModelFixture, Times};
 
 use crate::world::{PATIENCE, World, until};
 
@@ -53,7 +53,34 @@ fn log() -> String {
     run(&["download", url]);
     std::fs::remove_file(world.entry(&model).join("params_shard_1.bin")).unwrap();
     run(&["download", url]);
-    log + &log_of_waiting()
+    log + &log_of_waiting() + &log_of_stores()
+}
+
+fn log_of_stores() -> String {
+    let (world, old) = World::with_tiny();
+    let server = LocalWebStore::start();
+    let store = format!("{}/models", server.url());
+    let mut log = String::new();
+    let mut run = |arguments: &[&str], home: &str| {
+        let cli = world.cli(arguments).env(EVERYTHING.0, EVERYTHING.1);
+        let ran = cli.env("MLC_LLM_HOME", world.beside(home)).env("MLC_WEIGHTS_STORE", &store).run();
+        assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+        log += &ran.stderr;
+    };
+    run(&["store", "push", &old.url], "filler");
+    let reference = server.paths().into_iter().find(|path| path.contains("/refs/")).unwrap();
+    let old_reference = server.get(&reference).unwrap();
+    let new = world.hub.publish(&ModelFixture::new("mlc-ai/tiny").seed(1));
+    run(&["store", "push", &new.url], "another filler");
+    let trusting = ["download", "--force", "--store-mode", "refs", &new.url];
+    server.refuse("/packs/", 503);
+    run(&trusting, "node");
+    server.put(&reference, old_reference);
+    run(&trusting, "node");
+    server.put(&format!("/models/packs/{}.pack", old.commit), "PACK");
+    (0..3).for_each(|_| server.refuse("/blobs/", 401));
+    run(&trusting, "node");
+    log
 }
 
 fn log_of_waiting() -> String {

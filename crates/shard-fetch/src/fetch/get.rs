@@ -16,6 +16,8 @@ use crate::{Error, Location};
 pub(super) struct Body {
     /// Who sends it.
     pub(super) host: Origin,
+    /// The number of the location's place.
+    pub(super) place: usize,
     /// The first byte's place in the file.
     pub(super) from: u64,
     /// The place after the last byte.
@@ -84,7 +86,7 @@ pub(super) async fn get(
     }
     let host = answer.origin().clone();
     match verdict {
-        Verdict::Bytes { from, until } => Ok(Body { host, from, until, answer }),
+        Verdict::Bytes { from, until } => Ok(Body { host, place: location.place, from, until, answer }),
         Verdict::Malformed(problem) => Err(Setback::passing(Passing::Malformed(problem), &host)),
         Verdict::Mismatch(mismatch) => Err(Setback::Mismatch { host: Some(host), mismatch }),
         verdict @ (Verdict::Refused | Verdict::WebPage | Verdict::Denied | Verdict::Trouble) => {
@@ -99,7 +101,7 @@ fn request(location: &Location, wanted: Wanted) -> Request {
     request.is_one_of_many = true;
     // Places in a coded file are not those of the file.
     request.takes_gzip = false;
-    request.reach = location.reach;
+    (request.reach, request.redirects) = (location.reach, location.redirects);
     if let Ok(range) = HeaderValue::from_str(&wanted.range()) {
         request.headers.insert(RANGE, range);
     }

@@ -241,7 +241,7 @@ impl Seat {
                 Ok(Some(chunk)) => {
                     let from = at;
                     at += chunk.len() as u64;
-                    self.take(from, chunk).await.map_err(Setback::Final)?;
+                    self.take(from, chunk, body.place).await.map_err(Setback::Final)?;
                     continue;
                 }
                 // Whatever happens after the last byte is of no concern.
@@ -261,7 +261,7 @@ impl Seat {
     }
 
     /// Writes what of a chunk belongs to the range and was not written by somebody else.
-    async fn take(&self, at: u64, chunk: Bytes) -> Result<(), Error> {
+    async fn take(&self, at: u64, chunk: Bytes, place: usize) -> Result<(), Error> {
         let Flight { file, part, .. } = &*self.flight;
         let length = chunk.len() as u64;
         self.line.received(length);
@@ -277,7 +277,7 @@ impl Seat {
             let began = Instant::now();
             part.write(claimed.start, chunk.slice(within(claimed.start)..within(claimed.end))).await?;
             file.shared.throughput.wrote(began.elapsed());
-            file.tracker.received(bytes);
+            file.tracker.received(bytes, place);
             file.attempts().reached(file.tracker.held());
         }
         Ok(())

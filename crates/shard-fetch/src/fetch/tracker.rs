@@ -49,12 +49,12 @@ impl Tracker {
         self.report(&mut state, FetchEvent::Resumed { file: &self.request.path, bytes });
     }
 
-    pub(super) fn received(&self, bytes: u64) {
+    pub(super) fn received(&self, bytes: u64, place: usize) {
         let mut state = self.state.lock();
         state.held += bytes;
         self.shared.outstanding.subtract(bytes);
         self.shared.throughput.add(bytes);
-        self.report(&mut state, FetchEvent::Received { file: &self.request.path, bytes });
+        self.report(&mut state, FetchEvent::Received { file: &self.request.path, bytes, place });
     }
 
     /// So many bytes are not used: somebody else was faster.

@@ -100,6 +100,9 @@ async fn refs(stage: &Stage, store: &Store) {
     // A time that has not come does not keep others away.
     let far = SystemTime::UNIX_EPOCH + Duration::from_secs(253_370_764_800);
     assert_eq!(put(4, far).await, RefPut::Written);
+    let read = store.find_ref(&name).await.unwrap().unwrap();
+    let now = ago(0);
+    assert!(read.seen_at < now + Duration::from_secs(60) && read.commit == record(4, now).commit, "{read:?}");
     assert_eq!(put(5, ago(20)).await, RefPut::Written);
     assert_eq!(store.find_ref(&name).await.unwrap().unwrap().commit, record(5, ago(0)).commit);
 }

@@ -71,7 +71,7 @@ async fn check(order: &[usize], lengths: [u64; 2]) {
     for &who in order {
         let end = (at[who] + lengths[who]).min(SIZE);
         let chunk = Bytes::from(vec![[b'a', b'b'][who]; usize::try_from(end - at[who]).unwrap()]);
-        seats[who].take(at[who], chunk).await.unwrap();
+        seats[who].take(at[who], chunk, 0).await.unwrap();
         at[who] = end;
         let now = fs::read(folder.path().join("part")).unwrap();
         assert!(now.starts_with(&before), "{order:?}: what was written was written again");

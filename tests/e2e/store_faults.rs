@@ -1,0 +1,332 @@
+//! Stores that are slow, die, refuse or send elsewhere; and what is told of them.
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, SystemTime};
+
+use facade::{Error, ErrorKind, Model, NoProxy, Outcome, ProxySettings, Request, StoreAnswer, StoreMode};
+use local_hub::{FaultProxy, LocalProxy, LocalWebStore, ModelFixture, WebStoreSettings};
+
+use crate::stores::{Filled, ID, Kind, download};
+use crate::world::{Recorded, World};
+
+const SHARD: &str = "params_shard_7.bin";
+
+fn before(filled: &Filled) -> (FaultProxy, String) {
+    let proxy = FaultProxy::before(&filled.server().url());
+    let url = format!("{}/models", proxy.url());
+    (proxy, url)
+}
+
+#[track_caller]
+fn bytes(outcome: &Result<Model, Error>) -> (u64, u64) {
+    match outcome.as_ref().unwrap().outcome {
+        Outcome::Downloaded { bytes_received, bytes_from_store, .. } => (bytes_received, bytes_from_store),
+        // It was in the cache.
+        _ => (0, 0),
+    }
+}
+
+/// It dies in the middle of a file. What has come of it is kept, and counts as what it is.
+#[tokio::test]
+async fn a_file_comes_from_two_places() {
+    let filled = Filled::on_the_web().await;
+    let (proxy, url) = before(&filled);
+    let key = filled.key(SHARD);
+    proxy.cut(&key, 100_000);
+    proxy.cut(&key, 0);
+    proxy.cut(&key, 0);
+    let log = filled.world.hub.log().from_now();
+    let builder = filled.world.builder().stores([url.parse().unwrap()]);
+    let (outcome, seen) = download(builder, &filled.model.commit).await;
+    let expected = (filled.bytes(), filled.bytes() - 100_000);
+    assert_eq!((bytes(&outcome), filled.model.differences(&outcome.unwrap().path)), (expected, Vec::new()));
+    let ranges: Vec<_> =
+        log.data().requests().iter().map(|request| request.header("range").map(str::to_owned)).collect();
+    assert_eq!(ranges, [Some("bytes=100000-".to_owned())]);
+    assert_eq!(seen.count(&["Store", "Miss", &key]), 1);
+}
+
+/// Slowness is no absence: who leaves a slow store only moves the crowd.
+#[tokio::test]
+async fn a_store_at_a_fraction_of_its_capacity_is_not_left() {
+    let filled = Filled::on_the_web().await;
+    let (proxy, url) = before(&filled);
+    proxy.slow_down(200_000);
+    let log = filled.world.hub.log().from_now();
+    let builder = filled.world.builder().stores([url.parse().unwrap()]);
+    let (outcome, seen) = download(builder, &filled.model.commit).await;
+    filled.check(outcome, filled.bytes());
+    assert_eq!((log.count(), seen.count(&["Warning"])), (0, 0), "{log}");
+}
+
+/// S3 says 403 of what is not there to who may not list the bucket.
+#[tokio::test]
+async fn a_refusal_that_means_absence_is_no_failure() {
+    let mut filled = Filled::on_the_web().await;
+    assert!(filled.model.lfs_files().count() > 3);
+    let server = LocalWebStore::start_with(WebStoreSettings { hides_absence: true, ..Default::default() });
+    for path in filled.server().paths().into_iter().filter(|path| !path.contains("/blobs/")) {
+        server.put(&path, filled.server().get(&path).unwrap());
+    }
+    filled.kind = Kind::Web(server);
+    let (outcome, seen) = filled.download(StoreMode::First, &filled.model.commit).await;
+    filled.check(outcome, 0);
+    assert_eq!(seen.count(&["Warning"]), 0);
+    let builder = filled.builder(StoreMode::Only).home(filled.world.beside("only"));
+    let (outcome, _) = download(builder, &filled.model.commit).await;
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotCached, "{error:?}");
+}
+
+/// Where not even what every store has can be read, nobody is let in.
+#[tokio::test]
+async fn a_store_that_lets_nobody_in() {
+    let filled = Filled::on_the_web().await;
+    for _ in 0..1000 {
+        filled.server().refuse("/models/", 403);
+    }
+    let (outcome, seen) = filled.download(StoreMode::First, &filled.model.commit).await;
+    filled.check(outcome, 0);
+    assert_eq!((seen.count(&["StoreGivenUp"]), seen.count(&["Warning"])), (1, 1));
+    let builder = filled.builder(StoreMode::Only).home(filled.world.beside("only"));
+    let (outcome, _) = download(builder, &filled.model.commit).await;
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+}
+
+/// A store on the internet does not choose what is asked of a private network. (The proxy stands for the internet.)
+#[tokio::test]
+async fn a_store_sends_nobody_nearer_than_it_is() {
+    let filled = Filled::on_the_web().await;
+    let (near, key) = (LocalWebStore::start(), filled.key(SHARD));
+    near.put(&key, filled.server().get(&key).unwrap());
+    let proxy = LocalProxy::start();
+    proxy.lead("203.0.113.9:80", &filled.server().url());
+    proxy.lead("198.51.100.7:80", &near.url());
+    let pack = format!("/models/packs/{}.pack", filled.model.commit);
+    near.put(&pack, filled.server().get(&pack).unwrap());
+    let builder = |home: &str| {
+        let settings = ProxySettings {
+            http: Some(proxy.url().parse().unwrap()),
+            no_proxy: "127.0.0.1".parse::<NoProxy>().unwrap(),
+            ..ProxySettings::default()
+        };
+        let stores = ["http://203.0.113.9/models".parse().unwrap()];
+        filled.world.builder().home(filled.world.beside(home)).stores(stores).proxy(settings)
+    };
+    let far = "http://198.51.100.7".to_owned();
+    // To this machine, into a private network, and elsewhere on the internet.
+    for (number, (place, from_store)) in [
+        (near.url(), filled.bytes() - 200_000),
+        ("http://10.255.255.1".to_owned(), filled.bytes() - 200_000),
+        (far, filled.bytes()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        filled.server().redirect(&key, &format!("{place}{key}"));
+        let (outcome, _) = download(builder(&format!("home {number}")), &filled.model.commit).await;
+        filled.check(outcome, from_store);
+        let is_sent_there = from_store == filled.bytes();
+        assert_eq!(near.requests().len(), usize::from(is_sent_there), "{place}");
+    }
+    // What is read whole is not sent nearer either.
+    filled.server().redirect(&pack, &format!("{}{pack}", near.url()));
+    let (outcome, seen) = download(builder("another home"), &filled.model.commit).await;
+    filled.check(outcome, 0);
+    assert_eq!((near.requests().len(), seen.count(&["StoreGivenUp"])), (1, 1));
+}
+
+/// What a store said, once for each thing that it was asked for.
+#[tokio::test]
+async fn what_stores_said_is_told() {
+    for kind in [Kind::Web(LocalWebStore::start()), Kind::Folder] {
+        let filled = Filled::on(kind).await;
+        let files = filled.model.lfs_files().count();
+        let (outcome, seen) = filled.download(StoreMode::Refs, "").await;
+        filled.check(outcome, filled.bytes());
+        let told =
+            |seen: &Recorded, answer: StoreAnswer| seen.count(&["Store {", &format!("answer: {answer:?}")]);
+        let of = |seen: &Recorded| {
+            [StoreAnswer::Hit, StoreAnswer::Miss, StoreAnswer::GivenUp].map(|answer| told(seen, answer))
+        };
+        // A ref and a pack, too.
+        assert_eq!(of(&seen), [files + 2, 0, 0]);
+
+        let file = filled.model.file(SHARD).unwrap();
+        match &filled.kind {
+            Kind::Web(server) => server.remove(&filled.key(SHARD)),
+            Kind::Folder => {
+                let blob = filled.world.beside("store/blobs/sha256").join(&file.sha256);
+                std::fs::write(blob, vec![0; file.bytes().len()]).unwrap();
+            }
+        }
+        let builder = filled.builder(StoreMode::Refs).home(filled.world.beside("another home"));
+        let (outcome, seen) = download(builder, "v9").await;
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(of(&seen), [0, 1, 0]);
+        let builder = filled.builder(StoreMode::Refs).home(filled.world.beside("another home"));
+        let (outcome, seen) = download(builder, "").await;
+        filled.check(outcome, filled.bytes() - file.size);
+        assert_eq!(of(&seen), [files + 1, 1, 0]);
+        let url = format!("{}/blobs/sha256/{}", filled.url(), file.sha256);
+        assert_eq!(seen.count(&["Store {", &url, "Miss"]), 1);
+    }
+}
+
+/// A store that has failed with three files, and one that was never there.
+#[tokio::test]
+async fn a_store_that_is_given_up_is_told_once() {
+    let filled = Filled::on_the_web().await;
+    let login = filled.url().replace("http://", "http://reader:s3cret@");
+    for _ in 0..100 {
+        filled.server().refuse("/blobs/", 401);
+    }
+    let seen = Recorded::default();
+    let request: Request = format!("HF://{ID}@{}", filled.model.commit).parse().unwrap();
+    let request = request.files_in_flight(NonZeroUsize::MIN).observer(seen.clone());
+    let builder = filled.world.builder().stores([login.parse().unwrap()]);
+    filled.check(builder.build().unwrap().download(request).await, 0);
+    assert_eq!(seen.count(&["Store {", &format!("url: {:?}", filled.url()), "GivenUp"]), 1);
+    assert_eq!((seen.count(&["Store {", "Hit"]), seen.count(&["Store {", "Miss"])), (1, 3));
+    assert_eq!((seen.count(&["s3cret"]), seen.count(&["reader"])), (0, 0));
+}
+
+/// Sets what the store says of the default branch: a commit, and when it was seen, so many seconds ago.
+fn point(filled: &Filled, commit: &str, ago: i64) {
+    let paths = filled.server().paths();
+    let path = paths.iter().find(|path| path.contains("/refs/")).unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let record = serde_json::json!({
+        "format": 1, "model": ID, "revision": "HEAD", "commit": commit,
+        "seen_at": now.saturating_add_signed(-ago), "files": 1, "bytes": 1, "by": "tests",
+    });
+    filled.server().put(path, record.to_string());
+}
+
+/// Downloads the default branch again; how often a name that was turned back is warned of.
+async fn again(filled: &Filled, mode: StoreMode, commit: &str) -> (usize, Recorded) {
+    let seen = Recorded::default();
+    let request: Request = format!("HF://{ID}").parse().unwrap();
+    let request = request.force(Some(true)).observer(seen.clone());
+    let model = filled.builder(mode).build().unwrap().download(request).await.unwrap();
+    assert_eq!(model.commit.unwrap().to_string(), commit);
+    (seen.count(&["Warning(TurnedBack"]), seen)
+}
+
+/// An old ref is taken, since who writes it is trusted with that, but not in silence.
+#[tokio::test]
+async fn a_name_that_is_turned_back_is_warned_of() {
+    let (world, old) = World::with(&ModelFixture::new(ID).seed(1).shard(SHARD, 1_000));
+    let mut filled = Filled { world, model: old.clone(), kind: Kind::Web(LocalWebStore::start()) };
+    filled.push().await;
+    filled.model = filled.world.hub.publish(&ModelFixture::new(ID).shard(SHARD, 1_000));
+    let new = filled.model.commit.clone();
+    let pinned = format!("HF://{ID}@{new}").parse().unwrap();
+    filled.push_with(facade::PushOptions::default(), pinned).await.unwrap();
+    for mode in [StoreMode::Refs, StoreMode::Only] {
+        let home = filled.world.home();
+        // Nothing was seen before.
+        let _ = std::fs::remove_dir_all(&home);
+        point(&filled, &new, 1_000);
+        assert_eq!(again(&filled, mode, &new).await.0, 0, "{mode}");
+        // The same commit, seen earlier by somebody else.
+        point(&filled, &new, 5_000);
+        assert_eq!(again(&filled, mode, &new).await.0, 0, "{mode}");
+        point(&filled, &new, 1_000);
+        assert_eq!(again(&filled, mode, &new).await.0, 0, "{mode}");
+        point(&filled, &old.commit, 2_000);
+        let (warnings, seen) = again(&filled, mode, &old.commit).await;
+        assert_eq!(warnings, 1, "{mode}");
+        assert_eq!(seen.count(&["TurnedBack", &new, &old.commit, "/refs/", "seen_at", "seen_before_at"]), 1);
+        // Forwards.
+        point(&filled, &new, 500);
+        assert_eq!(again(&filled, mode, &new).await.0, 0, "{mode}");
+        // One that was dated ahead is taken for one of today: nobody who is right is warned of later.
+        point(&filled, &old.commit, -1_000_000_000);
+        assert_eq!(again(&filled, mode, &old.commit).await.0, 0, "{mode}");
+        point(&filled, &new, -60);
+        assert_eq!(again(&filled, mode, &new).await.0, 0, "{mode}");
+    }
+}
+
+/// The hub says when it has named a commit, and that counts, too.
+#[tokio::test]
+async fn a_store_that_is_behind_the_hub_turns_a_name_back() {
+    let filled = Filled::on_the_web().await;
+    let old = filled.model.commit.clone();
+    let new = filled.world.hub.publish(&ModelFixture::new(ID).seed(1)).commit;
+    assert_eq!(again(&filled, StoreMode::First, &new).await.0, 0);
+    // In whole seconds.
+    point(&filled, &old, 10);
+    assert_eq!(again(&filled, StoreMode::Refs, &old).await.0, 1);
+}
+
+/// A repair keeps what was seen.
+#[tokio::test]
+async fn a_repair_does_not_forget_what_was_seen() {
+    let filled = Filled::on_the_web().await;
+    let new = filled.model.commit.clone();
+    let (outcome, _) = filled.download(StoreMode::Refs, "").await;
+    let directory = outcome.unwrap().path;
+    std::fs::remove_file(directory.join(SHARD)).unwrap();
+    let (outcome, _) = filled.download(StoreMode::Refs, "").await;
+    assert_eq!(outcome.unwrap().commit.unwrap().to_string(), new);
+    let old = filled.world.hub.publish(&ModelFixture::new(ID).seed(1)).commit;
+    point(&filled, &old, 1_000);
+    assert_eq!(again(&filled, StoreMode::Refs, &old).await.0, 1);
+}
+
+/// It answers nothing at all, after it has named the commit.
+#[tokio::test]
+async fn a_store_that_falls_silent_in_the_middle_of_a_file() {
+    let filled = Filled::on_the_web().await;
+    let (proxy, url) = before(&filled);
+    // Its first request of a file is not answered, and none after it.
+    proxy.stop_at(Some(1));
+    let log = filled.world.hub.log().from_now();
+    let builder =
+        filled.world.builder().stores([url.parse().unwrap()]).idle_timeout(Duration::from_millis(300));
+    let (outcome, _) = download(builder, &filled.model.commit).await;
+    filled.check(outcome, 0);
+    assert_eq!(log.data().count(), filled.model.lfs_files().count(), "{log}");
+}
+
+/// What is wrong with a name says nothing of the rest.
+#[tokio::test]
+async fn a_ref_that_is_not_right_does_not_cost_the_store() {
+    let filled = Filled::on_the_web().await;
+    let paths = filled.server().paths();
+    filled.server().put(paths.iter().find(|path| path.contains("/refs/")).unwrap(), "no ref");
+    let (outcome, seen) = filled.download(StoreMode::Refs, "").await;
+    filled.check(outcome, filled.bytes());
+    assert_eq!((seen.count(&["WrongInStore"]), seen.count(&["Warning"])), (1, 1));
+}
+
+/// One store that is gone, or has something else, does not keep the next from being asked.
+#[tokio::test]
+async fn all_stores_are_asked_where_nobody_else_may_be() {
+    let filled = Filled::on_the_web().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let rotten = LocalWebStore::start();
+    for path in filled.server().paths() {
+        rotten.put(&path, "rotten");
+    }
+    for first in [format!("http://{free}/models"), format!("{}/models", rotten.url())] {
+        let home = |name: &str| filled.world.beside(&format!("{name} {}", first.replace('/', "_")));
+        let builder = |stores: &[&String], name: &str| {
+            let stores = stores.iter().map(|url| url.parse().unwrap());
+            filled.world.builder().home(home(name)).stores(stores).store_mode(StoreMode::Only)
+        };
+        let (outcome, _) = download(builder(&[&first, &filled.url()], "both"), "").await;
+        assert_eq!(filled.model.differences(&outcome.unwrap().path), [""; 0]);
+        // Where none has it, why the first could not say.
+        let empty = format!("{}/empty", filled.server().url());
+        let (outcome, _) = download(builder(&[&first, &empty], "none"), "").await;
+        let kind = outcome.unwrap_err().kind();
+        assert_eq!(
+            kind,
+            if first.contains(&free.to_string()) { ErrorKind::Network } else { ErrorKind::Integrity }
+        );
+    }
+}

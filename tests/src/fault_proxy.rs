@@ -1,0 +1,255 @@
+//! What goes wrong between a client and a server that does nothing wrong.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::request_head::{Requests, head_for_server};
+use crate::sync::locked;
+
+/// At a limited pace so much is passed on at a time.
+const SIP: usize = 4 << 10;
+const PIECE: usize = 64 << 10;
+
+/// Stands before an http server on loopback, until it is dropped, and passes requests on as they are, one for each
+/// connection. It can stop at a request, keep an answer to itself, cut a body or slow everything down.
+///
+/// ```
+/// use local_hub::{FaultProxy, LocalWebStore};
+///
+/// let server = LocalWebStore::start();
+/// let proxy = FaultProxy::before(&server.url());
+/// assert!(proxy.url().starts_with("http://127.0.0.1:"));
+/// assert!(proxy.requests().is_empty());
+/// ```
+#[derive(Debug)]
+pub struct FaultProxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// `host:port` of the server.
+    server: String,
+    faults: Mutex<Faults>,
+    stopped: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    /// Methods and paths, in the order of arrival.
+    requests: Vec<String>,
+    /// From the request of this number on nothing is passed on.
+    stops_at: Option<usize>,
+    /// The answer to the request of this number is lost.
+    loses: Option<usize>,
+    /// Of the next answer to a request with this in its path so many bytes of the body come.
+    cuts: Vec<(String, u64)>,
+    /// So many bytes of all answers come in a second.
+    pace: Option<u64>,
+}
+
+/// What becomes of one request.
+enum Fate {
+    Passed,
+    Stopped,
+    Lost,
+    Cut(u64),
+}
+
+impl FaultProxy {
+    /// A proxy before the server of this URL.
+    ///
+    /// # Panics
+    ///
+    /// There is no port or thread to be had.
+    #[expect(clippy::panic, reason = "a test that cannot have its proxy has failed")]
+    pub fn before(url: &str) -> Self {
+        let server = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let server = server.split('/').next().unwrap_or_default().to_owned();
+        let (faults, stopped) = (Mutex::default(), watch::Sender::new(false));
+        match Self::try_start(Arc::new(Shared { server, faults, stopped })) {
+            Ok(proxy) => proxy,
+            Err(error) => panic!("fault proxy: {error:#}"),
+        }
+    }
+
+    fn try_start(shared: Arc<Shared>) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("fault-proxy")
+            .enable_all()
+            .build()
+            .context("start a runtime")?;
+        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port")?;
+        socket.set_nonblocking(true).context("make a socket non-blocking")?;
+        let address = socket.local_addr().context("ask for the port")?;
+        let (stop, stopped) = oneshot::channel();
+        let state = Arc::clone(&shared);
+        let serving = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = stopped => {}
+                    () = serve(socket, state) => {}
+                }
+            });
+            runtime.shutdown_timeout(Duration::from_secs(5));
+        };
+        let thread = std::thread::Builder::new()
+            .name("fault-proxy".to_owned())
+            .spawn(serving)
+            .context("start a thread")?;
+        Ok(Self { address, shared, running: Some((stop, thread)) })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Methods and paths of all requests so far, in the order of arrival.
+    pub fn requests(&self) -> Vec<String> {
+        locked(&self.shared.faults).requests.clone()
+    }
+
+    /// From the request of this number on, counted from now and from 0, none is passed on or answered; with `None`, all
+    /// later ones are again.
+    pub fn stop_at(&self, number: Option<usize>) {
+        let mut faults = locked(&self.shared.faults);
+        faults.stops_at = number.map(|number| faults.requests.len() + number);
+        self.shared.stopped.send_replace(false);
+    }
+
+    /// Waits until a request is not passed on.
+    pub async fn stopped(&self) {
+        // An error means that no sender is left, but `self` holds one.
+        let _ = self.shared.stopped.subscribe().wait_for(|stopped| *stopped).await;
+    }
+
+    /// The request of this number, counted from now and from 0, is passed on, and the connection closed in the place of
+    /// an answer.
+    pub fn lose_answer(&self, number: usize) {
+        let mut faults = locked(&self.shared.faults);
+        faults.loses = Some(faults.requests.len() + number);
+    }
+
+    /// The connection of the next request whose path has `part` in it is closed after so many bytes of the body.
+    pub fn cut(&self, part: &str, after: u64) {
+        locked(&self.shared.faults).cuts.push((part.to_owned(), after));
+    }
+
+    /// So many bytes come in a second, over all connections together as good as over each.
+    pub fn slow_down(&self, bytes_per_second: u64) {
+        locked(&self.shared.faults).pace = Some(bytes_per_second);
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.running.take() {
+            drop(stop);
+            // A thread that panicked has said so, and there is nothing left to stop.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(socket: std::net::TcpListener, shared: Arc<Shared>) {
+    // Nobody is answered if this fails, which a test will notice.
+    let Ok(listener) = TcpListener::from_std(socket) else { return };
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        while connections.try_join_next().is_some() {}
+        connections.spawn(converse(stream, Arc::clone(&shared)));
+    }
+}
+
+/// Passes one request on; whatever goes wrong ends the connection.
+async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    let mut requests = Requests::of(stream);
+    let Some(parts) = requests.next().await? else { return Ok(()) };
+    let fate = locked(&shared.faults).arrived(parts.method.as_str(), parts.uri.path());
+    if let Fate::Stopped = fate {
+        shared.stopped.send_replace(true);
+        std::future::pending::<()>().await;
+    }
+    let (client, rest) = requests.into_rest();
+    let mut server = TcpStream::connect(&shared.server).await?;
+    server.write_all(head_for_server(&parts).as_bytes()).await?;
+    server.write_all(&rest).await?;
+    let ((mut from_client, mut to_client), (from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
+    let sending = async { tokio::io::copy(&mut from_client, &mut to_server).await.map(drop) };
+    let answering = async {
+        match fate {
+            Fate::Lost => drain(from_server).await,
+            Fate::Cut(after) => cut(from_server, &mut to_client, after).await,
+            Fate::Passed | Fate::Stopped => pass(from_server, &mut to_client, &shared).await,
+        }
+    };
+    tokio::select! {
+        answered = answering => answered,
+        // The client has gone, or waits for its answer without closing its half.
+        Err(error) = sending => Err(error),
+    }
+}
+
+impl Faults {
+    fn arrived(&mut self, method: &str, path: &str) -> Fate {
+        let number = self.requests.len();
+        self.requests.push(format!("{method} {path}"));
+        if self.stops_at.is_some_and(|stop| number >= stop) {
+            return Fate::Stopped;
+        }
+        if self.loses == Some(number) {
+            return Fate::Lost;
+        }
+        match self.cuts.iter().position(|(part, _)| path.contains(part.as_str())) {
+            Some(at) => Fate::Cut(self.cuts.remove(at).1),
+            None => Fate::Passed,
+        }
+    }
+}
+
+async fn drain(mut server: OwnedReadHalf) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    while server.read(&mut piece).await? > 0 {}
+    Ok(())
+}
+
+async fn pass(mut server: OwnedReadHalf, client: &mut OwnedWriteHalf, shared: &Shared) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        let pace = locked(&shared.faults).pace;
+        let most = if pace.is_some() { SIP } else { PIECE };
+        let count = server.read(piece.get_mut(..most).unwrap_or_default()).await?;
+        if count == 0 {
+            return client.shutdown().await;
+        }
+        client.write_all(piece.get(..count).unwrap_or_default()).await?;
+        if let Some(pace) = pace {
+            tokio::time::sleep(Duration::from_micros(1_000_000 * count as u64 / pace)).await;
+        }
+    }
+}
+
+/// Passes the head on, and so many bytes of the body.
+async fn cut(mut server: OwnedReadHalf, client: &mut OwnedWriteHalf, after: u64) -> io::Result<()> {
+    let mut received = Vec::new();
+    while server.read_buf(&mut received).await? > 0 {}
+    let head = received.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |end| end + 4);
+    let end = received.len().min(head + usize::try_from(after).unwrap_or(usize::MAX));
+    client.write_all(received.get(..end).unwrap_or_default()).await?;
+    client.shutdown().await
+}
