@@ -61,7 +61,7 @@ impl CacheLayout {
             named.map(|tier| absolute(tier).map(Tier::ReadOnly)).collect::<Result<Vec<_>, Error>>()?;
         tiers.push(Tier::Writable(weights.clone()));
         // `model_weights`, and then the private folder itself, or `hf` and the folder of a user in it.
-        let hf = Place::anchored_loosely(&home, 3).join("model_weights/hf");
+        let hf = Place::anchored_loosely(&home, 3).join("model_weights").join("hf");
         let private = Place::anchored_loosely(&home, 2).join("model_weights").join(PRIVATE);
         Ok(Self { home, tiers, weights, hf, private, durability, locking })
     }

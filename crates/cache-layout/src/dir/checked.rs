@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::found::{Access, Found, FoundKind, How, not_plain};
+use super::patience::patiently;
 
 /// A folder.
 #[derive(Debug)]
@@ -100,14 +101,10 @@ impl Dir {
         fs::create_dir(self.0.join(name))
     }
 
-    /// Removes anything but a folder.
+    /// Removes anything but a folder, also if it is read-only.
     pub(crate) fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         let path = self.0.join(name);
-        // Windows tells links to folders from links to files.
-        fs::remove_file(&path).or_else(|error| match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_symlink() => fs::remove_dir(&path),
-            _ => Err(error),
-        })
+        patiently(|| remove_file(&path))
     }
 
     /// Removes an empty folder.
@@ -117,7 +114,14 @@ impl Dir {
 
     /// Renames; a file in the new place is replaced.
     pub(crate) fn rename(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
-        fs::rename(self.0.join(name), to.0.join(new))
+        let (from, to) = (self.0.join(name), to.0.join(new));
+        patiently(|| {
+            fs::rename(&from, &to).map_err(|error| {
+                // Where a folder is in the way, the system may say only that access is denied.
+                let is_taken = from.is_dir() && fs::symlink_metadata(&to).is_ok();
+                if is_taken { io::Error::new(io::ErrorKind::AlreadyExists, error) } else { error }
+            })
+        })
     }
 
     /// This system does not rename without replacing.
@@ -148,6 +152,22 @@ impl Dir {
     /// Who else may rename folders is not known here.
     pub(crate) fn is_guarded(_: &Path) -> bool {
         true
+    }
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    let Err(error) = fs::remove_file(path) else { return Ok(()) };
+    match fs::symlink_metadata(path) {
+        // Windows tells links to folders from links to files.
+        Ok(found) if found.is_symlink() => fs::remove_dir(path),
+        // libgit2 makes its packs so; before Windows 10, and on some file systems still, they are not removed then.
+        Ok(found) if found.permissions().readonly() => {
+            let mut permissions = found.permissions();
+            permissions.set_readonly(false);
+            fs::set_permissions(path, permissions)?;
+            fs::remove_file(path)
+        }
+        _ => Err(error),
     }
 }
 
