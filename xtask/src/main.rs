@@ -8,6 +8,8 @@ mod bench;
 mod cache;
 mod ci;
 mod crash;
+#[cfg(target_os = "linux")]
+mod cross;
 mod demo;
 mod fuzz;
 mod hostile;
@@ -46,6 +48,9 @@ enum Task {
     Ci(ci::Arguments),
     /// Kills downloads again and again while it watches what can be seen of them
     Crash(crash::Arguments),
+    /// Builds for other systems, and runs there what can be run here
+    #[cfg(target_os = "linux")]
+    Cross(cross::Arguments),
     /// Downloads a model from a hub on this machine, and shows what is guaranteed
     Demo,
     /// Fuzzes every parser of foreign bytes, guided by coverage, and keeps what is new
@@ -82,6 +87,8 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Cache(what)) => cache::run(what)?,
         Some(Task::Ci(arguments)) => ci::run(&root, arguments)?,
         Some(Task::Crash(arguments)) => crash::run(&root, arguments)?,
+        #[cfg(target_os = "linux")]
+        Some(Task::Cross(arguments)) => cross::run(&root, arguments)?,
         Some(Task::Demo) => demo::run()?,
         Some(Task::Fuzz(arguments)) => fuzz::run(&root, arguments)?,
         Some(Task::Hub(options)) => hub::run(options)?,
