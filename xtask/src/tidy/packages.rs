@@ -83,6 +83,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("cargo_metadata", &["xtask"], &[]),
     rule("clap", &["mlc-weights", "xtask"], &[]),
     rule("clap_complete", &["mlc-weights"], &[]),
+    rule("clap_mangen", &["mlc-weights"], &[]),
     rule("console", &["mlc-weights"], &[]),
     rule("humantime", &["hf-transport", "mlc-weights"], &[]),
     rule("indicatif", &["xtask"], &[]),
