@@ -14,6 +14,7 @@ mod demo;
 mod fuzz;
 mod hostile;
 mod hub;
+mod package;
 mod sample;
 mod scratch;
 mod smoke;
@@ -57,6 +58,8 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Runs a hub on this machine until Ctrl-C, to try things out
     Hub(hub::Options),
+    /// Packs and builds every crate as it would be published, and publishes none
+    Package,
     /// Downloads a real model from the hub of the environment into a temporary folder
     Smoke {
         /// The model, `HF://user/repo`
@@ -92,6 +95,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Demo) => demo::run()?,
         Some(Task::Fuzz(arguments)) => fuzz::run(&root, arguments)?,
         Some(Task::Hub(options)) => hub::run(options)?,
+        Some(Task::Package) => package::run(&root)?,
         Some(Task::Smoke { model }) => smoke::run(model)?,
         Some(Task::Tidy) => tidy::run(&root)?,
     }

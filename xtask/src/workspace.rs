@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use cargo_metadata::semver::Version;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// A package of the workspace, as its manifest declares it.
@@ -21,10 +22,12 @@ pub(crate) struct Dependency {
     pub(crate) dev: bool,
 }
 
-/// A package from elsewhere, and the licence in its manifest.
-pub(crate) struct Licensed {
+/// A package from elsewhere, and what its manifest says.
+pub(crate) struct Foreign {
     pub(crate) package: String,
     pub(crate) licence: Option<String>,
+    /// The oldest Rust that can compile it.
+    pub(crate) rust: Option<Version>,
 }
 
 /// A file that git tracks or would track.
@@ -74,7 +77,7 @@ fn read_dependency(dependency: &cargo_metadata::Dependency) -> Dependency {
 
 /// The packages from elsewhere that this system's programs, tests and tools are built from. What was built once is
 /// there: no network.
-pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Licensed>> {
+pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Foreign>> {
     let version = Command::new("rustc").arg("-vV").output().context("asking rustc for this system")?.stdout;
     let version = String::from_utf8(version)?;
     let system =
@@ -83,11 +86,12 @@ pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Licensed>> {
     let metadata =
         MetadataCommand::new().manifest_path(root.join("Cargo.toml")).other_options(options).exec()?;
     let foreign = metadata.packages.into_iter().filter(|package| package.source.is_some());
-    let licensed = |package: cargo_metadata::Package| Licensed {
+    let read = |package: cargo_metadata::Package| Foreign {
         package: package.name.to_string(),
         licence: package.license,
+        rust: package.rust_version,
     };
-    Ok(foreign.map(licensed).collect())
+    Ok(foreign.map(read).collect())
 }
 
 /// The names of all packages that are compiled for any platform with all features on. No network.

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::MetadataCommand;
 
-use super::tools::Tools;
+use super::tools::{C, Tools};
 use super::{empty_root, must_run, said, wine};
 
 /// A target, and its steps in order: each says what came of it.
@@ -53,7 +53,7 @@ impl Target {
 fn check(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
     let without_c = tools.place().join("without-c.toml");
     std::fs::write(&without_c, configuration(root, target.triple)?)?;
-    let mut cargo = tools.cargo(root, "cargo")?;
+    let mut cargo = tools.cargo(root, C::System);
     cargo.args(["check", STD, "--workspace", "--all-targets", "--locked", "--target", target.triple]);
     must_run(cargo.arg("--config").arg(&without_c).env("RUSTFLAGS", "-D warnings"))?;
     Ok("the workspace with its tests: no error, no warning".to_owned())
@@ -73,7 +73,7 @@ fn configuration(root: &Path, triple: &str) -> Result<String> {
 }
 
 fn build_musl(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
-    let mut cargo = tools.cargo(root, "cargo-zigbuild")?;
+    let mut cargo = tools.cargo(root, C::Zig);
     cargo.args(["rustc", STD, "--package", "mlc-weights", "--locked", "--target", target.triple]);
     // zig has the C library's startup code; rustup's own is not here.
     must_run(cargo.args(["--", "-C", "link-self-contained=no"]))?;
@@ -86,7 +86,7 @@ fn build_musl(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
 }
 
 fn build_windows(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
-    let mut cargo = tools.cargo(root, "cargo")?;
+    let mut cargo = tools.cargo(root, C::System);
     cargo.args(["build", STD, "--package", "mlc-weights", "--locked", "--target", target.triple]);
     must_run(&mut cargo)?;
     let program = target.program(tools);

@@ -7,6 +7,13 @@ use anyhow::{Context as _, Result};
 
 use super::{must_run, rust_source, said};
 
+/// Who compiles C, and links.
+#[derive(Clone, Copy)]
+pub(super) enum C {
+    System,
+    Zig,
+}
+
 /// The tools that are there now.
 pub(super) struct Tools {
     place: PathBuf,
@@ -42,23 +49,24 @@ impl Tools {
         &self.place
     }
 
-    /// Cargo, to build the standard library with the rest: there is none for other systems without rustup.
-    pub(super) fn cargo(&self, root: &Path, program: &str) -> Result<Command> {
-        let path = std::env::join_paths(
-            [self.place.join("tools/bin")]
-                .into_iter()
-                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-        )?;
-        let mut cargo = Command::new(program);
+    /// Cargo, or what calls it with zig for a C compiler, to build the standard library with the rest: there is none
+    /// for other systems without rustup.
+    pub(super) fn cargo(&self, root: &Path, with: C) -> Command {
+        let mut cargo = Command::new(match with {
+            C::System => "cargo".into(),
+            C::Zig => self.place.join("tools/bin/cargo-zigbuild"),
+        });
         cargo
             .current_dir(root)
-            .env("PATH", path)
+            .env("CARGO_ZIGBUILD_PYTHON_PATH", self.place.join("tools/bin/python"))
             .env("RUSTC_BOOTSTRAP", "1")
             .env("__CARGO_TESTS_ONLY_SRC_ROOT", &self.library)
             .env("CARGO_TARGET_DIR", &self.place)
             .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_PROFILE_DEV_DEBUG", "0");
-        Ok(cargo)
+        cargo.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "x86_64-w64-mingw32-gcc");
+        cargo.env("AWS_LC_SYS_PREBUILT_NASM", "1");
+        cargo
     }
 
     /// When, and with what.

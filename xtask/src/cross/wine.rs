@@ -10,7 +10,7 @@ use local_hub::{Fault, FaultTarget, Git, LocalHub, PublishedModel, Times};
 use super::main_job::Stage;
 use super::must_run;
 use super::target::Target;
-use super::tools::Tools;
+use super::tools::{C, Tools};
 use crate::sample;
 use crate::scratch::with_scratch;
 
@@ -40,7 +40,7 @@ pub(super) fn main_job(root: &Path, tools: &Tools, target: &Target) -> Result<St
 /// Those of the packages that know paths and files.
 pub(super) fn unit_tests(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
     bring_library(root, &tools.place().join(target.triple).join("debug/deps"))?;
-    let mut cargo = tools.cargo(root, "cargo")?;
+    let mut cargo = tools.cargo(root, C::System);
     cargo.args(["test", "-Zbuild-std=std,panic_abort,test,proc_macro", "--lib", "--locked"]);
     cargo.args(["--package", "url-parse", "--package", "cache-layout", "--target", target.triple]);
     in_wine(&mut cargo, &tools.place().join("wine"));

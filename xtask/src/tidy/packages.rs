@@ -55,6 +55,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("sha1", &["hf-transport"], &["tests"]),
     rule("sha2", &["cache-layout", "shard-fetch", "weight-store"], &["tests", "xtask"]),
     rule("tempfile", &["hf-transport"], &["fuzz", "tests", "xtask"]),
+    rule("winapi-util", &["cache-layout"], &[]),
     // The shape of the code.
     rule(
         "parking_lot",

@@ -1,10 +1,11 @@
-//! Systems without handles to folders: every component is looked at before something is done. Reparse points
-//! count as links. What takes a folder's place between the look and the deed is not noticed; docs/security.md
+//! Windows, whose handles to folders this program does not work by: every component is looked at before something is
+//! done. Reparse points count as links. What takes a folder's place between the look and the deed is not noticed; docs/security.md
 //! says so.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
+use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::found::{Access, Found, FoundKind, How, not_plain};
@@ -45,7 +46,7 @@ impl Dir {
         let mut path = self.0.clone();
         for name in relative {
             path.push(name);
-            let found = found(&fs::symlink_metadata(&path)?);
+            let found = look_at(&path)?;
             if found.is_link() {
                 return Err(io::Error::other(LinkRefused));
             } else if !found.is_folder() {
@@ -67,12 +68,12 @@ impl Dir {
 
     /// What is under a name.
     pub(crate) fn look(&self, name: &OsStr) -> io::Result<Found> {
-        Ok(found(&fs::symlink_metadata(self.0.join(name))?))
+        look_at(&self.0.join(name))
     }
 
     /// What this folder is.
     pub(crate) fn look_at_self(&self) -> io::Result<Found> {
-        Ok(found(&fs::symlink_metadata(&self.0)?))
+        look_at(&self.0)
     }
 
     /// The names in this folder, in no particular order.
@@ -176,12 +177,27 @@ pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     if fs::metadata(path)?.is_file() { File::open(path) } else { Err(not_plain()) }
 }
 
-/// What an open file is.
-pub(crate) fn look_at_file(file: &File) -> io::Result<Found> {
-    Ok(found(&file.metadata()?))
+/// FILE_FLAG_BACKUP_SEMANTICS, without which no folder is opened, and FILE_FLAG_OPEN_REPARSE_POINT.
+const ANYTHING: u32 = 0x0200_0000 | 0x0020_0000;
+
+/// What is at a path. Of a link, the link.
+fn look_at(path: &Path) -> io::Result<Found> {
+    // For no access to it but to what is known of it.
+    match OpenOptions::new().access_mode(0).custom_flags(ANYTHING).open(path) {
+        Ok(file) => look_at_file(&file),
+        // Some files are not opened at all while the system uses them.
+        Err(_) => Ok(found(&fs::symlink_metadata(path)?, None)),
+    }
 }
 
-fn found(metadata: &Metadata) -> Found {
+/// What an open file is.
+pub(crate) fn look_at_file(file: &File) -> io::Result<Found> {
+    let identity = winapi_util::file::information(file).ok();
+    let identity = identity.map(|numbers| (numbers.volume_serial_number(), numbers.file_index()));
+    Ok(found(&file.metadata()?, identity))
+}
+
+fn found(metadata: &Metadata, identity: Option<(u64, u64)>) -> Found {
     let kind = match metadata.file_type() {
         kind if kind.is_symlink() => FoundKind::Link,
         kind if kind.is_file() => FoundKind::File,
@@ -189,5 +205,5 @@ fn found(metadata: &Metadata) -> Found {
         _ => FoundKind::Other,
     };
     let (len, modified) = (metadata.len(), metadata.modified().ok());
-    Found { kind, len, disk_bytes: len, modified, identity: None, is_groups: false, owner: None }
+    Found { kind, len, disk_bytes: len, modified, identity, is_groups: false, owner: None }
 }
