@@ -9,7 +9,11 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// A package of the workspace, as its manifest declares it.
 pub(crate) struct Package {
+    /// That of its folder and its library, by which the others depend on it.
     pub(crate) name: String,
+    /// Its own name, which is longer if it is published.
+    pub(crate) package: String,
+    pub(crate) is_published: bool,
     /// Relative to the root, with `/`.
     pub(crate) folder: String,
     pub(crate) dependencies: Vec<Dependency>,
@@ -60,19 +64,19 @@ fn read_package(root: &Path, package: &cargo_metadata::Package) -> Result<Packag
     let manifest = package.manifest_path.as_std_path();
     let folder = manifest.parent().and_then(|folder| folder.strip_prefix(root).ok());
     let folder = folder.with_context(|| format!("{} lies outside the workspace", package.manifest_path))?;
+    let names: Vec<_> = folder.components().map(|name| name.as_os_str().to_string_lossy()).collect();
     Ok(Package {
-        name: package.name.to_string(),
-        folder: folder
-            .components()
-            .map(|name| name.as_os_str().to_string_lossy())
-            .collect::<Vec<_>>()
-            .join("/"),
+        name: names.last().map(ToString::to_string).unwrap_or_default(),
+        package: package.name.to_string(),
+        is_published: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
+        folder: names.join("/"),
         dependencies: package.dependencies.iter().map(read_dependency).collect(),
     })
 }
 
 fn read_dependency(dependency: &cargo_metadata::Dependency) -> Dependency {
-    Dependency { name: dependency.name.clone(), dev: dependency.kind == DependencyKind::Development }
+    let name = dependency.rename.as_ref().unwrap_or(&dependency.name);
+    Dependency { name: name.clone(), dev: dependency.kind == DependencyKind::Development }
 }
 
 /// The packages from elsewhere that this system's programs, tests and tools are built from. What was built once is

@@ -42,7 +42,14 @@ pub(super) fn unit_tests(root: &Path, tools: &Tools, target: &Target) -> Result<
     bring_library(root, &tools.place().join(target.triple).join("debug/deps"))?;
     let mut cargo = tools.cargo(root, C::System);
     cargo.args(["test", "-Zbuild-std=std,panic_abort,test,proc_macro", "--lib", "--locked"]);
-    cargo.args(["--package", "url-parse", "--package", "cache-layout", "--target", target.triple]);
+    cargo.args([
+        "--package",
+        "mlc-weights-url-parse",
+        "--package",
+        "mlc-weights-cache-layout",
+        "--target",
+        target.triple,
+    ]);
     in_wine(&mut cargo, &tools.place().join("wine"));
     must_run(cargo.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", WINE))?;
     Ok("all of url-parse and cache-layout pass".to_owned())
