@@ -10,6 +10,8 @@ use anyhow::{Context as _, Result, ensure};
 pub(crate) fn run(root: &Path) -> Result<()> {
     let status = Command::new("cargo")
         .args(["publish", "--dry-run", "--workspace", "--locked", "--allow-dirty"])
+        // Each package is built where it is unpacked, with all that it needs, unless they are told to share.
+        .env("CARGO_TARGET_DIR", root.join("target"))
         .current_dir(root)
         .status()
         .context("running cargo; is it in the PATH?")?;
