@@ -9,6 +9,8 @@ int wmain(int count, wchar_t **arguments) {
     STARTUPINFOW start = {.cb = sizeof start};
     PROCESS_INFORMATION process;
     DWORD status;
+    /* The event goes to a console, which Wine gives to nobody who was started without a terminal. */
+    AllocConsole();
     for (int i = 2; i < count; i++) {
         wcscat(line, L"\"");
         wcscat(line, arguments[i]);

@@ -79,11 +79,12 @@ impl Scene {
         Git::isolated(&self.scratch)?;
         let hub = LocalHub::builder().files_in(&self.scratch).try_start()?;
         let model = hub.try_publish(&sample::fixture("mlc-ai/Sample", 1000))?;
-        self.interrupted(&hub, &model)?;
         let home = self.home();
         let entry = home.join("model_weights/hf").join(&model.user).join(&model.repo);
         let said = format!("{}\n", on_windows(&entry));
-        Stage { hub: &hub, model: &model, program: &|| self.command(&self.program, &hub), home, said }.play()
+        let program = || self.command(&self.program, &hub);
+        Stage { hub: &hub, model: &model, program: &program, home, said }.play()?;
+        self.interrupted(&hub, &model)
     }
 
     fn home(&self) -> PathBuf {

@@ -207,3 +207,69 @@ fn found(metadata: &Metadata, identity: Option<(u64, u64)>) -> Found {
     let (len, modified) = (metadata.len(), metadata.modified().ok());
     Found { kind, len, disk_bytes: len, modified, identity, is_groups: false, owner: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing;
+
+    fn open(path: &Path) -> Dir {
+        Dir::open_path(path, How::AtOnce).unwrap()
+    }
+
+    #[test]
+    fn read_only_files_are_removed() {
+        let folder = testing::folder();
+        let pack = folder.path().join("tree/objects/pack");
+        testing::write(&pack, "PACK");
+        let mut permissions = fs::metadata(&pack).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&pack, permissions).unwrap();
+        open(folder.path()).remove_all("tree".as_ref()).unwrap();
+        assert!(!folder.path().join("tree").exists());
+    }
+
+    /// Another program has a file open for a moment and shares it with nobody.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the other program lets go after a while")]
+    fn what_is_held_open_is_renamed_once_it_is_let_go() {
+        let folder = testing::folder();
+        let file = folder.path().join("tree/file");
+        testing::write(&file, "text");
+        let held = OpenOptions::new().read(true).share_mode(0).open(&file).unwrap();
+        let dir = open(folder.path());
+        std::thread::scope(|scope| {
+            let renamed = scope.spawn(|| dir.rename("tree".as_ref(), &dir, "other".as_ref()));
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(!renamed.is_finished());
+            drop(held);
+            renamed.join().unwrap().unwrap();
+        });
+        assert!(folder.path().join("other/file").exists());
+    }
+
+    #[test]
+    fn a_folder_in_the_way_is_told_at_once() {
+        let folder = testing::folder();
+        for name in ["tree", "other"] {
+            testing::write(&folder.path().join(name).join("file"), name);
+        }
+        let dir = open(folder.path());
+        let error = dir.rename("tree".as_ref(), &dir, "other".as_ref()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn two_names_of_one_file_have_one_number() {
+        let folder = testing::folder();
+        testing::write(&folder.path().join("one"), "text");
+        testing::write(&folder.path().join("other"), "text");
+        let dir = open(folder.path());
+        dir.link("one".as_ref(), &dir, "two".as_ref()).unwrap();
+        let number = |name: &str| dir.look(name.as_ref()).unwrap().identity.unwrap();
+        assert_eq!(number("one"), number("two"));
+        assert_ne!(number("one"), number("other"));
+    }
+}
