@@ -8,10 +8,13 @@ mod bench;
 mod cache;
 mod ci;
 mod crash;
+#[cfg(target_os = "linux")]
+mod cross;
 mod demo;
 mod fuzz;
 mod hostile;
 mod hub;
+mod package;
 mod sample;
 mod scratch;
 mod smoke;
@@ -47,12 +50,17 @@ enum Task {
     Ci(ci::Arguments),
     /// Kills downloads again and again while it watches what can be seen of them
     Crash(crash::Arguments),
+    /// Builds for other systems, and runs there what can be run here
+    #[cfg(target_os = "linux")]
+    Cross(cross::Arguments),
     /// Downloads a model from a hub on this machine, and shows what is guaranteed
     Demo,
     /// Fuzzes every parser of foreign bytes, guided by coverage, and keeps what is new
     Fuzz(fuzz::Arguments),
     /// Runs a hub on this machine until Ctrl-C, to try things out
     Hub(hub::Options),
+    /// Packs and builds every crate as it would be published, and publishes none
+    Package,
     /// Downloads a real model from the hub of the environment into a temporary folder
     Smoke {
         /// The model, `HF://user/repo`
@@ -85,9 +93,12 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Cache(what)) => cache::run(what)?,
         Some(Task::Ci(arguments)) => ci::run(&root, arguments)?,
         Some(Task::Crash(arguments)) => crash::run(&root, arguments)?,
+        #[cfg(target_os = "linux")]
+        Some(Task::Cross(arguments)) => cross::run(&root, arguments)?,
         Some(Task::Demo) => demo::run()?,
         Some(Task::Fuzz(arguments)) => fuzz::run(&root, arguments)?,
         Some(Task::Hub(options)) => hub::run(options)?,
+        Some(Task::Package) => package::run(&root)?,
         Some(Task::Smoke { model }) => smoke::run(model)?,
         Some(Task::Tidy) => tidy::run(&root)?,
         Some(Task::Wheel(arguments)) => wheel::run(&root, arguments)?,

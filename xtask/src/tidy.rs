@@ -6,6 +6,7 @@ mod circles;
 mod licences;
 mod lock;
 mod manifests;
+mod oldest_rust;
 mod packages;
 mod sources;
 mod tracked;
@@ -13,6 +14,7 @@ mod tracked;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use cargo_metadata::semver::Version;
 
 use crate::workspace;
 
@@ -35,11 +37,14 @@ fn complaints(root: &Path) -> Result<Vec<String>> {
     let lock = std::fs::read_to_string(root.join("Cargo.lock")).context("reading Cargo.lock")?;
     let architecture = root.join("docs/architecture.md");
     let architecture = std::fs::read_to_string(architecture).context("reading docs/architecture.md")?;
+    let foreign = workspace::packages_from_elsewhere(root)?;
+    let own = Version::parse(&format!("{}.0", env!("CARGO_PKG_RUST_VERSION")))?;
     Ok([
         arrows::check(&packages, arrows::PLAN),
         packages::check(&packages, &files, packages::PLAN),
         manifests::check(&packages, &files),
-        licences::check(&workspace::packages_from_elsewhere(root)?, &architecture),
+        licences::check(&foreign, &architecture),
+        oldest_rust::check(&foreign, &own),
         lock::check(&lock, &workspace::compiled(root)?),
         lock::check_buckets(&workspace::for_buckets(root)?).into_iter().collect(),
         sources::check(&files),

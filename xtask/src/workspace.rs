@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use cargo_metadata::semver::Version;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// A package of the workspace, as its manifest declares it.
 pub(crate) struct Package {
+    /// That of its folder and its library, by which the others depend on it.
     pub(crate) name: String,
+    /// Its own name, which is longer if it is published.
+    pub(crate) full_name: String,
+    pub(crate) is_published: bool,
     /// Relative to the root, with `/`.
     pub(crate) folder: String,
     pub(crate) dependencies: Vec<Dependency>,
@@ -21,10 +26,12 @@ pub(crate) struct Dependency {
     pub(crate) dev: bool,
 }
 
-/// A package from elsewhere, and the licence in its manifest.
-pub(crate) struct Licensed {
+/// A package from elsewhere, and what its manifest says.
+pub(crate) struct Foreign {
     pub(crate) package: String,
     pub(crate) licence: Option<String>,
+    /// The oldest Rust that can compile it.
+    pub(crate) rust: Option<Version>,
 }
 
 /// A file that git tracks or would track.
@@ -57,19 +64,19 @@ fn read_package(root: &Path, package: &cargo_metadata::Package) -> Result<Packag
     let manifest = package.manifest_path.as_std_path();
     let folder = manifest.parent().and_then(|folder| folder.strip_prefix(root).ok());
     let folder = folder.with_context(|| format!("{} lies outside the workspace", package.manifest_path))?;
+    let names: Vec<_> = folder.components().map(|name| name.as_os_str().to_string_lossy()).collect();
     Ok(Package {
-        name: package.name.to_string(),
-        folder: folder
-            .components()
-            .map(|name| name.as_os_str().to_string_lossy())
-            .collect::<Vec<_>>()
-            .join("/"),
+        name: names.last().map(ToString::to_string).unwrap_or_default(),
+        full_name: package.name.to_string(),
+        is_published: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
+        folder: names.join("/"),
         dependencies: package.dependencies.iter().map(read_dependency).collect(),
     })
 }
 
 fn read_dependency(dependency: &cargo_metadata::Dependency) -> Dependency {
-    Dependency { name: dependency.name.clone(), dev: dependency.kind == DependencyKind::Development }
+    let name = dependency.rename.as_ref().unwrap_or(&dependency.name);
+    Dependency { name: name.clone(), dev: dependency.kind == DependencyKind::Development }
 }
 
 /// This system, as rustc names it.
@@ -88,16 +95,17 @@ pub(crate) fn target(root: &Path) -> Result<PathBuf> {
 
 /// The packages from elsewhere that this system's programs, tests and tools are built from. What was built once is
 /// there: no network.
-pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Licensed>> {
+pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Foreign>> {
     let options = ["--offline".to_owned(), "--filter-platform".to_owned(), host()?];
     let metadata =
         MetadataCommand::new().manifest_path(root.join("Cargo.toml")).other_options(options).exec()?;
     let foreign = metadata.packages.into_iter().filter(|package| package.source.is_some());
-    let licensed = |package: cargo_metadata::Package| Licensed {
+    let read = |package: cargo_metadata::Package| Foreign {
         package: package.name.to_string(),
         licence: package.license,
+        rust: package.rust_version,
     };
-    Ok(foreign.map(licensed).collect())
+    Ok(foreign.map(read).collect())
 }
 
 /// The names of all packages that are compiled for any platform with all features on. No network.
@@ -108,7 +116,7 @@ pub(crate) fn compiled(root: &Path) -> Result<Vec<String>> {
 /// The names of the packages that are compiled here for buckets alone. No network.
 pub(crate) fn for_buckets(root: &Path) -> Result<Vec<String>> {
     let with = |features: &str| {
-        tree(root, &["--package=facade", "--edges=normal,build", &format!("--features={features}")])
+        tree(root, &["--package=mlc-weights-facade", "--edges=normal,build", &format!("--features={features}")])
     };
     let (mut names, without) = (with("fast-md5,s3,gcs,azure")?, with("fast-md5")?);
     names.sort_unstable();

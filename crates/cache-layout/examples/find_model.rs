@@ -2,7 +2,7 @@
 //! async runtime.
 //!
 //! ```text
-//! cargo run -p cache-layout --example find_model -- ~/.cache/mlc_llm HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+//! cargo run -p mlc-weights-cache-layout --example find_model -- ~/.cache/mlc_llm HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
 //! ```
 //!
 //! Folders given after the model are looked through first, as read-only tiers.

@@ -11,12 +11,14 @@ mod checked;
 mod found;
 #[cfg(unix)]
 mod handle;
+mod patience;
 
 #[cfg(not(unix))]
 pub(crate) use checked::{Dir, is_link_refusal, look_at_file, open_plain};
 pub(crate) use found::{Access, Found, FoundKind, How};
 #[cfg(unix)]
 pub(crate) use handle::{Dir, is_link_refusal, look_at_file, open_plain};
+use patience::patiently;
 
 /// Folders nested deeper than this are not deleted: nothing of ours is, and each takes a handle.
 const MAX_DEPTH: usize = 128;
@@ -46,7 +48,7 @@ impl Dir {
                 outcome => outcome?,
             }
         }
-        self.remove_dir(name)
+        patiently(|| self.remove_dir(name))
     }
 
     /// Creates an empty file under a name that nothing else has.

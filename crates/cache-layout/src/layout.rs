@@ -1,6 +1,9 @@
 //! The folders of a cache.
 
+use std::io;
 use std::path::{Path, PathBuf};
+
+use url_parse::Platform;
 
 use crate::config::{CacheConfig, Durability, Locking};
 use crate::error::Error;
@@ -51,7 +54,8 @@ impl CacheLayout {
     /// Takes the configured folders and makes them absolute. Touches no disk.
     ///
     /// # Errors
-    /// [`Error::UnusableFolder`] when the home is empty, or the working directory is needed and unknown.
+    /// [`Error::UnusableFolder`] when the home is empty, or the working directory is needed and unknown; on Windows also
+    /// when a path would mean another folder, or a device ([`Platform::problem_of_folder`]).
     pub fn new(config: CacheConfig) -> Result<Self, Error> {
         let CacheConfig { home, read_only, durability, locking } = config;
         let home = absolute(home)?;
@@ -61,7 +65,7 @@ impl CacheLayout {
             named.map(|tier| absolute(tier).map(Tier::ReadOnly)).collect::<Result<Vec<_>, Error>>()?;
         tiers.push(Tier::Writable(weights.clone()));
         // `model_weights`, and then the private folder itself, or `hf` and the folder of a user in it.
-        let hf = Place::anchored_loosely(&home, 3).join("model_weights/hf");
+        let hf = Place::anchored_loosely(&home, 3).join("model_weights").join("hf");
         let private = Place::anchored_loosely(&home, 2).join("model_weights").join(PRIVATE);
         Ok(Self { home, tiers, weights, hf, private, durability, locking })
     }
@@ -103,7 +107,12 @@ impl CacheLayout {
 }
 
 fn absolute(path: PathBuf) -> Result<PathBuf, Error> {
-    std::path::absolute(&path).map_err(|source| Error::UnusableFolder { path, source })
+    let problem = Platform::here().problem_of_folder(&path.to_string_lossy());
+    let made = match problem {
+        Some(problem) => Err(io::Error::new(io::ErrorKind::InvalidInput, problem)),
+        None => std::path::absolute(&path),
+    };
+    made.map_err(|source| Error::UnusableFolder { path, source })
 }
 
 #[cfg(test)]

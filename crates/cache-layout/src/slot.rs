@@ -126,6 +126,11 @@ mod tests {
     use crate::config::CacheConfig;
     use crate::staging::Staging;
 
+    /// A path from the root on, which on Windows is that of a drive.
+    fn absolute(path: &str) -> PathBuf {
+        std::path::absolute(path).unwrap()
+    }
+
     fn slot(model: &str) -> Slot {
         let mut config = CacheConfig::new("/home");
         config.read_only = vec!["/ro".into()];
@@ -135,16 +140,19 @@ mod tests {
     #[test]
     fn places() {
         let slot = slot("mlc-ai/Llama-3");
-        assert_eq!(slot.entry(), Path::new("/home/model_weights/hf/mlc-ai/Llama-3"));
+        assert_eq!(slot.entry(), absolute("/home/model_weights/hf/mlc-ai/Llama-3"));
         let dirs: Vec<_> = slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect();
-        assert_eq!(dirs, [Path::new("/ro/hf/mlc-ai/Llama-3"), slot.entry()]);
-        let private = Path::new("/home/model_weights/.mlc-weights");
+        assert_eq!(dirs, [absolute("/ro/hf/mlc-ai/Llama-3"), slot.entry().into()]);
+        let private = absolute("/home/model_weights/.mlc-weights");
         assert_eq!(slot.lock_file(), private.join("locks/mlc-ai+Llama-3"));
         assert_eq!(slot.holder_file(), private.join("locks/mlc-ai+Llama-3+holder"));
         assert_eq!(slot.receipt_file(), private.join("receipts/mlc-ai+Llama-3.json"));
-        let shared = slot.receipt_file_in(&Tier::ReadOnly("/ro".into()));
-        assert_eq!(shared, PathBuf::from("/ro/.mlc-weights/receipts/mlc-ai+Llama-3.json"));
-        assert_eq!(slot.receipt_file_in(&Tier::Writable("/home/model_weights".into())), slot.receipt_file());
+        let shared = slot.receipt_file_in(&Tier::ReadOnly(absolute("/ro")));
+        assert_eq!(shared, absolute("/ro/.mlc-weights/receipts/mlc-ai+Llama-3.json"));
+        assert_eq!(
+            slot.receipt_file_in(&Tier::Writable(absolute("/home/model_weights"))),
+            slot.receipt_file()
+        );
         assert_eq!(slot.receipt_draft("1-a".as_ref()), private.join("receipts/mlc-ai+Llama-3+1-a"));
         assert_eq!(*Staging::of(&slot).folder(), private.join("staging/mlc-ai+Llama-3"));
     }
@@ -152,10 +160,10 @@ mod tests {
     #[test]
     fn places_of_a_revision() {
         let slot = slot("mlc-ai/Llama-3@refs/pr/1");
-        assert_eq!(slot.entry(), Path::new("/home/model_weights/hf/mlc-ai/Llama-3@refs%2Fpr%2F1"));
+        assert_eq!(slot.entry(), absolute("/home/model_weights/hf/mlc-ai/Llama-3@refs%2Fpr%2F1"));
         let dirs: Vec<_> = slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect();
-        assert_eq!(dirs, [Path::new("/ro/hf/mlc-ai/Llama-3@refs%2Fpr%2F1"), slot.entry()]);
-        let receipts = Path::new("/home/model_weights/.mlc-weights/receipts");
+        assert_eq!(dirs, [absolute("/ro/hf/mlc-ai/Llama-3@refs%2Fpr%2F1"), slot.entry().into()]);
+        let receipts = absolute("/home/model_weights/.mlc-weights/receipts");
         assert_eq!(slot.receipt_file(), receipts.join("mlc-ai+Llama-3@refs%2Fpr%2F1.json"));
     }
 

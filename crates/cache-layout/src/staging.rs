@@ -64,9 +64,9 @@ pub(crate) fn tidy(staging: &Staging, now: SystemTime) -> Result<(), Error> {
         }
         forget_published_pool(staging, &run)?;
         // Held until this run is dealt with.
-        if let Some(_owner) = Owner::if_abandoned(&run, now) {
+        if let Some(owner) = Owner::if_abandoned(&run, now) {
             if restore(&run) {
-                remove_abandoned(staging, &run);
+                remove_abandoned(staging, &run, owner);
             }
         } else if held_by(&run).is_some()
             && let Some(_owner) = Owner::if_gone(&run)
@@ -113,10 +113,12 @@ pub(crate) fn forget_published_pool(staging: &Staging, run: &RunNames) -> Result
 
 /// Renames first: a process that only slept and wakes up now finds nothing at its path, and cannot publish
 /// a tree that is being removed.
-fn remove_abandoned(staging: &Staging, run: &RunNames) {
+fn remove_abandoned(staging: &Staging, run: &RunNames, owner: Owner) {
     run.restore_receipt();
     elsewhere::remove_all(run);
     let detached = run.detached();
+    // Windows renames no folder in which a file is open, and the lock is on one.
+    let _held = (!cfg!(windows)).then_some(owner);
     match run.folder().rename(detached.folder()) {
         Ok(()) => remove_detached(staging, &detached),
         Err(error) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tempfile::TempDir;
 
@@ -70,6 +71,20 @@ fn list(root: &Path, dir: &Path, found: &mut BTreeMap<String, String>) {
             found.insert(name, String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned());
         }
     }
+}
+
+/// As if a file or folder had been written at this time.
+pub(crate) fn date(path: &Path, then: SystemTime) {
+    let mut options = fs::OpenOptions::new();
+    #[cfg(unix)]
+    options.read(true);
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::OpenOptionsExt as _;
+        // FILE_WRITE_ATTRIBUTES, and FILE_FLAG_BACKUP_SEMANTICS, without which no folder is opened.
+        options.access_mode(0x100).custom_flags(0x0200_0000);
+    }
+    options.open(path).unwrap().set_modified(then).unwrap();
 }
 
 /// As if the process of a run had been one of another machine.

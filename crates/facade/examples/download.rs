@@ -1,7 +1,7 @@
 //! The first usage: a model's directory, with the environment's settings and the usual concurrency.
 //!
 //! ```text
-//! cargo run -p facade --example download -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+//! cargo run -p mlc-weights-facade --example download -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
 //! ```
 
 #![expect(clippy::print_stdout, reason = "the example shows its result")]

@@ -1,7 +1,7 @@
 //! The second usage: eight shards at once, and downloaded again even if the cache has the model.
 //!
 //! ```text
-//! cargo run -p facade --example download_again -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+//! cargo run -p mlc-weights-facade --example download_again -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
 //! ```
 
 #![expect(clippy::print_stdout, reason = "the example shows its result")]

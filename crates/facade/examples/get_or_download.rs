@@ -1,7 +1,7 @@
 //! The third usage: a model that may be a URL or a local directory, from code without a runtime.
 //!
 //! ```text
-//! cargo run -p facade --example get_or_download -- dist/my-model
+//! cargo run -p mlc-weights-facade --example get_or_download -- dist/my-model
 //! ```
 
 #![expect(clippy::print_stdout, reason = "the example shows its result")]

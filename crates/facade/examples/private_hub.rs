@@ -2,7 +2,7 @@
 //! environment.
 //!
 //! ```text
-//! cargo run -p facade --example private_hub -- https://hub.example.com token.txt models HF://team/model
+//! cargo run -p mlc-weights-facade --example private_hub -- https://hub.example.com token.txt models HF://team/model
 //! ```
 
 #![expect(clippy::print_stdout, reason = "the example shows its result")]

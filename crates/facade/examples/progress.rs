@@ -1,7 +1,7 @@
 //! An observer: an application that draws its own progress.
 //!
 //! ```text
-//! cargo run -p facade --example progress -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+//! cargo run -p mlc-weights-facade --example progress -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
 //! ```
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the example shows progress and its result")]

@@ -1,7 +1,7 @@
 //! A service that gets its models when it starts: two at a time, and none any more once it is told to stop.
 //!
 //! ```text
-//! cargo run -p facade --example warm_up -- HF://user/one HF://user/two HF://user/three
+//! cargo run -p mlc-weights-facade --example warm_up -- HF://user/one HF://user/two HF://user/three
 //! ```
 //!
 //! Started again after Ctrl-C it goes on where it was.

@@ -124,6 +124,7 @@ fn set_mode(options: &mut OpenOptions, is_executable: bool) {
 fn set_mode(_: &mut OpenOptions, _: bool) {}
 
 fn create_dir(folder: &Path) -> std::io::Result<()> {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no modes"))]
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o775);

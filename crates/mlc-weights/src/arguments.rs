@@ -6,7 +6,7 @@ mod cache;
 mod download;
 mod store;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use self::cache::{List, Path, Prune, Remove, Verify};
@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Env(Env),
     /// Print a script that completes command lines
     Completions(Completions),
+    /// Print a manual page
+    Man(Man),
 }
 
 #[derive(Args, Debug)]
@@ -116,10 +118,32 @@ pub(crate) struct Completions {
     pub(crate) shell: Shell,
 }
 
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mlc-weights man > ~/.local/share/man/man1/mlc-weights.1
+  mlc-weights man store-push > ~/.local/share/man/man1/mlc-weights-store-push.1")]
+pub(crate) struct Man {
+    /// The command, as in the page's name: `download`, `store-push`
+    #[arg(value_name = "PAGE", value_parser = page_name)]
+    pub(crate) page: Option<String>,
+}
+
+fn page_name(name: &str) -> Result<String, &'static str> {
+    page(name).map(|_| name.to_owned()).ok_or("there is no such command")
+}
+
+/// The command whose page has this name; the whole program for none.
+pub(crate) fn page(name: &str) -> Option<clap::Command> {
+    let mut program = Arguments::command().disable_help_subcommand(true);
+    // This gives each command its full name.
+    program.build();
+    let mut parts = name.split('-').filter(|part| !part.is_empty());
+    parts.try_fold(&program, |command, part| command.find_subcommand(part)).cloned()
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -4,6 +4,7 @@ mod completions;
 mod download;
 mod env;
 mod list;
+mod man;
 mod named;
 mod path;
 mod prune;
@@ -27,5 +28,6 @@ pub(crate) fn run(command: &Command, screen: Screen) -> Result<(), Failure> {
         Command::Store(arguments) => store::run(arguments, screen),
         Command::Env(arguments) => env::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
+        Command::Man(arguments) => man::run(arguments),
     }
 }

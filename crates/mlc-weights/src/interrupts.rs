@@ -1,4 +1,4 @@
-//! Ctrl-C, and on Unix the request to terminate.
+//! Ctrl-C, and what else asks a program to end: a signal on Unix, Ctrl-Break and a closed window on Windows.
 
 use tokio::sync::watch;
 
@@ -71,18 +71,26 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
-struct Signals;
+/// Ctrl-C, Ctrl-Break, and the closing of the console's window.
+#[cfg(windows)]
+struct Signals {
+    c: tokio::signal::windows::CtrlC,
+    r#break: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self)
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+        Ok(Self { c: ctrl_c()?, r#break: ctrl_break()?, close: ctrl_close()? })
     }
 
     async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            _ = self.c.recv() => {}
+            _ = self.r#break.recv() => {}
+            _ = self.close.recv() => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Downloads files from a plain HTTP server, with nothing but a list of URLs and digests: no hub in sight.
 //!
-//! `cargo run --release -p shard-fetch --example plain_http_server [FILES] [MIB]` starts a small server of its
+//! `cargo run --release -p mlc-weights-shard-fetch --example plain_http_server [FILES] [MIB]` starts a small server of its
 //! own on loopback, so that it runs as it is; by default it serves 4 files of 64 MiB. The files go to a
 //! temporary folder below the current one. It ends by printing what that took.
 

@@ -1,7 +1,7 @@
 //! Parsing names with the crate `url-parse` alone: from a model's URL to those of its files.
 //!
 //! ```text
-//! cargo run -p url-parse --example names -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC mlc-chat-config.json
+//! cargo run -p mlc-weights-url-parse --example names -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC mlc-chat-config.json
 //! ```
 
 #![expect(clippy::print_stdout, reason = "the example shows its result")]

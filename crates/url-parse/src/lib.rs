@@ -45,6 +45,7 @@ mod endpoint;
 mod error;
 mod excerpt;
 mod failure;
+mod folder;
 mod foreign;
 mod guess;
 mod model_id;

@@ -66,7 +66,13 @@ mod tests {
         let dependency = |dev| move |name: &&str| Dependency { name: (*name).to_owned(), dev };
         let dependencies =
             normal.iter().map(dependency(false)).chain(dev.iter().map(dependency(true))).collect();
-        Package { name: name.to_owned(), folder: name.to_owned(), dependencies }
+        Package {
+            name: name.to_owned(),
+            full_name: name.to_owned(),
+            is_published: false,
+            folder: name.to_owned(),
+            dependencies,
+        }
     }
 
     #[track_caller]

@@ -2,15 +2,15 @@
 
 use std::iter::Peekable;
 
-use crate::workspace::Licensed;
+use crate::workspace::Foreign;
 
 /// One of these must be open to us for each package, and all that it asks for at once. docs/architecture.md names
 /// them.
 const TAKEN: [&str; 6] = ["Apache-2.0", "BSD-3-Clause", "CDLA-Permissive-2.0", "ISC", "MIT", "Unicode-3.0"];
 
-pub(super) fn check(packages: &[Licensed], architecture: &str) -> Vec<String> {
+pub(super) fn check(packages: &[Foreign], architecture: &str) -> Vec<String> {
     let refused = packages.iter().filter(|package| !package.licence.as_deref().is_some_and(is_taken));
-    let refused = refused.map(|Licensed { package, licence }| {
+    let refused = refused.map(|Foreign { package, licence, .. }| {
         let licence = licence.as_deref().unwrap_or("no licence in its manifest");
         format!("{package}: {licence} is not among the licences that are taken (xtask/src/tidy/licences.rs)")
     });
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_licence_that_is_not_taken_is_told() {
         let package = |licence: Option<&str>| {
-            [Licensed { package: "a".to_owned(), licence: licence.map(str::to_owned) }]
+            [Foreign { package: "a".to_owned(), licence: licence.map(str::to_owned), rust: None }]
         };
         let named = TAKEN.join(", ");
         assert_eq!(check(&package(Some("MIT")), &named), Vec::<String>::new());

@@ -3,21 +3,31 @@
 use crate::workspace::{File, Package};
 
 /// What the root's manifest says once for all.
-const INHERITED: [&str; 5] = ["version", "edition", "rust-version", "license", "publish"];
+const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
+/// What it says for those that are published, and for the others, which are not by this.
+const PUBLISHED: &str = "keywords";
+const NOT_PUBLISHED: &str = "publish";
+/// The name of the family, and of the program.
+const FAMILY: &str = "mlc-weights";
 
 pub(super) fn check(packages: &[Package], files: &[File]) -> Vec<String> {
     packages.iter().flat_map(|package| check_package(package, files)).collect()
 }
 
 fn check_package(package: &Package, files: &[File]) -> Vec<String> {
-    let (name, folder) = (&package.name, &package.folder);
+    let Package { name, folder, is_published, .. } = package;
     let mut complaints = Vec::new();
-    if folder.rsplit('/').next() != Some(name) {
-        complaints.push(format!("{folder}: the package is called {name}, the folder is not"));
+    let is_of_family = !is_published || name.starts_with(FAMILY);
+    let expected = if is_of_family { name.clone() } else { format!("{FAMILY}-{name}") };
+    if package.full_name != expected {
+        complaints.push(format!("{folder}: the package is called {}, not {expected}", package.full_name));
+    }
+    if *is_published && files.iter().all(|file| file.path != format!("{folder}/README.md")) {
+        complaints.push(format!("{folder}: is published without a README.md"));
     }
     let path = format!("{folder}/Cargo.toml");
     match files.iter().find(|file| file.path == path) {
-        Some(manifest) => complaints.extend(check_manifest(&path, &manifest.text)),
+        Some(manifest) => complaints.extend(check_manifest(&path, &manifest.text, *is_published)),
         None => complaints.push(format!("{path}: git does not track it")),
     }
     complaints
@@ -26,11 +36,12 @@ fn check_package(package: &Package, files: &[File]) -> Vec<String> {
 /// The one package for which parsers are opened; in any other the feature would reach what is shipped.
 const FUZZ: &str = "tests/fuzz/Cargo.toml";
 
-fn check_manifest(path: &str, manifest: &str) -> Vec<String> {
+fn check_manifest(path: &str, manifest: &str, is_published: bool) -> Vec<String> {
     let lines = sections(manifest);
     let has = |section: &str, line: &str| lines.contains(&(section.to_owned(), line.to_owned()));
     let inherited = INHERITED
         .iter()
+        .chain([if is_published { &PUBLISHED } else { &NOT_PUBLISHED }])
         .filter(|key| !has("package", &format!("{key}.workspace=true")))
         .map(|key| format!("{path}: does not inherit `{key}`"));
     let lints = (!has("lints", "workspace=true")).then(|| format!("{path}: does not inherit the lints"));
@@ -87,7 +98,7 @@ rustix.workspace = true
 
     #[track_caller]
     fn check_text(manifest: &str, complaints: &[&str]) {
-        assert_eq!(check_manifest("a/Cargo.toml", manifest), complaints);
+        assert_eq!(check_manifest("a/Cargo.toml", manifest, false), complaints);
     }
 
     #[test]
@@ -123,15 +134,46 @@ rustix.workspace = true
 
     #[test]
     fn names_are_folders_names() {
-        let package = |name: &str| Package {
-            name: name.to_owned(),
+        let check_package = |name: &str, package: &str, is_published: bool, text: &str| {
+            let package = Package {
+                name: name.to_owned(),
+                full_name: package.to_owned(),
+                is_published,
+                folder: "crates/a".to_owned(),
+                dependencies: Vec::new(),
+            };
+            let file = |path: &str| File { path: format!("crates/a/{path}"), text: text.to_owned() };
+            let files = [file("Cargo.toml"), file("README.md")];
+            let unread = check_package(&package, &files[..1]);
+            (check_package(&package, &files), unread)
+        };
+        let none = Vec::<String>::new();
+        let published = GOOD.replace("publish.workspace", "keywords.workspace");
+        assert_eq!(check_package("a", "a", false, GOOD), (none.clone(), none.clone()));
+        let unread = vec!["crates/a: is published without a README.md".to_owned()];
+        assert_eq!(check_package("a", "mlc-weights-a", true, &published), (none.clone(), unread.clone()));
+        assert_eq!(check_package("mlc-weights", "mlc-weights", true, &published), (none, unread));
+        let found = check_package("a", "mlc-weights-a", false, GOOD).0;
+        assert_eq!(found, ["crates/a: the package is called mlc-weights-a, not a"]);
+        let found = check_package("a", "a", true, GOOD).0;
+        assert_eq!(
+            found,
+            [
+                "crates/a: the package is called a, not mlc-weights-a",
+                "crates/a/Cargo.toml: does not inherit `keywords`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_manifest_is_tracked() {
+        let package = Package {
+            name: "a".to_owned(),
+            full_name: "a".to_owned(),
+            is_published: false,
             folder: "crates/a".to_owned(),
             dependencies: Vec::new(),
         };
-        let file = File { path: "crates/a/Cargo.toml".to_owned(), text: GOOD.to_owned() };
-        let files = [file];
-        assert_eq!(check(&[package("a")], &files), Vec::<String>::new());
-        assert_eq!(check(&[package("b")], &files), ["crates/a: the package is called b, the folder is not"]);
-        assert_eq!(check(&[package("a")], &[]), ["crates/a/Cargo.toml: git does not track it"]);
+        assert_eq!(check(&[package], &[]), ["crates/a/Cargo.toml: git does not track it"]);
     }
 }

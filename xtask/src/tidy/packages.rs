@@ -57,6 +57,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("sha1", &["hf-transport"], &["tests"]),
     rule("sha2", &["cache-layout", "shard-fetch", "weight-store"], &["tests", "xtask"]),
     rule("tempfile", &["hf-transport"], &["fuzz", "tests", "xtask"]),
+    rule("winapi-util", &["cache-layout"], &[]),
     // The shape of the code.
     rule(
         "parking_lot",
@@ -96,6 +97,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("cargo_metadata", &["xtask"], &[]),
     rule("clap", &["mlc-weights", "xtask"], &[]),
     rule("clap_complete", &["mlc-weights"], &[]),
+    rule("clap_mangen", &["mlc-weights"], &[]),
     rule("console", &["mlc-weights"], &[]),
     rule("humantime", &["facade", "hf-transport", "mlc-weights"], &[]),
     rule("indicatif", &["xtask"], &[]),

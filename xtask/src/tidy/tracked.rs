@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::workspace::File;
 
-const FOLDERS: [&str; 6] = [".cargo", ".ci", "crates", "docs", "tests", "xtask"];
+const FOLDERS: [&str; 8] = [".cargo", ".ci", ".github", "crates", "docs", "packaging", "tests", "xtask"];
 
 pub(super) fn check(files: &[File], machine_paths: &[String]) -> Vec<String> {
     let lock = files

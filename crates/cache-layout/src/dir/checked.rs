@@ -1,13 +1,15 @@
-//! Systems without handles to folders: every component is looked at before something is done. Reparse points
-//! count as links. What takes a folder's place between the look and the deed is not noticed; docs/security.md
+//! Windows, whose handles to folders this program does not work by: every component is looked at before something is
+//! done. Reparse points count as links. What takes a folder's place between the look and the deed is not noticed; docs/security.md
 //! says so.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
+use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::found::{Access, Found, FoundKind, How, not_plain};
+use super::patience::patiently;
 
 /// A folder.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Dir {
         let mut path = self.0.clone();
         for name in relative {
             path.push(name);
-            let found = found(&fs::symlink_metadata(&path)?);
+            let found = look_at(&path)?;
             if found.is_link() {
                 return Err(io::Error::other(LinkRefused));
             } else if !found.is_folder() {
@@ -66,12 +68,12 @@ impl Dir {
 
     /// What is under a name.
     pub(crate) fn look(&self, name: &OsStr) -> io::Result<Found> {
-        Ok(found(&fs::symlink_metadata(self.0.join(name))?))
+        look_at(&self.0.join(name))
     }
 
     /// What this folder is.
     pub(crate) fn look_at_self(&self) -> io::Result<Found> {
-        Ok(found(&fs::symlink_metadata(&self.0)?))
+        look_at(&self.0)
     }
 
     /// The names in this folder, in no particular order.
@@ -100,14 +102,10 @@ impl Dir {
         fs::create_dir(self.0.join(name))
     }
 
-    /// Removes anything but a folder.
+    /// Removes anything but a folder, also if it is read-only.
     pub(crate) fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         let path = self.0.join(name);
-        // Windows tells links to folders from links to files.
-        fs::remove_file(&path).or_else(|error| match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_symlink() => fs::remove_dir(&path),
-            _ => Err(error),
-        })
+        patiently(|| remove_file(&path))
     }
 
     /// Removes an empty folder.
@@ -117,7 +115,14 @@ impl Dir {
 
     /// Renames; a file in the new place is replaced.
     pub(crate) fn rename(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
-        fs::rename(self.0.join(name), to.0.join(new))
+        let (from, to) = (self.0.join(name), to.0.join(new));
+        patiently(|| {
+            fs::rename(&from, &to).map_err(|error| {
+                // Where a folder is in the way, the system may say only that access is denied.
+                let is_taken = from.is_dir() && fs::symlink_metadata(&to).is_ok();
+                if is_taken { io::Error::new(io::ErrorKind::AlreadyExists, error) } else { error }
+            })
+        })
     }
 
     /// This system does not rename without replacing.
@@ -151,17 +156,48 @@ impl Dir {
     }
 }
 
+fn remove_file(path: &Path) -> io::Result<()> {
+    let Err(error) = fs::remove_file(path) else { return Ok(()) };
+    match fs::symlink_metadata(path) {
+        // Windows tells links to folders from links to files.
+        Ok(found) if found.is_symlink() => fs::remove_dir(path),
+        // libgit2 makes its packs so; before Windows 10, and on some file systems still, they are not removed then.
+        Ok(found) if found.permissions().readonly() => {
+            let mut permissions = found.permissions();
+            permissions.set_readonly(false);
+            fs::set_permissions(path, permissions)?;
+            fs::remove_file(path)
+        }
+        _ => Err(error),
+    }
+}
+
 /// Opens a plain file by its path; links are followed.
 pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     if fs::metadata(path)?.is_file() { File::open(path) } else { Err(not_plain()) }
 }
 
-/// What an open file is.
-pub(crate) fn look_at_file(file: &File) -> io::Result<Found> {
-    Ok(found(&file.metadata()?))
+/// FILE_FLAG_BACKUP_SEMANTICS, without which no folder is opened, and FILE_FLAG_OPEN_REPARSE_POINT.
+const ANYTHING: u32 = 0x0200_0000 | 0x0020_0000;
+
+/// What is at a path. Of a link, the link.
+fn look_at(path: &Path) -> io::Result<Found> {
+    // For no access to it but to what is known of it.
+    match OpenOptions::new().access_mode(0).custom_flags(ANYTHING).open(path) {
+        Ok(file) => look_at_file(&file),
+        // Some files are not opened at all while the system uses them.
+        Err(_) => Ok(found(&fs::symlink_metadata(path)?, None)),
+    }
 }
 
-fn found(metadata: &Metadata) -> Found {
+/// What an open file is.
+pub(crate) fn look_at_file(file: &File) -> io::Result<Found> {
+    let identity = winapi_util::file::information(file).ok();
+    let identity = identity.map(|numbers| (numbers.volume_serial_number(), numbers.file_index()));
+    Ok(found(&file.metadata()?, identity))
+}
+
+fn found(metadata: &Metadata, identity: Option<(u64, u64)>) -> Found {
     let kind = match metadata.file_type() {
         kind if kind.is_symlink() => FoundKind::Link,
         kind if kind.is_file() => FoundKind::File,
@@ -169,5 +205,72 @@ fn found(metadata: &Metadata) -> Found {
         _ => FoundKind::Other,
     };
     let (len, modified) = (metadata.len(), metadata.modified().ok());
-    Found { kind, len, disk_bytes: len, modified, identity: None, is_groups: false, owner: None }
+    Found { kind, len, disk_bytes: len, modified, identity, is_groups: false, owner: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing;
+
+    fn open(path: &Path) -> Dir {
+        Dir::open_path(path, How::AtOnce).unwrap()
+    }
+
+    #[test]
+    fn read_only_files_are_removed() {
+        let folder = testing::folder();
+        let pack = folder.path().join("tree/objects/pack");
+        testing::write(&pack, "PACK");
+        let mut permissions = fs::metadata(&pack).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&pack, permissions).unwrap();
+        open(folder.path()).remove_all("tree".as_ref()).unwrap();
+        assert!(!folder.path().join("tree").exists());
+    }
+
+    /// Another program has a file open for a moment and shares it with nobody.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the other program lets go after a while")]
+    fn what_is_held_open_is_renamed_once_it_is_let_go() {
+        let folder = testing::folder();
+        let file = folder.path().join("tree/file");
+        testing::write(&file, "text");
+        let held = OpenOptions::new().read(true).share_mode(0).open(&file).unwrap();
+        // Of a folder with such a file Windows says the same, and Wine does not mind.
+        let dir = open(&folder.path().join("tree"));
+        std::thread::scope(|scope| {
+            let renamed = scope.spawn(|| dir.rename("file".as_ref(), &dir, "other".as_ref()));
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(!renamed.is_finished());
+            drop(held);
+            renamed.join().unwrap().unwrap();
+        });
+        assert!(folder.path().join("tree/other").exists());
+    }
+
+    #[test]
+    fn a_folder_in_the_way_is_told_at_once() {
+        let folder = testing::folder();
+        for name in ["tree", "other"] {
+            testing::write(&folder.path().join(name).join("file"), name);
+        }
+        let dir = open(folder.path());
+        let error = dir.rename("tree".as_ref(), &dir, "other".as_ref()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn two_names_of_one_file_have_one_number() {
+        let folder = testing::folder();
+        testing::write(&folder.path().join("one"), "text");
+        testing::write(&folder.path().join("other"), "text");
+        let dir = open(folder.path());
+        dir.link("one".as_ref(), &dir, "two".as_ref()).unwrap();
+        let number = |name: &str| dir.look(name.as_ref()).unwrap().identity.unwrap();
+        assert_eq!(number("one"), number("two"));
+        assert_ne!(number("one"), number("other"));
+    }
 }

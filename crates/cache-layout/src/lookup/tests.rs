@@ -50,10 +50,11 @@ fn link(target: &Path, at: &Path) {
     std::os::unix::fs::symlink(target, at).unwrap();
 }
 
+/// Only administrators and developers may make links; Wine says that it did and makes none.
 #[cfg(windows)]
 fn link(target: &Path, at: &Path) {
     fs::create_dir_all(at.parent().unwrap()).unwrap();
-    std::os::windows::fs::symlink_dir(target, at).unwrap();
+    let _ = std::os::windows::fs::symlink_dir(target, at);
 }
 
 /// `hit` is the number of the tier that has it; `passed_over` the numbers of those with something broken.
@@ -63,6 +64,10 @@ fn check(states: [State; 3], hit: Option<usize>, passed_over: &[usize]) {
     let (layout, slot, dirs) = tiers(&folder);
     for (state, dir) in states.into_iter().zip(&dirs) {
         make(state, dir, &folder);
+        if cfg!(windows) && matches!(state, Dangling | LinkToWhole) && !dir.is_symlink() {
+            println!("skipped: this user can make no symbolic links");
+            return;
+        }
     }
     let before: BTreeMap<_, _> = testing::listing(folder.path());
 
@@ -106,10 +111,11 @@ fn a_read_only_tier_that_is_a_file_is_no_model() {
 
 #[test]
 fn a_file_among_the_homes_folders_is_an_error() {
-    for file in ["home", "home/model_weights", "home/model_weights/hf", "home/model_weights/hf/user"] {
+    for depth in 0..4 {
         let folder = testing::folder();
         let (layout, slot, _) = tiers(&folder);
-        let file = folder.path().join(file);
+        let below = ["model_weights", "hf", "user"].into_iter().take(depth);
+        let file = below.fold(layout.home().to_path_buf(), |path, name| path.join(name));
         testing::write(&file, "");
         let error = layout.look_up(&slot, &testing::inspect).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Disk);

@@ -32,7 +32,7 @@ fn date_all(folder: &Path, then: SystemTime) {
         if child.is_dir() {
             date_all(&child, then);
         }
-        fs::File::open(&child).unwrap().set_modified(then).unwrap();
+        testing::date(child.path(), then);
     }
 }
 
@@ -218,7 +218,7 @@ fn check_temporaries(minutes_ago: u64, older_than_minutes: u64, goes: bool) {
     let others = [slot.lock_file(), slot.holder_file(), slot.receipt_file()];
     for path in &others {
         testing::write(path, "mine");
-        fs::File::open(path).unwrap().set_modified(SystemTime::now() - ago).unwrap();
+        testing::date(path, SystemTime::now() - ago);
     }
     let would = layout.prune(older_than, PruneMode::DryRun).removed_bytes();
     assert!(temporaries.iter().all(|path| path.exists()), "a dry run changes nothing");

@@ -156,7 +156,12 @@ fn the_steps_have_an_order() {
 
     let script = Script::new(folder.path());
     ready(&layout, &slot, Purpose::Redo, "newer").publish_with(&script, &testing::inspect).unwrap();
-    let log = script.log();
+    let mut log = script.log();
+    // Windows exchanges nothing, as the next test has it.
+    let aside = "rename new WEIGHTS/hf/user/repo -> RUN/displaced";
+    if let Some(at) = log.iter().position(|step| cfg!(windows) && step == aside) {
+        log.drain(at..at + 2);
+    }
     let expected = "\
         write RUN/publishing
         sync dir RUN

@@ -14,7 +14,7 @@ use crate::place::{Place, SMALL, read_at_most};
 const SCRATCH: &str = ".mlc-weights-scratch-";
 
 /// Temporary folders in which nobody takes away what is another user's. The first one lies on a disk.
-const SYSTEM: [&str; 2] = ["/var/tmp", "/tmp"];
+const SYSTEM: &[&str] = if cfg!(unix) { &["/var/tmp", "/tmp"] } else { &[] };
 
 /// Where a run has scratch space, so that it is found when the run was killed.
 #[derive(Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub(super) fn create(run: &RunNames, parent: &Path) -> Result<Place, Error> {
 
 /// The same in a temporary folder of the system, if there is one that is safe to use by path.
 pub(super) fn create_in_system(run: &RunNames) -> Option<Place> {
-    let safe = SYSTEM.map(Path::new).into_iter().filter(|folder| Dir::is_guarded(&folder.join("any")));
+    let safe = SYSTEM.iter().map(Path::new).filter(|folder| Dir::is_guarded(&folder.join("any")));
     safe.map(|folder| create(run, folder)).find_map(Result::ok)
 }
 

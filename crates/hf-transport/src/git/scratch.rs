@@ -25,8 +25,31 @@ pub(super) fn with_scratch<T>(
         .map_err(|source| DiskError::new("create a scratch folder in", &request.scratch_parent, source))?;
     let outcome = work(scratch.path());
     let folder = scratch.path().to_owned();
-    if let Err(error) = scratch.close() {
+    if let Err(error) = make_removable(&folder).and_then(|()| scratch.close()) {
         tracing::warn!(folder = %shown(&folder), %error, "cannot remove a scratch folder");
     }
     outcome
+}
+
+/// libgit2's packs are read-only, and not every Windows, nor every file system there, removes what is.
+#[cfg(windows)]
+fn make_removable(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let found = std::fs::symlink_metadata(&path)?;
+        let mut permissions = found.permissions();
+        if found.is_dir() {
+            make_removable(&path)?;
+        } else if permissions.readonly() {
+            permissions.set_readonly(false);
+            std::fs::set_permissions(&path, permissions)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(windows))]
+#[expect(clippy::unnecessary_wraps, reason = "as on Windows")]
+fn make_removable(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }

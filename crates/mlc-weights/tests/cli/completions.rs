@@ -1,4 +1,4 @@
-//! Scripts that complete command lines.
+//! What is made from the grammar for others: scripts that complete command lines, and manual pages.
 
 use crate::world::World;
 
@@ -43,4 +43,28 @@ fn bash_completes() {
         "{:?}",
         String::from_utf8(output.stderr)
     );
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let world = World::new();
+    let help = world.cli(&["--help"]).run().text();
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.map_while(|line| line.strip_prefix("  ")?.split_whitespace().next());
+    let commands: Vec<&str> = commands.filter(|name| *name != "help").collect();
+    assert!(commands.contains(&"download") && commands.contains(&"man"), "{commands:?}");
+    for page in commands.into_iter().chain(["store-push"]) {
+        let ran = world.cli(&["man", page]).run();
+        assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{page}");
+        let title = format!(".TH mlc-weights-{page} 1");
+        assert!(ran.text().lines().any(|line| line.starts_with(&title)), "{title}:\n{}", ran.text());
+    }
+    let ran = world.cli(&["man"]).run();
+    assert!(
+        ran.text().contains(".TH mlc-weights 1") && ran.text().contains("MLC_LLM_HOME"),
+        "{}",
+        ran.text()
+    );
+    world.cli(&["man", "upload"]).run().check_failure(2, &["there is no such command"]);
+    world.check_pristine();
 }

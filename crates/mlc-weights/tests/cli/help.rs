@@ -43,6 +43,7 @@ fn help() {
       store        Fill a store that many machines download from, and look after it
       env          Show every setting, where it comes from, and what is wrong with it
       completions  Print a script that completes command lines
+      man          Print a manual page
       help         Print this message or the help of the given subcommand(s)
 
     Options:
@@ -83,6 +84,7 @@ fn long_help_knows_the_environment() {
       store        Fill a store that many machines download from, and look after it
       env          Show every setting, where it comes from, and what is wrong with it
       completions  Print a script that completes command lines
+      man          Print a manual page
       help         Print this message or the help of the given subcommand(s)
 
     Options:

@@ -22,6 +22,7 @@ mod hits;
 mod integrity;
 mod interrupts;
 mod json;
+#[cfg(target_os = "linux")]
 mod json_bombs;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod libraries;

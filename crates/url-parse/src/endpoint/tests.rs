@@ -4,6 +4,7 @@ use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
 
 use super::*;
+use crate::platform::Platform;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -95,7 +96,8 @@ fn texts_that_are_no_address() {
 fn resolve_urls_are_encoded_segment_by_segment() {
     let resolve = |endpoint: &str, path: &str| {
         let endpoint: Endpoint = endpoint.parse().unwrap();
-        let url = endpoint.resolve_url(&model(), &COMMIT.parse().unwrap(), &path.parse().unwrap());
+        let path = RepoPath::parse_on(path, Platform::Other).unwrap();
+        let url = endpoint.resolve_url(&model(), &COMMIT.parse().unwrap(), &path);
         assert_eq!((url.query(), url.fragment()), (None, None));
         url.as_str().strip_prefix(endpoint.as_str()).unwrap().replace(COMMIT, "C")
     };

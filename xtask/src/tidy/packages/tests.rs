@@ -5,7 +5,13 @@ const SMALL: &[Rule] = &[rule("http-lib", &["net"], &["app"]), rule("proptest", 
 fn package(name: &str, normal: &[&str], dev: &[&str]) -> Package {
     let dependency = |dev| move |name: &&str| Dependency { name: (*name).to_owned(), dev };
     let dependencies = normal.iter().map(dependency(false)).chain(dev.iter().map(dependency(true))).collect();
-    Package { name: name.to_owned(), folder: format!("crates/{name}"), dependencies }
+    Package {
+        name: name.to_owned(),
+        full_name: name.to_owned(),
+        is_published: false,
+        folder: format!("crates/{name}"),
+        dependencies,
+    }
 }
 
 fn file(path: &str, text: &str) -> File {
