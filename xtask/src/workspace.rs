@@ -116,7 +116,10 @@ pub(crate) fn compiled(root: &Path) -> Result<Vec<String>> {
 /// The names of the packages that are compiled here for buckets alone. No network.
 pub(crate) fn for_buckets(root: &Path) -> Result<Vec<String>> {
     let with = |features: &str| {
-        tree(root, &["--package=mlc-weights-facade", "--edges=normal,build", &format!("--features={features}")])
+        tree(
+            root,
+            &["--package=mlc-weights-facade", "--edges=normal,build", &format!("--features={features}")],
+        )
     };
     let (mut names, without) = (with("fast-md5,s3,gcs,azure")?, with("fast-md5")?);
     names.sort_unstable();

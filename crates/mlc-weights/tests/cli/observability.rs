@@ -69,13 +69,16 @@ fn log_of_stores() -> String {
     };
     run(&["store", "push", &old.url], "filler");
     let reference = server.paths().into_iter().find(|path| path.contains("/refs/")).unwrap();
-    let old_reference = server.get(&reference).unwrap();
+    // Times are in whole seconds, and all of this may take less than one.
+    let mut old_reference: serde_json::Value =
+        serde_json::from_slice(&server.get(&reference).unwrap()).unwrap();
+    old_reference["seen_at"] = 1_700_000_000.into();
     let new = world.hub.publish(&ModelFixture::new("mlc-ai/tiny").seed(1));
     run(&["store", "push", &new.url], "another filler");
     let trusting = ["download", "--force", "--store-mode", "refs", &new.url];
     server.refuse("/packs/", 503);
     run(&trusting, "node");
-    server.put(&reference, old_reference);
+    server.put(&reference, old_reference.to_string());
     run(&trusting, "node");
     server.put(&format!("/models/packs/{}.pack", old.commit), "PACK");
     (0..3).for_each(|_| server.refuse("/blobs/", 401));
