@@ -66,6 +66,6 @@ pub use pack::{
 };
 pub use proxy::{LocalProxy, ProxiedRequest};
 pub use python_server::PythonServer;
-pub use seaweed::LocalS3;
+pub use seaweed::{LocalS3, S3Count, S3Place};
 pub use trouble::{Limit, Trouble};
 pub use web_store::{LocalWebStore, WebStoreRequest, WebStoreSettings};
