@@ -130,6 +130,19 @@ async fn web_servers_do() {
     }
 }
 
+/// Machines that begin together find out alike, and nobody goes by what one that was stopped has left.
+#[tokio::test]
+async fn several_who_set_a_store_up() {
+    let settings = WebStoreSettings { knows_conditions: true, ..Default::default() };
+    let server = LocalWebStore::start_with(settings);
+    let open = |name: &str| open(&format!("{}/{name}", server.url()), &StoreSettings::default());
+    let store = open("together");
+    let init = || async { store.init().await.unwrap().conditional_put };
+    assert_eq!(tokio::join!(init(), init(), init(), init()), (true, true, true, true));
+    server.put("/left/mlc-weights-store.json", r#"{"format":1,"conditional_put":false}"#);
+    assert!(open("left").init().await.unwrap().conditional_put);
+}
+
 #[test]
 fn kinds_of_failures() {
     let refused = |status| Error::Refused {
