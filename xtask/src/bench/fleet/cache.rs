@@ -101,6 +101,7 @@ http {{
       proxy_cache_key $uri$slice_range;
       proxy_cache_valid 200 206 365d;
       proxy_cache_lock on; proxy_cache_lock_age 1h; proxy_cache_lock_timeout 1h;
+      proxy_cache_bypass $http_cache_control;
       proxy_set_header Range $slice_range;
       proxy_http_version 1.1; proxy_set_header Connection \"\";
       proxy_pass {store};

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -19,6 +20,10 @@ use super::super::workplace::{Workplace, emptied, removed};
 pub(super) const PROCESSES: usize = 64;
 /// More share processes of so many, since one process may not have files and connections without end.
 const TOGETHER: usize = 250;
+
+/// And each of them opens so many connections at most, with which a download begins: a server of this machine may not
+/// have them without end either.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 
 /// What the hidden command is told.
 #[derive(Args)]
@@ -133,7 +138,7 @@ fn home(homes: &Path, node: usize) -> PathBuf {
 pub(in super::super) fn serve(options: &NodesOptions) -> Result<()> {
     let NodesOptions { model, homes, first, count } = options;
     let request: Request = model.parse()?;
-    let builder = Builder::from_env()?;
+    let builder = Builder::from_env()?.max_connections(CONNECTIONS);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let runs = runtime.block_on(async {
         let mut nodes = Vec::new();

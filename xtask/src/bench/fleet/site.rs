@@ -156,7 +156,7 @@ impl<'a> Site<'a> {
             let home = emptied(self.place.memory.join("filler"))?;
             let mut push = self.place.ours(&model.endpoint, &home);
             push.envs(self.store.variables());
-            push.args(["store", "push", "--progress", "plain", "--store", &filled_store(), &model.url]);
+            push.args(["store", "push", "--store", &filled_store(), &model.url]);
             measure(&mut push)?;
             removed(&home)?;
         }
