@@ -118,9 +118,42 @@ async fn a_holder_that_gets_on_is_waited_for() {
     assert_eq!(log.data().count(), 0, "{log}");
     // Somebody without leases brings the model.
     let push = fleet.machine("pusher").fill_store(false).build().unwrap();
-    push.push(request(&fleet.model), facade::PushOptions::default()).await.unwrap();
+    let gets_on = async {
+        for bytes in 12.. {
+            tokio::time::sleep(SOON / 4).await;
+            fleet.put_lease(bytes);
+        }
+    };
+    tokio::select! {
+        () = gets_on => {}
+        pushed = push.push(request(&fleet.model), facade::PushOptions::default()) => drop(pushed.unwrap()),
+    }
     let model = download.await.unwrap().unwrap();
     assert!(!has_used_hub(model.outcome));
+}
+
+/// Whoever leaves a store that is in trouble moves the crowd to the hub.
+#[tokio::test]
+async fn a_store_in_trouble_sends_nobody_to_the_hub() {
+    let fleet = Fleet::around(true);
+    fleet.machine("any").build().unwrap().init_store().await.unwrap();
+    fleet.put_lease(1);
+    for part in ["/leases/", "mlc-weights-store.json"] {
+        fleet.server.refuse(part, 503);
+    }
+    let log = fleet.world.hub.log().from_now();
+    let waiting = fleet.machine("waiting").fill_patience(PATIENCE).build().unwrap();
+    let seen = Recorded::default();
+    let wanted = request(&fleet.model).observer(seen.clone());
+    let download = tokio::spawn(async move { waiting.download(wanted).await });
+    let until_it_waits = async {
+        while seen.count(&["WaitingForStore"]) == 0 && !download.is_finished() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, until_it_waits).await.unwrap();
+    assert_eq!((seen.count(&["WaitingForStore"]), log.data().count()), (1, 0), "{log}");
+    download.abort();
 }
 
 #[tokio::test]

@@ -75,6 +75,6 @@ pub use pack::{
     tree_entry,
 };
 pub use proxy::{LocalProxy, ProxiedRequest};
-pub use seaweed::LocalS3;
+pub use seaweed::{LocalS3, S3Count, S3Place};
 pub use trouble::{Limit, Trouble};
 pub use web_store::{LocalWebStore, WebStoreRequest, WebStoreSettings};

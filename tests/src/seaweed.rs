@@ -42,35 +42,66 @@ for _ in range(600):
     time.sleep(0.1)
 print(key, secret)
 "#;
-const IDENTITIES: &str = r#"{"identities":[{"name":"tests","actions":["Admin","Read","List","Write"],
-    "credentials":[{"accessKey":"test-key","secretKey":"test-s3cret"}]}]}"#;
+const IDENTITY: &str = r#"{"name":"tests","actions":["Admin","Read","List","Write"],
+    "credentials":[{"accessKey":"test-key","secretKey":"test-s3cret"}]}"#;
+const ANYBODY: &str = r#",{"name":"anonymous","actions":["Read"]}"#;
 
-/// A server of SeaweedFS (the program `weed`) on loopback, until it is dropped. A bucket is there as soon as
-/// something is written to it.
+/// A server of SeaweedFS (the program `weed`), until it is dropped. A bucket is there as soon as something is written to
+/// it.
 #[derive(Debug)]
 pub struct LocalS3 {
     process: Child,
+    address: Ipv4Addr,
     port: u16,
+    metrics: u16,
     /// A program with the package boto3.
     python: PathBuf,
     /// Goes after the process has ended.
     _folder: TempDir,
 }
 
+/// Where a [`LocalS3`] runs.
+#[derive(Clone, Debug)]
+pub struct S3Place {
+    /// The program `weed`.
+    pub program: PathBuf,
+    /// Words before the program's own: what enters another network, if anything.
+    pub enter: Vec<String>,
+    /// Where it is reached.
+    pub address: Ipv4Addr,
+    /// Anybody may read, without a signature.
+    pub is_public: bool,
+}
+
+/// What a [`LocalS3`] has done so far, by its own count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct S3Count {
+    /// Answers to `GET` and `HEAD`.
+    pub reads: u64,
+    /// Answers to all else.
+    pub writes: u64,
+    /// Bytes of contents that were sent.
+    pub sent: u64,
+    /// Bytes of contents that came.
+    pub received: u64,
+}
+
 impl LocalS3 {
-    /// A server in a new folder below `parent`; `None` where it is not installed.
+    /// A server on loopback, in a new folder below `parent`; `None` where it is not installed.
     ///
     /// # Panics
     ///
     /// It does not start.
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     pub fn start(parent: &Path) -> Option<Self> {
-        let weed = OtherServer::installed()?.join("bin/weed");
+        let program = OtherServer::installed()?.join("bin/weed");
+        let address = Ipv4Addr::LOCALHOST;
+        let place = S3Place { program, enter: Vec::new(), address, is_public: false };
         // Somebody else may have taken one of the ports in the meantime.
-        let mut outcome = Self::try_start(&weed, parent);
+        let mut outcome = Self::try_start(&place, parent);
         for _ in 1..ATTEMPTS {
             if outcome.is_err() {
-                outcome = Self::try_start(&weed, parent);
+                outcome = Self::try_start(&place, parent);
             }
         }
         match outcome {
@@ -79,26 +110,20 @@ impl LocalS3 {
         }
     }
 
-    fn try_start(weed: &Path, parent: &Path) -> Result<Self> {
+    /// A server in a new folder below `parent`.
+    ///
+    /// # Errors
+    ///
+    /// It does not start, or not within two minutes.
+    pub fn try_start(place: &S3Place, parent: &Path) -> Result<Self> {
         let folder = tempfile::tempdir_in(parent).context("make a folder")?;
-        let identities = folder.path().join("identities.json");
-        fs::write(&identities, IDENTITIES).context("write a file")?;
-        let ports = free_ports(8)?;
-        let services = ["master", "volume", "filer", "s3"];
-        let mut command = Command::new(weed);
-        command.args(["server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]);
-        command.args(["-master.volumeSizeLimitMB=64", "-s3.autoCreateBucket"]);
-        // These would take ports that are the same for all.
-        command.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam.readOnly=false"]);
-        for (service, ports) in services.iter().zip(ports.chunks(2)) {
-            let [port, grpc] = ports else { bail!("too few ports") };
-            command.arg(format!("-{service}.port={port}")).arg(format!("-{service}.port.grpc={grpc}"));
-        }
-        command.arg(format!("-dir={}", folder.path().display()));
-        command.arg(format!("-s3.config={}", identities.display()));
+        let ports = free_ports(9)?;
+        let mut command = place.command(folder.path(), &ports)?;
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let (port, python) = (*ports.get(6).context("too few ports")?, weed.with_file_name("python"));
-        let mut server = Self { process, port, python, _folder: folder };
+        let port = |number: usize| ports.get(number).copied().context("too few ports");
+        let (port, metrics) = (port(6)?, port(8)?);
+        let (address, python) = (place.address, place.program.with_file_name("python"));
+        let mut server = Self { process, address, port, metrics, python, _folder: folder };
         server.wait()?;
         Ok(server)
     }
@@ -110,7 +135,7 @@ impl LocalS3 {
             if let Some(status) = self.process.try_wait()? {
                 bail!("it ended with {status}");
             }
-            if self.is_up().is_ok_and(|is_up| is_up) {
+            if self.get(self.port, "/status").is_ok() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(200));
@@ -118,17 +143,14 @@ impl LocalS3 {
         bail!("it was not there after {PATIENCE:?}")
     }
 
-    fn is_up(&self) -> Result<bool> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+    fn get(&self, port: u16, path: &str) -> Result<String> {
+        let mut stream = TcpStream::connect((self.address, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(b"GET /status HTTP/1.1\r\nHost: s3\r\nConnection: close\r\n\r\n")?;
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: s3\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        Ok(answer.starts_with("HTTP/1.1 200"))
-    }
-
-    fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        ensure!(answer.split(' ').nth(1) == Some("200"), "{path}: {answer:.80}");
+        Ok(answer)
     }
 
     /// The variables by which programs find it and are let in.
@@ -164,6 +186,51 @@ impl LocalS3 {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec()
     }
+
+    /// `http://ADDRESS:PORT`
+    pub fn endpoint(&self) -> String {
+        format!("http://{}:{}", self.address, self.port)
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it has done so far.
+    ///
+    /// # Errors
+    ///
+    /// It does not say.
+    pub fn count(&self) -> Result<S3Count> {
+        Ok(counted(&self.get(self.metrics, "/metrics")?))
+    }
+}
+
+impl S3Place {
+    fn command(&self, folder: &Path, ports: &[u16]) -> Result<Command> {
+        let identities = folder.join("identities.json");
+        let anybody = if self.is_public { ANYBODY } else { "" };
+        fs::write(&identities, format!(r#"{{"identities":[{IDENTITY}{anybody}]}}"#))
+            .context("write a file")?;
+        let mut words = self.enter.iter().map(String::as_str).chain(self.program.to_str());
+        let mut command = Command::new(words.next().context("no program")?);
+        command.args(words).args(["server", "-s3", "-master.telemetry=false"]);
+        // Who enters a network is alone there, and may come from several sides.
+        let bind = if self.enter.is_empty() { self.address } else { Ipv4Addr::UNSPECIFIED };
+        command.arg(format!("-ip={}", self.address)).arg(format!("-ip.bind={bind}"));
+        command.args(["-master.volumeSizeLimitMB=64", "-volume.max=100", "-s3.autoCreateBucket"]);
+        // These would take ports that are the same for all.
+        command.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam.readOnly=false"]);
+        for (service, ports) in ["master", "volume", "filer", "s3"].iter().zip(ports.chunks(2)) {
+            let [port, grpc] = ports else { bail!("too few ports") };
+            command.arg(format!("-{service}.port={port}")).arg(format!("-{service}.port.grpc={grpc}"));
+        }
+        command.args(ports.get(8).map(|port| format!("-metricsPort={port}")));
+        command.arg(format!("-dir={}", folder.display()));
+        command.arg(format!("-s3.config={}", identities.display()));
+        Ok(command)
+    }
 }
 
 impl Drop for LocalS3 {
@@ -174,10 +241,57 @@ impl Drop for LocalS3 {
     }
 }
 
+/// Adds up the metrics that count requests and bytes.
+fn counted(metrics: &str) -> S3Count {
+    let mut count = S3Count::default();
+    for (name, value) in metrics.lines().filter_map(|line| line.rsplit_once(' ')) {
+        // Large numbers are written as 1.5e+07.
+        let value = value.parse::<f64>().map_or(0, whole);
+        let (name, labels) = name.split_once('{').unwrap_or((name, ""));
+        match name.strip_prefix("SeaweedFS_s3_") {
+            Some("request_total") if ["GET", "HEAD"].iter().any(|it| labels.contains(it)) => {
+                count.reads += value;
+            }
+            Some("request_total") => count.writes += value,
+            Some("bucket_traffic_sent_bytes_total") => count.sent += value,
+            Some("bucket_traffic_received_bytes_total") => count.received += value,
+            _ => {}
+        }
+    }
+    count
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts are whole and not negative"
+)]
+fn whole(number: f64) -> u64 {
+    number as u64
+}
+
 /// Ports that nobody listened on a moment ago.
 pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
     let listeners: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port"))
         .collect::<Result<_>>()?;
     listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_added_up() {
+        let metrics = "# HELP x 1\n\
+            SeaweedFS_s3_request_total{bucket=\"b\",code=\"206\",type=\"GET\"} 1.5e+03\n\
+            SeaweedFS_s3_request_total{bucket=\"b\",code=\"200\",type=\"HEAD\"} 2\n\
+            SeaweedFS_s3_request_total{bucket=\"b\",code=\"200\",type=\"PUT\"} 3\n\
+            SeaweedFS_s3_request_seconds_sum{bucket=\"b\",type=\"GET\"} 99\n\
+            SeaweedFS_s3_bucket_traffic_sent_bytes_total{bucket=\"b\"} 4\n\
+            SeaweedFS_s3_bucket_traffic_received_bytes_total{bucket=\"b\"} 5\n";
+        let expected = S3Count { reads: 1502, writes: 3, sent: 4, received: 5 };
+        assert_eq!(counted(metrics), expected);
+    }
 }

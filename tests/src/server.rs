@@ -102,8 +102,8 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     /// With `pace`, accepted connections inherit it from the listening sockets.
-    pub(crate) fn bind(pace: Option<u64>) -> Result<Self> {
-        Ok(Self { hub: bind(pace)?, data: bind(pace)? })
+    pub(crate) fn bind(address: Ipv4Addr, pace: Option<u64>) -> Result<Self> {
+        Ok(Self { hub: bind(address, pace)?, data: bind(address, pace)? })
     }
 
     pub(crate) fn origins(&self, scheme: &str) -> Result<(String, String)> {
@@ -114,9 +114,9 @@ impl Sockets {
     }
 }
 
-fn bind(pace: Option<u64>) -> Result<std::net::TcpListener> {
-    let socket = std::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-        .context("bind a port on loopback")?;
+fn bind(address: Ipv4Addr, pace: Option<u64>) -> Result<std::net::TcpListener> {
+    let socket = std::net::TcpListener::bind(SocketAddr::from((address, 0)))
+        .with_context(|| format!("bind a port of {address}"))?;
     socket.set_nonblocking(true).context("make a socket non-blocking")?;
     if let Some(pace) = pace {
         pace::limit(&socket, pace).context("set the pace of a socket")?;

@@ -5,7 +5,11 @@
 mod cached;
 mod chart;
 mod contestants;
+#[cfg(target_os = "linux")]
+mod curves;
 mod disk;
+#[cfg(target_os = "linux")]
+mod fleet;
 mod growth;
 mod hash;
 mod hit;
@@ -61,6 +65,14 @@ enum What {
     Disk {
         #[command(flatten)]
         options: disk::Options,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Many nodes that want one model at once, from a hub, a store, a cache or a shared folder
+    #[cfg(target_os = "linux")]
+    Fleet {
+        #[command(flatten)]
+        options: fleet::Options,
         #[command(flatten)]
         common: Common,
     },
@@ -141,6 +153,10 @@ enum What {
         #[command(flatten)]
         common: Common,
     },
+    /// The nodes of a fleet that share a process
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Nodes(fleet::NodesOptions),
     /// The hub that the others start; it is told what to do on standard input
     #[command(hide = true)]
     Serve(hub::Options),
@@ -162,6 +178,10 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
     if let Some(What::Serve(options)) = &bench.what {
         return hub::serve(options);
     }
+    #[cfg(target_os = "linux")]
+    if let Some(What::Nodes(options)) = &bench.what {
+        return fleet::serve(options);
+    }
     if cfg!(debug_assertions) {
         return release::run_again(root);
     }
@@ -169,6 +189,11 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
         None => measured(root, &bench.common, &bench.race, race::run),
         Some(What::Race { options, common }) => measured(root, common, options, race::run),
         Some(What::Disk { options, common }) => measured(root, common, options, disk::run),
+        #[cfg(target_os = "linux")]
+        Some(What::Fleet { options, common }) => {
+            fleet::enter(options, &program(root, common)?)?;
+            measured(root, common, options, fleet::run)
+        }
         Some(What::Growth { options, common }) => measured(root, common, options, growth::run),
         Some(What::Hash { options, common }) => measured(root, common, options, hash::run),
         Some(What::Hit { options, common }) => measured(root, common, options, hit::run),
@@ -180,8 +205,14 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
         Some(What::Size { options, common }) => measured(root, common, options, size::run),
         Some(What::Resume { options, common }) => measured(root, common, options, resume::run),
         Some(What::Verify { options, common }) => measured(root, common, options, verify::run),
+        #[cfg(target_os = "linux")]
+        Some(What::Nodes(_)) => Ok(()),
         Some(What::Serve(_)) => Ok(()),
     }
+}
+
+fn program(root: &Path, common: &Common) -> Result<PathBuf> {
+    common.program.clone().map_or_else(|| release::program(root), Ok)
 }
 
 /// Everything around the measuring itself.
@@ -191,10 +222,7 @@ fn measured<O: Clone + Send + 'static>(
     options: &O,
     benchmark: fn(&Workplace, &O) -> Result<Value>,
 ) -> Result<()> {
-    let program = match &common.program {
-        Some(program) => program.clone(),
-        None => release::program(root)?,
-    };
+    let program = program(root, common)?;
     let machine = Machine::look(root);
     println!("{machine}");
     let options = options.clone();

@@ -56,7 +56,7 @@ struct LeaseRecord {
 
 impl Store {
     /// Asks for the lease of a commit. One that was released is given out again; one that is held, only if it is still as
-    /// far as `dead` was. To be called where [`init`](Self::init) has found that the store keeps two writers apart.
+    /// far as `dead` was, or this holder's, whose answer was lost. To be called where [`init`](Self::init) has found that the store keeps two writers apart.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -75,7 +75,11 @@ impl Store {
             Found::Nothing | Found::Forbidden(..) => None,
         };
         let condition = match there {
-            Some(there) if !there.is_free() && !dead.is_some_and(|dead| there.is_as_far(dead)) => {
+            Some(there)
+                if !there.is_free()
+                    && there.record.holder != holder
+                    && !dead.is_some_and(|dead| there.is_as_far(dead)) =>
+            {
                 return Ok(LeaseTaken::Theirs(there));
             }
             Some(there) => Condition::IfStill(there.version),

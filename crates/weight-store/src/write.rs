@@ -44,19 +44,27 @@ impl Store {
     /// # Errors
     /// Any [`Error`]; [`Error::LaterFormat`] where it cannot be written by this version.
     pub async fn init(&self) -> Result<StoreInfo, Error> {
-        if let Some(info) = self.info().await? {
-            return Ok(info);
+        let (cautious, able) = (StoreInfo::new(false), StoreInfo::new(true));
+        let there = self.info().await?;
+        if there.is_some_and(|info| info.conditional_put) {
+            return Ok(able);
         }
         // Nothing is promised before it was seen, lest a promise stay behind when this is broken off.
-        let (cautious, able) = (StoreInfo::new(false), StoreInfo::new(true));
-        if self.put_info(cautious, &Condition::IfAbsent).await? == Written::Not {
-            // Somebody was first.
-            return Ok(self.info().await?.unwrap_or(cautious));
+        if there.is_none() {
+            self.put_info(cautious, &Condition::IfAbsent).await?;
         }
-        let is_able = self.backend.knows_conditions()
-            && self.put_info(cautious, &Condition::IfAbsent).await? == Written::Not;
-        if !is_able {
+        if !self.backend.knows_conditions() {
             return Ok(cautious);
+        }
+        // What is there without a promise may be by somebody who sets the store up at this moment, or was stopped.
+        match self.put_info(cautious, &Condition::IfAbsent).await {
+            Ok(Written::Not) => {}
+            Ok(Written::Done) => return Ok(cautious),
+            Err(error) if there.is_none() => return Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "whether the store keeps two writers apart cannot be tried");
+                return Ok(cautious);
+            }
         }
         self.put_info(able, &Condition::Always).await?;
         Ok(able)

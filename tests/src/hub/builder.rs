@@ -1,5 +1,6 @@
 //! Hubs with other than the usual properties.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub struct LocalHubBuilder {
     quota: Option<(u64, Duration)>,
     parent: Option<PathBuf>,
     tls_names: Option<Vec<String>>,
+    address: Ipv4Addr,
 }
 
 impl Default for LocalHubBuilder {
@@ -32,6 +34,7 @@ impl Default for LocalHubBuilder {
             quota: None,
             parent: None,
             tls_names: None,
+            address: Ipv4Addr::LOCALHOST,
         }
     }
 }
@@ -164,6 +167,13 @@ impl LocalHubBuilder {
         self
     }
 
+    /// Hub and data host are at this address of the machine instead of loopback.
+    #[must_use]
+    pub fn address(mut self, address: Ipv4Addr) -> Self {
+        self.address = address;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -182,7 +192,7 @@ impl LocalHubBuilder {
         let folder = self.make_folder().context("make a temporary folder for the local hub")?;
         let tls = self.tls_names.as_deref().map(Tls::new).transpose()?;
         ensure!(tls.is_none() || !self.settings.is_cheap, "the cheap data host knows no TLS");
-        let sockets = Sockets::bind(self.settings.pace)?;
+        let sockets = Sockets::bind(self.address, self.settings.pace)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let (hub_origin, data_origin) = sockets.origins(scheme)?;
         let shared = Arc::new(Shared {

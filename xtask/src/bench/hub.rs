@@ -3,19 +3,25 @@
 //! The two processes talk in lines of JSON: a request on the hub's standard input, its answer on its standard
 //! output. The hub ends when its standard input does.
 
+mod count;
 mod ranges;
+mod routes;
 
 use std::io::{BufRead, BufReader, Lines, Write, stdin, stdout};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-use local_hub::{LocalHub, ModelFixture, PublishedModel, RequestLog, Trouble};
+use local_hub::{LocalHub, ModelFixture, PublishedModel, Trouble};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use ranges::{Sizes, covered, ranges};
+pub(super) use count::Count;
+use count::count;
+use ranges::Sizes;
+pub(super) use routes::{Routes, Traffic};
 
 use super::growth::{self, Input};
 
@@ -47,6 +53,9 @@ impl std::fmt::Display for Network {
 pub(super) struct Options {
     folder: PathBuf,
     network: Network,
+    /// Where clients reach it
+    #[arg(default_value_t = Ipv4Addr::LOCALHOST)]
+    address: Ipv4Addr,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -56,6 +65,8 @@ enum Ask {
     Make(Input, usize),
     /// What happened since the last time.
     Count,
+    /// The same, by what was asked for.
+    Routes,
     /// From now on the line is like this.
     Trouble(Trouble),
 }
@@ -100,30 +111,12 @@ impl Served {
     }
 }
 
-/// Requests that came.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-pub(super) struct Count {
-    pub(super) to_hub: usize,
-    pub(super) to_data_host: usize,
-    /// Connections to the data host.
-    pub(super) connections: usize,
-    /// The most requests that the data host was answering at once.
-    pub(super) at_once: usize,
-    /// Bytes of bodies that the data host sent.
-    pub(super) sent: u64,
-    /// Bytes of all files that were asked for, those that several requests asked for counted once.
-    pub(super) asked: u64,
-    /// Bytes that a second request asked for, because a connection took over the rest of another's range.
-    pub(super) asked_again: u64,
-    /// Connections to the data host that are open at this moment.
-    pub(super) open: usize,
-}
-
 /// The hub's side: serves until its standard input ends.
 pub(super) fn serve(options: &Options) -> Result<()> {
     // What a client needs here is measured, not how long a hub makes it wait.
     let builder = LocalHub::builder()
         .files_in(&options.folder)
+        .address(options.address)
         .cheap_data_host()
         .rate_limit(u64::from(u32::MAX), Duration::from_secs(1));
     let hub = match options.network {
@@ -150,6 +143,11 @@ fn answer(hub: &LocalHub, asks: impl BufRead, mut answers: impl Write) -> Result
                 let counted = serde_json::to_string(&count(hub, &log, &sizes))?;
                 log = hub.log().from_now();
                 counted
+            }
+            Ask::Routes => {
+                let routes = serde_json::to_string(&Routes::of(&log))?;
+                log = hub.log().from_now();
+                routes
             }
             Ask::Trouble(trouble) => {
                 hub.set_trouble(trouble);
@@ -184,26 +182,6 @@ fn publish(hub: &LocalHub, shape: &Shape) -> Result<Served> {
     })
 }
 
-fn count(hub: &LocalHub, log: &RequestLog, sizes: &Sizes) -> Count {
-    let data = log.data();
-    let ranges = ranges(&data.requests(), sizes);
-    let (once, twice) = ranges.into_values().fold((0, 0), |(once, twice), mut ranges| {
-        let asked: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-        let covered = covered(&mut ranges);
-        (once + covered, twice + asked - covered)
-    });
-    Count {
-        to_hub: log.hub().count(),
-        to_data_host: data.count(),
-        connections: data.connections(),
-        at_once: data.max_concurrent(),
-        sent: data.bytes_sent(),
-        asked: once,
-        asked_again: twice,
-        open: hub.open_data_connections(),
-    }
-}
-
 /// The other side: a hub that ends when this is dropped.
 pub(super) struct HubProcess {
     child: Child,
@@ -215,9 +193,20 @@ pub(super) struct HubProcess {
 impl HubProcess {
     /// Starts one that keeps its files in `folder`.
     pub(super) fn start(folder: &Path, network: Network) -> Result<Self> {
+        let program = std::env::current_exe().context("looking for this program")?;
+        Self::start_by(Command::new(program), folder, network, Ipv4Addr::LOCALHOST)
+    }
+
+    /// The same at an address of a network that `program` enters before it is this program.
+    pub(super) fn start_by(
+        program: Command,
+        folder: &Path,
+        network: Network,
+        address: Ipv4Addr,
+    ) -> Result<Self> {
         let network = network.to_possible_value().context("a network without a name")?;
-        let mut command = Command::new(std::env::current_exe().context("looking for this program")?);
-        command.args(["bench", "serve"]).arg(folder).arg(network.get_name());
+        let mut command = program;
+        command.args(["bench", "serve"]).arg(folder).args([network.get_name(), &address.to_string()]);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.context("starting the hub's process")?;
         let asks = child.stdin.take();
@@ -237,6 +226,16 @@ impl HubProcess {
     /// What happened since the last call.
     pub(super) fn count(&mut self) -> Result<Count> {
         self.ask(&Ask::Count)
+    }
+
+    /// The same, by what was asked for.
+    pub(super) fn routes(&mut self) -> Result<Routes> {
+        self.ask(&Ask::Routes)
+    }
+
+    /// The number of its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// From now on the line is like this, and all counts start at zero.

@@ -84,18 +84,24 @@ pub(super) fn shown(command: &Command) -> String {
 }
 
 /// Processor time of all processes that this one has waited for, and that those have.
-fn children_cpu() -> Option<f64> {
-    cpu_from(16)
+pub(super) fn children_cpu() -> Option<f64> {
+    cpu_from("self", 16)
 }
 
 /// Processor time of this process.
 pub(super) fn own_cpu() -> Option<f64> {
-    cpu_from(14)
+    cpu_from("self", 14)
+}
+
+/// Processor time of another process, and of all that it has waited for.
+pub(super) fn cpu_of(process: u32) -> Option<f64> {
+    let process = process.to_string();
+    Some(cpu_from(&process, 14)? + cpu_from(&process, 16)?)
 }
 
 /// The sum of the user's time, which is the field of this number, and the system's, which is the next.
-fn cpu_from(first: usize) -> Option<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+fn cpu_from(process: &str, first: usize) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // After the name, which may contain anything, come the fields from the third on.
     let fields: Vec<&str> = stat.rsplit(") ").next()?.split(' ').collect();
     let ticks = |number: usize| fields.get(number - 3)?.parse::<u32>().ok();

@@ -10,9 +10,10 @@ use url_parse::{CommitId, Excerpt};
 use weight_store::{LeaseTaken, Store};
 
 use super::push::push;
+use super::stored::insist;
 use super::work::Work;
 use crate::context::SharedContext;
-use crate::fill::{Counting, FillConfig, Filled, Lead, Progress, Waiting};
+use crate::fill::{Counting, Filled, Lead, Progress, Waiting};
 use crate::words::failure;
 use crate::{Error, Event, Model, Outcome, PushOptions, Request};
 
@@ -41,20 +42,29 @@ impl Work {
         commit: CommitId,
     ) -> Result<bool, weight_store::Error> {
         let (config, holder) = (&self.context.stores.fill, format!("{:016x}", fastrand::u64(..)));
-        if !store.init().await?.conditional_put {
-            return pause_and_look(store, commit, config).await;
+        // A store in trouble is waited for: whoever leaves it moves the crowd to the hub.
+        let retry = &self.context.retry;
+        let has_pack = || insist(retry, || store.has_pack(&commit));
+        if !insist(retry, || store.init()).await?.conditional_put {
+            // So that not all of those who began together are at the hub together.
+            sleep(config.pause()).await;
+            return has_pack().await;
         }
         let mut waiting = Waiting::new(config.patience, Instant::now());
         let mut is_told = false;
         loop {
-            match store.take_lease(&commit, &holder, waiting.dead(Instant::now())).await? {
+            let dead = waiting.dead(Instant::now());
+            match insist(retry, || store.take_lease(&commit, &holder, dead)).await? {
                 LeaseTaken::Ours(lease) => {
                     let lead = self.progress.as_ref().map(|it| Lead::begin(*lease, Arc::clone(it), config));
                     *self.lead.lock() = lead;
                     // The last holder may have ended between the two questions.
-                    return store.has_pack(&commit).await;
+                    return has_pack().await;
                 }
-                LeaseTaken::NoLeases => return pause_and_look(store, commit, config).await,
+                LeaseTaken::NoLeases => {
+                    sleep(config.pause()).await;
+                    return has_pack().await;
+                }
                 LeaseTaken::Theirs(lease) => {
                     if !std::mem::replace(&mut is_told, true) {
                         let (store, holder) = (store.url().to_string(), Excerpt::of(lease.holder()));
@@ -68,7 +78,7 @@ impl Work {
                 return Ok(false);
             }
             sleep(config.pause()).await;
-            if store.has_pack(&commit).await? {
+            if has_pack().await? {
                 return Ok(true);
             }
         }
@@ -110,16 +120,6 @@ impl Work {
         };
         !self.stores.has_given_snapshot() || bytes_received > bytes_from_store
     }
-}
-
-/// Where there are no leases: so that not all of those who began together are at the hub together.
-async fn pause_and_look(
-    store: &Store,
-    commit: CommitId,
-    config: &FillConfig,
-) -> Result<bool, weight_store::Error> {
-    sleep(config.pause()).await;
-    store.has_pack(&commit).await
 }
 
 /// The request whose observer counts for those who wait, if stores are filled.

@@ -111,7 +111,9 @@ async fn leases(store: &Store) {
     let commit = CommitId::from_bytes([8; 20]);
     let take =
         async |holder, dead: Option<&LeaseSeen>| store.take_lease(&commit, holder, dead).await.unwrap();
-    let LeaseTaken::Ours(mut first) = take("first", None).await else { panic!("it is free") };
+    assert!(matches!(take("first", None).await, LeaseTaken::Ours(_)), "it is free");
+    // Whoever heard no answer asks again.
+    let LeaseTaken::Ours(mut first) = take("first", None).await else { panic!("it is its own") };
     let LeaseTaken::Theirs(seen) = take("second", None).await else { panic!("it is held") };
     assert_eq!((seen.holder(), seen.of()), ("first", 0));
     assert!(first.renew(1, 9).await.unwrap());
@@ -156,6 +158,19 @@ async fn web_servers_do() {
         let drafts: Vec<String> = server.paths().into_iter().filter(|path| path.contains(".tmp-")).collect();
         assert!(drafts.is_empty(), "{drafts:?}");
     }
+}
+
+/// Machines that begin together find out alike, and nobody goes by what one that was stopped has left.
+#[tokio::test]
+async fn several_who_set_a_store_up() {
+    let settings = WebStoreSettings { knows_conditions: true, ..Default::default() };
+    let server = LocalWebStore::start_with(settings);
+    let open = |name: &str| open(&format!("{}/{name}", server.url()), &StoreSettings::default());
+    let store = open("together");
+    let init = || async { store.init().await.unwrap().conditional_put };
+    assert_eq!(tokio::join!(init(), init(), init(), init()), (true, true, true, true));
+    server.put("/left/mlc-weights-store.json", r#"{"format":1,"conditional_put":false}"#);
+    assert!(open("left").init().await.unwrap().conditional_put);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the tests of all kinds of stores share.
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use net::{Client, Hop, NetSettings, Request};
@@ -79,8 +80,10 @@ pub(crate) fn record(commit: u8, seen_at: SystemTime) -> RefRecord {
 
 /// So many seconds ago, in whole ones.
 pub(crate) fn ago(seconds: u64) -> SystemTime {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    SystemTime::UNIX_EPOCH + Duration::from_secs(now - seconds)
+    // One moment for all calls: a second may pass between two of a test.
+    static NOW: LazyLock<u64> =
+        LazyLock::new(|| SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+    SystemTime::UNIX_EPOCH + Duration::from_secs(*NOW - seconds)
 }
 
 /// What is at a place; nothing where it is not there.
