@@ -53,7 +53,10 @@ pub(crate) fn id_of(content: &[u8]) -> BlobId {
 }
 
 pub(crate) fn client() -> Client {
-    Client::new(NetSettings::default()).unwrap()
+    let mut settings = NetSettings::default();
+    // Other servers may be slow on a busy machine: they sync what they write.
+    settings.idle_timeout = Duration::from_secs(60);
+    Client::new(settings).unwrap()
 }
 
 pub(crate) fn open(url: &str, settings: &StoreSettings) -> Store {
