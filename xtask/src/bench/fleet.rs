@@ -111,7 +111,7 @@ fn room() -> Result<u64> {
 fn report(options: &Options, points: &[Point]) -> Result<Value> {
     let (laws, musts) = (law::laws(points), musts::musts(points));
     println!("\n## The law\n\n{}", law::table(&laws));
-    println!("## On paper\n\n{}", law::paper(&laws));
+    println!("## On paper\n\n{}", law::paper(&laws, points));
     if let Some(limits) = law::limits(&laws) {
         println!("{limits}");
     }
