@@ -39,6 +39,10 @@ impl Law {
         if !(determinant > 0.0 && fixed >= 0.0) {
             (fixed, slope) = (0.0, xt / xx);
         }
+        // No line carries more than it can: what looks so are waits of random length.
+        if slope < 1.0 {
+            (fixed, slope) = (((t - x) / one).max(0.0), 1.0);
+        }
         let off = points.iter().map(|(x, t)| ((fixed + slope * x) / t - 1.0).abs()).fold(0.0, f64::max);
         Some(Self { setup, points: points.len(), fixed, used: 1.0 / slope, off })
     }
@@ -202,6 +206,15 @@ mod tests {
         // 40 TB at 10 Gbit/s, of which 80 % are used.
         assert!(text.contains("| store on one server, 10 Gbit/s  |   0.00 | 11.11 |"), "{text}");
         assert!(text.contains("1.19 |        3.58 |"), "{text}");
+    }
+
+    #[test]
+    fn no_line_is_used_more_than_wholly() {
+        let points: Vec<Point> = [(1.0, 9.0), (2.0, 8.0), (4.0, 9.0)]
+            .map(|(ideal, wall)| Point { ideal, ..point(Setup::Fill, 1, wall) })
+            .into();
+        let law = Law::of(Setup::Fill, &points).unwrap();
+        assert!((law.used - 1.0).abs() < 1e-9 && law.fixed > 5.0, "{law:?}");
     }
 
     #[test]
