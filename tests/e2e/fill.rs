@@ -1,4 +1,4 @@
-//! Stores that fill themselves: whoever downloads from the hub puts the model there, one for all.
+//! Stores that fill themselves: one machine downloads from the hub and pushes the model for all.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ async fn of_many_who_begin_together_one_asks_the_hub() {
     assert!(String::from_utf8_lossy(&lease).contains(r#""holder":"""#), "given back: {lease:?}");
 }
 
-/// By the clock of whoever waits: a time in the lease would say nothing.
+/// By the clock of the machine that waits: a time in the lease would say nothing.
 #[tokio::test]
 async fn a_holder_that_gets_no_further_is_replaced() {
     let fleet = Fleet::around(true);
@@ -99,6 +99,25 @@ async fn a_holder_that_gets_no_further_is_replaced() {
     assert_eq!(seen.count(&["WaitingForStore"]), 1);
     downloader.filled().await.pop().unwrap().outcome.unwrap();
     assert!(fleet.is_filled());
+}
+
+/// Only the first store is filled. Nobody waits for a lease of another one.
+#[tokio::test]
+async fn a_first_store_that_is_given_up_is_not_filled() {
+    let fleet = Fleet::around(true);
+    fleet.machine("any").build().unwrap().init_store().await.unwrap();
+    let closed = WebStoreSettings { login: Some("Basic s3cret".to_owned()), ..WebStoreSettings::default() };
+    let first = LocalWebStore::start_with(closed);
+    let stores = [&first, &fleet.server].map(|server| format!("{}/models", server.url()).parse().unwrap());
+    let before = fleet.server.requests().len();
+    let downloader = fleet.machine("filler").stores(stores).build().unwrap();
+    let model = downloader.download(request(&fleet.model)).await.unwrap();
+    assert_eq!(fleet.model.differences(&model.path), [""; 0]);
+    let error = downloader.filled().await.pop().unwrap().outcome.unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error:?}");
+    let asked: Vec<String> =
+        fleet.server.requests().into_iter().skip(before).map(|request| request.path).collect();
+    assert!(!asked.is_empty() && !asked.iter().any(|path| path.contains("/leases/")), "{asked:?}");
 }
 
 #[tokio::test]
@@ -132,7 +151,7 @@ async fn a_holder_that_gets_on_is_waited_for() {
     assert!(!has_used_hub(model.outcome));
 }
 
-/// Whoever leaves a store that is in trouble moves the crowd to the hub.
+/// If every machine left a store in trouble for the hub, the hub would be overloaded next.
 #[tokio::test]
 async fn a_store_in_trouble_sends_nobody_to_the_hub() {
     let fleet = Fleet::around(true);
@@ -200,7 +219,7 @@ async fn a_failed_holder_leaves_no_lease() {
     assert!(String::from_utf8_lossy(&lease).contains(r#""holder":"""#), "{lease:?}");
 }
 
-/// Whoever blocks for a model has it before the store does.
+/// A blocking caller has the model before the store does.
 #[test]
 fn a_blocking_download_does_not_wait_for_the_store() {
     let fleet = Fleet::around(true);

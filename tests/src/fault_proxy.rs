@@ -1,19 +1,18 @@
 //! What goes wrong between a client and a server that does nothing wrong.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::request_head::{Requests, head_for_server};
+use crate::serving::Serving;
 use crate::sync::locked;
 
 /// At a limited pace so much is passed on at a time.
@@ -33,9 +32,8 @@ const PIECE: usize = 64 << 10;
 /// ```
 #[derive(Debug)]
 pub struct FaultProxy {
-    address: SocketAddr,
+    serving: Serving,
     shared: Arc<Shared>,
-    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 #[derive(Debug)]
@@ -86,36 +84,14 @@ impl FaultProxy {
     }
 
     fn try_start(shared: Arc<Shared>) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("fault-proxy")
-            .enable_all()
-            .build()
-            .context("start a runtime")?;
-        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port")?;
-        socket.set_nonblocking(true).context("make a socket non-blocking")?;
-        let address = socket.local_addr().context("ask for the port")?;
-        let (stop, stopped) = oneshot::channel();
         let state = Arc::clone(&shared);
-        let serving = move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = stopped => {}
-                    () = serve(socket, state) => {}
-                }
-            });
-            runtime.shutdown_timeout(Duration::from_secs(5));
-        };
-        let thread = std::thread::Builder::new()
-            .name("fault-proxy".to_owned())
-            .spawn(serving)
-            .context("start a thread")?;
-        Ok(Self { address, shared, running: Some((stop, thread)) })
+        let serving = Serving::run("fault-proxy", |listener| serve(listener, state))?;
+        Ok(Self { serving, shared })
     }
 
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.serving.address)
     }
 
     /// Methods and paths of all requests so far, in the order of arrival.
@@ -155,19 +131,7 @@ impl FaultProxy {
     }
 }
 
-impl Drop for FaultProxy {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.running.take() {
-            drop(stop);
-            // A thread that panicked has said so, and there is nothing left to stop.
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn serve(socket: std::net::TcpListener, shared: Arc<Shared>) {
-    // Nobody is answered if this fails, which a test will notice.
-    let Ok(listener) = TcpListener::from_std(socket) else { return };
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}

@@ -4,17 +4,15 @@ mod forward;
 mod socks;
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::server::Tls;
+use crate::serving::Serving;
 use crate::sync::locked;
 
 /// A proxy as `HTTPS_PROXY` and `HTTP_PROXY` name one, until it is dropped: it opens tunnels (`CONNECT`) for https,
@@ -33,9 +31,8 @@ use crate::sync::locked;
 /// ```
 #[derive(Debug)]
 pub struct LocalProxy {
-    address: SocketAddr,
+    serving: Serving,
     shared: Arc<Shared>,
-    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 /// One request to a [`LocalProxy`].
@@ -112,31 +109,9 @@ impl LocalProxy {
     }
 
     fn try_start(shared: Arc<Shared>) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("local-proxy")
-            .enable_all()
-            .build()
-            .context("start a runtime")?;
-        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port")?;
-        socket.set_nonblocking(true).context("make a socket non-blocking")?;
-        let address = socket.local_addr().context("ask for the port")?;
-        let (stop, stopped) = oneshot::channel();
         let state = Arc::clone(&shared);
-        let serving = move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = stopped => {}
-                    () = serve(socket, state) => {}
-                }
-            });
-            runtime.shutdown_timeout(Duration::from_secs(5));
-        };
-        let thread = std::thread::Builder::new()
-            .name("local-proxy".to_owned())
-            .spawn(serving)
-            .context("start a thread")?;
-        Ok(Self { address, shared, running: Some((stop, thread)) })
+        let serving = Serving::run("local-proxy", |listener| serve(listener, state))?;
+        Ok(Self { serving, shared })
     }
 
     /// The value for `HTTPS_PROXY` and its kin.
@@ -146,7 +121,7 @@ impl LocalProxy {
 
     /// The same for another kind of proxy, such as `socks5`.
     pub fn url_as(&self, scheme: &str) -> String {
-        format!("{scheme}://{}", self.address)
+        format!("{scheme}://{}", self.serving.address)
     }
 
     /// The certificate, in PEM, of the authority of [`LocalProxy::with_tls`]; empty for other proxies.
@@ -156,7 +131,7 @@ impl LocalProxy {
 
     /// [`LocalProxy::url`] with the login that [`LocalProxy::with_login`] wants.
     pub fn url_with_login(&self) -> String {
-        format!("http://user:secret@{}", self.address)
+        format!("http://user:secret@{}", self.serving.address)
     }
 
     /// From now on `name`, a `host:port`, is at the host and port of `url`.
@@ -172,19 +147,7 @@ impl LocalProxy {
     }
 }
 
-impl Drop for LocalProxy {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.running.take() {
-            drop(stop);
-            // A thread that panicked has said so, and there is nothing left to stop.
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn serve(socket: std::net::TcpListener, shared: Arc<Shared>) {
-    // Nobody is answered if this fails, which a test will notice.
-    let Ok(listener) = TcpListener::from_std(socket) else { return };
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {

@@ -1,11 +1,12 @@
 //! A small server of our own on loopback, with a thread and a runtime of its own.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 /// It serves until it is dropped.
@@ -17,23 +18,31 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn start(name: &str, router: Router) -> Result<Self> {
+        Self::run(name, |listener| async { drop(axum::serve(listener, router).await) })
+    }
+
+    /// Serves with what `serve` makes of the socket.
+    pub(crate) fn run<F: Future<Output = ()>>(
+        name: &str,
+        serve: impl FnOnce(TcpListener) -> F + Send + 'static,
+    ) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name(name)
             .enable_all()
             .build()
             .context("start a runtime")?;
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port")?;
+        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port")?;
         socket.set_nonblocking(true).context("make a socket non-blocking")?;
         let address = socket.local_addr().context("ask for the port")?;
         let (stop, stopped) = oneshot::channel();
         let serving = move || {
             runtime.block_on(async {
                 // Nobody is answered if this fails, which a test will notice.
-                let Ok(listener) = tokio::net::TcpListener::from_std(socket) else { return };
+                let Ok(listener) = TcpListener::from_std(socket) else { return };
                 tokio::select! {
                     _ = stopped => {}
-                    _ = axum::serve(listener, router) => {}
+                    () = serve(listener) => {}
                 }
             });
             runtime.shutdown_timeout(Duration::from_secs(5));

@@ -25,69 +25,36 @@ pub(crate) struct Arguments {
 /// One run of cargo.
 struct Step {
     name: &'static str,
-    arguments: &'static [&'static str],
+    arguments: Vec<&'static str>,
     environment: &'static [(&'static str, &'static str)],
 }
 
-const fn alone(arguments: &'static [&'static str]) -> Step {
-    Step { name: "weight-store for one cloud or none", arguments, environment: &[] }
-}
+/// What is compiled for the whole workspace has all features. weight-store is to do with each of them, and with none.
+const FEATURES: [&str; 5] = ["", "azure", "gcs", "s3", "webdav"];
 
-const STEPS: [Step; 8] = [
-    Step { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
-    Step {
-        name: "clippy",
-        arguments: &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
-        environment: &[],
-    },
-    // What is compiled for the whole workspace has all features.
-    alone(&["clippy", "-p", "mlc-weights-weight-store", "--locked", "--", "-D", "warnings"]),
-    alone(&[
-        "clippy",
-        "-p",
-        "mlc-weights-weight-store",
-        "--locked",
-        "--features",
-        "s3",
-        "--",
-        "-D",
-        "warnings",
-    ]),
-    alone(&[
-        "clippy",
-        "-p",
-        "mlc-weights-weight-store",
-        "--locked",
-        "--features",
-        "gcs",
-        "--",
-        "-D",
-        "warnings",
-    ]),
-    alone(&[
-        "clippy",
-        "-p",
-        "mlc-weights-weight-store",
-        "--locked",
-        "--features",
-        "azure",
-        "--",
-        "-D",
-        "warnings",
-    ]),
-    Step {
-        name: "tests and doctests",
-        // What tests say is shown for those that pass, too: they may have skipped something.
-        arguments: &["test", "--workspace", "--locked", "--", "--show-output"],
+fn steps() -> Vec<Step> {
+    let step = |name, arguments: &[_]| Step { name, arguments: arguments.to_vec(), environment: &[] };
+    let mut steps = vec![
+        step("format", &["fmt", "--all", "--check"]),
+        step("clippy", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
+    ];
+    let clippy = ["clippy", "--package", "mlc-weights-weight-store", "--locked"];
+    steps.extend(FEATURES.map(|feature| {
+        let arguments = [&clippy[..], &["--features", feature, "--", "-D", "warnings"]].concat();
+        step("weight-store with one feature or none", &arguments)
+    }));
+    steps.push(Step {
         // Tests that run as two users fail where they would be skipped.
         environment: &[("MLC_WEIGHTS_TEST_TWO_USERS", "1")],
-    },
-    Step {
-        name: "docs",
-        arguments: &["doc", "--workspace", "--no-deps", "--locked"],
+        // What tests say is shown for those that pass, too: they may have skipped something.
+        ..step("tests and doctests", &["test", "--workspace", "--locked", "--", "--show-output"])
+    });
+    steps.push(Step {
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
-    },
-];
+        ..step("docs", &["doc", "--workspace", "--no-deps", "--locked"])
+    });
+    steps
+}
 
 /// Names the folder of the servers to the tests.
 const SERVERS: &str = "MLC_WEIGHTS_TEST_SERVERS";
@@ -104,7 +71,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
     let mut skipped = Vec::new();
     let servers = arguments.servers.then(|| timed("servers", || install_servers(root))).transpose()?;
-    for step in &STEPS {
+    for step in steps() {
         skipped.extend(timed(step.name, || step.run(root, servers.as_deref()))?);
     }
     skipped.extend(timed("the Python module", || check_wheel(root))?);
@@ -158,7 +125,7 @@ impl Step {
     /// Passes on what it prints. Answers with the lines in which tests say what they skipped.
     fn run(&self, root: &Path, servers: Option<&Path>) -> Result<Vec<String>> {
         let mut cargo = Command::new("cargo")
-            .args(self.arguments)
+            .args(&self.arguments)
             .envs(self.environment.iter().copied())
             .envs(servers.map(|folder| (SERVERS, folder)))
             .current_dir(root)
@@ -202,7 +169,7 @@ mod tests {
     #[test]
     fn a_step_that_fails_says_how_to_run_it_alone() {
         let step =
-            Step { name: "x", arguments: &["metadata", "--no-such-option"], environment: &[("A", "b c")] };
+            Step { name: "x", arguments: vec!["metadata", "--no-such-option"], environment: &[("A", "b c")] };
         let error = timed("x", || step.run(&workspace::root(), None)).unwrap_err();
         assert_eq!(error.root_cause().to_string(), "run it alone: A='b c' cargo metadata --no-such-option");
         assert!(error.to_string().starts_with("x failed after "));
@@ -217,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_step_that_passes_passes() {
-        let step = Step { name: "x", arguments: &["--version"], environment: &[] };
+        let step = Step { name: "x", arguments: vec!["--version"], environment: &[] };
         assert!(timed("x", || step.run(&workspace::root(), None)).is_ok());
     }
 }

@@ -246,8 +246,8 @@ impl Builder {
         self
     }
 
-    /// How long whoever fills the store may get no further before somebody else does it. Default: 120 s. Those who wait
-    /// look every 60th to 12th of it.
+    /// How long the machine that fills the store may make no progress before another one takes over. Default: 120 s.
+    /// Waiting machines look again after a 60th to a 12th of this time.
     pub fn fill_patience(mut self, patience: Duration) -> Self {
         self.stores.fill.patience = patience;
         self

@@ -1,8 +1,8 @@
-//! Filling the store on the way: whoever has downloaded a model from the hub puts it into the store.
+//! Fills the store on the way: a machine that downloads a model from the hub pushes it to the store.
 //!
-//! So that not everybody downloads the same at once, one takes a lease and the others wait for its pack. No clock is
-//! compared with another: a holder is at work as long as its bytes grow, and dead when they have not for a while by the
-//! clock of whoever waits. Nothing rests on a lease but the saving.
+//! One machine takes a lease and downloads; the others wait for its pack. No two clocks are compared: a holder counts as
+//! alive while its byte count grows, and as dead when the count has not grown for a while by the waiting machine's own
+//! clock. A lease only saves work; correctness does not depend on it.
 
 use std::collections::VecDeque;
 use std::fmt;

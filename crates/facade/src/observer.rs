@@ -166,7 +166,7 @@ pub enum Event<'a> {
 pub enum StoreAnswer {
     /// It has it: what came, or the last of it, came from there, and is right.
     Hit,
-    /// It does not have it, or not the right one. Whoever is next is asked.
+    /// It does not have it, or has a wrong copy. The next store or the hub is asked.
     Miss,
     /// It cannot be used, or has failed with several files: it is left alone for this download.
     GivenUp,

@@ -31,7 +31,8 @@ impl Downloader {
     ///
     /// # Errors
     ///
-    /// [`Error::NoStore`]; [`Error::Store`], also for a web server without WebDAV, which cannot be listed.
+    /// [`Error::NoStore`]; [`Error::Store`], also for a web server without WebDAV, which cannot be
+    /// listed, and for any without the feature `webdav`.
     ///
     /// # Cancellation
     ///
@@ -46,7 +47,7 @@ impl Downloader {
     /// has to be there. A list of models is needed where a store cannot be listed; a model without a revision is the
     /// default branch.
     ///
-    /// With [`repair`](StoreVerifyOptions::repair), what is rotten or missing is written anew, from the cache or from the
+    /// With [`repair`](StoreVerifyOptions::repair), what is damaged or missing is rewritten, from the cache or from the
     /// hub, for the models that the hub has; not by the word of the store, but verified.
     ///
     /// What is wrong is in the result, and so is a failure that ended it early.

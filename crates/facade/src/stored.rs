@@ -95,7 +95,7 @@ pub struct StoreFinding {
 pub enum StoreRepair {
     /// It was not asked for.
     NotAsked,
-    /// It was written anew.
+    /// It was rewritten.
     Repaired,
     /// It was not, and this is why.
     Failed(String),
@@ -112,7 +112,7 @@ impl StoreFinding {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreVerifyOptions {
-    /// Write anew what is rotten or missing.
+    /// Rewrite what is damaged or missing.
     pub repair: bool,
     /// Of models that need a token too. All readers of the store can read them then.
     pub allow_private: bool,

@@ -1,8 +1,8 @@
 //! Whether threads of ours ran when this process was forked.
 //!
-//! A forked child has only the thread that forked. A lock that another one held at that moment stays taken in it, and
-//! whoever wants it waits for ever: so it is with the table that all locks of `parking_lot` share. So no work is begun in
-//! such a child.
+//! A forked child has only the thread that forked. A lock that another thread held at that moment is never released in
+//! the child. The table that all locks of `parking_lot` share is such a lock: a child that needs it would hang. Such a
+//! child therefore refuses to start work.
 
 use std::process;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

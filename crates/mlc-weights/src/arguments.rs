@@ -11,7 +11,7 @@ use clap_complete::Shell;
 
 pub(crate) use self::cache::{List, Path, Prune, Remove, Verify};
 pub(crate) use self::download::{Download, Progress};
-pub(crate) use self::store::{Store, StoreCommand, StoreCopy, StoreList, StorePush, StoreVerify, Target};
+pub(crate) use self::store::{Store, StoreCommand, StoreCopy, StoreInit, StoreList, StorePush, StoreVerify};
 
 /// Below the short help, and the long.
 const EXAMPLES: &str = "\

@@ -25,8 +25,8 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// A bucket of a cloud that this program was built without.
-    #[error("{url} cannot be used: this program was built without support for such buckets")]
+    /// It takes a feature that this program was built without: a cloud's buckets, or WebDAV lists.
+    #[error("{url} cannot be used like this: this program was built without support for it")]
     NotBuiltIn {
         /// The store.
         url: SafeUrl,

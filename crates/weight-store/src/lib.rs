@@ -54,7 +54,7 @@
 //! again is the caller's to decide. [`Store::locate`] says where a content is and how to ask for it; the bytes are
 //! fetched by whoever fetches bytes.
 //!
-//! The features `s3`, `gcs` and `azure` bring buckets, by the package `object_store` over the one HTTP client of
+//! The feature `webdav` lists stores on web servers. The features `s3`, `gcs` and `azure` bring buckets, by the package `object_store` over the one HTTP client of
 //! [`net`]. Its code for Google and Azure looks at a few variables itself where no settings are given
 //! (`GCE_METADATA_HOST`, `IDENTITY_HEADER`), and at the home folder for Google's default credentials.
 

@@ -1,7 +1,9 @@
 //! A store on a web server. Any serves for reading; writing takes one that knows `PUT`, and, so that nothing is seen
 //! before it is whole, `MOVE` (WebDAV).
 
+#[cfg(feature = "webdav")]
 mod listing;
+#[cfg(feature = "webdav")]
 mod multistatus;
 
 use std::time::Duration;
@@ -13,6 +15,7 @@ use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url_parse::Url;
 
+#[cfg(feature = "webdav")]
 use self::listing::Lister;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::multistatus::members;
@@ -62,6 +65,7 @@ impl Web {
     }
 
     /// Asks what is in a folder, whose URL ends in a slash.
+    #[cfg(feature = "webdav")]
     fn propfind(&self, url: Url) -> Request {
         let mut request = self.request(method(b"PROPFIND"), url, "list");
         request.headers.insert(HeaderName::from_static("depth"), HeaderValue::from_static("1"));
@@ -242,8 +246,17 @@ impl Backend for Web {
     }
 
     async fn list(&self, folder: &'static str) -> Result<Vec<Listed>, Error> {
-        let lister = Lister { client: &self.client, base: &self.base, request: &|url| self.propfind(url) };
-        lister.list(folder).await
+        #[cfg(feature = "webdav")]
+        {
+            let lister =
+                Lister { client: &self.client, base: &self.base, request: &|url| self.propfind(url) };
+            lister.list(folder).await
+        }
+        #[cfg(not(feature = "webdav"))]
+        {
+            let _ = folder;
+            Err(Error::NotBuiltIn { url: net::SafeUrl::of(&self.base) })
+        }
     }
 
     async fn put(&self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Written, Error> {

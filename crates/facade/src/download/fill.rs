@@ -25,7 +25,8 @@ impl Work {
     /// To be called before the hub is asked for a commit that the stores lack. What the commit holds, if somebody else
     /// has put it into the store meanwhile; `None` if it is this one's to get.
     pub(super) async fn wait_for_filler(&self, commit: CommitId) -> Result<Option<RepoSnapshot>, Error> {
-        let Some((_, store)) = self.stores.in_use().next().filter(|_| self.fills()) else { return Ok(None) };
+        // The one that is written to, unless it was given up.
+        let Some(store) = self.stores.get(0).filter(|_| self.fills()) else { return Ok(None) };
         match self.is_filled_by_another(store, commit).await {
             Ok(true) => self.snapshot_of(commit).await,
             Ok(false) => Ok(None),
@@ -42,7 +43,7 @@ impl Work {
         commit: CommitId,
     ) -> Result<bool, weight_store::Error> {
         let (config, holder) = (&self.context.stores.fill, format!("{:016x}", fastrand::u64(..)));
-        // A store in trouble is waited for: whoever leaves it moves the crowd to the hub.
+        // Retry while the store is in trouble. If every machine left it for the hub, the hub would be overloaded next.
         let retry = &self.context.retry;
         let has_pack = || insist(retry, || store.has_pack(&commit));
         if !insist(retry, || store.init()).await?.conditional_put {

@@ -1,4 +1,4 @@
-//! Whether what a store has is right, by reading all of it; and writing anew what is not.
+//! Verifies everything in a store, and rewrites what is damaged.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

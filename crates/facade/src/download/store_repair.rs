@@ -1,4 +1,4 @@
-//! Writing anew what is not right in a store.
+//! Rewrites what is damaged or missing in a store.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Checker {
         Ok((model.clone(), pack))
     }
 
-    /// Contents first, packs after them, as whoever writes to a store does.
+    /// Contents first, then packs: the order of every writer.
     pub(super) async fn repair(&mut self, names: &StoreNames, broken: &mut [(ListedName, StoreFinding)]) {
         let damaged: Vec<(BlobId, usize)> = self.damaged.iter().map(|(id, at)| (*id, *at)).collect();
         let mut lost = BTreeSet::new();

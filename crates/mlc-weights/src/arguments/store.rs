@@ -43,6 +43,9 @@ pub(crate) struct Target {
 pub(crate) struct StoreInit {
     #[command(flatten)]
     pub(crate) target: Target,
+    /// One JSON document instead of a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
-use local_hub::{LocalS3, LocalWebStore, ModelFixture, PublishedModel, WebStoreSettings};
+use local_hub::{FaultProxy, LocalS3, LocalWebStore, ModelFixture, PublishedModel, WebStoreSettings};
 use serde_json::json;
 
 use crate::world::{World, entry_in};
@@ -195,6 +196,61 @@ fn an_interruption_ends_them() {
         assert_eq!(ran.status, Some(130), "{arguments:?}: {}", ran.stderr);
         assert!(ran.lines().last().unwrap().starts_with("interrupted"), "{}", ran.stderr);
     }
+}
+
+/// Three processes push, two of them the same model, and are killed together at each of their requests.
+#[test]
+fn pushers_that_are_killed() {
+    let (world, first) = World::with_tiny();
+    let second = world.hub.publish(&ModelFixture::new("mlc-ai/second").seed(1));
+    let server = LocalWebStore::start_with(WebStoreSettings { knows_conditions: true, ..Default::default() });
+    let proxy = FaultProxy::before(&server.url());
+    let store = format!("{}/models", proxy.url());
+    let model = |machine: usize| if machine < 2 { &first } else { &second };
+    let cli = |machine: usize, arguments: &[&str]| {
+        let cli = world.cli(&[arguments, &["--store", &store, &model(machine).url]].concat());
+        cli.env("MLC_LLM_HOME", world.beside(&format!("machine {machine}")))
+    };
+    let push = |machine: usize| cli(machine, &["store", "push"]);
+    // Everything is there, or nothing, for a reader who asks nobody else.
+    let has = |machine: usize, case: usize| {
+        let home = world.beside("reader");
+        let _ = fs::remove_dir_all(&home);
+        let reader = cli(machine, &["download", "--store-mode", "only"]).env("MLC_LLM_HOME", &home);
+        let ran = reader.env("HF_ENDPOINT", world.hub.endpoint()).run();
+        let entry = entry_in(&home.join("model_weights"), model(machine));
+        if ran.status == Some(0) {
+            assert_eq!(model(machine).differences(&entry), [""; 0], "request {case}");
+        } else {
+            assert!(ran.status == Some(3) && !ran.stderr.contains(".bin"), "request {case}: {}", ran.stderr);
+        }
+        ran.status == Some(0)
+    };
+    (0..3).for_each(|machine| assert_eq!(push(machine).run().status, Some(0)));
+    let all = proxy.requests().len();
+    let mut seen = [0; 3];
+    for number in 0..all * 2 / 3 {
+        server.paths().iter().for_each(|path| server.remove(path));
+        let before = proxy.requests().len();
+        proxy.stop_at(Some(number));
+        let start =
+            |machine| push(machine).command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut running = [0, 1, 2].map(start);
+        crate::world::until(|| proxy.requests().len() > before + number);
+        for pusher in &mut running {
+            // One that has nothing to do any more has ended.
+            pusher.kill().unwrap();
+            pusher.wait().unwrap();
+        }
+        proxy.stop_at(None);
+        seen[usize::from(has(0, number)) + usize::from(has(2, number))] += 1;
+    }
+    assert!(all > 30 && seen[0] > 0, "{all} requests; none, one and both were there: {seen:?}");
+    for machine in 0..3 {
+        let ran = push(machine).run();
+        assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    }
+    assert!(has(0, all) && has(2, all));
 }
 
 /// From a bucket to a stick, and from there to another one.

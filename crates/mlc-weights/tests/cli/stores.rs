@@ -174,6 +174,9 @@ fn what_one_machine_pushes_others_download() {
     assert_eq!((ran.status, ran.stdout.len()), (Some(0), 0), "{}", ran.stderr);
     assert!(ran.stderr.contains("the store is set up; it does not keep two writers"), "{}", ran.stderr);
 
+    let document = world.cli(&["store", "init", "--store", &store, "--json"]).run().json();
+    assert_eq!(document, serde_json::json!({ "version": 1, "format": 1, "conditional_put": false }));
+
     let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
     for (written, there, words) in [(4, 0, ": written, "), (0, 4, ": there already, ")] {
         let ran = world.cli(&["store", "push", "--store", &store, "--json", &model.url]).run();

@@ -66,7 +66,10 @@ pub(super) fn run(arguments: &StoreList, screen: Screen) -> Result<(), Failure> 
     let downloader = downloader(arguments.url.as_deref(), false)?;
     let display = Display::choose(Shown::Auto, screen);
     let engine = Engine::start()?;
-    let listing = engine.run(downloader.list_store(), &Progress::unseen());
+    let (progress, _) = Progress::of_store(display);
+    progress.watch();
+    let listing = engine.run(downloader.list_store(), &progress);
+    progress.clear();
     engine.stop(display);
     let listing = listing?;
     if arguments.json {
