@@ -13,6 +13,7 @@ use weight_store::{StoreSettings, StoreUrl};
 
 use crate::context::{Certificates, Context, OwnSource};
 use crate::env::Settings;
+use crate::fill::LEAST_PATIENCE;
 use crate::store::{StoreConfig, StoreMode};
 use crate::{Downloader, Error};
 
@@ -247,9 +248,9 @@ impl Builder {
     }
 
     /// How long the machine that fills the store may make no progress before another one takes over. Default: 120 s.
-    /// Waiting machines look again after a 60th to a 12th of this time.
+    /// Less than 100 ms counts as 100 ms. Waiting machines look again after a 60th to a 12th of this time.
     pub fn fill_patience(mut self, patience: Duration) -> Self {
-        self.stores.fill.patience = patience;
+        self.stores.fill.patience = patience.max(LEAST_PATIENCE);
         self
     }
 

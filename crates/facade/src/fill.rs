@@ -24,6 +24,8 @@ use crate::{Error, Event, Observer, Pushed};
 const SLOWEST: u64 = 4 << 20;
 /// And in no case longer.
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
+/// With less, a store would be asked without a pause.
+pub(crate) const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 /// So many outcomes are remembered until somebody asks.
 const MOST_REMEMBERED: usize = 1024;
 
@@ -206,5 +208,17 @@ impl Waiting {
         let of = self.seen.as_ref().map_or(0, |(lease, _)| lease.of());
         let longest = (5 * self.patience).saturating_add(Duration::from_secs(of / SLOWEST)).min(LONGEST);
         now.saturating_duration_since(self.began) >= longest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_never_asked_without_a_pause() {
+        let builder = crate::Downloader::builder().home("home").fill_patience(Duration::ZERO);
+        let config = builder.build().unwrap().context.stores.fill.clone();
+        assert!(config.beat() >= Duration::from_millis(25) && config.pause() >= Duration::from_millis(1));
     }
 }
