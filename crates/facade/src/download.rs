@@ -29,10 +29,10 @@ pub(crate) use self::store_list::list;
 use self::work::Work;
 use crate::context::SharedContext;
 use crate::lease::Lease;
-use crate::look::{Answer, Query};
+use crate::look::{Answer, Known, Query};
 use crate::plan::Plan;
 use crate::store_clock::warn_of_clock;
-use crate::{Error, Model, Outcome, Request, Warning, lock_wait};
+use crate::{Error, MetadataOrigin, Model, Outcome, Request, Warning, lock_wait};
 
 /// Answers a request: from the cache, else by a download.
 pub(crate) async fn download(context: SharedContext, request: Request) -> Result<Model, Error> {
@@ -101,7 +101,7 @@ impl Work {
         }
         let snapshot = snapshot?;
         self.note_commit(&snapshot);
-        let commit = snapshot.commit;
+        let own = self.known_of(&snapshot);
         let described = self.describe(&snapshot).await?;
         let (snapshot, described, plan) = self.plan(snapshot, described).await?;
         for path in &snapshot.left_out {
@@ -112,7 +112,7 @@ impl Work {
         }
         let bytes = described.bytes + self.fetch(&snapshot, &plan).await?;
         self.finish_tree(snapshot, described, plan).await?;
-        let (path, commit) = self.publish(commit).await?;
+        let (path, Known { commit, proof, metadata }) = self.publish(own).await?;
         tracing::info!(path = %url_parse::shown(&path), ?bytes, "downloaded");
         let tier = Tier::Writable(self.context.layout.home().join("model_weights"));
         let outcome = Outcome::Downloaded {
@@ -120,6 +120,18 @@ impl Work {
             bytes_from_store: bytes.from_store,
             bytes_copied: bytes.copied,
         };
-        Ok(Model { path, tier, commit, outcome })
+        Ok(Model { path, tier, commit, proof, metadata, outcome })
+    }
+
+    /// What is known of a tree that is made from this.
+    fn known_of(&self, snapshot: &RepoSnapshot) -> Known {
+        let metadata = if self.stores.has_given_snapshot() {
+            MetadataOrigin::Store
+        } else if self.context.metadata.is_some() {
+            MetadataOrigin::Application
+        } else {
+            MetadataOrigin::Hub
+        };
+        Known { commit: Some(snapshot.commit), proof: Some(snapshot.proof), metadata: Some(metadata) }
     }
 }

@@ -117,7 +117,7 @@ pub use hf_transport::Error as HubError;
 pub use hf_transport::{
     FileKind, LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot, Throttled, Token,
 };
-pub use model::{Model, Outcome};
+pub use model::{MetadataOrigin, Model, Outcome};
 pub use net::Error as NetError;
 pub use net::{CaCertificates, NoProxy, ProxySettings, ProxyUrl, RetryPolicy};
 pub use observer::{Event, Observer, StoreAnswer, Warning};

@@ -6,14 +6,14 @@ use cache_layout::{CacheLayout, Completeness, Hit, Lookup, Purpose, Receipt, Slo
 use shard_fetch::{
     MANIFEST_NAMES, Manifest, ModelDirState, inspect_model_dir, inspect_model_dir_lacking, read_metadata_file,
 };
-use url_parse::{CommitId, Revision, shown};
+use url_parse::{CommitId, Proof, Revision, shown};
 
 use crate::context::SharedContext;
 use crate::decision::{Decision, decide, is_forced};
 use crate::proof::check_hit;
 use crate::receipts::receipt_about;
 use crate::threads::blocking;
-use crate::{Error, Event, Model, Outcome, Request, Warning};
+use crate::{Error, Event, MetadataOrigin, Model, Outcome, Request, Warning};
 
 /// A request, with what it takes to answer it.
 #[derive(Clone)]
@@ -102,8 +102,8 @@ impl Query {
 
     /// The same with nothing written.
     pub(crate) fn found(&self, hit: Hit) -> Model {
-        let commit = commit_of(&self.context.layout, &self.slot, &hit.path);
-        Model { path: hit.path, tier: hit.tier, commit, outcome: Outcome::Cached }
+        let Known { commit, proof, metadata } = known_of(&self.context.layout, &self.slot, &hit.path);
+        Model { path: hit.path, tier: hit.tier, commit, proof, metadata, outcome: Outcome::Cached }
     }
 
     fn add_newer_name(&self, entry: &Path) -> Result<(), Error> {
@@ -115,10 +115,23 @@ impl Query {
     }
 }
 
-/// The commit of a whole directory, as far as it is known.
-pub(crate) fn commit_of(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Option<CommitId> {
+/// What is known of a whole directory.
+pub(crate) struct Known {
+    pub(crate) commit: Option<CommitId>,
+    pub(crate) proof: Option<Proof>,
+    pub(crate) metadata: Option<MetadataOrigin>,
+}
+
+/// The commit that was asked for counts more than a receipt of another one.
+pub(crate) fn known_of(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Known {
     let asked = slot.model().revision().and_then(Revision::commit);
-    asked.or_else(|| receipt_about(layout, slot, dir).map(|receipt| receipt.commit))
+    let receipt = receipt_about(layout, slot, dir);
+    let receipt = receipt.filter(|receipt| asked.is_none_or(|asked| asked == receipt.commit));
+    Known {
+        commit: asked.or(receipt.as_ref().map(|receipt| receipt.commit)),
+        proof: receipt.as_ref().and_then(|receipt| receipt.proof),
+        metadata: receipt.map(|_| MetadataOrigin::Receipt),
+    }
 }
 
 /// The receipt of the download that the writable tier's entry is of. Where no manifest is left to compare the receipt

@@ -146,6 +146,26 @@ pub(crate) fn page(name: &str) -> Option<clap::Command> {
 mod tests {
     use super::*;
 
+    fn with_subcommands(command: &clap::Command, name: &str, found: &mut Vec<(String, clap::Command)>) {
+        for below in command.get_subcommands() {
+            let name = format!("{name}{}", below.get_name());
+            found.push((name.clone(), below.clone()));
+            with_subcommands(below, &format!("{name}-"), found);
+        }
+    }
+
+    #[test]
+    fn what_prints_json_has_a_schema() {
+        let mut commands = Vec::new();
+        with_subcommands(&Arguments::command(), "", &mut commands);
+        let schemas = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schemas");
+        for (name, command) in commands {
+            let has_json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
+            let schema = std::path::Path::new(schemas).join(&name).with_extension("json");
+            assert!(!has_json || schema.is_file(), "{name}");
+        }
+    }
+
     #[test]
     fn the_grammar_hangs_together() {
         Arguments::command().debug_assert();

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use facade::{is_unprintable, printable};
 use serde::Serialize;
@@ -43,6 +44,11 @@ pub(crate) fn printable_json(json: &str) -> String {
     text
 }
 
+/// Seconds, to the millisecond.
+pub(crate) fn rounded(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
 /// Prints a result as it is. Nothing else goes to stdout.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
@@ -65,6 +71,11 @@ pub(crate) fn say(lines: &[impl AsRef<str>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_are_short() {
+        assert_eq!(serde_json::json!(rounded(Duration::from_micros(1_234_567))).to_string(), "1.235");
+    }
 
     #[test]
     fn json_keeps_its_meaning() {

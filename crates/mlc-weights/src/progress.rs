@@ -6,6 +6,7 @@
 
 mod bar;
 mod block;
+mod bytes;
 mod face;
 mod json;
 mod plain;
@@ -27,6 +28,7 @@ use facade::{Event, Model, ModelRef, Observer, Request};
 use parking_lot::{Condvar, Mutex};
 
 use self::bar::Bar;
+pub(crate) use self::bytes::BytesBySource;
 use self::face::{Ending, Face};
 use self::json::Json;
 use self::plain::Plain;
@@ -100,6 +102,11 @@ impl Progress {
         let (watch, face) = (Arc::clone(&self.watch), Arc::clone(&self.face));
         let ticker = Ticker::start(period, move || face.show(&look(&watch)));
         *self.ticker.lock() = Some(ticker);
+    }
+
+    /// How many bytes of files have come from where so far.
+    pub(crate) fn bytes(&self) -> BytesBySource {
+        BytesBySource::of(&self.tally)
     }
 
     /// How many bytes an interrupted download has kept, if it was at work on files. The last thread that writes to them

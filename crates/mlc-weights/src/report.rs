@@ -4,15 +4,30 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use facade::PassedOver;
+use serde_json::{Value, json};
 
 use crate::advice;
-use crate::exit::{Failure, Malformed, Miss};
+use crate::exit::{Failure, Malformed, Miss, Status};
 use crate::output::say;
 use crate::words::{not_whole, size};
 
 /// Prints a failure with its causes to stderr, a line each.
 pub(crate) fn failure(failure: &Failure) {
     say(&lines(failure));
+}
+
+/// The same for programs.
+pub(crate) fn members(failure: &Failure) -> Value {
+    let mut lines = lines(failure).into_iter();
+    let message = lines.next().unwrap_or_default();
+    let details: Vec<String> = lines.map(|line| line.trim_start().to_owned()).collect();
+    let status = Status::from(failure);
+    json!({
+        "kind": status.name(),
+        "status": status as u8,
+        "message": message.strip_prefix("error: ").unwrap_or(&message),
+        "details": details,
+    })
 }
 
 /// The failure, then its causes and what else there is to say.

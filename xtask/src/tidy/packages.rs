@@ -112,6 +112,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("tracing-subscriber", &["mlc-weights"], &[]),
     // Tests only.
     rule("assert_cmd", &[], &[]),
+    rule("boon", &[], &[]),
     rule("fearless_simd", &[], &[]),
     rule("insta", &[], &[]),
     rule("proptest", &[], &[]),

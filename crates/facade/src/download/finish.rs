@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use cache_layout::{Published, Purpose, Receipt, ReceiptFile, Run};
 use hf_transport::{FileKind, RepoSnapshot};
 use shard_fetch::digest_open_file;
-use url_parse::{CommitId, RepoPath};
+use url_parse::RepoPath;
 
 use super::carry_over::{CarriedOver, Commit, Receipts, carry_over};
 use super::metadata::Described;
 use super::work::Work;
 use crate::lease::Lease;
-use crate::look::{commit_of, inspect};
+use crate::look::{Known, inspect, known_of};
 use crate::plan::{Plan, RemoteFile};
 use crate::{Error, Event, Warning};
 
@@ -59,17 +59,18 @@ impl Work {
         Ok(())
     }
 
-    /// Makes the tree, which is of this commit, the model's directory. Returns that directory and its commit.
-    pub(super) async fn publish(&self, commit: CommitId) -> Result<(PathBuf, Option<CommitId>), Error> {
+    /// Makes the tree the model's directory. Returns that directory, and what is known of it: the tree's `own`, unless
+    /// somebody else was first.
+    pub(super) async fn publish(&self, own: Known) -> Result<(PathBuf, Known), Error> {
         self.observer().on_event(&Event::Publishing { path: self.lease.slot.entry() });
         self.lease
             .publish(move |Lease { layout, slot, .. }, run| {
                 Ok(match run.publish(&|dir| inspect(layout, slot, dir))? {
-                    Published::Ours(path) => (path, Some(commit)),
+                    Published::Ours(path) => (path, own),
                     // Whole too, but not necessarily of the commit that was fetched here.
                     Published::SomeoneElse(path) => {
-                        let commit = commit_of(layout, slot, &path);
-                        (path, commit)
+                        let known = known_of(layout, slot, &path);
+                        (path, known)
                     }
                 })
             })

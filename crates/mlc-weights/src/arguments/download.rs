@@ -61,8 +61,8 @@ pub(crate) struct Download {
     /// Only say what would be fetched, from where, and what is there already
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// With --dry-run: one JSON document instead of words
-    #[arg(long, requires = "dry_run")]
+    /// One JSON document at the end, instead of each path
+    #[arg(long)]
     pub(crate) json: bool,
     /// Do not wait for the disk; a power failure may damage what was just downloaded
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! `mlc-weights download`: the directories of models, downloaded if need be.
 
+mod document;
 mod dry_run;
 mod session;
 mod wanted;
@@ -48,7 +49,7 @@ fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
     if arguments.dry_run {
         dry_run::Planner::new(downloader, display, policy_by)?.run(arguments.json, requests)
     } else {
-        Session::new(downloader, display, policy_by, models).run(requests)
+        Session::new(downloader, display, policy_by, models).run(requests, arguments.json)
     }
 }
 

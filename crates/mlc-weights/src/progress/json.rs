@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::face::{Ending, Face};
 use super::view::{FileState, View};
 use super::{Summary, text};
-use crate::exit::{Failure, Status};
-use crate::output::{printable_json, say};
+use crate::exit::Failure;
+use crate::output::{printable_json, rounded, say};
 use crate::{report, words};
 
 /// Grows when a reader that knows the version before would misunderstand what is written. New events and new
@@ -76,20 +76,12 @@ impl Face for Json {
 
 /// Says what went wrong.
 pub(super) fn report(model: Option<&ModelRef>, failure: &Failure) {
-    let mut lines = report::lines(failure).into_iter();
-    let message = lines.next().unwrap_or_default();
-    let details: Vec<String> = lines.map(|line| line.trim_start().to_owned()).collect();
-    let status = Status::from(failure);
     let kept = if let Failure::Interrupted { kept } = failure { *kept } else { None };
     let members = json!({
-        "model": model.map(ToString::to_string),
-        "kind": status.name(),
-        "status": status as u8,
-        "message": message.strip_prefix("error: ").unwrap_or(&message),
-        "details": details,
         "kept_bytes": kept,
     });
-    say(&[object("failed", &[members])]);
+    let model = json!({ "model": model.map(ToString::to_string) });
+    say(&[object("failed", &[model, report::members(failure), members])]);
 }
 
 /// Says what became of a store that was filled on the way.
@@ -248,11 +240,6 @@ fn retrying(file: Option<&str>, delay: Duration, cause: &(dyn StdError + 'static
     json!({ "file": file, "pause_seconds": rounded(delay), "causes": causes })
 }
 
-/// Seconds, to the millisecond.
-fn rounded(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1000.0).round() / 1000.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,10 +249,5 @@ mod tests {
         let text = object("a", &[json!({ "b": "\n\"" }), json!({ "c": null, "d": 0.5 })]);
         assert_eq!(text, r#"{"version":1,"event":"a","b":"\n\"","c":null,"d":0.5}"#);
         assert!(serde_json::from_str::<Value>(&text).is_ok());
-    }
-
-    #[test]
-    fn seconds_are_short() {
-        assert_eq!(json!(rounded(Duration::from_micros(1_234_567))).to_string(), "1.235");
     }
 }

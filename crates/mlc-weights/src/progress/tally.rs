@@ -12,6 +12,9 @@ use super::step::{self, Step};
 /// A pause that ends so much later than one that was told of is another one.
 const SAME_PAUSE: Duration = Duration::from_millis(500);
 
+/// The place, in events, that is no store's.
+const HUB: usize = 0;
+
 /// Counters that many threads move, and one looks at.
 ///
 /// Bytes that come, of which there may be very many events, take two additions and a look through the few files
@@ -25,6 +28,11 @@ pub(super) struct Tally {
     pub(super) bytes_done: AtomicU64,
     /// Over the network, also those thrown away since.
     pub(super) received: AtomicU64,
+    /// Of files, from the hub, and from stores. What came twice counts once.
+    pub(super) from_hub: AtomicU64,
+    pub(super) from_store: AtomicU64,
+    /// Of all files, what was there before and is right, as far as that is known.
+    pub(super) reused: AtomicU64,
     in_flight: RwLock<Vec<Arc<InFlight>>>,
     /// Files that are there already and being hashed, and their bytes.
     checking: Mutex<(usize, u64)>,
@@ -38,6 +46,8 @@ pub(super) struct InFlight {
     pub(super) file: RepoPath,
     pub(super) size: u64,
     pub(super) held: AtomicU64,
+    /// Of these, what an earlier run has left.
+    resumed: AtomicU64,
     is_pausing: AtomicBool,
     pause: Mutex<Option<Pause>>,
 }
@@ -84,13 +94,15 @@ impl Tally {
 
     fn note_fetch(&self, event: &FetchEvent<'_>, now: impl Fn() -> Instant) -> bool {
         match event {
-            FetchEvent::Received { file, bytes, .. } => {
+            FetchEvent::Received { file, bytes, place, .. } => {
+                let source = if *place == HUB { &self.from_hub } else { &self.from_store };
+                source.fetch_add(*bytes, Relaxed);
                 self.receive(file, *bytes);
                 return false;
             }
             FetchEvent::Planned { files, bytes, .. } => self.plan(*files, *bytes),
             FetchEvent::Started { file, size, .. } => self.begin(file, *size),
-            FetchEvent::Resumed { file, bytes, .. } => self.add(file, *bytes),
+            FetchEvent::Resumed { file, bytes, .. } => self.resume(file, *bytes),
             FetchEvent::Duplicated { bytes, .. } => {
                 self.received.fetch_add(*bytes, Relaxed);
             }
@@ -141,6 +153,7 @@ impl Tally {
         self.bytes.fetch_sub(bytes_checked.saturating_sub(bytes), Relaxed);
         self.files_done.fetch_add(files, Relaxed);
         self.bytes_done.fetch_add(bytes, Relaxed);
+        self.reused.fetch_add(bytes, Relaxed);
     }
 
     /// How many files that are there already are being hashed.
@@ -153,6 +166,7 @@ impl Tally {
             file: file.clone(),
             size,
             held: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
             is_pausing: AtomicBool::new(false),
             pause: Mutex::new(None),
         };
@@ -181,10 +195,20 @@ impl Tally {
         });
     }
 
+    fn resume(&self, file: &RepoPath, bytes: u64) {
+        self.reused.fetch_add(bytes, Relaxed);
+        self.add(file, bytes);
+        self.with(file, |known| {
+            known.resumed.fetch_add(bytes, Relaxed);
+        });
+    }
+
+    /// What an earlier run has left is of no use then either.
     fn subtract(&self, file: &RepoPath, bytes: u64) {
         self.bytes_done.fetch_sub(bytes, Relaxed);
         self.with(file, |known| {
             known.held.fetch_sub(bytes, Relaxed);
+            self.reused.fetch_sub(known.resumed.swap(0, Relaxed), Relaxed);
         });
     }
 

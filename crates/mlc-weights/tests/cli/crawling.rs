@@ -36,8 +36,7 @@ fn in_a_shard_and_what_was_fetched_twice_is_reported() {
     world.hub.fault(shard(), Fault::Delay(Duration::from_millis(500)), Times::Once);
     let ran = world.cli(&["download", &model.url, "--progress", "json"]).start().end_within(SOON);
     ran.check_path(&world.entry(&model));
-    let events: Vec<serde_json::Value> =
-        ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<serde_json::Value> = ran.events();
     let of = |name: &str| events.iter().filter(|event| event["event"] == name).collect::<Vec<_>>();
     assert!(of("retrying").is_empty(), "{}", ran.stderr);
     let twice: u64 = of("duplicated").iter().map(|event| event["bytes"].as_u64().unwrap()).sum();

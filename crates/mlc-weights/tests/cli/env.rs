@@ -11,7 +11,7 @@ fn settings<'a>(document: &'a Value, name: &str) -> Vec<&'a Value> {
 
 #[track_caller]
 fn document(ran: &Ran) -> Value {
-    serde_json::from_slice(&ran.stdout).unwrap()
+    ran.json()
 }
 
 /// What is said about the first setting of that name, in an environment with these variables.

@@ -165,7 +165,7 @@ fn help_of_download() {
           --progress <HOW>       How progress is shown [default: auto] [possible values: auto, bar,
                                  plain, json, none]
           --dry-run              Only say what would be fetched, from where, and what is there already
-          --json                 With --dry-run: one JSON document instead of words
+          --json                 One JSON document at the end, instead of each path
           --no-fsync             Do not wait for the disk; a power failure may damage what was just
                                  downloaded
       -v, --verbose...           Show what the libraries do (-vv: in detail); RUST_LOG selects more

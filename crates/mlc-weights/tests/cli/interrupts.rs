@@ -156,8 +156,7 @@ fn a_second_download_waits_for_the_first_and_can_be_interrupted() {
 
 /// The JSON events of a run, of one name.
 fn events(ran: &crate::world::Ran, name: &str) -> Vec<serde_json::Value> {
-    let lines = ran.stderr.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    lines.filter(|event| event["event"] == name).collect()
+    ran.events().into_iter().filter(|event| event["event"] == name).collect()
 }
 
 fn bytes_of(events: &[serde_json::Value], member: &str) -> u64 {

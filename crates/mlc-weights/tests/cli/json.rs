@@ -5,14 +5,11 @@ use serde_json::Value;
 
 use crate::world::{Ran, World};
 
-/// Every line on stderr, each of which is an object of the documented shape.
+/// Every line on stderr, each of which is an object.
 #[track_caller]
 fn objects(ran: &Ran) -> Vec<Value> {
-    let objects: Result<Vec<Value>, _> = ran.lines().into_iter().map(serde_json::from_str).collect();
-    let objects = objects.map_err(|error| format!("{error} in:\n{}", ran.stderr)).unwrap();
-    for object in &objects {
-        assert!(object["version"] == 1 && object["event"].is_string(), "{object}");
-    }
+    let objects = ran.events();
+    assert_eq!(objects.len(), ran.lines().len(), "{}", ran.stderr);
     objects
 }
 
@@ -133,4 +130,67 @@ fn warnings_say_what_they_are_about() {
     let told = objects(&world.cli(&["download", &model.url, "--progress", "json"]).run());
     let warning = only(&told, "warning");
     assert_eq!((&warning["kind"], &warning["file"]), (&"unlisted_shard".into(), &"pytorch_model.bin".into()));
+}
+
+/// The only document of a download, whose progress goes its own way.
+#[track_caller]
+fn document(ran: &Ran) -> Value {
+    let document = ran.json();
+    assert!(document["seconds"].as_f64() > Some(0.0), "{document:#}");
+    document
+}
+
+#[test]
+fn a_document_at_the_end() {
+    let (world, model) = World::with_tiny();
+    let other = world.hub.publish(&ModelFixture::new("mlc-ai/other"));
+    let arguments = ["download", "--json", "HF://mlc-ai/none", &model.url, &other.url];
+    let ran = world.cli(&arguments).run();
+    assert_eq!(ran.status, Some(4));
+    assert!(ran.stderr.contains("asking the hub"), "progress goes to stderr: {}", ran.stderr);
+    let document = document(&ran);
+    let [failed, first, second] = &document["models"].as_array().unwrap()[..] else { panic!("{document:#}") };
+    assert_eq!((&failed["model"], &failed["outcome"]), (&"mlc-ai/none".into(), &"failed".into()));
+    assert_eq!((&failed["failure"]["kind"], &failed["failure"]["status"]), (&"refused".into(), &4.into()));
+    for (row, model) in [(first, &model), (second, &other)] {
+        assert_eq!(row["outcome"], "downloaded");
+        assert_eq!(row["path"], world.entry(model).to_str().unwrap());
+        assert_eq!(row["commit"], model.commit.as_str());
+        assert_eq!((&row["proof"], &row["metadata"]), (&"git".into(), &"hub".into()));
+        let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
+        let taken = row["bytes"]["hub"].as_u64().unwrap() + row["bytes"]["reused"].as_u64().unwrap();
+        assert_eq!(taken, bytes);
+    }
+
+    let again = &self::document(&world.cli(&["download", "--json", &model.url]).run())["models"][0];
+    assert_eq!((&again["outcome"], &again["metadata"]), (&"cached".into(), &"receipt".into()));
+    assert_eq!((&again["commit"], &again["proof"]), (&first["commit"], &"git".into()));
+    assert_eq!(again["bytes"], serde_json::json!({ "hub": 0, "store": 0, "reused": 0 }));
+}
+
+#[test]
+fn a_document_says_where_bytes_came_from() {
+    let (world, model) = World::with_tiny();
+    let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
+    let store = world.beside("store");
+    std::fs::create_dir(&store).unwrap();
+    let store = format!("file://{}", store.to_str().unwrap());
+    let pushed = world.cli(&["store", "push", "--json", "--store", &store, &model.url]).run();
+    assert_eq!(pushed.json()["models"][0]["model"], "mlc-ai/tiny");
+
+    let check = |ran: Ran, metadata: &str, expected: Value| {
+        let document = document(&ran);
+        let row = &document["models"][0];
+        assert_eq!((&row["outcome"], &row["metadata"]), (&"downloaded".into(), &metadata.into()), "{row}");
+        assert_eq!(row["bytes"], expected);
+    };
+    let nothing = |name: &str| world.cli(&["download", "--json", name]);
+    // The push has left the model in the cache; this one has another cache.
+    let ran = nothing(&model.url).env("MLC_LLM_HOME", world.beside("empty")).env("MLC_WEIGHTS_STORE", &store);
+    check(ran.run(), "store", serde_json::json!({ "hub": 0, "store": bytes, "reused": 0 }));
+    // One shard is missing.
+    std::fs::remove_file(world.entry(&model).join("params_shard_0.bin")).unwrap();
+    let missing = model.file("params_shard_0.bin").unwrap().size;
+    let expected = serde_json::json!({ "hub": missing, "store": 0, "reused": bytes - missing });
+    check(nothing(&model.url).run(), "hub", expected);
 }

@@ -42,6 +42,7 @@ mod refusals;
 mod remove;
 mod restarts;
 mod revisions;
+mod schemas;
 mod secrets;
 mod servers;
 mod settings;

@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use local_hub::{FaultProxy, LocalS3, LocalWebStore, ModelFixture, PublishedModel, WebStoreSettings};
-use serde_json::Value;
 
 use crate::world::{Cli, Ran, World, entry_in, files_below};
 
@@ -37,14 +36,6 @@ fn blob(model: &PublishedModel, path: &str) -> String {
     format!("/bucket/models/blobs/sha256/{}", model.file(path).unwrap().sha256)
 }
 
-fn events(ran: &Ran) -> Vec<Value> {
-    ran.stderr
-        .lines()
-        .filter(|line| line.starts_with('{'))
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 /// The signature ends while a file comes. The rest is asked for with another one.
 #[test]
 fn a_signed_url_that_ends_in_the_middle_of_a_file() {
@@ -70,7 +61,7 @@ fn a_signed_url_that_ends_in_the_middle_of_a_file() {
     let asked: Vec<_> = asked.map(|request| (request.status, range(&request.headers))).collect();
     let rest = "bytes=100000-".to_owned();
     assert_eq!(asked, [(206, "bytes=0-".to_owned()), (403, rest.clone()), (206, rest)]);
-    let events = events(&ran);
+    let events = ran.events();
     let done = events.iter().find(|event| event["event"] == "done").unwrap();
     assert_eq!(done["bytes_from_store"], done["bytes_received"]);
 }

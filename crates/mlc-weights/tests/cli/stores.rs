@@ -51,8 +51,7 @@ fn a_site_without_a_network_starts_from_a_stick() {
         }
         let ran = cli.run();
         assert_eq!(ran.status, Some(0), "{}", ran.stderr);
-        let events = ran.stderr.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let events: Vec<Value> = events.collect();
+        let events = ran.events();
         let named = |name: &str| events.iter().find(|event| event["event"] == name);
         assert!(named("stores").is_some() && named("metadata").is_none(), "{events:?}");
         let done = named("done").unwrap();
@@ -108,7 +107,7 @@ fn what_comes_from_the_hub_fills_the_store() {
     let cli = world.cli(&["download", "--progress", "json", "--store-fill", &model.url]);
     let ran = cli.env("MLC_WEIGHTS_STORE", &store).run();
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
-    let events: Vec<Value> = ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = ran.events();
     let names = events.iter().filter_map(|event| event["event"].as_str());
     let names: Vec<&str> = names.filter(|name| matches!(*name, "done" | "filled")).collect();
     assert_eq!(names, ["done", "filled"]);

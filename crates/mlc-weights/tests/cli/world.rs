@@ -9,6 +9,8 @@ use std::time::Duration;
 use local_hub::{LocalHub, ModelFixture, PublishedModel};
 use tempfile::TempDir;
 
+use crate::schemas;
+
 /// Longer than anything here takes, also on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -142,20 +144,28 @@ impl Cli {
 
     #[track_caller]
     pub(crate) fn run(self) -> Ran {
-        Ran::from(assert_cmd::Command::from_std(self.command).timeout(PATIENCE).output().unwrap())
+        let arguments = self.arguments();
+        let output = assert_cmd::Command::from_std(self.command).timeout(PATIENCE).output().unwrap();
+        Ran { arguments, ..Ran::from(output) }
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        self.command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect()
     }
 
     /// Starts the program.
     pub(crate) fn start(mut self) -> Running {
+        let arguments = self.arguments();
         let child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Running { id: child.id(), ended: wait_on_a_thread(child) }
+        Running { id: child.id(), ended: wait_on_a_thread(child), arguments }
     }
 
     /// The same, with stderr in a file, to be read meanwhile.
     pub(crate) fn start_with_stderr(mut self, path: &Path) -> Running {
+        let arguments = self.arguments();
         let stderr = std::fs::File::create(path).unwrap();
         let child = self.command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
-        Running { id: child.id(), ended: wait_on_a_thread(child) }
+        Running { id: child.id(), ended: wait_on_a_thread(child), arguments }
     }
 }
 
@@ -174,6 +184,7 @@ pub(crate) fn until(mut condition: impl FnMut() -> bool) {
 pub(crate) struct Running {
     id: u32,
     ended: mpsc::Receiver<Output>,
+    arguments: Vec<String>,
 }
 
 impl Running {
@@ -226,7 +237,7 @@ impl Running {
 
     #[track_caller]
     pub(crate) fn end_within(self, patience: Duration) -> Ran {
-        Ran::from(self.ended.recv_timeout(patience).unwrap())
+        Ran { arguments: self.arguments, ..Ran::from(self.ended.recv_timeout(patience).unwrap()) }
     }
 }
 
@@ -245,13 +256,14 @@ pub(crate) struct Ran {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
+    arguments: Vec<String>,
 }
 
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!stderr.contains("panicked"), "{stderr}");
-        Self { status: output.status.code(), stdout: output.stdout, stderr }
+        Self { status: output.status.code(), stdout: output.stdout, stderr, arguments: Vec::new() }
     }
 }
 
@@ -286,10 +298,23 @@ impl Ran {
         String::from_utf8(self.stdout.clone()).unwrap()
     }
 
-    /// The one JSON document that is on stdout, whatever the status.
+    /// The one JSON document that is on stdout, whatever the status, and as its schema says.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.stdout).unwrap()
+        let document = serde_json::from_slice(&self.stdout).unwrap();
+        let documents = [document];
+        schemas::check(&schemas::name_of(&self.arguments), &documents);
+        let [document] = documents;
+        document
+    }
+
+    /// What `--progress json` told, each as its schema says.
+    #[track_caller]
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
+        let objects = self.stderr.lines().filter(|line| line.starts_with('{'));
+        let events: Vec<_> = objects.map(|line| serde_json::from_str(line).unwrap()).collect();
+        schemas::check("progress", &events);
+        events
     }
 
     /// The lines on stderr.

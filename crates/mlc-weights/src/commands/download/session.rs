@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use facade::{Downloader, Model, Outcome, Request};
 
+use super::document::{Document, Row};
 use crate::engine::Engine;
 use crate::exit::Failure;
-use crate::output::print_path;
+use crate::output::{print_json, print_path};
 use crate::progress::{Display, Progress, Summary};
 
 pub(super) struct Session {
@@ -18,6 +19,8 @@ pub(super) struct Session {
     engine: Option<Engine>,
     began: Instant,
     summary: Summary,
+    /// What became of each model.
+    rows: Vec<Row>,
 }
 
 impl Session {
@@ -28,19 +31,25 @@ impl Session {
         models: usize,
     ) -> Self {
         let (began, summary) = (Instant::now(), Summary::of(models));
-        Self { downloader, display, policy_by, engine: None, began, summary }
+        Self { downloader, display, policy_by, engine: None, began, summary, rows: Vec::new() }
     }
 
-    /// Gets one model after another. Each path is printed as soon as the model is there; a failure does not
+    /// Gets one model after another. Each path is printed as soon as the model is there, or one document at the end; a failure does not
     /// keep the next one from being tried, unless it is an interruption, or nobody can be told a path.
     ///
     /// # Errors
     /// The first failure of all; like every other it has been reported already.
-    pub(super) fn run(mut self, requests: impl Iterator<Item = Request>) -> Result<(), Failure> {
+    pub(super) fn run(
+        mut self,
+        mut requests: impl Iterator<Item = Request>,
+        as_json: bool,
+    ) -> Result<(), Failure> {
         let mut first = None;
-        for request in requests {
+        for request in requests.by_ref() {
             let model = request.model().clone();
-            let failure = match self.get(request).and_then(|model| print_path(&model.path)) {
+            let got = self.get(request);
+            let printed = got.and_then(|model| if as_json { Ok(()) } else { print_path(&model.path) });
+            let failure = match printed {
                 Ok(()) => continue,
                 Err(failure) => failure,
             };
@@ -61,6 +70,10 @@ impl Session {
             engine.stop(self.display);
         }
         self.display.sum_up(&self.summary);
+        if as_json {
+            self.rows.extend(requests.map(|request| Row::not_tried(request.model())));
+            print_json(&Document::new(self.rows, self.began.elapsed()))?;
+        }
         Failure::after_reports(first)
     }
 
@@ -80,6 +93,7 @@ impl Session {
     }
 
     fn get(&mut self, request: Request) -> Result<Model, Failure> {
+        let (began, requested) = (Instant::now(), request.model().clone());
         let (progress, request) = Progress::of(request, self.display);
         let outcome = match self.downloader.cached(&request) {
             Ok(Some(model)) => Ok(model),
@@ -90,7 +104,13 @@ impl Session {
             Err(error) => Err(Failure::from(error).of_policy(self.policy_by)),
         };
         progress.finish(&outcome);
-        let model = outcome.map_err(|failure| self.with_what_is_kept(failure, &progress))?;
+        let model = outcome.map_err(|failure| self.with_what_is_kept(failure, &progress));
+        let (bytes, took) = (progress.bytes(), began.elapsed());
+        self.rows.push(match &model {
+            Ok(model) => Row::there(&requested, model, bytes, took),
+            Err(failure) => Row::failed(&requested, failure, bytes, took),
+        });
+        let model = model?;
         if let Outcome::Downloaded { bytes_received, .. } = model.outcome {
             self.summary.bytes += bytes_received;
         }
