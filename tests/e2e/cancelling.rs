@@ -134,7 +134,7 @@ async fn at_event(what: &str, is_it: impl Fn(&Event<'_>) -> bool + Send + Sync +
     let (world, published) = World::with(&ModelFixture::new(ID));
     let seen = Arc::new(Notify::new());
     let told = Arc::clone(&seen);
-    let asked = request(&published).observer(move |event: &Event<'_>| {
+    let asked = request(&published).on_event(move |event| {
         if is_it(event) {
             told.notify_one();
         }

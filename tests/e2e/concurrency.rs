@@ -117,8 +117,7 @@ fn downloaders_with_different_hubs_and_tokens_do_not_mix() {
         let mut downloads = tokio::task::JoinSet::new();
         for (number, hub) in hubs.iter().enumerate() {
             let published = hub.publish(&ModelFixture::new(&format!("user-{number}/model-{round}")));
-            let downloader = facade::Downloader::builder()
-                .home(home.path())
+            let downloader = facade::Downloader::builder(home.path())
                 .endpoint(hub.endpoint().parse().unwrap())
                 .token(facade::Token::new(&format!("hf_{number}")).unwrap())
                 .build()

@@ -31,7 +31,7 @@ async fn scratch_space_may_be_on_another_device_than_the_home() {
     let downloader = world.builder().temp_dir(scratch.path()).build().unwrap();
     let path = downloader.download(request(&model)).await.unwrap().path;
     assert_eq!(model.differences(&path), [""; 0]);
-    downloader.download(request(&model).force(Some(true))).await.unwrap();
+    downloader.download(request(&model).force(true)).await.unwrap();
     assert_eq!(files_below(scratch.path()).len(), 0);
 }
 
@@ -57,7 +57,7 @@ async fn a_folder_above_the_model_may_be_a_link_to_another_device() {
         assert_eq!(old.differences(&path), [""; 0], "repaired");
 
         let new = world.hub.publish(&ModelFixture::new("mlc-ai/tiny").seed(1));
-        world.downloader().download(request(&new).force(Some(true))).await.unwrap();
+        world.downloader().download(request(&new).force(true)).await.unwrap();
         assert_eq!(new.differences(&path), [""; 0], "replaced");
         assert!(link.is_symlink());
     }

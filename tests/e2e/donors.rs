@@ -106,7 +106,7 @@ async fn to_redo_is_to_fetch_all() {
     let (world, published, _) = world().await;
     let (_, _) = copy(&world, &published).await;
     let log = world.hub.log().from_now();
-    let model = world.downloader().download(pinned(&published).force(Some(true))).await.unwrap();
+    let model = world.downloader().download(pinned(&published).force(true)).await.unwrap();
     assert_eq!(published.differences(&model.path), [""; 0]);
     assert_eq!(fetched(&log).len(), published.lfs_files().count());
 }

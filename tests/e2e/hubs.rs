@@ -25,7 +25,7 @@ fn with_own_bytes() -> (World, PublishedModel) {
     World::around(LocalHub::builder().serves_files_itself(), &private)
 }
 
-fn token() -> Option<Token> {
+fn token() -> Token {
     Token::new(TOKEN).unwrap()
 }
 

@@ -193,7 +193,7 @@ async fn a_host_of_git_gets_the_token_as_a_password() {
 async fn a_host_of_git_that_wants_another_login() {
     for token in [None, Some("glpat-wrong")] {
         let (world, model) = private();
-        let token = token.and_then(|token| Token::new(token).unwrap());
+        let token = token.map(|token| Token::new(token).unwrap());
         let error =
             world.builder().token(token).build().unwrap().download(request(&model)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
@@ -278,7 +278,7 @@ async fn a_git_server_and_giftless_are_enough() {
     // What it says of a file that it has lost.
     let lost = model.file("params_shard_1.bin").unwrap();
     std::fs::remove_file(storage.join(&lost.sha256)).unwrap();
-    let again = request(&model).force(Some(true));
+    let again = request(&model).force(true);
     let error = world.downloader().download(again).await.unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("404 for `params_shard_1.bin` of group/project"), "{cause}");

@@ -58,7 +58,7 @@ async fn a_file_is_located_again_only_when_its_url_has_expired_or_is_refused() {
 
     // Refusals by the data host, as of a URL that has expired, cost one for all connections.
     let log = log.from_now();
-    let again = request(&published).force(Some(true));
+    let again = request(&published).force(true);
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(403), Times::Once);
     world.downloader().download(again).await.unwrap();
     assert_eq!(located(&log), 2, "{log}");

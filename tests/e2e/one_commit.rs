@@ -75,7 +75,7 @@ fn facade_runtime() -> tokio::runtime::Runtime {
 }
 
 fn downloader(hub: &LocalHub, home: &Path) -> Downloader {
-    let builder = Downloader::builder().home(home).endpoint(hub.endpoint().parse().unwrap());
+    let builder = Downloader::builder(home).endpoint(hub.endpoint().parse().unwrap());
     builder.retry(quick()).durability(facade::Durability::Fast).build().unwrap()
 }
 

@@ -119,7 +119,7 @@ impl Stage {
 
     fn hub_client(&self, client: Client) -> HubClient {
         let mut config = HubConfig::new(self.hub.endpoint().parse().unwrap());
-        config.token = self.secret.and_then(|secret| Token::new(secret).unwrap());
+        config.token = self.secret.map(|secret| Token::new(secret).unwrap());
         HubClient::new(client, config)
     }
 

@@ -28,16 +28,15 @@ fn downloads_as_it_is_told() {
         return;
     };
     let orders: Orders = serde_json::from_slice(&orders).unwrap();
-    let downloader = Downloader::builder()
-        .home("../home")
+    let downloader = Downloader::builder("../home")
         .endpoint(orders.endpoint.parse().unwrap())
         .locking(if orders.locks { Locking::System } else { Locking::None })
         .build()
         .unwrap();
     let request: Request = orders.url.parse().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let asked = request.force(orders.redo.then_some(true));
-    let asked = asked.observer(|event: &facade::Event<'_>| {
+    let asked = if orders.redo { request.force(true) } else { request };
+    let asked = asked.on_event(|event| {
         if let facade::Event::WaitingForLock { holder } = event {
             fs::write("waiting", holder.map(ToString::to_string).unwrap_or_default()).unwrap();
         }

@@ -93,7 +93,7 @@ async fn where_no_git_is_served_a_pinned_commit_is_the_hubs_word_and_said_to_be(
     unproven(downloader.cached(&at(&old.commit)), "serves no git");
     // With git again, it can be proven.
     world.hub.clear_faults();
-    required(&world, at(&old.commit).force(Some(true))).await.unwrap();
+    required(&world, at(&old.commit).force(true)).await.unwrap();
     assert_eq!(proof_listed(&world), Some(Proof::Git));
 }
 
@@ -146,7 +146,7 @@ async fn a_directory_without_a_receipt_proves_nothing() {
     assert!(is_cached(world.download(&model).await.unwrap().outcome));
     let asked = || crate::world::request(&model);
     unproven(required(&world, asked()).await, "no receipt");
-    required(&world, asked().force(Some(true))).await.unwrap();
+    required(&world, asked().force(true)).await.unwrap();
     required(&world, asked()).await.unwrap();
 
     // The same in a read-only tier, which a forced download does not help.

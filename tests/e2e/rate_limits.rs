@@ -97,7 +97,7 @@ async fn two_downloads_of_one_downloader_wait_together() {
 
     // The first one has nothing more to ask; what the second one is told holds for it as well.
     world.hub.fault(FaultTarget::info_refs("mlc-ai/two"), Fault::retry_after(429, "1"), Times::Once);
-    let again = request(&models[0]).force(Some(true));
+    let again = request(&models[0]).force(true);
     let (second, ()) = tokio::join!(downloader.download(request(&models[1])), async { hold.release() });
     second.unwrap();
     first.await.unwrap().unwrap();

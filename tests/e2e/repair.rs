@@ -121,7 +121,7 @@ async fn a_users_own_link_is_not_replaced() {
     let model = world.download(&published).await.unwrap();
     assert!(is_cached(model.outcome), "a link to a whole model is a hit");
 
-    let error = world.downloader().download(request(&published).force(Some(true))).await.unwrap_err();
+    let error = world.downloader().download(request(&published).force(true)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disk);
     assert!(error.to_string().contains("link"), "{error}");
     assert_eq!(published.differences(&own), [""; 0]);

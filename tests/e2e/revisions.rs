@@ -82,7 +82,7 @@ async fn a_branch_stays_until_it_is_forced() {
 
     let hit = world.downloader().download(at("main")).await.unwrap();
     assert_eq!(hit.commit.unwrap().to_string(), old.commit);
-    let forced = world.downloader().download(at("main").force(Some(true))).await.unwrap();
+    let forced = world.downloader().download(at("main").force(true)).await.unwrap();
     assert_eq!((&forced.path, forced.commit.unwrap().to_string()), (&first.path, new.commit.clone()));
     assert_eq!(new.differences(&forced.path), [""; 0]);
 }

@@ -19,7 +19,7 @@ async fn ask(world: &World, model: &PublishedModel, ask: Ask) -> Result<facade::
     let asked = request(model);
     let asked = match ask {
         Ask::Plainly => asked,
-        Ask::Forced => asked.force(Some(true)),
+        Ask::Forced => asked.force(true),
         Ask::Offline => asked.policy(CachePolicy::Off),
     };
     world.downloader().download(asked).await

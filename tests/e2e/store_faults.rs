@@ -208,7 +208,7 @@ fn point(filled: &Filled, commit: &str, ago: i64) {
 async fn again(filled: &Filled, mode: StoreMode, commit: &str) -> (usize, Recorded) {
     let seen = Recorded::default();
     let request: Request = format!("HF://{ID}").parse().unwrap();
-    let request = request.force(Some(true)).observer(seen.clone());
+    let request = request.force(true).observer(seen.clone());
     let model = filled.builder(mode).build().unwrap().download(request).await.unwrap();
     assert_eq!(model.commit.unwrap().to_string(), commit);
     (seen.count(&["Warning(TurnedBack"]), seen)

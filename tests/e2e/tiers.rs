@@ -112,7 +112,7 @@ async fn force_under_a_forbidding_policy_is_an_error_even_on_a_hit() {
     let before = files_below(&world.home());
     let later = world.hub.log().from_now();
     for policy in [CachePolicy::Off, CachePolicy::ReadOnly] {
-        let asked = request(&published).policy(policy).force(Some(true));
+        let asked = request(&published).policy(policy).force(true);
         let error = world.downloader().download(asked).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotCached);
         assert!(error.to_string().contains(&policy.to_string()), "{error}");
@@ -136,7 +136,7 @@ async fn redo_replaces_the_model_and_fetches_every_shard_again() {
 
     // The same bytes again are fetched again: that is what redo means.
     let later = world.hub.log().from_now();
-    world.downloader().download(request(&new).force(Some(true))).await.unwrap();
+    world.downloader().download(request(&new).force(true)).await.unwrap();
     assert_eq!(later.data().count(), new.lfs_files().count());
 }
 
@@ -147,7 +147,7 @@ async fn redo_that_fails_costs_nothing() {
     let broken = ModelFixture::new("mlc-ai/tiny").seed(1).wrong_md5(0);
     let new = world.hub.publish(&broken);
 
-    let error = world.downloader().download(request(&new).force(Some(true))).await.unwrap_err();
+    let error = world.downloader().download(request(&new).force(true)).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Integrity);
     assert_eq!(published.differences(&model.path), [""; 0]);
@@ -159,7 +159,7 @@ async fn force_false_under_redo_returns_the_hit() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&published).await.unwrap();
     let later = world.hub.log().from_now();
-    let asked = request(&published).policy(CachePolicy::Redo).force(Some(false));
+    let asked = request(&published).policy(CachePolicy::Redo).force(false);
     assert!(is_cached(world.downloader().download(asked).await.unwrap().outcome));
     assert!(later.is_empty());
 }
@@ -171,7 +171,7 @@ async fn a_forced_call_answered_by_a_read_only_tier_says_so() {
     lay_out(&published, &tier);
     let downloader = world.builder().read_only([&tier]).build().unwrap();
     let events = Recorded::default();
-    let asked = request(&published).force(Some(true)).observer(events.clone());
+    let asked = request(&published).force(true).observer(events.clone());
     let model = downloader.download(asked).await.unwrap();
     assert_eq!(model.path, entry_in(&tier, &published));
     assert_eq!(events.count(&["ForceAnsweredByReadOnlyTier", tier.to_str().unwrap()]), 1);

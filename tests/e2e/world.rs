@@ -54,8 +54,7 @@ impl World {
 
     /// Settings for tests: this hub, this home, short pauses.
     pub(crate) fn builder(&self) -> Builder {
-        Downloader::builder()
-            .home(self.home())
+        Downloader::builder(self.home())
             .endpoint(self.hub.endpoint().parse().unwrap())
             .retry(quick())
             .idle_timeout(Duration::from_secs(5))

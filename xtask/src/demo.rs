@@ -56,7 +56,7 @@ impl Stage {
             whole.shards().count(),
             DecimalBytes(sample::size(&whole))
         );
-        let downloader = Downloader::builder().home(scratch.join("home")).endpoint(endpoint).build()?;
+        let downloader = Downloader::builder(scratch.join("home")).endpoint(endpoint).build()?;
         Ok(Self { hub, whole, damaged, downloader })
     }
 

@@ -99,7 +99,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Fuzz(arguments)) => fuzz::run(&root, arguments)?,
         Some(Task::Hub(options)) => hub::run(options)?,
         Some(Task::Package) => package::run(&root)?,
-        Some(Task::Smoke { model }) => smoke::run(model)?,
+        Some(Task::Smoke { model }) => smoke::run(model.model())?,
         Some(Task::Tidy) => tidy::run(&root)?,
         Some(Task::Wheel(arguments)) => wheel::run(&root, arguments)?,
     }

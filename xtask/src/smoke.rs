@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use facade::env::Settings;
-use facade::{Builder, CachePolicy, Downloader, ModelUrl, Outcome, Request};
+use facade::{Builder, CachePolicy, Downloader, ModelRef, Outcome, Request};
 use indicatif::DecimalBytes;
 
 use crate::bar::Bar;
 use crate::scratch::with_scratch;
 
 /// Downloads `model` with the environment's endpoint, token and proxies, and asks for it once more.
-pub(crate) fn run(model: &ModelUrl) -> Result<()> {
+pub(crate) fn run(model: &ModelRef) -> Result<()> {
     let settings = Settings::from_env()?;
     println!("{model} from {}", settings.endpoint);
     with_scratch(|scratch| async move {
@@ -25,9 +25,9 @@ pub(crate) fn run(model: &ModelUrl) -> Result<()> {
     })
 }
 
-async fn download(downloader: &Downloader, url: &ModelUrl) -> Result<()> {
+async fn download(downloader: &Downloader, url: &ModelRef) -> Result<()> {
     let (bar, start) = (Bar::new(), Instant::now());
-    let outcome = downloader.download(Request::new(url).observer(bar.clone())).await;
+    let outcome = downloader.download(Request::new(url.clone()).observer(bar.clone())).await;
     bar.clear();
     let model = outcome?;
     let seconds = start.elapsed().as_secs_f64();
@@ -38,7 +38,7 @@ async fn download(downloader: &Downloader, url: &ModelUrl) -> Result<()> {
         println!("  {} in {seconds:.1} s, every file verified", DecimalBytes(bytes_received));
     }
     let start = Instant::now();
-    let again = downloader.download(Request::new(url)).await?;
+    let again = downloader.download(Request::new(url.clone())).await?;
     ensure!(
         again.outcome == Outcome::Cached && again.path == model.path,
         "asked again, it was not in the cache"
@@ -58,7 +58,7 @@ mod tests {
             let hub = sample::start_hub(&scratch, None)?;
             let model = hub.try_publish(&sample::fixture("mlc-ai/Small", 1000))?;
             let downloader =
-                Downloader::builder().home(scratch.join("home")).endpoint(hub.endpoint().parse()?).build()?;
+                Downloader::builder(scratch.join("home")).endpoint(hub.endpoint().parse()?).build()?;
             download(&downloader, &model.url.parse()?).await?;
             ensure!(hub.log().resolve().count() == model.lfs_files().count());
             Ok(())

@@ -19,10 +19,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     // A token has no text form: it cannot be printed by mistake.
     let token = Token::new(&std::fs::read_to_string(token_file)?)?;
-    let downloader = Downloader::builder()
+    let downloader = Downloader::builder(home)
         .endpoint(endpoint.parse()?)
         .token(token)
-        .home(home)
         .application("private_hub/1.0")
         .build()?;
     match downloader.download(model.parse::<Request>()?).await {

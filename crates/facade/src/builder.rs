@@ -21,7 +21,7 @@ use crate::{Downloader, Error};
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct Builder {
-    home: Option<PathBuf>,
+    home: PathBuf,
     read_only: Vec<PathBuf>,
     durability: Durability,
     locking: Locking,
@@ -38,9 +38,10 @@ pub struct Builder {
 }
 
 impl Downloader {
-    /// Everything explicit: no environment variable is read.
-    pub fn builder() -> Builder {
-        Builder::new()
+    /// Everything explicit, beginning with the cache's home: models are in `model_weights` below it. It is created when
+    /// it is needed. No environment variable is read.
+    pub fn builder(home: impl Into<PathBuf>) -> Builder {
+        Builder::new(home.into())
     }
 
     /// A downloader with the environment's settings, as [`Builder::from_env`] reads them.
@@ -54,9 +55,9 @@ impl Downloader {
 }
 
 impl Builder {
-    fn new() -> Self {
+    fn new(home: PathBuf) -> Self {
         Self {
-            home: None,
+            home,
             read_only: Vec::new(),
             durability: Durability::default(),
             locking: Locking::default(),
@@ -84,8 +85,7 @@ impl Builder {
 
     /// Starts from settings that were read before.
     pub fn from_settings(settings: Settings) -> Self {
-        let mut builder = Self::new()
-            .home(settings.home)
+        let mut builder = Self::new(settings.home)
             .read_only(settings.read_only)
             .policy(settings.policy)
             .endpoint(settings.endpoint)
@@ -110,9 +110,9 @@ impl Builder {
         }
     }
 
-    /// The cache's home: models are in `model_weights` below it. It is created when it is needed.
+    /// Another home for the cache, in place of the one that the builder was made with.
     pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
-        self.home = Some(home.into());
+        self.home = home.into();
         self
     }
 
@@ -158,8 +158,9 @@ impl Builder {
     /// It is always sent where it may be. One that was merely [found](Token::found_by_itself) is sent to
     /// `https://huggingface.co` only, and given up, with a [warning](crate::Warning::TokenDropped), when that does
     /// not accept it.
-    pub fn token(mut self, token: Option<Token>) -> Self {
-        self.hub.token = token;
+    /// `None` takes a token away that the environment had set.
+    pub fn token(mut self, token: impl Into<Option<Token>>) -> Self {
+        self.hub.token = token.into();
         self
     }
 
@@ -280,9 +281,9 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Error::NoHome`] when no home was given, [`Error::Cache`] when it is unusable.
+    /// [`Error::Cache`] when the home is unusable.
     pub fn build(self) -> Result<Downloader, Error> {
-        let mut cache = CacheConfig::new(self.home.ok_or(Error::NoHome)?);
+        let mut cache = CacheConfig::new(self.home);
         cache.read_only = self.read_only;
         cache.durability = self.durability;
         cache.locking = self.locking;

@@ -32,7 +32,7 @@ use crate::{Downloader, Error};
 ///
 /// # let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
 /// # let home = folder.path();
-/// let cache = Downloader::builder().home(home).build()?.cache();
+/// let cache = Downloader::builder(home).build()?.cache();
 /// for entry in cache.list()?.models {
 ///     println!("{} has {} bytes in {}", entry.model, entry.bytes, entry.path.display());
 /// }

@@ -91,7 +91,10 @@ mod tests {
     }
 
     fn outcome(policy: CachePolicy, force: Option<bool>, found: Found) -> &'static str {
-        let request = "HF://a/b".parse::<Request>().unwrap().force(force);
+        let mut request = "HF://a/b".parse::<Request>().unwrap();
+        if let Some(force) = force {
+            request = request.force(force);
+        }
         came_to(&request, policy, found, false)
     }
 

@@ -61,8 +61,10 @@ pub(crate) fn prepared(
     force_redo: Option<bool>,
 ) -> Result<(Downloader, Request), Error> {
     let settings = Settings::from_env()?;
-    let url = ModelUrl::parse_at(model_url, &settings.endpoint)?;
-    let mut request = Request::new(&url).force(force_redo);
+    let mut request = Request::new(ModelUrl::parse_at(model_url, &settings.endpoint)?.into_model());
+    if let Some(force) = force_redo {
+        request = request.force(force);
+    }
     if let Some(files) = num_processes {
         request = request.files_in_flight(files.try_into().map_err(|_| Error::ZeroProcesses)?);
     }

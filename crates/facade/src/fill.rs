@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_store_is_never_asked_without_a_pause() {
-        let builder = crate::Downloader::builder().home("home").fill_patience(Duration::ZERO);
+        let builder = crate::Downloader::builder("home").fill_patience(Duration::ZERO);
         let config = builder.build().unwrap().context.stores.fill.clone();
         assert!(config.beat() >= Duration::from_millis(25) && config.pause() >= Duration::from_millis(1));
     }

@@ -1,7 +1,7 @@
 //! MLC model weights, from a hub into the cache that MLC-LLM reads, behind one function.
 //!
 //! ```
-//! use facade::{Downloader, Endpoint, Event, Outcome, Request};
+//! use facade::{Downloader, Endpoint, Outcome, Request};
 //!
 //! # let hub = local_hub::LocalHub::start();
 //! # hub.publish(&local_hub::ModelFixture::new("mlc-ai/tiny-q4f16_1-MLC"));
@@ -9,10 +9,10 @@
 //! # let (home, endpoint) = (folder.path(), hub.endpoint());
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! let endpoint: Endpoint = endpoint.parse()?;
-//! let downloader = Downloader::builder().home(home).endpoint(endpoint).build()?;
+//! let downloader = Downloader::builder(home).endpoint(endpoint).build()?;
 //! let request: Request = "HF://mlc-ai/tiny-q4f16_1-MLC".parse()?;
 //!
-//! let observed = request.clone().observer(|event: &Event<'_>| eprintln!("{event:?}"));
+//! let observed = request.clone().on_event(|event| eprintln!("{event:?}"));
 //! let model = downloader.download(observed).await?;
 //! assert!(model.path.join("mlc-chat-config.json").is_file());
 //!

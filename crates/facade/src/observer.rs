@@ -1,6 +1,7 @@
 //! How a download tells what it is doing.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use cache_layout::{Holder, PassedOver};
@@ -12,7 +13,8 @@ use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, Proof, RepoPath}
 ///
 /// Events come in the order of the download's steps, from whichever thread does the step, one at a time for
 /// the steps of this crate and concurrently for those of [`Event::Fetch`]. An observer must not block: it
-/// holds up the download. A closure over `&Event` is an observer, and `()` ignores everything.
+/// holds up the download. A closure over `&Event` is an observer, an `Arc` of an observer is one, and `()` ignores
+/// everything.
 ///
 /// A model that is in the cache has no steps. Those of a download are, in this order:
 ///
@@ -40,6 +42,12 @@ pub trait Observer: Send + Sync {
 
 impl Observer for () {
     fn on_event(&self, _: &Event<'_>) {}
+}
+
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn on_event(&self, event: &Event<'_>) {
+        (**self).on_event(event);
+    }
 }
 
 impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
@@ -289,4 +297,37 @@ pub enum Warning<'a> {
         /// Why, in a few words to stand behind the path.
         reason: &'static str,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::Request;
+
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    impl Observer for Counted {
+        fn on_event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_shared_observer_and_a_plain_closure_are_observers() {
+        let (counted, of_closure) = (Arc::new(Counted::default()), Arc::new(Counted::default()));
+        let seen = Arc::clone(&of_closure);
+        let as_object: Arc<dyn Observer> = Arc::<Counted>::clone(&counted);
+        let request = Request::try_from("HF://user/repo").unwrap();
+        for request in [
+            request.clone().observer(Arc::clone(&counted)),
+            request.clone().observer(as_object),
+            request.on_event(move |event| seen.on_event(event)),
+        ] {
+            request.watcher().on_event(&Event::StoreFileDone);
+        }
+        assert_eq!([&counted, &of_closure].map(|seen| seen.0.load(Ordering::Relaxed)), [2, 1]);
+    }
 }

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use cache_layout::CachePolicy;
 use url_parse::{ModelRef, ModelUrl, Revision};
 
-use crate::{Error, Observer};
+use crate::{Error, Event, Observer};
 
 /// A model, and how to get it. Whatever is not said here follows the [`Downloader`](crate::Downloader).
 ///
 /// ```
-/// let request: facade::Request = "HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC".parse()?;
-/// let again = request.clone().force(Some(true));
-/// let older = request.revision("v1.0".parse()?);
+/// use facade::Request;
+///
+/// let request: Request = "HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC".parse()?;
+/// let again = request.clone().force(true);
+/// let older = request.on_event(|event| eprintln!("{event:?}")).revision("v1.0".parse()?);
 /// # Ok::<(), facade::Error>(())
 /// ```
 #[derive(Clone)]
@@ -27,17 +29,11 @@ pub struct Request {
     observer: Arc<dyn Observer>,
 }
 
-impl From<ModelRef> for Request {
-    fn from(model: ModelRef) -> Self {
-        Self { model, policy: None, force: None, repair: None, files_in_flight: None, observer: Arc::new(()) }
-    }
-}
-
 impl Request {
-    /// Asks for a model, at the revision that the URL names, if it names one.
+    /// Asks for a model, at its revision if it has one.
     #[must_use]
-    pub fn new(url: &ModelUrl) -> Self {
-        url.model().clone().into()
+    pub fn new(model: ModelRef) -> Self {
+        Self { model, policy: None, force: None, repair: None, files_in_flight: None, observer: Arc::new(()) }
     }
 
     /// A branch, tag, reference or commit instead of the one that the URL names, or of the default branch. It has
@@ -56,11 +52,11 @@ impl Request {
         self
     }
 
-    /// The original's `force_redo`: `Some(true)` downloads again even if cached, `Some(false)` never does,
-    /// `None` does so exactly when the policy is [`CachePolicy::Redo`].
+    /// Whether the model is downloaded again although it is cached, the original's `force_redo`. Without this, it is
+    /// exactly when the policy is [`CachePolicy::Redo`].
     #[must_use]
-    pub fn force(mut self, force: Option<bool>) -> Self {
-        self.force = force;
+    pub fn force(mut self, is_forced: bool) -> Self {
+        self.force = Some(is_forced);
         self
     }
 
@@ -83,11 +79,17 @@ impl Request {
         self
     }
 
-    /// Who is told how it goes.
+    /// Sets the observer that is told how the download goes. There is one; the last that is set counts.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Arc::new(observer);
         self
+    }
+
+    /// Sets a closure as the [`observer`](Self::observer).
+    #[must_use]
+    pub fn on_event(self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.observer(observer)
     }
 
     /// The model asked for, with its revision.
@@ -131,7 +133,22 @@ impl FromStr for Request {
 
     /// From `HF://user/repo` or `https://huggingface.co/user/repo`, each with `@revision` behind it if need be.
     fn from_str(url: &str) -> Result<Self, Error> {
-        Ok(Self::new(&url.parse::<ModelUrl>()?))
+        Ok(Self::new(url.parse::<ModelUrl>()?.into_model()))
+    }
+}
+
+impl TryFrom<&str> for Request {
+    type Error = Error;
+
+    /// As [`FromStr`].
+    fn try_from(url: &str) -> Result<Self, Error> {
+        url.parse()
+    }
+}
+
+impl From<ModelRef> for Request {
+    fn from(model: ModelRef) -> Self {
+        Self::new(model)
     }
 }
 

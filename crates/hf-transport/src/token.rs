@@ -18,7 +18,7 @@ use crate::Error;
 /// use url_parse::Endpoint;
 ///
 /// let (hub, mirror) = (Endpoint::default(), "https://hf-mirror.example".parse::<Endpoint>()?);
-/// let token = Token::new("hf_secret\n")?.ok_or("blank")?;
+/// let token = Token::new("hf_secret\n")?;
 /// assert!(token.is_for(&hub) && token.is_for(&mirror));
 /// let found = token.found_by_itself();
 /// assert!(found.is_for(&hub) && !found.is_for(&mirror));
@@ -35,18 +35,16 @@ impl Token {
     /// Takes a token as users store it: a byte order mark before it, and white space and line ends around it, are
     /// dropped. It counts as one that the user chose for this hub.
     ///
-    /// Returns `Ok(None)` for a blank value, which means "no token" to every client of the hub.
-    ///
     /// # Errors
     ///
-    /// [`Error::UnusableToken`] for quotes, a word before the token such as `Bearer`, and characters that no token
-    /// has. The value itself is in no message.
-    pub fn new(value: &str) -> Result<Option<Self>, Error> {
-        let value = value.strip_prefix('\u{feff}').unwrap_or(value).trim();
-        if value.is_empty() {
-            return Ok(None);
-        }
+    /// [`Error::UnusableToken`] for a [blank](Self::is_blank) value, quotes, a word before the token such as `Bearer`,
+    /// and characters that no token has. The value itself is in no message.
+    pub fn new(value: &str) -> Result<Self, Error> {
+        let value = stripped(value);
         let unusable = |problem| Error::UnusableToken { problem };
+        if value.is_empty() {
+            return Err(unusable("it is blank"));
+        }
         if value.contains(['"', '\'', '`']) {
             return Err(unusable("there are quotes in it; give it without them"));
         }
@@ -59,7 +57,13 @@ impl Token {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {value}"))
             .map_err(|_| unusable("it cannot be sent in an HTTP header"))?;
         bearer.set_sensitive(true);
-        Ok(Some(Self { bearer, is_explicit: true }))
+        Ok(Self { bearer, is_explicit: true })
+    }
+
+    /// Whether nothing is left of a value without what [`new`](Self::new) drops. To every client of the hub that means
+    /// "no token".
+    pub fn is_blank(value: &str) -> bool {
+        stripped(value).is_empty()
     }
 
     /// The same token, as one that nobody chose for this hub: it lies where an earlier login has left it, and was
@@ -103,6 +107,10 @@ impl Token {
     }
 }
 
+fn stripped(value: &str) -> &str {
+    value.strip_prefix('\u{feff}').unwrap_or(value).trim()
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")
@@ -114,20 +122,21 @@ mod tests {
     use super::*;
 
     fn token() -> Token {
-        Token::new("hf_secret").unwrap().unwrap()
+        Token::new("hf_secret").unwrap()
     }
 
     #[test]
     fn blank_values_are_no_token() {
         for blank in ["", " ", "\n", "\t\r\n", "\u{feff}\r\n"] {
-            assert!(Token::new(blank).unwrap().is_none(), "{blank:?}");
+            assert!(Token::is_blank(blank), "{blank:?}");
+            refused(blank, "it is blank");
         }
     }
 
     #[test]
     fn white_space_around_it_is_dropped() {
         for value in [" hf_secret\r\n", "\u{feff}hf_secret\r\n"] {
-            let token = Token::new(value).unwrap().unwrap();
+            let token = Token::new(value).unwrap();
             assert_eq!(token.header().to_str().unwrap(), "Bearer hf_secret");
         }
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use facade::env::Settings;
-use facade::{Builder, CachePolicy, Downloader, Error, Event, ModelUrl, Revision};
+use facade::{Builder, CachePolicy, Downloader, Error, ModelUrl, Revision};
 use pyo3::prelude::*;
 
 use crate::failure::Failure;
@@ -49,13 +49,13 @@ impl Request {
         // Then nothing is downloaded, and that is no error under any policy.
         let (policy, force_redo) =
             if look_only { (CachePolicy::On, Some(false)) } else { (settings.policy, force_redo) };
-        let url = ModelUrl::parse_at(url, &settings.endpoint).map_err(Error::from)?;
+        let model = ModelUrl::parse_at(url, &settings.endpoint).map_err(Error::from)?.into_model();
         let told = Arc::new(Told::default());
         let teller = Arc::clone(&told);
-        let mut wanted = facade::Request::new(&url)
-            .policy(policy)
-            .force(force_redo)
-            .observer(move |event: &Event<'_>| teller.note(event));
+        let mut wanted = facade::Request::new(model).policy(policy).on_event(move |event| teller.note(event));
+        if let Some(force) = force_redo {
+            wanted = wanted.force(force);
+        }
         if let Some(revision) = revision {
             wanted = wanted.revision(revision.parse::<Revision>().map_err(Error::from)?);
         }

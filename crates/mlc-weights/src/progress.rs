@@ -60,7 +60,7 @@ impl Progress {
     /// The progress of a request, and the request that tells it what happens.
     pub(crate) fn of(request: Request, display: Display) -> (Arc<Self>, Request) {
         let (progress, observer) = Self::about(Some(request.model()), display);
-        (progress, request.observer(move |event: &Event<'_>| observer.on_event(event)))
+        (progress, request.observer(observer))
     }
 
     /// The progress of work on a store, and the observer that hears of it.

@@ -232,7 +232,7 @@ fn a_home_that_is_not_utf_8_can_be_listed() {
     let folder = temporary_folder();
     let home = folder.path().join(std::ffi::OsStr::from_bytes(b"h\xffme"));
     fs::create_dir_all(home.join("model_weights/hf/user/repo")).unwrap();
-    let listing = facade::Downloader::builder().home(&home).build().unwrap().cache().list().unwrap();
+    let listing = facade::Downloader::builder(&home).build().unwrap().cache().list().unwrap();
     assert!(listing.models[0].path.starts_with(&home));
     let json = serde_json::to_value(&listing).unwrap();
     assert!(json["models"][0]["path"].as_str().unwrap().contains("h\u{fffd}me"), "{json}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use facade::{CachePolicy, Downloader, Durability, Error, ErrorKind, Event, Request, RetryPolicy};
+use facade::{CachePolicy, Downloader, Durability, Error, ErrorKind, Request, RetryPolicy};
 use serde::{Deserialize, Serialize};
 
 use super::rows::Row;
@@ -43,8 +43,7 @@ pub(super) fn carry_out(row: &Row, stage: &Stage, endpoint: &str) -> Answer {
 fn in_library(row: &Row, stage: &Stage, endpoint: &str) -> Result<PathBuf, Error> {
     let policy: CachePolicy = row.policy.parse().unwrap();
     let retry = RetryPolicy { first_delay: Duration::from_millis(1), ..RetryPolicy::default() };
-    let downloader = Downloader::builder()
-        .home(&stage.home)
+    let downloader = Downloader::builder(&stage.home)
         .read_only(&stage.tiers)
         .temp_dir(&stage.scratch)
         .endpoint(endpoint.parse().unwrap())
@@ -53,7 +52,10 @@ fn in_library(row: &Row, stage: &Stage, endpoint: &str) -> Result<PathBuf, Error
         .build()?;
     let watch = stage.watch();
     let request = stage.model(row).parse::<Request>()?;
-    let request = request.policy(policy).force(row.force_redo).observer(move |_: &Event<'_>| watch());
+    let mut request = request.policy(policy).on_event(move |_| watch());
+    if let Some(force) = row.force_redo {
+        request = request.force(force);
+    }
     Ok(facade::blocking::download(&downloader, request)?.path)
 }
 

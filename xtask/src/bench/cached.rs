@@ -27,7 +27,7 @@ impl Laid {
     }
 
     pub(super) fn downloader(&self) -> Result<Downloader> {
-        Ok(Downloader::builder().home(&self.home).build()?)
+        Ok(Downloader::builder(&self.home).build()?)
     }
 
     pub(super) fn cache(&self) -> Result<Cache> {

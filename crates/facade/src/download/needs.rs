@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cache_layout::Purpose;
 use hf_transport::{MetadataSource as _, PackMetadata};
-use url_parse::{CommitId, ModelId, ModelRef, ModelUrl, Revision};
+use url_parse::{CommitId, ModelId, ModelRef, Revision};
 use weight_store::{BlobId, Bytes, Store};
 
 use super::work::Work;
@@ -43,9 +43,9 @@ impl Work {
             Some(model) => model.clone(),
             None => ModelId::new("commit", &commit.to_string())?,
         };
-        let url = ModelUrl::from(ModelRef::new(model, Some(Revision::from(commit))));
+        let model = ModelRef::new(model, Some(Revision::from(commit)));
         let watcher = Arc::clone(watcher);
-        let request = Request::new(&url).observer(move |event: &Event<'_>| {
+        let request = Request::new(model).on_event(move |event| {
             if let Event::Warning(_) | Event::Throttled(_) = event {
                 watcher.on_event(event);
             }

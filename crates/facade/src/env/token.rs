@@ -24,9 +24,9 @@ const MAX_FILE: u64 = 64 * 1024;
 pub(super) fn token(lookup: Lookup<'_>) -> Result<Option<Token>, Error> {
     for name in [HF_TOKEN, HUGGING_FACE_HUB_TOKEN] {
         let Some(value) = lookup(name) else { continue };
-        let token = Token::new(&value.to_string_lossy()).map_err(|source| secret_unusable(name, source))?;
-        if token.is_some() {
-            return Ok(token);
+        let value = value.to_string_lossy();
+        if !Token::is_blank(&value) {
+            return Token::new(&value).map(Some).map_err(|source| secret_unusable(name, source));
         }
     }
     match lookup(HF_TOKEN_PATH) {
@@ -38,7 +38,7 @@ pub(super) fn token(lookup: Lookup<'_>) -> Result<Option<Token>, Error> {
 fn in_file_that_was_named(path: &Path) -> Result<Option<Token>, Error> {
     let shown = path.to_string_lossy();
     let text = read(path).map_err(|source| unusable(HF_TOKEN_PATH, &shown, source))?;
-    Token::new(&text).map_err(|source| unusable(HF_TOKEN_PATH, &shown, source))
+    not_blank(&text).map_err(|source| unusable(HF_TOKEN_PATH, &shown, source))
 }
 
 /// Nobody asked for this file: if it cannot be used, there is no token.
@@ -55,7 +55,12 @@ pub(super) fn in_file_of_a_login(path: &Path) -> Result<Option<Token>, hf_transp
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         text => text.map_err(|source| DiskError::new("read", path, source))?,
     };
-    Ok(Token::new(&text)?.map(Token::found_by_itself))
+    Ok(not_blank(&text)?.map(Token::found_by_itself))
+}
+
+/// A blank file holds no token, and that is no error.
+fn not_blank(text: &str) -> Result<Option<Token>, hf_transport::Error> {
+    if Token::is_blank(text) { Ok(None) } else { Token::new(text).map(Some) }
 }
 
 fn read(path: &Path) -> io::Result<String> {

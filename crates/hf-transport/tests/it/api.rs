@@ -195,7 +195,7 @@ async fn what_is_missing_or_closed_is_told_as_such() {
     let no_git = || Fault::status(404);
     let mut missing = Stage::usual();
     missing.model.url = "HF://user/missing".to_owned();
-    for token in [None, hf_transport::Token::new(TOKEN).unwrap()] {
+    for token in [None, Some(hf_transport::Token::new(TOKEN).unwrap())] {
         missing.set(|config| config.token = token);
         for git in [None, Some(no_git()), Some(Fault::Html)] {
             missing.hub.clear_faults();

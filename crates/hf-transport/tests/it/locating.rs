@@ -168,7 +168,7 @@ async fn what_is_missing_is_named() {
 
     stage.model.url = "HF://user/missing".to_owned();
     for token in [Some(TOKEN), None] {
-        stage.set(|config| config.token = token.and_then(|token| Token::new(token).unwrap()));
+        stage.set(|config| config.token = token.map(|token| Token::new(token).unwrap()));
         let error = stage.locate(SHARD).await.unwrap_err();
         assert!(matches!(error, Error::MissingOrPrivate { .. }), "{error:?}");
         assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));

@@ -159,7 +159,7 @@ async fn the_hub_may_be_behind_a_proxy() {
 #[test]
 fn settings_are_shown_without_their_secrets() {
     let mut config = HubConfig::new(NOBODY.parse().unwrap());
-    config.token = Token::new("hf_s3cret").unwrap();
+    config.token = Some(Token::new("hf_s3cret").unwrap());
     let mut settings = NetSettings::default();
     settings.proxy.https = Some("http://user:s3cret@proxy".parse().unwrap());
     let http = Client::new(settings).unwrap();

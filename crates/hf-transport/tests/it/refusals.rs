@@ -50,7 +50,7 @@ async fn missing_and_private_repositories_need_a_name_or_a_token() {
 #[tokio::test]
 async fn gated_repositories_name_the_page_to_ask_at() {
     let gated = || stage_with(Access::Gated(vec!["hf_member".to_owned()]));
-    let member = |stage: Stage| stage.with(|config| config.token = Token::new("hf_member").unwrap());
+    let member = |stage: Stage| stage.with(|config| config.token = Some(Token::new("hf_member").unwrap()));
     let stranger = |stage: Stage| {
         stage.hub.publish(&ModelFixture::new("user/other").access(Access::Gated(vec![TOKEN.to_owned()])));
         stage

@@ -12,7 +12,7 @@ async fn two_clients_keep_to_their_own_hub_and_token() {
     let stage = |seed: u64, token: &str| {
         let access = Access::Private(vec![token.to_owned()]);
         let stage = Stage::new(&ModelFixture::new(ID).seed(seed).access(access));
-        stage.with(|config| config.token = Token::new(token).unwrap())
+        stage.with(|config| config.token = Some(Token::new(token).unwrap()))
     };
     let (one, two) = (stage(1, "hf_s3cret_one"), stage(2, "hf_s3cret_two"));
     assert_ne!(one.model.commit, two.model.commit);

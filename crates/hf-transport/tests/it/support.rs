@@ -56,7 +56,7 @@ pub(crate) fn hub() -> LocalHub {
 
 pub(crate) fn config(hub: &LocalHub) -> HubConfig {
     let mut config = HubConfig::new(hub.endpoint().parse().unwrap());
-    config.token = Token::new(TOKEN).unwrap();
+    config.token = Some(Token::new(TOKEN).unwrap());
     config
 }
 

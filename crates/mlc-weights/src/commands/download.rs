@@ -54,7 +54,8 @@ fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
 }
 
 fn with_options(request: Request, arguments: &Download) -> Request {
-    let request = named::at(arguments.revision.as_ref(), request).force(arguments.force.then_some(true));
+    let request = named::at(arguments.revision.as_ref(), request);
+    let request = if arguments.force { request.force(true) } else { request };
     let request = match arguments.jobs {
         Some(jobs) => request.files_in_flight(jobs),
         None => request,

@@ -17,7 +17,7 @@ pub(super) fn models(names: &[String]) -> Result<Vec<ModelRef>, Failure> {
 
 /// A model that is asked for.
 pub(super) fn request(name: &str, hub: &Endpoint) -> Result<Request, Error> {
-    Ok(Request::from(model(name, hub)?))
+    Ok(Request::new(model(name, hub)?))
 }
 
 /// Everything that was parsed. What stands in a list comes with its place there.

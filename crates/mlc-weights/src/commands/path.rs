@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
     let request = named::at(arguments.revision.as_ref(), request);
     let display = Display::choose(arguments::Progress::Plain, screen);
     // Whatever the policy: this command never downloads. A forced download is not meant either.
-    let request = request.policy(CachePolicy::Off).force(Some(false));
+    let request = request.policy(CachePolicy::Off).force(false);
     let (_, request) = Progress::of(request, display);
     let mut builder = Builder::from_settings(settings);
     if arguments.require_proof {

@@ -68,9 +68,8 @@ fn without_token(lookup: Lookup<'_>) -> Setting {
 
 /// A blank value counts as none.
 fn first_with_a_token(lookup: Lookup<'_>) -> Option<Source> {
-    let holds = |name: &&&'static str| {
-        lookup(name).is_some_and(|value| matches!(Token::new(&value.to_string_lossy()), Ok(Some(_))))
-    };
+    let holds =
+        |name: &&&'static str| lookup(name).is_some_and(|value| Token::new(&value.to_string_lossy()).is_ok());
     [HF_TOKEN, HUGGING_FACE_HUB_TOKEN]
         .iter()
         .find(holds)

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use facade::{Cache, Downloader, ModelRef, ModelUrl, Repair, Request, VerifyReport};
+use facade::{Cache, Downloader, ModelRef, Repair, Request, VerifyReport};
 use serde::Serialize;
 
 use super::super::named;
@@ -97,7 +97,7 @@ impl Session {
         if report.tier.is_read_only() {
             return Ok(Mended::ReadOnly);
         }
-        let request = Request::new(&ModelUrl::from(report.model.clone())).repair(repair);
+        let request = Request::new(report.model.clone()).repair(repair);
         self.download(request).map(|()| Mended::Repaired)
     }
 
