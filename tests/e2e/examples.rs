@@ -99,9 +99,9 @@ fn progress() {
     let output = example(&world, "progress", &[&model.url]).output().unwrap();
     check(&output, &line(&world.entry(&model)));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    let total: u64 = model.lfs_files().map(|file| file.size).sum();
-    assert!(stderr.contains(&format!("it is at commit {}\n", model.commit)), "{stderr}");
-    assert!(stderr.contains(&format!("; {total} of {total} bytes\n")), "{stderr}");
+    let total = facade::size(model.lfs_files().map(|file| file.size).sum());
+    let last = format!("\r[{}] {total} of {total}\n", "#".repeat(30));
+    assert!(stderr.ends_with(&last), "{stderr}");
 }
 
 #[test]
@@ -184,6 +184,51 @@ fn crates_alone() {
     assert!(output.status.success());
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(stdout.contains("https://huggingface.co/mlc-ai/tiny/resolve/"), "{stdout}");
+}
+
+#[test]
+fn shard_fetch_alone_gets_what_a_manifest_lists() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let manifest = model.files.iter().find(|file| file.path == "tensor-cache.json").unwrap();
+    std::fs::write(world.beside("tensor-cache.json"), manifest.bytes()).unwrap();
+    let url = format!("{}/mlc-ai/tiny/resolve/main/", world.hub.endpoint());
+    let output = example(&world, "shards_of_a_manifest", &[&"tensor-cache.json", &url, &"files"]).output();
+    check(&output.unwrap(), "");
+    for shard in model.shards() {
+        assert_eq!(std::fs::read(world.beside("files").join(&shard.path)).unwrap(), &*shard.bytes());
+    }
+}
+
+#[test]
+fn a_locator_of_ones_own_turns_to_the_host_for_what_the_mirror_lacks() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    let shard = model.lfs_files().next().unwrap();
+    let [mirror, host] = ["elsewhere", "main"]
+        .map(|at| format!("{}/mlc-ai/tiny/resolve/{at}/{}", world.hub.endpoint(), shard.path));
+    let (size, sha256) = (shard.size.to_string(), shard.sha256.clone());
+    let output = example(&world, "own_locator", &[&mirror, &host, &size, &sha256, &"shard"]).output();
+    check(&output.unwrap(), "");
+    assert_eq!(std::fs::read(world.beside("shard")).unwrap(), &*shard.bytes());
+    assert!(world.hub.log().resolve().count() >= 2, "the mirror was asked too");
+}
+
+/// What is shown as short is short.
+#[test]
+fn examples_have_under_30_lines() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    for example in [
+        "facade/examples/download.rs",
+        "facade/examples/download_again.rs",
+        "facade/examples/get_or_download.rs",
+        "facade/examples/progress.rs",
+        "shard-fetch/examples/shards_of_a_manifest.rs",
+        "shard-fetch/examples/own_locator.rs",
+    ] {
+        let text = std::fs::read_to_string(crates.join(example)).unwrap();
+        let is_code = |line: &&str| !line.is_empty() && !line.starts_with("//") && !line.starts_with("#![");
+        let lines = text.lines().map(str::trim).filter(is_code).count();
+        assert!(lines < 30, "{example} has {lines} lines");
+    }
 }
 
 #[test]

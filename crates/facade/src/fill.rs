@@ -106,20 +106,20 @@ impl fmt::Debug for Fills {
 
 /// What a holder has downloaded and written, for those who wait.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+pub(crate) struct FillProgress {
     bytes: AtomicU64,
     of: AtomicU64,
 }
 
 /// Counts on the way to another observer.
 pub(crate) struct Counting {
-    pub(crate) progress: Arc<Progress>,
+    pub(crate) progress: Arc<FillProgress>,
     pub(crate) observer: Arc<dyn Observer>,
 }
 
 impl Observer for Counting {
     fn on_event(&self, event: &Event<'_>) {
-        let Progress { bytes, of } = &*self.progress;
+        let FillProgress { bytes, of } = &*self.progress;
         match event {
             // Each is downloaded and written.
             Event::Fetch(FetchEvent::Planned { bytes: planned, .. }) => {
@@ -142,7 +142,7 @@ pub(crate) struct Lead {
 }
 
 impl Lead {
-    pub(crate) fn begin(lease: Lease, progress: Arc<Progress>, config: &FillConfig) -> Self {
+    pub(crate) fn begin(lease: Lease, progress: Arc<FillProgress>, config: &FillConfig) -> Self {
         let (end, mut ended) = oneshot::channel();
         let beat = config.beat();
         let beating = tokio::spawn(async move {

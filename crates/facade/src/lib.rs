@@ -34,7 +34,8 @@
 //! | ask for a revision, a policy, a repair, or to download again | [`Request`] |
 //! | ask only the cache, never the network | [`Downloader::cached`] |
 //! | know beforehand what would be fetched | [`Downloader::plan`] |
-//! | show progress | [`Observer`], [`Event`] |
+//! | show progress | [`Progress`], which sums the events up; [`Request::on_event`], [`Observer`], [`Event`] |
+//! | send events to another thread or program | [`EventRecord`] |
 //! | stop | drop the future; see [`Downloader::download`] |
 //! | say in words what happens, or what went wrong | [`words`] |
 //! | tell failures apart | [`Error::kind`], [`Error::is_transient`] |
@@ -54,7 +55,7 @@
 //! # }
 //! ```
 //!
-//! Whole programs are in the crate's `examples` folder: the three usages of the original, an observer, a private
+//! Whole programs are in the crate's `examples` folder: the three usages of the original, a progress bar, a private
 //! hub, and a service that warms several models up and can be stopped.
 //!
 //! # What is promised
@@ -78,6 +79,7 @@ mod drop_in;
 mod edits;
 pub mod env;
 mod error;
+mod event_record;
 mod fill;
 mod lease;
 mod locator;
@@ -86,11 +88,14 @@ mod look;
 mod model;
 mod observer;
 mod plan;
+mod progress;
 mod proof;
 mod push;
 mod pushed;
+mod rate;
 mod receipts;
 mod request;
+mod serialized;
 mod store;
 mod store_clock;
 mod store_keeping;
@@ -112,6 +117,7 @@ pub use download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFile};
 pub use downloader::Downloader;
 pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
 pub use error::Error;
+pub use event_record::EventRecord;
 pub use fill::Filled;
 pub use hf_transport::Error as HubError;
 pub use hf_transport::{
@@ -121,6 +127,7 @@ pub use model::{MetadataOrigin, Model, Outcome};
 pub use net::Error as NetError;
 pub use net::{CaCertificates, NoProxy, ProxySettings, ProxyUrl, RetryPolicy};
 pub use observer::{Event, Observer, StoreAnswer, Warning};
+pub use progress::{FilePause, FileProgress, Progress, ProgressSnapshot};
 pub use pushed::{PushOptions, Pushed, PushedName};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use cache_layout::{Holder, PassedOver};
 use hf_transport::Throttled;
+use serde::Serialize;
 use shard_fetch::FetchEvent;
 use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, Proof, RepoPath};
 
@@ -169,7 +170,8 @@ pub enum Event<'a> {
 }
 
 /// What a store says when it is asked for something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StoreAnswer {
     /// It has it: what came, or the last of it, came from there, and is right.

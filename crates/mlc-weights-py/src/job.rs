@@ -86,7 +86,7 @@ impl Job {
     pub(crate) fn of_verification(told: Arc<Told>, cache: facade::Cache, model: ModelRef) -> PyResult<Self> {
         Self::start(Arc::clone(&told), move |cancelled, at_work, sender| {
             let mut observe = |event: &facade::VerifyEvent<'_>| {
-                told.note_verified(event);
+                told.progress.on_verify_event(event);
                 if *cancelled.borrow() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
             let outcome = cache.verify(&model, &mut observe).map(Product::Reports);

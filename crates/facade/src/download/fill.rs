@@ -13,7 +13,7 @@ use super::push::push;
 use super::stored::insist;
 use super::work::Work;
 use crate::context::SharedContext;
-use crate::fill::{Counting, Filled, Lead, Progress, Waiting};
+use crate::fill::{Counting, FillProgress, Filled, Lead, Waiting};
 use crate::words::failure;
 use crate::{Error, Event, Model, Outcome, PushOptions, Request};
 
@@ -124,10 +124,10 @@ impl Work {
 }
 
 /// The request whose observer counts for those who wait, if stores are filled.
-pub(super) fn counted(context: &SharedContext, request: Request) -> (Request, Option<Arc<Progress>>) {
+pub(super) fn counted(context: &SharedContext, request: Request) -> (Request, Option<Arc<FillProgress>>) {
     if !context.stores.fill.is_on || context.stores.urls.is_empty() || context.metadata.is_some() {
         return (request, None);
     }
-    let (progress, observer) = (Arc::new(Progress::default()), Arc::clone(request.watcher()));
+    let (progress, observer) = (Arc::new(FillProgress::default()), Arc::clone(request.watcher()));
     (request.observer(Counting { progress: Arc::clone(&progress), observer }), Some(progress))
 }

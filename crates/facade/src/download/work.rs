@@ -8,7 +8,7 @@ use net::Client;
 use parking_lot::Mutex;
 
 use crate::context::SharedContext;
-use crate::fill::{Lead, Progress};
+use crate::fill::{FillProgress, Lead};
 use crate::lease::{GiveUpOnDrop, Lease};
 use crate::look::{Query, mended_receipt};
 use crate::store_set::StoreSet;
@@ -26,7 +26,7 @@ pub(super) struct Work {
     /// The receipt of what is to be mended, if there is one.
     pub(super) mended: Option<Arc<Receipt>>,
     /// What was done, where the store is filled on the way.
-    pub(super) progress: Option<Arc<Progress>>,
+    pub(super) progress: Option<Arc<FillProgress>>,
     /// That filling the store is this one's.
     pub(super) lead: Mutex<Option<Lead>>,
     _give_up: GiveUpOnDrop,
@@ -69,7 +69,7 @@ impl Work {
     }
 
     /// The same, which fills the store if there is something to count by.
-    pub(super) fn counting(mut self, progress: Option<Arc<Progress>>) -> Self {
+    pub(super) fn counting(mut self, progress: Option<Arc<FillProgress>>) -> Self {
         self.progress = progress;
         self
     }

@@ -1,0 +1,248 @@
+//! Events that borrow nothing.
+
+use std::error::Error as StdError;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use shard_fetch::FetchEvent;
+use url_parse::{CommitId, ModelRef, Proof, RepoPath, causes};
+
+use crate::{Event, StoreAnswer, Warning, serialized, words};
+
+/// An [`Event`] that borrows nothing, to go through a channel. Serialized it is an object whose `event` is its name, with
+/// the members that `mlc-weights` writes of it (`docs/progress.md`).
+///
+/// ```
+/// use facade::{EventRecord, Request};
+///
+/// let (sender, receiver) = std::sync::mpsc::channel();
+/// let request = Request::try_from("HF://user/repo")?.on_event(move |event| {
+///     let _ = sender.send(EventRecord::from(event)); // nobody may be listening any more
+/// });
+/// # drop(request);
+/// # assert_eq!(receiver.iter().count(), 0);
+/// # Ok::<(), facade::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is as the event of its name")]
+pub enum EventRecord {
+    /// [`Event::Warning`], in words.
+    Warning { kind: &'static str, file: Option<String>, message: String },
+    /// [`Event::WaitingForLock`]: for the process of this number, on this machine.
+    Waiting { pid: Option<u32>, host: Option<String> },
+    /// [`Event::Stores`].
+    Stores {
+        #[serde(serialize_with = "serialized::text")]
+        model: ModelRef,
+    },
+    /// [`Event::WaitingForStore`].
+    WaitingForStore { store: String },
+    /// [`Event::Store`].
+    Store { url: String, answer: StoreAnswer },
+    /// [`Event::Metadata`].
+    Metadata {
+        #[serde(serialize_with = "serialized::text")]
+        model: ModelRef,
+    },
+    /// [`Event::RetryingMetadata`], which is about no file, and [`FetchEvent::Retrying`].
+    Retrying {
+        #[serde(serialize_with = "serialized::optional_text")]
+        file: Option<RepoPath>,
+        #[serde(rename = "pause_seconds", serialize_with = "serialized::seconds")]
+        pause: Duration,
+        /// The failure and its causes.
+        causes: Vec<String>,
+    },
+    /// [`Event::Throttled`], which is about a server and no file, and [`FetchEvent::Throttled`].
+    Throttled {
+        #[serde(serialize_with = "serialized::optional_text")]
+        file: Option<RepoPath>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        origin: Option<String>,
+        #[serde(rename = "pause_seconds", serialize_with = "serialized::seconds")]
+        pause: Duration,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        spread: Option<bool>,
+    },
+    /// [`Event::StoreWork`].
+    StoreWork { files: usize, bytes: u64 },
+    /// [`Event::StoreFileDone`].
+    StoreFileDone,
+    /// [`Event::StoreBytes`].
+    StoreBytes { bytes: u64 },
+    /// [`Event::Commit`].
+    Commit {
+        #[serde(serialize_with = "serialized::text")]
+        commit: CommitId,
+        #[serde(serialize_with = "serialized::proof")]
+        proof: Proof,
+    },
+    /// [`Event::Checking`].
+    Checking { files: usize, bytes: u64 },
+    /// [`Event::Reused`].
+    Reused { files: usize, bytes: u64 },
+    /// [`Event::Publishing`].
+    Publishing {
+        #[serde(serialize_with = "serialized::path")]
+        path: PathBuf,
+    },
+    /// [`Event::Pushed`].
+    Pushed {
+        #[serde(serialize_with = "serialized::text")]
+        file: RepoPath,
+        bytes: u64,
+        was_there: bool,
+    },
+    /// [`Event::Kept`].
+    Kept { bytes: u64 },
+    /// [`FetchEvent::Planned`].
+    Planned { files: usize, bytes: u64 },
+    /// [`FetchEvent::Started`].
+    Started {
+        #[serde(serialize_with = "serialized::text")]
+        file: RepoPath,
+        bytes: u64,
+    },
+    /// [`FetchEvent::Resumed`].
+    Resumed {
+        #[serde(serialize_with = "serialized::text")]
+        file: RepoPath,
+        bytes: u64,
+    },
+    /// [`FetchEvent::Received`].
+    Received {
+        #[serde(serialize_with = "serialized::text")]
+        file: RepoPath,
+        bytes: u64,
+        place: usize,
+    },
+    /// [`FetchEvent::Duplicated`].
+    Duplicated {
+        #[serde(serialize_with = "serialized::text")]
+        file: RepoPath,
+        bytes: u64,
+    },
+    /// [`FetchEvent::Discarded`].
+    Discarded {
+        #[serde(serialize_with = "serialized::text")]
+        file: RepoPath,
+        bytes: u64,
+    },
+    /// [`FetchEvent::Verified`].
+    Verified {
+        #[serde(serialize_with = "serialized::text")]
+        file: RepoPath,
+        bytes: u64,
+    },
+    /// [`FetchEvent::Failed`].
+    Failed {
+        #[serde(serialize_with = "serialized::text")]
+        file: RepoPath,
+        /// The failure and its causes.
+        causes: Vec<String>,
+    },
+    /// [`FetchEvent::Cancelled`].
+    Cancelled {
+        #[serde(serialize_with = "serialized::text")]
+        file: RepoPath,
+    },
+    /// An event of another kind, in words.
+    Other { message: String },
+}
+
+impl From<&Event<'_>> for EventRecord {
+    fn from(event: &Event<'_>) -> Self {
+        match event {
+            Event::Warning(warning) => of_warning(warning),
+            Event::WaitingForLock { holder } => {
+                let (pid, host) = holder.map(|holder| (holder.pid, holder.host.as_ref())).unzip();
+                Self::Waiting { pid, host: host.flatten().map(ToString::to_string) }
+            }
+            Event::Stores { model } => Self::Stores { model: (*model).clone() },
+            Event::WaitingForStore { store } => Self::WaitingForStore { store: (*store).to_owned() },
+            Event::Store { url, answer } => Self::Store { url: (*url).to_owned(), answer: *answer },
+            Event::Metadata { model } => Self::Metadata { model: (*model).clone() },
+            Event::RetryingMetadata { delay, cause } => {
+                Self::Retrying { file: None, pause: *delay, causes: texts(*cause) }
+            }
+            Event::Throttled(throttled) => Self::Throttled {
+                file: None,
+                origin: Some(throttled.origin.to_string()),
+                pause: throttled.wait,
+                spread: Some(throttled.is_spread),
+            },
+            Event::StoreWork { files, bytes } => Self::StoreWork { files: *files, bytes: *bytes },
+            Event::StoreFileDone => Self::StoreFileDone,
+            Event::StoreBytes { bytes } => Self::StoreBytes { bytes: *bytes },
+            Event::Commit { commit, proof } => Self::Commit { commit: **commit, proof: *proof },
+            Event::Checking { files, bytes } => Self::Checking { files: *files, bytes: *bytes },
+            Event::Reused { files, bytes } => Self::Reused { files: *files, bytes: *bytes },
+            Event::Fetch(event) => of_fetch(event),
+            Event::Publishing { path } => Self::Publishing { path: path.to_path_buf() },
+            Event::Pushed { file, bytes, was_there } => {
+                Self::Pushed { file: (*file).clone(), bytes: *bytes, was_there: *was_there }
+            }
+            Event::Kept { bytes } => Self::Kept { bytes: *bytes },
+        }
+    }
+}
+
+fn of_fetch(event: &FetchEvent<'_>) -> EventRecord {
+    use EventRecord::{
+        Cancelled, Discarded, Duplicated, Failed, Other, Planned, Received, Resumed, Retrying, Started,
+        Throttled, Verified,
+    };
+    let owned = |file: &&RepoPath| (*file).clone();
+    match event {
+        FetchEvent::Planned { files, bytes, .. } => Planned { files: *files, bytes: *bytes },
+        FetchEvent::Started { file, size, .. } => Started { file: owned(file), bytes: *size },
+        FetchEvent::Resumed { file, bytes, .. } => Resumed { file: owned(file), bytes: *bytes },
+        FetchEvent::Received { file, bytes, place, .. } => {
+            Received { file: owned(file), bytes: *bytes, place: *place }
+        }
+        FetchEvent::Duplicated { file, bytes, .. } => Duplicated { file: owned(file), bytes: *bytes },
+        FetchEvent::Discarded { file, bytes, .. } => Discarded { file: owned(file), bytes: *bytes },
+        FetchEvent::Retrying { file, delay, cause, .. } => {
+            Retrying { file: Some(owned(file)), pause: *delay, causes: texts(*cause) }
+        }
+        FetchEvent::Throttled { file, wait, .. } => {
+            Throttled { file: Some(owned(file)), origin: None, pause: *wait, spread: None }
+        }
+        FetchEvent::Verified { file, size, .. } => Verified { file: owned(file), bytes: *size },
+        FetchEvent::Failed { file, error, .. } => Failed { file: owned(file), causes: texts(*error) },
+        FetchEvent::Cancelled { file, .. } => Cancelled { file: owned(file) },
+        other => Other { message: format!("{other:?}") },
+    }
+}
+
+fn of_warning(warning: &Warning<'_>) -> EventRecord {
+    let (kind, file) = match warning {
+        Warning::ForceAnsweredByReadOnlyTier { .. } => ("force_answered_by_read_only_tier", None),
+        Warning::PassedOver(_) => ("passed_over", None),
+        Warning::UnlistedShard { path } => ("unlisted_shard", Some(path.as_str().into())),
+        Warning::UnfitName { path } => ("unfit_name", Some(path.as_str().into())),
+        Warning::CarriedOver { place, .. } => ("carried_over", Some(place.to_string_lossy())),
+        Warning::TokenOverPlainHttp { .. } => ("token_over_plain_http", None),
+        Warning::TokenDropped { .. } => ("token_dropped", None),
+        Warning::Renamed { .. } => ("renamed", None),
+        Warning::CommitGone { .. } => ("commit_gone", None),
+        Warning::Unproven { .. } => ("unproven", None),
+        Warning::StoreGivenUp { .. } => ("store_given_up", None),
+        Warning::WrongInStore { .. } => ("wrong_in_store", None),
+        Warning::StoreClock { .. } => ("store_clock", None),
+        Warning::TurnedBack { .. } => ("turned_back", None),
+        Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
+    };
+    let file = file.map(std::borrow::Cow::into_owned);
+    EventRecord::Warning { kind, file, message: words::warning(warning) }
+}
+
+fn texts(error: &(dyn StdError + 'static)) -> Vec<String> {
+    causes(error).map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn path(name: &str) -> RepoPath {
+    name.parse().unwrap()
+}
+
+#[test]
+fn files_that_are_there_count_and_wrong_ones_are_planned_again() {
+    let progress = Progress::new();
+    for event in [
+        Event::Checking { files: 3, bytes: 30 },
+        Event::StoreWork { files: 1, bytes: 5 },
+        Event::Reused { files: 2, bytes: 20 },
+        Event::StoreBytes { bytes: 5 },
+        Event::StoreFileDone,
+    ] {
+        progress.on_event(&event);
+    }
+    let seen = progress.snapshot();
+    assert_eq!((seen.files, seen.files_done), (3, 3));
+    assert_eq!((seen.bytes, seen.bytes_done, seen.bytes_reused), (25, 25, 20));
+}
+
+#[test]
+fn a_pause_is_over_in_time() {
+    let (mut sums, now) = (Sums::default(), Instant::now());
+    let file = FileProgress { path: path("a.bin"), bytes: 10, bytes_done: 0, pause: None };
+    sums.in_flight.push(InFlight { file, resumed: 0, pause: None });
+    sums.pause(&path("a.bin"), SECOND, true);
+    let pause = |sums: &mut Sums, at| sums.look(at).in_flight[0].pause;
+    assert!(pause(&mut sums, now).is_some_and(|pause| pause.is_asked_for && pause.left >= SECOND));
+    assert_eq!(pause(&mut sums, now + 3 * SECOND), None);
+}
+
+#[test]
+fn what_was_left_of_a_file_is_no_gain_when_it_is_wrong() {
+    let mut sums = Sums::default();
+    let file = FileProgress { path: path("a.bin"), bytes: 10, bytes_done: 0, pause: None };
+    sums.in_flight.push(InFlight { file, resumed: 0, pause: None });
+    sums.totals.bytes_reused = 4;
+    sums.add(&path("a.bin"), 4, |known| known.resumed += 4);
+    sums.add(&path("a.bin"), 6, |_| ());
+    sums.discard(&path("a.bin"), 10);
+    let seen = sums.look(Instant::now());
+    assert_eq!((seen.bytes_done, seen.bytes_reused, seen.in_flight[0].bytes_done), (0, 0, 0));
+}
+
+#[test]
+fn the_rate_tells_how_long_the_rest_takes() {
+    let (mut sums, now) = (Sums::default(), Instant::now());
+    sums.totals.plan(1, 5_000);
+    assert_eq!(sums.look(now).time_left(), None);
+    sums.received = 1_000;
+    sums.totals.complete(0, 1_000);
+    let seen = sums.look(now + SECOND);
+    assert_eq!((seen.bytes_per_second, seen.time_left()), (Some(1_000), Some(4 * SECOND)));
+}
