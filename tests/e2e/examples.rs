@@ -116,7 +116,7 @@ fn private_hub() {
     check(&run(), &line(&entry_in(&home.join("model_weights"), &model)));
 
     std::fs::remove_dir_all(&home).unwrap();
-    std::fs::write(&token, "").unwrap();
+    std::fs::write(&token, "hf_other").unwrap();
     let refused = run();
     assert!(!refused.status.success());
     let stderr = String::from_utf8(refused.stderr).unwrap();

@@ -52,7 +52,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule(
         "serde_json",
         &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch", "weight-store"],
-        &["fuzz", "tests", "xtask"],
+        &["facade", "fuzz", "tests", "xtask"],
     ),
     rule("sha1", &["hf-transport"], &["tests"]),
     rule("sha2", &["cache-layout", "shard-fetch", "weight-store"], &["tests", "xtask"]),

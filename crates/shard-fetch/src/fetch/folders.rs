@@ -23,7 +23,7 @@ struct Folder {
 impl Folders {
     /// `file` was just renamed to its name: makes that durable.
     pub(super) fn sync(&self, file: &Path) -> io::Result<()> {
-        let Some(path) = file.parent() else { return Ok(()) };
+        let Some(path) = folder_of(file) else { return Ok(()) };
         let folder = {
             let mut folders = self.0.lock();
             match folders.get(path) {
@@ -33,6 +33,11 @@ impl Folders {
         };
         folder.sync(|| sync_folder(path))
     }
+}
+
+/// The folder that a file is in: for a name alone, the current one.
+pub(super) fn folder_of(file: &Path) -> Option<&Path> {
+    file.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
 
 impl Folder {

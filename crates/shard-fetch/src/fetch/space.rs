@@ -5,6 +5,7 @@ use std::path::Path;
 
 use url_parse::DiskError;
 
+use super::folders::folder_of;
 use super::request::FileRequest;
 use crate::Error;
 
@@ -14,7 +15,7 @@ pub(super) fn prepare(files: &[FileRequest]) -> Result<(), Error> {
     let mut systems: Vec<FileSystem<'_>> = Vec::new();
     let mut known_folder = None;
     for file in files {
-        let Some(folder) = file.part.parent() else { continue };
+        let Some(folder) = folder_of(&file.part) else { continue };
         if known_folder.is_none_or(|(known, _)| known != folder) {
             std::fs::create_dir_all(folder).map_err(|source| DiskError::new("create", folder, source))?;
             known_folder = Some((folder, device(folder)));
@@ -69,7 +70,7 @@ impl FileSystem<'_> {
 pub(super) fn disk_error(action: &'static str, path: &Path, source: io::Error, needed: u64) -> Error {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            let folder = path.parent().unwrap_or(path);
+            let folder = folder_of(path).unwrap_or(path);
             let (free, path) = (free_bytes(folder), folder.to_owned());
             Error::NoSpace { needed, free, path, source: Some(source) }
         }
