@@ -35,11 +35,14 @@ const BUSY: f64 = 0.3;
 const OFTEN: f64 = 0.08;
 
 /// Grows the number of connections while that brings more bytes in the same time and the machine keeps up, and halves it
-/// when a server shows that it has too many.
+/// when a server or the line shows that there are too many.
 #[derive(Debug)]
 pub(super) struct Controller {
     least: usize,
     most: usize,
+    /// The most that the line bears, as far as is known. Lowered by silence, and raised by one at a time: on a line that
+    /// a crowd shares, more connections always bring more, until all of them time out.
+    ceiling: usize,
     target: usize,
     phase: Phase,
     /// The time in the present phase.
@@ -74,6 +77,7 @@ impl Controller {
         Self {
             least,
             most,
+            ceiling: most,
             target: least,
             phase: Phase::Measuring,
             elapsed: Duration::ZERO,
@@ -116,7 +120,10 @@ impl Controller {
                 self.target = before;
                 self.enter(Phase::Settled);
             }
-            Phase::Settled if self.elapsed > RETRY_AFTER => self.enter(Phase::Measuring),
+            Phase::Settled if self.elapsed > RETRY_AFTER => {
+                self.ceiling = self.most.min(self.ceiling + 1);
+                self.enter(Phase::Measuring);
+            }
             Phase::Recovering if self.elapsed > RECOVERY => self.enter(Phase::Measuring),
             _ => {}
         }
@@ -142,18 +149,31 @@ impl Controller {
         self.troubles *= REMEMBERED;
     }
 
-    /// A server answered with 429 or 5xx, or a connection fell silent. That happens on good days, too: only where it is
-    /// more than a few in a hundred are there too many connections.
+    /// A server answered with 429 or 5xx.
     pub(super) fn trouble(&mut self) {
+        self.halve(self.least);
+    }
+
+    /// A connection was silent until it was given up: the line may be so crowded that each gets next to nothing.
+    pub(super) fn silence(&mut self) {
+        if self.least < self.most && self.halve(1) {
+            self.ceiling = self.target;
+        }
+    }
+
+    /// Whether the number was halved. Trouble happens on good days, too: only where it is more than a few in a hundred
+    /// answers are there too many connections.
+    fn halve(&mut self, least: usize) -> bool {
         self.troubles += 1.0;
         if self.troubles < OFTEN * self.answers {
-            return;
+            return false;
         }
         if self.phase == Phase::Recovering && self.elapsed < RECOVERY / 4 {
-            return;
+            return false;
         }
-        self.target = (self.target / 2).max(self.least.min(self.target)).max(1);
+        self.target = (self.target / 2).max(least.min(self.target)).max(1);
         self.enter(Phase::Recovering);
+        true
     }
 
     fn try_more(&mut self, rate: f64) {
@@ -163,7 +183,7 @@ impl Controller {
     }
 
     fn double(&mut self) {
-        self.target = self.target.saturating_mul(2).min(self.most);
+        self.target = self.target.saturating_mul(2).min(self.ceiling);
         self.enter(self.phase);
     }
 
@@ -300,10 +320,25 @@ mod tests {
     }
 
     #[test]
+    fn silence_leaves_one_connection_and_more_are_tried_one_at_a_time() {
+        let mut controller = Controller::new(4, 32);
+        run(&mut controller, 3, paced(10_000_000, u64::MAX));
+        for _ in 0..6 {
+            run(&mut controller, 1, |_| 0);
+            controller.silence();
+        }
+        assert_eq!(controller.target(), 1);
+        // In a crowd each connection gets its share, however many there are.
+        let targets = run(&mut controller, 20, paced(3_000, u64::MAX));
+        assert!(targets.is_sorted() && targets.last() == Some(&4), "{targets:?}");
+    }
+
+    #[test]
     fn a_given_number_stays() {
         let mut controller = Controller::new(7, 7);
         run(&mut controller, 10, paced(10, 1000));
         controller.trouble();
+        controller.silence();
         assert_eq!(controller.target(), 7);
     }
 

@@ -51,9 +51,11 @@ impl File {
         match setback {
             Setback::Final(error) => Err(error),
             Setback::Passing { cause, host, wait } => {
-                if cause.is_the_servers_trouble() {
-                    self.shared.trouble();
-                }
+                self.shared.control(|controller| match cause {
+                    Passing::Status { .. } => controller.trouble(),
+                    Passing::Silence(_) => controller.silence(),
+                    _ => {}
+                });
                 let is_gone = cause.is_no_overload() && self.attempts().place_failed(begun, Instant::now());
                 if is_gone && self.give_up(LocateReason::Failed).await {
                     self.goes_on(Duration::ZERO, &cause);

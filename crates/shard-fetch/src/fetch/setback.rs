@@ -83,9 +83,4 @@ impl Passing {
     pub(super) fn is_break(&self) -> bool {
         matches!(self, Self::Body { .. } | Self::Truncated { .. })
     }
-
-    /// Whether it may come from too many connections.
-    pub(super) fn is_the_servers_trouble(&self) -> bool {
-        matches!(self, Self::Status { .. } | Self::Silence(_))
-    }
 }

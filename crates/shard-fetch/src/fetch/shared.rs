@@ -16,8 +16,10 @@ use super::request::KeepAlive;
 use crate::hash::HashStage;
 use crate::{Locator, Observer};
 
-/// So many bytes may be fetched twice, however small the whole is.
-const LEAST_DUPLICATES: u64 = 8 << 20;
+/// How many of `total` bytes may be fetched twice: 2 %, or 8 MiB where that is more, but never more than a quarter.
+fn bearable_duplicates(total: u64) -> u64 {
+    (total / 50).max(8 << 20).min(total / 4)
+}
 
 /// What all files of one fetch share.
 pub(super) struct Shared {
@@ -70,14 +72,9 @@ impl Shared {
         Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
-    /// Whether a few more bytes may be fetched twice: 2 % of all, or 8 MiB where that is more.
+    /// Whether a few more bytes may be fetched twice.
     pub(super) fn duplicates_are_bearable(&self) -> bool {
-        self.duplicates.load(Ordering::Relaxed) < (self.total / 50).max(LEAST_DUPLICATES)
-    }
-
-    /// A server showed that it has too much to do.
-    pub(super) fn trouble(&self) {
-        self.control(Controller::trouble);
+        self.duplicates.load(Ordering::Relaxed) < bearable_duplicates(self.total)
     }
 
     pub(super) fn control(&self, change: impl FnOnce(&mut Controller)) {
@@ -154,5 +151,19 @@ pub(super) struct Listening<'a>(&'a Throughput);
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
         self.0.listening.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_fetched_twice_stays_a_small_part() {
+        const MIB: u64 = 1 << 20;
+        let cases = [(2, 1), (16, 4), (100, 8), (400, 8), (1000, 20)];
+        for (total, bearable) in cases.map(|(total, bearable)| (total * MIB, bearable * MIB)) {
+            assert_eq!(bearable_duplicates(total), bearable.min(total / 4), "{total}");
+        }
     }
 }
