@@ -5,7 +5,6 @@
 mod attack;
 mod bar;
 mod bench;
-mod cache;
 mod ci;
 mod crash;
 #[cfg(target_os = "linux")]
@@ -17,6 +16,7 @@ mod hub;
 mod package;
 mod sample;
 mod scratch;
+mod screens;
 mod smoke;
 mod tidy;
 mod wheel;
@@ -43,9 +43,6 @@ enum Task {
     Attack(attack::Arguments),
     /// Measures downloads against other programs, over a hub on this machine
     Bench(Box<bench::Bench>),
-    /// Looks after the cache of the environment, through the library
-    #[command(subcommand)]
-    Cache(cache::What),
     /// All that must pass: format, clippy, tests, docs, tidy
     Ci(ci::Arguments),
     /// Kills downloads again and again while it watches what can be seen of them
@@ -61,6 +58,8 @@ enum Task {
     Hub(hub::Options),
     /// Packs and builds every crate as it would be published, and publishes none
     Package,
+    /// Writes docs/screens.md, from the real program
+    Screens,
     /// Downloads a real model from the hub of the environment into a temporary folder
     Smoke {
         /// The model, `HF://user/repo`
@@ -90,7 +89,6 @@ fn run(cli: &Cli) -> Result<()> {
         #[cfg(unix)]
         Some(Task::Attack(arguments)) => attack::run(&root, arguments)?,
         Some(Task::Bench(bench)) => bench::run(&root, bench)?,
-        Some(Task::Cache(what)) => cache::run(what)?,
         Some(Task::Ci(arguments)) => ci::run(&root, arguments)?,
         Some(Task::Crash(arguments)) => crash::run(&root, arguments)?,
         #[cfg(target_os = "linux")]
@@ -99,6 +97,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Fuzz(arguments)) => fuzz::run(&root, arguments)?,
         Some(Task::Hub(options)) => hub::run(options)?,
         Some(Task::Package) => package::run(&root)?,
+        Some(Task::Screens) => screens::run(&root)?,
         Some(Task::Smoke { model }) => smoke::run(model.model())?,
         Some(Task::Tidy) => tidy::run(&root)?,
         Some(Task::Wheel(arguments)) => wheel::run(&root, arguments)?,

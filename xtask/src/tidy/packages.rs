@@ -116,6 +116,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("fearless_simd", &[], &[]),
     rule("insta", &[], &[]),
     rule("proptest", &[], &[]),
+    rule("regex", &[], &[]),
     rule("vt100", &[], &[]),
 ];
 

@@ -137,8 +137,8 @@ fn lines(removal: &Removal) -> Vec<String> {
         RemovedEntry::Link { target } => {
             format!("removed the link to {}, which stays as it is; {freed} freed", target.display())
         }
-        RemovedEntry::Directory => format!("removed {model}, {freed}"),
-        _ => format!("removed what an unfinished download of {model} had left, {freed}"),
+        RemovedEntry::Directory => format!("removed {model}; {freed} freed"),
+        _ => format!("removed what an unfinished download of {model} had left; {freed} freed"),
     };
     let kept =
         removal.kept.iter().map(|dir| format!("  kept, since its tier is only read: {}", dir.display()));

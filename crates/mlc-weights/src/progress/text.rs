@@ -1,5 +1,7 @@
 //! The words for a download's steps, the same for bars and lines.
 
+use std::time::Duration;
+
 use facade::{Event, Filled, Outcome, Pushed};
 
 use super::face::Ending;
@@ -31,25 +33,31 @@ pub(super) fn finishing(words: &str) -> String {
     format!("finishing: {words}")
 }
 
-/// The closing line: size, time and rate of what came, and what had been there before.
+/// The closing line: what was downloaded, from where, and what was there already.
 pub(super) fn closing(ending: &Ending<'_>) -> Option<String> {
     let Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied } = ending.outcome?.outcome
     else {
         return None;
     };
-    let took = ending.view.elapsed;
-    let rate = u128::from(bytes_received).saturating_mul(1000).checked_div(took.as_millis());
-    let rate = rate.map(|rate| format!(", {}/s", size(u64::try_from(rate).unwrap_or(u64::MAX))));
     let before = ending
         .view
         .totals
         .map_or(0, |totals| totals.bytes_done.saturating_sub(totals.received + bytes_copied));
-    let before = (before > 0).then(|| format!("; {} from an earlier run", size(before)));
+    let before = (before > 0).then(|| format!("; {} was there already", size(before)));
     let stored = Some(bytes_from_store + bytes_copied).filter(|bytes| *bytes > 0);
     let stored = stored.map(|bytes| format!("; {} from the store", size(bytes)));
-    let came = format!("downloaded {} in {}", size(bytes_received), elapsed(took));
-    let parts = [Some(came), rate, stored, before];
-    Some(parts.into_iter().flatten().collect())
+    let came = if bytes_received == 0 {
+        "nothing to download".to_owned()
+    } else {
+        downloaded(bytes_received, ending.view.elapsed)
+    };
+    Some([Some(came), stored, before].into_iter().flatten().collect())
+}
+
+fn downloaded(bytes: u64, took: Duration) -> String {
+    let rate = u128::from(bytes).saturating_mul(1000).checked_div(took.as_millis());
+    let rate = rate.map(|rate| format!(", {}/s", size(u64::try_from(rate).unwrap_or(u64::MAX))));
+    format!("downloaded {} in {}{}", size(bytes), elapsed(took), rate.unwrap_or_default())
 }
 
 #[cfg(test)]

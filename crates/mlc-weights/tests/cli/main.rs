@@ -43,6 +43,8 @@ mod remove;
 mod restarts;
 mod revisions;
 mod schemas;
+#[cfg(unix)]
+mod screens;
 mod secrets;
 mod servers;
 mod settings;

@@ -16,7 +16,7 @@ fn a_model_is_removed_and_nothing_else() {
     world.download(&other);
     let ran = world.cli(&["remove", "mlc-ai/tiny"]).run();
     assert_eq!((ran.status, ran.text()), (Some(0), String::new()));
-    assert!(ran.stderr.starts_with("removed mlc-ai/tiny, "), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("removed mlc-ai/tiny; "), "{}", ran.stderr);
     assert!(!world.entry(&model).exists());
     assert_eq!(other.differences(&world.entry(&other)), [""; 0]);
 }
