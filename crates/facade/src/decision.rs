@@ -20,7 +20,7 @@ pub(crate) enum Decision {
 /// [`Error::ForceForbidden`]: forced by the request and forbidden by the policy. Known before the cache is
 /// looked at, so that nothing is touched.
 pub(crate) fn is_forced(request: &Request, policy: CachePolicy) -> Result<bool, Error> {
-    let is_forced = request.forced() == Some(true) || request.repairs().is_some();
+    let is_forced = request.forced() == Some(true) || request.is_about_own_copy();
     match (request.forced(), policy) {
         (_, CachePolicy::Off | CachePolicy::ReadOnly) if is_forced => {
             Err(Error::ForceForbidden { model: request.model().clone(), policy })
@@ -48,10 +48,10 @@ pub(crate) fn decide(
     lookup: Lookup,
 ) -> Result<Decision, Error> {
     match (lookup.hit, policy) {
-        (_, CachePolicy::On | CachePolicy::Redo) if request.repairs().is_some() && has_entry => {
+        (_, CachePolicy::On | CachePolicy::Redo) if request.is_about_own_copy() && has_entry => {
             Ok(Decision::Download(Purpose::Repair))
         }
-        (Some(hit), _) if request.repairs().is_some() => {
+        (Some(hit), _) if request.is_about_own_copy() => {
             Err(Error::OnlyReadOnly { model: request.model().clone(), tier: hit.tier.path().into() })
         }
         (Some(hit), _) if hit.tier.is_read_only() || !forced => Ok(Decision::Serve(hit)),
@@ -116,18 +116,20 @@ mod tests {
     }
 
     #[test]
-    fn a_repair_is_of_the_writable_tier() {
+    fn a_repair_and_an_update_are_of_the_writable_tier() {
         use CachePolicy::{Off, On, ReadOnly, Redo};
-        let request = "HF://a/b".parse::<Request>().unwrap().repair(Repair::Damaged);
-        for policy in [On, Redo] {
-            assert_eq!(came_to(&request, policy, InWritableTier, true), "repair");
-            assert_eq!(came_to(&request, policy, InReadOnlyTier, true), "repair");
-            assert_eq!(came_to(&request, policy, InReadOnlyTier, false), "not ours");
-            assert_eq!(came_to(&request, policy, Nothing, true), "repair");
-        }
-        assert_eq!(came_to(&request, On, Nothing, false), "download");
-        for policy in [Off, ReadOnly] {
-            assert_eq!(came_to(&request, policy, InWritableTier, true), "refused");
+        let request: Request = "HF://a/b".parse().unwrap();
+        for request in [request.clone().repair(Repair::Damaged), request.update()] {
+            for policy in [On, Redo] {
+                assert_eq!(came_to(&request, policy, InWritableTier, true), "repair");
+                assert_eq!(came_to(&request, policy, InReadOnlyTier, true), "repair");
+                assert_eq!(came_to(&request, policy, InReadOnlyTier, false), "not ours");
+                assert_eq!(came_to(&request, policy, Nothing, true), "repair");
+            }
+            assert_eq!(came_to(&request, On, Nothing, false), "download");
+            for policy in [Off, ReadOnly] {
+                assert_eq!(came_to(&request, policy, InWritableTier, true), "refused");
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod fill;
 mod finish;
 mod metadata;
 mod needs;
+mod newest;
 mod push;
 mod reuse;
 mod shards;
@@ -22,6 +23,7 @@ use hf_transport::RepoSnapshot;
 
 pub(crate) use self::dry_run::plan;
 use self::metadata::Described;
+pub(crate) use self::newest::newest_commit;
 pub(crate) use self::push::push;
 pub(crate) use self::store_check::Checker;
 pub(crate) use self::store_copy::Copier;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tracing::Instrument as _;
+use url_parse::CommitId;
 
 use crate::context::{Context, SharedContext};
 use crate::decision::Decision;
@@ -71,6 +72,30 @@ impl Downloader {
     pub async fn plan(&self, request: Request) -> Result<DownloadPlan, Error> {
         let span = tracing::info_span!("plan", model = %request.model(), commit = tracing::field::Empty);
         download::plan(Arc::clone(&self.context), request).instrument(span).await
+    }
+
+    /// Asks which commit the model's name stands for today, to compare it with that of a cached copy: one request to a
+    /// hub that serves git, and three to one that does not. A request for a full commit is answered by that, with no
+    /// request. Stores are asked instead where their names are trusted ([`StoreMode`](crate::StoreMode)). The cache is
+    /// not looked at, and nothing is written. `None`: an application's own
+    /// [`MetadataSource`](crate::MetadataSource) does not tell.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::AskForbidden`] under the policy [`Off`](crate::CachePolicy::Off), and for an
+    ///   [`update`](Request::update) [`Error::ForceForbidden`] under a policy that forbids downloads;
+    /// - what the hub or a store refuses, and the network after retries.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future stops it.
+    ///
+    /// # Panics
+    ///
+    /// As [`download`](Self::download).
+    pub async fn newest_commit(&self, request: &Request) -> Result<Option<CommitId>, Error> {
+        let span = tracing::info_span!("newest_commit", model = %request.model());
+        download::newest_commit(Arc::clone(&self.context), request).instrument(span).await
     }
 
     /// Whether [`filled`](Self::filled) would wait.

@@ -88,6 +88,14 @@ pub enum Error {
         /// The policy in force.
         policy: CachePolicy,
     },
+    /// The policy forbids to ask the hub, or a store, for the newest commit.
+    #[error("{model} cannot be compared with the hub: the policy {policy} forbids it")]
+    AskForbidden {
+        /// The model.
+        model: ModelRef,
+        /// The policy in force.
+        policy: CachePolicy,
+    },
     /// A local path that holds no model.
     #[error("{} is not the directory of a model: {problem}", shown(path))]
     NotAModelDirectory {
@@ -260,6 +268,7 @@ impl Error {
             }
             Self::NotCached { .. }
             | Self::ForceForbidden { .. }
+            | Self::AskForbidden { .. }
             | Self::NotInCache { .. }
             | Self::NotInStore { .. } => ErrorKind::NotCached,
             Self::NotAModelDirectory { .. } => ErrorKind::NotFound,

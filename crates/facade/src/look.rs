@@ -59,7 +59,7 @@ impl Query {
         let policy = request.policy_or(context.policy);
         let forced = is_forced(request, policy)?;
         let lookup = context.layout.look_up(slot, &|dir| inspect(&context.layout, slot, dir))?;
-        let has_entry = request.repairs().is_some() && slot.entry().symlink_metadata().is_ok();
+        let has_entry = request.is_about_own_copy() && slot.entry().symlink_metadata().is_ok();
         let decision = decide(request, policy, forced, has_entry, lookup.clone())?;
         if let Decision::Serve(hit) = &decision {
             check_hit(context, slot, hit)?;

@@ -25,6 +25,7 @@ pub struct Request {
     policy: Option<CachePolicy>,
     force: Option<bool>,
     repair: Option<Repair>,
+    update: bool,
     files_in_flight: Option<NonZeroUsize>,
     observer: Arc<dyn Observer>,
 }
@@ -33,7 +34,15 @@ impl Request {
     /// Asks for a model, at its revision if it has one.
     #[must_use]
     pub fn new(model: ModelRef) -> Self {
-        Self { model, policy: None, force: None, repair: None, files_in_flight: None, observer: Arc::new(()) }
+        Self {
+            model,
+            policy: None,
+            force: None,
+            repair: None,
+            update: false,
+            files_in_flight: None,
+            observer: Arc::new(()),
+        }
     }
 
     /// A branch, tag, reference or commit instead of the one that the URL names, or of the default branch. It has
@@ -70,6 +79,17 @@ impl Request {
         self
     }
 
+    /// Makes the copy of the writable tier what the model's name stands for today. Every file is hashed, what the new
+    /// commit has too is kept, and only the rest is fetched; then the directory is exchanged in one step. Files of the
+    /// user's own stay, and an edited one is kept beside the new commit's as `NAME.own`.
+    /// [`Downloader::newest_commit`](crate::Downloader::newest_commit) says beforehand whether there is a need. Read-only
+    /// tiers, and a model that is not in the cache, are treated as by [`repair`](Self::repair).
+    #[must_use]
+    pub fn update(mut self) -> Self {
+        self.update = true;
+        self
+    }
+
     /// How many files are fetched at once, the original's `num_processes`, and over how many connections at
     /// most, unless [`Builder::max_connections`](crate::Builder::max_connections) says otherwise. Without a
     /// number, 8 connections begin, each with a file of its own, and their number adapts.
@@ -103,6 +123,16 @@ impl Request {
 
     pub(crate) fn repairs(&self) -> Option<Repair> {
         self.repair
+    }
+
+    /// Whether the commit that the copy is of does not count.
+    pub(crate) fn updates(&self) -> bool {
+        self.update
+    }
+
+    /// Whether it is about the copy of the writable tier, whole or not.
+    pub(crate) fn is_about_own_copy(&self) -> bool {
+        self.update || self.repair.is_some()
     }
 
     pub(crate) fn forced(&self) -> Option<bool> {
@@ -159,6 +189,7 @@ impl std::fmt::Debug for Request {
             .field("policy", &self.policy)
             .field("force", &self.force)
             .field("repair", &self.repair)
+            .field("update", &self.update)
             .field("files_in_flight", &self.files_in_flight)
             .finish_non_exhaustive()
     }

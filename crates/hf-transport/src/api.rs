@@ -66,7 +66,7 @@ impl<'a> Api<'a> {
     }
 
     /// The commit that a revision stands for; `None` is the default branch.
-    async fn commit_of(&self, revision: Option<&Revision>) -> Result<CommitId, Error> {
+    pub(crate) async fn commit_of(&self, revision: Option<&Revision>) -> Result<CommitId, Error> {
         let url = self.revision_url(revision);
         let name = revision.map_or(DEFAULT_BRANCH, Revision::as_str);
         let (info, _) = self.get(&url, "ask for the commit at", name).await?;

@@ -38,6 +38,7 @@ use crate::kept::Kept;
 use crate::{Error, HubClient, MetadataRequest, MetadataSource, RepoSnapshot};
 
 pub use self::commit_of::NamedCommit;
+pub(crate) use self::commit_of::NamedOverGit;
 pub use self::library::keep_libgit2_configuration;
 pub use self::pack_metadata::PackMetadata;
 

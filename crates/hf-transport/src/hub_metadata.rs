@@ -1,10 +1,10 @@
 //! Metadata over git, and over the hub's API where git is not enough.
 
 use async_trait::async_trait;
-use url_parse::Revision;
+use url_parse::{CommitId, ModelId, Revision};
 
 use crate::api::{Api, OverApi};
-use crate::git::OverGit;
+use crate::git::{NamedOverGit, OverGit};
 use crate::{Error, GitMetadata, HubClient, MetadataRequest, MetadataSource, RepoSnapshot};
 
 /// The metadata source for hubs that serve git, the Hugging Face hub's API, or both.
@@ -45,16 +45,17 @@ impl HubMetadata {
             }
             OverApi::NotServed(api) => api,
         };
+        Err(self.neither(&request.model, git, api))
+    }
+
+    /// The error of an endpoint that answered git's question with `git` and the API's with `api`.
+    fn neither(&self, model: &ModelId, git: Error, api: Error) -> Error {
         // The endpoint serves git after all, and asks for a login.
         if matches!(git, Error::MissingOrPrivate { .. }) {
-            return Err(git);
+            return git;
         }
-        Err(Error::NoMetadata {
-            model: request.model.clone(),
-            endpoint: Box::new(self.hub.endpoint().clone()),
-            git: Box::new(git),
-            source: Box::new(api),
-        })
+        let endpoint = Box::new(self.hub.endpoint().clone());
+        Error::NoMetadata { model: model.clone(), endpoint, git: Box::new(git), source: Box::new(api) }
     }
 }
 
@@ -71,5 +72,23 @@ impl MetadataSource for HubMetadata {
             }
             (Err(error), _) => Err(error),
         }
+    }
+
+    async fn commit_of(
+        &self,
+        model: &ModelId,
+        revision: Option<&Revision>,
+    ) -> Result<Option<CommitId>, Error> {
+        let (api, short) = (Api::new(&self.hub, model), revision.filter(|name| name.may_be_short_commit()));
+        let commit = match (self.hub.name_over_git(model, revision).await, short) {
+            (Ok(NamedOverGit::Commit(named)), _) => named.commit,
+            (Ok(NamedOverGit::NotServed(git)), _) => match api.commit_of(revision).await {
+                Err(error) if error.is_not_served() => return Err(self.neither(model, git, error)),
+                outcome => outcome?,
+            },
+            (Err(Error::RevisionNotFound { .. }), Some(short)) => api.whole_commit(short).await?,
+            (Err(error), _) => return Err(error),
+        };
+        Ok(Some(commit))
     }
 }

@@ -39,6 +39,24 @@ pub trait MetadataSource: Send + Sync {
     /// Dropping the future stops the work. A blocking job may run on for a moment; it holds
     /// [`keep_alive`](MetadataRequest::keep_alive) until it has ended.
     async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error>;
+
+    /// Which commit the revision stands for today (`None`: the default branch), by as few requests as that takes. One
+    /// call is one attempt. A source that cannot tell says `None`, as it does by default.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`].
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future stops the work.
+    async fn commit_of(
+        &self,
+        _model: &ModelId,
+        _revision: Option<&Revision>,
+    ) -> Result<Option<CommitId>, Error> {
+        Ok(None)
+    }
 }
 
 /// Which repository to look at, and where to put what is found.

@@ -9,7 +9,7 @@ mod store;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use self::cache::{List, Path, Prune, Remove, Verify};
+pub(crate) use self::cache::{List, Path, Prune, Remove, Update, Verify};
 pub(crate) use self::download::{Download, Progress};
 pub(crate) use self::store::{Store, StoreCommand, StoreCopy, StoreInit, StoreList, StorePush, StoreVerify};
 
@@ -77,6 +77,8 @@ pub(crate) enum Command {
     /// List the models in the cache, whole or not
     #[command(visible_alias = "ls")]
     List(List),
+    /// Bring cached models up to the hub's newest commit, downloading only what has changed
+    Update(Update),
     /// Hash cached models and compare; with --repair, mend them
     Verify(Verify),
     /// Remove models from the cache

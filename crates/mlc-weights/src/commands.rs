@@ -6,10 +6,12 @@ mod env;
 mod list;
 mod man;
 mod named;
+mod newest;
 mod path;
 mod prune;
 mod remove;
 mod store;
+mod update;
 mod verify;
 
 use crate::arguments::Command;
@@ -22,6 +24,7 @@ pub(crate) fn run(command: &Command, screen: Screen) -> Result<(), Failure> {
         Command::Download(arguments) => download::run(arguments, screen),
         Command::Path(arguments) => path::run(arguments, screen),
         Command::List(arguments) => list::run(arguments, screen),
+        Command::Update(arguments) => update::run(arguments, screen),
         Command::Verify(arguments) => verify::run(arguments, screen),
         Command::Remove(arguments) => remove::run(arguments, screen),
         Command::Prune(arguments) => prune::run(arguments, screen),

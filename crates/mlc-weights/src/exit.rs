@@ -85,7 +85,9 @@ impl Failure {
         match (self, by) {
             (
                 Self::Facade(
-                    error @ (facade::Error::NotCached { .. } | facade::Error::ForceForbidden { .. }),
+                    error @ (facade::Error::NotCached { .. }
+                    | facade::Error::ForceForbidden { .. }
+                    | facade::Error::AskForbidden { .. }),
                 ),
                 Some(by),
             ) => Self::Forbidden { error, by },

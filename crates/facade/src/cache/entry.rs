@@ -63,4 +63,11 @@ impl ModelEntry {
     pub fn is_whole(&self) -> bool {
         self.missing.is_empty()
     }
+
+    /// Whether its revision is a commit, in full or by the first digits, and not a name that moves.
+    pub fn is_pinned(&self) -> bool {
+        let Some(revision) = self.model.revision() else { return false };
+        let begins = |commit: CommitId| commit.to_string().starts_with(revision.as_str());
+        revision.commit().is_some() || revision.may_be_short_commit() && self.commit.is_some_and(begins)
+    }
 }

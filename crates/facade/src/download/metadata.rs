@@ -51,7 +51,7 @@ impl Work {
         let mut is_first = true;
         let mut budget = RetryBudget::new(self.context.retry.clone());
         let started = Instant::now();
-        let mut restored = self.mended.as_ref().map(|receipt| receipt.commit);
+        let mut restored = self.restored_commit();
         loop {
             tracing::info!(attempt = budget.attempts() + 1, "asking the hub for the metadata");
             self.observer().on_event(&Event::Metadata { model: self.request.model() });
@@ -86,6 +86,12 @@ impl Work {
             self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
             tokio::time::sleep(delay).await;
         }
+    }
+
+    /// The commit that a mended model stays at.
+    pub(super) fn restored_commit(&self) -> Option<CommitId> {
+        let mended = self.mended.as_ref().filter(|_| !self.request.updates());
+        mended.map(|receipt| receipt.commit)
     }
 
     fn source(&self, hub: HubClient) -> Arc<dyn MetadataSource> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cache_layout::{Purpose, Run};
+use cache_layout::{Purpose, Receipt, Run};
 use shard_fetch::{Expected, verify_files};
 use url_parse::RepoPath;
 use weight_store::{BlobId, BlobPlace};
@@ -41,6 +41,19 @@ enum Place {
     Link(PathBuf),
 }
 
+/// The directory that is mended, and the digests that its receipt has.
+struct Entry<'a> {
+    dir: PathBuf,
+    digests: HashMap<&'a RepoPath, [u8; 32]>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(dir: PathBuf, receipt: Option<&'a Receipt>) -> Self {
+        let files = receipt.into_iter().flat_map(|receipt| &receipt.files);
+        Self { dir, digests: files.filter_map(|file| Some((&file.path, file.sha256?))).collect() }
+    }
+}
+
 /// Why a file that is there cannot be taken.
 pub(super) type Unfit = (RemoteFile, shard_fetch::Error);
 
@@ -53,11 +66,21 @@ impl There {
         &self.file.path
     }
 
-    fn find(run: &Run, entry: Option<&Path>, file: &RemoteFile) -> Option<Self> {
+    /// Whether it is this model's own, and not found in another place for it.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self.place, Place::Pool | Place::Entry(_) | Place::Link(_))
+    }
+
+    fn find(run: &Run, entry: Option<&Entry<'_>>, file: &RemoteFile) -> Option<Self> {
         if run.pooled(&file.content) == Some(file.expected.size) {
             return Some(Self::in_pool(file.clone()));
         }
-        let old = file.path.under(entry?);
+        let entry = entry?;
+        if sha256(file).is_some_and(|wanted| entry.digests.get(&file.path).is_some_and(|had| *had != wanted))
+        {
+            return None;
+        }
+        let old = file.path.under(&entry.dir);
         // Most damage shows in the size, before anything is read.
         let found = fs::metadata(&old).ok().filter(fs::Metadata::is_file)?;
         let place = if old.is_symlink() { Place::Link(old) } else { Place::Entry(old) };
@@ -117,7 +140,7 @@ impl Work {
         &self,
         files: &[RemoteFile],
     ) -> Result<(Vec<There>, Vec<RemoteFile>), Error> {
-        let planned = files.to_vec();
+        let (planned, mended) = (files.to_vec(), self.mended.clone());
         let (mut there, missing) = self
             .lease
             .on_disk(move |lease, run| {
@@ -126,21 +149,36 @@ impl Work {
                     Purpose::Redo => None,
                     Purpose::Fresh | Purpose::Repair => lease.existing_entry(),
                 };
+                let entry = entry.map(|dir| Entry::new(dir, mended.as_deref()));
                 let (mut there, mut missing) = (Vec::new(), Vec::new());
                 for file in planned {
-                    match There::find(run, entry.as_deref(), &file) {
+                    match There::find(run, entry.as_ref(), &file) {
                         Some(found) => there.push(found),
                         None => missing.push(file),
                     }
                 }
-                if lease.purpose != Purpose::Redo {
-                    missing = find_donors(lease, missing, &mut there);
-                }
                 Ok((there, missing))
             })
             .await?;
-        let missing = self.find_stored(missing, &mut there).await?;
+        let missing = self.find_elsewhere(missing, &mut there).await?;
         Ok((there, missing))
+    }
+
+    /// Finds what other models of the cache have, and stores in folders; returns the rest.
+    pub(super) async fn find_elsewhere(
+        &self,
+        missing: Vec<RemoteFile>,
+        there: &mut Vec<There>,
+    ) -> Result<Vec<RemoteFile>, Error> {
+        let found = self.lease.on_disk(move |lease, _| {
+            let mut found = Vec::new();
+            let is_redo = lease.purpose == Purpose::Redo;
+            let missing = if is_redo { missing } else { find_donors(lease, missing, &mut found) };
+            Ok((found, missing))
+        });
+        let (found, missing) = found.await?;
+        there.extend(found);
+        self.find_stored(missing, there).await
     }
 
     /// Finds what stores in folders have; returns the rest.
@@ -238,10 +276,13 @@ fn stored(
 
 /// Finds what other entries of the cache have; returns the rest.
 fn find_donors(lease: &Lease, missing: Vec<RemoteFile>, there: &mut Vec<There>) -> Vec<RemoteFile> {
-    let donors = donors(lease, missing.iter());
+    let (donors, entry) = (donors(lease, missing.iter()), lease.existing_entry());
+    // What is in the place of the file itself was looked at.
+    let is_itself =
+        |donor: &Path, file: &RemoteFile| entry.as_ref().is_some_and(|dir| file.path.under(dir) == donor);
     let mut left = Vec::new();
     for file in missing {
-        match donor(&donors, &file) {
+        match donor(&donors, &file).filter(|donor| !is_itself(donor, &file)) {
             Some(donor) => there.push(There::at_donor(file, donor.clone())),
             None => left.push(file),
         }

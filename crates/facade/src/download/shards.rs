@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cache_layout::{Durability, Locking};
 use hf_transport::RepoSnapshot;
 use shard_fetch::{FetchEvent, Fetcher, FileRequest, Locator, verify_file};
-use url_parse::CommitId;
+use url_parse::{CommitId, RepoPath};
 
 use super::reuse::{There, place_pooled};
 use super::work::Work;
@@ -70,16 +70,25 @@ impl Work {
     }
 
     /// Fetches what neither the pool nor the entry to be repaired holds, and places everything in the tree. What is
-    /// there already is hashed meanwhile, and fetched too if it is not what it must be.
+    /// there already is hashed meanwhile; if it is not what it must be, it is taken from elsewhere in the cache or from
+    /// a store's folder, or fetched too.
     pub(super) async fn fetch_files(&self, commit: CommitId, files: &[RemoteFile]) -> Result<Bytes, Error> {
         self.lease.want(files);
         let watcher =
             Arc::new(FetchWatcher::new(Arc::clone(self.request.watcher()), Arc::clone(&self.stores)));
         let (there, missing) = self.what_is_there(files).await?;
+        let own: HashSet<RepoPath> =
+            there.iter().filter(|there| there.is_own()).map(|there| there.path().clone()).collect();
         let ((damaged, copied), ()) =
             tokio::try_join!(self.reuse(there), self.fetch_missing(commit, missing, &watcher))?;
-        self.fetch_missing(commit, damaged, &watcher).await?;
-        Ok(watcher.bytes() + Bytes { copied, ..Bytes::default() })
+        let (damaged, mut missing): (Vec<_>, Vec<_>) =
+            damaged.into_iter().partition(|file| own.contains(&file.path));
+        let mut elsewhere = Vec::new();
+        missing.extend(self.find_elsewhere(damaged, &mut elsewhere).await?);
+        let (wrong, copied_later) = self.reuse(elsewhere).await?;
+        missing.extend(wrong);
+        self.fetch_missing(commit, missing, &watcher).await?;
+        Ok(watcher.bytes() + Bytes { copied: copied + copied_later, ..Bytes::default() })
     }
 
     /// Where locks do nothing, another run may clear the pool when it publishes: what was verified there and is gone

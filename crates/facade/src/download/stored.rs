@@ -1,8 +1,10 @@
 //! What the model is, by the stores: the pack of its commit, which proves itself, and a name for the commit where stores
 //! are trusted with that.
 
+use std::time::Instant;
+
 use cache_layout::Receipt;
-use hf_transport::{HubClient, MetadataSource as _, PackMetadata, RepoSnapshot};
+use hf_transport::{MetadataSource as _, PackMetadata, RepoSnapshot};
 use net::{RetryBudget, RetryPolicy};
 use tokio::time::sleep;
 use url_parse::{CommitId, ErrorKind, Revision};
@@ -12,7 +14,7 @@ use super::metadata::pause_after;
 use super::work::Work;
 use crate::StoreAnswer;
 use crate::store::StoreMode;
-use crate::{Error, Event, Warning};
+use crate::{Error, Event, Request, Warning};
 
 /// What a store said.
 enum Told<T> {
@@ -29,11 +31,11 @@ impl Work {
             return Ok(None);
         }
         self.observer().on_event(&Event::Stores { model: self.request.model() });
-        if let Some(receipt) = &self.mended {
-            match self.snapshot_of(receipt.commit).await? {
+        if let Some(commit) = self.restored_commit() {
+            match self.snapshot_of(commit).await? {
                 None if self.stores.is_only() => {
                     self.stores.failure()?;
-                    self.warn(Warning::CommitGone { commit: &receipt.commit });
+                    self.warn(Warning::CommitGone { commit: &commit });
                 }
                 // The hub may have it.
                 snapshot => return Ok(snapshot),
@@ -94,31 +96,21 @@ impl Work {
 
     /// The commit by the hub's word. `None` where it says no: it will say so again, and why, when it is asked for all.
     async fn commit_at_hub(&self) -> Result<Option<CommitId>, Error> {
-        let (model, hub): (_, &HubClient) = (self.request.model(), &self.hub);
-        let mut budget = RetryBudget::new(self.context.retry.clone());
-        let started = std::time::Instant::now();
-        loop {
-            self.observer().on_event(&Event::Metadata { model });
-            let cause = match hub.commit_of(model.id(), model.revision()).await {
-                Ok(named) => {
-                    if let Some(seen_at) = named.seen_at {
-                        self.stores.name(named.commit, seen_at);
-                    }
-                    return Ok(Some(named.commit));
+        let (model, hub) = (self.request.model(), &self.hub);
+        let asked =
+            ask_hub(&self.context.retry, &self.request, || hub.commit_of(model.id(), model.revision()));
+        match asked.await {
+            Ok(named) => {
+                if let Some(seen_at) = named.seen_at {
+                    self.stores.name(named.commit, seen_at);
                 }
-                Err(error) if error.is_transient() => error,
-                Err(error) => {
-                    tracing::debug!(%error, "the hub does not name the commit");
-                    return Ok(None);
-                }
-            };
-            let Some(pause) = pause_after(&cause, &mut budget) else {
-                let (attempts, elapsed) = (budget.attempts(), started.elapsed());
-                return Err(Error::CommitNotNamed { model: model.clone(), attempts, elapsed, source: cause });
-            };
-            let delay = cause.server_wait().map_or(pause, |wait| wait.max(pause));
-            self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
-            sleep(delay).await;
+                Ok(Some(named.commit))
+            }
+            Err(Error::Hub(error)) => {
+                tracing::debug!(%error, "the hub does not name the commit");
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -228,6 +220,30 @@ impl Work {
     pub(super) fn not_in_store(&self, missing: String) -> Error {
         let (model, stores) = (self.request.model().clone(), self.stores.shown());
         self.stores.failure().err().unwrap_or(Error::NotInStore { model, stores, missing })
+    }
+}
+
+/// Asks the hub which commit a model's name stands for, and again after failures that may pass.
+pub(super) async fn ask_hub<T, F: Future<Output = Result<T, hf_transport::Error>>>(
+    retry: &RetryPolicy,
+    request: &Request,
+    question: impl Fn() -> F,
+) -> Result<T, Error> {
+    let (model, observer) = (request.model(), request.watcher());
+    let (mut budget, started) = (RetryBudget::new(retry.clone()), Instant::now());
+    loop {
+        observer.on_event(&Event::Metadata { model });
+        let cause = match question().await {
+            Err(error) if error.is_transient() => error,
+            outcome => return Ok(outcome?),
+        };
+        let Some(pause) = pause_after(&cause, &mut budget) else {
+            let (attempts, elapsed) = (budget.attempts(), started.elapsed());
+            return Err(Error::CommitNotNamed { model: model.clone(), attempts, elapsed, source: cause });
+        };
+        let delay = cause.server_wait().map_or(pause, |wait| wait.max(pause));
+        observer.on_event(&Event::RetryingMetadata { delay, cause: &cause });
+        sleep(delay).await;
     }
 }
 

@@ -30,12 +30,35 @@ const MODEL: &str = "The model: user/repo[@revision], also as HF://… or https:
 #[command(after_help = "\
 Examples:
   mlc-weights list
+  mlc-weights list --outdated
   mlc-weights list --json | jq -r '.models[] | select(.whole) | .path'")]
 pub(crate) struct List {
+    /// Ask the hub, and show the models of which it has a newer commit
+    #[arg(long)]
+    pub(crate) outdated: bool,
     /// One JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mlc-weights update
+  mlc-weights update mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
+
+A model whose revision is a commit stays as it is. `download --force` downloads everything again.")]
+pub(crate) struct Update {
+    #[arg(help = MODEL, long_help = UPDATED, value_name = "MODEL")]
+    pub(crate) models: Vec<String>,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// As text, since it is no Markdown.
+const UPDATED: &str = "The models: user/repo[@revision], also as HF://… or https://huggingface.co/…
+[default: all that mlc-weights has downloaded into the writable tier]";
 
 #[derive(Args, Debug)]
 #[command(after_help = "\

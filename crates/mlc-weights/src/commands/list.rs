@@ -1,7 +1,10 @@
 //! `mlc-weights list`: the models in the cache.
 
+mod outdated;
+
 use facade::{Cache, Listing, ModelEntry, Tier};
 
+use super::newest::short;
 use crate::arguments::List;
 use crate::exit::Failure;
 use crate::output::{print, print_json, say};
@@ -9,10 +12,10 @@ use crate::progress::Screen;
 use crate::table::{Align, Table};
 use crate::words::{date, listed, size};
 
-/// Hexadecimal digits of a commit, as git shows it.
-const SHORT_COMMIT: usize = 7;
-
 pub(super) fn run(arguments: &List, screen: Screen) -> Result<(), Failure> {
+    if arguments.outdated {
+        return outdated::run(arguments, screen);
+    }
     let listing = Cache::from_env()?.list()?;
     if arguments.json {
         return print_json(&listing);
@@ -70,7 +73,7 @@ fn table(models: &[ModelEntry]) -> Table<5> {
         table.row([
             size(entry.bytes),
             entry.files.to_string(),
-            entry.commit.map_or_else(dash, |commit| short(&commit.to_string())),
+            short(entry.commit),
             entry.date.and_then(date).unwrap_or_else(dash),
             entry.model.to_string(),
         ]);
@@ -91,8 +94,4 @@ fn remarks(entry: &ModelEntry) -> Vec<String> {
 /// What is not known.
 fn dash() -> String {
     "-".to_owned()
-}
-
-fn short(commit: &str) -> String {
-    commit.chars().take(SHORT_COMMIT).collect()
 }

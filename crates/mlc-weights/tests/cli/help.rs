@@ -37,6 +37,7 @@ fn help() {
                    pull]
       path         Print the directory of a model that is in the cache; never uses the network
       list         List the models in the cache, whole or not [alias: ls]
+      update       Bring cached models up to the hub's newest commit, downloading only what has changed
       verify       Hash cached models and compare; with --repair, mend them
       remove       Remove models from the cache [alias: rm]
       prune        Remove what interrupted downloads have left
@@ -78,6 +79,7 @@ fn long_help_knows_the_environment() {
                    pull]
       path         Print the directory of a model that is in the cache; never uses the network
       list         List the models in the cache, whole or not [alias: ls]
+      update       Bring cached models up to the hub's newest commit, downloading only what has changed
       verify       Hash cached models and compare; with --repair, mend them
       remove       Remove models from the cache [alias: rm]
       prune        Remove what interrupted downloads have left

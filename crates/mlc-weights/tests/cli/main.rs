@@ -58,6 +58,7 @@ mod tokens;
 #[cfg(target_os = "linux")]
 mod traced;
 mod unprintable;
+mod update;
 mod urls;
 mod usage;
 mod verify;

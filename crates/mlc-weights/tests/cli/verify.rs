@@ -87,6 +87,21 @@ fn damage_is_named_and_repaired_when_asked_for() {
     check(&ran, 0, &["mlc-ai/tiny: ok (10 files, 227.76 kB hashed)", "  extra      mine.txt"]);
 }
 
+/// Its size is right, so that it is found wrong only when it is hashed.
+#[test]
+fn a_damaged_file_comes_from_the_only_store() {
+    let (world, model) = downloaded();
+    let store = format!("file://{}", world.beside("store").display());
+    fs::create_dir(world.beside("store")).unwrap();
+    let ran = world.cli(&["store", "push", "--store", &store, &model.url]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    flip_a_bit(&world.entry(&model).join("params_shard_1.bin"));
+    let cli = world.cli(&["verify", "--repair", "mlc-ai/tiny"]).env("MLC_WEIGHTS_STORE", &store);
+    let ran = cli.env("MLC_WEIGHTS_STORE_MODE", "only").run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+}
+
 #[test]
 fn what_cannot_be_checked_is_counted_by_reason() {
     let (world, model) = World::with_tiny();

@@ -1,0 +1,170 @@
+//! `mlc-weights update`: cached models as the hub has them today.
+
+use facade::{Cache, CommitId, Error, Listing, ModelEntry, ModelRef, Outcome, Request};
+use serde::Serialize;
+
+use super::named;
+use super::newest::{Hub, ends_all, short};
+use crate::arguments::Update;
+use crate::exit::{Failure, Status};
+use crate::output::{JSON_VERSION, print, print_json};
+use crate::progress::Screen;
+use crate::report;
+use crate::similar;
+use crate::words::size;
+
+/// What is printed with `--json`.
+#[derive(Serialize)]
+struct Document {
+    version: u32,
+    models: Vec<Updated>,
+}
+
+/// What became of one model.
+#[derive(Serialize)]
+struct Updated {
+    model: String,
+    path: String,
+    outcome: Change,
+    #[serde(serialize_with = "as_text")]
+    commit_before: Option<CommitId>,
+    #[serde(serialize_with = "as_text")]
+    commit: Option<CommitId>,
+    bytes_received: u64,
+    bytes_from_store: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Change {
+    /// It is of the newest commit.
+    Current,
+    /// It is now.
+    Updated,
+    /// Its revision is a commit.
+    Pinned,
+    /// Another program has put it there.
+    Unknown,
+    /// It is a link.
+    Link,
+    Failed,
+}
+
+/// Updates one model after another; a failure does not keep the next one from being tried, unless that would fail too.
+pub(super) fn run(arguments: &Update, screen: Screen) -> Result<(), Failure> {
+    let named = named::models(&arguments.models)?;
+    let mut hub = Hub::from_env(screen)?;
+    let cache = hub.cache();
+    let listing = cache.list()?;
+    let own = listing.models.iter().filter(|entry| !entry.tier.is_read_only());
+    let wanted: Vec<Result<&ModelEntry, Failure>> = if named.is_empty() {
+        own.map(Ok).collect()
+    } else {
+        named.iter().map(|model| find(&cache, &listing, model)).collect()
+    };
+    let (mut done, mut first) = (Vec::new(), None);
+    for entry in wanted {
+        let updated = entry.and_then(|entry| update(&mut hub, entry, named.is_empty(), &mut done));
+        if !arguments.json && updated.is_ok() {
+            print(&done.last().map(line).into_iter().collect::<Vec<_>>())?;
+        }
+        if let Err(failure) = updated {
+            report::failure(&failure);
+            first.get_or_insert(Status::from(&failure));
+            if ends_all(&failure) {
+                break;
+            }
+        }
+    }
+    hub.stop();
+    if arguments.json {
+        print_json(&Document { version: JSON_VERSION, models: done })?;
+    }
+    Failure::after_reports(first)
+}
+
+/// The copy of the writable tier.
+fn find<'a>(cache: &Cache, listing: &'a Listing, model: &ModelRef) -> Result<&'a ModelEntry, Failure> {
+    let mut copies = listing.models.iter().filter(|entry| entry.model == *model);
+    let (own, other) = (copies.clone().find(|entry| !entry.tier.is_read_only()), copies.next());
+    match (own, other) {
+        (Some(own), _) => Ok(own),
+        (None, Some(other)) => {
+            Err(Error::OnlyReadOnly { model: model.clone(), tier: other.tier.path().to_owned() }.into())
+        }
+        (None, None) => {
+            let similar = similar::to(model, cache);
+            Err(Failure::Unknown { model: model.clone(), looked_in: Vec::new(), similar })
+        }
+    }
+}
+
+/// What became of the model is noted also when it failed.
+fn update(
+    hub: &mut Hub,
+    entry: &ModelEntry,
+    is_one_of_all: bool,
+    done: &mut Vec<Updated>,
+) -> Result<(), Failure> {
+    let mut updated = Updated {
+        model: entry.model.to_string(),
+        path: entry.path.to_string_lossy().into_owned(),
+        outcome: Change::Current,
+        commit_before: entry.commit,
+        commit: entry.commit,
+        bytes_received: 0,
+        bytes_from_store: 0,
+    };
+    let mut failure = None;
+    if entry.is_pinned() {
+        updated.outcome = Change::Pinned;
+    } else if is_one_of_all && entry.link_target.is_some() {
+        updated.outcome = Change::Link;
+    } else if is_one_of_all && entry.commit.is_none() {
+        updated.outcome = Change::Unknown;
+    } else {
+        let commit = entry.commit.filter(|_| entry.is_whole());
+        match hub.bring_up_to_date(Request::from(entry.model.clone()), commit) {
+            Ok(None) => {}
+            Ok(Some(model)) => {
+                (updated.outcome, updated.commit) = (Change::Updated, model.commit);
+                if let Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied } = model.outcome
+                {
+                    updated.bytes_received = bytes_received;
+                    updated.bytes_from_store = bytes_from_store + bytes_copied;
+                }
+            }
+            Err(error) => {
+                updated.outcome = Change::Failed;
+                failure = Some(error);
+            }
+        }
+    }
+    done.push(updated);
+    failure.map_or(Ok(()), Err)
+}
+
+fn line(updated: &Updated) -> String {
+    let Updated { model, outcome, commit_before, commit, bytes_received, .. } = updated;
+    match outcome {
+        Change::Current => format!("{model}: up to date ({})", short(*commit)),
+        Change::Updated if commit_before == commit => {
+            format!("{model}: completed at {}, {} downloaded", short(*commit), size(*bytes_received))
+        }
+        Change::Updated => {
+            let (before, now) = (short(*commit_before), short(*commit));
+            format!("{model}: updated from {before} to {now}, {} downloaded", size(*bytes_received))
+        }
+        Change::Pinned => format!("{model}: its revision is a commit; nothing to update"),
+        Change::Unknown => {
+            format!("{model}: left alone, since mlc-weights did not download it; name it to update it")
+        }
+        Change::Link => format!("{model}: left alone, since it is a link"),
+        Change::Failed => format!("{model}: not updated"),
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over like this")]
+fn as_text<S: serde::Serializer>(commit: &Option<CommitId>, serializer: S) -> Result<S::Ok, S::Error> {
+    commit.map(|commit| commit.to_string()).serialize(serializer)
+}
