@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use facade::Tier;
+
 pub(crate) use facade::words::{elapsed, event, files, listed, moment, not_whole, warning};
 pub(crate) use facade::{of_size, size};
 
@@ -13,6 +15,12 @@ pub(crate) fn counted(count: u64, thing: &str) -> String {
 /// The day of a time, in UTC, if its year has four digits: the clock that made it may have been anyhow.
 pub(crate) fn date(time: SystemTime) -> Option<String> {
     moment(time)?.split('T').next().map(str::to_owned)
+}
+
+/// What stands above the models of a tier.
+pub(crate) fn tier(tier: &Tier) -> String {
+    let note = if tier.is_read_only() { " (read-only)" } else { "" };
+    format!("{}{note}", tier.path().display())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod outdated;
 
-use facade::{Cache, Listing, ModelEntry, Tier};
+use facade::{Cache, Listing, ModelEntry};
 
 use super::newest::short;
 use crate::arguments::List;
@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::output::{print, print_json, say};
 use crate::progress::Screen;
 use crate::table::{Align, Table};
-use crate::words::{date, listed, size};
+use crate::words::{date, listed, size, tier};
 
 pub(super) fn run(arguments: &List, screen: Screen) -> Result<(), Failure> {
     if arguments.outdated {
@@ -47,18 +47,13 @@ fn summary(models: &[ModelEntry]) -> String {
 /// A table for each tier that has models, under the tier's folder.
 fn tables(listing: &Listing) -> Vec<String> {
     let mut lines = Vec::new();
-    for tier in listing.models.chunk_by(|one, other| one.tier == other.tier) {
-        if let Some(first) = tier.first() {
-            lines.push(heading(&first.tier));
-            lines.extend(table(tier).lines());
+    for entries in listing.models.chunk_by(|one, other| one.tier == other.tier) {
+        if let Some(first) = entries.first() {
+            lines.push(tier(&first.tier));
+            lines.extend(table(entries).lines());
         }
     }
     lines
-}
-
-fn heading(tier: &Tier) -> String {
-    let note = if tier.is_read_only() { " (read-only)" } else { "" };
-    format!("{}{note}", tier.path().display())
 }
 
 fn table(models: &[ModelEntry]) -> Table<5> {

@@ -2,6 +2,7 @@
 
 use facade::{Cache, CommitId, Error, Listing, ModelEntry, ModelRef, Outcome, Request};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::named;
 use super::newest::{Hub, ends_all, short};
@@ -32,6 +33,7 @@ struct Updated {
     commit: Option<CommitId>,
     bytes_received: u64,
     bytes_from_store: u64,
+    failure: Option<Value>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -114,6 +116,7 @@ fn update(
         commit: entry.commit,
         bytes_received: 0,
         bytes_from_store: 0,
+        failure: None,
     };
     let mut failure = None;
     if entry.is_pinned() {
@@ -136,6 +139,7 @@ fn update(
             }
             Err(error) => {
                 updated.outcome = Change::Failed;
+                updated.failure = Some(report::members(&error));
                 failure = Some(error);
             }
         }

@@ -157,6 +157,7 @@ fn one_failure_does_not_keep_the_others_from_being_updated() {
     let outcomes: Vec<_> =
         ran.json()["models"].as_array().unwrap().iter().map(|m| m["outcome"].clone()).collect();
     assert_eq!(outcomes, ["failed", "updated"]);
+    assert_eq!(ran.json()["models"][0]["failure"]["kind"], "refused");
     assert_eq!(ran.stderr.matches("error: ").count(), 1, "{}", ran.stderr);
     assert_eq!(gone.differences(&world.entry(&gone)), [""; 0]);
     assert_eq!(new.differences(&world.entry(&new)), [""; 0]);

@@ -6,14 +6,13 @@ use facade::{CommitId, Listing, ModelEntry, ModelRef, Request};
 use serde_json::{Value, json};
 
 use super::super::newest::{Hub, ends_all, short};
-use super::heading;
 use crate::arguments::List;
 use crate::exit::{Failure, Status};
 use crate::output::{print, print_json, say};
 use crate::progress::Screen;
 use crate::report;
 use crate::table::{Align, Table};
-use crate::words::{counted, date};
+use crate::words::{counted, date, tier};
 
 /// The newest commit of each model that could be compared.
 type Newest = BTreeMap<ModelRef, CommitId>;
@@ -78,8 +77,8 @@ fn summary(listing: &Listing, newest: &Newest) -> String {
 
 fn tables(listing: &Listing, newest: &Newest) -> Vec<String> {
     let mut lines = Vec::new();
-    for tier in listing.models.chunk_by(|one, other| one.tier == other.tier) {
-        let behind: Vec<_> = tier.iter().filter(|entry| is_behind(entry, newest) == Some(true)).collect();
+    for entries in listing.models.chunk_by(|one, other| one.tier == other.tier) {
+        let behind: Vec<_> = entries.iter().filter(|entry| is_behind(entry, newest) == Some(true)).collect();
         let Some(first) = behind.first() else { continue };
         let mut table = Table::new([
             ("COMMIT", Align::Left),
@@ -95,7 +94,7 @@ fn tables(listing: &Listing, newest: &Newest) -> Vec<String> {
                 entry.model.to_string(),
             ]);
         }
-        lines.push(heading(&first.tier));
+        lines.push(tier(&first.tier));
         lines.extend(table.lines());
     }
     lines
