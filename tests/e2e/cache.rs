@@ -1,5 +1,6 @@
 //! The cache as a thing to look after.
 
+mod awaited;
 mod listing;
 mod removing;
 mod repairing;

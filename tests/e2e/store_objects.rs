@@ -27,9 +27,9 @@ enum End {
     Old,
     /// Another model, which the store says is this one.
     Other,
-    /// The error says that the store lacks something, and what puts it there.
+    /// The error says that the store lacks something.
     Lacking,
-    /// The error says that something is not right, and what mends it.
+    /// The error says that something is not right.
     Wrong,
 }
 
@@ -154,15 +154,16 @@ fn pack(model: &PublishedModel) -> String {
 
 #[track_caller]
 fn check_error(error: &Error, is_wrong: bool, case: &str) {
-    let (kind, push) = if is_wrong {
-        (ErrorKind::Integrity, format!("`mlc-weights store push --replace HF://{ID}`"))
-    } else {
-        (ErrorKind::NotCached, format!("`mlc-weights store push HF://{ID}`"))
-    };
+    let kind = if is_wrong { ErrorKind::Integrity } else { ErrorKind::NotCached };
     let words = facade::causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
     assert_eq!(error.kind(), kind, "{case}: {words}");
-    assert!(words.contains(&push), "{case}: {words}");
-    assert_eq!(words.matches("mlc-weights store push").count(), 1, "{case}: {words}");
+    assert!(words.contains(ID) && words.contains("in the store mode `only`"), "{case}: {words}");
+    let is_matching = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref::<Error>() {
+        Some(Error::WrongInStore { .. }) => is_wrong,
+        Some(Error::NotInStore { .. }) => !is_wrong,
+        _ => false,
+    };
+    assert_eq!(facade::causes(error).filter(|cause| is_matching(*cause)).count(), 1, "{case}: {words}");
 }
 
 /// What a damaged object means to a reader who asks for the default branch.

@@ -1,4 +1,5 @@
-//! The same for callers without a runtime.
+//! The same for callers without a runtime. What is not here blocks anyway: [`Downloader::cached`](crate::Downloader::cached) and all of
+//! [`Cache`](crate::Cache).
 //!
 //! These functions block the calling thread. They may be called from anywhere, also from inside a tokio
 //! runtime, though async code does better to await [`Downloader::download`](crate::Downloader::download).
@@ -6,13 +7,18 @@
 
 use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
-use url_parse::ModelUrl;
+use tokio::runtime::Runtime;
+use url_parse::{ModelRef, ModelUrl};
+use weight_store::{StoreInfo, StoreUrl};
 
 use crate::drop_in::{local_directory, prepared};
-use crate::{Downloader, Error, Model, Request};
+use crate::{
+    CopiedStore, DownloadPlan, Downloader, Error, Filled, Model, Observer, PushOptions, Pushed, Request,
+    StoreCheck, StoreListing, StoreVerifyOptions,
+};
 
 /// [`download_and_cache_mlc_weights`](crate::download_and_cache_mlc_weights), blocking.
 ///
@@ -51,10 +57,7 @@ pub fn download(downloader: &Downloader, request: Request) -> Result<Model, Erro
     if let Some(model) = downloader.cached(&request)? {
         return Ok(model);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::Runtime { source })?;
+    let runtime = runtime()?;
     let (sender, receiver) = mpsc::channel();
     let (downloader, fills) = (downloader.clone(), downloader.context.stores.fill.is_on);
     // A runtime cannot be driven from inside another one.
@@ -70,4 +73,96 @@ pub fn download(downloader: &Downloader, request: Request) -> Result<Model, Erro
         resume_unwind(panic);
     }
     outcome.unwrap_or_else(|_| Err(net::Error::Cancelled.into()))
+}
+
+/// [`Downloader::plan`](crate::Downloader::plan), blocking.
+///
+/// # Errors
+///
+/// The same, and [`Error::Runtime`].
+pub fn plan(downloader: &Downloader, request: Request) -> Result<DownloadPlan, Error> {
+    let downloader = downloader.clone();
+    run(async move { downloader.plan(request).await })
+}
+
+/// [`Downloader::push`](crate::Downloader::push), blocking.
+///
+/// # Errors
+///
+/// The same, and [`Error::Runtime`].
+pub fn push(downloader: &Downloader, request: Request, options: PushOptions) -> Result<Pushed, Error> {
+    let downloader = downloader.clone();
+    run(async move { downloader.push(request, options).await })
+}
+
+/// [`Downloader::filled`](crate::Downloader::filled), blocking.
+///
+/// # Errors
+///
+/// [`Error::Runtime`].
+pub fn filled(downloader: &Downloader) -> Result<Vec<Filled>, Error> {
+    let downloader = downloader.clone();
+    run(async move { Ok(downloader.filled().await) })
+}
+
+/// [`Downloader::init_store`](crate::Downloader::init_store), blocking.
+///
+/// # Errors
+///
+/// The same, and [`Error::Runtime`].
+pub fn init_store(downloader: &Downloader) -> Result<StoreInfo, Error> {
+    let downloader = downloader.clone();
+    run(async move { downloader.init_store().await })
+}
+
+/// [`Downloader::list_store`](crate::Downloader::list_store), blocking.
+///
+/// # Errors
+///
+/// The same, and [`Error::Runtime`].
+pub fn list_store(downloader: &Downloader) -> Result<StoreListing, Error> {
+    let downloader = downloader.clone();
+    run(async move { downloader.list_store().await })
+}
+
+/// [`Downloader::verify_store`](crate::Downloader::verify_store), blocking.
+///
+/// # Errors
+///
+/// The same, and [`Error::Runtime`].
+pub fn verify_store(
+    downloader: &Downloader,
+    models: &[ModelRef],
+    options: StoreVerifyOptions,
+    observer: Arc<dyn Observer>,
+) -> Result<StoreCheck, Error> {
+    let (downloader, models) = (downloader.clone(), models.to_vec());
+    run(async move { downloader.verify_store(&models, options, observer).await })
+}
+
+/// [`Downloader::copy_store`](crate::Downloader::copy_store), blocking.
+///
+/// # Errors
+///
+/// The same, and [`Error::Runtime`].
+pub fn copy_store(
+    downloader: &Downloader,
+    from: StoreUrl,
+    to: StoreUrl,
+    models: &[ModelRef],
+    observer: Arc<dyn Observer>,
+) -> Result<CopiedStore, Error> {
+    let (downloader, models) = (downloader.clone(), models.to_vec());
+    run(async move { downloader.copy_store(from, to, &models, observer).await })
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().map_err(|source| Error::Runtime { source })
+}
+
+/// A runtime cannot be driven from inside another one, so it has a thread of its own.
+fn run<T: Send + 'static>(work: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
+    let runtime = runtime()?;
+    thread::spawn(move || runtime.block_on(work)).join().unwrap_or_else(|panic| resume_unwind(panic))
 }

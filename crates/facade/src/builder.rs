@@ -11,7 +11,7 @@ use net::{CaCertificates, NetSettings, ProxySettings, RetryPolicy};
 use url_parse::Endpoint;
 use weight_store::{StoreSettings, StoreUrl};
 
-use crate::context::{Certificates, Context, OwnSource};
+use crate::context::{Certificates, Context, KeptClient, OwnSource};
 use crate::env::Settings;
 use crate::fill::LEAST_PATIENCE;
 use crate::store::{StoreConfig, StoreMode};
@@ -300,6 +300,7 @@ impl Builder {
             require_proof: self.require_proof,
             stores: self.stores,
             fills: Arc::default(),
+            client: KeptClient::default(),
         }))
     }
 }

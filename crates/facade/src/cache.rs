@@ -20,12 +20,13 @@ use cache_layout::PruneMode;
 use url_parse::ModelRef;
 
 use crate::context::SharedContext;
+use crate::threads::blocking;
 use crate::{Downloader, Error};
 
 /// The models of all tiers, as a thing to look after. Cheap to clone.
 ///
-/// Its calls block, some for as long as the disk takes: async code makes them on a blocking thread. None of
-/// them uses the network.
+/// Its calls block, some for as long as the disk takes. Each has an async form beside it, which works on a blocking
+/// thread of the tokio runtime. None of them uses the network.
 ///
 /// ```
 /// use facade::Downloader;
@@ -73,6 +74,16 @@ impl Cache {
         list::list(&self.context.layout)
     }
 
+    /// [`list`](Self::list), awaited.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn list_async(&self) -> Result<Listing, Error> {
+        let cache = self.clone();
+        blocking(move || cache.list()).await
+    }
+
     /// The names of the models in the cache, sorted, each once. Does not look into their directories.
     ///
     /// # Errors
@@ -84,6 +95,16 @@ impl Cache {
         models.sort();
         models.dedup();
         Ok(models)
+    }
+
+    /// [`models`](Self::models), awaited.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn models_async(&self) -> Result<Vec<ModelRef>, Error> {
+        let cache = self.clone();
+        blocking(move || cache.models()).await
     }
 
     /// Hashes every file of a model that has a digest, in every tier that has the model, and compares: with the
@@ -107,6 +128,31 @@ impl Cache {
         verify::verify(layout, &layout.slot(model), observe)
     }
 
+    /// [`verify`](Self::verify), awaited. `observe` hears on another thread.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future ends the hashing within a moment.
+    pub async fn verify_async(
+        &self,
+        model: &ModelRef,
+        mut observe: impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<Vec<VerifyReport>, Error> {
+        let (cache, model) = (self.clone(), model.clone());
+        let awaited = Arc::new(());
+        let waiter = Arc::downgrade(&awaited);
+        let mut go_on = move |event: &VerifyEvent<'_>| {
+            if waiter.strong_count() == 0 { ControlFlow::Break(()) } else { observe(event) }
+        };
+        let reports = blocking(move || cache.verify(&model, &mut go_on)).await;
+        drop(awaited);
+        reports
+    }
+
     /// Removes a model from the writable tier, and what unfinished downloads of it have left. Its directory is
     /// moved out of sight in one step and deleted then. Of a link only the link is removed. Copies in read-only
     /// tiers stay.
@@ -122,10 +168,38 @@ impl Cache {
         removal::remove(layout, &layout.slot(model))
     }
 
+    /// [`remove`](Self::remove), awaited.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future does not stop it.
+    pub async fn remove_async(&self, model: &ModelRef) -> Result<Removal, Error> {
+        let (cache, model) = (self.clone(), model.clone());
+        blocking(move || cache.remove(&model)).await
+    }
+
     /// Removes what interrupted downloads have left, as far as nothing was written to it for `older_than`. No
     /// model is touched, nor anything that a running download needs. What could not be removed is in
     /// [`PrunedModel::failure`] and [`Pruning::failures`].
     pub fn prune(&self, older_than: Duration, mode: PruneMode) -> Pruning {
         Pruning::new(self.context.layout.prune(older_than, mode), mode == PruneMode::DryRun)
+    }
+
+    /// [`prune`](Self::prune), awaited.
+    ///
+    /// # Errors
+    ///
+    /// An error of the kind [`Cancelled`](crate::ErrorKind::Cancelled) when the runtime ends meanwhile.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future does not stop it.
+    pub async fn prune_async(&self, older_than: Duration, mode: PruneMode) -> Result<Pruning, Error> {
+        let cache = self.clone();
+        blocking(move || Ok(cache.prune(older_than, mode))).await
     }
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use cache_layout::{CacheLayout, CachePolicy};
 use hf_transport::{HubConfig, MetadataSource};
 use net::{CaCertificates, Client, NetSettings, RetryPolicy};
+use parking_lot::Mutex;
+use tokio::runtime::{self, Handle};
 use weight_store::StoreUrl;
 
 use crate::Error;
@@ -31,7 +33,13 @@ pub(crate) struct Context {
     pub(crate) require_proof: bool,
     pub(crate) stores: StoreConfig,
     pub(crate) fills: Arc<Fills>,
+    pub(crate) client: KeptClient,
 }
+
+/// The client of the runtime that was used last. Connections belong to a runtime: in one that is not driven any more they
+/// would never answer.
+#[derive(Clone, Default)]
+pub(crate) struct KeptClient(Arc<Mutex<Option<(runtime::Id, Client)>>>);
 
 impl Context {
     /// What is written into refs as who wrote them.
@@ -46,15 +54,28 @@ impl Context {
         context
     }
 
-    /// A client with these settings. Blocks: certificates are files.
+    /// The client of this runtime, set up when it is needed. Blocks: certificates are files.
     pub(crate) fn client(&self) -> Result<Client, Error> {
+        let runtime = Handle::current().id();
+        let mut kept = self.client.0.lock();
+        if let Some((_, client)) = kept.as_ref().filter(|(of, _)| *of == runtime) {
+            return Ok(client.clone());
+        }
         let mut settings = self.net.clone();
         settings.ca_certificates = self.certificates.load()?;
-        Ok(Client::new(settings)?)
+        let client = Client::new(settings)?;
+        *kept = Some((runtime, client.clone()));
+        Ok(client)
     }
 }
 
 pub(crate) type SharedContext = Arc<Context>;
+
+impl fmt::Debug for KeptClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptClient(…)")
+    }
+}
 
 /// An application's own source of metadata.
 #[derive(Clone)]

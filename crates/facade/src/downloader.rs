@@ -12,6 +12,10 @@ use crate::look::Query;
 use crate::{DownloadPlan, Error, Model, Request, download};
 
 /// Gets models into a cache, and finds them there. Cheap to clone; several may work side by side.
+///
+/// A downloader and its clones have one HTTP client, whose connections are kept from one download to the next, and
+/// which remembers what servers have said of their limits. It may be used in one tokio runtime after another, and also in
+/// several at once: it has the client of the runtime in which it was used last, and makes a new one in any other.
 #[derive(Clone, Debug)]
 pub struct Downloader {
     pub(crate) context: SharedContext,

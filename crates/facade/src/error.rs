@@ -9,6 +9,8 @@ use std::time::Duration;
 use cache_layout::{CachePolicy, PassedOver};
 use url_parse::{CommitId, DiskError, ErrorKind, Excerpt, ModelId, ModelRef, RepoPath, causes, shown, size};
 
+use crate::proof_problem::ProofProblem;
+
 /// Why a model could not be downloaded.
 ///
 /// The message says what was attempted; the cause, where there is one, is in
@@ -32,7 +34,7 @@ pub enum Error {
     },
     /// Nothing says where the cache is.
     #[error(
-        "no folder for the cache is known: set MLC_LLM_HOME (XDG_CACHE_HOME and HOME, or LOCALAPPDATA on Windows, are not set either)"
+        "no folder for the cache is known: neither MLC_LLM_HOME nor XDG_CACHE_HOME nor HOME (on Windows, LOCALAPPDATA) is set"
     )]
     NoHome,
     /// A concurrency of zero.
@@ -77,8 +79,8 @@ pub enum Error {
         model: ModelRef,
         /// The commit, as far as it is known.
         commit: Option<CommitId>,
-        /// Why not, and what to do.
-        problem: &'static str,
+        /// Why not.
+        problem: ProofProblem,
     },
     /// A forced download under a policy that forbids downloads; nothing was touched.
     #[error("{model} cannot be downloaded again: the policy {policy} forbids it")]
@@ -166,9 +168,8 @@ pub enum Error {
     },
     /// The hub did not say which commit a branch or tag stands for, after retries. The stores may have it.
     #[error(
-        "the hub did not say which commit {model} stands for, in {attempts} attempts over {:.1} s; it is not asked for a commit that is named in full (HF://{}@COMMIT), nor first in the store mode `refs`",
-        elapsed.as_secs_f64(),
-        model.id()
+        "the hub did not say which commit {model} stands for, in {attempts} attempts over {:.1} s",
+        elapsed.as_secs_f64()
     )]
     CommitNotNamed {
         /// The model asked for.
@@ -187,12 +188,10 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] weight_store::Error),
     /// Nothing says which store is meant.
-    #[error("no store is named: set MLC_WEIGHTS_STORE, or name one for this call")]
+    #[error("no store is named")]
     NoStore,
     /// The model can be read with a token only, and was not to be put where others can read it.
-    #[error(
-        "{model} is gated or private, and all readers of the store could read it; allow that expressly to push it"
-    )]
+    #[error("{model} is gated or private, and all readers of the store could read it")]
     Private {
         /// The model.
         model: ModelId,
@@ -201,7 +200,7 @@ pub enum Error {
     },
     /// Nobody but the stores may be asked, and what they have is not right.
     #[error(
-        "{model} cannot be downloaded: what {store} has as {what} is not right, and the hub is not asked in the store mode `only`; `mlc-weights store push --replace HF://{model}` mends it"
+        "{model} cannot be downloaded: what {store} has as {what} is not right, and the hub is not asked in the store mode `only`"
     )]
     WrongInStore {
         /// The model asked for.
@@ -215,7 +214,7 @@ pub enum Error {
     },
     /// Nobody but the stores may be asked, and they do not have what the model needs.
     #[error(
-        "{model} cannot be downloaded: {stores} has no {missing}, and the hub is not asked in the store mode `only`; `mlc-weights store push HF://{model}` puts it there"
+        "{model} cannot be downloaded: {stores} has no {missing}, and the hub is not asked in the store mode `only`"
     )]
     NotInStore {
         /// The model asked for.

@@ -90,6 +90,7 @@ mod observer;
 mod plan;
 mod progress;
 mod proof;
+mod proof_problem;
 mod push;
 mod pushed;
 mod rate;
@@ -110,6 +111,7 @@ pub use cache::{
     Basis, Cache, FileReport, FileState, Listing, ModelEntry, Origin, PrunedModel, Pruning, Removal,
     VerifyEvent, VerifyReport,
 };
+pub use cache_layout::Error as CacheError;
 pub use cache_layout::{
     CachePolicy, Durability, Holder, Locking, PassedOver, PruneMode, RemovedEntry, SkipReason, Skipped, Tier,
 };
@@ -128,14 +130,16 @@ pub use net::Error as NetError;
 pub use net::{CaCertificates, NoProxy, ProxySettings, ProxyUrl, RetryPolicy};
 pub use observer::{Event, Observer, StoreAnswer, Warning};
 pub use progress::{FilePause, FileProgress, Progress, ProgressSnapshot};
+pub use proof_problem::ProofProblem;
 pub use pushed::{PushOptions, Pushed, PushedName};
 pub use request::{Repair, Request};
-pub use shard_fetch::FetchEvent;
+pub use shard_fetch::{Error as FetchError, FetchEvent};
 pub use store::{StoreMode, UnknownStoreMode};
 pub use stored::{
     CopiedCommit, CopiedStore, StoreCheck, StoreFinding, StoreListing, StorePart, StoreRepair,
     StoreVerifyOptions, StoredModel,
 };
+pub use url_parse::Error as NameError;
 pub use url_parse::{
     CommitId, DiskError, Endpoint, ErrorKind, Excerpt, ModelId, ModelRef, ModelUrl, Proof, RepoPath,
     Revision, causes, is_unprintable, of_size, printable, size,

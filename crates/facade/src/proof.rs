@@ -10,17 +10,8 @@ use url_parse::{CommitId, Endpoint, Proof, Revision};
 
 use crate::Error;
 use crate::context::Context;
+use crate::proof_problem::ProofProblem;
 use crate::receipts::receipt_about;
-
-/// Why something counts as unproven, and what to do.
-const NO_RECEIPT: &str = "the cache has no receipt of its download; download it again with --force";
-const OLDER_RECEIPT: &str =
-    "the receipt of its download is of an earlier version and does not say; download it again with --force";
-const OTHER_COMMIT: &str = "the receipt is of another commit; download it again with --force";
-const ENDPOINTS_WORD: &str =
-    "the hub that it came from serves no git, by which that could be proven; name another in HF_ENDPOINT";
-const WITHHELD: &str = "this hub has served git before, by which that could be proven, and does not serve it now; try again later, or \
-     name another in HF_ENDPOINT";
 
 /// What a cached model has to show for it.
 ///
@@ -37,14 +28,16 @@ fn require(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Result<(), Error> {
     let unproven = |commit: Option<CommitId>, problem| {
         Err(Error::Unproven { model: slot.model().clone(), commit, problem })
     };
-    let Some(receipt) = receipt_about(layout, slot, dir) else { return unproven(pinned, NO_RECEIPT) };
+    let Some(receipt) = receipt_about(layout, slot, dir) else {
+        return unproven(pinned, ProofProblem::NoReceipt);
+    };
     if pinned.is_some_and(|pinned| pinned != receipt.commit) {
-        return unproven(pinned, OTHER_COMMIT);
+        return unproven(pinned, ProofProblem::OtherCommit);
     }
     match receipt.proof {
         Some(Proof::Git) => Ok(()),
-        Some(Proof::Word) => unproven(Some(receipt.commit), ENDPOINTS_WORD),
-        None => unproven(Some(receipt.commit), OLDER_RECEIPT),
+        Some(Proof::Word) => unproven(Some(receipt.commit), ProofProblem::NoGit),
+        None => unproven(Some(receipt.commit), ProofProblem::OlderReceipt),
     }
 }
 
@@ -64,12 +57,12 @@ pub(crate) fn check_snapshot(
     let problem = if snapshot.proof == Proof::Git {
         return Ok(());
     } else if context.require_proof {
-        ENDPOINTS_WORD
+        ProofProblem::NoGit
     // An application's own source speaks for itself, not for the endpoint.
     } else if context.metadata.is_none()
         && (has_served_git || served_git_before(&context.layout, slot, &context.hub.endpoint))
     {
-        WITHHELD
+        ProofProblem::GitWithheld
     } else {
         return Ok(());
     };

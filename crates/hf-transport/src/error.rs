@@ -31,9 +31,7 @@ pub enum Error {
         source: ForeignError,
     },
     /// No repository of this name, or a private one: a hub does not tell them apart.
-    #[error(
-        "{model} is missing, private, or needs a token (asked {url}): check the name, or set HF_TOKEN to a token that may read it{hub_says}"
-    )]
+    #[error("{model} is missing, private, or needs a token (asked {url}){hub_says}")]
     MissingOrPrivate {
         /// The model asked for.
         model: ModelId,
@@ -43,9 +41,7 @@ pub enum Error {
         hub_says: ServerWords,
     },
     /// The model's owner asks readers to be granted access first.
-    #[error(
-        "{model} is gated: ask for access at {page}, then set HF_TOKEN to a token of that account{hub_says}"
-    )]
+    #[error("{model} is gated: its owner grants access at {page}{hub_says}")]
     Gated {
         /// The model asked for.
         model: ModelId,
@@ -63,9 +59,7 @@ pub enum Error {
         hub_says: ServerWords,
     },
     /// The token was not accepted.
-    #[error(
-        "the hub does not accept the access token (asked {url}): renew it, or unset HF_TOKEN for public models{hub_says}"
-    )]
+    #[error("the hub does not accept the access token (asked {url}){hub_says}")]
     BadToken {
         /// The request that was refused.
         url: SafeUrl,
@@ -203,9 +197,7 @@ pub enum Error {
         url: SafeUrl,
     },
     /// An endpoint that serves the model neither over git nor over the hub's API.
-    #[error(
-        "{endpoint} serves {model} neither over git nor over a hub's API: check the model's name, and HF_ENDPOINT; over git, {git}"
-    )]
+    #[error("{endpoint} serves {model} neither over git nor over a hub's API; over git, {git}")]
     NoMetadata {
         /// The model asked for.
         model: ModelId,

@@ -1,9 +1,65 @@
-//! What to do about a failure, where its message does not say so.
+//! What to do about a failure, for a person at a terminal. The libraries' messages say what is.
 
-use facade::{Error, ErrorKind};
+use facade::{Error, ErrorKind, HubError, ProofProblem, StoreError};
 
 /// A line to stand below the message and its causes.
-pub(crate) fn about(error: &Error) -> Option<&'static str> {
+pub(crate) fn about(error: &Error) -> Option<String> {
+    by_variant(error).or_else(|| hub(error)).or_else(|| by_property(error).map(str::to_owned))
+}
+
+fn by_variant(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::NoHome => "set MLC_LLM_HOME to the folder where models are to be".to_owned(),
+        Error::NoStore => "set MLC_WEIGHTS_STORE, or give --store".to_owned(),
+        Error::Private { .. } => "give --allow-private if all readers of the store may read it".to_owned(),
+        Error::WrongInStore { model, .. } => {
+            format!("`mlc-weights store push --replace {model}` mends it, where the hub can be reached")
+        }
+        Error::NotInStore { model, .. } => {
+            format!("`mlc-weights store push {model}` puts it there, where the hub can be reached")
+        }
+        Error::CommitNotNamed { model, .. } => format!(
+            "the hub is not asked for a commit that is named in full ({}@COMMIT), nor first with MLC_WEIGHTS_STORE_MODE=refs",
+            model.id()
+        ),
+        Error::Unproven { problem, .. } => match problem {
+            ProofProblem::NoReceipt | ProofProblem::OlderReceipt | ProofProblem::OtherCommit => {
+                "download it again with --force".to_owned()
+            }
+            ProofProblem::NoGit => "name a hub that serves git in HF_ENDPOINT".to_owned(),
+            ProofProblem::GitWithheld => "try again later, or name another hub in HF_ENDPOINT".to_owned(),
+            _ => return None,
+        },
+        Error::Store(StoreError::WrongClock { .. }) => "set this machine's clock".to_owned(),
+        _ => return None,
+    })
+}
+
+/// What a hub's refusal asks for.
+fn hub(error: &Error) -> Option<String> {
+    Some(match refusal(error)? {
+        HubError::MissingOrPrivate { .. } => {
+            "check the name, or set HF_TOKEN to a token that may read it".to_owned()
+        }
+        HubError::Gated { page, .. } => {
+            format!("ask for access at {page}, then set HF_TOKEN to a token of that account")
+        }
+        HubError::BadToken { .. } => "renew it, or unset HF_TOKEN for public models".to_owned(),
+        HubError::NoMetadata { .. } => "check the model's name, and HF_ENDPOINT".to_owned(),
+        _ => return None,
+    })
+}
+
+fn refusal(error: &Error) -> Option<&HubError> {
+    match error {
+        Error::Hub(error)
+        | Error::MetadataGaveUp { source: error, .. }
+        | Error::Private { source: error, .. } => Some(error),
+        error => facade::causes(error).find_map(|cause| cause.downcast_ref()),
+    }
+}
+
+fn by_property(error: &Error) -> Option<&'static str> {
     if error.is_out_of_space() {
         return Some(
             "make room (`mlc-weights prune` may help), or set MLC_LLM_HOME to a folder on another disk",
@@ -24,12 +80,9 @@ pub(crate) fn about(error: &Error) -> Option<&'static str> {
             "are you online? The same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
         );
     }
-    match error.kind() {
-        ErrorKind::Network => Some(
-            "the same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
-        ),
-        _ => None,
-    }
+    (error.kind() == ErrorKind::Network).then_some(
+        "the same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
+    )
 }
 
 #[cfg(test)]
@@ -44,7 +97,7 @@ mod tests {
     fn check(error: &Error, words: Option<&str>) {
         let advice = about(error);
         assert!(advice.is_some() == words.is_some(), "{advice:?}");
-        assert!(words.is_none_or(|words| advice.is_some_and(|advice| advice.contains(words))), "{advice:?}");
+        assert!(words.is_none_or(|words| advice.unwrap_or_default().contains(words)), "{error}");
     }
 
     #[test]
@@ -52,6 +105,14 @@ mod tests {
         let disk = |kind: io::ErrorKind| DiskError::new("write", "a".as_ref(), kind.into()).into();
         check(&disk(io::ErrorKind::StorageFull), Some("mlc-weights prune"));
         check(&disk(io::ErrorKind::PermissionDenied), None);
-        check(&Error::NoHome, None);
+        check(&Error::NoHome, Some("set MLC_LLM_HOME"));
+        check(&Error::NoStore, Some("set MLC_WEIGHTS_STORE"));
+        check(&Error::ZeroProcesses, None);
+        let (model, commit) = ("user/repo".parse().unwrap(), None);
+        let unproven = Error::Unproven { model, commit, problem: ProofProblem::OtherCommit };
+        check(&unproven, Some("--force"));
+        let model = "user/repo@v1".parse().unwrap();
+        let missing = Error::NotInStore { model, stores: "s3://b".to_owned(), missing: "a.bin".to_owned() };
+        check(&missing, Some("`mlc-weights store push user/repo@v1`"));
     }
 }

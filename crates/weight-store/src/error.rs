@@ -73,7 +73,7 @@ pub enum Error {
     },
     /// The clock of this machine is so wrong that what it signs is refused.
     #[error(
-        "cannot {action} {url}: it is {} by the clock of this machine and {} by the store's; set this machine's clock",
+        "cannot {action} {url}: it is {} by the clock of this machine and {} by the store's",
         fmt_http_date(*ours),
         fmt_http_date(*theirs)
     )]

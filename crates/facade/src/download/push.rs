@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use cache_layout::Purpose;
 use hf_transport::{GitMetadata, HubClient, RepoSnapshot};
-use net::RetryBudget;
+use net::{Client, RetryBudget};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use url_parse::{CommitId, Revision};
@@ -17,14 +17,14 @@ use super::work::Work;
 use crate::context::SharedContext;
 use crate::look::Query;
 use crate::plan::RemoteFile;
+use crate::proof_problem::ProofProblem;
 use crate::pushed::{PushOptions, Pushed, PushedName};
 use crate::store_clock::warn_of_clock;
+use crate::threads::blocking;
 use crate::{Error, Event, Model, Request};
 
 /// So many contents are written at once.
 const AT_ONCE: usize = 4;
-const NO_GIT: &str = "the hub serves no git of it, which alone can prove that; it can be downloaded, but not pushed to a store";
-const NO_RECEIPT: &str = "the cache has no receipt that tells its commit; download it again with --force";
 
 /// Puts a model that the cache has into the first store.
 pub(crate) async fn push(
@@ -41,7 +41,8 @@ pub(crate) async fn push(
 impl Work {
     async fn push(&self, model: &Model, options: PushOptions) -> Result<Pushed, Error> {
         let asked = self.request.model();
-        let unproven = || Error::Unproven { model: asked.clone(), commit: None, problem: NO_RECEIPT };
+        let unproven =
+            || Error::Unproven { model: asked.clone(), commit: None, problem: ProofProblem::NoReceipt };
         let commit = model.commit.ok_or_else(unproven)?;
         let store = self.stores.first().ok_or(Error::NoStore)?;
         if !options.allow_private {
@@ -72,7 +73,10 @@ impl Work {
             return Ok(());
         }
         let model = self.request.model().id();
-        let refusal = match HubClient::new(self.client.clone(), config).commit_of(model, None).await {
+        // Over connections of its own, since those at hand have carried the token.
+        let settings = self.client.settings().clone();
+        let client = blocking(move || Ok(Client::new(settings)?)).await?;
+        let refusal = match HubClient::new(client, config).commit_of(model, None).await {
             Err(error) if !error.is_transient() => error,
             outcome => return Ok(outcome.map(drop)?),
         };
@@ -109,7 +113,7 @@ impl Work {
         }
         tracing::debug!(%error, "the hub serves no git of this model");
         let commit = self.request.model().revision().and_then(Revision::commit);
-        Error::Unproven { model: self.request.model().clone(), commit, problem: NO_GIT }
+        Error::Unproven { model: self.request.model().clone(), commit, problem: ProofProblem::NotForStores }
     }
 
     async fn push_files(

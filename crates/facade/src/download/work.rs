@@ -33,8 +33,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// Begins a run, and sets up an HTTP client: a new one for each download, as connections belong to a
-    /// runtime. Without the lock, nothing may be published.
+    /// Begins a run. Without the lock, nothing may be published.
     pub(super) async fn begin(
         query: &Query,
         purpose: Purpose,

@@ -204,7 +204,7 @@ async fn refusals() {
         uncoded(401, "Invalid credentials in Authorization header", &[CHALLENGE]),
         "BadToken",
         Refused,
-        &["does not accept the access token", "renew it, or unset HF_TOKEN"],
+        &["does not accept the access token"],
     )
     .await;
     let restricted = "Access to model user/model is restricted. You must have access to it and be authenticated to access it. Please log in.";
@@ -212,12 +212,17 @@ async fn refusals() {
         coded(401, "GatedRepo", restricted, &[CHALLENGE]),
         "Gated",
         Refused,
-        &["ask for access at http://127.0.0.1", "/user/model, then set HF_TOKEN", restricted],
+        &["its owner grants access at http://127.0.0.1", "/user/model", restricted],
     )
     .await;
     let not_listed = "Access to model user/model is restricted and you are not in the authorized list. Visit https://huggingface.co/user/model to ask for access.";
-    check(coded(403, "GatedRepo", not_listed, &[]), "Gated", Refused, &["ask for access at", not_listed])
-        .await;
+    check(
+        coded(403, "GatedRepo", not_listed, &[]),
+        "Gated",
+        Refused,
+        &["its owner grants access at", not_listed],
+    )
+    .await;
     check(
         uncoded(403, "Access to this resource is disabled.", &[]),
         "Disabled",

@@ -59,7 +59,7 @@ async fn gated_repositories_name_the_page_to_ask_at() {
     for stage in [anonymous(gated()), stranger(gated())] {
         let error = stage.fetch_error().await;
         assert!(matches!(error, Error::Gated { .. }), "{error:?}");
-        let page = format!("ask for access at {}/user/model", stage.hub.endpoint());
+        let page = format!("its owner grants access at {}/user/model", stage.hub.endpoint());
         assert!(error.to_string().contains(&page), "{error}");
         assert!(
             error.to_string().contains("the hub says: Access to model user/model is restricted"),

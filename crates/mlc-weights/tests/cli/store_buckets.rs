@@ -86,8 +86,13 @@ fn two_stores_in_one_bucket() {
         let download =
             |model: &PublishedModel| run(&["download", "--store-mode", "only", &model.url], store, "node");
         download(model).check_path(&entry_in(&world.beside("node/model_weights"), model));
-        download(other)
-            .check_failure(3, &["store mode `only`", &format!("mlc-weights store push {}", other.url)]);
+        download(other).check_failure(
+            3,
+            &[
+                "store mode `only`",
+                &format!("mlc-weights store push {}", other.url.trim_start_matches("HF://")),
+            ],
+        );
         std::fs::remove_dir_all(world.beside("node")).unwrap();
     }
 }

@@ -1,0 +1,38 @@
+//! Why a model counts as unproven.
+
+use std::fmt;
+
+/// Why nothing proves that a model's files are those of its commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProofProblem {
+    /// The cache has no receipt of the model's download.
+    NoReceipt,
+    /// The receipt is of an earlier version of this library, and does not say what showed it.
+    OlderReceipt,
+    /// The receipt is of another commit than the one that was asked for.
+    OtherCommit,
+    /// The hub that the model came from serves no git.
+    NoGit,
+    /// The hub served git before and does not now.
+    GitWithheld,
+    /// The hub serves no git of it, and only what git proves goes into a store.
+    NotForStores,
+}
+
+impl fmt::Display for ProofProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoReceipt => "the cache has no receipt of its download",
+            Self::OlderReceipt => "the receipt of its download is of an earlier version and does not say",
+            Self::OtherCommit => "the receipt is of another commit",
+            Self::NoGit => "the hub that it came from serves no git, by which that could be proven",
+            Self::GitWithheld => {
+                "this hub has served git before, by which that could be proven, and does not serve it now"
+            }
+            Self::NotForStores => {
+                "the hub serves no git of it, which alone can prove that; it can be downloaded, but not pushed to a store"
+            }
+        })
+    }
+}

@@ -1,0 +1,47 @@
+//! The async forms.
+
+use std::ops::ControlFlow;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use facade::PruneMode;
+use local_hub::ModelFixture;
+
+use crate::world::{PATIENCE, World};
+
+#[tokio::test]
+async fn each_does_what_its_blocking_form_does() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.download(&model).await.unwrap();
+    let (cache, id) = (world.downloader().cache(), "mlc-ai/tiny".parse().unwrap());
+    assert_eq!(cache.list_async().await.unwrap().models, cache.list().unwrap().models);
+    assert_eq!(cache.models_async().await.unwrap(), std::slice::from_ref(&id));
+    let reports = cache.verify_async(&id, |_| ControlFlow::Continue(())).await.unwrap();
+    assert_eq!(reports, cache.verify(&id, &mut |_| ControlFlow::Continue(())).unwrap());
+    assert_eq!(cache.prune_async(Duration::ZERO, PruneMode::DryRun).await.unwrap().removed_bytes(), 0);
+    assert_eq!(cache.remove_async(&id).await.unwrap().path, world.entry(&model));
+    assert!(cache.models_async().await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verification_that_nobody_awaits_ends() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(20, 50_000));
+    world.download(&model).await.unwrap();
+    let (told, seen) = mpsc::channel();
+    let (go_on, gate) = mpsc::channel::<()>();
+    let (cache, id) = (world.downloader().cache(), "mlc-ai/tiny".parse().unwrap());
+    let verifying = tokio::spawn(async move {
+        let observe = move |_: &facade::VerifyEvent<'_>| {
+            told.send(()).unwrap();
+            let _ = gate.recv();
+            ControlFlow::Continue(())
+        };
+        cache.verify_async(&id, observe).await
+    });
+    seen.recv_timeout(PATIENCE).unwrap();
+    verifying.abort();
+    assert!(verifying.await.unwrap_err().is_cancelled());
+    drop(go_on);
+    // The closure is gone when the work has ended, and nothing was told any more.
+    assert_eq!(seen.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
+}
