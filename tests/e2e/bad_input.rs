@@ -138,7 +138,7 @@ async fn hubs_that_refuse() {
         &world,
         outcome,
         ErrorKind::Refused,
-        &["mlc-ai/missing", "HF_TOKEN", "Invalid username or password"],
+        &["mlc-ai/missing", "needs a token", "Invalid username or password"],
     );
 
     let (world, published) =

@@ -190,7 +190,7 @@ async fn refusals() {
         uncoded(401, "Invalid username or password.", &[CHALLENGE]),
         "MissingOrPrivate",
         Refused,
-        &["is missing, private, or needs a token", "set HF_TOKEN", "Invalid username or password.", shown],
+        &["is missing, private, or needs a token", "Invalid username or password.", shown],
     )
     .await;
     check(
