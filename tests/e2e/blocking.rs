@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use facade::{Outcome, PushOptions, StoreVerifyOptions, blocking};
+use facade::stores::{PushOptions, StoreVerifyOptions};
+use facade::{Outcome, blocking};
 use local_hub::ModelFixture;
 
 use crate::world::{World, is_cached, lay_out, request};
@@ -23,7 +24,7 @@ fn all_that_a_downloader_does() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let store = |name: &str| {
         std::fs::create_dir(world.beside(name)).unwrap();
-        format!("file://{}", world.beside(name).display()).parse::<facade::StoreUrl>().unwrap()
+        format!("file://{}", world.beside(name).display()).parse::<facade::stores::StoreUrl>().unwrap()
     };
     let (one, other) = (store("one"), store("other"));
     let downloader = world.builder().stores([one.clone()]).fill_store(true).build().unwrap();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use facade::{Builder, Error, Outcome, PushedName, blocking};
+use facade::stores::PushedName;
+use facade::{Builder, Error, Outcome, blocking};
 use local_hub::{Access, LocalWebStore, ModelFixture, PublishedModel, WebStoreSettings};
 
 use crate::world::{PATIENCE, Recorded, World, request};
@@ -145,7 +146,7 @@ async fn a_holder_that_gets_on_is_waited_for() {
     };
     tokio::select! {
         () = gets_on => {}
-        pushed = push.push(request(&fleet.model), facade::PushOptions::default()) => drop(pushed.unwrap()),
+        pushed = push.push(request(&fleet.model), facade::stores::PushOptions::default()) => drop(pushed.unwrap()),
     }
     let model = download.await.unwrap().unwrap();
     assert!(!has_used_hub(model.outcome));

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use facade::{
-    CaCertificates, CommitId, Error, ErrorKind, FileKind, LfsPointer, MetadataRequest, MetadataSource, Proof,
-    ProxySettings, RepoFile, RepoSnapshot, Token,
-};
+use facade::metadata::{FileKind, LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
+use facade::{CaCertificates, CommitId, Error, ErrorKind, Proof, ProxySettings, Token};
 use local_hub::{
     Access, Fault, FaultTarget, LocalHub, LocalProxy, ModelFixture, PublishedModel, Route, Server, Times,
 };
@@ -159,7 +157,7 @@ struct FromElsewhere(PublishedModel);
 
 #[async_trait]
 impl MetadataSource for FromElsewhere {
-    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, facade::HubError> {
+    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, facade::errors::HubError> {
         let files = self.0.files.iter().map(|file| {
             let kind = if file.lfs {
                 let digits = |at: usize| u8::from_str_radix(&file.sha256[2 * at..2 * at + 2], 16).unwrap();
@@ -198,8 +196,8 @@ struct Failing {
 
 #[async_trait]
 impl MetadataSource for Failing {
-    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, facade::HubError> {
-        Err(facade::HubError::OwnSource {
+    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, facade::errors::HubError> {
+        Err(facade::errors::HubError::OwnSource {
             model: request.model,
             is_transient: self.is_transient,
             source: "the archive is closed".into(),

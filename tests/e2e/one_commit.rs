@@ -4,7 +4,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use facade::{Downloader, Model, Outcome, Repair, Request, VerifyReport};
+use facade::cache::VerifyReport;
+use facade::{Downloader, Model, Outcome, Repair, Request};
 use local_hub::{LocalHub, Manifests, ModelFixture, PublishedModel};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use facade::{Locking, PruneMode};
+use facade::Locking;
+use facade::cache::PruneMode;
 use local_hub::{Fault, FaultTarget, Hold, LoggedRequest, ModelFixture, Outcome, Times};
 
 use crate::world::{PATIENCE, World, request};

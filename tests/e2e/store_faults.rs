@@ -3,7 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
-use facade::{Error, ErrorKind, Model, NoProxy, Outcome, ProxySettings, Request, StoreAnswer, StoreMode};
+use facade::network::NoProxy;
+use facade::stores::{StoreAnswer, StoreMode};
+use facade::{Error, ErrorKind, Model, Outcome, ProxySettings, Request};
 use local_hub::{FaultProxy, LocalProxy, LocalWebStore, ModelFixture, WebStoreSettings};
 
 use crate::stores::{Filled, ID, Kind, download};
@@ -223,7 +225,7 @@ async fn a_name_that_is_turned_back_is_warned_of() {
     filled.model = filled.world.hub.publish(&ModelFixture::new(ID).shard(SHARD, 1_000));
     let new = filled.model.commit.clone();
     let pinned = format!("HF://{ID}@{new}").parse().unwrap();
-    filled.push_with(facade::PushOptions::default(), pinned).await.unwrap();
+    filled.push_with(facade::stores::PushOptions::default(), pinned).await.unwrap();
     for mode in [StoreMode::Refs, StoreMode::Only] {
         let home = filled.world.home();
         // Nothing was seen before.

@@ -3,10 +3,11 @@
 use std::fs;
 use std::sync::Arc;
 
-use facade::{
-    Builder, Error, ErrorKind, ModelRef, PushOptions, Pushed, PushedName, Request, StoreCheck, StoreFinding,
-    StoreMode, StorePart, StoreRepair, StoreUrl, StoreVerifyOptions,
+use facade::stores::{
+    PushOptions, Pushed, PushedName, StoreCheck, StoreFinding, StoreMode, StorePart, StoreRepair, StoreUrl,
+    StoreVerifyOptions,
 };
+use facade::{Builder, Error, ErrorKind, ModelRef, Request};
 use local_hub::{
     Access, Fault, FaultTarget, LocalWebStore, ModelFixture, PublishedModel, Route, Times, WebStoreSettings,
 };

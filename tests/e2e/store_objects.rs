@@ -1,6 +1,7 @@
 //! Every object of a store, damaged in every way, in every mode: the whole right model, or the right error.
 
-use facade::{Durability, Error, ErrorKind, StoreMode};
+use facade::stores::StoreMode;
+use facade::{Durability, Error, ErrorKind};
 use local_hub::{LocalWebStore, ModelFixture, PublishedModel};
 
 use crate::stores::{Filled, ID, Kind, download};
@@ -52,7 +53,7 @@ impl Stage {
             filled.model = model.clone();
             let builder = filled.builder(StoreMode::First).home(filled.world.beside(home));
             let request = model.url.parse().unwrap();
-            builder.build().unwrap().push(request, facade::PushOptions::default()).await.unwrap();
+            builder.build().unwrap().push(request, facade::stores::PushOptions::default()).await.unwrap();
         };
         push(&old, "pusher of the old one").await;
         push(&other, "pusher of the other one").await;

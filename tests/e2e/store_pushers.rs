@@ -1,6 +1,7 @@
 //! Several who write to a store, and are stopped.
 
-use facade::{Durability, Error, PushOptions, Pushed, Request, StoreMode};
+use facade::stores::{PushOptions, Pushed, StoreMode};
+use facade::{Durability, Error, Request};
 use local_hub::{FaultProxy, LocalWebStore, ModelFixture, PublishedModel, WebStoreSettings};
 
 use crate::world::World;

@@ -2,10 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use facade::{
-    Builder, Error, ErrorKind, Model, Outcome, PushOptions, Pushed, PushedName, Request, StoreMode,
-    StoreSettings,
-};
+use facade::stores::{PushOptions, Pushed, PushedName, StoreMode, StoreSettings};
+use facade::{Builder, Error, ErrorKind, Model, Outcome, Request};
 use local_hub::{
     Access, Fault, FaultTarget, LocalWebStore, ModelFixture, PublishedModel, Route, Times, WebStoreRequest,
 };

@@ -10,7 +10,8 @@
 
 use std::sync::Arc;
 
-use facade::{Downloader, Error, Model, NetError, Request};
+use facade::errors::NetError;
+use facade::{Downloader, Error, Model, Request};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 

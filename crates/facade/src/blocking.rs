@@ -15,10 +15,8 @@ use url_parse::{ModelRef, ModelUrl};
 use weight_store::{StoreInfo, StoreUrl};
 
 use crate::drop_in::{local_directory, prepared};
-use crate::{
-    CopiedStore, DownloadPlan, Downloader, Error, Filled, Model, Observer, PushOptions, Pushed, Request,
-    StoreCheck, StoreListing, StoreVerifyOptions,
-};
+use crate::stores::{CopiedStore, Filled, PushOptions, Pushed, StoreCheck, StoreListing, StoreVerifyOptions};
+use crate::{DownloadPlan, Downloader, Error, Model, Observer, Request};
 
 /// [`download_and_cache_mlc_weights`](crate::download_and_cache_mlc_weights), blocking.
 ///

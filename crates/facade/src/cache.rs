@@ -7,6 +7,7 @@ mod removal;
 mod report;
 mod verify;
 
+pub use cache_layout::{Holder, PassedOver, PruneMode, RemovedEntry, SkipReason, Skipped};
 pub use entry::{Listing, ModelEntry, Origin};
 pub use removal::{PrunedModel, Pruning, Removal};
 pub use report::{Basis, FileReport, FileState, VerifyReport};
@@ -16,7 +17,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_layout::PruneMode;
 use url_parse::ModelRef;
 
 use crate::context::SharedContext;

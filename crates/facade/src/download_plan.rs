@@ -25,7 +25,7 @@ pub struct PlannedDownload {
     pub model: ModelRef,
     /// The hub that it would come from.
     pub endpoint: Endpoint,
-    /// The addresses of the stores that would be asked before it, or, in the [mode](crate::StoreMode) `only`, in its
+    /// The addresses of the stores that would be asked before it, or, in the [mode](crate::stores::StoreMode) `only`, in its
     /// place.
     pub stores: Vec<String>,
     /// Whether the hub would be asked for what they lack.

@@ -80,9 +80,9 @@ impl Downloader {
 
     /// Asks which commit the model's name stands for today, to compare it with that of a cached copy: one request to a
     /// hub that serves git, and three to one that does not. A request for a full commit is answered by that, with no
-    /// request. Stores are asked instead where their names are trusted ([`StoreMode`](crate::StoreMode)). The cache is
+    /// request. Stores are asked instead where their names are trusted ([`StoreMode`](crate::stores::StoreMode)). The cache is
     /// not looked at, and nothing is written. `None`: an application's own
-    /// [`MetadataSource`](crate::MetadataSource) does not tell.
+    /// [`MetadataSource`](crate::metadata::MetadataSource) does not tell.
     ///
     /// # Errors
     ///

@@ -8,7 +8,8 @@ use serde::Serialize;
 use shard_fetch::FetchEvent;
 use url_parse::{CommitId, ModelRef, Proof, RepoPath, causes};
 
-use crate::{Event, StoreAnswer, Warning, serialized, words};
+use crate::stores::StoreAnswer;
+use crate::{Event, Warning, serialized, words};
 
 /// An [`Event`] that borrows nothing, to go through a channel. Serialized it is an object whose `event` is its name, with
 /// the members that `mlc-weights` writes of it (`docs/progress.md`).

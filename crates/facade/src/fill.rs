@@ -18,7 +18,8 @@ use tokio::task::JoinHandle;
 use url_parse::ModelRef;
 use weight_store::{Lease, LeaseSeen};
 
-use crate::{Error, Event, Observer, Pushed};
+use crate::stores::Pushed;
+use crate::{Error, Event, Observer};
 
 /// A holder whose bytes grow is waited for as long as it would need at so many bytes a second, and some more.
 const SLOWEST: u64 = 4 << 20;

@@ -42,7 +42,7 @@
 //! | list, verify, remove and tidy up what is cached | [`Cache`] |
 //! | let many machines download once: ask a bucket, a web server or a folder before the hub | [`Builder::stores`] |
 //! | fill such a store, list it, verify and repair it, copy it | [`Downloader::push`], [`Downloader::list_store`], [`Downloader::verify_store`], [`Downloader::copy_store`] |
-//! | learn what a repository holds another way than over git | [`MetadataSource`] |
+//! | learn what a repository holds another way than over git | [`metadata::MetadataSource`] |
 //!
 //! The drop-in is one call:
 //!
@@ -58,6 +58,9 @@
 //! Whole programs are in the crate's `examples` folder: the three usages of the original, a progress bar, a private
 //! hub, and a service that warms several models up and can be stopped.
 //!
+//! The root has what an application needs. What belongs to one subject is in a module of its name: [`cache`],
+//! [`stores`], [`network`], [`metadata`], [`errors`], [`mod@env`], [`words`], [`blocking`].
+//!
 //! # What is promised
 //!
 //! A directory is returned only when it is whole: the configuration, the manifest, every shard with its
@@ -69,7 +72,7 @@
 
 pub mod blocking;
 mod builder;
-mod cache;
+pub mod cache;
 mod context;
 mod decision;
 mod download;
@@ -107,42 +110,56 @@ mod threads;
 pub mod words;
 
 pub use builder::Builder;
-pub use cache::{
-    Basis, Cache, FileReport, FileState, Listing, ModelEntry, Origin, PrunedModel, Pruning, Removal,
-    VerifyEvent, VerifyReport,
-};
-pub use cache_layout::Error as CacheError;
-pub use cache_layout::{
-    CachePolicy, Durability, Holder, Locking, PassedOver, PruneMode, RemovedEntry, SkipReason, Skipped, Tier,
-};
+pub use cache::Cache;
+pub use cache_layout::{CachePolicy, Durability, Locking, Tier};
 pub use download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFile};
 pub use downloader::Downloader;
 pub use drop_in::{download_and_cache_mlc_weights, get_or_download_model};
 pub use error::Error;
 pub use event_record::EventRecord;
-pub use fill::Filled;
-pub use hf_transport::Error as HubError;
-pub use hf_transport::{
-    FileKind, LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot, Throttled, Token,
-};
+pub use hf_transport::Token;
 pub use model::{MetadataOrigin, Model, Outcome};
-pub use net::Error as NetError;
-pub use net::{CaCertificates, NoProxy, ProxySettings, ProxyUrl, RetryPolicy};
-pub use observer::{Event, Observer, StoreAnswer, Warning};
+pub use net::{CaCertificates, ProxySettings, RetryPolicy};
+pub use observer::{Event, Observer, Warning};
 pub use progress::{FilePause, FileProgress, Progress, ProgressSnapshot};
-pub use proof_problem::ProofProblem;
-pub use pushed::{PushOptions, Pushed, PushedName};
 pub use request::{Repair, Request};
-pub use shard_fetch::{Error as FetchError, FetchEvent};
-pub use store::{StoreMode, UnknownStoreMode};
-pub use stored::{
-    CopiedCommit, CopiedStore, StoreCheck, StoreFinding, StoreListing, StorePart, StoreRepair,
-    StoreVerifyOptions, StoredModel,
-};
-pub use url_parse::Error as NameError;
+pub use shard_fetch::FetchEvent;
 pub use url_parse::{
-    CommitId, DiskError, Endpoint, ErrorKind, Excerpt, ModelId, ModelRef, ModelUrl, Proof, RepoPath,
-    Revision, causes, is_unprintable, of_size, printable, size,
+    CommitId, Endpoint, ErrorKind, ModelId, ModelRef, ModelUrl, Proof, RepoPath, Revision, causes, size,
 };
-pub use weight_store::Error as StoreError;
-pub use weight_store::{StoreInfo, StoreSettings, StoreUrl};
+
+/// The errors that an [`Error`] holds, each of one crate, and what one of them says.
+pub mod errors {
+    pub use cache_layout::Error as CacheError;
+    pub use hf_transport::Error as HubError;
+    pub use net::Error as NetError;
+    pub use shard_fetch::Error as FetchError;
+    pub use url_parse::{DiskError, Error as NameError};
+    pub use weight_store::Error as StoreError;
+
+    pub use crate::proof_problem::ProofProblem;
+}
+
+/// What a [`MetadataSource`](metadata::MetadataSource) of an application's own is asked and answers.
+pub mod metadata {
+    pub use hf_transport::{FileKind, LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
+}
+
+/// How servers are reached, and when they want to be left alone.
+pub mod network {
+    pub use net::{NoProxy, ProxyUrl, Throttled};
+}
+
+/// Stores: how they are set up, filled, looked after, and what they say.
+pub mod stores {
+    pub use weight_store::{StoreInfo, StoreSettings, StoreUrl};
+
+    pub use crate::fill::Filled;
+    pub use crate::observer::StoreAnswer;
+    pub use crate::pushed::{PushOptions, Pushed, PushedName};
+    pub use crate::store::{StoreMode, UnknownStoreMode};
+    pub use crate::stored::{
+        CopiedCommit, CopiedStore, StoreCheck, StoreFinding, StoreListing, StorePart, StoreRepair,
+        StoreVerifyOptions, StoredModel,
+    };
+}

@@ -34,7 +34,7 @@ pub enum MetadataOrigin {
     Hub,
     /// A store had the commit.
     Store,
-    /// The application's own [`MetadataSource`](crate::MetadataSource) was asked.
+    /// The application's own [`MetadataSource`](crate::metadata::MetadataSource) was asked.
     Application,
     /// Nobody was asked: the cache has the receipt of an earlier download.
     Receipt,

@@ -8,9 +8,10 @@ use serde::Serialize;
 use shard_fetch::FetchEvent;
 use url_parse::RepoPath;
 
+use crate::cache::VerifyEvent;
 use crate::rate::Rate;
 use crate::serialized;
-use crate::{Event, Observer, VerifyEvent};
+use crate::{Event, Observer};
 
 /// The place, in events, that is no store's.
 const HUB: usize = 0;

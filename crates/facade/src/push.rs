@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::download;
-use crate::{Downloader, Error, PushOptions, Pushed, Request};
+use crate::stores::{PushOptions, Pushed};
+use crate::{Downloader, Error, Request};
 
 impl Downloader {
     /// Puts a model into the first of the [stores](crate::Builder::stores), after a download if the cache does not have

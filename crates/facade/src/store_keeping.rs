@@ -7,10 +7,9 @@ use weight_store::{Store, StoreInfo, StoreUrl};
 
 use crate::context::SharedContext;
 use crate::download::{Checker, Copier, list};
+use crate::stores::{CopiedStore, StoreCheck, StoreListing, StoreMode, StoreVerifyOptions};
 use crate::threads::blocking;
-use crate::{
-    CopiedStore, Downloader, Error, Observer, StoreCheck, StoreListing, StoreMode, StoreVerifyOptions,
-};
+use crate::{Downloader, Error, Observer};
 
 impl Downloader {
     /// Sets the first of the [stores](crate::Builder::stores) up, if it is not. The first push does it too.

@@ -11,9 +11,9 @@ use url_parse::{ErrorKind, ModelRef, RepoPath};
 use weight_store::{BlobId, BlobPlace};
 
 use crate::Error;
-use crate::StoreAnswer;
 use crate::locator::HubLocator;
 use crate::store_set::StoreSet;
+use crate::stores::StoreAnswer;
 
 /// Asks one store after the other where a file is, and then the hub, if it may be asked.
 pub(crate) struct StoreLocator {

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use url_parse::{CommitId, RepoPath};
 use weight_store::Store;
 
-use crate::StoreAnswer;
 use crate::store::{StoreConfig, StoreMode};
+use crate::stores::StoreAnswer;
 use crate::words::failure;
 use crate::{Error, Event, Observer, Warning};
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use cache_layout::PassedOver;
 use hf_transport::Throttled;
 use shard_fetch::FetchEvent;
+pub use url_parse::{Excerpt, is_unprintable, of_size, printable};
 use url_parse::{RepoPath, causes, shown, size};
 
 use crate::observer::{Event, Warning};
@@ -262,7 +263,7 @@ mod tests {
             "sub/a.bin is left out: the manifest does not name it",
         );
         check(
-            &Event::Warning(Warning::UnfitName { path: &crate::Excerpt::of("aux.md") }),
+            &Event::Warning(Warning::UnfitName { path: &Excerpt::of("aux.md") }),
             "aux.md is left out: this system does not allow the name, and the model does not need the file",
         );
         check(
@@ -308,7 +309,7 @@ mod tests {
         let silence = io::Error::other("no answer");
         check_retry(&silence, 0, "no answer; trying again");
         check_retry(&silence, 1_234, "no answer; trying again in 1.2 s");
-        let failure = crate::DiskError::new("read", "a".as_ref(), silence);
+        let failure = crate::errors::DiskError::new("read", "a".as_ref(), silence);
         check_retry(&failure, 60_000, "cannot read a (no answer); trying again in 60.0 s");
         let wrapped = io::Error::other(io::Error::other("no answer"));
         check_retry(&wrapped, 0, "no answer; trying again");

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use facade::{Builder, Endpoint, Error, ModelRef, ModelUrl, PruneMode};
+use facade::cache::PruneMode;
+use facade::{Builder, Endpoint, Error, ModelRef, ModelUrl};
 use pyo3::prelude::*;
 
 use crate::failure::Failure;

@@ -10,7 +10,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use facade::{DownloadPlan, Downloader, Error, Model, ModelRef, NetError, VerifyReport};
+use facade::cache::VerifyReport;
+use facade::errors::NetError;
+use facade::{DownloadPlan, Downloader, Error, Model, ModelRef};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -85,7 +87,7 @@ impl Job {
 
     pub(crate) fn of_verification(told: Arc<Told>, cache: facade::Cache, model: ModelRef) -> PyResult<Self> {
         Self::start(Arc::clone(&told), move |cancelled, at_work, sender| {
-            let mut observe = |event: &facade::VerifyEvent<'_>| {
+            let mut observe = |event: &facade::cache::VerifyEvent<'_>| {
                 told.progress.on_verify_event(event);
                 if *cancelled.borrow() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use facade::{
-    Basis, CommitId, DownloadPlan, FileOrigin, FileReport, FileState, Listing, Model, ModelEntry, Outcome,
-    PlannedDownload, PlannedFile, PrunedModel, Pruning, Removal, VerifyReport, words,
+use facade::cache::{
+    Basis, FileReport, FileState, Listing, ModelEntry, PrunedModel, Pruning, Removal, VerifyReport,
 };
+use facade::{CommitId, DownloadPlan, FileOrigin, Model, Outcome, PlannedDownload, PlannedFile, words};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;

@@ -1,6 +1,7 @@
 //! What to do about a failure, for a person at a terminal. The libraries' messages say what is.
 
-use facade::{Error, ErrorKind, HubError, ProofProblem, StoreError};
+use facade::errors::{HubError, ProofProblem, StoreError};
+use facade::{Error, ErrorKind};
 
 /// A line to stand below the message and its causes.
 pub(crate) fn about(error: &Error) -> Option<String> {
@@ -89,7 +90,7 @@ fn by_property(error: &Error) -> Option<&'static str> {
 mod tests {
     use std::io;
 
-    use facade::DiskError;
+    use facade::errors::DiskError;
 
     use super::*;
 

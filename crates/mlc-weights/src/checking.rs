@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use console::Term;
-use facade::VerifyEvent;
+use facade::cache::VerifyEvent;
 
 use crate::arguments::Progress;
 use crate::progress::{Display, Screen};

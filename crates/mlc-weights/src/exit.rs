@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use facade::{ErrorKind, ModelRef, PassedOver};
+use facade::cache::PassedOver;
+use facade::{ErrorKind, ModelRef};
 
 /// Why a command ended.
 #[derive(Debug)]
@@ -216,7 +217,7 @@ mod tests {
             similar: Vec::new(),
         };
         check(&Failure::NotInCache(miss), 3);
-        check(&Failure::Facade(facade::NetError::Cancelled.into()), 130);
+        check(&Failure::Facade(facade::errors::NetError::Cancelled.into()), 130);
         check(&Failure::Interrupted { kept: None }, 130);
         check(&Failure::Malformed(Vec::new()), 2);
         check(&Failure::List { list: "a".to_owned(), error: io::ErrorKind::NotFound.into() }, 2);

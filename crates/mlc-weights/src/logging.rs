@@ -2,7 +2,7 @@
 
 use std::io;
 
-use facade::printable;
+use facade::words::printable;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::LevelFilter;

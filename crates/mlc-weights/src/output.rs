@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use facade::{is_unprintable, printable};
+use facade::words::{is_unprintable, printable};
 use serde::Serialize;
 
 use crate::exit::Failure;

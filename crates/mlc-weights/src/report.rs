@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
-use facade::PassedOver;
+use facade::cache::PassedOver;
 use serde_json::{Value, json};
 
 use crate::advice;
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_library_error_comes_with_its_cause() {
         let cause = io::Error::other("the disk is gone");
-        let error = facade::DiskError::new("read", "models".as_ref(), cause);
+        let error = facade::errors::DiskError::new("read", "models".as_ref(), cause);
         assert_eq!(
             lines(&Failure::Facade(error.into())),
             ["error: cannot read models", "  because: the disk is gone"]

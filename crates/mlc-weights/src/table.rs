@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use facade::printable;
+use facade::words::printable;
 
 /// Where a column's cells stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

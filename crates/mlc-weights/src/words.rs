@@ -4,8 +4,9 @@ use std::time::SystemTime;
 
 use facade::Tier;
 
+pub(crate) use facade::size;
+pub(crate) use facade::words::of_size;
 pub(crate) use facade::words::{elapsed, event, files, listed, moment, not_whole, warning};
-pub(crate) use facade::{of_size, size};
 
 /// A number of things, whose plural ends in an s.
 pub(crate) fn counted(count: u64, thing: &str) -> String {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use facade::PruneMode;
+use facade::cache::PruneMode;
 use local_hub::ModelFixture;
 
 use crate::world::{PATIENCE, World};
@@ -31,7 +31,7 @@ async fn a_verification_that_nobody_awaits_ends() {
     let (go_on, gate) = mpsc::channel::<()>();
     let (cache, id) = (world.downloader().cache(), "mlc-ai/tiny".parse().unwrap());
     let verifying = tokio::spawn(async move {
-        let observe = move |_: &facade::VerifyEvent<'_>| {
+        let observe = move |_: &facade::cache::VerifyEvent<'_>| {
             told.send(()).unwrap();
             let _ = gate.recv();
             ControlFlow::Continue(())

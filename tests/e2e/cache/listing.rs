@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use facade::{Listing, ModelEntry, Origin, Tier};
+use facade::Tier;
+use facade::cache::{Listing, ModelEntry, Origin};
 use local_hub::{Manifests, ModelFixture, PublishedModel};
 
 use crate::world::{World, entry_in, files_below, lay_out, temporary_folder};

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use facade::{Error, ErrorKind, PruneMode, RemovedEntry};
+use facade::cache::{PruneMode, RemovedEntry};
+use facade::{Error, ErrorKind};
 use local_hub::{Fault, FaultTarget, Hold, ModelFixture, Times};
 
 use crate::world::{PATIENCE, Recorded, World, is_cached, lay_out, request};

@@ -3,7 +3,8 @@
 use std::fs;
 use std::ops::ControlFlow;
 
-use facade::{Basis, Error, ErrorKind, FileState, VerifyEvent, VerifyReport};
+use facade::cache::{Basis, FileState, VerifyEvent, VerifyReport};
+use facade::{Error, ErrorKind};
 use local_hub::{Manifests, ModelFixture, PublishedModel};
 
 use crate::damage::{edit_config, flip_a_bit};

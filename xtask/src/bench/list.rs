@@ -5,7 +5,8 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use facade::{Cache, Origin};
+use facade::Cache;
+use facade::cache::Origin;
 use serde_json::{Value, json};
 
 use super::cached::{Laid, reader_lm};

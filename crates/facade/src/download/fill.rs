@@ -14,8 +14,9 @@ use super::stored::insist;
 use super::work::Work;
 use crate::context::SharedContext;
 use crate::fill::{Counting, FillProgress, Filled, Lead, Waiting};
+use crate::stores::PushOptions;
 use crate::words::failure;
-use crate::{Error, Event, Model, Outcome, PushOptions, Request};
+use crate::{Error, Event, Model, Outcome, Request};
 
 impl Work {
     fn fills(&self) -> bool {

@@ -16,10 +16,10 @@ use url_parse::RepoPath;
 use weight_store::{BlobId, BlobPlace};
 
 use super::work::Work;
-use crate::StoreAnswer;
 use crate::lease::Lease;
 use crate::plan::RemoteFile;
 use crate::store_set::StoreSet;
+use crate::stores::StoreAnswer;
 use crate::{Error, Event};
 
 /// A file that is there, with the right size.

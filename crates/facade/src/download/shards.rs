@@ -13,11 +13,11 @@ use url_parse::{CommitId, RepoPath};
 
 use super::reuse::{There, place_pooled};
 use super::work::Work;
-use crate::StoreAnswer;
 use crate::locator::HubLocator;
 use crate::plan::{Plan, RemoteFile};
 use crate::store_locator::StoreLocator;
 use crate::store_set::StoreSet;
+use crate::stores::StoreAnswer;
 use crate::{Error, Event, Observer};
 
 /// How often the files of a plan are fetched, when others clear the pool meanwhile. Each time another run has published

@@ -12,8 +12,8 @@ use weight_store::{RefName, RefRecord, Store};
 
 use super::metadata::pause_after;
 use super::work::Work;
-use crate::StoreAnswer;
 use crate::store::StoreMode;
+use crate::stores::StoreAnswer;
 use crate::{Error, Event, Request, Warning};
 
 /// What a store said.

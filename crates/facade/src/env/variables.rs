@@ -22,7 +22,7 @@ pub const MLC_WEIGHTS_REQUIRE_PROOF: &str = "MLC_WEIGHTS_REQUIRE_PROOF";
 /// `file:///…`; see [`Builder::stores`](crate::Builder::stores). Buckets are reached by the variables of their clouds
 /// (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
 pub const MLC_WEIGHTS_STORE: &str = "MLC_WEIGHTS_STORE";
-/// `first` (default), `refs` or `only`; see [`StoreMode`](crate::StoreMode).
+/// `first` (default), `refs` or `only`; see [`StoreMode`](crate::stores::StoreMode).
 pub const MLC_WEIGHTS_STORE_MODE: &str = "MLC_WEIGHTS_STORE_MODE";
 /// Truthy: what comes from the hub is put into the first store; see [`Builder::fill_store`](crate::Builder::fill_store).
 pub const MLC_WEIGHTS_STORE_FILL: &str = "MLC_WEIGHTS_STORE_FILL";

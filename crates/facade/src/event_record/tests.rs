@@ -25,8 +25,11 @@ fn check(event: &Event<'_>, json: &str) {
 
 #[test]
 fn a_record_is_a_json_object() {
-    let cause =
-        hf_transport::Error::from(crate::DiskError::new("read", "a".as_ref(), io::Error::other("why")));
+    let cause = hf_transport::Error::from(crate::errors::DiskError::new(
+        "read",
+        "a".as_ref(),
+        io::Error::other("why"),
+    ));
     check(
         &Event::RetryingMetadata { delay: Duration::from_micros(1_234_567), cause: &cause },
         r#"{"event":"retrying","file":null,"pause_seconds":1.235,"causes":["cannot read a","why"]}"#,

@@ -2,7 +2,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use facade::{CachePolicy, Revision, StoreMode};
+use facade::stores::StoreMode;
+use facade::{CachePolicy, Revision};
 
 const EXAMPLES: &str = "\
 Examples:

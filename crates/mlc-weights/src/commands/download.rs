@@ -6,7 +6,9 @@ mod session;
 mod wanted;
 
 use facade::env::Settings;
-use facade::{Builder, Durability, Request, StoreError, StoreUrl};
+use facade::errors::StoreError;
+use facade::stores::StoreUrl;
+use facade::{Builder, Durability, Request};
 
 use self::session::Session;
 use super::named;

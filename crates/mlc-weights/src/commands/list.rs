@@ -2,7 +2,8 @@
 
 mod outdated;
 
-use facade::{Cache, Listing, ModelEntry};
+use facade::Cache;
+use facade::cache::{Listing, ModelEntry};
 
 use super::newest::short;
 use crate::arguments::List;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use facade::cache::PassedOver;
 use facade::env::Settings;
-use facade::{Builder, CachePolicy, Downloader, Error, PassedOver, Request};
+use facade::{Builder, CachePolicy, Downloader, Error, Request};
 
 use super::named;
 use crate::arguments::{self, Path};

@@ -1,6 +1,7 @@
 //! `mlc-weights prune`: removes what interrupted downloads have left.
 
-use facade::{Cache, PruneMode, PrunedModel, Pruning};
+use facade::Cache;
+use facade::cache::{PruneMode, PrunedModel, Pruning};
 
 use crate::arguments::Prune;
 use crate::exit::Failure;

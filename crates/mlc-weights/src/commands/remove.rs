@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use facade::{Cache, ModelRef, PruneMode, Removal, RemovedEntry};
+use facade::cache::{PruneMode, Removal, RemovedEntry};
+use facade::{Cache, ModelRef};
 use serde::Serialize;
 
 use super::named;

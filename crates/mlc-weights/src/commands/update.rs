@@ -1,6 +1,7 @@
 //! `mlc-weights update`: cached models as the hub has them today.
 
-use facade::{Cache, CommitId, Error, Listing, ModelEntry, ModelRef, Outcome, Request};
+use facade::cache::{Listing, ModelEntry};
+use facade::{Cache, CommitId, Error, ModelRef, Outcome, Request};
 use serde::Serialize;
 use serde_json::Value;
 

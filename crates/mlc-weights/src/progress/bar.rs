@@ -4,7 +4,8 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use console::Term;
-use facade::{Event, FetchEvent, printable};
+use facade::words::printable;
+use facade::{Event, FetchEvent};
 use parking_lot::Mutex;
 
 use super::block::Block;

@@ -3,7 +3,9 @@
 use std::error::Error as StdError;
 use std::time::{Duration, Instant};
 
-use facade::{Event, Excerpt, FetchEvent, Filled, ModelRef, Outcome, Warning};
+use facade::stores::Filled;
+use facade::words::Excerpt;
+use facade::{Event, FetchEvent, ModelRef, Outcome, Warning};
 use serde_json::{Value, json};
 
 use super::face::{Ending, Face};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use console::measure_text_width;
 
-use facade::printable;
+use facade::words::printable;
 
 use super::view::{FileState, FileView, Totals, View, countdown};
 use crate::words::{files, of_size, size};

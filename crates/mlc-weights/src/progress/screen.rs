@@ -2,8 +2,9 @@
 
 use std::io::{self, IsTerminal as _};
 
+use facade::ModelRef;
 use facade::env::Presentation;
-use facade::{Filled, ModelRef};
+use facade::stores::Filled;
 
 use super::{Summary, json, text};
 use crate::arguments::Progress;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use facade::{Event, Filled, Outcome, Pushed};
+use facade::stores::{Filled, Pushed};
+use facade::{Event, Outcome};
 
 use super::face::Ending;
 use crate::words::{self, elapsed, files, size};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use facade::{CommitId, Listing, ModelEntry, ModelRef, Request};
+use facade::cache::{Listing, ModelEntry};
+use facade::{CommitId, ModelRef, Request};
 use serde_json::{Value, json};
 
 use super::super::newest::{Hub, ends_all, short};

@@ -1,6 +1,6 @@
 //! `mlc-weights store copy`.
 
-use facade::{CopiedCommit, StoreFinding};
+use facade::stores::{CopiedCommit, StoreFinding};
 use serde::Serialize;
 
 use super::super::named;

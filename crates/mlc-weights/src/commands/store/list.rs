@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use facade::{StoreFinding, StoreListing, StoredModel};
+use facade::stores::{StoreFinding, StoreListing, StoredModel};
 use serde::Serialize;
 
 use super::stores::downloader;

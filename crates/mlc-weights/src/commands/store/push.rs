@@ -1,7 +1,8 @@
 //! `mlc-weights store push`.
 
 use facade::env::Settings;
-use facade::{Downloader, ModelRef, PushOptions, Pushed, PushedName, Request};
+use facade::stores::{PushOptions, Pushed, PushedName};
+use facade::{Downloader, ModelRef, Request};
 use serde::Serialize;
 
 use super::super::named;

@@ -1,6 +1,8 @@
 //! The stores that the command line names.
 
-use facade::{Builder, Downloader, StoreError, StoreUrl};
+use facade::errors::StoreError;
+use facade::stores::StoreUrl;
+use facade::{Builder, Downloader};
 
 use crate::exit::Failure;
 

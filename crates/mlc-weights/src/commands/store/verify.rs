@@ -1,6 +1,6 @@
 //! `mlc-weights store verify`.
 
-use facade::{StoreCheck, StoreFinding, StoreRepair, StoreVerifyOptions};
+use facade::stores::{StoreCheck, StoreFinding, StoreRepair, StoreVerifyOptions};
 use serde::Serialize;
 
 use super::super::named;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use facade::{FileState, Proof, VerifyReport};
+use facade::Proof;
+use facade::cache::{FileState, VerifyReport};
 
 use super::session::{Checked, Mended};
 use crate::words::{files, size};

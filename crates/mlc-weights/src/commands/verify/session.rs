@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use facade::{Cache, Downloader, ModelRef, Repair, Request, VerifyReport};
+use facade::cache::VerifyReport;
+use facade::{Cache, Downloader, ModelRef, Repair, Request};
 use serde::Serialize;
 
 use super::super::named;
