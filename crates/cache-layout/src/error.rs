@@ -99,6 +99,12 @@ pub enum Error {
         /// The link.
         path: PathBuf,
     },
+    /// Something is where a tree was to be put. It stays as it is.
+    #[error("{} is there already, and nothing in it is overwritten", shown(path))]
+    Occupied {
+        /// The place.
+        path: PathBuf,
+    },
     /// The model is being downloaded.
     #[error("{} is not removed while it is being downloaded{}", shown(path), by(holder.as_ref()))]
     InUse {
@@ -203,7 +209,9 @@ impl Error {
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownPolicy { .. } | Self::UnusableFolder { .. } => ErrorKind::InvalidInput,
+            Self::UnknownPolicy { .. } | Self::UnusableFolder { .. } | Self::Occupied { .. } => {
+                ErrorKind::InvalidInput
+            }
             Self::InUse { .. } => ErrorKind::InUse,
             Self::NotADirectory { .. }
             | Self::EntryIsNotADirectory { .. }
@@ -255,7 +263,7 @@ impl Error {
     }
 }
 
-/// `, by process 4711 on build-7, for 3 min`.
+/// `, by process 4711 on build-7, for 3 min 12 s`.
 fn by(holder: Option<&Holder>) -> String {
     holder.map(|holder| format!(", by {holder}")).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use url_parse::Excerpt;
+use url_parse::{Excerpt, duration};
 
 /// The process that holds a lock. For information only: it may have released the lock meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +27,11 @@ impl Holder {
         if let Some(host) = &self.host {
             write!(f, " on {host}")?;
         }
-        match now.duration_since(self.since).unwrap_or_default().as_secs() {
-            seconds @ 0..60 => write!(f, ", for {seconds} s"),
-            seconds @ 60..3600 => write!(f, ", for {} min", seconds / 60),
-            seconds => write!(f, ", for {} h {} min", seconds / 3600, seconds / 60 % 60),
-        }
+        write!(f, ", for {}", duration(now.duration_since(self.since).unwrap_or_default()))
     }
 }
 
-/// `process 4711 on build-7, for 3 min`.
+/// `process 4711 on build-7, for 3 min 12 s`.
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.describe(SystemTime::now(), f)
@@ -71,11 +67,11 @@ mod tests {
 
     #[test]
     fn people_can_read_it() {
-        check(None, 0, "process 4711, for 0 s");
+        check(None, 0, "process 4711, for 0.0 s");
         check(Some("build-7"), 59, "process 4711 on build-7, for 59 s");
-        check(Some("build-7"), 60, "process 4711 on build-7, for 1 min");
+        check(Some("build-7"), 60, "process 4711 on build-7, for 1 min 0 s");
         check(Some("a\u{1b}[2J"), 7384, "process 4711 on a\\u{1b}[2J, for 2 h 3 min");
-        let long = format!("process 4711 on {}…, for 0 s", "x".repeat(Excerpt::MAX_CHARS));
+        let long = format!("process 4711 on {}…, for 0.0 s", "x".repeat(Excerpt::MAX_CHARS));
         check(Some(&"x".repeat(1000)), 0, &long);
     }
 }

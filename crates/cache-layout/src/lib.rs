@@ -77,6 +77,7 @@ mod content;
 mod dir;
 mod donors;
 mod error;
+mod export;
 mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -110,6 +111,7 @@ mod walk;
 pub use config::{CacheConfig, Durability, Locking};
 pub use content::ContentName;
 pub use error::{Action, Error};
+pub use export::Export;
 pub use holder::Holder;
 pub use inventory::{Entry, Inventory, SkipReason, Skipped};
 pub use layout::{CacheLayout, Tier};

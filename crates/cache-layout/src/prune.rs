@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Action, Attempt as _, Error};
+use crate::holder::Holder;
 use crate::layout::CacheLayout;
 use crate::lock::LockAttempt;
 use crate::place::Place;
@@ -46,6 +47,13 @@ pub struct PrunedSlot {
     /// Whether a download of the model is running, or may be on another machine, from which there was a heartbeat within
     /// the last 15 minutes.
     pub in_use: bool,
+    /// Who downloads it, where that could be learned.
+    pub holder: Option<Holder>,
+    /// When all that stays could go: it is too young until then, or its process may be on another machine. `None` when
+    /// nothing stays, or a process of this machine is at work on it.
+    pub kept_until: Option<SystemTime>,
+    /// When it was last written to.
+    pub written: Option<SystemTime>,
     /// Why not everything could be removed.
     pub failure: Option<Error>,
 }
@@ -91,21 +99,23 @@ impl CacheLayout {
         mode: PruneMode,
         now: SystemTime,
     ) -> PrunedSlot {
-        let before = disk_usage(staging.folder(), &mut HashSet::new());
+        let (before, written) = (disk_usage(staging.folder(), &mut HashSet::new()), newest(staging.folder()));
         let outcome = match mode {
             PruneMode::Remove => self.remove_leftovers(staging, older_than, now),
             PruneMode::DryRun => self.count_leftovers(staging, older_than, now),
         };
-        let (removed_bytes, in_use, failure) = match outcome {
-            Ok(Leftovers { bytes, in_use }) => (bytes, in_use, None),
+        let (leftovers, failure) = match outcome {
+            Ok(leftovers) => (leftovers, None),
             Err(error) => {
                 let after = disk_usage(staging.folder(), &mut HashSet::new());
-                (before.saturating_sub(after), false, Some(error))
+                let bytes = before.saturating_sub(after);
+                (Leftovers { bytes, ..Leftovers::default() }, Some(error))
             }
         };
+        let Leftovers { bytes: removed_bytes, in_use, holder, until: kept_until } = leftovers;
         let kept_bytes = before.saturating_sub(removed_bytes);
         let slot = staging.slot().clone();
-        PrunedSlot { slot, removed_bytes, kept_bytes, in_use, failure }
+        PrunedSlot { slot, removed_bytes, kept_bytes, in_use, holder, kept_until, written, failure }
     }
 
     fn count_leftovers(
@@ -117,13 +127,13 @@ impl CacheLayout {
         // Taking a lock creates its file.
         let slot = staging.slot();
         let lock = if slot.lock_file().is_there() { Some(self.try_lock(slot)?) } else { None };
-        if let Some(LockAttempt::HeldBy(_)) = lock {
-            return Ok(Leftovers::IN_USE);
+        if let Some(LockAttempt::HeldBy(holder)) = lock {
+            return Ok(Leftovers::held_by(holder));
         }
         let found = Found::in_staging(staging, older_than, now)?;
         let mut seen = HashSet::new();
         let bytes = found.removable().map(|path| disk_usage(path, &mut seen)).sum();
-        Ok(Leftovers { bytes, in_use: found.in_use })
+        Ok(Leftovers { bytes, in_use: found.in_use, holder: None, until: found.until })
     }
 
     fn remove_leftovers(
@@ -132,8 +142,9 @@ impl CacheLayout {
         older_than: Duration,
         now: SystemTime,
     ) -> Result<Leftovers, Error> {
-        let LockAttempt::Acquired(_lock) = self.try_lock(staging.slot())? else {
-            return Ok(Leftovers::IN_USE);
+        let _lock = match self.try_lock(staging.slot())? {
+            LockAttempt::Acquired(lock) => lock,
+            LockAttempt::HeldBy(holder) => return Ok(Leftovers::held_by(holder)),
         };
         for run in staging.runs()?.iter().filter(|run| !run.is_detached()) {
             staging::forget_published_pool(staging, run)?;
@@ -156,7 +167,7 @@ impl CacheLayout {
         for purpose in [Purpose::Fresh, Purpose::Redo] {
             staging::remove_empty(staging, purpose);
         }
-        Ok(Leftovers { bytes, in_use: found.in_use })
+        Ok(Leftovers { bytes, in_use: found.in_use, holder: None, until: found.until })
     }
 
     fn temporaries(&self, failures: &mut Vec<Error>) -> Vec<Place> {
@@ -180,14 +191,19 @@ fn prune_temporaries(files: &[Place], older_than: Duration, mode: PruneMode, now
     abandoned.map(|file| prune_one(file, mode)).sum()
 }
 
-/// What can be removed of a slot, and whether it is in use.
+/// What can be removed of a slot, and why the rest stays.
+#[derive(Default)]
 struct Leftovers {
     bytes: u64,
     in_use: bool,
+    holder: Option<Holder>,
+    until: Option<SystemTime>,
 }
 
 impl Leftovers {
-    const IN_USE: Self = Self { bytes: 0, in_use: true };
+    fn held_by(holder: Option<Holder>) -> Self {
+        Self { in_use: true, holder, ..Self::default() }
+    }
 }
 
 /// What may be removed of a slot's staging.
@@ -196,6 +212,8 @@ struct Found {
     runs: Vec<RunNames>,
     files: Vec<Place>,
     in_use: bool,
+    /// When the rest may be removed, if a time says so.
+    until: Option<SystemTime>,
 }
 
 impl Found {
@@ -204,7 +222,8 @@ impl Found {
         for run in staging.runs()? {
             if !run.is_detached() && !is_abandoned(&run, now) {
                 found.in_use = true;
-            } else if is_old(newest(run.folder()), older_than, now) {
+                found.until = found.until.max(silent_from(&run));
+            } else if found.is_old(run.folder(), older_than, now) {
                 found.runs.push(run);
             }
         }
@@ -214,15 +233,34 @@ impl Found {
         let purposes = [Purpose::Fresh, Purpose::Redo];
         let kept = purposes.iter().flat_map(|purpose| [staging.pool(*purpose), staging.metadata(*purpose)]);
         for folder in kept.chain([staging.orphans()]) {
-            let old = |file: &Place| is_old(newest(file), older_than, now);
-            found.files.extend(folder.children_if_any()?.into_iter().filter(old));
+            for file in folder.children_if_any()? {
+                if found.is_old(&file, older_than, now) {
+                    found.files.push(file);
+                }
+            }
         }
         Ok(found)
+    }
+
+    /// Whether something is old enough; takes note of when it will be.
+    fn is_old(&mut self, place: &Place, older_than: Duration, now: SystemTime) -> bool {
+        let written = newest(place);
+        let is_old = is_old(written, older_than, now);
+        if !is_old {
+            self.until = self.until.max(written.and_then(|written| written.checked_add(older_than)));
+        }
+        is_old
     }
 
     fn removable(&self) -> impl Iterator<Item = &Place> {
         self.runs.iter().map(RunNames::folder).chain(&self.files)
     }
+}
+
+/// When a run that may be on another machine counts as abandoned. No time says when one of this machine ends.
+fn silent_from(run: &RunNames) -> Option<SystemTime> {
+    Owner::if_gone(run)?;
+    run.heard()?.checked_add(ABANDONED_AFTER)
 }
 
 /// An old model that could not be moved back is not abandoned.

@@ -1,13 +1,13 @@
 //! Settings of a downloader, one by one or from the environment.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cache_layout::{CacheConfig, CacheLayout, CachePolicy, Durability, Locking};
 use hf_transport::{HubConfig, MetadataSource, Token};
-use net::{CaCertificates, NetSettings, ProxySettings, RetryPolicy};
+use net::{Bandwidth, CaCertificates, NetSettings, ProxySettings, RetryPolicy};
 use url_parse::Endpoint;
 use weight_store::{StoreSettings, StoreUrl};
 
@@ -210,6 +210,13 @@ impl Builder {
     /// request names files at once, and 32 when it names none.
     pub fn max_connections(mut self, connections: NonZeroUsize) -> Self {
         self.max_connections = Some(connections);
+        self
+    }
+
+    /// The most bytes a second that are downloaded, by all connections together and by all that this downloader does at
+    /// once. Default: no limit.
+    pub fn limit_rate(mut self, bytes_per_second: NonZeroU64) -> Self {
+        self.net.bandwidth = Some(Bandwidth::new(bytes_per_second));
         self
     }
 

@@ -1,6 +1,7 @@
 //! The cache itself: what is in it, whether it is right, and how to make room.
 
 mod entry;
+mod export;
 mod json;
 mod list;
 mod removal;
@@ -8,12 +9,14 @@ mod report;
 mod verify;
 
 pub use cache_layout::{Holder, PassedOver, PruneMode, RemovedEntry, SkipReason, Skipped};
-pub use entry::{Listing, ModelEntry, Origin};
+pub use entry::{Listing, ModelEntry, Origin, Unfinished};
+pub use export::{ExportMode, Exported};
 pub use removal::{PrunedModel, Pruning, Removal};
 pub use report::{Basis, FileReport, FileState, VerifyReport};
 pub use verify::VerifyEvent;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,6 +154,30 @@ impl Cache {
         let reports = blocking(move || cache.verify(&model, &mut go_on)).await;
         drop(awaited);
         reports
+    }
+
+    /// Puts a model that is in the cache where it is wanted: the whole tree, hashed where it is then, which appears in one
+    /// step. What is there already is never overwritten; where that is this very model, nothing is done. Files of the
+    /// user's own beside the model's are left out.
+    ///
+    /// Blocks; `observe` hears on the calling thread how far it is, and ends the work with [`ControlFlow::Break`].
+    /// Nothing of the tree stays then, nor after an error; after a crash it may, under a hidden name beside its place.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::NotInCache`] when no tier has all of the model;
+    /// - [`Error::Cache`] when something else is there, and when the system does not allow it;
+    /// - [`Error::Unsound`] when the files are not what they must be;
+    /// - an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled) when `observe` ended it.
+    pub fn export(
+        &self,
+        model: &ModelRef,
+        to: &Path,
+        mode: ExportMode,
+        observe: &mut dyn FnMut(&VerifyEvent<'_>) -> ControlFlow<()>,
+    ) -> Result<Exported, Error> {
+        let layout = &self.context.layout;
+        export::export(layout, &layout.slot(model), to, mode, observe)
     }
 
     /// Removes a model from the writable tier, and what unfinished downloads of it have left. Its directory is

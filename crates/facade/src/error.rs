@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_layout::{CachePolicy, PassedOver};
-use url_parse::{CommitId, DiskError, ErrorKind, Excerpt, ModelId, ModelRef, RepoPath, causes, shown, size};
+use url_parse::{
+    CommitId, DiskError, ErrorKind, Excerpt, ModelId, ModelRef, RepoPath, causes, duration, shown, size,
+};
 
 use crate::proof_problem::ProofProblem;
 
@@ -70,6 +72,14 @@ pub enum Error {
         model: ModelRef,
         /// The tier's folder.
         tier: PathBuf,
+    },
+    /// Files of the cache are not what they must be, so that nothing was made of them.
+    #[error("{model} in the cache is not right: {problem}")]
+    Unsound {
+        /// The model.
+        model: ModelRef,
+        /// The first file that is not right, and what is wrong with it.
+        problem: String,
     },
     /// Nothing proves that the files are those of the commit, and that is required, or the endpoint could prove it and
     /// does not.
@@ -155,7 +165,7 @@ pub enum Error {
         actual: String,
     },
     /// The hub's metadata could not be fetched, after retries.
-    #[error("gave up on the metadata of {model} after {attempts} attempts in {:.1} s", elapsed.as_secs_f64())]
+    #[error("gave up on the metadata of {model} after {attempts} attempts in {}", duration(*elapsed))]
     MetadataGaveUp {
         /// The model asked for.
         model: ModelRef,
@@ -168,8 +178,8 @@ pub enum Error {
     },
     /// The hub did not say which commit a branch or tag stands for, after retries. The stores may have it.
     #[error(
-        "the hub did not say which commit {model} stands for, in {attempts} attempts over {:.1} s",
-        elapsed.as_secs_f64()
+        "the hub did not say which commit {model} stands for, in {attempts} attempts over {}",
+        duration(*elapsed)
     )]
     CommitNotNamed {
         /// The model asked for.
@@ -275,9 +285,10 @@ impl Error {
             | Self::FolderForFile { .. }
             | Self::MissingShard { .. }
             | Self::Private { .. } => ErrorKind::Refused,
-            Self::Contradiction { .. } | Self::Unproven { .. } | Self::WrongInStore { .. } => {
-                ErrorKind::Integrity
-            }
+            Self::Contradiction { .. }
+            | Self::Unproven { .. }
+            | Self::Unsound { .. }
+            | Self::WrongInStore { .. } => ErrorKind::Integrity,
             Self::Hub(error)
             | Self::MetadataGaveUp { source: error, .. }
             | Self::CommitNotNamed { source: error, .. } => error.kind(),

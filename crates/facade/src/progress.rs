@@ -128,6 +128,8 @@ impl Progress {
         match event {
             VerifyEvent::Began { files, bytes, .. } => totals.plan(*files, *bytes),
             VerifyEvent::Checked { bytes, .. } => totals.complete(1, *bytes),
+            // It counts when it is hashed.
+            VerifyEvent::Copied { .. } => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use cache_layout::PassedOver;
 use hf_transport::Throttled;
 use shard_fetch::FetchEvent;
-pub use url_parse::{Excerpt, is_unprintable, of_size, printable};
+pub use url_parse::{Excerpt, duration as elapsed, is_unprintable, of_size, printable};
 use url_parse::{RepoPath, causes, shown, size};
 
 use crate::observer::{Event, Warning};
@@ -181,7 +181,7 @@ fn retrying(failure: &(dyn StdError + 'static), delay: Duration) -> String {
     }
     match delay {
         Duration::ZERO => format!("{words}; trying again"),
-        delay => format!("{words}; trying again in {}", seconds(delay)),
+        delay => format!("{words}; trying again in {}", elapsed(delay)),
     }
 }
 
@@ -205,21 +205,6 @@ pub fn listed(missing: &[String]) -> String {
 /// A number of files.
 pub fn files(count: usize) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
-}
-
-/// A time that has passed, or is left.
-pub fn elapsed(duration: Duration) -> String {
-    match duration.as_secs() {
-        0..10 => seconds(duration),
-        whole @ 10..60 => format!("{whole} s"),
-        whole @ 60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        whole => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
-/// A time that a person waits.
-pub fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -310,7 +295,7 @@ mod tests {
         check_retry(&silence, 0, "no answer; trying again");
         check_retry(&silence, 1_234, "no answer; trying again in 1.2 s");
         let failure = crate::errors::DiskError::new("read", "a".as_ref(), silence);
-        check_retry(&failure, 60_000, "cannot read a (no answer); trying again in 60.0 s");
+        check_retry(&failure, 60_000, "cannot read a (no answer); trying again in 1 min 0 s");
         let wrapped = io::Error::other(io::Error::other("no answer"));
         check_retry(&wrapped, 0, "no answer; trying again");
     }
@@ -318,7 +303,6 @@ mod tests {
     #[test]
     fn numbers() {
         assert_eq!([0, 1, 2].map(files), ["0 files", "1 file", "2 files"]);
-        assert_eq!(seconds(Duration::from_millis(1_234)), "1.2 s");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use net::{Answer, BoxError, ForeignError, ForeignText, Hop, SafeUrl, Secrets, ServerWords};
-use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, shown, size};
+use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, Revision, shown, size};
 
 /// Why a hub could not be used, or would not give what was asked for.
 ///
@@ -73,6 +73,8 @@ pub enum Error {
         model: ModelId,
         /// The branch, tag, reference or commit asked for; `HEAD` for the default branch.
         revision: String,
+        /// Branches and tags that it has, where the hub lists them; not more than a thousand.
+        known: Vec<Revision>,
         /// The hub's own words.
         hub_says: ServerWords,
     },

@@ -32,9 +32,12 @@ impl Asked<'_> {
             (says("Access to this resource is disabled"), says("Invalid credentials"));
         let (model, url) = (self.model.clone(), SafeUrl::of(&refusal.url));
         match (header_text(&refusal.headers, "x-error-code"), status.as_u16()) {
-            (Some("RevisionNotFound"), _) => {
-                Error::RevisionNotFound { model, revision: self.revision.to_owned(), hub_says }
-            }
+            (Some("RevisionNotFound"), _) => Error::RevisionNotFound {
+                model,
+                revision: self.revision.to_owned(),
+                known: Vec::new(),
+                hub_says,
+            },
             (Some("EntryNotFound"), _) => self.not_found(url, hub_says),
             (Some("GatedRepo"), _) => {
                 Error::Gated { page: SafeUrl::of(&self.endpoint.model_page(self.model)), model, hub_says }

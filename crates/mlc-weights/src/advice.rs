@@ -81,6 +81,9 @@ fn by_property(error: &Error) -> Option<&'static str> {
             "are you online? The same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
         );
     }
+    if let Error::Unsound { .. } = error {
+        return Some("to download what is not right: mlc-weights verify --repair MODEL");
+    }
     (error.kind() == ErrorKind::Network).then_some(
         "the same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
     )

@@ -9,7 +9,7 @@ mod store;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use self::cache::{List, Path, Prune, Remove, Update, Verify};
+pub(crate) use self::cache::{List, Order, Path, Prune, Remove, Update, Verify};
 pub(crate) use self::download::{Download, Progress};
 pub(crate) use self::store::{Store, StoreCommand, StoreCopy, StoreInit, StoreList, StorePush, StoreVerify};
 
@@ -24,7 +24,7 @@ Exit status:
   1 anything else              5 a digest or size does not match, or an unsafe path
   2 usage, a malformed URL,    6 network, after retries
     an unusable variable       7 local disk
-  3 not in the cache, and a    130 interrupted
+  3 not in the cache, and a    130 interrupted (143: terminated)
     download is forbidden";
 
 /// Below the long help.

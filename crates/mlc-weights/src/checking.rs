@@ -12,9 +12,13 @@ use crate::words::size;
 /// Often enough for an eye, seldom enough for a slow terminal.
 const PERIOD: Duration = Duration::from_millis(100);
 
+const VERIFYING: &str = "verifying";
+const COPYING: &str = "copying";
+
 /// A line on a terminal; nothing elsewhere, since there is no waiting for a network to explain.
 pub(crate) struct Checking {
     terminal: Option<Term>,
+    action: &'static str,
     /// The model, and its bytes.
     what: (String, u64),
     done: u64,
@@ -24,14 +28,25 @@ pub(crate) struct Checking {
 impl Checking {
     pub(crate) fn on(screen: Screen) -> Self {
         let is_wanted = matches!(Display::choose(Progress::Auto, screen), Display::Bar { .. });
-        Self { terminal: is_wanted.then(Term::stderr), what: (String::new(), 0), done: 0, drawn: None }
+        Self {
+            terminal: is_wanted.then(Term::stderr),
+            action: VERIFYING,
+            what: (String::new(), 0),
+            done: 0,
+            drawn: None,
+        }
     }
 
     pub(crate) fn on_event(&mut self, event: &VerifyEvent<'_>) {
         match event {
             VerifyEvent::Began { model, bytes, .. } => {
-                self.what = (model.to_string(), *bytes);
-                self.done = 0;
+                (self.action, self.what, self.done) = (VERIFYING, (model.to_string(), *bytes), 0);
+            }
+            VerifyEvent::Copied { model, bytes, of, .. } => {
+                if self.action != COPYING {
+                    (self.action, self.what, self.done) = (COPYING, (model.to_string(), *of), 0);
+                }
+                self.done += bytes;
             }
             VerifyEvent::Checked { bytes, .. } => self.done += bytes,
             _ => {}
@@ -52,7 +67,7 @@ impl Checking {
     fn draw(&mut self) {
         let Some(terminal) = &self.terminal else { return };
         let (_, width) = terminal.size();
-        let line = line(&self.what.0, self.done, self.what.1, width.into());
+        let line = line(self.action, &self.what.0, self.done, self.what.1, width.into());
         let _ =
             terminal.clear_line().and_then(|()| terminal.write_str(&line)).and_then(|()| terminal.flush());
         self.drawn = Some(Instant::now());
@@ -60,8 +75,8 @@ impl Checking {
 }
 
 /// Shorter than the terminal is wide: it must not be broken.
-fn line(model: &str, done: u64, bytes: u64, width: usize) -> String {
-    let line = format!("verifying {model}: {} of {}", size(done), size(bytes));
+fn line(action: &str, model: &str, done: u64, bytes: u64, width: usize) -> String {
+    let line = format!("{action} {model}: {} of {}", size(done), size(bytes));
     console::truncate_str(&line, width.saturating_sub(1), "…").into_owned()
 }
 
@@ -71,7 +86,7 @@ mod tests {
 
     #[track_caller]
     fn check(width: usize, expected: &str) {
-        assert_eq!(line("user/repo", 1_000_000, 7_550_000_000, width), expected);
+        assert_eq!(line(VERIFYING, "user/repo", 1_000_000, 7_550_000_000, width), expected);
     }
 
     #[test]

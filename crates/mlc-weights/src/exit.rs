@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use facade::cache::PassedOver;
 use facade::{ErrorKind, ModelRef};
 
+use crate::interrupts;
+
 /// Why a command ended.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -38,6 +40,8 @@ pub(crate) enum Failure {
     },
     /// Models that the command line, or a list, does not name rightly: all of them.
     Malformed(Vec<Malformed>),
+    /// Arguments that do not go together.
+    Usage(&'static str),
     /// A list of models could not be read.
     List {
         /// Which one.
@@ -124,6 +128,11 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// The number that the program ends with.
+    pub(crate) fn number(self) -> i32 {
+        if self == Self::Interrupted { interrupts::status() } else { self as i32 }
+    }
+
     /// What programs that read JSON are told.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -147,7 +156,9 @@ impl From<&Failure> for Status {
             Failure::NotInCache(_) | Failure::Unknown { .. } => Self::NotCached,
             Failure::Output(_) | Failure::Runtime(_) => Self::Other,
             Failure::Interrupted { .. } => Self::Interrupted,
-            Failure::Malformed(_) | Failure::List { .. } | Failure::Unusable { .. } => Self::Usage,
+            Failure::Usage(_) | Failure::Malformed(_) | Failure::List { .. } | Failure::Unusable { .. } => {
+                Self::Usage
+            }
             Failure::Reported(status) => *status,
         }
     }
@@ -170,7 +181,7 @@ impl From<ErrorKind> for Status {
 
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
-        Self::from(status as u8)
+        u8::try_from(status.number()).map_or(Self::FAILURE, Self::from)
     }
 }
 

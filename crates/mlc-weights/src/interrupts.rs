@@ -1,8 +1,19 @@
 //! Ctrl-C, and what else asks a program to end: a signal on Unix, Ctrl-Break and a closed window on Windows.
 
+use std::sync::atomic::{AtomicI32, Ordering};
+
 use tokio::sync::watch;
 
-use crate::exit::Status;
+/// 128 and the number of SIGINT.
+const INTERRUPTED: i32 = 128 + 2;
+
+/// The exit status of an interrupted program: 128 and the number of the first signal.
+static STATUS: AtomicI32 = AtomicI32::new(INTERRUPTED);
+
+/// What a program that was interrupted ends with.
+pub(crate) fn status() -> i32 {
+    STATUS.load(Ordering::Relaxed)
+}
 
 /// Hears of the first interruption. The second ends the process at once, whatever it is doing: as safe as a
 /// crash, which the cache is made for.
@@ -38,7 +49,7 @@ fn listen(sender: &watch::Sender<bool>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
     runtime.block_on(async {
         let Ok(mut signals) = Signals::new() else { return };
-        signals.next().await;
+        STATUS.store(signals.next().await, Ordering::Relaxed);
         sender.send_replace(true);
         signals.next().await;
         leave();
@@ -47,8 +58,12 @@ fn listen(sender: &watch::Sender<bool>) {
 
 #[expect(clippy::exit, reason = "a second interrupt asks for no more waiting")]
 fn leave() -> ! {
-    std::process::exit(Status::Interrupted as i32)
+    std::process::exit(status())
 }
+
+/// 128 and the number of SIGTERM.
+#[cfg(unix)]
+const TERMINATED: i32 = 128 + 15;
 
 #[cfg(unix)]
 struct Signals {
@@ -63,10 +78,11 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> i32 {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            biased;
+            _ = self.interrupt.recv() => INTERRUPTED,
+            _ = self.terminate.recv() => TERMINATED,
         }
     }
 }
@@ -86,11 +102,12 @@ impl Signals {
         Ok(Self { c: ctrl_c()?, r#break: ctrl_break()?, close: ctrl_close()? })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> i32 {
         tokio::select! {
             _ = self.c.recv() => {}
             _ = self.r#break.recv() => {}
             _ = self.close.recv() => {}
         }
+        INTERRUPTED
     }
 }

@@ -17,6 +17,7 @@ mod report;
 mod similar;
 mod table;
 mod words;
+mod wrapping;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let screen = Screen::of_stderr(arguments.quiet, arguments.verbose > 0);
     logging::start(arguments.verbose, screen.takes_color());
+    output::look_as(screen.look());
     match commands::run(&arguments.command, screen) {
         Ok(()) => Status::Done.into(),
         Err(failure) => {

@@ -3,12 +3,15 @@
 
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use console::Term;
 use facade::words::{is_unprintable, printable};
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::wrapping::wrapped;
 
 /// The field `version` of the documents that `verify` and `remove` print; docs/cache.md says what it promises.
 pub(crate) const JSON_VERSION: u32 = 1;
@@ -60,12 +63,55 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Writes lines to stderr, with no other thread's lines in between. A stderr that is closed changes nothing.
+/// How many columns a result for people has, if it goes to a terminal.
+pub(crate) fn width_of_stdout() -> Option<usize> {
+    Term::stdout().size_checked().map(|(_, columns)| columns.into())
+}
+
+/// How lines for people look on stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) has_color: bool,
+    /// Whether it is a terminal, where a line that is too wide is broken between words.
+    pub(crate) is_terminal: bool,
+}
+
+/// That of a stderr that is no terminal, until something else is [known](look_as).
+static LOOK: OnceLock<Look> = OnceLock::new();
+
+/// Says how lines look from now on.
+pub(crate) fn look_as(look: Look) {
+    // There is one stderr.
+    let _ = LOOK.set(look);
+}
+
+/// A line whose first word is coloured as clap does it, if that is `error:` or `warning:`.
+pub(crate) fn painted(line: &str) -> String {
+    let style = |color| format!("\x1b[1m\x1b[{color}m");
+    for (word, color) in [("error:", 31), ("warning:", 33)] {
+        if let Some(rest) = line.strip_prefix(word) {
+            return format!("{}{word}\x1b[0m{rest}", style(color));
+        }
+    }
+    line.to_owned()
+}
+
+/// Writes lines for people to stderr, with no other thread's lines in between. A stderr that is closed changes nothing.
 pub(crate) fn say(lines: &[impl AsRef<str>]) {
+    let Look { has_color, is_terminal } = LOOK.get().copied().unwrap_or_default();
+    let columns = is_terminal.then(|| usize::from(Term::stderr().size().1));
     let mut stderr = io::stderr().lock();
     for line in lines {
-        let _ = writeln!(stderr, "{}", printable(line.as_ref()));
+        let line = printable(line.as_ref());
+        for line in columns.map_or_else(|| vec![line.to_string()], |columns| wrapped(&line, columns)) {
+            let _ = writeln!(stderr, "{}", if has_color { painted(&line) } else { line });
+        }
     }
+}
+
+/// The same for a program: as it is.
+pub(crate) fn say_object(object: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", printable(object));
 }
 
 #[cfg(test)]

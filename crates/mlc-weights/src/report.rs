@@ -4,12 +4,17 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use facade::cache::PassedOver;
+use facade::errors::HubError;
 use serde_json::{Value, json};
 
 use crate::advice;
 use crate::exit::{Failure, Malformed, Miss, Status};
 use crate::output::say;
+use crate::similar;
 use crate::words::{not_whole, size};
+
+/// As many branches and tags are named when none is like what was asked for.
+const REVISIONS_SHOWN: usize = 5;
 
 /// Prints a failure with its causes to stderr, a line each.
 pub(crate) fn failure(failure: &Failure) {
@@ -24,7 +29,7 @@ pub(crate) fn members(failure: &Failure) -> Value {
     let status = Status::from(failure);
     json!({
         "kind": status.name(),
-        "status": status as u8,
+        "status": status.number(),
         "message": message.strip_prefix("error: ").unwrap_or(&message),
         "details": details,
     })
@@ -47,11 +52,13 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
         }
         Failure::Facade(error) => {
             let mut lines = with_causes(&error.to_string(), error.source());
+            lines.extend(revisions(error));
             lines.extend(advice::about(error).map(|advice| format!("  {advice}")));
             lines
         }
         Failure::Output(error) => with_causes("cannot write the result", Some(error)),
         Failure::Runtime(error) => with_causes("cannot start the download", Some(error)),
+        Failure::Usage(words) => with_causes(words, None),
         Failure::Malformed(models) => models.iter().flat_map(malformed).collect(),
         Failure::List { list, error } => with_causes(&format!("cannot read {list}"), Some(error)),
         Failure::Unusable { settings: 1 } => vec!["error: 1 setting cannot be used".to_owned()],
@@ -59,6 +66,21 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
         Failure::Reported(_) => Vec::new(),
         Failure::Interrupted { kept } => vec![interrupted(*kept)],
     }
+}
+
+/// What a model has instead of a revision that it lacks.
+fn revisions(error: &facade::Error) -> Option<String> {
+    let facade::Error::Hub(HubError::RevisionNotFound { model, revision, known, .. }) = error else {
+        return None;
+    };
+    let near = similar::revisions(revision, known);
+    if !near.is_empty() {
+        let near: Vec<String> = near.iter().map(|near| format!("{model}@{near}")).collect();
+        return Some(format!("  did you mean {}?", near.join(" or ")));
+    }
+    let first: Vec<&str> = known.iter().take(REVISIONS_SHOWN).map(facade::Revision::as_str).collect();
+    let more = if known.len() > first.len() { ", …" } else { "" };
+    (!first.is_empty()).then(|| format!("  it has {}{more}", first.join(", ")))
 }
 
 /// What the next run goes on from is said in the number that it will find.

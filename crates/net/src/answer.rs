@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Response, StatusCode};
+use tokio::time::sleep_until;
 use url::Url;
 use url_parse::{ForeignText, Origin, Secrets, fit_for_message};
 
+use crate::bandwidth::Bandwidth;
 use crate::coding::Coding;
 use crate::error::{Error, Hop};
 use crate::failed::Exchange;
@@ -49,6 +51,9 @@ pub(crate) struct Asked {
     pub(crate) takes_gzip: bool,
     /// `None` where somebody else measures.
     pub(crate) meter: Option<Meter>,
+    pub(crate) bandwidth: Option<Bandwidth>,
+    /// When the next bytes may be read; `None` before the first.
+    pub(crate) held_until: Option<Instant>,
 }
 
 /// An answer that is not the one asked for, with what the server says about it.
@@ -131,6 +136,15 @@ impl Answer {
         fit_for_message(text, &self.asked.secrets)
     }
 
+    /// Waits as long as the client's own [limit](crate::NetSettings::bandwidth) holds the body up. [`chunk`](Self::chunk)
+    /// does so too; this is for those who measure how fast a server is.
+    ///
+    /// # Cancellation
+    /// Nothing is lost.
+    pub async fn in_turn(&mut self) {
+        self.asked.in_turn().await;
+    }
+
     /// The next bytes of the body; `None` at its end. Of a body that is decoded, these are 64 KiB at most.
     ///
     /// # Errors
@@ -210,11 +224,24 @@ impl Refusal {
 }
 
 impl Asked {
+    async fn in_turn(&mut self) {
+        let Some(bandwidth) = &self.bandwidth else { return };
+        let now = Instant::now();
+        let until = *self.held_until.get_or_insert_with(|| bandwidth.read(0, now));
+        if until > now {
+            sleep_until(until.into()).await;
+        }
+    }
+
     /// The next bytes of the body as they come.
     async fn receive(&mut self, response: &mut Response) -> Result<Option<Bytes>, Error> {
+        self.in_turn().await;
         let began = Instant::now();
         let chunk = within(self.idle, response.chunk()).await.ok_or_else(|| self.stalled(true))?;
         let chunk = chunk.map_err(|error| self.failed(error, true))?;
+        if let (Some(chunk), Some(bandwidth)) = (&chunk, &self.bandwidth) {
+            self.held_until = Some(bandwidth.read(chunk.len() as u64, Instant::now()));
+        }
         // A machine that slept has not waited.
         let waited = began.elapsed().min(self.idle);
         if let (Some(chunk), Some(meter)) = (&chunk, &mut self.meter)

@@ -429,6 +429,8 @@ impl<'a> Step<'a> {
             idle,
             secrets: self.secrets(),
             has_body: self.request.method != Method::HEAD,
+            bandwidth: self.client.settings.bandwidth.clone(),
+            held_until: None,
             takes_gzip: self.request.takes_gzip,
             meter: (!self.request.is_one_of_many).then(|| match self.request.impatience {
                 Some(floor) => Meter::impatient(floor),

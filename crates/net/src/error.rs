@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use url_parse::{ErrorKind, Excerpt, ForeignError, ForeignText, Origin};
+use url_parse::{ErrorKind, Excerpt, ForeignError, ForeignText, Origin, duration};
 
 use crate::shown::{ProxyName, SafeUrl};
 
@@ -117,7 +117,7 @@ pub enum Error {
         source: ForeignError,
     },
     /// The server fell silent.
-    #[error("cannot {action} {url}{}: it sent nothing for {seconds:.1} s", Through(proxy.as_ref()), seconds = idle.as_secs_f64())]
+    #[error("cannot {action} {url}{}: it sent nothing for {}", Through(proxy.as_ref()), duration(*idle))]
     Stalled {
         /// What was attempted, to be followed by a URL.
         action: &'static str,
@@ -131,7 +131,7 @@ pub enum Error {
         idle: Duration,
     },
     /// The server sends, but next to nothing.
-    #[error("cannot {action} {url}: it sent only {bytes} bytes in {seconds:.0} s", seconds = waited.as_secs_f64())]
+    #[error("cannot {action} {url}: it sent only {bytes} bytes in {}", duration(*waited))]
     TooSlow {
         /// What was attempted, to be followed by a URL.
         action: &'static str,

@@ -40,6 +40,7 @@
 //! | [`ProxySettings`], [`ProxyUrl`], [`NoProxy`] | proxies, and who is reached without one |
 //! | [`Refusal`], [`ServerWords`], [`fit_for_message`] | what a server says, made fit for a message |
 //! | [`RetryPolicy`], [`RetryBudget`] | when to try again, and how often |
+//! | [`Bandwidth`] | how fast bodies are read at most |
 //! | [`Floor`], [`Meter`] | when a server is too slow |
 //! | [`Gates`], [`RateLimit`], [`ServerWait`] | when to wait for a server's sake |
 //! | [`Reach`] | how near to this machine a server may be |
@@ -48,6 +49,7 @@
 //! | [`blocking`] | blocking work beside the async tasks |
 
 mod answer;
+mod bandwidth;
 mod client;
 mod coding;
 mod error;
@@ -75,6 +77,7 @@ mod window;
 mod words;
 
 pub use answer::{Answer, Refusal};
+pub use bandwidth::Bandwidth;
 pub use client::{Client, Request, Throttled, Watch};
 pub use error::{BoxError, Error, Hop, Obstacle};
 pub use floor::{Floor, Meter};

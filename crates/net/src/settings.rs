@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bandwidth::Bandwidth;
 use crate::floor::Floor;
 use crate::gate::Gates;
 use crate::proxy::ProxySettings;
@@ -31,6 +32,8 @@ pub struct NetSettings {
     /// The gates at which requests wait when a server limits their rate. Clients that are given the same ones
     /// wait together.
     pub gates: Gates,
+    /// How fast the bodies of answers are read at most; no limit by default. Clients that are given the same one share it.
+    pub bandwidth: Option<Bandwidth>,
 }
 
 impl Default for NetSettings {
@@ -44,6 +47,7 @@ impl Default for NetSettings {
             proxy: ProxySettings::default(),
             ca_certificates: CaCertificates::default(),
             gates: Gates::default(),
+            bandwidth: None,
         }
     }
 }

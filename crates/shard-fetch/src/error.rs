@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use net::{BoxError, Hop, ServerWords};
-use url_parse::{DiskError, ErrorKind, Excerpt, Origin, RepoPath, shown, size};
+use url_parse::{DiskError, ErrorKind, Excerpt, Origin, RepoPath, duration, shown, size};
 
 use crate::{InvalidDigest, Mismatch};
 
@@ -203,7 +203,7 @@ pub enum Error {
         words: ServerWords,
     },
     /// The network, the locator or a host failed again and again.
-    #[error("gave up on {file}{} after {attempts} failed attempts in {:.1} s", from(host.as_ref()), elapsed.as_secs_f64())]
+    #[error("gave up on {file}{} after {attempts} failed attempts in {}", from(host.as_ref()), duration(*elapsed))]
     GaveUp {
         /// The file.
         file: RepoPath,
@@ -219,7 +219,7 @@ pub enum Error {
         source: BoxError,
     },
     /// Bytes come, but next to none, over all connections together.
-    #[error("gave up: only {bytes} bytes came in {:.0} s, over all connections together", waited.as_secs_f64())]
+    #[error("gave up: only {bytes} bytes came in {}, over all connections together", duration(*waited))]
     AllTooSlow {
         /// What came.
         bytes: u64,

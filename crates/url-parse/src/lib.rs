@@ -41,6 +41,7 @@
 
 mod ascii_case;
 mod commit_id;
+mod duration;
 mod endpoint;
 mod error;
 mod excerpt;
@@ -59,6 +60,7 @@ mod revision;
 mod size;
 
 pub use commit_id::{CommitId, Proof};
+pub use duration::duration;
 pub use endpoint::Endpoint;
 pub use error::{Error, Problem};
 pub use excerpt::Excerpt;

@@ -171,12 +171,15 @@ impl RunNames {
         Self { folder: self.folder.beside(name), slot: self.slot.clone() }
     }
 
+    /// When there was the last heartbeat. A run that died at once has none; then its folder's age counts.
+    pub(crate) fn heard(&self) -> Option<SystemTime> {
+        let heard = self.alive().look().or_else(|_| self.folder.look());
+        heard.ok().and_then(|found| found.modified)
+    }
+
     /// Whether the last heartbeat is so old that the run is abandoned, unless its process is known to be alive.
     fn is_silent(&self, now: SystemTime) -> bool {
-        // A run that died at once has no heartbeat; then its folder's age counts.
-        let heard = self.alive().look().or_else(|_| self.folder.look());
-        let last = heard.ok().and_then(|found| found.modified);
-        last.is_some_and(|last| {
+        self.heard().is_some_and(|last| {
             let apart = now.duration_since(last).unwrap_or_else(|in_the_future| in_the_future.duration());
             apart > ABANDONED_AFTER
         })

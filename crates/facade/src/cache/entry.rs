@@ -15,6 +15,23 @@ pub struct Listing {
     pub models: Vec<ModelEntry>,
     /// What stands among the models and is not a model, and what cannot be looked at.
     pub skipped: Vec<Skipped>,
+    /// What interrupted downloads hold, and those that are under way, by name.
+    pub unfinished: Vec<Unfinished>,
+}
+
+/// What a download that has not ended well holds of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// The model.
+    pub model: ModelRef,
+    /// How many bytes of disk it holds. The next download of the model continues from there, and
+    /// [`Cache::prune`](crate::Cache::prune) gives them back.
+    pub bytes: u64,
+    /// Whether the model is being downloaded, or may be on another machine.
+    pub in_use: bool,
+    /// When it was last written to.
+    pub written: Option<SystemTime>,
 }
 
 /// One model in one tier.

@@ -8,7 +8,7 @@ use cache_layout::{RemovedEntry, Skipped};
 use serde::{Serialize, Serializer};
 use url_parse::{ModelRef, Proof};
 
-use super::entry::{Listing, ModelEntry, Origin};
+use super::entry::{Listing, ModelEntry, Origin, Unfinished};
 use super::removal::{PrunedModel, Pruning, Removal};
 use super::report::{Basis, FileReport, FileState, VerifyReport};
 use crate::words::failure;
@@ -22,6 +22,17 @@ struct ListingJson<'a> {
     version: u32,
     models: Vec<ModelEntryJson<'a>>,
     skipped: Vec<SkippedJson>,
+    unfinished: Vec<UnfinishedJson>,
+}
+
+#[derive(Serialize)]
+struct UnfinishedJson {
+    model: String,
+    revision: Option<String>,
+    bytes: u64,
+    in_use: bool,
+    /// Seconds since 1970.
+    written: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -54,8 +65,14 @@ impl Serialize for Listing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let skipped = self.skipped.iter().map(SkippedJson::from);
         let models = self.models.iter().map(ModelEntryJson::from);
-        ListingJson { version: VERSION, models: models.collect(), skipped: skipped.collect() }
-            .serialize(serializer)
+        let unfinished = self.unfinished.iter().map(UnfinishedJson::from);
+        ListingJson {
+            version: VERSION,
+            models: models.collect(),
+            skipped: skipped.collect(),
+            unfinished: unfinished.collect(),
+        }
+        .serialize(serializer)
     }
 }
 
@@ -86,6 +103,18 @@ impl<'a> From<&'a ModelEntry> for ModelEntryJson<'a> {
             whole: entry.is_whole(),
             missing: &entry.missing,
             unreadable: entry.unreadable.as_deref(),
+        }
+    }
+}
+
+impl From<&Unfinished> for UnfinishedJson {
+    fn from(unfinished: &Unfinished) -> Self {
+        Self {
+            model: unfinished.model.to_string(),
+            revision: revision(&unfinished.model),
+            bytes: unfinished.bytes,
+            in_use: unfinished.in_use,
+            written: unfinished.written.and_then(seconds),
         }
     }
 }
@@ -128,6 +157,8 @@ struct PrunedModelJson {
     removed_bytes: u64,
     kept_bytes: u64,
     in_use: bool,
+    holder: Option<String>,
+    kept_until: Option<u64>,
     failure: Option<String>,
 }
 
@@ -175,6 +206,8 @@ impl From<&PrunedModel> for PrunedModelJson {
             removed_bytes: pruned.removed_bytes,
             kept_bytes: pruned.kept_bytes,
             in_use: pruned.in_use,
+            holder: pruned.holder.as_ref().map(ToString::to_string),
+            kept_until: pruned.kept_until.and_then(seconds),
             failure: pruned.failure.as_ref().map(|error| failure(error)),
         }
     }

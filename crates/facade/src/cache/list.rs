@@ -1,10 +1,10 @@
 //! What is in the cache.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use cache_layout::{CacheLayout, Completeness, Entry, usage_of};
+use cache_layout::{CacheLayout, Completeness, Entry, PruneMode, PrunedSlot, usage_of};
 
-use super::entry::{Listing, ModelEntry, Origin};
+use super::entry::{Listing, ModelEntry, Origin, Unfinished};
 use crate::Error;
 use crate::look::inspect_with;
 use crate::receipts::receipt_about;
@@ -13,7 +13,19 @@ use crate::threads;
 pub(super) fn list(layout: &CacheLayout) -> Result<Listing, Error> {
     let inventory = layout.inventory()?;
     let models = threads::map(&inventory.entries, |entry| describe(layout, entry));
-    Ok(Listing { models: models.into_iter().flatten().collect(), skipped: inventory.skipped })
+    let slots = layout.prune(Duration::ZERO, PruneMode::DryRun).slots;
+    Ok(Listing {
+        models: models.into_iter().flatten().collect(),
+        skipped: inventory.skipped,
+        unfinished: slots.iter().filter_map(unfinished).collect(),
+    })
+}
+
+/// A download that failed at once has left nothing but empty folders.
+fn unfinished(slot: &PrunedSlot) -> Option<Unfinished> {
+    let (model, bytes) = (slot.slot.model().clone(), slot.removed_bytes + slot.kept_bytes);
+    let (in_use, written) = (slot.in_use, slot.written);
+    (in_use || bytes > 0).then_some(Unfinished { model, bytes, in_use, written })
 }
 
 /// Nothing when the entry is gone since it was found.

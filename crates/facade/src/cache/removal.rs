@@ -1,8 +1,9 @@
 //! Taking models out, and what unfinished downloads have left.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use cache_layout::{CacheLayout, PruneReport, PrunedSlot, RemovedEntry, Slot, Tier};
+use cache_layout::{CacheLayout, Holder, PruneReport, PrunedSlot, RemovedEntry, Slot, Tier};
 use url_parse::ModelRef;
 
 use crate::Error;
@@ -55,6 +56,13 @@ pub struct PrunedModel {
     /// Whether a download of the model is under way, or may be on another machine, as it was heard of within the last 15
     /// minutes.
     pub in_use: bool,
+    /// Who downloads it, where that could be learned.
+    pub holder: Option<Holder>,
+    /// When all that stays could go: it is too young until then, or its process may be on another machine. `None` when
+    /// nothing stays, or a process of this machine is at work on it.
+    pub kept_until: Option<SystemTime>,
+    /// When it was last written to.
+    pub written: Option<SystemTime>,
     /// Why not everything could be removed.
     pub failure: Option<Error>,
 }
@@ -113,6 +121,9 @@ impl From<PrunedSlot> for PrunedModel {
             removed_bytes: pruned.removed_bytes,
             kept_bytes: pruned.kept_bytes,
             in_use: pruned.in_use,
+            holder: pruned.holder,
+            kept_until: pruned.kept_until,
+            written: pruned.written,
             failure: pruned.failure.map(Error::from),
         }
     }

@@ -18,7 +18,7 @@ use super::report::{FileReport, FileState, VerifyReport};
 use crate::Error;
 use crate::receipts::receipt_about;
 
-/// A step of a verification.
+/// A step of a verification, or of an export.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum VerifyEvent<'a> {
@@ -33,6 +33,16 @@ pub enum VerifyEvent<'a> {
         files: usize,
         /// Their sizes together.
         bytes: u64,
+    },
+    /// Of a file, so many bytes were copied, before all are hashed.
+    #[non_exhaustive]
+    Copied {
+        /// The model.
+        model: &'a ModelRef,
+        /// How many bytes.
+        bytes: u64,
+        /// Of how many in all.
+        of: u64,
     },
     /// A file was hashed.
     #[non_exhaustive]
@@ -69,27 +79,42 @@ fn copy(
     observe: &mut Observe<'_>,
 ) -> Result<VerifyReport, Error> {
     let receipt = receipt_about(layout, slot, dir);
-    let demands = Demands::of(dir, receipt.as_ref())?;
+    compare(slot.model(), tier, dir, receipt.as_ref(), observe)
+}
+
+/// The files that a directory must hold.
+pub(super) fn demanded(dir: &Path, receipt: Option<&Receipt>) -> Result<Vec<RepoPath>, Error> {
+    Ok(Demands::of(dir, receipt)?.files.into_keys().collect())
+}
+
+/// Compares a directory with a receipt, or with its own manifest.
+pub(super) fn compare(
+    model: &ModelRef,
+    tier: &Tier,
+    dir: &Path,
+    receipt: Option<&Receipt>,
+    observe: &mut Observe<'_>,
+) -> Result<VerifyReport, Error> {
+    let demands = Demands::of(dir, receipt)?;
     let mut states = BTreeMap::new();
     let mut hashed = Vec::new();
     for (path, demand) in &demands.files {
-        match (look(dir, receipt.as_ref(), path, demand), demand) {
+        match (look(dir, receipt, path, demand), demand) {
             (None, Demand::Digest(expected)) => hashed.push((path, *expected)),
             (state, _) => drop(states.insert(path, state.unwrap_or(FileState::Ok))),
         }
     }
     let bytes_hashed = hashed.iter().map(|(_, expected)| expected.size).sum();
-    let began =
-        VerifyEvent::Began { model: slot.model(), path: dir, files: hashed.len(), bytes: bytes_hashed };
+    let began = VerifyEvent::Began { model, path: dir, files: hashed.len(), bytes: bytes_hashed };
     if observe(&began).is_break() {
         return Err(net::Error::Cancelled.into());
     }
-    states.extend(hash(dir, receipt.as_ref(), &hashed, observe)?);
+    states.extend(hash(dir, receipt, &hashed, observe)?);
     let known = states.into_iter().map(|(path, state)| FileReport { path: path.as_str().to_owned(), state });
     let mut files: Vec<_> = known.chain(others(dir, &demands)).collect();
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(VerifyReport {
-        model: slot.model().clone(),
+        model: model.clone(),
         tier: tier.clone(),
         path: dir.to_path_buf(),
         basis: demands.basis,

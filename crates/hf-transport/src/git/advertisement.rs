@@ -1,12 +1,14 @@
 //! What a repository offers: the answer to `info/refs`.
 
 use bytes::{Bytes, BytesMut};
-use url_parse::CommitId;
+use url_parse::{CommitId, Revision};
 
 use super::packets::{Malformed, Packet, take_packet};
 
 /// Stands in place of a name when a repository has no reference.
 const NO_REFERENCE: &[u8] = b"capabilities^{}";
+/// So many names are remembered of a repository that lacks the one that was asked for.
+const MOST_NAMES: usize = 1000;
 /// Ends the second line of an annotated tag: the one with the object that the tag is for.
 const PEELED: &[u8] = b"^{}";
 /// How objects are named where nothing is said.
@@ -92,6 +94,16 @@ impl Advertisement {
     /// There is no reference at all: nothing was ever committed.
     pub(super) fn is_empty(&self) -> bool {
         self.references.is_empty()
+    }
+
+    /// The short names of branches and tags, as far as they can be asked for.
+    pub(super) fn names(&self) -> Vec<Revision> {
+        let names = self.references.iter().filter_map(|reference| {
+            let name = std::str::from_utf8(&reference.name).ok()?;
+            let short = name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/"))?;
+            short.parse().ok()
+        });
+        names.take(MOST_NAMES).collect()
     }
 
     /// The object of the reference of this full name, which is a commit as a rule.

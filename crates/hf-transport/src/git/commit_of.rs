@@ -66,7 +66,7 @@ impl HubClient {
                 return Err(Error::EmptyRepository { model: session.model().clone() });
             }
             let commit = named_commit(session.revision(), &offered);
-            let commit = commit.ok_or_else(|| session.task().not_found())?;
+            let commit = commit.ok_or_else(|| session.task().not_among(&offered))?;
             Ok(NamedOverGit::Commit(NamedCommit { commit, seen_at }))
         })
         .await;

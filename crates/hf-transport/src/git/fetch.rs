@@ -52,8 +52,8 @@ pub(super) fn fetch_commit(
     if offered.is_empty() {
         return Err(Error::EmptyRepository { model: session.model().clone() });
     }
-    let wanted =
-        Wanted::decide(means, session.revision(), &offered).ok_or_else(|| session.task().not_found())?;
+    let wanted = Wanted::decide(means, session.revision(), &offered)
+        .ok_or_else(|| session.task().not_among(&offered))?;
     if let Some((id, costs)) = work.take_kept(&wanted)? {
         return Ok(work.done(id, costs, &wanted));
     }

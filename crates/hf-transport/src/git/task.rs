@@ -3,6 +3,7 @@
 use net::ServerWords;
 use url_parse::{ModelId, Revision};
 
+use super::advertisement::Advertisement;
 use super::cancel::CancelSignal;
 use super::wanted::revision_not_found;
 use crate::Error;
@@ -23,5 +24,15 @@ impl Task {
 
     pub(super) fn not_found(&self) -> Error {
         revision_not_found(&self.model, self.revision.as_ref(), ServerWords::none())
+    }
+
+    /// The same where the hub has listed what there is.
+    pub(super) fn not_among(&self, offered: &Advertisement) -> Error {
+        match self.not_found() {
+            Error::RevisionNotFound { model, revision, hub_says, .. } => {
+                Error::RevisionNotFound { model, revision, known: offered.names(), hub_says }
+            }
+            other => other,
+        }
     }
 }

@@ -66,7 +66,7 @@ pub(super) fn revision_not_found(
     hub_says: ServerWords,
 ) -> Error {
     let revision = revision.map_or(DEFAULT_BRANCH, Revision::as_str).to_owned();
-    Error::RevisionNotFound { model: model.clone(), revision, hub_says }
+    Error::RevisionNotFound { model: model.clone(), revision, known: Vec::new(), hub_says }
 }
 
 /// What a short name may stand for: a branch, else a tag, as with `git clone --branch`.

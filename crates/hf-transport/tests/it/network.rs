@@ -78,7 +78,7 @@ async fn a_drip_is_given_up_in_every_answer() {
         assert!((2 * IMPATIENT..PROMPTLY).contains(&began.elapsed()), "{:?}", began.elapsed());
         let message = error.to_string();
         assert!(message.starts_with(&format!("cannot {action} http://127.0.0.1")), "{message}");
-        assert!(message.contains(": it sent only ") && message.ends_with(" bytes in 1 s"), "{message}");
+        assert!(message.contains(": it sent only ") && message.ends_with(" bytes in 1.0 s"), "{message}");
     }
 }
 

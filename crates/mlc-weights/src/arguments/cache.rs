@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use facade::Revision;
 
 #[derive(Args, Debug)]
@@ -30,15 +30,30 @@ const MODEL: &str = "The model: user/repo[@revision], also as HF://… or https:
 #[command(after_help = "\
 Examples:
   mlc-weights list
+  mlc-weights list --sort size
   mlc-weights list --outdated
   mlc-weights list --json | jq -r '.models[] | select(.whole) | .path'")]
 pub(crate) struct List {
     /// Ask the hub, and show the models of which it has a newer commit
     #[arg(long)]
     pub(crate) outdated: bool,
+    /// What comes first in each folder: the largest, or the newest
+    #[arg(long, value_name = "BY", default_value = "name", conflicts_with = "outdated")]
+    pub(crate) sort: Order,
     /// One JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How models are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// The largest first
+    Size,
+    /// The newest first
+    Age,
+    /// By name
+    Name,
 }
 
 #[derive(Args, Debug)]

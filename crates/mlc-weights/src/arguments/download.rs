@@ -1,4 +1,4 @@
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -28,12 +28,21 @@ pub(crate) struct Download {
     /// Further models from this mlc-package-config.json; local folders in it are passed over
     #[arg(long, value_name = "CONFIG")]
     pub(crate) package: Option<PathBuf>,
+    /// Put the model's files into this folder too, which must be new or empty, and print that; copied, or sharing blocks
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
+    pub(crate) to: Option<PathBuf>,
+    /// With --to: hard links instead of copies; the files become read-only, here and in the cache
+    #[arg(hide_short_help = true, long, requires = "to")]
+    pub(crate) link: bool,
     /// The most files, and connections, at once [default: 8, and more as they prove useful]
     #[arg(short, long, value_name = "N", value_parser = parse_count)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// The most connections at once [default: as many as --jobs says, else 32]
-    #[arg(long, value_name = "N", value_parser = parse_count)]
+    #[arg(hide_short_help = true, long, value_name = "N", value_parser = parse_count)]
     pub(crate) max_connections: Option<NonZeroUsize>,
+    /// The most bytes a second of all connections together, as 500k, 20M or 1G
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(crate) limit_rate: Option<NonZeroU64>,
     /// Download again even if the model is in the cache
     #[arg(long)]
     pub(crate) force: bool,
@@ -41,20 +50,20 @@ pub(crate) struct Download {
     #[arg(long, value_name = "REV")]
     pub(crate) revision: Option<Revision>,
     /// ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub(crate) policy: Option<CachePolicy>,
     /// Fail, with status 5, unless git proves that the files are those of the commit
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub(crate) require_proof: bool,
     /// Ask this store before the hub; may be given several times [default: MLC_WEIGHTS_STORE]
-    #[arg(long = "store", value_name = "URL")]
+    #[arg(hide_short_help = true, long = "store", value_name = "URL")]
     // Text, lest the parser of arguments repeats a password in it.
     pub(crate) stores: Vec<String>,
     /// What stores are asked for: first, refs or only [default: MLC_WEIGHTS_STORE_MODE, else first]
-    #[arg(long, value_name = "MODE")]
+    #[arg(hide_short_help = true, long, value_name = "MODE")]
     pub(crate) store_mode: Option<StoreMode>,
     /// Put into the first store what comes from the hub
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub(crate) store_fill: bool,
     /// How progress is shown
     #[arg(long, value_name = "HOW", default_value = "auto")]
@@ -66,7 +75,7 @@ pub(crate) struct Download {
     #[arg(long)]
     pub(crate) json: bool,
     /// Do not wait for the disk; a power failure may damage what was just downloaded
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub(crate) no_fsync: bool,
 }
 
@@ -89,6 +98,20 @@ fn parse_count(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse().map_err(|_| "it must be a whole number, at least 1")
 }
 
+/// Bytes a second; the units are decimal, as everywhere.
+fn parse_rate(text: &str) -> Result<NonZeroU64, &'static str> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[number.len()..].to_ascii_lowercase().as_str() {
+        "" => Some(1),
+        "k" => Some(1_000),
+        "m" => Some(1_000_000),
+        "g" => Some(1_000_000_000),
+        _ => None,
+    };
+    let bytes = unit.zip(number.parse().ok()).and_then(|(unit, number): (u64, u64)| number.checked_mul(unit));
+    bytes.and_then(NonZeroU64::new).ok_or("it must be a whole number of bytes a second, as 500k, 20M or 1G")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +119,23 @@ mod tests {
     #[track_caller]
     fn count(text: &str, expected: Option<usize>) {
         assert_eq!(parse_count(text).ok().map(NonZeroUsize::get), expected, "{text}");
+    }
+
+    #[track_caller]
+    fn rate(text: &str, expected: Option<u64>) {
+        assert_eq!(parse_rate(text).ok().map(NonZeroU64::get), expected, "{text}");
+    }
+
+    #[test]
+    fn rates() {
+        rate("1", Some(1));
+        rate("500k", Some(500_000));
+        rate("20M", Some(20_000_000));
+        rate("1g", Some(1_000_000_000));
+        for text in ["", "0", "0M", "M", "-1", "1.5M", "20MB", "1 M", "99999999999999999999", "99999999999G"]
+        {
+            rate(text, None);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod dry_run;
 mod session;
 mod wanted;
 
+use facade::cache::ExportMode;
 use facade::env::Settings;
 use facade::errors::StoreError;
 use facade::stores::StoreUrl;
@@ -18,13 +19,17 @@ use crate::progress::{Display, Screen};
 
 pub(crate) fn run(arguments: &Download, screen: Screen) -> Result<(), Failure> {
     let display = Display::choose(arguments.progress, screen);
-    download(arguments, display).map_err(|failure| Failure::Reported(display.reported(None, &failure)))
+    download(arguments, display, screen)
+        .map_err(|failure| Failure::Reported(display.reported(None, &failure)))
 }
 
-fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
+fn download(arguments: &Download, display: Display, screen: Screen) -> Result<(), Failure> {
     let settings = Settings::from_env()?;
     let policy_by = if arguments.policy.is_some() { Some("--policy") } else { settings.policy_variable };
     let requests = wanted::models(arguments, &settings.endpoint)?;
+    if arguments.to.is_some() && requests.len() != 1 {
+        return Err(Failure::Usage("--to takes one model: its folder becomes that model's"));
+    }
     let mut builder = Builder::from_settings(settings);
     if arguments.no_fsync {
         builder = builder.durability(Durability::Fast);
@@ -43,15 +48,21 @@ fn download(arguments: &Download, display: Display) -> Result<(), Failure> {
     if arguments.store_fill {
         builder = builder.fill_store(true);
     }
+    if let Some(bytes_per_second) = arguments.limit_rate {
+        builder = builder.limit_rate(bytes_per_second);
+    }
     if let Some(connections) = arguments.max_connections {
         builder = builder.max_connections(connections);
     }
     let (downloader, models) = (builder.build()?, requests.len());
     let requests = requests.into_iter().map(|request| with_options(request, arguments));
+    let mode = if arguments.link { ExportMode::Link } else { ExportMode::Copy };
     if arguments.dry_run {
         dry_run::Planner::new(downloader, display, policy_by)?.run(arguments.json, requests)
     } else {
-        Session::new(downloader, display, policy_by, models).run(requests, arguments.json)
+        let target = arguments.to.as_ref().map(|to| (to.as_path(), mode));
+        let session = Session::new(downloader, display, policy_by, models);
+        session.putting_it(target, screen).run(requests, arguments.json)
     }
 }
 

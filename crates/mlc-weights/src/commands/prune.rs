@@ -5,11 +5,11 @@ use facade::cache::{PruneMode, PrunedModel, Pruning};
 
 use crate::arguments::Prune;
 use crate::exit::Failure;
-use crate::output::{print, print_json, say};
+use crate::output::{print, print_json, say, width_of_stdout};
 use crate::progress::Screen;
 use crate::report;
 use crate::table::{Align, Table};
-use crate::words::size;
+use crate::words::{moment, size};
 
 pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
     let mode = if arguments.dry_run { PruneMode::DryRun } else { PruneMode::Remove };
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
             say(&[summary(&pruning)]);
         }
         if pruning.models.iter().any(is_worth_a_row) {
-            print(&table(&pruning).lines())?;
+            print(&table(&pruning).lines_within(width_of_stdout(), &[]))?;
         }
     }
     let mut failures = pruning.models.into_iter().filter_map(|model| model.failure).chain(pruning.failures);
@@ -53,6 +53,19 @@ fn is_worth_a_row(model: &PrunedModel) -> bool {
     model.in_use || model.failure.is_some() || model.removed_bytes + model.kept_bytes > 0
 }
 
+fn why_it_stays(model: &PrunedModel) -> Option<String> {
+    let until = model.kept_until.and_then(moment);
+    Some(match (model.in_use, &model.holder, until) {
+        (true, Some(holder), _) => format!("being downloaded by {holder}"),
+        (true, None, Some(until)) => {
+            format!("kept until {until}: another machine may be downloading it")
+        }
+        (true, None, None) => "being downloaded".to_owned(),
+        (false, _, Some(until)) => format!("kept until {until}: it is not older than --older-than"),
+        (false, _, None) => return None,
+    })
+}
+
 fn table(pruning: &Pruning) -> Table<3> {
     let removed = if pruning.dry_run { "WOULD GO" } else { "REMOVED" };
     let mut table = Table::new([(removed, Align::Right), ("KEPT", Align::Right), ("MODEL", Align::Left)]);
@@ -60,8 +73,8 @@ fn table(pruning: &Pruning) -> Table<3> {
         let bytes = [model.removed_bytes, model.kept_bytes].map(size);
         let [removed, kept] = bytes;
         table.row([removed, kept, model.model.to_string()]);
-        if model.in_use {
-            table.note("a download of it is under way, or was until a few minutes ago");
+        if let Some(why) = why_it_stays(model) {
+            table.note(&why);
         }
     }
     table

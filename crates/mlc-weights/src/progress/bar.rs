@@ -13,6 +13,7 @@ use super::face::{Ending, Face};
 use super::rows::{Place, rows};
 use super::view::View;
 use super::{step, text};
+use crate::output::painted;
 
 /// Often enough for a spinner, seldom enough for a slow terminal.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -53,8 +54,9 @@ impl Drawn {
             self.rows = rows;
             self.turn += 1;
         }
-        let lines: Vec<_> = lines.iter().map(|line| printable(line)).collect();
-        let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
+        let paint = |line: &str| if place.color { painted(line) } else { line.to_owned() };
+        let lines: Vec<String> = lines.iter().map(|line| paint(&printable(line))).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let text = self.block.redrawn(&lines, &self.rows, place.columns);
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use console::measure_text_width;
 
+use crate::wrapping::wrapped;
+
 /// The rows that are on the terminal now, and the cursor at the beginning of the line below them.
 ///
 /// There, and not behind the last row: what the terminal itself writes, the `^C` of who interrupts, then does
@@ -31,7 +33,7 @@ impl Block {
             text += "\x1b[J";
         }
         for line in lines {
-            let _ = write!(text, "{}\r\n", broken(line, columns));
+            let _ = write!(text, "{}\r\n", wrapped(line, columns).join("\r\n"));
         }
         // Each row is wiped behind what is written in it: nothing flickers.
         for row in rows {
@@ -46,28 +48,6 @@ impl Block {
     fn height(&self, columns: usize) -> usize {
         self.widths.iter().map(|width| width.div_ceil(columns.max(1)).max(1)).sum()
     }
-}
-
-/// In a narrower place a text is left to the terminal, which breaks it anywhere.
-const WORTH_BREAKING: usize = 20;
-
-/// A line, broken between words where it is too wide.
-fn broken(line: &str, columns: usize) -> String {
-    if columns < WORTH_BREAKING {
-        return line.to_owned();
-    }
-    let (mut text, mut at) = (String::new(), 0);
-    for word in line.split_inclusive(' ') {
-        let width = measure_text_width(word.trim_end());
-        if at > 0 && at + width > columns {
-            text.truncate(text.trim_end().len());
-            text += "\r\n  ";
-            at = 2;
-        }
-        text += word;
-        at += measure_text_width(word);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -131,22 +111,6 @@ mod tests {
     fn nothing_is_wiped_behind_a_line() {
         let text = Block::default().redrawn(&["0123456789"], &["1".to_owned()], 10);
         assert_eq!(text, "\r\x1b[J0123456789\r\n1\x1b[K\r\n\x1b[J");
-    }
-
-    #[track_caller]
-    fn check_broken(line: &str, columns: usize, expected: &str) {
-        assert_eq!(broken(line, columns), expected.replace('\n', "\r\n"));
-    }
-
-    #[test]
-    fn lines_are_broken_between_words() {
-        check_broken("a line of twenty-four ch", 24, "a line of twenty-four ch");
-        check_broken("a line of twenty-five cha", 24, "a line of twenty-five\n  cha");
-        check_broken("a line that goes on and on and on", 20, "a line that goes on\n  and on and on");
-        check_broken("", 20, "");
-        // What is no text is not for breaking, nor is it where there is no room.
-        check_broken("http://127.0.0.1:12345/user/repo says", 20, "http://127.0.0.1:12345/user/repo\n  says");
-        check_broken("a line of twenty-five cha", 10, "a line of twenty-five cha");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::face::{Ending, Face};
 use super::view::{FileState, View};
 use super::{Summary, text};
 use crate::exit::Failure;
-use crate::output::{printable_json, rounded, say};
+use crate::output::{printable_json, rounded, say_object};
 use crate::{report, words};
 
 /// Grows when a reader that knows the version before would misunderstand what is written. New events and new
@@ -33,7 +33,7 @@ impl Json {
 
     fn say(&self, name: &str, members: Value) {
         let seconds = rounded(self.began.elapsed());
-        say(&[object(name, &[json!({ "model": self.model.to_string(), "seconds": seconds }), members])]);
+        say_object(&object(name, &[json!({ "model": self.model.to_string(), "seconds": seconds }), members]));
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn report(model: Option<&ModelRef>, failure: &Failure) {
         "kept_bytes": kept,
     });
     let model = json!({ "model": model.map(ToString::to_string) });
-    say(&[object("failed", &[model, report::members(failure), members])]);
+    say_object(&object("failed", &[model, report::members(failure), members]));
 }
 
 /// Says what became of a store that was filled on the way.
@@ -99,12 +99,12 @@ pub(super) fn filled(filled: &Filled) {
         }),
         Err(_) => json!({ "model": model, "message": text::filled(filled) }),
     };
-    say(&[object(if filled.outcome.is_ok() { "filled" } else { "not_filled" }, &[members])]);
+    say_object(&object(if filled.outcome.is_ok() { "filled" } else { "not_filled" }, &[members]));
 }
 
 /// Says what an interrupted program still waits for.
 pub(super) fn finishing(words: &str) {
-    say(&[object("finishing", &[json!({ "reason": words })])]);
+    say_object(&object("finishing", &[json!({ "reason": words })]));
 }
 
 pub(super) fn sum_up(summary: &Summary) {
@@ -116,7 +116,7 @@ pub(super) fn sum_up(summary: &Summary) {
         "bytes_received": summary.bytes,
         "seconds": rounded(summary.elapsed),
     });
-    say(&[object("summary", &[members])]);
+    say_object(&object("summary", &[members]));
 }
 
 /// One line: the version and the event first, then the members of all parts.

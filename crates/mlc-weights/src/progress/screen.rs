@@ -9,7 +9,7 @@ use facade::stores::Filled;
 use super::{Summary, json, text};
 use crate::arguments::Progress;
 use crate::exit::{Failure, Status};
-use crate::output::say;
+use crate::output::{Look, say};
 use crate::report;
 
 /// The place that progress goes to, as far as it decides about the form.
@@ -46,7 +46,9 @@ impl Screen {
     /// What stderr and the environment allow.
     pub(crate) fn of_stderr(quiet: bool, verbose: bool) -> Self {
         let presentation = Presentation::from_env();
-        let terminal = io::stderr().is_terminal().then_some(Terminal { color: !presentation.no_color });
+        let terminal = io::stderr()
+            .is_terminal()
+            .then_some(Terminal { color: !presentation.no_color && !presentation.dumb_terminal });
         Self {
             quiet,
             terminal,
@@ -56,6 +58,11 @@ impl Screen {
 
     pub(crate) fn is_quiet(self) -> bool {
         self.quiet
+    }
+
+    /// How lines look there.
+    pub(crate) fn look(self) -> Look {
+        Look { has_color: self.takes_color(), is_terminal: self.terminal.is_some() }
     }
 
     pub(crate) fn takes_color(self) -> bool {

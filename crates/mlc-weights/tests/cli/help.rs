@@ -62,7 +62,7 @@ fn help() {
       1 anything else              5 a digest or size does not match, or an unsafe path
       2 usage, a malformed URL,    6 network, after retries
         an unusable variable       7 local disk
-      3 not in the cache, and a    130 interrupted
+      3 not in the cache, and a    130 interrupted (143: terminated)
         download is forbidden
     "#);
 }
@@ -111,7 +111,7 @@ fn long_help_knows_the_environment() {
       1 anything else              5 a digest or size does not match, or an unsafe path
       2 usage, a malformed URL,    6 network, after retries
         an unusable variable       7 local disk
-      3 not in the cache, and a    130 interrupted
+      3 not in the cache, and a    130 interrupted (143: terminated)
         download is forbidden
 
     Environment:
@@ -146,34 +146,25 @@ fn help_of_download() {
                   https://huggingface.co/…
 
     Options:
-          --from-file <LIST>     Further models from this file, one a line; # begins a comment, and - is
-                                 standard input
-          --package <CONFIG>     Further models from this mlc-package-config.json; local folders in it
-                                 are passed over
-      -j, --jobs <N>             The most files, and connections, at once [default: 8, and more as they
-                                 prove useful]
-          --max-connections <N>  The most connections at once [default: as many as --jobs says, else 32]
-          --force                Download again even if the model is in the cache
-          --revision <REV>       A branch, tag, reference or commit of each model, instead of its
-                                 @revision
-          --policy <POLICY>      ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
-          --require-proof        Fail, with status 5, unless git proves that the files are those of the
-                                 commit
-          --store <URL>          Ask this store before the hub; may be given several times [default:
-                                 MLC_WEIGHTS_STORE]
-          --store-mode <MODE>    What stores are asked for: first, refs or only [default:
-                                 MLC_WEIGHTS_STORE_MODE, else first]
-          --store-fill           Put into the first store what comes from the hub
-          --progress <HOW>       How progress is shown [default: auto] [possible values: auto, bar,
-                                 plain, json, none]
-          --dry-run              Only say what would be fetched, from where, and what is there already
-          --json                 One JSON document at the end, instead of each path
-          --no-fsync             Do not wait for the disk; a power failure may damage what was just
-                                 downloaded
-      -v, --verbose...           Show what the libraries do (-vv: in detail); RUST_LOG selects more
-                                 finely
-      -q, --quiet                Print nothing but the result and errors
-      -h, --help                 Print help (see more with '--help')
+          --from-file <LIST>   Further models from this file, one a line; # begins a comment, and - is
+                               standard input
+          --package <CONFIG>   Further models from this mlc-package-config.json; local folders in it are
+                               passed over
+          --to <DIR>           Put the model's files into this folder too, which must be new or empty,
+                               and print that; copied, or sharing blocks
+      -j, --jobs <N>           The most files, and connections, at once [default: 8, and more as they
+                               prove useful]
+          --limit-rate <RATE>  The most bytes a second of all connections together, as 500k, 20M or 1G
+          --force              Download again even if the model is in the cache
+          --revision <REV>     A branch, tag, reference or commit of each model, instead of its
+                               @revision
+          --progress <HOW>     How progress is shown [default: auto] [possible values: auto, bar, plain,
+                               json, none]
+          --dry-run            Only say what would be fetched, from where, and what is there already
+          --json               One JSON document at the end, instead of each path
+      -v, --verbose...         Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+      -q, --quiet              Print nothing but the result and errors
+      -h, --help               Print help (see more with '--help')
 
     Examples:
       mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC

@@ -1,5 +1,7 @@
 //! `mlc-weights list`.
 
+use local_hub::{Fault, FaultTarget, ModelFixture, Times};
+
 use crate::world::{World, lay_out};
 
 #[test]
@@ -9,7 +11,10 @@ fn an_empty_cache_says_so_on_stderr() {
     assert_eq!((ran.status, ran.text()), (Some(0), String::new()));
     assert_eq!(ran.stderr, "there are no models in the cache\n");
     let ran = world.cli(&["list", "--json"]).run();
-    assert_eq!(ran.json(), serde_json::json!({ "version": 1, "models": [], "skipped": [] }));
+    assert_eq!(
+        ran.json(),
+        serde_json::json!({ "version": 1, "models": [], "skipped": [], "unfinished": [] })
+    );
     assert_eq!(ran.stderr, "");
     world.check_pristine();
 }
@@ -82,4 +87,49 @@ fn a_home_that_is_a_file_is_a_disk_error() {
     let world = World::new();
     std::fs::write(world.home(), "").unwrap();
     world.cli(&["list"]).run().check_failure(7, &["is not a directory"]);
+}
+
+#[test]
+fn what_an_interrupted_download_holds_is_listed() {
+    let (world, model) = World::with_tiny();
+    let other = world.hub.publish(&ModelFixture::new("mlc-ai/other").seed(1));
+    world.download(&other);
+    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(404), Times::Forever);
+    assert_eq!(world.cli(&["download", &model.url]).run().status, Some(4));
+    let ran = world.cli(&["list"]).run();
+    let text = ran.text();
+    let lines: Vec<&str> = text.lines().collect();
+    let [.., heading, head, row] = lines[..] else { panic!("{text}") };
+    assert_eq!(heading, "unfinished downloads");
+    assert_eq!(head.split_whitespace().collect::<Vec<_>>(), ["SIZE", "WRITTEN", "MODEL"]);
+    assert!(row.ends_with("  mlc-ai/tiny"), "{text}");
+    assert!(
+        ran.stderr.contains("1 model, ") && ran.stderr.contains("; unfinished downloads hold "),
+        "{ran:?}"
+    );
+    let document = world.cli(&["list", "--json"]).run().json();
+    let unfinished = &document["unfinished"][0];
+    assert_eq!((&unfinished["model"], &unfinished["in_use"]), (&"mlc-ai/tiny".into(), &false.into()));
+    assert!(unfinished["bytes"].as_u64() > Some(0) && unfinished["written"].is_u64(), "{unfinished}");
+}
+
+#[test]
+fn models_are_sorted() {
+    let world = World::new();
+    for (name, bytes) in [("mlc-ai/b", 5_000), ("mlc-ai/a", 90_000), ("mlc-ai/c", 20_000)] {
+        let model = world.hub.publish(&ModelFixture::new(name).shards(1, bytes));
+        world.download(&model);
+    }
+    let sorted = |by: &[&str]| {
+        let document = world.cli(&[&["list", "--json"], by].concat()).run().json();
+        let models = document["models"].as_array().unwrap().iter();
+        models.map(|model| model["model"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(sorted(&[]), ["mlc-ai/a", "mlc-ai/b", "mlc-ai/c"]);
+    assert_eq!(sorted(&["--sort", "name"]), sorted(&[]));
+    assert_eq!(sorted(&["--sort", "size"]), ["mlc-ai/a", "mlc-ai/c", "mlc-ai/b"]);
+    // Downloaded in this order; within a second there is none.
+    let mut by_age = sorted(&["--sort", "age"]);
+    by_age.sort();
+    assert_eq!(by_age, sorted(&[]));
 }

@@ -54,6 +54,7 @@ mod store_buckets;
 mod store_keeping;
 mod stores;
 mod terminal;
+mod to;
 mod tokens;
 #[cfg(target_os = "linux")]
 mod traced;

@@ -99,6 +99,12 @@ fn what_is_being_downloaded_stays() {
         (&0.into(), &true.into()),
         "{pruned}"
     );
+    let holder = pruned["models"][0]["holder"].as_str().unwrap();
+    assert!(holder.starts_with(&format!("process {}", download.id())), "{pruned}");
+    let words = world.cli(&["prune"]).run().text();
+    assert!(words.contains(&format!("being downloaded by process {}", download.id())), "{words}");
+    let listed = world.cli(&["list", "--json"]).run().json();
+    assert_eq!(listed["unfinished"][0]["in_use"], true, "{listed}");
     hold.release();
     download.end().check_path(&world.entry(&model));
 }
@@ -135,6 +141,9 @@ fn of_a_link_only_the_link_is_removed_and_that_is_said() {
     assert_eq!(model.differences(&own), [""; 0]);
 }
 
+/// In seconds.
+const DAY: u64 = 24 * 3600;
+
 /// As if all below a folder had been written an hour ago.
 fn age(folder: &Path) {
     for path in fs::read_dir(folder).unwrap().map(|child| child.unwrap().path()) {
@@ -158,6 +167,12 @@ fn what_a_killed_download_has_left_is_pruned_when_it_is_old() {
         ran.json()["removed_bytes"].as_u64().unwrap()
     };
     assert_eq!(bytes(&["--older-than", "7d"]), 0);
+    let young = world.cli(&["prune", "--older-than", "7d", "--json"]).run().json();
+    let until = young["models"][0]["kept_until"].as_u64().unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    assert!((now + 6 * DAY..now + 7 * DAY).contains(&until), "{until} at {now}");
+    let words = world.cli(&["prune", "--older-than", "7d"]).run().text();
+    assert!(words.contains("kept until 20") && words.contains("not older than --older-than"), "{words}");
     let would = bytes(&["--dry-run"]);
     assert!(would > 0 && private.exists());
     let table = world.cli(&["prune", "--dry-run"]).run();

@@ -58,3 +58,12 @@ fn a_revision_that_the_model_lacks_is_named() {
     let ran = world.cli(&["download", &model.url, "--revision", "v9"]).run();
     ran.check_failure(4, &["mlc-ai/tiny has no revision `v9`"]);
 }
+
+#[test]
+fn near_revisions_are_offered() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").tag("v1.0"));
+    let ran = world.cli(&["download", &model.url, "--revision", "v1.1"]).run();
+    ran.check_failure(4, &["mlc-ai/tiny has no revision `v1.1`", "did you mean mlc-ai/tiny@v1.0?"]);
+    let ran = world.cli(&["download", &model.url, "--revision", "something-else"]).run();
+    ran.check_failure(4, &["  it has main, v1.0\n"]);
+}

@@ -71,6 +71,21 @@ fn five_kilobytes_a_second_bring_a_whole_model() {
     assert!(!proxy.requests().is_empty());
 }
 
+/// Each of eight connections is held up for longer than a server may be silent.
+#[test]
+fn a_limit_holds_for_all_connections_together_and_no_server_is_slow() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(8, 50_000));
+    let arguments =
+        ["download", &model.url, "--limit-rate", "100k", "-j", "8", "--progress", "json", "--json"];
+    let ran = world.cli(&arguments).env("HF_HUB_DOWNLOAD_TIMEOUT", "1").run();
+    let row = &ran.json()["models"][0];
+    assert_eq!(row["outcome"], "downloaded", "{}", ran.stderr);
+    assert!(row["bytes"]["hub"].as_u64().unwrap() >= 400_000);
+    // What is read last is not waited for.
+    assert!(row["seconds"].as_f64().unwrap() > 2.0, "{row}");
+    check_nothing_was_retried(&ran);
+}
+
 #[test]
 #[expect(
     clippy::disallowed_methods,

@@ -17,7 +17,6 @@ fn on_a_terminal(world: &World, arguments: &[&str], variables: &[(&str, &str)]) 
 }
 
 /// The same with what a person types, and whether the program succeeded.
-#[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
 fn answering(
     world: &World,
     arguments: &[&str],
@@ -27,8 +26,19 @@ fn answering(
     let inner = world.cli(arguments).command;
     let words = std::iter::once(inner.get_program()).chain(inner.get_args());
     let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    typing(world, &line.join(" "), variables, typed)
+}
+
+/// The same with a line for the shell.
+fn in_a_shell(world: &World, line: &str) -> Option<String> {
+    typing(world, line, &[], "").map(|(_, shown)| shown)
+}
+
+#[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
+fn typing(world: &World, line: &str, variables: &[(&str, &str)], typed: &str) -> Option<(bool, String)> {
+    let inner = world.cli(&[]).command;
     let mut outer = Command::new("script");
-    outer.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
+    outer.args(["--quiet", "--return", "--command", line, "/dev/null"]);
     outer.env_clear().env("TERM", "xterm-256color").env("SHELL", "/bin/sh");
     outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let input = world.beside("typed");
@@ -137,4 +147,47 @@ fn a_hit_shows_no_bar() {
     let Some(shown) = on_a_terminal(&world, &["download", &model.url], &[]) else { return };
     assert!(shown.ends_with(&format!("{}\r\n", world.entry(&model).display())), "{shown:?}");
     assert!(!shown.contains('\x1b'), "{shown:?}");
+}
+
+const BOLD_RED: &str = "\x1b[1m\x1b[31m";
+
+#[test]
+fn errors_are_coloured_and_broken_between_words() {
+    let world = World::new();
+    let arguments = ["download", "mlc-ai/a-model-of-a-rather-long-name-that-is-nowhere-at-all"];
+    let fail = |variables: &[(&str, &str)]| answering(&world, &arguments, variables, "");
+    let Some((is_success, shown)) = fail(&[]) else { return };
+    assert!(!is_success && shown.contains(&format!("{BOLD_RED}error:\x1b[0m mlc-ai/a-model")), "{shown:?}");
+    let mut screen = vt100::Parser::new(24, 80, 0);
+    screen.process(shown.as_bytes());
+    // The same words as where nothing is broken, but for the number of the request.
+    let words = |text: &str| -> Vec<String> {
+        let error = text.split_once("error:").unwrap().1.split_whitespace();
+        error.filter(|word| !word.contains("Root=")).map(str::to_owned).collect()
+    };
+    let left = screen.screen().contents();
+    assert!(left.lines().count() > 3, "{left}");
+    assert_eq!(words(&left), words(&world.cli(&arguments).run().stderr));
+    for variables in [[("NO_COLOR", "1")], [("TERM", "dumb")]] {
+        let (_, shown) = fail(&variables).unwrap();
+        assert!(shown.contains("error: mlc-ai/a-model") && !shown.contains(BOLD_RED), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_list_fits_a_narrow_terminal() {
+    let (world, model) =
+        World::with(&local_hub::ModelFixture::new("mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC"));
+    world.download(&model);
+    let line = |columns: u16| {
+        let program = env!("CARGO_BIN_EXE_mlc-weights");
+        let script = format!("stty cols {columns} rows 24; exec '{program}' list --quiet");
+        in_a_shell(&world, &script)
+    };
+    let Some(narrow) = line(60) else { return };
+    assert!(narrow.contains("     SIZE  MODEL\r\n"), "{narrow:?}");
+    let table = narrow.lines().filter(|line| line.starts_with("  "));
+    assert!(table.map(|line| line.trim_end().len()).all(|width| width <= 60), "{narrow}");
+    let wide = line(100).unwrap();
+    assert!(wide.contains("FILES  COMMIT   DATE        MODEL\r\n"), "{wide:?}");
 }

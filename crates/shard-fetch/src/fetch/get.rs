@@ -26,6 +26,11 @@ pub(super) struct Body {
 }
 
 impl Body {
+    /// Waits as long as this machine reads no faster.
+    pub(super) async fn in_turn(&mut self) {
+        self.answer.in_turn().await;
+    }
+
     /// The next bytes; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, net::Error> {
         self.answer.chunk().await

@@ -226,6 +226,10 @@ impl Seat {
             if at < body.until && self.left().is_empty() {
                 return Ok(());
             }
+            tokio::select! {
+                () = body.in_turn() => {}
+                () = self.line.stopped() => return Ok(()),
+            }
             let received = tracker.held();
             let began = Instant::now();
             let next = {

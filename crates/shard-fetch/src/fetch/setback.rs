@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use net::{BoxError, Hop, ServerWords};
-use url_parse::Origin;
+use url_parse::{Origin, duration};
 
 use crate::{Error, Mismatch};
 
@@ -52,7 +52,7 @@ pub(super) enum Passing {
     Request { hop: Hop, source: BoxError },
     #[error("the connection broke after {received} of {size} bytes")]
     Body { received: u64, size: u64, source: BoxError },
-    #[error("the host sent nothing for {:.1} s", .0.as_secs_f64())]
+    #[error("the host sent nothing for {}", duration(*.0))]
     Silence(Duration),
     #[error("the host ended its answer after {received} of {size} bytes")]
     Truncated { received: u64, size: u64 },

@@ -1,5 +1,6 @@
 //! What `download --json` prints.
 
+use std::path::Path;
 use std::time::Duration;
 
 use facade::{MetadataOrigin, Model, ModelRef, Proof};
@@ -25,6 +26,8 @@ pub(super) struct Row {
     /// `cached`, `downloaded`, `failed` or `not_tried`.
     outcome: &'static str,
     path: Option<String>,
+    /// Where `--to` has put it.
+    to: Option<String>,
     commit: Option<String>,
     proof: Option<&'static str>,
     metadata: Option<&'static str>,
@@ -62,6 +65,12 @@ impl Row {
         Self { bytes, failure, ..Self::about(requested, "failed", took) }
     }
 
+    /// The same, which was put there.
+    pub(super) fn put(mut self, to: Option<&Path>) -> Self {
+        self.to = to.map(|to| to.to_string_lossy().into_owned());
+        self
+    }
+
     /// Nothing was done, since the command ended early.
     pub(super) fn not_tried(requested: &ModelRef) -> Self {
         Self::about(requested, "not_tried", Duration::ZERO)
@@ -72,6 +81,7 @@ impl Row {
             model: requested.to_string(),
             outcome,
             path: None,
+            to: None,
             commit: None,
             proof: None,
             metadata: None,

@@ -1,16 +1,20 @@
 //! Several models, one after another.
 
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use facade::{Downloader, Model, Outcome, Request};
+use facade::cache::ExportMode;
+use facade::{Downloader, Model, ModelRef, Outcome, Request};
 
 use super::document::{Document, Row};
+use crate::checking::Checking;
 use crate::engine::Engine;
 use crate::exit::Failure;
 use crate::output::{print_json, print_path};
-use crate::progress::{Display, Progress, Summary};
+use crate::progress::{Display, Progress, Screen, Summary};
 
-pub(super) struct Session {
+pub(super) struct Session<'a> {
     downloader: Downloader,
     display: Display,
     /// The setting that the policy comes from.
@@ -19,11 +23,14 @@ pub(super) struct Session {
     engine: Option<Engine>,
     began: Instant,
     summary: Summary,
+    /// Where the model is wanted, too.
+    target: Option<(&'a Path, ExportMode)>,
+    checking: Option<Checking>,
     /// What became of each model.
     rows: Vec<Row>,
 }
 
-impl Session {
+impl<'a> Session<'a> {
     pub(super) fn new(
         downloader: Downloader,
         display: Display,
@@ -31,7 +38,24 @@ impl Session {
         models: usize,
     ) -> Self {
         let (began, summary) = (Instant::now(), Summary::of(models));
-        Self { downloader, display, policy_by, engine: None, began, summary, rows: Vec::new() }
+        Self {
+            downloader,
+            display,
+            policy_by,
+            engine: None,
+            began,
+            summary,
+            target: None,
+            checking: None,
+            rows: Vec::new(),
+        }
+    }
+
+    /// The same, which puts the model there, too.
+    pub(super) fn putting_it(mut self, target: Option<(&'a Path, ExportMode)>, screen: Screen) -> Self {
+        self.checking = target.map(|_| Checking::on(screen));
+        self.target = target;
+        self
     }
 
     /// Gets one model after another. Each path is printed as soon as the model is there, or one document at the end; a failure does not
@@ -48,7 +72,7 @@ impl Session {
         for request in requests.by_ref() {
             let model = request.model().clone();
             let got = self.get(request);
-            let printed = got.and_then(|model| if as_json { Ok(()) } else { print_path(&model.path) });
+            let printed = got.and_then(|path| if as_json { Ok(()) } else { print_path(&path) });
             let failure = match printed {
                 Ok(()) => continue,
                 Err(failure) => failure,
@@ -92,7 +116,8 @@ impl Session {
         Ok(())
     }
 
-    fn get(&mut self, request: Request) -> Result<Model, Failure> {
+    /// Where the model is.
+    fn get(&mut self, request: Request) -> Result<PathBuf, Failure> {
         let (began, requested) = (Instant::now(), request.model().clone());
         let (progress, request) = Progress::of(request, self.display);
         let outcome = match self.downloader.cached(&request) {
@@ -104,18 +129,40 @@ impl Session {
             Err(error) => Err(Failure::from(error).of_policy(self.policy_by)),
         };
         progress.finish(&outcome);
-        let model = outcome.map_err(|failure| self.with_what_is_kept(failure, &progress));
-        let (bytes, took) = (progress.bytes(), began.elapsed());
-        self.rows.push(match &model {
-            Ok(model) => Row::there(&requested, model, bytes, took),
-            Err(failure) => Row::failed(&requested, failure, bytes, took),
-        });
-        let model = model?;
-        if let Outcome::Downloaded { bytes_received, .. } = model.outcome {
+        let outcome = outcome.map_err(|failure| self.with_what_is_kept(failure, &progress));
+        if let Ok(Model { outcome: Outcome::Downloaded { bytes_received, .. }, .. }) = &outcome {
             self.summary.bytes += bytes_received;
         }
+        let placed = outcome.and_then(|model| Ok((self.put(&requested)?, model)));
+        let (bytes, took) = (progress.bytes(), began.elapsed());
+        self.rows.push(match &placed {
+            Ok((to, model)) => Row::there(&requested, model, bytes, took).put(to.as_deref()),
+            Err(failure) => Row::failed(&requested, failure, bytes, took),
+        });
+        let (to, model) = placed?;
         self.summary.done += 1;
-        Ok(model)
+        Ok(to.unwrap_or(model.path))
+    }
+
+    /// Puts the model where it is wanted.
+    fn put(&mut self, model: &ModelRef) -> Result<Option<PathBuf>, Failure> {
+        let Some((to, mode)) = self.target else { return Ok(None) };
+        // Half a tree is removed when this is interrupted.
+        let engine = Engine::started(&mut self.engine)?;
+        let checking = &mut self.checking;
+        let exported = self.downloader.cache().export(model, to, mode, &mut |event| {
+            if let Some(checking) = checking {
+                checking.on_event(event);
+            }
+            if engine.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if let Some(checking) = checking {
+            checking.end();
+        }
+        match exported {
+            Err(_) if engine.is_interrupted() => Err(Failure::Interrupted { kept: None }),
+            exported => Ok(Some(exported?.path)),
+        }
     }
 
     /// What is kept is known when nothing is at work any more.

@@ -1,0 +1,221 @@
+//! A tree of a model's files outside the cache, which appears in one step.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use url_parse::RepoPath;
+
+use crate::config::Durability;
+use crate::dir::open_plain;
+use crate::error::{Action, Attempt as _, Error};
+use crate::files::reflink;
+
+/// So much is copied before somebody is told of it.
+const PIECE: u64 = 4 << 20;
+
+/// More folders of one name than this no process leaves.
+const MOST_NAMES: u32 = 1000;
+
+/// A tree under a hidden name beside the place where it is wanted. Dropped, it is removed.
+#[derive(Debug)]
+pub struct Export {
+    tree: PathBuf,
+    to: PathBuf,
+    durability: Durability,
+    is_in_place: bool,
+}
+
+impl Export {
+    /// Creates an empty tree, and the folders above it.
+    ///
+    /// # Errors
+    /// [`Error::Occupied`] when something is at `to` that is no empty folder, and [`Error::Io`].
+    pub fn begin(to: &Path, durability: Durability) -> Result<Self, Error> {
+        let to = absolute(to)?;
+        let (Some(above), Some(name)) = (to.parent(), to.file_name()) else {
+            return Err(Error::Occupied { path: to });
+        };
+        if !is_free(&to) {
+            return Err(Error::Occupied { path: to });
+        }
+        fs::create_dir_all(above).attempt(Action::Create, above)?;
+        let tree = create_beside(above, &name.to_string_lossy())?;
+        Ok(Self { tree, to, durability, is_in_place: false })
+    }
+
+    /// The folder that holds the tree until it is [published](Self::publish).
+    pub fn tree(&self) -> &Path {
+        &self.tree
+    }
+
+    /// Copies a file: by a reflink where the file system has such, which takes no room. Tells how many bytes it has
+    /// copied, and ends when that answers no.
+    ///
+    /// # Errors
+    /// [`Error::LinkOrCopy`].
+    pub fn copy(&self, from: &Path, file: &RepoPath, told: &mut dyn FnMut(u64) -> bool) -> Result<(), Error> {
+        let to = self.place_for(file)?;
+        let mut copying = || {
+            let (mut source, mut target) = (open_plain(from)?, File::create_new(&to)?);
+            if reflink(&source, &target) {
+                let bytes = source.metadata()?.len();
+                return if told(bytes) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) };
+            }
+            loop {
+                let bytes = io::copy(&mut source.by_ref().take(PIECE), &mut target)?;
+                if bytes == 0 {
+                    return if self.is_synced() { target.sync_all() } else { Ok(()) };
+                }
+                if !told(bytes) {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+            }
+        };
+        copying().map_err(|error| Error::linking(from, &to, error))
+    }
+
+    /// Makes a file another name of the cache's. Its bytes are the cache's too: it must become
+    /// [read-only](Self::protect).
+    ///
+    /// # Errors
+    /// [`Error::LinkOrCopy`], as when the two are on different file systems.
+    pub fn link(&self, from: &Path, file: &RepoPath) -> Result<(), Error> {
+        let to = self.place_for(file)?;
+        // Of a link, what it leads to.
+        let linked = fs::canonicalize(from).and_then(|from| fs::hard_link(from, &to));
+        linked.map_err(|error| Error::linking(from, &to, error))
+    }
+
+    /// Makes a file of the tree read-only, under all of its names.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn protect(&self, file: &RepoPath) -> Result<(), Error> {
+        let path = file.under(&self.tree);
+        let protecting = || {
+            let mut permissions = fs::metadata(&path)?.permissions();
+            permissions.set_readonly(true);
+            fs::set_permissions(&path, permissions)
+        };
+        protecting().attempt(Action::Write, &path)
+    }
+
+    /// Gives the tree its name. Returns that.
+    ///
+    /// # Errors
+    /// [`Error::Occupied`] when something has appeared there meanwhile, [`Error::Move`] and [`Error::Io`].
+    pub fn publish(mut self) -> Result<PathBuf, Error> {
+        // Elsewhere an empty folder is in the way. One with something in it is not removed.
+        #[cfg(not(unix))]
+        let _ = fs::remove_dir(&self.to);
+        match fs::rename(&self.tree, &self.to) {
+            Ok(()) => self.is_in_place = true,
+            Err(_) if !is_free(&self.to) => return Err(Error::Occupied { path: self.to.clone() }),
+            Err(error) => return Err(Error::moving(&self.tree, &self.to, error)),
+        }
+        #[cfg(unix)]
+        if let Some(above) = self.to.parent().filter(|_| self.is_synced()) {
+            File::open(above).and_then(|above| above.sync_all()).attempt(Action::Sync, above)?;
+        }
+        Ok(self.to.clone())
+    }
+
+    fn is_synced(&self) -> bool {
+        self.durability == Durability::Synced
+    }
+
+    fn place_for(&self, file: &RepoPath) -> Result<PathBuf, Error> {
+        let to = file.under(&self.tree);
+        if let Some(above) = to.parent() {
+            fs::create_dir_all(above).attempt(Action::Create, above)?;
+        }
+        Ok(to)
+    }
+}
+
+impl Drop for Export {
+    fn drop(&mut self) {
+        if !self.is_in_place {
+            // Half a tree must not stay; nobody can be told that it does.
+            let _ = fs::remove_dir_all(&self.tree);
+        }
+    }
+}
+
+/// Nothing, or an empty folder.
+fn is_free(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+        Ok(found) => found.is_dir() && fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none()),
+    }
+}
+
+/// A link to a folder is the folder.
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    let found = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    found.map_err(|source| Error::UnusableFolder { path: path.to_path_buf(), source })
+}
+
+fn create_beside(above: &Path, name: &str) -> Result<PathBuf, Error> {
+    let mut number = 0;
+    loop {
+        let path = above.join(format!(".{name}.mlc-weights-{}-{number}", std::process::id()));
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_NAMES => number += 1,
+            created => return created.attempt(Action::Create, &path).map(|()| path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_tree_appears_whole_or_not_at_all() {
+        let folder = testing::folder();
+        testing::write(&folder.path().join("source"), "bytes");
+        let (source, to) = (folder.path().join("source"), folder.path().join("sub/wanted"));
+        let file: RepoPath = "deeper/file".parse().unwrap();
+
+        let export = Export::begin(&to, Durability::Fast).unwrap();
+        export.copy(&source, &file, &mut |_| true).unwrap();
+        drop(export);
+        assert_eq!(names(&folder.path().join("sub")), [""; 0]);
+
+        let export = Export::begin(&to, Durability::Synced).unwrap();
+        export.copy(&source, &file, &mut |_| false).unwrap_err();
+        drop(export);
+        let export = Export::begin(&to, Durability::Synced).unwrap();
+        export.copy(&source, &file, &mut |_| true).unwrap();
+        assert!(!to.exists());
+        assert_eq!(export.publish().unwrap(), fs::canonicalize(&to).unwrap());
+        assert_eq!(names(&folder.path().join("sub")), ["wanted"]);
+        assert_eq!(fs::read_to_string(to.join("deeper/file")).unwrap(), "bytes");
+    }
+
+    #[test]
+    fn what_is_there_stays() {
+        let folder = testing::folder();
+        let to = folder.path().join("wanted");
+        fs::create_dir(&to).unwrap();
+        let export = Export::begin(&to, Durability::Fast).unwrap();
+        testing::write(&to.join("mine"), "mine");
+        assert!(matches!(export.publish(), Err(Error::Occupied { .. })));
+        assert_eq!(names(folder.path()), ["wanted"]);
+        assert_eq!(fs::read_to_string(to.join("mine")).unwrap(), "mine");
+        for taken in [to.clone(), to.join("mine")] {
+            assert!(matches!(Export::begin(&taken, Durability::Fast), Err(Error::Occupied { .. })));
+        }
+    }
+}

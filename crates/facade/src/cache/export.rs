@@ -1,0 +1,106 @@
+//! A model of the cache as a tree somewhere else.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cache_layout::{CacheLayout, Export, Receipt, Slot};
+use url_parse::RepoPath;
+
+use super::removal::not_in_cache;
+use super::report::{FileState, VerifyReport};
+use super::verify::{Observe, VerifyEvent, compare, demanded};
+use crate::Error;
+use crate::look::inspect;
+use crate::receipts::receipt_about;
+
+/// How the files of an export come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExportMode {
+    /// They are copies: by reflink, which takes no room, where the file system has such.
+    Copy,
+    /// They are the cache's own files under a second name, and become read-only under both: whoever wrote to one would
+    /// write to the other.
+    Link,
+}
+
+/// Where a model was [put](crate::Cache::export).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exported {
+    /// The tree, as an absolute path.
+    pub path: PathBuf,
+    /// How many files it has of the model.
+    pub files: u64,
+    /// Their sizes, added up.
+    pub bytes: u64,
+    /// Nothing was done: the model was there.
+    pub was_there: bool,
+}
+
+pub(super) fn export(
+    layout: &CacheLayout,
+    slot: &Slot,
+    to: &Path,
+    mode: ExportMode,
+    observe: &mut Observe<'_>,
+) -> Result<Exported, Error> {
+    let lookup = layout.look_up(slot, &|dir| inspect(layout, slot, dir))?;
+    let hit = lookup.hit.ok_or_else(|| not_in_cache(slot))?;
+    let receipt = receipt_about(layout, slot, &hit.path);
+    let files = files(&hit.path, receipt.as_ref())?;
+    let bytes = files.values().sum();
+    let exported = |path, was_there| Exported { path, files: files.len() as u64, bytes, was_there };
+    let export = match Export::begin(to, layout.durability()) {
+        Ok(export) => export,
+        Err(cache_layout::Error::Occupied { path }) => {
+            let there = compare(slot.model(), &hit.tier, &path, receipt.as_ref(), observe)?;
+            let is_model = receipt.is_some() && there.is_sound() && !there.is_modified();
+            return if is_model {
+                Ok(exported(path, true))
+            } else {
+                Err(cache_layout::Error::Occupied { path }.into())
+            };
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for file in files.keys() {
+        let from = file.under(&hit.path);
+        if mode == ExportMode::Link {
+            export.link(&from, file)?;
+            continue;
+        }
+        let (mut is_ended, model) = (false, slot.model());
+        let copied = export.copy(&from, file, &mut |copied| {
+            is_ended = observe(&VerifyEvent::Copied { model, bytes: copied, of: bytes }).is_break();
+            !is_ended
+        });
+        match copied {
+            Err(_) if is_ended => return Err(net::Error::Cancelled.into()),
+            copied => copied?,
+        }
+    }
+    require_sound(&compare(slot.model(), &hit.tier, export.tree(), receipt.as_ref(), observe)?)?;
+    if mode == ExportMode::Link {
+        files.keys().try_for_each(|file| export.protect(file))?;
+    }
+    Ok(exported(export.publish()?, false))
+}
+
+/// The model's files in a directory, and their sizes.
+fn files(dir: &Path, receipt: Option<&Receipt>) -> Result<BTreeMap<RepoPath, u64>, Error> {
+    let sized = demanded(dir, receipt)?.into_iter().filter_map(|file| {
+        let found = std::fs::metadata(file.under(dir)).ok().filter(std::fs::Metadata::is_file)?;
+        Some((file, found.len()))
+    });
+    Ok(sized.collect())
+}
+
+fn require_sound(report: &VerifyReport) -> Result<(), Error> {
+    let wrong = report.files.iter().find_map(|file| match &file.state {
+        FileState::Corrupt { problem } => Some(format!("{}: {problem}", file.path)),
+        FileState::Missing => Some(format!("{} is missing", file.path)),
+        _ => None,
+    });
+    wrong.map_or(Ok(()), |problem| Err(Error::Unsound { model: report.model.clone(), problem }))
+}

@@ -1,0 +1,82 @@
+//! `download --to`: a model where the user wants it.
+
+use std::fs;
+use std::path::Path;
+
+use crate::world::{World, files_below};
+
+/// What is in a folder, hidden or not.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_whole_tree_and_nothing_else() {
+    let (world, model) = World::with_tiny();
+    let to = world.beside("mine/model");
+    let arguments = ["download", &model.url, "--to", "mine/model"];
+    world.cli(&arguments).run().check_path(&fs::canonicalize(world.beside("")).unwrap().join("mine/model"));
+    assert_eq!(model.differences(&to), [""; 0]);
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    assert_eq!(names(&world.beside("mine")), ["model"]);
+
+    // Again: it is there.
+    let again = world.cli(&arguments).arg("--json").env("HF_HUB_OFFLINE", "1").run();
+    let row = &again.json()["models"][0];
+    assert_eq!((&row["outcome"], row["to"].as_str().is_some()), (&"cached".into(), true), "{}", again.stderr);
+    // What the user has changed is the user's.
+    fs::write(to.join("params_shard_0.bin"), "mine").unwrap();
+    world.cli(&arguments).run().check_failure(2, &["mine/model is there already"]);
+    assert_eq!(fs::read_to_string(to.join("params_shard_0.bin")).unwrap(), "mine");
+}
+
+#[test]
+fn what_is_there_is_never_overwritten() {
+    let (world, model) = World::with_tiny();
+    let to = world.beside("mine");
+    fs::create_dir(&to).unwrap();
+    fs::write(to.join("file"), "mine").unwrap();
+    for taken in ["mine", "mine/file"] {
+        let ran = world.cli(&["download", &model.url, "--to", taken]).run();
+        ran.check_failure(2, &["is there already, and nothing in it is overwritten"]);
+    }
+    assert_eq!(files_below(&to), [to.join("file")]);
+    world
+        .cli(&["download", "--to", "new", &model.url, "mlc-ai/other"])
+        .run()
+        .check_failure(2, &["one model"]);
+}
+
+#[test]
+fn damage_in_the_cache_does_not_leave_it() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    let shard = world.entry(&model).join("params_shard_1.bin");
+    let mut bytes = fs::read(&shard).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&shard, bytes).unwrap();
+    let ran = world.cli(&["download", &model.url, "--to", "mine/model"]).run();
+    ran.check_failure(5, &["params_shard_1.bin", "verify --repair"]);
+    assert_eq!(names(&world.beside("mine")), [""; 0]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_read_only_files_of_the_cache() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let (world, model) = World::with_tiny();
+    let ran = world.cli(&["download", &model.url, "--to", "model", "--link"]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    for file in &model.files {
+        let found = fs::metadata(world.beside("model").join(&file.path)).unwrap();
+        let cached = fs::metadata(world.entry(&model).join(&file.path)).unwrap();
+        assert_eq!((found.ino(), found.mode() & 0o222), (cached.ino(), 0), "{}", file.path);
+    }
+    // The cache is as easily cleared as ever, and takes nothing of the tree along.
+    let removed = world.cli(&["remove", "--yes", "mlc-ai/tiny"]).run();
+    assert_eq!(removed.status, Some(0), "{}", removed.stderr);
+    assert_eq!(model.differences(&world.beside("model")), [""; 0]);
+    world.cli(&["download", &model.url, "--link"]).run().check_failure(2, &["--to"]);
+}

@@ -1,0 +1,65 @@
+//! How many bytes a second are read from all servers together. No clock, no I/O.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+/// What was not read in so short a time may be read later.
+const BURST: Duration = Duration::from_millis(100);
+
+/// A limit for the bodies of answers. Clones are the same limit: whoever has one shares it.
+///
+/// Each reader is held up after it has read, for as long as all that was read until then takes at this rate. Time for
+/// which a reader is held up is not time for which it waits for a server.
+#[derive(Clone, Debug)]
+pub struct Bandwidth {
+    bytes_per_second: NonZeroU64,
+    /// When all that was read may have been read.
+    paid: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Bandwidth {
+    /// A limit of so many bytes a second.
+    pub fn new(bytes_per_second: NonZeroU64) -> Self {
+        Self { bytes_per_second, paid: Arc::default() }
+    }
+
+    /// Takes note of bytes that were read, and says when their reader may go on. With none it is when a new reader may
+    /// begin.
+    pub(crate) fn read(&self, bytes: u64, now: Instant) -> Instant {
+        let mut paid = self.paid.lock();
+        let earliest = now.checked_sub(BURST).unwrap_or(now);
+        let begin = paid.map_or(now, |paid| paid.max(earliest));
+        #[expect(clippy::cast_precision_loss, reason = "what is lost of such numbers is no time at all")]
+        let takes = Duration::try_from_secs_f64(bytes as f64 / self.bytes_per_second.get() as f64);
+        let end = begin + takes.unwrap_or_default();
+        *paid = Some(end);
+        end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thousand() -> Bandwidth {
+        Bandwidth::new(NonZeroU64::new(1000).unwrap())
+    }
+
+    #[test]
+    fn readers_share_the_rate() {
+        let (limit, start) = (thousand(), Instant::now());
+        let waits = [500, 500, 0, 1000].map(|bytes| limit.clone().read(bytes, start) - start);
+        assert_eq!(waits, [500, 1000, 1000, 2000].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn time_in_which_nothing_came_is_hardly_made_up_for() {
+        let (limit, start) = (thousand(), Instant::now());
+        limit.read(1000, start);
+        let later = start + Duration::from_secs(60);
+        assert_eq!(limit.read(1000, later), later + Duration::from_millis(900));
+    }
+}
