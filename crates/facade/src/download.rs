@@ -40,6 +40,7 @@ use crate::{Error, MetadataOrigin, Model, Outcome, Request, Warning, lock_wait};
 pub(crate) async fn download(context: SharedContext, request: Request) -> Result<Model, Error> {
     let (request, progress) = fill::counted(&context, request);
     let query = Query::new(context, request);
+    query.log_policy();
     if let Answer::Found(model) = look(&query, true).await? {
         return Ok(model);
     }

@@ -128,7 +128,12 @@ impl Downloader {
     /// [`Error::NotCached`] when a download is needed and the policy forbids it, and [`Error::Cache`].
     pub fn cached(&self, request: &Request) -> Result<Option<Model>, Error> {
         let query = Query::new(Arc::clone(&self.context), request.clone());
-        let (decision, lookup) = query.look()?;
+        let looked = query.look();
+        // A download that follows logs it.
+        if !matches!(looked, Ok((Decision::Download(_), _))) {
+            query.log_policy();
+        }
+        let (decision, lookup) = looked?;
         if let Decision::Serve(_) = decision {
             query.warn(&decision, &lookup);
         }

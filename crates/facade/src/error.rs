@@ -126,6 +126,16 @@ pub enum Error {
         /// The file that is missing.
         missing: &'static str,
     },
+    /// The manifest or the configuration cannot be used. Found before any shard was requested.
+    #[error("cannot use {path} of {model}")]
+    Unusable {
+        /// The model asked for.
+        model: ModelId,
+        /// The manifest, or the configuration.
+        path: RepoPath,
+        /// What is wrong with it.
+        source: shard_fetch::Error,
+    },
     /// The repository has a folder where MLC models have a file. Found before any shard was requested.
     #[error("{model} is not an MLC model: in commit {commit} {path} is a folder, which must be a file")]
     FolderForFile {
@@ -293,7 +303,7 @@ impl Error {
             | Self::MetadataGaveUp { source: error, .. }
             | Self::CommitNotNamed { source: error, .. } => error.kind(),
             Self::Store(error) => error.kind(),
-            Self::Fetch(error) => error.kind(),
+            Self::Fetch(error) | Self::Unusable { source: error, .. } => error.kind(),
             Self::Cache(error) => error.kind(),
             Self::Net(error) => error.kind(),
             Self::Disk(error) => error.kind(),
@@ -309,7 +319,7 @@ impl Error {
             Self::Hub(error)
             | Self::MetadataGaveUp { source: error, .. }
             | Self::CommitNotNamed { source: error, .. } => error.local_path_mut(),
-            Self::Fetch(error) => error.local_path_mut(),
+            Self::Fetch(error) | Self::Unusable { source: error, .. } => error.local_path_mut(),
             Self::Disk(error) => Some(&mut error.path),
             _ => None,
         }

@@ -44,6 +44,12 @@ impl Query {
         Self { context, request, slot }
     }
 
+    /// Logs the policy in force, as MLC-LLM does at each call.
+    pub(crate) fn log_policy(&self) {
+        let policy = self.request.policy_or(self.context.policy);
+        tracing::info!(%policy, "the download cache policy, which is one of ON, OFF, REDO, READONLY");
+    }
+
     /// Runs a job on a blocking thread.
     pub(crate) async fn on_disk<T: Send + 'static>(
         &self,
@@ -96,7 +102,7 @@ impl Query {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(entry = %shown(&hit.path), error, "cannot add the manifest's newer name");
         }
-        tracing::info!(path = %shown(&hit.path), "served from the cache");
+        tracing::info!(path = %shown(&hit.path), "use cached weight");
         self.found(hit)
     }
 

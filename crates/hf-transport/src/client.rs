@@ -123,7 +123,13 @@ impl HubClient {
         file: Option<&'a RepoPath>,
         revision: &'a str,
     ) -> Asked<'a> {
-        Asked { model, file, revision, endpoint: self.endpoint() }
+        Asked { model, file, revision, endpoint: self.endpoint(), token: self.sent_token().map(Token::name) }
+    }
+
+    /// The token, if requests to the hub carry it.
+    fn sent_token(&self) -> Option<&Token> {
+        let HubConfig { token, endpoint, .. } = self.config();
+        token.as_ref().filter(|token| token.is_for(endpoint) && !self.has_dropped_token())
     }
 
     pub(crate) fn config(&self) -> &HubConfig {
@@ -219,9 +225,8 @@ impl HubClient {
 
     /// The `Authorization` header for a URL: the token, on the endpoint's own origin only.
     pub(crate) fn authorization_for(&self, url: &Url) -> Option<HeaderValue> {
-        let Inner { config, home, .. } = &*self.inner;
-        let token = config.token.as_ref().filter(|token| token.is_for(&config.endpoint))?;
-        let is_sent = Origin::of(url).as_ref() == Some(home) && !self.has_dropped_token();
+        let token = self.sent_token()?;
+        let is_sent = Origin::of(url).as_ref() == Some(&self.inner.home);
         let wants_password = self.inner.wants_password.load(Ordering::Relaxed);
         is_sent.then(|| if wants_password { token.as_password() } else { token.header() })
     }

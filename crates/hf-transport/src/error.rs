@@ -6,6 +6,8 @@ use std::time::Duration;
 use net::{Answer, BoxError, ForeignError, ForeignText, Hop, SafeUrl, Secrets, ServerWords};
 use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, Revision, shown, size};
 
+use crate::Door;
+
 /// Why a hub could not be used, or would not give what was asked for.
 ///
 /// Messages name the model, file or URL concerned; URLs appear without credentials and without their query.
@@ -31,22 +33,24 @@ pub enum Error {
         source: ForeignError,
     },
     /// No repository of this name, or a private one: a hub does not tell them apart.
-    #[error("{model} is missing, private, or needs a token (asked {url}){hub_says}")]
+    #[error("{model} is missing, {}{hub_says}", door.of_a_missing_one())]
     MissingOrPrivate {
         /// The model asked for.
         model: ModelId,
         /// The request that was refused.
         url: SafeUrl,
+        /// Where people see it, and the token that was sent.
+        door: Door,
         /// The hub's own words.
         hub_says: ServerWords,
     },
     /// The model's owner asks readers to be granted access first.
-    #[error("{model} is gated: its owner grants access at {page}{hub_says}")]
+    #[error("{model} is gated{}: its owner grants access at {}{hub_says}", door.of_a_gated_one(), door.page)]
     Gated {
         /// The model asked for.
         model: ModelId,
-        /// Where access is asked for.
-        page: SafeUrl,
+        /// Where access is asked for, and the token that was sent.
+        door: Door,
         /// The hub's own words.
         hub_says: ServerWords,
     },
@@ -59,10 +63,12 @@ pub enum Error {
         hub_says: ServerWords,
     },
     /// The token was not accepted.
-    #[error("the hub does not accept the access token (asked {url}){hub_says}")]
+    #[error("the hub does not accept {}{hub_says}", token.as_deref().unwrap_or("the access token"))]
     BadToken {
         /// The request that was refused.
         url: SafeUrl,
+        /// What messages call the token.
+        token: Option<String>,
         /// The hub's own words.
         hub_says: ServerWords,
     },
@@ -149,6 +155,8 @@ pub enum Error {
         url: SafeUrl,
         /// How long the hub asks to wait.
         wait: Option<Duration>,
+        /// Whether a token was sent. Hubs allow more with one.
+        has_token: bool,
         /// The hub's own words.
         hub_says: ServerWords,
     },

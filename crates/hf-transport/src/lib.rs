@@ -54,6 +54,7 @@
 mod api;
 mod client;
 mod config;
+mod door;
 mod error;
 mod export;
 #[cfg(feature = "fuzzing")]
@@ -71,6 +72,7 @@ mod token;
 
 pub use client::HubClient;
 pub use config::HubConfig;
+pub use door::Door;
 pub use error::Error;
 /// For the tests that hold its verdicts against git's, and for fuzzing.
 #[doc(hidden)]

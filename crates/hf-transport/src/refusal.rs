@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap};
 use url_parse::{Endpoint, ModelId, RepoPath};
 
-use crate::Error;
+use crate::{Door, Error};
 
 /// What was asked for, as far as a refusal needs to know it.
 pub(crate) struct Asked<'a> {
@@ -14,6 +14,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) file: Option<&'a RepoPath>,
     pub(crate) revision: &'a str,
     pub(crate) endpoint: &'a Endpoint,
+    /// What messages call the token that was sent, if one was.
+    pub(crate) token: Option<String>,
 }
 
 impl Asked<'_> {
@@ -31,6 +33,7 @@ impl Asked<'_> {
         let (is_disabled, is_bad_token) =
             (says("Access to this resource is disabled"), says("Invalid credentials"));
         let (model, url) = (self.model.clone(), SafeUrl::of(&refusal.url));
+        let (door, token) = (self.door(), self.token.clone());
         match (header_text(&refusal.headers, "x-error-code"), status.as_u16()) {
             (Some("RevisionNotFound"), _) => Error::RevisionNotFound {
                 model,
@@ -39,16 +42,14 @@ impl Asked<'_> {
                 hub_says,
             },
             (Some("EntryNotFound"), _) => self.not_found(url, hub_says),
-            (Some("GatedRepo"), _) => {
-                Error::Gated { page: SafeUrl::of(&self.endpoint.model_page(self.model)), model, hub_says }
-            }
+            (Some("GatedRepo"), _) => Error::Gated { model, door, hub_says },
             _ if is_disabled => Error::Disabled { model, hub_says },
-            (Some("RepoNotFound"), _) => Error::MissingOrPrivate { model, url, hub_says },
-            (_, 401) if is_bad_token => Error::BadToken { url, hub_says },
-            (_, 401) => Error::MissingOrPrivate { model, url, hub_says },
+            (Some("RepoNotFound"), _) => Error::MissingOrPrivate { model, url, door, hub_says },
+            (_, 401) if is_bad_token => Error::BadToken { url, token, hub_says },
+            (_, 401) => Error::MissingOrPrivate { model, url, door, hub_says },
             // Without a code that may be said of any address, whether there is such a model or not.
             (_, 404) if self.file.is_some() => self.not_found(url, hub_says),
-            (_, 429) => Error::RateLimited { url, wait, hub_says },
+            (_, 429) => Error::RateLimited { url, wait, has_token: token.is_some(), hub_says },
             (_, status) if net::is_transient_status(status) => {
                 Error::Unavailable { url, status, wait, hub_says }
             }
@@ -56,12 +57,17 @@ impl Asked<'_> {
         }
     }
 
+    fn door(&self) -> Door {
+        Door { page: SafeUrl::of(&self.endpoint.model_page(self.model)), token: self.token.clone() }
+    }
+
     /// The file is missing if one was asked for, else the repository.
     fn not_found(&self, url: SafeUrl, hub_says: ServerWords) -> Error {
         let model = self.model.clone();
-        match self.file {
-            Some(path) => Error::FileNotFound { model, path: path.clone(), url, hub_says },
-            None => Error::MissingOrPrivate { model, url, hub_says },
+        if let Some(path) = self.file {
+            Error::FileNotFound { model, path: path.clone(), url, hub_says }
+        } else {
+            Error::MissingOrPrivate { model, url, door: self.door(), hub_says }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The secret that authenticates towards a hub, and where it may go.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use reqwest::header::HeaderValue;
@@ -29,6 +30,7 @@ use crate::Error;
 pub struct Token {
     bearer: HeaderValue,
     is_explicit: bool,
+    source: Option<Arc<str>>,
 }
 
 impl Token {
@@ -57,7 +59,7 @@ impl Token {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {value}"))
             .map_err(|_| unusable("it cannot be sent in an HTTP header"))?;
         bearer.set_sensitive(true);
-        Ok(Self { bearer, is_explicit: true })
+        Ok(Self { bearer, is_explicit: true, source: None })
     }
 
     /// Whether nothing is left of a value without what [`new`](Self::new) drops. To every client of the hub that means
@@ -72,6 +74,18 @@ impl Token {
     pub fn found_by_itself(mut self) -> Self {
         self.is_explicit = false;
         self
+    }
+
+    /// The same token, which messages call "the token in `source`" when the hub refuses it: a variable's name, a path.
+    #[must_use]
+    pub fn found_in(mut self, source: &str) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What messages call it.
+    pub(crate) fn name(&self) -> String {
+        self.source.as_ref().map_or("the access token".to_owned(), |source| format!("the token in {source}"))
     }
 
     /// Whether the user chose it for the hub that is set.

@@ -1,7 +1,11 @@
 //! What to do about a failure, for a person at a terminal. The libraries' messages say what is.
 
+use std::time::Duration;
+
 use facade::errors::{HubError, ProofProblem, StoreError};
 use facade::{Error, ErrorKind};
+
+use crate::words::elapsed;
 
 /// A line to stand below the message and its causes.
 pub(crate) fn about(error: &Error) -> Option<String> {
@@ -39,16 +43,31 @@ fn by_variant(error: &Error) -> Option<String> {
 /// What a hub's refusal asks for.
 fn hub(error: &Error) -> Option<String> {
     Some(match refusal(error)? {
-        HubError::MissingOrPrivate { .. } => {
-            "check the name, or set HF_TOKEN to a token that may read it".to_owned()
+        HubError::MissingOrPrivate { door, .. } if door.token.is_some() => {
+            format!("see whether {} opens with the account that the token belongs to", door.page)
         }
-        HubError::Gated { page, .. } => {
-            format!("ask for access at {page}, then set HF_TOKEN to a token of that account")
+        HubError::MissingOrPrivate { door, .. } => format!(
+            "check the name; if {} opens when you are logged in, set HF_TOKEN to a token of that account",
+            door.page
+        ),
+        HubError::Gated { door, .. } if door.token.is_some() => {
+            format!("ask for access at {} with the account that the token belongs to", door.page)
         }
-        HubError::BadToken { .. } => "renew it, or unset HF_TOKEN for public models".to_owned(),
+        HubError::Gated { door, .. } => {
+            format!("ask for access at {}, then set HF_TOKEN to a token of that account", door.page)
+        }
+        HubError::BadToken { .. } => "renew it, or remove it: public models need none".to_owned(),
+        HubError::RateLimited { wait, has_token, .. } => rate_limit(*wait, *has_token),
         HubError::NoMetadata { .. } => "check the model's name, and HF_ENDPOINT".to_owned(),
         _ => return None,
     })
+}
+
+/// When to try again, and what raises the limit.
+fn rate_limit(wait: Option<Duration>, has_token: bool) -> String {
+    let wait = wait.map_or("wait a while".to_owned(), |wait| format!("wait {}", elapsed(wait)));
+    let token = if has_token { "" } else { "; a token of an account (HF_TOKEN) raises the limit" };
+    format!("{wait}, then run the same command again, which continues where this one stopped{token}")
 }
 
 fn refusal(error: &Error) -> Option<&HubError> {
@@ -118,5 +137,14 @@ mod tests {
         let model = "user/repo@v1".parse().unwrap();
         let missing = Error::NotInStore { model, stores: "s3://b".to_owned(), missing: "a.bin".to_owned() };
         check(&missing, Some("`mlc-weights store push user/repo@v1`"));
+    }
+
+    #[test]
+    fn a_limit_says_how_long_to_wait_and_what_raises_it() {
+        let words = rate_limit(Some(Duration::from_secs(300)), false);
+        assert!(words.starts_with("wait 5 min 0 s, then run the same command again"), "{words}");
+        assert!(words.ends_with("; a token of an account (HF_TOKEN) raises the limit"), "{words}");
+        let words = rate_limit(None, true);
+        assert!(words.starts_with("wait a while, then") && !words.contains("HF_TOKEN"), "{words}");
     }
 }

@@ -166,12 +166,20 @@ impl Work {
         let bytes = self.fetch_files(snapshot.commit, &fetched).await?;
         let manifest_path = manifest_file.path.clone();
         let paths = (manifest_path.clone(), config_file.path.clone());
+        let model = self.request.model().id().clone();
         let (manifest, config) = self
             .lease
             .on_disk(move |_, run| {
+                let unusable = |path: &RepoPath, source| Error::Unusable {
+                    model: model.clone(),
+                    path: path.clone(),
+                    source,
+                };
                 let manifest_bytes = read(run.tree(), &paths.0)?;
-                let manifest = Manifest::parse(&manifest_bytes, paths.0.as_str())?;
-                let config = ChatConfig::parse(&read(run.tree(), &paths.1)?)?;
+                let manifest = Manifest::parse(&manifest_bytes, paths.0.as_str());
+                let manifest = manifest.map_err(|source| unusable(&paths.0, source))?;
+                let config = ChatConfig::parse(&read(run.tree(), &paths.1)?);
+                let config = config.map_err(|source| unusable(&paths.1, source))?;
                 add_newer_name(run.tree(), &paths.0, &manifest_bytes)?;
                 Ok((manifest, config))
             })
@@ -201,8 +209,10 @@ impl Work {
             missing,
         })?;
         if file.size > MAX_METADATA_BYTES {
-            let name = file.path.to_string();
-            return Err(shard_fetch::Error::MetadataTooLarge { name, limit: MAX_METADATA_BYTES }.into());
+            let (model, path) = (self.request.model().id().clone(), file.path.clone());
+            let source =
+                shard_fetch::Error::MetadataTooLarge { name: path.to_string(), limit: MAX_METADATA_BYTES };
+            return Err(Error::Unusable { model, path, source });
         }
         Ok(file)
     }

@@ -26,7 +26,8 @@ pub(super) fn token(lookup: Lookup<'_>) -> Result<Option<Token>, Error> {
         let Some(value) = lookup(name) else { continue };
         let value = value.to_string_lossy();
         if !Token::is_blank(&value) {
-            return Token::new(&value).map(Some).map_err(|source| secret_unusable(name, source));
+            let token = Token::new(&value).map_err(|source| secret_unusable(name, source))?;
+            return Ok(Some(token.found_in(name)));
         }
     }
     match lookup(HF_TOKEN_PATH) {
@@ -38,7 +39,8 @@ pub(super) fn token(lookup: Lookup<'_>) -> Result<Option<Token>, Error> {
 fn in_file_that_was_named(path: &Path) -> Result<Option<Token>, Error> {
     let shown = path.to_string_lossy();
     let text = read(path).map_err(|source| unusable(HF_TOKEN_PATH, &shown, source))?;
-    not_blank(&text).map_err(|source| unusable(HF_TOKEN_PATH, &shown, source))
+    let token = not_blank(&text).map_err(|source| unusable(HF_TOKEN_PATH, &shown, source))?;
+    Ok(token.map(|token| token.found_in(&format!("{}, which {HF_TOKEN_PATH} names", url_parse::shown(path)))))
 }
 
 /// Nobody asked for this file: if it cannot be used, there is no token.
@@ -55,7 +57,7 @@ pub(super) fn in_file_of_a_login(path: &Path) -> Result<Option<Token>, hf_transp
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         text => text.map_err(|source| DiskError::new("read", path, source))?,
     };
-    Ok(not_blank(&text)?.map(Token::found_by_itself))
+    Ok(not_blank(&text)?.map(|token| token.found_by_itself().found_in(&url_parse::shown(path))))
 }
 
 /// A blank file holds no token, and that is no error.

@@ -17,7 +17,13 @@ fn refused(status: u16, headers: &[(&'static str, &'static str)], body: &str, fi
     let model = ModelId::new("mlc-ai", "Llama").unwrap();
     let path: RepoPath = "params_shard_0.bin".parse().unwrap();
     let endpoint = Endpoint::default();
-    let asked = Asked { model: &model, file: file.then_some(&path), revision: "main", endpoint: &endpoint };
+    let asked = Asked {
+        model: &model,
+        file: file.then_some(&path),
+        revision: "main",
+        endpoint: &endpoint,
+        token: None,
+    };
     let url = Url::parse("https://huggingface.co/mlc-ai/Llama/resolve/main/x?sig=secret").unwrap();
     let status = StatusCode::from_u16(status).unwrap();
     let secrets = Secrets::default();
@@ -32,7 +38,7 @@ fn a_missing_repository_and_a_private_one_are_the_same_answer() {
     let with_token = refused(404, &[("x-error-code", "RepoNotFound")], "", false);
     for error in [anonymous, with_token] {
         assert!(matches!(error, Error::MissingOrPrivate { .. }), "{error:?}");
-        assert!(error.to_string().contains("set HF_TOKEN"), "{error}");
+        assert!(error.to_string().contains("needs a token"), "{error}");
         assert_eq!(error.kind(), ErrorKind::Refused);
     }
 }

@@ -211,7 +211,7 @@ async fn what_is_missing_or_closed_is_told_as_such() {
     stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(401), Times::Once);
     stage.hub.fault(FaultTarget::api(ID), Fault::status(404), Times::Once);
     let error = fetch(&stage, None).await.unwrap_err();
-    assert!(is_missing(&error) && error.to_string().contains("/info/refs"), "{error:?}");
+    assert!(is_missing(&error) && format!("{error:?}").contains("/info/refs"), "{error:?}");
 
     let gated = Stage::new(&ModelFixture::new(ID).access(Access::Gated(vec!["hf_member".to_owned()])));
     for git in [None, Some(no_git())] {

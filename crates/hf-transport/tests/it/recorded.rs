@@ -190,14 +190,14 @@ async fn refusals() {
         uncoded(401, "Invalid username or password.", &[CHALLENGE]),
         "MissingOrPrivate",
         Refused,
-        &["is missing, private, or needs a token", "Invalid username or password.", shown],
+        &["is missing, or the access token may not read it", "Invalid username or password."],
     )
     .await;
     check(
         coded(404, "RepoNotFound", "Repository not found", &[]),
         "MissingOrPrivate",
         Refused,
-        &["is missing, private, or needs a token", "Repository not found"],
+        &["is missing, or the access token may not read it", "Repository not found"],
     )
     .await;
     check(

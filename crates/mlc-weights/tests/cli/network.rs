@@ -82,8 +82,13 @@ fn a_hub_under_maintenance_is_quoted() {
 fn a_hub_that_limits_is_left_in_peace_and_named() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::info_refs(""), Fault::status(429), Times::Forever);
+    let advice = "wait a while, then run the same command again";
+    let raise = "a token of an account (HF_TOKEN) raises the limit";
     let ran = world.cli(&["download", &model.url]).run();
-    check(&world, &ran, &["answers that there were too many requests"]);
+    ran.check_failure(6, &["answers that there were too many requests", advice, raise]);
+    let ran = world.cli(&["download", &model.url]).env("HF_TOKEN", "hf_mine").run();
+    ran.check_failure(6, &[advice]);
+    assert!(!ran.stderr.contains(raise), "{}", ran.stderr);
 }
 
 #[test]

@@ -41,14 +41,17 @@ fn missing() {
 #[test]
 fn private() {
     let fixture = tiny().access(Access::Private(vec!["hf_right".to_owned()]));
-    check_fixture(&fixture, &["mlc-ai/tiny is missing, private, or needs a token", "HF_TOKEN"]);
+    check_fixture(
+        &fixture,
+        &["mlc-ai/tiny is missing, private, or needs a token", "HF_TOKEN", "/mlc-ai/tiny opens"],
+    );
 }
 
 #[test]
 fn wrong_token() {
     let (world, model) = World::with(&tiny().access(Access::Private(vec!["hf_right".to_owned()])));
     let ran = world.cli(&["download", &model.url]).env("HF_TOKEN", "hf_wrong").run();
-    ran.check_failure(4, &["does not accept the access token", "HF_TOKEN"]);
+    ran.check_failure(4, &["the hub does not accept the token in HF_TOKEN", "renew it"]);
     assert!(!ran.stderr.contains("hf_wrong"), "{}", ran.stderr);
     world.check_untouched();
 }
@@ -77,9 +80,42 @@ fn gated_and_not_on_the_list() {
     let other = ModelFixture::new("mlc-ai/other").access(Access::Gated(vec!["hf_other".to_owned()]));
     world.hub.publish(&other);
     let ran = world.cli(&["download", &model.url]).env("HF_TOKEN", "hf_other").run();
-    let page = format!("ask for access at {}/mlc-ai/tiny", world.hub.endpoint());
-    ran.check_failure(4, &["mlc-ai/tiny is gated", &page, "you are not in the authorized list"]);
+    let words = format!(
+        "mlc-ai/tiny is gated, and the token in HF_TOKEN does not open it: its owner grants access at {}/mlc-ai/tiny",
+        world.hub.endpoint()
+    );
+    ran.check_failure(4, &[&words, "you are not in the authorized list"]);
     assert_eq!(world.hub.log().count(), 1);
+}
+
+/// The token is named by where it was found.
+#[test]
+fn private_and_of_another_account() {
+    let world = World::around(local_hub::LocalHub::builder().token("hf_other").start());
+    let model = world.hub.publish(&tiny().access(Access::Private(vec!["hf_right".to_owned()])));
+    let file = world.beside("token file");
+    std::fs::write(&file, "hf_other\n").unwrap();
+    let file = file.to_str().unwrap();
+    let page = format!("{}/mlc-ai/tiny", world.hub.endpoint());
+    for (variable, value, source) in [
+        ("HF_TOKEN", "hf_other", "HF_TOKEN".to_owned()),
+        ("HUGGING_FACE_HUB_TOKEN", "hf_other", "HUGGING_FACE_HUB_TOKEN".to_owned()),
+        ("HF_TOKEN_PATH", file, format!("{file}, which HF_TOKEN_PATH names")),
+    ] {
+        let ran = world.cli(&["download", &model.url]).env(variable, value).run();
+        let words = format!("mlc-ai/tiny is missing, or the token in {source} may not read it");
+        let advice = format!("  see whether {page} opens with the account that the token belongs to");
+        ran.check_failure(4, &[&words, &advice]);
+        assert!(!ran.stderr.contains("hf_other"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_manifest_that_cannot_be_used() {
+    let fixture = tiny().manifest_bytes("{\"records\": [}");
+    let words =
+        "error: cannot use tensor-cache.json of mlc-ai/tiny\n  because: tensor-cache.json is not valid JSON";
+    check_fixture(&fixture, &[words]);
 }
 
 #[test]

@@ -174,6 +174,6 @@ fn a_refused_token_is_not_shown() {
     let fixture = ModelFixture::new("mlc-ai/tiny").access(Access::Private(vec!["hf_right".to_owned()]));
     let (world, model) = World::with(&fixture);
     let ran = talkative(world.cli(&["download", &model.url]));
-    ran.check_failure(4, &["does not accept the access token"]);
+    ran.check_failure(4, &["does not accept the token in HF_TOKEN"]);
     check_silence(&ran);
 }

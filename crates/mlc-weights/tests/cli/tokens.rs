@@ -151,7 +151,7 @@ fn a_login_that_is_no_longer_valid_is_dropped_once() {
 fn a_token_that_was_set_is_not_dropped() {
     let hub = Impersonated::with(&tiny());
     let ran = hub.cli().env("HF_TOKEN", "hf_expired").run();
-    ran.check_failure(4, &["the hub does not accept the access token", "renew it, or unset HF_TOKEN"]);
+    ran.check_failure(4, &["the hub does not accept the token in HF_TOKEN", "renew it, or remove it"]);
     assert_eq!(hub.world.hub.log().count(), 1);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use facade::Proof;
-use facade::cache::{FileState, VerifyReport};
+use facade::cache::{FileReport, FileState, VerifyReport};
 
 use super::session::{Checked, Mended};
 use crate::words::{files, size};
@@ -25,6 +25,7 @@ pub(super) fn of(checked: &Checked) -> Vec<String> {
     if report.proof == Some(Proof::Word) {
         lines.push("  unproven   that the files are those of the commit is the word of the hub\n".to_owned());
     }
+    lines.extend(repaired(checked));
     lines
 }
 
@@ -35,12 +36,24 @@ fn verdict(checked: &Checked) -> String {
     let hashed = format!("{}, {} hashed", files(report.files.len()), size(report.bytes_hashed));
     let found = if report.is_sound() { "ok" } else { "not ok" };
     let mended = match repair {
-        Mended::NotNeeded | Mended::NotAsked => "",
-        Mended::Repaired => "; repaired",
+        Mended::NotNeeded | Mended::NotAsked | Mended::Repaired => "",
         Mended::Failed => "; not repaired",
         Mended::ReadOnly => "; not repaired, since its tier is only read",
     };
     format!("{}{place}: {found} ({hashed}){mended}", report.model)
+}
+
+/// What a repair has done, after what it has found.
+fn repaired(Checked { report, repair }: &Checked) -> Option<String> {
+    if *repair != Mended::Repaired {
+        return None;
+    }
+    let wrong = |file: &&FileReport| matches!(file.state, FileState::Corrupt { .. } | FileState::Missing);
+    let edited = |file: &&FileReport| matches!(file.state, FileState::Modified);
+    let count = |is_it: &dyn Fn(&&FileReport) -> bool| report.files.iter().filter(is_it).count();
+    // An edit is replaced only where that was all there was to do, or was asked for.
+    let count = if report.is_sound() { count(&edited) } else { count(&wrong) };
+    Some(format!("{}: repaired {}; ok now", report.model, files(count)))
 }
 
 /// How many files could not be checked, by reason.
