@@ -131,7 +131,7 @@ pub use url_parse::{
 /// The errors that an [`Error`] holds, each of one crate, and what one of them says.
 pub mod errors {
     pub use cache_layout::Error as CacheError;
-    pub use hf_transport::Error as HubError;
+    pub use hf_transport::{Door, Error as HubError};
     pub use net::Error as NetError;
     pub use shard_fetch::Error as FetchError;
     pub use url_parse::{DiskError, Error as NameError};
