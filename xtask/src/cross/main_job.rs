@@ -1,10 +1,15 @@
-//! The main job, by a program for another system: it downloads, verifies, lists and removes a model.
+//! The main job, by a program for another system: it downloads, verifies, lists and removes a model, also where
+//! something goes wrong.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use local_hub::{LocalHub, PublishedModel};
+use local_hub::{Fault, FaultTarget, LocalHub, PublishedModel, Times};
+
+/// How long a started program may take to get to what is waited for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a program is started, and where it finds and leaves things.
 pub(super) struct Stage<'a> {
@@ -23,10 +28,10 @@ impl Stage<'_> {
     pub(super) fn play(&self) -> Result<()> {
         let url = self.model.url.as_str();
         let name = format!("{}/{}", self.model.user, self.model.repo);
-        let entry = self.home.join("model_weights/hf").join(&self.model.user).join(&self.model.repo);
-        self.expect(&["download", url], 0, &self.said)?;
-        let differences = self.model.differences(&entry);
-        ensure!(differences.is_empty(), "the cache differs from the hub:\n{}", differences.join("\n"));
+        let entry = self.entry();
+        self.trouble()?;
+        self.killed()?;
+        self.several_at_once()?;
         let requests = self.hub.log().from_now();
         self.expect(&["path", url], 0, &self.said)?;
         self.expect(&["download", url], 0, &self.said)?;
@@ -38,12 +43,72 @@ impl Stage<'_> {
         std::fs::write(entry.join(&shard.path), "damaged")?;
         self.expect(&["verify", &name], 5, "")?;
         self.expect(&["verify", "--repair", &name], 0, "")?;
-        ensure!(self.model.differences(&entry).is_empty(), "the model was not repaired");
+        self.is_right()?;
         self.expect(&["download", "HF://nobody/nothing"], 4, "")?;
         self.expect_nothing_left(&["staging"])?;
         self.expect(&["remove", &name], 0, "")?;
         ensure!(!entry.exists(), "{} was not removed", entry.display());
         self.expect(&["path", url], 3, "")
+    }
+
+    fn entry(&self) -> PathBuf {
+        self.home.join("model_weights/hf").join(&self.model.user).join(&self.model.repo)
+    }
+
+    /// Nothing is published that is not right, and what passes is tried again.
+    fn trouble(&self) -> Result<()> {
+        let url = self.model.url.as_str();
+        let shard = || FaultTarget::data("params_shard_5.bin");
+        self.hub.fault(shard(), Fault::Corrupt { at: 100 }, Times::Forever);
+        self.expect(&["download", url], 5, "")?;
+        ensure!(!self.entry().exists(), "a model with a wrong shard was published");
+        self.hub.clear_faults();
+        self.hub.fault(shard(), Fault::status(503), Times::Once);
+        self.hub.fault(shard(), Fault::Reset { after: 1000 }, Times::Once);
+        self.downloads()?;
+        self.expect(&["remove", url], 0, "")
+    }
+
+    /// What a killed run has verified is not fetched again.
+    fn killed(&self) -> Result<()> {
+        self.hub.fault(FaultTarget::data("params_shard_5.bin"), Fault::Stall { after: 1000 }, Times::Once);
+        let log = self.hub.log().from_now();
+        let stalled = log.filter(|request| request.fault.is_some());
+        let mut child = (self.program)().args(["download", &self.model.url]).stdin(Stdio::null()).spawn()?;
+        let shards = self.model.shards().count();
+        let others = log.data();
+        let is_far = stalled.wait_until(PATIENCE, |log| !log.is_empty())
+            && others.wait_until(PATIENCE, |log| log.count() > shards / 2 && log.in_flight() <= 1);
+        child.kill()?;
+        child.wait()?;
+        ensure!(is_far, "the download never came to the shard that stalls");
+        let again = self.hub.log().from_now();
+        self.downloads()?;
+        let (before, after) = (log.data().count() - again.data().count(), again.data().count());
+        println!("  killed after {before} requests for files, and {after} after that");
+        ensure!(after < before, "what was there was fetched again");
+        Ok(())
+    }
+
+    /// One downloads, and the other waits for it.
+    fn several_at_once(&self) -> Result<()> {
+        let start = || (self.program)().args(["download", "--force", &self.model.url]).stdin(Stdio::null()).spawn();
+        for mut child in [start()?, start()?] {
+            let status = child.wait()?;
+            ensure!(status.success(), "one of two at once ended with {status}");
+        }
+        self.is_right()
+    }
+
+    fn downloads(&self) -> Result<()> {
+        self.expect(&["download", &self.model.url], 0, &self.said)?;
+        self.is_right()
+    }
+
+    fn is_right(&self) -> Result<()> {
+        let differences = self.model.differences(&self.entry());
+        ensure!(differences.is_empty(), "the cache differs from the hub:\n{}", differences.join("\n"));
+        Ok(())
     }
 
     /// Runs it. What is on stdout has `words`; on a failure both streams are shown.

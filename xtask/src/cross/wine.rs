@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use local_hub::{Fault, FaultTarget, Git, LocalHub, PublishedModel, Times};
 
-use super::main_job::Stage;
+use super::main_job::{PATIENCE, Stage};
 use super::must_run;
 use super::target::Target;
 use super::tools::{C, Tools};
@@ -17,8 +16,6 @@ use crate::scratch::with_scratch;
 const WINE: &str = "/usr/lib/wine/wine64";
 /// What interrupt.c answers where there is no console to send anything to.
 const NO_CONSOLE: i32 = 97;
-/// How long a started program may take to get to what is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The main job, and one that is interrupted.
 pub(super) fn main_job(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
