@@ -1,6 +1,7 @@
 //! The tasks of this workspace: `cargo xtask` lists them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to its user")]
 
+mod api;
 #[cfg(unix)]
 mod attack;
 mod bar;
@@ -38,6 +39,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Writes docs/api, what the libraries' crates offer
+    Api,
     /// Lets a hostile hub and a hostile neighbour loose on the program, and says which promises hold
     #[cfg(unix)]
     Attack(attack::Arguments),
@@ -86,6 +89,7 @@ fn run(cli: &Cli) -> Result<()> {
     let root = workspace::root();
     match &cli.task {
         None => list(),
+        Some(Task::Api) => api::run(&root)?,
         #[cfg(unix)]
         Some(Task::Attack(arguments)) => attack::run(&root, arguments)?,
         Some(Task::Bench(bench)) => bench::run(&root, bench)?,

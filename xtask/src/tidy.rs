@@ -16,7 +16,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use cargo_metadata::semver::Version;
 
-use crate::workspace;
+use crate::{api, workspace};
 
 /// Prints what is wrong; fails if anything is.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -50,6 +50,7 @@ fn complaints(root: &Path) -> Result<Vec<String>> {
         sources::check(&files),
         circles::check(&files),
         tracked::check(&files, &tracked::machine_paths(root)),
+        api::check(&files)?,
     ]
     .concat())
 }

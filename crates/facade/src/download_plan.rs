@@ -1,13 +1,15 @@
 //! What a download would do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde::{Serialize, Serializer};
 use url_parse::{CommitId, Endpoint, ModelRef, RepoPath};
 
-use crate::Model;
+use crate::{Model, serialized};
 
 /// What [`Downloader::plan`](crate::Downloader::plan) found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 #[non_exhaustive]
 #[expect(clippy::large_enum_variant, reason = "one is made for a request, and looked at once")]
 pub enum DownloadPlan {
@@ -17,7 +19,8 @@ pub enum DownloadPlan {
     Download(PlannedDownload),
 }
 
-/// A download that has not been begun.
+/// A download that has not been begun. Serialized, it is the part of a model in the document of
+/// `mlc-weights download --dry-run --json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlannedDownload {
@@ -78,6 +81,77 @@ pub enum FileOrigin {
     /// The directory that would be replaced: a file of this name and size is there. Whether it is right, the download
     /// would find out.
     Replaced,
+}
+
+#[derive(Serialize)]
+struct PlannedDownloadJson<'a> {
+    #[serde(serialize_with = "serialized::text")]
+    model: &'a ModelRef,
+    cached: bool,
+    #[serde(serialize_with = "serialized::text")]
+    endpoint: &'a Endpoint,
+    stores: &'a [String],
+    #[serde(serialize_with = "serialized::text")]
+    commit: CommitId,
+    #[serde(serialize_with = "serialized::path")]
+    path: &'a Path,
+    replaces: bool,
+    bytes: u64,
+    bytes_to_fetch: u64,
+    files_to_fetch: usize,
+    free_bytes: Option<u64>,
+    files: &'a [PlannedFile],
+    left_out: Vec<&'a str>,
+}
+
+impl Serialize for PlannedDownload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let document = PlannedDownloadJson {
+            model: &self.model,
+            cached: false,
+            endpoint: &self.endpoint,
+            stores: &self.stores,
+            commit: self.commit,
+            path: &self.path,
+            replaces: self.replaces,
+            bytes: self.bytes(),
+            bytes_to_fetch: self.bytes_to_fetch(),
+            files_to_fetch: self.files_to_fetch(),
+            free_bytes: self.free_bytes,
+            files: &self.files,
+            left_out: self.left_out.iter().map(RepoPath::as_str).collect(),
+        };
+        document.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct PlannedFileJson<'a> {
+    path: &'a str,
+    bytes: u64,
+    bytes_to_fetch: u64,
+    from: &'static str,
+}
+
+impl Serialize for PlannedFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (path, bytes, from) = (self.path.as_str(), self.size, self.from.as_str());
+        PlannedFileJson { path, bytes, bytes_to_fetch: self.bytes_to_fetch(), from }.serialize(serializer)
+    }
+}
+
+impl FileOrigin {
+    /// The origin in one word, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Network { .. } => "network",
+            Self::Metadata => "metadata",
+            Self::Staging => "staging",
+            Self::OtherModel => "other_model",
+            Self::StoreFolder => "store_folder",
+            Self::Replaced => "replaced",
+        }
+    }
 }
 
 impl PlannedDownload {

@@ -105,6 +105,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("libfuzzer-sys", &["fuzz"], &[]),
     rule("plotters", &["xtask"], &[]),
     rule("proc-macro2", &["xtask"], &[]),
+    rule("quote", &["xtask"], &[]),
     rule("rcgen", &["tests"], &[]),
     rule("tokio-rustls", &["tests"], &[]),
     rule("syn", &["xtask"], &[]),

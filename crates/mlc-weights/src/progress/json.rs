@@ -1,11 +1,9 @@
 //! Progress for programs: an object a line, as `docs/progress.md` describes it.
 
-use std::error::Error as StdError;
 use std::time::{Duration, Instant};
 
 use facade::stores::Filled;
-use facade::words::Excerpt;
-use facade::{Event, FetchEvent, ModelRef, Outcome, Warning};
+use facade::{Event, EventRecord, ModelRef, Outcome};
 use serde_json::{Value, json};
 
 use super::face::{Ending, Face};
@@ -13,7 +11,7 @@ use super::view::{FileState, View};
 use super::{Summary, text};
 use crate::exit::Failure;
 use crate::output::{printable_json, rounded, say_object};
-use crate::{report, words};
+use crate::report;
 
 /// Grows when a reader that knows the version before would misunderstand what is written. New events and new
 /// members are no reason: readers skip what they do not know.
@@ -48,7 +46,7 @@ impl Face for Json {
 
     fn tell(&self, event: &Event<'_>) {
         if let Some((name, members)) = event_object(event) {
-            self.say(name, members);
+            self.say(&name, members);
         }
     }
 
@@ -158,88 +156,30 @@ fn progress(view: &View) -> Value {
     json!({ "step": view.step, "reason": view.reason, "totals": totals, "in_flight": files.collect::<Vec<_>>() })
 }
 
-fn event_object(event: &Event<'_>) -> Option<(&'static str, Value)> {
-    Some(match event {
-        Event::Warning(warning) => ("warning", warning_object(warning)),
-        Event::WaitingForLock { holder } => {
-            let (pid, host) =
-                holder.map(|holder| (holder.pid, holder.host.as_ref().map(Excerpt::as_str))).unzip();
-            ("waiting", json!({ "pid": pid, "host": host.flatten() }))
-        }
-        Event::Stores { .. } => ("stores", json!({})),
-        Event::WaitingForStore { store } => ("waiting_for_store", json!({ "store": store })),
-        Event::Store { url, answer } => ("store", json!({ "url": url, "answer": answer.as_str() })),
-        Event::Metadata { .. } => ("metadata", json!({})),
-        Event::RetryingMetadata { delay, cause } => ("retrying", retrying(None, *delay, *cause)),
-        Event::Commit { commit, proof } => {
-            ("commit", json!({ "commit": commit.to_string(), "proof": proof.as_str() }))
-        }
-        Event::Throttled(throttled) => {
-            let origin = throttled.origin.to_string();
-            let (wait, spread) = (rounded(throttled.wait), throttled.is_spread);
-            ("throttled", json!({ "file": null, "origin": origin, "pause_seconds": wait, "spread": spread }))
-        }
-        Event::Checking { files, bytes } => ("checking", json!({ "files": files, "bytes": bytes })),
-        Event::Reused { files, bytes } => ("reused", json!({ "files": files, "bytes": bytes })),
-        Event::Publishing { path } => ("publishing", json!({ "path": path.to_string_lossy() })),
-        Event::Fetch(event) => fetch_object(event)?,
-        _ => return None,
-    })
-}
-
-fn fetch_object(event: &FetchEvent<'_>) -> Option<(&'static str, Value)> {
-    Some(match event {
-        FetchEvent::Planned { files, bytes, .. } => ("planned", json!({ "files": files, "bytes": bytes })),
-        FetchEvent::Started { file, size, .. } => {
-            ("started", json!({ "file": file.as_str(), "bytes": size }))
-        }
-        FetchEvent::Resumed { file, bytes, .. } => {
-            ("resumed", json!({ "file": file.as_str(), "bytes": bytes }))
-        }
-        FetchEvent::Duplicated { file, bytes, .. } => {
-            ("duplicated", json!({ "file": file.as_str(), "bytes": bytes }))
-        }
-        FetchEvent::Discarded { file, bytes, .. } => {
-            ("discarded", json!({ "file": file.as_str(), "bytes": bytes }))
-        }
-        FetchEvent::Retrying { file, delay, cause, .. } => {
-            ("retrying", retrying(Some(file.as_str()), *delay, *cause))
-        }
-        FetchEvent::Throttled { file, wait, .. } => {
-            ("throttled", json!({ "file": file.as_str(), "pause_seconds": rounded(*wait) }))
-        }
-        FetchEvent::Verified { file, size, .. } => {
-            ("verified", json!({ "file": file.as_str(), "bytes": size }))
-        }
-        _ => return None,
-    })
-}
-
-fn warning_object(warning: &Warning<'_>) -> Value {
-    let (kind, file) = match warning {
-        Warning::ForceAnsweredByReadOnlyTier { .. } => ("force_answered_by_read_only_tier", None),
-        Warning::PassedOver(_) => ("passed_over", None),
-        Warning::UnlistedShard { path } => ("unlisted_shard", Some(path.as_str().into())),
-        Warning::UnfitName { path } => ("unfit_name", Some(path.as_str().into())),
-        Warning::CarriedOver { place, .. } => ("carried_over", Some(place.to_string_lossy())),
-        Warning::TokenOverPlainHttp { .. } => ("token_over_plain_http", None),
-        Warning::TokenDropped { .. } => ("token_dropped", None),
-        Warning::Renamed { .. } => ("renamed", None),
-        Warning::CommitGone { .. } => ("commit_gone", None),
-        Warning::Unproven { .. } => ("unproven", None),
-        Warning::StoreGivenUp { .. } => ("store_given_up", None),
-        Warning::WrongInStore { .. } => ("wrong_in_store", None),
-        Warning::StoreClock { .. } => ("store_clock", None),
-        Warning::TurnedBack { .. } => ("turned_back", None),
-        Warning::LeftBehind { path, .. } => ("left_behind", Some(path.to_string_lossy())),
-        _ => ("other", None),
+/// The name of an event and its members. The model is one of every line's.
+fn event_object(event: &Event<'_>) -> Option<(String, Value)> {
+    use EventRecord::{
+        Cancelled, Failed, Kept, Other, Pushed, Received, StoreBytes, StoreFileDone, StoreWork,
     };
-    json!({ "kind": kind, "file": file, "message": words::warning(warning) })
-}
-
-fn retrying(file: Option<&str>, delay: Duration, cause: &(dyn StdError + 'static)) -> Value {
-    let causes: Vec<String> = facade::causes(cause).map(ToString::to_string).collect();
-    json!({ "file": file, "pause_seconds": rounded(delay), "causes": causes })
+    let record = EventRecord::from(event);
+    if matches!(
+        record,
+        Cancelled { .. }
+            | Failed { .. }
+            | Kept { .. }
+            | Other { .. }
+            | Pushed { .. }
+            | Received { .. }
+            | StoreBytes { .. }
+            | StoreFileDone
+            | StoreWork { .. }
+    ) {
+        return None;
+    }
+    let Value::Object(mut members) = json!(record) else { return None };
+    members.remove("model");
+    let name = members.remove("event")?.as_str()?.to_owned();
+    Some((name, Value::Object(members)))
 }
 
 #[cfg(test)]

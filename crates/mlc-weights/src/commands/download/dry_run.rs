@@ -1,6 +1,6 @@
 //! `--dry-run`: what would be fetched, from where, and what is there already.
 
-use facade::{DownloadPlan, Downloader, FileOrigin, Model, ModelRef, PlannedDownload, PlannedFile, Request};
+use facade::{DownloadPlan, Downloader, FileOrigin, Model, ModelRef, PlannedDownload, Request};
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
@@ -152,34 +152,7 @@ fn document(model: &ModelRef, plan: &DownloadPlan) -> Value {
             "files": [],
             "left_out": [],
         }),
-        DownloadPlan::Download(download) => json!({
-            "model": model.to_string(),
-            "cached": false,
-            "endpoint": download.endpoint.to_string(),
-            "stores": download.stores,
-            "commit": download.commit.to_string(),
-            "path": download.path.to_string_lossy(),
-            "replaces": download.replaces,
-            "bytes": download.bytes(),
-            "bytes_to_fetch": download.bytes_to_fetch(),
-            "files_to_fetch": download.files_to_fetch(),
-            "free_bytes": download.free_bytes,
-            "files": download.files.iter().map(file).collect::<Vec<_>>(),
-            "left_out": download.left_out.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        }),
+        DownloadPlan::Download(download) => json!(download),
         _ => Value::Null,
     }
-}
-
-fn file(file: &PlannedFile) -> Value {
-    let from = match file.from {
-        FileOrigin::Network { .. } => "network",
-        FileOrigin::Metadata => "metadata",
-        FileOrigin::Staging => "staging",
-        FileOrigin::Replaced => "replaced",
-        FileOrigin::OtherModel => "other_model",
-        FileOrigin::StoreFolder => "store_folder",
-        _ => "other",
-    };
-    json!({ "path": file.path.as_str(), "bytes": file.size, "bytes_to_fetch": file.bytes_to_fetch(), "from": from })
 }
