@@ -1,6 +1,7 @@
 //! What a commit of a model's repository holds, and the seam for getting to know it.
 
 use std::any::Any;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -76,6 +77,18 @@ pub struct MetadataRequest {
     pub keep_in: Option<PathBuf>,
     /// Held by every blocking job until it has ended.
     pub keep_alive: KeepAlive,
+}
+
+impl fmt::Debug for MetadataRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetadataRequest")
+            .field("model", &self.model)
+            .field("revision", &self.revision)
+            .field("scratch_parent", &self.scratch_parent)
+            .field("export_to", &self.export_to)
+            .field("keep_in", &self.keep_in)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One commit of a repository.

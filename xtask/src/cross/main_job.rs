@@ -92,7 +92,8 @@ impl Stage<'_> {
 
     /// One downloads, and the other waits for it.
     fn several_at_once(&self) -> Result<()> {
-        let start = || (self.program)().args(["download", "--force", &self.model.url]).stdin(Stdio::null()).spawn();
+        let start =
+            || (self.program)().args(["download", "--force", &self.model.url]).stdin(Stdio::null()).spawn();
         for mut child in [start()?, start()?] {
             let status = child.wait()?;
             ensure!(status.success(), "one of two at once ended with {status}");

@@ -35,3 +35,16 @@ fn causes_are_told_once() {
     let error = DiskError::new("read", "a".as_ref(), io::Error::other("gone"));
     assert_eq!(crate::words::failure(&error), "cannot read a: gone");
 }
+
+#[test]
+fn what_applications_hold_crosses_threads() {
+    fn crosses<T: Send + Sync + 'static>() {}
+    crosses::<Error>();
+    crosses::<crate::Builder>();
+    crosses::<crate::Cache>();
+    crosses::<crate::Downloader>();
+    crosses::<crate::EventRecord>();
+    crosses::<crate::Model>();
+    crosses::<crate::Progress>();
+    crosses::<crate::Request>();
+}
