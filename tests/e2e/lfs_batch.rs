@@ -197,7 +197,7 @@ async fn a_host_of_git_that_wants_another_login() {
         let error =
             world.builder().token(token).build().unwrap().download(request(&model)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-        assert!(error.to_string().contains("missing, private, or needs a token"), "{error}");
+        assert!(error.to_string().contains(" is missing, "), "{error}");
     }
 }
 
