@@ -173,16 +173,20 @@ fn about(file: &RepoPath, words: &str) -> String {
 
 /// What failed, why in the end, and when it is tried again.
 fn retrying(failure: &(dyn StdError + 'static), delay: Duration) -> String {
-    let mut words = failure.to_string();
-    if let Some(cause) = causes(failure).last().map(ToString::to_string)
-        && !words.contains(&cause)
-    {
-        words = format!("{words} ({cause})");
+    format!("{}; {}", attempt(failure), again(delay))
+}
+
+/// What failed, and why in the end.
+pub fn attempt(failure: &(dyn StdError + 'static)) -> String {
+    let words = failure.to_string();
+    match causes(failure).last().map(ToString::to_string).filter(|cause| !words.contains(cause)) {
+        Some(cause) => format!("{words} ({cause})"),
+        None => words,
     }
-    match delay {
-        Duration::ZERO => format!("{words}; trying again"),
-        delay => format!("{words}; trying again in {}", elapsed(delay)),
-    }
+}
+
+fn again(delay: Duration) -> String {
+    if delay.is_zero() { "trying again".to_owned() } else { format!("trying again in {}", elapsed(delay)) }
 }
 
 /// A directory that is not the whole model, and what is wrong with it.

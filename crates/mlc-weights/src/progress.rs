@@ -18,6 +18,7 @@ mod summary;
 mod tally;
 mod text;
 mod threads;
+mod troubles;
 mod view;
 
 use std::sync::Arc;
@@ -59,20 +60,31 @@ const LAST_WORD: Duration = Duration::from_millis(200);
 impl Progress {
     /// The progress of a request, and the request that tells it what happens.
     pub(crate) fn of(request: Request, display: Display) -> (Arc<Self>, Request) {
-        let (progress, observer) = Self::about(Some(request.model()), display);
+        Self::of_several(request, display, (1, 1))
+    }
+
+    /// The same for one of several: its number, counted from 1, and how many there are.
+    pub(crate) fn of_several(
+        request: Request,
+        display: Display,
+        (number, models): (usize, usize),
+    ) -> (Arc<Self>, Request) {
+        let label =
+            if models < 2 { String::new() } else { format!("{} ({number} of {models})", request.model()) };
+        let (progress, observer) = Self::about(Some(request.model()), display, label);
         (progress, request.observer(observer))
     }
 
     /// The progress of work on a store, and the observer that hears of it.
     pub(crate) fn of_store(display: Display) -> (Arc<Self>, Arc<dyn Observer>) {
-        let (progress, observer) = Self::about(None, display);
+        let (progress, observer) = Self::about(None, display, String::new());
         let words = "asking the store what it has".to_owned();
         progress.tally.go_to(Step::Doing { name: step::METADATA, words, since: Instant::now() });
         (progress, observer)
     }
 
-    fn about(model: Option<&ModelRef>, display: Display) -> (Arc<Self>, Arc<dyn Observer>) {
-        let progress = Arc::new(Self::shown_by(face(display, model)));
+    fn about(model: Option<&ModelRef>, display: Display, label: String) -> (Arc<Self>, Arc<dyn Observer>) {
+        let progress = Arc::new(Self::shown_by(face(display, model, label)));
         let observer = Arc::clone(&progress);
         (progress, Arc::new(move |event: &Event<'_>| observer.on_event(event)))
     }
@@ -162,10 +174,10 @@ impl Progress {
     }
 }
 
-fn face(display: Display, model: Option<&ModelRef>) -> Arc<dyn Face> {
+fn face(display: Display, model: Option<&ModelRef>, label: String) -> Arc<dyn Face> {
     match (display, model) {
-        (Display::Bar { color }, _) => Arc::new(Bar::on_stderr(color)),
-        (Display::Plain, _) => Arc::new(Plain::default()),
+        (Display::Bar { color }, _) => Arc::new(Bar::on_stderr(color, label)),
+        (Display::Plain, _) => Arc::new(Plain::new(label)),
         (Display::Json, Some(model)) => Arc::new(Json::new(model)),
         (Display::Json, None) | (Display::None, _) => Arc::new(Nothing),
     }

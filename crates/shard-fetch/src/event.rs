@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use url_parse::RepoPath;
+use url_parse::{Origin, RepoPath};
 
 use crate::Error;
 
@@ -101,6 +101,8 @@ pub enum FetchEvent<'a> {
         delay: Duration,
         /// Why the attempt failed.
         cause: &'a (dyn StdError + 'static),
+        /// Who was asked, where the cause does not say so; `None` when it was the locator.
+        host: Option<&'a Origin>,
     },
     /// A connection waits before it asks for this file, because a server wants to be left alone.
     #[non_exhaustive]

@@ -58,7 +58,7 @@ fn download(arguments: &Download, display: Display, screen: Screen) -> Result<()
     let requests = requests.into_iter().map(|request| with_options(request, arguments));
     let mode = if arguments.link { ExportMode::Link } else { ExportMode::Copy };
     if arguments.dry_run {
-        dry_run::Planner::new(downloader, display, policy_by)?.run(arguments.json, requests)
+        dry_run::Planner::new(downloader, display, policy_by)?.run(arguments.json, requests, models)
     } else {
         let target = arguments.to.as_ref().map(|to| (to.as_path(), mode));
         let session = Session::new(downloader, display, policy_by, models);

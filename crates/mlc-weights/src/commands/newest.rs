@@ -48,8 +48,9 @@ impl Hub {
         &mut self,
         request: Request,
         commit: Option<CommitId>,
+        place: (usize, usize),
     ) -> Result<Option<Model>, Failure> {
-        let (progress, request) = Progress::of(request.update(), self.display);
+        let (progress, request) = Progress::of_several(request.update(), self.display, place);
         progress.watch();
         match self.ask(&request, &progress) {
             Ok(newest) if commit.is_some() && newest == commit => {

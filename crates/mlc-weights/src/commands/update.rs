@@ -66,8 +66,10 @@ pub(super) fn run(arguments: &Update, screen: Screen) -> Result<(), Failure> {
         named.iter().map(|model| find(&cache, &listing, model)).collect()
     };
     let (mut done, mut first) = (Vec::new(), None);
-    for entry in wanted {
-        let updated = entry.and_then(|entry| update(&mut hub, entry, named.is_empty(), &mut done));
+    let models = wanted.len();
+    for (entry, number) in wanted.into_iter().zip(1..) {
+        let updated =
+            entry.and_then(|entry| update(&mut hub, entry, named.is_empty(), (number, models), &mut done));
         if !arguments.json && updated.is_ok() {
             print(&done.last().map(line).into_iter().collect::<Vec<_>>())?;
         }
@@ -107,6 +109,7 @@ fn update(
     hub: &mut Hub,
     entry: &ModelEntry,
     is_one_of_all: bool,
+    place: (usize, usize),
     done: &mut Vec<Updated>,
 ) -> Result<(), Failure> {
     let mut updated = Updated {
@@ -128,7 +131,7 @@ fn update(
         updated.outcome = Change::Unknown;
     } else {
         let commit = entry.commit.filter(|_| entry.is_whole());
-        match hub.bring_up_to_date(Request::from(entry.model.clone()), commit) {
+        match hub.bring_up_to_date(Request::from(entry.model.clone()), commit, place) {
             Ok(None) => {}
             Ok(Some(model)) => {
                 (updated.outcome, updated.commit) = (Change::Updated, model.commit);

@@ -34,8 +34,8 @@ pub(super) fn run(arguments: &Verify, screen: Screen) -> Result<(), Failure> {
     let models: BTreeSet<ModelRef> = models.into_iter().collect();
     let mut session = Session::new(downloader, repair(arguments), screen);
     let (mut all, mut first) = (Vec::new(), None);
-    for model in &models {
-        let (checked, failure) = session.check(model);
+    for (model, number) in models.iter().zip(1..) {
+        let (checked, failure) = session.check(model, (number, models.len()));
         if !arguments.json {
             let lines: Vec<String> = checked.iter().flat_map(lines::of).collect();
             print(&lines)?;

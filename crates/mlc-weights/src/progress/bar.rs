@@ -1,7 +1,7 @@
 //! Progress on a terminal, redrawn as it goes.
 
 use std::io::{self, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use console::Term;
 use facade::words::printable;
@@ -11,9 +11,12 @@ use parking_lot::Mutex;
 use super::block::Block;
 use super::face::{Ending, Face};
 use super::rows::{Place, rows};
+use super::step;
+use super::text::{self, labelled};
+use super::troubles::Troubles;
 use super::view::View;
-use super::{step, text};
 use crate::output::painted;
+use crate::words;
 
 /// Often enough for a spinner, seldom enough for a slow terminal.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -22,6 +25,9 @@ pub(super) struct Bar {
     terminal: Term,
     color: bool,
     drawn: Mutex<Drawn>,
+    troubles: Mutex<Troubles>,
+    /// Which of several models it is; empty for a single one.
+    label: String,
 }
 
 #[derive(Default)]
@@ -32,11 +38,11 @@ struct Drawn {
 }
 
 impl Bar {
-    pub(super) fn on_stderr(color: bool) -> Self {
+    pub(super) fn on_stderr(color: bool, label: String) -> Self {
         let terminal = Term::stderr();
         // On Windows this also makes the console understand escape sequences.
         let color = color && terminal.features().colors_supported();
-        Self { terminal, color, drawn: Mutex::default() }
+        Self { terminal, color, drawn: Mutex::default(), troubles: Mutex::default(), label }
     }
 
     fn draw(&self, lines: &[&str], rows: impl FnOnce(usize, Place) -> Option<Vec<String>>) {
@@ -44,6 +50,23 @@ impl Bar {
         let place = Place { columns: width.into(), rows: height.into(), color: self.color };
         let mut drawn = self.drawn.lock();
         drawn.draw(lines, rows, place);
+    }
+}
+
+impl Bar {
+    fn troubles(&self, is_end: bool) -> Vec<String> {
+        let lines = self.troubles.lock().due(Instant::now(), is_end);
+        lines.iter().map(|line| labelled(&self.label, line)).collect()
+    }
+
+    /// The rows, below one for the model where there are several.
+    fn rows(&self, view: &View, turn: usize, place: Place) -> Vec<String> {
+        if self.label.is_empty() {
+            return rows(view, turn, place);
+        }
+        let below = Place { rows: place.rows.saturating_sub(1), ..place };
+        let label = console::truncate_str(&self.label, place.columns.saturating_sub(1), "…").into_owned();
+        std::iter::once(label).chain(rows(view, turn, below)).collect()
     }
 }
 
@@ -69,11 +92,19 @@ impl Face for Bar {
     }
 
     fn show(&self, view: &View) {
-        self.draw(&[], |turn, place| Some(rows(view, turn, place)));
+        let troubles = self.troubles(false);
+        let lines: Vec<&str> = troubles.iter().map(String::as_str).collect();
+        self.draw(&lines, |turn, place| Some(self.rows(view, turn, place)));
     }
 
     fn tell(&self, event: &Event<'_>) {
-        if let Some(line) = text::line(event)
+        if let Event::Fetch(event) = event
+            && let Some(line) = words::event(&Event::Fetch(event))
+            && self.troubles.lock().note(event, &line, Instant::now())
+        {
+            return;
+        }
+        if let Some(line) = text::line(event, &self.label)
             && stays(event)
         {
             self.draw(&[&line], |_, _| None);
@@ -81,12 +112,13 @@ impl Face for Bar {
     }
 
     fn finishing(&self, words: &str) {
-        self.draw(&[&text::finishing(words)], |_, _| None);
+        self.draw(&[&labelled(&self.label, &text::finishing(words))], |_, _| None);
     }
 
     fn end(&self, ending: &Ending<'_>) {
-        let closing = text::closing(ending);
-        let lines: Vec<&str> = closing.as_deref().into_iter().collect();
+        let closing = text::closing(ending).map(|line| labelled(&self.label, &line));
+        let lines: Vec<String> = self.troubles(true).into_iter().chain(closing).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         self.draw(&lines, |_, _| Some(Vec::new()));
     }
 }

@@ -1,15 +1,16 @@
 //! Progress as lines, for logs and pipes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use facade::Event;
 use parking_lot::Mutex;
 
 use super::face::{Ending, Face};
-use super::text;
+use super::text::{self, labelled};
+use super::troubles::Troubles;
 use super::view::{View, countdown};
 use crate::output::say;
-use crate::words::{files, of_size, size};
+use crate::words::{self, files, of_size, size};
 
 /// How often it is asked whether a line is due.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -22,9 +23,23 @@ pub(super) struct Plain {
     last: Mutex<Duration>,
     /// The last line that was told.
     told: Mutex<String>,
+    troubles: Mutex<Troubles>,
+    /// Which of several models it is; empty for a single one.
+    label: String,
 }
 
 impl Plain {
+    pub(super) fn new(label: String) -> Self {
+        Self { label, ..Self::default() }
+    }
+
+    fn say_troubles(&self, is_end: bool) {
+        let lines = self.troubles.lock().due(Instant::now(), is_end);
+        if !lines.is_empty() {
+            say(&lines.iter().map(|line| labelled(&self.label, line)).collect::<Vec<_>>());
+        }
+    }
+
     /// A line, when the last one was long enough ago.
     fn line_if_due(&self, view: &View) -> Option<String> {
         let mut last = self.last.lock();
@@ -60,13 +75,20 @@ impl Face for Plain {
     }
 
     fn show(&self, view: &View) {
+        self.say_troubles(false);
         if let Some(line) = self.line_if_due(view) {
-            say(&[line]);
+            say(&[labelled(&self.label, &line)]);
         }
     }
 
     fn tell(&self, event: &Event<'_>) {
-        let Some(line) = text::line(event) else { return };
+        if let Event::Fetch(event) = event
+            && let Some(line) = words::event(&Event::Fetch(event))
+            && self.troubles.lock().note(event, &line, Instant::now())
+        {
+            return;
+        }
+        let Some(line) = text::line(event, &self.label) else { return };
         // That the hub is asked once more, who was told of the pause knows.
         let is_again = matches!(event, Event::Metadata { .. }) && *self.told.lock() == line;
         if !is_again {
@@ -78,12 +100,13 @@ impl Face for Plain {
     }
 
     fn finishing(&self, words: &str) {
-        say(&[text::finishing(words)]);
+        say(&[labelled(&self.label, &text::finishing(words))]);
     }
 
     fn end(&self, ending: &Ending<'_>) {
+        self.say_troubles(true);
         if let Some(line) = text::closing(ending) {
-            say(&[line]);
+            say(&[labelled(&self.label, &line)]);
         }
     }
 }

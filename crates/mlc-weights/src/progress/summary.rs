@@ -14,7 +14,7 @@ pub(crate) struct Summary {
     pub(crate) done: usize,
     /// Those that failed, in order.
     pub(crate) failed: Vec<ModelRef>,
-    /// What came over the network for those that are there.
+    /// What came over the network, also for those that failed.
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,
 }
@@ -22,6 +22,11 @@ pub(crate) struct Summary {
 impl Summary {
     pub(crate) fn of(models: usize) -> Self {
         Self { models, ..Self::default() }
+    }
+
+    /// How many are there or have failed.
+    pub(crate) fn tried(&self) -> usize {
+        self.done + self.failed.len()
     }
 
     /// Lines for a person; none when there was only one model, which speaks for itself.
@@ -32,7 +37,7 @@ impl Summary {
         }
         let first = format!("{done} of {models} models are there; {} in {}", size(*bytes), elapsed(*took));
         let failed = failed.iter().map(|model| format!("  failed: {model}"));
-        let untried = models - done - self.failed.len();
+        let untried = models - self.tried();
         let last = (untried > 0).then(|| format!("  not tried: {untried}"));
         std::iter::once(first).chain(failed).chain(last).collect()
     }

@@ -9,9 +9,14 @@ use super::face::Ending;
 use crate::words::{self, elapsed, files, size};
 
 /// A line for a step that a person should hear of; `None` for those that only move a counter.
-pub(super) fn line(event: &Event<'_>) -> Option<String> {
-    let words = words::event(event)?;
+pub(super) fn line(event: &Event<'_>, label: &str) -> Option<String> {
+    let words = labelled(label, &words::event(event)?);
     Some(if matches!(event, Event::Warning(_)) { format!("warning: {words}") } else { words })
+}
+
+/// A line that says which of several models it is about.
+pub(super) fn labelled(label: &str, words: &str) -> String {
+    if label.is_empty() { words.to_owned() } else { format!("{label}: {words}") }
 }
 
 /// What became of a store that was filled on the way.
@@ -71,12 +76,12 @@ mod tests {
     fn warnings_are_marked() {
         let path = "sub/a.bin".parse().unwrap();
         assert_eq!(
-            line(&Event::Warning(Warning::UnlistedShard { path: &path })).unwrap(),
+            line(&Event::Warning(Warning::UnlistedShard { path: &path }), "").unwrap(),
             "warning: sub/a.bin is left out: the manifest does not name it"
         );
         assert_eq!(
-            line(&Event::WaitingForLock { holder: None }).unwrap(),
-            "waiting for another download of this model"
+            line(&Event::WaitingForLock { holder: None }, "a/b (2 of 3)").unwrap(),
+            "a/b (2 of 3): waiting for another download of this model"
         );
     }
 }

@@ -72,6 +72,21 @@ fn a_wait_that_a_server_asks_for_is_told_once() {
     }
 }
 
+/// Not once for each connection and file.
+#[test]
+fn one_cause_is_one_line() {
+    let world = World::new();
+    let model = world.hub.publish(&local_hub::ModelFixture::new("mlc-ai/tiny").shards(6, 5_000));
+    world.hub.fault(FaultTarget::data(".bin"), Fault::status(503), Times::N(6));
+    let ran = world.cli(&["download", &model.url, "-j", "6"]).run();
+    ran.check_path(&world.entry(&model));
+    let told: Vec<&str> = ran.lines().into_iter().filter(|line| line.contains("status 503")).collect();
+    let [line] = told[..] else { panic!("{}", ran.stderr) };
+    let host = format!("({}): ", world.hub.data_origin());
+    assert!(line.contains(&host) && line.contains(" files"), "{line}");
+    assert!(line.contains("next try in ") || line.ends_with("trying again"), "{line}");
+}
+
 /// `Retry-After`, when the hub is asked for the metadata and when it is asked for a file.
 #[test]
 fn a_hub_that_asks_to_be_left_alone_is_named_with_the_time() {

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use local_hub::{Fault, FaultTarget, Hold, ModelFixture, PublishedModel, Times};
 
-use crate::world::{PATIENCE, Ran, World};
+use crate::world::{PATIENCE, Ran, World, until};
 
 fn publish(world: &World, names: &[&str]) -> Vec<PublishedModel> {
     names.iter().map(|name| world.hub.publish(&ModelFixture::new(name).shards(2, 5_000))).collect()
@@ -161,4 +161,38 @@ fn an_interruption_ends_them_all() {
         assert!(ran.stderr.contains(words), "{words:?} is missing in:\n{}", ran.stderr);
     }
     assert!(!world.entry(&models[2]).exists());
+}
+
+#[test]
+fn each_line_says_which_model_it_is_about() {
+    let world = World::new();
+    let models = publish(&world, &["mlc-ai/a", "mlc-ai/b"]);
+    let ran = world.cli(&["download", &models[0].url, &models[1].url]).run();
+    let (last, lines) = ran.stderr.trim_end().rsplit_once('\n').map(|(lines, last)| (last, lines)).unwrap();
+    assert!(last.starts_with("2 of 2 models are there; "), "{}", ran.stderr);
+    let of = |label: &str| lines.lines().filter(|line| line.starts_with(label)).count();
+    let (first, second) = (of("mlc-ai/a (1 of 2): "), of("mlc-ai/b (2 of 2): "));
+    assert!(first > 2 && second > 2 && first + second == lines.lines().count(), "{}", ran.stderr);
+}
+
+/// What came of the model that was interrupted counts too.
+#[cfg(unix)]
+#[test]
+fn the_bytes_of_an_interrupted_model_are_summed_up() {
+    let world = World::new();
+    let models = publish(&world, &["mlc-ai/a", "mlc-ai/b"]);
+    world.hub.fault(
+        FaultTarget::data("params_shard_1.bin").skip(1),
+        Fault::Stall { after: 4_000 },
+        Times::Forever,
+    );
+    let told = world.beside("told");
+    let arguments = ["download", "--progress", "json", &models[0].url, &models[1].url];
+    let running = world.cli(&arguments).start_with_stderr(&told);
+    let words = || std::fs::read_to_string(&told).unwrap();
+    until(|| words().contains(r#""bytes_received":29000"#));
+    running.signal("INT");
+    assert_eq!(running.end().status, Some(130), "{}", words());
+    let summary: serde_json::Value = serde_json::from_str(words().lines().last().unwrap()).unwrap();
+    assert_eq!((&summary["event"], &summary["bytes_received"]), (&"summary".into(), &59_000.into()));
 }

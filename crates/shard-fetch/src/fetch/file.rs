@@ -58,13 +58,13 @@ impl File {
                 });
                 let is_gone = cause.is_no_overload() && self.attempts().place_failed(begun, Instant::now());
                 if is_gone && self.give_up(LocateReason::Failed).await {
-                    self.goes_on(Duration::ZERO, &cause);
+                    self.goes_on(Duration::ZERO, &cause, host.as_ref());
                     return Ok(());
                 }
                 let delay = self.attempts().failed(begun, Instant::now(), cause.is_break());
                 let Some(delay) = delay else {
                     if self.give_up(LocateReason::Failed).await {
-                        self.goes_on(Duration::ZERO, &cause);
+                        self.goes_on(Duration::ZERO, &cause, host.as_ref());
                         return Ok(());
                     }
                     return Err(self.gave_up(cause, host));
@@ -73,7 +73,7 @@ impl File {
                     self.tracker.throttled(wait);
                 }
                 let delay = delay.max(wait.unwrap_or_default());
-                self.goes_on(delay, &cause);
+                self.goes_on(delay, &cause, host.as_ref());
                 sleep(delay).await;
                 Ok(())
             }
@@ -97,12 +97,12 @@ impl File {
         if !again {
             return Err(error);
         }
-        self.goes_on(Duration::ZERO, &error);
+        self.goes_on(Duration::ZERO, &error, None);
         Ok(())
     }
 
-    fn goes_on(&self, delay: Duration, cause: &(dyn StdError + 'static)) {
-        self.tracker.retrying(self.attempts().failures(), delay, cause);
+    fn goes_on(&self, delay: Duration, cause: &(dyn StdError + 'static), host: Option<&Origin>) {
+        self.tracker.retrying(self.attempts().failures(), delay, cause, host);
     }
 
     fn gave_up(&self, cause: Passing, host: Option<Origin>) -> Error {

@@ -9,6 +9,8 @@ use parking_lot::Mutex;
 
 use super::request::FileRequest;
 use super::shared::Shared;
+use url_parse::Origin;
+
 use crate::{Error, FetchEvent};
 
 /// Reports the events of one file, one after the other, whichever connection they come from.
@@ -75,9 +77,16 @@ impl Tracker {
     }
 
     /// The attempts of this number, and those before, have failed.
-    pub(super) fn retrying(&self, attempt: u32, delay: Duration, cause: &(dyn StdError + 'static)) {
-        tracing::debug!(file = %self.request.path, attempt, ?delay, cause, "trying again");
-        self.report(&mut self.state.lock(), FetchEvent::Retrying { file: &self.request.path, delay, cause });
+    pub(super) fn retrying(
+        &self,
+        attempt: u32,
+        delay: Duration,
+        cause: &(dyn StdError + 'static),
+        host: Option<&Origin>,
+    ) {
+        let file = &self.request.path;
+        tracing::debug!(%file, attempt, ?delay, cause, "trying again");
+        self.report(&mut self.state.lock(), FetchEvent::Retrying { file, delay, cause, host });
     }
 
     pub(super) fn throttled(&self, wait: Duration) {

@@ -34,11 +34,16 @@ impl Planner {
     ///
     /// # Errors
     /// The first failure of all, which has been reported already.
-    pub(super) fn run(self, as_json: bool, requests: impl Iterator<Item = Request>) -> Result<(), Failure> {
+    pub(super) fn run(
+        self,
+        as_json: bool,
+        requests: impl Iterator<Item = Request>,
+        models: usize,
+    ) -> Result<(), Failure> {
         let (mut first, mut plans) = (None, Vec::new());
-        for request in requests {
+        for (request, number) in requests.zip(1..) {
             let model = request.model().clone();
-            let told = self.plan(request).and_then(|plan| {
+            let told = self.plan(request, (number, models)).and_then(|plan| {
                 plans.push(document(&model, &plan));
                 if as_json { Ok(()) } else { print(&words(&plan)) }
             });
@@ -56,8 +61,8 @@ impl Planner {
         Failure::after_reports(first)
     }
 
-    fn plan(&self, request: Request) -> Result<DownloadPlan, Failure> {
-        let (progress, request) = Progress::of(request, self.display);
+    fn plan(&self, request: Request, place: (usize, usize)) -> Result<DownloadPlan, Failure> {
+        let (progress, request) = Progress::of_several(request, self.display, place);
         progress.watch();
         let plan = self.engine.run(self.downloader.plan(request), &progress);
         progress.clear();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use facade::cache::ExportMode;
-use facade::{Downloader, Model, ModelRef, Outcome, Request};
+use facade::{Downloader, Model, ModelRef, Request};
 
 use super::document::{Document, Row};
 use crate::checking::Checking;
@@ -119,7 +119,8 @@ impl<'a> Session<'a> {
     /// Where the model is.
     fn get(&mut self, request: Request) -> Result<PathBuf, Failure> {
         let (began, requested) = (Instant::now(), request.model().clone());
-        let (progress, request) = Progress::of(request, self.display);
+        let (progress, request) =
+            Progress::of_several(request, self.display, (self.summary.tried() + 1, self.summary.models));
         let outcome = match self.downloader.cached(&request) {
             Ok(Some(model)) => Ok(model),
             Ok(None) => {
@@ -130,11 +131,10 @@ impl<'a> Session<'a> {
         };
         progress.finish(&outcome);
         let outcome = outcome.map_err(|failure| self.with_what_is_kept(failure, &progress));
-        if let Ok(Model { outcome: Outcome::Downloaded { bytes_received, .. }, .. }) = &outcome {
-            self.summary.bytes += bytes_received;
-        }
+        let bytes = progress.bytes();
+        self.summary.bytes += bytes.hub + bytes.store;
         let placed = outcome.and_then(|model| Ok((self.put(&requested)?, model)));
-        let (bytes, took) = (progress.bytes(), began.elapsed());
+        let took = began.elapsed();
         self.rows.push(match &placed {
             Ok((to, model)) => Row::there(&requested, model, bytes, took).put(to.as_deref()),
             Err(failure) => Row::failed(&requested, failure, bytes, took),

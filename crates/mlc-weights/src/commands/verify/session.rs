@@ -63,7 +63,11 @@ impl Session {
 
     /// Verifies all copies of a model, and repairs what is to be repaired. What was found out is worth telling
     /// also when something failed then.
-    pub(super) fn check(&mut self, model: &ModelRef) -> (Vec<Checked>, Option<Failure>) {
+    pub(super) fn check(
+        &mut self,
+        model: &ModelRef,
+        place: (usize, usize),
+    ) -> (Vec<Checked>, Option<Failure>) {
         let (engine, checking) = (&self.engine, &mut self.checking);
         let verified = self.cache.verify(model, &mut |event| {
             checking.on_event(event);
@@ -80,7 +84,7 @@ impl Session {
         };
         let mut failure = None;
         let checked = reports.into_iter().map(|report| {
-            let repair = self.mend(&report).unwrap_or_else(|error| {
+            let repair = self.mend(&report, place).unwrap_or_else(|error| {
                 failure.get_or_insert(error);
                 Mended::Failed
             });
@@ -89,7 +93,7 @@ impl Session {
         (checked.collect(), failure)
     }
 
-    fn mend(&mut self, report: &VerifyReport) -> Result<Mended, Failure> {
+    fn mend(&mut self, report: &VerifyReport, place: (usize, usize)) -> Result<Mended, Failure> {
         let is_wanted =
             !report.is_sound() || report.is_modified() && self.repair == Some(Repair::DamagedAndModified);
         let Some(repair) = self.repair.filter(|_| is_wanted) else {
@@ -99,12 +103,12 @@ impl Session {
             return Ok(Mended::ReadOnly);
         }
         let request = Request::new(report.model.clone()).repair(repair);
-        self.download(request).map(|()| Mended::Repaired)
+        self.download(request, place).map(|()| Mended::Repaired)
     }
 
-    fn download(&mut self, request: Request) -> Result<(), Failure> {
+    fn download(&mut self, request: Request, place: (usize, usize)) -> Result<(), Failure> {
         let engine = Engine::started(&mut self.engine)?;
-        let (progress, request) = Progress::of(request, self.display);
+        let (progress, request) = Progress::of_several(request, self.display, place);
         progress.watch();
         let outcome = engine.run(self.downloader.download(request), &progress);
         progress.finish(&outcome);
