@@ -180,7 +180,9 @@ fn each_line_says_which_model_it_is_about() {
 #[test]
 fn the_bytes_of_an_interrupted_model_are_summed_up() {
     let world = World::new();
-    let models = publish(&world, &["mlc-ai/a", "mlc-ai/b"]);
+    // Nothing of the second is in the first.
+    let models = [("mlc-ai/a", 0), ("mlc-ai/b", 1)]
+        .map(|(name, seed)| world.hub.publish(&ModelFixture::new(name).seed(seed).shards(2, 5_000)));
     let hold = Hold::new();
     let second = FaultTarget::data("params_shard_1.bin").skip(1);
     world.hub.fault(second, Fault::Hold(hold.clone()), Times::Forever);
