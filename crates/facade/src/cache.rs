@@ -143,14 +143,10 @@ impl Cache {
     pub async fn verify_async(
         &self,
         model: &ModelRef,
-        mut observe: impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + Send + 'static,
+        observe: impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Vec<VerifyReport>, Error> {
-        let (cache, model) = (self.clone(), model.clone());
-        let awaited = Arc::new(());
-        let waiter = Arc::downgrade(&awaited);
-        let mut go_on = move |event: &VerifyEvent<'_>| {
-            if waiter.strong_count() == 0 { ControlFlow::Break(()) } else { observe(event) }
-        };
+        let (cache, model, awaited) = (self.clone(), model.clone(), Arc::new(()));
+        let mut go_on = while_awaited(&awaited, observe);
         let reports = blocking(move || cache.verify(&model, &mut go_on)).await;
         drop(awaited);
         reports
@@ -178,6 +174,29 @@ impl Cache {
     ) -> Result<Exported, Error> {
         let layout = &self.context.layout;
         export::export(layout, &layout.slot(model), to, mode, observe)
+    }
+
+    /// [`export`](Self::export), awaited. `observe` hears on another thread.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future ends the work within a moment, and what there is of the tree is removed.
+    pub async fn export_async(
+        &self,
+        model: &ModelRef,
+        to: &Path,
+        mode: ExportMode,
+        observe: impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<Exported, Error> {
+        let (cache, model, to, awaited) = (self.clone(), model.clone(), to.to_path_buf(), Arc::new(()));
+        let mut go_on = while_awaited(&awaited, observe);
+        let exported = blocking(move || cache.export(&model, &to, mode, &mut go_on)).await;
+        drop(awaited);
+        exported
     }
 
     /// Removes a model from the writable tier, and what unfinished downloads of it have left. Its directory is
@@ -229,4 +248,13 @@ impl Cache {
         let cache = self.clone();
         blocking(move || Ok(cache.prune(older_than, mode))).await
     }
+}
+
+/// The observer, until nobody awaits any more what it observes.
+fn while_awaited(
+    awaited: &Arc<()>,
+    mut observe: impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + Send + 'static,
+) -> impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + Send + 'static {
+    let waiter = Arc::downgrade(awaited);
+    move |event| if waiter.strong_count() == 0 { ControlFlow::Break(()) } else { observe(event) }
 }

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use facade::cache::PruneMode;
+use facade::ErrorKind;
+use facade::cache::{ExportMode, PruneMode, VerifyEvent};
 use local_hub::ModelFixture;
 
 use crate::world::{PATIENCE, World};
@@ -18,6 +19,11 @@ async fn each_does_what_its_blocking_form_does() {
     assert_eq!(cache.models_async().await.unwrap(), std::slice::from_ref(&id));
     let reports = cache.verify_async(&id, |_| ControlFlow::Continue(())).await.unwrap();
     assert_eq!(reports, cache.verify(&id, &mut |_| ControlFlow::Continue(())).unwrap());
+    let to = world.beside("exported/model");
+    let exported =
+        cache.export_async(&id, &to, ExportMode::Copy, |_| ControlFlow::Continue(())).await.unwrap();
+    assert!(!exported.was_there && exported.bytes > 0, "{exported:?}");
+    assert_eq!(model.differences(&to), [""; 0]);
     assert_eq!(cache.prune_async(Duration::ZERO, PruneMode::DryRun).await.unwrap().removed_bytes(), 0);
     assert_eq!(cache.remove_async(&id).await.unwrap().path, world.entry(&model));
     assert!(cache.models_async().await.unwrap().is_empty());
@@ -31,7 +37,7 @@ async fn a_verification_that_nobody_awaits_ends() {
     let (go_on, gate) = mpsc::channel::<()>();
     let (cache, id) = (world.downloader().cache(), "mlc-ai/tiny".parse().unwrap());
     let verifying = tokio::spawn(async move {
-        let observe = move |_: &facade::cache::VerifyEvent<'_>| {
+        let observe = move |_: &VerifyEvent<'_>| {
             told.send(()).unwrap();
             let _ = gate.recv();
             ControlFlow::Continue(())
@@ -44,4 +50,24 @@ async fn a_verification_that_nobody_awaits_ends() {
     drop(go_on);
     // The closure is gone when the work has ended, and nothing was told any more.
     assert_eq!(seen.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
+}
+
+/// Ended in the middle of the copying, and of the hashing.
+#[tokio::test]
+async fn an_export_that_is_ended_leaves_nothing() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
+    world.download(&model).await.unwrap();
+    let (cache, id) = (world.downloader().cache(), "mlc-ai/tiny".parse().unwrap());
+    let above = world.beside("exported");
+    let ends_at: [fn(&VerifyEvent<'_>) -> bool; 2] = [
+        |event| matches!(event, VerifyEvent::Copied { .. }),
+        |event| matches!(event, VerifyEvent::Checked { .. }),
+    ];
+    for is_the_end in ends_at {
+        let ended = cache.export(&id, &above.join("model"), ExportMode::Copy, &mut |event| {
+            if is_the_end(event) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);
+        assert_eq!(std::fs::read_dir(&above).unwrap().count(), 0);
+    }
 }

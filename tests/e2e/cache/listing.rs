@@ -222,6 +222,7 @@ async fn the_document() {
                 "path": path(&world.home().join("model_weights/hf/notes.txt")),
                 "reason": "not a directory",
             }],
+            "unfinished": [],
         })
     );
 }

@@ -169,6 +169,8 @@ async fn the_documents() {
                 "removed_bytes": bytes,
                 "kept_bytes": pruning.kept_bytes(),
                 "in_use": false,
+                "holder": null,
+                "kept_until": null,
                 "failure": null,
             }],
             "temporary_bytes": 0,

@@ -191,3 +191,11 @@ fn a_list_fits_a_narrow_terminal() {
     let wide = line(100).unwrap();
     assert!(wide.contains("FILES  COMMIT   DATE        MODEL\r\n"), "{wide:?}");
 }
+
+#[test]
+fn warnings_are_coloured_beside_a_bar() {
+    let fixture = local_hub::ModelFixture::new("mlc-ai/tiny").random_lfs_file("pytorch_model.bin", 1_000);
+    let (world, model) = World::with(&fixture);
+    let Some(shown) = on_a_terminal(&world, &["download", &model.url], &[]) else { return };
+    assert!(shown.contains("\x1b[1m\x1b[33mwarning:\x1b[0m pytorch_model.bin is left out"), "{shown:?}");
+}
