@@ -30,6 +30,8 @@ fn all_that_a_downloader_does() {
     let downloader = world.builder().stores([one.clone()]).fill_store(true).build().unwrap();
     let plan = blocking::plan(&downloader, request(&published)).unwrap();
     assert!(matches!(plan, facade::DownloadPlan::Download(_)));
+    let newest = blocking::newest_commit(&downloader, &request(&published)).unwrap();
+    assert_eq!(newest.map(|commit| commit.to_string()), Some(published.commit.clone()));
     blocking::init_store(&downloader).unwrap();
     let pushed = blocking::push(&downloader, request(&published), PushOptions::default()).unwrap();
     assert_eq!(pushed.commit.to_string(), published.commit);

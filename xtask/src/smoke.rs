@@ -59,7 +59,7 @@ mod tests {
             let model = hub.try_publish(&sample::fixture("mlc-ai/Small", 1000))?;
             let downloader =
                 Downloader::builder(scratch.join("home")).endpoint(hub.endpoint().parse()?).build()?;
-            download(&downloader, &model.url.parse()?).await?;
+            download(&downloader, model.url.parse::<facade::ModelUrl>()?.model()).await?;
             ensure!(hub.log().resolve().count() == model.lfs_files().count());
             Ok(())
         })

@@ -19,6 +19,7 @@ const MOST_NAMES: u32 = 1000;
 
 /// A tree under a hidden name beside the place where it is wanted. Dropped, it is removed.
 #[derive(Debug)]
+#[must_use = "dropping it removes the tree"]
 pub struct Export {
     tree: PathBuf,
     to: PathBuf,

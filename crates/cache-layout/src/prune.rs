@@ -24,6 +24,7 @@ pub enum PruneMode {
 /// What pruning did, or would do.
 #[derive(Debug, Default)]
 #[non_exhaustive]
+#[must_use = "what failed is in it"]
 pub struct PruneReport {
     /// Every model that has staged files, sorted by name.
     pub slots: Vec<PrunedSlot>,

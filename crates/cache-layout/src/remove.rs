@@ -17,6 +17,7 @@ use crate::usage::disk_usage;
 /// What [`CacheLayout::remove`] did.
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use = "what failed is in it"]
 pub struct Removed {
     /// What stood in the model's place.
     pub entry: RemovedEntry,

@@ -11,7 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tokio::runtime::Runtime;
-use url_parse::{ModelRef, ModelUrl};
+use url_parse::{CommitId, ModelRef, ModelUrl};
 use weight_store::{StoreInfo, StoreUrl};
 
 use crate::drop_in::{local_directory, prepared};
@@ -81,6 +81,16 @@ pub fn download(downloader: &Downloader, request: Request) -> Result<Model, Erro
 pub fn plan(downloader: &Downloader, request: Request) -> Result<DownloadPlan, Error> {
     let downloader = downloader.clone();
     run(async move { downloader.plan(request).await })
+}
+
+/// [`Downloader::newest_commit`](crate::Downloader::newest_commit), blocking.
+///
+/// # Errors
+///
+/// The same, and [`Error::Runtime`].
+pub fn newest_commit(downloader: &Downloader, request: &Request) -> Result<Option<CommitId>, Error> {
+    let (downloader, request) = (downloader.clone(), request.clone());
+    run(async move { downloader.newest_commit(&request).await })
 }
 
 /// [`Downloader::push`](crate::Downloader::push), blocking.

@@ -59,6 +59,7 @@ impl FillConfig {
 /// How the store was [filled](crate::Builder::fill_store) with a model that had been downloaded.
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use = "what failed is in it"]
 pub struct Filled {
     /// The model.
     pub model: ModelRef,

@@ -41,7 +41,7 @@ impl fmt::Display for StoreMode {
 
 /// A word that is no [`StoreMode`].
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no mode of a store: write first, refs or only")]
+#[error("`{0}` is not a store mode: expected first, refs or only")]
 pub struct UnknownStoreMode(Excerpt);
 
 impl FromStr for StoreMode {
@@ -74,6 +74,6 @@ mod tests {
             assert_eq!(mode.to_string().to_uppercase().parse::<StoreMode>().unwrap(), mode);
         }
         let error = "always".parse::<StoreMode>().unwrap_err();
-        assert_eq!(error.to_string(), "`always` is no mode of a store: write first, refs or only");
+        assert_eq!(error.to_string(), "`always` is not a store mode: expected first, refs or only");
     }
 }

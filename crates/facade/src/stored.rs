@@ -121,6 +121,7 @@ pub struct StoreVerifyOptions {
 /// What reading a store has shown.
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use = "what failed is in it"]
 pub struct StoreCheck {
     /// The store's address.
     pub store: String,
@@ -152,6 +153,7 @@ impl StoreCheck {
 /// What became of copying one commit from a store to another.
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use = "what failed is in it"]
 pub struct CopiedCommit {
     /// The commit.
     pub commit: CommitId,
@@ -174,6 +176,7 @@ pub struct CopiedCommit {
 /// What became of copying a store, or some models of it.
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use = "what failed is in it"]
 pub struct CopiedStore {
     /// Commit by commit.
     pub commits: Vec<CopiedCommit>,

@@ -35,7 +35,7 @@ pub fn event(event: &Event<'_>) -> Option<String> {
         Event::Commit { commit, .. } => format!("the model is at commit {commit}"),
         Event::Throttled(throttled) => throttled_text(throttled),
         Event::Checking { files: count, bytes } => checking(*count, *bytes),
-        Event::Reused { files: 0, .. } => "nothing of that is right; it is fetched again".to_owned(),
+        Event::Reused { files: 0, .. } => "none of it is intact; downloading it again".to_owned(),
         Event::Reused { files: count, bytes } => reused(*count, *bytes),
         Event::Publishing { .. } => "all files are verified; putting the model in place".to_owned(),
         Event::Pushed { file, bytes, was_there } => {
@@ -56,9 +56,9 @@ pub fn moment(time: SystemTime) -> Option<String> {
 fn throttled_text(throttled: &Throttled) -> String {
     let (origin, wait) = (&throttled.origin, elapsed(throttled.wait));
     if throttled.is_spread {
-        format!("{origin} will take few more requests for {wait}; they go out one at a time")
+        format!("{origin} is near its rate limit for {wait}; sending one request at a time")
     } else {
-        format!("{origin} asks to be left alone for {wait}; waiting")
+        format!("{origin} asks for a pause of {wait}; waiting")
     }
 }
 
@@ -71,7 +71,7 @@ fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
             about(file, &format!("resumes after the first {}", size(*bytes)))
         }
         FetchEvent::Throttled { wait, .. } => {
-            format!("the server asks to be left alone for {}; waiting", elapsed(*wait))
+            format!("the server asks for a pause of {}; waiting", elapsed(*wait))
         }
         FetchEvent::Retrying { file, delay, cause, .. } => about(file, &retrying(*cause, *delay)),
         FetchEvent::Discarded { file, bytes, .. } => {
@@ -85,7 +85,7 @@ fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
 pub fn warning(warning: &Warning<'_>) -> String {
     match warning {
         Warning::ForceAnsweredByReadOnlyTier { tier } => format!(
-            "not downloaded again: the read-only tier {} has this model, and is looked through first",
+            "not downloaded again: the read-only tier {} has this model, and comes first",
             shown(tier)
         ),
         Warning::PassedOver(entry) => format!("not the whole model: {}", not_whole(entry)),
@@ -102,11 +102,11 @@ pub fn warning(warning: &Warning<'_>) -> String {
             format!("{hub} does not accept the access token that a login has left: going on without it")
         }
         Warning::Renamed { model, present } => {
-            format!("the hub has {model} as {present} now; it is kept here under the name asked for")
+            format!("the hub has {model} as {present} now; it is stored here under the requested name")
         }
         Warning::CarriedOver { path, place } => carried_over(path, place),
         Warning::StoreClock { store, ahead } => store_clock(store, *ahead),
-        Warning::StoreGivenUp { store, why } => format!("going on without the store {store}: {why}"),
+        Warning::StoreGivenUp { store, why } => format!("continuing without the store {store}: {why}"),
         Warning::TurnedBack { url, commit, seen_at, before, seen_before_at } => {
             let when = |time| moment(time).unwrap_or_else(|| "at an impossible time".to_owned());
             let [seen_at, seen_before_at] = [*seen_at, *seen_before_at].map(when);
@@ -115,15 +115,15 @@ pub fn warning(warning: &Warning<'_>) -> String {
             )
         }
         Warning::WrongInStore { store, why } => {
-            format!("what {store} has of this model is not right, and is passed over: {why}")
+            format!("what {store} has of this model is damaged and is ignored: {why}")
         }
         Warning::CommitGone { commit } => {
             format!(
-                "the hub does not have commit {commit} any more, of which this model was: it is taken as it is now"
+                "the hub does not have commit {commit} any more, which this model came from: its present state is taken"
             )
         }
         Warning::Unproven { commit, hub } => format!(
-            "that the files are those of commit {commit} is the word of {hub}, which serves no git to prove it"
+            "that the files are those of commit {commit} is the word of {hub}, which does not serve git to prove it"
         ),
         Warning::LeftBehind { path, reason } => {
             format!("{} was not kept from the directory that is repaired: {reason}", shown(path))
@@ -135,7 +135,7 @@ fn store_clock(store: &str, ahead: i64) -> String {
     let (apart, side) =
         (Duration::from_secs(ahead.unsigned_abs()), if ahead < 0 { "ahead of" } else { "behind" });
     format!(
-        "the clock of this machine is {} {side} that of {store}: requests are signed by the store's",
+        "the clock of this machine is {} {side} that of {store}: requests are signed with the store's time",
         elapsed(apart)
     )
 }
@@ -235,7 +235,7 @@ mod tests {
         );
         check(&Event::WaitingForLock { holder: None }, "waiting for another download of this model");
         check(&Event::Checking { files: 1, bytes: 12 }, "1 file (12 B) is there already; checking");
-        check(&Event::Reused { files: 0, bytes: 0 }, "nothing of that is right; it is fetched again");
+        check(&Event::Reused { files: 0, bytes: 0 }, "none of it is intact; downloading it again");
         check(&Event::Reused { files: 1, bytes: 12 }, "1 file (12 B) is there already, verified");
         check(&Event::Reused { files: 2, bytes: 1_234_567 }, "2 files (1.23 MB) are there already, verified");
         check(
@@ -269,15 +269,15 @@ mod tests {
         );
         check(
             &Event::Warning(Warning::StoreClock { store: "s3://b", ahead: 7200 }),
-            "the clock of this machine is 2 h 0 min behind that of s3://b: requests are signed by the store's",
+            "the clock of this machine is 2 h 0 min behind that of s3://b: requests are signed with the store's time",
         );
         check(
             &Event::Warning(Warning::StoreClock { store: "s3://b", ahead: -7200 }),
-            "the clock of this machine is 2 h 0 min ahead of that of s3://b: requests are signed by the store's",
+            "the clock of this machine is 2 h 0 min ahead of that of s3://b: requests are signed with the store's time",
         );
         check(
             &Event::Warning(Warning::ForceAnsweredByReadOnlyTier { tier: Path::new("/shared") }),
-            "not downloaded again: the read-only tier /shared has this model, and is looked through first",
+            "not downloaded again: the read-only tier /shared has this model, and comes first",
         );
     }
 

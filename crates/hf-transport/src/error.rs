@@ -184,7 +184,7 @@ pub enum Error {
     },
     /// A web page where a hub's answer should be: a captive portal, a proxy's notice, or no hub at all.
     #[error(
-        "{url} answers with {content_type} instead of {expected}: not a model hub, or a login page stands in between{words}"
+        "{url} answers with {content_type} instead of {expected}: not a model hub, or a login page is in the way{words}"
     )]
     NotAHub {
         /// The request.
@@ -219,7 +219,7 @@ pub enum Error {
         source: Box<Self>,
     },
     /// A [`MetadataSource`](crate::MetadataSource) of the application's own failed.
-    #[error("cannot learn what {model} holds")]
+    #[error("cannot read the contents of {model}")]
     OwnSource {
         /// The model asked for.
         model: ModelId,
@@ -229,7 +229,7 @@ pub enum Error {
         source: BoxError,
     },
     /// The git server refused in words of its own, for which there is no code.
-    #[error("{url} refuses to hand out git objects of {model}{hub_says}")]
+    #[error("{url} refuses to send git objects of {model}{hub_says}")]
     GitRefused {
         /// The model asked for.
         model: ModelId,
@@ -290,7 +290,7 @@ pub enum Error {
     },
     /// More metadata than the configured limit.
     #[error(
-        "the git metadata of {model} has more than {}: refused, as this is not the shape of an MLC model",
+        "the git metadata of {model} has more than {}: refused, since no MLC model needs that much",
         bound(*limit, what)
     )]
     TooMuchMetadata {

@@ -35,7 +35,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// A list of hosts that are reached without a proxy cannot be used.
-    #[error("`{value}` is no list of hosts: there are quotes in it")]
+    #[error("`{value}` is not a list of hosts: it contains quotes")]
     UnusableNoProxy {
         /// The list.
         value: Excerpt,

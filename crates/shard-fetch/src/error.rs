@@ -24,7 +24,7 @@ pub enum Error {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// A host gave no answer that could be used, and asking again does not help.
-    #[error("cannot get {file} from {host}")]
+    #[error("cannot download {file} from {host}")]
     NoAnswer {
         /// The file.
         file: RepoPath,
@@ -163,7 +163,7 @@ pub enum Error {
         host: Option<Origin>,
     },
     /// The locator cannot say where a file is.
-    #[error("cannot find out where to get {file} from")]
+    #[error("cannot locate {file}")]
     Locate {
         /// The file.
         file: RepoPath,
@@ -173,7 +173,7 @@ pub enum Error {
         source: BoxError,
     },
     /// A locator gave a URL that cannot be fetched.
-    #[error("cannot get {file} from where it is said to be: {problem}")]
+    #[error("cannot use the location of {file}: {problem}")]
     UnusableLocation {
         /// The file.
         file: RepoPath,
@@ -181,7 +181,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// A host does not hand out a file.
-    #[error("{host} refuses to hand out {file} (status {status}){words}")]
+    #[error("{host} refuses to send {file} (status {status}){words}")]
     Refused {
         /// The file.
         file: RepoPath,
@@ -193,7 +193,7 @@ pub enum Error {
         words: ServerWords,
     },
     /// A host sent a web page instead of a file, as login pages of networks do.
-    #[error("{host} sent a web page instead of {file}: perhaps a login page stands in between{words}")]
+    #[error("{host} sent a web page instead of {file}: perhaps a login page is in the way{words}")]
     WebPage {
         /// The file.
         file: RepoPath,
@@ -219,7 +219,7 @@ pub enum Error {
         source: BoxError,
     },
     /// Bytes come, but next to none, over all connections together.
-    #[error("gave up: only {bytes} bytes came in {}, over all connections together", duration(*waited))]
+    #[error("gave up: only {bytes} bytes arrived in {}, over all connections together", duration(*waited))]
     AllTooSlow {
         /// What came.
         bytes: u64,

@@ -96,8 +96,10 @@ impl fmt::Debug for Location {
 }
 
 /// Why a [`Locator`] could not say where a file is.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the locator does not know where the file is")]
 pub struct LocateError {
+    #[source]
     pub(crate) cause: BoxError,
     pub(crate) kind: ErrorKind,
     pub(crate) wait: Option<Duration>,

@@ -27,6 +27,7 @@ pub enum LeaseTaken {
 /// A lease that is held. When it is dropped without [`release`](Self::release), it stays in the store until somebody
 /// takes it over.
 #[derive(Debug)]
+#[must_use = "others wait until it is released"]
 pub struct Lease {
     store: Store,
     key: Key,

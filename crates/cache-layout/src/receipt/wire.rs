@@ -87,9 +87,9 @@ enum Unusable {
     Version(u32),
     #[error("{0} is no time")]
     Time(u64),
-    #[error("`{0}` is no digest")]
+    #[error("`{0}` is not a digest")]
     Digest(Excerpt),
-    #[error("`{0}` is no proof")]
+    #[error("`{0}` is not a kind of proof")]
     Proof(Excerpt),
     #[error(transparent)]
     Name(#[from] url_parse::Error),

@@ -58,7 +58,7 @@ fn other_models_and_read_only_tiers_stay() {
     let mut config = CacheConfig::new(layout.home());
     config.read_only = vec![folder.path().join("shared")];
     let layout = CacheLayout::new(config).unwrap();
-    layout.remove(&layout.slot(slot.model())).unwrap();
+    _ = layout.remove(&layout.slot(slot.model())).unwrap();
     assert!(
         !slot.entry().exists() && other.entry().join("weights").exists() && shared.join("weights").exists()
     );
@@ -102,7 +102,7 @@ fn a_model_that_is_being_downloaded_stays() {
     assert!(matches!(error, Error::InUse { holder: None, .. }), "{error}");
     assert!(slot.entry().join("weights").exists());
     drop(run);
-    layout.remove(&slot).unwrap();
+    _ = layout.remove(&slot).unwrap();
     assert_eq!(left(&folder), [""; 0]);
 }
 

@@ -12,6 +12,7 @@ use crate::Error;
 /// `mlc-weights remove --json`.
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use = "what failed is in it"]
 pub struct Removal {
     /// The model.
     pub model: ModelRef,
@@ -31,6 +32,7 @@ pub struct Removal {
 /// `mlc-weights prune --json`.
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use = "what failed is in it"]
 pub struct Pruning {
     /// Whether nothing was changed.
     pub dry_run: bool,
@@ -97,7 +99,7 @@ impl Pruning {
     pub(super) fn new(report: PruneReport, dry_run: bool) -> Self {
         Self {
             dry_run,
-            models: report.slots.into_iter().map(PrunedModel::from).collect(),
+            models: report.slots.into_iter().map(PrunedModel::of_slot).collect(),
             temporary_bytes: report.temporary_bytes,
             failures: report.failures.into_iter().map(Error::from).collect(),
         }
@@ -114,8 +116,8 @@ impl Pruning {
     }
 }
 
-impl From<PrunedSlot> for PrunedModel {
-    fn from(pruned: PrunedSlot) -> Self {
+impl PrunedModel {
+    fn of_slot(pruned: PrunedSlot) -> Self {
         Self {
             model: pruned.slot.model().clone(),
             removed_bytes: pruned.removed_bytes,

@@ -9,6 +9,7 @@ use url_parse::{CommitId, ModelRef, Proof};
 /// `mlc-weights verify --json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "what failed is in it"]
 pub struct VerifyReport {
     /// The model.
     pub model: ModelRef,

@@ -142,7 +142,7 @@ fn proxies_that_cannot_be_used_are_named() {
     for name in ["http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
         refused(&[(name, "htp://me:s3cret@proxy")], &[name, "`htp://…@proxy` is not the address of a proxy"]);
     }
-    refused(&[("no_proxy", "'a,b'")], &["no_proxy", "`'a,b'` is no list of hosts"]);
+    refused(&[("no_proxy", "'a,b'")], &["no_proxy", "`'a,b'` is not a list of hosts"]);
 }
 
 #[test]

@@ -215,7 +215,7 @@ async fn a_branch_that_is_replaced_meanwhile_is_refused() {
     assert!(matches!(error, Error::GitRefused { .. }), "{error:?}");
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
     assert!(
-        error.to_string().contains("refuses to hand out git objects of user/model; the hub says: "),
+        error.to_string().contains("refuses to send git objects of user/model; the hub says: "),
         "{error}"
     );
     assert!(error.to_string().contains(&stage.model.commit), "{error}");

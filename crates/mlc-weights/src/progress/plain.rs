@@ -24,6 +24,8 @@ pub(super) struct Plain {
     /// The last line that was told.
     told: Mutex<String>,
     troubles: Mutex<Troubles>,
+    /// Why the metadata did not come the last time, as it was told.
+    metadata_trouble: Mutex<String>,
     /// Which of several models it is; empty for a single one.
     label: String,
 }
@@ -89,6 +91,14 @@ impl Face for Plain {
             return;
         }
         let Some(line) = text::line(event, &self.label) else { return };
+        if let Event::RetryingMetadata { cause, .. } = event {
+            let cause = words::attempt(*cause);
+            let is_told = *self.metadata_trouble.lock() == cause;
+            *self.metadata_trouble.lock() = cause;
+            if is_told {
+                return;
+            }
+        }
         // That the hub is asked once more, who was told of the pause knows.
         let is_again = matches!(event, Event::Metadata { .. }) && *self.told.lock() == line;
         if !is_again {

@@ -184,7 +184,7 @@ fn file_view(file: &InFlight, now: Instant) -> FileView {
 
 /// Why nothing is asked of a server.
 fn left_alone(server: &str, left: Duration) -> String {
-    format!("{server} wants to be left alone for another {}", countdown(left))
+    format!("{server} asks us to wait another {}", countdown(left))
 }
 
 /// A step that takes long says how long, so that it is seen to be alive.

@@ -128,8 +128,24 @@ fn models_are_sorted() {
     assert_eq!(sorted(&[]), ["mlc-ai/a", "mlc-ai/b", "mlc-ai/c"]);
     assert_eq!(sorted(&["--sort", "name"]), sorted(&[]));
     assert_eq!(sorted(&["--sort", "size"]), ["mlc-ai/a", "mlc-ai/c", "mlc-ai/b"]);
-    // Downloaded in this order; within a second there is none.
-    let mut by_age = sorted(&["--sort", "age"]);
-    by_age.sort();
-    assert_eq!(by_age, sorted(&[]));
+}
+
+/// The newest first.
+#[cfg(unix)]
+#[test]
+fn models_are_sorted_by_age() {
+    use std::time::{Duration, SystemTime};
+
+    let world = World::new();
+    for (name, days) in [("mlc-ai/b", 2), ("mlc-ai/a", 1), ("mlc-ai/c", 3)] {
+        // What another program has put there is as old as its folder.
+        let entry =
+            lay_out(&world.hub.publish(&ModelFixture::new(name)), &world.home().join("model_weights"));
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400);
+        std::fs::File::open(entry).unwrap().set_modified(time).unwrap();
+    }
+    let document = world.cli(&["list", "--json", "--sort", "age"]).run().json();
+    let models = document["models"].as_array().unwrap().iter();
+    let names: Vec<&str> = models.map(|model| model["model"].as_str().unwrap()).collect();
+    assert_eq!(names, ["mlc-ai/c", "mlc-ai/b", "mlc-ai/a"]);
 }

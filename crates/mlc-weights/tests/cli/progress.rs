@@ -67,7 +67,7 @@ fn a_wait_that_a_server_asks_for_is_told_once() {
         world.hub.fault(target, Fault::rate_limited(1), Times::Once);
         let ran = world.cli(&["download", &model.url, "--force"]).run();
         ran.check_path(&world.entry(&model));
-        let told = ran.lines().into_iter().filter(|line| line.contains("to be left alone for ")).count();
+        let told = ran.lines().into_iter().filter(|line| line.contains("for a pause of ")).count();
         assert_eq!(told, 1, "{}", ran.stderr);
     }
 }
@@ -95,7 +95,7 @@ fn a_hub_that_asks_to_be_left_alone_is_named_with_the_time() {
         world.hub.fault(target, Fault::retry_after(429, "1"), Times::Once);
         let ran = world.cli(&["download", &model.url, "--force", "-j", "1"]).run();
         ran.check_path(&world.entry(&model));
-        let words = format!("{} asks to be left alone for 1.0 s; waiting", world.hub.endpoint());
+        let words = format!("{} asks for a pause of 1.0 s; waiting", world.hub.endpoint());
         let told = ran.lines().into_iter().filter(|line| line.contains("left alone")).collect::<Vec<_>>();
         assert_eq!(told, [words], "{}", ran.stderr);
     }
@@ -110,8 +110,8 @@ fn a_wait_is_shown_as_long_as_it_is() {
     let nothing_left = Fault::Header { name, value: Some(format!("\"git\";r=0;t={}", 10_u64.pow(18))) };
     world.hub.fault(FaultTarget::info_refs(""), nothing_left, Times::Forever);
     for (how, expected) in [
-        ("plain", ["asks to be left alone for 5 min", "; the hub wants to be left alone for another 4 min"]),
-        ("json", [r#""event":"throttled""#, "the hub wants to be left alone for another "]),
+        ("plain", ["asks for a pause of 5 min", "; the hub asks us to wait another 4 min"]),
+        ("json", [r#""event":"throttled""#, "the hub asks us to wait another "]),
     ] {
         for options in [&[][..], &["--dry-run"]] {
             let arguments = [&["download", &model.url, "--progress", how], options].concat();

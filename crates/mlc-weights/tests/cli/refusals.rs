@@ -210,14 +210,14 @@ fn no_such_branch() {
 fn no_hub_but_a_web_page() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::any(""), Fault::Html, Times::Forever);
-    check(&world, &model.url, &["text/html", "not a model hub, or a login page stands in between"]);
+    check(&world, &model.url, &["text/html", "not a model hub, or a login page is in the way"]);
 }
 
 #[test]
 fn a_web_page_instead_of_the_pack() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::upload_pack(""), Fault::Html, Times::Forever);
-    check(&world, &model.url, &["text/html", "a login page stands in between"]);
+    check(&world, &model.url, &["text/html", "a login page is in the way"]);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn a_web_page_instead_of_a_location() {
     for target in [FaultTarget::resolve(""), FaultTarget::lfs_batch("")] {
         world.hub.fault(target, Fault::Html, Times::Forever);
     }
-    check(&world, &model.url, &["cannot find out where to get ", "a login page stands in between"]);
+    check(&world, &model.url, &["cannot locate ", "a login page is in the way"]);
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn a_data_host_that_refuses() {
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(403), Times::Forever);
     let ran = world.cli(&["download", &model.url]).run();
     let host = world.hub.data_origin();
-    ran.check_failure(4, &[&format!("{host} refuses to hand out params_shard_0.bin (status 403)")]);
+    ran.check_failure(4, &[&format!("{host} refuses to send params_shard_0.bin (status 403)")]);
     world.check_untouched();
 }
 

@@ -160,7 +160,11 @@ fn a_store_that_is_not_there_is_warned_of() {
     let store = format!("file://{}", world.beside("not mounted").to_str().unwrap().replace(' ', "%20"));
     let ran = world.cli(&["download", "--store", &store, &model.url]).run();
     ran.check_path(&world.entry(&model));
-    assert!(ran.stderr.contains(&format!("warning: going on without the store {store}: ")), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(&format!("warning: continuing without the store {store}: ")),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn proxies_that_cannot_be_used() {
         ),
         // It would be used for another host only.
         ("HTTPS_PROXY", "no proxy", "`no proxy` is not the address of a proxy"),
-        ("NO_PROXY", "'127.0.0.1'", "`'127.0.0.1'` is no list of hosts: there are quotes"),
+        ("NO_PROXY", "'127.0.0.1'", "`'127.0.0.1'` is not a list of hosts: it contains quotes"),
     ] {
         let ran = world.cli(&["download", &model.url]).env(variable, value).run();
         ran.check_failure(2, &[&format!("the environment variable {variable} cannot be used"), words]);

@@ -46,7 +46,7 @@ impl Setback {
 /// A failure that may pass.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Passing {
-    #[error("cannot find out where the file is")]
+    #[error("cannot locate the file")]
     Locate(#[source] BoxError),
     #[error("the request failed")]
     Request { hop: Hop, source: BoxError },

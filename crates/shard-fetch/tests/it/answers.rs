@@ -168,7 +168,7 @@ async fn refusals_without_end() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{} refuses to hand out a.bin (status 403); it says: AccessDenied Request has expired",
+            "{} refuses to send a.bin (status 403); it says: AccessDenied Request has expired",
             stage.hub.data_origin()
         )
     );

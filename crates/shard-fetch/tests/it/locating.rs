@@ -59,7 +59,7 @@ async fn a_locator_that_recovers() {
     let locator = Moody::new(&stage, trouble(4));
     fetch(&stage, &locator).await.unwrap();
     assert_eq!(locator.reasons(), [LocateReason::First; 5]);
-    assert_eq!(stage.events.retries("a.bin"), ["cannot find out where the file is"; 4]);
+    assert_eq!(stage.events.retries("a.bin"), ["cannot locate the file"; 4]);
 }
 
 #[tokio::test]
@@ -77,11 +77,7 @@ async fn a_locator_that_never_recovers() {
     let stage = Stage::one(1000);
     let error = fetch(&stage, &Moody::new(&stage, trouble(9))).await.unwrap_err();
     assert!(error.to_string().starts_with("gave up on a.bin after 6 failed attempts in "), "{error}");
-    assert!(
-        chain(&error).ends_with(": cannot find out where the file is: the hub answers 500"),
-        "{}",
-        chain(&error)
-    );
+    assert!(chain(&error).ends_with(": cannot locate the file: the hub answers 500"), "{}", chain(&error));
     assert_eq!(error.kind(), ErrorKind::Network);
 }
 
@@ -90,7 +86,7 @@ async fn a_locator_that_knows_better() {
     let stage = Stage::one(1000);
     let locator = Moody::new(&stage, [Err(LocateError::permanent("no such file", ErrorKind::Integrity))]);
     let error = fetch(&stage, &locator).await.unwrap_err();
-    assert_eq!(chain(&error), "cannot find out where to get a.bin from: no such file");
+    assert_eq!(chain(&error), "cannot locate a.bin: no such file");
     assert_eq!(error.kind(), ErrorKind::Integrity, "the locator says what it is");
     assert!(!error.is_transient());
     assert_eq!(locator.reasons().len(), 1);
@@ -129,7 +125,7 @@ async fn locations_that_cannot_be_fetched() {
     ] {
         let stage = Stage::one(1000);
         let error = fetch(&stage, &Moody::new(&stage, [Ok(at(url))])).await.unwrap_err();
-        assert_eq!(error.to_string(), format!("cannot get a.bin from where it is said to be: {problem}"));
+        assert_eq!(error.to_string(), format!("cannot use the location of a.bin: {problem}"));
         assert_eq!(error.kind(), ErrorKind::Refused);
     }
 }

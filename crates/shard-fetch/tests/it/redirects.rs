@@ -69,7 +69,7 @@ fn is_refused(stage: &Stage, result: Result<(), Error>, problem: &str) {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     let host = stage.hub.data_origin();
-    assert_eq!(error.to_string(), format!("cannot get a.bin from {host}"));
+    assert_eq!(error.to_string(), format!("cannot download a.bin from {host}"));
     assert!(chain(&error).ends_with(problem), "{}", chain(&error));
 }
 

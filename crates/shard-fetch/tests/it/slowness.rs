@@ -35,7 +35,7 @@ async fn a_drip_on_all_connections_is_given_up() {
     let error = stage.fetch_error().await;
     assert!(matches!(error, Error::AllTooSlow { .. }), "{}", chain(&error));
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Network, true));
-    assert!(error.to_string().ends_with(" bytes came in 1.0 s, over all connections together"), "{error}");
+    assert!(error.to_string().ends_with(" bytes arrived in 1.0 s, over all connections together"), "{error}");
     assert!((WINDOW..10 * WINDOW).contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 

@@ -99,7 +99,7 @@ fn pauses_are_counted_down() {
     scene.check_reason(10, Some("no data for 10 s"));
     scene.tally.receive(&scene.files[0].clone(), 1_000);
     scene.tally.complete(&scene.files[0].clone());
-    scene.check_reason(11, Some("the server wants to be left alone for another 20 s"));
+    scene.check_reason(11, Some("the server asks us to wait another 20 s"));
     scene.tally.receive(&scene.files[1].clone(), 1);
     scene.check_reason(12, None);
 }
@@ -124,15 +124,15 @@ fn a_wait_for_the_hub_is_counted_down() {
     let (metadata, publishing) = (step(METADATA), step("publishing"));
     scene.tally.go_to(metadata);
     assert!(scene.tally.is_news(Pause { until: scene.begin + second(301), is_asked_for: true }));
-    scene.check_reason(1, Some("words; the hub wants to be left alone for another 5 min 0 s"));
-    scene.check_reason(300, Some("words (5 min 0 s); the hub wants to be left alone for another 1 s"));
+    scene.check_reason(1, Some("words; the hub asks us to wait another 5 min 0 s"));
+    scene.check_reason(300, Some("words (5 min 0 s); the hub asks us to wait another 1 s"));
     scene.check_reason(301, Some("words (5 min 1 s)"));
     scene.tally.go_to(publishing);
     scene.check_reason(1, Some("words"));
 
     let mut scene = Scene::begun();
     assert!(scene.tally.is_news(Pause { until: scene.begin + second(301), is_asked_for: true }));
-    scene.check_reason(3, Some("the server wants to be left alone for another 4 min 58 s"));
+    scene.check_reason(3, Some("the server asks us to wait another 4 min 58 s"));
 }
 
 #[test]
