@@ -107,7 +107,7 @@ async fn where_no_git_is_served_a_name_is_the_hubs_word_too() {
         let events = Recorded::default();
         world.downloader().download(name.clone().observer(events.clone())).await.unwrap();
         assert_eq!((events.count(&["Unproven"]), proof_listed(&world)), (1, Some(Proof::Word)));
-        world.downloader().cache().remove(name.model()).unwrap();
+        _ = world.downloader().cache().remove(name.model()).unwrap();
     }
 }
 

@@ -440,7 +440,7 @@ async fn a_copy_turns_no_name_back() {
     let carrier = filled.world.builder().build().unwrap();
     let stick = folder(&filled.world, "stick");
     let copy = async || carrier.copy_store(filled.url(), stick.clone(), &[], Arc::new(())).await.unwrap();
-    copy().await;
+    _ = copy().await;
     let path = filled.world.beside("stick").join(filled.reference());
     let mut record: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     record["seen_at"] = (record["seen_at"].as_u64().unwrap() + 60).into();

@@ -117,7 +117,7 @@ async fn the_writable_copy_is_mended_and_a_read_only_one_never() {
     assert_eq!(published.differences(&world.entry(&published)), [""; 0]);
     assert_eq!(published.differences(&copy), ["differs: params_shard_0.bin"]);
 
-    downloader.cache().remove(&"mlc-ai/tiny".parse().unwrap()).unwrap();
+    _ = downloader.cache().remove(&"mlc-ai/tiny".parse().unwrap()).unwrap();
     let error = downloader.download(asked()).await.unwrap_err();
     assert!(matches!(error, Error::OnlyReadOnly { .. }), "{error}");
     assert!(!world.entry(&published).exists());

@@ -96,7 +96,7 @@ fn a_hub_that_asks_to_be_left_alone_is_named_with_the_time() {
         let ran = world.cli(&["download", &model.url, "--force", "-j", "1"]).run();
         ran.check_path(&world.entry(&model));
         let words = format!("{} asks for a pause of 1.0 s; waiting", world.hub.endpoint());
-        let told = ran.lines().into_iter().filter(|line| line.contains("left alone")).collect::<Vec<_>>();
+        let told = ran.lines().into_iter().filter(|line| line.contains("a pause of")).collect::<Vec<_>>();
         assert_eq!(told, [words], "{}", ran.stderr);
     }
 }
