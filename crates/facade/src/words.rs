@@ -119,14 +119,14 @@ pub fn warning(warning: &Warning<'_>) -> String {
         }
         Warning::CommitGone { commit } => {
             format!(
-                "the hub does not have commit {commit} any more, which this model came from: its present state is taken"
+                "the hub does not have commit {commit} any more, which this model came from: using its present state"
             )
         }
         Warning::Unproven { commit, hub } => format!(
-            "that the files are those of commit {commit} is the word of {hub}, which does not serve git to prove it"
+            "cannot prove that the files are those of commit {commit}: {hub} does not serve git, and is taken at its word"
         ),
         Warning::LeftBehind { path, reason } => {
-            format!("{} was not kept from the directory that is repaired: {reason}", shown(path))
+            format!("your file {} was not kept: {reason}", shown(path))
         }
     }
 }
@@ -141,7 +141,7 @@ fn store_clock(store: &str, ahead: i64) -> String {
 }
 
 fn carried_over(path: &Path, place: &Path) -> String {
-    let kept = format!("{} was kept from the directory that is repaired", shown(path));
+    let kept = format!("kept your file {}", shown(path));
     if path == place { kept } else { format!("{kept}, as {}", shown(place)) }
 }
 
@@ -257,15 +257,15 @@ mod tests {
         );
         check(
             &Event::Warning(Warning::CarriedOver { path: Path::new("a"), place: Path::new("a") }),
-            "a was kept from the directory that is repaired",
+            "kept your file a",
         );
         check(
             &Event::Warning(Warning::CarriedOver { path: Path::new("a/b"), place: Path::new("a.own/b") }),
-            "a/b was kept from the directory that is repaired, as a.own/b",
+            "kept your file a/b, as a.own/b",
         );
         check(
             &Event::Warning(Warning::LeftBehind { path: Path::new("a"), reason: "no file" }),
-            "a was not kept from the directory that is repaired: no file",
+            "your file a was not kept: no file",
         );
         check(
             &Event::Warning(Warning::StoreClock { store: "s3://b", ahead: 7200 }),

@@ -23,7 +23,7 @@ fn by_variant(error: &Error) -> Option<String> {
         Error::NotInStore { model, .. } => {
             format!("`mlc-weights store push {model}` puts it there, where the hub can be reached")
         }
-        Error::CommitNotNamed { model, .. } => format!(
+        Error::CommitNotNamed { model, .. } if !error.is_of_the_network() => format!(
             "the hub is not asked for a commit that is named in full ({}@COMMIT), nor first with MLC_WEIGHTS_STORE_MODE=refs",
             model.id()
         ),

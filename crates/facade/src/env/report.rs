@@ -10,7 +10,8 @@ mod stores;
 
 pub use self::setting::{Finding, Setting, Severity, Source};
 use super::values::{
-    Lookup, idle_timeout, is_truthy, not_empty, policy, process_environment, user_agent_origin,
+    Lookup, idle_timeout, is_denied, is_truthy, not_empty, policy, process_environment, switch,
+    user_agent_origin,
 };
 use super::variables::{
     HF_HUB_DISABLE_PROGRESS_BARS, HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_OFFLINE, HF_HUB_USER_AGENT_ORIGIN,
@@ -39,7 +40,7 @@ impl Report {
         settings.extend([
             policy_setting(lookup),
             flag("offline", HF_HUB_OFFLINE, lookup),
-            flag("require_proof", MLC_WEIGHTS_REQUIRE_PROOF, lookup),
+            require_proof(lookup),
         ]);
         settings.extend(servers::settings(lookup));
         settings.extend(stores::settings(lookup));
@@ -77,15 +78,21 @@ fn policy_setting(lookup: Lookup<'_>) -> Setting {
     }
 }
 
+fn require_proof(lookup: Lookup<'_>) -> Setting {
+    let setting = |value| Setting::of_variable("require_proof", MLC_WEIGHTS_REQUIRE_PROOF, lookup, value);
+    match switch(lookup, MLC_WEIGHTS_REQUIRE_PROOF) {
+        Ok(is_set) => setting(Some(yes_or_no(is_set))),
+        Err(error) => setting(None).with_error(&error),
+    }
+}
+
+/// A switch that other programs read too.
 fn flag(name: &'static str, variable: &'static str, lookup: Lookup<'_>) -> Setting {
     let value = lookup(variable);
     let is_set = value.as_deref().is_some_and(is_truthy);
     let setting = Setting::of_variable(name, variable, lookup, Some(yes_or_no(is_set)));
-    let denies = |value: &std::ffi::OsString| {
-        ["0", "OFF", "NO", "FALSE"].iter().any(|word| value.eq_ignore_ascii_case(word))
-    };
     match value {
-        Some(value) if !is_set && !denies(&value) => setting.with(
+        Some(value) if !is_set && !is_denied(&value) => setting.with(
             Severity::Warning,
             format!(
                 "{variable}=`{}` means no; for yes write 1, ON, YES or TRUE",

@@ -138,6 +138,20 @@ fn proxies_are_read_in_either_case() {
 }
 
 #[test]
+fn a_switch_of_our_own_is_yes_or_no_and_nothing_else() {
+    for name in [MLC_WEIGHTS_REQUIRE_PROOF, MLC_WEIGHTS_STORE_FILL] {
+        for value in ["2", "maybe", "onn"] {
+            refused(&[(name, value)], &[name, value]);
+        }
+    }
+    let proof = |value| good(&[(MLC_WEIGHTS_REQUIRE_PROOF, value)]).require_proof;
+    assert_eq!(
+        ["1", "on", "True", "0", "off", "NO", ""].map(proof),
+        [true, true, true, false, false, false, false]
+    );
+}
+
+#[test]
 fn proxies_that_cannot_be_used_are_named() {
     for name in ["http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
         refused(&[(name, "htp://me:s3cret@proxy")], &[name, "`htp://…@proxy` is not the address of a proxy"]);

@@ -159,6 +159,23 @@ fn text(lookup: Lookup<'_>, name: &'static str) -> Result<Option<String>, Error>
         .map_err(|value| unusable(name, &value.to_string_lossy(), "it is not UTF-8"))
 }
 
+/// A switch of our own: yes, no, or an error. Those of other programs mean no by anything that is not yes.
+pub(super) fn switch(lookup: Lookup<'_>, name: &'static str) -> Result<bool, Error> {
+    match lookup(name) {
+        Some(value) if is_truthy(&value) => Ok(true),
+        Some(value) if !is_denied(&value) => Err(unusable(
+            name,
+            &value.to_string_lossy(),
+            "expected 1, ON, YES or TRUE, or 0, OFF, NO or FALSE",
+        )),
+        _ => Ok(false),
+    }
+}
+
+pub(super) fn is_denied(value: &OsStr) -> bool {
+    ["0", "OFF", "NO", "FALSE"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
 pub(super) fn is_truthy(value: &OsStr) -> bool {
     ["1", "ON", "YES", "TRUE"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }

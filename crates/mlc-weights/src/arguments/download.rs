@@ -43,7 +43,7 @@ pub(crate) struct Download {
     /// The most bytes a second of all connections together, as 500k, 20M or 1G
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub(crate) limit_rate: Option<NonZeroU64>,
-    /// Download again even if the model is in the cache
+    /// Download again, and replace the directory with your own changes in it
     #[arg(long)]
     pub(crate) force: bool,
     /// A branch, tag, reference or commit of each model, instead of its @revision

@@ -45,13 +45,17 @@ pub(super) fn at(revision: Option<&Revision>, request: Request) -> Request {
     }
 }
 
-/// A model as `user/repo`, by its URL, or by its address at the hub that is set. The error is that of a URL, which knows
-/// best what was meant.
+/// A model as `user/repo`, by its URL, or by its address at the hub that is set.
 fn model(name: &str, hub: &Endpoint) -> Result<ModelRef, Error> {
-    if let Ok(model) = name.parse() {
-        return Ok(model);
+    let looks_like_url = name.is_empty()
+        || name.contains(':')
+        || name.split('/').next().is_some_and(|host| host.contains('.'));
+    match name.parse() {
+        Ok(model) => Ok(model),
+        // This error knows best what was meant.
+        Err(_) if looks_like_url => Ok(ModelUrl::parse_at(name, hub)?.into_model()),
+        Err(error) => Err(error.into()),
     }
-    Ok(ModelUrl::parse_at(name, hub)?.into_model())
 }
 
 /// The failure; when it is a name that the cache does not have, with the names most like it.

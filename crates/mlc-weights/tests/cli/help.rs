@@ -155,7 +155,7 @@ fn help_of_download() {
       -j, --jobs <N>           The most files, and connections, at once [default: 8, and more as they
                                prove useful]
           --limit-rate <RATE>  The most bytes a second of all connections together, as 500k, 20M or 1G
-          --force              Download again even if the model is in the cache
+          --force              Download again, and replace the directory with your own changes in it
           --revision <REV>     A branch, tag, reference or commit of each model, instead of its
                                @revision
           --progress <HOW>     How progress is shown [default: auto] [possible values: auto, bar, plain,

@@ -17,6 +17,25 @@ fn check(world: &World, url: &str, problem: &str, hint: &str) {
     }
 }
 
+/// What has no prefix is read as `user/repo`, and refused for what is wrong with that.
+#[test]
+fn bad_names() {
+    let world = World::new();
+    for (name, problem) in [
+        ("mlc-ai/Sam ple", "the repository has the character ' '"),
+        ("-user/repo", "the user starts with `-`"),
+        ("bad/", "expected `user/repo`"),
+        ("a/b/c", "expected `user/repo`"),
+        ("mlc-ai/tiny@", "expected `user/repo"),
+    ] {
+        for command in ["download", "path"] {
+            let ran = world.cli(&[command, "--", name]).run();
+            ran.check_failure(2, &["is not the name of a model: ", problem]);
+            assert!(!ran.stderr.contains("HF://"), "{}", ran.stderr);
+        }
+    }
+}
+
 #[test]
 fn every_kind_of_bad_url() {
     let world = World::new();
@@ -52,7 +71,6 @@ fn every_kind_of_bad_url() {
         ("HF://usér/repo", "the user has the character 'é'", ""),
         ("HF://user/re\x1b[31mpo", r"the repository has the character '\u{1b}'", ""),
         ("HF://-user/repo", "the user starts with `-`", ""),
-        ("-user/repo", "it starts with neither", ""),
         ("HF://user/.repo", "the repository starts with `.`", ""),
         ("HF://user/repo?download=true", "it has a query", "user/repo"),
         ("HF://user/repo#files", "it has a fragment", "user/repo"),

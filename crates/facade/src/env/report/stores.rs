@@ -1,7 +1,7 @@
 //! The stores.
 
 use super::setting::{Setting, Severity, by};
-use crate::env::values::{Lookup, is_truthy, store_mode, stores};
+use crate::env::values::{Lookup, store_mode, stores, switch};
 use crate::env::variables::{MLC_WEIGHTS_STORE, MLC_WEIGHTS_STORE_FILL, MLC_WEIGHTS_STORE_MODE};
 use crate::store::StoreMode;
 
@@ -30,12 +30,13 @@ pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {
         Ok(asked) => mode(Some(asked.to_string())),
         Err(error) => mode(None).with_error(&error),
     });
-    let fill = lookup(MLC_WEIGHTS_STORE_FILL).map(|value| is_truthy(&value));
+    let fill = switch(lookup, MLC_WEIGHTS_STORE_FILL);
     let setting = |value| Setting::of_variable("store_fill", MLC_WEIGHTS_STORE_FILL, lookup, value);
     settings.push(match fill {
-        Some(true) if !has_stores => setting(Some("on".to_owned()))
+        Err(error) => setting(None).with_error(&error),
+        Ok(true) if !has_stores => setting(Some("on".to_owned()))
             .with(Severity::Warning, format!("means nothing, as {MLC_WEIGHTS_STORE} names no store")),
-        fill => setting(Some(if fill == Some(true) { "on" } else { "off" }.to_owned())),
+        Ok(fill) => setting(Some(if fill { "on" } else { "off" }.to_owned())),
     });
     settings
 }

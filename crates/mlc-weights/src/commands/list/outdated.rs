@@ -63,6 +63,9 @@ fn compare(hub: &mut Hub, listing: &Listing) -> (Newest, Option<Status>) {
 
 /// Whether it is behind; nothing when it could not be compared.
 fn is_behind(entry: &ModelEntry, newest: &Newest) -> Option<bool> {
+    if entry.is_pinned() {
+        return Some(false);
+    }
     Some(newest.get(&entry.model)? != entry.commit.as_ref()?)
 }
 
@@ -71,9 +74,13 @@ fn summary(listing: &Listing, newest: &Newest) -> String {
         |wanted| listing.models.iter().filter(move |entry| is_behind(entry, newest) == wanted).count();
     let (behind, unknown) = (compared(Some(true)), compared(None));
     let all = counted(listing.models.len() as u64, "model");
+    if unknown == listing.models.len() {
+        return format!("{all} could not be compared with the hub");
+    }
     let unknown = if unknown > 0 { format!("; {unknown} could not be compared") } else { String::new() };
     let advice = if behind > 0 { "; `mlc-weights update` downloads what has changed" } else { "" };
-    format!("{behind} of {all} behind the hub{unknown}{advice}")
+    let verb = if behind == 1 { "is" } else { "are" };
+    format!("{behind} of {all} {verb} behind the hub{unknown}{advice}")
 }
 
 fn tables(listing: &Listing, newest: &Newest) -> Vec<String> {

@@ -23,7 +23,7 @@ pub(super) fn of(checked: &Checked) -> Vec<String> {
     }
     lines.extend(unchecked(report));
     if report.proof == Some(Proof::Word) {
-        lines.push("  unproven   that the files are those of the commit is the word of the hub\n".to_owned());
+        lines.push("  unproven   the hub does not prove that the files are those of the commit\n".to_owned());
     }
     lines.extend(repaired(checked));
     lines
