@@ -214,7 +214,8 @@ impl Builder {
     }
 
     /// The most bytes a second that are downloaded, by all connections together and by all that this downloader does at
-    /// once. Default: no limit.
+    /// once, on average: what servers and systems hold in buffers may come faster at first. A download begins over as many
+    /// connections as that is worth, unless their number is given. Default: no limit.
     pub fn limit_rate(mut self, bytes_per_second: NonZeroU64) -> Self {
         self.net.bandwidth = Some(Bandwidth::new(bytes_per_second));
         self

@@ -1,10 +1,13 @@
 //! How many bytes a second are read from all servers together. No clock, no I/O.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+
+/// A connection for each so many bytes a second: what its buffers hold comes before the limit is felt.
+const WORTH_A_CONNECTION: u64 = 500_000;
 
 /// What was not read in so short a time may be read later.
 const BURST: Duration = Duration::from_millis(100);
@@ -24,6 +27,12 @@ impl Bandwidth {
     /// A limit of so many bytes a second.
     pub fn new(bytes_per_second: NonZeroU64) -> Self {
         Self { bytes_per_second, paid: Arc::default() }
+    }
+
+    /// How many connections such a limit is worth.
+    pub fn connections(&self) -> NonZeroUsize {
+        let connections = usize::try_from(self.bytes_per_second.get() / WORTH_A_CONNECTION);
+        NonZeroUsize::new(connections.unwrap_or(usize::MAX)).unwrap_or(NonZeroUsize::MIN)
     }
 
     /// Takes note of bytes that were read, and says when their reader may go on. With none it is when a new reader may
@@ -53,6 +62,15 @@ mod tests {
         let (limit, start) = (thousand(), Instant::now());
         let waits = [500, 500, 0, 1000].map(|bytes| limit.clone().read(bytes, start) - start);
         assert_eq!(waits, [500, 1000, 1000, 2000].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn a_low_limit_is_worth_one_connection() {
+        let cases = [(1, 1), (999_999, 1), (1_000_000, 2), (20_000_000, 40)];
+        for (rate, connections) in cases {
+            let limit = Bandwidth::new(NonZeroU64::new(rate).unwrap());
+            assert_eq!(limit.connections().get(), connections, "{rate}");
+        }
     }
 
     #[test]

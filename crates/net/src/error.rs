@@ -212,6 +212,8 @@ pub enum Obstacle {
     Refused,
     /// Nothing came back in time.
     Silence,
+    /// What came back is no TLS.
+    NoTls,
 }
 
 impl fmt::Display for Obstacle {
@@ -221,6 +223,7 @@ impl fmt::Display for Obstacle {
             Self::NoRoute => "there is no route to it",
             Self::Refused => "it refused the connection",
             Self::Silence => "it does not answer",
+            Self::NoTls => "it does not speak https (is its address one of http://?)",
         })
     }
 }

@@ -75,6 +75,9 @@ fn obstacle(error: &reqwest::Error) -> Option<Obstacle> {
     if error.is_timeout() {
         return Some(Obstacle::Silence);
     }
+    if says(error, "InvalidContentType") {
+        return Some(Obstacle::NoTls);
+    }
     let kinds = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
     kinds.last().and_then(|error| match error.kind() {
         io::ErrorKind::ConnectionRefused => Some(Obstacle::Refused),

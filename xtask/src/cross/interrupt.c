@@ -23,7 +23,10 @@ int wmain(int count, wchar_t **arguments) {
             return 98;
     }
     if (!GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, process.dwProcessId))
+    {
+        TerminateProcess(process.hProcess, 1);
         return 97;
+    }
     if (WaitForSingleObject(process.hProcess, 20000) != WAIT_OBJECT_0)
         return 96;
     GetExitCodeProcess(process.hProcess, &status);

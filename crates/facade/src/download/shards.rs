@@ -1,6 +1,7 @@
 //! The files whose bytes are fetched, and the shards that came with the metadata.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::ops::Add;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,9 @@ use crate::{Error, Event, Observer};
 /// How often the files of a plan are fetched, when others clear the pool meanwhile. Each time another run has published
 /// the model, so that there are no more rounds than other runs.
 const ROUNDS: u32 = 16;
+
+/// As many as there are without a limit.
+const MOST_UNDER_A_LIMIT: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 
 /// What limits a bucket is the number of requests, not bytes. A shard of most models is one request then.
 const STORES_SPLIT_ABOVE: u64 = 64 << 20;
@@ -171,6 +175,10 @@ impl Work {
         }
         if let Some(connections) = self.context.max_connections {
             fetcher = fetcher.max_connections(connections);
+        } else if let Some(limit) = &self.context.net.bandwidth
+            && self.request.files_at_once().is_none()
+        {
+            fetcher = fetcher.max_connections(limit.connections().min(MOST_UNDER_A_LIMIT));
         }
         fetcher.build(self.client.clone())
     }

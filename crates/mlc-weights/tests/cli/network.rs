@@ -40,6 +40,15 @@ fn a_name_that_cannot_be_found() {
 }
 
 #[test]
+fn a_server_without_tls() {
+    let (world, model) = World::with_tiny();
+    let endpoint = world.hub.endpoint().replace("http://", "https://");
+    let ran = world.cli(&["download", &model.url]).env("HF_ENDPOINT", endpoint).run();
+    ran.check_failure(6, &["it does not speak https (is its address one of http://?)"]);
+    assert!(!ran.stderr.contains("InvalidContentType"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_proxy_that_is_not_there_is_blamed() {
     let (world, model) = World::with_tiny();
     let ran =

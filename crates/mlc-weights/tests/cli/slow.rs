@@ -84,6 +84,16 @@ fn a_limit_holds_for_all_connections_together_and_no_server_is_slow() {
     // What is read last is not waited for.
     assert!(row["seconds"].as_f64().unwrap() > 2.0, "{row}");
     check_nothing_was_retried(&ran);
+    assert_eq!(world.hub.log().data().connections(), 8);
+}
+
+/// Many would each have their buffers full before the limit is felt.
+#[test]
+fn a_low_limit_is_for_one_connection() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(4, 20_000));
+    let ran = world.cli(&["download", &model.url, "--limit-rate", "400k"]).run();
+    ran.check_path(&world.entry(&model));
+    assert_eq!(world.hub.log().data().connections(), 1);
 }
 
 #[test]

@@ -51,7 +51,8 @@ pub(super) fn models(arguments: &Download, hub: &Endpoint) -> Result<Vec<Request
 /// The models of a package that are not folders of this machine.
 fn packaged(path: &Path) -> Result<Vec<String>, Failure> {
     let config: PackageConfig = serde_json::from_str(&read(path)?)
-        .map_err(|error| Failure::List { list: shown(path), error: error.into() })?;
+        .map_err(|error| io::Error::other(format!("it is not a package's configuration: {error}")))
+        .map_err(|error| Failure::List { list: shown(path), error })?;
     let urls = config.model_list.into_iter().map(|packaged| packaged.model);
     Ok(urls.filter(|model| ModelUrl::looks_like(model)).collect())
 }
