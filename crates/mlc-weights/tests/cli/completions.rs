@@ -29,20 +29,35 @@ fn bash_completes() {
     let world = World::new();
     let script = world.beside("completion.bash");
     std::fs::write(&script, world.cli(&["completions", "bash"]).run().stdout).unwrap();
-    let line = format!(
-        ". {}; COMP_WORDS=(mlc-weights do); COMP_CWORD=1; f=$(complete -p mlc-weights); f=${{f##*-F }}; ${{f%% *}} mlc-weights do mlc-weights; echo ${{COMPREPLY[@]}}",
-        script.display()
+    for (line, expected) in [
+        ("mlc-weights do", "download"),
+        ("mlc-weights download --li", "--link --limit-rate"),
+        ("mlc-weights pull --li", "--link --limit-rate"),
+        ("mlc-weights store push --rep", "--replace"),
+        ("mlc-weights list --sort s", "size"),
+    ] {
+        let Some(completed) = completed(&script, line) else {
+            eprintln!("skipped: there is no bash");
+            return;
+        };
+        assert_eq!(completed, expected, "{line}");
+    }
+}
+
+/// What bash offers for the last word of a command line.
+#[cfg(target_os = "linux")]
+fn completed(script: &std::path::Path, line: &str) -> Option<String> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let (last, before) = (words.len() - 1, words[words.len() - 2]);
+    let commands = format!(
+        ". {}; COMP_WORDS=({line}); COMP_CWORD={last}; f=$(complete -p mlc-weights); f=${{f##*-F }}; \
+         ${{f%% *}} mlc-weights {} {before}; echo ${{COMPREPLY[@]}}",
+        script.display(),
+        words[last],
     );
-    let Ok(output) = std::process::Command::new("bash").args(["--norc", "-c", &line]).output() else {
-        eprintln!("skipped: there is no bash");
-        return;
-    };
-    assert_eq!(
-        String::from_utf8(output.stdout).unwrap(),
-        "download\n",
-        "{:?}",
-        String::from_utf8(output.stderr)
-    );
+    let output = std::process::Command::new("bash").args(["--norc", "-c", &commands]).output().ok()?;
+    assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
 }
 
 #[test]
