@@ -100,9 +100,28 @@ pub enum Error {
         path: PathBuf,
     },
     /// Something is where a tree was to be put. It stays as it is.
-    #[error("{} is there already, and nothing in it is overwritten", shown(path))]
+    #[error("{} is there already, and {} overwritten", shown(path), if *is_folder { "nothing in it is" } else { "it is not" })]
     Occupied {
         /// The place.
+        path: PathBuf,
+        /// Whether it is a folder that has something in it.
+        is_folder: bool,
+    },
+    /// No tree can be put at a place outside the cache.
+    #[error("cannot put a model at {}", shown(path))]
+    UnusableTarget {
+        /// The place.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A tree's files cannot be the cache's own, as they were to be.
+    #[error(
+        "{} cannot be linked to the cache: hard links do not lead from one file system to another",
+        shown(path)
+    )]
+    OtherFileSystem {
+        /// Where the tree was to be put.
         path: PathBuf,
     },
     /// The model is being downloaded.
@@ -221,9 +240,11 @@ impl Error {
             | Self::NotAFile { .. }
             | Self::Replaced { .. }
             | Self::EntryIsLink { .. }
+            | Self::OtherFileSystem { .. }
             | Self::NotAPlainFile { .. } => ErrorKind::Disk,
             Self::CreateFolder { source, .. }
             | Self::EntryIsFixed { source, .. }
+            | Self::UnusableTarget { source, .. }
             | Self::Move { source, .. }
             | Self::LinkOrCopy { source, .. }
             | Self::Io { source, .. } => ErrorKind::of_disk(source),

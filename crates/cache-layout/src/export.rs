@@ -31,18 +31,34 @@ impl Export {
     /// Creates an empty tree, and the folders above it.
     ///
     /// # Errors
-    /// [`Error::Occupied`] when something is at `to` that is no empty folder, and [`Error::Io`].
+    /// [`Error::Occupied`] when something is at `to` that is no empty folder, and [`Error::UnusableTarget`] when the
+    /// system does not allow it.
     pub fn begin(to: &Path, durability: Durability) -> Result<Self, Error> {
-        let to = absolute(to)?;
-        let (Some(above), Some(name)) = (to.parent(), to.file_name()) else {
-            return Err(Error::Occupied { path: to });
-        };
-        if !is_free(&to) {
-            return Err(Error::Occupied { path: to });
+        let to = free_place(to)?;
+        let tree = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| create_beside(&to));
+        match tree {
+            Ok(tree) => Ok(Self { tree, to, durability, is_in_place: false }),
+            Err(source) => Err(Error::UnusableTarget { path: to, source }),
         }
-        fs::create_dir_all(above).attempt(Action::Create, above)?;
-        let tree = create_beside(above, &name.to_string_lossy())?;
-        Ok(Self { tree, to, durability, is_in_place: false })
+    }
+
+    /// Whether a tree could be put at `to`, as far as that can be told without one. Nothing is left there.
+    ///
+    /// # Errors
+    /// Those of [`begin`](Self::begin); with a `home`, also [`Error::OtherFileSystem`] when files of that cache cannot
+    /// be linked to from there.
+    pub fn check(to: &Path, home: Option<&Path>) -> Result<(), Error> {
+        let to = free_place(to)?;
+        let (above, name) = (nearest_folder(&to), to.file_name().unwrap_or_default());
+        let probing = create_beside(&above.join(name)).and_then(|probe| {
+            let is_near = home.map_or(Ok(true), |home| is_one_file_system(&probe, nearest_folder(home)));
+            fs::remove_dir(&probe).and(is_near)
+        });
+        match probing {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::OtherFileSystem { path: to }),
+            Err(source) => Err(Error::UnusableTarget { path: to, source }),
+        }
     }
 
     /// The folder that holds the tree until it is [published](Self::publish).
@@ -80,12 +96,17 @@ impl Export {
     /// [read-only](Self::protect).
     ///
     /// # Errors
-    /// [`Error::LinkOrCopy`], as when the two are on different file systems.
+    /// [`Error::OtherFileSystem`] and [`Error::LinkOrCopy`].
     pub fn link(&self, from: &Path, file: &RepoPath) -> Result<(), Error> {
         let to = self.place_for(file)?;
         // Of a link, what it leads to.
         let linked = fs::canonicalize(from).and_then(|from| fs::hard_link(from, &to));
-        linked.map_err(|error| Error::linking(from, &to, error))
+        linked.map_err(|error| {
+            if error.kind() == io::ErrorKind::CrossesDevices {
+                return Error::OtherFileSystem { path: self.to.clone() };
+            }
+            Error::linking(from, &to, error)
+        })
     }
 
     /// Makes a file of the tree read-only, under all of its names.
@@ -112,8 +133,10 @@ impl Export {
         let _ = fs::remove_dir(&self.to);
         match fs::rename(&self.tree, &self.to) {
             Ok(()) => self.is_in_place = true,
-            Err(_) if !is_free(&self.to) => return Err(Error::Occupied { path: self.to.clone() }),
-            Err(error) => return Err(Error::moving(&self.tree, &self.to, error)),
+            Err(error) => {
+                require_free(&self.to)?;
+                return Err(Error::moving(&self.tree, &self.to, error));
+            }
         }
         #[cfg(unix)]
         if let Some(above) = self.to.parent().filter(|_| self.is_synced()) {
@@ -144,12 +167,44 @@ impl Drop for Export {
     }
 }
 
-/// Nothing, or an empty folder.
-fn is_free(path: &Path) -> bool {
-    match fs::symlink_metadata(path) {
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-        Ok(found) => found.is_dir() && fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none()),
+/// The place as an absolute path, if nothing is there, or an empty folder.
+fn free_place(to: &Path) -> Result<PathBuf, Error> {
+    let to = absolute(to)?;
+    if to.file_name().is_none() {
+        return Err(Error::Occupied { path: to, is_folder: true });
     }
+    require_free(&to)?;
+    Ok(to)
+}
+
+fn require_free(path: &Path) -> Result<(), Error> {
+    let unusable = |source| Error::UnusableTarget { path: path.to_path_buf(), source };
+    let is_folder = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found.map_err(unusable)?.is_dir(),
+    };
+    if is_folder && fs::read_dir(path).map_err(unusable)?.next().is_none() {
+        return Ok(());
+    }
+    Err(Error::Occupied { path: path.to_path_buf(), is_folder })
+}
+
+/// The folder above a path that is there already.
+fn nearest_folder(path: &Path) -> &Path {
+    path.ancestors().skip(1).find(|above| fs::symlink_metadata(above).is_ok()).unwrap_or(path)
+}
+
+#[cfg(unix)]
+fn is_one_file_system(one: &Path, other: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    Ok(fs::metadata(one)?.dev() == fs::metadata(other)?.dev())
+}
+
+/// Elsewhere the first link tells.
+#[cfg(not(unix))]
+fn is_one_file_system(_: &Path, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// A link to a folder is the folder.
@@ -158,13 +213,15 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
     found.map_err(|source| Error::UnusableFolder { path: path.to_path_buf(), source })
 }
 
-fn create_beside(above: &Path, name: &str) -> Result<PathBuf, Error> {
+/// Creates a folder under a hidden name beside a place.
+fn create_beside(place: &Path) -> io::Result<PathBuf> {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
     let mut number = 0;
     loop {
-        let path = above.join(format!(".{name}.mlc-weights-{}-{number}", std::process::id()));
+        let path = place.with_file_name(format!(".{name}.mlc-weights-{}-{number}", std::process::id()));
         match fs::create_dir(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_NAMES => number += 1,
-            created => return created.attempt(Action::Create, &path).map(|()| path),
+            created => return created.map(|()| path),
         }
     }
 }

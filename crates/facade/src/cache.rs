@@ -199,6 +199,31 @@ impl Cache {
         exported
     }
 
+    /// Whether a model that is not in the cache yet could be [put](Self::export) there: nothing is at the place but an
+    /// empty folder, the system lets a folder be created, and for [`ExportMode::Link`] the file system is the cache's.
+    /// Leaves nothing there. Asked before a download, this saves one that would be of no use.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cache`] says what is in the way.
+    pub fn check_export(&self, to: &Path, mode: ExportMode) -> Result<(), Error> {
+        export::check(&self.context.layout, to, mode)
+    }
+
+    /// [`check_export`](Self::check_export), awaited.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future does not stop it.
+    pub async fn check_export_async(&self, to: &Path, mode: ExportMode) -> Result<(), Error> {
+        let (cache, to) = (self.clone(), to.to_path_buf());
+        blocking(move || cache.check_export(&to, mode)).await
+    }
+
     /// Removes a model from the writable tier, and what unfinished downloads of it have left. Its directory is
     /// moved out of sight in one step and deleted then. Of a link only the link is removed. Copies in read-only
     /// tiers stay.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facade::errors::{HubError, ProofProblem, StoreError};
+use facade::errors::{CacheError, HubError, ProofProblem, StoreError};
 use facade::{Error, ErrorKind};
 
 use crate::words::elapsed;
@@ -35,6 +35,13 @@ fn by_variant(error: &Error) -> Option<String> {
             ProofProblem::GitWithheld => "try again later, or name another hub in HF_ENDPOINT".to_owned(),
             _ => return None,
         },
+        Error::Cache(CacheError::Occupied { .. }) => "give --to a new or empty folder".to_owned(),
+        Error::Cache(CacheError::UnusableTarget { .. }) => {
+            "give --to a folder that you may write to".to_owned()
+        }
+        Error::Cache(CacheError::OtherFileSystem { .. }) => {
+            "leave out --link, or choose a folder on the cache's disk".to_owned()
+        }
         Error::Store(StoreError::WrongClock { .. }) => "set this machine's clock".to_owned(),
         _ => return None,
     })

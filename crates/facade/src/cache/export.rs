@@ -53,13 +53,14 @@ pub(super) fn export(
     let exported = |path, was_there| Exported { path, files: files.len() as u64, bytes, was_there };
     let export = match Export::begin(to, layout.durability()) {
         Ok(export) => export,
-        Err(cache_layout::Error::Occupied { path }) => {
+        Err(error @ cache_layout::Error::Occupied { is_folder: false, .. }) => return Err(error.into()),
+        Err(cache_layout::Error::Occupied { path, is_folder }) => {
             let there = compare(slot.model(), &hit.tier, &path, receipt.as_ref(), observe)?;
             let is_model = receipt.is_some() && there.is_sound() && !there.is_modified();
             return if is_model {
                 Ok(exported(path, true))
             } else {
-                Err(cache_layout::Error::Occupied { path }.into())
+                Err(cache_layout::Error::Occupied { path, is_folder }.into())
             };
         }
         Err(error) => return Err(error.into()),
@@ -85,6 +86,11 @@ pub(super) fn export(
         files.keys().try_for_each(|file| export.protect(file))?;
     }
     Ok(exported(export.publish()?, false))
+}
+
+pub(super) fn check(layout: &CacheLayout, to: &Path, mode: ExportMode) -> Result<(), Error> {
+    let home = (mode == ExportMode::Link).then(|| layout.home());
+    Ok(Export::check(to, home)?)
 }
 
 /// The model's files in a directory, and their sizes.

@@ -37,15 +37,54 @@ fn what_is_there_is_never_overwritten() {
     let to = world.beside("mine");
     fs::create_dir(&to).unwrap();
     fs::write(to.join("file"), "mine").unwrap();
-    for taken in ["mine", "mine/file"] {
-        let ran = world.cli(&["download", &model.url, "--to", taken]).run();
-        ran.check_failure(2, &["is there already, and nothing in it is overwritten"]);
+    let taken = [("mine", "nothing in it is overwritten"), ("mine/file", "it is not overwritten")];
+    for (place, words) in taken {
+        let ran = world.cli(&["download", &model.url, "--to", place]).run();
+        ran.check_failure(2, &[place, "is there already, and", words, "give --to a new or empty folder"]);
     }
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
     assert_eq!(files_below(&to), [to.join("file")]);
     world
         .cli(&["download", "--to", "new", &model.url, "mlc-ai/other"])
         .run()
         .check_failure(2, &["one model"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_unusable_place_is_told_before_the_download() {
+    let (world, model) = World::with_tiny();
+    std::os::unix::fs::symlink("loop", world.beside("loop")).unwrap();
+    let long = "a".repeat(300);
+    for place in ["loop/model", "/proc/none/model", &long] {
+        let ran = world.cli(&["download", &model.url, "--to", place]).run();
+        ran.check_failure(
+            7,
+            &["cannot put a model at ", "because: ", "give --to a folder that you may write to"],
+        );
+        assert!(!ran.stderr.contains("already") && !ran.stderr.contains("MLC_LLM_HOME"), "{}", ran.stderr);
+    }
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+    assert!(!world.home().exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn links_to_another_disk_are_refused_before_the_download() {
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        eprintln!("skipped: no second file system at /dev/shm");
+        return;
+    };
+    let (world, model) = World::with_tiny();
+    let to = other.path().join("new/model");
+    let link = ["download", &model.url, "--link", "--to", to.to_str().unwrap()];
+    let words = ["cannot be linked to the cache", "leave out --link, or choose a folder on the cache's disk"];
+    world.cli(&link).run().check_failure(7, &words);
+    world.check_untouched();
+    // The cached model has the same words.
+    world.download(&model);
+    world.cli(&link).run().check_failure(7, &words);
+    world.cli(&["download", &model.url, "--to", to.to_str().unwrap()]).run().check_path(&to);
 }
 
 #[test]

@@ -123,10 +123,10 @@ impl<'a> Session<'a> {
             Progress::of_several(request, self.display, (self.summary.tried() + 1, self.summary.models));
         let outcome = match self.downloader.cached(&request) {
             Ok(Some(model)) => Ok(model),
-            Ok(None) => {
+            Ok(None) => self.check_target().and_then(|()| {
                 progress.watch();
                 self.download(request, &progress)
-            }
+            }),
             Err(error) => Err(Failure::from(error).of_policy(self.policy_by)),
         };
         progress.finish(&outcome);
@@ -142,6 +142,12 @@ impl<'a> Session<'a> {
         let (to, model) = placed?;
         self.summary.done += 1;
         Ok(to.unwrap_or(model.path))
+    }
+
+    /// What keeps the model from being put where it is wanted is told before the download.
+    fn check_target(&self) -> Result<(), Failure> {
+        let Some((to, mode)) = self.target else { return Ok(()) };
+        Ok(self.downloader.cache().check_export(to, mode)?)
     }
 
     /// Puts the model where it is wanted.
