@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &Completions) -> Result<(), Failure> {
     print_bytes(&script)
 }
 
-/// clap_complete writes a program's dash in two ways: the variable `cmd` never equals the label of a subcommand's case.
+/// `clap_complete` writes a program's dash in two ways: the variable `cmd` never equals the label of a subcommand's case.
 fn with_reachable_cases(script: &str, name: &str) -> String {
     script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"))
 }

@@ -30,6 +30,9 @@ fn download(arguments: &Download, display: Display, screen: Screen) -> Result<()
     if arguments.to.is_some() && requests.len() != 1 {
         return Err(Failure::Usage("--to takes one model: its folder becomes that model's"));
     }
+    if requests.is_empty() {
+        display.note(&wanted::nothing(arguments));
+    }
     let mut builder = Builder::from_settings(settings);
     if arguments.no_fsync {
         builder = builder.durability(Durability::Fast);

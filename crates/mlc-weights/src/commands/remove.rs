@@ -36,46 +36,86 @@ struct Candidate {
 pub(super) fn run(arguments: &Remove, screen: Screen) -> Result<(), Failure> {
     let named = named::models(&arguments.models)?;
     let cache = Cache::from_env()?;
-    let there = there(&cache)?;
+    let Removable { there, ghosts } = Removable::in_cache(&cache)?;
     let models: Vec<ModelRef> = if arguments.all { there.keys().cloned().collect() } else { named };
+    if arguments.all && models.is_empty() && !screen.is_quiet() {
+        say(&["there are no models in the cache"]);
+    }
     if arguments.dry_run {
         return dry_run(&cache, &there, &models, arguments.json, screen);
     }
+    // Nobody needs to be asked about what is not there.
+    let (models, absent): (Vec<_>, Vec<_>) = models.into_iter().partition(|model| there.contains_key(model));
+    let mut remover = Remover { cache, screen, removals: Vec::new(), first: None };
+    remover.remove(&absent);
     if !arguments.yes && !may_remove(&there, &models, arguments.all)? {
         return Err(Failure::Reported(Status::Other));
     }
-    let (mut removals, mut first) = (Vec::new(), None);
-    for model in &models {
-        match cache.remove(model).map_err(|error| named::explained(&cache, error)) {
-            Ok(removal) => {
-                if !screen.is_quiet() {
-                    say(&lines(&removal));
-                }
-                removals.push(removal);
-            }
-            Err(failure) => {
-                report::failure(&failure);
-                first.get_or_insert(Status::from(&failure));
-            }
+    remover.remove(&models);
+    if arguments.all {
+        // They have not been mentioned. One that stays does no harm, and the next command tries again.
+        for ghost in &ghosts {
+            drop(remover.cache.remove(ghost));
         }
     }
     if arguments.json {
-        print_json(&Document { version: JSON_VERSION, dry_run: false, models: removals })?;
+        print_json(&Document { version: JSON_VERSION, dry_run: false, models: remover.removals })?;
     }
-    Failure::after_reports(first)
+    Failure::after_reports(remover.first)
 }
 
-/// What can be removed of each model: its directory in the writable tier, and what unfinished downloads have left.
-fn there(cache: &Cache) -> Result<BTreeMap<ModelRef, u64>, Failure> {
-    let own = cache.list()?.models.into_iter().filter(|entry| !entry.tier.is_read_only());
-    let own = own.map(|entry| (entry.model, entry.bytes));
-    let unfinished = cache.prune(Duration::ZERO, PruneMode::DryRun).models.into_iter();
-    let unfinished = unfinished.map(|model| (model.model, model.removed_bytes + model.kept_bytes));
-    let mut there = BTreeMap::new();
-    for (model, bytes) in own.chain(unfinished) {
-        *there.entry(model).or_default() += bytes;
+struct Remover {
+    cache: Cache,
+    screen: Screen,
+    removals: Vec<Removal>,
+    /// That of the first failure.
+    first: Option<Status>,
+}
+
+impl Remover {
+    fn remove(&mut self, models: &[ModelRef]) {
+        for model in models {
+            match self.cache.remove(model).map_err(|error| named::explained(&self.cache, error)) {
+                Ok(removal) => {
+                    if !self.screen.is_quiet() {
+                        say(&lines(&removal));
+                    }
+                    self.removals.push(removal);
+                }
+                Err(failure) => {
+                    report::failure(&failure);
+                    self.first.get_or_insert(Status::from(&failure));
+                }
+            }
+        }
     }
-    Ok(there)
+}
+
+/// What can be removed.
+struct Removable {
+    /// The models, and how much each has: its directory in the writable tier, and what unfinished downloads have left.
+    there: BTreeMap<ModelRef, u64>,
+    /// Names of which there is not a byte, as a mistyped download leaves them.
+    ghosts: Vec<ModelRef>,
+}
+
+impl Removable {
+    fn in_cache(cache: &Cache) -> Result<Self, Failure> {
+        let mut there: BTreeMap<ModelRef, u64> = BTreeMap::new();
+        for entry in cache.list()?.models.into_iter().filter(|entry| !entry.tier.is_read_only()) {
+            *there.entry(entry.model).or_default() += entry.bytes;
+        }
+        let mut ghosts = Vec::new();
+        for unfinished in cache.prune(Duration::ZERO, PruneMode::DryRun).models {
+            let (model, bytes) = (unfinished.model, unfinished.removed_bytes + unfinished.kept_bytes);
+            if bytes > 0 || unfinished.in_use || there.contains_key(&model) {
+                *there.entry(model).or_default() += bytes;
+            } else {
+                ghosts.push(model);
+            }
+        }
+        Ok(Self { there, ghosts })
+    }
 }
 
 fn dry_run(
@@ -110,12 +150,12 @@ fn may_remove(there: &BTreeMap<ModelRef, u64>, models: &[ModelRef], all: bool) -
     let bytes: u64 = models.iter().filter_map(|model| there.get(model)).sum();
     let what = if let [model] = models { model.to_string() } else { format!("{} models", models.len()) };
     if models.is_empty() {
-        say(&["there are no models in the cache"]);
         return Ok(true);
     }
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         if all {
-            say(&[format!("error: {what} ({}) are not removed without --yes", size(bytes))]);
+            let are = if models.len() == 1 { "is" } else { "are" };
+            say(&[format!("error: {what} ({}) {are} not removed without --yes", size(bytes))]);
         }
         return Ok(!all);
     }

@@ -9,7 +9,7 @@ use super::named;
 use super::newest::{Hub, ends_all, short};
 use crate::arguments::Update;
 use crate::exit::{Failure, Status};
-use crate::output::{JSON_VERSION, print, print_json};
+use crate::output::{JSON_VERSION, print, print_json, say};
 use crate::progress::Screen;
 use crate::report;
 use crate::similar;
@@ -65,6 +65,9 @@ pub(super) fn run(arguments: &Update, screen: Screen) -> Result<(), Failure> {
     } else {
         named.iter().map(|model| find(&cache, &listing, model)).collect()
     };
+    if wanted.is_empty() && !screen.is_quiet() {
+        say(&["there are no models in the cache to update"]);
+    }
     let (mut done, mut first) = (Vec::new(), None);
     let models = wanted.len();
     for (entry, number) in wanted.into_iter().zip(1..) {

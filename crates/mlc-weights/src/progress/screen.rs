@@ -97,6 +97,14 @@ impl Display {
         }
     }
 
+    /// Tells people something; programs learn it from the document or the summary.
+    pub(crate) fn note(self, words: &str) {
+        match self {
+            Self::None | Self::Json => {}
+            Self::Bar { .. } | Self::Plain => say(&[words]),
+        }
+    }
+
     /// Tells what became of a store that was filled on the way.
     pub(crate) fn filled(self, filled: &Filled) {
         match self {

@@ -72,6 +72,37 @@ fn all_models_are_removed_only_when_that_is_confirmed() {
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), "there are no models in the cache\n"));
 }
 
+/// What a mistyped download has left is no model.
+#[test]
+fn a_ghost_is_not_counted_and_goes_silently() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    assert_eq!(world.cli(&["download", "mlc-ai/none"]).run().status, Some(4));
+    let ran = world.cli(&["remove", "--all", "--dry-run"]).run();
+    assert_eq!((ran.status, ran.lines().len()), (Some(0), 1), "{}", ran.stderr);
+    let ran = world.cli(&["remove", "--all"]).run();
+    ran.check_failure(1, &["error: mlc-ai/tiny (", "is not removed without --yes"]);
+    let ran = world.cli(&["remove", "--all", "-y"]).run();
+    assert_eq!((ran.status, ran.lines().len()), (Some(0), 1), "{}", ran.stderr);
+    let staging = fs::read_dir(world.home().join("model_weights/.mlc-weights/staging")).unwrap();
+    assert_eq!(staging.count(), 0);
+    let ran = world.cli(&["remove", "--all", "-y"]).run();
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), "there are no models in the cache\n"));
+    let ran = world.cli(&["remove", "--all", "-y", "--quiet"]).run();
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_nothing_can_be_removed() {
+    let (world, model) = World::with_tiny();
+    fs::create_dir_all(world.entry(&model).parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("nothing", world.entry(&model)).unwrap();
+    let ran = world.cli(&["remove", "mlc-ai/tiny"]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert!(fs::symlink_metadata(world.entry(&model)).is_err());
+}
+
 #[test]
 fn a_malformed_name_keeps_all_from_being_removed() {
     let (world, model) = World::with_tiny();

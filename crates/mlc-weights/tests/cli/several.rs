@@ -116,8 +116,18 @@ fn an_empty_list_is_done_at_once() {
     let world = World::new();
     let list = world.beside("models.txt");
     std::fs::write(&list, "# nothing yet\n").unwrap();
-    let ran = world.cli(&["download", "--from-file", list.to_str().unwrap()]).run();
-    check_paths(&ran, 0, &[]);
+    let package = world.beside("package.json");
+    std::fs::write(&package, r#"{"model_list": [{"model": "dist/own-model"}]}"#).unwrap();
+    for (option, path, words) in [("--from-file", &list, ""), ("--package", &package, " but local folders")] {
+        let path = path.to_str().unwrap();
+        let words = format!("nothing to download: there are no models in {path}{words}\n");
+        for further in [&[][..], &["--dry-run"], &["--quiet"], &["--progress", "json"]] {
+            let ran = world.cli(&[&["download", option, path], further].concat()).run();
+            check_paths(&ran, 0, &[]);
+            let is_told = further.is_empty() || further == ["--dry-run"];
+            assert_eq!(ran.stderr == words, is_told, "{further:?}: {}", ran.stderr);
+        }
+    }
 }
 
 #[test]

@@ -101,6 +101,9 @@ fn a_removal_is_asked_about() {
         assert!(shown.contains("Remove mlc-ai/tiny, ") && shown.contains("? [y/N] "), "{shown}");
         assert_eq!((is_success, !world.entry(&model).exists()), (is_removed, is_removed), "{shown}");
     }
+    let Some((is_success, shown)) = answering(&world, &["remove", "mlc-ai/tiny"], &[], "Y\n") else { return };
+    assert!(!is_success && shown.contains("mlc-ai/tiny is not in the cache"), "{shown}");
+    assert!(!shown.contains("[y/N]"), "{shown}");
 }
 
 #[test]

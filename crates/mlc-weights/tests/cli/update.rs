@@ -241,3 +241,12 @@ fn no_network_is_told_once() {
     assert_eq!(ran.stderr.matches("error: ").count(), 1, "{}", ran.stderr);
     assert!(ran.stderr.ends_with("2 models could not be compared with the hub\n"), "{}", ran.stderr);
 }
+
+#[test]
+fn an_empty_cache_has_nothing_to_update() {
+    let world = World::new();
+    let ran = world.cli(&["update"]).run();
+    assert_eq!((ran.status, ran.text().as_str()), (Some(0), ""));
+    assert_eq!(ran.stderr, "there are no models in the cache to update\n");
+    assert_eq!(world.cli(&["update", "--quiet"]).run().stderr, "");
+}

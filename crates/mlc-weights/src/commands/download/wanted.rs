@@ -48,6 +48,15 @@ pub(super) fn models(arguments: &Download, hub: &Endpoint) -> Result<Vec<Request
     named::all(named.chain(listed).chain(packaged).map(|(place, model)| (place, named::request(model, hub))))
 }
 
+/// What to say when there are none.
+pub(super) fn nothing(arguments: &Download) -> String {
+    let lists: Vec<String> =
+        arguments.from_file.iter().chain(&arguments.package).map(|path| shown(path)).collect();
+    let lists = lists.join(" and in ");
+    let aside = if arguments.package.is_some() { " but local folders" } else { "" };
+    format!("nothing to download: there are no models in {lists}{aside}")
+}
+
 /// The models of a package that are not folders of this machine.
 fn packaged(path: &Path) -> Result<Vec<String>, Failure> {
     let config: PackageConfig = serde_json::from_str(&read(path)?)
