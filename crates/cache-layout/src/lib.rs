@@ -85,6 +85,7 @@ pub mod fuzzing;
 mod hex;
 mod holder;
 mod inventory;
+mod last_use;
 mod layout;
 mod lock;
 mod lookup;

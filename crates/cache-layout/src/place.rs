@@ -228,6 +228,11 @@ impl Place {
         }
     }
 
+    /// Gives what is here the time of now, as if it had just been written. Who may write it may do that.
+    pub(crate) fn touch(&self) -> io::Result<()> {
+        self.parent()?.touch(self.name())
+    }
+
     /// Makes the content of a file durable.
     pub(crate) fn sync_file(&self) -> io::Result<()> {
         // Windows flushes only what is open for writing; elsewhere a file may well be read-only.

@@ -6,6 +6,7 @@ mod json;
 mod list;
 mod removal;
 mod report;
+mod shrink;
 mod verify;
 
 pub use cache_layout::{Holder, PassedOver, PruneMode, RemovedEntry, SkipReason, Skipped};
@@ -13,6 +14,7 @@ pub use entry::{Listing, ModelEntry, Origin, Unfinished};
 pub use export::{ExportMode, Exported};
 pub use removal::{PrunedModel, Pruning, Removal};
 pub use report::{Basis, FileReport, FileState, VerifyReport};
+pub use shrink::{ShrinkOutcome, Shrinking, ShrunkModel};
 pub use verify::VerifyEvent;
 
 use std::ops::ControlFlow;
@@ -272,6 +274,36 @@ impl Cache {
     pub async fn prune_async(&self, older_than: Duration, mode: PruneMode) -> Result<Pruning, Error> {
         let cache = self.clone();
         blocking(move || Ok(cache.prune(older_than, mode))).await
+    }
+
+    /// Removes whole models from the writable tier until those that stay have at most `limit` bytes together. What a
+    /// read-only tier has too goes first, then what was used least lately. A use is a hit, noted once a minute, or a
+    /// download; of a model that another program put there the date of its folder counts.
+    ///
+    /// What is being downloaded or repaired stays, and what is not whole, since another program may be writing it. While the
+    /// policy forbids downloads, so does what no read-only tier has. Links stay, and count for nothing. So the
+    /// models may be larger than `limit` afterwards: see [`Shrinking::fits`]. That one cannot be removed is in
+    /// [`ShrunkModel::outcome`] and does not keep the next one from being tried.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list). Nothing was removed then.
+    pub fn shrink(&self, limit: u64, mode: PruneMode) -> Result<Shrinking, Error> {
+        shrink::shrink(&self.context.layout, self.context.policy, limit, mode)
+    }
+
+    /// [`shrink`](Self::shrink), awaited.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future does not stop it.
+    pub async fn shrink_async(&self, limit: u64, mode: PruneMode) -> Result<Shrinking, Error> {
+        let cache = self.clone();
+        blocking(move || cache.shrink(limit, mode)).await
     }
 }
 

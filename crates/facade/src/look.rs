@@ -94,13 +94,15 @@ impl Query {
     /// A hit as the caller gets it.
     ///
     /// In the writable tier a model that has only the manifest's older name gets the newer one beside it, which
-    /// is the only one that today's runtimes open. Where that cannot be written the model is returned as it is.
+    /// is the only one that today's runtimes open. Where that cannot be written the model is returned as it is. The use
+    /// is noted there too.
     pub(crate) fn serve(&self, hit: Hit) -> Model {
-        if !hit.tier.is_read_only()
-            && let Err(error) = self.add_newer_name(&hit.path)
-        {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(entry = %shown(&hit.path), error, "cannot add the manifest's newer name");
+        if !hit.tier.is_read_only() {
+            if let Err(error) = self.add_newer_name(&hit.path) {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(entry = %shown(&hit.path), error, "cannot add the manifest's newer name");
+            }
+            self.context.layout.note_use(&self.slot);
         }
         tracing::info!(path = %shown(&hit.path), "use cached weight");
         self.found(hit)

@@ -5,6 +5,7 @@
 mod cache;
 mod download;
 mod store;
+mod units;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -84,7 +85,7 @@ pub(crate) enum Command {
     /// Remove models from the cache
     #[command(visible_alias = "rm")]
     Remove(Remove),
-    /// Remove what interrupted downloads have left
+    /// Remove what interrupted downloads have left; with --keep, also models
     Prune(Prune),
     /// Fill a store that many machines download from, and look after it
     Store(Store),

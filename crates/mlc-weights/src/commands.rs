@@ -9,6 +9,7 @@ mod named;
 mod newest;
 mod path;
 mod prune;
+mod question;
 mod remove;
 mod store;
 mod update;

@@ -131,6 +131,11 @@ fn cluster() {
 }
 
 #[test]
+fn node() {
+    check("A node with a limited disk", "node");
+}
+
+#[test]
 fn ci() {
     check("A cache between CI runs", "cache");
 }

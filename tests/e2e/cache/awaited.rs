@@ -25,6 +25,8 @@ async fn each_does_what_its_blocking_form_does() {
     assert!(!exported.was_there && exported.bytes > 0, "{exported:?}");
     assert_eq!(model.differences(&to), [""; 0]);
     assert_eq!(cache.prune_async(Duration::ZERO, PruneMode::DryRun).await.unwrap().removed_bytes(), 0);
+    let shrinking = cache.shrink_async(0, PruneMode::DryRun).await.unwrap();
+    assert!(shrinking.fits() && shrinking.models[0].is_removed(), "{shrinking:?}");
     assert_eq!(cache.remove_async(&id).await.unwrap().path, world.entry(&model));
     assert!(cache.models_async().await.unwrap().is_empty());
 }

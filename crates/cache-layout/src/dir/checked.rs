@@ -7,6 +7,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::found::{Access, Found, FoundKind, How, not_plain};
 use super::patience::patiently;
@@ -106,6 +107,11 @@ impl Dir {
     pub(crate) fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         let path = self.0.join(name);
         patiently(|| remove_file(&path))
+    }
+
+    /// Gives a plain file the time of now.
+    pub(crate) fn touch(&self, name: &OsStr) -> io::Result<()> {
+        self.open(name, Access::Write)?.set_modified(SystemTime::now())
     }
 
     /// Removes an empty folder.

@@ -11,6 +11,7 @@ use url_parse::{ModelRef, Proof};
 use super::entry::{Listing, ModelEntry, Origin, Unfinished};
 use super::removal::{PrunedModel, Pruning, Removal};
 use super::report::{Basis, FileReport, FileState, VerifyReport};
+use super::shrink::{ShrinkOutcome, Shrinking, ShrunkModel};
 use crate::words::failure;
 
 /// Of every document.
@@ -209,6 +210,63 @@ impl From<&PrunedModel> for PrunedModelJson {
             holder: pruned.holder.as_ref().map(ToString::to_string),
             kept_until: pruned.kept_until.and_then(seconds),
             failure: pruned.failure.as_ref().map(|error| failure(error)),
+        }
+    }
+}
+
+/// The member `cache` in `mlc-weights prune --keep --json`.
+#[derive(Serialize)]
+struct ShrinkingJson {
+    limit: u64,
+    fits: bool,
+    bytes_before: u64,
+    bytes_after: u64,
+    models: Vec<ShrunkModelJson>,
+}
+
+#[derive(Serialize)]
+struct ShrunkModelJson {
+    model: String,
+    revision: Option<String>,
+    path: String,
+    bytes: u64,
+    /// Seconds since 1970.
+    last_used: Option<u64>,
+    outcome: &'static str,
+    failure: Option<String>,
+}
+
+impl Serialize for Shrinking {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shrinking = ShrinkingJson {
+            limit: self.limit,
+            fits: self.fits(),
+            bytes_before: self.bytes_before(),
+            bytes_after: self.bytes_after(),
+            models: self.models.iter().map(ShrunkModelJson::from).collect(),
+        };
+        shrinking.serialize(serializer)
+    }
+}
+
+impl From<&ShrunkModel> for ShrunkModelJson {
+    fn from(shrunk: &ShrunkModel) -> Self {
+        let (outcome, error) = match &shrunk.outcome {
+            ShrinkOutcome::Removed { leftover } => ("removed", leftover.as_ref()),
+            ShrinkOutcome::Fits => ("fits", None),
+            ShrinkOutcome::InUse => ("in_use", None),
+            ShrinkOutcome::OnlyCopy => ("only_copy", None),
+            ShrinkOutcome::NotWhole => ("not_whole", None),
+            ShrinkOutcome::Failed(error) => ("failed", Some(error)),
+        };
+        Self {
+            model: shrunk.model.to_string(),
+            revision: revision(&shrunk.model),
+            path: text(&shrunk.path),
+            bytes: shrunk.bytes,
+            last_used: shrunk.last_used.and_then(seconds),
+            outcome,
+            failure: error.map(|error| failure(error)),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use facade::Revision;
 
+use super::units::decimal;
+
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -127,15 +129,51 @@ pub(crate) struct Remove {
 #[command(after_help = "\
 Examples:
   mlc-weights prune --dry-run
-  mlc-weights prune --older-than 7d")]
+  mlc-weights prune --older-than 7d
+  mlc-weights prune --keep 200GB --dry-run")]
 pub(crate) struct Prune {
     /// Only what was last written to so long ago, as 90min, 12h or 7d
     #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration, default_value = "0s")]
     pub(crate) older_than: Duration,
+    /// Also remove models, the least recently used first, until the rest has at most so many bytes, as 500M or 200GB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) keep: Option<u64>,
     /// Only show what would be removed
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Do not ask before models are removed
+    #[arg(short, long, requires = "keep")]
+    pub(crate) yes: bool,
     /// One JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn parse_size(text: &str) -> Result<u64, &'static str> {
+    let number = text.strip_suffix(['b', 'B']).unwrap_or(text);
+    decimal(number).ok_or("it must be a whole number of bytes, as 500M, 200GB or 1TB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<u64>) {
+        assert_eq!(parse_size(text).ok(), expected, "{text}");
+    }
+
+    #[test]
+    fn sizes() {
+        check("0", Some(0));
+        check("1000", Some(1_000));
+        check("17B", Some(17));
+        check("64kB", Some(64_000));
+        check("500M", Some(500_000_000));
+        check("200GB", Some(200_000_000_000));
+        check("2t", Some(2_000_000_000_000));
+        for text in ["", "B", "GB", "-1", "1.5GB", "200 GB", "1GiB", "1BB", "99999999999G"] {
+            check(text, None);
+        }
+    }
 }

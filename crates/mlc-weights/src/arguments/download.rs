@@ -5,6 +5,8 @@ use clap::{Args, ValueEnum};
 use facade::stores::StoreMode;
 use facade::{CachePolicy, Revision};
 
+use super::units::decimal;
+
 const EXAMPLES: &str = "\
 Examples:
   mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
@@ -100,16 +102,9 @@ fn parse_count(text: &str) -> Result<NonZeroUsize, &'static str> {
 
 /// Bytes a second; the units are decimal, as everywhere.
 fn parse_rate(text: &str) -> Result<NonZeroU64, &'static str> {
-    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text[number.len()..].to_ascii_lowercase().as_str() {
-        "" => Some(1),
-        "k" => Some(1_000),
-        "m" => Some(1_000_000),
-        "g" => Some(1_000_000_000),
-        _ => None,
-    };
-    let bytes = unit.zip(number.parse().ok()).and_then(|(unit, number): (u64, u64)| number.checked_mul(unit));
-    bytes.and_then(NonZeroU64::new).ok_or("it must be a whole number of bytes a second, as 500k, 20M or 1G")
+    decimal(text)
+        .and_then(NonZeroU64::new)
+        .ok_or("it must be a whole number of bytes a second, as 500k, 20M or 1G")
 }
 
 #[cfg(test)]

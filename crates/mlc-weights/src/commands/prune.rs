@@ -1,19 +1,56 @@
-//! `mlc-weights prune`: removes what interrupted downloads have left.
+//! `mlc-weights prune`: removes what interrupted downloads have left, and models that there is no room for.
+
+mod keep;
 
 use facade::Cache;
-use facade::cache::{PruneMode, PrunedModel, Pruning};
+use facade::cache::{PruneMode, PrunedModel, Pruning, Shrinking};
+use serde::Serialize;
 
 use crate::arguments::Prune;
-use crate::exit::Failure;
+use crate::exit::{Failure, Status};
 use crate::output::{print, print_json, say, width_of_stdout};
 use crate::progress::Screen;
 use crate::report;
 use crate::table::{Align, Table};
 use crate::words::{moment, size};
 
+/// What is printed with `--json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    pruning: &'a Pruning,
+    cache: Option<&'a Shrinking>,
+}
+
 pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
+    let cache = Cache::from_env()?;
     let mode = if arguments.dry_run { PruneMode::DryRun } else { PruneMode::Remove };
-    let pruning = Cache::from_env()?.prune(arguments.older_than, mode);
+    if let Some(limit) = arguments.keep
+        && !(arguments.dry_run || arguments.yes || keep::may_shrink(&cache, limit)?)
+    {
+        return Err(Failure::Reported(Status::Other));
+    }
+    let pruning = cache.prune(arguments.older_than, mode);
+    let shrinking = arguments.keep.map(|limit| cache.shrink(limit, mode)).transpose()?;
+    warn(&pruning);
+    let failed = shrinking.as_ref().and_then(keep::warn);
+    if arguments.json {
+        print_json(&Document { pruning: &pruning, cache: shrinking.as_ref() })?;
+    } else {
+        show(&pruning, screen)?;
+        if let Some(shrinking) = &shrinking {
+            if !screen.is_quiet() {
+                say(&[keep::summary(shrinking)]);
+            }
+            keep::print_table(shrinking)?;
+        }
+    }
+    let mut failures = pruning.models.into_iter().filter_map(|model| model.failure).chain(pruning.failures);
+    let failure = failures.next().map(|error| error.kind()).or(failed);
+    Failure::after_reports(failure.map(Status::from))
+}
+
+fn warn(pruning: &Pruning) {
     for failed in &pruning.models {
         if let Some(error) = &failed.failure {
             say(&[report::warning(&format!("not all of {} could be removed", failed.model), error)]);
@@ -22,19 +59,16 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
     for failure in &pruning.failures {
         say(&[report::warning("not everything could be looked at", failure)]);
     }
-    if arguments.json {
-        print_json(&pruning)?;
-    } else {
-        if !screen.is_quiet() {
-            say(&[summary(&pruning)]);
-        }
-        if pruning.models.iter().any(is_worth_a_row) {
-            print(&table(&pruning).lines_within(width_of_stdout(), &[]))?;
-        }
+}
+
+fn show(pruning: &Pruning, screen: Screen) -> Result<(), Failure> {
+    if !screen.is_quiet() {
+        say(&[summary(pruning)]);
     }
-    let mut failures = pruning.models.into_iter().filter_map(|model| model.failure).chain(pruning.failures);
-    let failure = failures.next();
-    Failure::after_reports(failure.map(|error| error.kind().into()))
+    if pruning.models.iter().any(is_worth_a_row) {
+        print(&table(pruning).lines_within(width_of_stdout(), &[]))?;
+    }
+    Ok(())
 }
 
 fn summary(pruning: &Pruning) -> String {

@@ -1,14 +1,13 @@
 //! `mlc-weights remove`: takes models out of the cache.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use facade::cache::{PruneMode, Removal, RemovedEntry};
 use facade::{Cache, ModelRef};
 use serde::Serialize;
 
-use super::named;
+use super::{named, question};
 use crate::arguments::Remove;
 use crate::exit::{Failure, Status};
 use crate::output::{JSON_VERSION, print_json, say};
@@ -152,24 +151,14 @@ fn may_remove(there: &BTreeMap<ModelRef, u64>, models: &[ModelRef], all: bool) -
     if models.is_empty() {
         return Ok(true);
     }
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    if !question::can_be_asked() {
         if all {
             let are = if models.len() == 1 { "is" } else { "are" };
             say(&[format!("error: {what} ({}) {are} not removed without --yes", size(bytes))]);
         }
         return Ok(!all);
     }
-    let mut stderr = io::stderr().lock();
-    // A question that cannot be written is answered by nobody.
-    let _ = write!(stderr, "Remove {what}, {}? [y/N] ", size(bytes));
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(Failure::Output)?;
-    let is_yes = matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
-    if !is_yes {
-        let _ = writeln!(stderr, "nothing was removed");
-    }
-    Ok(is_yes)
+    question::may_remove(&format!("{what}, {}", size(bytes)))
 }
 
 fn lines(removal: &Removal) -> Vec<String> {

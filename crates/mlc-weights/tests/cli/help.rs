@@ -40,7 +40,7 @@ fn help() {
       update       Bring cached models up to the hub's newest commit, downloading only what has changed
       verify       Hash cached models and compare; with --repair, mend them
       remove       Remove models from the cache [alias: rm]
-      prune        Remove what interrupted downloads have left
+      prune        Remove what interrupted downloads have left; with --keep, also models
       store        Fill a store that many machines download from, and look after it
       env          Show every setting, where it comes from, and what is wrong with it
       completions  Print a script that completes command lines
@@ -82,7 +82,7 @@ fn long_help_knows_the_environment() {
       update       Bring cached models up to the hub's newest commit, downloading only what has changed
       verify       Hash cached models and compare; with --repair, mend them
       remove       Remove models from the cache [alias: rm]
-      prune        Remove what interrupted downloads have left
+      prune        Remove what interrupted downloads have left; with --keep, also models
       store        Fill a store that many machines download from, and look after it
       env          Show every setting, where it comes from, and what is wrong with it
       completions  Print a script that completes command lines

@@ -24,6 +24,7 @@ mod interrupts;
 mod json;
 #[cfg(target_os = "linux")]
 mod json_bombs;
+mod keep;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod libraries;
 mod list;

@@ -94,12 +94,13 @@ fn work_on_stores_has_a_bar_too() {
 #[test]
 fn a_removal_is_asked_about() {
     let (world, model) = World::with_tiny();
-    world.download(&model);
     for (typed, is_removed) in [("n\n", false), ("", false), ("Y\n", true)] {
-        let answered = answering(&world, &["remove", "mlc-ai/tiny"], &[], typed);
-        let Some((is_success, shown)) = answered else { return };
-        assert!(shown.contains("Remove mlc-ai/tiny, ") && shown.contains("? [y/N] "), "{shown}");
-        assert_eq!((is_success, !world.entry(&model).exists()), (is_removed, is_removed), "{shown}");
+        for arguments in [["remove", "mlc-ai/tiny"], ["prune", "--keep=1k"]] {
+            world.download(&model);
+            let Some((is_success, shown)) = answering(&world, &arguments, &[], typed) else { return };
+            assert!(shown.contains("Remove mlc-ai/tiny, ") && shown.contains("? [y/N] "), "{shown}");
+            assert_eq!((is_success, !world.entry(&model).exists()), (is_removed, is_removed), "{shown}");
+        }
     }
     let Some((is_success, shown)) = answering(&world, &["remove", "mlc-ai/tiny"], &[], "Y\n") else { return };
     assert!(!is_success && shown.contains("mlc-ai/tiny is not in the cache"), "{shown}");
