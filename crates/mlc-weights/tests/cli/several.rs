@@ -102,7 +102,7 @@ fn a_package_names_its_models() {
             "mlc-package-config.json: `HF://mlc-ai` is not a model URL",
         ),
         (r#"{"model_list": [{"model_id": "a"}]}"#, "missing field `model`"),
-        ("{", "EOF while parsing"),
+        ("{", "it is not a package's configuration: EOF while parsing"),
     ] {
         std::fs::write(&package, text).unwrap();
         world.cli(&arguments).run().check_failure(2, &["mlc-package-config.json", words]);
