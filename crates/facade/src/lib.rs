@@ -142,12 +142,16 @@ pub mod errors {
 
 /// What a [`MetadataSource`](metadata::MetadataSource) of an application's own is asked and answers.
 pub mod metadata {
-    pub use hf_transport::{FileKind, LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
+    pub use hf_transport::{
+        FileKind, KeepAlive, LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot,
+    };
+    pub use shard_fetch::async_trait;
 }
 
 /// How servers are reached, and when they want to be left alone.
 pub mod network {
     pub use net::{NoProxy, ProxyUrl, Throttled};
+    pub use url_parse::Origin;
 }
 
 /// Stores: how they are set up, filled, looked after, and what they say.

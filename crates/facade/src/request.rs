@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use cache_layout::CachePolicy;
-use url_parse::{ModelRef, ModelUrl, Revision};
+use url_parse::{ModelId, ModelRef, ModelUrl, Revision};
 
 use crate::{Error, Event, Observer};
 
@@ -173,6 +173,18 @@ impl TryFrom<&str> for Request {
     /// As [`FromStr`].
     fn try_from(url: &str) -> Result<Self, Error> {
         url.parse()
+    }
+}
+
+impl From<ModelId> for Request {
+    fn from(model: ModelId) -> Self {
+        Self::new(model.into())
+    }
+}
+
+impl From<ModelUrl> for Request {
+    fn from(url: ModelUrl) -> Self {
+        Self::new(url.into_model())
     }
 }
 
