@@ -73,14 +73,30 @@ fn every_command_has_a_manual_page() {
         let ran = world.cli(&["man", page]).run();
         assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{page}");
         let title = format!(".TH mlc-weights-{page} 1");
-        assert!(ran.text().lines().any(|line| line.starts_with(&title)), "{title}:\n{}", ran.text());
+        let text = ran.text();
+        assert!(text.lines().any(|line| line.starts_with(&title)), "{title}:\n{text}");
+        assert!(!text.contains(".SH EXTRA"), "{text}");
+        check_descriptions(&text);
     }
+    let download = world.cli(&["man", "download"]).run().text();
+    assert!(download.contains("\\fBmlc\\-weights download\\fR [OPTIONS] [MODEL]...\n"), "{download}");
+    let example = ".SH \"EXAMPLES\"\n.nf\nmlc\\-weights download HF://mlc\\-ai/";
+    assert!(download.contains(example), "{download}");
     let ran = world.cli(&["man"]).run();
-    assert!(
-        ran.text().contains(".TH mlc-weights 1") && ran.text().contains("MLC_LLM_HOME"),
-        "{}",
-        ran.text()
-    );
+    for words in
+        [".TH mlc-weights 1", ".SH \"EXIT STATUS\"\n.nf\n", ".SH \"ENVIRONMENT\"\n.nf\nMLC_LLM_HOME  "]
+    {
+        assert!(ran.text().contains(words), "{words}:\n{}", ran.text());
+    }
     world.cli(&["man", "upload"]).run().check_failure(2, &["there is no such command"]);
     world.check_pristine();
+}
+
+/// Every option is explained, as in the long help.
+#[track_caller]
+fn check_descriptions(page: &str) {
+    let lines: Vec<&str> = page.lines().collect();
+    for (above, below) in lines.iter().zip(&lines[2..]).filter(|(line, _)| **line == ".TP") {
+        assert!(!below.starts_with('.') && !below.is_empty(), "{above} {below}:\n{page}");
+    }
 }
