@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use url_parse::{CommitId, ModelId, RepoPath, Revision};
+use url_parse::{CommitId, ModelId, ModelRef, RepoPath, Revision};
 
 use crate::Error;
 
@@ -85,6 +85,8 @@ pub struct StoreFinding {
     pub file: Option<RepoPath>,
     /// What is wrong.
     pub problem: String,
+    /// The model that was asked for, when it is its name that is missing: then nothing is damaged.
+    pub absent: Option<ModelRef>,
     /// What became of it.
     pub repair: StoreRepair,
 }
@@ -103,8 +105,8 @@ pub enum StoreRepair {
 
 impl StoreFinding {
     pub(crate) fn new(part: StorePart, url: &impl ToString, problem: String) -> Self {
-        let (model, commit, file) = (None, None, None);
-        Self { part, url: url.to_string(), model, commit, file, problem, repair: StoreRepair::NotAsked }
+        let (url, repair) = (url.to_string(), StoreRepair::NotAsked);
+        Self { part, url, model: None, commit: None, file: None, problem, absent: None, repair }
     }
 }
 
@@ -144,6 +146,12 @@ pub struct StoreCheck {
 }
 
 impl StoreCheck {
+    /// Whether all that is wrong is that models are not there which were asked for.
+    pub fn is_only_absence(&self) -> bool {
+        let mut unrepaired = self.findings.iter().filter(|finding| finding.repair != StoreRepair::Repaired);
+        self.failure.is_none() && unrepaired.all(|finding| finding.absent.is_some())
+    }
+
     /// Whether everything is right by now.
     pub fn is_sound(&self) -> bool {
         self.failure.is_none() && self.findings.iter().all(|finding| finding.repair == StoreRepair::Repaired)

@@ -42,6 +42,9 @@ fn by_variant(error: &Error) -> Option<String> {
         Error::Cache(CacheError::OtherFileSystem { .. }) => {
             "leave out --link, or choose a folder on the cache's disk".to_owned()
         }
+        Error::Store(StoreError::NoFolder { .. }) => {
+            "create it, or mount the disk that has it; it is not created for you".to_owned()
+        }
         Error::Store(StoreError::WrongClock { .. }) => "set this machine's clock".to_owned(),
         _ => return None,
     })

@@ -57,6 +57,12 @@ pub enum Error {
     /// A local file, or one of a store in a folder, could not be used.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// The folder of a store is not there. It is not created: the disk that has it may not be mounted.
+    #[error("the store's folder {} is missing", shown(path))]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The store, or a service that hands out credentials for it, refuses, or is in trouble.
     #[error("cannot {action} {url}: status {status}{says}")]
     Refused {
@@ -170,6 +176,7 @@ impl Error {
             | Self::NoCredentials { .. } => ErrorKind::InvalidInput,
             Self::Net(error) => error.kind(),
             Self::Disk(error) => error.kind(),
+            Self::NoFolder { .. } => ErrorKind::Disk,
             Self::Refused { status, .. } if is_transient_status(*status) => ErrorKind::Network,
             Self::Contended { .. } => ErrorKind::Network,
             Self::Refused { .. }

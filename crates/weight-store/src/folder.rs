@@ -44,6 +44,9 @@ impl Folder {
         if is_absence && self.root.is_dir() {
             return Ok(());
         }
+        if is_absence && self.root.try_exists().is_ok_and(|is_there| !is_there) {
+            return Err(Error::NoFolder { path: self.root.clone() });
+        }
         let path = if is_absence { &self.root } else { path };
         Err(DiskError::new(action, path, source).into())
     }

@@ -38,8 +38,7 @@ pub(crate) async fn newest_commit(
             return Ok(Some(commit));
         }
         if stores.is_only() {
-            let missing =
-                model.revision().map_or("its default branch".to_owned(), |name| format!("`{name}`"));
+            let missing = model.to_string();
             return Err(Error::NotInStore { model: model.clone(), stores: stores.shown(), missing });
         }
     }

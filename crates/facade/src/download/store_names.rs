@@ -47,7 +47,11 @@ impl ListedName {
 
     /// The model, with its revision.
     pub(super) fn shown(&self) -> String {
-        ModelRef::new(self.model.clone(), self.revision.clone()).to_string()
+        self.model_ref().to_string()
+    }
+
+    fn model_ref(&self) -> ModelRef {
+        ModelRef::new(self.model.clone(), self.revision.clone())
     }
 
     /// The hub as a store keeps it: without its scheme.
@@ -114,6 +118,7 @@ impl StoreNames {
         hub: &Endpoint,
     ) -> Result<(), Error> {
         let asked = name.name();
+        let mut absent = None;
         let problem = match insist(retry, || store.find_ref(&asked)).await {
             Ok(Some(record)) => {
                 let model = self.commits.entry(record.commit).or_default();
@@ -123,12 +128,15 @@ impl StoreNames {
                 self.refs.push(StoredRef { name, record });
                 return Ok(());
             }
-            Ok(None) => "it is missing".to_owned(),
+            Ok(None) => {
+                absent = Some(name.model_ref());
+                "it is missing".to_owned()
+            }
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => failure(&error),
         };
         let mut finding = StoreFinding::new(StorePart::Ref, &store.shown_ref(&name.name()), problem);
-        finding.model = Some(name.model.clone());
+        (finding.model, finding.absent) = (Some(name.model.clone()), absent);
         self.broken.push((name, finding));
         Ok(())
     }

@@ -57,7 +57,7 @@ impl Work {
         if self.stores.mode() == StoreMode::First {
             return self.commit_at_hub().await;
         }
-        let shown = model.revision().map_or("its default branch".to_owned(), |name| format!("`{name}`"));
+        let shown = model.to_string();
         let name = RefName { hub: &self.context.hub.endpoint, model: model.id(), revision: model.revision() };
         for (number, store) in self.stores.in_use() {
             let url = store.shown_ref(&name).to_string();

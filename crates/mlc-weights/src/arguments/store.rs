@@ -40,6 +40,9 @@ pub(crate) struct Target {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "The folder of a file:// store must exist: it is not created, since its disk may not be mounted."
+)]
 pub(crate) struct StoreInit {
     #[command(flatten)]
     pub(crate) target: Target,
@@ -81,7 +84,9 @@ pub(crate) struct StoreList {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Exit status 5: something is wrong, and was not repaired.")]
+#[command(after_help = "\
+Exit status 3: the store does not have a model that was named.
+Exit status 5: something is wrong, and was not repaired.")]
 pub(crate) struct StoreVerify {
     #[arg(help = MODEL, value_name = "MODEL")]
     pub(crate) models: Vec<String>,

@@ -123,6 +123,33 @@ fn a_server_that_cannot_be_listed_wants_names() {
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
 }
 
+/// Nothing is damaged then.
+#[test]
+fn a_model_that_the_store_lacks_is_told_as_such() {
+    let (world, model) = World::with_tiny();
+    let store = filled(&world, &model);
+    let ran = world.cli(&["store", "verify", "--store", &store, "mlc-ai/tiny", "mlc-ai/none@v1"]).run();
+    assert_eq!(ran.status, Some(3), "{}", ran.stderr);
+    assert!(ran.text().contains("  the store has no mlc-ai/none@v1\n"), "{}", ran.text());
+    assert!(!ran.text().contains("refs/"), "{}", ran.text());
+    let ran = world.cli(&["download", "mlc-ai/none", "--store", &store, "--store-mode", "only"]).run();
+    ran.check_failure(3, &[&format!("mlc-ai/none cannot be downloaded: {store} has no mlc-ai/none, and")]);
+}
+
+/// It may be on a disk that is not mounted.
+#[test]
+fn a_missing_folder_is_told_before_anything_is_downloaded() {
+    let (world, model) = World::with_tiny();
+    let folder = world.beside("missing");
+    let store = format!("file://{}", folder.to_str().unwrap());
+    for arguments in [&["init"][..], &["push", &model.url], &["list"]] {
+        let ran = world.cli(&[&["store"], arguments, &["--store", &store]].concat()).run();
+        let missing = format!("error: the store's folder {} is missing", folder.display());
+        ran.check_failure(7, &[&missing, "create it, or mount the disk that has it"]);
+    }
+    assert!(!folder.exists() && world.hub.log().is_empty(), "{}", world.hub.log());
+}
+
 #[test]
 fn a_stick_carries_a_store() {
     let (world, model) = World::with_tiny();
@@ -136,9 +163,7 @@ fn a_stick_carries_a_store() {
     };
     copy(&[]).check_failure(2, &[]);
     // The name is one of the hub that is configured.
-    let absent = copy(&["mlc-ai/tiny"]);
-    assert_eq!(absent.status, Some(3), "{}", absent.stderr);
-    assert!(absent.stderr.contains("it is missing"), "{}", absent.stderr);
+    copy(&["mlc-ai/tiny"]).check_failure(3, &[&format!("error: the store {from} has no mlc-ai/tiny")]);
     for (written, there) in [(4, 0), (0, 4)] {
         let ran = copy(&["--all", "--json"]);
         assert_eq!(ran.status, Some(0), "{}", ran.stderr);

@@ -217,6 +217,7 @@ fn a_push_that_cannot_be_says_why() {
     let missing = format!("{store}/missing");
     let ran = world.cli(&["store", "push", "--store", &missing, &model.url]).run();
     ran.check_failure(7, &[missing.trim_start_matches("file://")]);
+    world.download(&model);
     let other = "HF://mlc-ai/absent";
     let ran = world.cli(&["store", "push", "--store", &store, other, &model.url]).run();
     ran.check_failure(4, &["mlc-ai/absent"]);

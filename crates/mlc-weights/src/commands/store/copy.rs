@@ -54,8 +54,10 @@ pub(super) fn run(arguments: &arguments::StoreCopy, screen: Screen) -> Result<()
     // A name that was asked for is not there; of those that were listed, one cannot be read.
     let status = if models.is_empty() { Status::Integrity } else { Status::NotCached };
     let (mut first, mut rows) = ((!copied.broken.is_empty()).then_some(status), Vec::new());
-    let broken =
-        copied.broken.iter().map(|StoreFinding { url, problem, .. }| format!("error: {url}: {problem}"));
+    let broken = copied.broken.iter().map(|StoreFinding { url, problem, absent, .. }| match absent {
+        Some(model) => format!("error: the store {} has no {model}", shown.0),
+        None => format!("error: {url}: {problem}"),
+    });
     say(&broken.collect::<Vec<_>>());
     for copy in &mut copied.commits {
         let failure = copy.failure.take().map(Failure::from);

@@ -88,6 +88,11 @@ impl Session {
         let (progress, observed) = Progress::of(request.clone(), display);
         if self.downloader.cached(&observed)?.is_none() {
             progress.watch();
+            // A store that cannot be written to is told before anything is downloaded.
+            if let Err(failure) = self.engine.run(self.downloader.init_store(), &progress) {
+                progress.clear();
+                return Err(failure);
+            }
             let outcome = self.engine.run(self.downloader.download(observed), &progress);
             progress.finish(&outcome);
             outcome?;

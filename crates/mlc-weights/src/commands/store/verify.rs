@@ -74,7 +74,8 @@ pub(super) fn run(arguments: &StoreVerify, screen: Screen) -> Result<(), Failure
         report::failure(failure);
         Status::from(failure)
     });
-    Failure::after_reports(status.or((!is_sound).then_some(Status::Integrity)))
+    let unsound = if check.is_only_absence() { Status::NotCached } else { Status::Integrity };
+    Failure::after_reports(status.or((!is_sound).then_some(unsound)))
 }
 
 fn lines(check: &StoreCheck, is_sound: bool) -> Vec<String> {
@@ -83,6 +84,7 @@ fn lines(check: &StoreCheck, is_sound: bool) -> Vec<String> {
         0 if is_sound => "ok",
         0 => "not all of it was read",
         _ if is_sound => "repaired",
+        _ if check.is_only_absence() => "not all that was asked for is there",
         _ => "not ok",
     };
     let (refs, packs, blobs) = (counted(*refs, "name"), counted(*packs, "commit"), counted(*blobs, "file"));
@@ -109,7 +111,10 @@ fn finding_line(finding: &StoreFinding) -> String {
         StoreRepair::Failed(why) => format!("; not repaired: {why}"),
         _ => String::new(),
     };
-    format!("  {}{file}: {}{repair}", finding.url, finding.problem)
+    match &finding.absent {
+        Some(model) => format!("  the store has no {model}{repair}"),
+        None => format!("  {}{file}: {}{repair}", finding.url, finding.problem),
+    }
 }
 
 fn document(check: &StoreCheck, sound: bool, complete: bool) -> Document<'_> {
