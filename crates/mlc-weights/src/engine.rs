@@ -59,7 +59,7 @@ impl Engine {
                 // However it ends, no more was wanted.
                 let _ = work.await;
             }
-            Err(Failure::Interrupted { kept: None })
+            Err(Failure::Interrupted { kept: None, has_begun: true })
         })
     }
 

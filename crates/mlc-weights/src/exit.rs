@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     Interrupted {
         /// How many bytes of files the next run has not to ask for, when that is known.
         kept: Option<u64>,
+        /// Whether a download had got as far as the model's files, or something else was at work.
+        has_begun: bool,
     },
     /// Models that the command line, or a list, does not name rightly: all of them.
     Malformed(Vec<Malformed>),
@@ -229,7 +231,7 @@ mod tests {
         };
         check(&Failure::NotInCache(miss), 3);
         check(&Failure::Facade(facade::errors::NetError::Cancelled.into()), 130);
-        check(&Failure::Interrupted { kept: None }, 130);
+        check(&Failure::Interrupted { kept: None, has_begun: true }, 130);
         check(&Failure::Malformed(Vec::new()), 2);
         check(&Failure::List { list: "a".to_owned(), error: io::ErrorKind::NotFound.into() }, 2);
         check(&Failure::Unusable { settings: 1 }, 2);

@@ -121,11 +121,16 @@ impl Progress {
         BytesBySource::of(&self.tally)
     }
 
+    /// Whether the model's files were got to.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.tally.files.load(Ordering::Relaxed) > 0
+    }
+
     /// How many bytes an interrupted download has kept, if it was at work on files. The last thread that writes to them
     /// tells when it has ended, which is waited for, but not for long.
     pub(crate) fn kept(&self) -> Option<u64> {
         let mut kept = self.kept.lock();
-        if self.tally.files.load(Ordering::Relaxed) > 0 {
+        if self.has_begun() {
             self.is_kept.wait_while_for(&mut kept, |kept| kept.is_none(), LAST_WORD);
         }
         *kept

@@ -76,7 +76,7 @@ impl Face for Json {
 
 /// Says what went wrong.
 pub(super) fn report(model: Option<&ModelRef>, failure: &Failure) {
-    let kept = if let Failure::Interrupted { kept } = failure { *kept } else { None };
+    let kept = if let Failure::Interrupted { kept, .. } = failure { *kept } else { None };
     let members = json!({
         "kept_bytes": kept,
     });

@@ -11,14 +11,14 @@ use crate::world::{PATIENCE, World, is_in_pool, until};
 /// How long a program may take to stop.
 const PROMPTLY: Duration = Duration::from_secs(5);
 
-/// Interrupts a download that has come to a standstill at `target`, where `fault` holds it.
 /// What shells make of a program that this signal has ended.
 fn status_of(signal: &str) -> i32 {
     128 + if signal == "TERM" { 15 } else { 2 }
 }
 
+/// Interrupts a download that has come to a standstill at `target`, where `fault` holds it. Returns its last word.
 #[track_caller]
-fn check(signal: &str, target: FaultTarget, fault: Fault) {
+fn check(signal: &str, target: FaultTarget, fault: Fault) -> String {
     let (world, model) = World::with_tiny();
     world.hub.fault(target, fault, Times::Forever);
     let running = world.cli(&["download", &model.url]).start();
@@ -30,13 +30,14 @@ fn check(signal: &str, target: FaultTarget, fault: Fault) {
     let ran = running.end_within(PROMPTLY);
     assert_eq!(ran.status, Some(status_of(signal)), "{}", ran.stderr);
     assert!(ran.stdout.is_empty());
-    let last = ran.lines().pop().unwrap();
+    let last = ran.lines().pop().unwrap().to_owned();
     assert!(last.starts_with("interrupted") && last.contains("the same command "), "{last}");
     world.check_untouched();
 
     world.hub.clear_faults();
     world.download(&model);
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    last
 }
 
 #[test]
@@ -95,7 +96,8 @@ fn by_termination_while_a_shard_stalls() {
 
 #[test]
 fn while_the_hub_says_nothing() {
-    check("INT", FaultTarget::info_refs(""), Fault::NoAnswer);
+    let said = check("INT", FaultTarget::info_refs(""), Fault::NoAnswer);
+    assert!(said.starts_with("interrupted; nothing was downloaded yet, and"), "{said}");
     check("TERM", FaultTarget::upload_pack(""), Fault::NoAnswer);
     check("INT", FaultTarget::resolve(".bin"), Fault::NoAnswer);
 }

@@ -166,7 +166,7 @@ impl<'a> Session<'a> {
             checking.end();
         }
         match exported {
-            Err(_) if engine.is_interrupted() => Err(Failure::Interrupted { kept: None }),
+            Err(_) if engine.is_interrupted() => Err(Failure::Interrupted { kept: None, has_begun: true }),
             exported => Ok(Some(exported?.path)),
         }
     }
@@ -179,7 +179,7 @@ impl<'a> Session<'a> {
         if let Some(engine) = self.engine.take() {
             engine.stop(self.display);
         }
-        Failure::Interrupted { kept: progress.kept() }
+        Failure::Interrupted { kept: progress.kept(), has_begun: progress.has_begun() }
     }
 
     fn download(&mut self, request: Request, progress: &Progress) -> Result<Model, Failure> {
