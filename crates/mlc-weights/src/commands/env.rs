@@ -28,7 +28,9 @@ fn table(report: &Report) -> Table<3> {
     let mut table = Table::new([("SETTING", Align::Left), ("FROM", Align::Left), ("VALUE", Align::Left)]);
     for setting in &report.settings {
         let value = setting.value.clone().unwrap_or_else(|| "-".to_owned());
-        table.row([setting.name.replace('_', " "), source(&setting.source), value]);
+        // The names are those of the document; people read the spelling of all other texts.
+        let name = setting.name.replace('_', " ").replace("color", "colour");
+        table.row([name, source(&setting.source), value]);
         for finding in &setting.findings {
             table.note(&format!("{}: {}", severity(finding.severity), finding.message));
         }

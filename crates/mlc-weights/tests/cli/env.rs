@@ -96,7 +96,9 @@ fn secrets_are_not_shown() {
     let text = String::from_utf8(ran.stdout).unwrap();
     assert_eq!(ran.status, Some(0), "{text}{}", ran.stderr);
     assert!(!text.contains("hf_secret"), "{text}");
-    for words in ["HF_TOKEN", "set (not shown)", "http://proxy.example:3128", "http://proxy.example:80"] {
+    for words in
+        ["no colour", "HF_TOKEN", "set (not shown)", "http://proxy.example:3128", "http://proxy.example:80"]
+    {
         assert!(text.contains(words), "{words:?} is missing in:\n{text}");
     }
 }
