@@ -230,7 +230,7 @@ async fn nobody_but_the_store_is_asked_where_it_is_the_only_one() {
         for (revision, missing) in [
             ("", "params_shard_7.bin"),
             (filled.model.commit.as_str(), "params_shard_7.bin"),
-            ("v9", "`v9`"),
+            ("v9", "@v9"),
             (&other, other.as_str()),
         ] {
             let (outcome, _) = filled.download(StoreMode::Only, revision).await;
