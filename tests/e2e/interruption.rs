@@ -138,7 +138,9 @@ async fn an_unfinished_shard_is_gone_on_with() {
 async fn a_failed_shard_leaves_the_others_verified() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/many").shards(6, 30_000));
     world.hub.fault(FaultTarget::data("params_shard_5.bin"), Fault::status(418), Times::Once);
-    world.download(&published).await.unwrap_err();
+    // One after the other, so that there are others by then.
+    let one_by_one = request(&published).files_in_flight(std::num::NonZeroUsize::MIN);
+    world.downloader().download(one_by_one).await.unwrap_err();
     let later = world.hub.log().from_now();
     world.download(&published).await.unwrap();
     assert!(later.data().count() < published.lfs_files().count(), "{}", later.data().count());
