@@ -263,7 +263,8 @@ impl Builder {
         self
     }
 
-    /// What stores are opened with: regions and credentials of buckets. Default: nothing.
+    /// What stores are opened with: regions and credentials of buckets. Default: nothing. Replaces what
+    /// [`store_writes_in_place`](Self::store_writes_in_place) said before.
     pub fn store_settings(mut self, settings: StoreSettings) -> Self {
         self.stores.settings = settings;
         self

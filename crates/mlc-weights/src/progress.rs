@@ -116,7 +116,7 @@ impl Progress {
         *self.ticker.lock() = Some(ticker);
     }
 
-    /// How many bytes of files have come from where so far.
+    /// How many bytes of files each source has sent so far.
     pub(crate) fn bytes(&self) -> BytesBySource {
         BytesBySource::of(&self.tally)
     }

@@ -12,7 +12,7 @@ const WORTH_A_CONNECTION: u64 = 500_000;
 /// What was not read in so short a time may be read later.
 const BURST: Duration = Duration::from_millis(100);
 
-/// A limit for the bodies of answers. Clones are the same limit: whoever has one shares it.
+/// A limit for the bodies of answers. Clones share one limit.
 ///
 /// Each reader is held up after it has read, for as long as all that was read until then takes at this rate. Time for
 /// which a reader is held up is not time for which it waits for a server.

@@ -19,8 +19,8 @@ use crate::receipts::receipt_about;
 pub enum ExportMode {
     /// They are copies: by reflink, which takes no room, where the file system has such.
     Copy,
-    /// They are the cache's own files under a second name, and become read-only under both: whoever wrote to one would
-    /// write to the other.
+    /// They are the cache's own files under a second name, and become read-only under both: a write to one would
+    /// change the other.
     Link,
 }
 

@@ -15,7 +15,7 @@ use crate::store_set::StoreSet;
 use crate::threads::blocking;
 use crate::{Error, Event, Request};
 
-/// Asks whoever may say it. Nothing is written.
+/// Asks the hub, or the stores where they name commits. Nothing is written.
 pub(crate) async fn newest_commit(
     context: SharedContext,
     request: &Request,

@@ -16,7 +16,7 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// So many bytes have come by now, in all.
+    /// Notes how many bytes have been received in all until `now`.
     pub(super) fn sample(&mut self, now: Instant, bytes: u64) {
         self.samples.push_back((now, bytes));
         let is_old = |&(at, _): &(Instant, u64)| now.duration_since(at) >= WINDOW;

@@ -16,7 +16,7 @@ fn status_of(signal: &str) -> i32 {
     128 + if signal == "TERM" { 15 } else { 2 }
 }
 
-/// Interrupts a download that has come to a standstill at `target`, where `fault` holds it. Returns its last word.
+/// Interrupts a download that stands still at `target`, where `fault` holds it. Returns its last word.
 #[track_caller]
 fn check(signal: &str, target: FaultTarget, fault: Fault) -> String {
     let (world, model) = World::with_tiny();
