@@ -1,4 +1,4 @@
-//! An answer: what it is looked at for before its body is used, and the reading of the body.
+//! A server's response: checked before its body is used, then read in pieces.
 
 use std::time::{Duration, Instant};
 
@@ -24,10 +24,10 @@ use crate::words::{ServerWords, media_type};
 /// The body of a refusal is read no further than this.
 const MAX_REFUSAL: usize = 64 << 10;
 
-/// An answer whose body has not been read yet. Dropping it closes the connection.
+/// A response whose body has not been read yet. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Answer {
-    /// Boxed like others, as what holds an answer is moved about.
+    /// Boxed to keep `Answer` small, since it is moved about.
     asked: Box<Asked>,
     coding: Box<Coding>,
     response: Response,
@@ -36,7 +36,7 @@ pub struct Answer {
     reach: Reach,
 }
 
-/// What messages, and the reading of the body, have to know of the request that was answered.
+/// What messages and the reading of the body need to know about the request.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) action: &'static str,
@@ -49,31 +49,31 @@ pub(crate) struct Asked {
     pub(crate) secrets: Secrets,
     pub(crate) has_body: bool,
     pub(crate) takes_gzip: bool,
-    /// `None` where somebody else measures.
+    /// `None` if the caller measures the speed.
     pub(crate) meter: Option<Meter>,
     pub(crate) bandwidth: Option<Bandwidth>,
     /// When the next bytes may be read; `None` before the first.
     pub(crate) held_until: Option<Instant>,
 }
 
-/// An answer that is not the one asked for, with what the server says about it.
+/// A response other than the one asked for, with the server's explanation.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// Who refused, after redirects.
+    /// The URL that refused, after redirects.
     pub url: Url,
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The server's words.
+    /// The server's explanation.
     pub words: ServerWords,
-    /// How long the server asks to be left alone.
+    /// How long the server asks the client to wait.
     pub wait: Option<Duration>,
 }
 
 impl Answer {
-    /// Refuses an answer that could not be read.
+    /// Refuses a response that could not be read.
     pub(crate) fn new(
         asked: Asked,
         response: Response,
@@ -101,27 +101,27 @@ impl Answer {
         self.response.headers()
     }
 
-    /// Where it comes from, after redirects.
+    /// The URL that it came from, after redirects.
     pub fn url(&self) -> &Url {
         &self.asked.url
     }
 
-    /// Who sends it.
+    /// The server that sent it.
     pub fn origin(&self) -> &Origin {
         &self.asked.origin
     }
 
-    /// Where the answer points, for a redirect that was not followed.
+    /// The target of a redirect that was not followed.
     pub fn elsewhere(&self) -> Option<&Url> {
         self.elsewhere.as_deref()
     }
 
-    /// Whether the request that was answered had its own headers with it.
+    /// Whether the answered request carried its own (possibly secret) headers.
     pub fn had_own_headers(&self) -> bool {
         self.had_own_headers
     }
 
-    /// How near to this machine its server is: by its address, unless there was a proxy before it, and by the URL.
+    /// How near the server is to this machine, judged by its URL and, without a proxy, its address.
     pub fn reach(&self) -> Reach {
         self.reach
     }
@@ -131,13 +131,13 @@ impl Answer {
         media_type(header_text(self.headers(), header::CONTENT_TYPE).unwrap_or_default())
     }
 
-    /// Foreign text that came with this answer, as a message may show it: see [`fit_for_message`].
+    /// Server text from this response, made fit for a message: see [`fit_for_message`].
     pub fn fit(&self, text: &str) -> Option<ForeignText> {
         fit_for_message(text, &self.asked.secrets)
     }
 
-    /// Waits as long as the client's own [limit](crate::NetSettings::bandwidth) holds the body up. [`chunk`](Self::chunk)
-    /// does so too; this is for those who measure how fast a server is.
+    /// Waits until the client's [bandwidth limit](crate::NetSettings::bandwidth) allows the next read.
+    /// [`chunk`](Self::chunk) does this too; call it first when measuring how fast a server is.
     ///
     /// # Cancellation
     /// Nothing is lost.
@@ -145,7 +145,7 @@ impl Answer {
         self.asked.in_turn().await;
     }
 
-    /// The next bytes of the body; `None` at its end. Of a body that is decoded, these are 64 KiB at most.
+    /// The next bytes of the body; `None` at its end. A decoded body comes in chunks of at most 64 KiB.
     ///
     /// # Errors
     /// [`Error::Transport`], [`Error::Stalled`], [`Error::TooSlow`] and [`Error::Damaged`].
@@ -163,7 +163,7 @@ impl Answer {
         }
     }
 
-    /// The whole body; `None` when it is longer than `limit`.
+    /// Reads the whole body; `None` when it is longer than `limit`.
     ///
     /// # Errors
     /// As [`chunk`](Self::chunk).
@@ -171,7 +171,7 @@ impl Answer {
         self.body(limit).await
     }
 
-    /// The same, of an answer that is still needed.
+    /// Like [`read`](Self::read), for a response that is still needed afterwards.
     ///
     /// # Errors
     /// As [`chunk`](Self::chunk).
@@ -186,8 +186,8 @@ impl Answer {
         Ok(Some(body.freeze()))
     }
 
-    /// The answer as a refusal. A little of its body is read, for no longer than the server may be silent: the
-    /// words are worth no more.
+    /// Turns the response into a refusal. Reads a little of its body, but for no longer than the server
+    /// may be silent.
     pub async fn refusal(mut self) -> Refusal {
         let is_readable = self.asked.has_body && !matches!(*self.coding, Coding::Stranger(_));
         let (mut body, idle) = (Vec::new(), self.asked.idle);
@@ -199,7 +199,7 @@ impl Answer {
                     body.extend_from_slice(&chunk);
                 }
             };
-            // What has arrived until then will do.
+            // What has arrived by then is enough.
             let _in_time = within(idle, reading).await;
         }
         let (status, headers) = (self.response.status(), std::mem::take(self.response.headers_mut()));
@@ -209,7 +209,7 @@ impl Answer {
 }
 
 impl Refusal {
-    /// What an answer with these parts says.
+    /// Makes a refusal from the parts of a response.
     pub fn new(
         speaker: Hop,
         url: Url,
@@ -233,7 +233,7 @@ impl Asked {
         }
     }
 
-    /// The next bytes of the body as they come.
+    /// The next bytes of the body as they arrive.
     async fn receive(&mut self, response: &mut Response) -> Result<Option<Bytes>, Error> {
         self.in_turn().await;
         let began = Instant::now();
@@ -242,7 +242,7 @@ impl Asked {
         if let (Some(chunk), Some(bandwidth)) = (&chunk, &self.bandwidth) {
             self.held_until = Some(bandwidth.read(chunk.len() as u64, Instant::now()));
         }
-        // A machine that slept has not waited.
+        // Time for which the machine slept does not count as waiting.
         let waited = began.elapsed().min(self.idle);
         if let (Some(chunk), Some(meter)) = (&chunk, &mut self.meter)
             && let Some((bytes, waited)) = meter.note(chunk.len() as u64, waited)
@@ -252,7 +252,7 @@ impl Asked {
         Ok(chunk)
     }
 
-    /// What a failed exchange comes to, before the answer has begun or in the middle of it.
+    /// Classifies a failed exchange, before the response began or in the middle of it.
     pub(crate) fn failed(&self, error: reqwest::Error, in_answer: bool) -> Error {
         let Self { action, url, hop, secrets, .. } = self;
         let proxy = self.proxy.as_ref().filter(|_| !in_answer);

@@ -1,4 +1,4 @@
-//! How many bytes a second are read from all servers together. No clock, no I/O.
+//! The limit on how many bytes a second are read from all servers together. No clock, no I/O.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
@@ -6,37 +6,38 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// A connection for each so many bytes a second: what its buffers hold comes before the limit is felt.
+/// One connection for each multiple of this rate: the data already buffered for a connection arrives
+/// before the limit takes effect.
 const WORTH_A_CONNECTION: u64 = 500_000;
 
-/// What was not read in so short a time may be read later.
+/// Unused time beyond this is not saved up for later.
 const BURST: Duration = Duration::from_millis(100);
 
 /// A limit for the bodies of answers. Clones share one limit.
 ///
-/// Each reader is held up after it has read, for as long as all that was read until then takes at this rate. Time for
-/// which a reader is held up is not time for which it waits for a server.
+/// After each read, the reader is held up until the total read so far fits the rate. This time does not
+/// count as waiting for a server.
 #[derive(Clone, Debug)]
 pub struct Bandwidth {
     bytes_per_second: NonZeroU64,
-    /// When all that was read may have been read.
+    /// When the bytes read so far have used up their time.
     paid: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Bandwidth {
-    /// A limit of so many bytes a second.
+    /// A limit in bytes per second.
     pub fn new(bytes_per_second: NonZeroU64) -> Self {
         Self { bytes_per_second, paid: Arc::default() }
     }
 
-    /// How many connections such a limit is worth.
+    /// How many connections are worth opening under this limit.
     pub fn connections(&self) -> NonZeroUsize {
         let connections = usize::try_from(self.bytes_per_second.get() / WORTH_A_CONNECTION);
         NonZeroUsize::new(connections.unwrap_or(usize::MAX)).unwrap_or(NonZeroUsize::MIN)
     }
 
-    /// Takes note of bytes that were read, and says when their reader may go on. With none it is when a new reader may
-    /// begin.
+    /// Records bytes that were read and returns when their reader may continue. With 0 bytes: when a
+    /// new reader may begin.
     pub(crate) fn read(&self, bytes: u64, now: Instant) -> Instant {
         let mut paid = self.paid.lock();
         let earliest = now.checked_sub(BURST).unwrap_or(now);

@@ -1,4 +1,4 @@
-//! The one HTTP client: set up once, and sending requests with redirects followed by hand.
+//! The one HTTP client. It is set up once and follows redirects itself.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -58,15 +58,15 @@ use crate::window::ROUNDING;
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    /// One for each [`Reach`], so that a limit holds for names and for kept connections, too.
+    /// One for each [`Reach`], so that the limit also covers name look-ups and kept connections.
     libraries: [Libraries; 4],
-    /// Who has answered before: a connection to them may be an old one.
+    /// Servers that have answered before, so that a connection to them may be a kept one.
     known: Mutex<HashSet<Origin>>,
     settings: NetSettings,
 }
 
-/// The HTTP library, with a limit to where names may lead. Set up when it is needed, which takes as long as reading the
-/// system's certificates does.
+/// The HTTP library, restricted to addresses within a reach. Set up on first use, since loading the
+/// system's certificates takes time.
 #[derive(Default)]
 struct Libraries {
     pooled: OnceCell<reqwest::Client>,
@@ -74,44 +74,44 @@ struct Libraries {
     unpooled: OnceCell<reqwest::Client>,
 }
 
-/// One request, with what becomes of it on its way.
+/// One request and the rules for sending it.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The method; it stays the same through redirects.
+    /// The method; redirects do not change it.
     pub method: Method,
-    /// Where it is sent first.
+    /// The first URL.
     pub url: Url,
-    /// Headers that every server on the way gets.
+    /// Headers sent to every server, also after redirects.
     pub headers: HeaderMap,
-    /// Headers that may be secret. The first origin gets them, and once a redirect has led to another one, no
-    /// server does.
+    /// Headers that may be secret. They are sent to the first origin only: never again once a redirect
+    /// has left it.
     pub own_headers: HeaderMap,
     /// The body; it is sent again with each redirect.
     pub body: Bytes,
-    /// What is attempted, to be followed by the URL in messages.
+    /// What is attempted, for messages; the URL follows it.
     pub action: &'static str,
-    /// Who is asked.
+    /// The role of the server that is asked.
     pub hop: Hop,
     /// Which redirects it follows.
     pub redirects: Redirects,
-    /// What the server counts it with, as far as is known.
+    /// The rate limit of the server that this request counts towards, if known.
     pub lane: &'static str,
-    /// Its answer is one of several that come at once. The [`Floor`](crate::Floor) is for all of them together, which
-    /// is for their receiver to see.
+    /// This is one of several parallel requests. The [`Floor`](crate::Floor) then applies to all of
+    /// them together, and the receiver must check it.
     pub is_one_of_many: bool,
-    /// An answer of status 200 that is compressed with gzip is decoded, and not refused. Its `Content-Length`, and
-    /// what else its headers say of its bytes, is then not that of what is read.
+    /// Whether a gzip-encoded body of a 200 response is decoded instead of refused. The response's
+    /// `Content-Length` and similar headers then describe the encoded bytes.
     pub takes_gzip: bool,
-    /// How slowly the body may trickle, where that is not to be borne for as long as the client's
-    /// [`floor`](NetSettings::floor) says.
+    /// A stricter floor than the client's [`floor`](NetSettings::floor), for requests that are cheap to
+    /// repeat.
     pub impatience: Option<Floor>,
-    /// How near to this machine the server, and those that it redirects to, may be. Where a proxy looks names up, only
-    /// addresses can be told.
+    /// How near to this machine the server and its redirect targets may be. If a proxy resolves names,
+    /// only literal addresses can be checked.
     pub reach: Reach,
 }
 
 impl Request {
-    /// A plain request for what is at a URL, counted with [files](FILES), that follows redirects and takes gzip.
+    /// A plain GET that is counted with [files](FILES), follows redirects and accepts gzip.
     pub fn get(url: Url, action: &'static str, hop: Hop) -> Self {
         Self {
             method: Method::GET,
@@ -131,7 +131,7 @@ impl Request {
     }
 }
 
-/// A server's wish that requests come more slowly, or not at all for a while.
+/// A server's request to slow down or to pause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Throttled {
@@ -139,16 +139,16 @@ pub struct Throttled {
     pub origin: Origin,
     /// For how long, from now.
     pub wait: Duration,
-    /// Requests still go out meanwhile, one at a time.
+    /// Whether requests still go out meanwhile, one at a time.
     pub is_spread: bool,
 }
 
-/// Learns what a request has to wait for. Called from the task that sends it, which must not be held up.
+/// Is told what a request waits for. Called from the sending task, so it must not block.
 pub trait Watch: Sync {
-    /// The request waits for a server's sake before it goes out, whatever was told of the server's limits before.
+    /// The request waits because of the server's limits, whether or not these were reported before.
     fn waiting(&self, _wait: &Throttled) {}
 
-    /// An answer has asked for longer waits than were known.
+    /// A response asked for a longer wait than was known.
     fn throttled(&self, _news: &Throttled) {}
 }
 
@@ -158,7 +158,7 @@ impl Watch for () {}
 impl Client {
     /// Sets up a client; nothing is sent yet. Blocks: the system's certificates are files.
     ///
-    /// HTTP/1.1 only: a model's files come over connections of their own, not as streams that share one.
+    /// HTTP/1.1 only: each file uses a connection of its own instead of sharing one as a stream.
     ///
     /// # Errors
     /// [`Error::UnusableProxy`], [`Error::UnusableCertificates`] and [`Error::ClientSetup`].
@@ -171,14 +171,15 @@ impl Client {
         Ok(Self(Arc::new(Inner { libraries, known, settings })))
     }
 
-    /// What it was set up with.
+    /// The settings it was created with.
     pub fn settings(&self) -> &NetSettings {
         &self.0.settings
     }
 
-    /// Sends a request and follows its redirects. A request over a kept connection that was closed before an answer
-    /// began is sent again at once, over a new one. Waits at the gates of the servers' origins, and tells those
-    /// what the answers say of limits. The answer has any status but that of a redirect which is followed.
+    /// Sends a request and follows its redirects. If a kept connection turns out to be closed before a
+    /// response begins, the request is sent again at once over a new one. Waits at the gate of each
+    /// origin and records in it the limits that responses report. Returns a response of any status,
+    /// except a redirect that is followed.
     ///
     /// # Errors
     /// [`Error::UnusableUrl`], [`Error::BadRedirect`], [`Error::TooManyRedirects`], [`Error::Proxy`],
@@ -213,16 +214,17 @@ impl Client {
         Err(Error::TooManyRedirects { url: SafeUrl::of(&request.url), limit: MAX_REDIRECTS })
     }
 
-    /// Sends one request with a body that may be large, over a new connection, and follows no redirect: what was read
-    /// once cannot be sent again. The [`body`](Request::body) of the request is not looked at. A server that takes
-    /// nothing of the body for the [`upload_timeout`](NetSettings::upload_timeout), or does not answer for so long when
-    /// it has all, is given up.
+    /// Sends one request with a large body over a new connection. Redirects are not followed, since the
+    /// body cannot be read twice. The request's own [`body`](Request::body) is ignored. Gives up when
+    /// the server accepts no data, or does not answer after the last byte, for the
+    /// [`upload_timeout`](NetSettings::upload_timeout).
     ///
     /// # Errors
     /// As [`send`](Self::send); [`Error::Transport`] also when the body ends too early.
     ///
     /// # Cancellation
-    /// Dropping the future breaks the request off.
+    ///
+    /// Dropping the future aborts the request.
     pub async fn upload(&self, request: Request, body: Upload, watch: &dyn Watch) -> Result<Answer, Error> {
         let step = Step::first(&self.0, &request)?;
         let response = step.upload(body, watch).await?;
@@ -269,14 +271,14 @@ impl Inner {
     }
 }
 
-/// A request at one server of its way.
+/// A request to one server on its way.
 struct Step<'a> {
     client: &'a Inner,
     request: &'a Request,
     url: Url,
     origin: Origin,
     has_own_headers: bool,
-    /// How near this server, and those that follow, may be.
+    /// How near this server and its redirect targets may be.
     limit: Reach,
 }
 
@@ -295,7 +297,7 @@ impl<'a> Step<'a> {
         self.wait_at_gate(watch).await;
         let asked = self.asked();
         let response = match self.exchange(self.client.pooled(self.limit).await?, &asked).await? {
-            // An idle connection that the server closes may look open until it is used.
+            // An idle connection that the server has closed may look open until it is used.
             Err(error) if is_cut(&error) && self.client.known.lock().contains(&self.origin) => {
                 tracing::debug!(url = %SafeUrl::of(&self.url), "a kept connection was closed: asking over a new one");
                 self.exchange(self.client.unpooled(self.limit).await?, &asked).await?
@@ -350,7 +352,7 @@ impl<'a> Step<'a> {
         Ok(response)
     }
 
-    /// Sends the request and waits for the head of the answer, as long as a server may be silent.
+    /// Sends the request and waits for the response's head, within the idle time-out.
     async fn exchange(
         &self,
         http: &reqwest::Client,
@@ -373,13 +375,13 @@ impl<'a> Step<'a> {
         }
         all.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if is_empty && [Method::PUT, Method::POST].contains(method) {
-            // Without a length there is no body at all for some servers, nginx among them.
+            // Some servers, nginx among them, take a request without a length to have no body at all.
             all.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         all
     }
 
-    /// Reads the limits from an answer, whatever its status.
+    /// Reads the limits from a response, whatever its status.
     fn observe(&self, response: &Response, watch: &dyn Watch) {
         let (gate, headers, now) = (self.gate(), response.headers(), Instant::now());
         let held = server_wait(headers, response.status());
@@ -389,7 +391,8 @@ impl<'a> Step<'a> {
             watch.throttled(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
         }
         let limit = header_text(headers, "ratelimit").and_then(|text| text.parse::<RateLimit>().ok());
-        // To be refused once more costs little. Only who was not refused waits for what the header may have rounded off.
+        // Another refusal costs little. Only a request that was refused adds what the header may have
+        // rounded off.
         let rounded = if held.is_some() { ROUNDING } else { Duration::ZERO };
         let limit = limit.map(|limit| RateLimit { reset: limit.reset.saturating_sub(rounded), ..limit });
         // While all requests wait, none are spread.
@@ -406,7 +409,7 @@ impl<'a> Step<'a> {
         Answer::new(self.asked(), response, elsewhere, had_own_headers, reach)
     }
 
-    /// How near the server is that has answered. Behind a proxy it is the proxy that was reached.
+    /// How near the server that answered is. With a proxy, the address is the proxy's.
     fn reach(&self, response: &Response) -> Reach {
         let peer = response.remote_addr().filter(|_| self.client.settings.proxy.for_url(&self.url).is_none());
         Reach::of_host(&self.url).max(peer.map_or(Reach::Public, |peer| Reach::of(peer.ip())))
@@ -449,7 +452,7 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Whether a connection was there, and ended before an answer began.
+/// Whether an open connection ended before a response began.
 fn is_cut(error: &reqwest::Error) -> bool {
     error.is_request() && !error.is_connect() && !error.is_timeout()
 }
@@ -477,7 +480,7 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_be_used_are_refused() {
-        // Longer than the HTTP library's own URLs may be: it would ask servers directly.
+        // Longer than the HTTP library allows for its own URLs; it would then bypass the proxy.
         let proxy = format!("http://s3cret{}@proxy", "x".repeat(1 << 16));
         let error = refused(|settings| settings.proxy.all = Some(proxy.parse().unwrap()));
         assert!(matches!(error, Error::UnusableProxy { .. }), "{error:?}");
@@ -490,8 +493,9 @@ mod tests {
         }
     }
 
-    /// A server that answers one request on each connection and closes it, without an answer, when the second has
-    /// arrived; the connections from this number on are closed at their first. Counts its connections.
+    /// Answers one request on each connection, then closes it without an answer when the second
+    /// arrives. Connections from number `dead_from` on are closed at their first request. Counts its
+    /// connections.
     async fn closing_server(dead_from: usize) -> (Url, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
@@ -532,7 +536,7 @@ mod tests {
             let error = ask(url.as_str(), reach).await.unwrap_err();
             assert!(matches!(error, Error::UnusableUrl { problem: TOO_NEAR, .. }), "{error:?}");
         }
-        // A name tells when it is looked up.
+        // A name is only checked when it is resolved.
         let named = url.as_str().replace("127.0.0.1", "localhost");
         let request = Request::get(named.parse().unwrap(), "read", Hop::DataHost);
         let step = Step { limit: Reach::Public, ..Step::first(&client.0, &request).unwrap() };

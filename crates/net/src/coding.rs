@@ -1,27 +1,28 @@
-//! Bodies that are coded, although every request asks for them as they are. No clock, no I/O.
+//! Bodies with a content coding, although every request asks for none. No clock, no I/O.
 
 use bytes::{Buf as _, Bytes};
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// As much as is unfolded at once, whatever a coded byte stands for.
+/// The most that is decoded at once, however much a coded byte expands to.
 const PIECE: usize = 64 << 10;
-/// The window of every gzip file.
+/// Every gzip file uses this window.
 const WINDOW_BITS: u8 = 15;
 
-/// What is done about the coding of a body.
+/// What to do about the coding of a body.
 #[derive(Debug)]
 pub(crate) enum Coding {
-    /// There is none.
+    /// The body is not coded.
     None,
-    /// It is undone while the body is read.
+    /// The body is decoded while it is read.
     Gzip(Gunzip),
-    /// The body is not looked at. Its name is the server's.
+    /// The body is not read. The name is the server's text.
     Stranger(String),
 }
 
 impl Coding {
-    /// What is done about the coding of this name on an answer of this status. `takes_gzip`: the whole answer will do
-    /// as well. A part of a coded file is no part of the file, and a refusal is none.
+    /// Decides by the coding's name and the status. `takes_gzip`: a coded body is acceptable if the
+    /// response is complete. A range is never decoded, since a range of a coded file is not a range of
+    /// the file; a refusal always is.
     pub(crate) fn of(name: Option<String>, status: u16, takes_gzip: bool) -> Self {
         let Some(name) = name else { return Self::None };
         let is_gzip = ["gzip", "x-gzip"].iter().any(|gzip| name.eq_ignore_ascii_case(gzip));
@@ -30,12 +31,12 @@ impl Coding {
     }
 }
 
-/// Undoes gzip: one member, whose checksum must be right.
+/// Decodes gzip with a single member, and checks its checksum.
 #[derive(Debug)]
 pub(crate) struct Gunzip {
     inflate: Decompress,
     coded: Bytes,
-    /// The last piece was full: there may be more without another coded byte.
+    /// The last piece was full: there may be more output without further input.
     has_more: bool,
     is_done: bool,
 }
@@ -46,12 +47,12 @@ impl Gunzip {
         Self { inflate, coded: Bytes::new(), has_more: false, is_done: false }
     }
 
-    /// Takes the next coded bytes, once [`next`](Self::next) has none left.
+    /// Supplies more coded bytes. Call it when [`next`](Self::next) has returned `None`.
     pub(crate) fn feed(&mut self, coded: Bytes) {
         self.coded = coded;
     }
 
-    /// The next bytes, at most 64 KiB; `None` when it must be fed first.
+    /// The next decoded bytes, at most 64 KiB; `None` if it needs more input.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, &'static str> {
         while self.has_more || !self.coded.is_empty() {
             if self.is_done {
@@ -71,7 +72,7 @@ impl Gunzip {
         Ok(None)
     }
 
-    /// Whether it was all.
+    /// Checks that the body was complete.
     pub(crate) fn end(&self) -> Result<(), &'static str> {
         if self.is_done { Ok(()) } else { Err("its end is missing") }
     }
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_undone() {
+    fn only_gzip_of_a_whole_body_is_decoded() {
         check(200, None, true, "none");
         check(200, Some("gzip"), true, "undone");
         check(200, Some("X-GZip"), true, "undone");
@@ -168,7 +169,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_panics(coded: Vec<u8>, step in 1_usize..50) {
+        fn no_body_panics_the_decoder(coded: Vec<u8>, step in 1_usize..50) {
             let _ = undone(&[&[0x1f, 0x8b, 8][..], &coded].concat(), step);
         }
     }

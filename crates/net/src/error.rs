@@ -8,13 +8,13 @@ use url_parse::{ErrorKind, Excerpt, ForeignError, ForeignText, Origin, duration}
 
 use crate::shown::{ProxyName, SafeUrl};
 
-/// The cause of an error, of whatever library it comes from.
+/// The cause of an error, from any library.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Why a client cannot be used, or a request brought no answer that can be used.
+/// Why a client cannot be set up, or a request brought no usable response.
 ///
-/// What a server answers with a status of its own choice is no error here: see [`Answer`](crate::Answer).
-/// Messages show URLs without user info and query; the cause is in [`source`](StdError::source) alone.
+/// A response with an error status is not an error here: see [`Answer`](crate::Answer). Messages show
+/// URLs without user info and query; the cause appears in [`source`](StdError::source) only.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,38 +31,38 @@ pub enum Error {
     UnusableProxy {
         /// The address, without what may be a login.
         value: Excerpt,
-        /// What is wrong with it.
+        /// The reason.
         problem: &'static str,
     },
-    /// A list of hosts that are reached without a proxy cannot be used.
+    /// A list of hosts to reach without a proxy cannot be used.
     #[error("`{value}` is not a list of hosts: it contains quotes")]
     UnusableNoProxy {
         /// The list.
         value: Excerpt,
     },
-    /// Certificates of authorities that were given cannot be read.
+    /// The given CA certificates cannot be read.
     #[error("the given CA certificates cannot be used")]
     UnusableCertificates {
-        /// What is wrong with them.
+        /// The reason.
         source: BoxError,
     },
-    /// A `RateLimit` header without `r=` and `t=`.
+    /// A `RateLimit` header without `r=` or `t=`.
     #[error("no number of requests left (`r=`) and time to wait (`t=`) in the header `RateLimit: {header}`")]
     RateLimit {
         /// The header.
         header: Excerpt,
     },
-    /// A URL that no request is sent to.
+    /// A URL that requests are not sent to.
     #[error("cannot {action} {url}: {problem}")]
     UnusableUrl {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted, as in "cannot ACTION URL".
         action: &'static str,
         /// The URL.
         url: SafeUrl,
-        /// What is wrong with it.
+        /// The reason.
         problem: &'static str,
     },
-    /// More redirects than any server needs.
+    /// The redirects exceed the limit.
     #[error("{url} was redirected more than {limit} times")]
     TooManyRedirects {
         /// The first request of the chain.
@@ -70,14 +70,14 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
-    /// A redirect that cannot be followed, or must not be.
+    /// A redirect that cannot be followed or must not be.
     #[error("{url} redirects to {target}, which is refused: {problem}")]
     BadRedirect {
-        /// The request.
+        /// The URL that redirected.
         url: SafeUrl,
-        /// Where it was sent.
+        /// Its target.
         target: ForeignText,
-        /// Why that is refused.
+        /// The reason.
         problem: &'static str,
     },
     /// No connection to the server could be made.
@@ -85,115 +85,115 @@ pub enum Error {
     Unreachable {
         /// The server.
         host: Origin,
-        /// Which server that is.
+        /// The server's role.
         hop: Hop,
-        /// What was in the way.
+        /// The cause.
         why: Obstacle,
     },
-    /// The connection could not be made, for another reason, or was cut.
+    /// The connection was cut, or could not be made for another reason.
     #[error("cannot {action} {url}")]
     Transport {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
         /// The request.
         url: SafeUrl,
-        /// Who failed.
+        /// The role of the server that failed.
         hop: Hop,
-        /// What the HTTP library says, without the URL.
+        /// The HTTP library's error, without the URL.
         source: ForeignError,
     },
-    /// The proxy could not be reached, or did not pass the request on.
+    /// The proxy could not be reached, or did not forward the request.
     #[error("cannot {action} {url}: {proxy} {problem}")]
     Proxy {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
         /// The request.
         url: SafeUrl,
         /// The proxy.
         proxy: ProxyName,
-        /// What it did.
+        /// How it failed.
         problem: &'static str,
-        /// What the HTTP library says, without the URL.
+        /// The HTTP library's error, without the URL.
         source: ForeignError,
     },
-    /// The server fell silent.
+    /// The server stopped responding.
     #[error("cannot {action} {url}{}: it sent nothing for {}", Through(proxy.as_ref()), duration(*idle))]
     Stalled {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
         /// The request.
         url: SafeUrl,
-        /// Who fell silent.
+        /// The server's role.
         hop: Hop,
-        /// The proxy, if it may be the one that fell silent.
+        /// The proxy, if it may be the silent one.
         proxy: Option<ProxyName>,
-        /// The time-out that cut it.
+        /// The time-out.
         idle: Duration,
     },
-    /// The server sends, but next to nothing.
+    /// The server sends, but far too slowly.
     #[error("cannot {action} {url}: it sent only {bytes} bytes in {}", duration(*waited))]
     TooSlow {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
         /// The request.
         url: SafeUrl,
-        /// Who was slow.
+        /// The server's role.
         hop: Hop,
-        /// What came.
+        /// The bytes received…
         bytes: u64,
-        /// In which time.
+        /// …in this time.
         waited: Duration,
     },
-    /// The proxy lets no request through without a login, or not with this user and password.
+    /// The proxy requires a login, or rejects this one.
     #[error(
         "cannot {action} {url}: {} wants another login, as in http://user:password@proxy:3128",
         Named(proxy.as_ref())
     )]
     ProxyLogin {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
         /// The request.
         url: SafeUrl,
-        /// The proxy; `None` when one asks that was not set.
+        /// The proxy; `None` if it is not one that was configured.
         proxy: Option<ProxyName>,
     },
-    /// The certificate of the server, or of a proxy that is reached over https, is not trusted: its issuer is unknown,
-    /// or it is not valid for this name. A private authority, a proxy that looks into connections, or an attacker.
-    /// Asking again does not help.
+    /// The certificate of the server, or of a proxy reached over https, is not trusted: unknown issuer,
+    /// or not valid for this host name. The cause may be a private authority, a proxy that inspects
+    /// connections, or an attacker. Retrying does not help.
     #[error(
         "cannot {action} {url}: {} is not trusted; if it comes from an authority of your own, name the file with that authority's certificate in SSL_CERT_FILE",
         Certificate(proxy.as_ref())
     )]
     UntrustedCertificate {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
         /// The request.
         url: SafeUrl,
-        /// The proxy, if the certificate is its own.
+        /// The proxy, if the certificate belongs to it.
         proxy: Option<ProxyName>,
-        /// What the TLS library says.
+        /// The TLS library's error.
         source: ForeignError,
     },
-    /// The answer is compressed, although every request asks for it as it is, and not in a way that is undone here.
+    /// The response has a content coding that is not decoded here, although the request asked for none.
     #[error("cannot {action} {url}: the answer is compressed ({coding}), though that was not asked for")]
     Encoded {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
         /// The request.
         url: SafeUrl,
-        /// The coding that the answer names.
+        /// The coding that the response names.
         coding: ForeignText,
     },
-    /// The answer is compressed, and cannot be decoded.
+    /// The response is compressed and cannot be decoded.
     #[error("cannot {action} {url}: the answer is compressed (gzip), and {problem}")]
     Damaged {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
         /// The request.
         url: SafeUrl,
-        /// Who sent it.
+        /// The role of the sender.
         hop: Hop,
-        /// What is wrong with it.
+        /// The reason.
         problem: &'static str,
     },
     /// The runtime was shut down, or the caller dropped the operation.
@@ -204,15 +204,15 @@ pub enum Error {
 /// Why no connection could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Obstacle {
-    /// The name has no address, or nobody could be asked for it.
+    /// The name has no address, or could not be resolved.
     Name,
-    /// The network that this machine is in leads nowhere.
+    /// There is no route to the server's network.
     NoRoute,
-    /// The machine is there and refuses connections.
+    /// The server's machine refuses connections.
     Refused,
-    /// Nothing came back in time.
+    /// The connection timed out.
     Silence,
-    /// What came back is no TLS.
+    /// The server does not speak TLS.
     NoTls,
 }
 
@@ -228,16 +228,16 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// Who a request met on its way.
+/// The role of a server that a request reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hop {
-    /// The proxy, or what is between it and the server.
+    /// The proxy, or something between it and the server.
     Proxy,
     /// The model hub.
     Hub,
-    /// The server of the files' bytes.
+    /// The server that sends the files' bytes.
     DataHost,
-    /// The store, or a service that hands out credentials for it.
+    /// The store, or a service that issues credentials for it.
     Store,
 }
 
@@ -257,7 +257,7 @@ impl Error {
         Self::RateLimit { header: Excerpt::of(header) }
     }
 
-    /// What sort of failure this is.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::ClientSetup { .. }
@@ -281,7 +281,7 @@ impl Error {
         }
     }
 
-    /// Who failed, for a connection that was not made, was cut or fell silent.
+    /// The role of the server behind a connection that failed or timed out.
     pub fn hop(&self) -> Option<Hop> {
         match self {
             Self::Unreachable { hop, .. }
@@ -295,7 +295,7 @@ impl Error {
     }
 }
 
-/// A proxy, which may not be known.
+/// Displays a proxy, or a phrase for an unknown one.
 struct Named<'a>(Option<&'a ProxyName>);
 
 impl fmt::Display for Named<'_> {
@@ -307,7 +307,7 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// A server's certificate, or its proxy's.
+/// Displays whose certificate it is: the server's or the proxy's.
 struct Certificate<'a>(Option<&'a ProxyName>);
 
 impl fmt::Display for Certificate<'_> {
@@ -319,7 +319,7 @@ impl fmt::Display for Certificate<'_> {
     }
 }
 
-/// The way of a request, where it may be to blame.
+/// Displays the proxy of a request, where it may be to blame.
 struct Through<'a>(Option<&'a ProxyName>);
 
 impl fmt::Display for Through<'_> {

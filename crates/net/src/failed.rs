@@ -1,4 +1,4 @@
-//! What an exchange that failed comes to, by what the HTTP library says of it.
+//! Classifies a failed exchange by the HTTP library's error.
 
 use std::error::Error as StdError;
 use std::io;
@@ -11,18 +11,18 @@ use crate::reach::TOO_NEAR;
 use crate::resolver::NameTooNear;
 use crate::shown::SafeUrl;
 
-/// What is known of an exchange beside its error.
+/// What is known about an exchange besides its error.
 pub(crate) struct Exchange<'a> {
     pub(crate) action: &'static str,
     pub(crate) url: &'a url::Url,
     pub(crate) hop: Hop,
-    /// `None` when the server was asked directly, and when the answer had begun.
+    /// `None` if the server was asked directly, or the response had begun.
     pub(crate) proxy: Option<&'a ProxyUrl>,
     pub(crate) secrets: &'a Secrets,
 }
 
 impl Exchange<'_> {
-    /// The error, without the URL that the HTTP library puts into its own.
+    /// The error, without the URL that the HTTP library adds to its own.
     pub(crate) fn failed(&self, error: reqwest::Error) -> Error {
         let Self { action, hop, .. } = *self;
         let url = SafeUrl::of(self.url);
@@ -30,7 +30,7 @@ impl Exchange<'_> {
         if is_too_near(&error) {
             return Error::UnusableUrl { action, url, problem: TOO_NEAR };
         }
-        // Names in a certificate are the server's words, and so may be what other libraries quote.
+        // Names in a certificate come from the server, and other libraries may quote server text too.
         let source = ForeignError::of(&error, self.secrets);
         let blamed = self.proxy.and_then(|proxy| Some((proxy.name().clone(), self.blame(proxy, &error)?)));
         if is_untrusted_certificate(&error) {
@@ -47,7 +47,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// What the proxy did, if it is to blame. The HTTP library says so in words only.
+    /// What the proxy did, if it is to blame. The HTTP library tells this only in its message.
     fn blame(&self, proxy: &ProxyUrl, error: &reqwest::Error) -> Option<&'static str> {
         let forwards = self.url.scheme() == "http" && proxy.forwards_http();
         if says(error, "failed to create underlying connection") || (forwards && error.is_connect()) {
@@ -63,12 +63,12 @@ impl Exchange<'_> {
     }
 }
 
-/// What kept a connection from being made, where that is known.
+/// Why no connection could be made, if known.
 fn obstacle(error: &reqwest::Error) -> Option<Obstacle> {
     if !error.is_connect() {
         return None;
     }
-    // The HTTP library says so in words only.
+    // The HTTP library tells this only in its message.
     if says(error, "dns error") {
         return Some(Obstacle::Name);
     }
@@ -87,14 +87,14 @@ fn obstacle(error: &reqwest::Error) -> Option<Obstacle> {
     })
 }
 
-/// Whether the name stands for nothing but addresses that are nearer than allowed.
+/// Whether all the name's addresses are nearer than allowed.
 fn is_too_near(error: &(dyn StdError + 'static)) -> bool {
     causes(error).any(|cause| cause.downcast_ref::<NameTooNear>().is_some())
 }
 
 const UNREACHABLE: &str = "cannot be reached";
 
-/// Whether a proxy would not open a connection without a login, or with this one.
+/// Whether the proxy refused to open a connection without a login, or with this one.
 fn wants_login(error: &reqwest::Error) -> bool {
     let words = [
         "proxy authorization required",
@@ -113,8 +113,8 @@ fn is_untrusted_certificate(error: &(dyn StdError + 'static)) -> bool {
     causes(error).any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
 }
 
-/// An error and what is below it. The `source` of an I/O error is what is below the error that it wraps, so that
-/// this one is taken first.
+/// An error and its causes. The `source` of an I/O error skips the error that it wraps, so the wrapped
+/// error comes first.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| {
         match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {

@@ -2,32 +2,33 @@
 
 use std::time::Duration;
 
-/// The least that must come in a while, so that a server which sends a byte now and then is given up.
+/// The least that must arrive within a window, so that a server which sends a byte now and then is
+/// given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Floor {
-    /// So many bytes; 6,000 by default.
+    /// The number of bytes; 6,000 by default.
     pub bytes: u64,
-    /// So long; 60 s by default. Where a server may be silent for more than half of that, it is twice as long as the
-    /// silence.
+    /// The length of the window; 60 s by default. If a server may be silent for more than half of that,
+    /// it is twice the permitted silence.
     pub window: Duration,
 }
 
-/// 100 bytes a second. A modem of 5 kB/s that eight connections share brings six times that on each.
+/// 100 bytes a second. A 5 kB/s modem shared by eight connections gives each of them six times that.
 impl Default for Floor {
     fn default() -> Self {
         Self { bytes: 6_000, window: Duration::from_secs(60) }
     }
 }
 
-/// So many pieces in a window are a trickle.
+/// This many pieces in a window count as a trickle.
 const TRICKLE: u32 = 4;
 
-/// Measures against a [`Floor`]. Only the time that was spent waiting for a server counts, not that at a gate or for
-/// the disk.
+/// Measures against a [`Floor`]. Only time spent waiting for a server counts, not time at a gate or
+/// waiting for the disk.
 #[derive(Clone, Debug)]
 pub struct Meter {
     floor: Floor,
-    /// In a window with fewer pieces the server was silent rather than slow.
+    /// With fewer pieces in a window, the server was silent rather than slow.
     least_pieces: u32,
     came: u64,
     pieces: u32,
@@ -35,14 +36,14 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// A meter of what comes from a server that may be silent for as long as `idle`.
+    /// A meter for a server that may be silent for as long as `idle`.
     pub fn new(floor: Floor, idle: Duration) -> Self {
         let window = floor.window.max(idle.saturating_mul(2));
         Self::with(Floor { window, ..floor }, 0)
     }
 
-    /// A meter of what can be asked for again at little cost: a stream that trickles is noticed in a few seconds. One that
-    /// pauses is not, since its server may be at work.
+    /// A meter for something that is cheap to ask for again: it notices a trickle within seconds. A
+    /// pause does not count, since the server may be at work.
     pub fn impatient(floor: Floor) -> Self {
         Self::with(floor, TRICKLE)
     }
@@ -51,7 +52,8 @@ impl Meter {
         Self { floor, least_pieces, came: 0, pieces: 0, waited: Duration::ZERO }
     }
 
-    /// So many bytes came after waiting so long. What came in the window, and how long that was, if it is too little.
+    /// Records `bytes` that arrived after `waited`. Returns the total and the length of the window if
+    /// that is too little.
     pub fn note(&mut self, bytes: u64, waited: Duration) -> Option<(u64, Duration)> {
         self.came = self.came.saturating_add(bytes);
         self.pieces = self.pieces.saturating_add(1);
@@ -69,7 +71,8 @@ impl Meter {
 mod tests {
     use super::*;
 
-    /// So many bytes, so often, for ten minutes: when that is given up, in seconds.
+    /// When a server that sends `bytes` every `every` seconds is given up, in seconds, within ten
+    /// minutes.
     fn given_up(bytes: u64, every: u64) -> Option<u64> {
         let mut meter = Meter::new(Floor::default(), Duration::from_secs(10));
         let mut times = (1..=600 / every).map(|time| time * every);
@@ -82,7 +85,7 @@ mod tests {
         assert_eq!(given_up(0, 9), Some(63));
         assert_eq!(given_up(99, 1), Some(60));
         assert_eq!(given_up(100, 1), None);
-        // A modem of 5 kB/s, shared by eight.
+        // A 5 kB/s modem shared by eight connections.
         assert_eq!(given_up(625, 1), None);
         assert_eq!(given_up(6_000, 50), None);
     }
@@ -97,7 +100,7 @@ mod tests {
         assert_eq!(after(1, 100), Some(50));
         assert_eq!(after(499, 1_000), Some(5));
         assert_eq!(after(1_000, 1_000), None);
-        // A server that is at work says so now and then.
+        // A server at work may report progress now and then.
         assert_eq!(after(4, 5_000), None);
     }
 

@@ -1,4 +1,4 @@
-//! For tests/fuzz: the parsers that are not public. No clock, no I/O.
+//! For tests/fuzz: access to private parsers. No clock, no I/O.
 
 use bytes::Bytes;
 use url_parse::Url;
@@ -7,18 +7,21 @@ use crate::Secrets;
 use crate::coding::Gunzip;
 use crate::redirect;
 
-/// Where `location` leads from `from`: the URL, or the words that say why nowhere.
+/// The URL that `location` leads to from `from`.
 ///
 /// # Errors
-/// The location must not be followed.
+///
+/// The reason why it must not be followed.
 pub fn redirect(from: &Url, location: &[u8]) -> Result<Url, String> {
     redirect::target(from, Some(location), &Secrets::default()).map_err(|error| error.to_string())
 }
 
-/// What a gzip body that comes in these pieces stands for, up to `limit` bytes, and its longest piece.
+/// Decodes a gzip body that arrives in these pieces, up to `limit` bytes; also returns the length of
+/// the longest decoded piece.
 ///
 /// # Errors
-/// It is damaged.
+///
+/// The body is damaged.
 pub fn gunzip(body: &[&[u8]], limit: usize) -> Result<(Vec<u8>, usize), &'static str> {
     let (mut gunzip, mut all, mut longest) = (Gunzip::new(), Vec::new(), 0);
     for coded in body {

@@ -10,19 +10,19 @@ use url::Url;
 use crate::limits::{MAX_WAIT, RateLimit};
 use crate::window::Window;
 
-/// The gate before one server: while it is held, nobody sends a request there. Clones are the same gate.
+/// The gate in front of one server: while it is held, no request goes there. Clones are the same gate.
 ///
-/// A server that counts requests can be kept from having to refuse any: it counts them by lanes, as far as the
-/// caller knows (a hub has one limit for its API and another for its files), and when little is left of one, the
-/// gate lets requests of that lane through one at a time, [spread](crate::pace) over the rest of the window.
+/// To avoid refusals, a gate also spreads requests out. Servers count requests in lanes (a hub has one
+/// limit for its API and another for its files). When little is left of a lane's limit, the gate lets
+/// that lane's requests through one at a time, [spread](crate::pace) over the rest of the window.
 ///
-/// A gate does not sleep or wake anyone: a caller that is about to send asks [`Gate::enter`] (or [`Gate::remaining`], of
-/// a server that counts nothing), sleeps that long and asks again, since the hold may have been extended in the
-/// meantime.
+/// A gate neither sleeps nor wakes anyone. Before sending, a caller asks [`Gate::enter`] (or
+/// [`Gate::remaining`], for a server that does not count requests), sleeps that long and asks again,
+/// since the hold may have been extended meanwhile.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<Mutex<State>>);
 
-/// The lane of requests for files and their whereabouts, which everything that asks for files uses.
+/// The lane of requests for files and their locations, shared by all code that asks for files.
 pub const FILES: &str = "files";
 
 #[derive(Debug, Default)]
@@ -32,8 +32,8 @@ struct State {
 }
 
 impl Gate {
-    /// Holds the gate for `wait` (at most [`MAX_WAIT`]) from `now`. The latest end of all holds counts: a
-    /// hold is never shortened. Returns whether the gate is held longer for it.
+    /// Holds the gate for `wait` (at most [`MAX_WAIT`]) from `now`. A hold is never shortened. Returns
+    /// whether this one extended the hold.
     pub fn hold_for(&self, wait: Duration, now: Instant) -> bool {
         let end = now.checked_add(wait.min(MAX_WAIT));
         let until = &mut self.0.lock().held_until;
@@ -42,12 +42,13 @@ impl Gate {
         is_later
     }
 
-    /// How long the gate is still held; `None` when it is open.
+    /// How much longer the gate is held; `None` if it is open.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
         self.0.lock().held(now)
     }
 
-    /// Lets one request of a lane through with `None`, or says how long to wait before asking again.
+    /// Lets one request of a lane through by returning `None`, or returns how long to wait before
+    /// asking again.
     pub fn enter(&self, lane: &'static str, now: Instant) -> Option<Duration> {
         let mut state = self.0.lock();
         if let Some(wait) = state.held(now) {
@@ -57,8 +58,8 @@ impl Gate {
         window.and_then(|window| window.enter(now))
     }
 
-    /// Takes note of what an answer in a lane says of the lane's limit. When requests have to be spread from now
-    /// on, returns for how long; once for each window.
+    /// Records the limit that a response reports for a lane. Returns for how long requests will be
+    /// spread, when that begins; once per window.
     pub fn observe(&self, lane: &'static str, limit: RateLimit, now: Instant) -> Option<Duration> {
         let mut state = self.0.lock();
         let window = state.windows.entry(lane).or_insert_with(|| Window::new(limit, now));
@@ -73,14 +74,14 @@ impl State {
     }
 }
 
-/// The gates of all servers, one for each origin, so that a hub's limit does not stop the data host. Clones
+/// The gates of all servers, one per origin, so that a hub's limit does not stop the data host. Clones
 /// share their gates.
 #[derive(Clone, Debug, Default)]
 pub struct Gates(Arc<Mutex<HashMap<String, Gate>>>);
 
 impl Gates {
-    /// The gate of a server, given by any of its URLs: scheme, host and port decide. Text that is no URL
-    /// names a gate of its own.
+    /// The gate of a server, given any of its URLs: scheme, host and port decide. Text that is not a
+    /// URL gets a gate of its own.
     pub fn for_origin(&self, url: &str) -> Gate {
         self.0.lock().entry(origin(url)).or_default().clone()
     }
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_capped() {
+    fn a_hold_is_at_most_max_wait() {
         let (gate, now) = (Gate::default(), Instant::now());
         gate.hold_for(Duration::MAX, now);
         assert_eq!(gate.remaining(now), Some(MAX_WAIT));
@@ -151,7 +152,7 @@ mod tests {
         assert_eq!(gate.enter("api", now), None, "nothing is known");
         assert_eq!(gate.observe("api", limit(400, 99), now), None);
         assert_eq!(gate.enter("api", now), None, "plenty is left");
-        // One second more, for what the header has rounded.
+        // One more second, for the header's rounding.
         assert_eq!(gate.observe("api", limit(4, 99), now), Some(secs(100)));
         assert_eq!(gate.observe("api", limit(4, 99), now), None, "told already");
         assert_eq!(gate.enter("api", now), Some(secs(20)));
@@ -216,7 +217,7 @@ mod tests {
         assert_eq!(gates.for_origin("unix:other").remaining(now), None);
     }
 
-    /// A server with a fixed window, whose answers come some time after their requests.
+    /// A server with a fixed window, whose answers arrive some time after their requests.
     struct Server {
         quota: u64,
         window: u64,
@@ -270,7 +271,7 @@ mod tests {
         }
 
         #[test]
-        fn the_latest_end_counts(holds in proptest::collection::vec((0_u64..1000, 0_u64..400), 1..20)) {
+        fn the_latest_end_of_all_holds_counts(holds in proptest::collection::vec((0_u64..1000, 0_u64..400), 1..20)) {
             let (gate, start) = (Gate::default(), Instant::now());
             let mut latest = 0;
             for (at, wait) in holds {

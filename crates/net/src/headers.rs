@@ -1,4 +1,4 @@
-//! What headers say, as far as every answer is read the same way.
+//! Headers that are read the same way in every response.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,12 +7,12 @@ use reqwest::header::{self, AsHeaderName, HeaderMap};
 
 use crate::limits::ServerWait;
 
-/// The value of a header, if it is there and is text.
+/// The value of a header, if it exists and is text.
 pub fn header_text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
 }
 
-/// The codings of a body that has any.
+/// The content coding of a body, if there is one.
 pub(crate) fn coding(headers: &HeaderMap) -> Option<String> {
     let codings = headers.get_all(header::CONTENT_ENCODING);
     let is_real = |coding: &&[u8]| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity");
@@ -20,7 +20,7 @@ pub(crate) fn coding(headers: &HeaderMap) -> Option<String> {
     (!codings.is_empty()).then(|| String::from_utf8_lossy(&codings.join(&b", "[..])).into_owned())
 }
 
-/// How long an answer asks to be left alone, at most [`MAX_WAIT`](crate::MAX_WAIT).
+/// How long a response asks the client to wait, at most [`MAX_WAIT`](crate::MAX_WAIT).
 pub fn server_wait(headers: &HeaderMap, status: StatusCode) -> Option<Duration> {
     ServerWait::from_headers(
         header_text(headers, "ratelimit"),
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codings() {
+    fn every_coding_but_identity_is_named() {
         for (values, expected) in [
             (&[][..], None),
             (&["identity"], None),

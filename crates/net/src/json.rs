@@ -5,17 +5,18 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-/// How a string begins that stands for a number which JSON does not have. No name and no digest has this character.
+/// The first byte of a string that stands for a number that JSON does not have. No name or digest
+/// contains this character.
 const MARK: u8 = 0x7f;
-/// No shorter number without an exponent is too large for a float.
+/// A number without an exponent must be at least this long to overflow a float.
 const MANY_DIGITS: usize = 300;
 
-/// JSON in which a strict reader reads past what Python's writer and reader take and JSON does not have: a byte order
-/// mark before it, `NaN`, `Infinity`, numbers like `1e400`, and halves of surrogate pairs.
+/// Makes JSON written by Python acceptable to a strict reader. Python reads and writes things that JSON
+/// does not have: a byte order mark, `NaN`, `Infinity`, numbers like `1e400`, and unpaired surrogates.
 ///
-/// Where a field with one of these is asked for after all, the reader finds a string that
-/// [`odd_number`] knows, or the character U+0000 for half a pair. Everything else keeps its place, so that lines and
-/// columns in errors are right. Copies the text only if it has to.
+/// If one of these is in a field that is read, the reader finds a string that [`odd_number`]
+/// recognizes, or U+0000 for an unpaired surrogate. Everything else keeps its position, so that the
+/// line and column in an error are right. Copies the text only if needed.
 ///
 /// ```
 /// let json = br#"{"loss": NaN, "nbytes": 5}"#;
@@ -44,7 +45,7 @@ pub fn standard_json(json: &[u8]) -> Cow<'_, [u8]> {
     standard
 }
 
-/// The number that a string of [`standard_json`] stands for, in words.
+/// Names the number that a string of [`standard_json`] stands for.
 pub fn odd_number(text: &str) -> Option<&'static str> {
     Some(match text.strip_prefix(char::from(MARK))? {
         "" => "NaN",
@@ -58,7 +59,7 @@ fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)
 }
 
-/// Whether this is a number that Python reads and a strict reader does not.
+/// Whether Python reads this as a number and a strict reader does not.
 fn is_odd(word: &[u8]) -> bool {
     let digits = word.strip_prefix(b"-").unwrap_or(word);
     if !digits.first().is_some_and(u8::is_ascii_digit) {
@@ -70,21 +71,21 @@ fn is_odd(word: &[u8]) -> bool {
         && serde_json::from_slice::<f64>(word).is_err()
 }
 
-/// Makes a string of a word, as long as the word, that [`odd_number`] knows.
+/// Replaces a word by a string of the same length that [`odd_number`] recognizes.
 fn mark(word: &mut [u8]) {
     if let [first, mark, .., last] = word {
         (*first, *mark, *last) = (b'"', MARK, b'"');
     }
 }
 
-/// The place after the string that begins here.
+/// The position after the string that begins here.
 fn skip_string(json: &[u8], start: usize, standard: &mut Cow<'_, [u8]>) -> usize {
     let mut at = start + 1;
     while let Some(byte) = json.get(at) {
         at += match byte {
             b'"' => return at + 1,
             b'\\' => match escaped(json, at) {
-                // A pair.
+                // A valid pair.
                 Some(0xd800..=0xdbff) if matches!(escaped(json, at + 6), Some(0xdc00..=0xdfff)) => 12,
                 Some(0xd800..=0xdfff) => {
                     standard.to_mut()[at..at + 6].copy_from_slice(br"\u0000");
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_has_stays() {
+    fn valid_json_is_unchanged() {
         for json in [
             r#"{"NaN": "NaN, Infinity, 1e400", "a": [1e300, -1.5E-400, 18446744073709551616]}"#,
             r#"["\\ud800", "\"NaN", "\u00e9\ud83d\ude00", true, false, null]"#,
@@ -137,7 +138,7 @@ mod tests {
             assert!(matches!(standard_json(json.as_bytes()), Cow::Borrowed(_)), "{json}");
             check(json, json);
         }
-        // What neither has is left for the reader to refuse.
+        // Text that is not valid for Python either is left for the reader to refuse.
         for json in ["nan", "+Infinity", "01e400", "1e400x", "\"\\ud8", "\"\\u+123", "-NaN", "Infinity1"] {
             assert_eq!(standard_json(json.as_bytes()), json.as_bytes());
         }
@@ -159,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_moves(json in "(NaN|1e400|\"|\\\\|u|\\\\ud800|\\\\udc00|[a-z0-9]|é|,|\\[|\n){0,30}") {
+        fn every_character_keeps_its_position(json in "(NaN|1e400|\"|\\\\|u|\\\\ud800|\\\\udc00|[a-z0-9]|é|,|\\[|\n){0,30}") {
             let standard = standard_json(json.as_bytes());
             prop_assert_eq!(standard.len(), json.len());
             prop_assert!(str::from_utf8(&standard).is_ok());

@@ -1,4 +1,5 @@
-//! How to talk to any server: one HTTP client, and what is decided about requests and answers without it.
+//! How to talk to any server: one HTTP client, and decisions about requests and responses that need no
+//! I/O.
 //!
 //! ```
 //! use std::time::{Duration, Instant, SystemTime};
@@ -27,26 +28,27 @@
 //! # Ok::<(), net::Error>(())
 //! ```
 //!
-//! [`Client`] sends requests: one attempt each, redirects followed by hand, what comes back looked at in one place.
-//! Everything else decides without a clock and without I/O: the time and the randomness are given, and the answer
-//! is how long to wait. One [`RetryBudget`] goes with one piece of work through all its steps, so that retries are
-//! never nested; one [`Gate`] belongs to one origin and is shared by all that talk to it.
+//! [`Client`] sends requests: one attempt each, with redirects followed by hand and responses checked
+//! in one place. Everything else decides without a clock or I/O: the caller supplies time and
+//! randomness, and is told how long to wait. One [`RetryBudget`] accompanies a piece of work through
+//! all its steps, so that retries are never nested; one [`Gate`] belongs to one origin and is shared by
+//! everyone who talks to it.
 //!
 //! | | |
 //! |---|---|
 //! | [`Client`], [`Request`], [`Answer`] | one exchange with a server |
 //! | [`Upload`] | a large body for a server |
 //! | [`NetSettings`] | certificates, time-outs, gates |
-//! | [`ProxySettings`], [`ProxyUrl`], [`NoProxy`] | proxies, and who is reached without one |
-//! | [`Refusal`], [`ServerWords`], [`fit_for_message`] | what a server says, made fit for a message |
+//! | [`ProxySettings`], [`ProxyUrl`], [`NoProxy`] | proxies, and which hosts are reached without one |
+//! | [`Refusal`], [`ServerWords`], [`fit_for_message`] | a server's explanation, made fit for a message |
 //! | [`RetryPolicy`], [`RetryBudget`] | when to try again, and how often |
-//! | [`Bandwidth`] | how fast bodies are read at most |
+//! | [`Bandwidth`] | the limit on download speed |
 //! | [`Floor`], [`Meter`] | when a server is too slow |
-//! | [`Gates`], [`RateLimit`], [`ServerWait`] | when to wait for a server's sake |
+//! | [`Gates`], [`RateLimit`], [`ServerWait`] | when a server wants clients to wait |
 //! | [`Reach`] | how near to this machine a server may be |
 //! | [`RedactedUrl`], [`SafeUrl`] | URLs in messages |
 //! | [`standard_json`] | JSON as Python writes it |
-//! | [`blocking`] | blocking work beside the async tasks |
+//! | [`blocking`] | blocking work alongside async tasks |
 
 mod answer;
 mod bandwidth;

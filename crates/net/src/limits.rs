@@ -1,4 +1,5 @@
-//! What an answer says of its server's limits: `RateLimit`, `Retry-After`, and how long to wait. No clock, no I/O.
+//! The limits that a server reports: `RateLimit`, `Retry-After`, and how long to wait. No clock, no
+//! I/O.
 
 use std::cmp::Reverse;
 use std::str::FromStr;
@@ -6,20 +7,21 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::Error;
 
-/// The longest wait that a server can ask for: 300 s, the length of the hub's own windows. A server that
-/// asks for more is tried again, and may ask again.
+/// The longest wait that a server can impose: 300 s, the length of the hub's own windows. After a
+/// longer `Retry-After` the server is asked again then, and may repeat itself.
 pub const MAX_WAIT: Duration = Duration::from_secs(300);
 
-/// What a `RateLimit` header says (draft-ietf-httpapi-ratelimit-headers-09), as the hub sends it with every
-/// answer: `"resolvers";r=2998;t=172`.
+/// The content of a `RateLimit` header (draft-ietf-httpapi-ratelimit-headers-09), as the hub sends it
+/// with every response: `"resolvers";r=2998;t=172`.
 ///
-/// Read leniently: spaces, other parameters and missing quotes do not matter. Of several limits in one
-/// header, the one with the fewest requests left counts, of these the one that lasts longest.
+/// Parsing is lenient: spaces, other parameters and missing quotes do not matter. Of several limits in
+/// one header, the one with the fewest requests left counts, and among these the one that lasts
+/// longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     /// Requests left in the window.
     pub remaining: u64,
-    /// Until the window ends, at most [`MAX_WAIT`].
+    /// Time until the window ends, at most [`MAX_WAIT`].
     pub reset: Duration,
 }
 
@@ -45,7 +47,7 @@ fn parse_one(item: &str) -> Option<RateLimit> {
     Some(RateLimit { remaining: parameter("r")?, reset: Duration::from_secs(parameter("t")?).min(MAX_WAIT) })
 }
 
-/// A number that does not fit is as good as the largest that does.
+/// A number too large for the type counts as the largest value.
 fn number(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))
@@ -56,21 +58,22 @@ fn number(digits: &str) -> Option<u64> {
 pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // What overflows is over the cap as well.
+        // A number that overflows exceeds the cap too.
         return Some(value.parse().map_or(MAX_WAIT, Duration::from_secs).min(MAX_WAIT));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default().min(MAX_WAIT))
 }
 
-/// How long a server asks to be left alone, from its answer's headers.
+/// How long a server asks the client to wait, from a response's headers.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerWait;
 
 impl ServerWait {
-    /// The wait that an answer with this status and these headers asks for, at most [`MAX_WAIT`]. A 429 with
-    /// nothing left in `RateLimit` says when its window ends, in whole seconds, but not in how small a part of one;
-    /// else a 429 or 503 may have a `Retry-After`. `now` is what a date is compared with.
+    /// The wait that this status and these headers ask for, at most [`MAX_WAIT`]. For a 429 with
+    /// nothing left in `RateLimit`, it is the time until the window ends, which is in whole seconds and
+    /// may be short by a fraction of one. Otherwise a 429 or 503 may have a `Retry-After`. `now` is
+    /// compared with its date.
     pub fn from_headers(
         rate_limit: Option<&str>,
         retry_after: Option<&str>,
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn rate_limits() {
+    fn rate_limit_headers_are_read_leniently() {
         check_limit(r#""resolvers";r=2998;t=172"#, Some((2998, 172)));
         check_limit(r#""api";r=0;t=55"#, Some((0, 55)));
         check_limit(r#" "api" ; r = 0 ; t = 55 "#, Some((0, 55)));
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_as_a_date() {
+    fn retry_after_may_be_a_date() {
         check_retry_after("Sun, 06 Nov 1994 08:50:37 GMT", Some(60));
         check_retry_after("Sunday, 06-Nov-94 08:50:37 GMT", Some(60));
         check_retry_after("Sun Nov  6 08:50:37 1994", Some(60));

@@ -9,15 +9,16 @@ use url_parse::Excerpt;
 
 use crate::error::Error;
 
-/// Hosts that are reached directly, as `NO_PROXY` names them: separated by commas or white space, each one
+/// Hosts that are reached directly, as in `NO_PROXY`: a list separated by commas or white space, of
 ///
 /// - `*`: all hosts;
 /// - an IP address or a network of them: `127.0.0.1`, `::1`, `10.0.0.0/8`;
-/// - a domain, with all that is below it: `example.com`, also written `.example.com` and `*.example.com`;
+/// - a domain, with everything below it: `example.com`, also written `.example.com` and
+///   `*.example.com`;
 /// - an address or a domain with a port, for that port alone: `example.com:8443`, `[::1]:8080`.
 ///
-/// Addresses are compared as they stand in a URL; no name is looked up. What is none of these covers no host, and
-/// [`not_understood`](Self::not_understood) has it.
+/// Addresses are compared as written in a URL; no name is resolved. An entry of any other form matches
+/// no host and is listed by [`not_understood`](Self::not_understood).
 ///
 /// ```
 /// use net::NoProxy;
@@ -44,7 +45,7 @@ struct Entry {
 enum Hosts {
     All,
     Network(IpNet),
-    /// A domain and those below it, in lower case, without a dot at either end.
+    /// A domain and its subdomains, in lower case, without a dot at either end.
     Domain(String),
 }
 
@@ -58,7 +59,7 @@ impl NoProxy {
             .any(|entry| (entry.port.is_none() || entry.port == port) && entry.hosts.covers(&host))
     }
 
-    /// The entries that name no host.
+    /// The entries that could not be understood.
     pub fn not_understood(&self) -> &[Excerpt] {
         &self.not_understood
     }

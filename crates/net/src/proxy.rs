@@ -1,4 +1,4 @@
-//! Which proxy a request takes. No clock, no I/O.
+//! Which proxy a request uses. No clock, no I/O.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use crate::shown::ProxyName;
 const SCHEMES: [(&str, u16); 6] =
     [("http", 80), ("https", 443), ("socks4", 1080), ("socks4a", 1080), ("socks5", 1080), ("socks5h", 1080)];
 
-/// Proxies by the scheme of the requested URL, with the meaning of the usual environment variables.
+/// Proxies by URL scheme, with the meaning of the usual environment variables.
 ///
 /// The default is none. No `Debug` output shows a login.
 ///
@@ -33,14 +33,14 @@ pub struct ProxySettings {
     pub http: Option<ProxyUrl>,
     /// The proxy for `https` URLs (`HTTPS_PROXY`).
     pub https: Option<ProxyUrl>,
-    /// The proxy for URLs that have none of their own (`ALL_PROXY`).
+    /// The proxy for URLs without one of their own (`ALL_PROXY`).
     pub all: Option<ProxyUrl>,
     /// Hosts that are reached directly (`NO_PROXY`).
     pub no_proxy: NoProxy,
 }
 
 impl ProxySettings {
-    /// The proxy through which this URL is asked for; `None` when its server is asked directly.
+    /// The proxy for this URL; `None` if its server is asked directly.
     pub fn for_url(&self, url: &Url) -> Option<&ProxyUrl> {
         let own = match url.scheme() {
             "http" => &self.http,
@@ -50,18 +50,18 @@ impl ProxySettings {
         own.as_ref().or(self.all.as_ref()).filter(|_| !self.no_proxy.covers(url))
     }
 
-    /// All that are set.
+    /// All proxies that are set.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &ProxyUrl> {
         [&self.http, &self.https, &self.all].into_iter().flatten()
     }
 }
 
-/// The address of a proxy: `http://host:port`, or `https`, `socks4`, `socks4a`, `socks5` and `socks5h` instead of
-/// `http`, with `user:password@` before the host if need be.
+/// The address of a proxy: `http://host:port`, or `https`, `socks4`, `socks4a`, `socks5` or `socks5h`
+/// instead of `http`, optionally with `user:password@` before the host.
 ///
-/// Without a scheme it is `http`, and `socks` is `socks5h`; without a port it is the usual one: 80, 443, and 1080 for
-/// SOCKS. `socks4a` and `socks5h` leave it to the proxy to look up names. SOCKS 4 takes no login. `Display` and `Debug`
-/// leave out the login.
+/// The scheme defaults to `http`, and `socks` means `socks5h`; the default ports are 80, 443, and 1080
+/// for SOCKS. With `socks4a` and `socks5h` the proxy resolves names. SOCKS 4 has no login. `Display`
+/// and `Debug` omit the login.
 ///
 /// ```
 /// use net::ProxyUrl;
@@ -73,40 +73,41 @@ impl ProxySettings {
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl {
-    /// With the login, as the HTTP library takes it.
+    /// Including the login, in the form that the HTTP library takes.
     whole: Url,
     name: ProxyName,
 }
 
 impl ProxyUrl {
-    /// The same proxy, which messages say is set by this environment variable.
+    /// The same proxy; messages will say that this environment variable set it.
     #[must_use]
     pub fn set_by(mut self, variable: &'static str) -> Self {
         self.name = self.name.set_by(variable);
         self
     }
 
-    /// How messages name it.
+    /// Its name in messages.
     pub fn name(&self) -> &ProxyName {
         &self.name
     }
 
-    /// With the login, as the HTTP library takes it for a request to this URL.
+    /// Including the login, in the form that the HTTP library takes for a request to this URL.
     pub(crate) fn for_library(&self, url: &Url) -> Url {
         let mut whole = self.whole.clone();
-        // The library fails to look up an IPv6 address, which need not be looked up.
+        // The library fails to resolve an IPv6 address, although there is nothing to resolve.
         if matches!(url.host(), Some(Host::Ipv6(_))) && whole.scheme() == "socks5" {
             let _is_set = whole.set_scheme("socks5h");
         }
         whole
     }
 
-    /// Whether the proxy gets the request itself, and not one for a connection, when the requested URL is `http`.
+    /// Whether the proxy receives the request for an `http` URL itself instead of a request for a
+    /// tunnel.
     pub(crate) fn forwards_http(&self) -> bool {
         self.whole.scheme().starts_with("http")
     }
 
-    /// Whether names are looked up here, and no IPv6 address can be asked for.
+    /// Whether names are resolved here and the proxy accepts no IPv6 address.
     pub(crate) fn wants_ipv4(&self) -> bool {
         self.whole.scheme() == "socks4"
     }
@@ -115,7 +116,7 @@ impl ProxyUrl {
 impl FromStr for ProxyUrl {
     type Err = Error;
 
-    /// White space around the address is dropped.
+    /// White space around the address is ignored.
     fn from_str(text: &str) -> Result<Self, Error> {
         parse(text.trim()).map_err(|problem| Error::UnusableProxy { value: without_login(text), problem })
     }
@@ -125,7 +126,7 @@ fn parse(text: &str) -> Result<ProxyUrl, &'static str> {
     if text.contains(['"', '\'']) {
         return Err("there are quotes in it");
     }
-    // A URL parser drops some of these without a word.
+    // A URL parser silently drops some of these.
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
         return Err("there is a character in it that no address has");
     }
@@ -134,7 +135,7 @@ fn parse(text: &str) -> Result<ProxyUrl, &'static str> {
     let scheme = if scheme == "socks" { "socks5h" } else { &scheme };
     let (_, usual_port) =
         SCHEMES.into_iter().find(|(known, _)| *known == scheme).ok_or("no proxy is of this kind")?;
-    // Of a kind that the parser does not know, it keeps the port even if it is a usual one.
+    // For an unknown scheme the parser keeps the port even if it is the default one.
     let parsed =
         Url::parse(&format!("proxy://{rest}")).map_err(|_| "it has no host and port that can be used")?;
     let host =
@@ -153,7 +154,7 @@ fn parse(text: &str) -> Result<ProxyUrl, &'static str> {
     Ok(ProxyUrl { whole, name: ProxyName::of(format!("{scheme}://{place}")) })
 }
 
-/// What was meant to be a proxy's address: all that may be part of a login is hidden.
+/// Hides everything that may be a login in a malformed proxy address.
 fn without_login(text: &str) -> Excerpt {
     match text.rsplit_once('@') {
         Some((before, host)) => {
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses() {
+    fn proxy_addresses_get_their_default_scheme_and_port() {
         check("http://proxy.example:3128", Ok("http://proxy.example:3128"));
         check("proxy.example:3128", Ok("http://proxy.example:3128"));
         check("proxy.example", Ok("http://proxy.example:80"));
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address() {
+    fn a_malformed_proxy_address_is_refused() {
         check("", Err("`` is not the address of a proxy: it has no host"));
         check(
             "htp://proxy:3128",

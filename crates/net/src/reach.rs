@@ -1,11 +1,11 @@
-//! How near to this machine a server is. No clock, no I/O.
+//! How near a server is to this machine. No clock, no I/O.
 
 use core::net::{IpAddr, Ipv4Addr};
 
 use url::{Host, Url};
 
-/// How near a server is. Nearer is greater: what a server on the internet names must not be in the network of whoever
-/// asks it.
+/// How near a server is, from far to near. A server on the internet must not be able to direct a client
+/// to a server in the client's own network.
 ///
 /// ```
 /// use net::Reach;
@@ -21,9 +21,10 @@ pub enum Reach {
     Public,
     /// In a private network: `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16`, `100.64.0.0/10`, `fc00::/7`.
     Private,
-    /// On the same link, where clouds have their metadata services: `169.254.0.0/16`, `fe80::/10`; multicast too.
+    /// On the same link, where clouds have their metadata services: `169.254.0.0/16`, `fe80::/10`; also
+    /// multicast.
     Link,
-    /// This machine. As a limit: no limit.
+    /// This machine. As a limit, it allows everything.
     #[default]
     Loopback,
 }
@@ -32,12 +33,12 @@ pub enum Reach {
 pub(crate) const TOO_NEAR: &str = "it leads into a private network, or to this machine";
 
 impl Reach {
-    /// That of an address. One that embeds an address of version 4 counts as that one.
+    /// The reach of an address. One that embeds an IPv4 address counts as that.
     pub fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(address) => Self::of_v4(address),
             IpAddr::V6(address) => {
-                // Translation between the versions has a prefix of its own.
+                // NAT64 has a prefix of its own.
                 let translated = match address.segments() {
                     [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
                         Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
@@ -56,7 +57,7 @@ impl Reach {
 
     fn of_v4(address: Ipv4Addr) -> Self {
         match address.octets() {
-            // The system takes an address without a network for this machine.
+            // The system takes `0.x` addresses for this machine.
             [0 | 127, ..] => Self::Loopback,
             [169, 254, ..] | [224..=239 | 255, ..] => Self::Link,
             [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Self::Private,
@@ -64,7 +65,8 @@ impl Reach {
         }
     }
 
-    /// That of a URL's host, as far as its text tells: a name other than `localhost` counts as public.
+    /// The reach of a URL's host as far as its text tells: any name other than `localhost` counts as
+    /// public.
     pub fn of_host(url: &Url) -> Self {
         match url.host() {
             Some(Host::Ipv4(address)) => Self::of(address.into()),
@@ -84,13 +86,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
+    fn addresses_are_classified_by_their_network() {
         for (address, reach) in [
             ("1.1.1.1", Reach::Public),
             ("172.15.0.1", Reach::Public),
             ("172.32.0.1", Reach::Public),
             ("100.63.0.1", Reach::Public),
-            // Some proxies give every name an address here.
+            // Some proxies map every name to an address in this range.
             ("198.18.0.1", Reach::Public),
             ("2606:4700::1111", Reach::Public),
             ("64:ff9b::101:101", Reach::Public),

@@ -1,4 +1,4 @@
-//! Where a redirect leads, and whether a request goes there. No clock, no I/O.
+//! Where a redirect leads, and whether it is followed. No clock, no I/O.
 
 use url::Url;
 use url_parse::{Secrets, fit_for_message};
@@ -6,28 +6,29 @@ use url_parse::{Secrets, fit_for_message};
 use crate::error::Error;
 use crate::shown::SafeUrl;
 
-/// How many redirects one request may take. A rename and a hub's own cache make two.
+/// The most redirects that one request follows. A renamed repository and a hub's own cache take two.
 pub(crate) const MAX_REDIRECTS: usize = 5;
 
-/// Which redirects a request follows. None leads from https to http.
+/// Which redirects a request follows. None may lead from https to http.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redirects {
-    /// None: the answer is the redirect.
+    /// None: the redirect itself is the answer.
     Nowhere,
-    /// Those on the same origin; another origin's location is the answer, and is not contacted.
+    /// Those within the same origin. A redirect to another origin is the answer; that origin is not
+    /// contacted.
     WithinOrigin,
-    /// Those that lead no nearer to this machine than the server is that answers with them, nor than one before it.
+    /// Those that lead no nearer to this machine than any server of the chain so far.
     NoNearer,
     /// All of them.
     Anywhere,
 }
 
-/// Whether an answer with this status names another place.
+/// Whether a response with this status is a redirect.
 pub(crate) fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// What keeps a request from being sent to a URL.
+/// Why no request may be sent to this URL, if so.
 pub fn problem_of(url: &Url) -> Option<&'static str> {
     if !matches!(url.scheme(), "http" | "https") {
         Some("the URL is neither http nor https")
@@ -38,14 +39,14 @@ pub fn problem_of(url: &Url) -> Option<&'static str> {
     }
 }
 
-/// The URL that `location`, in an answer from `from`, leads to.
+/// The URL that `location`, in a response from `from`, leads to.
 pub(crate) fn target(from: &Url, location: Option<&[u8]>, secrets: &Secrets) -> Result<Url, Error> {
     let refuse = |target: &str, problem| {
         let target = fit_for_message(target, secrets).unwrap_or("nowhere".into());
         Err(Error::BadRedirect { url: SafeUrl::of(from), target, problem })
     };
     let Some(location) = location else { return refuse("", "it names no location") };
-    // Header values are bytes; those of a URL are ASCII.
+    // Header values are bytes, but a URL is ASCII.
     let Ok(location) = str::from_utf8(location) else { return refuse("", "the location is not plain text") };
     if !location.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return refuse(bare(location), "the location is not plain text");
@@ -67,13 +68,13 @@ pub(crate) fn target(from: &Url, location: Option<&[u8]>, secrets: &Secrets) -> 
     Ok(target)
 }
 
-/// A mirror that puts its own address before one that is whole already: the host seems to end in `https:`.
+/// A mirror prepended its own address to a complete URL: the host then seems to end in `https:`.
 fn is_two_in_one(location: &str) -> bool {
     let authority = location.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
     authority.is_some_and(|host| host.ends_with("http:") || host.ends_with("https:"))
 }
 
-/// A location that no parser takes, without its query and without what may be a password.
+/// A location that cannot be parsed, without its query and anything that may be a password.
 fn bare(location: &str) -> &str {
     let before_query = location.split(['?', '#']).next().unwrap_or_default();
     before_query.rsplit('@').next().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Addresses of names, which must not turn out to be nearer than allowed.
+//! Resolves names to addresses within a reach.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,12 +7,12 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::reach::{Reach, TOO_NEAR};
 
-/// Finds the addresses of names as the system does, but for those that are too near. What is connected to is what was
-/// looked at: the name is not resolved again in between.
+/// Resolves names as the system does, leaving out addresses that are too near. The connection uses the
+/// address that was checked: the name is not resolved a second time.
 pub(crate) struct LimitedResolver {
-    /// How near they may be.
+    /// The limit.
     pub(crate) limit: Reach,
-    /// The library asks a SOCKS 4 proxy for the first address of a name, which must not be an IPv6 one.
+    /// The library asks a SOCKS 4 proxy for a name's first address, which must not be an IPv6 one.
     pub(crate) wants_ipv4: bool,
 }
 
@@ -26,14 +26,14 @@ impl Resolve for LimitedResolver {
             if fit.is_empty() && !found.is_empty() {
                 return Err(NameTooNear.into());
             }
-            // Otherwise in the system's order.
+            // Otherwise the system's order is kept.
             fit.sort_by_key(|found| wants_ipv4 && found.is_ipv6());
             Ok(Box::new(fit.into_iter()) as Addrs)
         })
     }
 }
 
-/// A name that stands for nothing but addresses which are too near.
+/// All addresses of the name are too near.
 #[derive(Debug)]
 pub(crate) struct NameTooNear;
 

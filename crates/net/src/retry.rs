@@ -6,11 +6,12 @@ use std::time::Duration;
 /// How often to try, and how long to wait in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Tries without progress, the first one included; 6 by default. 0 counts as 1.
+    /// Consecutive failures, the first attempt included, before giving up; 6 by default. 0 counts as 1.
     pub attempts: u32,
-    /// The longest wait after the first failure; 300 ms by default. It doubles with each further one.
+    /// The longest wait after the first failure; 300 ms by default. It doubles with each further
+    /// failure.
     pub first_delay: Duration,
-    /// The longest wait of all; 8 s by default.
+    /// The longest wait overall; 8 s by default.
     pub max_delay: Duration,
 }
 
@@ -21,8 +22,9 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// How long to wait after this many failures in a row (0 counts as 1). `jitter`, between 0 and 1, says
-    /// where in the upper half of the step: those who failed together do not come back together.
+    /// How long to wait after this many failures in a row (0 counts as 1). `jitter`, between 0 and 1,
+    /// selects a point in the upper half of the step, so that clients that failed together do not
+    /// return together.
     pub fn delay(&self, failures: u32, jitter: f64) -> Duration {
         let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
         let step = self.first_delay.saturating_mul(factor).min(self.max_delay);
@@ -32,19 +34,19 @@ impl RetryPolicy {
     }
 }
 
-/// The tries of one piece of work, over all its steps: so many failures are borne, and what arrives fills the budget
-/// again in proportion: every [`BYTES_PER_ATTEMPT`](Self::BYTES_PER_ATTEMPT) give one try back. A download of gigabytes
-/// survives any number of broken connections as long as each brought that much, and a server that sends ten bytes
-/// before it breaks off is given up.
+/// The attempts available to one piece of work over all its steps. A failure uses one up; every
+/// [`BYTES_PER_ATTEMPT`](Self::BYTES_PER_ATTEMPT) received give one back. A download of gigabytes so
+/// survives any number of broken connections if each delivered enough, while a server that breaks off
+/// after ten bytes each time is given up.
 pub struct RetryBudget {
     policy: RetryPolicy,
     jitter: Box<dyn FnMut() -> f64 + Send>,
-    /// Failures that no bytes have made good.
+    /// Failures not made up for by received bytes.
     used: u32,
-    /// Bytes that are not enough for a try yet.
+    /// Bytes received towards the next attempt.
     came: u64,
     total: u32,
-    /// Those of them that were too slow.
+    /// Those failures that were due to slowness.
     slow: u32,
 }
 
@@ -52,39 +54,40 @@ impl RetryBudget {
     /// How often a server that was too slow is asked again.
     const SLOW_RETRIES: u32 = 1;
 
-    /// What must arrive to make one failure good: 8 KiB. A line that is a little better than the slowest that is borne
-    /// ([`Floor`](crate::Floor)) may break off every minute, a modem every few seconds.
+    /// How much must arrive to make up for one failure: 8 KiB. A line just above the slowest allowed
+    /// ([`Floor`](crate::Floor)) may then break off every minute, and a modem every few seconds.
     pub const BYTES_PER_ATTEMPT: u64 = 8 << 10;
 
-    /// A full budget, with jitter of the thread's random numbers.
+    /// A full budget, with jitter from the thread's random numbers.
     pub fn new(policy: RetryPolicy) -> Self {
         Self { policy, jitter: Box::new(fastrand::f64), used: 0, came: 0, total: 0, slow: 0 }
     }
 
-    /// The same with another source of jitter: numbers between 0 and 1 (see [`RetryPolicy::delay`]).
+    /// The same budget with another source of jitter: numbers between 0 and 1 (see
+    /// [`RetryPolicy::delay`]).
     #[must_use]
     pub fn with_jitter(mut self, jitter: impl FnMut() -> f64 + Send + 'static) -> Self {
         self.jitter = Box::new(jitter);
         self
     }
 
-    /// Notes that a try failed in a way that may pass. How long to wait before the next one; `None` when
-    /// there is none left.
+    /// Records a transient failure. Returns how long to wait before the next attempt; `None` if none is
+    /// left.
     pub fn failed(&mut self) -> Option<Duration> {
         self.total = self.total.saturating_add(1);
         self.used = self.used.saturating_add(1);
         (self.used < self.policy.attempts).then(|| self.policy.delay(self.used, (self.jitter)()))
     }
 
-    /// Notes that a try failed since a server was too slow over a whole window of the [`Floor`](crate::Floor). It has
-    /// had a minute to show better, so that there is one more try and no third one.
+    /// Records that the server was too slow over a whole window of the [`Floor`](crate::Floor). It has
+    /// had a minute to recover, so it gets one more attempt and no third one.
     pub fn too_slow(&mut self) -> Option<Duration> {
         let pause = self.failed();
         self.slow = self.slow.saturating_add(1);
         pause.filter(|_| self.slow <= Self::SLOW_RETRIES)
     }
 
-    /// Notes that so many bytes arrived.
+    /// Records received bytes.
     pub fn progressed(&mut self, bytes: u64) {
         self.came = self.came.saturating_add(bytes);
         let made_good = self.came / Self::BYTES_PER_ATTEMPT;
@@ -92,7 +95,7 @@ impl RetryBudget {
         self.used = self.used.saturating_sub(made_good.try_into().unwrap_or(u32::MAX));
     }
 
-    /// How many tries have failed so far, those before the last progress included.
+    /// How many attempts have failed so far, including those since made up for.
     pub fn attempts(&self) -> u32 {
         self.total
     }
@@ -108,8 +111,8 @@ impl fmt::Debug for RetryBudget {
     }
 }
 
-/// Whether an answer with this status may be another one in a moment: 408, 429, 500, 502, 503, 504, as the
-/// hub's own clients have it. Anything else means what it says.
+/// Whether this status may be a temporary one: 408, 429, 500, 502, 503 and 504, as in the hub's own
+/// clients. Any other status is final.
 pub const fn is_transient_status(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_numbers() {
+    fn extreme_policies_and_jitter_give_sensible_delays() {
         let policy = RetryPolicy::default();
         assert_eq!(policy.delay(0, 1.0), policy.delay(1, 1.0));
         assert_eq!(policy.delay(u32::MAX, 1.0), policy.max_delay);

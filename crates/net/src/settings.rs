@@ -1,4 +1,4 @@
-//! What a client is set up with, all of it given by the caller. No clock, no I/O.
+//! The settings of a client, all given by the caller. No clock, no I/O.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,24 +15,26 @@ use crate::proxy::ProxySettings;
 pub struct NetSettings {
     /// The `User-Agent` header of every request.
     pub user_agent: String,
-    /// How long a connection may take to be established; 10 s by default.
+    /// The time-out for establishing a connection; 10 s by default.
     pub connect_timeout: Duration,
-    /// How long a server may stay silent, before its answer begins or in the middle of it; 10 s by default.
-    /// There is no time-out for a whole transfer.
+    /// How long a server may stay silent, before or during its response; 10 s by default. There is no
+    /// time-out for a whole transfer.
     pub idle_timeout: Duration,
-    /// How long a server may take nothing of a [large body](crate::Upload), or not answer when it has all of it; 60 s by
-    /// default. It is more than the idle time-out, as connections buffer megabytes.
+    /// How long a server may accept nothing of a [large body](crate::Upload), or take to answer once it
+    /// has all of it; 60 s by default. It exceeds the idle time-out because connections buffer
+    /// megabytes.
     pub upload_timeout: Duration,
-    /// How slowly the body of an answer may come.
+    /// The slowest acceptable speed of a response body.
     pub floor: Floor,
     /// The proxies to use; none by default.
     pub proxy: ProxySettings,
-    /// The certificate authorities that vouch for https servers; the system's by default.
+    /// The certificate authorities trusted for https servers; the system's by default.
     pub ca_certificates: CaCertificates,
-    /// The gates at which requests wait when a server limits their rate. Clients that are given the same ones
+    /// The gates at which requests wait when a server limits their rate. Clients with the same gates
     /// wait together.
     pub gates: Gates,
-    /// How fast the bodies of answers are read at most; no limit by default. Clients that are given the same one share it.
+    /// The limit on how fast response bodies are read; none by default. Clients with the same one share
+    /// it.
     pub bandwidth: Option<Bandwidth>,
 }
 
@@ -52,10 +54,9 @@ impl Default for NetSettings {
     }
 }
 
-/// The certificate authorities that are believed when they vouch for a server: the system's, certificates that are
-/// given, or both. The default is the system's.
+/// The trusted certificate authorities: the system's, given ones, or both. The default is the system's.
 ///
-/// Certificates are in PEM, as many as there are in one text. They are checked when an HTTP client is set up.
+/// Certificates are PEM; one text may hold several. They are checked when an HTTP client is set up.
 ///
 /// ```
 /// use net::CaCertificates;
@@ -72,8 +73,8 @@ pub struct CaCertificates {
 }
 
 impl CaCertificates {
-    /// The authorities that the operating system knows. On Linux these are found where `SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR` say, if they are set.
+    /// The operating system's authorities. On Linux, `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them if
+    /// set.
     #[must_use]
     pub fn system() -> Self {
         Self { includes_system: true, pem: Vec::new() }
@@ -85,19 +86,19 @@ impl CaCertificates {
         Self { includes_system: false, pem: Vec::new() }.and(pem)
     }
 
-    /// The authorities in `pem` too.
+    /// Adds the authorities in `pem`.
     #[must_use]
     pub fn and(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.pem.push(pem.as_ref().into());
         self
     }
 
-    /// Whether the operating system's are among them.
+    /// Whether the operating system's authorities are included.
     pub fn includes_system(&self) -> bool {
         self.includes_system
     }
 
-    /// The given ones.
+    /// The given certificates.
     pub fn pem(&self) -> impl Iterator<Item = &[u8]> {
         self.pem.iter().map(|text| &**text)
     }
@@ -109,7 +110,7 @@ impl Default for CaCertificates {
     }
 }
 
-/// Certificates are no secret, but long.
+/// Certificates are not secret, but long.
 impl fmt::Debug for CaCertificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CaCertificates")
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_believed() {
+    fn authorities_are_the_systems_the_given_ones_or_both() {
         check(&CaCertificates::default(), true, &[]);
         check(&CaCertificates::system().and("a").and("b"), true, &["a", "b"]);
         check(&CaCertificates::only("a").and("b"), false, &["a", "b"]);

@@ -1,4 +1,4 @@
-//! Setting up the HTTP library.
+//! Sets up the HTTP library.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::reach::Reach;
 use crate::resolver::LimitedResolver;
 use crate::settings::{CaCertificates, NetSettings};
 
-/// The HTTP library, which keeps so many idle connections to a host.
+/// The HTTP library, keeping up to this many idle connections per host.
 pub(crate) fn library(
     settings: &NetSettings,
     idle_connections: usize,
@@ -30,7 +30,7 @@ pub(crate) fn library(
         .no_proxy();
     settings.proxy.iter().try_for_each(refuse_unusable)?;
     if settings.proxy.iter().next().is_some() {
-        // Whoever wants to know which proxy a request takes asks the same settings.
+        // Other code that needs to know a request's proxy asks the same settings.
         let proxy = settings.proxy.clone();
         builder =
             builder.proxy(Proxy::custom(move |url| proxy.for_url(url).map(|proxy| proxy.for_library(url))));
@@ -40,7 +40,7 @@ pub(crate) fn library(
         .map_err(|error| Error::ClientSetup { source: error.without_url().into() })
 }
 
-/// The library asks servers directly when it cannot use a proxy, by this very judgement.
+/// The library silently bypasses a proxy that fails this very check.
 fn refuse_unusable(proxy: &ProxyUrl) -> Result<(), Error> {
     let is_used = |url: &str| {
         let (url, uri) = (url.parse().ok()?, url.parse().ok()?);

@@ -1,13 +1,13 @@
-//! URLs, and proxies, in messages and logs. No clock, no I/O.
+//! URLs and proxies in messages and logs. No clock, no I/O.
 
 use std::fmt;
 
 use url::Url;
 use url_parse::{Secrets, fit_for_message};
 
-/// Shows a URL without what may be secret: no user info, `?…` for a query (which may be a signature), no
-/// fragment. For every message, log line and event. What servers send may be long: it is cut as any
-/// [foreign text](url_parse::ForeignText).
+/// Shows a URL without anything that may be secret: no user info, `?…` for a query (which may be a
+/// signature), no fragment. For every message, log line and event. A URL from a server may be long; it
+/// is cut like any [foreign text](url_parse::ForeignText).
 ///
 /// ```
 /// use net::RedactedUrl;
@@ -28,7 +28,7 @@ impl fmt::Display for RedactedUrl<'_> {
 
 fn without_secrets(url: &Url) -> String {
     if url.cannot_be_a_base() {
-        // What follows is of unknown structure (`data:`, `mailto:`).
+        // The rest has unknown structure (`data:`, `mailto:`).
         return format!("{}:…", url.scheme());
     }
     let host = url.host_str().unwrap_or_default();
@@ -37,19 +37,19 @@ fn without_secrets(url: &Url) -> String {
     format!("{}://{host}{port}{}{query}", url.scheme(), url.path())
 }
 
-/// The same as `Display`, lest a secret escape by `{:?}`.
+/// The same as `Display`, so that `{:?}` shows no secret.
 impl fmt::Debug for RedactedUrl<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RedactedUrl({self})")
     }
 }
 
-/// What [`RedactedUrl`] shows, to be kept in an error.
+/// The text of a [`RedactedUrl`], kept in an error.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SafeUrl(String);
 
 impl SafeUrl {
-    /// A URL as messages show it: no user, password, query or fragment.
+    /// The text of a URL for messages: no user, password, query or fragment.
     pub fn of(url: &Url) -> Self {
         Self(RedactedUrl(url).to_string())
     }
@@ -67,7 +67,7 @@ impl fmt::Debug for SafeUrl {
     }
 }
 
-/// A proxy as messages name it: its address without a login, and what has set it.
+/// A proxy's name in messages: its address without a login, and the variable that set it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyName {
     address: Box<str>,
@@ -75,7 +75,7 @@ pub struct ProxyName {
 }
 
 impl ProxyName {
-    /// `address` holds no login.
+    /// `address` must hold no login.
     pub(crate) fn of(address: String) -> Self {
         Self { address: address.into(), set_by: None }
     }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown() {
+    fn urls_are_shown_without_login_query_and_fragment() {
         check("https://huggingface.co/user/repo", "https://huggingface.co/user/repo");
         check("https://huggingface.co", "https://huggingface.co/");
         check("https://secret@host/x", "https://host/x");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_one_is_cut() {
+    fn a_long_url_is_cut() {
         let url = Url::parse(&format!("https://host/{}?query", "x".repeat(64 << 10))).unwrap();
         let shown = format!("https://host/{}…", "x".repeat(300 - "https://host/".len()));
         assert_eq!(RedactedUrl(&url).to_string(), shown);

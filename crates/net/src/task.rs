@@ -1,4 +1,4 @@
-//! Blocking work beside the async tasks, and time limits.
+//! Blocking work alongside async tasks, and time limits.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 
-/// A timer that rings so much too late shows that the whole program, or the machine, stood still meanwhile.
+/// A timer that fires this late shows that the program or the machine was suspended.
 const LATE: Duration = Duration::from_secs(1);
 
-/// What a future answers within `limit`, or `None`. Only time in which the program runs counts: after it was suspended
-/// the future has the whole limit again, since what arrived meanwhile was not read.
+/// The future's result, or `None` after `limit`. Only time in which the program runs counts: after a
+/// suspension the future gets the whole limit again, since data that arrived meanwhile was not read.
 pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     loop {
@@ -25,16 +25,19 @@ pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) 
     }
 }
 
-/// Runs a job on a thread for blocking ones.
+/// Runs a job on a thread for blocking work.
 ///
 /// # Errors
-/// What the job answers; [`Error::Cancelled`] when the runtime was shut down before it began.
+///
+/// The job's own error; [`Error::Cancelled`] if the runtime shut down before it began.
 ///
 /// # Cancellation
-/// Dropping the future does not end a job that has begun: it runs to its end.
+///
+/// Dropping the future does not stop a job that has begun.
 ///
 /// # Panics
-/// A panic of the job goes on in the caller.
+///
+/// A panic in the job resumes in the caller.
 pub async fn blocking<T, E>(job: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
 where
     T: Send + 'static,
@@ -43,10 +46,11 @@ where
     joined(spawn_blocking(job).await)
 }
 
-/// The result of a task or blocking job that was waited for. A panic in it goes on in the caller.
+/// The result of a joined task or blocking job. A panic in it resumes in the caller.
 ///
 /// # Errors
-/// What the task answers; [`Error::Cancelled`] when it did not run to its end.
+///
+/// The task's own error; [`Error::Cancelled`] if it did not run to its end.
 pub fn joined<T, E: From<Error>>(joined: Result<Result<T, E>, JoinError>) -> Result<T, E> {
     match joined {
         Ok(result) => result,

@@ -1,4 +1,4 @@
-//! A body that is sent while it is read.
+//! A request body that is sent while it is read.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// A body that is in memory is given to the connection in pieces of this size, so that progress shows.
+/// A body in memory is passed to the connection in pieces of this size, so that progress is visible.
 const PIECE: usize = 64 << 10;
-/// So many pieces may wait for the connection.
+/// How many pieces may wait for the connection.
 const AHEAD: usize = 2;
 
-/// What a request brings to a server: bytes in memory, or bytes that are still being read.
+/// A request body: bytes in memory, or bytes that are still being read.
 #[derive(Debug)]
 pub struct Upload {
     pieces: Pieces,
@@ -29,25 +29,25 @@ enum Pieces {
 }
 
 impl Upload {
-    /// These bytes.
+    /// A body of these bytes.
     pub fn of(bytes: Bytes) -> Self {
         Self { left: bytes.len() as u64, pieces: Pieces::Whole(bytes), handed: Arc::default() }
     }
 
-    /// Exactly `length` bytes, which are sent to the other end. When that is dropped too early, the request is
-    /// broken off, and the server sees a body that is not whole.
+    /// A body of exactly `length` bytes, to be sent into the returned channel. If the sender is dropped
+    /// too early, the request is aborted and the server sees an incomplete body.
     pub fn channel(length: u64) -> (Sender<Bytes>, Self) {
         let (sender, receiver) = channel(AHEAD);
         (sender, Self { pieces: Pieces::Coming(receiver), left: length, handed: Arc::default() })
     }
 
-    /// How many bytes the connection has taken.
+    /// A counter of the bytes that the connection has taken.
     pub(crate) fn handed(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.handed)
     }
 }
 
-/// Fewer bytes came than were announced, or more.
+/// The number of bytes differs from what was announced.
 #[derive(Debug, thiserror::Error)]
 #[error("the bytes to be sent could not all be read")]
 pub struct CutShort;
@@ -100,8 +100,8 @@ mod tests {
     const LARGE: usize = 32 << 20;
     const PATIENCE: Duration = Duration::from_millis(500);
 
-    /// A server that takes so many bytes of one request, a piece at a time with a pause after each, and answers if it
-    /// has taken all. It tells how much there was, and holds the connection until then.
+    /// A server that takes at most `most` bytes of one request, with a pause after each piece, and
+    /// answers if that was all. Returns how much it received; keeps the connection open until then.
     async fn server(most: usize, pause: Duration) -> (Url, JoinHandle<usize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
@@ -146,7 +146,7 @@ mod tests {
         taking.abort();
     }
 
-    /// nginx takes a body without a length for none.
+    /// nginx takes a request without a length to have no body.
     #[tokio::test]
     async fn nothing_has_a_length_too() {
         let server = local_hub::LocalWebStore::start();
@@ -169,7 +169,7 @@ mod tests {
             let (sender, body) = Upload::channel(6);
             let send = async move {
                 for piece in pieces {
-                    // Whoever receives may have ended.
+                    // The receiver may have gone.
                     let _ = sender.send(Bytes::from_static(piece)).await;
                 }
             };

@@ -1,17 +1,17 @@
-//! What is known of one rate limit's window, and how what is left of it is spread. No clock, no I/O.
+//! What is known about one rate limit's window, and how the rest of it is spread. No clock, no I/O.
 
 use std::time::{Duration, Instant};
 
 use crate::limits::RateLimit;
 
-/// With so many requests left, or more, none is delayed. It is far more than what is under way at once, and far
-/// less than a window of the hub begins with.
+/// With at least this many requests left, none is delayed. It is far more than are in flight at once,
+/// and far less than a hub's whole window.
 const PLENTY: u64 = 32;
 
-/// How long after one request the next should be sent, when so many are left until the window ends after `reset`.
+/// How long after one request to send the next, with this many left until the window ends in `reset`.
 ///
-/// Zero while there are plenty. Then what is left is spread evenly, so that the last one is sent before the end
-/// of the window, and those who have more to ask are not refused. With nothing left it is the whole rest.
+/// Zero while there are plenty. Then the rest is spread evenly over the window, so that later requests
+/// are not refused. With nothing left it is the time until the window ends.
 pub fn pace(remaining: u64, reset: Duration) -> Duration {
     match u32::try_from(remaining) {
         Ok(remaining) if u64::from(remaining) < PLENTY => reset / (remaining + 1),
@@ -19,30 +19,30 @@ pub fn pace(remaining: u64, reset: Duration) -> Duration {
     }
 }
 
-/// Headers count whole seconds, rounded down as a rule.
+/// Headers count whole seconds, usually rounded down.
 pub(crate) const ROUNDING: Duration = Duration::from_secs(1);
 
-/// The window of a rate limit: what is left of it, those that are under way subtracted.
+/// The window of a rate limit: what is left of it, minus requests in flight.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     remaining: u64,
     ends: Instant,
     /// When the last request was let through.
     last: Instant,
-    /// Somebody was told that requests are spread.
+    /// Whether the caller was told that requests are spread.
     was_told: bool,
 }
 
 impl Window {
-    /// As an answer that came just now shows it.
+    /// From a response that has just arrived.
     pub(crate) fn new(limit: RateLimit, now: Instant) -> Self {
         let ends = now + limit.reset + ROUNDING;
         Self { remaining: limit.remaining, ends, last: now, was_told: false }
     }
 
-    /// Takes account of one more answer. Answers overtake each other, and those under way are not in them: of the
-    /// same window, the lower number is nearer to the truth. So is the earlier end: each answer's is late by its
-    /// rounding, and a hub that says the window is as good as over is believed.
+    /// Merges another response. Responses overtake each other and do not count requests in flight:
+    /// within one window, the lower count is closer to the truth. So is the earlier end, since each is
+    /// late by its rounding; a hub that says the window is almost over is believed.
     pub(crate) fn observe(&mut self, limit: RateLimit, now: Instant) {
         let latest = Self::new(limit, now);
         let is_same = now < self.ends && latest.ends < self.ends + 2 * ROUNDING;
@@ -54,7 +54,7 @@ impl Window {
         }
     }
 
-    /// Lets one request through, or says how long it should wait before it asks again.
+    /// Lets one request through, or returns how long to wait before asking again.
     pub(crate) fn enter(&mut self, now: Instant) -> Option<Duration> {
         let due = self.last + pace(self.remaining, self.ends.saturating_duration_since(self.last));
         let wait = due.checked_duration_since(now).filter(|wait| !wait.is_zero());
@@ -69,7 +69,7 @@ impl Window {
         self.ends <= now
     }
 
-    /// How long requests will be spread; told once.
+    /// For how long requests will be spread; returned once.
     pub(crate) fn news(&mut self, now: Instant) -> Option<Duration> {
         let left = self.ends.saturating_duration_since(now);
         let is_news = !self.was_told && !pace(self.remaining, left).is_zero();
@@ -111,7 +111,7 @@ mod tests {
                 prop_assert!(delay <= left);
                 left -= delay;
             }
-            // The next one comes when the window is over.
+            // The next one is sent when the window is over.
             prop_assert_eq!(pace(0, left), left);
         }
 

@@ -1,4 +1,4 @@
-//! What a server says when it refuses. No clock, no I/O.
+//! The explanation that a server gives when it refuses. No clock, no I/O.
 
 use std::fmt;
 
@@ -7,27 +7,28 @@ use url_parse::{ForeignText, Secrets, fit_for_message};
 
 use crate::error::Hop;
 
-/// By which of these a server's operators find a request, the best first.
+/// Headers that identify a request for a server's operators, the best first.
 const REQUEST_IDS: [&str; 3] = ["x-request-id", "x-amzn-trace-id", "x-amz-cf-id"];
 
-/// What a server said about a refusal, fit for a message; shown after our own words.
+/// A server's explanation of a refusal, fit for a message; shown after our own text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerWords {
     /// The server's message.
     pub message: Option<ForeignText>,
-    /// The identifier by which the server's operators find the request.
+    /// The identifier of the request for the server's operators.
     pub request_id: Option<ForeignText>,
-    /// Who says it.
+    /// The server's role.
     pub speaker: Hop,
 }
 
 impl ServerWords {
-    /// Those of a hub that said nothing.
+    /// For a hub that gave no explanation.
     pub fn none() -> Self {
         Self { message: None, request_id: None, speaker: Hop::Hub }
     }
 
-    /// The words in an answer's headers and body. `header` gives the value of a header that is there and is text.
+    /// Reads the explanation from a response's headers and body. `header` returns a header's value if
+    /// it exists and is text.
     pub fn read<'a>(
         speaker: Hop,
         header: impl Fn(&str) -> Option<&'a str>,
@@ -60,8 +61,9 @@ impl fmt::Display for ServerWords {
     }
 }
 
-/// The words of a body of this type: of JSON the field `error` or `message`, of a web page its title and text, of other
-/// text what is no mark-up. What is no text has none. Pages come under other types too.
+/// The explanation in a body of this type: the field `error` or `message` of JSON, the title and text
+/// of a web page, or other text that is not mark-up. Binary data has none. Web pages are recognized
+/// under other types too.
 fn words_in(content_type: &str, body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Json {
@@ -92,7 +94,7 @@ fn begins(text: &str, start: &str) -> bool {
     text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
 }
 
-/// The type of a `Content-Type`, without its parameters.
+/// The type in a `Content-Type`, without its parameters.
 pub fn media_type(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
@@ -106,12 +108,12 @@ fn page(html: &str) -> String {
     }
 }
 
-/// Elements whose content nobody reads.
+/// Elements whose content is not displayed.
 const UNSEEN: [&str; 4] = ["script", "style", "svg", "template"];
 const ENTITIES: [(&str, &str); 6] =
     [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
 
-/// What a reader sees of HTML or XML.
+/// The visible text of HTML or XML.
 #[derive(Default)]
 struct MarkUp {
     title: String,
@@ -119,7 +121,7 @@ struct MarkUp {
 }
 
 impl MarkUp {
-    /// In one pass, so that the work is in proportion to the text. What does not end goes on to the end.
+    /// One pass, so that the work is proportional to the text. An unclosed tag extends to the end.
     fn read(markup: &str) -> Self {
         let mut seen = Self::default();
         let mut rest = markup;
@@ -132,7 +134,7 @@ impl MarkUp {
         Self { title: decoded(seen.title), text: decoded(seen.text) }
     }
 
-    /// What follows a tag that begins here, and the element if its content is no text.
+    /// What follows a tag that begins here, and the element's name if its content is not text.
     fn skip<'a>(&mut self, tag: &'a str) -> &'a str {
         let after = |text: &'a str, end: &str| text.split_once(end).map_or("", |(_, after)| after);
         if let Some(comment) = tag.strip_prefix("!--") {
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_words_are() {
+    fn json_web_pages_and_plain_text_have_an_explanation() {
         let json = ("content-type", "application/json; charset=utf-8");
         let text = ("content-type", "text/plain");
         check(&[("x-error-message", "No."), json], r#"{"error":"Never."}"#, Some("No."), None);
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn web_pages() {
+    fn a_web_page_is_reduced_to_its_text() {
         let html = ("content-type", "Text/HTML; charset=utf-8");
         let style = format!("<style>{}</style>", ".a { color: red }\n".repeat(900));
         for (page, words) in [
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_it() {
+    fn the_explanation_names_its_speaker() {
         let words =
             |speaker| ServerWords { message: Some("no".into()), request_id: Some("7".into()), speaker };
         assert_eq!(words(Hop::Hub).to_string(), "; the hub says: no (request 7)");
@@ -240,7 +242,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_panics(kind in "text/html|text/plain|application/json|", body in "[\\s\\S]{0,60}|(<|>|title|style|/|a|é|!--){0,30}") {
+        fn no_body_panics_the_parser(kind in "text/html|text/plain|application/json|", body in "[\\s\\S]{0,60}|(<|>|title|style|/|a|é|!--){0,30}") {
             ServerWords::read(Hop::Hub, |_| Some(&kind), body.as_bytes(), &Secrets::default());
         }
     }
