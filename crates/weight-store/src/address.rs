@@ -1,4 +1,4 @@
-//! Where a store is.
+//! The address of a store.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,13 @@ const SCHEMES: &str = "it starts with none of s3://, gs://, az://, https://, htt
 ///
 /// | written as | what it is |
 /// |---|---|
-/// | `s3://bucket/prefix` | a bucket of S3, or of a server that speaks its language |
+/// | `s3://bucket/prefix` | a bucket on S3, or on a server with the same API |
 /// | `gs://bucket/prefix` | a bucket of Google Cloud Storage |
 /// | `az://container/prefix` | a container of Azure Blob Storage |
-/// | `https://host/path`, `http://host/path` | a web server: to read, any; to write, one with WebDAV |
+/// | `https://host/path`, `http://host/path` | a web server; writing needs WebDAV |
 /// | `file:///path` | a folder |
 ///
-/// A web server's address may have a user and a password in it. Neither is shown, also not by `Debug`.
+/// A web server's address may contain a user and a password. Nothing shows them, not even `Debug`.
 ///
 /// ```
 /// use weight_store::StoreUrl;
@@ -41,13 +41,13 @@ const SCHEMES: &str = "it starts with none of s3://, gs://, az://, https://, htt
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreUrl {
     pub(crate) home: Home,
-    /// Ends in no slash, and has no user info.
+    /// Without a trailing slash and without user info.
     shown: Url,
 }
 
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Home {
-    /// What stands before each key is empty or ends in a slash.
+    /// The prefix of each key: empty, or ends in a slash.
     Bucket {
         cloud: Cloud,
         bucket: String,
@@ -60,7 +60,7 @@ pub(crate) enum Home {
     Folder(PathBuf),
 }
 
-/// Whose bucket a store is in.
+/// The cloud that a bucket belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cloud {
     /// S3.
@@ -82,23 +82,23 @@ impl Cloud {
 }
 
 impl StoreUrl {
-    /// The folder, for a store that is one of this machine.
+    /// The folder, if the store is one on this machine.
     pub fn folder(&self) -> Option<&Path> {
         if let Home::Folder(folder) = &self.home { Some(folder) } else { None }
     }
 
-    /// The address as errors keep it.
+    /// The address as kept in errors.
     pub(crate) fn safe(&self) -> SafeUrl {
         SafeUrl::of(&self.shown)
     }
 
-    /// The URL of what a store has under a key, as messages show it.
+    /// The URL of a key in this store, for messages.
     pub(crate) fn at(&self, key: &Key) -> SafeUrl {
         SafeUrl::of(&below(&self.shown, key))
     }
 }
 
-/// A URL's path, and a key after it. Keys need no encoding.
+/// The base URL with a key appended. Keys need no encoding.
 pub(crate) fn below(base: &Url, key: &Key) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}/{}", base.path().trim_end_matches('/'), key.as_str()));
@@ -171,14 +171,14 @@ fn problem_of_component(component: &str) -> Option<String> {
 fn on_the_web(text: &str) -> Result<StoreUrl, String> {
     let mut base = Url::parse(text).map_err(|error| format!("it is no valid URL: {error}"))?;
     let login = login_of(&base)?;
-    // Neither fails for http.
+    // These cannot fail for http.
     let _ = (base.set_username(""), base.set_password(None));
     let path = base.path().trim_end_matches('/').to_owned();
     base.set_path(&path);
     Ok(StoreUrl { shown: base.clone(), home: Home::Web { base, login } })
 }
 
-/// `Authorization` for the user info of a URL.
+/// The `Authorization` header for the user info of a URL.
 fn login_of(url: &Url) -> Result<Option<HeaderValue>, String> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(None);
@@ -201,7 +201,7 @@ fn in_folder(text: &str, rest: &str) -> Result<StoreUrl, String> {
     of_folder(&folder).ok_or_else(|| "it names no folder".to_owned())
 }
 
-/// The store in a folder, given by its whole path.
+/// The store in the folder with this absolute path.
 fn of_folder(folder: &Path) -> Option<StoreUrl> {
     folder.file_name()?;
     let shown = Url::from_file_path(folder).ok()?;

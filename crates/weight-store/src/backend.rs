@@ -1,4 +1,4 @@
-//! What every kind of store can do, and reading from the kinds that have URLs.
+//! The operations of every kind of store, and reading from stores with URLs.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::blob::Blob;
 use crate::blob_id::BlobId;
 use crate::key::Key;
 
-/// Where a content is, and how to ask for it. Whether it is there is not said.
+/// Where a blob would be and how to request it. It may not exist.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum BlobPlace {
@@ -26,11 +26,12 @@ pub enum BlobPlace {
     File(PathBuf),
     /// A URL. Its query and the headers may be secret: `Debug` shows only the headers' names.
     Url {
-        /// The URL, to be used exactly as it is.
+        /// The URL, to be used unchanged.
         url: Url,
-        /// Sent with each request to the URL's own origin, and to no other that it may redirect to.
+        /// Headers for each request to the URL's own origin. They must not follow a redirect to another
+        /// origin.
         headers: HeaderMap,
-        /// From when on the URL is no longer good.
+        /// When the URL expires.
         expires_at: Option<SystemTime>,
     },
 }
@@ -49,12 +50,13 @@ impl fmt::Debug for BlobPlace {
     }
 }
 
-/// What a store has under a key.
+/// The result of reading a key.
 #[derive(Debug)]
 pub(crate) enum Found {
     Content(Content),
     Nothing,
-    /// A bucket says so of what is not there to who may not list it. With the time at the store.
+    /// A bucket may answer so for a missing object if the caller may not list it. With the store's
+    /// time.
     Forbidden(
         Error,
         #[cfg_attr(
@@ -69,22 +71,22 @@ pub(crate) enum Found {
 pub(crate) struct Content {
     pub(crate) bytes: Bytes,
     pub(crate) version: Version,
-    /// The time at the store.
+    /// The store's time.
     pub(crate) date: Option<SystemTime>,
 }
 
 impl Content {
-    /// The time at the store; by our own clock where it does not say.
+    /// The store's time, or this machine's if the store does not report it.
     pub(crate) fn now(&self) -> SystemTime {
         self.date.unwrap_or_else(SystemTime::now)
     }
 }
 
-/// Which of the contents that a key has had.
+/// Identifies one version of a key's value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Version {
     pub(crate) etag: Option<String>,
-    /// Google's number for it.
+    /// Google's generation number.
     #[cfg_attr(
         not(any(feature = "s3", feature = "gcs", feature = "azure")),
         expect(dead_code, reason = "buckets have one")
@@ -92,15 +94,16 @@ pub(crate) struct Version {
     pub(crate) generation: Option<String>,
 }
 
-/// What is known of a content without reading it.
+/// What is known about a blob without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Presence {
     pub(crate) size: u64,
-    /// The checksum that the server has of all of it, if it keeps one.
+    /// The checksum of the whole blob, if the server keeps one.
     pub(crate) sha256: Option<BlobId>,
 }
 
-/// A content of at most so many bytes is sent to a bucket as one, after it was hashed; a larger one in parts.
+/// Up to this size, a blob is hashed and then sent to a bucket in one request; a larger one is sent in
+/// parts.
 pub(crate) const SENT_AT_ONCE: u64 = 32 << 20;
 
 impl Presence {
@@ -108,24 +111,24 @@ impl Presence {
         Self { size, sha256: None }
     }
 
-    /// Whether it may be this content, as far as can be told. What was sent in parts has a checksum of checksums, which not
-    /// every server marks as such.
+    /// Whether this may be that blob, as far as can be told. A multipart upload has a checksum of
+    /// checksums, which not every server marks as such.
     pub(crate) fn is(&self, id: &BlobId, size: u64) -> bool {
         self.size == size && (size > SENT_AT_ONCE || self.sha256.is_none_or(|sha256| sha256 == *id))
     }
 }
 
-/// A name in a store, from the store's uppermost folder on.
+/// A file in a store, by its path from the store's root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     pub(crate) name: String,
     pub(crate) size: u64,
 }
 
-/// No more names than these are listed: what they are kept in has a hundred megabytes then.
+/// The most names that are listed: they take about a hundred megabytes of memory.
 pub(crate) const MAX_NAMES: usize = 500_000;
 
-/// When something small is written.
+/// The condition under which a small file is written.
 #[derive(Clone, Debug)]
 pub(crate) enum Condition {
     Always,
@@ -140,40 +143,41 @@ pub(crate) enum Written {
     Not,
 }
 
-/// One kind of store. Each call is one attempt.
+/// A kind of store. Each call is one attempt.
 #[async_trait]
 pub(crate) trait Backend: Send + Sync + fmt::Debug {
-    /// How to ask for what is under a key.
+    /// How to request a key.
     async fn place(&self, key: &Key) -> Result<BlobPlace, Error>;
 
-    /// Reads something small; with `is_fresh`, past all caches on the way.
+    /// Reads a small file; with `is_fresh`, bypassing caches.
     async fn get(&self, key: &Key, limit: u64, is_fresh: bool) -> Result<Found, Error>;
 
-    /// What there is under a key, as far as that can be learned without reading it.
+    /// What can be learned about a key without reading it.
     async fn presence(&self, key: &Key) -> Result<Option<Presence>, Error>;
 
-    /// The names below a folder of the layout, in whatever order. None, if there is no such folder.
+    /// The files below a folder of the layout, in any order. Empty if the folder does not exist.
     async fn list(&self, folder: &'static str) -> Result<Vec<Listed>, Error>;
 
-    /// Writes something small. It is seen whole or not at all.
+    /// Writes a small file atomically.
     async fn put(&self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Written, Error>;
 
-    /// Writes a content, which is not seen before it has turned out to be right. With `replace`, in the place of what is
-    /// there.
+    /// Writes a blob. It becomes visible only after it was verified. With `replace` it overwrites an
+    /// existing one.
     async fn put_blob(&self, key: &Key, blob: &Blob, replace: bool) -> Result<(), Error>;
 
-    /// Whether it may be able to keep two writers apart by [`Condition`]s.
+    /// Whether [`Condition`]s may work, so that two writers do not overwrite each other.
     fn knows_conditions(&self) -> bool {
         true
     }
 
-    /// By how many seconds the store's clock is ahead of this machine's, where requests had to be signed by it.
+    /// How many seconds the store's clock is ahead of this machine's, if requests had to be signed with
+    /// the store's time.
     fn clock_offset(&self) -> i64 {
         0
     }
 }
 
-/// Reads what is at a URL.
+/// Reads the body at a URL.
 pub(crate) async fn get(
     client: &Client,
     place: BlobPlace,
@@ -207,12 +211,12 @@ pub(crate) async fn get(
     Ok(Found::Content(Content { bytes, version, date }))
 }
 
-/// The time at a server.
+/// The time in a server's `Date` header.
 pub(crate) fn date_of(headers: &HeaderMap) -> Option<SystemTime> {
     header_text(headers, header::DATE).and_then(|date| httpdate::parse_http_date(date).ok())
 }
 
-/// What there is at a URL, by its headers. Who may not read may still be allowed to write.
+/// What the headers tell about a URL. A caller that may not read may still be allowed to write.
 pub(crate) async fn presence(
     client: &Client,
     place: BlobPlace,
@@ -229,16 +233,16 @@ pub(crate) async fn presence(
         _ => return Err(refused(answer, "look at", shown).await),
     }
     let length = header_text(answer.headers(), header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
-    // Apache leaves out a length of zero.
+    // Apache omits a length of zero.
     let is_open = answer.headers().contains_key(header::TRANSFER_ENCODING);
     let size = length.or(Some(0).filter(|_| !is_open));
-    // What was sent in parts has another kind of checksum, which ends in the number of parts.
+    // A multipart upload has a different kind of checksum, which ends in the number of parts.
     let sha256 = header_text(answer.headers(), "x-amz-checksum-sha256");
     let sha256 = sha256.and_then(|text| <[u8; 32]>::try_from(STANDARD.decode(text).ok()?).ok());
     Ok(size.map(|size| Presence { size, sha256: sha256.map(BlobId::new) }))
 }
 
-/// A refusal, shown with the address that users know.
+/// Builds the error for a refusal, with the address that users know.
 pub(crate) async fn refused(answer: Answer, action: &'static str, shown: &SafeUrl) -> Error {
     let refusal = answer.refusal().await;
     let status = refusal.status.as_u16();

@@ -1,4 +1,4 @@
-//! Contents that are to be put into a store: files, which are hashed while they are read.
+//! Blobs to be written to a store: files that are hashed while they are read.
 
 use std::fmt;
 use std::fs::File;
@@ -13,12 +13,12 @@ use url_parse::DiskError;
 use crate::blob_id::BlobId;
 use crate::error::Error;
 
-/// Hears how many bytes of a content have just been read, from whichever thread did it. It must not block.
+/// Is told how many bytes of a blob have just been read, on any thread. Must not block.
 #[derive(Clone, Default)]
 pub struct OnRead(Option<Arc<dyn Fn(u64) + Send + Sync>>);
 
 impl OnRead {
-    /// Calls this.
+    /// Calls this function.
     pub fn call(tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(tell)))
     }
@@ -36,20 +36,20 @@ impl fmt::Debug for OnRead {
     }
 }
 
-/// A content that is to be put into a store, and the file that has it.
+/// A blob to be written to a store, and the file that holds it.
 #[derive(Clone, Debug)]
 pub struct Blob {
-    /// The content's name.
+    /// The blob's digest.
     pub id: BlobId,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
-    /// Where it is. It is hashed while it is read, and refused if it is another content.
+    /// Its file. It is hashed while it is read, and refused if it is a different blob.
     pub file: PathBuf,
-    /// Hears how it goes.
+    /// Is told about progress.
     pub on_read: OnRead,
 }
 
-/// A file that is hashed while it is read. Blocks.
+/// A file that is hashed while it is read. Its methods block.
 pub(crate) struct Hashing {
     blob: Blob,
     file: File,
@@ -67,8 +67,8 @@ impl Hashing {
         Self { blob: blob.clone(), file, read: 0, sha256: Sha256::new() }
     }
 
-    /// The next bytes: so many, but for the last piece. Empty at the end of the file, or where it has all the bytes that
-    /// the content has.
+    /// The next `size` bytes, or fewer for the last piece. Empty at the end of the file or after the
+    /// blob's last byte.
     pub(crate) fn piece(&mut self, size: usize) -> Result<Bytes, Error> {
         let left = usize::try_from(self.blob.size - self.read).unwrap_or(usize::MAX);
         let mut piece = BytesMut::zeroed(size.min(left));
@@ -88,7 +88,7 @@ impl Hashing {
         Ok(piece.freeze())
     }
 
-    /// Whether what was read is the content, and nothing follows it.
+    /// Checks that the bytes read are the blob, and that the file ends there.
     pub(crate) fn finish(mut self) -> Result<(), Error> {
         let failed = |source| Error::from(DiskError::new("read", &self.blob.file, source));
         let follows = self.file.read(&mut [0; 1]).map_err(failed)?;
@@ -100,7 +100,7 @@ impl Hashing {
     }
 }
 
-/// Reads on a thread for blocking work.
+/// Reads the next piece on a thread for blocking work.
 pub(crate) async fn read_on(mut hashing: Hashing, size: usize) -> Result<(Hashing, Bytes), Error> {
     net::blocking(move || {
         let piece = hashing.piece(size)?;
@@ -109,7 +109,7 @@ pub(crate) async fn read_on(mut hashing: Hashing, size: usize) -> Result<(Hashin
     .await
 }
 
-/// Reads a whole file, and does nothing else.
+/// Reads and verifies a whole file without sending it.
 pub(crate) async fn check(blob: &Blob) -> Result<(), Error> {
     let blob = blob.clone();
     net::blocking(move || {

@@ -1,14 +1,14 @@
-//! Names of contents. No clock, no I/O.
+//! The digest that names a blob. No clock, no I/O.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The SHA-256 of a content, by which a store has it.
+/// The SHA-256 of a blob, which is its name in a store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobId([u8; 32]);
 
 impl BlobId {
-    /// The id whose bytes are these.
+    /// The id made of these bytes.
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -19,7 +19,7 @@ impl BlobId {
     }
 }
 
-/// 64 small hexadecimal digits.
+/// From 64 lower-case hexadecimal digits.
 impl FromStr for BlobId {
     type Err = NoBlobId;
 
@@ -41,7 +41,7 @@ impl FromStr for BlobId {
     }
 }
 
-/// A text that is no [`BlobId`].
+/// A text that is not a [`BlobId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not 64 hexadecimal digits")]
 pub struct NoBlobId;

@@ -1,5 +1,5 @@
-//! A store in a bucket. The package `object_store` knows how clouds name, sign and write things, and where their
-//! credentials come from; it sends what it sends by our client, once.
+//! A store in a bucket. The package `object_store` knows how each cloud names, signs and writes objects
+//! and where its credentials come from. It sends its requests through our client, without retrying.
 
 #[cfg(feature = "azure")]
 mod azure;
@@ -41,12 +41,12 @@ use crate::blob::{Blob, Hashing, read_on};
 use crate::key::Key;
 use crate::settings::StoreSettings;
 
-/// The parts of a larger content have this size, so many at a time.
+/// The size of one part of a large blob, and how many are sent at a time.
 const PART: usize = 16 << 20;
 const PARTS: usize = 4;
-/// A page has a thousand names, but a server may send fewer.
+/// A page usually has a thousand names, but a server may send fewer.
 const MAX_PAGES: usize = MAX_NAMES / 100;
-/// Names of contents and packs never get another meaning.
+/// Blobs and packs never change.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 pub(crate) struct Bucket {
@@ -56,13 +56,13 @@ pub(crate) struct Bucket {
     client: Client,
     prefix: String,
     url: StoreUrl,
-    /// Those to look at when credentials cannot be used.
+    /// The variables to check when credentials cannot be used.
     variables: String,
     secrets: Secrets,
-    /// What can be set to say who asks, where nothing is and the machine is asked who it is.
+    /// The variables that could be set, if none is and the machine's own identity is used.
     unset: Option<&'static str>,
     clock: Arc<StoreClock>,
-    /// Whether requests can be signed by another clock.
+    /// Whether requests can be signed with a corrected time.
     corrects_clock: bool,
 }
 
@@ -122,7 +122,7 @@ impl fmt::Debug for Bucket {
     }
 }
 
-/// How a cloud's variables begin, and those that usually are set.
+/// The prefix of a cloud's variables, and those that are usually set.
 fn usual_variables(cloud: Cloud) -> (&'static str, &'static [&'static str]) {
     match cloud {
         Cloud::S3 => ("AWS_", &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"]),
@@ -133,11 +133,11 @@ fn usual_variables(cloud: Cloud) -> (&'static str, &'static [&'static str]) {
 
 impl Bucket {
     fn path(&self, key: &Key) -> Path {
-        // A prefix has no component that is not one of a path, and a key none either.
+        // Neither a prefix nor a key has a component that a path could not have.
         Path::parse(format!("{}{}", self.prefix, key.as_str())).unwrap_or_default()
     }
 
-    /// What an error of the library means. What our client said comes through it as it was.
+    /// Translates an error of the library. An error of our client passes through unchanged.
     fn failed(&self, action: &'static str, key: &Key, error: &object_store::Error) -> Error {
         let carried = causes(error).find_map(|cause| cause.downcast_ref::<Carried>()?.take());
         carried.unwrap_or_else(|| Error::Bucket {
@@ -147,7 +147,8 @@ impl Bucket {
         })
     }
 
-    /// Where nothing is set, a machine that cannot say who it is has no identity, unless it is only in trouble.
+    /// If no variable is set and the machine cannot provide an identity, it has none, unless the
+    /// failure is transient.
     fn unknown(&self, error: Error) -> Error {
         match self.unset {
             Some(variables) if !matches!(&error, Error::Refused { .. } if error.is_transient()) => {
@@ -185,7 +186,7 @@ impl Bucket {
         }
     }
 
-    /// Sends the parts of a content; it is there once that was found to be right.
+    /// Sends a blob in parts; it becomes visible once it was verified.
     async fn put_in_parts(&self, key: &Key, blob: &Blob) -> Result<(), Error> {
         const WRITE: &str = "write";
         let failed = |error: object_store::Error| self.failed(WRITE, key, &error);
@@ -205,7 +206,7 @@ impl Bucket {
     }
 }
 
-/// The outer result is that of reading.
+/// The outer result is that of reading the file.
 async fn send_parts(
     upload: &mut dyn MultipartUpload,
     blob: &Blob,
@@ -247,7 +248,7 @@ impl Backend for Bucket {
     async fn place(&self, key: &Key) -> Result<BlobPlace, Error> {
         let place = self.addressing.place(&self.path(key)).await;
         place.map_err(|error| match self.unknown(self.failed("get credentials for", key, &error)) {
-            // No server said so: a file, or what it has, is not what the settings say.
+            // Not the server's answer: a file named in the settings, or its content, is wrong.
             Error::Bucket { source, .. } => {
                 Error::Settings { url: self.url.safe(), variables: self.variables.clone(), source }
             }
@@ -283,7 +284,7 @@ impl Backend for Bucket {
             Ok(found) => Ok(Some(Presence::of_size(found.size))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => match self.failed("look at", key, &error) {
-                // Who may not read or list may still be allowed to write.
+                // A caller that may not read or list may still be allowed to write.
                 Error::Refused { status: 403, .. } => Ok(None),
                 error => Err(error),
             },
@@ -330,7 +331,8 @@ impl Backend for Bucket {
         .await?;
         if !replace {
             let put = self.put(key, bytes.clone(), &Condition::IfAbsent).await?;
-            // Who was first has written the same; but a server may also say so while two write and neither is done.
+            // The other writer has written the same blob; but a server may also answer so while two are
+            // writing and neither has finished.
             let is_there = |there: Option<Presence>| there.is_some_and(|there| there.is(&blob.id, blob.size));
             if put == Written::Done || is_there(self.presence(key).await?) {
                 return Ok(());

@@ -12,20 +12,21 @@ use crate::key::FORMAT;
 
 /// Why a store could not be used.
 ///
-/// Messages name the address of what was asked for, without user, password and query; the cause is in
-/// [`source`](std::error::Error::source) alone.
+/// Messages name the requested address, without user, password and query; the cause appears in
+/// [`source`](std::error::Error::source) only.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An address that is none of a store's.
+    /// Not the address of a store.
     #[error("`{input}` is not the address of a store: {problem}")]
     Address {
         /// What was given.
         input: Excerpt,
-        /// What is wrong with it.
+        /// The reason.
         problem: String,
     },
-    /// It takes a feature that this program was built without: a cloud's buckets, or WebDAV lists.
+    /// The address needs a feature that this program was built without: buckets of a cloud, or WebDAV
+    /// listings.
     #[error("{url} cannot be used like this: this program was built without support for it")]
     NotBuiltIn {
         /// The store.
@@ -38,125 +39,125 @@ pub enum Error {
         url: SafeUrl,
         /// The variables that are set for such buckets, and those that usually are.
         variables: String,
-        /// What is wrong with them.
+        /// The reason.
         source: ForeignError,
     },
-    /// Nothing says who asks: no variable does, and the machine has no identity.
+    /// There are no credentials: no variable provides them, and the machine has no identity.
     #[error("{url} cannot be used without credentials: set {variables}, or give this machine an identity")]
     NoCredentials {
         /// The store.
         url: SafeUrl,
-        /// What can be set.
+        /// The variables that could be set.
         variables: &'static str,
-        /// What came of asking for the machine's identity.
+        /// The result of asking for the machine's identity.
         source: ForeignError,
     },
-    /// No answer came that could be used, or the operation was cancelled.
+    /// There was no usable response, or the operation was cancelled.
     #[error(transparent)]
     Net(#[from] net::Error),
-    /// A local file, or one of a store in a folder, could not be used.
+    /// A local file, or a file of a store in a folder, could not be used.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The folder of a store is not there. It is not created: the disk that has it may not be mounted.
+    /// The folder of a store does not exist. It is not created, since its disk may just not be mounted.
     #[error("the store's folder {} is missing", shown(path))]
     NoFolder {
         /// The folder.
         path: PathBuf,
     },
-    /// The store, or a service that hands out credentials for it, refuses, or is in trouble.
+    /// The store, or a service that issues credentials for it, refused or has a temporary failure.
     #[error("cannot {action} {url}: status {status}{says}")]
     Refused {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
         /// The request that was refused.
         url: SafeUrl,
         /// The status.
         status: u16,
-        /// The server's own words.
+        /// The server's explanation.
         says: ServerWords,
-        /// How long the server asks to be left alone.
+        /// How long the server asks the client to wait.
         wait: Option<Duration>,
     },
-    /// The clock of this machine is so wrong that what it signs is refused.
+    /// This machine's clock is so wrong that signed requests are refused.
     #[error(
         "cannot {action} {url}: it is {} by the clock of this machine and {} by the store's",
         fmt_http_date(*ours),
         fmt_http_date(*theirs)
     )]
     WrongClock {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
-        /// What it was about.
+        /// The URL.
         url: SafeUrl,
         /// The time on this machine.
         ours: SystemTime,
         /// The time at the store.
         theirs: SystemTime,
     },
-    /// What a bucket answered makes no sense to the library that speaks with it.
+    /// A bucket's response that the library does not understand.
     #[error("cannot {action} {url}")]
     Bucket {
-        /// What was attempted, to be followed by a URL.
+        /// The action attempted.
         action: &'static str,
-        /// What it was about.
+        /// The URL.
         url: SafeUrl,
-        /// What the library says.
+        /// The library's error.
         source: ForeignError,
     },
-    /// The store is of a later format.
+    /// The store has a later format.
     #[error("{url} is of format {format}, and this version reads format {FORMAT}: update it")]
     LaterFormat {
-        /// What says so.
+        /// The file that says so.
         url: SafeUrl,
-        /// The number.
+        /// The format's number.
         format: u64,
     },
-    /// What the store has under a name is not what belongs there.
+    /// A file in the store does not have the right content.
     #[error("{url} is corrupt: {problem}")]
     Corrupt {
-        /// What was read.
+        /// The file.
         url: SafeUrl,
-        /// What is wrong with it.
+        /// The reason.
         problem: &'static str,
     },
-    /// What the store has under a name is longer than any that is right.
+    /// A file in the store is longer than any valid one.
     #[error("{url} has more than {}", size(*limit))]
     TooLarge {
-        /// What was read.
+        /// The file.
         url: SafeUrl,
-        /// As many bytes are taken.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// The store cannot say what it has.
+    /// The store cannot be listed.
     #[error(
         "{url} cannot be listed: its server does not answer as WebDAV (status {status}); name the models"
     )]
     NotListable {
         /// The store.
         url: SafeUrl,
-        /// What it answers.
+        /// The status of its response.
         status: u16,
     },
-    /// There is more in the store than can be listed.
+    /// The store has too many files to be listed.
     #[error("{url} has more than {limit} names, which are not listed; name the models")]
     TooMany {
         /// The store.
         url: SafeUrl,
-        /// So many are listed.
+        /// The limit.
         limit: usize,
     },
-    /// A file that was to be put into the store holds other bytes than it was said to.
+    /// A file to be written to the store does not have the expected content.
     #[error("{} is not the content {id}; nothing of it was put into the store", shown(path))]
     OtherContent {
         /// The file.
         path: PathBuf,
-        /// The content that it should be.
+        /// The expected blob.
         id: BlobId,
     },
-    /// Somebody else writes the same: a ref was another one each time, or what was about to be renamed is gone.
+    /// Another writer interfered: a ref changed each time, or the file to be renamed is gone.
     #[error("{url} is being written by others; try again")]
     Contended {
-        /// What is written.
+        /// The file being written.
         url: SafeUrl,
     },
 }
@@ -167,7 +168,7 @@ impl Error {
         Self::WrongClock { action, url: url.clone(), ours: SystemTime::now(), theirs }
     }
 
-    /// What sort of failure this is.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Address { .. }
@@ -189,12 +190,12 @@ impl Error {
         }
     }
 
-    /// Whether the same call may well succeed a little later.
+    /// Whether the same call may succeed a little later.
     pub fn is_transient(&self) -> bool {
         self.kind() == ErrorKind::Network
     }
 
-    /// How long a server asked to be left alone.
+    /// How long a server asked the client to wait.
     pub fn server_wait(&self) -> Option<Duration> {
         match self {
             Self::Refused { wait, .. } => *wait,

@@ -1,4 +1,5 @@
-//! A store in a folder: a network file system, a stick. Blocking work is done on threads for it.
+//! A store in a folder, for instance on a network file system or a USB stick. Blocking work runs on
+//! threads for it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -17,9 +18,9 @@ use crate::backend::{
 use crate::blob::{Blob, Hashing};
 use crate::key::Key;
 
-/// So much of a content is in memory.
+/// How much of a blob is held in memory.
 const PIECE: usize = 1 << 20;
-/// Refs are so many folders below their own.
+/// How deep refs are below their folder.
 const DEEPEST: u32 = 3;
 
 #[derive(Clone, Debug)]
@@ -38,7 +39,8 @@ impl Folder {
         key.as_str().split('/').fold(self.root.clone(), |path, component| path.join(component))
     }
 
-    /// What an error of looking at a path means. Where the whole store is missing, nothing can be said of what is in it.
+    /// Interprets an error of looking at a path. If the whole store is missing, its files are not
+    /// merely absent.
     fn absence(&self, path: &Path, action: &'static str, source: io::Error) -> Result<(), Error> {
         let is_absence = matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         if is_absence && self.root.is_dir() {
@@ -67,7 +69,7 @@ impl Folder {
         Ok(Found::Content(Content { bytes: bytes.into(), version: Version::default(), date }))
     }
 
-    /// The plain files below a folder of the layout, as deep as the layout is. Links are not followed.
+    /// The plain files below a folder of the layout, as deep as the layout goes. Does not follow links.
     fn names(&self, top: &str) -> Result<Vec<Listed>, Error> {
         let (mut names, mut folders) = (Vec::new(), vec![(top.to_owned(), 0)]);
         while let Some((folder, depth)) = folders.pop() {
@@ -83,7 +85,7 @@ impl Folder {
                 let entry = entry.map_err(|source| DiskError::new("list", &path, source))?;
                 let Ok(name) = entry.file_name().into_string() else { continue };
                 let name = format!("{folder}/{name}");
-                // It may have been renamed meanwhile.
+                // It may have been renamed in the meantime.
                 let Ok(found) = entry.metadata() else { continue };
                 if found.is_dir() && depth < DEEPEST {
                     folders.push((name, depth + 1));
@@ -98,7 +100,7 @@ impl Folder {
         Ok(names)
     }
 
-    /// Writes a file under another name beside its own, syncs it, and renames it.
+    /// Writes a temporary file beside the target, syncs it and renames it.
     fn write(
         &self,
         key: &Key,
@@ -113,13 +115,14 @@ impl Folder {
             Ok(sync_folder_of(&path).map_err(|source| DiskError::new("sync to disk", &path, source))?)
         });
         if written.is_err() {
-            // Nothing more can be done about it; it is no name that is read.
+            // Best effort; no reader uses this name.
             let _ = fs::remove_file(&draft);
         }
         written
     }
 
-    /// Those that a key is in, but never the store's own: where that is missing, what it is on is not mounted.
+    /// Creates a key's parent folders, but never the store's own: if that is missing, its disk is not
+    /// mounted.
     fn create_folders(&self, key: &Key) -> Result<(), Error> {
         let mut folder = self.root.clone();
         let mut components = key.as_str().split('/').peekable();
@@ -201,13 +204,13 @@ impl Backend for Folder {
         .await
     }
 
-    /// A file system has no compare and swap.
+    /// A file system has no compare-and-swap.
     fn knows_conditions(&self) -> bool {
         false
     }
 }
 
-/// Opens a plain file. What else somebody may have put there is not waited for, and a link is not followed.
+/// Opens a plain file. Refuses links, and does not block on a pipe.
 pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -221,7 +224,7 @@ pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
-/// Not everybody's to write, whatever the umask is.
+/// Never writable for everyone, whatever the umask.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -238,7 +241,8 @@ fn create_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// The new name is durable once its folder is. Windows has no such call, and some file systems refuse it.
+/// A new name is durable once its folder is synced. Windows has no such call, and some file systems
+/// refuse it.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = path.parent() {

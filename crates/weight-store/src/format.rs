@@ -1,5 +1,5 @@
-//! What a store's JSON files say, format 1. A reader passes over fields that it does not know, and refuses a later
-//! format by its number. No clock, no I/O.
+//! The JSON files of a store, format 1. Readers ignore unknown fields and refuse a later format, naming
+//! it. No clock, no I/O.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,35 +10,36 @@ use url_parse::CommitId;
 use crate::error::Error;
 use crate::key::{FORMAT, RefName};
 
-/// A JSON file of a store has a few hundred bytes.
+/// A store's JSON files have a few hundred bytes.
 pub(crate) const MAX_JSON: usize = 64 << 10;
 
-/// A ref's time that is further ahead of the store's own is not believed, or one of the year 9999 would stay for ever.
+/// A ref whose time is further ahead of the store's own is not believed; otherwise one dated 9999 would
+/// stay forever.
 const MAX_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a store says of itself.
+/// A store's description of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoreInfo {
     /// The format of its layout.
     pub format: u64,
-    /// Whether it keeps two writers from overwriting each other, as far as was seen when it was set up.
+    /// Whether it keeps two writers from overwriting each other, as tested when it was set up.
     #[serde(default)]
     pub conditional_put: bool,
 }
 
-/// Which commit a name stands for, by the word of who wrote it.
+/// The commit that a revision stands for, according to the writer of this record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefRecord {
     /// The commit.
     pub commit: CommitId,
-    /// When the hub said so, by its clock; whole seconds.
+    /// When the hub said so, by the hub's clock, in whole seconds.
     pub seen_at: SystemTime,
-    /// How many files the model has.
+    /// The number of files in the model.
     pub files: u64,
-    /// How many bytes they have.
+    /// Their total size in bytes.
     pub bytes: u64,
-    /// What wrote it, as `mlc-weights/0.1.0`.
+    /// The program that wrote it, as in `mlc-weights/0.1.0`.
     pub by: String,
 }
 
@@ -66,7 +67,7 @@ impl StoreInfo {
     }
 
     pub(crate) fn to_json(self) -> Vec<u8> {
-        // Numbers and booleans can always be written.
+        // Numbers and booleans always serialize.
         serde_json::to_vec(&self).unwrap_or_default()
     }
 
@@ -92,12 +93,12 @@ impl RefRecord {
         serde_json::to_vec(&wire).unwrap_or_default()
     }
 
-    /// Whether its time may be right, as far as a store's clock tells.
+    /// Whether its time is plausible by the store's clock.
     pub(crate) fn has_come(&self, now: SystemTime) -> bool {
         now.checked_add(MAX_AHEAD).is_none_or(|latest| self.seen_at <= latest)
     }
 
-    /// The record that stands under `name`, which it must be about.
+    /// Parses the record of `name`; it must be about that name.
     pub(crate) fn parse(json: &[u8], name: &RefName<'_>, url: &SafeUrl) -> Result<Self, Error> {
         check_format(json, url)?;
         let corrupt = |problem| Error::Corrupt { url: url.clone(), problem };

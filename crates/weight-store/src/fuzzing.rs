@@ -1,4 +1,4 @@
-//! For tests/fuzz: what a store's JSON files say, and what a web server says that it has.
+//! For tests/fuzz: access to private parsers. No clock, no I/O.
 
 use net::SafeUrl;
 use url_parse::{Endpoint, Url};
@@ -8,10 +8,11 @@ use crate::format::{RefRecord, StoreInfo};
 use crate::key::RefName;
 use crate::web::members;
 
-/// The ref of the default branch of `user/model`, and the same written again.
+/// Parses the ref of the default branch of `user/model`, and writes it again.
 ///
 /// # Errors
-/// It is none.
+///
+/// It is not a valid ref.
 pub fn reference(json: &[u8], url: &Url) -> Result<(RefRecord, Vec<u8>), Error> {
     let (hub, model) = (Endpoint::default(), "user/model".parse().map_err(|_| corrupt(url))?);
     let name = RefName { hub: &hub, model: &model, revision: None };
@@ -20,18 +21,20 @@ pub fn reference(json: &[u8], url: &Url) -> Result<(RefRecord, Vec<u8>), Error> 
     Ok((record, again))
 }
 
-/// What a store says of itself.
+/// Parses a store's description of itself.
 ///
 /// # Errors
-/// It is nothing that one says.
+///
+/// It is not valid.
 pub fn info(json: &[u8], url: &Url) -> Result<StoreInfo, Error> {
     StoreInfo::parse(json, &SafeUrl::of(url))
 }
 
-/// The names that a WebDAV server tells of a folder, whose URL ends in a slash.
+/// The names in a WebDAV listing of a folder, whose URL ends in a slash.
 ///
 /// # Errors
-/// It is no list.
+///
+/// It is not a listing.
 pub fn folder(xml: &[u8], url: &Url) -> Result<Vec<String>, &'static str> {
     Ok(members(xml, url)?.into_iter().map(|member| member.name).collect())
 }

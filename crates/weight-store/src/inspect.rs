@@ -1,4 +1,4 @@
-//! Reading a content only to see whether it is right.
+//! Reads a blob to verify it.
 
 use std::path::Path;
 
@@ -15,25 +15,27 @@ use crate::folder::open_plain;
 use crate::key::Key;
 use crate::store::Store;
 
-/// So much of a file is in memory.
+/// How much of a file is held in memory.
 const PIECE: usize = 1 << 20;
 
-/// What a store has in the place of a content.
+/// The state of a blob in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlobVerdict {
-    /// The content.
+    /// It is correct.
     Right,
-    /// Nothing.
+    /// It is missing.
     Missing,
-    /// Something else: what is wrong with it, in words.
+    /// It is something else; the reason.
     Wrong(String),
 }
 
 impl Store {
-    /// Reads a content, and hashes it: one attempt. Bytes that come are not kept; more than `size` are not read.
+    /// Reads a blob and hashes it, in one attempt. The bytes are not kept, and no more than `size` are
+    /// read.
     ///
     /// # Errors
-    /// Any [`Error`] but absence.
+    ///
+    /// Any [`Error`], except that a missing blob is no error.
     pub async fn inspect_blob(&self, id: &BlobId, size: u64, on_read: &OnRead) -> Result<BlobVerdict, Error> {
         match self.locate(id).await? {
             BlobPlace::File(file) => {
@@ -77,7 +79,7 @@ impl Store {
         let shown = self.at(&Key::blob(id));
         let mut request = Request::get(url, "read", Hop::Store);
         request.own_headers = headers;
-        // What caches on the way have is not asked.
+        // Bypass caches on the way.
         request.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let mut answer = self.client.send(request, &()).await?;
         match answer.status().as_u16() {

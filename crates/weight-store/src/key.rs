@@ -1,26 +1,27 @@
-//! Where in a store things are: every name is computed, none has to be looked for. No clock, no I/O.
+//! The names of files in a store. Each name can be computed, so nothing has to be searched. No clock,
+//! no I/O.
 
 use sha2::{Digest as _, Sha256};
 use url_parse::{CommitId, Endpoint, ModelId, Revision};
 
 use crate::blob_id::BlobId;
 
-/// The format of the layout that is written, and the latest that is read.
+/// The layout's format: the one that is written and the latest that is read.
 pub(crate) const FORMAT: u64 = 1;
-/// What a ref of the default branch is called.
+/// The name of the default branch's ref.
 pub(crate) const DEFAULT_BRANCH: &str = "HEAD";
-/// As long may one component be. Folders take 255 bytes, and endings need some.
+/// The longest component. File systems allow 255 bytes, and suffixes need some.
 const LONGEST: usize = 200;
-/// As many digits of a SHA-256 stand for what was cut off.
+/// How many digits of a SHA-256 replace what was cut off.
 const DIGITS: usize = 32;
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// A name in a store: small letters, digits and `.`, `_`, `-`, `!`, in components between slashes. It means the same in
-/// a URL, in a bucket and on a file system that does not tell letters by their case.
+/// A name in a store: lower-case letters, digits and `.`, `_`, `-`, `!`, in components separated by
+/// slashes. It means the same in a URL, in a bucket and on a case-insensitive file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key(String);
 
-/// What a ref is about: a name in a model's repository on a hub.
+/// What a ref names: a revision of a model on a hub.
 #[derive(Clone, Copy, Debug)]
 pub struct RefName<'a> {
     /// The hub.
@@ -38,7 +39,7 @@ impl RefName<'_> {
 }
 
 impl Key {
-    /// What the store says of itself.
+    /// The store's description of itself.
     pub(crate) fn info() -> Self {
         Self("mlc-weights-store.json".to_owned())
     }
@@ -62,12 +63,12 @@ impl Key {
         Self(format!("leases/{commit}.json"))
     }
 
-    /// A name that a store has.
+    /// A name found by listing a store.
     pub(crate) fn listed(name: &str) -> Self {
         Self(name.to_owned())
     }
 
-    /// The hub, the model and the revision that this is the name of a ref of. What was cut cannot be told.
+    /// The hub, model and revision of a ref's name; `None` if it is not one, or was cut.
     pub(crate) fn parts_of_ref(&self) -> Option<(Endpoint, ModelId, Option<Revision>)> {
         let mut parts = self.0.strip_prefix("refs/")?.strip_suffix(".json")?.split('/');
         let mut part = || decoded(parts.next()?);
@@ -79,12 +80,12 @@ impl Key {
         (again == *self).then_some((hub, model, revision))
     }
 
-    /// A name beside this one for what is not whole yet.
+    /// A temporary name beside this one, for an incomplete file.
     pub(crate) fn draft(&self, random: u64) -> Self {
         Self(format!("{}.tmp-{random:016x}", self.0))
     }
 
-    /// Whether what stands under it never gets another meaning.
+    /// Whether the file under this name never changes.
     #[cfg_attr(
         not(any(feature = "s3", feature = "gcs", feature = "azure")),
         expect(dead_code, reason = "buckets tell caches so")
@@ -98,13 +99,14 @@ impl Key {
     }
 }
 
-/// A text as one component: an upper-case letter is `!` and the small one, as in the paths of Go modules; any other byte
-/// that is not kept is `!!` and two digits. What is too long is cut, and has `!!!` and a digest behind it.
+/// Encodes a text as one component: an upper-case letter becomes `!` and the lower-case one, as in Go
+/// module paths; any other byte outside the permitted set becomes `!!` and two hexadecimal digits. A
+/// text that is too long is cut, followed by `!!!` and a digest.
 fn component(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for (at, byte) in text.bytes().enumerate() {
         match byte {
-            // But one at the end, which Windows drops.
+            // Except at the end, where Windows drops it.
             b'.' if at + 1 < text.len() => encoded.push('.'),
             b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => encoded.push(char::from(byte)),
             b'A'..=b'Z' => encoded.extend(['!', char::from(byte.to_ascii_lowercase())]),
@@ -123,7 +125,7 @@ fn component(text: &str) -> String {
     encoded
 }
 
-/// The text that a component stands for, if nothing was cut off.
+/// The text of a component, unless it was cut.
 fn decoded(component: &str) -> Option<String> {
     let (mut bytes, mut rest) = (Vec::new(), component.as_bytes());
     while let [first, more @ ..] = rest {
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn keys() {
+    fn each_file_has_a_computed_key() {
         assert_eq!(Key::blob(&BlobId::new([0xab; 32])).as_str(), format!("blobs/sha256/{}", "ab".repeat(32)));
         assert_eq!(
             Key::pack(&CommitId::from_bytes([1; 20])).as_str(),

@@ -1,7 +1,8 @@
-//! Who is filling the store with a commit, so that not everybody downloads it from the hub at once.
+//! Which machine is filling the store with a commit, so that not every machine downloads it from the
+//! hub at once.
 //!
-//! A lease only saves work. Whatever becomes of it, a reader of the store finds whole models or none: the worst that a
-//! lost, forged or stuck lease does is one more download, or a wait that has an end.
+//! A lease only saves work. Whatever happens to it, readers of the store find whole models or none: a
+//! lost, forged or stuck lease costs at most one more download, or a bounded wait.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -13,19 +14,19 @@ use crate::format::MAX_JSON;
 use crate::key::{FORMAT, Key};
 use crate::store::Store;
 
-/// What became of the wish to fill the store with a commit.
+/// The result of asking for a lease.
 #[derive(Debug)]
 pub enum LeaseTaken {
-    /// It is ours to do.
+    /// This caller has the lease.
     Ours(Box<Lease>),
-    /// Somebody else does it.
+    /// Another holder has it.
     Theirs(LeaseSeen),
-    /// This store lets us write no leases.
+    /// This caller may not write leases to the store.
     NoLeases,
 }
 
-/// A lease that is held. When it is dropped without [`release`](Self::release), it stays in the store until somebody
-/// takes it over.
+/// A lease that is held. Dropped without [`release`](Self::release), it stays in the store until
+/// another holder takes it over.
 #[derive(Debug)]
 #[must_use = "others wait until it is released"]
 pub struct Lease {
@@ -35,7 +36,7 @@ pub struct Lease {
     version: Version,
 }
 
-/// Another holder's lease, as it was at one moment.
+/// Another holder's lease, as seen at one moment.
 #[derive(Clone, Debug)]
 pub struct LeaseSeen {
     record: LeaseRecord,
@@ -45,25 +46,27 @@ pub struct LeaseSeen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct LeaseRecord {
     format: u64,
-    /// Empty once it was released.
+    /// Empty after it was released.
     holder: String,
-    /// What the holder has downloaded and written so far.
+    /// How many bytes the holder has downloaded and written so far.
     #[serde(default)]
     bytes: u64,
-    /// What it will have in the end, as far as it knows.
+    /// How many bytes it expects in total.
     #[serde(default)]
     of: u64,
 }
 
 impl Store {
-    /// Asks for the lease of a commit. One that was released is given out again; one that is held, only if it is still as
-    /// far as `dead` was, or this holder's, whose answer was lost. To be called where [`init`](Self::init) has found that the store keeps two writers apart.
+    /// Asks for the lease of a commit. A held lease is taken over if it has not progressed since `dead`
+    /// was seen, or if it is `holder`'s own (the response may have been lost). Call it only if
+    /// [`init`](Self::init) found that the store keeps two writers apart.
     ///
     /// # Errors
     /// Any [`Error`].
     ///
     /// # Cancellation
-    /// The lease may have been taken; after a while it counts as dead.
+    ///
+    /// The lease may have been taken; it counts as dead after a while.
     pub async fn take_lease(
         &self,
         commit: &CommitId,
@@ -98,8 +101,8 @@ impl Store {
 }
 
 impl Lease {
-    /// Shows that the holder is at work, and how far it is. Whether it still is the holder: one that was taken for dead
-    /// learns it here, and may as well go on.
+    /// Reports that the holder is at work, and its progress. Returns whether it still has the lease: a
+    /// holder taken for dead learns this here, and may carry on regardless.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -109,18 +112,19 @@ impl Lease {
         Ok(self.write(condition).await?.is_none())
     }
 
-    /// Gives it back.
+    /// Gives the lease back.
     ///
     /// # Errors
-    /// Any [`Error`]; after a while the lease counts as dead all the same.
+    ///
+    /// Any [`Error`]; the lease then counts as dead after a while.
     pub async fn release(mut self) -> Result<(), Error> {
         self.record.holder.clear();
         let condition = Condition::IfStill(self.version.clone());
         self.write(condition).await.map(drop)
     }
 
-    /// Writes the lease if the condition is met, and looks what is there now: a server may have let several writers win,
-    /// and the last of them is the holder. That one, if it is somebody else.
+    /// Writes the lease if the condition is met, and reads it back: a server may have let several
+    /// writers succeed, and the last of them has the lease. Returns that one if it is another holder.
     async fn write(&mut self, condition: Condition) -> Result<Option<LeaseSeen>, Error> {
         let json: Bytes = serde_json::to_vec(&self.record).unwrap_or_default().into();
         let written = self.store.backend.put(&self.key, json, &condition).await?;
@@ -137,17 +141,18 @@ impl Lease {
 }
 
 impl LeaseSeen {
-    /// Who holds it, by its own word.
+    /// The holder's name, as it wrote it.
     pub fn holder(&self) -> &str {
         &self.record.holder
     }
 
-    /// How many bytes the holder will have downloaded and written in the end, by its own word; 0 if it does not know yet.
+    /// How many bytes the holder expects to download and write, as it wrote it; 0 if it does not know
+    /// yet.
     pub fn of(&self) -> u64 {
         self.record.of
     }
 
-    /// Whether the same holder has come no further between the two. No clock tells whether a holder is at work.
+    /// Whether the same holder has made no progress between the two. This does not depend on any clock.
     pub fn is_as_far(&self, other: &Self) -> bool {
         (&self.record.holder, self.record.bytes) == (&other.record.holder, other.record.bytes)
     }
@@ -157,7 +162,7 @@ impl LeaseSeen {
     }
 }
 
-/// What is no lease is free: it is written over.
+/// Anything that is not a lease counts as a free one, and is overwritten.
 fn seen(Content { bytes, version, .. }: Content) -> LeaseSeen {
     let record = serde_json::from_slice(&bytes).unwrap_or_else(|_| LeaseRecord {
         format: FORMAT,

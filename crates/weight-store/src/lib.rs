@@ -1,5 +1,5 @@
-//! Models by content, in a bucket, on a web server or in a folder: a store that many machines read and that needs no
-//! trust, as everything in it is named by its digest.
+//! A store of models for many machines, in a bucket, on a web server or in a folder. Everything in it
+//! is named by its digest, so it needs no trust.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -41,22 +41,23 @@
 //!
 //! | in the store | what it is |
 //! |---|---|
-//! | `mlc-weights-store.json` | the format of the layout, and what the store is able to |
+//! | `mlc-weights-store.json` | the layout's format and the store's abilities |
 //! | `blobs/sha256/<64 digits>` | the bytes of an LFS file |
 //! | `packs/<40 digits>.pack` | a git pack of one commit: its trees, plain files and LFS pointers |
-//! | `refs/<hub>/<user>/<repository>/<revision>.json` | the commit that a name stands for, by the word of who wrote it |
-//! | `leases/<40 digits>.json` | who is filling the store with a commit; worth nothing but a saving |
+//! | `refs/<hub>/<user>/<repository>/<revision>.json` | the commit that a revision stands for, according to its writer |
+//! | `leases/<40 digits>.json` | which machine is filling the store with a commit; it only saves work |
 //!
-//! No name has to be looked for: each follows from what is asked for. The crate knows no hub, no git, no manifest and no
-//! cache: a pack is bytes, and whether what is read is right is for its reader to see, by the digest in its name.
+//! Nothing has to be searched: each name can be computed. This crate knows no hub, no git, no manifest
+//! and no cache. A pack is bytes to it, and its reader must verify it by the digest in its name.
 //!
-//! A call makes one attempt and classifies its failure ([`Error::is_transient`], [`Error::server_wait`]); when to try
-//! again is the caller's to decide. [`Store::locate`] says where a content is and how to ask for it; the bytes are
-//! fetched by whoever fetches bytes.
+//! A call makes one attempt and classifies its failure ([`Error::is_transient`],
+//! [`Error::server_wait`]); the caller decides when to try again. [`Store::locate`] returns where a
+//! blob is and how to request it; fetching the bytes is the caller's task.
 //!
-//! The feature `webdav` lists stores on web servers. The features `s3`, `gcs` and `azure` bring buckets, by the package `object_store` over the one HTTP client of
-//! [`net`]. Its code for Google and Azure looks at a few variables itself where no settings are given
-//! (`GCE_METADATA_HOST`, `IDENTITY_HEADER`), and at the home folder for Google's default credentials.
+//! The feature `webdav` makes stores on web servers listable. The features `s3`, `gcs` and `azure` add
+//! buckets, using the package `object_store` over the HTTP client of [`net`]. Its code for Google and
+//! Azure reads a few environment variables itself if no settings are given (`GCE_METADATA_HOST`,
+//! `IDENTITY_HEADER`), and looks in the home folder for Google's default credentials.
 
 mod address;
 mod backend;

@@ -1,4 +1,4 @@
-//! What a store has, by its own word. Readers need no list: every name is computed.
+//! What a store contains, as its server lists it. Readers need no listing: every name can be computed.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use crate::blob_id::BlobId;
 use crate::key::{Key, RefName};
 use crate::store::Store;
 
-/// What is in a folder of a store.
+/// The files in a folder of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Names<T> {
-    /// What belongs there.
+    /// Files that belong there.
     pub known: T,
-    /// Files with other names: what interrupted writers have left, or something that was put there by hand.
+    /// The number of other files: left by interrupted writers, or put there by hand.
     pub others: u64,
-    /// Their sizes, added up.
+    /// The total size of those.
     pub other_bytes: u64,
 }
 
-/// What a listed ref is about, by its name.
+/// What a listed ref names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListedRef {
-    /// The hub. A store does not keep whether it is reached by https, which is assumed.
+    /// The hub. A store does not record its scheme; https is assumed.
     pub hub: Endpoint,
     /// The model.
     pub model: ModelId,
@@ -42,7 +42,7 @@ impl ListedRef {
 }
 
 impl Store {
-    /// All contents, with their sizes.
+    /// All blobs with their sizes.
     ///
     /// # Errors
     /// Any [`Error`]; [`Error::NotListable`] for a web server without WebDAV, [`Error::TooMany`].
@@ -58,13 +58,13 @@ impl Store {
     pub async fn list_packs(&self) -> Result<Names<BTreeMap<CommitId, u64>>, Error> {
         let commit = |name: &str| {
             let commit: CommitId = name.strip_prefix("packs/")?.strip_suffix(".pack")?.parse().ok()?;
-            // Letters may be of either case elsewhere.
+            // Another server might have changed the case of letters.
             (Key::pack(&commit).as_str() == name).then_some(commit)
         };
         self.names("packs", |listed| Some((commit(&listed.name)?, listed.size))).await
     }
 
-    /// All refs, by their names. Those of very long revisions, whose names are cut, count as other files.
+    /// All refs, by name. Refs of very long revisions, whose names are cut, count as other files.
     ///
     /// # Errors
     /// As [`list_blobs`](Self::list_blobs).

@@ -11,14 +11,15 @@ use crate::format::{MAX_JSON, RefRecord, StoreInfo};
 use crate::key::{Key, RefName};
 use crate::store::Store;
 
-/// Packs of models have a few megabytes: what is large is in LFS. One is held in memory.
+/// Packs of models have a few megabytes, since large files are in LFS. One is held in memory.
 pub(crate) const MAX_PACK: u64 = 64 << 20;
 
 impl Store {
-    /// Where a content would be. Sends nothing, but where credentials have to be asked for.
+    /// Where a blob would be. Sends no request, unless credentials must be obtained.
     ///
     /// # Errors
-    /// Those of getting credentials.
+    ///
+    /// Those of obtaining credentials.
     pub async fn locate(&self, blob: &BlobId) -> Result<BlobPlace, Error> {
         self.backend.place(&Key::blob(blob)).await
     }
@@ -28,7 +29,7 @@ impl Store {
         self.at(&Key::pack(commit))
     }
 
-    /// The address of a content, for messages.
+    /// The address of a blob, for messages.
     pub fn shown_blob(&self, blob: &BlobId) -> SafeUrl {
         self.at(&Key::blob(blob))
     }
@@ -38,27 +39,30 @@ impl Store {
         self.at(&Key::reference(name))
     }
 
-    /// The pack of a commit; `None` if the store does not have it. Nothing about it is checked: it may be anything, of
-    /// at most 64 MiB.
+    /// The pack of a commit; `None` if the store does not have it. The pack is not verified: it may be
+    /// anything of at most 64 MiB.
     ///
     /// # Errors
-    /// Any [`Error`] but absence.
+    ///
+    /// Any [`Error`], except that a missing pack is no error.
     pub async fn find_pack(&self, commit: &CommitId) -> Result<Option<Bytes>, Error> {
         self.pack(commit, false).await
     }
 
-    /// The same, past all caches on the way, for when what came was not right.
+    /// Like [`find_pack`](Self::find_pack), bypassing caches, for use after a wrong pack.
     ///
     /// # Errors
-    /// Any [`Error`] but absence.
+    ///
+    /// As [`find_pack`](Self::find_pack).
     pub async fn find_pack_past_caches(&self, commit: &CommitId) -> Result<Option<Bytes>, Error> {
         self.pack(commit, true).await
     }
 
-    /// Whether the pack of a commit is there, and with it the whole model.
+    /// Whether the pack of a commit exists, and hence the whole model.
     ///
     /// # Errors
-    /// Any [`Error`] but absence.
+    ///
+    /// As [`find_pack`](Self::find_pack).
     pub async fn has_pack(&self, commit: &CommitId) -> Result<bool, Error> {
         Ok(self.backend.presence(&Key::pack(commit)).await?.is_some())
     }
@@ -68,11 +72,13 @@ impl Store {
         Ok(found.map(|content| content.bytes))
     }
 
-    /// Which commit a name stands for; `None` if the store does not say. It is the word of whoever may write to it. A
-    /// time that has not come yet is given as the store's own: to be ahead of time is no advantage.
+    /// The commit that a name stands for; `None` if the store has no such ref. It is only as reliable
+    /// as the store's writers. A time in the future is replaced by the store's own time, so that it
+    /// gives no advantage.
     ///
     /// # Errors
-    /// Any [`Error`] but absence.
+    ///
+    /// Any [`Error`], except that a missing ref is no error.
     pub async fn find_ref(&self, name: &RefName<'_>) -> Result<Option<RefRecord>, Error> {
         let key = Key::reference(name);
         let Some(content) = self.get(&key, MAX_JSON as u64, true).await? else { return Ok(None) };
@@ -84,10 +90,12 @@ impl Store {
         Ok(Some(record))
     }
 
-    /// What the store says of itself; `None` if it was never set up.
+    /// The store's description of itself; `None` if it was never set up.
     ///
     /// # Errors
-    /// Any [`Error`] but absence; [`Error::LaterFormat`] where it cannot be read by this version.
+    ///
+    /// Any [`Error`], except that absence is no error; [`Error::LaterFormat`] if this version cannot
+    /// read the store.
     pub async fn info(&self) -> Result<Option<StoreInfo>, Error> {
         let key = Key::info();
         match self.backend.get(&key, MAX_JSON as u64, true).await? {
@@ -106,8 +114,9 @@ impl Store {
         }
     }
 
-    /// Whether it lets this reader in. A bucket says 403 of what is not there to who may not list it; whether it lets
-    /// nobody in shows at the file that every store has.
+    /// Whether this caller may read the store. A bucket answers 403 for a missing object if the caller
+    /// may not list it; the description, which every store has, shows whether reading is forbidden
+    /// altogether.
     pub async fn is_readable(&self) -> bool {
         matches!(self.info.get_or_try_init(|| self.info()).await, Ok(Some(_)))
     }

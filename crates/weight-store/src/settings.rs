@@ -1,4 +1,4 @@
-//! What a store is opened with. No clock, no I/O.
+//! The settings for opening a store. No clock, no I/O.
 
 use std::fmt;
 
@@ -49,19 +49,20 @@ pub const VARIABLES: [&str; 40] = [
     "IDENTITY_ENDPOINT",
 ];
 
-/// Settings of a [`Store`](crate::Store). Nothing of it is read from the environment.
+/// Settings of a [`Store`](crate::Store). None are read from the environment.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct StoreSettings {
-    /// Names and values of the variables by which clouds' programs are configured, as the package `object_store` reads
-    /// them: `AWS_…`, `GOOGLE_…`, `AZURE_…`, in particular those of [`VARIABLES`]. The values may be secret.
+    /// Names and values of the variables that configure access to a cloud, as the package
+    /// `object_store` reads them: `AWS_…`, `GOOGLE_…`, `AZURE_…`, in particular those in [`VARIABLES`].
+    /// The values may be secret.
     pub variables: Vec<(String, String)>,
-    /// A web server is written to under the last name at once, for one that knows no `MOVE`.
+    /// Files on a web server are written directly under their final name, for a server without `MOVE`.
     pub writes_in_place: bool,
 }
 
 impl StoreSettings {
-    /// Those whose names begin so, in whatever case.
+    /// The variables with this prefix, in any case.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     pub(crate) fn of(&self, start: &str) -> impl Iterator<Item = (String, &str)> {
         let start = start.to_ascii_lowercase();
@@ -69,7 +70,7 @@ impl StoreSettings {
         lower.filter(move |(name, _)| name.starts_with(&start))
     }
 
-    /// The variables that are to be looked at when a bucket cannot be used: those that usually are set, and those that
+    /// The variables to check when a bucket cannot be used: those that usually are set, and those that
     /// are.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     pub(crate) fn of_interest(&self, start: &str, usual: &[&str]) -> String {
@@ -83,14 +84,14 @@ impl StoreSettings {
         names.join(", ")
     }
 
-    /// Whether some variable says who asks, or that nobody needs to.
+    /// Whether a variable provides credentials or says that none are needed.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     pub(crate) fn names_somebody(&self, start: &str) -> bool {
         let says_who = |name: &str| is_secret(name) || name.ends_with("skip_signature");
         self.of(start).any(|(name, _)| says_who(&name))
     }
 
-    /// What must not be shown, whoever repeats it.
+    /// Values that no message may show.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     pub(crate) fn secrets(&self) -> Secrets {
         let values =
@@ -100,7 +101,7 @@ impl StoreSettings {
 }
 
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-/// Regions and names of accounts are no secrets, and belong into messages.
+/// Regions and account names are not secret and belong in messages.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     ["KEY", "TOKEN", "SECRET", "SAS", "PASSWORD", "CREDENTIAL", "SERVICE_ACCOUNT"]
@@ -108,7 +109,7 @@ fn is_secret(name: &str) -> bool {
         .any(|word| name.contains(word))
 }
 
-/// The names alone.
+/// Shows the names only.
 impl fmt::Debug for StoreSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.variables.iter().map(|(name, _)| name.as_str()).collect();

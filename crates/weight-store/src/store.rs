@@ -1,4 +1,4 @@
-//! A store that is opened.
+//! An open store.
 
 use std::sync::Arc;
 
@@ -14,18 +14,19 @@ use crate::key::Key;
 use crate::settings::StoreSettings;
 use crate::web::Web;
 
-/// A store. Cloning is cheap and shares its connections, which belong to a runtime as those of its [`Client`] do.
+/// An open store. Cloning is cheap and shares its connections, which belong to one runtime, like those
+/// of its [`Client`].
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) url: StoreUrl,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) client: Client,
-    /// What it says of itself, once it was asked.
+    /// Its description of itself, once read.
     pub(crate) info: Arc<OnceCell<Option<StoreInfo>>>,
 }
 
 impl Store {
-    /// A store at an address. Nothing is sent yet.
+    /// Opens the store at an address. Sends nothing yet.
     ///
     /// # Errors
     /// [`Error::NotBuiltIn`] and [`Error::Settings`].
@@ -45,13 +46,13 @@ impl Store {
         Ok(Self { url, backend, client: client.clone(), info: Arc::default() })
     }
 
-    /// Where it is.
+    /// Its address.
     pub fn url(&self) -> &StoreUrl {
         &self.url
     }
 
-    /// By how many seconds the clock of the store is ahead of this machine's, if that is so wrong that requests were
-    /// refused for it, and are signed by the store's; else zero.
+    /// How many seconds the store's clock is ahead of this machine's, if requests were refused for this
+    /// and are now signed with the store's time; otherwise 0.
     pub fn clock_offset(&self) -> i64 {
         self.backend.clock_offset()
     }

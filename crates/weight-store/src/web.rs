@@ -1,5 +1,5 @@
-//! A store on a web server. Any serves for reading; writing takes one that knows `PUT`, and, so that nothing is seen
-//! before it is whole, `MOVE` (WebDAV).
+//! A store on a web server. Any server will do for reading. Writing needs `PUT` and, so that no
+//! incomplete file is visible, `MOVE` (WebDAV).
 
 #[cfg(feature = "webdav")]
 mod listing;
@@ -27,11 +27,11 @@ use crate::backend::{
 use crate::blob::{Blob, Hashing, check, read_on};
 use crate::key::Key;
 
-/// A content is read and sent so much at a time.
+/// How much of a blob is read and sent at a time.
 const PIECE: usize = 1 << 20;
 const WRITE: &str = "write";
-/// What a version begins with that no condition can be about. Apache has such a one for a file that is younger than a
-/// second, and the same without this once it is older.
+/// The prefix of a weak ETag, which conditions cannot use. Apache gives a file such a tag while it is
+/// less than a second old, and the same tag without the prefix later.
 const WEAK: &str = "W/";
 const YOUNG: Duration = Duration::from_millis(1100);
 
@@ -64,7 +64,7 @@ impl Web {
         self.login.iter().map(|login| (header::AUTHORIZATION, login.clone())).collect()
     }
 
-    /// Asks what is in a folder, whose URL ends in a slash.
+    /// Asks for the contents of a folder, whose URL ends in a slash.
     #[cfg(feature = "webdav")]
     fn propfind(&self, url: Url) -> Request {
         let mut request = self.request(method(b"PROPFIND"), url, "list");
@@ -74,7 +74,7 @@ impl Web {
         request
     }
 
-    /// Sends a `PUT`; where the server has no such folder yet, creates it and sends it again.
+    /// Sends a `PUT`; if the folder does not exist yet, creates it and repeats the request.
     async fn send_put(&self, key: &Key, body: &Body<'_>, condition: &Condition) -> Result<Answer, Error> {
         let mut request = self.request(Method::PUT, self.url(key), WRITE);
         if let Some((name, value)) = condition_header(condition) {
@@ -95,7 +95,8 @@ impl Web {
         }
     }
 
-    /// What is wrong with the file shows before its last piece is sent: then the server never has all of it.
+    /// Verifies the file before its last piece is sent, so that the server never has the whole of a
+    /// wrong one.
     async fn send_content(&self, request: Request, blob: &Blob) -> Result<Answer, Error> {
         let (pieces, upload) = Upload::channel(blob.size);
         let opened = blob.clone();
@@ -110,7 +111,7 @@ impl Web {
                     let _ = pieces.send(last).await;
                     return Ok::<(), Error>(());
                 }
-                // Whoever receives has ended when this fails, and says why.
+                // Fails only if the request has ended, which then returns the reason.
                 if !last.is_empty() && pieces.send(last).await.is_err() {
                     return Ok(());
                 }
@@ -122,11 +123,11 @@ impl Web {
         Ok(sent?)
     }
 
-    /// Creates the folders that a key is in, from the first one that is missing; also those of the store itself.
+    /// Creates a key's missing parent folders, including those of the store itself.
     async fn create_folders(&self, key: &Key) -> Result<(), Error> {
         let mut url = self.url(key);
         let mut missing = Vec::new();
-        // Up to one that is there or can be created.
+        // Up to a folder that exists or can be created.
         while let Some(parent) = parent(&url) {
             let answer = self.create_folder(&parent).await?;
             match answer.status().as_u16() {
@@ -145,7 +146,7 @@ impl Web {
         Ok(())
     }
 
-    /// Apache answers 403 where somebody else creates the folder at this moment, and 405 when that has been done.
+    /// Apache answers 403 while another client is creating the folder, and 405 afterwards.
     async fn create_folder(&self, url: &Url) -> Result<Answer, Error> {
         let request = self.request(method(b"MKCOL"), url.clone(), "create");
         let answer = self.client.send(request.clone(), &()).await?;
@@ -155,12 +156,12 @@ impl Web {
         Ok(self.client.send(request, &()).await?)
     }
 
-    /// Writes under another name, and renames.
+    /// Writes under a temporary name and renames.
     async fn write_aside(&self, key: &Key, body: &Body<'_>, replace: bool) -> Result<(), Error> {
         let draft = key.draft(fastrand::u64(..));
         let outcome = self.write_and_move(key, &draft, body, replace).await;
         if !matches!(outcome, Ok(Moved::Done)) {
-            // Nothing more can be done about it; it is no name that is read.
+            // Best effort; no reader uses this name.
             let request = self.request(Method::DELETE, self.url(&draft), "remove");
             let _ = self.client.send(request, &()).await;
         }
@@ -181,15 +182,17 @@ impl Web {
         }
         let to = self.url(key);
         let mut answer = self.send_move(draft, to.as_str(), replace).await?;
-        // Apache takes nothing but a whole URL, and, behind a proxy that speaks TLS for it, not the proxy's.
+        // Apache insists on a whole URL, and refuses one with the address of a TLS proxy in front of
+        // it.
         if matches!(answer.status().as_u16(), 400 | 502) {
             answer = self.send_move(draft, to.path(), replace).await?;
         }
         match answer.status().as_u16() {
             200..300 => Ok(Moved::Done),
-            // Somebody else has written the same.
+            // Another writer has written the same blob.
             412 if !replace => Ok(Moved::WasThere),
-            // It was there a moment ago: an answer was lost, and the request came twice. Whoever tries again finds it.
+            // It existed a moment ago: a response was lost and the request arrived twice. A retry finds
+            // the file.
             404 => Err(Error::Contended { url: shown }),
             _ => Err(refused(answer, "rename to", &shown).await),
         }
@@ -275,7 +278,7 @@ impl Backend for Web {
     async fn put_blob(&self, key: &Key, blob: &Blob, replace: bool) -> Result<(), Error> {
         let body = Body::Content(blob);
         if self.writes_in_place {
-            // It is seen from its first byte on.
+            // Visible from its first byte on, so it is checked first.
             check(blob).await?;
             return self.write_in_place(key, &body, &Condition::Always).await.map(drop);
         }
@@ -294,7 +297,7 @@ fn condition_header(condition: &Condition) -> Option<(HeaderName, HeaderValue)> 
     }
 }
 
-/// The folder that a URL is in, which ends in a slash; `None` for the uppermost.
+/// The parent folder of a URL, ending in a slash; `None` for the root.
 fn parent(url: &Url) -> Option<Url> {
     let path = url.path().trim_end_matches('/');
     let (folder, _) = path.rsplit_once('/').filter(|(folder, _)| !folder.is_empty())?;

@@ -1,8 +1,8 @@
 //! Writing to a store.
 //!
-//! Nobody has to agree with anybody: a content has its digest for a name, so that two who write it write the same, and a
-//! name for a commit is written after all that the commit needs. What a writer that was stopped has left is found there
-//! by the next one.
+//! Writers need no coordination. A blob is named by its digest, so concurrent writers of one blob write
+//! the same bytes; and a ref is written after everything that its commit needs. If a writer stops
+//! half-way, the next one finds what it left.
 
 use bytes::Bytes;
 use url_parse::CommitId;
@@ -16,47 +16,51 @@ use crate::key::{Key, RefName};
 use crate::read::MAX_PACK;
 use crate::store::Store;
 
-/// A ref that was written while this one was compared with it is read again so often.
+/// How often a ref is read again because it changed while it was compared.
 const MAX_ROUNDS: usize = 5;
 
-/// What became of a content or a pack.
+/// The result of putting a blob or a pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     /// It was written.
     Written,
-    /// It was there. Of a content, its size was compared, and its checksum where the server has one; of a pack, its size.
+    /// It existed. For a blob, its size was compared, and its checksum if the server keeps one; for a
+    /// pack, its size.
     WasThere,
 }
 
-/// What became of a ref.
+/// The result of putting a ref.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefPut {
     /// It was written.
     Written,
-    /// The store has one that was seen later, which stays.
+    /// The store has a ref that was seen later and keeps it.
     Later(RefRecord),
 }
 
 impl Store {
-    /// Sets the store up, if it is not, and tries whether it keeps two writers apart. To be called before anything is
-    /// written.
+    /// Sets the store up if needed, and tests whether it keeps two writers apart. Call this before
+    /// writing anything.
     ///
     /// # Errors
-    /// Any [`Error`]; [`Error::LaterFormat`] where it cannot be written by this version.
+    ///
+    /// Any [`Error`]; [`Error::LaterFormat`] if this version cannot write the store.
     pub async fn init(&self) -> Result<StoreInfo, Error> {
         let (cautious, able) = (StoreInfo::new(false), StoreInfo::new(true));
         let there = self.info().await?;
         if there.is_some_and(|info| info.conditional_put) {
             return Ok(able);
         }
-        // Nothing is promised before it was seen, lest a promise stay behind when this is broken off.
+        // The ability is recorded only after it was tested, so that an interruption leaves no untested
+        // promise.
         if there.is_none() {
             self.put_info(cautious, &Condition::IfAbsent).await?;
         }
         if !self.backend.knows_conditions() {
             return Ok(cautious);
         }
-        // What is there without a promise may be by somebody who sets the store up at this moment, or was stopped.
+        // A description without the promise may come from a writer that is setting the store up right
+        // now, or was stopped.
         match self.put_info(cautious, &Condition::IfAbsent).await {
             Ok(Written::Not) => {}
             Ok(Written::Done) => return Ok(cautious),
@@ -74,25 +78,28 @@ impl Store {
         self.backend.put(&Key::info(), info.to_json().into(), condition).await
     }
 
-    /// Whether a content of this name and size is there, by the word of the server: nothing is read.
+    /// Whether a blob with this digest and size exists, according to the server: it is not read.
     ///
     /// # Errors
-    /// Any [`Error`] but absence.
+    ///
+    /// Any [`Error`], except that a missing blob is no error.
     pub async fn has_blob(&self, id: &BlobId, size: u64) -> Result<bool, Error> {
         let there = self.backend.presence(&Key::blob(id)).await?;
         Ok(there.is_some_and(|there| there.is(id, size)))
     }
 
-    /// Puts a content into the store, unless one of that name and size is there, and of no other checksum where the server
-    /// has one. With `replace` it is written in any
-    /// case, which mends one that is rotten. It is not seen under its name before all of it was found to be right.
+    /// Puts a blob into the store, unless it is there with the right size and, if the server keeps one,
+    /// the right checksum. With `replace` it is always written, which repairs a damaged one. It becomes
+    /// visible only after it was verified.
     ///
     /// # Errors
-    /// Any [`Error`]; [`Error::OtherContent`] where the file is not what it is said to be.
+    ///
+    /// Any [`Error`]; [`Error::OtherContent`] if the file is a different blob.
     ///
     /// # Cancellation
-    /// What was begun is broken off, or, in a folder, comes to its end. A bucket may keep the parts of a large content
-    /// until a rule of its own removes them.
+    ///
+    /// The upload is aborted; in a folder, a running write completes. A bucket may keep parts of a
+    /// large blob until its own lifecycle rule removes them.
     pub async fn put_blob(&self, blob: &Blob, replace: bool) -> Result<Put, Error> {
         let key = Key::blob(&blob.id);
         let there = self.backend.presence(&key).await?;
@@ -100,16 +107,18 @@ impl Store {
             return Ok(Put::WasThere);
         }
         tracing::debug!(url = %self.at(&key), bytes = blob.size, "writing a content");
-        // One that is another is nobody's work under way: nothing is seen before it is whole.
+        // Not another writer's unfinished work, since nothing incomplete is visible; so it may be
+        // replaced.
         self.backend.put_blob(&key, blob, replace || there.is_some()).await?;
         Ok(Put::Written)
     }
 
-    /// Puts the pack of a commit into the store, unless one of that size is there; with `replace`, in any case. To be
-    /// called when all contents that the commit needs are there.
+    /// Puts the pack of a commit into the store, unless one of that size is there; with `replace`,
+    /// always. Call this after all blobs of the commit are there.
     ///
     /// # Errors
-    /// Any [`Error`]; [`Error::TooLarge`] for one of more than 64 MiB, which no reader takes.
+    ///
+    /// Any [`Error`]; [`Error::TooLarge`] for a pack of more than 64 MiB, which no reader accepts.
     pub async fn put_pack(&self, commit: &CommitId, pack: Bytes, replace: bool) -> Result<Put, Error> {
         let key = Key::pack(commit);
         if pack.len() as u64 > MAX_PACK {
@@ -123,11 +132,13 @@ impl Store {
         Ok(Put::Written)
     }
 
-    /// Lets a name stand for a commit, unless the store has a record that was seen later: who is slow does not turn a name
-    /// back. To be called when the commit's pack is there, and after [`init`](Self::init).
+    /// Makes a name stand for a commit, unless the store has a record that was seen later, so that a
+    /// slow writer does not turn a name back. Call this after [`init`](Self::init), when the commit's
+    /// pack is there.
     ///
     /// # Errors
-    /// Any [`Error`]; [`Error::Contended`] where others were faster each time.
+    ///
+    /// Any [`Error`]; [`Error::Contended`] if other writers were faster each time.
     pub async fn put_ref(&self, name: &RefName<'_>, record: &RefRecord) -> Result<RefPut, Error> {
         let (key, json) = (Key::reference(name), Bytes::from(record.to_json(name)));
         let knows_conditions = self.info().await?.is_some_and(|info| info.conditional_put);
@@ -150,7 +161,8 @@ impl Store {
         Err(Error::Contended { url: self.at(&key) })
     }
 
-    /// What is there, if it was seen later. What is no ref, or is of a time that has not come, is written over.
+    /// The existing record, if it was seen later. A file that is not a ref, or has an implausible time,
+    /// is overwritten.
     fn later(
         &self,
         there: &Content,

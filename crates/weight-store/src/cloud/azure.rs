@@ -17,13 +17,13 @@ use super::opened::{Addressing, Opened, SIGNED_FOR, one_attempt};
 use crate::backend::BlobPlace;
 use crate::settings::StoreSettings;
 
-/// Tokens are understood from some version of the protocol on. This is the one that the library speaks.
+/// Tokens need a minimum protocol version. This is the one that the library uses.
 const VERSION: (&str, &str) = ("x-ms-version", "2023-11-03");
 
 #[derive(Debug)]
 struct AzureUrls {
     azure: Arc<MicrosoftAzure>,
-    /// The same container with a key that is none: what it signs says where things are.
+    /// The same container with a dummy key: only the paths of the URLs that it signs are used.
     unsigned: MicrosoftAzure,
     is_public: bool,
 }

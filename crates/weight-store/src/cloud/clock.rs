@@ -1,22 +1,23 @@
-//! What time it is at a store, where the clock of this machine is wrong.
+//! The time at a store, for machines whose clock is wrong.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-/// Clouds bear a quarter of an hour. A clock that is less wrong than this is not why they refuse.
+/// Clouds tolerate a quarter of an hour. A smaller error than this is not the reason for a refusal.
 const WORTH_CORRECTING: u64 = 5 * 60;
 
-/// How many seconds the store's clock is ahead of this machine's: none, until a refusal shows that it matters.
+/// How many seconds the store's clock is ahead of this machine's: 0 until a refusal shows that it
+/// matters.
 #[derive(Debug, Default)]
 pub(super) struct StoreClock(AtomicI64);
 
 impl StoreClock {
-    /// So many seconds are added to the time of this machine.
+    /// The seconds to add to this machine's time.
     pub(super) fn offset(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The time at the store, as far as it has to be known.
+    /// The store's time, corrected only if necessary.
     pub(super) fn now(&self) -> SystemTime {
         let (now, offset) = (SystemTime::now(), self.offset());
         let distance = Duration::from_secs(offset.unsigned_abs());
@@ -24,7 +25,8 @@ impl StoreClock {
         then.unwrap_or(now)
     }
 
-    /// Takes note of the time that a refusal tells. Whether it is so far from what was signed with that it may be why.
+    /// Records the time in a refusal. Returns whether it differs so much from the time used for signing
+    /// that this may be the reason.
     pub(super) fn learn(&self, date: Option<SystemTime>) -> bool {
         let Some(date) = date else { return false };
         if distance(date, self.now()).unsigned_abs() < WORTH_CORRECTING {
@@ -37,7 +39,7 @@ impl StoreClock {
     }
 }
 
-/// How many seconds one time is after another.
+/// How many seconds `one` is after `other`.
 fn distance(one: SystemTime, other: SystemTime) -> i64 {
     let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     one.duration_since(other).map_or_else(|error| -seconds(error.duration()), seconds)

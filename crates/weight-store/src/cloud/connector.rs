@@ -1,4 +1,4 @@
-//! The one HTTP client under the library that speaks with buckets.
+//! Connects `object_store` to the one HTTP client.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -26,38 +26,39 @@ use super::clock::StoreClock;
 use crate::Error;
 use crate::backend::{date_of, refused};
 
-/// What is answered is a short text: a token, an error, a thousand names.
+/// Responses are short: a token, an error, a thousand names.
 const MAX_ANSWER: usize = 16 << 20;
-/// Larger bodies are sent with patience, over a connection of their own.
+/// Larger bodies are sent over a connection of their own, with a longer time-out.
 const LARGE: usize = 64 << 10;
-/// Who hands out credentials is that near. Where there is no such service, connections may lead nowhere.
+/// A service that issues credentials is nearby. Where none exists, connecting to its address may never
+/// complete.
 const NEAR: Duration = Duration::from_secs(2);
-/// By these the library tells what became of a condition.
+/// The library derives the result of a condition from these statuses.
 const UNDERSTOOD: [StatusCode; 4] =
     [StatusCode::NOT_MODIFIED, StatusCode::NOT_FOUND, StatusCode::CONFLICT, StatusCode::PRECONDITION_FAILED];
 
-/// Hands out the client.
+/// Makes the library use our client.
 #[derive(Clone, Debug)]
 pub(super) struct Connector(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     client: Client,
-    /// The store, for messages.
+    /// The store's address, for messages.
     store: SafeUrl,
-    /// The same without proxies.
+    /// A client without proxies.
     direct: OnceCell<Client>,
-    /// The server that the bucket is on, where the settings name it.
+    /// The server of the bucket, if the settings name it.
     endpoint: Mutex<Option<Origin>>,
     clock: Arc<StoreClock>,
-    /// Signs again by the store's clock. `None` where nobody can.
+    /// Signs again with the store's time. `None` if the cloud does not support it.
     resigner: OnceLock<Box<dyn Resigner>>,
 }
 
-/// Signs requests again that the library has signed.
+/// Replaces the signature of a request that the library has signed.
 #[async_trait]
 pub(super) trait Resigner: Send + Sync + fmt::Debug {
-    /// Signs what is signed as if it were this time.
+    /// Signs as if it were this time. Leaves unsigned requests alone.
     async fn resign(
         &self,
         method: &Method,
@@ -74,20 +75,20 @@ impl Connector {
         Self(Arc::new(Shared { client, store, direct, endpoint, clock, resigner }))
     }
 
-    /// What time it is at the store.
+    /// The store's clock.
     pub(super) fn clock(&self) -> Arc<StoreClock> {
         Arc::clone(&self.0.clock)
     }
 
-    /// What is refused for its time is signed again by this.
+    /// Sets the signer for requests that were refused because of their time.
     #[cfg(feature = "s3")]
     pub(super) fn resign_by(&self, resigner: impl Resigner + 'static) {
-        // There is one for a bucket.
+        // Only one is ever set for a bucket.
         let _ = self.0.resigner.set(Box::new(resigner));
     }
 
-    /// The settings name the server that the bucket is on. Over plain http, proxies are for this one alone: other
-    /// servers that are asked so hand out credentials, and are near.
+    /// Records the server that the settings name for the bucket. Over plain http, only this server is
+    /// reached through proxies: any other such server issues credentials and is nearby.
     pub(super) fn bucket_is_at(&self, endpoint: &str) -> object_store::Result<()> {
         let origin = endpoint.parse::<Url>().ok().as_ref().and_then(Origin::of);
         let problem =
@@ -159,7 +160,7 @@ impl Shared {
         Ok(client.send(request, &()).await?)
     }
 
-    /// A setting that is to be a URL, for instance where credentials come from, is none.
+    /// A setting that should be a URL, such as the address of a credentials service, is not one.
     fn no_url(&self, error: &(dyn StdError + 'static)) -> Error {
         let source = ForeignError::of(error, &Secrets::default());
         Error::Bucket { action: "get credentials for, or reach,", url: self.store.clone(), source }
@@ -179,7 +180,7 @@ impl Shared {
     }
 }
 
-/// A body of the library is in memory, in as many pieces as it was given in: one, where we give it.
+/// The library's bodies are in memory, in one piece as far as we supplied them.
 fn bytes_of(mut body: HttpRequestBody) -> Bytes {
     if let Some(bytes) = body.as_bytes() {
         return bytes.clone();
@@ -204,7 +205,7 @@ async fn whole(answer: Answer, url: SafeUrl) -> Result<HttpResponse, Error> {
     Ok(response)
 }
 
-/// An error of ours on its way through the library, which keeps it among the causes of its own.
+/// One of our errors on its way through the library, which wraps it in its own.
 pub(super) struct Carried(Mutex<Option<Error>>);
 
 impl Carried {

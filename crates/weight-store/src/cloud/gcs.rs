@@ -16,10 +16,10 @@ use crate::backend::BlobPlace;
 use crate::settings::StoreSettings;
 
 const PUBLIC: &str = "https://storage.googleapis.com";
-/// What a path keeps as it is.
+/// Characters of a path that are not encoded.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/');
 
-/// URLs with a token in a header: to sign one takes a private key, or a request for each.
+/// URLs with a token in a header: signing them would take a private key, or one request per URL.
 #[derive(Debug)]
 struct BearerUrls {
     gcs: Arc<GoogleCloudStorage>,
@@ -44,7 +44,7 @@ pub(super) fn open(
     let endpoint = endpoint.unwrap_or_else(|| PUBLIC.to_owned());
     let base = format!("{}/{bucket}/", endpoint.trim_end_matches('/'));
     if builder.get_config_value(&GoogleConfigKey::SkipSignature).is_some_and(|value| value == "true") {
-        // Nobody is asked for credentials.
+        // Avoids asking for credentials.
         let nobody = GcpCredential { bearer: String::new() };
         builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(nobody)));
     }

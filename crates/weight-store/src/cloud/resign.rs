@@ -1,5 +1,5 @@
-//! Signing again, by the store's clock, what the library has signed by this machine's: it takes no other. What is signed
-//! is not built anew. Signatures are those of AWS, version 4.
+//! Replaces signatures of the library, which always signs with this machine's time, by ones with the
+//! store's time. The request itself is not rebuilt. Signatures are AWS Signature Version 4.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;
@@ -14,12 +14,12 @@ use url_parse::Url;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const DATE_HEADER: &str = "x-amz-date";
-/// What is not encoded in a query.
+/// Characters of a query that are not encoded.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Signs a request again whose headers are signed; false where they are not.
+/// Signs again a request that is signed in its headers; returns false if it is not.
 pub(super) fn resign_headers(
     method: &Method,
     url: &Url,
@@ -68,7 +68,8 @@ fn resigned(
     Some((HeaderValue::try_from(date).ok()?, authorization))
 }
 
-/// Signs a URL again whose query is signed, with these headers; `None` where it is not.
+/// Signs again a URL that is signed in its query, together with these headers; `None` if it is not
+/// signed.
 pub(super) fn resigned_url(
     method: &Method,
     url: &Url,
@@ -103,7 +104,7 @@ pub(super) fn resigned_url(
     Some(again)
 }
 
-/// The scope of a signature on another day: what comes after the key and the day stays.
+/// The credential scope with another day; everything else stays.
 fn rescoped(scope: &str, date: &str) -> Option<String> {
     let mut parts = scope.rsplitn(5, '/');
     let (end, service, region) = (parts.next()?, parts.next()?, parts.next()?);
@@ -131,9 +132,9 @@ fn host_of(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// As `20130524T000000Z`.
+/// In the form `20130524T000000Z`.
 fn long_date(at: SystemTime) -> Option<String> {
-    // As `Fri, 24 May 2013 00:00:00 GMT`.
+    // In the form `Fri, 24 May 2013 00:00:00 GMT`.
     let text = httpdate::fmt_http_date(at);
     let mut parts = text.split(' ').skip(1);
     let (day, month, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -165,7 +166,7 @@ mod tests {
         AwsCredential { key_id: "AKID".to_owned(), secret_key: "s3cret/key".to_owned(), token }
     }
 
-    /// `20130524T000000Z` as a time.
+    /// Parses `20130524T000000Z`.
     fn time_of(date: &str) -> SystemTime {
         let part = |from: usize, to: usize| &date[from..to];
         let month = MONTHS[part(4, 6).parse::<usize>().unwrap() - 1];
@@ -177,14 +178,14 @@ mod tests {
             part(11, 13),
             part(13, 15)
         );
-        // Which day of the week it is, is not asked.
+        // The day of the week is not checked, so each is tried.
         ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
             .iter()
             .find_map(|day| httpdate::parse_http_date(&text.replace("Mon", day)).ok())
             .unwrap()
     }
 
-    /// Signed again at the same time, a request has the signature that the library has given it; at another, it has not.
+    /// Signing again at the same time gives the library's own signature; at another time it does not.
     #[test]
     fn headers_are_signed_as_the_library_signs_them() {
         let url = "http://127.0.0.1:9/models/a%20b/%21?list-type=2&prefix=a%2Fb&continuation-token=x%3D&x";
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn dates() {
+    fn signing_times_are_written_and_read() {
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_600);
         assert_eq!(long_date(at).unwrap(), "20130524T000000Z");
         assert_eq!(time_of("20130524T000000Z"), at);

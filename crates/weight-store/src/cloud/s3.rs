@@ -1,4 +1,4 @@
-//! Buckets of S3, and of servers that speak its language.
+//! Buckets on S3, and on servers with the same API.
 
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
@@ -18,8 +18,8 @@ use super::resign::{resign_headers, resigned_url};
 use crate::backend::BlobPlace;
 use crate::settings::StoreSettings;
 
-/// Credentials of a session are renewed when they have five minutes left, and URLs that are signed with them end when
-/// they do. To sign another one costs nothing.
+/// Session credentials are renewed when five minutes are left, and URLs signed with them expire when
+/// the session does. Signing another URL costs nothing.
 const SESSION_SIGNED_FOR: std::time::Duration = std::time::Duration::from_secs(4 * 60);
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ struct SignedUrls {
     clock: Arc<StoreClock>,
 }
 
-/// It holds what has it.
+/// Weak, since the client owns this signer.
 #[derive(Debug)]
 struct ByStoreClock(Weak<AmazonS3>);
 
@@ -42,7 +42,7 @@ impl Resigner for ByStoreClock {
         headers: &mut HeaderMap,
         at: SystemTime,
     ) -> object_store::Result<()> {
-        // Those that ask for credentials are not signed, and come by here too.
+        // Requests for credentials pass through here too, and are not signed.
         if headers.contains_key(header::AUTHORIZATION)
             && let Some(s3) = self.0.upgrade()
         {
@@ -74,7 +74,7 @@ pub(super) fn open(
     }
     let is_public = value(AmazonS3ConfigKey::SkipSignature).is_some_and(|value| value == "true");
     if is_public {
-        // Nobody is asked for credentials; URLs are signed with these, and the signature is taken away.
+        // Avoids asking for credentials: URLs are signed with dummy ones, and the signature is removed.
         let nobody = AwsCredential { key_id: "-".to_owned(), secret_key: "-".to_owned(), token: None };
         builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(nobody)));
     }
@@ -89,7 +89,7 @@ pub(super) fn open(
 }
 
 impl SignedUrls {
-    /// What was signed just now, signed again where the clock of this machine is wrong.
+    /// Signs again with the store's time if this machine's clock is wrong.
     fn by_store_clock(
         &self,
         method: &Method,
@@ -120,7 +120,7 @@ impl Addressing for SignedUrls {
         Ok(BlobPlace::Url { url, headers, expires_at: now.checked_add(good_for) })
     }
 
-    /// The library would not ask for the checksum. Each header of this kind has to be signed.
+    /// The library does not ask for the checksum. Each header of this kind must be signed.
     async fn head(&self, path: &Path) -> object_store::Result<Option<BlobPlace>> {
         if self.is_public {
             return Ok(None);

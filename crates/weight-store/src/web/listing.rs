@@ -1,4 +1,4 @@
-//! Listing what is on a web server, by WebDAV.
+//! Lists a store on a web server by WebDAV.
 
 use net::{Client, Request, SafeUrl};
 use url_parse::Url;
@@ -7,20 +7,20 @@ use super::multistatus::members;
 use crate::Error;
 use crate::backend::{Listed, MAX_NAMES, refused};
 
-/// Of all that a server knows of a file, this is asked.
+/// The only properties that are requested.
 pub(super) const QUESTION: &[u8] = br#"<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/></prop></propfind>"#;
-/// The list of one folder has at most so many bytes, of which an entry takes a few hundred.
+/// The largest listing of one folder, in bytes; an entry takes a few hundred.
 const MAX_LIST: usize = 64 << 20;
-/// Refs are so many folders below their own.
+/// How deep refs are below their folder.
 const DEEPEST: u32 = 3;
-/// Each folder is a request.
+/// Each folder takes a request.
 const MAX_FOLDERS: usize = 50_000;
 
-/// Asks a server for one folder after the other.
+/// Lists one folder after another.
 pub(super) struct Lister<'a> {
     pub(super) client: &'a Client,
     pub(super) base: &'a Url,
-    /// Makes the question about a folder.
+    /// Builds the request for a folder.
     pub(super) request: &'a (dyn Fn(Url) -> Request + Sync),
 }
 
@@ -47,7 +47,7 @@ impl Lister<'_> {
         Ok(names)
     }
 
-    /// The URL of a folder of the store, which ends in a slash; of the store itself, if the name is empty.
+    /// The URL of a folder in the store, ending in a slash; for an empty name, of the store itself.
     fn folder(&self, name: &str) -> Url {
         let mut url = self.base.clone();
         let path = format!("{}/{name}", self.base.path().trim_end_matches('/'));
@@ -55,7 +55,8 @@ impl Lister<'_> {
         url
     }
 
-    /// The list of a folder; `None` where there is no such folder. A server without WebDAV may say 404 too.
+    /// The listing of a folder; `None` if there is no such folder. A server without WebDAV may answer
+    /// 404 too.
     async fn ask(&self, url: &Url) -> Result<Option<bytes::Bytes>, Error> {
         let answer = self.client.send((self.request)(url.clone()), &()).await?;
         let shown = SafeUrl::of(url);
@@ -78,8 +79,8 @@ impl Lister<'_> {
     }
 }
 
-/// 200 is the answer of servers that look at no method. Those that know the method and want a login, or are in trouble,
-/// have other answers.
+/// A server without WebDAV may ignore the method and answer 200. One that knows the method but wants a
+/// login or has a failure answers differently.
 fn is_of_a_plain_server(status: u16) -> bool {
     matches!(status, 200..=299 | 400 | 405 | 501)
 }

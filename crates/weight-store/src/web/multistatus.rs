@@ -1,4 +1,4 @@
-//! What a WebDAV server says of a folder. No clock, no I/O.
+//! Parses a WebDAV server's listing of a folder. No clock, no I/O.
 
 use std::borrow::Cow;
 
@@ -7,20 +7,20 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use url_parse::Url;
 
-/// No element of an answer lies deeper.
+/// No element of a valid listing is nested deeper.
 const DEEPEST: usize = 16;
 
-/// Something in a folder.
+/// An entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
-    /// Its name there.
+    /// Its name in the folder.
     pub(crate) name: String,
     pub(crate) is_folder: bool,
-    /// How many bytes it has; zero where the server does not say.
+    /// Its size in bytes; 0 if the server does not tell.
     pub(crate) size: u64,
 }
 
-/// An element that tells something.
+/// An element whose text is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Field {
     Href,
@@ -35,8 +35,8 @@ struct Response {
     is_folder: bool,
 }
 
-/// The members of a folder, whose URL ends in a slash, by the body of status 207. What lies elsewhere than in the folder
-/// is passed over.
+/// The members of a folder, whose URL ends in a slash, from the body of a 207 response. Entries outside
+/// the folder are ignored.
 pub(crate) fn members(xml: &[u8], folder: &Url) -> Result<Vec<Member>, &'static str> {
     const NOT_XML: &str = "its list is no XML that a WebDAV server sends";
     let mut reader = Reader::from_reader(xml);
@@ -65,7 +65,7 @@ pub(crate) fn members(xml: &[u8], folder: &Url) -> Result<Vec<Member>, &'static 
                 response.take(open.last(), &text);
             }
             Event::GeneralRef(reference) => {
-                // No name of a store has a character that has to be written so.
+                // No name in a store contains a character that needs to be written so.
                 response.take(open.last(), &format!("&{};", reference.decode().map_err(|_| NOT_XML)?));
             }
             Event::End(end) => {
@@ -92,7 +92,7 @@ impl Response {
     }
 
     fn member(self, folder: &Url) -> Option<Member> {
-        // A proxy may have changed the host on the way.
+        // A proxy may have changed the host.
         let there = folder.join(&self.href).ok()?;
         let decode = |path: &str| percent_decode_str(path).decode_utf8().ok().map(Cow::into_owned);
         let path = decode(there.path())?;
@@ -120,8 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_servers() {
-        // As Apache and nginx write them: absolute or not, encoded differently, with other prefixes.
+    fn listings_of_apache_and_nginx_are_read() {
+        // As Apache and nginx write it: absolute or relative, with different encodings and namespace
+        // prefixes.
         let xml = r#"<?xml version="1.0" encoding="utf-8"?>
             <D:multistatus xmlns:D="DAV:" xmlns:ns0="DAV:">
             <D:response xmlns:lp1="DAV:"><D:href>/a%20b/packs/</D:href><D:propstat><D:prop>

@@ -8,7 +8,7 @@ use weight_store::{BlobPlace, Error, Store, StoreSettings};
 use crate::support::{Stage, chain, client, id_of, open, settings_of};
 
 #[tokio::test]
-async fn urls_of_contents() {
+async fn each_cloud_has_its_own_blob_urls() {
     let id = id_of(b"weights");
     let key = format!("pre/blobs/sha256/{id}");
     for (url, variables, expected, header) in [
@@ -79,9 +79,10 @@ fn settings_that_do_not_fit_are_refused_without_showing_secrets() {
     }
 }
 
-/// A proxy must not see credentials that a service on this machine hands out, also where the bucket is behind it.
+/// Credentials from a service on this machine must not pass through a proxy, even if the bucket is
+/// reached through it.
 #[tokio::test]
-async fn credentials_come_past_proxies_and_by_no_redirect() {
+async fn credentials_bypass_proxies_and_follow_no_redirect() {
     let stage = Stage::new();
     let (bucket, near, proxy) = (LocalWebStore::start(), LocalWebStore::start(), LocalProxy::start());
     let token = stage.folder.path().join("token");
@@ -123,9 +124,9 @@ async fn credentials_come_past_proxies_and_by_no_redirect() {
     assert_eq!((proxy.requests().len(), bucket.requests().len(), near.requests().len()), (1, 1, 2));
 }
 
-/// The other services that hand out credentials over plain http.
+/// The other services that issue credentials over plain http.
 #[tokio::test]
-async fn other_credentials_come_past_proxies_too() {
+async fn other_credentials_bypass_proxies_too() {
     let stage = Stage::new();
     let (near, proxy) = (LocalWebStore::start(), LocalProxy::start());
     let token = stage.folder.path().join("token");
@@ -155,9 +156,10 @@ async fn other_credentials_come_past_proxies_too() {
     assert!(proxy.requests().is_empty());
 }
 
-/// Where nothing says who asks, the machine is asked who it is, and what it lacks is told.
+/// If nothing provides credentials, the machine's identity is asked for, and a failure says what is
+/// missing.
 #[tokio::test]
-async fn who_has_no_credentials_is_told_so() {
+async fn missing_credentials_are_reported() {
     let machine = LocalWebStore::start();
     let nowhere = "http://127.0.0.1:9";
     for (url, variable, value, words) in [
@@ -185,7 +187,7 @@ async fn who_has_no_credentials_is_told_so() {
         let told = said.matches("127.0.0.1").count();
         assert_eq!(told, 1, "what came of it is told once: {said}");
     }
-    // A service that is in trouble may know who it is in a moment.
+    // A service with a temporary failure may provide an identity later.
     machine.refuse("/latest/meta-data", 503);
     let url = machine.url();
     let store = open("s3://models/a", &settings_of([("AWS_METADATA_ENDPOINT", url.as_str())]));

@@ -1,4 +1,4 @@
-//! What holds for every kind of store.
+//! The behaviour that every kind of store must have.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use weight_store::{BlobVerdict, Error, LeaseSeen, LeaseTaken, OnRead, Put, RefPu
 
 use crate::support::{Stage, again, ago, content, in_folder, open, record};
 
-/// All that a reader and a writer need.
+/// Everything that readers and writers rely on.
 pub(crate) async fn keeps_the_contract(stage: &Stage, store: &Store, conditional_put: bool) {
     assert_eq!(store.info().await.unwrap(), None);
     for _ in 0..2 {
@@ -25,7 +25,7 @@ pub(crate) async fn keeps_the_contract(stage: &Stage, store: &Store, conditional
     }
 }
 
-/// What the steps before have written.
+/// Lists what the previous steps wrote.
 async fn lists(stage: &Stage, store: &Store) {
     let blobs = store.list_blobs().await.unwrap();
     let written = [&b"weights"[..], b"", b"wanted by many"];
@@ -62,7 +62,7 @@ async fn contents(stage: &Stage, store: &Store) {
         assert_eq!(store.put_blob(&blob, true).await.unwrap(), Put::Written);
         assert_eq!(content(store, &blob.id).await.unwrap(), bytes);
     }
-    // Several who write the same at once.
+    // Concurrent writers of the same blob.
     let blob = stage.blob(b"wanted by many");
     let put = || again(async || store.put_blob(&blob, false).await);
     tokio::join!(put(), put(), put(), put());
@@ -97,7 +97,7 @@ async fn refs(stage: &Stage, store: &Store) {
     assert_eq!(put(2, ago(90)).await, RefPut::Later(record(1, first)));
     assert_eq!(store.find_ref(&name).await.unwrap().unwrap().commit, record(1, ago(0)).commit);
     assert_eq!(put(3, ago(30)).await, RefPut::Written);
-    // A time that has not come does not keep others away.
+    // An implausible time does not keep other writers out.
     let far = SystemTime::UNIX_EPOCH + Duration::from_secs(253_370_764_800);
     assert_eq!(put(4, far).await, RefPut::Written);
     let read = store.find_ref(&name).await.unwrap().unwrap();
@@ -112,15 +112,15 @@ async fn leases(store: &Store) {
     let take =
         async |holder, dead: Option<&LeaseSeen>| store.take_lease(&commit, holder, dead).await.unwrap();
     assert!(matches!(take("first", None).await, LeaseTaken::Ours(_)), "it is free");
-    // Whoever heard no answer asks again.
+    // A holder whose response was lost asks again.
     let LeaseTaken::Ours(mut first) = take("first", None).await else { panic!("it is its own") };
     let LeaseTaken::Theirs(seen) = take("second", None).await else { panic!("it is held") };
     assert_eq!((seen.holder(), seen.of()), ("first", 0));
     assert!(first.renew(1, 9).await.unwrap());
-    // One that gets on is not dead, whoever thinks so.
+    // A lease that makes progress is not dead.
     let LeaseTaken::Theirs(seen) = take("second", Some(&seen)).await else { panic!("it gets on") };
     assert_eq!(seen.of(), 9);
-    // Of several who find it dead one gets it, and the first learns that it is no longer the holder.
+    // Of several that find it dead one gets it, and the first holder learns that it has lost it.
     let LeaseTaken::Ours(second) = take("second", Some(&seen)).await else { panic!("it is dead") };
     assert!(matches!(take("third", Some(&seen)).await, LeaseTaken::Theirs(_)));
     assert!(!first.renew(2, 9).await.unwrap());
@@ -131,7 +131,7 @@ async fn leases(store: &Store) {
 }
 
 #[tokio::test]
-async fn a_folder_does() {
+async fn a_folder_keeps_the_contract() {
     let stage = Stage::new();
     let root = stage.folder.path().join("store");
     std::fs::create_dir(&root).unwrap();
@@ -139,7 +139,7 @@ async fn a_folder_does() {
 }
 
 #[tokio::test]
-async fn web_servers_do() {
+async fn web_servers_keep_the_contract() {
     for (knows_conditions, wants_folders, writes_in_place) in
         [(false, false, false), (true, true, false), (false, true, true), (true, false, true)]
     {
@@ -160,9 +160,10 @@ async fn web_servers_do() {
     }
 }
 
-/// Machines that begin together find out alike, and nobody goes by what one that was stopped has left.
+/// Machines that start together get the same result, and an unfinished set-up of another machine is not
+/// trusted.
 #[tokio::test]
-async fn several_who_set_a_store_up() {
+async fn several_machines_may_set_a_store_up_at_once() {
     let settings = WebStoreSettings { knows_conditions: true, ..Default::default() };
     let server = LocalWebStore::start_with(settings);
     let open = |name: &str| open(&format!("{}/{name}", server.url()), &StoreSettings::default());
@@ -174,7 +175,7 @@ async fn several_who_set_a_store_up() {
 }
 
 #[test]
-fn kinds_of_failures() {
+fn each_failure_has_its_kind() {
     let refused = |status| Error::Refused {
         action: "read",
         url: net::SafeUrl::of(&"s3://bucket/x".parse().unwrap()),

@@ -5,7 +5,8 @@ use weight_store::{BlobPlace, Error};
 
 use crate::support::{Stage, ago, chain, in_folder, record};
 
-/// A stick that is not there must not be taken for an empty store, and nothing be written in its place.
+/// A USB stick that is not mounted must not look like an empty store, and nothing may be written in its
+/// place.
 #[tokio::test]
 async fn a_folder_that_is_missing_is_an_error() {
     let stage = Stage::new();

@@ -1,4 +1,4 @@
-//! Listing what stores have, and reading what is listed.
+//! Listing stores, and reading what was listed.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ async fn a_web_server_without_webdav_cannot_be_listed() {
     );
 }
 
-/// A server that has no such folder may be one that knows no WebDAV, and says 404 to all that it does not know.
+/// A 404 for a folder may come from a server without WebDAV, which answers so to everything unknown.
 #[tokio::test]
 async fn a_folder_that_is_missing_is_empty_only_where_the_store_can_be_listed() {
     let server = LocalWebStore::start();
@@ -75,9 +75,9 @@ async fn other_files_are_counted_and_links_are_not_followed() {
     assert_eq!(missing.list_packs().await.unwrap_err().kind(), ErrorKind::Disk);
 }
 
-/// The list says what is there, and reading says whether it is right.
+/// A listing shows what exists; only reading shows whether it is intact.
 #[tokio::test]
-async fn what_is_rotten_is_found_by_reading() {
+async fn damaged_blobs_are_found_by_reading() {
     let (stage, server) = (Stage::new(), LocalWebStore::start());
     let on_the_web = open(&format!("{}/models", server.url()), &StoreSettings::default());
     let root = stage.folder.path().join("store");

@@ -1,4 +1,4 @@
-//! Stores in folders, on web servers and in buckets, all of them real and on this machine.
+//! Stores in folders, on web servers and in buckets, all real and on this machine.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step of a test's preparation ends the test")]
 

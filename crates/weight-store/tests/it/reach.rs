@@ -1,16 +1,16 @@
-//! Who is talked to.
+//! Which servers the tests talk to.
 
 use std::process::Command;
 
-/// Tests of clouds talk to nobody else: not to a bucket of a cloud, not to the service by which a cloud's machines learn
-/// who they are, and to no server of names.
+/// Tests of clouds contact no server outside this machine: no bucket, no metadata service and no DNS
+/// server.
 #[test]
 fn no_test_leaves_this_machine() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (calls, this) = (folder.path().join("calls"), std::env::current_exe().unwrap());
     let mut strace = Command::new("strace");
     strace.args(["--follow-forks", "--seccomp-bpf", "--trace=connect", "--output"]).arg(&calls).arg(this);
-    // These know no clouds, or are given a server on this machine.
+    // These involve no cloud, or use a server on this machine.
     for tests in ["reach::", "contract::", "folders::", "servers::", "web::"] {
         strace.args(["--skip", tests]);
     }

@@ -1,4 +1,4 @@
-//! One list of behaviours, and the servers that stores are kept on.
+//! One list of behaviours, run against the servers that stores are kept on.
 
 use std::cell::RefCell;
 
@@ -14,28 +14,28 @@ use weight_store::{BlobPlace, Error, Lease, LeaseSeen, LeaseTaken, Put, Store, S
 use crate::contract::keeps_the_contract;
 use crate::support::{Stage, again, ago, chain, client, content, open, record, settings_of};
 
-/// A server that is running.
+/// A running server.
 struct Served {
-    /// Where a store can be, without its last component.
+    /// The URL of a store, without its last component.
     url: String,
     settings: StoreSettings,
-    /// Settings that do not let in.
+    /// Settings with wrong credentials.
     wrong: Option<StoreSettings>,
     conditions: Conditions,
-    /// How a range is answered.
+    /// The status of a range request.
     range_status: u16,
-    /// So many write the same name at once.
+    /// How many clients write the same name at once.
     racers: u8,
 }
 
-/// What becomes of a name that several write at once.
+/// What happens to a name that several clients write at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Conditions {
-    /// The latest word stays.
+    /// The latest record wins.
     Hold,
-    /// They are kept, but not while several are answered in the same moment: any of their words may stay.
+    /// Conditions hold, but not for simultaneous requests: any of the records may win.
     HoldOneByOne,
-    /// The last one who wrote has the word.
+    /// The last writer wins.
     Ignored,
 }
 
@@ -74,7 +74,7 @@ impl Served {
             assert_eq!(again(async || store.init().await).await.format, 1);
         });
         join_all(inits).await;
-        // What a race for the setting up says is no more than what holds.
+        // However the race to set it up ended, the store must not promise more than it keeps.
         let info = store.info().await.unwrap().unwrap();
         assert!(self.conditions != Conditions::Ignored || !info.conditional_put);
         let writers = (1..=self.racers).map(|number| {
@@ -95,7 +95,7 @@ impl Served {
     async fn one_of_many_has_a_lease(&self) {
         let (store, commit) = (self.store("race"), CommitId::from_bytes([9; 20]));
         if !store.info().await.unwrap().unwrap().conditional_put {
-            // Nobody asks for leases there.
+            // Leases are not used there.
             return;
         }
         let mut lease = self.race_for(&commit, None).await;
@@ -104,13 +104,13 @@ impl Served {
             panic!()
         };
         assert_eq!(seen.of(), 10);
-        // It has not moved for long enough, and all notice at once.
+        // It has not progressed for long enough, and all clients notice at once.
         let taken_over = self.race_for(&commit, Some(&seen)).await;
         assert!(!lease.renew(4, 10).await.unwrap(), "it is somebody else's by now");
         taken_over.release().await.unwrap();
     }
 
-    /// One of many takes a lease.
+    /// Several clients try to take the lease; one gets it.
     async fn race_for(&self, commit: &CommitId, dead: Option<&LeaseSeen>) -> Box<Lease> {
         let taken = RefCell::new(Vec::new());
         let racers = (0..self.racers).map(|number| {
@@ -130,7 +130,7 @@ impl Served {
         taken.pop().unwrap()
     }
 
-    /// As shards are fetched: by ranges, some of which are asked for at once.
+    /// As shards are fetched: by ranges, several at once.
     async fn ranges(&self, stage: &Stage, store: &Store) {
         let bytes: Vec<u8> = (0..100_000_u32).map(|at| (at % 253) as u8).collect();
         let blob = stage.blob(&bytes);
@@ -169,7 +169,7 @@ impl Served {
     }
 }
 
-/// In parts, where the server takes some.
+/// In parts, if the server supports them.
 async fn large_contents(stage: &Stage, store: &Store) {
     let large: Vec<u8> = (0..33_u32 << 20).map(|at| (at % 251) as u8).collect();
     let blob = stage.blob(&large);
@@ -191,14 +191,14 @@ async fn join_all(futures: impl IntoIterator<Item = impl Future<Output = ()>>) {
     .await;
 }
 
-/// The same with another secret.
+/// The same settings with another secret.
 fn mistyped(variables: &[(String, String)], secret: &str, other: &str) -> StoreSettings {
     let other = |name: &str, value: &str| if name == secret { other.to_owned() } else { value.to_owned() };
     settings_of(variables.iter().map(|(name, value)| (name.clone(), other(name, value))))
 }
 
 #[tokio::test]
-async fn seaweedfs() {
+async fn seaweedfs_behaves() {
     let stage = Stage::new();
     let Some(server) = LocalS3::start(stage.folder.path()) else { return };
     let wrong = mistyped(&server.variables(), "AWS_SECRET_ACCESS_KEY", "another-s3cret");
@@ -206,9 +206,9 @@ async fn seaweedfs() {
     Served { wrong: Some(wrong), ..served }.behaves(&stage).await;
 }
 
-/// Two at once, in one process or several, take no port from each other.
+/// Two servers at once, in one process or several, do not take each other's port.
 #[tokio::test]
-async fn a_second_seaweedfs() {
+async fn two_seaweedfs_servers_take_different_ports() {
     let stage = Stage::new();
     let Some(one) = LocalS3::start(stage.folder.path()) else { return };
     let Some(two) = LocalS3::start(stage.folder.path()) else { return };
@@ -217,12 +217,12 @@ async fn a_second_seaweedfs() {
     }
 }
 
-/// It looks at no signature, so that nobody is kept out.
+/// It checks no signatures, so wrong credentials are not tested.
 #[tokio::test]
-async fn moto() {
+async fn moto_behaves() {
     let stage = Stage::new();
     let Some(server) = OtherServer::moto(&stage.folder.path().join("moto")) else { return };
-    // A bucket is created by whoever names it.
+    // The client creates the bucket.
     let request = request_for(Method::PUT, &format!("{}/models", server.endpoint()));
     assert!(client().send(request, &()).await.unwrap().status().is_success());
     let settings = settings_of([
@@ -234,9 +234,9 @@ async fn moto() {
     Served::at("s3://models", settings).behaves(&stage).await;
 }
 
-/// Ranges come with status 200, and nobody is kept from overwriting: contents are right all the same.
+/// Ranges are answered with status 200, and nothing prevents overwriting: blobs are right all the same.
 #[tokio::test]
-async fn rclone_the_bad_example() {
+async fn rclone_behaves_without_conditions() {
     let stage = Stage::new();
     let Some(server) = OtherServer::rclone(&stage.folder.path().join("rclone")) else { return };
     let variables = [
@@ -253,7 +253,7 @@ async fn rclone_the_bad_example() {
 }
 
 #[tokio::test]
-async fn azurite() {
+async fn azurite_behaves() {
     let stage = Stage::new();
     let Some(server) = LocalAzure::start(&stage.folder.path().join("azurite")) else { return };
     let variables = server.variables(AzureAccess::Key);
@@ -262,9 +262,9 @@ async fn azurite() {
     Served { wrong: Some(wrong), ..served }.behaves(&stage).await;
 }
 
-/// No more than the stand-in [can show](LocalGcs).
+/// As far as the [stand-in](LocalGcs) goes.
 #[tokio::test]
-async fn google_as_a_stand_in() {
+async fn the_stand_in_for_google_behaves() {
     let (stage, server) = (Stage::new(), LocalGcs::start());
     let variables = server.variables(stage.folder.path());
     let wrong = settings_of([("GOOGLE_BASE_URL", server.url().as_str()), ("GOOGLE_SKIP_SIGNATURE", "true")]);
@@ -273,7 +273,7 @@ async fn google_as_a_stand_in() {
 }
 
 #[tokio::test]
-async fn nginx() {
+async fn nginx_behaves() {
     let stage = Stage::new();
     let Some(server) = DebianServer::nginx_dav() else { return };
     let served = Served::at(&server.url(), StoreSettings::default());
@@ -281,17 +281,17 @@ async fn nginx() {
 }
 
 #[tokio::test]
-async fn apache() {
+async fn apache_behaves() {
     let stage = Stage::new();
     let Some(server) = DebianServer::apache_dav() else { return };
     let served = Served::at(&server.url(), StoreSettings::default());
-    // A file can be compared with once it is a second old: each of them takes one.
+    // A file must be a second old before conditions can use it, so each writer takes a second.
     Served { conditions: Conditions::HoldOneByOne, racers: 4, ..served }.behaves(&stage).await;
 }
 
-/// The list of behaviours is that of the store which most tests use, too.
+/// The store that most other tests use behaves the same.
 #[tokio::test]
-async fn local_web_store() {
+async fn the_local_web_store_behaves() {
     for (knows_conditions, conditions) in [(false, Conditions::Ignored), (true, Conditions::Hold)] {
         let settings = WebStoreSettings { knows_conditions, ..WebStoreSettings::default() };
         let (stage, server) = (Stage::new(), LocalWebStore::start_with(settings));

@@ -1,4 +1,4 @@
-//! What a bucket of S3 signs and keeps: checksums, and the time.
+//! What an S3 bucket signs and keeps: checksums, and the time.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use weight_store::{Error, Put, Store, StoreSettings};
 
 use crate::support::{Stage, chain, content, id_of, open};
 
-/// A bucket of S3 on a server.
+/// An S3 bucket on a server.
 fn bucket(server: &LocalWebStore) -> Store {
     let variables = [
         ("AWS_ENDPOINT_URL", server.url()),
@@ -20,7 +20,7 @@ fn bucket(server: &LocalWebStore) -> Store {
     open("s3://models/mlc", &settings)
 }
 
-/// A rotten object of the right size is not taken for the content where the server's own checksum tells.
+/// A damaged object of the right size is noticed if the server keeps a checksum.
 #[tokio::test]
 async fn another_checksum_is_another_content() {
     for keeps_checksums in [true, false] {
@@ -36,13 +36,13 @@ async fn another_checksum_is_another_content() {
         let expected = if keeps_checksums { Put::Written } else { Put::WasThere };
         assert_eq!(store.put_blob(&blob, false).await.unwrap(), expected);
         assert_eq!(server.get(&path).unwrap(), if keeps_checksums { "weights" } else { "Weights" });
-        // That of what was sent in parts says nothing of the whole.
+        // The checksum of a multipart upload says nothing about the whole.
         server.put_with_checksum(&path, "Weights", &format!("{rotten}-3"));
         assert_eq!(store.put_blob(&blob, false).await.unwrap(), Put::WasThere);
     }
 }
 
-/// Whoever is two hours early or late reads and writes all the same.
+/// A client whose clock is two hours off can read and write all the same.
 #[tokio::test]
 async fn a_clock_that_is_wrong_is_corrected_by_the_stores() {
     for ahead in [7200, -7200] {
@@ -59,7 +59,7 @@ async fn a_clock_that_is_wrong_is_corrected_by_the_stores() {
         assert_eq!(refused(), 1, "it is learned once");
         assert!((writer.clock_offset() - ahead).abs() < 60, "{}", writer.clock_offset());
 
-        // Writing alone shows it, too.
+        // Writing alone reveals it too.
         let writer = bucket(&server);
         assert_eq!(writer.put_pack(&commit, "KCAP".into(), true).await.unwrap(), Put::Written);
         let reader = bucket(&server);
@@ -71,14 +71,14 @@ async fn a_clock_that_is_wrong_is_corrected_by_the_stores() {
     let store = bucket(&server);
     store.init().await.unwrap();
     assert_eq!(store.clock_offset(), 0);
-    // A refusal by a server whose clock is right is one.
+    // If the server's clock agrees, a refusal is final.
     server.refuse("packs/", 403);
     server.refuse("mlc-weights-store.json", 403);
     let error = store.find_pack(&CommitId::from_bytes([1; 20])).await.unwrap_err();
     assert!(matches!(error, Error::Refused { status: 403, .. }), "{}", chain(&error));
 }
 
-/// Where nothing can be signed by another clock, both are named.
+/// If requests cannot be signed with another time, the message names both times.
 #[tokio::test]
 async fn a_clock_that_cannot_be_corrected_is_named() {
     let settings = WebStoreSettings { clock_ahead: Some(7200), ..Default::default() };

@@ -1,4 +1,4 @@
-//! What the tests of all kinds of stores share.
+//! Helpers for the tests of all kinds of stores.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -39,7 +39,7 @@ impl Stage {
         Blob { id, size: content.len() as u64, file, on_read: OnRead::default() }
     }
 
-    /// A content whose file holds another of the same size.
+    /// A blob whose file has other bytes of the same length.
     pub(crate) fn mistaken(&self, content: &[u8]) -> Blob {
         let blob = Blob { file: self.folder.path().join("mistaken"), ..self.blob(content) };
         let other: Vec<u8> = content.iter().map(|byte| byte ^ 1).collect();
@@ -54,7 +54,7 @@ pub(crate) fn id_of(content: &[u8]) -> BlobId {
 
 pub(crate) fn client() -> Client {
     let mut settings = NetSettings::default();
-    // Other servers may be slow on a busy machine: they sync what they write.
+    // Other servers sync what they write, and may be slow on a busy machine.
     settings.idle_timeout = Duration::from_secs(60);
     Client::new(settings).unwrap()
 }
@@ -63,7 +63,7 @@ pub(crate) fn open(url: &str, settings: &StoreSettings) -> Store {
     Store::open(url.parse().unwrap(), settings, &client()).unwrap()
 }
 
-/// Settings of nothing but variables.
+/// Settings with these variables only.
 #[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
 pub(crate) fn settings_of<T: Into<String>>(variables: impl IntoIterator<Item = (T, T)>) -> StoreSettings {
     let mut settings = StoreSettings::default();
@@ -81,15 +81,15 @@ pub(crate) fn record(commit: u8, seen_at: SystemTime) -> RefRecord {
     RefRecord { commit, seen_at, files: 3, bytes: 7, by: "tests/1".to_owned() }
 }
 
-/// So many seconds ago, in whole ones.
+/// The time this many seconds ago, in whole seconds.
 pub(crate) fn ago(seconds: u64) -> SystemTime {
-    // One moment for all calls: a second may pass between two of a test.
+    // Fixed for the whole process: a second may pass between two calls in a test.
     static NOW: LazyLock<u64> =
         LazyLock::new(|| SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
     SystemTime::UNIX_EPOCH + Duration::from_secs(*NOW - seconds)
 }
 
-/// What is at a place; nothing where it is not there.
+/// The blob's bytes; `None` if it is missing.
 pub(crate) async fn content(store: &Store, id: &BlobId) -> Option<Vec<u8>> {
     match store.locate(id).await.unwrap() {
         BlobPlace::Url { url, headers, .. } => {
@@ -106,14 +106,14 @@ pub(crate) async fn content(store: &Store, id: &BlobId) -> Option<Vec<u8>> {
     }
 }
 
-/// The words of an error and all its causes.
+/// The messages of an error and all its causes.
 pub(crate) fn chain(error: &Error) -> String {
     let words = causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
     assert!(!format!("{words} {error:?}").contains("s3cret"), "{words}");
     words
 }
 
-/// As long as others are in the way. A bad example, rclone, answers 500 then.
+/// Repeats the call while other writers interfere. rclone answers 500 then.
 pub(crate) async fn again<T>(call: impl AsyncFn() -> Result<T, Error>) -> T {
     let mut tries = 0;
     loop {

@@ -14,7 +14,7 @@ fn commit() -> CommitId {
     CommitId::from_bytes([1; 20])
 }
 
-/// Method, path and status of all requests, without what is random.
+/// Method, path and status of all requests, with random parts removed.
 fn seen(server: &LocalWebStore) -> Vec<String> {
     let line = |request: local_hub::WebStoreRequest| {
         let path = request.path.split(".tmp-").next().unwrap_or_default().to_owned();
@@ -41,7 +41,7 @@ async fn a_content_is_moved_to_its_name() {
     assert_eq!((header("destination"), header("overwrite")), (Some(to.as_str()), Some("F")));
 }
 
-/// A proxy before it may have changed what it is called.
+/// A proxy in front of it may have changed its URL.
 #[tokio::test]
 async fn a_server_may_not_know_its_own_url() {
     let settings = WebStoreSettings { knows_another_url: true, ..Default::default() };
@@ -51,7 +51,7 @@ async fn a_server_may_not_know_its_own_url() {
     assert_eq!(server.paths(), [format!("/models/blobs/sha256/{}", blob.id)]);
 }
 
-/// What was cut is written again without being asked to.
+/// A blob cut short is written again without `replace`.
 #[tokio::test]
 async fn a_content_of_another_size_is_replaced() {
     let (stage, server) = (Stage::new(), LocalWebStore::start());
@@ -62,9 +62,9 @@ async fn a_content_of_another_size_is_replaced() {
     assert_eq!(server.get(&path).unwrap(), "weights");
 }
 
-/// Two who write the same content at once: the second finds it there when it is done.
+/// Two writers of the same blob: the second finds it there when it is done.
 #[tokio::test]
-async fn who_is_second_has_lost_nothing() {
+async fn the_second_writer_of_a_blob_succeeds_too() {
     let (stage, server) = (Stage::new(), LocalWebStore::start());
     let (store, blob) = (store_on(&server), stage.blob(b"weights"));
     server.put(&format!("/models/blobs/sha256/{}", blob.id), "weights");
@@ -88,7 +88,7 @@ async fn folders_are_created_where_they_are_missing() {
     assert_eq!(seen(&server), expected);
 }
 
-/// What was sent for nothing does not stay, and a server that cannot rename is named as that.
+/// An aborted attempt leaves nothing behind, and the message says that the server cannot rename.
 #[tokio::test]
 async fn a_server_without_move_needs_a_setting() {
     let settings = WebStoreSettings { knows_no_move: true, ..Default::default() };
@@ -99,7 +99,7 @@ async fn a_server_without_move_needs_a_setting() {
     assert!(server.paths().is_empty(), "{:?}", server.paths());
 }
 
-/// A body that is not the content is broken off before its end: no server has all of it, under whatever name.
+/// A wrong blob is aborted before its end, so that no server ever has all of it, under any name.
 #[tokio::test]
 async fn the_wrong_content_is_never_sent_whole() {
     let (stage, server) = (Stage::new(), LocalWebStore::start());
@@ -114,7 +114,7 @@ async fn the_wrong_content_is_never_sent_whole() {
     assert!(server.paths().is_empty());
 }
 
-/// Somebody wrote the ref between the look at it and the writing: it is looked at again.
+/// The ref changed between reading and writing, so it is read again.
 #[tokio::test]
 async fn a_ref_is_compared_again_when_another_was_faster() {
     let settings = WebStoreSettings { knows_conditions: true, ..Default::default() };
@@ -124,7 +124,7 @@ async fn a_ref_is_compared_again_when_another_was_faster() {
     store.put_ref(&stage.name(), &record(1, ago(50))).await.unwrap();
     let before = server.requests().len();
     let rival = store.clone();
-    // Both look, both write; one of them is refused, looks again, and decides anew.
+    // Both read and write; one of them is refused, reads again and decides again.
     let (name, one, later) = (stage.name(), record(2, ago(40)), record(3, ago(30)));
     let (one, two) = tokio::join!(store.put_ref(&name, &one), rival.put_ref(&name, &later));
     assert_eq!(two.unwrap(), RefPut::Written);
@@ -141,7 +141,7 @@ async fn a_ref_that_others_keep_writing_is_given_up() {
     server.put("/models/mlc-weights-store.json", r#"{"format":1,"conditional_put":true}"#);
     let store = store_on(&server);
     for _ in 0..5 {
-        // The look at it, and the writing.
+        // Reading it, and writing it.
         server.refuse("refs/", 404);
         server.refuse("refs/", 412);
     }
@@ -150,9 +150,9 @@ async fn a_ref_that_others_keep_writing_is_given_up() {
     assert_eq!(store.put_ref(&stage.name(), &record(1, ago(1))).await.unwrap(), RefPut::Written);
 }
 
-/// A ref of a later format is nobody's to overwrite; one that is no ref at all is.
+/// A ref of a later format must not be overwritten; a file that is not a ref may be.
 #[tokio::test]
-async fn what_stands_in_a_refs_place() {
+async fn only_a_ref_of_a_known_format_is_overwritten() {
     let (stage, server) = (Stage::new(), LocalWebStore::start());
     let store = store_on(&server);
     let path = "/models/refs/huggingface.co/mlc-ai/!tiny-q4f16_1-!m!l!c/refs!!2fpr!!2f1.json";
@@ -164,7 +164,7 @@ async fn what_stands_in_a_refs_place() {
     assert_eq!(store.put_ref(&stage.name(), &record(1, ago(1))).await.unwrap(), RefPut::Written);
 }
 
-/// S3 says 403 of what is not there to who may not list.
+/// S3 answers 403 for a missing object if the caller may not list it.
 #[tokio::test]
 async fn a_refusal_is_absence_only_where_the_store_can_be_read() {
     let settings = WebStoreSettings { hides_absence: true, ..Default::default() };
@@ -176,7 +176,7 @@ async fn a_refusal_is_absence_only_where_the_store_can_be_read() {
 }
 
 #[tokio::test]
-async fn refusals_and_trouble() {
+async fn refusals_and_failures_have_their_kinds() {
     let server = LocalWebStore::start();
     let store = store_on(&server);
     for (status, kind) in [(401, ErrorKind::Refused), (503, ErrorKind::Network), (500, ErrorKind::Network)] {
@@ -192,9 +192,9 @@ async fn refusals_and_trouble() {
     assert!(matches!(store.find_pack(&commit()).await.unwrap_err(), Error::TooLarge { .. }));
 }
 
-/// Packs may come from caches on the way until one was wrong; refs never.
+/// Packs may come from caches until one was wrong; refs never.
 #[tokio::test]
-async fn what_may_come_from_a_cache() {
+async fn only_a_first_pack_may_come_from_a_cache() {
     let (stage, server) = (Stage::new(), LocalWebStore::start());
     let store = store_on(&server);
     store.find_pack(&commit()).await.unwrap();
