@@ -1,12 +1,12 @@
-//! Prefixes and suffixes in any case: upper, lower or mixed. Only ASCII letters have a case here.
+//! Prefixes and suffixes regardless of case. Only ASCII letters have a case here.
 
-/// What follows the prefix, if the text begins with it.
+/// The rest of the text, if it begins with the prefix.
 pub(crate) fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (start, rest) = text.split_at_checked(prefix.len())?;
     start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// What precedes the suffix, if the text ends in it.
+/// The text before the suffix, if it ends in it.
 pub(crate) fn strip_suffix<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {
     let (rest, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
     end.eq_ignore_ascii_case(suffix).then_some(rest)

@@ -1,4 +1,4 @@
-//! Full commit ids, and what shows that files are a commit's.
+//! Full commit ids, and what proves that files belong to a commit.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::excerpt::Excerpt;
 pub struct CommitId([u8; 20]);
 
 impl CommitId {
-    /// The id whose bytes are these.
+    /// The id made of these bytes.
     pub const fn from_bytes(bytes: [u8; 20]) -> Self {
         Self(bytes)
     }
@@ -62,18 +62,18 @@ impl fmt::Debug for CommitId {
     }
 }
 
-/// What shows that files are those of a commit.
+/// What proves that files belong to a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Proof {
-    /// git's object names: the commit's id is a digest of the commit, which holds that of its tree, and so on down to
-    /// each file and each LFS pointer.
+    /// git's object names: the commit's id is a digest of the commit, which contains the digest of its
+    /// tree, and so on down to each file and LFS pointer.
     Git,
-    /// The word of the endpoint that listed them.
+    /// The claim of the endpoint that listed them.
     Word,
 }
 
 impl Proof {
-    /// The proof in one word, in lower case: `git` or `endpoint`.
+    /// As a word in lower case: `git` or `endpoint`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Git => "git",
@@ -81,7 +81,7 @@ impl Proof {
         }
     }
 
-    /// The proof of which this is the word.
+    /// The proof named by this word.
     pub fn of_word(word: &str) -> Option<Self> {
         [Self::Git, Self::Word].into_iter().find(|proof| proof.as_str() == word)
     }
@@ -117,7 +117,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bytes_survive(bytes: [u8; 20]) {
+        fn bytes_convert_both_ways(bytes: [u8; 20]) {
             let id = CommitId::from_bytes(bytes);
             prop_assert_eq!(id.to_string().parse(), Ok(id));
             prop_assert_eq!(id.as_bytes(), &bytes);

@@ -1,8 +1,8 @@
-//! Times that a person reads.
+//! Durations for people to read.
 
 use std::time::Duration;
 
-/// A time that has passed, or is left, in the two units that matter.
+/// A duration in its two largest units.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Where a hub is.
+//! The address of a hub.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,33 +15,34 @@ use crate::origin::Origin;
 use crate::repo_path::RepoPath;
 use crate::revision::Revision;
 
-/// All but RFC 3986's unreserved characters: as the hub's own client writes paths, and nothing is left that a
-/// proxy or a server could read in two ways.
+/// Encodes all but RFC 3986's unreserved characters, as the hub's own client does, so that proxies and
+/// servers cannot interpret a path in different ways.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// The address of a hub: `https://huggingface.co` by default, a mirror or a server in the local network
-/// otherwise. http or https, with a port and a path prefix if need be; without user info, query and fragment;
-/// a slash at the end is dropped.
+/// The address of a hub: `https://huggingface.co` by default, or a mirror or a server in the local
+/// network. http or https, optionally with a port and a path prefix, but no user info, query or
+/// fragment; a trailing slash is dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    /// Its path never ends in a slash, but for the root's.
+    /// Its path does not end in a slash, except for the root.
     base: Url,
     origin: Origin,
 }
 
 impl Endpoint {
-    /// The address in git's smart HTTP protocol, `{endpoint}/{user}/{repo}`.
+    /// The repository's address in git's smart HTTP protocol, `{endpoint}/{user}/{repo}`.
     pub fn git_url(&self, model: &ModelId) -> Url {
         self.below([model.user(), model.repo()])
     }
 
-    /// Where git-lfs asks for large files, `{endpoint}/{user}/{repo}.git/info/lfs/objects/batch`.
+    /// The address of git-lfs's batch API, `{endpoint}/{user}/{repo}.git/info/lfs/objects/batch`.
     pub fn lfs_batch_url(&self, model: &ModelId) -> Url {
         let repository = format!("{}.git", model.repo());
         self.below([model.user(), &repository, "info", "lfs", "objects", "batch"])
     }
 
-    /// The model whose address this is, in git's protocol, for people, or in the hub's API; `None` for any other URL.
+    /// The model with this address in git's protocol, on the web or in the hub's API; `None` for any
+    /// other URL.
     pub fn model_at(&self, url: &Url) -> Option<ModelId> {
         if Origin::of(url).as_ref() != Some(&self.origin) {
             return None;
@@ -57,29 +58,30 @@ impl Endpoint {
         ModelId::new(user, repo.strip_suffix(".git").unwrap_or(repo)).ok()
     }
 
-    /// What follows this address and a slash, if the text begins with it, however scheme, host and port are written.
+    /// The rest of the text after this address and a slash, if it begins so, however scheme, host and
+    /// port are written.
     pub(crate) fn strip_from<'a>(&self, text: &'a str) -> Option<&'a str> {
-        // As many slashes as the address has, and one more.
+        // The text has as many slashes as the address, plus one.
         let (end, _) = text.match_indices('/').nth(self.as_str().matches('/').count())?;
         let (address, rest) = text.split_at_checked(end)?;
         let is_this = address.parse::<Self>().is_ok_and(|address| address == *self);
         rest.strip_prefix('/').filter(|_| is_this)
     }
 
-    /// The page of the model for people; there one asks for access to it.
+    /// The model's web page, where users request access.
     pub fn model_page(&self, model: &ModelId) -> Url {
         self.below([model.user(), model.repo()])
     }
 
-    /// Where the hub's API tells which commit a revision is,
-    /// `{endpoint}/api/models/{user}/{repo}/revision/{revision}`; for the default branch, which is `None`, without the
-    /// last two.
+    /// The API call that resolves a revision to a commit,
+    /// `{endpoint}/api/models/{user}/{repo}/revision/{revision}`; for `None`, the default branch,
+    /// without the last two segments.
     pub fn revision_url(&self, model: &ModelId, revision: Option<&Revision>) -> Url {
         let revision = revision.into_iter().flat_map(|revision| ["revision", revision.as_str()]);
         self.below(["api", "models", model.user(), model.repo()].into_iter().chain(revision))
     }
 
-    /// Where the hub's API lists all files of a commit,
+    /// The API call that lists all files of a commit,
     /// `{endpoint}/api/models/{user}/{repo}/tree/{commit}?recursive=true`.
     pub fn tree_url(&self, model: &ModelId, commit: &CommitId) -> Url {
         let commit = commit.to_string();
@@ -88,7 +90,7 @@ impl Endpoint {
         url
     }
 
-    /// Where the hub tells a file's whereabouts, `{endpoint}/{user}/{repo}/resolve/{commit}/{path}`.
+    /// The URL that redirects to a file, `{endpoint}/{user}/{repo}/resolve/{commit}/{path}`.
     pub fn resolve_url(&self, model: &ModelId, commit: &CommitId, path: &RepoPath) -> Url {
         let commit = commit.to_string();
         let start = [model.user(), model.repo(), "resolve", &commit];
@@ -100,18 +102,19 @@ impl Endpoint {
         self.origin.clone()
     }
 
-    /// Whether the hub is this very machine (`127.0.0.0/8`, `::1`, `localhost`), which no proxy can reach.
+    /// Whether the hub is this machine itself (`127.0.0.0/8`, `::1`, `localhost`), which no proxy can
+    /// reach.
     pub fn is_loopback(&self) -> bool {
         self.origin.is_loopback()
     }
 
-    /// The address with nothing after it.
+    /// The address without a trailing slash.
     pub fn as_str(&self) -> &str {
         let text = self.base.as_str();
         text.strip_suffix('/').unwrap_or(text)
     }
 
-    /// None of the segments is empty, `.` or `..`, for which the URL's path would have another meaning.
+    /// No segment may be empty, `.` or `..`, since these change the meaning of a URL's path.
     fn below<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
         let mut path = self.base.path().trim_end_matches('/').to_owned();
         for segment in segments {
@@ -127,7 +130,7 @@ impl Endpoint {
 fn parse(text: &str) -> Result<Endpoint, (Problem, Option<url::ParseError>)> {
     let refused = |problem: Problem| Err((problem, None));
     let unparsable = |cause: Option<url::ParseError>| (Problem::new("it is no valid URL"), cause);
-    // Checked here because a URL parser drops or changes these without a word.
+    // Checked here because a URL parser silently drops or changes these.
     if let Some((at, c)) =
         text.char_indices().find(|(_, c)| c.is_whitespace() || c.is_control() || *c == '\\')
     {

@@ -1,4 +1,4 @@
-//! The one error type, and what is wrong with a text.
+//! The error type, and what is wrong with a text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::fmt;
 use crate::excerpt::Excerpt;
 use crate::printable::is_invisible;
 
-/// Text that is not the name it was meant to be.
+/// A text that is not the name it should be.
 ///
-/// A message shows the input (escaped, cut when long, credentials hidden), what is wrong with it, the form
-/// that was expected, and for a model URL the corrected one where it can be guessed.
+/// The message shows the input (escaped, cut if long, credentials hidden), the problem, the expected
+/// form, and for a model URL a suggested correction if one can be guessed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -68,7 +68,7 @@ pub enum Error {
         input: Excerpt,
         /// What is wrong with it.
         problem: Problem,
-        /// What the URL parser said, if it was the one to refuse.
+        /// The URL parser's error, if it was the parser that refused.
         source: Option<url::ParseError>,
     },
 }
@@ -77,7 +77,7 @@ fn did_you_mean(problem: &Problem) -> String {
     problem.suggestion().map(|text| format!("; did you mean `{text}`?")).unwrap_or_default()
 }
 
-/// What is wrong with a text, in words for a person, and where.
+/// What is wrong with a text, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     words: Cow<'static, str>,
@@ -86,17 +86,17 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The words, such as `it has an empty segment`.
+    /// The problem in words, such as `it has an empty segment`.
     pub fn as_str(&self) -> &str {
         &self.words
     }
 
-    /// The byte of the text at which the problem begins; `None` when the text as a whole is the problem.
+    /// The byte at which the problem begins; `None` if it concerns the whole text.
     pub const fn position(&self) -> Option<usize> {
         self.position
     }
 
-    /// The text that was probably meant. It parses.
+    /// The text that was probably meant. It is valid.
     pub fn suggestion(&self) -> Option<&str> {
         self.suggestion.as_deref()
     }
@@ -105,7 +105,7 @@ impl Problem {
         Self { words: words.into(), position: None, suggestion: None }
     }
 
-    /// For the part of a URL that begins with `mark`, which is `?` or `#`.
+    /// For a query or fragment, which begins with `mark`: `?` or `#`.
     pub(crate) fn query_or_fragment(at: usize, mark: &str) -> Self {
         Self::new(if mark == "#" { "it has a fragment (`#…`)" } else { "it has a query (`?…`)" }).at(at)
     }
@@ -124,13 +124,13 @@ impl Problem {
         Self { suggestion: text.map(Into::into), ..self }
     }
 
-    /// The same problem, counted from the start of a text whose part at `start` has it.
+    /// The same problem in a longer text that contains the part at `start`.
     pub(crate) fn in_part(self, start: usize) -> Self {
         let position = start + self.position.unwrap_or_default();
         self.at(position)
     }
 
-    /// The same problem with `what` before the words.
+    /// The same problem, with `what` before its text.
     pub(crate) fn about(self, what: &str) -> Self {
         Self { words: format!("{what}{}", self.words).into(), ..self }
     }

@@ -4,29 +4,29 @@ use std::fmt;
 
 use crate::printable::escape;
 
-/// Untrusted text made fit for one line of a message: characters that do not print are escaped, and text
+/// Untrusted text made fit for one line of a message: unprintable characters are escaped, and text
 /// longer than [`Excerpt::MAX_CHARS`] characters is cut and ends in `…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt(Box<str>);
 
 impl Excerpt {
-    /// How many characters of the text are shown at most.
+    /// The longest excerpt, in characters.
     pub const MAX_CHARS: usize = 160;
 
-    /// The text as it is, escaped and cut.
+    /// The text, escaped and cut.
     pub fn of(text: &str) -> Self {
         let (kept, mark) = Self::cut(text);
         Self((kept.chars().map(shown).collect::<String>() + mark).into())
     }
 
-    /// As much of a text as is shown, and the mark that it is not all.
+    /// The part of a text that is shown, and `…` if it was cut.
     pub(crate) fn cut(text: &str) -> (&str, &'static str) {
         let kept = text.char_indices().nth(Self::MAX_CHARS).and_then(|(end, _)| text.get(..end));
         kept.map_or((text, ""), |kept| (kept, "…"))
     }
 
-    /// Text that was meant to be a URL: user info, query and fragment, which may hold secrets, are shown as
-    /// `…`. Works on text that no URL parser would accept.
+    /// Text that should have been a URL: user info, query and fragment, which may be secret, are shown
+    /// as `…`. Works on text that no URL parser would accept.
     pub fn of_url(text: &str) -> Self {
         let text = without_tail(text);
         let (scheme, rest) = split_scheme(&text);
@@ -39,7 +39,8 @@ impl Excerpt {
         }
     }
 
-    /// As [`Excerpt::of_url`], where no `@` is legal anywhere: all before the last one is hidden.
+    /// Like [`Excerpt::of_url`], for text where `@` is not allowed at all: everything before the last
+    /// one is hidden.
     pub(crate) fn of_endpoint(text: &str) -> Self {
         match text.rsplit_once('@') {
             Some((before, host_on)) => {
@@ -61,7 +62,7 @@ impl fmt::Display for Excerpt {
     }
 }
 
-/// `text` with `…` for what its query or fragment says.
+/// `text` with its query or fragment replaced by `…`.
 fn without_tail(text: &str) -> String {
     match text.split_once(['?', '#']) {
         Some((visible, _)) => {
@@ -72,8 +73,8 @@ fn without_tail(text: &str) -> String {
     }
 }
 
-/// `https://` and what follows; no scheme is an empty first part. As lenient as URL parsers are: spaces and
-/// control characters may come first, and one slash, none, or backslashes do too.
+/// `https://` and the rest; without a scheme the first part is empty. As lenient as URL parsers are:
+/// spaces and control characters may come first, and the slashes may be one, none or backslashes.
 fn split_scheme(text: &str) -> (&str, &str) {
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control());
     let after = start.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "+-.".contains(c));
@@ -86,7 +87,7 @@ fn split_scheme(text: &str) -> (&str, &str) {
     }
 }
 
-/// `"` and `'` are kept: messages quote with backticks.
+/// `"` and `'` are not escaped, since messages quote with backticks.
 fn shown(c: char) -> String {
     if matches!(c, '"' | '\'') { c.to_string() } else { escape(c) }
 }

@@ -1,5 +1,5 @@
-//! What the errors of all crates have in common. It stands in the lowest crate, so that no crate translates
-//! another's.
+//! What the errors of all crates have in common. It is in the lowest crate so that no crate has to
+//! translate another's errors.
 
 use std::error::Error as StdError;
 use std::io;
@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::printable::shown;
 
-/// What sort of failure an error is: what a caller can do about it. Every crate's `Error::kind` answers with
-/// this one type.
+/// The kind of an error: what a caller can do about it. Every crate's `Error::kind` returns this type.
 ///
-/// It is exhaustive on purpose. A program that treats kinds differently is told by the compiler when there is a
-/// new one, and none falls into "other" unseen.
+/// Deliberately exhaustive: when a kind is added, the compiler points out every program that treats
+/// kinds differently.
 ///
-/// The Python original's exceptions follow: `InvalidInput` and `Integrity` are its `ValueError`, `NotCached`
-/// its `RuntimeError`, `NotFound` its `FileNotFoundError`.
+/// The exceptions of the Python original correspond to it: `InvalidInput` and `Integrity` are its
+/// `ValueError`, `NotCached` its `RuntimeError`, `NotFound` its `FileNotFoundError`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// A malformed name, argument, setting or environment variable.
@@ -25,19 +24,19 @@ pub enum ErrorKind {
     NotFound,
     /// A server has no such thing, or will not give it, or it is not an MLC model.
     Refused,
-    /// A digest or size does not match, or a repository holds something unsafe.
+    /// A digest or size does not match, or a repository contains something unsafe.
     Integrity,
-    /// The network, or a server for the moment. The same call may well succeed a little later.
+    /// A network failure or a temporary failure of a server. The same call may succeed a little later.
     Network,
     /// The local disk: permissions, a path in the way, a failing device.
     Disk,
     /// The local disk, or the user's share of it, is full.
     NoSpace,
-    /// Another process, or another task, is at work on the model.
+    /// Another process or task is working on the model.
     InUse,
     /// The operation was cancelled.
     Cancelled,
-    /// Anything else that the local system refuses.
+    /// Any other failure of the local system.
     Other,
 }
 
@@ -55,11 +54,11 @@ impl ErrorKind {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}", shown(path))]
 pub struct DiskError {
-    /// What was attempted, to be followed by a path.
+    /// The action attempted; the path follows it in the message.
     pub action: &'static str,
     /// The path.
     pub path: PathBuf,
-    /// What the system says.
+    /// The system's error.
     pub source: io::Error,
 }
 

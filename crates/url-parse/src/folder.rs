@@ -1,15 +1,15 @@
-//! Folders as a user sets them, by Windows' rules. No I/O, and no rule of the system that this runs on.
+//! Folders set by a user, checked by Windows' rules on any system. No I/O.
 
 use crate::platform::{Platform, Unfit};
 
-/// What NTFS takes for one name, in UTF-16. A whole path may have 32,767: this program asks for it in a way that knows
-/// no shorter limit.
+/// The longest name on NTFS, in UTF-16 units. A whole path may have 32,767, since this program requests
+/// long-path support.
 const LONGEST_NAME: usize = 255;
 
 impl Platform {
-    /// Why the path of a folder does not mean on this platform what it says; nothing if it does. It may be relative, or
-    /// begin with a drive (`C:\models`, `C:models`), with a share (`\\server\share\models`) or with `\\?\`, after which
-    /// Windows takes every name as it is.
+    /// Why this platform would read the path of a folder as a different one; `None` if it would not.
+    /// The path may be relative, or begin with a drive (`C:\models`, `C:models`), with a share
+    /// (`\\server\share\models`) or with `\\?\`, after which Windows takes every name literally.
     ///
     /// ```
     /// use url_parse::Platform;
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_that_mean_what_they_say() {
+    fn folders_that_windows_takes_as_written() {
         let long = format!(r"C:\{}", [r"long\"; 80].concat());
         for path in [
             r"C:\models",
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_that_do_not() {
+    fn folders_that_windows_reads_differently() {
         let long = format!(r"C:\{}\x", "ü".repeat(256));
         for (path, words) in [
             (r"C:\NUL", "`NUL`, which Windows keeps for a device"),

@@ -1,4 +1,4 @@
-//! Text that others wrote, made fit for a message: the one place that does so. No I/O.
+//! Text from outside, made fit for a message: the one place that does so. No I/O.
 
 use std::cmp::Reverse;
 use std::error::Error as StdError;
@@ -9,20 +9,20 @@ use url::Url;
 
 use crate::printable::is_invisible;
 
-/// As many characters of foreign text as a message shows.
+/// The longest foreign text in a message, in characters.
 const MAX_CHARS: usize = 300;
-/// Shorter values are no secrets, and words of a message may contain them by chance.
+/// A shorter value is not treated as secret, since a message may contain it by chance.
 const MIN_SECRET_BYTES: usize = 6;
-/// As many causes of a foreign error as are kept.
+/// The most causes of a foreign error that are kept.
 const MAX_CAUSES: usize = 8;
 
-/// What of a request must not be shown, no matter who repeats it.
+/// Parts of a request that must not be shown, whoever quotes them.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// The URL's query as a whole and the values in it, as they were sent and decoded; the values of `headers`,
-    /// the words in those, and the password in `Basic` ones.
+    /// The URL's query as a whole and its values, both as sent and decoded; the values of `headers`,
+    /// their words, and the password of `Basic` ones.
     pub fn of<'a>(url: &Url, headers: impl IntoIterator<Item = &'a str>) -> Self {
         let query = url.query().unwrap_or_default();
         let raw = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
@@ -30,14 +30,14 @@ impl Secrets {
         secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
         for value in headers {
             secrets.push(value.to_owned());
-            // `Bearer` and `Basic` are words that a server may use.
+            // `Bearer` and `Basic` are ordinary words in a server's text.
             secrets.extend(value.split_whitespace().filter(|word| !is_scheme(word)).map(str::to_owned));
             secrets.extend(basic_password(value));
         }
         Self::longest_first(secrets)
     }
 
-    /// These values, as they are.
+    /// Exactly these values.
     pub fn of_values<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         Self::longest_first(values.into_iter().map(str::to_owned).collect())
     }
@@ -53,14 +53,14 @@ impl Secrets {
     }
 }
 
-/// Only how many there are.
+/// Shows only their number.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secrets({})", self.0.len())
     }
 }
 
-/// A server may repeat what it has decoded.
+/// The password, since a server may quote it decoded.
 fn basic_password(header: &str) -> Option<String> {
     let (scheme, encoded) = header.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -75,7 +75,7 @@ fn is_scheme(word: &str) -> bool {
     word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic")
 }
 
-/// Words that others wrote, as [`fit_for_message`] leaves them: nothing else makes them.
+/// Text from outside in the form that [`fit_for_message`] produces; there is no other way to make one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignText(Box<str>);
 
@@ -86,7 +86,7 @@ impl ForeignText {
     }
 }
 
-/// Words of this program in the place of foreign ones that are missing.
+/// This program's own text, where foreign text is missing.
 impl From<&'static str> for ForeignText {
     fn from(own: &'static str) -> Self {
         Self(own.into())
@@ -99,9 +99,9 @@ impl fmt::Display for ForeignText {
     }
 }
 
-/// Foreign text as a message may show it: one line, bounded, without control characters and characters that hide
-/// or reorder others, without the request's secrets, and without users and passwords (with or without a URL around
-/// them) and the queries and fragments of URLs. `None` when nothing is left.
+/// Makes foreign text fit for a message: one line, limited in length, without control characters and
+/// characters that hide or reorder others, without the request's secrets, and without users, passwords,
+/// queries and fragments (of URLs or alone). `None` if nothing is left.
 pub fn fit_for_message(text: &str, secrets: &Secrets) -> Option<ForeignText> {
     let visible: String = text.chars().filter(|c| c.is_whitespace() || !is_invisible(*c)).collect();
     let open = secrets.taken_out_of(visible);
@@ -119,14 +119,14 @@ pub fn fit_for_message(text: &str, secrets: &Secrets) -> Option<ForeignText> {
     }
 }
 
-/// A URL's query may be a signature, its fragment a token, and what stands before `@` a password.
+/// A URL's query may be a signature, its fragment a token, and the text before `@` a password.
 fn without_credentials(word: &str) -> String {
     let mut shown = String::new();
     let mut scheme = false;
     for part in word.split_inclusive("://") {
         if scheme && let Some((before, after)) = part.split_once(['?', '#']) {
             let mark = part.get(before.len()..before.len() + 1).unwrap_or_default();
-            // Whatever follows belongs to it.
+            // Everything that follows belongs to it.
             let hidden = if after.is_empty() { "" } else { "…" };
             return shown + &without_user_info(before, true) + mark + hidden;
         }
@@ -136,7 +136,7 @@ fn without_credentials(word: &str) -> String {
     shown
 }
 
-/// `part` is what follows `://`, or a word that has none.
+/// `part` follows `://`, or is a word without it.
 fn without_user_info(part: &str, is_url: bool) -> String {
     let authority = part.split(['/', '\\']).next().unwrap_or_default();
     let of_password = part.rfind('@').filter(|end| has_password(part.get(..*end)));
@@ -147,7 +147,7 @@ fn without_user_info(part: &str, is_url: bool) -> String {
     }
 }
 
-/// Whether text before `@` has a colon that does not stand before a port.
+/// Whether the text before `@` has a colon that does not introduce a port.
 fn has_password(before: Option<&str>) -> bool {
     let is_port = |after: &str| {
         after
@@ -157,8 +157,8 @@ fn has_password(before: Option<&str>) -> bool {
     before.unwrap_or_default().split(':').skip(1).any(|after| !is_port(after))
 }
 
-/// An error of another library, or of who uses this one: its words may be a server's. It and its causes are kept as
-/// words alone, each made fit for a message.
+/// An error of another library or of an embedding application; it may quote a server. It and its causes
+/// are kept only as text, each made fit for a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignError {
     words: ForeignText,
@@ -166,7 +166,7 @@ pub struct ForeignError {
 }
 
 impl ForeignError {
-    /// The words of `error` and of its causes.
+    /// The text of `error` and of its causes.
     pub fn of(error: &(dyn StdError + 'static), secrets: &Secrets) -> Self {
         Self::kept(error, secrets, MAX_CAUSES)
     }
@@ -175,7 +175,7 @@ impl ForeignError {
         let words = fit_for_message(&error.to_string(), secrets).unwrap_or("it does not say why".into());
         let mut source =
             error.source().filter(|_| causes > 0).map(|source| Self::kept(source, secrets, causes - 1));
-        // Some libraries' errors say what their causes say, too.
+        // Some libraries' messages already include those of their causes.
         while let Some(cause) = source.take_if(|cause| words.to_string().contains(&cause.words.to_string())) {
             source = cause.source.map(|source| *source);
         }

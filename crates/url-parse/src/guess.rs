@@ -1,4 +1,4 @@
-//! Which model was meant by text that is not a model URL.
+//! Guesses the model meant by a text that is not a model URL.
 
 use crate::ascii_case;
 use crate::endpoint::Endpoint;
@@ -7,20 +7,20 @@ use crate::model_ref::{self, ModelRef};
 use crate::platform::Platform;
 use crate::revision::Revision;
 
-/// Hosts of the one hub that a model URL may name.
+/// Host names of the one hub that a model URL may name.
 const HOSTS: [&str; 4] = ["huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co"];
 
-/// What a browser's address bar shows after `user/repo`.
+/// The path segments that web pages add after `user/repo`.
 const PAGES: [&str; 6] = ["tree", "blob", "resolve", "raw", "commit", "commits"];
 
-/// The model, when only the notation is wrong: case or kind of the prefix, another name of the hub, a page
-/// of the repository (whose revision is kept, unless it is `main`), a query, slashes too many, `.git`, white space. `None` when guessing could name another
-/// model than the one that was meant.
+/// The model, if only the notation is wrong: case or kind of the prefix, another name of the hub, a
+/// page of the repository (whose revision is kept, unless it is `main`), a query, extra slashes,
+/// `.git`, white space. `None` if the guess might be a different model than the one meant.
 pub(crate) fn guess(text: &str) -> Option<ModelRef> {
     model_in(after_hub(without_tail(text))?)
 }
 
-/// The hub and the model, when the text is the address of a model anywhere but at the one hub.
+/// The hub and the model, if the text is the address of a model on any other hub.
 pub(crate) fn elsewhere(text: &str) -> Option<(Endpoint, ModelRef)> {
     let text = without_tail(text);
     let (start, _) = text.match_indices('/').nth(2)?;
@@ -47,7 +47,7 @@ fn model_in(path: &str) -> Option<ModelRef> {
     Some(ModelRef::new(id, revision.map(Revision::checked).transpose().ok()?))
 }
 
-/// What follows the scheme and the host, if they mean the hub.
+/// The rest after scheme and host, if they mean the hub.
 fn after_hub(text: &str) -> Option<&str> {
     if let Some(rest) = ascii_case::strip_prefix(text, "git@hf.co:") {
         return Some(rest);
@@ -58,7 +58,7 @@ fn after_hub(text: &str) -> Option<&str> {
     let after_host = rest.split_once('/').filter(|(host, _)| is_hub(host)).map(|(_, path)| path);
     match (scheme, after_host) {
         (_, Some(path)) => Some(path),
-        // Without a scheme, a leading slash or dot is a path of this machine.
+        // Without a scheme, a leading slash or dot means a local path.
         (None, None) if rest.starts_with('/') => None,
         (None | Some("hf://"), None) => Some(rest),
         (Some(_), None) => None,

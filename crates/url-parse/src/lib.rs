@@ -1,4 +1,4 @@
-//! The names that a model download is made of, parsed once into types that cannot be wrong.
+//! The names involved in a model download, parsed once into types that are always valid.
 //!
 //! ```
 //! use url_parse::{CommitId, Endpoint, ModelUrl, RepoPath};
@@ -21,23 +21,24 @@
 //! # Ok::<(), url_parse::Error>(())
 //! ```
 //!
-//! Nothing here does I/O. A value of these types is safe to build a path or a URL from: [`ModelId`] and
-//! [`RepoPath`] hold no `..`, no separator inside a name, nothing that another platform would read
-//! differently; [`Endpoint`] holds no credentials. What comes from a user, a manifest or a repository
-//! becomes one of these types first, and only they build paths and URLs.
+//! Nothing here does I/O. It is safe to build a path or a URL from a value of these types: [`ModelId`]
+//! and [`RepoPath`] contain no `..`, no separator inside a name, and nothing that another platform
+//! would read differently; [`Endpoint`] contains no credentials. Input from a user, a manifest or a
+//! repository is converted to one of these types first, and only they build paths and URLs.
 //!
 //! | Type | Written as |
 //! |---|---|
-//! | [`ModelUrl`] | `HF://user/repo` or `https://huggingface.co/user/repo`, each with `@revision` if need be |
+//! | [`ModelUrl`] | `HF://user/repo` or `https://huggingface.co/user/repo`, each optionally with `@revision` |
 //! | [`ModelRef`] | `user/repo` or `user/repo@revision` |
 //! | [`ModelId`] | `user/repo` |
-//! | [`Revision`] | a branch, a tag, `refs/pr/1` or a commit, in full or its first digits |
+//! | [`Revision`] | a branch, a tag, `refs/pr/1` or a commit, in full or abbreviated |
 //! | [`CommitId`] | 40 lower-case hexadecimal digits |
 //! | [`RepoPath`] | `params/shard_0.bin` |
 //! | [`Endpoint`] | `https://huggingface.co`, `http://127.0.0.1:8080/mirror` |
 //! | [`Origin`] | `https://huggingface.co` (scheme, host, port) |
 //!
-//! Text that others wrote is shown by [`ForeignText`] (words) and [`Excerpt`] (names, and what should have been one).
+//! [`ForeignText`] (prose) and [`Excerpt`] (names, or what should have been one) make text from outside
+//! fit for messages.
 
 mod ascii_case;
 mod commit_id;

@@ -8,17 +8,17 @@ use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 use crate::platform::{Platform, Unfit};
 
-/// Which of the two names a problem is about, and the one problem that is found in two ways.
+/// Which of the two names a problem concerns, and the one problem that is detected in two places.
 const USER: &str = "the user ";
 const REPO: &str = "the repository ";
 const MISSING: &str = "is missing";
 
-/// The name of a model on a hub: a user (or organisation) and a repository.
+/// The name of a model on a hub: a user or organisation, and a repository.
 ///
-/// Both are letters, digits, `-`, `_` and `.` (ASCII), do not start with `-` or `.`, and are at most
-/// [`ModelId::MAX_NAME_BYTES`] long; the repository does not end in `.git`, as on the hub. On Windows they
-/// are no device names and do not end in a dot. Case is kept. Each is therefore one safe component of a
-/// path and of a URL.
+/// Both consist of letters, digits, `-`, `_` and `.` (ASCII), do not start with `-` or `.`, and are at
+/// most [`ModelId::MAX_NAME_BYTES`] long; as on the hub, the repository does not end in `.git`. On
+/// Windows they are not device names and do not end in a dot. Case is kept. Each is therefore safe as
+/// one component of a path or URL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelId {
     user: Box<str>,
@@ -26,13 +26,14 @@ pub struct ModelId {
 }
 
 impl ModelId {
-    /// The longest user and the longest repository name, in bytes; the hub's own limit.
+    /// The longest user or repository name, in bytes; the hub's own limit.
     pub const MAX_NAME_BYTES: usize = 96;
 
     /// The model `repo` of `user`.
     ///
     /// # Errors
-    /// [`Error::ModelId`] when one of the two is not such a name.
+    ///
+    /// [`Error::ModelId`] if one of the two is not a valid name.
     pub fn new(user: &str, repo: &str) -> Result<Self, Error> {
         Self::checked(user, repo, Platform::here())
             .map_err(|problem| Error::ModelId { input: Excerpt::of(&format!("{user}/{repo}")), problem })
@@ -59,7 +60,7 @@ impl ModelId {
         Ok(Self { user: user.into(), repo: repo.into() })
     }
 
-    /// `user/repo`, with nothing before or after.
+    /// `user/repo`, with nothing around it.
     pub(crate) fn parse_on(text: &str, platform: Platform) -> Result<Self, Problem> {
         let segments: Vec<&str> = text.split('/').collect();
         match segments.as_slice() {
@@ -97,7 +98,7 @@ fn name_problem(name: &str) -> Option<Problem> {
     }
     match name.as_bytes().first() {
         Some(b'.') => Some(Problem::new("starts with `.`")),
-        // An option of a program.
+        // It would look like a command-line option.
         Some(b'-') => Some(Problem::new("starts with `-`")),
         _ => None,
     }
@@ -108,7 +109,7 @@ fn foreign_character(c: char, at: usize) -> Problem {
     Problem::new(words).at(at)
 }
 
-/// It belongs to the address of a clone, not to a name.
+/// `.git` belongs to the address of a clone, not to a name.
 fn git_suffix(repo: &str) -> Option<Problem> {
     let name = ascii_case::strip_suffix(repo, ".git")?;
     Some(Problem::new("ends in `.git`").at(name.len()))

@@ -9,10 +9,10 @@ use crate::model_id::ModelId;
 use crate::platform::Platform;
 use crate::revision::Revision;
 
-/// A model and, where one was named, the revision of it: `user/repo` or `user/repo@revision`.
+/// A model, optionally at a revision: `user/repo` or `user/repo@revision`.
 ///
-/// Without a revision it is the repository's default branch that is meant. What follows the first `@` is the
-/// revision as it stands, slashes and further `@` included; nothing is percent-decoded.
+/// Without a revision it means the repository's default branch. Everything after the first `@` is the
+/// revision, including slashes and further `@`; nothing is percent-decoded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelRef {
     id: ModelId,
@@ -41,7 +41,7 @@ impl ModelRef {
         Self::new(self.id.clone(), revision)
     }
 
-    /// With nothing before or after.
+    /// Parses a text with nothing around the name.
     pub(crate) fn parse_on(text: &str, platform: Platform) -> Result<Self, Problem> {
         let (name, revision) = split(text);
         let id = ModelId::parse_on(name, platform)?;
@@ -53,7 +53,7 @@ impl ModelRef {
     }
 }
 
-/// What is before and after the `@` of a revision. One in the user's part begins none.
+/// The parts before and after the `@` of a revision. An `@` in the user's part does not count.
 pub(crate) fn split(text: &str) -> (&str, Option<&str>) {
     let user = text.find('/').unwrap_or(text.len());
     match text.get(user..).and_then(|rest| rest.find('@')).and_then(|at| text.split_at_checked(user + at)) {

@@ -1,4 +1,4 @@
-//! `HF://user/repo` and `https://huggingface.co/user/repo`, with `@revision` if need be.
+//! `HF://user/repo` and `https://huggingface.co/user/repo`, optionally with `@revision`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,11 +15,11 @@ use crate::revision::Revision;
 
 const PREFIXES: [&str; 2] = ["HF://", "https://huggingface.co/"];
 
-/// The URL of a model as MLC-LLM writes it: exactly `HF://user/repo` or `https://huggingface.co/user/repo`; with
-/// `@` and a revision after it, that revision of the model.
+/// A model's URL in MLC-LLM's notation: exactly `HF://user/repo` or `https://huggingface.co/user/repo`,
+/// optionally followed by `@` and a revision.
 ///
-/// Both name the model on whatever hub is set; the host of the second form is part of the notation. Displayed
-/// as `HF://user/repo` or `HF://user/repo@revision`.
+/// Both forms name the model on the configured hub, whichever that is; the host in the second one is
+/// part of the notation. Displayed as `HF://user/repo` or `HF://user/repo@revision`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelUrl(ModelRef);
 
@@ -44,8 +44,8 @@ impl ModelUrl {
         self.0
     }
 
-    /// The same notation, and the address of a model at the hub that is set: `{hub}/user/repo`, with `@` and a revision
-    /// if need be.
+    /// Also accepts a model's address on the configured hub: `{hub}/user/repo`, optionally with `@` and
+    /// a revision.
     ///
     /// ```
     /// use url_parse::{Endpoint, ModelUrl};
@@ -58,7 +58,8 @@ impl ModelUrl {
     /// ```
     ///
     /// # Errors
-    /// [`Error::ModelUrl`]; for the address of a model at another hub, it says how that hub is set.
+    ///
+    /// [`Error::ModelUrl`]; for a model's address on another hub, it says how to configure that hub.
     pub fn parse_at(text: &str, hub: &Endpoint) -> Result<Self, Error> {
         let Some(rest) = hub.strip_from(text) else { return text.parse() };
         let model = parse_model(rest, Platform::here());
@@ -68,8 +69,8 @@ impl ModelUrl {
         model.map(Self).map_err(refused)
     }
 
-    /// Whether `text` was meant to be a URL, right or wrong: it has `://` in it, as both prefixes have in any
-    /// case. For callers that take a URL or a local folder.
+    /// Whether `text` was meant to be a URL, valid or not: it contains `://`. For callers that accept a
+    /// URL or a local folder.
     pub fn looks_like(text: &str) -> bool {
         text.contains("://")
     }
@@ -88,9 +89,9 @@ impl ModelUrl {
     }
 }
 
-/// What follows the prefix.
+/// Parses the part after the prefix.
 fn parse_model(text: &str, platform: Platform) -> Result<ModelRef, Problem> {
-    // No name and no revision holds a `?`; a `#` can be part of a revision.
+    // No name or revision contains a `?`; a revision may contain a `#`.
     let (name, _) = model_ref::split(text);
     let in_name = name.match_indices(['?', '#']).next();
     match in_name.or_else(|| text.match_indices('?').next()) {

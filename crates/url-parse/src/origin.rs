@@ -1,10 +1,10 @@
-//! Who a request goes to.
+//! The server that a request goes to.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// Scheme, host and port of a URL: the unit that credentials and rate limits belong to.
+/// The scheme, host and port of a URL: the unit to which credentials and rate limits apply.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: Box<str>,
@@ -14,7 +14,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin of `url`; `None` when it has no host, or no port and a scheme whose default is not known.
+    /// The origin of `url`; `None` if it has no host, or no port and a scheme without a known default.
     pub fn of(url: &Url) -> Option<Self> {
         Some(Self {
             scheme: url.scheme().into(),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback() {
+    fn loopback_addresses_are_recognized() {
         for url in [
             "http://127.0.0.1",
             "http://127.9.9.9:1",

@@ -1,15 +1,16 @@
-//! What a platform's file system cannot hold under the name that was written.
+//! Names that a platform's file system would change or refuse.
 
-/// Whose rules for the names of files apply. A value, so that the rules of each are tested on all.
+/// The platform whose file name rules apply. A value, so that each platform's rules can be tested on
+/// all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
-    /// Windows, which keeps some names for devices and some characters for itself.
+    /// Windows, which reserves some names for devices and forbids some characters.
     Windows,
     /// Any other system.
     Other,
 }
 
-/// Why a name would become another file, or a device.
+/// Why a file system would not keep a name as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
     DeviceName,
@@ -23,7 +24,7 @@ impl Platform {
         if cfg!(windows) { Self::Windows } else { Self::Other }
     }
 
-    /// Whether one component of a path means on this platform what it says.
+    /// Checks that this platform takes a path component as written.
     pub(crate) fn check(self, name: &str) -> Result<(), Unfit> {
         if self == Self::Other {
             return Ok(());
@@ -63,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_rules() {
+    fn windows_reserves_names_and_characters() {
         for name in [
             "NUL",
             "nul",

@@ -1,10 +1,10 @@
-//! Which characters a name may not have and a message may not show.
+//! Characters that names may not have and messages may not show.
 
 use std::borrow::Cow;
 use std::path::Path;
 
-/// `text` with every character that could steer a terminal, forge a line or deceive the eye escaped, as in
-/// `\u{1b}`. For what is about to be shown; nothing is cut.
+/// `text` with every character escaped that could control a terminal, forge a line or mislead a reader,
+/// as in `\u{1b}`. Nothing is cut.
 ///
 /// ```
 /// assert_eq!(url_parse::printable("gpj.\u{202e}exe\u{1b}[2J"), "gpj.\\u{202e}exe\\u{1b}[2J");
@@ -18,26 +18,27 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A path of this machine as messages and logs show it: whole, and [`printable`]. Neighbours on the machine may have
-/// chosen its name.
+/// A local path as messages and logs show it: whole, and made [`printable`]. Another user of the
+/// machine may have chosen its name.
 pub fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy()).into_owned()
 }
 
-/// What is written for a character that is not shown.
+/// The escape sequence for a character.
 pub(crate) fn escape(c: char) -> String {
-    // Rust's own escapes leave a few invisible letters as they are.
+    // Rust's own escapes leave a few invisible letters unchanged.
     if is_invisible(c) { c.escape_unicode().collect() } else { c.escape_debug().collect() }
 }
 
-/// Whether `c` is a control character, ends a line, takes no room, leaves an empty one, or changes the order of others.
+/// Whether `c` is a control character, ends a line, has no width, shows as blank, or changes the order
+/// of others.
 pub fn is_unprintable(c: char) -> bool {
     c.is_control() || is_invisible(c)
 }
 
-/// Whether `c` takes no room, leaves an empty one, ends a line, or changes the order of others: Unicode's
-/// "default ignorable" characters, its annotations, and the separators of lines and paragraphs. HFS+ ignores some
-/// of these in names.
+/// Whether `c` has no width, shows as blank, ends a line, or changes the order of others: Unicode's
+/// "default ignorable" characters, its annotations, and line and paragraph separators. HFS+ ignores
+/// some of these in names.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'

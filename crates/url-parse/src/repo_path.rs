@@ -9,12 +9,12 @@ use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 use crate::platform::{Platform, Unfit};
 
-/// The path of a file inside a repository or a model's folder: relative, components separated by `/`.
+/// The path of a file in a repository or a model's folder: relative, with components separated by `/`.
 ///
-/// It comes from a git tree or a manifest, both untrusted. Refused are absolute paths, `.` and `..`, empty
-/// components, backslashes, control characters and those that are invisible or reorder others, components that
-/// some file system takes for `.git`, and what is too long; on Windows also what the file system would read as
-/// another name. [`RepoPath::under`] therefore never leaves the folder it is given.
+/// Such paths come from git trees and manifests, which are untrusted. Refused are absolute paths, `.`
+/// and `..`, empty components, backslashes, control, invisible and reordering characters, components
+/// that some file system takes for `.git`, and names that are too long; on Windows also names that the
+/// file system would read differently. [`RepoPath::under`] therefore never leaves the given folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepoPath(Box<str>);
 
@@ -32,7 +32,7 @@ impl RepoPath {
         text.parse()
     }
 
-    /// The same by the rules of `platform`, of which [`str::parse`] takes this system's.
+    /// Parses by the rules of `platform`; [`str::parse`] uses this system's.
     ///
     /// # Errors
     /// As for [`parse`](Self::parse).
@@ -48,7 +48,7 @@ impl RepoPath {
         &self.0
     }
 
-    /// The names of the folders, then of the file; at least one.
+    /// The names of the folders, then of the file; at least one component.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/')
     }
@@ -83,7 +83,7 @@ fn problem(text: &str, platform: Platform) -> Option<Problem> {
     if let Some(problem) = Problem::invisible_in(text) {
         return Some(problem);
     }
-    // A separator on Windows.
+    // It is a separator on Windows.
     if let Some(at) = text.find('\\') {
         return Some(Problem::new("it has a backslash").at(at));
     }
@@ -119,11 +119,12 @@ fn component_problem(component: &str, platform: Platform) -> Option<Problem> {
     })
 }
 
-/// Whether some file system takes this name for `.git`. HFS+ ignores invisible characters too, which no path has.
+/// Whether some file system takes this name for `.git`. HFS+ also ignores invisible characters, which
+/// are refused anyway.
 fn is_git_folder(component: &str) -> bool {
-    // NTFS takes what follows a colon for a stream of the file, and drops dots and spaces at the end.
+    // NTFS takes text after a colon for a stream of the file, and drops trailing dots and spaces.
     let name = component.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']);
-    // The short name that NTFS makes for it.
+    // The short name that NTFS generates for it.
     let number = ascii_case::strip_prefix(name, "git~").unwrap_or_default();
     name.eq_ignore_ascii_case(".git") || (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
@@ -142,7 +143,8 @@ impl AsRef<str> for RepoPath {
     }
 }
 
-/// For messages: a long path is cut, as an [`Excerpt`] is. [`as_str`](RepoPath::as_str) is the whole.
+/// For messages: a long path is cut like an [`Excerpt`]. [`as_str`](RepoPath::as_str) returns all of
+/// it.
 impl fmt::Display for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kept, mark) = Excerpt::cut(&self.0);

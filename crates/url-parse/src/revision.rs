@@ -7,11 +7,12 @@ use crate::commit_id::CommitId;
 use crate::error::{Error, Problem};
 use crate::excerpt::Excerpt;
 
-/// What a state of a repository is asked for by: a branch, a tag, a full reference (`refs/pr/1`) or a
-/// commit. The text follows the rules of `git check-ref-format`, does not start with `-`, and has no invisible
+/// The name of a state of a repository: a branch, a tag, a full reference (`refs/pr/1`) or a commit. It
+/// follows the rules of `git check-ref-format`, does not start with `-`, and has no invisible
 /// characters.
 ///
-/// It may hold `/` and characters that are not safe in a file name, so it is no component of a path as it is.
+/// It may contain `/` and characters that are not safe in file names, so it must be encoded to be used
+/// as a path component.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(Box<str>);
 
@@ -24,13 +25,13 @@ impl Revision {
         &self.0
     }
 
-    /// The commit, when the revision is a full one. It is immutable then, and need not be asked for.
+    /// The commit, if the revision is a full commit id. It is then immutable and need not be resolved.
     pub fn commit(&self) -> Option<CommitId> {
         self.0.parse().ok()
     }
 
-    /// Whether this may be the beginning of a commit: 7 to 39 lower-case hexadecimal digits. A branch or a tag can
-    /// have such a name too, and is then meant.
+    /// Whether this may be an abbreviated commit: 7 to 39 lower-case hexadecimal digits. A branch or
+    /// tag of that name takes precedence.
     pub fn may_be_short_commit(&self) -> bool {
         (7..40).contains(&self.0.len()) && self.0.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     }
@@ -54,7 +55,7 @@ impl FromStr for Revision {
     }
 }
 
-/// The rules of `git check-ref-format --allow-onelevel`, in their order in git's manual, and our own.
+/// The rules of `git check-ref-format --allow-onelevel`, in the order of git's manual, and our own.
 fn problem(text: &str) -> Option<Problem> {
     if text.is_empty() {
         return Some(Problem::new("it is empty"));
@@ -63,7 +64,7 @@ fn problem(text: &str) -> Option<Problem> {
         let words = format!("it is {} bytes long, more than {}", text.len(), Revision::MAX_BYTES);
         return Some(Problem::new(words));
     }
-    // An option of a program.
+    // It would look like a command-line option.
     if text.starts_with('-') {
         return Some(Problem::new("it starts with `-`").at(0));
     }

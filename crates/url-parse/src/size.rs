@@ -1,15 +1,15 @@
 //! Sizes in messages.
 
-/// A size with the unit that fits: powers of 1000, as networks and disks are sold.
+/// A size with a suitable unit, in powers of 1000, as is usual for networks and disks.
 #[expect(clippy::cast_precision_loss, reason = "a few digits for a person")]
 pub fn size(bytes: u64) -> String {
     let (unit, divisor, digits) = unit(bytes);
-    // One digit more than in a pair: here it is all there is.
+    // One more digit than in a pair, where it stands alone.
     let digits = if divisor > 1.0 { 2 } else { digits };
     format!("{:.digits$} {unit}", bytes as f64 / divisor)
 }
 
-/// How much there is of something, with one unit for both.
+/// A part of a whole, both in the whole's unit.
 #[expect(clippy::cast_precision_loss, reason = "a few digits for a person")]
 pub fn of_size(part: u64, whole: u64) -> String {
     let (unit, divisor, digits) = unit(whole);
@@ -17,7 +17,7 @@ pub fn of_size(part: u64, whole: u64) -> String {
     format!("{part:.digits$} of {whole:.digits$} {unit}")
 }
 
-/// The unit that fits, how many bytes it is, and how many digits a changing number has.
+/// A suitable unit, its size in bytes, and the number of decimals for a changing number.
 fn unit(bytes: u64) -> (&'static str, f64, usize) {
     match bytes {
         0..1_000 => ("B", 1.0, 0),
@@ -33,12 +33,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes() {
+    fn a_size_has_the_largest_unit_that_fits() {
         assert_eq!([0, 999, 65_536, 7_550_000_000].map(size), ["0 B", "999 B", "65.54 kB", "7.55 GB"]);
     }
 
     #[test]
-    fn parts_of_sizes() {
+    fn a_part_is_shown_in_the_unit_of_the_whole() {
         assert_eq!(of_size(0, 0), "0 of 0 B");
         assert_eq!(of_size(12, 999), "12 of 999 B");
         assert_eq!(of_size(500, 1_000), "0.5 of 1.0 kB");

@@ -24,7 +24,7 @@ fn good(text: &str, shown: &str, git: &str) -> Endpoint {
 }
 
 #[test]
-fn addresses() {
+fn addresses_are_normalized() {
     let default =
         good("https://huggingface.co", "https://huggingface.co", "https://huggingface.co/mlc-ai/Llama_3.1");
     assert_eq!(default, Endpoint::default());

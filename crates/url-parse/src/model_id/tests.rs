@@ -3,13 +3,13 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn parts_and_text_agree() {
+fn an_id_from_parts_equals_a_parsed_one() {
     let id = ModelId::new("mlc-ai", "Llama").unwrap();
     assert_eq!((id.user(), id.repo(), id.to_string().as_str()), ("mlc-ai", "Llama", "mlc-ai/Llama"));
     assert_eq!("mlc-ai/Llama".parse(), Ok(id));
 }
 
-/// What is wrong with the text is what is wrong with the parts.
+/// Checks the parts and the text, which must have the same problem.
 #[track_caller]
 fn check(user: &str, repo: &str, expected: &str) {
     for platform in [Platform::Windows, Platform::Other] {
@@ -32,7 +32,7 @@ fn a_part_never_holds_a_separator() {
     check("user", "a@b", &has("the repository", '@'));
     check("user", "..", "the repository is `.` or `..`");
     check("user", "...", "the repository starts with `.`");
-    // A user of that name can exist; an address of a clone ends so in the repository only.
+    // A user may have such a name; only a repository in a clone's address ends so.
     assert!(ModelId::new("user.git", "repo").is_ok());
 }
 

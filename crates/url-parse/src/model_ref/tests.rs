@@ -27,7 +27,7 @@ fn bad(text: &str, expected: &str) {
 }
 
 #[test]
-fn what_is_none() {
+fn invalid_references_are_refused() {
     bad("", "the user is missing");
     bad("user@main", "the repository is missing");
     bad("user/@main", "the repository is missing");

@@ -22,7 +22,7 @@ fn good(text: &str, user: &str, repo: &str) {
 }
 
 #[test]
-fn both_prefixes() {
+fn both_prefixes_name_a_model() {
     good("HF://mlc-ai/Llama-3-8B", "mlc-ai", "Llama-3-8B");
     good("https://huggingface.co/mlc-ai/Llama-3-8B", "mlc-ai", "Llama-3-8B");
     good("HF://a/b", "a", "b");
@@ -32,7 +32,7 @@ fn both_prefixes() {
     good(&format!("HF://{}/{}", "u".repeat(96), "r".repeat(96)), &"u".repeat(96), &"r".repeat(96));
 }
 
-/// `hint` is the suggested `user/repo`, with its revision, or nothing.
+/// `hint` is the suggested `user/repo`, with its revision, or empty.
 #[track_caller]
 fn bad(text: &str, expected: &str, hint: &str) {
     let error = text.parse::<ModelUrl>().unwrap_err();
@@ -58,7 +58,7 @@ fn repo_has(c: char) -> String {
 }
 
 #[test]
-fn wrong_prefix() {
+fn a_wrong_prefix_is_refused_with_a_suggestion() {
     bad("", EMPTY, "");
     bad(" \n", EMPTY, "");
     bad("user/repo", PREFIX, "user/repo");
@@ -87,7 +87,7 @@ fn wrong_prefix() {
 }
 
 #[test]
-fn another_hub() {
+fn the_address_of_another_hub_says_how_to_set_it() {
     let words = |hub: &str, url: &str| {
         format!(
             "it is the address of a model at another hub; to use that hub, set HF_ENDPOINT={hub} and write `{url}`"
@@ -158,7 +158,7 @@ fn wrong_number_of_segments() {
 }
 
 #[test]
-fn wrong_names() {
+fn invalid_names_are_refused() {
     bad("HF://../repo", "the user is `.` or `..`", "");
     bad("HF://user/..", "the repository is `.` or `..`", "");
     bad("HF://./repo", "the user is `.` or `..`", "");
@@ -201,7 +201,7 @@ fn what_surrounds_the_names() {
 }
 
 #[test]
-fn revisions() {
+fn a_revision_follows_an_at_sign() {
     for prefix in PREFIXES {
         for revision in
             ["main", "v1", "refs/pr/1", "0123456789abcdef0123456789abcdef01234567", "fix#7", "a@b"]
@@ -224,7 +224,7 @@ fn revisions() {
 }
 
 #[test]
-fn problems_have_a_place() {
+fn problems_have_a_position() {
     for (text, at) in [
         ("", None),
         (" HF://user/repo", Some(0)),
@@ -291,7 +291,7 @@ fn messages_read_well_and_keep_secrets() {
 }
 
 #[test]
-fn looks_like_a_url() {
+fn a_text_with_a_scheme_looks_like_a_url() {
     for text in
         ["HF://user/repo", "hf://x", "https://huggingface.co/user/repo", "HTTPS://x", "ftp://x", " HF://a/b"]
     {

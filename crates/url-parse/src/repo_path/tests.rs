@@ -82,14 +82,14 @@ fn paths_that_are_refused_everywhere() {
 #[test]
 fn every_spelling_of_the_git_folder_is_refused_everywhere() {
     for name in [
-        // NTFS drops what stands at the end, and takes what follows a colon for a stream.
+        // NTFS drops trailing dots and spaces, and takes text after a colon for a stream.
         ".git ",
         ".git.",
         ".GIT . .",
         ".git::$INDEX_ALLOCATION",
         ".git:x",
         ".git .:x",
-        // Its short names there.
+        // Its short names on NTFS.
         "git~1",
         "GIT~1",
         "git~2",
@@ -99,7 +99,7 @@ fn every_spelling_of_the_git_folder_is_refused_everywhere() {
         bad(name, "it leads into a `.git` folder", 0);
         bad(&format!("a/{name}/hooks"), "it leads into a `.git` folder", 2);
     }
-    // HFS+ does not see these.
+    // HFS+ ignores these.
     for c in "\u{200c}\u{200d}\u{200e}\u{200f}\u{202a}\u{202e}\u{206a}\u{206f}\u{feff}".chars() {
         bad(&format!(".g{c}it"), &format!("it has the invisible character {}", c.escape_unicode()), 2);
     }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn names_that_git_takes() {
+fn names_that_git_accepts() {
     let commit = "0123456789abcdef0123456789abcdef01234567";
     for text in [
         "main",
@@ -88,7 +88,7 @@ fn names_that_deceive_the_eye() {
 }
 
 #[test]
-fn messages() {
+fn a_message_names_the_problem_and_the_expected_form() {
     assert_eq!(
         "a@{1}".parse::<Revision>().unwrap_err().to_string(),
         "`a@{1}` is not a revision: it has `@{`; expected a branch, a tag, `refs/…` or a commit"
