@@ -1,11 +1,11 @@
-//! Finding a model in MLC-LLM's cache with the crates `url-parse` and `cache-layout` alone: no network, no
-//! async runtime.
+//! Finds a model in MLC-LLM's cache using only the crates `url-parse` and `cache-layout`: no network,
+//! no async runtime.
 //!
 //! ```text
 //! cargo run -p mlc-weights-cache-layout --example find_model -- ~/.cache/mlc_llm HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
 //! ```
 //!
-//! Folders given after the model are looked through first, as read-only tiers.
+//! Folders given after the model are searched first, as read-only tiers.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the example shows its result")]
 
@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use cache_layout::{CacheConfig, CacheLayout, Completeness};
 use url_parse::ModelUrl;
 
-/// What counts as a whole model is the application's to say. This is the rule of MLC-LLM's Python code for
-/// read-only tiers; `shard_fetch::inspect_model_dir` knows a stricter one, which looks at every shard.
+/// The application decides what counts as a whole model. This is the rule of MLC-LLM's Python code for
+/// read-only tiers; `shard_fetch::inspect_model_dir` has a stricter one that checks every shard.
 fn inspect(directory: &Path) -> Completeness {
     match (directory.is_dir(), directory.join("mlc-chat-config.json").is_file()) {
         (_, true) => Completeness::Whole,

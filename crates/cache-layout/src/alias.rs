@@ -1,4 +1,4 @@
-//! A second name for a file of an entry.
+//! Adds a second name to a file of an entry.
 
 use std::fs::File;
 use std::io;
@@ -14,14 +14,15 @@ use crate::slot::Slot;
 use crate::staging::Staging;
 
 impl CacheLayout {
-    /// Gives a file of the slot's entry in the writable tier a second name there, in one step and without
-    /// ever replacing anything: `tensor-cache.json` beside an old model's `ndarray-cache.json`, which
-    /// today's runtimes do not open. Answers whether there was anything to do.
+    /// Atomically gives a file of the slot's entry in the writable tier a second name, without ever
+    /// replacing a file: `tensor-cache.json` beside an old model's `ndarray-cache.json`, which current
+    /// runtimes do not open. Returns whether the name was added.
     ///
     /// # Errors
-    /// [`Error::LinkOrCopy`], for instance where the entry is not writable.
+    ///
+    /// [`Error::LinkOrCopy`], for instance if the entry is not writable.
     pub fn add_alias(&self, slot: &Slot, file: &RepoPath, alias: &RepoPath) -> Result<bool, Error> {
-        // A model on another disk is reached by a link.
+        // The entry may be a link to another disk.
         let entry = slot.entry_place().or_link();
         let (from, to) = (entry.join(file.as_str()), entry.join(alias.as_str()));
         if to.is_there() {
@@ -42,7 +43,7 @@ fn link_or_copy_in_one_step(from: &Place, to: &Place, slot: &Slot) -> io::Result
     copy_in_one_step(&mut file, to, &scratch)
 }
 
-/// A copy by way of the private folder: in a model's folder a temporary file has no place.
+/// Copies by way of the private folder, so that no temporary file appears in a model's folder.
 fn copy_in_one_step(from: &mut File, to: &Place, scratch: &Place) -> io::Result<()> {
     let (copy, mut file) = scratch.create_temporary()?;
     let copied = io::copy(from, &mut file).and_then(|_| RealOps.rename_new(&copy, to));

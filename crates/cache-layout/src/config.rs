@@ -1,15 +1,15 @@
-//! What a cache is told about itself.
+//! The settings of a cache.
 
 use std::path::PathBuf;
 
-/// The folders of a cache and how careful it is with them.
+/// The folders of a cache, and how it writes to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheConfig {
-    /// The cache's home; the writable tier is `model_weights` in it. It need not exist.
+    /// The cache's home, which contains the writable tier `model_weights`. It need not exist.
     pub home: PathBuf,
-    /// The read-only tiers, in the order in which they are looked through. Empty paths are ignored.
+    /// The read-only tiers, in search order. Empty paths are ignored.
     pub read_only: Vec<PathBuf>,
-    /// Whether a model is on the disk before it becomes visible.
+    /// Whether models are synced to disk before they become visible.
     pub durability: Durability,
     /// Whether the system's file locks are used.
     pub locking: Locking,
@@ -23,24 +23,25 @@ impl CacheConfig {
     }
 }
 
-/// What a power failure may cost.
+/// What a power failure may destroy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Durability {
-    /// Nothing that was published: files and folders are synced before and after the rename.
+    /// No published model: files and folders are synced before and after the rename.
     #[default]
     Synced,
-    /// What was published shortly before may be lost or damaged; for file systems where syncing is slow
-    /// and the content dispensable.
+    /// Models published shortly before may be lost or damaged. For file systems on which syncing is
+    /// slow and data can be replaced.
     Fast,
 }
 
-/// Whether callers that want the same model are kept from downloading it at the same time.
+/// Whether callers that want the same model are kept from downloading it simultaneously.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Locking {
-    /// By the system's file locks. On a file system that says it has none, as by [`Locking::None`].
+    /// By the system's file locks. If the file system reports that it has none, the same as
+    /// [`Locking::None`].
     #[default]
     System,
-    /// Not at all: each downloads for itself, the last one's model stays, and none that is whole is ever
-    /// replaced by one that is not. For file systems whose locks never come free, or are never refused.
+    /// Not at all. Each caller downloads the model and the last one's stays; a whole model is never
+    /// replaced by an incomplete one. For file systems whose locks are never released or never refused.
     None,
 }

@@ -1,4 +1,4 @@
-//! Names of verified files: by what is in them.
+//! Names of verified files, derived from their content.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use url_parse::{CommitId, RepoPath};
 
 use crate::hex;
 
-/// The name of a file in a pool; two files of one name have the same content.
+/// The name of a file in a pool. Two files with the same name have the same content.
 ///
 /// ```
 /// use cache_layout::ContentName;
@@ -17,22 +17,22 @@ use crate::hex;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentName(String);
 
-/// Longer paths are cut and told apart by a hash, so that a name stays far below 255 bytes.
+/// Longer paths are cut and distinguished by a hash, which keeps names far below 255 bytes.
 const LONGEST_PATH: usize = 120;
 
 impl ContentName {
-    /// The content with this SHA-256, the best name that a file can have.
+    /// The name for this SHA-256, the most reliable one.
     pub fn sha256(digest: [u8; 32]) -> Self {
         Self(format!("sha256-{}", hex::encode(&digest)))
     }
 
-    /// The content with this MD5 and this many bytes, where the repository gives no SHA-256.
+    /// The name for this MD5 and size in bytes, for files without a SHA-256.
     pub fn md5_and_size(digest: [u8; 16], size: u64) -> Self {
         Self(format!("md5-{}-{size}", hex::encode(&digest)))
     }
 
-    /// The content of a file that has no digest at all. Only the commit says what it is, so the name holds
-    /// the commit.
+    /// The name for a file without any digest. It includes the commit, which alone determines the
+    /// content.
     pub fn size_and_name(size: u64, commit: &CommitId, path: &RepoPath) -> Self {
         Self(format!("name-{commit}-{size}-{}", file_name_of(path.as_str())))
     }
@@ -48,7 +48,7 @@ impl fmt::Display for ContentName {
     }
 }
 
-/// `text` as a file name on every system: bytes outside `[A-Za-z0-9._-]` percent-encoded.
+/// `text` as a file name for every system: bytes outside `[A-Za-z0-9._-]` are percent-encoded.
 fn file_name_of(text: &str) -> String {
     let mut name = String::new();
     for byte in text.bytes() {
@@ -69,8 +69,8 @@ fn file_name_of(text: &str) -> String {
     name
 }
 
-/// FNV-1a, 64 bits. A collision needs one commit with two such files of one size, made on purpose by the
-/// commit's author, who could as well have given either content.
+/// FNV-1a, 64 bits. A collision requires two such files of the same size in one commit, constructed by
+/// the commit's author, who could just as well have chosen the content.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)

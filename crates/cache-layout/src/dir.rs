@@ -1,5 +1,5 @@
-//! A folder by its handle. What is done in it is done to what the handle means, whatever becomes of the
-//! folder's path meanwhile, and no symbolic link is followed.
+//! A folder by its handle. Operations apply to the folder that the handle refers to, whatever happens
+//! to its path meanwhile, and follow no symbolic links.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -20,11 +20,11 @@ pub(crate) use found::{Access, Found, FoundKind, How};
 pub(crate) use handle::{Dir, is_link_refusal, look_at_file, open_plain};
 use patience::patiently;
 
-/// Folders nested deeper than this are not deleted: nothing of ours is, and each takes a handle.
+/// Deeper folders are not deleted: this program creates none, and each level takes a handle.
 const MAX_DEPTH: usize = 128;
 
 impl Dir {
-    /// Removes what is under a name, and if it is a folder everything in it. Of a link, the link.
+    /// Removes a file, a link (not its target), or a folder with everything in it.
     pub(crate) fn remove_all(&self, name: &OsStr) -> io::Result<()> {
         self.remove_nested(name, MAX_DEPTH)
     }
@@ -33,7 +33,7 @@ impl Dir {
         if !self.look(name)?.is_folder() {
             return self.remove_file(name);
         }
-        // An empty one goes also if only its owner may look into it.
+        // This removes an empty folder even if the caller may not list it.
         if self.remove_dir(name).is_ok() {
             return Ok(());
         }
@@ -51,16 +51,16 @@ impl Dir {
         patiently(|| self.remove_dir(name))
     }
 
-    /// Creates an empty file under a name that nothing else has.
+    /// Creates an empty file with a unique name.
     pub(crate) fn create_unique(&self, prefix: &str) -> io::Result<(OsString, File)> {
         with_unique_name(prefix, "", |name| self.open(name, Access::CreateNew))
     }
 }
 
-/// How often another name is tried where one is taken.
+/// How many names are tried if one is taken.
 const ATTEMPTS: u32 = 64;
 
-/// Calls `create` with names that nothing else has, until one is not taken.
+/// Calls `create` with random names until one is not taken.
 pub(crate) fn with_unique_name<T>(
     prefix: &str,
     suffix: &str,

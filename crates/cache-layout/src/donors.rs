@@ -1,4 +1,4 @@
-//! Files of other entries with the same content, by what receipts say.
+//! Files of other entries with the same content, according to receipts.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -16,18 +16,18 @@ use crate::receipt::{self, Receipt};
 use crate::run::Run;
 use crate::slot::Slot;
 
-/// Reading so much takes a moment, and is more than any cache of models has in receipts.
+/// Reading this many takes a moment, and no cache has more receipts.
 const MOST_RECEIPTS: usize = 4096;
 const LARGEST_RECEIPT: u64 = 16 << 20;
 const MOST_BYTES: u64 = 256 << 20;
 
-/// So much is copied before the next look at whether to go on.
+/// How much is copied between two checks whether to continue.
 const PIECE: u64 = 16 << 20;
 
 impl CacheLayout {
-    /// Where a file of each of these SHA-256 may be, with its size: in an entry of any tier, as its receipt says. The
-    /// file may have become another one since. Ends early when `go_on` says so. Blocks for as long as it takes to read
-    /// the receipts.
+    /// Where files with these SHA-256 digests and sizes may be: in an entry of any tier, according to
+    /// its receipt. A file may have changed since. Stops early when `go_on` returns false. Blocks while
+    /// the receipts are read.
     pub fn donors(
         &self,
         wanted: &HashSet<([u8; 32], u64)>,
@@ -49,7 +49,7 @@ impl CacheLayout {
         donors
     }
 
-    /// The slots of which a tier has receipts, and these.
+    /// The slots that have a receipt in a tier, with the receipts.
     fn receipts_of<'a>(&'a self, tier: &'a Tier) -> impl Iterator<Item = (&'a Tier, Slot, Place)> {
         let private = match tier {
             Tier::Writable(_) => self.private().clone(),
@@ -82,12 +82,14 @@ fn add(
 }
 
 impl Run {
-    /// Copies a file into the tree: by a reflink where the file system has such, which takes no room, and never by a hard
-    /// link, since people and tools write to the files of a model in place. `from` may be anywhere, and is read if it is a
-    /// plain file, or a link to one. Whether the copy is right is for a digest to say.
+    /// Copies a file into the tree: by a reflink if the file system supports it, which takes no space,
+    /// and never by a hard link, since people and tools modify a model's files in place. `from` may be
+    /// any plain file, or a link to one. The caller must verify the copy.
     ///
     /// # Errors
-    /// When it cannot be read or written, the tree has a file of that name, or `go_on` says no. Then nothing is there.
+    ///
+    /// If the file cannot be read or written, the tree already has it, or `go_on` returns false.
+    /// Nothing is left behind.
     pub fn copy_in(&self, from: &Path, to: &RepoPath, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
         let to = self.place_for(to)?;
         let copied = open_plain(from).and_then(|mut source| {

@@ -1,4 +1,4 @@
-//! What can go wrong on disk.
+//! Everything that can go wrong on disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use url_parse::{ErrorKind, shown};
 use crate::holder::Holder;
 use crate::owner::naming_owner;
 
-/// An error of this crate: what was attempted, on which path. The cause is in
+/// An error of this crate: what was attempted, and on which path. The cause appears in
 /// [`source`](std::error::Error::source) only.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -16,36 +16,36 @@ pub enum Error {
     /// A policy that is not one of the four.
     #[error("{value:?} is not a cache policy: write ON, OFF, REDO or READONLY")]
     UnknownPolicy {
-        /// What was given.
+        /// The value.
         value: String,
     },
-    /// A configured folder that cannot be made absolute, for instance because it is empty.
+    /// A configured folder cannot be made absolute, for instance because the path is empty.
     #[error("{path:?} cannot be used as a cache folder")]
     UnusableFolder {
         /// The folder as configured.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// Something else is where the cache needs a folder.
+    /// Something other than a directory is where the cache needs one.
     #[error(
         "{} is not a directory, so no model can be cached in {}; choose another cache home",
         shown(path),
         shown(home)
     )]
     NotADirectory {
-        /// What is not a directory.
+        /// The path in the way.
         path: PathBuf,
         /// The cache's home.
         home: PathBuf,
     },
-    /// A link that leads nowhere is where the cache needs a folder.
+    /// A dangling link is where the cache needs a folder.
     #[error("{} is a symbolic link to nothing; create what it points to, or remove it", shown(path))]
     DanglingLink {
         /// The link.
         path: PathBuf,
     },
-    /// A symbolic link is where the cache keeps its own files. It is never followed.
+    /// A symbolic link is in the cache's private folder. It is never followed.
     #[error(
         "{} is a symbolic link in the private folder of the cache, which has none; remove it",
         shown(path)
@@ -54,7 +54,7 @@ pub enum Error {
         /// The link.
         path: PathBuf,
     },
-    /// A symbolic link that neither root nor the user who runs this made is on the way to the model's place.
+    /// A symbolic link on the way to the model, made by neither root nor the current user.
     #[error(
         "{} is a symbolic link of another user and is not followed; \
          make one of your own in its place, or choose another cache home",
@@ -64,13 +64,13 @@ pub enum Error {
         /// The link.
         path: PathBuf,
     },
-    /// Something else is where the cache keeps a file of its own.
+    /// Something other than a file is where the cache keeps one of its own.
     #[error("{} is not a plain file, as the cache needs one there; remove it", shown(path))]
     NotAFile {
-        /// What is in the way.
+        /// The path in the way.
         path: PathBuf,
     },
-    /// The private folder is not where it was when the work began.
+    /// The private folder was moved or replaced since the work began.
     #[error("{} was moved away, or replaced by something else, while it was in use; try again", shown(path))]
     Replaced {
         /// The folder.
@@ -87,10 +87,10 @@ pub enum Error {
         path: PathBuf,
         /// The cache's home.
         home: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// The model's place is taken by a symbolic link, which is somebody's own and never replaced.
+    /// A symbolic link is in the model's place. It belongs to the user and is never replaced.
     #[error(
         "{} is a symbolic link and is not replaced; make what it points to a whole model, or remove the link",
         shown(path)
@@ -99,29 +99,29 @@ pub enum Error {
         /// The link.
         path: PathBuf,
     },
-    /// Something is where a tree was to be put. It stays as it is.
+    /// The place for a tree is already taken. It is not changed.
     #[error("{} is there already, and {} overwritten", shown(path), if *is_folder { "nothing in it is" } else { "it is not" })]
     Occupied {
         /// The place.
         path: PathBuf,
-        /// Whether it is a folder that has something in it.
+        /// Whether it is a folder that is not empty.
         is_folder: bool,
     },
-    /// No tree can be put at a place outside the cache.
+    /// A tree cannot be put at this place outside the cache.
     #[error("cannot put a model at {}", shown(path))]
     UnusableTarget {
         /// The place.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// A tree's files cannot be the cache's own, as they were to be.
+    /// The tree was to share files with the cache, but is on another file system.
     #[error(
         "{} cannot be linked to the cache: hard links do not lead from one file system to another",
         shown(path)
     )]
     OtherFileSystem {
-        /// Where the tree was to be put.
+        /// The place for the tree.
         path: PathBuf,
     },
     /// The model is being downloaded.
@@ -129,24 +129,24 @@ pub enum Error {
     InUse {
         /// The model's directory.
         path: PathBuf,
-        /// Who downloads it, if that could be learned.
+        /// The process that downloads it, if known.
         holder: Option<Holder>,
     },
-    /// The model's place is taken by something that is neither a directory nor a link.
+    /// Something other than a directory or a link is in the model's place.
     #[error("{} is not a directory and is not replaced; move it away", shown(path))]
     EntryIsNotADirectory {
         /// The place.
         path: PathBuf,
     },
-    /// A file to be carried over is a link, a folder or something special, or is reached through a link.
+    /// A file to be carried over is a link, a folder or a special file, or is reached through a link.
     #[error("{} is not a plain file of the entry {}", shown(path), shown(entry))]
     NotAPlainFile {
-        /// What was to be carried over.
+        /// The file.
         path: PathBuf,
-        /// The entry that it should be a file of.
+        /// The entry that it should belong to.
         entry: PathBuf,
     },
-    /// The file system does not let the entry be moved, so that nothing can take its place in one step.
+    /// The file system does not allow the entry to be moved, so it cannot be replaced atomically.
     #[error(
         "{} cannot be replaced as a whole: its file system does not let it be moved, \
          as in a lower layer of a container's image; remove it, or choose another cache home",
@@ -155,46 +155,46 @@ pub enum Error {
     EntryIsFixed {
         /// The entry.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
-    /// A rename or an exchange failed.
+    /// A rename or exchange failed.
     #[error("cannot move {} to {}", shown(from), shown(to))]
     Move {
-        /// What was to be moved.
+        /// The old path.
         from: PathBuf,
-        /// Where to.
+        /// The new path.
         to: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// A file could get no second name, and could not be copied either.
+    /// A file could neither be linked nor copied.
     #[error("cannot link or copy {} to {}", shown(from), shown(to))]
     LinkOrCopy {
         /// The file.
         from: PathBuf,
         /// Its second name.
         to: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// Anything else about one path.
+    /// Any other failed operation on a path.
     #[error("cannot {action} {}", shown(path))]
     Io {
-        /// What was attempted.
+        /// The operation.
         action: Action,
-        /// On which path.
+        /// The path.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// What was attempted when an [`Error::Io`] came.
+/// The operation of an [`Error::Io`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// Asking the system about a path.
+    /// Getting metadata.
     LookAt,
     /// Creating a file or folder.
     Create,
@@ -225,7 +225,7 @@ impl std::fmt::Display for Action {
 }
 
 impl Error {
-    /// What sort of failure this is.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::UnknownPolicy { .. } | Self::UnusableFolder { .. } | Self::Occupied { .. } => {
@@ -251,7 +251,7 @@ impl Error {
         }
     }
 
-    /// Whether something was not there that something else was to be done with.
+    /// Whether the operation failed because its target does not exist.
     pub(crate) fn is_absence(&self) -> bool {
         match self {
             Self::CreateFolder { source, .. } | Self::Io { source, .. } => is_absence(source),
@@ -259,7 +259,7 @@ impl Error {
         }
     }
 
-    /// The folder at `path` of the cache `home`, or something in it, cannot be created.
+    /// The error for a folder at `path`, or a file in it, that cannot be created in the cache `home`.
     pub(crate) fn creating(path: &Path, home: &Path, source: io::Error) -> Self {
         let (source, path, home) = (naming_owner(source, path), path.to_path_buf(), home.to_path_buf());
         Self::CreateFolder { path, home, source }
@@ -273,28 +273,28 @@ impl Error {
         Self::of(source, |source| Self::LinkOrCopy { from: from.to_path_buf(), to: to.to_path_buf(), source })
     }
 
-    /// An error of this crate on its way through functions that have the system's.
+    /// Wraps this error for functions that return the system's errors.
     pub(crate) fn into_io(self) -> io::Error {
         io::Error::other(self)
     }
 
-    /// An error of this crate that came such a way, or what the system's becomes.
+    /// Unwraps an error of this crate, or converts another one with `otherwise`.
     pub(crate) fn of(error: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
         error.downcast().unwrap_or_else(otherwise)
     }
 }
 
-/// `, by process 4711 on build-7, for 3 min 12 s`.
+/// Formats `, by process 4711 on build-7, for 3 min 12 s`.
 fn by(holder: Option<&Holder>) -> String {
     holder.map(|holder| format!(", by {holder}")).unwrap_or_default()
 }
 
-/// Whether a path names nothing, or cannot name anything.
+/// Whether a path does not exist, or cannot exist.
 pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Gives an I/O error the path and the verb without which it is no message.
+/// Adds the path and the operation to an I/O error, which has neither.
 pub(crate) trait Attempt<T> {
     fn attempt(self, action: Action, path: &Path) -> Result<T, Error>;
 }

@@ -1,4 +1,4 @@
-//! A tree of a model's files outside the cache, which appears in one step.
+//! A copy of a model's files outside the cache, which appears atomically.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -11,13 +11,13 @@ use crate::dir::open_plain;
 use crate::error::{Action, Attempt as _, Error};
 use crate::files::reflink;
 
-/// So much is copied before somebody is told of it.
+/// How much is copied between two reports of progress.
 const PIECE: u64 = 4 << 20;
 
-/// More folders of one name than this no process leaves.
+/// The most temporary names that are tried for one place.
 const MOST_NAMES: u32 = 1000;
 
-/// A tree under a hidden name beside the place where it is wanted. Dropped, it is removed.
+/// A tree under a hidden name beside its final place. Dropping it removes it.
 #[derive(Debug)]
 #[must_use = "dropping it removes the tree"]
 pub struct Export {
@@ -28,10 +28,11 @@ pub struct Export {
 }
 
 impl Export {
-    /// Creates an empty tree, and the folders above it.
+    /// Creates an empty tree and the folders above it.
     ///
     /// # Errors
-    /// [`Error::Occupied`] when something is at `to` that is no empty folder, and [`Error::UnusableTarget`] when the
+    ///
+    /// [`Error::Occupied`] if `to` exists and is not an empty folder; [`Error::UnusableTarget`] if the
     /// system does not allow it.
     pub fn begin(to: &Path, durability: Durability) -> Result<Self, Error> {
         let to = free_place(to)?;
@@ -42,11 +43,12 @@ impl Export {
         }
     }
 
-    /// Whether a tree could be put at `to`, as far as that can be told without one. Nothing is left there.
+    /// Whether a tree could be put at `to`, as far as can be told in advance. Leaves nothing there.
     ///
     /// # Errors
-    /// Those of [`begin`](Self::begin); with a `home`, also [`Error::OtherFileSystem`] when files of that cache cannot
-    /// be linked to from there.
+    ///
+    /// Those of [`begin`](Self::begin); with a `home`, also [`Error::OtherFileSystem`] if that cache's
+    /// files cannot be hard-linked there.
     pub fn check(to: &Path, home: Option<&Path>) -> Result<(), Error> {
         let to = free_place(to)?;
         let (above, name) = (nearest_folder(&to), to.file_name().unwrap_or_default());
@@ -66,8 +68,8 @@ impl Export {
         &self.tree
     }
 
-    /// Copies a file: by a reflink where the file system has such, which takes no room. Tells how many bytes it has
-    /// copied, and ends when that answers no.
+    /// Copies a file: by a reflink if the file system supports it, which takes no space. Reports the
+    /// bytes copied to `told`, and stops when that returns false.
     ///
     /// # Errors
     /// [`Error::LinkOrCopy`].
@@ -92,14 +94,14 @@ impl Export {
         copying().map_err(|error| Error::linking(from, &to, error))
     }
 
-    /// Makes a file another name of the cache's. Its bytes are the cache's too: it must become
+    /// Hard-links a file of the cache. Both names share the content, so it must become
     /// [read-only](Self::protect).
     ///
     /// # Errors
     /// [`Error::OtherFileSystem`] and [`Error::LinkOrCopy`].
     pub fn link(&self, from: &Path, file: &RepoPath) -> Result<(), Error> {
         let to = self.place_for(file)?;
-        // Of a link, what it leads to.
+        // A link is resolved first.
         let linked = fs::canonicalize(from).and_then(|from| fs::hard_link(from, &to));
         linked.map_err(|error| {
             if error.kind() == io::ErrorKind::CrossesDevices {
@@ -109,7 +111,7 @@ impl Export {
         })
     }
 
-    /// Makes a file of the tree read-only, under all of its names.
+    /// Makes a file of the tree read-only, under all its names.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -123,12 +125,14 @@ impl Export {
         protecting().attempt(Action::Write, &path)
     }
 
-    /// Gives the tree its name. Returns that.
+    /// Moves the tree to its final place and returns that path.
     ///
     /// # Errors
-    /// [`Error::Occupied`] when something has appeared there meanwhile, [`Error::Move`] and [`Error::Io`].
+    ///
+    /// [`Error::Occupied`] if something has appeared there meanwhile, [`Error::Move`] and
+    /// [`Error::Io`].
     pub fn publish(mut self) -> Result<PathBuf, Error> {
-        // Elsewhere an empty folder is in the way. One with something in it is not removed.
+        // On some systems an empty folder would be in the way. A folder with content is not removed.
         #[cfg(not(unix))]
         let _ = fs::remove_dir(&self.to);
         match fs::rename(&self.tree, &self.to) {
@@ -161,13 +165,13 @@ impl Export {
 impl Drop for Export {
     fn drop(&mut self) {
         if !self.is_in_place {
-            // Half a tree must not stay; nobody can be told that it does.
+            // An incomplete tree must not stay; a failure cannot be reported here.
             let _ = fs::remove_dir_all(&self.tree);
         }
     }
 }
 
-/// The place as an absolute path, if nothing is there, or an empty folder.
+/// The place as an absolute path, if it does not exist or is an empty folder.
 fn free_place(to: &Path) -> Result<PathBuf, Error> {
     let to = absolute(to)?;
     if to.file_name().is_none() {
@@ -189,7 +193,7 @@ fn require_free(path: &Path) -> Result<(), Error> {
     Err(Error::Occupied { path: path.to_path_buf(), is_folder })
 }
 
-/// The folder above a path that is there already.
+/// The nearest existing folder above a path.
 fn nearest_folder(path: &Path) -> &Path {
     path.ancestors().skip(1).find(|above| fs::symlink_metadata(above).is_ok()).unwrap_or(path)
 }
@@ -201,13 +205,13 @@ fn is_one_file_system(one: &Path, other: &Path) -> io::Result<bool> {
     Ok(fs::metadata(one)?.dev() == fs::metadata(other)?.dev())
 }
 
-/// Elsewhere the first link tells.
+/// On other systems, the first hard link shows it.
 #[cfg(not(unix))]
 fn is_one_file_system(_: &Path, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// A link to a folder is the folder.
+/// A link to a folder counts as the folder.
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
     let found = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
     found.map_err(|source| Error::UnusableFolder { path: path.to_path_buf(), source })
@@ -263,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_stays() {
+    fn an_occupied_place_is_left_alone() {
         let folder = testing::folder();
         let to = folder.path().join("wanted");
         fs::create_dir(&to).unwrap();

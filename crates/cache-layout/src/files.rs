@@ -1,5 +1,5 @@
-//! Small things done with files and folders. What stays on disk gets the modes that the umask gives, but that
-//! nothing private is everybody's to write.
+//! Helpers for files and folders. What stays on disk gets modes according to the umask, except that
+//! nothing private is writable for everyone.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -10,17 +10,17 @@ use crate::dir::look_at_file;
 use crate::error::Error;
 use crate::place::Place;
 
-/// How much is copied at once where holes are kept.
+/// How much is copied at once when holes are preserved.
 const BLOCK: usize = 64 << 10;
 
-/// Creates `dir` and what is missing above it, for the cache in `home`.
+/// Creates `dir` and its missing parents, for the cache in `home`.
 pub(crate) fn ensure_dir(dir: &Place, home: &Path) -> Result<(), Error> {
     create_dirs(dir, &Place::create_dir, &mut Vec::new())
         .map_err(|(place, source)| cannot_create(&place, home, source))
 }
 
-/// Creates `dir` and what is missing above it with `mkdir`, and notes what it created, from the top down,
-/// also when it fails. The error comes with the folder that could not be created.
+/// Creates `dir` and its missing parents with `mkdir`. Records those it created, from the top down,
+/// even on failure. The error comes with the folder that could not be created.
 pub(crate) fn create_dirs(
     dir: &Place,
     mkdir: &dyn Fn(&Place) -> io::Result<()>,
@@ -38,11 +38,11 @@ pub(crate) fn create_dirs(
     Ok(())
 }
 
-/// How often a folder that is being created may vanish again, before that is an error: a file system that says so
-/// for ever is not to be waited for.
+/// How often a folder may vanish while it is created. A file system that always reports this must not
+/// cause an endless loop.
 const MOST_VANISHINGS: usize = 100;
 
-/// Whether this process created it.
+/// Creates a folder; returns whether this process did so.
 fn mkdir_if_missing(dir: &Place, mkdir: &dyn Fn(&Place) -> io::Result<()>) -> io::Result<bool> {
     let mut vanished = 0;
     loop {
@@ -50,7 +50,7 @@ fn mkdir_if_missing(dir: &Place, mkdir: &dyn Fn(&Place) -> io::Result<()>) -> io
             Ok(()) => return Ok(true),
             // Another process was faster.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => return Ok(false),
-            // And has removed it again.
+            // Another process has created and removed it again.
             Err(e)
                 if e.kind() == io::ErrorKind::AlreadyExists
                     && dir.is_nothing()
@@ -63,10 +63,10 @@ fn mkdir_if_missing(dir: &Place, mkdir: &dyn Fn(&Place) -> io::Result<()>) -> io
     }
 }
 
-/// The error for a folder that could not be created: what is in its way, or why.
+/// The error for a folder that could not be created: what is in its way, or the cause.
 pub(crate) fn cannot_create(place: &Place, home: &Path, source: io::Error) -> Error {
     let (path, home) = (place.path().to_path_buf(), home.to_path_buf());
-    // Whether a link may be followed is what opening it tells.
+    // Opening it shows whether a link may be followed.
     if let Err(Ok(refused)) = place.dir().map_err(io::Error::downcast) {
         return refused;
     }
@@ -77,9 +77,9 @@ pub(crate) fn cannot_create(place: &Place, home: &Path, source: io::Error) -> Er
     }
 }
 
-/// Gives the plain file `from` the second name `to`, or copies it where the file system has no such names or
-/// does not allow one, and where another user owns it, who may hold it open. Never replaces `to`. Whether the file
-/// is this user's own.
+/// Gives the plain file `from` the second name `to`. Copies it instead if the file system cannot or may
+/// not link it, or if another user owns it and so may have it open. Never replaces `to`. Returns
+/// whether the current user owns the file.
 pub(crate) fn link_or_copy(from: &Place, to: &Place) -> io::Result<bool> {
     let Some(mut file) = from.link_own(to)? else { return Ok(true) };
     let is_own = look_at_file(&file)?.is_own();
@@ -101,7 +101,7 @@ fn copy_new(from: &Place, to: &Place) -> io::Result<()> {
     write_copy(to, |target| io::copy(&mut source, target).map(drop))
 }
 
-/// Copies like [`copy_new`], without filling the holes of a file that was written here and there.
+/// Copies like [`copy_new`], preserving the holes of a sparse file.
 pub(crate) fn copy_sparse(from: &Place, to: &Place) -> io::Result<()> {
     let mut source = from.open(Access::Read)?;
     write_copy(to, |target| copy_all(&mut source, target))
@@ -110,11 +110,11 @@ pub(crate) fn copy_sparse(from: &Place, to: &Place) -> io::Result<()> {
 /// Fills a new file.
 pub(crate) fn write_copy(to: &Place, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let mut target = to.open(Access::CreateNew)?;
-    // Half a file must not stay; the error that matters is the first one.
+    // An incomplete file must not stay; the first error is the one that matters.
     fill(&mut target).inspect_err(|_| drop(to.remove_file()))
 }
 
-/// Whether `target`, which is empty, shares the blocks of `source` now, until one of them is written to.
+/// Makes the empty file `target` share the blocks of `source`. Returns whether that worked.
 pub(crate) fn reflink(source: &File, target: &File) -> bool {
     #[cfg(target_os = "linux")]
     let is_shared = rustix::fs::ioctl_ficlone(target, source).is_ok();
@@ -145,12 +145,12 @@ fn copy_all(source: &mut File, target: &mut File) -> io::Result<()> {
     }
 }
 
-/// Whether `path` is a symbolic link to nothing. (Something that came into being a moment ago is not.)
+/// Whether `path` is a dangling symbolic link. (A link whose target has just been created is not.)
 pub(crate) fn is_dangling_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) && !path.exists()
 }
 
-/// Whether `path` is a folder and no link to one.
+/// Whether `path` is a folder, and not a link to one.
 pub(crate) fn is_plain_dir(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }

@@ -10,7 +10,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     })
 }
 
-/// The `N` bytes that exactly `2 * N` lower- or upper-case digits stand for.
+/// Decodes exactly `2 * N` digits of either case.
 pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits: Vec<u8> =
         text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_and_bytes() {
+    fn digits_convert_both_ways() {
         assert_eq!(encode(&[0x00, 0x0f, 0xa5]), "000fa5");
         assert_eq!(decode("000fA5"), Some([0x00, 0x0f, 0xa5]));
         for bad in ["", "000fa", "000fa5a", "000fa500", "000fg5", "+00fa5", "ééé"] {

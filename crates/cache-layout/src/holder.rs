@@ -5,15 +5,15 @@ use std::time::SystemTime;
 
 use url_parse::{Excerpt, duration};
 
-/// The process that holds a lock. For information only: it may have released the lock meanwhile.
+/// The process that holds a lock. For information only: it may have released the lock since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
     /// Its process id, on its host.
     pub pid: u32,
-    /// Its host's name, where that is known. Anybody with write access to the cache may have written it.
+    /// Its host's name, if known. Anyone with write access to the cache may have written it.
     pub host: Option<Excerpt>,
-    /// When it took the lock, by its own clock.
+    /// When it acquired the lock, by its own clock.
     pub since: SystemTime,
 }
 
@@ -31,7 +31,7 @@ impl Holder {
     }
 }
 
-/// `process 4711 on build-7, for 3 min 12 s`.
+/// Formatted as `process 4711 on build-7, for 3 min 12 s`.
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.describe(SystemTime::now(), f)
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn people_can_read_it() {
+    fn a_holder_is_shown_with_its_host_and_time() {
         check(None, 0, "process 4711, for 0.0 s");
         check(Some("build-7"), 59, "process 4711 on build-7, for 59 s");
         check(Some("build-7"), 60, "process 4711 on build-7, for 1 min 0 s");

@@ -1,4 +1,4 @@
-//! Everything that stands where models are looked for.
+//! Lists everything in the places for models.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -15,14 +15,14 @@ use crate::obstacles::refuse_blocked;
 use crate::place::Place;
 use crate::slot::Slot;
 
-/// What a walk through the `hf` folders of all tiers found. Whether an entry is a whole model was not asked.
+/// What was found in the `hf` folders of all tiers. Entries are not checked for completeness.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Inventory {
-    /// The directories in models' places: tier by tier in the order of look-up, there by name. A model that
-    /// several tiers have is there several times.
+    /// The directories in models' places, by tier in search order, then by name. A model in several
+    /// tiers appears several times.
     pub entries: Vec<Entry>,
-    /// What else is there, and what could not be looked at, in the same order. Hidden names are left out.
+    /// Everything else, including what could not be read, in the same order. Hidden names are left out.
     pub skipped: Vec<Skipped>,
 }
 
@@ -36,11 +36,11 @@ pub struct Entry {
     pub tier: Tier,
     /// The directory, or a link to it.
     pub path: PathBuf,
-    /// What the link points to, when it is one.
+    /// The target, if it is a link.
     pub link_target: Option<PathBuf>,
 }
 
-/// Something below `hf` that is no model's directory.
+/// Something below `hf` that is not a model's directory.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Skipped {
@@ -50,21 +50,21 @@ pub struct Skipped {
     pub reason: SkipReason,
 }
 
-/// Why something below `hf` is no model's directory.
+/// Why something below `hf` was skipped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// No user, and no repository at a revision, has this name.
+    /// The name is not that of a user, or of a repository at a revision.
     NotAName,
     /// It is not a directory.
     NotADirectory,
-    /// A symbolic link to nothing.
+    /// It is a dangling symbolic link.
     DanglingLink,
-    /// The system does not let it be looked at.
+    /// The system does not allow access.
     Unreadable(io::Error),
 }
 
-/// A few words, to stand behind a path.
+/// A short phrase to follow the path.
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,13 +77,15 @@ impl fmt::Display for SkipReason {
 }
 
 impl CacheLayout {
-    /// Walks through the `hf` folders of all tiers, two levels deep. Creates nothing and writes nothing, but
-    /// moves an entry back that a dead process had moved aside; a tier that does not exist has no entries. What cannot be looked at is reported and does not end the
-    /// walk. Blocks for a few system calls a model.
+    /// Walks through the `hf` folders of all tiers, two levels deep. Creates and writes nothing, except
+    /// that it moves back an entry that a dead process had moved aside. A tier that does not exist has
+    /// no entries. An unreadable folder is reported and does not end the walk. Blocks for a few system
+    /// calls per model.
     ///
     /// # Errors
-    /// [`Error::NotADirectory`], [`Error::DanglingLink`] when the home, or `hf` in it, is something else
-    /// than a directory.
+    ///
+    /// [`Error::NotADirectory`], [`Error::DanglingLink`] if the home, or `hf` in it, is not a
+    /// directory.
     pub fn inventory(&self) -> Result<Inventory, Error> {
         self.bring_back_displaced();
         let mut inventory = Inventory::default();
@@ -99,7 +101,7 @@ impl CacheLayout {
     }
 }
 
-/// The walk through one tier.
+/// A walk through one tier.
 struct Walk<'a> {
     layout: &'a CacheLayout,
     tier: &'a Tier,
@@ -139,7 +141,7 @@ impl Walk<'_> {
         self.found.entries.push(Entry { slot, tier, path, link_target });
     }
 
-    /// The names in a folder, sorted, without the hidden ones; none when there is no such folder.
+    /// The visible names in a folder, sorted; empty if there is no such folder.
     fn names_in(&mut self, folder: &Path) -> Vec<OsString> {
         let names = Place::anchored(folder).children().unwrap_or_else(|error| {
             if error.kind() != io::ErrorKind::NotFound {
@@ -158,7 +160,7 @@ impl Walk<'_> {
 
 enum Found {
     Folder,
-    /// It is gone since its name was read.
+    /// It was removed since its name was read.
     Nothing,
     Other(SkipReason),
 }

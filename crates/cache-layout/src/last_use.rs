@@ -1,4 +1,5 @@
-//! When a model was last used, so that a cache that is too large can lose what is used least.
+//! When a model was last used, so that the least recently used ones can be removed from a cache that is
+//! too large.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -6,21 +7,21 @@ use std::time::{Duration, SystemTime};
 use crate::layout::CacheLayout;
 use crate::slot::Slot;
 
-/// Of the hits within this time, one is noted: a busy server writes no more than that.
+/// At most one hit in this time is recorded, which limits writes on a busy server.
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 
 impl CacheLayout {
-    /// Notes that the model in the writable tier is being used: its receipt gets the time of now. Within a minute of
-    /// the last note nothing is written. A model without a receipt, which another program put there, is left alone,
-    /// and so is what the system does not let be written: this is no reason to fail.
+    /// Records that the model in the writable tier is being used, by setting its receipt's time to now;
+    /// at most once a minute. Does nothing for a model without a receipt, which another program put
+    /// there, or if the receipt cannot be written: a hit must not fail because of this.
     pub fn note_use(&self, slot: &Slot) {
         if let Err(error) = note(slot, SystemTime::now()) {
             tracing::debug!(entry = %url_parse::shown(slot.entry()), %error, "cannot note the use of a model");
         }
     }
 
-    /// When the model in the writable tier was last [used](Self::note_use), downloaded, or changed in its folder;
-    /// nothing when it is not there.
+    /// When the model in the writable tier was last [used](Self::note_use), downloaded, or changed in
+    /// its folder; `None` if it is not there.
     pub fn last_use(&self, slot: &Slot) -> Option<SystemTime> {
         let entry = slot.entry_place().look_if_any()?.modified;
         let receipt = slot.receipt_file().look_if_any().and_then(|found| found.modified);
@@ -31,7 +32,7 @@ impl CacheLayout {
 fn note(slot: &Slot, now: SystemTime) -> io::Result<()> {
     let receipt = slot.receipt_file();
     let modified = receipt.look()?.modified;
-    // A time in the future is wrong, and is put right.
+    // A time in the future is wrong and is corrected.
     let is_fresh = modified.is_some_and(|last| now.duration_since(last).is_ok_and(|age| age < NOTED_EVERY));
     if is_fresh { Ok(()) } else { receipt.touch() }
 }

@@ -9,7 +9,7 @@ use crate::config::{CacheConfig, Durability, Locking};
 use crate::error::Error;
 use crate::place::{PRIVATE, Place};
 
-/// The private folder in a folder that is reached as it was given.
+/// The private folder of a tier, whose path is followed as given.
 pub(crate) fn private_in(folder: &Path) -> Place {
     Place::anchored_loosely(folder, 1).join(PRIVATE)
 }
@@ -17,9 +17,9 @@ pub(crate) fn private_in(folder: &Path) -> Place {
 /// A folder that holds `hf/<user>/<repo>` directories.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Tier {
-    /// A folder that is only looked at.
+    /// A folder that is only read.
     ReadOnly(PathBuf),
-    /// `<home>/model_weights`, where downloads go.
+    /// `<home>/model_weights`, the target of downloads.
     Writable(PathBuf),
 }
 
@@ -31,17 +31,17 @@ impl Tier {
         }
     }
 
-    /// Whether nothing is ever written to this tier.
+    /// Whether this tier is never written to.
     pub const fn is_read_only(&self) -> bool {
         matches!(self, Self::ReadOnly(_))
     }
 }
 
-/// Where a cache keeps what. Cheap to make and to clone; holds names, and no file is open.
+/// Where a cache keeps everything. Cheap to create and clone: it holds names, no open files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheLayout {
     home: PathBuf,
-    /// In the order of look-up; the writable tier is last.
+    /// In search order; the writable tier is last.
     tiers: Vec<Tier>,
     weights: PathBuf,
     hf: Place,
@@ -51,11 +51,13 @@ pub struct CacheLayout {
 }
 
 impl CacheLayout {
-    /// Takes the configured folders and makes them absolute. Touches no disk.
+    /// Makes the configured folders absolute. Does not access the disk.
     ///
     /// # Errors
-    /// [`Error::UnusableFolder`] when the home is empty, or the working directory is needed and unknown; on Windows also
-    /// when a path would mean another folder, or a device ([`Platform::problem_of_folder`]).
+    ///
+    /// [`Error::UnusableFolder`] if the home is empty, or the working directory is needed and unknown;
+    /// on Windows also if a path would mean another folder or a device
+    /// ([`Platform::problem_of_folder`]).
     pub fn new(config: CacheConfig) -> Result<Self, Error> {
         let CacheConfig { home, read_only, durability, locking } = config;
         let home = absolute(home)?;
@@ -64,7 +66,8 @@ impl CacheLayout {
         let mut tiers =
             named.map(|tier| absolute(tier).map(Tier::ReadOnly)).collect::<Result<Vec<_>, Error>>()?;
         tiers.push(Tier::Writable(weights.clone()));
-        // `model_weights`, and then the private folder itself, or `hf` and the folder of a user in it.
+        // Links are allowed at `model_weights`, then at the private folder itself, or at `hf` and a
+        // user's folder in it.
         let hf = Place::anchored_loosely(&home, 3).join("model_weights").join("hf");
         let private = Place::anchored_loosely(&home, 2).join("model_weights").join(PRIVATE);
         Ok(Self { home, tiers, weights, hf, private, durability, locking })
@@ -80,7 +83,7 @@ impl CacheLayout {
         &self.private
     }
 
-    /// Where the folders of users are.
+    /// The folder that contains users' folders.
     pub(crate) const fn hf(&self) -> &Place {
         &self.hf
     }
@@ -90,12 +93,12 @@ impl CacheLayout {
         &self.home
     }
 
-    /// The tiers in the order of look-up; the last one is the writable tier.
+    /// The tiers in search order; the writable tier is last.
     pub fn tiers(&self) -> &[Tier] {
         &self.tiers
     }
 
-    /// How careful publishing is.
+    /// Whether publishing syncs to disk.
     pub const fn durability(&self) -> Durability {
         self.durability
     }

@@ -1,4 +1,4 @@
-//! Where MLC models live on disk: tiers, policy, locks, staging, atomic publishing.
+//! Where MLC models are kept on disk: tiers, policy, locks, staging, atomic publishing.
 //!
 //! ```
 //! use std::path::Path;
@@ -44,32 +44,32 @@
 //!     receipts/<slot>.json           what an entry was made from
 //! ```
 //!
-//! `<slot>` is `<user>+<repo>` or `<user>+<repo>@<revision>`; no name of a user or repository has a `+`. In
-//! a revision every byte but ASCII letters, digits, `.`, `_` and `-` is percent-encoded. Behind one that has an
-//! upper-case letter stands `@` and the beginning of its SHA-256, so that a file system that does not tell
-//! letters by case keeps it apart from others. One that would make the whole longer than 240 bytes is cut and
-//! has it too; what such an entry is of stands in its receipt.
+//! `<slot>` is `<user>+<repo>` or `<user>+<repo>@<revision>`; the names of users and repositories
+//! contain no `+`. In a revision, every byte except ASCII letters, digits, `.`, `_` and `-` is
+//! percent-encoded. A revision with an upper-case letter is followed by `@` and the beginning of its
+//! SHA-256, so that a case-insensitive file system keeps it apart from others. A name of more than 240
+//! bytes is cut and also gets the digest; the entry's receipt then has the full revision.
 //!
 //! # Invariants
 //!
-//! - The crate is synchronous and knows no network, no async runtime and no manifest. Whether a directory
-//!   is whole is a question it is given.
-//! - [`CacheLayout::look_up`] creates nothing and writes nothing, but that, where a system cannot exchange
-//!   folders, it brings back an entry that a dead process had moved aside, as every other call does. Read-only
-//!   tiers are only ever looked at.
-//! - An entry comes into being, and is replaced, by one rename or exchange in [`Run::publish`], and goes by
-//!   one rename in [`CacheLayout::remove`]. Besides,
-//!   only [`CacheLayout::add_alias`] adds a name to one.
-//! - A tree is put together on the mount of its entry. Where `hf` or `hf/<user>` is a link to another disk or
-//!   mounted there, `staging/<slot>` is in a folder `.mlc-weights` beside what that leads to, or in it if
-//!   nothing can be beside it. Locks and receipts stay in the home.
-//! - Correctness does not rest on the lock: a run works in a folder of its own, and publishing tolerates
-//!   that another run was faster. The lock saves duplicate work.
-//! - Below the private folder no symbolic link is followed, and at `model_weights`, `.mlc-weights`, `hf` and
-//!   `hf/<user>` only one that root or the user who runs this made, whatever changes meanwhile. What another user
-//!   owns is copied into a tree, never linked or renamed.
-//! - No file of a pool is a hard link to a file of an entry once a run has begun: who edits an entry in
-//!   place cannot change what a pool calls verified.
+//! - The crate is synchronous and knows no network, no async runtime and no manifest. The caller
+//!   decides whether a directory is a whole model.
+//! - [`CacheLayout::look_up`] creates and writes nothing, with one exception that all calls share: on a
+//!   system that cannot exchange folders, it moves back an entry that a dead process had moved aside.
+//!   Read-only tiers are only ever read.
+//! - An entry appears, or is replaced, by one rename or exchange in [`Run::publish`], and disappears by
+//!   one rename in [`CacheLayout::remove`]. Otherwise only [`CacheLayout::add_alias`] changes it, by
+//!   adding a name.
+//! - A tree is assembled on the file system of its entry. If `hf` or `hf/<user>` is a link to another
+//!   disk or a mount point, `staging/<slot>` is in a folder `.mlc-weights` beside the link's target, or
+//!   inside it if nothing can be created beside it. Locks and receipts stay in the home.
+//! - Correctness does not depend on the lock: a run works in a folder of its own, and publishing
+//!   tolerates a faster run. The lock saves duplicate work.
+//! - Below the private folder no symbolic link is followed. At `model_weights`, `.mlc-weights`, `hf`
+//!   and `hf/<user>` only a link made by root or the current user is followed. This holds even if
+//!   something changes meanwhile. Another user's files are copied into a tree, never linked or renamed.
+//! - Once a run has begun, no file of a pool is a hard link to a file of an entry, so that editing an
+//!   entry in place cannot change what a pool counts as verified.
 
 mod alias;
 mod config;

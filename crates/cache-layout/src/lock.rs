@@ -1,4 +1,4 @@
-//! One process at a time works on a model, so that nothing is downloaded twice.
+//! Lets one process at a time work on a model, so that nothing is downloaded twice.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -17,23 +17,23 @@ use crate::layout::CacheLayout;
 use crate::place::{Place, SMALL};
 use crate::slot::Slot;
 
-/// The answer to an attempt to lock a slot.
+/// The result of an attempt to lock a slot.
 #[derive(Debug)]
 #[must_use = "a lock that is dropped is released"]
 pub enum LockAttempt {
-    /// The lock is taken, until the value is dropped.
+    /// The lock is held until this value is dropped.
     Acquired(SlotLock),
-    /// Somebody else has it; who, if that could be learned.
+    /// Another caller holds it; its identity, if known.
     HeldBy(Option<Holder>),
 }
 
-/// A slot's lock; dropping releases it. The operating system releases it too when the process ends, in
-/// whatever way.
+/// A slot's lock, released when dropped. The operating system also releases it when the process ends,
+/// however that happens.
 #[derive(Debug)]
 #[must_use = "a lock that is dropped is released"]
 pub struct SlotLock {
     #[expect(dead_code, reason = "held, never read")]
-    /// Nothing where locks are not used.
+    /// `None` if locks are not used.
     held: Option<Held>,
 }
 
@@ -45,20 +45,22 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Both only inform: the name is overwritten by the next holder, and closing the file unlocks it.
+        // The note is only informative, since the next holder overwrites it; closing the file releases
+        // the lock.
         let _ = self.holder_file.remove_file();
         let _ = self.file.unlock();
     }
 }
 
 impl CacheLayout {
-    /// Tries to take the slot's lock, without waiting. It excludes other processes and other callers in
-    /// this one. On a file system that has no locks, and with [`Locking::None`], it always succeeds.
+    /// Tries to acquire the slot's lock without waiting. It excludes other processes and other callers
+    /// in this process. Always succeeds with [`Locking::None`], or on a file system without locks.
     ///
-    /// Who waits for the lock looks the model up again when it comes.
+    /// After waiting for the lock, a caller must look the model up again.
     ///
     /// # Errors
-    /// When the lock's file cannot be created or opened.
+    ///
+    /// If the lock file cannot be created or opened.
     pub fn try_lock(&self, slot: &Slot) -> Result<LockAttempt, Error> {
         if self.locking() == Locking::None {
             return Ok(LockAttempt::Acquired(SlotLock { held: None }));
@@ -79,7 +81,7 @@ impl CacheLayout {
     }
 }
 
-/// The file beside a lock that names its holder.
+/// The file beside a lock that describes its holder.
 #[derive(Serialize, Deserialize)]
 struct Note {
     pid: u32,
@@ -89,7 +91,7 @@ struct Note {
 }
 
 impl Holder {
-    /// `None` when the note is missing or unreadable.
+    /// `None` if the note is missing or unreadable.
     fn read(place: &Place) -> Option<Self> {
         Self::parse(&place.read(SMALL).ok()?)
     }
@@ -108,23 +110,23 @@ impl Holder {
     }
 }
 
-/// What came of an attempt to lock a file.
+/// The result of an attempt to lock a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileLock {
-    /// This handle has the lock now.
+    /// This handle now holds the lock.
     Taken,
-    /// Another one has it.
+    /// Another handle holds it.
     Held,
     /// There are no locks here, or they are not used.
     Unknown,
 }
 
-/// Whether this handle has the lock now. Where there are no locks, it has.
+/// Whether this handle now holds the lock, or locks are not available.
 pub(crate) fn try_lock_file(file: &File, path: &Path, locking: Locking) -> io::Result<bool> {
     Ok(lock_file(file, path, locking)? != FileLock::Held)
 }
 
-/// The same, and tells where there are no locks.
+/// Like [`try_lock_file`], but reports that there are no locks.
 pub(crate) fn lock_file(file: &File, path: &Path, locking: Locking) -> io::Result<FileLock> {
     if locking == Locking::None {
         return Ok(FileLock::Unknown);
@@ -144,7 +146,7 @@ fn has_no_locks(error: &io::Error) -> bool {
     #[cfg(unix)]
     let known = {
         use rustix::io::Errno;
-        // NOLCK: a network file system whose lock service does not run.
+        // NOLCK: a network file system whose lock service is not running.
         let known = [Errno::NOLCK, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP];
         error.raw_os_error().is_some_and(|code| known.iter().any(|errno| errno.raw_os_error() == code))
     };

@@ -1,4 +1,4 @@
-//! Finding a model in the tiers.
+//! Finds a model in the tiers.
 
 use std::fmt;
 use std::fs;
@@ -10,33 +10,33 @@ use crate::layout::{CacheLayout, Tier};
 use crate::slot::Slot;
 use crate::staging::{self, Staging};
 
-/// The answer to "is this directory a whole model?", which only the caller can give.
+/// The answer to "is this directory a whole model?", which the caller gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Completeness {
     /// There is no such directory.
     Absent,
     /// Files are missing.
     Incomplete {
-        /// Which, as far as that can be known.
+        /// Their names, as far as known.
         missing: Vec<String>,
     },
     /// Everything is there.
     Whole,
 }
 
-/// What a look through the tiers found.
+/// The result of searching the tiers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
     /// The first whole model.
     pub hit: Option<Hit>,
-    /// What stood in the model's place and is not a whole model, in the order of look-up.
+    /// What was in the model's place without being a whole model, in search order.
     pub passed_over: Vec<PassedOver>,
-    /// Every directory looked in, in order.
+    /// Every directory that was checked, in order.
     pub looked_in: Vec<PathBuf>,
 }
 
 impl Lookup {
-    /// The entry of the writable tier, when it exists and is not whole.
+    /// The entry in the writable tier, if it exists and is not whole.
     pub fn broken_entry(&self) -> Option<&PassedOver> {
         self.passed_over.iter().find(|passed| !passed.tier.is_read_only())
     }
@@ -47,38 +47,38 @@ impl Lookup {
 pub struct Hit {
     /// Its directory.
     pub path: PathBuf,
-    /// The tier that it is in.
+    /// Its tier.
     pub tier: Tier,
 }
 
-/// Something in a model's place that is not a whole model.
+/// Something in the model's place that is not a whole model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedOver {
-    /// The place.
+    /// Its path.
     pub dir: PathBuf,
-    /// The tier that it is in.
+    /// Its tier.
     pub tier: Tier,
     /// What is wrong with it.
     pub problem: Problem,
 }
 
-/// Why a candidate is not a whole model.
+/// Why something is not a whole model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
     /// A directory in which files are missing.
     Incomplete {
-        /// Which, as far as that can be known.
+        /// Their names, as far as known.
         missing: Vec<String>,
     },
     /// Not a directory.
     NotADirectory,
-    /// A symbolic link to nothing.
+    /// A dangling symbolic link.
     DanglingLink,
 }
 
 impl PassedOver {
-    /// The missing files; none when there is no directory at all.
+    /// The missing files; empty if there is no directory at all.
     pub fn missing(&self) -> &[String] {
         match &self.problem {
             Problem::Incomplete { missing } => missing,
@@ -90,7 +90,7 @@ impl PassedOver {
 /// How many missing files a message lists.
 const LISTED: usize = 3;
 
-/// One sentence without a full stop: the place, and what is wrong with it.
+/// One sentence without a full stop: the path and the problem.
 impl fmt::Display for PassedOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dir = url_parse::shown(&self.dir);
@@ -111,18 +111,18 @@ impl fmt::Display for PassedOver {
 }
 
 impl CacheLayout {
-    /// Looks for a whole model: in the read-only tiers in order, then in the writable tier. What stands in
-    /// a model's place without being whole is passed over and reported. Creates nothing, and opens nothing
-    /// but what `inspect` opens; no tier needs to exist or to be writable. An entry that a dead process had
-    /// moved aside, where a system cannot exchange folders, is moved back.
+    /// Searches for a whole model: first the read-only tiers in order, then the writable tier. What is
+    /// in a model's place without being whole is passed over and reported. Creates nothing, and opens
+    /// only what `inspect` opens; no tier needs to exist or be writable. On a system that cannot
+    /// exchange folders, an entry that a dead process had moved aside is moved back.
     ///
-    /// The original takes any existing directory of the writable tier for a model, and any directory with
-    /// an `mlc-chat-config.json` of a read-only one.
+    /// The Python original differs: it takes any existing directory in the writable tier for a model,
+    /// and in a read-only tier any directory with an `mlc-chat-config.json`.
     ///
     /// # Errors
-    /// - [`Error::NotADirectory`], [`Error::DanglingLink`] when the home, or a folder between it and the
+    /// - [`Error::NotADirectory`], [`Error::DanglingLink`] if the home, or a folder between it and the
     ///   entry, is something else;
-    /// - [`Error::Io`] when the system does not let a tier be looked at.
+    /// - [`Error::Io`] if a tier cannot be accessed.
     pub fn look_up(&self, slot: &Slot, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Lookup, Error> {
         let mut lookup = Lookup { hit: None, passed_over: Vec::new(), looked_in: Vec::new() };
         for (tier, dir) in slot.candidates() {
@@ -133,7 +133,7 @@ impl CacheLayout {
             }
             let problem = match found {
                 Found::Nothing if tier.is_read_only() => continue,
-                // Windows calls a file among the folders of a path "not found".
+                // Windows says "not found" if a parent folder of the path is a file.
                 Found::Nothing => {
                     slot.refuse_blocked()?;
                     continue;
@@ -150,10 +150,10 @@ impl CacheLayout {
     }
 }
 
-/// How often is looked whether an entry that is being moved is there again. It takes two system calls.
+/// How often to check whether an entry that is being moved is back. A check takes two system calls.
 const LOOKS: usize = 1000;
 
-/// Whether an entry that is not there is back, after one look at what may hold it or a few.
+/// Whether a missing entry comes back, if a process is moving it just now.
 fn comes_back(slot: &Slot) -> bool {
     let staging = Staging::of(slot);
     for _ in 0..LOOKS {
@@ -186,11 +186,11 @@ fn examine(dir: &Path, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Found,
     }
     let found = match inspect(dir) {
         Completeness::Whole => return Ok(Found::Whole),
-        // Removed since the look above.
+        // Removed since it was found.
         Completeness::Absent => Found::Nothing,
         Completeness::Incomplete { missing } => Found::Broken(Problem::Incomplete { missing }),
     };
-    // A directory that may not be searched looks empty to `inspect`; that is no reason to replace it.
+    // A directory without search permission looks empty to `inspect`; that is no reason to replace it.
     match fs::metadata(dir.join(".")) {
         Err(e) if !is_absence(&e) => Err(e).attempt(Action::LookAt, dir),
         _ => Ok(found),

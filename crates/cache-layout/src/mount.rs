@@ -1,18 +1,18 @@
-//! Which folders a rename can connect.
+//! Between which folders files can be renamed.
 
 use std::path::Path;
 
-/// A mounted file system. Between two of them nothing is renamed and no hard link is made, not even when
-/// both show the same device.
+/// A mounted file system. Renames and hard links do not work between two of them, even if both show the
+/// same device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mount {
     device: u64,
-    /// Zero where the system does not number its mounts.
+    /// Zero if the system does not number its mounts.
     number: u64,
 }
 
 impl Mount {
-    /// Where `path`, or else the nearest folder above it, is mounted. Nothing where that cannot be told.
+    /// The mount of `path`, or of the nearest existing folder above it. `None` if unknown.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let nearest = path.ancestors().find(|path| path.is_dir())?;
         Some(Self { device: device(nearest)?, number: number(nearest) })
@@ -34,7 +34,7 @@ fn device(_: &Path) -> Option<u64> {
 fn number(path: &Path) -> u64 {
     use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
     let found = statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID);
-    // Kernels before 5.8 do not know.
+    // Unavailable before Linux 5.8.
     found
         .ok()
         .filter(|found| found.stx_mask & StatxFlags::MNT_ID.bits() != 0)

@@ -1,4 +1,4 @@
-//! What would keep a model from being published, found before anything is downloaded for it.
+//! Detects, before a download, what would keep the model from being published.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use crate::place::Place;
 use crate::slot::Slot;
 
 impl Slot {
-    /// Refuses a slot whose entry could not be put in place, as far as that can be told now. Looks only.
+    /// Refuses a slot whose entry could not be published, as far as can be told now. Changes nothing.
     pub(crate) fn refuse_unpublishable(&self) -> Result<(), Error> {
         self.refuse_unreplaceable()?;
         self.refuse_blocked()?;
@@ -20,7 +20,7 @@ impl Slot {
         self.refuse_forbidden()
     }
 
-    /// Refuses an entry that no publication may replace. An entry that does not exist is fine.
+    /// Refuses an entry that must not be replaced. A missing entry is fine.
     pub(crate) fn refuse_unreplaceable(&self) -> Result<(), Error> {
         let path = self.entry().to_path_buf();
         match fs::symlink_metadata(&path) {
@@ -31,7 +31,7 @@ impl Slot {
         }
     }
 
-    /// Nothing but a file may be in the receipt's place, or nothing.
+    /// The receipt's place must hold a file or nothing.
     fn refuse_taken_receipt(&self) -> Result<(), Error> {
         let receipt = self.receipt_file();
         let path = receipt.path().to_path_buf();
@@ -48,18 +48,19 @@ impl Slot {
         self.entry().parent().map_or(Ok(()), |folder| refuse_blocked(folder, self.home()))
     }
 
-    /// The folder that gets the entry, or the first of those to be created for it, must be writable.
+    /// The folder that will contain the entry, or the nearest existing one above it, must be writable.
     fn refuse_forbidden(&self) -> Result<(), Error> {
         may_create_above(self.entry()).map_err(|source| Error::creating(self.entry(), self.home(), source))
     }
 }
 
 impl CacheLayout {
-    /// Whether models could be put into the writable tier, as far as that can be told without writing.
+    /// Whether models could be put into the writable tier, as far as can be told without writing.
     ///
     /// # Errors
-    /// [`Error::NotADirectory`], [`Error::DanglingLink`] and [`Error::CreateFolder`], with the first folder that is
-    /// in the way.
+    ///
+    /// [`Error::NotADirectory`], [`Error::DanglingLink`] and [`Error::CreateFolder`], naming the first
+    /// folder that is in the way.
     pub fn check_writable(&self) -> Result<(), Error> {
         let (home, models) = (self.home(), self.home().join("model_weights").join("hf"));
         refuse_blocked(&models, home)?;
@@ -67,7 +68,7 @@ impl CacheLayout {
     }
 }
 
-/// Refuses a place below a link that another user made.
+/// Refuses a place that is reached through another user's link.
 pub(crate) fn refuse_foreign(entry: &Place) -> Result<(), Error> {
     let above = entry.above().map_or(Ok(()), |folder| folder.dir().map(drop));
     match above.map_err(io::Error::downcast) {
@@ -76,7 +77,7 @@ pub(crate) fn refuse_foreign(entry: &Place) -> Result<(), Error> {
     }
 }
 
-/// `folder`, or else the nearest thing above it that exists, must be a directory.
+/// `folder`, or the nearest existing path above it, must be a directory.
 pub(crate) fn refuse_blocked(folder: &Path, home: &Path) -> Result<(), Error> {
     for path in folder.ancestors() {
         match fs::metadata(path) {
@@ -92,25 +93,26 @@ pub(crate) fn refuse_blocked(folder: &Path, home: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether this user may create something in the nearest folder above `path` that exists. One that vanishes in
-/// between, as a user's last model is removed, is passed over.
+/// Whether the current user may create files in the nearest existing folder above `path`. A folder that
+/// vanishes meanwhile, as when a user's last model is removed, is skipped.
 fn may_create_above(path: &Path) -> io::Result<()> {
     let answers = path.ancestors().skip(1).map(may_create_in);
     let mut answers = answers.filter(|answer| !answer.as_ref().is_err_and(is_absence));
     answers.next().unwrap_or(Ok(()))
 }
 
-/// Whether this user may create something in a folder, as far as the system tells without a try.
+/// Whether the current user may create files in a folder, according to its permissions.
 ///
 /// # Errors
-/// What the system says.
+///
+/// The system's error.
 #[cfg(unix)]
 pub fn may_create_in(dir: &Path) -> io::Result<()> {
     use rustix::fs::Access;
     Ok(rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
-/// Whether this user may create something in a folder. Here only a try can tell.
+/// Whether the current user may create files in a folder. On this system only trying would show it.
 ///
 /// # Errors
 /// None.
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_way() {
+    fn a_file_in_the_way_is_named_before_a_download() {
         check(
             |_, entry| testing::write(entry, ""),
             "/home/model_weights/hf/user/repo is not a directory and is not replaced; move it away",
@@ -163,7 +165,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_in_the_way() {
+    fn a_link_in_the_way_is_named_before_a_download() {
         use std::os::unix::fs::symlink;
         check(
             |root, entry| {

@@ -1,15 +1,15 @@
-//! The steps that publishing is made of, as a trait, so that a test can make each of them fail.
+//! The disk operations of publishing, as a trait, so that tests can make each of them fail.
 
 use std::io;
 
 use crate::files;
 use crate::place::Place;
 
-/// One method, one step on disk.
+/// Each method is one operation on disk.
 pub(crate) trait FileOps {
     /// Makes a file's content durable.
     fn sync_file(&self, place: &Place) -> io::Result<()>;
-    /// Makes durable which names a folder holds.
+    /// Makes a folder's names durable.
     fn sync_dir(&self, place: &Place) -> io::Result<()>;
     fn create_dir(&self, place: &Place) -> io::Result<()>;
     /// Removes an empty folder.
@@ -17,15 +17,15 @@ pub(crate) trait FileOps {
     /// Writes a file that does not exist yet.
     fn write_new(&self, place: &Place, bytes: &[u8]) -> io::Result<()>;
     fn remove_file(&self, place: &Place) -> io::Result<()>;
-    /// Gives a file a second name.
+    /// Adds a second name to a file.
     fn link(&self, from: &Place, to: &Place) -> io::Result<()>;
     /// Copies a file, or a link as a link.
     fn copy(&self, from: &Place, to: &Place) -> io::Result<()>;
-    /// Renames; a file at `to` is replaced.
+    /// Renames, replacing a file at `to`.
     fn rename(&self, from: &Place, to: &Place) -> io::Result<()>;
-    /// Renames; anything at `to` is [`io::ErrorKind::AlreadyExists`].
+    /// Renames; fails with [`io::ErrorKind::AlreadyExists`] if `to` exists.
     fn rename_new(&self, from: &Place, to: &Place) -> io::Result<()>;
-    /// Exchanges two folders in one step, or is [`io::ErrorKind::Unsupported`].
+    /// Exchanges two folders atomically, or fails with [`io::ErrorKind::Unsupported`].
     fn exchange(&self, one: &Place, other: &Place) -> io::Result<()>;
 }
 
@@ -81,8 +81,8 @@ impl FileOps for RealOps {
     }
 }
 
-/// Looks first and renames then. Between the two another process may create `to`; a rename replaces no
-/// folder that holds something, so nothing can be lost.
+/// Checks, then renames. Another process may create `to` in between, but a rename does not replace a
+/// non-empty folder, so nothing can be lost.
 fn rename_checked(from: &Place, to: &Place) -> io::Result<()> {
     match to.look() {
         Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),

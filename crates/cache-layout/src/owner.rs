@@ -1,10 +1,10 @@
-//! Whose something is that this user may not use.
+//! Names the owner of a file that the current user may not use.
 
 use std::io;
 use std::path::Path;
 
-/// A refusal for want of permission, as one that names the user whose the file or folder is, if that is another. Any
-/// other error as it is.
+/// Adds the owner of the file or folder to a permission error, if it is another user. Returns any other
+/// error unchanged.
 #[cfg(unix)]
 pub(crate) fn naming_owner(error: io::Error, path: &Path) -> io::Error {
     use std::os::unix::fs::MetadataExt as _;
@@ -14,7 +14,7 @@ pub(crate) fn naming_owner(error: io::Error, path: &Path) -> io::Error {
         return error;
     }
     let this_user = rustix::process::geteuid().as_raw();
-    // The thing itself, or the folder that it would be in.
+    // The path itself, or the nearest folder above it.
     let mut existing = path.ancestors().filter_map(|path| Some((path, path.symlink_metadata().ok()?.uid())));
     match existing.next().filter(|(_, owner)| *owner != this_user) {
         Some((path, owner)) => {
@@ -30,7 +30,7 @@ pub(crate) fn naming_owner(error: io::Error, _: &Path) -> io::Error {
     error
 }
 
-/// A user by name. One that only a directory service knows has a number here.
+/// A user's name, or the number if only a directory service knows the name.
 #[cfg(unix)]
 fn user(number: u32) -> String {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -52,7 +52,7 @@ mod tests {
         for kind in [io::ErrorKind::NotFound, io::ErrorKind::ReadOnlyFilesystem] {
             assert_eq!(named(kind), io::Error::from(kind).to_string());
         }
-        // Root is refused nothing for the sake of an owner.
+        // Root is never refused because of ownership.
         let words =
             if rustix::process::geteuid().is_root() { "" } else { ": /etc/passwd belongs to the user root" };
         let refused = io::ErrorKind::PermissionDenied;

@@ -1,4 +1,4 @@
-//! A folder that is worked in by path, for as long as it is open.
+//! An open folder that is used by path.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use crate::dir::Dir;
 use crate::error::{Action, Attempt as _, Error};
 use crate::place::Place;
 
-/// A folder of a run, which libraries work in by path. Where others could put something else in its place, or in
-/// that of a folder above it, the path is the system's own for the open folder.
+/// A folder of a run that libraries access by path. If others could replace it or a folder above it,
+/// the path is the system's path of the open folder.
 #[derive(Debug)]
 pub(crate) struct Pinned {
     place: Place,
@@ -31,7 +31,7 @@ impl Pinned {
         Ok(Self { place, dir, path, is_guarded })
     }
 
-    /// The path to work by.
+    /// The path to use.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -41,23 +41,23 @@ impl Pinned {
         &self.dir
     }
 
-    /// Whether only root and this user can put something else in its place.
+    /// Whether only root and the current user can replace it.
     pub(crate) const fn is_guarded(&self) -> bool {
         self.is_guarded
     }
 
-    /// A path in this folder as the user knows it.
+    /// A path in this folder, as the user knows it.
     pub(crate) fn shown(&self, path: &Path) -> Option<PathBuf> {
         path.strip_prefix(&self.path).ok().map(|below| self.place.path().join(below))
     }
 
-    /// Whether the path to work by leads to this folder still.
+    /// Checks that the path to use still leads to this folder.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let is_sure = self.is_guarded || self.path != self.place.path();
         if is_sure { Ok(()) } else { self.check_place() }
     }
 
-    /// Whether this folder is in its place still.
+    /// Checks that this folder is still in its place.
     pub(crate) fn check_place(&self) -> Result<(), Error> {
         let path = self.place.path();
         let there = self.place.dir().and_then(|dir| dir.look_at_self()).attempt(Action::LookAt, path)?;
@@ -77,12 +77,12 @@ mod tests {
     use super::*;
     use crate::testing;
 
-    /// As in a container without `/proc`, and where something else is mounted there.
+    /// As in a container without `/proc`, or with something else mounted there.
     #[test]
     fn without_paths_to_open_folders_their_places_are_compared() {
         for is_other in [false, true] {
             let folder = testing::folder();
-            // Others can exchange what is in it.
+            // Others can replace its contents.
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
             let root = folder.path().canonicalize().unwrap();
             let (run, aside, in_proc) = (root.join("run"), root.join("aside"), root.join("proc"));

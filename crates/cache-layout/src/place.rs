@@ -1,4 +1,4 @@
-//! Places that a neighbour may have prepared: they are reached folder by folder, by handles.
+//! Places that another user may have tampered with: they are opened folder by folder, by handles.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -11,15 +11,16 @@ use crate::error::{Action, Attempt as _, Error, is_absence};
 /// The name of a tier's private folder.
 pub(crate) const PRIVATE: &str = ".mlc-weights";
 
-/// The names of temporary files begin with this, which no other name does.
+/// Temporary files have this prefix, and no other file does.
 const TEMPORARY: &str = "+tmp-";
 
-/// Notes of runs, and who holds a lock: a hundred bytes each.
+/// Run notes and lock holders have about a hundred bytes each.
 pub(crate) const SMALL: u64 = 1 << 20;
 
-/// A place in the cache. Down to its anchor, its path is followed as the user gave it. In the folders right below,
-/// links are followed if root or this user made them: models may lie on another disk. Below these no link is
-/// followed at all. So it is at every step, whatever changes meanwhile.
+/// A place in the cache. Down to the anchor, its path is followed as the user gave it. In the next
+/// `linkable` folders, links are followed if root or the current user made them, since models may be on
+/// another disk. Below these, no link is followed. Every operation checks this again, whatever changes
+/// meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     anchor: PathBuf,
@@ -29,19 +30,19 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// A folder; links down to it are followed.
+    /// A place at a folder, whose path may contain links.
     pub(crate) fn anchored(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self { anchor: path.clone(), linkable: 0, path }
     }
 
-    /// The same, and the folders on the way to anything below it may be links of root or of this user, so many levels
-    /// deep.
+    /// Like [`anchored`](Self::anchored), but the next `linkable` folders may be links made by root or
+    /// the current user.
     pub(crate) fn anchored_loosely(path: impl Into<PathBuf>, linkable: usize) -> Self {
         Self { linkable, ..Self::anchored(path) }
     }
 
-    /// Its path, for messages and for what is only looked at.
+    /// Its path, for messages and for reading metadata.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -54,7 +55,7 @@ impl Place {
         self.at(self.path.join(below))
     }
 
-    /// The same, but that it may itself be a link of root or of this user.
+    /// The same place, but it may itself be a link made by root or the current user.
     pub(crate) fn or_link(&self) -> Self {
         Self { linkable: self.linkable + 1, ..self.clone() }
     }
@@ -64,7 +65,7 @@ impl Place {
         self.at(self.path.with_file_name(name))
     }
 
-    /// The place of the folder that this is in.
+    /// The parent folder's place.
     pub(crate) fn above(&self) -> Option<Self> {
         self.path.parent().map(|parent| self.at(parent.to_path_buf()))
     }
@@ -79,7 +80,7 @@ impl Place {
     }
 
     fn dir_as(&self, how: How) -> io::Result<Dir> {
-        // Above the anchor there is nothing to protect.
+        // There is nothing to protect above the anchor.
         let Ok(below) = self.path.strip_prefix(&self.anchor) else { return Dir::open_path(&self.path, how) };
         let mut dir = Dir::open_path(&self.anchor, how)?;
         let (mut path, mut names) = (self.anchor.clone(), below.iter());
@@ -92,7 +93,7 @@ impl Place {
         dir.below(names.as_path()).map_err(|error| named(error, &path, names.as_path()))
     }
 
-    /// The folder that this is in, and its name there.
+    /// The parent folder.
     fn parent(&self) -> io::Result<Dir> {
         match self.path.parent() {
             Some(parent) => self.at(parent.to_path_buf()).dir(),
@@ -100,12 +101,12 @@ impl Place {
         }
     }
 
-    /// What is here.
+    /// Metadata of this place.
     pub(crate) fn look(&self) -> io::Result<Found> {
         self.parent()?.look(self.name())
     }
 
-    /// What is here, if anything.
+    /// Metadata of this place, if it exists.
     pub(crate) fn look_if_any(&self) -> Option<Found> {
         self.look().ok()
     }
@@ -114,24 +115,24 @@ impl Place {
         self.look().is_ok()
     }
 
-    /// Whether nothing is here, not even a link.
+    /// Whether nothing exists here, not even a link.
     pub(crate) fn is_nothing(&self) -> bool {
         self.look().is_err_and(|error| is_absence(&error))
     }
 
-    /// Whether this is a folder that can be worked in.
+    /// Whether this is an accessible folder.
     pub(crate) fn is_dir(&self) -> bool {
         self.dir().is_ok()
     }
 
-    /// What is in the folder, sorted by name.
+    /// The folder's entries, sorted by name.
     pub(crate) fn children(&self) -> io::Result<Vec<Self>> {
         let mut names = self.dir()?.names()?;
         names.sort();
         Ok(names.into_iter().map(|name| self.join(name)).collect())
     }
 
-    /// What is in the folder, sorted by name; nothing when there is no such folder.
+    /// The folder's entries, sorted by name; empty if it does not exist.
     pub(crate) fn children_if_any(&self) -> Result<Vec<Self>, Error> {
         match self.children() {
             Err(error) if is_absence(&error) => Ok(Vec::new()),
@@ -144,7 +145,7 @@ impl Place {
         self.parent()?.open(self.name(), access).map_err(|error| named(error, &self.path, Path::new("")))
     }
 
-    /// The content of a plain file of at most so many bytes.
+    /// Reads a plain file of at most `limit` bytes.
     pub(crate) fn read(&self, limit: u64) -> io::Result<Vec<u8>> {
         read_at_most(&self.open(Access::Read)?, limit)
     }
@@ -154,7 +155,7 @@ impl Place {
         self.open(Access::CreateNew)?.write_all(bytes)
     }
 
-    /// Replaces a file by one of these bytes; what a reader opens is the old file or the new one. Syncs nothing.
+    /// Replaces a file atomically. Does not sync.
     pub(crate) fn write_atomically(&self, bytes: &[u8]) -> Result<(), Error> {
         let created = self.at(self.path.parent().unwrap_or(Path::new("")).to_path_buf()).create_temporary();
         let (temporary, mut file) = created.attempt(Action::Create, &self.path)?;
@@ -162,18 +163,19 @@ impl Place {
         written.inspect_err(|_| drop(temporary.remove_file())).attempt(Action::Write, &self.path)
     }
 
-    /// Creates a file that is to get another name once it is written.
+    /// Creates a file that will be renamed once it is written.
     pub(crate) fn create_temporary(&self) -> io::Result<(Self, File)> {
         let (name, file) = self.dir()?.create_unique(TEMPORARY)?;
         Ok((self.join(name), file))
     }
 
-    /// Whether its name is that of a file that was being written.
+    /// Whether this is a temporary file.
     pub(crate) fn is_temporary(&self) -> bool {
         self.name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
     }
 
-    /// Creates the folder. Only those that models are published in are everybody's to write if the umask says so.
+    /// Creates the folder. Only folders that contain published models may become writable for everyone,
+    /// depending on the umask.
     pub(crate) fn create_dir(&self) -> io::Result<()> {
         let is_private = self
             .path
@@ -182,12 +184,12 @@ impl Place {
         self.create_dir_as(if is_private { 0o775 } else { 0o777 })
     }
 
-    /// The same with a mode of its own, of which the umask takes its share.
+    /// Creates the folder with this mode, to which the umask applies.
     pub(crate) fn create_dir_as(&self, mode: u32) -> io::Result<()> {
         self.parent()?.create_dir(self.name(), mode)
     }
 
-    /// Creates a folder in this one under a name that nothing else has.
+    /// Creates a folder with a unique name in this one.
     pub(crate) fn create_unique_dir(&self, prefix: &str, suffix: &str, mode: u32) -> io::Result<Self> {
         let dir = self.dir()?;
         let (name, ()) = with_unique_name(prefix, suffix, |name| dir.create_dir(name, mode))?;
@@ -199,17 +201,17 @@ impl Place {
         self.parent()?.remove_dir(self.name())
     }
 
-    /// Removes anything but a folder. Of a link, the link.
+    /// Removes anything except a folder; a link, not its target.
     pub(crate) fn remove_file(&self) -> io::Result<()> {
         self.parent()?.remove_file(self.name())
     }
 
-    /// Removes a file. That it is not there is fine.
+    /// Removes a file, if it exists.
     pub(crate) fn remove_if_any(&self) -> Result<(), Error> {
         absence_is_fine(self.remove_file()).attempt(Action::Remove, &self.path)
     }
 
-    /// Removes a folder and what is in it. That it is not there is fine; that it is a link is not.
+    /// Removes a folder with its contents, if it exists. A link is an error.
     pub(crate) fn remove_all(&self) -> Result<(), Error> {
         let removed = self.parent().and_then(|parent| {
             if parent.look(self.name())?.is_link() {
@@ -220,7 +222,7 @@ impl Place {
         absence_is_fine(removed).attempt(Action::Remove, &self.path)
     }
 
-    /// Removes a folder and what is in it. That it is not there is fine; anything else is logged.
+    /// Removes a folder with its contents, if it exists. Failures are logged.
     pub(crate) fn remove_tree(&self) {
         if let Err(error) = self.remove_all() {
             let cause = std::error::Error::source(&error);
@@ -228,55 +230,56 @@ impl Place {
         }
     }
 
-    /// Gives what is here the time of now, as if it had just been written. Who may write it may do that.
+    /// Sets the times to now, as if it had just been written. Write permission is enough.
     pub(crate) fn touch(&self) -> io::Result<()> {
         self.parent()?.touch(self.name())
     }
 
-    /// Makes the content of a file durable.
+    /// Makes a file's content durable.
     pub(crate) fn sync_file(&self) -> io::Result<()> {
-        // Windows flushes only what is open for writing; elsewhere a file may well be read-only.
+        // Windows can only flush a file opened for writing; on other systems it may be read-only.
         self.open(if cfg!(windows) { Access::Write } else { Access::Read })?.sync_all()
     }
 
-    /// Makes durable which names a folder holds.
+    /// Makes a folder's names durable.
     pub(crate) fn sync_dir(&self) -> io::Result<()> {
         self.dir()?.sync()
     }
 
-    /// Renames; a file at `to` is replaced.
+    /// Renames, replacing a file at `to`.
     pub(crate) fn rename(&self, to: &Self) -> io::Result<()> {
         self.parent()?.rename(self.name(), &to.parent()?, to.name())
     }
 
-    /// Renames; anything at `to` is [`io::ErrorKind::AlreadyExists`], where the system can do that in one step.
+    /// Renames; fails with [`io::ErrorKind::AlreadyExists`] if `to` exists, atomically where the system
+    /// can.
     pub(crate) fn rename_new(&self, to: &Self) -> io::Result<()> {
         self.parent()?.rename_new(self.name(), &to.parent()?, to.name())
     }
 
-    /// Exchanges two folders in one step, or is [`io::ErrorKind::Unsupported`].
+    /// Exchanges two folders atomically, or fails with [`io::ErrorKind::Unsupported`].
     pub(crate) fn exchange(&self, other: &Self) -> io::Result<()> {
         self.parent()?.exchange(self.name(), &other.parent()?, other.name())
     }
 
-    /// What a link points to.
+    /// A link's metadata and target.
     pub(crate) fn read_link(&self) -> io::Result<(Found, PathBuf)> {
         self.parent()?.read_link(self.name())
     }
 
-    /// Makes a symbolic link.
+    /// Creates a symbolic link.
     pub(crate) fn create_link(&self, target: &Path) -> io::Result<()> {
         self.parent()?.create_link(target, self.name())
     }
 
-    /// Gives a plain file the second name `to`, if the file belongs to this user. Returns the open file if it did
-    /// not get one. Never replaces `to`.
+    /// Gives a plain file the second name `to`, if the current user owns it. Otherwise returns the open
+    /// file, for copying. Never replaces `to`.
     pub(crate) fn link_own(&self, to: &Self) -> io::Result<Option<File>> {
         let (from_dir, to_dir) = (self.parent()?, to.parent()?);
         let file =
             from_dir.open(self.name(), Access::Read).map_err(|e| named(e, &self.path, Path::new("")))?;
         let opened = look_at_file(&file)?;
-        // Another user may hold it open, and write to it at any time.
+        // Another user may have it open and could write to it at any time.
         if !opened.is_own() {
             return Ok(Some(file));
         }
@@ -284,30 +287,31 @@ impl Place {
             Err(e) if matches!(e.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Err(e),
             Err(_) => Ok(Some(file)),
             Ok(()) if to_dir.look(to.name())?.identity == opened.identity => Ok(None),
-            // Another file has got the name since it was opened.
+            // Another file has taken the name since it was opened.
             Ok(()) => to_dir.remove_file(to.name()).map(|()| Some(file)),
         }
     }
 }
 
-/// What a small file holds.
+/// Reads a small file.
 pub(crate) fn read_at_most(file: &File, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
-/// The content of a plain file of at most `limit` bytes, or of the one that a link leads to. What is no plain file, a
-/// pipe or a device say, is an error, and never waited for. A longer file is
+/// Reads a plain file of at most `limit` bytes, following a link to one. Anything else, such as a pipe
+/// or a device, is an error; opening it does not block. A longer file is
 /// [`FileTooLarge`](io::ErrorKind::FileTooLarge).
 ///
 /// # Errors
-/// What the system says.
+///
+/// The system's error.
 pub fn read_plain(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     read_at_most(&open_plain(path)?, limit)
 }
 
-/// The outcome of a removal that need not find anything.
+/// The result of a removal, where a missing target is fine.
 pub(crate) fn absence_is_fine(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if is_absence(&error) => Ok(()),
@@ -315,7 +319,7 @@ pub(crate) fn absence_is_fine(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// A refusal to follow a link, with the name of the link: the first one below `base`.
+/// Adds the path of the first link below `base` to a refusal to follow links.
 pub(crate) fn named(error: io::Error, base: &Path, below: &Path) -> io::Error {
     if !is_link_refusal(&error) {
         return error;
@@ -323,7 +327,7 @@ pub(crate) fn named(error: io::Error, base: &Path, below: &Path) -> io::Error {
     let mut path = base.to_path_buf();
     for name in below {
         path.push(name);
-        // Only looked at, for the message.
+        // Only for the message.
         if path.is_symlink() {
             break;
         }

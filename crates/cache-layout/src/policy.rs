@@ -1,4 +1,4 @@
-//! What a caller allows the cache to do.
+//! What a caller permits the cache to do.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,21 +16,21 @@ use crate::error::Error;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CachePolicy {
-    /// `ON`: what is cached is returned, what is not is downloaded.
+    /// `ON`: return a cached model, download any other.
     #[default]
     On,
-    /// `OFF`: a needed download is an error.
+    /// `OFF`: return a cached model; a needed download is an error.
     Off,
-    /// `REDO`: what the writable tier holds is downloaded anew and then replaced.
+    /// `REDO`: download again and replace what the writable tier has.
     Redo,
-    /// `READONLY`: what no tier holds is an error.
+    /// `READONLY`: return a cached model; anything else is an error.
     ReadOnly,
 }
 
 impl CachePolicy {
     const ALL: [Self; 4] = [Self::On, Self::Off, Self::Redo, Self::ReadOnly];
 
-    /// The policy as the environment variable spells it.
+    /// The policy's name in the environment variable.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::On => "ON",
@@ -45,7 +45,8 @@ impl FromStr for CachePolicy {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::UnknownPolicy`] for anything but the four names in capitals.
+    ///
+    /// [`Error::UnknownPolicy`] for anything but one of the four names in capitals.
     fn from_str(value: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|policy| policy.as_str() == value);
         found.ok_or_else(|| Error::UnknownPolicy { value: value.to_owned() })

@@ -1,4 +1,4 @@
-//! Removing what interrupted downloads have left behind, as far as no process owns it.
+//! Removes what interrupted downloads have left, unless a process still owns it.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use crate::slot::Slot;
 use crate::staging::{self, ABANDONED_AFTER, Owner, Purpose, RunNames, Staging};
 use crate::usage::disk_usage;
 
-/// Whether pruning removes, or only says what it would remove.
+/// Whether pruning removes files or only reports them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PruneMode {
     /// Removes.
@@ -21,67 +21,67 @@ pub enum PruneMode {
     DryRun,
 }
 
-/// What pruning did, or would do.
+/// What pruning removed or would remove.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 #[must_use = "what failed is in it"]
 pub struct PruneReport {
-    /// Every model that has staged files, sorted by name.
+    /// Every model with staged files, sorted by name.
     pub slots: Vec<PrunedSlot>,
-    /// How many bytes of disk were removed, or would be, that belong to no model's download: small files that were
-    /// being written when a process was killed.
+    /// The space on disk, in bytes, of temporary files that belong to no model's download: small files
+    /// left by a process killed while writing them.
     pub temporary_bytes: u64,
-    /// What kept pruning from looking everywhere, apart from the models' own failures.
+    /// Failures of the search itself; a model's own failure is in its [`PrunedSlot`].
     pub failures: Vec<Error>,
 }
 
-/// What pruning did to the staged files of one model.
+/// What pruning did to one model's staged files.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PrunedSlot {
     /// The model.
     pub slot: Slot,
-    /// How many bytes of disk were removed, or would be.
+    /// The bytes on disk that were removed, or would be.
     pub removed_bytes: u64,
-    /// How many bytes of disk stay: they are in use, or too young.
+    /// The bytes on disk that stay, because they are in use or too recent.
     pub kept_bytes: u64,
-    /// Whether a download of the model is running, or may be on another machine, from which there was a heartbeat within
-    /// the last 15 minutes.
+    /// Whether a download of the model is running, or may be running on another machine that sent a
+    /// heartbeat within the last 15 minutes.
     pub in_use: bool,
-    /// Who downloads it, where that could be learned.
+    /// The process that downloads it, if known.
     pub holder: Option<Holder>,
-    /// When all that stays could go: it is too young until then, or its process may be on another machine. `None` when
-    /// nothing stays, or a process of this machine is at work on it.
+    /// When the rest can be removed: it is too recent until then, or its process may be on another
+    /// machine. `None` if nothing stays, or a process of this machine is using it.
     pub kept_until: Option<SystemTime>,
-    /// When it was last written to.
+    /// When it was last written.
     pub written: Option<SystemTime>,
-    /// Why not everything could be removed.
+    /// Why not all of it could be removed.
     pub failure: Option<Error>,
 }
 
 impl PruneReport {
-    /// How many bytes of disk were removed, or would be.
+    /// The bytes on disk that were removed, or would be.
     pub fn removed_bytes(&self) -> u64 {
         self.slots.iter().map(|slot| slot.removed_bytes).sum::<u64>() + self.temporary_bytes
     }
 
-    /// How many bytes of disk stay.
+    /// The bytes on disk that stay.
     pub fn kept_bytes(&self) -> u64 {
         self.slots.iter().map(|slot| slot.kept_bytes).sum()
     }
 }
 
 impl CacheLayout {
-    /// Removes what interrupted downloads have left behind. These are abandoned runs, and the verified and
-    /// unfinished files of models that no run is working on, if nothing was written to them for `older_than`.
-    /// Receipts and notes that were never finished go too, if they are also 15 minutes old. The next download of
-    /// such a model starts from scratch. Never touches a model, nor anything that a running download needs: a
-    /// download is running while its lock is held; and one that may be on another machine, while its heartbeat is less
-    /// than 15 minutes old.
+    /// Removes what interrupted downloads have left: abandoned runs, and a model's verified and
+    /// unfinished files if no run is working on it and nothing was written for `older_than`. Unfinished
+    /// receipts and notes are also removed, if they are at least 15 minutes old. The next download of
+    /// such a model starts from scratch. Never touches a model, or a file that a running download
+    /// needs. A download counts as running while its lock is held or, if it may be on another machine,
+    /// while its heartbeat is less than 15 minutes old.
     ///
-    /// Blocks for as long as removing takes.
+    /// Blocks while it removes files.
     ///
-    /// A failure with one model is in its [`PrunedSlot::failure`]; the others are pruned all the same.
+    /// A failure with one model is in its [`PrunedSlot::failure`]; the others are still pruned.
     pub fn prune(&self, older_than: Duration, mode: PruneMode) -> PruneReport {
         let now = SystemTime::now();
         let mut report = PruneReport::default();
@@ -125,7 +125,7 @@ impl CacheLayout {
         older_than: Duration,
         now: SystemTime,
     ) -> Result<Leftovers, Error> {
-        // Taking a lock creates its file.
+        // Acquiring a lock creates its file.
         let slot = staging.slot();
         let lock = if slot.lock_file().is_there() { Some(self.try_lock(slot)?) } else { None };
         if let Some(LockAttempt::HeldBy(holder)) = lock {
@@ -183,16 +183,16 @@ impl CacheLayout {
     }
 }
 
-/// Removes the files beside locks and receipts that a process was writing when it was killed, or only counts
-/// them. Returns how many bytes of disk that is. Writing one takes a moment, so one that is as old as an
-/// abandoned run has no owner.
+/// Removes, or only counts, files beside locks and receipts that were being written when a process was
+/// killed. Returns their bytes on disk. Writing one takes a moment, so a file as old as an abandoned
+/// run has no owner.
 fn prune_temporaries(files: &[Place], older_than: Duration, mode: PruneMode, now: SystemTime) -> u64 {
     let age = older_than.max(ABANDONED_AFTER);
     let abandoned = files.iter().filter(|file| is_old(newest(file), age, now));
     abandoned.map(|file| prune_one(file, mode)).sum()
 }
 
-/// What can be removed of a slot, and why the rest stays.
+/// What can be removed from a slot, and why the rest stays.
 #[derive(Default)]
 struct Leftovers {
     bytes: u64,
@@ -207,13 +207,13 @@ impl Leftovers {
     }
 }
 
-/// What may be removed of a slot's staging.
+/// What may be removed from a slot's staging folder.
 #[derive(Default)]
 struct Found {
     runs: Vec<RunNames>,
     files: Vec<Place>,
     in_use: bool,
-    /// When the rest may be removed, if a time says so.
+    /// When the rest may be removed, if a time decides it.
     until: Option<SystemTime>,
 }
 
@@ -243,7 +243,7 @@ impl Found {
         Ok(found)
     }
 
-    /// Whether something is old enough; takes note of when it will be.
+    /// Whether something is old enough; records when it will be.
     fn is_old(&mut self, place: &Place, older_than: Duration, now: SystemTime) -> bool {
         let written = newest(place);
         let is_old = is_old(written, older_than, now);
@@ -258,19 +258,19 @@ impl Found {
     }
 }
 
-/// When a run that may be on another machine counts as abandoned. No time says when one of this machine ends.
+/// When a run that may be on another machine counts as abandoned. `None` for a run on this machine.
 fn silent_from(run: &RunNames) -> Option<SystemTime> {
     Owner::if_gone(run)?;
     run.heard()?.checked_add(ABANDONED_AFTER)
 }
 
-/// An old model that could not be moved back is not abandoned.
+/// A run that holds a displaced entry which could not be moved back is not abandoned.
 fn is_abandoned(run: &RunNames, now: SystemTime) -> bool {
     let holds_the_model = staging::held_by(run).is_some() && !run.slot().entry_place().is_there();
     !holds_the_model && Owner::if_abandoned(run, now).is_some()
 }
 
-/// A time far in the future says nothing of an age, as no time does.
+/// A missing time, or one far in the future, says nothing about the age.
 fn is_old(written: Option<SystemTime>, older_than: Duration, now: SystemTime) -> bool {
     let Some(written) = written else { return true };
     match now.duration_since(written) {
@@ -279,7 +279,7 @@ fn is_old(written: Option<SystemTime>, older_than: Duration, now: SystemTime) ->
     }
 }
 
-/// When something was last written at a place or below.
+/// When anything at or below a place was last written.
 fn newest(place: &Place) -> Option<SystemTime> {
     let found = place.look_if_any()?;
     if !found.is_folder() {
@@ -289,7 +289,7 @@ fn newest(place: &Place) -> Option<SystemTime> {
     children.iter().map(newest).fold(found.modified, Ord::max)
 }
 
-/// Detaches the run first, so that a process that was only suspended finds nothing at its path.
+/// Detaches the run first, so that a suspended process that resumes finds nothing at its path.
 fn remove_run(run: &RunNames) -> Result<(), Error> {
     run.restore_receipt();
     staging::elsewhere::remove_all(run);
@@ -301,7 +301,7 @@ fn remove_run(run: &RunNames) -> Result<(), Error> {
     detached.folder().remove_all()
 }
 
-/// What cannot be removed is left to the next prune.
+/// A file that cannot be removed is left to the next prune.
 fn prune_one(file: &Place, mode: PruneMode) -> u64 {
     let bytes = disk_usage(file, &mut HashSet::new());
     match mode {

@@ -1,4 +1,4 @@
-//! Putting a tree in its place.
+//! Puts a tree in its place.
 
 use std::io;
 use std::path::Path;
@@ -14,16 +14,16 @@ mod place;
 pub(crate) use place::Publication;
 pub use place::Published;
 
-/// What was done before the tree is put in place, for taking it back.
+/// What was done before the tree is put in place, so that it can be undone.
 #[derive(Default)]
 struct Preparations {
     /// The folders created above the entry, from the top down.
     created: Vec<Place>,
-    /// Whether the slot's receipt is this run's now.
+    /// Whether the slot's receipt is now this run's.
     receipt: bool,
 }
 
-/// The entry that was there before and is not whole, so that a run replaces it.
+/// The previous entry, which is not whole and may therefore be replaced.
 struct Broken {
     exists: bool,
     identity: Option<(u64, u64)>,
@@ -35,7 +35,7 @@ impl Broken {
         Self { exists: matches!(inspect(entry.path()), Completeness::Incomplete { .. }), identity }
     }
 
-    /// Whether it is still what stands there.
+    /// Whether this is still the entry.
     fn is(&self, entry: &Place) -> bool {
         self.exists && identity(entry) == self.identity
     }
@@ -46,12 +46,13 @@ fn identity(entry: &Place) -> Option<(u64, u64)> {
 }
 
 impl Publication<'_> {
-    /// All of it, or nothing that can be seen.
+    /// Either publishes everything or changes nothing visible.
     pub(crate) fn publish(&self, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Published, Error> {
         if self.durability == Durability::Synced {
             self.sync_tree(&self.names.tree())?;
         }
-        // Judged before this run's receipt is there, which speaks for the entry too if the manifest is the same.
+        // Judged before this run's receipt is installed, which would also describe the old entry if the
+        // manifest is the same.
         let broken = Broken::find(self.slot.entry_place(), inspect);
         let is_as_good = |entry: &Place| {
             self.purpose == Purpose::Fresh
@@ -75,12 +76,13 @@ impl Publication<'_> {
         Ok(())
     }
 
-    /// From here on a crash may leave a published tree and a pool that shares its files; the note tells.
+    /// From here on a crash may leave a published tree and a pool that shares its files; the note
+    /// records this.
     fn leave_note(&self) -> Result<(), Error> {
         self.write_note(&self.names.note(), &Note::new(self.purpose, &self.names.tree()))
     }
 
-    /// Keeps the previous receipt for [`Self::undo`]. Answers whether there was one to install.
+    /// Keeps the previous receipt for [`Self::undo`]. Returns whether there was a new one to install.
     fn install_receipt(&self) -> Result<bool, Error> {
         let (ours, installed, previous) =
             (self.names.receipt(), self.slot.receipt_file(), self.names.previous_receipt());
@@ -91,7 +93,7 @@ impl Publication<'_> {
             self.ops.sync_file(&ours).attempt(Action::Sync, ours.path())?;
         }
         if installed.is_there() {
-            // Where locks do nothing, another run may take its receipt back at this moment.
+            // Without locks, another run may withdraw its receipt at this moment.
             absence_is_fine(self.ops.link(&installed, &previous))
                 .map_err(|e| Error::linking(installed.path(), previous.path(), e))?;
         }
@@ -99,8 +101,8 @@ impl Publication<'_> {
         Ok(true)
     }
 
-    /// The tree is in place and stays there, so a failure is only logged: it matters if the power fails in
-    /// the next moments.
+    /// The tree is in place and stays there, so a failure is only logged: it matters only if the power
+    /// fails soon.
     fn sync_parents(&self, done: &Preparations) {
         if self.durability == Durability::Fast {
             return;
@@ -114,7 +116,7 @@ impl Publication<'_> {
         }
     }
 
-    /// Takes back the preparations. What cannot be taken back does no harm: a receipt counts only with its
+    /// Undoes the preparations. What cannot be undone does no harm: a receipt only counts with its
     /// manifest, and the note goes with the run's folder.
     fn undo(&self, done: &Preparations) {
         if done.receipt
@@ -124,7 +126,7 @@ impl Publication<'_> {
             tracing::warn!(receipt = %url_parse::shown(receipt.path()), %error, "cannot restore the previous receipt");
         }
         for dir in done.created.iter().rev() {
-            // Not empty any more when somebody else uses it.
+            // Fails if another process now uses it.
             let _ = self.ops.remove_dir(dir);
         }
     }

@@ -13,52 +13,52 @@ use crate::slot_name;
 
 mod wire;
 
-/// The commit that a run published, and its files. It stands outside the model's directory, which another
-/// program may replace: a receipt counts only while `manifest_sha256` is the directory's manifest.
+/// The commit that a run published, and its files. Kept outside the model's directory, which another
+/// program may replace: a receipt counts only while `manifest_sha256` matches the directory's manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The commit that every file is of.
+    /// The commit that every file belongs to.
     pub commit: CommitId,
-    /// What shows that the files are the commit's; nothing in a receipt of an earlier version.
+    /// What proves that the files belong to the commit; `None` in a receipt of an earlier version.
     pub proof: Option<Proof>,
-    /// The hub that they came from; nothing in a receipt of an earlier version.
+    /// The hub that they came from; `None` in a receipt of an earlier version.
     pub endpoint: Option<Endpoint>,
-    /// The revision that was asked for, and stood for that commit; nothing for the default branch.
+    /// The requested revision, which resolved to this commit; `None` for the default branch.
     pub revision: Option<Revision>,
-    /// When the hub said that the revision stands for that commit, by its own clock, or by the word of a store; nothing
-    /// where that is not known.
+    /// When the hub resolved the revision to this commit, by its own clock or according to a store;
+    /// `None` if unknown.
     pub seen_at: Option<SystemTime>,
     /// The SHA-256 of the manifest in the directory.
     pub manifest_sha256: [u8; 32],
-    /// When the receipt was made, in whole seconds once written.
+    /// When the receipt was made; whole seconds once written.
     pub made: SystemTime,
-    /// The files as the commit has them.
+    /// The files in the commit.
     pub files: Vec<ReceiptFile>,
-    /// Files that the model's configuration asks for and the commit lacks.
+    /// Files that the model's configuration names and the commit lacks.
     pub lacking: Vec<RepoPath>,
-    /// Files of the commit in whose place the directory has the user's own, as a repair has kept them.
+    /// Files of the commit for which a repair kept the user's edited versions.
     pub edits: Vec<Edit>,
 }
 
 /// A file of the commit that the user has edited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// Its place in the model's directory.
+    /// Its path in the model's directory.
     pub path: RepoPath,
-    /// The SHA-256 of what stands there.
+    /// The SHA-256 of the edited file.
     pub sha256: [u8; 32],
 }
 
 /// One file of a [`Receipt`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptFile {
-    /// Its place in the model's directory.
+    /// Its path in the model's directory.
     pub path: RepoPath,
     /// Its length in bytes.
     pub size: u64,
-    /// Its SHA-256, where the repository gives one or it was computed.
+    /// Its SHA-256, if the repository provides one or it was computed.
     pub sha256: Option<[u8; 32]>,
-    /// Its MD5, where the manifest gives one.
+    /// Its MD5, if the manifest provides one.
     pub md5: Option<[u8; 16]>,
 }
 
@@ -81,17 +81,17 @@ impl Receipt {
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {
-        // Numbers and strings only, which serialization cannot refuse.
+        // Numbers and strings always serialize.
         serde_json::to_vec_pretty(self).unwrap_or_default()
     }
 }
 
-/// A receipt of ten thousand files is a few megabytes.
+/// A receipt of ten thousand files has a few megabytes.
 pub(crate) const LARGEST: u64 = 64 << 20;
 
 impl CacheLayout {
-    /// The receipt of the slot's entry in the writable tier. One that cannot be read or understood counts as
-    /// none, with a warning in the log.
+    /// The receipt of the slot's entry in the writable tier. An unreadable one counts as missing, with
+    /// a warning in the log.
     pub fn receipt(&self, slot: &Slot) -> Option<Receipt> {
         read_if_any(&slot.receipt_file(), LARGEST)
     }
@@ -102,7 +102,7 @@ impl CacheLayout {
         self.slot_of_entry(user, entry)
     }
 
-    /// The slot whose entry is `hf/<user>/<name>`, if that is the name of an entry. If the name was cut, the
+    /// The slot of the entry `hf/<user>/<name>`, if that is a valid name. If the name was cut, the
     /// receipt has the full revision.
     pub(crate) fn slot_of_entry(&self, user: &str, name: &str) -> Option<Slot> {
         let model = slot_name::parse(user, name).or_else(|| self.model_by_receipt(user, name))?;
@@ -113,7 +113,7 @@ impl CacheLayout {
     fn model_by_receipt(&self, user: &str, name: &str) -> Option<ModelRef> {
         let (repo, _) = name.split_once('@')?;
         let id = ModelId::new(user, repo).ok()?;
-        // The rest of the name must be fit for a path before one is made of it.
+        // The rest of the name must be valid in a path before a path is made from it.
         if name.bytes().any(|byte| !(byte.is_ascii_alphanumeric() || b"-_.%@".contains(&byte))) {
             return None;
         }
@@ -127,7 +127,7 @@ pub(crate) fn read_if_any(place: &Place, limit: u64) -> Option<Receipt> {
         Ok(receipt) => Some(receipt),
         Err(e) if is_absence(&e) => None,
         Err(error) => {
-            // It may quote what a neighbour has written there.
+            // It may quote text that another user wrote.
             let error = Excerpt::of(&error.to_string());
             tracing::warn!(path = %shown(place.path()), %error, "ignoring an unusable receipt");
             None

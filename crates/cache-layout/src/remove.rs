@@ -1,4 +1,4 @@
-//! Taking a model out of the cache.
+//! Removes a model from the cache.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -19,27 +19,27 @@ use crate::usage::disk_usage;
 #[non_exhaustive]
 #[must_use = "what failed is in it"]
 pub struct Removed {
-    /// What stood in the model's place.
+    /// What was in the model's place.
     pub entry: RemovedEntry,
-    /// How many bytes of disk are free again, those of unfinished downloads included. What has a second name
-    /// elsewhere counts though it is still there.
+    /// The bytes on disk that were freed, including those of unfinished downloads. Files with a second
+    /// name elsewhere are counted although they still exist.
     pub bytes: u64,
-    /// Why files that are of no use any more could not be deleted. The model is gone all the same; the next
-    /// prune tries again.
+    /// Why some obsolete files could not be deleted. The model is gone nevertheless; the next prune
+    /// tries again.
     pub leftover: Option<Error>,
 }
 
-/// What stood in a model's place.
+/// What was in a model's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RemovedEntry {
-    /// Nothing: at most, a download of the model was unfinished.
+    /// Nothing, except perhaps an unfinished download.
     Nothing,
     /// The model's directory.
     Directory,
-    /// A symbolic link. What it pointed to was left alone.
+    /// A symbolic link. Its target was left alone.
     Link {
-        /// What that is.
+        /// The link's target.
         target: PathBuf,
     },
 }
@@ -52,18 +52,20 @@ impl Removed {
 }
 
 impl CacheLayout {
-    /// Removes a model from the writable tier, and with it its receipt and what unfinished downloads of it have
-    /// left. The directory is moved out of sight in one step and deleted then; a crash leaves at most hidden
-    /// files, which the next download or removal of the model, or a prune, deletes. Of a link only the link is
-    /// removed. The folder of the user goes with the last model in it. Read-only tiers are not touched.
+    /// Removes a model from the writable tier, with its receipt and any unfinished downloads. The
+    /// directory is moved out of sight in one step and then deleted; a crash leaves at most hidden
+    /// files, which the next download or removal of the model, or a prune, deletes. If the entry is a
+    /// link, only the link is removed. The user's folder is removed with its last model. Read-only
+    /// tiers are not touched.
     ///
-    /// Blocks for as long as deleting takes.
+    /// Blocks until everything is deleted.
     ///
     /// # Errors
-    /// Nothing was removed then:
+    ///
+    /// Nothing was removed in these cases:
     /// - [`Error::InUse`] while the model is being downloaded;
-    /// - [`Error::EntryIsNotADirectory`] when something else is in the model's place;
-    /// - [`Error::Move`] and others when the system does not allow it.
+    /// - [`Error::EntryIsNotADirectory`] if something else is in the model's place;
+    /// - [`Error::Move`] and others if the system does not allow it.
     pub fn remove(&self, slot: &Slot) -> Result<Removed, Error> {
         if !self.has_anything(slot)? {
             return Ok(Removed { entry: RemovedEntry::Nothing, bytes: 0, leftover: None });
@@ -78,7 +80,7 @@ impl CacheLayout {
             if staging.is_alive()? {
                 return Err(Error::InUse { path: slot.entry().into(), holder: None });
             }
-            // Else it would come back with the next look.
+            // Otherwise the next look-up would bring it back.
             staging::bring_back(staging);
         }
         let hiding_place = Staging::of(slot);
@@ -95,7 +97,7 @@ impl CacheLayout {
         Ok(Removed { entry, bytes, leftover: outcome.err() })
     }
 
-    /// Else a power failure could bring an entry's name back, and half of what was deleted with it.
+    /// Otherwise a power failure could restore the entry's name, with half of its files deleted.
     fn sync_names(&self, slot: &Slot) -> Result<(), Error> {
         let mut above = std::iter::successors(slot.entry_place().above(), Place::above);
         match above.find(Place::is_dir) {
@@ -106,7 +108,8 @@ impl CacheLayout {
         }
     }
 
-    /// Whether the writable tier has anything of the model: a directory, a receipt, unfinished downloads.
+    /// Whether the writable tier has anything of the model: a directory, a receipt or unfinished
+    /// downloads.
     fn has_anything(&self, slot: &Slot) -> Result<bool, Error> {
         let is_there = slot.entry_place().is_there() || slot.receipt_file().is_there();
         Ok(is_there || !self.stagings_of(slot)?.is_empty())
@@ -121,7 +124,7 @@ impl CacheLayout {
 }
 
 impl Staging {
-    /// Removes the whole folder with all runs. Returns how many bytes of disk it took up.
+    /// Removes the whole folder with all runs. Returns the bytes on disk that it used.
     fn remove(&self) -> (u64, Result<(), Error>) {
         let bytes = disk_usage(self.folder(), &mut HashSet::new());
         let removed = self.runs().and_then(|runs| {
@@ -134,18 +137,18 @@ impl Staging {
     }
 }
 
-/// Removes the folder above the entry if there is no other model in it. A publication that has just created it for
-/// one creates it again.
+/// Removes the folder above the entry if it holds no other model. A publication that has just created
+/// it creates it again.
 fn remove_users_folder(slot: &Slot) {
     let folder = slot.entry_place().above();
     if let Some(folder) = folder.filter(|folder| folder.look_if_any().is_some_and(|found| found.is_folder()))
     {
-        // It fails when there is something in it.
+        // Fails if the folder is not empty.
         let _ = folder.remove_dir();
     }
 }
 
-/// Takes the entry out of sight, in one step.
+/// Moves the entry out of sight in one step.
 fn take_away(staging: &Staging) -> Result<RemovedEntry, Error> {
     let entry = staging.slot().entry_place();
     let path = entry.path();

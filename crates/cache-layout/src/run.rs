@@ -1,4 +1,4 @@
-//! One process's work on one model, from the first byte to the publication.
+//! One process's work on one model, from the first byte to publishing.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -25,10 +25,10 @@ use crate::staging::{self, Purpose, RunFolder, Staging};
 mod adopt;
 mod tree;
 
-/// A private folder in which one process puts a model together.
+/// A private folder in which one process assembles a model.
 ///
-/// Dropping it discards the folder with the tree. The pool of verified files is kept, and so are unfinished
-/// files that hold something, for the next run to [take over](Self::take_over). Only
+/// Dropping it discards the folder and the tree, but keeps the pool of verified files and any non-empty
+/// unfinished files, which the next run can [take over](Self::take_over). Only
 /// [`publish`](Self::publish) makes anything visible. It can be shared between threads.
 #[derive(Debug)]
 #[must_use = "a run that is dropped is discarded; publish it"]
@@ -40,35 +40,36 @@ pub struct Run {
     scratch: Pinned,
     parts: Pinned,
     metadata: Pinned,
-    /// The last one counts. Those before it are gone, and stay open: their paths must not come to mean something else.
+    /// The last one is current. Earlier ones were removed but stay open, so that their paths cannot
+    /// come to mean something else.
     pools: Mutex<Vec<Pinned>>,
-    // In this order: the lock ends before its folder is removed.
+    // The field order matters: the lock is released before its folder is removed.
     alive: File,
     folder: RunFolder,
 }
 
 impl CacheLayout {
-    /// Begins to put the model together, in a folder of this run's own. Removes what runs of this model
-    /// have left that are abandoned (their process was on this machine and is gone, or may be on another and was
-    /// last heard of over 15 minutes ago), all but unfinished files.
+    /// Begins to assemble the model in a folder of this run's own. Removes abandoned runs of this model
+    /// (their process was on this machine and is gone, or may be on another machine and was last heard
+    /// of more than 15 minutes ago), but keeps their unfinished files.
     ///
     /// # Errors
-    /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`] when the result could not be published;
-    /// - [`Error::CreateFolder`], [`Error::NotADirectory`], [`Error::DanglingLink`] when there can be no
-    ///   private folder.
+    /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`] if the result could not be published;
+    /// - [`Error::CreateFolder`], [`Error::NotADirectory`], [`Error::DanglingLink`] if the private
+    ///   folder cannot be created.
     pub fn begin_run(&self, slot: &Slot, purpose: Purpose) -> Result<Run, Error> {
         Run::begin(slot, purpose, self.durability(), SystemTime::now())
     }
 
-    /// The slot's directory in the writable tier, when there is one that a run could replace, whole or
-    /// not. Its good files can be carried over with [`Run::adopt`].
+    /// The slot's directory in the writable tier, if there is one that a run could replace, whole or
+    /// not. Its intact files can be carried over with [`Run::adopt`].
     pub fn existing_entry(&self, slot: &Slot) -> Option<PathBuf> {
         let entry = slot.entry();
         files::is_plain_dir(entry).then(|| entry.to_path_buf())
     }
 }
 
-/// How often a run's folder may vanish while it is created, before that is an error.
+/// How often a run's folder may vanish while it is created before that is an error.
 const ATTEMPTS: u32 = 32;
 
 impl Run {
@@ -78,7 +79,7 @@ impl Run {
         staging::tidy(&staging, now)?;
         for _ in 1..ATTEMPTS {
             match Self::create(&staging, purpose, durability) {
-                // Where locks do nothing, another run ends just now and removes what it finds empty.
+                // Without locks, another run that ends just now removes folders that it finds empty.
                 Err(error) if error.is_absence() => {}
                 result => return result,
             }
@@ -96,7 +97,7 @@ impl Run {
         };
         let (tree, parts) = (create(names.tree())?, create(names.parts())?);
         let scratch = names.scratch();
-        // Nobody else goes on with this.
+        // Private: no other user can continue this.
         scratch.create_dir_as(0o700).attempt(Action::Create, scratch.path())?;
         let scratch = Pinned::open(scratch)?;
         let metadata = create(staging.metadata(purpose))?;
@@ -105,25 +106,26 @@ impl Run {
         Ok(Self { staging, purpose, durability, tree, scratch, parts, metadata, pools, alive, folder })
     }
 
-    /// The tree that will be published; an empty folder at first. The path stays that of this folder, whatever
-    /// others do above it; for messages, see [`shown`](Self::shown).
+    /// The tree to be published; initially an empty folder. The path keeps leading to this folder,
+    /// whatever happens above it; for messages, see [`shown`](Self::shown).
     pub fn tree(&self) -> &Path {
         self.tree.path()
     }
 
-    /// An empty folder for whatever else is needed meanwhile, which only this user may look into. Its path may
-    /// be the system's for an open folder, like that of the tree.
+    /// An empty folder for other files needed meanwhile, accessible only to the current user. Like the
+    /// tree's, its path may be the system's path of an open folder.
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// A folder like [`scratch`](Self::scratch) for a library that resolves paths, and then trusts them: in
-    /// `chosen`, which must be there; else in the run's folder, if only root and this user can rename
-    /// the folders above it; else in the system's temporary folder. It is removed with the run, or by the process that
-    /// removes what a killed process has left.
+    /// A folder like [`scratch`](Self::scratch), for a library that resolves paths and then trusts
+    /// them. It is in `chosen`, which must exist; otherwise in the run's folder, if only root and the
+    /// current user can rename the folders above it; otherwise in the system's temporary folder. It is
+    /// removed with the run, or by the process that cleans up after a killed one.
     ///
     /// # Errors
-    /// When it cannot be created.
+    ///
+    /// If it cannot be created.
     pub fn scratch_by_path(&self, chosen: Option<&Path>) -> Result<PathBuf, Error> {
         if chosen.is_none() && self.scratch.is_guarded() {
             return Ok(self.scratch().to_path_buf());
@@ -132,13 +134,15 @@ impl Run {
         Ok(elsewhere.map_or(self.scratch(), Place::path).to_path_buf())
     }
 
-    /// A folder for what is learned of a commit, which the next run finds. Runs of one purpose share it. Anybody who may write
-    /// to the cache may have put something into it. It is removed when a run is published.
+    /// A folder for metadata of a commit that the next run can use. Runs of one purpose share it.
+    /// Anyone with write access to the cache may have put files there. It is removed when a run is
+    /// published.
     pub fn kept_metadata(&self) -> &Path {
         self.metadata.path()
     }
 
-    /// A path that [`tree`](Self::tree) and its siblings have led to, as the user knows it; nothing for others.
+    /// Converts a path below [`tree`](Self::tree) and its siblings to the one that the user knows;
+    /// `None` for other paths.
     pub fn shown(&self, path: &Path) -> Option<PathBuf> {
         let pools = self.pools.lock();
         let mut pinned =
@@ -146,8 +150,8 @@ impl Run {
         pinned.find_map(|pinned| pinned.shown(path))
     }
 
-    /// To be called before a step that works by paths: where the system has no paths to open folders, it compares
-    /// the folders at the paths with those that this run began with.
+    /// Call this before a step that works by paths: if the system has no paths to open folders, it
+    /// checks that the folders at the paths are still those that this run began with.
     ///
     /// # Errors
     /// [`Error::Replaced`].
@@ -155,30 +159,30 @@ impl Run {
         [&self.tree, &self.scratch, &self.parts].into_iter().try_for_each(Pinned::check)
     }
 
-    /// Where this run writes a file that is not verified yet. What is written beside it under the same name
-    /// with `.journal` at its end belongs to it.
+    /// Where this run writes a file that is not verified yet. A file beside it with the same name plus
+    /// `.journal` belongs to it.
     pub fn part(&self, content: &ContentName) -> PathBuf {
         self.parts.path().join(content.as_str())
     }
 
-    /// Brings what an earlier run has left of an unfinished file, and its journal, to [`part`](Self::part).
-    /// What an abandoned run has left is moved. A run that may be on another machine, and was heard of within the last
-    /// 15 minutes, keeps its own, of which a copy is made: where locks do nothing, it may be alive. Of
-    /// several, the one that takes up the most room is taken. Another user's, who may hold it open, is copied.
+    /// Moves an unfinished file of an earlier run, with its journal, to [`part`](Self::part). If a run
+    /// may be on another machine and was heard of within the last 15 minutes, its file is copied
+    /// instead, since without locks the run may be alive. Of several, the one that uses the most space
+    /// is taken. Another user's file is copied, since its owner may have it open.
     ///
-    /// Returns whether there was something. It may be anything: only a digest can tell. Failures are logged,
-    /// and count as nothing. Copying blocks for as long as that takes.
+    /// Returns whether there was one. Its content is untrusted until a digest confirms it. Failures are
+    /// logged and count as no file. Blocks while copying.
     pub fn take_over(&self, content: &ContentName) -> bool {
         staging::take_over(&self.staging, self.folder.names(), content)
     }
 
-    /// About how many bytes earlier runs have left of an unfinished file, for [`take_over`](Self::take_over).
+    /// Approximately how many bytes [`take_over`](Self::take_over) would find.
     pub fn left_over(&self, content: &ContentName) -> u64 {
         staging::left_over(&self.staging, self.folder.names(), content)
     }
 
-    /// Where a verified file goes, by rename; it is never written again. What is there was verified by an earlier
-    /// run, and may have been damaged since.
+    /// Where a verified file is moved by rename; it is not written again. A file found there was
+    /// verified by an earlier run, and may have been damaged since.
     pub fn pool_path(&self, content: &ContentName) -> PathBuf {
         let pools = self.pools.lock();
         pools.last().map(|pool| pool.path().join(content.as_str())).unwrap_or_default()
@@ -188,17 +192,17 @@ impl Run {
         self.staging.pool(self.purpose).join(content.as_str())
     }
 
-    /// The length in bytes of a file in the pool; nothing when it is not there.
+    /// The length in bytes of a file in the pool; `None` if it does not exist.
     pub fn pooled(&self, content: &ContentName) -> Option<u64> {
         self.pool_place(content).look_if_any().filter(Found::is_file).map(|found| found.len)
     }
 
-    /// Creates the pool's folder again, if it is gone and the run's own is there; answers whether it was so.
-    /// Where locks do nothing, a run that ends while this one begins may take the folder for one that nobody
-    /// needs.
+    /// Creates the pool's folder again if it is missing while the run's own exists; returns whether it
+    /// did. Without locks, a run that ends while this one begins may remove the folder as unused.
     ///
     /// # Errors
-    /// When it cannot be created.
+    ///
+    /// If it cannot be created.
     pub fn mend_pool(&self) -> Result<bool, Error> {
         let mut pools = self.pools.lock();
         let is_gone = pools.last().is_none_or(|pool| pool.check_place().is_err());
@@ -211,19 +215,20 @@ impl Run {
         Ok(true)
     }
 
-    /// Says that this run is alive. To be called every few minutes at least: where locks do nothing, it is
-    /// what keeps other processes from taking the run for abandoned.
+    /// Sends a heartbeat. Call this at least every few minutes: without locks, only this keeps other
+    /// processes from treating the run as abandoned.
     pub fn beat(&self) {
         if let Err(error) = self.alive.set_modified(SystemTime::now()) {
             tracing::debug!(%error, "cannot touch a run's heartbeat");
         }
     }
 
-    /// Leaves the receipt that the slot gets when this run is published. To be called before that; the
-    /// last one counts.
+    /// Stores the receipt that the slot gets when this run is published. Call it before that; the last
+    /// one counts.
     ///
     /// # Errors
-    /// When it cannot be written.
+    ///
+    /// If it cannot be written.
     pub fn write_receipt(&self, receipt: &Receipt) -> Result<(), Error> {
         if let Some(receipts) = self.staging.slot().receipt_file().above() {
             files::ensure_dir(&receipts, self.staging.slot().home())?;
@@ -231,17 +236,18 @@ impl Run {
         self.folder.names().receipt().write_atomically(&receipt.to_json())
     }
 
-    /// Makes the tree the slot's entry: syncs it, puts it in place by one rename, syncs the folders above.
-    /// An entry that already exists is exchanged for the tree, unless the run is [`Purpose::Fresh`] and
-    /// `inspect` finds that entry whole; then it stays and the tree is dropped. Afterwards the pool of this
-    /// purpose, the run's folder and what abandoned runs have left are removed.
+    /// Publishes the tree as the slot's entry: syncs it, puts it in place by one rename, syncs the
+    /// folders above. An existing entry is exchanged for the tree, unless the run is [`Purpose::Fresh`]
+    /// and `inspect` finds the entry whole; then the entry stays and the tree is dropped. Afterwards
+    /// this purpose's pool, the run's folder and the files of abandoned runs are removed.
     ///
-    /// Once the tree is in place, nothing is an error any more: what fails then is logged.
+    /// Once the tree is in place, later failures are logged instead of returned.
     ///
     /// # Errors
-    /// When any step fails. What is visible in the cache is as it was; the pool is kept.
-    /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`]: these are never replaced;
-    /// - [`Error::EntryIsFixed`]: the file system does not let the entry be moved.
+    ///
+    /// If a step fails. Nothing visible in the cache has changed, and the pool is kept.
+    /// - [`Error::EntryIsLink`], [`Error::EntryIsNotADirectory`]: such an entry is never replaced;
+    /// - [`Error::EntryIsFixed`]: the file system does not allow the entry to be moved.
     pub fn publish(self, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Published, Error> {
         self.publish_with(&RealOps, inspect)
     }

@@ -1,4 +1,4 @@
-//! The names of everything that belongs to one model.
+//! The paths of everything that belongs to one model.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use crate::layout::{CacheLayout, Tier, private_in};
 use crate::place::Place;
 use crate::slot_name::entry_name;
 
-/// One model's places: its entry, its candidates in the read-only tiers, its private files. Names only;
-/// made by [`CacheLayout::slot`](crate::CacheLayout::slot).
+/// One model's places: its entry, its directories in the read-only tiers, its private files. Holds
+/// names only; made by [`CacheLayout::slot`](crate::CacheLayout::slot).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     model: ModelRef,
-    /// The model in one file name. User, repository and revision have no `+` here, so the name is unambiguous,
-    /// and names with a second `+` are free for files beside it.
+    /// The model as one file name. It is unambiguous because user, repository and encoded revision
+    /// contain no `+`, and names with a second `+` are free for related files.
     file_name: String,
     home: PathBuf,
     private: Place,
-    /// In the order of look-up; the writable tier's is last.
+    /// In search order; the writable tier is last.
     candidates: Vec<(Tier, PathBuf)>,
     entry: Place,
     locking: Locking,
 }
 
 impl CacheLayout {
-    /// The names of the places of one model at one revision.
+    /// The places of a model at a revision.
     pub fn slot(&self, model: &ModelRef) -> Slot {
         let (user, name) = (model.id().user(), entry_name(model));
         let in_tier = |tier: &Path| tier.join("hf").join(user).join(&name);
@@ -44,7 +44,7 @@ impl CacheLayout {
 }
 
 impl Slot {
-    /// The model, and the revision of it.
+    /// The model and its revision.
     pub const fn model(&self) -> &ModelRef {
         &self.model
     }
@@ -54,12 +54,12 @@ impl Slot {
         self.entry.path()
     }
 
-    /// The same as a place. The folders above it may be links, if root or this user made them.
+    /// The entry as a place. The folders above it may be links made by root or the current user.
     pub(crate) const fn entry_place(&self) -> &Place {
         &self.entry
     }
 
-    /// The model's directories in all tiers, in the order of look-up.
+    /// The model's directories in all tiers, in search order.
     pub fn candidates(&self) -> impl Iterator<Item = (&Tier, &Path)> {
         self.candidates.iter().map(|(tier, dir)| (tier, dir.as_path()))
     }
@@ -91,7 +91,7 @@ impl Slot {
         }
     }
 
-    /// The receipt that a run is about to install, on the file system that it will be installed on.
+    /// The receipt that a run is about to install, on the file system of its destination.
     pub(crate) fn receipt_draft(&self, run: &OsStr) -> Place {
         let mut name = OsString::from(format!("{}+", self.file_name));
         name.push(run);
@@ -108,12 +108,12 @@ impl Slot {
     }
 }
 
-/// What a slot's private files are called, from the names of its entry and of the folder above it.
+/// The name of a slot's private files, from the names of its entry and of the folder above it.
 pub(crate) fn file_name(user: &str, entry: &str) -> String {
     format!("{user}+{entry}")
 }
 
-/// The receipt of a slot by its [`file_name`], in a tier's private folder.
+/// A slot's receipt in a tier's private folder, given its [`file_name`].
 pub(crate) fn receipt_file(private: &Place, file_name: &str) -> Place {
     private.join("receipts").join(format!("{file_name}.json"))
 }
@@ -126,7 +126,7 @@ mod tests {
     use crate::config::CacheConfig;
     use crate::staging::Staging;
 
-    /// A path from the root on, which on Windows is that of a drive.
+    /// An absolute path; on Windows, on a drive.
     fn absolute(path: &str) -> PathBuf {
         std::path::absolute(path).unwrap()
     }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn places() {
+    fn the_places_of_a_model() {
         let slot = slot("mlc-ai/Llama-3");
         assert_eq!(slot.entry(), absolute("/home/model_weights/hf/mlc-ai/Llama-3"));
         let dirs: Vec<_> = slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn places_of_a_revision() {
+    fn the_places_of_a_revision_have_its_encoded_name() {
         let slot = slot("mlc-ai/Llama-3@refs/pr/1");
         assert_eq!(slot.entry(), absolute("/home/model_weights/hf/mlc-ai/Llama-3@refs%2Fpr%2F1"));
         let dirs: Vec<_> = slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect();
@@ -175,7 +175,7 @@ mod tests {
         ) {
             prop_assume!(a != b);
             if a.parse::<ModelRef>().is_err() || b.parse::<ModelRef>().is_err() {
-                return Ok(()); // Names that Windows reserves, and what is no revision.
+                return Ok(()); // Names that Windows reserves, and text that is no revision.
             }
             let files = |model: &str| {
                 let slot = slot(model);

@@ -1,4 +1,4 @@
-//! What a model at a revision is called on disk.
+//! The name of a model at a revision on disk.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
@@ -6,21 +6,21 @@ use url_parse::{ModelId, ModelRef, Revision};
 
 use crate::hex;
 
-/// Between repository, revision and digest. No repository has one in its name, and one of a revision is
-/// percent-encoded.
+/// Separates repository, revision and digest. It does not occur in a repository's name and is
+/// percent-encoded in a revision.
 const SEPARATOR: char = '@';
-/// What every file system keeps as it is, but for the case of letters.
+/// Characters that every file system preserves, except perhaps for case.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-/// As long may `<user>+<repo>@<revision>` be. A name may have 255 bytes, and the endings of private files need
-/// some.
+/// The longest `<user>+<repo>@<revision>`. A name may have 255 bytes, and private files add suffixes.
 const LONGEST: usize = 240;
-/// As many digits of a SHA-256 are written.
+/// How many digits of the SHA-256 are used.
 const DIGITS: usize = 16;
 
-/// The name of an entry in its user's folder: `repo`, or `repo@revision` with the revision percent-encoded.
+/// The name of an entry in its user's folder: `repo`, or `repo@revision` with the revision
+/// percent-encoded.
 ///
-/// File systems that do not tell letters by their case must not take two revisions for one, so a revision with
-/// an upper-case letter has a digest of its exact text behind it. One that is too long is cut and has it too.
+/// A case-insensitive file system must not confuse two revisions, so a revision with an upper-case
+/// letter is followed by a digest of its exact text. So is one that was cut because it is too long.
 pub(crate) fn entry_name(model: &ModelRef) -> String {
     let (user, repo) = (model.id().user(), model.id().repo());
     match model.revision() {
@@ -43,7 +43,7 @@ fn file_name_of(revision: &str, room: usize) -> String {
     format!("{start}{SEPARATOR}{digest}")
 }
 
-/// The beginning of encoded text, at most so many bytes of it, without half an escape at its end.
+/// At most the first `length` bytes of encoded text, without splitting an escape.
 fn cut(encoded: &str, length: usize) -> &str {
     let start = encoded.get(..length).unwrap_or(encoded);
     match start.rfind('%') {
@@ -54,7 +54,7 @@ fn cut(encoded: &str, length: usize) -> &str {
     }
 }
 
-/// The model that an entry's folder is named after; `None` for any other name, and for one that was cut.
+/// The model of an entry's folder name; `None` if the name is not valid or was cut.
 pub(crate) fn parse(user: &str, name: &str) -> Option<ModelRef> {
     let (repo, revision) = match name.split_once(SEPARATOR) {
         Some((repo, revision)) => (repo, revision.split(SEPARATOR).next()),

@@ -1,4 +1,4 @@
-//! A slot's private folder: pools, the runs' folders, and what dead runs have left.
+//! A slot's private folder: pools, runs, and what dead runs have left.
 
 use std::time::SystemTime;
 
@@ -27,12 +27,12 @@ pub(crate) use place::Staging;
 pub(crate) use run_folder::RunFolder;
 pub(crate) use runs::{ABANDONED_AFTER, Owner, RunNames};
 
-/// Removes the verified files of a purpose. The folder stays: another run may be about to use it.
+/// Removes the verified files of a purpose. Keeps the folder, since another run may be about to use it.
 pub(crate) fn clear_pool(staging: &Staging, purpose: Purpose) -> Result<(), Error> {
     staging.pool(purpose).children_if_any()?.iter().try_for_each(Place::remove_if_any)
 }
 
-/// The same with the metadata that was kept, which nobody needs for long.
+/// Removes a purpose's kept metadata, which is only needed for a short time.
 pub(crate) fn clear_metadata(staging: &Staging, purpose: Purpose) {
     let removed = staging.metadata(purpose).children_if_any();
     let removed = removed.and_then(|files| files.iter().try_for_each(Place::remove_if_any));
@@ -41,7 +41,7 @@ pub(crate) fn clear_metadata(staging: &Staging, purpose: Purpose) {
     }
 }
 
-/// Removes the folders that nobody needs: only empty ones, and only when the slot has no other run.
+/// Removes unused folders: only empty ones, and only if the slot has no other run.
 pub(crate) fn remove_empty(staging: &Staging, purpose: Purpose) {
     let folders = [
         staging.runs_folder(),
@@ -50,12 +50,12 @@ pub(crate) fn remove_empty(staging: &Staging, purpose: Purpose) {
         staging.metadata(purpose),
         staging.folder().clone(),
     ];
-    // The first one that still holds something ends it.
+    // Stops at the first folder that is not empty.
     let _ = folders.iter().try_for_each(|folder| absence_is_fine(folder.remove_dir()));
 }
 
-/// Puts the slot's staging in order before a new run: mends what a dead run has left half-done, and
-/// removes abandoned runs, all but their unfinished files. Never touches what a live one needs.
+/// Tidies the slot's staging folder before a new run: repairs what a dead run left half-done, and
+/// removes abandoned runs except their unfinished files. Never touches what a live run needs.
 pub(crate) fn tidy(staging: &Staging, now: SystemTime) -> Result<(), Error> {
     for run in staging.runs()? {
         if run.is_detached() {
@@ -63,7 +63,7 @@ pub(crate) fn tidy(staging: &Staging, now: SystemTime) -> Result<(), Error> {
             continue;
         }
         forget_published_pool(staging, &run)?;
-        // Held until this run is dealt with.
+        // Held until this run has been handled.
         if let Some(owner) = Owner::if_abandoned(&run, now) {
             if restore(&run) {
                 remove_abandoned(staging, &run, owner);
@@ -78,9 +78,9 @@ pub(crate) fn tidy(staging: &Staging, now: SystemTime) -> Result<(), Error> {
 }
 
 impl CacheLayout {
-    /// The receipts that may describe the slot's directory in a tier. One is the tier's own; a read-only tier has
-    /// receipts when it is another cache's writable tier. After an interrupted publication the previous receipt
-    /// counts too. A receipt describes a directory only if the manifest matches.
+    /// The receipts that may describe the slot's directory in a tier: the tier's own (a read-only tier
+    /// has receipts if it is another cache's writable tier) and, after an interrupted publication, the
+    /// previous one. A receipt describes a directory only if the manifest matches.
     pub fn receipts_in(&self, slot: &Slot, tier: &Tier) -> Vec<Receipt> {
         let mut files = vec![slot.receipt_file_in(tier)];
         if !tier.is_read_only() {
@@ -91,8 +91,8 @@ impl CacheLayout {
     }
 }
 
-/// A process that died between putting its tree in place and clearing the pool has left a pool whose files
-/// are links to the entry's. The entry may have been edited in place since.
+/// If a process dies between putting its tree in place and clearing the pool, the pool's files are
+/// links to the entry's, which may have been edited in place since.
 pub(crate) fn forget_published_pool(staging: &Staging, run: &RunNames) -> Result<(), Error> {
     let purposes = match Note::read(&run.note()) {
         Ok(None) => return Ok(()),
@@ -106,18 +106,18 @@ pub(crate) fn forget_published_pool(staging: &Staging, run: &RunNames) -> Result
     for purpose in purposes {
         clear_pool(staging, purpose)?;
     }
-    // Its receipt belongs to what is there now; the one before it to nothing.
+    // Its receipt belongs to the new entry, and the previous one to nothing.
     run.previous_receipt().remove_if_any()?;
     run.note().remove_if_any()
 }
 
-/// Renames first: a process that only slept and wakes up now finds nothing at its path, and cannot publish
-/// a tree that is being removed.
+/// Renames the folder first: if the process was only suspended and resumes now, it finds nothing at its
+/// path and cannot publish a tree that is being removed.
 fn remove_abandoned(staging: &Staging, run: &RunNames, owner: Owner) {
     run.restore_receipt();
     elsewhere::remove_all(run);
     let detached = run.detached();
-    // Windows renames no folder in which a file is open, and the lock is on one.
+    // Windows does not rename a folder with an open file in it, and the lock is such a file.
     let _held = (!cfg!(windows)).then_some(owner);
     match run.folder().rename(detached.folder()) {
         Ok(()) => remove_detached(staging, &detached),

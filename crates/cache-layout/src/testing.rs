@@ -1,4 +1,4 @@
-//! What the tests of this crate share.
+//! Helpers for the tests of this crate.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::place::Place;
 use crate::{CacheConfig, CacheLayout, Completeness, Durability, Slot};
 
-/// A folder of the test's own, removed when dropped.
+/// A temporary folder, removed when dropped.
 pub(crate) fn folder() -> TempDir {
     #[expect(clippy::disallowed_methods, reason = "a unit test knows no better parent folder")]
     tempfile::tempdir().unwrap()
@@ -49,7 +49,7 @@ pub(crate) fn fill(dir: &Path, weights: &str) {
     write(&dir.join("weights"), weights);
 }
 
-/// Every name below `dir` and what it is: a file's text, or `dir` or `link`.
+/// Every name below `dir` with a file's text, or `dir` or `link`.
 pub(crate) fn listing(dir: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     list(dir, dir, &mut found);
@@ -73,7 +73,7 @@ fn list(root: &Path, dir: &Path, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// As if a file or folder had been written at this time.
+/// Sets the time of a file or folder.
 pub(crate) fn date(path: &Path, then: SystemTime) {
     let mut options = fs::OpenOptions::new();
     #[cfg(unix)]
@@ -81,13 +81,13 @@ pub(crate) fn date(path: &Path, then: SystemTime) {
     #[cfg(windows)]
     {
         use std::os::windows::fs::OpenOptionsExt as _;
-        // FILE_WRITE_ATTRIBUTES, and FILE_FLAG_BACKUP_SEMANTICS, without which no folder is opened.
+        // FILE_WRITE_ATTRIBUTES, and FILE_FLAG_BACKUP_SEMANTICS, required to open folders.
         options.access_mode(0x100).custom_flags(0x0200_0000);
     }
     options.open(path).unwrap().set_modified(then).unwrap();
 }
 
-/// As if the process of a run had been one of another machine.
+/// Makes a run look as if its process had been on another machine.
 pub(crate) fn move_elsewhere(run: &Path) {
     write(
         &run.join("process.json"),
@@ -95,7 +95,7 @@ pub(crate) fn move_elsewhere(run: &Path) {
     );
 }
 
-/// The permission bits that the process's umask gives to a new file and a new folder.
+/// The permission bits that the umask gives to a new file and a new folder.
 #[cfg(unix)]
 pub(crate) fn umask_modes(folder: &TempDir) -> (u32, u32) {
     let (file, dir) = (folder.path().join("umask-file"), folder.path().join("umask-dir"));
@@ -110,8 +110,8 @@ pub(crate) fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// Takes all permissions off a folder until the value is dropped; nothing, and a line that says so, when
-/// permissions mean nothing to the user who runs the tests.
+/// Removes all permissions from a folder until the value is dropped. `None`, with a message, if the
+/// user who runs the tests ignores permissions.
 #[cfg(unix)]
 pub(crate) fn without_permission(dir: &Path) -> Option<Forbidden> {
     set_mode(dir, 0);
@@ -119,7 +119,7 @@ pub(crate) fn without_permission(dir: &Path) -> Option<Forbidden> {
     means_something(fs::read_dir(dir).is_err()).then_some(forbidden)
 }
 
-/// The same for writing only.
+/// The same for write permission only.
 #[cfg(unix)]
 pub(crate) fn unwritable(dir: &Path) -> Option<Forbidden> {
     set_mode(dir, 0o555);
@@ -165,7 +165,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// A folder on another file system than `folder`; nothing, and a line that says so, when there is none.
+/// A folder on another file system than `folder`. `None`, with a message, if there is none.
 #[cfg(target_os = "linux")]
 pub(crate) fn other_device(folder: &TempDir) -> Option<TempDir> {
     use std::os::unix::fs::MetadataExt as _;
@@ -178,7 +178,7 @@ pub(crate) fn other_device(folder: &TempDir) -> Option<TempDir> {
     other
 }
 
-/// A place that is reached as its path says.
+/// A place whose path is followed as given.
 pub(crate) fn place(path: &Path) -> Place {
     Place::anchored(path.parent().unwrap()).join(path.file_name().unwrap())
 }

@@ -1,4 +1,4 @@
-//! How much a directory holds.
+//! The size of a directory.
 
 use std::collections::HashSet;
 use std::fs::{self, DirEntry, Metadata};
@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 use crate::place::Place;
 use crate::walk::{Met, walk};
 
-/// What [`usage_of`] counted.
+/// The result of [`usage_of`].
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Usage {
-    /// How many files there are.
+    /// The number of files.
     pub files: u64,
-    /// Their lengths in bytes, added up.
+    /// The sum of their lengths in bytes.
     pub bytes: u64,
-    /// The first folder or file that could not be looked at, and why.
+    /// The first folder or file that could not be read, and why.
     pub unreadable: Option<(PathBuf, io::Error)>,
 }
 
-/// Counts the files below `dir`. A link to a file counts as that file; links to folders are not followed.
-/// What vanishes meanwhile is not counted. Blocks for a system call a file.
+/// Counts the files below `dir`. A link to a file counts as that file; links to folders are not
+/// followed. Files that vanish meanwhile are not counted. Blocks for one system call per file.
 pub fn usage_of(dir: &Path) -> Usage {
     let mut usage = Usage::default();
     walk(dir, &mut |met| match met {
@@ -51,7 +51,7 @@ impl Usage {
     }
 }
 
-/// How many bytes of disk everything at a place takes up. What has two names counts once.
+/// The bytes on disk of everything at a place. A file with two names counts once.
 pub(crate) fn disk_usage(place: &Place, seen: &mut HashSet<(u64, u64)>) -> u64 {
     let Ok(found) = place.look() else { return 0 };
     if found.is_folder() {
@@ -88,7 +88,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_end() {
+    fn links_to_files_count_and_links_to_folders_do_not() {
         use std::os::unix::fs::symlink;
         let folder = testing::folder();
         let (dir, other) = (folder.path().join("dir"), folder.path().join("other"));

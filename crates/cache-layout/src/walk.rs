@@ -1,25 +1,25 @@
-//! Walking through a directory that anybody may have filled.
+//! Walks through a directory with untrusted contents.
 
 use std::fs::{self, DirEntry, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Folders nested deeper than this are not looked into: no model has them.
+/// Deeper folders are ignored: no model has them.
 const MAX_DEPTH: usize = 32;
 
-/// Something that [`walk`] met.
+/// Something found by [`walk`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Met<'a> {
-    /// Anything but a folder: a file, a link to whatever, something special.
+    /// Anything except a folder: a file, a link or a special file.
     Leaf(&'a DirEntry, FileType),
-    /// A folder or file that cannot be looked at, and why.
+    /// A folder or file that cannot be read, and why.
     Unreadable(&'a Path, io::Error),
 }
 
-/// Tells `visit` of everything below `dir` but folders, which are walked through, in no particular order.
-/// Links are not followed, so that a loop of links ends. What vanishes meanwhile is passed over. Blocks for a
-/// system call or two for each folder.
+/// Calls `visit` for everything below `dir` except folders, which are walked through, in no particular
+/// order. Links are not followed, so a loop of links ends. What vanishes meanwhile is skipped. Blocks
+/// for one or two system calls per folder.
 pub fn walk(dir: &Path, visit: &mut dyn FnMut(Met<'_>)) {
     let mut folders = vec![(dir.to_path_buf(), 0)];
     while let Some((folder, depth)) = folders.pop() {
@@ -38,7 +38,7 @@ pub fn walk(dir: &Path, visit: &mut dyn FnMut(Met<'_>)) {
     }
 }
 
-/// The folder, if it is one.
+/// Visits a directory entry; returns its path if it is a folder.
 fn meet(visit: &mut dyn FnMut(Met<'_>), folder: &Path, child: io::Result<DirEntry>) -> Option<PathBuf> {
     match child.and_then(|child| child.file_type().map(|kind| (child, kind))) {
         Ok((child, kind)) if kind.is_dir() => return Some(child.path()),

@@ -2,8 +2,8 @@
 
 use crate::platform::{Platform, Unfit};
 
-/// The longest name on NTFS, in UTF-16 units. A whole path may have 32,767, since this program requests
-/// long-path support.
+/// The longest name on NTFS, in UTF-16 units. A whole path may have 32,767, since paths are
+/// passed to the system in a form without a shorter limit.
 const LONGEST_NAME: usize = 255;
 
 impl Platform {

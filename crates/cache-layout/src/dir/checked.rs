@@ -1,6 +1,6 @@
-//! Windows, whose handles to folders this program does not work by: every component is looked at before something is
-//! done. Reparse points count as links. What takes a folder's place between the look and the deed is not noticed; docs/security.md
-//! says so.
+//! Windows, where this program does not use folder handles: every path component is checked before an
+//! operation. Reparse points count as links. A folder that is replaced between the check and the
+//! operation goes unnoticed; docs/security.md says so.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -27,7 +27,7 @@ impl std::fmt::Display for LinkRefused {
     }
 }
 
-/// Whether something was refused because it is a symbolic link, or leads through one.
+/// Whether an operation was refused because of a symbolic link, at the path or on the way to it.
 pub(crate) fn is_link_refusal(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<LinkRefused>())
 }
@@ -42,7 +42,8 @@ impl Dir {
         }
     }
 
-    /// The folder `relative`. A link on the way or at its end is refused, so that [`is_link_refusal`].
+    /// Opens the folder `relative`. A link on the way or at the end is refused; see
+    /// [`is_link_refusal`].
     pub(crate) fn below(&self, relative: &Path) -> io::Result<Self> {
         let mut path = self.0.clone();
         for name in relative {
@@ -57,22 +58,22 @@ impl Dir {
         Ok(Self(path))
     }
 
-    /// The folder `name`, or the one that a link of this name leads to.
+    /// Opens the folder `name`, or the one that a link of this name leads to.
     pub(crate) fn below_trusted(&self, name: &OsStr) -> io::Result<Option<Self>> {
         Self::open_path(&self.0.join(name), How::Stepwise).map(Some)
     }
 
-    /// A link, and what it points to.
+    /// A link and its target.
     pub(crate) fn read_link(&self, name: &OsStr) -> io::Result<(Found, PathBuf)> {
         Ok((self.look(name)?, fs::read_link(self.0.join(name))?))
     }
 
-    /// What is under a name.
+    /// Metadata of a name, without following a link.
     pub(crate) fn look(&self, name: &OsStr) -> io::Result<Found> {
         look_at(&self.0.join(name))
     }
 
-    /// What this folder is.
+    /// Metadata of this folder.
     pub(crate) fn look_at_self(&self) -> io::Result<Found> {
         look_at(&self.0)
     }
@@ -82,7 +83,7 @@ impl Dir {
         fs::read_dir(&self.0)?.map(|entry| Ok(entry?.file_name())).collect()
     }
 
-    /// Makes durable which names it holds: here there is no such call.
+    /// Makes the folder's names durable; this system has no call for it.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
@@ -103,13 +104,13 @@ impl Dir {
         fs::create_dir(self.0.join(name))
     }
 
-    /// Removes anything but a folder, also if it is read-only.
+    /// Removes anything except a folder, even if it is read-only.
     pub(crate) fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         let path = self.0.join(name);
         patiently(|| remove_file(&path))
     }
 
-    /// Gives a plain file the time of now.
+    /// Sets a plain file's time to now.
     pub(crate) fn touch(&self, name: &OsStr) -> io::Result<()> {
         self.open(name, Access::Write)?.set_modified(SystemTime::now())
     }
@@ -119,34 +120,34 @@ impl Dir {
         fs::remove_dir(self.0.join(name))
     }
 
-    /// Renames; a file in the new place is replaced.
+    /// Renames, replacing a file at the new place.
     pub(crate) fn rename(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
         let (from, to) = (self.0.join(name), to.0.join(new));
         patiently(|| {
             fs::rename(&from, &to).map_err(|error| {
-                // Where a folder is in the way, the system may say only that access is denied.
+                // If a folder is in the way, the system may only say that access is denied.
                 let is_taken = from.is_dir() && fs::symlink_metadata(&to).is_ok();
                 if is_taken { io::Error::new(io::ErrorKind::AlreadyExists, error) } else { error }
             })
         })
     }
 
-    /// This system does not rename without replacing.
+    /// This system cannot rename without replacing.
     pub(crate) fn rename_new(&self, _: &OsStr, _: &Self, _: &OsStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// This system exchanges nothing.
+    /// This system cannot exchange two names.
     pub(crate) fn exchange(&self, _: &OsStr, _: &Self, _: &OsStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Gives a file a second name.
+    /// Adds a second name to a file.
     pub(crate) fn link(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
         fs::hard_link(self.0.join(name), to.0.join(new))
     }
 
-    /// Links are not made here.
+    /// No links are created on this system.
     pub(crate) fn create_link(&self, _: &Path, _: &OsStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -156,7 +157,7 @@ impl Dir {
         None
     }
 
-    /// Who else may rename folders is not known here.
+    /// Who else may rename folders is unknown on this system.
     pub(crate) fn is_guarded(_: &Path) -> bool {
         true
     }
@@ -165,9 +166,10 @@ impl Dir {
 fn remove_file(path: &Path) -> io::Result<()> {
     let Err(error) = fs::remove_file(path) else { return Ok(()) };
     match fs::symlink_metadata(path) {
-        // Windows tells links to folders from links to files.
+        // Windows distinguishes links to folders from links to files.
         Ok(found) if found.is_symlink() => fs::remove_dir(path),
-        // libgit2 makes its packs so; before Windows 10, and on some file systems still, they are not removed then.
+        // libgit2 makes its packs read-only, and before Windows 10, or on some file systems, such files
+        // cannot be removed.
         Ok(found) if found.permissions().readonly() => {
             let mut permissions = found.permissions();
             permissions.set_readonly(false);
@@ -178,25 +180,25 @@ fn remove_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a plain file by its path; links are followed.
+/// Opens a plain file by its path, following links.
 pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     if fs::metadata(path)?.is_file() { File::open(path) } else { Err(not_plain()) }
 }
 
-/// FILE_FLAG_BACKUP_SEMANTICS, without which no folder is opened, and FILE_FLAG_OPEN_REPARSE_POINT.
+/// FILE_FLAG_BACKUP_SEMANTICS, required to open folders, and FILE_FLAG_OPEN_REPARSE_POINT.
 const ANYTHING: u32 = 0x0200_0000 | 0x0020_0000;
 
-/// What is at a path. Of a link, the link.
+/// Metadata of a path, without following a link.
 fn look_at(path: &Path) -> io::Result<Found> {
-    // For no access to it but to what is known of it.
+    // Requests no access to the content, only to the metadata.
     match OpenOptions::new().access_mode(0).custom_flags(ANYTHING).open(path) {
         Ok(file) => look_at_file(&file),
-        // Some files are not opened at all while the system uses them.
+        // Some files cannot be opened at all while the system uses them.
         Err(_) => Ok(found(&fs::symlink_metadata(path)?, None)),
     }
 }
 
-/// What an open file is.
+/// Metadata of an open file.
 pub(crate) fn look_at_file(file: &File) -> io::Result<Found> {
     let identity = winapi_util::file::information(file).ok();
     let identity = identity.map(|numbers| (numbers.volume_serial_number(), numbers.file_index()));
@@ -237,15 +239,15 @@ mod tests {
         assert!(!folder.path().join("tree").exists());
     }
 
-    /// Another program has a file open for a moment and shares it with nobody.
+    /// Another program has a file open for a moment, without sharing it.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "the other program lets go after a while")]
-    fn what_is_held_open_is_renamed_once_it_is_let_go() {
+    fn a_file_held_open_is_renamed_once_it_is_closed() {
         let folder = testing::folder();
         let file = folder.path().join("tree/file");
         testing::write(&file, "text");
         let held = OpenOptions::new().read(true).share_mode(0).open(&file).unwrap();
-        // Of a folder with such a file Windows says the same, and Wine does not mind.
+        // Windows refuses to rename a folder that contains such a file too, but Wine does not.
         let dir = open(&folder.path().join("tree"));
         std::thread::scope(|scope| {
             let renamed = scope.spawn(|| dir.rename("file".as_ref(), &dir, "other".as_ref()));

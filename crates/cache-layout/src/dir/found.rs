@@ -1,31 +1,31 @@
-//! What stands in a folder, and how it is opened.
+//! Metadata of a file or folder, and how to open one.
 
 use std::io;
 use std::time::SystemTime;
 
-/// How a folder beneath another one is opened.
+/// How a nested folder is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
-    /// In one system call, where the kernel has it and no sandbox refuses it; else stepwise.
+    /// With one system call, if the kernel has it and no sandbox refuses it; otherwise step by step.
     AtOnce,
     /// Component by component.
     #[cfg_attr(all(unix, not(test)), expect(dead_code, reason = "tests choose what else an old kernel does"))]
     Stepwise,
 }
 
-/// What stands under a name. Of a link, the link itself.
+/// Metadata of a name; for a link, of the link itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
     pub(crate) kind: FoundKind,
     pub(crate) len: u64,
-    /// How many bytes of disk it takes up.
+    /// The space on disk in bytes.
     pub(crate) disk_bytes: u64,
     pub(crate) modified: Option<SystemTime>,
-    /// Device and number, where files have such a thing: what tells two names of one file from two files.
+    /// Device and inode, if available: distinguishes two names of one file from two files.
     pub(crate) identity: Option<(u64, u64)>,
-    /// Whether the group may write it.
+    /// Whether the group may write to it.
     pub(crate) is_groups: bool,
-    /// Nothing where files have no owners.
+    /// `None` on systems where files have no owner.
     pub(crate) owner: Option<u32>,
 }
 
@@ -50,26 +50,26 @@ impl Found {
         self.kind == FoundKind::Link
     }
 
-    /// Whether it belongs to the user who runs this.
+    /// Whether the current user owns it.
     pub(crate) fn is_own(&self) -> bool {
         self.owner.is_none_or(|owner| owner == effective_user())
     }
 
-    /// Whether root or the user who runs this made it.
+    /// Whether root or the current user owns it.
     pub(crate) fn is_trusted(&self) -> bool {
         self.is_own() || self.owner == Some(0)
     }
 }
 
-/// What a file is opened for. It is a plain file, or that is an error; opening never waits.
+/// How a file is opened. Anything but a plain file is an error, and opening never blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
     /// Reading and writing.
     Write,
-    /// The same, and it is created if it is not there.
+    /// Like `Write`, creating the file if it does not exist.
     Create,
-    /// The same, and it must not be there.
+    /// Like `Write`, but the file must not exist yet.
     CreateNew,
 }
 

@@ -1,4 +1,4 @@
-//! Unix: handles, and system calls that take a handle and a name.
+//! Unix: folder handles, and system calls that take a handle and a name.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -20,19 +20,19 @@ pub(crate) struct Dir {
     how: How,
 }
 
-/// Enough to work in a folder, not to list it.
+/// Sufficient for working in a folder, but not for listing it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
-/// A folder to be listed or synced.
+/// For listing or syncing a folder.
 const LISTED: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
-/// A file: nothing else is waited for, followed or made the terminal of this process.
+/// Opening does not block on a pipe, follow a link, or acquire a controlling terminal.
 const FILE: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
-/// Whether something was refused because it is a symbolic link, or leads through one.
+/// Whether an operation was refused because of a symbolic link, at the path or on the way to it.
 pub(crate) fn is_link_refusal(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
@@ -43,8 +43,8 @@ impl Dir {
         Ok(Self { handle: rustix::fs::open(path, FOLDER, Mode::empty())?, how })
     }
 
-    /// Opens the folder `relative`, a path of plain names. A link on the way or at its end is refused, so that
-    /// [`is_link_refusal`].
+    /// Opens the folder `relative`, a path of plain names. A link on the way or at the end is refused;
+    /// see [`is_link_refusal`].
     pub(crate) fn below(&self, relative: &Path) -> io::Result<Self> {
         if relative.as_os_str().is_empty() {
             return Ok(Self { handle: self.handle.try_clone()?, how: self.how });
@@ -55,7 +55,7 @@ impl Dir {
         let handle = match self.how {
             How::Stepwise => self.stepwise(relative)?,
             How::AtOnce => match self.at_once(relative) {
-                // An old kernel, or a sandbox that does not know the call.
+                // An old kernel, or a sandbox that does not allow the call.
                 Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.stepwise(relative)?,
                 opened => opened?,
             },
@@ -79,7 +79,7 @@ impl Dir {
         let mut handle = self.handle.try_clone()?;
         for name in relative {
             handle = match rustix::fs::openat(&handle, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
-                // Some systems say so of a link, too.
+                // Some systems report a link this way too.
                 Err(Errno::NOTDIR) if is_link(&handle, name) => return Err(Errno::LOOP.into()),
                 opened => opened?,
             };
@@ -87,8 +87,8 @@ impl Dir {
         Ok(handle)
     }
 
-    /// Opens the folder `name`, or the folder that a link of this name leads to if root or this user made it.
-    /// `None` if another user made it.
+    /// Opens the folder `name`, or the target of a link of this name made by root or the current user.
+    /// `None` if another user made the link.
     pub(crate) fn below_trusted(&self, name: &OsStr) -> io::Result<Option<Self>> {
         match self.below(Path::new(name)) {
             Err(error) if is_link_refusal(&error) => {}
@@ -102,14 +102,14 @@ impl Dir {
         Ok(Some(Self { handle, how: self.how }))
     }
 
-    /// A link, and what it points to.
+    /// A link and its target.
     pub(crate) fn read_link(&self, name: &OsStr) -> io::Result<(Found, PathBuf)> {
         let read = |handle: &OwnedFd, name: &OsStr| -> io::Result<(Found, PathBuf)> {
             let found = found(&rustix::fs::statat(handle, name, AtFlags::SYMLINK_NOFOLLOW | EMPTY_PATH)?);
             let target = rustix::fs::readlinkat(handle, name, Vec::new())?;
             Ok((found, OsString::from_vec(target.into_bytes()).into()))
         };
-        // Owner and target must be of one link, whatever takes its place meanwhile.
+        // Owner and target must come from the same link, even if it is replaced meanwhile.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         {
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -125,12 +125,12 @@ impl Dir {
         }
     }
 
-    /// What is under a name.
+    /// Metadata of a name, without following a link.
     pub(crate) fn look(&self, name: &OsStr) -> io::Result<Found> {
         Ok(found(&rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?))
     }
 
-    /// What this folder is.
+    /// Metadata of this folder.
     pub(crate) fn look_at_self(&self) -> io::Result<Found> {
         Ok(found(&rustix::fs::fstat(&self.handle)?))
     }
@@ -151,7 +151,7 @@ impl Dir {
         Ok(rustix::fs::openat(&self.handle, ".", LISTED, Mode::empty())?)
     }
 
-    /// Makes durable which names it holds.
+    /// Makes the folder's names durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         File::from(self.listed()?).sync_all()
     }
@@ -164,24 +164,24 @@ impl Dir {
             Access::Create => OFlags::RDWR | OFlags::CREATE,
             Access::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };
-        // The umask takes its share; what is left is never everybody's to write.
+        // The umask applies; the result is never writable for everyone.
         let file = rustix::fs::openat(&self.handle, name, FILE | flags, Mode::from_raw_mode(0o664))?;
         let file = File::from(file);
         if file.metadata()?.is_file() { Ok(file) } else { Err(not_plain()) }
     }
 
-    /// Creates a folder. The umask takes its share of `mode`.
+    /// Creates a folder. The umask applies to `mode`.
     pub(crate) fn create_dir(&self, name: &OsStr, mode: u32) -> io::Result<()> {
         Ok(rustix::fs::mkdirat(&self.handle, name, Mode::from_bits_truncate(mode as _))?)
     }
 
-    /// Removes anything but a folder.
+    /// Removes anything except a folder.
     pub(crate) fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())?)
     }
 
-    /// Gives what is under a name, of a link the link itself, the time of now. Both of its times: who is not its owner may
-    /// set these together only.
+    /// Sets the access and modification times of a name to now; for a link, of the link itself. A user
+    /// who is not the owner may only set both together.
     pub(crate) fn touch(&self, name: &OsStr) -> io::Result<()> {
         let now = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
         let times = Timestamps { last_access: now, last_modification: now };
@@ -193,37 +193,37 @@ impl Dir {
         Ok(rustix::fs::unlinkat(&self.handle, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Renames; a file in the new place is replaced.
+    /// Renames, replacing a file at the new place.
     pub(crate) fn rename(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.handle, name, &to.handle, new)?)
     }
 
-    /// Gives a file a second name.
+    /// Adds a second name to a file.
     pub(crate) fn link(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::linkat(&self.handle, name, &to.handle, new, AtFlags::empty())?)
     }
 
-    /// Makes a symbolic link.
+    /// Creates a symbolic link.
     pub(crate) fn create_link(&self, target: &Path, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::symlinkat(target, &self.handle, name)?)
     }
 
-    /// A path to this very folder, whatever its own path leads to, for as long as it is open. Nothing where
+    /// A path that leads to this folder as long as it is open, even if its own path changes. `None` if
     /// the system has no such paths.
     pub(crate) fn magic_path(&self) -> Option<PathBuf> {
         use std::os::fd::AsRawFd as _;
         self.path_if_here(format!("/proc/self/fd/{}", self.handle.as_raw_fd()).into())
     }
 
-    /// The path, if it leads to this very folder. There may be nothing in `/proc`, or something else.
+    /// The path, if it leads to this folder. `/proc` may be empty, or something else.
     pub(crate) fn path_if_here(&self, path: PathBuf) -> Option<PathBuf> {
         let there = rustix::fs::stat(&path).ok().map(|stat| found(&stat));
         let here = self.look_at_self().ok()?;
         there.is_some_and(|there| there.identity == here.identity).then_some(path)
     }
 
-    /// Whether nobody but root and this user can put something else in the place of this folder. The path must
-    /// have no links.
+    /// Whether nobody except root and the current user can replace this folder. The path must contain
+    /// no links.
     pub(crate) fn is_guarded(path: &Path) -> bool {
         path.ancestors().skip(1).all(|folder| {
             rustix::fs::lstat(folder).is_ok_and(|stat| {
@@ -241,7 +241,7 @@ const EMPTY_PATH: AtFlags = AtFlags::EMPTY_PATH;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const EMPTY_PATH: AtFlags = AtFlags::empty();
 
-/// Renames that only some systems have, and there only some file systems.
+/// Special renames that only some systems and file systems support.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 mod flagged {
     use rustix::fs::{RenameFlags, renameat_with};
@@ -249,19 +249,19 @@ mod flagged {
     use super::{Dir, Errno, OsStr, io};
 
     impl Dir {
-        /// Renames; anything in the new place is [`io::ErrorKind::AlreadyExists`].
+        /// Renames; fails with [`io::ErrorKind::AlreadyExists`] if the new name is taken.
         pub(crate) fn rename_new(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
             self.rename_with(name, to, new, RenameFlags::NOREPLACE)
         }
 
-        /// Exchanges two names in one step.
+        /// Exchanges two names atomically.
         pub(crate) fn exchange(&self, name: &OsStr, to: &Self, other: &OsStr) -> io::Result<()> {
             self.rename_with(name, to, other, RenameFlags::EXCHANGE)
         }
 
         fn rename_with(&self, name: &OsStr, to: &Self, new: &OsStr, flags: RenameFlags) -> io::Result<()> {
             renameat_with(&self.handle, name, &to.handle, new, flags).map_err(|errno| {
-                // Old kernels, and file systems that know no flags (NFS, some FUSE).
+                // Old kernels, and file systems without rename flags (NFS, some FUSE).
                 if [Errno::NOSYS, Errno::INVAL, Errno::NOTSUP, Errno::OPNOTSUPP].contains(&errno) {
                     return io::Error::new(io::ErrorKind::Unsupported, io::Error::from(errno));
                 }
@@ -273,12 +273,12 @@ mod flagged {
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 impl Dir {
-    /// This system does not rename without replacing.
+    /// This system cannot rename without replacing.
     pub(crate) fn rename_new(&self, _: &OsStr, _: &Self, _: &OsStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// This system exchanges nothing.
+    /// This system cannot exchange two names.
     pub(crate) fn exchange(&self, _: &OsStr, _: &Self, _: &OsStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -289,14 +289,14 @@ fn is_link(folder: &OwnedFd, name: &OsStr) -> bool {
     stat.is_ok_and(|stat| found(&stat).is_link())
 }
 
-/// Opens a plain file by its path; links are followed.
+/// Opens a plain file by its path, following links.
 pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     let flags = FILE.difference(OFlags::NOFOLLOW) | OFlags::RDONLY;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if file.metadata()?.is_file() { Ok(file) } else { Err(not_plain()) }
 }
 
-/// What an open file is.
+/// Metadata of an open file.
 pub(crate) fn look_at_file(file: &File) -> io::Result<Found> {
     Ok(found(&rustix::fs::fstat(file)?))
 }

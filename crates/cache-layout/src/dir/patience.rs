@@ -1,17 +1,18 @@
-//! Windows does not rename or remove what another program has open. Virus scanners and indexers open what was
-//! just written, and close it a moment later: so these steps are repeated for some seconds.
+//! Windows neither renames nor removes a file that another program has open. Virus scanners and
+//! indexers open new files and close them a moment later, so such operations are repeated for some
+//! seconds.
 
 use std::io;
 use std::time::Duration;
 
-/// Milliseconds between one try and the next: 5 s in all. Most holders are gone after the first few.
+/// Pauses between attempts in milliseconds: 5 s in all. Usually the first few are enough.
 const PAUSES: [u64; 14] = [10, 20, 40, 80, 150, 200, 500, 500, 500, 600, 600, 600, 600, 600];
 
-/// Windows' numbers for what another program may cause: access denied, sharing violation, lock violation,
-/// a folder that still has a deleted file in it, a deletion that is pending, a file that is mapped.
+/// Windows error codes that another program may cause: access denied, sharing violation, lock
+/// violation, directory not empty (with a deleted file in it), delete pending, file mapped.
 const HELD: [i32; 6] = [5, 32, 33, 145, 303, 1224];
 
-/// The end of patience.
+/// The attempts are used up.
 #[derive(Debug)]
 struct Held(io::Error);
 
@@ -30,7 +31,7 @@ impl std::fmt::Display for Held {
     }
 }
 
-/// Does a step. On Windows it is repeated while another program may be in the way; elsewhere none can be.
+/// Performs an operation. On Windows it is repeated while another program may be interfering.
 pub(super) fn patiently<T>(step: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     if cfg!(windows) { repeat(step, pause) } else { once(step) }
 }
@@ -65,8 +66,8 @@ fn pause(length: Duration) {
 mod tests {
     use super::*;
 
-    /// The outcome of a step that fails with these numbers one after the other and then succeeds, how often it
-    /// was tried, and for how long was waited.
+    /// The result of an operation that first fails with these codes in turn and then succeeds, the
+    /// number of attempts, and the total pause.
     fn run(failures: &[i32]) -> (io::Result<()>, usize, Duration) {
         let (mut tries, mut waited) = (0, Duration::ZERO);
         let step = || {
@@ -106,7 +107,7 @@ mod tests {
             assert_eq!(outcome.unwrap_err().raw_os_error(), Some(number));
             assert_eq!((tries, waited), (1, Duration::ZERO));
         }
-        // What the step makes of it has no number.
+        // An error that the operation itself made has no code.
         assert_eq!(
             repeat(|| Err::<(), _>(io::ErrorKind::AlreadyExists.into()), |_| panic!()).unwrap_err().kind(),
             io::ErrorKind::AlreadyExists

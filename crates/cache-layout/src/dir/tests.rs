@@ -51,7 +51,7 @@ fn only_plain_files_are_opened_and_nothing_is_waited_for() {
     }
 }
 
-/// Deleting takes links themselves away and nothing that they lead to.
+/// Deleting removes links, but not their targets.
 #[test]
 fn what_links_lead_to_is_not_deleted() {
     for how in BOTH {
@@ -80,7 +80,7 @@ fn endless_nesting_is_an_error() {
     dir.remove_all("d".as_ref()).unwrap();
 }
 
-/// Says that it is over, also when an assertion fails.
+/// Sets the flag even if an assertion fails.
 #[cfg(target_os = "linux")]
 struct Over<'a>(&'a AtomicBool);
 
@@ -91,7 +91,7 @@ impl Drop for Over<'_> {
     }
 }
 
-/// A neighbour exchanges a folder for a link, over and over, while it is deleted and filled again.
+/// Another process keeps exchanging a folder for a link while the folder is deleted and filled again.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_becomes_a_link_at_any_moment_costs_its_target_nothing() {
@@ -126,7 +126,7 @@ fn a_folder_that_becomes_a_link_at_any_moment_costs_its_target_nothing() {
                         done += 1;
                     }
                     Err(error) => {
-                        // It may be a folder again when it is looked at for the reason.
+                        // It may be a folder again by the time the reason is determined.
                         let not_a_folder = error.kind() == io::ErrorKind::NotADirectory;
                         assert!(is_link_refusal(&error) || not_a_folder, "{error}");
                         refused += 1;

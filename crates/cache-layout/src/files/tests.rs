@@ -21,8 +21,8 @@ fn folders_are_created_from_the_top_down() {
     assert_eq!((path, created), (root.join("a/d/e"), vec![root.join("a/d")]));
 }
 
-/// What another process created and removed again is created; what is for ever said to be there, and is not, is an
-/// error.
+/// A folder that another process created and removed is created again; a folder that is always reported
+/// as existing but does not exist is an error.
 #[test]
 fn a_folder_that_vanishes_is_created_again() {
     let folder = testing::folder();
@@ -86,7 +86,7 @@ fn what_is_in_a_folders_way_is_named() {
     }
 }
 
-/// A name that is too long is refused to root as well.
+/// Even root may not use a name that is too long.
 #[test]
 fn a_folder_that_cannot_be_created_is_named_with_the_home() {
     let folder = testing::folder();
@@ -123,7 +123,7 @@ fn a_second_name_replaces_nothing() {
     for (from, to, kind) in
         [(&from, &to, io::ErrorKind::AlreadyExists), (&absent, &from, io::ErrorKind::AlreadyExists)]
     {
-        // Which of two reasons is reported first is the system's choice.
+        // The system chooses which of two reasons it reports.
         let error = link_or_copy(from, to).unwrap_err();
         assert!([kind, io::ErrorKind::NotFound].contains(&error.kind()), "{error}");
     }
@@ -167,7 +167,7 @@ fn across_file_systems_a_file_is_copied() {
 }
 
 #[test]
-fn a_copy_keeps_holes() {
+fn a_copy_preserves_holes() {
     let folder = testing::folder();
     let [from, to] = ["from", "to"].map(|name| testing::place(&folder.path().join(name)));
     let mut bytes = vec![0; 10 * BLOCK + 7];

@@ -2,7 +2,8 @@ use super::*;
 use crate::config::CacheConfig;
 use crate::testing;
 
-/// `model @ place` for each entry, `place: reason` for all else; places relative to `root`.
+/// `model @ place` for each entry and `place: reason` for everything else; places are relative to
+/// `root`.
 fn found(layout: &CacheLayout, root: &Path) -> (Vec<String>, Vec<String>) {
     let inventory = layout.inventory().unwrap();
     let place = |path: &Path| path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");

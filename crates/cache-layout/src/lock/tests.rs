@@ -69,7 +69,7 @@ fn a_released_lock_can_be_taken_again() {
     assert!(slot.lock_file().exists(), "lock files are never unlinked");
     assert!(!slot.holder_file().exists());
 
-    // What a killed process leaves.
+    // As left by a killed process.
     testing::write(&slot.holder_file(), "{\"pid\":1,\"host\":null,\"since\":0}");
     let lock = acquire(&layout, &slot);
     assert_eq!(holder(&layout, &slot).unwrap().pid, std::process::id());

@@ -8,7 +8,7 @@ use crate::staging::Purpose;
 use crate::testing;
 use url_parse::ErrorKind;
 
-/// A cache with the read-only tiers `one` and `two`, and a home; none exists.
+/// A cache with the read-only tiers `one` and `two` and a home, none of which exists.
 fn tiers(folder: &TempDir) -> (CacheLayout, Slot, [PathBuf; 3]) {
     let mut config = CacheConfig::new(folder.path().join("home"));
     config.read_only = ["one", "two"].map(|tier| folder.path().join(tier)).into();
@@ -18,7 +18,7 @@ fn tiers(folder: &TempDir) -> (CacheLayout, Slot, [PathBuf; 3]) {
     (layout, slot, dirs.try_into().unwrap())
 }
 
-/// What stands in the place of a model.
+/// The state of a model's place.
 #[derive(Clone, Copy)]
 enum State {
     Nothing,
@@ -50,14 +50,15 @@ fn link(target: &Path, at: &Path) {
     std::os::unix::fs::symlink(target, at).unwrap();
 }
 
-/// Only administrators and developers may make links; Wine says that it did and makes none.
+/// Creating links needs a privilege on Windows; Wine reports success without creating any.
 #[cfg(windows)]
 fn link(target: &Path, at: &Path) {
     fs::create_dir_all(at.parent().unwrap()).unwrap();
     let _ = std::os::windows::fs::symlink_dir(target, at);
 }
 
-/// `hit` is the number of the tier that has it; `passed_over` the numbers of those with something broken.
+/// `hit` is the index of the tier with the model; `passed_over` the indices of those with something
+/// broken.
 #[track_caller]
 fn check(states: [State; 3], hit: Option<usize>, passed_over: &[usize]) {
     let folder = testing::folder();
@@ -127,7 +128,7 @@ fn a_file_among_the_homes_folders_is_an_error() {
     }
 }
 
-/// A loop of links cannot be looked at, not even by root.
+/// A loop of links cannot be read, even by root.
 #[cfg(unix)]
 #[test]
 fn what_cannot_be_looked_at_is_an_error_that_names_it() {
@@ -154,7 +155,7 @@ fn a_directory_that_may_not_be_searched_is_an_error() {
     }
 }
 
-/// Asking for a whole model must work where nothing can be written.
+/// Looking up a whole model must work if nothing is writable.
 #[cfg(unix)]
 #[test]
 fn a_hit_needs_no_writable_home() {

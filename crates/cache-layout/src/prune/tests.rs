@@ -22,7 +22,7 @@ fn begin(layout: &CacheLayout, slot: &Slot, purpose: Purpose) -> Run {
     run
 }
 
-/// As if nothing below a folder had been written for so long.
+/// Makes everything below a folder look as if it had last been written this long ago.
 fn age(folder: &Path, by: Duration) {
     date_all(folder, SystemTime::now() - by);
 }
@@ -44,7 +44,7 @@ fn prune(layout: &CacheLayout, older_than: Duration, mode: PruneMode) -> PrunedS
     slot
 }
 
-/// What a download that ended has left goes, as far as it is older than was asked for.
+/// Prunes what a finished download left; whether it is removed depends on its age.
 #[track_caller]
 fn check(older_than: Duration, goes: bool) {
     for purpose in [Purpose::Fresh, Purpose::Redo] {
@@ -79,12 +79,12 @@ fn leftovers_go_by_their_age() {
 fn nothing_of_a_running_download_goes() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
-    // Neither with the slot's lock nor, where such locks do nothing, with the run's own.
+    // Neither with the slot's lock nor, if such locks have no effect, with the run's own.
     for lock in [true, false] {
         let LockAttempt::Acquired(held) = layout.try_lock(&slot).unwrap() else { panic!("held") };
         let held = lock.then_some(held);
         let run = begin(&layout, &slot, Purpose::Fresh);
-        // A process that was suspended for a long time.
+        // As after a long suspension.
         age(Staging::of(&slot).folder(), 2 * HOUR);
         let before = testing::listing(Staging::of(&slot).folder());
         for mode in [PruneMode::DryRun, PruneMode::Remove] {
@@ -97,7 +97,7 @@ fn nothing_of_a_running_download_goes() {
     }
 }
 
-/// What a killed process of another machine leaves, last heard of so long ago.
+/// As left by a killed process of another machine, last heard of this long ago.
 fn killed(layout: &CacheLayout, slot: &Slot, silent_for: Duration) -> PathBuf {
     let path = begin(layout, slot, Purpose::Fresh).abandon();
     testing::move_elsewhere(&path);
@@ -105,7 +105,7 @@ fn killed(layout: &CacheLayout, slot: &Slot, silent_for: Duration) -> PathBuf {
     path
 }
 
-/// Whatever the clock says, also where everything is dated in the future.
+/// Independent of the clock, even if all times are in the future.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_a_killed_process_of_this_machine_has_left_goes_at_once() {
@@ -124,7 +124,7 @@ fn what_a_killed_process_of_this_machine_has_left_goes_at_once() {
     }
 }
 
-/// Such a time says nothing about age: nothing is kept until that date.
+/// A time in the future says nothing about the age, and keeps nothing alive until then.
 #[test]
 fn what_is_dated_in_the_future_is_older_than_anything() {
     let folder = testing::folder();
@@ -198,7 +198,7 @@ fn strangers_stay_and_an_empty_cache_has_nothing() {
     assert!(stranger.exists());
 }
 
-/// What a process leaves behind that was killed, so long ago, while writing beside `path`.
+/// As left by a process that was killed this long ago while writing beside `path`.
 fn killed_beside(path: &Path, ago: Duration) -> PathBuf {
     let folder = path.parent().unwrap();
     fs::create_dir_all(folder).unwrap();

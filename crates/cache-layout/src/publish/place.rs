@@ -1,4 +1,4 @@
-//! The one step that makes a tree visible, and what it takes where the system does not allow that step.
+//! The one step that makes a tree visible, and its substitutes on systems without it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use crate::place::Place;
 use crate::slot::Slot;
 use crate::staging::{Note, Purpose, RunNames};
 
-/// How often an entry may come and go while it is looked at, before that is an error.
+/// How often an entry may appear and vanish during the attempt before that is an error.
 const ATTEMPTS: usize = 8;
 
-/// What became of a run that was published.
+/// The result of publishing a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
     /// The entry is this run's tree.
@@ -32,7 +32,7 @@ impl Published {
     }
 }
 
-/// Everything that publishing needs to know.
+/// Everything that publishing needs.
 pub(crate) struct Publication<'a> {
     pub(crate) ops: &'a dyn FileOps,
     pub(crate) slot: &'a Slot,
@@ -48,8 +48,8 @@ struct Ready {
 }
 
 impl Publication<'_> {
-    /// `is_as_good` tells whether an entry that another run has put there meanwhile may stay. Folders created above
-    /// the entry are added to `created`.
+    /// `is_as_good` decides whether an entry that another run put there meanwhile may stay. Folders
+    /// created above the entry are added to `created`.
     pub(super) fn put_in_place(
         &self,
         is_as_good: &dyn Fn(&Place) -> bool,
@@ -84,7 +84,7 @@ impl Publication<'_> {
             self.slot.refuse_unreplaceable()?;
             match self.exchange(ready, entry) {
                 Ok(()) => return Ok(ours()),
-                // Another process removed or replaced the entry just now.
+                // Another process has just removed or replaced the entry.
                 Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {}
                 Err(e) if is_refusal(&e) => return Ok(Placed::Refused(e)),
                 Err(e) => return Err(moving(e)),
@@ -93,8 +93,8 @@ impl Publication<'_> {
         Err(moving(io::ErrorKind::AlreadyExists.into()))
     }
 
-    /// Does something with a tree that needs the folder above the entry. Whoever removes the last model of a user
-    /// removes that folder too, at any time; then it is created again.
+    /// Performs an operation that needs the folder above the entry, creating that folder again if
+    /// necessary: whoever removes a user's last model removes the folder too.
     fn beside_the_entry(
         &self,
         tree: &Place,
@@ -112,7 +112,7 @@ impl Publication<'_> {
         Ok(step())
     }
 
-    /// The old entry ends up in the run's folder, and is removed with it.
+    /// Moves the old entry into the run's folder, with which it is removed.
     fn exchange(&self, ready: &Ready, entry: &Place) -> io::Result<()> {
         match self.ops.exchange(&ready.tree, entry) {
             Err(e) if e.kind() == io::ErrorKind::Unsupported => self.exchange_by_two_renames(ready, entry),
@@ -124,16 +124,16 @@ impl Publication<'_> {
         let Ready { tree, displaced } = ready;
         self.ops.rename_new(entry, displaced)?;
         self.ops.rename_new(tree, entry).inspect_err(|_| {
-            // If this fails too, the run's folder is not removed, and the next run tries again.
+            // If this also fails, the run's folder is kept and the next run tries again.
             if let Err(error) = self.ops.rename_new(displaced, entry) {
                 tracing::warn!(displaced = %url_parse::shown(displaced.path()), %error, "cannot move the model back");
             }
         })
     }
 
-    /// Nothing can be renamed from the run's folder to the entry's, though both seem to be on one file
-    /// system (quotas of folders, some layered file systems). So the tree goes under a hidden name beside
-    /// the entry first, as a copy if need be, and takes the entry's place from there.
+    /// Used when nothing can be renamed from the run's folder to the entry's, although both seem to be
+    /// on one file system (folder quotas, some layered file systems). The tree is first moved or copied
+    /// under a hidden name beside the entry, and renamed from there.
     fn put_in_place_by_way_of_a_neighbour(
         &self,
         is_as_good: &dyn Fn(&Place) -> bool,
@@ -151,14 +151,14 @@ impl Publication<'_> {
             }
             .inspect_err(|_| self.take_back(&tree, moved))
         });
-        // An old entry that was exchanged, or a copy that is not needed.
+        // The exchanged old entry, or a copy that is not needed.
         if outcome.is_ok() {
             tree.remove_tree();
         }
         outcome
     }
 
-    /// Answers whether the tree itself was moved; otherwise it was copied.
+    /// Returns whether the tree itself was moved; otherwise it was copied.
     fn bring_beside(&self, beside: &Place, created: &mut Vec<Place>) -> Result<bool, Error> {
         let tree = self.names.tree();
         match self.beside_the_entry(&tree, created, || self.ops.rename_new(&tree, beside))? {
@@ -200,7 +200,7 @@ impl Publication<'_> {
         Ok(())
     }
 
-    /// Files first, then the folders that name them, from the bottom up.
+    /// Files first, then the folders that contain them, from the bottom up.
     pub(super) fn sync_tree(&self, dir: &Place) -> Result<(), Error> {
         for child in dir.children().attempt(Action::Read, dir.path())? {
             let found = child.look().attempt(Action::LookAt, child.path())?;

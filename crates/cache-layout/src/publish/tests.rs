@@ -32,7 +32,7 @@ fn receipt(n: u8) -> Receipt {
     receipt
 }
 
-/// A run whose tree is whole, made from its pool, with a receipt.
+/// A run with a whole tree made from its pool, and a receipt.
 fn ready(layout: &CacheLayout, slot: &Slot, purpose: Purpose, weights: &str) -> Run {
     let run = layout.begin_run(slot, purpose).unwrap();
     fs::write(run.pool_path(&pooled()), weights).unwrap();
@@ -47,7 +47,7 @@ fn weights(slot: &Slot) -> Option<String> {
     fs::read_to_string(slot.entry().join("weights")).ok()
 }
 
-/// What stands in the entry's place before the publication.
+/// What is in the entry's place before publishing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Before {
     Nothing,
@@ -55,7 +55,7 @@ enum Before {
     Whole,
 }
 
-/// Makes the state before, with its receipt, and answers what is visible then.
+/// Sets up that state with its receipt, and returns what is then visible.
 fn make(before: Before, layout: &CacheLayout, slot: &Slot) -> Visible {
     match before {
         Before::Nothing => {}
@@ -112,8 +112,8 @@ fn an_entry_is_exchanged_unless_it_is_as_good() {
     check(Before::Whole, Purpose::Redo, true);
 }
 
-/// A receipt says which files a commit lacks, so the one that is about to be installed speaks for an entry of
-/// the same commit that lacks them too.
+/// A receipt records which files a commit lacks, so the new one also describes an old entry of the same
+/// commit that lacks them.
 #[test]
 fn a_broken_entry_is_replaced_although_the_new_receipt_speaks_for_it() {
     let folder = testing::folder();
@@ -157,7 +157,7 @@ fn the_steps_have_an_order() {
     let script = Script::new(folder.path());
     ready(&layout, &slot, Purpose::Redo, "newer").publish_with(&script, &testing::inspect).unwrap();
     let mut log = script.log();
-    // Windows exchanges nothing, as the next test has it.
+    // Windows cannot exchange folders; the next test covers that.
     let aside = "rename new WEIGHTS/hf/user/repo -> RUN/displaced";
     if let Some(at) = log.iter().position(|step| cfg!(windows) && step == aside) {
         log.drain(at..at + 2);
@@ -211,7 +211,7 @@ const SCENES: [(Before, Purpose); 4] = [
     (Before::Whole, Purpose::Fresh),
 ];
 
-/// Calls `check(script, scene)` with a script that stumbles at each step in turn, until the steps end.
+/// Calls `check(script, scene)` with a script that fails at each step in turn.
 fn at_every_step(check: impl Fn(&CacheLayout, &Slot, Script, (Before, Purpose)) -> bool) {
     for scene in SCENES {
         for system in System::ALL {
@@ -251,7 +251,7 @@ fn every_step_may_fail_and_nothing_is_seen_of_it() {
                 assert_eq!(again.pooled(&pooled()), Some(3), "{step}: the pool is kept");
                 drop(again);
             }
-            // Where the tree is in place, or somebody else's, what fails afterwards is only logged.
+            // Once the tree is in place, or another run's is, later failures are only logged.
             Ok(Published::Ours(_)) => {
                 assert!(step.starts_with("sync dir"), "{step}");
                 assert_eq!(weights(slot).as_deref(), Some("new"));
@@ -271,7 +271,7 @@ fn an_entry_that_cannot_be_moved_back_at_once_is_not_lost() {
     let (layout, slot) = testing::cache(&folder);
     let run = ready(&layout, &slot, Purpose::Redo, "new");
     let earlier = make(Before::Whole, &layout, &slot);
-    // Not only the second rename fails, but every later one.
+    // The second rename and every later step fail.
     let script = Script::new(folder.path()).on(System::TwoRenames).failing_from("rename new RUN/tree", 2);
     let error = run.publish_with(&script, &testing::inspect).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoSpace);

@@ -1,4 +1,4 @@
-//! A receipt as JSON. Everything that a receipt says is text or a number there; turning it back checks it.
+//! A receipt as JSON. Everything is text or a number there; converting it back validates it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,13 +11,14 @@ use url_parse::{CommitId, Endpoint, Excerpt, Proof, RepoPath, Revision};
 use super::{Edit, Receipt, ReceiptFile};
 use crate::hex;
 
-/// No commit with more files is downloaded, so no good receipt lists more. Every look reads a receipt.
+/// No commit with more files is downloaded, so no valid receipt lists more. Every look-up reads a
+/// receipt.
 const MOST: usize = 100_000;
 
-/// Raised when an older program would misread what a newer one writes.
+/// Raised when older programs would misread the new format.
 const VERSION: u32 = 1;
 
-/// A [`Receipt`], and called so in messages.
+/// A [`Receipt`]; messages call it so.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Receipt")]
 struct Wire {
@@ -59,7 +60,7 @@ struct File {
     md5: Option<String>,
 }
 
-/// Reads a list, and stops where it has more than the [`MOST`] elements.
+/// Reads a list, and fails at more than [`MOST`] elements.
 fn at_most<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     struct AtMost<T>(PhantomData<T>);
     impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<T> {

@@ -18,7 +18,7 @@ fn published(folder: &tempfile::TempDir) -> (CacheLayout, Slot) {
     (layout, slot)
 }
 
-/// What is left of the model: everything but the lock's file and empty folders.
+/// What is left of the model, except for the lock file and empty folders.
 fn left(folder: &tempfile::TempDir) -> Vec<String> {
     let found = testing::listing(folder.path()).into_iter().filter(|(_, kind)| kind != "dir");
     found.map(|(name, _)| name).filter(|name| !name.contains("/locks/")).collect()
@@ -64,7 +64,7 @@ fn other_models_and_read_only_tiers_stay() {
     );
 }
 
-/// The folder of a user goes with the last model, and a publication to which it is lost is none the worse for it.
+/// The user's folder is removed with the last model, and a publication that needs it must not fail.
 #[test]
 fn models_of_one_user_may_come_and_go_at_the_same_time() {
     let folder = testing::folder();
@@ -96,7 +96,7 @@ fn a_model_that_is_being_downloaded_stays() {
     let Error::InUse { holder: Some(holder), .. } = &error else { panic!("{error:?}") };
     assert_eq!(holder.pid, std::process::id());
     drop(lock);
-    // Where the slot's lock does nothing, a run's own still tells.
+    // If the slot's lock has no effect, the run's own lock still shows it.
     let run = layout.begin_run(&slot, Purpose::Redo).unwrap();
     let error = layout.remove(&slot).unwrap_err();
     assert!(matches!(error, Error::InUse { holder: None, .. }), "{error}");
@@ -145,7 +145,7 @@ fn a_removal_that_is_not_allowed_changes_nothing() {
     assert_eq!(left(&folder), before);
 }
 
-/// What a process leaves that is killed after the model was moved out of sight.
+/// As left by a process killed after it moved the model out of sight.
 #[test]
 fn a_removal_that_was_cut_off_is_finished_by_whatever_comes_next() {
     let next: [fn(&CacheLayout, &Slot); 3] = [

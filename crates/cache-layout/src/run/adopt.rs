@@ -1,4 +1,4 @@
-//! Taking over what is in the entry that a run will replace.
+//! Carries files of the entry over into the tree that will replace it.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -9,16 +9,16 @@ use crate::error::Error;
 use crate::files;
 use crate::place::Place;
 
-/// Added to a name that the tree needs for something else.
+/// Appended to the name of a user's file if the tree needs that name.
 const RENAMED: &str = ".own";
 
 impl Run {
-    /// Carries a file of the slot's [existing entry](crate::CacheLayout::existing_entry) over into the tree:
-    /// by hard link, else by a copy. `from` is its full path. Links are not followed.
+    /// Carries a file of the slot's [existing entry](crate::CacheLayout::existing_entry) over into the
+    /// tree, by hard link or else by copy. `from` is its full path. Links are not followed.
     ///
     /// # Errors
-    /// - [`Error::NotAPlainFile`] when `from` is anything but a file in the entry reached without a link;
-    /// - [`Error::LinkOrCopy`], also when the tree already has a file of that name.
+    /// - [`Error::NotAPlainFile`] if `from` is not a file in the entry, reached without a link;
+    /// - [`Error::LinkOrCopy`], also if the tree already has a file of that name.
     pub fn adopt(&self, from: &Path, to: &RepoPath) -> Result<(), Error> {
         let place =
             self.below_entry(from).filter(|place| place.look_if_any().is_some_and(|found| found.is_file()));
@@ -26,23 +26,24 @@ impl Run {
         self.bring(&place, to).map(drop)
     }
 
-    /// Carries a file or a symbolic link that is the user's own over into the tree, to the same place; a link
-    /// as a link, whatever it points to. `from` is its full path. Where the tree has a folder in the place of
-    /// the file, or a file in that of a folder above it, the user's gets `.own` at the end of its name. Returns
-    /// the path below the tree.
+    /// Carries a user's own file or symbolic link over into the tree, to the same place; a link stays a
+    /// link. `from` is its full path. If the tree has a folder in its place, or a file in place of a
+    /// folder above it, `.own` is appended to the user's name. Returns the path below the tree.
     ///
     /// # Errors
-    /// - [`Error::NotAPlainFile`] when `from` is neither, or a link of another user, or is reached through a link;
-    /// - [`Error::LinkOrCopy`], also when the tree has a file of that name, and for links where the system
-    ///   cannot make them.
+    /// - [`Error::NotAPlainFile`] if `from` is neither, is another user's link, or is reached through a
+    ///   link;
+    /// - [`Error::LinkOrCopy`], also if the tree has a file of that name, or if the system cannot
+    ///   create a link.
     pub fn adopt_own(&self, from: &Path) -> Result<PathBuf, Error> {
         self.adopt_to(from, |relative| self.free_place(relative))
     }
 
-    /// The same for what takes the place of the tree's file of that name, if there is one.
+    /// Like [`adopt_own`](Self::adopt_own), replacing the tree's file of that name, if there is one.
     ///
     /// # Errors
-    /// As [`adopt_own`](Self::adopt_own), and when the tree's file cannot be removed.
+    ///
+    /// As [`adopt_own`](Self::adopt_own), and if the tree's file cannot be removed.
     pub fn adopt_instead(&self, from: &Path) -> Result<PathBuf, Error> {
         if let Ok(relative) = from.strip_prefix(self.staging.slot().entry()) {
             self.make_room(relative)?;
@@ -50,8 +51,8 @@ impl Run {
         self.adopt_own(from)
     }
 
-    /// The same for what is to be beside the file of its name, which the tree has: `.own` is added to the name, as
-    /// often as it takes.
+    /// Like [`adopt_own`](Self::adopt_own), for a file to be kept beside the tree's file of the same
+    /// name: `.own` is appended, repeatedly if necessary.
     ///
     /// # Errors
     /// As [`adopt_own`](Self::adopt_own).
@@ -85,7 +86,7 @@ impl Run {
         Ok(relative)
     }
 
-    /// Where something can be in the tree without taking the place of what is there.
+    /// A path in the tree that is not taken yet.
     fn free_place(&self, relative: &Path) -> PathBuf {
         let mut place = PathBuf::new();
         let mut names = relative.iter().peekable();
@@ -100,13 +101,13 @@ impl Run {
         place
     }
 
-    /// Whether a path of the tree is something else than what is wanted there.
+    /// Whether a path in the tree is taken by something else than what is wanted there.
     fn is_taken(&self, relative: &Path, is_folder: bool) -> bool {
         let found = self.folder.names().tree().join(relative).look_if_any();
         found.is_some_and(|found| found.is_folder() != is_folder)
     }
 
-    /// A place in the entry. Where it is used, no link on the way is followed.
+    /// A place in the entry. No link on the way to it is followed.
     fn below_entry(&self, path: &Path) -> Option<Place> {
         let entry = self.staging.slot().entry_place();
         let relative = path.strip_prefix(entry.path()).ok()?;
@@ -127,7 +128,7 @@ mod tests {
     use crate::staging::Purpose;
     use crate::testing;
 
-    /// Carries `own` over into a tree that holds `sub/file` and `file`; where it is then.
+    /// Carries `own` over into a tree that holds `sub/file` and `file`, and checks where it ends up.
     #[track_caller]
     fn check(own: &str, expected: &str) {
         let folder = testing::folder();

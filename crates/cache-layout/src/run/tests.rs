@@ -15,7 +15,7 @@ fn path(text: &str) -> RepoPath {
     text.parse().unwrap()
 }
 
-/// A program that another test is just starting keeps what this process has locked, for a moment.
+/// Retries, since a program that another test is just starting briefly inherits this process's locks.
 #[expect(clippy::disallowed_methods, reason = "looks again after a moment")]
 fn takes_over(run: &Run, content: &ContentName) -> bool {
     (0..100).any(|_| {
@@ -191,7 +191,7 @@ fn runs_may_begin_at_the_same_time() {
     }
 }
 
-/// Where locks do nothing, one run begins while another one ends and removes what it finds empty.
+/// Without locks, a run may begin while another one ends and removes empty folders.
 #[test]
 fn runs_may_begin_while_others_end() {
     let folder = testing::folder();
@@ -214,7 +214,7 @@ fn runs_may_begin_while_others_end() {
 }
 
 impl Run {
-    /// Leaves everything as a process that is killed leaves it, and says where.
+    /// Leaves everything as a killed process would; returns the run's folder.
     pub(crate) fn abandon(self) -> PathBuf {
         let path = self.folder.names().folder().to_path_buf();
         self.folder.leave();
@@ -222,7 +222,7 @@ impl Run {
     }
 }
 
-/// It may be held open by its owner, who could write to it after it was hashed. Only root can make one here.
+/// Its owner may have it open and write to it after it was hashed. Only root can set this up.
 #[cfg(unix)]
 #[test]
 fn what_another_user_owns_is_copied() {
@@ -251,8 +251,8 @@ fn what_another_user_owns_is_copied() {
     run.discard(&path, Some(&content)).unwrap();
     assert!(!placed.exists() && !pooled.exists());
 
-    // What an earlier run has left unfinished is the same, whether it is where that run had it or, since another one
-    // has begun, where abandoned files are.
+    // The same applies to unfinished files of earlier runs, in the run's folder or, once another run
+    // has begun, among the orphans.
     let first = layout.begin_run(&slot, Purpose::Fresh).unwrap();
     testing::write(&first.part(&content), "half");
     std::os::unix::fs::chown(first.part(&content), Some(12345), None).unwrap();
@@ -265,7 +265,7 @@ fn what_another_user_owns_is_copied() {
     assert!(!orphan.exists());
 }
 
-/// Takes over what another user has left of this content.
+/// Takes over an unfinished file that another user owns.
 #[cfg(unix)]
 #[track_caller]
 fn check_is_copied(heir: &Run, content: &ContentName) {

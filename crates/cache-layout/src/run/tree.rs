@@ -1,6 +1,7 @@
-//! The tree that a run puts together: what goes into it, is read of it, and is removed again.
+//! The tree that a run assembles: adding, reading and removing files.
 //!
-//! All of it by handles. In a cache that a group shares, any member may exchange a folder of the tree for a link.
+//! All of this uses handles: in a cache shared by a group, any member may exchange a folder of the tree
+//! for a link.
 
 use std::fs::File;
 use std::io;
@@ -19,7 +20,8 @@ impl Run {
     /// Opens a plain file of the tree for reading. No link is followed on the way to it.
     ///
     /// # Errors
-    /// [`Error::Io`], also when there is no such file.
+    ///
+    /// [`Error::Io`], also if there is no such file.
     pub fn open(&self, path: &RepoPath) -> Result<File, Error> {
         let relative = Path::new(path.as_str());
         let opened = self
@@ -28,10 +30,11 @@ impl Run {
         opened.attempt(Action::Read, self.folder.names().tree().join(relative).path())
     }
 
-    /// Removes all that is in the tree. Of links, the links.
+    /// Removes everything in the tree; links, not their targets.
     ///
     /// # Errors
-    /// When something cannot be removed.
+    ///
+    /// If something cannot be removed.
     pub fn empty_tree(&self) -> Result<(), Error> {
         let (place, tree) = (self.folder.names().tree(), self.tree.dir());
         for name in tree.names().attempt(Action::Read, place.path())? {
@@ -40,7 +43,7 @@ impl Run {
         Ok(())
     }
 
-    /// Removes anything but a folder from the tree. That it is not there is fine.
+    /// Removes anything except a folder from the tree, if it exists.
     pub(super) fn make_room(&self, relative: &Path) -> Result<(), Error> {
         let removed = self.folder_in_tree(relative).and_then(|folder| {
             let name = relative.file_name().unwrap_or_default();
@@ -49,34 +52,37 @@ impl Run {
         absence_is_fine(removed).attempt(Action::Remove, self.folder.names().tree().join(relative).path())
     }
 
-    /// The folder that a path of the tree is in.
+    /// The folder that contains a path of the tree.
     fn folder_in_tree(&self, relative: &Path) -> io::Result<Dir> {
         let parent = relative.parent().unwrap_or(Path::new(""));
         let folder = self.tree.dir().below(parent);
         folder.map_err(|error| named(error, self.folder.names().tree().path(), parent))
     }
 
-    /// Puts a file of the pool into the tree: by hard link, else by a copy. Returns whether the file is the user's
-    /// own. Another user's is always copied, since its owner may hold it open and write to it, and is worth a second
-    /// look.
+    /// Puts a file of the pool into the tree, by hard link or else by copy. Returns whether the current
+    /// user owns the file. Another user's file is always copied, since its owner may have it open and
+    /// write to it; it should be verified again.
     ///
     /// # Errors
-    /// [`Error::LinkOrCopy`], also when the pool has no such file or the tree has one of that name.
+    ///
+    /// [`Error::LinkOrCopy`], also if the pool has no such file or the tree already has one of that
+    /// name.
     pub fn place(&self, content: &ContentName, path: &RepoPath) -> Result<bool, Error> {
         self.bring(&self.pool_place(content), path)
     }
 
-    /// Removes a file from the tree, and from the pool if it is named, that turned out not to be what it should be.
+    /// Removes a file that failed verification from the tree and, if `pooled` is given, from the pool.
     ///
     /// # Errors
-    /// When it cannot be removed. That it is not there is fine.
+    ///
+    /// If it cannot be removed. A missing file is fine.
     pub fn discard(&self, path: &RepoPath, pooled: Option<&ContentName>) -> Result<(), Error> {
         let placed = self.folder.names().tree().join(path.as_str());
         let pooled = pooled.map(|content| self.pool_place(content));
         [placed].iter().chain(&pooled).try_for_each(Place::remove_if_any)
     }
 
-    /// The place of a file in the tree, whose folder is there.
+    /// The place of a file in the tree, with its folder created.
     pub(crate) fn place_for(&self, path: &RepoPath) -> Result<Place, Error> {
         let place = self.folder.names().tree().join(path.as_str());
         self.create_folder_of(&place)?;
@@ -101,8 +107,8 @@ impl Run {
         )
     }
 
-    /// The tree itself is not created again: where it is gone, this run was taken for abandoned, and what
-    /// it puts together now would not be whole.
+    /// The tree itself is not created again: if it is gone, this run was taken for abandoned, and its
+    /// result would be incomplete.
     fn create_in_tree(&self, dir: &Place) -> io::Result<()> {
         match dir.path().strip_prefix(self.folder.names().tree().path()) {
             Ok(below) if !below.as_os_str().is_empty() => dir.create_dir(),
@@ -121,7 +127,8 @@ mod tests {
     use crate::staging::Purpose;
     use crate::testing;
 
-    /// Does something in a tree whose folder `sub` was exchanged for a link to a folder with a file `file`.
+    /// Performs an action in a tree whose folder `sub` was exchanged for a link to a folder with a file
+    /// `file`.
     #[track_caller]
     fn check(act: impl FnOnce(&Run, &Path) -> Result<(), Error>, is_refused: bool) {
         let folder = testing::folder();

@@ -13,7 +13,7 @@ fn check(revision: &str, name: &str) {
 }
 
 #[test]
-fn names() {
+fn entry_names_can_be_parsed_back() {
     assert_eq!(entry_name(&"user/repo".parse().unwrap()), "repo");
     assert_eq!(parse("user", "repo"), Some("user/repo".parse().unwrap()));
     check("main", "repo@main");
@@ -23,7 +23,7 @@ fn names() {
     check("50%25", "repo@50%2525");
     check("0123456789abcdef0123456789abcdef01234567", "repo@0123456789abcdef0123456789abcdef01234567");
     check("v1\u{e9}", "repo@v1%C3%A9");
-    // As SHA-256 tells it from `v1`.
+    // The digest distinguishes it from `v1`.
     check("V1", "repo@V1@dae96fc0046a5ae1");
 }
 
@@ -54,7 +54,7 @@ fn the_longest_user_and_repository_leave_room_for_a_commit() {
 }
 
 #[test]
-fn what_is_no_entry() {
+fn other_names_are_not_entries() {
     for (user, name) in [
         ("user", ""),
         ("user", ".hidden"),
@@ -73,7 +73,7 @@ fn what_is_no_entry() {
     }
 }
 
-/// Revisions that are hard to keep apart: few letters in both cases, and what is encoded.
+/// Revisions that are easily confused: few letters in both cases, and characters that are encoded.
 fn revisions() -> impl Strategy<Value = String> {
     let short = "[aAbB%@F2é-][aAbB/%2Fé._-]{0,6}[aAbB2Fé]";
     prop_oneof![short, ("[aA]{220,250}", "[a-bA]").prop_map(|(long, end)| long + &end)]

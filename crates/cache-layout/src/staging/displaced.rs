@@ -1,5 +1,5 @@
-//! An old entry that was moved aside, where a system cannot exchange folders: the process may have died
-//! before the new one was there.
+//! An old entry that was moved aside because the system cannot exchange folders, if the process died
+//! before the new one was in place.
 
 use super::{Owner, RunNames, Staging};
 use crate::error::Error;
@@ -9,13 +9,13 @@ use crate::ops::{FileOps as _, RealOps};
 use crate::place::Place;
 use crate::slot::Slot;
 
-/// The old entry that a run has moved aside, when it has.
+/// The old entry that a run has moved aside, if any.
 pub(crate) fn held_by(run: &RunNames) -> Option<Place> {
     let [_, neighbour] = run.neighbours();
     [run.displaced(), neighbour].into_iter().find(Place::is_there)
 }
 
-/// Puts the old entry back, if there is none now. Answers whether the run holds nothing that is needed.
+/// Puts the old entry back if there is none now. Returns whether the run holds nothing that is needed.
 pub(crate) fn restore(run: &RunNames) -> bool {
     let entry = run.slot().entry_place();
     let Some(displaced) = held_by(run) else { return true };
@@ -34,18 +34,18 @@ pub(crate) fn restore(run: &RunNames) -> bool {
     brought_back.is_ok()
 }
 
-/// Whoever has removed another model of this user meanwhile has found the folder empty, and removed it too.
+/// Creates the user's folder, which another process may have removed with the last other model in it.
 fn ensure_users_folder(slot: &Slot) -> Result<(), Error> {
     slot.entry_place().above().map_or(Ok(()), |folder| files::ensure_dir(&folder, slot.home()))
 }
 
-/// Whether a process is moving the entry aside just now: it will be there again in a moment.
+/// Whether a process is moving the entry aside just now, so that it will be back in a moment.
 pub(crate) fn is_missing(staging: &Staging) -> bool {
     let is_gone = !staging.slot().entry_place().is_there();
     is_gone && staging.runs().unwrap_or_default().iter().any(|run| held_by(run).is_some())
 }
 
-/// Mends what a process has left that died with the entry moved aside. Answers whether the entry is back.
+/// Cleans up after a process that died with the entry moved aside. Returns whether the entry is back.
 pub(crate) fn bring_back(staging: &Staging) -> bool {
     let runs = staging.runs().unwrap_or_default();
     let mut holders = runs.iter().filter(|run| !run.is_detached() && held_by(run).is_some());
@@ -56,9 +56,9 @@ pub(crate) fn bring_back(staging: &Staging) -> bool {
 }
 
 impl CacheLayout {
-    /// Mends what processes have left that died with an entry moved aside.
+    /// Cleans up after all processes that died with an entry moved aside.
     pub(crate) fn bring_back_displaced(&self) {
-        // What cannot be looked at is told where something is to be done there.
+        // Failures are reported by the operation that uses the folder.
         for staging in self.stagings(&mut Vec::new()) {
             bring_back(&staging);
         }
@@ -72,8 +72,8 @@ mod tests {
     use super::*;
     use crate::testing;
 
-    /// What a process leaves that died with the entry moved aside; and the folder above the entry, unless another
-    /// process has removed it since.
+    /// As left by a process that died with the entry moved aside; optionally without the folder above
+    /// the entry, if another process has removed it since.
     fn died(slot: &Slot, has_folder: bool) {
         let (folder, _alive) = super::super::RunFolder::create(&Staging::of(slot)).unwrap();
         if has_folder {
@@ -83,7 +83,7 @@ mod tests {
         folder.leave();
     }
 
-    /// Whatever the next call is, the entry is there after it.
+    /// After any call, the entry is there.
     #[track_caller]
     fn check(call: impl Fn(&CacheLayout, &Slot)) {
         for has_folder in [true, false] {
@@ -103,9 +103,9 @@ mod tests {
         check(|layout, _| drop(layout.prune(std::time::Duration::ZERO, crate::PruneMode::Remove)));
     }
 
-    /// A living process has moved it aside, and puts the new one there a moment later.
+    /// A live process has moved it aside, and puts the new one there a moment later.
     #[test]
-    fn an_entry_that_is_being_exchanged_is_waited_for() {
+    fn a_lookup_waits_for_an_entry_that_is_being_exchanged() {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
         let (run, alive) = super::super::RunFolder::create(&Staging::of(&slot)).unwrap();

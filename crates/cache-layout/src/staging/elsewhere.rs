@@ -1,4 +1,5 @@
-//! What a run has outside its folder: trees beside the entry, and scratch space where a user or the system has it.
+//! What a run has outside its folder: trees beside the entry, and scratch space in a user's or the
+//! system's temporary folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,42 +11,42 @@ use crate::dir::{Access, Dir, Found, look_at_file};
 use crate::error::{Action, Attempt as _, Error};
 use crate::place::{Place, SMALL, read_at_most};
 
-/// Begins the name of a scratch folder; the run's own name follows.
+/// The prefix of a scratch folder's name; the run's own name follows.
 const SCRATCH: &str = ".mlc-weights-scratch-";
 
-/// Temporary folders in which nobody takes away what is another user's. The first one lies on a disk.
+/// Temporary folders in which nobody can remove another user's files. The first one is on disk.
 const SYSTEM: &[&str] = if cfg!(unix) { &["/var/tmp", "/tmp"] } else { &[] };
 
-/// Where a run has scratch space, so that it is found when the run was killed.
+/// Where a run has scratch space, so that it can be found after the run was killed.
 #[derive(Serialize, Deserialize)]
 struct Record {
     folder: PathBuf,
 }
 
-/// The run's scratch folder in `parent`, which only this user may look into.
+/// Creates the run's scratch folder in `parent`, accessible only to the current user.
 pub(super) fn create(run: &RunNames, parent: &Path) -> Result<Place, Error> {
     let parent = fs::canonicalize(parent).attempt(Action::LookAt, parent)?;
     let folder = Place::anchored(parent).join(name_for(run));
     let record = Record { folder: folder.path().to_path_buf() };
-    // Before there is something to be found.
+    // Recorded before the folder exists, so that it is never lost.
     run.scratch_elsewhere().write_atomically(&serde_json::to_vec(&record).unwrap_or_default())?;
     folder.create_dir_as(0o700).attempt(Action::Create, folder.path())?;
     Ok(folder)
 }
 
-/// The same in a temporary folder of the system, if there is one that is safe to use by path.
+/// Creates it in a temporary folder of the system, if there is one that is safe to use by path.
 pub(super) fn create_in_system(run: &RunNames) -> Option<Place> {
     let safe = SYSTEM.iter().map(Path::new).filter(|folder| Dir::is_guarded(&folder.join("any")));
     safe.map(|folder| create(run, folder)).find_map(Result::ok)
 }
 
-/// Removes all that the run has outside its folder.
+/// Removes everything that the run has outside its folder.
 pub(crate) fn remove_all(run: &RunNames) {
     for neighbour in run.neighbours() {
         neighbour.remove_tree();
     }
-    // Anybody who can write the record could choose what is deleted: it counts if this user wrote it, and only a folder
-    // of this user goes that has the run's name.
+    // Anyone who can write the record could choose what is deleted. It counts only if the current user
+    // wrote it, and only a folder of the current user with the run's name is removed.
     if let Some(folder) = recorded(run)
         && folder.look_if_any().is_some_and(|found| found.is_folder() && found.is_own())
     {
@@ -55,12 +56,12 @@ pub(crate) fn remove_all(run: &RunNames) {
 
 fn recorded(run: &RunNames) -> Option<Place> {
     let record = run.scratch_elsewhere().open(Access::Read).ok()?;
-    // Of the file that is read, not of what stands there a moment before.
+    // Checks the file that is open, not whatever had that name a moment ago.
     look_at_file(&record).ok().filter(Found::is_own)?;
     named_scratch(&read_at_most(&record, SMALL).ok()?, &name_for(run))
 }
 
-/// The folder that a record names, if it has this name.
+/// The folder in a record, if it has this name.
 pub(crate) fn named_scratch(record: &[u8], name: &str) -> Option<Place> {
     let Record { folder } = serde_json::from_slice(record).ok()?;
     let parent = folder.parent().filter(|_| folder.file_name() == Some(name.as_ref()))?;
@@ -78,7 +79,7 @@ mod tests {
     use crate::staging::{RunFolder, Staging};
     use crate::testing;
 
-    /// What a note of a neighbour, or a broken one, says is not deleted.
+    /// Nothing is deleted because of another user's record or a damaged one.
     #[test]
     fn only_the_runs_own_scratch_folder_is_removed() {
         let folder = testing::folder();

@@ -1,4 +1,4 @@
-//! The note that a run leaves before it puts its tree in place.
+//! The note that a run writes before it puts its tree in place.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use crate::place::{Place, SMALL};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Note {
     redo: bool,
-    /// Device and number of the tree, where the system numbers folders.
+    /// Device and inode of the tree, if the system has them.
     tree: Option<(u64, u64)>,
 }
 
@@ -22,7 +22,7 @@ impl Note {
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {
-        // Numbers only, which serialization cannot refuse.
+        // Numbers always serialize.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
@@ -30,7 +30,7 @@ impl Note {
         Ok(serde_json::from_slice(note)?)
     }
 
-    /// `None` when there is no note.
+    /// `None` if there is no note.
     pub(crate) fn read(place: &Place) -> io::Result<Option<Self>> {
         match place.read(SMALL) {
             Ok(bytes) => Self::parse(&bytes).map(Some),
@@ -43,8 +43,8 @@ impl Note {
         if self.redo { Purpose::Redo } else { Purpose::Fresh }
     }
 
-    /// Whether the tree, or a copy of it, became the entry. The answer is yes when that is unknown: then verified
-    /// files are downloaded again, which is the lesser harm.
+    /// Whether the tree, or a copy of it, became the entry. True if unknown: at worst, verified files
+    /// are then downloaded again.
     pub(crate) fn was_published(&self, run: &RunNames) -> bool {
         let [beside, _] = run.neighbours();
         let is_still = |place: &Place, tree: Option<_>| tree.is_some() && identity(place) == tree;

@@ -1,4 +1,4 @@
-//! Unfinished files that dead runs have left.
+//! Unfinished files left by dead runs.
 
 use std::io;
 
@@ -8,15 +8,15 @@ use crate::dir::Found;
 use crate::files;
 use crate::place::{Place, absence_is_fine};
 
-/// At the end of the name of what is written beside a part.
+/// The suffix of a part's journal.
 const JOURNAL: &str = ".journal";
 
-/// Whether a run has unfinished files that hold something.
+/// Whether a run has unfinished files that are not empty.
 pub(super) fn are_in(run: &RunNames) -> bool {
     run.parts().children_if_any().is_ok_and(|parts| parts.iter().any(|part| room(part) > 0))
 }
 
-/// Moves an abandoned run's parts to where others find them.
+/// Moves an abandoned run's parts to the orphans, where others find them.
 pub(super) fn save(staging: &Staging, run: &RunNames) {
     let orphans = staging.orphans();
     if !are_in(run) || files::ensure_dir(&orphans, staging.slot().home()).is_err() {
@@ -36,21 +36,21 @@ pub(crate) fn clear_orphans(staging: &Staging) {
     staging.orphans().remove_tree();
 }
 
-/// Brings the part of this content that a dead run has left, the largest one, to where `heir` has its own.
-/// Whether there was one.
+/// Moves the largest part of this content that a dead run has left to the place of `heir`'s own.
+/// Returns whether there was one.
 pub(crate) fn take_over(staging: &Staging, heir: &RunNames, content: &ContentName) -> bool {
     let own = heir.parts().join(content.as_str());
     let orphan = staging.orphans().join(content.as_str());
     let others = staging.runs().unwrap_or_default().into_iter();
     let left = others.filter(|run| run.folder() != heir.folder() && !run.is_detached());
-    // Of equal ones the newest.
+    // The newest of equally large ones.
     let most = left.max_by_key(|run| {
         let part = run.parts().join(content.as_str());
         (room(&part), part.look_if_any().and_then(|found| found.modified))
     });
     if let Some(run) = most {
         let part = run.parts().join(content.as_str());
-        // Held while it is copied.
+        // Held during the copy.
         if room(&part) > room(&orphan)
             && let Some(_owner) = Owner::if_gone(&run)
             && transferred(&part, &own, files::copy_sparse)
@@ -61,7 +61,7 @@ pub(crate) fn take_over(staging: &Staging, heir: &RunNames, content: &ContentNam
     room(&orphan) > 0 && transferred(&orphan, &own, move_own)
 }
 
-/// About how many bytes dead runs have left of this content, for an heir to take over.
+/// Approximately how many bytes of this content dead runs have left for an heir.
 pub(crate) fn left_over(staging: &Staging, heir: &RunNames, content: &ContentName) -> u64 {
     let others = staging.runs().unwrap_or_default().into_iter();
     let left = others.filter(|run| run.folder() != heir.folder() && !run.is_detached());
@@ -69,7 +69,8 @@ pub(crate) fn left_over(staging: &Staging, heir: &RunNames, content: &ContentNam
     parts.map(|parts| room(&parts.join(content.as_str()))).max().unwrap_or_default()
 }
 
-/// Takes the journal first: what it says had been written before it was, and so is in what comes after it.
+/// Takes the journal first: the data that it describes was written before it, so the part that is taken
+/// afterwards includes it.
 fn transfer(from: &Place, to: &Place, take: impl Fn(&Place, &Place) -> io::Result<()>) -> io::Result<()> {
     for to in [&journal(to), to] {
         absence_is_fine(to.remove_file())?;
@@ -80,7 +81,7 @@ fn transfer(from: &Place, to: &Place, take: impl Fn(&Place, &Place) -> io::Resul
     take(from, to)
 }
 
-/// Whether it could be done.
+/// Whether the transfer succeeded.
 fn transferred(from: &Place, to: &Place, take: impl Fn(&Place, &Place) -> io::Result<()>) -> bool {
     let outcome = transfer(from, to, take);
     if let Err(error) = &outcome {
@@ -89,7 +90,7 @@ fn transferred(from: &Place, to: &Place, take: impl Fn(&Place, &Place) -> io::Re
     outcome.is_ok()
 }
 
-/// Moves what belongs to this user. What another user owns is copied: its owner may hold it open.
+/// Moves the current user's file. Another user's is copied, since its owner may have it open.
 fn move_own(from: &Place, to: &Place) -> io::Result<()> {
     if from.look()?.is_own() {
         return from.rename(to);
@@ -108,11 +109,12 @@ fn is_journal(part: &Place) -> bool {
     part.name().as_encoded_bytes().ends_with(JOURNAL.as_bytes())
 }
 
-/// How much room a plain file takes up; a part is written at many places, and its length says little.
+/// The space used by a plain file. A part has holes, so its length says little.
 fn room(part: &Place) -> u64 {
     let found = part.look_if_any().filter(Found::is_file);
     found.map_or(0, |found| match found.disk_bytes {
-        // What was just written may have no blocks yet, and very small files have none on some systems.
+        // A file written just now may have no blocks yet, and on some systems very small files never
+        // have.
         0 => found.len.min(1),
         bytes => bytes,
     })
@@ -144,7 +146,7 @@ mod tests {
         testing::write(&journal(&testing::place(part)), "journal");
     }
 
-    /// What a killed process of another machine leaves that was last heard of so many seconds ago.
+    /// As left by a killed process of another machine, last heard of this many seconds ago.
     fn killed(slot: &Slot, silent_for: u64, text: &str) -> PathBuf {
         let (folder, alive) = RunFolder::create(&Staging::of(slot)).unwrap();
         fill(&folder.names().parts().join(content().as_str()), text);

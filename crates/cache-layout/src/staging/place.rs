@@ -1,4 +1,4 @@
-//! Where a slot is staged.
+//! Where a slot's staging folder is.
 
 use std::fs;
 use std::path::Path;
@@ -10,18 +10,18 @@ use crate::obstacles::{may_create_in, refuse_foreign};
 use crate::place::Place;
 use crate::slot::Slot;
 
-/// Why a model is downloaded. A REDO has a pool of its own.
+/// Why a model is downloaded. A REDO has its own pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    /// There is no whole model. One that another run published meanwhile is as good.
+    /// There is no whole model. One that another run publishes meanwhile is accepted.
     Fresh,
-    /// The model is to be repaired. The existing entry may look whole, and is replaced by a correct one.
+    /// The model is repaired. The existing entry may look whole, and is replaced.
     Repair,
-    /// The model is to be replaced, whole or not, by a full download.
+    /// The model is replaced by a full download, whether it is whole or not.
     Redo,
 }
 
-/// A slot, and the folder in which its next tree is put together.
+/// A slot, and the folder in which its next tree is assembled.
 #[derive(Clone, Debug)]
 pub(crate) struct Staging {
     slot: Slot,
@@ -29,8 +29,8 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// The staging of a slot as the disk is now: in a private folder from which a tree can be renamed to the
-    /// slot's entry.
+    /// The staging folder for the slot's current location: in a private folder from which a tree can be
+    /// renamed to the entry.
     pub(crate) fn of(slot: &Slot) -> Self {
         let private = private_folder_for(slot.entry_place(), slot.private());
         Self { folder: folder_in(&private, slot.file_name()), slot: slot.clone() }
@@ -51,7 +51,7 @@ impl Staging {
         })
     }
 
-    /// What was kept of the metadata of commits; that of a REDO apart, as with the pools.
+    /// The kept metadata of commits. A REDO has its own, as with pools.
     pub(crate) fn metadata(&self, purpose: Purpose) -> Place {
         self.folder.join(match purpose {
             Purpose::Fresh | Purpose::Repair => "metadata",
@@ -63,7 +63,7 @@ impl Staging {
         self.folder.join("runs")
     }
 
-    /// Where the parts of abandoned runs wait for a run that can use them.
+    /// Where abandoned runs' parts wait for a run that can use them.
     pub(crate) fn orphans(&self) -> Place {
         self.folder.join("parts")
     }
@@ -73,21 +73,21 @@ fn folder_in(private: &Place, file_name: &str) -> Place {
     private.join("staging").join(file_name)
 }
 
-/// The private folder beside or in the highest folder above `entry` that is on the entry's mount, when that
-/// is not the mount of `private`: `hf` or `hf/<user>`, which may be a link to another disk, or one mounted
-/// there.
+/// The private folder beside or in the highest folder above `entry` that is on the entry's mount, if
+/// that differs from the mount of `private`: `hf` or `hf/<user>`, which may be a link to another disk
+/// or a mount point.
 fn private_folder_for(entry: &Place, private: &Place) -> Place {
     let home = Mount::of(private.path());
     let Some(user) = entry.above() else { return private.clone() };
     let mount = Mount::of(user.path());
-    // A link that is not to be followed is found when something is done there.
+    // A link that must not be followed is reported by the operation that uses it.
     let elsewhere = |folder: &Place| mount != home && folder.is_dir() && Mount::of(folder.path()) == mount;
     let highest = user.above().into_iter().chain([user]).find(elsewhere);
     let resolved = highest.and_then(|folder| fs::canonicalize(folder.path()).ok());
     resolved.map_or_else(|| private.clone(), |base| private_folder_of(&base))
 }
 
-/// Beside a folder, if something can be there that can be renamed into it; else in it.
+/// Beside a folder, if files there can be renamed into it; otherwise inside it.
 fn private_folder_of(base: &Path) -> Place {
     let Some(parent) = base.parent() else { return private_in(base) };
     let beside = private_in(parent);
@@ -100,7 +100,8 @@ fn is_writable(dir: &Path) -> bool {
 }
 
 impl CacheLayout {
-    /// The staging of every slot that has one, wherever it is. What could not be looked at is added to `failures`.
+    /// Every existing staging folder, wherever it is. Folders that cannot be read are added to
+    /// `failures`.
     pub(crate) fn stagings(&self, failures: &mut Vec<Error>) -> Vec<Staging> {
         let hf = self.hf();
         let users = listed(hf.children_if_any(), failures);
@@ -115,10 +116,10 @@ impl CacheLayout {
         privates.iter().flat_map(|private| self.stagings_in(private, failures)).collect()
     }
 
-    /// What is not named after a model is not ours.
+    /// Folders not named after a model are ignored.
     fn stagings_in(&self, private: &Place, failures: &mut Vec<Error>) -> Vec<Staging> {
         let mut folders = listed(private.join("staging").children_if_any(), failures);
-        // A link is an error where something is done with it.
+        // A link is reported by the operation that uses it.
         folders
             .retain(|folder| folder.look_if_any().is_some_and(|found| found.is_folder() || found.is_link()));
         let named = |folder: Place| {

@@ -1,4 +1,4 @@
-//! Which process a run belongs to, and whether it is still there.
+//! Which process a run belongs to, and whether it is still alive.
 
 use std::fs;
 
@@ -6,22 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::place::{Place, SMALL};
 
-/// A process, told from all others of all machines. The name of a host would not do: containers of one image share it.
+/// A process, identified across machines. A host name would not do, since containers of one image share
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Process {
-    /// One start of one machine.
+    /// The boot id: one start of one machine.
     boot: String,
-    /// Where the number counts: each container numbers its own processes.
+    /// The PID namespace: each container numbers its own processes.
     namespace: Option<String>,
     pid: u32,
-    /// When it began, in ticks of the machine since its start: numbers come again.
+    /// When it started, in ticks since boot, since process ids are reused.
     began: Option<u64>,
-    /// Whether it has its run's lock, and that keeps others from taking it.
+    /// Whether it holds its run's lock, and that lock excludes others.
     pub(super) has_lock: bool,
 }
 
 impl Process {
-    /// This process; nothing where the system does not tell which machine this is.
+    /// This process; `None` if the system does not identify the machine.
     pub(super) fn this(has_lock: bool) -> Option<Self> {
         let pid = std::process::id();
         Some(Self {
@@ -33,7 +34,7 @@ impl Process {
         })
     }
 
-    /// `None` when there is no note that can be read. Anybody who may write to the cache may have written it.
+    /// `None` if there is no readable note. Anyone with write access to the cache may have written it.
     pub(super) fn read(place: &Place) -> Option<Self> {
         serde_json::from_slice(&place.read(SMALL).ok()?).ok()
     }
@@ -42,13 +43,13 @@ impl Process {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Whether it ran on this machine, and since its last start.
+    /// Whether it ran on this machine since the last boot.
     pub(super) fn is_of_this_boot(&self) -> bool {
         boot().is_some_and(|boot| boot == self.boot)
     }
 
-    /// Whether it is there; `None` when that cannot be known from here. One of an earlier start of the machine may as
-    /// well have been on another machine.
+    /// Whether it is running; `None` if that cannot be known from here. A process from another boot may
+    /// just as well have been on another machine.
     pub(super) fn is_running(&self) -> Option<bool> {
         let can_tell = self.is_of_this_boot() && self.namespace.is_some() && self.namespace == namespace();
         can_tell.then(|| match look(self.pid) {
@@ -59,7 +60,7 @@ impl Process {
     }
 }
 
-/// Only Linux tells.
+/// Available on Linux only.
 fn boot() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned()).filter(|id| !id.is_empty())
@@ -70,21 +71,21 @@ fn namespace() -> Option<String> {
 }
 
 struct Status {
-    /// It has ended, and waits for its parent to ask how.
+    /// It has ended, and its parent has not yet collected its status.
     is_over: bool,
     began: u64,
 }
 
 fn look(pid: u32) -> Option<Status> {
     let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, which comes before, may hold anything.
+    // The process name before it may contain anything.
     let (_, fields) = status.rsplit_once(')')?;
     let mut fields = fields.split_whitespace();
     let is_over = matches!(fields.next()?, "Z" | "X");
     Some(Status { is_over, began: fields.nth(18)?.parse().ok()? })
 }
 
-/// Another user's process may be hidden from a look, and not from this question.
+/// Another user's process may be hidden in `/proc`, but not from this call.
 #[cfg(unix)]
 fn is_there(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);

@@ -1,4 +1,4 @@
-//! The folder in which a run works.
+//! The folder that a run works in.
 
 use std::fs::File;
 use std::path::Path;
@@ -15,16 +15,17 @@ use crate::files;
 use crate::lock::{self, FileLock};
 use crate::place::Place;
 
-/// A run's folder. When dropped it is removed, all but unfinished files: those are left for the next run.
+/// A run's folder. Dropping it removes it, except for unfinished files, which are kept for the next
+/// run.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     names: RunNames,
-    /// Scratch space that is not in the folder.
+    /// Scratch space outside the folder.
     elsewhere: OnceLock<Place>,
 }
 
 impl RunFolder {
-    /// A new folder, and its locked file.
+    /// Creates a folder with its locked file.
     pub(crate) fn create(staging: &Staging) -> Result<(Self, File), Error> {
         let (runs, slot) = (staging.runs_folder(), staging.slot());
         files::ensure_dir(&runs, slot.home())?;
@@ -35,7 +36,7 @@ impl RunFolder {
         let alive = place.open(Access::CreateNew).attempt(Action::Create, place.path())?;
         let lock =
             lock::lock_file(&alive, place.path(), slot.locking()).attempt(Action::Lock, place.path())?;
-        // After the lock, so that the lock is there when somebody reads the note.
+        // After locking, so that a reader of the note finds the lock held.
         folder.note_process(lock == FileLock::Taken && locks_exclude(&place));
         Ok((folder, alive))
     }
@@ -52,8 +53,8 @@ impl RunFolder {
         &self.names
     }
 
-    /// Scratch space for what resolves paths: in `chosen`, else in the system's temporary folder, if there is one
-    /// that is safe to use. To be called by one thread at a time.
+    /// Scratch space for libraries that resolve paths: in `chosen`, otherwise in the system's temporary
+    /// folder if that is safe to use. Call it from one thread at a time.
     pub(crate) fn scratch_elsewhere(&self, chosen: Option<&Path>) -> Result<Option<&Place>, Error> {
         if self.elsewhere.get().is_none() {
             let created = match chosen {
@@ -67,7 +68,7 @@ impl RunFolder {
         Ok(self.elsewhere.get())
     }
 
-    /// Leaves the folder to the next run's tidying.
+    /// Leaves the folder for the next run to tidy.
     pub(crate) fn leave(self) {
         std::mem::forget(self);
     }
@@ -80,9 +81,9 @@ impl RunFolder {
         std::mem::forget(self);
     }
 
-    /// Leaves nothing outside the folder. Answers whether the folder is needed no more.
+    /// Removes what is outside the folder. Returns whether the folder is no longer needed.
     fn give_up(&self) -> bool {
-        // What is noted in the folder may be out of reach.
+        // The record in the folder may no longer be reachable.
         if let Some(folder) = self.elsewhere.get() {
             folder.remove_tree();
         }
@@ -94,12 +95,12 @@ impl RunFolder {
         restored
     }
 
-    /// Keeps only the parts, and says that nobody is at work on them any more.
+    /// Keeps only the parts, and marks them as no longer in use.
     fn retire(&self) {
         for dir in [self.names.tree(), self.names.scratch()] {
             dir.remove_tree();
         }
-        // Of a process that lives on without the run.
+        // The process lives on without the run.
         let _ = self.names.process().remove_file();
         let alive = self.names.alive().open(Access::Write);
         if let Err(error) = alive.and_then(|alive| alive.set_modified(SystemTime::UNIX_EPOCH)) {
@@ -121,7 +122,7 @@ impl Drop for RunFolder {
     }
 }
 
-/// Whether a lock that is held is refused to others. Some file systems give one to everybody.
+/// Whether a held lock is refused to others. Some file systems grant it to everyone.
 fn locks_exclude(held: &Place) -> bool {
     let again =
         held.open(Access::Write).and_then(|file| lock::lock_file(&file, held.path(), Locking::System));

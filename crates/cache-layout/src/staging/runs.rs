@@ -1,4 +1,4 @@
-//! The runs of a slot: what their folders hold, and whether their processes are alive.
+//! A slot's runs: the files in their folders, and whether their processes are alive.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -14,19 +14,20 @@ use crate::place::{PRIVATE, Place};
 use crate::receipt::LARGEST as LARGEST_RECEIPT;
 use crate::slot::Slot;
 
-/// Ends the name of a folder that is detached from its run and only waits to be removed.
+/// The suffix of a folder that was detached from its run and waits to be removed.
 const DETACHED: &str = "+gone";
 
-/// A run whose process may be on another machine is abandoned when its last heartbeat is older than this and its lock
-/// can be taken. Where locks do nothing the heartbeat alone decides, so the time is generous. A heartbeat so far in the
-/// future does not count: no clock that can be believed wrote it.
+/// A run whose process may be on another machine is abandoned if its last heartbeat is older than this
+/// and its lock can be acquired. Without locks the heartbeat alone decides, so the limit is generous. A
+/// heartbeat this far in the future is ignored, since the clock that wrote it was wrong.
 pub(crate) const ABANDONED_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl Staging {
-    /// All runs that have a folder, living and dead.
+    /// All runs with a folder, alive or dead.
     ///
     /// # Errors
-    /// [`Error::PrivateLink`] when a link is among them, or on the way to them.
+    ///
+    /// [`Error::PrivateLink`] if there is a link among them or on the way to them.
     pub(crate) fn runs(&self) -> Result<Vec<RunNames>, Error> {
         let mut runs = Vec::new();
         for folder in self.runs_folder().children_if_any()? {
@@ -41,14 +42,14 @@ impl Staging {
         Ok(runs)
     }
 
-    /// Whether a run is active here, as its own lock tells.
+    /// Whether a run is active on this machine, according to its own lock.
     pub(crate) fn is_alive(&self) -> Result<bool, Error> {
         let runs = self.runs()?;
         Ok(runs.iter().any(|run| !run.is_detached() && Owner::if_gone(run).is_none()))
     }
 
-    /// A new folder that counts as detached from its run: the next process that finds it removes it with its
-    /// contents.
+    /// Creates a folder that counts as detached from its run: the next process that finds it removes it
+    /// with its contents.
     pub(crate) fn detached_folder(&self) -> Result<Place, Error> {
         let runs = self.runs_folder();
         files::ensure_dir(&runs, self.slot().home())?;
@@ -57,7 +58,7 @@ impl Staging {
     }
 }
 
-/// The paths in a run's folder, and those that it uses elsewhere for a moment.
+/// The paths in a run's folder, and those that it temporarily uses elsewhere.
 #[derive(Clone, Debug)]
 pub(crate) struct RunNames {
     folder: Place,
@@ -77,19 +78,19 @@ impl RunNames {
         &self.slot
     }
 
-    /// What is unique about the run.
+    /// The unique part of the run's name.
     pub(super) fn id(&self) -> &OsStr {
         let name = self.folder.name();
         let attached = name.as_encoded_bytes().strip_suffix(DETACHED.as_bytes());
         attached.and_then(|id| std::str::from_utf8(id).ok()).map_or(name, OsStr::new)
     }
 
-    /// Locked while the run lives; its time of modification is the heartbeat.
+    /// Locked while the run lives; its modification time is the heartbeat.
     pub(crate) fn alive(&self) -> Place {
         self.folder.join("alive")
     }
 
-    /// Names the process, so that others on its machine can tell whether it is there.
+    /// Identifies the process, so that others on its machine can check whether it is running.
     pub(super) fn process(&self) -> Place {
         self.folder.join("process.json")
     }
@@ -106,7 +107,7 @@ impl RunNames {
         self.folder.join("scratch")
     }
 
-    /// The receipt to be installed with the tree. It may be on another file system than the tree.
+    /// The receipt to be installed with the tree, possibly on another file system.
     pub(crate) fn receipt(&self) -> Place {
         self.slot.receipt_draft(self.id())
     }
@@ -116,12 +117,12 @@ impl RunNames {
         self.folder.join("previous-receipt.json")
     }
 
-    /// Says that the tree is about to be put in place.
+    /// Records that the tree is about to be put in place.
     pub(crate) fn note(&self) -> Place {
         self.folder.join("publishing")
     }
 
-    /// The same about a copy of the tree.
+    /// The same for a copy of the tree.
     pub(crate) fn copy_note(&self) -> Place {
         self.folder.join("publishing-copy")
     }
@@ -131,8 +132,8 @@ impl RunNames {
         self.folder.join("displaced")
     }
 
-    /// The paths beside the entry for the tree and for an old entry that was moved aside, used where nothing can
-    /// be renamed out of the run's folder. No repository has such a name.
+    /// The paths beside the entry for the tree and for a displaced old entry, used if nothing can be
+    /// renamed out of the run's folder. No repository has such a name.
     pub(crate) fn neighbours(&self) -> [Place; 2] {
         ["", "+old"].map(|end| {
             let mut name = OsString::from(format!("{PRIVATE}-"));
@@ -142,12 +143,12 @@ impl RunNames {
         })
     }
 
-    /// Where the run has a scratch folder that is not in its own.
+    /// Records a scratch folder outside the run's own.
     pub(super) fn scratch_elsewhere(&self) -> Place {
         self.folder.join("scratch-elsewhere.json")
     }
 
-    /// Restores the receipt of the entry, which this run did not replace in the end.
+    /// Restores the entry's receipt, if this run did not replace the entry in the end.
     pub(crate) fn restore_receipt(&self) {
         let (previous, installed) = (self.previous_receipt(), self.slot.receipt_file());
         let restored = match previous.read(LARGEST_RECEIPT) {
@@ -171,13 +172,14 @@ impl RunNames {
         Self { folder: self.folder.beside(name), slot: self.slot.clone() }
     }
 
-    /// When there was the last heartbeat. A run that died at once has none; then its folder's age counts.
+    /// The last heartbeat. For a run that died at once, it is the folder's time.
     pub(crate) fn heard(&self) -> Option<SystemTime> {
         let heard = self.alive().look().or_else(|_| self.folder.look());
         heard.ok().and_then(|found| found.modified)
     }
 
-    /// Whether the last heartbeat is so old that the run is abandoned, unless its process is known to be alive.
+    /// Whether the last heartbeat is so old that the run is abandoned, unless its process is known to
+    /// be alive.
     fn is_silent(&self, now: SystemTime) -> bool {
         self.heard().is_some_and(|last| {
             let apart = now.duration_since(last).unwrap_or_else(|in_the_future| in_the_future.duration());
@@ -186,16 +188,17 @@ impl RunNames {
     }
 }
 
-/// The lock of a run whose process is gone. While it is held, no other process cleans up after that run.
+/// The lock of a run whose process is gone. Holding it keeps other processes from cleaning up after
+/// that run.
 pub(crate) struct Owner {
     #[expect(dead_code, reason = "held, never read")]
     lock: Option<File>,
-    /// The process was one of this machine, and is not there any more.
+    /// Whether the process was on this machine and is known to be gone.
     is_certain: bool,
 }
 
 impl Owner {
-    /// `None` while the run's process is alive, or is known to be.
+    /// `None` while the run's process is alive, or may be.
     pub(crate) fn if_gone(run: &RunNames) -> Option<Self> {
         let alive = run.alive();
         match alive.open(Access::Write) {
@@ -204,7 +207,7 @@ impl Owner {
                 let process = Process::read(&run.process());
                 let is_certain = match (lock, process) {
                     (FileLock::Held, _) => return None,
-                    // One kernel has one truth about a lock, whatever container its processes are in.
+                    // One kernel manages the lock for all its containers, so its answer is certain.
                     (FileLock::Taken, Some(process)) if process.is_of_this_boot() && process.has_lock => true,
                     (_, Some(process)) => match process.is_running() {
                         Some(true) => return None,
@@ -224,15 +227,15 @@ impl Owner {
         }
     }
 
-    /// `None` unless the run is abandoned: its process was on this machine and is gone, whatever any clock says; or it
-    /// may be on another machine, and was not heard of for long.
+    /// `None` unless the run is abandoned: its process was on this machine and is gone, whatever any
+    /// clock says; or it may be on another machine and was not heard of for a long time.
     pub(crate) fn if_abandoned(run: &RunNames, now: SystemTime) -> Option<Self> {
         Self::if_gone(run).filter(|owner| owner.is_certain || run.is_silent(now))
     }
 }
 
-/// Who shares a cache with a group, as the mode of its folders says, shares what dead runs have left, so that
-/// anybody of the group can go on with it. Else nobody has a business in a run's folder.
+/// If the cache is shared with a group, as the mode of its folders shows, so are the leftovers of dead
+/// runs, and any member can continue from them. Otherwise a run's folder is private.
 pub(super) fn run_folder_mode(runs: &Place) -> u32 {
     let is_shared = runs.look_if_any().is_some_and(|found| found.is_groups);
     if is_shared { 0o770 } else { 0o700 }

@@ -9,7 +9,7 @@ use crate::content::ContentName;
 use crate::run::Run;
 use crate::testing;
 
-/// What a killed process of another machine leaves of a run that was last heard of so many seconds ago.
+/// As left by a killed process of another machine, last heard of this many seconds ago.
 fn dead_run(layout: &CacheLayout, slot: &Slot, silent_for: i64) -> RunNames {
     let names = killed_here(slot, silent_for);
     assert!(layout.home().exists());
@@ -17,7 +17,7 @@ fn dead_run(layout: &CacheLayout, slot: &Slot, silent_for: i64) -> RunNames {
     names
 }
 
-/// The same of this machine.
+/// The same for this machine.
 fn killed_here(slot: &Slot, silent_for: i64) -> RunNames {
     let (folder, alive) = RunFolder::create(&Staging::of(slot)).unwrap();
     let ago = Duration::from_secs(silent_for.unsigned_abs());
@@ -53,7 +53,7 @@ fn a_dead_run_of_another_machine_is_removed_after_a_quarter_of_an_hour() {
     check(7 * 24 * 3600, false);
 }
 
-/// Two machines' clocks differ a little. A heartbeat of next week does not count.
+/// Clocks of two machines differ slightly. A heartbeat of next week is ignored.
 #[test]
 fn a_time_far_in_the_future_is_no_heartbeat() {
     check(-60, true);
@@ -62,7 +62,7 @@ fn a_time_far_in_the_future_is_no_heartbeat() {
     check(-7 * 24 * 3600, false);
 }
 
-/// How its process is noted, in the place of what a run of this process notes; and whether locks are used.
+/// Checks whether a run survives, given the note about its process and whether locks are used.
 #[track_caller]
 fn check_here(silent_for: i64, note: Option<&str>, locking: Locking, expected_to_stay: bool) {
     let folder = testing::folder();
@@ -77,7 +77,7 @@ fn check_here(silent_for: i64, note: Option<&str>, locking: Locking, expected_to
     assert_eq!(dead.folder().exists(), expected_to_stay, "{silent_for} {note:?} {locking:?}");
 }
 
-/// What this process notes, with another process in its place.
+/// The note of this process, with another process in its place.
 #[cfg(target_os = "linux")]
 fn noted(began: u64, pid: u32, has_lock: bool) -> String {
     let mut process: serde_json::Value =
@@ -92,17 +92,17 @@ fn noted(began: u64, pid: u32, has_lock: bool) -> String {
 fn a_dead_run_of_this_machine_is_removed_at_once_whatever_the_clock_says() {
     for silent_for in [0, 14 * 60, 16 * 60, -7 * 24 * 3600] {
         check_here(silent_for, None, Locking::System, false);
-        // The number has been given to another process since.
+        // The process id has been reused.
         let other = noted(1, std::process::id(), false);
         check_here(silent_for, Some(&other), Locking::None, false);
         check_here(silent_for, Some(&other), Locking::System, false);
-        // In another container of this machine, where its number means nothing, the lock tells.
+        // In another container of this machine, where its process id means nothing, the lock decides.
         let contained = noted(1, 1, true).replace("pid:[", "pid:[9");
         check_here(silent_for, Some(&contained), Locking::System, false);
     }
 }
 
-/// Where there are no locks, or none that keep anybody out.
+/// Without locks, or with locks that exclude nobody.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_living_process_of_this_machine_keeps_its_runs_without_locks() {
@@ -125,7 +125,7 @@ fn a_run_whose_process_is_not_noted_goes_by_its_heartbeat() {
     }
 }
 
-/// A process that lives on, as an application does, has ended the run itself.
+/// A process that lives on, such as an application, has ended the run itself.
 #[test]
 fn a_run_that_was_dropped_is_over_without_locks_too() {
     let folder = testing::folder();
@@ -146,7 +146,7 @@ fn a_live_run_is_never_removed() {
     let (layout, slot) = testing::cache(&folder);
     let live = begin(&layout, &slot);
     testing::fill(live.tree(), "w");
-    // Its heart has stopped, but its lock is held: a process that was suspended.
+    // Its heartbeat has stopped but its lock is held: a suspended process.
     let in_a_week = SystemTime::now() + Duration::from_secs(7 * 24 * 3600);
     tidy(&Staging::of(&slot), in_a_week).unwrap();
     assert!(live.tree().join("weights").exists());
@@ -238,7 +238,7 @@ fn the_pool_of_a_published_tree_is_not_trusted() {
         |slot, run| {
             leave_note(run, Fresh);
             publish(slot, run);
-            // Still the same files, wherever they are edited now.
+            // They are still the same files, wherever they are edited now.
             fs::rename(slot.entry(), slot.home().join("elsewhere")).unwrap();
         },
         &[(Fresh, false), (Redo, true)],
@@ -290,7 +290,7 @@ fn empty_folders_go_unless_another_run_needs_them() {
     assert!(!Staging::of(&slot).runs_folder().exists() && !fresh.exists() && redo.exists());
 }
 
-/// The same from the outside, with the real clock.
+/// The same through the public interface, with the real clock.
 #[test]
 fn the_pool_survives_until_it_is_published() {
     let folder = testing::folder();

@@ -1,5 +1,5 @@
-//! The process ends at each step of a publication in turn, as if it were killed. It really ends: the steps
-//! are taken by this test program, started once more.
+//! The process ends at each step of publishing in turn, as if it were killed. It really ends: this test
+//! program starts itself again to perform the steps.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -8,7 +8,7 @@ use super::*;
 use crate::receipt::Receipt;
 use crate::staging;
 
-/// What the process that ends is told, in a file of its working folder.
+/// Instructions for the process that ends, in a file in its working folder.
 #[derive(Serialize, Deserialize)]
 struct Scene {
     before: Before,
@@ -45,7 +45,7 @@ fn ends_at_a_step() {
     run.publish_with(&script, &testing::inspect).unwrap();
 }
 
-/// What the steps were, and whether the process ended at the last of them.
+/// The steps taken, and whether the process ended at the last of them.
 fn run(folder: &Path, scene: &Scene) -> (Vec<String>, bool) {
     fs::write(folder.join("scene.json"), serde_json::to_vec(scene).unwrap()).unwrap();
     let status = Command::new(std::env::current_exe().unwrap())
@@ -60,7 +60,8 @@ fn run(folder: &Path, scene: &Scene) -> (Vec<String>, bool) {
     (log.lines().map(str::to_owned).collect(), !status.success())
 }
 
-/// Files and what is in them: empty folders may be left above an entry, and hidden names beside it.
+/// All files with their contents, except hidden ones beside the entry. Empty folders may be left above
+/// it.
 fn models(layout: &CacheLayout) -> Vec<(String, String)> {
     let tree = testing::listing(&layout.home().join("model_weights/hf"));
     let is_model = |(name, kind): &(String, String)| kind != "dir" && !name.contains("/.mlc-weights-");
@@ -89,7 +90,7 @@ fn check(scene: &Scene) -> bool {
     let published = weights(&slot).as_deref() == Some("new");
     assert!(published || was_moved_aside || models(&layout) == earlier, "{step}: {:?}", models(&layout));
 
-    // The next call, whatever it is, finds what was there or the new model.
+    // The next call, whatever it is, finds the old model or the new one.
     let lookup = layout.look_up(&slot, &testing::inspect).unwrap();
     assert_eq!(lookup.hit.is_some(), published || scene.before == Before::Whole, "{step}");
     if !published {
@@ -112,7 +113,7 @@ fn check(scene: &Scene) -> bool {
     drop(next);
     check_receipt(&layout, &slot, receipt_number, step);
 
-    // When the dead run is abandoned nothing of it is left, and what it had put aside is back.
+    // Once the dead run counts as abandoned, it is removed, and what it had moved aside is back.
     staging::tidy(&Staging::of(&slot), SystemTime::now() + Duration::from_secs(3600)).unwrap();
     check_receipt(&layout, &slot, receipt_number, step);
     let hidden = testing::listing(slot.entry().parent().unwrap_or(folder.path()));
@@ -145,23 +146,23 @@ fn check_every_step(system: System, synced: bool) {
 }
 
 #[test]
-fn by_exchange() {
+fn a_process_may_end_at_any_step_of_an_exchange() {
     check_every_step(System::Exchange, true);
     check_every_step(System::Exchange, false);
 }
 
 #[test]
-fn by_two_renames() {
+fn a_process_may_end_at_any_step_of_two_renames() {
     check_every_step(System::TwoRenames, true);
     check_every_step(System::TwoRenames, false);
 }
 
 #[test]
-fn by_a_copy_beside_the_entry() {
+fn a_process_may_end_at_any_step_of_a_copy() {
     check_every_step(System::OwnFolderOnly, true);
 }
 
 #[test]
-fn by_a_copy_beside_the_entry_and_two_renames() {
+fn a_process_may_end_at_any_step_of_a_copy_and_two_renames() {
     check_every_step(System::OwnFolderOnlyTwoRenames, false);
 }

@@ -1,4 +1,4 @@
-//! File systems that rename only within a folder, or do not let the entry be moved.
+//! File systems that only rename within a folder, or do not allow the entry to be moved.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! A file system that keeps a log, and fails where it is told to.
+//! A file system that logs its operations and fails where told to.
 
 use std::path::PathBuf;
 
@@ -6,21 +6,21 @@ use super::*;
 use crate::ops::FileOps;
 use crate::place::Place;
 
-/// What a file system can do.
+/// The abilities of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum System {
     Exchange,
-    /// It exchanges no folders.
+    /// It cannot exchange folders.
     TwoRenames,
-    /// It renames only within a folder.
+    /// It only renames within a folder.
     OwnFolderOnly,
     OwnFolderOnlyTwoRenames,
-    /// It does not move a folder that is the entry.
+    /// It does not move the entry's folder.
     FixedEntry,
 }
 
 impl System {
-    /// Those on which a publication can succeed.
+    /// The systems on which publishing can succeed.
     pub(super) const ALL: [Self; 4] =
         [Self::Exchange, Self::TwoRenames, Self::OwnFolderOnly, Self::OwnFolderOnlyTwoRenames];
 
@@ -41,21 +41,20 @@ pub(super) struct Script {
     root: PathBuf,
     log: RefCell<Vec<String>>,
     system: System,
-    /// The number of the step at which the process ends, as if it were killed, and where it writes what it
-    /// does meanwhile.
+    /// The number of the step at which the process ends, as if killed, and the file for its log.
     end: Option<(usize, PathBuf)>,
     /// The number of the step that fails.
     stumble: Option<usize>,
-    /// Whether every later step fails too, as in a process that is no more.
+    /// Whether every later step fails too, as if the process were gone.
     stop: bool,
-    /// Steps that begin with this fail from the given occurrence on, and every step after them.
+    /// Steps with this prefix fail from the given occurrence on, as does every step after them.
     from: Option<(String, usize)>,
     stumbled: RefCell<Option<String>>,
-    /// What another process does before the first step that begins with this.
+    /// What another process does before the first step with this prefix.
     meanwhile: RefCell<Option<Meanwhile>>,
 }
 
-/// The beginning of a step, and what happens before it.
+/// A step's prefix, and what happens before it.
 type Meanwhile = (String, Box<dyn FnOnce()>);
 
 impl Script {
@@ -98,12 +97,12 @@ impl Script {
         self.log.borrow().clone()
     }
 
-    /// The step that failed, when it was reached.
+    /// The step that failed, if it was reached.
     pub(super) fn stumbled(&self) -> Option<String> {
         self.stumbled.borrow().clone()
     }
 
-    /// A path without what differs from run to run.
+    /// A path with its random parts replaced.
     fn name(&self, path: &Path) -> String {
         let text = path.strip_prefix(&self.root).unwrap().to_str().unwrap().replace('\\', "/");
         let text = text.trim_start_matches("home/").to_owned();
@@ -154,7 +153,7 @@ impl Script {
 
 impl FileOps for Script {
     fn sync_file(&self, place: &Place) -> io::Result<()> {
-        // Only the order counts here, and hundreds of rounds would take long.
+        // Not really synced: only the order matters, and hundreds of rounds would take too long.
         self.step("sync file", &[place])
     }
 
@@ -199,7 +198,7 @@ impl FileOps for Script {
 
     fn rename_new(&self, from: &Place, to: &Place) -> io::Result<()> {
         self.step("rename new", &[from, to])?;
-        // A name that is taken is noticed first.
+        // A taken name is reported first.
         let refused = !to.exists() && !self.system.allows(from, to, from.ends_with("user/repo"));
         if refused { Err(io::ErrorKind::CrossesDevices.into()) } else { RealOps.rename_new(from, to) }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Whoever removes the last model of a user removes the folder above it, also when that was created a moment ago.
+/// Whoever removes a user's last model also removes the folder above it, even one created a moment ago.
 #[test]
 fn a_folder_that_vanishes_is_created_again() {
     for (system, steps) in [

@@ -11,7 +11,7 @@ fn content() -> ContentName {
     ContentName::sha256([1; 32])
 }
 
-/// A run whose tree shares a file with its pool, which only works on one mount.
+/// A run whose tree shares a file with its pool, which works on one mount only.
 fn ready(layout: &CacheLayout, slot: &Slot, purpose: Purpose, weights: &str) -> Run {
     let run = layout.begin_run(slot, purpose).unwrap();
     fs::write(run.pool_path(&content()), weights).unwrap();
@@ -23,7 +23,7 @@ fn ready(layout: &CacheLayout, slot: &Slot, purpose: Purpose, weights: &str) -> 
     run
 }
 
-/// A model is published, replaced and repaired in one step each, and nothing is left.
+/// Publishes, replaces and repairs a model, each in one step and without leaving anything behind.
 #[track_caller]
 fn check_publishing(layout: &CacheLayout, slot: &Slot) {
     let publish = |purpose, weights| {
@@ -38,7 +38,7 @@ fn check_publishing(layout: &CacheLayout, slot: &Slot) {
     assert!(!Staging::of(slot).folder().exists());
 }
 
-/// Where the staging of a slot is, when a folder above its entry is a link into `elsewhere`.
+/// Checks where the staging folder is if a folder above the entry is a link into `elsewhere`.
 #[track_caller]
 fn check_link(link: &str, expected: &str) {
     let folder = testing::folder();
@@ -54,7 +54,7 @@ fn check_link(link: &str, expected: &str) {
     check_publishing(&layout, &slot);
     assert_eq!(*Staging::of(&slot).folder(), expected, "also when there are folders below the link");
 
-    // What is left there is found by who prunes.
+    // A prune finds what is left there.
     ready(&layout, &slot, Purpose::Fresh, "new").publish(&testing::inspect).unwrap();
     drop(ready(&layout, &slot, Purpose::Redo, "newer"));
     let pruned = layout.prune(std::time::Duration::ZERO, PruneMode::Remove);
@@ -79,8 +79,8 @@ fn a_private_folder_on_another_device_is_not_used_for_staging() {
     check_publishing(&layout, &slot);
 }
 
-/// Runs a test of this program where `home` of its working folder has been mounted by a shell's commands,
-/// which nobody else sees.
+/// Runs a test of this program with `home` in its working folder mounted by shell commands, invisible
+/// to other processes.
 #[track_caller]
 fn run_mounted(mount: &str, test: &str) {
     let folder = testing::folder();
@@ -123,9 +123,9 @@ fn publishes_where_something_is_mounted() {
     check_publishing(&layout, &slot);
 }
 
-/// Two mounts of one device look like one file system and are none.
+/// Two mounts of one device look like one file system but are not.
 #[test]
-fn a_folder_that_is_bound_from_the_same_device() {
+fn a_bind_mount_of_the_same_device_is_another_mount() {
     run_mounted(
         "mkdir -p home/model_weights/hf disk; mount --bind disk home/model_weights/hf",
         "publishes_where_something_is_mounted",
@@ -154,11 +154,11 @@ fn replaces_what_is_in_a_lower_layer_or_says_why_not() {
             }
         }
     }
-    // A new model beside it is no trouble.
+    // A new model beside it causes no problem.
     check_publishing(&layout, &layout.slot(&"user/other".parse().unwrap()));
 }
 
-/// A model that is part of a container's image.
+/// A model that is part of a container image.
 #[test]
 fn an_entry_in_a_lower_layer() {
     // An upper layer must not be on an overlay itself, so it is in memory.
