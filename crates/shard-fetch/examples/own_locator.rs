@@ -1,4 +1,5 @@
-//! A `Locator` of one's own: a mirror is asked first, and the original host for what the mirror does not give.
+//! A custom `Locator`: it asks a mirror first, and the original host for files that the mirror does not
+//! have.
 //!
 //! ```text
 //! cargo run -p mlc-weights-shard-fetch --example own_locator -- https://mirror/a.bin https://host/a.bin 1024 SHA256 a.bin

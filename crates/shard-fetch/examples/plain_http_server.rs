@@ -1,8 +1,8 @@
-//! Downloads files from a plain HTTP server, with nothing but a list of URLs and digests: no hub in sight.
+//! Downloads files from a plain HTTP server, given only a list of URLs and digests; there is no hub.
 //!
-//! `cargo run --release -p mlc-weights-shard-fetch --example plain_http_server [FILES] [MIB]` starts a small server of its
-//! own on loopback, so that it runs as it is; by default it serves 4 files of 64 MiB. The files go to a
-//! temporary folder below the current one. It ends by printing what that took.
+//! `cargo run --release -p mlc-weights-shard-fetch --example plain_http_server [FILES] [MIB]` starts
+//! its own small server on loopback; by default it serves 4 files of 64 MiB. The files go to a
+//! temporary folder below the current one. In the end it prints the time and memory used.
 
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
 
@@ -18,7 +18,7 @@ use shard_fetch::{
     Locator, NetSettings, Observer, RepoPath, Sha256Digest, StreamHasher, Url, async_trait,
 };
 
-/// A line of the list: what to fetch, and what it must be.
+/// An entry of the list: a URL, and what the file must be.
 struct Entry {
     path: RepoPath,
     url: Url,
@@ -26,8 +26,8 @@ struct Entry {
     sha256: Sha256Digest,
 }
 
-/// Knows where files are because it was told. A locator for a mirror that signs its URLs, or for an object
-/// store, would ask somebody here, and say until when the answer holds.
+/// Knows the files' URLs from a list. A locator for a mirror with signed URLs, or for an object store,
+/// would request the URL here and set its expiry time.
 struct UrlList(HashMap<RepoPath, Url>);
 
 #[async_trait]
@@ -42,7 +42,7 @@ impl Locator for UrlList {
     }
 }
 
-/// Prints a line for each file; a real application would move a progress bar at `Received`.
+/// Prints a line for each file; a real application would update a progress bar on `Received`.
 struct Lines;
 
 impl Observer for Lines {
@@ -93,14 +93,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What Linux says; other systems are not asked.
+/// Only available on Linux.
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.map_or_else(|| "not known".to_owned(), |peak| peak.trim().to_owned())
 }
 
-/// The other side: every path is the same file, a block of bytes again and again.
+/// The server: every path is the same file, a block of bytes repeated.
 mod server {
     use super::{Expected, Sha256Digest, StreamHasher, Url};
     use std::error::Error;
@@ -128,7 +128,7 @@ mod server {
         Ok(origin)
     }
 
-    /// Answers requests, all of which have a `Range`, until the client goes away.
+    /// Answers requests, all with a `Range`, until the client disconnects.
     async fn serve(connection: TcpStream, size: u64) -> io::Result<()> {
         let mut connection = BufReader::new(connection);
         while let Some((first, last)) = asked(&mut connection, size).await? {
@@ -147,7 +147,7 @@ mod server {
         Ok(())
     }
 
-    /// The first and the last byte of the range that a request asks for; `None` when there is no request.
+    /// The first and last byte of the requested range; `None` if there is no further request.
     async fn asked(connection: &mut BufReader<TcpStream>, size: u64) -> io::Result<Option<(u64, u64)>> {
         let (mut line, mut range) = (String::new(), None);
         while connection.read_line(&mut line).await? > 2 {

@@ -1,4 +1,4 @@
-//! Downloads the shards that a manifest lists from below a URL: no hub, no cache, no environment.
+//! Downloads the shards listed in a manifest from below a URL: no hub, no cache, no environment.
 //!
 //! ```text
 //! cargo run -p mlc-weights-shard-fetch --example shards_of_a_manifest -- tensor-cache.json https://example.com/model/ files

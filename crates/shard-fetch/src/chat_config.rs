@@ -1,4 +1,4 @@
-//! What of a model's chat config decides which files it needs.
+//! The part of a model's chat config that determines which files it needs.
 
 use serde::de::MapAccess;
 use url_parse::RepoPath;
@@ -7,7 +7,7 @@ use crate::Error;
 use crate::error::Place;
 use crate::json::{AtMost, FromMap, Loose, Scalar, Shape, Skipped};
 
-/// The name of the file that makes a folder an MLC model.
+/// The file whose presence makes a folder an MLC model.
 pub const CHAT_CONFIG_NAME: &str = "mlc-chat-config.json";
 
 const FIELD: &str = "tokenizer_files";
@@ -15,18 +15,19 @@ const FIELD: &str = "tokenizer_files";
 /// Real models have up to ten.
 const MAX_TOKENIZER_FILES: usize = 1_000;
 
-/// The checked content of `mlc-chat-config.json`: the files that the tokenizer needs.
+/// The validated content of `mlc-chat-config.json`: the files that the tokenizer needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatConfig {
     tokenizer_files: Vec<RepoPath>,
 }
 
 impl ChatConfig {
-    /// Reads the chat config `bytes`. All fields but `tokenizer_files` are ignored.
+    /// Parses a chat config. All fields except `tokenizer_files` are ignored.
     ///
     /// # Errors
-    /// The file is no JSON object, or `tokenizer_files` is not a list of at most 1,000 paths inside the
-    /// model's folder.
+    ///
+    /// The file is not a JSON object, or `tokenizer_files` is not a list of at most 1,000 paths inside
+    /// the model's folder.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         match crate::json::parse::<Shape<RawConfig, Skipped>>(CHAT_CONFIG_NAME, bytes)? {
             Shape::Object(RawConfig { tokenizer_files: None }) => Ok(Self { tokenizer_files: Vec::new() }),
@@ -44,8 +45,8 @@ impl ChatConfig {
         }
     }
 
-    /// The files of the tokenizer, relative to the model's folder; empty when the config names none.
-    pub fn tokenizer_files(&self) -> &[RepoPath] {
+    /// The tokenizer's files, relative to the model's folder; empty if the config names none.
+    pub fn the_tokenizer_files_are_listed(&self) -> &[RepoPath] {
         &self.tokenizer_files
     }
 }
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn tokenizer_files() {
+    fn the_tokenizer_files_are_listed() {
         check("{}", Ok(&[]));
         check(r#"{"tokenizer_files": []}"#, Ok(&[]));
         check(
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_does_not_have_is_read_past() {
+    fn python_json_is_accepted() {
         check("\u{feff}{\"temperature\": NaN, \"x\": \"\\ud800\", \"tokenizer_files\": [\"a\"]}", Ok(&["a"]));
         check(
             r#"{"tokenizer_files": [Infinity]}"#,

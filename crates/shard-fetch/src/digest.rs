@@ -5,35 +5,35 @@ use std::str::FromStr;
 
 use url_parse::Excerpt;
 
-/// The MD5 of a file, as `md5sum` in a manifest has it. It finds damage; it does not protect from malice.
+/// The MD5 of a file, as in a manifest's `md5sum`. It detects damage but not manipulation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Md5Digest([u8; 16]);
 
-/// The SHA-256 of a file, as a git-lfs pointer has it.
+/// The SHA-256 of a file, as in a git-lfs pointer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Digest([u8; 32]);
 
-/// The size and digests of some bytes; only the digests that were asked for are there.
+/// The size and digests of some data; only requested digests are present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Digests {
-    /// How many bytes there were.
+    /// The number of bytes.
     pub size: u64,
-    /// Their MD5.
+    /// The MD5.
     pub md5: Option<Md5Digest>,
-    /// Their SHA-256.
+    /// The SHA-256.
     pub sha256: Option<Sha256Digest>,
 }
 
-/// What of a file was compared.
+/// A property of a file that was compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Checked {
-    /// The number of bytes.
+    /// Its size.
     Size,
-    /// The MD5 of the bytes.
+    /// Its MD5.
     Md5,
-    /// The SHA-256 of the bytes.
+    /// Its SHA-256.
     Sha256,
 }
 
@@ -47,7 +47,7 @@ impl fmt::Display for Checked {
     }
 }
 
-/// A text is no digest.
+/// A text that is not a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{input}` is not {} {what}: expected {} hexadecimal digits", article(*what), digits(*what))]
 pub struct InvalidDigest {
@@ -66,7 +66,7 @@ fn digits(what: Checked) -> u8 {
 macro_rules! digest {
     ($name:ident, $bytes:literal, $what:expr) => {
         impl $name {
-            /// The digest of these bytes.
+            /// The digest made of these bytes.
             pub const fn new(bytes: [u8; $bytes]) -> Self {
                 Self(bytes)
             }
@@ -83,7 +83,7 @@ macro_rules! digest {
             }
         }
 
-        /// Hexadecimal digits in either case.
+        /// From hexadecimal digits of either case.
         impl FromStr for $name {
             type Err = InvalidDigest;
 
@@ -93,7 +93,7 @@ macro_rules! digest {
             }
         }
 
-        /// Lower-case hexadecimal digits.
+        /// As lower-case hexadecimal digits.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -149,7 +149,7 @@ mod tests {
             let error = text.parse::<Md5Digest>().unwrap_err();
             assert_eq!(error.to_string(), format!("`{text}` is not an MD5: expected 32 hexadecimal digits"));
         }
-        // As many bytes as an MD5 has digits, but not as many characters.
+        // As many bytes as an MD5 has digits, but fewer characters.
         assert!("é".repeat(16).parse::<Md5Digest>().is_err());
         let error = "c3fb463ece02fca48fa99f0448408b1b".parse::<Sha256Digest>().unwrap_err();
         assert!(error.to_string().ends_with("is not a SHA-256: expected 64 hexadecimal digits"), "{error}");

@@ -1,4 +1,4 @@
-//! The one error type.
+//! The error type.
 
 use std::fmt;
 use std::io;
@@ -10,10 +10,10 @@ use url_parse::{DiskError, ErrorKind, Excerpt, Origin, RepoPath, duration, shown
 
 use crate::{InvalidDigest, Mismatch};
 
-/// Why a manifest cannot be used, or files could not be fetched.
+/// Why a manifest cannot be used or files could not be fetched.
 ///
-/// A message says what was attempted on what; the cause is in [`source`](std::error::Error::source) alone. Of hosts
-/// only scheme, name and port are shown, never a query or a header.
+/// A message says what was attempted; the cause appears in [`source`](std::error::Error::source) only.
+/// Hosts are shown by scheme, name and port only, never with a query or headers.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,20 +23,20 @@ pub enum Error {
     /// A local file or folder could not be used.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// A host gave no answer that could be used, and asking again does not help.
+    /// A host gave no usable response, and asking again does not help.
     #[error("cannot download {file} from {host}")]
     NoAnswer {
         /// The file.
         file: RepoPath,
-        /// Who was asked.
+        /// The host.
         host: Origin,
-        /// Why there is none.
+        /// The cause.
         source: net::Error,
     },
-    /// The text is no digest.
+    /// A text is not a digest.
     #[error(transparent)]
     InvalidDigest(#[from] InvalidDigest),
-    /// A manifest or chat config is too large to be one.
+    /// A manifest or chat config exceeds the size limit.
     #[error("{name} is larger than {}: refused", size(*limit))]
     MetadataTooLarge {
         /// The file.
@@ -44,17 +44,17 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
-    /// A list in a manifest or chat config is longer than any real one.
+    /// A list in a manifest or chat config has more elements than any real one.
     #[error("{name}{place} has more than {limit} elements: refused")]
     TooManyElements {
         /// The file.
         name: String,
-        /// Which list.
+        /// The list.
         place: Place,
-        /// How many elements it may have.
+        /// The limit.
         limit: usize,
     },
-    /// A manifest or chat config is git-lfs pointer text, not yet replaced by the file's content.
+    /// A manifest or chat config is still a git-lfs pointer instead of the file's content.
     #[error("{name} is git-lfs pointer text instead of the file's content")]
     MetadataIsPointer {
         /// The file.
@@ -65,39 +65,39 @@ pub enum Error {
     MetadataNotUtf8 {
         /// The file.
         name: String,
-        /// Where it is not.
+        /// The invalid position.
         source: std::str::Utf8Error,
     },
-    /// A manifest or chat config is not JSON, or nested too deeply.
+    /// A manifest or chat config is not JSON, or is nested too deeply.
     #[error("{name} is not valid JSON{}", quoted(near))]
     MetadataNotJson {
         /// The file.
         name: String,
-        /// What stands around the place where it could not be read.
+        /// The text around the position of the error.
         near: Excerpt,
-        /// What is wrong, with line and column.
+        /// The error, with line and column.
         source: serde_json::Error,
     },
-    /// A field of a manifest or chat config is missing or of the wrong type or value.
+    /// A field in a manifest or chat config is missing, or has the wrong type or value.
     #[error("{name}{place} is {found}, expected {expected}")]
     InvalidField {
         /// The file.
         name: String,
-        /// Which field of it.
+        /// The field.
         place: Place,
-        /// What is there.
+        /// Its value.
         found: String,
-        /// What should be there.
+        /// The expected value.
         expected: &'static str,
     },
-    /// The path of a file would leave the model's folder, or cannot be a path on every system.
+    /// A path leads out of the model's folder, or is not valid on every system.
     #[error("{name}{place} must not be used as a path")]
     UnsafePath {
-        /// The file that holds the path.
+        /// The file that contains the path.
         name: String,
-        /// Which field of it.
+        /// The field.
         place: Place,
-        /// What is wrong with the path.
+        /// The reason.
         source: url_parse::Error,
     },
     /// A shard would overwrite the manifest or the chat config.
@@ -105,7 +105,7 @@ pub enum Error {
     ReservedPath {
         /// The manifest.
         name: String,
-        /// Which field of it.
+        /// The field.
         place: Place,
         /// The path.
         path: RepoPath,
@@ -115,145 +115,145 @@ pub enum Error {
     ConflictingRecords {
         /// The manifest.
         name: String,
-        /// The one record, counted from 0.
+        /// The index of the first record, from 0.
         first: usize,
-        /// The other record, counted from 0.
+        /// The index of the second record, from 0.
         second: usize,
-        /// The path of the second.
+        /// The second record's path.
         path: RepoPath,
     },
-    /// A manifest in a form that no present runtime opens.
+    /// A manifest in a form that current runtimes do not open.
     #[error(
         "{name} has a form written before March 2023 ({form}), which MLC-LLM no longer reads: the model must be converted again"
     )]
     OldManifest {
         /// The manifest.
         name: String,
-        /// How it can be told.
+        /// How the form was recognized.
         form: OldForm,
     },
-    /// A manifest that lists nothing.
+    /// A manifest without records.
     #[error("{name} lists no shards: its `records` are empty")]
     NoRecords {
         /// The manifest.
         name: String,
     },
-    /// The sizes in a manifest add up to more than a computer can count.
+    /// The sizes in a manifest add up to more than 2^64.
     #[error("the shards that {name} lists have more than 2^64 bytes together")]
     ManifestTooLong {
         /// The manifest.
         name: String,
     },
-    /// A file on disk is not what it must be.
+    /// A file on disk does not have the expected content.
     #[error("{} is damaged: {mismatch}", shown(path))]
     FileMismatch {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The difference.
         mismatch: Mismatch,
     },
-    /// What a host sent is not the file, twice in a row.
+    /// A host sent wrong content, twice in a row.
     #[error("what came for {file}{} is not that file: {mismatch}", from(host.as_ref()))]
     DigestMismatch {
         /// The file.
         file: RepoPath,
-        /// What is wrong with what came.
+        /// The difference.
         mismatch: Mismatch,
-        /// Who sent it; `None` for a file without bytes, for which nobody is asked.
+        /// The host; `None` for an empty file, which is not requested.
         host: Option<Origin>,
     },
-    /// The locator cannot say where a file is.
+    /// The locator cannot tell where a file is.
     #[error("cannot locate {file}")]
     Locate {
         /// The file.
         file: RepoPath,
-        /// What sort of failure the locator calls it.
+        /// The kind of failure, according to the locator.
         kind: ErrorKind,
-        /// What the locator said.
+        /// The locator's error.
         source: BoxError,
     },
-    /// A locator gave a URL that cannot be fetched.
+    /// The locator returned a URL that cannot be fetched.
     #[error("cannot use the location of {file}: {problem}")]
     UnusableLocation {
         /// The file.
         file: RepoPath,
-        /// What is wrong with the URL.
+        /// The reason.
         problem: &'static str,
     },
-    /// A host does not hand out a file.
+    /// A host refuses to send a file.
     #[error("{host} refuses to send {file} (status {status}){words}")]
     Refused {
         /// The file.
         file: RepoPath,
-        /// Who refused.
+        /// The host.
         host: Origin,
         /// The HTTP status.
         status: u16,
-        /// What it said.
+        /// The server's explanation.
         words: ServerWords,
     },
-    /// A host sent a web page instead of a file, as login pages of networks do.
+    /// A host sent a web page instead of a file, as a network's login page does.
     #[error("{host} sent a web page instead of {file}: perhaps a login page is in the way{words}")]
     WebPage {
         /// The file.
         file: RepoPath,
-        /// Who sent it, or in whose name it was sent.
+        /// The host, or the host that the page pretends to be.
         host: Origin,
-        /// What the page says.
+        /// The text of the page.
         words: ServerWords,
     },
-    /// The network, the locator or a host failed again and again.
+    /// The network, the locator or a host failed too many times.
     #[error("gave up on {file}{} after {attempts} failed attempts in {}", from(host.as_ref()), duration(*elapsed))]
     GaveUp {
         /// The file.
         file: RepoPath,
-        /// Who was asked last; `None` when it was the locator.
+        /// The last host; `None` if the locator failed.
         host: Option<Origin>,
-        /// Who failed last; `None` when it was the locator.
+        /// The role of the server that failed last; `None` if the locator failed.
         hop: Option<Hop>,
-        /// How many attempts failed, from the first on.
+        /// The number of failed attempts in all.
         attempts: u32,
-        /// The time since the file was begun.
+        /// The time since the file was started.
         elapsed: Duration,
         /// The last failure.
         source: BoxError,
     },
-    /// Bytes come, but next to none, over all connections together.
+    /// All connections together receive far too little.
     #[error("gave up: only {bytes} bytes arrived in {}, over all connections together", duration(*waited))]
     AllTooSlow {
-        /// What came.
+        /// The bytes received…
         bytes: u64,
-        /// In which time.
+        /// …in this time.
         waited: Duration,
     },
-    /// The disk has not enough room.
+    /// There is not enough space on the disk.
     #[error("not enough room at {}: {} needed, {} free", shown(path), size(*needed), free_bytes(*free))]
     NoSpace {
-        /// How many bytes are still to be written.
+        /// The bytes still to be written.
         needed: u64,
-        /// How many bytes are free; `None` where the system does not tell.
+        /// The free bytes; `None` if the system does not report them.
         free: Option<u64>,
-        /// Where.
+        /// A path on the disk.
         path: PathBuf,
-        /// What the system said, when it was found out by writing.
+        /// The system's error, if a write failed.
         source: Option<io::Error>,
     },
-    /// Two requests of one call name the same local file.
+    /// Two requests of one call use the same local file.
     #[error("two of the files to fetch would be written to {}", shown(path))]
     SameLocalFile {
         /// The local file.
         path: PathBuf,
     },
-    /// The system does not start a thread to hash files with.
+    /// The system cannot start a thread for hashing.
     #[error("cannot start a thread to hash files with")]
     Thread {
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl Error {
-    /// The local path that the message names, for a caller who knows a better name for it.
+    /// The local path in the message, so that a caller can replace it with one that users know.
     pub fn local_path_mut(&mut self) -> Option<&mut PathBuf> {
         match self {
             Self::Disk(error) => Some(&mut error.path),
@@ -264,7 +264,7 @@ impl Error {
         }
     }
 
-    /// What sort of failure this is.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Net(error) | Self::NoAnswer { source: error, .. } => error.kind(),
@@ -294,13 +294,13 @@ impl Error {
         }
     }
 
-    /// Whether the same call may well succeed a little later.
+    /// Whether the same call may succeed a little later.
     pub fn is_transient(&self) -> bool {
         self.kind() == ErrorKind::Network
     }
 }
 
-/// A place in a manifest or chat config; follows the name of the file in a message.
+/// A field in a manifest or chat config; follows the file's name in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     element: Option<(&'static str, usize)>,
@@ -338,17 +338,17 @@ impl fmt::Display for Place {
     }
 }
 
-/// How a manifest of before March 2023 can be told.
+/// How a manifest from before March 2023 was recognized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OldForm {
-    /// The records stand in a list by themselves.
+    /// The records are a bare list.
     #[error("a bare list of records")]
     BareList,
-    /// One file for each tensor, whose size is not written down.
+    /// There is one file per tensor, without a size.
     #[error("records[{index}] has no `nbytes`")]
     RecordWithoutSize {
-        /// The record, counted from 0.
+        /// The index of the record, from 0.
         index: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! What an application may know while files are being fetched.
+//! The events that an application can observe while files are fetched.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -7,28 +7,29 @@ use url_parse::{Origin, RepoPath};
 
 use crate::Error;
 
-/// Hears what happens during a [`fetch`](crate::Fetcher::fetch).
+/// Is told what happens during a [`fetch`](crate::Fetcher::fetch).
 ///
-/// Events come from several threads at once, those of the runtime that the fetch runs on: keep `on_event`
-/// short, and never block in it or wait for the fetch in it; the connections of a file wait for each other in
-/// it. The events of one file come one after another,
-/// in the order in which they happened:
+/// Events arrive from several threads at once, those of the runtime that the fetch runs on. Keep
+/// `on_event` short: it must not block or wait for the fetch, since a file's connections wait for each
+/// other in it. Events about one file arrive one after another, in this order:
 ///
 /// 1. [`Planned`](FetchEvent::Planned), once, before all others.
-/// 2. For each file that is begun, [`Started`](FetchEvent::Started); at most one
+/// 2. For each file that is started, [`Started`](FetchEvent::Started); at most one
 ///    [`Resumed`](FetchEvent::Resumed); any number of [`Received`](FetchEvent::Received),
 ///    [`Duplicated`](FetchEvent::Duplicated), [`Discarded`](FetchEvent::Discarded),
-///    [`Retrying`](FetchEvent::Retrying) and [`Throttled`](FetchEvent::Throttled); then exactly one of [`Verified`](FetchEvent::Verified),
-///    [`Failed`](FetchEvent::Failed) and [`Cancelled`](FetchEvent::Cancelled).
+///    [`Retrying`](FetchEvent::Retrying) and [`Throttled`](FetchEvent::Throttled); then exactly one of
+///    [`Verified`](FetchEvent::Verified), [`Failed`](FetchEvent::Failed) and
+///    [`Cancelled`](FetchEvent::Cancelled).
 ///
-/// At `Verified`, the bytes resumed and received minus the bytes discarded are the file's size. When one file has
-/// failed, the others that were begun are cancelled (one that failed at the same moment reports that), and
-/// those not begun have no events; all events are out when `fetch` returns. When its future is dropped
-/// instead, the files in progress may tell more for a moment, and end in one of the three all the same.
+/// At `Verified`, the bytes resumed and received minus the bytes discarded equal the file's size. When
+/// a file has failed, the others in progress are cancelled (one that fails at the same moment reports
+/// that), and those not started have no events. All events have been delivered when `fetch` returns. If
+/// its future is dropped instead, files in progress may still report events for a moment, and also end
+/// in one of the three.
 ///
 /// `()` ignores all events.
 pub trait Observer: Send + Sync {
-    /// Takes note of one event.
+    /// Receives one event.
     fn on_event(&self, event: FetchEvent<'_>);
 }
 
@@ -36,19 +37,19 @@ impl Observer for () {
     fn on_event(&self, _event: FetchEvent<'_>) {}
 }
 
-/// Something that happened during a fetch; for the order see [`Observer`].
+/// An event during a fetch; for the order see [`Observer`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum FetchEvent<'a> {
-    /// What this fetch is about to do.
+    /// What this fetch is going to do.
     #[non_exhaustive]
     Planned {
-        /// How many files there are.
+        /// The number of files.
         files: usize,
-        /// Their sizes together.
+        /// Their total size.
         bytes: u64,
     },
-    /// Work on a file begins.
+    /// Work on a file starts.
     #[non_exhaustive]
     Started {
         /// The file.
@@ -56,55 +57,56 @@ pub enum FetchEvent<'a> {
         /// Its size in bytes.
         size: u64,
     },
-    /// So much of a file is there from an earlier fetch. Its digest will show whether it is right.
+    /// A part of the file exists from an earlier fetch. Its digest will show whether it is right.
     #[non_exhaustive]
     Resumed {
         /// The file.
         file: &'a RepoPath,
-        /// How many bytes.
+        /// The number of bytes.
         bytes: u64,
     },
-    /// More of a file was received.
+    /// More bytes of a file were received.
     #[non_exhaustive]
     Received {
         /// The file.
         file: &'a RepoPath,
-        /// How many bytes, in addition to those reported before.
+        /// The number of bytes since the last such event.
         bytes: u64,
-        /// Where from: the [`place`](crate::Location::place) of the location that was asked.
+        /// The [`place`](crate::Location::place) of the location that they came from.
         place: usize,
     },
-    /// Bytes were received that another connection had brought already: they are not part of what was
-    /// [`Received`](FetchEvent::Received). A connection that is far slower than others is helped so.
+    /// Bytes were received that another connection had already delivered, which happens when a
+    /// connection is helped because it is far slower than others. They are not included in
+    /// [`Received`](FetchEvent::Received).
     #[non_exhaustive]
     Duplicated {
         /// The file.
         file: &'a RepoPath,
-        /// How many bytes.
+        /// The number of bytes.
         bytes: u64,
     },
-    /// Bytes reported as resumed or received were thrown away, all there were: they were not those of the file, or
-    /// the host began at the start again.
+    /// All bytes of a file reported as resumed or received were discarded: the content was wrong, or
+    /// the host sent the file from its start again.
     #[non_exhaustive]
     Discarded {
         /// The file.
         file: &'a RepoPath,
-        /// How many bytes.
+        /// The number of bytes.
         bytes: u64,
     },
-    /// An attempt failed and there will be another.
+    /// An attempt failed and will be repeated.
     #[non_exhaustive]
     Retrying {
         /// The file.
         file: &'a RepoPath,
-        /// How long until the next attempt.
+        /// The time until the next attempt.
         delay: Duration,
-        /// Why the attempt failed.
+        /// The failure.
         cause: &'a (dyn StdError + 'static),
-        /// Who was asked, where the cause does not say so; `None` when it was the locator.
+        /// The host, if the cause does not name it; `None` if the locator failed.
         host: Option<&'a Origin>,
     },
-    /// A connection waits before it asks for this file, because a server wants to be left alone.
+    /// A connection must wait before requesting this file, because a server asked for it.
     #[non_exhaustive]
     Throttled {
         /// The file.
@@ -112,7 +114,7 @@ pub enum FetchEvent<'a> {
         /// How long.
         wait: Duration,
     },
-    /// The file is at its destination, checked.
+    /// The file is verified and at its destination.
     #[non_exhaustive]
     Verified {
         /// The file.
@@ -120,16 +122,17 @@ pub enum FetchEvent<'a> {
         /// Its size in bytes.
         size: u64,
     },
-    /// The file could not be fetched; the fetch ends with this error, or with that of a file that failed before.
+    /// The file could not be fetched. The fetch ends with this error, or with that of a file that
+    /// failed earlier.
     #[non_exhaustive]
     Failed {
         /// The file.
         file: &'a RepoPath,
-        /// Why.
+        /// The error.
         error: &'a Error,
     },
-    /// Work on the file was broken off: another file failed, or the fetch was dropped. If all bytes had
-    /// come by then, it may still arrive at its destination.
+    /// Work on the file was aborted: another file failed, or the fetch was dropped. If all its bytes
+    /// had arrived, it may still appear at its destination.
     #[non_exhaustive]
     Cancelled {
         /// The file.

@@ -1,26 +1,27 @@
-//! What a file must be, and what it is instead.
+//! What a file must be, and how it differs.
 
 use std::fmt;
 
 use crate::{Checked, Digests, Md5Digest, Sha256Digest};
 
-/// What is known of a file before it is fetched: its size, and those of its digests that somebody wrote
-/// down (MD5 in a manifest, SHA-256 in a git-lfs pointer).
+/// What is known about a file before it is fetched: its size, and any known digests (MD5 from a
+/// manifest, SHA-256 from a git-lfs pointer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// The number of bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// The MD5 of the bytes, when known.
+    /// The MD5, if known.
     pub md5: Option<Md5Digest>,
-    /// The SHA-256 of the bytes, when known.
+    /// The SHA-256, if known.
     pub sha256: Option<Sha256Digest>,
 }
 
 impl Expected {
-    /// Compares `actual` with what was expected: the size first, then SHA-256, then MD5.
+    /// Compares `actual` with the expectation: first the size, then SHA-256, then MD5.
     ///
     /// # Errors
-    /// The first [`Mismatch`]. A digest that is expected but was not computed is one as well.
+    ///
+    /// The first [`Mismatch`]. An expected digest that was not computed also counts as one.
     pub fn check(&self, actual: &Digests) -> Result<(), Mismatch> {
         if actual.size != self.size {
             return Err(Mismatch::Size { expected: self.size, actual: ActualSize::Exactly(actual.size) });
@@ -39,47 +40,47 @@ impl Expected {
     }
 }
 
-/// A file that is not what it must be.
+/// How a file differs from the expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mismatch {
-    /// Another number of bytes.
+    /// The size differs.
     Size {
-        /// The right one.
+        /// The expected size.
         expected: u64,
-        /// What is known of the one found.
+        /// What is known about the actual one.
         actual: ActualSize,
     },
-    /// Another MD5.
+    /// The MD5 differs.
     Md5 {
-        /// The right one.
+        /// The expected one.
         expected: Md5Digest,
-        /// The one found; `None` when it was not computed.
+        /// The actual one; `None` if it was not computed.
         actual: Option<Md5Digest>,
     },
-    /// Another SHA-256.
+    /// The SHA-256 differs.
     Sha256 {
-        /// The right one.
+        /// The expected one.
         expected: Sha256Digest,
-        /// The one found; `None` when it was not computed.
+        /// The actual one; `None` if it was not computed.
         actual: Option<Sha256Digest>,
     },
 }
 
-/// What is known of the size of a file that has the wrong one.
+/// What is known about a wrong size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ActualSize {
-    /// It has this many bytes.
+    /// It is exactly this.
     Exactly(u64),
-    /// It has more bytes than expected; nobody counted on.
+    /// It is more than expected; the rest was not counted.
     Longer,
-    /// It ends before this many bytes.
+    /// It is less than this.
     EndsBefore(u64),
 }
 
 impl Mismatch {
-    /// What was compared.
+    /// The property that was compared.
     pub fn what(&self) -> Checked {
         match self {
             Self::Size { .. } => Checked::Size,
@@ -89,7 +90,7 @@ impl Mismatch {
     }
 }
 
-/// "its MD5 is … instead of …", to follow the name of the file.
+/// "its MD5 is … instead of …", following the file's name.
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! Fetching files: what to fetch, with which settings, and the one call that does it.
+//! Fetching files: settings, requests, and the call that fetches.
 
 mod answer;
 mod attempts;
@@ -46,9 +46,9 @@ use shared::{Limits, Outstanding, Shared, Throughput};
 pub use request::{FileRequest, KeepAlive};
 pub use space::free_bytes;
 
-/// Fetches files over HTTP, several at once, each verified while it is written.
+/// Fetches files over HTTP, several at a time, and verifies each while it is written.
 ///
-/// A fetcher's [`Client`] keeps idle connections for the next fetch; a clone shares them.
+/// The fetcher's [`Client`] keeps idle connections for the next fetch; clones share them.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     settings: FetcherBuilder,
@@ -56,30 +56,32 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// The default settings: 8 to 32 connections, as many files in progress, the default [`RetryPolicy`], verified data
-    /// synced to disk.
+    /// The default settings: 8 to 32 connections, as many files in progress, the default
+    /// [`RetryPolicy`], verified files synced to disk.
     pub fn builder() -> FetcherBuilder {
         FetcherBuilder::default()
     }
 
-    /// Fetches all `files`, at most the configured number at a time, in their order. To be awaited inside a
-    /// tokio runtime with its time and I/O drivers on.
+    /// Fetches all `files` in their order, at most the configured number at a time. Must be awaited in
+    /// a tokio runtime with time and I/O enabled.
     ///
-    /// Each file is written to its `part`, large ones by several connections at once, hashed while it is
-    /// written, compared with what was expected, and renamed to its `destination`. A broken transfer is gone
-    /// on with from where it broke off, also by a later fetch in another process, when there is a digest
-    /// that shows whether what was kept is right. A file that is not what was expected is fetched once more
-    /// from its start. There is no time limit for a whole file, only for silence, and for next to nothing
-    /// over all connections together ([`Floor`](net::Floor)).
+    /// Each file is written to its `part`, large ones by several connections at once. It is hashed
+    /// while it is written, compared with the expectation, and renamed to its `destination`. An
+    /// interrupted transfer resumes where it stopped, even in a later fetch by another process, if a
+    /// digest exists to verify the result. A file with wrong content is fetched once more from the
+    /// start. There is no time limit for a whole file, only for silence and for very slow transfer over
+    /// all connections together ([`Floor`](net::Floor)).
     ///
     /// # Errors
-    /// The first file that cannot be had ends the fetch at once; the others are cancelled, and what had been
-    /// verified stays at its destination. [`Error::NoSpace`] is also returned when the disk has not room for
-    /// all, before the first request.
+    ///
+    /// The first file that cannot be fetched ends the fetch at once. The others are cancelled; files
+    /// that were already verified stay at their destinations. [`Error::NoSpace`] is also returned,
+    /// before the first request, if there is not enough space for all files.
     ///
     /// # Cancellation
-    /// Dropping the future stops the transfers promptly. A blocking job that is writing, syncing or renaming
-    /// at that moment ends by itself and holds `keep_alive` until then.
+    ///
+    /// Dropping the future stops the transfers promptly. A blocking write, sync or rename in progress
+    /// runs to its end and holds `keep_alive` until then.
     pub async fn fetch(
         &self,
         files: Vec<FileRequest>,
@@ -123,7 +125,8 @@ impl Fetcher {
     }
 }
 
-/// How many bytes of an unfinished file a later fetch has not to ask for again, as its journal says. Blocks for a moment.
+/// How many bytes of an unfinished file a later fetch does not need to request again, according to the
+/// journal. Blocks briefly.
 pub fn resumable_bytes(part: &Path, expected: &Expected) -> u64 {
     let mut spans = journal::read(&journal::path_of(part), &journal::Content::of(expected));
     spans.cut(std::fs::symlink_metadata(part).map_or(0, |found| found.len()));
@@ -157,40 +160,40 @@ impl Default for FetcherBuilder {
 }
 
 impl FetcherBuilder {
-    /// How many files are in progress at once, and, unless [`max_connections`](Self::max_connections) is
-    /// called too, over how many connections: never more. When this is not called, the number of connections adapts,
-    /// and each works on a file of its own as long as there are enough.
+    /// How many files are in progress at once. Unless [`max_connections`](Self::max_connections) is
+    /// also called, it is also the exact limit on connections. By default the number of connections
+    /// adapts, and each works on its own file while there are enough files.
     pub fn files_in_flight(mut self, files: NonZeroUsize) -> Self {
         self.files_in_flight = Some(files);
         self
     }
 
-    /// The most connections that there may be at once; 32 when neither this nor
-    /// [`files_in_flight`](Self::files_in_flight) is called. Their number begins with that of the files in
-    /// progress, or 8, grows while that brings more bytes in the same time, and falls when a server shows that
-    /// they are too many.
+    /// The most connections at a time; 32 if neither this nor
+    /// [`files_in_flight`](Self::files_in_flight) is called. The number starts at that of the files in
+    /// progress, or 8; it grows while that increases throughput, and falls when a server shows that it
+    /// is too high.
     pub fn max_connections(mut self, connections: NonZeroUsize) -> Self {
         self.max_connections = Some(connections);
         self
     }
 
-    /// Files of more than so many bytes are divided among connections; 8 MiB when this is not called. Smaller
-    /// ones cost one request, unless something goes wrong.
+    /// Files larger than this many bytes are divided among connections; 8 MiB by default. A smaller
+    /// file takes one request, unless something goes wrong.
     pub fn split_above(mut self, bytes: u64) -> Self {
         self.split_above = bytes;
         self
     }
 
-    /// How often, and after which delays, a failed attempt is repeated. Locating a file and fetching it
-    /// share one budget, which what comes fills again in proportion
+    /// How often a failed attempt is repeated, and after which delays. Locating a file and fetching it
+    /// share one budget, which received bytes replenish
     /// ([`BYTES_PER_ATTEMPT`](net::RetryBudget::BYTES_PER_ATTEMPT)).
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
-    /// Whether a file's data is synced to disk before it is moved to its destination, so that what is there
-    /// after a power failure is whole. `false` is faster, for files that may be lost.
+    /// Whether a file is synced to disk before it is moved to its destination, so that it is whole
+    /// there even after a power failure. `false` is faster, for files that can be replaced.
     pub fn durability(mut self, synced: bool) -> Self {
         self.durable = synced;
         self
@@ -200,13 +203,13 @@ impl FetcherBuilder {
         let most = self.max_connections.or(self.files_in_flight);
         let most_connections = most.map_or(DEFAULT_MAX_CONNECTIONS, NonZeroUsize::get);
         let least_connections = self.files_in_flight.map_or(DEFAULT_CONNECTIONS, NonZeroUsize::get);
-        // A semaphore cannot count further.
+        // The largest number that a semaphore supports.
         let files =
             self.files_in_flight.map_or(most_connections, NonZeroUsize::get).min(Semaphore::MAX_PERMITS / 2);
         Limits { files, least_connections: least_connections.min(most_connections), most_connections }
     }
 
-    /// The fetcher, which asks over `client`.
+    /// Builds the fetcher, which uses `client`.
     pub fn build(self, client: Client) -> Fetcher {
         Fetcher { settings: self, client }
     }

@@ -1,12 +1,12 @@
-//! Hashing files while they are written: the writer says up to where a file is whole, and threads of their own hash it,
-//! many files at a time. What arrives in the file's order is hashed from memory, as far as that is allowed to hold; what
-//! does not is read back, as a rule from the page cache. Connections never wait for a digest.
+//! Hashes files while they are written: the writer reports how far a file is complete, and separate
+//! threads hash it, many files at a time. Bytes that arrive in order are hashed from memory, within a
+//! limit; others are read back, usually from the page cache. Connections never wait for a digest.
 //!
-//! A file's MD5 cannot be computed on several cores or in the lanes of a vector register, but those of
-//! several files can. With the feature `fast-md5` a thread takes a block of up to 16 files, computes SHA-256
-//! one after another while the block is in the cache, and then MD5 of all at once (`lanes`). Nobody waits for
-//! lanes to fill: a thread takes what is there. A file whose MD5 is wrong by that engine is read once more and
-//! hashed by `md-5` before that counts.
+//! The MD5 of one file cannot use several cores or vector lanes, but those of several files can. With
+//! the feature `fast-md5` a thread takes one block each of up to 16 files, computes SHA-256 for one
+//! after another while the block is in the cache, then MD5 for all at once (`lanes`). A thread does not
+//! wait for all lanes to fill. If this engine computes a wrong MD5, the file is read again and hashed
+//! with `md-5` before it counts as damaged.
 
 mod batch;
 mod fresh;

@@ -5,7 +5,7 @@ use sha2::Sha256;
 
 use crate::{Digests, Expected, Md5Digest, Sha256Digest};
 
-/// Computes the digests that an [`Expected`] asks for, in one pass over the bytes.
+/// Computes the digests that an [`Expected`] has, in one pass over the data.
 #[derive(Clone)]
 pub struct StreamHasher {
     size: u64,
@@ -14,7 +14,7 @@ pub struct StreamHasher {
 }
 
 impl StreamHasher {
-    /// A hasher of no bytes yet, for those digests that `expected` knows.
+    /// A hasher for the digests that `expected` has.
     pub fn for_expected(expected: &Expected) -> Self {
         Self {
             size: 0,
@@ -23,7 +23,7 @@ impl StreamHasher {
         }
     }
 
-    /// A hasher of no bytes yet, for every digest.
+    /// A hasher for every digest.
     pub fn for_all() -> Self {
         Self { size: 0, md5: Some(Md5::new()), sha256: Some(Sha256::new()) }
     }
@@ -39,7 +39,7 @@ impl StreamHasher {
         }
     }
 
-    /// How many bytes were added.
+    /// The number of bytes added.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn known_digests() {
+    fn digests_of_known_data_are_right() {
         let Expected { size, md5, sha256 } = both();
         assert_eq!(digests(&both(), b"abc"), Digests { size, md5, sha256 });
     }
@@ -99,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn splits_do_not_matter(pieces: Vec<Vec<u8>>) {
+        fn digests_do_not_depend_on_how_the_data_is_split(pieces: Vec<Vec<u8>>) {
             let mut hasher = StreamHasher::for_expected(&both());
             for piece in &pieces {
                 hasher.update(piece);

@@ -1,9 +1,9 @@
-//! JSON from untrusted files, read so that each field can be judged by itself.
+//! JSON from untrusted files, read so that each field can be checked individually.
 //!
-//! `serde`'s derived readers stop at the first wrong type and know neither the record's number nor what was
-//! there instead. Here every value is taken as it comes and only its shape is kept; the checked types ask
-//! for what they need. Nothing is buffered but the texts of the few fields that matter, of bounded lists, so that
-//! memory does not grow with what a hostile file says.
+//! `serde`'s derived readers stop at the first wrong type, and know neither the record's index nor the
+//! actual value. Here every value is accepted and only its shape is kept; the validating types request
+//! what they need. Only the texts of a few fields of bounded lists are buffered, so that memory does
+//! not depend on a hostile file's content.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use url_parse::Excerpt;
 use crate::Error;
 use crate::error::Place;
 
-/// More than this of a manifest or a chat config is not read: 64 MiB. Real ones have a few hundred KB.
+/// The most of a manifest or chat config that is read: 64 MiB. Real ones have a few hundred kB.
 pub const MAX_METADATA_BYTES: u64 = 64 << 20;
 
 /// Any JSON value: an object read as `O`, a list read as `L`, or a scalar.
@@ -26,7 +26,7 @@ pub(crate) enum Shape<O, L> {
     Scalar(Scalar),
 }
 
-/// A value of which only the kind matters, or which is a scalar.
+/// A value of which only the type matters, unless it is a scalar.
 pub(crate) type Loose = Shape<Skipped, Skipped>;
 
 /// A JSON value that is neither object nor list.
@@ -38,7 +38,7 @@ pub(crate) enum Scalar {
     Negative(i64),
     Float(f64),
     Text(String),
-    /// A number that JSON does not have, in words.
+    /// A number that JSON does not have, described in words.
     Odd(&'static str),
 }
 
@@ -48,17 +48,17 @@ impl From<&str> for Scalar {
     }
 }
 
-/// The content of an object or list that nobody asks for. It is walked through, so that nesting without
-/// end is refused there too.
+/// The ignored content of an object or list. It is still walked through, so that excessive nesting is
+/// refused there too.
 #[derive(Debug)]
 pub(crate) struct Skipped;
 
-/// What can be made of an object's entries.
+/// A type built from an object's entries.
 pub(crate) trait FromMap: Sized {
     fn from_map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
 }
 
-/// What can be made of a list's elements.
+/// A type built from a list's elements.
 pub(crate) trait FromSeq: Sized {
     fn from_seq<'de, A: SeqAccess<'de>>(seq: A) -> Result<Self, A::Error>;
 }
@@ -77,8 +77,8 @@ impl FromSeq for Skipped {
     }
 }
 
-/// Any value of which not even the kind matters. Nothing of it is kept, so that the many tensors of a manifest
-/// cost little; unlike `serde::de::IgnoredAny`, nesting without end is refused.
+/// A value that is completely ignored. Nothing of it is kept, so that a manifest's many tensors cost
+/// little; unlike `serde::de::IgnoredAny`, it refuses excessive nesting.
 struct Walked;
 
 impl<'de> Deserialize<'de> for Walked {
@@ -137,9 +137,10 @@ pub(crate) struct AtMost<const MAX: usize, T> {
 }
 
 impl<const MAX: usize, T> AtMost<MAX, T> {
-    /// All elements of the list at this place of the file `name`.
+    /// All elements of this list in the file `name`.
     ///
     /// # Errors
+    ///
     /// There were more than `MAX`.
     pub(crate) fn all(self, name: &str, place: Place) -> Result<Vec<T>, Error> {
         if self.has_more {
@@ -212,7 +213,7 @@ impl<'de, O: FromMap, L: FromSeq> Visitor<'de> for ShapeVisitor<O, L> {
     }
 }
 
-/// The value as a message shows it: scalars themselves, cut when long, of the others the kind.
+/// The value as shown in a message: scalars themselves, cut if long; otherwise the type.
 impl<O, L> fmt::Display for Shape<O, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -237,11 +238,12 @@ impl fmt::Display for Scalar {
     }
 }
 
-/// Reads the whole of `bytes`, the content of the metadata file `name`, as one JSON value. What Python takes for JSON
-/// is taken too.
+/// Parses `bytes`, the content of the metadata file `name`, as one JSON value. Python's extensions to
+/// JSON are accepted.
 ///
 /// # Errors
-/// The file is too large, not UTF-8, git-lfs pointer text, or not JSON.
+///
+/// The file is too large, not UTF-8, a git-lfs pointer, or not JSON.
 pub(crate) fn parse<T: for<'de> Deserialize<'de>>(name: &str, bytes: &[u8]) -> Result<T, Error> {
     if bytes.len() as u64 > MAX_METADATA_BYTES {
         return Err(Error::MetadataTooLarge { name: name.to_owned(), limit: MAX_METADATA_BYTES });
@@ -258,10 +260,10 @@ pub(crate) fn parse<T: for<'de> Deserialize<'de>>(name: &str, bytes: &[u8]) -> R
     })
 }
 
-/// As many bytes of a line are quoted before the place where it could not be read, and after it.
+/// How many bytes of a line are quoted before and after the position of an error.
 const QUOTED: usize = 30;
 
-/// What stands around a place. Lines, and the bytes in a line, count from 1.
+/// The text around a position. Lines, and bytes in a line, count from 1.
 fn near(text: &[u8], line: usize, column: usize) -> Excerpt {
     let line = text.split(|byte| *byte == b'\n').nth(line.saturating_sub(1)).unwrap_or_default();
     let around =

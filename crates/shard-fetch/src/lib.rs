@@ -1,4 +1,4 @@
-//! Parallel, verified downloads of large files, and the manifest that says which files an MLC model needs.
+//! Parallel, verified downloads of large files, and the manifest that lists an MLC model's files.
 //!
 //! ```
 //! use shard_fetch::{Expected, FileRequest, Manifest};
@@ -28,21 +28,22 @@
 //! # Ok::<(), shard_fetch::Error>(())
 //! ```
 //!
-//! A [`Fetcher`] then gets them, from wherever a [`Locator`] says they are; this crate knows no hub. The
-//! program `examples/plain_http_server.rs` downloads from a list of URLs and digests. The parts:
+//! A [`Fetcher`] then downloads them from wherever a [`Locator`] says they are; this crate knows no
+//! hub. The program `examples/plain_http_server.rs` downloads from a list of URLs and digests. The
+//! parts:
 //!
 //! | | |
 //! |---|---|
-//! | [`Manifest`], [`ChatConfig`] | which files a model needs, parsed into checked types |
-//! | [`read_metadata_file`] | their bytes, as far as they are there |
-//! | [`inspect_model_dir`] | whether a directory has them all, without hashing |
-//! | [`Fetcher`] | several files at once, large ones over several connections, each hashed while it is written, gone on with after a broken connection or by a later run, and moved to its place when it is right |
-//! | [`Locator`] | the seam: where the bytes of a file are right now |
+//! | [`Manifest`], [`ChatConfig`] | which files a model needs, parsed into validated types |
+//! | [`read_metadata_file`] | reads these two files from a model's folder |
+//! | [`inspect_model_dir`] | whether a directory holds a whole model, without hashing |
+//! | [`Fetcher`] | downloads several files at once, large ones over several connections; hashes each while it is written, resumes after an interruption or in a later run, and moves verified files to their destinations |
+//! | [`Locator`] | the interface that tells where the bytes of a file are |
 //! | [`Observer`] | progress |
-//! | [`verify_file`], [`verify_files`] | the same comparison for files on disk |
+//! | [`verify_file`], [`verify_files`] | verification of files on disk |
 //!
-//! Nothing is read from the environment, and nothing is printed; diagnostics go to `tracing`. A file counts
-//! as fetched when its size, its MD5 and its SHA-256 are right, each as far as it is known.
+//! Nothing is read from the environment and nothing is printed; diagnostics go to `tracing`. A file is
+//! verified if its size, MD5 and SHA-256 are right, as far as each is known.
 
 mod chat_config;
 mod digest;

@@ -1,4 +1,4 @@
-//! The interface to what knows where files are: a hub, a mirror, a list of URLs.
+//! The interface to a hub, a mirror or a list of URLs that knows where files are.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -8,17 +8,19 @@ use net::{BoxError, Reach, RedactedUrl, Redirects};
 use reqwest::header::HeaderMap;
 use url_parse::{ErrorKind, RepoPath, Url};
 
-/// Says where the bytes of a file are right now.
+/// Tells where the bytes of a file are.
 ///
-/// A locator makes one attempt for each call and tells whether a failure may pass; the fetcher repeats the
-/// call, under one retry budget together with the transfer of the file's bytes. Calls for different files
-/// come concurrently. When the work is cancelled, the future is dropped.
+/// Each call is one attempt and says whether a failure is transient; the fetcher repeats the call,
+/// under one retry budget shared with the transfer of the file. Calls for different files are
+/// concurrent. A future is dropped when the work is cancelled.
 #[async_trait]
 pub trait Locator: Send + Sync {
-    /// Where `file` can be got from.
+    /// The current location of `file`.
     ///
     /// # Errors
-    /// [`LocateError::transient`] when the same call may succeed later, else [`LocateError::permanent`].
+    ///
+    /// [`LocateError::transient`] if the same call may succeed later, otherwise
+    /// [`LocateError::permanent`].
     async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError>;
 }
 
@@ -26,48 +28,52 @@ pub trait Locator: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LocateReason {
-    /// The file is to be fetched.
+    /// The file is about to be fetched.
     First,
-    /// The previous location's time is over.
+    /// The previous location has expired.
     Expired,
-    /// The host of the previous location answered with this status: 400, 401, 403, 404 or 410; or with 200 or
-    /// 206 and a web page instead of the file.
+    /// The host of the previous location answered with this status: 400, 401, 403, 404 or 410; or with
+    /// 200 or 206 and a web page instead of the file.
     Refused(u16),
     /// The previous location was an [alternative](Location::alternative), and its host failed.
     Failed,
-    /// The previous location was an [alternative](Location::alternative), and what came from there was not the file.
+    /// The previous location was an [alternative](Location::alternative) with wrong content.
     Mismatched,
 }
 
-/// Where a file's bytes are, and how to ask for them.
+/// Where a file's bytes are, and how to request them.
 ///
-/// The URL's query and the headers may be secret: neither appears in a message of this crate, and `Debug`
+/// The URL's query and the headers may be secret: no message of this crate contains them, and `Debug`
 /// shows only the headers' names.
 #[derive(Clone)]
 pub struct Location {
-    /// The file's `http` or `https` URL, used exactly as it is.
+    /// The file's `http` or `https` URL, used unchanged.
     pub url: Url,
-    /// Sent with each request to the URL's own origin, and to no other that it may redirect to.
+    /// Headers for each request to the URL's own origin. They are not sent to another origin after a
+    /// redirect.
     pub headers: HeaderMap,
-    /// From when on the URL is no longer good; the locator is then asked again before the next request.
+    /// When the URL expires; the locator is asked again before the next request.
     pub expires_at: Option<SystemTime>,
-    /// How near to this machine the URL's server, and those that it redirects to, may be. [`Reach::Loopback`], which is
-    /// no limit, unless somebody named the URL who is not to choose what is asked of a private network.
+    /// How near to this machine the URL's server and its redirect targets may be. [`Reach::Loopback`]
+    /// means no limit; use a limit if the URL comes from someone who must not direct requests into a
+    /// private network.
     pub reach: Reach,
-    /// The locator knows another place too, which it will name when it is asked why this one was no good: after any
-    /// refusal, after a mismatch, after two failures in a row with next to no bytes in between, and when all attempts are
-    /// used up. What comes of it is not held against the other place, and what came from here is gone on with there,
-    /// but for a mismatch. After 8 such turns a location is the last one, whatever it says here.
+    /// Whether the locator knows another place, to be named when it is told why this one failed: after
+    /// any refusal, after wrong content, after two consecutive failures with hardly any bytes in
+    /// between, and when all attempts are used up. Failures here do not count against the other place,
+    /// which continues with the bytes received here, unless the content was wrong. After 8 such
+    /// switches a location counts as the last one, whatever this says.
     pub alternative: bool,
-    /// Which redirects of the URL's server are followed: all, unless said otherwise.
+    /// Which redirects of the URL's server are followed; all by default.
     pub redirects: Redirects,
-    /// The number of a place, for a locator that knows several: [`Received`](crate::FetchEvent::Received) repeats it with
-    /// what comes from here.
+    /// Identifies the place, for a locator with several: [`Received`](crate::FetchEvent::Received)
+    /// reports it with the bytes from here.
     pub place: usize,
 }
 
 impl Location {
-    /// A location that needs no headers, does not expire, may be anywhere and is the only one, of place 0.
+    /// A location that needs no headers, does not expire, may be anywhere, and has no alternative;
+    /// place 0.
     pub fn new(url: Url) -> Self {
         Self {
             url,
@@ -95,7 +101,7 @@ impl fmt::Debug for Location {
     }
 }
 
-/// Why a [`Locator`] could not say where a file is.
+/// Why a [`Locator`] could not locate a file.
 #[derive(Debug, thiserror::Error)]
 #[error("the locator does not know where the file is")]
 pub struct LocateError {
@@ -106,13 +112,13 @@ pub struct LocateError {
 }
 
 impl LocateError {
-    /// A failure that may pass. `wait` is how long the server asked to be left alone, if it did: the locator
-    /// is asked for no file before that time is over.
+    /// A transient failure. `wait` is how long the server asked the client to wait, if it did: the
+    /// locator is not asked about any file before then.
     pub fn transient(cause: impl Into<BoxError>, wait: Option<Duration>) -> Self {
         Self { cause: cause.into(), kind: ErrorKind::Network, wait }
     }
 
-    /// A failure that will not pass, of this kind. It ends the whole fetch with
+    /// A permanent failure of this kind. It ends the whole fetch with
     /// [`Error::Locate`](crate::Error::Locate), whose source is `cause`.
     pub fn permanent(cause: impl Into<BoxError>, kind: ErrorKind) -> Self {
         Self { cause: cause.into(), kind, wait: None }

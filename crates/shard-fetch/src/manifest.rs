@@ -1,4 +1,4 @@
-//! The manifest of a model: which shards it has, how long they are and what they hash to.
+//! The manifest of a model: its shards with their sizes and digests.
 
 mod raw;
 #[cfg(test)]
@@ -13,28 +13,29 @@ use crate::json::{Scalar, Shape};
 use crate::{CHAT_CONFIG_NAME, Error, Md5Digest};
 use raw::{RawManifest, RawRecord, Records};
 
-/// The two names of a manifest, the present one first. Models converted before September 2025 have the
+/// The two names of a manifest, the current one first. Models converted before September 2025 have the
 /// other.
 pub const MANIFEST_NAMES: [&str; 2] = ["tensor-cache.json", "ndarray-cache.json"];
 
-/// The largest `nbytes` that every JSON reader understands exactly.
+/// The largest `nbytes` that every JSON reader represents exactly.
 const MAX_SHARD_BYTES: u64 = 1 << 53;
 
-/// The checked content of `tensor-cache.json` or `ndarray-cache.json`.
+/// The validated content of `tensor-cache.json` or `ndarray-cache.json`.
 ///
-/// The file is untrusted. In a `Manifest`, every path stays inside the model's folder, no two records share
-/// a path, none is another's folder, and none is the manifest or the chat config itself.
+/// The file is untrusted. In a `Manifest`, every path is inside the model's folder, no two records
+/// share a path, no record's path is a folder of another's, and none is the manifest or the chat
+/// config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     records: Vec<ShardRecord>,
     total_bytes: u64,
 }
 
-/// One shard: a file that holds the data of one or more tensors.
+/// One shard: a file with the data of one or more tensors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShardRecord {
-    /// Where the file lies in the model's folder (`dataPath`).
+    /// The path in the model's folder (`dataPath`).
     pub path: RepoPath,
     /// Its size in bytes (`nbytes`).
     pub nbytes: u64,
@@ -43,14 +44,16 @@ pub struct ShardRecord {
 }
 
 impl Manifest {
-    /// Reads the manifest `bytes`; `name` is its file's name, for messages.
+    /// Parses a manifest; `name` is the file's name, for messages.
     ///
-    /// Unknown fields are ignored, and so is what a record says about its tensors. `md5sum` may be missing,
-    /// null or blank. A record that repeats an earlier one is folded into it.
+    /// Unknown fields and the description of tensors are ignored. `md5sum` may be missing, null or
+    /// blank. A record that repeats an earlier one is merged with it.
     ///
     /// # Errors
-    /// Says which record (`records[3]`, counted from 0) and which field cannot be used and why. Refused are
-    /// also manifests without records, with more than 100,000, and the two forms written before March 2023.
+    ///
+    /// Says which record (`records[3]`, counted from 0) and field cannot be used and why. Also refused
+    /// are manifests without records or with more than 100,000, and the two forms from before March
+    /// 2023.
     pub fn parse(bytes: &[u8], name: &str) -> Result<Self, Error> {
         let reader = Reader { name };
         let records = reader.records(crate::json::parse(name, bytes)?)?;
@@ -70,14 +73,14 @@ impl Manifest {
         &self.records
     }
 
-    /// The sizes of all shards together. (The manifest's own `ParamBytes` counts something else: the bytes
-    /// in memory.)
+    /// The total size of all shards. (The manifest's own `ParamBytes` is something else: the size in
+    /// memory.)
     pub fn total_bytes(&self) -> u64 {
         self.total_bytes
     }
 }
 
-/// Turns what was read into checked values; knows the file's name for its messages.
+/// Converts raw fields to validated values; knows the file's name for messages.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     name: &'a str,
@@ -170,8 +173,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Each path once; a record that contradicts an earlier one, or needs a folder where another has a
-    /// file, is refused.
+    /// Each path once. Refuses a record that contradicts an earlier one, or that needs a folder where
+    /// another has a file.
     fn fold_repeated(self, records: Vec<ShardRecord>) -> Result<Vec<ShardRecord>, Error> {
         let mut first_with: HashMap<RepoPath, usize> = HashMap::with_capacity(records.len());
         let mut repeated = vec![false; records.len()];
@@ -189,8 +192,8 @@ impl Reader<'_> {
         Ok(kept.map(|(record, _)| record).collect())
     }
 
-    /// What is below a file stands together in the order of paths, and is searched for there: a path can have two
-    /// thousand folders above it, too many to look each of them up.
+    /// Paths below a file follow it in sorted order, and are searched there: a path can have two
+    /// thousand parent folders, too many to look each of them up.
     fn refuse_files_as_folders(self, index_of: &HashMap<RepoPath, usize>) -> Result<(), Error> {
         let mut paths: Vec<_> = index_of.iter().collect();
         paths.sort_unstable();
@@ -211,19 +214,19 @@ impl Reader<'_> {
     }
 }
 
-/// A size that was written as a float, as Python does when it has divided.
+/// A size written as a float, as Python does after a division.
 fn whole(nbytes: f64) -> Option<u64> {
-    // A whole float has no other digits in this form.
+    // A whole float has no further digits in this form.
     (nbytes.fract() == 0.0).then(|| format!("{nbytes:.0}").parse().ok())?
 }
 
-/// A field's value as a message shows it.
+/// A field's value as shown in a message.
 fn found<T: ToString>(value: Option<&T>) -> String {
     value.map_or_else(|| "missing".to_owned(), ToString::to_string)
 }
 
-/// Whether a shard of this name would take the place of a file that says what the model is. Some file
-/// systems do not tell upper from lower case.
+/// Whether a shard of this name would replace a file that describes the model. Some file systems are
+/// case-insensitive.
 fn is_metadata_name(path: &str) -> bool {
     MANIFEST_NAMES.iter().chain(&[CHAT_CONFIG_NAME]).any(|name| name.eq_ignore_ascii_case(path))
 }

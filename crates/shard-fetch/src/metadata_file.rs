@@ -1,4 +1,4 @@
-//! Reading the small JSON files of a model, which somebody else may have put there.
+//! Reads a model's small JSON files, which are untrusted.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -9,11 +9,12 @@ use url_parse::DiskError;
 use crate::plain::open_plain;
 use crate::{Error, MAX_METADATA_BYTES};
 
-/// The content of the file `name` of the model in `dir`, a manifest or a chat config; `None` when there is no
-/// such file. Links are followed; what is no plain file is an error.
+/// Reads the file `name` of the model in `dir`, a manifest or a chat config; `None` if it does not
+/// exist. Links are followed; anything but a plain file is an error.
 ///
 /// # Errors
-/// [`Error::Disk`] when it cannot be read, [`Error::MetadataTooLarge`] when it is larger than
+///
+/// [`Error::Disk`] if it cannot be read, [`Error::MetadataTooLarge`] if it exceeds
 /// [`MAX_METADATA_BYTES`].
 pub fn read_metadata_file(dir: &Path, name: &str) -> Option<Result<Vec<u8>, Error>> {
     match read(&dir.join(name), name) {
@@ -35,7 +36,7 @@ fn read(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
     if bytes.len() as u64 > MAX_METADATA_BYTES { Err(too_large()) } else { Ok(bytes) }
 }
 
-/// Reads a file that is probably `length` bytes long, of which a reader cannot be sure.
+/// Reads a file that is probably `length` bytes long, but may have changed.
 pub(crate) fn read_at_most(file: &File, length: u64, limit: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or_default());
     file.take(limit).read_to_end(&mut content)?;

@@ -12,29 +12,29 @@ use crate::plain::open_plain;
 use crate::pointer::{MAX_POINTER_BYTES, is_pointer_text};
 use crate::{CHAT_CONFIG_NAME, ChatConfig, Error, MANIFEST_NAMES, Manifest};
 
-/// What [`inspect_model_dir`] found.
+/// The result of [`inspect_model_dir`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelDirState {
-    /// There is nothing at that path.
+    /// There is nothing at this path.
     NoDirectory,
-    /// Something is missing or of the wrong size; one line for each, as
-    /// "`params_shard_3.bin`: 133 bytes, expected 26331136".
+    /// Files are missing or have the wrong size; one line for each, such as "`params_shard_3.bin`: 133
+    /// bytes, expected 26331136".
     Missing(Vec<String>),
     /// Everything that the model needs is there.
     Whole,
 }
 
-/// Whether `dir` holds a whole model: the chat config and every file of its `tokenizer_files`, a manifest
-/// of either name, and every shard with the size that the manifest gives, none of them git-lfs pointer text.
+/// Whether `dir` holds a whole model: the chat config and all its `tokenizer_files`, a manifest of
+/// either name, and every shard with the manifest's size. None of these may be a git-lfs pointer.
 ///
-/// Reads the two small JSON files, and of the others only those too short to be more than a pointer. Nothing
+/// Reads the two small JSON files, and of the others only those short enough to be a pointer. Nothing
 /// is hashed, created or changed. Links are followed. Blocks for a few stat calls.
 pub fn inspect_model_dir(dir: &Path) -> ModelDirState {
     inspect_model_dir_lacking(dir, &BTreeSet::new())
 }
 
-/// The same, where the files in `lacking` need not be there: the commit that the model comes from has no
-/// such files.
+/// Like [`inspect_model_dir`], but files in `lacking` need not exist: the model's commit does not have
+/// them.
 pub fn inspect_model_dir_lacking(dir: &Path, lacking: &BTreeSet<RepoPath>) -> ModelDirState {
     match std::fs::metadata(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return ModelDirState::NoDirectory,
@@ -95,7 +95,7 @@ impl Inspection<'_> {
         });
     }
 
-    /// Notes down a file that is not there, not a file, not of the size it must have, or only a pointer.
+    /// Records a file that is missing, is not a file, has the wrong size, or is only a pointer.
     fn required(&mut self, path: &RepoPath, size: Option<u64>) {
         if self.lacking.contains(path) {
             return;
@@ -127,7 +127,7 @@ fn problem_with(path: &Path, size: Option<u64>) -> Option<String> {
     Some(format!("{} bytes, expected {expected}", found.len()))
 }
 
-/// A folder on the way that is a file means absence as well.
+/// If a parent folder is a file, the path does not exist either.
 fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -1,11 +1,11 @@
-//! Opening files that somebody else may have put there.
+//! Opens files that are untrusted.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Opens a plain file, or the one that a link leads to, for reading. Whether it is one is asked of the open file:
-/// what was looked at before may be another one by then. What else stands there, a pipe or a device, is not waited for.
+/// Opens a plain file, or the target of a link to one, for reading. The type is checked on the open
+/// file, since the path may change after a check. Opening a pipe or a device does not block.
 pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
     use crate::{Expected, digest_file, read_metadata_file, verify_file, verify_files};
 
-    /// A device that is at its end at once: reading it would end, and look like an empty file.
+    /// A device that is at its end at once: reading it would succeed and look like an empty file.
     const NOTHING: &str = "/dev/null";
 
     #[test]
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(verdicts, [true]);
     }
 
-    /// This test would not end if it were waited for.
+    /// This test would hang if opening blocked.
     #[test]
     fn a_pipe_is_not_waited_for() {
         #[expect(clippy::disallowed_methods, reason = "a unit test knows no better parent folder")]

@@ -1,17 +1,17 @@
-//! Files that git-lfs has not replaced by their content yet.
+//! Recognizes git-lfs pointers that were not replaced by the files' content.
 
-/// The format's own limit: a pointer is shorter than this many bytes.
+/// The format's own limit: a pointer has fewer bytes than this.
 pub(crate) const MAX_POINTER_BYTES: u64 = 1024;
 
-/// The first lines of a pointer, without the line feed: today's, and two older spellings that git-lfs
-/// still reads.
+/// The first line of a pointer, without the line feed: the current one, and two older spellings that
+/// git-lfs still reads.
 const VERSION_LINES: [&str; 3] = [
     "version https://git-lfs.github.com/spec/v1",
     "version https://hawser.github.com/spec/v1",
     "version http://git-media.io/v/2",
 ];
 
-/// Whether a file with this whole content is git-lfs pointer text instead of what the pointer stands for.
+/// Whether this is the content of a git-lfs pointer.
 pub fn is_pointer_text(content: &[u8]) -> bool {
     let first_line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let first_line = first_line.strip_suffix(b"\r").unwrap_or(first_line);

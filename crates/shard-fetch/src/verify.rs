@@ -1,4 +1,4 @@
-//! Checking a file that is on disk already.
+//! Verifies a file on disk.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -12,15 +12,16 @@ use crate::{ActualSize, Digests, Error, Expected, Mismatch, StreamHasher};
 /// How much is read at once. A manifest is no larger, and more is no faster.
 const BUFFER_BYTES: usize = 128 << 10;
 
-/// A file that is what was expected, with the digests that showed it.
+/// The digests of a file that was verified.
 pub type Verified = Digests;
 
-/// Reads the file at `path` and compares its size and digests with `expected`. A wrong size is found
-/// without reading. Blocks for as long as the disk and the hashing take: in async code, call it on a
-/// blocking thread.
+/// Reads the file at `path` and compares its size and digests with `expected`. A wrong size is detected
+/// without reading. Blocks while it reads and hashes: in async code, call it on a thread for blocking
+/// work.
 ///
 /// # Errors
-/// [`Error::FileMismatch`] when the file is another one, [`Error::Disk`] when it cannot be read.
+///
+/// [`Error::FileMismatch`] if the content differs, [`Error::Disk`] if the file cannot be read.
 pub fn verify_file(path: &Path, expected: &Expected) -> Result<Verified, Error> {
     let disk = |action| move |source| DiskError::new(action, path, source);
     let mismatch = |mismatch| Error::FileMismatch { path: path.to_owned(), mismatch };
@@ -35,19 +36,22 @@ pub fn verify_file(path: &Path, expected: &Expected) -> Result<Verified, Error> 
     Ok(digests)
 }
 
-/// The size and every digest of the plain file at `path`; links are followed. Blocks, as [`verify_file`] does.
+/// The size and all digests of the plain file at `path`; links are followed. Blocks like
+/// [`verify_file`].
 ///
 /// # Errors
-/// [`Error::Disk`] when the file cannot be read.
+///
+/// [`Error::Disk`] if the file cannot be read.
 pub fn digest_file(path: &Path) -> Result<Digests, Error> {
     let disk = |action| move |source| DiskError::new(action, path, source);
     digest_open_file(open_plain(path).map_err(disk("open"))?, path)
 }
 
-/// The same for a file that is open; `path` is for messages.
+/// Like [`digest_file`], for an open file; `path` is for messages.
 ///
 /// # Errors
-/// [`Error::Disk`] when the file cannot be read.
+///
+/// [`Error::Disk`] if the file cannot be read.
 pub fn digest_open_file(mut file: File, path: &Path) -> Result<Digests, Error> {
     let digests = hash(&mut file, StreamHasher::for_all());
     Ok(digests.map_err(|source| DiskError::new("read", path, source))?)

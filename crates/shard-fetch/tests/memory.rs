@@ -1,15 +1,15 @@
-//! What a hostile manifest or configuration costs: little memory, whatever is in it. A process of its own, as what
-//! is measured is the process's peak.
+//! The cost of a hostile manifest or configuration: little memory, whatever it contains. A separate
+//! process, since the process's peak is measured.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "helpers end the test, as the test function itself may")]
 
 use shard_fetch::{ChatConfig, Error, Manifest};
 
-/// How long the files are: a part of what is allowed, since these tests are not optimized.
+/// The files' length: less than the limit, since these tests are not optimized.
 const LENGTH: usize = 16 << 20;
 
-/// What the largest accepted number of records takes, and some.
+/// What the largest accepted number of records takes, with a margin.
 const ROOM: u64 = 32 << 20;
 
 #[test]
@@ -50,7 +50,7 @@ fn filled(start: &str, element: &str, end: &str) -> String {
 
 #[track_caller]
 fn check(text: &str, parse: impl Fn(&str) -> Error, expected: &str) {
-    // From now on the peak is counted anew.
+    // Resets the peak.
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = peak();
     let error = parse(text);

@@ -1,4 +1,4 @@
-//! What a host's answer means, by its status and headers alone.
+//! Interprets a host's response by its status and headers alone.
 
 use net::header_text;
 use reqwest::StatusCode;
@@ -7,7 +7,7 @@ use url_parse::RepoPath;
 
 use crate::{ActualSize, Mismatch};
 
-/// What a request asks for: the bytes of a file of `size` bytes from `from` to before `until`.
+/// A request for the bytes from `from` to before `until` of a file of `size` bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) from: u64,
@@ -16,8 +16,8 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// The value of the `Range` header. It is open where it ends with the file, so that a file of another
-    /// size shows.
+    /// The value of the `Range` header. It is open-ended at the end of the file, so that a different
+    /// file size is noticed.
     pub(super) fn range(self) -> String {
         if self.until < self.size {
             format!("bytes={}-{}", self.from, self.until - 1)
@@ -27,28 +27,28 @@ impl Wanted {
     }
 }
 
-/// What to make of an answer.
+/// The meaning of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The body holds the file's bytes from `from` to before `until`.
+    /// The body contains the file's bytes from `from` to before `until`.
     Bytes { from: u64, until: u64 },
-    /// This location is not, or no longer, good.
+    /// This location is not valid, or no longer valid.
     Refused,
-    /// Somebody has put a web page where the file should be.
+    /// A web page was sent instead of the file.
     WebPage,
-    /// No location would help.
+    /// The file is refused, whatever the location.
     Denied,
-    /// The host has trouble for the moment.
+    /// The host has a temporary failure.
     Trouble,
-    /// The answer contradicts itself or the request.
+    /// The response contradicts itself or the request.
     Malformed(&'static str),
-    /// The host has a file of another size.
+    /// The host's file has a different size.
     Mismatch(Mismatch),
 }
 
 pub(super) fn judge(status: StatusCode, headers: &HeaderMap, wanted: Wanted) -> Verdict {
     match status.as_u16() {
-        // Some servers send a range with the status of the whole.
+        // Some servers send a range with the status of a whole file.
         200 if names_a_part(headers, wanted) => judge_range(headers, wanted),
         200 => judge_whole(headers, wanted),
         206 if !headers.contains_key(CONTENT_RANGE) => judge_unnamed_range(headers, wanted),
@@ -60,8 +60,8 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, wanted: Wanted) -> 
     }
 }
 
-/// A 200 is the file from its start, whatever was asked for. (One that names a range is that range: some servers of S3's
-/// language answer so.)
+/// A 200 contains the whole file, whatever was requested. (If it names a range, it contains that range:
+/// some S3-compatible servers answer so.)
 fn judge_whole(headers: &HeaderMap, wanted: Wanted) -> Verdict {
     match header_text(headers, CONTENT_LENGTH).and_then(|length| length.parse().ok()) {
         Some(length) if length != wanted.size => wrong_size(wanted, ActualSize::Exactly(length)),
@@ -69,7 +69,7 @@ fn judge_whole(headers: &HeaderMap, wanted: Wanted) -> Verdict {
     }
 }
 
-/// Whether a range is named that is not the whole file.
+/// Whether a range other than the whole file is named.
 fn names_a_part(headers: &HeaderMap, wanted: Wanted) -> bool {
     let range = header_text(headers, CONTENT_RANGE).and_then(ContentRange::parse);
     range.is_some_and(|ContentRange { bytes, total }| {
@@ -77,7 +77,7 @@ fn names_a_part(headers: &HeaderMap, wanted: Wanted) -> bool {
     })
 }
 
-/// A host may send fewer bytes than were asked for, but they must start where they were asked to.
+/// A host may send fewer bytes than requested, but must start at the requested byte.
 fn judge_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
     match header_text(headers, CONTENT_RANGE).and_then(ContentRange::parse) {
         Some(ContentRange { total: Some(total), .. }) if total != wanted.size => {
@@ -93,7 +93,7 @@ fn judge_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
     }
 }
 
-/// The length tells which range it is, or that it is the whole file. Digests show whether that was right.
+/// The length shows whether it is the requested range or the whole file. The digest confirms it.
 fn judge_unnamed_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
     match header_text(headers, CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok()) {
         Some(length) if length == wanted.until - wanted.from => {
@@ -104,7 +104,7 @@ fn judge_unnamed_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
     }
 }
 
-/// A 416: the file ends where, by its size, there should be more.
+/// A 416: the file ends where, given its size, there should be more.
 fn judge_unsatisfied(headers: &HeaderMap, wanted: Wanted) -> Verdict {
     match header_text(headers, CONTENT_RANGE).and_then(ContentRange::parse).and_then(|range| range.total) {
         Some(total) if total == wanted.size => {
@@ -119,8 +119,7 @@ fn wrong_size(wanted: Wanted, actual: ActualSize) -> Verdict {
     Verdict::Mismatch(Mismatch::Size { expected: wanted.size, actual })
 }
 
-/// Whether an answer to a request for this file holds a page for people instead, as login pages between here
-/// and the host do.
+/// Whether the response contains a web page instead of this file, such as a login page of a proxy.
 pub(super) fn is_web_page(status: StatusCode, headers: &HeaderMap, file: &RepoPath) -> bool {
     let content_type = header_text(headers, CONTENT_TYPE).unwrap_or_default();
     let essence = net::media_type(content_type);
@@ -136,7 +135,7 @@ fn is_named_as_page(file: &RepoPath) -> bool {
 /// `bytes 0-9/100`, `bytes 0-9/*` or `bytes */100`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ContentRange {
-    /// First and last.
+    /// The first and the last byte.
     bytes: Option<(u64, u64)>,
     total: Option<u64>,
 }
@@ -154,7 +153,7 @@ impl ContentRange {
     }
 }
 
-/// Digits only: no sign, as `parse` would allow.
+/// Digits only; `parse` would also allow a sign.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses() {
+    fn each_status_has_its_verdict() {
         for (statuses, expected) in [
             (&[400, 401, 403, 404, 410][..], Verdict::Refused),
             (&[408, 429, 500, 502, 503, 504], Verdict::Trouble),
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn web_pages() {
+    fn a_web_page_is_recognized_by_its_content_type() {
         check_web_page(200, "text/html", "a.bin", true);
         check_web_page(206, "Text/HTML; charset=utf-8", "a.bin", true);
         check_web_page(200, "application/xhtml+xml", "tokenizer.json", true);
@@ -215,13 +214,13 @@ mod tests {
         check_web_page(200, "", "a.bin", false);
         check_web_page(200, "text/html", "docs/Page.HTML", false);
         check_web_page(206, "text/html", "a.htm", false);
-        // Their status says what they are.
+        // Their status already shows what they are.
         check_web_page(403, "text/html", "a.bin", false);
         check_web_page(302, "text/html", "a.bin", false);
     }
 
     #[test]
-    fn whole_files() {
+    fn a_200_holds_the_whole_file() {
         check(200, &[], Verdict::Bytes { from: 0, until: 100 });
         check(200, &[("content-length", "100")], Verdict::Bytes { from: 0, until: 100 });
         check(200, &[("content-length", "99")], size(ActualSize::Exactly(99)));
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges() {
+    fn a_206_must_hold_the_requested_range() {
         let check = |range: &str, expected| check(206, &[("content-range", range)], expected);
         let other = Verdict::Malformed("it holds another range than was asked for");
         let unknown = Verdict::Malformed("it does not say which range it holds");
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn unsatisfiable_ranges() {
+    fn a_416_shows_the_size_of_the_file() {
         check(416, &[("content-range", "bytes */7")], size(ActualSize::Exactly(7)));
         check(416, &[], size(ActualSize::EndsBefore(41)));
         check(

@@ -1,41 +1,41 @@
-//! How often one file may fail, in each of the ways it can. No clock, no I/O.
+//! How often one file may fail, for each kind of failure. No clock, no I/O.
 
 use std::time::{Duration, Instant};
 
 use net::{RetryBudget, RetryPolicy};
 
-/// How many refusals in a row, with no new bytes in between, are answered by asking for the location again.
+/// How many consecutive refusals without new bytes lead to asking for the location again.
 const MAX_REFUSALS: u32 = 3;
 
-/// A host that has sent so many bytes of a file since its last failure is not overloaded.
+/// A host that has sent this many bytes of a file since its last failure is not overloaded.
 const WORKS_WELL: u64 = 256 << 10;
-/// A broken connection says nothing about the host's load. With fewer bytes before it, the host may be going down.
+/// A connection that breaks does not indicate an overloaded host, unless it delivered less than this.
 const BROKE_AT_WORK: u64 = RetryBudget::BYTES_PER_ATTEMPT;
 
-/// How often a connection is dropped for its slowness: a host may be slow with one file alone.
+/// How often a connection is dropped for being slow: a host may be slow with one file only.
 const MAX_REPLACEMENTS: u32 = 3;
 
-/// A place is given up after so many failures in a row, if there is another.
+/// A place is given up after this many consecutive failures, if there is another.
 const MAX_PLACE_FAILURES: u32 = 2;
-/// A locator that knows another place each time is believed so often.
+/// How often a locator may name another place.
 const MAX_TURNS: u32 = 8;
 
-/// What one file has used up of its chances.
+/// The attempts that one file has used up.
 pub(super) struct Attempts {
     policy: RetryPolicy,
     budget: RetryBudget,
     failures: u32,
     refusals: u32,
     replacements: u32,
-    /// Answers in a row whose range cannot be used.
+    /// Consecutive responses with an unusable range.
     unusable_ranges: u32,
-    /// At the place that is asked now.
+    /// At the current place.
     place_failures: u32,
     last_place_failure: Option<Instant>,
     turns: u32,
-    /// What is new since the last refusal.
+    /// New bytes since the last refusal.
     since_refusal: u64,
-    /// What is new since the last failure.
+    /// New bytes since the last failure.
     since_failure: u64,
     fetched_again: bool,
     furthest: u64,
@@ -63,8 +63,8 @@ impl Attempts {
         }
     }
 
-    /// So many of the file's bytes are there. Only those that never were there before are progress: a
-    /// host that begins at the start each time and breaks off each time must not go on for ever.
+    /// Records how many of the file's bytes exist. Only bytes beyond all earlier ones are progress: a
+    /// host that always starts over and breaks off must not be retried forever.
     pub(super) fn reached(&mut self, bytes: u64) {
         let new = bytes.saturating_sub(self.furthest);
         self.furthest += new;
@@ -82,10 +82,10 @@ impl Attempts {
         }
     }
 
-    /// An attempt that was `begun` then failed `now`, for a reason that may pass. The delay before the next,
-    /// or `None` when there is to be none. After much progress there is no reason to wait, and after a connection that
-    /// broke at work neither. Connections that were at work together when one failed may well fail of the same cause:
-    /// together they count as one failure.
+    /// An attempt `begun` at this time failed `now` with a transient failure. Returns the delay before
+    /// the next attempt, or `None` if there is none. There is no delay after much progress, or after a
+    /// connection broke while delivering. Connections that were active together when one failed
+    /// probably failed for the same reason, so they count as one failure.
     pub(super) fn failed(&mut self, begun: Instant, now: Instant, has_broken: bool) -> Option<Duration> {
         if let Some((last, delay)) = self.last_failure
             && begun < last
@@ -101,15 +101,15 @@ impl Attempts {
         Some(delay)
     }
 
-    /// The range in an answer cannot be used. Whether that is so always, as far as one can tell: one answer may be a
-    /// mishap, and asking for all of the file throws away what is there.
+    /// A response's range was unusable. Returns whether that seems permanent: once may be an accident,
+    /// and requesting the whole file discards what exists.
     pub(super) fn has_no_usable_range(&mut self) -> bool {
         self.unusable_ranges += 1;
         self.unusable_ranges > 1
     }
 
-    /// The same attempt as in [`failed`](Self::failed), before that, where the host may be gone. Whether the place is to
-    /// be given up for another, if one is known.
+    /// Call this before [`failed`](Self::failed) for the same attempt, if the host may be gone. Returns
+    /// whether to give the place up for another, if one is known.
     pub(super) fn place_failed(&mut self, begun: Instant, now: Instant) -> bool {
         if self.last_place_failure.is_none_or(|last| begun >= last) {
             self.place_failures += 1;
@@ -118,7 +118,8 @@ impl Attempts {
         self.place_failures >= MAX_PLACE_FAILURES
     }
 
-    /// A place was given up for another one, which has all its chances. Whether there may be another.
+    /// The place was given up for another, which starts with all its attempts. Returns whether there
+    /// may be a further one.
     pub(super) fn turned_elsewhere(&mut self) -> bool {
         self.failures += 1;
         self.turns += 1;
@@ -131,7 +132,7 @@ impl Attempts {
         true
     }
 
-    /// The host refused. Whether to ask for the location again.
+    /// The host refused. Returns whether to ask for the location again.
     pub(super) fn refused(&mut self) -> bool {
         self.failures += 1;
         self.refusals += 1;
@@ -139,24 +140,24 @@ impl Attempts {
         self.refusals <= MAX_REFUSALS
     }
 
-    /// What came was not the file. Whether to fetch it once more from its start.
+    /// The content was wrong. Returns whether to fetch it once more from the start.
     pub(super) fn mismatched(&mut self) -> bool {
         self.failures += 1;
         self.furthest = 0;
         !std::mem::replace(&mut self.fetched_again, true)
     }
 
-    /// A connection was dropped for its slowness.
+    /// A connection was dropped for being slow.
     pub(super) fn replaced(&mut self) {
         self.replacements += 1;
     }
 
-    /// Whether another may be.
+    /// Whether another connection may be dropped.
     pub(super) fn may_be_replaced(&self) -> bool {
         self.replacements < MAX_REPLACEMENTS
     }
 
-    /// How many attempts have failed so far, in whatever way.
+    /// How many attempts have failed, for any reason.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
@@ -177,7 +178,7 @@ mod tests {
         assert_eq!((0..100).take_while(|_| fails(attempts)).count() + 1, expected);
     }
 
-    /// A failure; whether there is to be another attempt.
+    /// Records a failure; returns whether there is another attempt.
     fn fails(attempts: &mut Attempts) -> bool {
         let now = Instant::now();
         attempts.failed(now, now, false).is_some()
@@ -290,7 +291,7 @@ mod tests {
         attempts.reached(10 * ENOUGH);
         assert!(fails(&mut attempts));
         assert!(attempts.mismatched());
-        // The second time, the first bytes are progress again.
+        // The second time, the first bytes count as progress again.
         attempts.reached(ENOUGH);
         failures_until_the_end(&mut attempts, 3);
         assert!(!attempts.mismatched());

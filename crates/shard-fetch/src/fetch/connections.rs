@@ -1,5 +1,5 @@
-//! The right to use a connection: how many there may be at the moment, who gets the next, and which of them is so
-//! slow that another should take its place.
+//! Permits for connections: how many there may be, who gets the next one, and which connection is so
+//! slow that it should be replaced.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,45 +12,45 @@ use url_parse::Origin;
 use super::line::Line;
 use super::pace;
 
-/// A connection must have been idle for this long before it relieves another one: taking over a part of a
-/// range costs the other its connection, and a new file may be about to begin.
+/// How long a permit must be idle before it relieves another connection: taking over part of a range
+/// costs the other its connection, and a new file may be about to start.
 const IDLE_BEFORE_RELIEF: Duration = Duration::from_millis(60);
 
-/// The speed of connections that are done counts for half after so long: the line may have become slower.
+/// The weight of finished connections halves in this time, since the line may have slowed down.
 const HALF_LIFE: Duration = Duration::from_secs(10);
 
-/// Fewer bytes say more about the way to a host than about its speed.
+/// Fewer bytes say more about latency than about throughput.
 const TELLING_BYTES: u64 = 64 << 10;
 
-/// What a connection is wanted for. In this order they are given out.
+/// Why a connection is wanted. Permits are granted in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
-    /// A file that has none.
+    /// A file without a connection.
     First,
-    /// A range that nobody works on, of a file that has one.
+    /// An unassigned range of a file that has a connection.
     More,
-    /// To relieve another one, or to ask for the same a second time. Only with a permit that nobody else has wanted
-    /// for a while, and at most one for each [`look`](Connections::look).
+    /// To relieve another connection, or to repeat its request. Granted only if a permit has been idle
+    /// for a while, and at most once per [`look`](Connections::look).
     Relief,
 }
 
-/// Hands out permits, at most as many as its target at a time.
+/// Grants permits, at most as many at a time as the target.
 #[derive(Clone)]
 pub(super) struct Connections(Arc<Mutex<State>>);
 
 struct State {
     target: usize,
     in_use: usize,
-    /// By [`Need`].
+    /// Indexed by [`Need`].
     waiting: [VecDeque<oneshot::Sender<Permit>>; 3],
-    /// Since when there is a permit that nobody wants.
+    /// Since when a permit has been idle.
     idle_since: Option<Instant>,
     lines: Vec<Arc<Line>>,
-    /// What connections to a host brought that are done, in bytes per second, and when that was.
+    /// The speed of finished connections to a host, in bytes per second, and when it was measured.
     before: HashMap<Origin, (f64, Instant)>,
 }
 
-/// Allows one request at a time. Dropping it gives it back.
+/// Permits one request at a time. Returned when dropped.
 pub(super) struct Permit {
     connections: Connections,
     line: Arc<Line>,
@@ -68,8 +68,7 @@ impl Connections {
         })))
     }
 
-    /// Changes how many there may be. Those beyond a smaller number end with what they are doing, or when that
-    /// fails.
+    /// Changes the target. Surplus connections end when they finish their range or fail.
     pub(super) fn set_target(&self, target: usize) {
         self.0.lock().target = target;
         self.hand_out();
@@ -83,7 +82,7 @@ impl Connections {
         self.0.lock().in_use
     }
 
-    /// A permit, in the order of needs, and of asking.
+    /// Waits for a permit: by need, then in order of arrival.
     pub(super) async fn acquire(&self, need: Need) -> Permit {
         let (sender, receiver) = oneshot::channel();
         {
@@ -94,20 +93,20 @@ impl Connections {
         self.hand_out();
         match receiver.await {
             Ok(permit) => permit,
-            // Senders are only dropped with the state, which is held here.
+            // Senders are dropped only with the state, which is held here.
             Err(_) => std::future::pending().await,
         }
     }
 
     fn hand_out(&self) {
         while let Some((next, permit)) = self.next(&[Need::First, Need::More]) {
-            // Who does not wait any more drops the permit, which comes back here by way of its `Drop`.
+            // If the receiver has gone, the permit returns here through its `Drop`.
             drop(next.send(permit));
         }
         self.0.lock().note_idleness();
     }
 
-    /// A permit, and who is to have it.
+    /// A free permit, and who gets it.
     fn next(&self, needs: &[Need]) -> Option<(oneshot::Sender<Permit>, Permit)> {
         let mut state = self.0.lock();
         if state.in_use >= state.target {
@@ -120,9 +119,9 @@ impl Connections {
         Some((next, Permit { connections: self.clone(), line }))
     }
 
-    /// Looks at what the connections brought in the last `period`, which ends `now`. Idle ones
-    /// are given to files that want to relieve a connection; where no connection is idle, one that is far slower than the
-    /// others is told to stop.
+    /// Measures what the connections received in the last `period`, which ends `now`. Gives idle
+    /// permits to files that want to relieve a connection; if none is idle, tells a connection to stop
+    /// that is far slower than the others.
     pub(super) fn look(&self, now: Instant, period: Duration) {
         let idle = {
             let mut state = self.0.lock();
@@ -141,13 +140,13 @@ impl Connections {
         self.0.lock().note_idleness();
     }
 
-    /// Whether a second attempt at the `left` bytes that this connection owes would be far faster.
+    /// Whether a second request for the remaining `left` bytes of this connection would be far faster.
     pub(super) fn is_worth_a_second(&self, line: &Arc<Line>, left: u64, now: Instant) -> bool {
         let typical = || self.0.lock().typical(line, now);
         line.is_listening() && pace::is_worth_a_second(left, &line.pace(), typical())
     }
 
-    /// A request to this host is done, or as good as done.
+    /// A request to this host is finished, or nearly so.
     pub(super) fn note_done(&self, host: &Origin, bytes: u64, listened: Duration, now: Instant) {
         if bytes >= TELLING_BYTES && !listened.is_zero() {
             #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
@@ -162,7 +161,7 @@ impl Permit {
         &self.line
     }
 
-    /// The same permit; or, where there are more than there may be by now, the next one that is free.
+    /// The same permit or, if there are now too many, the next free one.
     pub(super) async fn renewed(self) -> Self {
         let connections = self.connections.clone();
         if !self.is_one_too_many() {
@@ -180,7 +179,7 @@ impl Permit {
         permit
     }
 
-    /// Whether there are more than there may be.
+    /// Whether there are more permits than the target.
     pub(super) fn is_one_too_many(&self) -> bool {
         let state = self.connections.0.lock();
         state.in_use > state.target
@@ -259,7 +258,7 @@ mod tests {
         let two = first(&connections).unwrap();
         assert!(first(&connections).is_none());
         drop(one);
-        // The one that stopped waiting is passed over.
+        // The one that stopped waiting is skipped.
         let three = first(&connections).unwrap();
         assert_eq!(connections.in_use(), 2);
         connections.set_target(1);
@@ -327,7 +326,8 @@ mod tests {
         assert_eq!(connections.in_use(), 0);
     }
 
-    /// Some connections to one host that bring so many bytes for each look, for ten seconds; which were told to stop.
+    /// Runs connections to one host, each with these bytes per look, for ten seconds. Returns which
+    /// were told to stop.
     fn stopped(target: usize, each: &[u64], is_replaceable: bool) -> Vec<bool> {
         let connections = Connections::new(target);
         let permits: Vec<_> = each.iter().map(|_| first(&connections).unwrap()).collect();
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(stopped(3, &one_crawls, true), [false, true, false]);
         assert_eq!(stopped(4, &one_crawls, true), [false, false, false]);
         assert_eq!(stopped(3, &one_crawls, false), [false, false, false]);
-        // All are slow, or none is slow enough, or one has not begun.
+        // All are slow, or none is slow enough, or one has not started.
         assert_eq!(stopped(3, &[10, 11, 12], true), [false, false, false]);
         assert_eq!(stopped(3, &[100_000, 20_000, 90_000], true), [false, false, false]);
         assert_eq!(stopped(3, &[100_000, 0, 90_000], true), [false, false, false]);

@@ -1,77 +1,78 @@
-//! How many connections are worth having: throughput in, number out. No clock, no I/O.
+//! How many connections are worthwhile: throughput in, number out. No clock, no I/O.
 
 use std::time::Duration;
 
-/// More throughput by less than this factor is not worth more connections.
+/// A smaller increase in throughput does not justify more connections.
 const WORTHWHILE: f64 = 1.12;
 
-/// How long more connections are given to show their worth. Those to a far host need a few round trips
-/// to come up to speed.
+/// How long additional connections get to increase throughput. To a distant host they need a few round
+/// trips to reach full speed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Connections that were just added are not up to speed.
+/// New connections are not at full speed for this time.
 const SETTLING: Duration = Duration::from_millis(50);
 
-/// Less time does not tell whether the machine keeps up.
+/// A shorter time does not show whether the machine keeps up.
 const TELLING: Duration = Duration::from_millis(100);
 
-/// While nothing has arrived for so long, the answers are far away: waiting for more of them costs nothing.
+/// If nothing has arrived for this time, the host is far away, and waiting for more responses costs
+/// nothing.
 const FAR: Duration = Duration::from_millis(100);
 
-/// When more connections were of no use, how long until they are tried again.
+/// When to try again after more connections did not help.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// After trouble, how long until there may be more connections. Further trouble counts after a quarter of it.
+/// When to try more connections after a failure. Further failures count after a quarter of this time.
 const RECOVERY: Duration = Duration::from_secs(2);
 
-/// What an answer still counts after another one: the last fifty or so matter.
+/// The weight of a response after the next one: about the last fifty matter.
 const REMEMBERED: f64 = 0.98;
 
-/// Connections that spend more than this share of their time on writing and hashing are held up by this machine, not by
-/// the line.
+/// Connections that spend a greater share of their time on writing and hashing are limited by this
+/// machine, not by the line.
 const BUSY: f64 = 0.3;
 
-/// So many troubles for each answer are more than chance.
+/// More failures per response than this are not chance.
 const OFTEN: f64 = 0.08;
 
-/// Grows the number of connections while that brings more bytes in the same time and the machine keeps up, and halves it
-/// when a server or the line shows that there are too many.
+/// Increases the number of connections while throughput grows and the machine keeps up; halves it when
+/// a server or the line shows that there are too many.
 #[derive(Debug)]
 pub(super) struct Controller {
     least: usize,
     most: usize,
-    /// The most that the line bears, as far as is known. Lowered by silence, and raised by one at a time: on a line that
-    /// a crowd shares, more connections always bring more, until all of them time out.
+    /// The most connections that the line can sustain, as far as known. Silence lowers it; it rises by
+    /// one at a time. On a crowded line, more connections always get more, until all of them time out.
     ceiling: usize,
     target: usize,
     phase: Phase,
-    /// The time in the present phase.
+    /// The time in the current phase.
     elapsed: Duration,
-    /// What arrived in it once connections were up to speed, and how long that was. On a slow line bytes arrive in
-    /// bursts, so that a single sample says little.
+    /// The bytes received in it once connections were at full speed, and for how long. On a slow line
+    /// bytes arrive in bursts, so a single sample says little.
     bytes: u64,
     measured: Duration,
-    /// How much of it the average connection spent on bytes that had arrived.
+    /// How much of it the average connection spent on writing and hashing.
     busy: Duration,
-    /// Answers and troubles lately.
+    /// Weighted counts of recent responses and failures.
     answers: f64,
     troubles: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
-    /// Learning what the present number brings.
+    /// Measuring the throughput of the current number.
     Measuring,
-    /// More connections were added to the `before` that brought `rate`.
+    /// Trying more connections than the `before` that achieved `rate`.
     Trying { before: usize, rate: f64 },
-    /// More were of no use.
+    /// More connections did not help.
     Settled,
-    /// A server had trouble.
+    /// A server failed.
     Recovering,
 }
 
 impl Controller {
-    /// Between `least` and `most` connections, which may be the same.
+    /// Uses from `least` to `most` connections; the two may be equal.
     pub(super) fn new(least: usize, most: usize) -> Self {
         let most = most.max(least);
         Self {
@@ -93,13 +94,13 @@ impl Controller {
         self.target
     }
 
-    /// In the last `period` that many bytes came, over `in_use` connections at its end, which together spent `busy` on
-    /// writing them.
+    /// Records the `bytes` received in the last `period`, with `in_use` connections at its end that
+    /// together spent `busy` on writing them.
     pub(super) fn sample(&mut self, bytes: u64, period: Duration, in_use: usize, busy: Duration) {
         if self.least == self.most || period.is_zero() {
             return;
         }
-        // What fewer connections bring says nothing about the target.
+        // The throughput of fewer connections says nothing about the target.
         if in_use < self.target {
             return;
         }
@@ -129,7 +130,7 @@ impl Controller {
         }
     }
 
-    /// Bytes per second with the present target.
+    /// Bytes per second with the current target.
     #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
     fn rate(&self) -> f64 {
         if self.measured.is_zero() { 0.0 } else { self.bytes as f64 / self.measured.as_secs_f64() }
@@ -143,7 +144,7 @@ impl Controller {
         self.busy > self.measured.mul_f64(BUSY)
     }
 
-    /// A server answered with what was asked for.
+    /// A server sent what was requested.
     pub(super) fn answered(&mut self) {
         self.answers = self.answers * REMEMBERED + 1.0;
         self.troubles *= REMEMBERED;
@@ -154,15 +155,15 @@ impl Controller {
         self.halve(self.least);
     }
 
-    /// A connection was silent until it was given up: the line may be so crowded that each gets next to nothing.
+    /// A connection timed out: the line may be so crowded that each connection gets almost nothing.
     pub(super) fn silence(&mut self) {
         if self.least < self.most && self.halve(1) {
             self.ceiling = self.target;
         }
     }
 
-    /// Whether the number was halved. Trouble happens on good days, too: only where it is more than a few in a hundred
-    /// answers are there too many connections.
+    /// Returns whether the number was halved. Occasional failures are normal; only if more than a few
+    /// in a hundred responses fail are there too many connections.
     fn halve(&mut self, least: usize) -> bool {
         self.troubles += 1.0;
         if self.troubles < OFTEN * self.answers {
@@ -200,7 +201,7 @@ mod tests {
 
     const TICK: Duration = Duration::from_millis(100);
 
-    /// Runs a controller on a network for so many seconds; all targets, one for each tick.
+    /// Runs a controller on a simulated network; returns the target at each tick.
     fn run(controller: &mut Controller, seconds: u64, network: impl Fn(usize) -> u64) -> Vec<usize> {
         let ticks = 0..seconds * 10;
         ticks
@@ -212,7 +213,7 @@ mod tests {
             .collect()
     }
 
-    /// Each connection brings so many bytes a second, all of them at most `limit`.
+    /// Each connection receives `each` bytes a second, all together at most `limit`.
     fn paced(each: u64, limit: u64) -> impl Fn(usize) -> u64 {
         move |connections| (each * connections as u64).min(limit)
     }
@@ -255,7 +256,7 @@ mod tests {
 
     #[test]
     fn slow_starters_are_waited_for() {
-        // More connections show only after half a second.
+        // More connections take effect only after half a second.
         let mut controller = Controller::new(4, 8);
         for _ in 0..5 {
             controller.sample(4_000_000, TICK, controller.target(), Duration::ZERO);
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_again_later() {
+    fn more_connections_are_tried_again_later() {
         let mut controller = Controller::new(4, 32);
         run(&mut controller, 4, paced(10_000_000, 40_000_000));
         assert_eq!(controller.target(), 4);
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn grows_where_bytes_arrive_in_bursts() {
-        // Each connection brings 60 kB once a second, the others at other times.
+        // Each connection receives 60 kB once a second, at different times.
         let mut controller = Controller::new(4, 32);
         for tick in 0..80_usize {
             let target = controller.target();
@@ -328,13 +329,13 @@ mod tests {
             controller.silence();
         }
         assert_eq!(controller.target(), 1);
-        // In a crowd each connection gets its share, however many there are.
+        // On a crowded line each connection gets its share, however many there are.
         let targets = run(&mut controller, 20, paced(3_000, u64::MAX));
         assert!(targets.is_sorted() && targets.last() == Some(&4), "{targets:?}");
     }
 
     #[test]
-    fn a_given_number_stays() {
+    fn a_fixed_number_of_connections_never_changes() {
         let mut controller = Controller::new(7, 7);
         run(&mut controller, 10, paced(10, 1000));
         controller.trouble();

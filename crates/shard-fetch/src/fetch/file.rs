@@ -1,5 +1,5 @@
-//! What is known of one file from its first request to its last, also when it is started over; and what comes after a
-//! setback.
+//! The state of one file from its first request to its last, including restarts, and what happens after
+//! a setback.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::source::Source;
 use super::tracker::Tracker;
 use crate::{Error, LocateReason, Mismatch};
 
-/// One file that is being fetched.
+/// A file that is being fetched.
 pub(super) struct File {
     pub(super) shared: Arc<Shared>,
     pub(super) request: Arc<FileRequest>,
@@ -38,15 +38,16 @@ impl File {
         Arc::new(Self { shared, request, tracker, source, attempts, begun: Instant::now() })
     }
 
-    /// What came is not the file, and was thrown away: to be fetched once more, or the end.
+    /// The content was wrong and was discarded: fetch once more, or give up.
     pub(super) async fn mismatched(&self, host: Option<Origin>, mismatch: Mismatch) -> Result<(), Error> {
         let is_given_up = self.give_up(LocateReason::Mismatched).await;
-        // Nobody can send other bytes of a file that has none.
+        // Another attempt cannot change an empty file.
         let again = is_given_up || self.attempts().mismatched() && self.request.expected.size > 0;
         self.at_once(again, Error::DigestMismatch { file: self.request.path.clone(), host, mismatch })
     }
 
-    /// Decides what comes after a setback in an attempt that was `begun` then, and waits until then.
+    /// Decides what follows a setback of an attempt that was `begun` at this time, and waits
+    /// accordingly.
     pub(super) async fn recover(&self, setback: Setback, begun: Instant) -> Result<(), Error> {
         match setback {
             Setback::Final(error) => Err(error),
@@ -87,12 +88,12 @@ impl File {
         }
     }
 
-    /// Turns to another place, if there is one.
+    /// Switches to another place, if there is one.
     async fn give_up(&self, reason: LocateReason) -> bool {
         self.source.give_up(reason).await && self.attempts().turned_elsewhere()
     }
 
-    /// Goes on without a delay, or ends with `error`.
+    /// Continues without a delay, or fails with `error`.
     fn at_once(&self, again: bool, error: Error) -> Result<(), Error> {
         if !again {
             return Err(error);

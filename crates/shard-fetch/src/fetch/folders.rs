@@ -1,4 +1,4 @@
-//! Making durable which names a folder holds.
+//! Makes names in folders durable.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,20 +8,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-/// Syncs folders after renames into them. Renames that wait for one sync share the next.
+/// Syncs folders after renames. Renames that wait for a running sync share the next one.
 #[derive(Default)]
 pub(super) struct Folders(Mutex<HashMap<PathBuf, Arc<Folder>>>);
 
 #[derive(Default)]
 struct Folder {
-    /// How many renames there were.
+    /// The number of renames.
     renamed: AtomicU64,
-    /// How many of them are durable.
+    /// The number of durable ones.
     synced: Mutex<u64>,
 }
 
 impl Folders {
-    /// `file` was just renamed to its name: makes that durable.
+    /// Makes the new name of `file`, which was just renamed, durable.
     pub(super) fn sync(&self, file: &Path) -> io::Result<()> {
         let Some(path) = folder_of(file) else { return Ok(()) };
         let folder = {
@@ -35,7 +35,7 @@ impl Folders {
     }
 }
 
-/// The folder that a file is in: for a name alone, the current one.
+/// The folder that contains a file; for a bare name, the current one.
 pub(super) fn folder_of(file: &Path) -> Option<&Path> {
     file.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
@@ -58,7 +58,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     std::fs::File::open(path)?.sync_all()
 }
 
-/// Other systems have no such call.
+/// This system has no such call.
 #[cfg(not(unix))]
 fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
@@ -78,7 +78,7 @@ mod tests {
         folder.sync(sync).unwrap();
         folder.sync(sync).unwrap();
         assert_eq!(syncs.load(Ordering::SeqCst), 2);
-        // Two more were renamed while somebody else was syncing: the first to come syncs for both.
+        // Two more were renamed during another sync: the first to arrive syncs for both.
         folder.renamed.fetch_add(1, Ordering::SeqCst);
         folder.sync(sync).unwrap();
         assert_eq!((*folder.synced.lock(), syncs.load(Ordering::SeqCst)), (4, 3));

@@ -1,4 +1,4 @@
-//! For tests/fuzz: the parsers that are not public.
+//! For tests/fuzz: access to private parsers.
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
@@ -7,17 +7,17 @@ use super::answer::{Verdict, Wanted, judge};
 use super::journal::Content;
 use crate::Expected;
 
-/// How many bytes a journal says are there of such a file.
+/// How many bytes of such a file exist according to a journal.
 pub fn journal(bytes: &[u8], expected: &Expected) -> u64 {
     Content::of(expected).parse(bytes).bytes()
 }
 
-/// A journal of such a file with these ranges.
+/// Writes a journal of such a file with these ranges.
 pub fn written(expected: &Expected, ranges: &[std::ops::Range<u64>]) -> Vec<u8> {
     Content::of(expected).written(ranges)
 }
 
-/// The bytes that an answer to a request for `from..until` of `size` bytes is taken to hold.
+/// The bytes that a response to a request for `from..until` of `size` bytes is taken to contain.
 pub fn answered(
     status: StatusCode,
     headers: &HeaderMap,

@@ -12,21 +12,21 @@ use super::answer::{Verdict, Wanted, is_web_page, judge};
 use super::setback::{Passing, Setback};
 use crate::{Error, Location};
 
-/// The body of an answer that holds bytes of the file.
+/// The body of a response with bytes of the file.
 pub(super) struct Body {
-    /// Who sends it.
+    /// The host that sends it.
     pub(super) host: Origin,
     /// The number of the location's place.
     pub(super) place: usize,
-    /// The first byte's place in the file.
+    /// The position of the first byte in the file.
     pub(super) from: u64,
-    /// The place after the last byte.
+    /// The position after the last byte.
     pub(super) until: u64,
     answer: Answer,
 }
 
 impl Body {
-    /// Waits as long as this machine reads no faster.
+    /// Waits until this machine may read on, under its bandwidth limit.
     pub(super) async fn in_turn(&mut self) {
         self.answer.in_turn().await;
     }
@@ -37,10 +37,10 @@ impl Body {
     }
 }
 
-/// Told how long a request has to wait for a server's sake.
+/// Is told how long a request must wait because of a server's limits.
 pub(super) type OnWait<'a> = &'a (dyn Fn(Duration) + Sync);
 
-/// Waits until no server's wish holds requests at this gate any longer.
+/// Waits until this gate is open.
 pub(super) async fn pass(gate: &Gate, on_wait: OnWait<'_>) {
     while let Some(wait) = gate.enter(FILES, Instant::now()) {
         on_wait(wait);
@@ -56,8 +56,8 @@ impl Watch for OnWaiting<'_> {
     }
 }
 
-/// Asks for `wanted` at `location`, and where that redirects to; for all of the file if the answer is not a range that
-/// can be used, and this `is_always_so`.
+/// Requests `wanted` from `location`, following redirects. If the response's range is unusable and
+/// `is_always_so` says that this is permanent, requests the whole file.
 pub(super) async fn get(
     client: &Client,
     file: &RepoPath,
@@ -84,7 +84,7 @@ pub(super) async fn get(
     };
     let (mut answer, mut verdict) = ask(request.clone()).await?;
     if matches!(verdict, Verdict::Malformed(_)) && is_always_so() {
-        // A host whose ranges cannot be used has the file all the same.
+        // A host whose ranges are unusable can still send the file.
         drop(answer);
         request.headers.remove(RANGE);
         (answer, verdict) = ask(request).await?;
@@ -104,7 +104,7 @@ fn request(location: &Location, wanted: Wanted) -> Request {
     let mut request = Request::get(location.url.clone(), "download from", Hop::DataHost);
     request.own_headers.clone_from(&location.headers);
     request.is_one_of_many = true;
-    // Places in a coded file are not those of the file.
+    // Positions in an encoded file differ from those in the file.
     request.takes_gzip = false;
     (request.reach, request.redirects) = (location.reach, location.redirects);
     if let Ok(range) = HeaderValue::from_str(&wanted.range()) {
@@ -125,7 +125,8 @@ fn without_answer(file: &RepoPath, host: Origin, error: net::Error) -> Setback {
             Setback::passing(Passing::Request { hop: Hop::Proxy, source: error.into() }, &host)
         }
         net::Error::Stalled { idle, .. } => Setback::passing(Passing::Silence(idle), &host),
-        // Another server of the same name may do better, and one that does so always is not asked for ever.
+        // Another server behind the same name may do better, but a permanent failure must not be
+        // retried forever.
         error @ net::Error::Encoded { .. } => {
             Setback::refused(200, Error::NoAnswer { file: file.clone(), host, source: error })
         }

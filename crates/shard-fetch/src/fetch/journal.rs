@@ -1,8 +1,9 @@
-//! What is written beside a part: which of its bytes are there.
+//! The journal beside a part, which records which of its bytes exist.
 //!
-//! A header names the format and the content; records of a fixed length follow, each with a range and a
-//! checksum over the content, its own place and the range. Reading stops at the first record that is torn,
-//! overwritten, or from somewhere else. Nothing here has to be trusted: the file's digest decides in the end.
+//! A header identifies the format and the content. Fixed-length records follow, each with a range and a
+//! checksum over the content, the record's position and the range. Reading stops at the first record
+//! that is torn, overwritten or foreign. None of this has to be trusted, since the file's digest
+//! decides in the end.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -19,8 +20,8 @@ const VERSION: u8 = 1;
 const CHECKSUM: usize = 8;
 const RECORD: usize = 16 + CHECKSUM;
 
-/// A journal with more records is none: nobody who means well writes one. A record stands for a MiB or so, and the next
-/// fetch begins with fewer.
+/// A journal with more records is invalid: each record stands for about a MiB, and the next fetch
+/// starts with fewer.
 const MAX_RECORDS: u64 = 1 << 16;
 
 /// The journal of the part at `part`.
@@ -30,7 +31,7 @@ pub(super) fn path_of(part: &Path) -> PathBuf {
     path.into()
 }
 
-/// What a part will be; bytes of another content are not gone on with.
+/// The content that a part will have; a part of other content cannot be resumed.
 #[derive(Clone, Debug)]
 pub(super) struct Content(Vec<u8>);
 
@@ -69,7 +70,7 @@ impl Content {
         (0..).zip(records.chunks_exact(RECORD)).map_while(span).collect()
     }
 
-    /// How long a journal may be.
+    /// The longest valid journal.
     fn max_bytes(&self) -> u64 {
         self.0.len() as u64 + MAX_RECORDS * RECORD as u64
     }
@@ -80,7 +81,7 @@ fn number(record: &[u8], at: usize) -> u64 {
     bytes.map_or(0, u64::from_le_bytes)
 }
 
-/// What the journal at `path` says of this content: nothing when there is none, or none that can be used.
+/// The ranges that the journal at `path` records for this content; none if it is missing or unusable.
 pub(super) fn read(path: &Path, content: &Content) -> Spans {
     let (mut bytes, most) = (Vec::new(), content.max_bytes());
     let read = open_plain(File::options().read(true), path)
@@ -96,7 +97,7 @@ pub(super) fn read(path: &Path, content: &Content) -> Spans {
     }
 }
 
-/// Opens a plain file. What else somebody may have put there is not waited for, and a link is not followed.
+/// Opens a plain file. Refuses links, and does not block on a pipe.
 pub(super) fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
@@ -115,26 +116,26 @@ pub(super) fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<F
 pub(super) struct Journal {
     content: Content,
     path: PathBuf,
-    /// `None` until there is something to write down.
+    /// `None` until there is something to record.
     file: Option<File>,
     records: u64,
 }
 
 impl Journal {
-    /// A journal for a part of which nothing is there. An old one must be gone.
+    /// A journal for an empty part. There must be no old one.
     pub(super) fn new(path: PathBuf, content: Content) -> Self {
         Self { content, path, file: None, records: 0 }
     }
 
-    /// Begins with what an old journal says; that one is replaced.
+    /// Rewrites an old journal compactly and replaces it atomically.
     pub(super) fn go_on(path: PathBuf, content: Content, spans: &Spans) -> io::Result<Self> {
         let mut journal = Self::new(path, content);
         journal.replace(spans)?;
         Ok(journal)
     }
 
-    /// Notes that these ranges have been written to the part, of which `all` is written by now. When it is as long as
-    /// it may be, it is rewritten.
+    /// Records that these ranges were written to the part, which now contains `all`. Rewrites the
+    /// journal when it has reached its maximum length.
     pub(super) fn note<'a>(
         &mut self,
         spans: impl Iterator<Item = &'a Range<u64>> + Clone,
@@ -160,7 +161,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Rewrites it with fewer records, in one step.
+    /// Rewrites it compactly, atomically.
     fn replace(&mut self, spans: &Spans) -> io::Result<()> {
         let mut new = self.path.clone().into_os_string();
         new.push(".new");
@@ -192,14 +193,14 @@ fn create(path: &Path) -> io::Result<File> {
     create_new(File::options().append(true), path)
 }
 
-/// Creates a journal or what it is about. Not everybody may write it, whatever the umask is.
+/// Creates a journal or a part. Never writable for everyone, whatever the umask.
 pub(super) fn create_new(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o664);
     options.create_new(true).open(path)
 }
 
-/// Removes a file that need not be there.
+/// Removes a file, if it exists.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -263,7 +264,7 @@ mod tests {
     fn a_journal_that_is_too_long_is_none() {
         let folder = folder();
         let (path, content) = (folder.path().join("journal"), Content::of(&EXPECTED));
-        // The worst order, with no two that touch.
+        // The worst order: no two adjacent ranges touch.
         let ranges: Vec<_> = (0..MAX_RECORDS).rev().map(|at| 2 * at..2 * at + 1).collect();
         fs::write(&path, bytes(&ranges)).unwrap();
         let began = std::time::Instant::now();
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn other_contents_are_not_gone_on_with() {
+    fn parts_of_other_content_are_not_resumed() {
         let text = bytes(&[0..500]);
         assert_eq!(Content::of(&EXPECTED).parse(&text).bytes(), 500);
         for other in [
@@ -319,7 +320,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_torn_journal_says_what_is_before_the_tear(cut in 0_usize..200) {
+        fn a_torn_journal_counts_up_to_the_tear(cut in 0_usize..200) {
             let ranges = [0..10, 20..30, 40..50];
             let text = bytes(&ranges);
             let cut = cut.min(text.len());
@@ -328,7 +329,7 @@ mod tests {
         }
 
         #[test]
-        fn noise_is_noticed(at in 0_usize..200, flip in 1_u8..) {
+        fn a_changed_byte_ends_the_journal(at in 0_usize..200, flip in 1_u8..) {
             let ranges = [0..10, 20..30, 40..50];
             let mut text = bytes(&ranges);
             let at = at % text.len();
@@ -338,7 +339,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_can_be_read(text: Vec<u8>) {
+        fn arbitrary_bytes_are_an_empty_journal(text: Vec<u8>) {
             prop_assert_eq!(Content::of(&EXPECTED).parse(&text), Spans::default());
         }
     }

@@ -1,4 +1,4 @@
-//! One connection at work: how fast it is, and whether it is told to stop. No clock.
+//! One active connection: its speed, and whether it was told to stop. No clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,17 +10,18 @@ use url_parse::Origin;
 
 use super::pace::Pace;
 
-/// What the connections know of each other. Its owner writes it, the scheduler looks at it now and then.
+/// The state of a connection that others can see. Its owner writes it, and the scheduler reads it
+/// regularly.
 #[derive(Default)]
 pub(super) struct Line {
     /// Bytes since the last look.
     came: AtomicU64,
     is_listening: AtomicBool,
-    /// Whether a new connection may take its place.
+    /// Whether a new connection may replace it.
     is_replaceable: AtomicBool,
     is_stopped: AtomicBool,
     stop: Notify,
-    /// What it still owes.
+    /// The bytes it still has to deliver.
     left: AtomicU64,
     state: Mutex<Speed>,
 }
@@ -29,15 +30,15 @@ pub(super) struct Line {
 struct Speed {
     pace: Pace,
     host: Option<Origin>,
-    /// It waits for a server's sake until then.
+    /// It waits until then because of a server's limits.
     held_until: Option<Instant>,
 }
 
-/// The connection is listened to for as long as this is kept.
+/// Marks the connection as waiting for bytes while this is held.
 pub(super) struct LineListening<'a>(&'a Line);
 
 impl Line {
-    /// Another request begins: what was known of the last one does not count.
+    /// Starts another request: the speed of the last one no longer counts.
     pub(super) fn restart(&self, left: u64, is_replaceable: bool) {
         self.came.store(0, Ordering::Relaxed);
         self.is_replaceable.store(is_replaceable, Ordering::Relaxed);
@@ -67,7 +68,7 @@ impl Line {
         self.left.load(Ordering::Relaxed)
     }
 
-    /// Who is asked.
+    /// Sets the host that is asked.
     pub(super) fn set_host(&self, host: &Origin) {
         self.state.lock().host = Some(host.clone());
     }
@@ -76,12 +77,12 @@ impl Line {
         self.state.lock().host.clone()
     }
 
-    /// It waits for a server's sake, which is not slowness.
+    /// Waiting because of a server's limits does not count as slowness.
     pub(super) fn held(&self, until: Instant) {
         self.state.lock().held_until = Some(until);
     }
 
-    /// What came in the last `period`, which ends `now`.
+    /// Measures the bytes of the last `period`, which ends `now`.
     pub(super) fn look(&self, now: Instant, period: Duration) {
         let bytes = self.came.swap(0, Ordering::Relaxed);
         let mut state = self.state.lock();
@@ -97,12 +98,12 @@ impl Line {
         self.state.lock().pace
     }
 
-    /// Whether a new connection may take its place. One that has not begun yet may only be slow to begin.
+    /// Whether a new connection may replace it. One that has not started yet may just be slow to start.
     pub(super) fn may_be_replaced(&self) -> bool {
         self.is_replaceable.load(Ordering::Relaxed) && self.is_listening() && self.pace().has_begun()
     }
 
-    /// Tells its owner to stop. What it sends from now on is not used.
+    /// Tells its owner to stop. Bytes that arrive later are not used.
     pub(super) fn stop(&self) {
         self.is_stopped.store(true, Ordering::Release);
         self.stop.notify_one();
@@ -112,7 +113,7 @@ impl Line {
         self.is_stopped.load(Ordering::Acquire)
     }
 
-    /// Comes back when it is told to stop.
+    /// Resolves when it is told to stop.
     pub(super) async fn stopped(self: &Arc<Self>) {
         while !self.is_stopped() {
             self.stop.notified().await;
@@ -132,7 +133,7 @@ mod tests {
 
     const TICK: Duration = Duration::from_millis(100);
 
-    /// The rate of a connection that brings nothing for three seconds, after this was done to it.
+    /// The rate of a connection that receives nothing for three seconds after `before` was applied.
     fn rate(before: impl FnOnce(&Line, Instant)) -> Option<f64> {
         let (line, began) = (Line::default(), Instant::now());
         line.restart(1000, true);

@@ -1,45 +1,46 @@
-//! How fast connections are, and what a second attempt would gain. No clock, no I/O.
+//! The speed of connections, and what a second request would gain. No clock, no I/O.
 
 use std::time::Duration;
 
-/// The speed of a connection is that of its last seconds: what is older counts half for each of these.
+/// The weight of older measurements halves in this time.
 const HALF_LIFE: Duration = Duration::from_secs(1);
 
-/// A connection that was listened to for less than this is not judged.
+/// A connection is not judged before it has been waited for this long.
 const LEAST_TIME: Duration = Duration::from_millis(700);
 
-/// The same for one that has not sent anything yet: its host may be slow to begin.
+/// The same for one that has not sent anything yet, since its host may be slow to start.
 const LEAST_TIME_TO_BEGIN: Duration = Duration::from_secs(2);
 
-/// What a request costs before its first byte, as a guess on the safe side.
+/// A conservative guess of the time before a new request's first byte.
 const TO_BEGIN: Duration = Duration::from_millis(500);
 
-/// A second attempt must be projected to be faster by this factor.
+/// A second request must be expected to be faster by this factor.
 const WORTH_A_SECOND: f64 = 3.0;
 
-/// A connection is dropped for its slowness only where others are faster by this factor.
+/// A connection is dropped for being slow only if others are faster by this factor.
 const WORTH_DROPPING: f64 = 10.0;
 
-/// A connection is compared with the typical one only when that would have brought so much in the time. Over a modem
-/// bytes arrive in few pieces, by turns: what one of eight connections brings in a second or two says nothing.
+/// A connection is compared with a typical one only if the latter would have received this much in the
+/// time. Over a modem, bytes arrive in a few pieces, in turn: what one of eight connections receives in
+/// a second or two says nothing.
 const TELLING_BYTES: f64 = 6_000.0;
 
-/// What a new connection is taken to bring, in bytes a second, while nothing is known of others. Eight connections over
-/// a modem of 5 kB/s bring more than a third of it each, so that nothing is asked for twice there.
+/// The assumed speed of a new connection, in bytes per second, if nothing is known about others. Over a
+/// 5 kB/s modem, each of eight connections gets more than a third of it, so nothing is requested twice.
 const UNKNOWN: f64 = 1_000.0;
 
-/// What a connection brought lately. Only the time for which somebody listened to it counts.
+/// A connection's recent speed. Only time spent waiting for it counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
     bytes: f64,
     listened: f64,
-    /// All the time, whatever its age.
+    /// The whole time, however long ago.
     age: Duration,
     has_begun: bool,
 }
 
 impl Pace {
-    /// So many bytes came while it was listened to for so long.
+    /// Records `bytes` that arrived while it was `listened` to for this time.
     #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
     pub(super) fn note(&mut self, bytes: u64, listened: Duration) {
         let kept = 0.5_f64.powf(listened.as_secs_f64() / HALF_LIFE.as_secs_f64());
@@ -55,7 +56,7 @@ impl Pace {
         (self.age >= least).then(|| self.bytes / self.listened)
     }
 
-    /// Whether it was listened to for long enough to be compared with one that brings `typical`.
+    /// Whether it was waited for long enough to compare it with a `typical` speed.
     fn is_telling(&self, typical: f64) -> bool {
         self.age.as_secs_f64() * typical >= TELLING_BYTES
     }
@@ -66,8 +67,8 @@ impl Pace {
     }
 }
 
-/// What a new connection to a host would bring, in bytes per second: what the others bring that work now, or where
-/// that is one at most, what those brought that did before. `None` where nothing is known.
+/// The expected speed of a new connection to a host, in bytes per second: that of the other active
+/// connections or, if there is at most one, of finished ones. `None` if nothing is known.
 pub(super) fn typical(mut others: Vec<f64>, before: Option<f64>) -> Option<f64> {
     others.sort_by(f64::total_cmp);
     match others.as_slice() {
@@ -77,24 +78,24 @@ pub(super) fn typical(mut others: Vec<f64>, before: Option<f64>) -> Option<f64> 
     }
 }
 
-/// Whether asking again for what a connection still owes would bring it at least three times sooner.
+/// Whether requesting the rest again would finish at least three times sooner.
 pub(super) fn is_worth_a_second(left: u64, pace: &Pace, typical: Option<f64>) -> bool {
     let typical = typical.unwrap_or(UNKNOWN);
     pace.is_telling(typical) && pace.rate().is_some_and(|rate| is_slower(left, rate, typical))
 }
 
-/// Whether a connection is so slow that another one should take its place.
+/// Whether a connection is so slow that it should be replaced.
 pub(super) fn is_worth_dropping(left: u64, pace: &Pace, typical: Option<f64>) -> bool {
     let is_far_slower = |rate| typical.is_some_and(|typical| typical >= WORTH_DROPPING * rate);
     pace.rate().is_some_and(is_far_slower) && is_worth_a_second(left, pace, typical)
 }
 
-/// Whether at this `rate` the bytes that are left take three times as long as another request that brings `typical`.
+/// Whether the rest takes three times as long at `rate` as with a new request at `typical` speed.
 fn is_slower(left: u64, rate: f64, typical: f64) -> bool {
     time(left, rate) >= WORTH_A_SECOND * (TO_BEGIN.as_secs_f64() + time(left, typical))
 }
 
-/// Whether a second attempt is not as fast as it was projected to be.
+/// Whether a second request is slower than expected.
 pub(super) fn is_no_better(second: f64, first: f64) -> bool {
     second < WORTH_A_SECOND * first
 }
@@ -112,7 +113,7 @@ mod tests {
     const MB: u64 = 1_000_000;
     const FAST: Option<f64> = Some(1e7);
 
-    /// After so many ticks with so many bytes each, one after the other.
+    /// The pace after these groups of ticks, each with a number of bytes per tick.
     fn pace(parts: &[(u32, u64)]) -> Pace {
         let mut pace = Pace::default();
         for (ticks, bytes) in parts {
@@ -125,7 +126,7 @@ mod tests {
         pace(parts).rate()
     }
 
-    /// One that brought so many bytes in each tick of a minute.
+    /// The pace after a minute with this many bytes per tick.
     fn steady(bytes: u64) -> Pace {
         pace(&[(600, bytes)])
     }
@@ -147,20 +148,20 @@ mod tests {
     }
 
     #[test]
-    fn time_for_which_nobody_listened_does_not_count() {
+    fn only_time_spent_waiting_counts() {
         let mut pace = Pace::default();
         (0..1000).for_each(|_| pace.note(0, Duration::ZERO));
         assert_eq!(pace.rate(), None);
     }
 
     #[test]
-    fn what_is_typical() {
+    fn the_typical_speed_is_that_of_the_other_connections() {
         let check = |others: &[f64], before, expected| assert_eq!(typical(others.to_vec(), before), expected);
         check(&[], None, None);
         check(&[], Some(7.0), Some(7.0));
         check(&[5.0], None, Some(5.0));
         check(&[5.0], Some(7.0), Some(7.0));
-        // All are slow by now, whatever was before.
+        // All are slow by now, whatever they were before.
         check(&[2.0, 1.0], Some(1e7), Some(2.0));
         check(&[9.0, 1.0, 8.0, 7.0], None, Some(8.0));
     }
@@ -173,10 +174,10 @@ mod tests {
             assert!(is_worth_dropping(left, &crawls, FAST), "{left}");
             assert!(is_worth_a_second(left, &steady(0), FAST), "{left}");
         }
-        // It is nearly done.
+        // It is nearly finished.
         assert!(!is_worth_a_second(10, &crawls, FAST));
         assert!(!is_worth_a_second(MB, &steady(MB / 10), FAST));
-        // Not three times faster.
+        // Less than three times faster.
         assert!(!is_worth_a_second(100 * MB, &steady(400_000), FAST));
         assert!(is_worth_a_second(100 * MB, &steady(200_000), FAST));
         // Nothing shows that others are faster.
@@ -186,12 +187,12 @@ mod tests {
 
     #[test]
     fn nothing_is_asked_for_twice_on_a_line_that_is_slow_as_a_whole() {
-        // Eight over 5 kB/s.
+        // Eight connections over 5 kB/s.
         let eight = || typical(vec![625.0; 7], None);
         for typical in [eight(), None] {
             assert!(!is_worth_a_second(MB, &steady(63), typical));
         }
-        // It has waited for its turn for some seconds, which is not slow on such a line.
+        // It waited some seconds for its turn, which is not slow on such a line.
         let waits = |ticks| pace(&[(1, 84), (ticks, 0)]);
         assert!(!is_worth_a_second(MB, &waits(90), eight()) && !is_worth_a_second(MB, &waits(50), None));
         assert!(is_worth_a_second(MB, &waits(100), eight()) && is_worth_a_second(MB, &waits(60), None));

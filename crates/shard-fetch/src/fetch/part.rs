@@ -1,5 +1,6 @@
-//! One file on its way, on disk: bytes are written at their place in any order, noted in a journal, hashed
-//! behind the writers' backs, and when all are there and right, the file is moved to its destination.
+//! A file in progress on disk: bytes are written at their positions in any order, recorded in a
+//! journal, and hashed in the background; when the file is complete and verified, it is moved to its
+//! destination.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,47 +19,47 @@ use super::spans::Spans;
 use crate::hash::{HashHandle, HashJob};
 use crate::{Digests, Error};
 
-/// How much of a file may be written before its journal says so, and how long that may take.
+/// How much may be written before the journal records it, and for how long.
 const NOTE_BYTES: u64 = 4 << 20;
 const NOTE_EVERY: Duration = Duration::from_millis(250);
 
-/// A file that is being written. What it does on disk it does on blocking threads; each of these jobs holds
-/// what must be kept alive until it ends.
+/// A file that is being written. Disk operations run on threads for blocking work; each holds what must
+/// be kept alive until it ends.
 pub(super) struct Part {
     shared: Arc<Shared>,
     request: Arc<FileRequest>,
     file: Arc<File>,
     written: Mutex<Written>,
-    /// What was there when it was opened.
+    /// What existed when it was opened.
     kept: Spans,
 }
 
-/// That a part's bytes are as durable as they are to be: it may get its name among the verified files, where a
-/// file that a power failure cut short would be taken for whole.
+/// Proof that the part was synced as required. Only then may it be named as a verified file, or a file
+/// truncated by a power failure would be taken for whole.
 #[must_use]
 pub(super) struct Synced(());
 
 struct Written {
     spans: Spans,
-    /// What of it the journal does not say.
+    /// Ranges that the journal does not record yet.
     unnoted: Spans,
     noted_at: Option<Instant>,
-    /// `None` once the part is discarded, or when there is no digest: then nothing could be told of what a
-    /// later fetch finds.
+    /// `None` once the part is discarded, or without a digest, since a later fetch could not verify it.
     journal: Option<Journal>,
     hash: Option<HashHandle>,
 }
 
 impl Written {
-    /// Notes what is written. A record for each write would be many; what the journal does not say is fetched a second
-    /// time after a crash.
+    /// Records what was written. Not done for each write, since that would be many records; after a
+    /// crash, unrecorded ranges are fetched again.
     fn note(&mut self, now: Instant) -> io::Result<()> {
         self.noted_at = Some(now);
         let unnoted = std::mem::take(&mut self.unnoted);
         self.journal.as_mut().map_or(Ok(()), |journal| journal.note(unnoted.iter(), &self.spans))
     }
 
-    /// The first bytes are noted at once: a journal that is there can be added to when the disk is full.
+    /// The first bytes are recorded at once, since an existing journal can be appended to even when the
+    /// disk is full.
     fn note_if_due(&mut self, now: Instant) -> io::Result<()> {
         let is_due = self.noted_at.is_none_or(|noted_at| now >= noted_at + NOTE_EVERY);
         if is_due || self.unnoted.bytes() >= NOTE_BYTES { self.note(now) } else { Ok(()) }
@@ -66,7 +67,7 @@ impl Written {
 }
 
 impl Part {
-    /// Opens the file's part where an earlier fetch has left one that can be gone on with, else a new one.
+    /// Opens the part left by an earlier fetch, if it can be resumed, or else a new one.
     pub(super) async fn open(shared: Arc<Shared>, request: Arc<FileRequest>) -> Result<Arc<Self>, Error> {
         net::blocking(move || Self::open_now(shared, request)).await
     }
@@ -93,12 +94,12 @@ impl Part {
         Ok(Arc::new(Self { shared, request, file, written: Mutex::new(written), kept }))
     }
 
-    /// What was there when it was opened.
+    /// What existed when it was opened.
     pub(super) fn kept(&self) -> &Spans {
         &self.kept
     }
 
-    /// Writes `bytes` at their place, and from time to time notes what is written.
+    /// Writes `bytes` at their position, and records what is written from time to time.
     pub(super) async fn write(self: &Arc<Self>, at: u64, bytes: Bytes) -> Result<(), Error> {
         let part = Arc::clone(self);
         net::blocking(move || {
@@ -120,7 +121,7 @@ impl Part {
             }
             hash.available_to(written.spans.frontier());
         }
-        // A file that is whole is about to be moved.
+        // A complete file is about to be moved, so no record is needed.
         if written.spans.bytes() < self.request.expected.size {
             written.note_if_due(Instant::now())
         } else {
@@ -128,13 +129,13 @@ impl Part {
         }
     }
 
-    /// The digests of the file, all of which must have been written.
+    /// The digests of the file, which must be completely written.
     pub(super) async fn digests(&self) -> Result<Digests, Error> {
         let hash = self.written.lock().hash.take();
         hash.ok_or(net::Error::Cancelled)?.finished().await
     }
 
-    /// Makes the file's bytes durable, all of which must have been written, unless nobody asked for it.
+    /// Syncs the file, which must be completely written, if durability is wanted.
     pub(super) async fn sync(self: &Arc<Self>) -> Result<Synced, Error> {
         if !self.shared.durable {
             return Ok(Synced(()));
@@ -166,7 +167,7 @@ impl Part {
         .await
     }
 
-    /// Removes what there is. Whoever is still writing writes to a file without a name.
+    /// Removes the part. A writer that is still active writes to a file without a name.
     pub(super) async fn discard(self: Arc<Self>) -> Result<(), Error> {
         net::blocking(move || {
             let mut written = self.written.lock();
@@ -182,7 +183,7 @@ impl Part {
     }
 }
 
-/// However the fetch ends, what was written is noted: nobody writes any more when a part is dropped.
+/// Records everything written, however the fetch ends: no one writes any more when a part is dropped.
 impl Drop for Part {
     fn drop(&mut self) {
         if let Err(error) = self.written.get_mut().note(Instant::now()) {
@@ -198,7 +199,7 @@ fn can_be_resumed(request: &FileRequest) -> bool {
 
 type Opened = Result<(File, Spans, Option<Journal>), (&'static str, io::Error)>;
 
-/// An old part with what its journal says of it; `None` when there is nothing to go on with.
+/// An old part and what its journal records; `None` if it cannot be resumed.
 fn reopen(request: &FileRequest) -> Option<Opened> {
     if !can_be_resumed(request) {
         return None;
@@ -223,7 +224,7 @@ fn reopen(request: &FileRequest) -> Option<Opened> {
     }
 }
 
-/// Opens a plain file of at most `size` bytes that has no other name.
+/// Opens a plain file of at most `size` bytes with a single name.
 fn open_old(path: &Path, size: u64) -> io::Result<File> {
     let unfit = |reason: &'static str| Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     let file = journal::open_plain(File::options().read(true).write(true), path)?;
@@ -238,8 +239,8 @@ fn open_old(path: &Path, size: u64) -> io::Result<File> {
     Ok(file)
 }
 
-/// A new part, with the permissions of the process's umask. An old file is removed, not truncated: it may be
-/// in use by somebody else, under this name or another.
+/// Creates a part with permissions according to the umask. An old file is removed, not truncated: it
+/// may be in use, under this name or another.
 fn create(request: &FileRequest) -> Opened {
     let path = &request.part;
     let file = || {
@@ -254,7 +255,7 @@ fn create(request: &FileRequest) -> Opened {
     Ok((file().map_err(|error| ("create", error))?, Spans::default(), journal))
 }
 
-/// Removes a part and its journal, that first: without it, what is left of the part is nothing.
+/// Removes a part and its journal. The journal goes first: without it, the part counts as empty.
 fn remove(part: &Path) -> io::Result<()> {
     journal::remove(&journal::path_of(part))?;
     journal::remove(part)

@@ -1,4 +1,4 @@
-//! How one file is divided among connections. No clock, no I/O.
+//! Divides one file among connections. No clock, no I/O.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -9,16 +9,17 @@ use super::connections::Need;
 use super::line::Line;
 use super::pace;
 
-/// A connection that will be done sooner is not relieved: what another takes over was asked for already.
+/// A connection that finishes sooner is not relieved: the bytes that another would take over have been
+/// requested already.
 const WORTH_SHARING: Duration = Duration::from_millis(500);
 
-/// How often what is left of a range is asked for a second time.
+/// How often the rest of a range is requested a second time.
 const MOST_SECONDS: u32 = 4;
 
 /// When and how finely files are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Division {
-    /// Files of up to this size are fetched by one connection.
+    /// Files up to this size are fetched by one connection.
     split_above: u64,
 }
 
@@ -27,48 +28,48 @@ impl Division {
         Self { split_above }
     }
 
-    /// How much to ask for at once when `missing` bytes of a file are to be shared by `connections`.
+    /// How much to request at once when `missing` bytes of a file are shared by `connections`.
     pub(super) fn piece(self, missing: u64, connections: u64) -> u64 {
         let (least, most) = ((self.split_above / 2).max(1), self.split_above.saturating_mul(2).max(1));
         missing.div_ceil(connections.max(1)).clamp(least, most)
     }
 
-    /// A range is shared with an idle connection only when each gets at least this much.
+    /// A range is shared with an idle connection only if each gets at least this much.
     fn least_share(self) -> u64 {
         (self.split_above / 8).max(1)
     }
 }
 
-/// Names one range of a file while connections work on it.
+/// Identifies a range of a file while connections work on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RangeId(u64);
 
-/// A file's missing bytes: those that connections work on, and the others.
+/// A file's missing bytes: ranges being fetched, and the rest.
 pub(super) struct Ranges {
     division: Division,
-    /// Whether only one connection at a time may work on the file, but for a second attempt.
+    /// Whether only one connection at a time may work on the file, apart from second requests.
     single: bool,
     gaps: VecDeque<Range<u64>>,
     open: Vec<Open>,
     next_id: u64,
 }
 
-/// A range that one connection works on, or two: the second asks for the same bytes again, because the first is so
-/// slow. Each byte is written by who claims it first.
+/// A range that one or two connections work on: the second requests the same bytes because the first is
+/// very slow. Each byte is written by whichever claims it first.
 struct Open {
     id: RangeId,
-    /// What nobody has claimed.
+    /// The bytes not claimed yet.
     left: Range<u64>,
-    /// What was claimed, since when.
+    /// The number of claimed bytes, and since when.
     claimed: u64,
     since: Instant,
     lines: Vec<Arc<Line>>,
-    /// How many second attempts there were.
+    /// The number of second requests so far.
     seconds: u32,
 }
 
 impl Open {
-    /// Whether it will take long at its present speed.
+    /// Whether it will take long at its current speed.
     fn is_slow(&self, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.since);
         if self.claimed == 0 {
@@ -87,7 +88,7 @@ impl Open {
         self.left.end - self.left.start
     }
 
-    /// Tells all connections but this one that they are not needed any more.
+    /// Tells all other connections that they are no longer needed.
     fn keep_only(&mut self, line: &Arc<Line>) {
         self.lines.retain(|other| {
             Arc::ptr_eq(other, line) || {
@@ -97,7 +98,7 @@ impl Open {
         });
     }
 
-    /// Whether this connection makes the second attempt, and has not kept what it promised.
+    /// Whether this connection made the second request and is slower than expected.
     fn is_no_better(&self, line: &Arc<Line>) -> bool {
         match self.lines.as_slice() {
             [first, second] if Arc::ptr_eq(second, line) => second
@@ -116,12 +117,12 @@ impl Ranges {
         Self { division, single, gaps: gaps.into(), open: Vec::new(), next_id: 0 }
     }
 
-    /// From now on one connection at a time is to fetch the file.
+    /// Allows only one connection at a time from now on.
     pub(super) fn make_single(&mut self) {
         self.single = true;
     }
 
-    /// Whether nothing is left to do, and nobody is at it.
+    /// Whether nothing is missing and no connection is working.
     #[cfg(test)]
     pub(super) fn is_done(&self) -> bool {
         self.gaps.is_empty() && self.open.is_empty()
@@ -137,14 +138,14 @@ impl Ranges {
         }
     }
 
-    /// Gives a connection a range that nobody works on: one of about `piece` bytes.
+    /// Assigns to a connection an unassigned range of about `piece` bytes.
     pub(super) fn assign(&mut self, line: &Arc<Line>, piece: u64, now: Instant) -> Option<RangeId> {
         if self.single && !self.open.is_empty() {
             return None;
         }
         let piece = if self.single { u64::MAX } else { piece };
         let gap = self.gaps.front_mut()?;
-        // A small rest is no request of its own.
+        // A small remainder is not worth a separate request.
         if gap.end - gap.start < piece.saturating_add(piece / 2) {
             let whole = self.gaps.pop_front()?;
             return Some(self.open(whole, line, now));
@@ -154,8 +155,9 @@ impl Ranges {
         Some(self.open(first, line, now))
     }
 
-    /// Gives an idle connection what another one works on: all that is left of a range, to be asked for a second time,
-    /// where that one is `far_too_slow`; else the second half of the longest range, if that one will take long.
+    /// Assigns to an idle connection part of another's work: if that one is `far_too_slow`, the whole
+    /// rest of its range, requested a second time; otherwise the second half of the longest range, if
+    /// that will take long.
     pub(super) fn relieve(
         &mut self,
         line: &Arc<Line>,
@@ -186,24 +188,24 @@ impl Ranges {
         id
     }
 
-    /// What is left of a range; empty when it is done.
+    /// The rest of a range; empty when it is finished.
     pub(super) fn left(&self, id: RangeId) -> Range<u64> {
         self.open.iter().find(|open| open.id == id).map_or(0..0, |open| open.left.clone())
     }
 
-    /// Whether this connection makes the second attempt at a range.
+    /// Whether this connection made the second request for a range.
     pub(super) fn is_second(&self, id: RangeId, line: &Arc<Line>) -> bool {
         let open = self.open.iter().find(|open| open.id == id);
         open.is_some_and(|open| open.lines.get(1).is_some_and(|second| Arc::ptr_eq(second, line)))
     }
 
-    /// A connection has received `chunk`: says what of that it is to write, which nobody else does. The others of the
-    /// range are told to stop when it has no more use for them: when all of it is claimed, or when the second attempt
-    /// has overtaken the first.
+    /// Returns which part of a received `chunk` this connection must write; no other connection writes
+    /// that part. Tells the others to stop if they are no longer needed: when the whole range is
+    /// claimed, or when the second request has overtaken the first.
     pub(super) fn claim(&mut self, id: RangeId, line: &Arc<Line>, chunk: Range<u64>) -> Range<u64> {
         let nothing = chunk.end..chunk.end;
         let Some(open) = self.open.iter_mut().find(|open| open.id == id) else { return nothing };
-        // Who was told to stop may be the one with the wrong bytes; and nothing is left out.
+        // A connection that was told to stop might have wrong bytes, and must not leave a gap.
         let is_at_work = open.lines.iter().any(|known| Arc::ptr_eq(known, line));
         let claimed = open.left.start..chunk.end.min(open.left.end);
         if !is_at_work || chunk.start > claimed.start || claimed.is_empty() {
@@ -221,8 +223,8 @@ impl Ranges {
         claimed
     }
 
-    /// A connection does not work on a range any more. What nobody works on is given out again: whether there is
-    /// something.
+    /// A connection stops working on a range. If no other is working on it, the rest becomes available;
+    /// returns whether there is any.
     pub(super) fn leave(&mut self, id: RangeId, line: &Arc<Line>) -> bool {
         let Some(place) = self.open.iter().position(|open| open.id == id) else { return false };
         let Some(open) = self.open.get_mut(place) else { return false };
@@ -262,7 +264,7 @@ mod tests {
         Arc::default()
     }
 
-    /// What connections are given one after the other.
+    /// Checks which ranges connections are given in turn.
     #[track_caller]
     fn check(size: u64, connections: u64, expected: &[Range<u64>]) {
         let mut ranges = ranges(size);
@@ -279,7 +281,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
-    fn pieces() {
+    fn a_file_is_divided_into_pieces_for_its_connections() {
         check(0, 4, &[]);
         check(1, 4, &[0..1]);
         check(80, 32, &[0..80]);
@@ -306,7 +308,7 @@ mod tests {
         assert_eq!(ranges.claim(first, &one, 100..200), 100..130);
         ranges.leave(first, &one);
         assert_eq!(ranges.claim(second, &two, 130..145), 130..145);
-        // Each of two would get less than is worth a request.
+        // Each of two would get less than a request is worth.
         assert_eq!(ranges.relieve(&one, later, |_, _| false), None);
         assert!(!ranges.is_done());
         ranges.claim(second, &two, 145..160);
@@ -345,7 +347,7 @@ mod tests {
         assert_eq!(ranges.left(id), 30..80);
     }
 
-    /// A range of 80 bytes that a first connection works on, and a second attempt.
+    /// A range of 80 bytes that two connections work on, the second by a repeated request.
     fn raced() -> (Ranges, RangeId, Arc<Line>, Arc<Line>) {
         let (mut ranges, slow, fast) = (ranges(80), line(), line());
         let id = ranges.assign(&slow, 80, Instant::now()).unwrap();
@@ -374,7 +376,7 @@ mod tests {
     fn who_is_overtaken_stops() {
         let (mut ranges, id, slow, fast) = raced();
         assert_eq!(ranges.claim(id, &slow, 0..20), 0..20);
-        // Not there yet.
+        // A chunk that is not next yet.
         assert!(ranges.claim(id, &fast, 0..10).is_empty());
         assert!(!slow.is_stopped() && !fast.is_stopped());
         assert_eq!(ranges.claim(id, &fast, 10..30), 20..30);
@@ -398,15 +400,16 @@ mod tests {
     }
 
     proptest! {
-        /// Connections that come, take, leave and help each other at random bring every byte exactly once.
+        /// Connections that randomly start, receive, stop and help each other deliver every byte
+        /// exactly once.
         #[test]
-        fn every_byte_once(
+        fn every_byte_is_claimed_exactly_once(
             size in 0_u64..2000,
             steps in proptest::collection::vec((0_usize..8, 1_u64..200, any::<bool>()), 0..200),
         ) {
             let mut ranges = ranges(size);
             let mut seen = vec![0_u8; size as usize];
-            // Connections with their places.
+            // Connections with their ranges and positions.
             let mut working: Vec<(Arc<Line>, RangeId, u64)> = Vec::new();
             let mut steps = steps.into_iter();
             let mut now = Instant::now();

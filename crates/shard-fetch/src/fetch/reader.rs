@@ -1,4 +1,4 @@
-//! One connection's work on a file: range after range, each asked for, received and written until it is done.
+//! One connection's work on a file: it requests, receives and writes one range after another.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use super::ranges::{RangeId, Ranges};
 use super::setback::{Passing, Setback};
 use crate::{ActualSize, Error, Mismatch};
 
-/// A part of the file and the ranges that it lacks. When the file is started over, there is a new one.
+/// A part of the file and its missing ranges. A restarted file gets a new one.
 pub(super) struct Flight {
     pub(super) file: Arc<File>,
     pub(super) part: Arc<Part>,
     ranges: Mutex<Ranges>,
-    /// Who sent bytes last.
+    /// The host that sent bytes last.
     host: Mutex<Option<Origin>>,
 }
 
@@ -43,12 +43,12 @@ impl Flight {
         self.ranges.lock()
     }
 
-    /// Who sent bytes last.
+    /// The host that sent bytes last.
     pub(super) fn host(&self) -> Option<Origin> {
         self.host.lock().clone()
     }
 
-    /// A connection with work to do; `None` when there is nothing for it to do.
+    /// A connection with work to do; `None` if there is nothing to do.
     pub(super) fn reader(self: &Arc<Self>, permit: Permit, need: Need) -> Option<Reader> {
         let range = self.assign(permit.line(), need)?;
         let seat = Seat { flight: Arc::clone(self), range, line: Arc::clone(permit.line()) };
@@ -68,23 +68,23 @@ impl Flight {
     }
 }
 
-/// How the work on a file's bytes ended: that of one connection, and that of all.
+/// How the work of one connection, or of all, ended.
 pub(super) enum Outcome {
-    /// What was to be fetched is written, or somebody else writes it.
+    /// Everything is written, or another connection is writing it.
     Complete,
-    /// A host ignores ranges: the file is started over with what it sends.
+    /// A host ignores ranges: the file is started over with the body that it sends.
     WholeFile(Body, Permit),
-    /// What a host has is not the file.
+    /// The host's content is wrong.
     Mismatch(Option<Origin>, Mismatch),
 }
 
-/// A connection at work on a range.
+/// A connection working on a range.
 pub(super) struct Reader {
     seat: Seat,
     permit: Permit,
 }
 
-/// What a connection works on. When it is dropped, somebody else may.
+/// The range that a connection is working on. Dropping it releases the range.
 struct Seat {
     flight: Arc<Flight>,
     range: RangeId,
@@ -98,23 +98,23 @@ impl Drop for Seat {
 }
 
 impl Reader {
-    /// Fetches its range to the end, then others of the file that nobody works on; `body` is one that it has already.
-    /// When a server has shown that there are too many connections, those beyond the new number do not try again
-    /// before others are done.
+    /// Fetches its range, then other unassigned ranges of the file; `body` is a response that it
+    /// already has. When a server has shown that there are too many connections, surplus ones wait with
+    /// a retry until others have finished.
     pub(super) async fn run(mut self, mut body: Option<Body>) -> Result<Outcome, Error> {
         loop {
             let begun = Instant::now();
             let setback = match self.seat.attempt(body.take()).await {
                 Ok(None) if self.has_more_to_do() => continue,
                 Ok(None) => return Ok(Outcome::Complete),
-                // Only the first attempt may start the file over.
+                // Only the first request may start the file over.
                 Ok(Some(_)) if self.seat.is_second() => return Ok(Outcome::Complete),
                 Ok(Some(body)) => return Ok(Outcome::WholeFile(body, self.permit)),
                 Err(setback) => setback,
             };
             match setback {
                 Setback::Final(error) => return Err(error),
-                // The first attempt goes on, and it alone is charged with failures.
+                // The first request continues, and failures count for it alone.
                 _ if self.seat.line.is_stopped() || self.seat.is_second() => return Ok(Outcome::Complete),
                 Setback::Mismatch { host, mismatch } => return Ok(Outcome::Mismatch(host, mismatch)),
                 setback => {
@@ -127,7 +127,7 @@ impl Reader {
         }
     }
 
-    /// Goes on with another range of the file, if there is one and nobody tells it to stop.
+    /// Continues with another range of the file, if there is one and it was not told to stop.
     fn has_more_to_do(&mut self) -> bool {
         let Seat { flight, line, range } = &self.seat;
         if flight.ranges().leave(*range, line) {
@@ -151,7 +151,7 @@ impl Seat {
         self.flight.ranges().left(self.range)
     }
 
-    /// Waits until another attempt may be made; `None` when somebody else has made it meanwhile.
+    /// Waits until another attempt may be made; `None` if another connection has taken over meanwhile.
     async fn recover(
         &self,
         setback: Setback,
@@ -168,8 +168,8 @@ impl Seat {
         }
     }
 
-    /// Goes on from where the last attempt ended, up to the end of the range; or to a body that holds all of
-    /// the file.
+    /// Continues from where the last attempt ended to the end of the range, or returns a body that
+    /// contains the whole file.
     async fn attempt(&self, mut body: Option<Body>) -> Result<Option<Body>, Setback> {
         loop {
             let left = self.left();
@@ -188,14 +188,15 @@ impl Seat {
             }
             let (is_short, bytes, host) = (body.until < left.end, body.until - body.from, body.host.clone());
             self.receive(body).await?;
-            // A host may send fewer bytes than it was asked for, but not a few each time: that is like breaking off.
+            // A host may send fewer bytes than requested, but sending a few each time counts as
+            // breaking off.
             if is_short && bytes < RetryBudget::BYTES_PER_ATTEMPT {
                 return Err(Setback::passing(Passing::ShortRange { bytes }, &host));
             }
         }
     }
 
-    /// The body that is there already, or a new one with what is left.
+    /// The existing body, or a new one for what is left.
     async fn body(&self, left: &Range<u64>, body: Option<Body>) -> Result<Body, Setback> {
         if let Some(body) = body {
             return Ok(body);
@@ -216,7 +217,7 @@ impl Seat {
         got.map_err(|setback| setback.of_location(version, location.alternative))
     }
 
-    /// Takes in `body`, as far as it belongs to the range; it must hold what it promised.
+    /// Receives the part of `body` that belongs to the range; it must contain what it announced.
     async fn receive(&self, mut body: Body) -> Result<(), Setback> {
         let File { shared, request, tracker, .. } = &*self.flight.file;
         self.line.set_host(&body.host);
@@ -248,7 +249,7 @@ impl Seat {
                     self.take(from, chunk, body.place).await.map_err(Setback::Final)?;
                     continue;
                 }
-                // Whatever happens after the last byte is of no concern.
+                // An error after the last byte does not matter.
                 Ok(None) | Err(_) if at == body.until => {
                     shared.connections.note_done(&body.host, at - body.from, listened, Instant::now());
                     return Ok(());
@@ -264,7 +265,7 @@ impl Seat {
         }
     }
 
-    /// Writes what of a chunk belongs to the range and was not written by somebody else.
+    /// Writes the part of a chunk that belongs to the range and was not written by another connection.
     async fn take(&self, at: u64, chunk: Bytes, place: usize) -> Result<(), Error> {
         let Flight { file, part, .. } = &*self.flight;
         let length = chunk.len() as u64;
@@ -288,7 +289,7 @@ impl Seat {
     }
 }
 
-/// A body with more bytes than it should have: more than the whole file, or than the range it promised.
+/// A body with too many bytes: more than the whole file, or than the range it announced.
 fn too_long(body: &Body, size: u64) -> Setback {
     if body.until == size {
         let mismatch = Mismatch::Size { expected: size, actual: ActualSize::Longer };

@@ -1,5 +1,5 @@
-//! The scheduler: which files are being fetched, over how many connections, and what the first failure does
-//! to the others.
+//! The scheduler: which files are being fetched, over how many connections, and how the first failure
+//! affects the others.
 
 use std::collections::{HashSet, VecDeque};
 use std::path::Path;
@@ -22,10 +22,10 @@ use crate::{Error, FetchEvent};
 /// How often throughput is measured.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How many files whose bytes have come may be hashed, synced and moved while others are being fetched.
+/// How many completely received files may be hashed, synced and moved while others are fetched.
 const FINISHING: usize = 8;
 
-/// Fetches all `files`. Dropping the future drops the tasks.
+/// Fetches all `files`. Dropping the future aborts the tasks.
 pub(super) async fn run(shared: Arc<Shared>, files: Vec<FileRequest>) -> Result<(), Error> {
     refuse_shared_files(&files)?;
     shared.observer.on_event(FetchEvent::Planned { files: files.len(), bytes: total(&files) });
@@ -41,7 +41,7 @@ async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), 
     let mut begin = pin!(begin(shared));
     while !(running.is_empty() && waiting.is_empty()) {
         let has_room = running.len() < shared.limits.files + FINISHING;
-        // A file that can begin at once asks by itself.
+        // Otherwise the file can start at once and asks for its location itself.
         if shared.limits.adapts() && shared.connections.in_use() >= shared.connections.target() {
             for file in waiting.iter_mut().take(shared.connections.target()) {
                 file.look_ahead(shared, &mut looking_ahead);
@@ -71,13 +71,13 @@ async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), 
     Ok(())
 }
 
-/// Waits until another file may begin: each does so with a connection of its own.
+/// Waits until another file may start, which it does with its own connection.
 async fn begin(shared: &Shared) -> (Turn, Permit) {
     let turn = shared.turn().await;
     (turn, shared.connections.acquire(Need::First).await)
 }
 
-/// A file that is not yet in progress.
+/// A file that is not in progress yet.
 struct Waiting {
     request: Arc<FileRequest>,
     source: Arc<Source>,
@@ -89,7 +89,7 @@ impl Waiting {
         Self { request: Arc::new(request), source: Arc::new(Source::new()), is_looked_up: false }
     }
 
-    /// Has its location asked for, unless that was done or there is nothing to ask.
+    /// Starts asking for its location, unless that was done or is not needed.
     fn look_ahead(&mut self, shared: &Arc<Shared>, tasks: &mut JoinSet<()>) {
         if !std::mem::replace(&mut self.is_looked_up, true) && self.request.expected.size > 0 {
             let (shared, request) = (Arc::clone(shared), Arc::clone(&self.request));
@@ -100,8 +100,8 @@ impl Waiting {
     }
 }
 
-/// Measures the throughput, sets the number of connections by it, and has slow ones helped. Ends when next to nothing
-/// arrives over all of them together.
+/// Measures throughput, adjusts the number of connections, and helps slow ones. Ends if all connections
+/// together receive almost nothing.
 async fn watch(shared: &Shared) -> Error {
     let settings = shared.client.settings();
     let mut meter = Meter::new(settings.floor, settings.idle_timeout);
@@ -113,7 +113,7 @@ async fn watch(shared: &Shared) -> Error {
         let now = Instant::now();
         let ((bytes, writing), in_use) = (shared.throughput.take(), shared.connections.in_use());
         shared.control(|controller| controller.sample(bytes, now - last, in_use, writing));
-        // A machine that slept has not waited.
+        // Time for which the machine slept does not count.
         let period = (now - last).min(10 * TICK);
         shared.connections.look(now, period);
         let waited = if shared.throughput.is_awaited() { period } else { Duration::ZERO };

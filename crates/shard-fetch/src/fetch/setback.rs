@@ -1,4 +1,4 @@
-//! Why an attempt to get a file came to nothing, and so what to do next.
+//! Why an attempt failed, and hence what to do next.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use url_parse::{Origin, duration};
 
 use crate::{Error, Mismatch};
 
-/// The end of one attempt that brought no whole file.
+/// The end of an attempt that did not complete the file.
 pub(super) enum Setback {
     /// Another attempt may succeed.
     Passing { cause: Passing, host: Option<Origin>, wait: Option<Duration> },
-    /// This version of the location is not, or no longer, good; `error` is what it comes to if no other one
-    /// is better.
+    /// This version of the location is not valid, or no longer valid; `error` is the result if there is
+    /// no better one.
     Refused { status: Option<u16>, error: Error, version: u64 },
-    /// What the host has is not the file.
+    /// The host's content is wrong.
     Mismatch { host: Option<Origin>, mismatch: Mismatch },
-    /// Nothing will help.
+    /// No further attempt can help.
     Final(Error),
 }
 
@@ -29,7 +29,7 @@ impl Setback {
         Self::Refused { status: Some(status), error, version: 0 }
     }
 
-    /// Says which version of the location the attempt went by. Where another one is known, nothing that a host does is
+    /// Adds the version of the location used. If another location is known, no failure of a host is
     /// final.
     pub(super) fn of_location(self, version: u64, is_alternative: bool) -> Self {
         match self {
@@ -43,7 +43,7 @@ impl Setback {
     }
 }
 
-/// A failure that may pass.
+/// A transient failure.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Passing {
     #[error("cannot locate the file")]
@@ -65,7 +65,7 @@ pub(super) enum Passing {
 }
 
 impl Passing {
-    /// Who failed; `None` when it was the locator.
+    /// The role of the server that failed; `None` if the locator failed.
     pub(super) fn hop(&self) -> Option<Hop> {
         match self {
             Self::Locate(_) => None,
@@ -74,12 +74,13 @@ impl Passing {
         }
     }
 
-    /// Whether the host may be gone, or be none for this file. One that is overloaded or slow is there.
+    /// Whether the host may be gone, or not be the right one for this file; not so if it is overloaded
+    /// or slow.
     pub(super) fn is_no_overload(&self) -> bool {
         !matches!(self, Self::Status { .. } | Self::Silence(_) | Self::Locate(_))
     }
 
-    /// Whether a connection broke off in the middle of an answer.
+    /// Whether a connection broke off in the middle of a response.
     pub(super) fn is_break(&self) -> bool {
         matches!(self, Self::Body { .. } | Self::Truncated { .. })
     }

@@ -1,4 +1,4 @@
-//! What all files of one fetch share.
+//! State shared by all files of one fetch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,12 +16,13 @@ use super::request::KeepAlive;
 use crate::hash::HashStage;
 use crate::{Locator, Observer};
 
-/// How many of `total` bytes may be fetched twice: 2 %, or 8 MiB where that is more, but never more than a quarter.
+/// How many of `total` bytes may be fetched twice: 2 %, or 8 MiB if that is more, but never more than a
+/// quarter.
 fn bearable_duplicates(total: u64) -> u64 {
     (total / 50).max(8 << 20).min(total / 4)
 }
 
-/// What all files of one fetch share.
+/// State shared by all files of one fetch.
 pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) retry: RetryPolicy,
@@ -32,10 +33,10 @@ pub(super) struct Shared {
     /// Held when the locator's server asks for it.
     pub(super) locator_gate: Gate,
     pub(super) observer: Arc<dyn Observer>,
-    /// The bytes of all files.
+    /// The total size of all files.
     pub(super) total: u64,
     pub(super) outstanding: Outstanding,
-    /// Bytes that were received and not used, as others had been faster.
+    /// Bytes that were received but not used, because another connection was faster.
     pub(super) duplicates: AtomicU64,
     pub(super) throughput: Throughput,
     pub(super) turns: Arc<Semaphore>,
@@ -43,11 +44,11 @@ pub(super) struct Shared {
     pub(super) controller: Mutex<Controller>,
     pub(super) hash: HashStage,
     pub(super) folders: Folders,
-    /// The last to be dropped.
+    /// Dropped last.
     pub(super) keep_alive: KeepAlive,
 }
 
-/// How much may be done at once.
+/// Limits on concurrent work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
     pub(super) files: usize,
@@ -56,23 +57,23 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Whether the number of connections follows the throughput.
+    /// Whether the number of connections adapts to throughput.
     pub(super) fn adapts(self) -> bool {
         self.least_connections < self.most_connections
     }
 }
 
-/// The right of a file to be in progress.
+/// Permission for a file to be in progress.
 pub(super) type Turn = Option<OwnedSemaphorePermit>;
 
 impl Shared {
-    /// Waits for the right to work on one more file.
+    /// Waits for permission to work on one more file.
     pub(super) async fn turn(&self) -> Turn {
         // The semaphore is never closed.
         Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
-    /// Whether a few more bytes may be fetched twice.
+    /// Whether some more bytes may be fetched twice.
     pub(super) fn duplicates_are_bearable(&self) -> bool {
         self.duplicates.load(Ordering::Relaxed) < bearable_duplicates(self.total)
     }
@@ -88,7 +89,7 @@ impl Shared {
     }
 }
 
-/// How many bytes of all files are still to come.
+/// How many bytes of all files are still missing.
 pub(super) struct Outstanding(AtomicU64);
 
 impl Outstanding {
@@ -109,12 +110,12 @@ impl Outstanding {
     }
 }
 
-/// Counts the bytes that came since it was last asked, the time that connections spent on writing them, and the
-/// connections that wait for some.
+/// Counts the bytes received since the last reading, the time that connections spent on writing them,
+/// and the connections that are waiting for bytes.
 #[derive(Default)]
 pub(super) struct Throughput {
     came: AtomicU64,
-    /// In microseconds, of all connections together.
+    /// In microseconds, for all connections together.
     writing: AtomicU64,
     listening: AtomicUsize,
 }
@@ -134,13 +135,13 @@ impl Throughput {
         (self.came.swap(0, Ordering::Relaxed), writing)
     }
 
-    /// A connection waits for bytes for as long as this is kept.
+    /// Marks a connection as waiting for bytes while this is held.
     pub(super) fn listen(&self) -> Listening<'_> {
         self.listening.fetch_add(1, Ordering::Relaxed);
         Listening(self)
     }
 
-    /// Whether any connection waits for bytes, and not for a server's wish, another attempt or the disk.
+    /// Whether any connection waits for bytes, rather than for a server's limit, a retry or the disk.
     pub(super) fn is_awaited(&self) -> bool {
         self.listening.load(Ordering::Relaxed) > 0
     }

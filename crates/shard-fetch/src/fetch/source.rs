@@ -1,4 +1,4 @@
-//! Where one file is: asked once, for all connections that work on it.
+//! The location of one file: obtained once for all its connections.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,18 +10,18 @@ use super::setback::{Passing, Setback};
 use super::shared::Shared;
 use crate::{Error, LocateError, LocateReason, Location};
 
-/// A location this near to its end is not used for another request. Of one that lives for less than twice as long, the
-/// second half of its life is left unused.
+/// A location this close to its expiry is not used for another request. If it lives for less than twice
+/// as long, only the first half of its life is used.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(5);
 
-/// A file's location, and how old it is.
+/// A file's location and its age.
 pub(super) struct Source(Mutex<State>);
 
 struct State {
     location: Option<Known>,
-    /// Counts the locations.
+    /// The number of locations so far.
     version: u64,
-    /// Why the locator will be asked next.
+    /// The reason for asking the locator next.
     reason: LocateReason,
 }
 
@@ -50,7 +50,7 @@ impl Source {
         Self(Mutex::new(State { location: None, version: 0, reason: LocateReason::First }))
     }
 
-    /// The location as known, or asked anew; with its version. Who must wait before asking is told.
+    /// The known location or a new one, with its version. `on_wait` is told if asking must wait.
     pub(super) async fn location(
         &self,
         shared: &Shared,
@@ -71,15 +71,16 @@ impl Source {
         Ok((state.version, location))
     }
 
-    /// Asks ahead of time. When that fails, whoever needs the location asks again, and learns why.
+    /// Asks in advance. If that fails, the connection that needs the location asks again and gets the
+    /// error.
     pub(super) async fn look_ahead(&self, shared: &Shared, file: &RepoPath) {
         if self.location(shared, file, &|_| ()).await.is_err() {
             tracing::debug!(%file, "a location could not be had ahead of time");
         }
     }
 
-    /// The host of this version refused, with this status if it gave one. The location that was refused, if that is
-    /// news: others that use the same location may have been refused before.
+    /// The host of this version refused, with this status if it gave one. Returns the refused location
+    /// the first time; another connection may have reported it before.
     pub(super) async fn refused(&self, version: u64, status: Option<u16>) -> Option<Location> {
         let mut state = self.0.lock().await;
         if state.version != version {
@@ -90,7 +91,7 @@ impl Source {
         Some(known.location)
     }
 
-    /// Gives up the location, if another one is known. Whether it did.
+    /// Gives up the location if another one is known. Returns whether it did.
     pub(super) async fn give_up(&self, reason: LocateReason) -> bool {
         let mut state = self.0.lock().await;
         let is_given_up = state.location.take_if(|known| known.location.alternative).is_some();
@@ -128,7 +129,7 @@ async fn locate(
 mod tests {
     use super::*;
 
-    /// A location that lives for so many milliseconds, `later`.
+    /// Checks a location with this lifetime in milliseconds, at the time `later`.
     #[track_caller]
     fn check(life: i64, later: u64, is_good: bool) {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);

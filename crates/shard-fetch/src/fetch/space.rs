@@ -1,4 +1,4 @@
-//! Room on the disk.
+//! Space on the disk.
 
 use std::io;
 use std::path::Path;
@@ -9,8 +9,8 @@ use super::folders::folder_of;
 use super::request::FileRequest;
 use crate::Error;
 
-/// Creates the folders of all parts and compares what is still to be written with what is free, on each file
-/// system of its own. Where the system does not tell what is free, everything fits.
+/// Creates the folders of all parts, and checks that each file system has space for what is still to be
+/// written. If the system does not report free space, everything fits.
 pub(super) fn prepare(files: &[FileRequest]) -> Result<(), Error> {
     let mut systems: Vec<FileSystem<'_>> = Vec::new();
     let mut known_folder = None;
@@ -29,7 +29,7 @@ pub(super) fn prepare(files: &[FileRequest]) -> Result<(), Error> {
     systems.iter().try_for_each(FileSystem::check)
 }
 
-/// What a file will take up in addition to what its part does already.
+/// The space that a file will need beyond what its part uses already.
 fn missing(file: &FileRequest) -> u64 {
     file.expected.size.saturating_sub(room(&file.part))
 }
@@ -65,8 +65,8 @@ impl FileSystem<'_> {
     }
 }
 
-/// The error for a failed operation on a local file: a full disk is told apart. `needed` is what is still to
-/// be written.
+/// The error for a failed operation on a local file; recognizes a full disk. `needed` is what is still
+/// to be written.
 pub(super) fn disk_error(action: &'static str, path: &Path, source: io::Error, needed: u64) -> Error {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -89,15 +89,15 @@ fn device(_folder: &Path) -> Option<u64> {
     None
 }
 
-/// How many bytes are free for this user on the file system of a folder, where the system tells.
+/// The free bytes for this user on a folder's file system, if the system reports them.
 #[cfg(unix)]
 pub fn free_bytes(folder: &Path) -> Option<u64> {
     let system = rustix::fs::statvfs(folder).ok()?;
-    // Some network file systems know no numbers and say 0 of 0.
+    // Some network file systems report 0 of 0.
     (system.f_blocks > 0).then(|| system.f_bavail.saturating_mul(system.f_frsize))
 }
 
-/// How many bytes are free on the file system of a folder: this system does not tell.
+/// The free bytes on a folder's file system: this system does not report them.
 #[cfg(not(unix))]
 pub fn free_bytes(_folder: &Path) -> Option<u64> {
     None

@@ -1,8 +1,8 @@
-//! Which bytes of a file are there. No I/O.
+//! Which bytes of a file exist. No I/O.
 
 use std::ops::Range;
 
-/// A set of bytes: ranges in order that neither overlap nor touch, none of them empty.
+/// A set of bytes: ordered, non-empty ranges that neither overlap nor touch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Spans(Vec<Range<u64>>);
 
@@ -30,17 +30,17 @@ impl Spans {
         }
     }
 
-    /// How many bytes there are.
+    /// The number of bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.0.iter().map(|span| span.end - span.start).sum()
     }
 
-    /// Up to where every byte is there.
+    /// The end of the contiguous bytes from the start.
     pub(super) fn frontier(&self) -> u64 {
         self.0.first().filter(|span| span.start == 0).map_or(0, |span| span.end)
     }
 
-    /// What a file of `size` bytes still lacks, in order.
+    /// The missing ranges of a file of `size` bytes, in order.
     pub(super) fn gaps(&self, size: u64) -> Vec<Range<u64>> {
         let starts = std::iter::once(0).chain(self.0.iter().map(|span| span.end));
         let ends = self.0.iter().map(|span| span.start).chain(std::iter::once(size));
@@ -52,14 +52,14 @@ impl Spans {
     }
 }
 
-/// In no particular order, which costs no more than to sort them.
+/// From ranges in any order, which costs no more than sorting them.
 impl FromIterator<Range<u64>> for Spans {
     fn from_iter<T: IntoIterator<Item = Range<u64>>>(spans: T) -> Self {
         let mut sorted: Vec<_> = spans.into_iter().collect();
         sorted.sort_unstable_by_key(|span| span.start);
         let mut spans = Self::default();
         for span in sorted {
-            // At the end, where an insertion moves nothing.
+            // Inserts at the end, so nothing has to be moved.
             spans.insert(span);
         }
         spans
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn cutting_off_the_end() {
+    fn cut_removes_every_byte_from_the_end_on() {
         let mut spans = spans(&[0..4, 6..8]);
         spans.cut(7);
         assert_eq!(spans.bytes(), 5);
@@ -114,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_is_a_set(ranges in proptest::collection::vec((0_u64..60, 0_u64..20), 0..20), cut in 0_u64..80) {
+        fn spans_behave_as_a_set_of_bytes(ranges in proptest::collection::vec((0_u64..60, 0_u64..20), 0..20), cut in 0_u64..80) {
             let mut bits = [false; 80];
             let mut spans = Spans::default();
             let collected: Spans = ranges.iter().map(|(start, length)| *start..start + length).collect();

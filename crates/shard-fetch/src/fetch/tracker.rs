@@ -1,4 +1,4 @@
-//! The events of one file, in the order that the contract gives.
+//! The events of one file, in the promised order.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use url_parse::Origin;
 
 use crate::{Error, FetchEvent};
 
-/// Reports the events of one file, one after the other, whichever connection they come from.
+/// Reports the events of one file one after another, whichever connection they come from.
 pub(super) struct Tracker {
     shared: Arc<Shared>,
     request: Arc<FileRequest>,
@@ -22,13 +22,13 @@ pub(super) struct Tracker {
 
 #[derive(Default)]
 struct State {
-    /// Bytes resumed and received, without those discarded.
+    /// Bytes resumed and received minus those discarded.
     held: u64,
     /// Nothing is reported after the end.
     ended: bool,
 }
 
-/// Reports that the file was cancelled if dropped before its end.
+/// Reports the file as cancelled if dropped before its end.
 pub(super) struct Ending(Arc<Tracker>);
 
 impl Tracker {
@@ -39,7 +39,7 @@ impl Tracker {
         (Arc::clone(&tracker), Ending(tracker))
     }
 
-    /// How much of the file there is.
+    /// How many bytes of the file exist.
     pub(super) fn held(&self) -> u64 {
         self.state.lock().held
     }
@@ -59,14 +59,14 @@ impl Tracker {
         self.report(&mut state, FetchEvent::Received { file: &self.request.path, bytes, place });
     }
 
-    /// So many bytes are not used: somebody else was faster.
+    /// These bytes are not used, because another connection was faster.
     pub(super) fn duplicated(&self, bytes: u64) {
         self.shared.duplicates.fetch_add(bytes, Ordering::Relaxed);
         self.shared.throughput.add(bytes);
         self.report(&mut self.state.lock(), FetchEvent::Duplicated { file: &self.request.path, bytes });
     }
 
-    /// Everything there was of the file is gone.
+    /// All bytes of the file were discarded.
     pub(super) fn discarded_all(&self) {
         let mut state = self.state.lock();
         let bytes = std::mem::take(&mut state.held);
@@ -76,7 +76,7 @@ impl Tracker {
         }
     }
 
-    /// The attempts of this number, and those before, have failed.
+    /// All attempts up to this number have failed.
     pub(super) fn retrying(
         &self,
         attempt: u32,

@@ -18,8 +18,9 @@ use super::source::Source;
 use super::tracker::Tracker;
 use crate::Error;
 
-/// Fetches one file over `permit` and others, and reports its events. The turn is given back when all bytes have
-/// arrived, so that the next file need not wait until this one is hashed, synced and moved.
+/// Fetches one file over `permit` and further connections, and reports its events. Gives its turn back
+/// when all bytes have arrived, so that the next file need not wait for this one to be hashed, synced
+/// and moved.
 pub(super) async fn fetch(
     shared: Arc<Shared>,
     request: Arc<FileRequest>,
@@ -49,7 +50,7 @@ async fn acquire(file: &Arc<File>, turn: Turn, permit: Permit) -> Result<(), Err
         let (host, mismatch) = match outcome {
             Outcome::Complete => {
                 turn = None;
-                // The disk works while the last bytes are hashed.
+                // Syncs while the last bytes are hashed.
                 let (synced, digests) = tokio::try_join!(flight.part.sync(), flight.part.digests())?;
                 match file.request.expected.check(&digests) {
                     Ok(()) => return Arc::clone(&flight.part).place(synced).await,
@@ -77,11 +78,11 @@ async fn discard(flight: &Flight) -> Result<(), Error> {
     Ok(())
 }
 
-/// A permit that is waited for, and what for.
+/// A permit that is being waited for, and why.
 type Awaited = (Need, Pin<Box<dyn Future<Output = Permit> + Send>>);
 
-/// Fetches everything that a part lacks, over as many connections as it gets and is worth; the first of them is that of
-/// `permit`, which may have a `body` already. When it ends, so do the connections.
+/// Fetches everything that a part lacks, over as many connections as it gets and can use; the first one
+/// is that of `permit`, which may already have a `body`. The connections end with it.
 async fn receive(
     flight: &Arc<Flight>,
     permit: Option<Permit>,

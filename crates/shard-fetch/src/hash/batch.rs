@@ -7,7 +7,7 @@ use super::read::BLOCK_BYTES;
 /// How many blocks of each file are hashed before other files can join.
 const BLOCKS_PER_TURN: usize = 8;
 
-/// Room for a block of each file of a batch.
+/// Space for one block of each file in a batch.
 pub(super) struct Buffers(Vec<u8>);
 
 impl Buffers {
@@ -20,8 +20,8 @@ impl Buffers {
     }
 }
 
-/// Gives each of at most [`MAX_LANES`] tasks a turn. Those that have ended hand over their results, the
-/// others are given back.
+/// Gives each of at most [`MAX_LANES`] tasks a turn. Finished tasks deliver their results; the others
+/// are returned.
 pub(super) fn turn(tasks: Vec<Task>, engine: Option<Engine>, buffers: &mut Buffers) -> Vec<Task> {
     let mut given_back = Vec::with_capacity(tasks.len());
     let mut together = tasks;
@@ -71,7 +71,7 @@ fn round(tasks: Vec<Task>, engine: Engine, buffers: &mut Buffers) -> Vec<Task> {
     settled.collect()
 }
 
-/// The task, unless it has ended.
+/// Returns the task unless it has ended.
 fn settle(task: Task, turn: Turn) -> Option<Task> {
     match turn {
         Turn::GoOn => return Some(task),

@@ -1,4 +1,4 @@
-//! What was just written and is still in memory, so that it need not be read back. No I/O.
+//! Bytes that were just written and are kept in memory, so that they need not be read back. No I/O.
 
 use std::collections::VecDeque;
 use std::ops::Deref;
@@ -9,16 +9,16 @@ use parking_lot::Mutex;
 
 use super::read::BLOCK_BYTES;
 
-/// So many blocks are kept for all files of a stage: 4 MiB. What is more is read back.
+/// How many blocks are kept for all files of a stage: 4 MiB. Others are read back.
 const MOST_BLOCKS: usize = 64;
 
-/// The memory that all files of a stage share.
+/// The memory shared by all files of a stage.
 #[derive(Clone, Default)]
 pub(super) struct Memory(Arc<Mutex<FreeBlocks>>);
 
 struct FreeBlocks {
-    /// One piece of memory, so that blocks do not stand in the way of what else is allocated. The system gives it when it
-    /// is used.
+    /// One contiguous allocation, so that blocks do not fragment the heap. The system provides the
+    /// pages when they are used.
     free: Vec<BytesMut>,
 }
 
@@ -29,20 +29,20 @@ impl Default for FreeBlocks {
     }
 }
 
-/// A block of memory, which is given back when it is dropped.
+/// A block of memory, returned when dropped.
 pub(super) struct MemoryBlock {
     bytes: BytesMut,
     memory: Memory,
 }
 
-/// The blocks of one file that are not hashed yet, in order. They are copied: a chunk as it comes from the network keeps
-/// several times its size alive.
+/// The blocks of one file that are not hashed yet, in order. They are copies, since a chunk from the
+/// network keeps several times its size alive.
 pub(super) struct Fresh {
     blocks: Mutex<VecDeque<Filled>>,
     memory: Memory,
 }
 
-/// A block from `start` on, a multiple of its size, that is written up to a place.
+/// A block starting at a multiple of its size, filled up to a position.
 struct Filled {
     start: u64,
     length: usize,
@@ -81,7 +81,7 @@ impl Fresh {
         Self { blocks: Mutex::default(), memory }
     }
 
-    /// Keeps what was written from `at` on, as far as there is room: whole blocks, and the beginning of one.
+    /// Keeps the bytes written at `at`, if there is space: whole blocks, and the beginning of one.
     pub(super) fn offer(&self, mut at: u64, mut bytes: &[u8]) {
         let mut blocks = self.blocks.lock();
         while !bytes.is_empty() {
@@ -103,8 +103,8 @@ impl Fresh {
         }
     }
 
-    /// The block of `length` bytes that begins at `at`, if it is there. It is not there any more afterwards, nor is what
-    /// is before it.
+    /// Takes the block of `length` bytes at `at`, if it is kept. Afterwards neither it nor any earlier
+    /// one is kept.
     pub(super) fn take(&self, at: u64, length: usize) -> Option<MemoryBlock> {
         let mut blocks = self.blocks.lock();
         while blocks.front().is_some_and(|first| first.start < at) {
@@ -143,7 +143,7 @@ mod tests {
         // The end of a file.
         assert_eq!(fresh.take(2 * BLOCK, 10).unwrap()[..10], content(2 * BLOCK, 10));
         fresh.offer(4 * BLOCK, &content(4 * BLOCK, BLOCK_BYTES));
-        // From the start again: what is there belongs to later.
+        // Starting over: the kept blocks are for later.
         assert!(fresh.take(0, BLOCK_BYTES).is_none());
         assert_eq!(in_use(&memory), 1);
         drop(fresh);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is offered, and whatever there was room for: what is taken is what was written there.
+        /// Whatever was offered and had space: a block that is taken has the right bytes.
         #[test]
         fn a_block_is_what_was_written(
             chunks in proptest::collection::vec((1_usize..3 * BLOCK_BYTES, any::<bool>(), any::<bool>()), 1..20),

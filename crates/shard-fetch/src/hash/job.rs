@@ -1,4 +1,4 @@
-//! One file to hash.
+//! A file to hash.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -15,28 +15,28 @@ use crate::{Digests, Error, Expected, KeepAlive, Md5Digest, StreamHasher};
 
 /// A file to hash.
 pub(crate) struct HashJob {
-    /// What messages call the file.
+    /// The file's name in messages.
     pub(crate) path: PathBuf,
-    /// The file, open for reading. Somebody may be writing to it at the same time.
+    /// The file, open for reading. It may be written at the same time.
     pub(crate) file: Arc<File>,
-    /// What it is to be: its size, and the digests to compute.
+    /// Its size, and the digests to compute.
     pub(crate) expected: Expected,
-    /// Released, and `file` closed, before the result is out; after cancellation, soon.
+    /// Released, after `file` is closed, before the result is delivered; after a cancellation, soon.
     #[expect(dead_code, reason = "never read: it is to be dropped last")]
     pub(crate) keep_alive: KeepAlive,
 }
 
-/// Where hashing is further behind than this, memory would be taken up for long: what is written is read back.
+/// If hashing lags further behind, bytes are not kept in memory but read back.
 const SOON: u64 = 1 << 20;
 
-/// How far a file is; seen by who writes it and by who hashes it.
+/// The progress of a file, shared by its writer and its hashing thread.
 pub(super) struct Progress {
-    /// Every byte before this one is written.
+    /// Every byte before this position is written.
     available: AtomicU64,
-    /// Every byte before this one is hashed.
+    /// Every byte before this position is hashed.
     hashed: AtomicU64,
     cancelled: AtomicBool,
-    /// What was written and is still in memory.
+    /// Written bytes that are still in memory.
     fresh: Fresh,
 }
 
@@ -54,8 +54,8 @@ impl Progress {
         self.available.fetch_max(end, Ordering::Relaxed);
     }
 
-    /// `bytes` are about to become available from `at` on, where all before it is. They are kept in memory if they are
-    /// hashed soon.
+    /// `bytes` are about to become available at `at`, contiguous with everything before. They are kept
+    /// in memory if they will be hashed soon.
     pub(super) fn append(&self, at: u64, bytes: &[u8]) {
         if at <= self.hashed.load(Ordering::Relaxed) + SOON {
             self.fresh.offer(at, bytes);
@@ -72,7 +72,7 @@ impl Progress {
     }
 }
 
-/// Takes the result of a job.
+/// Delivers the result of a job.
 pub(super) type Deliver = Box<dyn FnOnce(Result<Digests, Error>) + Send>;
 
 /// A file that is being hashed.
@@ -82,18 +82,18 @@ pub(super) struct Task {
     hasher: StreamHasher,
     /// Computes the MD5 instead of `hasher`.
     lane: Option<Stream>,
-    /// A wrong MD5 that was computed in a lane. Only `md-5` can say that it is the file's.
+    /// A wrong MD5 computed in a lane. Only `md-5` can confirm it.
     doubted: Option<Md5Digest>,
     deliver: Deliver,
 }
 
-/// What comes after a turn.
+/// The outcome of a turn.
 pub(super) enum Turn {
-    /// More of the file is to be hashed.
+    /// More of the file must be hashed.
     GoOn,
-    /// The end, good or bad.
+    /// The job ended with this result.
     Ended(Result<Digests, Error>),
-    /// Nobody waits for this file any more.
+    /// The result is no longer wanted.
     Cancelled,
 }
 
@@ -104,7 +104,7 @@ impl Task {
         engine: Option<Engine>,
         deliver: Deliver,
     ) -> Self {
-        // A file without a whole block never shares a turn with others.
+        // A file smaller than a block never shares a turn.
         let small = job.expected.size < BLOCK_BYTES as u64;
         let lane = engine.filter(|_| job.expected.md5.is_some() && !small).map(Engine::new_stream);
         let md5 = job.expected.md5.filter(|_| lane.is_none());
@@ -112,22 +112,22 @@ impl Task {
         Self { job, progress, hasher, lane, doubted: None, deliver }
     }
 
-    /// How many bytes are there and not hashed yet.
+    /// How many available bytes are not hashed yet.
     pub(super) fn backlog(&self) -> u64 {
         self.available().saturating_sub(self.hasher.size())
     }
 
-    /// Whether a turn would get on: there is a whole block, or the file's end.
+    /// Whether a turn would make progress: there is a whole block, or the end of the file.
     pub(super) fn is_ready(&self) -> bool {
         self.is_cancelled() || self.next_bytes() > 0 || self.is_at_end()
     }
 
-    /// Whether there is no reason to wait for more of it.
+    /// Whether there is no reason to wait for more.
     pub(super) fn is_urgent(&self) -> bool {
         self.is_cancelled() || self.available() == self.job.expected.size
     }
 
-    /// Whether this file's next block can be hashed together with those of others.
+    /// Whether this file's next block can be hashed together with other files'.
     pub(super) fn fills_a_lane(&self) -> bool {
         self.lane.is_some() && self.has_whole_block() && !self.is_cancelled()
     }
@@ -136,7 +136,7 @@ impl Task {
         self.next_bytes() == BLOCK_BYTES
     }
 
-    /// Hashes at most so many blocks of what is there. `buffer` has a block's size.
+    /// Hashes at most this many available blocks. `buffer` has the size of a block.
     pub(super) fn turn(&mut self, blocks: usize, buffer: &mut [u8]) -> Turn {
         for _ in 0..blocks {
             let block = buffer.get_mut(..self.next_bytes()).unwrap_or_default();
@@ -154,8 +154,9 @@ impl Task {
         self.after_turn()
     }
 
-    /// Gets the file's next bytes, as many as fill `block`, and hashes them but for the MD5 of the stream that
-    /// [`lane`](Self::lane) then gives. They begin what it returns where they were in memory, else they are in `block`.
+    /// Gets the file's next bytes, at most `block`'s size, and hashes them, except for an MD5 that
+    /// [`lane`](Self::lane) computes afterwards. Returns them if they were in memory; otherwise they
+    /// are in `block`.
     pub(super) fn read(&mut self, block: &mut [u8]) -> Result<Option<MemoryBlock>, Error> {
         let (at, length) = (self.hasher.size(), block.len());
         let in_memory = self.progress.fresh.take(at, length);
@@ -171,7 +172,7 @@ impl Task {
         self.lane.as_mut()
     }
 
-    /// What comes after a turn, or after a block of it.
+    /// The outcome after a turn, or a block of it.
     pub(super) fn after_turn(&mut self) -> Turn {
         self.progress.hashed.fetch_max(self.hasher.size(), Ordering::Relaxed);
         if self.is_cancelled() {
@@ -195,7 +196,7 @@ impl Task {
         Turn::Ended(Ok(digests))
     }
 
-    /// Lets go of the file, then hands over the result.
+    /// Releases the file, then delivers the result.
     pub(super) fn end(self, result: Result<Digests, Error>) {
         let Self { job, deliver, .. } = self;
         drop(job);
@@ -214,7 +215,7 @@ impl Task {
         self.progress.available.load(Ordering::Relaxed).min(self.job.expected.size)
     }
 
-    /// How many bytes can be hashed at once: a block, less at the file's end, or none yet.
+    /// How many bytes can be hashed at once: a block, fewer at the file's end, or none yet.
     fn next_bytes(&self) -> usize {
         match usize::try_from(self.backlog()) {
             Ok(ready) if ready >= BLOCK_BYTES => BLOCK_BYTES,

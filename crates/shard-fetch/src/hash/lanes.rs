@@ -11,14 +11,14 @@ mod tests;
 /// The most files that are hashed at once.
 pub(super) const MAX_LANES: usize = 16;
 
-/// What stands in lanes that no file uses.
+/// The content of unused lanes.
 static DUMMY: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
 
-/// The MD5 of a part of one file. Only this engine can go on with it.
+/// The MD5 of the first bytes of a file. Only this engine can continue it.
 pub(super) struct Stream(Md5State);
 
 impl Stream {
-    /// Adds the file's next bytes, by themselves.
+    /// Adds the file's next bytes without sharing lanes.
     pub(super) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
@@ -28,7 +28,7 @@ impl Stream {
     }
 }
 
-/// What this machine can do.
+/// The abilities of this machine.
 #[derive(Clone, Copy)]
 pub(super) struct Engine {
     many: Md5Many,
@@ -37,7 +37,7 @@ pub(super) struct Engine {
     faulty: bool,
 }
 
-/// How many lanes a vector register has.
+/// The number of lanes in a vector register.
 #[derive(Clone, Copy)]
 enum Native {
     Four,
@@ -46,7 +46,7 @@ enum Native {
 }
 
 impl Engine {
-    /// `None` where lanes are of no use.
+    /// `None` if lanes would not help.
     pub(super) fn detect() -> Option<Self> {
         let many = Md5Many::new();
         let native = match many.lanes() {
@@ -63,20 +63,20 @@ impl Engine {
         })
     }
 
-    /// The MD5 of a file of which nothing is hashed.
+    /// The MD5 of a file before its first byte.
     #[expect(clippy::unused_self, reason = "where there is no engine, there is no stream")]
     pub(super) fn new_stream(self) -> Stream {
         Stream(Md5State::new())
     }
 
-    /// An engine that hashes the wrong bytes in the first lane.
+    /// An engine that computes wrong results in the first lane.
     #[cfg(test)]
     pub(super) fn faulty() -> Option<Self> {
         Self::detect().map(|engine| Self { faulty: true, ..engine })
     }
 
-    /// Adds a block to each of up to [`MAX_LANES`] files. All blocks are of one length, at most
-    /// [`BLOCK_BYTES`], and a multiple of 64.
+    /// Adds a block to each of up to [`MAX_LANES`] files. All blocks have the same length, a multiple
+    /// of 64 and at most [`BLOCK_BYTES`].
     pub(super) fn update(self, streams: &mut [&mut Stream], blocks: &[&[u8]]) {
         let Some(lanes) = self.lanes_for(streams.len()) else {
             for (stream, block) in streams.iter_mut().zip(blocks) {
@@ -105,8 +105,8 @@ impl Engine {
         }
     }
 
-    /// Into how many lanes to put so many files: always 8 or 16, since the engine is slow in between.
-    /// `None` when they are faster one by one. Measured; see docs/performance.md.
+    /// How many lanes to use for this many files: always 8 or 16, since the engine is slow in between.
+    /// `None` if hashing one by one is faster. Measured; see docs/performance.md.
     fn lanes_for(self, files: usize) -> Option<usize> {
         match (self.native, files) {
             (_, 0 | 1 | 17..) | (Native::Four, 2 | 3) => None,

@@ -1,4 +1,4 @@
-//! In place of `lanes` without the feature `fast-md5`: nothing is hashed in lanes.
+//! Replaces `lanes` without the feature `fast-md5`: nothing is hashed in lanes.
 
 use crate::Md5Digest;
 

@@ -1,4 +1,4 @@
-//! The files that wait for a thread, and how they are shared out.
+//! The files waiting for a thread, and how they are distributed.
 
 use std::collections::VecDeque;
 
@@ -6,23 +6,24 @@ use parking_lot::{Condvar, Mutex};
 
 use super::job::Task;
 
-/// With so many bytes to hash a thread does not wait for more files to fill its lanes.
+/// With this many bytes to hash, a thread does not wait for more files to fill its lanes.
 const ENOUGH: u64 = 4 << 20;
 
-/// How files are shared out among the threads.
+/// How files are distributed among the threads.
 #[derive(Clone, Copy)]
 pub(super) struct Sharing {
-    /// How many threads there are.
+    /// The number of threads.
     pub(super) threads: usize,
     /// How many files one thread takes at once.
     pub(super) lanes: usize,
-    /// One thread that takes all files costs less than several that take a few each, and one that waits until all lanes
-    /// are full, or there is much to do, costs less than one that takes what is there. Others help only when there are
-    /// more files than it can take, or it is more bytes behind than this.
+    /// One thread that takes all files costs less than several that take a few each, and waiting until
+    /// all lanes are full or there is much to do costs less than taking what is there. Other threads
+    /// help only if there are more files than one can take, or it lags further behind than this many
+    /// bytes.
     pub(super) lag: u64,
 }
 
-/// The files that no thread is hashing at the moment. Under its lock nothing blocks.
+/// The files that no thread is hashing at the moment. Nothing blocks while its lock is held.
 pub(super) struct Queue {
     sharing: Sharing,
     state: Mutex<State>,
@@ -42,7 +43,7 @@ impl Queue {
         Self { sharing, state: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Adds a task, unless the queue is closed: the task is dropped then.
+    /// Adds a task. If the queue is closed, the task is dropped.
     pub(super) fn add(&self, task: Task) {
         let mut state = self.state.lock();
         if !state.closed {
@@ -51,14 +52,14 @@ impl Queue {
         }
     }
 
-    /// Changes what a thread goes by.
+    /// Changes a condition that threads wait for.
     pub(super) fn update(&self, change: impl FnOnce()) {
         let state = self.state.lock();
         change();
         self.wake_if_of_use(&state);
     }
 
-    /// Waits for tasks that can go on; `None` when the queue is closed.
+    /// Waits for tasks that can make progress; `None` when the queue is closed.
     pub(super) fn take(&self) -> Option<Vec<Task>> {
         let mut state = self.state.lock();
         while !state.closed {
@@ -74,7 +75,7 @@ impl Queue {
         None
     }
 
-    /// Ends a turn that began with [`take`](Self::take).
+    /// Ends a turn started by [`take`](Self::take).
     pub(super) fn give_back(&self, tasks: Vec<Task>) {
         let mut state = self.state.lock();
         state.busy -= 1;
@@ -86,7 +87,7 @@ impl Queue {
         }
     }
 
-    /// Ends the waiting of all threads, and drops all tasks.
+    /// Wakes all threads to end, and drops all tasks.
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
@@ -104,7 +105,7 @@ impl Queue {
 }
 
 impl State {
-    /// How many tasks a thread that has nothing to do should take.
+    /// How many tasks an idle thread should take.
     fn share(&self, sharing: Sharing) -> usize {
         let (mut ready, mut whole, mut backlog, mut is_urgent) = (0_usize, 0_usize, 0, false);
         for task in self.tasks.iter().filter(|task| task.is_ready()) {
@@ -122,7 +123,7 @@ impl State {
         if is_worth_it && (self.busy == 0 || whole >= sharing.lanes) { ready.min(sharing.lanes) } else { 0 }
     }
 
-    /// Takes out the first `share` tasks that can go on.
+    /// Takes the first `share` tasks that can make progress.
     fn take(&mut self, share: usize) -> Vec<Task> {
         let mut taken = Vec::with_capacity(share);
         let mut place = 0;
@@ -159,7 +160,7 @@ mod tests {
         Task::new(job, progress, None, Box::new(|_| {}))
     }
 
-    /// How many of `tasks`, each so far of so many bytes, one of two threads takes.
+    /// Checks how many of `tasks`, given as available and total bytes, one of two threads takes.
     #[track_caller]
     fn check(lag: u64, busy: usize, tasks: &[(u64, u64)], share: usize) {
         let tasks = tasks.iter().map(|(available, size)| task(*available, *size)).collect();

@@ -1,4 +1,4 @@
-//! The threads that hash, and what their users hold.
+//! The hashing threads and the handles to them.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -14,14 +14,14 @@ use super::queue::{Queue, Sharing};
 use super::worker;
 use crate::{Digests, Error};
 
-/// More threads than this no network keeps busy.
+/// No network keeps more threads busy.
 const MAX_FETCH_THREADS: usize = 4;
 
-/// How many bytes hashing may be behind a download before a second thread helps.
+/// How many bytes hashing may lag behind a download before a second thread helps.
 const FETCH_LAG: u64 = 32 << 20;
 
-/// A few threads that hash files while these are written. Dropping it ends them, after the block each is
-/// working on; jobs that have not ended are cancelled.
+/// A few threads that hash files while they are written. Dropping it ends them after their current
+/// blocks and cancels unfinished jobs.
 pub(crate) struct HashStage {
     queue: Arc<Queue>,
     engine: Option<Engine>,
@@ -30,18 +30,19 @@ pub(crate) struct HashStage {
 }
 
 impl HashStage {
-    /// As many threads as the machine can run at once, but no more than a download can keep busy.
+    /// Starts as many threads as the machine has cores, but no more than a download can keep busy.
     ///
     /// # Errors
-    /// The system does not start a thread.
+    ///
+    /// The system cannot start a thread.
     pub(crate) fn start() -> Result<Self, Error> {
         Self::new(all_cores().get().min(MAX_FETCH_THREADS), FETCH_LAG, Engine::detect())
     }
 
-    /// So many threads, at least one. For `lag` see [`Sharing`].
+    /// Starts this many threads, at least one. For `lag` see [`Sharing`].
     pub(super) fn new(threads: usize, lag: u64, engine: Option<Engine>) -> Result<Self, Error> {
         let threads = threads.max(1);
-        // One after another, nothing is gained by waiting.
+        // Without lanes there is nothing to wait for.
         let (lanes, lag) = if engine.is_some() { (MAX_LANES, lag) } else { (1, 0) };
         let queue = Arc::new(Queue::new(Sharing { threads, lanes, lag }));
         let memory = Memory::default();
@@ -49,7 +50,7 @@ impl HashStage {
         for _ in 0..threads {
             match stage.spawn() {
                 Ok(thread) => stage.threads.push(thread),
-                // One is enough.
+                // One thread is enough.
                 Err(_) if !stage.threads.is_empty() => break,
                 Err(source) => return Err(Error::Thread { source }),
             }
@@ -57,15 +58,15 @@ impl HashStage {
         Ok(stage)
     }
 
-    /// Takes on a file of which nothing is there yet.
+    /// Accepts a file that has no bytes yet.
     pub(crate) fn begin(&self, job: HashJob) -> HashHandle {
         let (sender, result) = oneshot::channel();
-        // Nobody may be waiting for the result any more.
+        // The result may no longer be wanted.
         let progress = self.submit(job, 0, Box::new(move |ended| drop(sender.send(ended))));
         HashHandle { queue: Arc::clone(&self.queue), progress, result }
     }
 
-    /// Takes on a file of which `available` bytes are there.
+    /// Accepts a file with `available` bytes.
     pub(super) fn submit(&self, job: HashJob, available: u64, deliver: Deliver) -> Arc<Progress> {
         let progress = Arc::new(Progress::new(self.memory.clone()));
         progress.raise_available(available);
@@ -73,7 +74,7 @@ impl HashStage {
         progress
     }
 
-    /// Ends the threads and waits for it. Blocks for as long as a block takes.
+    /// Ends the threads and waits for them, for the time of a block.
     pub(super) fn stop(mut self) {
         self.queue.close();
         for thread in self.threads.drain(..) {
@@ -96,13 +97,13 @@ impl Drop for HashStage {
     }
 }
 
-/// How many threads this machine runs at once.
+/// The number of threads that this machine runs at once.
 pub(super) fn all_cores() -> NonZeroUsize {
     thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// A file that is being hashed. Dropping it cancels the job: a thread then drops the file and what it keeps
-/// alive, after the block it is working on.
+/// A file that is being hashed. Dropping it cancels the job: after its current block, a thread drops
+/// the file and what it keeps alive.
 pub(crate) struct HashHandle {
     queue: Arc<Queue>,
     progress: Arc<Progress>,
@@ -110,27 +111,28 @@ pub(crate) struct HashHandle {
 }
 
 impl HashHandle {
-    /// Keeps bytes that are written in the file's order in memory until they are hashed, if there is room for them.
+    /// Keeps bytes that are written in order in memory until they are hashed, if there is space.
     pub(crate) fn append(&self, at: u64, bytes: &[u8]) {
         self.progress.append(at, bytes);
     }
 
-    /// Says that everything before `contiguous_end` is written. Takes nothing back that was said before, and
+    /// Reports that everything before `contiguous_end` is written. Never lowers an earlier value, and
     /// never blocks.
     pub(crate) fn available_to(&self, contiguous_end: u64) {
         self.queue.update(|| self.progress.raise_available(contiguous_end));
     }
 
-    /// Up to where the file is hashed.
+    /// The position up to which the file is hashed.
     #[cfg(test)]
     pub(crate) fn hashed_to(&self) -> u64 {
         self.progress.hashed()
     }
 
-    /// Waits for the digests, which come when all of the file is available.
+    /// Waits for the digests, which are ready once the whole file is available.
     ///
     /// # Errors
-    /// [`Error::Disk`] when the file cannot be read, [`net::Error::Cancelled`] when the stage is gone.
+    ///
+    /// [`Error::Disk`] if the file cannot be read, [`net::Error::Cancelled`] if the stage has ended.
     ///
     /// # Cancellation
     /// Dropping the future cancels the job.

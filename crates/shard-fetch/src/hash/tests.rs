@@ -20,7 +20,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Bytes that differ from file to file and from block to block.
+/// Bytes that differ between files and blocks.
 fn content(seed: usize, length: usize) -> Vec<u8> {
     let mut random = seed as u64 + 1;
     let mut bytes = Vec::with_capacity(length + 8);
@@ -52,7 +52,7 @@ fn finish(handle: HashHandle) -> Result<Digests, Error> {
     Runtime::new().unwrap().block_on(handle.finished())
 }
 
-/// Something to be kept alive that says when it is let go.
+/// Reports when it is released.
 struct Held(mpsc::Sender<()>);
 
 impl Drop for Held {
@@ -72,7 +72,7 @@ fn wait_until(condition: impl Fn() -> bool) {
     }
 }
 
-/// Hashes `contents` at once, each file becoming available in `steps` steps, in turn.
+/// Hashes `contents` at once; the files become available in turn, in `steps` steps.
 fn check(threads: usize, steps: usize, contents: &[Vec<u8>]) {
     check_with(0, threads, steps, contents);
     check_with(1 << 20, threads, steps, contents);
@@ -98,7 +98,7 @@ fn check_with(lag: u64, threads: usize, steps: usize, contents: &[Vec<u8>]) {
 }
 
 #[test]
-fn lengths_at_every_edge() {
+fn files_of_every_edge_length_are_hashed_right() {
     let edges = [0, 1, 55, 56, 63, 64, 65, 119, 120, 128];
     let near = |length| [length - 65, length - 64, length - 1, length, length + 1, length + 64];
     let mut lengths = edges.to_vec();
@@ -123,7 +123,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn random_files(lengths in prop::collection::vec(0..4 * BLOCK_BYTES, 0..24), threads in 1..4_usize, steps in 1..6_usize) {
+    fn files_of_random_lengths_are_hashed_right(lengths in prop::collection::vec(0..4 * BLOCK_BYTES, 0..24), threads in 1..4_usize, steps in 1..6_usize) {
         let contents: Vec<_> =
             lengths.into_iter().enumerate().map(|(seed, length)| content(seed, length)).collect();
         check(threads, steps, &contents);
@@ -135,7 +135,7 @@ fn nothing_is_read_before_it_is_available() {
     let folder = folder();
     let path = folder.path().join("part");
     let bytes = content(1, 2 * BLOCK_BYTES + 5);
-    // Noise where the second block will be.
+    // Wrong bytes where the second block will be.
     fs::write(&path, [&bytes[..BLOCK_BYTES], &vec![0xff; BLOCK_BYTES]].concat()).unwrap();
     let stage = HashStage::new(2, 0, Engine::detect()).unwrap();
     let handle = begin(&stage, &path, expected(&bytes), Arc::new(()));
@@ -143,12 +143,12 @@ fn nothing_is_read_before_it_is_available() {
     handle.available_to(1);
     wait_until(|| handle.hashed_to() == BLOCK_BYTES as u64);
     fs::write(&path, &bytes).unwrap();
-    // More than there will ever be counts as all.
+    // A position beyond the end means the whole file.
     handle.available_to(u64::MAX);
     assert_eq!(finish(handle).unwrap(), digests(&bytes));
 }
 
-/// Whatever an engine computes, a file counts as damaged only if `md-5` finds it so.
+/// Whatever an engine computes, a file counts as damaged only if `md-5` agrees.
 #[cfg(feature = "fast-md5")]
 #[test]
 fn a_wrong_engine_spoils_no_file() {
@@ -158,7 +158,7 @@ fn a_wrong_engine_spoils_no_file() {
     let folder = folder();
     let Some(engine) = Engine::faulty() else { return };
     let mut buffers = Buffers::new();
-    // Lane 0 is the wrong one.
+    // Lane 0 computes wrong results.
     for (damaged, read_again) in [(None, vec![0]), (Some(0), vec![0]), (Some(8), vec![0, 8])] {
         let (sender, results) = mpsc::channel();
         let mut on_disk: Vec<_> = (0..9).map(|seed| content(seed, 2 * BLOCK_BYTES + 5)).collect();
@@ -264,7 +264,7 @@ fn a_file_that_ends_early_is_a_disk_error() {
 }
 
 #[test]
-fn many_files_on_disk() {
+fn many_files_on_disk_get_a_verdict_each() {
     let folder = folder();
     let mut files: Vec<(PathBuf, Expected)> = Vec::new();
     for place in 0..50 {

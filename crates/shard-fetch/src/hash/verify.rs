@@ -1,4 +1,4 @@
-//! Checking many files that are on disk already.
+//! Verifies many files on disk.
 
 use std::fs::File;
 use std::num::NonZeroUsize;
@@ -15,18 +15,18 @@ use super::stage::{HashStage, all_cores};
 use crate::plain::open_plain;
 use crate::{ActualSize, Error, Expected, Mismatch, Verified};
 
-/// How many files each thread has to choose from.
+/// How many files each thread can choose from.
 const FILES_PER_THREAD: usize = 16;
 
-/// Compares many files on disk with what was expected of them, several at a time, on so many threads or as
-/// many as the machine runs at once; says of each what [`verify_file`](crate::verify_file) would. `verdict`
-/// hears it on the calling thread, with the file's place in `files`, in the order in which they end; with
-/// [`ControlFlow::Break`] it stops the rest.
+/// Verifies many files on disk, several at a time, on this many threads or one per core; the results
+/// are those of [`verify_file`](crate::verify_file). `verdict` is called on the calling thread with the
+/// index into `files`, in the order of completion; [`ControlFlow::Break`] stops the rest.
 ///
-/// Blocks for as long as the disk and the hashing take: in async code, call it on a blocking thread.
+/// Blocks while it reads and hashes: in async code, call it on a thread for blocking work.
 ///
 /// # Errors
-/// No thread can be started. What is wrong with a file is told to `verdict`.
+///
+/// No thread can be started. A file's own error is passed to `verdict`.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -68,7 +68,7 @@ pub fn verify_files(
         if pending == 0 {
             break;
         }
-        // `sender` is here, so that this cannot fail.
+        // Cannot fail, since `sender` exists here.
         let Ok((place, result)) = results.recv() else { break };
         pending -= 1;
         if verdict(place, result).is_break() {

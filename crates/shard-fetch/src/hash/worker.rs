@@ -6,7 +6,7 @@ use super::queue::Queue;
 
 /// Hashes until the queue is closed.
 pub(super) fn run(queue: &Queue, engine: Option<Engine>) {
-    // Should hashing ever panic, nobody must wait for ever.
+    // If hashing ever panics, no one must wait forever.
     let _closing = Closing(queue);
     let mut buffers = Buffers::new();
     while let Some(tasks) = queue.take() {

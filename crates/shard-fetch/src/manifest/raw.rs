@@ -1,10 +1,10 @@
-//! A manifest as it was read: every field optional and of any type.
+//! A manifest as read: every field is optional and of any type.
 
 use serde::de::{MapAccess, SeqAccess};
 
 use crate::json::{AtMost, FromMap, FromSeq, Loose, Shape, Skipped};
 
-/// More shards than this no commit can hold, of which so many files are read. Real models have some hundred.
+/// The limit on files in a commit, hence on shards. Real models have a few hundred.
 pub(super) const MAX_RECORDS: usize = 100_000;
 
 pub(super) type RawManifest = Shape<RawTop, TopList>;
@@ -23,7 +23,7 @@ pub(super) struct TopList {
     pub(super) starts_with_object: bool,
 }
 
-/// One record, of which only these fields matter here.
+/// One record, with the fields that matter here.
 #[derive(Debug, Default)]
 pub(super) struct RawFields {
     pub(super) data_path: Option<Loose>,

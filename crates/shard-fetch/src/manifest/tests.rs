@@ -6,7 +6,7 @@ use crate::{ErrorKind, MAX_METADATA_BYTES};
 const NAME: &str = "tensor-cache.json";
 const MD5: &str = "c3fb463ece02fca48fa99f0448408b1b";
 
-/// A manifest whose records are written as in JSON.
+/// A manifest with these records, given as JSON.
 fn with_records(records: &[&str]) -> String {
     format!(r#"{{"metadata": {{}}, "records": [{}]}}"#, records.join(","))
 }
@@ -95,7 +95,7 @@ fn md5_of_another_form_is_refused() {
 }
 
 #[test]
-fn sizes() {
+fn sizes_are_whole_numbers_of_bytes_up_to_2_53() {
     for (nbytes, expected) in [
         ("0", 0),
         ("1", 1),
@@ -150,7 +150,7 @@ fn paths_that_leave_the_directory_are_refused() {
 }
 
 #[test]
-fn paths_of_another_type() {
+fn a_path_must_be_a_string() {
     for (path, found) in [("3", "3"), ("null", "null"), (r#"["a"]"#, "a list")] {
         let message =
             format!("tensor-cache.json: records[0].dataPath is {found}, expected the path of a file");
@@ -175,7 +175,7 @@ fn files_that_describe_the_model_are_no_shards() {
 }
 
 #[test]
-fn repeated_records() {
+fn identical_records_are_merged_and_others_conflict() {
     let md5 = format!(r#", "md5sum": "{MD5}""#);
     let (a, b) = (record(r#""a""#, "5", &md5), record(r#""b""#, "6", ""));
     let folded = parsed(&with_records(&[&a, &b, &a]));
@@ -204,7 +204,7 @@ fn a_path_is_not_a_file_and_a_folder() {
 }
 
 #[test]
-fn old_forms_are_named() {
+fn manifests_from_before_march_2023_are_named() {
     let end = "which MLC-LLM no longer reads: the model must be converted again";
     let tensor = r#"{"name": "w", "shape": [1], "dtype": "float32", "dataPath": "w.bin", "format": "raw"}"#;
     refused(
@@ -220,7 +220,7 @@ fn old_forms_are_named() {
 }
 
 #[test]
-fn other_shapes() {
+fn a_manifest_must_be_an_object_with_a_list_of_records() {
     refused("[]", "tensor-cache.json is a list, expected an object with a list `records`");
     refused("[[{}]]", "tensor-cache.json is a list, expected an object with a list `records`");
     refused("null", "tensor-cache.json is null, expected an object with a list `records`");
@@ -236,7 +236,7 @@ fn other_shapes() {
 }
 
 #[test]
-fn text_that_is_no_json() {
+fn a_syntax_error_is_shown_with_its_position() {
     refused("", "tensor-cache.json is not valid JSON: EOF while parsing a value at line 1 column 0");
     refused(
         "<!doctype html>",
@@ -263,7 +263,7 @@ fn text_that_is_no_json() {
 
 /// Python writes these, and the original reads them.
 #[test]
-fn what_json_does_not_have_is_read_past() {
+fn python_json_is_accepted() {
     let json = format!(
         "\u{feff}{{\"metadata\": {{\"loss\": NaN, \"\\ud800\": [Infinity, -1e999]}}, \"records\": [{}], \"last\": \"\\udc00\"}}",
         record(r#""a.bin""#, "7", r#", "scale": -Infinity, "shape": [1E+400], "name": "half \ud83d""#)
@@ -315,9 +315,9 @@ fn sizes_that_cannot_be_added_up() {
     );
 }
 
-/// Each has two thousand folders above it: what is done for a record must not grow with their square.
+/// Each has two thousand parent folders: the work per record must not grow with their square.
 #[test]
-fn many_deep_paths_are_read_soon() {
+fn many_deep_paths_are_read_quickly() {
     let records: Vec<_> =
         (1000..2500).map(|i| record(&format!("\"{}{i}\"", "d/".repeat(2000)), "1", "")).collect();
     let records: Vec<_> = records.iter().map(String::as_str).collect();

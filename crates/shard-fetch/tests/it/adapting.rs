@@ -1,4 +1,4 @@
-//! How many connections there are: more while that brings more, fewer when the host has trouble.
+//! The number of connections: it grows while that helps, and falls when the host fails.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::support::{PATIENCE, Seen, Stage, quick};
 
 const SIZE: u64 = 1_280_000;
 
-/// Each connection brings `bytes` every 10 ms, however many there are.
+/// Each connection receives `bytes` every 10 ms, however many there are.
 fn stage(hub: LocalHubBuilder, files: usize, bytes: u64) -> Stage {
     let names: Vec<_> = (0..files).map(|place| format!("{place}.bin")).collect();
     let shards: Vec<_> = names.iter().map(|name| (name.as_str(), SIZE)).collect();
@@ -34,10 +34,10 @@ async fn connections_adapt_when_no_number_is_given() {
 const LEAST: usize = 2;
 const MOST: usize = 16;
 
-/// How many requests in a row must have few beside them, which no chance brings about.
+/// How many consecutive requests must have little company, so that it cannot be chance.
 const IN_A_ROW: usize = 12;
 
-/// How many requests, itself included, were being answered when this one came.
+/// How many requests, including this one, were in progress when it arrived.
 fn at_once(requests: &[LoggedRequest], this: &LoggedRequest) -> usize {
     let is_there = |other: &&LoggedRequest| {
         other.began <= this.began && other.ended.is_none_or(|ended| ended > this.began)
@@ -45,7 +45,7 @@ fn at_once(requests: &[LoggedRequest], this: &LoggedRequest) -> usize {
     requests.iter().filter(is_there).count()
 }
 
-/// The last requests, all of them made `since`, came when at most a quarter of what there may be was there.
+/// Whether the last requests, all made after `since`, saw at most a quarter of the maximum.
 fn is_quiet(log: &RequestLog, since: u64) -> bool {
     let requests = log.requests();
     let Some((_, last)) = requests.split_at_checked(requests.len().saturating_sub(IN_A_ROW)) else {
@@ -55,10 +55,10 @@ fn is_quiet(log: &RequestLog, since: u64) -> bool {
         && last.iter().all(|asked| asked.began > since && at_once(&requests, asked) <= MOST / 4)
 }
 
-/// When this befalls every request, there are soon fewer at once, also of those that are made again; and when it
-/// is over, everything arrives.
+/// While every request fails in this way, there are soon fewer at a time, including repeated ones;
+/// afterwards everything arrives.
 async fn check(trouble: Fault) {
-    // An answer takes a moment, so that requests that get none but this one are seen side by side.
+    // A response takes a moment, so that failing requests are seen side by side.
     let patient = RetryPolicy { attempts: 1000, max_delay: Duration::from_millis(10), ..quick() };
     let hub = LocalHub::builder().latency(Duration::from_millis(50));
     let stage = stage(hub, 4, 1000).with(|builder| {

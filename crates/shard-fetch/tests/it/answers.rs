@@ -1,4 +1,4 @@
-//! What a data host may answer instead of the file.
+//! What a data host may send instead of the file.
 
 use std::time::{Duration, Instant};
 
@@ -9,21 +9,21 @@ use crate::support::{PATIENCE, Seen, Stage, chain};
 
 const SIZE: u64 = 300_000;
 
-/// A stage whose data host goes wrong in this way.
+/// A stage whose data host fails in this way.
 fn stage(fault: Fault, times: Times) -> Stage {
     let stage = Stage::one(SIZE);
     stage.hub.fault(FaultTarget::data("a.bin"), fault, times);
     stage
 }
 
-/// A fault that passes by itself: the file arrives, with these ranges asked for.
+/// A fault that passes: the file arrives, after requests for these ranges.
 async fn survives(stage: &Stage, ranges: &[&str]) {
     stage.fetch_all().await;
     assert_eq!(stage.ranges("a.bin"), ranges, "{}", stage.hub.log());
     assert_eq!(stage.hub.faults_left(), 0);
 }
 
-/// A fault that never passes: the error after six attempts, its message and its cause's.
+/// A permanent fault: the error after six attempts, with its message and its cause.
 async fn gives_up(stage: &Stage, cause: &str) {
     let error = stage.fetch_error().await;
     assert!(matches!(error, Error::GaveUp { attempts: 6, .. }), "{}", chain(&error));
@@ -47,7 +47,7 @@ async fn is_not_the_file(stage: &Stage, what: Checked) -> Mismatch {
 }
 
 #[tokio::test]
-async fn broken_bodies_are_gone_on_with() {
+async fn broken_bodies_are_resumed() {
     for fault in [Fault::Truncate { after: 100_000 }, Fault::Reset { after: 100_000 }] {
         let stage = stage(fault, Times::Once);
         stage.fetch_all().await;
@@ -72,7 +72,7 @@ async fn each_broken_body_may_bring_a_little() {
 }
 
 #[tokio::test]
-async fn bodies_that_never_bring_anything() {
+async fn bodies_that_are_always_empty_end_the_fetch() {
     gives_up(
         &stage(Fault::Truncate { after: 0 }, Times::Forever),
         "the connection broke after 0 of 300000 bytes",
@@ -81,7 +81,7 @@ async fn bodies_that_never_bring_anything() {
 }
 
 #[tokio::test]
-async fn silence_is_cut() {
+async fn a_silent_connection_is_cut() {
     let stage = stage(Fault::Stall { after: 50_000 }, Times::Once)
         .with_net(|net| net.idle_timeout = Duration::from_millis(150));
     survives(&stage, &["bytes=0-", "bytes=50000-"]).await;
@@ -89,7 +89,7 @@ async fn silence_is_cut() {
 }
 
 #[tokio::test]
-async fn no_answer_at_all() {
+async fn a_request_without_an_answer_is_repeated() {
     for fault in [Fault::NoAnswer, Fault::Refuse] {
         let limit = Duration::from_millis(150);
         let stage = stage(fault, Times::Once).with_net(|net| net.idle_timeout = limit);
@@ -98,7 +98,7 @@ async fn no_answer_at_all() {
 }
 
 #[tokio::test]
-async fn trouble_that_passes() {
+async fn five_temporary_failures_are_survived() {
     for status in [408, 429, 500, 502, 503, 504] {
         let stage = stage(Fault::status(status), Times::N(5));
         survives(&stage, &["bytes=0-"; 6]).await;
@@ -113,7 +113,7 @@ async fn trouble_that_passes() {
 }
 
 #[tokio::test]
-async fn trouble_that_does_not_pass() {
+async fn a_sixth_failure_ends_the_fetch() {
     gives_up(&stage(Fault::status(503), Times::Forever), "the host answered with status 503; it says: ")
         .await;
 }
@@ -127,7 +127,7 @@ async fn a_wait_that_the_server_asks_for_holds_all_workers() {
     assert!(begun.elapsed() < PATIENCE);
     let requests = stage.hub.log().data().requests();
     let limited = requests.iter().find(|request| request.status == Some(429)).unwrap();
-    // One of them may have been on its way already.
+    // One of them may already have been on its way.
     let early = |request: &&local_hub::LoggedRequest| {
         request.began > limited.began && request.began_at < limited.began_at + Duration::from_millis(990)
     };
@@ -138,7 +138,7 @@ async fn a_wait_that_the_server_asks_for_holds_all_workers() {
 }
 
 #[tokio::test]
-async fn retry_after_is_obeyed() {
+async fn a_retry_after_header_is_obeyed() {
     let stage = stage(Fault::retry_after(503, "1"), Times::Once);
     let begun = Instant::now();
     survives(&stage, &["bytes=0-"; 2]).await;
@@ -156,7 +156,7 @@ async fn a_refusal_means_asking_for_the_location_again() {
 }
 
 #[tokio::test]
-async fn refusals_without_end() {
+async fn repeated_refusals_end_the_fetch() {
     let fault = Fault::Status {
         code: 403,
         headers: Vec::new(),
@@ -187,7 +187,7 @@ async fn refusals_that_no_location_would_help() {
 
 #[tokio::test]
 async fn a_signed_url_that_expires_midway() {
-    // The delay after the cut leaves time for the expiry.
+    // The delay after the cut gives the URL time to expire.
     let slow = RetryPolicy { first_delay: Duration::from_millis(500), ..RetryPolicy::default() };
     let stage = stage(Fault::Truncate { after: 100_000 }, Times::Once).with(|builder| builder.retry(slow));
     let expire = async {
@@ -203,7 +203,7 @@ async fn a_signed_url_that_expires_midway() {
 }
 
 #[tokio::test]
-async fn wrong_bytes_once() {
+async fn wrong_bytes_are_fetched_once_more() {
     let stage = stage(Fault::Corrupt { at: 123_456 }, Times::Once);
     survives(&stage, &["bytes=0-"; 2]).await;
     assert_eq!(stage.events.discarded("a.bin"), SIZE);
@@ -211,7 +211,7 @@ async fn wrong_bytes_once() {
 }
 
 #[tokio::test]
-async fn wrong_bytes_for_ever() {
+async fn wrong_bytes_twice_end_the_fetch() {
     let stage = stage(Fault::Corrupt { at: 0 }, Times::Forever);
     let mismatch = is_not_the_file(&stage, Checked::Sha256).await;
     let file = stage.model.file("a.bin").unwrap();
@@ -245,7 +245,7 @@ async fn wrong_bytes_after_a_resume_are_fetched_from_the_start() {
 }
 
 #[tokio::test]
-async fn ranges_that_are_ignored() {
+async fn an_ignored_range_starts_the_file_over() {
     let first = stage(Fault::IgnoreRange, Times::Once);
     survives(&first, &["bytes=0-"]).await;
     assert_eq!(first.events.discarded("a.bin"), 0);
@@ -257,9 +257,9 @@ async fn ranges_that_are_ignored() {
 }
 
 #[tokio::test]
-async fn wrong_content_range() {
+async fn a_wrong_content_range_leads_to_the_whole_file() {
     survives(&stage(Fault::WrongContentRange, Times::Once), &["bytes=0-"; 2]).await;
-    // What is always so is not tried again and again: the whole file needs no range.
+    // A permanent failure is not retried: the whole file is requested without a range.
     let unnamed = Fault::Header { name: "content-range".to_owned(), value: None };
     for (fault, ranged) in [(Fault::WrongContentRange, 2), (unnamed, 1)] {
         let stage = stage(fault, Times::Forever);
@@ -271,7 +271,7 @@ async fn wrong_content_range() {
 }
 
 #[tokio::test]
-async fn no_content_length() {
+async fn a_body_without_a_length_is_accepted() {
     survives(&stage(Fault::NoContentLength, Times::Once), &["bytes=0-"]).await;
 }
 
@@ -279,7 +279,8 @@ async fn no_content_length() {
 async fn compressed_though_not_asked_for() {
     let gzip = Fault::Header { name: "content-encoding".to_owned(), value: Some("gzip".to_owned()) };
     survives(&stage(gzip.clone(), Times::Once), &["bytes=0-"; 2]).await;
-    // A server that compresses does so always: it is not tried as often as one in trouble.
+    // A server that compresses always does, so it is not retried as often as one with a temporary
+    // failure.
     let stage = stage(gzip, Times::Forever);
     let error = stage.fetch_error().await;
     assert_eq!(error.kind(), ErrorKind::Refused);

@@ -1,5 +1,5 @@
-//! Random faults, at random moments, on files of random sizes: what is at a destination is right, or nothing
-//! is there; and when the host is well again, everything arrives.
+//! Random faults at random moments on files of random sizes: a file at its destination is right, and
+//! once the host works again, everything arrives.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,15 +13,15 @@ use crate::support::{PATIENCE, Stage, chain, quick};
 
 const SIZES: [u64; 7] = [0, 1, 1_000, 65_536, 65_537, 200_000, 1_100_000];
 
-/// One fetch that things happen to.
+/// One fetch with its faults.
 #[derive(Clone, Debug)]
 struct Trial {
     faults: Vec<(usize, Fault, Times, bool)>,
     split_above: u64,
     connections: usize,
-    /// The future is dropped when so many bytes have come.
+    /// The future is dropped after this many bytes.
     dropped_at: Option<u64>,
-    /// What is left is damaged: a file, a place in it, and whether it is cut there.
+    /// What is left is damaged: a file, a position in it, and whether it is truncated there.
     damage: Option<(bool, usize, u64, bool)>,
 }
 
@@ -70,7 +70,7 @@ fn names() -> Vec<String> {
     (0..SIZES.len()).map(|place| format!("{place}.bin")).collect()
 }
 
-/// The fetch in which things happen; it may fail.
+/// The fetch with faults; it may fail.
 async fn go_wrong(stage: &Stage, trial: &Trial) {
     for (file, fault, times, resumed) in &trial.faults {
         let target = FaultTarget::data(&format!("{file}.bin"));
@@ -115,7 +115,7 @@ fn damage(stage: &Stage, (is_journal, file, at, cut): (bool, usize, u64, bool)) 
     std::fs::write(&path, bytes).unwrap();
 }
 
-/// Whether everything that is at its destination is right.
+/// Whether every file at its destination is right.
 fn nothing_is_wrong(stage: &Stage, right: &[Vec<u8>]) -> bool {
     names().iter().zip(right).all(|(name, right)| match std::fs::read(stage.destination(name)) {
         Ok(bytes) => bytes == *right,
@@ -130,7 +130,7 @@ async fn check(stage: &Stage, right: &[Vec<u8>], trial: &Trial) -> Result<(), Te
         damage(stage, damaged);
     }
     let fetcher = stage.fetcher();
-    // What is at its destination already is fetched as well: it is replaced.
+    // A file already at its destination is fetched again and replaced.
     let fetched = fetcher.fetch(stage.requests(), stage.locator.clone(), Arc::new(()), Arc::new(())).await;
     prop_assert!(fetched.is_ok(), "{}", chain(&fetched.unwrap_err()));
     prop_assert!(stage.model.shards().all(|file| stage.destination(&file.path).exists()));
@@ -138,11 +138,11 @@ async fn check(stage: &Stage, right: &[Vec<u8>], trial: &Trial) -> Result<(), Te
     Ok(())
 }
 
-/// 100 cases, or as many as `PROPTEST_CASES` says.
+/// 100 cases, or as set by `PROPTEST_CASES`.
 #[test]
-fn whatever_happens() {
+fn after_any_faults_a_file_is_right_or_missing() {
     let asked = Config::default();
-    // proptest's own number, when none was asked for.
+    // proptest's default, if nothing was set.
     let cases = if asked.cases == 256 { 100 } else { asked.cases };
     let seed = match asked.rng_seed {
         RngSeed::Fixed(seed) => seed,

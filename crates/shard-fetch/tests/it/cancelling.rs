@@ -1,4 +1,4 @@
-//! How work ends before it is done.
+//! How work ends early.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use tokio::time::timeout;
 
 use crate::support::{PATIENCE, Seen, Stage};
 
-/// Tells when the last holder has let it go.
+/// Reports when the last holder has released it.
 pub(crate) struct Held(Option<oneshot::Sender<()>>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Whether the test still listens does not matter.
+        // It does not matter whether the test still listens.
         let _listening = self.0.take().map(|released| released.send(()));
     }
 }
@@ -87,7 +87,7 @@ async fn a_fetch_may_move_between_threads() {
 }
 
 #[tokio::test]
-async fn what_had_come_before_an_error_stays() {
+async fn files_received_before_an_error_stay() {
     let stage = Stage::new(&[("a.bin", 1000), ("b.bin", 1000)]).in_flight(1);
     stage.hub.fault(FaultTarget::data("b.bin"), Fault::status(451), Times::Forever);
     stage.fetch().await.unwrap_err();

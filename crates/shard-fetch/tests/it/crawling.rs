@@ -9,13 +9,13 @@ use crate::support::{PATIENCE, Stage};
 
 const MIB: u64 = 1 << 20;
 
-/// At 10 B/s, none of the files here comes within any test's patience.
+/// At 10 B/s, no file here would arrive within a test's patience.
 fn crawl(stage: &Stage, target: FaultTarget, times: Times) {
     let crawl = Fault::SlowDrip { bytes: 1, every: Duration::from_millis(100) };
     stage.hub.fault(target, crawl, times);
 }
 
-/// Everything is fetched, no failure is counted, and little was fetched twice.
+/// Everything is fetched, no failure is counted, and little is fetched twice.
 async fn check_arrives(stage: &Stage) {
     timeout(PATIENCE, stage.fetch_all()).await.unwrap();
     for file in stage.model.shards() {
@@ -26,14 +26,14 @@ async fn check_arrives(stage: &Stage) {
 }
 
 #[tokio::test]
-async fn in_the_last_range_of_a_large_file() {
+async fn a_crawling_last_range_is_requested_twice() {
     let stage = Stage::one(16 * MIB).with(|builder| builder.split_above(4 * MIB));
     crawl(&stage, FaultTarget::data("a.bin").skip(2), Times::Once);
     check_arrives(&stage).await;
 }
 
 #[tokio::test]
-async fn in_a_file_that_is_never_divided() {
+async fn a_crawling_undivided_file_is_requested_twice() {
     let names: Vec<_> = (0..8).map(|place| format!("{place}.bin")).collect();
     let shards: Vec<_> = names.iter().map(|name| (name.as_str(), MIB)).collect();
     let stage = Stage::new(&shards);
@@ -44,19 +44,19 @@ async fn in_a_file_that_is_never_divided() {
 }
 
 #[tokio::test]
-async fn in_two_attempts_at_the_same_range() {
+async fn two_crawling_attempts_are_followed_by_another() {
     let stage = Stage::new(&[("a.bin", MIB), ("b.bin", MIB)]);
     crawl(&stage, FaultTarget::data("a.bin"), Times::N(2));
     check_arrives(&stage).await;
 }
 
 #[tokio::test]
-async fn where_no_further_connection_is_allowed_it_is_replaced() {
+async fn at_the_limit_a_crawling_connection_is_replaced() {
     let stage = Stage::new(&[("a.bin", MIB), ("b.bin", MIB), ("c.bin", MIB)]).in_flight(1);
     crawl(&stage, FaultTarget::data("b.bin"), Times::Once);
     check_arrives(&stage).await;
     assert_eq!(stage.ranges("b.bin").len(), 2);
-    // The one that was dropped may be on its way out yet.
+    // The dropped one may not be closed yet.
     assert!(stage.hub.log().data().max_concurrent() <= 2);
 }
 
@@ -72,7 +72,7 @@ async fn a_second_attempt_that_fails_is_no_failure() {
 
 /// Eight connections over a line of 5 kB/s.
 #[tokio::test]
-async fn on_a_line_that_is_slow_as_a_whole_nothing_is_asked_for_twice() {
+async fn on_a_slow_line_nothing_is_requested_twice() {
     let names: Vec<_> = (0..12).map(|place| format!("{place}.bin")).collect();
     let shards: Vec<_> = names.iter().zip(1..).map(|(name, size)| (name.as_str(), 400 * size)).collect();
     let stage = Stage::new(&shards).in_flight(8);

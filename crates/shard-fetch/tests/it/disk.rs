@@ -1,4 +1,4 @@
-//! Parts, destinations, and disks that will not.
+//! Parts, destinations, and disk failures.
 
 use std::fs;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ async fn an_old_destination_is_replaced_in_the_end_only() {
 }
 
 #[tokio::test]
-async fn with_syncing_too() {
+async fn files_are_fetched_with_syncing_too() {
     let stage = Stage::new(&[("a.bin", 100_000), ("b.bin", 0)]).with(|builder| builder.durability(true));
     stage.fetch_all().await;
 }

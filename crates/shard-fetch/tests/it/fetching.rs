@@ -1,4 +1,4 @@
-//! What a healthy download looks like.
+//! Downloads without failures.
 
 use local_hub::{Fault, FaultTarget, Times};
 use shard_fetch::LocateReason;
@@ -70,7 +70,7 @@ async fn a_file_without_bytes_is_compared_as_well() {
 }
 
 #[tokio::test]
-async fn nothing_to_do() {
+async fn a_fetch_of_no_files_succeeds() {
     let stage = Stage::one(1);
     stage.fetch_from(Vec::new(), stage.locator.clone(), std::sync::Arc::new(())).await.unwrap();
     assert_eq!(stage.events.planned(), Some((0, 0)));

@@ -1,4 +1,4 @@
-//! Locators of every temper.
+//! Locators that behave in various ways.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use shard_fetch::{
 
 use crate::support::{HubLocator, Stage, chain};
 
-/// Says what it was told to, one thing after the other, and then what the hub says.
+/// Gives the prepared results one after another, then the hub's.
 struct Moody {
     answers: Mutex<VecDeque<Result<Location, LocateError>>>,
     asked: Mutex<Vec<(LocateReason, Instant)>>,
@@ -131,7 +131,7 @@ async fn locations_that_cannot_be_fetched() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_gone() {
+async fn a_host_that_is_gone_fails_after_six_attempts() {
     // A port that was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let stage = Stage::one(1000);
@@ -151,7 +151,8 @@ fn alternative(url: &str) -> Location {
     location
 }
 
-/// Fetches `a.bin` from these places and, when they were no good, from the hub. Why the locator was asked.
+/// Fetches `a.bin` from these places and then, when they have failed, from the hub. Returns why the
+/// locator was asked.
 #[track_caller]
 fn turns(
     stage: &Stage,
@@ -176,7 +177,7 @@ async fn another_place_is_asked_where_the_first_one_does_not_have_the_file() {
     for (path, status, expected) in [
         ("/absent", 404, vec![LocateReason::Refused(404)]),
         ("/refused", 403, vec![LocateReason::Refused(403)]),
-        // Final, where there is no other place.
+        // Would be final if there were no other place.
         ("/denied", 405, vec![LocateReason::Refused(405)]),
         ("/wrong", 200, vec![LocateReason::Mismatched]),
         ("/short", 200, vec![LocateReason::Mismatched]),
@@ -189,7 +190,7 @@ async fn another_place_is_asked_where_the_first_one_does_not_have_the_file() {
         assert_eq!(reasons[1..], expected, "{path}");
         assert_eq!(stage.hub.log().data().count(), 1, "{path}");
     }
-    // A cache may have given the wrong bytes: the locator may want to ask once more.
+    // A cache may have supplied wrong bytes: the locator may want to try once more.
     let stage = Stage::one(1000);
     let wrong = format!("{}/wrong", server.url());
     let reasons = turns(&stage, [alternative(&wrong), alternative(&wrong)]).await;
@@ -205,7 +206,7 @@ async fn a_place_that_is_gone_is_given_up_after_two_failures() {
     assert_eq!(stage.events.retries("a.bin").len(), 2);
 }
 
-/// Who leaves a place because it has much to do only moves the crowd.
+/// Leaving an overloaded place would only move the load.
 #[tokio::test]
 async fn a_place_that_is_overloaded_has_all_its_attempts() {
     let server = LocalWebStore::start();
@@ -219,7 +220,7 @@ async fn a_place_that_is_overloaded_has_all_its_attempts() {
 }
 
 #[tokio::test]
-async fn what_has_come_is_gone_on_with_elsewhere() {
+async fn another_place_continues_with_the_bytes_received() {
     let stage = Stage::one(200_000);
     for _ in 0..2 {
         stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: 1000 }, Times::Once);
@@ -233,7 +234,7 @@ async fn what_has_come_is_gone_on_with_elsewhere() {
 }
 
 #[tokio::test]
-async fn places_come_to_an_end() {
+async fn a_locator_may_switch_eight_times() {
     let server = LocalWebStore::start();
     let stage = Stage::one(1000);
     let places = (0..100).map(|_| Ok(alternative(&format!("{}/absent", server.url()))));

@@ -1,4 +1,4 @@
-//! The crate through its public face: against the local hub's data host, and on real directories.
+//! Tests of the public interface, against the local hub's data host and on real directories.
 
 #![expect(
     clippy::panic,
@@ -22,7 +22,7 @@ mod slowness;
 mod support;
 mod verify;
 
-/// A folder of its own for a test.
+/// A temporary folder for a test.
 fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }

@@ -9,7 +9,7 @@ use crate::scratch;
 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 26331136\n";
 
-/// A whole model with two shards, of 3 and 2000 bytes.
+/// A whole model with two shards of 3 and 2000 bytes.
 fn whole() -> TempDir {
     let dir = scratch();
     let files = [
@@ -37,7 +37,7 @@ fn missing(dir: &Path) -> Vec<String> {
     }
 }
 
-/// What is missing from a whole model after `damage`.
+/// Checks what is missing from a whole model after `damage`.
 #[track_caller]
 fn check(damage: impl FnOnce(&Path), expected: &[&str]) {
     let dir = whole();
@@ -54,7 +54,7 @@ fn write<'a>(name: &'static str, content: &'a str) -> impl FnOnce(&Path) + 'a {
 }
 
 #[test]
-fn a_whole_model() {
+fn a_whole_model_may_have_a_manifest_of_either_name() {
     let dir = whole();
     assert_eq!(inspect_model_dir(dir.path()), ModelDirState::Whole);
     fs::rename(dir.path().join("tensor-cache.json"), dir.path().join("ndarray-cache.json")).unwrap();
@@ -105,7 +105,7 @@ fn pointers_are_not_the_files() {
         write("tensor-cache.json", POINTER),
         &["tensor-cache.json is git-lfs pointer text instead of the file's content"],
     );
-    // Even if its length is the right one by chance.
+    // Even if its length happens to be right.
     check(
         |dir| {
             let manifest = r#"{"records": [{"dataPath": "a.bin", "nbytes": 71}]}"#;
@@ -152,7 +152,7 @@ fn what_the_commit_itself_lacks_does_not_count() {
 }
 
 #[test]
-fn no_directory() {
+fn a_missing_directory_differs_from_an_empty_one() {
     let dir = scratch();
     assert_eq!(inspect_model_dir(&dir.path().join("none")), ModelDirState::NoDirectory);
     fs::write(dir.path().join("file"), "").unwrap();
@@ -166,7 +166,7 @@ fn no_directory() {
 
 #[cfg(unix)]
 #[test]
-fn links_are_followed() {
+fn a_link_to_a_model_is_followed() {
     let dir = whole();
     let link = scratch();
     let path = link.path().join("model");

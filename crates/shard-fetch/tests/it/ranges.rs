@@ -9,17 +9,17 @@ use shard_fetch::{Checked, Error, LocateReason};
 
 use crate::support::{PATIENCE, Stage, chain};
 
-/// Files of more than this are divided in these tests.
+/// Larger files are divided in these tests.
 const SPLIT: u64 = 64_000;
 
-/// Some files over at most so many connections.
+/// These files, over at most this many connections.
 fn stage(shards: &[(&str, u64)], connections: usize) -> Stage {
     let connections = NonZeroUsize::new(connections).unwrap();
     Stage::new(shards)
         .with(|builder| builder.split_above(SPLIT).files_in_flight(connections).max_connections(connections))
 }
 
-/// The ranges asked for of a file, in the file's order.
+/// The requested ranges of a file, in order.
 fn asked(stage: &Stage, path: &str) -> Vec<Range<u64>> {
     let size = stage.model.file(path).unwrap().size;
     let mut asked: Vec<_> = stage.ranges(path).iter().map(|range| parse(range, size)).collect();
@@ -32,7 +32,7 @@ pub(crate) fn parse(range: &str, size: u64) -> Range<u64> {
     first.parse().unwrap()..last.parse::<u64>().map_or(size, |last| last + 1)
 }
 
-/// Whether ranges in order hold every byte of a file once.
+/// Whether ordered ranges cover every byte of a file exactly once.
 fn is_partition(ranges: &[Range<u64>], size: u64) -> bool {
     ranges.first().is_some_and(|first| first.start == 0)
         && ranges.last().is_some_and(|last| last.end == size)
@@ -40,7 +40,7 @@ fn is_partition(ranges: &[Range<u64>], size: u64) -> bool {
 }
 
 #[tokio::test]
-async fn sizes_at_the_edges() {
+async fn files_of_every_edge_size_are_divided_completely() {
     let sizes = [1, SPLIT - 1, SPLIT, SPLIT + 1, 2 * SPLIT, 2 * SPLIT + 1, 4 * SPLIT, 5 * SPLIT - 1];
     let names: Vec<_> = (0..sizes.len()).map(|place| format!("{place}.bin")).collect();
     let shards: Vec<_> = names.iter().map(String::as_str).zip(sizes).collect();
@@ -88,8 +88,8 @@ async fn a_given_number_of_files_is_the_number_of_connections() {
     assert_eq!(stage.hub.log().data().max_concurrent(), 2);
 }
 
-/// The largest number of files that requests were under way for at the same time: a file counts from its
-/// first request to the end of its last.
+/// The largest number of files with requests in progress at a time. A file counts from its first
+/// request to the end of its last.
 fn most_files_at_once(stage: &Stage) -> usize {
     let spans: Vec<(u64, u64)> = stage
         .model
@@ -111,7 +111,7 @@ async fn a_given_number_of_files_holds_whatever_the_number_of_connections() {
     let shards: Vec<_> = names.iter().map(|name| (name.as_str(), 8 * SPLIT)).collect();
     let stage = Stage::new(&shards)
         .with(|builder| builder.split_above(SPLIT).files_in_flight(files).max_connections(connections));
-    // Long enough for the connections to become more than the files.
+    // Long enough for the number of connections to exceed that of the files.
     let drip = Fault::SlowDrip { bytes: 4000, every: Duration::from_millis(10) };
     stage.hub.fault(FaultTarget::data(""), drip, Times::Forever);
     stage.fetch_all().await;
@@ -122,7 +122,7 @@ async fn a_given_number_of_files_holds_whatever_the_number_of_connections() {
 #[tokio::test]
 async fn the_last_range_is_not_left_to_one_slow_connection() {
     let stage = stage(&[("a.bin", 4 * SPLIT)], 2);
-    // The first range crawls; the second one ends and then helps.
+    // The first range crawls; the second one finishes and then helps.
     let drip = Fault::SlowDrip { bytes: 1000, every: Duration::from_millis(50) };
     stage.hub.fault(FaultTarget::data("a.bin"), drip, Times::Once);
     stage.fetch_all().await;

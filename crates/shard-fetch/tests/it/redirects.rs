@@ -9,7 +9,7 @@ use shard_fetch::{
 
 use crate::support::{Stage, chain};
 
-/// The same location for whatever is asked.
+/// The same location for every file.
 struct Fixed(Location);
 
 #[async_trait]
@@ -19,7 +19,7 @@ impl Locator for Fixed {
     }
 }
 
-/// Where the stage's `a.bin` is, with a secret header.
+/// The location of the stage's `a.bin`, with a secret header.
 async fn location(stage: &Stage) -> Location {
     let file: RepoPath = "a.bin".parse().unwrap();
     let mut location = stage.locator.locate(&file, LocateReason::First).await.unwrap();
@@ -39,7 +39,7 @@ fn redirect(stage: &Stage, to: &str, times: Times) {
 async fn headers_stay_with_their_origin() {
     let stage = Stage::one(1000);
     let location = location(&stage).await;
-    // First to the same origin, then to another one, then back.
+    // First within the same origin, then to another one, then back.
     let other = Stage::one(1000);
     let elsewhere = self::location(&other).await.url;
     redirect(&stage, location.url.as_str(), Times::Once);
@@ -74,7 +74,7 @@ fn is_refused(stage: &Stage, result: Result<(), Error>, problem: &str) {
 }
 
 #[tokio::test]
-async fn loops_end() {
+async fn a_redirect_loop_ends() {
     let stage = Stage::one(1000);
     let location = location(&stage).await;
     redirect(&stage, location.url.as_str(), Times::Forever);
@@ -103,7 +103,7 @@ async fn targets_that_are_not_followed() {
 
 #[tokio::test]
 async fn a_host_of_its_own_may_want_a_token() {
-    // The data host of the local hub refuses any `Authorization`, which shows that it was sent.
+    // The local hub's data host refuses any `Authorization`, which shows that it was sent.
     let stage = Stage::one(1000);
     let mut location = location(&stage).await;
     location.headers.insert("authorization", "Bearer hf_s3cret".parse().unwrap());
@@ -114,7 +114,7 @@ async fn a_host_of_its_own_may_want_a_token() {
 }
 
 #[tokio::test]
-async fn relative_targets() {
+async fn a_relative_redirect_is_followed() {
     let stage = Stage::one(1000);
     let location = location(&stage).await;
     let url: &Url = &location.url;

@@ -1,4 +1,4 @@
-//! Going on with what an earlier fetch has left.
+//! Resuming what an earlier fetch has left.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,14 +13,14 @@ use crate::support::{PATIENCE, Seen, Stage, chain};
 
 const SIZE: u64 = 300_000;
 const KEPT: u64 = 100_000;
-/// The name of the format, its version, a size, and two digests.
+/// The format's name, its version, a size, and two digests.
 const HEADER: usize = 16 + 1 + 8 + 1 + 16 + 32;
 
 fn journal(stage: &Stage) -> PathBuf {
     stage.dir.path().join("parts/a.bin.journal")
 }
 
-/// A stage after a fetch that failed when so much had come.
+/// A stage after a fetch that failed when this much had arrived.
 async fn failed(size: u64, kept: u64) -> Stage {
     let stage = Stage::one(size);
     stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: kept }, Times::Once);
@@ -29,13 +29,13 @@ async fn failed(size: u64, kept: u64) -> Stage {
     next(stage)
 }
 
-/// The same for another fetch.
+/// The same stage for another fetch.
 fn next(stage: Stage) -> Stage {
     stage.hub.clear_faults();
     Stage { events: Arc::default(), locator: Stage::locator_of(&stage.hub, &stage.model), ..stage }
 }
 
-/// The second fetch succeeds; which ranges it asks for, and how much it could go on with.
+/// The second fetch, which must succeed; returns the ranges that it requests and how much it resumes.
 async fn second(stage: &Stage) -> (Vec<String>, u64) {
     let before = stage.ranges("a.bin").len();
     stage.fetch_all().await;
@@ -44,13 +44,13 @@ async fn second(stage: &Stage) -> (Vec<String>, u64) {
 }
 
 #[tokio::test]
-async fn after_an_error() {
+async fn a_fetch_resumes_after_an_error() {
     let stage = failed(SIZE, KEPT).await;
     assert_eq!(second(&stage).await, (vec![format!("bytes={KEPT}-")], KEPT));
     assert_eq!(stage.events.discarded("a.bin"), 0);
 }
 
-/// Drops a fetch of `a.bin` when so many bytes have been received; how many were.
+/// Drops a fetch of `a.bin` after this many bytes; returns how many had been received.
 async fn drop_at(stage: &Stage, bytes: u64) -> u64 {
     let (keep_alive, released) = held();
     let fetcher = stage.fetcher();
@@ -70,7 +70,7 @@ async fn drop_at(stage: &Stage, bytes: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn after_a_dropped_future_all_that_was_written() {
+async fn a_fetch_resumes_everything_written_before_a_drop() {
     for bytes in [1000, (4 << 20) + 1000] {
         let stage = Stage::one(6 << 20).with_net(|net| net.idle_timeout = PATIENCE);
         stage.hub.fault(FaultTarget::data("a.bin"), Fault::Stall { after: bytes }, Times::Once);
@@ -80,7 +80,7 @@ async fn after_a_dropped_future_all_that_was_written() {
     }
 }
 
-/// After a kill, only what a journal on disk says counts: it must keep up while the fetch goes on.
+/// After a kill, only the journal on disk counts, so it must keep up with the fetch.
 #[tokio::test]
 async fn a_journal_is_never_more_than_two_seconds_behind() {
     let stage = Stage::one(SIZE);
@@ -113,7 +113,7 @@ async fn a_journal_is_never_more_than_two_seconds_behind() {
 }
 
 #[tokio::test]
-async fn of_several_ranges() {
+async fn a_fetch_resumes_several_ranges() {
     let size = 1_000_000;
     let two = std::num::NonZeroUsize::new(2).unwrap();
     let stage = Stage::one(size).with(|builder| {
@@ -136,7 +136,7 @@ async fn of_several_ranges() {
 #[tokio::test]
 async fn a_part_that_is_whole_needs_no_request() {
     let stage = Stage::one(SIZE);
-    // The first fetch ends after the last byte and before the file is at its destination.
+    // The first fetch ends after the last byte, before the file is at its destination.
     fs::create_dir_all(stage.destination("a.bin").join("in the way")).unwrap();
     stage.fetch().await.unwrap_err();
     fs::remove_dir_all(stage.destination("a.bin")).unwrap();
@@ -145,7 +145,7 @@ async fn a_part_that_is_whole_needs_no_request() {
     assert_eq!(stage.hub.log().resolve().count(), 1);
 }
 
-/// After this was done to what the first fetch has left, the second one starts over, at once or when the
+/// After this damage to what the first fetch left, the second one starts over, at once or when the
 /// digest shows it.
 async fn check_starts_over(spoil: impl FnOnce(&Stage), resumed: u64) {
     let stage = failed(SIZE, KEPT).await;
@@ -157,7 +157,7 @@ async fn check_starts_over(spoil: impl FnOnce(&Stage), resumed: u64) {
 }
 
 #[tokio::test]
-async fn parts_that_cannot_be_gone_on_with() {
+async fn damaged_parts_are_started_over() {
     let noise =
         |length| -> Vec<u8> { (0..length).map(|at: u64| (at * 7919 % 251).to_le_bytes()[0]).collect() };
     check_starts_over(|stage| fs::remove_file(stage.part("a.bin")).unwrap(), 0).await;
@@ -170,7 +170,7 @@ async fn parts_that_cannot_be_gone_on_with() {
 }
 
 #[tokio::test]
-async fn journals_that_cannot_be_used() {
+async fn damaged_journals_are_ignored() {
     let change = |change: fn(&mut Vec<u8>)| {
         move |stage: &Stage| {
             let mut bytes = fs::read(journal(stage)).unwrap();
@@ -180,11 +180,11 @@ async fn journals_that_cannot_be_used() {
     };
     check_starts_over(|stage| fs::remove_file(journal(stage)).unwrap(), 0).await;
     check_starts_over(change(Vec::clear), 0).await;
-    // Its first record follows what the file is to be; the others do not count without it.
+    // The first record follows the header; the others do not count without it.
     check_starts_over(change(|bytes| bytes.truncate(HEADER + 23)), 0).await;
     check_starts_over(change(|bytes| bytes.iter_mut().for_each(|byte| *byte ^= 0x55)), 0).await;
     check_starts_over(change(|bytes| bytes[HEADER] ^= 1), 0).await;
-    // The version follows the name of the format.
+    // The version follows the format's name.
     check_starts_over(change(|bytes| bytes[16] += 1), 0).await;
     let folder = |stage: &Stage| {
         fs::remove_file(journal(stage)).unwrap();
@@ -201,13 +201,13 @@ async fn what_is_read_only_is_replaced() {
         let mut permissions = fs::metadata(&path).unwrap().permissions();
         permissions.set_readonly(true);
         fs::set_permissions(&path, permissions).unwrap();
-        // Who may write everywhere goes on with it, others start over.
+        // A user who may write anywhere resumes it; others start over.
         second(&stage).await;
     }
 }
 
 #[tokio::test]
-async fn another_content_is_not_gone_on_with() {
+async fn a_part_of_other_content_is_not_resumed() {
     let stage = failed(SIZE, KEPT).await;
     let mut requests = stage.requests();
     requests[0].expected.sha256 = None;
@@ -216,7 +216,7 @@ async fn another_content_is_not_gone_on_with() {
 }
 
 #[tokio::test]
-async fn without_a_digest_nothing_is_gone_on_with() {
+async fn without_a_digest_nothing_is_resumed() {
     let stage = Stage::one(SIZE);
     let mut requests = stage.requests();
     (requests[0].expected.md5, requests[0].expected.sha256) = (None, None);

@@ -1,4 +1,4 @@
-//! Hosts that send a little, for as long as they are let.
+//! Hosts that send very little for as long as they are allowed to.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Stage, chain};
 
-/// The window of the floor in these tests, which is 60 s else.
+/// The floor's window in these tests; the default is 60 s.
 const WINDOW: Duration = Duration::from_secs(1);
 
 fn with_floor(stage: Stage, bytes: u64) -> Stage {
@@ -48,7 +48,7 @@ async fn one_slow_connection_among_others_goes_on() {
 }
 
 #[tokio::test]
-async fn waiting_for_a_servers_sake_is_not_slow() {
+async fn waiting_for_a_servers_limit_is_not_slow() {
     let stage = with_floor(Stage::one(100_000), 6_000);
     stage.hub.fault(FaultTarget::data("a.bin"), Fault::retry_after(503, "3"), Times::Once);
     let began = Instant::now();
@@ -57,7 +57,7 @@ async fn waiting_for_a_servers_sake_is_not_slow() {
 }
 
 #[tokio::test]
-async fn ten_bytes_and_a_break_come_to_an_end() {
+async fn ten_bytes_before_each_break_are_given_up() {
     let stage = Stage::one(10_000);
     stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: 10 }, Times::Forever);
     let error = stage.fetch_error().await;
@@ -65,7 +65,7 @@ async fn ten_bytes_and_a_break_come_to_an_end() {
 }
 
 #[tokio::test]
-async fn ten_bytes_of_a_range_each_time_come_to_an_end() {
+async fn ten_bytes_of_each_range_are_given_up() {
     let stage = Stage::one(10_000);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/a.bin", listener.local_addr().unwrap());
@@ -107,7 +107,7 @@ async fn serve_ten_bytes(mut connection: TcpStream, asked: &AtomicU64) {
     }
 }
 
-/// Everything is at this URL.
+/// Every file is at this URL.
 struct At(String);
 
 #[async_trait]

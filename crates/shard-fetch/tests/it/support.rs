@@ -1,4 +1,4 @@
-//! A hub with one model, a fetcher for its shards, and everything that happens written down.
+//! A hub with one model, a fetcher for its shards, and a record of everything that happens.
 
 mod events;
 mod locator;
@@ -39,7 +39,7 @@ impl Stage {
         Self::on(LocalHub::builder(), shards)
     }
 
-    /// The same on a hub of other properties.
+    /// The same on a hub with other properties.
     pub(crate) fn on(hub: LocalHubBuilder, shards: &[(&str, u64)]) -> Self {
         let fixture = ModelFixture::without_files("user/model");
         let fixture = shards.iter().fold(fixture, |fixture, (path, size)| fixture.shard(path, *size));
@@ -79,12 +79,12 @@ impl Stage {
         self
     }
 
-    /// A fetcher with the stage's settings and a client of its own.
+    /// A fetcher with the stage's settings and its own client.
     pub(crate) fn fetcher(&self) -> Fetcher {
         self.builder.clone().build(Client::new(self.net.clone()).unwrap())
     }
 
-    /// The same hub and model for another test: with an empty folder, and nothing that has happened.
+    /// The same hub and model for another test, with an empty folder and empty records.
     pub(crate) fn anew(self, settings: impl FnOnce(FetcherBuilder) -> FetcherBuilder) -> Self {
         self.hub.clear_faults();
         let locator = Self::locator_of(&self.hub, &self.model);
@@ -121,7 +121,7 @@ impl Stage {
         self.model.shards().map(|file| self.request(file)).collect()
     }
 
-    /// Fetches these files from this locator, and checks that the events keep their contract.
+    /// Fetches these files with this locator, and checks the order of events.
     pub(crate) async fn fetch_from(
         &self,
         files: Vec<FileRequest>,
@@ -142,7 +142,7 @@ impl Stage {
         self.fetch_from(self.requests(), self.locator.clone(), Arc::new(())).await
     }
 
-    /// Fetches all shards, which must succeed and bring the right bytes.
+    /// Fetches all shards; they must arrive with the right bytes.
     pub(crate) async fn fetch_all(&self) {
         if let Err(error) = self.fetch().await {
             panic!("{}\n{}", chain(&error), self.hub.log());
@@ -153,7 +153,7 @@ impl Stage {
         }
     }
 
-    /// Fetches all shards, which must fail, and leave nothing at the destination of `a.bin`.
+    /// Fetches all shards; this must fail and leave nothing at the destination of `a.bin`.
     pub(crate) async fn fetch_error(&self) -> Error {
         let error = self.fetch().await.unwrap_err();
         assert!(!self.destination("a.bin").exists());
@@ -167,14 +167,15 @@ impl Stage {
     }
 }
 
-/// The default ones, under a name whose requests the hub does not judge: the locator's have no token either.
+/// The default settings, with a user agent whose requests the hub does not check, since the locator's
+/// have no token either.
 fn net_settings() -> NetSettings {
     let mut settings = NetSettings::default();
     "tester/1".clone_into(&mut settings.user_agent);
     settings
 }
 
-/// The default schedule without the waiting.
+/// The default schedule with very short delays.
 pub(crate) fn quick() -> RetryPolicy {
     RetryPolicy { first_delay: Duration::from_millis(1), ..RetryPolicy::default() }
 }
@@ -190,7 +191,7 @@ pub(crate) fn chain(error: &Error) -> String {
     text
 }
 
-/// A signed URL has been in nearly every request, but must not be in a message.
+/// Nearly every request had a signed URL, which no message may contain.
 fn assert_nothing_secret(error: &Error) {
     let shown = format!("{} {error:?}", chain(error));
     assert!(!shown.contains("Signature=") && !shown.contains("Key-Pair"), "{shown}");

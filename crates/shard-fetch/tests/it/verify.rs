@@ -26,7 +26,7 @@ fn check(content: &[u8], expected: &Expected, problem: Option<&str>) {
 }
 
 #[test]
-fn the_content_decides() {
+fn a_file_is_compared_by_size_and_digests() {
     check(b"abc", &abc(), None);
     check(b"ab", &abc(), Some("it has 2 bytes, expected 3"));
     check(b"", &abc(), Some("it has 0 bytes, expected 3"));
@@ -43,12 +43,12 @@ fn the_content_decides() {
             "its SHA-256 is a52d159f262b2c6ddb724a61840befc36eb30c88877a4030b65cbe86298449c9, expected {sha256}"
         )),
     );
-    // With neither digest known, the size is all there is.
+    // Without digests, only the size is compared.
     check(b"abd", &Expected { md5: None, sha256: None, ..abc() }, None);
 }
 
 #[test]
-fn more_than_one_buffer() {
+fn a_file_larger_than_the_buffer_is_hashed_completely() {
     let content = vec![7; (1 << 20) + 1];
     let zero = Expected { size: content.len() as u64, md5: Some([0; 16].into()), sha256: None };
     check(

@@ -1,4 +1,4 @@
-//! Two connections with different bytes of one range, at every interleaving.
+//! Two connections with different bytes for one range, in every interleaving.
 
 use std::fs;
 use std::path::Path;
@@ -39,7 +39,7 @@ async fn flight(folder: &Path) -> Arc<Flight> {
     Flight::new(File::new(shared, request, tracker, Arc::new(Source::new())), part, false)
 }
 
-/// Two connections at one range, the second of which was started because the first is slow.
+/// Two connections on one range; the second was started because the first is slow.
 fn race(flight: &Arc<Flight>) -> [Seat; 2] {
     let lines: [Arc<Line>; 2] = Default::default();
     let first = flight.ranges().assign(&lines[0], SIZE, Instant::now()).unwrap();
@@ -48,7 +48,7 @@ fn race(flight: &Arc<Flight>) -> [Seat; 2] {
     lines.map(|line| Seat { flight: Arc::clone(flight), range: first, line })
 }
 
-/// All orders in which two connections can bring so many chunks each.
+/// All orders in which two connections can deliver this many chunks each.
 fn orders(left: [u64; 2]) -> Vec<Vec<usize>> {
     if left == [0, 0] {
         return vec![Vec::new()];
@@ -62,7 +62,7 @@ fn orders(left: [u64; 2]) -> Vec<Vec<usize>> {
     orders
 }
 
-/// Chunks of the two need not begin at the same places.
+/// Chunks of the two need not start at the same positions.
 async fn check(order: &[usize], lengths: [u64; 2]) {
     let folder = tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap();
     let flight = flight(folder.path()).await;

@@ -14,7 +14,7 @@ fn noise(seed: usize, length: usize) -> Vec<u8> {
     (0..length).map(|place| (place * 131 + place / 7 + seed * 59).to_le_bytes()[0]).collect()
 }
 
-/// Hashes `files` messages together: blocks of `lengths`, then a tail each by itself.
+/// Hashes `files` messages together: blocks of `lengths`, then a tail each on its own.
 fn check(engine: Engine, files: usize, lengths: &[usize], tail: usize) {
     let common: usize = lengths.iter().sum();
     let messages: Vec<_> = (0..files).map(|file| noise(file, common + tail * file)).collect();
@@ -31,7 +31,7 @@ fn check(engine: Engine, files: usize, lengths: &[usize], tail: usize) {
     }
 }
 
-/// Each width of lanes that some machine has. They work on all machines, only slower.
+/// Each lane width that some machine has. All of them work on every machine, only more slowly.
 fn engines() -> impl Iterator<Item = Engine> {
     let detected = Engine::detect();
     detected.into_iter().flat_map(|engine| {
@@ -40,7 +40,7 @@ fn engines() -> impl Iterator<Item = Engine> {
 }
 
 #[test]
-fn every_number_of_files() {
+fn any_number_of_files_is_hashed_together() {
     for engine in engines() {
         for files in 0..=MAX_LANES {
             for tail in [0, 1, 55, 56, 63, 64, 65] {
@@ -56,7 +56,7 @@ fn files_that_join_and_leave() {
     for engine in engines() {
         let messages: Vec<_> = (0..MAX_LANES).map(|file| noise(file, MAX_LANES * 192)).collect();
         let mut streams: Vec<_> = messages.iter().map(|_| engine.new_stream()).collect();
-        // File n joins in round n, and each goes through other lanes in each round.
+        // File n joins in round n, and each file changes lanes in each round.
         for round in 0..MAX_LANES {
             let mut active: Vec<_> = streams.iter_mut().take(round + 1).collect();
             let from = |file: usize| (round - file) * 192;
@@ -99,7 +99,7 @@ fn the_faulty_engine_is_wrong() {
     }
 }
 
-/// Each instruction set that the crate has code for and this machine, or what plays it, has.
+/// Each instruction set that the crate supports and this machine or its emulator has.
 fn levels() -> Vec<Level> {
     let best = Level::new();
     #[cfg(target_arch = "x86_64")]
@@ -113,12 +113,12 @@ fn levels() -> Vec<Level> {
     std::iter::once(best).chain(lesser.into_iter().flatten()).collect()
 }
 
-/// What is done with some messages at once, or with one.
+/// An operation on several messages at once, or on one.
 #[derive(Clone, Debug)]
 enum Step {
-    /// As many bytes to each.
+    /// The same number of bytes for each.
     Equal(usize),
-    /// Another number of bytes to each, in turn.
+    /// A different number of bytes for each, in turn.
     Mixed(Vec<usize>),
     One {
         lane: usize,
@@ -135,8 +135,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Bytes that begin at this place of a word and end where their memory does, so that a look past the end is one into
-/// memory of others.
+/// Bytes that start at this offset in a word and end exactly where their allocation does, so that a
+/// read past the end is out of bounds.
 fn piece(seed: usize, length: usize, misplaced: usize) -> Vec<u8> {
     let mut bytes = vec![0; misplaced];
     bytes.extend(noise(seed, length));
@@ -144,7 +144,7 @@ fn piece(seed: usize, length: usize, misplaced: usize) -> Vec<u8> {
     bytes
 }
 
-/// The crate by itself, also as our engine does not use it: any number of lanes, and lengths that differ.
+/// Tests the crate itself beyond what our engine uses: any number of lanes, and different lengths.
 fn check_crate(level: Level, lanes: usize, steps: &[Step], misplaced: usize) {
     let many = Md5Many::from_level(level);
     let mut states = vec![Md5State::new(); lanes];
@@ -185,7 +185,7 @@ fn check_crate(level: Level, lanes: usize, steps: &[Step], misplaced: usize) {
 }
 
 proptest! {
-    /// `PROPTEST_CASES` makes it longer. docs/testing.md says how it is run under valgrind.
+    /// Set `PROPTEST_CASES` for more cases. docs/testing.md describes running it under valgrind.
     #[test]
     fn whatever_is_hashed_has_the_digest_that_md_5_gives(
         lanes in 1..40_usize,

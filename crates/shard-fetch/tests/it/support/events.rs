@@ -1,4 +1,4 @@
-//! Writes events down, and knows their contract.
+//! Records events and checks their order.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -41,37 +41,37 @@ impl Events {
         self.log().planned
     }
 
-    /// Everything about one file, in order.
+    /// All events of one file, in order.
     pub(crate) fn of(&self, file: &str) -> Vec<Seen> {
         self.log().files.get(file).cloned().unwrap_or_default()
     }
 
-    /// How many files were begun.
+    /// How many files were started.
     pub(crate) fn begun(&self) -> usize {
         self.log().files.len()
     }
 
-    /// The sum of bytes discarded of one file.
+    /// The discarded bytes of a file.
     pub(crate) fn discarded(&self, file: &str) -> u64 {
         self.of(file).iter().map(|seen| if let Seen::Discarded(bytes) = seen { *bytes } else { 0 }).sum()
     }
 
-    /// The sum of bytes of one file that were not used.
+    /// The unused bytes of a file.
     pub(crate) fn duplicated(&self, file: &str) -> u64 {
         self.of(file).iter().map(|seen| if let Seen::Duplicated(bytes) = seen { *bytes } else { 0 }).sum()
     }
 
-    /// How much of a file was there already.
+    /// How much of a file was resumed.
     pub(crate) fn resumed(&self, file: &str) -> u64 {
         self.of(file).iter().map(|seen| if let Seen::Resumed(bytes) = seen { *bytes } else { 0 }).sum()
     }
 
-    /// The sum of bytes received of one file.
+    /// The received bytes of a file.
     pub(crate) fn received(&self, file: &str) -> u64 {
         self.of(file).iter().map(|seen| if let Seen::Received(bytes) = seen { *bytes } else { 0 }).sum()
     }
 
-    /// Why there were further attempts at one file.
+    /// The reasons for further attempts at a file.
     pub(crate) fn retries(&self, file: &str) -> Vec<String> {
         let events = self.of(file).into_iter();
         events
@@ -84,7 +84,7 @@ impl Events {
         self.of(file).last().cloned()
     }
 
-    /// What the documentation of `Observer` promises of a fetch that has returned.
+    /// Checks what the documentation of `Observer` promises for a fetch that has returned.
     pub(crate) fn check_contract(&self) {
         for (file, events) in &self.log().files {
             let Some((Seen::Started(size), rest)) = events.split_first() else {
