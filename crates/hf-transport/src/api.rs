@@ -1,4 +1,4 @@
-//! Metadata over the hub's API: where no git is served, and for what git does not tell.
+//! Metadata over the hub's API: for hubs without git, and for what git cannot tell.
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -17,26 +17,26 @@ use crate::client::{API, headers};
 use crate::metadata::DEFAULT_BRANCH;
 use crate::{Error, HubClient, RepoSnapshot};
 
-/// A page of a thousand entries with long paths takes some hundred KiB.
+/// A page of a thousand entries with long paths has some hundred KiB.
 const MAX_ANSWER: usize = 16 << 20;
 const JSON: &str = "application/json";
 
-/// The API of one model.
+/// The API for one model.
 pub(crate) struct Api<'a> {
     hub: &'a HubClient,
     model: &'a ModelId,
 }
 
-/// What tells a revision's commit. More is in it, which is not needed.
+/// The response that names a revision's commit. Its other fields are not needed.
 #[derive(Deserialize)]
 struct Info {
     sha: String,
 }
 
-/// What the API has of a revision.
+/// What the API has for a revision.
 pub(crate) enum OverApi {
     Snapshot(RepoSnapshot),
-    /// There is no such API; what the server answered.
+    /// The API does not exist here; the server's response.
     NotServed(Error),
 }
 
@@ -45,11 +45,12 @@ impl<'a> Api<'a> {
         Self { hub, model }
     }
 
-    /// The commit that a short one begins, which is no name.
+    /// The commit that an abbreviated commit id stands for, if it is not a name.
     ///
     /// # Errors
     ///
-    /// [`Error::RevisionNotFound`] when the hub knows none, [`Error::NoShortCommits`] when it has no such API.
+    /// [`Error::RevisionNotFound`] if the hub knows none, [`Error::NoShortCommits`] if it has no such
+    /// API.
     pub(crate) async fn whole_commit(&self, short: &Revision) -> Result<CommitId, Error> {
         let commit = self.commit_of(Some(short)).await.map_err(|error| {
             if !error.is_not_served() && !matches!(error, Error::MissingOrPrivate { .. }) {
@@ -65,7 +66,7 @@ impl<'a> Api<'a> {
         Err(Error::UnusableAnswer { url, problem: "it names a commit that begins otherwise" })
     }
 
-    /// The commit that a revision stands for; `None` is the default branch.
+    /// The commit that a revision resolves to; `None` is the default branch.
     pub(crate) async fn commit_of(&self, revision: Option<&Revision>) -> Result<CommitId, Error> {
         let url = self.revision_url(revision);
         let name = revision.map_or(DEFAULT_BRANCH, Revision::as_str);
@@ -82,12 +83,12 @@ impl<'a> Api<'a> {
         self.hub.endpoint().revision_url(&self.present_model(), revision)
     }
 
-    /// The name that the hub has the model under, as far as it has told.
+    /// The model's current name, as far as the hub has told it.
     fn present_model(&self) -> ModelId {
         self.hub.renamed(self.model).unwrap_or_else(|| self.model.clone())
     }
 
-    /// One answer of the API: its JSON and its headers.
+    /// One response of the API: its JSON and its headers.
     async fn get(
         &self,
         url: &Url,

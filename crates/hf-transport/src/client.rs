@@ -1,4 +1,4 @@
-//! A client of one hub: where its token may go, and what is learned of the hub on the way.
+//! A client of one hub: where its token may be sent, and what is learned about the hub.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -14,19 +14,19 @@ use url_parse::{Endpoint, ModelId, Origin, RepoPath, Url};
 use crate::refusal::{Asked, is_bad_token, wants_password};
 use crate::{Error, HubConfig, Token};
 
-/// What a hub counts together, as far as is known.
+/// The rate-limit lanes of a hub, as far as known.
 pub(crate) const GIT: &str = "git";
 pub(crate) const API: &str = "api";
 
-/// Hears of every [`Throttled`].
+/// Is told of every [`Throttled`].
 type OnThrottled = Arc<dyn Fn(&Throttled) + Send + Sync>;
 
 /// A client of one hub.
 ///
-/// The token is sent as `Bearer`. A host of git that refuses it so, and asks for `Basic` (in `WWW-Authenticate` or
-/// `LFS-Authenticate`), gets it as a password from then on.
+/// The token is sent as `Bearer`. If a git host refuses that and asks for `Basic` (in
+/// `WWW-Authenticate` or `LFS-Authenticate`), the token is sent as a password from then on.
 ///
-/// Cloning is cheap and shares the connections, which are those of its [`Client`].
+/// Cloning is cheap and shares the connections of its [`Client`].
 #[derive(Clone)]
 pub struct HubClient {
     inner: Arc<Inner>,
@@ -38,40 +38,40 @@ struct Inner {
     http: Client,
     config: HubConfig,
     home: Origin,
-    /// The token turned out to be invalid, and nobody had asked for it to be sent.
+    /// The token is invalid, and the user had not chosen it for this hub.
     token_is_dropped: AtomicBool,
-    /// It has asked for a login with a user and a password where a token was sent.
+    /// It asked for a login with user and password although a token was sent.
     wants_password: AtomicBool,
-    /// It gave a list of references.
+    /// It returned a list of references.
     serves_git: AtomicBool,
-    /// It refused `HEAD` where it took `GET`.
+    /// It refused `HEAD` but accepted `GET`.
     takes_no_head: AtomicBool,
-    /// It handed out a file itself, at the address that was asked for.
+    /// It served a file itself, at the requested address.
     hands_out_files: AtomicBool,
-    /// The files whose location was not asked for because of that.
+    /// The files whose location was not requested because of that.
     unasked: Mutex<HashSet<RepoPath>>,
-    /// It has answered as LFS servers do.
+    /// It has responded as LFS servers do.
     serves_lfs: AtomicBool,
-    /// It does not locate LFS objects many at a time.
+    /// It does not support the batch API.
     refuses_batches: AtomicBool,
-    /// It has answered at `/resolve/` as model hubs do.
+    /// It has responded at `/resolve/` as model hubs do.
     serves_resolve: AtomicBool,
-    /// Files were not found at `/resolve/` and were found in another way.
+    /// Files were not found at `/resolve/` but in another way.
     lacks_resolve: AtomicBool,
-    /// Present names of models that were asked for by an earlier one, or in other letter case.
+    /// Current names of models that were requested by an earlier name or in different case.
     renamed: Mutex<HashMap<ModelId, ModelId>>,
-    /// The latest end of the waits that were told of.
+    /// The end of the latest wait that was reported.
     told_until: Mutex<Option<Instant>>,
 }
 
-/// What an impatient client gives up.
+/// A slower response is given up by an impatient client.
 const TRICKLE: Floor = Floor { bytes: 5_000, window: Duration::from_secs(5) };
 
-/// A shorter wait is not worth telling, and an end that is so near to one that was told is the same.
+/// A shorter wait is not reported, and an end this close to a reported one counts as the same.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 impl HubClient {
-    /// A client of the hub that `config` names, over `http`. Nothing is sent yet.
+    /// A client of the hub in `config`, using `http`. Sends nothing yet.
     #[must_use]
     pub fn new(http: Client, config: HubConfig) -> Self {
         let home = config.endpoint.origin();
@@ -95,28 +95,29 @@ impl HubClient {
         Self { inner: Arc::new(inner), on_throttled: None, is_impatient: false }
     }
 
-    /// The same client, whose requests tell when the hub limits their rate, and when they wait because of it. `tell` is called from the task that
-    /// received the answer, and must not block.
+    /// Reports when the hub limits the request rate, and when requests wait because of it. `tell` is
+    /// called on the task that received the response, and must not block.
     #[must_use]
     pub fn on_throttled_do(mut self, tell: impl Fn(&Throttled) + Send + Sync + 'static) -> Self {
         self.on_throttled = Some(Arc::new(tell));
         self
     }
 
-    /// The same client, which gives up an answer that trickles at less than 1 kB/s for five seconds. For a first attempt:
-    /// another connection may be good, and where the line is no better, a client that is patient makes the next one.
+    /// Gives up a response that is slower than 1 kB/s for five seconds. For a first attempt: another
+    /// connection may be better, and if the line itself is slow, a patient client makes the next
+    /// attempt.
     #[must_use]
     pub fn impatient(mut self) -> Self {
         self.is_impatient = true;
         self
     }
 
-    /// The hub that this client talks to.
+    /// The hub.
     pub fn endpoint(&self) -> &Endpoint {
         &self.inner.config.endpoint
     }
 
-    /// What a refusal has to know of a request for this.
+    /// What a refusal needs to know about a request.
     pub(crate) fn asked<'a>(
         &'a self,
         model: &'a ModelId,
@@ -126,7 +127,7 @@ impl HubClient {
         Asked { model, file, revision, endpoint: self.endpoint(), token: self.sent_token().map(Token::name) }
     }
 
-    /// The token, if requests to the hub carry it.
+    /// The token, if it is sent to the hub.
     fn sent_token(&self) -> Option<&Token> {
         let HubConfig { token, endpoint, .. } = self.config();
         token.as_ref().filter(|token| token.is_for(endpoint) && !self.has_dropped_token())
@@ -136,8 +137,8 @@ impl HubClient {
         &self.inner.config
     }
 
-    /// Whether the hub has answered a question of git's. A commit that it hands out in another way afterwards is one
-    /// that it could prove and does not.
+    /// Whether the hub has answered a git request. Such a hub could prove a commit, so one that it only
+    /// serves in another way is not accepted.
     pub fn has_served_git(&self) -> bool {
         self.inner.serves_git.load(Ordering::Relaxed)
     }
@@ -154,8 +155,8 @@ impl HubClient {
         self.inner.takes_no_head.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a file can be taken to be at its `/resolve/` address. Not a second time: a caller that comes back was
-    /// refused there.
+    /// Whether a file can be assumed to be at its `/resolve/` address. Only once per file: a second
+    /// call means that this address was refused.
     pub(crate) fn needs_no_question(&self, path: &RepoPath) -> bool {
         self.inner.hands_out_files.load(Ordering::Relaxed) && self.inner.unasked.lock().insert(path.clone())
     }
@@ -164,7 +165,8 @@ impl HubClient {
         self.inner.hands_out_files.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the hub has answered a [batch](Self::locate_objects) as an LFS server does, if only to refuse it.
+    /// Whether the hub has answered a [batch](Self::locate_objects) as an LFS server does, even if only
+    /// with a refusal.
     pub fn has_served_lfs(&self) -> bool {
         self.inner.serves_lfs.load(Ordering::Relaxed)
     }
@@ -173,7 +175,7 @@ impl HubClient {
         self.inner.serves_lfs.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the hub has refused a [batch](Self::locate_objects), for a reason that will not pass.
+    /// Whether the hub has permanently refused a [batch](Self::locate_objects).
     pub fn has_refused_batches(&self) -> bool {
         self.inner.refuses_batches.load(Ordering::Relaxed)
     }
@@ -182,7 +184,8 @@ impl HubClient {
         self.inner.refuses_batches.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the hub has answered at `/resolve/` as model hubs do, if only that a file is not there.
+    /// Whether the hub has answered at `/resolve/` as model hubs do, even if only that a file does not
+    /// exist.
     pub fn has_served_resolve(&self) -> bool {
         self.inner.serves_resolve.load(Ordering::Relaxed)
     }
@@ -191,31 +194,31 @@ impl HubClient {
         self.inner.serves_resolve.store(true, Ordering::Relaxed);
     }
 
-    /// Whether files are known not to be at `/resolve/`, as at hosts of git that are no model hubs.
+    /// Whether files are known not to be at `/resolve/`, as on git hosts that are not model hubs.
     pub fn lacks_resolve(&self) -> bool {
         self.inner.lacks_resolve.load(Ordering::Relaxed)
     }
 
-    /// Takes note that a file which was not at `/resolve/` was found in another way.
+    /// Records that a file missing at `/resolve/` was found in another way.
     pub fn found_without_resolve(&self) {
         if !self.inner.lacks_resolve.swap(true, Ordering::Relaxed) {
             tracing::info!(hub = %self.endpoint(), "this host has no /resolve/: files are located over LFS");
         }
     }
 
-    /// Whether the hub did not accept a token that was [found](crate::Token::found_by_itself), so that requests go
-    /// without it.
+    /// Whether the hub refused a token that was [found](crate::Token::found_by_itself), so that
+    /// requests are sent without it.
     pub fn has_dropped_token(&self) -> bool {
         self.inner.token_is_dropped.load(Ordering::Relaxed)
     }
 
-    /// The present name of a model, if a redirect of the hub has told that it was renamed, or is written in other
-    /// letter case. Requests that come after use it.
+    /// The current name of a model, if the hub redirected because it was renamed or written in
+    /// different case. Later requests use it.
     pub fn renamed(&self, model: &ModelId) -> Option<ModelId> {
         self.inner.renamed.lock().get(model).cloned()
     }
 
-    /// Takes note of where a model was found.
+    /// Records where a model was found.
     pub(crate) fn found_at(&self, model: &ModelId, url: &Url) {
         let Some(present) = self.endpoint().model_at(url).filter(|present| present != model) else { return };
         tracing::info!(%model, %present, "the hub has this model under another name");
@@ -223,7 +226,7 @@ impl HubClient {
         renamed.insert(model.clone(), present);
     }
 
-    /// The `Authorization` header for a URL: the token, on the endpoint's own origin only.
+    /// The `Authorization` header for a URL: the token, only for the endpoint's own origin.
     pub(crate) fn authorization_for(&self, url: &Url) -> Option<HeaderValue> {
         let token = self.sent_token()?;
         let is_sent = Origin::of(url).as_ref() == Some(&self.inner.home);
@@ -231,8 +234,8 @@ impl HubClient {
         is_sent.then(|| if wants_password { token.as_password() } else { token.header() })
     }
 
-    /// Sends one request, with the token where it may go. Any status but that of a redirect which is followed is
-    /// left to the caller.
+    /// Sends one request, with the token where it is allowed. The caller handles every status, except
+    /// redirects that are followed.
     pub(crate) async fn send(&self, mut request: Request) -> Result<Answer, Error> {
         let token = self.authorization_for(&request.url).map(|token| (header::AUTHORIZATION, token));
         request.own_headers.extend(token);
@@ -262,8 +265,8 @@ impl HubClient {
         Ok(answer)
     }
 
-    /// Gives up a token that was found, when an answer says that it is no good. Whether it did, so that the request
-    /// is to be sent again.
+    /// Drops a token that was found if the response says that it is invalid. Returns whether it did, so
+    /// that the request is repeated.
     fn drop_token(&self, answer: &Answer) -> bool {
         let is_explicit = self.config().token.as_ref().is_none_or(Token::is_explicit);
         if is_explicit || !answer.had_own_headers() || !is_bad_token(answer.status(), answer.headers()) {
@@ -279,7 +282,7 @@ impl HubClient {
     }
 }
 
-/// Passes on what requests wait for, and what answers say of limits.
+/// Reports what requests wait for, and the limits in responses.
 struct Limits<'a>(&'a HubClient);
 
 impl HubClient {
@@ -310,7 +313,7 @@ impl Watch for Limits<'_> {
         let Throttled { origin, wait, is_spread, .. } = news;
         tracing::info!(%origin, ?wait, is_spread, "the hub limits the rate of requests");
         if !is_spread {
-            // The waits that follow from it are no news.
+            // The waits that follow from this are not reported again.
             self.0.is_news(*wait);
         }
         if let Some(tell) = &self.0.on_throttled {
@@ -325,7 +328,7 @@ impl fmt::Debug for HubClient {
     }
 }
 
-/// A few request headers.
+/// Builds a header map.
 pub(crate) fn headers<const N: usize>(pairs: [(HeaderName, &'static str); N]) -> HeaderMap {
     pairs.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
 }

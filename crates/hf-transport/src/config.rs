@@ -1,4 +1,4 @@
-//! What a hub client needs to know beside its HTTP client, all of it given by the caller.
+//! The settings of a hub client besides its HTTP client, all given by the caller.
 
 use url_parse::Endpoint;
 
@@ -8,17 +8,17 @@ use crate::Token;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HubConfig {
-    /// The hub, `https://huggingface.co` unless a mirror is named.
+    /// The hub: `https://huggingface.co`, or a mirror.
     pub endpoint: Endpoint,
-    /// Sent as `Authorization: Bearer` to the endpoint's own origin, and nowhere else; as a password (`Basic`) where that
-    /// asks for one instead; not at all where it [may not go](Token::is_for).
+    /// Sent to the endpoint's own origin only, as `Authorization: Bearer`, or as a password (`Basic`)
+    /// if the endpoint asks for that. Not sent at all where it [must not be](Token::is_for).
     pub token: Option<Token>,
-    /// How many bytes git metadata may take, once received and once unpacked, before it is refused.
+    /// The limit on git metadata in bytes, as received and again as unpacked.
     pub max_metadata_bytes: u64,
 }
 
 impl HubConfig {
-    /// The defaults for one endpoint: no token, 1 GiB of metadata.
+    /// The defaults for an endpoint: no token, 1 GiB of metadata.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
         Self { endpoint, token: None, max_metadata_bytes: 1 << 30 }

@@ -8,83 +8,84 @@ use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, Revi
 
 use crate::Door;
 
-/// Why a hub could not be used, or would not give what was asked for.
+/// Why a hub could not be used, or refused a request.
 ///
-/// Messages name the model, file or URL concerned; URLs appear without credentials and without their query.
+/// Messages name the model, file or URL; URLs appear without credentials and query.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No answer came that could be used, or the operation was cancelled.
+    /// There was no usable response, or the operation was cancelled.
     #[error(transparent)]
     Net(#[from] net::Error),
     /// A local file or folder could not be written.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The value that was given cannot be a token.
+    /// The given value cannot be a token.
     #[error("not an access token: {problem}")]
     UnusableToken {
-        /// What is wrong with it.
+        /// The reason.
         problem: &'static str,
     },
-    /// libgit2 could not be set up for this process.
+    /// libgit2 could not be initialized.
     #[error("cannot set up libgit2")]
     GitSetup {
-        /// What libgit2 says.
+        /// libgit2's error.
         source: ForeignError,
     },
-    /// No repository of this name, or a private one: a hub does not tell them apart.
+    /// The repository does not exist or is private: a hub does not distinguish these.
     #[error("{model} is missing, {}{hub_says}", door.of_a_missing_one())]
     MissingOrPrivate {
         /// The model asked for.
         model: ModelId,
         /// The request that was refused.
         url: SafeUrl,
-        /// Where people see it, and the token that was sent.
+        /// The model's page, and the token that was sent.
         door: Door,
-        /// The hub's own words.
+        /// The hub's explanation.
         hub_says: ServerWords,
     },
-    /// The model's owner asks readers to be granted access first.
+    /// The model's owner requires users to request access.
     #[error("{model} is gated{}: its owner grants access at {}{hub_says}", door.of_a_gated_one(), door.page)]
     Gated {
         /// The model asked for.
         model: ModelId,
-        /// Where access is asked for, and the token that was sent.
+        /// The page for requesting access, and the token that was sent.
         door: Door,
-        /// The hub's own words.
+        /// The hub's explanation.
         hub_says: ServerWords,
     },
-    /// The hub has taken the repository out of service.
+    /// The hub has disabled the repository.
     #[error("{model} has been disabled by the hub{hub_says}")]
     Disabled {
         /// The model asked for.
         model: ModelId,
-        /// The hub's own words.
+        /// The hub's explanation.
         hub_says: ServerWords,
     },
-    /// The token was not accepted.
+    /// The token is invalid.
     #[error("the hub does not accept {}{hub_says}", token.as_deref().unwrap_or("the access token"))]
     BadToken {
         /// The request that was refused.
         url: SafeUrl,
-        /// What messages call the token.
+        /// The token's name in messages.
         token: Option<String>,
-        /// The hub's own words.
+        /// The hub's explanation.
         hub_says: ServerWords,
     },
-    /// The repository is there, the revision is not.
+    /// The repository exists, but not the revision.
     #[error("{model} has no revision `{revision}`{hub_says}")]
     RevisionNotFound {
         /// The model asked for.
         model: ModelId,
         /// The branch, tag, reference or commit asked for; `HEAD` for the default branch.
         revision: String,
-        /// Branches and tags that it has, where the hub lists them; not more than a thousand.
+        /// Its branches and tags, if the hub lists them; at most a thousand.
         known: Vec<Revision>,
-        /// The hub's own words.
+        /// The hub's explanation.
         hub_says: ServerWords,
     },
-    /// No branch and no tag has this name, which may begin a commit, and the hub does not tell which.
+    /// No branch or tag has this name. It may be an abbreviated commit, but the hub does not resolve
+    /// those.
     #[error(
         "{model} has no branch or tag `{revision}`, and this hub does not tell which commit that begins: give all 40 digits of it"
     )]
@@ -93,18 +94,18 @@ pub enum Error {
         model: ModelId,
         /// The revision asked for.
         revision: String,
-        /// What the hub answered instead.
+        /// The hub's response instead.
         source: BoxError,
     },
-    /// An answer of the hub's API that does not fit the question.
+    /// The hub's API returned a response that does not answer the request.
     #[error("{url} gives an answer that cannot be used: {problem}")]
     UnusableAnswer {
         /// The request.
         url: SafeUrl,
-        /// What is wrong with the answer.
+        /// The reason.
         problem: &'static str,
     },
-    /// The hub says of one large file that it does not have it, or will not hand it out.
+    /// The hub does not have one large file, or refuses it.
     #[error("{url} answers {code} for `{path}` of {model}{hub_says}")]
     ObjectRefused {
         /// The model asked for.
@@ -113,12 +114,12 @@ pub enum Error {
         path: RepoPath,
         /// The request, which was for several files.
         url: SafeUrl,
-        /// The answer for this one, which means what the HTTP status does.
+        /// The code for this file, with the meaning of an HTTP status.
         code: u16,
-        /// The hub's own words.
+        /// The hub's explanation.
         hub_says: ServerWords,
     },
-    /// What the hub says of one large file's location cannot be used.
+    /// The hub returned an unusable location for one large file.
     #[error("{url} gives a location for `{path}` of {model} that cannot be used: {problem}")]
     UnusableObject {
         /// The model asked for.
@@ -127,10 +128,10 @@ pub enum Error {
         path: RepoPath,
         /// The request, which was for several files.
         url: SafeUrl,
-        /// What is wrong with it.
+        /// The reason.
         problem: &'static str,
     },
-    /// The repository holds no commit yet.
+    /// The repository has no commits yet.
     #[error("{model} is an empty repository: there is nothing to download")]
     EmptyRepository {
         /// The model asked for.
@@ -145,7 +146,7 @@ pub enum Error {
         path: RepoPath,
         /// The request that was refused.
         url: SafeUrl,
-        /// The hub's own words.
+        /// The hub's explanation.
         hub_says: ServerWords,
     },
     /// Too many requests in too short a time.
@@ -155,12 +156,12 @@ pub enum Error {
         url: SafeUrl,
         /// How long the hub asks to wait.
         wait: Option<Duration>,
-        /// Whether a token was sent. Hubs allow more with one.
+        /// Whether a token was sent. Hubs allow more requests with one.
         has_token: bool,
-        /// The hub's own words.
+        /// The hub's explanation.
         hub_says: ServerWords,
     },
-    /// The hub, or something before it, is in trouble for the moment.
+    /// A temporary failure of the hub, or of a server in front of it.
     #[error("{url} answers {status}, the hub has trouble for the moment{hub_says}")]
     Unavailable {
         /// The request that failed.
@@ -169,34 +170,34 @@ pub enum Error {
         status: u16,
         /// How long the hub asks to wait.
         wait: Option<Duration>,
-        /// The hub's own words.
+        /// The hub's explanation.
         hub_says: ServerWords,
     },
-    /// A refusal that fits none of the known ones.
+    /// A refusal of an unknown kind.
     #[error("{url} answers {status}{hub_says}")]
     UnexpectedStatus {
         /// The request that was refused.
         url: SafeUrl,
         /// The HTTP status.
         status: u16,
-        /// The hub's own words.
+        /// The hub's explanation.
         hub_says: ServerWords,
     },
-    /// A web page where a hub's answer should be: a captive portal, a proxy's notice, or no hub at all.
+    /// A web page instead of a hub's response: a captive portal, a proxy's notice, or not a hub at all.
     #[error(
         "{url} answers with {content_type} instead of {expected}: not a model hub, or a login page is in the way{words}"
     )]
     NotAHub {
         /// The request.
         url: SafeUrl,
-        /// What came.
+        /// The type that was sent.
         content_type: ForeignText,
-        /// What should have come.
+        /// The type that was expected.
         expected: &'static str,
-        /// What the page says.
+        /// The text of the page.
         words: ServerWords,
     },
-    /// An endpoint that serves git as plain web servers do.
+    /// The endpoint serves git by the "dumb" protocol of plain web servers.
     #[error(
         "{url} serves git by its older protocol, for plain web servers, which is not supported: {model} needs git's smart protocol, or a hub's API"
     )]
@@ -206,49 +207,49 @@ pub enum Error {
         /// The repository.
         url: SafeUrl,
     },
-    /// An endpoint that serves the model neither over git nor over the hub's API.
+    /// The endpoint serves the model neither over git nor over the hub's API.
     #[error("{endpoint} serves {model} neither over git nor over a hub's API; over git, {git}")]
     NoMetadata {
         /// The model asked for.
         model: ModelId,
         /// The endpoint.
         endpoint: Box<Endpoint>,
-        /// What it answered to git's first question.
+        /// Its response to the first git request.
         git: Box<Self>,
-        /// What it answered to that of the API.
+        /// Its response to the API request.
         source: Box<Self>,
     },
-    /// A [`MetadataSource`](crate::MetadataSource) of the application's own failed.
+    /// The application's own [`MetadataSource`](crate::MetadataSource) failed.
     #[error("cannot read the contents of {model}")]
     OwnSource {
         /// The model asked for.
         model: ModelId,
-        /// Whether the same request may well succeed a little later.
+        /// Whether the same request may succeed a little later.
         is_transient: bool,
-        /// What the source says.
+        /// The source's error.
         source: BoxError,
     },
-    /// The git server refused in words of its own, for which there is no code.
+    /// The git server refused with a message, for which there is no code.
     #[error("{url} refuses to send git objects of {model}{hub_says}")]
     GitRefused {
         /// The model asked for.
         model: ModelId,
         /// The request that was refused.
         url: SafeUrl,
-        /// The server's words.
+        /// The server's message.
         hub_says: ServerWords,
     },
-    /// The git protocol failed above the HTTP level: an answer was cut, or is not what git sends.
+    /// The git protocol failed above the HTTP level: a response was cut off, or is not what git sends.
     #[error("cannot fetch git metadata of {model} from {url}")]
     Git {
         /// The model asked for.
         model: ModelId,
         /// The repository.
         url: SafeUrl,
-        /// What is wrong.
+        /// The reason.
         source: BoxError,
     },
-    /// The repository's objects have names that are no SHA-1.
+    /// The repository does not use SHA-1 object ids.
     #[error(
         "{model} names its git objects by `{format}`, which is not supported (asked {url}): only sha1 is"
     )]
@@ -257,38 +258,38 @@ pub enum Error {
         model: ModelId,
         /// The repository.
         url: SafeUrl,
-        /// The server's word for the names that it gives.
+        /// The object format, as the server names it.
         format: ForeignText,
     },
-    /// A pack of git objects that contradicts itself, although it came as it was made.
+    /// A pack of git objects contradicts itself, although it arrived undamaged.
     #[error("the git objects of {model} that {url} sends are broken: {problem}")]
     BrokenPack {
         /// The model asked for.
         model: ModelId,
         /// The repository.
         url: SafeUrl,
-        /// What is wrong with the pack.
+        /// The contradiction.
         problem: &'static str,
     },
-    /// The fetched git objects could not be kept for the time of the fetch: the disk is full, say.
+    /// The fetched git objects could not be stored temporarily, for instance because the disk is full.
     #[error("cannot keep the git metadata of {model} in {}", shown(path))]
     Scratch {
         /// The model asked for.
         model: ModelId,
         /// The scratch repository.
         path: PathBuf,
-        /// What the git library says.
+        /// The git library's error.
         source: ForeignError,
     },
-    /// The commit's own objects do not hang together.
+    /// The commit's objects are inconsistent.
     #[error("the commit of {model} is broken")]
     BrokenCommit {
         /// The model asked for.
         model: ModelId,
-        /// What the git library says.
+        /// The git library's error.
         source: ForeignError,
     },
-    /// More metadata than the configured limit.
+    /// The metadata exceeds the configured limit.
     #[error(
         "the git metadata of {model} has more than {}: refused, since no MLC model needs that much",
         bound(*limit, what)
@@ -296,12 +297,12 @@ pub enum Error {
     TooMuchMetadata {
         /// The model asked for.
         model: ModelId,
-        /// What there is too much of: bytes on the wire, bytes unpacked, files and folders.
+        /// What there is too much of: bytes received, bytes unpacked, files and folders.
         what: &'static str,
         /// The limit.
         limit: u64,
     },
-    /// A path in the repository that must not be written below a directory.
+    /// A path in the repository that is not safe below a directory.
     #[error("{model} holds the unsafe path `{path}`")]
     UnsafePath {
         /// The model asked for.
@@ -311,46 +312,46 @@ pub enum Error {
         /// Why it is unsafe.
         source: url_parse::Error,
     },
-    /// A path in the repository that is not UTF-8, is there twice, is nested without end, or is not what it
-    /// says it is.
+    /// A path in the repository that is not UTF-8, is duplicated, is nested too deeply, or is not what
+    /// it claims to be.
     #[error("{model} holds the path `{path}`, which is refused: {problem}")]
     UnusablePath {
         /// The model asked for.
         model: ModelId,
         /// The path.
         path: Excerpt,
-        /// Why it is refused.
+        /// The reason.
         problem: &'static str,
     },
-    /// Symbolic links, submodules and entries of no known kind are never followed, and never silently left
-    /// out.
+    /// A symbolic link, submodule or entry of unknown kind. These are never followed, and never
+    /// silently left out.
     #[error("{model} holds {kind} at `{path}`: a model's repository may hold plain files only")]
     NotAPlainFile {
         /// The model asked for.
         model: ModelId,
-        /// Where it is.
+        /// Its path.
         path: RepoPath,
-        /// What it is.
+        /// Its kind.
         kind: &'static str,
     },
-    /// A pointer to large content that says something this crate cannot do.
+    /// An LFS pointer with content that is not supported.
     #[error("`{path}` of {model} is an LFS pointer that cannot be used: {problem}")]
     UnusablePointer {
         /// The model asked for.
         model: ModelId,
         /// The pointer file.
         path: RepoPath,
-        /// What is wrong with it.
+        /// The reason.
         problem: &'static str,
     },
-    /// The hub hands out another plain file than the commit holds.
+    /// The hub served a plain file that differs from the commit's.
     #[error("`{path}` of {model} is not what the commit holds: it does not have the git object name {blob}")]
     WrongContent {
         /// The model asked for.
         model: ModelId,
         /// The file.
         path: RepoPath,
-        /// The name that the commit has for it, 40 hexadecimal digits.
+        /// The id of the commit's blob, 40 hexadecimal digits.
         blob: String,
     },
 }
@@ -362,17 +363,17 @@ impl Error {
         let url = SafeUrl::of(answer.url());
         let is_page = answer.media_type().eq_ignore_ascii_case("text/html");
         let words = if is_page { answer.refusal().await.words } else { ServerWords::none() };
-        // The words are not the hub's, and may be a firewall's.
+        // The text may come from a firewall instead of the hub.
         let words = ServerWords { speaker: Hop::Proxy, ..words };
         Self::NotAHub { url, content_type, expected, words }
     }
 
-    /// A commit whose objects do not hang together. The network is not to blame: the pack had its checksum.
+    /// Objects that are inconsistent. Not a network failure, since the pack's checksum was right.
     pub(crate) fn broken_commit(model: &ModelId, error: &git2::Error) -> Self {
         Self::BrokenCommit { model: model.clone(), source: ForeignError::of(error, &Secrets::default()) }
     }
 
-    /// A failure of the disk that libgit2 met.
+    /// A disk failure reported by libgit2.
     pub(crate) fn scratch(model: &ModelId, path: &Path, error: &git2::Error) -> Self {
         Self::Scratch {
             model: model.clone(),
@@ -381,7 +382,7 @@ impl Error {
         }
     }
 
-    /// The local path that the message names, for a caller who knows a better name for it.
+    /// The local path in the message, so that a caller can replace it with one that users know.
     pub fn local_path_mut(&mut self) -> Option<&mut PathBuf> {
         match self {
             Self::Disk(error) => Some(&mut error.path),
@@ -390,7 +391,7 @@ impl Error {
         }
     }
 
-    /// What sort of failure this is.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Net(error) => error.kind(),
@@ -431,12 +432,12 @@ impl Error {
         }
     }
 
-    /// Whether the same request may well succeed a little later.
+    /// Whether the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
         self.kind() == ErrorKind::Network
     }
 
-    /// Whether this is the answer of an endpoint that does not serve what was asked for, be it git or the API.
+    /// Whether this shows that the endpoint does not serve git, or the API.
     pub(crate) fn is_not_served(&self) -> bool {
         match self {
             Self::UnexpectedStatus { status, .. } => matches!(status, 400..=499 | 501),
@@ -448,8 +449,8 @@ impl Error {
         }
     }
 
-    /// Whether an answer to `/resolve/` may be that of a server which has no such thing, such as a host of git that is
-    /// no model hub. What a hub says of access is not.
+    /// Whether this response to `/resolve/` may come from a server without it, such as a git host that
+    /// is not a model hub. A hub's refusal of access is not such a response.
     pub fn may_lack_resolve(&self) -> bool {
         matches!(
             self,
@@ -460,12 +461,12 @@ impl Error {
         )
     }
 
-    /// Whether bytes came, but over a whole window of the [`Floor`](net::Floor) next to none.
+    /// Whether bytes arrived, but far too slowly over a whole window of the [`Floor`](net::Floor).
     pub fn is_too_slow(&self) -> bool {
         matches!(self, Self::Net(net::Error::TooSlow { .. }))
     }
 
-    /// How long the hub asked to wait before the next request.
+    /// How long the hub asked the client to wait.
     pub fn server_wait(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { wait, .. } | Self::Unavailable { wait, .. } => *wait,
@@ -474,7 +475,7 @@ impl Error {
     }
 }
 
-/// So much of something: of bytes with the unit that fits.
+/// A limit with a suitable unit, if it counts bytes.
 fn bound(limit: u64, what: &str) -> String {
     match what.strip_prefix("bytes ") {
         Some(what) => format!("{} {what}", size(limit)),

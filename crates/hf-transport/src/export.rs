@@ -1,4 +1,4 @@
-//! Writing a commit's files to a folder: verbatim, plain files only, nothing outside it.
+//! Writes a commit's files to a folder: verbatim, plain files only, nothing outside it.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -9,13 +9,14 @@ use url_parse::{DiskError, Excerpt, ModelId, Platform, RepoPath};
 use crate::lfs_pointer::{MAX_POINTER_BYTES, Recognized, recognize};
 use crate::{Error, FileKind};
 
-/// A tree can name the same subtree many times, so that a small pack unfolds without end.
+/// A tree can refer to the same subtree many times, so a small pack could expand without limit.
 pub(crate) const MAX_ENTRIES: u64 = 100_000;
 
-/// The names of a commit's files together. A folder can be named many times, each time with a long way to it.
+/// The total length of the paths in a commit. A folder can occur many times, each time under a long
+/// path.
 pub(crate) const MAX_NAMES: u64 = 16 << 20;
 
-/// What may still be used up.
+/// A remaining allowance.
 pub(crate) struct Allowance {
     limit: u64,
     left: u64,
@@ -26,21 +27,21 @@ impl Allowance {
         Self { limit, left: limit }
     }
 
-    /// Uses some of it up; the error is the limit.
+    /// Uses up part of it; the error is the limit.
     pub(crate) fn spend(&mut self, amount: u64) -> Result<(), u64> {
         self.left = self.left.checked_sub(amount).ok_or(self.limit)?;
         Ok(())
     }
 }
 
-/// The folder that a model's plain files are written below.
+/// The folder below which a model's plain files are written.
 pub(crate) struct ExportFolder<'a> {
     pub(crate) model: &'a ModelId,
     pub(crate) root: &'a Path,
 }
 
 impl ExportFolder<'_> {
-    /// Writes a file of the commit, unless it is an LFS pointer, which stands for another.
+    /// Writes a file of the commit, unless it is an LFS pointer.
     pub(crate) fn take(
         &self,
         path: &RepoPath,
@@ -75,8 +76,8 @@ impl ExportFolder<'_> {
         Ok(file.write_all(content).map_err(|source| DiskError::new("write", &target, source))?)
     }
 
-    /// Creates a folder below the root and those it is in, never the root itself: if it is gone, its owner
-    /// has discarded it, and it must not come back.
+    /// Creates a folder and its parents below the root, but never the root itself: if it is gone, its
+    /// owner has discarded it, and it must not reappear.
     fn create_folder(&self, folder: &Path) -> std::io::Result<()> {
         if folder == self.root {
             return Ok(());
@@ -91,7 +92,7 @@ impl ExportFolder<'_> {
         }
     }
 
-    /// Names are different in the repository; a file system may take two for one, by their letter case.
+    /// Names that differ only in case may be the same file on this file system.
     fn not_created(&self, path: &RepoPath, error: DiskError) -> Error {
         if error.source.kind() != ErrorKind::AlreadyExists {
             return error.into();
@@ -104,8 +105,8 @@ impl ExportFolder<'_> {
     }
 }
 
-/// The path of an entry; `None` for one that is refused by the rules of this platform alone. Such a file is left out:
-/// if the model needs it, its manifest or configuration names it too, and is refused for that.
+/// The path of an entry; `None` if only this platform's rules forbid it. Such a file is left out: if
+/// the model needs it, its manifest or configuration refers to it and is refused for that.
 pub(crate) fn path_on(platform: Platform, text: &str) -> Result<Option<RepoPath>, url_parse::Error> {
     match RepoPath::parse_on(text, platform) {
         Err(_) if RepoPath::parse_on(text, Platform::Other).is_ok() => Ok(None),
@@ -113,7 +114,7 @@ pub(crate) fn path_on(platform: Platform, text: &str) -> Result<Option<RepoPath>
     }
 }
 
-/// As git does: what the process's mask leaves. But nothing is everybody's to write, whatever that is.
+/// The mode that git uses, reduced by the umask, and never writable for everyone.
 #[cfg(unix)]
 fn set_mode(options: &mut OpenOptions, is_executable: bool) {
     use std::os::unix::fs::OpenOptionsExt as _;

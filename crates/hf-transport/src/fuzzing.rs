@@ -1,4 +1,4 @@
-//! For tests/fuzz: the parsers that are not public.
+//! For tests/fuzz: access to private parsers.
 
 use reqwest::header::HeaderMap;
 use url_parse::Url;
@@ -10,7 +10,7 @@ use crate::lfs_batch::answer::{self, Place, Speaker};
 use crate::lfs_pointer::{self, Recognized};
 use crate::locate;
 
-/// The pointer that a blob is, if it is one.
+/// The pointer in a blob, if it is one.
 pub fn lfs_pointer(blob: &[u8]) -> Option<LfsPointer> {
     match lfs_pointer::recognize(blob) {
         Recognized::Pointer(pointer) => Some(pointer),
@@ -18,8 +18,8 @@ pub fn lfs_pointer(blob: &[u8]) -> Option<LfsPointer> {
     }
 }
 
-/// Where an answer to a batch says these objects are, the answer being given at this URL by a server on the internet;
-/// `None` when it cannot be used. URL and headers of each that is said to be somewhere.
+/// The URL and headers of each of these objects in a batch response that a server on the internet sent
+/// from this URL; `None` if the response is unusable.
 pub fn lfs_batch(url: &Url, asked: &[LfsPointer], body: &[u8]) -> Option<Vec<Option<(Url, HeaderMap)>>> {
     let speaker =
         Speaker { url: url.clone(), reach: net::Reach::Public, now: std::time::SystemTime::UNIX_EPOCH };
@@ -29,7 +29,7 @@ pub fn lfs_batch(url: &Url, asked: &[LfsPointer], body: &[u8]) -> Option<Vec<Opt
     )
 }
 
-/// Reads what an answer to `/resolve/` says of a file.
+/// Parses a response to `/resolve/`.
 pub fn located(url: &Url, headers: &HeaderMap) {
     locate::read(url, headers);
 }

@@ -44,62 +44,63 @@ pub use self::pack_metadata::PackMetadata;
 
 /// The metadata source for hubs that serve git over smart HTTP, as the Hugging Face hub does.
 ///
-/// A fetch makes at most two requests whatever the length of the history, transfers one commit's tree and
-/// blobs (for LFS files their pointers), and leaves nothing behind but the exported files. It needs no `git`
-/// executable. The requests go through the [`HubClient`], with its token, proxy and time-outs. A pack is kept in a
-/// file and looked through, object by object, before libgit2 unpacks it: one that is over a limit, or contradicts
-/// itself, is refused.
+/// A fetch makes at most two requests, however long the history, transfers one commit's tree and blobs
+/// (pointers instead of LFS files), and leaves nothing behind except the exported files. It needs no
+/// `git` executable. Requests go through the [`HubClient`], with its token, proxy and time-outs. A pack
+/// is spooled to a file and scanned object by object before libgit2 unpacks it: a pack that exceeds a
+/// limit or contradicts itself is refused.
 ///
-/// From a server that cannot hand out one commit alone (it does not know `shallow`, or the revision is a commit
-/// that no name points at and the server gives out none by their ids) the history is fetched too, up to
+/// Some servers cannot send one commit alone: they lack `shallow`, or no name points at the commit and
+/// they do not serve commits by id. From these the history is fetched too, up to
 /// [`max_metadata_bytes`](crate::HubConfig::max_metadata_bytes).
 ///
-/// Three things are process-wide, done once at the first fetch. libgit2's search paths for configuration are
-/// emptied, so that no `gitconfig` of the machine can change a download. Its check that a repository belongs to the
-/// user is turned off, as there is no configuration left that could allow a scratch folder on a file system that
-/// shows other owners. And the memory that it keeps as a cache is bounded. An application that uses libgit2 on its
-/// own calls [`keep_libgit2_configuration`] first, which leaves out all of it, or uses none of it while the first
-/// fetch begins.
+/// The first fetch changes three process-wide settings of libgit2. The search paths for configuration
+/// are emptied, so that no `gitconfig` on the machine can affect a download. The check that a
+/// repository belongs to the user is disabled, since without configuration there is no other way to
+/// allow a scratch folder on a file system that reports other owners. And its cache memory is limited.
+/// An application that uses libgit2 itself should call [`keep_libgit2_configuration`] first, which
+/// prevents all of this, or not use libgit2 while the first fetch begins.
 #[derive(Clone, Debug)]
 pub struct GitMetadata {
     hub: HubClient,
 }
 
 impl GitMetadata {
-    /// A source over the given hub.
+    /// A source for this hub.
     #[must_use]
     pub fn new(hub: HubClient) -> Self {
         Self { hub }
     }
 }
 
-/// What came of a fetch by some means.
+/// The result of one way to fetch.
 enum Outcome {
-    /// With the commit's pack, if that was wanted.
+    /// With the commit's pack, if requested.
     Snapshot(RepoSnapshot, Vec<u8>),
-    /// The server does not hand out this commit alone: it has no name, and was refused by its id, in the server's
-    /// words.
+    /// The server does not send this commit alone: it has no name, and requesting it by id was refused
+    /// with this message.
     NotAlone(ServerWords),
-    /// Nobody serves git there.
+    /// There is no git server.
     NoGit(Error),
 }
 
-/// What git has of a revision.
+/// What git has for a revision.
 pub(crate) enum OverGit {
-    /// With the commit's pack, if that was wanted.
+    /// With the commit's pack, if requested.
     Snapshot(RepoSnapshot, Vec<u8>),
-    /// Nobody serves git there, or not of this model; what the server answered to the first question.
+    /// There is no git server, or not for this model; the response to the first request.
     NotServed(Error),
 }
 
 impl GitMetadata {
-    /// As [`fetch`](MetadataSource::fetch), but tells where no git is served.
+    /// Like [`fetch`](MetadataSource::fetch), but reports that no git is served.
     pub(crate) async fn ask(&self, request: MetadataRequest) -> Result<OverGit, Error> {
         self.fetch_by_any_means(request, false).await
     }
 
-    /// As [`fetch`](MetadataSource::fetch), and a git pack of exactly the commit, without its history, of at most 64 MiB:
-    /// what [`PackMetadata`] reads. Nothing is [kept](MetadataRequest::keep_in), and nothing that was kept is used.
+    /// Like [`fetch`](MetadataSource::fetch), and also returns a git pack of exactly this commit,
+    /// without its history, of at most 64 MiB, for [`PackMetadata`]. It neither writes nor reads
+    /// [kept](MetadataRequest::keep_in) files.
     ///
     /// # Errors
     ///
@@ -139,7 +140,7 @@ impl GitMetadata {
                     fetch_and_export(&session, means, &request, wants_pack, scratch)
                 })
             });
-            // Last, so that their owner gets the folders back when nothing writes any more.
+            // Dropped last, so that the owner gets the folders back only when nothing writes there.
             drop(request);
             outcome
         })
@@ -159,7 +160,7 @@ impl MetadataSource for GitMetadata {
     }
 }
 
-/// What came of a fetch, and the commit's pack if it is wanted.
+/// The result of a fetch, with the commit's pack if requested.
 fn fetch_and_export(
     session: &Session,
     means: Means,
@@ -167,7 +168,7 @@ fn fetch_and_export(
     wants_pack: bool,
     scratch: &Path,
 ) -> Result<Outcome, Error> {
-    // What is kept may lack plain files, which a pack may not.
+    // Kept packs may lack plain files, which a pack for a store must have.
     let kept = request.keep_in.as_deref().filter(|_| !wants_pack).map(Kept::in_folder);
     let fetched = match fetch::fetch_commit(session, means, scratch, kept.as_ref())? {
         Fetched::Commit(commit) => commit,

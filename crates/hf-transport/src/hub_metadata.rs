@@ -9,19 +9,21 @@ use crate::{Error, GitMetadata, HubClient, MetadataRequest, MetadataSource, Repo
 
 /// The metadata source for hubs that serve git, the Hugging Face hub's API, or both.
 ///
-/// What [`GitMetadata`] can fetch it fetches: by a name, alone by its id, else with the repository's whole history. The
-/// names of git's objects prove then that the files are the commit's ([`Proof::Git`](crate::Proof)). The API is asked
-/// in two cases:
+/// Whatever [`GitMetadata`] can fetch is fetched with it: by a name, alone by its id, or else with the
+/// repository's whole history. The ids of git's objects then prove that the files belong to the commit
+/// ([`Proof::Git`](crate::Proof)). The API is used in two cases:
 ///
-/// - The revision is 7 to 39 hexadecimal digits, which name no branch and no tag: the API tells the commit that
-///   they begin.
-/// - The endpoint serves no git at all, as mirrors do: it answers git's first question with a refusal, a web page, or
-///   git's older protocol. The API then tells the commit of a name and lists the commit's files. The plain ones are
-///   fetched one by one and compared with the listed names of their git objects. (The API does not tell which are
-///   executable; none is, then.) That these are the commit's is the hub's word ([`Proof::Word`](crate::Proof)).
+/// - The revision has 7 to 39 hexadecimal digits and is not the name of a branch or tag: the API
+///   resolves the abbreviated commit.
+/// - The endpoint serves no git at all, as with some mirrors: it answers the first git request with a
+///   refusal, a web page or git's "dumb" protocol. The API then resolves the name and lists the
+///   commit's files. The plain ones are fetched one by one and checked against the listed ids of their
+///   git objects. (The API does not tell which files are executable, so none is.) That they belong to
+///   the commit is the hub's claim ([`Proof::Word`](crate::Proof)).
 ///
-/// What a hub with git does not hand out over git is not found, whatever its API says: an endpoint cannot choose to be
-/// believed. Limits, outages and failures of the network are none of its answers, and lead to no other question.
+/// If a hub with git does not provide a commit over git, it counts as missing whatever the API says: an
+/// endpoint cannot choose to be believed instead of proving. A rate limit, an outage or a network
+/// failure is not an answer to git's request, and does not lead to the API.
 #[derive(Clone, Debug)]
 pub struct HubMetadata {
     hub: HubClient,
@@ -29,13 +31,13 @@ pub struct HubMetadata {
 }
 
 impl HubMetadata {
-    /// A source over the given hub.
+    /// A source for this hub.
     #[must_use]
     pub fn new(hub: HubClient) -> Self {
         Self { git: GitMetadata::new(hub.clone()), hub }
     }
 
-    /// Asks the API, as the endpoint has answered git's question with `git`.
+    /// Uses the API after the endpoint answered git's request with `git`.
     async fn over_api(&self, request: &MetadataRequest, git: Error) -> Result<RepoSnapshot, Error> {
         tracing::info!(hub = %self.hub.endpoint(), answer = %git, "no git is served here: asking the hub's API");
         let api = match Api::new(&self.hub, &request.model).snapshot(request).await? {
@@ -48,9 +50,9 @@ impl HubMetadata {
         Err(self.neither(&request.model, git, api))
     }
 
-    /// The error of an endpoint that answered git's question with `git` and the API's with `api`.
+    /// The error if the endpoint answered git's request with `git` and the API's with `api`.
     fn neither(&self, model: &ModelId, git: Error, api: Error) -> Error {
-        // The endpoint serves git after all, and asks for a login.
+        // The endpoint does serve git, but requires a login.
         if matches!(git, Error::MissingOrPrivate { .. }) {
             return git;
         }

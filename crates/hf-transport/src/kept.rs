@@ -1,4 +1,5 @@
-//! What an interrupted fetch has left of a commit, for the next one. Nothing of it is believed: who uses it hashes it.
+//! What an interrupted fetch has left of a commit for the next one. Nothing of it is trusted: every
+//! file is hashed before use.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -7,8 +8,8 @@ use std::path::{Path, PathBuf};
 use git2::{ObjectType, Oid};
 use url_parse::shown;
 
-/// A folder with files that are named after what they should hold, whole or not. Keeping is a service: what goes wrong
-/// with it is logged, and then a fetch does without.
+/// A folder with complete or partial files, named after their intended content. Keeping is best effort:
+/// failures are logged, and the fetch continues without.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     folder: PathBuf,
@@ -23,38 +24,38 @@ impl Kept {
         self.folder.join(name)
     }
 
-    /// A file, if there is one of at most so many bytes.
+    /// Opens a file of at most `limit` bytes, if there is one.
     pub(crate) fn open(&self, name: &str, limit: u64) -> Option<File> {
         let file = plain(OpenOptions::new().read(true), &self.folder.join(name)).ok()?;
         file.metadata().is_ok_and(|found| found.len() <= limit).then_some(file)
     }
 
-    /// What a file holds, if there is one of at most so many bytes.
+    /// Reads a file of at most `limit` bytes, if there is one.
     pub(crate) fn read(&self, name: &str, limit: u64) -> Option<Vec<u8>> {
         let (mut content, file) = (Vec::new(), self.open(name, limit)?);
         file.take(limit).read_to_end(&mut content).ok()?;
         Some(content)
     }
 
-    /// The file, to be gone on with after its first so many bytes.
+    /// Opens the file to continue it after its first `from` bytes.
     pub(crate) fn go_on(&self, name: &str, from: u64) -> Option<File> {
         let mut file = plain(OpenOptions::new().write(true), &self.folder.join(name)).ok()?;
         file.seek(SeekFrom::Start(from)).ok()?;
         Some(file)
     }
 
-    /// An empty file in the place of any old one, which another process may still write to.
+    /// Creates an empty file in place of any old one, which another process may still be writing.
     pub(crate) fn begin(&self, name: &str) -> Option<File> {
         self.remove(name);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        // Not everybody's to write, whatever the umask is.
+        // Never writable for everyone, whatever the umask.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o664);
         self.or_log(name, options.open(self.folder.join(name)))
     }
 
-    /// Keeps all of `content` under a name that it gets in one step.
+    /// Keeps all of `content` under a name, atomically.
     pub(crate) fn keep(&self, name: &str, content: &mut impl io::Read) {
         let draft = format!("{name}.new");
         let Some(mut file) = self.begin(&draft) else { return };
@@ -91,12 +92,12 @@ pub(crate) fn name_of(blob: Oid) -> String {
     format!("blob-{blob}")
 }
 
-/// Whether a plain file of this content has this name in git.
+/// Whether git's id for a plain file with this content is `blob`.
 pub(crate) fn is_blob(blob: Oid, content: &[u8]) -> bool {
     Oid::hash_object(ObjectType::Blob, content).is_ok_and(|id| id == blob)
 }
 
-/// Opens a plain file. What else somebody may have put there is not waited for, and a link is not followed.
+/// Opens a plain file. Refuses links, and does not block on a pipe.
 fn plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
@@ -136,9 +137,9 @@ mod tests {
         }
     }
 
-    /// What another process goes on writing to is not what this one begins.
+    /// A file that another process is still writing is not reused.
     #[test]
-    fn to_begin_is_to_leave_the_old_file_to_whoever_has_it_open() {
+    fn a_new_file_leaves_the_old_one_to_its_writer() {
         let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         let kept = Kept::in_folder(folder.path());
         let mut old = kept.begin("a").unwrap();

@@ -1,4 +1,4 @@
-//! Where large files are, many at a time: git-lfs' batch API.
+//! Locates many large files at a time, with git-lfs's batch API.
 //! <https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md>
 
 pub(crate) mod answer;
@@ -19,20 +19,21 @@ use crate::lfs_pointer::hex_oid;
 use crate::{Error, HubClient, LfsPointer};
 
 const MEDIA_TYPE: &str = "application/vnd.git-lfs+json";
-/// A hundred objects with long signed URLs and headers take some hundred KiB.
+/// A hundred objects with long signed URLs and headers have some hundred KiB.
 const MAX_ANSWER: usize = 4 << 20;
 
-/// Where the bytes of an LFS object are for now.
+/// The current location of an LFS object's bytes.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LocatedObject {
-    /// Where to ask for the bytes. It may carry a signature in its query, which is a secret.
+    /// The URL of the bytes. Its query may contain a signature, which is secret.
     pub url: Url,
-    /// Credentials, to be sent to the URL's own origin and to no other.
+    /// Credentials for the URL's own origin only.
     pub headers: HeaderMap,
-    /// When it is no longer good, if the server says so.
+    /// When it expires, if the server says so.
     pub expires_at: Option<SystemTime>,
-    /// How near to this machine the URL, and what it redirects to, may be: no nearer than the server that named it.
+    /// How near to this machine the URL and its redirect targets may be: no nearer than the server that
+    /// named it.
     pub reach: Reach,
 }
 
@@ -62,20 +63,22 @@ struct WantedObject {
 }
 
 impl HubClient {
-    /// As many objects as one request may be about.
+    /// The most objects in one request.
     pub const MAX_BATCH: usize = 100;
 
-    /// Asks the hub where LFS objects of a model are: one attempt, one request. The objects are different ones, and at
-    /// most [`MAX_BATCH`](Self::MAX_BATCH) of them; their paths are for messages. The answers are in their order.
+    /// Asks the hub for the locations of a model's LFS objects: one attempt, one request. The objects
+    /// must be distinct, and at most [`MAX_BATCH`](Self::MAX_BATCH); their paths are for messages. The
+    /// results are in the same order.
     ///
-    /// What an answer may send anybody to is bounded: no plain http where the hub itself is asked over https, and no
-    /// server that is nearer to this machine than the hub is ([`Reach`]). Of the headers that it asks for, those that
-    /// are credentials are taken.
+    /// A response may not direct the client just anywhere: not to plain http if the hub was asked over
+    /// https, and not to a server nearer to this machine than the hub is ([`Reach`]). Only headers with
+    /// credentials are accepted.
     ///
     /// # Errors
-    /// The hub's refusals, [`Error::NotAHub`], [`Error::UnusableAnswer`] and [`Error::Net`]. One that will not pass is
-    /// remembered: [`has_refused_batches`](Self::has_refused_batches). For one object, [`Error::ObjectRefused`] and
-    /// [`Error::UnusableObject`].
+    ///
+    /// The hub's refusals, [`Error::NotAHub`], [`Error::UnusableAnswer`] and [`Error::Net`]. A
+    /// permanent refusal is remembered: [`has_refused_batches`](Self::has_refused_batches). For a
+    /// single object, [`Error::ObjectRefused`] and [`Error::UnusableObject`].
     #[tracing::instrument(name = "locate", level = "debug", skip_all, fields(%model, objects = objects.len()))]
     pub async fn locate_objects(
         &self,
@@ -129,7 +132,7 @@ impl HubClient {
         Ok(located.collect())
     }
 
-    /// The hub's own origin gets the token, unless the hub gives something else for it.
+    /// The token is added for the hub's own origin, unless the hub provides other credentials for it.
     fn located(&self, place: Place, reach: Reach) -> LocatedObject {
         let Place { url, mut headers, expires_at, is_authenticated } = place;
         if !is_authenticated
@@ -151,7 +154,7 @@ fn body(objects: &[(RepoPath, LfsPointer)]) -> Bytes {
         hash_algo: "sha256",
         objects: objects.collect(),
     };
-    // Strings and numbers can always be written.
+    // Strings and numbers always serialize.
     serde_json::to_vec(&wanted).unwrap_or_default().into()
 }
 
@@ -164,7 +167,7 @@ async fn read(
     let body = answer.body(MAX_ANSWER).await?.ok_or_else(|| unusable(answer, "it is too long"))?;
     let asked: Vec<LfsPointer> = objects.iter().map(|(_, pointer)| *pointer).collect();
     let speaker = Speaker { url: answer.url().clone(), reach: answer.reach(), now: SystemTime::now() };
-    // Some megabytes of JSON, which no other task waits for.
+    // Parsing some megabytes of JSON must not hold up other tasks.
     let places = net::blocking(move || Ok::<_, Error>(answer::read(&body, &asked, &speaker))).await?;
     places.map_err(|problem| unusable(answer, problem))
 }

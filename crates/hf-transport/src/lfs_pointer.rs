@@ -1,6 +1,6 @@
-//! LFS pointers: the small text that stands in a git tree for a large file.
+//! LFS pointers: small texts that represent large files in a git tree.
 
-/// Where a large file's content is known by: its SHA-256 and its size.
+/// Identifies a large file's content by its SHA-256 and size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LfsPointer {
     /// SHA-256 of the content, the pointer's `oid`.
@@ -12,24 +12,25 @@ pub struct LfsPointer {
 /// A pointer is shorter than this, by the LFS specification.
 pub(crate) const MAX_POINTER_BYTES: usize = 1024;
 
-/// The current version line's value, and the aliases that old repositories carry.
+/// The current version line's value, and aliases found in old repositories.
 const VERSIONS: [&str; 3] =
     ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"];
 
-/// What a small blob turned out to be.
+/// What a small blob is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Recognized {
-    /// Not a pointer: the blob is the file.
+    /// Not a pointer: the blob is the file itself.
     PlainFile,
     /// A pointer.
     Pointer(LfsPointer),
-    /// A pointer that asks for something that cannot be done.
+    /// A pointer with unsupported content.
     Unusable(&'static str),
 }
 
-/// Tells a pointer from a file, by the shape the LFS specification gives pointers.
+/// Distinguishes pointers from files by the format in the LFS specification.
 ///
-/// Like the LFS client it is strict about order and keys: text that merely begins like a pointer is a file.
+/// Like the LFS client it is strict about order and keys: text that merely begins like a pointer is a
+/// file.
 pub(crate) fn recognize(blob: &[u8]) -> Recognized {
     if blob.len() >= MAX_POINTER_BYTES {
         return Recognized::PlainFile;
@@ -53,11 +54,11 @@ pub(crate) fn recognize(blob: &[u8]) -> Recognized {
 }
 
 fn parse_size(text: &str) -> Option<u64> {
-    // `u64::from_str` would take a leading `+`.
+    // `u64::from_str` would accept a leading `+`.
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// 64 lower-case hexadecimal digits.
+/// Parses 64 lower-case hexadecimal digits.
 pub(crate) fn parse_oid(hex: &str) -> Option<[u8; 32]> {
     let digits = hex.as_bytes();
     if digits.len() != 64 {
@@ -70,7 +71,7 @@ pub(crate) fn parse_oid(hex: &str) -> Option<[u8; 32]> {
     Some(oid)
 }
 
-/// The same digits of a digest.
+/// Formats a digest with the same digits.
 pub(crate) fn hex_oid(oid: &[u8; 32]) -> String {
     oid.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

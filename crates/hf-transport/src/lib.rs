@@ -1,4 +1,4 @@
-//! The hub's side of a download: what a model's repository holds, and where its files' bytes are.
+//! The hub's side of a download: the content of a model's repository, and the locations of its files.
 //!
 //! ```
 //! use hf_transport::{FileKind, HubMetadata, HubClient, HubConfig, MetadataRequest, MetadataSource};
@@ -40,15 +40,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`HubClient`] asks one hub, over a [`net::Client`]: where the token may go, limits, refusals.
-//! - [`HubClient::locate_file`] asks where one file's bytes are, [`HubClient::locate_objects`] where those of many are.
-//! - [`HubClient::commit_of`] asks which commit a name stands for.
-//! - [`MetadataSource`] is the seam for learning what a commit holds; [`GitMetadata`] does it over git, and
-//!   [`HubMetadata`] over the hub's API where git is not served, or not enough. [`PackMetadata`] reads a pack that came
-//!   from elsewhere, and [`GitMetadata::fetch_with_pack`] makes one.
+//! - [`HubClient`] talks to one hub, over a [`net::Client`]: token, limits, refusals.
+//! - [`HubClient::locate_file`] locates one file, [`HubClient::locate_objects`] many.
+//! - [`HubClient::commit_of`] resolves a name to a commit.
+//! - [`MetadataSource`] is the interface for learning what a commit contains; [`GitMetadata`] uses git,
+//!   and [`HubMetadata`] also the hub's API where git is not served or not enough. [`PackMetadata`]
+//!   reads a pack from elsewhere, and [`GitMetadata::fetch_with_pack`] makes one.
 //!
-//! A request makes one attempt and classifies its failure ([`Error::is_transient`],
-//! [`Error::server_wait`]); when to try again is the caller's to decide. The crate knows no cache and no
+//! A call makes one attempt and classifies its failure ([`Error::is_transient`],
+//! [`Error::server_wait`]); the caller decides when to try again. The crate knows no cache and no
 //! manifest.
 
 mod api;
@@ -74,7 +74,7 @@ pub use client::HubClient;
 pub use config::HubConfig;
 pub use door::Door;
 pub use error::Error;
-/// For the tests that hold its verdicts against git's, and for fuzzing.
+/// For tests that compare its results with git's, and for fuzzing.
 #[doc(hidden)]
 pub use git::pack;
 pub use git::{GitMetadata, NamedCommit, PackMetadata, keep_libgit2_configuration};

@@ -1,4 +1,4 @@
-//! Where the bytes of a file are: one `/resolve/` request.
+//! Locates a file with one `/resolve/` request.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,17 +11,17 @@ use crate::client::headers;
 use crate::lfs_pointer::parse_oid;
 use crate::{Error, HubClient};
 
-/// Where a file's bytes are for now, and what the hub says of them.
+/// The current location of a file, and the hub's record of it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ResolvedFile {
-    /// Where to ask for the bytes. It may carry a signature in its query, which is a secret.
+    /// The URL of the bytes. Its query may contain a signature, which is secret.
     pub url: Url,
-    /// The `Authorization` header for that URL: there only when the bytes are on the endpoint's own origin.
+    /// The `Authorization` header for that URL, if it is on the endpoint's own origin.
     pub authorization: Option<HeaderValue>,
-    /// The size that the hub has on record (`X-Linked-Size`), or announces for bytes that it hands out itself.
+    /// The size on record (`X-Linked-Size`), or that of a file that the hub serves itself.
     pub size: Option<u64>,
-    /// The SHA-256 that the hub has on record (`X-Linked-Etag`, where that is one).
+    /// The SHA-256 on record (`X-Linked-Etag`, if that is one).
     pub sha256: Option<[u8; 32]>,
     /// When the URL's signature expires, if it says so.
     pub expires_at: Option<SystemTime>,
@@ -38,14 +38,16 @@ impl std::fmt::Debug for ResolvedFile {
 }
 
 impl HubClient {
-    /// Asks the hub where a file of one commit is: one attempt, one `HEAD` of `/resolve/`. Where the endpoint does not
-    /// take `HEAD`, a request for the first byte decides, and from then on is made in its place.
+    /// Asks the hub for the location of a commit's file: one attempt, one `HEAD` request to
+    /// `/resolve/`. If the endpoint does not support `HEAD`, the first byte is requested instead, then
+    /// and from then on.
     ///
-    /// Redirects on the hub's own origin (a rename, its cache) are followed; the first location on another
-    /// origin is the answer, and is not contacted.
+    /// Redirects on the hub's own origin (a rename, its cache) are followed; the first location on
+    /// another origin is the result, and is not contacted.
     ///
-    /// An endpoint that has handed out a file itself is not asked where the others are: they are taken to be at their own
-    /// `/resolve/` address, and their size is not known then. The second call for such a file does ask.
+    /// If an endpoint has served a file itself, it is not asked about others: they are assumed to be at
+    /// their own `/resolve/` address, and their size is then unknown. A second call for such a file
+    /// does ask.
     ///
     /// # Errors
     ///
@@ -73,8 +75,8 @@ impl HubClient {
         Ok(self.resolved(answer.url().clone(), size, answer.headers()))
     }
 
-    /// What the hub has on record of a file: a digest in hexadecimal digits, 64 for the SHA-256 of an LFS file and 40 for
-    /// the name of a plain one's git blob; and its size.
+    /// The hub's record of a file: a digest in hexadecimal digits (64 for the SHA-256 of an LFS file,
+    /// 40 for the git blob of a plain file), and its size.
     pub(crate) async fn digest_of_file(
         &self,
         model: &ModelId,
@@ -87,7 +89,7 @@ impl HubClient {
         Ok((digest, size(&answer)))
     }
 
-    /// The answer of a hub that has the file.
+    /// The response of a hub that has the file.
     async fn found(&self, model: &ModelId, commit: &CommitId, path: &RepoPath) -> Result<Answer, Error> {
         let present = self.renamed(model);
         let url = self.endpoint().resolve_url(present.as_ref().unwrap_or(model), commit, path);
@@ -141,13 +143,13 @@ impl HubClient {
     }
 }
 
-/// A hub's own file answers name the commit; a web page without one is somebody else's.
+/// The hub's response for a file names the commit; a web page without it comes from somewhere else.
 fn is_web_page(answer: &Answer) -> bool {
     answer.media_type().eq_ignore_ascii_case("text/html") && !answer.headers().contains_key("x-repo-commit")
 }
 
-/// Whether a `GET` may bring something else. A hub that knows what it is asked for gives its refusals a code or words;
-/// what has no body gets the type of a web page from some servers.
+/// Whether a `GET` might give a different result. A hub that understood the request gives its refusals
+/// a code or a message; some servers label an empty body as a web page.
 fn may_be_for_head_alone(answer: &Answer) -> bool {
     let is_refused = matches!(answer.status().as_u16(), 403 | 404 | 405 | 501);
     let is_explained =
@@ -155,19 +157,19 @@ fn may_be_for_head_alone(answer: &Answer) -> bool {
     is_refused && !is_explained || answer.status().is_success() && is_web_page(answer)
 }
 
-/// An empty file is there, and has no first byte.
+/// An empty file exists, but has no first byte.
 fn is_found(answer: &Answer) -> bool {
     let has_no_such_range = answer.status() == StatusCode::RANGE_NOT_SATISFIABLE;
     answer.status().is_success() || has_no_such_range && whole_size(answer) == Some(0)
 }
 
-/// The size of the file that an answer is for.
+/// The size of the file that a response is about.
 fn size(answer: &Answer) -> Option<u64> {
     let is_here = answer.elsewhere().is_none();
     linked_size(answer.headers()).or_else(|| is_here.then(|| whole_size(answer)).flatten())
 }
 
-/// The size of the file that an answer is, or is the first byte of.
+/// The size of the file in a response with the file or its first byte.
 fn whole_size(answer: &Answer) -> Option<u64> {
     if answer.status() == StatusCode::OK {
         return own_size(answer.headers());
@@ -181,12 +183,12 @@ pub(crate) fn read(url: &Url, headers: &HeaderMap) {
     let _ = signature_expiry(url, SystemTime::UNIX_EPOCH);
 }
 
-/// `X-Linked-Size`. A redirect's `Content-Length` is that of the redirect's own text, and means nothing here.
+/// `X-Linked-Size`. A redirect's `Content-Length` is that of its own text, so it is not used.
 fn linked_size(headers: &HeaderMap) -> Option<u64> {
     header_text(headers, "x-linked-size")?.parse().ok()
 }
 
-/// `Content-Length` of an answer that is the file itself, and not the file compressed. Zero is what some servers say to
+/// `Content-Length` of a response that is the uncompressed file itself. Some servers send zero for
 /// every `HEAD`.
 fn own_size(headers: &HeaderMap) -> Option<u64> {
     if headers.contains_key(header::CONTENT_ENCODING) {
@@ -195,7 +197,8 @@ fn own_size(headers: &HeaderMap) -> Option<u64> {
     header_text(headers, header::CONTENT_LENGTH)?.parse().ok().filter(|size| *size > 0)
 }
 
-/// `X-Linked-Etag`, which for LFS files is the SHA-256: quoted as a rule, weak or bare at some mirrors.
+/// `X-Linked-Etag`, which for LFS files is the SHA-256: usually quoted, but weak or bare on some
+/// mirrors.
 fn linked_sha256(headers: &HeaderMap) -> Option<[u8; 32]> {
     parse_oid(etag(headers, "x-linked-etag")?)
 }
@@ -204,7 +207,7 @@ fn etag<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     Some(header_text(headers, name)?.trim_start_matches("W/").trim_matches('"'))
 }
 
-/// When a signed URL ends, by the two conventions that data hosts use.
+/// When a signed URL expires, by either of the two conventions that data hosts use.
 pub(crate) fn signature_expiry(url: &Url, now: SystemTime) -> Option<SystemTime> {
     let seconds = |wanted: &str| {
         url.query_pairs().find(|(name, _)| name == wanted).and_then(|(_, value)| value.parse().ok())
@@ -237,7 +240,7 @@ mod tests {
         ] {
             assert_eq!(linked_sha256(&map(&[("x-linked-etag", etag)])), expected, "{etag}");
         }
-        // Files that are plain in git have their blob's SHA-1 there.
+        // For plain files it is the blob's SHA-1.
         let sha1 = "\"da39a3ee5e6b4b0d3255bfef95601890afd80709\"";
         assert_eq!(linked_sha256(&map(&[("x-linked-etag", sha1)])), None);
         assert_eq!(linked_sha256(&map(&[])), None);

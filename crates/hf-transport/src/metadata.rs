@@ -1,4 +1,4 @@
-//! What a commit of a model's repository holds, and the seam for getting to know it.
+//! What a commit of a model's repository contains, and the interface for finding out.
 
 use std::any::Any;
 use std::fmt;
@@ -13,36 +13,39 @@ use crate::{Error, LfsPointer};
 /// git's name for a repository's default branch.
 pub(crate) const DEFAULT_BRANCH: &str = "HEAD";
 
-/// Something that every blocking job of a fetch holds on to, so that it outlives the job.
+/// Something that every blocking job of a fetch holds, so that it outlives the job.
 ///
-/// A future can be dropped while a blocking thread that it started still writes. Whoever owns the directory
-/// being written (a lock, a staging folder) hands it in here, and it is released when the last job has ended.
+/// A future can be dropped while a blocking thread that it started is still writing. The owner of the
+/// written directory passes in its guard (a lock, a staging folder), which is released when the last
+/// job has ended.
 pub type KeepAlive = Arc<dyn Any + Send + Sync>;
 
-/// A way to learn what a model's repository holds and to get its plain files.
+/// A way to learn what a model's repository contains and to get its plain files.
 ///
-/// [`GitMetadata`](crate::GitMetadata) is the one for hubs that serve git. An application can bring another.
+/// [`GitMetadata`](crate::GitMetadata) is the one for hubs with git. An application can provide its
+/// own.
 #[async_trait]
 pub trait MetadataSource: Send + Sync {
-    /// Resolves the revision to one commit, writes that commit's plain files below
+    /// Resolves the revision to a commit, writes that commit's plain files below
     /// [`export_to`](MetadataRequest::export_to), and lists all its files.
     ///
-    /// Files that stand for LFS content are listed, not written. Files are written verbatim, with no filter
-    /// and no line-ending conversion.
+    /// LFS files are listed but not written. Plain files are written verbatim, without filters or
+    /// line-ending conversion.
     ///
     /// # Errors
     ///
-    /// Any [`Error`]; what was written so far stays and is the caller's to discard. One call is one attempt:
-    /// the caller retries when [`Error::is_transient`] says so, into an empty folder.
+    /// Any [`Error`]; files already written remain for the caller to discard. One call is one attempt:
+    /// if [`Error::is_transient`], the caller may retry, into an empty folder.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future stops the work. A blocking job may run on for a moment; it holds
+    /// Dropping the future stops the work. A blocking job may continue for a moment; it holds
     /// [`keep_alive`](MetadataRequest::keep_alive) until it has ended.
     async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error>;
 
-    /// Which commit the revision stands for today (`None`: the default branch), by as few requests as that takes. One
-    /// call is one attempt. A source that cannot tell says `None`, as it does by default.
+    /// The commit that the revision currently resolves to (`None`: the default branch), with as few
+    /// requests as possible. One call is one attempt. Returns `None` if the source cannot tell, as the
+    /// default does.
     ///
     /// # Errors
     ///
@@ -60,20 +63,20 @@ pub trait MetadataSource: Send + Sync {
     }
 }
 
-/// Which repository to look at, and where to put what is found.
+/// Which repository to read, and where to put the result.
 #[derive(Clone)]
 pub struct MetadataRequest {
     /// The model.
     pub model: ModelId,
     /// The revision; `None` is the repository's default branch.
     pub revision: Option<Revision>,
-    /// An existing folder in which scratch space may be made for the time of the fetch.
+    /// An existing folder for temporary files during the fetch.
     pub scratch_parent: PathBuf,
-    /// An existing, empty folder below which the plain files are written.
+    /// An existing, empty folder for the plain files.
     pub export_to: PathBuf,
-    /// An existing folder in which what came is kept, so that a later fetch of the same commit need not ask for it
-    /// again. It may be shared by several fetches at once, and what is in it is hashed before it is used. `None`: nothing
-    /// is kept.
+    /// An existing folder where received data is kept, so that a later fetch of the same commit need
+    /// not request it again. Several fetches may share it; its content is hashed before use. `None`:
+    /// nothing is kept.
     pub keep_in: Option<PathBuf>,
     /// Held by every blocking job until it has ended.
     pub keep_alive: KeepAlive,
@@ -94,22 +97,24 @@ impl fmt::Debug for MetadataRequest {
 /// One commit of a repository.
 #[derive(Clone, Debug)]
 pub struct RepoSnapshot {
-    /// The commit that the revision stood for.
+    /// The commit that the revision resolved to.
     pub commit: CommitId,
-    /// What shows that the files are that commit's. Which commit a branch or a tag stands for is always the hub's word.
+    /// What proves that the files belong to the commit. Which commit a branch or a tag stands for is
+    /// always the hub's claim.
     pub proof: Proof,
     /// Every file of that commit, in the order of the tree.
     pub files: Vec<RepoFile>,
-    /// Files and folders of that commit that this system's file names do not allow. Empty but on Windows.
+    /// Files and folders of that commit that are not valid names on this system. Empty except on
+    /// Windows.
     pub left_out: Vec<Excerpt>,
 }
 
 /// One file of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepoFile {
-    /// Where it is in the repository.
+    /// Its path in the repository.
     pub path: RepoPath,
-    /// Its size in bytes; for LFS files that of the content, not of the pointer.
+    /// Its size in bytes; for an LFS file that of the content, not of the pointer.
     pub size: u64,
     /// How the repository stores it.
     pub kind: FileKind,
@@ -120,6 +125,6 @@ pub struct RepoFile {
 pub enum FileKind {
     /// The content is in git, and has been written.
     Plain,
-    /// The content is to be fetched by its digest.
+    /// The content must be fetched by its digest.
     Lfs(LfsPointer),
 }

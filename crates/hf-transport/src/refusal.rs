@@ -1,4 +1,4 @@
-//! What a hub means by an answer that is not the one asked for.
+//! Interprets a hub's refusals.
 
 use net::{Answer, Refusal, SafeUrl, ServerWords, header_text};
 use reqwest::StatusCode;
@@ -7,24 +7,25 @@ use url_parse::{Endpoint, ModelId, RepoPath};
 
 use crate::{Door, Error};
 
-/// What was asked for, as far as a refusal needs to know it.
+/// What was requested, as far as a refusal needs to know.
 pub(crate) struct Asked<'a> {
     pub(crate) model: &'a ModelId,
     /// The file, for `/resolve/`; `None` for the repository itself.
     pub(crate) file: Option<&'a RepoPath>,
     pub(crate) revision: &'a str,
     pub(crate) endpoint: &'a Endpoint,
-    /// What messages call the token that was sent, if one was.
+    /// The name of the token that was sent, if any.
     pub(crate) token: Option<String>,
 }
 
 impl Asked<'_> {
-    /// Turns an answer with an error status into the error it stands for.
+    /// Converts a response with an error status into the error that it means.
     pub(crate) async fn refused(&self, answer: Answer) -> Error {
         self.classify(answer.refusal().await)
     }
 
-    /// The error code of the hub decides, then its words, then the status: one status stands for many refusals.
+    /// The hub's error code decides, then its message, then the status, since one status stands for
+    /// many refusals.
     fn classify(&self, refusal: Refusal) -> Error {
         let Refusal { status, wait, .. } = refusal;
         let hub_says = refusal.words;
@@ -47,7 +48,7 @@ impl Asked<'_> {
             (Some("RepoNotFound"), _) => Error::MissingOrPrivate { model, url, door, hub_says },
             (_, 401) if is_bad_token => Error::BadToken { url, token, hub_says },
             (_, 401) => Error::MissingOrPrivate { model, url, door, hub_says },
-            // Without a code that may be said of any address, whether there is such a model or not.
+            // Without a code, a server may answer so at any address, whether the model exists or not.
             (_, 404) if self.file.is_some() => self.not_found(url, hub_says),
             (_, 429) => Error::RateLimited { url, wait, has_token: token.is_some(), hub_says },
             (_, status) if net::is_transient_status(status) => {
@@ -61,7 +62,7 @@ impl Asked<'_> {
         Door { page: SafeUrl::of(&self.endpoint.model_page(self.model)), token: self.token.clone() }
     }
 
-    /// The file is missing if one was asked for, else the repository.
+    /// The file is missing if one was requested, otherwise the repository.
     fn not_found(&self, url: SafeUrl, hub_says: ServerWords) -> Error {
         let model = self.model.clone();
         if let Some(path) = self.file {
@@ -72,8 +73,8 @@ impl Asked<'_> {
     }
 }
 
-/// Whether an answer to a request with a token says, in its headers, that the token is no good. A hub that knows the
-/// token has other answers for what the token may not see.
+/// Whether the headers of a response say that the request's token is invalid. If a hub knows the token
+/// but it lacks access, the response differs.
 pub(crate) fn is_bad_token(status: StatusCode, headers: &HeaderMap) -> bool {
     let says = |name| header_text(headers, name);
     status == StatusCode::UNAUTHORIZED
@@ -81,12 +82,12 @@ pub(crate) fn is_bad_token(status: StatusCode, headers: &HeaderMap) -> bool {
         && says("x-error-message").is_none_or(|words| words.contains("Invalid credentials"))
 }
 
-/// Whether an answer asks for a login with a user and a password. A model hub has words of its own for its refusals, and
-/// knows tokens.
+/// Whether a response asks for a login with user and password. A model hub knows tokens, and explains
+/// its refusals.
 pub(crate) fn wants_password(status: StatusCode, headers: &HeaderMap) -> bool {
     let challenges = [header::WWW_AUTHENTICATE.as_str(), "lfs-authenticate"];
     let mut challenges = challenges.into_iter().flat_map(|name| headers.get_all(name));
-    // Several may be in one header, and the scheme comes first in each.
+    // A header may contain several challenges, each beginning with its scheme.
     let is_basic = |challenge: &[u8]| {
         challenge.split(|byte| *byte == b',').any(|one| {
             let scheme = one.trim_ascii().split(|byte| *byte == b' ').next();

@@ -1,4 +1,4 @@
-//! The secret that authenticates towards a hub, and where it may go.
+//! The token that authenticates to a hub, and where it may be sent.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use url_parse::Endpoint;
 
 use crate::Error;
 
-/// An access token for a hub, trimmed and known to fit into a header.
+/// An access token for a hub, trimmed and known to be valid in a header.
 ///
-/// Its `Debug` output hides the value, and there is no `Display`: a token leaves this type only as the
+/// Its `Debug` output hides the value, and there is no `Display`: the token appears only in the
 /// `Authorization` header of a request to the endpoint's own origin.
 ///
 /// ```
@@ -34,13 +34,13 @@ pub struct Token {
 }
 
 impl Token {
-    /// Takes a token as users store it: a byte order mark before it, and white space and line ends around it, are
-    /// dropped. It counts as one that the user chose for this hub.
+    /// Accepts a token as users store it: a leading byte order mark and surrounding white space and
+    /// line ends are dropped. It counts as chosen by the user for this hub.
     ///
     /// # Errors
     ///
-    /// [`Error::UnusableToken`] for a [blank](Self::is_blank) value, quotes, a word before the token such as `Bearer`,
-    /// and characters that no token has. The value itself is in no message.
+    /// [`Error::UnusableToken`] for a [blank](Self::is_blank) value, quotes, a word before the token
+    /// such as `Bearer`, and characters that tokens do not have. No message contains the value.
     pub fn new(value: &str) -> Result<Self, Error> {
         let value = stripped(value);
         let unusable = |problem| Error::UnusableToken { problem };
@@ -62,44 +62,44 @@ impl Token {
         Ok(Self { bearer, is_explicit: true, source: None })
     }
 
-    /// Whether nothing is left of a value without what [`new`](Self::new) drops. To every client of the hub that means
-    /// "no token".
+    /// Whether nothing remains of a value after removing what [`new`](Self::new) drops. Every client of
+    /// the hub takes that to mean "no token".
     pub fn is_blank(value: &str) -> bool {
         stripped(value).is_empty()
     }
 
-    /// The same token, as one that nobody chose for this hub: it lies where an earlier login has left it, and was
-    /// a login at huggingface.co.
+    /// Marks the token as not chosen for this hub: an earlier login to huggingface.co left it.
     #[must_use]
     pub fn found_by_itself(mut self) -> Self {
         self.is_explicit = false;
         self
     }
 
-    /// The same token, which messages call "the token in `source`" when the hub refuses it: a variable's name, a path.
+    /// Makes messages call it "the token in `source`" when the hub refuses it: a variable's name, a
+    /// path.
     #[must_use]
     pub fn found_in(mut self, source: &str) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     pub(crate) fn name(&self) -> String {
         self.source.as_ref().map_or("the access token".to_owned(), |source| format!("the token in {source}"))
     }
 
-    /// Whether the user chose it for the hub that is set.
+    /// Whether the user chose it for the configured hub.
     pub fn is_explicit(&self) -> bool {
         self.is_explicit
     }
 
-    /// Whether it may be sent to this hub: a token that the user chose, to whichever hub is set; one that was
-    /// found, only to `https://huggingface.co`, and to no mirror of it.
+    /// Whether it may be sent to this hub: a token that the user chose, to any configured hub; one that
+    /// was found, only to `https://huggingface.co`, and to no mirror.
     pub fn is_for(&self, hub: &Endpoint) -> bool {
         self.is_explicit || hub.origin() == Endpoint::default().origin()
     }
 
-    /// Whether it is sent to this hub where others can read it: over plain http, to another machine.
+    /// Whether sending it to this hub exposes it: over plain http, to another machine.
     pub fn is_exposed_at(&self, hub: &Endpoint) -> bool {
         self.is_for(hub) && hub.as_str().starts_with("http://") && !hub.is_loopback()
     }
@@ -109,8 +109,8 @@ impl Token {
         self.bearer.clone()
     }
 
-    /// The same for git hosts that take a token as a password only. Any user name will do; this one is what `GitLab`
-    /// wants where it is particular.
+    /// The same for git hosts that accept a token as a password only. Most accept any user name; this
+    /// one is what `GitLab` requires in some cases.
     pub(crate) fn as_password(&self) -> HeaderValue {
         let token = self.bearer.as_bytes().strip_prefix(b"Bearer ").unwrap_or_default();
         let login = BASE64_STANDARD.encode([b"oauth2:", token].concat());
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_may_go() {
+    fn a_token_is_sent_only_where_it_is_allowed() {
         check("https://huggingface.co", true, true, false);
         check("https://HuggingFace.co:443/", true, true, false);
         check("https://huggingface.co:8443", true, false, false);

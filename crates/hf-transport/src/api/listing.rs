@@ -15,18 +15,18 @@ use crate::export::{Allowance, MAX_ENTRIES, MAX_NAMES, path_on};
 use crate::lfs_pointer::parse_oid;
 use crate::{Error, LfsPointer};
 
-/// Files and folders come a thousand at a time, or fewer. Pages without any would never end.
+/// Pages have up to a thousand files and folders. A server could send empty pages forever.
 const MAX_PAGES: usize = 1000;
 
 /// The whole list.
 #[derive(Default)]
 pub(super) struct Listing {
     pub(super) files: Vec<Listed>,
-    /// Paths that this system's file names do not allow.
+    /// Paths that are not valid file names on this system.
     pub(super) left_out: Vec<Excerpt>,
 }
 
-/// One file of the list.
+/// An entry of the list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     pub(super) path: RepoPath,
@@ -35,7 +35,7 @@ pub(super) struct Listed {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ListedKind {
-    /// Its size, where that is told, and the name of its git blob.
+    /// Its size, if known, and the id of its git blob.
     Plain {
         size: Option<u64>,
         blob: git2::Oid,
@@ -44,12 +44,12 @@ pub(super) enum ListedKind {
 }
 
 impl ListedKind {
-    /// A file of this SHA-256, if it is one.
+    /// A file with this SHA-256, if the text is one.
     pub(super) fn lfs(oid: &str, size: u64) -> Option<Self> {
         parse_oid(oid).map(|oid| Self::Lfs(LfsPointer { oid, size }))
     }
 
-    /// A file whose git blob has this name, if it is one.
+    /// A file whose git blob has this id, if the text is one.
     pub(super) fn plain(blob: &str, size: Option<u64>) -> Option<Self> {
         let blob =
             Some(blob).filter(|blob| blob.len() == 40).and_then(|blob| git2::Oid::from_str(blob).ok())?;
@@ -75,7 +75,7 @@ struct Lfs {
 }
 
 impl Api<'_> {
-    /// The files of a commit, asked for page by page.
+    /// The files of a commit, page by page.
     pub(super) async fn list(&self, commit: CommitId) -> Result<Listing, Error> {
         let mut url = self.hub.endpoint().tree_url(&self.present_model(), &commit);
         let revision = commit.to_string();
@@ -99,7 +99,7 @@ pub(super) fn page(api: &Api<'_>, url: &Url, body: &[u8]) -> Option<usize> {
     Some(list.found.files.len())
 }
 
-/// A list that grows, within bounds.
+/// A growing list, within limits.
 pub(super) struct List {
     model: ModelId,
     left: Allowance,
@@ -108,11 +108,11 @@ pub(super) struct List {
     pub(super) found: Listing,
 }
 
-/// A page of the list, which is taken in while it is read: an answer of a few megabytes names more entries than there
-/// may be in all.
+/// A page of the list, processed while it is parsed: a response of a few megabytes may have more
+/// entries than are allowed in all.
 struct Page<'a> {
     list: &'a mut List,
-    /// Why it was not read to its end.
+    /// Why parsing stopped early.
     refused: &'a mut Option<Error>,
 }
 
@@ -145,7 +145,8 @@ impl List {
         }
     }
 
-    /// A page may be [`MAX_ANSWER`](super::MAX_ANSWER) long: too much to be read beside other downloads' requests.
+    /// A page may be [`MAX_ANSWER`](super::MAX_ANSWER) long: too much to be parsed on a thread that
+    /// serves other downloads.
     async fn with_page(mut self, url: Url, body: Bytes) -> Result<Self, Error> {
         net::blocking(move || self.add_page(&url, &body).map(|()| self)).await
     }
@@ -159,7 +160,7 @@ impl List {
         read.map_err(|_| refused.unwrap_or(unusable))
     }
 
-    /// The path of the next entry; `None` for one that is left out.
+    /// The next entry's path; `None` if it is left out.
     pub(super) fn path(&mut self, text: &str) -> Result<Option<RepoPath>, Error> {
         self.left.spend(1).map_err(|limit| self.too_much("files and folders", limit))?;
         let name = text.len() as u64;
@@ -231,7 +232,7 @@ mod tests {
         assert_eq!(list.names.len(), 1);
     }
 
-    /// The only thread for blocking work is busy: what does not need it would be done at once.
+    /// The only thread for blocking work is busy, so parsing on another thread would finish at once.
     #[test]
     fn a_page_is_not_read_on_the_thread_that_asks() {
         let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();

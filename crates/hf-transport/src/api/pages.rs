@@ -1,11 +1,11 @@
-//! From one page of a list to the next.
+//! Paging through a list.
 
 use url_parse::Url;
 
-/// The query that leads to the next page, from a `Link` header; `None` on the last page.
+/// The query for the next page, from a `Link` header; `None` on the last page.
 ///
-/// Mirrors hand out links that name the hub they copy. Which page is next stands in the query alone, so nothing
-/// else of a link is used: the question goes to where the first one went.
+/// A mirror's links may name the hub that it mirrors. The query alone identifies the page, so nothing
+/// else of a link is used, and the request goes to the same place as the first one.
 pub(super) fn next_query(link: &str) -> Option<String> {
     let targets = link.split('<').skip(1).filter_map(|part| part.split_once('>'));
     let (target, _) = targets.into_iter().find(|(_, parameters)| is_next(parameters))?;
@@ -20,7 +20,7 @@ fn is_next(parameters: &str) -> bool {
     })
 }
 
-/// The same place with another query.
+/// The same URL with another query.
 pub(super) fn with_query(url: &Url, query: &str) -> Url {
     let mut url = url.clone();
     url.set_query(Some(query));

@@ -1,5 +1,5 @@
-//! What the API has of a revision: the list of its commit, and the plain files one by one, each compared with the name of
-//! its git blob.
+//! A revision over the API: the listing of its commit, and the plain files one by one, each checked
+//! against the id of its git blob.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use crate::kept::{Kept, is_blob, name_of};
 use crate::metadata::DEFAULT_BRANCH;
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
-/// A file is held in memory until it is compared. What is larger is an LFS file at every hub.
+/// A file is held in memory until it is verified. Every hub keeps larger files in LFS.
 const MAX_FILE: u64 = 64 << 20;
 
 impl Api<'_> {
-    /// What the hub says that a revision holds, and its plain files. Tells where no such API is
+    /// The commit and plain files of a revision, according to the hub. Reports if no such API is
     /// served.
     pub(crate) async fn snapshot(&self, request: &MetadataRequest) -> Result<OverApi, Error> {
         match self.list_revision(request.revision.as_ref()).await {
@@ -46,7 +46,8 @@ impl Api<'_> {
         Ok((commit, listing))
     }
 
-    /// Writes the listed plain files and names all. They are few and small, and come one after another.
+    /// Writes the plain files and lists all files. They are few and small, and are fetched one after
+    /// another.
     async fn fetch(
         &self,
         request: &MetadataRequest,
@@ -80,7 +81,7 @@ impl Api<'_> {
     }
 
     async fn content(&self, commit: CommitId, path: &RepoPath, most: u64, blob: Oid) -> Result<Bytes, Error> {
-        // Wherever redirects lead, it is compared with what it must be.
+        // The content is verified, so redirects may lead anywhere.
         let url = self.hub.endpoint().resolve_url(&self.present_model(), &commit, path);
         let answer = self.hub.send(Request::get(url, "fetch", Hop::Hub)).await?;
         if !answer.status().is_success() {
@@ -90,14 +91,14 @@ impl Api<'_> {
         let wrong =
             || Error::WrongContent { model: self.model.clone(), path: path.clone(), blob: blob.to_string() };
         let content = answer.read(usize::try_from(most).unwrap_or(usize::MAX)).await?.ok_or_else(wrong)?;
-        // Some tens of MB, which no other task waits for.
+        // Hashing some tens of MB must not hold up other tasks.
         let content =
             net::blocking(move || Ok::<_, Error>(is_blob(blob, &content).then_some(content))).await?;
         content.ok_or_else(wrong)
     }
 }
 
-/// The content of a file that an earlier fetch has left.
+/// The content of a file left by an earlier fetch.
 async fn kept(request: &MetadataRequest, size: u64, blob: Oid) -> Result<Option<Bytes>, Error> {
     let Some(kept) = request.keep_in.as_deref().map(Kept::in_folder) else { return Ok(None) };
     net::blocking(move || {
@@ -121,7 +122,7 @@ async fn write(
             kept.keep(&name_of(blob), &mut &*content);
         }
         let written = ExportFolder { model: &model, root: &root }.take(&path, &content, false);
-        // Last, as in every job that writes there.
+        // Dropped last, as in every job that writes there.
         drop(keep_alive);
         written
     })

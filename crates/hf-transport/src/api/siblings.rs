@@ -1,7 +1,7 @@
-//! A commit's files as they stand in what the API tells of a model, for mirrors that have that and no list of files.
+//! A commit's files as listed in a model's description, for mirrors that have no listing of files.
 //!
-//! The Hugging Face hub tells digests there too, if it is asked to. A mirror may have kept the names alone. Then each
-//! file's location is asked for, and the digest is in the answer.
+//! The Hugging Face hub includes digests there on request. A mirror may have kept only the names; then
+//! each file's location is requested, and the response contains the digest.
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ impl Sibling {
     }
 }
 
-/// Reads a list, and stops where it has more files than there may be.
+/// Reads a list, and fails if it has more files than allowed.
 fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Sibling>, D::Error> {
     struct Bounded;
     impl<'de> Visitor<'de> for Bounded {
@@ -80,7 +80,7 @@ pub(super) fn told(api: &Api<'_>, body: &[u8]) -> Option<usize> {
 }
 
 impl Api<'_> {
-    /// The files of a commit, as they are told with the model.
+    /// The files of a commit, from the model's description.
     pub(super) async fn list_siblings(&self, commit: CommitId) -> Result<Listing, Error> {
         let mut url = self.revision_url(Some(&Revision::from(commit)));
         url.set_query(Some("blobs=true"));

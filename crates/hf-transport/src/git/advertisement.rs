@@ -1,41 +1,41 @@
-//! What a repository offers: the answer to `info/refs`.
+//! The references that a repository advertises: the response to `info/refs`.
 
 use bytes::{Bytes, BytesMut};
 use url_parse::{CommitId, Revision};
 
 use super::packets::{Malformed, Packet, take_packet};
 
-/// Stands in place of a name when a repository has no reference.
+/// Replaces a name in a repository without references.
 const NO_REFERENCE: &[u8] = b"capabilities^{}";
-/// So many names are remembered of a repository that lacks the one that was asked for.
+/// How many names are remembered for the message that a revision does not exist.
 const MOST_NAMES: usize = 1000;
-/// Ends the second line of an annotated tag: the one with the object that the tag is for.
+/// The suffix of an annotated tag's second line, which has the tagged object.
 const PEELED: &[u8] = b"^{}";
-/// How objects are named where nothing is said.
+/// The object format if none is given.
 const SHA1: &[u8] = b"sha1";
 
-/// The references of a repository and the abilities of its server. A line that cannot be read is left out.
+/// The references of a repository and the capabilities of its server. Unreadable lines are ignored.
 #[derive(Debug, Default)]
 pub(super) struct Advertisement {
     references: Vec<Reference>,
     capabilities: Bytes,
 }
 
-/// One line: the name of a reference and the id of its object, which has the shape of a commit's.
+/// One line: the name of a reference and its object's id, which has the form of a commit id.
 #[derive(Debug)]
 struct Reference {
     object: CommitId,
     name: Bytes,
 }
 
-/// Why a list of references is not used.
+/// Why a list of references is unusable.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
-    /// git refuses, in these words.
+    /// git refused, with this message.
     Refusal(Bytes),
-    /// Objects have other names than SHA-1 gives, by this.
+    /// The object format is this one instead of SHA-1.
     Format(Bytes),
-    /// It is not what git sends.
+    /// It is not a list that git sends.
     Malformed,
 }
 
@@ -46,8 +46,8 @@ impl From<Malformed> for Unusable {
 }
 
 impl Advertisement {
-    /// Reads git's packet lines: what the service is called, and the references. The result shares the memory of
-    /// `list`.
+    /// Parses git's packet lines: the service's name and the references. The result shares the memory
+    /// of `list`.
     pub(super) fn read(mut list: BytesMut) -> Result<Self, Unusable> {
         let mut offered = Self::default();
         let mut lines = 0;
@@ -91,12 +91,12 @@ impl Advertisement {
         Ok(())
     }
 
-    /// There is no reference at all: nothing was ever committed.
+    /// Whether there is no reference: nothing was ever committed.
     pub(super) fn is_empty(&self) -> bool {
         self.references.is_empty()
     }
 
-    /// The short names of branches and tags, as far as they can be asked for.
+    /// The short names of branches and tags that can be requested.
     pub(super) fn names(&self) -> Vec<Revision> {
         let names = self.references.iter().filter_map(|reference| {
             let name = std::str::from_utf8(&reference.name).ok()?;
@@ -106,7 +106,7 @@ impl Advertisement {
         names.take(MOST_NAMES).collect()
     }
 
-    /// The object of the reference of this full name, which is a commit as a rule.
+    /// The object of the reference with this full name, usually a commit.
     pub(super) fn object_of(&self, name: impl AsRef<[u8]>) -> Option<CommitId> {
         let name = name.as_ref();
         self.references.iter().find(|reference| reference.name == name).map(|reference| reference.object)
@@ -119,8 +119,8 @@ impl Advertisement {
 
     /// The object of a reference that leads to this commit: the commit, or a tag of it.
     ///
-    /// The protocol has what a tag is for follow the tag, so each line is looked at once: a list can name the commit in
-    /// every line.
+    /// In the protocol, the tagged object follows its tag, so one pass is enough even if every line
+    /// names the commit.
     pub(super) fn object_for(&self, commit: &CommitId) -> Option<CommitId> {
         let before = std::iter::once(None).chain(self.references.iter().map(Some));
         let mut lines = before.zip(&self.references).filter(|(_, line)| line.object == *commit);
@@ -130,14 +130,14 @@ impl Advertisement {
         })
     }
 
-    /// Whether the server knows this part of the protocol.
+    /// Whether the server has this capability.
     pub(super) fn offers(&self, capability: &str) -> bool {
         words(&self.capabilities).any(|known| known == capability.as_bytes())
     }
 }
 
-/// Whether a list of references, of which this is the start, is that of git's older protocol, for plain web servers:
-/// lines with an object, a tab and a name. `None` while that cannot be said.
+/// Whether a list of references with this start is that of the "dumb" protocol for plain web servers:
+/// lines with an object, a tab and a name. `None` if it is too short to tell.
 pub(super) fn is_dumb(start: &[u8]) -> Option<bool> {
     let (object, name) = start.split_at_checked(40)?;
     let name = name.get(..6)?;
@@ -148,7 +148,7 @@ fn words(capabilities: &[u8]) -> impl Iterator<Item = &[u8]> {
     capabilities.split(|byte| *byte == b' ')
 }
 
-/// What is before the first `separator`, and what is after it.
+/// The text before the first `separator`, and the text after it.
 fn split_once(bytes: &Bytes, separator: u8) -> (Bytes, Option<Bytes>) {
     match bytes.iter().position(|byte| *byte == separator) {
         Some(at) => (bytes.slice(..at), Some(bytes.slice(at + 1..))),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found() {
+    fn references_are_found_by_their_full_names() {
         let offered = usual();
         assert!(!offered.is_empty());
         for name in ["HEAD", "refs/heads/main", "refs/tags/v1"] {
@@ -217,9 +217,9 @@ mod tests {
         assert_eq!(without_tag.object_for(&ONE.parse().unwrap()), None);
     }
 
-    /// Nothing is searched for, however often a list names the commit.
+    /// There is no search, however often a list names the commit.
     #[test]
-    fn what_a_tag_is_for_stands_after_the_tag() {
+    fn the_tagged_object_follows_its_tag() {
         let tag = |name: &str| format!("{TWO} refs/tags/{name}\n").into_bytes();
         let peeled = |name: &str| format!("{ONE} refs/tags/{name}^{{}}\n").into_bytes();
         let object_for = |lines: &[Vec<u8>]| {

@@ -1,8 +1,8 @@
-//! Telling a blocking job that nobody waits for it any more.
+//! Tells a blocking job that its result is no longer wanted.
 
 use tokio::sync::watch;
 
-/// Held by the future: when it is dropped, the job's [`CancelSignal`] fires.
+/// Held by the future: dropping it fires the job's [`CancelSignal`].
 pub(super) struct CancelOnDrop {
     sender: watch::Sender<bool>,
 }
@@ -19,7 +19,7 @@ pub(super) fn pair() -> (CancelOnDrop, CancelSignal) {
 }
 
 impl CancelOnDrop {
-    /// The job has ended by itself.
+    /// The job has ended normally.
     pub(super) fn disarm(self) {
         drop(self);
     }
@@ -36,10 +36,10 @@ impl CancelSignal {
         *self.receiver.borrow()
     }
 
-    /// Completes when the job is to stop.
+    /// Completes when the job must stop.
     pub(super) async fn cancelled(&self) {
         let mut receiver = self.receiver.clone();
-        // An error means that the sender is gone, which is the same news.
+        // An error means that the sender is gone, which means the same.
         let _ = receiver.wait_for(|cancelled| *cancelled).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Which commit a name stands for, by the list of references alone.
+//! Resolves a name to a commit, using only the list of references.
 
 use std::time::SystemTime;
 
@@ -10,29 +10,30 @@ use super::session::{Offer, Session};
 use super::wanted::named_commit;
 use crate::{Error, HubClient};
 
-/// The commit that a name stands for, by the hub's word.
+/// The commit that a name resolves to, according to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamedCommit {
     /// The commit.
     pub commit: CommitId,
-    /// When the hub said so, by its own clock, if it told the time.
+    /// When the hub said so, by its own clock, if it sent the time.
     pub seen_at: Option<SystemTime>,
 }
 
-/// What git says of a name.
+/// What git has for a name.
 pub(crate) enum NamedOverGit {
     Commit(NamedCommit),
-    /// Nobody serves git there, or not of this model; what the server answered.
+    /// There is no git server, or not for this model; the server's response.
     NotServed(Error),
 }
 
 impl HubClient {
-    /// Asks which commit a branch, a tag or the default branch (`None`) stands for: one attempt, one request, of git's
-    /// list of references. 40 hexadecimal digits are a name here too.
+    /// Resolves a branch, a tag or the default branch (`None`) to a commit: one attempt, one request,
+    /// for git's list of references. 40 hexadecimal digits also count as a name here.
     ///
     /// # Errors
-    /// [`Error::RevisionNotFound`] and [`Error::EmptyRepository`]; the hub's refusals, that of a server without git
-    /// too; and what else can go wrong with a list of references.
+    ///
+    /// [`Error::RevisionNotFound`] and [`Error::EmptyRepository`]; the hub's refusals, including that
+    /// of a server without git; and any failure to get a list of references.
     ///
     /// # Cancellation
     /// Dropping the future stops the work.
@@ -48,7 +49,7 @@ impl HubClient {
         }
     }
 
-    /// The same, but tells where no git is served.
+    /// Like [`commit_of`](Self::commit_of), but reports that no git is served.
     pub(crate) async fn name_over_git(
         &self,
         model: &ModelId,

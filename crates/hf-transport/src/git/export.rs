@@ -1,6 +1,6 @@
-//! Walking a commit's tree and writing its files.
+//! Walks a commit's tree and writes its files.
 //!
-//! There is no checkout: libgit2's would apply filters and line endings and create links.
+//! There is no checkout, since libgit2's would apply filters and line endings and create links.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, MAX_NAMES, path_on};
 use crate::kept::Kept;
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
 
-/// Folders nested deeper than this are an attack, not a model.
+/// Deeper nesting is an attack, not a model.
 const MAX_DEPTH: usize = 32;
 
 const MODE_KIND: i32 = 0o170_000;
@@ -25,14 +25,14 @@ const MODE_FILE: i32 = 0o100_000;
 const MODE_LINK: i32 = 0o120_000;
 const MODE_SUBMODULE: i32 = 0o160_000;
 const MODE_FOLDER: i32 = 0o040_000;
-/// git knows one bit of permissions, the owner's to execute.
+/// git records one permission bit, execute for the owner.
 const MODE_EXECUTABLE: i32 = 0o000_100;
 
-/// An object that is a delta may be unpacked many times, at a cost that is not in its size.
+/// An object stored as a delta may be unpacked repeatedly, at a cost not reflected in its size.
 const MAX_COST: u64 = 4;
 
-/// Writes the commit's plain files below `request.export_to` and lists all its files. What the pack may lack is asked
-/// for, and kept, `beside` it.
+/// Writes the commit's plain files below `request.export_to` and lists all its files. Files missing
+/// from the pack are fetched, and kept, `beside` it.
 pub(super) fn export_tree(
     commit: &FetchedCommit,
     request: &MetadataRequest,
@@ -66,13 +66,13 @@ struct Export<'a> {
     odb: Odb<'a>,
     request: &'a MetadataRequest,
     cancelled: &'a CancelSignal,
-    /// The files that the pack may lack.
+    /// The files that may be missing from the pack.
     plain: Option<PlainFiles<'a>>,
     bytes: Allowance,
     cost: Allowance,
     entries: Allowance,
     names: Allowance,
-    /// Those that are still to be walked: one list of names is in memory at a time.
+    /// Folders still to be walked; only one listing is in memory at a time.
     folders: Vec<Folder>,
     files: Vec<RepoFile>,
     left_out: Vec<Excerpt>,
@@ -80,7 +80,7 @@ struct Export<'a> {
 
 struct Folder {
     id: Oid,
-    /// Empty, or its path and a slash.
+    /// Empty, or the folder's path with a slash.
     prefix: String,
     depth: usize,
 }
@@ -100,14 +100,14 @@ impl Export<'_> {
         while let Some(folder) = self.folders.pop() {
             self.folder(&folder)?;
         }
-        // As git lists them.
+        // In git's order.
         self.files.sort_by(|one, other| one.path.as_str().cmp(other.path.as_str()));
         let commit = self.id;
         Ok(RepoSnapshot { commit, proof: Proof::Git, files: self.files, left_out: self.left_out })
     }
 
-    /// The kind and size of an object, charged to the limits. Both are known before the content is loaded, which a
-    /// hostile object would make expensive.
+    /// The kind and size of an object, counted against the limits. Both are known before the content is
+    /// loaded, which a hostile object would make expensive.
     fn unpack(&mut self, id: Oid) -> Result<(ObjectType, u64), Error> {
         let (size, kind) = self.odb.read_header(id).map_err(|error| self.git(&error))?;
         let size = size as u64;
@@ -154,7 +154,7 @@ impl Export<'_> {
         }
     }
 
-    /// The path of an entry; `None`, and noted, for one that is left out.
+    /// The path of an entry; `None`, after recording it, if it is left out.
     fn path_of(&mut self, prefix: &str, name: &[u8]) -> Result<Option<RepoPath>, Error> {
         let Ok(name) = std::str::from_utf8(name) else {
             let shown = format!("{prefix}{}", String::from_utf8_lossy(name));
@@ -203,7 +203,8 @@ impl Export<'_> {
         self.plain.is_some() && !self.odb.exists(blob)
     }
 
-    /// A file that the pack lacks. Where it cannot be had by itself, the next attempt asks for the whole pack.
+    /// Fetches a file missing from the pack. If that fails, the next attempt asks for the complete
+    /// pack.
     fn left_out_file(
         &mut self,
         path: &RepoPath,

@@ -1,5 +1,5 @@
-//! The fetch itself: one commit, without its history where the server can do that, into a bare repository
-//! that is thrown away afterwards.
+//! The fetch itself: one commit, without its history if the server supports that, into a temporary bare
+//! repository.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -20,17 +20,18 @@ use super::wanted::{Means, Wanted};
 use crate::Error;
 use crate::kept::Kept;
 
-/// What a fetch brought.
+/// The result of a fetch.
 pub(super) enum Fetched {
-    /// The commit that the session's revision stands for.
+    /// The commit that the session's revision resolves to.
     Commit(FetchedCommit),
-    /// The server does not hand out the commit by its id, as it says.
+    /// The server does not send the commit by its id; its message.
     NotAlone(ServerWords),
-    /// Nobody serves git there; what the server answered.
+    /// There is no git server; the response.
     NoGit(Error),
 }
 
-/// Fetches the commit that the session's revision stands for, unless an earlier fetch has left it in `kept`.
+/// Fetches the commit that the session's revision resolves to, unless an earlier fetch has left it in
+/// `kept`.
 pub(super) fn fetch_commit(
     session: &Session,
     means: Means,
@@ -38,7 +39,7 @@ pub(super) fn fetch_commit(
     kept: Option<&Kept>,
 ) -> Result<Fetched, Error> {
     let work = Work { session, unpacking: Unpacking::new(session.task(), scratch)?, kept };
-    // A commit that is asked for by its id and is kept needs no request.
+    // A commit requested by its id needs no request if it is kept.
     if let Some(commit) = session.revision().and_then(Revision::commit) {
         let wanted = Wanted::Commit(commit);
         if let Some((id, costs)) = work.take_kept(&wanted)? {
@@ -60,7 +61,7 @@ pub(super) fn fetch_commit(
     work.ask(offered, &wanted)
 }
 
-/// What the steps of a fetch share.
+/// Context shared by the steps of a fetch.
 struct Work<'a> {
     session: &'a Session,
     unpacking: Unpacking<'a>,
@@ -73,7 +74,8 @@ impl Work<'_> {
         Fetched::Commit(FetchedCommit { repository: self.unpacking.repository, id, costs, shelf })
     }
 
-    /// Asks for a pack, and keeps it. One that was cut off before is asked for in pieces.
+    /// Requests a pack and keeps it. After an interruption, large files are left out and fetched one by
+    /// one.
     fn ask(self, offered: Advertisement, wanted: &Wanted) -> Result<Fetched, Error> {
         let objects = match wanted {
             Wanted::Nothing => return Ok(Fetched::NotAlone(ServerWords::none())),
@@ -88,7 +90,7 @@ impl Work<'_> {
         let mut spool = Spool { file: &mut pack, shelf: shelf.clone(), received: 0 };
         match (receive_pack(self.session, &order, &mut spool, &|source| self.disk(source)), wanted) {
             (Ok(()), _) => {}
-            // What else a server refuses is final.
+            // Any other refusal is final.
             (Err(Error::GitRefused { hub_says, .. }), Wanted::Commit(_)) => {
                 return Ok(Fetched::NotAlone(hub_says));
             }
@@ -102,7 +104,7 @@ impl Work<'_> {
         Ok(self.done(id, costs, wanted))
     }
 
-    /// Where the pack is kept; nothing for one with the history.
+    /// Where the pack is kept; `None` for one with the history.
     fn shelf(&self, wanted: &Wanted) -> Option<Shelf> {
         match wanted {
             Wanted::Tip(object) | Wanted::Commit(object) => Some(Shelf::new(self.kept?, *object)),
@@ -118,7 +120,7 @@ impl Work<'_> {
         tempfile::tempfile_in(self.unpacking.scratch).map_err(|source| self.disk(source))
     }
 
-    /// Unpacks the pack that an earlier fetch has kept. One that is not right is removed.
+    /// Unpacks the pack kept by an earlier fetch. Removes it if it is not valid.
     fn take_kept(&self, wanted: &Wanted) -> Result<Option<(Oid, Costs)>, Error> {
         let Some(shelf) = self.shelf(wanted) else { return Ok(None) };
         let mut pack = self.spool()?;

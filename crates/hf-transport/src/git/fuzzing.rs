@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::advertisement::Advertisement;
 use super::packets::{Band, Packet, band, take_packet};
 
-/// How many references a list has, if it is one.
+/// The number of references in a list, if it is valid.
 pub fn advertisement(list: &[u8]) -> Option<usize> {
     let offered = Advertisement::read(BytesMut::from(list)).ok()?;
     for object in offered.objects() {
@@ -28,8 +28,8 @@ pub fn packets(bytes: &[u8]) -> Vec<Vec<u8>> {
     lines
 }
 
-/// The pack in an answer that has it side by side with words, which comes in these pieces; `None` when it is refused,
-/// is missing, or is not whole.
+/// The pack in a response with side bands that arrives in these pieces; `None` if it is refused,
+/// missing or incomplete.
 pub fn side_bands<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
     let (mut bytes, mut pack) = (BytesMut::new(), Vec::new());
     for piece in pieces {

@@ -1,4 +1,4 @@
-//! What has to be done to libgit2 once in a process: the only `unsafe` code of this crate.
+//! Process-wide initialization of libgit2: the only `unsafe` code of this crate.
 
 #![expect(
     unsafe_code,
@@ -9,33 +9,33 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use git2::ConfigLevel;
-// Depended on for its feature alone: zlib is compiled and linked with libgit2.
+// A dependency only for its feature: zlib is compiled and linked with libgit2.
 use libz_sys as _;
 use net::{ForeignError, Secrets};
 
 use crate::Error;
 
-/// A pack is read through windows of this size; what is mapped counts as the process's memory.
+/// The window size for reading packs; mapped memory counts as the process's.
 const WINDOW: usize = 4 << 20;
-/// So much of packs is mapped at once.
+/// How much of packs is mapped at once.
 const MAPPED: usize = 16 << 20;
-/// Small trees and commits are kept unpacked, up to this sum.
+/// The limit on small trees and commits that are cached unpacked.
 const CACHE: isize = 8 << 20;
 
 static KEEP_CONFIGURATION: AtomicBool = AtomicBool::new(false);
 static PREPARED: OnceLock<Result<(), ForeignError>> = OnceLock::new();
 
-/// Leaves libgit2's process-wide configuration as it is: its search paths for configuration files, its check of
-/// who owns a repository, and the limits of its caches.
+/// Leaves libgit2's process-wide configuration unchanged: its search paths for configuration files, its
+/// check of repository ownership, and its cache limits.
 ///
-/// To be called before the first fetch of the process, by applications that set those themselves. A malformed git
-/// configuration of the machine, or scratch space on a file system that shows another owner, can then make a
-/// fetch fail; neither can redirect it.
+/// Call this before the process's first fetch in an application that sets these itself. A malformed git
+/// configuration on the machine, or scratch space on a file system that reports another owner, can then
+/// make a fetch fail, but not redirect it.
 pub fn keep_libgit2_configuration() {
     KEEP_CONFIGURATION.store(true, Ordering::SeqCst);
 }
 
-/// Prepares libgit2 for this process, once; cheap afterwards.
+/// Initializes libgit2 for this process, once; cheap afterwards.
 pub(super) fn prepare() -> Result<(), Error> {
     let fit = |error| ForeignError::of(&error, &Secrets::default());
     let prepared = PREPARED.get_or_init(|| prepare_once().map_err(fit));
@@ -50,23 +50,23 @@ fn prepare_once() -> Result<(), git2::Error> {
     Ok(())
 }
 
-/// Makes libgit2 read no configuration of the machine.
+/// Makes libgit2 ignore the machine's configuration.
 fn isolate() -> Result<(), git2::Error> {
     for level in [ConfigLevel::ProgramData, ConfigLevel::System, ConfigLevel::XDG, ConfigLevel::Global] {
-        // SAFETY: writing a search path races with reading it. This crate uses libgit2 for nothing before `prepare`,
-        // which `OnceLock` serialises, has returned; an application that uses libgit2 on its own is told by the
-        // documentation of `GitMetadata`.
+        // SAFETY: setting a search path races with reading it. This crate uses libgit2 only after
+        // `prepare`, which `OnceLock` serializes, has returned; the documentation of `GitMetadata`
+        // warns applications that use libgit2 themselves.
         unsafe { git2::opts::set_search_path(level, "")? };
     }
-    // The only repositories opened here were just made here. On network file systems and mounts that show
-    // another owner libgit2 would refuse them, and there is no configuration left that could say otherwise.
+    // Only repositories just created here are opened. On network file systems and mounts that report
+    // another owner libgit2 would refuse them, and no configuration is left to permit it.
     // SAFETY: as above.
     unsafe { git2::opts::set_verify_owner_validation(false) }
 }
 
-/// Bounds the memory that libgit2 keeps beside what it is asked for.
+/// Limits libgit2's cache memory.
 fn bound() -> Result<(), git2::Error> {
-    // SAFETY: writing these settings races with reading them; as above.
+    // SAFETY: setting these values races with reading them; as above.
     unsafe {
         git2::opts::set_mwindow_size(WINDOW)?;
         git2::opts::set_mwindow_mapped_limit(MAPPED)?;

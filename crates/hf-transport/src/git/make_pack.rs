@@ -1,4 +1,5 @@
-//! Making a pack of one commit: the commit, its trees, its plain files and LFS pointers, and nothing of its history.
+//! Makes a pack of one commit: the commit, its trees, its plain files and LFS pointers, without its
+//! history.
 
 use std::path::Path;
 
@@ -6,10 +7,10 @@ use super::task::Task;
 use super::unpack::{FetchedCommit, failure};
 use crate::Error;
 
-/// Larger packs are not made. Those of models have a few megabytes: what is large is in LFS.
+/// Larger packs are not made. Packs of models have a few megabytes, since large files are in LFS.
 const LARGEST: usize = 64 << 20;
 
-/// The pack of a commit whose objects are all there.
+/// The pack of a commit whose objects are all present.
 pub(super) fn make_pack(commit: &FetchedCommit, task: &Task, scratch: &Path) -> Result<Vec<u8>, Error> {
     let failed = |error| failure(task, scratch, &error);
     let mut builder = commit.repository.packbuilder().map_err(failed)?;

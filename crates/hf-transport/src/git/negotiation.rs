@@ -1,5 +1,5 @@
-//! Asking for objects, and taking the pack out of git's answer. Version 0 of the protocol, without anything that is
-//! there already.
+//! Requests objects and extracts the pack from git's response, with protocol version 0 and no objects
+//! to start from.
 
 use std::io::{Seek, Write};
 
@@ -15,25 +15,25 @@ use crate::Error;
 const CUT: &str = "the answer ends too early";
 const MALFORMED: &str = "the answer is not what git sends";
 
-/// What is asked for.
+/// The objects to request.
 pub(super) struct Order<'a> {
     pub(super) offered: &'a Advertisement,
     pub(super) objects: &'a [CommitId],
     /// Without the history behind them.
     pub(super) is_shallow: bool,
-    /// Without the larger files. The server offers it.
+    /// Without the larger files, if the server supports that.
     pub(super) is_sparing: bool,
 }
 
-/// Asks for objects, and writes the pack with them to `spool`.
+/// Requests objects and writes the pack with them to `spool`.
 pub(super) fn receive_pack(
     session: &Session,
     order: &Order<'_>,
     spool: &mut (impl Write + Seek),
     failed: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<(), Error> {
-    // git asks where history is cut off before it says that it has nothing. The server remembers nothing between two
-    // requests, so that the second one is enough.
+    // git first sends where history is cut off, then expects "done". The server keeps no state between
+    // two requests, so the second one is enough.
     let body = session.upload_pack((order.request() + &packet("done\n")).into())?;
     let mut packets = Packets { session, body, ahead: BytesMut::new() };
     loop {
@@ -82,7 +82,7 @@ impl Order<'_> {
     }
 }
 
-/// An answer, packet by packet.
+/// A response, packet by packet.
 struct Packets<'a> {
     session: &'a Session,
     body: Body,
@@ -90,7 +90,7 @@ struct Packets<'a> {
 }
 
 impl Packets<'_> {
-    /// The next line; `None` at a mark that ends a list.
+    /// The next line; `None` at the end of a list.
     fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             match take_packet(&mut self.ahead).map_err(|_| self.session.failed(MALFORMED))? {
@@ -104,12 +104,12 @@ impl Packets<'_> {
         }
     }
 
-    /// Where history is cut off is of no interest.
+    /// Where history is cut off does not matter.
     fn expect_cut(&self, line: &[u8]) -> Result<(), Error> {
         if line.starts_with(b"shallow ") { Ok(()) } else { Err(self.session.failed(MALFORMED)) }
     }
 
-    /// What follows the packets.
+    /// Passes what follows the packets to `sink`.
     fn rest(mut self, mut sink: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         if !self.ahead.is_empty() {
             sink(&self.ahead)?;

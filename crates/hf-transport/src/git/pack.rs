@@ -1,9 +1,9 @@
-//! Looking a received pack through before libgit2 sees a byte of it.
+//! Scans a received pack before libgit2 sees any of it.
 //!
-//! libgit2 inflates what a pack declares, in memory, as often as deltas ask for it, and knows no bounds of ours. So
-//! every object is inflated here first, in a stream, and every delta is applied: what comes out is known in size,
-//! kind, name and cost, and a pack that passes holds no surprise for who unpacks it after that. The result depends
-//! on the bytes alone.
+//! libgit2 inflates in memory whatever a pack declares, as often as deltas refer to it, and knows none
+//! of our limits. So every object is first inflated here in a stream, and every delta is applied. The
+//! size, kind, name and cost of all objects are then known, so unpacking a pack that passes is safe.
+//! The result depends on the bytes alone.
 
 mod bounds;
 mod delta;
@@ -19,19 +19,19 @@ pub use self::bounds::{Flaw, Limits};
 use self::inflate::Inflater;
 pub use self::unfold::Costs;
 
-/// The SHA-1 at the end of a pack, of everything before it.
+/// The SHA-1 at the end of a pack, over everything before it.
 const CHECKSUM: usize = 20;
 
-/// Looks through the pack that `file` holds from its first to its last byte; returns what it costs to unpack each
-/// of its objects.
+/// Scans the pack in `file`, which must hold nothing else; returns the cost of unpacking each of its
+/// objects.
 ///
-/// Takes time in proportion to the bytes of the pack and to what they unpack to, both bounded by `limits`, and
-/// memory for a few bytes an object and for one delta with its base.
+/// Takes time proportional to the size of the pack and of its unpacked objects, both bounded by
+/// `limits`, and memory for a few bytes per object plus one delta with its base.
 ///
 /// # Errors
 ///
-/// A [`Flaw`]: the pack is over a limit, or contradicts itself, or was damaged on its way, or could not be read, or
-/// `is_cancelled` said so, which is asked every few KiB.
+/// A [`Flaw`]: the pack exceeds a limit, contradicts itself, was damaged in transit, or could not be
+/// read; or `is_cancelled`, which is called every few KiB, returned true.
 pub fn scan<R: Read + Seek>(
     file: &mut R,
     limits: &Limits,
@@ -47,7 +47,7 @@ pub fn scan<R: Read + Seek>(
     let outcome = read
         .and_then(|(entries, _)| unfold::all(BufReader::new(&mut *file), &entries, limits, &mut inflater));
     match outcome {
-        // Its checksum is wrong, so it was damaged on the way, and not made broken.
+        // A wrong checksum shows that it was damaged in transit rather than made wrong.
         Err(Flaw::Broken(_)) if !is_sealed(file, length, is_cancelled)? => Err(Flaw::Damaged),
         outcome => outcome,
     }

@@ -1,4 +1,4 @@
-//! Metadata out of a pack that somebody else has brought.
+//! Metadata from a pack that was obtained elsewhere.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -16,15 +16,16 @@ use super::unpack::{FetchedCommit, Unpacking};
 use super::wanted::Wanted;
 use crate::{Error, MetadataRequest, MetadataSource, RepoSnapshot};
 
-/// The metadata source for a pack of one commit, which may come from anywhere.
+/// The metadata source for a pack of one commit from any origin.
 ///
-/// Nothing about the pack is believed. It is looked through within the same bounds as one that a hub sends, and the
-/// commit, every folder and every file in it have to have the names that the commit's id leads to: what is written and
-/// listed is that commit's ([`Proof::Git`](crate::Proof)). Else the error is of the kind
-/// [`Integrity`](crate::ErrorKind::Integrity), or [`Refused`](crate::ErrorKind::Refused) where a bound is passed.
+/// The pack is not trusted. It is scanned with the same limits as one from a hub, and the commit and
+/// every folder and file in it must have the ids that follow from the commit's id, so what is written
+/// and listed belongs to that commit ([`Proof::Git`](crate::Proof)). Otherwise the error has the kind
+/// [`Integrity`](crate::ErrorKind::Integrity), or [`Refused`](crate::ErrorKind::Refused) if a limit is
+/// exceeded.
 ///
-/// A request is for the commit of this source, whatever [revision](MetadataRequest::revision) it names, and nothing
-/// is [kept](MetadataRequest::keep_in).
+/// A request always refers to this source's commit, whatever its [revision](MetadataRequest::revision),
+/// and nothing is [kept](MetadataRequest::keep_in).
 #[derive(Clone, Debug)]
 pub struct PackMetadata {
     pack: Bytes,
@@ -34,8 +35,8 @@ pub struct PackMetadata {
 }
 
 impl PackMetadata {
-    /// A source for `commit`, of which `pack` is said to be the pack. Messages name `from` as where it comes from;
-    /// `max_bytes` is how many bytes it may take once unpacked.
+    /// A source for `commit` from what should be its `pack`. Messages name `from` as its origin;
+    /// `max_bytes` limits its unpacked size.
     #[must_use]
     pub fn new(pack: Bytes, commit: CommitId, from: SafeUrl, max_bytes: u64) -> Self {
         Self { pack, commit, from, max_bytes }
@@ -46,7 +47,7 @@ impl PackMetadata {
         let wanted = Wanted::Commit(self.commit);
         let opened = unpacking.open(&mut Cursor::new(self.pack), &wanted, &self.from);
         let (id, costs) = opened.map_err(|error| match error {
-            // The same request would bring the same pack.
+            // Repeating the request would give the same pack.
             Error::Git { model, url, .. } => {
                 Error::BrokenPack { model, url, problem: "its checksum is not that of its bytes" }
             }
@@ -69,7 +70,7 @@ impl MetadataSource for PackMetadata {
             let outcome = span.in_scope(|| {
                 with_scratch(&task.cancelled, &request, |scratch| source.export(&task, &request, scratch))
             });
-            // Last, so that their owner gets the folders back when nothing writes any more.
+            // Dropped last, so that the owner gets the folders back only when nothing writes there.
             drop(request);
             outcome
         })

@@ -1,4 +1,5 @@
-//! git's packet lines: four hexadecimal digits that say how long the packet is with them, then its contents.
+//! git's packet lines: four hexadecimal digits for the packet's length including them, then its
+//! contents.
 
 use bytes::{Bytes, BytesMut};
 
@@ -7,25 +8,25 @@ const HEAD: usize = 4;
 /// One packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet {
-    /// `0000`, which ends a list.
+    /// `0000`, the end of a list.
     Flush,
-    /// `ERR …`: git refuses, in these words.
+    /// `ERR …`: git refuses with this message.
     Refusal(Bytes),
     Line(Bytes),
 }
 
-/// A line of an answer that carries the pack and words side by side.
+/// A line of a response with side bands.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Band {
     /// The next bytes of the pack.
     Pack(Bytes),
-    /// Words about how far the server is.
+    /// A progress message of the server.
     Progress,
-    /// git refuses, in these words.
+    /// git refuses with this message.
     Refusal(Bytes),
 }
 
-/// The band that a line is on.
+/// The band of a line.
 pub(super) fn band(mut line: Bytes) -> Result<Band, Malformed> {
     if line.is_empty() {
         return Err(Malformed);
@@ -39,11 +40,11 @@ pub(super) fn band(mut line: Bytes) -> Result<Band, Malformed> {
     }
 }
 
-/// What is no packet line.
+/// Not a valid packet line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
-/// Takes the first packet off `bytes`; `None` as long as it is not whole.
+/// Takes the first packet off `bytes`; `None` while it is incomplete.
 pub(super) fn take_packet(bytes: &mut BytesMut) -> Result<Option<Packet>, Malformed> {
     let Some(digits) = bytes.get(..HEAD) else { return Ok(None) };
     let length = match length(digits)? {
@@ -51,7 +52,7 @@ pub(super) fn take_packet(bytes: &mut BytesMut) -> Result<Option<Packet>, Malfor
             drop(bytes.split_to(HEAD));
             return Ok(Some(Packet::Flush));
         }
-        // Marks of another version of the protocol, and a line without contents.
+        // Markers of another protocol version, and a line without contents.
         1..=HEAD => return Err(Malformed),
         length => length,
     };
@@ -67,13 +68,13 @@ pub(super) fn take_packet(bytes: &mut BytesMut) -> Result<Option<Packet>, Malfor
 }
 
 fn length(digits: &[u8]) -> Result<usize, Malformed> {
-    // Signs are digits to `from_str_radix`.
+    // `from_str_radix` would accept a sign.
     let digits =
         std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
     digits.and_then(|digits| usize::from_str_radix(digits, 16).ok()).ok_or(Malformed)
 }
 
-/// A packet with these contents, to be sent.
+/// A packet to send with these contents.
 pub(super) fn packet(contents: &str) -> String {
     format!("{:04x}{contents}", contents.len() + HEAD)
 }

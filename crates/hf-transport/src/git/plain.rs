@@ -1,5 +1,5 @@
-//! The plain files that a sparing fetch has left out of the pack: one by one over `/resolve/`, each from where an earlier
-//! run was cut off.
+//! Plain files that were left out of the pack: fetched one by one over `/resolve/`, each resuming where
+//! an earlier run stopped.
 
 use std::io::Write as _;
 
@@ -11,7 +11,8 @@ use super::session::{Body, Session};
 use crate::Error;
 use crate::kept::{Kept, is_blob, name_of};
 
-/// Larger files are left out of a sparing pack. LFS pointers are smaller, and are needed to know the model.
+/// Files from this size on are left out of such a pack. LFS pointers are smaller, and are always
+/// needed.
 pub(super) const LEFT_OUT_FROM: usize = crate::lfs_pointer::MAX_POINTER_BYTES;
 
 pub(super) struct PlainFiles<'a> {
@@ -21,7 +22,7 @@ pub(super) struct PlainFiles<'a> {
 }
 
 impl PlainFiles<'_> {
-    /// The content of a file, which has this name as a git blob.
+    /// The content of a file, whose git blob has this id.
     pub(super) fn bring(&self, path: &RepoPath, blob: Oid) -> Result<Vec<u8>, Error> {
         let begun = self.kept.read(&name_of(blob), self.limit()).unwrap_or_default();
         if is_blob(blob, &begun) {
@@ -29,7 +30,7 @@ impl PlainFiles<'_> {
         }
         let is_resumed = !begun.is_empty();
         match self.fetch(path, blob, begun)? {
-            // What was kept may have been damaged.
+            // The kept part may have been damaged.
             None if is_resumed => self.fetch(path, blob, Vec::new())?,
             content => content,
         }
@@ -40,7 +41,7 @@ impl PlainFiles<'_> {
         })
     }
 
-    /// Fetches what is missing; nothing when the whole is not the blob.
+    /// Fetches what is missing; `None` if the result is not the blob.
     fn fetch(&self, path: &RepoPath, blob: Oid, mut content: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
         let (name, from) = (name_of(blob), content.len() as u64);
         tracing::debug!(file = %path, from, "asking for a plain file by itself");
@@ -68,7 +69,7 @@ impl PlainFiles<'_> {
         Ok(None)
     }
 
-    /// Every piece is kept as it arrives: this process may be killed at any moment.
+    /// Every piece is kept as it arrives, since this process may be killed at any moment.
     fn take_all(
         &self,
         body: &mut Body,

@@ -1,4 +1,4 @@
-//! A folder for libgit2, for as long as it is needed.
+//! A temporary folder for libgit2.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use super::cancel::CancelSignal;
 use super::library;
 use crate::{Error, MetadataRequest};
 
-/// Does some work with libgit2 in a folder that is removed afterwards.
+/// Runs a job with libgit2 in a folder that is removed afterwards.
 pub(super) fn with_scratch<T>(
     cancelled: &CancelSignal,
     request: &MetadataRequest,
     work: impl FnOnce(&Path) -> Result<T, Error>,
 ) -> Result<T, Error> {
     if cancelled.is_cancelled() {
-        // It waited for a thread too long.
+        // Cancelled while it waited for a thread.
         return Err(net::Error::Cancelled.into());
     }
     library::prepare()?;
@@ -31,7 +31,8 @@ pub(super) fn with_scratch<T>(
     outcome
 }
 
-/// libgit2's packs are read-only, and not every Windows, nor every file system there, removes what is.
+/// libgit2's packs are read-only, which prevents their removal on some Windows versions and file
+/// systems.
 #[cfg(windows)]
 fn make_removable(folder: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {

@@ -1,7 +1,7 @@
-//! One fetch: its requests, and what they found out. git's smart HTTP protocol over the hub client.
+//! The requests of one fetch, by git's smart HTTP protocol over the hub client.
 //!
-//! A fetch has a blocking thread. Each call runs its request on the runtime of the download, and gives up when the
-//! download is cancelled.
+//! A fetch has a blocking thread. Each call runs its request on the download's runtime, and stops when
+//! the download is cancelled.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -22,20 +22,20 @@ use crate::client::{GIT, headers};
 use crate::metadata::DEFAULT_BRANCH;
 use crate::{Error, HubClient};
 
-/// Where the list of references is.
+/// The path of the list of references.
 const INFO_REFS: &str = "/info/refs";
-/// A list of references is held in memory. A thousand of them take about 64 KiB.
+/// A list of references is held in memory. A thousand take about 64 KiB.
 const MAX_LIST: usize = 16 << 20;
 
-/// What came of the first request.
+/// The result of the first request.
 pub(super) enum Offer {
-    /// What the repository offers, and the time by the hub's clock.
+    /// The advertised references, and the time by the hub's clock.
     Git(Advertisement, Option<SystemTime>),
-    /// An answer that no git server gives, or only one that does not have the repository.
+    /// The response of a server without git, or of a git server that does not have the repository.
     NoGit(Error),
 }
 
-/// One fetch: what its requests need to know, and what they found out.
+/// The state of one fetch.
 pub(super) struct Session {
     hub: HubClient,
     runtime: Handle,
@@ -80,16 +80,17 @@ impl Session {
         self.base.get().cloned().unwrap_or_else(first)
     }
 
-    /// How much metadata the caller takes.
+    /// The caller's limit on metadata.
     pub(super) fn max_bytes(&self) -> u64 {
         self.task.max_bytes
     }
 
-    /// Runs a future to its end from the fetch's thread, unless the download is cancelled first.
+    /// Runs a future on the fetch's thread, unless the download is cancelled first.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.runtime.block_on(async {
             tokio::select! {
-                // First, as a runtime that shuts down cancels, and can drive no request any more.
+                // Checked first, since a runtime that shuts down cancels, and cannot run requests any
+                // more.
                 biased;
                 () = self.task.cancelled.cancelled() => Err(net::Error::Cancelled.into()),
                 outcome = future => outcome,
@@ -97,7 +98,7 @@ impl Session {
         })
     }
 
-    /// `GET info/refs`: what the repository offers. Remembers where redirects led.
+    /// `GET info/refs`: the advertised references. Remembers where redirects led.
     pub(super) fn advertisement(&self) -> Result<Offer, Error> {
         let mut url = with_path(&self.base(), INFO_REFS);
         url.set_query(Some("service=git-upload-pack"));
@@ -138,7 +139,7 @@ impl Session {
         Ok(Offer::Git(offered, date))
     }
 
-    /// `POST git-upload-pack`: one round of the negotiation, the last of which brings the pack.
+    /// `POST git-upload-pack`: one round of the negotiation; the last one returns the pack.
     pub(super) fn upload_pack(&self, request: Bytes) -> Result<Body, Error> {
         let url = with_path(&self.base(), "/git-upload-pack");
         let request = Request {
@@ -154,8 +155,8 @@ impl Session {
         self.ask(request, "application/x-git-upload-pack-result")
     }
 
-    /// A plain file of the commit by itself, from this byte on, or from its first one, as the hub likes. Nothing when
-    /// the file has no such byte.
+    /// One plain file of the commit, from this byte on or, if the hub prefers, from the start. `None`
+    /// if the file has no such byte.
     pub(super) fn plain_file(
         &self,
         commit: &CommitId,
@@ -185,7 +186,7 @@ impl Session {
         }
     }
 
-    /// git refuses in an answer of status 200, in these words.
+    /// git refused in a response of status 200, with this message.
     pub(super) fn refused(&self, body: &Body, words: &[u8]) -> Error {
         Error::GitRefused {
             model: self.model().clone(),
@@ -194,18 +195,18 @@ impl Session {
         }
     }
 
-    /// An answer of the right type that git does not give.
+    /// A response of the right type that is not valid git.
     pub(super) fn failed(&self, problem: &'static str) -> Error {
         Error::Git { model: self.model().clone(), url: self.url(), source: problem.into() }
     }
 
-    /// Sends a request and lets only git's own answers through: status and content type decide before a byte
-    /// of the body is used.
+    /// Sends a request and accepts only git's own responses: status and content type are checked before
+    /// the body is used.
     fn ask(&self, request: Request, expected: &'static str) -> Result<Body, Error> {
         let is_list = request.method == Method::GET;
         let suffixed = is_list.then(|| with_suffix(&request)).flatten();
         let mut answer = self.block_on(self.hub.send(request))?;
-        // Some git servers know a repository by the name of its folder alone.
+        // Some git servers know a repository only by its folder's name, which ends in `.git`.
         if let Some(suffixed) = suffixed
             && is_unknown_path(&answer)
         {
@@ -245,7 +246,7 @@ impl Session {
         self.block_on(async { Ok(asked.refused(answer).await) }).unwrap_or_else(|cancelled| cancelled)
     }
 
-    /// Counts received bytes against the limit for metadata.
+    /// Counts received bytes against the limit on metadata.
     fn count(&self, bytes: usize) -> Result<(), Error> {
         let limit = self.max_bytes();
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -260,24 +261,24 @@ impl Session {
     }
 }
 
-/// An answer's body, as it comes.
+/// The body of a response as it arrives.
 pub(super) struct Body {
     answer: Answer,
     first_byte: u64,
 }
 
 impl Body {
-    /// Which byte of the whole it begins with.
+    /// The position of its first byte in the whole.
     pub(super) fn first_byte(&self) -> u64 {
         self.first_byte
     }
 
-    /// Where it comes from, after redirects.
+    /// The URL that it came from, after redirects.
     fn url(&self) -> &Url {
         self.answer.url()
     }
 
-    /// Words in it, as a message may show them.
+    /// Makes its text fit for a message.
     fn fit(&self, words: &[u8]) -> Option<ForeignText> {
         self.answer.fit(&String::from_utf8_lossy(words))
     }
@@ -295,7 +296,7 @@ impl Body {
     }
 }
 
-/// Whether a part is the one that was asked for.
+/// Whether a partial response is the requested part.
 fn begins_at(answer: &Answer, from: u64) -> bool {
     let range = header_text(answer.headers(), header::CONTENT_RANGE);
     let first =
@@ -303,12 +304,12 @@ fn begins_at(answer: &Answer, from: u64) -> bool {
     first == Some(from)
 }
 
-/// The answer of a server that knows nothing at that address; a hub that does gives its refusals a code.
+/// Whether a server knows nothing at this address; a hub that does gives its refusals a code.
 fn is_unknown_path(answer: &Answer) -> bool {
     matches!(answer.status().as_u16(), 404 | 405 | 501) && !answer.headers().contains_key("x-error-code")
 }
 
-/// The same request for `repo.git`; nothing if it is that already.
+/// The same request for `repo.git`; `None` if it is that already.
 fn with_suffix(list: &Request) -> Option<Request> {
     let repository = list.url.path().strip_suffix(INFO_REFS)?;
     let mut request = list.clone();

@@ -1,4 +1,4 @@
-//! Packs that are kept: whole ones of a commit, and notes of those that were cut off.
+//! Packs that are kept: complete ones of a commit, and marks for those that were cut off.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek, SeekFrom, Write};
@@ -7,13 +7,14 @@ use url_parse::CommitId;
 
 use crate::kept::Kept;
 
-/// Larger packs are not kept. Those of models have a few megabytes; those with a whole history are not kept at all.
+/// Larger packs are not kept. Packs of models have a few megabytes; those with a whole history are
+/// never kept.
 const LARGEST: u64 = 64 << 20;
 
-/// Who is cut off before so many bytes were there has lost little.
+/// Being cut off earlier than this loses little.
 const WORTH_NOTING: u64 = 16 << 10;
 
-/// What is kept of the pack with one object and what it leads to.
+/// What is kept of the pack of one object and everything it refers to.
 #[derive(Clone)]
 pub(super) struct Shelf {
     kept: Kept,
@@ -33,14 +34,14 @@ impl Shelf {
         format!("cut-off-{}", self.object)
     }
 
-    /// Copies the pack to `spool`, where nobody else can write to it. Whether there is one.
+    /// Copies the pack to `spool`, where no other user can write to it. Returns whether there is one.
     pub(super) fn take(&self, spool: &mut File) -> io::Result<bool> {
         let Some(pack) = self.kept.open(&self.pack(), LARGEST) else { return Ok(false) };
         io::copy(&mut pack.take(LARGEST), spool)?;
         Ok(true)
     }
 
-    /// Keeps a pack that was looked through, and is read from its beginning.
+    /// Keeps a pack that was scanned, reading it from its start.
     pub(super) fn keep(&self, spool: &mut File) -> io::Result<()> {
         if spool.metadata()?.len() <= LARGEST {
             spool.rewind()?;
@@ -50,19 +51,19 @@ impl Shelf {
         Ok(())
     }
 
-    /// Nothing of it can be used: the next fetch starts from the beginning.
+    /// Discards everything; the next fetch starts from scratch.
     pub(super) fn clear(&self) {
         self.kept.remove(&self.pack());
         self.kept.remove(&self.note());
     }
 
-    /// Whether an earlier fetch was cut off while the pack came.
+    /// Whether an earlier fetch was cut off while receiving the pack.
     pub(super) fn was_cut_off(&self) -> bool {
         self.kept.is_there(&self.note())
     }
 }
 
-/// Where a pack is spooled to. Leaves a note on the shelf once much of it has arrived.
+/// The file that a pack is spooled to. Leaves a mark on the shelf once enough has arrived.
 pub(super) struct Spool<'a> {
     pub(super) file: &'a mut File,
     pub(super) shelf: Option<Shelf>,

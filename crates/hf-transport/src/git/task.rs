@@ -1,4 +1,4 @@
-//! What every step that reads a commit has to know, wherever its objects come from.
+//! The context of every step that reads a commit, wherever its objects come from.
 
 use net::ServerWords;
 use url_parse::{ModelId, Revision};
@@ -8,12 +8,12 @@ use super::cancel::CancelSignal;
 use super::wanted::revision_not_found;
 use crate::Error;
 
-/// A commit is to be read.
+/// The task of reading a commit.
 pub(super) struct Task {
     pub(super) model: ModelId,
     pub(super) revision: Option<Revision>,
     pub(super) cancelled: CancelSignal,
-    /// How much metadata the caller takes.
+    /// The caller's limit on metadata.
     pub(super) max_bytes: u64,
 }
 
@@ -26,7 +26,7 @@ impl Task {
         revision_not_found(&self.model, self.revision.as_ref(), ServerWords::none())
     }
 
-    /// The same where the hub has listed what there is.
+    /// The same error, with the names that the hub has listed.
     pub(super) fn not_among(&self, offered: &Advertisement) -> Error {
         match self.not_found() {
             Error::RevisionNotFound { model, revision, hub_says, .. } => {

@@ -1,4 +1,4 @@
-//! Taking a pack apart: looked through, given to libgit2, and the commit found in it.
+//! Unpacks a pack: scans it, passes it to libgit2, and finds the commit in it.
 
 use std::io::{self, Read, Seek, Write as _};
 use std::path::Path;
@@ -13,12 +13,12 @@ use super::task::Task;
 use super::wanted::Wanted;
 use crate::Error;
 
-/// Tags of tags of tags are followed so far.
+/// How many levels of tags of tags are followed.
 const MAX_TAGS: usize = 8;
-/// libgit2 is given so much of a pack at a time, and can be stopped in between.
+/// How much of a pack libgit2 gets at a time; it can be stopped in between.
 const PIECE: usize = 64 << 10;
 
-/// A commit, and the repository that it is in.
+/// A commit, and the repository that contains it.
 pub(super) struct FetchedCommit {
     pub(super) repository: Repository,
     pub(super) id: Oid,
@@ -35,7 +35,7 @@ pub(super) struct Unpacking<'a> {
 }
 
 impl<'a> Unpacking<'a> {
-    /// An empty one in an empty folder.
+    /// Creates it in an empty folder.
     pub(super) fn new(task: &'a Task, scratch: &'a Path) -> Result<Self, Error> {
         let mut options = RepositoryInitOptions::new();
         options.bare(true).external_template(false);
@@ -44,7 +44,8 @@ impl<'a> Unpacking<'a> {
         Ok(Self { task, scratch, repository })
     }
 
-    /// Looks a pack through, and unpacks it. The commit in it, and what its objects cost. `url` is where it comes from.
+    /// Scans a pack and unpacks it. Returns the commit in it and the cost of its objects. `url` is its
+    /// origin.
     pub(super) fn open(
         &self,
         pack: &mut (impl Read + Seek),
@@ -69,7 +70,7 @@ impl<'a> Unpacking<'a> {
         }
     }
 
-    /// Gives libgit2 a pack that was looked through.
+    /// Passes a scanned pack to libgit2.
     fn unpack(&self, pack: &mut (impl Read + Seek)) -> Result<(), Error> {
         let Self { task, scratch, repository } = self;
         let failed = |error| failure(task, scratch, &error);
@@ -87,13 +88,13 @@ impl<'a> Unpacking<'a> {
             }
             let count = pack.read(&mut piece).map_err(disk)?;
             let Some(read) = piece.get(..count).filter(|read| !read.is_empty()) else { break };
-            // What libgit2 says is in its own error; the one of the writer has none.
+            // libgit2's error has the message; the writer's has none.
             writer.write_all(read).map_err(|_| failed(git2::Error::last_error(-1)))?;
         }
         writer.commit().map(drop).map_err(failed)
     }
 
-    /// The commit, now that it is there.
+    /// Finds the commit, which is now present.
     fn find(&self, wanted: &Wanted) -> Result<Oid, Error> {
         let broken = |error| Error::broken_commit(&self.task.model, &error);
         let odb = self.repository.odb().map_err(broken)?;
@@ -112,7 +113,7 @@ impl<'a> Unpacking<'a> {
         }
     }
 
-    /// The commit that an object leads to: itself, or what a tag is for.
+    /// The commit that an object leads to: itself, or the target of a tag.
     fn peel(&self, odb: &Odb<'_>, mut id: Oid) -> Result<Oid, Error> {
         let broken = |error| Error::broken_commit(&self.task.model, &error);
         for _ in 0..=MAX_TAGS {
@@ -126,7 +127,7 @@ impl<'a> Unpacking<'a> {
     }
 }
 
-/// What went wrong in libgit2. The network is not to blame: the pack had its checksum.
+/// The error for a failure in libgit2. Not a network failure, since the pack's checksum was right.
 pub(super) fn failure(task: &Task, scratch: &Path, error: &git2::Error) -> Error {
     if task.cancelled.is_cancelled() {
         return net::Error::Cancelled.into();

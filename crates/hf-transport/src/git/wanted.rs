@@ -1,4 +1,4 @@
-//! From a revision to what a server is asked for.
+//! Decides what to request for a revision.
 
 use net::ServerWords;
 use url_parse::{CommitId, ModelId, Revision};
@@ -7,35 +7,35 @@ use super::advertisement::Advertisement;
 use crate::Error;
 use crate::metadata::DEFAULT_BRANCH;
 
-/// Either lets a client ask for a commit that no name points at.
+/// Each of these capabilities allows requesting a commit that no name points at.
 const BY_ID: [&str; 2] = ["allow-reachable-sha1-in-want", "allow-tip-sha1-in-want"];
 
-/// How far a fetch may go for a commit that no name points at.
+/// What a fetch may do for a commit that no name points at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Means {
-    /// By its id, from a server that hands out commits so.
+    /// Request it by its id, if the server supports that.
     Alone,
-    /// With everything that the repository holds: the last resort.
+    /// Fetch everything in the repository, as a last resort.
     WithHistory,
 }
 
-/// What to fetch, so that a revision's commit is in it.
+/// What to fetch so that it includes a revision's commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// What a name stands for: a commit, or a tag.
+    /// The object of a name: a commit or a tag.
     Tip(CommitId),
-    /// A commit that has no name, from a server that hands out such commits.
+    /// A commit without a name, from a server that supports this.
     Commit(CommitId),
-    /// Everything, in the hope that the commit is in it.
+    /// Everything, which may include the commit.
     Everything(CommitId),
     /// Nothing: the commit cannot be fetched in this way.
     Nothing,
 }
 
 impl Wanted {
-    /// Decides by what is offered; `None` when the revision is not there.
+    /// Decides by the advertisement; `None` if the revision does not exist.
     ///
-    /// 40 hexadecimal digits always mean the commit, even when a branch was given such a name.
+    /// 40 hexadecimal digits always mean the commit, even if a branch has such a name.
     pub(super) fn decide(means: Means, revision: Option<&Revision>, offered: &Advertisement) -> Option<Self> {
         let Some(commit) = revision.and_then(Revision::commit) else {
             let name = revision.map_or(DEFAULT_BRANCH, Revision::as_str);
@@ -52,14 +52,14 @@ impl Wanted {
     }
 }
 
-/// The commit that a name leads to, as far as the list tells: what a tag is for follows the tag in it.
+/// The commit that a name leads to, as far as the list shows it: a tag's target follows it.
 pub(super) fn named_commit(revision: Option<&Revision>, offered: &Advertisement) -> Option<CommitId> {
     let names = full_names(revision.map_or(DEFAULT_BRANCH, Revision::as_str));
     let name = names.iter().find(|name| offered.object_of(name).is_some())?;
     offered.object_of(format!("{name}^{{}}")).or_else(|| offered.object_of(name))
 }
 
-/// Nothing of the repository has this name, or id.
+/// The error for a name or id that the repository does not have.
 pub(super) fn revision_not_found(
     model: &ModelId,
     revision: Option<&Revision>,
@@ -69,7 +69,7 @@ pub(super) fn revision_not_found(
     Error::RevisionNotFound { model: model.clone(), revision, known: Vec::new(), hub_says }
 }
 
-/// What a short name may stand for: a branch, else a tag, as with `git clone --branch`.
+/// The references that a short name may mean: a branch, or else a tag, as with `git clone --branch`.
 fn full_names(name: &str) -> Vec<String> {
     if name == DEFAULT_BRANCH || name.starts_with("refs/") {
         return vec![name.to_owned()];
@@ -84,7 +84,7 @@ mod tests {
 
     const OTHER: &str = "2222222222222222222222222222222222222222";
 
-    /// The object of the reference of this number.
+    /// The object of the reference with this index.
     fn object(number: usize) -> CommitId {
         format!("{number:040}").parse().unwrap()
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn names() {
+    fn a_name_is_a_branch_or_a_tag_or_a_full_reference() {
         let names = ["HEAD", "refs/heads/main", "refs/heads/v1", "refs/tags/v1", "refs/tags/v2", "refs/pr/1"];
         let usual = offered("", &names);
         check(None, &usual, Some(0));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn commits() {
+    fn a_commit_without_a_name_is_requested_as_the_server_allows() {
         let named_as_commit = format!("refs/heads/{OTHER}");
         let names = ["refs/heads/main", named_as_commit.as_str()];
         let other: CommitId = OTHER.parse().unwrap();

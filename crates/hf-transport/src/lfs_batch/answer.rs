@@ -1,4 +1,4 @@
-//! What a batch answer says of each object.
+//! Interprets a batch response for each object.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,33 +14,33 @@ use crate::LfsPointer;
 use crate::lfs_pointer::parse_oid;
 use crate::locate::signature_expiry;
 
-/// More objects than a request asks for are counted, and not kept.
+/// More objects than a request contains are counted but not kept.
 const MAX_OBJECTS: usize = 100;
-/// A request for bytes takes no more headers than these.
+/// The most headers that a location may require.
 const MAX_HEADERS: usize = 16;
 const MAX_HEADER_BYTES: usize = 8 << 10;
 
-/// Who gave an answer, and when: it may not send anybody to what is less safe than itself.
+/// Who sent the response, and when: it may not direct the client to a less safe place than itself.
 pub(crate) struct Speaker {
     pub(crate) url: Url,
     pub(crate) reach: Reach,
     pub(crate) now: SystemTime,
 }
 
-/// Where an object is.
+/// The location of an object.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) expires_at: Option<SystemTime>,
-    /// URL and headers are all that is needed.
+    /// The URL and headers suffice, without the token.
     pub(crate) is_authenticated: bool,
 }
 
-/// Why it is not known where an object is.
+/// Why an object's location is unknown.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// The server's own answer for this object. Its words may be anything.
+    /// The server's answer for this object. The message is untrusted.
     Refused {
         code: u16,
         message: Option<String>,
@@ -83,7 +83,7 @@ struct Failure {
     message: Option<String>,
 }
 
-/// The first objects of the list, and how many there are.
+/// The first objects of the list, and their total number.
 struct Objects {
     first: Vec<Object>,
     count: usize,
@@ -119,11 +119,12 @@ impl<'de> Visitor<'de> for ObjectsVisitor {
     }
 }
 
-/// Where each of the objects is that were asked for, in their order. Others in the answer are passed over, and of one
-/// that is there twice the first counts.
+/// The locations of the requested objects, in the order of the request. Other objects are ignored; if
+/// one occurs twice, the first counts.
 ///
 /// # Errors
-/// What is wrong with the answer as a whole.
+///
+/// What is wrong with the response as a whole.
 pub(crate) fn read(
     body: &[u8],
     asked: &[LfsPointer],
@@ -184,7 +185,7 @@ fn target(href: &str, speaker: &Speaker) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-/// Those of the headers that let a request pass. Others could make it another request.
+/// The headers with credentials. Others could change the meaning of the request.
 fn credentials(given: HashMap<String, String>) -> Result<HeaderMap, &'static str> {
     let bytes: usize = given.iter().map(|(name, value)| name.len() + value.len()).sum();
     if given.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
@@ -207,13 +208,13 @@ fn credentials(given: HashMap<String, String>) -> Result<HeaderMap, &'static str
     Ok(headers)
 }
 
-/// `Authorization`, and what the large object stores sign requests with.
+/// `Authorization`, and the headers with which the large object stores sign requests.
 fn is_credential(name: &str) -> bool {
     name == "authorization" || ["x-amz-", "x-ms-", "x-goog-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// When the server says that the location ends. Servers write zero, or the year 1, for "never"; and an end that is over
-/// on arrival tells of clocks that differ.
+/// When the location expires, according to the server. Some servers write zero, or the year 1, for
+/// "never"; a time already in the past indicates that clocks differ.
 fn expiry(action: &Action, url: &Url, now: SystemTime) -> Option<SystemTime> {
     let life = action.expires_in.filter(|seconds| *seconds > 0.0);
     let relative =

@@ -43,7 +43,7 @@ fn a_missing_repository_and_a_private_one_are_the_same_answer() {
     }
 }
 
-/// Any server says that of an address which it does not know.
+/// Any server answers so at an address that it does not know.
 #[test]
 fn a_bare_404_says_nothing_of_the_repository() {
     let error = refused(404, &[], "", false);

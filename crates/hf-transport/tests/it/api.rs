@@ -1,4 +1,5 @@
-//! Metadata over the API, where no git is served; and commits that no name points at, which git proves where it is.
+//! Metadata over the API, where no git is served; and commits without a name, which git proves where it
+//! is served.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +9,13 @@ use local_hub::{Access, Fault, FaultTarget, LocalHub, ModelFixture, Route, Serve
 
 use crate::support::{Fetched, ID, PATIENCE, Stage, TOKEN, assert_nothing_secret, chain, listing};
 
-/// A hub whose first commit has no name any more, and which gives none by their ids.
+/// A hub whose first commit no longer has a name, and which serves no commits by id.
 fn nameless_commit(hub: LocalHub) -> (Stage, String) {
     let old = ModelFixture::new(ID).plain_file("sub/folder/text #1.txt", "text").plain_file("empty", "");
     let mut stage = Stage::on(hub, &old);
     let commit = stage.model.commit.clone();
     let new = stage.hub.publish(&ModelFixture::new(ID).seed(1));
-    // What is expected is the old one, whatever stands on top of it.
+    // The old commit is expected, whatever follows it.
     stage.model.commit.clone_from(&commit);
     assert_ne!(new.commit, commit);
     (stage, commit)
@@ -24,14 +25,14 @@ fn usual() -> (Stage, String) {
     nameless_commit(crate::support::hub())
 }
 
-/// The same at a hub that serves no git.
+/// The same on a hub without git.
 fn without_git() -> (Stage, String) {
     let (stage, commit) = usual();
     stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(404), Times::Forever);
     (stage, commit)
 }
 
-/// The list of a commit's files at such a hub.
+/// The listing of a commit's files on such a hub.
 fn list() -> FaultTarget {
     FaultTarget::api(ID)
 }
@@ -49,7 +50,7 @@ async fn fetch<'a>(stage: &Stage, revision: impl Into<Option<&'a str>>) -> Resul
     Ok(Fetched { snapshot: outcome?, tree })
 }
 
-/// The fetch brings the model as it was at its first commit.
+/// The fetch must return the model as it was in its first commit.
 #[track_caller]
 fn check_whole(stage: &Stage, fetched: &Fetched) {
     assert_eq!(fetched.snapshot.commit.to_string(), stage.model.commit);
@@ -72,7 +73,7 @@ async fn a_commit_that_git_does_not_hand_out_alone_comes_with_the_history_and_is
     assert_eq!((log.route(Route::UploadPack).count(), log.route(Route::Api).count()), (1, 0), "{log}");
 }
 
-/// The API may say what it likes.
+/// Whatever the API says.
 #[tokio::test]
 async fn a_commit_that_is_not_in_the_history_is_not_taken_from_the_api() {
     let (stage, _) = usual();
@@ -91,7 +92,7 @@ async fn a_commit_that_is_not_in_the_history_is_not_taken_from_the_api() {
     assert_eq!(stage.hub.log().route(Route::Api).count(), 0, "{}", stage.hub.log());
 }
 
-/// Nor does a history that is too long lead to the API.
+/// A history that is too long does not lead to the API either.
 #[tokio::test]
 async fn a_history_over_the_bound_is_an_error() {
     let (stage, commit) = usual();
@@ -116,7 +117,7 @@ async fn where_no_git_is_served_a_commit_comes_over_the_api_by_its_word() {
     }
 }
 
-/// Git's first question is answered so.
+/// Responses to git's first request that show that there is no git.
 fn ways_to_serve_no_git(other: &LocalHub, commit: &str) -> Vec<Fault> {
     let coded = Fault::Status {
         code: 404,
@@ -206,7 +207,7 @@ async fn what_is_missing_or_closed_is_told_as_such() {
             assert!(is_missing(&error), "{error:?}");
         }
     }
-    // A server of git alone that asks for a login.
+    // A pure git server that requires a login.
     let stage = Stage::usual();
     stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(401), Times::Once);
     stage.hub.fault(FaultTarget::api(ID), Fault::status(404), Times::Once);
@@ -221,7 +222,7 @@ async fn what_is_missing_or_closed_is_told_as_such() {
         let error = fetch(&gated, None).await.unwrap_err();
         assert!(matches!(error, Error::Gated { .. }), "{error:?}");
     }
-    // The first refusal needed no second question.
+    // The first refusal needed no second request.
     assert_eq!(gated.hub.log().route(Route::Api).count(), 1, "{}", gated.hub.log());
 }
 
@@ -263,13 +264,14 @@ async fn a_renamed_model_is_asked_for_by_its_present_name() {
         let log = stage.hub.log().from_now();
         fetch(&stage, revision).await.unwrap();
         assert_eq!(stage.client().renamed(&stage.id()).unwrap().to_string(), "user/present");
-        // Of git, of the API's first answer, and of files that the hub has a copy of.
+        // The git requests, the API's first response, and files for which the hub redirects to its
+        // cache.
         let moved = log.route(Route::Api).status(307).count() + log.resolve().status(307).count();
         assert_eq!(moved, 1 + log.route(Route::ResolveCache).count(), "{log}");
     }
 }
 
-/// As Nexus is: it tells of a model, perhaps without digests of its files, and lists none.
+/// Like Nexus: it describes a model, perhaps without digests, and has no listing.
 #[tokio::test]
 async fn where_there_is_no_list_the_files_are_told_with_the_model() {
     let hub = || LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR"));
@@ -329,7 +331,7 @@ async fn a_long_list_is_followed_on_our_own_endpoint() {
     stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(404), Times::Forever);
     let fetched = fetch(&stage, &*commit).await.unwrap();
     check_whole(&stage, &fetched);
-    // Two folders, too.
+    // Including two folders.
     let pages = (stage.model.files.len() + 2).div_ceil(2);
     assert_eq!(stage.hub.log().route(Route::Api).count(), pages, "{}", stage.hub.log());
 }
@@ -362,7 +364,7 @@ async fn a_short_commit_is_one_that_no_name_is_like() {
         let fetched = fetch(&stage, &commit[..digits]).await.unwrap();
         assert_eq!(fetched.snapshot.commit.to_string(), *commit);
     }
-    // A tag of that name comes first, and costs no question.
+    // A tag of that name takes precedence, and costs no request.
     stage.plumbing().set(&format!("refs/tags/{}", &old[..7]), &new);
     let log = stage.hub.log().from_now();
     let fetched = fetch(&stage, &old[..7]).await.unwrap();
@@ -388,7 +390,7 @@ async fn a_hub_that_knows_no_short_commits_is_named_as_such() {
         )
     );
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
-    // What cannot be the beginning of a commit is not asked for there.
+    // Text that cannot abbreviate a commit is not requested there.
     let log = stage.hub.log().from_now();
     fetch(&stage, "v1").await.unwrap_err();
     assert_eq!(log.route(Route::Api).count(), 0, "{log}");
@@ -446,7 +448,7 @@ async fn a_file_that_is_not_the_commits_is_refused() {
     }
 }
 
-/// A list with this one entry is refused with these words.
+/// A listing with this single entry is refused with this message.
 async fn check_entry(entry: &str, expected: &str) {
     let (stage, commit) = without_git();
     stage.hub.fault(list(), json(&format!("[{entry}]"), None), Times::Once);
@@ -456,7 +458,7 @@ async fn check_entry(entry: &str, expected: &str) {
 }
 
 #[tokio::test]
-async fn a_list_is_not_trusted() {
+async fn hostile_entries_of_a_listing_are_refused() {
     let oid = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
     let entry = |kind: &str, path: &str, more: &str| {
         format!(r#"{{"type":"{kind}","path":"{path}","oid":"{oid}"{more}}}"#)
@@ -500,7 +502,7 @@ async fn a_list_of_too_many_or_too_long_names_is_refused() {
         |paths: Vec<String>| format!("[{}]", paths.into_iter().map(folder).collect::<Vec<_>>().join(","));
 
     let (stage, commit) = without_git();
-    // What comes after the last that is allowed is not looked at.
+    // Nothing after the last allowed entry is parsed.
     let many = page((0..=100_000).map(|number| number.to_string()).collect()).replace(']', ", nonsense");
     stage.hub.fault(list(), json(&many, None), Times::Once);
     let error = fetch(&stage, &*commit).await.unwrap_err();
@@ -534,7 +536,7 @@ async fn trouble_for_the_moment_is_worth_another_try() {
 }
 
 #[tokio::test]
-async fn a_drip_is_given_up() {
+async fn a_dripping_response_is_given_up() {
     for target in [list(), FaultTarget::resolve_cache("README.md")] {
         let (stage, commit) = without_git();
         let idle = Duration::from_millis(200);
@@ -549,7 +551,7 @@ async fn a_drip_is_given_up() {
 }
 
 #[tokio::test]
-async fn dropping_the_future_ends_the_questions() {
+async fn dropping_the_future_ends_the_requests() {
     for target in [list(), FaultTarget::resolve("README.md"), FaultTarget::resolve_cache("README.md")] {
         let (stage, commit) = without_git();
         let stage = stage.with_net(|net| net.idle_timeout = 100 * PATIENCE);
@@ -558,7 +560,7 @@ async fn dropping_the_future_ends_the_questions() {
         let request = stage.request(Some(&commit), Arc::clone(&held) as KeepAlive);
         let source = HubMetadata::new(stage.client());
         let log = stage.hub.log();
-        // Beside the refusals of git's question.
+        // Apart from the refusals of git's request.
         let is_held_up =
             |log: &local_hub::RequestLog| log.requests().iter().filter(|one| one.fault.is_some()).count() > 2;
         tokio::select! {

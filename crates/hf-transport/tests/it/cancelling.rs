@@ -1,4 +1,4 @@
-//! How a fetch ends when nobody waits for it any more.
+//! How a fetch ends when its result is no longer wanted.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use tokio::time::timeout;
 
 use crate::support::{ID, PATIENCE, Stage, listing};
 
-/// Tells when the last holder has let it go.
+/// Reports when the last holder has released it.
 struct Held(Option<oneshot::Sender<()>>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Whether the test still listens does not matter.
+        // It does not matter whether the test still listens.
         let _listening = self.0.take().map(|released| released.send(()));
     }
 }
@@ -24,12 +24,12 @@ pub(crate) fn held() -> (KeepAlive, oneshot::Receiver<()>) {
     (Arc::new(Held(Some(sender))), receiver)
 }
 
-/// A model whose hub may be silent for long: only being dropped ends a fetch.
+/// A model whose hub may be silent for a long time: only dropping ends a fetch.
 fn stage() -> Stage {
     Stage::wordy().with_net(|net| net.idle_timeout = 100 * PATIENCE)
 }
 
-/// The fault holds a request up, having sent so much of the answer.
+/// Whether the fault holds up a request after this much of the response.
 fn is_held_up(log: &RequestLog, after: u64) -> bool {
     let requests = log.requests();
     requests.last().is_some_and(|last| last.fault.is_some() && last.body_sent == after)
@@ -54,7 +54,7 @@ async fn dropping_the_future_ends_everything() {
         let log = stage.hub.log();
         let held_up = async {
             assert!(log.until(PATIENCE, |log| is_held_up(log, after)).await, "{fault:?}: {log}");
-            // Not later: who wins below has dropped the fetch, and its folder goes away.
+            // Checked here, since dropping the fetch below removes its folder.
             assert!(std::fs::read_dir(&scratch).unwrap().next().is_some(), "the fetch is under way");
         };
         tokio::select! {

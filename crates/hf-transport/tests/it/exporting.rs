@@ -28,7 +28,7 @@ async fn a_model_is_listed_and_its_plain_files_are_written() {
 async fn plain_files_are_written_verbatim() {
     let every_byte: Vec<u8> = (0..=255).cycle().take(70_000).collect();
     let files: &[(&str, &[u8])] = &[
-        // Attributes by which a checkout would change contents.
+        // Attributes that would make a checkout change contents.
         (".gitattributes", b"* text eol=crlf ident\n*.bin filter=lfs diff=lfs merge=lfs\n"),
         ("crlf.txt", b"one\r\ntwo\r\n"),
         ("lf.txt", b"one\ntwo\n$Id$\n"),

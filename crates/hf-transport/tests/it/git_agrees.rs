@@ -1,4 +1,4 @@
-//! The verdict on a pack is git's own, as far as limits allow.
+//! A pack is accepted if and only if git accepts it, apart from limits.
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
@@ -12,7 +12,7 @@ use proptest::test_runner::Config;
 
 use crate::scratch;
 
-/// Git, and an empty repository so that it looks for none.
+/// Git, with an empty repository so that it does not search for one.
 fn git() -> &'static (tempfile::TempDir, Git) {
     static GIT: OnceLock<(tempfile::TempDir, Git)> = OnceLock::new();
     GIT.get_or_init(|| {
@@ -23,7 +23,7 @@ fn git() -> &'static (tempfile::TempDir, Git) {
     })
 }
 
-/// The names of the pack's objects, if git takes it.
+/// The ids of the pack's objects, if git accepts it.
 fn git_takes(pack: &[u8]) -> Option<Vec<String>> {
     let (repository, git) = git();
     let folder = scratch();
@@ -36,7 +36,7 @@ fn git_takes(pack: &[u8]) -> Option<Vec<String>> {
     Some(shown.lines().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect())
 }
 
-/// What is taken is unpacked by libgit2, which must not stumble over it.
+/// libgit2 must be able to unpack an accepted pack.
 fn unpacked_by_libgit2(pack: &[u8]) -> Result<(), git2::Error> {
     let folder = scratch();
     let mut options = git2::RepositoryInitOptions::new();
@@ -47,7 +47,7 @@ fn unpacked_by_libgit2(pack: &[u8]) -> Result<(), git2::Error> {
     writer.commit().map(drop)
 }
 
-/// Whether the pack is taken, by git too.
+/// Whether the pack is accepted; git must agree.
 fn check(pack: &[u8]) -> Result<bool, TestCaseError> {
     let verdict = scan(&mut Cursor::new(pack), &Limits::new(1 << 26), &|| false);
     match (verdict, git_takes(pack)) {
@@ -61,9 +61,9 @@ fn check(pack: &[u8]) -> Result<bool, TestCaseError> {
             Ok(true)
         }
         (Err(_), None)
-        // libgit2 does not take it, and nobody sends it.
+        // libgit2 does not accept it, and nobody sends it.
         | (Err(Flaw::Broken("it holds an object twice")), Some(_))
-        // There is no agreement on limits.
+        // git has other limits.
         | (Err(Flaw::TooMuch { .. }), _) => Ok(false),
         (verdict, names) => {
             let verdict = verdict.map(|_| "taken");
@@ -72,13 +72,13 @@ fn check(pack: &[u8]) -> Result<bool, TestCaseError> {
     }
 }
 
-/// What git makes takes twenty times as long to make.
+/// Packs made by git take twenty times as long to make.
 fn a_twentieth() -> Config {
     let usual = Config::default();
     Config { cases: usual.cases / 20, ..usual }
 }
 
-/// A history of files that change a little from commit to commit, as `git fast-import` reads it.
+/// A history of files that change a little in each commit, as input for `git fast-import`.
 fn history() -> impl Strategy<Value = String> {
     let change = (0..5_u8, 0..200_usize, "[a-z]{0,12}");
     let commits = prop::collection::vec(prop::collection::vec(change, 1..4), 1..20);
@@ -100,7 +100,7 @@ fn history() -> impl Strategy<Value = String> {
     })
 }
 
-/// A pack of all of that, with deltas.
+/// A pack of all of it, with deltas.
 fn packed(history: &str, window: u8, depth: u8, by_offset: bool) -> Vec<u8> {
     let (_, git) = git();
     let folder = scratch();
@@ -113,7 +113,7 @@ fn packed(history: &str, window: u8, depth: u8, by_offset: bool) -> Vec<u8> {
     run(&arguments, b"")
 }
 
-/// Something that happens to a pack, whose checksum is made right afterwards if need be.
+/// A change to a pack, after which the checksum may be corrected.
 #[derive(Clone, Debug)]
 enum Mutation {
     Flip(Index, u8),
@@ -150,16 +150,16 @@ impl Mutation {
     }
 }
 
-/// An object of a pack made by hand, most of them right.
+/// A hand-made object of a pack, usually valid.
 #[derive(Clone, Debug)]
 struct Made {
     kind: Index,
     content: Vec<u8>,
-    /// Which of the others it is a delta of, if it is.
+    /// The object that it is a delta of, if any.
     base: Option<Index>,
     by_name: bool,
     pieces: Vec<(bool, u8, u8)>,
-    /// What is wrong with it, as a rule nothing.
+    /// What is wrong with it, usually nothing.
     flaw: u8,
 }
 
@@ -171,7 +171,7 @@ fn made() -> impl Strategy<Value = Made> {
     )
 }
 
-/// What is known of an object that was put into the pack.
+/// Metadata of an object put into the pack.
 struct Put {
     at: u64,
     kind: &'static str,
@@ -268,7 +268,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn what_is_made_by_hand(objects in prop::collection::vec(made(), 0..10)) {
+    fn git_agrees_on_hand_made_packs(objects in prop::collection::vec(made(), 0..10)) {
         let mut pack = PackBuilder::default();
         let mut put = Vec::new();
         for object in objects {

@@ -5,12 +5,12 @@ use local_hub::ModelFixture;
 
 use crate::support::{ID, Stage, chain, listing};
 
-/// A repository to which [`add`] adds.
+/// A repository for [`add`].
 fn stage() -> Stage {
     Stage::with_file("good.txt", "good")
 }
 
-/// Gives the repository one good file, and this entry after it.
+/// Gives the repository one good file, followed by this entry.
 fn add(stage: &Stage, mode: &str, name: &[u8]) {
     let plumbing = stage.plumbing();
     let (good, evil) = (plumbing.blob(b"good"), plumbing.blob(b"evil"));
@@ -21,7 +21,7 @@ fn add(stage: &Stage, mode: &str, name: &[u8]) {
     plumbing.set_main(&[("100644", b"good.txt", &good), (mode, name, &object)]);
 }
 
-/// The refusal of a stage's tree, whose message and causes are to hold all of `words`.
+/// The refusal of a stage's tree; its message and causes must contain all of `words`.
 async fn check(stage: &Stage, words: &[&str]) -> Error {
     let error = stage.fetch_error().await;
     let shown = chain(&error);
@@ -105,7 +105,7 @@ async fn the_whole_path_of_a_nested_entry_is_named() {
 }
 
 #[tokio::test]
-async fn a_name_is_there_once() {
+async fn a_duplicate_name_is_refused() {
     let stage = Stage::usual();
     let plumbing = stage.plumbing();
     let (one, two) = (plumbing.blob(b"one"), plumbing.blob(b"two"));

@@ -1,4 +1,4 @@
-//! Where many large files are, in one request.
+//! Locating many large files in one request.
 
 use std::time::{Duration, SystemTime};
 
@@ -32,7 +32,7 @@ async fn locate(stage: &Stage) -> Result<Vec<Result<LocatedObject, Error>>, Erro
     locate_with(&stage.client(), stage).await
 }
 
-/// An answer that says this of the first object, and nothing of the others.
+/// A response with this for the first object, and nothing for the others.
 fn answer(stage: &Stage, object: &Value) -> Fault {
     let mut object = object.clone();
     let shard = stage.model.files.iter().find(|file| file.lfs).unwrap();
@@ -41,7 +41,7 @@ fn answer(stage: &Stage, object: &Value) -> Fault {
     Fault::lfs_answer(json!({"transfer": "basic", "objects": [object]}).to_string())
 }
 
-/// The first object, of which the answer says this.
+/// The result for the first object with this response.
 async fn first(stage: &Stage, object: &Value) -> Result<LocatedObject, Error> {
     stage.hub.fault(FaultTarget::lfs_batch(ID), answer(stage, object), Times::Once);
     locate(stage).await.unwrap().swap_remove(0)

@@ -1,4 +1,4 @@
-//! Repositories that would fill the disk, or keep a machine busy for ever.
+//! Repositories that would fill the disk, or keep a machine busy forever.
 
 use hf_transport::{Error, ErrorKind};
 
@@ -29,7 +29,7 @@ fn incompressible(bytes: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn too_much_to_receive() {
+async fn a_pack_that_is_too_large_to_receive_is_refused() {
     let stage = Stage::with_file("large.json", incompressible(500_000));
     let stage = stage.with(|config| config.max_metadata_bytes = 300_000);
     check(&stage, "300.00 kB to receive").await;
@@ -38,7 +38,7 @@ async fn too_much_to_receive() {
 }
 
 #[tokio::test]
-async fn too_much_to_unpack() {
+async fn a_pack_that_is_too_large_to_unpack_is_refused() {
     let stage = Stage::with_file("zeros.json", vec![0; 2_000_000]);
     let stage = stage.with(|config| config.max_metadata_bytes = 1_000_000);
     check(&stage, "1.00 MB to unpack").await;
@@ -48,7 +48,7 @@ async fn too_much_to_unpack() {
 }
 
 #[tokio::test]
-async fn too_much_in_a_commit_or_a_tree() {
+async fn a_commit_or_tree_that_is_too_large_is_refused() {
     let stage = Stage::usual().with(|config| config.max_metadata_bytes = 100_000);
     let plumbing = stage.plumbing();
     let blob = plumbing.blob(b"");
@@ -62,9 +62,10 @@ async fn too_much_in_a_commit_or_a_tree() {
     check(&stage, "100.00 kB to unpack").await;
 }
 
-/// Ten folders, each of which holds ten times the next: ten to the power of ten in a few hundred bytes.
+/// Ten folders, each of which contains the next one ten times: ten to the power of ten in a few hundred
+/// bytes.
 #[tokio::test]
-async fn trees_that_unfold_without_end() {
+async fn trees_that_expand_without_end_are_refused() {
     let stage = Stage::usual();
     let plumbing = stage.plumbing();
     let names: Vec<Vec<u8>> = (b'0'..=b'9').map(|digit| vec![digit]).collect();

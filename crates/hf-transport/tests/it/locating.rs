@@ -1,4 +1,4 @@
-//! Where a file's bytes are.
+//! Locating files.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -142,7 +142,7 @@ async fn renames_and_wrong_case_are_followed() {
 }
 
 #[tokio::test]
-async fn loops_end() {
+async fn a_redirect_loop_ends() {
     let stage = Stage::usual();
     stage.hub.fault(FaultTarget::resolve(SHARD), Fault::redirect(307, SHARD), Times::Forever);
     let error = stage.locate(SHARD).await.unwrap_err();
@@ -201,7 +201,7 @@ async fn trouble_and_limits_are_transient() {
         (Fault::status(500), None),
         (Fault::Refuse, None),
     ] {
-        // Over a kept connection a request is sent twice.
+        // A request over a kept connection is sent twice.
         stage.hub.fault(FaultTarget::resolve(SHARD), fault.clone(), Times::N(2));
         let error = stage.locate(SHARD).await.unwrap_err();
         stage.hub.clear_faults();
@@ -215,7 +215,7 @@ async fn trouble_and_limits_are_transient() {
 async fn web_pages_are_not_taken_for_files() {
     let stage = Stage::usual();
     for target in [FaultTarget::resolve(SHARD), FaultTarget::resolve_cache("README.md")] {
-        // What a GET brings decides.
+        // The result of the GET decides.
         stage.hub.fault(target, Fault::Html, Times::N(2));
     }
     for path in [SHARD, "README.md"] {
@@ -227,7 +227,7 @@ async fn web_pages_are_not_taken_for_files() {
                 .contains("answers with text/html; charset=utf-8 instead of the location of a file")
         );
     }
-    // A page that is a file of the repository says of which commit.
+    // A web page that is a file of the repository names its commit.
     stage.hub.fault(
         FaultTarget::resolve_cache("README.md"),
         header("content-type", Some("text/html")),
@@ -236,7 +236,7 @@ async fn web_pages_are_not_taken_for_files() {
     stage.locate("README.md").await.unwrap();
 }
 
-/// The answers to `HEAD` of a hub that does not take it.
+/// Responses to `HEAD` of a hub that does not support it.
 fn refusals_of_head() -> Vec<Fault> {
     let page = ("content-type".to_owned(), "text/html; charset=utf-8".to_owned());
     let empty_page = Fault::Status { code: 200, headers: vec![page], body: String::new() };
@@ -274,7 +274,7 @@ async fn what_get_refuses_too_is_refused() {
         let log = stage.hub.log().from_now();
         let error = stage.locate(SHARD).await.unwrap_err();
         assert_eq!(matches!(error, Error::FileNotFound { .. }), status == 404, "{error:?}");
-        // Only a GET brings words.
+        // Only a GET has a body with an explanation.
         assert_eq!(error.to_string().contains("the hub says: no"), code.is_none(), "{error}");
         assert_eq!(log.count(), if code.is_some() { 1 } else { 2 }, "{log}");
         stage.hub.clear_faults();
@@ -283,7 +283,7 @@ async fn what_get_refuses_too_is_refused() {
     assert_eq!(stage.hub.log().method("GET").count(), 3, "a refusal is not for HEAD alone");
 }
 
-/// A mirror that says nothing with `HEAD`, but what it cannot leave out.
+/// A mirror that answers `HEAD` with the bare minimum.
 fn bare() -> Fault {
     Fault::Status { code: 200, headers: Vec::new(), body: String::new() }
 }
@@ -306,7 +306,7 @@ async fn a_hub_that_hands_out_files_is_asked_once() {
         }
         let asked = 1 + usize::from(without_head);
         assert_eq!(stage.hub.log().count(), asked, "{}", stage.hub.log());
-        // Who comes back was refused there, and is to know why.
+        // A second call means that the address was refused, and asks for the reason.
         stage.hub.clear_faults();
         stage.hub.fault(FaultTarget::resolve(SHARD), Fault::status(404), Times::Forever);
         let error = stage.locate(SHARD).await.unwrap_err();
@@ -324,7 +324,7 @@ async fn a_hub_that_redirects_is_asked_for_each_file() {
 }
 
 #[tokio::test]
-async fn silence_is_cut() {
+async fn a_silent_hub_is_given_up() {
     let stage = Stage::usual().impatient();
     stage.hub.fault(FaultTarget::resolve(SHARD), Fault::NoAnswer, Times::Once);
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! The crate through its public face, against the local hub.
+//! Tests of the public interface, against the local hub.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test's preparation ends the test")]
 
@@ -21,7 +21,7 @@ mod store_packs;
 mod support;
 mod throttling;
 
-/// A folder of its own for a test.
+/// A temporary folder for a test.
 fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }

@@ -8,10 +8,10 @@ use net::{Client, Floor, NetSettings};
 
 use crate::support::{ID, IMPATIENT, PATIENCE, Stage};
 
-/// Long enough that a waiting test would be seen, short enough that a slow machine is not taken for one.
+/// Long enough to reveal a test that waits, short enough for a slow machine.
 const PROMPTLY: Duration = Duration::from_secs(5);
 
-/// Every request of a fetch, and what it is called in messages.
+/// Every request of a fetch, and its name in messages.
 fn requests() -> [(FaultTarget, &'static str); 2] {
     [
         (FaultTarget::info_refs(ID), "list the references of"),
@@ -55,7 +55,7 @@ async fn silence_at_the_start_and_in_the_middle_of_the_pack_is_cut() {
 }
 
 #[tokio::test]
-async fn slow_is_not_silent() {
+async fn a_slow_response_is_not_a_silent_one() {
     let stage = Stage::usual().impatient();
     let drip = Fault::SlowDrip { bytes: 30, every: IMPATIENT / 40 };
     stage.hub.fault(FaultTarget::any(ID), drip, Times::Forever);
@@ -93,7 +93,7 @@ async fn broken_connections_are_worth_another_try() {
         Fault::Reset { after: 40 },
     ] {
         for (target, action) in requests() {
-            // Over a kept connection a request is sent twice.
+            // A request over a kept connection is sent twice.
             stage.hub.fault(target, fault.clone(), Times::N(2));
             let error = stage.fetch_error().await;
             stage.hub.clear_faults();
@@ -119,7 +119,7 @@ async fn a_pack_that_is_cut_or_spoiled_is_noticed() {
     stage.fetch_whole().await;
 }
 
-/// Nobody listens there.
+/// Nothing listens there.
 const NOBODY: &str = "http://127.0.0.1:1";
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn the_hub_may_be_behind_a_proxy() {
     assert!(matches!(error, Error::Net(net::Error::Unreachable { .. })), "{error:?}");
     assert_eq!(stage.hub.log().count(), 3);
 
-    // A proxy's password is in no message; `fetch_error` looks.
+    // `fetch_error` checks that the proxy's password is in no message.
     stage.set_net(|net| {
         net.proxy.no_proxy = net::NoProxy::default();
         net.proxy.http = Some(NOBODY.replace("//", "//user:s3cret@").parse().unwrap());

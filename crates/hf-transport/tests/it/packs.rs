@@ -1,4 +1,4 @@
-//! Packs, and answers around them, that no honest server would send.
+//! Packs, and responses around them, that no honest server would send.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::support::{ID, Stage, TOKEN, chain};
 
 const CAPABILITIES: &str = "side-band-64k ofs-delta";
 
-/// A hub whose git lists this tip.
+/// A hub whose git advertises this tip.
 fn stage_with_tip(tip: &str) -> Stage {
     let stage = Stage::usual();
     let list = Fault::git_list(reference_list(tip, CAPABILITIES));
@@ -20,7 +20,7 @@ fn stage_with_tip(tip: &str) -> Stage {
     stage
 }
 
-/// The refusal of an answer to the request for objects: it is final.
+/// The error for this response to the request for objects; it must be final.
 async fn refusal(tip: &str, answer: Vec<u8>) -> Error {
     let stage = stage_with_tip(tip);
     stage.hub.fault(FaultTarget::upload_pack(ID), Fault::git_answer(answer), Times::Forever);
@@ -31,7 +31,7 @@ async fn refusal(tip: &str, answer: Vec<u8>) -> Error {
 }
 
 #[tokio::test]
-async fn bombs_are_refused() {
+async fn packs_that_expand_enormously_are_refused() {
     for bomb in Bomb::all() {
         let error = refusal(&bomb.tip, pack_answer(&bomb.pack)).await;
         assert!(error.to_string().contains(bomb.words), "{}: {error}", bomb.name);
@@ -100,7 +100,7 @@ async fn deltas_are_what_they_say() {
         pack.delta_of(&missing, &two);
     })
     .await;
-    // Two that are for each other cannot be made; one that is for itself is not in it either.
+    // Two deltas of each other cannot be made; one of itself has no base in the pack either.
     check_broken("a delta is for no earlier object", |pack| {
         pack.delta_at(12, &two);
     })
@@ -123,7 +123,7 @@ async fn nothing_follows_a_pack() {
     assert!(matches!(stage.fetch_error().await, Error::Git { .. }));
 }
 
-/// What was damaged on its way may come whole the next time.
+/// A pack damaged in transit may arrive intact the next time.
 #[tokio::test]
 async fn a_wrong_checksum_is_worth_another_try() {
     let mut pack = PackBuilder::default();
@@ -152,7 +152,7 @@ async fn deltas_of_either_kind_are_unfolded() {
     let tree: Vec<u8> = lines.collect();
     let commit = commit(&object_name("tree", &tree));
     let mut pack = PackBuilder::default();
-    // A base may come after its deltas when it goes by its name, and be a delta itself.
+    // A base identified by its id may come after its deltas, and be a delta itself.
     pack.delta_of(&object_name("blob", unfolded[0]), &delta(19, 20, &[copy(0, 19), insert(b"?")]));
     pack.delta_of(&object_name("blob", text), &delta(18, 19, &[copy(0, 18), insert(b"!")]));
     let base = pack.whole("blob", text);
@@ -166,7 +166,7 @@ async fn deltas_of_either_kind_are_unfolded() {
     assert_eq!(["a", "b", "c"].map(|name| fetched.read(name)), unfolded);
 }
 
-/// A server's words that would do harm on a terminal, or give a secret away.
+/// A server's message that would do harm on a terminal, or reveal a secret.
 const EVIL: &str =
     "no\u{1b}]0;title\u{7}\nerror: forged \u{9b}31m\u{202e}hf_s3cret https://bob:pw@host/x?sig=1";
 const FIT: &str = "the hub says: no ]0;title error: forged 31m… https://…@host/x?…";
@@ -197,7 +197,7 @@ async fn err_is_a_refusal_anywhere() {
     ] {
         check_refused(&refusal(&tip, answer).await);
     }
-    // In the first of the two answers that a fetch without history has.
+    // In the first of the two responses to a fetch without history.
     let stage = Stage::usual();
     stage.hub.fault(FaultTarget::upload_pack(ID), Fault::git_answer(err), Times::Forever);
     check_refused(&stage.fetch_error().await);
@@ -236,7 +236,7 @@ async fn the_list_of_references_is_bounded() {
     assert_eq!(error.kind(), ErrorKind::Refused);
 }
 
-/// libgit2 inflates two gigabytes for this one, after it was looked through; that ends when the future is gone.
+/// libgit2 inflates two gigabytes for this one after it was scanned; dropping the future ends that.
 #[tokio::test]
 async fn a_dropped_fetch_ends_while_its_pack_is_unpacked() {
     let mut pack = PackBuilder::default();

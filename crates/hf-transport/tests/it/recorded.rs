@@ -1,4 +1,4 @@
-//! Answers of the real hub, as they were recorded, header for header.
+//! Recorded responses of the real hub, header for header.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,7 +26,7 @@ fn recorded(code: u16, headers: &[(&str, &str)], body: &str) -> Fault {
     Fault::Status { code, headers, body: body.to_owned() }
 }
 
-/// The answer to `/resolve/` of a large file, in which `Content-Length` is that of the redirect's own text.
+/// The response to `/resolve/` for a large file, with the `Content-Length` of the redirect's own text.
 fn large_file(location: &str) -> Fault {
     let link = format!(
         "</api/models/{ID}/xet-read-token/{COMMIT}>; rel=\"xet-auth\", <https://cas-server.xethub.hf.co/v1/reconstructions/{XET_HASH}>; rel=\"xet-reconstruction-info\""
@@ -60,7 +60,7 @@ fn large_file(location: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn a_large_file() {
+async fn a_large_file_is_located_as_recorded() {
     let stage = Stage::usual();
     let location = format!(
         "https://us.aws.cdn.hf.co/xet-bridge-us/621ffdc036468d709f174328/{XET_HASH}?Expires=1790000000&Hash-Algorithm=SHA256&Key-Pair-Id=K2L8F4GPSG1IFC&Policy=eyJTdGF0ZW1lbnQi~-__&Signature=abc~DEF-__&X-Xet-Cas-Uid=public&response-content-disposition=inline%3B+filename*%3DUTF-8%27%27x&user_id=public"
@@ -74,7 +74,7 @@ async fn a_large_file() {
     assert_eq!(found.authorization, None);
 }
 
-/// The answer to `/resolve/` of a file that is plain in git.
+/// The response to `/resolve/` for a plain file.
 fn small_file() -> Fault {
     let location = format!(
         "/api/resolve-cache/models/{ID}/{COMMIT}/{CONFIG}?%2F{ID}%2Fresolve%2Fmain%2F{CONFIG}=&etag=%22{BLOB}%22"
@@ -116,7 +116,7 @@ fn small_files_bytes() -> Fault {
 }
 
 #[tokio::test]
-async fn a_small_file() {
+async fn a_small_file_is_located_as_recorded() {
     let stage = Stage::usual();
     stage.hub.fault(FaultTarget::resolve(CONFIG), small_file(), Times::Once);
     stage.hub.fault(FaultTarget::resolve_cache(CONFIG), small_files_bytes(), Times::Once);
@@ -140,13 +140,13 @@ async fn a_rename_before_either() {
     assert_eq!(stage.hub.log().count(), 5);
 }
 
-/// One refusal, as it comes to git and to `/resolve/`.
+/// A refusal as sent to git and to `/resolve/`.
 async fn check(fault: Fault, variant: &str, kind: ErrorKind, words: &[&str]) {
     let stage = Stage::usual();
     stage.hub.fault(FaultTarget::resolve(SHARD), fault.clone(), Times::Once);
     check_error(&stage.locate(SHARD).await.unwrap_err(), variant, kind, words);
     stage.hub.fault(FaultTarget::info_refs(ID), fault, Times::Once);
-    // A file that git has no say in is not missed by it.
+    // git does not ask for single files.
     if variant != "FileNotFound" {
         check_error(&stage.fetch_error().await, variant, kind, words);
     }
@@ -163,7 +163,7 @@ fn check_error(error: &Error, variant: &str, kind: ErrorKind, words: &[&str]) {
 }
 
 #[tokio::test]
-async fn refusals() {
+async fn each_recorded_refusal_is_recognized() {
     use ErrorKind::{Network, Refused};
     let id = ("x-request-id", "Root=1-6a61b7f2-0c4f3d5e");
     let coded = |status, code, words, more: &[(&str, &str)]| {

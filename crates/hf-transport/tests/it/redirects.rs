@@ -1,4 +1,4 @@
-//! Hubs that send git elsewhere, and what goes along.
+//! Hubs that redirect git, and what is sent along.
 
 use hf_transport::{Error, ErrorKind};
 use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, Route, Times};
@@ -10,7 +10,7 @@ fn refs_at(endpoint: &str, id: &str) -> String {
     format!("{endpoint}/{id}/info/refs?service=git-upload-pack")
 }
 
-/// All requests of a hub have the token, or none has.
+/// All requests to a hub have the token, or none has.
 fn check_token(hub: &LocalHub, is_sent: bool) {
     let with_token = hub.log().with_header("authorization").count();
     assert_eq!(with_token, if is_sent { hub.log().count() } else { 0 }, "{}", hub.log());
@@ -93,7 +93,7 @@ async fn the_request_for_objects_may_be_redirected_too() {
 }
 
 #[tokio::test]
-async fn loops_end() {
+async fn a_redirect_loop_ends() {
     let stage = Stage::usual();
     let to_itself = refs_at("", ID) + "&signature=s3cret";
     stage.hub.fault(FaultTarget::info_refs(ID), Fault::redirect(302, &to_itself), Times::Forever);

@@ -1,4 +1,4 @@
-//! What the hub means when it does not answer with git.
+//! The hub's refusals of git requests.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn anonymous(stage: Stage) -> Stage {
     stage.with(|config| config.token = None)
 }
 
-/// Checks the errors of fetches in which one of the two requests is answered with this.
+/// Checks the errors of fetches in which one of the two requests gets this response.
 async fn check_each(stage: &mut Stage, fault: Fault, check: impl Fn(&Error)) {
     for target in [FaultTarget::info_refs(ID), FaultTarget::upload_pack(ID)] {
         stage.forget_waits();
@@ -83,7 +83,7 @@ async fn servers_in_trouble_are_worth_another_try() {
             assert!(matches!(error, Error::Unavailable { status, .. } if *status == code), "{error:?}");
             assert!(error.is_transient());
             assert!(error.to_string().contains(&format!("answers {code}")), "{error}");
-            // The words of the answer, not only its number.
+            // The response's text, not only its status.
             assert!(error.to_string().contains("the hub says: the local hub was told"), "{error}");
         })
         .await;
@@ -176,9 +176,9 @@ async fn an_answer_of_the_right_type_may_still_be_nonsense() {
     }
 }
 
-/// libgit2 repeats what a server sends in its own messages.
+/// libgit2 quotes the server in its own messages.
 #[tokio::test]
-async fn what_git_s_library_quotes_is_made_fit_for_a_message() {
+async fn text_that_libgit2_quotes_is_made_fit_for_a_message() {
     const WORDS: &str = "\u{1b}]0;title\u{7} \u{9b}2J\nerror: forged gpj.\u{202e}exe hf_s3cret bob:pass@host";
     let stage = Stage::usual();
     let packet = |text: &str| format!("{:04x}{text}", text.len() + 4);

@@ -1,11 +1,11 @@
-//! Which commit a revision is.
+//! Resolving revisions to commits.
 
 use hf_transport::{Error, ErrorKind};
 use local_hub::{Fault, FaultTarget, Hold, LocalHub, ModelFixture, Route, Times};
 
 use crate::support::{ID, PATIENCE, Stage, chain};
 
-/// Two commits on `main`, the second of which is also on a branch and has tags; returns the first's id.
+/// Two commits on `main`; the second is also on a branch and has tags. Returns the first's id.
 fn two_commits() -> (Stage, String) {
     let first = ModelFixture::without_files(ID).plain_file("a.txt", "first").tag("v1");
     let mut stage = Stage::new(&first);
@@ -54,7 +54,7 @@ async fn a_branch_comes_before_a_tag_and_a_commit_before_a_branch() {
     let plumbing = stage.plumbing();
     plumbing.set("refs/tags/both", &new);
     plumbing.set("refs/heads/both", &old);
-    // Whoever may push can give a branch the name of a commit.
+    // A user with push access can give a branch the name of a commit.
     plumbing.set(&format!("refs/heads/{new}"), &old);
     for (revision, commit) in [("both", &old), (&new, &new)] {
         let fetched = stage.fetch_revision(Some(revision)).await.unwrap();
@@ -73,7 +73,7 @@ async fn a_commit_at_a_tip_is_fetched_alone() {
     }
 }
 
-/// A stage whose first commit has no name any more.
+/// A stage whose first commit no longer has a name.
 fn nameless_commit() -> (Stage, String) {
     let mut stage = Stage::with_file("a.txt", "first");
     let old = stage.model.commit.clone();
@@ -84,7 +84,7 @@ fn nameless_commit() -> (Stage, String) {
 #[tokio::test]
 async fn a_commit_without_a_name_is_found_either_way() {
     let (stage, old) = nameless_commit();
-    // First from a server that hands out no commit by its id, then from one that does.
+    // First from a server that serves no commit by its id, then from one that does.
     for setting in [None, Some("uploadpack.allowReachableSHA1InWant")] {
         if let Some(setting) = setting {
             allow(&stage.hub, setting);
@@ -185,7 +185,7 @@ async fn names_that_are_not_utf8_do_no_harm() {
     assert_eq!(fetched.snapshot.commit.to_string(), stage.model.commit);
 }
 
-/// Runs a fetch, and changes the branch after it was listed and before its objects are asked for.
+/// Runs a fetch, and changes the branch after it was listed and before its objects are requested.
 async fn while_fetching(stage: &Stage, change: impl FnOnce(&LocalHub)) -> Result<String, Error> {
     let hold = Hold::new();
     stage.hub.fault(FaultTarget::upload_pack(ID), Fault::Hold(hold.clone()), Times::Once);

@@ -49,7 +49,7 @@ fn successive_runtimes_of_either_kind_work() {
     let several =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for runtime in [current(), several(), current(), several()] {
-        // A client's connections belong to a runtime.
+        // A client's connections belong to one runtime.
         stage.set(|_| ());
         runtime.block_on(async {
             stage.fetch_whole().await;

@@ -1,4 +1,4 @@
-//! Packs that are made for a store, and read from one; and which commit a name stands for.
+//! Packs made for a store, and read from one; and resolving names.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,20 +17,20 @@ fn from() -> SafeUrl {
     SafeUrl::of(&"https://user:s3cret@store.example/packs/x.pack?s3cret".parse().unwrap())
 }
 
-/// Makes the pack of a revision, from a hub.
+/// Makes the pack of a revision from a hub.
 async fn pack_of(stage: &Stage, revision: Option<&str>) -> (RepoSnapshot, Bytes) {
     let request = stage.request(revision, Arc::new(()));
     GitMetadata::new(stage.client()).fetch_with_pack(request).await.unwrap()
 }
 
-/// Reads a pack; whatever comes of it, nothing but the export stays.
+/// Reads a pack, and checks that only the export remains.
 async fn read(
     stage: &Stage,
     pack: impl Into<Bytes>,
     commit: CommitId,
 ) -> Result<(RepoSnapshot, std::path::PathBuf), Error> {
     let held = Arc::new(());
-    // The name in it means nothing here.
+    // The revision has no effect here.
     let request = stage.request(Some("main"), Arc::clone(&held) as hf_transport::KeepAlive);
     let (scratch, tree) = (request.scratch_parent.clone(), request.export_to.clone());
     let log = stage.hub.log().from_now();
@@ -53,7 +53,7 @@ async fn what_is_read_from_a_pack_is_what_the_hub_gave() {
     assert_eq!(listing(&tree), listing(&fetched.tree));
 }
 
-/// A pack has exactly the commit, however it came: alone, or with the history that it is at the bottom of.
+/// A pack contains exactly one commit, whether that was fetched alone or with a longer history.
 #[tokio::test]
 async fn a_pack_has_one_commit() {
     let mut stage = Stage::with_file("a.txt", "first");
@@ -85,7 +85,7 @@ async fn a_pack_that_no_reader_would_take_is_not_made() {
     assert!(matches!(error, Error::TooMuchMetadata { .. }), "{error:?}");
 }
 
-/// What was kept may lack plain files, and is not used.
+/// A kept pack may lack plain files, and is not used.
 #[tokio::test]
 async fn a_pack_is_whole_whatever_was_kept() {
     let stage = Stage::usual();
@@ -118,7 +118,7 @@ async fn a_pack_that_is_not_the_commits_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
 }
 
-/// The same bounds and the same eyes as for a hub's packs.
+/// The same limits and checks as for a hub's packs.
 #[tokio::test]
 async fn hostile_packs_are_refused() {
     let stage = Stage::usual();

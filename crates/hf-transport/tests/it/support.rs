@@ -1,4 +1,4 @@
-//! A hub with one model, a client for it, and what every fetch must keep to.
+//! A hub with one model, a client for it, and checks for every fetch.
 
 mod listing;
 mod plumbing;
@@ -23,11 +23,11 @@ pub(crate) use plumbing::Plumbing;
 
 /// The model of most tests.
 pub(crate) const ID: &str = "user/model";
-/// The token that every client sends, unless a test says otherwise. It must be in no message.
+/// The token that every client sends by default. No message may contain it.
 pub(crate) const TOKEN: &str = "hf_s3cret";
 /// How long a test waits for what should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// An idle time-out for servers that fall silent; enough for git to be started on a busy machine.
+/// An idle time-out for silent servers; long enough to start git on a busy machine.
 pub(crate) const IMPATIENT: Duration = Duration::from_millis(500);
 
 /// Everything that a test needs.
@@ -36,20 +36,20 @@ pub(crate) struct Stage {
     pub(crate) model: PublishedModel,
     config: HubConfig,
     net: NetSettings,
-    /// One for all requests: setting one up reads the certificates of the system.
+    /// Shared by all requests, since creating one reads the system's certificates.
     client: OnceLock<HubClient>,
     dir: TempDir,
     exports: AtomicUsize,
 }
 
-/// What a fetch brought, and where.
+/// The result of a fetch, and where it is.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) snapshot: RepoSnapshot,
     pub(crate) tree: PathBuf,
 }
 
-/// A hub whose files do not go to the system's temporary folder.
+/// A hub whose files are not in the system's temporary folder.
 pub(crate) fn hub() -> LocalHub {
     LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).start()
 }
@@ -78,7 +78,7 @@ impl Stage {
         }
     }
 
-    /// A model of the usual kind.
+    /// A typical model.
     pub(crate) fn usual() -> Self {
         Self::new(&ModelFixture::new(ID))
     }
@@ -88,7 +88,7 @@ impl Stage {
         Self::new(&ModelFixture::without_files(ID).plain_file(path, bytes))
     }
 
-    /// A model whose metadata does not fit into one packet of the network.
+    /// A model whose metadata does not fit into one network packet.
     pub(crate) fn wordy() -> Self {
         let words: Vec<String> = (0..20_000).map(|number| format!("word-{number}\n")).collect();
         Self::new(&ModelFixture::new(ID).plain_file("vocabulary.txt", words.concat()))
@@ -100,7 +100,7 @@ impl Stage {
         self
     }
 
-    /// The same for a stage that has been used: a new client takes the place of the old one.
+    /// The same for a stage that has been used: replaces the client.
     pub(crate) fn set(&mut self, change: impl FnOnce(&mut HubConfig)) {
         change(&mut self.config);
         self.client = OnceLock::new();
@@ -126,7 +126,7 @@ impl Stage {
         self.model.url.strip_prefix("HF://").unwrap().parse().unwrap()
     }
 
-    /// The hub may be asked again at once, although it has asked to be left alone.
+    /// Allows requests to the hub at once, although it asked for a wait.
     pub(crate) fn forget_waits(&mut self) {
         if self.gates().for_origin(&self.hub.endpoint()).remaining(std::time::Instant::now()).is_some() {
             self.set_net(|net| net.gates = net::Gates::default());
@@ -147,7 +147,7 @@ impl Stage {
         Plumbing::new(&self.hub, ID)
     }
 
-    /// A request into new empty folders.
+    /// A request with new empty folders.
     pub(crate) fn request(&self, revision: Option<&str>, keep_alive: KeepAlive) -> MetadataRequest {
         let number = self.exports.fetch_add(1, Ordering::Relaxed);
         let folder = |name: &str| {
@@ -170,7 +170,7 @@ impl Stage {
         outcome
     }
 
-    /// Fetches a revision, and checks that nothing but the export stays, on disk and in memory.
+    /// Fetches a revision, and checks that only the export remains, on disk and in memory.
     pub(crate) async fn fetch_revision(&self, revision: Option<&str>) -> Result<Fetched, Error> {
         let held = Arc::new(());
         let request = self.request(revision, Arc::clone(&held) as KeepAlive);
@@ -184,7 +184,7 @@ impl Stage {
         self.fetch_revision(None).await
     }
 
-    /// Fetches, which must succeed and bring the model.
+    /// Fetches the model; this must succeed.
     #[track_caller]
     pub(crate) fn fetch_whole(&self) -> impl Future<Output = Fetched> {
         let caller = std::panic::Location::caller();
@@ -203,7 +203,7 @@ impl Stage {
         }
     }
 
-    /// Fetches, which must fail.
+    /// Fetches the model; this must fail.
     pub(crate) async fn fetch_error(&self) -> Error {
         self.fetch().await.unwrap_err()
     }
@@ -226,7 +226,7 @@ impl Stage {
         self.model.files.iter().map(|file| (file.path.clone(), file.size, file.lfs)).collect()
     }
 
-    /// Nothing is left in scratch space, and nothing was written beside the folders of the requests.
+    /// Nothing remains in scratch space, and nothing was written beside the folders of the requests.
     fn check_folders(&self, scratch: &Path) {
         assert!(!scratch.exists() || listing(scratch).is_empty(), "{:?}", listing(scratch).into_keys());
         for entry in std::fs::read_dir(self.dir.path()).unwrap() {
@@ -237,7 +237,7 @@ impl Stage {
 }
 
 impl Fetched {
-    /// Path, size and "is in LFS" of the files in the snapshot, in the order of the paths.
+    /// Path, size and "is in LFS" of the snapshot's files, sorted by path.
     pub(crate) fn listed(&self) -> Vec<(String, u64, bool)> {
         let files = self.snapshot.files.iter();
         let mut listed: Vec<_> = files
@@ -267,7 +267,7 @@ pub(crate) fn chain(error: &Error) -> String {
     causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Every client sends a token, and signed URLs are in many answers; none may be in a message.
+/// Every client sends a token, and many responses have signed URLs; no message may contain either.
 pub(crate) fn assert_nothing_secret(error: &Error) {
     let shown: Vec<String> = causes(error).map(|error| format!("{error} {error:?} {error:#?}")).collect();
     let shown = shown.join(" ");

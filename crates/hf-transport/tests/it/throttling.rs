@@ -1,4 +1,4 @@
-//! What answers say of a hub's limits is heeded, whatever they answer.
+//! The limits in a hub's responses are obeyed, whatever the response.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -21,21 +21,21 @@ fn gate(stage: &Stage) -> Gate {
     stage.gates().for_origin(&stage.hub.endpoint())
 }
 
-/// Answers of this kind say that nothing is left; whether requests of each lane wait afterwards.
+/// Responses of this kind say that nothing is left; checks which lanes wait afterwards.
 async fn check(target: FaultTarget, expected: [bool; 3]) {
     let (stage, old) = stage();
     let name = "ratelimit".to_owned();
     let header = Fault::Header { name, value: Some("\"any\";r=0;t=100".to_owned()) };
     stage.hub.fault(target.clone(), header, Times::Once);
     if !expected[0] {
-        // Only then is something else asked.
+        // Other requests are made only after this.
         stage.hub.fault(FaultTarget::info_refs(ID), Fault::status(404), Times::Forever);
     }
     let request = stage.request(Some(&old), Arc::new(()));
     let told = Arc::new(Notify::new());
     let tell = Arc::clone(&told);
     let source = HubMetadata::new(stage.client().on_throttled_do(move |_| tell.notify_one()));
-    // Further requests of that lane wait, so it may not come to its end.
+    // Further requests of that lane wait, so it may never finish.
     tokio::select! {
         outcome = source.fetch(request) => { outcome.unwrap(); }
         () = told.notified() => {}
@@ -45,7 +45,7 @@ async fn check(target: FaultTarget, expected: [bool; 3]) {
 }
 
 #[tokio::test]
-async fn every_answer_is_read() {
+async fn limits_are_read_from_every_response() {
     check(FaultTarget::info_refs(ID), [true, false, false]).await;
     check(FaultTarget::api(ID), [false, true, false]).await;
     check(FaultTarget::resolve("README.md"), [false, false, true]).await;
@@ -55,7 +55,8 @@ async fn every_answer_is_read() {
 #[tokio::test]
 async fn a_refusal_holds_everything_and_is_told_once() {
     check_told_once(Fault::retry_after(429, "100")).await;
-    // Which also says that nothing is left for the rest of the window: but as long as nobody asks, nothing is spread.
+    // This also says that nothing is left in the window, but since nothing more is requested, nothing
+    // is spread.
     check_told_once(Fault::rate_limited(100)).await;
 }
 

@@ -1,8 +1,8 @@
-//! How much a pack may hold, and what can be wrong with one.
+//! The limits on a pack, and what can be wrong with one.
 
 use std::io;
 
-/// What kind of object a pack holds.
+/// The kind of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Commit,
@@ -12,7 +12,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// As git writes it before the content whose SHA-1 is the object's name.
+    /// The word with which git begins the hashed form of an object.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Commit => "commit",
@@ -23,34 +23,34 @@ impl Kind {
     }
 }
 
-/// How much a pack may hold; sizes are in bytes. docs/security.md has the same table.
+/// Limits on a pack; sizes are in bytes. docs/security.md has the same table.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Objects.
+    /// The number of objects.
     pub objects: u32,
-    /// All objects together, unpacked, and the deltas that some of them are stored as.
+    /// All objects together, unpacked, plus the deltas that store some of them.
     pub bytes: u64,
-    /// A commit.
+    /// One commit.
     pub commit: u64,
-    /// A tree, which is a folder's list of names.
+    /// One tree, which is a folder's listing.
     pub tree: u64,
-    /// A plain file.
+    /// One plain file.
     pub file: u64,
-    /// An annotated tag.
+    /// One annotated tag.
     pub tag: u64,
-    /// A delta, its base and what it unfolds to, which have to be in memory at once.
+    /// A delta, its base and its result, all of which are in memory at once.
     pub delta: u64,
-    /// Deltas between an object and the one that is stored whole.
+    /// The number of deltas between an object and one that is stored whole.
     pub depth: u32,
-    /// What is unpacked on the way to one object.
+    /// The bytes unpacked on the way to one object.
     pub chain: u64,
     /// The same for all objects together.
     pub work: u64,
 }
 
 impl Limits {
-    /// The limits for a pack that may unpack to so many bytes.
+    /// The limits for a pack that may unpack to this many bytes.
     #[must_use]
     pub fn new(bytes: u64) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl Limits {
         }
     }
 
-    /// An object of this kind and size must not be over its limit.
+    /// Checks the size of an object of this kind.
     pub(super) fn check_size(&self, kind: Kind, size: u64) -> Result<(), Flaw> {
         match kind {
             Kind::Commit => within(size, "bytes in a commit", self.commit),
@@ -78,7 +78,7 @@ impl Limits {
     }
 }
 
-/// An amount must not be over a limit.
+/// Checks an amount against a limit.
 pub(super) fn within(amount: u64, what: &'static str, limit: u64) -> Result<(), Flaw> {
     if amount > limit { Err(Flaw::TooMuch { what, limit }) } else { Ok(()) }
 }
@@ -87,19 +87,19 @@ pub(super) fn within(amount: u64, what: &'static str, limit: u64) -> Result<(), 
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Flaw {
-    /// It holds more than it may.
+    /// It exceeds a limit.
     TooMuch {
         /// What there is too much of.
         what: &'static str,
-        /// How much is allowed.
+        /// The limit.
         limit: u64,
     },
-    /// It contradicts itself, although it is as it was made.
+    /// It contradicts itself, although its checksum is right.
     Broken(&'static str),
-    /// Its checksum does not match: it was cut or changed on the way.
+    /// Its checksum is wrong: it was truncated or changed in transit.
     Damaged,
     /// It could not be read.
     Disk(io::Error),
-    /// It is not wanted any more.
+    /// The result is no longer wanted.
     Cancelled,
 }

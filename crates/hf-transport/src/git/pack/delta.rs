@@ -1,17 +1,17 @@
-//! git's deltas: an object as pieces of another one, its base, and pieces of its own.
+//! git's deltas: an object composed of pieces of another one, its base, and literal pieces.
 
 use super::bounds::Flaw;
 
-/// git takes nothing shorter for a delta.
+/// git accepts no shorter delta.
 const MIN_DELTA: u64 = 4;
-/// What a piece of the base has when its length is not given.
+/// The length of a piece of the base if none is given.
 const DEFAULT_LENGTH: u64 = 0x1_0000;
 
 const TRUNCATED: Flaw = Flaw::Broken("a delta is cut short");
 
-/// A part of what a delta unfolds to.
+/// A part of a delta's result.
 pub(super) enum Piece<'a> {
-    /// From the base; inside the size that the delta gives it.
+    /// From the base, within the base's declared size.
     OfBase {
         offset: u64,
         length: u64,
@@ -19,12 +19,12 @@ pub(super) enum Piece<'a> {
     Own(&'a [u8]),
 }
 
-/// Reads a delta in a stream.
+/// Parses a delta in a stream.
 pub(super) struct Delta {
     state: State,
     base_size: u64,
     size: u64,
-    /// How much of `size` has not been given yet.
+    /// How much of `size` is still to be produced.
     left: u64,
     read: u64,
 }
@@ -38,8 +38,8 @@ enum State {
         shift: u32,
     },
     Instruction,
-    /// Bits of bytes that have yet to come, and those that came, each at its place: four of the offset, three of
-    /// the length.
+    /// Bits for bytes still to be read, and the bytes read so far at their positions: four of the
+    /// offset, three of the length.
     Copy {
         missing: u8,
         value: u64,
@@ -54,7 +54,7 @@ impl Delta {
         Self { state: State::BaseSize { shift: 0 }, base_size: 0, size: 0, left: 0, read: 0 }
     }
 
-    /// Reads on; hands out the pieces.
+    /// Parses more bytes; passes on the pieces.
     pub(super) fn read(
         &mut self,
         mut bytes: &[u8],
@@ -78,7 +78,7 @@ impl Delta {
         Ok(())
     }
 
-    /// The sizes of the base and of the whole, when everything was read.
+    /// The sizes of the base and of the result, after the last byte.
     pub(super) fn finish(self) -> Result<(u64, u64), Flaw> {
         if !matches!(self.state, State::Instruction) || self.read < MIN_DELTA {
             return Err(TRUNCATED);
@@ -156,7 +156,7 @@ impl Delta {
     }
 }
 
-/// The lower bits of a byte of a number, at their place.
+/// The lower seven bits of a number's byte, at their position.
 pub(super) fn seven_bits(byte: u8, shift: u32) -> Result<u64, Flaw> {
     let bits = u64::from(byte & 0x7f);
     match bits.checked_shl(shift) {

@@ -1,4 +1,4 @@
-//! Reading a pack from its first to its last byte.
+//! Reads a pack sequentially.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -8,14 +8,14 @@ use super::bounds::{Flaw, Kind, Limits, within};
 use super::delta::{Delta, seven_bits};
 use super::inflate::Inflater;
 
-/// The name of an object: the SHA-1 of its kind, size and content.
+/// The id of an object: the SHA-1 of its kind, size and content.
 pub(super) type Id = [u8; 20];
 
-/// An object as the pack stores it.
+/// An object as stored in the pack.
 pub(super) struct Entry {
-    /// Where its compressed bytes begin.
+    /// The offset of its compressed bytes.
     pub(super) at: u64,
-    /// The size of what they inflate to.
+    /// The size of the inflated bytes.
     pub(super) inflated: u64,
     pub(super) form: Form,
 }
@@ -26,20 +26,20 @@ pub(super) enum Form {
 }
 
 pub(super) enum Base {
-    /// An earlier entry, by its number.
+    /// An earlier entry, by index.
     Earlier(u32),
-    /// Any object of this name.
+    /// Any object with this id.
     Named(Id),
 }
 
-/// The object's name; the content follows what this has hashed.
+/// Begins an object's id; the content is to be hashed next.
 pub(super) fn hash_head(kind: Kind, size: u64) -> Sha1 {
     let mut sha1 = Sha1::new();
     sha1.update(format!("{} {size}\0", kind.name()));
     sha1
 }
 
-/// All entries, and where the pack ends.
+/// Reads all entries, and finds the end of the pack.
 pub(super) fn read(
     file: impl Read,
     limits: &Limits,
@@ -65,7 +65,7 @@ fn head(input: &mut Hashed<impl Read>) -> Result<u32, Flaw> {
         return Err(Flaw::Broken("it is no pack"));
     }
     match u32::from_be_bytes(input.array()?) {
-        // Another version is known to git, which never sends it, and not to libgit2.
+        // git knows another version, which it never sends and libgit2 does not know.
         2 => Ok(u32::from_be_bytes(input.array()?)),
         _ => Err(Flaw::Broken("it is of an unknown version")),
     }
@@ -73,7 +73,7 @@ fn head(input: &mut Hashed<impl Read>) -> Result<u32, Flaw> {
 
 struct Entries<'a> {
     limits: &'a Limits,
-    /// Where each entry begins.
+    /// The offset of each entry.
     starts: Vec<u64>,
     read: Vec<Entry>,
     bytes: u64,
@@ -151,7 +151,7 @@ impl Entries<'_> {
     }
 }
 
-/// The kind of an entry and the size that it inflates to.
+/// The kind of an entry and its inflated size.
 fn entry_head(input: &mut Hashed<impl Read>) -> Result<(u8, u64), Flaw> {
     let mut byte = input.byte()?;
     let kind = byte >> 4 & 7;
@@ -165,7 +165,7 @@ fn entry_head(input: &mut Hashed<impl Read>) -> Result<(u8, u64), Flaw> {
     Ok((kind, size))
 }
 
-/// How far before an entry its base begins.
+/// How far before an entry its base is.
 fn distance(input: &mut Hashed<impl Read>) -> Result<u64, Flaw> {
     let mut byte = input.byte()?;
     let mut distance = u64::from(byte & 0x7f);

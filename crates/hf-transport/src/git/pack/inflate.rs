@@ -1,4 +1,4 @@
-//! Inflating in a stream, to exactly the size that was declared.
+//! Inflates in a stream, to exactly the declared size.
 
 use std::io::BufRead;
 
@@ -6,10 +6,10 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::bounds::Flaw;
 
-/// So much is inflated at a time.
+/// How much is inflated at a time.
 const PIECE: usize = 32 << 10;
 
-/// Inflates one object after the other.
+/// Inflates one object after another.
 pub(super) struct Inflater<'a> {
     zlib: Decompress,
     piece: Vec<u8>,
@@ -21,7 +21,7 @@ impl<'a> Inflater<'a> {
         Self { zlib: Decompress::new(true), piece: vec![0; PIECE], is_cancelled }
     }
 
-    /// Inflates what `input` begins with, and takes no byte more from it than that.
+    /// Inflates the beginning of `input` without reading further than necessary.
     pub(super) fn inflate(
         &mut self,
         input: &mut impl BufRead,

@@ -1,4 +1,4 @@
-//! Applying a pack's deltas, each once: only that tells the names of the objects that they stand for.
+//! Applies a pack's deltas, each once: only this reveals the ids of the resulting objects.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -10,18 +10,18 @@ use super::delta::{Delta, Piece};
 use super::entries::{Base, Entry, Form, Id, hash_head};
 use super::inflate::Inflater;
 
-/// How many bytes have to be unpacked for each object of a pack, with all that it is a delta of.
+/// How many bytes must be unpacked for each object of a pack, including its chain of bases.
 pub struct Costs(HashMap<Id, u64>);
 
 impl Costs {
-    /// For the object of this name; `None` when the pack has none.
+    /// The cost of the object with this id; `None` if the pack does not have it.
     #[must_use]
     pub fn of(&self, id: &[u8]) -> Option<u64> {
         self.0.get(id).copied()
     }
 }
 
-/// Unfolds all entries; returns what each object costs.
+/// Unfolds all entries; returns the cost of each object.
 pub(super) fn all<R: Read + Seek>(
     input: BufReader<R>,
     entries: &[Entry],
@@ -56,7 +56,7 @@ pub(super) fn all<R: Read + Seek>(
     Ok(Costs(unfolding.costs))
 }
 
-/// Which entries are deltas of what; sorted, to be found.
+/// Which entries are deltas of which; sorted for searching.
 struct Deltas {
     of_entry: Vec<(u32, u32)>,
     of_id: Vec<(Id, u32)>,
@@ -77,7 +77,7 @@ impl Deltas {
         Self { of_entry, of_id }
     }
 
-    /// The deltas of the object that is at this place and has this name.
+    /// The deltas of the object with this index and id.
     fn of_object(&self, number: u32, id: &Id) -> impl Iterator<Item = u32> {
         with_key(&self.of_entry, number).chain(with_key(&self.of_id, *id))
     }
@@ -89,7 +89,7 @@ fn with_key<K: Ord>(pairs: &[(K, u32)], key: K) -> impl Iterator<Item = u32> {
     pairs.iter().take_while(move |(other, _)| *other == key).map(|(_, number)| *number)
 }
 
-/// What is known of an object before its content, but for its name.
+/// An object's metadata except for its id.
 #[derive(Clone, Copy)]
 struct Object {
     id: Id,
@@ -106,16 +106,16 @@ struct Unfolding<'a, 'b, R> {
     limits: &'a Limits,
     inflater: &'a mut Inflater<'b>,
     deltas: Deltas,
-    /// Those that are the base of others.
+    /// Objects that are bases of others.
     known: HashMap<u32, Object>,
     costs: HashMap<Id, u64>,
     work: u64,
-    /// The content that was unfolded last, as the next one is likely to be a delta of it.
+    /// The most recently unfolded content, since the next one is probably a delta of it.
     last: Option<(u32, Vec<u8>)>,
 }
 
 impl<R: Read + Seek> Unfolding<'_, '_, R> {
-    /// Files what is known of an object; whether others are deltas of it.
+    /// Records an object's metadata; returns whether others are deltas of it.
     fn learn(&mut self, number: u32, object: Object) -> Result<bool, Flaw> {
         if self.costs.insert(object.id, object.cost).is_some() {
             return Err(Flaw::Broken("it holds an object twice"));
@@ -127,7 +127,7 @@ impl<R: Read + Seek> Unfolding<'_, '_, R> {
         Ok(is_base)
     }
 
-    /// Unfolds every delta that leads to this object, however long the way.
+    /// Unfolds all direct and indirect deltas of this object.
     fn above(&mut self, number: u32) -> Result<(), Flaw> {
         let mut bases = vec![number];
         while let Some(number) = bases.pop() {
@@ -153,7 +153,7 @@ impl<R: Read + Seek> Unfolding<'_, '_, R> {
         Ok(())
     }
 
-    /// What is known of a delta's object before it is unfolded: it is within the limits.
+    /// The metadata of a delta's object before it is unfolded, checked against the limits.
     fn checked(&mut self, number: u32, base: Object, delta: u32) -> Result<Object, Flaw> {
         let (inflated, base_size, size) = match self.entry(delta)? {
             Entry { inflated, form: Form::Delta { base_size, size, .. }, .. } => {
@@ -174,7 +174,7 @@ impl<R: Read + Seek> Unfolding<'_, '_, R> {
         Ok(Object { size, base: Some(number), depth, cost, ..base })
     }
 
-    /// The content of an object that others are deltas of.
+    /// The content of an object that has deltas.
     fn content(&mut self, number: u32) -> Result<Vec<u8>, Flaw> {
         let mut way = Vec::new();
         let mut next = number;

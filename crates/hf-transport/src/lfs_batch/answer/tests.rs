@@ -12,7 +12,7 @@ fn oid(byte: u8) -> String {
     format!("{byte:02x}").repeat(32)
 }
 
-/// An object of this byte and ten bytes, at a place of its own.
+/// An object of ten bytes, identified by this byte, with a location of its own.
 fn object(byte: u8) -> Value {
     json!({"oid": oid(byte), "size": 10, "actions": {"download": {"href": format!("https://data.example/{byte}")}}})
 }
@@ -30,12 +30,12 @@ fn read_public(body: &Value) -> Result<Vec<Result<Place, Problem>>, &'static str
     read_from("https://hub.example/a.git/info/lfs/objects/batch", Reach::Public, body)
 }
 
-/// What becomes of the first of two objects.
+/// The result for the first of two objects.
 fn first(object: Value) -> Result<Place, Problem> {
     read_public(&answer(&[object])).unwrap().swap_remove(0)
 }
 
-/// The same of one with this action.
+/// The result for an object with this action.
 fn with_action(download: &Value) -> Result<Place, Problem> {
     first(json!({"oid": oid(1), "size": 10, "actions": {"download": download}}))
 }
@@ -140,7 +140,7 @@ fn places_that_are_refused() {
     }
 }
 
-/// Whether a server that was reached so may name a place that is this near.
+/// Whether a server within this reach may name a location this near.
 #[track_caller]
 fn check_reach(speaker: Reach, href: &str, is_taken: bool) {
     let mut object = object(1);
@@ -186,7 +186,7 @@ fn credentials_are_taken_and_no_other_headers() {
 }
 
 #[test]
-fn when_a_place_ends() {
+fn a_location_expires_when_the_server_says_so() {
     for (action, seconds) in [
         (json!({}), None),
         (json!({"expires_in": 3600}), Some(3600)),

@@ -1,9 +1,9 @@
-//! What is in a folder.
+//! The content of a folder.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Everything below a folder: files with their contents, folders with a slash at the end.
+/// Everything below a folder: files with their contents, folders with a trailing slash.
 pub(crate) fn listing(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     collect(folder, "", &mut found);

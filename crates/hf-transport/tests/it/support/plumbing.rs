@@ -1,10 +1,10 @@
-//! Objects that no honest git would write, put into a hub's repository.
+//! Puts objects into a hub's repository that no honest git would write.
 
 use std::path::PathBuf;
 
 use local_hub::{Git, LocalHub};
 
-/// The repository of one model, seen by git's plumbing.
+/// The repository of one model, accessed with git's plumbing commands.
 pub(crate) struct Plumbing<'a> {
     git: Git,
     folder: PathBuf,
@@ -28,7 +28,7 @@ impl<'a> Plumbing<'a> {
         self.run(&["hash-object", "-w", "--stdin"], bytes)
     }
 
-    /// A tree with these entries in this order, whatever they are.
+    /// A tree with exactly these entries in this order.
     pub(crate) fn tree(&self, entries: &[TreeEntry<'_>]) -> String {
         let bytes: Vec<u8> = entries.iter().flat_map(|entry| line(*entry)).collect();
         self.run(&["hash-object", "-t", "tree", "-w", "--literally", "--stdin"], &bytes)
@@ -49,7 +49,7 @@ impl<'a> Plumbing<'a> {
         self.set("refs/heads/main", &self.commit(&tree, "odd"));
     }
 
-    /// Adds a line to the packed references: their names may be anything.
+    /// Adds a line to the packed references, with any name.
     pub(crate) fn add_packed_reference(&self, name: &[u8], object: &str) {
         let line = [object.as_bytes(), b" ", name, b"\n"].concat();
         std::fs::write(self.folder.join("packed-refs"), line).unwrap();
