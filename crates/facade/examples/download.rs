@@ -1,4 +1,4 @@
-//! The first usage: a model's directory, with the environment's settings and the usual concurrency.
+//! The first usage: a model's directory, with the environment's settings and default concurrency.
 //!
 //! ```text
 //! cargo run -p mlc-weights-facade --example download -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC

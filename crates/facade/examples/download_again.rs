@@ -1,4 +1,4 @@
-//! The second usage: eight shards at once, and downloaded again even if the cache has the model.
+//! The second usage: fetch eight shards at a time, and download again even if the cache has the model.
 //!
 //! ```text
 //! cargo run -p mlc-weights-facade --example download_again -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC

@@ -1,4 +1,4 @@
-//! The third usage: a model that may be a URL or a local directory, from code without a runtime.
+//! The third usage: a model given as a URL or a local directory, from code without a runtime.
 //!
 //! ```text
 //! cargo run -p mlc-weights-facade --example get_or_download -- dist/my-model

@@ -1,4 +1,4 @@
-//! A hub of one's own, with a token, and a cache in a folder of the application: nothing comes from the
+//! A private hub with a token, and a cache in the application's own folder; nothing comes from the
 //! environment.
 //!
 //! ```text
@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [endpoint, token_file, home, model] = arguments.as_slice() else {
         return Err("usage: private_hub ENDPOINT TOKEN_FILE CACHE MODEL".into());
     };
-    // A token has no text form: it cannot be printed by mistake.
+    // A token cannot be formatted as text, so it cannot be printed by mistake.
     let token = Token::new(&std::fs::read_to_string(token_file)?)?;
     let downloader = Downloader::builder(home)
         .endpoint(endpoint.parse()?)
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     match downloader.download(model.parse::<Request>()?).await {
         Ok(model) => println!("{}", model.path.display()),
-        // The message says what to do: set a token, or ask for access.
+        // The message says what to do: set a token, or request access.
         Err(error) if error.kind() == ErrorKind::Refused => return Err(format!("not for us: {error}").into()),
         Err(error) => return Err(error.into()),
     }

@@ -1,4 +1,4 @@
-//! An application with a progress bar of its own.
+//! An application that draws its own progress bar.
 //!
 //! ```text
 //! cargo run -p mlc-weights-facade --example progress -- HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC

@@ -1,10 +1,10 @@
-//! A service that gets its models when it starts: two at a time, and none any more once it is told to stop.
+//! A service that downloads its models at start-up, two at a time, and stops when it is told to.
 //!
 //! ```text
 //! cargo run -p mlc-weights-facade --example warm_up -- HF://user/one HF://user/two HF://user/three
 //! ```
 //!
-//! Started again after Ctrl-C it goes on where it was.
+//! When started again after Ctrl-C, it resumes where it stopped.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the example shows what it does")]
 
@@ -18,16 +18,17 @@ use tokio::task::JoinSet;
 /// More would only share the same line.
 const MODELS_AT_ONCE: usize = 2;
 
-/// Gets all models. The first failure ends it: a service that lacks a model need not start.
+/// Downloads all models. The first failure ends it, since a service without one of its models need not
+/// start.
 ///
-/// Dropping the future drops the tasks, which ends the downloads and keeps what was downloaded.
+/// Dropping the future aborts the tasks, which ends the downloads and keeps what was downloaded.
 async fn warm_up(downloader: &Downloader, requests: Vec<Request>) -> Result<Vec<Model>, Error> {
     let turns = Arc::new(Semaphore::new(MODELS_AT_ONCE));
     let mut downloads = JoinSet::new();
     for request in requests {
         let (downloader, turns) = (downloader.clone(), Arc::clone(&turns));
         downloads.spawn(async move {
-            // The semaphore is never closed, so there always is a turn.
+            // The semaphore is never closed, so this cannot fail.
             let _turn = turns.acquire().await;
             downloader.download(request).await
         });

@@ -1,9 +1,9 @@
-//! The same for callers without a runtime. What is not here blocks anyway: [`Downloader::cached`](crate::Downloader::cached) and all of
-//! [`Cache`](crate::Cache).
+//! The asynchronous calls for callers without a runtime. Calls not listed here block anyway:
+//! [`Downloader::cached`](crate::Downloader::cached) and all of [`Cache`](crate::Cache).
 //!
-//! These functions block the calling thread. They may be called from anywhere, also from inside a tokio
-//! runtime, though async code does better to await [`Downloader::download`](crate::Downloader::download).
-//! A model that is in the cache is returned without starting a runtime.
+//! These functions block the calling thread. They may be called anywhere, even inside a tokio runtime,
+//! although async code should rather await [`Downloader::download`](crate::Downloader::download). A
+//! cached model is returned without starting a runtime.
 
 use std::panic::resume_unwind;
 use std::path::PathBuf;
@@ -45,8 +45,8 @@ pub fn get_or_download_model(model: &str) -> Result<PathBuf, Error> {
     }
 }
 
-/// [`Downloader::download`](crate::Downloader::download), blocking. A store is [filled](crate::Builder::fill_store) on a
-/// thread of its own, for as long as the process runs.
+/// [`Downloader::download`](crate::Downloader::download), blocking. A store is
+/// [filled](crate::Builder::fill_store) on a separate thread, as long as the process runs.
 ///
 /// # Errors
 ///
@@ -58,13 +58,13 @@ pub fn download(downloader: &Downloader, request: Request) -> Result<Model, Erro
     let runtime = runtime()?;
     let (sender, receiver) = mpsc::channel();
     let (downloader, fills) = (downloader.clone(), downloader.context.stores.fill.is_on);
-    // A runtime cannot be driven from inside another one.
+    // A runtime cannot be run inside another one.
     let thread = thread::spawn(move || {
         let _ = sender.send(runtime.block_on(downloader.download(request)));
         runtime.block_on(downloader.filled());
     });
     let outcome = receiver.recv();
-    // Filling a store goes on when the model is there.
+    // Filling a store continues after the model is ready.
     if (!fills || outcome.is_err())
         && let Err(panic) = thread.join()
     {
@@ -169,7 +169,7 @@ fn runtime() -> Result<Runtime, Error> {
     builder.enable_all().build().map_err(|source| Error::Runtime { source })
 }
 
-/// A runtime cannot be driven from inside another one, so it has a thread of its own.
+/// Runs on a separate thread, since a runtime cannot be run inside another one.
 fn run<T: Send + 'static>(work: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
     let runtime = runtime()?;
     thread::spawn(move || runtime.block_on(work)).join().unwrap_or_else(|panic| resume_unwind(panic))

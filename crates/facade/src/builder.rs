@@ -1,4 +1,4 @@
-//! Settings of a downloader, one by one or from the environment.
+//! Settings of a downloader, given one by one or read from the environment.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::fill::LEAST_PATIENCE;
 use crate::store::{StoreConfig, StoreMode};
 use crate::{Downloader, Error};
 
-/// Builds a [`Downloader`]. Reads no environment variable, unless it came from [`Builder::from_env`].
+/// Builds a [`Downloader`]. Reads no environment variables, except in [`Builder::from_env`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct Builder {
@@ -38,8 +38,8 @@ pub struct Builder {
 }
 
 impl Downloader {
-    /// Everything explicit, beginning with the cache's home: models are in `model_weights` below it. It is created when
-    /// it is needed. No environment variable is read.
+    /// Starts from explicit settings, with the cache's home: models are in `model_weights` below it. It
+    /// is created when needed. No environment variable is read.
     pub fn builder(home: impl Into<PathBuf>) -> Builder {
         Builder::new(home.into())
     }
@@ -74,7 +74,7 @@ impl Builder {
         }
     }
 
-    /// Starts from what the environment sets; what is called on the builder afterwards wins.
+    /// Starts from the environment's settings; later calls on the builder override them.
     ///
     /// # Errors
     ///
@@ -110,32 +110,32 @@ impl Builder {
         }
     }
 
-    /// Another home for the cache, in place of the one that the builder was made with.
+    /// Replaces the cache's home.
     pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
         self.home = home.into();
         self
     }
 
-    /// Folders that are looked through before the home, in this order, and never written to.
+    /// Folders that are searched before the home, in this order, and never written to.
     pub fn read_only(mut self, tiers: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
         self.read_only = tiers.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Whether published models survive a power loss. Default: they do.
+    /// Whether published models survive a power failure. Default: they do.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// Whether the cache relies on the system's file locks. Default: it does. Without them several callers
-    /// that want one model at once download it several times; what they get is no less whole.
+    /// Whether the cache relies on the system's file locks. Default: it does. Without them, several
+    /// callers that want the same model at once each download it; the result is whole all the same.
     pub fn locking(mut self, locking: Locking) -> Self {
         self.locking = locking;
         self
     }
 
-    /// The policy of requests that name none. Default: [`CachePolicy::On`].
+    /// The policy of requests without one of their own. Default: [`CachePolicy::On`].
     pub fn policy(mut self, policy: CachePolicy) -> Self {
         self.policy = policy;
         self
@@ -155,10 +155,10 @@ impl Builder {
 
     /// The access token, sent to the endpoint's own origin and nowhere else. Default: none.
     ///
-    /// It is always sent where it may be. One that was merely [found](Token::found_by_itself) is sent to
-    /// `https://huggingface.co` only, and given up, with a [warning](crate::Warning::TokenDropped), when that does
-    /// not accept it.
-    /// `None` takes a token away that the environment had set.
+    /// A token given here is sent to any endpoint. One that was merely [found](Token::found_by_itself)
+    /// is sent to `https://huggingface.co` only, and is dropped with a
+    /// [warning](crate::Warning::TokenDropped) if that refuses it. `None` removes a token set by the
+    /// environment.
     pub fn token(mut self, token: impl Into<Option<Token>>) -> Self {
         self.hub.token = token.into();
         self
@@ -170,19 +170,20 @@ impl Builder {
         self
     }
 
-    /// The certificate authorities that vouch for https servers. Default: the system's.
+    /// The certificate authorities trusted for https servers. Default: the system's.
     pub fn ca_certificates(mut self, certificates: CaCertificates) -> Self {
         self.certificates = Certificates::Given(certificates);
         self
     }
 
-    /// Another way to learn what a model's repository holds, for a hub that does not serve git. Default: over git.
+    /// Another way to learn what a model's repository contains, for a hub without git. Default: over
+    /// git.
     pub fn metadata_source(mut self, source: Arc<dyn MetadataSource>) -> Self {
         self.metadata = Some(OwnSource(source));
         self
     }
 
-    /// How long a connection may take to be established. Default: 10 s.
+    /// The time-out for establishing a connection. Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.net.connect_timeout = timeout;
         self
@@ -194,90 +195,95 @@ impl Builder {
         self
     }
 
-    /// How many bytes of git metadata are accepted. Default: 1 GiB.
+    /// The limit on git metadata in bytes. Default: 1 GiB.
     pub fn max_metadata_bytes(mut self, bytes: u64) -> Self {
         self.hub.max_metadata_bytes = bytes;
         self
     }
 
-    /// How often, and after what pauses, what failed for the moment is tried again.
+    /// How often, and after which pauses, transient failures are retried.
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
     }
 
-    /// The most connections to the servers that the files' bytes come from. Without a number, as many as a
-    /// request names files at once, and 32 when it names none.
+    /// The most connections to the servers that send files. Default: a request's number of files in
+    /// flight, or 32 if it has none.
     pub fn max_connections(mut self, connections: NonZeroUsize) -> Self {
         self.max_connections = Some(connections);
         self
     }
 
-    /// The most bytes a second that are downloaded, by all connections together and by all that this downloader does at
-    /// once, on average: what servers and systems hold in buffers may come faster at first. A download begins over as many
-    /// connections as that is worth, unless their number is given. Default: no limit.
+    /// The limit on the download speed in bytes per second, over all connections and all downloads of
+    /// this downloader together. It is an average: data that servers and systems have buffered may
+    /// arrive faster at first. A download starts with as many connections as the limit justifies,
+    /// unless their number is given. Default: no limit.
     pub fn limit_rate(mut self, bytes_per_second: NonZeroU64) -> Self {
         self.net.bandwidth = Some(Bandwidth::new(bytes_per_second));
         self
     }
 
-    /// Whether a model is returned only if git's object names have proven that its files are those of its commit, now
-    /// or, as the cache's receipt says, when it was downloaded. Which commit a branch or a tag stands for is always the
-    /// hub's word. Default: no; a commit that nothing but an endpoint without git vouches for is warned of
-    /// ([`Warning::Unproven`](crate::Warning::Unproven)). Otherwise it is an [`Error::Unproven`].
+    /// Whether a model is returned only if git's object ids prove that its files belong to its commit,
+    /// either now or, according to the cache's receipt, when it was downloaded. Otherwise the call
+    /// fails with [`Error::Unproven`]. Which commit a branch or a tag stands for is always the hub's
+    /// claim. Default: no; a commit that only an endpoint without git vouches for causes a warning
+    /// ([`Warning::Unproven`](crate::Warning::Unproven)).
     pub fn require_proof(mut self, is_required: bool) -> Self {
         self.require_proof = is_required;
         self
     }
 
-    /// Stores that are asked before the hub, in this order: places that have models by content, for many machines. Their
-    /// bytes are verified as any. Default: none.
+    /// Stores that are asked before the hub, in this order: shared places that hold models by content.
+    /// Their files are verified like any others. Default: none.
     ///
-    /// What a store lacks, has with other bytes or cannot give comes from the hub, but in [`StoreMode::Only`]. A store
-    /// whose settings cannot be used is an error always.
+    /// Files that a store lacks, has with wrong content or cannot deliver come from the hub, except in
+    /// [`StoreMode::Only`]. A store with unusable settings is always an error.
     pub fn stores(mut self, stores: impl IntoIterator<Item = StoreUrl>) -> Self {
         self.stores.urls = stores.into_iter().collect();
         self
     }
 
-    /// What stores are asked for, and when the hub is. Default: [`StoreMode::First`].
+    /// What stores are asked for, and when the hub is asked. Default: [`StoreMode::First`].
     pub fn store_mode(mut self, mode: StoreMode) -> Self {
         self.stores.mode = mode;
         self
     }
 
-    /// Whether a model that comes from the hub is put into the first store when it is in the cache. Default: no.
+    /// Whether a model from the hub is put into the first store once it is in the cache. Default: no.
     ///
-    /// The download does not wait for that and does not fail with it; [`Downloader::filled`] waits. Of those who want the
-    /// same commit at once, one asks the hub, and the others wait for as long as it gets on, if the store can keep two
-    /// writers apart. A model that a token is needed for is not put there.
+    /// The download neither waits for this nor fails because of it; [`Downloader::filled`] waits. Of
+    /// several machines that want the same commit at once, one asks the hub, and the others wait while
+    /// it makes progress, if the store can keep two writers apart. A model that needs a token is not
+    /// put there.
     pub fn fill_store(mut self, is_on: bool) -> Self {
         self.stores.fill.is_on = is_on;
         self
     }
 
-    /// How long the machine that fills the store may make no progress before another one takes over. Default: 120 s.
-    /// Less than 100 ms counts as 100 ms. Waiting machines look again after a 60th to a 12th of this time.
+    /// How long the machine that fills the store may make no progress before another one takes over.
+    /// Default: 120 s. Less than 100 ms counts as 100 ms. Waiting machines look again after a 60th to a
+    /// 12th of this time.
     pub fn fill_patience(mut self, patience: Duration) -> Self {
         self.stores.fill.patience = patience.max(LEAST_PATIENCE);
         self
     }
 
-    /// What stores are opened with: regions and credentials of buckets. Default: nothing. Replaces what
-    /// [`store_writes_in_place`](Self::store_writes_in_place) said before.
+    /// Settings for opening stores: regions and credentials of buckets. Default: none. Replaces an
+    /// earlier [`store_writes_in_place`](Self::store_writes_in_place).
     pub fn store_settings(mut self, settings: StoreSettings) -> Self {
         self.stores.settings = settings;
         self
     }
 
-    /// Whether a store on a web server is written to under the last name at once, since the server knows no `MOVE`.
-    /// Default: no, so that nothing is seen before it is whole.
+    /// Whether files in a store on a web server are written directly under their final names, for a
+    /// server without `MOVE`. Default: no, so that no incomplete file is visible.
     pub fn store_writes_in_place(mut self, writes_in_place: bool) -> Self {
         self.stores.settings.writes_in_place = writes_in_place;
         self
     }
 
-    /// Adds the application's name to the `User-Agent` header, as `name/version`. May be called more than once.
+    /// Adds the application's name to the `User-Agent` header, as `name/version`. May be called
+    /// repeatedly.
     pub fn application(mut self, name_and_version: &str) -> Self {
         if !self.net.user_agent.split("; ").any(|known| known == name_and_version) {
             self.net.user_agent.push_str("; ");
@@ -286,11 +292,11 @@ impl Builder {
         self
     }
 
-    /// Makes the downloader. Touches neither disk nor network.
+    /// Builds the downloader. Accesses neither disk nor network.
     ///
     /// # Errors
     ///
-    /// [`Error::Cache`] when the home is unusable.
+    /// [`Error::Cache`] if the home is unusable.
     pub fn build(self) -> Result<Downloader, Error> {
         let mut cache = CacheConfig::new(self.home);
         cache.read_only = self.read_only;

@@ -1,4 +1,4 @@
-//! The cache itself: what is in it, whether it is right, and how to make room.
+//! The cache itself: listing it, verifying it, and making space.
 
 mod entry;
 mod export;
@@ -28,10 +28,10 @@ use crate::context::SharedContext;
 use crate::threads::blocking;
 use crate::{Downloader, Error};
 
-/// The models of all tiers, as a thing to look after. Cheap to clone.
+/// Manages the models of all tiers. Cheap to clone.
 ///
-/// Its calls block, some for as long as the disk takes. Each has an async form beside it, which works on a blocking
-/// thread of the tokio runtime. None of them uses the network.
+/// Its calls block, some for as long as the disk takes. Each has an async form that runs on a thread
+/// for blocking work. None uses the network.
 ///
 /// ```
 /// use facade::Downloader;
@@ -50,7 +50,7 @@ pub struct Cache {
 }
 
 impl Downloader {
-    /// The cache that this downloader works with, to look after it.
+    /// The cache of this downloader.
     pub fn cache(&self) -> Cache {
         Cache { context: Arc::clone(&self.context) }
     }
@@ -58,7 +58,7 @@ impl Downloader {
 
 impl Cache {
     /// The cache that the environment names; see [`Builder::from_env`](crate::Builder::from_env). With
-    /// everything explicit, it is [`Downloader::cache`].
+    /// explicit settings, use [`Downloader::cache`].
     ///
     /// # Errors
     ///
@@ -67,14 +67,14 @@ impl Cache {
         Ok(Downloader::from_env()?.cache())
     }
 
-    /// Every model of every tier, also those that another program put there, whole or not. What stands among
-    /// them and is not a model, or cannot be looked at, is listed beside them and is no error.
+    /// Lists every model in every tier, whole or not, including those that another program put there.
+    /// Other files among them, and what cannot be read, are listed separately and are not errors.
     ///
-    /// Nothing is hashed but the manifests. Blocks for a system call a file.
+    /// Hashes nothing but the manifests. Blocks for one system call per file.
     ///
     /// # Errors
     ///
-    /// [`Error::Cache`] when the cache's home is something else than a directory.
+    /// [`Error::Cache`] if the cache's home is not a directory.
     pub fn list(&self) -> Result<Listing, Error> {
         list::list(&self.context.layout)
     }
@@ -89,7 +89,8 @@ impl Cache {
         blocking(move || cache.list()).await
     }
 
-    /// The names of the models in the cache, sorted, each once. Does not look into their directories.
+    /// The names of the cached models, sorted, without duplicates. Does not look into their
+    /// directories.
     ///
     /// # Errors
     ///
@@ -112,18 +113,18 @@ impl Cache {
         blocking(move || cache.models()).await
     }
 
-    /// Hashes every file of a model that has a digest, in every tier that has the model, and compares: with the
-    /// receipt of the download, if it is about this directory; else with the manifest, which knows of the shards
-    /// only. What could not be checked is said of each file.
+    /// Hashes every file of a model that has a digest, in every tier with the model. Compares it with
+    /// the download's receipt if that describes this directory, otherwise with the manifest, which only
+    /// covers the shards. Each file's result says what could not be checked.
     ///
-    /// Files are hashed on all cores, as fast as the disk gives them. `observe` hears on the calling thread how
-    /// far it is, and ends the work with [`ControlFlow::Break`]. To repair what was found, download with
-    /// [`Request::repair`](crate::Request::repair).
+    /// Files are hashed on all cores, as fast as the disk allows. `observe` is told about progress on
+    /// the calling thread, and stops the work by returning [`ControlFlow::Break`]. To repair a model,
+    /// download it with [`Request::repair`](crate::Request::repair).
     ///
     /// # Errors
     ///
-    /// - [`Error::NotInCache`] when no tier has the model;
-    /// - an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled) when `observe` ended it.
+    /// - [`Error::NotInCache`] if no tier has the model;
+    /// - an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled) if `observe` stopped it.
     pub fn verify(
         &self,
         model: &ModelRef,
@@ -133,7 +134,7 @@ impl Cache {
         verify::verify(layout, &layout.slot(model), observe)
     }
 
-    /// [`verify`](Self::verify), awaited. `observe` hears on another thread.
+    /// [`verify`](Self::verify), awaited. `observe` is called on another thread.
     ///
     /// # Errors
     ///
@@ -141,7 +142,7 @@ impl Cache {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future ends the hashing within a moment.
+    /// Dropping the future stops the hashing within a moment.
     pub async fn verify_async(
         &self,
         model: &ModelRef,
@@ -154,19 +155,20 @@ impl Cache {
         reports
     }
 
-    /// Puts a model that is in the cache where it is wanted: the whole tree, hashed where it is then, which appears in one
-    /// step. What is there already is never overwritten; where that is this very model, nothing is done. Files of the
-    /// user's own beside the model's are left out.
+    /// Puts a cached model at another place: the whole tree, verified there, appears in one step.
+    /// Nothing is ever overwritten; if this very model is already there, nothing is done. The user's
+    /// own files beside the model's are left out.
     ///
-    /// Blocks; `observe` hears on the calling thread how far it is, and ends the work with [`ControlFlow::Break`].
-    /// Nothing of the tree stays then, nor after an error; after a crash it may, under a hidden name beside its place.
+    /// Blocks. `observe` is told about progress on the calling thread, and stops the work by returning
+    /// [`ControlFlow::Break`]. Then, or after an error, nothing of the tree remains; a crash may leave
+    /// it under a hidden name beside its place.
     ///
     /// # Errors
     ///
-    /// - [`Error::NotInCache`] when no tier has all of the model;
-    /// - [`Error::Cache`] when something else is there, and when the system does not allow it;
-    /// - [`Error::Unsound`] when the files are not what they must be;
-    /// - an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled) when `observe` ended it.
+    /// - [`Error::NotInCache`] if no tier has the whole model;
+    /// - [`Error::Cache`] if something else is there, or if the system does not allow it;
+    /// - [`Error::Unsound`] if files do not have the expected content;
+    /// - an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled) if `observe` stopped it.
     pub fn export(
         &self,
         model: &ModelRef,
@@ -178,7 +180,7 @@ impl Cache {
         export::export(layout, &layout.slot(model), to, mode, observe)
     }
 
-    /// [`export`](Self::export), awaited. `observe` hears on another thread.
+    /// [`export`](Self::export), awaited. `observe` is called on another thread.
     ///
     /// # Errors
     ///
@@ -186,7 +188,7 @@ impl Cache {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future ends the work within a moment, and what there is of the tree is removed.
+    /// Dropping the future stops the work within a moment, and the partial tree is removed.
     pub async fn export_async(
         &self,
         model: &ModelRef,
@@ -201,9 +203,10 @@ impl Cache {
         exported
     }
 
-    /// Whether a model that is not in the cache yet could be [put](Self::export) there: nothing is at the place but an
-    /// empty folder, the system lets a folder be created, and for [`ExportMode::Link`] the file system is the cache's.
-    /// Leaves nothing there. Asked before a download, this saves one that would be of no use.
+    /// Whether a model that is not cached yet could be [exported](Self::export) there: the place is
+    /// free or an empty folder, the system allows creating a folder, and for [`ExportMode::Link`] the
+    /// file system is the cache's. Leaves nothing there. Call it before a download to avoid a useless
+    /// one.
     ///
     /// # Errors
     ///
@@ -226,16 +229,17 @@ impl Cache {
         blocking(move || cache.check_export(&to, mode)).await
     }
 
-    /// Removes a model from the writable tier, and what unfinished downloads of it have left. Its directory is
-    /// moved out of sight in one step and deleted then. Of a link only the link is removed. Copies in read-only
-    /// tiers stay.
+    /// Removes a model from the writable tier, with its unfinished downloads. Its directory is moved
+    /// out of sight in one step and then deleted. If it is a link, only the link is removed. Copies in
+    /// read-only tiers stay.
     ///
     /// # Errors
     ///
-    /// - [`Error::NotInCache`] when no tier has the model, [`Error::OnlyReadOnly`] when only a read-only one
-    ///   has it;
-    /// - [`Error::Cache`] while the model is being downloaded ([`ErrorKind::InUse`](crate::ErrorKind::InUse)),
-    ///   and when the system does not allow it. The model is as it was then.
+    /// - [`Error::NotInCache`] if no tier has the model, [`Error::OnlyReadOnly`] if only a read-only
+    ///   one has it;
+    /// - [`Error::Cache`] while the model is being downloaded
+    ///   ([`ErrorKind::InUse`](crate::ErrorKind::InUse)), or if the system does not allow it. The model
+    ///   is then unchanged.
     pub fn remove(&self, model: &ModelRef) -> Result<Removal, Error> {
         let layout = &self.context.layout;
         removal::remove(layout, &layout.slot(model))
@@ -255,9 +259,9 @@ impl Cache {
         blocking(move || cache.remove(&model)).await
     }
 
-    /// Removes what interrupted downloads have left, as far as nothing was written to it for `older_than`. No
-    /// model is touched, nor anything that a running download needs. What could not be removed is in
-    /// [`PrunedModel::failure`] and [`Pruning::failures`].
+    /// Removes what interrupted downloads have left, if it was not written to for `older_than`. Touches
+    /// no model, and nothing that a running download needs. Failures are in [`PrunedModel::failure`]
+    /// and [`Pruning::failures`].
     pub fn prune(&self, older_than: Duration, mode: PruneMode) -> Pruning {
         Pruning::new(self.context.layout.prune(older_than, mode), mode == PruneMode::DryRun)
     }
@@ -266,7 +270,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// An error of the kind [`Cancelled`](crate::ErrorKind::Cancelled) when the runtime ends meanwhile.
+    /// An error of the kind [`Cancelled`](crate::ErrorKind::Cancelled) if the runtime ends meanwhile.
     ///
     /// # Cancellation
     ///
@@ -276,14 +280,16 @@ impl Cache {
         blocking(move || Ok(cache.prune(older_than, mode))).await
     }
 
-    /// Removes whole models from the writable tier until those that stay have at most `limit` bytes together. What a
-    /// read-only tier has too goes first, then what was used least lately. A use is a hit, noted once a minute, or a
-    /// download; of a model that another program put there the date of its folder counts.
+    /// Removes whole models from the writable tier until the rest has at most `limit` bytes. Models
+    /// that a read-only tier also has go first, then the least recently used. A download or a hit,
+    /// recorded at most once a minute, counts as use; for a model that another program put there, the
+    /// date of its folder counts.
     ///
-    /// What is being downloaded or repaired stays, and what is not whole, since another program may be writing it. While the
-    /// policy forbids downloads, so does what no read-only tier has. Links stay, and count for nothing. So the
-    /// models may be larger than `limit` afterwards: see [`Shrinking::fits`]. That one cannot be removed is in
-    /// [`ShrunkModel::outcome`] and does not keep the next one from being tried.
+    /// A model stays while it is being downloaded or repaired, and if it is not whole, since another
+    /// program may be writing it. If the policy forbids downloads, so do models that no read-only tier
+    /// has. Links stay, and do not count. The rest may therefore exceed `limit`: see
+    /// [`Shrinking::fits`]. If a model cannot be removed, [`ShrunkModel::outcome`] says so and the next
+    /// one is tried.
     ///
     /// # Errors
     ///
@@ -307,7 +313,7 @@ impl Cache {
     }
 }
 
-/// The observer, until nobody awaits any more what it observes.
+/// Passes events to the observer until the future is dropped.
 fn while_awaited(
     awaited: &Arc<()>,
     mut observe: impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + Send + 'static,

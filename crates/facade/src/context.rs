@@ -1,4 +1,4 @@
-//! The configuration of a downloader, as its builder made it.
+//! The configuration of a downloader.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -17,14 +17,14 @@ use crate::env::CertificateFiles;
 use crate::fill::Fills;
 use crate::store::{StoreConfig, StoreMode};
 
-/// What every step of a download knows of the configuration.
+/// The configuration that every step of a download uses.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) layout: CacheLayout,
     pub(crate) policy: CachePolicy,
     pub(crate) temp_dir: Option<PathBuf>,
     pub(crate) hub: HubConfig,
-    /// Without its certificates.
+    /// Without the certificates, which are loaded later.
     pub(crate) net: NetSettings,
     pub(crate) certificates: Certificates,
     pub(crate) metadata: Option<OwnSource>,
@@ -36,25 +36,25 @@ pub(crate) struct Context {
     pub(crate) client: KeptClient,
 }
 
-/// The client of the runtime that was used last. Connections belong to a runtime: in one that is not driven any more they
-/// would never answer.
+/// The client for the most recently used runtime. Connections belong to a runtime, and would never
+/// respond if that is no longer running.
 #[derive(Clone, Default)]
 pub(crate) struct KeptClient(Arc<Mutex<Option<(runtime::Id, Client)>>>);
 
 impl Context {
-    /// What is written into refs as who wrote them.
+    /// The name that refs record as their writer.
     pub(crate) fn agent(&self) -> &str {
         self.net.user_agent.split(';').next().unwrap_or_default()
     }
 
-    /// The same with other stores.
+    /// The same configuration with other stores.
     pub(crate) fn with_stores(&self, urls: Vec<StoreUrl>, mode: StoreMode) -> Self {
         let mut context = self.clone();
         (context.stores.urls, context.stores.mode) = (urls, mode);
         context
     }
 
-    /// The client of this runtime, set up when it is needed. Blocks: certificates are files.
+    /// The client for this runtime, created when needed. Blocks: certificates are files.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         let runtime = Handle::current().id();
         let mut kept = self.client.0.lock();
@@ -77,7 +77,7 @@ impl fmt::Debug for KeptClient {
     }
 }
 
-/// An application's own source of metadata.
+/// The application's own source of metadata.
 #[derive(Clone)]
 pub(crate) struct OwnSource(pub(crate) Arc<dyn MetadataSource>);
 
@@ -87,8 +87,8 @@ impl fmt::Debug for OwnSource {
     }
 }
 
-/// The certificate authorities that vouch for servers: those that the application gave, or files to be read when
-/// there is something to download.
+/// The trusted certificate authorities: those that the application gave, or files to be read when
+/// something is downloaded.
 #[derive(Clone, Debug)]
 pub(crate) enum Certificates {
     Given(CaCertificates),

@@ -1,24 +1,25 @@
-//! What a request comes to: policy, force and what the cache holds, decided in one place without I/O.
+//! Decides how to answer a request: policy, force and the cache's content are combined here, without
+//! I/O.
 
 use cache_layout::{CachePolicy, Hit, Lookup, Purpose};
 
 use crate::{Error, Request};
 
-/// What to do for a request.
+/// How to answer a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// The cache answers.
+    /// With a cached model.
     Serve(Hit),
-    /// A download is needed and allowed.
+    /// With a download, which is needed and permitted.
     Download(Purpose),
 }
 
-/// Whether a request forces a download, as its own word or by the policy.
+/// Whether a request forces a download, explicitly or by the policy.
 ///
 /// # Errors
 ///
-/// [`Error::ForceForbidden`]: forced by the request and forbidden by the policy. Known before the cache is
-/// looked at, so that nothing is touched.
+/// [`Error::ForceForbidden`] if the request forces a download and the policy forbids it. This is known
+/// before looking into the cache, so nothing is touched.
 pub(crate) fn is_forced(request: &Request, policy: CachePolicy) -> Result<bool, Error> {
     let is_forced = request.forced() == Some(true) || request.is_about_own_copy();
     match (request.forced(), policy) {
@@ -30,16 +31,16 @@ pub(crate) fn is_forced(request: &Request, policy: CachePolicy) -> Result<bool, 
     }
 }
 
-/// Decides by what the cache holds. `has_entry` says whether anything stands in the writable tier; it matters
-/// to a repair only, which passes over what read-only tiers have.
+/// Decides by the cache's content. `has_entry` tells whether there is an entry in the writable tier;
+/// only a repair uses it, since it ignores read-only tiers.
 ///
-/// A read-only tier that has the model wins over a forced download: it stands before the writable one, and a
-/// download would never be seen. (The Python original does the same.)
+/// A read-only tier with the model takes precedence over a forced download: it is searched before the
+/// writable tier, so a download would never be found. (The Python original does the same.)
 ///
 /// # Errors
 ///
-/// [`Error::NotCached`] when the policy forbids the download that would be needed, [`Error::OnlyReadOnly`]
-/// when a model is to be repaired that is not ours to change.
+/// [`Error::NotCached`] if the policy forbids a download that is needed, [`Error::OnlyReadOnly`] if the
+/// model to be repaired is only in a read-only tier.
 pub(crate) fn decide(
     request: &Request,
     policy: CachePolicy,
@@ -98,7 +99,7 @@ mod tests {
         came_to(&request, policy, found, false)
     }
 
-    /// What a request comes to, in a word.
+    /// The decision for a request, as a word.
     fn came_to(request: &Request, policy: CachePolicy, found: Found, has_entry: bool) -> &'static str {
         let decision = is_forced(request, policy)
             .and_then(|forced| decide(request, policy, forced, has_entry, lookup(found)));
@@ -134,10 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn every_combination() {
+    fn every_policy_force_and_state_has_a_decision() {
         use CachePolicy::{Off, On, ReadOnly, Redo};
         let (unsaid, yes, no) = (None, Some(true), Some(false));
-        // What is found: nothing, in a read-only tier, in the writable tier.
+        // For three states: not found, in a read-only tier, in the writable tier.
         for (policy, force, expected) in [
             (On, unsaid, ["download", "hit", "hit"]),
             (On, yes, ["replace", "hit", "replace"]),

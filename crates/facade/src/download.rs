@@ -1,4 +1,4 @@
-//! The life of one download, from a miss to a whole directory in the cache.
+//! A download from the cache miss to a whole directory.
 
 mod carry_over;
 mod dry_run;
@@ -36,7 +36,7 @@ use crate::plan::Plan;
 use crate::store_clock::warn_of_clock;
 use crate::{Error, MetadataOrigin, Model, Outcome, Request, Warning, lock_wait};
 
-/// Answers a request: from the cache, else by a download.
+/// Answers a request from the cache, or else by a download.
 pub(crate) async fn download(context: SharedContext, request: Request) -> Result<Model, Error> {
     let (request, progress) = fill::counted(&context, request);
     let query = Query::new(context, request);
@@ -45,7 +45,7 @@ pub(crate) async fn download(context: SharedContext, request: Request) -> Result
         return Ok(model);
     }
     let lock = lock_wait::acquire(&query).await?;
-    // Again: the wait, however short, is when another process may have done the work.
+    // Looks again, since another process may have done the work while this one waited.
     let purpose = match look(&query, false).await? {
         Answer::Found(model) => return Ok(model),
         Answer::Missing(purpose) => purpose,
@@ -57,7 +57,8 @@ pub(crate) async fn download(context: SharedContext, request: Request) -> Result
         Ok(model) => return Ok(model),
         Err(failure) => failure,
     };
-    // Where locks do nothing, a faster run may have published the model, and cleared what this one stood on.
+    // Without locks, a faster run may have published the model and removed files that this one relied
+    // on.
     match look(&query, false).await {
         Ok(Answer::Found(model)) => Ok(model),
         _ => Err(failure),
@@ -77,7 +78,7 @@ async fn look(query: &Query, first: bool) -> Result<Answer, Error> {
 }
 
 impl Work {
-    /// Plans on a thread for blocking work: a commit may have a hundred thousand files.
+    /// Plans on a thread for blocking work, since a commit may have a hundred thousand files.
     async fn plan(
         &self,
         snapshot: RepoSnapshot,
@@ -85,7 +86,7 @@ impl Work {
     ) -> Result<(RepoSnapshot, Described, Plan), Error> {
         let plan = move |lease: &Lease, _: &Run| {
             let mut plan = Plan::new(lease.slot.model().id(), &snapshot, &described.manifest)?;
-            // A manifest or configuration that is an LFS file is in the tree already.
+            // A manifest or configuration in LFS is already in the tree.
             plan.fetches.retain(|file| described.fetched.iter().all(|known| known.path != file.path));
             plan.log(&snapshot.commit);
             Ok((snapshot, described, plan))
@@ -126,7 +127,7 @@ impl Work {
         Ok(Model { path, tier, commit, proof, metadata, outcome })
     }
 
-    /// What is known of a tree that is made from this.
+    /// The description of a tree made from this.
     fn known_of(&self, snapshot: &RepoSnapshot) -> Known {
         let metadata = if self.stores.has_given_snapshot() {
             MetadataOrigin::Store

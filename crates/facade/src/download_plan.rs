@@ -7,7 +7,7 @@ use url_parse::{CommitId, Endpoint, ModelRef, RepoPath};
 
 use crate::{Model, serialized};
 
-/// What [`Downloader::plan`](crate::Downloader::plan) found.
+/// The result of [`Downloader::plan`](crate::Downloader::plan).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
@@ -19,7 +19,7 @@ pub enum DownloadPlan {
     Download(PlannedDownload),
 }
 
-/// A download that has not been begun. Serialized, it is the part of a model in the document of
+/// A download that was not started. Serialized, it is the part for one model in the output of
 /// `mlc-weights download --dry-run --json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,22 +28,22 @@ pub struct PlannedDownload {
     pub model: ModelRef,
     /// The hub that it would come from.
     pub endpoint: Endpoint,
-    /// The addresses of the stores that would be asked before it, or, in the [mode](crate::stores::StoreMode) `only`, in its
-    /// place.
+    /// The addresses of the stores that would be asked before the hub or, in the
+    /// [mode](crate::stores::StoreMode) `only`, instead of it.
     pub stores: Vec<String>,
     /// Whether the hub would be asked for what they lack.
     pub asks_hub: bool,
-    /// The commit that the hub, or a store, has now.
+    /// The current commit according to the hub or a store.
     pub commit: CommitId,
     /// The directory that the model would have.
     pub path: PathBuf,
-    /// Whether something is there already, which would be replaced.
+    /// Whether an existing directory would be replaced.
     pub replaces: bool,
-    /// Every file that the directory would hold of the commit.
+    /// Every file of the commit that the directory would have.
     pub files: Vec<PlannedFile>,
-    /// Large files of the commit that would be left out: the manifest does not name them.
+    /// Large files of the commit that would be left out because the manifest does not name them.
     pub left_out: Vec<RepoPath>,
-    /// How many bytes are free on the disk of the cache, where the system tells.
+    /// The free bytes on the cache's disk, if the system reports them.
     pub free_bytes: Option<u64>,
 }
 
@@ -65,21 +65,22 @@ pub struct PlannedFile {
 pub enum FileOrigin {
     /// The network.
     Network {
-        /// About so many bytes of it are there from an interrupted download, and would not be fetched again if they
-        /// turn out to be right.
+        /// Approximately how many bytes exist from an interrupted download and would not be fetched
+        /// again if they turn out to be right.
         kept: u64,
     },
-    /// The metadata, which comes first and is small.
+    /// The metadata, which is fetched first and is small.
     Metadata,
-    /// An earlier, interrupted download, which had verified it. The download would hash it again before it counts on it.
+    /// An earlier, interrupted download that verified it. The download would hash it again before using
+    /// it.
     Staging,
-    /// Another model of the cache, or another revision: its receipt says that it has the file. Whether it is right, the
-    /// download would find out.
+    /// Another model of the cache, or another revision, whose receipt lists it. The download would
+    /// verify it.
     OtherModel,
-    /// A store in a folder, which has a file of this name and size. Whether it is right, the download would find out.
+    /// A store in a folder with a file of this name and size. The download would verify it.
     StoreFolder,
-    /// The directory that would be replaced: a file of this name and size is there. Whether it is right, the download
-    /// would find out.
+    /// The directory that would be replaced, which has a file of this name and size. The download would
+    /// verify it.
     Replaced,
 }
 
@@ -141,7 +142,7 @@ impl Serialize for PlannedFile {
 }
 
 impl FileOrigin {
-    /// The origin in one word, in lower case.
+    /// The origin as a word in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Network { .. } => "network",
@@ -165,7 +166,7 @@ impl PlannedDownload {
         self.files.iter().filter(|file| matches!(file.from, FileOrigin::Network { .. })).count()
     }
 
-    /// How many bytes all files have.
+    /// The total size of all files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
     }

@@ -1,4 +1,4 @@
-//! The downloader: the library's face.
+//! The downloader: the main type of the library.
 
 use std::sync::Arc;
 
@@ -11,11 +11,12 @@ use crate::fill::Filled;
 use crate::look::Query;
 use crate::{DownloadPlan, Error, Model, Request, download};
 
-/// Gets models into a cache, and finds them there. Cheap to clone; several may work side by side.
+/// Downloads models into a cache and finds them there. Cheap to clone; several may be used at once.
 ///
-/// A downloader and its clones have one HTTP client, whose connections are kept from one download to the next, and
-/// which remembers what servers have said of their limits. It may be used in one tokio runtime after another, and also in
-/// several at once: it has the client of the runtime in which it was used last, and makes a new one in any other.
+/// A downloader and its clones share one HTTP client, which keeps connections from one download to the
+/// next and remembers servers' rate limits. It may be used in several tokio runtimes, one after another
+/// or at once: it keeps the client of the most recently used runtime, and creates a new one for any
+/// other.
 #[derive(Clone, Debug)]
 pub struct Downloader {
     pub(crate) context: SharedContext,
@@ -26,15 +27,15 @@ impl Downloader {
         Self { context: Arc::new(context) }
     }
 
-    /// Returns the model's directory: the cache's, after a download if it has none.
+    /// Returns the model's directory in the cache, after downloading it if necessary.
     ///
-    /// A model that is in the cache is returned with no network request. Otherwise its files are fetched,
-    /// each verified by size and digests, into a private folder of the cache, and appear as the model's
-    /// directory in one step. Interrupted or failed, the call leaves the cache's models as they were; files
-    /// that were verified are kept, and the others as far as they were downloaded; the next call continues from there.
+    /// A cached model is returned without any network request. Otherwise its files are fetched into a
+    /// private folder of the cache, each verified by size and digests, and appear as the model's
+    /// directory in one step. If the call is interrupted or fails, the cache's models are unchanged.
+    /// Verified and partial files are kept, and the next call continues from there.
     ///
-    /// Any number of tasks and processes may ask for the same model: one downloads, the others wait for it
-    /// and get the same directory.
+    /// Any number of tasks and processes may ask for the same model: one downloads, the others wait for
+    /// it and get the same directory.
     ///
     /// # Errors
     ///
@@ -42,29 +43,30 @@ impl Downloader {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future stops the download. Blocking work that is under way ends by itself a moment
-    /// later; a publication that has begun completes.
+    /// Dropping the future stops the download. Running blocking work ends by itself a moment later; a
+    /// publication that has begun completes.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with I/O and time enabled, when a download is needed; see
+    /// Outside a tokio runtime with I/O and time enabled, if a download is needed; see
     /// [`blocking`](crate::blocking).
     pub async fn download(&self, request: Request) -> Result<Model, Error> {
         let span = tracing::info_span!("download", model = %request.model(), commit = tracing::field::Empty);
         download::download(Arc::clone(&self.context), request).instrument(span).await
     }
 
-    /// Says what [`download`](Self::download) would do: which files it would fetch, from where, and what is there
-    /// already.
+    /// Finds out what [`download`](Self::download) would do: which files it would fetch, from where,
+    /// and which exist already.
     ///
-    /// Asks the hub for the metadata, as a download does, unless the cache has the model. Nothing appears in the
-    /// cache, and no other process is waited for. What is written goes into a private folder and is removed at the
-    /// end; only a manifest that is itself a large file is kept for the download.
+    /// Unless the cache has the model, this asks the hub for the metadata, as a download does. Nothing
+    /// appears in the cache, and it waits for no other process. Temporary files go into a private
+    /// folder and are removed at the end; only a manifest that is itself a large file is kept for the
+    /// download.
     ///
     /// # Errors
     ///
-    /// As a download, up to the first file: a policy that forbids it, a hub that refuses, a repository that is no
-    /// MLC model, a cache that cannot be written to.
+    /// As a download, up to the first file: a policy that forbids it, a hub that refuses, a repository
+    /// without an MLC model, a cache that cannot be written.
     ///
     /// # Cancellation
     ///
@@ -78,17 +80,17 @@ impl Downloader {
         download::plan(Arc::clone(&self.context), request).instrument(span).await
     }
 
-    /// Asks which commit the model's name stands for today, to compare it with that of a cached copy: one request to a
-    /// hub that serves git, and three to one that does not. A request for a full commit is answered by that, with no
-    /// request. Stores are asked instead where their names are trusted ([`StoreMode`](crate::stores::StoreMode)). The cache is
-    /// not looked at, and nothing is written. `None`: an application's own
-    /// [`MetadataSource`](crate::metadata::MetadataSource) does not tell.
+    /// Resolves the model's name to its current commit, for comparison with a cached copy. Takes one
+    /// request to a hub with git, three to one without, and none for a full commit. Stores are asked
+    /// instead if they are trusted with names ([`StoreMode`](crate::stores::StoreMode)). Does not look
+    /// into the cache and writes nothing. `None`: the application's own
+    /// [`MetadataSource`](crate::metadata::MetadataSource) cannot tell.
     ///
     /// # Errors
     ///
     /// - [`Error::AskForbidden`] under the policy [`Off`](crate::CachePolicy::Off), and for an
     ///   [`update`](Request::update) [`Error::ForceForbidden`] under a policy that forbids downloads;
-    /// - what the hub or a store refuses, and the network after retries.
+    /// - refusals of the hub or a store, and network failures after retries.
     ///
     /// # Cancellation
     ///
@@ -107,29 +109,30 @@ impl Downloader {
         self.context.fills.are_under_way()
     }
 
-    /// Waits until no store is being [filled](crate::Builder::fill_store) any more by this downloader and its clones, and
-    /// says how it went since this was last asked. Of more than a thousand the first are forgotten.
+    /// Waits until this downloader and its clones have finished [filling](crate::Builder::fill_store)
+    /// stores, and returns the results since the last call. Only the latest thousand or so are kept.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future stops nothing. What a runtime has begun ends with the runtime; the store is whole then too.
+    /// Dropping the future stops nothing. Work started on a runtime ends with it; even then the store
+    /// is consistent.
     pub async fn filled(&self) -> Vec<Filled> {
         self.context.fills.ended().await
     }
 
-    /// Returns the model's directory if the cache can answer, `None` if a download is needed and allowed.
+    /// Returns the model's directory if it is cached, `None` if a download is needed and permitted.
     ///
-    /// Needs no runtime, makes no request, and creates nothing (but the manifest's newer name beside an
-    /// older one in the writable tier). The observer is warned of what was passed over on the way to a hit;
+    /// Needs no runtime, makes no request, and creates nothing (except the manifest's newer name beside
+    /// an older one in the writable tier). On a hit, the observer is warned about what was passed over;
     /// after a miss, the download warns.
     ///
     /// # Errors
     ///
-    /// [`Error::NotCached`] when a download is needed and the policy forbids it, and [`Error::Cache`].
+    /// [`Error::NotCached`] if a download is needed and the policy forbids it, and [`Error::Cache`].
     pub fn cached(&self, request: &Request) -> Result<Option<Model>, Error> {
         let query = Query::new(Arc::clone(&self.context), request.clone());
         let looked = query.look();
-        // A download that follows logs it.
+        // Otherwise the download that follows logs it.
         if !matches!(looked, Ok((Decision::Download(_), _))) {
             query.log_policy();
         }

@@ -8,18 +8,20 @@ use url_parse::ModelUrl;
 use crate::env::Settings;
 use crate::{Builder, Downloader, Error, Request};
 
-/// Returns the directory of a model, downloading it into the cache if it is not there.
+/// Returns a model's directory, downloading it into the cache if necessary.
 ///
-/// This is MLC-LLM's `download_and_cache_mlc_weights`: `model_url` is `HF://user/repo` or
-/// `https://huggingface.co/user/repo` (or the address at the hub that `HF_ENDPOINT` sets), with `@revision` behind it for another revision than the default branch; `num_processes` is how many files are fetched at once (`None`: 4,
-/// over as many connections as prove useful); `force_redo` downloads again (`Some(true)`), never does
-/// (`Some(false)`), or follows `MLC_DOWNLOAD_CACHE_POLICY` (`None`). The environment's settings are read at
-/// each call.
+/// This is MLC-LLM's `download_and_cache_mlc_weights`. `model_url` is `HF://user/repo` or
+/// `https://huggingface.co/user/repo` (or the address on the hub set by `HF_ENDPOINT`), optionally
+/// followed by `@revision`. `num_processes` is the number of files fetched at a time (`None`: 4, over
+/// as many connections as prove useful). `force_redo` downloads again (`Some(true)`), never does
+/// (`Some(false)`), or follows `MLC_DOWNLOAD_CACHE_POLICY` (`None`). The environment is read on each
+/// call.
 ///
 /// # Errors
 ///
-/// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`Integrity`](crate::ErrorKind::Integrity) where the
-/// original raises `ValueError`, [`NotCached`](crate::ErrorKind::NotCached) where it raises `RuntimeError`.
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`Integrity`](crate::ErrorKind::Integrity)
+/// where the original raises `ValueError`, [`NotCached`](crate::ErrorKind::NotCached) where it raises
+/// `RuntimeError`.
 ///
 /// # Cancellation
 ///
@@ -33,16 +35,16 @@ pub async fn download_and_cache_mlc_weights(
     Ok(downloader.download(request).await?.path)
 }
 
-/// Returns the directory of a model that is given as a URL or as a local directory.
+/// Returns the directory of a model given as a URL or as a local directory.
 ///
-/// A local directory is returned as it was given, if `mlc-chat-config.json` is in it; any URL is downloaded,
-/// as by [`download_and_cache_mlc_weights`]. (The original takes `HF://` for a URL and everything else,
-/// `https://huggingface.co/` too, for a directory.)
+/// A local directory that contains `mlc-chat-config.json` is returned as given; any URL is downloaded,
+/// as by [`download_and_cache_mlc_weights`]. (The original treats only `HF://` as a URL and everything
+/// else, even `https://huggingface.co/`, as a directory.)
 ///
 /// # Errors
 ///
-/// [`NotFound`](crate::ErrorKind::NotFound) where the original raises `FileNotFoundError`, and those of
-/// [`download_and_cache_mlc_weights`].
+/// [`NotFound`](crate::ErrorKind::NotFound) where the original raises `FileNotFoundError`, and the
+/// errors of [`download_and_cache_mlc_weights`].
 ///
 /// # Cancellation
 ///

@@ -1,8 +1,8 @@
-//! The environment's settings: the only place of the workspace that reads environment variables.
+//! The environment's settings: the only place in the workspace that reads environment variables.
 //!
-//! A library embedded in an application takes everything through [`Builder`](crate::Builder) and needs
-//! nothing of this. [`Settings::from_env`] is for programs that follow the conventions of MLC-LLM and of the
-//! Hugging Face hub's clients.
+//! A library embedded in an application gets everything through [`Builder`](crate::Builder) and does
+//! not need this. [`Settings::from_env`] is for programs that follow the conventions of MLC-LLM and of
+//! the Hugging Face hub's clients.
 
 mod certificates;
 mod report;
@@ -26,7 +26,7 @@ pub use self::variables::*;
 use crate::Error;
 use crate::store::StoreMode;
 
-/// What the environment sets, parsed and checked.
+/// The environment's settings, parsed and validated.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
@@ -34,9 +34,9 @@ pub struct Settings {
     pub home: PathBuf,
     /// [`MLC_LLM_READONLY_WEIGHT_CACHE`], without its empty entries.
     pub read_only: Vec<PathBuf>,
-    /// [`MLC_DOWNLOAD_CACHE_POLICY`], [`HF_HUB_OFFLINE`] taken into account.
+    /// [`MLC_DOWNLOAD_CACHE_POLICY`], combined with [`HF_HUB_OFFLINE`].
     pub policy: CachePolicy,
-    /// The variable that the policy comes from; `None` where none is set.
+    /// The variable that determines the policy; `None` if none is set.
     pub policy_variable: Option<&'static str>,
     /// [`MLC_WEIGHTS_REQUIRE_PROOF`].
     pub require_proof: bool,
@@ -46,14 +46,14 @@ pub struct Settings {
     pub store_mode: StoreMode,
     /// [`MLC_WEIGHTS_STORE_FILL`].
     pub store_fill: bool,
-    /// The variables of clouds, as [`MLC_WEIGHTS_STORE`] says.
+    /// The clouds' own variables; see [`MLC_WEIGHTS_STORE`].
     pub store_settings: StoreSettings,
     /// [`MLC_TEMP_DIR`].
     pub temp_dir: Option<PathBuf>,
     /// [`HF_ENDPOINT`].
     pub endpoint: Endpoint,
-    /// [`HF_TOKEN`], else [`HUGGING_FACE_HUB_TOKEN`], else the content of [`HF_TOKEN_PATH`], else the token that a
-    /// login has left in [`HF_HOME`].
+    /// [`HF_TOKEN`], else [`HUGGING_FACE_HUB_TOKEN`], else the content of [`HF_TOKEN_PATH`], else the
+    /// token that a login left in [`HF_HOME`].
     pub token: Option<Token>,
     /// [`HF_HUB_DOWNLOAD_TIMEOUT`].
     pub idle_timeout: Option<Duration>,
@@ -65,7 +65,7 @@ pub struct Settings {
     pub user_agent_origin: Option<String>,
 }
 
-/// How a program should present itself, by the environment.
+/// How a program should present itself, according to the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Presentation {
@@ -73,7 +73,7 @@ pub struct Presentation {
     pub no_progress_bars: bool,
     /// No colour ([`NO_COLOR`]).
     pub no_color: bool,
-    /// Nothing that moves the cursor ([`TERM`]).
+    /// Do not move the cursor ([`TERM`]).
     pub dumb_terminal: bool,
 }
 
@@ -82,13 +82,13 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::Variable`] for a value that cannot be used, [`Error::NoHome`] when nothing says where the
-    /// cache is. An empty value counts as not set.
+    /// [`Error::Variable`] for an unusable value, [`Error::NoHome`] if nothing says where the cache is.
+    /// An empty value counts as not set.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_lookup(&process_environment)
     }
 
-    /// The same for any source of variables.
+    /// Like [`from_env`](Self::from_env), with any source of variables.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl Settings {
 }
 
 impl Presentation {
-    /// Reads the process's environment; there is no wrong value.
+    /// Reads the process's environment; any value is valid.
     pub fn from_env() -> Self {
         Self {
             no_progress_bars: process_environment(HF_HUB_DISABLE_PROGRESS_BARS)

@@ -15,23 +15,22 @@ use crate::proof_problem::ProofProblem;
 
 /// Why a model could not be downloaded.
 ///
-/// The message says what was attempted; the cause, where there is one, is in
-/// [`source`](std::error::Error::source). [`kind`](Self::kind) sorts errors into the few groups that callers
-/// treat differently.
+/// The message says what was attempted; the cause, if any, is in [`source`](std::error::Error::source).
+/// [`kind`](Self::kind) sorts errors into the few groups that callers treat differently.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A model URL, revision or endpoint that cannot be used; nothing was touched.
+    /// An unusable model URL, revision or endpoint; nothing was touched.
     #[error(transparent)]
     Name(#[from] url_parse::Error),
-    /// An environment variable's value cannot be used.
+    /// An environment variable has an unusable value.
     #[error("the environment variable {name}{} cannot be used", Shown(value.as_ref()))]
     Variable {
         /// The variable.
         name: &'static str,
-        /// Its value, unless that may be a secret.
+        /// Its value, unless it may be secret.
         value: Option<Excerpt>,
-        /// What is wrong with it.
+        /// The reason.
         source: Box<dyn StdError + Send + Sync>,
     },
     /// Nothing says where the cache is.
@@ -50,11 +49,11 @@ pub enum Error {
     NotCached {
         /// The model asked for.
         model: ModelRef,
-        /// The policy in force.
+        /// The policy.
         policy: CachePolicy,
-        /// Every directory that could have held it, in the order in which they were looked at.
+        /// Every directory that was searched, in order.
         looked_in: Vec<PathBuf>,
-        /// Those that hold something which is not the whole model.
+        /// Those with something that is not the whole model.
         passed_over: Vec<PassedOver>,
     },
     /// No tier has the model, whole or not.
@@ -62,10 +61,10 @@ pub enum Error {
     NotInCache {
         /// The model asked for.
         model: ModelRef,
-        /// Every directory that could have held it.
+        /// Every directory that was searched.
         looked_in: Vec<PathBuf>,
     },
-    /// Only a read-only tier has the model, and nothing is ever changed there.
+    /// Only a read-only tier has the model, and those are never changed.
     #[error("{model} stays as it is: only the read-only tier {} has it", shown(tier))]
     OnlyReadOnly {
         /// The model asked for.
@@ -73,23 +72,23 @@ pub enum Error {
         /// The tier's folder.
         tier: PathBuf,
     },
-    /// Files of the cache are not what they must be, so that nothing was made of them.
+    /// Files in the cache do not have the right content, so they were not used.
     #[error("{model} in the cache is not right: {problem}")]
     Unsound {
         /// The model.
         model: ModelRef,
-        /// The first file that is not right, and what is wrong with it.
+        /// The first such file, and the difference.
         problem: String,
     },
-    /// Nothing proves that the files are those of the commit, and that is required, or the endpoint could prove it and
-    /// does not.
+    /// Nothing proves that the files belong to the commit, and either proof is required, or the
+    /// endpoint could prove it and does not.
     #[error("{model} is not proven to be what its commit holds{}: {problem}", At(*commit))]
     Unproven {
         /// The model asked for.
         model: ModelRef,
-        /// The commit, as far as it is known.
+        /// The commit, if known.
         commit: Option<CommitId>,
-        /// Why not.
+        /// The reason.
         problem: ProofProblem,
     },
     /// A forced download under a policy that forbids downloads; nothing was touched.
@@ -97,81 +96,84 @@ pub enum Error {
     ForceForbidden {
         /// The model asked for.
         model: ModelRef,
-        /// The policy in force.
+        /// The policy.
         policy: CachePolicy,
     },
-    /// The policy forbids to ask the hub, or a store, for the newest commit.
+    /// The policy forbids asking the hub, or a store, for the newest commit.
     #[error("{model} cannot be compared with the hub: the policy {policy} forbids it")]
     AskForbidden {
         /// The model.
         model: ModelRef,
-        /// The policy in force.
+        /// The policy.
         policy: CachePolicy,
     },
-    /// A local path that holds no model.
+    /// A local path without a model.
     #[error("{} is not the directory of a model: {problem}", shown(path))]
     NotAModelDirectory {
-        /// The path given.
+        /// The path.
         path: PathBuf,
         /// What it lacks.
         problem: &'static str,
     },
-    /// The repository lacks what makes it an MLC model. Found before any shard was requested.
+    /// The repository lacks a file that makes it an MLC model. Detected before any shard was requested.
     #[error("{model} is not an MLC model: commit {commit} has no {missing}")]
     NotAnMlcModel {
         /// The model asked for.
         model: ModelId,
-        /// The commit looked at.
+        /// The commit.
         commit: CommitId,
-        /// The file that is missing.
+        /// The missing file.
         missing: &'static str,
     },
-    /// The manifest or the configuration cannot be used. Found before any shard was requested.
+    /// The manifest or the configuration is unusable. Detected before any shard was requested.
     #[error("cannot use {path} of {model}")]
     Unusable {
         /// The model asked for.
         model: ModelId,
         /// The manifest, or the configuration.
         path: RepoPath,
-        /// What is wrong with it.
+        /// The reason.
         source: shard_fetch::Error,
     },
-    /// The repository has a folder where MLC models have a file. Found before any shard was requested.
+    /// The repository has a folder where MLC models have a file. Detected before any shard was
+    /// requested.
     #[error("{model} is not an MLC model: in commit {commit} {path} is a folder, which must be a file")]
     FolderForFile {
         /// The model asked for.
         model: ModelId,
-        /// The commit looked at.
+        /// The commit.
         commit: CommitId,
         /// The folder.
         path: RepoPath,
     },
-    /// The manifest names a shard that the commit does not hold. Found before any shard was requested.
+    /// The manifest names a shard that the commit does not have. Detected before any shard was
+    /// requested.
     #[error(
         "{model} is incomplete at its source: the manifest names {path}, which commit {commit} does not hold"
     )]
     MissingShard {
         /// The model asked for.
         model: ModelId,
-        /// The commit looked at.
+        /// The commit.
         commit: CommitId,
         /// The shard.
         path: RepoPath,
     },
-    /// Manifest, LFS pointer and hub do not agree on a file's size or digest. Found before it was requested.
+    /// Manifest, LFS pointer and hub disagree about a file's size or digest. Detected before it was
+    /// requested.
     #[error("{path} of {model} cannot be verified: {first} says {expected}, {second} says {actual}")]
     Contradiction {
         /// The model asked for.
         model: ModelId,
         /// The file.
         path: RepoPath,
-        /// One witness.
+        /// The first source.
         first: &'static str,
-        /// What it says.
+        /// Its value.
         expected: String,
-        /// The other witness.
+        /// The second source.
         second: &'static str,
-        /// What that says.
+        /// Its value.
         actual: String,
     },
     /// The hub's metadata could not be fetched, after retries.
@@ -179,14 +181,14 @@ pub enum Error {
     MetadataGaveUp {
         /// The model asked for.
         model: ModelRef,
-        /// How many times it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// Over what time.
+        /// The time in all.
         elapsed: Duration,
         /// The last failure.
         source: hf_transport::Error,
     },
-    /// The hub did not say which commit a branch or tag stands for, after retries. The stores may have it.
+    /// The hub did not resolve a branch or tag, after retries. The stores may have its commit.
     #[error(
         "the hub did not say which commit {model} stands for, in {attempts} attempts over {}",
         duration(*elapsed)
@@ -194,9 +196,9 @@ pub enum Error {
     CommitNotNamed {
         /// The model asked for.
         model: ModelRef,
-        /// How many times it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// Over what time.
+        /// The time in all.
         elapsed: Duration,
         /// The last failure.
         source: hf_transport::Error,
@@ -207,18 +209,18 @@ pub enum Error {
     /// A store could not be used.
     #[error(transparent)]
     Store(#[from] weight_store::Error),
-    /// Nothing says which store is meant.
+    /// No store is configured.
     #[error("no store is named")]
     NoStore,
-    /// The model can be read with a token only, and was not to be put where others can read it.
+    /// The model can only be read with a token, and must not be put where others can read it.
     #[error("{model} is gated or private, and all readers of the store could read it")]
     Private {
         /// The model.
         model: ModelId,
-        /// What the hub says to who has no token.
+        /// The hub's answer without a token.
         source: hf_transport::Error,
     },
-    /// Nobody but the stores may be asked, and what they have is not right.
+    /// Only stores may be asked, and what they have is wrong.
     #[error(
         "{model} cannot be downloaded: what {store} has as {what} is not right, and the hub is not asked in the store mode `only`"
     )]
@@ -227,12 +229,12 @@ pub enum Error {
         model: ModelRef,
         /// The store, or all of them.
         store: String,
-        /// What is not right.
+        /// What is wrong.
         what: String,
-        /// What is wrong with it, where that is more than its digest.
+        /// The problem, if it is more than a wrong digest.
         source: Option<Box<Self>>,
     },
-    /// Nobody but the stores may be asked, and they do not have what the model needs.
+    /// Only stores may be asked, and they do not have what the model needs.
     #[error(
         "{model} cannot be downloaded: {stores} has no {missing}, and the hub is not asked in the store mode `only`"
     )]
@@ -254,11 +256,11 @@ pub enum Error {
         model: ModelRef,
         /// The cache's home.
         home: PathBuf,
-        /// How many bytes are still to be written.
+        /// The bytes still to be written.
         needed: u64,
-        /// How many bytes are free; `None` where the system does not tell.
+        /// The free bytes; `None` if the system does not report them.
         free: Option<u64>,
-        /// What the system says, if it was asked to write.
+        /// The system's error, if a write failed.
         source: Option<io::Error>,
     },
     /// The cache could not be read or written.
@@ -270,16 +272,16 @@ pub enum Error {
     /// A file of the model could not be read or written.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The blocking calls could not start a runtime of their own.
+    /// A blocking call could not start a runtime.
     #[error("cannot start a runtime for the download")]
     Runtime {
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl Error {
-    /// What sort of failure this is.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Name(_) | Self::Variable { .. } | Self::NoHome | Self::NoStore | Self::ZeroProcesses => {
@@ -313,7 +315,7 @@ impl Error {
         }
     }
 
-    /// The local path that the message names.
+    /// The local path in the message.
     pub(crate) fn local_path_mut(&mut self) -> Option<&mut PathBuf> {
         match self {
             Self::Hub(error)
@@ -325,12 +327,12 @@ impl Error {
         }
     }
 
-    /// Whether the same call may well succeed a little later.
+    /// Whether the same call may succeed a little later.
     pub fn is_transient(&self) -> bool {
         self.kind() == ErrorKind::Network
     }
 
-    /// Whether no model can be cached, or not this one, where the cache's home is.
+    /// Whether choosing another cache home would help.
     pub fn wants_another_home(&self) -> bool {
         use cache_layout::Error::{CreateFolder, EntryIsFixed, Io, NotADirectory};
         match self {
@@ -340,7 +342,7 @@ impl Error {
         }
     }
 
-    /// Whether the proxy could not be reached, or did not pass a request on.
+    /// Whether the proxy could not be reached, or did not forward a request.
     pub fn is_of_the_proxy(&self) -> bool {
         let hop = match self {
             Self::Fetch(shard_fetch::Error::GaveUp { hop, .. }) => *hop,
@@ -349,13 +351,14 @@ impl Error {
         hop == Some(net::Hop::Proxy) && self.kind() == ErrorKind::Network
     }
 
-    /// Whether this machine seems to have no network: a server's name was not found, or there is no route to it.
+    /// Whether this machine seems to have no network: a name could not be resolved, or there is no
+    /// route.
     pub fn is_of_the_network(&self) -> bool {
         use net::Obstacle::{Name, NoRoute};
         matches!(self.net_error(), Some(net::Error::Unreachable { why: Name | NoRoute, .. }))
     }
 
-    /// What went wrong between this machine and a server, where that is all.
+    /// The failure between this machine and a server, if that is all it is.
     fn net_error(&self) -> Option<&net::Error> {
         match self {
             Self::Net(error)
@@ -368,7 +371,7 @@ impl Error {
         }
     }
 
-    /// Whether the local disk, or somebody's share of it, is full.
+    /// Whether the local disk or a quota on it is full.
     pub fn is_out_of_space(&self) -> bool {
         self.kind() == ErrorKind::NoSpace || causes(self).any(is_full)
     }
@@ -383,7 +386,7 @@ fn is_full(cause: &(dyn StdError + 'static)) -> bool {
     matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
-/// The value of a setting in a message, when it may be shown.
+/// A setting's value in a message, if it may be shown.
 struct Shown<'a>(Option<&'a Excerpt>);
 
 impl fmt::Display for Shown<'_> {
@@ -392,7 +395,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// A commit that may not be known, in a message.
+/// A commit, possibly unknown, in a message.
 struct At(Option<CommitId>);
 
 impl fmt::Display for At {
@@ -401,7 +404,7 @@ impl fmt::Display for At {
     }
 }
 
-/// The places that were looked at, in a message.
+/// The searched directories, in a message.
 struct Looked<'a>(&'a [PathBuf], &'a [PassedOver]);
 
 impl fmt::Display for Looked<'_> {

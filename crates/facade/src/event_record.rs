@@ -1,4 +1,4 @@
-//! Events that borrow nothing.
+//! Events with owned data.
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use url_parse::{CommitId, ModelRef, Proof, RepoPath, causes};
 use crate::stores::StoreAnswer;
 use crate::{Event, Warning, serialized, words};
 
-/// An [`Event`] that borrows nothing, to go through a channel. Serialized it is an object whose `event` is its name, with
-/// the members that `mlc-weights` writes of it (`docs/progress.md`).
+/// An [`Event`] with owned data, for sending through a channel. Serialized, it is an object whose
+/// `event` is its name, with the members that `mlc-weights` writes (`docs/progress.md`).
 ///
 /// ```
 /// use facade::{EventRecord, Request};
@@ -30,9 +30,9 @@ use crate::{Event, Warning, serialized, words};
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is as the event of its name")]
 pub enum EventRecord {
-    /// [`Event::Warning`], in words.
+    /// [`Event::Warning`], as text.
     Warning { kind: &'static str, file: Option<String>, message: String },
-    /// [`Event::WaitingForLock`]: for the process of this number, on this machine.
+    /// [`Event::WaitingForLock`]: the process id on this machine, or the host.
     Waiting { pid: Option<u32>, host: Option<String> },
     /// [`Event::Stores`].
     Stores {
@@ -48,7 +48,7 @@ pub enum EventRecord {
         #[serde(serialize_with = "serialized::text")]
         model: ModelRef,
     },
-    /// [`Event::RetryingMetadata`], which is about no file, and [`FetchEvent::Retrying`].
+    /// [`Event::RetryingMetadata`], without a file, and [`FetchEvent::Retrying`].
     Retrying {
         #[serde(serialize_with = "serialized::optional_text")]
         file: Option<RepoPath>,
@@ -57,7 +57,7 @@ pub enum EventRecord {
         /// The failure and its causes.
         causes: Vec<String>,
     },
-    /// [`Event::Throttled`], which is about a server and no file, and [`FetchEvent::Throttled`].
+    /// [`Event::Throttled`], with a server and no file, and [`FetchEvent::Throttled`].
     Throttled {
         #[serde(serialize_with = "serialized::optional_text")]
         file: Option<RepoPath>,
@@ -150,7 +150,7 @@ pub enum EventRecord {
         #[serde(serialize_with = "serialized::text")]
         file: RepoPath,
     },
-    /// An event of another kind, in words.
+    /// An event of another kind, as text.
     Other { message: String },
 }
 

@@ -1,4 +1,5 @@
-//! Fills the store on the way: a machine that downloads a model from the hub pushes it to the store.
+//! Fills the store during downloads: a machine that downloads a model from the hub pushes it to the
+//! store.
 //!
 //! One machine takes a lease and downloads; the others wait for its pack. No two clocks are compared: a holder counts as
 //! alive while its byte count grows, and as dead when the count has not grown for a while by the waiting machine's own
@@ -21,20 +22,21 @@ use weight_store::{Lease, LeaseSeen};
 use crate::stores::Pushed;
 use crate::{Error, Event, Observer};
 
-/// A holder whose bytes grow is waited for as long as it would need at so many bytes a second, and some more.
+/// A growing holder is waited for at most as long as it would need at this many bytes per second, plus
+/// a margin.
 const SLOWEST: u64 = 4 << 20;
-/// And in no case longer.
+/// The upper limit in any case.
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
-/// With less, a store would be asked without a pause.
+/// With less, the store would be asked without a pause.
 pub(crate) const LEAST_PATIENCE: Duration = Duration::from_millis(100);
-/// So many outcomes are remembered until somebody asks.
+/// How many results are kept until the caller asks for them.
 const MOST_REMEMBERED: usize = 1024;
 
 /// Whether and how stores are filled.
 #[derive(Clone, Debug)]
 pub(crate) struct FillConfig {
     pub(crate) is_on: bool,
-    /// A holder whose bytes do not grow for so long is dead.
+    /// A holder whose bytes do not grow for this long is dead.
     pub(crate) patience: Duration,
 }
 
@@ -45,36 +47,37 @@ impl Default for FillConfig {
 }
 
 impl FillConfig {
-    /// How often a holder shows that it is at work.
+    /// How often a holder renews its lease.
     fn beat(&self) -> Duration {
         self.patience / 4
     }
 
-    /// How long to wait before looking again; those who began together do not come back together.
+    /// How long to wait before looking again; random, so that machines that started together do not
+    /// return together.
     pub(crate) fn pause(&self) -> Duration {
         (self.patience / 60).mul_f64(1.0 + 4.0 * fastrand::f64())
     }
 }
 
-/// How the store was [filled](crate::Builder::fill_store) with a model that had been downloaded.
+/// The result of [filling](crate::Builder::fill_store) the store with a downloaded model.
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "what failed is in it"]
 pub struct Filled {
     /// The model.
     pub model: ModelRef,
-    /// What was put there, or why not. The model is in the cache in either case.
+    /// What was pushed, or why not. The model is in the cache in either case.
     pub outcome: Result<Pushed, Error>,
 }
 
-/// The stores that a downloader is filling, and what became of the last ones.
+/// The stores being filled, and the results so far.
 #[derive(Default)]
 pub(crate) struct Fills(Mutex<VecDeque<JoinHandle<Filled>>>);
 
 impl Fills {
     pub(crate) fn add(&self, filling: JoinHandle<Filled>) {
         let mut fills = self.0.lock();
-        // Who never asks how it went is not remembered all of it.
+        // A caller that never asks for the results does not accumulate them.
         if fills.len() >= MOST_REMEMBERED {
             fills.pop_front();
         }
@@ -106,14 +109,14 @@ impl fmt::Debug for Fills {
     }
 }
 
-/// What a holder has downloaded and written, for those who wait.
+/// How much the holder has downloaded and written, for waiting machines.
 #[derive(Debug, Default)]
 pub(crate) struct FillProgress {
     bytes: AtomicU64,
     of: AtomicU64,
 }
 
-/// Counts on the way to another observer.
+/// Counts events while passing them to another observer.
 pub(crate) struct Counting {
     pub(crate) progress: Arc<FillProgress>,
     pub(crate) observer: Arc<dyn Observer>,
@@ -123,7 +126,7 @@ impl Observer for Counting {
     fn on_event(&self, event: &Event<'_>) {
         let FillProgress { bytes, of } = &*self.progress;
         match event {
-            // Each is downloaded and written.
+            // Each byte is downloaded and written.
             Event::Fetch(FetchEvent::Planned { bytes: planned, .. }) => {
                 of.fetch_add(planned.saturating_mul(2), Ordering::Relaxed);
             }
@@ -136,7 +139,7 @@ impl Observer for Counting {
     }
 }
 
-/// A lease that is kept alive until this is dropped or [ended](Self::end).
+/// A lease that is renewed until this is dropped or [ended](Self::end).
 #[derive(Debug)]
 pub(crate) struct Lead {
     end: oneshot::Sender<()>,
@@ -172,14 +175,14 @@ impl Lead {
         Self { end, beating }
     }
 
-    /// Gives the lease back. When this is dropped instead, that happens later, if the runtime lives so long.
+    /// Gives the lease back. If this is dropped instead, that happens later, while the runtime lives.
     pub(crate) async fn end(self) {
         drop(self.end);
         let _ = self.beating.await;
     }
 }
 
-/// How long a holder is waited for. No clock, no I/O.
+/// How long to wait for a holder. No clock, no I/O.
 pub(crate) struct Waiting {
     patience: Duration,
     began: Instant,
@@ -191,7 +194,7 @@ impl Waiting {
         Self { patience, began: now, seen: None }
     }
 
-    /// A lease is held by somebody else.
+    /// Records that another holder has the lease.
     pub(crate) fn saw(&mut self, lease: LeaseSeen, now: Instant) {
         match &self.seen {
             Some((seen, _)) if seen.is_as_far(&lease) => {}
@@ -205,7 +208,7 @@ impl Waiting {
         (now.saturating_duration_since(*since) >= self.patience).then_some(lease)
     }
 
-    /// Whether it takes too long all the same.
+    /// Whether it takes too long, although the holder is alive.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         let of = self.seen.as_ref().map_or(0, |(lease, _)| lease.of());
         let longest = (5 * self.patience).saturating_add(Duration::from_secs(of / SLOWEST)).min(LONGEST);

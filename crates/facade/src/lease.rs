@@ -15,24 +15,25 @@ use crate::plan::RemoteFile;
 use crate::threads::blocking;
 use crate::{Error, Event, Observer};
 
-/// How often a run shows that it is alive. Others take it for abandoned only after many missed beats.
+/// The interval of a run's heartbeats. Other processes treat it as abandoned only after many missed
+/// ones.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// The lock and the run, shared by every blocking job of a download.
 ///
-/// A dropped future leaves jobs behind that write for a moment longer. Each of them holds the lease, so that
-/// neither the run's folder is removed nor the lock released before the last one has ended.
+/// A dropped future leaves jobs that continue writing for a moment. Each of them holds the lease, so
+/// that the run's folder is removed and the lock released only after the last one has ended.
 pub(crate) struct Lease {
     pub(crate) layout: CacheLayout,
     pub(crate) slot: Slot,
     pub(crate) purpose: Purpose,
-    /// Declared before the lock, and so dropped before it. `None` once it was taken to be published.
+    /// Declared before the lock, so that it is dropped first. `None` once it was taken for publishing.
     run: RwLock<Option<Run>>,
-    /// Nothing waits for the work any more.
+    /// The work is no longer wanted.
     is_given_up: AtomicBool,
-    /// `None` for work that makes nothing visible.
+    /// `None` for work that publishes nothing.
     lock: Option<SlotLock>,
-    /// The files that were to be fetched.
+    /// The files to be fetched.
     wanted: Mutex<Vec<RemoteFile>>,
     watcher: Arc<dyn Observer>,
 }
@@ -52,27 +53,28 @@ impl Lease {
         Ok(Self { layout, slot, purpose, run, is_given_up, lock, wanted, watcher })
     }
 
-    /// Takes note of files that are to be fetched.
+    /// Records files to be fetched.
     pub(crate) fn want(&self, files: &[RemoteFile]) {
         self.wanted.lock().extend_from_slice(files);
     }
 
-    /// Fails when the download was dropped: for jobs that take long, which ask now and then.
+    /// Fails if the download was dropped: for long jobs, which call it regularly.
     pub(crate) fn go_on(&self) -> Result<(), Error> {
         if self.is_given_up.load(Ordering::Relaxed) { Err(net::Error::Cancelled.into()) } else { Ok(()) }
     }
 
-    /// Whether this is a download, and not the foresight of one.
+    /// Whether this is a real download rather than a dry run.
     pub(crate) fn may_publish(&self) -> bool {
         self.lock.is_some()
     }
 
-    /// The slot's directory in the writable tier, if there is one that the run could replace.
+    /// The slot's directory in the writable tier, if a run could replace it.
     pub(crate) fn existing_entry(&self) -> Option<PathBuf> {
         self.layout.existing_entry(&self.slot)
     }
 
-    /// Runs a job on a blocking thread. It holds the lease until it has ended, also when this future is dropped.
+    /// Runs a job on a thread for blocking work. The job holds the lease until it ends, even if this
+    /// future is dropped.
     pub(crate) async fn on_disk<T: Send + 'static>(
         self: &Arc<Self>,
         job: impl FnOnce(&Self, &Run) -> Result<T, Error> + Send + 'static,
@@ -89,7 +91,7 @@ impl Lease {
         .await
     }
 
-    /// Runs the last such job, which takes the run to publish it. The lock stays.
+    /// Runs the last job, which takes the run to publish it. The lock stays.
     pub(crate) async fn publish<T: Send + 'static>(
         self: &Arc<Self>,
         job: impl FnOnce(&Self, Run) -> Result<T, Error> + Send + 'static,
@@ -102,7 +104,7 @@ impl Lease {
         .await
     }
 
-    /// An error whose paths the user knows, although the work was done by others.
+    /// Replaces internal paths in an error by those that the user knows.
     pub(crate) fn shown(&self, mut error: Error) -> Error {
         if let Some(path) = error.local_path_mut()
             && let Some(shown) = self.run.read().as_ref().and_then(|run| run.shown(path))
@@ -112,7 +114,7 @@ impl Lease {
         error
     }
 
-    /// Shows that the run is alive, for as long as this future is polled; it never completes.
+    /// Sends the run's heartbeats while this future is polled; it never completes.
     pub(crate) async fn beat(self: &Arc<Self>) -> Infallible {
         loop {
             tokio::time::sleep(HEARTBEAT).await;
@@ -120,13 +122,13 @@ impl Lease {
                 run.beat();
                 Ok(())
             });
-            // A published run has nothing to show any more.
+            // A published run no longer needs heartbeats.
             let _ = beat.await;
         }
     }
 }
 
-/// The last job has ended. What is there now is what the next run finds, unless this one was published.
+/// The last job has ended. What exists now is what the next run finds, unless this one was published.
 impl Drop for Lease {
     fn drop(&mut self) {
         let (may_publish, wanted) = (self.may_publish(), std::mem::take(self.wanted.get_mut()));
@@ -139,9 +141,9 @@ impl Drop for Lease {
     }
 }
 
-/// How many bytes of these files the next run has not to ask for.
+/// How many bytes of these files the next run need not request.
 fn kept_bytes(run: &Run, files: &[RemoteFile]) -> u64 {
-    // A repository may hold the same bytes under two names.
+    // A repository may have the same content under two names.
     let contents: HashMap<_, _> = files.iter().map(|file| (&file.content, &file.expected)).collect();
     let kept = |(content, expected): (&ContentName, &Expected)| match run.pooled(content) {
         Some(size) if size == expected.size => size,
@@ -150,7 +152,7 @@ fn kept_bytes(run: &Run, files: &[RemoteFile]) -> u64 {
     contents.into_iter().map(kept).sum()
 }
 
-/// The end of the work that holds this: what is left of its jobs need not be done.
+/// Marks the work as no longer wanted when dropped, so that remaining jobs stop.
 pub(crate) struct GiveUpOnDrop(pub(crate) Arc<Lease>);
 
 impl Drop for GiveUpOnDrop {

@@ -1,4 +1,4 @@
-//! MLC model weights, from a hub into the cache that MLC-LLM reads, behind one function.
+//! Gets MLC model weights from a hub into the cache that MLC-LLM reads, with one function.
 //!
 //! ```
 //! use facade::{Downloader, Endpoint, Outcome, Request};
@@ -28,23 +28,23 @@
 //! | to | look at |
 //! |---|---|
 //! | replace MLC-LLM's Python function: same arguments, environment variables and directory | [`download_and_cache_mlc_weights`], [`get_or_download_model`] |
-//! | call the same without a runtime | [`blocking`] |
-//! | embed it with every setting explicit: folders, hub, token, proxy, certificates | [`Downloader::builder`] |
-//! | take the environment's settings and change some | [`Builder::from_env`], [`mod@env`] |
-//! | ask for a revision, a policy, a repair, or to download again | [`Request`] |
-//! | ask only the cache, never the network | [`Downloader::cached`] |
-//! | know beforehand what would be fetched | [`Downloader::plan`] |
-//! | show progress | [`Progress`], which sums the events up; [`Request::on_event`], [`Observer`], [`Event`] |
+//! | do the same without a runtime | [`blocking`] |
+//! | embed it with explicit settings: folders, hub, token, proxy, certificates | [`Downloader::builder`] |
+//! | use the environment's settings and change some | [`Builder::from_env`], [`mod@env`] |
+//! | request a revision, a policy, a repair, or a new download | [`Request`] |
+//! | use only the cache, never the network | [`Downloader::cached`] |
+//! | find out in advance what would be fetched | [`Downloader::plan`] |
+//! | show progress | [`Progress`], which sums up events; [`Request::on_event`], [`Observer`], [`Event`] |
 //! | send events to another thread or program | [`EventRecord`] |
 //! | stop | drop the future; see [`Downloader::download`] |
-//! | say in words what happens, or what went wrong | [`words`] |
-//! | tell failures apart | [`Error::kind`], [`Error::is_transient`] |
-//! | list, verify, remove and tidy up what is cached | [`Cache`] |
-//! | let many machines download once: ask a bucket, a web server or a folder before the hub | [`Builder::stores`] |
+//! | describe events and errors as text | [`words`] |
+//! | distinguish failures | [`Error::kind`], [`Error::is_transient`] |
+//! | list, verify, remove and tidy up cached models | [`Cache`] |
+//! | download once for many machines: ask a bucket, a web server or a folder before the hub | [`Builder::stores`] |
 //! | fill such a store, list it, verify and repair it, copy it | [`Downloader::push`], [`Downloader::list_store`], [`Downloader::verify_store`], [`Downloader::copy_store`] |
-//! | learn what a repository holds another way than over git | [`metadata::MetadataSource`] |
+//! | learn what a repository contains in another way than over git | [`metadata::MetadataSource`] |
 //!
-//! The drop-in is one call:
+//! The drop-in replacement is one call:
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), facade::Error> {
@@ -55,20 +55,22 @@
 //! # }
 //! ```
 //!
-//! Whole programs are in the crate's `examples` folder: the three usages of the original, a progress bar, a private
-//! hub, and a service that warms several models up and can be stopped.
+//! Complete programs are in the crate's `examples` folder: the three usages of the original, a progress
+//! bar, a private hub, and a service that downloads several models at start-up and can be stopped.
 //!
-//! The root has what an application needs. What belongs to one subject is in a module of its name: [`cache`],
+//! The root has what an application needs. Everything else is in a module for its subject: [`cache`],
 //! [`stores`], [`network`], [`metadata`], [`errors`], [`mod@env`], [`words`], [`blocking`].
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! A directory is returned only when it is whole: the configuration, the manifest, every shard with its
-//! size; what this crate downloads was verified by MD5 and SHA-256, as far as the model gives them. Whatever
-//! interrupts a download leaves the cache's models as they were, and the next call goes on.
+//! A directory is returned only if it is whole: the configuration, the manifest, and every shard with
+//! its size. Files that this crate downloads are verified by MD5 and SHA-256, as far as the model
+//! provides them. If a download is interrupted, the cache's models are unchanged, and the next call
+//! resumes it.
 //!
-//! The crate wires the others together and holds no protocol and no file format. Progress goes to the observer,
-//! diagnostics go to `tracing`, nothing is printed, and nothing but [`mod@env`] reads the environment.
+//! The crate combines the others and implements no protocol or file format itself. Progress goes to the
+//! observer, diagnostics go to `tracing`, nothing is printed, and only [`mod@env`] reads the
+//! environment.
 
 pub mod blocking;
 mod builder;
@@ -128,7 +130,7 @@ pub use url_parse::{
     CommitId, Endpoint, ErrorKind, ModelId, ModelRef, ModelUrl, Proof, RepoPath, Revision, causes, size,
 };
 
-/// The errors that an [`Error`] holds, each of one crate, and what one of them says.
+/// The errors inside an [`Error`], one per crate, and a server's explanation.
 pub mod errors {
     pub use cache_layout::Error as CacheError;
     pub use hf_transport::{Door, Error as HubError};
@@ -140,7 +142,7 @@ pub mod errors {
     pub use crate::proof_problem::ProofProblem;
 }
 
-/// What a [`MetadataSource`](metadata::MetadataSource) of an application's own is asked and answers.
+/// The types for an application's own [`MetadataSource`](metadata::MetadataSource).
 pub mod metadata {
     pub use hf_transport::{
         FileKind, KeepAlive, LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot,
@@ -148,13 +150,13 @@ pub mod metadata {
     pub use shard_fetch::async_trait;
 }
 
-/// How servers are reached, and when they want to be left alone.
+/// How servers are reached, and their rate limits.
 pub mod network {
     pub use net::{NoProxy, ProxyUrl, Throttled};
     pub use url_parse::Origin;
 }
 
-/// Stores: how they are set up, filled, looked after, and what they say.
+/// Stores: their settings, filling and maintenance.
 pub mod stores {
     pub use weight_store::{StoreInfo, StoreSettings, StoreUrl};
 

@@ -13,11 +13,12 @@ use self::batches::{Batches, Need};
 use crate::Error;
 use crate::plan::RemoteFile;
 
-/// Of more files than this the locations are asked for a hundred at a time.
+/// For more files than this, locations are requested in batches.
 const MANY: usize = 64;
 
-/// Asks the hub where the files of one commit are, by `/resolve/` and in batches of LFS objects. What the hub knows of
-/// them is compared with what the manifest and the LFS pointers say, so that a contradiction costs no transfer.
+/// Asks the hub where the files of one commit are, by `/resolve/` and in batches of LFS objects. The
+/// hub's record is compared with the manifest and the LFS pointers, so that a contradiction is found
+/// before any transfer.
 pub(crate) struct HubLocator {
     hub: HubClient,
     model: ModelId,
@@ -48,9 +49,10 @@ impl HubLocator {
         Self { hub, model, commit, expected, batches }
     }
 
-    /// Whether a batch is the better way to locate a file, for which batches may have turned out to be bad.
+    /// Whether a batch is the better way to locate a file. `is_bad`: batches have given bad locations
+    /// for it.
     fn prefers_batches(&self, is_bad: bool, reason: LocateReason) -> bool {
-        // Where there is no `/resolve/`, it may redirect to a login, which is a page in the place of the file.
+        // Without `/resolve/`, it may redirect to a login page, which is sent instead of the file.
         let is_page = matches!(reason, LocateReason::Refused(200 | 206)) && !self.hub.has_served_resolve();
         let is_worth_it = is_page || self.batches.count() > MANY;
         self.hub.lacks_resolve() || is_worth_it && !is_bad
@@ -81,7 +83,7 @@ impl HubLocator {
         }
     }
 
-    /// Of a refusal by `/resolve/` and one of a batch, the one that tells more.
+    /// The more informative of two refusals, one by `/resolve/` and one of a batch.
     fn better_of(&self, by_resolve: Failure, by_batch: hf_transport::Error) -> Failure {
         match by_resolve {
             Failure::Hub(error)

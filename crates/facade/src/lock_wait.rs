@@ -1,4 +1,4 @@
-//! Waiting for another download of the same model.
+//! Waits for another download of the same model.
 
 use std::time::Duration;
 
@@ -7,11 +7,12 @@ use cache_layout::{LockAttempt, SlotLock};
 use crate::look::Query;
 use crate::{Error, Event};
 
-/// How often a held lock is tried again. The operating system frees the lock of a killed process, so that
-/// this is also how long a successor waits at most.
+/// How often a held lock is tried again. The operating system releases the lock of a killed process, so
+/// this is also the longest that a successor waits.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Takes the slot's lock; says once for whom it waits. Dropping the future ends the waiting.
+/// Acquires the slot's lock, polling while it is held; reports the holder once. Dropping the future
+/// cancels the wait.
 pub(crate) async fn acquire(query: &Query) -> Result<SlotLock, Error> {
     let mut has_said_so = false;
     loop {

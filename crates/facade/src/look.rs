@@ -1,4 +1,4 @@
-//! Looking for a model in the cache.
+//! Looks for a model in the cache.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::receipts::receipt_about;
 use crate::threads::blocking;
 use crate::{Error, Event, MetadataOrigin, Model, Outcome, Request, Warning};
 
-/// A request, with what it takes to answer it.
+/// A request, with everything needed to answer it.
 #[derive(Clone)]
 pub(crate) struct Query {
     pub(crate) context: SharedContext,
@@ -44,13 +44,13 @@ impl Query {
         Self { context, request, slot }
     }
 
-    /// Logs the policy in force, as MLC-LLM does at each call.
+    /// Logs the policy, as MLC-LLM does on each call.
     pub(crate) fn log_policy(&self) {
         let policy = self.request.policy_or(self.context.policy);
         tracing::info!(%policy, "the download cache policy, which is one of ON, OFF, REDO, READONLY");
     }
 
-    /// Runs a job on a blocking thread.
+    /// Runs a job on a thread for blocking work.
     pub(crate) async fn on_disk<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
@@ -59,7 +59,7 @@ impl Query {
         blocking(move || job(&query)).await
     }
 
-    /// Looks through the tiers and decides what the request comes to. Reads only.
+    /// Searches the tiers and decides how to answer the request. Reads only.
     pub(crate) fn look(&self) -> Result<(Decision, Lookup), Error> {
         let Self { context, request, slot } = self;
         let policy = request.policy_or(context.policy);
@@ -73,7 +73,7 @@ impl Query {
         Ok((decision, lookup))
     }
 
-    /// Tells the observer what deserves a look about a decision.
+    /// Warns the observer about unusual circumstances of a decision.
     pub(crate) fn warn(&self, decision: &Decision, lookup: &Lookup) {
         let Self { context, request, .. } = self;
         let observer = request.watcher();
@@ -91,11 +91,11 @@ impl Query {
         }
     }
 
-    /// A hit as the caller gets it.
+    /// Converts a hit to the caller's result.
     ///
-    /// In the writable tier a model that has only the manifest's older name gets the newer one beside it, which
-    /// is the only one that today's runtimes open. Where that cannot be written the model is returned as it is. The use
-    /// is noted there too.
+    /// In the writable tier, a model with only the manifest's older name also gets the newer one, the
+    /// only one that current runtimes open. If it cannot be written, the model is returned unchanged.
+    /// The use is recorded there too.
     pub(crate) fn serve(&self, hit: Hit) -> Model {
         if !hit.tier.is_read_only() {
             if let Err(error) = self.add_newer_name(&hit.path) {
@@ -108,7 +108,7 @@ impl Query {
         self.found(hit)
     }
 
-    /// The same with nothing written.
+    /// The same without writing anything.
     pub(crate) fn found(&self, hit: Hit) -> Model {
         let Known { commit, proof, metadata } = known_of(&self.context.layout, &self.slot, &hit.path);
         Model { path: hit.path, tier: hit.tier, commit, proof, metadata, outcome: Outcome::Cached }
@@ -123,14 +123,14 @@ impl Query {
     }
 }
 
-/// What is known of a whole directory.
+/// What is known about a whole directory.
 pub(crate) struct Known {
     pub(crate) commit: Option<CommitId>,
     pub(crate) proof: Option<Proof>,
     pub(crate) metadata: Option<MetadataOrigin>,
 }
 
-/// The commit that was asked for counts more than a receipt of another one.
+/// The requested commit takes precedence over a receipt of another one.
 pub(crate) fn known_of(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Known {
     let asked = slot.model().revision().and_then(Revision::commit);
     let receipt = receipt_about(layout, slot, dir);
@@ -142,8 +142,8 @@ pub(crate) fn known_of(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Known {
     }
 }
 
-/// The receipt of the download that the writable tier's entry is of. Where no manifest is left to compare the receipt
-/// with, the receipt is believed: a mended model is verified anyhow.
+/// The receipt of the download that created the writable tier's entry. If there is no manifest to
+/// compare with, the receipt is trusted, since a repaired model is verified anyway.
 pub(crate) fn mended_receipt(layout: &CacheLayout, slot: &Slot) -> Option<Receipt> {
     let entry = layout.existing_entry(slot)?;
     let has_manifest = MANIFEST_NAMES.iter().any(|name| {
@@ -153,10 +153,10 @@ pub(crate) fn mended_receipt(layout: &CacheLayout, slot: &Slot) -> Option<Receip
     if has_manifest { receipt_about(layout, slot, &entry) } else { layout.receipt(slot) }
 }
 
-/// Whether a directory is a whole model, files that its commit never had left aside.
+/// Whether a directory is a whole model, apart from files that its commit never had.
 pub(crate) fn inspect(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Completeness {
     match inspect_model_dir(dir) {
-        // Only now is the receipt worth reading.
+        // Only now is it worth reading the receipt.
         ModelDirState::Missing(missing) => match receipt_about(layout, slot, dir) {
             Some(receipt) if !receipt.lacking.is_empty() => inspect_with(Some(&receipt), dir),
             _ => Completeness::Incomplete { missing },
@@ -165,7 +165,7 @@ pub(crate) fn inspect(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Complete
     }
 }
 
-/// The same for a directory whose receipt was looked for.
+/// The same with a receipt that was already looked up.
 pub(crate) fn inspect_with(receipt: Option<&Receipt>, dir: &Path) -> Completeness {
     let lacking = receipt.map(|receipt| receipt.lacking.iter().cloned().collect()).unwrap_or_default();
     completeness(inspect_model_dir_lacking(dir, &lacking))

@@ -1,4 +1,4 @@
-//! What a caller gets.
+//! The result that a caller gets.
 
 use std::path::{Path, PathBuf};
 
@@ -8,39 +8,40 @@ use url_parse::{CommitId, Proof};
 
 use crate::serialized;
 
-/// A model that is whole, in a directory. Serialized, it is an object of its fields, with the tier as its folder and
-/// whether that is `read_only`, and the members of the outcome among them.
+/// A whole model in a directory. Serialized, it is an object of its fields, with the tier as its folder
+/// and `read_only`, and with the members of the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Model {
-    /// The directory that holds the shards, `tensor-cache.json`, `mlc-chat-config.json` and the rest of the
+    /// The directory with the shards, `tensor-cache.json`, `mlc-chat-config.json` and the rest of the
     /// repository. It is absolute.
     pub path: PathBuf,
-    /// The tier of the cache that the directory belongs to.
+    /// The tier of the cache that the directory is in.
     pub tier: Tier,
-    /// The commit that the directory is of. For one that was there already, or that another process has put there
-    /// meanwhile, the cache's receipt says it, or the revision that was asked for, when that is a full commit;
-    /// `None` when neither does, as for a directory that another program made.
+    /// The directory's commit. If the directory existed already, or another process put it there
+    /// meanwhile, the commit is known from the cache's receipt, or from the requested revision if that
+    /// is a full commit. `None` otherwise, for instance if another program made the directory.
     pub commit: Option<CommitId>,
-    /// What showed, when it was downloaded, that its files are those of the commit; `None` when no receipt says so.
+    /// What proved, when it was downloaded, that its files belong to the commit; `None` if no receipt
+    /// says so.
     pub proof: Option<Proof>,
-    /// Where it is known from what the commit holds; `None` for a directory that there is no receipt of.
+    /// The source of the commit's content; `None` for a directory without a receipt.
     pub metadata: Option<MetadataOrigin>,
-    /// How the model came about.
+    /// How the model was obtained.
     pub outcome: Outcome,
 }
 
-/// Where it is known from what a model's commit holds.
+/// The source of a commit's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MetadataOrigin {
-    /// The hub was asked.
+    /// The hub.
     Hub,
-    /// A store had the commit.
+    /// A store that had the commit.
     Store,
-    /// The application's own [`MetadataSource`](crate::metadata::MetadataSource) was asked.
+    /// The application's own [`MetadataSource`](crate::metadata::MetadataSource).
     Application,
-    /// Nobody was asked: the cache has the receipt of an earlier download.
+    /// The receipt of an earlier download in the cache; nothing was asked.
     Receipt,
 }
 
@@ -75,7 +76,7 @@ impl Serialize for Model {
 }
 
 impl MetadataOrigin {
-    /// The origin in one word, in lower case.
+    /// The origin as a word in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hub => "hub",
@@ -86,7 +87,7 @@ impl MetadataOrigin {
     }
 }
 
-/// How a [`Model`] came about.
+/// How a [`Model`] was obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -95,11 +96,11 @@ pub enum Outcome {
     Cached,
     /// It was downloaded.
     Downloaded {
-        /// How many bytes of its files came over the network, now and not in an earlier, interrupted run.
+        /// How many bytes of its files were received over the network in this run.
         bytes_received: u64,
-        /// How many of these a store has given.
+        /// How many of these came from stores.
         bytes_from_store: u64,
-        /// How many bytes of its files were copied out of a store in a folder.
+        /// How many bytes of its files were copied from stores in folders.
         bytes_copied: u64,
     },
 }

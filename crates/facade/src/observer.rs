@@ -1,4 +1,4 @@
-//! How a download tells what it is doing.
+//! How a download reports what it is doing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,34 +10,35 @@ use serde::Serialize;
 use shard_fetch::FetchEvent;
 use url_parse::{CommitId, Endpoint, Excerpt, ModelId, ModelRef, Proof, RepoPath};
 
-/// Watches a download.
+/// Observes a download.
 ///
-/// Events come in the order of the download's steps, from whichever thread does the step, one at a time for
-/// the steps of this crate and concurrently for those of [`Event::Fetch`]. An observer must not block: it
-/// holds up the download. A closure over `&Event` is an observer, an `Arc` of an observer is one, and `()` ignores
-/// everything.
+/// Events arrive in the order of the download's steps, on whichever thread performs the step: one at a
+/// time for the steps of this crate, concurrently for those of [`Event::Fetch`]. An observer must not
+/// block, since that would delay the download. A closure over `&Event` is an observer, an `Arc` of an
+/// observer is one, and `()` ignores everything.
 ///
-/// A model that is in the cache has no steps. Those of a download are, in this order:
+/// A cached model has no steps. A download has these, in this order:
 ///
-/// 1. [`WaitingForLock`](Event::WaitingForLock), if there is somebody to wait for.
-/// 2. [`Stores`](Event::Stores), if there are any; [`WaitingForStore`](Event::WaitingForStore). [`Metadata`](Event::Metadata), if the hub is asked, and again after
-///    each [`RetryingMetadata`](Event::RetryingMetadata), after [`Warning::CommitGone`], and when it has named the
-///    commit and no store has that.
+/// 1. [`WaitingForLock`](Event::WaitingForLock), if another download must be waited for.
+/// 2. [`Stores`](Event::Stores), if there are any; [`WaitingForStore`](Event::WaitingForStore).
+///    [`Metadata`](Event::Metadata), if the hub is asked, and again after each
+///    [`RetryingMetadata`](Event::RetryingMetadata), after [`Warning::CommitGone`], and if the hub has
+///    named a commit that no store has.
 /// 3. [`Commit`](Event::Commit).
-/// 4. [`Checking`](Event::Checking), if any files are there already.
-/// 5. [`Fetch`](Event::Fetch) with the events of a whole fetch, if any files are not. Meanwhile, or before or after
-///    it, [`Reused`](Event::Reused) ends what `Checking` began; a further fetch brings what was not right. The files
-///    that describe the model, where they are LFS files, come first, with a 4 and 5 of their own. Where locks do
-///    nothing, a further fetch brings what another run has cleared away.
+/// 4. [`Checking`](Event::Checking), if some files exist already.
+/// 5. [`Fetch`](Event::Fetch) with the events of a whole fetch, if some files do not. During, before or
+///    after it, [`Reused`](Event::Reused) ends what `Checking` began; another fetch gets the files that
+///    were not right. If the files that describe the model are LFS files, they come first, with steps 4
+///    and 5 of their own. Without locks, another fetch gets what another run has removed.
 /// 6. [`Publishing`](Event::Publishing).
 ///
-/// [`Warning`](Event::Warning), [`Store`](Event::Store) and [`Throttled`](Event::Throttled) may come at any time. The steps end with any of
-/// these when the download fails, or somebody else has brought the model meanwhile; then [`Kept`](Event::Kept) follows,
-/// if any files were to be fetched. All other events are out when the
-/// download returns; when its future is dropped instead, no further step begins, and the files in progress end
-/// within a moment.
+/// [`Warning`](Event::Warning), [`Store`](Event::Store) and [`Throttled`](Event::Throttled) may occur
+/// at any time. If the download fails, or another process has published the model meanwhile, the steps
+/// end early; [`Kept`](Event::Kept) follows if any files were to be fetched. All other events have been
+/// delivered when the download returns. If its future is dropped instead, no further step begins, and
+/// files in progress end within a moment.
 pub trait Observer: Send + Sync {
-    /// Called at every event.
+    /// Called for every event.
     fn on_event(&self, event: &Event<'_>);
 }
 
@@ -61,94 +62,95 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Something that went on but deserves a look. At any time.
+    /// Something unusual that did not stop the download. At any time.
     Warning(Warning<'a>),
-    /// Another process, or task, is downloading this model; said once, when the waiting begins.
+    /// Another process, or task, is downloading this model; reported once, when the wait begins.
     WaitingForLock {
-        /// Who that is, as far as it is known.
+        /// The process, if known.
         holder: Option<&'a Holder>,
     },
-    /// Stores are asked what the model holds.
+    /// Stores are asked what the model contains.
     Stores {
         /// The model.
         model: &'a ModelRef,
     },
-    /// Another machine is filling this store with the commit, and is waited for; said once.
+    /// Another machine is filling this store with the commit, and is waited for; reported once.
     WaitingForStore {
         /// The store's address.
         store: &'a str,
     },
-    /// What a store had to say when it was asked for a pack, a branch or tag, or a file. At any time.
+    /// A store's answer when it was asked for a pack, a branch or tag, or a file. At any time.
     Store {
-        /// The address of what it was asked for; of the store itself where that is given up.
+        /// The requested address; that of the store itself if it was given up.
         url: &'a str,
-        /// What it said.
+        /// The answer.
         answer: StoreAnswer,
     },
-    /// The hub is asked what the model holds.
+    /// The hub is asked what the model contains.
     Metadata {
         /// The model.
         model: &'a ModelRef,
     },
     /// The metadata could not be fetched; the next attempt follows after a pause.
     RetryingMetadata {
-        /// How long the pause is.
+        /// The length of the pause.
         delay: std::time::Duration,
-        /// Why.
+        /// The cause.
         cause: &'a hf_transport::Error,
     },
-    /// The hub limits the rate of requests: for a while they wait, or go out one at a time. At any time, from
-    /// whichever thread received the answer or waits; once for each time that it is so, not for each request that
-    /// waits. Where requests go out one at a time, this also comes for a wait of a second or more, with how long it is.
+    /// The hub limits the request rate: for a while requests wait, or are sent one at a time. At any
+    /// time, on the thread that received the response or waits; once per occasion, not for each waiting
+    /// request. If requests are sent one at a time, this is also reported for a wait of a second or
+    /// more, with its length.
     Throttled(&'a Throttled),
-    /// So many files are to be read from a store, or written to one. For each commit that a copy carries, and once
-    /// otherwise.
+    /// How many files will be read from a store or written to one. Once, or for each commit that a copy
+    /// transfers.
     StoreWork {
-        /// How many files.
+        /// The number of files.
         files: usize,
-        /// Their sizes, added up.
+        /// The sum of their sizes.
         bytes: u64,
     },
-    /// One of these is done.
+    /// One of these is finished.
     StoreFileDone,
-    /// Of these, so many bytes were just read or written, or need not be. From whichever thread does it. What is tried
-    /// again counts again.
+    /// More of these bytes were read or written, or did not need to be. On any thread. Retried bytes
+    /// count again.
     StoreBytes {
-        /// How many.
+        /// The number of bytes.
         bytes: u64,
     },
-    /// The hub has named the commit that everything that follows belongs to.
+    /// The hub has named the commit; everything that follows belongs to it.
     Commit {
         /// The commit.
         commit: &'a CommitId,
-        /// What shows that the files are that commit's: it came over git, or by the endpoint's word.
+        /// What proves that the files belong to the commit: git, or the endpoint's claim.
         proof: Proof,
     },
-    /// Files are there already, with the right sizes: from an earlier run, or in the directory that is repaired. They
-    /// are hashed, beside the fetch of the others.
+    /// Files with the right sizes exist already, from an earlier run or in the directory being
+    /// repaired. They are hashed while the others are fetched.
     Checking {
-        /// How many files.
+        /// The number of files.
         files: usize,
-        /// Their sizes, added up.
+        /// The sum of their sizes.
         bytes: u64,
     },
-    /// Of the files that were there, those that this run has verified. They are not fetched again; the others are.
+    /// The existing files that this run has verified. They are not fetched again; the others are.
     Reused {
-        /// How many files; perhaps none.
+        /// The number of files; possibly none.
         files: usize,
-        /// Their sizes, added up.
+        /// The sum of their sizes.
         bytes: u64,
     },
-    /// Files' bytes are being fetched and verified: [`Planned`](FetchEvent::Planned) comes first, then the events of
-    /// each file in their order, from [`Started`](FetchEvent::Started) to exactly one of
+    /// Files are being fetched and verified: [`Planned`](FetchEvent::Planned) comes first, then the
+    /// events of each file in their order, from [`Started`](FetchEvent::Started) to exactly one of
     /// [`Verified`](FetchEvent::Verified), [`Failed`](FetchEvent::Failed) and
-    /// [`Cancelled`](FetchEvent::Cancelled). At `Verified`, the bytes resumed and received minus those discarded
-    /// are the file's size. The place of what is [`Received`](FetchEvent::Received) is 0 for the hub, and the number of
-    /// the store, beginning with 1, for what a store gives.
+    /// [`Cancelled`](FetchEvent::Cancelled). At `Verified`, the bytes resumed and received minus those
+    /// discarded equal the file's size. For [`Received`](FetchEvent::Received), place 0 is the hub, and
+    /// stores are numbered from 1.
     Fetch(&'a FetchEvent<'a>),
-    /// All files are there and verified; the directory is about to appear in the cache.
+    /// All files are verified; the directory is about to appear in the cache.
     Publishing {
-        /// Where it will be.
+        /// Its path.
         path: &'a Path,
     },
     /// A file of a [push](crate::Downloader::push) is in the store.
@@ -157,33 +159,34 @@ pub enum Event<'a> {
         file: &'a RepoPath,
         /// Its size.
         bytes: u64,
-        /// Nothing was sent: the store had it.
+        /// Nothing was sent, since the store already had it.
         was_there: bool,
     },
-    /// The download has ended without a model, and files had been asked for: so many bytes of them are kept, verified or
-    /// not, and are not asked for again by the next download of the model, if they turn out to be right. This comes last,
-    /// when nothing is at work any more, perhaps from another thread and after the future was dropped.
+    /// The download ended without a model after files were requested: this many bytes of them are kept,
+    /// verified or not, and the next download need not request them again if they turn out to be right.
+    /// This is the last event, sent when all work has ended, possibly from another thread and after the
+    /// future was dropped.
     Kept {
-        /// How many bytes.
+        /// The number of bytes.
         bytes: u64,
     },
 }
 
-/// What a store says when it is asked for something.
+/// A store's answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StoreAnswer {
-    /// It has it: what came, or the last of it, came from there, and is right.
+    /// It has it: what was received, or the last of it, came from there and is right.
     Hit,
     /// It does not have it, or has a wrong copy. The next store or the hub is asked.
     Miss,
-    /// It cannot be used, or has failed with several files: it is left alone for this download.
+    /// It is unusable, or has failed with several files: it is not used again during this download.
     GivenUp,
 }
 
 impl StoreAnswer {
-    /// The answer in one word.
+    /// The answer as a word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hit => "hit",
@@ -193,7 +196,7 @@ impl StoreAnswer {
     }
 }
 
-/// Something that went on but deserves a look.
+/// Something unusual that did not stop the download.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Warning<'a> {
@@ -202,101 +205,98 @@ pub enum Warning<'a> {
         /// The tier's folder.
         tier: &'a Path,
     },
-    /// Something stands in the model's place that is not the whole model.
+    /// There is something in the model's place that is not the whole model.
     PassedOver(&'a PassedOver),
-    /// A large file with the extension `.bin` that the manifest does not name: neither fetched nor written.
+    /// A large `.bin` file that the manifest does not name: neither fetched nor written.
     UnlistedShard {
         /// The file.
         path: &'a RepoPath,
     },
-    /// A file or folder of the repository that cannot have its name on this system: neither fetched nor written. The
-    /// model does not need it.
+    /// A file or folder of the repository whose name is not valid on this system: neither fetched nor
+    /// written. The model does not need it.
     UnfitName {
         /// The path, escaped and cut.
         path: &'a Excerpt,
     },
-    /// The access token goes over plain http to another machine: anyone in between can read it.
+    /// The access token is sent over plain http to another machine: anyone in between can read it.
     TokenOverPlainHttp {
-        /// The hub that gets it.
+        /// The hub that receives it.
         hub: &'a Endpoint,
     },
-    /// The hub does not accept the token that a login has left: the download goes on without one.
+    /// The hub refuses the token left by a login: the download continues without one.
     TokenDropped {
         /// The hub that refused it.
         hub: &'a Endpoint,
     },
-    /// The hub does not have the commit any more that an incomplete directory comes from; what was asked for is
-    /// taken as it is today.
+    /// The hub no longer has the commit of an incomplete directory; the current version is used.
     CommitGone {
         /// The commit.
         commit: &'a CommitId,
     },
-    /// The hub serves no git, by which it could be proven that the files are those of the commit: that they are is its
-    /// word.
+    /// The hub serves no git, which could prove that the files belong to the commit, so this is only
+    /// its claim.
     Unproven {
         /// The commit.
         commit: &'a CommitId,
         /// The hub.
         hub: &'a Endpoint,
     },
-    /// A store cannot be used, or failed with several files: it is left alone for this download.
+    /// A store is unusable, or failed with several files: it is not used again during this download.
     StoreGivenUp {
         /// Its address.
         store: &'a str,
-        /// Why.
+        /// The reason.
         why: &'a str,
     },
-    /// This machine's clock and a store's are so far apart that the store refused what was signed. It is signed by the
-    /// store's clock.
+    /// This machine's clock and a store's differ so much that the store refused signed requests. They
+    /// are signed with the store's time.
     StoreClock {
         /// Its address.
         store: &'a str,
         /// By how many seconds the store's clock is ahead.
         ahead: i64,
     },
-    /// What a store has of the commit is not right, and is passed over.
+    /// A store's data for the commit is wrong, and is ignored.
     WrongInStore {
         /// Its address.
         store: &'a str,
-        /// What is wrong.
+        /// The problem.
         why: &'a str,
     },
-    /// A store's branch or tag stands for a commit that was seen before another one, which it stood for when the model was
-    /// downloaded last: the store was restored from an old copy, or somebody turns the name back. The older one is
-    /// taken.
+    /// A store's branch or tag stands for a commit that is older than the one at the last download: the
+    /// store was restored from an old copy, or someone set the name back. The older commit is used.
     TurnedBack {
-        /// The address of what the store says.
+        /// The address of the store's record.
         url: &'a str,
         /// The commit.
         commit: &'a CommitId,
-        /// When it was seen, by the store's word.
+        /// When it was seen, according to the store.
         seen_at: SystemTime,
-        /// The commit of the model that is in the cache.
+        /// The commit of the cached model.
         before: &'a CommitId,
         /// When that was seen.
         seen_before_at: SystemTime,
     },
-    /// The hub has this model under another name, to which it redirects. It stays in the cache under the name that
-    /// was asked for.
+    /// The hub has this model under another name, to which it redirects. In the cache it keeps the
+    /// requested name.
     Renamed {
         /// The model asked for.
         model: &'a ModelId,
-        /// Its present name.
+        /// Its current name.
         present: &'a ModelId,
     },
-    /// A file or link of the user's own, or one that was edited, was kept while an incomplete directory was
-    /// repaired.
+    /// A user's own file or link, or an edited one, was kept while a directory was repaired.
     CarriedOver {
-        /// The file, below the model's directory.
+        /// Its path below the model's directory.
         path: &'a Path,
-        /// Where it is now: the same, unless the model needs the place for something else.
+        /// Its new path: the same, unless the model needs that place.
         place: &'a Path,
     },
-    /// Something in an incomplete directory was not kept when that was repaired.
+    /// Something in a directory was not kept when it was repaired.
     LeftBehind {
-        /// What it was, below the model's directory.
+        /// Its path below the model's directory.
         path: &'a Path,
-        /// Why, in a few words to stand behind the path.
+        /// The reason, in a few words to follow the path.
         reason: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! Which files a download needs, and what each of them must be.
+//! Decides which files a download needs, and what each of them must be.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,18 +9,18 @@ use url_parse::{CommitId, ModelId, RepoPath};
 
 use crate::Error;
 
-/// What is to be done for the files of one commit, beyond the plain files that are written already.
+/// What remains to be done for the files of one commit, after its plain files were written.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Files whose bytes are fetched, each path once.
+    /// Files to fetch, each path once.
     pub(crate) fetches: Vec<RemoteFile>,
-    /// Shards that the repository keeps in git: written already, and still to be verified.
+    /// Shards that the repository keeps in git: already written, still to be verified.
     pub(crate) plain_shards: Vec<(RepoPath, Expected)>,
     /// Large `.bin` files that the manifest does not name: neither fetched nor written.
     pub(crate) unlisted: Vec<RepoPath>,
 }
 
-/// A file whose bytes are fetched.
+/// A file to fetch.
 #[derive(Clone, Debug)]
 pub(crate) struct RemoteFile {
     pub(crate) path: RepoPath,
@@ -29,14 +29,14 @@ pub(crate) struct RemoteFile {
 }
 
 impl RemoteFile {
-    /// A file known by its LFS pointer alone.
+    /// A file known only by its LFS pointer.
     pub(crate) fn from_pointer(path: &RepoPath, pointer: &LfsPointer) -> Self {
         let sha256 = Some(Sha256Digest::new(pointer.oid));
         let expected = Expected { size: pointer.size, md5: None, sha256 };
         Self { path: path.clone(), expected, content: ContentName::sha256(pointer.oid) }
     }
 
-    /// The file as the receipt lists it.
+    /// The file's entry in the receipt.
     pub(crate) fn receipt_file(&self) -> ReceiptFile {
         ReceiptFile {
             path: self.path.clone(),
@@ -48,7 +48,7 @@ impl RemoteFile {
 }
 
 impl Plan {
-    /// Joins what the commit holds with what the manifest asks for.
+    /// Combines the commit's files with those that the manifest names.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Tells what is wanted in all.
+    /// Logs the totals.
     pub(crate) fn log(&self, commit: &CommitId) {
         let bytes: u64 = self.fetches.iter().map(|file| file.expected.size).sum();
         tracing::info!(%commit, files = self.fetches.len(), bytes, "planned");
@@ -104,8 +104,8 @@ impl Plan {
         Ok(())
     }
 
-    /// A large file that is no shard: a tokenizer, say. Unlisted `.bin` files are leftovers of other formats,
-    /// which the Python original does not fetch either.
+    /// A large file that is not a shard, such as a tokenizer. Unlisted `.bin` files are left over from
+    /// other formats; the Python original does not fetch them either.
     fn other(&mut self, file: &RepoFile, pointer: &LfsPointer) {
         if file.path.as_str().ends_with(".bin") {
             self.unlisted.push(file.path.clone());

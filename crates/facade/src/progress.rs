@@ -1,4 +1,4 @@
-//! How far a download is: its events, summed up.
+//! Sums up the events of a download.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use crate::rate::Rate;
 use crate::serialized;
 use crate::{Event, Observer};
 
-/// The place, in events, that is no store's.
+/// The place number of the hub in events.
 const HUB: usize = 0;
 
-/// An [`Observer`] that sums up the events of one request. Cheap to clone; the clones share their sums.
+/// An [`Observer`] that sums up the events of one request. Cheap to clone; clones share their sums.
 ///
 /// ```
 /// use facade::{Downloader, Progress, Request};
@@ -38,12 +38,12 @@ pub struct Progress(Arc<Mutex<Sums>>);
 
 #[derive(Debug, Default)]
 struct Sums {
-    /// Without what is worked out at a look.
+    /// Without the values that are computed for a snapshot.
     totals: ProgressSnapshot,
     in_flight: Vec<InFlight>,
-    /// Over the network, also what was thrown away or came twice.
+    /// Over the network, including discarded and duplicate bytes.
     received: u64,
-    /// Files that are there already and being hashed, and their bytes.
+    /// The number and size of existing files being hashed.
     checking: (usize, u64),
     rate: Rate,
 }
@@ -51,39 +51,39 @@ struct Sums {
 #[derive(Debug)]
 struct InFlight {
     file: FileProgress,
-    /// Of its bytes, what an earlier run has left.
+    /// The part of its bytes that an earlier run left.
     resumed: u64,
-    /// Until when it pauses, and whether a server asked for that.
+    /// The end of its pause, and whether a server asked for it.
     pause: Option<(Instant, bool)>,
 }
 
-/// How far a download is at one moment. All of it is zero before it is known what there is to fetch.
+/// The progress of a download at one moment. All zero until it is known what must be fetched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ProgressSnapshot {
-    /// How many files there are to fetch or to check.
+    /// The number of files to fetch or check.
     pub files: usize,
-    /// How many of them are there and verified.
+    /// How many of them are verified.
     pub files_done: usize,
-    /// The sizes of all files, added up. Grows when a check finds a file wrong, and when files that describe the model
-    /// come before all others.
+    /// The total size of all files. Grows when a check finds a wrong file, and when files that describe
+    /// the model come before all others.
     pub bytes: u64,
-    /// How many of these bytes are there. Shrinks when bytes turn out to be wrong.
+    /// How many of these bytes exist. Shrinks when bytes turn out to be wrong.
     pub bytes_done: u64,
-    /// How many bytes the hub, or the host that it names, has given.
+    /// How many bytes came from the hub or its data host.
     pub bytes_from_hub: u64,
-    /// How many bytes stores have given.
+    /// How many bytes came from stores.
     pub bytes_from_stores: u64,
-    /// How many bytes were there before, from an interrupted download or another model, as far as is known by now.
+    /// How many bytes existed before, from an interrupted download or another model, as far as known.
     pub bytes_reused: u64,
-    /// How many bytes a second came over the network in the last seconds; `None` when it is too early to tell. Measured
-    /// from look to look, so that it takes two of them half a second apart.
+    /// The recent download speed in bytes per second; `None` if it is too early to tell. It is measured
+    /// between snapshots, so it takes two of them half a second apart.
     pub bytes_per_second: Option<u64>,
-    /// The files that are being fetched.
+    /// The files being fetched.
     pub in_flight: Vec<FileProgress>,
 }
 
-/// How far a file is that is being fetched.
+/// The progress of a file being fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FileProgress {
@@ -92,31 +92,31 @@ pub struct FileProgress {
     pub path: RepoPath,
     /// Its size.
     pub bytes: u64,
-    /// How many of its bytes are there. When all are, it is being verified.
+    /// How many of its bytes have arrived. When all have, it is being verified.
     pub bytes_done: u64,
-    /// Why nothing of it comes just now.
+    /// Why it is paused, if it is.
     pub pause: Option<FilePause>,
 }
 
-/// A file is left alone for a while.
+/// A pause of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FilePause {
-    /// How long, from the look on.
+    /// The time left at the snapshot.
     #[serde(rename = "seconds", serialize_with = "serialized::seconds")]
     pub left: Duration,
-    /// Whether a server asked for it. Otherwise an attempt failed, and this is the pause before the next one.
+    /// Whether a server asked for it. Otherwise it is the pause after a failed attempt.
     pub is_asked_for: bool,
 }
 
 impl Progress {
-    /// Nothing has happened yet.
+    /// Before the first event.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How far it is. Meant to be called a few times a second at most: each call is a measurement for the
+    /// The current progress. Call it a few times a second at most: each call is a measurement for the
     /// [rate](ProgressSnapshot::bytes_per_second).
     pub fn snapshot(&self) -> ProgressSnapshot {
         self.0.lock().look(Instant::now())
@@ -128,7 +128,7 @@ impl Progress {
         match event {
             VerifyEvent::Began { files, bytes, .. } => totals.plan(*files, *bytes),
             VerifyEvent::Checked { bytes, .. } => totals.complete(1, *bytes),
-            // It counts when it is hashed.
+            // A file counts when it is hashed.
             VerifyEvent::Copied { .. } => {}
         }
     }
@@ -141,7 +141,7 @@ impl Observer for Progress {
 }
 
 impl ProgressSnapshot {
-    /// How long the rest takes at the present rate.
+    /// The time left at the current speed.
     pub fn time_left(&self) -> Option<Duration> {
         let rest = self.bytes.saturating_sub(self.bytes_done);
         let rate = self.bytes_per_second.filter(|rate| *rate > 0)?;
@@ -169,7 +169,7 @@ impl Sums {
                 totals.plan(*files, *bytes);
                 self.checking = (*files, *bytes);
             }
-            // What is not right is planned once more, to be fetched.
+            // Files that are not right are planned again, to be fetched.
             Event::Reused { files, bytes } => {
                 let (checked, bytes_checked) = std::mem::take(&mut self.checking);
                 totals.files -= checked.saturating_sub(*files);
@@ -226,7 +226,7 @@ impl Sums {
         }
     }
 
-    /// What an earlier run has left is of no use then either.
+    /// What an earlier run left is discarded too.
     fn discard(&mut self, file: &RepoPath, bytes: u64) {
         self.totals.bytes_done = self.totals.bytes_done.saturating_sub(bytes);
         if let Some(known) = self.known(file) {

@@ -1,4 +1,4 @@
-//! Whether it is proven that a model's files are those of its commit, and what it means if it is not.
+//! Decides whether a model's files must be proven to belong to its commit, and whether they are.
 //!
 //! docs/security.md has the rules as a table.
 
@@ -13,11 +13,11 @@ use crate::context::Context;
 use crate::proof_problem::ProofProblem;
 use crate::receipts::receipt_about;
 
-/// What a cached model has to show for it.
+/// Checks a cached model.
 ///
 /// # Errors
 ///
-/// [`Error::Unproven`], where proof is required.
+/// [`Error::Unproven`], if proof is required.
 pub(crate) fn check_hit(context: &Context, slot: &Slot, hit: &Hit) -> Result<(), Error> {
     if context.require_proof { require(&context.layout, slot, &hit.path) } else { Ok(()) }
 }
@@ -41,9 +41,9 @@ fn require(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whether what a hub says of a commit may be believed. An endpoint cannot choose not to prove what it could: one that
-/// has served git, in this run or before any download that is in the cache, is not believed without. Blocks: receipts
-/// are files.
+/// Whether a hub's claim about a commit may be believed. An endpoint that could prove it must do so:
+/// one that has served git, in this run or before any cached download, is not believed without. Blocks:
+/// receipts are files.
 ///
 /// # Errors
 ///
@@ -58,7 +58,7 @@ pub(crate) fn check_snapshot(
         return Ok(());
     } else if context.require_proof {
         ProofProblem::NoGit
-    // An application's own source speaks for itself, not for the endpoint.
+    // The application's own source is not the endpoint.
     } else if context.metadata.is_none()
         && (has_served_git || served_git_before(&context.layout, slot, &context.hub.endpoint))
     {

@@ -2,21 +2,21 @@
 
 use std::fmt;
 
-/// Why nothing proves that a model's files are those of its commit.
+/// Why nothing proves that a model's files belong to its commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProofProblem {
     /// The cache has no receipt of the model's download.
     NoReceipt,
-    /// The receipt is of an earlier version of this library, and does not say what showed it.
+    /// The receipt is from an earlier version of this library, which did not record it.
     OlderReceipt,
-    /// The receipt is of another commit than the one that was asked for.
+    /// The receipt is for another commit than the requested one.
     OtherCommit,
     /// The hub that the model came from serves no git.
     NoGit,
     /// The hub served git before and does not now.
     GitWithheld,
-    /// The hub serves no git of it, and only what git proves goes into a store.
+    /// The hub serves no git for it, and only what git proves is put into a store.
     NotForStores,
 }
 

@@ -1,4 +1,4 @@
-//! Filling a store.
+//! Pushes a model to a store.
 
 use std::sync::Arc;
 
@@ -7,16 +7,17 @@ use crate::stores::{PushOptions, Pushed};
 use crate::{Downloader, Error, Request};
 
 impl Downloader {
-    /// Puts a model into the first of the [stores](crate::Builder::stores), after a download if the cache does not have
-    /// it. What is there already is not sent again. A reader finds the whole model or none: the commit is there when
-    /// all its files are, and the name that was asked for after that, unless the hub has moved it on meanwhile.
+    /// Puts a model into the first of the [stores](crate::Builder::stores), downloading it if the cache
+    /// does not have it. Existing files are not sent again. Readers find the whole model or none: the
+    /// commit appears after all its files, and then the requested name, unless the hub has moved it
+    /// meanwhile.
     ///
-    /// The hub is asked for the metadata, over git: nothing else proves a commit.
+    /// The hub is asked for the metadata over git, since nothing else proves a commit.
     ///
     /// # Errors
     ///
-    /// As [`download`](Self::download); [`Error::NoStore`], [`Error::Store`]; [`Error::Private`] for a model that a token
-    /// is needed for; [`Error::Unproven`] for a cached one whose commit nobody knows.
+    /// As [`download`](Self::download); [`Error::NoStore`], [`Error::Store`]; [`Error::Private`] for a
+    /// model that needs a token; [`Error::Unproven`] for a cached one whose commit is unknown.
     ///
     /// # Cancellation
     ///

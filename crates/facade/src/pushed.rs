@@ -1,4 +1,4 @@
-//! How a model is put into a store, and what became of it.
+//! The options and the result of a push.
 
 use url_parse::CommitId;
 use weight_store::Put;
@@ -7,43 +7,43 @@ use weight_store::Put;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PushOptions {
-    /// Write what is there already too: it may be rotten.
+    /// Also overwrite existing files, which may be damaged.
     pub replace: bool,
-    /// Push a model that needs a token. All readers of the store can read it then.
+    /// Push a model that needs a token. Everyone who can read the store can then read it.
     pub allow_private: bool,
 }
 
-/// What became of a push.
+/// The result of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pushed {
     /// The store's address.
     pub store: String,
-    /// The commit that is there now.
+    /// The commit that was pushed.
     pub commit: CommitId,
-    /// How many files were written.
+    /// The number of files written.
     pub files: u64,
-    /// Their sizes, added up.
+    /// The sum of their sizes.
     pub bytes: u64,
-    /// How many files were there.
+    /// The number of files that were already there.
     pub files_there: u64,
-    /// Their sizes, added up.
+    /// The sum of their sizes.
     pub bytes_there: u64,
-    /// What became of the name that was asked for.
+    /// What happened to the requested name.
     pub name: PushedName,
 }
 
-/// What became of a name for the commit.
+/// What happened to a name for the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PushedName {
-    /// A full commit was asked for.
+    /// A full commit was requested, so there is no name.
     NotAsked,
-    /// The name stands for the commit now.
+    /// The name now stands for the commit.
     Written,
-    /// The store has a commit for it that was seen later, which stays.
+    /// The store has a commit for it that was seen later, and keeps it.
     Later(CommitId),
-    /// The hub has another commit under the name by now: the cached model is an earlier one.
+    /// On the hub the name now stands for another commit: the cached model is an earlier one.
     MovedOn(CommitId),
 }
 

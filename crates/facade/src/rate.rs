@@ -1,22 +1,23 @@
-//! How fast bytes come, of late.
+//! The recent download speed.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What is older does not count: after a pause the old speed is of no interest.
+/// Older samples do not count: after a pause the old speed is irrelevant.
 const WINDOW: Duration = Duration::from_secs(5);
-/// A shorter time says nothing yet.
+/// A shorter time is not enough.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// Bytes a second over the last few seconds.
+/// Bytes per second over the last few seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Rate {
-    /// When so many bytes had been received; the first one is the newest that is at least a window old.
+    /// When this many bytes had been received; the first sample is the newest that is at least a window
+    /// old.
     samples: VecDeque<(Instant, u64)>,
 }
 
 impl Rate {
-    /// Notes how many bytes have been received in all until `now`.
+    /// Records how many bytes had been received in all at `now`.
     pub(crate) fn sample(&mut self, now: Instant, bytes: u64) {
         self.samples.push_back((now, bytes));
         let is_old = |&(at, _): &(Instant, u64)| now.duration_since(at) >= WINDOW;
@@ -25,7 +26,7 @@ impl Rate {
         }
     }
 
-    /// Bytes a second; nothing when it is too early to tell.
+    /// Bytes per second; `None` if it is too early to tell.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
@@ -64,7 +65,7 @@ mod tests {
     fn only_the_last_seconds_count() {
         // Fast at first, then slow.
         check(&[(0, 0), (1_000, 90_000), (2_000, 91_000), (6_000, 95_000)], Some(1_000));
-        // Nothing comes any more.
+        // Nothing arrives any more.
         check(&[(0, 0), (1_000, 90_000), (6_000, 90_000)], Some(0));
         check(&[(0, 0), (1_000, 90_000), (5_999, 90_000)], Some(15_002));
     }

@@ -1,4 +1,4 @@
-//! Which receipt is about a directory.
+//! Finds the receipt that describes a directory.
 
 use std::fs::Metadata;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use cache_layout::{CacheLayout, Receipt, Slot};
 use shard_fetch::{Expected, MANIFEST_NAMES, MAX_METADATA_BYTES, Sha256Digest, verify_file};
 
-/// The receipt that is about this directory, which another program may have replaced since.
+/// The receipt that describes this directory, which another program may have replaced since.
 pub(crate) fn receipt_about(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Option<Receipt> {
     let (tier, _) = slot.candidates().find(|(_, candidate)| *candidate == dir)?;
     layout.receipts_in(slot, tier).into_iter().find(|receipt| is_about(receipt, dir))

@@ -1,4 +1,4 @@
-//! What a caller asks for.
+//! A caller's request.
 
 use std::num::NonZeroUsize;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use url_parse::{ModelId, ModelRef, ModelUrl, Revision};
 
 use crate::{Error, Event, Observer};
 
-/// A model, and how to get it. Whatever is not said here follows the [`Downloader`](crate::Downloader).
+/// A model, and how to get it. Anything not set here follows the [`Downloader`](crate::Downloader).
 ///
 /// ```
 /// use facade::Request;
@@ -31,7 +31,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Asks for a model, at its revision if it has one.
+    /// Requests a model, at its revision if it has one.
     #[must_use]
     pub fn new(model: ModelRef) -> Self {
         Self {
@@ -45,61 +45,64 @@ impl Request {
         }
     }
 
-    /// A branch, tag, reference or commit instead of the one that the URL names, or of the default branch. It has
-    /// a directory of its own in the cache, by the name that was asked for: a branch stays as it was downloaded
-    /// until it is asked for with [`force`](Self::force).
+    /// A branch, tag, reference or commit to use instead of the URL's, or the default branch. It gets
+    /// its own directory in the cache, named after the revision as requested: a branch stays as it was
+    /// downloaded until it is requested with [`force`](Self::force).
     #[must_use]
     pub fn revision(mut self, revision: Revision) -> Self {
         self.model = self.model.at(Some(revision));
         self
     }
 
-    /// The cache policy for this request instead of the downloader's.
+    /// The cache policy for this request, overriding the downloader's.
     #[must_use]
     pub fn policy(mut self, policy: CachePolicy) -> Self {
         self.policy = Some(policy);
         self
     }
 
-    /// Whether the model is downloaded again although it is cached, the original's `force_redo`. Without this, it is
-    /// exactly when the policy is [`CachePolicy::Redo`].
+    /// Whether the model is downloaded again although it is cached; the original's `force_redo`. By
+    /// default it is if the policy is [`CachePolicy::Redo`].
     #[must_use]
     pub fn force(mut self, is_forced: bool) -> Self {
         self.force = Some(is_forced);
         self
     }
 
-    /// Mends the copy of the writable tier, although it may look whole: every file is hashed, what is right is
-    /// kept, and only the rest is fetched, of the commit that the model was downloaded from if that is known.
-    /// [`Cache::verify`](crate::Cache::verify) says beforehand whether there is a need. A model that only a
-    /// read-only tier has is an [`Error::OnlyReadOnly`]; one that no tier has is downloaded like any other.
+    /// Repairs the copy in the writable tier, even if it looks whole: every file is hashed, intact ones
+    /// are kept, and only the rest is fetched, from the commit that the model was downloaded from, if
+    /// known. [`Cache::verify`](crate::Cache::verify) tells in advance whether this is needed. A model
+    /// that only a read-only tier has is an [`Error::OnlyReadOnly`]; one that no tier has is downloaded
+    /// normally.
     #[must_use]
     pub fn repair(mut self, repair: Repair) -> Self {
         self.repair = Some(repair);
         self
     }
 
-    /// Makes the copy of the writable tier what the model's name stands for today. Every file is hashed, what the new
-    /// commit has too is kept, and only the rest is fetched; then the directory is exchanged in one step. Files of the
-    /// user's own stay, and an edited one is kept beside the new commit's as `NAME.own`.
-    /// [`Downloader::newest_commit`](crate::Downloader::newest_commit) says beforehand whether there is a need. Read-only
-    /// tiers, and a model that is not in the cache, are treated as by [`repair`](Self::repair).
+    /// Updates the copy in the writable tier to the commit that the model's name stands for now. Every
+    /// file is hashed, files that the new commit also has are kept, and only the rest is fetched; then
+    /// the directory is exchanged in one step. The user's own files stay, and an edited one is kept
+    /// beside the new commit's as `NAME.own`.
+    /// [`Downloader::newest_commit`](crate::Downloader::newest_commit) tells in advance whether this is
+    /// needed. Read-only tiers, and a model that is not cached, are treated as by
+    /// [`repair`](Self::repair).
     #[must_use]
     pub fn update(mut self) -> Self {
         self.update = true;
         self
     }
 
-    /// How many files are fetched at once, the original's `num_processes`, and over how many connections at
-    /// most, unless [`Builder::max_connections`](crate::Builder::max_connections) says otherwise. Without a
-    /// number, 8 connections begin, each with a file of its own, and their number adapts.
+    /// How many files are fetched at a time (the original's `num_processes`), which also limits the
+    /// connections, unless [`Builder::max_connections`](crate::Builder::max_connections) is set. By
+    /// default, 8 connections start, each with its own file, and their number adapts.
     #[must_use]
     pub fn files_in_flight(mut self, files: NonZeroUsize) -> Self {
         self.files_in_flight = Some(files);
         self
     }
 
-    /// Sets the observer that is told how the download goes. There is one; the last that is set counts.
+    /// Sets the observer of the download, replacing any earlier one.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Arc::new(observer);
@@ -112,7 +115,7 @@ impl Request {
         self.observer(observer)
     }
 
-    /// The model asked for, with its revision.
+    /// The requested model, with its revision.
     pub fn model(&self) -> &ModelRef {
         &self.model
     }
@@ -125,12 +128,12 @@ impl Request {
         self.repair
     }
 
-    /// Whether the commit that the copy is of does not count.
+    /// Whether the commit of the existing copy is ignored.
     pub(crate) fn updates(&self) -> bool {
         self.update
     }
 
-    /// Whether it is about the copy of the writable tier, whole or not.
+    /// Whether it concerns the copy in the writable tier, whole or not.
     pub(crate) fn is_about_own_copy(&self) -> bool {
         self.update || self.repair.is_some()
     }
@@ -148,20 +151,20 @@ impl Request {
     }
 }
 
-/// What a repair fetches again; see [`Request::repair`]. Files of the user's own stay in either case.
+/// What a repair fetches again; see [`Request::repair`]. The user's own files stay in either case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Repair {
-    /// What is corrupt or missing. A `mlc-chat-config.json` that was edited and is valid stays.
+    /// Corrupt and missing files. An edited but valid `mlc-chat-config.json` stays.
     Damaged,
-    /// The same, and the edited `mlc-chat-config.json`.
+    /// The same, and an edited `mlc-chat-config.json`.
     DamagedAndModified,
 }
 
 impl FromStr for Request {
     type Err = Error;
 
-    /// From `HF://user/repo` or `https://huggingface.co/user/repo`, each with `@revision` behind it if need be.
+    /// From `HF://user/repo` or `https://huggingface.co/user/repo`, each optionally with `@revision`.
     fn from_str(url: &str) -> Result<Self, Error> {
         Ok(Self::new(url.parse::<ModelUrl>()?.into_model()))
     }

@@ -1,4 +1,4 @@
-//! How values look in JSON.
+//! How values are serialized to JSON.
 
 #![expect(
     clippy::ref_option,
@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::Serializer;
 use url_parse::Proof;
 
-/// What a value is displayed as.
+/// As the value's displayed text.
 pub(crate) fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
@@ -33,7 +33,7 @@ pub(crate) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(&path.to_string_lossy())
 }
 
-/// Seconds, to the millisecond.
+/// As seconds, to the millisecond.
 pub(crate) fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
 }

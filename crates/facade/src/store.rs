@@ -8,22 +8,22 @@ use weight_store::{StoreSettings, StoreUrl};
 
 use crate::fill::FillConfig;
 
-/// What stores are asked for, and when the hub is.
+/// What stores are asked for, and when the hub is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StoreMode {
-    /// `first`: stores are asked for what a commit holds, before the hub. Which commit a branch or a tag stands for the
-    /// hub says, by one request; nobody is asked when a full commit is named. The stores need no trust.
+    /// `first`: stores are asked for the content of a commit before the hub is. The hub resolves
+    /// branches and tags, with one request; a full commit needs none. Stores need no trust.
     #[default]
     First,
-    /// `refs`: stores are asked for branches and tags too: their writers are trusted to name commits. The hub
-    /// is asked for what they lack.
+    /// `refs`: stores are asked for branches and tags too, so their writers are trusted to name
+    /// commits. The hub is asked for what they lack.
     Refs,
-    /// `only`: as `refs`, and the hub is never asked.
+    /// `only`: like `refs`, but the hub is never asked.
     Only,
 }
 
 impl StoreMode {
-    /// The mode in one word.
+    /// The mode as a word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::First => "first",
@@ -39,7 +39,7 @@ impl fmt::Display for StoreMode {
     }
 }
 
-/// A word that is no [`StoreMode`].
+/// A word that is not a [`StoreMode`].
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a store mode: expected first, refs or only")]
 pub struct UnknownStoreMode(Excerpt);
@@ -54,7 +54,7 @@ impl FromStr for StoreMode {
     }
 }
 
-/// What a builder was told of stores.
+/// A builder's settings for stores.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StoreConfig {
     pub(crate) urls: Vec<StoreUrl>,
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modes_are_words() {
+    fn store_modes_are_parsed_from_their_names() {
         for mode in [StoreMode::First, StoreMode::Refs, StoreMode::Only] {
             assert_eq!(mode.to_string().parse::<StoreMode>().unwrap(), mode);
             assert_eq!(mode.to_string().to_uppercase().parse::<StoreMode>().unwrap(), mode);

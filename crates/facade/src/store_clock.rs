@@ -1,10 +1,10 @@
-//! Stores whose clock is not this machine's.
+//! Stores whose clock differs from this machine's.
 
 use weight_store::Store;
 
 use crate::{Event, Observer, Warning};
 
-/// Warns where requests are signed by the clock of the store. To be called after the first answers.
+/// Warns if requests are signed with the store's time. Call this after the first responses.
 pub(crate) fn warn_of_clock(store: &Store, watcher: &dyn Observer) {
     let ahead = store.clock_offset();
     if ahead != 0 {

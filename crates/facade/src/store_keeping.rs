@@ -1,4 +1,4 @@
-//! Looking after a store: setting it up, listing, verifying, repairing and copying it.
+//! Maintains a store: set-up, listing, verification, repair and copying.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::threads::blocking;
 use crate::{Downloader, Error, Observer};
 
 impl Downloader {
-    /// Sets the first of the [stores](crate::Builder::stores) up, if it is not. The first push does it too.
+    /// Sets up the first of the [stores](crate::Builder::stores), if needed. The first push does this
+    /// too.
     ///
     /// # Errors
     ///
@@ -25,13 +26,13 @@ impl Downloader {
         Ok(open(&self.context, self.first_store()?).await?.init().await?)
     }
 
-    /// What the first of the [stores](crate::Builder::stores) has, by its own word: names, and commits without one. Only
-    /// the refs are read.
+    /// Lists the first of the [stores](crate::Builder::stores): names, and commits without one. Only
+    /// refs are read.
     ///
     /// # Errors
     ///
-    /// [`Error::NoStore`]; [`Error::Store`], also for a web server without WebDAV, which cannot be
-    /// listed, and for any without the feature `webdav`.
+    /// [`Error::NoStore`]; [`Error::Store`], also for a web server that cannot be listed because it
+    /// lacks WebDAV, or because the feature `webdav` is disabled.
     ///
     /// # Cancellation
     ///
@@ -41,23 +42,23 @@ impl Downloader {
         list(&self.context, &store).await
     }
 
-    /// Reads everything in the first of the [stores](crate::Builder::stores), or only what it has of some models: each
-    /// content is hashed, each pack looked through and compared with its commit's id, and all that packs and names need
-    /// has to be there. A list of models is needed where a store cannot be listed; a model without a revision is the
-    /// default branch.
+    /// Verifies everything in the first of the [stores](crate::Builder::stores), or its copies of some
+    /// models: each blob is hashed, each pack is scanned and checked against its commit's id, and
+    /// everything that packs and names need must exist. If a store cannot be listed, models must be
+    /// given; a model without a revision means the default branch.
     ///
-    /// With [`repair`](StoreVerifyOptions::repair), what is damaged or missing is rewritten, from the cache or from the
-    /// hub, for the models that the hub has; not by the word of the store, but verified.
+    /// With [`repair`](StoreVerifyOptions::repair), what is damaged or missing is rewritten, from the
+    /// cache or from the hub, for models that the hub has. It is verified independently of the store.
     ///
-    /// What is wrong is in the result, and so is a failure that ended it early.
+    /// Problems, and a failure that ended it early, are in the result.
     ///
     /// # Errors
     ///
-    /// [`Error::NoStore`]; [`Error::Store`], where nothing could be learned.
+    /// [`Error::NoStore`]; [`Error::Store`] if nothing could be checked.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future stops it. What was repaired stays so.
+    /// Dropping the future stops it. Repairs already made stay.
     pub async fn verify_store(
         &self,
         models: &[ModelRef],
@@ -72,20 +73,20 @@ impl Downloader {
         Checker::new(context, hub, store, options, observer).run(models).await
     }
 
-    /// Copies models from a store to another, or, without a list of models, all that there is: contents first, the
-    /// commit's pack after them, names for it last, so that a reader finds whole models or none. Everything that is
-    /// carried is verified on the way. What is there already, by its name and size, is not carried again. No hub is
-    /// asked.
+    /// Copies models from one store to another; without a list, all of them. Blobs come first, then the
+    /// commit's pack, then its names, so that readers find whole models or none. Everything is verified
+    /// on the way. What exists with the same name and size is not copied again. No hub is asked.
     ///
-    /// A name that the other store has from later stays. What failed is in the result, commit by commit.
+    /// A name that the other store has with a later time stays. Failures are in the result, commit by
+    /// commit.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`], where a store cannot be used at all.
+    /// [`Error::Store`] if a store is completely unusable.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future stops it. What was written stays, and is not carried again by the next copy.
+    /// Dropping the future stops it. What was written stays, and is not copied again next time.
     pub async fn copy_store(
         &self,
         from: StoreUrl,

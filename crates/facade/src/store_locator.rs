@@ -1,4 +1,4 @@
-//! Stores, and the hub behind them, as a locator for the fetcher.
+//! Stores, followed by the hub, as a locator for the fetcher.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use crate::locator::HubLocator;
 use crate::store_set::StoreSet;
 use crate::stores::StoreAnswer;
 
-/// Asks one store after the other where a file is, and then the hub, if it may be asked.
+/// Asks one store after another where a file is, then the hub if that is permitted.
 pub(crate) struct StoreLocator {
     stores: Arc<StoreSet>,
-    /// `None` where nobody but the stores may be asked.
+    /// `None` if only stores may be asked.
     hub: Option<HubLocator>,
     model: ModelRef,
     expected: HashMap<RepoPath, Expected>,
     turns: Mutex<HashMap<RepoPath, Turn>>,
 }
 
-/// Whose turn it is with a file.
+/// Which place is asked for a file.
 #[derive(Clone, Copy, Default)]
 struct Turn {
-    /// The number of a store; beyond the last, the hub's.
+    /// The index of a store; after the last store comes the hub.
     place: usize,
     /// It was asked before, and is asked once more.
     is_again: bool,
 }
 
 impl Turn {
-    /// Whose turn it is when the place that was asked last was no good; and whether the place has failed.
+    /// The next turn after the last place failed, and whether this counts as a failure of that place.
     fn after(self, reason: LocateReason) -> (Self, bool) {
         let next = Self { place: self.place + 1, is_again: false };
         let again = Self { is_again: true, ..self };
         match reason {
             LocateReason::First | LocateReason::Expired => (self, false),
-            // A signed URL may have ended, and a cache may have had other bytes.
+            // A signed URL may have expired, and a cache may have had other bytes.
             LocateReason::Refused(403) | LocateReason::Mismatched if !self.is_again => (again, false),
             LocateReason::Refused(404 | 410) => (next, false),
             _ => (next, true),
@@ -68,12 +68,12 @@ impl StoreLocator {
         if is_stores && has_failed {
             self.stores.failed(turn.place);
         }
-        // There is no other place: the fetcher itself finds out that this host is gone, or refuses.
+        // There is no other place: the fetcher itself notices that this host is gone, or refuses.
         let is_absence = matches!(reason, LocateReason::Refused(403 | 404 | 410) | LocateReason::Mismatched);
         if !is_absence && self.is_last(next.place) {
             next = Turn { is_again: true, ..*turn };
         }
-        // The hub's own turns are its own business.
+        // The hub's locator handles its own retries.
         if is_stores {
             if reason == LocateReason::Mismatched {
                 self.stores.note_wrong(file);
@@ -86,7 +86,7 @@ impl StoreLocator {
         *turn
     }
 
-    /// A store that lets its readers in, and answers a second time with 403, does not have the file.
+    /// If a store can be read but answers 403 twice for a file, it does not have the file.
     async fn understood(&self, file: &RepoPath, reason: LocateReason) -> LocateReason {
         let turn = self.turns.lock().get(file).copied().unwrap_or_default();
         match self.stores.get(turn.place) {
@@ -99,12 +99,12 @@ impl StoreLocator {
         }
     }
 
-    /// Whether there is nobody from this place on.
+    /// Whether no usable place follows from this one on.
     fn is_last(&self, place: usize) -> bool {
         self.hub.is_none() && self.stores.get(place).is_none()
     }
 
-    /// Where a store has a file; `None` where that is no URL, or the store is not asked.
+    /// Where a store has a file; `None` if that is not a URL, or the store is not in use.
     #[tracing::instrument(name = "store.locate", level = "debug", skip_all, fields(%file))]
     async fn at_store(
         &self,
@@ -120,7 +120,7 @@ impl StoreLocator {
         (location.headers, location.expires_at, location.place) = (headers, expires_at, turn.place + 1);
         location.redirects = Redirects::NoNearer;
         if turn.is_again {
-            // Past caches on the way. It is always a header's value.
+            // To bypass caches. This is always a valid header value.
             if let Ok(value) = "no-cache".parse() {
                 location.headers.insert("cache-control", value);
             }
@@ -161,11 +161,11 @@ impl Locator for StoreLocator {
                 Err(error) if self.stores.is_only() => _ = failure.get_or_insert(error),
                 Err(error) => self.stores.give_up(turn.place, &error),
             }
-            // It was perhaps asked before it was given up.
+            // It may have been asked before it was given up.
             self.stores.answered(file, StoreAnswer::Miss);
             turn = Turn { place: turn.place + 1, is_again: false };
         }
-        // It is asked again when that may pass.
+        // A transient failure: it is asked again.
         if let Some(error) = failure {
             let (kind, wait) = (error.kind(), error.server_wait());
             return Err(if error.is_transient() {
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whose_turn_it_is() {
+    fn each_failure_leads_to_the_right_next_place() {
         let (first, again) = (Turn::default(), Turn { place: 0, is_again: true });
         for (turn, reason, place, is_again, has_failed) in [
             (first, LocateReason::First, 0, false, false),

@@ -1,4 +1,4 @@
-//! The stores of one download, and what became of them.
+//! The stores of one download, and their state.
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error as StdError;
@@ -16,21 +16,21 @@ use crate::stores::StoreAnswer;
 use crate::words::failure;
 use crate::{Error, Event, Observer, Warning};
 
-/// A store is left alone after so many files that it refused, or had with other bytes.
+/// A store is given up after refusing this many files, or having them with wrong content.
 const MAX_FAILURES: u32 = 3;
 
 pub(crate) struct StoreSet {
     mode: StoreMode,
     members: Vec<Member>,
-    /// A store has said what the commit holds.
+    /// A store has provided the commit's content.
     has_given_snapshot: AtomicBool,
-    /// Where nobody else may be asked: why the first of them that failed did.
+    /// If only stores may be asked: the first failure.
     failure: Mutex<Option<Error>>,
     /// The commit that the name stands for, and when that was seen.
     named: Mutex<Option<(CommitId, SystemTime)>>,
-    /// Files that a store is asked for just now, with the address of what it is asked for.
+    /// Files currently requested from a store, with the address.
     asked: Mutex<HashMap<RepoPath, SafeUrl>>,
-    /// Files of which a store has something else.
+    /// Files that a store has with wrong content.
     wrong: Mutex<HashSet<RepoPath>>,
     watcher: Arc<dyn Observer>,
 }
@@ -75,39 +75,39 @@ impl StoreSet {
         self.mode
     }
 
-    /// Whether nobody else may be asked.
+    /// Whether only stores may be asked.
     pub(crate) fn is_only(&self) -> bool {
         !self.is_empty() && self.mode == StoreMode::Only
     }
 
-    /// The store of this number; `None` if there is no such store, or it was given up.
+    /// The store with this index; `None` if there is none, or it was given up.
     pub(crate) fn get(&self, number: usize) -> Option<&Store> {
         let member = self.members.get(number)?;
         let is_used = self.is_only() || member.failures.load(Ordering::Relaxed) < MAX_FAILURES;
         is_used.then_some(&member.store)
     }
 
-    /// The one that is written to.
+    /// The store that is written to.
     pub(crate) fn first(&self) -> Option<&Store> {
         self.members.first().map(|member| &member.store)
     }
 
-    /// The stores that are in use, with their numbers.
+    /// The stores in use, with their indices.
     pub(crate) fn in_use(&self) -> impl Iterator<Item = (usize, &Store)> {
         (0..self.members.len()).filter_map(|number| Some((number, self.get(number)?)))
     }
 
-    /// The addresses of all.
+    /// The addresses of all stores.
     pub(crate) fn urls(&self) -> Vec<String> {
         self.members.iter().map(|member| member.store.url().to_string()).collect()
     }
 
-    /// The same for a message.
+    /// The addresses, for a message.
     pub(crate) fn shown(&self) -> String {
         self.urls().join(", ")
     }
 
-    /// The store is left alone from now on, and this is why.
+    /// Gives a store up for this reason.
     pub(crate) fn give_up(&self, number: usize, why: &(dyn StdError + 'static)) {
         let Some(member) = self.members.get(number) else { return };
         if member.failures.swap(MAX_FAILURES, Ordering::Relaxed) < MAX_FAILURES {
@@ -115,7 +115,7 @@ impl StoreSet {
         }
     }
 
-    /// The store has failed with a file.
+    /// Records that the store has failed with a file.
     pub(crate) fn failed(&self, number: usize) {
         let Some(member) = self.members.get(number) else { return };
         if member.failures.fetch_add(1, Ordering::Relaxed) + 1 == MAX_FAILURES && !self.is_only() {
@@ -130,7 +130,7 @@ impl StoreSet {
         self.told(&store, StoreAnswer::GivenUp);
     }
 
-    /// What the store has is not what it should be.
+    /// Warns that the store has wrong content.
     pub(crate) fn warn_of_wrong_content(&self, store: &Store, why: &(dyn StdError + 'static)) {
         let (store, why) = (store.url().to_string(), failure(why));
         tracing::warn!(store, why, "a store has something that is not right");
@@ -141,18 +141,18 @@ impl StoreSet {
         self.watcher.on_event(&Event::Warning(warning));
     }
 
-    /// Tells what a store said when it was asked for what is at this address.
+    /// Reports a store's answer for the file at this address.
     pub(crate) fn told(&self, url: &str, answer: StoreAnswer) {
         tracing::debug!(url, answer = answer.as_str(), "asked a store");
         self.watcher.on_event(&Event::Store { url, answer });
     }
 
-    /// A store is asked for a file, which is there at this address, if it is.
+    /// Records that a store is asked for a file, at this address.
     pub(crate) fn asks(&self, file: &RepoPath, url: SafeUrl) {
         self.asked.lock().insert(file.clone(), url);
     }
 
-    /// What became of a file that a store was asked for last, if it was.
+    /// Reports the answer for a file that a store was last asked for, if any.
     pub(crate) fn answered(&self, file: &RepoPath, answer: StoreAnswer) {
         let asked = self.asked.lock().remove(file);
         if let Some(url) = asked {
@@ -160,28 +160,29 @@ impl StoreSet {
         }
     }
 
-    /// A store has something else in the place of a file.
+    /// Records that a store has wrong content for a file.
     pub(crate) fn note_wrong(&self, file: &RepoPath) {
         self.wrong.lock().insert(file.clone());
     }
 
-    /// Whether a store has something else in the place of a file.
+    /// Whether a store has wrong content for a file.
     pub(crate) fn has_wrong(&self, file: &RepoPath) -> bool {
         self.wrong.lock().contains(file)
     }
 
-    /// A store has failed where nobody else may be asked; another store may still have what is wanted.
+    /// Records a failure if only stores may be asked; another store may still have the file.
     pub(crate) fn failed_with(&self, error: Error) {
         self.failure.lock().get_or_insert(error);
     }
 
     /// # Errors
-    /// Why the first store that has failed did.
+    ///
+    /// The first store's failure, if one has failed.
     pub(crate) fn failure(&self) -> Result<(), Error> {
         self.failure.lock().take().map_or(Ok(()), Err)
     }
 
-    /// Takes note of which commit the name stands for.
+    /// Records the commit that the name stands for.
     pub(crate) fn name(&self, commit: CommitId, seen_at: SystemTime) {
         *self.named.lock() = Some((commit, seen_at));
     }
@@ -191,7 +192,7 @@ impl StoreSet {
         self.named.lock().filter(|(named, _)| *named == commit).map(|(_, seen_at)| seen_at)
     }
 
-    /// What the commit holds is by a store's pack, and not by the hub's word or git.
+    /// Records that the commit's content came from a store's pack, not from the hub.
     pub(crate) fn gave_snapshot(&self) {
         self.has_given_snapshot.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What a store has, what is wrong with it, and what became of a copy of it.
+//! What a store contains, what is wrong with it, and the results of copying it.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use url_parse::{CommitId, ModelId, ModelRef, RepoPath, Revision};
 
 use crate::Error;
 
-/// What a store has, by its own word.
+/// The content of a store, as its server lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreListing {
@@ -14,15 +14,15 @@ pub struct StoreListing {
     pub store: String,
     /// Its names for commits, by hub, model and revision.
     pub models: Vec<StoredModel>,
-    /// Commits that no name stands for, and the sizes of their packs.
+    /// Commits without a name, and the sizes of their packs.
     pub unnamed: Vec<(CommitId, u64)>,
-    /// Refs that cannot be read.
+    /// Unreadable refs.
     pub broken: Vec<StoreFinding>,
-    /// How many files there are beside these, as interrupted writers leave them.
+    /// The number of other files, such as those left by interrupted writers.
     pub other_files: u64,
 }
 
-/// A name for a commit, as a store has it.
+/// A store's name for a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredModel {
@@ -34,23 +34,23 @@ pub struct StoredModel {
     pub revision: Option<Revision>,
     /// The commit.
     pub commit: CommitId,
-    /// How many files the model has.
+    /// The number of files in the model.
     pub files: u64,
-    /// How many bytes they have.
+    /// Their total size in bytes.
     pub bytes: u64,
     /// When the hub said so.
     pub seen_at: SystemTime,
-    /// What wrote it.
+    /// The program that wrote it.
     pub by: String,
-    /// Whether the store has the commit's pack, without which the name is of no use.
+    /// Whether the store has the commit's pack, without which the name is useless.
     pub has_pack: bool,
 }
 
-/// What a part of a store is.
+/// The kind of a file in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum StorePart {
-    /// A content.
+    /// A blob: the content of a file.
     Blob,
     /// The pack of a commit.
     Pack,
@@ -59,7 +59,7 @@ pub enum StorePart {
 }
 
 impl StorePart {
-    /// The part in one word.
+    /// The part as a word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Blob => "blob",
@@ -69,37 +69,37 @@ impl StorePart {
     }
 }
 
-/// Something in a store that is not what it must be.
+/// A problem in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreFinding {
-    /// What it is.
+    /// The kind of file.
     pub part: StorePart,
     /// Its address.
     pub url: String,
-    /// The model that it is for, if that is known. It may be needed by others too.
+    /// The model that it belongs to, if known. Others may need it too.
     pub model: Option<ModelId>,
-    /// The commit that it is for.
+    /// The commit that it belongs to.
     pub commit: Option<CommitId>,
-    /// Of a content, the model's file.
+    /// For a blob, the model's file.
     pub file: Option<RepoPath>,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// The model that was asked for, when it is its name that is missing: then nothing is damaged.
+    /// The requested model, if its name is missing: then nothing is damaged.
     pub absent: Option<ModelRef>,
-    /// What became of it.
+    /// The result of a repair.
     pub repair: StoreRepair,
 }
 
-/// What became of something that was wrong.
+/// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreRepair {
-    /// It was not asked for.
+    /// No repair was requested.
     NotAsked,
     /// It was rewritten.
     Repaired,
-    /// It was not, and this is why.
+    /// It was not rewritten, for this reason.
     Failed(String),
 }
 
@@ -110,84 +110,85 @@ impl StoreFinding {
     }
 }
 
-/// How a store is verified.
+/// Options of a verification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreVerifyOptions {
     /// Rewrite what is damaged or missing.
     pub repair: bool,
-    /// Of models that need a token too. All readers of the store can read them then.
+    /// Even of models that need a token. Everyone who can read the store can then read them.
     pub allow_private: bool,
 }
 
-/// What reading a store has shown.
+/// The result of verifying a store.
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "what failed is in it"]
 pub struct StoreCheck {
     /// The store's address.
     pub store: String,
-    /// How many names were read.
+    /// The number of names read.
     pub refs: u64,
-    /// How many packs were looked through.
+    /// The number of packs scanned.
     pub packs: u64,
-    /// How many contents were hashed.
+    /// The number of blobs hashed.
     pub blobs: u64,
-    /// Their sizes, added up.
+    /// The sum of their sizes.
     pub bytes: u64,
-    /// Of them, those that no pack of the store needs. `None` where only some models were looked at.
+    /// How many of them no pack needs, and their size. `None` if only some models were verified.
     pub unneeded: Option<(u64, u64)>,
-    /// How many other files there are, as interrupted writers leave them, and their sizes, added up. `None` as above.
+    /// The number and total size of other files, such as those left by interrupted writers. `None` as
+    /// above.
     pub others: Option<(u64, u64)>,
-    /// What is wrong, or was.
+    /// The problems, including repaired ones.
     pub findings: Vec<StoreFinding>,
-    /// What ended it before everything was read.
+    /// What ended it early, if anything.
     pub failure: Option<Error>,
 }
 
 impl StoreCheck {
-    /// Whether all that is wrong is that models are not there which were asked for.
+    /// Whether the only problem is that requested models are not in the store.
     pub fn is_only_absence(&self) -> bool {
         let mut unrepaired = self.findings.iter().filter(|finding| finding.repair != StoreRepair::Repaired);
         self.failure.is_none() && unrepaired.all(|finding| finding.absent.is_some())
     }
 
-    /// Whether everything is right by now.
+    /// Whether everything is right now.
     pub fn is_sound(&self) -> bool {
         self.failure.is_none() && self.findings.iter().all(|finding| finding.repair == StoreRepair::Repaired)
     }
 }
 
-/// What became of copying one commit from a store to another.
+/// The result of copying one commit.
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "what failed is in it"]
 pub struct CopiedCommit {
     /// The commit.
     pub commit: CommitId,
-    /// What it is called: models, with their revisions.
+    /// Its names: models with their revisions.
     pub names: Vec<String>,
-    /// How many files were written.
+    /// The number of files written.
     pub files: u64,
-    /// Their sizes, added up.
+    /// The sum of their sizes.
     pub bytes: u64,
-    /// How many files were there.
+    /// The number of files that were already there.
     pub files_there: u64,
-    /// Their sizes, added up.
+    /// The sum of their sizes.
     pub bytes_there: u64,
-    /// Names that were not written, since the other store has a commit for them that was seen later.
+    /// Names that were not written because the other store has a commit for them that was seen later.
     pub later: Vec<String>,
-    /// Why it is not whole there.
+    /// Why it is not complete there.
     pub failure: Option<Error>,
 }
 
-/// What became of copying a store, or some models of it.
+/// The result of copying a store, or some of its models.
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "what failed is in it"]
 pub struct CopiedStore {
-    /// Commit by commit.
+    /// The result for each commit.
     pub commits: Vec<CopiedCommit>,
-    /// Names that were to be copied and are missing, or cannot be read.
+    /// Names to be copied that are missing or unreadable.
     pub broken: Vec<StoreFinding>,
 }

@@ -1,4 +1,4 @@
-//! Work on other threads. A panic in it continues in the caller.
+//! Work on other threads. A panic there resumes in the caller.
 
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
@@ -7,26 +7,26 @@ use std::thread::{self, ScopedJoinHandle};
 
 use crate::Error;
 
-/// More threads than this only wait for each other in the file system.
+/// More threads would only wait for each other in the file system.
 const MOST_THREADS: usize = 16;
 
-/// Runs a job on one of tokio's threads for blocking work, and waits for it. When the future is dropped, a job
-/// that has begun runs to its end.
+/// Runs a job on one of tokio's threads for blocking work, and waits for it. If the future is dropped,
+/// a job that has begun runs to its end.
 pub(crate) async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    // What the job tells belongs to what the task is doing.
+    // The job's log events belong to the task's span.
     let span = tracing::Span::current();
     net::blocking(move || span.in_scope(job)).await
 }
 
-/// What a thread has returned.
+/// The result of a thread.
 pub(crate) fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// What `job` makes of each item, in the items' order. Works on the calling thread and as many others as the
-/// machine runs at once; where the system starts none, on the calling thread alone.
+/// Applies `job` to each item; results are in the items' order. Uses the calling thread and as many
+/// others as the machine has cores; if the system starts none, only the calling thread.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let others = threads.min(MOST_THREADS).min(items.len()).saturating_sub(1);

@@ -1,4 +1,4 @@
-//! What steps, warnings, failures and numbers are called in front of people.
+//! Texts for people about steps, warnings, failures and numbers.
 
 use std::error::Error as StdError;
 use std::path::Path;
@@ -12,13 +12,13 @@ use url_parse::{RepoPath, causes, shown, size};
 
 use crate::observer::{Event, Warning};
 
-/// When the year gets its fifth digit, in seconds since 1970.
+/// The start of the year 10000, in seconds since 1970.
 const YEAR_10000: u64 = 253_402_300_800;
 
-/// As many missing files as one line lists.
+/// How many missing files one line lists.
 const LISTED: usize = 3;
 
-/// A step that a person should hear of; `None` for those that only move a counter.
+/// A step worth showing to a person; `None` for events that only change a counter.
 pub fn event(event: &Event<'_>) -> Option<String> {
     Some(match event {
         Event::Warning(text) => warning(text),
@@ -47,7 +47,7 @@ pub fn event(event: &Event<'_>) -> Option<String> {
     })
 }
 
-/// A time in UTC, if its year has four digits: the clock that made it may have been anything.
+/// A time in UTC, if its year has four digits: the clock may have been wrong.
 pub fn moment(time: SystemTime) -> Option<String> {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     (since.as_secs() < YEAR_10000).then(|| humantime::format_rfc3339_seconds(time).to_string())
@@ -81,7 +81,7 @@ fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
     })
 }
 
-/// Something that went on but deserves a look.
+/// The text of a warning.
 pub fn warning(warning: &Warning<'_>) -> String {
     match warning {
         Warning::ForceAnsweredByReadOnlyTier { tier } => format!(
@@ -145,7 +145,7 @@ fn carried_over(path: &Path, place: &Path) -> String {
     if path == place { kept } else { format!("{kept}, as {}", shown(place)) }
 }
 
-/// An error with its causes, in one line. What is already said is not repeated.
+/// An error with its causes, in one line, without repetitions.
 pub fn failure(error: &(dyn StdError + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
     for cause in causes(error).map(ToString::to_string) {
@@ -166,17 +166,17 @@ fn reused(count: usize, bytes: u64) -> String {
     format!("{} ({}) {are} there already, verified", files(count), size(bytes))
 }
 
-/// Begins with the file, unless the words name it anyway.
+/// Prefixes the file, unless the text names it anyway.
 fn about(file: &RepoPath, words: &str) -> String {
     if words.contains(&file.to_string()) { words.to_owned() } else { format!("{file}: {words}") }
 }
 
-/// What failed, why in the end, and when it is tried again.
+/// What failed, its root cause, and when it is tried again.
 fn retrying(failure: &(dyn StdError + 'static), delay: Duration) -> String {
     format!("{}; {}", attempt(failure), again(delay))
 }
 
-/// What failed, and why in the end.
+/// What failed, and its root cause.
 pub fn attempt(failure: &(dyn StdError + 'static)) -> String {
     let words = failure.to_string();
     match causes(failure).last().map(ToString::to_string).filter(|cause| !words.contains(cause)) {
@@ -189,7 +189,7 @@ fn again(delay: Duration) -> String {
     if delay.is_zero() { "trying again".to_owned() } else { format!("trying again in {}", elapsed(delay)) }
 }
 
-/// A directory that is not the whole model, and what is wrong with it.
+/// A directory that is not the whole model, and the problem.
 pub fn not_whole(entry: &PassedOver) -> String {
     match entry.missing() {
         [] => entry.to_string(),
@@ -197,7 +197,7 @@ pub fn not_whole(entry: &PassedOver) -> String {
     }
 }
 
-/// The first of some remarks, and how many more there are.
+/// The first of several remarks, and how many more there are.
 pub fn listed(missing: &[String]) -> String {
     let first = missing.get(..LISTED).unwrap_or(missing);
     match missing.len() - first.len() {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn steps() {
+    fn each_step_has_a_text() {
         let model = "user/repo".parse().unwrap();
         let commit = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
         check(&Event::Stores { model: &model }, "asking the store for user/repo");
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings() {
+    fn each_warning_has_a_text() {
         let path = "sub/a.bin".parse().unwrap();
         check(
             &Event::Warning(Warning::UnlistedShard { path: &path }),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_named_once() {
+    fn a_file_is_named_only_once() {
         let file = "sub/a.bin".parse().unwrap();
         assert_eq!(about(&file, "no answer"), "sub/a.bin: no answer");
         assert_eq!(about(&file, "what came for sub/a.bin is not it"), "what came for sub/a.bin is not it");
@@ -305,12 +305,12 @@ mod tests {
     }
 
     #[test]
-    fn numbers() {
+    fn a_number_of_files_is_singular_or_plural() {
         assert_eq!([0, 1, 2].map(files), ["0 files", "1 file", "2 files"]);
     }
 
     #[test]
-    fn times() {
+    fn a_time_has_its_two_largest_units() {
         let texts = [0, 9_949, 10_000, 59_999, 60_000, 3_599_000, 3_600_000, 90_000_000]
             .map(|milliseconds| elapsed(Duration::from_millis(milliseconds)));
         assert_eq!(

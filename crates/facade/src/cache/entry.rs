@@ -1,4 +1,4 @@
-//! What a listing holds.
+//! The content of a listing.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -6,31 +6,32 @@ use std::time::SystemTime;
 use cache_layout::{Skipped, Tier};
 use url_parse::{CommitId, ModelRef, Proof};
 
-/// What [`Cache::list`](crate::Cache::list) found. Serialized, it is the document of `mlc-weights list --json`.
+/// The result of [`Cache::list`](crate::Cache::list). Serialized, it is the output of `mlc-weights list
+/// --json`.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Listing {
-    /// The models: tier by tier in the order of look-up, there by name. A model that several tiers have is
-    /// there several times.
+    /// The models, by tier in search order, then by name. A model in several tiers appears several
+    /// times.
     pub models: Vec<ModelEntry>,
-    /// What stands among the models and is not a model, and what cannot be looked at.
+    /// Everything else among the models, including what cannot be read.
     pub skipped: Vec<Skipped>,
-    /// What interrupted downloads hold, and those that are under way, by name.
+    /// The remains of interrupted downloads, and running ones, by name.
     pub unfinished: Vec<Unfinished>,
 }
 
-/// What a download that has not ended well holds of a model.
+/// What an unfinished download holds of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
     /// The model.
     pub model: ModelRef,
-    /// How many bytes of disk it holds. The next download of the model continues from there, and
-    /// [`Cache::prune`](crate::Cache::prune) gives them back.
+    /// The bytes on disk that it uses. The next download of the model continues from there, and
+    /// [`Cache::prune`](crate::Cache::prune) frees them.
     pub bytes: u64,
-    /// Whether the model is being downloaded, or may be on another machine.
+    /// Whether the model is being downloaded, possibly on another machine.
     pub in_use: bool,
-    /// When it was last written to.
+    /// When it was last written.
     pub written: Option<SystemTime>,
 }
 
@@ -38,30 +39,30 @@ pub struct Unfinished {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelEntry {
-    /// The model, and its revision where one was asked for.
+    /// The model, with its revision if one was requested.
     pub model: ModelRef,
-    /// The tier that it is in.
+    /// Its tier.
     pub tier: Tier,
     /// Its directory, or the link to it.
     pub path: PathBuf,
-    /// What the link points to, when it is one.
+    /// The target, if it is a link.
     pub link_target: Option<PathBuf>,
-    /// How many files the directory has.
+    /// The number of files in the directory.
     pub files: u64,
-    /// Their lengths in bytes, added up.
+    /// The sum of their lengths in bytes.
     pub bytes: u64,
-    /// The commit that it was downloaded from, when that is known.
+    /// The commit that it was downloaded from, if known.
     pub commit: Option<CommitId>,
-    /// What showed then that its files are that commit's; nothing when no receipt says so.
+    /// What proved then that its files belong to the commit; `None` if no receipt says so.
     pub proof: Option<Proof>,
-    /// When it was downloaded, else when the directory was last changed.
+    /// When it was downloaded, or else when the directory was last changed.
     pub date: Option<SystemTime>,
     /// Who put it there.
     pub origin: Origin,
-    /// What the model needs and does not have, a line for each file; empty when it is whole. Nothing was
-    /// hashed: [`Cache::verify`](crate::Cache::verify) does that.
+    /// What the model lacks, one line for each file; empty if it is whole. Nothing was hashed:
+    /// [`Cache::verify`](crate::Cache::verify) does that.
     pub missing: Vec<String>,
-    /// A part of the directory that cannot be read and was not counted, and why.
+    /// A part of the directory that could not be read and was not counted, and why.
     pub unreadable: Option<String>,
 }
 
@@ -69,19 +70,19 @@ pub struct ModelEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Origin {
-    /// A download of this library: there is a receipt, and it is about this directory.
+    /// A download of this library: a receipt describes this directory.
     Receipt,
     /// Another program, a person, or a download whose receipt is lost.
     Unknown,
 }
 
 impl ModelEntry {
-    /// Whether everything that the model needs is there, with its right size.
+    /// Whether all the files that the model needs are there, with the right sizes.
     pub fn is_whole(&self) -> bool {
         self.missing.is_empty()
     }
 
-    /// Whether its revision is a commit, in full or by the first digits, and not a name that moves.
+    /// Whether its revision is a commit, in full or abbreviated, rather than a name that can move.
     pub fn is_pinned(&self) -> bool {
         let Some(revision) = self.model.revision() else { return false };
         let begins = |commit: CommitId| commit.to_string().starts_with(revision.as_str());

@@ -1,4 +1,4 @@
-//! A model of the cache as a tree somewhere else.
+//! Exports a model from the cache to another place.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,28 +13,28 @@ use crate::Error;
 use crate::look::inspect;
 use crate::receipts::receipt_about;
 
-/// How the files of an export come about.
+/// How an export creates its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExportMode {
-    /// They are copies: by reflink, which takes no room, where the file system has such.
+    /// As copies; by reflink, which takes no space, if the file system supports it.
     Copy,
-    /// They are the cache's own files under a second name, and become read-only under both: a write to one would
-    /// change the other.
+    /// As hard links to the cache's files. These become read-only under both names, since a write to
+    /// one would change the other.
     Link,
 }
 
-/// Where a model was [put](crate::Cache::export).
+/// The result of an [export](crate::Cache::export).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exported {
-    /// The tree, as an absolute path.
+    /// The tree's absolute path.
     pub path: PathBuf,
-    /// How many files it has of the model.
+    /// The number of the model's files in it.
     pub files: u64,
-    /// Their sizes, added up.
+    /// The sum of their sizes.
     pub bytes: u64,
-    /// Nothing was done: the model was there.
+    /// Whether nothing was done because the model was already there.
     pub was_there: bool,
 }
 
@@ -93,7 +93,7 @@ pub(super) fn check(layout: &CacheLayout, to: &Path, mode: ExportMode) -> Result
     Ok(Export::check(to, home)?)
 }
 
-/// The model's files in a directory, and their sizes.
+/// The model's files in a directory, with their sizes.
 fn files(dir: &Path, receipt: Option<&Receipt>) -> Result<BTreeMap<RepoPath, u64>, Error> {
     let sized = demanded(dir, receipt)?.into_iter().filter_map(|file| {
         let found = std::fs::metadata(file.under(dir)).ok().filter(std::fs::Metadata::is_file)?;

@@ -1,5 +1,5 @@
-//! The results as JSON. Its fields are a contract, written down in docs/cache.md: new ones may be added, and
-//! `version` is raised when an old one goes or changes its meaning.
+//! The results as JSON. The fields are a contract, documented in docs/cache.md: fields may be added,
+//! and `version` is raised when one is removed or changes its meaning.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ use super::report::{Basis, FileReport, FileState, VerifyReport};
 use super::shrink::{ShrinkOutcome, Shrinking, ShrunkModel};
 use crate::words::failure;
 
-/// Of every document.
+/// The version of every document.
 const VERSION: u32 = 1;
 
 /// `mlc-weights list --json`.

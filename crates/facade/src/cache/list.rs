@@ -1,4 +1,4 @@
-//! What is in the cache.
+//! Lists the cache.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,14 +21,14 @@ pub(super) fn list(layout: &CacheLayout) -> Result<Listing, Error> {
     })
 }
 
-/// A download that failed at once has left nothing but empty folders.
+/// A download that failed at once has left only empty folders, and is not listed.
 fn unfinished(slot: &PrunedSlot) -> Option<Unfinished> {
     let (model, bytes) = (slot.slot.model().clone(), slot.removed_bytes + slot.kept_bytes);
     let (in_use, written) = (slot.in_use, slot.written);
     (in_use || bytes > 0).then_some(Unfinished { model, bytes, in_use, written })
 }
 
-/// Nothing when the entry is gone since it was found.
+/// `None` if the entry has vanished since it was found.
 fn describe(layout: &CacheLayout, entry: &Entry) -> Option<ModelEntry> {
     let receipt = receipt_about(layout, &entry.slot, &entry.path);
     let missing = match inspect_with(receipt.as_ref(), &entry.path) {

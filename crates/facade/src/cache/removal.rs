@@ -1,4 +1,4 @@
-//! Taking models out, and what unfinished downloads have left.
+//! Removes models and the remains of unfinished downloads.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -8,7 +8,7 @@ use url_parse::ModelRef;
 
 use crate::Error;
 
-/// What [`Cache::remove`](crate::Cache::remove) did. Serialized, it is an element of the document of
+/// The result of [`Cache::remove`](crate::Cache::remove). Serialized, it is an element of the output of
 /// `mlc-weights remove --json`.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -18,54 +18,54 @@ pub struct Removal {
     pub model: ModelRef,
     /// Its place in the writable tier.
     pub path: PathBuf,
-    /// What stood there.
+    /// What was there.
     pub entry: RemovedEntry,
-    /// How many bytes of disk are free again, those of unfinished downloads included.
+    /// The bytes on disk that were freed, including those of unfinished downloads.
     pub bytes: u64,
-    /// Why files that are of no use any more could not be deleted. The model is gone all the same.
+    /// Why some obsolete files could not be deleted. The model is gone nevertheless.
     pub leftover: Option<Error>,
-    /// The copies that read-only tiers have of the model, and keep.
+    /// Copies of the model in read-only tiers, which stay.
     pub kept: Vec<PathBuf>,
 }
 
-/// What [`Cache::prune`](crate::Cache::prune) did, or would do. Serialized, it is the document of
-/// `mlc-weights prune --json`.
+/// The result of [`Cache::prune`](crate::Cache::prune). Serialized, it is the output of `mlc-weights
+/// prune --json`.
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "what failed is in it"]
 pub struct Pruning {
-    /// Whether nothing was changed.
+    /// Whether this was a dry run.
     pub dry_run: bool,
-    /// Every model that unfinished downloads have left something of, by name.
+    /// Every model with remains of unfinished downloads, by name.
     pub models: Vec<PrunedModel>,
-    /// How many bytes of disk were removed, or would be, that belong to no model: small files that were being
-    /// written when a process was killed.
+    /// The bytes on disk, removed or to be removed, of temporary files that belong to no model: small
+    /// files left by a process killed while writing them.
     pub temporary_bytes: u64,
-    /// What kept it from looking everywhere, apart from the models' own failures.
+    /// Failures of the search itself; a model's own failure is in its [`PrunedModel`].
     pub failures: Vec<Error>,
 }
 
-/// What pruning did to one model's unfinished downloads, or would do.
+/// What pruning did, or would do, to one model's unfinished downloads.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PrunedModel {
     /// The model.
     pub model: ModelRef,
-    /// How many bytes of disk were removed, or would be.
+    /// The bytes on disk that were removed, or would be.
     pub removed_bytes: u64,
-    /// How many bytes of disk stay: they are in use, or too young.
+    /// The bytes on disk that stay, because they are in use or too recent.
     pub kept_bytes: u64,
-    /// Whether a download of the model is under way, or may be on another machine, as it was heard of within the last 15
-    /// minutes.
+    /// Whether a download of the model is running, or may be running on another machine that sent a
+    /// heartbeat within the last 15 minutes.
     pub in_use: bool,
-    /// Who downloads it, where that could be learned.
+    /// The process that downloads it, if known.
     pub holder: Option<Holder>,
-    /// When all that stays could go: it is too young until then, or its process may be on another machine. `None` when
-    /// nothing stays, or a process of this machine is at work on it.
+    /// When the rest can be removed: it is too recent until then, or its process may be on another
+    /// machine. `None` if nothing stays, or a process of this machine is using it.
     pub kept_until: Option<SystemTime>,
-    /// When it was last written to.
+    /// When it was last written.
     pub written: Option<SystemTime>,
-    /// Why not everything could be removed.
+    /// Why not all of it could be removed.
     pub failure: Option<Error>,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn remove(layout: &CacheLayout, slot: &Slot) -> Result<Removal, Error
     })
 }
 
-/// No tier has anything of the model.
+/// The error if no tier has anything of the model.
 pub(super) fn not_in_cache(slot: &Slot) -> Error {
     let looked_in = slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect();
     Error::NotInCache { model: slot.model().clone(), looked_in }
@@ -105,12 +105,12 @@ impl Pruning {
         }
     }
 
-    /// How many bytes of disk were removed, or would be.
+    /// The bytes on disk that were removed, or would be.
     pub fn removed_bytes(&self) -> u64 {
         self.models.iter().map(|model| model.removed_bytes).sum::<u64>() + self.temporary_bytes
     }
 
-    /// How many bytes of disk stay.
+    /// The bytes on disk that stay.
     pub fn kept_bytes(&self) -> u64 {
         self.models.iter().map(|model| model.kept_bytes).sum()
     }

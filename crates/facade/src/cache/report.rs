@@ -1,29 +1,30 @@
-//! What a verification found.
+//! The result of a verification.
 
 use std::path::PathBuf;
 
 use cache_layout::Tier;
 use url_parse::{CommitId, ModelRef, Proof};
 
-/// How one copy of a model compares with what it must be. Serialized, it is an element of the document of
-/// `mlc-weights verify --json`.
+/// How one copy of a model compares with what it should be. Serialized, it is an element of the output
+/// of `mlc-weights verify --json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "what failed is in it"]
 pub struct VerifyReport {
     /// The model.
     pub model: ModelRef,
-    /// The tier that the copy is in.
+    /// The copy's tier.
     pub tier: Tier,
     /// Its directory.
     pub path: PathBuf,
     /// What it was compared with.
     pub basis: Basis,
-    /// What showed, when it was downloaded, that its files are those of the commit; nothing when no receipt says so.
+    /// What proved, when it was downloaded, that its files belong to the commit; `None` if no receipt
+    /// says so.
     pub proof: Option<Proof>,
-    /// Every file that the copy must have or has, by name.
+    /// Every file that the copy has or should have, by name.
     pub files: Vec<FileReport>,
-    /// How many bytes were hashed.
+    /// The number of bytes hashed.
     pub bytes_hashed: u64,
 }
 
@@ -31,59 +32,59 @@ pub struct VerifyReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Basis {
-    /// The receipt of the download, which has a digest of every file.
+    /// The download's receipt, which has a digest of every file.
     Receipt {
         /// The commit that was downloaded.
         commit: CommitId,
     },
-    /// The manifest in the directory itself, which has digests of the shards at most.
+    /// The manifest in the directory itself, which has digests of shards only, if any.
     Manifest,
-    /// There is neither a receipt of this directory nor a manifest that can be used.
+    /// Nothing: there is no receipt for this directory and no usable manifest.
     Nothing,
 }
 
-/// What became of one file.
+/// The result for one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileReport {
-    /// Its path in the directory, components separated by `/`. What is not Unicode in it is replaced.
+    /// Its path in the directory, with components separated by `/`. Non-Unicode text is replaced.
     pub path: String,
-    /// How it compares.
+    /// Its state.
     pub state: FileState,
 }
 
-/// How a file compares with what it must be.
+/// How a file compares with what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileState {
-    /// Its size and every digest that is known of it are right.
+    /// Its size and all known digests are right.
     Ok,
-    /// It is `mlc-chat-config.json`, which people edit: another one than the commit's, and valid. Or it is another file
-    /// of the commit that a repair has kept as the user's edit, and is as it was then.
+    /// It is an edited but valid `mlc-chat-config.json`, which people may edit; or another file for
+    /// which a repair kept the user's edited version, unchanged since then.
     Modified,
-    /// It is not what it must be.
+    /// It does not have the right content.
     Corrupt {
-        /// What is wrong with it.
+        /// The difference.
         problem: String,
     },
-    /// The model needs it, and it is not there.
+    /// The model needs it, and it does not exist.
     Missing,
-    /// It is there, and nothing says what its bytes must be.
+    /// It exists, but nothing records its content.
     Unchecked {
         /// What could not be checked, and why.
         reason: String,
     },
-    /// The model does not have it: somebody put it there.
+    /// It does not belong to the model: the user put it there.
     Extra,
 }
 
 impl VerifyReport {
-    /// Whether nothing was found that is corrupt or missing.
+    /// Whether no file is corrupt or missing.
     pub fn is_sound(&self) -> bool {
         self.files.iter().all(|file| !file.state.is_bad())
     }
 
-    /// Whether a file was found that was edited and is valid.
+    /// Whether a file was edited and is valid.
     pub fn is_modified(&self) -> bool {
         self.files.iter().any(|file| file.state == FileState::Modified)
     }
@@ -95,7 +96,7 @@ impl FileState {
         matches!(self, Self::Corrupt { .. } | Self::Missing)
     }
 
-    /// The state in one word, in lower case.
+    /// The state as a word in lower case.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Ok => "ok",

@@ -1,4 +1,4 @@
-//! Making a cache small enough: the models that were used least lately go first.
+//! Reduces the cache to a given size; the least recently used models go first.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -12,21 +12,21 @@ use super::list::list;
 use super::removal::remove;
 use crate::Error;
 
-/// What [`Cache::shrink`](crate::Cache::shrink) did, or would do. Serialized, it is the member `cache` of the document of
-/// `mlc-weights prune --keep --json`.
+/// The result of [`Cache::shrink`](crate::Cache::shrink). Serialized, it is the member `cache` in the
+/// output of `mlc-weights prune --keep --json`.
 #[derive(Debug)]
 #[must_use = "it may hold failures"]
 #[non_exhaustive]
 pub struct Shrinking {
-    /// Whether nothing was changed.
+    /// Whether this was a dry run.
     pub dry_run: bool,
-    /// How many bytes of models may stay.
+    /// The limit in bytes.
     pub limit: u64,
-    /// The models of the writable tier, in the order in which they go.
+    /// The models of the writable tier, in order of removal.
     pub models: Vec<ShrunkModel>,
 }
 
-/// What shrinking did to one model, or would do.
+/// What shrinking did, or would do, to one model.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ShrunkModel {
@@ -34,42 +34,42 @@ pub struct ShrunkModel {
     pub model: ModelRef,
     /// Its directory.
     pub path: PathBuf,
-    /// The lengths of its files in bytes, added up.
+    /// The sum of its files' lengths in bytes.
     pub bytes: u64,
-    /// When it was last handed out, downloaded or changed in its folder, to about a minute.
+    /// When it was last used, downloaded or changed in its folder, to about a minute.
     pub last_used: Option<SystemTime>,
-    /// What became of it.
+    /// The result.
     pub outcome: ShrinkOutcome,
 }
 
-/// What became of a model.
+/// The result for a model.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ShrinkOutcome {
-    /// It is removed, or would be.
+    /// It was removed, or would be.
     Removed {
-        /// Why files that are of no use any more could not be deleted. The model is gone all the same.
+        /// Why some obsolete files could not be deleted. The model is gone nevertheless.
         leftover: Option<Error>,
     },
-    /// It stays: those that stay have room.
+    /// It stays, since the rest is within the limit.
     Fits,
-    /// It stays: it is being downloaded or repaired, or was asked for just now.
+    /// It stays: it is being downloaded or repaired, or was used just now.
     InUse,
     /// It stays: the policy forbids downloads, and no read-only tier has it.
     OnlyCopy,
-    /// It stays: it is not whole, and another program may be at work on it.
+    /// It stays: it is not whole, and another program may be writing it.
     NotWhole,
-    /// It stays, since it could not be removed.
+    /// It stays, because it could not be removed.
     Failed(Error),
 }
 
 impl Shrinking {
-    /// How many bytes of models were there.
+    /// The bytes of all models before.
     pub fn bytes_before(&self) -> u64 {
         self.models.iter().map(|model| model.bytes).sum()
     }
 
-    /// How many bytes of models stay, or would.
+    /// The bytes of the models that stay, or would.
     pub fn bytes_after(&self) -> u64 {
         self.models.iter().filter(|model| !model.is_removed()).map(|model| model.bytes).sum()
     }
@@ -91,7 +91,7 @@ impl ShrunkModel {
         }
     }
 
-    /// Whether it is removed, or would be.
+    /// Whether it was removed, or would be.
     pub const fn is_removed(&self) -> bool {
         matches!(self.outcome, ShrinkOutcome::Removed { .. })
     }
@@ -104,7 +104,7 @@ pub(super) fn shrink(
     mode: PruneMode,
 ) -> Result<Shrinking, Error> {
     let known = Known::of(list(layout)?);
-    // What a link leads to takes up no room here.
+    // The target of a link takes no space here.
     let own = known.own.iter().filter(|entry| entry.link_target.is_none());
     let mut models: Vec<_> = own.map(|entry| ShrunkModel::new(layout, entry)).collect();
     models.sort_by_cached_key(|model| {
@@ -144,11 +144,11 @@ fn take_out(layout: &CacheLayout, model: &ShrunkModel) -> ShrinkOutcome {
     }
 }
 
-/// What a listing says of the models.
+/// The models of a listing.
 struct Known {
-    /// Those of the writable tier.
+    /// Models in the writable tier.
     own: Vec<ModelEntry>,
-    /// Those that a read-only tier has whole.
+    /// Models of which a read-only tier has a whole copy.
     copies: HashSet<ModelRef>,
     in_use: HashSet<ModelRef>,
 }

@@ -1,4 +1,4 @@
-//! Whether a model's files are what they must be.
+//! Verifies a model's files.
 
 mod demand;
 mod look;
@@ -18,7 +18,7 @@ use super::report::{FileReport, FileState, VerifyReport};
 use crate::Error;
 use crate::receipts::receipt_about;
 
-/// A step of a verification, or of an export.
+/// An event of a verification or an export.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum VerifyEvent<'a> {
@@ -29,19 +29,19 @@ pub enum VerifyEvent<'a> {
         model: &'a ModelRef,
         /// The copy's directory.
         path: &'a Path,
-        /// How many files are hashed.
+        /// The number of files to hash.
         files: usize,
-        /// Their sizes together.
+        /// Their total size.
         bytes: u64,
     },
-    /// Of a file, so many bytes were copied, before all are hashed.
+    /// More bytes were copied. Files are hashed after all were copied.
     #[non_exhaustive]
     Copied {
         /// The model.
         model: &'a ModelRef,
-        /// How many bytes.
+        /// The bytes copied so far.
         bytes: u64,
-        /// Of how many in all.
+        /// The total.
         of: u64,
     },
     /// A file was hashed.
@@ -51,15 +51,15 @@ pub enum VerifyEvent<'a> {
         file: &'a RepoPath,
         /// Its size in bytes.
         bytes: u64,
-        /// How it compares.
+        /// The result.
         state: &'a FileState,
     },
 }
 
-/// Who hears of the steps, and may end it.
+/// Is told about the steps, and may stop the work.
 pub(super) type Observe<'a> = dyn FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + 'a;
 
-/// Every copy of a model, in the order of look-up.
+/// Verifies every copy of a model, in search order.
 pub(super) fn verify(
     layout: &CacheLayout,
     slot: &Slot,
@@ -82,12 +82,12 @@ fn copy(
     compare(slot.model(), tier, dir, receipt.as_ref(), observe)
 }
 
-/// The files that a directory must hold.
+/// The files that a directory must contain.
 pub(super) fn demanded(dir: &Path, receipt: Option<&Receipt>) -> Result<Vec<RepoPath>, Error> {
     Ok(Demands::of(dir, receipt)?.files.into_keys().collect())
 }
 
-/// Compares a directory with a receipt, or with its own manifest.
+/// Compares a directory with a receipt or its own manifest.
 pub(super) fn compare(
     model: &ModelRef,
     tier: &Tier,

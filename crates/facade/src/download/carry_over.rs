@@ -1,7 +1,7 @@
 //! What a repair keeps of the directory that it replaces: the user's own files, links and edits.
 //!
-//! People edit `mlc-chat-config.json` in place and put files of their own beside a model. A directory that
-//! lost a shard is replaced as a whole, and they must not lose those with it.
+//! People edit `mlc-chat-config.json` in place and put their own files beside a model. A repair
+//! replaces the whole directory, but must not lose these.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -17,43 +17,45 @@ use url_parse::{CommitId, DiskError, RepoPath};
 use crate::edits::{is_edit, read_chat_config, sha256_of};
 use crate::{Error, Repair};
 
-/// What became of the user's own, for the observer and the receipt.
+/// What happened to the user's files, for the observer and the receipt.
 #[derive(Debug, Default)]
 pub(super) struct CarriedOver {
-    /// What was kept, and its new place if that is another one.
+    /// What was kept, and its new path if that differs.
     pub(super) kept: Vec<(PathBuf, PathBuf)>,
     /// What was not kept, and why.
     pub(super) left_behind: Vec<(PathBuf, &'static str)>,
-    /// What stands in the place of a file of the commit.
+    /// Edited files that stand in place of the commit's.
     pub(super) edits: Vec<Edit>,
 }
 
-/// The commit that the new tree is of.
+/// The commit of the new tree.
 pub(super) struct Commit<'a> {
     id: CommitId,
     files: HashMap<&'a RepoPath, &'a RepoFile>,
     plain_shards: HashSet<&'a RepoPath>,
-    /// What its configuration asks for and it does not have.
+    /// Files that its configuration names and it does not have.
     lacking: HashSet<&'a RepoPath>,
 }
 
-/// What is written down of the old directory.
+/// The records about the old directory.
 #[derive(Clone, Copy)]
 pub(super) struct Receipts<'a> {
-    /// The receipt that is about it.
+    /// The receipt that describes it.
     pub(super) about: Option<&'a Receipt>,
-    /// The last one, which may be about an earlier directory. The files that it lists are not the user's either.
+    /// The most recent receipt, which may describe an earlier directory. The files that it lists are
+    /// not the user's either.
     pub(super) last: Option<&'a Receipt>,
 }
 
-/// Takes over from the old directory what the new tree should keep of it.
+/// Carries over from the old directory what the new tree should keep.
 ///
-/// `receipts` tell the files of an earlier download from the user's. An edit, as
-/// [`is_edit`] has it, stays in its place if the directory was of this commit. Any other plain file that is neither the
-/// old commit's nor the new one's may be an edit of another commit's file, or damage: it is kept beside the right one,
-/// as `NAME.own`, unless it is broken: an unreadable configuration, pointer text, a beginning of the right file. What a
-/// repair was asked for decides otherwise ([`Repair`]). Shards, other LFS files and manifests are never taken here; those
-/// that are good are in the tree already.
+/// `receipts` distinguish the files of an earlier download from the user's. An edit (see [`is_edit`])
+/// stays in place if the directory had this commit. Any other plain file that matches neither the old
+/// nor the new commit may be an edit of another commit's file, or damage. It is kept beside the right
+/// one, as `NAME.own`, unless it is recognizably broken: an unreadable configuration, a git-lfs
+/// pointer, or the beginning of the right file. The kind of repair requested may override this
+/// ([`Repair`]). Shards, other LFS files and manifests are never carried over here; intact ones are
+/// already in the tree.
 pub(super) fn carry_over(
     run: &Run,
     entry: &Path,
@@ -73,7 +75,7 @@ pub(super) fn carry_over(
             Verdict::Leave(reason) => carried.left_behind.push((path, reason)),
         }
     }
-    // The user's other files have their places by now.
+    // By now the user's other files have their places.
     for (path, edit) in edited {
         if is_served(run.tree(), entry, &path, &new.lacking) {
             carried.kept.push((path.clone(), run.adopt_instead(&entry.join(&path))?));
@@ -91,22 +93,22 @@ pub(super) fn carry_over(
 
 enum Verdict {
     Keep,
-    /// The user's edit, which may stay in the place of the commit's file.
+    /// The user's edit, which may stay in place of the commit's file.
     Edited(Edit),
-    /// The tree has the commit's own, and this goes beside it.
+    /// The tree has the commit's file, and this one goes beside it.
     Beside,
-    /// The tree has the commit's own, or needs none.
+    /// The tree has the commit's file, or needs none.
     Drop,
     Leave(&'static str),
 }
 
-/// What the commit says of a file that stands in the old directory.
+/// The commit's rule for a file in the old directory.
 enum Rule {
     /// The commit does not have it.
     Own,
-    /// It is taken from the commit, unless it was edited or is a link to the same content.
+    /// It comes from the commit, unless it was edited or is a link to the same content.
     Editable,
-    /// It is in the tree already, right.
+    /// The right file is already in the tree.
     Done,
 }
 
@@ -136,14 +138,14 @@ impl<'a> Commit<'a> {
     }
 }
 
-/// The directory that is repaired.
+/// The directory being repaired.
 struct Old<'a> {
     run: &'a Run,
     entry: &'a Path,
     receipts: Receipts<'a>,
     /// The shards that its manifest names.
     shards: HashSet<RepoPath>,
-    /// The files of the last receipt.
+    /// The files of the most recent receipt.
     committed: HashMap<&'a RepoPath, Option<[u8; 32]>>,
 }
 
@@ -194,13 +196,13 @@ impl Old<'_> {
         }
     }
 
-    /// Whether these are the bytes that the old commit has there.
+    /// Whether this is the content that the old commit has there.
     fn is_committed(&self, name: &RepoPath, sha256: [u8; 32]) -> bool {
         self.committed.get(name) == Some(&Some(sha256))
     }
 
-    /// Whether a file that the new commit does not have is one of the old commit, and none of the user's. A shard is,
-    /// whatever is in it.
+    /// Whether a file that the new commit does not have came from the old commit rather than the user.
+    /// A shard always did, whatever its content.
     fn is_left_of_the_old_commit(&self, name: &RepoPath) -> bool {
         self.shards.contains(name)
             || self.committed.contains_key(name)
@@ -208,7 +210,7 @@ impl Old<'_> {
     }
 }
 
-/// What becomes of a file in whose place the commit's own is. The loss of a link is reported.
+/// The verdict for a file that the commit's file replaces. The loss of a link is reported.
 fn replaced(is_link: bool) -> Verdict {
     if is_link { Verdict::Leave(REPLACED_LINK) } else { Verdict::Drop }
 }
@@ -224,20 +226,21 @@ fn shards_of(dir: &Path) -> HashSet<RepoPath> {
         .collect()
 }
 
-/// Whether the new tree has what an edited configuration asks for. (Nothing else asks for anything.)
+/// Whether the new tree has the files that an edited configuration names. Other files name none.
 fn is_served(tree: &Path, entry: &Path, path: &Path, lacking: &HashSet<&RepoPath>) -> bool {
     let is_there = |file: &RepoPath| lacking.contains(file) || file.under(tree).exists();
     path != Path::new(CHAT_CONFIG_NAME)
         || matches!(read_chat_config(entry), Some(Ok(config)) if config.tokenizer_files().iter().all(is_there))
 }
 
-/// The path as a repository would name it.
+/// The path in a repository's form.
 fn repo_path(path: &Path) -> Option<RepoPath> {
     let names: Option<Vec<&str>> = path.iter().map(|name| name.to_str()).collect();
     names?.join("/").parse().ok()
 }
 
-/// Whether a small file that differs from the right one is a broken copy of it. A large one is not looked into.
+/// Whether a small file that differs from the right one is a broken copy of it. Large files are not
+/// examined.
 fn is_broken(name: &RepoPath, entry: &Path, tree: &Path) -> bool {
     let read = |dir| read_metadata_file(dir, name.as_str()).and_then(Result::ok);
     read(entry).is_some_and(|old| is_broken_copy(name, &old, &read(tree).unwrap_or_default()))
@@ -249,8 +252,8 @@ fn is_broken_copy(name: &RepoPath, old: &[u8], new: &[u8]) -> bool {
         || name.as_str() == CHAT_CONFIG_NAME && ChatConfig::parse(old).is_err()
 }
 
-/// The files and links below a folder, sorted, each with whether it is a link; links are not followed. What is
-/// neither goes to `left_behind`.
+/// The files and links below a folder, sorted, each with whether it is a link; links are not followed.
+/// Anything else goes to `left_behind`.
 fn files_below(
     root: &Path,
     left_behind: &mut Vec<(PathBuf, &'static str)>,

@@ -1,4 +1,4 @@
-//! Everything of a download up to the first byte of a shard: what it would do.
+//! A download up to the first byte of a shard, to find out what it would do.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ use crate::look::{Answer, Query};
 use crate::plan::{Plan, RemoteFile};
 use crate::{Error, Request};
 
-/// Says what a download would do. Waits for no other process: it takes no lock, and works in a folder of its own.
+/// Finds out what a download would do. Waits for no other process: takes no lock, and works in a folder
+/// of its own.
 pub(crate) async fn plan(context: SharedContext, request: Request) -> Result<DownloadPlan, Error> {
     let query = Query::new(context, request);
     let answer = query.on_disk(|query| {
@@ -45,7 +46,7 @@ impl Work {
                 let plan = Plan::new(lease.slot.model().id(), &snapshot, &described.manifest)?;
                 plan.log(&snapshot.commit);
                 let entry = lease.existing_entry();
-                // To redo is to fetch again what is there.
+                // A REDO fetches existing files again.
                 let reused = entry.as_deref().filter(|_| lease.purpose != Purpose::Redo);
                 let donors = match lease.purpose {
                     Purpose::Redo => HashMap::new(),
@@ -75,7 +76,7 @@ impl Work {
         Ok(planned)
     }
 
-    /// Of the files that would come over the network, those that stores in folders have.
+    /// Among the files to be fetched, those that stores in folders have.
     async fn stored(
         &self,
         planned: &PlannedDownload,

@@ -1,4 +1,4 @@
-//! Who fills the store: one for all that want the same commit, while the others wait for its pack.
+//! Chooses which machine fills the store with a commit, while the others wait for its pack.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,10 +23,10 @@ impl Work {
         self.progress.is_some() && !self.stores.is_only()
     }
 
-    /// To be called before the hub is asked for a commit that the stores lack. What the commit holds, if somebody else
-    /// has put it into the store meanwhile; `None` if it is this one's to get.
+    /// Call this before asking the hub for a commit that the stores lack. Returns the commit's content
+    /// if another machine has put it into the store meanwhile; `None` if this machine must get it.
     pub(super) async fn wait_for_filler(&self, commit: CommitId) -> Result<Option<RepoSnapshot>, Error> {
-        // The one that is written to, unless it was given up.
+        // The store that is written to, unless it was given up.
         let Some(store) = self.stores.get(0).filter(|_| self.fills()) else { return Ok(None) };
         match self.is_filled_by_another(store, commit).await {
             Ok(true) => self.snapshot_of(commit).await,
@@ -44,11 +44,12 @@ impl Work {
         commit: CommitId,
     ) -> Result<bool, weight_store::Error> {
         let (config, holder) = (&self.context.stores.fill, format!("{:016x}", fastrand::u64(..)));
-        // Retry while the store is in trouble. If every machine left it for the hub, the hub would be overloaded next.
+        // Retry while the store is failing. If every machine turned to the hub instead, the hub would
+        // be overloaded next.
         let retry = &self.context.retry;
         let has_pack = || insist(retry, || store.has_pack(&commit));
         if !insist(retry, || store.init()).await?.conditional_put {
-            // So that not all of those who began together are at the hub together.
+            // So that machines that started together do not reach the hub together.
             sleep(config.pause()).await;
             return has_pack().await;
         }
@@ -60,7 +61,7 @@ impl Work {
                 LeaseTaken::Ours(lease) => {
                     let lead = self.progress.as_ref().map(|it| Lead::begin(*lease, Arc::clone(it), config));
                     *self.lead.lock() = lead;
-                    // The last holder may have ended between the two questions.
+                    // The last holder may have finished between the two requests.
                     return has_pack().await;
                 }
                 LeaseTaken::NoLeases => {
@@ -86,7 +87,7 @@ impl Work {
         }
     }
 
-    /// What there is to do for the store when the download has ended. Nothing here keeps anybody waiting.
+    /// Does what is left to do for the store after the download. Nothing waits for this.
     pub(super) async fn fill_store(&self, outcome: &Result<Model, Error>) {
         let lead = self.lead.lock().take();
         let model = match outcome {
@@ -99,7 +100,7 @@ impl Work {
             }
         };
         let (context, request) = (Arc::clone(&self.context), self.request.clone());
-        // The caller's observer is told nothing any more.
+        // The caller's observer receives no further events.
         let progress = self.progress.clone().unwrap_or_default();
         let request = request.observer(Counting { progress, observer: Arc::new(()) });
         let filling = async move {
@@ -124,7 +125,7 @@ impl Work {
     }
 }
 
-/// The request whose observer counts for those who wait, if stores are filled.
+/// Adds an observer that counts progress for waiting machines, if stores are filled.
 pub(super) fn counted(context: &SharedContext, request: Request) -> (Request, Option<Arc<FillProgress>>) {
     if !context.stores.fill.is_on || context.stores.urls.is_empty() || context.metadata.is_some() {
         return (request, None);

@@ -1,4 +1,4 @@
-//! What is left to do when every file is verified: the user's own files, the receipt, the publication.
+//! What remains once every file is verified: the user's own files, the receipt, publishing.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::plan::{Plan, RemoteFile};
 use crate::{Error, Event, Warning};
 
 impl Work {
-    /// Writes down what the tree was made from, and takes over what a repair keeps.
+    /// Records what the tree was made from, and carries over what a repair keeps.
     pub(super) async fn finish_tree(
         &self,
         snapshot: RepoSnapshot,
@@ -24,7 +24,8 @@ impl Work {
         plan: Plan,
     ) -> Result<(), Error> {
         let (mended, repair) = (self.mended.clone(), self.request.repairs());
-        // An application's own source may have asked another hub, and a store's pack says nothing of what a hub serves.
+        // The application's own source may have asked another hub, and a store's pack says nothing
+        // about what the hub serves.
         let is_by_hub = self.context.metadata.is_none() && !self.stores.has_given_snapshot();
         let endpoint = is_by_hub.then(|| self.context.hub.endpoint.clone());
         let kept = self.mended.as_ref().filter(|mended| mended.commit == snapshot.commit);
@@ -59,15 +60,15 @@ impl Work {
         Ok(())
     }
 
-    /// Makes the tree the model's directory. Returns that directory, and what is known of it: the tree's `own`, unless
-    /// somebody else was first.
+    /// Publishes the tree as the model's directory. Returns that directory and its description: the
+    /// tree's `own`, unless another process was first.
     pub(super) async fn publish(&self, own: Known) -> Result<(PathBuf, Known), Error> {
         self.observer().on_event(&Event::Publishing { path: self.lease.slot.entry() });
         self.lease
             .publish(move |Lease { layout, slot, .. }, run| {
                 Ok(match run.publish(&|dir| inspect(layout, slot, dir))? {
                     Published::Ours(path) => (path, own),
-                    // Whole too, but not necessarily of the commit that was fetched here.
+                    // Also whole, but not necessarily of the commit that was fetched here.
                     Published::SomeoneElse(path) => {
                         let known = known_of(layout, slot, &path);
                         (path, known)
@@ -78,7 +79,8 @@ impl Work {
     }
 }
 
-/// The receipt of a tree as the commit has it: fetched files as they were verified, plain ones hashed now.
+/// The receipt of a tree in the state of its commit: digests of fetched files as verified, of plain
+/// files computed now.
 fn receipt(
     lease: &Lease,
     run: &Run,

@@ -1,4 +1,4 @@
-//! What the model is: its commit, its manifest, its configuration.
+//! What the model consists of: its commit, its manifest, its configuration.
 
 use std::collections::HashSet;
 use std::fs;
@@ -22,19 +22,19 @@ use crate::plan::RemoteFile;
 use crate::proof::check_snapshot;
 use crate::{Error, Event, Warning};
 
-/// The files that describe a model, read and checked.
+/// The files that describe a model, parsed and validated.
 pub(super) struct Described {
-    /// The name that the manifest has in the repository.
+    /// The manifest's name in the repository.
     pub(super) manifest_path: RepoPath,
     pub(super) manifest: Manifest,
     config: ChatConfig,
-    /// Those of them that were LFS files.
+    /// Those that were LFS files.
     pub(super) fetched: Vec<RemoteFile>,
     pub(super) bytes: Bytes,
 }
 
 impl Described {
-    /// Files that the configuration asks for and the commit does not hold.
+    /// Files that the configuration names and the commit does not have.
     pub(super) fn lacking(&self, snapshot: &RepoSnapshot) -> Vec<RepoPath> {
         let held: HashSet<_> = snapshot.files.iter().map(|file| &file.path).collect();
         self.config.tokenizer_files().iter().filter(|path| !held.contains(path)).cloned().collect()
@@ -42,7 +42,7 @@ impl Described {
 }
 
 impl Work {
-    /// Asks the stores, then the hub for the commit and its plain files, and again after failures that may pass.
+    /// Asks the stores, then the hub, for the commit and its plain files; retries transient failures.
     pub(super) async fn snapshot(&self) -> Result<RepoSnapshot, Error> {
         if let Some(snapshot) = self.stored_snapshot().await? {
             return Ok(snapshot);
@@ -63,7 +63,7 @@ impl Work {
                     }
                     continue;
                 }
-                // Another connection may be good.
+                // Another connection may be better.
                 Err(error) if error.is_too_slow() && is_first => {
                     (source, is_first) = (self.source(self.hub.clone()), false);
                     tracing::info!(%error, "the metadata trickles: asking over another connection");
@@ -88,7 +88,7 @@ impl Work {
         }
     }
 
-    /// The commit that a mended model stays at.
+    /// The commit that a repaired model keeps.
     pub(super) fn restored_commit(&self) -> Option<CommitId> {
         let mended = self.mended.as_ref().filter(|_| !self.request.updates());
         mended.map(|receipt| receipt.commit)
@@ -101,7 +101,7 @@ impl Work {
         }
     }
 
-    /// The snapshot, if it may be believed; with a warning if it has to be.
+    /// Returns the snapshot if it may be trusted, with a warning if it is not proven.
     async fn proven(&self, snapshot: RepoSnapshot) -> Result<RepoSnapshot, Error> {
         if snapshot.proof == Proof::Git {
             return Ok(snapshot);
@@ -119,7 +119,7 @@ impl Work {
         Ok(snapshot)
     }
 
-    /// A request that begins with an empty tree, whatever an attempt before it left there.
+    /// A request that starts with an empty tree, whatever an earlier attempt left there.
     pub(super) async fn metadata_request(
         &self,
         restored: Option<CommitId>,
@@ -134,9 +134,9 @@ impl Work {
                         DiskError::new("create the folder for scratch space", folder, source)
                     })?;
                 }
-                // Its library resolves paths.
+                // The git library resolves paths.
                 let scratch = run.scratch_by_path(temp_dir.as_deref())?;
-                // Who only looks what would be done leaves nothing.
+                // A dry run keeps nothing.
                 let keep_in = lease.may_publish().then(|| run.kept_metadata().to_owned());
                 Ok((scratch, run.tree().to_owned(), keep_in))
             })
@@ -151,7 +151,7 @@ impl Work {
         })
     }
 
-    /// Reads the manifest and the configuration, fetching them first where they are LFS files.
+    /// Reads the manifest and the configuration; if they are LFS files, fetches them first.
     pub(super) async fn describe(&self, snapshot: &RepoSnapshot) -> Result<Described, Error> {
         let manifest_file =
             self.find(snapshot, &MANIFEST_NAMES, "tensor-cache.json or ndarray-cache.json")?;
@@ -187,7 +187,7 @@ impl Work {
         Ok(Described { manifest_path, manifest, config, fetched, bytes })
     }
 
-    /// The first of some files that the commit holds, refused when it is too large to be one of these.
+    /// The first of these files that the commit has; an error if it is too large.
     fn find<'a>(
         &self,
         snapshot: &'a RepoSnapshot,
@@ -218,7 +218,7 @@ impl Work {
     }
 }
 
-/// How long to wait after a failure that may pass; `None` when it is the last.
+/// How long to wait after a transient failure; `None` if it was the last attempt.
 pub(super) fn pause_after(cause: &hf_transport::Error, budget: &mut RetryBudget) -> Option<Duration> {
     if cause.is_too_slow() { budget.too_slow() } else { budget.failed() }
 }
@@ -229,7 +229,7 @@ fn read(tree: &Path, path: &RepoPath) -> Result<Vec<u8>, Error> {
     Ok(bytes.map_err(|source| DiskError::new("read", &path, source))?)
 }
 
-/// Writes the manifest under the name that today's runtimes open, if it has only the older one.
+/// Adds the manifest's newer name, which current runtimes open, if it only has the older one.
 fn add_newer_name(tree: &Path, path: &RepoPath, manifest: &[u8]) -> Result<(), Error> {
     let [newer, _] = MANIFEST_NAMES;
     if path.as_str() == newer {
@@ -237,7 +237,7 @@ fn add_newer_name(tree: &Path, path: &RepoPath, manifest: &[u8]) -> Result<(), E
     }
     let path = tree.join(newer);
     let mut options = fs::OpenOptions::new();
-    // Not everybody's to write, whatever the umask is.
+    // Never writable for everyone, whatever the umask.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o664);
     let written =
@@ -251,7 +251,7 @@ mod tests {
 
     use super::*;
 
-    /// How often the same failure is borne.
+    /// How often the same failure is tolerated.
     fn attempts(cause: &hf_transport::Error) -> usize {
         let mut budget = RetryBudget::new(RetryPolicy::default());
         1 + std::iter::from_fn(|| pause_after(cause, &mut budget)).count()

@@ -1,4 +1,4 @@
-//! Which files a commit needs of a store, by its pack.
+//! Which files a commit needs in a store, according to its pack.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::look::Query;
 use crate::plan::RemoteFile;
 use crate::{Error, Event, Observer, Request};
 
-/// A file that a store has to have for a commit.
+/// A file that a store must have for a commit.
 #[derive(Clone, Debug)]
 pub(super) struct Needed {
     pub(super) id: BlobId,
@@ -24,15 +24,15 @@ pub(super) struct Needed {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Needs {
     pub(super) blobs: Vec<Needed>,
-    /// How many files the commit has, also those that are in its pack.
+    /// The number of files in the commit, including those in its pack.
     pub(super) files: u64,
-    /// How many bytes they have.
+    /// Their total size.
     pub(super) bytes: u64,
 }
 
 impl Work {
-    /// Work on one commit that publishes nothing. Where nothing says which model a commit is of, its folder is named by
-    /// the commit. Its steps are not told, but for what deserves a look.
+    /// Work on one commit that publishes nothing. If the commit's model is unknown, the folder is named
+    /// after the commit. Only warnings are reported.
     pub(super) async fn on_commit(
         context: &SharedContext,
         model: Option<&ModelId>,
@@ -53,7 +53,7 @@ impl Work {
         Self::begin(&Query::new(Arc::clone(context), request), Purpose::Fresh, None).await
     }
 
-    /// What a commit needs, by its pack, which is looked through as one from a hub.
+    /// What a commit needs, from its pack, which is scanned like one from a hub.
     pub(super) async fn needs(&self, store: &Store, commit: CommitId, pack: Bytes) -> Result<Needs, Error> {
         let limit = self.context.hub.max_metadata_bytes;
         let source = PackMetadata::new(pack, commit, store.shown_pack(&commit), limit);
@@ -63,7 +63,7 @@ impl Work {
         let mut needs = Needs { files: snapshot.files.len() as u64, ..Needs::default() };
         needs.bytes = snapshot.files.iter().map(|file| file.size).sum();
         for file in plan.fetches.into_iter().chain(described.fetched) {
-            // What has no digest in its pointer is in git.
+            // A file whose pointer has no digest is in git.
             if let Some(digest) = file.expected.sha256 {
                 needs.blobs.push(Needed { id: BlobId::new(*digest.as_bytes()), file });
             }

@@ -1,4 +1,4 @@
-//! Which commit a model's name stands for today.
+//! Resolves a model's name to its current commit.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::store_set::StoreSet;
 use crate::threads::blocking;
 use crate::{Error, Event, Request};
 
-/// Asks the hub, or the stores where they name commits. Nothing is written.
+/// Asks the hub, or the stores if they are trusted with names. Writes nothing.
 pub(crate) async fn newest_commit(
     context: SharedContext,
     request: &Request,
@@ -52,7 +52,8 @@ pub(crate) async fn newest_commit(
     ask_hub(&context.retry, request, || source.commit_of(model.id(), model.revision())).await
 }
 
-/// By the first store that knows the name. One that cannot be asked is an error only where nobody else may be.
+/// By the first store that knows the name. A store that cannot be asked is an error only if the hub
+/// must not be asked.
 async fn by_stores(
     context: &SharedContext,
     stores: &StoreSet,

@@ -1,4 +1,4 @@
-//! Putting a model of the cache into a store: contents first, the commit's pack after them, a name for it last.
+//! Pushes a cached model to a store: blobs first, then the commit's pack, then a name for it.
 
 use std::time::SystemTime;
 
@@ -23,10 +23,10 @@ use crate::store_clock::warn_of_clock;
 use crate::threads::blocking;
 use crate::{Error, Event, Model, Request};
 
-/// So many contents are written at once.
+/// How many blobs are written at a time.
 const AT_ONCE: usize = 4;
 
-/// Puts a model that the cache has into the first store.
+/// Pushes a model that the cache has to the first store.
 pub(crate) async fn push(
     context: SharedContext,
     request: Request,
@@ -66,26 +66,26 @@ impl Work {
         Ok(pushed)
     }
 
-    /// All readers of the store can read what is in it.
+    /// Refuses a private model, since everyone who can read the store could read it.
     pub(super) async fn check_public(&self) -> Result<(), Error> {
         let mut config = self.context.hub.clone();
         if config.token.take().is_none() {
             return Ok(());
         }
         let model = self.request.model().id();
-        // Over connections of its own, since those at hand have carried the token.
+        // With its own connections, since the existing ones have carried the token.
         let settings = self.client.settings().clone();
         let client = blocking(move || Ok(Client::new(settings)?)).await?;
         let refusal = match HubClient::new(client, config).commit_of(model, None).await {
             Err(error) if !error.is_transient() => error,
             outcome => return Ok(outcome.map(drop)?),
         };
-        // A hub that serves no git refuses it to everybody.
+        // A hub without git refuses this to everyone.
         self.hub.commit_of(model, None).await.map_err(|error| self.without_git(error))?;
         Err(Error::Private { model: model.clone(), source: refusal })
     }
 
-    /// The commit's metadata, in the tree and as a pack. By git alone: nothing else proves it.
+    /// The commit's metadata, in the tree and as a pack. Over git only, since nothing else proves it.
     pub(super) async fn packed(
         &self,
         commit: CommitId,
@@ -106,7 +106,7 @@ impl Work {
         }
     }
 
-    /// The model is known to be at the hub: if no git was served at all, that is why it was refused.
+    /// The model is known to exist: if no git is served at all, that is why it was refused.
     fn without_git(&self, error: hf_transport::Error) -> Error {
         if error.is_transient() || self.hub.has_served_git() {
             return error.into();
@@ -129,7 +129,7 @@ impl Work {
             while writing.len() < AT_ONCE
                 && let Some(file) = files.next()
             {
-                // What has no digest in its pointer is in git.
+                // A file whose pointer has no digest is in git.
                 let Some(digest) = file.expected.sha256 else { continue };
                 let (id, size) = (BlobId::new(*digest.as_bytes()), file.expected.size);
                 let on_read = moved(self.request.watcher());
@@ -151,7 +151,7 @@ impl Work {
         }
     }
 
-    /// Lets the name that was asked for stand for the commit, if the hub says that it does.
+    /// Makes the requested name stand for the commit, if the hub agrees.
     async fn push_name(&self, store: &Store, snapshot: &RepoSnapshot) -> Result<PushedName, Error> {
         let model = self.request.model();
         if model.revision().and_then(Revision::commit).is_some() {

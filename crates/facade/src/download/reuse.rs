@@ -1,5 +1,6 @@
-//! Files that are there already: in the pool, in the entry that is repaired, or in another entry of the cache. Whatever an earlier run made of them,
-//! none counts before this run has hashed it: a bit may have flipped since, and a power loss leaves zeros.
+//! Files that already exist: in the pool, in the entry being repaired, or in another entry of the
+//! cache. None counts before this run has hashed it, whatever an earlier run did: a bit may have
+//! flipped since, and a power failure may leave zeros.
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error as _;
@@ -22,7 +23,7 @@ use crate::store_set::StoreSet;
 use crate::stores::StoreAnswer;
 use crate::{Error, Event};
 
-/// A file that is there, with the right size.
+/// An existing file with the right size.
 pub(super) struct There {
     file: RemoteFile,
     place: Place,
@@ -31,17 +32,18 @@ pub(super) struct There {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     Pool,
-    /// A file of the entry.
+    /// In the entry.
     Entry(PathBuf),
-    /// A file of another entry of the cache, of which people must not see that it was ever the same.
+    /// In another entry of the cache. It must be copied, so that edits of one do not affect the other.
     Donor(PathBuf),
-    /// A file of a store in a folder, which people edit too.
+    /// In a store in a folder, whose files people may edit too.
     Store(PathBuf),
-    /// A link of the entry. People move shards to another disk; the link may be right in the entry's place only.
+    /// A link in the entry. People move shards to another disk; a relative link may only be valid in
+    /// the entry's place.
     Link(PathBuf),
 }
 
-/// The directory that is mended, and the digests that its receipt has.
+/// The directory being repaired, and the digests in its receipt.
 struct Entry<'a> {
     dir: PathBuf,
     digests: HashMap<&'a RepoPath, [u8; 32]>,
@@ -54,7 +56,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Why a file that is there cannot be taken.
+/// Why an existing file cannot be used.
 pub(super) type Unfit = (RemoteFile, shard_fetch::Error);
 
 impl There {
@@ -66,7 +68,7 @@ impl There {
         &self.file.path
     }
 
-    /// Whether it is this model's own, and not found in another place for it.
+    /// Whether it is the model's own, rather than found elsewhere.
     pub(super) fn is_own(&self) -> bool {
         matches!(self.place, Place::Pool | Place::Entry(_) | Place::Link(_))
     }
@@ -87,13 +89,13 @@ impl There {
         (found.len() == file.expected.size).then(|| Self { file: file.clone(), place })
     }
 
-    /// The same with a file that is to be copied.
+    /// The same for a file that must be copied.
     fn at_donor(file: RemoteFile, donor: PathBuf) -> Self {
         Self { file, place: Place::Donor(donor) }
     }
 
-    /// Brings the file into the tree, but for a link, and says where it is to be hashed: a name outside the tree may
-    /// mean another file by then.
+    /// Brings the file into the tree, unless it is a link. Returns the path to hash: a path outside the
+    /// tree may refer to another file later.
     fn bring(&self, run: &Run, stopped: &AtomicBool) -> Result<Option<PathBuf>, Error> {
         let is_there = match &self.place {
             Place::Pool => place_pooled(run, &self.file)?.is_some(),
@@ -109,7 +111,7 @@ impl There {
         Ok(is_there.then(|| self.file.path.under(run.tree())))
     }
 
-    /// Nobody asked for what is in another entry to be right.
+    /// Damage in another entry is not this model's concern.
     fn log_damage(&self, error: &shard_fetch::Error) {
         let file = &self.file.path;
         if let Place::Donor(donor) = &self.place {
@@ -121,7 +123,7 @@ impl There {
         }
     }
 
-    /// What is to be done with it, now that it was hashed. Whether it is in the tree in the end.
+    /// Decides what to do with the file after hashing. Returns whether it is in the tree.
     fn settle(&self, run: &Run, is_right: bool) -> Result<bool, Error> {
         match &self.place {
             Place::Link(link) => Ok(is_right && run.adopt_own(link).is_ok()),
@@ -135,7 +137,7 @@ impl There {
 }
 
 impl Work {
-    /// Those files that are there, by their sizes, and those that are not.
+    /// The files that exist with the right sizes, and those that do not.
     pub(super) async fn what_is_there(
         &self,
         files: &[RemoteFile],
@@ -145,7 +147,7 @@ impl Work {
             .lease
             .on_disk(move |lease, run| {
                 let entry = match lease.purpose {
-                    // To redo is to fetch again what is there.
+                    // A REDO fetches existing files again.
                     Purpose::Redo => None,
                     Purpose::Fresh | Purpose::Repair => lease.existing_entry(),
                 };
@@ -164,7 +166,7 @@ impl Work {
         Ok((there, missing))
     }
 
-    /// Finds what other models of the cache have, and stores in folders; returns the rest.
+    /// Finds files in other models of the cache and in stores in folders; returns the rest.
     pub(super) async fn find_elsewhere(
         &self,
         missing: Vec<RemoteFile>,
@@ -181,7 +183,7 @@ impl Work {
         self.find_stored(missing, there).await
     }
 
-    /// Finds what stores in folders have; returns the rest.
+    /// Finds files in stores in folders; returns the rest.
     pub(super) async fn find_stored(
         &self,
         mut missing: Vec<RemoteFile>,
@@ -210,8 +212,8 @@ impl Work {
         Ok(missing)
     }
 
-    /// Takes what is there into the tree, hashed, and tells of it. Returns what is to be fetched all the same, and how
-    /// many bytes were a store's.
+    /// Takes existing files into the tree, verified, and reports them. Returns those that must be
+    /// fetched after all, and how many bytes came from stores.
     pub(super) async fn reuse(&self, there: Vec<There>) -> Result<(Vec<RemoteFile>, u64), Error> {
         if there.is_empty() {
             return Ok((Vec::new(), 0));
@@ -238,8 +240,8 @@ impl Work {
         Ok((unfit, stored.values().sum()))
     }
 
-    /// Brings files into the tree and hashes them there, on all cores. Returns those that are not what they must be;
-    /// they are neither in the tree nor in the pool any more.
+    /// Brings files into the tree and hashes them there, on all cores. Returns those with wrong
+    /// content, which are removed from the tree and the pool.
     pub(super) async fn check(&self, there: Vec<There>) -> Result<Vec<Unfit>, Error> {
         if there.is_empty() {
             return Ok(Vec::new());
@@ -250,7 +252,7 @@ impl Work {
     }
 }
 
-/// Those that are files of the right size, and the rest.
+/// Those that exist with the right size, and the rest.
 fn stored(
     candidates: Vec<(RemoteFile, Option<BlobPlace>)>,
     stores: &StoreSet,
@@ -274,10 +276,10 @@ fn stored(
     (found, rest)
 }
 
-/// Finds what other entries of the cache have; returns the rest.
+/// Finds files in other entries of the cache; returns the rest.
 fn find_donors(lease: &Lease, missing: Vec<RemoteFile>, there: &mut Vec<There>) -> Vec<RemoteFile> {
     let (donors, entry) = (donors(lease, missing.iter()), lease.existing_entry());
-    // What is in the place of the file itself was looked at.
+    // A file in the entry itself has been considered already.
     let is_itself =
         |donor: &Path, file: &RemoteFile| entry.as_ref().is_some_and(|dir| file.path.under(dir) == donor);
     let mut left = Vec::new();
@@ -290,7 +292,7 @@ fn find_donors(lease: &Lease, missing: Vec<RemoteFile>, there: &mut Vec<There>) 
     left
 }
 
-/// Where the cache has files of these contents, by SHA-256.
+/// Where the cache has files with these contents, by SHA-256.
 pub(super) fn donors<'a>(
     lease: &Lease,
     files: impl Iterator<Item = &'a RemoteFile>,
@@ -312,7 +314,7 @@ fn sha256(file: &RemoteFile) -> Option<[u8; 32]> {
 
 fn check(run: &Run, there: Vec<There>, stopped: &AtomicBool) -> Result<Vec<Unfit>, Error> {
     let places = there.iter().map(|file| file.bring(run, stopped)).collect::<Result<Vec<_>, Error>>()?;
-    // What has vanished is found missing where it should be.
+    // A file that has vanished is noticed later, where it is missing.
     let to_hash: Vec<(PathBuf, Expected)> = there
         .iter()
         .zip(places)
@@ -342,7 +344,7 @@ fn check(run: &Run, there: Vec<There>, stopped: &AtomicBool) -> Result<Vec<Unfit
     Ok(unfit)
 }
 
-/// Ends the hashing when nothing waits for it any more.
+/// Stops the hashing when its result is no longer wanted.
 #[derive(Default)]
 struct StopOnDrop(Arc<AtomicBool>);
 
@@ -352,9 +354,10 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// Puts a file of the pool into the tree; nothing when it is in neither. Whether it is this user's own file.
+/// Puts a file of the pool into the tree; `None` if it is in neither. Returns whether the current user
+/// owns it.
 pub(super) fn place_pooled(run: &Run, file: &RemoteFile) -> Result<Option<bool>, Error> {
-    // Also as a link of the user's own, which leads to its target only from the model's directory.
+    // Also if it is the user's own link, whose target is only valid from the model's directory.
     if fs::symlink_metadata(file.path.under(run.tree())).is_ok() {
         return Ok(Some(true));
     }
@@ -363,7 +366,7 @@ pub(super) fn place_pooled(run: &Run, file: &RemoteFile) -> Result<Option<bool>,
     }
     match run.place(&file.content, &file.path) {
         Ok(is_own) => Ok(Some(is_own)),
-        // It was cleared away just now; another run may have brought it again since.
+        // It was removed just now; another run may have brought it back since.
         Err(error) if run.pooled(&file.content).is_none() || found_nothing(&error) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -1,4 +1,4 @@
-//! The files whose bytes are fetched, and the shards that came with the metadata.
+//! Fetches files, and verifies the shards that came with the metadata.
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -21,27 +21,28 @@ use crate::store_set::StoreSet;
 use crate::stores::StoreAnswer;
 use crate::{Error, Event, Observer};
 
-/// How often the files of a plan are fetched, when others clear the pool meanwhile. Each time another run has published
-/// the model, so that there are no more rounds than other runs.
+/// How often the files of a plan are fetched if other runs clear the pool meanwhile. Each time another
+/// run has published the model, so the number of rounds is limited by that of other runs.
 const ROUNDS: u32 = 16;
 
-/// As many as there are without a limit.
+/// As many as without a limit.
 const MOST_UNDER_A_LIMIT: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 
-/// What limits a bucket is the number of requests, not bytes. A shard of most models is one request then.
+/// Buckets limit the number of requests, not bytes. With this size, a shard of most models is one
+/// request.
 const STORES_SPLIT_ABOVE: u64 = 64 << 20;
 
-/// The place that is no store's.
+/// The place number of the hub; stores have others.
 const HUB: usize = 0;
 
-/// How many bytes came, from where.
+/// How many bytes were obtained, and from where.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bytes {
     /// Over the network.
     pub(super) received: u64,
-    /// Of these, from a store.
+    /// Of these, from stores.
     pub(super) from_store: u64,
-    /// Out of a store in a folder.
+    /// Copied from stores in folders.
     pub(super) copied: u64,
 }
 
@@ -73,9 +74,9 @@ impl Work {
         self.fetch_files(snapshot.commit, &plan.fetches).await
     }
 
-    /// Fetches what neither the pool nor the entry to be repaired holds, and places everything in the tree. What is
-    /// there already is hashed meanwhile; if it is not what it must be, it is taken from elsewhere in the cache or from
-    /// a store's folder, or fetched too.
+    /// Fetches what neither the pool nor the entry to be repaired has, and places everything in the
+    /// tree. Existing files are hashed meanwhile; those with wrong content are taken from elsewhere in
+    /// the cache or a store's folder, or fetched too.
     pub(super) async fn fetch_files(&self, commit: CommitId, files: &[RemoteFile]) -> Result<Bytes, Error> {
         self.lease.want(files);
         let watcher =
@@ -95,8 +96,8 @@ impl Work {
         Ok(watcher.bytes() + Bytes { copied: copied + copied_later, ..Bytes::default() })
     }
 
-    /// Where locks do nothing, another run may clear the pool when it publishes: what was verified there and is gone
-    /// before it is placed is fetched again.
+    /// Without locks, another run may clear the pool when it publishes: files verified there that
+    /// vanish before they are placed are fetched again.
     async fn fetch_missing(
         &self,
         commit: CommitId,
@@ -137,7 +138,7 @@ impl Work {
         fetched.map_err(|error| self.failed_to_fetch(error))
     }
 
-    /// Where nobody but the stores may be asked, wrong bytes are theirs to mend.
+    /// If only stores may be asked, wrong bytes must be corrected there.
     fn failed_to_fetch(&self, error: shard_fetch::Error) -> Error {
         match &error {
             shard_fetch::Error::DigestMismatch { file, .. } if self.stores.is_only() => {
@@ -149,7 +150,7 @@ impl Work {
         }
     }
 
-    /// Fetches one file, and leaves it in the pool.
+    /// Fetches one file into the pool.
     pub(super) async fn fetch_to_pool(&self, commit: CommitId, file: &RemoteFile) -> Result<PathBuf, Error> {
         let watcher =
             Arc::new(FetchWatcher::new(Arc::clone(self.request.watcher()), Arc::clone(&self.stores)));
@@ -158,7 +159,7 @@ impl Work {
         self.lease.on_disk(move |_, run| Ok(run.pool_path(&content))).await
     }
 
-    /// Whether another run has removed the pool's folder, which is there again then.
+    /// Whether another run has removed the pool's folder, which is then created again.
     async fn lost_its_pool(&self) -> Result<bool, Error> {
         self.lease.on_disk(|_, run| Ok(run.mend_pool()?)).await
     }
@@ -183,8 +184,8 @@ impl Work {
         fetcher.build(self.client.clone())
     }
 
-    /// One request for each content: a repository may hold the same bytes under two names. Brings what an
-    /// earlier run has left of it, so that it is gone on with.
+    /// One request for each content, since a repository may have the same content under two names.
+    /// Takes over what earlier runs have left, so that it is resumed.
     async fn file_requests(&self, missing: &[RemoteFile]) -> Result<Vec<FileRequest>, Error> {
         let missing = missing.to_vec();
         self.lease
@@ -207,8 +208,8 @@ impl Work {
             .await
     }
 
-    /// Brings files of the pool into the tree, and hashes those that this run may not have put there. Returns those
-    /// that are gone or turn out to be something else, which is an error when they `must` not.
+    /// Brings files of the pool into the tree, and hashes those that another user may have changed.
+    /// Returns those that are gone or have wrong content, which is an error if they `must` be right.
     async fn place(&self, files: Vec<RemoteFile>, must: bool) -> Result<Vec<RemoteFile>, Error> {
         let is_shared = self.context.layout.locking() == Locking::None;
         let (mut missing, doubtful) = self
@@ -239,7 +240,7 @@ impl Work {
     }
 }
 
-/// Passes the fetcher's events on, and counts what came over the network.
+/// Passes the fetcher's events on, and counts the bytes received.
 struct FetchWatcher {
     observer: Arc<dyn Observer>,
     stores: Arc<StoreSet>,

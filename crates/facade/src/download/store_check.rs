@@ -17,10 +17,10 @@ use crate::stored::{StoreCheck, StoreFinding, StorePart, StoreRepair, StoreVerif
 use crate::words::failure;
 use crate::{Error, Event, Observer};
 
-/// So many contents are hashed at once.
+/// How many blobs are hashed at a time.
 const AT_ONCE: usize = 4;
 
-/// Reads a store, or what it has of some models.
+/// Verifies a store, or its copies of some models.
 pub(crate) struct Checker {
     /// Asks this store and, for repairs, the hub.
     pub(super) context: SharedContext,
@@ -30,10 +30,10 @@ pub(crate) struct Checker {
     pub(super) options: StoreVerifyOptions,
     pub(super) watcher: Arc<dyn Observer>,
     pub(super) check: StoreCheck,
-    /// What the packs need, and of which commit.
+    /// What the packs need, and for which commit.
     pub(super) needed: BTreeMap<BlobId, (CommitId, Needed)>,
     pub(super) commits: BTreeMap<CommitId, Needs>,
-    /// Contents that are not right, and their places among the findings.
+    /// Damaged blobs, with the indices of their findings.
     pub(super) damaged: BTreeMap<BlobId, usize>,
 }
 
@@ -112,7 +112,7 @@ impl Checker {
         self.read_blobs(sizes).await
     }
 
-    /// What is not right about a pack is noted; then nobody knows what its commit needs.
+    /// Records a problem with a pack; it is then unknown what its commit needs.
     async fn read_pack(&mut self, names: &StoreNames, commit: CommitId) -> Result<(), Error> {
         self.check.packs += 1;
         let (retry, model) = (&self.context.retry, names.model_of(commit));
@@ -198,12 +198,12 @@ impl Checker {
     }
 }
 
-/// Whether the pack, or what it names, is at fault, and not this machine or the line.
+/// Whether the pack, or a file that it refers to, is at fault, rather than this machine or the network.
 fn is_of_the_pack(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Refused | ErrorKind::NotCached)
 }
 
-/// Passes on how many bytes were read.
+/// Reports the bytes read.
 pub(super) fn moved(watcher: &Arc<dyn Observer>) -> OnRead {
     let watcher = Arc::clone(watcher);
     OnRead::call(move |bytes| watcher.on_event(&Event::StoreBytes { bytes }))

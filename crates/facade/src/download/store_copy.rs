@@ -1,4 +1,4 @@
-//! Copying what one store has to another: contents, then the commit's pack, then the names for it.
+//! Copies from one store to another: blobs, then the commit's pack, then its names.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::store_clock::warn_of_clock;
 use crate::stored::{CopiedCommit, CopiedStore};
 use crate::{Error, Event, Observer};
 
-/// So many contents are copied at once.
+/// How many blobs are copied at a time.
 const AT_ONCE: usize = 4;
 
-/// Copies what a store has of some models, or all of it.
+/// Copies a store's models, or some of them.
 pub(crate) struct Copier {
-    /// Asks the first store alone.
+    /// Asks only the first store.
     context: SharedContext,
     from: Store,
     to: Store,
@@ -35,8 +35,8 @@ impl Copier {
         Self { context, from, to, watcher }
     }
 
-    /// One commit after the other: what is wrong with one does not keep the next from being copied. An empty list of
-    /// models means all.
+    /// One commit after another; a failure with one does not prevent the next. An empty list of models
+    /// means all.
     pub(crate) async fn run(&self, models: &[ModelRef]) -> Result<CopiedStore, Error> {
         let (retry, hub) = (&self.context.retry, &self.context.hub.endpoint);
         let names = if models.is_empty() {
@@ -121,7 +121,7 @@ impl Copier {
         }
     }
 
-    /// A pack that is there is compared: one that is another is written over.
+    /// An existing pack is compared, and overwritten if it differs.
     async fn carry_pack(&self, commit: CommitId, pack: weight_store::Bytes) -> Result<(), Error> {
         let retry = &self.context.retry;
         let there = insist(retry, || self.to.find_pack_past_caches(&commit)).await;
@@ -161,7 +161,7 @@ impl Work {
         })
     }
 
-    /// Where the file is on this machine, and whether it was fetched to there.
+    /// The file's path on this machine, and whether it was fetched to there.
     async fn bring(&self, from: &Store, commit: CommitId, needed: &Needed) -> Result<(PathBuf, bool), Error> {
         match from.locate(&needed.id).await? {
             BlobPlace::File(path) => {

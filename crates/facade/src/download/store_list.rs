@@ -1,4 +1,4 @@
-//! What a store has, by its own word.
+//! Lists a store.
 
 use weight_store::Store;
 

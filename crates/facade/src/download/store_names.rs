@@ -1,4 +1,4 @@
-//! Which commits of a store are meant, and what it calls them.
+//! Which commits of a store are meant, and their names in it.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,22 @@ use crate::Error;
 use crate::stored::{StoreFinding, StorePart};
 use crate::words::failure;
 
-/// What a store calls its commits.
+/// The names of a store's commits.
 #[derive(Debug, Default)]
 pub(super) struct StoreNames {
-    /// The commits, and for each a model of the hub that has it, if one is known.
+    /// The commits, each with a model of the hub that has it, if known.
     pub(super) commits: BTreeMap<CommitId, Option<ModelId>>,
-    /// The names that can be read.
+    /// The readable names.
     pub(super) refs: Vec<StoredRef>,
-    /// Those that cannot.
+    /// The unreadable names.
     pub(super) broken: Vec<(ListedName, StoreFinding)>,
-    /// The packs' sizes, where the store was listed.
+    /// The packs' sizes, if the store was listed.
     pub(super) packs: Option<BTreeMap<CommitId, u64>>,
-    /// How many other files there are, and their sizes.
+    /// The number and total size of other files.
     pub(super) others: (u64, u64),
 }
 
-/// A name in a store, with the hub as a store keeps it.
+/// A name in a store, with the hub as recorded there.
 #[derive(Clone, Debug)]
 pub(super) struct ListedName {
     pub(super) hub: Endpoint,
@@ -54,12 +54,12 @@ impl ListedName {
         ModelRef::new(self.model.clone(), self.revision.clone())
     }
 
-    /// The hub as a store keeps it: without its scheme.
+    /// The hub as recorded in a store: without its scheme.
     pub(super) fn hub(&self) -> &str {
         host_of(&self.hub)
     }
 
-    /// Whether this hub is meant.
+    /// Whether this is the hub.
     pub(super) fn is_at(&self, hub: &Endpoint) -> bool {
         self.hub() == host_of(hub)
     }
@@ -76,7 +76,7 @@ fn host_of(hub: &Endpoint) -> &str {
 }
 
 impl StoreNames {
-    /// All that a store has.
+    /// Everything in a store.
     pub(super) async fn all(store: &Store, retry: &RetryPolicy, hub: &Endpoint) -> Result<Self, Error> {
         let (refs, packs) =
             (insist(retry, || store.list_refs()).await?, insist(retry, || store.list_packs()).await?);
@@ -90,7 +90,7 @@ impl StoreNames {
         Ok(names)
     }
 
-    /// What a store has of some models, by computed names: nothing is listed.
+    /// A store's names for some models, computed without listing.
     pub(super) async fn of(
         store: &Store,
         retry: &RetryPolicy,
@@ -141,13 +141,13 @@ impl StoreNames {
         Ok(())
     }
 
-    /// A model that the commit is of, whatever hub has it.
+    /// A model that has the commit, on any hub.
     pub(super) fn model_of(&self, commit: CommitId) -> Option<&ModelId> {
         let known = self.commits.get(&commit).and_then(Option::as_ref);
         known.or_else(|| self.of_commit(commit).next().map(|stored| &stored.name.model))
     }
 
-    /// What a commit is called.
+    /// The names of a commit.
     pub(super) fn of_commit(&self, commit: CommitId) -> impl Iterator<Item = &StoredRef> {
         self.refs.iter().filter(move |stored| stored.record.commit == commit)
     }

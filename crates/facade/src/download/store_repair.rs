@@ -42,7 +42,7 @@ impl Checker {
         Ok((model.clone(), pack))
     }
 
-    /// Contents first, then packs: the order of every writer.
+    /// Blobs first, then packs: the order that every writer follows.
     pub(super) async fn repair(&mut self, names: &StoreNames, broken: &mut [(ListedName, StoreFinding)]) {
         let damaged: Vec<(BlobId, usize)> = self.damaged.iter().map(|(id, at)| (*id, *at)).collect();
         let mut lost = BTreeSet::new();
@@ -73,7 +73,7 @@ impl Checker {
         }
     }
 
-    /// That a model is named in the store is no reason to put it there.
+    /// A model that needs a token is not written merely because the store has its name.
     async fn work_at_hub(&self, model: &ModelId, commit: CommitId) -> Result<Work, Error> {
         let work = Work::on_commit(&self.hub, Some(model), commit, &self.watcher).await?;
         if !self.options.allow_private {
@@ -82,7 +82,7 @@ impl Checker {
         Ok(work)
     }
 
-    /// From what the cache has of it, else from the hub.
+    /// From the cache, or else from the hub.
     async fn write_blob(&self, names: &StoreNames, id: &BlobId) -> Result<(), String> {
         let (commit, needed) =
             self.needed.get(id).ok_or("no pack of the store needs it; it can be removed")?;
@@ -100,7 +100,7 @@ impl Checker {
         put.map(drop).map_err(|error| failure(&error))
     }
 
-    /// Writes a name that cannot be read, if the hub's commit for it is there.
+    /// Rewrites an unreadable name, if the store has the hub's commit for it.
     async fn rename(&self, name: &ListedName) -> Result<(), String> {
         if !name.is_at(&self.hub.hub.endpoint) {
             return Err(OTHER_HUB.to_owned());

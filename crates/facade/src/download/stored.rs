@@ -1,5 +1,5 @@
-//! What the model is, by the stores: the pack of its commit, which proves itself, and a name for the commit where stores
-//! are trusted with that.
+//! What the model consists of, according to the stores: the pack of its commit, which proves itself,
+//! and a name for the commit if stores are trusted with that.
 
 use std::time::Instant;
 
@@ -16,16 +16,16 @@ use crate::store::StoreMode;
 use crate::stores::StoreAnswer;
 use crate::{Error, Event, Request, Warning};
 
-/// What a store said.
+/// A store's answer.
 enum Told<T> {
     Has(T),
     Lacks,
-    /// It could not be asked.
+    /// The store could not be asked.
     Nothing,
 }
 
 impl Work {
-    /// The commit that is wanted, if a store has it. Whether and when the hub is asked follows from the mode.
+    /// The requested commit, if a store has it. The mode determines whether and when the hub is asked.
     pub(super) async fn stored_snapshot(&self) -> Result<Option<RepoSnapshot>, Error> {
         if self.stores.is_empty() || self.context.metadata.is_some() {
             return Ok(None);
@@ -79,7 +79,7 @@ impl Work {
         self.commit_at_hub().await
     }
 
-    /// What a name stood for is in the receipt of the last download.
+    /// The receipt of the last download has the commit that the name stood for then.
     async fn warn_of_turning_back(&self, url: &str, record: &RefRecord) -> Result<(), Error> {
         let receipt = self.lease.on_disk(|lease, _| Ok(lease.layout.receipt(&lease.slot))).await?;
         let RefRecord { commit, seen_at, .. } = record;
@@ -94,7 +94,8 @@ impl Work {
         Ok(())
     }
 
-    /// The commit by the hub's word. `None` where it says no: it will say so again, and why, when it is asked for all.
+    /// The commit according to the hub. `None` if it refuses: it will refuse again, with a reason, when
+    /// asked for the metadata.
     async fn commit_at_hub(&self) -> Result<Option<CommitId>, Error> {
         let (model, hub) = (self.request.model(), &self.hub);
         let asked =
@@ -114,7 +115,7 @@ impl Work {
         }
     }
 
-    /// What a commit holds, by the first store that has it.
+    /// The content of a commit, from the first store that has it.
     pub(super) async fn snapshot_of(&self, commit: CommitId) -> Result<Option<RepoSnapshot>, Error> {
         for (number, store) in self.stores.in_use() {
             let snapshot = self.snapshot_at(number, store, commit).await?;
@@ -126,7 +127,8 @@ impl Work {
         Ok(None)
     }
 
-    /// The same by one store. A pack that is not right is asked for once more past all caches, and then counts as none.
+    /// The same from one store. A pack that is not right is requested once more, bypassing caches, and
+    /// then counts as missing.
     #[tracing::instrument(name = "store.pack", level = "debug", skip_all, fields(%commit, store = %store.url()))]
     async fn snapshot_at(
         &self,
@@ -154,7 +156,7 @@ impl Work {
         Ok(None)
     }
 
-    /// What the store has is not right: a warning, but where nobody else may be asked.
+    /// The store's data is wrong: a warning, unless only stores may be asked.
     fn is_wrong(&self, store: &Store, what: &str, error: Error) {
         if self.stores.is_only() {
             let (model, store, what) =
@@ -194,9 +196,9 @@ impl Work {
         })
     }
 
-    /// Asks a store for `what`, and again after failures that may pass. One that cannot be asked is given up, but where
-    /// nobody else may be asked; one that answers with something that is not right does not have it. Settings that cannot
-    /// be used are an error always: silence would cost the hub's traffic for weeks.
+    /// Asks a store for `what`, retrying transient failures. A store that cannot be asked is given up,
+    /// unless only stores may be asked; one that returns wrong data counts as not having it. Unusable
+    /// settings are always an error: ignoring them could cause weeks of traffic to the hub.
     async fn ask<T, F: Future<Output = Result<Option<T>, weight_store::Error>>>(
         &self,
         number: usize,
@@ -216,14 +218,14 @@ impl Work {
         Ok(Told::Nothing)
     }
 
-    /// That nobody has it, or why that is not known.
+    /// The error if no store has it, or if that could not be determined.
     pub(super) fn not_in_store(&self, missing: String) -> Error {
         let (model, stores) = (self.request.model().clone(), self.stores.shown());
         self.stores.failure().err().unwrap_or(Error::NotInStore { model, stores, missing })
     }
 }
 
-/// Asks the hub which commit a model's name stands for, and again after failures that may pass.
+/// Asks the hub to resolve a model's name, retrying transient failures.
 pub(super) async fn ask_hub<T, F: Future<Output = Result<T, hf_transport::Error>>>(
     retry: &RetryPolicy,
     request: &Request,
@@ -247,7 +249,7 @@ pub(super) async fn ask_hub<T, F: Future<Output = Result<T, hf_transport::Error>
     }
 }
 
-/// Asks a store, and again after failures that may pass.
+/// Asks a store, retrying transient failures.
 pub(super) async fn insist<T, F: Future<Output = Result<T, weight_store::Error>>>(
     retry: &RetryPolicy,
     question: impl Fn() -> F,

@@ -1,4 +1,4 @@
-//! A download under way: everything its steps share.
+//! A running download: what its steps share.
 
 use std::sync::Arc;
 
@@ -17,17 +17,17 @@ use crate::{Error, Event, Observer, Request, Warning};
 pub(super) struct Work {
     pub(super) context: SharedContext,
     pub(super) request: Request,
-    /// The steps work on disk by [`Lease::on_disk`].
+    /// Steps access the disk through [`Lease::on_disk`].
     pub(super) lease: Arc<Lease>,
-    /// Asks the hub and the data host.
+    /// Connects to the hub and the data host.
     pub(super) client: Client,
     pub(super) hub: HubClient,
     pub(super) stores: Arc<StoreSet>,
-    /// The receipt of what is to be mended, if there is one.
+    /// The receipt of the entry being repaired, if there is one.
     pub(super) mended: Option<Arc<Receipt>>,
-    /// What was done, where the store is filled on the way.
+    /// What was done so far, if the store is filled.
     pub(super) progress: Option<Arc<FillProgress>>,
-    /// That filling the store is this one's.
+    /// Held while this machine is the one that fills the store.
     pub(super) lead: Mutex<Option<Lead>>,
     _give_up: GiveUpOnDrop,
 }
@@ -60,20 +60,20 @@ impl Work {
         Ok(Self { context, request, lease, client, hub, stores, mended, progress, lead, _give_up: give_up })
     }
 
-    /// The same, whose observer hears when the hub limits the rate of requests.
+    /// Tells the observer when the hub limits the request rate.
     pub(super) fn telling_of_limits(mut self) -> Self {
         let watcher = Arc::clone(self.request.watcher());
         self.hub = self.hub.on_throttled_do(move |throttled| watcher.on_event(&Event::Throttled(throttled)));
         self
     }
 
-    /// The same, which fills the store if there is something to count by.
+    /// Fills the store if there is a counter.
     pub(super) fn counting(mut self, progress: Option<Arc<FillProgress>>) -> Self {
         self.progress = progress;
         self
     }
 
-    /// Takes steps while the run shows that it is alive.
+    /// Runs steps while sending heartbeats for the run.
     pub(super) async fn with_heartbeat<T>(
         &self,
         steps: impl Future<Output = Result<T, Error>>,
@@ -84,7 +84,7 @@ impl Work {
         }
     }
 
-    /// The error as the user knows the places that it is about.
+    /// The error, with paths as the user knows them.
     fn shown(&self, error: Error) -> Error {
         match error {
             Error::Fetch(shard_fetch::Error::NoSpace { needed, free, source, .. }) => Error::NoSpace {
@@ -98,13 +98,13 @@ impl Work {
         }
     }
 
-    /// Everything that follows is about this commit.
+    /// Records that everything that follows concerns this commit.
     pub(super) fn note_commit(&self, RepoSnapshot { commit, proof, .. }: &RepoSnapshot) {
         tracing::Span::current().record("commit", tracing::field::display(commit));
         self.observer().on_event(&Event::Commit { commit, proof: *proof });
     }
 
-    /// To be called before the first request.
+    /// Call this before the first request.
     pub(super) fn warn_of_exposed_token(&self) {
         let HubConfig { endpoint, token, .. } = &self.context.hub;
         if token.as_ref().is_some_and(|token| token.is_exposed_at(endpoint)) {
@@ -113,7 +113,7 @@ impl Work {
         }
     }
 
-    /// To be called after the first answers, whatever they were.
+    /// Call this after the first responses, whatever they are.
     pub(super) fn warn_of_what_the_hub_said(&self) {
         if self.hub.has_dropped_token() {
             self.warn(Warning::TokenDropped { hub: self.hub.endpoint() });

@@ -1,4 +1,4 @@
-//! The certificate authorities that the environment names.
+//! The certificate authorities in the environment.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,13 @@ use super::values::{Lookup, unusable};
 use super::variables::{SSL_CERT_DIR, SSL_CERT_FILE};
 use crate::Error;
 
-/// Files with the certificates of authorities that are believed instead of the system's, as OpenSSL and most clients
-/// read them from [`SSL_CERT_FILE`] and [`SSL_CERT_DIR`]. They are read when a download needs them.
+/// Files with certificates of authorities that are trusted instead of the system's, as OpenSSL and most
+/// clients read them from [`SSL_CERT_FILE`] and [`SSL_CERT_DIR`]. They are read when a download needs
+/// them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateFiles {
-    /// A file with any number of certificates, in PEM.
+    /// A PEM file with any number of certificates.
     pub file: Option<PathBuf>,
     /// Folders with such files.
     pub folders: Vec<PathBuf>,
@@ -28,11 +29,11 @@ impl CertificateFiles {
         Self { file: lookup(SSL_CERT_FILE).map(PathBuf::from), folders: folders.collect() }
     }
 
-    /// Reads them; the system's certificates if none are named.
+    /// Reads the files, or returns the system's certificates if none are named.
     ///
     /// # Errors
     ///
-    /// [`Error::Variable`] when the file, or a folder, cannot be read or holds no certificate.
+    /// [`Error::Variable`] if the file or a folder cannot be read or contains no certificate.
     pub fn load(&self) -> Result<CaCertificates, Error> {
         let file = self.file.iter().map(|path| (SSL_CERT_FILE, path, read_file(path)));
         let folders = self.folders.iter().map(|path| (SSL_CERT_DIR, path, read_folder(path)));
@@ -44,19 +45,19 @@ impl CertificateFiles {
     }
 }
 
-/// All authorities that browsers trust take some hundred KB.
+/// All authorities that browsers trust have some hundred kB.
 const MAX_FILE: u64 = 16 << 20;
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     with_certificate(std::fs::read(path)?)
 }
 
-/// The files directly in a folder. Others than certificates may be there too.
+/// The files directly in a folder, which may also contain other files.
 fn read_folder(path: &Path) -> io::Result<Vec<u8>> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let path = entry?.path();
-        // A link that leads nowhere is what a removed certificate leaves.
+        // Removing a certificate may leave a dangling link.
         if path.is_file() {
             all.extend(read_plain(&path, MAX_FILE)?);
             all.push(b'\n');
@@ -65,7 +66,7 @@ fn read_folder(path: &Path) -> io::Result<Vec<u8>> {
     with_certificate(all)
 }
 
-/// The same text, if there is a certificate in it.
+/// The text, if it contains a certificate.
 fn with_certificate(text: Vec<u8>) -> io::Result<Vec<u8>> {
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
     if text.windows(BEGIN.len()).any(|window| window == BEGIN) {

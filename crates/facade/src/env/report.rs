@@ -1,7 +1,7 @@
-//! What the environment sets, setting by setting: where each value comes from, and what is wrong with it.
+//! Reports the environment setting by setting: where each value comes from, and what is wrong with it.
 //!
-//! [`Settings::from_env`](super::Settings::from_env) stops at the first value that cannot be used. This goes on, and
-//! also looks at the folders that are named.
+//! [`Settings::from_env`](super::Settings::from_env) stops at the first unusable value. This continues,
+//! and also checks the named folders.
 
 mod folders;
 mod servers;
@@ -18,22 +18,22 @@ use super::variables::{
     MLC_DOWNLOAD_CACHE_POLICY, MLC_WEIGHTS_REQUIRE_PROOF, NO_COLOR,
 };
 
-/// Every setting, as it would be used now.
+/// Every setting with its current value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// The settings: folders first, then servers, then how programs present themselves.
+    /// The settings: folders, then servers, then how programs present themselves.
     pub settings: Vec<Setting>,
 }
 
 impl Report {
-    /// Reads the process's environment, and looks at the folders that it names. Writes nothing and uses no
-    /// network. Never fails: what is wrong is in the findings.
+    /// Reads the process's environment and checks the folders that it names. Writes nothing and uses no
+    /// network. Never fails: problems are in the findings.
     pub fn from_env() -> Self {
         Self::from_lookup(&process_environment)
     }
 
-    /// The same for any source of variables.
+    /// Like [`from_env`](Self::from_env), with any source of variables.
     pub fn from_lookup(lookup: Lookup<'_>) -> Self {
         let lookup: Lookup<'_> = &not_empty(lookup);
         let mut settings = folders::settings(lookup);
@@ -53,12 +53,12 @@ impl Report {
         Self { settings }
     }
 
-    /// Whether every value can be used.
+    /// Whether every value is usable.
     pub fn is_usable(&self) -> bool {
         self.errors() == 0
     }
 
-    /// How many settings cannot be used.
+    /// The number of unusable settings.
     pub fn errors(&self) -> usize {
         let is_bad =
             |setting: &&Setting| setting.findings.iter().any(|finding| finding.severity == Severity::Error);
@@ -119,7 +119,7 @@ fn time_out(lookup: Lookup<'_>) -> Setting {
     }
 }
 
-/// What a downloader takes when nothing is set.
+/// The downloader's default.
 const DEFAULT_IDLE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 fn origin(lookup: Lookup<'_>) -> Setting {

@@ -160,7 +160,7 @@ fn proxies_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn stores() {
+fn stores_and_their_settings_are_read() {
     let settings = good(&[
         (MLC_WEIGHTS_STORE, " file:///mnt/a\ts3://bucket/b "),
         (MLC_WEIGHTS_STORE_MODE, "Only"),

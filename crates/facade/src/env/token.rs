@@ -1,4 +1,4 @@
-//! Where the access token comes from.
+//! The sources of the access token.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -16,11 +16,11 @@ use super::variables::{
 use crate::Error;
 use crate::words::failure;
 
-/// A longer file holds no token.
+/// A longer file contains no token.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// The first of the sources that has one. What the user has set for this program counts as chosen for the hub that
-/// is set; the file that a login has left does not.
+/// The first source that has one. A token set for this program counts as chosen for the configured hub;
+/// the file of a login does not.
 pub(super) fn token(lookup: Lookup<'_>) -> Result<Option<Token>, Error> {
     for name in [HF_TOKEN, HUGGING_FACE_HUB_TOKEN] {
         let Some(value) = lookup(name) else { continue };
@@ -43,7 +43,7 @@ fn in_file_that_was_named(path: &Path) -> Result<Option<Token>, Error> {
     Ok(token.map(|token| token.found_in(&format!("{}, which {HF_TOKEN_PATH} names", url_parse::shown(path)))))
 }
 
-/// Nobody asked for this file: if it cannot be used, there is no token.
+/// The user did not name this file: if it is unusable, there is no token.
 fn left_by_a_login(path: &Path) -> Option<Token> {
     let token = in_file_of_a_login(path).inspect_err(|error| {
         tracing::warn!(path = %url_parse::shown(path), error = %failure(error), "cannot use the token that a login has left");
@@ -51,7 +51,7 @@ fn left_by_a_login(path: &Path) -> Option<Token> {
     token.ok().flatten()
 }
 
-/// The token that a login has left in this file, if it is there.
+/// The token that a login left in this file, if it exists.
 pub(super) fn in_file_of_a_login(path: &Path) -> Result<Option<Token>, hf_transport::Error> {
     let text = match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -60,13 +60,13 @@ pub(super) fn in_file_of_a_login(path: &Path) -> Result<Option<Token>, hf_transp
     Ok(not_blank(&text)?.map(|token| token.found_by_itself().found_in(&url_parse::shown(path))))
 }
 
-/// A blank file holds no token, and that is no error.
+/// A blank file has no token, and is not an error.
 fn not_blank(text: &str) -> Result<Option<Token>, hf_transport::Error> {
     if Token::is_blank(text) { Ok(None) } else { Token::new(text).map(Some) }
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    // It may be a pipe of the user's, which has no length.
+    // It may be a pipe, which has no length.
     let mut text = String::new();
     File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_FILE {
@@ -75,7 +75,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Where a login leaves a token, unless what it has left is not to be used.
+/// The file of a login, unless it must not be used.
 pub(super) fn default_file(lookup: Lookup<'_>) -> Option<PathBuf> {
     if lookup(HF_HUB_DISABLE_IMPLICIT_TOKEN).is_some_and(|value| is_truthy(&value)) {
         return None;
@@ -90,8 +90,8 @@ fn home(lookup: Lookup<'_>) -> Option<PathBuf> {
     lookup(if cfg!(windows) { USERPROFILE } else { HOME }).map(PathBuf::from)
 }
 
-/// A path with `~` at its start, `$NAME` and `${NAME}` replaced, as the hub's own clients do; a name that is not set
-/// stays as it is.
+/// Expands a leading `~`, `$NAME` and `${NAME}`, as the hub's own clients do; an unset name stays as it
+/// is.
 fn expanded(path: &OsString, lookup: Lookup<'_>) -> PathBuf {
     let Some(text) = path.to_str() else { return path.into() };
     let text = match (text.strip_prefix('~'), home(lookup)) {
@@ -113,7 +113,7 @@ fn expanded(path: &OsString, lookup: Lookup<'_>) -> PathBuf {
     PathBuf::from(whole + rest)
 }
 
-/// The name of a variable at the start of a text, and what is behind it.
+/// The name of a variable at the start of a text, and the rest.
 fn variable(text: &str) -> (&str, &str) {
     if let Some((name, behind)) = text.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
         return (name, behind);

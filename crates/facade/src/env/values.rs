@@ -1,4 +1,4 @@
-//! How variables are looked up, and what the values of most of them mean.
+//! Looks variables up, and interprets most of their values.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use super::variables::{
 use crate::Error;
 use crate::store::StoreMode;
 
-/// Where variables are looked up: the process's environment, or a test's table.
+/// A source of variables: the process's environment, or a test's table.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -57,7 +57,7 @@ pub(super) fn policy(lookup: Lookup<'_>) -> Result<CachePolicy, Error> {
     })
 }
 
-/// The variable that decides about the policy.
+/// The variable that determines the policy.
 pub(super) fn policy_variable(lookup: Lookup<'_>) -> Result<Option<&'static str>, Error> {
     let (asked, policy) = (asked_policy(lookup)?, policy(lookup)?);
     Ok(match asked {
@@ -75,7 +75,7 @@ fn asked_policy(lookup: Lookup<'_>) -> Result<Option<CachePolicy>, Error> {
 
 pub(super) fn endpoint(lookup: Lookup<'_>) -> Result<Endpoint, Error> {
     match text(lookup, HF_ENDPOINT)? {
-        // The parser's message leaves out what may be a password, and so must this one.
+        // The parser's message omits what may be a password, and so must this one.
         Some(value) => value.parse().map_err(|source| secret_unusable(HF_ENDPOINT, source)),
         None => Ok(Endpoint::default()),
     }
@@ -83,7 +83,7 @@ pub(super) fn endpoint(lookup: Lookup<'_>) -> Result<Endpoint, Error> {
 
 pub(super) fn stores(lookup: Lookup<'_>) -> Result<Vec<StoreUrl>, Error> {
     let list = text(lookup, MLC_WEIGHTS_STORE)?.unwrap_or_default();
-    // The parser's message leaves out what may be a password, and so must this one.
+    // The parser's message omits what may be a password, and so must this one.
     let parse = |url: &str| url.parse().map_err(|source| secret_unusable(MLC_WEIGHTS_STORE, source));
     list.split_whitespace().map(parse).collect()
 }
@@ -95,7 +95,7 @@ pub(super) fn store_mode(lookup: Lookup<'_>) -> Result<StoreMode, Error> {
     }
 }
 
-/// The clouds' own variables. Their values are looked at when a bucket is opened.
+/// The clouds' own variables. Their values are checked when a bucket is opened.
 pub(super) fn store_settings(lookup: Lookup<'_>) -> StoreSettings {
     let value = |name: &str| Some((name.to_owned(), lookup(name)?.to_string_lossy().into_owned()));
     let mut settings = StoreSettings::default();
@@ -120,7 +120,7 @@ pub(super) fn user_agent_origin(lookup: Lookup<'_>) -> Result<Option<String>, Er
     }
 }
 
-/// The names of a variable that may be written either way: lower case first, as most programs do.
+/// The two spellings of a variable's name: lower case first, as in most programs.
 pub(super) type EitherCase = [&'static str; 2];
 pub(super) const HTTP_PROXY: EitherCase = ["http_proxy", "HTTP_PROXY"];
 pub(super) const HTTPS_PROXY: EitherCase = ["https_proxy", "HTTPS_PROXY"];
@@ -138,7 +138,7 @@ pub(super) fn proxies(lookup: Lookup<'_>) -> Result<ProxySettings, Error> {
 
 pub(super) fn proxy(names: EitherCase, lookup: Lookup<'_>) -> Result<Option<ProxyUrl>, Error> {
     let Some((name, value)) = either(names, lookup) else { return Ok(None) };
-    // The parser's message leaves out what may be a password, and so must this one.
+    // The parser's message omits what may be a password, and so must this one.
     let proxy = value.parse::<ProxyUrl>().map_err(|source| secret_unusable(name, source))?;
     Ok(Some(proxy.set_by(name)))
 }
@@ -159,7 +159,7 @@ fn text(lookup: Lookup<'_>, name: &'static str) -> Result<Option<String>, Error>
         .map_err(|value| unusable(name, &value.to_string_lossy(), "it is not UTF-8"))
 }
 
-/// A switch of our own: yes, no, or an error. Those of other programs mean no by anything that is not yes.
+/// One of our own switches: yes, no, or an error. Those of other programs are no unless they are yes.
 pub(super) fn switch(lookup: Lookup<'_>, name: &'static str) -> Result<bool, Error> {
     match lookup(name) {
         Some(value) if is_truthy(&value) => Ok(true),

@@ -11,20 +11,21 @@ pub const HOME: &str = "HOME";
 pub const USERPROFILE: &str = "USERPROFILE";
 /// The user's local application data on Windows.
 pub const LOCALAPPDATA: &str = "LOCALAPPDATA";
-/// Folders that are looked through before the home, and never written to; separated like `PATH`.
+/// Folders that are searched before the home, and never written to; separated like `PATH`.
 pub const MLC_LLM_READONLY_WEIGHT_CACHE: &str = "MLC_LLM_READONLY_WEIGHT_CACHE";
 /// `ON` (default), `OFF`, `REDO` or `READONLY`.
 pub const MLC_DOWNLOAD_CACHE_POLICY: &str = "MLC_DOWNLOAD_CACHE_POLICY";
-/// Truthy: a model counts only if its files are proven to be those of its commit; see
+/// Truthy: a model counts only if its files are proven to belong to its commit; see
 /// [`Builder::require_proof`](crate::Builder::require_proof).
 pub const MLC_WEIGHTS_REQUIRE_PROOF: &str = "MLC_WEIGHTS_REQUIRE_PROOF";
-/// Stores that are asked before the hub, separated by spaces: `s3://bucket/prefix`, `gs://…`, `az://…`, `https://…`,
-/// `file:///…`; see [`Builder::stores`](crate::Builder::stores). Buckets are reached by the variables of their clouds
-/// (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
+/// Stores that are asked before the hub, separated by spaces: `s3://bucket/prefix`, `gs://…`, `az://…`,
+/// `https://…`, `file:///…`; see [`Builder::stores`](crate::Builder::stores). Buckets are accessed with
+/// the variables of their clouds (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
 pub const MLC_WEIGHTS_STORE: &str = "MLC_WEIGHTS_STORE";
 /// `first` (default), `refs` or `only`; see [`StoreMode`](crate::stores::StoreMode).
 pub const MLC_WEIGHTS_STORE_MODE: &str = "MLC_WEIGHTS_STORE_MODE";
-/// Truthy: what comes from the hub is put into the first store; see [`Builder::fill_store`](crate::Builder::fill_store).
+/// Truthy: models from the hub are put into the first store; see
+/// [`Builder::fill_store`](crate::Builder::fill_store).
 pub const MLC_WEIGHTS_STORE_FILL: &str = "MLC_WEIGHTS_STORE_FILL";
 /// Where the scratch git repository of a download goes; default: the cache's private folder.
 pub const MLC_TEMP_DIR: &str = "MLC_TEMP_DIR";
@@ -32,15 +33,16 @@ pub const MLC_TEMP_DIR: &str = "MLC_TEMP_DIR";
 pub const HF_ENDPOINT: &str = "HF_ENDPOINT";
 /// The access token for the hub.
 pub const HF_TOKEN: &str = "HF_TOKEN";
-/// An older name of [`HF_TOKEN`], read when that is not set.
+/// An older name of [`HF_TOKEN`], read if that is not set.
 pub const HUGGING_FACE_HUB_TOKEN: &str = "HUGGING_FACE_HUB_TOKEN";
-/// The file with the access token, read when neither of the above is set; `~` and `$NAME` are replaced. Default:
-/// `token` in [`HF_HOME`], where a login at huggingface.co leaves it; that one is sent to no other hub.
+/// The file with the access token, read if neither of the above is set; `~` and `$NAME` are expanded.
+/// Default: `token` in [`HF_HOME`], where a login to huggingface.co leaves it; that token is sent to no
+/// other hub.
 pub const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
-/// The folder of the Hugging Face hub's clients; `~` and `$NAME` are replaced. Default:
+/// The folder of the Hugging Face hub's clients; `~` and `$NAME` are expanded. Default:
 /// `$XDG_CACHE_HOME/huggingface`, else `~/.cache/huggingface`.
 pub const HF_HOME: &str = "HF_HOME";
-/// Truthy: the token that a login has left is not used.
+/// Truthy: the token left by a login is not used.
 pub const HF_HUB_DISABLE_IMPLICIT_TOKEN: &str = "HF_HUB_DISABLE_IMPLICIT_TOKEN";
 /// Truthy (`1`, `ON`, `YES`, `TRUE`): no download, as with the policy `OFF`.
 pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
@@ -48,7 +50,7 @@ pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
 pub const HF_HUB_DOWNLOAD_TIMEOUT: &str = "HF_HUB_DOWNLOAD_TIMEOUT";
 /// Added to the `User-Agent` header as `origin/…`.
 pub const HF_HUB_USER_AGENT_ORIGIN: &str = "HF_HUB_USER_AGENT_ORIGIN";
-/// A file with the certificates of the authorities that vouch for https servers, in PEM, instead of the system's.
+/// A PEM file with the certificate authorities to trust for https servers, instead of the system's.
 pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 /// Folders with such files, separated like `PATH`.
 pub const SSL_CERT_DIR: &str = "SSL_CERT_DIR";

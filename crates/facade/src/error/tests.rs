@@ -21,7 +21,7 @@ fn a_full_disk_is_told_apart_from_other_trouble() {
 }
 
 #[test]
-fn some_homes_are_no_use() {
+fn an_unusable_home_is_recognized() {
     let (path, home) = (PathBuf::from("/a/b"), PathBuf::from("/a"));
     assert!(
         Error::from(cache_layout::Error::NotADirectory { path: path.clone(), home }).wants_another_home()
@@ -31,7 +31,7 @@ fn some_homes_are_no_use() {
 }
 
 #[test]
-fn causes_are_told_once() {
+fn a_cause_is_not_repeated() {
     let error = DiskError::new("read", "a".as_ref(), io::Error::other("gone"));
     assert_eq!(crate::words::failure(&error), "cannot read a: gone");
 }

@@ -1,4 +1,4 @@
-//! Locations that are asked for many at a time, a little before they are needed.
+//! Locations that are requested many at a time, shortly before they are needed.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -10,13 +10,13 @@ use url_parse::{ModelId, RepoPath};
 
 use crate::plan::RemoteFile;
 
-/// A location that ends sooner than this is asked for again when it is needed; or one with less than half of its life
-/// left, where that is shorter.
+/// A location that expires sooner than this is requested again when needed; so is one with less than
+/// half of its life left, if that is shorter.
 const MARGIN: Duration = Duration::from_secs(60);
-/// After so many failures that might pass, other ways are better.
+/// After this many transient failures, the other way is used.
 const MAX_FAILURES: u32 = 2;
 
-/// How much depends on a batch.
+/// How important a batch is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
     /// There may be another way.
@@ -25,29 +25,30 @@ pub(super) enum Need {
     LastResort,
 }
 
-/// The LFS objects of one plan, and what is known of where they are.
+/// The LFS objects of one plan, and their known locations.
 ///
-/// A request for one file asks for others that have no location yet, as many as fit. Requests that come meanwhile wait
-/// for the answer. A location is given out once: a second request for the same file shows that it was no good.
+/// A request for one file also asks for others without a location, as many as fit. Concurrent requests
+/// wait for the answer. A location is handed out once: a second request for the same file means that it
+/// was no good.
 pub(super) struct Batches {
     hub: HubClient,
     model: ModelId,
     /// In the order in which they are needed, each content once.
     objects: Vec<(RepoPath, LfsPointer)>,
-    /// Where in the list each file's content is.
+    /// The index of each file's content in the list.
     places: HashMap<RepoPath, usize>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// What is known of the objects, by their places.
+    /// What is known about the objects, by index.
     known: HashMap<usize, Known>,
-    /// Those that were given out.
+    /// Which were handed out.
     used: Vec<bool>,
     /// How often the location of a file was refused.
     refusals: HashMap<RepoPath, u32>,
-    /// Requests in a row that failed and might have succeeded.
+    /// Consecutive transient failures.
     failures: u32,
 }
 
@@ -87,12 +88,13 @@ impl Batches {
         Self { hub, model, objects, places, state }
     }
 
-    /// How many objects there are.
+    /// The number of objects.
     pub(super) fn count(&self) -> usize {
         self.objects.len()
     }
 
-    /// Takes note of why a file is to be located. Whether its location was refused, and then a new one was too.
+    /// Records why a file is to be located. Returns whether its location was refused, and then a new
+    /// one was too.
     pub(super) async fn note(&self, file: &RepoPath, reason: LocateReason) -> bool {
         let mut state = self.state.lock().await;
         if matches!(reason, LocateReason::Refused(_)) {
@@ -100,13 +102,13 @@ impl Batches {
         }
         let refusals = state.refusals.get(file).copied().unwrap_or_default();
         if refusals == 1 {
-            // What came with it may be no better, and all of it can be asked for again in one request.
+            // Locations from the same batch may be no better, and can all be requested again at once.
             state.known.clear();
         }
         refusals > 1
     }
 
-    /// Where a file is; nothing if there is no hope that a batch tells.
+    /// The location of a file; `None` if a batch is unlikely to provide it.
     pub(super) async fn locate(&self, file: &RepoPath, need: Need) -> Option<Result<Location, Error>> {
         let place = *self.places.get(file)?;
         let mut state = self.state.lock().await;
@@ -139,7 +141,7 @@ impl Batches {
 }
 
 impl State {
-    /// Gives out what is known of an object.
+    /// Hands out what is known about an object.
     fn take(&mut self, place: usize) -> Option<Known> {
         if let Some(used) = self.used.get_mut(place) {
             *used = true;
@@ -147,7 +149,7 @@ impl State {
         self.known.remove(&place)
     }
 
-    /// The object itself, and the first others that are not known and may be needed.
+    /// The object itself, and the next ones that are unknown and may be needed.
     fn ahead(&self, place: usize, now: SystemTime) -> Vec<usize> {
         let is_known = |place: &usize| self.known.get(place).is_some_and(|known| known.is_good(now));
         let open = self.used.iter().enumerate().filter(|(_, used)| !**used).map(|(place, _)| place);

@@ -1,4 +1,4 @@
-//! What each file of a model must be, as far as anybody has written it down.
+//! What each file of a model must be, as far as it is recorded.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -16,29 +16,29 @@ use crate::cache::report::Basis;
 use crate::edits::read_chat_config;
 use crate::words::failure;
 
-/// What one file must be.
+/// The requirement for one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Demand {
-    /// These bytes, as their digest tells.
+    /// It must have this content.
     Digest(Expected),
-    /// It must be there, with this size if one is known.
+    /// It must exist, with this size if known.
     Presence {
         size: Option<u64>,
-        /// Why no more is demanded.
+        /// Why nothing more is required.
         reason: &'static str,
     },
-    /// Nothing can be made of it; why.
+    /// It cannot be used, for this reason.
     Unusable(String),
 }
 
-/// What a directory must hold, and who says so.
+/// The files that a directory must contain, and where that is recorded.
 #[derive(Debug)]
 pub(super) struct Demands {
     pub(super) basis: Basis,
     pub(super) files: BTreeMap<RepoPath, Demand>,
 }
 
-/// There, and nothing more is known.
+/// It exists, and nothing more is known.
 const PRESENCE: Demand = Demand::Presence { size: None, reason: NO_RECEIPT };
 
 const NO_RECEIPT: &str = "nothing says what it must be: there is no receipt of a download";
@@ -47,7 +47,7 @@ const NO_DIGEST_IN_MANIFEST: &str = "its size is right; the manifest has no dige
 const NOT_IN_COMMIT: &str = "the chat config asks for it; nothing says what it must be";
 
 impl Demands {
-    /// By the receipt of this directory, else by its manifest.
+    /// According to the directory's receipt, or else its manifest.
     pub(super) fn of(dir: &Path, receipt: Option<&Receipt>) -> Result<Self, Error> {
         let mut demands = match receipt {
             Some(receipt) => Self::by_receipt(dir, receipt)?,
@@ -76,7 +76,7 @@ impl Demands {
                 (file.path.clone(), demand)
             })
             .collect();
-        // The newer name that an old model's manifest was given here.
+        // The newer name that was added to an old model's manifest.
         let [newer, older] = MANIFEST_NAMES.map(str::parse::<RepoPath>);
         let (newer, older) = (newer?, older?);
         if let Some(demand) = files.get(&older).cloned()
@@ -123,7 +123,8 @@ fn chat_config(dir: &Path) -> Demand {
     }
 }
 
-/// The files that the chat config asks for; none when it cannot be read, which is said of itself.
+/// The files that the chat config names; none if it is unreadable, which is reported for the config
+/// itself.
 fn tokenizer_files(dir: &Path) -> Vec<RepoPath> {
     let config = read_chat_config(dir).and_then(Result::ok);
     config.map(|config| config.tokenizer_files().to_vec()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! One file, and what was demanded of it.
+//! Checks one file against its requirement.
 
 use std::fs;
 use std::io;
@@ -12,10 +12,10 @@ use super::demand::{Demand, Demands};
 use crate::cache::report::{Basis, FileReport, FileState};
 use crate::edits::is_edit;
 
-/// A pointer of git-lfs is shorter than this many bytes.
+/// A git-lfs pointer has fewer bytes than this.
 const POINTER_BYTES: u64 = 1024;
 
-/// What can be said of a file without hashing it; nothing when it must be hashed.
+/// The result if it can be known without hashing; `None` if the file must be hashed.
 pub(super) fn look(
     dir: &Path,
     receipt: Option<&Receipt>,
@@ -46,7 +46,7 @@ pub(super) fn look(
     })
 }
 
-/// What hashing a file means for it.
+/// The result after hashing.
 pub(super) fn state_of(
     dir: &Path,
     receipt: Option<&Receipt>,
@@ -62,7 +62,7 @@ pub(super) fn state_of(
     }
 }
 
-/// The files that nobody demands.
+/// The files that nothing requires.
 pub(super) fn others(dir: &Path, demands: &Demands) -> Vec<FileReport> {
     let state = match demands.basis {
         Basis::Receipt { .. } => FileState::Extra,
@@ -88,7 +88,8 @@ pub(super) fn others(dir: &Path, demands: &Demands) -> Vec<FileReport> {
     others
 }
 
-/// Whether a path is among the sorted ones that are demanded. A link to a folder is when anything in that folder is.
+/// Whether a path is among the sorted required ones. A link to a folder is if anything in the folder
+/// is.
 fn is_demanded(demanded: &[&str], path: &str, is_link: bool) -> bool {
     let folder = format!("{path}/");
     let next = demanded.partition_point(|file| *file < folder.as_str());
@@ -108,7 +109,7 @@ fn corrupt(problem: &str) -> FileState {
 
 fn unreadable(error: &io::Error) -> FileState {
     match error.kind() {
-        // A folder on the way that is a file means absence as well.
+        // If a parent folder is a file, the path does not exist either.
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileState::Missing,
         _ => FileState::Corrupt { problem: format!("it cannot be read: {error}") },
     }

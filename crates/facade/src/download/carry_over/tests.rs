@@ -10,7 +10,7 @@ fn check(path: &str, old: &[u8], new: &[u8], is_broken: bool) {
 }
 
 #[test]
-fn what_is_a_broken_copy() {
+fn a_broken_copy_is_told_from_an_edit() {
     check("README.md", b"mine", b"theirs", false);
     check("README.md", b"the", b"theirs", true);
     check("README.md", b"", b"theirs", true);
@@ -19,9 +19,9 @@ fn what_is_a_broken_copy() {
     check(CHAT_CONFIG_NAME, br#"{"temperature": 0."#, br#"{"top_p": 0.7}"#, true);
 }
 
-/// As many as a commit may have: what is done for each must not grow with their number.
+/// The maximum number for a commit: the work per file must not grow with it.
 #[test]
-fn many_files_are_judged_soon() {
+fn many_files_are_judged_quickly() {
     let file = |number: usize| {
         let path = format!("{number}.txt").parse().unwrap();
         RepoFile { path, size: 1, kind: FileKind::Plain }
@@ -37,7 +37,7 @@ fn many_files_are_judged_soon() {
     assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
-/// In a cache that a group shares, another member may exchange a folder of the tree for a link.
+/// In a cache shared by a group, another member may exchange a folder of the tree for a link.
 #[cfg(unix)]
 #[test]
 fn nothing_is_removed_through_a_link_in_the_tree() {

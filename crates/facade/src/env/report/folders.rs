@@ -11,7 +11,7 @@ use crate::env::variables::{
     HOME, LOCALAPPDATA, MLC_LLM_HOME, MLC_LLM_READONLY_WEIGHT_CACHE, MLC_TEMP_DIR, XDG_CACHE_HOME,
 };
 
-/// Below a home, where its models are.
+/// The folder in a home that contains its models.
 const MODELS: &str = "model_weights";
 
 pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {
@@ -45,7 +45,7 @@ fn home_setting(lookup: Lookup<'_>) -> Setting {
     }
 }
 
-/// A setting for each tier, or one that says that there are none.
+/// One setting per tier, or one that says that there are none.
 fn tiers(lookup: Lookup<'_>) -> Vec<Setting> {
     let source = by(&[MLC_LLM_READONLY_WEIGHT_CACHE], lookup);
     let tiers: Vec<Setting> = read_only(lookup).iter().map(|path| tier(path, source.clone())).collect();
@@ -60,7 +60,7 @@ fn tier(path: &Path, source: Source) -> Setting {
     }
 }
 
-/// None of it keeps a download from working: such a tier is just passed over.
+/// No problem here prevents a download: such a tier is just skipped.
 fn tier_finding(path: &Path) -> Option<String> {
     match std::fs::read_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Some("does not exist".to_owned()),
@@ -73,7 +73,7 @@ fn tier_finding(path: &Path) -> Option<String> {
     }
 }
 
-/// The tier that may have been meant: this is a home, or a folder of a tier.
+/// The tier that was probably meant, if this is a home or a folder in a tier.
 fn below_or_above(path: &Path) -> Option<PathBuf> {
     let below = path.join(MODELS);
     if below.join("hf").is_dir() {

@@ -1,4 +1,4 @@
-//! The hub, what is shown to it, and the way there.
+//! The hub, the credentials, and the proxies.
 
 use std::path::Path;
 
@@ -53,7 +53,7 @@ fn token_setting(lookup: Lookup<'_>, hub: Option<&Endpoint>) -> Setting {
     }
 }
 
-/// A file that a login has left may be there, and of no use.
+/// There may be a file from a login that is not used.
 fn without_token(lookup: Lookup<'_>) -> Setting {
     let setting = Setting::new("token", None, Source::Default);
     match token::default_file(lookup).map(|file| (token::in_file_of_a_login(&file), file)) {
@@ -66,7 +66,7 @@ fn without_token(lookup: Lookup<'_>) -> Setting {
     }
 }
 
-/// A blank value counts as none.
+/// A blank value counts as missing.
 fn first_with_a_token(lookup: Lookup<'_>) -> Option<Source> {
     let holds =
         |name: &&&'static str| lookup(name).is_some_and(|value| Token::new(&value.to_string_lossy()).is_ok());
@@ -77,7 +77,7 @@ fn first_with_a_token(lookup: Lookup<'_>) -> Option<Source> {
         .or_else(|| lookup(HF_TOKEN_PATH).map(|_| Source::Variable(HF_TOKEN_PATH)))
 }
 
-/// The proxies that are set. Each is looked at by itself, so that none hides what is wrong with another.
+/// The proxies that are set, each checked separately so that none hides another's problem.
 fn proxies(lookup: Lookup<'_>) -> [Setting; 4] {
     let setting = |name, variables: EitherCase| {
         let setting = |value| Setting::new(name, value, by(&variables, lookup));

@@ -1,4 +1,4 @@
-//! One setting, where its value comes from, and what is to be said about it.
+//! One setting, its source, and the findings about it.
 
 use std::path::PathBuf;
 
@@ -10,13 +10,13 @@ use crate::words::failure;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Setting {
-    /// What it is called, the same at all times: `home`, `read_only_tier`, `policy`, …
+    /// Its fixed name: `home`, `read_only_tier`, `policy`, …
     pub name: &'static str,
-    /// Its value, fit to be shown: of a secret only that there is one. `None` if it is not set.
+    /// Its value as it may be shown; a secret is only shown to exist. `None` if it is not set.
     pub value: Option<String>,
     /// Where the value comes from.
     pub source: Source,
-    /// What is to be said about it.
+    /// Findings about it.
     pub findings: Vec<Finding>,
 }
 
@@ -24,33 +24,33 @@ pub struct Setting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// Nobody set it.
+    /// Not set.
     Default,
     /// An environment variable.
     Variable(&'static str),
-    /// A file that was found in its usual place.
+    /// A file in its usual place.
     File(PathBuf),
 }
 
-/// Something to be said about a setting.
+/// A remark about a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
-    /// What it is, in words.
+    /// The remark.
     pub message: String,
 }
 
-/// How bad a [`Finding`] is.
+/// The severity of a [`Finding`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {
-    /// As it should be; good to know.
+    /// For information.
     Note,
-    /// Works, but probably not as it was meant.
+    /// Works, but probably not as intended.
     Warning,
-    /// Cannot be used: downloads will fail.
+    /// Unusable: downloads will fail.
     Error,
 }
 
@@ -59,7 +59,7 @@ impl Setting {
         Self { name, value, source, findings: Vec::new() }
     }
 
-    /// A setting that has its value from one variable alone.
+    /// A setting determined by a single variable.
     pub(super) fn of_variable(
         name: &'static str,
         variable: &'static str,
@@ -79,7 +79,7 @@ impl Setting {
     }
 }
 
-/// The first of some variables that is set.
+/// The first of these variables that is set.
 pub(super) fn by(variables: &[&'static str], lookup: Lookup<'_>) -> Source {
     let set = variables.iter().find(|name| lookup(name).is_some());
     set.map_or(Source::Default, |name| Source::Variable(name))

@@ -5,7 +5,7 @@ use crate::env::values::{Lookup, store_mode, stores, switch};
 use crate::env::variables::{MLC_WEIGHTS_STORE, MLC_WEIGHTS_STORE_FILL, MLC_WEIGHTS_STORE_MODE};
 use crate::store::StoreMode;
 
-/// A setting for each store, or one that says that there are none; and the mode.
+/// One setting per store, or one that says that there are none, and the mode.
 pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {
     let setting = |value| Setting::new("store", value, by(&[MLC_WEIGHTS_STORE], lookup));
     let (mut settings, has_stores) = match stores(lookup) {

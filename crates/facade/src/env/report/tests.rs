@@ -9,7 +9,7 @@ fn report(variables: &[(&str, &str)]) -> Report {
     })
 }
 
-/// The setting of that name: its value, its source, and the worst that is said about it.
+/// Checks the setting of that name: its value, its source, and its worst finding.
 #[track_caller]
 fn check(
     variables: &[(&str, &str)],
@@ -28,7 +28,7 @@ use Severity::{Error as Bad, Note, Warning as Odd};
 use Source::{Default, Variable};
 
 #[test]
-fn policies() {
+fn the_policy_combines_two_variables() {
     const POLICY: &str = "MLC_DOWNLOAD_CACHE_POLICY";
     check(&[], "policy", Some("ON"), &Default, None);
     check(&[(POLICY, "")], "policy", Some("ON"), &Default, None);
@@ -39,7 +39,7 @@ fn policies() {
 }
 
 #[test]
-fn yes_and_no() {
+fn a_switch_of_other_programs_is_no_unless_it_is_yes() {
     const OFFLINE: &str = "HF_HUB_OFFLINE";
     check(&[], "offline", Some("no"), &Default, None);
     for (value, shown, worst) in [
@@ -107,7 +107,7 @@ fn proxies_lose_their_passwords() {
 }
 
 #[test]
-fn hosts_without_a_proxy() {
+fn doubtful_hosts_without_a_proxy_are_reported() {
     for (value, worst) in
         [("localhost, 10.0.0.0/8", None), ("localhost,192.168.*", Some(Odd)), ("\"localhost\"", Some(Bad))]
     {
@@ -131,7 +131,7 @@ fn all_that_is_wrong_is_counted() {
 }
 
 #[test]
-fn stores() {
+fn stores_are_shown_without_their_login() {
     const STORE: &str = "MLC_WEIGHTS_STORE";
     const MODE: &str = "MLC_WEIGHTS_STORE_MODE";
     const FILL: &str = "MLC_WEIGHTS_STORE_FILL";

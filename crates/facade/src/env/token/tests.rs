@@ -6,7 +6,7 @@ use url_parse::Endpoint;
 use super::*;
 use crate::ErrorKind;
 
-/// A user's home folder, and variables of which `~` in the values stands for it.
+/// A home folder, and variables in which `~` stands for it.
 struct User {
     home: TempDir,
     variables: Vec<(&'static str, String)>,
@@ -123,7 +123,7 @@ fn a_file_that_was_named_must_be_of_use() {
 }
 
 #[test]
-fn expansion() {
+fn variables_and_the_home_are_expanded_in_paths() {
     let lookup = |name: &str| match name {
         "HOME" | "USERPROFILE" => Some(OsString::from("/home/me")),
         "A" => Some(OsString::from("/a")),
