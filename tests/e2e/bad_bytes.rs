@@ -1,5 +1,5 @@
-//! Hosts that do not send what they should: the right bytes or a clear error, and in any case the next
-//! download from a healthy hub succeeds.
+//! Hosts that send wrong content: the result is the right file or a clear error, and the next download
+//! from a healthy hub succeeds.
 
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
@@ -30,7 +30,7 @@ enum End {
 }
 use End::{Fails, Right};
 
-/// A hub that does this to the requests for the file, in this order.
+/// A hub with these faults for requests of the file, in this order.
 fn world_with(faults: &[(FaultTarget, Fault, Times)]) -> (World, PublishedModel) {
     let (world, model) = World::with(&fixture());
     for (target, fault, times) in faults {
@@ -40,12 +40,12 @@ fn world_with(faults: &[(FaultTarget, Fault, Times)]) -> (World, PublishedModel)
 }
 
 async fn download(builder: Builder, model: &PublishedModel) -> Result<Model, Error> {
-    // Silence is cut soon; a server that sends something now and then is never silent for so long.
+    // Silence is cut quickly; a server that sends something now and then is never silent for that long.
     let downloader = builder.idle_timeout(Duration::from_millis(300)).build().unwrap();
     downloader.download(request(model)).await
 }
 
-/// A download ends like that, and the next one, when nothing is wrong any more, brings the model.
+/// Checks that a download ends like that, and that the next one succeeds once the faults are gone.
 async fn ends(world: &World, model: &PublishedModel, builder: Builder, end: End) {
     let outcome = download(builder.clone(), model).await;
     match end {
@@ -73,13 +73,13 @@ async fn check(faults: &[(FaultTarget, Fault, Times)], end: End) {
     ends(&world, &model, world.builder(), end).await;
 }
 
-/// What the data host does to the file.
+/// Checks a fault of the data host for this file.
 async fn check_data(fault: Fault, times: Times, end: End) {
     check(&[(FaultTarget::data(FILE), fault, times)], end).await;
 }
 
 #[tokio::test]
-async fn bodies_that_break_off() {
+async fn interrupted_bodies_are_resumed() {
     let gave_up = Fails(ErrorKind::Network, "after 6 failed attempts");
     for fault in [Fault::Truncate { after: KEPT }, Fault::Reset { after: KEPT }, Fault::Stall { after: KEPT }]
     {
@@ -97,7 +97,7 @@ async fn bodies_that_come_drop_by_drop() {
 }
 
 #[tokio::test]
-async fn bodies_of_other_bytes() {
+async fn wrong_bodies_are_fetched_again_or_reported() {
     check_data(Fault::Corrupt { at: KEPT }, Times::Once, Right).await;
     check_data(Fault::Corrupt { at: KEPT }, Times::Forever, Fails(ErrorKind::Integrity, "is not that file"))
         .await;
@@ -122,7 +122,7 @@ async fn ranges_that_the_host_does_not_have() {
 
 #[tokio::test]
 async fn headers_that_contradict_the_body() {
-    // Then the whole file is asked for, without a range.
+    // The whole file is then requested, without a range.
     check_data(Fault::WrongContentRange, Times::Once, Right).await;
     check_data(Fault::WrongContentRange, Times::Forever, Right).await;
     let unnamed = || Fault::Header { name: "content-range".to_owned(), value: None };
@@ -151,7 +151,7 @@ async fn ranges_that_are_ignored() {
 }
 
 #[tokio::test]
-async fn refusals() {
+async fn each_refusal_ends_as_its_status_says() {
     check_data(Fault::status(403), Times::Once, Right).await;
     check_data(Fault::status(403), Times::Forever, Fails(ErrorKind::Refused, "(status 403)")).await;
     check_data(Fault::Html, Times::Once, Right).await;
@@ -162,7 +162,7 @@ async fn refusals() {
 async fn a_signed_url_that_expires_midway() {
     let (world, model) =
         world_with(&[(FaultTarget::data(FILE), Fault::Truncate { after: KEPT }, Times::Once)]);
-    // The delay after the cut leaves time for the expiry.
+    // The delay after the cut gives the URL time to expire.
     let slow = RetryPolicy { first_delay: Duration::from_secs(1), ..RetryPolicy::default() };
     let data = world.hub.log().data().file(FILE);
     let expiry = async {
@@ -177,12 +177,12 @@ async fn a_signed_url_that_expires_midway() {
 }
 
 #[tokio::test]
-async fn too_many_requests() {
+async fn a_429_is_waited_for() {
     let second = Duration::from_secs(1);
     let faults: [fn() -> Fault; 4] = [
         || Fault::rate_limited(0),
         || Fault::retry_after(429, "1"),
-        // The date names a full second, which is up to one second less away.
+        // The date is a whole second, so it is up to one second closer.
         || Fault::retry_after_date(429, 3),
         || Fault::retry_after_date(503, 3),
     ];
@@ -198,13 +198,13 @@ async fn too_many_requests() {
 }
 
 #[tokio::test]
-async fn trouble() {
+async fn temporary_failures_are_retried() {
     check_data(Fault::status(503), Times::N(5), Right).await;
     check_data(Fault::status(503), Times::Forever, Fails(ErrorKind::Network, "status 503")).await;
 }
 
 #[tokio::test]
-async fn a_host_that_is_gone() {
+async fn a_missing_data_host_is_a_network_error() {
     // A port that was free a moment ago.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let gone = Fault::redirect(302, &format!("http://{free}/signed?Signature=x"));
@@ -229,7 +229,7 @@ async fn redirects_that_lead_nowhere() {
 }
 
 #[tokio::test]
-async fn redirects_in_a_circle() {
+async fn redirect_loops_are_reported() {
     // From the data host back to the hub and from there to the data host; and from the hub to itself.
     for (target, words) in [
         (FaultTarget::data(FILE), "was redirected more than 5 times"),
@@ -255,14 +255,14 @@ async fn a_data_host_on_the_hubs_own_origin_that_wants_the_token() {
     assert!(world.hub.log().hub().filter(|request| request.header("authorization").is_none()).is_empty());
 }
 
-/// The part of the file that a failed download has left, or its journal.
+/// The part of the file, or its journal, that a failed download left.
 fn left_behind(world: &World, model: &PublishedModel, suffix: &str) -> PathBuf {
     let name = format!("sha256-{}{suffix}", model.file(FILE).unwrap().sha256);
     let is_it = |path: &&PathBuf| path.file_name().is_some_and(|found| found.to_str() == Some(&name));
     world.private_files().iter().find(is_it).cloned().unwrap()
 }
 
-/// After a download that broke off, something happens to what it has left.
+/// Checks the next download after something happened to what an interrupted one left.
 async fn check_left(suffix: &str, spoil: impl Fn(&Path)) {
     let cut = (FaultTarget::data(FILE), Fault::Truncate { after: KEPT }, Times::Once);
     let (world, model) = world_with(&[cut, (FaultTarget::data(FILE), Fault::status(418), Times::Once)]);
@@ -292,12 +292,12 @@ async fn what_is_left_is_damaged() {
         })
         .await;
     }
-    // The number of the journal's version follows its first word.
+    // The journal's version follows its first word.
     check_left(".journal", rewritten(|bytes| bytes[16] += 1)).await;
 }
 
-/// A download of one commit breaks off, the next one is of another; what that one asks for of the file, and
-/// how many of the others it asks for that the first one had.
+/// A download of one commit is interrupted, and the next one is of another commit. Returns the ranges
+/// that it requests of the file, and how many of the first download's other files it requests again.
 async fn another_commit(new: &ModelFixture) -> (Vec<String>, usize) {
     let (world, old) = World::with(&fixture());
     world.hub.fault(FaultTarget::data(FILE), Fault::Truncate { after: KEPT }, Times::Once);
@@ -319,7 +319,7 @@ async fn what_is_left_is_tied_to_its_content() {
     // A new commit with the same shards: nothing is fetched again.
     let same = fixture().plain_file("README.md", "Another commit.");
     assert_eq!(another_commit(&same).await, (vec![format!("bytes={KEPT}-")], 0));
-    // One with others: everything is.
+    // One with other shards: everything is.
     let (ranges, others) = another_commit(&fixture().seed(7)).await;
     assert_eq!((ranges, others > 0), (vec!["bytes=0-".to_owned()], true));
 }

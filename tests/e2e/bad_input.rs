@@ -1,4 +1,4 @@
-//! Repositories, hubs and homes that cannot be used: a clear error, and nothing outside the private folder.
+//! Unusable repositories, hubs and homes: a clear error, and nothing outside the private folder.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,8 @@ use local_hub::{Access, Fault, FaultTarget, Manifests, ModelFixture, RawTarget, 
 
 use crate::world::{World, request};
 
-/// Downloads, expects this kind of error with these words in its message or its causes, and no visible trace.
+/// Checks that a download failed with this kind of error and these words in its message or causes, and
+/// left nothing visible.
 #[track_caller]
 fn refused(world: &World, outcome: Result<facade::Model, Error>, kind: ErrorKind, words: &[&str]) {
     let error = outcome.unwrap_err();
@@ -130,7 +131,7 @@ async fn sizes_that_contradict_each_other_are_found_before_any_shard() {
 }
 
 #[tokio::test]
-async fn hubs_that_refuse() {
+async fn refusals_of_a_hub_are_reported() {
     let world = World::new();
     let asked = "HF://mlc-ai/missing".parse().unwrap();
     let outcome = world.downloader().download(asked).await;
@@ -174,7 +175,7 @@ async fn a_file_that_the_hub_does_not_serve() {
 }
 
 #[tokio::test]
-async fn nobody_answers() {
+async fn an_unreachable_hub_is_reported() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let downloader = world.builder().endpoint("http://127.0.0.1:9".parse().unwrap()).build().unwrap();
     let outcome = downloader.download(request(&published)).await;
@@ -204,7 +205,7 @@ async fn homes_that_cannot_be_used() {
     std::fs::write(&file, "").unwrap();
     let mut unusable: Vec<PathBuf> = vec![file.clone(), file.join("below")];
     if cfg!(target_os = "linux") {
-        // Not even root can create a folder there.
+        // Even root cannot create a folder there.
         unusable.push("/proc/nonexistent/home".into());
     }
     for home in unusable {

@@ -11,7 +11,7 @@ use local_hub::ModelFixture;
 use crate::world::{World, is_cached, lay_out, request};
 
 #[test]
-fn without_a_runtime() {
+fn the_blocking_calls_need_no_runtime() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let model = blocking::download(&world.downloader(), request(&published)).unwrap();
     assert!(matches!(model.outcome, Outcome::Downloaded { .. }));
@@ -43,7 +43,7 @@ fn all_that_a_downloader_does() {
     assert!(copied.commits.iter().all(|commit| commit.failure.is_none()) && copied.commits.len() == 1);
 }
 
-/// The connections that requests came over.
+/// The connections that carried these requests.
 fn connections(log: &local_hub::RequestLog) -> BTreeSet<u64> {
     log.requests().iter().map(|request| request.connection).collect()
 }
@@ -62,7 +62,8 @@ fn a_downloader_keeps_its_connections_in_each_of_several_runtimes() {
             runtime.block_on(downloader.download(asked)).unwrap();
             connections(&log)
         });
-        // A connection comes back a moment after its answer: a request that is faster opens another one.
+        // A connection returns to the pool a moment after its response, so a faster request opens
+        // another.
         assert!(!second.is_disjoint(&first), "{round}: {second:?}, {first:?}\n{}", world.hub.log());
         assert!(first.is_disjoint(&before), "{round}: {first:?} are of {before:?}");
         before = first;

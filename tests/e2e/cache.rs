@@ -1,4 +1,4 @@
-//! The cache as a thing to look after.
+//! Maintaining the cache.
 
 mod awaited;
 mod listing;

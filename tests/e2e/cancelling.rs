@@ -1,4 +1,4 @@
-//! A download that nobody waits for any more, at every moment of its life.
+//! Dropping a download at every moment of its life.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use tokio::sync::Notify;
 
 use crate::world::{PATIENCE, World, request};
 
-/// Five times what is promised.
+/// Five times the promised time.
 const BOUND: Duration = Duration::from_secs(5);
 const ID: &str = "mlc-ai/tiny";
 
-/// Blocking jobs hold the model's lock until the last has ended.
+/// Blocking jobs hold the model's lock until the last one has ended.
 fn nothing_runs(world: &World) -> bool {
     let locks = world.home().join("model_weights/.mlc-weights/locks");
     let files = std::fs::read_dir(locks).unwrap().map(|entry| entry.unwrap().path());
@@ -36,7 +36,7 @@ async fn until(deadline: Instant, condition: impl Fn() -> bool) -> bool {
     true
 }
 
-/// Drops a download when `reached` is, and sees everything end.
+/// Drops a download at the moment `reached`, and checks that everything ends.
 async fn check(
     world: &World,
     downloader: Downloader,
@@ -52,12 +52,12 @@ async fn check(
     reached.await;
     let dropped = Instant::now();
     download.abort();
-    // A publication that has begun completes, and may have done so by now.
+    // A publication that has begun completes, and may already have done so.
     let _ended = download.await;
     assert!(until(dropped + BOUND, || nothing_runs(world)).await, "{what}: a job runs on");
     let log = world.hub.log();
     assert!(until(dropped + BOUND, || log.in_flight() == 0).await, "{what}: {log}");
-    // The downloader went with the task.
+    // The downloader was dropped with the task.
     assert!(until(dropped + BOUND, || open_connections(world) == 0).await, "{what}: connections stay open");
 }
 
@@ -65,7 +65,7 @@ fn patient(world: &World) -> Downloader {
     world.builder().idle_timeout(100 * PATIENCE).build().unwrap()
 }
 
-/// A repository whose first commit is no tip any more.
+/// A repository whose first commit is no longer a tip.
 fn two_commits() -> (World, PublishedModel) {
     let (world, old) = World::with(&ModelFixture::new(ID));
     world.hub.publish(&ModelFixture::new(ID).seed(1));
@@ -106,7 +106,7 @@ async fn while_the_api_is_asked() {
         world.hub.fault(FaultTarget::info_refs(ID), Fault::status(404), Times::Forever);
         world.hub.fault(target.clone(), Fault::NoAnswer, Times::Once);
         let log = world.hub.log();
-        // Beside the refusal of git's question.
+        // Apart from the refusal of git's request.
         let is_held_up =
             |log: &RequestLog| log.requests().iter().filter(|one| one.fault.is_some()).count() > 1;
         let reached = async {
@@ -129,7 +129,7 @@ async fn while_a_large_shard_is_hashed() {
     check(&world, patient(&world), request(&published), "hashing", reached).await;
 }
 
-/// The download is dropped from within, at the first of such events.
+/// Drops the download from within, at the first such event.
 async fn at_event(what: &str, is_it: impl Fn(&Event<'_>) -> bool + Send + Sync + 'static) {
     let (world, published) = World::with(&ModelFixture::new(ID));
     let seen = Arc::new(Notify::new());
@@ -140,13 +140,13 @@ async fn at_event(what: &str, is_it: impl Fn(&Event<'_>) -> bool + Send + Sync +
         }
     });
     check(&world, patient(&world), asked, what, seen.notified()).await;
-    // Whatever came of it, the next call gets the model.
+    // Whatever happened, the next call gets the model.
     let model = world.download(&published).await.unwrap();
     assert_eq!(published.differences(&model.path), [""; 0], "{what}");
 }
 
 #[tokio::test]
-async fn at_every_step() {
+async fn a_download_may_be_dropped_at_every_step() {
     at_event("metadata", |event| matches!(event, Event::Metadata { .. })).await;
     at_event("commit", |event| matches!(event, Event::Commit { .. })).await;
     at_event("planned", |event| matches!(event, Event::Fetch(FetchEvent::Planned { .. }))).await;

@@ -10,7 +10,7 @@ async fn callers_of_one_model_share_one_download() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..8 {
-        // A downloader each, as separate parts of a program would have.
+        // One downloader each, as separate parts of a program would have.
         let (downloader, asked) = (world.downloader(), request(&published));
         callers.spawn(async move { downloader.download(asked).await.unwrap() });
     }
@@ -61,10 +61,10 @@ async fn different_models_do_not_wait_for_each_other() {
     held.await.unwrap().unwrap();
 }
 
-/// Where locks do nothing, or for a program that knows none, somebody else may be first. What the call returns then
-/// is about their model: it need not be of the commit that was fetched here.
+/// Without locks, or because of a program that has none, another download may finish first. The result
+/// then describes that model, which need not have the commit that was fetched here.
 #[tokio::test]
-async fn of_a_model_that_somebody_else_put_there_meanwhile_their_commit_is_told() {
+async fn a_model_published_by_another_download_is_reported_with_its_own_commit() {
     let (world, mine) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let (model, theirs) = overtaken(&world, &mine, async |theirs| {
         let downloader = world.builder().locking(Locking::None).build().unwrap();
@@ -82,8 +82,8 @@ async fn of_a_model_that_somebody_else_put_there_meanwhile_their_commit_is_told(
     assert_eq!(model.commit, None, "another program keeps no receipts");
 }
 
-/// Downloads `mine`, and while its first shard is on the way, lets somebody else put the model's next commit in its
-/// place. What the download returns, and what is there.
+/// Downloads `mine`; while its first shard is in transit, the model's next commit is put in its place.
+/// Returns the download's result and the directory's content.
 async fn overtaken(
     world: &World,
     mine: &PublishedModel,
@@ -91,7 +91,7 @@ async fn overtaken(
 ) -> (Model, PublishedModel) {
     let hold = Hold::new();
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
-    // Not given up while it is held.
+    // The connection is not given up while it is held.
     let patient = world.builder().locking(Locking::None).idle_timeout(2 * PATIENCE).build().unwrap();
     let asked = request(mine);
     let download = tokio::spawn(async move { patient.download(asked).await });
@@ -106,8 +106,8 @@ async fn overtaken(
     (model, theirs)
 }
 
-/// Two downloaders with hubs and tokens of their own, at once, and that in two runtimes one after the other:
-/// libgit2's process-wide transport must not remember any of them.
+/// Two downloaders with their own hubs and tokens, at once, and in two runtimes in turn: libgit2's
+/// process-wide state must not mix them.
 #[test]
 fn downloaders_with_different_hubs_and_tokens_do_not_mix() {
     let (home, hubs) = (temporary_folder(), [LocalHub::start(), LocalHub::start()]);

@@ -1,4 +1,4 @@
-//! Homes and folders on several disks, and disks that cannot be written.
+//! Homes and folders on several disks, and disks that are not writable.
 
 #![cfg(unix)]
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::world::{PATIENCE, World, files_below, is_cached, request};
 
-/// A folder on another device than the tests'; `None`, said in a line, where there is none.
+/// A folder on another device than the tests'; `None`, with a message, if there is none.
 #[expect(clippy::print_stdout, reason = "says what is not checked, and why")]
 fn other_device(world: &World) -> Option<TempDir> {
     use std::os::unix::fs::MetadataExt as _;
@@ -63,7 +63,7 @@ async fn a_folder_above_the_model_may_be_a_link_to_another_device() {
     }
 }
 
-/// The disk is taken away, or somebody clears the whole cache, while a shard is on its way.
+/// The disk is removed, or the whole cache is deleted, while a shard is in transit.
 #[tokio::test]
 async fn a_home_that_vanishes_is_an_error_and_does_not_come_back() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
@@ -98,8 +98,8 @@ fn set_modes(path: &Path, file: u32, folder: u32) {
     }
 }
 
-/// A tier that is another cache's writable one says which files its commits lack. (Root may write to it all the same:
-/// that nothing is written is looked at, not only made impossible.)
+/// A read-only tier that is another cache's writable tier provides receipts, which say what its commits
+/// lack. (Root can write there regardless, so the test checks that nothing was written.)
 #[tokio::test]
 async fn a_read_only_tier_needs_nothing_writable_and_its_receipts_count() {
     let fixture = ModelFixture::new("mlc-ai/tiny").tokenizer_files(&["tokenizer.json", "vocab.json"]);
@@ -123,7 +123,7 @@ async fn a_read_only_tier_needs_nothing_writable_and_its_receipts_count() {
     assert!(!world.beside("other").exists(), "nothing is created for a hit");
     assert!(later.is_empty());
 
-    // Without the receipt the file is missed, and the error says so.
+    // Without the receipt the file counts as missing, and the error says so.
     fs::remove_dir_all(tier.join(".mlc-weights/receipts")).unwrap();
     let error =
         builder().policy(CachePolicy::Off).build().unwrap().download(request(&model)).await.unwrap_err();

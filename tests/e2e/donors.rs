@@ -1,4 +1,4 @@
-//! Files that another entry of the cache has are copied and hashed, and not fetched.
+//! Files that another entry of the cache has are copied and hashed instead of fetched.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ fn pinned(published: &PublishedModel) -> facade::Request {
     format!("{}@{}", published.url, published.commit).parse().unwrap()
 }
 
-/// A cache that has a model, and its directory.
+/// A cache with a model, and the model's directory.
 async fn world() -> (World, PublishedModel, PathBuf) {
     let (world, published) = World::with(&fixture(6));
     let donor = world.download(&published).await.unwrap().path;
@@ -38,7 +38,7 @@ fn fetched(log: &RequestLog) -> Vec<String> {
     files
 }
 
-/// Downloads the model under another name; what was fetched for it, and its directory.
+/// Downloads the model under another name; returns what was fetched for it, and its directory.
 async fn copy(world: &World, published: &PublishedModel) -> (Vec<String>, PathBuf) {
     let (log, events) = (world.hub.log().from_now(), Recorded::default());
     let asked = pinned(published).observer(events.clone());
@@ -56,7 +56,7 @@ async fn another_name_of_a_commit_fetches_nothing() {
     assert_ne!(donor, copy);
 }
 
-/// People and tools rewrite shards in place.
+/// People and tools modify shards in place.
 #[tokio::test]
 async fn an_edit_of_either_is_not_seen_in_the_other() {
     let (world, published, donor) = world().await;
@@ -87,14 +87,14 @@ async fn a_damaged_file_and_a_missing_one_are_fetched() {
     assert_eq!(fs::read(donor.join(SHARD)).unwrap(), damaged, "the other model is left as it is");
 }
 
-/// It is there when the receipts are read, and gone when it is to be copied.
+/// It exists when the receipts are read, and is gone when it should be copied.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_that_cannot_be_opened_is_fetched() {
     let (world, published, donor) = world().await;
     let length = fs::metadata(donor.join(SHARD)).unwrap().len();
     fs::remove_file(donor.join(SHARD)).unwrap();
-    // Of the right length, as far as a look tells.
+    // The right length, as far as metadata shows.
     let empty = fs::File::create(donor.join(SHARD)).unwrap();
     empty.set_len(length).unwrap();
     let (fetched, _) = copy(&world, &published).await;
@@ -123,14 +123,14 @@ async fn a_read_only_tier_helps() {
     assert!(model.path.starts_with(world.beside("mine")) && donor.exists());
 }
 
-/// Its owner may hold it open, and write to it when the copy was hashed.
+/// Its owner may have it open, and write to it after the copy was hashed.
 #[cfg(unix)]
 #[tokio::test]
 async fn what_another_user_owns_is_copied() {
     use std::os::unix::fs::MetadataExt as _;
     let (world, published, donor) = world().await;
     if std::os::unix::fs::chown(donor.join(SHARD), Some(12_345), None).is_err() {
-        // Only root may do that.
+        // Only root can set this up.
         return;
     }
     let (fetched, copy) = copy(&world, &published).await;

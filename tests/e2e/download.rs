@@ -72,7 +72,7 @@ async fn both_prefixes_name_the_same_model() {
 #[tokio::test]
 async fn everything_belongs_to_one_commit() {
     let (world, old) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    // The branch moves on after the metadata is known, before the first shard is located.
+    // The branch moves after the metadata is known, before the first shard is located.
     let hold = Hold::new();
     world.hub.fault(FaultTarget::resolve("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
     let downloader = world.downloader();
@@ -168,7 +168,7 @@ async fn the_same_bytes_under_two_names_are_fetched_once() {
 #[tokio::test]
 async fn the_number_given_is_the_most_at_once() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/many").shards(12, 20_000));
-    // Slow enough that more would be seen.
+    // Slow enough to reveal more requests.
     world.hub.fault(FaultTarget::data(".bin"), Fault::status(503), Times::N(3));
     for jobs in [1, 3] {
         let home = world.beside(&format!("home-{jobs}"));
@@ -196,7 +196,7 @@ async fn a_damaged_shard_is_fetched_once_more_and_then_refused() {
     assert_eq!(world.hub.log().data().file("params_shard_1.bin").count(), 2);
     assert!(!world.entry(&published).exists());
 
-    // Once is forgiven: the other shards are there already.
+    // A single one is tolerated: the other shards exist already.
     world.hub.clear_faults();
     world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Corrupt { at: 1000 }, Times::Once);
     let later = world.hub.log().from_now();

@@ -1,4 +1,4 @@
-//! What an observer is told, from the first step to the last.
+//! The events that an observer receives, from the first step to the last.
 
 mod watch;
 
@@ -14,13 +14,13 @@ const ID: &str = "mlc-ai/tiny";
 const STALLING: &str = "params_shard_0.bin";
 const FAILING: &str = "params_shard_1.bin";
 
-/// All files that are fetched, but for those of these names.
+/// All fetched files, except those with these names.
 fn planned(model: &PublishedModel, but: &[&str]) -> Told {
     let files: Vec<_> = model.lfs_files().filter(|file| !but.contains(&file.path.as_str())).collect();
     Told::Planned { files: files.len(), bytes: files.iter().map(|file| file.size).sum() }
 }
 
-/// The same, as files that are there: hashed, and right.
+/// The same for existing files, hashed and found right.
 fn reused(model: &PublishedModel, but: &[&str]) -> [Told; 2] {
     match planned(model, but) {
         Told::Planned { files, bytes } => [Told::Checking { files, bytes }, Told::Reused { files, bytes }],
@@ -28,7 +28,7 @@ fn reused(model: &PublishedModel, but: &[&str]) -> [Told; 2] {
     }
 }
 
-/// A download with the usual settings, from its first step to its last.
+/// A download with default settings, from its first step to its last.
 async fn watched(world: &World, model: &PublishedModel) -> (Result<Model, Error>, Vec<Told>) {
     let (watch, asked) = Watch::over(request(model));
     watch.carry_out(&world.downloader(), asked).await
@@ -99,10 +99,10 @@ async fn where_nothing_is_missing_nothing_is_fetched() {
     assert_eq!(told, expected);
 }
 
-/// One download comes to a standstill in the middle of a file; another waits for it, goes on where it was when it is
-/// dropped, and finds at the end of the file that some bytes are wrong.
+/// One download stalls in the middle of a file. Another waits for it, resumes when it is dropped, and
+/// finds at the end of the file that some bytes are wrong.
 #[tokio::test]
-async fn who_waits_goes_on_and_begins_anew() {
+async fn a_waiting_download_resumes_and_then_starts_a_file_over() {
     const LARGE: &str = "large.bin";
     const MIB: u64 = 1 << 20;
     let (world, published) = World::with(&ModelFixture::new(ID).shard(LARGE, 6 * MIB));

@@ -1,4 +1,4 @@
-//! The crates' examples, run as programs against the local hub.
+//! Runs the crates' examples as programs, against the local hub.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use local_hub::{Access, Fault, FaultTarget, Hold, LocalHub, ModelFixture, Times}
 
 use crate::world::{PATIENCE, World, entry_in, lay_out};
 
-/// One of the programs that are built from the crates' `examples` folders.
+/// One of the programs built from the crates' `examples` folders.
 fn program(name: &str) -> PathBuf {
     static BUILT: Once = Once::new();
     BUILT.call_once(build);
@@ -19,7 +19,7 @@ fn program(name: &str) -> PathBuf {
     folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// There is nothing to do for it when all of the workspace is tested, which builds them too.
+/// Does nothing if the whole workspace is tested, since that builds them too.
 fn build() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--workspace", "--examples", "--locked", "--quiet"]);
@@ -27,11 +27,11 @@ fn build() {
     assert!(built.success(), "the examples cannot be built");
 }
 
-/// An example with these arguments, in an environment with the world's hub and cache and nothing else.
+/// An example with these arguments; its environment contains only the world's hub and cache.
 fn example(world: &World, name: &str, arguments: &[&dyn AsRef<OsStr>]) -> Command {
     let mut command = Command::new(program(name));
     if cfg!(unix) {
-        // Elsewhere programs need some of it to start at all.
+        // On other systems programs need some variables to start at all.
         command.env_clear();
     }
     command
@@ -94,7 +94,7 @@ fn a_url_may_name_a_revision() {
 }
 
 #[test]
-fn progress() {
+fn the_progress_example_draws_a_bar() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let output = example(&world, "progress", &[&model.url]).output().unwrap();
     check(&output, &line(&world.entry(&model)));
@@ -105,7 +105,7 @@ fn progress() {
 }
 
 #[test]
-fn private_hub() {
+fn the_private_hub_example_downloads() {
     let mut world = World::new();
     world.hub = LocalHub::builder().token("hf_secret").start();
     let access = Access::Private(vec!["hf_secret".to_owned()]);
@@ -124,7 +124,7 @@ fn private_hub() {
 }
 
 #[test]
-fn warm_up() {
+fn the_warm_up_example_downloads_all_models() {
     let world = World::new();
     let models = ["a/one", "a/two", "b/three"].map(|id| world.hub.publish(&ModelFixture::new(id)));
     let [one, two, three] = &models;
@@ -171,7 +171,7 @@ fn a_warm_up_that_is_stopped_goes_on_the_next_time() {
 }
 
 #[test]
-fn crates_alone() {
+fn the_examples_of_single_crates_work() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let (home, tier) = (world.home(), world.beside("tier"));
     let missing = example(&world, "find_model", &[&home, &model.url, &tier]).output().unwrap();
@@ -212,7 +212,7 @@ fn a_locator_of_ones_own_turns_to_the_host_for_what_the_mirror_lacks() {
     assert!(world.hub.log().resolve().count() >= 2, "the mirror was asked too");
 }
 
-/// What is shown as short is short.
+/// Examples that are called short must be short.
 #[test]
 fn examples_have_under_30_lines() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
@@ -232,7 +232,7 @@ fn examples_have_under_30_lines() {
 }
 
 #[test]
-fn shard_fetch_alone() {
+fn the_examples_of_shard_fetch_work() {
     let world = World::new();
     let output = example(&world, "plain_http_server", &[&"3", &"1"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -26,18 +26,19 @@ impl Fleet {
         Self { world, model, server: LocalWebStore::start_with(settings) }
     }
 
-    /// A machine with a cache of its own.
+    /// A machine with its own cache.
     fn machine(&self, name: &str) -> Builder {
         let store = format!("{}/models", self.server.url()).parse().unwrap();
         let builder = self.world.builder().home(self.world.beside(name)).stores([store]);
         builder.fill_store(true).fill_patience(SOON)
     }
 
-    /// So many machines that begin at once. From how many the hub sent the shards, and how many filled the store.
+    /// Starts this many machines at once. Returns to how many the hub sent the shards, and how many
+    /// filled the store.
     async fn start(&self, machines: usize) -> (usize, usize) {
         let names = (0..machines).map(|number| format!("machine {number}"));
         let downloads = names.map(|name| {
-            // A machine under load may get no further for a second or two.
+            // A machine under load may make no progress for a second or two.
             let downloader = self.machine(&name).fill_patience(Duration::from_secs(20)).build().unwrap();
             let wanted = request(&self.model);
             tokio::spawn(async move {
@@ -87,9 +88,9 @@ async fn of_many_who_begin_together_one_asks_the_hub() {
     assert!(String::from_utf8_lossy(&lease).contains(r#""holder":"""#), "given back: {lease:?}");
 }
 
-/// By the clock of the machine that waits: a time in the lease would say nothing.
+/// By the clock of the waiting machine: a time in the lease would mean nothing.
 #[tokio::test]
-async fn a_holder_that_gets_no_further_is_replaced() {
+async fn a_holder_without_progress_is_replaced() {
     let fleet = Fleet::around(true);
     let downloader = fleet.machine("filler").build().unwrap();
     downloader.init_store().await.unwrap();
@@ -102,7 +103,7 @@ async fn a_holder_that_gets_no_further_is_replaced() {
     assert!(fleet.is_filled());
 }
 
-/// Only the first store is filled. Nobody waits for a lease of another one.
+/// Only the first store is filled. Nobody waits for a lease in another one.
 #[tokio::test]
 async fn a_first_store_that_is_given_up_is_not_filled() {
     let fleet = Fleet::around(true);
@@ -136,7 +137,7 @@ async fn a_holder_that_gets_on_is_waited_for() {
         fleet.put_lease(bytes);
     }
     assert_eq!(log.data().count(), 0, "{log}");
-    // Somebody without leases brings the model.
+    // A machine without leases pushes the model.
     let push = fleet.machine("pusher").fill_store(false).build().unwrap();
     let gets_on = async {
         for bytes in 12.. {
@@ -152,9 +153,9 @@ async fn a_holder_that_gets_on_is_waited_for() {
     assert!(!has_used_hub(model.outcome));
 }
 
-/// If every machine left a store in trouble for the hub, the hub would be overloaded next.
+/// If every machine turned from a failing store to the hub, the hub would be overloaded next.
 #[tokio::test]
-async fn a_store_in_trouble_sends_nobody_to_the_hub() {
+async fn a_failing_store_sends_no_machine_to_the_hub() {
     let fleet = Fleet::around(true);
     fleet.machine("any").build().unwrap().init_store().await.unwrap();
     fleet.put_lease(1);
@@ -178,11 +179,11 @@ async fn a_store_in_trouble_sends_nobody_to_the_hub() {
 
 #[tokio::test]
 async fn nothing_rests_on_leases() {
-    // Without conditions there are none.
+    // Without conditions there are no leases.
     let fleet = Fleet::around(false);
     fleet.start(3).await;
     assert!(fleet.is_filled() && fleet.server.get(&fleet.lease()).is_none());
-    // And with a server that promised to keep them and does not, there may be several holders.
+    // If a server promises conditions but does not keep them, there may be several holders.
     let fleet = Fleet::around(false);
     fleet.server.put("/models/mlc-weights-store.json", r#"{"format":1,"conditional_put":true}"#);
     fleet.start(3).await;
@@ -198,7 +199,7 @@ async fn a_store_that_cannot_be_filled_fails_nothing() {
     let model = downloader.download(request(&fleet.model)).await.unwrap();
     assert_eq!(fleet.model.differences(&model.path), [""; 0]);
     downloader.filled().await;
-    // What a token was needed for is not for all readers of the store.
+    // A model that needs a token must not become readable for everyone who can read the store.
     let private = ModelFixture::new("mlc-ai/private").access(Access::Private(vec!["hf_s3cret".to_owned()]));
     let model = fleet.world.hub.publish(&private);
     let token = facade::Token::new("hf_s3cret").unwrap();
@@ -208,7 +209,8 @@ async fn a_store_that_cannot_be_filled_fails_nothing() {
     assert!(matches!(error, Error::Private { .. }), "{error:?}");
 }
 
-/// A failed download gives the lease back: the next machine need not find out that the holder is dead.
+/// A failed download returns the lease, so that the next machine need not wait until the holder counts
+/// as dead.
 #[tokio::test]
 async fn a_failed_holder_leaves_no_lease() {
     let fleet = Fleet::around(true);
@@ -227,6 +229,6 @@ fn a_blocking_download_does_not_wait_for_the_store() {
     let model = blocking::download(&fleet.machine("filler").build().unwrap(), request(&fleet.model)).unwrap();
     assert_eq!(fleet.model.differences(&model.path), [""; 0]);
     let log = fleet.world.hub.log();
-    // The last word that the hub hears is about the name.
+    // The last request to the hub is about the name.
     assert!(log.wait_until(PATIENCE, |_| fleet.is_filled()));
 }

@@ -1,4 +1,4 @@
-//! Hubs of other kinds, and how the builder says how to reach them.
+//! Other kinds of hubs, and the builder's settings for reaching them.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn tiny() -> ModelFixture {
     ModelFixture::new("mlc-ai/tiny")
 }
 
-/// A private model at a hub that hands out the bytes itself, and wants the token for them.
+/// A private model on a hub that serves the bytes itself, and requires the token for them.
 fn with_own_bytes() -> (World, PublishedModel) {
     let private = tiny().access(Access::Private(vec![TOKEN.to_owned()]));
     World::around(LocalHub::builder().serves_files_itself(), &private)
@@ -70,7 +70,7 @@ async fn data_hosts_with_quirks() {
 }
 
 #[tokio::test]
-async fn locations_with_quirks() {
+async fn unusual_redirects_of_a_hub_are_understood() {
     let (_, model) = World::with(&tiny());
     let sha256 = model.file("params_shard_0.bin").unwrap().sha256.clone();
     for quirk in [
@@ -86,7 +86,7 @@ async fn locations_with_quirks() {
         world.hub.fault(FaultTarget::resolve("params_shard_0.bin"), quirk.clone(), Times::Forever);
         arrives(&world, &model, &format!("{quirk:?}")).await;
     }
-    // Nothing in it, and not even that.
+    // An empty response, without any headers.
     let bare = Fault::Status { code: 200, headers: Vec::new(), body: String::new() };
     let refused = [403, 404, 405, 501].map(Fault::status);
     let own = [bare, Fault::NoContentLength, header("etag", Some(&sha256)), header("etag", None)];
@@ -120,8 +120,9 @@ async fn locations_that_are_two_in_one() {
     assert_eq!(error.kind(), ErrorKind::Refused);
 }
 
-/// A cold model costs few requests besides those for its files: one for each plain file that does not come over git,
-/// one for the bytes of each shard, and one for its location where that is elsewhere.
+/// Downloading a model takes few requests besides those for its files: one for each plain file that
+/// does not come over git, one for the bytes of each shard, and one for its location if it is
+/// elsewhere.
 #[tokio::test]
 async fn a_model_of_many_shards_costs_few_requests_besides_its_files() {
     let many = tiny().shards(483, 64);
@@ -140,9 +141,9 @@ async fn a_model_of_many_shards_costs_few_requests_besides_its_files() {
     }
 }
 
-/// No git, no `HEAD`, no ranges, and nothing said of a file but its bytes.
+/// No git, no `HEAD`, no ranges, and no information about a file but its bytes.
 #[tokio::test]
-async fn a_mirror_that_does_little() {
+async fn a_minimal_mirror_is_sufficient() {
     let big = tiny().shards(2, 12 << 20);
     let (world, model) = World::around(LocalHub::builder().serves_files_itself(), &big);
     world.hub.fault(FaultTarget::info_refs(""), Fault::status(501), Times::Forever);
@@ -152,7 +153,7 @@ async fn a_mirror_that_does_little() {
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
 }
 
-/// Takes a model's files from the fixture, as a hub's own API might tell them.
+/// Takes a model's files from the fixture, as if from another API.
 struct FromElsewhere(PublishedModel);
 
 #[async_trait]
@@ -267,7 +268,7 @@ async fn every_request_says_who_asks_and_none_goes_elsewhere() {
     let all = ProxySettings { all: Some(proxy.url().parse().unwrap()), ..ProxySettings::default() };
     let downloader = world.builder().proxy(all).application("my-app/1.2").build().unwrap();
     downloader.download(request(&model)).await.unwrap();
-    // All that leaves the process comes through the proxy.
+    // Everything that leaves the process goes through the proxy.
     let known = [world.hub.endpoint(), world.hub.data_origin()];
     for forwarded in proxy.requests() {
         assert!(known.iter().any(|origin| forwarded.target.starts_with(origin)), "{forwarded:?}");

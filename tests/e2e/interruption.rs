@@ -1,4 +1,4 @@
-//! Downloads that are broken off.
+//! Interrupted downloads.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ fn is_over(asked: &LoggedRequest) -> bool {
     asked.outcome != Outcome::InFlight
 }
 
-/// A file's first request comes to a standstill after so many bytes, and a second attempt beside it at once.
+/// A file's first request stalls after this many bytes, and a second one beside it at once.
 fn stall(world: &World, file: &str, after: u64) {
     world.hub.fault(FaultTarget::data(file), Fault::Stall { after }, Times::Once);
     world.hub.fault(FaultTarget::data(file), Fault::Stall { after: 0 }, Times::Forever);
@@ -32,7 +32,7 @@ async fn a_dropped_download_stops_and_the_next_one_goes_on_from_there() {
         .until(PATIENCE, |log| log.requests().iter().filter(|asked| is_over(asked)).count() == finished)
         .await;
     assert!(others_are_done);
-    // What is sent is not yet verified: wait for that too.
+    // Sent files are not verified yet, so this waits for that too.
     let pool = || world.private_files().iter().filter(|path| path.to_str().unwrap().contains("pool")).count();
     while pool() < finished {
         tokio::task::yield_now().await;
@@ -52,7 +52,7 @@ async fn a_dropped_download_stops_and_the_next_one_goes_on_from_there() {
     assert_eq!(fetched, ["params_shard_2.bin"]);
 }
 
-/// A pool of verified files, as a killed download has left it; one of them.
+/// A pool of verified files as left by a killed download, and the path of one of them.
 async fn killed_with_a_pool() -> (World, PublishedModel, PathBuf) {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     stall(&world, "params_shard_2.bin", 1000);
@@ -79,7 +79,7 @@ async fn what_an_earlier_run_had_verified_is_hashed_by_the_run_that_publishes_it
     for zeros in [false, true] {
         let (world, published, victim) = killed_with_a_pool().await;
         if zeros {
-            // As after a power loss.
+            // As after a power failure.
             let length = fs::metadata(&victim).unwrap().len();
             fs::write(&victim, vec![0; length.try_into().unwrap()]).unwrap();
         } else {
@@ -110,7 +110,7 @@ async fn an_unfinished_shard_is_gone_on_with() {
     let download = tokio::spawn(async move { downloader.download(asked).await });
     let is_stalled = |log: &local_hub::RequestLog| log.in_flight() > 0 && log.bytes_sent() >= 4 * MIB;
     assert!(world.hub.log().data().file("large.bin").until(PATIENCE, is_stalled).await);
-    // What is sent is not yet written.
+    // Sent bytes are not written yet.
     let part = published.file("large.bin").unwrap().sha256.clone();
     let is_written = |path: &PathBuf| {
         let is_part = path.to_str().unwrap().ends_with(&part);
@@ -138,7 +138,7 @@ async fn an_unfinished_shard_is_gone_on_with() {
 async fn a_failed_shard_leaves_the_others_verified() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/many").shards(6, 30_000));
     world.hub.fault(FaultTarget::data("params_shard_5.bin"), Fault::status(418), Times::Once);
-    // One after the other, so that there are others by then.
+    // One at a time, so that others exist by then.
     let one_by_one = request(&published).files_in_flight(std::num::NonZeroUsize::MIN);
     world.downloader().download(one_by_one).await.unwrap_err();
     let later = world.hub.log().from_now();

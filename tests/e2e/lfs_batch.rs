@@ -1,4 +1,5 @@
-//! Locations from git-lfs' batch API: for models of many files, and for hosts of git that have no other way.
+//! Locations from git-lfs's batch API: for models with many files, and for git hosts that have no other
+//! way.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -15,12 +16,12 @@ use crate::world::{PATIENCE, World, request, temporary_folder};
 const ID: &str = "mlc-ai/many";
 const TOKEN: &str = "glpat-secret";
 
-/// Above the number of files for which batches are asked for.
+/// More files than the threshold for batches.
 fn many() -> ModelFixture {
     ModelFixture::new(ID).shards(70, 1000)
 }
 
-/// The name of a group and a project at a git host.
+/// Named after a group and a project on a git host.
 fn few() -> ModelFixture {
     ModelFixture::new("group/project").shards(3, 5000)
 }
@@ -139,7 +140,7 @@ async fn a_location_that_is_refused_is_asked_for_again() {
     arrives(&world, &model).await;
     assert_eq!(counts(&world.hub.log()), (2, 0));
 
-    // A data host that refuses what batches name may take what `/resolve/` names.
+    // A data host that refuses locations from batches may accept those from `/resolve/`.
     let (world, model) = World::with(&many());
     world.hub.fault(target(), Fault::status(403), Times::N(2));
     arrives(&world, &model).await;
@@ -152,8 +153,8 @@ async fn a_host_of_git_and_lfs_is_enough() {
         let (world, model) = World::around(LocalHub::builder().git_host(), &fixture);
         arrives(&world, &model).await;
         let log = world.hub.log();
-        // The repository by its other name; and what is not there, by HEAD and by GET, for each file that is asked for at
-        // first.
+        // The repository under its other name, and missing paths requested by HEAD and by GET, for each
+        // of the files requested at first.
         assert_eq!(log.git().status(200).count(), 2, "{log}");
         assert!(log.resolve().count() <= 32, "{log}");
         assert!(log.lfs_batch().count() <= 3, "{log}");
@@ -171,7 +172,7 @@ async fn a_login_page_in_the_place_of_files_is_no_obstacle() {
     assert!(world.hub.log().lfs_batch().count() > 0);
 }
 
-/// A private model at a git host, whose data host wants credentials of its own.
+/// A private model on a git host, whose data host requires separate credentials.
 fn private() -> (World, PublishedModel) {
     let hub = LocalHub::builder().git_host().data_login("RemoteAuth for-this-object");
     World::around(hub, &few().access(Access::Private(vec![TOKEN.to_owned()])))
@@ -212,7 +213,7 @@ async fn a_file_that_an_lfs_server_lacks_is_named() {
     let error = world.download(&model).await.unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(error.kind(), ErrorKind::Refused);
-    // Whichever file comes first: the answer mentions one alone.
+    // Whichever file comes first, the response is about that one alone.
     assert!(cause.contains("group/project") && cause.contains("/info/lfs/objects/batch"), "{cause}");
 }
 
@@ -235,7 +236,7 @@ async fn a_repository_does_not_choose_its_lfs_server() {
     assert!(other.log().is_empty(), "{}", other.log());
 }
 
-/// A hub under a public name, which only the proxy knows.
+/// A hub under a public name that only the proxy can resolve.
 fn public(builder: LocalHubBuilder) -> (World, PublishedModel, LocalProxy) {
     let (world, model) = World::around(builder, &many());
     let proxy = LocalProxy::start();
@@ -275,7 +276,7 @@ async fn a_git_server_and_giftless_are_enough() {
     let log = world.hub.log();
     assert_eq!((log.lfs_batch().status(200).count(), log.data().count()), (1, 0), "{log}");
 
-    // What it says of a file that it has lost.
+    // Its message about a file that it has lost.
     let lost = model.file("params_shard_1.bin").unwrap();
     std::fs::remove_file(storage.join(&lost.sha256)).unwrap();
     let again = request(&model).force(true);

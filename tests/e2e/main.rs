@@ -1,4 +1,4 @@
-//! The whole product over a real hub on loopback, as an application uses it: through the facade.
+//! The whole product against a real hub on loopback, used like an application: through the facade.
 
 #![expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
 

@@ -1,4 +1,5 @@
-//! Manifests of public models, downloaded with their real names and numbers of shards, sizes scaled down.
+//! Manifests of public models, downloaded with their real names and numbers of shards; sizes are scaled
+//! down.
 
 use local_hub::{Manifests, ModelFixture};
 
@@ -8,7 +9,7 @@ const CURRENT: &str = include_str!("../data/manifests/ReaderLM-v2.tensor-cache.j
 const OF_2023: &str = include_str!("../data/manifests/doctorGPT_mini.ndarray-cache.json");
 const CONFIG: &str = include_str!("../data/manifests/ReaderLM-v2.mlc-chat-config.json");
 
-/// Scales shards of up to 200 MB down to some tens of kilobytes.
+/// Scales shards of up to 200 MB down to tens of kilobytes.
 const DIVISOR: u64 = 4096;
 
 async fn arrives_whole(fixture: &ModelFixture, shards: usize, extra: &[&str]) {
@@ -22,7 +23,7 @@ async fn arrives_whole(fixture: &ModelFixture, shards: usize, extra: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_current_model() {
+async fn a_real_model_with_a_current_manifest_is_downloaded() {
     let mut fixture = ModelFixture::without_files("jinaai/ReaderLM-v2-q4f16_1-MLC")
         .real_manifest(Manifests::TensorCache, CURRENT, DIVISOR)
         .config_bytes(CONFIG)

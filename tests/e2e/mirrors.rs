@@ -1,10 +1,10 @@
-//! Mirrors that other people wrote.
+//! Mirror software by other authors.
 
 use local_hub::{ModelFixture, OtherServer, Route};
 
 use crate::world::{Recorded, World, request};
 
-/// It hands out all bytes itself, and answers git's question as one for a model that it does not have.
+/// It serves all bytes itself, and answers git's request as for a model that does not exist.
 #[tokio::test]
 async fn a_model_comes_through_olah() {
     let fixture = ModelFixture::new("mlc-ai/tiny").plain_file("sub/text.txt", "text").lfs_file("empty", "");

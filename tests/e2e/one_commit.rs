@@ -1,4 +1,4 @@
-//! A directory is of one commit, whatever it was before a repair, and a verification says so afterwards.
+//! After a repair, a directory has one commit whatever it was before, and a verification confirms it.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use crate::world::{Recorded, World, entry_in, files_below, lay_out, quick, reque
 
 const CONFIG: &str = "mlc-chat-config.json";
 
-/// Two commits that have no file in common but the tokenizer, and neither all names.
+/// Two commits that share only the tokenizer and not all names.
 fn commits(id: &str) -> [ModelFixture; 2] {
     let config = |commit: &str| {
         format!(r#"{{"tokenizer_files":["tokenizer.json","tokenizer_config.json"],"of":"{commit}"}}"#)
@@ -37,13 +37,13 @@ fn commits(id: &str) -> [ModelFixture; 2] {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hub {
     Stays,
-    /// The second commit is on top of the first.
+    /// The second commit follows the first.
     MovesOn,
-    /// There is only the second.
+    /// Only the second commit exists.
     Replaces,
 }
 
-/// A model at a hub, and a cache with its first commit.
+/// A model on a hub, and a cache with its first commit.
 struct Scene {
     id: &'static str,
     first: PublishedModel,
@@ -85,7 +85,7 @@ fn verify(downloader: &Downloader, id: &str) -> VerifyReport {
     downloader.cache().verify(&model, &mut |_| ControlFlow::Continue(())).unwrap().remove(0)
 }
 
-/// What has become of a file of the first commit.
+/// What happened to a file of the first commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Kept,
@@ -128,7 +128,7 @@ fn trials() -> impl Strategy<Value = Trial> {
     )
 }
 
-/// What a file is after its fate; nothing when it is gone.
+/// A file's content after its fate; `None` if it is gone.
 fn suffered(fate: Fate, path: &str, bytes: &[u8], second: Option<Vec<u8>>) -> Option<Vec<u8>> {
     let mut changed = bytes.to_vec();
     match fate {
@@ -146,7 +146,7 @@ fn suffered(fate: Fate, path: &str, bytes: &[u8], second: Option<Vec<u8>>) -> Op
     Some(changed)
 }
 
-/// Lays a cache out as the trial has it.
+/// Sets up a cache as the trial describes.
 fn stage(scene: &Scene, trial: &Trial, home: &Path) {
     for path in files_below(scene.cache.path()) {
         let relative = path.strip_prefix(scene.cache.path()).unwrap();
@@ -174,12 +174,13 @@ fn fate_of(scene: &Scene, trial: &Trial, path: &str) -> Fate {
     *files.find(|(file, _)| file.path == path).unwrap().1
 }
 
-/// What nothing tells from an edit of the configuration: the bytes of a commit that was never here are one too.
+/// A configuration that nothing distinguishes from an edit: it may even be that of a commit that was
+/// never here.
 fn may_be_edited(fate: Fate) -> bool {
     matches!(fate, Fate::Edited | Fate::OfTheSecond | Fate::FlippedBit)
 }
 
-/// Whether some file of the entry whose name begins so has these bytes.
+/// Whether a file of the entry whose name begins so has this content.
 fn is_kept(entry: &Path, name: &str, bytes: &[u8]) -> bool {
     files_below(entry).iter().any(|path| {
         path.strip_prefix(entry).unwrap().to_str().unwrap().starts_with(name)
@@ -229,7 +230,7 @@ async fn check(hub: &LocalHub, scene: &Scene, trial: &Trial) -> Result<(), TestC
                     line
                 );
             }
-            // With neither receipt nor manifest nothing tells it from a file of the user's.
+            // Without receipt and manifest, nothing distinguishes it from a user's file.
             _ if fate_of(scene, trial, "tensor-cache.json") != Fate::Kept => {}
             _ => prop_assert!(!path.ends_with(".bin"), "a shard of another commit: {}", line),
         }
@@ -246,7 +247,7 @@ async fn check(hub: &LocalHub, scene: &Scene, trial: &Trial) -> Result<(), TestC
         prop_assert!(is_kept(&entry, "README.md", &mine), "{:?}", files_below(&entry));
     }
 
-    // Once is enough: nothing more is moved aside, and nothing of it is lost.
+    // A second repair changes nothing: it moves nothing aside, and loses nothing.
     let before: Vec<_> =
         files_below(&entry).into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect();
     prop_assert_eq!(downloader.download(asked(None)).await.unwrap().outcome, Outcome::Cached);
@@ -259,11 +260,11 @@ async fn check(hub: &LocalHub, scene: &Scene, trial: &Trial) -> Result<(), TestC
     Ok(())
 }
 
-/// 32 cases, or as many as `PROPTEST_CASES` says.
+/// 32 cases, or as set by `PROPTEST_CASES`.
 #[test]
 fn after_any_repair_a_directory_is_of_one_commit_and_verified() {
     let asked = Config::default();
-    // proptest's own number, when none was asked for.
+    // proptest's default, if nothing was set.
     let cases = if asked.cases == 256 { 32 } else { asked.cases };
     let seed = match asked.rng_seed {
         RngSeed::Fixed(seed) => seed,
@@ -286,7 +287,7 @@ fn after_any_repair_a_directory_is_of_one_commit_and_verified() {
     }
 }
 
-/// An entry of a commit that the hub does not have any more lost a shard.
+/// The hub no longer has the commit of an entry that lost a shard.
 #[tokio::test]
 async fn a_repair_across_commits_takes_the_plain_files_too() {
     for has_receipt in [true, false] {
@@ -308,7 +309,7 @@ async fn a_repair_across_commits_takes_the_plain_files_too() {
         assert!(differences.iter().all(|line| line.starts_with("not in the model: ")), "{differences:?}");
         assert_eq!(fs::read_to_string(entry.join("mlc-chat-config.json.own")).unwrap(), edited);
         assert_eq!(events.count(&["CarriedOver", "mlc-chat-config.json.own"]), 1);
-        // What equals the receipt is no edit.
+        // A file that matches the receipt is not an edit.
         assert_eq!(entry.join("README.md.own").exists(), !has_receipt);
         assert_eq!(entry.join("first-only.txt").exists(), !has_receipt);
         assert!(!entry.join("params_shard_2.bin").exists(), "a shard of the first commit");
@@ -316,7 +317,8 @@ async fn a_repair_across_commits_takes_the_plain_files_too() {
     }
 }
 
-/// What a repair has kept for the user's edit is one to the verification that follows, and to the next repair.
+/// A file that a repair kept as the user's edit counts as one in the following verification, and in the
+/// next repair.
 #[tokio::test]
 async fn an_edit_is_recorded_at_the_repair() {
     let [first, _] = commits("mlc-ai/tiny");
@@ -333,9 +335,9 @@ async fn an_edit_is_recorded_at_the_repair() {
     assert_eq!(fs::read_to_string(entry.join(CONFIG)).unwrap(), edited);
 }
 
-/// The record alone makes an edit of a file that is no configuration. It stays where it is.
+/// The record alone makes another file than the configuration an edit. It stays in place.
 #[tokio::test]
-async fn what_is_recorded_is_an_edit() {
+async fn a_recorded_file_is_an_edit() {
     let [first, _] = commits("mlc-ai/tiny");
     let (world, published) = World::with(&first);
     let entry = world.download(&published).await.unwrap().path;
@@ -352,12 +354,12 @@ async fn what_is_recorded_is_an_edit() {
     world.download(&published).await.unwrap();
     assert_eq!(published.differences(&entry), ["differs: README.md"]);
     assert!(verify(&world.downloader(), "mlc-ai/tiny").is_sound());
-    // It is the recorded bytes that are one.
+    // Only the recorded content is an edit.
     fs::write(entry.join("README.md"), "more").unwrap();
     assert!(!verify(&world.downloader(), "mlc-ai/tiny").is_sound());
 }
 
-/// An edit that asks for a file that nobody has cannot stay: the model would never be whole.
+/// An edit that names a missing file cannot stay in place, since the model would never be whole.
 #[tokio::test]
 async fn an_edit_that_cannot_be_served_is_kept_beside() {
     let [first, _] = commits("mlc-ai/tiny");

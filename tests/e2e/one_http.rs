@@ -1,6 +1,6 @@
-//! The one HTTP client, as its two users meet the world: whatever happens to a request of hf-transport to the hub
-//! and to one of shard-fetch to the data host, it means the same. Each row of the table in docs/decisions.md, "One
-//! HTTP client", has its test here.
+//! Both users of the one HTTP client under the same failures: whatever happens to a request of
+//! hf-transport to the hub, and to one of shard-fetch to the data host, has the same meaning. Each row
+//! of the table in docs/decisions.md, "One HTTP client", has its test here.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -25,17 +25,17 @@ use crate::world::PATIENCE;
 const ID: &str = "user/model";
 const SHARD: &str = "params_shard_0.bin";
 
-/// Who uses the client.
+/// A user of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum User {
     /// hf-transport, which asks the hub for its references.
     Hub,
-    /// shard-fetch, which asks the data host for a shard.
+    /// shard-fetch, which requests a shard from the data host.
     DataHost,
 }
 
 impl User {
-    /// The header that only its server may see.
+    /// The header that only this user's server may see.
     fn own_header(self) -> &'static str {
         match self {
             Self::Hub => "authorization",
@@ -46,7 +46,7 @@ impl User {
 
 const USERS: [User; 2] = [User::Hub, User::DataHost];
 
-/// What came of a request that failed.
+/// A request that failed.
 #[derive(Debug)]
 struct Failed {
     kind: ErrorKind,
@@ -60,11 +60,11 @@ struct Stage {
     model: PublishedModel,
     settings: NetSettings,
     folder: TempDir,
-    /// The hub's token, or the value of a header of the location.
+    /// The hub's token, or the value of the location's header.
     secret: Option<&'static str>,
 }
 
-/// Where the shard is, for every caller.
+/// The same location for every caller.
 struct Fixed(Location);
 
 #[async_trait]
@@ -108,7 +108,7 @@ impl Stage {
         }
     }
 
-    /// Asks once with a client of its own; a failure that may pass is not repeated.
+    /// Makes one request with a new client; a transient failure is not retried.
     async fn ask(&self, user: User) -> Result<(), Failed> {
         let client = Client::new(self.settings.clone()).unwrap();
         match user {
@@ -141,7 +141,7 @@ impl Stage {
         })
     }
 
-    /// The location is asked for with a client that nothing is wrong with.
+    /// The location is requested with a working client.
     async fn ask_data_host(&self, client: Client) -> Result<(), Failed> {
         let mut location = self.location().await;
         if let Some(secret) = self.secret {
@@ -196,7 +196,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// What happens to each user's request when its server answers so for ever.
+/// Checks each user's request if its server always responds like this.
 async fn check(fault: Fault, kind: ErrorKind, words: &str, requests: [usize; 2]) {
     for (user, requests) in USERS.into_iter().zip(requests) {
         let stage = Stage::new();
@@ -287,7 +287,7 @@ async fn an_untrusted_certificate_is_final() {
         let failed = stage.ask(user).await.unwrap_err();
         assert!(failed.words.contains("certificate is not trusted"), "{failed:?}");
         assert_eq!(failed.kind, ErrorKind::Refused);
-        // The hub may learn of it a moment later.
+        // The hub may notice a moment later.
         let counted = async {
             while stage.hub.failed_handshakes() == before {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -302,7 +302,7 @@ async fn an_untrusted_certificate_is_final() {
 async fn compressed_answers_are_refused_by_name() {
     let brotli = Fault::Header { name: "content-encoding".to_owned(), value: Some("br".to_owned()) };
     let words = "the answer is compressed (br), though that was not asked for";
-    // The locator is asked three times for another place.
+    // The locator is asked for another place three times.
     check(brotli, ErrorKind::Refused, words, [1, 4]).await;
 }
 
@@ -325,7 +325,7 @@ async fn compressed_words_of_a_refusal_are_read() {
     let words = async || {
         let url = format!("{}/nothing", stage.hub.data_origin()).parse().unwrap();
         let mut request = net::Request::get(url, "read", Hop::Hub);
-        // Words are no part of a file.
+        // A server's error text is not part of a file.
         request.takes_gzip = false;
         client.send(request, &()).await.unwrap().refusal().await.words.message.unwrap()
     };
@@ -407,14 +407,14 @@ async fn a_proxy_that_wants_a_login_is_final() {
 }
 
 #[tokio::test]
-async fn who_failed_is_told() {
+async fn an_error_names_the_server_that_failed() {
     for user in USERS {
         let mut stage = Stage::new();
         let server = if user == User::Hub { Hop::Hub } else { Hop::DataHost };
         stage.fault(user, Fault::Refuse, Times::Once);
         let failed = stage.ask(user).await.unwrap_err();
         assert_eq!((failed.kind, failed.hop), (ErrorKind::Network, Some(server)), "{failed:?}");
-        // Nobody listens there.
+        // Nothing listens there.
         stage.settings.proxy.http = Some("http://user:s3cret@127.0.0.1:1".parse().unwrap());
         let failed = stage.ask(user).await.unwrap_err();
         assert_eq!((failed.kind, failed.hop), (ErrorKind::Network, Some(Hop::Proxy)), "{failed:?}");
@@ -423,7 +423,7 @@ async fn who_failed_is_told() {
     }
 }
 
-/// What is said when this proxy is set for everything, in one attempt of each user.
+/// The message if this proxy is set for everything, in one attempt by each user.
 async fn check_proxy(hub: fn() -> LocalHubBuilder, proxy: &str, words: &str) {
     for user in USERS {
         let mut stage = Stage::on(hub());
@@ -436,14 +436,14 @@ async fn check_proxy(hub: fn() -> LocalHubBuilder, proxy: &str, words: &str) {
     }
 }
 
-/// Who accepts connections, says this, and nothing more.
+/// A server that accepts connections, sends this, and nothing more.
 fn speaker(says: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
         let mut open = Vec::new();
         for mut connection in listener.incoming().flatten() {
-            // The client may have left.
+            // The client may have gone.
             let _written = connection.write_all(says);
             open.push(connection);
         }
@@ -532,7 +532,7 @@ async fn what_is_meant_for_one_origin_is_sent_to_no_other() {
             requests.retain(|request| !request.path.contains("/resolve/"));
             requests.iter().map(|request| request.header(user.own_header()).is_some()).collect()
         });
-        // Not on the way back either: another server would choose what is asked with it.
+        // Nor on the way back: another server would then choose what is requested with it.
         assert_eq!((&here[..2], there), (&[true, false][..], vec![false]), "{user:?}");
         stage.hub.take_violations();
     }

@@ -1,6 +1,7 @@
-//! The verdicts of the Python original, replayed: every row of `data/oracle.json` has the outcome that it states.
+//! Replays the behaviour of the Python original: every row of `data/oracle.json` must have its recorded
+//! outcome.
 //!
-//! `docs/compat.md` says what the rows are, `data/record_oracle.py` how they come about.
+//! `docs/compat.md` explains the rows, and `data/record_oracle.py` recorded them.
 
 #![expect(clippy::panic, reason = "a test's failure is a panic")]
 
@@ -17,7 +18,8 @@ use call::Answer;
 use rows::{Oracle, Row};
 use stage::Stage;
 
-/// How many rows each group has: one that is lost, or recorded and not replayed, shows here.
+/// The number of rows in each group, so that a lost row, or one that is recorded but not replayed, is
+/// noticed.
 const GROUPS: [(&str, usize); 7] = [
     ("writable tier", 48),
     ("read-only tiers", 40),
@@ -40,41 +42,41 @@ fn there_are_209_rows_in_groups_that_are_replayed() {
 }
 
 #[test]
-fn the_writable_tier() {
+fn the_writable_tier_behaves_as_in_the_original() {
     replay("writable tier");
 }
 
 #[test]
-fn read_only_tiers() {
+fn read_only_tiers_behave_as_in_the_original() {
     replay("read-only tiers");
 }
 
 #[test]
-fn both_kinds_of_tiers() {
+fn both_kinds_of_tiers_behave_as_in_the_original() {
     replay("both");
 }
 
 #[test]
-fn urls() {
+fn urls_are_accepted_as_in_the_original() {
     replay("url");
 }
 
 #[test]
-fn values_of_the_policy() {
+fn values_of_the_policy_mean_what_they_do_in_the_original() {
     replay("policy value");
 }
 
 #[test]
-fn downloads() {
+fn downloads_end_as_in_the_original() {
     replay("download");
 }
 
 #[test]
-fn get_or_download_model() {
+fn get_or_download_model_behaves_as_in_the_original() {
     replay("get_or_download_model");
 }
 
-/// Compares all rows of a group, and shows all that differ.
+/// Compares all rows of a group, and reports all differences.
 #[track_caller]
 fn replay(group: &str) {
     let oracle = Oracle::load();
@@ -95,7 +97,7 @@ fn replay(group: &str) {
     assert_eq!(Some(compared), expected, "rows of {group}");
 }
 
-/// A hub that holds one repository under each name that good URLs ask for.
+/// A hub that serves one repository under each name in the valid URLs.
 fn hub_with(oracle: &Oracle, repository: &str) -> LocalHub {
     let hub = LocalHub::start();
     if let Some(repository) = &oracle.repositories[repository] {
@@ -106,7 +108,7 @@ fn hub_with(oracle: &Oracle, repository: &str) -> LocalHub {
     hub
 }
 
-/// What a row comes to here, in the terms of the recording; an error when a promise that holds for all rows is broken.
+/// The outcome of a row here, in the terms of the recording; an error if a general promise is broken.
 fn outcome(oracle: &Oracle, row: &Row, hub: &LocalHub) -> Result<Value, String> {
     let stage = Stage::new(oracle, row);
     let requests = hub.log().from_now();
@@ -129,7 +131,7 @@ fn outcome(oracle: &Oracle, row: &Row, hub: &LocalHub) -> Result<Value, String> 
     Ok(outcome)
 }
 
-/// What holds whatever the original does.
+/// What must hold whatever the original does.
 fn check_promises(
     row: &Row,
     answer: &Answer,
@@ -155,7 +157,7 @@ fn check_promises(
         if requests.is_empty() && after.home != before.home {
             return Err("a refused call has changed the home".to_owned());
         }
-        // Only the hub can say that it lacks a revision.
+        // Only the hub can report a missing revision.
         let is_hubs = what == "Refused" || matches!(row.group.as_str(), "download" | "get_or_download_model");
         if !requests.is_empty() && !is_hubs {
             return Err("a refused call has used the network".to_owned());

@@ -8,15 +8,16 @@ use local_hub::{ModelFixture, PublishedModel};
 
 use crate::world::{World, entry_in, files_below, is_cached, request};
 
-/// The original's own rule, with which it finds a model: any directory in the writable tier; in a read-only one any
-/// that has the configuration.
+/// The original's rule for finding a model: any directory in the writable tier; in a read-only one, any
+/// with the configuration.
 fn original_finds(read_only: &[&Path], home: &Path, model: &PublishedModel) -> Option<PathBuf> {
     let in_read_only = read_only.iter().map(|tier| entry_in(tier, model));
     let hit = in_read_only.into_iter().find(|entry| entry.join("mlc-chat-config.json").is_file());
     hit.or_else(|| Some(entry_in(&home.join("model_weights"), model)).filter(|entry| entry.is_dir()))
 }
 
-/// What the original leaves: the whole tree, and pointer text for large files that no manifest names.
+/// What the original leaves: the whole tree, with pointers for large files that the manifest does not
+/// name.
 fn download_with_original(model: &PublishedModel, home: &Path) -> PathBuf {
     let entry = entry_in(&home.join("model_weights"), model);
     for file in &model.files {
@@ -37,7 +38,7 @@ async fn it_finds_what_was_downloaded_here() {
     assert_eq!(original_finds(&[], &world.home(), &model), None);
     let path = world.download(&model).await.unwrap().path;
     assert_eq!(original_finds(&[], &world.home(), &model), Some(path.clone()));
-    // The same folder as a read-only tier of somebody else's.
+    // The same folder as another user's read-only tier.
     let tier = world.home().join("model_weights");
     assert_eq!(original_finds(&[&tier], &world.beside("other"), &model), Some(path));
 }
@@ -56,7 +57,7 @@ async fn what_it_downloaded_is_found_here_without_a_request() {
     assert_eq!(files_below(&world.home()), before);
 }
 
-/// Whoever reads `hf` sees users and models, and nothing else.
+/// A reader of `hf` sees only users and models.
 #[tokio::test]
 async fn the_private_folder_is_beside_what_others_read() {
     let (world, model) = World::with(&fixture());
@@ -73,7 +74,7 @@ async fn the_private_folder_is_beside_what_others_read() {
     assert_eq!(names(&weights.join("hf/mlc-ai")), ["tiny"]);
 }
 
-/// Its directory lacks a file that the commit lacks too, and nothing says so.
+/// Its directory lacks a file that the commit also lacks, and no receipt says so.
 #[tokio::test]
 async fn a_file_that_the_commit_lacks_is_asked_for_once() {
     let fixture = ModelFixture::new("mlc-ai/tiny").tokenizer_files(&["tokenizer.json", "vocab.json"]);

@@ -1,4 +1,4 @@
-//! What the user has put into a directory that is repaired.
+//! A user's own files in a directory that is repaired.
 
 #![cfg(unix)]
 
@@ -10,7 +10,7 @@ use local_hub::{ModelFixture, PublishedModel};
 
 use crate::world::{Recorded, World, lay_out, request};
 
-/// A directory that lacks a shard, and a home to repair it in.
+/// A directory without one of its shards, and a home to repair it in.
 fn broken(fixture: &ModelFixture) -> (World, PublishedModel, PathBuf) {
     let (world, published) = World::with(fixture);
     let entry = lay_out(&published, &world.home().join("model_weights"));
@@ -50,7 +50,7 @@ async fn links_of_the_users_own_are_kept_as_they_are() {
     assert_eq!(missing, [""; 0]);
 }
 
-/// Somebody has moved a shard and the configuration to another disk.
+/// The user has moved a shard and the configuration to another disk.
 #[tokio::test]
 async fn a_link_to_what_belongs_there_is_kept_and_any_other_is_replaced_and_reported() {
     let (world, published, entry) = broken(&ModelFixture::new("mlc-ai/tiny"));

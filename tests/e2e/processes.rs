@@ -1,4 +1,4 @@
-//! Several processes at once: this test program, started again.
+//! Several processes at once: this test program starts itself.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::world::{PATIENCE, World};
 
-/// What a process is told, in a file of its working folder.
+/// Instructions for a process, in a file in its working folder.
 #[derive(Serialize, Deserialize)]
 struct Orders {
     endpoint: String,
@@ -70,7 +70,7 @@ impl<'a> Processes<'a> {
         self.running.push((folder, command.spawn().unwrap()));
     }
 
-    /// Waits until every process has ended well, each with the directory of its model.
+    /// Waits until every process has succeeded with the directory of its model.
     fn all_succeed(self, models: &[&PublishedModel]) {
         for (number, (folder, mut process)) in self.running.into_iter().enumerate() {
             let status = process.wait().unwrap();
@@ -92,7 +92,7 @@ fn nothing_is_staged(home: &Path) {
     assert_eq!(left.len(), 0, "{left:?} {:?}", crate::world::files_below(&staging));
 }
 
-/// Sixteen processes, each for one of these models in turn.
+/// Sixteen processes, one for each of these models in turn.
 #[track_caller]
 fn check(names: &[&str], locks: bool, redo: bool) {
     let world = World::new();
@@ -108,7 +108,8 @@ fn check(names: &[&str], locks: bool, redo: bool) {
         let fetched: Vec<_> = data.requests().into_iter().map(|request| request.path).collect();
         let once: HashSet<_> = fetched.iter().collect();
         assert_eq!(once.len(), fetched.len(), "no file was fetched twice for one model:\n{data}");
-        // The models have the same contents: one that begins when another is done copies its files.
+        // The models have the same contents, so one that begins after another has finished copies its
+        // files.
         let files: Vec<_> = models.iter().map(|model| model.lfs_files().count()).collect();
         assert!((files[0]..=files.iter().sum()).contains(&fetched.len()), "{files:?}:\n{data}");
         assert_eq!(data.in_flight(), 0);

@@ -1,4 +1,4 @@
-//! What a commit proves: that the files are the commit's is shown by git, or is said to be an endpoint's word.
+//! Proofs: git proves that files belong to a commit; otherwise it is only an endpoint's claim.
 
 use facade::{Error, ErrorKind, Model, Proof, Request};
 use local_hub::{Fault, FaultTarget, ModelFixture, PublishedModel, Times};
@@ -41,7 +41,7 @@ fn unproven<T: std::fmt::Debug>(outcome: Result<T, Error>, words: &str) {
 #[tokio::test]
 async fn a_forged_listing_is_not_published_under_a_pinned_commit() {
     let (world, model) = World::with(&ModelFixture::new(ID));
-    // The API and /resolve/ have the same files under any id; git has not.
+    // The API and /resolve/ serve the same files under any id; git does not.
     let forged = "0123456789abcdef0123456789abcdef01234567";
     let leads = |target: FaultTarget, path: &str| {
         let location = format!("{}/{path}", world.hub.endpoint());
@@ -86,12 +86,12 @@ async fn where_no_git_is_served_a_pinned_commit_is_the_hubs_word_and_said_to_be(
         cache.verify(at(&old.commit).model(), &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
     assert_eq!((reports[0].proof, reports[0].is_sound()), (Some(Proof::Word), true));
 
-    // Served from the cache, but not where proof is required.
+    // Served from the cache, except if proof is required.
     assert!(is_cached(world.downloader().download(at(&old.commit)).await.unwrap().outcome));
     unproven(required(&world, at(&old.commit)).await, "serves no git");
     let downloader = world.builder().require_proof(true).build().unwrap();
     unproven(downloader.cached(&at(&old.commit)), "serves no git");
-    // With git again, it can be proven.
+    // Once git is served again, it can be proven.
     world.hub.clear_faults();
     required(&world, at(&old.commit).force(true)).await.unwrap();
     assert_eq!(proof_listed(&world), Some(Proof::Git));
@@ -113,7 +113,7 @@ async fn where_no_git_is_served_a_name_is_the_hubs_word_too() {
 
 #[tokio::test]
 async fn an_endpoint_that_has_served_git_is_not_believed_without() {
-    // In an earlier run, of another model even.
+    // In an earlier run, even of another model.
     let (world, old) = nameless();
     let other = world.hub.publish(&ModelFixture::new("mlc-ai/other"));
     world.download(&other).await.unwrap();
@@ -149,18 +149,18 @@ async fn a_directory_without_a_receipt_proves_nothing() {
     required(&world, asked().force(true)).await.unwrap();
     required(&world, asked()).await.unwrap();
 
-    // The same in a read-only tier, which a forced download does not help.
+    // The same in a read-only tier, which a forced download does not change.
     let tier = world.beside("tier");
     lay_out(&model, &tier);
     let downloader = world.builder().read_only([&tier]).require_proof(true).build().unwrap();
     unproven(downloader.download(asked()).await, "no receipt");
-    // One that is a cache itself has the receipt.
+    // A tier that is a cache itself has the receipt.
     let own = world.builder().home(world.beside("other")).read_only([world.home().join("model_weights")]);
     let hit = own.require_proof(true).build().unwrap().download(asked()).await.unwrap();
     assert_eq!(hit.path, entry_in(&world.home().join("model_weights"), &model));
 }
 
-/// A receipt of an earlier version does not say how the commit was known.
+/// A receipt of an earlier version does not record the proof.
 #[tokio::test]
 async fn a_receipt_of_an_earlier_version_proves_nothing() {
     let (world, model) = World::with(&ModelFixture::new(ID));

@@ -1,4 +1,4 @@
-//! Pruning beside a download.
+//! Pruning during a download.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use local_hub::{Fault, FaultTarget, Hold, LoggedRequest, ModelFixture, Outcome, 
 
 use crate::world::{PATIENCE, World, request};
 
-/// With locks, and where they do nothing, by the heartbeat alone.
+/// With locks and, without effective ones, by the heartbeat alone.
 #[tokio::test]
 async fn a_running_download_loses_nothing() {
     for locking in [Locking::System, Locking::None] {

@@ -1,4 +1,4 @@
-//! Keeping to what a hub allows.
+//! Obeying a hub's limits.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -24,14 +24,14 @@ async fn a_hub_that_counts_refuses_nothing() {
     assert!(events.count(&["Throttled("]) < 10, "it is not said of each request");
 }
 
-/// The request that was refused, and all to the hub that began after it was over.
+/// The refused request, and all requests to the hub that began after it.
 fn after_refusal(log: &RequestLog) -> (LoggedRequest, Vec<LoggedRequest>) {
     let refused = log.status(429).requests().remove(0);
     let end = refused.ended.unwrap();
     (refused, log.hub().filter(move |asked| asked.began > end).requests())
 }
 
-/// Every request of these came so much later than the answer that asked for it.
+/// Checks that all these requests came at least this long after the refusal.
 #[track_caller]
 fn check_left_alone(refused: &LoggedRequest, later: &[LoggedRequest], seconds: u64) {
     assert!(!later.is_empty());
@@ -49,7 +49,8 @@ async fn a_hub_that_refuses_is_left_alone_and_the_data_host_is_not() {
     let limited = Fault::retry_after(429, "2");
     world.hub.fault(FaultTarget::resolve("params_shard_3.bin"), limited, Times::Once);
     let events = Recorded::default();
-    // The first shard is held, so one question is asked at a time, and none is under way when the refusal comes.
+    // The first shard is held, so requests are made one at a time, and none is in flight when the
+    // refusal arrives.
     let two = NonZeroUsize::new(2).unwrap();
     let asked = request(&published).observer(events.clone()).files_in_flight(two);
     let downloader = world.downloader();
@@ -95,7 +96,7 @@ async fn two_downloads_of_one_downloader_wait_together() {
     let located = models[0].lfs_files().count();
     assert!(log.until(PATIENCE, |log| log.resolve().count() == located && log.hub().in_flight() == 0).await);
 
-    // The first one has nothing more to ask; what the second one is told holds for it as well.
+    // The first download needs nothing more; a refusal of the second one applies to it too.
     world.hub.fault(FaultTarget::info_refs("mlc-ai/two"), Fault::retry_after(429, "1"), Times::Once);
     let again = request(&models[0]).force(true);
     let (second, ()) = tokio::join!(downloader.download(request(&models[1])), async { hold.release() });

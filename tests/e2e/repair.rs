@@ -1,4 +1,4 @@
-//! A directory that is there but not whole.
+//! An existing directory that is not whole.
 
 use facade::{ErrorKind, Outcome};
 use local_hub::ModelFixture;
@@ -11,7 +11,7 @@ async fn only_what_is_missing_is_fetched() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let entry = lay_out(&published, &world.home().join("model_weights"));
     std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
-    // The right size and the wrong bytes show only when a repair looks closer.
+    // Wrong bytes of the right size are only noticed by a repair that looks closer.
     flip_a_bit(&entry.join("params_shard_1.bin"));
 
     let model = world.download(&published).await.unwrap();
@@ -59,14 +59,15 @@ async fn the_users_own_files_and_edits_are_kept_and_reported() {
     let edited = edit_config(&entry);
     std::fs::create_dir(entry.join("notes")).unwrap();
     std::fs::write(entry.join("notes/mine.txt"), "mine").unwrap();
-    // A beginning of the right file is no edit but an interrupted copy.
+    // The beginning of the right file is not an edit but an interrupted copy.
     let tokenizer = published.file("tokenizer_config.json").unwrap().bytes();
     std::fs::write(entry.join("tokenizer_config.json"), &tokenizer[..10]).unwrap();
     let events = Recorded::default();
 
     world.downloader().download(request(&published).observer(events.clone())).await.unwrap();
 
-    // Without a receipt nothing says that it is an edit, and not of another commit: it is kept beside the right one.
+    // Without a receipt nothing shows that it is an edit rather than another commit's file: it is kept
+    // beside the right one.
     assert_eq!(
         published.differences(&entry),
         ["not in the model: mlc-chat-config.json.own", "not in the model: notes/mine.txt"]
@@ -105,7 +106,7 @@ async fn a_tokenizer_file_that_the_commit_lacks_is_no_reason_to_download_for_eve
     let model = world.download(&published).await.unwrap();
     assert_eq!(published.differences(&model.path), [""; 0]);
     assert!(is_cached(world.download(&published).await.unwrap().outcome));
-    // One that the commit has is still missed.
+    // A file that the commit does have is still missing.
     std::fs::remove_file(model.path.join("tokenizer.json")).unwrap();
     assert!(!is_cached(world.download(&published).await.unwrap().outcome));
 }

@@ -1,4 +1,4 @@
-//! Revisions: each has a directory of its own, and names its commit.
+//! Revisions: each has its own directory, with its commit.
 
 use facade::{ErrorKind, ModelRef, Request};
 use local_hub::{Fault, FaultTarget, ModelFixture, PublishedModel, Route, Times};
@@ -18,7 +18,7 @@ fn at(revision: &str) -> Request {
     format!("HF://{ID}@{revision}").parse().unwrap()
 }
 
-/// The name of the entry for a revision, and the commit that is in it, hit or not.
+/// Checks the entry's name for a revision and the commit in it, on a miss and a hit.
 async fn check(world: &World, revision: &str, entry: &str, expected: &PublishedModel) {
     let model = world.downloader().download(at(revision)).await.unwrap();
     assert_eq!(model.path, world.home().join("model_weights/hf/mlc-ai").join(entry));
@@ -48,10 +48,10 @@ async fn a_commit_that_is_no_tip_is_had_in_full_and_by_its_first_digits() {
     world.hub.publish(&ModelFixture::new(ID).seed(1));
     check(&world, &old.commit, &format!("tiny@{}", old.commit), &old).await;
     check(&world, &old.commit[..8], &format!("tiny@{}", &old.commit[..8]), &old).await;
-    // All that the API is asked is which commit the digits begin: what is in it is git's to prove.
+    // The API is only asked to resolve the abbreviated commit; git must prove its content.
     assert_eq!(world.hub.log().route(Route::Api).count(), 1, "{}", world.hub.log());
 
-    // The same from a hub that has nothing but git.
+    // The same from a hub that has only git.
     let (world, old) = World::with(&ModelFixture::new(ID));
     world.hub.publish(&ModelFixture::new(ID).seed(1));
     world.hub.fault(FaultTarget::api(ID), Fault::status(404), Times::Forever);
@@ -113,7 +113,7 @@ async fn a_directory_of_another_program_names_no_commit() {
     world.download(&published).await.unwrap();
     let manifest = world.entry(&published).join("tensor-cache.json");
     let mut text = std::fs::read_to_string(&manifest).unwrap();
-    // As the Python original would have replaced the directory: the receipt is of another manifest.
+    // As if the Python original had replaced the directory: the receipt is for another manifest.
     text.push('\n');
     std::fs::remove_file(&manifest).unwrap();
     std::fs::write(&manifest, text).unwrap();

@@ -1,4 +1,4 @@
-//! What may stand in a model's place, and is nobody's to replace.
+//! What may be in a model's place and must not be replaced.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ async fn ask(world: &World, model: &PublishedModel, ask: Ask) -> Result<facade::
     world.downloader().download(asked).await
 }
 
-/// What stands there stays, and the error names it; no request is made.
+/// Checks that it stays, that the error names it, and that no request is made.
 async fn check(prepare: impl FnOnce(&Path), kinds: [(Ask, ErrorKind); 3], words: &[&str]) {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let entry = world.entry(&model);
@@ -48,13 +48,13 @@ const KINDS: [(Ask, ErrorKind); 3] =
     [(Ask::Plainly, ErrorKind::Disk), (Ask::Forced, ErrorKind::Disk), (Ask::Offline, ErrorKind::NotCached)];
 
 #[tokio::test]
-async fn a_file() {
+async fn a_file_in_the_models_place_is_not_replaced() {
     check(|entry| fs::write(entry, "mine").unwrap(), KINDS, &["not a directory"]).await;
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_to_nothing() {
+async fn a_dangling_link_is_not_replaced() {
     check(|entry| std::os::unix::fs::symlink("/nonexistent", entry).unwrap(), KINDS, &["symbolic link"])
         .await;
 }
@@ -89,7 +89,8 @@ async fn an_offline_error_lists_the_first_of_what_is_missing_and_how_many() {
     }
 }
 
-/// Whoever has files of a model open goes on reading them, whatever takes the model's place.
+/// A process that has files of a model open can continue reading them, whatever takes the model's
+/// place.
 #[tokio::test]
 async fn readers_are_not_disturbed_by_a_redo() {
     use std::io::Read as _;

@@ -1,4 +1,4 @@
-//! Stores that are slow, die, refuse or send elsewhere; and what is told of them.
+//! Stores that are slow, die, refuse or redirect; and what is reported about them.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
@@ -28,7 +28,7 @@ fn bytes(outcome: &Result<Model, Error>) -> (u64, u64) {
     }
 }
 
-/// It dies in the middle of a file. What has come of it is kept, and counts as what it is.
+/// It dies in the middle of a file. Received bytes are kept, and counted correctly.
 #[tokio::test]
 async fn a_file_comes_from_two_places() {
     let filled = Filled::on_the_web().await;
@@ -48,7 +48,7 @@ async fn a_file_comes_from_two_places() {
     assert_eq!(seen.count(&["Store", "Miss", &key]), 1);
 }
 
-/// Slowness is no absence: who leaves a slow store only moves the crowd.
+/// Slowness is not absence: leaving a slow store would only move the load.
 #[tokio::test]
 async fn a_store_at_a_fraction_of_its_capacity_is_not_left() {
     let filled = Filled::on_the_web().await;
@@ -61,7 +61,7 @@ async fn a_store_at_a_fraction_of_its_capacity_is_not_left() {
     assert_eq!((log.count(), seen.count(&["Warning"])), (0, 0), "{log}");
 }
 
-/// S3 says 403 of what is not there to who may not list the bucket.
+/// S3 answers 403 for a missing object if the caller may not list the bucket.
 #[tokio::test]
 async fn a_refusal_that_means_absence_is_no_failure() {
     let mut filled = Filled::on_the_web().await;
@@ -80,9 +80,9 @@ async fn a_refusal_that_means_absence_is_no_failure() {
     assert_eq!(error.kind(), ErrorKind::NotCached, "{error:?}");
 }
 
-/// Where not even what every store has can be read, nobody is let in.
+/// If even the file that every store has cannot be read, access is denied.
 #[tokio::test]
-async fn a_store_that_lets_nobody_in() {
+async fn a_store_that_denies_access_is_an_error() {
     let filled = Filled::on_the_web().await;
     for _ in 0..1000 {
         filled.server().refuse("/models/", 403);
@@ -96,9 +96,10 @@ async fn a_store_that_lets_nobody_in() {
     assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
 }
 
-/// A store on the internet does not choose what is asked of a private network. (The proxy stands for the internet.)
+/// A store on the internet must not direct requests into a private network. (The proxy represents the
+/// internet.)
 #[tokio::test]
-async fn a_store_sends_nobody_nearer_than_it_is() {
+async fn a_store_cannot_redirect_nearer_than_it_is() {
     let filled = Filled::on_the_web().await;
     let (near, key) = (LocalWebStore::start(), filled.key(SHARD));
     near.put(&key, filled.server().get(&key).unwrap());
@@ -132,16 +133,16 @@ async fn a_store_sends_nobody_nearer_than_it_is() {
         let is_sent_there = from_store == filled.bytes();
         assert_eq!(near.requests().len(), usize::from(is_sent_there), "{place}");
     }
-    // What is read whole is not sent nearer either.
+    // Nor for what is read whole.
     filled.server().redirect(&pack, &format!("{}{pack}", near.url()));
     let (outcome, seen) = download(builder("another home"), &filled.model.commit).await;
     filled.check(outcome, 0);
     assert_eq!((near.requests().len(), seen.count(&["StoreGivenUp"])), (1, 1));
 }
 
-/// What a store said, once for each thing that it was asked for.
+/// A store's answer, once for each request.
 #[tokio::test]
-async fn what_stores_said_is_told() {
+async fn answers_of_stores_are_reported() {
     for kind in [Kind::Web(LocalWebStore::start()), Kind::Folder] {
         let filled = Filled::on(kind).await;
         let files = filled.model.lfs_files().count();
@@ -152,7 +153,7 @@ async fn what_stores_said_is_told() {
         let of = |seen: &Recorded| {
             [StoreAnswer::Hit, StoreAnswer::Miss, StoreAnswer::GivenUp].map(|answer| told(seen, answer))
         };
-        // A ref and a pack, too.
+        // Also a ref and a pack.
         assert_eq!(of(&seen), [files + 2, 0, 0]);
 
         let file = filled.model.file(SHARD).unwrap();
@@ -176,7 +177,7 @@ async fn what_stores_said_is_told() {
     }
 }
 
-/// A store that has failed with three files, and one that was never there.
+/// A store that has failed with three files, and one that never existed.
 #[tokio::test]
 async fn a_store_that_is_given_up_is_told_once() {
     let filled = Filled::on_the_web().await;
@@ -194,7 +195,7 @@ async fn a_store_that_is_given_up_is_told_once() {
     assert_eq!((seen.count(&["s3cret"]), seen.count(&["reader"])), (0, 0));
 }
 
-/// Sets what the store says of the default branch: a commit, and when it was seen, so many seconds ago.
+/// Sets the store's ref of the default branch: a commit, seen this many seconds ago.
 fn point(filled: &Filled, commit: &str, ago: i64) {
     let paths = filled.server().paths();
     let path = paths.iter().find(|path| path.contains("/refs/")).unwrap();
@@ -206,7 +207,7 @@ fn point(filled: &Filled, commit: &str, ago: i64) {
     filled.server().put(path, record.to_string());
 }
 
-/// Downloads the default branch again; how often a name that was turned back is warned of.
+/// Downloads the default branch again; returns how many warnings there are about a name turned back.
 async fn again(filled: &Filled, mode: StoreMode, commit: &str) -> (usize, Recorded) {
     let seen = Recorded::default();
     let request: Request = format!("HF://{ID}").parse().unwrap();
@@ -216,7 +217,7 @@ async fn again(filled: &Filled, mode: StoreMode, commit: &str) -> (usize, Record
     (seen.count(&["Warning(TurnedBack"]), seen)
 }
 
-/// An old ref is taken, since who writes it is trusted with that, but not in silence.
+/// An old ref is used, since its writer is trusted with that, but with a warning.
 #[tokio::test]
 async fn a_name_that_is_turned_back_is_warned_of() {
     let (world, old) = World::with(&ModelFixture::new(ID).seed(1).shard(SHARD, 1_000));
@@ -232,7 +233,7 @@ async fn a_name_that_is_turned_back_is_warned_of() {
         let _ = std::fs::remove_dir_all(&home);
         point(&filled, &new, 1_000);
         assert_eq!(again(&filled, mode, &new).await.0, 0, "{mode}");
-        // The same commit, seen earlier by somebody else.
+        // The same commit, seen earlier by another machine.
         point(&filled, &new, 5_000);
         assert_eq!(again(&filled, mode, &new).await.0, 0, "{mode}");
         point(&filled, &new, 1_000);
@@ -244,7 +245,7 @@ async fn a_name_that_is_turned_back_is_warned_of() {
         // Forwards.
         point(&filled, &new, 500);
         assert_eq!(again(&filled, mode, &new).await.0, 0, "{mode}");
-        // One that was dated ahead is taken for one of today: nobody who is right is warned of later.
+        // A ref dated in the future counts as seen now, so that correct ones cause no warning later.
         point(&filled, &old.commit, -1_000_000_000);
         assert_eq!(again(&filled, mode, &old.commit).await.0, 0, "{mode}");
         point(&filled, &new, -60);
@@ -252,7 +253,7 @@ async fn a_name_that_is_turned_back_is_warned_of() {
     }
 }
 
-/// The hub says when it has named a commit, and that counts, too.
+/// The hub also says when it resolved the name, and that counts too.
 #[tokio::test]
 async fn a_store_that_is_behind_the_hub_turns_a_name_back() {
     let filled = Filled::on_the_web().await;
@@ -264,7 +265,7 @@ async fn a_store_that_is_behind_the_hub_turns_a_name_back() {
     assert_eq!(again(&filled, StoreMode::Refs, &old).await.0, 1);
 }
 
-/// A repair keeps what was seen.
+/// A repair keeps the time when the name was seen.
 #[tokio::test]
 async fn a_repair_does_not_forget_what_was_seen() {
     let filled = Filled::on_the_web().await;
@@ -279,12 +280,12 @@ async fn a_repair_does_not_forget_what_was_seen() {
     assert_eq!(again(&filled, StoreMode::Refs, &old).await.0, 1);
 }
 
-/// It answers nothing at all, after it has named the commit.
+/// After it has named the commit, it stops answering.
 #[tokio::test]
 async fn a_store_that_falls_silent_in_the_middle_of_a_file() {
     let filled = Filled::on_the_web().await;
     let (proxy, url) = before(&filled);
-    // Its first request of a file is not answered, and none after it.
+    // Neither its first request for a file nor any later one is answered.
     proxy.stop_at(Some(1));
     let log = filled.world.hub.log().from_now();
     let builder =
@@ -294,9 +295,9 @@ async fn a_store_that_falls_silent_in_the_middle_of_a_file() {
     assert_eq!(log.data().count(), filled.model.lfs_files().count(), "{log}");
 }
 
-/// What is wrong with a name says nothing of the rest.
+/// An invalid ref says nothing about the rest of the store.
 #[tokio::test]
-async fn a_ref_that_is_not_right_does_not_cost_the_store() {
+async fn an_invalid_ref_does_not_disqualify_the_store() {
     let filled = Filled::on_the_web().await;
     let paths = filled.server().paths();
     filled.server().put(paths.iter().find(|path| path.contains("/refs/")).unwrap(), "no ref");
@@ -305,9 +306,9 @@ async fn a_ref_that_is_not_right_does_not_cost_the_store() {
     assert_eq!((seen.count(&["WrongInStore"]), seen.count(&["Warning"])), (1, 1));
 }
 
-/// One store that is gone, or has something else, does not keep the next from being asked.
+/// If one store is gone, or has wrong content, the next is still asked.
 #[tokio::test]
-async fn all_stores_are_asked_where_nobody_else_may_be() {
+async fn in_the_mode_only_all_stores_are_asked() {
     let filled = Filled::on_the_web().await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let rotten = LocalWebStore::start();
@@ -322,7 +323,7 @@ async fn all_stores_are_asked_where_nobody_else_may_be() {
         };
         let (outcome, _) = download(builder(&[&first, &filled.url()], "both"), "").await;
         assert_eq!(filled.model.differences(&outcome.unwrap().path), [""; 0]);
-        // Where none has it, why the first could not say.
+        // If none has it, the error is the first store's failure.
         let empty = format!("{}/empty", filled.server().url());
         let (outcome, _) = download(builder(&[&first, &empty], "none"), "").await;
         let kind = outcome.unwrap_err().kind();

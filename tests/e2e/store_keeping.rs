@@ -1,4 +1,4 @@
-//! Looking after stores: listing, verifying, repairing and copying them.
+//! Maintaining stores: listing, verifying, repairing and copying.
 
 use std::fs;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::world::{World, files_below};
 
 const ID: &str = "mlc-ai/Tiny";
 
-/// What a store is kept on.
+/// The kind of a store.
 enum Kind {
     Web(LocalWebStore),
     Folder,
@@ -66,7 +66,7 @@ impl Filled {
         keeper.verify_store(&models, options, Arc::new(())).await.unwrap()
     }
 
-    /// How often contents were read off a web server.
+    /// How often blobs were read from a web server.
     fn reads(&self) -> usize {
         let Kind::Web(server) = &self.kind else { return 0 };
         let is_read = |request: &&local_hub::WebStoreRequest| {
@@ -113,7 +113,7 @@ impl Filled {
         format!("refs/{host}/mlc-ai/!tiny/!h!e!a!d.json")
     }
 
-    /// The model comes from this store alone.
+    /// Checks that the model can be downloaded from this store alone.
     async fn check_whole(&self, store: StoreUrl) {
         let log = self.world.hub.log().from_now();
         let home = crate::world::temporary_folder();
@@ -216,9 +216,9 @@ async fn everything_that_is_wrong_is_named() {
     }
 }
 
-/// Another commit's valid pack in the place of one, and what nobody needs.
+/// Another commit's valid pack in place of one, and blobs that nothing needs.
 #[tokio::test]
-async fn what_is_valid_in_another_place() {
+async fn a_valid_pack_of_another_commit_is_reported() {
     let filled = Filled::on(Kind::Folder).await;
     let newer = filled.world.hub.publish(&ModelFixture::new(ID).seed(1));
     filled.push(&format!("HF://{ID}@{}", newer.commit)).await;
@@ -236,7 +236,7 @@ async fn what_is_valid_in_another_place() {
     let unneeded = unneeded.fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.size));
     assert!(check.is_sound() && unneeded.0 > 0);
     assert_eq!((check.unneeded, check.others), (Some(unneeded), Some((1, 3))));
-    // A rotten one is named all the same, and nobody knows where to get it.
+    // A damaged one is reported nevertheless, although it is unknown where to get it.
     let lost = format!("blobs/sha256/{}", newer.file("params_shard_0.bin").unwrap().sha256);
     filled.put(&lost, &flipped(filled.get(&lost)));
     let check = filled.verify(&[], true).await;
@@ -258,7 +258,7 @@ async fn what_is_wrong_is_repaired_with_no_more_than_it_takes() {
         filled.remove(&other);
         filled.put(&filled.pack(), &flipped(filled.get(&filled.pack())));
         filled.put(&filled.reference(), b"<html>");
-        // The name alone no longer tells which model it is of: the ref is lost as well.
+        // Without the ref, the name no longer tells which model it belongs to.
         let log = filled.world.hub.log().from_now();
         let check = filled.verify(&[], true).await;
         let failed = check.findings.iter().filter(|finding| finding.repair != StoreRepair::Repaired).count();
@@ -270,7 +270,7 @@ async fn what_is_wrong_is_repaired_with_no_more_than_it_takes() {
         assert!(filled.verify(&[], false).await.is_sound());
         filled.check_whole(filled.url()).await;
 
-        // What the cache has is not fetched.
+        // Files in the cache are not fetched.
         let cached = filled.builder().build().unwrap();
         cached.download(filled.model.url.parse().unwrap()).await.unwrap();
         filled.put(&shard, b"rotten");
@@ -281,7 +281,7 @@ async fn what_is_wrong_is_repaired_with_no_more_than_it_takes() {
     }
 }
 
-/// A hub that lies, or does not have the model any more, mends nothing.
+/// A hub that lies, or no longer has the model, repairs nothing.
 #[tokio::test]
 async fn a_repair_that_fails_says_why() {
     let filled = Filled::on(Kind::Folder).await;
@@ -295,7 +295,8 @@ async fn a_repair_that_fails_says_why() {
     assert_eq!(filled.get(&shard), b"rotten");
 }
 
-/// That a store names a model is no reason to put it there: anyone who may write to it could have done so.
+/// A store's name for a model is no reason to write the model there: anyone with write access could
+/// have added it.
 #[tokio::test]
 async fn a_repair_puts_nothing_private_there_unasked() {
     const TOKEN: &str = "hf_s3cret_token";
@@ -341,9 +342,10 @@ async fn a_store_that_cannot_be_listed_is_verified_model_by_model() {
     assert_eq!((only(&check).part, &*only(&check).problem), (StorePart::Ref, "it is missing"));
 }
 
-/// What is not read for a server's trouble is not taken for right, and what was found is told.
+/// What could not be read because of a server's failure is not reported as right, and earlier findings
+/// are kept.
 #[tokio::test]
-async fn trouble_ends_it_early() {
+async fn a_failure_ends_a_verification_early() {
     let filled = Filled::on(Kind::Web(LocalWebStore::start())).await;
     filled.put(&filled.pack(), b"PACK");
     let Kind::Web(server) = &filled.kind else { panic!() };
@@ -355,7 +357,7 @@ async fn trouble_ends_it_early() {
     assert_eq!(check.failure.unwrap().kind(), ErrorKind::Network);
 }
 
-/// To a site without a network: from a store to a stick, and from the stick to a store there.
+/// To a site without a network: from a store to a USB stick, and from there to another store.
 #[tokio::test]
 async fn a_store_is_carried_by_a_stick() {
     for filled in Filled::everywhere().await {
@@ -400,9 +402,9 @@ async fn a_store_is_carried_by_a_stick() {
     }
 }
 
-/// What is rotten stays where it is, and its commit does not look whole in the other store.
+/// Damaged files are not copied, and their commit does not look whole in the other store.
 #[tokio::test]
-async fn nothing_rotten_is_copied() {
+async fn damaged_blobs_are_not_copied() {
     for filled in Filled::everywhere().await {
         fs::create_dir(filled.world.beside("stick")).unwrap();
         let carrier = filled.world.builder().home(filled.world.beside("carrier")).build().unwrap();
@@ -450,7 +452,7 @@ async fn a_copy_turns_no_name_back() {
     assert_eq!(fs::read_to_string(&path).unwrap(), record.to_string());
 }
 
-/// Who has no token is refused as everybody is: that makes no model private.
+/// A hub without git refuses everyone without a token; that does not make a model private.
 #[tokio::test]
 async fn a_hub_without_git_is_not_taken_for_one_that_keeps_the_model_private() {
     let (world, model) = World::with(&ModelFixture::new(ID));

@@ -1,4 +1,5 @@
-//! Every object of a store, damaged in every way, in every mode: the whole right model, or the right error.
+//! Every object of a store, damaged in every way, in every mode: the result is the whole right model or
+//! the right error.
 
 use facade::stores::StoreMode;
 use facade::{Durability, Error, ErrorKind};
@@ -7,34 +8,34 @@ use local_hub::{LocalWebStore, ModelFixture, PublishedModel};
 use crate::stores::{Filled, ID, Kind, download};
 use crate::world::{World, files_below};
 
-/// What is wrong with an object.
+/// The damage to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Damage {
-    /// A bit is another one.
+    /// One bit is flipped.
     Flipped,
-    /// It ends in its middle.
+    /// It is truncated.
     Cut,
     Missing,
     /// Another valid object of its kind is in its place.
     Other,
 }
 
-/// What comes of it.
+/// The result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// The model, as the hub has it.
+    /// The model as on the hub.
     New,
-    /// The model as it was before, which the store says is the present one.
+    /// The model as it was before, which the store says is current.
     Old,
     /// Another model, which the store says is this one.
     Other,
-    /// The error says that the store lacks something.
+    /// An error that the store lacks something.
     Lacking,
-    /// The error says that something is not right.
+    /// An error that something is wrong.
     Wrong,
 }
 
-/// A store that has a model twice, of two commits, and another one.
+/// A store that has two commits of a model, and another model.
 struct Stage {
     filled: Filled,
     old: PublishedModel,
@@ -99,7 +100,7 @@ impl Stage {
             Damage::Missing => return None,
             Damage::Cut => bytes.truncate(bytes.len() / 2),
             Damage::Flipped => {
-                // In JSON most bits of the middle make another valid document.
+                // In JSON, flipping a bit in the middle often gives another valid document.
                 let at = if has(object, "json") { 0 } else { bytes.len() / 2 };
                 bytes[at] ^= 1;
             }
@@ -117,10 +118,10 @@ impl Stage {
         }
     }
 
-    /// Downloads the default branch in a mode, into a home of its own, and looks at what came of it.
+    /// Downloads the default branch in a mode, into a new home, and checks the result.
     async fn check(&self, mode: StoreMode, expected: End, case: &str) {
         let home = self.filled.world.beside(&format!("home of {case}").replace('/', "_"));
-        // What is on the disk when the power fails is of no concern.
+        // Power failures do not matter here.
         let builder = self.filled.builder(mode).durability(Durability::Fast);
         let (outcome, _) = download(builder.home(home.clone()), "").await;
         let wanted = match expected {
@@ -167,9 +168,9 @@ fn check_error(error: &Error, is_wrong: bool, case: &str) {
     assert_eq!(facade::causes(error).filter(|cause| is_matching(*cause)).count(), 1, "{case}: {words}");
 }
 
-/// What a damaged object means to a reader who asks for the default branch.
+/// The expected result for a reader of the default branch.
 fn end(object: &str, damage: Damage, mode: StoreMode) -> End {
-    // Nobody reads it who is let in.
+    // It is only read if access is denied.
     let is_harmless = object == "mlc-weights-store.json";
     match (mode, damage) {
         _ if is_harmless => End::New,
@@ -193,7 +194,7 @@ async fn every_object_in_every_way(kind: Kind, name: &str) {
             stage.put(&object, Some(whole.clone()));
         }
     }
-    // All is as it was.
+    // Everything is as it was.
     stage.check(StoreMode::Only, End::New, &format!("{name} mended")).await;
 }
 
@@ -207,15 +208,15 @@ async fn every_object_of_a_store_in_a_folder() {
     every_object_in_every_way(Kind::Folder, "folder").await;
 }
 
-/// A ref that is valid, and about the right name, is believed where its writers are trusted to name commits.
+/// A valid ref for the right name is believed if its writers are trusted to name commits.
 #[tokio::test]
-async fn a_valid_ref_of_another_commit() {
+async fn a_valid_ref_of_another_commit_counts_where_it_is_trusted() {
     let stage = Stage::on(Kind::Web(LocalWebStore::start())).await;
     let reference = stage.reference(&stage.filled.model);
     let whole = String::from_utf8(stage.get(&reference)).unwrap();
     for (commit, ends) in [
         (stage.old.commit.clone(), [End::New, End::Old, End::Old]),
-        // Nobody has it.
+        // A commit that nobody has.
         ("1".repeat(40), [End::New, End::New, End::Lacking]),
         (stage.other.commit.clone(), [End::New, End::Other, End::Other]),
     ] {

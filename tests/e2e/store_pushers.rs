@@ -1,4 +1,4 @@
-//! Several who write to a store, and are stopped.
+//! Several writers of a store that are stopped.
 
 use facade::stores::{PushOptions, Pushed, StoreMode};
 use facade::{Durability, Error, Request};
@@ -49,10 +49,11 @@ impl Fillers {
         downloader.push(self.request(machine), PushOptions::default()).await
     }
 
-    /// Whether a reader who asks nobody else finds the whole model; otherwise nothing of it is there, as the store tells.
+    /// Whether a reader of this store alone finds the whole model; otherwise the store must have
+    /// nothing of it.
     async fn has(&self, model: &PublishedModel, case: &str) -> bool {
         let home = self.world.beside("reader");
-        // Perhaps of the last reader.
+        // Perhaps left by the last reader.
         let _ = std::fs::remove_dir_all(&home);
         let downloader = self.builder("reader").store_mode(StoreMode::Only).build().unwrap();
         match downloader.download(model.url.parse().unwrap()).await {
@@ -83,10 +84,10 @@ impl Fillers {
     }
 }
 
-/// Three who write, two of them the same, stop all at once: at their first request together, at their second, and so on
-/// to the last.
+/// Three writers, two of them with the same model, stop simultaneously: all at their first request,
+/// then all at their second, and so on to the last.
 #[tokio::test]
-async fn three_that_stop_at_any_request() {
+async fn three_writers_may_stop_at_any_request() {
     let fillers = Fillers::new().await;
     let (mut number, mut seen) = (0, [0; 3]);
     loop {
@@ -117,9 +118,9 @@ async fn three_that_stop_at_any_request() {
     assert!(seen.iter().all(|times| *times > 0), "none, one and both were there: {seen:?}");
 }
 
-/// The server does what it is told to, and the writer does not hear of it.
+/// The server carries out a request, and the writer does not receive the response.
 #[tokio::test]
-async fn an_answer_that_is_lost() {
+async fn a_lost_response_does_no_harm() {
     let fillers = Fillers::new().await;
     let mut number = 0;
     loop {
@@ -141,9 +142,9 @@ async fn an_answer_that_is_lost() {
     assert!(number > 12, "{number} requests");
 }
 
-/// Readers that come while the store is being filled find the whole model, or nothing of it.
+/// Readers that arrive while the store is being filled find the whole model or nothing.
 #[tokio::test]
-async fn readers_during_a_push() {
+async fn readers_during_a_push_find_all_or_nothing() {
     let fillers = Fillers::new().await;
     let mut readers = 0;
     for _ in 0..5 {

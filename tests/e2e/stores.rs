@@ -1,4 +1,4 @@
-//! Stores before the hub: many machines, one download of it.
+//! Stores before the hub: many machines, one download.
 
 use std::num::NonZeroUsize;
 
@@ -12,7 +12,7 @@ use crate::world::{Recorded, World, entry_in};
 
 pub(crate) const ID: &str = "mlc-ai/tiny";
 
-/// What a store is kept on.
+/// The kind of a store.
 pub(crate) enum Kind {
     Web(LocalWebStore),
     Folder,
@@ -53,7 +53,7 @@ impl Filled {
         server.unwrap()
     }
 
-    /// Puts the hub's model into the store, from a cache of its own.
+    /// Pushes the hub's model to the store, from a separate cache.
     pub(crate) async fn push(&self) {
         let pushed = self.push_with(PushOptions::default(), self.model.url.parse().unwrap()).await.unwrap();
         assert_eq!((pushed.bytes, pushed.name), (self.bytes(), PushedName::Written));
@@ -72,7 +72,7 @@ impl Filled {
         download(self.builder(mode), revision).await
     }
 
-    /// Where the store has a file.
+    /// The key of a file in the store.
     pub(crate) fn key(&self, path: &str) -> String {
         format!("/models/blobs/sha256/{}", self.model.file(path).unwrap().sha256)
     }
@@ -81,7 +81,7 @@ impl Filled {
         self.model.lfs_files().map(|file| file.size).sum()
     }
 
-    /// The model is there, as the hub has it, with so many bytes of the store.
+    /// Checks that the model matches the hub's, and how many bytes came from the store.
     #[track_caller]
     pub(crate) fn check(&self, outcome: Result<Model, Error>, from_store: u64) {
         let model = outcome.unwrap();
@@ -106,7 +106,7 @@ pub(crate) async fn download(builder: Builder, revision: &str) -> (Result<Model,
     (outcome, seen)
 }
 
-/// Of the requests for this path after the first so many, which ones are to be answered past all caches.
+/// Which of the requests for this path, after the first `before`, bypass caches.
 fn fresh(server: &LocalWebStore, before: usize, path: &str) -> Vec<bool> {
     let is_fresh = |request: &WebStoreRequest| {
         request.headers.contains(&("cache-control".to_owned(), "no-cache".to_owned()))
@@ -131,7 +131,7 @@ async fn a_commit_that_is_named_in_full_asks_no_hub() {
     }
 }
 
-/// Who names the commit, by the mode.
+/// The mode decides who names the commit.
 #[tokio::test]
 async fn a_name_costs_one_request_of_the_hub_or_none() {
     for (mode, requests) in [(StoreMode::First, 1), (StoreMode::Refs, 0), (StoreMode::Only, 0)] {
@@ -145,7 +145,7 @@ async fn a_name_costs_one_request_of_the_hub_or_none() {
     }
 }
 
-/// What is warned of is what is done: no token goes to a hub that is not asked.
+/// The warning matches what happens: no token is sent to a hub that is not asked.
 #[tokio::test]
 async fn a_hub_that_is_not_asked_gets_no_token() {
     let filled = Filled::on_the_web().await;
@@ -156,7 +156,7 @@ async fn a_hub_that_is_not_asked_gets_no_token() {
     assert_eq!(seen.count(&["Warning"]), 0);
 }
 
-/// A ref is believed only where its writers are trusted to name commits.
+/// A ref is believed only if its writers are trusted to name commits.
 #[tokio::test]
 async fn a_ref_that_lies_is_believed_only_when_asked() {
     for (mode, is_believed) in [(StoreMode::First, false), (StoreMode::Refs, true), (StoreMode::Only, true)] {
@@ -283,7 +283,7 @@ async fn a_store_that_is_gone_costs_a_warning() {
     }
 }
 
-/// It goes away between the pack and the files, and is left alone after three of them.
+/// It vanishes between the pack and the files, and is given up after three of them.
 #[tokio::test]
 async fn a_store_that_dies_in_the_middle() {
     let filled = Filled::on_the_web().await;
@@ -307,7 +307,8 @@ async fn a_store_that_dies_in_the_middle() {
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Refused);
 }
 
-/// Silence is overload until it has lasted for all attempts; then the hub has what the store keeps to itself.
+/// Silence counts as overload until it has lasted for all attempts; then the hub is asked for the
+/// remaining files.
 #[tokio::test]
 async fn a_store_that_hangs_makes_a_download_slower_and_does_not_break_it() {
     for part in ["/packs/", "/blobs/"] {
@@ -325,9 +326,9 @@ async fn a_store_that_hangs_makes_a_download_slower_and_does_not_break_it() {
     }
 }
 
-/// A signed URL that has ended, or a store that is overloaded for a moment, is no reason to leave it.
+/// An expired signed URL, or a briefly overloaded store, is no reason to give it up.
 #[tokio::test]
-async fn trouble_for_a_moment_is_borne() {
+async fn brief_failures_of_a_store_are_tolerated() {
     let filled = Filled::on_the_web().await;
     for status in [403, 503] {
         filled.server().refuse(&filled.key("params_shard_7.bin"), status);
@@ -339,11 +340,11 @@ async fn trouble_for_a_moment_is_borne() {
     assert_eq!((log.count(), seen.count(&["Warning"])), (0, 0), "{log}");
 }
 
-/// A limit of the hub is waited for. The store's word is not taken in its place.
+/// A limit of the hub is waited for. The store's ref is not used instead.
 #[tokio::test]
 async fn a_hub_that_does_not_name_the_commit_is_not_replaced() {
     let filled = Filled::on_the_web().await;
-    // The gate keeps requests back for as long as the hub asks.
+    // The gate holds requests for as long as the hub asks.
     filled.world.hub.fault(FaultTarget::info_refs(ID), Fault::rate_limited(1), Times::Once);
     let (outcome, seen) = filled.download(StoreMode::First, "").await;
     filled.check(outcome, filled.bytes());
@@ -380,7 +381,7 @@ async fn several_stores_are_asked_in_their_order() {
     assert_eq!(asked, [filled.key("params_shard_7.bin")]);
 }
 
-/// Silence would cost the hub's traffic for weeks.
+/// Ignoring it could cause weeks of traffic to the hub.
 #[tokio::test]
 async fn a_store_with_wrong_settings_is_an_error_always() {
     let filled = Filled::on_the_web().await;
@@ -393,7 +394,7 @@ async fn a_store_with_wrong_settings_is_an_error_always() {
     assert!(!format!("{error:?}").contains("s3cret"));
 }
 
-/// A repair takes the good files that are there, and the rest from the store.
+/// A repair uses the intact files, and gets the rest from the store.
 #[tokio::test]
 async fn a_repair_asks_the_store_too() {
     let filled = Filled::on_the_web().await;
@@ -412,7 +413,7 @@ async fn a_repair_asks_the_store_too() {
     assert_eq!(log.count(), 0, "the commit is the receipt's: {log}");
 }
 
-/// What a store proves says nothing of whether the hub serves git.
+/// A store's proof says nothing about whether the hub serves git.
 #[tokio::test]
 async fn a_proof_by_a_store_is_not_held_against_the_hub() {
     let filled = Filled::on_the_web().await;
@@ -425,7 +426,7 @@ async fn a_proof_by_a_store_is_not_held_against_the_hub() {
     assert_eq!(other.differences(&model.path), [""; 0]);
 }
 
-/// What is there is not sent again; what is rotten is mended when that is asked for.
+/// Existing files are not sent again; damaged ones are repaired on request.
 #[tokio::test]
 async fn a_push_sends_what_is_missing() {
     let filled = Filled::on_the_web().await;
@@ -442,7 +443,8 @@ async fn a_push_sends_what_is_missing() {
     assert_eq!(filled.server().get(&filled.key(&file.path)).unwrap(), file.bytes());
 }
 
-/// Contents, then the pack, then the name: a reader finds the whole model or none, whenever the writer is stopped.
+/// Blobs, then the pack, then the name: readers find the whole model or nothing, whenever the writer is
+/// stopped.
 #[tokio::test]
 async fn a_push_that_is_stopped_leaves_nothing_that_looks_whole() {
     let (world, model) = World::with(&ModelFixture::new(ID));
@@ -478,9 +480,9 @@ async fn a_name_that_has_moved_on_is_not_written() {
     assert_eq!((pushed.commit.to_string(), pushed.name), (new.commit, PushedName::NotAsked));
 }
 
-/// All readers of the store could read the model.
+/// Everyone who can read the store could read the model.
 #[tokio::test]
-async fn what_needs_a_token_is_put_there_only_when_that_is_allowed() {
+async fn a_private_model_is_pushed_only_if_that_is_allowed() {
     const TOKEN: &str = "hf_s3cret_token";
     for access in [Access::Private(vec![TOKEN.to_owned()]), Access::Gated(vec![TOKEN.to_owned()])] {
         let (world, model) = World::with(&ModelFixture::new(ID).access(access));
@@ -516,7 +518,7 @@ async fn a_push_needs_a_store_and_a_commit() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(!filled.world.home().exists());
 
-    // As another program left it.
+    // As left by another program.
     crate::world::lay_out(&filled.model, &filled.world.home().join("model_weights"));
     let downloader = filled.builder(StoreMode::First).build().unwrap();
     let error = downloader.push(request(), PushOptions::default()).await.unwrap_err();

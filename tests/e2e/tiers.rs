@@ -1,4 +1,4 @@
-//! Where a model is looked for, and what policy and force make of what is found.
+//! Where a model is looked for, and how policy and force decide.
 
 use facade::{CachePolicy, ErrorKind, Outcome, Tier};
 use local_hub::{Manifests, ModelFixture};
@@ -134,7 +134,7 @@ async fn redo_replaces_the_model_and_fetches_every_shard_again() {
     assert_eq!(new.differences(&model.path), [""; 0]);
     assert_eq!(later.data().count(), new.lfs_files().count());
 
-    // The same bytes again are fetched again: that is what redo means.
+    // The same bytes are fetched again: that is what REDO means.
     let later = world.hub.log().from_now();
     world.downloader().download(request(&new).force(true)).await.unwrap();
     assert_eq!(later.data().count(), new.lfs_files().count());
@@ -183,7 +183,7 @@ async fn a_hit_in_a_read_only_tier_does_not_need_a_home() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let tier = world.beside("tier");
     lay_out(&published, &tier);
-    // A file where the home should be: nothing can be created in it, not by root either.
+    // A file in place of the home: even root cannot create anything in it.
     std::fs::write(world.home(), "").unwrap();
     let downloader = world.builder().read_only([&tier]).build().unwrap();
     assert!(is_cached(downloader.download(request(&published)).await.unwrap().outcome));

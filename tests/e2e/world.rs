@@ -1,4 +1,4 @@
-//! What most tests need: a hub, a home of their own, and a downloader between them.
+//! What most tests need: a hub, a home, and a downloader between them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use facade::{Builder, Downloader, Error, Event, Model, Observer, Outcome, Reques
 use local_hub::{LocalHub, LocalHubBuilder, ModelFixture, PublishedModel};
 use tempfile::TempDir;
 
-/// A hub and an empty cache. Nothing of it depends on the environment of the test.
+/// A hub and an empty cache, independent of the test's environment.
 pub(crate) struct World {
     pub(crate) hub: LocalHub,
     folder: TempDir,
@@ -42,12 +42,12 @@ impl World {
         self.folder.path().join("home")
     }
 
-    /// A place beside the home.
+    /// A path beside the home.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Where the writable tier keeps a model.
+    /// The model's place in the writable tier.
     pub(crate) fn entry(&self, model: &PublishedModel) -> PathBuf {
         entry_in(&self.home().join("model_weights"), model)
     }
@@ -83,12 +83,12 @@ pub(crate) fn request(model: &PublishedModel) -> Request {
     model.url.parse().unwrap()
 }
 
-/// Where a tier keeps a model.
+/// The model's place in a tier.
 pub(crate) fn entry_in(tier: &Path, model: &PublishedModel) -> PathBuf {
     tier.join("hf").join(&model.user).join(&model.repo)
 }
 
-/// A copy of a model, as somebody else left it in a folder.
+/// A copy of a model, as another program left it in a folder.
 pub(crate) fn lay_out(model: &PublishedModel, tier: &Path) -> PathBuf {
     let entry = entry_in(tier, model);
     for file in &model.files {
@@ -99,7 +99,7 @@ pub(crate) fn lay_out(model: &PublishedModel, tier: &Path) -> PathBuf {
     entry
 }
 
-/// The usual number of attempts, with pauses that a test can wait for.
+/// The default number of attempts, with short pauses.
 pub(crate) fn quick() -> RetryPolicy {
     RetryPolicy {
         first_delay: Duration::from_millis(1),
@@ -113,7 +113,7 @@ pub(crate) fn temporary_folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Every file and empty folder below a folder; none when it does not exist.
+/// Every file and empty folder below a folder; none if it does not exist.
 pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut files = Vec::new();
@@ -129,7 +129,7 @@ fn is_private(path: &Path) -> bool {
     path.components().any(|component| component.as_os_str() == ".mlc-weights")
 }
 
-/// Keeps what a download told.
+/// Records the events of a download.
 #[derive(Clone, Default)]
 pub(crate) struct Recorded {
     /// The events as `Debug` shows them.
@@ -137,7 +137,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// How many events show all of these words.
+    /// How many events contain all of these words.
     pub(crate) fn count(&self, words: &[&str]) -> usize {
         let events = self.events.lock().unwrap();
         events.iter().filter(|event| words.iter().all(|word| event.contains(word))).count()

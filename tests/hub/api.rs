@@ -55,7 +55,7 @@ fn a_long_tree_comes_in_pages_whose_links_name_another_hub() {
             target.strip_prefix("<https://huggingface.co").unwrap().to_owned()
         });
     }
-    // The two folders are listed, too.
+    // The two folders are listed too.
     assert_eq!(pages, (model.files.len() + 2).div_ceil(2));
     assert!(
         model.files.iter().all(|file| listed.contains(&format!("\"path\":\"{}\"", file.path))),

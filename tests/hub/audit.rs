@@ -1,4 +1,4 @@
-//! The hub sees where tokens go.
+//! The hub checks where tokens are sent.
 
 use local_hub::{Access, LocalHub, ModelFixture};
 
@@ -40,7 +40,7 @@ fn a_token_belongs_in_its_header_to_the_hub() {
     check(&hub, &resolve, &[OURS, TOKEN], Some("a hub got the token that is not for it"));
 }
 
-/// The complaints about requests over one connection, each with a token or none.
+/// The complaints about requests over one connection, each with a token or without.
 fn over_one_connection(hub: &LocalHub, tokens: &[&str]) -> Vec<String> {
     use std::io::{BufReader, Write as _};
     let address = hub.endpoint().replace("http://", "");

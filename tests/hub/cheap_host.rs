@@ -1,4 +1,4 @@
-//! The cheap data host is a data host, and paced connections keep their pace.
+//! The cheap data host behaves as a data host, and paced connections keep their pace.
 
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -64,7 +64,7 @@ fn one_connection_carries_many_requests() {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut connection = BufReader::new(TcpStream::connect(host).unwrap());
     let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-    // The second comes in one piece with the first.
+    // The second arrives in one piece with the first.
     connection.get_mut().write_all(request.repeat(2).as_bytes()).unwrap();
     for _ in 0..2 {
         assert!(receive(&mut connection, "GET").unwrap().body == model.file(SHARD).unwrap().bytes());
@@ -90,7 +90,7 @@ fn the_log_sees_who_leaves_early() {
     assert!(hub.log().data().wait_until(Duration::from_secs(10), left));
 }
 
-/// The kernel lets a few hundred kilobytes pass at once; the rest keeps the pace.
+/// The kernel lets a few hundred kilobytes pass at once; the rest is paced.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_connection_keeps_its_pace() {

@@ -4,13 +4,13 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// One answer, as far as it came.
+/// A response, as far as it arrived.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Why the body ended before its time.
+    /// Why the body ended early.
     pub(crate) cut: Option<io::ErrorKind>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn head(url: &str) -> Answer {
     request("HEAD", url, &[]).unwrap()
 }
 
-/// Sends a request on a connection of its own. An error means that not even a head came.
+/// Sends a request on a new connection. An error means that no head arrived.
 pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> io::Result<Answer> {
     let mut connection = send(method, url, headers)?;
     receive(&mut connection, method)
@@ -62,7 +62,7 @@ pub(crate) fn post(url: &str, body: &str) -> Answer {
 pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)]) -> io::Result<BufReader<TcpStream>> {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut connection = TcpStream::connect(host)?;
-    // No test is meant to wait for this; it turns a hanging test into a failing one.
+    // No test should reach this; it makes a hanging test fail.
     connection.set_read_timeout(Some(Duration::from_secs(20)))?;
     let mut text = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers {

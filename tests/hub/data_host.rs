@@ -73,7 +73,7 @@ fn wants_the_signed_query_as_it_is() {
 }
 
 #[test]
-fn signed_urls_expire() {
+fn signed_urls_expire_after_their_lifetime() {
     let (hub, _model) = start();
     let url = signed(&hub, "params_shard_0.bin");
     hub.expire_signed_urls();
@@ -117,7 +117,7 @@ fn serves_files_that_are_larger_than_its_buffers() {
 }
 
 #[test]
-fn has_empty_files() {
+fn the_data_host_serves_empty_files() {
     let hub = LocalHub::start();
     hub.publish(&ModelFixture::new(ID).lfs_file("empty.dat", ""));
     let answer = get(&signed(&hub, "empty.dat"));

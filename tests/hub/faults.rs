@@ -17,7 +17,7 @@ struct Case {
     bytes: Vec<u8>,
 }
 
-/// A hub with one shard of 400,000 bytes, and the signed URL of it.
+/// A hub with one shard of 400,000 bytes, and its signed URL.
 fn start() -> Case {
     let hub = LocalHub::start();
     let model: PublishedModel = hub.publish(&ModelFixture::new(ID).shards(1, 400_000));
@@ -31,7 +31,7 @@ impl Case {
         self.hub.fault(FaultTarget::data(SHARD), fault, Times::Once);
     }
 
-    /// The fault was used up and the next answer is right.
+    /// Checks that the fault was used up and the next response is right.
     #[track_caller]
     fn check_healed(&self) {
         assert_eq!(self.hub.faults_left(), 0);
@@ -92,7 +92,7 @@ fn truncation_sends_exactly_so_much_and_closes() {
 }
 
 #[test]
-fn reset_is_a_reset() {
+fn a_reset_fault_resets_the_connection() {
     let case = start();
     case.fault(Fault::Reset { after: 10_000 });
     let answer = get(&case.url);
@@ -152,7 +152,7 @@ fn corruption_is_one_bit_of_the_file_also_in_a_range() {
 }
 
 #[test]
-fn lengths_can_be_wrong() {
+fn a_response_may_have_a_wrong_length() {
     let case = start();
     case.fault(Fault::TooLong { by: 100_001 });
     case.fault(Fault::TooShort { by: 1 });

@@ -22,7 +22,7 @@ fn md5s(fixture: &ModelFixture) -> Vec<Option<String>> {
 }
 
 #[test]
-fn the_usual_model() {
+fn a_new_fixture_is_a_small_complete_model() {
     let model = publish(&ModelFixture::new(ID));
     let listed: Vec<(&str, bool)> = model.files.iter().map(|file| (file.path.as_str(), file.lfs)).collect();
     assert_eq!(
@@ -93,7 +93,7 @@ fn either_name_both_or_none() {
 }
 
 #[test]
-fn where_files_are_kept() {
+fn files_are_kept_in_git_or_in_lfs() {
     let lfs = |fixture: ModelFixture| {
         publish(&fixture).lfs_files().map(|file| file.path.clone()).collect::<BTreeSet<_>>()
     };
@@ -110,7 +110,7 @@ fn where_files_are_kept() {
 }
 
 #[test]
-fn given_bytes_are_kept() {
+fn given_bytes_are_served_unchanged() {
     let fixture = ModelFixture::new(ID).manifest_bytes("not json").config_bytes([0xff, 0xfe]);
     let model = publish(&fixture);
     assert_eq!(model.file("tensor-cache.json").unwrap().bytes(), b"not json");
@@ -149,7 +149,7 @@ fn a_real_manifest_keeps_its_shape() {
 }
 
 #[test]
-fn names_must_be_names() {
+fn an_invalid_name_cannot_be_published() {
     let hub = LocalHub::start();
     for id in ["", "x", "../x", "a/b/c", "a/..", "/a", "a b/c"] {
         assert!(hub.try_publish(&ModelFixture::new(id)).is_err(), "{id:?}");

@@ -13,7 +13,7 @@ fn scratch() -> TempDir {
     tempfile::Builder::new().prefix("clone-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
-/// Clones with the real git; returns the work tree, or git's words.
+/// Clones with the real git; returns the work tree, or git's messages.
 fn clone(hub: &LocalHub, folder: &Path, options: &[&str]) -> Result<PathBuf, String> {
     let url = format!("{}/{ID}", hub.endpoint());
     let arguments = [&["clone", "--quiet"], options, &[url.as_str(), "out"]].concat();
@@ -189,7 +189,7 @@ fn a_branch_can_move_inside_a_clone() {
         hub.fault(FaultTarget::upload_pack(ID), Fault::Hold(hold.clone()), Times::Once);
         let folder = scratch();
         let result = std::thread::scope(|scope| {
-            // libgit2 speaks the old protocol only.
+            // libgit2 only speaks the old protocol.
             let options = &["--depth", "1", "-c", "protocol.version=0"];
             let cloning = scope.spawn(|| clone(&hub, folder.path(), options));
             assert!(hub.log().wait_until(patience, is_held), "{}", hub.log());

@@ -1,4 +1,4 @@
-//! A host of git that is no model hub.
+//! A git host that is not a model hub.
 
 use local_hub::{Access, LocalHub, ModelFixture};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn there_is_git_and_nothing_else() {
 }
 
 #[test]
-fn a_token_is_a_password() {
+fn a_token_is_accepted_as_a_password_only() {
     let hub = LocalHub::builder().git_host().start();
     hub.publish(&ModelFixture::new(ID).access(Access::Private(vec!["secret".to_owned()])));
     let list = format!("{}/{ID}.git/{LIST}", hub.endpoint());

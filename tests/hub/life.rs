@@ -1,4 +1,4 @@
-//! Hubs come, live side by side, and go.
+//! Starting, running and stopping several hubs.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::client::{get, receive_head, send};
 const ID: &str = "mlc-ai/tiny";
 
 #[test]
-fn several_hubs_at_once() {
+fn several_hubs_run_at_once() {
     std::thread::scope(|scope| {
         for seed in 0..4 {
             scope.spawn(move || {
@@ -40,7 +40,7 @@ fn nothing_is_left_of_a_dropped_hub() {
     assert!(folder.join("git").is_dir());
     drop(hub);
     assert!(!folder.exists());
-    // The port itself may already be another hub's.
+    // The port may already belong to another hub.
     let mut rest = Vec::new();
     let ended = std::io::Read::read_to_end(&mut open, &mut rest).map_err(|error| error.kind());
     assert!(

@@ -1,4 +1,4 @@
-//! The local hub, seen by a plain HTTP client over a bare socket and by the real git.
+//! The local hub, tested with a plain HTTP client over a bare socket and with the real git.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod api;

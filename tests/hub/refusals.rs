@@ -1,4 +1,4 @@
-//! The hub's no, in each of its forms.
+//! Each form of the hub's refusals.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn check(answer: &Answer, status: u16, code: Option<&str>, message: &str) {
 }
 
 #[test]
-fn missing_things() {
+fn missing_repositories_revisions_and_files_are_refused() {
     let hub = LocalHub::start();
     let model = hub.publish(&ModelFixture::new(ID));
     let get = |path: &str| get(&format!("{}/{path}", hub.endpoint()));

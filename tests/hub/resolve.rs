@@ -49,7 +49,7 @@ fn an_lfs_file_is_a_302_to_another_port() {
 }
 
 #[test]
-fn head_answers_as_get() {
+fn a_head_response_equals_that_of_get() {
     let hub = LocalHub::start();
     hub.publish(&ModelFixture::new(ID));
     for path in ["params_shard_0.bin", "README.md"] {

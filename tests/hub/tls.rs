@@ -15,7 +15,7 @@ use crate::client::{receive, receive_head};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The head of the answer to a request over TLS on this connection, from a server of this name.
+/// The head of the response to a request over TLS on this connection, from a server with this name.
 fn get_over_tls(
     tcp: TcpStream,
     name: &str,
@@ -44,7 +44,7 @@ fn address(url: &str) -> String {
     url.split_once("://").unwrap().1.to_owned()
 }
 
-/// A connection to the proxy, with what it says to this request.
+/// A connection to the proxy, with its answer to this request.
 fn ask(proxy: &LocalProxy, request: &str) -> (std::io::BufReader<TcpStream>, u16) {
     let mut stream = TcpStream::connect(address(&proxy.url())).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -79,7 +79,7 @@ fn who_does_not_know_the_authority_is_kept_away() {
         let tcp = TcpStream::connect(address(&hub.endpoint())).unwrap();
         get_over_tls(tcp, "127.0.0.1", "/", ca).unwrap_err();
     }
-    // The hub hears of it a moment after the client has left.
+    // The hub notices a moment after the client has gone.
     let deadline = std::time::Instant::now() + PATIENCE;
     while hub.failed_handshakes() < 2 && std::time::Instant::now() < deadline {
         std::thread::yield_now();

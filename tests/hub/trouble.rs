@@ -1,4 +1,4 @@
-//! What a plain client meets on a bad line.
+//! A plain client on a bad line.
 
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use crate::client::{Answer, get, get_range, receive};
 const ID: &str = "mlc-ai/tiny";
 const SHARD: &str = "params_shard_0.bin";
 
-/// A hub with one shard, the shard's place on the hub, and that on the data host.
+/// A hub with one shard, and its URLs on the hub and on the data host.
 fn start(size: u64) -> (LocalHub, String, String) {
     let hub = LocalHub::builder().cheap_data_host().start();
     hub.publish(&ModelFixture::new(ID).shards(1, size));
@@ -20,7 +20,7 @@ fn start(size: u64) -> (LocalHub, String, String) {
     (hub, resolve, url)
 }
 
-/// A connection that is kept.
+/// A kept connection.
 struct Kept {
     connection: BufReader<TcpStream>,
     request: String,
@@ -73,7 +73,7 @@ fn a_connection_breaks_after_what_it_carries_in_all() {
         assert_eq!(second.body.len() as u64, size / 3);
         assert!(second.cut.is_some(), "{second:?}");
         assert_eq!(kept.connection.read(&mut [0]).unwrap_or_default(), 0);
-        // Another connection has all of it before it.
+        // Another connection starts fresh.
         assert_eq!(get(&url).cut, None);
         let data = hub.log().data();
         // The client may have its bytes before the log has them.

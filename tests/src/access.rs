@@ -1,4 +1,4 @@
-//! Who may read a repository.
+//! Access to a repository.
 
 /// Access to one repository; see [`ModelFixture::access`](crate::ModelFixture::access).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -6,10 +6,10 @@ pub enum Access {
     /// Everyone.
     #[default]
     Public,
-    /// Only who sends one of these tokens; for all others it does not exist.
+    /// Only clients with one of these tokens; for others the repository does not exist.
     Private(Vec<String>),
-    /// It is seen by everyone, but its files are only for who sends one of these tokens.
+    /// Everyone can see it, but only clients with one of these tokens can read its files.
     Gated(Vec<String>),
-    /// Nobody: "Access to this resource is disabled."
+    /// No one: "Access to this resource is disabled."
     Disabled,
 }

@@ -1,5 +1,5 @@
-//! Azurite, which stands in for Azure Blob Storage, where the [servers that others wrote](crate::OtherServer) are
-//! installed.
+//! Azurite, a stand-in for Azure Blob Storage, if the [servers by other authors](crate::OtherServer)
+//! are installed.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,34 +13,36 @@ use crate::OtherServer;
 /// The account that every Azurite has, and its key.
 const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
-/// Signed with that key: who has one of these may do anything, only read contents, or read, create and write them.
+/// Signatures made with that key, which permit everything, only reading blobs, or reading, creating and
+/// writing them.
 const ALL: &str = "sv=2019-12-12&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00%3A00%3A00Z&sig=YKAtmJudHaH98kax9IHOYkiCF9veHhGg4TBHNwluLXo%3D";
 const READ: &str = "sv=2019-12-12&ss=b&srt=o&sp=r&se=2099-01-01T00%3A00%3A00Z&sig=3K7XRcjMkiXOu4XQbY9m1Aj4IH76uu0JLc7J99JOhpw%3D";
 const WRITE: &str = "sv=2019-12-12&ss=b&srt=o&sp=rcw&se=2099-01-01T00%3A00%3A00Z&sig=Zq9y5zgqlkRCqHM6r9VN5Ju2YqklTJLRr8j0YwTRvXM%3D";
 
-/// [Azurite](https://www.npmjs.com/package/azurite) on loopback with the container `models`, until it is dropped.
+/// [Azurite](https://www.npmjs.com/package/azurite) on loopback with the container `models`, until it
+/// is dropped.
 #[derive(Debug)]
 pub struct LocalAzure {
     server: OtherServer,
 }
 
-/// As whom a program speaks to [`LocalAzure`].
+/// The credentials for [`LocalAzure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AzureAccess {
     /// With the account's key.
     Key,
-    /// With a shared access signature that permits to read.
+    /// A shared access signature that permits reading.
     Read,
-    /// With one that permits to read, create and write.
+    /// One that permits reading, creating and writing.
     Write,
 }
 
 impl LocalAzure {
-    /// A server that keeps all in memory; `None` where it is not installed.
+    /// Starts a server that keeps everything in memory; `None` if it is not installed.
     ///
     /// # Panics
     ///
-    /// It does not start.
+    /// If it does not start.
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     #[expect(clippy::print_stdout, reason = "says what is not checked, and why")]
     pub fn start(folder: &Path) -> Option<Self> {
@@ -75,7 +77,7 @@ impl LocalAzure {
         Ok(())
     }
 
-    /// The variables by which programs find it and are let in.
+    /// The variables with its address and these credentials.
     pub fn variables(&self, access: AzureAccess) -> Vec<(String, String)> {
         let endpoint = format!("{}/{ACCOUNT}", self.server.endpoint());
         let (name, secret) = match access {

@@ -1,9 +1,10 @@
-//! A program that is killed again and again while somebody watches what can be seen of its work.
+//! Kills a program again and again while a watcher checks what is visible.
 //!
-//! [`Crash`] starts the real `mlc-weights`, kills it with `SIGKILL` at random moments, half of them while a model is
-//! put in place, and starts it again until the model is there. Meanwhile a watcher reads the visible directory all the
-//! time. In a plain download it must see nothing or the whole model, in a forced one the old or the new model, in a
-//! repair exactly the state that it began with or the repaired model.
+//! [`Crash`] starts the real `mlc-weights`, kills it with `SIGKILL` at random moments, half of them
+//! while a model is published, and starts it again until the model is complete. Meanwhile a watcher
+//! reads the visible directory all the time. During a plain download it must see nothing or the whole
+//! model, during a forced one the old or the new model, during a repair exactly the initial state or
+//! the repaired model.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,30 +29,30 @@ pub struct Crash {
     seed: u64,
 }
 
-/// What a program was at when it was killed.
+/// The kind of download that was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
-    /// There is no model.
+    /// There is no model yet.
     Plain,
-    /// A whole model is there and is downloaded anew, in a newer version.
+    /// A whole model is downloaded again, in a newer version.
     Redo,
-    /// A model is there that lacks a shard, and has files and edits of the user's own.
+    /// A model lacks a shard, and has the user's own files and edits.
     Repair,
 }
 
-/// What a run of the harness did.
+/// The results of the harness.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Tally {
     /// How often the program was killed: in plain, forced and repairing downloads.
     pub kills: [usize; 3],
-    /// How many models were there in the end.
+    /// How many models were completed.
     pub models: usize,
-    /// How often the watcher read what was visible.
+    /// How often the watcher looked.
     pub looks: u64,
 }
 
-/// How often one download is killed at most before it may go on to its end.
+/// The most kills for one download before it may finish.
 const MOST_KILLS: u64 = 8;
 
 impl Tally {
@@ -67,28 +68,28 @@ impl Crash {
         Self { program: program.to_path_buf(), folder: folder.to_path_buf(), seed: dice::seed() }
     }
 
-    /// The same moments again, as far as processes can be told apart by their moments.
+    /// Repeats the same moments, as far as processes are reproducible.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// What the moments follow from.
+    /// The seed of the random moments.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Kills until `rounds` kills are done; `progress` hears of each.
+    /// Runs until `rounds` kills are done; `progress` is called after each.
     ///
     /// # Errors
-    /// When the watcher sees what must not be seen, a model is not there in the end, or something of the preparations
-    /// fails.
+    ///
+    /// If the watcher sees a forbidden state, a model is incomplete in the end, or the set-up fails.
     pub fn run(&self, rounds: usize, mut progress: impl FnMut(&Tally)) -> Result<Tally> {
         let (mut dice, mut tally) = (Dice::new(self.seed), Tally::default());
         let hub = LocalHub::builder().files_in(&self.folder).start();
         let (old, new) = (publish(&hub, 0), publish(&hub, 1));
-        // How long a download takes here, to begin with.
+        // The duration of a download here, as a first guess.
         let mut usual = Duration::from_millis(500);
         for number in 0.. {
             let job = [Job::Plain, Job::Redo, Job::Repair][number % 3];
@@ -112,7 +113,7 @@ impl Crash {
     }
 }
 
-/// A model of a few shards; the newer version is the one that is served.
+/// A model of a few shards; the newer version is served.
 fn publish(hub: &LocalHub, seed: u64) -> PublishedModel {
     hub.publish(&ModelFixture::new("mlc-ai/killed").shards(6, 300_000).seed(seed))
 }

@@ -1,4 +1,4 @@
-//! Web servers of Debian's, where they are installed.
+//! Debian's web servers, if installed.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -13,10 +13,10 @@ use crate::seaweed::free_ports;
 
 /// Far longer than either takes to start.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Somebody else may have taken the port in the meantime.
+/// Another process may have taken the port meanwhile.
 const ATTEMPTS: usize = 5;
 
-/// Without it nginx lists no folder.
+/// Without it nginx cannot list folders.
 const DAV_EXT: &str = "/usr/lib/nginx/modules/ngx_http_dav_ext_module.so";
 const NGINX_DAV: &str = "
 load_module DAV_EXT;
@@ -68,27 +68,28 @@ pub struct DebianServer {
 }
 
 impl DebianServer {
-    /// nginx with WebDAV, which knows no conditions. `None`, said in a
-    /// line, where it is not installed.
+    /// nginx with WebDAV, without support for conditions. `None`, with a message, if it is not
+    /// installed.
     ///
     /// # Panics
     ///
-    /// It does not start.
+    /// If it does not start.
     pub fn nginx_dav() -> Option<Self> {
         installed(DAV_EXT)?;
         Self::nginx(|port, folder| filled(NGINX_DAV, port, folder))
     }
 
-    /// nginx with a configuration for a port and a folder. `None`, said in a line, where it is not installed.
+    /// nginx with a configuration for a port and a folder. `None`, with a message, if it is not
+    /// installed.
     ///
     /// # Panics
     ///
-    /// It does not start.
+    /// If it does not start.
     pub fn nginx(configuration: impl Fn(u16, &Path) -> String) -> Option<Self> {
         let program = installed("/usr/sbin/nginx")?;
         let command = |folder: &Path| {
             let mut nginx = Command::new(&program);
-            // Only root may speak of users, and only root's workers would be somebody else.
+            // Only root may set a user, and only root's workers would change to another one.
             let user = if is_roots(folder) { "user root; " } else { "" };
             let global = format!("daemon off; {user}pid {}/pid;", folder.display());
             nginx.arg("-p").arg(folder).arg("-c").arg(folder.join("configuration"));
@@ -98,11 +99,11 @@ impl DebianServer {
         Some(Self::start(configuration, command))
     }
 
-    /// Apache with WebDAV. `None`, said in a line, where it is not installed.
+    /// Apache with WebDAV. `None`, with a message, if it is not installed.
     ///
     /// # Panics
     ///
-    /// It does not start.
+    /// If it does not start.
     pub fn apache_dav() -> Option<Self> {
         let program = installed("/usr/sbin/apache2")?;
         let command = |folder: &Path| {
@@ -128,7 +129,7 @@ impl DebianServer {
         configuration: impl Fn(u16, &Path) -> String,
         command: impl Fn(&Path) -> Command,
     ) -> Result<Self> {
-        // Apache started by root works as nobody, who may not look into everybody's folders.
+        // Apache started by root runs as another user, who may not read every folder.
         #[expect(clippy::disallowed_methods, reason = "a folder that any user can reach")]
         let folder = tempfile::tempdir().context("make a folder")?;
         for (name, mode) in [("", 0o755), ("files", 0o777), ("drafts", 0o777)] {
@@ -166,7 +167,7 @@ impl DebianServer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Where its files are.
+    /// The folder with its files.
     pub fn files(&self) -> PathBuf {
         self.folder.path().join("files")
     }
@@ -174,7 +175,7 @@ impl DebianServer {
 
 impl Drop for DebianServer {
     fn drop(&mut self) {
-        // Its workers end when it ends in an orderly way.
+        // Its workers end when it ends normally.
         let _ = Command::new("sh").arg("-c").arg(format!("kill {}", self.process.id())).status();
         let _ = self.process.wait();
     }
@@ -186,7 +187,7 @@ fn filled(template: &str, port: u16, folder: &Path) -> String {
     filled.replace("MODULES", APACHE_MODULES).replace("DAV_EXT", DAV_EXT)
 }
 
-/// A file of Debian's, if it is there.
+/// A file installed by Debian's package, if it exists.
 #[expect(clippy::print_stdout, reason = "says what is not checked, and why")]
 fn installed(file: &str) -> Option<PathBuf> {
     let file = PathBuf::from(file);
@@ -197,7 +198,7 @@ fn installed(file: &str) -> Option<PathBuf> {
     Some(file)
 }
 
-/// Whether a folder that was just made is root's, and so this process is.
+/// Whether a folder that was just created belongs to root, as this process then does.
 fn is_roots(folder: &Path) -> bool {
     #[cfg(unix)]
     return fs::metadata(folder).is_ok_and(|found| std::os::unix::fs::MetadataExt::uid(&found) == 0);

@@ -1,4 +1,4 @@
-//! What can go wrong, on request.
+//! Failures on request.
 
 mod hold;
 mod queue;
@@ -13,11 +13,11 @@ pub(crate) use queue::{FaultQueue, Subject};
 
 use crate::log::Route;
 
-/// Something that goes wrong with one answer.
+/// A failure in one response.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Another answer altogether.
+    /// A different response altogether.
     Status {
         /// The status, 100 to 999.
         code: u16,
@@ -35,72 +35,74 @@ pub enum Fault {
     },
     /// The sign-in page of a captive portal: 200, `text/html`.
     Html,
-    /// The connection is closed in good order after this many bytes of the body, of which more were announced.
+    /// The connection is closed normally after this many bytes of the body, although more were
+    /// announced.
     Truncate {
-        /// Bytes of the body that are sent.
+        /// The bytes of the body that are sent.
         after: u64,
     },
-    /// The connection is reset (RST) after this many bytes of the body. The client receives at most these.
+    /// The connection is reset (RST) after this many bytes of the body. The client receives at most
+    /// these.
     Reset {
-        /// Bytes of the body that are sent.
+        /// The bytes of the body that are sent.
         after: u64,
     },
-    /// After this many bytes of the body nothing more comes, for as long as the client stays.
+    /// After this many bytes of the body nothing more is sent, as long as the client stays.
     Stall {
-        /// Bytes of the body that are sent.
+        /// The bytes of the body that are sent.
         after: u64,
     },
-    /// Not even the head of an answer comes.
+    /// No response is sent, not even a head.
     NoAnswer,
-    /// The connection is reset before an answer.
+    /// The connection is reset before a response.
     Refuse,
-    /// The answer comes this much later.
+    /// The response is delayed by this time.
     Delay(Duration),
-    /// The request waits until the test lets it go on.
+    /// The request waits until the test releases it.
     Hold(Hold),
-    /// The body comes a few bytes at a time.
+    /// The body is sent a few bytes at a time.
     SlowDrip {
-        /// Bytes at a time.
+        /// The bytes at a time.
         bytes: u64,
-        /// Time between them.
+        /// The time between them.
         every: Duration,
     },
-    /// One bit is flipped. With a `Range`, `at` still counts from the start of the file, and a request whose range
-    /// does not cover it is left alone and does not use the fault up.
+    /// One bit is flipped. `at` always counts from the start of the file, even with a `Range`; a
+    /// request whose range does not cover it is unaffected and does not use up the fault.
     Corrupt {
-        /// Place of the byte.
+        /// The position of the byte.
         at: u64,
     },
-    /// The answer is longer than the file by this many bytes, `Content-Length` included.
+    /// The response is longer than the file by this many bytes, including its `Content-Length`.
     TooLong {
-        /// Surplus bytes, all zero.
+        /// The number of additional bytes, all zero.
         by: u64,
     },
-    /// The answer is shorter than the file by this many bytes, `Content-Length` included.
+    /// The response is shorter than the file by this many bytes, including its `Content-Length`.
     TooShort {
-        /// Bytes that are left out at the end.
+        /// The number of bytes missing at the end.
         by: u64,
     },
-    /// `Range` is ignored: 200 and the whole file.
+    /// `Range` is ignored: 200 with the whole file.
     IgnoreRange,
     /// 206 with the right bytes and a `Content-Range` that is one byte off.
     WrongContentRange,
-    /// The answer has no `Content-Length` (it comes in chunks).
+    /// The response has no `Content-Length` (it is chunked).
     NoContentLength,
-    /// This header of the answer is set, or taken away.
+    /// This header of the response is set or removed.
     Header {
         /// Its name.
         name: String,
-        /// Its value; `None` takes it away.
+        /// Its value; `None` removes it.
         value: Option<String>,
     },
-    /// The body is compressed, as front ends do to whatever they pass on.
+    /// The body is compressed, as some front ends do with everything.
     Gzip,
-    /// git's list of references does not offer this capability.
+    /// git's list of references lacks this capability.
     WithoutCapability(String),
 }
 
-/// The body of [`Fault::Bytes`]; shown by its length alone.
+/// The body of [`Fault::Bytes`]; `Debug` shows only its length.
 #[derive(Clone)]
 pub struct FaultBody(pub(crate) Bytes);
 
@@ -111,23 +113,23 @@ impl fmt::Debug for FaultBody {
 }
 
 impl Fault {
-    /// git's list of references is this.
+    /// Replaces git's list of references.
     pub fn git_list(body: impl Into<Bytes>) -> Self {
         let body = FaultBody(body.into());
         Self::Bytes { content_type: "application/x-git-upload-pack-advertisement", body }
     }
 
-    /// git's answer to a request for objects is this.
+    /// Replaces git's response to a request for objects.
     pub fn git_answer(body: impl Into<Bytes>) -> Self {
         Self::Bytes { content_type: "application/x-git-upload-pack-result", body: FaultBody(body.into()) }
     }
 
-    /// The batch API's answer is this.
+    /// Replaces the batch API's response.
     pub fn lfs_answer(body: impl Into<Bytes>) -> Self {
         Self::Bytes { content_type: "application/vnd.git-lfs+json", body: FaultBody(body.into()) }
     }
 
-    /// An answer of this status with a short text.
+    /// A response of this status with a short text.
     pub fn status(code: u16) -> Self {
         Self::Status { code, headers: Vec::new(), body: format!("the local hub was told to answer {code}\n") }
     }
@@ -141,12 +143,12 @@ impl Fault {
         Self::status(429).with_headers(headers)
     }
 
-    /// This status with `Retry-After`, which is seconds or a date.
+    /// This status with `Retry-After`, in seconds or as a date.
     pub fn retry_after(code: u16, value: &str) -> Self {
         Self::status(code).with_headers([("retry-after", value.to_owned())])
     }
 
-    /// This status with a `Retry-After` that names the full second `seconds` from now.
+    /// This status with a `Retry-After` date, the whole second `seconds` from now.
     pub fn retry_after_date(code: u16, seconds: u64) -> Self {
         let date = std::time::SystemTime::now() + Duration::from_secs(seconds);
         Self::retry_after(code, &httpdate::fmt_http_date(date))
@@ -168,18 +170,18 @@ impl Fault {
 /// How often a fault is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
-    /// To the first request it fits.
+    /// To the first matching request.
     Once,
-    /// To the first so many.
+    /// To this many matching requests.
     N(usize),
-    /// To all.
+    /// To all matching requests.
     Forever,
 }
 
-/// Which requests a fault is for: those of one kind whose subject ends in some text.
+/// The requests that a fault applies to: those of one kind whose subject ends in this text.
 ///
-/// The subject is the file's path for `/resolve/`, `/api/resolve-cache/` and the data host, `user/repo` for git, the
-/// batch API and `/api/models/`, and the URL's path for anything else.
+/// The subject is the file's path for `/resolve/`, `/api/resolve-cache/` and the data host, `user/repo`
+/// for git, the batch API and `/api/models/`, and otherwise the URL's path.
 ///
 /// ```
 /// use local_hub::{Fault, FaultTarget, LocalHub, Times};
@@ -216,7 +218,7 @@ impl FaultTarget {
         Self::route(Route::Resolve, path)
     }
 
-    /// `/api/resolve-cache/` of a file, where the bytes of a small file come from.
+    /// `/api/resolve-cache/` of a file, which serves small files.
     pub fn resolve_cache(path: &str) -> Self {
         Self::route(Route::ResolveCache, path)
     }
@@ -236,7 +238,7 @@ impl FaultTarget {
         Self::route(Route::UploadPack, repo)
     }
 
-    /// git-lfs' request for the locations of many files.
+    /// git-lfs's request for the locations of many files.
     pub fn lfs_batch(repo: &str) -> Self {
         Self::route(Route::LfsBatch, repo)
     }
@@ -260,7 +262,7 @@ impl FaultTarget {
         self
     }
 
-    /// Leaves the first `requests` that it fits alone.
+    /// Skips the first `requests` matching ones.
     #[must_use]
     pub fn skip(mut self, requests: usize) -> Self {
         self.skip = requests;

@@ -1,4 +1,4 @@
-//! What goes wrong between a client and a server that does nothing wrong.
+//! Causes failures between a client and a correct server.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -15,12 +15,12 @@ use crate::request_head::{Requests, head_for_server};
 use crate::serving::Serving;
 use crate::sync::locked;
 
-/// At a limited pace so much is passed on at a time.
+/// How much is forwarded at a time if the pace is limited.
 const SIP: usize = 4 << 10;
 const PIECE: usize = 64 << 10;
 
-/// Stands before an http server on loopback, until it is dropped, and passes requests on as they are, one for each
-/// connection. It can stop at a request, keep an answer to itself, cut a body or slow everything down.
+/// Stands in front of an http server on loopback until it is dropped, and forwards requests unchanged,
+/// one per connection. It can stop at a request, drop a response, cut a body, or slow everything down.
 ///
 /// ```
 /// use local_hub::{FaultProxy, LocalWebStore};
@@ -46,19 +46,20 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Faults {
-    /// Methods and paths, in the order of arrival.
+    /// Methods and paths, in order of arrival.
     requests: Vec<String>,
-    /// From the request of this number on nothing is passed on.
+    /// Nothing is forwarded from the request with this number on.
     stops_at: Option<usize>,
-    /// The answer to the request of this number is lost.
+    /// The response to the request with this number is lost.
     loses: Option<usize>,
-    /// Of the next answer to a request with this in its path so many bytes of the body come.
+    /// For the next response to a request with this text in its path, only this many bytes of the body
+    /// are forwarded.
     cuts: Vec<(String, u64)>,
-    /// So many bytes of all answers come in a second.
+    /// The bytes of all responses per second.
     pace: Option<u64>,
 }
 
-/// What becomes of one request.
+/// What happens to a request.
 enum Fate {
     Passed,
     Stopped,
@@ -67,11 +68,11 @@ enum Fate {
 }
 
 impl FaultProxy {
-    /// A proxy before the server of this URL.
+    /// A proxy in front of the server with this URL.
     ///
     /// # Panics
     ///
-    /// There is no port or thread to be had.
+    /// If no port or thread is available.
     #[expect(clippy::panic, reason = "a test that cannot have its proxy has failed")]
     pub fn before(url: &str) -> Self {
         let server = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -94,38 +95,39 @@ impl FaultProxy {
         format!("http://{}", self.serving.address)
     }
 
-    /// Methods and paths of all requests so far, in the order of arrival.
+    /// Methods and paths of all requests so far, in order of arrival.
     pub fn requests(&self) -> Vec<String> {
         locked(&self.shared.faults).requests.clone()
     }
 
-    /// From the request of this number on, counted from now and from 0, none is passed on or answered; with `None`, all
-    /// later ones are again.
+    /// From the request with this number on, counted from now and from 0, none is forwarded or
+    /// answered; with `None`, all later ones are again.
     pub fn stop_at(&self, number: Option<usize>) {
         let mut faults = locked(&self.shared.faults);
         faults.stops_at = number.map(|number| faults.requests.len() + number);
         self.shared.stopped.send_replace(false);
     }
 
-    /// Waits until a request is not passed on.
+    /// Waits until a request is stopped.
     pub async fn stopped(&self) {
-        // An error means that no sender is left, but `self` holds one.
+        // An error means that there is no sender, but `self` holds one.
         let _ = self.shared.stopped.subscribe().wait_for(|stopped| *stopped).await;
     }
 
-    /// The request of this number, counted from now and from 0, is passed on, and the connection closed in the place of
-    /// an answer.
+    /// The request with this number, counted from now and from 0, is forwarded, but the connection is
+    /// closed instead of returning the response.
     pub fn lose_answer(&self, number: usize) {
         let mut faults = locked(&self.shared.faults);
         faults.loses = Some(faults.requests.len() + number);
     }
 
-    /// The connection of the next request whose path has `part` in it is closed after so many bytes of the body.
+    /// Closes the connection of the next request whose path contains `part` after this many bytes of
+    /// the body.
     pub fn cut(&self, part: &str, after: u64) {
         locked(&self.shared.faults).cuts.push((part.to_owned(), after));
     }
 
-    /// So many bytes come in a second, over all connections together as good as over each.
+    /// Limits the speed, both of each connection and of all together, to this many bytes per second.
     pub fn slow_down(&self, bytes_per_second: u64) {
         locked(&self.shared.faults).pace = Some(bytes_per_second);
     }
@@ -139,7 +141,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Passes one request on; whatever goes wrong ends the connection.
+/// Forwards one request; any failure ends the connection.
 async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let mut requests = Requests::of(stream);
     let Some(parts) = requests.next().await? else { return Ok(()) };
@@ -164,7 +166,7 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     };
     tokio::select! {
         answered = answering => answered,
-        // The client has gone, or waits for its answer without closing its half.
+        // The client has gone, or waits for its response without closing its half.
         Err(error) = sending => Err(error),
     }
 }
@@ -208,7 +210,7 @@ async fn pass(mut server: OwnedReadHalf, client: &mut OwnedWriteHalf, shared: &S
     }
 }
 
-/// Passes the head on, and so many bytes of the body.
+/// Forwards the head and this many bytes of the body.
 async fn cut(mut server: OwnedReadHalf, client: &mut OwnedWriteHalf, after: u64) -> io::Result<()> {
     let mut received = Vec::new();
     while server.read_buf(&mut received).await? > 0 {}

@@ -22,11 +22,11 @@ use crate::store::Content;
 use hostile::RawEntry;
 use manifest::RealManifest;
 
-/// A model repository, to be handed to [`LocalHub::publish`](crate::LocalHub::publish).
+/// A model repository, to be passed to [`LocalHub::publish`](crate::LocalHub::publish).
 ///
-/// [`ModelFixture::new`] is a small model as `mlc_llm convert_weight` and `gen_config` leave it on the hub; every
-/// method makes it larger, odder or worse. All contents are generated from fixed seeds and all dates are fixed, so
-/// one fixture has the same commit in every run.
+/// [`ModelFixture::new`] is a small model like those that `mlc_llm convert_weight` and `gen_config`
+/// produce; each method makes it larger, unusual or broken. All contents are generated from fixed seeds
+/// and all dates are fixed, so a fixture has the same commit in every run.
 #[derive(Clone, Debug)]
 pub struct ModelFixture {
     id: String,
@@ -68,7 +68,7 @@ struct File {
     served: Option<Content>,
 }
 
-/// What git holds besides files.
+/// What git contains besides files.
 #[derive(Clone, Debug)]
 enum Link {
     /// With this target.
@@ -84,9 +84,9 @@ enum Config {
 }
 
 impl ModelFixture {
-    /// A small but complete model `user/repo`: three shards of some ten kilobytes, `tensor-cache.json` with MD5,
-    /// `mlc-chat-config.json`, `tokenizer.json` (the shards and it are LFS files), `tokenizer_config.json`,
-    /// `README.md` and `.gitattributes`.
+    /// A small but complete model `user/repo`: three shards of some ten kilobytes, `tensor-cache.json`
+    /// with MD5, `mlc-chat-config.json`, `tokenizer.json` (this and the shards are LFS files),
+    /// `tokenizer_config.json`, `README.md` and `.gitattributes`.
     pub fn new(id: &str) -> Self {
         let tokenizers = ["tokenizer.json", "tokenizer_config.json"].map(str::to_owned);
         let fixture = Self {
@@ -104,7 +104,7 @@ impl ModelFixture {
             .plain_file(".gitattributes", files::GIT_ATTRIBUTES)
     }
 
-    /// A repository without a single file, to which the other methods add some.
+    /// A repository without files, to which other methods add some.
     pub fn without_files(id: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -133,7 +133,7 @@ impl ModelFixture {
         }
     }
 
-    /// The `user/repo` it was made for.
+    /// Its name `user/repo`.
     pub fn id(&self) -> &str {
         &self.id
     }

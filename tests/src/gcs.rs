@@ -17,20 +17,21 @@ use percent_encoding::percent_decode_str;
 use crate::serving::Serving;
 use crate::sync::locked;
 
-/// What the machine's own service hands out.
+/// The token that the machine's own service issues.
 const TOKEN: &str = "metadata-s3cret";
 const TOKEN_PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
-/// So many names are in one page of a list.
+/// How many names are on one page of a listing.
 const PAGE: usize = 3;
 
-/// The buckets of Google Cloud Storage by its XML API, and the service that hands a machine its token, on loopback,
-/// until it is dropped. Every bucket is there.
+/// A stand-in for Google Cloud Storage's XML API, and for the service that issues a machine's token, on
+/// loopback, until it is dropped. Every bucket exists.
 ///
-/// No server of others' speaks the XML API that programs write by. This one was written from Google's documentation by
-/// the authors of what is tested with it, and shares their mistakes. It shows that our side asks for conditions by
-/// generation, sends parts, adds up pages and sends a token with everything. It **cannot** show that Google takes what we
-/// sign (any token of the right shape will do, for ever), what its policies let through, how it answers to two who write
-/// at once across regions, or when it asks to be left alone.
+/// No existing server supports the XML API that programs use for writing. This one was written from
+/// Google's documentation by the authors of the code that is tested with it, and shares their
+/// misunderstandings. It shows that our side sends generation conditions, parts and tokens, and
+/// combines pages. It **cannot** show that Google accepts what we sign (any token of the right form is
+/// accepted, for any time), what its policies permit, how it treats simultaneous writers in different
+/// regions, or when it limits the request rate.
 #[derive(Debug)]
 pub struct LocalGcs {
     serving: Serving,
@@ -53,11 +54,11 @@ struct Buckets {
 }
 
 impl LocalGcs {
-    /// A server without contents.
+    /// A server without objects.
     ///
     /// # Panics
     ///
-    /// There is no port or thread to be had.
+    /// If no port or thread is available.
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     pub fn start() -> Self {
         Self::try_start().unwrap_or_else(|error| panic!("local GCS: {error:#}"))
@@ -75,17 +76,16 @@ impl LocalGcs {
         format!("http://{}", self.serving.address)
     }
 
-    /// The same without a scheme, as `GCE_METADATA_HOST` wants it.
+    /// The same without a scheme, for `GCE_METADATA_HOST`.
     pub fn host(&self) -> String {
         self.serving.address.to_string()
     }
 
-    /// The variables by which programs find it, and are let in with the key of a service account that is written to
-    /// `folder`.
+    /// The variables with its address and the key of a service account, which is written to `folder`.
     ///
     /// # Panics
     ///
-    /// There can be no key or file.
+    /// If the key or file cannot be created.
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     pub fn variables(&self, folder: &Path) -> Vec<(String, String)> {
         let file = folder.join("service-account.json");
@@ -104,7 +104,7 @@ impl LocalGcs {
     }
 }
 
-/// The file that a service account's key comes in.
+/// The key file of a service account.
 fn service_account() -> Result<String> {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).context("make a key")?;
     let account = serde_json::json!({
@@ -123,7 +123,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             let asked = Asked::of(&parts.method, &parts.uri, &parts.headers);
             locked(&shared.state).answer(&asked, bytes)
         }
-        // The client broke it off.
+        // The client aborted it.
         Err(_) => status(400),
     };
     let line = format!("{} {} {}", parts.method, parts.uri, response.status().as_u16());
@@ -131,7 +131,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     response
 }
 
-/// A request, taken apart.
+/// A parsed request.
 struct Asked<'a> {
     method: &'a Method,
     headers: &'a HeaderMap,
@@ -212,7 +212,7 @@ impl Buckets {
         with_version(status(200), number.into())
     }
 
-    /// Puts the parts together that are named, in their order.
+    /// Combines the named parts in their order.
     fn complete(&mut self, asked: &Asked<'_>, upload: &str, body: &Bytes) -> Response<Body> {
         let Some(parts) = self.uploads.remove(upload) else { return status(404) };
         let body = String::from_utf8_lossy(body);
@@ -254,7 +254,7 @@ impl Buckets {
     }
 }
 
-/// The machine's own service wants to be asked by a header that no page in a browser can send.
+/// The machine's own service requires a header that no web page can send.
 fn token(asked: &Asked<'_>) -> Response<Body> {
     if asked.header("metadata-flavor") != Some("Google") {
         return status(403);

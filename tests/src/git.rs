@@ -1,4 +1,4 @@
-//! The git program, cut off from the settings of the user who runs the tests.
+//! The git program, isolated from the settings of the user who runs the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::sync::locked;
 
-/// Who commits, and when: always the same, so that commits have the same names in every run.
+/// The author and dates: always the same, so that commits have the same ids in every run.
 const IDENTITY: [(&str, &str); 6] = [
     ("GIT_AUTHOR_NAME", "Local Hub"),
     ("GIT_AUTHOR_EMAIL", "hub@example.invalid"),
@@ -18,9 +18,9 @@ const IDENTITY: [(&str, &str); 6] = [
     ("GIT_COMMITTER_DATE", "1758000000 +0000"),
 ];
 
-/// The installed git, run without system, global or user configuration and with a home folder of its own.
+/// The installed git, run without system, global or user configuration and with a separate home folder.
 ///
-/// The local hub makes and serves its repositories with it; tests may use it as a client that is known to be right.
+/// The local hub makes and serves its repositories with it; tests may use it as a reference client.
 #[derive(Clone, Debug)]
 pub struct Git {
     exec_path: PathBuf,
@@ -28,11 +28,11 @@ pub struct Git {
 }
 
 impl Git {
-    /// Finds git on the `PATH`. `home` is the folder that the runs shall take for the user's home.
+    /// Finds git on the `PATH`. `home` replaces the user's home folder.
     ///
     /// # Errors
     ///
-    /// There is no git, or it comes without `git http-backend`.
+    /// If git is missing, or comes without `git http-backend`.
     pub fn isolated(home: impl Into<PathBuf>) -> Result<Self> {
         Ok(Self { exec_path: exec_path()?, home: home.into() })
     }
@@ -41,7 +41,7 @@ impl Git {
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.exec_path.join(if cfg!(windows) { "git.exe" } else { "git" }));
         if cfg!(unix) {
-            // Elsewhere programs need some of it to start at all.
+            // On other systems programs need some variables to start at all.
             command.env_clear().env("PATH", &self.exec_path);
         }
         command
@@ -56,11 +56,11 @@ impl Git {
         command
     }
 
-    /// Runs git in `folder` with `input` on its standard input; returns its standard output.
+    /// Runs git in `folder` with `input` on its stdin; returns its stdout.
     ///
     /// # Errors
     ///
-    /// It could not be started or did not succeed; the message has the words that git printed.
+    /// If it could not be started or did not succeed; the error contains git's messages.
     pub fn run(&self, folder: &Path, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
         self.run_with(folder, arguments, |stdin| Ok(stdin.write_all(input)?))
     }
@@ -81,7 +81,7 @@ impl Git {
             .stderr(Stdio::piped())
             .spawn()
             .with_context(said)?;
-        // A git that ends early closes the pipe; its own words, read below, say why.
+        // A git that ends early closes the pipe; its own messages, read below, say why.
         let written = match child.stdin.take() {
             Some(mut stdin) => write_input(&mut stdin),
             None => Ok(()),
@@ -99,7 +99,7 @@ impl Git {
     }
 }
 
-/// Where git keeps its programs; asked once per process.
+/// The folder of git's programs; determined once per process.
 fn exec_path() -> Result<PathBuf> {
     static KNOWN: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut known = locked(&KNOWN);

@@ -21,16 +21,17 @@ use crate::log::RequestLog;
 use crate::server::{Shared, Sockets, Tls, serve};
 use crate::trouble::Trouble;
 
-/// A hub on loopback, and its data host on another port, until it is dropped.
+/// A hub on loopback, with its data host on another port, until it is dropped.
 ///
-/// It runs on threads of its own, so that plain tests, tests in any async runtime and other processes can use it
-/// alike, and any number of hubs at once. Where tokens go is watched: see [`LocalHub::take_violations`]. Its
-/// repositories and files are in a temporary folder that goes with it.
+/// It runs on its own threads, so plain tests, tests in any async runtime and other processes can use
+/// it, and any number of hubs at once. It checks where tokens are sent: see
+/// [`LocalHub::take_violations`]. Its repositories and files are in a temporary folder that is removed
+/// with it.
 #[derive(Debug)]
 pub struct LocalHub {
     shared: Arc<Shared>,
     running: Option<Running>,
-    /// Goes after the threads have ended.
+    /// Removed after the threads have ended.
     folder: TempDir,
 }
 
@@ -45,17 +46,18 @@ impl LocalHub {
     ///
     /// # Panics
     ///
-    /// It cannot be started; [`LocalHubBuilder::try_start`] says why in an error.
+    /// If it cannot be started; [`LocalHubBuilder::try_start`] returns the error instead.
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// A hub with other than the usual properties.
+    /// A hub with other properties.
     pub fn builder() -> LocalHubBuilder {
         LocalHubBuilder::default()
     }
 
-    /// What `HF_ENDPOINT` would be: `http://127.0.0.1:PORT` (with TLS, `https`) and the path prefix, if it has one.
+    /// The value for `HF_ENDPOINT`: `http://127.0.0.1:PORT` (with TLS, `https`) and the path prefix, if
+    /// it has one.
     pub fn endpoint(&self) -> String {
         self.shared.endpoint()
     }
@@ -65,18 +67,18 @@ impl LocalHub {
         self.shared.data_origin.clone()
     }
 
-    /// The certificate of the authority that vouches for a hub with TLS, in PEM.
+    /// The certificate, in PEM, of the authority of a hub with TLS.
     ///
     /// # Panics
     ///
-    /// The hub has no TLS.
+    /// If the hub has no TLS.
     #[expect(clippy::expect_used, reason = "a test that asks for it has a hub with TLS")]
     pub fn ca_certificate(&self) -> &str {
         self.tls().expect("a hub with TLS").ca_certificate()
     }
 
-    /// How many connections ended while TLS was being agreed on: as a rule because the client did not trust the
-    /// certificate.
+    /// How many connections ended during the TLS handshake, usually because the client did not trust
+    /// the certificate.
     pub fn failed_handshakes(&self) -> usize {
         self.tls().map_or(0, Tls::failures)
     }
@@ -85,7 +87,7 @@ impl LocalHub {
         self.shared.tls.as_ref()
     }
 
-    /// Serves the fixture. When the model is there already, this is a new commit on top of the branch; the earlier
+    /// Serves the fixture. If the model exists already, this adds a new commit to the branch; earlier
     /// commits can still be resolved. `HEAD` and access become those of this fixture.
     ///
     /// # Panics
@@ -95,17 +97,18 @@ impl LocalHub {
         or_panic(self.try_publish(fixture))
     }
 
-    /// [`LocalHub::publish`] that tells what went wrong.
+    /// Like [`LocalHub::publish`], but returns an error.
     ///
     /// # Errors
     ///
-    /// The fixture makes no sense (its name is not `user/repo`, its real manifest is not a manifest), or git or the disk
-    /// refused.
+    /// If the fixture is invalid (its name is not `user/repo`, its real manifest is not a manifest), or
+    /// git or the disk failed.
     pub fn try_publish(&self, fixture: &ModelFixture) -> Result<PublishedModel> {
         self.shared.models.publish(fixture, false)
     }
 
-    /// Like [`LocalHub::publish`], but the commit has no parents and the branch is moved to it by force.
+    /// Like [`LocalHub::publish`], but the commit has no parents and the branch is moved to it by
+    /// force.
     ///
     /// # Panics
     ///
@@ -119,12 +122,13 @@ impl LocalHub {
         self.shared.models.rename(old, new);
     }
 
-    /// Loses a commit that no reference leads to any more, as a hub does that cleans up after
-    /// [`LocalHub::replace`]: git does not have it, and with `api_remembers` only the API and `/resolve/` still do.
+    /// Deletes a commit that no reference leads to any more, as a hub does that cleans up after
+    /// [`LocalHub::replace`]: git no longer has it; with `api_remembers`, only the API and `/resolve/`
+    /// still do.
     ///
     /// # Errors
     ///
-    /// There is no such model, or git refused.
+    /// If there is no such model, or git failed.
     pub fn forget(&self, id: &str, commit: &str, api_remembers: bool) -> Result<()> {
         self.shared.models.forget(id, commit, api_remembers)
     }
@@ -134,24 +138,24 @@ impl LocalHub {
         self.shared.models.set_access(id, access);
     }
 
-    /// All requests so far and to come.
+    /// All requests so far and in the future.
     pub fn log(&self) -> RequestLog {
         RequestLog::new(Arc::clone(&self.shared.recorder))
     }
 
-    /// From now on a token that comes here is one too many: this hub is another than the one whose token it is.
+    /// From now on any token sent here is a violation: this hub is not the one that the token is for.
     pub fn take_no_token(&self) {
         self.shared.recorder.take_no_token();
     }
 
-    /// Where the clients under test (they name themselves `mlc-weights/…`) have sent a token that they had to keep to
-    /// themselves, or kept one back; it is forgotten then. A hub that is dropped with one of these panics: tests need
-    /// not ask.
+    /// Violations by the clients under test (those named `mlc-weights/…`): a token sent where it must
+    /// not be, or missing where it should be. Clears the list. A hub that is dropped with violations
+    /// panics, so tests need not check.
     pub fn take_violations(&self) -> Vec<String> {
         self.shared.recorder.take_violations()
     }
 
-    /// How many TCP connections to the data host are open at this moment, whether they carry something or not.
+    /// The number of open TCP connections to the data host, active or idle.
     pub fn open_data_connections(&self) -> usize {
         self.shared.data_connections.count()
     }
@@ -161,38 +165,38 @@ impl LocalHub {
         self.shared.hub_connections.count()
     }
 
-    /// From now on something goes wrong. Faults that fit the same request are applied one at a time, in the order
-    /// in which they were given.
+    /// Adds a fault. Faults that match the same request are applied one at a time, in the order in
+    /// which they were given.
     pub fn fault(&self, target: impl Into<FaultTarget>, fault: Fault, times: Times) {
         self.shared.faults.add(target.into(), fault, times);
     }
 
-    /// From now on the line is like this, and all counts start at zero.
+    /// Sets the trouble of the line and resets all counts to zero.
     pub fn set_trouble(&self, trouble: Trouble) {
         self.shared.line.set(trouble);
     }
 
-    /// How many applications of faults are still to come; one that is for ever counts as one.
+    /// How many uses of faults are left; an unlimited one counts as one.
     pub fn faults_left(&self) -> usize {
         self.shared.faults.left()
     }
 
-    /// Forgets all faults that are still to come.
+    /// Removes all remaining faults.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
     }
 
-    /// All signed URLs that were handed out expire at once: the data host answers 403.
+    /// All signed URLs issued so far expire at once: the data host answers 403.
     pub fn expire_signed_urls(&self) {
         self.shared.signing.expire_all();
     }
 
-    /// The bare repository of a model, for looking into it or changing it with [`LocalHub::git`].
+    /// The bare repository of a model, for inspecting or changing it with [`LocalHub::git`].
     pub fn repository(&self, id: &str) -> Option<PathBuf> {
         self.shared.models.repository_folder(id)
     }
 
-    /// The git that the hub uses, cut off from the user's settings.
+    /// The hub's git, isolated from the user's settings.
     pub fn git(&self) -> Git {
         self.shared.models.git().clone()
     }
@@ -207,16 +211,16 @@ impl Drop for LocalHub {
     fn drop(&mut self) {
         if let Some(Running { stop, thread }) = self.running.take() {
             drop(stop);
-            // A thread that panicked has said so, and there is nothing left to stop.
+            // A thread that panicked has reported it, and there is nothing left to stop.
             let _ = thread.join();
         }
         let violations = self.take_violations();
-        // A test that fails already says what is wrong.
+        // A failing test already reports its reason.
         assert!(violations.is_empty() || std::thread::panicking(), "tokens: {violations:#?}");
     }
 }
 
-/// Serves on a thread of its own until the sender is dropped.
+/// Serves on a separate thread until the sender is dropped.
 fn run(sockets: Sockets, shared: Arc<Shared>) -> Result<Running> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -232,7 +236,7 @@ fn run(sockets: Sockets, shared: Arc<Shared>) -> Result<Running> {
                 _ = serve(sockets, shared) => {}
             }
         });
-        // Connections, and the git programs of those, end with their tasks.
+        // Connections, and their git programs, end with their tasks.
         runtime.shutdown_timeout(Duration::from_secs(5));
     };
     let thread =

@@ -1,9 +1,10 @@
 //! A model hub on loopback: real git, real redirects, real bytes.
 //!
-//! It behaves as the Hugging Face hub was recorded to behave: repositories come from the real `git http-backend`,
-//! `/resolve/` answers with the hub's redirects and headers, and LFS files come from a data host on another port that
-//! takes signed URLs and refuses every `Authorization`. Tests describe a model with [`ModelFixture`], ask for trouble
-//! with [`Fault`], and assert on the [`RequestLog`].
+//! It behaves like recordings of the Hugging Face hub: repositories are served by the real `git
+//! http-backend`, `/resolve/` responds with the hub's redirects and headers, and LFS files come from a
+//! data host on another port that accepts signed URLs and refuses every `Authorization`. Tests describe
+//! a model with [`ModelFixture`], request failures with [`Fault`], and make assertions about the
+//! [`RequestLog`].
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -31,7 +32,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The git program and its `git http-backend` must be installed; the user's git settings have no influence.
+//! The git program and its `git http-backend` must be installed; the user's git settings have no
+//! effect.
 
 mod access;
 mod azurite;

@@ -1,4 +1,4 @@
-//! What was asked of the hub, for tests to assert on.
+//! The hub's log of requests, for assertions.
 
 mod audit;
 mod recorder;
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 pub(crate) use recorder::{Exchange, Line, Recorder};
 pub use request::{LoggedRequest, Outcome, Route, Server};
 
-/// A live view of the requests that hub and data host received, narrowed by its methods: every view sees requests
-/// that come after it was made, too. Cheap to clone.
+/// A live view of the requests to hub and data host, narrowed by its methods: each view includes
+/// requests that arrive later. Cheap to clone.
 ///
 /// ```
 /// # let hub = local_hub::LocalHub::start();
@@ -35,7 +35,7 @@ impl RequestLog {
 
     // Narrowing.
 
-    /// Only the requests for which `keep` is true.
+    /// Only requests for which `keep` returns true.
     #[must_use]
     pub fn filter(&self, keep: impl Fn(&LoggedRequest) -> bool + Send + Sync + 'static) -> Self {
         let mut narrowed = self.clone();
@@ -61,7 +61,7 @@ impl RequestLog {
         self.filter(|request| matches!(request.route, Route::InfoRefs | Route::UploadPack))
     }
 
-    /// Only requests to git-lfs' batch API.
+    /// Only requests to git-lfs's batch API.
     #[must_use]
     pub fn lfs_batch(&self) -> Self {
         self.route(Route::LfsBatch)
@@ -79,7 +79,7 @@ impl RequestLog {
         self.filter(move |request| request.route == route)
     }
 
-    /// Only requests that concern this model, `user/repo`.
+    /// Only requests about this model, `user/repo`.
     #[must_use]
     pub fn model(&self, id: &str) -> Self {
         let id = id.to_owned();
@@ -100,7 +100,7 @@ impl RequestLog {
         self.filter(move |request| request.method == method)
     }
 
-    /// Only requests that carried this header.
+    /// Only requests with this header.
     #[must_use]
     pub fn with_header(&self, name: &str) -> Self {
         let name = name.to_owned();
@@ -120,36 +120,36 @@ impl RequestLog {
         self.filter(move |request| request.began >= now)
     }
 
-    // Asking.
+    // Reading.
 
     /// The requests, in the order in which they began.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.recorder.read(|all| self.select(all).cloned().collect())
     }
 
-    /// How many there are.
+    /// The number of requests.
     pub fn count(&self) -> usize {
         self.recorder.read(|all| self.select(all).count())
     }
 
-    /// There is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.count() == 0
     }
 
-    /// Bytes of answers' bodies that were handed to the connections. A client that goes away may have received
-    /// less, by what the socket buffers hold.
+    /// The bytes of response bodies handed to the connections. A client that disconnects may have
+    /// received less, because of socket buffers.
     pub fn bytes_sent(&self) -> u64 {
         self.recorder.read(|all| self.select(all).map(|request| request.body_sent).sum())
     }
 
-    /// How many are being answered at this moment.
+    /// The number of requests being answered at the moment.
     pub fn in_flight(&self) -> usize {
         self.recorder.read(|all| self.select(all).filter(|request| request.ended.is_none()).count())
     }
 
-    /// The largest number that were ever being answered at the same time. A request lasts from its head to the
-    /// last byte of the answer, so that it needs no patience in the asking test to be exact.
+    /// The largest number of requests that were in progress at once. A request lasts from its head to
+    /// the last byte of its response, so the number is exact without waiting.
     pub fn max_concurrent(&self) -> usize {
         self.recorder
             .read(|all| {
@@ -168,7 +168,7 @@ impl RequestLog {
             .unsigned_abs()
     }
 
-    /// How many TCP connections they came over.
+    /// The number of TCP connections used.
     pub fn connections(&self) -> usize {
         self.recorder.read(|all| {
             let mut numbers: Vec<u64> = self.select(all).map(|request| request.connection).collect();
@@ -184,8 +184,8 @@ impl RequestLog {
 
     // Waiting.
 
-    /// Waits until `condition` holds; `false` when it still does not after `patience`. Blocks the thread: in
-    /// async code use [`RequestLog::until`].
+    /// Waits until `condition` holds; returns `false` if it does not within `patience`. Blocks the
+    /// thread: in async code use [`RequestLog::until`].
     pub fn wait_until(&self, patience: Duration, condition: impl Fn(&Self) -> bool) -> bool {
         let deadline = Instant::now() + patience;
         loop {
@@ -201,7 +201,7 @@ impl RequestLog {
         }
     }
 
-    /// Waits in async code until `condition` holds; `false` when it still does not after `patience`.
+    /// Waits in async code until `condition` holds; returns `false` if it does not within `patience`.
     pub async fn until(&self, patience: Duration, condition: impl Fn(&Self) -> bool) -> bool {
         let mut watch = self.recorder.subscribe();
         let held = async {

@@ -1,4 +1,4 @@
-//! The models that a hub has.
+//! The models on a hub.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::hex::name_of;
 use crate::store::{Store, Stored};
 use crate::sync::locked;
 
-/// All models of one hub, and the contents they share.
+/// All models of one hub, and their shared contents.
 #[derive(Debug)]
 pub(crate) struct Models {
     folder: PathBuf,
@@ -29,7 +29,7 @@ struct Known {
     models: HashMap<String, Model>,
     /// Old name to new name.
     renamed: HashMap<String, String>,
-    /// What the data host has, by the path of its URL.
+    /// The data host's objects, by the path of their URL.
     objects: HashMap<String, Vec<Object>>,
 }
 
@@ -50,28 +50,28 @@ pub(crate) struct Commit {
     files: BTreeMap<String, Arc<HubFile>>,
 }
 
-/// One file as the hub hands it out.
+/// One file as the hub serves it.
 #[derive(Debug)]
 pub(crate) struct HubFile {
     pub(crate) path: String,
-    /// Name of the git blob: of the pointer, for LFS.
+    /// The id of the git blob: of the pointer, for LFS.
     pub(crate) blob: String,
     /// For LFS files.
     pub(crate) object: Option<Object>,
     pub(crate) stored: Stored,
 }
 
-/// An LFS file as the data host has it.
+/// An LFS file on the data host.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
     pub(crate) model: String,
     pub(crate) file: String,
-    /// What the pointer says.
+    /// The digest in the pointer.
     pub(crate) sha256: String,
     pub(crate) size: u64,
     /// The data host's own name for the content, which is not the SHA-256.
     pub(crate) xet_hash: String,
-    /// Path of its URL.
+    /// The path of its URL.
     pub(crate) url_path: String,
     pub(crate) stored: Stored,
 }
@@ -113,7 +113,7 @@ impl Models {
         })
     }
 
-    /// The model's repository, made if it is new, and the tip of the fixture's branch.
+    /// The model's repository, created if it is new, and the tip of the fixture's branch.
     fn repository(&self, fixture: &ModelFixture) -> Result<(Arc<Repository>, Option<String>)> {
         let mut known = locked(&self.known);
         if let Some(model) = known.models.get(fixture.id()) {
@@ -163,7 +163,8 @@ impl Models {
 
     pub(crate) fn forget(&self, id: &str, commit: &str, api_remembers: bool) -> Result<()> {
         let folder = self.repository_folder(id).with_context(|| format!("there is no model {id}"))?;
-        // git keeps what is in a pack that it is told to keep, or that some log of references names; neither is here.
+        // git keeps objects in packs marked to be kept, or named by a reference log; there are neither
+        // here.
         self.git.run(&folder, &["repack", "-a", "-d", "-q"], b"")?;
         self.git.run(&folder, &["prune", "--expire=now"], b"")?;
         if let Some(model) = locked(&self.known).models.get_mut(id).filter(|_| !api_remembers) {
@@ -180,7 +181,7 @@ impl Models {
         known.renamed.insert(old.to_owned(), new.to_owned());
     }
 
-    /// The new name of a model that was renamed, or that is known in other letter case.
+    /// The new name of a model that was renamed, or is known in different case.
     pub(crate) fn moved_to(&self, id: &str) -> Option<String> {
         let known = locked(&self.known);
         if known.models.contains_key(id) {
@@ -200,7 +201,7 @@ impl Models {
         }
     }
 
-    /// Every token that some model lets in.
+    /// Every token that some model accepts.
     pub(crate) fn tokens(&self) -> Vec<String> {
         let known = locked(&self.known);
         let tokens = known.models.values().filter_map(|model| match &model.access {
@@ -214,12 +215,12 @@ impl Models {
         locked(&self.known).models.get(id).map(|model| model.repository.folder.clone())
     }
 
-    /// The branch that a clone gets, and `revision` means if there is none.
+    /// The branch that a clone gets, and that a missing `revision` means.
     pub(crate) fn head(&self, id: &str) -> Option<String> {
         locked(&self.known).models.get(id).map(|model| model.head.clone())
     }
 
-    /// The commit that a branch, a tag, a full reference or a commit's own name means. Only published commits are
+    /// The commit of a branch, a tag, a full reference or a commit id. Only published commits are
     /// known, not those of a fixture's invented history.
     pub(crate) fn commit(&self, id: &str, revision: &str) -> Option<Arc<Commit>> {
         let known = locked(&self.known);
@@ -229,7 +230,7 @@ impl Models {
         model.commits.get(named.map_or(revision, String::as_str)).cloned()
     }
 
-    /// The only published commit whose name begins with these digits.
+    /// The only published commit whose id begins with these digits.
     pub(crate) fn short_commit(&self, id: &str, start: &str) -> Option<Arc<Commit>> {
         let known = locked(&self.known);
         let mut commits =
@@ -252,7 +253,7 @@ impl Models {
 }
 
 impl Commit {
-    /// All files, by path.
+    /// All files, in order of their paths.
     pub(crate) fn files(&self) -> impl Iterator<Item = &HubFile> {
         self.files.values().map(|file| &**file)
     }

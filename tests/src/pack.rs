@@ -1,4 +1,4 @@
-//! Packs of git objects made by hand: what no honest server would send.
+//! Hand-made packs of git objects that no honest server would send.
 
 mod bombs;
 
@@ -10,12 +10,12 @@ use sha1::{Digest as _, Sha1};
 
 pub use bombs::Bomb;
 
-/// Kinds of objects, as a pack has them.
+/// The kinds of objects in a pack.
 const KINDS: [(&str, u8); 4] = [("commit", 1), ("tree", 2), ("blob", 3), ("tag", 4)];
 const OFS_DELTA: u8 = 6;
 const REF_DELTA: u8 = 7;
 
-/// Builds a pack, object by object. Nothing is checked.
+/// Builds a pack object by object. Nothing is checked.
 #[derive(Clone, Debug)]
 pub struct PackBuilder {
     bytes: Vec<u8>,
@@ -29,18 +29,18 @@ impl Default for PackBuilder {
 }
 
 impl PackBuilder {
-    /// Adds an object that is what it says; returns where it begins.
+    /// Adds a consistent object; returns its offset.
     pub fn whole(&mut self, kind: &str, content: &[u8]) -> u64 {
         self.lying(kind, content.len() as u64, &[(content, 1)])
     }
 
-    /// Adds an object that says it has `size` bytes. It has these, each so many times.
+    /// Adds an object that declares `size` bytes and contains these, each repeated this many times.
     pub fn lying(&mut self, kind: &str, size: u64, contents: &[(&[u8], usize)]) -> u64 {
         let kind = KINDS.iter().find(|(name, _)| *name == kind).map_or(0, |(_, number)| *number);
         self.add(kind, size, &[], contents)
     }
 
-    /// Adds a delta of what begins at `base`.
+    /// Adds a delta of the object at offset `base`.
     pub fn delta_at(&mut self, base: u64, delta: &[u8]) -> u64 {
         let mut distance = self.here() - base;
         let mut digits = vec![low_bits(distance, 0)];
@@ -51,7 +51,7 @@ impl PackBuilder {
         self.add(OFS_DELTA, delta.len() as u64, &digits, &[(delta, 1)])
     }
 
-    /// Adds a delta of the object of this name, 40 hexadecimal digits.
+    /// Adds a delta of the object with this id of 40 hexadecimal digits.
     pub fn delta_of(&mut self, base: &str, delta: &[u8]) -> u64 {
         self.add(REF_DELTA, delta.len() as u64, &crate::hex::parsed(base), &[(delta, 1)])
     }
@@ -69,7 +69,7 @@ impl PackBuilder {
         let mut encoder = ZlibEncoder::new(&mut self.bytes, Compression::fast());
         for (content, times) in contents {
             for _ in 0..*times {
-                // Nothing fails in memory.
+                // Writing to memory cannot fail.
                 let _written = encoder.write_all(content);
             }
         }
@@ -82,7 +82,7 @@ impl PackBuilder {
         self.bytes.len() as u64
     }
 
-    /// The pack, with its checksum.
+    /// The pack with its checksum.
     #[must_use]
     pub fn finish(&self) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
@@ -91,7 +91,7 @@ impl PackBuilder {
     }
 }
 
-/// A pack that lacks its checksum, with it.
+/// Appends the checksum to a pack.
 #[must_use]
 pub fn seal(mut pack: Vec<u8>) -> Vec<u8> {
     let checksum = Sha1::digest(&pack);
@@ -124,7 +124,7 @@ pub fn reference_list(tip: &str, capabilities: &str) -> Vec<u8> {
     .concat()
 }
 
-/// git's answer with a pack, to who has nothing and knows `side-band-64k`.
+/// git's response with a pack, for a client that has nothing and supports `side-band-64k`.
 #[must_use]
 pub fn pack_answer(pack: &[u8]) -> Vec<u8> {
     let pieces = pack.chunks(65_515).map(|piece| packet(&[&[1], piece].concat()));
@@ -132,7 +132,7 @@ pub fn pack_answer(pack: &[u8]) -> Vec<u8> {
     [packet(b"NAK\n"), packet(b"\x02Counting\n"), pieces, b"0000".to_vec()].concat()
 }
 
-/// A delta: the size of its base, its own, and instructions.
+/// A delta: the size of its base, the size of its result, and instructions.
 #[must_use]
 pub fn delta(base_size: u64, size: u64, instructions: &[Vec<u8>]) -> Vec<u8> {
     let mut delta = Vec::new();
@@ -147,7 +147,7 @@ pub fn delta(base_size: u64, size: u64, instructions: &[Vec<u8>]) -> Vec<u8> {
     delta
 }
 
-/// The instruction to take so much of the base from here, at most 16 MiB less a byte.
+/// The instruction to copy this part of the base, at most 16 MiB minus one byte.
 #[must_use]
 pub fn copy(offset: u32, length: u32) -> Vec<u8> {
     let [l0, l1, l2, _] = length.to_le_bytes();
@@ -160,7 +160,7 @@ pub fn insert(bytes: &[u8]) -> Vec<u8> {
     [&[u8::try_from(bytes.len()).unwrap_or(0x7f)][..], bytes].concat()
 }
 
-/// The name of an object.
+/// The id of an object.
 #[must_use]
 pub fn object_name(kind: &str, content: &[u8]) -> String {
     let mut sha1 = Sha1::new();

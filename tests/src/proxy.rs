@@ -15,10 +15,11 @@ use crate::server::Tls;
 use crate::serving::Serving;
 use crate::sync::locked;
 
-/// A proxy as `HTTPS_PROXY` and `HTTP_PROXY` name one, until it is dropped: it opens tunnels (`CONNECT`) for https,
-/// forwards requests with a whole URL for http, speaks SOCKS 4, 4a and 5 too, and keeps a log of all.
+/// A proxy for `HTTPS_PROXY` and `HTTP_PROXY`, until it is dropped: it opens tunnels (`CONNECT`) for
+/// https, forwards requests with a whole URL for http, supports SOCKS 4, 4a and 5, and logs everything.
 ///
-/// It can know names that nobody else knows, so that a local hub with TLS is found under a public hub's name.
+/// It can resolve names of its own, so that a local hub with TLS can be reached under a public hub's
+/// name.
 ///
 /// ```
 /// use local_hub::{LocalHub, LocalProxy};
@@ -39,11 +40,12 @@ pub struct LocalProxy {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProxiedRequest {
-    /// `CONNECT`, `SOCKS4` or `SOCKS5` for a tunnel, else the forwarded request's own.
+    /// `CONNECT`, `SOCKS4` or `SOCKS5` for a tunnel, otherwise the forwarded request's method.
     pub method: String,
-    /// `host:port` for a tunnel, else the whole URL. The host is a name if the proxy is to look it up.
+    /// `host:port` for a tunnel, otherwise the whole URL. The host is a name if the proxy must resolve
+    /// it.
     pub target: String,
-    /// All headers, names in lower case, in the order of arrival.
+    /// All headers, names in lower case, in order of arrival.
     pub headers: Vec<(String, String)>,
     /// The status with which the proxy itself refused, if it did.
     pub refused: Option<u16>,
@@ -51,47 +53,47 @@ pub struct ProxiedRequest {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// The user `user` with the password `secret` is wanted.
+    /// Requires the user `user` with the password `secret`.
     wants_login: bool,
     /// It is reached over TLS.
     tls: Option<Tls>,
-    /// Where a `host:port` really is.
+    /// The real address of a `host:port`.
     known: Mutex<HashMap<String, String>>,
     requests: Mutex<Vec<ProxiedRequest>>,
 }
 
 impl Shared {
-    /// Where a `host:port` is, as far as this proxy knows better than everyone else.
+    /// The real address of a `host:port`, if this proxy has its own.
     fn really_at(&self, name: String) -> String {
         locked(&self.known).get(&name).cloned().unwrap_or(name)
     }
 }
 
 impl LocalProxy {
-    /// A proxy for everyone.
+    /// A proxy without a login.
     ///
     /// # Panics
     ///
-    /// There is no port or thread to be had.
+    /// If no port or thread is available.
     pub fn start() -> Self {
         Self::start_with(Shared::default())
     }
 
-    /// A proxy that refuses everyone who does not log in as `user` with the password `secret`: with 407, or as
-    /// SOCKS 5 does.
+    /// A proxy that requires the user `user` with the password `secret`: it refuses others with 407, or
+    /// as SOCKS 5 does.
     ///
     /// # Panics
     ///
-    /// There is no port or thread to be had.
+    /// If no port or thread is available.
     pub fn with_login() -> Self {
         Self::start_with(Shared { wants_login: true, ..Shared::default() })
     }
 
-    /// A proxy that is itself reached over TLS, with a certificate of an authority of its own.
+    /// A proxy that is itself reached over TLS, with a certificate of its own authority.
     ///
     /// # Panics
     ///
-    /// There is no port or thread to be had.
+    /// If no port or thread is available.
     #[expect(clippy::panic, reason = "a test that cannot have its proxy has failed")]
     pub fn with_tls() -> Self {
         match Tls::new(&[]) {
@@ -114,7 +116,7 @@ impl LocalProxy {
         Ok(Self { serving, shared })
     }
 
-    /// The value for `HTTPS_PROXY` and its kin.
+    /// The value for `HTTPS_PROXY` and similar variables.
     pub fn url(&self) -> String {
         self.url_as(if self.shared.tls.is_some() { "https" } else { "http" })
     }
@@ -129,12 +131,12 @@ impl LocalProxy {
         self.shared.tls.as_ref().map_or("", Tls::ca_certificate)
     }
 
-    /// [`LocalProxy::url`] with the login that [`LocalProxy::with_login`] wants.
+    /// [`LocalProxy::url`] with the login that [`LocalProxy::with_login`] requires.
     pub fn url_with_login(&self) -> String {
         format!("http://user:secret@{}", self.serving.address)
     }
 
-    /// From now on `name`, a `host:port`, is at the host and port of `url`.
+    /// From now on `name`, a `host:port`, leads to the host and port of `url`.
     pub fn lead(&self, name: &str, url: &str) {
         let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
         let authority = authority.split('/').next().unwrap_or_default();
@@ -151,7 +153,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, perhaps; they come back when other connections close.
+            // Possibly out of file descriptors; they become available when other connections close.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };

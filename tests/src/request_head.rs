@@ -1,4 +1,4 @@
-//! Heads of requests, off a connection.
+//! Reads request heads from a connection.
 
 use std::io;
 
@@ -6,10 +6,10 @@ use axum::http::Request;
 use axum::http::request::Parts;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// A client with a longer head than this has lost its way.
+/// A longer head is not from a valid client.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// The requests that come over one connection. They have no bodies, but perhaps the last.
+/// The requests on one connection. None has a body, except possibly the last.
 pub(crate) struct Requests<S> {
     stream: S,
     received: Vec<u8>,
@@ -24,12 +24,12 @@ impl<S: AsyncRead + Unpin> Requests<S> {
         &mut self.stream
     }
 
-    /// The connection, and what was received after the last head.
+    /// The connection, and bytes received after the last head.
     pub(crate) fn into_rest(self) -> (S, Vec<u8>) {
         (self.stream, self.received)
     }
 
-    /// The next one; `None` when the client has left.
+    /// The next request; `None` if the client has disconnected.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Parts>> {
         loop {
             if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -67,8 +67,8 @@ pub(crate) fn wants_close(parts: &Parts) -> bool {
     values.any(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
 }
 
-/// The request as the server gets it. It is the last of its connection, since the next of the client's may be for
-/// another server.
+/// The request as forwarded to the server. It is the last on its connection, since the client's next
+/// one may be for another server.
 pub(crate) fn head_for_server(parts: &Parts) -> String {
     let path = parts.uri.path_and_query().map_or("/", |whole| whole.as_str());
     let mut head = format!("{} {path} HTTP/1.1\r\nconnection: close\r\n", parts.method);
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_a_request() {
+    fn requests_are_read_one_after_another() {
         let head = b"GET /a?b=%20c HTTP/1.1\r\nHost: x:1\r\nRange:bytes=0-9\r\nConnection: Close\r\n\r\n";
         let parts = parse(head).unwrap();
         assert_eq!((parts.method.as_str(), parts.uri.query()), ("GET", Some("b=%20c")));

@@ -1,4 +1,5 @@
-//! SeaweedFS, which speaks the language of S3, where the [servers that others wrote](crate::OtherServer) are installed.
+//! SeaweedFS, a server with an S3 API, if the [servers by other authors](crate::OtherServer) are
+//! installed.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -12,10 +13,11 @@ use tempfile::TempDir;
 
 use crate::OtherServer;
 
-/// It takes a few seconds to start, and more on a busy machine.
+/// It takes a few seconds to start, and longer on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 const ATTEMPTS: usize = 3;
-/// Creates a user with a policy, which permits to read something, and waits until the server knows both. Prints the key.
+/// Creates a user with a policy that permits reading something, and waits until the server knows both.
+/// Prints the key.
 const GRANT: &str = r#"
 import boto3, botocore.exceptions, json, sys, time
 endpoint, name, policy = sys.argv[1:]
@@ -46,17 +48,17 @@ const IDENTITY: &str = r#"{"name":"tests","actions":["Admin","Read","List","Writ
     "credentials":[{"accessKey":"test-key","secretKey":"test-s3cret"}]}"#;
 const ANYBODY: &str = r#",{"name":"anonymous","actions":["Read"]}"#;
 
-/// A server of SeaweedFS (the program `weed`), until it is dropped. A bucket is there as soon as something is written to
-/// it.
+/// A SeaweedFS server (the program `weed`), until it is dropped. A bucket exists as soon as something
+/// is written to it.
 #[derive(Debug)]
 pub struct LocalS3 {
     process: Child,
     address: Ipv4Addr,
     port: u16,
     metrics: u16,
-    /// A program with the package boto3.
+    /// A Python with the package boto3.
     python: PathBuf,
-    /// Goes after the process has ended.
+    /// Removed after the process has ended.
     _folder: TempDir,
 }
 
@@ -65,39 +67,39 @@ pub struct LocalS3 {
 pub struct S3Place {
     /// The program `weed`.
     pub program: PathBuf,
-    /// Words before the program's own: what enters another network, if anything.
+    /// The words before the program, which enter another network if needed.
     pub enter: Vec<String>,
-    /// Where it is reached.
+    /// Its address.
     pub address: Ipv4Addr,
-    /// Anybody may read, without a signature.
+    /// Everyone may read without a signature.
     pub is_public: bool,
 }
 
-/// What a [`LocalS3`] has done so far, by its own count.
+/// What a [`LocalS3`] has done so far, by its own metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct S3Count {
-    /// Answers to `GET` and `HEAD`.
+    /// Responses to `GET` and `HEAD`.
     pub reads: u64,
-    /// Answers to all else.
+    /// Responses to all other requests.
     pub writes: u64,
-    /// Bytes of contents that were sent.
+    /// Bytes of objects that were sent.
     pub sent: u64,
-    /// Bytes of contents that came.
+    /// Bytes of objects that were received.
     pub received: u64,
 }
 
 impl LocalS3 {
-    /// A server on loopback, in a new folder below `parent`; `None` where it is not installed.
+    /// A server on loopback, in a new folder below `parent`; `None` if it is not installed.
     ///
     /// # Panics
     ///
-    /// It does not start.
+    /// If it does not start.
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     pub fn start(parent: &Path) -> Option<Self> {
         let program = OtherServer::installed()?.join("bin/weed");
         let address = Ipv4Addr::LOCALHOST;
         let place = S3Place { program, enter: Vec::new(), address, is_public: false };
-        // Somebody else may have taken one of the ports in the meantime.
+        // Another process may have taken one of the ports meanwhile.
         let mut outcome = Self::try_start(&place, parent);
         for _ in 1..ATTEMPTS {
             if outcome.is_err() {
@@ -114,7 +116,7 @@ impl LocalS3 {
     ///
     /// # Errors
     ///
-    /// It does not start, or not within two minutes.
+    /// If it does not start within two minutes.
     pub fn try_start(place: &S3Place, parent: &Path) -> Result<Self> {
         let folder = tempfile::tempdir_in(parent).context("make a folder")?;
         let ports = free_ports(9)?;
@@ -153,16 +155,16 @@ impl LocalS3 {
         Ok(answer)
     }
 
-    /// The variables by which programs find it and are let in.
+    /// The variables with its address and credentials.
     pub fn variables(&self) -> Vec<(String, String)> {
         self.variables_of("test-key", "test-s3cret")
     }
 
-    /// The variables of a user who may do what a policy of IAM says, and nothing else.
+    /// The variables of a user who may do exactly what an IAM policy permits.
     ///
     /// # Panics
     ///
-    /// The server does not take the policy.
+    /// If the server does not accept the policy.
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     pub fn grant(&self, user: &str, policy: &str) -> Vec<(String, String)> {
         let mut python = Command::new(&self.python);
@@ -192,7 +194,7 @@ impl LocalS3 {
         format!("http://{}:{}", self.address, self.port)
     }
 
-    /// The number of its process.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -201,7 +203,7 @@ impl LocalS3 {
     ///
     /// # Errors
     ///
-    /// It does not say.
+    /// If it does not report them.
     pub fn count(&self) -> Result<S3Count> {
         Ok(counted(&self.get(self.metrics, "/metrics")?))
     }
@@ -216,11 +218,11 @@ impl S3Place {
         let mut words = self.enter.iter().map(String::as_str).chain(self.program.to_str());
         let mut command = Command::new(words.next().context("no program")?);
         command.args(words).args(["server", "-s3", "-master.telemetry=false"]);
-        // Who enters a network is alone there, and may come from several sides.
+        // In another network the server is alone, and may be reached from several sides.
         let bind = if self.enter.is_empty() { self.address } else { Ipv4Addr::UNSPECIFIED };
         command.arg(format!("-ip={}", self.address)).arg(format!("-ip.bind={bind}"));
         command.args(["-master.volumeSizeLimitMB=64", "-volume.max=100", "-s3.autoCreateBucket"]);
-        // These would take ports that are the same for all.
+        // These would use fixed ports.
         command.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam.readOnly=false"]);
         for (service, ports) in ["master", "volume", "filer", "s3"].iter().zip(ports.chunks(2)) {
             let [port, grpc] = ports else { bail!("too few ports") };
@@ -241,7 +243,7 @@ impl Drop for LocalS3 {
     }
 }
 
-/// Adds up the metrics that count requests and bytes.
+/// Sums up the metrics that count requests and bytes.
 fn counted(metrics: &str) -> S3Count {
     let mut count = S3Count::default();
     for (name, value) in metrics.lines().filter_map(|line| line.rsplit_once(' ')) {
@@ -270,7 +272,7 @@ fn whole(number: f64) -> u64 {
     number as u64
 }
 
-/// Ports that nobody listened on a moment ago.
+/// Ports that were free a moment ago.
 pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
     let listeners: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port"))
@@ -283,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_are_added_up() {
+    fn metrics_of_requests_and_bytes_are_summed_up() {
         let metrics = "# HELP x 1\n\
             SeaweedFS_s3_request_total{bucket=\"b\",code=\"206\",type=\"GET\"} 1.5e+03\n\
             SeaweedFS_s3_request_total{bucket=\"b\",code=\"200\",type=\"HEAD\"} 2\n\

@@ -41,7 +41,7 @@ use crate::models::Models;
 use crate::trouble::Line;
 use connection::{Caller, Door};
 
-/// Everything that requests have in common.
+/// State shared by all requests.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
@@ -67,34 +67,34 @@ impl Shared {
     }
 }
 
-/// What a hub's builder sets.
+/// The settings of a hub's builder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
-    /// Path of the endpoint: empty, or with a leading slash and no trailing one.
+    /// The endpoint's path: empty, or with a leading slash and no trailing one.
     pub(crate) prefix: String,
-    /// Before every answer.
+    /// The delay of every response.
     pub(crate) latency: Duration,
     /// Requests for a larger file must have a `Range`.
     pub(crate) whole_file_limit: Option<u64>,
-    /// `/resolve/` answers with the bytes.
+    /// `/resolve/` responds with the bytes.
     pub(crate) serves_files_itself: bool,
-    /// What every TCP connection may carry, in bytes a second.
+    /// The limit for each TCP connection, in bytes per second.
     pub(crate) pace: Option<u64>,
-    /// There is nothing but git and its batch API for large files.
+    /// There is only git and its batch API for large files.
     pub(crate) is_git_host: bool,
-    /// The origin of the server that answers the batch API.
+    /// The origin of the server that handles the batch API.
     pub(crate) lfs_server: Option<String>,
-    /// The `Authorization` that batch answers name and the data host wants.
+    /// The `Authorization` that batch responses contain and the data host requires.
     pub(crate) data_login: Option<String>,
-    /// The data host is the one that costs little.
+    /// Uses the cheap data host.
     pub(crate) is_cheap: bool,
-    /// Tokens the hub knows, besides those that models let in.
+    /// Tokens the hub knows, besides those that models accept.
     pub(crate) tokens: Vec<String>,
-    /// The most entries of a tree that the API lists on one page, if not as many as the real hub.
+    /// The most entries on a page of the API's listing, if fewer than on the real hub.
     pub(crate) tree_page: Option<usize>,
 }
 
-/// The sockets, bound before anything is served, so that the ports are known.
+/// The sockets, bound in advance so that the ports are known.
 pub(crate) struct Sockets {
     hub: std::net::TcpListener,
     data: std::net::TcpListener,
@@ -124,7 +124,7 @@ fn bind(address: Ipv4Addr, pace: Option<u64>) -> Result<std::net::TcpListener> {
     Ok(socket)
 }
 
-/// Serves both until it is dropped. To be called in a runtime.
+/// Serves both until dropped. Must be called in a runtime.
 pub(crate) async fn serve(sockets: Sockets, shared: Arc<Shared>) -> Result<()> {
     let numbers = Arc::new(AtomicU64::new(0));
     let door = |socket, connections| {

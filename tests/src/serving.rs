@@ -1,4 +1,4 @@
-//! A small server of our own on loopback, with a thread and a runtime of its own.
+//! A small server on loopback, with its own thread and runtime.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
@@ -9,7 +9,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// It serves until it is dropped.
+/// Serves until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
@@ -21,7 +21,7 @@ impl Serving {
         Self::run(name, |listener| async { drop(axum::serve(listener, router).await) })
     }
 
-    /// Serves with what `serve` makes of the socket.
+    /// Runs the server that `serve` creates from the socket.
     pub(crate) fn run<F: Future<Output = ()>>(
         name: &str,
         serve: impl FnOnce(TcpListener) -> F + Send + 'static,
@@ -38,7 +38,7 @@ impl Serving {
         let (stop, stopped) = oneshot::channel();
         let serving = move || {
             runtime.block_on(async {
-                // Nobody is answered if this fails, which a test will notice.
+                // If this fails nothing is answered, which a test will notice.
                 let Ok(listener) = TcpListener::from_std(socket) else { return };
                 tokio::select! {
                     _ = stopped => {}
@@ -57,7 +57,7 @@ impl Drop for Serving {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.running.take() {
             drop(stop);
-            // A thread that panicked has said so, and there is nothing left to stop.
+            // A thread that panicked has reported it, and there is nothing left to stop.
             let _ = thread.join();
         }
     }

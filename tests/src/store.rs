@@ -30,7 +30,7 @@ pub(crate) struct Store {
     unfinished: AtomicU64,
 }
 
-/// One content that the store has. Cheap to clone.
+/// A content in the store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) size: u64,
@@ -51,7 +51,7 @@ impl Store {
         Ok(Self { folder, unfinished: AtomicU64::new(0) })
     }
 
-    /// Generates, digests and keeps `content`.
+    /// Generates, hashes and keeps `content`.
     pub(crate) fn keep(&self, content: &Content) -> Result<Stored> {
         let size = content.size();
         if size <= IN_MEMORY {
@@ -79,16 +79,16 @@ impl Store {
     }
 }
 
-/// Bytes of a [`Stored`], to be sent as they are.
+/// The bytes of a [`Stored`], ready to be sent.
 pub(crate) enum Source {
     /// Exactly these.
     Memory(Bytes),
-    /// Those of the file that were asked for.
+    /// The requested part of the file.
     File(File),
 }
 
 impl Stored {
-    /// Where the bytes `range` are.
+    /// The source of the bytes in `range`.
     pub(crate) fn source(&self, range: &Range<u64>) -> io::Result<Source> {
         Ok(match &self.data {
             Data::Memory(bytes) => Source::Memory(body::slice(bytes, range)?),

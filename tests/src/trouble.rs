@@ -1,4 +1,4 @@
-//! Lines on which things go wrong all the time, and with every client alike.
+//! Lines on which failures keep happening, the same for every client.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -9,13 +9,14 @@ use crate::fault::Fault;
 use crate::log::Route;
 use crate::sync::locked;
 
-/// What a connection that crawls carries, in bytes a second.
+/// The speed of a crawling connection in bytes per second.
 const CRAWL: u64 = 10;
 
-/// What is wrong with the line, nothing unless it is said. It goes by counting, so that every client meets the same.
+/// The failures of a line; none by default. They are determined by counting, so that every client meets
+/// the same ones.
 ///
-/// A [`Fault`] is for one request; this is for all of them. What concerns connections concerns those to
-/// the cheap data host alone ([`LocalHubBuilder::cheap_data_host`](crate::LocalHubBuilder::cheap_data_host)).
+/// A [`Fault`] applies to one request, this to all of them. Effects on connections only apply to the
+/// cheap data host ([`LocalHubBuilder::cheap_data_host`](crate::LocalHubBuilder::cheap_data_host)).
 ///
 /// ```
 /// use local_hub::{LocalHub, Trouble};
@@ -25,17 +26,18 @@ const CRAWL: u64 = 10;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Trouble {
-    /// Of so many connections one crawls, the second first: its bodies come at 10 bytes a second.
+    /// One in this many connections crawls, beginning with the second: its bodies arrive at 10 bytes
+    /// per second.
     pub crawls: Option<u64>,
-    /// What the bodies of every other connection come at, in bytes a second.
+    /// The speed of bodies on every other connection, in bytes per second.
     pub pace: Option<u64>,
-    /// A connection is reset when it has carried so many bytes of bodies.
+    /// A connection is reset after carrying this many bytes of bodies.
     pub breaks_after: Option<u64>,
-    /// The data host closes a connection after one answer, and has not said so in the answer.
+    /// The data host closes each connection after one response, without announcing it.
     pub hangs_up: bool,
-    /// Of so many answers of hub and data host one is a 503, in the middle of them.
+    /// One in this many responses of hub and data host is a 503, in the middle of them.
     pub fails: Option<u64>,
-    /// Every answer of hub and data host comes this much later.
+    /// Every response of hub and data host is delayed by this time.
     pub delay: Duration,
     /// The hub's rate limit is reached once.
     pub limit: Option<Limit>,
@@ -44,13 +46,13 @@ pub struct Trouble {
 /// A rate limit that is reached once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Limit {
-    /// Requests to `/resolve/` that are answered before.
+    /// The number of requests to `/resolve/` that are answered before.
     pub after: u64,
-    /// How long those that follow are answered 429.
+    /// How long the following ones are answered with 429.
     pub lasts: Duration,
 }
 
-/// The trouble of one hub, and how far its counts are.
+/// The trouble of one hub, and its current counts.
 #[derive(Debug, Default)]
 pub(crate) struct Line(Mutex<Counts>);
 
@@ -66,16 +68,16 @@ struct Counts {
 /// What one connection to the data host carries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Carries {
-    /// Bytes a second.
+    /// Bytes per second.
     pub(crate) pace: Option<u64>,
     /// Bytes until it is reset.
     pub(crate) left: Option<u64>,
-    /// It ends after one answer.
+    /// It closes after one response.
     pub(crate) hangs_up: bool,
 }
 
 impl Line {
-    /// From now on; all counts begin again.
+    /// Sets the trouble and resets all counts.
     pub(crate) fn set(&self, trouble: Trouble) {
         *locked(&self.0) = Counts { trouble, ..Counts::default() };
     }
@@ -84,7 +86,7 @@ impl Line {
         locked(&self.0).trouble.delay
     }
 
-    /// For a connection that was just accepted.
+    /// The properties of a new connection.
     pub(crate) fn connected(&self) -> Carries {
         let mut counts = locked(&self.0);
         let number = counts.connections;
@@ -97,7 +99,7 @@ impl Line {
         }
     }
 
-    /// The answer that a request gets in the place of its own.
+    /// The fault that replaces a request's own response.
     pub(crate) fn fault(&self, route: Route) -> Option<Fault> {
         let mut counts = locked(&self.0);
         counts.requests += 1;
@@ -119,7 +121,7 @@ impl Counts {
         }
         let until = *self.limited_until.get_or_insert(now + limit.lasts);
         let left = until.saturating_duration_since(now);
-        // A client that waits for the announced number of full seconds is let in.
+        // A client that waits for the announced number of whole seconds is admitted.
         (!left.is_zero())
             .then(|| Fault::rate_limited(left.as_millis().div_ceil(1000).try_into().unwrap_or(1)))
     }

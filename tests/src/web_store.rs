@@ -1,4 +1,4 @@
-//! A web server on loopback that files can be written to: what a store on the web is kept on.
+//! A writable web server on loopback, for stores on the web.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -15,12 +15,13 @@ use percent_encoding::percent_decode_str;
 use crate::serving::Serving;
 use crate::sync::locked;
 
-/// In the place of a status: the request is answered as ever.
+/// Instead of a status: the request is handled normally.
 const PASSED: u16 = 0;
 
 const CHECKSUM: &str = "x-amz-checksum-sha256";
 
-/// A web server with WebDAV's `PUT`, `MOVE`, `MKCOL`, `PROPFIND` and `DELETE`, whose files are in memory, until it is dropped.
+/// A web server with WebDAV's `PUT`, `MOVE`, `MKCOL`, `PROPFIND` and `DELETE`, which keeps its files in
+/// memory, until it is dropped.
 ///
 /// ```
 /// let server = local_hub::LocalWebStore::start();
@@ -34,27 +35,29 @@ pub struct LocalWebStore {
     shared: Arc<Shared>,
 }
 
-/// What a [`LocalWebStore`] knows and does not know.
+/// The abilities of a [`LocalWebStore`].
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "servers differ in each of these, whatever the others are")]
 pub struct WebStoreSettings {
-    /// Answers 412 to a `PUT` whose `If-Match` or `If-None-Match` is not met, and not to others.
+    /// Answers 412 to a `PUT` whose `If-Match` or `If-None-Match` is not met; otherwise ignores these
+    /// headers.
     pub knows_conditions: bool,
     /// Answers 501 to `MOVE`.
     pub knows_no_move: bool,
-    /// Answers 502 to a `MOVE` to a whole URL, as Apache does behind a proxy that speaks TLS for it.
+    /// Answers 502 to a `MOVE` to a whole URL, like Apache behind a TLS proxy.
     pub knows_another_url: bool,
-    /// Answers 409 to a `PUT` into a folder that is not there, as Apache does.
+    /// Answers 409 to a `PUT` into a missing folder, like Apache.
     pub wants_folders: bool,
-    /// The `Authorization` that is wanted.
+    /// The required `Authorization`.
     pub login: Option<String>,
-    /// Answers 403 in the place of 404, as S3 does to who may not list a bucket.
+    /// Answers 403 instead of 404, like S3 to a client that may not list the bucket.
     pub hides_absence: bool,
-    /// Answers 405 to `PROPFIND`, as servers without WebDAV do.
+    /// Answers 405 to `PROPFIND`, like servers without WebDAV.
     pub cannot_list: bool,
-    /// Keeps the `x-amz-checksum-sha256` that a `PUT` brings, and tells it to who asks, as S3 does.
+    /// Keeps the `x-amz-checksum-sha256` of a `PUT` and returns it on request, like S3.
     pub keeps_checksums: bool,
-    /// Its clock is so many seconds ahead, and it refuses what AWS's signatures say was signed at another time by it.
+    /// Its clock is ahead by this many seconds, and it refuses AWS signatures whose time differs from
+    /// its own.
     pub clock_ahead: Option<i64>,
 }
 
@@ -68,7 +71,7 @@ pub struct WebStoreRequest {
     pub path: String,
     /// All headers, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: u16,
 }
 
@@ -84,11 +87,11 @@ struct Disk {
     files: BTreeMap<String, File>,
     folders: BTreeSet<String>,
     versions: u64,
-    /// Statuses for requests whose path has this in it, each for one.
+    /// Statuses for requests whose path contains this text, each for one request.
     trouble: Vec<(String, u16)>,
-    /// Requests whose path has this in it are never answered.
+    /// Requests whose path contains this text are never answered.
     silent: Option<String>,
-    /// Where requests for a path are redirected.
+    /// The redirect targets of paths.
     redirects: BTreeMap<String, String>,
 }
 
@@ -100,7 +103,7 @@ struct File {
 }
 
 impl LocalWebStore {
-    /// A server that knows all but conditions.
+    /// A server that supports everything except conditions.
     pub fn start() -> Self {
         Self::start_with(WebStoreSettings::default())
     }
@@ -109,7 +112,7 @@ impl LocalWebStore {
     ///
     /// # Panics
     ///
-    /// There is no port or thread to be had.
+    /// If no port or thread is available.
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     pub fn start_with(settings: WebStoreSettings) -> Self {
         match Self::try_start(settings) {
@@ -130,17 +133,17 @@ impl LocalWebStore {
         format!("http://{}", self.serving.address)
     }
 
-    /// Puts a file there, as its owner would.
+    /// Adds a file, as the server's owner would.
     pub fn put(&self, path: &str, bytes: impl Into<Bytes>) {
         locked(&self.shared.state).write(path, bytes.into(), None);
     }
 
-    /// Puts a file there that has this checksum by the word of the server.
+    /// Adds a file for which the server returns this checksum.
     pub fn put_with_checksum(&self, path: &str, bytes: impl Into<Bytes>, checksum: &str) {
         locked(&self.shared.state).write(path, bytes.into(), Some(checksum.to_owned()));
     }
 
-    /// What is there.
+    /// A file's content.
     pub fn get(&self, path: &str) -> Option<Bytes> {
         locked(&self.shared.state).files.get(path).map(|file| file.bytes.clone())
     }
@@ -155,29 +158,29 @@ impl LocalWebStore {
         locked(&self.shared.state).files.keys().cloned().collect()
     }
 
-    /// The next request whose path has `part` in it is answered with this status, and nothing is done.
+    /// Answers the next request whose path contains `part` with this status, without carrying it out.
     pub fn refuse(&self, part: &str, status: u16) {
         locked(&self.shared.state).trouble.push((part.to_owned(), status));
     }
 
-    /// The same for the one that comes after so many others.
+    /// The same after this many other requests.
     pub fn refuse_after(&self, part: &str, others: usize, status: u16) {
         let mut state = locked(&self.shared.state);
         state.trouble.extend(std::iter::repeat_n((part.to_owned(), PASSED), others));
         state.trouble.push((part.to_owned(), status));
     }
 
-    /// No request is answered with a status of [`refuse`](Self::refuse) any more.
+    /// Cancels all statuses set by [`refuse`](Self::refuse).
     pub fn forgive(&self) {
         locked(&self.shared.state).trouble.clear();
     }
 
-    /// From now on requests whose path has `part` in it are never answered.
+    /// From now on requests whose path contains `part` are never answered.
     pub fn fall_silent(&self, part: &str) {
         locked(&self.shared.state).silent = Some(part.to_owned());
     }
 
-    /// Requests for `path` are redirected to `url`.
+    /// Redirects requests for `path` to `url`.
     pub fn redirect(&self, path: &str, url: &str) {
         locked(&self.shared.state).redirects.insert(path.to_owned(), url.to_owned());
     }
@@ -198,7 +201,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let mut response = match axum::body::to_bytes(body, usize::MAX).await {
         Ok(_) if !shared.is_in_time(parts.uri.query().unwrap_or_default(), &parts.headers) => status(403),
         Ok(bytes) => shared.answer(method, path, &parts.headers, bytes),
-        // The client broke it off.
+        // The client aborted it.
         Err(_) => status(400),
     };
     if shared.settings.clock_ahead.is_some() {
@@ -216,14 +219,15 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 impl Shared {
-    /// By its own clock.
+    /// The time by its own clock.
     fn now(&self) -> SystemTime {
         let ahead = self.settings.clock_ahead.unwrap_or_default();
         let distance = Duration::from_secs(ahead.unsigned_abs());
         if ahead < 0 { SystemTime::now() - distance } else { SystemTime::now() + distance }
     }
 
-    /// Whether a signature is of this time: a quarter of an hour in a header, and as long as it says in a query.
+    /// Whether a signature's time is valid: within a quarter of an hour in a header, and for the stated
+    /// time in a query.
     fn is_in_time(&self, query: &str, headers: &HeaderMap) -> bool {
         const MARGIN: u64 = 900;
         let parameter = |name: &str| {
@@ -334,7 +338,7 @@ impl Disk {
         self.files.insert(path.to_owned(), File { bytes, version: self.versions, checksum });
     }
 
-    /// The members of a folder, as WebDAV tells them.
+    /// The members of a folder, as a WebDAV response.
     fn list(&self, folder: &str) -> Response<Body> {
         let (mut members, start) = (BTreeMap::new(), format!("{folder}/"));
         for (path, file) in &self.files {
@@ -402,12 +406,12 @@ fn content(file: &File, range: Option<&str>) -> Response<Body> {
     response.unwrap_or_default()
 }
 
-/// The time that is written as `20130524T000000Z`.
+/// Parses a time like `20130524T000000Z`.
 fn time_of(text: &str) -> Option<SystemTime> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let number = |from: usize, to: usize| digits.get(from..to)?.parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
-    // Days since 1970, of years that begin in March.
+    // Days since 1970, for years that begin in March.
     let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
     let days = days.checked_sub(719_468)?;

@@ -1,4 +1,4 @@
-//! Whether threads of ours ran when this process was forked.
+//! Whether threads of ours were running when this process was forked.
 //!
 //! A forked child has only the thread that forked. A lock that another thread held at that moment is never released in
 //! the child. The table that all locks of `parking_lot` share is such a lock: a child that needs it would hang. Such a
@@ -10,15 +10,17 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-/// How many threads are at work, in the process that began it. A forked child has both as they were.
+/// How many threads are running in the process that started them. A forked child has a copy of this
+/// count.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 
-/// A thread is at work for as long as this lives.
+/// Counts a thread as running while this lives.
 pub(crate) struct AtWork(());
 
 impl AtWork {
-    /// Fails in a process that was forked while a thread of its parent was at work. Called with the GIL, as `fork` is.
+    /// Fails in a process that was forked while a thread of its parent was running. Called with the
+    /// GIL, like `fork`.
     pub(crate) fn begin() -> PyResult<Self> {
         let process = process::id();
         let begun_by = PROCESS.load(Ordering::Relaxed);

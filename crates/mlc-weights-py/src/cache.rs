@@ -1,4 +1,4 @@
-//! The cache, to look after it.
+//! Maintains the cache.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::news::Told;
 use crate::request::{Environ, settings};
 use crate::results;
 
-/// The cache that an environment names.
+/// The cache in an environment.
 #[pyclass(frozen)]
 pub(crate) struct Cache {
     cache: facade::Cache,
@@ -21,7 +21,7 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// By its URL, or by the name that a listing gives.
+    /// A model given by its URL, or by its name in a listing.
     fn named(&self, model: &str) -> Result<ModelRef, Error> {
         if ModelUrl::looks_like(model) {
             return Ok(ModelUrl::parse_at(model, &self.endpoint)?.model().clone());

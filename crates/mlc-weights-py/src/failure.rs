@@ -1,9 +1,9 @@
-//! What goes wrong, as Python's exceptions.
+//! Errors as Python exceptions.
 
 use facade::{Error, ErrorKind, words};
 use pyo3::prelude::*;
 
-/// An error on its way to Python. Only there, with the GIL, does it become an exception.
+/// An error on its way to Python. It becomes an exception only there, with the GIL.
 pub(crate) struct Failure {
     kind: &'static str,
     message: String,
@@ -28,7 +28,7 @@ impl From<Failure> for PyErr {
     }
 }
 
-/// The words of `mlc_weights.MlcWeightsError.kind`.
+/// The values of `mlc_weights.MlcWeightsError.kind`.
 fn kind(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::InvalidInput => "invalid_input",

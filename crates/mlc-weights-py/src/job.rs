@@ -1,4 +1,4 @@
-//! Work that takes long, on a thread of its own.
+//! Long-running work, on a thread of its own.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -24,10 +24,10 @@ use crate::failure::Failure;
 use crate::news::{News, Told};
 use crate::results;
 
-/// More threads than this no network keeps busy.
+/// No network keeps more threads busy.
 const MOST_NETWORK_THREADS: usize = 4;
 
-/// What a job comes to.
+/// The result of a job.
 pub(crate) enum Product {
     Model(Model),
     Plan(Box<DownloadPlan>),
@@ -36,7 +36,7 @@ pub(crate) enum Product {
 
 type Outcome = Result<Product, Error>;
 
-/// Work that has been started. Python waits for it, takes its result once, or cancels it, which dropping does too.
+/// Running work. Python waits for it, takes its result once, or cancels it; dropping cancels it too.
 ///
 /// It belongs to the process that started it: a forked child has no such thread.
 #[pyclass(frozen)]
@@ -52,7 +52,7 @@ struct Running {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// The outcome: on its way, or here.
+/// The outcome, once it has arrived.
 struct Coming {
     receiver: Receiver<Outcome>,
     received: Option<Outcome>,
@@ -73,12 +73,12 @@ impl Job {
                     _ = cancelled.wait_for(|cancelled| *cancelled) => Err(NetError::Cancelled.into()),
                 }
             });
-            // Filling a store goes on when the model is there, for as long as the process runs.
+            // Filling a store continues after the model is ready, as long as the process runs.
             if downloader.is_filling() {
                 let _ = sender.send(outcome);
                 runtime.block_on(downloader.filled());
             } else {
-                // Waits for what blocks, so that nothing outlives the job.
+                // Waits for blocking work, so that nothing outlives the job.
                 drop((runtime, at_work));
                 let _ = sender.send(outcome);
             }
@@ -132,7 +132,7 @@ impl Job {
 }
 
 impl Running {
-    /// Whether the outcome is there within so many seconds, or the thread has panicked.
+    /// Whether the outcome arrives within this many seconds, or the thread has panicked.
     fn wait(&self, seconds: f64) -> bool {
         let timeout = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO);
         let mut coming = self.coming.lock();
@@ -146,7 +146,7 @@ impl Running {
         true
     }
 
-    /// The outcome, once; waits for it without end.
+    /// Takes the outcome, once; waits for it indefinitely.
     fn outcome(&self) -> PyResult<Outcome> {
         let mut coming = self.coming.lock();
         if let Some(outcome) = coming.received.take().or_else(|| coming.receiver.recv().ok()) {
@@ -174,13 +174,13 @@ impl Job {
         News::new(Arc::clone(&self.told))
     }
 
-    /// Waits for the end, so many seconds at most and without the GIL. Whether it has come.
+    /// Waits for the end, at most this many seconds and without the GIL. Returns whether it has ended.
     fn wait(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
         let running = self.running()?;
         Ok(py.detach(|| running.wait(seconds)))
     }
 
-    /// Stops the work, and waits so many seconds at most for it to have stopped.
+    /// Cancels the work, and waits at most this many seconds until it has stopped.
     fn cancel(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
         let running = self.running()?;
         running.cancel.send_replace(true);
@@ -188,7 +188,7 @@ impl Job {
         Ok(())
     }
 
-    /// What the work came to, or the exception that it ended with. To be called once, at its end.
+    /// The result of the work, or its exception. Call it once, at the end.
     fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let running = self.running()?;
         let outcome = py.detach(|| running.outcome())?;

@@ -1,18 +1,18 @@
-//! What the Python package `mlc_weights` is built on: its private module `_native`.
+//! The private module `_native` of the Python package `mlc_weights`.
 //!
 //! | module | |
 //! |---|---|
-//! | `request` | a model that is asked for, by arguments and a snapshot of Python's environment |
-//! | `cache` | the cache to look after |
-//! | `job` | work on a thread of its own that Python waits for, a moment at a time |
+//! | `request` | a requested model: arguments and a snapshot of Python's environment |
+//! | `cache` | maintenance of the cache |
+//! | `job` | work on a thread of its own, which Python waits for in short intervals |
 //! | `at_work` | whether a forked child may begin a job |
-//! | `news` | what the work tells: messages and counters |
-//! | `results` | what it comes to, as the classes of `mlc_weights._results` |
-//! | `failure` | what goes wrong, as the exceptions of `mlc_weights._errors` |
+//! | `news` | what the work reports: messages and counters |
+//! | `results` | results, as the classes of `mlc_weights._results` |
+//! | `failure` | errors, as the exceptions of `mlc_weights._errors` |
 //!
-//! Nothing is global but a count of the jobs: each has a thread and a runtime of its own, which end with it. No Python runs on them, so
-//! that no job needs the GIL, and the loop around a job, which logs, draws and hears Ctrl-C, is Python on its
-//! caller's thread.
+//! The only global state is a count of running jobs: each has a thread and a runtime of its own, which
+//! end with it. No Python code runs on them, so no job needs the GIL; the loop around a job, which
+//! logs, draws and handles Ctrl-C, is Python code on the caller's thread.
 
 mod at_work;
 mod cache;
@@ -22,7 +22,7 @@ mod news;
 mod request;
 mod results;
 
-/// The module, as Python imports it. Its types are described in `python/mlc_weights/_native.pyi`.
+/// The module as imported by Python. `python/mlc_weights/_native.pyi` describes its types.
 #[pyo3::pymodule(name = "_native")]
 mod native {
     #[pymodule_export]

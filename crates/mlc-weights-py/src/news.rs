@@ -1,4 +1,4 @@
-//! What a job tells while it works.
+//! What a job reports while it works.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use facade::{Event, FetchEvent, Observer as _, Progress, words};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 
-/// More messages than this are not kept for a caller that does not ask for them; the oldest go.
+/// The most messages kept for a caller that does not read them; older ones are dropped.
 const MOST_MESSAGES: usize = 1000;
 
-/// As Python's `logging` numbers them.
+/// Level numbers of Python's `logging`.
 const INFO: u8 = 20;
 const WARNING: u8 = 30;
 
@@ -24,7 +24,7 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn note(&self, event: &Event<'_>) {
         self.progress.on_event(event);
-        // Of a wait for a server, one message is enough, not one for each file that waits.
+        // One message about a wait for a server is enough, instead of one for each waiting file.
         if matches!(event, Event::Fetch(FetchEvent::Throttled { .. })) {
             return;
         }
@@ -38,7 +38,7 @@ impl Told {
     }
 }
 
-/// The same, for Python to look at.
+/// The same data, readable from Python.
 #[pyclass(frozen)]
 pub(crate) struct News(Arc<Told>);
 
@@ -50,7 +50,7 @@ impl News {
 
 #[pymethods]
 impl News {
-    /// What was said since the last call, each with its level.
+    /// The messages since the last call, each with its level.
     fn messages(&self) -> Vec<(u8, String)> {
         self.0.messages.lock().drain(..).collect()
     }

@@ -1,4 +1,4 @@
-//! A model that is asked for.
+//! A requested model.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -15,15 +15,15 @@ use crate::job::{Job, Product};
 use crate::news::{News, Told};
 use crate::results;
 
-/// Python's `os.environ` at the call. The process's own environment is not read: Python may have changed its copy, and
-/// another thread may be changing that one.
+/// Python's `os.environ` at the call. The process's own environment is not read: Python's copy may
+/// differ, and another thread may be changing the original.
 pub(crate) type Environ = HashMap<OsString, OsString>;
 
 pub(crate) fn settings(environ: &Environ) -> Result<Settings, Error> {
     Settings::from_lookup(&|name| environ.get(OsStr::new(name)).cloned())
 }
 
-/// A model, how to get it, and with what settings. Made once for a call.
+/// A model, how to get it, and the settings. Created once per call.
 #[pyclass(frozen)]
 pub(crate) struct Request {
     downloader: Downloader,
@@ -46,7 +46,7 @@ impl Request {
         look_only: bool,
     ) -> Result<Self, Failure> {
         let settings = settings(&environ)?;
-        // Then nothing is downloaded, and that is no error under any policy.
+        // Nothing is downloaded then, which is not an error under any policy.
         let (policy, force_redo) =
             if look_only { (CachePolicy::On, Some(false)) } else { (settings.policy, force_redo) };
         let model = ModelUrl::parse_at(url, &settings.endpoint).map_err(Error::from)?.into_model();
@@ -77,7 +77,7 @@ impl Request {
         News::new(Arc::clone(&self.told))
     }
 
-    /// The model, if the cache can answer. On the calling thread.
+    /// The model if it is cached. Runs on the calling thread.
     fn cached<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let found = py.detach(|| self.downloader.cached(&self.wanted)).map_err(Failure::from)?;
         found.map(|model| results::model(py, &model)).transpose()
@@ -102,7 +102,7 @@ fn at_least_one(files: i64) -> Result<NonZeroUsize, Error> {
     usize::try_from(files).ok().and_then(NonZeroUsize::new).ok_or(Error::ZeroProcesses)
 }
 
-/// The directory of a model that is given as one: `None` when the text was meant to be a URL.
+/// The directory of a model given as a local path; `None` if the text looks like a URL.
 #[pyfunction]
 pub(crate) fn local_directory(model: &str) -> Result<Option<PathBuf>, Failure> {
     if ModelUrl::looks_like(model) {

@@ -11,10 +11,10 @@ use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict as _, PyTuple};
 
-/// An object of Python's, or what went wrong in making it.
+/// A Python object, or the error of creating it.
 pub(crate) type Made<'py> = PyResult<Bound<'py, PyAny>>;
 
-/// A class's field, and its value.
+/// A field of a class, and its value.
 type Field = (&'static str, Py<PyAny>);
 
 pub(crate) fn model<'py>(py: Python<'py>, model: &Model) -> Made<'py> {

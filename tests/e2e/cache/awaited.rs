@@ -50,13 +50,13 @@ async fn a_verification_that_nobody_awaits_ends() {
     verifying.abort();
     assert!(verifying.await.unwrap_err().is_cancelled());
     drop(go_on);
-    // The closure is gone when the work has ended, and nothing was told any more.
+    // The closure is dropped once the work has ended, and was not called again.
     assert_eq!(seen.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
 }
 
-/// Ended in the middle of the copying, and of the hashing.
+/// Stopped in the middle of copying, and of hashing.
 #[tokio::test]
-async fn an_export_that_is_ended_leaves_nothing() {
+async fn a_stopped_export_leaves_nothing() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&model).await.unwrap();
     let (cache, id) = (world.downloader().cache(), "mlc-ai/tiny".parse().unwrap());

@@ -1,4 +1,4 @@
-//! What a listing says of models that were downloaded, copied, damaged or replaced.
+//! What a listing reports about models that were downloaded, copied, damaged or replaced.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ fn list(world: &World) -> Listing {
     world.downloader().cache().list().unwrap()
 }
 
-/// The only model of a cache.
+/// The only model in a cache.
 fn only(world: &World) -> ModelEntry {
     let mut listing = list(world);
     assert_eq!((listing.models.len(), listing.skipped.len()), (1, 0), "{listing:?}");
@@ -122,7 +122,7 @@ async fn an_unusable_receipt_does_not_count() {
         fs::write(&receipt, junk).unwrap();
         assert_eq!(only(&world).origin, Origin::Unknown, "{}", String::from_utf8_lossy(junk));
     }
-    // One without end, at least for who would read all of it.
+    // An enormous one, for a reader that reads all of it.
     fs::File::create(&receipt).unwrap().set_len(1 << 40).unwrap();
     assert_eq!(only(&world).origin, Origin::Unknown);
     fs::remove_file(&receipt).unwrap();
@@ -187,9 +187,9 @@ async fn links_and_junk_are_told_apart_from_models() {
     assert_eq!(names, ["dangling", "itself", "notes.txt"]);
 }
 
-/// The document's fields are a contract.
+/// The fields of the document are a contract.
 #[tokio::test]
-async fn the_document() {
+async fn the_fields_of_the_listings_document() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&published).await.unwrap();
     fs::write(world.home().join("model_weights/hf/notes.txt"), "").unwrap();

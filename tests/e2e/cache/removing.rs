@@ -1,4 +1,4 @@
-//! Models and leftovers that are taken out.
+//! Removing models and leftovers.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +10,8 @@ use local_hub::{Fault, FaultTarget, Hold, ModelFixture, Times};
 
 use crate::world::{PATIENCE, Recorded, World, is_cached, lay_out, request};
 
-/// As if the download had failed an hour ago, when its last blocking job has ended: what is younger than a
-/// quarter of an hour counts as in use.
+/// Makes the download look as if it failed an hour ago, once its last blocking job has ended: anything
+/// younger than a quarter of an hour counts as in use.
 async fn age(world: &World) {
     let cache = world.downloader().cache();
     let then = SystemTime::now() - Duration::from_secs(3600);
@@ -135,7 +135,7 @@ async fn of_a_link_only_the_link_is_removed() {
 }
 
 #[tokio::test]
-async fn the_documents() {
+async fn the_fields_of_the_documents_of_remove_and_prune() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&published).await.unwrap();
     let cache = world.downloader().cache();

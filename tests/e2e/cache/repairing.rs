@@ -1,4 +1,4 @@
-//! A model that looks whole is mended by what is right.
+//! Repairing a model that looks whole, keeping its intact files.
 
 use std::fs;
 
@@ -65,7 +65,7 @@ async fn a_repair_is_of_the_commit_that_was_downloaded() {
     let new = world.hub.publish(&ModelFixture::new("mlc-ai/tiny").seed(7).history(1, 10));
     assert_ne!(old.commit, new.commit);
     flip_a_bit(&world.entry(&old).join("params_shard_0.bin"));
-    // Also one that shows, and one that takes the manifest with it.
+    // Also with visible damage, and with a missing manifest.
     for damage in ["", "params_shard_1.bin", "tensor-cache.json"] {
         if !damage.is_empty() {
             fs::remove_file(world.entry(&old).join(damage)).unwrap();

@@ -1,4 +1,4 @@
-//! What a verification says of each file, by a receipt and without one.
+//! What a verification reports for each file, with and without a receipt.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -10,7 +10,7 @@ use local_hub::{Manifests, ModelFixture, PublishedModel};
 use crate::damage::{edit_config, flip_a_bit};
 use crate::world::{World, files_below, lay_out};
 
-/// The only copy of `mlc-ai/tiny`.
+/// The report on the only copy of `mlc-ai/tiny`.
 fn verify(world: &World) -> VerifyReport {
     let mut reports = all(world);
     assert_eq!(reports.len(), 1);
@@ -28,12 +28,12 @@ fn in_states(report: &VerifyReport, states: &[&str]) -> Vec<String> {
     wanted.map(|file| format!("{} {}", file.state.as_str(), file.path)).collect()
 }
 
-/// Every file but those that are right.
+/// Every file that is not right.
 fn not_ok(report: &VerifyReport) -> Vec<String> {
     in_states(report, &["modified", "corrupt", "missing", "unchecked", "extra"])
 }
 
-/// What is said of a file.
+/// The detail reported for a file.
 fn said(report: &VerifyReport, path: &str) -> String {
     match &report.files.iter().find(|file| file.path == path).unwrap().state {
         FileState::Corrupt { problem: words } | FileState::Unchecked { reason: words } => words.clone(),
@@ -248,7 +248,7 @@ async fn hostile_things_in_files_places() {
     fs::create_dir(entry.join("params_shard_0.bin")).unwrap();
     symlink("params_shard_1.bin", entry.join("params_shard_1.bin")).unwrap();
     symlink("nowhere", entry.join("params_shard_2.bin")).unwrap();
-    // Opening it would wait for ever.
+    // Opening it would block forever.
     let fifo = std::process::Command::new("mkfifo").arg(entry.join("tokenizer.json")).status().unwrap();
     assert!(fifo.success());
     symlink(&entry, entry.join("loop")).unwrap();
@@ -266,7 +266,7 @@ async fn hostile_things_in_files_places() {
 }
 
 #[tokio::test]
-async fn the_document() {
+async fn the_fields_of_the_verifications_document() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(1, 1000));
     world.download(&published).await.unwrap();
     fs::write(world.entry(&published).join("params_shard_0.bin"), "short").unwrap();

@@ -1,4 +1,4 @@
-//! Writes down what a download tells, and knows the contract of that.
+//! Records the events of a download and checks their order.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use facade::{Downloader, Error, Event, FetchEvent, Model, Observer, Request};
 
 use crate::world::PATIENCE;
 
-/// An event that outlives its call. Warnings and throttling, which may come at any time, are left out.
+/// An owned event. Warnings and throttling, which may occur at any time, are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     WaitingForLock,
@@ -24,7 +24,7 @@ pub(super) enum Told {
     Unknown(String),
 }
 
-/// What happens to a file.
+/// An event of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Started(u64),
@@ -40,7 +40,7 @@ pub(super) enum Step {
 impl Told {
     fn of(event: &Event<'_>) -> Option<Self> {
         Some(match event {
-            // The last one may come when the download has returned.
+            // The last one may arrive after the download has returned.
             Event::Warning(_)
             | Event::Throttled(_)
             | Event::Fetch(FetchEvent::Throttled { .. })
@@ -76,7 +76,7 @@ impl Told {
     }
 }
 
-/// Waits for what no log tells of.
+/// Waits for a condition that no log shows.
 pub(super) async fn until(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
@@ -85,7 +85,7 @@ pub(super) async fn until(condition: impl Fn() -> bool) {
     }
 }
 
-/// What has been told so far.
+/// The events so far.
 #[derive(Clone)]
 pub(super) struct Watch {
     told: Arc<Mutex<Vec<Told>>>,
@@ -104,7 +104,7 @@ impl Observer for Watcher {
 }
 
 impl Watch {
-    /// The same request, watched.
+    /// The same request, observed.
     pub(super) fn over(asked: Request) -> (Self, Request) {
         let (told, lives) = (Arc::default(), Arc::new(()));
         let watch = Self { told: Arc::clone(&told), watcher: Arc::downgrade(&lives) };
@@ -119,7 +119,7 @@ impl Watch {
         until(|| condition(&self.told.lock().unwrap())).await;
     }
 
-    /// Everything, when nobody is left who could tell more.
+    /// All events, once no further one can arrive.
     pub(super) async fn until_the_end(self) -> Vec<Told> {
         until(|| self.watcher.strong_count() == 0).await;
         let told = self.told();
@@ -127,7 +127,7 @@ impl Watch {
         told
     }
 
-    /// Carries a download out, which tells nothing after its end.
+    /// Runs a download, and checks that no event follows its end.
     pub(super) async fn carry_out(
         self,
         downloader: &Downloader,
@@ -141,13 +141,13 @@ impl Watch {
     }
 }
 
-/// What there was of the download as a whole, without the files, and without the end of the hashing of what was there,
-/// which may come at any time.
+/// The events of the download as a whole, without files, and without the end of hashing existing files,
+/// which may occur at any time.
 pub(super) fn steps(told: &[Told]) -> Vec<Told> {
     told.iter().filter(|told| !matches!(told, Told::File(..) | Told::Reused { .. })).cloned().collect()
 }
 
-/// What there was of one file.
+/// The events of one file.
 pub(super) fn of_file(told: &[Told], path: &str) -> Vec<Step> {
     let of_this = |told: &Told| match told {
         Told::File(file, step) if file == path => Some(*step),
@@ -156,8 +156,8 @@ pub(super) fn of_file(told: &[Told], path: &str) -> Vec<Step> {
     told.iter().filter_map(of_this).collect()
 }
 
-/// What the documentation of `Observer` promises of every file: its events lie between the plan and the next step, they
-/// add up, and what has begun has exactly one end.
+/// Checks what the documentation of `Observer` promises for every file: its events are between the plan
+/// and the next step, they add up, and a file that was started has exactly one end.
 fn check_contract(told: &[Told]) {
     let mut fetch: Option<Fetch> = None;
     for event in told {
@@ -184,7 +184,7 @@ struct Fetch {
 struct File {
     size: u64,
     held: u64,
-    /// Something came over the network, or was tried.
+    /// Something was received over the network, or tried.
     is_under_way: bool,
     end: Option<Step>,
 }

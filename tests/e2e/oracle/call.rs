@@ -1,7 +1,7 @@
-//! The call of one row.
+//! The call for one row.
 //!
-//! Most rows go to the library, where a watcher can look on. Those about the drop-in functions and their
-//! environment run in a process of their own, since they read it.
+//! Most rows call the library, where a watcher can look on. Those about the drop-in functions run in a
+//! separate process, since these read its environment.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use super::stage::Stage;
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Answer {
     Returned(PathBuf),
-    /// The exception that the kind of error stands for, else the kind.
+    /// The exception that corresponds to the kind of error, or else the kind.
     Raised(String),
 }
 
@@ -59,14 +59,14 @@ fn in_library(row: &Row, stage: &Stage, endpoint: &str) -> Result<PathBuf, Error
     Ok(facade::blocking::download(&downloader, request)?.path)
 }
 
-/// A call of a drop-in function, as it goes to another process.
+/// A call of a drop-in function, passed to another process.
 #[derive(Serialize, Deserialize)]
 struct DropIn {
     function: String,
     model: String,
     num_processes: Option<usize>,
     force_redo: Option<bool>,
-    /// Where the answer goes.
+    /// The file for the answer.
     mailbox: PathBuf,
 }
 
@@ -85,7 +85,7 @@ impl DropIn {
     }
 }
 
-/// The variable that brings a [`DropIn`] to the other process.
+/// The variable that passes a [`DropIn`] to the other process.
 const CALL: &str = "MLC_WEIGHTS_TEST_ORACLE_CALL";
 
 fn in_process(row: &Row, stage: &Stage, endpoint: &str) -> Answer {
@@ -111,13 +111,13 @@ fn in_process(row: &Row, stage: &Stage, endpoint: &str) -> Answer {
     serde_json::from_slice(&fs::read(&call.mailbox).unwrap()).unwrap()
 }
 
-/// The name by which the test binary knows a test of this module.
+/// The full name of a test in this module.
 fn test_name(function: &str) -> String {
     let (_binary, module) = module_path!().split_once("::").unwrap();
     format!("{module}::{function}")
 }
 
-/// The other process. Run as one test among others, without the variable, it makes a call that touches nothing.
+/// The other process. Run as an ordinary test, without the variable, it makes a harmless call.
 #[test]
 fn a_drop_in_function_is_called_as_the_variable_says() {
     #[expect(

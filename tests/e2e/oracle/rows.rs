@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 #[derive(Deserialize)]
 pub(super) struct Oracle {
-    /// By name; `None` is one that is not there.
+    /// By name; `None` is one that does not exist.
     pub(super) repositories: BTreeMap<String, Option<Repository>>,
     pub(super) rows: Vec<Row>,
 }
@@ -55,7 +55,7 @@ impl Oracle {
         &self.repositories["standard"].as_ref().unwrap().files
     }
 
-    /// Every file of a returned directory: the bytes that were committed, or not.
+    /// Describes each file of a returned directory: with the committed bytes, or not.
     pub(super) fn files_left(&self, repository: &str, directory: &Path) -> Value {
         let files = &self.repositories[repository].as_ref().unwrap().files;
         // The one file that is added: the manifest's newer name.
@@ -86,12 +86,12 @@ impl Repository {
 }
 
 impl Row {
-    /// The outcome that this workspace should have.
+    /// The expected outcome in this workspace.
     pub(super) fn expected(&self) -> Value {
         let mut expected = if self.ours == "same" { &self.original } else { &self.ours }.clone();
         let fields = expected.as_object_mut().unwrap();
         fields.remove("reason");
-        // A subclass of ValueError, and nothing that a caller of the library could tell apart.
+        // A subclass of ValueError, which callers of the library could not distinguish.
         if let Some(exception) = fields.get_mut("raises")
             && exception == "JSONDecodeError"
         {
@@ -101,7 +101,8 @@ impl Row {
     }
 }
 
-/// All files below a folder with their contents, by their paths with `/`, and all folders, whose paths end in `/`.
+/// All files below a folder with their contents, by path with `/`, and all folders, whose paths end in
+/// `/`.
 pub(super) fn tree_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {

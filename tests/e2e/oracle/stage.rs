@@ -10,19 +10,19 @@ use tempfile::TempDir;
 
 use super::rows::{Oracle, Row, tree_below};
 
-/// A home, read-only tiers and local directories in the states that a row asks for.
+/// A home, read-only tiers and local directories in the states that a row describes.
 pub(super) struct Stage {
     root: TempDir,
     pub(super) home: PathBuf,
     pub(super) tiers: Vec<PathBuf>,
     pub(super) scratch: PathBuf,
     local: PathBuf,
-    /// Where the model is, or will be, in the writable tier.
+    /// The model's place in the writable tier.
     pub(super) entry: PathBuf,
     missed: Arc<AtomicBool>,
 }
 
-/// What is in the cache, file by file and folder by folder.
+/// The content of the cache, by file and folder.
 pub(super) struct Contents {
     pub(super) home: BTreeMap<String, Vec<u8>>,
     pub(super) read_only: Vec<BTreeMap<String, Vec<u8>>>,
@@ -62,7 +62,7 @@ impl Stage {
         self.root.path().join("mailbox")
     }
 
-    /// Where a returned path is, as the recording says it.
+    /// The place of a returned path, in the recording's terms.
     pub(super) fn place(&self, path: &Path) -> String {
         if path == self.entry {
             return "writable".to_owned();
@@ -86,7 +86,7 @@ impl Stage {
         }
     }
 
-    /// To be called while a download runs, as often as one likes: notes whether an entry that was there is gone.
+    /// Call the result regularly during a download: it notices if an existing entry vanishes.
     pub(super) fn watch(&self) -> impl Fn() + Send + Sync + 'static {
         let (entry, missed, was_there) = (self.entry.clone(), Arc::clone(&self.missed), self.entry.exists());
         move || {
@@ -96,7 +96,7 @@ impl Stage {
         }
     }
 
-    /// Whether a watcher has missed the entry.
+    /// Whether the entry vanished while it was watched.
     pub(super) fn entry_was_missed(&self) -> bool {
         self.missed.load(Ordering::Relaxed)
     }
@@ -107,7 +107,7 @@ impl Contents {
         self.has_entry
     }
 
-    /// The files of the home but those of the private folder, where progress is kept.
+    /// The files of the home, except those in the private folder, where progress is kept.
     pub(super) fn models(&self) -> BTreeMap<&String, &Vec<u8>> {
         let is_private = |path: &str| path.starts_with("model_weights/.mlc-weights/");
         self.home.iter().filter(|(path, _)| !is_private(path) && !path.ends_with('/')).collect()

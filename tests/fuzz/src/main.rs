@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use fuzz::Target;
 
-/// Where the name of the target stands.
+/// The variable with the target's name.
 const VARIABLE: &str = "FUZZ_TARGET";
 
 #[expect(clippy::panic, reason = "nothing can be fuzzed without a target")]

@@ -1,6 +1,6 @@
-//! Names: whatever is taken is written as it was read, and safe to build paths of and to show.
+//! Names: whatever is accepted is written as it was read, and safe in paths and messages.
 //!
-//! What must be refused is spelled out here once more, as git and Unicode have it, not as the parsers do.
+//! What must be refused is specified here independently of the parsers, as git and Unicode define it.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -65,7 +65,7 @@ fn is_git_on_hfs(part: &str) -> bool {
     name.eq_ignore_ascii_case(".git")
 }
 
-/// git's `is_ntfs_dotgit`: dots and spaces at the end do not count, nor what follows a colon.
+/// git's `is_ntfs_dotgit`: trailing dots and spaces are ignored, as is anything after a colon.
 fn is_git_on_ntfs(part: &str) -> bool {
     let part = part.to_ascii_lowercase();
     let rest = part.strip_prefix(".git").or_else(|| part.strip_prefix("git~1"));

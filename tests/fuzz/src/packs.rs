@@ -1,6 +1,6 @@
-//! Packs: as they come, and built of objects so that deeper code is reached.
+//! Packs: arbitrary bytes, and packs built from objects so that deeper code is reached.
 //!
-//! Whatever passes must be what libgit2 takes too, and unpack within the bounds.
+//! Whatever passes must be accepted by libgit2 too, and unpack within the limits.
 #![expect(clippy::expect_used, reason = "a target that panics has found something")]
 
 use std::io::{Cursor, Write as _};
@@ -10,10 +10,10 @@ use git2::Indexer;
 use hf_transport::pack::{Limits, scan};
 use local_hub::{PackBuilder, delta, seal};
 
-/// What may be unpacked; libFuzzer watches the memory.
+/// The limit on unpacking; libFuzzer watches the memory.
 const BYTES: u64 = 16 << 20;
 
-/// Any bytes, with a checksum if it is the right one that is missing.
+/// Arbitrary bytes, followed by a correct checksum.
 pub(crate) fn sealed(data: &[u8]) {
     check(data);
     let mut pack = seal(data.to_vec());
@@ -45,13 +45,13 @@ pub(crate) fn built(mut data: &[u8]) {
     check(&pack.finish());
 }
 
-/// In memory where the system has such a place, else where the program was started.
+/// In memory if the system has such a place, otherwise in the working folder.
 fn scratch() -> &'static Path {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory } else { Path::new(".") }
 }
 
-/// What passes is a pack to libgit2 too.
+/// A pack that passes must be valid for libgit2 too.
 fn check(pack: &[u8]) {
     if scan(&mut Cursor::new(pack), &Limits::new(BYTES), &|| false).is_err() {
         return;

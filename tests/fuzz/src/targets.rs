@@ -20,9 +20,9 @@ use crate::{names, packs};
 /// A parser of foreign bytes.
 #[derive(Debug)]
 pub struct Target {
-    /// Its name, and that of its folder in the corpus.
+    /// Its name, which is also that of its folder in the corpus.
     pub name: &'static str,
-    /// Panics where a promise is broken.
+    /// Panics if a promise is broken.
     pub run: fn(&[u8]),
 }
 
@@ -54,19 +54,19 @@ pub const TARGETS: &[Target] = &[
     Target { name: "store_list", run: store_list },
 ];
 
-/// The target of this name.
+/// The target with this name.
 pub fn of_name(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }
 
-/// How a body comes does not change what it stands for, and no piece of it is large.
+/// How a body is split does not change its content, and no decoded piece is large.
 fn gunzip(data: &[u8]) {
     const LIMIT: usize = 4 << 20;
     let Some((at, body)) = data.split_first() else { return };
     let Some((first, second)) = body.split_at_checked(usize::from(*at)) else { return };
     let whole = net::fuzzing::gunzip(&[body], LIMIT);
     let in_two = net::fuzzing::gunzip(&[first, second], LIMIT);
-    // Of a body that is both too long and damaged, either may be found first.
+    // If a body is both too long and damaged, either may be noticed first.
     assert_eq!(whole.as_ref().map(|(all, _)| all).ok(), in_two.as_ref().map(|(all, _)| all).ok());
     if let Ok((_, longest)) = whole {
         assert!(longest <= 64 << 10);
@@ -85,8 +85,8 @@ fn chat_config(data: &[u8]) {
     }
 }
 
-/// What the two crates that know pointers say of the same bytes agrees, but for white space before them, which git-lfs
-/// overlooks.
+/// The two crates that know pointers agree about the same bytes, apart from leading white space, which
+/// git-lfs ignores.
 fn lfs_pointer(data: &[u8]) {
     if hub::lfs_pointer(data).is_some() {
         let text = std::str::from_utf8(data).map_or(data, |text| text.trim_start().as_bytes());
@@ -105,7 +105,7 @@ fn packets(data: &[u8]) {
     assert!(total <= data.len());
 }
 
-/// How the answer is cut on its way makes no difference, and what is taken for the pack is part of it.
+/// How the response is split makes no difference, and the pack is a part of it.
 fn side_bands(data: &[u8]) {
     let pack = hub::side_bands([data]);
     let (first, second) = data.split_at(data.len() / 3);
@@ -135,8 +135,8 @@ fn link(data: &[u8]) {
     }
 }
 
-/// Each object that was asked for has its answer; nobody is sent to plain http, to this machine or to a private network,
-/// or made to send more than credentials.
+/// Each requested object has its answer; none leads to plain http, to this machine or to a private
+/// network, or adds headers other than credentials.
 fn lfs_batch(data: &[u8]) {
     let url = "https://hub.example/user/repo.git/info/lfs/objects/batch".parse().expect("a URL");
     let asked = [1, 2].map(|byte| LfsPointer { oid: [byte; 32], size: 10 });
@@ -162,7 +162,7 @@ fn receipt(data: &[u8]) {
     assert_eq!(serde_json::from_slice::<Receipt>(&again).ok(), Some(receipt));
 }
 
-/// Who writes beside a lock chooses what others see while they wait.
+/// Whoever writes beside a lock chooses what others see while they wait.
 fn store(data: &[u8]) {
     let url = "https://store.example/refs/x.json".parse().expect("a URL");
     match stores::reference(data, &url) {
@@ -183,7 +183,8 @@ fn holder(data: &[u8]) {
     }
 }
 
-/// As the note of a run, and as the record of its scratch folder, which is deleted later on: its name is the run's.
+/// As the note of a run, and as the record of its scratch folder, which is deleted later: it must have
+/// the run's name.
 fn run_note(data: &[u8]) {
     if let Some(note) = cache::run_note(data) {
         assert_eq!(cache::run_note(&note), Some(note));
@@ -194,7 +195,7 @@ fn run_note(data: &[u8]) {
     }
 }
 
-/// As it is, and as a journal with the right checksums over ranges that make no sense.
+/// As it is, and as a journal with correct checksums over meaningless ranges.
 fn journal(data: &[u8]) {
     let expected = Expected { size: 1 << 40, md5: Some([7; 16].into()), sha256: None };
     let _ = shards::journal(data, &expected);
@@ -222,7 +223,7 @@ fn rate_limit(data: &[u8]) {
     }
 }
 
-/// Nothing is followed but http and https, never from https to http, and no message shows a password.
+/// Only http and https are followed, never from https to http, and no message shows a password.
 fn redirect(data: &[u8]) {
     let from: Url = "https://hub.example/user/repo/resolve/main/a?token=s3cretword".parse().expect("a URL");
     match net::fuzzing::redirect(&from, data) {
@@ -234,7 +235,7 @@ fn redirect(data: &[u8]) {
     }
 }
 
-/// The first line is a type, the rest a body.
+/// The first line is a content type, the rest a body.
 fn words(data: &[u8]) {
     let mut parts = data.splitn(2, |byte| *byte == b'\n');
     let kind = parts.next().and_then(|kind| std::str::from_utf8(kind).ok()).unwrap_or_default();
@@ -249,13 +250,13 @@ fn words(data: &[u8]) {
     }
 }
 
-/// One line as below, without the secrets of the request. Where there is no request nobody knows them.
+/// A line as below, without the request's secrets. Without a request they are unknown.
 fn check_secret(line: &str) {
     check_fit(line);
     assert!(!line.contains("s3cretword") && !line.contains("hf_s3crettoken"), "{line:?}");
 }
 
-/// One line, bounded, without what hides or steers.
+/// One line of limited length, without hidden or control characters.
 fn check_fit(line: &str) {
     let is_odd = |c: char| {
         c.is_control()
@@ -277,7 +278,8 @@ fn headers(data: &[u8]) -> HeaderMap {
     pairs.collect()
 }
 
-/// Two bytes for the status, then headers. What is taken lies within the file, and begins where it was asked for.
+/// Two bytes for the status, then headers. An accepted range is within the file and starts where it was
+/// requested.
 fn answer(data: &[u8]) {
     let Some((status, rest)) = data.split_first_chunk::<2>() else { return };
     let Ok(status) = StatusCode::from_u16(u16::from_le_bytes(*status)) else { return };

@@ -1,4 +1,4 @@
-//! What the fuzzer found, and real inputs, replayed.
+//! Replays inputs found by the fuzzer, and real ones.
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ fn every_input_is_read_in_little_time_and_memory() {
     }
 }
 
-/// This process's memory at the peak; only where the system says.
+/// This process's peak memory, if the system reports it.
 fn peak() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

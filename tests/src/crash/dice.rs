@@ -1,10 +1,10 @@
-//! Numbers that look random, and are the same for the same seed.
+//! Reproducible pseudo-random numbers.
 
 use std::time::{Duration, SystemTime};
 
 pub(super) struct Dice(u64);
 
-/// A seed that nobody chose.
+/// A random seed.
 pub(super) fn seed() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| u64::from(since.subsec_nanos())) << 1 | 1
 }
@@ -14,7 +14,7 @@ impl Dice {
         Self(seed | 1)
     }
 
-    /// A number from 0 to `end`, which is not among them.
+    /// A number from 0 to below `end`.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

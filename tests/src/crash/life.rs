@@ -1,4 +1,4 @@
-//! One model's way into a cache, over many deaths.
+//! Brings one model into a cache despite many kills.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -25,14 +25,14 @@ pub(super) struct Life<'a> {
 
 /// When the program is killed.
 enum Moment {
-    /// So long after its start.
+    /// This long after its start.
     After(Duration),
-    /// So long after it has begun to put the model in place.
+    /// This long after it has begun publishing.
     InPublishing(Duration),
 }
 
 impl Moment {
-    /// Half of the kills meet the few moments in which the model is put in place.
+    /// Half of the kills are aimed at the few moments of publishing.
     fn roll(dice: &mut Dice, usual: Duration) -> Self {
         match dice.below(2) {
             0 => Self::After(dice.duration_below(usual)),
@@ -41,14 +41,14 @@ impl Moment {
     }
 }
 
-/// How long putting a model in place takes at most, or nearly so.
+/// Approximately how long publishing takes at most.
 const PUBLISHING: Duration = Duration::from_millis(40);
 /// Longer than a download takes on any machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Life<'_> {
-    /// Starts and kills the program until it is done; `killed` hears of each kill, and says whether to go on killing.
-    /// Answers how often the watcher looked.
+    /// Starts and kills the program until the model is complete; `killed` is called after each kill,
+    /// and decides whether to continue killing. Returns how often the watcher looked.
     pub(super) fn live(
         &self,
         dice: &mut Dice,
@@ -80,7 +80,7 @@ impl Life<'_> {
         Ok(looks)
     }
 
-    /// What is there before, and what must be there in the end.
+    /// The initial state and the required final state.
     fn states(&self) -> (Option<Tree>, Tree) {
         let (old, new) = (whole(self.old), whole(self.new));
         match self.job {
@@ -101,7 +101,7 @@ impl Life<'_> {
         }
     }
 
-    /// Whether it was killed before it was done.
+    /// Whether it was killed before it finished.
     fn start_and_kill(&self, moment: &Moment) -> Result<bool> {
         let mut command = self.command("download", self.force());
         let mut child = command.args(["--progress", "json"]).stderr(Stdio::piped()).spawn()?;
@@ -129,7 +129,7 @@ impl Life<'_> {
         if self.job == Job::Redo { &["--force"] } else { &[] }
     }
 
-    /// A model that is replaced is there at every moment.
+    /// A model that is being replaced exists at every moment.
     fn check_path(&self) -> Result<()> {
         if self.job == Job::Redo { self.run("path", &[]) } else { Ok(()) }
     }
@@ -144,7 +144,7 @@ impl Life<'_> {
     fn command(&self, subcommand: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.program);
         if cfg!(unix) {
-            // Elsewhere programs need some of it to start at all.
+            // On other systems programs need some variables to start at all.
             command.env_clear();
         }
         command
@@ -163,7 +163,7 @@ impl Life<'_> {
     }
 }
 
-/// The lines that a program writes to its standard error stream.
+/// The lines that a program writes to stderr.
 fn listen(child: &mut Child) -> Result<mpsc::Receiver<String>> {
     let stream = child.stderr.take().context("the program has no standard error stream")?;
     let (sender, receiver) = mpsc::channel();
@@ -177,12 +177,12 @@ fn listen(child: &mut Child) -> Result<mpsc::Receiver<String>> {
 #[derive(PartialEq)]
 enum Heard {
     It,
-    /// The program is over.
+    /// The program has ended.
     End,
     Silence,
 }
 
-/// Listens for so long, until something is heard or the program is over.
+/// Waits this long for a matching line or the program's end.
 fn wait(words: &mpsc::Receiver<String>, patience: Duration, is_it: impl Fn(&str) -> bool) -> Heard {
     let deadline = Instant::now() + patience;
     loop {

@@ -1,4 +1,4 @@
-//! A directory as it is seen at one moment.
+//! A directory at one moment.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,18 +9,18 @@ use crate::PublishedModel;
 /// Every file's path and content.
 pub(super) type Tree = BTreeMap<String, Vec<u8>>;
 
-/// What stands at a path.
+/// What is at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     Nothing,
     Directory(Tree),
-    /// It was replaced or removed while it was read, so that what was read says nothing.
+    /// It was replaced or removed while it was read, so the result means nothing.
     Change,
 }
 
-/// Reads what stands at a path.
+/// Reads what is at a path.
 pub(super) fn look(dir: &Path) -> Seen {
-    // Kept open, so that no directory that comes later can have the same number.
+    // Kept open, so that a later directory cannot have the same inode number.
     let Ok(open) = File::open(dir) else { return if dir.exists() { Seen::Change } else { Seen::Nothing } };
     let mut tree = Tree::new();
     let complete = read(dir, "", &mut tree);
@@ -54,7 +54,7 @@ fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     one.created().ok() == other.created().ok()
 }
 
-/// The tree of a model that is whole.
+/// The tree of a whole model.
 pub(super) fn whole(model: &PublishedModel) -> Tree {
     model.files.iter().map(|file| (file.path.clone(), file.cached_bytes())).collect()
 }
@@ -68,7 +68,7 @@ pub(super) fn write(tree: &Tree, dir: &Path) -> std::io::Result<()> {
     })
 }
 
-/// In what a tree differs from another, for a message.
+/// How a tree differs from another, for a message.
 pub(super) fn difference(seen: &Tree, expected: &Tree) -> String {
     let lacks =
         expected.iter().filter(|(path, _)| !seen.contains_key(*path)).map(|(path, _)| format!("no {path}"));

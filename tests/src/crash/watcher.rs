@@ -1,4 +1,4 @@
-//! Somebody who reads a directory all the time.
+//! Reads a directory all the time.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use super::tree::{Seen, Tree, difference, look};
 
-/// The states in which a directory may be seen.
+/// The states that a directory may be in.
 pub(super) type Allowed = Vec<Seen>;
 
 pub(super) struct Watcher {
@@ -32,7 +32,7 @@ impl Watcher {
         Self { stop, looks, thread }
     }
 
-    /// How often it looked, if it never saw anything wrong.
+    /// How often it looked, if it never saw a forbidden state.
     pub(super) fn stop(self) -> Result<u64> {
         self.stop.store(true, Ordering::Relaxed);
         match self.thread.join() {
@@ -42,7 +42,7 @@ impl Watcher {
     }
 }
 
-/// Fails when a directory is in none of the allowed states, or stands beside something that has no place there.
+/// Fails if a directory is in a forbidden state, or if there is an unexpected file beside it.
 pub(super) fn check(dir: &Path, allowed: &Allowed) -> Result<()> {
     let beside = neighbours(dir);
     if !beside.is_empty() {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// A gate for [`Fault::Hold`](crate::Fault::Hold): requests arrive and wait until [`Hold::release`].
+/// A gate for [`Fault::Hold`](crate::Fault::Hold): requests wait there until [`Hold::release`].
 ///
-/// Whether a request has arrived is seen in the log (its `fault` is set). Clones are the same gate.
+/// The log shows whether a request has arrived (its `fault` is set). Clones are the same gate.
 #[derive(Clone, Debug)]
 pub struct Hold {
     open: Arc<watch::Sender<bool>>,
@@ -18,13 +18,13 @@ impl Hold {
         Self { open: Arc::new(watch::Sender::new(false)) }
     }
 
-    /// Lets those that wait, and all that come later, go on.
+    /// Releases waiting requests, and all later ones.
     pub fn release(&self) {
         self.open.send_replace(true);
     }
 
     pub(crate) async fn wait(&self) {
-        // An error means that no sender is left, but `self` holds one.
+        // An error means that there is no sender, but `self` holds one.
         let _ = self.open.subscribe().wait_for(|open| *open).await;
     }
 }

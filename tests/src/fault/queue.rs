@@ -11,9 +11,9 @@ use crate::sync::locked;
 pub(crate) struct Subject<'a> {
     pub(crate) route: Route,
     pub(crate) method: &'a str,
-    /// Path of the file, name of the repository, or path of the URL.
+    /// The file's path, the repository's name, or the URL's path.
     pub(crate) text: &'a str,
-    /// The bytes that are asked for, when a `Range` says so.
+    /// The requested bytes, if there is a `Range`.
     pub(crate) range: Option<RangeInclusive<u64>>,
 }
 
@@ -41,7 +41,7 @@ impl FaultQueue {
         }
     }
 
-    /// The first fault that is for this request; it is used up by one.
+    /// The first fault for this request; one use of it is consumed.
     pub(crate) fn take(&self, subject: &Subject<'_>) -> Option<Fault> {
         let mut queue = locked(&self.waiting);
         let index = queue.iter_mut().position(|waiting| waiting.is_for(subject))?;
@@ -56,7 +56,7 @@ impl FaultQueue {
         Some(fault)
     }
 
-    /// Applications that are left; what is for ever counts as one.
+    /// The number of uses left; an unlimited fault counts as one.
     pub(crate) fn left(&self) -> usize {
         locked(&self.waiting).iter().map(|waiting| waiting.left.unwrap_or(1)).sum()
     }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn are_consumed_in_order() {
+    fn faults_are_consumed_in_order() {
         let queue = FaultQueue::default();
         queue.add(FaultTarget::data("a.bin"), Fault::status(503), Times::N(2));
         queue.add("a.bin".into(), Fault::status(429), Times::Once);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn wait_for_their_turn() {
+    fn a_fault_waits_for_its_turn() {
         let queue = FaultQueue::default();
         queue.add(FaultTarget::data("").resumed().skip(1), Fault::status(500), Times::Once);
         let fresh = || subject(Route::Data, "a", Some(0..=9));

@@ -1,4 +1,4 @@
-//! Hubs with other than the usual properties.
+//! Hubs with other properties.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::models::Models;
 use crate::server::{Limits, OpenConnections, Settings, Shared, Signing, Sockets, Tls};
 use crate::trouble::Line;
 
-/// Properties of a [`LocalHub`].
+/// The properties of a [`LocalHub`].
 #[derive(Clone, Debug)]
 pub struct LocalHubBuilder {
     settings: Settings,
@@ -40,7 +40,7 @@ impl Default for LocalHubBuilder {
 }
 
 impl LocalHubBuilder {
-    /// The endpoint has a path, as a mirror's may (`/hf`).
+    /// The endpoint has a path, as some mirrors do (`/hf`).
     #[must_use]
     pub fn path_prefix(mut self, prefix: &str) -> Self {
         let path = prefix.trim_matches('/');
@@ -48,25 +48,25 @@ impl LocalHubBuilder {
         self
     }
 
-    /// Every answer of hub and data host comes this much later.
+    /// Every response of hub and data host is delayed by this time.
     #[must_use]
     pub fn latency(mut self, latency: Duration) -> Self {
         self.settings.latency = latency;
         self
     }
 
-    /// No TCP connection, to hub or data host, carries more than so many bytes of answers a second. The kernel
-    /// does the pacing, per connection, however many requests come over it. Linux only: elsewhere the hub does not
-    /// start.
+    /// No TCP connection, to hub or data host, carries more than this many bytes of responses per
+    /// second. The kernel does the pacing, per connection, regardless of the number of requests. Linux
+    /// only: on other systems the hub does not start.
     #[must_use]
     pub fn pace(mut self, bytes_per_second: u64) -> Self {
         self.settings.pace = Some(bytes_per_second);
         self
     }
 
-    /// The data host is a bare one that costs as little processor time as it can, for benchmarks: it sends files
-    /// with `sendfile` where there is one. URLs, answers and log are the same, but it knows no [`Fault`] (only a
-    /// [`Trouble`]), and `body_sent` grows in larger steps.
+    /// For benchmarks: the data host is a minimal one that uses as little processor time as possible,
+    /// with `sendfile` where available. URLs, responses and log are the same, but it supports no
+    /// [`Fault`] (only a [`Trouble`]), and `body_sent` grows in larger steps.
     ///
     /// [`Fault`]: crate::Fault
     /// [`Trouble`]: crate::Trouble
@@ -76,82 +76,84 @@ impl LocalHubBuilder {
         self
     }
 
-    /// Tokens that are valid. A hub that knows none (here or from [`Access`](crate::Access)) takes any token; otherwise unknown
-    /// ones are refused.
+    /// Adds a valid token. A hub without any (here or from [`Access`](crate::Access)) accepts every
+    /// token; otherwise unknown ones are refused.
     #[must_use]
     pub fn token(mut self, token: &str) -> Self {
         self.settings.tokens.push(token.to_owned());
         self
     }
 
-    /// How long signed URLs are good (an hour).
+    /// The lifetime of signed URLs (one hour).
     #[must_use]
     pub fn url_lifetime(mut self, lifetime: Duration) -> Self {
         self.url_lifetime = lifetime;
         self
     }
 
-    /// The API lists a commit's files so many at a time (1000).
+    /// The page size of the API's listing of files (1000).
     #[must_use]
     pub fn tree_page(mut self, entries: usize) -> Self {
         self.settings.tree_page = Some(entries);
         self
     }
 
-    /// Enforces a rate limit: `quota` requests to `/resolve/`, and as many for git and for the API, per window. Without it the
-    /// limits of the real hub are announced but not enforced.
+    /// Enforces a rate limit: `quota` requests per window to `/resolve/`, and as many each for git and
+    /// the API. Without it the real hub's limits are announced but not enforced.
     #[must_use]
     pub fn rate_limit(mut self, quota: u64, window: Duration) -> Self {
         self.quota = Some((quota, window));
         self
     }
 
-    /// The data host refuses (400) requests without `Range` for files above this size.
+    /// The data host refuses (400) requests without `Range` for files larger than this.
     #[must_use]
     pub fn whole_file_limit(mut self, bytes: u64) -> Self {
         self.settings.whole_file_limit = Some(bytes);
         self
     }
 
-    /// `/resolve/` answers 200 with the bytes of every file instead of redirecting, as simple mirrors do: there is
-    /// no data host, tokens are wanted with the bytes too, and there is no `X-Linked-…`.
+    /// `/resolve/` responds 200 with the bytes of every file instead of redirecting, as simple mirrors
+    /// do: there is no data host, the bytes require the token too, and there is no `X-Linked-…`.
     #[must_use]
     pub fn serves_files_itself(mut self) -> Self {
         self.settings.serves_files_itself = true;
         self
     }
 
-    /// A host of git and no model hub: there is git, by the names of the repositories' folders (`repo.git`), and
-    /// git-lfs' batch API. There is no `/resolve/` and no other API. A token is taken as a password alone (`Basic`).
+    /// A git host that is not a model hub: it serves git, under the names of the repositories' folders
+    /// (`repo.git`), and git-lfs's batch API. There is no `/resolve/` and no other API. A token is
+    /// accepted as a password only (`Basic`).
     #[must_use]
     pub fn git_host(mut self) -> Self {
         self.settings.is_git_host = true;
         self
     }
 
-    /// Another server answers the batch API: the one at this `http://` origin, by the same paths.
+    /// Another server handles the batch API: the one at this `http://` origin, with the same paths.
     #[must_use]
     pub fn lfs_server(mut self, origin: &str) -> Self {
         self.settings.lfs_server = Some(origin.to_owned());
         self
     }
 
-    /// The data host wants this `Authorization`, which the answers of the batch API name. (`/resolve/` cannot.)
+    /// The data host requires this `Authorization`, which the batch API's responses contain.
+    /// (`/resolve/` cannot.)
     #[must_use]
     pub fn data_login(mut self, authorization: &str) -> Self {
         self.settings.data_login = Some(authorization.to_owned());
         self
     }
 
-    /// Hub and data host speak TLS, with certificates of an authority that nobody knows:
-    /// [`LocalHub::ca_certificate`] is its own.
+    /// Hub and data host use TLS, with certificates of an authority that no system trusts:
+    /// [`LocalHub::ca_certificate`].
     #[must_use]
     pub fn tls(self) -> Self {
         self.tls_for(&[])
     }
 
-    /// The same, and the certificates are good for these names too: for a hub that a [`LocalProxy`] presents under
-    /// another name.
+    /// The same, with certificates that are also valid for these names: for a hub that a [`LocalProxy`]
+    /// presents under another name.
     ///
     /// [`LocalProxy`]: crate::LocalProxy
     #[must_use]
@@ -167,14 +169,14 @@ impl LocalHubBuilder {
         self
     }
 
-    /// Hub and data host are at this address of the machine instead of loopback.
+    /// Hub and data host use this address of the machine instead of loopback.
     #[must_use]
     pub fn address(mut self, address: Ipv4Addr) -> Self {
         self.address = address;
         self
     }
 
-    /// Starts it.
+    /// Starts the hub.
     ///
     /// # Panics
     ///
@@ -183,11 +185,11 @@ impl LocalHubBuilder {
         or_panic(self.try_start())
     }
 
-    /// Starts it.
+    /// Starts the hub.
     ///
     /// # Errors
     ///
-    /// git is missing or has no `git http-backend`, or there is no port, folder or thread to be had.
+    /// If git or `git http-backend` is missing, or if no port, folder or thread is available.
     pub fn try_start(self) -> Result<LocalHub> {
         let folder = self.make_folder().context("make a temporary folder for the local hub")?;
         let tls = self.tls_names.as_deref().map(Tls::new).transpose()?;

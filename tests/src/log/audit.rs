@@ -1,22 +1,23 @@
-//! Whether the token was where it may be, and nowhere else: judged for every request of every hub.
+//! Checks for every request of every hub that the token was sent where it should be, and nowhere else.
 
 use std::collections::{HashMap, HashSet};
 
 use super::request::{LoggedRequest, Server};
 
-/// How the clients under test name themselves. Other programs, and tests with a bare socket, do what they like.
+/// The user agent of the clients under test. Other programs, and tests with a bare socket, are not
+/// checked.
 const JUDGED: &str = "mlc-weights/";
 
-/// What was seen so far, as far as the next request is judged by it.
+/// What earlier requests showed, as needed to judge the next one.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
-    /// No request may bring a token.
+    /// No request may have a token.
     pub(super) takes_no_token: bool,
-    /// The `Authorization` that the data host is to get.
+    /// The `Authorization` that the data host expects.
     data_login: Option<String>,
-    /// Every token that came.
+    /// Every token seen.
     tokens: HashSet<String>,
-    /// Connections over which a token came, by their numbers: what was sent, and with which request last.
+    /// Connections that carried a token, by number: the header, and the latest request with it.
     connections: HashMap<u64, (String, usize)>,
     pub(super) violations: Vec<String>,
 }
@@ -26,7 +27,7 @@ impl Audit {
         Self { data_login, ..Self::default() }
     }
 
-    /// Judges the request that comes after all of `before`.
+    /// Judges a request that follows all of `before`.
     pub(super) fn judge(&mut self, request: &LoggedRequest, before: &[LoggedRequest]) {
         if !request.header("user-agent").is_some_and(|agent| agent.contains(JUDGED)) {
             return;
@@ -63,7 +64,8 @@ impl Audit {
         texts.next().map(|_| "the token is in another place than its header")
     }
 
-    /// A connection belongs to one client, which has one token and always sends it, unless it was refused.
+    /// A connection belongs to one client, which has one token and always sends it, unless it was
+    /// refused.
     fn kept_back(
         &self,
         request: &LoggedRequest,

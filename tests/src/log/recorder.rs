@@ -1,4 +1,4 @@
-//! The store behind the log, and the guard that writes one exchange into it.
+//! The data behind the log, and the guard that records one exchange in it.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ struct State {
 }
 
 impl Recorder {
-    /// `data_login` is no token, but what the data host wants.
+    /// `data_login` is not a token, but what the data host requires.
     pub(crate) fn new(data_login: Option<String>) -> Self {
         let state = State { audit: Audit::new(data_login), ..State::default() };
         Self { state: Mutex::new(state), changed: Condvar::new(), watch: watch::Sender::new(0) }
@@ -50,12 +50,12 @@ impl Recorder {
         read(&locked(&self.state).requests)
     }
 
-    /// From now on a request that brings a token is a violation.
+    /// From now on a request with a token is a violation.
     pub(crate) fn take_no_token(&self) {
         locked(&self.state).audit.takes_no_token = true;
     }
 
-    /// What was wrong with tokens so far; it is forgotten.
+    /// The violations so far; clears the list.
     pub(crate) fn take_violations(&self) -> Vec<String> {
         std::mem::take(&mut locked(&self.state).audit.violations)
     }
@@ -72,7 +72,7 @@ impl Recorder {
         self.watch.subscribe()
     }
 
-    /// Returns at the first change after the one numbered `seen`, or when `patience` is over.
+    /// Returns at the first change after number `seen`, or after `patience`.
     pub(super) fn wait_for_change(&self, seen: u64, patience: Duration) {
         let state = locked(&self.state);
         drop(
@@ -93,7 +93,7 @@ impl Recorder {
     }
 }
 
-/// Where one exchange is written down. Cheap to clone.
+/// Records one exchange. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     recorder: Arc<Recorder>,
@@ -101,7 +101,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Number of the request, from 0.
+    /// The number of the request, from 0.
     pub(crate) fn number(&self) -> usize {
         self.index
     }
@@ -140,8 +140,8 @@ impl Line {
     }
 }
 
-/// One exchange that goes on. When it is dropped before [`Exchange::complete`] was called, its client went away
-/// (or a fault cut it).
+/// An exchange in progress. Dropped before [`Exchange::complete`], it was ended by the client or by a
+/// fault.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     line: Line,
@@ -157,7 +157,7 @@ impl Exchange {
         self.line.sent(bytes);
     }
 
-    /// From now on its end is the work of a fault.
+    /// From now on its end counts as caused by a fault.
     pub(crate) fn cut(&mut self) {
         self.is_cut = true;
     }

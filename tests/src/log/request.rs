@@ -1,4 +1,4 @@
-//! One request and what became of it.
+//! One request and its outcome.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ pub enum Server {
     Data,
 }
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Route {
     /// `GET /{user}/{repo}/info/refs`
@@ -37,11 +37,11 @@ pub enum Route {
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has not ended.
+    /// It is still in progress.
     InFlight,
-    /// The whole answer was handed to the connection.
+    /// The whole response was handed to the connection.
     Complete,
-    /// The client closed the connection before the answer's end.
+    /// The client closed the connection before the end of the response.
     ClosedByClient,
     /// A [`Fault`](crate::Fault) cut it.
     CutByFault,
@@ -51,44 +51,44 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoggedRequest {
-    /// Which server it came to.
+    /// The server that received it.
     pub server: Server,
-    /// What it is for.
+    /// Its purpose.
     pub route: Route,
     /// The method, in capitals.
     pub method: String,
-    /// The path as it was sent, percent-encoded.
+    /// The path as sent, percent-encoded.
     pub path: String,
-    /// The query without `?`; empty when there is none.
+    /// The query without `?`; empty if there is none.
     pub query: String,
-    /// All headers, names in lower case, in the order of arrival.
+    /// All headers, names in lower case, in order of arrival.
     pub headers: Vec<(String, String)>,
     /// The model it concerns, `user/repo`, without `.git`.
     pub model: Option<String>,
-    /// The file of that model. On the data host, where the path has only a digest, the one that the URL was made
-    /// for.
+    /// The file of that model. On the data host, whose paths contain only a digest, the file that the
+    /// URL was made for.
     pub file: Option<String>,
     /// The client's address.
     pub peer: SocketAddr,
-    /// Number of the TCP connection, counted over both servers.
+    /// The number of the TCP connection, counted over both servers.
     pub connection: u64,
-    /// Place of its beginning in the order of all beginnings and endings.
+    /// The position of its beginning among all beginnings and ends.
     pub began: u64,
-    /// Place of its end in that order.
+    /// The position of its end in that order.
     pub ended: Option<u64>,
     /// When it began.
     pub began_at: Instant,
     /// When it ended.
     pub ended_at: Option<Instant>,
-    /// Status of the answer, once there is one.
+    /// The status of the response, once there is one.
     pub status: Option<u16>,
-    /// Bytes of the request's body that were read.
+    /// The bytes of the request's body that were read.
     pub body_received: u64,
-    /// Bytes of the answer's body that were handed to the connection.
+    /// The bytes of the response's body that were handed to the connection.
     pub body_sent: u64,
     /// How it ended.
     pub outcome: Outcome,
-    /// The fault that was applied to it, as `Debug` prints it.
+    /// The fault that was applied to it, in `Debug` form.
     pub fault: Option<String>,
 }
 

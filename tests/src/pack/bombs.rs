@@ -1,28 +1,28 @@
-//! Small packs that are expensive to unpack without looking.
+//! Small packs that are expensive to unpack without checks.
 
 use super::{PackBuilder, copy, delta, insert, object_name, tree_entry};
 
 const MIB: usize = 1 << 20;
-/// What one instruction of a delta copies.
+/// How much one delta instruction copies.
 const COPIED: u32 = 0xff_ffff;
 
-/// A pack that is out for a machine's memory, time or patience.
+/// A pack that exhausts a machine's memory or time.
 #[derive(Clone, Debug)]
 pub struct Bomb {
-    /// What it is.
+    /// Its name.
     pub name: &'static str,
     /// The pack.
     pub pack: Vec<u8>,
-    /// The object that a reference is to lead to: a commit, for the most part.
+    /// The object that a reference leads to, usually a commit.
     pub tip: String,
-    /// What a refusal must say.
+    /// Words that the refusal must contain.
     pub words: &'static str,
-    /// It contradicts itself; else there is too much of something.
+    /// Whether it contradicts itself; otherwise it exceeds a limit.
     pub is_broken: bool,
 }
 
 impl Bomb {
-    /// All of them.
+    /// All bombs.
     pub fn all() -> Vec<Self> {
         vec![
             Self::chain(),
@@ -43,7 +43,7 @@ impl Bomb {
         Self { name, pack: pack.finish(), tip, words, is_broken: false }
     }
 
-    /// Every delta repeats its base: gigabytes, of which none is over a limit of its own.
+    /// Every delta repeats its base: gigabytes, none of which exceeds a limit of its own.
     fn chain() -> Self {
         let (mut pack, tip) = with_commit();
         let mut base = pack.lying("blob", COPIED.into(), &[(&vec![0; 0xff_ffff], 1)]);
@@ -61,7 +61,7 @@ impl Bomb {
         Self::new("one delta to 512 MB", &pack, tip, "more than 100.66 MB to unfold a delta")
     }
 
-    /// The object that is asked for, or the tree of that commit.
+    /// A huge object that is requested directly, or the tree of such a commit.
     fn huge(kind: &'static str, words: &'static str) -> Self {
         let mut pack = PackBuilder::default();
         let content = vec![0; 300 * MIB];
@@ -91,7 +91,7 @@ impl Bomb {
         Self::new("a long chain of deltas", &pack, tip, "more than 64 deltas in a chain")
     }
 
-    /// Each unfolds to four bytes, and costs 30 MB.
+    /// Each expands to four bytes, and costs 30 MB.
     fn many_small_ones_of_a_large_one() -> Self {
         let (mut pack, tip) = with_commit();
         let base = pack.lying("blob", 30 * MIB as u64, &[(&vec![0; MIB], 30)]);
@@ -106,7 +106,7 @@ impl Bomb {
         Self::new("a million objects", &pack, object_name("commit", b""), "more than 250000 objects")
     }
 
-    /// A delta for what is there already: libgit2 waits for its base without end.
+    /// A delta of an object that exists already: libgit2 waits for its base without end.
     fn twice(words: &'static str) -> Self {
         let (mut pack, tip) = with_commit();
         pack.whole("blob", b"0000");
@@ -117,7 +117,7 @@ impl Bomb {
     }
 }
 
-/// A pack with an honest commit, and its name.
+/// A pack with a valid commit, and its id.
 fn with_commit() -> (PackBuilder, String) {
     let mut pack = PackBuilder::default();
     let tree = tree_entry("100644", b"mlc-chat-config.json", &object_name("blob", b"{}"));
@@ -127,7 +127,7 @@ fn with_commit() -> (PackBuilder, String) {
     (pack, tip)
 }
 
-/// Adds a commit of a tree; returns its name.
+/// Adds a commit of a tree; returns its id.
 fn commit(pack: &mut PackBuilder, tree: &str) -> String {
     let commit = format!("tree {tree}\nauthor A <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n\nx\n");
     pack.whole("commit", commit.as_bytes());

@@ -12,7 +12,7 @@ use super::{ProxiedRequest, Shared, socks};
 use crate::request_head::{Requests, head_for_server};
 use crate::sync::locked;
 
-/// Answers one request; whatever goes wrong ends the connection.
+/// Handles one request; any failure ends the connection.
 pub(super) async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     if let Some(tls) = &shared.tls {
         let Some(stream) = tls.accept(stream).await else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! SOCKS 4, 4a, and 5 (RFC 1928) with a login (RFC 1929) if one is wanted.
+//! SOCKS 4, 4a, and 5 (RFC 1928), optionally with a login (RFC 1929).
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -13,10 +13,10 @@ use crate::sync::locked;
 pub(super) const VERSIONS: [u8; 2] = [4, 5];
 const CONNECT: u8 = 1;
 
-/// What answers a request of version 5, but for the status in it.
+/// The reply to a version 5 request, apart from its status.
 const GRANTED: [u8; 10] = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 
-/// Opens one tunnel; whatever goes wrong ends the connection.
+/// Opens one tunnel; any failure ends the connection.
 pub(super) async fn converse(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     let [version] = read(&mut client).await?;
     let (target, granted) = if version == 4 {
@@ -49,7 +49,7 @@ async fn target_of_4(client: &mut TcpStream) -> io::Result<String> {
     let port = u16::from_be_bytes(read(client).await?);
     let address: [u8; 4] = read(client).await?;
     let _user = read_to_zero(client).await?;
-    // 4a: an address that cannot be, and a name.
+    // 4a: an impossible address, and a name.
     let host = match address {
         [0, 0, 0, last] if last > 0 => read_to_zero(client).await?,
         address => Ipv4Addr::from(address).to_string(),
@@ -102,7 +102,7 @@ async fn read<const N: usize>(client: &mut TcpStream) -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Text with its length before it.
+/// Text preceded by its length.
 async fn read_counted(client: &mut TcpStream) -> io::Result<String> {
     let [length] = read(client).await?;
     let mut text = vec![0; length.into()];
@@ -110,7 +110,7 @@ async fn read_counted(client: &mut TcpStream) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Text with a zero behind it.
+/// Text followed by a zero.
 async fn read_to_zero(client: &mut TcpStream) -> io::Result<String> {
     let mut text = Vec::new();
     loop {

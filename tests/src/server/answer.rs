@@ -1,4 +1,4 @@
-//! Building blocks of answers.
+//! Building blocks of responses.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -9,7 +9,7 @@ use super::place::encoded;
 use super::range::{Asked, Unsatisfiable};
 use crate::store::{Stored, StoredBody};
 
-/// An answer with these headers and a body of known length.
+/// A response with these headers and a body of known length.
 pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Response {
     let body = body.into();
     let mut response = with_body(status, Body::empty());
@@ -21,21 +21,21 @@ pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Byte
     response
 }
 
-/// An answer without headers.
+/// A response without headers.
 pub(super) fn with_body(status: u16, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response
 }
 
-/// Sets a header; a name or value that HTTP does not allow is left out.
+/// Sets a header; ignores a name or value that HTTP does not allow.
 pub(super) fn set(headers: &mut HeaderMap, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
         headers.insert(name, value);
     }
 }
 
-/// Sets a header that is not there yet.
+/// Sets a header unless it exists already.
 pub(super) fn set_default(headers: &mut HeaderMap, name: &str, value: &str) {
     if !headers.contains_key(name) {
         set(headers, name, value);
@@ -48,12 +48,12 @@ pub(super) fn disposition(path: &str) -> String {
     format!("inline; filename*=UTF-8''{name}; filename=\"{name}\";")
 }
 
-/// Something in the hub itself failed: the test cannot go on.
+/// A failure in the hub itself: the test cannot continue.
 pub(super) fn broken(what: &anyhow::Error) -> Response {
     answer(500, &[("content-type", "text/plain")], format!("the local hub itself failed: {what:#}"))
 }
 
-/// The file, or the part of it that is asked for: 200, 206 or 416.
+/// The file, or the requested part of it: 200, 206 or 416.
 pub(super) fn bytes_of(stored: &Stored, asked: Asked, headers: &[(&str, &str)]) -> Response {
     let size = stored.size;
     let range = match asked.within(size) {

@@ -16,16 +16,16 @@ use super::refusal::Refusal;
 use crate::hex::name_of;
 use crate::models::{Commit, HubFile};
 
-/// Length of a pointer with a size of some digits; clients only show it.
+/// The length of a pointer; clients only display it.
 const POINTER_SIZE: u64 = 134;
-/// How many entries a page has unless fewer are asked for, or the hub was told otherwise.
+/// The default page size.
 const PAGE: usize = 1000;
 const LARGEST_FORM: usize = 1 << 20;
 /// The hub that links name, whichever hub or mirror was asked.
 const LINKED: &str = "https://huggingface.co";
 
-/// `/api/models/{model}` and `/api/models/{model}/revision/{revision}`: which commit it is, and its files' names; with
-/// `blobs=true` their digests, too.
+/// `/api/models/{model}` and `/api/models/{model}/revision/{revision}`: the commit and its files'
+/// names; with `blobs=true` also their digests.
 pub(super) fn info(
     shared: &Shared,
     model: &str,
@@ -58,8 +58,8 @@ fn sibling(file: &HubFile, has_blobs: bool) -> Value {
     json!({ "rfilename": file.path, "size": object.size, "blobId": file.blob, "lfs": lfs })
 }
 
-/// `/api/models/{model}/tree/{revision}`: all files and folders, whether `recursive` is asked for or not, page by
-/// page.
+/// `/api/models/{model}/tree/{revision}`: all files and folders, whether `recursive` is requested or
+/// not, page by page.
 pub(super) fn tree(shared: &Shared, model: &str, revision: &str, uri: &Uri) -> Result<Response, Refusal> {
     let commit = find(shared, model, revision)?;
     let folders = folders(&commit);
@@ -69,7 +69,7 @@ pub(super) fn tree(shared: &Shared, model: &str, revision: &str, uri: &Uri) -> R
     let start = parameter(uri, "cursor").unwrap_or(0).min(count);
     let end = start.saturating_add(limit).min(count);
     let is_last = end == count;
-    // What is not on this page is not even made: a list may have many pages.
+    // Entries on other pages are not even built: a listing may have many pages.
     let files = commit.files().skip(start.saturating_sub(folders.len())).map(entry);
     let entries = folders.iter().skip(start).map(|path| folder(path)).chain(files);
     let mut response = as_json(&entries.take(end - start).collect());
@@ -83,8 +83,8 @@ pub(super) fn tree(shared: &Shared, model: &str, revision: &str, uri: &Uri) -> R
     Ok(response)
 }
 
-/// `/api/models/{model}/paths-info/{revision}`: what the tree says of the files that the body names, a form of `paths=…`.
-/// Those that the commit lacks are left out.
+/// `/api/models/{model}/paths-info/{revision}`: the tree's entries for the files in the body, a form of
+/// `paths=…`. Files that the commit lacks are left out.
 pub(super) async fn paths_info(
     shared: &Shared,
     model: &str,

@@ -1,4 +1,4 @@
-//! The body of every answer: counted for the log, and cut, slowed or spoiled where a fault says so.
+//! The body of every response: counted for the log, and cut, slowed or corrupted by faults.
 
 use std::io;
 use std::pin::Pin;
@@ -15,20 +15,20 @@ use tokio::time::Sleep;
 use super::connection::Control;
 use crate::log::Exchange;
 
-/// What a fault does to a body.
+/// A fault's effect on a body.
 #[derive(Debug, Default)]
 pub(super) struct Spoil {
     pub(super) cut: Option<(u64, Cut)>,
-    /// A bit of this byte is flipped.
+    /// The byte in which a bit is flipped.
     pub(super) flip: Option<u64>,
     pub(super) drip: Option<(u64, Duration)>,
-    /// Ends, in good order, after so many bytes.
+    /// Ends normally after this many bytes.
     pub(super) end: Option<u64>,
-    /// Zeros that come after the body.
+    /// Zeros that follow the body.
     pub(super) surplus: u64,
 }
 
-/// What happens where a body is cut.
+/// What happens at a cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Cut {
     Close,
@@ -36,13 +36,13 @@ pub(super) enum Cut {
     Stall,
 }
 
-/// A body on its way to a client.
+/// A body being sent to a client.
 pub(super) struct SentBody {
     inner: Body,
     exchange: Exchange,
     control: Arc<Control>,
     spoil: Spoil,
-    /// Length of the whole, where it is known: HTTP's machinery does not ask for more after the last byte.
+    /// The total length, if known: the HTTP library does not ask for more after the last byte.
     length: Option<u64>,
     sent: u64,
     rest: Bytes,
@@ -88,10 +88,10 @@ impl SentBody {
         Poll::Ready(Some(Ok(())))
     }
 
-    /// The place of the cut is reached: waits until all before it has left, then cuts.
+    /// At the position of the cut: waits until everything before it was sent, then cuts.
     fn poll_cut(&mut self, cut: Cut, context: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if matches!(cut, Cut::Stall) {
-            // Nothing wakes it; that the client leaves is noticed by reading.
+            // Nothing wakes it; the client's disconnection is noticed by reading.
             return Poll::Pending;
         }
         let seen = *self.awaited_flush.get_or_insert_with(|| self.control.flushes());
@@ -103,7 +103,7 @@ impl SentBody {
         Poll::Ready(Some(Err(Error::new(io::Error::from(io::ErrorKind::ConnectionAborted)))))
     }
 
-    /// How many bytes may go out at once.
+    /// How many bytes may be sent at once.
     fn allowance(&self) -> u64 {
         let before_cut = self.spoil.cut.map(|(at, _)| at.saturating_sub(self.sent));
         let before_end = self.spoil.end.map(|end| end.saturating_sub(self.sent));

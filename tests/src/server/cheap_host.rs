@@ -1,6 +1,6 @@
-//! A data host for benchmarks: what it costs shall not be measured with the client.
+//! A data host for benchmarks, so that its own cost hardly affects the measurement of the client.
 //!
-//! It speaks just enough HTTP/1.1 for clients that behave, and hands files to the kernel instead of reading them.
+//! It supports just enough HTTP/1.1 for well-behaved clients, and lets the kernel send files.
 
 mod body;
 mod send;
@@ -25,18 +25,18 @@ use crate::store::Source;
 use crate::trouble::Carries;
 use body::{Body, send};
 
-/// Serves until it is dropped; its connections end with it.
+/// Serves until dropped; its connections end with it.
 pub(super) async fn serve(door: Door, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, caller) = door.accept_bare().await;
-        // Those that have ended are forgotten here.
+        // Discards those that have ended.
         while connections.try_join_next().is_some() {}
         connections.spawn(converse(stream, caller, Arc::clone(&shared)));
     }
 }
 
-/// Answers one request after the other until the client leaves. Whatever goes wrong ends the connection.
+/// Answers one request after another until the client disconnects. Any failure ends the connection.
 async fn converse(stream: TcpStream, caller: Caller, shared: Arc<Shared>) -> io::Result<()> {
     let mut carries = shared.line.connected();
     let mut requests = Requests::of(stream);
@@ -75,7 +75,7 @@ async fn answer(
     Ok(())
 }
 
-/// An answer before it is sent.
+/// A response before it is sent.
 struct Reply {
     status: u16,
     head: String,

@@ -1,4 +1,5 @@
-//! Accepted connections, under the hub's own control: they can be reset, and one can wait for their flushing.
+//! Accepted connections under the hub's own control: they can be reset, and their flushing can be
+//! awaited.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ use crate::sync::locked;
 pub(super) struct Door {
     socket: Socket,
     tls: Option<Tls>,
-    /// Connections on which TLS is being agreed on: a slow one holds up no other.
+    /// Connections in the TLS handshake, so that a slow one delays no other.
     handshakes: JoinSet<Option<(Stream, Caller)>>,
 }
 
@@ -35,7 +36,7 @@ impl Door {
         Self { socket: Socket { listener, numbers, open }, tls, handshakes: JoinSet::new() }
     }
 
-    /// The next connection, for someone who looks after it alone.
+    /// The next connection, for a caller that handles it alone.
     pub(super) async fn accept_bare(&self) -> (TcpStream, Caller) {
         self.socket.accept().await
     }
@@ -51,14 +52,14 @@ impl Socket {
     async fn accept(&self) -> (TcpStream, Caller) {
         loop {
             if let Ok((stream, peer)) = self.listener.accept().await {
-                // Failing to turn Nagle's algorithm off only costs time.
+                // Failing to disable Nagle's algorithm only costs time.
                 let _ = stream.set_nodelay(true);
                 let number = self.numbers.fetch_add(1, Ordering::Relaxed);
                 let control =
                     Arc::new(Control { number, _open: Some(self.open.one_more()), ..Control::default() });
                 return (stream, Caller { peer, control });
             }
-            // Out of file descriptors, perhaps; they come back when other connections close.
+            // Possibly out of file descriptors; they become available when other connections close.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -85,7 +86,7 @@ impl Listener for Door {
     }
 }
 
-/// How many connections there are at this moment.
+/// The number of open connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpenConnections(Arc<AtomicUsize>);
 
@@ -123,7 +124,7 @@ impl Connected<IncomingStream<'_, Door>> for Caller {
     }
 }
 
-/// What a handler or a body may ask of its connection.
+/// What a handler or a body may request of its connection.
 #[derive(Debug, Default)]
 pub(super) struct Control {
     number: u64,
@@ -145,7 +146,7 @@ impl Control {
         self.resets.store(true, Ordering::Release);
     }
 
-    /// Resets the connection now, also while its request is being handled.
+    /// Resets the connection now, even while its request is being handled.
     pub(super) fn kill(&self) {
         self.reset_on_close();
         self.is_killed.store(true, Ordering::Release);
@@ -158,7 +159,7 @@ impl Control {
         self.flushes.load(Ordering::Acquire)
     }
 
-    /// Ready when everything that was written before flush number `seen` ended is in the kernel's hands.
+    /// Ready when everything written before flush number `seen` ended was passed to the kernel.
     pub(super) fn poll_flushed_after(&self, seen: u64, context: &Context<'_>) -> Poll<()> {
         *locked(&self.flush_waiter) = Some(context.waker().clone());
         if self.flushes() > seen { Poll::Ready(()) } else { Poll::Pending }
@@ -174,7 +175,7 @@ pub(super) struct Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if self.control.resets.load(Ordering::Acquire) {
-            // If it fails the client sees an orderly end, and the test that wanted a reset fails.
+            // If this fails, the client sees a normal end, and a test that wanted a reset fails.
             let _ = self.stream.tcp().set_zero_linger();
         }
     }

@@ -1,4 +1,4 @@
-//! The data host: bytes of LFS files for signed URLs.
+//! The data host: serves the bytes of LFS files for signed URLs.
 
 use axum::response::Response;
 
@@ -8,8 +8,8 @@ use super::range::Asked;
 use super::signing::BadUrl;
 use crate::models::Object;
 
-/// Answers a request for bytes. A signed URL is the only credential, unless the hub was told otherwise: a request that
-/// brings another is refused, as object stores do, so that a leaked token is seen.
+/// Answers a request for bytes. A signed URL is the only credential, unless configured otherwise: a
+/// request with another one is refused, as object stores do, so that a leaked token is noticed.
 pub(super) fn serve(
     shared: &Shared,
     objects: &[Object],
@@ -34,7 +34,7 @@ pub(super) fn serve(
     )
 }
 
-/// The object whose bytes the request may have.
+/// The object that the request may read.
 pub(super) fn admit<'a>(
     shared: &Shared,
     objects: &'a [Object],
@@ -63,7 +63,7 @@ pub(super) fn admit<'a>(
     Ok(object)
 }
 
-/// Why a request gets no bytes.
+/// Why a request is refused.
 pub(super) struct Refused {
     pub(super) status: u16,
     code: &'static str,

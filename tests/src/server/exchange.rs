@@ -22,13 +22,13 @@ use crate::hex::name_of;
 use crate::log::{Exchange, LoggedRequest, Outcome, Route, Server};
 use crate::models::Object;
 
-/// What a request is for, found out once.
+/// The target of a request, determined once.
 pub(super) struct Target {
     server: Server,
     place: Place,
-    /// On the data host: what is at the path.
+    /// On the data host: the objects at the path.
     pub(super) objects: Vec<Object>,
-    /// Index of the one that the URL was made for.
+    /// The one that the URL was made for.
     object: Option<Object>,
 }
 
@@ -63,12 +63,12 @@ pub(super) async fn handle(
     send(response, &parts.method, exchange, caller, spoil)
 }
 
-/// Hands the answer over, with its body under observation.
+/// Sends the response, observing its body.
 fn send(response: Response, method: &Method, exchange: Exchange, caller: Caller, spoil: Spoil) -> Response {
     exchange.line().answered(response.status().as_u16());
     let length = response.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
     if method == Method::HEAD || length == Some(0) {
-        // HTTP's machinery never asks for such a body.
+        // The HTTP library never asks for such a body.
         exchange.complete();
         return response.map(|_| Body::empty());
     }
@@ -185,7 +185,7 @@ impl Target {
         let (Audience::Git, Some(model)) = (self.audience(), self.place.model()) else {
             return git_host::not_found();
         };
-        // The names of the folders are the only ones.
+        // Only the names of the folders are valid.
         if !parts.uri.path().contains(".git/") {
             return git_host::not_found();
         }
@@ -268,7 +268,7 @@ async fn lfs_batch(shared: &Shared, model: &str, parts: &Parts, body: Body) -> R
     }
 }
 
-/// 307 to the same URL under the model's new name, with nothing of what other answers carry.
+/// 307 to the same URL under the model's new name, without the headers of other responses.
 fn moved(shared: &Shared, parts: &Parts, model: &str) -> Option<Response> {
     let new = shared.models.moved_to(model)?;
     let whole = parts.uri.path_and_query().map_or("/", |whole| whole.as_str());

@@ -22,7 +22,7 @@ use super::answer::{set, with_body};
 use crate::git::Git;
 use crate::log::Line;
 
-/// Request headers that the program gets to see.
+/// Request headers that are passed to the program.
 const PASSED_ON: [(&str, &str); 5] = [
     ("content-type", "CONTENT_TYPE"),
     ("content-length", "CONTENT_LENGTH"),
@@ -49,7 +49,7 @@ pub(super) async fn serve(
         .context("start git http-backend")?;
     let stdin = child.stdin.take().context("git http-backend has no input")?;
     let stdout = child.stdout.take().context("git http-backend has no output")?;
-    // The program may answer before it has read everything.
+    // The program may respond before it has read everything.
     tokio::spawn(feed(stdin, body, line));
     let mut output = BufReader::with_capacity(64 * 1024, stdout);
     let mut response = read_head(&mut output).await?;
@@ -68,7 +68,7 @@ fn program(git: &Git, repository: &Path, service: &str, request: &Parts) -> std:
         .env("REQUEST_METHOD", request.method.as_str())
         .env("REMOTE_ADDR", "127.0.0.1")
         .env("GATEWAY_INTERFACE", "CGI/1.1")
-        // As hubs do, from which partial clones are made.
+        // As on hubs that support partial clones.
         .envs([
             ("GIT_CONFIG_COUNT", "1"),
             ("GIT_CONFIG_KEY_0", "uploadpack.allowFilter"),
@@ -88,7 +88,7 @@ async fn feed(mut stdin: ChildStdin, mut body: Body, line: Line) {
         let bytes = frame.into_data().unwrap_or_default();
         line.received(bytes.len());
         if stdin.write_all(&bytes).await.is_err() {
-            // It has seen enough, or has been stopped.
+            // It needs no more input, or was stopped.
             return;
         }
     }
@@ -114,7 +114,7 @@ async fn read_head(output: &mut BufReader<ChildStdout>) -> Result<Response> {
     }
 }
 
-/// What the program prints after the head; it is stopped when the client goes away.
+/// The program's output after the head; the program is stopped if the client disconnects.
 struct Output {
     _child: Child,
     output: BufReader<ChildStdout>,

@@ -1,4 +1,5 @@
-//! How a host of git answers that is no model hub: it has no codes for its refusals, and takes a token as a password.
+//! The responses of a git host that is not a model hub: its refusals have no codes, and it accepts a
+//! token as a password.
 
 use axum::response::Response;
 
@@ -6,7 +7,7 @@ use super::answer::{answer, set};
 use super::refusal::{self, Refusal};
 use super::{Shared, lfs_batch};
 
-/// Lets a request for `model` pass, or says why not.
+/// Admits a request for `model`, or returns the refusal.
 pub(super) fn admit(shared: &Shared, model: &str, authorization: Option<&str>) -> Result<(), Refusal> {
     let is_bearer = |header: &str| header.to_ascii_lowercase().starts_with("bearer ");
     if authorization.is_some_and(is_bearer) {

@@ -1,4 +1,4 @@
-//! git-lfs' batch API: where many objects are, in one request.
+//! git-lfs's batch API: the locations of many objects in one request.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Batch requests that another server answers, as where one front end stands before a git server and an LFS server.
+//! Forwards batch requests to another server, like a front end for a git server and an LFS server.
 
 use anyhow::{Context as _, Result};
 use axum::body::{Body, to_bytes};
@@ -12,7 +12,7 @@ use super::exchange::header;
 
 const LARGEST_REQUEST: usize = 4 * 1024 * 1024;
 
-/// Asks the server at this `http://` origin the same.
+/// Sends the same request to the server at this `http://` origin.
 pub(super) async fn forward(origin: &str, parts: &Parts, body: Body) -> Result<Response> {
     let body = to_bytes(body, LARGEST_REQUEST).await.context("read the request")?;
     let host = origin.trim_start_matches("http://");

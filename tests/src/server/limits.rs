@@ -1,4 +1,4 @@
-//! Rate limits: counted and announced on every answer of the hub, and enforced where a test wants that.
+//! Rate limits: counted and announced in every response of the hub, and enforced on request.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ struct State {
     used_pages: u64,
 }
 
-/// One request's part in it.
+/// One request's share of it.
 pub(super) struct Charge {
     pub(super) header: String,
     pub(super) policy: String,
@@ -39,13 +39,14 @@ impl State {
 }
 
 impl Limits {
-    /// What the real hub grants an address without a token, announced but not enforced: a bucket that is half empty
-    /// is filled again.
+    /// The real hub's limits for an address without a token, announced but not enforced: a half-empty
+    /// bucket is refilled.
     pub(crate) fn announced() -> Self {
         Self::new(3000, 500, 100, Duration::from_secs(300), false)
     }
 
-    /// At most `quota` requests per `window` (to `/resolve/` and its kin; git and pages likewise), then 429.
+    /// At most `quota` requests per `window` (to `/resolve/` and similar; git and pages likewise), then
+    /// 429.
     pub(crate) fn enforced(quota: u64, window: Duration) -> Self {
         Self::new(quota, quota, quota, window, true)
     }

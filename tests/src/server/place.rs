@@ -1,4 +1,4 @@
-//! Which thing of the hub a URL means.
+//! Interprets URLs of the hub.
 
 use axum::http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -46,7 +46,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Parses the path of a request to the hub; `prefix` is the path that the endpoint has.
+    /// Parses the path of a request to the hub; `prefix` is the endpoint's own path.
     pub(super) fn on_hub(uri: &Uri, prefix: &str) -> Self {
         let Some(path) = uri.path().strip_prefix(prefix) else { return Self::Other };
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
@@ -127,7 +127,7 @@ fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// What stays as it is in a segment of a URL's path and in a value of its query.
+/// Characters that are not encoded in a URL's path segment or query value.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Percent-encodes everything that is not unreserved, slashes included.

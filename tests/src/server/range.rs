@@ -2,7 +2,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
-/// What a request's `Range` header asks for.
+/// The range in a request's `Range` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// No usable `Range`: everything, with 200.
@@ -30,7 +30,7 @@ impl Asked {
         (!is_upside_down).then_some(Self::From { first, last })
     }
 
-    /// The bytes that may be meant, whatever the file's size; `None` when no range is asked for.
+    /// The bytes that may be meant, whatever the file's size; `None` if no range is requested.
     pub(super) fn at_most(self) -> Option<RangeInclusive<u64>> {
         match self {
             Self::Whole => None,
@@ -39,7 +39,7 @@ impl Asked {
         }
     }
 
-    /// The bytes of a file of `size` that are meant: `Ok(None)` for a whole file with 200, `Err` for 416.
+    /// The requested bytes of a file of `size`: `Ok(None)` for a whole file with 200, `Err` for 416.
     pub(super) fn within(self, size: u64) -> Result<Option<Range<u64>>, Unsatisfiable> {
         match self {
             Self::Whole => Ok(None),
@@ -52,7 +52,7 @@ impl Asked {
     }
 }
 
-/// The range has no byte of the file.
+/// The range contains no byte of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unsatisfiable;
 
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn parses_single_ranges() {
+    fn single_ranges_are_parsed() {
         check("bytes=0-9", 100, &Ok(Some(0..10)));
         check("bytes=90-", 100, &Ok(Some(90..100)));
         check("bytes=90-1000", 100, &Ok(Some(90..100)));

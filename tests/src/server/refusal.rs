@@ -1,4 +1,4 @@
-//! The hub's ways of saying no, word for word.
+//! The hub's refusals, word for word.
 
 use axum::response::Response;
 
@@ -9,9 +9,9 @@ use crate::access::Access;
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Missing or private, asked for without a token.
+    /// Missing or private, requested without a token.
     WhoAreYou,
-    /// Missing or private, asked for with a valid token.
+    /// Missing or private, requested with a valid token.
     NoSuchRepository,
     BadToken,
     Gated {
@@ -29,7 +29,7 @@ pub(super) enum Refusal {
     RateLimited,
 }
 
-/// Whom the answer is for; git wants another challenge.
+/// The kind of client, since git needs a different challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Audience {
     Git,
@@ -103,7 +103,7 @@ impl Refusal {
     }
 }
 
-/// Lets a request for `model` pass, or says why not. `authorization` is the header as it came.
+/// Admits a request for `model`, or returns the refusal. `authorization` is the unmodified header.
 pub(super) fn admit(shared: &Shared, model: &str, authorization: Option<&str>) -> Result<(), Refusal> {
     let token = match authorization {
         None => None,
@@ -125,7 +125,7 @@ pub(super) fn admit(shared: &Shared, model: &str, authorization: Option<&str>) -
     }
 }
 
-/// A hub on which no token was ever named takes any.
+/// A hub without any named token accepts every token.
 fn is_known(shared: &Shared, token: &str) -> bool {
     let mut known = shared.models.tokens();
     known.extend_from_slice(&shared.settings.tokens);
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_token() {
+    fn the_token_is_found_in_both_schemes() {
         for (header, expected) in [
             ("Bearer hf_abc", Some("hf_abc")),
             ("bearer  hf_abc ", Some("hf_abc")),

@@ -12,7 +12,7 @@ use crate::models::{Commit, HubFile, Object};
 const EXPOSED: &str = "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,\
                        Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Hash";
 
-/// Said to clients without a token.
+/// The message for clients without a token.
 pub(super) const UNAUTHENTICATED: &str =
     "unauthenticated; Warning: You are sending unauthenticated requests to the HF Hub.";
 
@@ -58,7 +58,7 @@ fn to_data_host(shared: &Shared, model: &str, commit: &Commit, object: &Object) 
     response
 }
 
-/// 307 with a relative location, for a file that git itself holds.
+/// 307 with a relative location, for a file in git itself.
 fn to_own_copy(shared: &Shared, model: &str, commit: &Commit, file: &HubFile, url_path: &str) -> Response {
     let location = format!(
         "{}/api/resolve-cache/models/{model}/{}/{}?{}=&etag=%22{}%22",

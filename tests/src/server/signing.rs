@@ -1,4 +1,4 @@
-//! Signed URLs of the data host, which live for a while and must be used as they are.
+//! Signed URLs of the data host, which expire and must be used unchanged.
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,19 +9,19 @@ use crate::hex::name_of;
 use crate::models::Object;
 use crate::sync::locked;
 
-/// Makes and checks signed URLs.
+/// Creates and checks signed URLs.
 #[derive(Debug)]
 pub(crate) struct Signing {
     lifetime: Duration,
-    /// Goes up when all URLs that were handed out shall expire.
+    /// Incremented when all issued URLs are to expire.
     generation: Mutex<u64>,
 }
 
-/// What is wrong with a URL.
+/// The problem with a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadUrl {
     Expired,
-    /// The query is not what was signed.
+    /// The query differs from what was signed.
     Signature,
 }
 
@@ -38,7 +38,7 @@ impl Signing {
         *locked(&self.generation) += 1;
     }
 
-    /// Path and query under which the data host hands out the object.
+    /// The path and query under which the data host serves the object.
     pub(super) fn path_and_query(&self, object: &Object) -> String {
         let expires = (seconds_now() + self.lifetime.as_secs()).to_string();
         let generation = *locked(&self.generation);
@@ -54,13 +54,13 @@ impl Signing {
         format!("{}?{before}&Signature={signature}&{after}", object.url_path)
     }
 
-    /// Which of the objects at a path the query was made for, expired or not.
+    /// The object at a path that the query was made for, expired or not.
     pub(super) fn signed_for<'a>(objects: &'a [Object], query: &str) -> Option<&'a Object> {
         let (before, signature, after) = split(query)?;
         objects.iter().find(|object| sign(object, before, after) == signature)
     }
 
-    /// The object that the data host may hand out for this query.
+    /// The object that the data host may serve for this query.
     pub(super) fn check<'a>(&self, objects: &'a [Object], query: &str) -> Result<&'a Object, BadUrl> {
         let object = Self::signed_for(objects, query).ok_or(BadUrl::Signature)?;
         let key = format!("&Key-Pair-Id=K{}HUB&", *locked(&self.generation));
@@ -69,7 +69,7 @@ impl Signing {
     }
 }
 
-/// What is before the signature, the signature, and what is after it.
+/// The query before the signature, the signature, and the rest.
 fn split(query: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = query.split_once("&Signature=")?;
     let (signature, after) = rest.split_once('&')?;

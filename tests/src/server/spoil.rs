@@ -1,4 +1,4 @@
-//! What each fault does to an answer.
+//! Each fault's effect on a response.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::git_backend::without_capability;
 use super::range::Asked;
 use crate::fault::Fault;
 
-/// The part of a fault that comes before the answer is made; perhaps there is none to make.
+/// The part of a fault that precedes the response, and may replace it.
 pub(super) async fn before(fault: &Fault, control: &Arc<Control>) -> Option<Response> {
     match fault {
         Fault::Status { code, headers, body } => {
@@ -50,7 +50,7 @@ pub(super) async fn before(fault: &Fault, control: &Arc<Control>) -> Option<Resp
     }
 }
 
-/// The part of a fault that changes the answer.
+/// The part of a fault that changes the response.
 pub(super) async fn after(fault: Fault, mut response: Response, asked: Asked) -> (Response, Spoil) {
     let mut spoil = Spoil::default();
     match fault {
@@ -84,7 +84,7 @@ pub(super) async fn after(fault: Fault, mut response: Response, asked: Asked) ->
     (response, spoil)
 }
 
-/// Where in the file the body starts.
+/// The position in the file where the body starts.
 fn first_byte(response: &Response, asked: Asked) -> u64 {
     match asked {
         Asked::From { first, .. } if response.status() == 206 => first,

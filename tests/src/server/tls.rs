@@ -1,4 +1,4 @@
-//! TLS, with certificates of an authority that exists for one hub.
+//! TLS with certificates of an authority that exists for one hub.
 
 use std::io::{self, IoSlice};
 use std::net::Ipv4Addr;
@@ -26,7 +26,7 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// A new authority, and a certificate of it for loopback and these names.
+    /// A new authority, and its certificate for loopback and these names.
     pub(crate) fn new(names: &[String]) -> Result<Self> {
         let authority = authority().context("make a certificate authority")?;
         let key = KeyPair::generate().context("make a key")?;
@@ -52,12 +52,12 @@ impl Tls {
         &self.ca_certificate
     }
 
-    /// Handshakes that were not completed.
+    /// The number of incomplete handshakes.
     pub(crate) fn failures(&self) -> usize {
         self.failures.load(Ordering::Acquire)
     }
 
-    /// Agrees on TLS with a client; `None` when the client does not want to.
+    /// Performs the TLS handshake; `None` if the client aborts it.
     pub(crate) async fn accept(&self, stream: TcpStream) -> Option<Stream> {
         let accepted = self.acceptor.accept(stream).await;
         if accepted.is_err() {
@@ -81,7 +81,7 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     CertifiedIssuer::self_signed(params, KeyPair::generate()?)
 }
 
-/// What requests come over.
+/// The transport of requests.
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),

@@ -1,4 +1,4 @@
-//! A stored content, or a part of it, as the body of an HTTP answer.
+//! A stored content, or a part of it, as the body of an HTTP response.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
@@ -14,8 +14,8 @@ const PIECE: u64 = 128 * 1024;
 
 /// The bytes `range` of a [`Stored`].
 ///
-/// Files are read on the hub's own threads, without a hop to a blocking pool: they are in the page cache, and the
-/// hub shall cost as little processor time as it can beside the client that is measured.
+/// Files are read on the hub's own threads, without a blocking pool: they are in the page cache, and
+/// the hub should use as little processor time as possible beside the client that is measured.
 pub(crate) struct StoredBody {
     source: Source,
     left: u64,

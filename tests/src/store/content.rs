@@ -1,4 +1,4 @@
-//! What is in a file: bytes that are given, or bytes that follow from a seed.
+//! The content of a file: given bytes, or bytes generated from a seed.
 
 use bytes::Bytes;
 
@@ -8,8 +8,8 @@ const BLOCK: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Given(Bytes),
-    /// Bytes that no compressor shortens, the same in every run. Two seeds never give the same bytes (beyond the
-    /// first few), nor do two places of one file, so that a range put in the wrong place is noticed.
+    /// Incompressible bytes, the same in every run. Two seeds never give the same bytes (beyond the
+    /// first few), nor do two positions in one file, so that a misplaced range is noticed.
     Generated {
         seed: u64,
         size: u64,
@@ -62,8 +62,8 @@ impl Iterator for Pieces {
             Self::Given(bytes) => bytes.take().filter(|bytes| !bytes.is_empty()),
             Self::Generated { left: 0, .. } => None,
             Self::Generated { block, number, left } => {
-                // One block of noise per file, with every copy of it stamped: unlike generating it all, this costs
-                // next to nothing, and a distance of 64 KiB is out of reach for zlib's window.
+                // One block of noise per file, with every copy stamped: unlike generating all of it,
+                // this costs almost nothing, and a distance of 64 KiB exceeds zlib's window.
                 for (byte, stamp) in block.iter_mut().zip((*number).to_be_bytes()) {
                     *byte ^= stamp;
                 }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn follows_from_the_seed() {
+    fn generated_bytes_depend_on_the_seed_alone() {
         assert_eq!(generated(7, 1000), generated(7, 1000));
         assert_ne!(generated(7, 1000), generated(8, 1000));
         assert_eq!(generated(7, 100), generated(7, 1000)[..100]);

@@ -1,4 +1,4 @@
-//! A body on its way over one connection, and what the line does to it.
+//! A body sent over one connection, and the line's effects on it.
 
 use std::io;
 use std::ops::Range;
@@ -12,23 +12,23 @@ use crate::log::Exchange;
 use crate::store::Source;
 use crate::trouble::Carries;
 
-/// Pieces a second of a body that is held to a pace.
+/// Pieces per second of a paced body.
 const PIECES: u64 = 20;
 
-/// The log hears of a body after so many bytes, so that it is not far off when the client leaves.
+/// The log is updated after this many bytes, so that it is nearly exact if the client disconnects.
 const PIECE: u64 = 256 * 1024;
 
-/// What arrived before a reset is the client's; what is still on its way then would be lost with it.
+/// Time for earlier bytes to arrive before a reset, which would discard those in transit.
 const ARRIVES: Duration = Duration::from_millis(50);
 
 /// A part of a body.
 pub(super) struct Body {
     pub(super) source: Source,
-    /// Of a file: the bytes that are sent. Otherwise all of them.
+    /// For a file: the bytes that are sent. Otherwise all of them.
     pub(super) range: Range<u64>,
 }
 
-/// Sends head and body, as far as the connection carries it.
+/// Sends head and body, as far as the connection carries them.
 pub(super) async fn send(
     stream: &mut TcpStream,
     mut head: Vec<u8>,
@@ -55,7 +55,7 @@ pub(super) async fn send(
     Ok(())
 }
 
-/// How much goes out at once.
+/// How much is sent at once.
 fn piece(carries: &Carries, rest: u64) -> u64 {
     let pace = carries.pace.map_or(PIECE, |pace| (pace / PIECES).max(1));
     rest.min(PIECE).min(pace).min(carries.left.unwrap_or(u64::MAX))
@@ -75,7 +75,7 @@ async fn send_piece(stream: &mut TcpStream, body: &Body, part: Range<u64>) -> io
     }
 }
 
-/// Waits as the pace says, and resets the connection when it has carried what it carries.
+/// Waits according to the pace, and resets the connection after its limit of bytes.
 async fn carried(
     stream: &TcpStream,
     carries: &mut Carries,

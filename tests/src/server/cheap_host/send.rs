@@ -1,4 +1,4 @@
-//! A part of a file, as cheaply as the system allows.
+//! Sends a part of a file as cheaply as the system allows.
 
 use std::fs::File;
 use std::io;
@@ -21,7 +21,7 @@ pub(super) async fn send_file(stream: &mut TcpStream, file: &File, range: Range<
     Ok(())
 }
 
-/// Read and written.
+/// By reading and writing.
 #[cfg(not(target_os = "linux"))]
 pub(super) async fn send_file(stream: &mut TcpStream, file: &File, range: Range<u64>) -> io::Result<()> {
     use std::io::{Seek as _, SeekFrom};

@@ -1,7 +1,7 @@
-//! Taking a capability out of git's list of references.
+//! Removes a capability from git's list of references.
 
-/// `advertisement` (the answer to `info/refs`) without `capability`, with or without a value. What is not in git's
-/// packet format is returned as it is.
+/// `advertisement` (the response to `info/refs`) without `capability`, with or without a value. Data
+/// that is not in git's packet format is returned unchanged.
 pub(in crate::server) fn without_capability(advertisement: &[u8], capability: &str) -> Vec<u8> {
     let mut result = Vec::with_capacity(advertisement.len());
     let mut rest = advertisement;
@@ -19,7 +19,7 @@ pub(in crate::server) fn without_capability(advertisement: &[u8], capability: &s
 /// The contents of the first packet, and what follows it.
 fn split_packet(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let digits = std::str::from_utf8(bytes.get(..4)?).ok()?;
-    // 0000 to 0003 are marks without contents.
+    // 0000 to 0003 are markers without contents.
     let length = usize::from_str_radix(digits, 16).ok()?.max(4);
     Some((bytes.get(4..length)?, bytes.get(length..)?))
 }
