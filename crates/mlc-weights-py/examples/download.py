@@ -12,7 +12,7 @@ def main(urls: list[str]) -> int:
         try:
             model = mlc_weights.download(url)
         except mlc_weights.MlcWeightsError as error:
-            # The message is in the log already.
+            # The message has already been logged.
             return 75 if error.transient else 1
         print(model.path)
     return 0

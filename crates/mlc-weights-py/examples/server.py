@@ -1,4 +1,4 @@
-"""A server that gets its models ready while it starts, and answers meanwhile: python server.py PORT HF://user/repo..."""
+"""A server that downloads its models while it starts, and already responds: python server.py PORT HF://user/repo..."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import mlc_weights
 
 
 class Startup:
-    """The models of a server, and how far they are."""
+    """The models of a server, and their progress."""
 
     def __init__(self, urls: list[str]) -> None:
         self._progress: dict[str, mlc_weights.Progress] = {}
@@ -17,7 +17,7 @@ class Startup:
         self._urls = urls
 
     async def run(self) -> None:
-        """Gets all models at once. When it is cancelled, what has been downloaded is kept for the next start."""
+        """Downloads all models at once. If it is cancelled, downloaded data is kept for the next start."""
         await asyncio.gather(*map(self._get, self._urls))
 
     async def _get(self, url: str) -> None:
@@ -27,7 +27,7 @@ class Startup:
         self._ready[url] = await mlc_weights.download_async(url, progress=note)
 
     def health(self) -> tuple[bool, str]:
-        """Whether requests can be served, and a line for each model."""
+        """Whether requests can be served, with a line for each model."""
         lines = []
         for url in self._urls:
             if url in self._ready:
@@ -41,7 +41,7 @@ class Startup:
 
 
 async def serve(port: int, startup: Startup) -> None:
-    """Answers every request with the models' state: 200 when all are ready, 503 before."""
+    """Answers every request with the models' state: 200 once all are ready, 503 before."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Hubs on this machine, and an environment that has nothing of the user's."""
+"""Hubs on this machine, and an environment without the user's settings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def slow_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def python() -> Callable[..., str]:
-    """Runs code in a Python of its own, and returns what it prints."""
+    """Runs code in a separate Python, and returns its output."""
 
     def run(*arguments: str, **environ: str) -> str:
         command = [sys.executable, *arguments]

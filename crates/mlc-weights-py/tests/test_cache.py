@@ -1,4 +1,4 @@
-"""Looking after the cache."""
+"""Maintaining the cache."""
 
 from __future__ import annotations
 

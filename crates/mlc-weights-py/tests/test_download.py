@@ -1,4 +1,4 @@
-"""What the functions do, with the environment as it is at the call."""
+"""The functions, with the environment at the call."""
 
 from __future__ import annotations
 

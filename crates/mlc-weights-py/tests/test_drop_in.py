@@ -1,4 +1,4 @@
-"""The two functions in the original's place."""
+"""The two functions that replace the original's."""
 
 import inspect
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What goes wrong, and as which exceptions."""
+"""Failures, and their exceptions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_directory_that_is_no_model(tmp_path: Path) -> None:
 
 
 def test_a_hub_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A host that does not exist is not tried again and again.
+    # A host that does not exist is not retried.
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
     with pytest.raises(mlc_weights.NetworkError) as caught:
         mlc_weights.download_and_cache_mlc_weights(TINY)

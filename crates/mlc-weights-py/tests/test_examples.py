@@ -1,4 +1,4 @@
-"""The examples, run as they stand but for the models' names."""
+"""Runs the examples, changed only in the models' names."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_server_answers_while_it_gets_ready() -> None:
 
 
 def health(port: int) -> tuple[int, str]:
-    """The answer of the server, once it listens."""
+    """The server's response, once it listens."""
     while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:

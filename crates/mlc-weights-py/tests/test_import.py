@@ -1,4 +1,4 @@
-"""Importing the package does nothing."""
+"""Importing the package has no effects."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_nothing_happens(python: Callable[..., str]) -> None:
 
 
 def test_asyncio_is_for_those_who_use_it(python: Callable[..., str]) -> None:
-    # Without tqdm, which may import what it likes.
+    # Without tqdm, which may import anything.
     python("-c", USE, "HF://test/tiny", HF_HUB_DISABLE_PROGRESS_BARS="1")
 
 

@@ -1,4 +1,4 @@
-"""MLC-LLM's callers, by stand-ins that call as it does, and its child processes."""
+"""MLC-LLM's callers, represented by stand-ins, and its child processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from conftest import STAND_IN, TINY
 
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The stand-in can be imported, and was not yet."""
+    """Makes the stand-in importable, and not yet imported."""
     monkeypatch.syspath_prepend(str(STAND_IN))
     yield
     mlc_weights.uninstall()
@@ -101,14 +101,14 @@ def test_the_module_stays_what_it_was() -> None:
 
 @pytest.fixture
 def hook(python: Callable[..., str]) -> Iterator[Path]:
-    """The hook, enabled; the folder that it is in."""
+    """Enables the hook; returns its folder."""
     said = python("-m", "mlc_weights", "hook", "enable")
     yield Path(said.partition("enabled in ")[2].partition(";")[0])
     python("-m", "mlc_weights", "hook", "disable")
 
 
 def serve(python: Callable[..., str], **environ: str) -> str:
-    """As MLC-LLM starts its server, in a process of its own."""
+    """Like MLC-LLM's server, in a separate process."""
     return python("-m", "mlc_llm", "serve", TINY, PYTHONPATH=str(STAND_IN), **environ)
 
 
@@ -131,7 +131,7 @@ def test_the_hook_imports_nothing_where_it_is_not_active(python: Callable[..., s
 
 @pytest.mark.usefixtures("hook")
 def test_the_hook_never_keeps_python_from_starting(tmp_path: Path) -> None:
-    # As when the package is gone, or broken.
+    # As if the package were missing or broken.
     (tmp_path / "mlc_weights.py").write_text("raise OSError('broken')", encoding="utf-8")
     environ = {"PYTHONPATH": str(tmp_path), "MLC_WEIGHTS_PYTHON_HOOK": "1"}
     done = subprocess.run([sys.executable, "-c", "print(1)"], env=environ, capture_output=True, text=True, check=True)

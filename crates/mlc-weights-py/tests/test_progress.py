@@ -1,4 +1,4 @@
-"""What is shown and logged."""
+"""Progress and logging."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conftest import SLOW, TINY
 
 
 class Bar:
-    """In tqdm's place."""
+    """Replaces tqdm."""
 
     made: list[Bar]
 

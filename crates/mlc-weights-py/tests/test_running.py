@@ -19,7 +19,7 @@ from mlc_weights import _native
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals, forks and /proc")
 
-# Five times what is promised, and more: other programs run on this machine, too.
+# More than five times the promised time, since other programs run on this machine too.
 LONGEST = 2.0
 
 
@@ -44,7 +44,7 @@ def test_an_interrupt_raises_and_the_next_call_continues() -> None:
     helper.join()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
-    # tqdm would leave a thread of its own.
+    # tqdm would leave a thread behind.
     model = mlc_weights.download(SLOW, progress=False)
     assert 0 < model.bytes_received < 8 * 500_000
     assert thread_count() == threads
@@ -131,7 +131,7 @@ def test_a_process_that_is_forked_during_a_download_is_told_so(home: Path) -> No
     begun.wait()
 
     def child() -> bool:
-        # What is cached needs no thread.
+        # A cached model needs no thread.
         assert mlc_weights.cached(SLOW) is None
         for _ in range(2):
             with pytest.raises(RuntimeError, match="was forked while process"):
@@ -171,7 +171,7 @@ def test_a_pool_of_processes(method: str, home: Path) -> None:
 
 
 def at_half_a_shard(act: Callable[[], None]) -> Callable[[mlc_weights.Progress], None]:
-    """Acts when so much has come that something of it must be left for the next call."""
+    """Acts once enough has arrived that part of it must be kept for the next call."""
 
     def hear(progress: mlc_weights.Progress) -> None:
         if progress.bytes_done > 250_000:
@@ -181,7 +181,7 @@ def at_half_a_shard(act: Callable[[], None]) -> Callable[[mlc_weights.Progress],
 
 
 def in_child(job: Callable[[], bool]) -> bool:
-    """What a job comes to in a forked process."""
+    """The result of a job in a forked process."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -193,7 +193,7 @@ def in_child(job: Callable[[], bool]) -> bool:
 
 
 def thread_count() -> int:
-    """All threads of this process, once those that end have ended."""
+    """All threads of this process, after ending ones have ended."""
     before = -1
     while before != (before := len(list(Path("/proc/self/task").iterdir()))):
         time.sleep(0.2)

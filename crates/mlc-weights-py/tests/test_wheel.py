@@ -1,4 +1,4 @@
-"""What `pip install` of the wheel brings."""
+"""What `pip install` of the wheel installs."""
 
 from __future__ import annotations
 

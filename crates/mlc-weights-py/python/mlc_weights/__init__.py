@@ -1,4 +1,4 @@
-"""MLC model weights, from a hub into the cache that MLC-LLM reads, every byte verified.
+"""Gets MLC model weights from a hub into the cache that MLC-LLM reads, and verifies every byte.
 
     import mlc_weights
 
@@ -7,8 +7,8 @@
 In a program that uses MLC-LLM, ``mlc_weights.install()`` is enough: MLC-LLM's engines, server and tools
 then get their models through this package.
 
-Importing the package does nothing: no thread, no signal handler, no look at the environment or the disk. What a name
-needs is imported when the name is first used.
+Importing the package has no effects: no thread, no signal handler, no access to the environment or the disk. What a
+name needs is imported when the name is first used.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Looking after the cache."""
+"""Maintaining the cache."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class Cache:
-    """The models of all tiers, as a thing to look after. Never uses the network.
+    """Manages the models of all tiers. Never uses the network.
 
-    The environment's settings are those when it is made. A model is named as a listing names it (``user/repo`` or
+    The environment is read when it is created. A model is given by its name in a listing (``user/repo`` or
     ``user/repo@revision``) or by its URL.
 
     Raises:
-        InvalidInputError: an environment variable that cannot be used.
+        InvalidInputError: an environment variable is unusable.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Cache:
         self._native = _native.Cache(self._environ)
 
     def list(self) -> tuple[CachedModel, ...]:
-        """Every model of every tier, also those that another program put there, whole or not.
+        """Lists every model in every tier, whole or not, including those that another program put there.
 
         Raises:
             DiskError: the cache's home cannot be read.
@@ -36,14 +36,14 @@ class Cache:
         return self._native.list()
 
     def verify(self, model: str, *, progress: ProgressOption = None) -> tuple[VerifyReport, ...]:
-        """Hashes every file of a model, in every tier that has it. What is wrong is in the reports, and no exception.
+        """Hashes every file of a model, in every tier that has it. Problems are in the reports, not exceptions.
 
-        To get right what was found, download the model with ``force_redo=True``, or run
+        To repair the model, download it with ``force_redo=True``, or run
         ``mlc-weights verify --repair``, which fetches only what is damaged.
 
         Args:
             model: the model.
-            progress: as :func:`download` takes it.
+            progress: as for :func:`download`.
 
         Raises:
             NotCachedError: no tier has the model.
@@ -53,7 +53,7 @@ class Cache:
         return reports
 
     def remove(self, model: str) -> Removal:
-        """Removes a model from the writable tier, and what unfinished downloads of it have left.
+        """Removes a model from the writable tier, with its unfinished downloads.
 
         Raises:
             NotCachedError: no tier has the model.
@@ -62,10 +62,10 @@ class Cache:
         return self._native.remove(model)
 
     def prune(self, *, older_than: float = 0.0, dry_run: bool = False) -> Pruning:
-        """Removes what interrupted downloads have left. No model is touched, nor a download that is under way.
+        """Removes what interrupted downloads have left. Touches no model and no running download.
 
         Args:
-            older_than: spares what was written to within so many seconds.
-            dry_run: changes nothing, and says what would be removed.
+            older_than: keeps what was written within this many seconds.
+            dry_run: changes nothing, and reports what would be removed.
         """
         return self._native.prune(older_than, dry_run)

@@ -1,4 +1,4 @@
-"""How progress is shown: by a function of the caller's, by tqdm where it is installed, or not at all."""
+"""Shows progress: by the caller's function, by tqdm if it is installed, or not at all."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 
     from ._native import News
 
-# A function that is told how far it is; ``False`` for none; ``None`` for a bar of tqdm's.
+# A function that receives the progress; ``False`` for none; ``None`` for a tqdm bar.
 ProgressOption = Union[Callable[[Progress], object], bool, None]
 
 _TRUTHY = ("1", "ON", "YES", "TRUE")
 
 
 class Display:
-    """Shows nothing, and is what is shown otherwise."""
+    """Shows nothing; the base of other displays."""
 
     def show(self, news: News) -> None:
-        """Shows how far it is. Called many times a second, on the caller's thread."""
+        """Shows the current progress. Called many times a second, on the caller's thread."""
 
     def close(self) -> None:
-        """Called once, however it ends."""
+        """Called once at the end, whether it succeeds or fails."""
 
 
 class _Told(Display):
-    """Calls a function whenever something has changed."""
+    """Calls a function whenever the progress has changed."""
 
     def __init__(self, function: Callable[[Progress], object]) -> None:
         self._function = function
@@ -42,7 +42,7 @@ class _Told(Display):
 
 
 class _Bar(Display):
-    """A bar of tqdm's, made when the first byte is there: before, nobody knows how much it will be."""
+    """A tqdm bar, created with the first byte, since the total is unknown before."""
 
     def __init__(self, tqdm: Any, name: str) -> None:
         self._tqdm = tqdm
@@ -64,7 +64,7 @@ class _Bar(Display):
 
 
 def display(progress: ProgressOption, name: str, environ: Mapping[str, str]) -> Display:
-    """What shows the progress of a call. ``name`` stands before a bar."""
+    """The display for a call. ``name`` is a bar's label."""
     if callable(progress):
         return _Told(progress)
     if progress is False or environ.get("HF_HUB_DISABLE_PROGRESS_BARS", "").upper() in _TRUTHY:

@@ -1,4 +1,4 @@
-"""Getting models."""
+"""Downloading models."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ def download(
     revision: str | None = None,
     progress: ProgressOption = None,
 ) -> Model:
-    """Returns a model, downloading it into the cache if it is not there.
+    """Returns a model, downloading it into the cache if necessary.
 
-    A cached model costs no request. A download is verified byte by byte and appears in one step; whatever
-    interrupts it leaves the cache as it was, and the next call continues from there. The environment's settings are
-    those at the call. Other Python threads run meanwhile, and Ctrl-C raises ``KeyboardInterrupt`` within 200 ms.
+    A cached model needs no request. A download is verified byte by byte and appears in one step. If it is
+    interrupted, the cache is unchanged, and the next call continues from there. The environment is read at the call.
+    Other Python threads run meanwhile, and Ctrl-C raises ``KeyboardInterrupt`` within 200 ms.
 
     Args:
-        model_url: ``HF://user/repo`` or ``https://huggingface.co/user/repo``, each perhaps with ``@revision``.
-        num_processes: how many files are fetched at once, at least 1. With ``None`` it adapts to the line.
+        model_url: ``HF://user/repo`` or ``https://huggingface.co/user/repo``, each optionally with ``@revision``.
+        num_processes: how many files are fetched at a time, at least 1. With ``None`` the number adapts to the line.
         force_redo: ``True`` downloads again even if cached, ``False`` never does; ``None`` does so when
             ``MLC_DOWNLOAD_CACHE_POLICY`` is ``REDO``.
         revision: a branch, tag or commit, instead of the URL's or the default branch.
         progress: a function that is called with a :class:`Progress` on this thread, up to twenty times a second;
-            ``False`` for nothing; by default a bar of tqdm's, if that is installed and
+            ``False`` for nothing; by default a tqdm bar, if tqdm is installed and
             ``HF_HUB_DISABLE_PROGRESS_BARS`` does not forbid it.
 
     Raises:
-        InvalidInputError: an argument or a setting that cannot be used.
-        NotCachedError: the policy, or offline mode, forbids the download that would be needed.
-        RefusedError: the hub refuses or has no such thing, or it is not an MLC model.
-        IntegrityError: what was served is not what it must be.
+        InvalidInputError: an argument or a setting is unusable.
+        NotCachedError: the policy, or offline mode, forbids a download that is needed.
+        RefusedError: the hub refuses, the model does not exist, or it is not an MLC model.
+        IntegrityError: the content received is wrong.
         NetworkError: the hub or the data host could not be reached, after retries.
-        DiskError: space, permissions.
+        DiskError: no space, or no permission.
     """
     with logged_failure():
         environ = dict(os.environ)
@@ -75,14 +75,14 @@ async def download_async(
 
 
 def cached(model_url: str, *, revision: str | None = None) -> Model | None:
-    """Returns a model if the cache has it whole, whatever the policy. Never uses the network.
+    """Returns a model if it is in the cache and whole, whatever the policy. Never uses the network.
 
     Args:
         model_url: as :func:`download` takes it.
         revision: as :func:`download` takes it.
 
     Raises:
-        InvalidInputError: an argument or a setting that cannot be used.
+        InvalidInputError: an argument or a setting is unusable.
         DiskError: the cache cannot be read.
     """
     request = _native.Request(dict(os.environ), model_url, revision=revision, look_only=True)
@@ -92,7 +92,7 @@ def cached(model_url: str, *, revision: str | None = None) -> Model | None:
 
 
 def plan(model_url: str, *, force_redo: bool | None = None, revision: str | None = None) -> Plan:
-    """Says what :func:`download` would do. Asks the hub for the metadata; nothing appears in the cache.
+    """Returns what :func:`download` would do. Asks the hub for the metadata; nothing appears in the cache.
 
     Raises:
         MlcWeightsError: as :func:`download`, up to the first file.

@@ -1,15 +1,15 @@
-"""The exceptions, each also of the family that MLC-LLM's own functions raise."""
+"""The exceptions. Each also belongs to the family that MLC-LLM's own functions raise."""
 
 from __future__ import annotations
 
 
 class MlcWeightsError(Exception):
-    """Why a model could not be had. The message has all causes, in one line.
+    """Why a call failed. The message includes all causes, in one line.
 
     Attributes:
-        kind: what sort of failure it is, in a word: ``"invalid_input"``, ``"not_cached"``, ``"not_found"``,
+        kind: the kind of failure: ``"invalid_input"``, ``"not_cached"``, ``"not_found"``,
             ``"refused"``, ``"integrity"``, ``"network"``, ``"disk"``, ``"no_space"``, ``"in_use"`` or ``"other"``.
-        transient: whether the same call may well succeed a little later.
+        transient: whether the same call may succeed a little later.
     """
 
     kind: str = "other"
@@ -17,15 +17,15 @@ class MlcWeightsError(Exception):
 
 
 class InvalidInputError(MlcWeightsError, ValueError):
-    """A model URL, an argument or an environment variable that cannot be used. Nothing was touched."""
+    """An unusable model URL, argument or environment variable. Nothing was touched."""
 
 
 class IntegrityError(MlcWeightsError, ValueError):
-    """What was served is not what it must be: a digest or size does not match, or a path is unsafe."""
+    """Wrong content: a digest or size does not match, or a path is unsafe."""
 
 
 class RefusedError(MlcWeightsError, ValueError):
-    """The hub refuses, or has no such thing: missing, gated, private, or not an MLC model."""
+    """The hub refuses, or the model is missing, gated, private, or not an MLC model."""
 
 
 class NotCachedError(MlcWeightsError, RuntimeError):
@@ -44,7 +44,7 @@ class NetworkError(MlcWeightsError, ConnectionError, ValueError):
 
 
 class DiskError(MlcWeightsError, OSError):
-    """The local disk: space, permissions, a model that another process is at work on."""
+    """A failure of the local disk: no space, no permission, or a model that another process is using."""
 
 
 _CLASSES: dict[str, type[MlcWeightsError]] = {

@@ -1,8 +1,8 @@
 """The hook that runs :func:`install` in every Python process, for processes that MLC-LLM starts.
 
-Three small files among the installed packages, which nothing but ``python -m mlc_weights hook enable`` writes. The
-hook is active where ``MLC_WEIGHTS_PYTHON_HOOK`` is 1. It imports this package only there, and never keeps Python
-from starting, with the package or without.
+It consists of three small files among the installed packages, which only ``python -m mlc_weights hook enable`` writes.
+It is active if ``MLC_WEIGHTS_PYTHON_HOOK`` is 1, and imports this package only then. It never keeps Python from
+starting, even if the package is missing.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _FILES = {
     f"{_NAME}.pth": (
         f'import os; os.environ.get("MLC_WEIGHTS_PYTHON_HOOK") == "1" and __import__("{_NAME}").start()\n'
     ),
-    # From 3.15 on (PEP 829), which then does not look at that line.
+    # From 3.15 on (PEP 829), which then ignores that line.
     f"{_NAME}.start": f"{_NAME}:start\n",
 }
 
 
 def enable() -> Path:
-    """Writes the hook, and returns the folder that it is in.
+    """Writes the hook, and returns its folder.
 
     Raises:
-        OSError: the folder of installed packages cannot be written to.
+        OSError: the folder of installed packages is not writable.
     """
     folder = _folder()
     for name, text in _FILES.items():
@@ -54,22 +54,22 @@ def enable() -> Path:
 
 
 def disable() -> Path:
-    """Removes the hook, if it is there, and returns the folder that it was in."""
+    """Removes the hook, if it exists, and returns its folder."""
     folder = _folder()
-    # The line that runs the others goes first.
+    # First the line that runs the others.
     for name in sorted(_FILES, key=lambda name: name.endswith(".py")):
         (folder / name).unlink(missing_ok=True)
     return folder
 
 
 def status() -> tuple[bool, Path]:
-    """Whether the hook is there, and the folder where it is or would be."""
+    """Whether the hook exists, and its folder."""
     folder = _folder()
     return all((folder / name).is_file() for name in _FILES), folder
 
 
 def _folder() -> Path:
-    """Where this package is installed, if Python looks for hooks there; else where packages are installed."""
+    """The folder of this package, if Python looks for hooks there; otherwise that of installed packages."""
     own = Path(__file__).resolve().parent.parent
     known = [*site.getsitepackages(), site.getusersitepackages()]
     return own if own in [Path(folder).resolve() for folder in known] else Path(sysconfig.get_path("purelib"))

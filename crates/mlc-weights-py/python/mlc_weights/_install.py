@@ -1,4 +1,4 @@
-"""Putting the two functions into MLC-LLM."""
+"""Installs the two functions in MLC-LLM."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-# Where MLC-LLM's engines, server and tools look for the functions, each time they call them.
+# The module in which MLC-LLM's engines, server and tools look up the functions on each call.
 _TARGET = "mlc_llm.support.download_cache"
 _NAMES = ("download_and_cache_mlc_weights", "get_or_download_model")
-# What the target had, kept in the target itself, which may be imported anew.
+# The target's own functions, kept in the target itself, which may be reloaded.
 _ORIGINALS = "__mlc_weights_originals__"
 
 
@@ -22,9 +22,9 @@ def install() -> None:
     """Makes MLC-LLM get its models through this package, in this process.
 
     Replaces ``download_and_cache_mlc_weights`` and ``get_or_download_model`` of
-    ``mlc_llm.support.download_cache``, at once if that is imported already, else when it is. MLC-LLM need not be
-    installed. What has taken one of the functions out of that module before keeps what it took. May be called more than
-    once. Processes that are started later are reached by ``python -m mlc_weights hook enable``.
+    ``mlc_llm.support.download_cache``, at once if that is already imported, otherwise when it is. MLC-LLM need not be
+    installed. Code that has already imported one of the functions from that module keeps the original. May be called
+    repeatedly. For processes that are started later, use ``python -m mlc_weights hook enable``.
     """
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
@@ -34,7 +34,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Undoes :func:`install`: MLC-LLM has its own functions again. Without an ``install`` it does nothing."""
+    """Undoes :func:`install` and restores MLC-LLM's own functions. Does nothing without an ``install``."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
     module = sys.modules.get(_TARGET)
@@ -48,14 +48,14 @@ def _replace(module: ModuleType) -> None:
     originals = vars(module).setdefault(_ORIGINALS, {})
     for name in _NAMES:
         ours = getattr(_drop_in, name)
-        # A module that is loaded once more has functions of its own again.
+        # A reloaded module has its own functions again.
         if getattr(module, name) is not ours:
             originals[name] = getattr(module, name)
             setattr(module, name, ours)
 
 
 class _Finder:
-    """Finds nothing itself; replaces the functions when what finds their module has run it."""
+    """Finds nothing itself; replaces the functions after another finder's loader has run their module."""
 
     def __init__(self) -> None:
         self._is_asking = False
@@ -76,7 +76,7 @@ class _Finder:
 
 
 def _replace_after(loader: Any) -> None:
-    """Lets a loader, which is made for one module, replace the functions once it has run it."""
+    """Makes the loader of a module replace the functions after it has run the module."""
     run = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:

@@ -1,4 +1,4 @@
-# The extension module, which `src/lib.rs` defines. What it returns is made of the classes of `_results`.
+# The extension module, defined in `src/lib.rs`. Its results are instances of the classes in `_results`.
 from pathlib import Path
 from typing import Any, final
 

@@ -1,4 +1,4 @@
-"""What the functions return. All of it can be pickled; sizes are in bytes."""
+"""The results of the functions. All can be pickled; sizes are in bytes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Model:
-    """A model that is whole, in a directory. It serves as a path wherever Python takes one.
+    """A whole model in a directory. It can be used as a path (``os.PathLike``).
 
     Attributes:
         path: the directory, absolute.
-        commit: the commit that it is of; ``None`` when another program put it there and nothing says so.
+        commit: its commit; ``None`` if unknown, for instance because another program put it there.
         read_only: whether it is in a tier of ``MLC_LLM_READONLY_WEIGHT_CACHE``.
-        cached: whether it was there already.
-        bytes_received: how many bytes of its files came over the network now; 0 when it was cached.
+        cached: whether it was in the cache already.
+        bytes_received: how many bytes of its files this call received over the network; 0 if it was cached.
     """
 
     path: Path
@@ -31,13 +31,13 @@ class Model:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a download or a verification is.
+    """The progress of a download or a verification.
 
     Attributes:
-        files_done: files that are verified.
-        files: all files.
-        bytes_done: bytes that are there, of all files, also from an earlier, interrupted download.
-        bytes: the size of all files. It may still grow while a download begins.
+        files_done: the number of verified files.
+        files: the number of all files.
+        bytes_done: the bytes that exist of all files, including those from an earlier, interrupted download.
+        bytes: the total size. It may still grow while a download begins.
     """
 
     files_done: int
@@ -53,8 +53,8 @@ class PlannedFile:
     Attributes:
         path: its path in the model, with ``/``.
         size: its size.
-        bytes_to_fetch: how many bytes of it would come over the network.
-        origin: where it would come from: ``"network"``, ``"metadata"`` (which comes first and is small),
+        bytes_to_fetch: how many bytes of it would be received over the network.
+        origin: where it would come from: ``"network"``, ``"metadata"`` (fetched first and small),
             ``"staging"`` (an interrupted download), ``"replaced"`` (the directory that would be replaced) or
             ``"other_model"`` (another model of the cache).
     """
@@ -71,10 +71,10 @@ class Plan:
 
     Attributes:
         path: the directory that the model has or would have.
-        commit: the commit that it is of, or that the hub has now.
-        cached: whether it is there, so that nothing would be fetched and ``files`` is empty.
-        files: every file that the directory would hold.
-        free_bytes: how much space is free on the disk of the cache, where the system tells.
+        commit: its commit, or the hub's current one.
+        cached: whether it is in the cache, so that nothing would be fetched and ``files`` is empty.
+        files: every file that the directory would contain.
+        free_bytes: the free space on the cache's disk, if the system reports it.
     """
 
     path: Path
@@ -90,7 +90,7 @@ class Plan:
 
     @property
     def bytes_to_fetch(self) -> int:
-        """How many bytes would come over the network, apart from the metadata."""
+        """How many bytes would be received over the network, apart from the metadata."""
         return sum(file.bytes_to_fetch for file in self.files)
 
 
@@ -101,12 +101,12 @@ class CachedModel:
     Attributes:
         model: its name, ``user/repo`` or ``user/repo@revision``.
         path: its directory.
-        commit: the commit that it was downloaded from, when that is known.
+        commit: the commit that it was downloaded from, if known.
         read_only: whether the tier is never written to.
-        files: how many files it has.
-        size: their size.
-        date: when it was downloaded, else when the directory was last changed.
-        missing: what it needs and does not have, a line for each file.
+        files: the number of its files.
+        size: their total size.
+        date: when it was downloaded, or else when the directory was last changed.
+        missing: what it lacks, one line for each file.
     """
 
     model: str
@@ -120,7 +120,7 @@ class CachedModel:
 
     @property
     def whole(self) -> bool:
-        """Whether every file is there with its size. Nothing was hashed; see :meth:`Cache.verify`."""
+        """Whether every file exists with the right size. Nothing was hashed; see :meth:`Cache.verify`."""
         return not self.missing
 
 
@@ -130,9 +130,9 @@ class FileReport:
 
     Attributes:
         path: its path in the model, with ``/``.
-        state: ``"ok"``, ``"corrupt"``, ``"missing"``, ``"modified"`` (edited, and valid), ``"unchecked"`` (nothing
-            says what it must be) or ``"extra"`` (the model does not have it).
-        detail: what is wrong with a corrupt file, or why one could not be checked; else empty.
+        state: ``"ok"``, ``"corrupt"``, ``"missing"``, ``"modified"`` (edited, and valid), ``"unchecked"`` (its
+            content is recorded nowhere) or ``"extra"`` (it does not belong to the model).
+        detail: what is wrong with a corrupt file, or why one could not be checked; otherwise empty.
     """
 
     path: str
@@ -142,16 +142,16 @@ class FileReport:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """How one copy of a model compares with what it must be.
+    """How one copy of a model compares with what it should be.
 
     Attributes:
         model: its name.
         path: its directory.
         read_only: whether its tier is never written to.
         basis: what it was compared with: ``"receipt"`` (of its download), ``"manifest"`` (in the directory, which
-            knows the shards alone) or ``"nothing"``.
-        commit: the commit that the receipt names.
-        files: every file that the copy must have or has.
+            only covers the shards) or ``"nothing"``.
+        commit: the receipt's commit.
+        files: every file that the copy has or should have.
         bytes_hashed: how many bytes were read and hashed.
     """
 
@@ -165,20 +165,20 @@ class VerifyReport:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is corrupt or missing."""
+        """Whether no file is corrupt or missing."""
         return not any(file.state in ("corrupt", "missing") for file in self.files)
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What :meth:`Cache.remove` did.
+    """The result of :meth:`Cache.remove`.
 
     Attributes:
         model: the model's name.
         path: its place in the writable tier.
-        bytes: how much disk is free again.
-        kept: the copies that read-only tiers have, and keep.
-        leftover: why files that are of no use any more could not be deleted, if that is so. The model is gone.
+        bytes: the disk space that was freed.
+        kept: copies in read-only tiers, which stay.
+        leftover: why some obsolete files could not be deleted, if so. The model is gone nevertheless.
     """
 
     model: str
@@ -190,14 +190,14 @@ class Removal:
 
 @dataclass(frozen=True)
 class PrunedModel:
-    """What :meth:`Cache.prune` did to the unfinished downloads of one model, or would do.
+    """What :meth:`Cache.prune` did, or would do, to the unfinished downloads of one model.
 
     Attributes:
         model: its name.
         removed_bytes: how much was removed.
-        kept_bytes: how much stays, since it is in use or too young.
-        in_use: whether a download of the model is under way.
-        failure: why not everything could be removed.
+        kept_bytes: how much stays, because it is in use or too recent.
+        in_use: whether a download of the model is running.
+        failure: why not all of it could be removed.
     """
 
     model: str
@@ -209,13 +209,13 @@ class PrunedModel:
 
 @dataclass(frozen=True)
 class Pruning:
-    """What :meth:`Cache.prune` did, or would do.
+    """The result of :meth:`Cache.prune`.
 
     Attributes:
-        models: every model that unfinished downloads have left something of.
+        models: every model with remains of unfinished downloads.
         removed_bytes: how much was removed in all.
         kept_bytes: how much stays.
-        failures: what kept it from looking everywhere.
+        failures: failures of the search itself.
     """
 
     models: tuple[PrunedModel, ...]

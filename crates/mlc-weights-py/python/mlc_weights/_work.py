@@ -1,4 +1,4 @@
-"""The loop around a job of the extension module: it logs, draws, hears Ctrl-C, and cancels."""
+"""The loop around a job of the extension module: it logs, draws, handles Ctrl-C, and cancels."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("mlc_weights")
 
-# How long a wait goes on before Python gets to look at signals, messages and progress, in seconds.
+# How long a wait lasts before Python handles signals, messages and progress, in seconds.
 TICK = 0.05
 # How long an interrupted call waits for its threads to end.
 _GRACE = 0.1
 
 
 def tell(news: News) -> None:
-    """Logs what was said since the last call."""
+    """Logs the messages since the last call."""
     for level, message in news.messages():
         logger.log(level, "%s", message)
 
 
 @contextmanager
 def logged_failure() -> Iterator[None]:
-    """Logs an error in full before it is raised, since ``mlc_llm compile`` does not show what a ``ValueError`` says."""
+    """Logs an error in full before it is raised, since ``mlc_llm compile`` does not show a ``ValueError``'s message."""
     try:
         yield
     except MlcWeightsError as error:
@@ -39,7 +39,7 @@ def logged_failure() -> Iterator[None]:
 
 
 def run(job: Job, display: Display) -> Any:
-    """Waits for a job, and returns its result. Whatever is raised meanwhile, ``KeyboardInterrupt`` too, cancels it."""
+    """Waits for a job, and returns its result. Any exception meanwhile, even ``KeyboardInterrupt``, cancels it."""
     try:
         while not job.wait(TICK):
             _look(job, display)
@@ -53,7 +53,7 @@ def run(job: Job, display: Display) -> Any:
 
 
 async def run_async(job: Job, display: Display) -> Any:
-    """The same in a task of asyncio, whose cancellation cancels the job. Nothing blocks the loop."""
+    """The same in an asyncio task, whose cancellation cancels the job. Never blocks the loop."""
     import asyncio
 
     pause = 0.001
@@ -61,7 +61,7 @@ async def run_async(job: Job, display: Display) -> Any:
         while not job.wait(0):
             _look(job, display)
             await asyncio.sleep(pause)
-            # What takes a moment is answered at once, and what takes long costs little.
+            # A short job is answered at once, and a long one costs little.
             pause = min(2 * pause, TICK)
         _look(job, display)
         return job.result()

@@ -1,1 +1,1 @@
-"""Stands in for MLC-LLM: asks for models at the places and in the ways in which it does, and does nothing else."""
+"""A stand-in for MLC-LLM that requests models in the same places and ways, and does nothing else."""

@@ -1,4 +1,4 @@
-"""As ``python -m mlc_llm serve MODEL``, which a server is started with in a process of its own."""
+"""Like ``python -m mlc_llm serve MODEL``, which starts a server in a separate process."""
 
 import sys
 

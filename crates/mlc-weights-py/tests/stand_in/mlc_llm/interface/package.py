@@ -1,4 +1,4 @@
-"""As ``mlc_llm package``: copies the whole directory."""
+"""Like ``mlc_llm package``: copies the whole directory."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""As the engines: an attribute of the module, whose result is a path that is read at once."""
+"""Like the engines: calls an attribute of the module, and reads the returned path at once."""
 
 import json
 from typing import Any

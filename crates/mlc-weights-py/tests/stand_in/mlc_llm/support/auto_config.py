@@ -1,4 +1,4 @@
-"""As ``mlc_llm compile``: the function is imported when it is called, and called by its keyword."""
+"""Like ``mlc_llm compile``: the function is imported when needed, and called with a keyword."""
 
 import argparse
 from pathlib import Path

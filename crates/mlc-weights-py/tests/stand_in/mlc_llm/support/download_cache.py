@@ -1,4 +1,4 @@
-"""Where the functions are looked up."""
+"""The module in which the functions are looked up."""
 
 from pathlib import Path
 from typing import Optional
