@@ -1,5 +1,5 @@
-//! The limits that a server reports: `RateLimit`, `Retry-After`, and how long to wait. No clock, no
-//! I/O.
+//! The limits that a server reports: `RateLimit`, `Retry-After`, and how long to wait.
+//! No clock, no I/O.
 
 use std::cmp::Reverse;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! The names of files in a store. Each name can be computed, so nothing has to be searched. No clock,
-//! no I/O.
+//! The names of files in a store. Each name can be computed, so nothing has to be searched.
+//! No clock, no I/O.
 
 use sha2::{Digest as _, Sha256};
 use url_parse::{CommitId, Endpoint, ModelId, Revision};
