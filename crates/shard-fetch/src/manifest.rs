@@ -52,8 +52,8 @@ impl Manifest {
     /// # Errors
     ///
     /// Says which record (`records[3]`, counted from 0) and field cannot be used and why. Also refused
-    /// are manifests without records or with more than 100,000, and the two forms from before March
-    /// 2023.
+    /// are manifests without records or with more than 100,000, and the two forms that
+    /// were written before March 2023.
     pub fn parse(bytes: &[u8], name: &str) -> Result<Self, Error> {
         let reader = Reader { name };
         let records = reader.records(crate::json::parse(name, bytes)?)?;

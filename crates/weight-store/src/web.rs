@@ -30,7 +30,7 @@ use crate::key::Key;
 /// How much of a blob is read and sent at a time.
 const PIECE: usize = 1 << 20;
 const WRITE: &str = "write";
-/// The prefix of a weak ETag, which conditions cannot use. Apache gives a file such a tag while it is
+/// The prefix of a weak `ETag`, which conditions cannot use. Apache gives a file such a tag while it is
 /// less than a second old, and the same tag without the prefix later.
 const WEAK: &str = "W/";
 const YOUNG: Duration = Duration::from_millis(1100);

@@ -45,8 +45,8 @@ impl Limits {
         Self::new(3000, 500, 100, Duration::from_secs(300), false)
     }
 
-    /// At most `quota` requests per `window` (to `/resolve/` and similar; git and pages likewise), then
-    /// 429.
+    /// At most `quota` requests per `window` (to `/resolve/` and similar; git and pages likewise); then
+    /// it answers 429.
     pub(crate) fn enforced(quota: u64, window: Duration) -> Self {
         Self::new(quota, quota, quota, window, true)
     }
