@@ -162,14 +162,14 @@ impl Lead {
                 match lease.renew(bytes, of).await {
                     Ok(true) => {}
                     Ok(false) => {
-                        tracing::info!("another has taken the lease over");
+                        tracing::info!("another machine has taken over the lease");
                         return;
                     }
-                    Err(error) => tracing::debug!(%error, "the lease could not be renewed"),
+                    Err(error) => tracing::debug!(%error, "cannot renew the lease"),
                 }
             }
             if let Err(error) = lease.release().await {
-                tracing::debug!(%error, "the lease could not be given back");
+                tracing::debug!(%error, "cannot release the lease");
             }
         });
         Self { end, beating }

@@ -64,7 +64,7 @@ impl HubLocator {
             Some(Err(error)) => error,
             None => return self.by_resolve_first(file).await,
         };
-        tracing::debug!(%file, %error, "no location by a batch: asking for this file alone");
+        tracing::debug!(%file, %error, "a batch has no location: requesting this file's alone");
         self.by_resolve(file).await.map_err(|other| self.better_of(other, error))
     }
 

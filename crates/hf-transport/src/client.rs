@@ -221,7 +221,7 @@ impl HubClient {
     /// Records where a model was found.
     pub(crate) fn found_at(&self, model: &ModelId, url: &Url) {
         let Some(present) = self.endpoint().model_at(url).filter(|present| present != model) else { return };
-        tracing::info!(%model, %present, "the hub has this model under another name");
+        tracing::info!(%model, %present, "the hub has renamed this model");
         let mut renamed = self.inner.renamed.lock();
         renamed.insert(model.clone(), present);
     }
@@ -275,7 +275,7 @@ impl HubClient {
         if !self.inner.token_is_dropped.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 hub = %self.endpoint(),
-                "the hub does not accept the token that a login has left: going on without it"
+                "the hub does not accept the token of a login: continuing without it"
             );
         }
         true

@@ -39,7 +39,7 @@ impl HubMetadata {
 
     /// Uses the API after the endpoint answered git's request with `git`.
     async fn over_api(&self, request: &MetadataRequest, git: Error) -> Result<RepoSnapshot, Error> {
-        tracing::info!(hub = %self.hub.endpoint(), answer = %git, "no git is served here: asking the hub's API");
+        tracing::info!(hub = %self.hub.endpoint(), answer = %git, "the hub serves no git: using its API");
         let api = match Api::new(&self.hub, &request.model).snapshot(request).await? {
             OverApi::Snapshot(snapshot) => {
                 tracing::info!(commit = %snapshot.commit, "the metadata came over the hub's API");

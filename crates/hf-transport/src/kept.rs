@@ -81,7 +81,7 @@ impl Kept {
 
     fn or_log<T>(&self, name: &str, outcome: io::Result<T>) -> Option<T> {
         let log = |error: &io::Error| {
-            tracing::debug!(folder = %shown(&self.folder), name, %error, "cannot keep what came");
+            tracing::debug!(folder = %shown(&self.folder), name, %error, "cannot keep the metadata");
         };
         outcome.inspect_err(log).ok()
     }

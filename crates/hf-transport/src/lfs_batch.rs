@@ -89,7 +89,7 @@ impl HubClient {
         if let Err(error) = &outcome
             && !error.is_transient()
         {
-            tracing::debug!(%error, "this hub does not locate many files at a time");
+            tracing::debug!(%error, "this hub does not support batches");
             self.refuses_batches();
         }
         outcome

@@ -299,7 +299,7 @@ impl<'a> Step<'a> {
         let response = match self.exchange(self.client.pooled(self.limit).await?, &asked).await? {
             // An idle connection that the server has closed may look open until it is used.
             Err(error) if is_cut(&error) && self.client.known.lock().contains(&self.origin) => {
-                tracing::debug!(url = %SafeUrl::of(&self.url), "a kept connection was closed: asking over a new one");
+                tracing::debug!(url = %SafeUrl::of(&self.url), "an idle connection was closed: repeating the request over a new one");
                 self.exchange(self.client.unpooled(self.limit).await?, &asked).await?
             }
             outcome => outcome,

@@ -200,7 +200,7 @@ impl Bucket {
         if sent.is_err()
             && let Err(error) = upload.abort().await
         {
-            tracing::debug!(error = %ForeignError::of(&error, &self.secrets), "an upload could not be broken off");
+            tracing::debug!(error = %ForeignError::of(&error, &self.secrets), "cannot abort an upload");
         }
         sent
     }

@@ -66,7 +66,7 @@ impl Store {
             Ok(Written::Done) => return Ok(cautious),
             Err(error) if there.is_none() => return Err(error),
             Err(error) => {
-                tracing::debug!(%error, "whether the store keeps two writers apart cannot be tried");
+                tracing::debug!(%error, "cannot determine whether the store has conditional writes");
                 return Ok(cautious);
             }
         }
@@ -106,7 +106,7 @@ impl Store {
         if !replace && there.is_some_and(|there| there.is(&blob.id, blob.size)) {
             return Ok(Put::WasThere);
         }
-        tracing::debug!(url = %self.at(&key), bytes = blob.size, "writing a content");
+        tracing::debug!(url = %self.at(&key), bytes = blob.size, "writing a blob");
         // Not another writer's unfinished work, since nothing incomplete is visible; so it may be
         // replaced.
         self.backend.put_blob(&key, blob, replace || there.is_some()).await?;
@@ -172,7 +172,7 @@ impl Store {
         let other = match RefRecord::parse(&there.bytes, name, &self.at(&Key::reference(name))) {
             Ok(other) => other,
             Err(error @ Error::Corrupt { .. }) => {
-                tracing::warn!(%error, "a ref is written over");
+                tracing::warn!(%error, "overwriting a ref");
                 return Ok(None);
             }
             Err(error) => return Err(error),

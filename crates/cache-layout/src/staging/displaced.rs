@@ -29,7 +29,7 @@ pub(crate) fn restore(run: &RunNames) -> bool {
     });
     if let Err(error) = &brought_back {
         let (displaced, entry) = (url_parse::shown(displaced.path()), url_parse::shown(entry.path()));
-        tracing::warn!(%displaced, %entry, %error, "cannot bring back the previous model");
+        tracing::warn!(%displaced, %entry, %error, "cannot move the previous model back");
     }
     brought_back.is_ok()
 }

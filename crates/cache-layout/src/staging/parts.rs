@@ -85,7 +85,7 @@ fn transfer(from: &Place, to: &Place, take: impl Fn(&Place, &Place) -> io::Resul
 fn transferred(from: &Place, to: &Place, take: impl Fn(&Place, &Place) -> io::Result<()>) -> bool {
     let outcome = transfer(from, to, take);
     if let Err(error) = &outcome {
-        tracing::debug!(part = %url_parse::shown(from.path()), %error, "an unfinished file cannot be taken over");
+        tracing::debug!(part = %url_parse::shown(from.path()), %error, "cannot take over an unfinished file");
     }
     outcome.is_ok()
 }

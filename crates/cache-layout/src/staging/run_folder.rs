@@ -45,7 +45,7 @@ impl RunFolder {
         let noted =
             Process::this(has_lock).map(|process| self.names.process().write_atomically(&process.to_json()));
         if let Some(Err(error)) = noted {
-            tracing::debug!(%error, "cannot note whose a run is");
+            tracing::debug!(%error, "cannot write a run's note");
         }
     }
 

@@ -32,7 +32,7 @@ impl Work {
             Ok(true) => self.snapshot_of(commit).await,
             Ok(false) => Ok(None),
             Err(error) => {
-                tracing::info!(%error, "the lease could not be taken: asking the hub");
+                tracing::info!(%error, "cannot take the lease: asking the hub");
                 Ok(None)
             }
         }

@@ -66,7 +66,7 @@ impl Work {
                 // Another connection may be better.
                 Err(error) if error.is_too_slow() && is_first => {
                     (source, is_first) = (self.source(self.hub.clone()), false);
-                    tracing::info!(%error, "the metadata trickles: asking over another connection");
+                    tracing::info!(%error, "the metadata arrives too slowly: trying another connection");
                     continue;
                 }
                 Err(error) if error.is_transient() => error,
@@ -114,7 +114,7 @@ impl Work {
                 Ok(snapshot)
             })
             .await?;
-        tracing::warn!(commit = %snapshot.commit, "nothing but the hub's word says what the commit holds");
+        tracing::warn!(commit = %snapshot.commit, "only the hub's word says what the commit contains");
         self.warn(Warning::Unproven { commit: &snapshot.commit, hub: self.hub.endpoint() });
         Ok(snapshot)
     }

@@ -103,7 +103,9 @@ impl There {
             Place::Donor(donor) | Place::Store(donor) => {
                 let copied = run.copy_in(donor, &self.file.path, &|| !stopped.load(Ordering::Relaxed));
                 copied
-                    .inspect_err(|error| tracing::debug!(%error, "a file of the cache, or of a store, cannot be copied"))
+                    .inspect_err(
+                        |error| tracing::debug!(%error, "cannot copy a file from the cache or a store"),
+                    )
                     .is_ok()
             }
             Place::Link(link) => return Ok(Some(link.clone())),
@@ -116,10 +118,10 @@ impl There {
         let file = &self.file.path;
         if let Place::Donor(donor) = &self.place {
             let donor = url_parse::shown(donor);
-            tracing::debug!(%file, %donor, %error, "what the cache has elsewhere is not right");
+            tracing::debug!(%file, %donor, %error, "a file of another model is damaged");
         } else {
             let is_stores = matches!(self.place, Place::Store(_));
-            tracing::warn!(%file, is_stores, %error, "what is there is damaged");
+            tracing::warn!(%file, is_stores, %error, "a found file is damaged");
         }
     }
 

@@ -108,7 +108,7 @@ impl Work {
                 Ok(Some(named.commit))
             }
             Err(Error::Hub(error)) => {
-                tracing::debug!(%error, "the hub does not name the commit");
+                tracing::debug!(%error, "the hub did not resolve the revision");
                 Ok(None)
             }
             Err(error) => Err(error),

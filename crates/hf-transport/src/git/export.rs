@@ -218,7 +218,7 @@ impl Export<'_> {
             if matches!(error.kind(), ErrorKind::Network | ErrorKind::Cancelled | ErrorKind::Disk) {
                 return error;
             }
-            tracing::info!(file = %path, %error, "a plain file cannot be had by itself: asking for all together");
+            tracing::info!(file = %path, %error, "a plain file cannot be fetched on its own: requesting all together");
             self.commit.shelf.iter().for_each(Shelf::clear);
             plain.session.failed("a plain file cannot be had by itself")
         })?;

@@ -129,12 +129,12 @@ impl Work<'_> {
         }
         match self.unpacking.open(&mut pack, wanted, &self.session.url()) {
             Ok(opened) => {
-                tracing::info!(model = %self.session.model(), "the metadata is there of an earlier run");
+                tracing::info!(model = %self.session.model(), "using the metadata of an earlier run");
                 Ok(Some(opened))
             }
             Err(error) if self.session.task().cancelled.is_cancelled() => Err(error),
             Err(error) => {
-                tracing::debug!(%error, "the metadata that an earlier run has left is not right");
+                tracing::debug!(%error, "the metadata of an earlier run is damaged");
                 shelf.clear();
                 Ok(None)
             }
@@ -147,7 +147,7 @@ fn is_shallow(session: &Session, wanted: &Wanted, offered: &Advertisement) -> bo
     if !is_shallow {
         tracing::warn!(
             model = %session.model(),
-            "the server cannot hand out this commit alone: fetching the history with it"
+            "the server does not send this commit alone: fetching its history too"
         );
     }
     is_shallow

@@ -44,7 +44,7 @@ impl PlainFiles<'_> {
     /// Fetches what is missing; `None` if the result is not the blob.
     fn fetch(&self, path: &RepoPath, blob: Oid, mut content: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
         let (name, from) = (name_of(blob), content.len() as u64);
-        tracing::debug!(file = %path, from, "asking for a plain file by itself");
+        tracing::debug!(file = %path, from, "requesting a single plain file");
         let Some(mut body) = self.session.plain_file(&self.commit, path, from)? else {
             self.kept.remove(&name);
             return Ok(None);

@@ -197,7 +197,7 @@ fn credentials(given: HashMap<String, String>) -> Result<HeaderMap, &'static str
             return Err("it wants a header that HTTP does not allow");
         };
         if !is_credential(name.as_str()) {
-            tracing::debug!(%name, "a header that the answer asks for is left out");
+            tracing::debug!(%name, "omitting a header of a batch response");
             continue;
         }
         let value = HeaderValue::try_from(value);

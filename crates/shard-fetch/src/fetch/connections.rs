@@ -213,7 +213,7 @@ impl State {
                 && pace::is_worth_dropping(line.left(), &line.pace(), self.typical(line, now))
         };
         if let Some(line) = self.lines.iter().find(is_far_too_slow) {
-            tracing::debug!(rate = line.rate(), "a connection is far slower than the others: asking again");
+            tracing::debug!(rate = line.rate(), "stopping a connection that is far slower than the others");
             line.stop();
         }
     }

@@ -157,7 +157,7 @@ impl Part {
             if let Some(journal) = self.written.lock().journal.take()
                 && let Err(error) = journal.remove()
             {
-                tracing::debug!(part = %url_parse::shown(part), %error, "a journal stays behind");
+                tracing::debug!(part = %url_parse::shown(part), %error, "cannot remove a journal");
             }
             if shared.durable {
                 shared.folders.sync(destination).map_err(failed("sync the folder of"))?;
@@ -188,7 +188,7 @@ impl Drop for Part {
     fn drop(&mut self) {
         if let Err(error) = self.written.get_mut().note(Instant::now()) {
             let part = url_parse::shown(&self.request.part);
-            tracing::warn!(%part, %error, "the last progress could not be noted");
+            tracing::warn!(%part, %error, "cannot write the journal");
         }
     }
 }
@@ -211,7 +211,7 @@ fn reopen(request: &FileRequest) -> Option<Opened> {
     }
     let file = open_old(&request.part, request.expected.size)
         .inspect_err(|error| {
-            tracing::debug!(part = %url_parse::shown(&request.part), %error, "an old part cannot be gone on with");
+            tracing::debug!(part = %url_parse::shown(&request.part), %error, "cannot resume an unfinished file");
         })
         .ok()?;
     spans.cut(file.metadata().ok()?.len());

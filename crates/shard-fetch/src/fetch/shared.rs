@@ -83,7 +83,7 @@ impl Shared {
         let before = controller.target();
         change(&mut controller);
         if controller.target() != before {
-            tracing::debug!(connections = controller.target(), "another number of connections");
+            tracing::debug!(connections = controller.target(), "changing the number of connections");
             self.connections.set_target(controller.target());
         }
     }

@@ -75,7 +75,7 @@ impl Source {
     /// error.
     pub(super) async fn look_ahead(&self, shared: &Shared, file: &RepoPath) {
         if self.location(shared, file, &|_| ()).await.is_err() {
-            tracing::debug!(%file, "a location could not be had ahead of time");
+            tracing::debug!(%file, "a file could not be located ahead of time");
         }
     }
 

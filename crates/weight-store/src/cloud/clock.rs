@@ -34,7 +34,7 @@ impl StoreClock {
         }
         let offset = distance(date, SystemTime::now());
         self.0.store(offset, Ordering::Relaxed);
-        tracing::warn!(seconds = offset, "the clock of a store is ahead by so much: signing by it");
+        tracing::warn!(seconds = offset, "a store's clock differs: signing with its time");
         true
     }
 }
