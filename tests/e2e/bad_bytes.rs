@@ -91,7 +91,7 @@ async fn interrupted_bodies_are_resumed() {
 }
 
 #[tokio::test]
-async fn bodies_that_come_drop_by_drop() {
+async fn slow_bodies_are_received() {
     let drip = Fault::SlowDrip { bytes: 10_000, every: Duration::from_millis(20) };
     check_data(drip, Times::Forever, Right).await;
 }
@@ -151,7 +151,7 @@ async fn ranges_that_are_ignored() {
 }
 
 #[tokio::test]
-async fn each_refusal_ends_as_its_status_says() {
+async fn each_refusal_has_the_outcome_of_its_status() {
     check_data(Fault::status(403), Times::Once, Right).await;
     check_data(Fault::status(403), Times::Forever, Fails(ErrorKind::Refused, "(status 403)")).await;
     check_data(Fault::Html, Times::Once, Right).await;
@@ -272,7 +272,7 @@ async fn check_left(suffix: &str, spoil: impl Fn(&Path)) {
 }
 
 #[tokio::test]
-async fn what_is_left_is_damaged() {
+async fn damaged_leftovers_are_replaced() {
     fn rewritten(change: impl Fn(&mut Vec<u8>)) -> impl Fn(&Path) {
         move |path: &Path| {
             let mut bytes = std::fs::read(path).unwrap();
@@ -315,7 +315,7 @@ async fn another_commit(new: &ModelFixture) -> (Vec<String>, usize) {
 }
 
 #[tokio::test]
-async fn what_is_left_is_tied_to_its_content() {
+async fn leftovers_belong_to_their_content() {
     // A new commit with the same shards: nothing is fetched again.
     let same = fixture().plain_file("README.md", "Another commit.");
     assert_eq!(another_commit(&same).await, (vec![format!("bytes={KEPT}-")], 0));

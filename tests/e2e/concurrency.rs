@@ -22,7 +22,7 @@ async fn callers_of_one_model_share_one_download() {
 }
 
 #[tokio::test]
-async fn who_waits_says_so_once_and_can_be_cancelled() {
+async fn a_waiting_caller_says_so_once_and_can_be_cancelled() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let hold = Hold::new();
     world.hub.fault(FaultTarget::info_refs("mlc-ai/tiny"), Fault::Hold(hold.clone()), Times::Once);

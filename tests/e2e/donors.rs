@@ -102,7 +102,7 @@ async fn a_file_that_cannot_be_opened_is_fetched() {
 }
 
 #[tokio::test]
-async fn to_redo_is_to_fetch_all() {
+async fn a_redo_fetches_everything() {
     let (world, published, _) = world().await;
     let (_, _) = copy(&world, &published).await;
     let log = world.hub.log().from_now();
@@ -126,7 +126,7 @@ async fn a_read_only_tier_helps() {
 /// Its owner may have it open, and write to it after the copy was hashed.
 #[cfg(unix)]
 #[tokio::test]
-async fn what_another_user_owns_is_copied() {
+async fn files_of_another_user_are_copied() {
     use std::os::unix::fs::MetadataExt as _;
     let (world, published, donor) = world().await;
     if std::os::unix::fs::chown(donor.join(SHARD), Some(12_345), None).is_err() {

@@ -24,7 +24,7 @@ async fn a_model_arrives_as_the_original_would_leave_it() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_behind_but_the_model_and_what_is_private() {
+async fn only_the_model_and_private_files_remain() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let model = world.download(&published).await.unwrap();
     assert_eq!(world.visible_files().len(), published.files.len());
@@ -166,7 +166,7 @@ async fn the_same_bytes_under_two_names_are_fetched_once() {
 }
 
 #[tokio::test]
-async fn the_number_given_is_the_most_at_once() {
+async fn the_given_number_limits_parallel_files() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/many").shards(12, 20_000));
     // Slow enough to reveal more requests.
     world.hub.fault(FaultTarget::data(".bin"), Fault::status(503), Times::N(3));

@@ -151,7 +151,7 @@ async fn a_waiting_download_resumes_and_then_starts_a_file_over() {
 }
 
 #[tokio::test]
-async fn who_waits_for_the_model_itself_has_no_further_step() {
+async fn waiting_for_the_model_has_no_further_step() {
     let (world, published) = World::with(&ModelFixture::new(ID));
     let hold = Hold::new();
     world.hub.fault(FaultTarget::info_refs(ID), Fault::Hold(hold.clone()), Times::Once);
@@ -203,7 +203,7 @@ async fn when_one_file_fails_the_others_are_cancelled() {
 }
 
 #[tokio::test]
-async fn when_the_future_is_dropped_what_was_begun_is_cancelled() {
+async fn dropping_the_future_cancels_started_work() {
     let (world, published, _hold) = standstill();
     let downloader = world.builder().idle_timeout(PATIENCE).build().unwrap();
     let (watch, asked) = Watch::over(request(&published));

@@ -141,7 +141,7 @@ fn the_warm_up_example_downloads_all_models() {
 
 #[cfg(unix)]
 #[test]
-fn a_warm_up_that_is_stopped_goes_on_the_next_time() {
+fn a_stopped_warm_up_continues_the_next_time() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(2, 50_000));
     let last = Hold::new();
     world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Hold(last.clone()), Times::Once);
@@ -200,7 +200,7 @@ fn shard_fetch_alone_gets_what_a_manifest_lists() {
 }
 
 #[test]
-fn a_locator_of_ones_own_turns_to_the_host_for_what_the_mirror_lacks() {
+fn a_custom_locator_uses_the_host_for_files_the_mirror_lacks() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let shard = model.lfs_files().next().unwrap();
     let [mirror, host] = ["elsewhere", "main"]

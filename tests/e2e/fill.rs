@@ -78,7 +78,7 @@ fn has_used_hub(outcome: Outcome) -> bool {
 }
 
 #[tokio::test]
-async fn of_many_who_begin_together_one_asks_the_hub() {
+async fn one_of_many_that_start_together_asks_the_hub() {
     let fleet = Fleet::around(true);
     let log = fleet.world.hub.log().from_now();
     assert_eq!(fleet.start(6).await, (1, 1));
@@ -105,7 +105,7 @@ async fn a_holder_without_progress_is_replaced() {
 
 /// Only the first store is filled. Nobody waits for a lease in another one.
 #[tokio::test]
-async fn a_first_store_that_is_given_up_is_not_filled() {
+async fn a_first_store_that_was_abandoned_is_not_filled() {
     let fleet = Fleet::around(true);
     fleet.machine("any").build().unwrap().init_store().await.unwrap();
     let closed = WebStoreSettings { login: Some("Basic s3cret".to_owned()), ..WebStoreSettings::default() };
@@ -123,7 +123,7 @@ async fn a_first_store_that_is_given_up_is_not_filled() {
 }
 
 #[tokio::test]
-async fn a_holder_that_gets_on_is_waited_for() {
+async fn a_holder_with_progress_is_waited_for() {
     let fleet = Fleet::around(true);
     fleet.machine("any").build().unwrap().init_store().await.unwrap();
     fleet.put_lease(0);
@@ -178,7 +178,7 @@ async fn a_failing_store_sends_no_machine_to_the_hub() {
 }
 
 #[tokio::test]
-async fn nothing_rests_on_leases() {
+async fn leases_are_optional() {
     // Without conditions there are no leases.
     let fleet = Fleet::around(false);
     fleet.start(3).await;

@@ -175,7 +175,7 @@ impl MetadataSource for FromElsewhere {
 }
 
 #[tokio::test]
-async fn metadata_may_come_another_way_than_over_git() {
+async fn metadata_may_come_from_another_source_than_git() {
     let (world, model) = World::with(&tiny());
     world.hub.fault(FaultTarget::any("mlc-ai/tiny"), Fault::status(404), Times::Forever);
     let error = world.download(&model).await.unwrap_err();
@@ -207,7 +207,7 @@ impl MetadataSource for Failing {
 }
 
 #[tokio::test]
-async fn another_source_says_whether_to_ask_again() {
+async fn another_source_decides_whether_to_retry() {
     for (is_transient, kind) in [(true, ErrorKind::Network), (false, ErrorKind::Refused)] {
         let (world, model) = World::with(&tiny());
         let downloader = world.builder().metadata_source(Arc::new(Failing { is_transient })).build().unwrap();
@@ -219,7 +219,7 @@ async fn another_source_says_whether_to_ask_again() {
 }
 
 #[tokio::test]
-async fn the_builder_says_all_that_the_environment_can() {
+async fn the_builder_has_every_setting_of_the_environment() {
     let gated = tiny().access(Access::Gated(vec![TOKEN.to_owned()]));
     let (world, model) = World::around(LocalHub::builder().tls().path_prefix("/hf"), &gated);
     let proxy = LocalProxy::with_login();
@@ -243,7 +243,7 @@ async fn the_builder_says_all_that_the_environment_can() {
 }
 
 #[tokio::test]
-async fn no_event_gives_anything_away() {
+async fn no_event_contains_a_secret() {
     let private = tiny().access(Access::Private(vec![TOKEN.to_owned()]));
     let (world, model) = World::with(&private);
     let data = |name: &str| FaultTarget::data(name);
@@ -262,7 +262,7 @@ async fn no_event_gives_anything_away() {
 }
 
 #[tokio::test]
-async fn every_request_says_who_asks_and_none_goes_elsewhere() {
+async fn every_request_has_a_user_agent_and_goes_to_a_known_host() {
     let (world, model) = World::with(&tiny());
     let proxy = LocalProxy::start();
     let all = ProxySettings { all: Some(proxy.url().parse().unwrap()), ..ProxySettings::default() };

@@ -19,7 +19,7 @@ fn stall(world: &World, file: &str, after: u64) {
 }
 
 #[tokio::test]
-async fn a_dropped_download_stops_and_the_next_one_goes_on_from_there() {
+async fn a_dropped_download_stops_and_the_next_one_continues_it() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     stall(&world, "params_shard_2.bin", 1000);
     let (downloader, asked) = (world.builder().idle_timeout(PATIENCE).build().unwrap(), request(&published));
@@ -102,7 +102,7 @@ async fn what_an_earlier_run_had_verified_is_hashed_by_the_run_that_publishes_it
 }
 
 #[tokio::test]
-async fn an_unfinished_shard_is_gone_on_with() {
+async fn an_unfinished_shard_is_resumed() {
     const MIB: u64 = 1 << 20;
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny").shard("large.bin", 6 * MIB));
     stall(&world, "large.bin", 4 * MIB);
@@ -147,7 +147,7 @@ async fn a_failed_shard_leaves_the_others_verified() {
 }
 
 #[tokio::test]
-async fn metadata_is_asked_for_again_after_a_failure_that_may_pass() {
+async fn metadata_is_requested_again_after_a_transient_failure() {
     for fault in [Fault::status(503), Fault::Truncate { after: 50 }, Fault::Reset { after: 0 }] {
         for target in [FaultTarget::info_refs("mlc-ai/tiny"), FaultTarget::upload_pack("mlc-ai/tiny")] {
             let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));

@@ -86,7 +86,7 @@ async fn a_batch_that_fails_is_tried_twice() {
 }
 
 #[tokio::test]
-async fn what_a_batch_does_not_tell_is_asked_for_alone() {
+async fn a_file_missing_from_a_batch_is_located_alone() {
     let (world, model) = World::with(&many());
     let [first, second, third] =
         ["0", "1", "2"].map(|n| model.file(&format!("params_shard_{n}.bin")).unwrap());
@@ -102,7 +102,7 @@ async fn what_a_batch_does_not_tell_is_asked_for_alone() {
 }
 
 #[tokio::test]
-async fn a_location_is_not_used_when_its_time_is_over() {
+async fn an_expired_location_is_not_used() {
     let (world, model) = World::around(LocalHub::builder().url_lifetime(Duration::from_secs(2)), &many());
     let slow = Fault::SlowDrip { bytes: 250, every: Duration::from_millis(700) };
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), slow, Times::Once);
@@ -115,7 +115,7 @@ async fn a_location_is_not_used_when_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn what_came_with_a_location_that_is_refused_is_asked_for_again_too() {
+async fn a_refused_location_invalidates_its_whole_batch() {
     let (world, model) = World::with(&many());
     let hold = Hold::new();
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
@@ -133,7 +133,7 @@ async fn what_came_with_a_location_that_is_refused_is_asked_for_again_too() {
 }
 
 #[tokio::test]
-async fn a_location_that_is_refused_is_asked_for_again() {
+async fn a_refused_location_is_requested_again() {
     let (world, model) = World::with(&many());
     let target = || FaultTarget::data("params_shard_5.bin");
     world.hub.fault(target(), Fault::status(403), Times::Once);
@@ -162,7 +162,7 @@ async fn a_host_of_git_and_lfs_is_enough() {
 }
 
 #[tokio::test]
-async fn a_login_page_in_the_place_of_files_is_no_obstacle() {
+async fn a_login_page_at_the_batch_api_is_no_obstacle() {
     let (world, model) = World::with(&few());
     let login = LocalHub::start();
     login.fault(FaultTarget::any(""), Fault::Html, Times::Forever);
@@ -218,7 +218,7 @@ async fn a_file_that_an_lfs_server_lacks_is_named() {
 }
 
 #[tokio::test]
-async fn what_a_host_of_git_cannot_do_for_a_moment_is_tried_again() {
+async fn temporary_failures_of_a_git_host_are_retried() {
     for fault in [Fault::status(503), Fault::Refuse] {
         let (world, model) = World::around(LocalHub::builder().git_host(), &few());
         world.hub.fault(FaultTarget::lfs_batch(""), fault, Times::N(4));
@@ -254,7 +254,7 @@ async fn download_from_public(world: &World, model: &PublishedModel, proxy: &Loc
 }
 
 #[tokio::test]
-async fn a_public_hub_sends_nobody_into_a_private_network() {
+async fn a_public_hub_cannot_send_a_client_into_a_private_network() {
     let (world, model, proxy) = public(LocalHub::builder());
     download_from_public(&world, &model, &proxy).await;
     // The batch named this machine for all of them.

@@ -299,7 +299,7 @@ async fn an_untrusted_certificate_is_final() {
 }
 
 #[tokio::test]
-async fn compressed_answers_are_refused_by_name() {
+async fn a_compressed_response_is_refused_and_named() {
     let brotli = Fault::Header { name: "content-encoding".to_owned(), value: Some("br".to_owned()) };
     let words = "the answer is compressed (br), though that was not asked for";
     // The locator is asked for another place three times.
@@ -452,7 +452,7 @@ fn speaker(says: &'static [u8]) -> String {
 }
 
 #[tokio::test]
-async fn trouble_with_a_proxy_is_told_as_its_own() {
+async fn a_failure_of_a_proxy_is_reported_as_the_proxys() {
     let (plain, tls) = (LocalHub::builder, || LocalHub::builder().tls());
     for hub in [plain as fn() -> LocalHubBuilder, tls] {
         for nobody in
@@ -485,7 +485,7 @@ async fn a_proxy_that_says_nothing_is_named() {
 }
 
 #[tokio::test]
-async fn a_limit_holds_all_who_share_the_gates() {
+async fn a_limit_applies_to_all_clients_that_share_the_gates() {
     for user in USERS {
         let stage = Stage::new();
         stage.fault(user, Fault::retry_after(429, "30"), Times::Once);
@@ -515,7 +515,7 @@ async fn every_answer_says_what_is_left_of_a_limit() {
 }
 
 #[tokio::test]
-async fn what_is_meant_for_one_origin_is_sent_to_no_other() {
+async fn headers_for_one_origin_are_not_sent_to_another() {
     for user in USERS {
         let (mut stage, other) = (Stage::new(), Stage::new());
         stage.secret = Some("s3cret");

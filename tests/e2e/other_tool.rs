@@ -59,7 +59,7 @@ async fn what_it_downloaded_is_found_here_without_a_request() {
 
 /// A reader of `hf` sees only users and models.
 #[tokio::test]
-async fn the_private_folder_is_beside_what_others_read() {
+async fn the_private_folder_is_beside_the_public_one() {
     let (world, model) = World::with(&fixture());
     world.download(&model).await.unwrap();
     let names = |folder: &Path| -> Vec<_> {

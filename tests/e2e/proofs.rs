@@ -131,7 +131,7 @@ async fn an_endpoint_that_has_served_git_is_not_believed_without() {
 }
 
 #[tokio::test]
-async fn a_history_over_the_bound_is_an_error() {
+async fn a_history_over_the_limit_is_an_error() {
     let (world, old) = nameless();
     let downloader = world.builder().max_metadata_bytes(500).build().unwrap();
     let error = downloader.download(at(&old.commit)).await.unwrap_err();

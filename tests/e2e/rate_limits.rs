@@ -42,7 +42,7 @@ fn check_left_alone(refused: &LoggedRequest, later: &[LoggedRequest], seconds: u
 }
 
 #[tokio::test]
-async fn a_hub_that_refuses_is_left_alone_and_the_data_host_is_not() {
+async fn a_refusing_hub_is_not_asked_while_the_data_host_is() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/many").shards(8, 30_000));
     let hold = Hold::new();
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);

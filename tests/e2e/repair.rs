@@ -32,7 +32,7 @@ async fn only_what_is_missing_is_fetched() {
 }
 
 #[tokio::test]
-async fn what_an_interrupted_git_lfs_left_is_replaced() {
+async fn leftovers_of_an_interrupted_git_lfs_are_replaced() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let entry = lay_out(&published, &world.home().join("model_weights"));
     for file in published.lfs_files() {
@@ -100,7 +100,7 @@ async fn a_repair_that_fails_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_tokenizer_file_that_the_commit_lacks_is_no_reason_to_download_for_ever() {
+async fn a_tokenizer_file_that_the_commit_lacks_does_not_cause_repeated_downloads() {
     let fixture = ModelFixture::new("mlc-ai/tiny").tokenizer_files(&["tokenizer.json", "vocab.json"]);
     let (world, published) = World::with(&fixture);
     let model = world.download(&published).await.unwrap();

@@ -43,7 +43,7 @@ async fn each_revision_has_a_directory_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_commit_that_is_no_tip_is_had_in_full_and_by_its_first_digits() {
+async fn a_commit_that_is_no_tip_is_fetched_by_its_full_or_abbreviated_id() {
     let (world, old) = World::with(&ModelFixture::new(ID));
     world.hub.publish(&ModelFixture::new(ID).seed(1));
     check(&world, &old.commit, &format!("tiny@{}", old.commit), &old).await;
@@ -62,7 +62,7 @@ async fn a_commit_that_is_no_tip_is_had_in_full_and_by_its_first_digits() {
 }
 
 #[tokio::test]
-async fn two_tags_that_differ_in_case_do_not_meet() {
+async fn two_tags_that_differ_in_case_are_kept_apart() {
     let (world, old) = World::with(&ModelFixture::new(ID).tag("v1"));
     let new = world.hub.publish(&ModelFixture::new(ID).seed(1).tag("V1"));
     let mut names = Vec::new();

@@ -50,7 +50,7 @@ async fn a_file_comes_from_two_places() {
 
 /// Slowness is not absence: leaving a slow store would only move the load.
 #[tokio::test]
-async fn a_store_at_a_fraction_of_its_capacity_is_not_left() {
+async fn a_slow_store_is_not_abandoned() {
     let filled = Filled::on_the_web().await;
     let (proxy, url) = before(&filled);
     proxy.slow_down(200_000);
@@ -179,7 +179,7 @@ async fn answers_of_stores_are_reported() {
 
 /// A store that has failed with three files, and one that never existed.
 #[tokio::test]
-async fn a_store_that_is_given_up_is_told_once() {
+async fn an_abandoned_store_is_reported_once() {
     let filled = Filled::on_the_web().await;
     let login = filled.url().replace("http://", "http://reader:s3cret@");
     for _ in 0..100 {
@@ -219,7 +219,7 @@ async fn again(filled: &Filled, mode: StoreMode, commit: &str) -> (usize, Record
 
 /// An old ref is used, since its writer is trusted with that, but with a warning.
 #[tokio::test]
-async fn a_name_that_is_turned_back_is_warned_of() {
+async fn a_name_that_returns_to_an_older_commit_causes_a_warning() {
     let (world, old) = World::with(&ModelFixture::new(ID).seed(1).shard(SHARD, 1_000));
     let mut filled = Filled { world, model: old.clone(), kind: Kind::Web(LocalWebStore::start()) };
     filled.push().await;
@@ -255,7 +255,7 @@ async fn a_name_that_is_turned_back_is_warned_of() {
 
 /// The hub also says when it resolved the name, and that counts too.
 #[tokio::test]
-async fn a_store_that_is_behind_the_hub_turns_a_name_back() {
+async fn a_store_behind_the_hub_returns_a_name_to_an_older_commit() {
     let filled = Filled::on_the_web().await;
     let old = filled.model.commit.clone();
     let new = filled.world.hub.publish(&ModelFixture::new(ID).seed(1)).commit;
@@ -267,7 +267,7 @@ async fn a_store_that_is_behind_the_hub_turns_a_name_back() {
 
 /// A repair keeps the time when the name was seen.
 #[tokio::test]
-async fn a_repair_does_not_forget_what_was_seen() {
+async fn a_repair_keeps_the_time_when_a_name_was_seen() {
     let filled = Filled::on_the_web().await;
     let new = filled.model.commit.clone();
     let (outcome, _) = filled.download(StoreMode::Refs, "").await;

@@ -141,7 +141,7 @@ fn only(check: &StoreCheck) -> &StoreFinding {
 }
 
 #[tokio::test]
-async fn what_a_store_has_is_listed() {
+async fn a_stores_models_are_listed() {
     for filled in Filled::everywhere().await {
         filled.push(&format!("{}@main", filled.model.url)).await;
         let newer = filled.world.hub.publish(&ModelFixture::new(ID).seed(1));
@@ -175,7 +175,7 @@ async fn what_a_store_has_is_listed() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_named() {
+async fn every_problem_is_named() {
     for filled in Filled::everywhere().await {
         let check = filled.verify(&[], false).await;
         assert!(check.is_sound(), "{check:?}");
@@ -251,7 +251,7 @@ async fn a_valid_pack_of_another_commit_is_reported() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_repaired_with_no_more_than_it_takes() {
+async fn problems_are_repaired_with_as_little_traffic_as_needed() {
     for filled in Filled::everywhere().await {
         let (shard, other) = (filled.blob("params_shard_7.bin"), filled.blob("params_shard_0.bin"));
         filled.put(&shard, &flipped(filled.get(&shard)));
@@ -298,7 +298,7 @@ async fn a_repair_that_fails_says_why() {
 /// A store's name for a model is no reason to write the model there: anyone with write access could
 /// have added it.
 #[tokio::test]
-async fn a_repair_puts_nothing_private_there_unasked() {
+async fn a_repair_writes_nothing_private_without_permission() {
     const TOKEN: &str = "hf_s3cret_token";
     let access = Access::Private(vec![TOKEN.to_owned()]);
     let (world, model) = World::with(&ModelFixture::new(ID).access(access));
@@ -436,7 +436,7 @@ async fn damaged_blobs_are_not_copied() {
 
 /// A name that is later in the other store stays.
 #[tokio::test]
-async fn a_copy_turns_no_name_back() {
+async fn a_copy_returns_no_name_to_an_older_commit() {
     let filled = Filled::on(Kind::Folder).await;
     fs::create_dir(filled.world.beside("stick")).unwrap();
     let carrier = filled.world.builder().build().unwrap();

@@ -158,7 +158,7 @@ async fn a_hub_that_is_not_asked_gets_no_token() {
 
 /// A ref is believed only if its writers are trusted to name commits.
 #[tokio::test]
-async fn a_ref_that_lies_is_believed_only_when_asked() {
+async fn a_false_ref_is_used_only_in_the_trusting_modes() {
     for (mode, is_believed) in [(StoreMode::First, false), (StoreMode::Refs, true), (StoreMode::Only, true)] {
         let filled = Filled::on_the_web().await;
         let old = filled.model.commit.clone();
@@ -171,7 +171,7 @@ async fn a_ref_that_lies_is_believed_only_when_asked() {
 }
 
 #[tokio::test]
-async fn what_the_store_lacks_comes_from_the_hub() {
+async fn files_that_the_store_lacks_come_from_the_hub() {
     for kind in [Kind::Web(LocalWebStore::start()), Kind::Folder] {
         let filled = Filled::on(kind).await;
         let file = filled.model.file("params_shard_7.bin").unwrap();
@@ -190,7 +190,7 @@ async fn what_the_store_lacks_comes_from_the_hub() {
 }
 
 #[tokio::test]
-async fn wrong_bytes_of_the_store_are_replaced_by_the_hubs() {
+async fn wrong_bytes_from_the_store_are_replaced_by_the_hubs() {
     for kind in [Kind::Web(LocalWebStore::start()), Kind::Folder] {
         let filled = Filled::on(kind).await;
         let file = filled.model.file("params_shard_7.bin").unwrap();
@@ -214,7 +214,7 @@ async fn wrong_bytes_of_the_store_are_replaced_by_the_hubs() {
 }
 
 #[tokio::test]
-async fn nobody_but_the_store_is_asked_where_it_is_the_only_one() {
+async fn in_the_mode_only_no_one_but_the_store_is_asked() {
     for kind in [Kind::Web(LocalWebStore::start()), Kind::Folder] {
         let filled = Filled::on(kind).await;
         let log = filled.world.hub.log().from_now();
@@ -244,7 +244,7 @@ async fn nobody_but_the_store_is_asked_where_it_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn a_pack_that_is_not_right_is_passed_over() {
+async fn a_damaged_pack_is_ignored() {
     let filled = Filled::on_the_web().await;
     let path = format!("/models/packs/{}.pack", filled.model.commit);
     let mut pack = filled.server().get(&path).unwrap().to_vec();
@@ -263,7 +263,7 @@ async fn a_pack_that_is_not_right_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_gone_costs_a_warning() {
+async fn an_unreachable_store_causes_only_a_warning() {
     let filled = Filled::on_the_web().await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let missing = url_parse::Url::from_file_path(filled.world.beside("no stick")).unwrap();
@@ -310,7 +310,7 @@ async fn a_store_that_dies_in_the_middle() {
 /// Silence counts as overload until it has lasted for all attempts; then the hub is asked for the
 /// remaining files.
 #[tokio::test]
-async fn a_store_that_hangs_makes_a_download_slower_and_does_not_break_it() {
+async fn a_hanging_store_only_slows_a_download_down() {
     for part in ["/packs/", "/blobs/"] {
         let filled = Filled::on_the_web().await;
         filled.server().fall_silent(part);
@@ -469,7 +469,7 @@ async fn a_push_that_is_stopped_leaves_nothing_that_looks_whole() {
 }
 
 #[tokio::test]
-async fn a_name_that_has_moved_on_is_not_written() {
+async fn a_name_that_has_another_commit_by_now_is_not_written() {
     let filled = Filled::on_the_web().await;
     let new = filled.world.hub.publish(&ModelFixture::new(ID).seed(1));
     let pushed = filled.push_with(PushOptions::default(), filled.model.url.parse().unwrap()).await.unwrap();

@@ -23,7 +23,7 @@ async fn read_only_tiers_answer_in_their_order_and_before_the_writable_one() {
 }
 
 #[tokio::test]
-async fn a_tier_that_is_not_whole_is_passed_over_with_a_warning() {
+async fn a_tier_with_an_incomplete_model_is_skipped_with_a_warning() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let tier = world.beside("tier");
     let entry = lay_out(&published, &tier);
@@ -66,7 +66,7 @@ async fn an_old_model_in_the_writable_tier_gets_the_newer_name_under_every_polic
 }
 
 #[tokio::test]
-async fn what_the_original_left_is_found_without_a_request() {
+async fn the_originals_download_is_found_without_a_request() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let entry = lay_out(&published, &world.home().join("model_weights"));
     let before = files_below(&world.home());
@@ -77,7 +77,7 @@ async fn what_the_original_left_is_found_without_a_request() {
 }
 
 #[tokio::test]
-async fn forbidden_downloads_name_every_place_and_touch_nothing() {
+async fn forbidden_downloads_name_every_place_and_change_nothing() {
     for policy in [CachePolicy::Off, CachePolicy::ReadOnly] {
         let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
         let tier = world.beside("tier");
@@ -141,7 +141,7 @@ async fn redo_replaces_the_model_and_fetches_every_shard_again() {
 }
 
 #[tokio::test]
-async fn redo_that_fails_costs_nothing() {
+async fn a_failed_redo_changes_nothing() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let model = world.download(&published).await.unwrap();
     let broken = ModelFixture::new("mlc-ai/tiny").seed(1).wrong_md5(0);

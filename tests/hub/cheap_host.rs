@@ -77,7 +77,7 @@ fn one_connection_carries_many_requests() {
 }
 
 #[test]
-fn the_log_sees_who_leaves_early() {
+fn the_log_records_clients_that_leave_early() {
     let (hub, _model, url) = start(LocalHub::builder(), 30_000_000);
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut connection = TcpStream::connect(host).unwrap();

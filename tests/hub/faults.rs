@@ -47,7 +47,7 @@ impl Case {
 }
 
 #[test]
-fn statuses_in_order_and_on_their_path_only() {
+fn statuses_are_served_in_order_and_on_their_path_only() {
     let case = start();
     case.hub.fault(FaultTarget::data(SHARD), Fault::status(503), Times::N(2));
     case.fault(Fault::rate_limited(7));
@@ -77,7 +77,7 @@ fn retry_after_redirect_and_html() {
 }
 
 #[test]
-fn truncation_sends_exactly_so_much_and_closes() {
+fn truncation_sends_the_given_bytes_and_closes() {
     for after in [0, 1, 100_000, 399_999] {
         let case = start();
         case.fault(Fault::Truncate { after });
@@ -103,7 +103,7 @@ fn a_reset_fault_resets_the_connection() {
 }
 
 #[test]
-fn refusal_is_a_reset_without_a_head() {
+fn a_refused_request_gets_a_reset_without_a_head() {
     let case = start();
     case.fault(Fault::Refuse);
     let error = request("GET", &case.url, &[]).unwrap_err();
@@ -202,7 +202,7 @@ fn headers_can_be_changed_and_the_length_left_out() {
 }
 
 #[test]
-fn a_slow_drip_comes_bit_by_bit() {
+fn a_slow_drip_arrives_in_small_pieces() {
     let case = start();
     let every = Duration::from_millis(2);
     case.fault(Fault::SlowDrip { bytes: 100, every });
@@ -214,7 +214,7 @@ fn a_slow_drip_comes_bit_by_bit() {
 }
 
 #[test]
-fn delays_come_before_the_answer() {
+fn delays_precede_the_response() {
     let case = start();
     let delay = Duration::from_millis(30);
     case.fault(Fault::Delay(delay));

@@ -64,7 +64,7 @@ fn digests_are_those_of_the_bytes() {
 }
 
 #[test]
-fn manifests_say_what_they_are_told() {
+fn manifests_have_the_given_contents() {
     let two = || ModelFixture::new(ID).shards(2, 10);
     let right = md5s(&two());
     assert!(right.iter().flatten().all(|md5| md5.len() == 32));
@@ -157,7 +157,7 @@ fn an_invalid_name_cannot_be_published() {
 }
 
 #[test]
-fn entries_that_git_would_refuse() {
+fn hostile_entries_are_published_although_git_would_refuse_them() {
     let hub = LocalHub::start();
     let model = hub.publish(
         &ModelFixture::new(ID)

@@ -74,7 +74,7 @@ fn the_old_protocol_works_too_with_or_without_the_suffix() {
 }
 
 #[test]
-fn a_long_history_is_there_but_shallow_clones_do_not_pay_for_it() {
+fn a_long_history_does_not_affect_shallow_clones() {
     let hub = LocalHub::start();
     hub.publish(&ModelFixture::new(ID).history(40, 2_000_000));
     let folder = scratch();
@@ -91,7 +91,7 @@ fn a_long_history_is_there_but_shallow_clones_do_not_pay_for_it() {
 }
 
 #[test]
-fn a_missing_or_private_repository_asks_who_is_there() {
+fn a_missing_or_private_repository_asks_for_credentials() {
     let hub = LocalHub::start();
     hub.publish(&ModelFixture::new(ID).access(Access::Private(vec!["hf_good".to_owned()])));
     let url = format!("{}/{ID}/info/refs?service=git-upload-pack", hub.endpoint());

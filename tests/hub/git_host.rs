@@ -11,7 +11,7 @@ const LOGIN: (&str, &str) = ("Authorization", "Basic dXNlcjpzZWNyZXQ=");
 const LIST: &str = "info/refs?service=git-upload-pack";
 
 #[test]
-fn there_is_git_and_nothing_else() {
+fn a_git_host_serves_only_git() {
     let hub = LocalHub::builder().git_host().start();
     hub.publish(&ModelFixture::new(ID));
     assert_eq!(get(&format!("{}/{ID}.git/{LIST}", hub.endpoint())).status, 200);

@@ -27,7 +27,7 @@ fn several_hubs_run_at_once() {
 }
 
 #[test]
-fn nothing_is_left_of_a_dropped_hub() {
+fn a_dropped_hub_leaves_nothing() {
     let hub = LocalHub::start();
     hub.publish(&ModelFixture::new(ID));
     let url = format!("{}/{ID}/resolve/main/params_shard_0.bin", hub.endpoint());

@@ -72,7 +72,7 @@ fn hub_and_data_host_speak_tls() {
 }
 
 #[test]
-fn who_does_not_know_the_authority_is_kept_away() {
+fn clients_without_the_authority_cannot_connect() {
     let hub = LocalHub::builder().tls().start();
     let stranger = LocalHub::builder().tls().start();
     for ca in [None, Some(stranger.ca_certificate())] {
@@ -88,7 +88,7 @@ fn who_does_not_know_the_authority_is_kept_away() {
 }
 
 #[test]
-fn a_silent_connection_holds_up_nobody() {
+fn a_silent_connection_delays_no_other() {
     let hub = LocalHub::builder().tls().start();
     let _silent = TcpStream::connect(address(&hub.endpoint())).unwrap();
     let tcp = TcpStream::connect(address(&hub.endpoint())).unwrap();
@@ -140,7 +140,7 @@ fn the_proxy_may_want_a_login() {
 }
 
 #[test]
-fn the_proxy_says_when_nobody_is_there() {
+fn the_proxy_reports_an_unreachable_host() {
     let proxy = LocalProxy::start();
     assert_eq!(ask(&proxy, "CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n").1, 502);
     assert_eq!(proxy.requests()[0].refused, Some(502));

@@ -40,7 +40,7 @@ impl Kept {
 }
 
 #[test]
-fn of_two_connections_one_crawls() {
+fn one_of_two_connections_is_very_slow() {
     let (hub, _, url) = start(10);
     hub.set_trouble(Trouble { crawls: Some(2), ..Trouble::default() });
     let took = [(); 3].map(|()| {
@@ -83,7 +83,7 @@ fn a_connection_breaks_after_what_it_carries_in_all() {
 }
 
 #[test]
-fn connections_end_without_a_word() {
+fn connections_are_closed_silently() {
     let (hub, _, url) = start(1000);
     hub.set_trouble(Trouble { hangs_up: true, ..Trouble::default() });
     let mut kept = Kept::open(&url);
@@ -106,7 +106,7 @@ fn some_answers_of_both_hosts_are_503() {
 }
 
 #[test]
-fn a_limit_is_announced_for_as_long_as_it_lasts() {
+fn a_limit_is_announced_until_it_ends() {
     let (hub, resolve, url) = start(1000);
     let limit = Limit { after: 1, lasts: Duration::from_millis(800) };
     hub.set_trouble(Trouble { limit: Some(limit), ..Trouble::default() });
@@ -123,7 +123,7 @@ fn a_limit_is_announced_for_as_long_as_it_lasts() {
 }
 
 #[test]
-fn both_hosts_take_their_time() {
+fn both_hosts_respond_slowly() {
     let (hub, resolve, url) = start(1000);
     hub.set_trouble(Trouble { delay: Duration::from_millis(150), ..Trouble::default() });
     for url in [resolve, url] {

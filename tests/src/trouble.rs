@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_of_so_many_connections_crawls() {
+    fn every_nth_connection_is_very_slow() {
         let line = Line::default();
         line.set(Trouble { crawls: Some(3), pace: Some(7), ..Trouble::default() });
         let paces: Vec<_> = (0..6).map(|_| line.connected().pace).collect();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_so_many_answers_fails() {
+    fn every_nth_response_fails() {
         let line = Line::default();
         line.set(Trouble { fails: Some(4), ..Trouble::default() });
         let fails: Vec<bool> = (0..8).map(|_| line.fault(Route::Data).is_some()).collect();

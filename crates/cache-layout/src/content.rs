@@ -89,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn the_name_tells_the_content() {
+    fn a_name_gives_the_digest() {
         assert_eq!(ContentName::sha256([1; 32]).to_string(), format!("sha256-{}", "01".repeat(32)));
         assert_eq!(ContentName::md5_and_size([2; 16], 9).to_string(), format!("md5-{}-9", "02".repeat(16)));
         assert_eq!(named("a/b c.bin"), format!("name-{}-7-a%2fb%20c.bin+", "cd".repeat(20)));
     }
 
     #[test]
-    fn a_name_without_a_digest_is_a_file_name_of_its_own() {
+    fn names_without_a_digest_are_distinct_file_names() {
         let long = "x/".repeat(1000) + "y";
         let longer = "x/".repeat(1000) + "z";
         let paths = ["a/b", "a%2fb", "a_b", "ä", "a b", &long, &longer];

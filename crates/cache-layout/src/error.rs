@@ -335,7 +335,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_full_disk_is_told_by_its_number() {
+    fn a_full_disk_is_recognized_by_its_error_number() {
         for (number, expected) in [(28, ErrorKind::NoSpace), (122, ErrorKind::NoSpace), (5, ErrorKind::Disk)]
         {
             assert_eq!(ErrorKind::of_disk(&io::Error::from_raw_os_error(number)), expected, "{number}");

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_is_noted_beside_the_model_and_not_in_it() {
+    fn a_use_is_recorded_outside_the_model() {
         let folder = testing::folder();
         let (layout, slot, then) = published(&folder);
         let before = testing::listing(folder.path());
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn uses_within_a_minute_are_noted_once() {
+    fn uses_within_a_minute_are_recorded_once() {
         let folder = testing::folder();
         let (layout, slot, _) = published(&folder);
         let (recently, earlier) = (NOTED_EVERY / 2, NOTED_EVERY * 2);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_in_the_future_is_put_right() {
+    fn a_time_in_the_future_is_corrected() {
         let folder = testing::folder();
         let (layout, slot, _) = published(&folder);
         testing::date(slot.receipt_file().path(), SystemTime::now() + HOUR);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_model_that_another_program_put_there_the_folder_says_when() {
+    fn another_programs_model_has_the_time_of_its_folder() {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
         assert_eq!(layout.last_use(&slot), None);

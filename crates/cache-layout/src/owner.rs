@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_refused_has_an_owner() {
+    fn only_permission_errors_name_an_owner() {
         let named = |kind: io::ErrorKind| naming_owner(kind.into(), Path::new("/etc/passwd/x")).to_string();
         for kind in [io::ErrorKind::NotFound, io::ErrorKind::ReadOnlyFilesystem] {
             assert_eq!(named(kind), io::Error::from(kind).to_string());

@@ -106,7 +106,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_may_not_be_read_is_named() {
+    fn unreadable_files_are_named() {
         let folder = testing::folder();
         testing::write(&folder.path().join("seen"), "1");
         testing::write(&folder.path().join("sub/hidden"), "1");

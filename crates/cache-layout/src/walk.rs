@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_folders_is_left_out() {
+    fn only_folders_are_left_out() {
         let folder = testing::folder();
         testing::write(&folder.path().join("a"), "");
         testing::write(&folder.path().join("sub/deeper/b"), "");
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_without_end_is_not_followed() {
+    fn endless_nesting_is_not_followed() {
         let folder = testing::folder();
         testing::write(&folder.path().join("d/".repeat(MAX_DEPTH)).join("inside"), "");
         testing::write(&folder.path().join("d/".repeat(MAX_DEPTH + 1)).join("outside"), "");

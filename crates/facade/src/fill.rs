@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_is_never_asked_without_a_pause() {
+    fn intervals_between_requests_to_a_store_have_a_minimum() {
         let builder = crate::Downloader::builder("home").fill_patience(Duration::ZERO);
         let config = builder.build().unwrap().context.stores.fill.clone();
         assert!(config.beat() >= Duration::from_millis(25) && config.pause() >= Duration::from_millis(1));

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_windows_refuses_is_left_out_there() {
+    fn names_that_only_windows_refuses_are_left_out_there() {
         for name in ["aux.md", "a:b.png", "C:/x", "con/x", "dot.", "space ", "what?"] {
             assert_eq!(path_on(Platform::Windows, name), Ok(None), "{name}");
             let path = path_on(Platform::Other, name).unwrap().unwrap();

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_but_plain_files_of_fair_size_is_read() {
+    fn only_plain_files_of_limited_size_are_read() {
         let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         let kept = Kept::in_folder(folder.path());
         kept.keep("a", &mut &b"content"[..]);

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused() {
+    fn text_that_is_no_token_is_refused() {
         refused("\"hf_s3cret\"", "there are quotes in it");
         refused("'hf_s3cret'", "there are quotes in it");
         refused("\u{feff}\"hf_s3cret", "there are quotes in it");

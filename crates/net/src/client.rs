@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_reached_who_is_too_near() {
+    async fn addresses_that_are_too_near_are_not_reached() {
         let (url, opened) = closing_server(1).await;
         let client = Client::new(NetSettings::default()).unwrap();
         let ask = async |url: &str, reach| {

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drip_is_given_up_and_a_slow_line_is_not() {
+    fn responses_below_the_floor_are_abandoned_and_slow_ones_are_not() {
         assert_eq!(given_up(1, 2), Some(60));
         assert_eq!(given_up(0, 9), Some(63));
         assert_eq!(given_up(99, 1), Some(60));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trickle_is_noticed_soon_and_a_pause_is_not() {
+    fn a_trickle_is_noticed_early_unlike_a_pause() {
         let floor = Floor { bytes: 5_000, window: Duration::from_secs(5) };
         let after = |bytes, millis| {
             let mut meter = Meter::impatient(floor);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_while_nobody_waits_is_no_matter_of_time() {
+    fn calls_that_did_not_wait_do_not_count() {
         let mut meter = Meter::new(Floor::default(), Duration::ZERO);
         assert!((0..1_000_000).all(|_| meter.note(0, Duration::ZERO).is_none()));
     }

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_opens_by_itself() {
+    fn a_gate_opens_after_its_wait() {
         let (gate, now) = (Gate::default(), Instant::now());
         assert_eq!(gate.remaining(now), None);
         gate.hold_for(secs(10), now);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_news_when_it_is_longer() {
+    fn a_longer_hold_is_reported() {
         let (gate, now) = (Gate::default(), Instant::now());
         assert!(gate.hold_for(secs(10), now));
         assert!(!gate.hold_for(secs(10), now));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_ends_sooner_than_was_said_is_believed() {
+    fn a_window_that_ends_sooner_than_announced_is_accepted() {
         let (gate, now) = (Gate::default(), Instant::now());
         gate.observe("git", limit(98, 300), now);
         gate.observe("git", limit(0, 0), now);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_was_overtaken_gives_nothing_back() {
+    fn an_outdated_response_returns_nothing() {
         let (gate, now) = (Gate::default(), Instant::now());
         gate.observe("api", limit(3, 99), now);
         gate.observe("api", limit(40, 99), now);

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_login_reaches_the_library_and_nobody_else() {
+    fn only_the_library_gets_the_login() {
         let proxy: ProxyUrl = "http://user:p%40ss@proxy:3128".parse().unwrap();
         let whole = proxy.for_library(&"http://hub/".parse().unwrap());
         assert_eq!(whole.as_str(), "http://user:p%40ss@proxy:3128/");

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn where_requests_are_sent() {
+    fn only_http_urls_without_a_login_are_requested() {
         let problem = |url: &str| problem_of(&url.parse().unwrap());
         assert_eq!(problem("https://host/x?y"), None);
         assert_eq!(problem("ftp://host/"), Some("the URL is neither http nor https"));

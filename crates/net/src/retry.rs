@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_bytes_at_a_time_do_not_go_on_without_end() {
+    fn a_few_bytes_at_a_time_exhaust_the_budget() {
         let mut budget = budget(6);
         let tries = std::iter::from_fn(|| {
             budget.progressed(10);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_line_with_many_breaks_goes_on() {
+    fn a_slow_connection_with_many_breaks_continues() {
         // 625 bytes a second for fifteen seconds each.
         let mut budget = budget(6);
         assert!((0..10_000).all(|_| {
@@ -226,13 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn one_try_or_none_means_no_second() {
+    fn one_attempt_or_none_allows_no_second() {
         assert_eq!(budget(1).failed(), None);
         assert_eq!(budget(0).failed(), None);
     }
 
     #[test]
-    fn slowness_is_borne_once() {
+    fn slowness_is_tolerated_once() {
         let (mut one_try, mut budget) = (budget(1), budget(6));
         assert_eq!(millis(budget.failed()), Some(300));
         assert_eq!(millis(budget.too_slow()), Some(600));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_is_drawn_once_a_wait() {
+    fn jitter_is_drawn_once_per_delay() {
         let mut draws = [0.0, 1.0, 0.5].into_iter();
         let mut budget = budget(4).with_jitter(move || draws.next().unwrap());
         let delays: Vec<_> = std::iter::from_fn(|| millis(budget.failed())).collect();

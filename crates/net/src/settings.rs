@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn authorities_are_the_systems_the_given_ones_or_both() {
+    fn trusted_authorities_are_the_systems_the_given_ones_or_both() {
         check(&CaCertificates::default(), true, &[]);
         check(&CaCertificates::system().and("a").and("b"), true, &["a", "b"]);
         check(&CaCertificates::only("a").and("b"), false, &["a", "b"]);

@@ -148,7 +148,7 @@ mod tests {
 
     /// nginx takes a request without a length to have no body.
     #[tokio::test]
-    async fn nothing_has_a_length_too() {
+    async fn an_empty_body_has_a_length() {
         let server = local_hub::LocalWebStore::start();
         let url: Url = server.url().parse().unwrap();
         upload(url.clone(), Upload::of(Bytes::new())).await.unwrap();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_all_there_is_broken_off() {
+    async fn an_incomplete_upload_is_aborted() {
         for pieces in [&[&b"one"[..]][..], &[b"one", b"two and more"]] {
             let (url, taking) = server(usize::MAX, Duration::ZERO).await;
             let (sender, body) = Upload::channel(6);

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_spread() {
+    fn the_remaining_requests_are_spread() {
         check(3000, 300, 0);
         check(u64::MAX, 300, 0);
         check(32, 300, 0);
@@ -104,7 +104,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_who_keeps_to_it_is_refused(remaining in 0_u64..100, seconds in 0_u64..=300) {
+        fn a_client_that_follows_it_is_not_refused(remaining in 0_u64..100, seconds in 0_u64..=300) {
             let mut left = Duration::from_secs(seconds);
             for remaining in (1..=remaining).rev() {
                 let delay = pace(remaining, left);
@@ -116,7 +116,7 @@ mod tests {
         }
 
         #[test]
-        fn fewer_left_means_longer_pauses(remaining in 0_u64..100, millis in 0_u64..300_000) {
+        fn fewer_remaining_requests_mean_longer_delays(remaining in 0_u64..100, millis in 0_u64..300_000) {
             let reset = Duration::from_millis(millis);
             prop_assert!(pace(remaining, reset) >= pace(remaining + 1, reset));
         }

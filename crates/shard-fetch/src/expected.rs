@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_wrong_size() {
+    fn a_wrong_size_is_reported_as_far_as_known() {
         for (actual, text) in [
             (ActualSize::Exactly(1), "it has 1 bytes, expected 5"),
             (ActualSize::Longer, "it has more bytes, expected 5"),

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_asked_for() {
+    fn only_the_requested_digests_are_computed() {
         let none = Expected { md5: None, sha256: None, ..both() };
         assert_eq!(digests(&none, b"abc"), Digests { size: 3, md5: None, sha256: None });
         let md5 = Expected { sha256: None, ..both() };

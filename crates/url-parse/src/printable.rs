@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_deceives_is_escaped() {
+    fn only_deceptive_characters_are_escaped() {
         assert!(matches!(printable("a \"plain\" – 模型 \\ name"), Cow::Borrowed(_)));
         let escaped = "a\\u{1b}[2J\\n\\u{9b}\\u{202e}\\u{2028}\\u{3164}\\u{fe0f}\\u{e0001}b";
         assert_eq!(printable("a\u{1b}[2J\n\u{9b}\u{202e}\u{2028}\u{3164}\u{fe0f}\u{e0001}b"), escaped);

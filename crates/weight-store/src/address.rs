@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_are_taken() {
+    fn valid_addresses_are_accepted() {
         for (text, shown) in [
             ("s3://bucket", "s3://bucket"),
             ("S3://bucket/", "s3://bucket"),
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn problems_are_named() {
         for (text, words) in [
             ("", "starts with none of"),
             ("bucket/prefix", "starts with none of"),

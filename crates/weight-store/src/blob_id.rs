@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_survives_being_written() {
+    fn an_id_is_read_back_as_written() {
         let id = BlobId::new(std::array::from_fn(|at| u8::try_from(at * 8).unwrap()));
         assert_eq!(id.to_string().parse(), Ok(id));
         for text in ["", &"a".repeat(63), &"a".repeat(65), &"A".repeat(64), &"g".repeat(64), &"é".repeat(32)]

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ref_survives_and_more_fields_do_not_matter() {
+    fn a_ref_is_read_back_and_unknown_fields_are_ignored() {
         let record = RefRecord {
             commit: CommitId::from_bytes([0x11; 20]),
             seen_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_ref_is_named() {
+    fn problems_of_a_ref_are_named() {
         for (json, words) in [
             (String::new(), "it does not name its format"),
             (json(|json| json["format"] = "1".into()), "it does not name its format"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_store_says_of_itself() {
+    fn the_stores_description_is_read() {
         let parse = |json: &str| StoreInfo::parse(json.as_bytes(), &url());
         assert_eq!(parse(r#"{"format":1,"x":2}"#).unwrap(), StoreInfo::new(false));
         let written = StoreInfo::new(true).to_json();

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_listed_name_is_about() {
+    fn the_parts_of_a_listed_ref_are_parsed() {
         for name in [
             "refs/huggingface.co/mlc-ai/!llama-3-q4f16_1-!m!l!c/!h!e!a!d.json",
             "refs/127.0.0.1!!3a8080!!2fmirror/a/b/refs!!2fpr!!2f1.json",

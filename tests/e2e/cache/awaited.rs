@@ -11,7 +11,7 @@ use local_hub::ModelFixture;
 use crate::world::{PATIENCE, World};
 
 #[tokio::test]
-async fn each_does_what_its_blocking_form_does() {
+async fn each_async_function_does_the_same_as_its_blocking_form() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&model).await.unwrap();
     let (cache, id) = (world.downloader().cache(), "mlc-ai/tiny".parse().unwrap());
@@ -32,7 +32,7 @@ async fn each_does_what_its_blocking_form_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_verification_that_nobody_awaits_ends() {
+async fn a_dropped_verification_ends() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(20, 50_000));
     world.download(&model).await.unwrap();
     let (told, seen) = mpsc::channel();

@@ -55,7 +55,7 @@ async fn a_downloaded_model_has_its_commit() {
 }
 
 #[tokio::test]
-async fn a_revision_is_a_model_of_its_own() {
+async fn a_revision_is_listed_as_a_separate_model() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&published).await.unwrap();
     let request = format!("{}@{}", published.url, published.commit).parse().unwrap();
@@ -167,7 +167,7 @@ fn a_home_that_is_no_directory_is_an_error() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn links_and_junk_are_told_apart_from_models() {
+async fn links_and_other_files_are_distinguished_from_models() {
     use std::os::unix::fs::symlink;
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let own = lay_out(&published, &world.beside("own"));

@@ -51,7 +51,7 @@ async fn a_removed_model_is_downloaded_again() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_an_error_and_creates_nothing() {
+async fn removing_an_absent_model_is_an_error_and_creates_nothing() {
     let world = World::new();
     let error = world.downloader().cache().remove(&"mlc-ai/tiny".parse().unwrap()).unwrap_err();
     assert!(matches!(error, Error::NotInCache { .. }) && error.kind() == ErrorKind::NotCached, "{error}");
@@ -98,7 +98,7 @@ async fn a_model_that_is_being_downloaded_is_not_removed() {
 }
 
 #[tokio::test]
-async fn what_a_failed_download_has_left_is_pruned() {
+async fn leftovers_of_a_failed_download_are_pruned() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(404), Times::Forever);
     world.download(&published).await.unwrap_err();

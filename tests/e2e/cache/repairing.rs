@@ -19,7 +19,7 @@ async fn repair(world: &World, published: &PublishedModel, repair: Repair) -> Re
 }
 
 #[tokio::test]
-async fn only_what_is_wrong_is_fetched_although_the_model_looks_whole() {
+async fn only_wrong_files_are_fetched_although_the_model_looks_whole() {
     let (world, published) = downloaded(&ModelFixture::new("mlc-ai/tiny")).await;
     let entry = world.entry(&published);
     flip_a_bit(&entry.join("params_shard_1.bin"));
@@ -43,7 +43,7 @@ async fn only_what_is_wrong_is_fetched_although_the_model_looks_whole() {
 }
 
 #[tokio::test]
-async fn an_edited_config_goes_only_when_it_is_asked_for() {
+async fn an_edited_config_is_replaced_only_on_request() {
     for fixture in [ModelFixture::new("mlc-ai/tiny"), ModelFixture::new("mlc-ai/tiny").lfs_config()] {
         let (world, published) = downloaded(&fixture).await;
         let entry = world.entry(&published);
@@ -79,7 +79,7 @@ async fn a_repair_is_of_the_commit_that_was_downloaded() {
 }
 
 #[tokio::test]
-async fn a_commit_that_is_gone_is_replaced_by_what_the_hub_has() {
+async fn a_commit_that_is_gone_is_replaced_by_the_hubs() {
     let (world, old) = downloaded(&ModelFixture::new("mlc-ai/tiny")).await;
     let new = world.hub.publish(&ModelFixture::new("mlc-ai/tiny").seed(7));
     let receipt = world.private_files().into_iter().find(|path| path.ends_with("mlc-ai+tiny.json")).unwrap();
@@ -95,7 +95,7 @@ async fn a_commit_that_is_gone_is_replaced_by_what_the_hub_has() {
 }
 
 #[tokio::test]
-async fn a_copy_of_the_original_is_mended_too() {
+async fn the_originals_copy_is_repaired_too() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let entry = lay_out(&published, &world.home().join("model_weights"));
     flip_a_bit(&entry.join("params_shard_0.bin"));
@@ -104,7 +104,7 @@ async fn a_copy_of_the_original_is_mended_too() {
 }
 
 #[tokio::test]
-async fn the_writable_copy_is_mended_and_a_read_only_one_never() {
+async fn the_writable_copy_is_repaired_and_a_read_only_one_is_not() {
     let (world, published) = downloaded(&ModelFixture::new("mlc-ai/tiny")).await;
     let tier = world.beside("tier");
     let copy = lay_out(&published, &tier);
@@ -124,7 +124,7 @@ async fn the_writable_copy_is_mended_and_a_read_only_one_never() {
 }
 
 #[tokio::test]
-async fn a_policy_against_downloads_is_one_against_repairs() {
+async fn a_policy_that_forbids_downloads_forbids_repairs() {
     let (world, published) = downloaded(&ModelFixture::new("mlc-ai/tiny")).await;
     flip_a_bit(&world.entry(&published).join("params_shard_0.bin"));
     let later = world.hub.log().from_now();

@@ -157,7 +157,7 @@ async fn a_manifest_without_digests_checks_sizes_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_receipt_of_another_manifest_is_not_gone_by() {
+async fn a_receipt_for_another_manifest_is_not_used() {
     let (world, published) = downloaded().await;
     let manifest = world.entry(&published).join("tensor-cache.json");
     let text = fs::read_to_string(&manifest).unwrap() + "\n";
@@ -168,7 +168,7 @@ async fn a_receipt_of_another_manifest_is_not_gone_by() {
 }
 
 #[tokio::test]
-async fn without_a_manifest_nothing_can_be_gone_by() {
+async fn without_a_manifest_nothing_can_be_verified() {
     let (world, published) = downloaded().await;
     let manifest = world.entry(&published).join("tensor-cache.json");
     for (junk, state) in [(Some("{}"), "corrupt"), (Some("not json"), "corrupt"), (None, "missing")] {
@@ -184,7 +184,7 @@ async fn without_a_manifest_nothing_can_be_gone_by() {
 }
 
 #[tokio::test]
-async fn every_copy_is_looked_at() {
+async fn every_copy_is_verified() {
     let (world, published) = downloaded().await;
     let tier = world.beside("tier");
     let copy = lay_out(&published, &tier);
@@ -197,7 +197,7 @@ async fn every_copy_is_looked_at() {
 }
 
 #[test]
-fn what_is_not_there_cannot_be_verified() {
+fn an_absent_model_cannot_be_verified() {
     let world = World::new();
     let cache = world.downloader().cache();
     let error = cache.verify(&"a/b".parse().unwrap(), &mut |_| ControlFlow::Continue(())).unwrap_err();
@@ -206,7 +206,7 @@ fn what_is_not_there_cannot_be_verified() {
 }
 
 #[tokio::test]
-async fn the_observer_hears_of_every_file_and_can_end_it() {
+async fn the_observer_is_told_about_every_file_and_can_stop() {
     let (world, published) = downloaded().await;
     let cache = world.downloader().cache();
     let model = "mlc-ai/tiny".parse().unwrap();
@@ -238,7 +238,7 @@ async fn the_observer_hears_of_every_file_and_can_end_it() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn hostile_things_in_files_places() {
+async fn hostile_objects_in_place_of_files_are_handled() {
     use std::os::unix::fs::symlink;
     let (world, published) = downloaded().await;
     let entry = world.entry(&published);

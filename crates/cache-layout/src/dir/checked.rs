@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_the_way_is_told_at_once() {
+    fn a_folder_in_the_way_is_reported_immediately() {
         let folder = testing::folder();
         for name in ["tree", "other"] {
             testing::write(&folder.path().join(name).join("file"), name);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn two_names_of_one_file_have_one_number() {
+    fn two_names_of_a_file_have_the_same_number() {
         let folder = testing::folder();
         testing::write(&folder.path().join("one"), "text");
         testing::write(&folder.path().join("other"), "text");

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_waited_for() {
+    fn a_temporary_obstacle_is_waited_for() {
         for number in HELD {
             let (outcome, tries, waited) = run(&[number; 3]);
             outcome.unwrap();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_is_named_after_some_seconds() {
+    fn a_lasting_obstacle_is_reported_after_some_seconds() {
         let (outcome, tries, waited) = run(&[32; 100]);
         let error = outcome.unwrap_err();
         assert!(error.to_string().contains("another program has a file in it open"), "{error}");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_waited_for() {
+    fn other_failures_are_not_waited_for() {
         for number in [2, 3, 17, 112, 183] {
             let (outcome, tries, waited) = run(&[number]);
             assert_eq!(outcome.unwrap_err().raw_os_error(), Some(number));

@@ -35,7 +35,7 @@ fn no_link_is_followed_wherever_it_leads() {
 }
 
 #[test]
-fn only_plain_files_are_opened_and_nothing_is_waited_for() {
+fn only_plain_files_are_opened_without_blocking() {
     let folder = testing::folder();
     testing::write(&folder.path().join("file"), "text");
     symlink("file", folder.path().join("link")).unwrap();
@@ -53,7 +53,7 @@ fn only_plain_files_are_opened_and_nothing_is_waited_for() {
 
 /// Deleting removes links, but not their targets.
 #[test]
-fn what_links_lead_to_is_not_deleted() {
+fn targets_of_links_are_not_deleted() {
     for how in BOTH {
         let folder = testing::folder();
         let (tree, precious) = (folder.path().join("tree"), folder.path().join("precious"));
@@ -94,7 +94,7 @@ impl Drop for Over<'_> {
 /// Another process keeps exchanging a folder for a link while the folder is deleted and filled again.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_folder_that_becomes_a_link_at_any_moment_costs_its_target_nothing() {
+fn a_folder_replaced_by_a_link_at_any_moment_does_not_affect_the_target() {
     const ROUNDS: usize = 2000;
     for how in BOTH {
         let folder = testing::folder();

@@ -30,7 +30,7 @@ fn found(layout: &CacheLayout) -> Option<PathBuf> {
 }
 
 #[test]
-fn receipts_tell_where_a_content_is() {
+fn receipts_say_where_a_digest_is() {
     let folder = testing::folder();
     let (layout, _) = testing::cache(&folder);
     assert_eq!(found(&layout), None);
@@ -58,7 +58,7 @@ fn a_read_only_tier_that_is_another_cache_helps_too() {
 }
 
 #[test]
-fn a_copy_is_a_file_of_its_own() {
+fn a_copy_is_independent_of_the_original() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let from = publish(&layout, "other/model");
@@ -72,7 +72,7 @@ fn a_copy_is_a_file_of_its_own() {
 }
 
 #[test]
-fn what_cannot_be_copied_leaves_nothing() {
+fn a_failed_copy_leaves_nothing() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();

@@ -44,7 +44,7 @@ fn a_folder_that_vanishes_is_created_again() {
 }
 
 #[test]
-fn many_may_create_one_folder() {
+fn several_threads_may_create_one_folder() {
     let folder = testing::folder();
     let dir = Place::anchored(folder.path()).join("a/b/c/d/e/f");
     std::thread::scope(|scope| {
@@ -62,7 +62,7 @@ fn check_refusal(dir: &Path, home: &Path, expected: &str, kind: ErrorKind) {
 }
 
 #[test]
-fn what_is_in_a_folders_way_is_named() {
+fn an_obstacle_to_a_folder_is_named() {
     let folder = testing::folder();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -131,7 +131,7 @@ fn a_second_name_replaces_nothing() {
 }
 
 #[test]
-fn a_copy_replaces_nothing_and_leaves_no_half() {
+fn a_copy_replaces_nothing_and_leaves_no_partial_file() {
     let folder = testing::folder();
     let [from, to, dir] = ["from", "to", "dir"].map(|name| testing::place(&folder.path().join(name)));
     testing::write(&from, "text");

@@ -29,7 +29,7 @@ fn cache(root: &Path) -> (CacheLayout, PathBuf) {
 }
 
 #[test]
-fn nothing_is_there_and_nothing_is_created() {
+fn listing_an_absent_cache_creates_nothing() {
     let folder = testing::folder();
     check(&cache(folder.path()).0, folder.path(), &[], &[]);
     assert!(testing::listing(folder.path()).is_empty());
@@ -58,7 +58,7 @@ fn tiers_come_in_order_and_models_by_name() {
 }
 
 #[test]
-fn junk_is_named_unless_it_is_hidden() {
+fn other_files_are_reported_unless_hidden() {
     let folder = testing::folder();
     let (layout, hf) = cache(folder.path());
     testing::write(&hf.join("notes.txt"), "");
@@ -148,7 +148,7 @@ fn names_that_are_not_utf_8_are_named() {
 
 #[cfg(unix)]
 #[test]
-fn what_may_not_be_read_is_named_and_the_rest_is_listed() {
+fn unreadable_folders_are_reported_and_the_rest_is_listed() {
     let folder = testing::folder();
     let (layout, hf) = cache(folder.path());
     testing::fill(&hf.join("closed/repo"), "");

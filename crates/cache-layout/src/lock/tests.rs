@@ -19,7 +19,7 @@ fn holder(layout: &CacheLayout, slot: &Slot) -> Option<Holder> {
 }
 
 #[test]
-fn of_eight_exactly_one_gets_the_lock() {
+fn exactly_one_of_eight_gets_the_lock() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let attempts = std::thread::scope(|scope| {
@@ -31,7 +31,7 @@ fn of_eight_exactly_one_gets_the_lock() {
 }
 
 #[test]
-fn who_waits_learns_for_whom() {
+fn a_waiting_process_learns_who_has_the_lock() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let before = SystemTime::now() - Duration::from_secs(1);
@@ -77,7 +77,7 @@ fn a_released_lock_can_be_taken_again() {
 }
 
 #[test]
-fn where_locks_are_not_used_nobody_waits_and_nothing_is_created() {
+fn without_locks_nothing_waits_and_nothing_is_created() {
     let folder = testing::folder();
     let mut config = crate::CacheConfig::new(folder.path().join("home"));
     config.locking = Locking::None;
@@ -120,7 +120,7 @@ fn a_home_that_is_a_file_has_no_locks() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_system_without_locks_is_told_from_a_failing_one() {
+fn a_file_system_without_locks_is_distinguished_from_a_failing_one() {
     use rustix::io::Errno;
     for errno in [Errno::NOLCK, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP] {
         assert!(has_no_locks(&errno.into()), "{errno}");

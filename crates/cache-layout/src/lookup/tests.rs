@@ -94,7 +94,7 @@ fn the_first_whole_model_is_the_hit() {
 }
 
 #[test]
-fn what_is_not_whole_is_passed_over_and_reported() {
+fn an_incomplete_model_is_skipped_and_reported() {
     check([Half, Whole, Nothing], Some(1), &[0]);
     check([Half, File, Whole], Some(2), &[0, 1]);
     check([Half, Dangling, Half], None, &[0, 1, 2]);
@@ -131,7 +131,7 @@ fn a_file_among_the_homes_folders_is_an_error() {
 /// A loop of links cannot be read, even by root.
 #[cfg(unix)]
 #[test]
-fn what_cannot_be_looked_at_is_an_error_that_names_it() {
+fn an_unreadable_entry_is_an_error_that_names_it() {
     for tier in [0, 2] {
         let folder = testing::folder();
         let (layout, slot, dirs) = tiers(&folder);
@@ -169,7 +169,7 @@ fn a_hit_needs_no_writable_home() {
 }
 
 #[test]
-fn a_look_while_a_model_is_published_finds_nothing_or_the_model() {
+fn a_lookup_during_publishing_finds_nothing_or_the_model() {
     for _ in 0..100 {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);

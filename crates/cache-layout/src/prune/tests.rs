@@ -69,14 +69,14 @@ fn check(older_than: Duration, goes: bool) {
 }
 
 #[test]
-fn leftovers_go_by_their_age() {
+fn leftovers_are_removed_by_age() {
     check(NOW, true);
     check(HOUR, true);
     check(3 * HOUR, false);
 }
 
 #[test]
-fn nothing_of_a_running_download_goes() {
+fn nothing_of_a_running_download_is_removed() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     // Neither with the slot's lock nor, if such locks have no effect, with the run's own.
@@ -108,7 +108,7 @@ fn killed(layout: &CacheLayout, slot: &Slot, silent_for: Duration) -> PathBuf {
 /// Independent of the clock, even if all times are in the future.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_a_killed_process_of_this_machine_has_left_goes_at_once() {
+fn leftovers_of_a_killed_process_on_this_machine_are_removed_at_once() {
     for in_the_future in [false, true] {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
@@ -126,7 +126,7 @@ fn what_a_killed_process_of_this_machine_has_left_goes_at_once() {
 
 /// A time in the future says nothing about the age, and keeps nothing alive until then.
 #[test]
-fn what_is_dated_in_the_future_is_older_than_anything() {
+fn dates_in_the_future_count_as_old() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let run = killed(&layout, &slot, NOW);
@@ -140,7 +140,7 @@ fn what_is_dated_in_the_future_is_older_than_anything() {
 }
 
 #[test]
-fn a_killed_run_goes_after_a_quarter_of_an_hour_and_its_pool_with_it() {
+fn a_killed_run_and_its_pool_are_removed_after_15_minutes() {
     for (silent_for, goes) in [(14 * 60, false), (16 * 60, true)] {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
@@ -158,7 +158,7 @@ fn a_killed_run_goes_after_a_quarter_of_an_hour_and_its_pool_with_it() {
 }
 
 #[test]
-fn an_abandoned_run_goes_beside_a_living_one_which_keeps_the_pool() {
+fn an_abandoned_run_is_removed_beside_a_live_one_which_keeps_the_pool() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let dead = killed(&layout, &slot, HOUR);
@@ -174,7 +174,7 @@ fn an_abandoned_run_goes_beside_a_living_one_which_keeps_the_pool() {
 }
 
 #[test]
-fn an_old_model_that_was_moved_aside_comes_back() {
+fn an_old_model_that_was_moved_aside_is_moved_back() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let run = killed(&layout, &slot, HOUR);
@@ -186,7 +186,7 @@ fn an_old_model_that_was_moved_aside_comes_back() {
 }
 
 #[test]
-fn strangers_stay_and_an_empty_cache_has_nothing() {
+fn unknown_files_stay_and_an_empty_cache_has_no_leftovers() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     assert_eq!(layout.prune(NOW, PruneMode::Remove).slots.len(), 0);
@@ -229,7 +229,7 @@ fn check_temporaries(minutes_ago: u64, older_than_minutes: u64, goes: bool) {
 }
 
 #[test]
-fn temporary_files_go_by_their_age_and_nothing_else_does() {
+fn only_temporary_files_are_removed_by_age() {
     check_temporaries(14, 0, false);
     check_temporaries(16, 0, true);
     check_temporaries(16, 60, false);

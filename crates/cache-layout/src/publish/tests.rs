@@ -105,7 +105,7 @@ fn a_tree_becomes_the_entry() {
 }
 
 #[test]
-fn an_entry_is_exchanged_unless_it_is_as_good() {
+fn an_entry_is_replaced_unless_it_is_as_good() {
     check(Before::Half, Purpose::Fresh, true);
     check(Before::Half, Purpose::Redo, true);
     check(Before::Whole, Purpose::Fresh, false);
@@ -115,7 +115,7 @@ fn an_entry_is_exchanged_unless_it_is_as_good() {
 /// A receipt records which files a commit lacks, so the new one also describes an old entry of the same
 /// commit that lacks them.
 #[test]
-fn a_broken_entry_is_replaced_although_the_new_receipt_speaks_for_it() {
+fn a_broken_entry_is_replaced_although_the_new_receipt_matches_it() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let inspect = |dir: &Path| match (testing::inspect(dir), layout.receipt(&slot)) {
@@ -193,7 +193,7 @@ fn without_exchange_the_old_entry_is_moved_aside() {
 }
 
 #[test]
-fn fast_means_that_nothing_is_synced() {
+fn without_durability_nothing_is_synced() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let layout = testing::fast(&layout);
@@ -234,7 +234,7 @@ fn at_every_step(check: impl Fn(&CacheLayout, &Slot, Script, (Before, Purpose)) 
 }
 
 #[test]
-fn every_step_may_fail_and_nothing_is_seen_of_it() {
+fn a_failure_of_any_step_leaves_nothing_visible() {
     at_every_step(|layout, slot, script, (before, purpose)| {
         let run = ready(layout, slot, purpose, "new");
         let earlier = make(before, layout, slot);
@@ -305,7 +305,7 @@ fn a_link_or_a_file_in_the_entrys_place_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_to_a_whole_model_that_came_meanwhile_is_as_good() {
+fn a_link_to_a_whole_model_that_appears_meanwhile_is_accepted() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let run = ready(&layout, &slot, Purpose::Fresh, "new");
@@ -319,7 +319,7 @@ fn a_link_to_a_whole_model_that_came_meanwhile_is_as_good() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_published_has_the_umasks_modes() {
+fn a_published_tree_has_the_modes_of_the_umask() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     ready(&layout, &slot, Purpose::Fresh, "new").publish(&testing::inspect).unwrap();
@@ -335,7 +335,7 @@ fn what_is_published_has_the_umasks_modes() {
 }
 
 #[test]
-fn of_two_at_once_both_succeed_and_one_tree_is_seen() {
+fn two_publications_at_once_both_succeed_and_leave_one_tree() {
     for (purpose, winners) in [(Purpose::Fresh, 1), (Purpose::Redo, 2)] {
         for _ in 0..20 {
             let folder = testing::folder();

@@ -21,13 +21,13 @@ fn receipt() -> Receipt {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn a_receipt_is_read_as_written() {
     let json = receipt().to_json();
     assert_eq!(serde_json::from_slice::<Receipt>(&json).unwrap(), receipt());
 }
 
 #[test]
-fn an_unusable_receipt_counts_as_none() {
+fn an_unusable_receipt_is_ignored() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     assert_eq!(layout.receipt(&slot), None, "no private folder");

@@ -25,7 +25,7 @@ fn left(folder: &tempfile::TempDir) -> Vec<String> {
 }
 
 #[test]
-fn a_model_goes_with_all_that_belongs_to_it() {
+fn a_model_is_removed_with_all_its_private_files() {
     let folder = testing::folder();
     let (layout, slot) = published(&folder);
     let run = layout.begin_run(&slot, Purpose::Redo).unwrap();
@@ -40,7 +40,7 @@ fn a_model_goes_with_all_that_belongs_to_it() {
 }
 
 #[test]
-fn of_what_is_not_there_nothing_is_created() {
+fn removing_an_absent_model_creates_nothing() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     assert!(layout.remove(&slot).unwrap().is_nothing());
@@ -66,7 +66,7 @@ fn other_models_and_read_only_tiers_stay() {
 
 /// The user's folder is removed with the last model, and a publication that needs it must not fail.
 #[test]
-fn models_of_one_user_may_come_and_go_at_the_same_time() {
+fn models_of_one_user_may_be_added_and_removed_at_the_same_time() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let layout = testing::fast(&layout);
@@ -107,7 +107,7 @@ fn a_model_that_is_being_downloaded_stays() {
 }
 
 #[test]
-fn what_is_no_model_stays() {
+fn files_that_are_no_model_stay() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     testing::write(slot.entry(), "somebody's own");
@@ -118,7 +118,7 @@ fn what_is_no_model_stays() {
 
 #[cfg(unix)]
 #[test]
-fn of_a_link_only_the_link_goes() {
+fn a_link_is_removed_but_not_its_target() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let own = folder.path().join("own");
@@ -147,7 +147,7 @@ fn a_removal_that_is_not_allowed_changes_nothing() {
 
 /// As left by a process killed after it moved the model out of sight.
 #[test]
-fn a_removal_that_was_cut_off_is_finished_by_whatever_comes_next() {
+fn an_interrupted_removal_is_completed_by_the_next_call() {
     let next: [fn(&CacheLayout, &Slot); 3] = [
         |layout, slot| drop(layout.remove(slot).unwrap()),
         |layout, _| drop(layout.prune(std::time::Duration::ZERO, PruneMode::Remove)),

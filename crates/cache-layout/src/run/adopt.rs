@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_users_own_stays_where_it_was_if_it_can() {
+    fn the_users_own_files_stay_in_place_if_possible() {
         check("mine", "mine");
         check("sub/mine", "sub/mine");
         check("sub", "sub.own");

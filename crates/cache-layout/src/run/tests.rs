@@ -28,7 +28,7 @@ fn takes_over(run: &Run, content: &ContentName) -> bool {
 }
 
 #[test]
-fn runs_do_not_meet_but_in_the_pool() {
+fn runs_share_only_the_pool() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let one = layout.begin_run(&slot, Purpose::Fresh).unwrap();
@@ -140,7 +140,7 @@ fn only_plain_files_of_the_entry_are_carried_over() {
 }
 
 #[test]
-fn a_run_that_was_taken_for_abandoned_does_not_come_back() {
+fn a_run_that_counted_as_abandoned_cannot_continue() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
@@ -225,7 +225,7 @@ impl Run {
 /// Its owner may have it open and write to it after it was hashed. Only root can set this up.
 #[cfg(unix)]
 #[test]
-fn what_another_user_owns_is_copied() {
+fn files_of_another_user_are_copied() {
     use std::os::unix::fs::MetadataExt as _;
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);

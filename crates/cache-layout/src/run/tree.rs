@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_emptied_is_the_runs_own_folder_whatever_stands_at_its_path() {
+    fn the_runs_own_folder_is_emptied_whatever_is_at_its_path() {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
         let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();

@@ -28,7 +28,7 @@ fn entry_names_can_be_parsed_back() {
 }
 
 #[test]
-fn a_name_that_is_too_long_is_cut_but_at_no_escape() {
+fn a_name_that_is_too_long_is_cut_outside_escapes() {
     let longest = LONGEST - "user+repo@".len();
     check(&"x".repeat(longest), &format!("repo@{}", "x".repeat(longest)));
     let cut_at = longest - 1 - DIGITS;
@@ -82,7 +82,7 @@ fn revisions() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_two_revisions_meet_even_where_case_is_nothing(one in revisions(), other in revisions()) {
+    fn no_two_revisions_share_a_name_even_if_case_is_ignored(one in revisions(), other in revisions()) {
         prop_assume!(one != other);
         let (one, other) = (entry_name(&model(&one)), entry_name(&model(&other)));
         prop_assert_ne!(one.to_lowercase(), other.to_lowercase());

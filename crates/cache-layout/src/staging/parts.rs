@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dropped_run_has_left_is_moved_to_the_next() {
+    fn parts_of_a_dropped_run_move_to_the_next() {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
         let first = begin(&layout, &slot);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_taken_from_the_living() {
+    fn nothing_is_taken_from_live_runs() {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
         let living = begin(&layout, &slot);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_the_largest_is_taken() {
+    fn the_largest_of_several_parts_is_taken() {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
         let long = "x".repeat(100_000);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn after_publication_nothing_is_left() {
+    fn after_publication_no_parts_remain() {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
         killed(&slot, 3600, "half");

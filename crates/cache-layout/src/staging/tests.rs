@@ -46,7 +46,7 @@ fn check(silent_for: i64, expected_to_stay: bool) {
 }
 
 #[test]
-fn a_dead_run_of_another_machine_is_removed_after_a_quarter_of_an_hour() {
+fn a_dead_run_of_another_machine_is_removed_after_15_minutes() {
     check(0, true);
     check(14 * 60, true);
     check(16 * 60, false);
@@ -115,7 +115,7 @@ fn a_living_process_of_this_machine_keeps_its_runs_without_locks() {
 
 /// Then it may be on another machine.
 #[test]
-fn a_run_whose_process_is_not_noted_goes_by_its_heartbeat() {
+fn a_run_without_a_note_of_its_process_is_judged_by_its_heartbeat() {
     for note in ["", "{", "{}", r#"{"boot":1}"#] {
         for locking in [Locking::None, Locking::System] {
             check_here(0, Some(note), locking, true);
@@ -127,7 +127,7 @@ fn a_run_whose_process_is_not_noted_goes_by_its_heartbeat() {
 
 /// A process that lives on, such as an application, has ended the run itself.
 #[test]
-fn a_run_that_was_dropped_is_over_without_locks_too() {
+fn a_dropped_run_is_over_even_without_locks() {
     let folder = testing::folder();
     let (layout, _) = testing::cache(&folder);
     let layout =
@@ -153,7 +153,7 @@ fn a_live_run_is_never_removed() {
 }
 
 #[test]
-fn a_run_that_died_before_its_first_heartbeat_goes_by_its_folders_age() {
+fn a_run_without_a_heartbeat_is_judged_by_its_folders_age() {
     let folder = testing::folder();
     let (_, slot) = testing::cache(&folder);
     let unborn = RunNames::new(Staging::of(&slot).runs_folder().join("1-unborn"), &slot);
@@ -165,7 +165,7 @@ fn a_run_that_died_before_its_first_heartbeat_goes_by_its_folders_age() {
 }
 
 #[test]
-fn what_was_cut_off_is_removed_at_once_and_strangers_stay() {
+fn interrupted_removals_are_completed_and_unknown_files_stay() {
     let folder = testing::folder();
     let (_, slot) = testing::cache(&folder);
     testing::write(&Staging::of(&slot).runs_folder().join("1-x+gone/tree/weights"), "w");
@@ -178,7 +178,7 @@ fn what_was_cut_off_is_removed_at_once_and_strangers_stay() {
 }
 
 #[test]
-fn other_models_are_left_alone() {
+fn other_models_are_not_changed() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let other = layout.slot(&"user/other".parse().unwrap());
@@ -247,7 +247,7 @@ fn the_pool_of_a_published_tree_is_not_trusted() {
 }
 
 #[test]
-fn an_entry_that_was_moved_aside_comes_back() {
+fn an_entry_that_was_moved_aside_is_moved_back() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     for silent_for in [0, 3600] {
@@ -262,7 +262,7 @@ fn an_entry_that_was_moved_aside_comes_back() {
 }
 
 #[test]
-fn what_was_moved_aside_is_dropped_once_there_is_an_entry() {
+fn an_entry_moved_aside_is_deleted_once_there_is_a_new_one() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
     let dead = dead_run(&layout, &slot, 3600);
@@ -274,7 +274,7 @@ fn what_was_moved_aside_is_dropped_once_there_is_an_entry() {
 }
 
 #[test]
-fn empty_folders_go_unless_another_run_needs_them() {
+fn empty_folders_are_removed_unless_another_run_needs_them() {
     let folder = testing::folder();
     let (_, slot) = testing::cache(&folder);
     let [fresh, redo] = [Purpose::Fresh, Purpose::Redo].map(|purpose| Staging::of(&slot).pool(purpose));

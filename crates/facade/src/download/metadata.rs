@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drip_has_two_attempts_and_silence_has_six() {
+    fn slow_responses_have_two_attempts_and_silence_six() {
         let (action, hop) = ("fetch", Hop::Hub);
         let url = SafeUrl::of(&"https://hub.example/".parse().unwrap());
         let minute = Duration::from_secs(60);

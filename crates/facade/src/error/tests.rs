@@ -12,7 +12,7 @@ fn disk(source: io::Error) -> Error {
 }
 
 #[test]
-fn a_full_disk_is_told_apart_from_other_trouble() {
+fn a_full_disk_is_distinguished_from_other_failures() {
     check(disk(io::ErrorKind::StorageFull.into()), true);
     check(disk(io::ErrorKind::QuotaExceeded.into()), true);
     check(disk(io::ErrorKind::PermissionDenied.into()), false);
@@ -37,7 +37,7 @@ fn a_cause_is_not_repeated() {
 }
 
 #[test]
-fn what_applications_hold_crosses_threads() {
+fn public_types_are_send_and_sync() {
     fn crosses<T: Send + Sync + 'static>() {}
     crosses::<Error>();
     crosses::<crate::Builder>();

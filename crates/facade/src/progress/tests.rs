@@ -7,7 +7,7 @@ fn path(name: &str) -> RepoPath {
 }
 
 #[test]
-fn files_that_are_there_count_and_wrong_ones_are_planned_again() {
+fn present_files_are_counted_and_wrong_ones_planned_again() {
     let progress = Progress::new();
     for event in [
         Event::Checking { files: 3, bytes: 30 },
@@ -35,7 +35,7 @@ fn a_pause_is_over_in_time() {
 }
 
 #[test]
-fn what_was_left_of_a_file_is_no_gain_when_it_is_wrong() {
+fn a_wrong_file_does_not_count_as_progress() {
     let mut sums = Sums::default();
     let file = FileProgress { path: path("a.bin"), bytes: 10, bytes_done: 0, pause: None };
     sums.in_flight.push(InFlight { file, resumed: 0, pause: None });

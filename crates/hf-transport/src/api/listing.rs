@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_json_does_not_have_is_read_past() {
+    fn values_that_json_does_not_have_are_skipped() {
         let mut list = List::new("user/repo".parse().unwrap());
         let url = "https://hub.example/api".parse().unwrap();
         let page = "\u{feff}[{\"type\":\"directory\",\"path\":\"a\",\"oid\":\"\",\"score\":NaN}]";

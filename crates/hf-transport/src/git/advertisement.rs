@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_not_used() {
+    fn a_malformed_list_is_not_used() {
         for bytes in [
             &b""[..],
             b"000",
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_anywhere_is_one() {
+    fn a_refusal_in_any_packet_counts() {
         let first = BytesMut::from(&b"000bERR no!"[..]);
         let refusal = Some(Unusable::Refusal("no!".into()));
         assert_eq!(Advertisement::read(first).err(), refusal);

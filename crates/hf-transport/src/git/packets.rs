@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_packet_is_none() {
+    fn malformed_packets_are_rejected() {
         for bytes in ["<htm", "0001", "0002", "0003", "0004", "-001", "+00a", "\u{e9}00"] {
             assert_eq!(take_packet(&mut BytesMut::from(bytes)), Err(Malformed), "{bytes:?}");
         }

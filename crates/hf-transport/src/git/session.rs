@@ -337,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_is_what_the_request_was_made_of() {
+    fn the_base_is_the_url_without_gits_suffix() {
         for base in ["https://hub/user/repo", "http://127.0.0.1:8080/prefix/user/repo.git"] {
             let base = Url::parse(base).unwrap();
             let mut url = with_path(&base, INFO_REFS);

@@ -62,7 +62,7 @@ fn check_login(headers: &[(&'static str, &'static str)], is_wanted: bool) {
 }
 
 #[test]
-fn who_wants_a_password_instead_of_a_token() {
+fn servers_that_want_a_password_are_recognized() {
     check_login(&[("www-authenticate", "Basic realm=\"GitLab\"")], true);
     check_login(&[("lfs-authenticate", "basic realm=\"x\"")], true);
     check_login(&[("www-authenticate", "Bearer realm=\"a\", Basic realm=\"b\"")], true);

@@ -64,7 +64,7 @@ fn check_whole(stage: &Stage, fetched: &Fetched) {
 }
 
 #[tokio::test]
-async fn a_commit_that_git_does_not_hand_out_alone_comes_with_the_history_and_is_proven() {
+async fn a_commit_that_git_does_not_send_alone_is_fetched_with_its_history_and_proven() {
     let (stage, commit) = usual();
     let fetched = fetch(&stage, &*commit).await.unwrap();
     check_whole(&stage, &fetched);
@@ -94,7 +94,7 @@ async fn a_commit_that_is_not_in_the_history_is_not_taken_from_the_api() {
 
 /// A history that is too long does not lead to the API either.
 #[tokio::test]
-async fn a_history_over_the_bound_is_an_error() {
+async fn a_history_over_the_limit_is_an_error() {
     let (stage, commit) = usual();
     let stage = stage.with(|config| config.max_metadata_bytes = 500);
     let error = fetch(&stage, &*commit).await.unwrap_err();
@@ -170,7 +170,7 @@ async fn where_no_git_is_served_every_revision_comes_over_the_api() {
 }
 
 #[tokio::test]
-async fn trouble_with_git_is_not_its_absence() {
+async fn a_failure_of_git_is_not_its_absence() {
     let quick = |net: &mut net::NetSettings| net.idle_timeout = Duration::from_millis(200);
     for trouble in [
         Fault::status(408),
@@ -191,7 +191,7 @@ async fn trouble_with_git_is_not_its_absence() {
 
 /// The hub's reason is reported, whether git or the API gives it.
 #[tokio::test]
-async fn what_is_missing_or_closed_is_told_as_such() {
+async fn missing_and_private_models_are_reported_as_such() {
     let is_missing = |error: &Error| matches!(error, Error::MissingOrPrivate { .. });
     let no_git = || Fault::status(404);
     let mut missing = Stage::usual();
@@ -227,7 +227,7 @@ async fn what_is_missing_or_closed_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn what_serves_neither_is_told_with_both_answers() {
+async fn a_server_of_neither_is_reported_with_both_responses() {
     let stage = Stage::usual();
     let plain = format!("{}\trefs/heads/main\n", stage.model.commit);
     let dumb = Fault::Status { code: 200, headers: Vec::new(), body: plain };
@@ -255,7 +255,7 @@ async fn what_serves_neither_is_told_with_both_answers() {
 }
 
 #[tokio::test]
-async fn a_renamed_model_is_asked_for_by_its_present_name() {
+async fn a_renamed_model_is_requested_by_its_new_name() {
     let (mut stage, commit) = without_git();
     stage.hub.rename(ID, "user/present");
     stage.hub.fault(FaultTarget::info_refs(""), Fault::status(404), Times::Forever);
@@ -273,7 +273,7 @@ async fn a_renamed_model_is_asked_for_by_its_present_name() {
 
 /// Like Nexus: it describes a model, perhaps without digests, and has no listing.
 #[tokio::test]
-async fn where_there_is_no_list_the_files_are_told_with_the_model() {
+async fn without_a_list_the_models_description_has_the_files() {
     let hub = || LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR"));
     for has_digests in [true, false] {
         for hub in [hub(), hub().serves_files_itself()] {
@@ -295,7 +295,7 @@ async fn where_there_is_no_list_the_files_are_told_with_the_model() {
 }
 
 #[tokio::test]
-async fn what_is_told_with_a_model_is_not_trusted() {
+async fn file_names_in_a_models_description_are_not_trusted() {
     let refused = async |told: String, words: &str| {
         let (stage, commit) = without_git();
         stage.hub.fault(list(), Fault::status(400), Times::Once);
@@ -337,7 +337,7 @@ async fn a_long_list_is_followed_on_our_own_endpoint() {
 }
 
 #[tokio::test]
-async fn a_commit_that_git_hands_out_needs_no_api() {
+async fn a_commit_that_git_sends_needs_no_api() {
     let (stage, commit) = usual();
     let repository = stage.hub.repository(ID).unwrap();
     let allow = ["config", "uploadpack.allowReachableSHA1InWant", "true"];
@@ -347,7 +347,7 @@ async fn a_commit_that_git_hands_out_needs_no_api() {
 }
 
 #[tokio::test]
-async fn a_commit_that_nobody_knows_is_no_revision() {
+async fn an_unknown_commit_is_an_unknown_revision() {
     let unknown = "0123456789abcdef0123456789abcdef01234567";
     for (stage, _) in [usual(), without_git()] {
         let error = fetch(&stage, unknown).await.unwrap_err();
@@ -357,7 +357,7 @@ async fn a_commit_that_nobody_knows_is_no_revision() {
 }
 
 #[tokio::test]
-async fn a_short_commit_is_one_that_no_name_is_like() {
+async fn names_take_precedence_over_abbreviated_commits() {
     let (stage, old) = usual();
     let new = stage.plumbing().run(&["rev-parse", "main"], b"");
     for (commit, digits) in [(&old, 7), (&old, 39), (&new, 12)] {
@@ -376,7 +376,7 @@ async fn a_short_commit_is_one_that_no_name_is_like() {
 }
 
 #[tokio::test]
-async fn a_hub_that_knows_no_short_commits_is_named_as_such() {
+async fn a_hub_without_abbreviated_commits_is_reported_as_such() {
     let (stage, commit) = usual();
     stage.hub.fault(FaultTarget::api(ID), Fault::status(404), Times::Forever);
     let error = fetch(&stage, &commit[..7]).await.unwrap_err();
@@ -404,7 +404,7 @@ fn json(body: &str, link: Option<&str>) -> Fault {
 }
 
 #[tokio::test]
-async fn a_short_commit_is_taken_from_no_odd_answer() {
+async fn an_abbreviated_commit_is_not_taken_from_an_unexpected_response() {
     let (stage, commit) = usual();
     for (body, problem) in [
         ("{}", "it names no commit"),
@@ -480,7 +480,7 @@ async fn hostile_entries_of_a_listing_are_refused() {
 }
 
 #[tokio::test]
-async fn a_list_without_end_is_ended() {
+async fn an_endless_list_is_cut_off() {
     let (stage, commit) = without_git();
     let endless = json("[]", Some("<https://elsewhere/api?cursor=1>; rel=\"next\""));
     stage.hub.fault(FaultTarget::api(ID), endless, Times::Forever);
@@ -520,7 +520,7 @@ async fn a_list_of_too_many_or_too_long_names_is_refused() {
 }
 
 #[tokio::test]
-async fn trouble_for_the_moment_is_worth_another_try() {
+async fn temporary_failures_are_transient() {
     for (target, fault) in [
         (list(), Fault::status(503)),
         (list(), Fault::rate_limited(1)),
@@ -536,7 +536,7 @@ async fn trouble_for_the_moment_is_worth_another_try() {
 }
 
 #[tokio::test]
-async fn a_dripping_response_is_given_up() {
+async fn a_response_that_is_too_slow_is_abandoned() {
     for target in [list(), FaultTarget::resolve_cache("README.md")] {
         let (stage, commit) = without_git();
         let idle = Duration::from_millis(200);

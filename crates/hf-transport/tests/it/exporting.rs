@@ -61,7 +61,7 @@ async fn plain_files_are_written_verbatim() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn modes_are_what_the_mask_leaves() {
+async fn modes_follow_the_umask() {
     use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
     let content = || RawTarget::Blob(b"#!/bin/sh\n".to_vec());
@@ -112,7 +112,7 @@ async fn pointers_of_every_version_are_listed_and_not_written() {
 }
 
 #[tokio::test]
-async fn text_in_the_shape_of_a_pointer_is_a_file() {
+async fn text_that_only_resembles_a_pointer_is_a_file() {
     let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{OID}\nsize 12345\n");
     let padded = pointer.clone() + &"\n".repeat(1024);
     let files = [
@@ -180,7 +180,7 @@ async fn a_folder_that_was_discarded_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn scratch_space_must_be_there() {
+async fn the_scratch_folder_must_exist() {
     let stage = Stage::usual();
     let mut request = stage.request(None, Arc::new(()));
     request.scratch_parent.push("missing");

@@ -235,7 +235,7 @@ impl Made {
 proptest! {
     #![proptest_config(a_twentieth())]
     #[test]
-    fn what_git_packs_is_taken(
+    fn packs_made_by_git_are_accepted(
         history in history(),
         window in 0..30_u8,
         depth in 0..60_u8,
@@ -245,7 +245,7 @@ proptest! {
     }
 
     #[test]
-    fn what_git_packs_and_the_network_spoils(
+    fn modified_packs_are_judged_as_git_does(
         history in history(),
         by_offset: bool,
         mutations in prop::collection::vec((prop::collection::vec(Mutation::any(), 1..3), any::<bool>()), 20),

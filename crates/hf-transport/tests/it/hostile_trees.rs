@@ -78,7 +78,7 @@ async fn names_that_are_no_names_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_plain_file_is_refused() {
+async fn entries_other_than_plain_files_are_refused() {
     let link = Stage::new(&ModelFixture::new(ID).symlink("link", "/etc/passwd"));
     check(&link, &["holds a symbolic link at `link`"]).await;
     let link = Stage::new(&ModelFixture::new(ID).symlink("params", ".."));
@@ -126,7 +126,7 @@ async fn a_duplicate_name_is_refused() {
 }
 
 #[tokio::test]
-async fn an_entry_is_what_its_mode_says() {
+async fn an_entrys_kind_follows_its_mode() {
     let stage = Stage::usual();
     let plumbing = stage.plumbing();
     let blob = plumbing.blob(b"text");
@@ -136,7 +136,7 @@ async fn an_entry_is_what_its_mode_says() {
 }
 
 #[tokio::test]
-async fn what_was_written_before_the_refusal_stays_inside() {
+async fn files_written_before_a_refusal_are_inside_the_tree() {
     let stage = stage();
     add(&stage, "100644", b"zzz\\evil");
     let request = stage.request(None, std::sync::Arc::new(()));

@@ -106,7 +106,7 @@ async fn one_object_may_be_refused() {
 }
 
 #[tokio::test]
-async fn refusals_are_remembered_and_trouble_is_not() {
+async fn refusals_are_remembered_but_not_failures() {
     let mut stage = Stage::usual();
     let long = Fault::lfs_answer(vec![b' '; (4 << 20) + 1]);
     for (fault, is_final) in [

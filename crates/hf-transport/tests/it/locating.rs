@@ -103,7 +103,7 @@ async fn a_mirror_may_know_less() {
 }
 
 #[tokio::test]
-async fn a_hub_may_hand_out_the_bytes_itself() {
+async fn a_hub_may_send_the_bytes_itself() {
     let stage = Stage::usual();
     let headers =
         vec![("x-linked-size".to_owned(), "12".to_owned()), ("content-length".to_owned(), "3".to_owned())];
@@ -176,7 +176,7 @@ async fn what_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_closed_is_told_apart() {
+async fn refusals_for_lack_of_access_are_distinguished() {
     let stage = Stage::usual();
     let check = async |access: Access, expected: fn(&Error) -> bool| {
         stage.hub.set_access(ID, access);
@@ -192,7 +192,7 @@ async fn what_is_closed_is_told_apart() {
 }
 
 #[tokio::test]
-async fn trouble_and_limits_are_transient() {
+async fn failures_and_limits_are_transient() {
     let mut stage = Stage::usual();
     for (fault, wait) in [
         (Fault::rate_limited(7), Some(7)),
@@ -264,7 +264,7 @@ async fn where_head_is_refused_a_get_decides() {
 }
 
 #[tokio::test]
-async fn what_get_refuses_too_is_refused() {
+async fn a_refusal_of_head_and_get_is_final() {
     let stage = Stage::usual();
     for (status, code) in [(403, None), (404, Some("EntryNotFound")), (404, None), (501, None)] {
         let headers = code.map(|code: &str| ("x-error-code".to_owned(), code.to_owned()));
@@ -289,7 +289,7 @@ fn bare() -> Fault {
 }
 
 #[tokio::test]
-async fn a_hub_that_hands_out_files_is_asked_once() {
+async fn a_hub_that_sends_files_itself_is_asked_once() {
     for without_head in [false, true] {
         let hub = local_hub::LocalHub::builder().files_in(env!("CARGO_TARGET_TMPDIR")).serves_files_itself();
         let stage = Stage::on(hub.start(), &ModelFixture::new(ID).lfs_file("empty", ""));
@@ -324,7 +324,7 @@ async fn a_hub_that_redirects_is_asked_for_each_file() {
 }
 
 #[tokio::test]
-async fn a_silent_hub_is_given_up() {
+async fn a_silent_hub_is_abandoned() {
     let stage = Stage::usual().impatient();
     stage.hub.fault(FaultTarget::resolve(SHARD), Fault::NoAnswer, Times::Once);
     let began = Instant::now();

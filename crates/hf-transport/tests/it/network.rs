@@ -55,7 +55,7 @@ async fn silence_at_the_start_and_in_the_middle_of_the_pack_is_cut() {
 }
 
 #[tokio::test]
-async fn a_slow_response_is_not_a_silent_one() {
+async fn a_slow_response_is_not_cut() {
     let stage = Stage::usual().impatient();
     let drip = Fault::SlowDrip { bytes: 30, every: IMPATIENT / 40 };
     stage.hub.fault(FaultTarget::any(ID), drip, Times::Forever);
@@ -65,7 +65,7 @@ async fn a_slow_response_is_not_a_silent_one() {
 }
 
 #[tokio::test]
-async fn a_drip_is_given_up_in_every_answer() {
+async fn every_response_that_is_too_slow_is_abandoned() {
     let floor = Floor { bytes: 1_000_000, window: IMPATIENT };
     let stage = Stage::wordy().impatient().with_net(|net| net.floor = floor);
     for (target, action) in requests() {
@@ -83,7 +83,7 @@ async fn a_drip_is_given_up_in_every_answer() {
 }
 
 #[tokio::test]
-async fn broken_connections_are_worth_another_try() {
+async fn broken_connections_are_transient() {
     let stage = Stage::wordy();
     for fault in [
         Fault::Refuse,
@@ -107,7 +107,7 @@ async fn broken_connections_are_worth_another_try() {
 }
 
 #[tokio::test]
-async fn a_pack_that_is_cut_or_spoiled_is_noticed() {
+async fn a_truncated_or_damaged_pack_is_noticed() {
     let stage = Stage::wordy();
     let pack = || FaultTarget::upload_pack(ID);
     for fault in [Fault::Truncate { after: 3000 }, Fault::Reset { after: 3000 }, Fault::Corrupt { at: 3000 }]

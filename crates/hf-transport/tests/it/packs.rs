@@ -55,7 +55,7 @@ async fn check_broken_pack(problem: &str, pack: &[u8]) {
 }
 
 #[tokio::test]
-async fn sizes_are_what_they_say() {
+async fn objects_must_have_their_stated_size() {
     check_broken("an object is longer than it says", |pack| {
         pack.lying("blob", 3, &[(b"1234", 1)]);
     })
@@ -71,7 +71,7 @@ async fn sizes_are_what_they_say() {
 }
 
 #[tokio::test]
-async fn deltas_are_what_they_say() {
+async fn deltas_must_match_their_header() {
     let missing = object_name("blob", b"elsewhere");
     for (problem, delta) in [
         ("a delta is for a base of another size", delta(5, 2, &[insert(b"ab")])),
@@ -108,7 +108,7 @@ async fn deltas_are_what_they_say() {
 }
 
 #[tokio::test]
-async fn nothing_follows_a_pack() {
+async fn bytes_after_a_pack_are_refused() {
     let mut pack = PackBuilder::default();
     pack.whole("blob", b"1234");
     let whole = pack.finish();
@@ -125,7 +125,7 @@ async fn nothing_follows_a_pack() {
 
 /// A pack damaged in transit may arrive intact the next time.
 #[tokio::test]
-async fn a_wrong_checksum_is_worth_another_try() {
+async fn a_wrong_checksum_is_transient() {
     let mut pack = PackBuilder::default();
     pack.whole("blob", b"1234");
     let whole = pack.finish();
@@ -211,7 +211,7 @@ fn check_refused(error: &Error) {
 }
 
 #[tokio::test]
-async fn other_names_for_objects_are_refused_before_anything_is_asked_for() {
+async fn other_object_formats_are_refused_before_any_request() {
     let stage = Stage::usual();
     let capabilities = "side-band-64k object-format=sha256\u{1b}[31m";
     let list = reference_list(&"0".repeat(64), capabilities);
@@ -225,7 +225,7 @@ async fn other_names_for_objects_are_refused_before_anything_is_asked_for() {
 }
 
 #[tokio::test]
-async fn the_list_of_references_is_bounded() {
+async fn the_list_of_references_is_limited() {
     let line = packet(format!("{} refs/heads/{}\n", "1".repeat(40), "x".repeat(60_000)).as_bytes());
     let list = reference_list(&"1".repeat(40), CAPABILITIES);
     let long = [list.strip_suffix(b"0000").unwrap(), &line.repeat((16 << 20) / line.len() + 1)].concat();

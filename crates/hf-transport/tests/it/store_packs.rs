@@ -187,7 +187,7 @@ async fn names_stand_for_commits() {
 }
 
 #[tokio::test]
-async fn asking_for_a_name_ends_when_nobody_waits() {
+async fn dropping_the_future_ends_resolving_a_name() {
     let stage = Stage::usual().with_net(|net| net.idle_timeout = 100 * PATIENCE);
     stage.hub.fault(FaultTarget::info_refs(ID), Fault::NoAnswer, Times::Once);
     let (client, id, log) = (stage.client(), stage.id(), stage.hub.log());

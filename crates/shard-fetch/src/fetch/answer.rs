@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_200_holds_the_whole_file() {
+    fn a_200_has_the_whole_file() {
         check(200, &[], Verdict::Bytes { from: 0, until: 100 });
         check(200, &[("content-length", "100")], Verdict::Bytes { from: 0, until: 100 });
         check(200, &[("content-length", "99")], size(ActualSize::Exactly(99)));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_206_must_hold_the_requested_range() {
+    fn a_206_must_have_the_requested_range() {
         let check = |range: &str, expected| check(206, &[("content-range", range)], expected);
         let other = Verdict::Malformed("it holds another range than was asked for");
         let unknown = Verdict::Malformed("it does not say which range it holds");

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn after_much_progress_there_is_no_pause() {
+    fn after_much_progress_there_is_no_delay() {
         let policy = RetryPolicy { attempts: 100, ..RetryPolicy::default() };
         let (mut attempts, mut now) = (Attempts::new(policy), Instant::now());
         let mut reached = 0;
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_bytes_and_a_break_come_to_an_end() {
+    fn ten_bytes_before_each_break_exhaust_the_budget() {
         let mut attempts = attempts(6);
         let goes_on = |time: &u64| {
             attempts.reached(10 * time);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_bytes_and_a_refusal_come_to_an_end() {
+    fn ten_bytes_before_each_refusal_exhaust_the_budget() {
         let mut attempts = attempts(6);
         let goes_on = |bytes: &u64| {
             attempts.reached(10 * bytes);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_had_come_before_do_not() {
+    fn bytes_received_earlier_do_not_refill_the_budget() {
         let mut attempts = attempts(3);
         attempts.reached(10 * ENOUGH);
         assert!(fails(&mut attempts));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_given_up_after_two_failures_with_nothing_in_between() {
+    fn a_location_is_abandoned_after_two_failures_in_a_row() {
         let (mut attempts, begun) = (attempts(9), Instant::now());
         let later = |millis| begun + Duration::from_millis(millis);
         for millis in 1..9 {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn another_place_has_all_its_chances_and_there_is_an_end() {
+    fn another_location_has_all_attempts_and_their_number_is_limited() {
         let mut attempts = attempts(3);
         for _ in 0..MAX_TURNS {
             failures_until_the_end(&mut attempts, 3);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn once_more_from_the_start() {
+    fn a_file_is_fetched_once_more_from_the_start() {
         let mut attempts = attempts(3);
         attempts.reached(10 * ENOUGH);
         assert!(fails(&mut attempts));

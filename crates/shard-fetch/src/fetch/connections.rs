@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn never_more_than_the_target() {
+    fn there_are_never_more_connections_than_the_target() {
         let connections = Connections::new(2);
         let one = first(&connections).unwrap();
         let two = first(&connections).unwrap();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_one_too_many_waits_for_another() {
+    fn a_surplus_connection_waits() {
         let connections = Connections::new(2);
         let one = first(&connections).unwrap();
         let two = first(&connections).unwrap();
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_have_none_come_first_then_who_came_first() {
+    fn files_without_a_connection_come_first_then_by_arrival() {
         let connections = Connections::new(1);
         let held = first(&connections).unwrap();
         let mut more = Box::pin(connections.acquire(Need::More));
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_idle_for_a_while_is_given_for_relief() {
+    fn only_connections_that_were_idle_for_a_while_are_given_to_relief() {
         let connections = Connections::new(1);
         let later = |millis| Instant::now() + Duration::from_millis(millis);
         let mut relief = Box::pin(connections.acquire(Need::Relief));
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_brought_before_counts_for_a_while() {
+    fn the_earlier_rate_of_others_counts_for_a_while() {
         let connections = Connections::new(1);
         let (host, began) = (Origin::of(&"http://host/".parse().unwrap()).unwrap(), Instant::now());
         connections.note_done(&host, 1_000_000, Duration::from_millis(100), began);

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn grows_to_the_cap_while_each_connection_brings_its_share() {
+    fn connections_grow_to_the_limit_while_each_adds_its_share() {
         let mut controller = Controller::new(4, 32);
         let targets = run(&mut controller, 2, paced(10_000_000, u64::MAX));
         assert_eq!(targets.last(), Some(&32));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn stops_where_the_line_is_full() {
+    fn connections_stop_growing_when_the_line_is_full() {
         for (limit, expected) in [(40, 4), (80, 8), (100, 16), (160, 16), (1000, 32)] {
             let mut controller = Controller::new(4, 32);
             let targets = run(&mut controller, 4, paced(10_000_000, limit * 1_000_000));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_are_far_away_are_waited_for_together() {
+    fn responses_with_a_high_latency_are_waited_for_together() {
         let nothing = |controller: &mut Controller| run(controller, 1, |_| 0).last().copied();
         assert_eq!(nothing(&mut Controller::new(4, 32)), Some(32));
         let mut controller = Controller::new(4, 32);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_halves_and_a_burst_of_it_counts_once() {
+    fn a_burst_of_failures_halves_the_connections_once() {
         let mut controller = Controller::new(4, 32);
         run(&mut controller, 3, paced(10_000_000, u64::MAX));
         (0..32).for_each(|_| controller.trouble());
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_troubles_in_a_hundred_are_no_reason_for_fewer() {
+    fn rare_failures_do_not_reduce_the_connections() {
         let mut controller = Controller::new(4, 32);
         run(&mut controller, 3, paced(10_000_000, u64::MAX));
         for _ in 0..10 {
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn grows_where_bytes_arrive_in_bursts() {
+    fn connections_grow_when_bytes_arrive_in_bursts() {
         // Each connection receives 60 kB once a second, at different times.
         let mut controller = Controller::new(4, 32);
         for tick in 0..80_usize {
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_that_have_nothing_to_do_say_nothing() {
+    fn idle_connections_do_not_affect_the_number() {
         let mut controller = Controller::new(4, 32);
         (0..100).for_each(|_| controller.sample(1_000_000, TICK, 2, Duration::ZERO));
         assert_eq!(controller.target(), 4);

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_noted_is_read_and_gone_on_with() {
+    fn a_journal_is_read_and_continued() {
         let folder = folder();
         let path = path_of(&folder.path().join("a"));
         assert_eq!(path.file_name().unwrap(), "a.journal");
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_is_too_long_is_none() {
+    fn a_journal_that_is_too_long_is_ignored() {
         let folder = folder();
         let (path, content) = (folder.path().join("journal"), Content::of(&EXPECTED));
         // The worst order: no two adjacent ranges touch.
@@ -276,7 +276,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_no_plain_file_is_not_read() {
+    fn only_plain_files_are_read() {
         let folder = folder();
         let (path, content) = (folder.path().join("journal"), Content::of(&EXPECTED));
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());

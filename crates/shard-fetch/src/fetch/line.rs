@@ -143,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_connection_that_is_listened_to_can_be_slow() {
+    fn only_a_connection_that_is_waited_for_can_be_slow() {
         assert_eq!(rate(|line, _| std::mem::forget(line.listen())), Some(0.0));
         assert_eq!(rate(|line, _| drop(line.listen())), None);
     }
 
     #[test]
-    fn waiting_for_a_servers_sake_is_not_slow() {
+    fn waiting_at_a_servers_request_is_not_slow() {
         let held = |seconds| {
             move |line: &Line, began| {
                 std::mem::forget(line.listen());
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_begun_is_not_replaced() {
+    fn a_connection_that_has_not_begun_is_not_replaced() {
         let line = Line::default();
         line.restart(1000, true);
         let _listening = line.listen();

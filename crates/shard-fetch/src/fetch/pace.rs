@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_crawls_is_worth_a_second_attempt_whatever_its_size() {
+    fn a_very_slow_connection_gets_a_second_attempt_whatever_its_size() {
         let crawls = steady(1);
         for left in [2_000, MB, 100 * MB] {
             assert!(is_worth_a_second(left, &crawls, FAST), "{left}");
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_asked_for_twice_on_a_line_that_is_slow_as_a_whole() {
+    fn nothing_is_requested_twice_if_all_connections_are_slow() {
         // Eight connections over 5 kB/s.
         let eight = || typical(vec![625.0; 7], None);
         for typical in [eight(), None] {

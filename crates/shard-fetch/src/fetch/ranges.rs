@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_works_on_any_more_is_given_out_again() {
+    fn an_abandoned_range_is_assigned_again() {
         let (mut ranges, one) = (ranges(80), line());
         let id = ranges.assign(&one, 80, Instant::now()).unwrap();
         ranges.claim(id, &one, 0..30);
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_overtaken_stops() {
+    fn an_overtaken_connection_stops() {
         let (mut ranges, id, slow, fast) = raced();
         assert_eq!(ranges.claim(id, &slow, 0..20), 0..20);
         // A chunk that is not next yet.

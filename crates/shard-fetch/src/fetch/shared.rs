@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_fetched_twice_stays_a_small_part() {
+    fn the_bytes_fetched_twice_remain_a_small_part() {
         const MIB: u64 = 1 << 20;
         let cases = [(2, 1), (16, 4), (100, 8), (400, 8), (1000, 20)];
         for (total, bearable) in cases.map(|(total, bearable)| (total * MIB, bearable * MIB)) {

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_location_without_an_end_is_good_for_ever() {
+    fn a_location_without_an_expiry_remains_valid() {
         let known = Known::new(Location::new("https://host/file".parse().unwrap()), SystemTime::UNIX_EPOCH);
         assert!(known.is_good(SystemTime::now()));
     }

@@ -111,7 +111,7 @@ mod tests {
     use url_parse::ErrorKind;
 
     #[test]
-    fn what_is_there_needs_no_room() {
+    fn bytes_already_there_need_no_space() {
         let folder = tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap();
         let part = folder.path().join("a.part");
         let expected = crate::Expected { size: 100_000, md5: None, sha256: None };
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_apart() {
+    fn a_full_disk_is_distinguished() {
         let path = Path::new("/no/such/folder/a.part");
         for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
             let error = disk_error("write to", path, kind.into(), 7);

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_gap_is_kept_from_the_next_whole_block_on() {
+    fn bytes_after_a_gap_are_kept_from_the_next_whole_block() {
         let memory = Memory::default();
         let fresh = Fresh::new(memory.clone());
         fresh.offer(10, &content(10, BLOCK_BYTES));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn all_files_together_keep_no_more_than_the_bound() {
+    fn all_files_together_keep_no_more_than_the_limit() {
         let memory = Memory::default();
         let (one, two) = (Fresh::new(memory.clone()), Fresh::new(memory.clone()));
         one.offer(0, &content(0, 2 * MOST_BLOCKS * BLOCK_BYTES));

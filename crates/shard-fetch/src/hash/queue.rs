@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_lag_all_threads_share_what_is_there() {
+    fn without_a_lag_all_threads_share_the_files() {
         let lag = 0;
         check(lag, 0, &[], 0);
         check(lag, 0, &[(100, 1 << 20)], 0);

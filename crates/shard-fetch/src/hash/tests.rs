@@ -200,7 +200,7 @@ fn only_wanted_digests_are_computed() {
 }
 
 #[test]
-fn the_job_lets_go_before_the_result_is_out() {
+fn the_job_releases_its_resources_before_the_result_is_sent() {
     let folder = folder();
     let path = folder.path().join("part");
     fs::write(&path, "abc").unwrap();

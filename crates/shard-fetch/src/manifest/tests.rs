@@ -58,7 +58,7 @@ fn a_real_manifest_under_the_older_name() {
 }
 
 #[test]
-fn unknown_fields_and_what_is_said_of_tensors_are_ignored() {
+fn unknown_fields_and_tensors_are_ignored() {
     let manifest = parsed(
         r#"{"records": [{"nbytes": 7, "records": "odd", "dataPath": "sub/a #3+%41.bin", "extra": [[{"x": null}]],
             "md5sum": "C3FB463ECE02FCA48FA99F0448408B1B"}], "metadata": 5, "more": -1.5e3}"#,

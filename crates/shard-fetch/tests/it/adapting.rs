@@ -81,7 +81,7 @@ async fn check(trouble: Fault) {
 }
 
 #[tokio::test]
-async fn a_host_in_trouble_is_asked_over_fewer_connections() {
+async fn a_failing_host_gets_fewer_connections() {
     tokio::join!(
         check(Fault::status(429)),
         check(Fault::status(503)),

@@ -86,7 +86,7 @@ async fn connections_are_used_again() {
 }
 
 #[tokio::test]
-async fn what_comes_slowly_comes() {
+async fn a_slow_file_arrives() {
     let stage = Stage::one(40_000).with_net(|net| net.idle_timeout = std::time::Duration::from_millis(500));
     let drip = Fault::SlowDrip { bytes: 1000, every: std::time::Duration::from_millis(20) };
     stage.hub.fault(FaultTarget::data("a.bin"), drip, Times::Once);

@@ -82,7 +82,7 @@ async fn a_locator_that_never_recovers() {
 }
 
 #[tokio::test]
-async fn a_locator_that_knows_better() {
+async fn a_locator_decides_the_kind_of_error() {
     let stage = Stage::one(1000);
     let locator = Moody::new(&stage, [Err(LocateError::permanent("no such file", ErrorKind::Integrity))]);
     let error = fetch(&stage, &locator).await.unwrap_err();
@@ -104,7 +104,7 @@ async fn a_wait_that_the_hub_asks_for_holds_all_locating() {
 }
 
 #[tokio::test]
-async fn a_location_whose_time_is_over_is_not_used_twice() {
+async fn an_expired_location_is_not_used_again() {
     let stage = Stage::one(200_000);
     stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: 1000 }, Times::Once);
     let file: RepoPath = "a.bin".parse().unwrap();
@@ -169,7 +169,7 @@ fn turns(
 }
 
 #[tokio::test]
-async fn another_place_is_asked_where_the_first_one_does_not_have_the_file() {
+async fn another_location_is_tried_if_the_first_does_not_have_the_file() {
     let server = LocalWebStore::start();
     let wrong = vec![0; 1000];
     server.put("/wrong", wrong);
@@ -198,7 +198,7 @@ async fn another_place_is_asked_where_the_first_one_does_not_have_the_file() {
 }
 
 #[tokio::test]
-async fn a_place_that_is_gone_is_given_up_after_two_failures() {
+async fn a_location_that_fails_twice_is_abandoned() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let stage = Stage::one(1000);
     let reasons = turns(&stage, [alternative(&format!("http://{free}/a"))]).await;
@@ -208,7 +208,7 @@ async fn a_place_that_is_gone_is_given_up_after_two_failures() {
 
 /// Leaving an overloaded place would only move the load.
 #[tokio::test]
-async fn a_place_that_is_overloaded_has_all_its_attempts() {
+async fn an_overloaded_location_gets_all_attempts() {
     let server = LocalWebStore::start();
     for _ in 0..6 {
         server.refuse("/a", 503);
@@ -220,7 +220,7 @@ async fn a_place_that_is_overloaded_has_all_its_attempts() {
 }
 
 #[tokio::test]
-async fn another_place_continues_with_the_bytes_received() {
+async fn another_location_continues_with_the_bytes_received() {
     let stage = Stage::one(200_000);
     for _ in 0..2 {
         stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: 1000 }, Times::Once);

@@ -130,7 +130,7 @@ fn json_that_cannot_be_used() {
 }
 
 #[test]
-fn a_broken_manifest_is_not_made_up_for_by_the_other() {
+fn a_broken_manifest_is_not_replaced_by_the_other() {
     let dir = whole();
     fs::copy(dir.path().join("tensor-cache.json"), dir.path().join("ndarray-cache.json")).unwrap();
     fs::write(dir.path().join("tensor-cache.json"), "").unwrap();
@@ -138,7 +138,7 @@ fn a_broken_manifest_is_not_made_up_for_by_the_other() {
 }
 
 #[test]
-fn what_the_commit_itself_lacks_does_not_count() {
+fn files_that_the_commit_lacks_are_not_required() {
     let dir = whole();
     fs::remove_file(dir.path().join("tokenizer.json")).unwrap();
     fs::remove_file(dir.path().join("a.bin")).unwrap();

@@ -133,7 +133,7 @@ async fn the_last_range_is_not_left_to_one_slow_connection() {
 }
 
 #[tokio::test]
-async fn each_range_is_gone_on_with_by_itself() {
+async fn each_range_is_resumed_separately() {
     for fault in [Fault::Truncate { after: 10_000 }, Fault::Reset { after: 10_000 }] {
         let stage = stage(&[("a.bin", 8 * SPLIT)], 4);
         stage.hub.fault(FaultTarget::data("a.bin").resumed(), fault.clone(), Times::N(3));
@@ -151,7 +151,7 @@ async fn connections_that_fail_together_use_up_one_try() {
 }
 
 #[tokio::test]
-async fn a_host_that_never_answers_is_given_up_all_the_same() {
+async fn a_host_that_never_responds_is_abandoned_too() {
     let stage = stage(&[("a.bin", 64 * SPLIT)], 8);
     stage.hub.fault(FaultTarget::data("a.bin"), Fault::status(503), Times::Forever);
     let error = stage.fetch_error().await;

@@ -102,7 +102,7 @@ async fn targets_that_are_not_followed() {
 }
 
 #[tokio::test]
-async fn a_host_of_its_own_may_want_a_token() {
+async fn a_locations_token_is_sent_and_not_shown() {
     // The local hub's data host refuses any `Authorization`, which shows that it was sent.
     let stage = Stage::one(1000);
     let mut location = location(&stage).await;

@@ -194,7 +194,7 @@ async fn damaged_journals_are_ignored() {
 }
 
 #[tokio::test]
-async fn what_is_read_only_is_replaced() {
+async fn a_read_only_file_is_replaced() {
     for name in ["a.bin", "a.bin.journal"] {
         let stage = failed(SIZE, KEPT).await;
         let path = stage.part(name);

@@ -28,7 +28,7 @@ fn drip(stage: &Stage, file: &str, bytes: u64, milliseconds: u64) {
 }
 
 #[tokio::test]
-async fn a_drip_on_all_connections_is_given_up() {
+async fn trickles_on_all_connections_end_the_fetch() {
     let stage = with_floor(Stage::new(&[("a.bin", 300_000), ("b.bin", 300_000)]), 6_000);
     drip(&stage, "", 1, 20);
     let began = Instant::now();
@@ -40,7 +40,7 @@ async fn a_drip_on_all_connections_is_given_up() {
 }
 
 #[tokio::test]
-async fn one_slow_connection_among_others_goes_on() {
+async fn one_slow_connection_among_others_continues() {
     let stage = with_floor(Stage::new(&[("a.bin", 2_000), ("b.bin", 200_000)]), 6_000);
     drip(&stage, "a.bin", 20, 20);
     drip(&stage, "b.bin", 2_000, 20);
@@ -57,7 +57,7 @@ async fn waiting_for_a_servers_limit_is_not_slow() {
 }
 
 #[tokio::test]
-async fn ten_bytes_before_each_break_are_given_up() {
+async fn ten_bytes_before_each_break_end_the_fetch() {
     let stage = Stage::one(10_000);
     stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: 10 }, Times::Forever);
     let error = stage.fetch_error().await;
@@ -65,7 +65,7 @@ async fn ten_bytes_before_each_break_are_given_up() {
 }
 
 #[tokio::test]
-async fn ten_bytes_of_each_range_are_given_up() {
+async fn ten_bytes_of_each_range_end_the_fetch() {
     let stage = Stage::one(10_000);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/a.bin", listener.local_addr().unwrap());

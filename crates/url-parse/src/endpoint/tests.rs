@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics_and_what_is_taken_parses_back(text in "(https?://)?[ -~é]{0,16}") {
+    fn no_text_panics_and_accepted_text_parses_back(text in "(https?://)?[ -~é]{0,16}") {
         if let Ok(endpoint) = text.parse::<Endpoint>() {
             prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
         }

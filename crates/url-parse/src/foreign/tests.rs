@@ -67,7 +67,7 @@ fn an_error_keeps_its_causes_as_words() {
 
 proptest! {
     #[test]
-    fn any_text_is_made_fit(text in "\\PC{0,40}|[\\s\\S]{0,400}|(https?://|@|:|\\?|S3CRET1|/| ){0,12}") {
+    fn any_text_becomes_fit_for_a_message(text in "\\PC{0,40}|[\\s\\S]{0,400}|(https?://|@|:|\\?|S3CRET1|/| ){0,12}") {
         let secrets = Secrets::of(&"https://h/?x=S3CRET1".parse().unwrap(), []);
         if let Some(text) = fit_for_message(&text, &secrets) {
             let line = text.as_str();

@@ -74,7 +74,7 @@ proptest! {
     }
 
     #[test]
-    fn what_windows_takes_all_take(user: String, repo in "[a-zA-Z1.-]{0,5}") {
+    fn names_that_windows_accepts_are_accepted_everywhere(user: String, repo in "[a-zA-Z1.-]{0,5}") {
         if ModelId::checked(&user, &repo, Platform::Windows).is_ok() {
             prop_assert!(ModelId::checked(&user, &repo, Platform::Other).is_ok());
         }

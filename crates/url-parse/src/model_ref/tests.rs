@@ -49,7 +49,7 @@ fn invalid_references_are_refused() {
 
 proptest! {
     #[test]
-    fn no_text_panics_and_what_is_one_is_displayed_as_it_was(text in "([a-z]{1,3}/[a-z]{1,3})?[ -~é]{0,12}") {
+    fn no_text_panics_and_a_valid_one_is_displayed_unchanged(text in "([a-z]{1,3}/[a-z]{1,3})?[ -~é]{0,12}") {
         if let Ok(model) = text.parse::<ModelRef>() {
             prop_assert_eq!(model.to_string(), text);
         }

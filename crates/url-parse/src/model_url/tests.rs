@@ -188,7 +188,7 @@ fn invalid_names_are_refused() {
 }
 
 #[test]
-fn what_surrounds_the_names() {
+fn text_around_the_names_is_refused() {
     bad(" HF://user/repo", SURROUNDING_SPACE, "user/repo");
     bad("HF://user/repo\n", SURROUNDING_SPACE, "user/repo");
     bad("\u{a0}HF://user/repo", SURROUNDING_SPACE, "user/repo");

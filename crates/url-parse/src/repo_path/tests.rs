@@ -171,7 +171,7 @@ fn paths_that_are_refused_on_windows_only() {
 
 proptest! {
     #[test]
-    fn what_is_taken_never_leaves_the_root(text in "([a-zA-Z.:/\\\\ %#é\u{0}-]|\\.\\./){0,16}") {
+    fn accepted_paths_never_leave_the_root(text in "([a-zA-Z.:/\\\\ %#é\u{0}-]|\\.\\./){0,16}") {
         if let Ok(path) = text.parse::<RepoPath>() {
             let root = Path::new("/root/of all");
             let full = path.under(root);
@@ -189,7 +189,7 @@ proptest! {
     }
 
     #[test]
-    fn what_windows_takes_all_take(text in "[ -~]{0,10}") {
+    fn names_that_windows_accepts_are_accepted_everywhere(text in "[ -~]{0,10}") {
         if problem(&text, Platform::Windows).is_none() {
             prop_assert_eq!(problem(&text, Platform::Other), None);
         }

@@ -97,7 +97,7 @@ fn a_message_names_the_problem_and_the_expected_form() {
 
 proptest! {
     #[test]
-    fn no_text_panics_and_what_is_taken_parses_back(text in "[ -~é]{0,12}|.{0,8}") {
+    fn no_text_panics_and_accepted_text_parses_back(text in "[ -~é]{0,12}|.{0,8}") {
         if let Ok(revision) = text.parse::<Revision>() {
             prop_assert_eq!(revision.to_string().parse(), Ok(revision));
         }

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_elsewhere_is_passed_over() {
+    fn files_elsewhere_are_ignored() {
         for href in [
             "/a%20b/packs/../x",
             "/a%20b/packs/x/y",
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_refused() {
+    fn malformed_listings_are_refused() {
         let deep = "<a>".repeat(DEEPEST + 1);
         for (xml, words) in [
             ("<multistatus>", "cut off"),

@@ -29,7 +29,7 @@ async fn a_folder_that_is_missing_is_an_error() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_is_no_plain_file_is_not_read() {
+async fn only_plain_files_are_read() {
     let stage = Stage::new();
     let root = stage.folder.path().join("store");
     std::fs::create_dir_all(root.join("packs")).unwrap();
@@ -68,7 +68,7 @@ async fn names_on_disk() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_right_is_refused() {
+async fn an_oversized_or_later_description_is_refused() {
     let stage = Stage::new();
     let root = stage.folder.path().join("store");
     std::fs::create_dir(&root).unwrap();

@@ -22,7 +22,7 @@ fn bucket(server: &LocalWebStore) -> Store {
 
 /// A damaged object of the right size is noticed if the server keeps a checksum.
 #[tokio::test]
-async fn another_checksum_is_another_content() {
+async fn an_object_with_another_checksum_is_replaced() {
     for keeps_checksums in [true, false] {
         let settings = WebStoreSettings { keeps_checksums, knows_conditions: true, ..Default::default() };
         let (stage, server) = (Stage::new(), LocalWebStore::start_with(settings));
@@ -44,7 +44,7 @@ async fn another_checksum_is_another_content() {
 
 /// A client whose clock is two hours off can read and write all the same.
 #[tokio::test]
-async fn a_clock_that_is_wrong_is_corrected_by_the_stores() {
+async fn a_wrong_clock_is_corrected_by_the_stores() {
     for ahead in [7200, -7200] {
         let settings =
             WebStoreSettings { clock_ahead: Some(ahead), knows_conditions: true, ..Default::default() };

@@ -25,7 +25,7 @@ fn seen(server: &LocalWebStore) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_content_is_moved_to_its_name() {
+async fn a_blob_is_moved_to_its_name() {
     let (stage, server) = (Stage::new(), LocalWebStore::start());
     let blob = stage.blob(b"weights");
     store_on(&server).put_blob(&blob, false).await.unwrap();
@@ -53,7 +53,7 @@ async fn a_server_may_not_know_its_own_url() {
 
 /// A blob cut short is written again without `replace`.
 #[tokio::test]
-async fn a_content_of_another_size_is_replaced() {
+async fn a_blob_of_another_size_is_replaced() {
     let (stage, server) = (Stage::new(), LocalWebStore::start());
     let blob = stage.blob(b"weights");
     let path = format!("/models/blobs/sha256/{}", blob.id);
@@ -101,7 +101,7 @@ async fn a_server_without_move_needs_a_setting() {
 
 /// A wrong blob is aborted before its end, so that no server ever has all of it, under any name.
 #[tokio::test]
-async fn the_wrong_content_is_never_sent_whole() {
+async fn a_wrong_blob_is_never_sent_whole() {
     let (stage, server) = (Stage::new(), LocalWebStore::start());
     let blob = stage.mistaken(&vec![7; 3 << 20]);
     let error = store_on(&server).put_blob(&blob, false).await.unwrap_err();
@@ -136,7 +136,7 @@ async fn a_ref_is_compared_again_when_another_was_faster() {
 }
 
 #[tokio::test]
-async fn a_ref_that_others_keep_writing_is_given_up() {
+async fn a_ref_that_others_keep_writing_is_an_error() {
     let (stage, server) = (Stage::new(), LocalWebStore::start());
     server.put("/models/mlc-weights-store.json", r#"{"format":1,"conditional_put":true}"#);
     let store = store_on(&server);

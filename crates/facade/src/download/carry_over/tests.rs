@@ -10,7 +10,7 @@ fn check(path: &str, old: &[u8], new: &[u8], is_broken: bool) {
 }
 
 #[test]
-fn a_broken_copy_is_told_from_an_edit() {
+fn a_broken_copy_is_distinguished_from_an_edit() {
     check("README.md", b"mine", b"theirs", false);
     check("README.md", b"the", b"theirs", true);
     check("README.md", b"", b"theirs", true);

@@ -22,7 +22,7 @@ fn files(file: Option<&Path>, folders: &[&Path]) -> CertificateFiles {
 }
 
 #[test]
-fn without_variables_it_is_the_systems() {
+fn without_variables_the_systems_certificates_are_used() {
     assert_eq!(files(None, &[]).load().unwrap(), CaCertificates::system());
     assert_eq!(files(None, &[Path::new(""), Path::new("")]).load().unwrap(), CaCertificates::system());
 }
@@ -45,7 +45,7 @@ fn file_and_folders_add_up_and_the_systems_are_left_out() {
 }
 
 #[test]
-fn what_cannot_be_used_is_named() {
+fn unusable_values_are_named() {
     let folder = folder();
     let file = folder.path().join("file");
     std::fs::write(&file, "no certificate").unwrap();

@@ -39,7 +39,7 @@ fn the_policy_combines_two_variables() {
 }
 
 #[test]
-fn a_switch_of_other_programs_is_no_unless_it_is_yes() {
+fn another_programs_switch_is_off_unless_it_says_yes() {
     const OFFLINE: &str = "HF_HUB_OFFLINE";
     check(&[], "offline", Some("no"), &Default, None);
     for (value, shown, worst) in [
@@ -116,7 +116,7 @@ fn doubtful_hosts_without_a_proxy_are_reported() {
 }
 
 #[test]
-fn all_that_is_wrong_is_counted() {
+fn all_problems_are_counted() {
     assert_eq!(report(&[]).errors(), 0);
     assert!(report(&[]).is_usable());
     let bad = report(&[

@@ -61,7 +61,7 @@ fn check(user: &User, expected: FoundToken) {
 }
 
 #[test]
-fn what_the_user_has_set_counts_as_chosen() {
+fn a_token_that_the_user_set_counts_as_chosen() {
     let logged_in = |variables: &[(&'static str, &str)]| {
         User::with(variables).file(".cache/huggingface/token", "hf_login").file("mine", "hf_mine\n")
     };
@@ -83,7 +83,7 @@ fn a_blank_file_is_no_token() {
 }
 
 #[test]
-fn where_a_login_leaves_it() {
+fn the_token_of_a_login_is_found() {
     check(&User::with(&[]), FoundToken::Nothing);
     check(&User::with(&[(HF_HOME, "~/hf")]).file("hf/token", "hf_x"), FoundToken::ByItself);
     check(&User::with(&[(HF_HOME, "~/hf")]).file(".cache/huggingface/token", "hf_x"), FoundToken::Nothing);
@@ -98,14 +98,14 @@ fn where_a_login_leaves_it() {
 }
 
 #[test]
-fn a_login_that_is_of_no_use_is_none() {
+fn an_unusable_login_is_ignored() {
     check(&User::with(&[]).file(".cache/huggingface/token/file", "hf_x"), FoundToken::Nothing);
     check(&User::with(&[]).file(".cache/huggingface/token", "hf_\u{1}"), FoundToken::Nothing);
     check(&User::with(&[]).file(".cache/huggingface/token", &"x".repeat(100_000)), FoundToken::Nothing);
 }
 
 #[test]
-fn a_file_that_was_named_must_be_of_use() {
+fn a_named_token_file_must_be_usable() {
     for user in [
         User::with(&[(HF_TOKEN_PATH, "~/mine")]),
         User::with(&[(HF_TOKEN_PATH, "~/mine")]).file("mine/file", "hf_x"),

@@ -45,7 +45,7 @@ fn unusable(problem: &'static str) -> Problem {
 }
 
 #[test]
-fn objects_are_told_by_their_digests_in_whatever_order() {
+fn objects_are_identified_by_digest_in_any_order() {
     let places = read_public(&answer(&[object(2), object(1)])).unwrap();
     let urls: Vec<_> = places.iter().map(|place| place.as_ref().unwrap().url.path()).collect();
     assert_eq!(urls, ["/1", "/2"]);
@@ -53,7 +53,7 @@ fn objects_are_told_by_their_digests_in_whatever_order() {
 }
 
 #[test]
-fn what_is_missing_foreign_or_there_twice() {
+fn missing_foreign_and_duplicate_objects_are_handled() {
     let missing = unusable("the answer does not mention it");
     let mut again = object(1);
     again["actions"]["download"]["href"] = "https://data.example/again".into();
@@ -70,7 +70,7 @@ fn what_is_missing_foreign_or_there_twice() {
 }
 
 #[test]
-fn answers_that_cannot_be_used_as_a_whole() {
+fn unusable_batch_responses_are_refused() {
     let list = || answer(&[object(1)]);
     let with = |name: &str, value: Value| {
         let mut answer = list();
@@ -99,7 +99,7 @@ fn answers_that_cannot_be_used_as_a_whole() {
 }
 
 #[test]
-fn objects_that_are_refused_or_cannot_be_had() {
+fn refused_and_unusable_objects_have_a_reason() {
     let refused =
         |code, message: Option<&str>| Problem::Refused { code, message: message.map(str::to_owned) };
     for (error, expected) in [
@@ -121,7 +121,7 @@ fn objects_that_are_refused_or_cannot_be_had() {
 }
 
 #[test]
-fn places_that_are_refused() {
+fn forbidden_locations_are_refused() {
     let private = "it leads into a private network, or to this machine";
     for (href, problem) in [
         ("", "it is no URL"),
@@ -150,7 +150,7 @@ fn check_reach(speaker: Reach, href: &str, is_taken: bool) {
 }
 
 #[test]
-fn nobody_is_sent_nearer_than_the_server_is() {
+fn no_location_is_nearer_than_the_server() {
     let places = ["http://data.example/", "http://10.0.0.1/", "http://169.254.1.1/", "http://127.0.0.1/"];
     let reaches = [Reach::Public, Reach::Private, Reach::Link, Reach::Loopback];
     for (allowed, speaker) in reaches.into_iter().enumerate() {

@@ -88,7 +88,7 @@ async fn check(order: &[usize], lengths: [u64; 2]) {
 }
 
 #[tokio::test]
-async fn each_byte_is_written_once_by_who_brings_it_first() {
+async fn each_byte_is_written_once_by_the_first_connection_that_has_it() {
     for order in orders([4, 4]) {
         check(&order, [CHUNK, CHUNK]).await;
     }
