@@ -46,7 +46,7 @@ impl ChatConfig {
     }
 
     /// The tokenizer's files, relative to the model's folder; empty if the config names none.
-    pub fn the_tokenizer_files_are_listed(&self) -> &[RepoPath] {
+    pub fn tokenizer_files(&self) -> &[RepoPath] {
         &self.tokenizer_files
     }
 }
