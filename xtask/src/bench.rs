@@ -1,8 +1,7 @@
-//! How fast, and how large: against other programs, over a hub on this machine.
+//! How fast, against other programs, over a hub on this machine.
 //!
 //! Everything is measured on release builds, with the hub in a process of its own. Nothing here is part of `ci`.
 
-mod cached;
 mod chart;
 mod contestants;
 #[cfg(target_os = "linux")]
@@ -12,22 +11,16 @@ mod disk;
 mod fleet;
 mod growth;
 mod hash;
-mod hit;
 mod hub;
 mod lines;
-mod list;
 mod machine;
 mod measure;
 mod memory;
-mod path;
-mod progress;
 mod race;
 pub(crate) mod release;
 mod resume;
-mod size;
 mod statistics;
 mod table;
-mod verify;
 mod workplace;
 
 use std::path::{Path, PathBuf};
@@ -90,24 +83,10 @@ enum What {
         #[command(flatten)]
         common: Common,
     },
-    /// What the library takes to find a cached model, by the number of its shards
-    Hit {
-        #[command(flatten)]
-        options: hit::Options,
-        #[command(flatten)]
-        common: Common,
-    },
     /// A whole download over bad lines, against other programs
     Lines {
         #[command(flatten)]
         options: lines::Options,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// What the library takes to list a cache of many models
-    List {
-        #[command(flatten)]
-        options: list::Options,
         #[command(flatten)]
         common: Common,
     },
@@ -118,38 +97,10 @@ enum What {
         #[command(flatten)]
         common: Common,
     },
-    /// What it takes to ask for the directory of a cached model, and for help
-    Path {
-        #[command(flatten)]
-        options: path::Options,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// What it costs to show progress at full speed
-    Progress {
-        #[command(flatten)]
-        options: progress::Options,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// How large the program is, how long a clean build takes, and what weighs most in each
-    Size {
-        #[command(flatten)]
-        options: size::Options,
-        #[command(flatten)]
-        common: Common,
-    },
     /// What a download that was killed fetches again
     Resume {
         #[command(flatten)]
         options: resume::Options,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// A cached model verified, against md5sum
-    Verify {
-        #[command(flatten)]
-        options: verify::Options,
         #[command(flatten)]
         common: Common,
     },
@@ -196,15 +147,9 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
         }
         Some(What::Growth { options, common }) => measured(root, common, options, growth::run),
         Some(What::Hash { options, common }) => measured(root, common, options, hash::run),
-        Some(What::Hit { options, common }) => measured(root, common, options, hit::run),
         Some(What::Lines { options, common }) => measured(root, common, options, lines::run),
-        Some(What::List { options, common }) => measured(root, common, options, list::run),
         Some(What::Memory { options, common }) => measured(root, common, options, memory::run),
-        Some(What::Path { options, common }) => measured(root, common, options, path::run),
-        Some(What::Progress { options, common }) => measured(root, common, options, progress::run),
-        Some(What::Size { options, common }) => measured(root, common, options, size::run),
         Some(What::Resume { options, common }) => measured(root, common, options, resume::run),
-        Some(What::Verify { options, common }) => measured(root, common, options, verify::run),
         #[cfg(target_os = "linux")]
         Some(What::Nodes(_)) => Ok(()),
         Some(What::Serve(_)) => Ok(()),
