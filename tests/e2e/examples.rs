@@ -215,7 +215,7 @@ fn a_custom_locator_uses_the_host_for_files_the_mirror_lacks() {
 /// Examples that are called short must be short.
 #[test]
 fn examples_have_under_30_lines() {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates");
     for example in [
         "facade/examples/download.rs",
         "facade/examples/download_again.rs",

@@ -7,11 +7,10 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use facade::{Downloader, Endpoint, ErrorKind, Model, Outcome, Request};
 use indicatif::DecimalBytes;
-use local_hub::{Fault, FaultTarget, LocalHub, PublishedModel, Times};
+use local_hub::{Fault, FaultTarget, LocalHub, PublishedModel, Times, with_scratch};
 
 use crate::bar::Bar;
 use crate::sample;
-use crate::scratch::with_scratch;
 
 const REAL_MODEL: &str = "HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC";
 

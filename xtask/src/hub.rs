@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use indicatif::DecimalBytes;
-use local_hub::{Fault, FaultTarget, LocalHub, Times};
+use local_hub::{Fault, FaultTarget, LocalHub, Times, interrupted, with_scratch};
 
 use crate::sample;
-use crate::scratch::{interrupted, with_scratch};
 
 const MODEL: &str = "mlc-ai/Sample-q4f16_1-MLC";
 

@@ -2,8 +2,6 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to its user")]
 
 mod api;
-#[cfg(unix)]
-mod attack;
 mod bar;
 mod bench;
 mod ci;
@@ -12,11 +10,9 @@ mod crash;
 mod cross;
 mod demo;
 mod fuzz;
-mod hostile;
 mod hub;
 mod package;
 mod sample;
-mod scratch;
 mod screens;
 mod smoke;
 mod tidy;
@@ -43,9 +39,9 @@ enum Task {
     Api,
     /// Lets a hostile hub and a hostile neighbour loose on the program, and says which promises hold
     #[cfg(unix)]
-    Attack(attack::Arguments),
+    Attack(bench::Arguments),
     /// Measures downloads against other programs, over a hub on this machine
-    Bench(Box<bench::Bench>),
+    Bench(bench::Arguments),
     /// All that must pass: format, clippy, tests, docs, tidy
     Ci(ci::Arguments),
     /// Kills downloads again and again while it watches what can be seen of them
@@ -91,8 +87,8 @@ fn run(cli: &Cli) -> Result<()> {
         None => list(),
         Some(Task::Api) => api::run(&root)?,
         #[cfg(unix)]
-        Some(Task::Attack(arguments)) => attack::run(&root, arguments)?,
-        Some(Task::Bench(bench)) => bench::run(&root, bench)?,
+        Some(Task::Attack(arguments)) => bench::run(&root, "attack", arguments)?,
+        Some(Task::Bench(arguments)) => bench::run(&root, "bench", arguments)?,
         Some(Task::Ci(arguments)) => ci::run(&root, arguments)?,
         Some(Task::Crash(arguments)) => crash::run(&root, arguments)?,
         #[cfg(target_os = "linux")]

@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 use facade::env::Settings;
 use facade::{Builder, CachePolicy, Downloader, ModelRef, Outcome, Request};
 use indicatif::DecimalBytes;
+use local_hub::with_scratch;
 
 use crate::bar::Bar;
-use crate::scratch::with_scratch;
 
 /// Downloads `model` with the environment's endpoint, token and proxies, and asks for it once more.
 pub(crate) fn run(model: &ModelRef) -> Result<()> {

@@ -4,13 +4,12 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
-use local_hub::{Git, LocalHub};
+use local_hub::{Git, LocalHub, with_scratch};
 
 use super::main_job::Stage;
 use super::target::Target;
 use super::tools::Tools;
 use crate::sample;
-use crate::scratch::with_scratch;
 
 /// Runs the program as the container file has it, against a hub with TLS whose authority is the only one in the root's
 /// certificates.

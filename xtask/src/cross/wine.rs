@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use local_hub::{Fault, FaultTarget, Git, LocalHub, PublishedModel, Times};
+use local_hub::{Fault, FaultTarget, Git, LocalHub, PublishedModel, Times, with_scratch};
 
 use super::main_job::{PATIENCE, Stage};
 use super::must_run;
 use super::target::Target;
 use super::tools::{C, Tools};
 use crate::sample;
-use crate::scratch::with_scratch;
 
 const WINE: &str = "/usr/lib/wine/wine64";
 /// What interrupt.c answers where there is no console to send anything to.

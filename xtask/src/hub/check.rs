@@ -4,10 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use local_hub::{Access, ModelFixture, PublishedModel};
+use local_hub::{Access, ModelFixture, PublishedModel, with_scratch};
 
 use crate::sample;
-use crate::scratch::with_scratch;
 
 const TOKEN: &str = "hf_check";
 const CA_FILE: &str = "ca.pem";

@@ -17,13 +17,18 @@ pub(super) const PLAN: &[Arrow] = &[
     ("facade", &["cache-layout", "hf-transport", "net", "shard-fetch", "url-parse", "weight-store"]),
     ("mlc-weights", &["facade"]),
     ("mlc-weights-py", &["facade"]),
-    ("tests", &[]),
-    ("fuzz", &["cache-layout", "hf-transport", "net", "shard-fetch", "tests", "url-parse", "weight-store"]),
-    ("xtask", &["facade", "shard-fetch", "tests"]),
+    ("local-hub", &[]),
+    ("e2e", &["facade", "hf-transport", "local-hub", "net", "shard-fetch", "url-parse"]),
+    ("bench", &["facade", "local-hub", "shard-fetch"]),
+    (
+        "fuzz",
+        &["cache-layout", "hf-transport", "local-hub", "net", "shard-fetch", "url-parse", "weight-store"],
+    ),
+    ("xtask", &["facade", "local-hub"]),
 ];
 
-/// The library of local hub, which tests of any package may use.
-const TESTS: &str = "tests";
+/// Tests of any package may use it.
+const HUB: &str = "local-hub";
 
 pub(super) fn check(packages: &[Package], plan: &[Arrow]) -> Vec<String> {
     let missing = plan
@@ -51,7 +56,7 @@ fn check_package(package: &Package, plan: &[Arrow]) -> Vec<String> {
         .map(|planned| format!("{name}: is planned to depend on {planned}, but does not"));
     let in_tests = dev
         .iter()
-        .filter(|dependency| name != TESTS && dependency.name != TESTS)
+        .filter(|dependency| dependency.name != HUB)
         .map(|dependency| format!("{name}: must not depend on {}, not even in its tests", dependency.name));
     extra.chain(absent).chain(in_tests).collect()
 }
@@ -60,7 +65,7 @@ fn check_package(package: &Package, plan: &[Arrow]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const SMALL: &[Arrow] = &[("low", &[]), ("high", &["low"]), ("tests", &[])];
+    const SMALL: &[Arrow] = &[("low", &[]), ("high", &["low"]), ("local-hub", &[])];
 
     fn package(name: &str, normal: &[&str], dev: &[&str]) -> Package {
         let dependency = |dev| move |name: &&str| Dependency { name: (*name).to_owned(), dev };
@@ -77,20 +82,24 @@ mod tests {
 
     #[track_caller]
     fn check_small(low: Package, high: Package, complaints: &[&str]) {
-        let tests = package("tests", &["axum"], &["low", "high"]);
-        assert_eq!(check(&[low, high, tests], SMALL), complaints);
+        let hub = package("local-hub", &["axum"], &["proptest"]);
+        assert_eq!(check(&[low, high, hub], SMALL), complaints);
     }
 
     #[test]
     fn the_planned_arrows_are_fine() {
-        check_small(package("low", &["url"], &["tests"]), package("high", &["low", "url"], &["tests"]), &[]);
+        check_small(
+            package("low", &["url"], &["local-hub"]),
+            package("high", &["low", "url"], &["local-hub"]),
+            &[],
+        );
     }
 
     #[test]
     fn any_other_is_not() {
         let high = || package("high", &["low"], &[]);
         check_small(package("low", &["high"], &[]), high(), &["low: must not depend on high"]);
-        check_small(package("low", &["tests"], &[]), high(), &["low: must not depend on tests"]);
+        check_small(package("low", &["local-hub"], &[]), high(), &["low: must not depend on local-hub"]);
         check_small(
             package("low", &[], &["high"]),
             high(),
@@ -110,7 +119,7 @@ mod tests {
             complaints,
             [
                 "the workspace lacks the package high",
-                "the workspace lacks the package tests",
+                "the workspace lacks the package local-hub",
                 "new: no such package is planned (xtask/src/tidy/arrows.rs)",
             ]
         );

@@ -21,17 +21,17 @@ const fn rule(
 pub(super) const PLAN: &[Rule] = &[
     // Names and URLs.
     rule("base64", &["hf-transport", "url-parse", "weight-store"], &[]),
-    rule("percent-encoding", &["cache-layout", "url-parse", "weight-store"], &["tests"]),
+    rule("percent-encoding", &["cache-layout", "url-parse", "weight-store"], &["bench", "e2e", "local-hub"]),
     rule("url", &["net", "url-parse"], &["facade", "hf-transport", "shard-fetch"]),
     // Behaviour towards servers.
     rule("fastrand", &["facade", "net", "weight-store"], &[]),
-    rule("httpdate", &["hf-transport", "net", "weight-store"], &["tests"]),
+    rule("httpdate", &["hf-transport", "net", "weight-store"], &["bench", "e2e", "local-hub"]),
     // HTTP and git.
     rule("aws-lc-rs", &["weight-store"], &[]),
-    rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "tests", "weight-store"]),
-    rule("flate2", &["hf-transport", "net"], &["tests"]),
+    rule("bytes", &[], &["hf-transport", "net", "shard-fetch", "bench", "e2e", "local-hub", "weight-store"]),
+    rule("flate2", &["hf-transport", "net"], &["bench", "e2e", "local-hub"]),
     rule("git2", &["hf-transport"], &["fuzz"]),
-    rule("http-body", &["net", "weight-store"], &["tests"]),
+    rule("http-body", &["net", "weight-store"], &["bench", "e2e", "local-hub"]),
     rule("hyper-util", &["net"], &[]),
     rule("ipnet", &["net"], &[]),
     rule("libz-sys", &["hf-transport"], &[]),
@@ -41,22 +41,26 @@ pub(super) const PLAN: &[Rule] = &[
     rule("reqwest", &["hf-transport", "net", "shard-fetch", "weight-store"], &["fuzz"]),
     rule("rustls", &["net"], &[]),
     // Files, digests, formats.
-    rule("md-5", &["shard-fetch"], &["tests"]),
+    rule("md-5", &["shard-fetch"], &["bench", "e2e", "local-hub"]),
     rule("md5-many", &["shard-fetch"], &[]),
-    rule("rustix", &["cache-layout", "hf-transport", "shard-fetch", "weight-store"], &["tests"]),
+    rule(
+        "rustix",
+        &["cache-layout", "hf-transport", "shard-fetch", "weight-store"],
+        &["bench", "e2e", "local-hub"],
+    ),
     rule(
         "serde",
         &["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "weight-store"],
-        &["mlc-weights", "tests", "xtask"],
+        &["mlc-weights", "bench", "e2e", "local-hub", "xtask"],
     ),
     rule(
         "serde_json",
         &["cache-layout", "hf-transport", "mlc-weights", "net", "shard-fetch", "weight-store"],
-        &["facade", "fuzz", "tests", "xtask"],
+        &["facade", "fuzz", "bench", "e2e", "local-hub", "xtask"],
     ),
-    rule("sha1", &["hf-transport"], &["tests"]),
-    rule("sha2", &["cache-layout", "shard-fetch", "weight-store"], &["tests", "xtask"]),
-    rule("tempfile", &["hf-transport"], &["fuzz", "tests", "xtask"]),
+    rule("sha1", &["hf-transport"], &["bench", "e2e", "local-hub"]),
+    rule("sha2", &["cache-layout", "shard-fetch", "weight-store"], &["bench", "e2e", "local-hub", "xtask"]),
+    rule("tempfile", &["hf-transport"], &["fuzz", "bench", "e2e", "local-hub", "xtask"]),
     rule("winapi-util", &["cache-layout"], &[]),
     // The shape of the code.
     rule(
@@ -73,7 +77,7 @@ pub(super) const PLAN: &[Rule] = &[
         ],
         &[],
     ),
-    rule("async-trait", &["hf-transport", "shard-fetch", "weight-store"], &["facade"]),
+    rule("async-trait", &["hf-transport", "shard-fetch", "weight-store"], &["e2e", "facade"]),
     rule(
         "thiserror",
         &["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "url-parse", "weight-store"],
@@ -82,7 +86,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule(
         "tokio",
         &["facade", "hf-transport", "net", "shard-fetch", "weight-store"],
-        &["mlc-weights", "mlc-weights-py", "tests", "xtask"],
+        &["mlc-weights", "mlc-weights-py", "bench", "e2e", "local-hub", "xtask"],
     ),
     rule(
         "tracing",
@@ -92,22 +96,22 @@ pub(super) const PLAN: &[Rule] = &[
     // The Python module.
     rule("pyo3", &["mlc-weights-py"], &[]),
     // The command line, the local hub, the tasks.
-    rule("anyhow", &[], &["tests", "xtask"]),
-    rule("axum", &["tests"], &[]),
+    rule("anyhow", &[], &["bench", "e2e", "local-hub", "xtask"]),
+    rule("axum", &["local-hub"], &[]),
     rule("cargo_metadata", &["xtask"], &[]),
-    rule("clap", &["mlc-weights", "xtask"], &[]),
+    rule("clap", &["bench", "mlc-weights", "xtask"], &[]),
     rule("clap_complete", &["mlc-weights"], &[]),
     rule("clap_mangen", &["mlc-weights"], &[]),
     rule("console", &["mlc-weights"], &[]),
     rule("humantime", &["facade", "hf-transport", "mlc-weights"], &[]),
     rule("indicatif", &["xtask"], &[]),
-    rule("libc", &["tests"], &[]),
+    rule("libc", &["local-hub"], &[]),
     rule("libfuzzer-sys", &["fuzz"], &[]),
-    rule("plotters", &["xtask"], &[]),
+    rule("plotters", &["bench"], &[]),
     rule("proc-macro2", &["xtask"], &[]),
     rule("quote", &["xtask"], &[]),
-    rule("rcgen", &["tests"], &[]),
-    rule("tokio-rustls", &["tests"], &[]),
+    rule("rcgen", &["local-hub"], &[]),
+    rule("tokio-rustls", &["local-hub"], &[]),
     rule("syn", &["xtask"], &[]),
     rule("strsim", &["mlc-weights"], &[]),
     rule("tracing-subscriber", &["mlc-weights"], &[]),
@@ -116,7 +120,7 @@ pub(super) const PLAN: &[Rule] = &[
     rule("boon", &[], &[]),
     rule("fearless_simd", &[], &[]),
     rule("insta", &[], &[]),
-    rule("proptest", &[], &[]),
+    rule("proptest", &[], &["e2e"]),
     rule("regex", &[], &[]),
     rule("vt100", &[], &[]),
 ];
@@ -162,8 +166,11 @@ fn check_used(rule: &Rule, packages: &[Package]) -> Vec<String> {
     unused.map(|name| format!("{name}: is planned to use {}, but does not", rule.name)).collect()
 }
 
-/// Whether the code has the crate's name as a word. Tests and examples may use what the library uses, but
-/// what the library declares, the library must use.
+/// What is beside the code of a package.
+const BESIDE: [&str; 3] = ["benches/", "examples/", "tests/"];
+
+/// Whether the code has the crate's name as a word. Tests and examples may use what the library uses, but what the
+/// library declares, the library must use.
 fn is_mentioned(package: &Package, dependency: &Dependency, files: &[File]) -> bool {
     let word = crate_name(&dependency.name);
     let folder = format!("{}/", package.folder);
@@ -171,14 +178,13 @@ fn is_mentioned(package: &Package, dependency: &Dependency, files: &[File]) -> b
         .iter()
         .filter(|file| file.is_rust())
         .filter_map(|file| Some((file.path.strip_prefix(&folder)?, file)))
-        .filter(|(path, _)| dependency.dev || path.starts_with("src/") || *path == "build.rs")
+        .filter(|(path, _)| dependency.dev || !BESIDE.iter().any(|folder| path.starts_with(folder)))
         .any(|(_, file)| file.text.lines().any(|line| has_word(line, &word)))
 }
 
 fn crate_name(package: &str) -> String {
     match package {
         "md-5" => "md5".to_owned(),
-        "tests" => "local_hub".to_owned(),
         other => other.replace('-', "_"),
     }
 }

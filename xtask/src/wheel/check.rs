@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use anyhow::Result;
-use local_hub::{Access, ModelFixture};
+use local_hub::{Access, ModelFixture, with_scratch};
 
 use super::PACKAGE;
 use super::venv::{Venv, succeed};
 use crate::sample;
-use crate::scratch::with_scratch;
 
 /// What the tests need besides the wheel.
 const TOOLS: &str = "requirements-test.txt";

@@ -1,0 +1,130 @@
+//! A fleet: many nodes want the same model at once, and get it from the hub, from a store, or both.
+//!
+//! Hub, store, cache and nodes are in network namespaces of their own, and the lines between them carry so much a second.
+//! Of many nodes each gets a smaller model, so that a run takes minutes and fits into memory: the lines stay as they are.
+
+mod cache;
+mod crew;
+mod killed;
+mod law;
+mod musts;
+mod network;
+mod picture;
+mod point;
+mod setup;
+mod site;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use serde_json::{Value, json};
+
+use cache::HttpCache;
+pub(super) use crew::{NodesOptions, serve};
+use point::{Point, table};
+use setup::{Setup, Speeds};
+use site::{Networks, Site};
+
+use crate::machine::kilobytes;
+use crate::workplace::{Workplace, go_on};
+
+/// What can be scaled down.
+#[derive(Args, Clone)]
+pub(super) struct Options {
+    /// Only this setup; more than once, these
+    #[arg(long, value_name = "SETUP")]
+    line: Vec<Setup>,
+    /// The most nodes
+    #[arg(long, default_value = "1000", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    most: usize,
+    /// MB of the whole model
+    #[arg(long, value_name = "MB", default_value = "210", value_parser = clap::value_parser!(u64).range(1..=2000))]
+    model_size: u64,
+    /// Mbit/s of the hub's line; the store's carries ten times as much
+    #[arg(long, value_name = "MBIT", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    hub_speed: u64,
+    /// The model is made smaller until the lines alone take at most so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "110", value_parser = clap::value_parser!(u32).range(1..))]
+    at_most: u32,
+    /// Draw charts (`fleet-wall.svg`, `fleet-hub.svg`) in this folder
+    #[arg(long, value_name = "DIR")]
+    charts: Option<PathBuf>,
+    /// This is the process in a network of its own
+    #[arg(long, hide = true)]
+    inside: bool,
+}
+
+/// To be called before all else: in a network of its own this program begins anew.
+pub(super) fn enter(options: &Options, program: &Path) -> Result<()> {
+    if options.inside { Ok(()) } else { network::enter(program) }
+}
+
+pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
+    let setups = if options.line.is_empty() { Setup::ALL.to_vec() } else { options.line.clone() };
+    let speeds = Speeds { hub: options.hub_speed * 125_000, store: options.hub_speed * 1_250_000 };
+    let networks = Networks::new()?;
+    let mut site = Site::new(place, &networks, site::weed(crate::root())?, speeds)?;
+    let mut points = Vec::new();
+    for setup in setups {
+        if setup == Setup::Cache && !HttpCache::is_installed() {
+            println!("\nthere is no nginx: {setup} is left out");
+            continue;
+        }
+        for nodes in setup.nodes(options.most) {
+            go_on()?;
+            let point = measured(&mut site, options, speeds, setup, nodes)?;
+            eprintln!("{}", point.said());
+            for failure in point.failures.iter().take(3) {
+                eprintln!("  {failure}");
+            }
+            points.push(point);
+        }
+        let of = points.iter().filter(|point| point.setup == setup).collect::<Vec<_>>();
+        println!("\n## {setup}\n\n{}", table(&of));
+    }
+    report(options, &points)
+}
+
+fn measured(
+    site: &mut Site<'_>,
+    options: &Options,
+    speeds: Speeds,
+    setup: Setup,
+    nodes: usize,
+) -> Result<Point> {
+    let bytes = options.model_size * 1_000_000;
+    let smaller = setup.smaller(nodes, bytes, speeds, options.at_most.into(), room()?);
+    site.measure(setup, nodes, bytes, smaller).with_context(|| format!("{setup}, {nodes} nodes"))
+}
+
+/// Bytes that all copies together may take: they are in memory.
+fn room() -> Result<u64> {
+    let memory = fs::read_to_string("/proc/meminfo").context("asking for the free memory")?;
+    Ok(kilobytes(&memory, "MemAvailable").unwrap_or_default() * 1024 / 10 * 8)
+}
+
+/// What follows from all points.
+fn report(options: &Options, points: &[Point]) -> Result<Value> {
+    let (laws, musts) = (law::laws(points), musts::musts(points));
+    println!("\n## The law\n\n{}", law::table(&laws));
+    println!("## On paper\n\n{}", law::paper(&laws, points));
+    if let Some(limits) = law::limits(&laws) {
+        println!("{limits}");
+    }
+    println!("## Must\n");
+    for must in &musts {
+        println!("- {must}");
+    }
+    if let Some(folder) = &options.charts {
+        picture::draw(folder, points)?;
+    }
+    let parameters = json!({
+        "model_megabytes": options.model_size,
+        "hub_megabits": options.hub_speed,
+        "at_most_seconds": options.at_most,
+    });
+    Ok(json!({ "parameters": parameters, "points": points, "laws": laws, "musts": musts }))
+}

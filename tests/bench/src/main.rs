@@ -1,0 +1,168 @@
+//! How fast the program is against others, and what it promises under attack, over a hub on this machine.
+//!
+//! `cargo xtask bench` and `cargo xtask attack` start this with their own arguments. Benchmarks measure release builds,
+//! with the hub in a process of its own. Nothing here is part of `ci`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to its user")]
+
+#[cfg(unix)]
+mod attack;
+mod chart;
+mod contestants;
+#[cfg(target_os = "linux")]
+mod curves;
+mod disk;
+#[cfg(target_os = "linux")]
+mod fleet;
+mod growth;
+mod hash;
+mod hostile;
+mod hub;
+mod lines;
+mod machine;
+mod measure;
+mod memory;
+mod race;
+mod release;
+mod resume;
+mod statistics;
+mod table;
+mod workplace;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use serde_json::{Value, json};
+
+use machine::Machine;
+use workplace::Workplace;
+
+/// What two of the workspace's tasks do.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Task {
+    /// Lets a hostile hub and a hostile neighbour loose on the program, and says which promises hold
+    #[cfg(unix)]
+    Attack(attack::Arguments),
+    /// Measures downloads against other programs, over a hub on this machine
+    Bench(Box<Bench>),
+}
+
+/// `cargo xtask bench` and its subcommands.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Bench {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    race: With<race::Options>,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// A whole download against other programs (the default)
+    Race(With<race::Options>),
+    /// A download onto the disk, synced, against writing and syncing alone
+    Disk(With<disk::Options>),
+    /// Many nodes that want one model at once, from a hub, a store, a cache or a shared folder
+    #[cfg(target_os = "linux")]
+    Fleet(With<fleet::Options>),
+    /// Whether twice as much from a server costs more than twice the processor time
+    Growth(With<growth::Options>),
+    /// How fast files are hashed, from 1 to 16 at once
+    Hash(With<hash::Options>),
+    /// A whole download over bad lines, against other programs
+    Lines(With<lines::Options>),
+    /// Peak memory of downloads, by the size of the model and of its shards
+    Memory(With<memory::Options>),
+    /// What a download that was killed fetches again
+    Resume(With<resume::Options>),
+    /// The nodes of a fleet that share a process
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Nodes(fleet::NodesOptions),
+    /// The hub that the others start; it is told what to do on standard input
+    #[command(hide = true)]
+    Serve(hub::Options),
+}
+
+/// A benchmark's own options, and those of all.
+#[derive(Args)]
+struct With<O: Args> {
+    #[command(flatten)]
+    options: O,
+    /// Write the results as JSON, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Measure this `mlc-weights` instead of the workspace's
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Task::parse() {
+        #[cfg(unix)]
+        Task::Attack(arguments) => attack::run(root(), &arguments),
+        Task::Bench(bench) => run(&bench),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace that this program was built from.
+fn root() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).unwrap_or(own)
+}
+
+fn run(bench: &Bench) -> Result<()> {
+    match &bench.what {
+        None => bench.race.measured(race::run),
+        Some(What::Race(race)) => race.measured(race::run),
+        Some(What::Disk(disk)) => disk.measured(disk::run),
+        #[cfg(target_os = "linux")]
+        Some(What::Fleet(fleet)) => {
+            fleet::enter(&fleet.options, &fleet.program()?)?;
+            fleet.measured(fleet::run)
+        }
+        Some(What::Growth(growth)) => growth.measured(growth::run),
+        Some(What::Hash(hash)) => hash.measured(hash::run),
+        Some(What::Lines(lines)) => lines.measured(lines::run),
+        Some(What::Memory(memory)) => memory.measured(memory::run),
+        Some(What::Resume(resume)) => resume.measured(resume::run),
+        #[cfg(target_os = "linux")]
+        Some(What::Nodes(options)) => fleet::serve(options),
+        Some(What::Serve(options)) => hub::serve(options),
+    }
+}
+
+impl<O: Args + Clone + Send + 'static> With<O> {
+    /// What is measured; built now, unless it was named.
+    fn program(&self) -> Result<PathBuf> {
+        if cfg!(debug_assertions) {
+            bail!("a development build measures nothing: `cargo xtask bench` starts a release build");
+        }
+        self.program.clone().map_or_else(|| release::program(root()), Ok)
+    }
+
+    /// Everything around the measuring itself.
+    fn measured(&self, benchmark: fn(&Workplace, &O) -> Result<Value>) -> Result<()> {
+        let program = self.program()?;
+        let machine = Machine::look(root());
+        println!("{machine}");
+        let options = self.options.clone();
+        let results = workplace::with_workplace(&program, move |place| benchmark(place, &options))?;
+        if let Some(file) = &self.json {
+            let report = json!({ "machine": machine, "program": program, "results": results });
+            std::fs::write(file, format!("{report:#}\n"))
+                .with_context(|| format!("writing {}", file.display()))?;
+        }
+        Ok(())
+    }
+}
