@@ -75,6 +75,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         skipped.extend(timed(step.name, || step.run(root, servers.as_deref()))?);
     }
     skipped.extend(timed("the Python module", || check_wheel(root))?);
+    timed("dependencies", || check_dependencies(root))?;
     timed("tidy", || tidy::run(root).context("run it alone: cargo xtask tidy"))?;
     println!("== skipped: {}", skipped.len());
     for line in &skipped {
@@ -82,6 +83,22 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     }
     ensure!(skipped.is_empty() || !arguments.no_skips, "a test skipped something, which --no-skips forbids");
     println!("all passed in {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// What deny.toml says, but for advisories, which come from the network.
+fn check_dependencies(root: &Path) -> Result<()> {
+    let deny = || {
+        let mut cargo = Command::new("cargo");
+        cargo.arg("deny").current_dir(root);
+        cargo
+    };
+    if !deny().arg("--version").output().is_ok_and(|output| output.status.success()) {
+        println!("cargo-deny is not installed: deny.toml is not checked");
+        return Ok(());
+    }
+    let checked = deny().args(["--locked", "--offline", "check", "bans", "licenses", "sources"]).status()?;
+    ensure!(checked.success(), "run it alone: cargo deny check");
     Ok(())
 }
 

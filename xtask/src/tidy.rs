@@ -3,17 +3,14 @@
 
 mod arrows;
 mod circles;
-mod licences;
-mod lock;
+mod dependencies;
 mod manifests;
-mod oldest_rust;
-mod packages;
 mod sources;
 mod tracked;
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use cargo_metadata::semver::Version;
 
 use crate::{api, workspace};
@@ -34,19 +31,13 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 fn complaints(root: &Path) -> Result<Vec<String>> {
     let packages = workspace::packages(root)?;
     let files = workspace::files(root)?;
-    let lock = std::fs::read_to_string(root.join("Cargo.lock")).context("reading Cargo.lock")?;
-    let architecture = root.join("docs/architecture.md");
-    let architecture = std::fs::read_to_string(architecture).context("reading docs/architecture.md")?;
     let foreign = workspace::packages_from_elsewhere(root)?;
     let own = Version::parse(&format!("{}.0", env!("CARGO_PKG_RUST_VERSION")))?;
     Ok([
         arrows::check(&packages, arrows::PLAN),
-        packages::check(&packages, &files, packages::PLAN),
+        dependencies::check_used(&packages, &files),
+        dependencies::check_rust(&foreign, &own),
         manifests::check(&packages, &files),
-        licences::check(&foreign, &architecture),
-        oldest_rust::check(&foreign, &own),
-        lock::check(&lock, &workspace::compiled(root)?),
-        lock::check_buckets(&workspace::for_buckets(root)?).into_iter().collect(),
         sources::check(&files),
         circles::check(&files),
         tracked::check(&files, &tracked::machine_paths(root)),

@@ -28,8 +28,7 @@ pub(crate) struct Dependency {
 
 /// A package from elsewhere, and what its manifest says.
 pub(crate) struct Foreign {
-    pub(crate) package: String,
-    pub(crate) licence: Option<String>,
+    pub(crate) name: String,
     /// The oldest Rust that can compile it.
     pub(crate) rust: Option<Version>,
 }
@@ -101,44 +100,10 @@ pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Foreign>> {
         MetadataCommand::new().manifest_path(root.join("Cargo.toml")).other_options(options).exec()?;
     let foreign = metadata.packages.into_iter().filter(|package| package.source.is_some());
     let read = |package: cargo_metadata::Package| Foreign {
-        package: package.name.to_string(),
-        licence: package.license,
+        name: package.name.to_string(),
         rust: package.rust_version,
     };
     Ok(foreign.map(read).collect())
-}
-
-/// The names of all packages that are compiled for any platform with all features on. No network.
-pub(crate) fn compiled(root: &Path) -> Result<Vec<String>> {
-    tree(root, &["--workspace", "--all-features", "--target=all"])
-}
-
-/// The names of the packages that are compiled here for buckets alone. No network.
-pub(crate) fn for_buckets(root: &Path) -> Result<Vec<String>> {
-    let with = |features: &str| {
-        tree(
-            root,
-            &["--package=mlc-weights-facade", "--edges=normal,build", &format!("--features={features}")],
-        )
-    };
-    let (mut names, without) = (with("fast-md5,s3,gcs,azure")?, with("fast-md5")?);
-    names.sort_unstable();
-    names.dedup();
-    names.retain(|name| !without.contains(name));
-    Ok(names)
-}
-
-fn tree(root: &Path, arguments: &[&str]) -> Result<Vec<String>> {
-    let output = Command::new("cargo")
-        .args(["tree", "--prefix=none", "--offline"])
-        .args(arguments)
-        .current_dir(root)
-        .output()
-        .context("running cargo")?;
-    let problem = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`cargo tree` failed: {}", problem.trim());
-    let tree = String::from_utf8(output.stdout).context("what cargo prints is not UTF-8")?;
-    Ok(tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
 }
 
 /// All files that git tracks, and those it would take with `git add .`.
