@@ -1,10 +1,11 @@
 //! Causes failures between a client and a correct server.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,7 +14,6 @@ use tokio::task::JoinSet;
 
 use crate::request_head::{Requests, head_for_server};
 use crate::serving::Serving;
-use crate::sync::locked;
 
 /// How much is forwarded at a time if the pace is limited.
 const SIP: usize = 4 << 10;
@@ -97,13 +97,13 @@ impl FaultProxy {
 
     /// Methods and paths of all requests so far, in order of arrival.
     pub fn requests(&self) -> Vec<String> {
-        locked(&self.shared.faults).requests.clone()
+        self.shared.faults.lock().requests.clone()
     }
 
     /// From the request with this number on, counted from now and from 0, none is forwarded or
     /// answered; with `None`, all later ones are again.
     pub fn stop_at(&self, number: Option<usize>) {
-        let mut faults = locked(&self.shared.faults);
+        let mut faults = self.shared.faults.lock();
         faults.stops_at = number.map(|number| faults.requests.len() + number);
         self.shared.stopped.send_replace(false);
     }
@@ -117,19 +117,19 @@ impl FaultProxy {
     /// The request with this number, counted from now and from 0, is forwarded, but the connection is
     /// closed instead of returning the response.
     pub fn lose_answer(&self, number: usize) {
-        let mut faults = locked(&self.shared.faults);
+        let mut faults = self.shared.faults.lock();
         faults.loses = Some(faults.requests.len() + number);
     }
 
     /// Closes the connection of the next request whose path contains `part` after this many bytes of
     /// the body.
     pub fn cut(&self, part: &str, after: u64) {
-        locked(&self.shared.faults).cuts.push((part.to_owned(), after));
+        self.shared.faults.lock().cuts.push((part.to_owned(), after));
     }
 
     /// Limits the speed, both of each connection and of all together, to this many bytes per second.
     pub fn slow_down(&self, bytes_per_second: u64) {
-        locked(&self.shared.faults).pace = Some(bytes_per_second);
+        self.shared.faults.lock().pace = Some(bytes_per_second);
     }
 }
 
@@ -145,7 +145,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let mut requests = Requests::of(stream);
     let Some(parts) = requests.next().await? else { return Ok(()) };
-    let fate = locked(&shared.faults).arrived(parts.method.as_str(), parts.uri.path());
+    let fate = shared.faults.lock().arrived(parts.method.as_str(), parts.uri.path());
     if let Fate::Stopped = fate {
         shared.stopped.send_replace(true);
         std::future::pending::<()>().await;
@@ -197,7 +197,7 @@ async fn drain(mut server: OwnedReadHalf) -> io::Result<()> {
 async fn pass(mut server: OwnedReadHalf, client: &mut OwnedWriteHalf, shared: &Shared) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
-        let pace = locked(&shared.faults).pace;
+        let pace = shared.faults.lock().pace;
         let most = if pace.is_some() { SIP } else { PIECE };
         let count = server.read(piece.get_mut(..most).unwrap_or_default()).await?;
         if count == 0 {

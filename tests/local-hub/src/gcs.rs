@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
@@ -12,10 +12,10 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Response};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
 use crate::serving::Serving;
-use crate::sync::locked;
 
 /// The token that the machine's own service issues.
 const TOKEN: &str = "metadata-s3cret";
@@ -100,7 +100,7 @@ impl LocalGcs {
 
     /// Method, path with its query, and status of all requests so far.
     pub fn requests(&self) -> Vec<String> {
-        locked(&self.shared.requests).clone()
+        self.shared.requests.lock().clone()
     }
 }
 
@@ -121,13 +121,13 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let response = match axum::body::to_bytes(body, usize::MAX).await {
         Ok(bytes) => {
             let asked = Asked::of(&parts.method, &parts.uri, &parts.headers);
-            locked(&shared.state).answer(&asked, bytes)
+            shared.state.lock().answer(&asked, bytes)
         }
         // The client aborted it.
         Err(_) => status(400),
     };
     let line = format!("{} {} {}", parts.method, parts.uri, response.status().as_u16());
-    locked(&shared.requests).push(line);
+    shared.requests.lock().push(line);
     response
 }
 

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, ensure};
+use parking_lot::Mutex;
 
-use crate::sync::locked;
 
 /// The author and dates: always the same, so that commits have the same ids in every run.
 const IDENTITY: [(&str, &str); 6] = [
@@ -102,7 +101,7 @@ impl Git {
 /// The folder of git's programs; determined once per process.
 fn exec_path() -> Result<PathBuf> {
     static KNOWN: Mutex<Option<PathBuf>> = Mutex::new(None);
-    let mut known = locked(&KNOWN);
+    let mut known = KNOWN.lock();
     if let Some(path) = &*known {
         return Ok(path.clone());
     }

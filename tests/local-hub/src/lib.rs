@@ -56,7 +56,6 @@ mod seaweed;
 mod server;
 mod serving;
 mod store;
-mod sync;
 mod trouble;
 mod web_store;
 

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
+use parking_lot::Mutex;
 
 use crate::access::Access;
 use crate::fixture::{
@@ -13,7 +14,6 @@ use crate::fixture::{
 use crate::git::Git;
 use crate::hex::name_of;
 use crate::store::{Store, Stored};
-use crate::sync::locked;
 
 /// All models of one hub, and their shared contents.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Models {
 
     /// The model's repository, created if it is new, and the tip of the fixture's branch.
     fn repository(&self, fixture: &ModelFixture) -> Result<(Arc<Repository>, Option<String>)> {
-        let mut known = locked(&self.known);
+        let mut known = self.known.lock();
         if let Some(model) = known.models.get(fixture.id()) {
             let tip = model.references.get(&format!("refs/heads/{}", fixture.branch)).cloned();
             return Ok((Arc::clone(&model.repository), tip));
@@ -134,7 +134,7 @@ impl Models {
     }
 
     fn remember(&self, fixture: &ModelFixture, planned: &Planned, tip: &Tip) {
-        let mut known = locked(&self.known);
+        let mut known = self.known.lock();
         let mut files = BTreeMap::new();
         for (entry, blob) in planned.entries.iter().zip(&tip.blobs) {
             let object = entry.lfs.then(|| Object::new(fixture.id(), entry));
@@ -167,14 +167,14 @@ impl Models {
         // here.
         self.git.run(&folder, &["repack", "-a", "-d", "-q"], b"")?;
         self.git.run(&folder, &["prune", "--expire=now"], b"")?;
-        if let Some(model) = locked(&self.known).models.get_mut(id).filter(|_| !api_remembers) {
+        if let Some(model) = self.known.lock().models.get_mut(id).filter(|_| !api_remembers) {
             model.commits.remove(commit);
         }
         Ok(())
     }
 
     pub(crate) fn rename(&self, old: &str, new: &str) {
-        let mut known = locked(&self.known);
+        let mut known = self.known.lock();
         if let Some(model) = known.models.remove(old) {
             known.models.insert(new.to_owned(), model);
         }
@@ -183,7 +183,7 @@ impl Models {
 
     /// The new name of a model that was renamed, or is known in different case.
     pub(crate) fn moved_to(&self, id: &str) -> Option<String> {
-        let known = locked(&self.known);
+        let known = self.known.lock();
         if known.models.contains_key(id) {
             return None;
         }
@@ -192,18 +192,18 @@ impl Models {
     }
 
     pub(crate) fn access(&self, id: &str) -> Option<Access> {
-        locked(&self.known).models.get(id).map(|model| model.access.clone())
+        self.known.lock().models.get(id).map(|model| model.access.clone())
     }
 
     pub(crate) fn set_access(&self, id: &str, access: Access) {
-        if let Some(model) = locked(&self.known).models.get_mut(id) {
+        if let Some(model) = self.known.lock().models.get_mut(id) {
             model.access = access;
         }
     }
 
     /// Every token that some model accepts.
     pub(crate) fn tokens(&self) -> Vec<String> {
-        let known = locked(&self.known);
+        let known = self.known.lock();
         let tokens = known.models.values().filter_map(|model| match &model.access {
             Access::Private(tokens) | Access::Gated(tokens) => Some(tokens),
             Access::Public | Access::Disabled => None,
@@ -212,18 +212,18 @@ impl Models {
     }
 
     pub(crate) fn repository_folder(&self, id: &str) -> Option<PathBuf> {
-        locked(&self.known).models.get(id).map(|model| model.repository.folder.clone())
+        self.known.lock().models.get(id).map(|model| model.repository.folder.clone())
     }
 
     /// The branch that a clone gets, and that a missing `revision` means.
     pub(crate) fn head(&self, id: &str) -> Option<String> {
-        locked(&self.known).models.get(id).map(|model| model.head.clone())
+        self.known.lock().models.get(id).map(|model| model.head.clone())
     }
 
     /// The commit of a branch, a tag, a full reference or a commit id. Only published commits are
     /// known, not those of a fixture's invented history.
     pub(crate) fn commit(&self, id: &str, revision: &str) -> Option<Arc<Commit>> {
-        let known = locked(&self.known);
+        let known = self.known.lock();
         let model = known.models.get(id)?;
         let names = [revision.to_owned(), format!("refs/heads/{revision}"), format!("refs/tags/{revision}")];
         let named = names.iter().find_map(|name| model.references.get(name));
@@ -232,7 +232,7 @@ impl Models {
 
     /// The only published commit whose id begins with these digits.
     pub(crate) fn short_commit(&self, id: &str, start: &str) -> Option<Arc<Commit>> {
-        let known = locked(&self.known);
+        let known = self.known.lock();
         let mut commits =
             known.models.get(id)?.commits.values().filter(|commit| commit.id.starts_with(start));
         commits.next().filter(|_| commits.next().is_none() && start.len() >= 7).cloned()
@@ -240,7 +240,7 @@ impl Models {
 
     /// An LFS file of the model with this SHA-256.
     pub(crate) fn object(&self, id: &str, sha256: &str) -> Option<Object> {
-        let known = locked(&self.known);
+        let known = self.known.lock();
         let mut commits = known.models.get(id)?.commits.values();
         let object = |file: &Arc<HubFile>| file.object.clone().filter(|object| object.sha256 == sha256);
         commits.find_map(|commit| commit.files.values().find_map(object))
@@ -248,7 +248,7 @@ impl Models {
 
     /// The LFS files whose bytes are at this path of the data host.
     pub(crate) fn objects_at(&self, url_path: &str) -> Vec<Object> {
-        locked(&self.known).objects.get(url_path).cloned().unwrap_or_default()
+        self.known.lock().objects.get(url_path).cloned().unwrap_or_default()
     }
 }
 

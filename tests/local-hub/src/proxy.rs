@@ -4,16 +4,16 @@ mod forward;
 mod socks;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::server::Tls;
 use crate::serving::Serving;
-use crate::sync::locked;
 
 /// A proxy for `HTTPS_PROXY` and `HTTP_PROXY`, until it is dropped: it opens tunnels (`CONNECT`) for
 /// https, forwards requests with a whole URL for http, supports SOCKS 4, 4a and 5, and logs everything.
@@ -65,7 +65,7 @@ struct Shared {
 impl Shared {
     /// The real address of a `host:port`, if this proxy has its own.
     fn really_at(&self, name: String) -> String {
-        locked(&self.known).get(&name).cloned().unwrap_or(name)
+        self.known.lock().get(&name).cloned().unwrap_or(name)
     }
 }
 
@@ -140,12 +140,12 @@ impl LocalProxy {
     pub fn lead(&self, name: &str, url: &str) {
         let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
         let authority = authority.split('/').next().unwrap_or_default();
-        locked(&self.shared.known).insert(name.to_owned(), authority.to_owned());
+        self.shared.known.lock().insert(name.to_owned(), authority.to_owned());
     }
 
     /// All requests so far.
     pub fn requests(&self) -> Vec<ProxiedRequest> {
-        locked(&self.shared.requests).clone()
+        self.shared.requests.lock().clone()
     }
 }
 

@@ -1,13 +1,12 @@
 //! Lines on which failures keep happening, the same for every client.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::log::Route;
-use crate::sync::locked;
 
 /// The speed of a crawling connection in bytes per second.
 const CRAWL: u64 = 10;
@@ -79,16 +78,16 @@ pub(crate) struct Carries {
 impl Line {
     /// Sets the trouble and resets all counts.
     pub(crate) fn set(&self, trouble: Trouble) {
-        *locked(&self.0) = Counts { trouble, ..Counts::default() };
+        *self.0.lock() = Counts { trouble, ..Counts::default() };
     }
 
     pub(crate) fn delay(&self) -> Duration {
-        locked(&self.0).trouble.delay
+        self.0.lock().trouble.delay
     }
 
     /// The properties of a new connection.
     pub(crate) fn connected(&self) -> Carries {
-        let mut counts = locked(&self.0);
+        let mut counts = self.0.lock();
         let number = counts.connections;
         counts.connections += 1;
         let crawls = counts.trouble.crawls.is_some_and(|of| number % of.max(1) == 1 % of.max(1));
@@ -101,7 +100,7 @@ impl Line {
 
     /// The fault that replaces a request's own response.
     pub(crate) fn fault(&self, route: Route) -> Option<Fault> {
-        let mut counts = locked(&self.0);
+        let mut counts = self.0.lock();
         counts.requests += 1;
         if let Some(of) = counts.trouble.fails.map(|of| of.max(1))
             && counts.requests % of == of / 2

@@ -1,7 +1,7 @@
 //! A writable web server on loopback, for stores on the web.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
@@ -10,10 +10,10 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
 use crate::serving::Serving;
-use crate::sync::locked;
 
 /// Instead of a status: the request is handled normally.
 const PASSED: u16 = 0;
@@ -135,59 +135,59 @@ impl LocalWebStore {
 
     /// Adds a file, as the server's owner would.
     pub fn put(&self, path: &str, bytes: impl Into<Bytes>) {
-        locked(&self.shared.state).write(path, bytes.into(), None);
+        self.shared.state.lock().write(path, bytes.into(), None);
     }
 
     /// Adds a file for which the server returns this checksum.
     pub fn put_with_checksum(&self, path: &str, bytes: impl Into<Bytes>, checksum: &str) {
-        locked(&self.shared.state).write(path, bytes.into(), Some(checksum.to_owned()));
+        self.shared.state.lock().write(path, bytes.into(), Some(checksum.to_owned()));
     }
 
     /// A file's content.
     pub fn get(&self, path: &str) -> Option<Bytes> {
-        locked(&self.shared.state).files.get(path).map(|file| file.bytes.clone())
+        self.shared.state.lock().files.get(path).map(|file| file.bytes.clone())
     }
 
     /// Removes a file.
     pub fn remove(&self, path: &str) {
-        locked(&self.shared.state).files.remove(path);
+        self.shared.state.lock().files.remove(path);
     }
 
     /// The paths of all files.
     pub fn paths(&self) -> Vec<String> {
-        locked(&self.shared.state).files.keys().cloned().collect()
+        self.shared.state.lock().files.keys().cloned().collect()
     }
 
     /// Answers the next request whose path contains `part` with this status, without carrying it out.
     pub fn refuse(&self, part: &str, status: u16) {
-        locked(&self.shared.state).trouble.push((part.to_owned(), status));
+        self.shared.state.lock().trouble.push((part.to_owned(), status));
     }
 
     /// The same after this many other requests.
     pub fn refuse_after(&self, part: &str, others: usize, status: u16) {
-        let mut state = locked(&self.shared.state);
+        let mut state = self.shared.state.lock();
         state.trouble.extend(std::iter::repeat_n((part.to_owned(), PASSED), others));
         state.trouble.push((part.to_owned(), status));
     }
 
     /// Cancels all statuses set by [`refuse`](Self::refuse).
     pub fn forgive(&self) {
-        locked(&self.shared.state).trouble.clear();
+        self.shared.state.lock().trouble.clear();
     }
 
     /// From now on requests whose path contains `part` are never answered.
     pub fn fall_silent(&self, part: &str) {
-        locked(&self.shared.state).silent = Some(part.to_owned());
+        self.shared.state.lock().silent = Some(part.to_owned());
     }
 
     /// Redirects requests for `path` to `url`.
     pub fn redirect(&self, path: &str, url: &str) {
-        locked(&self.shared.state).redirects.insert(path.to_owned(), url.to_owned());
+        self.shared.state.lock().redirects.insert(path.to_owned(), url.to_owned());
     }
 
     /// All requests so far.
     pub fn requests(&self) -> Vec<WebStoreRequest> {
-        locked(&self.shared.requests).clone()
+        self.shared.requests.lock().clone()
     }
 }
 
@@ -195,7 +195,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned();
     let (method, path) = (parts.method.as_str(), path.as_str());
-    if locked(&shared.state).silent.as_deref().is_some_and(|part| path.contains(part)) {
+    if shared.state.lock().silent.as_deref().is_some_and(|part| path.contains(part)) {
         std::future::pending::<()>().await;
     }
     let mut response = match axum::body::to_bytes(body, usize::MAX).await {
@@ -209,7 +209,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         response.headers_mut().extend(date.ok().map(|date| (axum::http::header::DATE, date)));
     }
     let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    locked(&shared.requests).push(WebStoreRequest {
+    shared.requests.lock().push(WebStoreRequest {
         method: method.to_owned(),
         path: path.to_owned(),
         headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
@@ -248,7 +248,7 @@ impl Shared {
     }
 
     fn answer(&self, method: &str, path: &str, headers: &HeaderMap, body: Bytes) -> Response<Body> {
-        let mut files = locked(&self.state);
+        let mut files = self.state.lock();
         if let Some(at) = files.trouble.iter().position(|(part, _)| path.contains(part)) {
             let trouble = files.trouble.remove(at).1;
             if trouble != PASSED {

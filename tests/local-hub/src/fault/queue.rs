@@ -1,11 +1,11 @@
 //! Faults in the order in which they were given.
 
 use std::ops::RangeInclusive;
-use std::sync::Mutex;
+
+use parking_lot::Mutex;
 
 use super::{Fault, FaultTarget, Times};
 use crate::log::Route;
-use crate::sync::locked;
 
 /// What a target is compared with.
 pub(crate) struct Subject<'a> {
@@ -37,13 +37,13 @@ impl FaultQueue {
             Times::Forever => None,
         };
         if left != Some(0) {
-            locked(&self.waiting).push(Waiting { target, fault, left });
+            self.waiting.lock().push(Waiting { target, fault, left });
         }
     }
 
     /// The first fault for this request; one use of it is consumed.
     pub(crate) fn take(&self, subject: &Subject<'_>) -> Option<Fault> {
-        let mut queue = locked(&self.waiting);
+        let mut queue = self.waiting.lock();
         let index = queue.iter_mut().position(|waiting| waiting.is_for(subject))?;
         let waiting = queue.get_mut(index)?;
         let fault = waiting.fault.clone();
@@ -58,11 +58,11 @@ impl FaultQueue {
 
     /// The number of uses left; an unlimited fault counts as one.
     pub(crate) fn left(&self) -> usize {
-        locked(&self.waiting).iter().map(|waiting| waiting.left.unwrap_or(1)).sum()
+        self.waiting.lock().iter().map(|waiting| waiting.left.unwrap_or(1)).sum()
     }
 
     pub(crate) fn clear(&self) {
-        locked(&self.waiting).clear();
+        self.waiting.lock().clear();
     }
 }
 

@@ -1,13 +1,13 @@
 //! The data behind the log, and the guard that records one exchange in it.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
 use super::audit::Audit;
 use super::request::{LoggedRequest, Outcome};
-use crate::sync::locked;
 
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -47,25 +47,25 @@ impl Recorder {
     }
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&[LoggedRequest]) -> T) -> T {
-        read(&locked(&self.state).requests)
+        read(&self.state.lock().requests)
     }
 
     /// From now on a request with a token is a violation.
     pub(crate) fn take_no_token(&self) {
-        locked(&self.state).audit.takes_no_token = true;
+        self.state.lock().audit.takes_no_token = true;
     }
 
     /// The violations so far; clears the list.
     pub(crate) fn take_violations(&self) -> Vec<String> {
-        std::mem::take(&mut locked(&self.state).audit.violations)
+        std::mem::take(&mut self.state.lock().audit.violations)
     }
 
     pub(super) fn now(&self) -> u64 {
-        locked(&self.state).order
+        self.state.lock().order
     }
 
     pub(super) fn changes(&self) -> u64 {
-        locked(&self.state).changes
+        self.state.lock().changes
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
@@ -74,16 +74,12 @@ impl Recorder {
 
     /// Returns at the first change after number `seen`, or after `patience`.
     pub(super) fn wait_for_change(&self, seen: u64, patience: Duration) {
-        let state = locked(&self.state);
-        drop(
-            self.changed
-                .wait_timeout_while(state, patience, |state| state.changes == seen)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let mut state = self.state.lock();
+        self.changed.wait_while_for(&mut state, |state| state.changes == seen, patience);
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = locked(&self.state);
+        let mut state = self.state.lock();
         let result = change(&mut state);
         state.changes += 1;
         self.watch.send_replace(state.changes);

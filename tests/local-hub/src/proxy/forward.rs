@@ -10,7 +10,6 @@ use tokio::net::TcpStream;
 
 use super::{ProxiedRequest, Shared, socks};
 use crate::request_head::{Requests, head_for_server};
-use crate::sync::locked;
 
 /// Handles one request; any failure ends the connection.
 pub(super) async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
@@ -28,7 +27,7 @@ async fn forward(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) -
     let Some(parts) = requests.next().await? else { return Ok(()) };
     let (mut client, rest) = requests.into_rest();
     let refused = |status| {
-        locked(&shared.requests).push(describe(&parts, Some(status)));
+        shared.requests.lock().push(describe(&parts, Some(status)));
         format!("HTTP/1.1 {status} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
     };
     if shared.wants_login && !is_logged_in(&parts) {
@@ -37,7 +36,7 @@ async fn forward(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) -
     let Some(mut server) = connect(&parts, shared).await else {
         return client.write_all(refused(502).as_bytes()).await;
     };
-    locked(&shared.requests).push(describe(&parts, None));
+    shared.requests.lock().push(describe(&parts, None));
     if parts.method == Method::CONNECT {
         client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
     } else {

@@ -7,7 +7,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 
 use super::{ProxiedRequest, Shared};
-use crate::sync::locked;
 
 /// The first byte that a client sends.
 pub(super) const VERSIONS: [u8; 2] = [4, 5];
@@ -33,7 +32,7 @@ pub(super) async fn converse(mut client: TcpStream, shared: &Shared) -> io::Resu
 }
 
 fn note(shared: &Shared, version: u8, target: &str, refused: Option<u16>) {
-    locked(&shared.requests).push(ProxiedRequest {
+    shared.requests.lock().push(ProxiedRequest {
         method: format!("SOCKS{version}"),
         target: target.to_owned(),
         headers: Vec::new(),

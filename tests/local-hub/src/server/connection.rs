@@ -5,18 +5,18 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::tls::{Stream, Tls};
-use crate::sync::locked;
 
 /// Accepts connections and numbers them.
 pub(super) struct Door {
@@ -150,7 +150,7 @@ impl Control {
     pub(super) fn kill(&self) {
         self.reset_on_close();
         self.is_killed.store(true, Ordering::Release);
-        if let Some(reader) = locked(&self.reader).take() {
+        if let Some(reader) = self.reader.lock().take() {
             reader.wake();
         }
     }
@@ -161,7 +161,7 @@ impl Control {
 
     /// Ready when everything written before flush number `seen` ended was passed to the kernel.
     pub(super) fn poll_flushed_after(&self, seen: u64, context: &Context<'_>) -> Poll<()> {
-        *locked(&self.flush_waiter) = Some(context.waker().clone());
+        *self.flush_waiter.lock() = Some(context.waker().clone());
         if self.flushes() > seen { Poll::Ready(()) } else { Poll::Pending }
     }
 }
@@ -187,7 +187,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        *locked(&self.control.reader) = Some(context.waker().clone());
+        *self.control.reader.lock() = Some(context.waker().clone());
         if self.control.is_killed.load(Ordering::Acquire) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
@@ -220,7 +220,7 @@ impl AsyncWrite for Connection {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         if flushed.is_ready() {
             self.control.flushes.fetch_add(1, Ordering::AcqRel);
-            if let Some(waiter) = locked(&self.control.flush_waiter).take() {
+            if let Some(waiter) = self.control.flush_waiter.lock().take() {
                 waiter.wake();
             }
         }

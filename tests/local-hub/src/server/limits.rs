@@ -1,10 +1,10 @@
 //! Rate limits: counted and announced in every response of the hub, and enforced on request.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use crate::log::Route;
-use crate::sync::locked;
 
 /// The buckets of one hub, in fixed windows.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Limits {
     }
 
     pub(super) fn charge(&self, route: Route) -> Charge {
-        let mut state = locked(&self.state);
+        let mut state = self.state.lock();
         if state.window_began.elapsed() >= self.window {
             *state = State::new();
         }

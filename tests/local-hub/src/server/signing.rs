@@ -1,13 +1,13 @@
 //! Signed URLs of the data host, which expire and must be used unchanged.
 
-use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
 
 use super::answer::disposition;
 use super::place::encoded;
 use crate::hex::name_of;
 use crate::models::Object;
-use crate::sync::locked;
 
 /// Creates and checks signed URLs.
 #[derive(Debug)]
@@ -35,13 +35,13 @@ impl Signing {
     }
 
     pub(crate) fn expire_all(&self) {
-        *locked(&self.generation) += 1;
+        *self.generation.lock() += 1;
     }
 
     /// The path and query under which the data host serves the object.
     pub(super) fn path_and_query(&self, object: &Object) -> String {
         let expires = (seconds_now() + self.lifetime.as_secs()).to_string();
-        let generation = *locked(&self.generation);
+        let generation = *self.generation.lock();
         let policy = name_of(&format!("policy {expires}"), 40);
         let before = format!(
             "Expires={expires}&Hash-Algorithm=SHA256&Key-Pair-Id=K{generation}HUB&Policy={policy}~-__"
@@ -63,7 +63,7 @@ impl Signing {
     /// The object that the data host may serve for this query.
     pub(super) fn check<'a>(&self, objects: &'a [Object], query: &str) -> Result<&'a Object, BadUrl> {
         let object = Self::signed_for(objects, query).ok_or(BadUrl::Signature)?;
-        let key = format!("&Key-Pair-Id=K{}HUB&", *locked(&self.generation));
+        let key = format!("&Key-Pair-Id=K{}HUB&", *self.generation.lock());
         let is_alive = expiry(query).is_some_and(|expires| seconds_now() < expires) && query.contains(&key);
         if is_alive { Ok(object) } else { Err(BadUrl::Expired) }
     }
