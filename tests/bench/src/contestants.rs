@@ -19,13 +19,13 @@ pub(super) struct Contestant {
     pub(super) name: String,
     /// What the download itself compares, of every file.
     pub(super) checks: &'static str,
-    pub(super) download: Stage,
+    pub(super) download: MakeCommand,
     /// What comes after it, for those that check nothing themselves.
-    pub(super) check: Option<Stage>,
+    pub(super) check: Option<MakeCommand>,
 }
 
 /// Makes a command that downloads into a folder, or goes on with what is there.
-pub(super) type Stage = Box<dyn Fn(&Path) -> Command>;
+pub(super) type MakeCommand = Box<dyn Fn(&Path) -> Command>;
 
 /// What all of them have to work with.
 pub(super) struct Course<'a> {

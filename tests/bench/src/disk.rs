@@ -20,7 +20,7 @@ use crate::workplace::{Workplace, emptied, go_on, removed};
 
 /// What can be scaled down.
 #[derive(Args, Clone)]
-pub(super) struct Options {
+pub(super) struct DiskOptions {
     /// How often each of them is done
     #[arg(long, default_value = "3", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
@@ -34,18 +34,18 @@ pub(super) struct Options {
 
 /// Seconds, round by round.
 #[derive(Default)]
-struct Walls {
+struct DiskWalls {
     synced: Vec<f64>,
     unsynced: Vec<f64>,
     alone: Vec<f64>,
 }
 
-pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
+pub(super) fn run(place: &Workplace, options: &DiskOptions) -> Result<Value> {
     let mut hub = place.start_hub(Network::Loopback)?;
     let (shards, size) = (options.shards, options.shard_size << 20);
     println!("\n## On disk: {shards} shards of {} MiB, {} rounds\n", options.shard_size, options.rounds);
     let model = hub.publish(&Shape { id: "bench/disk".to_owned(), shards, size, flipped: None })?;
-    let mut walls = Walls::default();
+    let mut walls = DiskWalls::default();
     let download = |more: &[&str]| {
         go_on()?;
         let home = emptied(place.disk.join("destination"))?;
@@ -75,7 +75,7 @@ pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
     }
     println!("{}", walls.table());
     println!("{}", walls.verdict());
-    let Walls { synced, unsynced, alone } = walls;
+    let DiskWalls { synced, unsynced, alone } = walls;
     Ok(json!({ "synced": synced, "unsynced": unsynced, "write_and_sync_alone": alone }))
 }
 
@@ -115,7 +115,7 @@ fn write_and_sync(folder: &Path, files: usize, size: u64) -> Result<f64> {
     Ok(began.elapsed().as_secs_f64())
 }
 
-impl Walls {
+impl DiskWalls {
     fn table(&self) -> Table {
         let mut table = Table::new(&["what", "wall s", "min", "max"]);
         let rows = [
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_larger_of_each_round_counts() {
-        let walls = Walls { synced: vec![2.2, 3.0], unsynced: vec![1.0, 3.0], alone: vec![2.0, 1.0] };
+        let walls = DiskWalls { synced: vec![2.2, 3.0], unsynced: vec![1.0, 3.0], alone: vec![2.0, 1.0] };
         assert!(
             walls.verdict().to_string().contains("|    1.10 |     1.05 |     yes |"),
             "{}",

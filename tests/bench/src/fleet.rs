@@ -33,7 +33,7 @@ use crate::workplace::{Workplace, go_on};
 
 /// What can be scaled down.
 #[derive(Args, Clone)]
-pub(super) struct Options {
+pub(super) struct FleetOptions {
     /// Only this setup; more than once, these
     #[arg(long, value_name = "SETUP")]
     line: Vec<Setup>,
@@ -58,11 +58,11 @@ pub(super) struct Options {
 }
 
 /// To be called before all else: in a network of its own this program begins anew.
-pub(super) fn enter(options: &Options, program: &Path) -> Result<()> {
+pub(super) fn enter(options: &FleetOptions, program: &Path) -> Result<()> {
     if options.inside { Ok(()) } else { network::enter(program) }
 }
 
-pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
+pub(super) fn run(place: &Workplace, options: &FleetOptions) -> Result<Value> {
     let setups = if options.line.is_empty() { Setup::ALL.to_vec() } else { options.line.clone() };
     let speeds = Speeds { hub: options.hub_speed * 125_000, store: options.hub_speed * 1_250_000 };
     let networks = Networks::new()?;
@@ -90,7 +90,7 @@ pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
 
 fn measured(
     site: &mut Site<'_>,
-    options: &Options,
+    options: &FleetOptions,
     speeds: Speeds,
     setup: Setup,
     nodes: usize,
@@ -107,7 +107,7 @@ fn room() -> Result<u64> {
 }
 
 /// What follows from all points.
-fn report(options: &Options, points: &[Point]) -> Result<Value> {
+fn report(options: &FleetOptions, points: &[Point]) -> Result<Value> {
     let (laws, musts) = (law::laws(points), musts::musts(points));
     println!("\n## The law\n\n{}", law::table(&laws));
     println!("## On paper\n\n{}", law::paper(&laws, points));

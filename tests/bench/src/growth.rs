@@ -20,7 +20,7 @@ use crate::workplace::{Workplace, go_on};
 
 /// What to measure.
 #[derive(Args, Clone)]
-pub(super) struct Options {
+pub(super) struct GrowthOptions {
     /// Only the kinds whose name has this in it
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
@@ -63,7 +63,7 @@ impl Row {
     }
 }
 
-pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
+pub(super) fn run(place: &Workplace, options: &GrowthOptions) -> Result<Value> {
     println!("\n## What twice the input costs: processor time of a run, s\n");
     let mut rows = Vec::new();
     for kind in KINDS.iter().filter(|kind| kind.name.contains(&options.only)) {

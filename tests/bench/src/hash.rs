@@ -34,7 +34,7 @@ const TOLERANCE: f64 = 0.03;
 
 /// How much, and how often.
 #[derive(Args, Clone)]
-pub(super) struct Options {
+pub(super) struct HashOptions {
     /// How often each is measured
     #[arg(long, default_value = "5", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
@@ -74,7 +74,7 @@ impl Set {
 /// A set with what was measured of it.
 type Measured<'a> = (&'a Set, Walls);
 
-pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
+pub(super) fn run(place: &Workplace, options: &HashOptions) -> Result<Value> {
     let folder = emptied(place.memory.join("hash"))?;
     let equal = write_files(&folder.join("equal"), &[options.size << 20; MOST_FILES])?;
     let mut sets: Vec<Set> = (1..=MOST_FILES)
@@ -92,7 +92,7 @@ pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
     Ok(json!({ "md5": md5, "md5_and_sha256": both }))
 }
 
-fn compare(digests: &str, sets: &[Set], options: &Options) -> Result<Value> {
+fn compare(digests: &str, sets: &[Set], options: &HashOptions) -> Result<Value> {
     println!(
         "\n## {digests} of files of {} MiB in memory: MB/s, {} rounds in turn\n",
         options.size, options.rounds

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub(super) use count::Count;
 use count::count;
-use ranges::Sizes;
+use ranges::FileSizes;
 pub(super) use routes::{Routes, Traffic};
 
 use crate::growth::{self, Input};
@@ -50,7 +50,7 @@ impl std::fmt::Display for Network {
 
 /// What the hub's process is started with.
 #[derive(Args)]
-pub(super) struct Options {
+pub(super) struct HubOptions {
     folder: PathBuf,
     network: Network,
     /// Where clients reach it
@@ -112,7 +112,7 @@ impl Served {
 }
 
 /// The hub's side: serves until its standard input ends.
-pub(super) fn serve(options: &Options) -> Result<()> {
+pub(super) fn serve(options: &HubOptions) -> Result<()> {
     // What a client needs here is measured, not how long a hub makes it wait.
     let builder = LocalHub::builder()
         .files_in(&options.folder)
@@ -129,7 +129,7 @@ pub(super) fn serve(options: &Options) -> Result<()> {
 /// Answers line by line until there are no more.
 fn answer(hub: &LocalHub, asks: impl BufRead, mut answers: impl Write) -> Result<()> {
     let mut log = hub.log();
-    let mut sizes = Sizes::new();
+    let mut sizes = FileSizes::new();
     for line in asks.lines() {
         let answer = match serde_json::from_str(&line?)? {
             Ask::Publish(shape) => {

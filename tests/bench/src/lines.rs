@@ -21,17 +21,17 @@ use crate::workplace::{Workplace, emptied, go_on, pause, removed};
 use life::End;
 use look::Found;
 use outcome::{Entry, Outcome, Run, Scored};
-use scenes::{Scene, Sizes};
+use scenes::{Line, Sizes};
 
 /// What can be scaled down.
 #[derive(Args, Clone)]
-pub(super) struct Options {
+pub(super) struct LinesOptions {
     /// How often each program downloads on each line
     #[arg(long, default_value = "3", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
     /// Only this line; may be given several times
     #[arg(long)]
-    line: Vec<Scene>,
+    line: Vec<Line>,
     /// Only programs whose name has this in it, besides our own
     #[arg(long, value_name = "NAME")]
     against: Option<String>,
@@ -57,13 +57,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// One scene: a hub's line, a model, and the programs.
 struct Trial<'a> {
     place: &'a Workplace,
-    options: &'a Options,
-    scene: Scene,
+    options: &'a LinesOptions,
+    scene: Line,
     model: Served,
 }
 
-pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
-    let scenes = if options.line.is_empty() { Scene::ALL.to_vec() } else { options.line.clone() };
+pub(super) fn run(place: &Workplace, options: &LinesOptions) -> Result<Value> {
+    let scenes = if options.line.is_empty() { Line::ALL.to_vec() } else { options.line.clone() };
     let mut hub = place.start_hub(Network::Loopback)?;
     let mut scored = Vec::new();
     for scene in scenes {

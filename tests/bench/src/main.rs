@@ -56,35 +56,35 @@ struct Bench {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    race: With<race::Options>,
+    race: With<race::RaceOptions>,
 }
 
 #[derive(Subcommand)]
 enum What {
     /// A whole download against other programs (the default)
-    Race(With<race::Options>),
+    Race(With<race::RaceOptions>),
     /// A download onto the disk, synced, against writing and syncing alone
-    Disk(With<disk::Options>),
+    Disk(With<disk::DiskOptions>),
     /// Many nodes that want one model at once, from a hub, a store, a cache or a shared folder
     #[cfg(target_os = "linux")]
-    Fleet(With<fleet::Options>),
+    Fleet(With<fleet::FleetOptions>),
     /// Whether twice as much from a server costs more than twice the processor time
-    Growth(With<growth::Options>),
+    Growth(With<growth::GrowthOptions>),
     /// How fast files are hashed, from 1 to 16 at once
-    Hash(With<hash::Options>),
+    Hash(With<hash::HashOptions>),
     /// A whole download over bad lines, against other programs
-    Lines(With<lines::Options>),
+    Lines(With<lines::LinesOptions>),
     /// Peak memory of downloads, by the size of the model and of its shards
-    Memory(With<memory::Options>),
+    Memory(With<memory::MemoryOptions>),
     /// What a download that was killed fetches again
-    Resume(With<resume::Options>),
+    Resume(With<resume::ResumeOptions>),
     /// The nodes of a fleet that share a process
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Nodes(fleet::NodesOptions),
     /// The hub that the others start; it is told what to do on standard input
     #[command(hide = true)]
-    Serve(hub::Options),
+    Serve(hub::HubOptions),
 }
 
 /// A benchmark's own options, and those of all.

@@ -43,13 +43,13 @@ impl Sample {
 
 /// Runs a program that has nothing to say but errors.
 pub(super) fn measure(command: &mut Command) -> Result<Sample> {
-    let Outcome { sample, status, errors } = observe(command)?;
+    let Observed { sample, status, errors } = observe(command)?;
     ensure!(status == Some(0), "{} failed: {errors}", shown(command));
     Ok(sample)
 }
 
 /// How a run ended.
-pub(super) struct Outcome {
+pub(super) struct Observed {
     pub(super) sample: Sample,
     /// `None` when it was killed.
     pub(super) status: Option<i32>,
@@ -58,7 +58,7 @@ pub(super) struct Outcome {
 }
 
 /// Runs a program that may fail.
-pub(super) fn observe(command: &mut Command) -> Result<Outcome> {
+pub(super) fn observe(command: &mut Command) -> Result<Observed> {
     let text = shown(command);
     let what = || format!("running {text}");
     let before = children_cpu();
@@ -74,7 +74,7 @@ pub(super) fn observe(command: &mut Command) -> Result<Outcome> {
     let peak = watching.join().ok().flatten();
     let cpu = before.zip(children_cpu()).map(|(before, after)| after - before);
     let errors = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Ok(Outcome { sample: Sample { wall, cpu, peak }, status: output.status.code(), errors })
+    Ok(Observed { sample: Sample { wall, cpu, peak }, status: output.status.code(), errors })
 }
 
 /// As one would type it.

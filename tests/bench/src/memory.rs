@@ -11,7 +11,7 @@ use crate::workplace::{Workplace, emptied, go_on, removed};
 
 /// Further arguments.
 #[derive(Args, Clone)]
-pub(super) struct Options {
+pub(super) struct MemoryOptions {
     /// Leave out the models of many small shards
     #[arg(long)]
     large_only: bool,
@@ -21,7 +21,7 @@ pub(super) struct Options {
 const LARGE: [(usize, u64); 2] = [(4, 64_000_000), (16, 64_000_000)];
 const SMALL: [(usize, u64); 2] = [(1_000, 4 << 10), (10_000, 4 << 10)];
 
-pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
+pub(super) fn run(place: &Workplace, options: &MemoryOptions) -> Result<Value> {
     println!("\n## Memory: downloads with default settings\n");
     let mut table = Table::new(&[
         "model",

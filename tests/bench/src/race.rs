@@ -23,7 +23,7 @@ use crate::workplace::{Workplace, emptied, go_on, removed};
 
 /// What can be scaled down.
 #[derive(Args, Clone)]
-pub(super) struct Options {
+pub(super) struct RaceOptions {
     /// How often each program runs
     #[arg(long, default_value = "5", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
@@ -49,7 +49,7 @@ pub(super) struct Options {
 
 /// What one entry of the race took, round by round.
 #[derive(Serialize)]
-struct Entry {
+struct Racer {
     name: String,
     checks: &'static str,
     command: String,
@@ -59,7 +59,7 @@ struct Entry {
 }
 
 /// Runs the race on every network.
-pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
+pub(super) fn run(place: &Workplace, options: &RaceOptions) -> Result<Value> {
     let networks = match options.network {
         Some(network) => vec![network],
         None => vec![Network::Loopback, Network::Paced],
@@ -68,7 +68,7 @@ pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
     Ok(json!(races.collect::<Result<Vec<Value>>>()?))
 }
 
-fn race(place: &Workplace, options: &Options, network: Network) -> Result<Value> {
+fn race(place: &Workplace, options: &RaceOptions, network: Network) -> Result<Value> {
     let mut hub = place.start_hub(network)?;
     let (shards, size) = (options.shards, options.shard_size << 20);
     println!(
@@ -104,16 +104,16 @@ fn rounds(
     model: &Served,
     contestants: &[Contestant],
     rounds: usize,
-) -> Result<Vec<Entry>> {
-    let mut entries: Vec<Entry> = Vec::new();
+) -> Result<Vec<Racer>> {
+    let mut entries: Vec<Racer> = Vec::new();
     let mut note = |name: String, checks, command: String, sample, requests| {
-        let known = entries.iter().position(|entry: &Entry| entry.name == name);
+        let known = entries.iter().position(|entry: &Racer| entry.name == name);
         match known.and_then(|index| entries.get_mut(index)) {
             Some(entry) => {
                 entry.samples.push(sample);
                 entry.requests = requests;
             }
-            None => entries.push(Entry { name, checks, command, samples: vec![sample], requests }),
+            None => entries.push(Racer { name, checks, command, samples: vec![sample], requests }),
         }
     };
     for round in 1..=rounds {
@@ -167,7 +167,7 @@ fn sizes(folder: &Path, found: &mut Vec<(String, u64)>) -> Result<()> {
     Ok(())
 }
 
-impl Entry {
+impl Racer {
     fn walls(&self) -> Vec<f64> {
         self.samples.iter().map(|sample| sample.wall).collect()
     }
@@ -187,7 +187,7 @@ impl Entry {
 }
 
 /// Our own entry is the first.
-fn table(entries: &[Entry]) -> Table {
+fn table(entries: &[Racer]) -> Table {
     let mut table = Table::new(&[
         "program",
         "checks",
@@ -205,7 +205,7 @@ fn table(entries: &[Entry]) -> Table {
     for entry in entries {
         let spread = Spread::of(&entry.walls());
         let wall_ratio = ours.and_then(|ours| ratio(&ours.walls(), &entry.walls()));
-        let cpus = ours.and_then(Entry::cpu).zip(entry.cpu().filter(|cpu| *cpu > 0.0));
+        let cpus = ours.and_then(Racer::cpu).zip(entry.cpu().filter(|cpu| *cpu > 0.0));
         table.row([
             entry.name.clone(),
             entry.checks.to_owned(),

@@ -21,7 +21,7 @@ use crate::workplace::{Workplace, emptied, go_on, removed};
 
 /// What can be scaled down.
 #[derive(Args, Clone)]
-pub(super) struct Options {
+pub(super) struct ResumeOptions {
     /// How often a download is killed
     #[arg(long, default_value = "6", value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
     rounds: u32,
@@ -42,7 +42,7 @@ pub(super) struct Options {
     cold: bool,
 }
 
-impl Options {
+impl ResumeOptions {
     /// Where all files are.
     fn folder<'a>(&self, place: &'a Workplace) -> &'a Path {
         if self.on_disk { &place.disk } else { &place.memory }
@@ -73,7 +73,7 @@ struct Killed {
     second_run: f64,
 }
 
-pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
+pub(super) fn run(place: &Workplace, options: &ResumeOptions) -> Result<Value> {
     let folder = options.folder(place);
     let mut hub = HubProcess::start(folder, Network::Paced)?;
     let (shards, size) = (options.shards, options.shard_size << 20);
@@ -88,7 +88,7 @@ pub(super) fn run(place: &Workplace, options: &Options) -> Result<Value> {
     Ok(json!({ "killed": killed, "taken_up": taken_up }))
 }
 
-fn kills(place: &Workplace, hub: &mut HubProcess, options: &Options, model: &Served) -> Result<Value> {
+fn kills(place: &Workplace, hub: &mut HubProcess, options: &ResumeOptions, model: &Served) -> Result<Value> {
     let home = emptied(options.folder(place).join("destination"))?;
     let whole = measure(&mut download(place, model, &home))?.wall;
     let mut rounds = Vec::new();

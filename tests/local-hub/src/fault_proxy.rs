@@ -33,11 +33,11 @@ const PIECE: usize = 64 << 10;
 #[derive(Debug)]
 pub struct FaultProxy {
     serving: Serving,
-    shared: Arc<Shared>,
+    shared: Arc<FaultProxyState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct FaultProxyState {
     /// `host:port` of the server.
     server: String,
     faults: Mutex<Faults>,
@@ -78,13 +78,13 @@ impl FaultProxy {
         let server = url.split_once("://").map_or(url, |(_, rest)| rest);
         let server = server.split('/').next().unwrap_or_default().to_owned();
         let (faults, stopped) = (Mutex::default(), watch::Sender::new(false));
-        match Self::try_start(Arc::new(Shared { server, faults, stopped })) {
+        match Self::try_start(Arc::new(FaultProxyState { server, faults, stopped })) {
             Ok(proxy) => proxy,
             Err(error) => panic!("fault proxy: {error:#}"),
         }
     }
 
-    fn try_start(shared: Arc<Shared>) -> Result<Self> {
+    fn try_start(shared: Arc<FaultProxyState>) -> Result<Self> {
         let state = Arc::clone(&shared);
         let serving = Serving::run("fault-proxy", |listener| serve(listener, state))?;
         Ok(Self { serving, shared })
@@ -133,7 +133,7 @@ impl FaultProxy {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+async fn serve(listener: TcpListener, shared: Arc<FaultProxyState>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
@@ -142,7 +142,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// Forwards one request; any failure ends the connection.
-async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+async fn converse(stream: TcpStream, shared: Arc<FaultProxyState>) -> io::Result<()> {
     let mut requests = Requests::of(stream);
     let Some(parts) = requests.next().await? else { return Ok(()) };
     let fate = shared.faults.lock().arrived(parts.method.as_str(), parts.uri.path());
@@ -194,7 +194,11 @@ async fn drain(mut server: OwnedReadHalf) -> io::Result<()> {
     Ok(())
 }
 
-async fn pass(mut server: OwnedReadHalf, client: &mut OwnedWriteHalf, shared: &Shared) -> io::Result<()> {
+async fn pass(
+    mut server: OwnedReadHalf,
+    client: &mut OwnedWriteHalf,
+    shared: &FaultProxyState,
+) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
         let pace = shared.faults.lock().pace;

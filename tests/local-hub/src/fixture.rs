@@ -17,7 +17,6 @@ pub use published::{FixtureFile, PublishedModel};
 pub(crate) use import::{Repository, Tip, references};
 pub(crate) use plan::{Entry, Planned, plan};
 
-use crate::access::Access;
 use crate::store::Content;
 use hostile::RawEntry;
 use manifest::RealManifest;
@@ -41,7 +40,7 @@ pub struct ModelFixture {
     flipped_bits: BTreeMap<usize, u64>,
     stated_sizes: BTreeMap<usize, u64>,
     config: Option<Config>,
-    files: BTreeMap<String, File>,
+    files: BTreeMap<String, GivenFile>,
     links: BTreeMap<String, Link>,
     raw: Vec<RawEntry>,
     old_commits: usize,
@@ -54,6 +53,20 @@ pub struct ModelFixture {
     seed: u64,
 }
 
+/// Access to one repository; see [`ModelFixture::access`](ModelFixture::access).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone.
+    #[default]
+    Public,
+    /// Only clients with one of these tokens; for others the repository does not exist.
+    Private(Vec<String>),
+    /// Everyone can see it, but only clients with one of these tokens can read its files.
+    Gated(Vec<String>),
+    /// No one: "Access to this resource is disabled."
+    Disabled,
+}
+
 #[derive(Clone, Debug)]
 struct Shard {
     path: String,
@@ -61,7 +74,7 @@ struct Shard {
 }
 
 #[derive(Clone, Debug)]
-struct File {
+struct GivenFile {
     content: Content,
     lfs: bool,
     /// What the data host serves instead.

@@ -35,11 +35,11 @@ const PAGE: usize = 3;
 #[derive(Debug)]
 pub struct LocalGcs {
     serving: Serving,
-    shared: Arc<Shared>,
+    shared: Arc<GcsState>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct GcsState {
     state: Mutex<Buckets>,
     requests: Mutex<Vec<String>>,
 }
@@ -65,7 +65,7 @@ impl LocalGcs {
     }
 
     fn try_start() -> Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(GcsState::default());
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let serving = Serving::start("local-gcs", router)?;
         Ok(Self { serving, shared })
@@ -116,11 +116,11 @@ fn service_account() -> Result<String> {
     Ok(account.to_string())
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+async fn answer(State(shared): State<Arc<GcsState>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let response = match axum::body::to_bytes(body, usize::MAX).await {
         Ok(bytes) => {
-            let asked = Asked::of(&parts.method, &parts.uri, &parts.headers);
+            let asked = GcsRequest::of(&parts.method, &parts.uri, &parts.headers);
             shared.state.lock().answer(&asked, bytes)
         }
         // The client aborted it.
@@ -132,7 +132,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 /// A parsed request.
-struct Asked<'a> {
+struct GcsRequest<'a> {
     method: &'a Method,
     headers: &'a HeaderMap,
     /// Bucket and name.
@@ -140,7 +140,7 @@ struct Asked<'a> {
     query: BTreeMap<String, String>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> GcsRequest<'a> {
     fn of(method: &'a Method, uri: &axum::http::Uri, headers: &'a HeaderMap) -> Self {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let pairs = uri.query().unwrap_or_default().split('&');
@@ -162,7 +162,7 @@ impl<'a> Asked<'a> {
 }
 
 impl Buckets {
-    fn answer(&mut self, asked: &Asked<'_>, body: Bytes) -> Response<Body> {
+    fn answer(&mut self, asked: &GcsRequest<'_>, body: Bytes) -> Response<Body> {
         if format!("/{}", asked.path) == TOKEN_PATH {
             return token(asked);
         }
@@ -194,7 +194,7 @@ impl Buckets {
         }
     }
 
-    fn is_met(&self, asked: &Asked<'_>) -> bool {
+    fn is_met(&self, asked: &GcsRequest<'_>) -> bool {
         let there = self.objects.get(&asked.path).map_or(0, |(_, generation)| *generation);
         asked.header("x-goog-if-generation-match").is_none_or(|wanted| wanted == there.to_string())
     }
@@ -205,7 +205,7 @@ impl Buckets {
         with_version(status(200), self.generations)
     }
 
-    fn put_part(&mut self, asked: &Asked<'_>, upload: &str, body: Bytes) -> Response<Body> {
+    fn put_part(&mut self, asked: &GcsRequest<'_>, upload: &str, body: Bytes) -> Response<Body> {
         let number = asked.query.get("partNumber").and_then(|number| number.parse().ok());
         let (Some(parts), Some(number)) = (self.uploads.get_mut(upload), number) else { return status(404) };
         parts.insert(number, body);
@@ -213,7 +213,7 @@ impl Buckets {
     }
 
     /// Combines the named parts in their order.
-    fn complete(&mut self, asked: &Asked<'_>, upload: &str, body: &Bytes) -> Response<Body> {
+    fn complete(&mut self, asked: &GcsRequest<'_>, upload: &str, body: &Bytes) -> Response<Body> {
         let Some(parts) = self.uploads.remove(upload) else { return status(404) };
         let body = String::from_utf8_lossy(body);
         let numbers = body.split("<PartNumber>").skip(1);
@@ -229,7 +229,7 @@ impl Buckets {
         response
     }
 
-    fn list(&self, asked: &Asked<'_>) -> Response<Body> {
+    fn list(&self, asked: &GcsRequest<'_>) -> Response<Body> {
         let bucket = format!("{}/", asked.path.trim_end_matches('/'));
         let prefix = asked.query.get("prefix").map_or("", String::as_str);
         let after = asked.query.get("continuation-token").or_else(|| asked.query.get("start-after"));
@@ -255,7 +255,7 @@ impl Buckets {
 }
 
 /// The machine's own service requires a header that no web page can send.
-fn token(asked: &Asked<'_>) -> Response<Body> {
+fn token(asked: &GcsRequest<'_>) -> Response<Body> {
     if asked.header("metadata-flavor") != Some("Google") {
         return status(403);
     }

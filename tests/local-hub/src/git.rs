@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use parking_lot::Mutex;
 
-
 /// The author and dates: always the same, so that commits have the same ids in every run.
 const IDENTITY: [(&str, &str); 6] = [
     ("GIT_AUTHOR_NAME", "Local Hub"),

@@ -13,9 +13,8 @@ use tokio::sync::oneshot;
 
 pub use builder::LocalHubBuilder;
 
-use crate::access::Access;
 use crate::fault::{Fault, FaultTarget, Times};
-use crate::fixture::{ModelFixture, PublishedModel};
+use crate::fixture::{Access, ModelFixture, PublishedModel};
 use crate::git::Git;
 use crate::log::RequestLog;
 use crate::server::{Shared, Sockets, Tls, serve};

@@ -35,7 +35,6 @@
 //! The git program and its `git http-backend` must be installed; the user's git settings have no
 //! effect.
 
-mod access;
 mod azurite;
 mod dav_server;
 mod fault;
@@ -59,12 +58,11 @@ mod store;
 mod trouble;
 mod web_store;
 
-pub use access::Access;
 pub use azurite::{AzureAccess, LocalAzure};
 pub use dav_server::DebianServer;
 pub use fault::{Fault, FaultBody, FaultTarget, Hold, Times};
 pub use fault_proxy::FaultProxy;
-pub use fixture::{FixtureFile, Manifests, Md5Field, ModelFixture, PublishedModel, RawTarget};
+pub use fixture::{Access, FixtureFile, Manifests, Md5Field, ModelFixture, PublishedModel, RawTarget};
 pub use gcs::LocalGcs;
 pub use git::Git;
 pub use hub::{LocalHub, LocalHubBuilder};

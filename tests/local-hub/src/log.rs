@@ -7,7 +7,7 @@ mod request;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub(crate) use recorder::{Exchange, Line, Recorder};
+pub(crate) use recorder::{Exchange, LogLine, Recorder};
 pub use request::{LoggedRequest, Outcome, Route, Server};
 
 /// A live view of the requests to hub and data host, narrowed by its methods: each view includes

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use parking_lot::Mutex;
 
-use crate::access::Access;
 use crate::fixture::{
-    Entry, FixtureFile, ModelFixture, Planned, PublishedModel, Repository, Tip, plan, references,
+    Access, Entry, FixtureFile, ModelFixture, Planned, PublishedModel, Repository, Tip, plan, references,
 };
 use crate::git::Git;
 use crate::hex::name_of;

@@ -33,7 +33,7 @@ use crate::serving::Serving;
 #[derive(Debug)]
 pub struct LocalProxy {
     serving: Serving,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
 }
 
 /// One request to a [`LocalProxy`].
@@ -52,7 +52,7 @@ pub struct ProxiedRequest {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct ProxyState {
     /// Requires the user `user` with the password `secret`.
     wants_login: bool,
     /// It is reached over TLS.
@@ -62,7 +62,7 @@ struct Shared {
     requests: Mutex<Vec<ProxiedRequest>>,
 }
 
-impl Shared {
+impl ProxyState {
     /// The real address of a `host:port`, if this proxy has its own.
     fn really_at(&self, name: String) -> String {
         self.known.lock().get(&name).cloned().unwrap_or(name)
@@ -76,7 +76,7 @@ impl LocalProxy {
     ///
     /// If no port or thread is available.
     pub fn start() -> Self {
-        Self::start_with(Shared::default())
+        Self::start_with(ProxyState::default())
     }
 
     /// A proxy that requires the user `user` with the password `secret`: it refuses others with 407, or
@@ -86,7 +86,7 @@ impl LocalProxy {
     ///
     /// If no port or thread is available.
     pub fn with_login() -> Self {
-        Self::start_with(Shared { wants_login: true, ..Shared::default() })
+        Self::start_with(ProxyState { wants_login: true, ..ProxyState::default() })
     }
 
     /// A proxy that is itself reached over TLS, with a certificate of its own authority.
@@ -97,20 +97,20 @@ impl LocalProxy {
     #[expect(clippy::panic, reason = "a test that cannot have its proxy has failed")]
     pub fn with_tls() -> Self {
         match Tls::new(&[]) {
-            Ok(tls) => Self::start_with(Shared { tls: Some(tls), ..Shared::default() }),
+            Ok(tls) => Self::start_with(ProxyState { tls: Some(tls), ..ProxyState::default() }),
             Err(error) => panic!("local proxy: {error:#}"),
         }
     }
 
     #[expect(clippy::panic, reason = "a test that cannot have its proxy has failed")]
-    fn start_with(shared: Shared) -> Self {
+    fn start_with(shared: ProxyState) -> Self {
         match Self::try_start(Arc::new(shared)) {
             Ok(proxy) => proxy,
             Err(error) => panic!("local proxy: {error:#}"),
         }
     }
 
-    fn try_start(shared: Arc<Shared>) -> Result<Self> {
+    fn try_start(shared: Arc<ProxyState>) -> Result<Self> {
         let state = Arc::clone(&shared);
         let serving = Serving::run("local-proxy", |listener| serve(listener, state))?;
         Ok(Self { serving, shared })
@@ -149,7 +149,7 @@ impl LocalProxy {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+async fn serve(listener: TcpListener, shared: Arc<ProxyState>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {

@@ -32,7 +32,7 @@ const CHECKSUM: &str = "x-amz-checksum-sha256";
 #[derive(Debug)]
 pub struct LocalWebStore {
     serving: Serving,
-    shared: Arc<Shared>,
+    shared: Arc<WebStoreState>,
 }
 
 /// The abilities of a [`LocalWebStore`].
@@ -76,7 +76,7 @@ pub struct WebStoreRequest {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct WebStoreState {
     settings: WebStoreSettings,
     state: Mutex<Disk>,
     requests: Mutex<Vec<WebStoreRequest>>,
@@ -84,7 +84,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Disk {
-    files: BTreeMap<String, File>,
+    files: BTreeMap<String, WebFile>,
     folders: BTreeSet<String>,
     versions: u64,
     /// Statuses for requests whose path contains this text, each for one request.
@@ -96,7 +96,7 @@ struct Disk {
 }
 
 #[derive(Clone, Debug)]
-struct File {
+struct WebFile {
     bytes: Bytes,
     version: u64,
     checksum: Option<String>,
@@ -122,7 +122,7 @@ impl LocalWebStore {
     }
 
     fn try_start(settings: WebStoreSettings) -> Result<Self> {
-        let shared = Arc::new(Shared { settings, ..Shared::default() });
+        let shared = Arc::new(WebStoreState { settings, ..WebStoreState::default() });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let serving = Serving::start("local-web-store", router)?;
         Ok(Self { serving, shared })
@@ -191,7 +191,7 @@ impl LocalWebStore {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+async fn answer(State(shared): State<Arc<WebStoreState>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned();
     let (method, path) = (parts.method.as_str(), path.as_str());
@@ -218,7 +218,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     response
 }
 
-impl Shared {
+impl WebStoreState {
     /// The time by its own clock.
     fn now(&self) -> SystemTime {
         let ahead = self.settings.clock_ahead.unwrap_or_default();
@@ -314,7 +314,7 @@ impl Shared {
     }
 
     fn is_met(&self, files: &Disk, path: &str, none: Option<&str>, is: Option<&str>) -> bool {
-        let there = files.files.get(path).map(File::etag);
+        let there = files.files.get(path).map(WebFile::etag);
         let is_met =
             none.is_none_or(|_| there.is_none()) && is.is_none_or(|etag| there.as_deref() == Some(etag));
         is_met || !self.settings.knows_conditions
@@ -326,7 +326,7 @@ impl Shared {
     }
 }
 
-impl File {
+impl WebFile {
     fn etag(&self) -> String {
         format!("\"{}\"", self.version)
     }
@@ -335,7 +335,7 @@ impl File {
 impl Disk {
     fn write(&mut self, path: &str, bytes: Bytes, checksum: Option<String>) {
         self.versions += 1;
-        self.files.insert(path.to_owned(), File { bytes, version: self.versions, checksum });
+        self.files.insert(path.to_owned(), WebFile { bytes, version: self.versions, checksum });
     }
 
     /// The members of a folder, as a WebDAV response.
@@ -384,7 +384,7 @@ impl Disk {
     }
 }
 
-fn content(file: &File, range: Option<&str>) -> Response<Body> {
+fn content(file: &WebFile, range: Option<&str>) -> Response<Body> {
     let length = file.bytes.len();
     let asked = range.and_then(|range| {
         let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;

@@ -3,7 +3,7 @@
 use local_hub::{LocalHub, RequestLog};
 use serde::{Deserialize, Serialize};
 
-use super::ranges::{Sizes, covered, ranges};
+use super::ranges::{FileSizes, covered, ranges};
 
 /// Requests that came.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -24,7 +24,7 @@ pub(crate) struct Count {
     pub(crate) open: usize,
 }
 
-pub(super) fn count(hub: &LocalHub, log: &RequestLog, sizes: &Sizes) -> Count {
+pub(super) fn count(hub: &LocalHub, log: &RequestLog, sizes: &FileSizes) -> Count {
     let data = log.data();
     let ranges = ranges(&data.requests(), sizes);
     let (once, twice) = ranges.into_values().fold((0, 0), |(once, twice), mut ranges| {

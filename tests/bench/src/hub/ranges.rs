@@ -6,12 +6,12 @@ use std::ops::Range;
 use local_hub::LoggedRequest;
 
 /// The sizes of files, by model and path.
-pub(super) type Sizes = HashMap<String, HashMap<String, u64>>;
+pub(super) type FileSizes = HashMap<String, HashMap<String, u64>>;
 
 /// What requests asked for, by model and path. A request without a range asks for the whole file.
 pub(super) fn ranges(
     requests: &[LoggedRequest],
-    sizes: &Sizes,
+    sizes: &FileSizes,
 ) -> HashMap<(String, String), Vec<Range<u64>>> {
     let mut ranges: HashMap<_, Vec<_>> = HashMap::new();
     for request in requests {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::scenes::Scene;
+use super::scenes::Line;
 use crate::contestants::Contestant;
 use crate::statistics::{Spread, ratio};
 use crate::table::{Table, or_dash, seconds};
@@ -56,7 +56,7 @@ pub(super) struct Entry {
 /// One line, and how it went on it; our own entry is the first.
 #[derive(Serialize)]
 pub(super) struct Scored {
-    pub(super) scene: Scene,
+    pub(super) scene: Line,
     pub(super) bytes: u64,
     pub(super) entries: Vec<Entry>,
 }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_best_of_the_others_is_one_that_was_done() {
-        let scored = [Scored { scene: Scene::Delay, bytes: 100, entries: entries() }];
+        let scored = [Scored { scene: Line::Delay, bytes: 100, entries: entries() }];
         let table = summary(&scored).to_string();
         let row: Vec<&str> = table.lines().nth(2).unwrap().split('|').map(str::trim).collect();
         assert_eq!(row[2..7], ["1.50", "curl", "4.00", "0.38", "yes"]);

@@ -33,7 +33,7 @@ pub(super) struct Sizes {
 /// A bad line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Scene {
+pub(super) enum Line {
     /// One connection of eight crawls
     Crawl,
     /// Every connection breaks after 1 MB
@@ -50,7 +50,7 @@ pub(super) enum Scene {
     Idle,
 }
 
-impl Scene {
+impl Line {
     pub(super) const ALL: [Self; 7] =
         [Self::Crawl, Self::Break, Self::Fail, Self::Delay, Self::Kill, Self::Limit, Self::Idle];
 
@@ -100,7 +100,7 @@ impl Scene {
 }
 
 /// As a heading.
-impl fmt::Display for Scene {
+impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Crawl => "One connection of eight crawls",
@@ -124,14 +124,14 @@ mod tests {
             Sizes { shards: 24, shard_size: 4096, small_files: 500, small_size: 20_000, slow_size: 2048 };
         let (endpoint, id, url, commit) = Default::default();
         let model = Served { endpoint, id, url, commit, files: Vec::new() };
-        for scene in Scene::ALL {
+        for scene in Line::ALL {
             assert_ne!(scene.trouble(&model), Trouble::default(), "{scene}");
             let Shape { id, shards, size, .. } = scene.shape(&sizes);
-            assert!(Scene::ALL.iter().all(|other| *other == scene || other.id() != id), "{id}");
+            assert!(Line::ALL.iter().all(|other| *other == scene || other.id() != id), "{id}");
             let bytes = shards as u64 * size;
             let expected = match scene {
-                Scene::Kill => 50_331_648,
-                Scene::Idle => 10_000_000,
+                Line::Kill => 50_331_648,
+                Line::Idle => 10_000_000,
                 _ => 100_663_296,
             };
             assert_eq!(bytes, expected, "{scene}");

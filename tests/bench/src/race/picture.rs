@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Entry;
+use super::Racer;
 use crate::chart::{Bar, Panel, write};
 use crate::hub::Network;
 use crate::table::seconds;
 
-pub(super) fn draw(folder: &Path, network: Network, bytes: u64, entries: &[Entry]) -> Result<()> {
+pub(super) fn draw(folder: &Path, network: Network, bytes: u64, entries: &[Racer]) -> Result<()> {
     let name = match network {
         Network::Loopback => "race-loopback.svg",
         Network::Paced => "race-paced.svg",
@@ -19,8 +19,8 @@ pub(super) fn draw(folder: &Path, network: Network, bytes: u64, entries: &[Entry
     write(&folder.join(name), "A whole download", note, 1, &[panel])
 }
 
-fn bars(entries: &[Entry]) -> Vec<Bar> {
-    let bar = |(place, entry): (usize, &Entry)| Bar {
+fn bars(entries: &[Racer]) -> Vec<Bar> {
+    let bar = |(place, entry): (usize, &Racer)| Bar {
         name: entry.name.clone(),
         length: entry.wall(),
         label: format!("{} s, checks {}", entry.wall().map_or_else(String::new, seconds), entry.checks),

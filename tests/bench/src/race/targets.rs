@@ -1,6 +1,6 @@
 //! What the race must show, and whether it did.
 
-use super::Entry;
+use super::Racer;
 use crate::hub::{Network, PACE};
 use crate::statistics::ratio;
 use crate::table::Table;
@@ -9,7 +9,7 @@ use crate::table::Table;
 const CONNECTIONS: u64 = 32;
 
 /// One line per target that can be judged with these entries.
-pub(super) fn reached(network: Network, entries: &[Entry], bytes: u64) -> Table {
+pub(super) fn reached(network: Network, entries: &[Racer], bytes: u64) -> Table {
     let mut table = Table::new(&["target", "at most", "measured", "reached"]);
     let mut judge = |target: String, limit: f64, measured: Option<f64>| {
         if let Some(measured) = measured {
@@ -17,18 +17,18 @@ pub(super) fn reached(network: Network, entries: &[Entry], bytes: u64) -> Table 
             table.row([target, format!("{limit:.2}"), format!("{measured:.2}"), verdict.to_owned()]);
         }
     };
-    let against = |other: Option<&Entry>| {
+    let against = |other: Option<&Racer>| {
         let (ours, other) = (entries.first()?, other?);
         ratio(&ours.walls(), &other.walls())
     };
-    let best = |is_one: &dyn Fn(&Entry) -> bool| {
+    let best = |is_one: &dyn Fn(&Racer) -> bool| {
         let ones = entries.iter().skip(1).filter(|entry| is_one(entry));
         ones.min_by(|one, other| one.wall().unwrap_or(f64::MAX).total_cmp(&other.wall().unwrap_or(f64::MAX)))
     };
     let named =
-        |part: &'static str| best(&|entry: &Entry| entry.name.contains(part) && entry.checks != "nothing");
+        |part: &'static str| best(&|entry: &Racer| entry.name.contains(part) && entry.checks != "nothing");
     let unverified =
-        |part: &'static str| best(&|entry: &Entry| entry.name.contains(part) && entry.checks == "nothing");
+        |part: &'static str| best(&|entry: &Racer| entry.name.contains(part) && entry.checks == "nothing");
     match network {
         Network::Loopback => {
             judge("must: wall / best curl then md5sum".to_owned(), 1.0, against(named("curl")));
@@ -39,19 +39,19 @@ pub(super) fn reached(network: Network, entries: &[Entry], bytes: u64) -> Table 
             judge("must: wall / best with 8 connections".to_owned(), 0.4, against(at_eight(entries)));
             judge("must: wall / curl with 32".to_owned(), 1.0, against(unverified("curl --parallel-max 32")));
             let ideal = ideal_seconds(bytes);
-            let measured = entries.first().and_then(Entry::wall).map(|wall| wall / ideal);
+            let measured = entries.first().and_then(Racer::wall).map(|wall| wall / ideal);
             judge(format!("goal: wall / {ideal:.2} s, what 32 connections carry"), 1.3, measured);
         }
     }
-    let peak = entries.first().and_then(Entry::peak).map(mebibytes);
+    let peak = entries.first().and_then(Racer::peak).map(mebibytes);
     judge("must: peak memory, MiB".to_owned(), 64.0, peak);
     judge("goal: peak memory, MiB".to_owned(), 40.0, peak);
     table
 }
 
 /// The fastest of the others that never had more than eight connections at once.
-fn at_eight(entries: &[Entry]) -> Option<&Entry> {
-    let few = |entry: &&Entry| entry.requests.is_some_and(|count| count.at_once <= 8);
+fn at_eight(entries: &[Racer]) -> Option<&Racer> {
+    let few = |entry: &&Racer| entry.requests.is_some_and(|count| count.at_once <= 8);
     let others = entries.iter().skip(1).filter(few);
     others.min_by(|one, other| one.wall().unwrap_or(f64::MAX).total_cmp(&other.wall().unwrap_or(f64::MAX)))
 }

@@ -3,7 +3,7 @@ use local_hub::with_scratch;
 use super::*;
 use crate::hub::ServedFile;
 
-fn entry(name: &str, checks: &'static str, walls: &[f64], at_once: usize) -> Entry {
+fn entry(name: &str, checks: &'static str, walls: &[f64], at_once: usize) -> Racer {
     let sample = |wall: &f64| Sample { wall: *wall, cpu: Some(wall / 2.0), peak: Some(50 << 20) };
     let requests = Count {
         to_hub: 1,
@@ -15,7 +15,7 @@ fn entry(name: &str, checks: &'static str, walls: &[f64], at_once: usize) -> Ent
         asked_again: 0,
         open: 0,
     };
-    Entry {
+    Racer {
         name: name.to_owned(),
         checks,
         command: name.to_owned(),

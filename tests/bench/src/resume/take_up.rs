@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::{ID, Options, download};
+use super::{ID, ResumeOptions, download};
 use crate::hub::{HubProcess, Served, Shape};
 use crate::measure::{Sample, measure, shown};
 use crate::statistics::Spread;
@@ -32,7 +32,7 @@ struct Rounds {
 pub(super) fn run(
     place: &Workplace,
     hub: &mut HubProcess,
-    options: &Options,
+    options: &ResumeOptions,
     model: &Served,
 ) -> Result<Value> {
     let folder = options.folder(place);
@@ -59,7 +59,7 @@ pub(super) fn run(
 }
 
 /// Has the system drop what it has of the files in memory.
-fn forget(options: &Options, source: &Path) -> Result<()> {
+fn forget(options: &ResumeOptions, source: &Path) -> Result<()> {
     if !options.cold {
         return Ok(());
     }

@@ -43,7 +43,7 @@ impl Recorder {
             state.requests.push(request);
             state.requests.len() - 1
         });
-        Exchange { line: Line { recorder: Arc::clone(self), index }, is_cut: false }
+        Exchange { line: LogLine { recorder: Arc::clone(self), index }, is_cut: false }
     }
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&[LoggedRequest]) -> T) -> T {
@@ -91,12 +91,12 @@ impl Recorder {
 
 /// Records one exchange. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
+pub(crate) struct LogLine {
     recorder: Arc<Recorder>,
     index: usize,
 }
 
-impl Line {
+impl LogLine {
     /// The number of the request, from 0.
     pub(crate) fn number(&self) -> usize {
         self.index
@@ -140,12 +140,12 @@ impl Line {
 /// fault.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    line: Line,
+    line: LogLine,
     is_cut: bool,
 }
 
 impl Exchange {
-    pub(crate) fn line(&self) -> &Line {
+    pub(crate) fn line(&self) -> &LogLine {
         &self.line
     }
 

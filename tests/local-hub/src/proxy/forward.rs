@@ -8,11 +8,11 @@ use axum::http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 
-use super::{ProxiedRequest, Shared, socks};
+use super::{ProxiedRequest, ProxyState, socks};
 use crate::request_head::{Requests, head_for_server};
 
 /// Handles one request; any failure ends the connection.
-pub(super) async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+pub(super) async fn converse(stream: TcpStream, shared: Arc<ProxyState>) -> io::Result<()> {
     if let Some(tls) = &shared.tls {
         let Some(stream) = tls.accept(stream).await else { return Ok(()) };
         return forward(stream, &shared).await;
@@ -22,7 +22,7 @@ pub(super) async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Resu
     if is_socks { socks::converse(stream, &shared).await } else { forward(stream, &shared).await }
 }
 
-async fn forward(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) -> io::Result<()> {
+async fn forward(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &ProxyState) -> io::Result<()> {
     let mut requests = Requests::of(stream);
     let Some(parts) = requests.next().await? else { return Ok(()) };
     let (mut client, rest) = requests.into_rest();
@@ -62,7 +62,7 @@ fn is_logged_in(parts: &Parts) -> bool {
     parts.headers.get("proxy-authorization").is_some_and(|login| login == "Basic dXNlcjpzZWNyZXQ=")
 }
 
-async fn connect(parts: &Parts, shared: &Shared) -> Option<TcpStream> {
+async fn connect(parts: &Parts, shared: &ProxyState) -> Option<TcpStream> {
     let host = parts.uri.host()?;
     let name = format!("{host}:{}", parts.uri.port_u16().unwrap_or(80));
     TcpStream::connect(shared.really_at(name)).await.ok()

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 
-use super::{ProxiedRequest, Shared};
+use super::{ProxiedRequest, ProxyState};
 
 /// The first byte that a client sends.
 pub(super) const VERSIONS: [u8; 2] = [4, 5];
@@ -16,7 +16,7 @@ const CONNECT: u8 = 1;
 const GRANTED: [u8; 10] = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 
 /// Opens one tunnel; any failure ends the connection.
-pub(super) async fn converse(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
+pub(super) async fn converse(mut client: TcpStream, shared: &ProxyState) -> io::Result<()> {
     let [version] = read(&mut client).await?;
     let (target, granted) = if version == 4 {
         (target_of_4(&mut client).await?, &[0, 90, 0, 0, 0, 0, 0, 0][..])
@@ -31,7 +31,7 @@ pub(super) async fn converse(mut client: TcpStream, shared: &Shared) -> io::Resu
     Ok(())
 }
 
-fn note(shared: &Shared, version: u8, target: &str, refused: Option<u16>) {
+fn note(shared: &ProxyState, version: u8, target: &str, refused: Option<u16>) {
     shared.requests.lock().push(ProxiedRequest {
         method: format!("SOCKS{version}"),
         target: target.to_owned(),
@@ -56,7 +56,7 @@ async fn target_of_4(client: &mut TcpStream) -> io::Result<String> {
     Ok(format!("{host}:{port}"))
 }
 
-async fn log_in(client: &mut TcpStream, shared: &Shared) -> io::Result<()> {
+async fn log_in(client: &mut TcpStream, shared: &ProxyState) -> io::Result<()> {
     const NONE: u8 = 0;
     const PASSWORD: u8 = 2;
     const UNACCEPTABLE: u8 = 0xff;

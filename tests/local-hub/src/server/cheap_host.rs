@@ -3,7 +3,6 @@
 //! It supports just enough HTTP/1.1 for well-behaved clients, and lets the kernel send files.
 
 mod body;
-mod send;
 
 use std::io;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ pub(super) use capability::without_capability;
 
 use super::answer::{set, with_body};
 use crate::git::Git;
-use crate::log::Line;
+use crate::log::LogLine;
 
 /// Request headers that are passed to the program.
 const PASSED_ON: [(&str, &str); 5] = [
@@ -38,7 +38,7 @@ pub(super) async fn serve(
     service: &str,
     request: &Parts,
     body: Body,
-    line: Line,
+    line: LogLine,
 ) -> Result<Response> {
     let mut child = Command::from(program(git, repository, service, request))
         .stdin(Stdio::piped())
@@ -82,7 +82,7 @@ fn program(git: &Git, repository: &Path, service: &str, request: &Parts) -> std:
     command
 }
 
-async fn feed(mut stdin: ChildStdin, mut body: Body, line: Line) {
+async fn feed(mut stdin: ChildStdin, mut body: Body, line: LogLine) {
     while let Some(Ok(frame)) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
     {
         let bytes = frame.into_data().unwrap_or_default();

@@ -14,11 +14,11 @@ pub(crate) struct Limits {
     api: u64,
     pages: u64,
     is_enforced: bool,
-    state: Mutex<State>,
+    state: Mutex<LimitsState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct LimitsState {
     window_began: Instant,
     used_resolvers: u64,
     used_api: u64,
@@ -32,7 +32,7 @@ pub(super) struct Charge {
     pub(super) is_over: bool,
 }
 
-impl State {
+impl LimitsState {
     fn new() -> Self {
         Self { window_began: Instant::now(), used_resolvers: 0, used_api: 0, used_pages: 0 }
     }
@@ -52,13 +52,13 @@ impl Limits {
     }
 
     fn new(resolvers: u64, api: u64, pages: u64, window: Duration, is_enforced: bool) -> Self {
-        Self { window, resolvers, api, pages, is_enforced, state: Mutex::new(State::new()) }
+        Self { window, resolvers, api, pages, is_enforced, state: Mutex::new(LimitsState::new()) }
     }
 
     pub(super) fn charge(&self, route: Route) -> Charge {
         let mut state = self.state.lock();
         if state.window_began.elapsed() >= self.window {
-            *state = State::new();
+            *state = LimitsState::new();
         }
         let until_reset = self.window.saturating_sub(state.window_began.elapsed()).as_secs();
         let (name, quota, used) = match route {

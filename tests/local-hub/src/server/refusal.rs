@@ -4,7 +4,7 @@ use axum::response::Response;
 
 use super::Shared;
 use super::answer::{answer, set};
-use crate::access::Access;
+use crate::fixture::Access;
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

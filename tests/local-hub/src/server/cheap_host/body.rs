@@ -1,5 +1,6 @@
 //! A body sent over one connection, and the line's effects on it.
 
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::time::Duration;
@@ -7,7 +8,6 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use super::send::send_file;
 use crate::log::Exchange;
 use crate::store::Source;
 use crate::trouble::Carries;
@@ -94,6 +94,35 @@ async fn carried(
     if let Some(pace) = carries.pace {
         tokio::time::sleep(Duration::from_micros(count * 1_000_000 / pace.max(1))).await;
     }
+    Ok(())
+}
+
+/// From the page cache to the socket, without a copy in this process.
+#[cfg(target_os = "linux")]
+async fn send_file(stream: &mut TcpStream, file: &File, range: Range<u64>) -> io::Result<()> {
+    let mut offset = range.start;
+    while offset < range.end {
+        let count = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
+        let send = || Ok(rustix::fs::sendfile(&*stream, file, Some(&mut offset), count)?);
+        let sent = stream.async_io(tokio::io::Interest::WRITABLE, send).await?;
+        if sent == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
+}
+
+/// Read and written.
+#[cfg(not(target_os = "linux"))]
+async fn send_file(stream: &mut TcpStream, file: &File, range: Range<u64>) -> io::Result<()> {
+    use std::io::{Seek as _, SeekFrom};
+
+    use tokio::io::AsyncReadExt as _;
+
+    let mut file = file.try_clone()?;
+    file.seek(SeekFrom::Start(range.start))?;
+    let mut part = tokio::fs::File::from_std(file).take(range.end - range.start);
+    tokio::io::copy(&mut part, stream).await?;
     Ok(())
 }
 
