@@ -24,11 +24,11 @@ fn fixture() -> ModelFixture {
 
 /// How a download ends.
 #[derive(Clone, Copy)]
-enum End {
+enum Expected {
     Right,
     Fails(ErrorKind, &'static str),
 }
-use End::{Fails, Right};
+use Expected::{Fails, Right};
 
 /// A hub with these faults for requests of the file, in this order.
 fn world_with(faults: &[(FaultTarget, Fault, Times)]) -> (World, PublishedModel) {
@@ -46,7 +46,7 @@ async fn download(builder: Builder, model: &PublishedModel) -> Result<Model, Err
 }
 
 /// Checks that a download ends like that, and that the next one succeeds once the faults are gone.
-async fn ends(world: &World, model: &PublishedModel, builder: Builder, end: End) {
+async fn ends(world: &World, model: &PublishedModel, builder: Builder, end: Expected) {
     let outcome = download(builder.clone(), model).await;
     match end {
         Right => assert_eq!(model.differences(&outcome.unwrap().path), [""; 0], "{}", world.hub.log()),
@@ -68,13 +68,13 @@ fn messages(error: &Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-async fn check(faults: &[(FaultTarget, Fault, Times)], end: End) {
+async fn check(faults: &[(FaultTarget, Fault, Times)], end: Expected) {
     let (world, model) = world_with(faults);
     ends(&world, &model, world.builder(), end).await;
 }
 
 /// Checks a fault of the data host for this file.
-async fn check_data(fault: Fault, times: Times, end: End) {
+async fn check_data(fault: Fault, times: Times, end: Expected) {
     check(&[(FaultTarget::data(FILE), fault, times)], end).await;
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use call::Answer;
 use rows::{Oracle, Row};
-use stage::Stage;
+use stage::RowStage;
 
 /// The number of rows in each group, so that a lost row, or one that is recorded but not replayed, is
 /// noticed.
@@ -110,7 +110,7 @@ fn hub_with(oracle: &Oracle, repository: &str) -> LocalHub {
 
 /// The outcome of a row here, in the terms of the recording; an error if a general promise is broken.
 fn outcome(oracle: &Oracle, row: &Row, hub: &LocalHub) -> Result<Value, String> {
-    let stage = Stage::new(oracle, row);
+    let stage = RowStage::new(oracle, row);
     let requests = hub.log().from_now();
     let before = stage.contents();
     let answer = call::carry_out(row, &stage, &hub.endpoint());
@@ -135,7 +135,7 @@ fn outcome(oracle: &Oracle, row: &Row, hub: &LocalHub) -> Result<Value, String> 
 fn check_promises(
     row: &Row,
     answer: &Answer,
-    stage: &Stage,
+    stage: &RowStage,
     before: &stage::Contents,
     requests: &RequestLog,
 ) -> Result<(), String> {

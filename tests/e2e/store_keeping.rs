@@ -12,24 +12,19 @@ use local_hub::{
     Access, Fault, FaultTarget, LocalWebStore, ModelFixture, PublishedModel, Route, Times, WebStoreSettings,
 };
 
+use crate::stores::Kind;
 use crate::world::{World, files_below};
 
 const ID: &str = "mlc-ai/Tiny";
 
-/// The kind of a store.
-enum Kind {
-    Web(LocalWebStore),
-    Folder,
-}
-
 /// A hub with a model, and a store that has it too.
-struct Filled {
+struct Kept {
     world: World,
     model: PublishedModel,
     kind: Kind,
 }
 
-impl Filled {
+impl Kept {
     async fn on(kind: Kind) -> Self {
         let (world, model) = World::with(&ModelFixture::new(ID).shard("params_shard_7.bin", 200_000));
         fs::create_dir(world.beside("store")).unwrap();
@@ -142,7 +137,7 @@ fn only(check: &StoreCheck) -> &StoreFinding {
 
 #[tokio::test]
 async fn a_stores_models_are_listed() {
-    for filled in Filled::everywhere().await {
+    for filled in Kept::everywhere().await {
         filled.push(&format!("{}@main", filled.model.url)).await;
         let newer = filled.world.hub.publish(&ModelFixture::new(ID).seed(1));
         let pinned = filled.push(&format!("HF://{ID}@{}", newer.commit)).await;
@@ -176,7 +171,7 @@ async fn a_stores_models_are_listed() {
 
 #[tokio::test]
 async fn every_problem_is_named() {
-    for filled in Filled::everywhere().await {
+    for filled in Kept::everywhere().await {
         let check = filled.verify(&[], false).await;
         assert!(check.is_sound(), "{check:?}");
         let lfs = filled.model.lfs_files();
@@ -219,7 +214,7 @@ async fn every_problem_is_named() {
 /// Another commit's valid pack in place of one, and blobs that nothing needs.
 #[tokio::test]
 async fn a_valid_pack_of_another_commit_is_reported() {
-    let filled = Filled::on(Kind::Folder).await;
+    let filled = Kept::on(Kind::Folder).await;
     let newer = filled.world.hub.publish(&ModelFixture::new(ID).seed(1));
     filled.push(&format!("HF://{ID}@{}", newer.commit)).await;
     let other = format!("packs/{}.pack", newer.commit);
@@ -252,7 +247,7 @@ async fn a_valid_pack_of_another_commit_is_reported() {
 
 #[tokio::test]
 async fn problems_are_repaired_with_as_little_traffic_as_needed() {
-    for filled in Filled::everywhere().await {
+    for filled in Kept::everywhere().await {
         let (shard, other) = (filled.blob("params_shard_7.bin"), filled.blob("params_shard_0.bin"));
         filled.put(&shard, &flipped(filled.get(&shard)));
         filled.remove(&other);
@@ -284,7 +279,7 @@ async fn problems_are_repaired_with_as_little_traffic_as_needed() {
 /// A hub that lies, or no longer has the model, repairs nothing.
 #[tokio::test]
 async fn a_repair_that_fails_says_why() {
-    let filled = Filled::on(Kind::Folder).await;
+    let filled = Kept::on(Kind::Folder).await;
     let shard = filled.blob("params_shard_7.bin");
     filled.put(&shard, b"rotten");
     filled.world.hub.fault(FaultTarget::data("params_shard_7.bin"), Fault::status(403), Times::Forever);
@@ -303,7 +298,7 @@ async fn a_repair_writes_nothing_private_without_permission() {
     let access = Access::Private(vec![TOKEN.to_owned()]);
     let (world, model) = World::with(&ModelFixture::new(ID).access(access));
     fs::create_dir(world.beside("store")).unwrap();
-    let filled = Filled { world, model, kind: Kind::Folder };
+    let filled = Kept { world, model, kind: Kind::Folder };
     let keeper = filled.builder().token(facade::Token::new(TOKEN).unwrap()).build().unwrap();
     let mut push = PushOptions::default();
     push.allow_private = true;
@@ -325,7 +320,7 @@ async fn a_repair_writes_nothing_private_without_permission() {
 #[tokio::test]
 async fn a_store_that_cannot_be_listed_is_verified_model_by_model() {
     let settings = WebStoreSettings { cannot_list: true, ..Default::default() };
-    let filled = Filled::on(Kind::Web(LocalWebStore::start_with(settings))).await;
+    let filled = Kept::on(Kind::Web(LocalWebStore::start_with(settings))).await;
     let keeper = filled.builder().build().unwrap();
     for error in [
         keeper.list_store().await.unwrap_err(),
@@ -346,7 +341,7 @@ async fn a_store_that_cannot_be_listed_is_verified_model_by_model() {
 /// are kept.
 #[tokio::test]
 async fn a_failure_ends_a_verification_early() {
-    let filled = Filled::on(Kind::Web(LocalWebStore::start())).await;
+    let filled = Kept::on(Kind::Web(LocalWebStore::start())).await;
     filled.put(&filled.pack(), b"PACK");
     let Kind::Web(server) = &filled.kind else { panic!() };
     for _ in 0..6 {
@@ -360,7 +355,7 @@ async fn a_failure_ends_a_verification_early() {
 /// To a site without a network: from a store to a USB stick, and from there to another store.
 #[tokio::test]
 async fn a_store_is_carried_by_a_stick() {
-    for filled in Filled::everywhere().await {
+    for filled in Kept::everywhere().await {
         for name in ["stick", "inside"] {
             fs::create_dir(filled.world.beside(name)).unwrap();
         }
@@ -405,7 +400,7 @@ async fn a_store_is_carried_by_a_stick() {
 /// Damaged files are not copied, and their commit does not look whole in the other store.
 #[tokio::test]
 async fn damaged_blobs_are_not_copied() {
-    for filled in Filled::everywhere().await {
+    for filled in Kept::everywhere().await {
         fs::create_dir(filled.world.beside("stick")).unwrap();
         let carrier = filled.world.builder().home(filled.world.beside("carrier")).build().unwrap();
         let stick = folder(&filled.world, "stick");
@@ -437,7 +432,7 @@ async fn damaged_blobs_are_not_copied() {
 /// A name that is later in the other store stays.
 #[tokio::test]
 async fn a_copy_returns_no_name_to_an_older_commit() {
-    let filled = Filled::on(Kind::Folder).await;
+    let filled = Kept::on(Kind::Folder).await;
     fs::create_dir(filled.world.beside("stick")).unwrap();
     let carrier = filled.world.builder().build().unwrap();
     let stick = folder(&filled.world, "stick");

@@ -36,13 +36,13 @@ enum End {
 }
 
 /// A store that has two commits of a model, and another model.
-struct Stage {
+struct Shelf {
     filled: Filled,
     old: PublishedModel,
     other: PublishedModel,
 }
 
-impl Stage {
+impl Shelf {
     async fn on(kind: Kind) -> Self {
         let (world, old) = World::with(&ModelFixture::new(ID).seed(1));
         let other = world.hub.publish(&ModelFixture::new("mlc-ai/other").seed(2));
@@ -182,7 +182,7 @@ fn end(object: &str, damage: Damage, mode: StoreMode) -> End {
 }
 
 async fn every_object_in_every_way(kind: Kind, name: &str) {
-    let stage = Stage::on(kind).await;
+    let stage = Shelf::on(kind).await;
     for object in stage.objects() {
         let whole = stage.get(&object);
         for damage in [Damage::Flipped, Damage::Cut, Damage::Missing, Damage::Other] {
@@ -211,7 +211,7 @@ async fn every_object_of_a_store_in_a_folder() {
 /// A valid ref for the right name is believed if its writers are trusted to name commits.
 #[tokio::test]
 async fn a_valid_ref_of_another_commit_counts_where_it_is_trusted() {
-    let stage = Stage::on(Kind::Web(LocalWebStore::start())).await;
+    let stage = Shelf::on(Kind::Web(LocalWebStore::start())).await;
     let reference = stage.reference(&stage.filled.model);
     let whole = String::from_utf8(stage.get(&reference)).unwrap();
     for (commit, ends) in [

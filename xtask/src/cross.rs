@@ -9,7 +9,6 @@ mod tools;
 mod wine;
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -18,7 +17,7 @@ use self::target::Target;
 use self::tools::Tools;
 
 #[derive(Args)]
-pub(crate) struct Arguments {
+pub(crate) struct CrossArguments {
     /// Only these targets
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
@@ -29,7 +28,7 @@ pub(crate) struct Arguments {
 
 /// Type-checks, builds and runs, and prints a table. What is missing is installed as far as Debian and the Python
 /// package index have it.
-pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(root: &Path, arguments: &CrossArguments) -> Result<()> {
     let known = |name: &String| target::ALL.iter().any(|target| target.triple == name);
     if let Some(name) = arguments.targets.iter().find(|name| !known(name)) {
         anyhow::bail!("{name} is none of {}", target::ALL.map(|target| target.triple).join(", "));
@@ -73,19 +72,4 @@ fn rows(root: &Path, tools: &Tools, target: &'static Target) -> Vec<Row> {
         }
     }
     rows
-}
-
-/// Runs a command whose output is for the user.
-fn must_run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("running {command:?}"))?;
-    ensure!(status.success(), "{command:?} failed ({status})");
-    Ok(())
-}
-
-/// Runs a command and takes what it says.
-fn said(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("running {command:?}"))?;
-    let problem = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?} failed ({}): {}", output.status, problem.trim());
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -26,7 +26,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// All of it, with a model `divisor` times smaller than the real one.
 async fn show(scratch: &Path, divisor: u64) -> Result<()> {
-    let stage = Stage::prepare(scratch, divisor)?;
+    let stage = Demo::prepare(scratch, divisor)?;
     let model = stage.download().await?;
     stage.ask_again(&model).await?;
     stage.show_directory(&model)?;
@@ -34,14 +34,14 @@ async fn show(scratch: &Path, divisor: u64) -> Result<()> {
 }
 
 /// The hub, its models, and a downloader with an empty cache.
-struct Stage {
+struct Demo {
     hub: LocalHub,
     whole: PublishedModel,
     damaged: PublishedModel,
     downloader: Downloader,
 }
 
-impl Stage {
+impl Demo {
     fn prepare(scratch: &Path, divisor: u64) -> Result<Self> {
         let hub = sample::start_hub(scratch, None)?;
         println!("A hub on this machine: real git, the hub's redirects, a data host of its own");

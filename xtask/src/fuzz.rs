@@ -7,8 +7,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
+use crate::command::{cargo, succeed};
+use crate::workspace;
+
 #[derive(Args)]
-pub(crate) struct Arguments {
+pub(crate) struct FuzzArguments {
     /// How long in all
     #[arg(value_name = "MINUTES", default_value_t = 10.0)]
     minutes: f64,
@@ -32,7 +35,7 @@ const KEPT: usize = 40;
 /// Larger inputs take the corpus's room and say little more.
 const LARGEST: u64 = 4096;
 
-pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(root: &Path, arguments: &FuzzArguments) -> Result<()> {
     let chosen = chosen(root, &arguments.targets)?;
     let place = root.join("target/fuzz");
     let program = build(root, &place)?;
@@ -72,18 +75,14 @@ fn chosen(root: &Path, names: &[String]) -> Result<Vec<String>> {
 
 /// With a target named, flags are for what runs, not for what builds it.
 fn build(root: &Path, place: &Path) -> Result<PathBuf> {
-    let version = Command::new("rustc").arg("-vV").output().context("running rustc")?;
-    let version = String::from_utf8_lossy(&version.stdout).into_owned();
-    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
-    let status = Command::new("cargo")
+    let host = workspace::host()?;
+    let mut build = cargo(root);
+    build
         .args(["build", "--locked", "--package", "fuzz", "--features", "libfuzzer", "--profile", "fuzz"])
-        .args(["--target", host, "--target-dir"])
+        .args(["--target", &host, "--target-dir"])
         .arg(place)
-        .env("RUSTFLAGS", FLAGS.join(" "))
-        .current_dir(root)
-        .status()
-        .context("running cargo; is it in the PATH?")?;
-    ensure!(status.success(), "building the fuzz targets failed; libFuzzer needs a C++ compiler");
+        .env("RUSTFLAGS", FLAGS.join(" "));
+    succeed(&mut build).context("libFuzzer needs a C++ compiler")?;
     Ok(place.join(host).join("fuzz/fuzz"))
 }
 

@@ -15,7 +15,7 @@ const MODEL: &str = "mlc-ai/Sample-q4f16_1-MLC";
 
 /// What kind of hub.
 #[derive(Args, Clone)]
-pub(crate) struct Options {
+pub(crate) struct HubOptions {
     /// How many times smaller the model is than the real one, of 869 MB
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..))]
     smaller: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Options {
 }
 
 /// Runs a hub until Ctrl-C.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &HubOptions) -> Result<()> {
     if let Some(python) = &options.check {
         return check::run(python);
     }

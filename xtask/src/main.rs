@@ -3,19 +3,18 @@
 
 mod api;
 mod bar;
-mod bench;
 mod ci;
-mod crash;
+mod command;
 #[cfg(target_os = "linux")]
 mod cross;
 mod demo;
 mod fuzz;
 mod hub;
-mod package;
+mod programs;
 mod sample;
-mod screens;
 mod smoke;
 mod tidy;
+mod venv;
 mod wheel;
 mod workspace;
 
@@ -39,22 +38,22 @@ enum Task {
     Api,
     /// Lets a hostile hub and a hostile neighbour loose on the program, and says which promises hold
     #[cfg(unix)]
-    Attack(bench::Arguments),
+    Attack(programs::PassedOn),
     /// Measures downloads against other programs, over a hub on this machine
-    Bench(bench::Arguments),
+    Bench(programs::PassedOn),
     /// All that must pass: format, clippy, tests, docs, tidy
-    Ci(ci::Arguments),
+    Ci(ci::CiArguments),
     /// Kills downloads again and again while it watches what can be seen of them
-    Crash(crash::Arguments),
+    Crash(programs::CrashArguments),
     /// Builds for other systems, and runs there what can be run here
     #[cfg(target_os = "linux")]
-    Cross(cross::Arguments),
+    Cross(cross::CrossArguments),
     /// Downloads a model from a hub on this machine, and shows what is guaranteed
     Demo,
     /// Fuzzes every parser of foreign bytes, guided by coverage, and keeps what is new
-    Fuzz(fuzz::Arguments),
+    Fuzz(fuzz::FuzzArguments),
     /// Runs a hub on this machine until Ctrl-C, to try things out
-    Hub(hub::Options),
+    Hub(hub::HubOptions),
     /// Packs and builds every crate as it would be published, and publishes none
     Package,
     /// Writes docs/screens.md, from the real program
@@ -68,7 +67,7 @@ enum Task {
     /// Checks the rules of the workspace that no compiler knows
     Tidy,
     /// Builds the Python wheel, with the module and the command in it
-    Wheel(wheel::Arguments),
+    Wheel(wheel::WheelArguments),
 }
 
 fn main() -> ExitCode {
@@ -87,17 +86,17 @@ fn run(cli: &Cli) -> Result<()> {
         None => list(),
         Some(Task::Api) => api::run(&root)?,
         #[cfg(unix)]
-        Some(Task::Attack(arguments)) => bench::run(&root, "attack", arguments)?,
-        Some(Task::Bench(arguments)) => bench::run(&root, "bench", arguments)?,
+        Some(Task::Attack(arguments)) => programs::bench(&root, "attack", arguments)?,
+        Some(Task::Bench(arguments)) => programs::bench(&root, "bench", arguments)?,
         Some(Task::Ci(arguments)) => ci::run(&root, arguments)?,
-        Some(Task::Crash(arguments)) => crash::run(&root, arguments)?,
+        Some(Task::Crash(arguments)) => programs::crash(&root, arguments)?,
         #[cfg(target_os = "linux")]
         Some(Task::Cross(arguments)) => cross::run(&root, arguments)?,
         Some(Task::Demo) => demo::run()?,
         Some(Task::Fuzz(arguments)) => fuzz::run(&root, arguments)?,
         Some(Task::Hub(options)) => hub::run(options)?,
-        Some(Task::Package) => package::run(&root)?,
-        Some(Task::Screens) => screens::run(&root)?,
+        Some(Task::Package) => programs::package(&root)?,
+        Some(Task::Screens) => programs::screens(&root)?,
         Some(Task::Smoke { model }) => smoke::run(model.model())?,
         Some(Task::Tidy) => tidy::run(&root)?,
         Some(Task::Wheel(arguments)) => wheel::run(&root, arguments)?,

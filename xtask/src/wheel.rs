@@ -1,16 +1,16 @@
 //! The Python wheel, with the module and the command in it.
 
 mod check;
-mod venv;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use self::check::{check, prepare};
-use self::venv::{Venv, succeed};
+use crate::command::{cargo, succeed};
+use crate::venv::Venv;
 use crate::workspace;
 
 /// The folder of the module's package, below the root.
@@ -25,7 +25,7 @@ const PACKAGES: [&str; 5] = ["--locked", "--package", "mlc-weights", "--package"
 
 /// How the wheel is built.
 #[derive(Args)]
-pub(crate) struct Arguments {
+pub(crate) struct WheelArguments {
     /// Without optimization and for this machine alone, which is quicker
     #[arg(long)]
     debug: bool,
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 /// Builds the wheel, and prints its path as the last line.
-pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(root: &Path, arguments: &WheelArguments) -> Result<()> {
     let wheel = build(root, if arguments.debug { Kind::Debug } else { Kind::Release })?;
     if arguments.check {
         check(root, &prepare(root)?, &wheel)?;
@@ -80,12 +80,7 @@ fn build(root: &Path, kind: Kind) -> Result<PathBuf> {
 
 /// What the wheel is built with, in an environment of its own.
 fn build_tools(root: &Path) -> Result<Venv> {
-    let tools = Venv::create(&root.join("target/wheel-tools"))?;
-    tools.install(&[
-        "--requirement".as_ref(),
-        root.join(PACKAGE).join("requirements-build.txt").as_os_str(),
-    ])?;
-    Ok(tools)
+    Venv::with(&root.join("target/wheel-tools"), &root.join(PACKAGE).join("requirements-build.txt"))
 }
 
 /// Module and command for any Linux with that glibc. Answers with the folder that they are in.
@@ -99,8 +94,8 @@ fn compile_portably(root: &Path, tools: &Venv, host: &str) -> Result<PathBuf> {
 
 /// The same for this machine.
 fn compile(root: &Path, kind: Kind) -> Result<PathBuf> {
-    let mut cargo = Command::new("cargo");
-    cargo.arg("build").args(PACKAGES).current_dir(root);
+    let mut cargo = cargo(root);
+    cargo.arg("build").args(PACKAGES);
     if kind == Kind::Release {
         cargo.arg("--release");
     }

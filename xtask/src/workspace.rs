@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use cargo_metadata::semver::Version;
 use cargo_metadata::{DependencyKind, MetadataCommand};
+
+use crate::command::said;
 
 /// A package of the workspace, as its manifest declares it.
 pub(crate) struct Package {
@@ -80,8 +82,7 @@ fn read_dependency(dependency: &cargo_metadata::Dependency) -> Dependency {
 
 /// This system, as rustc names it.
 pub(crate) fn host() -> Result<String> {
-    let version = Command::new("rustc").arg("-vV").output().context("asking rustc for this system")?.stdout;
-    let version = String::from_utf8(version)?;
+    let version = said(Command::new("rustc").arg("-vV"))?;
     let system = version.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(system.context("rustc names no host")?.to_owned())
 }
@@ -121,19 +122,12 @@ pub(crate) fn files(root: &Path) -> Result<Vec<File>> {
 }
 
 fn git_ls_files(root: &Path) -> Result<String> {
-    let output = Command::new("git")
-        .args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+    let mut git = Command::new("git");
+    git.args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root)
         // A hook of git's sets these for another repository.
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE")
-        .output()
-        .context("running `git ls-files`; is git installed?")?;
-    ensure!(
-        output.status.success(),
-        "`git ls-files` failed: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    String::from_utf8(output.stdout).context("a tracked file whose name is not UTF-8")
+        .env_remove("GIT_INDEX_FILE");
+    said(&mut git)
 }

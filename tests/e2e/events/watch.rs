@@ -178,10 +178,10 @@ fn check_contract(told: &[Told]) {
 
 struct Fetch {
     planned: (usize, u64),
-    files: BTreeMap<String, File>,
+    files: BTreeMap<String, FileSoFar>,
 }
 
-struct File {
+struct FileSoFar {
     size: u64,
     held: u64,
     /// Something was received over the network, or tried.
@@ -192,7 +192,7 @@ struct File {
 impl Fetch {
     fn take(&mut self, path: &str, step: Step) {
         if let Step::Started(size) = step {
-            let file = File { size, held: 0, is_under_way: false, end: None };
+            let file = FileSoFar { size, held: 0, is_under_way: false, end: None };
             assert!(self.files.insert(path.to_owned(), file).is_none(), "{path} begins twice");
             return;
         }

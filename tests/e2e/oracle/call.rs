@@ -12,7 +12,7 @@ use facade::{CachePolicy, Downloader, Durability, Error, ErrorKind, Request, Ret
 use serde::{Deserialize, Serialize};
 
 use super::rows::Row;
-use super::stage::Stage;
+use super::stage::RowStage;
 
 /// How a call ended.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,13 +34,13 @@ impl From<Result<PathBuf, Error>> for Answer {
     }
 }
 
-pub(super) fn carry_out(row: &Row, stage: &Stage, endpoint: &str) -> Answer {
+pub(super) fn carry_out(row: &Row, stage: &RowStage, endpoint: &str) -> Answer {
     let is_library = matches!(row.group.as_str(), "writable tier" | "read-only tiers" | "both" | "url")
         || (row.group == "download" && row.num_processes.is_none());
     if is_library { in_library(row, stage, endpoint).into() } else { in_process(row, stage, endpoint) }
 }
 
-fn in_library(row: &Row, stage: &Stage, endpoint: &str) -> Result<PathBuf, Error> {
+fn in_library(row: &Row, stage: &RowStage, endpoint: &str) -> Result<PathBuf, Error> {
     let policy: CachePolicy = row.policy.parse().unwrap();
     let retry = RetryPolicy { first_delay: Duration::from_millis(1), ..RetryPolicy::default() };
     let downloader = Downloader::builder(&stage.home)
@@ -88,7 +88,7 @@ impl DropIn {
 /// The variable that passes a [`DropIn`] to the other process.
 const CALL: &str = "MLC_WEIGHTS_TEST_ORACLE_CALL";
 
-fn in_process(row: &Row, stage: &Stage, endpoint: &str) -> Answer {
+fn in_process(row: &Row, stage: &RowStage, endpoint: &str) -> Answer {
     let call = DropIn {
         function: row.call.clone(),
         model: stage.model(row),

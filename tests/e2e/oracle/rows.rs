@@ -17,12 +17,12 @@ pub(super) struct Oracle {
 
 #[derive(Deserialize)]
 pub(super) struct Repository {
-    pub(super) files: BTreeMap<String, File>,
+    pub(super) files: BTreeMap<String, RowFile>,
     links: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct File {
+pub(super) struct RowFile {
     pub(super) text: String,
     lfs: bool,
     /// What the data host sends instead.
@@ -51,7 +51,7 @@ impl Oracle {
     }
 
     /// The files of the repository from which the tiers' entries are made.
-    pub(super) fn standard(&self) -> &BTreeMap<String, File> {
+    pub(super) fn standard(&self) -> &BTreeMap<String, RowFile> {
         &self.repositories["standard"].as_ref().unwrap().files
     }
 

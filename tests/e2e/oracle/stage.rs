@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::rows::{Oracle, Row, tree_below};
 
 /// A home, read-only tiers and local directories in the states that a row describes.
-pub(super) struct Stage {
+pub(super) struct RowStage {
     root: TempDir,
     pub(super) home: PathBuf,
     pub(super) tiers: Vec<PathBuf>,
@@ -29,7 +29,7 @@ pub(super) struct Contents {
     has_entry: bool,
 }
 
-impl Stage {
+impl RowStage {
     pub(super) fn new(oracle: &Oracle, row: &Row) -> Self {
         let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let folder = |name: &str| {

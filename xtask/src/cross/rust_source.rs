@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{must_run, said};
+use crate::command::{said, succeed};
 
 /// Where Debian has the source, of many versions of Rust.
 const SUITES: [&str; 2] = ["trixie-backports", "sid"];
@@ -43,11 +43,11 @@ fn unpack(suite: &str, version: &str, place: &Path) -> Result<bool> {
         return Ok(false);
     };
     println!("unpacking rust-src {found} of Debian's {suite}");
-    must_run(apt.command("apt-get").args(["download", "-qq", &format!("rust-src={found}")]))?;
+    succeed(apt.command("apt-get").args(["download", "-qq", &format!("rust-src={found}")]))?;
     let mut files = std::fs::read_dir(&apt.folder)?.filter_map(|entry| Some(entry.ok()?.path()));
     let package = files.find(|path| path.extension().is_some_and(|extension| extension == "deb"));
     let package = package.context("apt-get has downloaded nothing")?;
-    must_run(Command::new("dpkg").arg("-x").arg(&package).arg(place.join("rust-src")))?;
+    succeed(Command::new("dpkg").arg("-x").arg(&package).arg(place.join("rust-src")))?;
     std::fs::remove_dir_all(&apt.folder)?;
     Ok(true)
 }
@@ -70,7 +70,7 @@ impl Apt {
         let source = format!("deb [signed-by={KEYS}] {site} {suite} main\n");
         std::fs::write(folder.join("source.list"), source)?;
         let apt = Self { folder: folder.to_path_buf() };
-        must_run(apt.command("apt-get").args(["update", "-qq"]))?;
+        succeed(apt.command("apt-get").args(["update", "-qq"]))?;
         Ok(apt)
     }
 

@@ -8,15 +8,16 @@ use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::MetadataCommand;
 
 use super::tools::{C, Tools};
-use super::{empty_root, must_run, said, wine};
+use super::{empty_root, wine};
+use crate::command::{said, succeed};
 
 /// A target, and its steps in order: each says what came of it.
 pub(super) struct Target {
     pub(super) triple: &'static str,
-    pub(super) steps: &'static [(&'static str, Step)],
+    pub(super) steps: &'static [(&'static str, Play)],
 }
 
-type Step = fn(&Path, &Tools, &Target) -> Result<String>;
+type Play = fn(&Path, &Tools, &Target) -> Result<String>;
 
 pub(super) const ALL: [Target; 5] = [
     Target { triple: "aarch64-apple-darwin", steps: &[("type-check", check)] },
@@ -57,7 +58,7 @@ fn check(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
     cargo.args(["check", STD, "--workspace", "--all-targets", "--locked", "--target", target.triple]);
     // What only tests and benchmarks of other systems use is unused here.
     let flags = "-D warnings -A dead-code -A unused-imports";
-    must_run(cargo.arg("--config").arg(&without_c).env("RUSTFLAGS", flags))?;
+    succeed(cargo.arg("--config").arg(&without_c).env("RUSTFLAGS", flags))?;
     Ok("the workspace with its tests: no error, no warning but of what only other systems use".to_owned())
 }
 
@@ -78,7 +79,7 @@ fn build_musl(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
     let mut cargo = tools.cargo(root, C::Zig);
     cargo.args(["rustc", STD, "--package", "mlc-weights", "--locked", "--target", target.triple]);
     // zig has the C library's startup code; rustup's own is not here.
-    must_run(cargo.args(["--", "-C", "link-self-contained=no"]))?;
+    succeed(cargo.args(["--", "-C", "link-self-contained=no"]))?;
     let program = target.program(tools);
     let sections = said(Command::new("readelf").args(["--dynamic", "--program-headers"]).arg(&program))?;
     for word in ["(NEEDED)", "INTERP"] {
@@ -90,7 +91,7 @@ fn build_musl(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
 fn build_windows(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
     let mut cargo = tools.cargo(root, C::System);
     cargo.args(["build", STD, "--package", "mlc-weights", "--locked", "--target", target.triple]);
-    must_run(&mut cargo)?;
+    succeed(&mut cargo)?;
     let program = target.program(tools);
     let headers = said(Command::new("x86_64-w64-mingw32-objdump").arg("-p").arg(&program))?;
     let libraries = headers.lines().filter_map(|line| line.trim().strip_prefix("DLL Name: "));

@@ -5,7 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{must_run, rust_source, said};
+use super::rust_source;
+use crate::command::{said, succeed};
+use crate::venv::Venv;
 
 /// Who compiles C, and links.
 #[derive(Clone, Copy)]
@@ -29,12 +31,7 @@ impl Tools {
         let library = rust_source::library(&place)?;
         let venv = place.join("tools");
         if !venv.join("bin/cargo-zigbuild").exists() {
-            must_run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-            let mut pip = Command::new(venv.join("bin/pip"));
-            must_run(
-                pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"])
-                    .arg(root.join("xtask/src/cross/tools.txt")),
-            )?;
+            Venv::with(&venv, &root.join("xtask/src/cross/tools.txt"))?;
         }
         for (program, package) in
             [("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32"), ("/usr/lib/wine/wine64", "wine64")]
@@ -95,9 +92,9 @@ fn need(program: &str, package: &str) -> Result<()> {
         return Ok(());
     }
     println!("installing {package}");
-    must_run(Command::new("apt-get").args(["update", "-qq"]))?;
+    succeed(Command::new("apt-get").args(["update", "-qq"]))?;
     let mut install = Command::new("apt-get");
     install.args(["install", "-y", "-qq", "--no-install-recommends", package]);
-    must_run(install.env("DEBIAN_FRONTEND", "noninteractive"))
+    succeed(install.env("DEBIAN_FRONTEND", "noninteractive"))
         .with_context(|| format!("`{program}` is missing; install Debian's package {package} as root"))
 }

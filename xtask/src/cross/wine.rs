@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result, ensure};
 use local_hub::{Fault, FaultTarget, Git, LocalHub, PublishedModel, Times, with_scratch};
 
 use super::main_job::{PATIENCE, Stage};
-use super::must_run;
 use super::target::Target;
 use super::tools::{C, Tools};
+use crate::command::succeed;
 use crate::sample;
 
 const WINE: &str = "/usr/lib/wine/wine64";
@@ -24,7 +24,7 @@ pub(super) fn main_job(root: &Path, tools: &Tools, target: &Target) -> Result<St
     let interrupt = folder.join("interrupt.exe");
     let mut compile = Command::new("x86_64-w64-mingw32-gcc");
     compile.args(["-municode", "-o"]).arg(&interrupt).arg(root.join("xtask/src/cross/interrupt.c"));
-    must_run(&mut compile)?;
+    succeed(&mut compile)?;
     let prefix = tools.place().join("wine");
     with_scratch(|scratch| async move {
         let scene = Scene { program, interrupt, prefix, scratch: scratch.into() };
@@ -48,7 +48,7 @@ pub(super) fn unit_tests(root: &Path, tools: &Tools, target: &Target) -> Result<
         target.triple,
     ]);
     in_wine(&mut cargo, &tools.place().join("wine"));
-    must_run(cargo.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", WINE))?;
+    succeed(cargo.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", WINE))?;
     Ok("all of url-parse and cache-layout pass".to_owned())
 }
 
@@ -57,7 +57,7 @@ fn bring_library(root: &Path, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let mut compile = Command::new("x86_64-w64-mingw32-gcc");
     compile.args(["-shared", "-o"]).arg(folder.join("bcryptprimitives.dll"));
-    must_run(compile.arg(root.join("xtask/src/cross/process_prng.c")).arg("-ladvapi32"))
+    succeed(compile.arg(root.join("xtask/src/cross/process_prng.c")).arg("-ladvapi32"))
 }
 
 fn in_wine<'a>(command: &'a mut Command, prefix: &Path) -> &'a mut Command {

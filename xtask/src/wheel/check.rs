@@ -6,8 +6,9 @@ use anyhow::Result;
 use local_hub::{Access, ModelFixture, with_scratch};
 
 use super::PACKAGE;
-use super::venv::{Venv, succeed};
+use crate::command::succeed;
 use crate::sample;
+use crate::venv::Venv;
 
 /// What the tests need besides the wheel.
 const TOOLS: &str = "requirements-test.txt";
@@ -21,9 +22,7 @@ const SLOW: u64 = 200_000;
 
 /// A virtual environment with the tools of the tests. Fails where they cannot be fetched.
 pub(super) fn prepare(root: &Path) -> Result<Venv> {
-    let venv = Venv::create(&root.join("target/wheel-test"))?;
-    venv.install(&["--requirement".as_ref(), root.join(PACKAGE).join(TOOLS).as_os_str()])?;
-    Ok(venv)
+    Venv::with(&root.join("target/wheel-test"), &root.join(PACKAGE).join(TOOLS))
 }
 
 /// Installs the wheel beside them, and runs all that is to pass.

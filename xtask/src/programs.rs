@@ -1,0 +1,80 @@
+//! Tasks that another program does, which cargo starts: benchmarks and attacks (tests/bench), tests, cargo itself.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+
+use crate::command::{cargo, succeed};
+
+/// Given to the program as they are.
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct PassedOn {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    arguments: Vec<OsString>,
+}
+
+/// Lets the benchmarks' program do `task`, where the user is: paths among its arguments are from there.
+pub(crate) fn bench(root: &Path, task: &str, passed_on: &PassedOn) -> Result<()> {
+    let status = Command::new("cargo")
+        .args(["run", "--release", "--locked", "--package", "bench", "--manifest-path"])
+        .arg(root.join("Cargo.toml"))
+        .args(["--", task])
+        .args(&passed_on.arguments)
+        .status()
+        .context("running cargo")?;
+    ensure!(status.success(), "`cargo xtask {task}` failed ({status})");
+    Ok(())
+}
+
+#[derive(Args)]
+pub(crate) struct CrashArguments {
+    /// How often to kill
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    rounds: usize,
+    /// What the moments follow from; printed by every run
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// The program to kill, instead of one that is built now
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
+/// The test that kills the program again and again (crates/mlc-weights/tests/watched), for longer.
+pub(crate) fn crash(root: &Path, arguments: &CrashArguments) -> Result<()> {
+    let mut test = cargo(root);
+    test.args(["test", "--quiet", "--locked", "--package", "mlc-weights", "--test", "watched"])
+        .args(["--", "--nocapture"])
+        .env("MLC_WEIGHTS_CRASH_ROUNDS", arguments.rounds.to_string());
+    if let Some(seed) = arguments.seed {
+        test.env("MLC_WEIGHTS_CRASH_SEED", seed.to_string());
+    }
+    if let Some(program) = &arguments.program {
+        test.env("MLC_WEIGHTS_CRASH_PROGRAM", std::path::absolute(program)?);
+    }
+    succeed(&mut test)
+}
+
+/// Packs each crate that is for others, builds it from its package, and stops before it would be sent. What is not
+/// committed is taken, too: nothing leaves this machine. Asks the registry for the crates that these need.
+pub(crate) fn package(root: &Path) -> Result<()> {
+    let mut publish = cargo(root);
+    publish
+        .args(["publish", "--dry-run", "--workspace", "--locked", "--allow-dirty"])
+        // Each package is built where it is unpacked, with all that it needs, unless they are told to share.
+        .env("CARGO_TARGET_DIR", root.join("target"));
+    succeed(&mut publish).context("a crate could not be published")?;
+    let packed = root.join("target/package");
+    std::fs::remove_dir_all(&packed).with_context(|| format!("removing {}", packed.display()))
+}
+
+/// Has the test that compares docs/screens.md with the program write it.
+pub(crate) fn screens(root: &Path) -> Result<()> {
+    let mut test = cargo(root);
+    test.args(["test", "--quiet", "--locked", "--package", "mlc-weights", "--test", "cli", "screens::"])
+        .env("MLC_WEIGHTS_WRITE_SCREENS", "1");
+    succeed(&mut test).context("the page was not written")
+}
