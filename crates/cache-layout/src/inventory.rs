@@ -114,10 +114,10 @@ impl Walk<'_> {
             let folder = hf.join(&name);
             let user = name.to_str().filter(|user| ModelId::new(user, "any").is_ok());
             match (look_at(&folder), user) {
-                (Found::Nothing, _) => {}
-                (Found::Folder, Some(user)) => self.repos(user, &folder),
-                (Found::Folder, None) => self.skip(folder, SkipReason::NotAName),
-                (Found::Other(reason), _) => self.skip(folder, reason),
+                (AtName::Nothing, _) => {}
+                (AtName::Folder, Some(user)) => self.repos(user, &folder),
+                (AtName::Folder, None) => self.skip(folder, SkipReason::NotAName),
+                (AtName::Other(reason), _) => self.skip(folder, reason),
             }
         }
     }
@@ -127,10 +127,10 @@ impl Walk<'_> {
             let path = folder.join(&name);
             let slot = name.to_str().and_then(|name| self.layout.slot_of_entry(user, name));
             match (look_at(&path), slot) {
-                (Found::Nothing, _) => {}
-                (Found::Folder, Some(slot)) => self.entry(slot, path),
-                (Found::Folder, None) => self.skip(path, SkipReason::NotAName),
-                (Found::Other(reason), _) => self.skip(path, reason),
+                (AtName::Nothing, _) => {}
+                (AtName::Folder, Some(slot)) => self.entry(slot, path),
+                (AtName::Folder, None) => self.skip(path, SkipReason::NotAName),
+                (AtName::Other(reason), _) => self.skip(path, reason),
             }
         }
     }
@@ -158,20 +158,20 @@ impl Walk<'_> {
     }
 }
 
-enum Found {
+enum AtName {
     Folder,
     /// It was removed since its name was read.
     Nothing,
     Other(SkipReason),
 }
 
-fn look_at(path: &Path) -> Found {
+fn look_at(path: &Path) -> AtName {
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Found::Folder,
-        Ok(_) => Found::Other(SkipReason::NotADirectory),
-        Err(error) if !is_absence(&error) => Found::Other(SkipReason::Unreadable(error)),
-        Err(_) if files::is_dangling_link(path) => Found::Other(SkipReason::DanglingLink),
-        Err(_) => Found::Nothing,
+        Ok(found) if found.is_dir() => AtName::Folder,
+        Ok(_) => AtName::Other(SkipReason::NotADirectory),
+        Err(error) if !is_absence(&error) => AtName::Other(SkipReason::Unreadable(error)),
+        Err(_) if files::is_dangling_link(path) => AtName::Other(SkipReason::DanglingLink),
+        Err(_) => AtName::Nothing,
     }
 }
 

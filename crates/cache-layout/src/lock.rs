@@ -34,16 +34,16 @@ pub enum LockAttempt {
 pub struct SlotLock {
     #[expect(dead_code, reason = "held, never read")]
     /// `None` if locks are not used.
-    held: Option<Held>,
+    held: Option<HeldLock>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldLock {
     file: File,
     holder_file: Place,
 }
 
-impl Drop for Held {
+impl Drop for HeldLock {
     fn drop(&mut self) {
         // The note is only informative, since the next holder overwrites it; closing the file releases
         // the lock.
@@ -77,13 +77,13 @@ impl CacheLayout {
         if let Err(error) = Holder::this_process().write(&holder_file) {
             tracing::debug!(%error, "cannot note who holds a lock");
         }
-        Ok(LockAttempt::Acquired(SlotLock { held: Some(Held { file, holder_file }) }))
+        Ok(LockAttempt::Acquired(SlotLock { held: Some(HeldLock { file, holder_file }) }))
     }
 }
 
 /// The file beside a lock that describes its holder.
 #[derive(Serialize, Deserialize)]
-struct Note {
+struct HolderNote {
     pid: u32,
     host: Option<String>,
     /// Seconds since 1970.
@@ -97,14 +97,14 @@ impl Holder {
     }
 
     pub(crate) fn parse(note: &[u8]) -> Option<Self> {
-        let note: Note = serde_json::from_slice(note).ok()?;
+        let note: HolderNote = serde_json::from_slice(note).ok()?;
         let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(note.since))?;
         Some(Self { pid: note.pid, host: note.host.as_deref().map(Excerpt::of), since })
     }
 
     fn write(&self, place: &Place) -> Result<(), Error> {
         let since = self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let note = Note { pid: self.pid, host: self.host.as_ref().map(ToString::to_string), since };
+        let note = HolderNote { pid: self.pid, host: self.host.as_ref().map(ToString::to_string), since };
         let bytes = serde_json::to_vec(&note).unwrap_or_default();
         place.write_atomically(&bytes)
     }

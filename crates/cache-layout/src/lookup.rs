@@ -128,21 +128,21 @@ impl CacheLayout {
         for (tier, dir) in slot.candidates() {
             lookup.looked_in.push(dir.to_path_buf());
             let mut found = examine(dir, inspect)?;
-            if matches!(found, Found::Nothing) && !tier.is_read_only() && comes_back(slot) {
+            if matches!(found, Examined::Nothing) && !tier.is_read_only() && comes_back(slot) {
                 found = examine(dir, inspect)?;
             }
             let problem = match found {
-                Found::Nothing if tier.is_read_only() => continue,
+                Examined::Nothing if tier.is_read_only() => continue,
                 // Windows says "not found" if a parent folder of the path is a file.
-                Found::Nothing => {
+                Examined::Nothing => {
                     slot.refuse_blocked()?;
                     continue;
                 }
-                Found::Whole => {
+                Examined::Whole => {
                     lookup.hit = Some(Hit { path: dir.to_path_buf(), tier: tier.clone() });
                     break;
                 }
-                Found::Broken(problem) => problem,
+                Examined::Broken(problem) => problem,
             };
             lookup.passed_over.push(PassedOver { dir: dir.to_path_buf(), tier: tier.clone(), problem });
         }
@@ -168,27 +168,27 @@ fn comes_back(slot: &Slot) -> bool {
     slot.entry().exists()
 }
 
-enum Found {
+enum Examined {
     Nothing,
     Broken(Problem),
     Whole,
 }
 
-fn examine(dir: &Path, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Found, Error> {
+fn examine(dir: &Path, inspect: &dyn Fn(&Path) -> Completeness) -> Result<Examined, Error> {
     match fs::metadata(dir) {
-        Ok(metadata) if !metadata.is_dir() => return Ok(Found::Broken(Problem::NotADirectory)),
+        Ok(metadata) if !metadata.is_dir() => return Ok(Examined::Broken(Problem::NotADirectory)),
         Ok(_) => {}
         Err(e) if is_absence(&e) && files::is_dangling_link(dir) => {
-            return Ok(Found::Broken(Problem::DanglingLink));
+            return Ok(Examined::Broken(Problem::DanglingLink));
         }
-        Err(e) if is_absence(&e) => return Ok(Found::Nothing),
+        Err(e) if is_absence(&e) => return Ok(Examined::Nothing),
         Err(e) => return Err(e).attempt(Action::LookAt, dir),
     }
     let found = match inspect(dir) {
-        Completeness::Whole => return Ok(Found::Whole),
+        Completeness::Whole => return Ok(Examined::Whole),
         // Removed since it was found.
-        Completeness::Absent => Found::Nothing,
-        Completeness::Incomplete { missing } => Found::Broken(Problem::Incomplete { missing }),
+        Completeness::Absent => Examined::Nothing,
+        Completeness::Incomplete { missing } => Examined::Broken(Problem::Incomplete { missing }),
     };
     // A directory without search permission looks empty to `inspect`; that is no reason to replace it.
     match fs::metadata(dir.join(".")) {

@@ -131,7 +131,7 @@ impl CacheLayout {
         if let Some(LockAttempt::HeldBy(holder)) = lock {
             return Ok(Leftovers::held_by(holder));
         }
-        let found = Found::in_staging(staging, older_than, now)?;
+        let found = Removable::in_staging(staging, older_than, now)?;
         let mut seen = HashSet::new();
         let bytes = found.removable().map(|path| disk_usage(path, &mut seen)).sum();
         Ok(Leftovers { bytes, in_use: found.in_use, holder: None, until: found.until })
@@ -153,7 +153,7 @@ impl CacheLayout {
                 staging::restore(run);
             }
         }
-        let found = Found::in_staging(staging, older_than, now)?;
+        let found = Removable::in_staging(staging, older_than, now)?;
         let (mut seen, mut bytes) = (HashSet::new(), 0);
         for path in &found.files {
             let size = disk_usage(path, &mut seen);
@@ -209,7 +209,7 @@ impl Leftovers {
 
 /// What may be removed from a slot's staging folder.
 #[derive(Default)]
-struct Found {
+struct Removable {
     runs: Vec<RunNames>,
     files: Vec<Place>,
     in_use: bool,
@@ -217,7 +217,7 @@ struct Found {
     until: Option<SystemTime>,
 }
 
-impl Found {
+impl Removable {
     fn in_staging(staging: &Staging, older_than: Duration, now: SystemTime) -> Result<Self, Error> {
         let mut found = Self::default();
         for run in staging.runs()? {

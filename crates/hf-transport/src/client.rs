@@ -259,7 +259,7 @@ impl HubClient {
 
     async fn send_as(&self, request: Request) -> Result<Answer, Error> {
         let method = request.method.clone();
-        let answer = self.inner.http.send(request, &Limits(self)).await?;
+        let answer = self.inner.http.send(request, &RateLimits(self)).await?;
         let (url, status) = (SafeUrl::of(answer.url()), answer.status().as_u16());
         tracing::debug!(%method, %url, status, "asked the hub");
         Ok(answer)
@@ -283,7 +283,7 @@ impl HubClient {
 }
 
 /// Reports what requests wait for, and the limits in responses.
-struct Limits<'a>(&'a HubClient);
+struct RateLimits<'a>(&'a HubClient);
 
 impl HubClient {
     fn is_news(&self, wait: Duration) -> bool {
@@ -297,7 +297,7 @@ impl HubClient {
     }
 }
 
-impl Watch for Limits<'_> {
+impl Watch for RateLimits<'_> {
     fn waiting(&self, wait: &Throttled) {
         let Throttled { origin, wait: time, .. } = wait;
         if *time < WORTH_TELLING || !self.0.is_news(*time) {

@@ -49,7 +49,7 @@ impl fmt::Debug for LocatedObject {
 }
 
 #[derive(Serialize)]
-struct Wanted {
+struct WantedBatch {
     operation: &'static str,
     transfers: [&'static str; 1],
     hash_algo: &'static str,
@@ -148,7 +148,7 @@ impl HubClient {
 fn body(objects: &[(RepoPath, LfsPointer)]) -> Bytes {
     let objects =
         objects.iter().map(|(_, pointer)| WantedObject { oid: hex_oid(&pointer.oid), size: pointer.size });
-    let wanted = Wanted {
+    let wanted = WantedBatch {
         operation: "download",
         transfers: ["basic"],
         hash_algo: "sha256",

@@ -17,7 +17,6 @@ mod queue;
 mod read;
 mod stage;
 mod verify;
-mod worker;
 
 #[cfg(test)]
 mod tests;

@@ -56,7 +56,6 @@ mod hasher;
 mod json;
 mod locate;
 mod manifest;
-mod metadata_file;
 mod model_dir;
 mod plain;
 mod pointer;
@@ -76,8 +75,8 @@ pub use hasher::StreamHasher;
 pub use json::MAX_METADATA_BYTES;
 pub use locate::{LocateError, LocateReason, Location, Locator};
 pub use manifest::{MANIFEST_NAMES, Manifest, ShardRecord};
-pub use metadata_file::read_metadata_file;
 pub use model_dir::{ModelDirState, inspect_model_dir, inspect_model_dir_lacking};
+pub use plain::read_metadata_file;
 pub use pointer::is_pointer_text;
 pub use verify::{Verified, digest_file, digest_open_file, verify_file};
 

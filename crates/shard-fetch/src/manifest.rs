@@ -55,7 +55,7 @@ impl Manifest {
     /// are manifests without records or with more than 100,000, and the two forms that
     /// were written before March 2023.
     pub fn parse(bytes: &[u8], name: &str) -> Result<Self, Error> {
-        let reader = Reader { name };
+        let reader = ManifestReader { name };
         let records = reader.records(crate::json::parse(name, bytes)?)?;
         let records = records
             .iter()
@@ -82,11 +82,11 @@ impl Manifest {
 
 /// Converts raw fields to validated values; knows the file's name for messages.
 #[derive(Clone, Copy)]
-struct Reader<'a> {
+struct ManifestReader<'a> {
     name: &'a str,
 }
 
-impl Reader<'_> {
+impl ManifestReader<'_> {
     fn invalid(self, place: Place, found: &impl ToString, expected: &'static str) -> Error {
         Error::InvalidField { name: self.name.to_owned(), place, found: found.to_string(), expected }
     }

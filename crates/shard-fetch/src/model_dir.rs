@@ -7,8 +7,7 @@ use std::path::Path;
 
 use url_parse::{DiskError, RepoPath, causes, shown};
 
-use crate::metadata_file::{read_at_most, read_metadata_file};
-use crate::plain::open_plain;
+use crate::plain::{open_plain, read_at_most, read_metadata_file};
 use crate::pointer::{MAX_POINTER_BYTES, is_pointer_text};
 use crate::{CHAT_CONFIG_NAME, ChatConfig, Error, MANIFEST_NAMES, Manifest};
 

@@ -4,7 +4,6 @@
 //! output. The hub ends when its standard input does.
 
 mod count;
-mod ranges;
 mod routes;
 
 use std::io::{BufRead, BufReader, Lines, Write, stdin, stdout};
@@ -19,8 +18,7 @@ use local_hub::{LocalHub, ModelFixture, PublishedModel, Trouble};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub(super) use count::Count;
-use count::count;
-use ranges::FileSizes;
+use count::{FileSizes, count};
 pub(super) use routes::{Routes, Traffic};
 
 use crate::growth::{self, Input};

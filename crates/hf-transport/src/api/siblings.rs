@@ -27,11 +27,11 @@ struct Sibling {
     size: Option<u64>,
     #[serde(rename = "blobId")]
     blob: Option<String>,
-    lfs: Option<Lfs>,
+    lfs: Option<SiblingLfs>,
 }
 
 #[derive(Deserialize)]
-struct Lfs {
+struct SiblingLfs {
     sha256: String,
     size: u64,
 }

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use super::connections::{Need, Permit};
 use super::request::{FileRequest, total};
-use super::shared::{Shared, Turn};
+use super::shared::{FileTurn, Shared};
 use super::source::Source;
 use super::{space, transfer};
 use crate::{Error, FetchEvent};
@@ -72,7 +72,7 @@ async fn fetch_all(shared: &Arc<Shared>, files: Vec<FileRequest>) -> Result<(), 
 }
 
 /// Waits until another file may start, which it does with its own connection.
-async fn begin(shared: &Shared) -> (Turn, Permit) {
+async fn begin(shared: &Shared) -> (FileTurn, Permit) {
     let turn = shared.turn().await;
     (turn, shared.connections.acquire(Need::First).await)
 }

@@ -64,11 +64,11 @@ impl Limits {
 }
 
 /// Permission for a file to be in progress.
-pub(super) type Turn = Option<OwnedSemaphorePermit>;
+pub(super) type FileTurn = Option<OwnedSemaphorePermit>;
 
 impl Shared {
     /// Waits for permission to work on one more file.
-    pub(super) async fn turn(&self) -> Turn {
+    pub(super) async fn turn(&self) -> FileTurn {
         // The semaphore is never closed.
         Arc::clone(&self.turns).acquire_owned().await.ok()
     }

@@ -15,9 +15,9 @@ use crate::{Error, LocateError, LocateReason, Location};
 const EXPIRY_MARGIN: Duration = Duration::from_secs(5);
 
 /// A file's location and its age.
-pub(super) struct Source(Mutex<State>);
+pub(super) struct Source(Mutex<SourceState>);
 
-struct State {
+struct SourceState {
     location: Option<Known>,
     /// The number of locations so far.
     version: u64,
@@ -47,7 +47,7 @@ impl Known {
 
 impl Source {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State { location: None, version: 0, reason: LocateReason::First }))
+        Self(Mutex::new(SourceState { location: None, version: 0, reason: LocateReason::First }))
     }
 
     /// The known location or a new one, with its version. `on_wait` is told if asking must wait.

@@ -17,11 +17,11 @@ use crate::{Error, FetchEvent};
 pub(super) struct Tracker {
     shared: Arc<Shared>,
     request: Arc<FileRequest>,
-    state: Mutex<State>,
+    state: Mutex<TrackerState>,
 }
 
 #[derive(Default)]
-struct State {
+struct TrackerState {
     /// Bytes resumed and received minus those discarded.
     held: u64,
     /// Nothing is reported after the end.
@@ -94,7 +94,7 @@ impl Tracker {
         self.report(&mut self.state.lock(), FetchEvent::Throttled { file: &self.request.path, wait });
     }
 
-    fn report(&self, state: &mut State, event: FetchEvent<'_>) {
+    fn report(&self, state: &mut TrackerState, event: FetchEvent<'_>) {
         if !state.ended {
             self.shared.observer.on_event(event);
         }

@@ -13,7 +13,7 @@ use super::get::Body;
 use super::part::Part;
 use super::reader::{Flight, Outcome};
 use super::request::FileRequest;
-use super::shared::{Shared, Turn};
+use super::shared::{FileTurn, Shared};
 use super::source::Source;
 use super::tracker::Tracker;
 use crate::Error;
@@ -25,7 +25,7 @@ pub(super) async fn fetch(
     shared: Arc<Shared>,
     request: Arc<FileRequest>,
     source: Arc<Source>,
-    turn: Turn,
+    turn: FileTurn,
     permit: Permit,
 ) -> Result<(), Error> {
     let (tracker, ending) = Tracker::start(Arc::clone(&shared), Arc::clone(&request));
@@ -34,7 +34,7 @@ pub(super) async fn fetch(
     outcome
 }
 
-async fn acquire(file: &Arc<File>, turn: Turn, permit: Permit) -> Result<(), Error> {
+async fn acquire(file: &Arc<File>, turn: FileTurn, permit: Permit) -> Result<(), Error> {
     let (mut turn, mut permit, mut stream) = (Some(turn), Some(permit), None);
     loop {
         let part = Part::open(Arc::clone(&file.shared), Arc::clone(&file.request)).await?;

@@ -1,11 +1,30 @@
-//! A turn for several files at once.
+//! One thread of the stage, and its turn for several files at once.
 
 use super::job::{Task, Turn};
 use super::lanes::{Engine, MAX_LANES, Stream};
+use super::queue::Queue;
 use super::read::BLOCK_BYTES;
 
 /// How many blocks of each file are hashed before other files can join.
 const BLOCKS_PER_TURN: usize = 8;
+
+/// Hashes until the queue is closed.
+pub(super) fn work(queue: &Queue, engine: Option<Engine>) {
+    // If hashing ever panics, no one must wait forever.
+    let _closing = Closing(queue);
+    let mut buffers = Buffers::new();
+    while let Some(tasks) = queue.take() {
+        queue.give_back(turn(tasks, engine, &mut buffers));
+    }
+}
+
+struct Closing<'a>(&'a Queue);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
 /// Space for one block of each file in a batch.
 pub(super) struct Buffers(Vec<u8>);

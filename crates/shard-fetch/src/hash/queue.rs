@@ -26,12 +26,12 @@ pub(super) struct Sharing {
 /// The files that no thread is hashing at the moment. Nothing blocks while its lock is held.
 pub(super) struct Queue {
     sharing: Sharing,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     tasks: VecDeque<Task>,
     /// How many threads are hashing.
     busy: usize,
@@ -97,14 +97,14 @@ impl Queue {
         drop(tasks);
     }
 
-    fn wake_if_of_use(&self, state: &State) {
+    fn wake_if_of_use(&self, state: &QueueState) {
         if state.busy < self.sharing.threads && state.share(self.sharing) > 0 {
             self.changed.notify_one();
         }
     }
 }
 
-impl State {
+impl QueueState {
     /// How many tasks an idle thread should take.
     fn share(&self, sharing: Sharing) -> usize {
         let (mut ready, mut whole, mut backlog, mut is_urgent) = (0_usize, 0_usize, 0, false);
@@ -164,7 +164,7 @@ mod tests {
     #[track_caller]
     fn check(lag: u64, busy: usize, tasks: &[(u64, u64)], share: usize) {
         let tasks = tasks.iter().map(|(available, size)| task(*available, *size)).collect();
-        let state = State { tasks, busy, closed: false };
+        let state = QueueState { tasks, busy, closed: false };
         assert_eq!(state.share(Sharing { threads: 2, lanes: LANES, lag }), share);
     }
 

@@ -7,11 +7,11 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
+use super::batch;
 use super::fresh::Memory;
 use super::job::{Deliver, HashJob, Progress, Task};
 use super::lanes::{Engine, MAX_LANES};
 use super::queue::{Queue, Sharing};
-use super::worker;
 use crate::{Digests, Error};
 
 /// No network keeps more threads busy.
@@ -86,7 +86,7 @@ impl HashStage {
 
     fn spawn(&self) -> io::Result<JoinHandle<()>> {
         let (queue, engine) = (Arc::clone(&self.queue), self.engine);
-        let run = move || worker::run(&queue, engine);
+        let run = move || batch::work(&queue, engine);
         thread::Builder::new().name("shard-fetch-hash".to_owned()).spawn(run)
     }
 }

@@ -12,7 +12,7 @@ use super::inflate::Inflater;
 pub(super) type Id = [u8; 20];
 
 /// An object as stored in the pack.
-pub(super) struct Entry {
+pub(super) struct PackEntry {
     /// The offset of its compressed bytes.
     pub(super) at: u64,
     /// The size of the inflated bytes.
@@ -44,7 +44,7 @@ pub(super) fn read(
     file: impl Read,
     limits: &Limits,
     inflater: &mut Inflater<'_>,
-) -> Result<(Vec<Entry>, u64), Flaw> {
+) -> Result<(Vec<PackEntry>, u64), Flaw> {
     let mut input = Hashed { inner: BufReader::with_capacity(64 << 10, file), sha1: Sha1::new(), at: 0 };
     let count = head(&mut input)?;
     within(count.into(), "objects", limits.objects.into())?;
@@ -75,7 +75,7 @@ struct Entries<'a> {
     limits: &'a Limits,
     /// The offset of each entry.
     starts: Vec<u64>,
-    read: Vec<Entry>,
+    read: Vec<PackEntry>,
     bytes: u64,
 }
 
@@ -96,7 +96,7 @@ impl Entries<'_> {
             None => self.whole(kind, input, inflated, inflater)?,
         };
         self.starts.push(start);
-        self.read.push(Entry { at, inflated, form });
+        self.read.push(PackEntry { at, inflated, form });
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use sha1::Digest as _;
 
 use super::bounds::{Flaw, Kind, Limits, within};
 use super::delta::{Delta, Piece};
-use super::entries::{Base, Entry, Form, Id, hash_head};
+use super::entries::{Base, Form, Id, PackEntry, hash_head};
 use super::inflate::Inflater;
 
 /// How many bytes must be unpacked for each object of a pack, including its chain of bases.
@@ -24,7 +24,7 @@ impl Costs {
 /// Unfolds all entries; returns the cost of each object.
 pub(super) fn all<R: Read + Seek>(
     input: BufReader<R>,
-    entries: &[Entry],
+    entries: &[PackEntry],
     limits: &Limits,
     inflater: &mut Inflater<'_>,
 ) -> Result<Costs, Flaw> {
@@ -42,7 +42,7 @@ pub(super) fn all<R: Read + Seek>(
     for (number, entry) in (0..).zip(entries) {
         if let Form::Whole { kind, id } = entry.form {
             let (size, cost) = (entry.inflated, entry.inflated);
-            unfolding.learn(number, Object { id, kind, size, base: None, depth: 0, cost })?;
+            unfolding.learn(number, Unfolded { id, kind, size, base: None, depth: 0, cost })?;
         }
     }
     for (number, entry) in (0..).zip(entries) {
@@ -63,7 +63,7 @@ struct Deltas {
 }
 
 impl Deltas {
-    fn of(entries: &[Entry]) -> Self {
+    fn of(entries: &[PackEntry]) -> Self {
         let (mut of_entry, mut of_id) = (Vec::new(), Vec::new());
         for (number, entry) in (0..).zip(entries) {
             match entry.form {
@@ -91,7 +91,7 @@ fn with_key<K: Ord>(pairs: &[(K, u32)], key: K) -> impl Iterator<Item = u32> {
 
 /// An object's metadata except for its id.
 #[derive(Clone, Copy)]
-struct Object {
+struct Unfolded {
     id: Id,
     kind: Kind,
     size: u64,
@@ -102,12 +102,12 @@ struct Object {
 
 struct Unfolding<'a, 'b, R> {
     input: BufReader<R>,
-    entries: &'a [Entry],
+    entries: &'a [PackEntry],
     limits: &'a Limits,
     inflater: &'a mut Inflater<'b>,
     deltas: Deltas,
     /// Objects that are bases of others.
-    known: HashMap<u32, Object>,
+    known: HashMap<u32, Unfolded>,
     costs: HashMap<Id, u64>,
     work: u64,
     /// The most recently unfolded content, since the next one is probably a delta of it.
@@ -116,7 +116,7 @@ struct Unfolding<'a, 'b, R> {
 
 impl<R: Read + Seek> Unfolding<'_, '_, R> {
     /// Records an object's metadata; returns whether others are deltas of it.
-    fn learn(&mut self, number: u32, object: Object) -> Result<bool, Flaw> {
+    fn learn(&mut self, number: u32, object: Unfolded) -> Result<bool, Flaw> {
         if self.costs.insert(object.id, object.cost).is_some() {
             return Err(Flaw::Broken("it holds an object twice"));
         }
@@ -144,7 +144,7 @@ impl<R: Read + Seek> Unfolding<'_, '_, R> {
                 let unfolded = self.apply(delta, object.size, &content)?;
                 let mut sha1 = hash_head(object.kind, object.size);
                 sha1.update(&unfolded);
-                if self.learn(delta, Object { id: sha1.finalize().into(), ..object })? {
+                if self.learn(delta, Unfolded { id: sha1.finalize().into(), ..object })? {
                     bases.push(delta);
                     self.last = Some((delta, unfolded));
                 }
@@ -154,12 +154,12 @@ impl<R: Read + Seek> Unfolding<'_, '_, R> {
     }
 
     /// The metadata of a delta's object before it is unfolded, checked against the limits.
-    fn checked(&mut self, number: u32, base: Object, delta: u32) -> Result<Object, Flaw> {
+    fn checked(&mut self, number: u32, base: Unfolded, delta: u32) -> Result<Unfolded, Flaw> {
         let (inflated, base_size, size) = match self.entry(delta)? {
-            Entry { inflated, form: Form::Delta { base_size, size, .. }, .. } => {
+            PackEntry { inflated, form: Form::Delta { base_size, size, .. }, .. } => {
                 (*inflated, *base_size, *size)
             }
-            Entry { inflated, form: Form::Whole { .. }, .. } => (*inflated, 0, 0),
+            PackEntry { inflated, form: Form::Whole { .. }, .. } => (*inflated, 0, 0),
         };
         if base_size != base.size {
             return Err(Flaw::Broken("a delta is for a base of another size"));
@@ -171,7 +171,7 @@ impl<R: Read + Seek> Unfolding<'_, '_, R> {
         within(cost, "bytes to unfold a chain of deltas", self.limits.chain)?;
         self.work = self.work.saturating_add(cost);
         within(self.work, "bytes to unfold all deltas", self.limits.work)?;
-        Ok(Object { size, base: Some(number), depth, cost, ..base })
+        Ok(Unfolded { size, base: Some(number), depth, cost, ..base })
     }
 
     /// The content of an object that has deltas.
@@ -229,7 +229,7 @@ impl<R: Read + Seek> Unfolding<'_, '_, R> {
         self.inflater.inflate(&mut self.input, inflated, sink)
     }
 
-    fn entry(&self, number: u32) -> Result<&Entry, Flaw> {
+    fn entry(&self, number: u32) -> Result<&PackEntry, Flaw> {
         self.entries.get(number as usize).ok_or(Flaw::Broken("a delta is for no earlier object"))
     }
 }
