@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use url_parse::{CommitId, RepoPath};
-
-use crate::hex;
+use url_parse::{CommitId, RepoPath, hex};
 
 /// The name of a file in a pool. Two files with the same name have the same content.
 ///
@@ -23,12 +21,12 @@ const LONGEST_PATH: usize = 120;
 impl ContentName {
     /// The name for this SHA-256, the most reliable one.
     pub fn sha256(digest: [u8; 32]) -> Self {
-        Self(format!("sha256-{}", hex::encode(&digest)))
+        Self(format!("sha256-{}", hex(&digest)))
     }
 
     /// The name for this MD5 and size in bytes, for files without a SHA-256.
     pub fn md5_and_size(digest: [u8; 16], size: u64) -> Self {
-        Self(format!("md5-{}-{size}", hex::encode(&digest)))
+        Self(format!("md5-{}-{size}", hex(&digest)))
     }
 
     /// The name for a file without any digest. It includes the commit, which alone determines the
@@ -56,14 +54,14 @@ fn file_name_of(text: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' => name.push(byte.into()),
             _ => {
                 name.push('%');
-                name.push_str(&hex::encode(&[byte]));
+                name.push_str(&hex(&[byte]));
             }
         }
     }
     if name.len() > LONGEST_PATH {
         name.truncate(LONGEST_PATH);
         name.push('+');
-        name.push_str(&hex::encode(&fnv1a(text.as_bytes()).to_be_bytes()));
+        name.push_str(&hex(&fnv1a(text.as_bytes()).to_be_bytes()));
     }
     name.push('+'); // A name must not end in a dot.
     name

@@ -82,7 +82,6 @@ mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hex;
 mod holder;
 mod inventory;
 mod last_use;

@@ -2,9 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
-use url_parse::{ModelId, ModelRef, Revision};
-
-use crate::hex;
+use url_parse::{ModelId, ModelRef, Revision, hex};
 
 /// Separates repository, revision and digest. It does not occur in a repository's name and is
 /// percent-encoded in a revision.
@@ -37,7 +35,7 @@ fn file_name_of(revision: &str, room: usize) -> String {
     if encoded.len() <= room && !revision.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return encoded;
     }
-    let mut digest = hex::encode(&Sha256::digest(revision));
+    let mut digest = hex(&Sha256::digest(revision));
     digest.truncate(DIGITS);
     let start = cut(&encoded, room.saturating_sub(1 + DIGITS));
     format!("{start}{SEPARATOR}{digest}")

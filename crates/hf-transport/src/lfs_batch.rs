@@ -11,11 +11,10 @@ use net::{Answer, Hop, Reach, Redirects, Request, SafeUrl, ServerWords};
 use reqwest::Method;
 use reqwest::header::{self, HeaderMap};
 use serde::Serialize;
-use url_parse::{ModelId, RepoPath, Url};
+use url_parse::{ModelId, RepoPath, Url, hex};
 
 use self::answer::{Place, Problem, Speaker};
 use crate::client::{GIT, headers};
-use crate::lfs_pointer::hex_oid;
 use crate::{Error, HubClient, LfsPointer};
 
 const MEDIA_TYPE: &str = "application/vnd.git-lfs+json";
@@ -147,7 +146,7 @@ impl HubClient {
 
 fn body(objects: &[(RepoPath, LfsPointer)]) -> Bytes {
     let objects =
-        objects.iter().map(|(_, pointer)| WantedObject { oid: hex_oid(&pointer.oid), size: pointer.size });
+        objects.iter().map(|(_, pointer)| WantedObject { oid: hex(&pointer.oid), size: pointer.size });
     let wanted = WantedBatch {
         operation: "download",
         transfers: ["basic"],

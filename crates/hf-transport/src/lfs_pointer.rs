@@ -1,5 +1,7 @@
 //! LFS pointers: small texts that represent large files in a git tree.
 
+use url_parse::from_hex;
+
 /// Identifies a large file's content by its SHA-256 and size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LfsPointer {
@@ -45,7 +47,7 @@ pub(crate) fn recognize(blob: &[u8]) -> Recognized {
     if rest.peek().is_some_and(|line| line.starts_with("ext-")) {
         return Recognized::Unusable("it uses an LFS extension, which changes the content");
     }
-    let oid = rest.next().and_then(|line| line.strip_prefix("oid sha256:")).and_then(parse_oid);
+    let oid = rest.next().and_then(|line| line.strip_prefix("oid sha256:")).and_then(from_hex);
     let size = rest.next().and_then(|line| line.strip_prefix("size ")).and_then(parse_size);
     match (oid, size, rest.next()) {
         (Some(oid), Some(size), None) => Recognized::Pointer(LfsPointer { oid, size }),
@@ -56,32 +58,6 @@ pub(crate) fn recognize(blob: &[u8]) -> Recognized {
 fn parse_size(text: &str) -> Option<u64> {
     // `u64::from_str` would accept a leading `+`.
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
-}
-
-/// Parses 64 lower-case hexadecimal digits.
-pub(crate) fn parse_oid(hex: &str) -> Option<[u8; 32]> {
-    let digits = hex.as_bytes();
-    if digits.len() != 64 {
-        return None;
-    }
-    let mut oid = [0; 32];
-    for (byte, pair) in oid.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair.iter().try_fold(0, |value, digit| Some(value << 4 | nibble(*digit)?))?;
-    }
-    Some(oid)
-}
-
-/// Formats a digest with the same digits.
-pub(crate) fn hex_oid(oid: &[u8; 32]) -> String {
-    oid.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -101,14 +77,13 @@ mod tests {
 
     #[test]
     fn pointers_of_every_version_are_recognized() {
-        let expected = LfsPointer { oid: parse_oid(OID).unwrap(), size: 12345 };
+        let expected = LfsPointer { oid: from_hex(OID).unwrap(), size: 12345 };
         for version in VERSIONS {
             check(&pointer(version, OID, "12345"), &Recognized::Pointer(expected));
         }
         let without_last_line_end = pointer(VERSIONS[0], OID, "12345");
         check(without_last_line_end.trim_end(), &Recognized::Pointer(expected));
         assert_eq!(expected.oid[..3], [0x4d, 0x7a, 0x21]);
-        assert_eq!(hex_oid(&expected.oid), OID);
     }
 
     #[test]

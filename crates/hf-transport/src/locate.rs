@@ -5,10 +5,9 @@ use std::time::{Duration, SystemTime};
 use net::{Answer, Hop, Redirects, Request, SafeUrl, header_text};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
-use url_parse::{CommitId, ModelId, RepoPath, Url};
+use url_parse::{CommitId, ModelId, RepoPath, Url, from_hex};
 
 use crate::client::headers;
-use crate::lfs_pointer::parse_oid;
 use crate::{Error, HubClient};
 
 /// The current location of a file, and the hub's record of it.
@@ -200,7 +199,7 @@ fn own_size(headers: &HeaderMap) -> Option<u64> {
 /// `X-Linked-Etag`, which for LFS files is the SHA-256: usually quoted, but weak or bare on some
 /// mirrors.
 fn linked_sha256(headers: &HeaderMap) -> Option<[u8; 32]> {
-    parse_oid(etag(headers, "x-linked-etag")?)
+    from_hex(etag(headers, "x-linked-etag")?)
 }
 
 fn etag<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -231,7 +230,7 @@ mod tests {
     #[test]
     fn the_etag_is_read_in_every_spelling() {
         const OID: &str = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
-        let expected = parse_oid(OID);
+        let expected = from_hex(OID);
         assert!(expected.is_some());
         for etag in [
             "\"4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\"",

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use url_parse::Excerpt;
+use url_parse::{Excerpt, from_hex, hex};
 
 /// The MD5 of a file, as in a manifest's `md5sum`. It detects damage but not manipulation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,7 +88,7 @@ macro_rules! digest {
             type Err = InvalidDigest;
 
             fn from_str(text: &str) -> Result<Self, InvalidDigest> {
-                let digest = parse_hex(text).map(Self);
+                let digest = from_hex(&text.to_ascii_lowercase()).map(Self);
                 digest.ok_or_else(|| InvalidDigest { what: $what, input: Excerpt::of(text) })
             }
         }
@@ -96,7 +96,7 @@ macro_rules! digest {
         /// As lower-case hexadecimal digits.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(&hex(&self.0))
             }
         }
 
@@ -110,21 +110,6 @@ macro_rules! digest {
 
 digest!(Md5Digest, 16, Checked::Md5);
 digest!(Sha256Digest, 32, Checked::Sha256);
-
-fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = pair.iter().try_fold(0, |value, digit| Some(value << 4 | hex_value(*digit)?))?;
-    }
-    Some(bytes)
-}
-
-fn hex_value(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
-}
 
 #[cfg(test)]
 mod tests {

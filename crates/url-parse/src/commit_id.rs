@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::error::Error;
 use crate::excerpt::Excerpt;
+use crate::hex::{from_hex, hex};
 
 /// The SHA-1 id of a commit, in full; written as exactly 40 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,33 +27,13 @@ impl FromStr for CommitId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        decode(text).map(Self).ok_or_else(|| Error::CommitId { input: Excerpt::of(text) })
-    }
-}
-
-fn decode(text: &str) -> Option<[u8; 20]> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let mut bytes = [0; 20];
-    if pairs.len() != bytes.len() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
-}
-
-fn digit(ascii: u8) -> Option<u8> {
-    match ascii {
-        b'0'..=b'9' => Some(ascii - b'0'),
-        b'a'..=b'f' => Some(ascii - b'a' + 10),
-        _ => None,
+        from_hex(text).map(Self).ok_or_else(|| Error::CommitId { input: Excerpt::of(text) })
     }
 }
 
 impl fmt::Display for CommitId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use url_parse::{from_hex, hex};
+
 /// The SHA-256 of a blob, which is its name in a store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobId([u8; 32]);
@@ -24,20 +26,7 @@ impl FromStr for BlobId {
     type Err = NoBlobId;
 
     fn from_str(text: &str) -> Result<Self, NoBlobId> {
-        let digit = |digit: &u8| match digit {
-            b'0'..=b'9' => Some(digit - b'0'),
-            b'a'..=b'f' => Some(digit - b'a' + 10),
-            _ => None,
-        };
-        let mut bytes = [0; 32];
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        if pairs.len() != bytes.len() || !rest.is_empty() {
-            return Err(NoBlobId);
-        }
-        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = digit(high).zip(digit(low)).map(|(high, low)| high << 4 | low).ok_or(NoBlobId)?;
-        }
-        Ok(Self(bytes))
+        from_hex(text).map(Self).ok_or(NoBlobId)
     }
 }
 
@@ -48,7 +37,7 @@ pub struct NoBlobId;
 
 impl fmt::Display for BlobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 

@@ -6,10 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use url_parse::{CommitId, Endpoint, Excerpt, Proof, RepoPath, Revision};
+use url_parse::{CommitId, Endpoint, Excerpt, Proof, RepoPath, Revision, from_hex, hex};
 
 use super::{Edit, Receipt, ReceiptFile};
-use crate::hex;
 
 /// No commit with more files is downloaded, so no valid receipt lists more. Every look-up reads a
 /// receipt.
@@ -117,7 +116,7 @@ impl From<&Receipt> for Wire {
             endpoint: receipt.endpoint.as_ref().map(ToString::to_string),
             revision: receipt.revision.as_ref().map(ToString::to_string),
             seen_at: receipt.seen_at.map(seconds),
-            manifest_sha256: hex::encode(&receipt.manifest_sha256),
+            manifest_sha256: hex(&receipt.manifest_sha256),
             made: seconds(receipt.made),
             files: receipt.files.iter().map(File::from).collect(),
             lacking: receipt.lacking.iter().map(ToString::to_string).collect(),
@@ -128,7 +127,7 @@ impl From<&Receipt> for Wire {
 
 impl From<&Edit> for Edited {
     fn from(edit: &Edit) -> Self {
-        Self { path: edit.path.as_str().to_owned(), sha256: hex::encode(&edit.sha256) }
+        Self { path: edit.path.as_str().to_owned(), sha256: hex(&edit.sha256) }
     }
 }
 
@@ -137,8 +136,8 @@ impl From<&ReceiptFile> for File {
         Self {
             path: file.path.as_str().to_owned(),
             size: file.size,
-            sha256: file.sha256.map(|digest| hex::encode(&digest)),
-            md5: file.md5.map(|digest| hex::encode(&digest)),
+            sha256: file.sha256.map(|digest| hex(&digest)),
+            md5: file.md5.map(|digest| hex(&digest)),
         }
     }
 }
@@ -199,5 +198,5 @@ fn proof(word: &str) -> Result<Proof, Unusable> {
 }
 
 fn digest<const N: usize>(text: &str) -> Result<[u8; N], Unusable> {
-    hex::decode(text).ok_or_else(|| Unusable::Digest(Excerpt::of(text)))
+    from_hex(&text.to_ascii_lowercase()).ok_or_else(|| Unusable::Digest(Excerpt::of(text)))
 }

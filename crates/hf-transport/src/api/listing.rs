@@ -8,11 +8,10 @@ use net::{SafeUrl, header_text};
 use reqwest::header;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
-use url_parse::{CommitId, Excerpt, ModelId, Platform, RepoPath, Url};
+use url_parse::{CommitId, Excerpt, ModelId, Platform, RepoPath, Url, from_hex};
 
 use super::{Api, pages};
 use crate::export::{Allowance, MAX_ENTRIES, MAX_NAMES, path_on};
-use crate::lfs_pointer::parse_oid;
 use crate::{Error, LfsPointer};
 
 /// Pages have up to a thousand files and folders. A server could send empty pages forever.
@@ -46,7 +45,7 @@ pub(super) enum ListedKind {
 impl ListedKind {
     /// A file with this SHA-256, if the text is one.
     pub(super) fn lfs(oid: &str, size: u64) -> Option<Self> {
-        parse_oid(oid).map(|oid| Self::Lfs(LfsPointer { oid, size }))
+        from_hex(oid).map(|oid| Self::Lfs(LfsPointer { oid, size }))
     }
 
     /// A file whose git blob has this id, if the text is one.

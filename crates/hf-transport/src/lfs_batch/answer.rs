@@ -8,10 +8,9 @@ use net::Reach;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
-use url_parse::Url;
+use url_parse::{Url, from_hex};
 
 use crate::LfsPointer;
-use crate::lfs_pointer::parse_oid;
 use crate::locate::signature_expiry;
 
 /// More objects than a request contains are counted but not kept.
@@ -142,7 +141,7 @@ pub(crate) fn read(
     }
     let mut found: HashMap<[u8; 32], Object> = HashMap::new();
     for object in batch.objects.first {
-        if let Some(oid) = parse_oid(&object.oid) {
+        if let Some(oid) = from_hex(&object.oid) {
             found.entry(oid).or_insert(object);
         }
     }

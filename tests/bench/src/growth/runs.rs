@@ -57,7 +57,7 @@ impl Kind {
         let mut hub = place.start_hub(network)?;
         let served = hub.make(self.input, count)?;
         let home = place.memory.join("growth");
-        let stage = Trial { place, served, home, count };
+        let stage = Setting { place, served, home, count };
         let mut sums = vec![0.0; self.steps.len()];
         for _ in 0..self.runs {
             for (sum, step) in sums.iter_mut().zip(self.steps) {
@@ -70,7 +70,7 @@ impl Kind {
 }
 
 /// What all steps share.
-struct Trial<'a> {
+struct Setting<'a> {
     place: &'a Workplace,
     served: Served,
     home: PathBuf,
@@ -83,7 +83,7 @@ const UNKNOWN: &str = "this system does not tell processor times";
 /// What a server sent was refused.
 const REFUSED: [i32; 2] = [4, 5];
 
-impl Trial<'_> {
+impl Setting<'_> {
     fn run(&self, step: Step) -> Result<f64> {
         match step {
             Step::Parse => self.parse(),
