@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use local_hub::{ModelFixture, PublishedModel, RequestLog};
+use local_hub::{ModelFixture, PublishedModel, RequestLog, flip_a_bit};
 
-use crate::damage::flip_a_bit;
 use crate::world::{Recorded, World};
 
 const SHARD: &str = "params_shard_1.bin";

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use local_hub::{Fault, FaultTarget, LoggedRequest, ModelFixture, Outcome, PublishedModel, Times};
+use local_hub::{
+    Fault, FaultTarget, LoggedRequest, ModelFixture, Outcome, PublishedModel, Times, flip_a_bit,
+};
 
-use crate::damage::flip_a_bit;
 use crate::world::{PATIENCE, Recorded, World, request};
 
 fn is_over(asked: &LoggedRequest) -> bool {

@@ -8,7 +8,6 @@ mod blocking;
 mod cache;
 mod cancelling;
 mod concurrency;
-mod damage;
 mod disks;
 mod donors;
 mod download;

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use facade::cache::VerifyReport;
 use facade::{Downloader, Model, Outcome, Repair, Request};
-use local_hub::{LocalHub, Manifests, ModelFixture, PublishedModel};
+use local_hub::{LocalHub, Manifests, ModelFixture, PublishedModel, edit_config};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use sha2::{Digest as _, Sha256};
 
-use crate::damage::edit_config;
 use crate::world::{Recorded, World, entry_in, files_below, lay_out, quick, request, temporary_folder};
 
 const CONFIG: &str = "mlc-chat-config.json";

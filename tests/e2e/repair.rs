@@ -1,9 +1,8 @@
 //! An existing directory that is not whole.
 
 use facade::{ErrorKind, Outcome};
-use local_hub::ModelFixture;
+use local_hub::{ModelFixture, edit_config, flip_a_bit};
 
-use crate::damage::{edit_config, flip_a_bit};
 use crate::world::{Recorded, World, is_cached, lay_out, request};
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use facade::{Builder, Downloader, Error, Event, Model, Observer, Outcome, Request, RetryPolicy};
 use local_hub::{LocalHub, LocalHubBuilder, ModelFixture, PublishedModel};
+pub(crate) use local_hub::{entry_in, files_below, lay_out};
 use tempfile::TempDir;
 
 /// A hub and an empty cache, independent of the test's environment.
@@ -83,22 +84,6 @@ pub(crate) fn request(model: &PublishedModel) -> Request {
     model.url.parse().unwrap()
 }
 
-/// The model's place in a tier.
-pub(crate) fn entry_in(tier: &Path, model: &PublishedModel) -> PathBuf {
-    tier.join("hf").join(&model.user).join(&model.repo)
-}
-
-/// A copy of a model, as another program left it in a folder.
-pub(crate) fn lay_out(model: &PublishedModel, tier: &Path) -> PathBuf {
-    let entry = entry_in(tier, model);
-    for file in &model.files {
-        let path = entry.join(&file.path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, file.bytes()).unwrap();
-    }
-    entry
-}
-
 /// The default number of attempts, with short pauses.
 pub(crate) fn quick() -> RetryPolicy {
     RetryPolicy {
@@ -111,18 +96,6 @@ pub(crate) fn quick() -> RetryPolicy {
 #[expect(clippy::disallowed_methods, reason = "tests have no folder of their own to begin with")]
 pub(crate) fn temporary_folder() -> TempDir {
     tempfile::tempdir().unwrap()
-}
-
-/// Every file and empty folder below a folder; none if it does not exist.
-pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut files = Vec::new();
-    for path in entries.map(|entry| entry.unwrap().path()) {
-        let below = if path.is_dir() && !path.is_symlink() { files_below(&path) } else { Vec::new() };
-        if below.is_empty() { files.push(path) } else { files.extend(below) }
-    }
-    files.sort();
-    files
 }
 
 fn is_private(path: &Path) -> bool {

@@ -78,3 +78,21 @@ pub(crate) fn screens(root: &Path) -> Result<()> {
         .env("MLC_WEIGHTS_WRITE_SCREENS", "1");
     succeed(&mut test).context("the page was not written")
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::{Cli, Task};
+
+    #[test]
+    fn arguments_reach_the_program_as_they_are() {
+        for line in [&["--help"][..], &["fleet", "--most", "3"], &["--json", "x.json", "-h"], &[]] {
+            let words = ["xtask", "bench"].into_iter().chain(line.iter().copied());
+            let Some(Task::Bench(passed_on)) = Cli::try_parse_from(words).unwrap().task else {
+                panic!("{line:?} is another task")
+            };
+            assert_eq!(passed_on.arguments, line);
+        }
+    }
+}

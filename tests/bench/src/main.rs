@@ -166,3 +166,19 @@ impl<O: Args + Clone + Send + 'static> With<O> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn command_lines_are_understood() {
+        Task::command().debug_assert();
+        for line in ["bench", "bench --json x", "bench race --program x --json y", "bench growth --json x"] {
+            let parsed = Task::try_parse_from(["cargo xtask"].into_iter().chain(line.split(' ')));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.err().map_or_else(String::new, |e| e.to_string()));
+        }
+    }
+}

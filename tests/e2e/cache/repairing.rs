@@ -3,9 +3,8 @@
 use std::fs;
 
 use facade::{CachePolicy, CommitId, Error, ErrorKind, Model, Outcome, Repair, Request};
-use local_hub::{ModelFixture, PublishedModel};
+use local_hub::{ModelFixture, PublishedModel, edit_config, flip_a_bit};
 
-use crate::damage::{edit_config, flip_a_bit};
 use crate::world::{Recorded, World, lay_out, request};
 
 async fn downloaded(fixture: &ModelFixture) -> (World, PublishedModel) {

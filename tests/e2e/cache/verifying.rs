@@ -5,9 +5,8 @@ use std::ops::ControlFlow;
 
 use facade::cache::{Basis, FileState, VerifyEvent, VerifyReport};
 use facade::{Error, ErrorKind};
-use local_hub::{Manifests, ModelFixture, PublishedModel};
+use local_hub::{Manifests, ModelFixture, PublishedModel, edit_config, flip_a_bit};
 
-use crate::damage::{edit_config, flip_a_bit};
 use crate::world::{World, files_below, lay_out};
 
 /// The report on the only copy of `mlc-ai/tiny`.

@@ -36,6 +36,7 @@
 //! effect.
 
 mod azurite;
+mod caches;
 mod dav_server;
 mod fault;
 mod fault_proxy;
@@ -59,6 +60,7 @@ mod trouble;
 mod web_store;
 
 pub use azurite::{AzureAccess, LocalAzure};
+pub use caches::{edit_config, entry_in, files_below, flip_a_bit, lay_out};
 pub use dav_server::DebianServer;
 pub use fault::{Fault, FaultBody, FaultTarget, Hold, Times};
 pub use fault_proxy::FaultProxy;

@@ -1,23 +1,10 @@
 //! `mlc-weights verify`, and its repairs.
 
 use std::fs;
-use std::path::Path;
 
-use local_hub::PublishedModel;
+use local_hub::{PublishedModel, edit_config, flip_a_bit};
 
 use crate::world::{Ran, World, lay_out};
-
-fn flip_a_bit(path: &Path) {
-    let mut bytes = fs::read(path).unwrap();
-    bytes[17] ^= 1;
-    fs::write(path, bytes).unwrap();
-}
-
-fn edit_config(world: &World, model: &PublishedModel) {
-    let path = world.entry(model).join("mlc-chat-config.json");
-    let text = fs::read_to_string(&path).unwrap();
-    fs::write(path, text.replacen('{', "{ \"my_own\": 1,", 1)).unwrap();
-}
 
 fn downloaded() -> (World, PublishedModel) {
     let (world, model) = World::with_tiny();
@@ -47,7 +34,7 @@ fn a_good_model_is_ok_without_a_request() {
 #[test]
 fn an_edited_config_is_no_damage() {
     let (world, model) = downloaded();
-    edit_config(&world, &model);
+    edit_config(&world.entry(&model));
     let ran = world.cli(&["verify", "mlc-ai/tiny"]).run();
     // Its size tells, so it is not hashed.
     check(&ran, 0, &["mlc-ai/tiny: ok (9 files, 227.19 kB hashed)", "  modified   mlc-chat-config.json"]);

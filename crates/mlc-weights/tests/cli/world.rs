@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use local_hub::{LocalHub, ModelFixture, PublishedModel};
+pub(crate) use local_hub::{entry_in, files_below, lay_out};
 use tempfile::TempDir;
 
 use crate::schemas;
@@ -321,34 +322,6 @@ impl Ran {
     pub(crate) fn lines(&self) -> Vec<&str> {
         self.stderr.lines().collect()
     }
-}
-
-/// Where a tier keeps a model.
-pub(crate) fn entry_in(tier: &Path, model: &PublishedModel) -> PathBuf {
-    tier.join("hf").join(&model.user).join(&model.repo)
-}
-
-/// A copy of a model, as somebody else left it in a tier.
-pub(crate) fn lay_out(model: &PublishedModel, tier: &Path) -> PathBuf {
-    let entry = entry_in(tier, model);
-    for file in &model.files {
-        let path = entry.join(&file.path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, file.bytes()).unwrap();
-    }
-    entry
-}
-
-/// Every file and empty folder below a folder; none when it does not exist.
-pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut files = Vec::new();
-    for path in entries.map(|entry| entry.unwrap().path()) {
-        let below = if path.is_dir() && !path.is_symlink() { files_below(&path) } else { Vec::new() };
-        if below.is_empty() { files.push(path) } else { files.extend(below) }
-    }
-    files.sort();
-    files
 }
 
 /// Whether a file of a model is in staging, verified.

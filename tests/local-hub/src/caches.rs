@@ -1,0 +1,50 @@
+//! Caches as tests lay them out, look at them and damage them by hand.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::PublishedModel;
+
+/// Where a tier keeps a model.
+pub fn entry_in(tier: &Path, model: &PublishedModel) -> PathBuf {
+    tier.join("hf").join(&model.user).join(&model.repo)
+}
+
+/// Puts a copy of a model into a tier, as another program would have left it there. Returns its folder.
+pub fn lay_out(model: &PublishedModel, tier: &Path) -> PathBuf {
+    let entry = entry_in(tier, model);
+    for file in &model.files {
+        let path = entry.join(&file.path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, file.bytes()).unwrap();
+    }
+    entry
+}
+
+/// Every file and empty folder below a folder; none when it does not exist.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        let below = if path.is_dir() && !path.is_symlink() { files_below(&path) } else { Vec::new() };
+        if below.is_empty() { files.push(path) } else { files.extend(below) }
+    }
+    files.sort();
+    files
+}
+
+/// Changes a file's content and not its size, so that only a digest shows it.
+pub fn flip_a_bit(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[17] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Adds a setting to a model's configuration, as a user does. Returns its new text.
+pub fn edit_config(entry: &Path) -> String {
+    let path = entry.join("mlc-chat-config.json");
+    let text = fs::read_to_string(&path).unwrap().replacen('{', "{ \"my_own\": 1,", 1);
+    fs::write(path, &text).unwrap();
+    text
+}
