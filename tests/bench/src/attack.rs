@@ -17,7 +17,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use local_hub::with_scratch;
 
-use crate::release;
+use crate::workplace::release_build;
 use scene::{Findings, Scene, Stage};
 
 #[derive(Args, Clone)]
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let program = match &arguments.program {
         Some(program) => std::path::absolute(program)?,
-        None => release::program(root)?,
+        None => release_build(root)?,
     };
     ensure!(program.is_file(), "{} is no program", program.display());
     let mut scenes: Vec<Scene> =

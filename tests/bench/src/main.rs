@@ -22,7 +22,6 @@ mod machine;
 mod measure;
 mod memory;
 mod race;
-mod release;
 mod resume;
 mod statistics;
 mod table;
@@ -148,7 +147,7 @@ impl<O: Args + Clone + Send + 'static> With<O> {
         if cfg!(debug_assertions) {
             bail!("a development build measures nothing: `cargo xtask bench` starts a release build");
         }
-        self.program.clone().map_or_else(|| release::program(root()), Ok)
+        self.program.clone().map_or_else(|| workplace::release_build(root()), Ok)
     }
 
     /// Everything around the measuring itself.

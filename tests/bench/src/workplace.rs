@@ -112,6 +112,19 @@ impl Workplace {
     }
 }
 
+/// Builds `mlc-weights` and says where it is: beside the folder of this program, which cargo has built too.
+pub(super) fn release_build(root: &Path) -> Result<PathBuf> {
+    let status = Command::new("cargo")
+        .args(["build", "--release", "--locked", "--package", "mlc-weights"])
+        .current_dir(root)
+        .status()
+        .context("running cargo; is it in the PATH?")?;
+    ensure!(status.success(), "building mlc-weights failed");
+    let own = std::env::current_exe().context("looking for this program")?;
+    let target = own.ancestors().nth(2).context("this program is in no folder of cargo's")?;
+    Ok(target.join("release").join(format!("mlc-weights{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// A command that the user's settings do not change.
 pub(super) fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
