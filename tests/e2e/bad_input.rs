@@ -60,56 +60,19 @@ async fn repositories_that_are_no_mlc_models() {
     check(new().head("nowhere"), ErrorKind::Refused, &["mlc-ai/bad", "no revision"]).await;
 }
 
+/// Every other form is a row in shard-fetch's tests of manifests.
 #[tokio::test]
 async fn manifests_that_cannot_be_used() {
     let refused = ErrorKind::Refused;
     check(with_manifest("not json"), refused, &["tensor-cache.json", "JSON"]).await;
-    check(with_manifest(r#"[{"name": "w", "dataPath": "w.bin"}]"#), refused, &["tensor-cache.json", "2023"])
-        .await;
-    check(with_manifest("[]"), refused, &["tensor-cache.json", "list"]).await;
     check(with_manifest(r#"{"records": []}"#), refused, &["tensor-cache.json", "no shards"]).await;
-    check(with_manifest(r#"{"records": 7}"#), refused, &["tensor-cache.json", "records"]).await;
-    let wrong_type = r#"{"records": [{"dataPath": "a", "nbytes": "many", "records": []}]}"#;
-    check(with_manifest(wrong_type), refused, &["records[0].nbytes", "many"]).await;
-    let deep = "[".repeat(100_000);
-    check(with_manifest(&deep), refused, &["tensor-cache.json"]).await;
-    let twice = r#"{"records": [
-        {"dataPath": "params_shard_0.bin", "nbytes": 98304, "records": [], "md5sum": "00000000000000000000000000000000"},
-        {"dataPath": "params_shard_0.bin", "nbytes": 98304, "records": [], "md5sum": "00000000000000000000000000000001"}]}"#;
-    check(with_manifest(twice), refused, &["records[0]", "records[1]", "params_shard_0.bin"]).await;
     check(ModelFixture::new("mlc-ai/bad").config_bytes("{"), refused, &["mlc-chat-config.json"]).await;
 }
 
 #[tokio::test]
-async fn a_manifest_over_the_limit_is_not_even_read() {
-    let large = vec![b' '; (64 << 20) + 1];
-    check(
-        ModelFixture::new("mlc-ai/bad").manifest_bytes(large),
-        ErrorKind::Refused,
-        &["tensor-cache.json", "67.11 MB"],
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn paths_that_leave_the_directory_are_refused_by_record() {
-    for path in [
-        r#""/etc/passwd""#,
-        r#""../x""#,
-        r#""a/../../x""#,
-        r#""a\\b""#,
-        r#""git~1/x""#,
-        r#""a\u200bb""#,
-        "\"a\\u0000b\"",
-        r#""""#,
-    ] {
-        check(
-            with_manifest(&record(path)),
-            ErrorKind::Integrity,
-            &["tensor-cache.json", "records[0].dataPath"],
-        )
-        .await;
-    }
+async fn a_path_that_leaves_the_directory_is_refused_by_record() {
+    let words = ["tensor-cache.json", "records[0].dataPath"];
+    check(with_manifest(&record(r#""a/../../x""#)), ErrorKind::Integrity, &words).await;
 }
 
 #[tokio::test]
@@ -118,10 +81,8 @@ async fn entries_of_the_repository_that_are_refused_by_name() {
     let integrity = ErrorKind::Integrity;
     check(new().symlink("link.json", "/etc/passwd"), integrity, &["link.json", "a symbolic link"]).await;
     check(new().submodule("vendor/other"), integrity, &["vendor/other", "a submodule"]).await;
-    for name in ["..", ".git", "a\\b", "a\nb"] {
-        let target = RawTarget::Blob(b"x".to_vec());
-        check(new().raw_entry("100644", name, target), integrity, &["mlc-ai/bad", "path"]).await;
-    }
+    let target = RawTarget::Blob(b"x".to_vec());
+    check(new().raw_entry("100644", "..", target), integrity, &["mlc-ai/bad", "path"]).await;
 }
 
 #[tokio::test]
@@ -147,31 +108,6 @@ async fn refusals_of_a_hub_are_reported() {
     let outcome = world.download(&published).await;
     let page = format!("{}/mlc-ai/gated", world.hub.endpoint());
     refused(&world, outcome, ErrorKind::Refused, &["mlc-ai/gated is gated", &page]);
-}
-
-#[tokio::test]
-async fn a_login_page_is_not_taken_for_a_hub() {
-    let html = [
-        FaultTarget::any(""),
-        FaultTarget::upload_pack("mlc-ai/tiny"),
-        FaultTarget::resolve("params_shard_0.bin"),
-    ];
-    for target in html {
-        let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-        world.hub.fault(target, Fault::Html, Times::Forever);
-        world.hub.fault(FaultTarget::lfs_batch(""), Fault::Html, Times::Forever);
-        let outcome = world.download(&published).await;
-        refused(&world, outcome, ErrorKind::Refused, &["text/html", &world.hub.endpoint()]);
-    }
-}
-
-#[tokio::test]
-async fn a_file_that_the_hub_does_not_serve() {
-    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    world.hub.fault(FaultTarget::resolve("params_shard_2.bin"), Fault::status(404), Times::Forever);
-    world.hub.fault(FaultTarget::lfs_batch(""), Fault::status(404), Times::Forever);
-    let outcome = world.download(&published).await;
-    refused(&world, outcome, ErrorKind::Refused, &["params_shard_2.bin"]);
 }
 
 #[tokio::test]

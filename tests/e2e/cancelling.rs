@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use facade::{Downloader, Event, FetchEvent, Request};
-use local_hub::{Fault, FaultTarget, ModelFixture, PublishedModel, RequestLog, Times};
+use local_hub::{Fault, FaultTarget, ModelFixture, RequestLog, Times};
 use tokio::sync::Notify;
 
 use crate::world::{PATIENCE, World, request};
@@ -65,26 +65,14 @@ fn patient(world: &World) -> Downloader {
     world.builder().idle_timeout(100 * PATIENCE).build().unwrap()
 }
 
-/// A repository whose first commit is no longer a tip.
-fn two_commits() -> (World, PublishedModel) {
-    let (world, old) = World::with(&ModelFixture::new(ID));
-    world.hub.publish(&ModelFixture::new(ID).seed(1));
-    (world, old)
-}
-
 #[tokio::test]
 async fn while_a_server_is_waited_for() {
-    let (repository, shard) = (FaultTarget::info_refs(ID), "params_shard_1.bin");
+    let shard = "params_shard_1.bin";
     for (target, fault) in [
-        (repository.clone(), Fault::NoAnswer),
-        (repository, Fault::Stall { after: 50 }),
-        (FaultTarget::upload_pack(ID), Fault::NoAnswer),
         (FaultTarget::upload_pack(ID), Fault::Stall { after: 50 }),
         (FaultTarget::resolve(shard), Fault::NoAnswer),
-        (FaultTarget::data(shard), Fault::NoAnswer),
         (FaultTarget::data(shard), Fault::Stall { after: 1000 }),
         (FaultTarget::info_refs(ID), Fault::retry_after(429, "200")),
-        (FaultTarget::resolve(shard), Fault::retry_after(503, "200")),
     ] {
         let (world, published) = World::with(&ModelFixture::new(ID));
         world.hub.fault(target.clone(), fault.clone(), Times::Once);
@@ -93,27 +81,6 @@ async fn while_a_server_is_waited_for() {
             assert!(log.until(PATIENCE, |log| log.requests().iter().any(|one| one.fault.is_some())).await);
         };
         check(&world, patient(&world), request(&published), &format!("{target:?} {fault:?}"), reached).await;
-        assert!(world.visible_files().is_empty());
-    }
-}
-
-#[tokio::test]
-async fn while_the_api_is_asked() {
-    for target in
-        [FaultTarget::api(ID), FaultTarget::resolve("README.md"), FaultTarget::resolve_cache("README.md")]
-    {
-        let (world, old) = two_commits();
-        world.hub.fault(FaultTarget::info_refs(ID), Fault::status(404), Times::Forever);
-        world.hub.fault(target.clone(), Fault::NoAnswer, Times::Once);
-        let log = world.hub.log();
-        // Apart from the refusal of git's request.
-        let is_held_up =
-            |log: &RequestLog| log.requests().iter().filter(|one| one.fault.is_some()).count() > 1;
-        let reached = async {
-            assert!(log.until(PATIENCE, is_held_up).await, "{log}");
-        };
-        let asked = request(&old).revision(old.commit.parse().unwrap());
-        check(&world, patient(&world), asked, &format!("{target:?}"), reached).await;
         assert!(world.visible_files().is_empty());
     }
 }

@@ -52,15 +52,6 @@ async fn the_second_call_makes_no_request() {
 }
 
 #[tokio::test]
-async fn a_hit_needs_no_hub_at_all() {
-    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    world.download(&published).await.unwrap();
-    let nowhere = world.builder().endpoint("http://127.0.0.1:9".parse().unwrap()).build().unwrap();
-    assert_eq!(nowhere.download(request(&published)).await.unwrap().outcome, Outcome::Cached);
-    assert_eq!(nowhere.cached(&request(&published)).unwrap().unwrap().path, world.entry(&published));
-}
-
-#[tokio::test]
 async fn both_prefixes_name_the_same_model() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&published).await.unwrap();
@@ -181,56 +172,12 @@ async fn the_given_number_limits_parallel_files() {
 }
 
 #[tokio::test]
-async fn a_damaged_shard_is_fetched_once_more_and_then_refused() {
-    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Corrupt { at: 1000 }, Times::Forever);
-
-    let error = world.download(&published).await.unwrap_err();
-
-    assert_eq!(error.kind(), facade::ErrorKind::Integrity);
-    let message = error.to_string();
-    let host = world.hub.data_origin();
-    for word in ["params_shard_1.bin", host.as_str()] {
-        assert!(message.contains(word), "{word} is missing in {message}");
-    }
-    assert_eq!(world.hub.log().data().file("params_shard_1.bin").count(), 2);
-    assert!(!world.entry(&published).exists());
-
-    // A single one is tolerated: the other shards exist already.
-    world.hub.clear_faults();
-    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Corrupt { at: 1000 }, Times::Once);
-    let later = world.hub.log().from_now();
-    let model = world.download(&published).await.unwrap();
-    assert_eq!(published.differences(&model.path), [""; 0]);
-    assert_eq!(later.data().file("params_shard_1.bin").count(), 2);
-}
-
-#[tokio::test]
 async fn a_wrong_md5_in_the_manifest_is_an_integrity_error() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny").wrong_md5(2));
     let error = world.download(&published).await.unwrap_err();
     assert_eq!(error.kind(), facade::ErrorKind::Integrity, "{error}");
     assert!(error.to_string().contains("params_shard_2.bin"), "{error}");
     assert!(error.to_string().contains("MD5"), "{error}");
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn file_modes_follow_the_umask() {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    let model = world.download(&published).await.unwrap();
-    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let (file, folder) = (world.beside("file"), world.beside("folder"));
-    std::fs::write(&file, "").unwrap();
-    std::fs::create_dir(&folder).unwrap();
-    for found in &published.files {
-        assert_eq!(mode(&model.path.join(&found.path)), mode(&file), "{}", found.path);
-    }
-    for found in [&model.path, model.path.parent().unwrap(), model.path.parent().unwrap().parent().unwrap()] {
-        assert_eq!(mode(found), mode(&folder), "{}", found.display());
-    }
 }
 
 #[tokio::test]

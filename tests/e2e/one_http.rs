@@ -151,12 +151,17 @@ impl Stage {
     }
 
     async fn location(&self) -> Location {
+        Location::new(self.locate().await.unwrap())
+    }
+
+    /// Where the hub says that the shard is.
+    async fn locate(&self) -> Result<Url, hf_transport::Error> {
         let mut settings = NetSettings::default();
         settings.ca_certificates = self.trusted();
         let commit = self.model.commit.parse().unwrap();
         let hub = self.hub_client(Client::new(settings).unwrap());
         let found = hub.locate_file(&ID.parse().unwrap(), &commit, &SHARD.parse().unwrap()).await;
-        Location::new(found.unwrap().url)
+        found.map(|found| found.url)
     }
 
     fn trusted(&self) -> CaCertificates {
@@ -221,6 +226,24 @@ async fn redirects_are_judged_by_one_rule() {
         check(Fault::redirect(302, location), ErrorKind::Refused, problem, once).await;
     }
     check(Fault::status(302), ErrorKind::Refused, "it names no location", [1, 1]).await;
+}
+
+/// What the hub answers with is not followed by it, but judged in the same way.
+#[tokio::test]
+async fn locations_are_judged_by_that_rule_too() {
+    let stage = Stage::on(LocalHub::builder().tls());
+    for (location, problem) in [
+        ("https://mirror.example:1https://127.0.0.1:1/x?s3cret", "the location is two URLs in one"),
+        ("ftp://127.0.0.1/x?s3cret", "only http and https are followed"),
+        ("https://user:s3cret@127.0.0.1:1/x", "the location holds a user name or a password"),
+        ("http://127.0.0.1:1/x?s3cret", "it leads from https to plain http"),
+    ] {
+        stage.hub.fault(FaultTarget::resolve(SHARD), Fault::redirect(302, location), Times::Once);
+        let error = stage.locate().await.unwrap_err();
+        let words = chain(&error);
+        assert!(words.contains(problem) && !words.contains("s3cret"), "{words}");
+        assert_eq!(error.kind(), ErrorKind::Refused);
+    }
 }
 
 #[tokio::test]
@@ -523,6 +546,8 @@ async fn headers_for_one_origin_are_not_sent_to_another() {
             User::Hub => format!("{}/{ID}/info/refs?service=git-upload-pack", stage.hub.endpoint()),
             User::DataHost => stage.location().await.url.to_string(),
         };
+        // First to the same origin, then to another one, then back.
+        stage.fault(user, Fault::redirect(302, &place(&stage).await), Times::Once);
         stage.fault(user, Fault::redirect(302, &place(&other).await), Times::Once);
         other.fault(user, Fault::redirect(302, &place(&stage).await), Times::Once);
         let before = [&stage, &other].map(|stage| stage.hub.log().from_now());
@@ -533,7 +558,7 @@ async fn headers_for_one_origin_are_not_sent_to_another() {
             requests.iter().map(|request| request.header(user.own_header()).is_some()).collect()
         });
         // Nor on the way back: another server would then choose what is requested with it.
-        assert_eq!((&here[..2], there), (&[true, false][..], vec![false]), "{user:?}");
+        assert_eq!((&here[..3], there), (&[true, true, false][..], vec![false]), "{user:?}");
         stage.hub.take_violations();
     }
 }

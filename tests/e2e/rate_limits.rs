@@ -71,19 +71,6 @@ async fn a_refusing_hub_is_not_asked_while_the_data_host_is() {
 }
 
 #[tokio::test]
-async fn a_hub_that_serves_the_bytes_itself_has_one_gate_for_all() {
-    let world = World::on(LocalHub::builder().serves_files_itself().start());
-    let published = world.hub.publish(&ModelFixture::new("mlc-ai/many").shards(4, 30_000));
-    let data = FaultTarget::resolve("params_shard_0.bin").method("GET");
-    world.hub.fault(data, Fault::retry_after(429, "1"), Times::Once);
-    let one = NonZeroUsize::new(1).unwrap();
-    let model = world.downloader().download(request(&published).files_in_flight(one)).await.unwrap();
-    assert_eq!(published.differences(&model.path), [""; 0]);
-    let (refused, later) = after_refusal(&world.hub.log());
-    check_left_alone(&refused, &later, 1);
-}
-
-#[tokio::test]
 async fn two_downloads_of_one_downloader_wait_together() {
     let world = World::new();
     let models = ["mlc-ai/one", "mlc-ai/two"].map(|id| world.hub.publish(&ModelFixture::new(id)));

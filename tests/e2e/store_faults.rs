@@ -1,7 +1,7 @@
 //! Stores that are slow, die, refuse or redirect; and what is reported about them.
 
 use std::num::NonZeroUsize;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use facade::network::NoProxy;
 use facade::stores::{StoreAnswer, StoreMode};
@@ -278,21 +278,6 @@ async fn a_repair_keeps_the_time_when_a_name_was_seen() {
     let old = filled.world.hub.publish(&ModelFixture::new(ID).seed(1)).commit;
     point(&filled, &old, 1_000);
     assert_eq!(again(&filled, StoreMode::Refs, &old).await.0, 1);
-}
-
-/// After it has named the commit, it stops answering.
-#[tokio::test]
-async fn a_store_that_falls_silent_in_the_middle_of_a_file() {
-    let filled = Filled::on_the_web().await;
-    let (proxy, url) = before(&filled);
-    // Neither its first request for a file nor any later one is answered.
-    proxy.stop_at(Some(1));
-    let log = filled.world.hub.log().from_now();
-    let builder =
-        filled.world.builder().stores([url.parse().unwrap()]).idle_timeout(Duration::from_millis(300));
-    let (outcome, _) = download(builder, &filled.model.commit).await;
-    filled.check(outcome, 0);
-    assert_eq!(log.data().count(), filled.model.lfs_files().count(), "{log}");
 }
 
 /// An invalid ref says nothing about the rest of the store.

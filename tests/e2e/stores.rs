@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use facade::stores::{PushOptions, Pushed, PushedName, StoreMode, StoreSettings};
+use facade::stores::{PushOptions, Pushed, PushedName, StoreMode};
 use facade::{Builder, Error, ErrorKind, Model, Outcome, Request};
 use local_hub::{
     Access, Fault, FaultTarget, LocalWebStore, ModelFixture, PublishedModel, Route, Times, WebStoreRequest,
@@ -379,19 +379,6 @@ async fn several_stores_are_asked_in_their_order() {
     let asked: Vec<_> =
         filled.server().requests().into_iter().skip(before).map(|request| request.path).collect();
     assert_eq!(asked, [filled.key("params_shard_7.bin")]);
-}
-
-/// Ignoring it could cause weeks of traffic to the hub.
-#[tokio::test]
-async fn a_store_with_wrong_settings_is_an_error_always() {
-    let filled = Filled::on_the_web().await;
-    let mut settings = StoreSettings::default();
-    settings.variables = vec![("AWS_SECRET_ACCESS_KEY".to_owned(), "s3cret".to_owned())];
-    let builder = filled.world.builder().stores(["s3://bucket".parse().unwrap()]).store_settings(settings);
-    let (outcome, _) = download(builder, &filled.model.commit).await;
-    let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
-    assert!(!format!("{error:?}").contains("s3cret"));
 }
 
 /// A repair uses the intact files, and gets the rest from the store.

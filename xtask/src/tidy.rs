@@ -5,6 +5,7 @@ mod arrows;
 mod circles;
 mod dependencies;
 mod manifests;
+mod owners;
 mod sources;
 mod tracked;
 
@@ -38,6 +39,7 @@ fn complaints(root: &Path) -> Result<Vec<String>> {
         dependencies::check_used(&packages, &files),
         dependencies::check_rust(&foreign, &own),
         manifests::check(&packages, &files),
+        owners::check(&files),
         sources::check(&files),
         circles::check(&files),
         tracked::check(&files, &tracked::machine_paths(root)),

@@ -8,7 +8,7 @@ use facade::Tier;
 use facade::cache::{Listing, ModelEntry, Origin};
 use local_hub::{Manifests, ModelFixture, PublishedModel};
 
-use crate::world::{World, entry_in, files_below, lay_out, temporary_folder};
+use crate::world::{World, files_below, lay_out, temporary_folder};
 
 fn list(world: &World) -> Listing {
     world.downloader().cache().list().unwrap()
@@ -28,14 +28,6 @@ fn bytes(model: &PublishedModel) -> u64 {
 fn receipt(world: &World) -> PathBuf {
     let receipts = files_below(&world.home().join("model_weights/.mlc-weights/receipts"));
     receipts.into_iter().next().unwrap()
-}
-
-#[test]
-fn an_empty_cache_is_listed_and_not_created() {
-    let world = World::new();
-    let listing = list(&world);
-    assert!(listing.models.is_empty() && listing.skipped.is_empty());
-    assert!(!world.home().exists());
 }
 
 #[tokio::test]
@@ -93,14 +85,6 @@ async fn what_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn a_tokenizer_file_that_the_commit_lacks_is_not_missed() {
-    let fixture = ModelFixture::new("mlc-ai/tiny").tokenizer_files(&["tokenizer.json", "vocab.json"]);
-    let (world, published) = World::with(&fixture);
-    world.download(&published).await.unwrap();
-    assert!(only(&world).is_whole());
-}
-
-#[tokio::test]
 async fn a_receipt_of_another_manifest_does_not_count() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&published).await.unwrap();
@@ -131,20 +115,6 @@ async fn an_unusable_receipt_does_not_count() {
 }
 
 #[tokio::test]
-async fn tiers_come_in_the_order_of_look_up() {
-    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    world.download(&published).await.unwrap();
-    let tier = world.beside("tier");
-    lay_out(&published, &tier);
-    let listing = world.builder().read_only([&tier]).build().unwrap().cache().list().unwrap();
-    let places: Vec<_> = listing.models.iter().map(|entry| entry.path.clone()).collect();
-    assert_eq!(places, [entry_in(&tier, &published), world.entry(&published)]);
-    assert!(listing.models[0].tier.is_read_only() && !listing.models[1].tier.is_read_only());
-    let origins = [listing.models[0].origin, listing.models[1].origin];
-    assert_eq!(origins, [Origin::Unknown, Origin::Receipt], "a receipt is of the tier that it lies in");
-}
-
-#[tokio::test]
 async fn another_cache_as_a_read_only_tier_has_its_receipts() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&published).await.unwrap();
@@ -154,37 +124,6 @@ async fn another_cache_as_a_read_only_tier_has_its_receipts() {
     let [entry] = &listing.models[..] else { panic!("{listing:?}") };
     assert_eq!(entry.tier, Tier::ReadOnly(tier));
     assert_eq!(entry.commit.unwrap().to_string(), published.commit);
-}
-
-#[test]
-fn a_home_that_is_no_directory_is_an_error() {
-    let world = World::new();
-    fs::write(world.home(), "").unwrap();
-    let error = world.downloader().cache().list().unwrap_err();
-    assert_eq!(error.kind(), facade::ErrorKind::Disk);
-    assert!(error.to_string().contains("is not a directory"), "{error}");
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn links_and_other_files_are_distinguished_from_models() {
-    use std::os::unix::fs::symlink;
-    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    let own = lay_out(&published, &world.beside("own"));
-    let place = world.entry(&published);
-    fs::create_dir_all(place.parent().unwrap()).unwrap();
-    symlink(&own, &place).unwrap();
-    symlink("nowhere", place.with_file_name("dangling")).unwrap();
-    symlink("itself", place.with_file_name("itself")).unwrap();
-    fs::write(place.with_file_name("notes.txt"), "").unwrap();
-    symlink(&own, own.join("again")).unwrap();
-    let listing = list(&world);
-    let [entry] = &listing.models[..] else { panic!("{listing:?}") };
-    assert_eq!(entry.link_target.as_deref(), Some(own.as_path()));
-    assert!(entry.is_whole());
-    assert_eq!(entry.files, published.files.len() as u64);
-    let names: Vec<_> = listing.skipped.iter().map(|other| other.path.file_name().unwrap()).collect();
-    assert_eq!(names, ["dangling", "itself", "notes.txt"]);
 }
 
 /// The fields of the document are a contract.

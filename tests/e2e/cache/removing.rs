@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use facade::Error;
 use facade::cache::{PruneMode, RemovedEntry};
-use facade::{Error, ErrorKind};
-use local_hub::{Fault, FaultTarget, Hold, ModelFixture, Times};
+use local_hub::{Fault, FaultTarget, ModelFixture, Times};
 
-use crate::world::{PATIENCE, Recorded, World, is_cached, lay_out, request};
+use crate::world::{PATIENCE, World, is_cached, lay_out};
 
 /// Makes the download look as if it failed an hour ago, once its last blocking job has ended: anything
 /// younger than a quarter of an hour counts as in use.
@@ -51,14 +51,6 @@ async fn a_removed_model_is_downloaded_again() {
 }
 
 #[tokio::test]
-async fn removing_an_absent_model_is_an_error_and_creates_nothing() {
-    let world = World::new();
-    let error = world.downloader().cache().remove(&"mlc-ai/tiny".parse().unwrap()).unwrap_err();
-    assert!(matches!(error, Error::NotInCache { .. }) && error.kind() == ErrorKind::NotCached, "{error}");
-    assert!(!world.home().exists());
-}
-
-#[tokio::test]
 async fn copies_in_read_only_tiers_stay() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let tier = world.beside("tier");
@@ -74,64 +66,6 @@ async fn copies_in_read_only_tiers_stay() {
     assert_eq!(cache.remove(&model).unwrap().kept, std::slice::from_ref(&copy));
     assert_eq!(published.differences(&copy), [""; 0]);
     assert!(!world.entry(&published).exists());
-}
-
-#[tokio::test]
-async fn a_model_that_is_being_downloaded_is_not_removed() {
-    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    let hold = Hold::new();
-    let target = FaultTarget::data("params_shard_0.bin");
-    world.hub.fault(target, Fault::Hold(hold.clone()), Times::Once);
-    let (downloader, asked) = (world.downloader(), request(&published));
-    let cache = downloader.cache();
-    let download = tokio::spawn(async move { downloader.download(asked).await });
-    assert!(world.hub.log().data().until(PATIENCE, |log| log.count() > 0).await);
-
-    let error = cache.remove(&"mlc-ai/tiny".parse().unwrap()).unwrap_err();
-    let pruning = cache.prune(Duration::ZERO, PruneMode::Remove);
-
-    hold.release();
-    assert_eq!(error.kind(), ErrorKind::InUse);
-    assert!(error.to_string().contains(&format!("by process {}", std::process::id())), "{error}");
-    assert!(pruning.models.iter().all(|model| model.in_use && model.removed_bytes == 0), "{pruning:?}");
-    assert_eq!(published.differences(&download.await.unwrap().unwrap().path), [""; 0]);
-}
-
-#[tokio::test]
-async fn leftovers_of_a_failed_download_are_pruned() {
-    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(404), Times::Forever);
-    world.download(&published).await.unwrap_err();
-    world.hub.clear_faults();
-    let cache = world.downloader().cache();
-    age(&world).await;
-
-    let day = Duration::from_secs(24 * 3600);
-    assert_eq!(cache.prune(day, PruneMode::Remove).removed_bytes(), 0, "it is too young");
-    let would = cache.prune(Duration::ZERO, PruneMode::DryRun);
-    assert!(would.dry_run && would.removed_bytes() > 0, "{would:?}");
-    let did = cache.prune(Duration::ZERO, PruneMode::Remove);
-    assert_eq!((did.dry_run, did.removed_bytes(), did.kept_bytes()), (false, would.removed_bytes(), 0));
-    assert_eq!(did.models[0].model.to_string(), "mlc-ai/tiny");
-    assert!(cache.prune(Duration::ZERO, PruneMode::Remove).models.is_empty());
-
-    // Everything is fetched again.
-    let events = Recorded::default();
-    world.downloader().download(request(&published).observer(events.clone())).await.unwrap();
-    assert_eq!(events.count(&["Reused"]), 0);
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn of_a_link_only_the_link_is_removed() {
-    let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
-    let own = lay_out(&published, &world.beside("own"));
-    fs::create_dir_all(world.entry(&published).parent().unwrap()).unwrap();
-    std::os::unix::fs::symlink(&own, world.entry(&published)).unwrap();
-    let removal = world.downloader().cache().remove(&"mlc-ai/tiny".parse().unwrap()).unwrap();
-    assert_eq!(removal.entry, RemovedEntry::Link { target: own.clone() });
-    assert_eq!(published.differences(&own), [""; 0]);
-    assert!(fs::symlink_metadata(world.entry(&published)).is_err());
 }
 
 #[tokio::test]

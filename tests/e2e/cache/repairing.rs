@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use facade::{CachePolicy, CommitId, Error, ErrorKind, Model, Outcome, Repair, Request};
+use facade::{CommitId, Error, ErrorKind, Model, Outcome, Repair};
 use local_hub::{ModelFixture, PublishedModel, edit_config, flip_a_bit};
 
 use crate::world::{Recorded, World, lay_out, request};
@@ -120,20 +120,6 @@ async fn the_writable_copy_is_repaired_and_a_read_only_one_is_not() {
     let error = downloader.download(asked()).await.unwrap_err();
     assert!(matches!(error, Error::OnlyReadOnly { .. }), "{error}");
     assert!(!world.entry(&published).exists());
-}
-
-#[tokio::test]
-async fn a_policy_that_forbids_downloads_forbids_repairs() {
-    let (world, published) = downloaded(&ModelFixture::new("mlc-ai/tiny")).await;
-    flip_a_bit(&world.entry(&published).join("params_shard_0.bin"));
-    let later = world.hub.log().from_now();
-    for policy in [CachePolicy::Off, CachePolicy::ReadOnly] {
-        let asked: Request = request(&published).repair(Repair::Damaged).policy(policy);
-        let error = world.downloader().download(asked).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotCached, "{error}");
-    }
-    assert!(later.is_empty(), "{later}");
-    assert_eq!(published.differences(&world.entry(&published)), ["differs: params_shard_0.bin"]);
 }
 
 #[tokio::test]

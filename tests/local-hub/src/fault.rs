@@ -148,12 +148,6 @@ impl Fault {
         Self::status(code).with_headers([("retry-after", value.to_owned())])
     }
 
-    /// This status with a `Retry-After` date, the whole second `seconds` from now.
-    pub fn retry_after_date(code: u16, seconds: u64) -> Self {
-        let date = std::time::SystemTime::now() + Duration::from_secs(seconds);
-        Self::retry_after(code, &httpdate::fmt_http_date(date))
-    }
-
     /// A redirect to `location`.
     pub fn redirect(code: u16, location: &str) -> Self {
         Self::status(code).with_headers([("location", location.to_owned())])

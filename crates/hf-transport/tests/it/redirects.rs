@@ -1,6 +1,6 @@
-//! Hubs that redirect git, and what is sent along.
+//! Hubs that redirect git, and what is sent along. `tests/e2e/one_http.rs` tests which redirects are followed.
 
-use hf_transport::{Error, ErrorKind};
+use hf_transport::Error;
 use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, Route, Times};
 
 use crate::support::{ID, Stage, config, hub};
@@ -57,30 +57,6 @@ async fn the_token_stays_at_the_endpoint() {
 }
 
 #[tokio::test]
-async fn a_way_back_to_the_endpoint_has_no_token() {
-    let stage = Stage::usual();
-    let other = hub();
-    other.publish(&ModelFixture::new(ID));
-    stage.hub.fault(
-        FaultTarget::info_refs(ID),
-        Fault::redirect(302, &refs_at(&other.endpoint(), ID)),
-        Times::Once,
-    );
-    other.fault(
-        FaultTarget::info_refs(ID),
-        Fault::redirect(302, &refs_at(&stage.hub.endpoint(), ID)),
-        Times::Once,
-    );
-    stage.fetch_whole().await;
-    let requests = stage.hub.log().requests();
-    let with_token: Vec<_> =
-        requests.iter().map(|request| request.header("authorization").is_some()).collect();
-    assert_eq!(with_token, [true, false, true], "the other hub must not choose what is asked with the token");
-    assert!(stage.hub.take_violations().iter().all(|words| words.contains("kept it back")));
-    check_token(&other, false);
-}
-
-#[tokio::test]
 async fn the_request_for_objects_may_be_redirected_too() {
     let stage = Stage::usual();
     let other = hub();
@@ -90,38 +66,6 @@ async fn the_request_for_objects_may_be_redirected_too() {
     stage.fetch_whole().await;
     check_token(&other, false);
     assert!(other.log().requests().iter().all(|post| post.method == "POST" && post.body_received > 0));
-}
-
-#[tokio::test]
-async fn a_redirect_loop_ends() {
-    let stage = Stage::usual();
-    let to_itself = refs_at("", ID) + "&signature=s3cret";
-    stage.hub.fault(FaultTarget::info_refs(ID), Fault::redirect(302, &to_itself), Times::Forever);
-    let error = stage.fetch_error().await;
-    assert!(matches!(error, Error::Net(net::Error::TooManyRedirects { limit: 5, .. })), "{error:?}");
-    assert!(error.to_string().ends_with("was redirected more than 5 times"), "{error}");
-    assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
-    assert_eq!(stage.hub.log().count(), 6);
-}
-
-#[tokio::test]
-async fn bad_locations_are_refused() {
-    for (location, problem) in [
-        (Some("ftp://user:s3cret@host/x?s3cret"), "only http and https are followed"),
-        (Some("http://user:s3cret@[bad?s3cret"), "the location is no URL"),
-        (None, "it names no location"),
-    ] {
-        let stage = Stage::usual();
-        let mut redirect = Fault::status(302);
-        if let (Fault::Status { headers, .. }, Some(location)) = (&mut redirect, location) {
-            headers.push(("location".to_owned(), location.to_owned()));
-        }
-        stage.hub.fault(FaultTarget::info_refs(ID), redirect, Times::Once);
-        let error = stage.fetch_error().await;
-        assert!(matches!(error, Error::Net(net::Error::BadRedirect { .. })), "{error:?}");
-        assert!(error.to_string().ends_with(problem), "{error}");
-        assert_eq!(error.kind(), ErrorKind::Refused);
-    }
 }
 
 #[tokio::test]

@@ -30,39 +30,6 @@ fn a_home_that_is_a_file() {
 }
 
 #[test]
-fn a_home_below_a_file() {
-    let world = World::new();
-    std::fs::write(world.beside("file"), "").unwrap();
-    check(&world, &["download", "path"], &world.beside("file").join("home"), &["is not a directory"]);
-}
-
-#[cfg(unix)]
-#[test]
-fn a_home_that_is_a_link_to_nothing() {
-    let world = World::new();
-    std::os::unix::fs::symlink("/nonexistent/disk", world.home()).unwrap();
-    check(&world, &["download"], &world.home(), &["symbolic link to nothing"]);
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_home_on_a_missing_disk() {
-    let world = World::new();
-    check(&world, &["download"], Path::new("/proc/nonexistent"), &["cannot create", "because: "]);
-}
-
-#[test]
-fn a_place_that_is_taken() {
-    let (world, model) = World::with_tiny();
-    let entry = world.entry(&model);
-    std::fs::create_dir_all(entry.parent().unwrap()).unwrap();
-    std::fs::write(&entry, "mine").unwrap();
-    let ran = world.cli(&["download", &model.url]).run();
-    ran.check_failure(7, &[&format!("{} is not a directory", entry.display())]);
-    assert_eq!(std::fs::read(&entry).unwrap(), b"mine");
-}
-
-#[test]
 fn scratch_space_that_is_a_file() {
     let (world, model) = World::with_tiny();
     let file = world.beside("file");

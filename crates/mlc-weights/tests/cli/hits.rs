@@ -1,7 +1,5 @@
 //! What a model in the cache costs: no request, no words, nothing created.
 
-use std::path::Path;
-
 use crate::world::World;
 
 #[test]
@@ -67,15 +65,6 @@ fn quiet_does_not_silence_errors() {
     let world = World::new();
     let ran = world.cli(&["path", "HF://mlc-ai/tiny", "--quiet"]).run();
     ran.check_failure(3, &["mlc-ai/tiny is not in the cache"]);
-}
-
-#[test]
-fn the_one_line_in_a_shell_works() {
-    let (world, model) = World::with_tiny();
-    let ran = world.cli(&["download", &model.url]).run();
-    // What `"$(…)"` would hand on.
-    let path = String::from_utf8(ran.stdout).unwrap();
-    assert!(Path::new(path.trim_end_matches('\n')).join("mlc-chat-config.json").is_file());
 }
 
 #[test]

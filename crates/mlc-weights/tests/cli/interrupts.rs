@@ -98,38 +98,11 @@ fn by_termination_while_a_shard_stalls() {
 fn while_the_hub_says_nothing() {
     let said = check("INT", FaultTarget::info_refs(""), Fault::NoAnswer);
     assert!(said.starts_with("interrupted; nothing was downloaded yet, and"), "{said}");
-    check("TERM", FaultTarget::upload_pack(""), Fault::NoAnswer);
-    check("INT", FaultTarget::resolve(".bin"), Fault::NoAnswer);
-}
-
-#[test]
-fn while_the_pack_stalls() {
-    check("INT", FaultTarget::upload_pack(""), Fault::Stall { after: 100 });
 }
 
 #[test]
 fn during_the_pause_before_a_retry() {
     check("INT", FaultTarget::info_refs(""), Fault::retry_after(503, "60"));
-}
-
-#[test]
-fn shards_that_had_come_are_not_fetched_again() {
-    let (world, model) = World::with_tiny();
-    world.hub.fault(FaultTarget::data("params_shard_2.bin"), Fault::Stall { after: 0 }, Times::Once);
-    let running = world.cli(&["download", &model.url, "-j", "1"]).start();
-    let stalled = world.hub.log().data().file("params_shard_2.bin");
-    assert!(stalled.wait_until(PATIENCE, |log| !log.is_empty()));
-    // A shard is asked for as soon as those before it have come, which are still being checked and synced then.
-    let earlier = ["params_shard_0.bin", "params_shard_1.bin"];
-    until(|| earlier.iter().all(|shard| is_in_pool(&world.home(), &model, shard)));
-    running.signal("INT");
-    assert_eq!(running.end_within(PROMPTLY).status, Some(130));
-    let later = world.hub.log().from_now();
-    let ran = world.download(&model);
-    assert!(ran.stderr.contains("already, verified"), "{}", ran.stderr);
-    for shard in earlier {
-        assert!(later.data().file(shard).is_empty(), "{later}");
-    }
 }
 
 #[test]

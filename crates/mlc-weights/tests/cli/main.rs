@@ -38,7 +38,6 @@ mod observability;
 mod output;
 mod policies;
 mod progress;
-mod redirects;
 mod refusals;
 mod remove;
 mod restarts;

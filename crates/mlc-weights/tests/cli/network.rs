@@ -1,32 +1,8 @@
 //! Exit status 6: the network, after retries. These tests take as long as the pauses between the retries do.
 
-use std::net::TcpListener;
-
 use local_hub::{Fault, FaultTarget, Times};
 
-use crate::world::{Ran, World};
-
-/// That it is tried again is told, and the reason: once for all attempts, and once more at the end.
-#[track_caller]
-fn check(world: &World, ran: &Ran, words: &[&str]) {
-    ran.check_failure(6, &["error: gave up on the metadata of mlc-ai/tiny after 6 attempts in "]);
-    ran.check_failure(6, words);
-    ran.check_failure(
-        6,
-        &["\n  the same command continues where this one stopped; behind a proxy set HTTPS_PROXY"],
-    );
-    assert_eq!(ran.stderr.matches("; trying again in ").count(), 1, "{}", ran.stderr);
-    world.check_untouched();
-}
-
-#[test]
-fn nobody_is_there() {
-    let (world, model) = World::with_tiny();
-    // Nobody listens on this port once it is closed again.
-    let nowhere = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
-    let ran = world.cli(&["download", &model.url]).env("HF_ENDPOINT", &nowhere).run();
-    check(&world, &ran, &[&format!("  because: cannot reach {nowhere}: it refused the connection\n")]);
-}
+use crate::world::World;
 
 /// One line says what is wrong, and nothing of what libraries say about it.
 #[test]
@@ -65,15 +41,7 @@ fn a_proxy_that_is_not_there_is_blamed() {
     assert!(world.hub.log().is_empty());
 }
 
-#[test]
-fn a_hub_in_trouble() {
-    let (world, model) = World::with_tiny();
-    world.hub.fault(FaultTarget::info_refs(""), Fault::status(503), Times::Forever);
-    let ran = world.cli(&["download", &model.url]).run();
-    check(&world, &ran, &["answers 503, the hub has trouble for the moment"]);
-    assert_eq!(world.hub.log().count(), 6);
-}
-
+/// That it is tried again is told, and the reason: once for all attempts, and once more at the end.
 #[test]
 fn a_hub_under_maintenance_is_quoted() {
     let (world, model) = World::with_tiny();
@@ -84,7 +52,17 @@ fn a_hub_under_maintenance_is_quoted() {
     };
     world.hub.fault(FaultTarget::info_refs(""), maintenance, Times::Forever);
     let ran = world.cli(&["download", &model.url]).run();
-    check(&world, &ran, &["answers 503", "the hub says: The hub is down for maintenance."]);
+    for words in [
+        "error: gave up on the metadata of mlc-ai/tiny after 6 attempts in ",
+        "answers 503, the hub has trouble for the moment",
+        "the hub says: The hub is down for maintenance.",
+        "\n  the same command continues where this one stopped; behind a proxy set HTTPS_PROXY",
+    ] {
+        ran.check_failure(6, &[words]);
+    }
+    assert_eq!(ran.stderr.matches("; trying again in ").count(), 1, "{}", ran.stderr);
+    assert_eq!(world.hub.log().count(), 6);
+    world.check_untouched();
 }
 
 #[test]

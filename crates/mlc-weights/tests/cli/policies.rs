@@ -30,33 +30,6 @@ fn a_miss_is_refused_where_downloads_are_forbidden() {
 }
 
 #[test]
-fn force_is_refused_where_downloads_are_forbidden() {
-    let (world, model) = World::with_tiny();
-    world.download(&model);
-    let (before, later) = (world.visible(), world.hub.log().from_now());
-    for (name, value) in [(POLICY, "OFF"), (POLICY, "READONLY"), ("HF_HUB_OFFLINE", "1")] {
-        let ran = world.cli(&["download", &model.url, "--force"]).env(name, value).run();
-        let policy = if name == POLICY { value } else { "OFF" };
-        let words = format!("mlc-ai/tiny cannot be downloaded again: the policy {policy} forbids it");
-        ran.check_failure(3, &[&words, &format!("  the policy is set by {name}\n")]);
-    }
-    assert!(later.is_empty(), "{later}");
-    assert_eq!(world.visible(), before);
-}
-
-#[test]
-fn a_hit_needs_no_permission() {
-    let (world, model) = World::with_tiny();
-    world.download(&model);
-    let later = world.hub.log().from_now();
-    for (name, value) in [(POLICY, "OFF"), (POLICY, "READONLY"), ("HF_HUB_OFFLINE", "1")] {
-        let ran = world.cli(&["download", &model.url]).env(name, value).run();
-        ran.check_path(&world.entry(&model));
-    }
-    assert!(later.is_empty(), "{later}");
-}
-
-#[test]
 fn the_command_line_wins_over_the_environment() {
     let (world, model) = World::with_tiny();
     for (asked, variable) in [("ON", (POLICY, "OFF")), ("REDO", (POLICY, "READONLY"))] {
@@ -67,53 +40,11 @@ fn the_command_line_wins_over_the_environment() {
     }
 }
 
-#[test]
-fn redo_downloads_what_is_there() {
-    let (world, model) = World::with_tiny();
-    world.download(&model);
-    for (arguments, policy) in [(vec![], "REDO"), (vec!["--policy", "REDO"], "ON")] {
-        let later = world.hub.log().from_now();
-        let all = [&["download", &model.url], &arguments[..]].concat();
-        world.cli(&all).env(POLICY, policy).run().check_path(&world.entry(&model));
-        assert_eq!(later.data().count(), model.lfs_files().count());
-    }
-}
-
-#[test]
-fn a_damaged_entry_is_named_and_left_alone() {
-    let (world, model) = World::with_tiny();
-    world.download(&model);
-    std::fs::remove_file(world.entry(&model).join("params_shard_2.bin")).unwrap();
-    let (before, later) = (world.visible(), world.hub.log().from_now());
-    for policy in ["OFF", "READONLY"] {
-        let ran = world.cli(&["download", &model.url, "--policy", policy]).run();
-        let entry = world.entry(&model);
-        ran.check_failure(3, &[&format!("  not whole: {} (params_shard_2.bin: missing)\n", entry.display())]);
-    }
-    assert!(later.is_empty(), "{later}");
-    assert_eq!(world.visible(), before);
-}
-
 /// Two read-only tiers of which the second has the model, and what to set for them.
 fn two_tiers(world: &World, model: &PublishedModel) -> (std::path::PathBuf, std::ffi::OsString) {
     let (first, second) = (world.beside("first tier"), world.beside("second"));
     let entry = lay_out(model, &second);
     (entry, std::env::join_paths([first, second]).unwrap())
-}
-
-#[test]
-fn read_only_tiers_come_first() {
-    let (world, model) = World::with_tiny();
-    let (entry, tiers) = two_tiers(&world, &model);
-    let before = world.visible();
-    for command in ["download", "path"] {
-        let ran = world.cli(&[command, &model.url]).env("MLC_LLM_READONLY_WEIGHT_CACHE", &tiers).run();
-        ran.check_path(&entry);
-        assert_eq!(ran.stderr, "", "{command}");
-    }
-    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
-    assert_eq!(world.visible(), before);
-    assert!(!world.home().exists());
 }
 
 #[test]

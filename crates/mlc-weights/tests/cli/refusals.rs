@@ -57,17 +57,6 @@ fn wrong_token() {
 }
 
 #[test]
-fn right_token() {
-    for access in [Access::Private, Access::Gated] {
-        let (world, model) = World::with(&tiny().access(access(vec!["hf_right".to_owned()])));
-        for name in ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"] {
-            let ran = world.cli(&["download", &model.url, "--policy", "REDO"]).env(name, "hf_right").run();
-            ran.check_path(&world.entry(&model));
-        }
-    }
-}
-
-#[test]
 fn gated() {
     let (world, model) = World::with(&tiny().access(Access::Gated(vec!["hf_right".to_owned()])));
     let page = format!("ask for access at {}/mlc-ai/tiny", world.hub.endpoint());
@@ -136,13 +125,6 @@ fn a_file_that_is_gone() {
 }
 
 #[test]
-fn the_hubs_words_and_the_number_of_the_request_are_passed_on() {
-    let world = World::new();
-    let words = ["the hub says: Invalid username or password. (request Root=1-"];
-    check(&world, "HF://mlc-ai/nowhere", &words);
-}
-
-#[test]
 fn renamed() {
     let (world, mut model) = World::with_tiny();
     world.hub.rename("mlc-ai/tiny", "mlc-ai/Tiny-2");
@@ -192,63 +174,10 @@ fn a_hub_without_git() {
 }
 
 #[test]
-fn disabled() {
-    check_fixture(&tiny().access(Access::Disabled), &["mlc-ai/tiny has been disabled by the hub"]);
-}
-
-#[test]
-fn empty() {
-    check_fixture(&tiny().empty_repository(), &["mlc-ai/tiny is an empty repository"]);
-}
-
-#[test]
-fn no_such_branch() {
-    check_fixture(&tiny().head("gone"), &["mlc-ai/tiny has no revision `HEAD`"]);
-}
-
-#[test]
 fn no_hub_but_a_web_page() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::any(""), Fault::Html, Times::Forever);
     check(&world, &model.url, &["text/html", "not a model hub, or a login page is in the way"]);
-}
-
-#[test]
-fn a_web_page_instead_of_the_pack() {
-    let (world, model) = World::with_tiny();
-    world.hub.fault(FaultTarget::upload_pack(""), Fault::Html, Times::Forever);
-    check(&world, &model.url, &["text/html", "a login page is in the way"]);
-}
-
-#[test]
-fn a_web_page_instead_of_a_location() {
-    let (world, model) = World::with_tiny();
-    for target in [FaultTarget::resolve(""), FaultTarget::lfs_batch("")] {
-        world.hub.fault(target, Fault::Html, Times::Forever);
-    }
-    check(&world, &model.url, &["cannot locate ", "a login page is in the way"]);
-}
-
-#[test]
-fn a_web_page_instead_of_a_shard() {
-    let (world, model) = World::with_tiny();
-    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Html, Times::Forever);
-    let ran = world.cli(&["download", &model.url]).run();
-    let host = world.hub.data_origin();
-    ran.check_failure(4, &[&format!("{host} sent a web page instead of params_shard_0.bin")]);
-    world.check_untouched();
-    world.hub.clear_faults();
-    world.download(&model);
-}
-
-#[test]
-fn a_data_host_that_refuses() {
-    let (world, model) = World::with_tiny();
-    world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(403), Times::Forever);
-    let ran = world.cli(&["download", &model.url]).run();
-    let host = world.hub.data_origin();
-    ran.check_failure(4, &[&format!("{host} refuses to send params_shard_0.bin (status 403)")]);
-    world.check_untouched();
 }
 
 #[test]
@@ -257,39 +186,4 @@ fn no_manifest() {
         &tiny().manifests(Manifests::None),
         &["mlc-ai/tiny is not an MLC model", "no tensor-cache.json or ndarray-cache.json"],
     );
-}
-
-#[test]
-fn no_configuration() {
-    check_fixture(&tiny().without_config(), &["mlc-ai/tiny is not an MLC model", "no mlc-chat-config.json"]);
-}
-
-#[test]
-fn no_shards() {
-    check_fixture(&tiny().shards(0, 0), &["tensor-cache.json lists no shards"]);
-}
-
-#[test]
-fn a_manifest_that_is_none() {
-    for (bytes, words) in [
-        ("not json", ["tensor-cache.json is not valid JSON", "because: "]),
-        (r#"[{"name": "w"}]"#, ["tensor-cache.json", "before March 2023"]),
-        (r#"{"records": 7}"#, ["tensor-cache.json", "records"]),
-        (r#"{"records": [{"dataPath": 7, "nbytes": 1}]}"#, ["tensor-cache.json", "records[0].dataPath"]),
-        (
-            r#"{"records": [{"dataPath": "params_shard_0.bin", "nbytes": -1}]}"#,
-            ["tensor-cache.json", "records[0].nbytes"],
-        ),
-        (r#"{"records": [{"dataPath": "params_shard_0.bin"}]}"#, ["before March 2023", "records[0]"]),
-    ] {
-        check_fixture(&tiny().manifest_bytes(bytes), &words);
-    }
-    let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    check_fixture(&tiny().manifest_bytes(nested), &["tensor-cache.json is not valid JSON"]);
-}
-
-#[test]
-fn a_shard_that_the_commit_does_not_hold() {
-    let manifest = r#"{"records": [{"dataPath": "elsewhere.bin", "nbytes": 5}]}"#;
-    check_fixture(&tiny().manifest_bytes(manifest), &["the manifest names elsewhere.bin"]);
 }

@@ -92,17 +92,6 @@ fn a_ghost_is_not_counted_and_goes_silently() {
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
 }
 
-#[cfg(unix)]
-#[test]
-fn a_link_to_nothing_can_be_removed() {
-    let (world, model) = World::with_tiny();
-    fs::create_dir_all(world.entry(&model).parent().unwrap()).unwrap();
-    std::os::unix::fs::symlink("nothing", world.entry(&model)).unwrap();
-    let ran = world.cli(&["remove", "mlc-ai/tiny"]).run();
-    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
-    assert!(fs::symlink_metadata(world.entry(&model)).is_err());
-}
-
 #[test]
 fn a_malformed_name_keeps_all_from_being_removed() {
     let (world, model) = World::with_tiny();

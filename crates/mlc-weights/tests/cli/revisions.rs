@@ -27,18 +27,6 @@ fn a_revision_is_named_by_the_url_or_by_the_option() {
 }
 
 #[test]
-fn a_commit_is_named_in_full_or_by_its_first_digits() {
-    let world = World::new();
-    let old = world.hub.publish(&ModelFixture::new("mlc-ai/tiny"));
-    let new = world.hub.publish(&ModelFixture::new("mlc-ai/tiny").seed(1));
-    for commit in [&old.commit, &old.commit[..7]] {
-        let entry = world.entry(&new).with_file_name(format!("tiny@{commit}"));
-        world.cli(&["download", &format!("{}@{commit}", new.url)]).run().check_path(&entry);
-        assert_eq!(old.differences(&entry), [""; 0]);
-    }
-}
-
-#[test]
 fn what_is_no_revision_is_a_mistake_of_usage() {
     let (world, model) = World::with_tiny();
     for (revision, problem) in
@@ -50,13 +38,6 @@ fn what_is_no_revision_is_a_mistake_of_usage() {
         }
     }
     world.check_pristine();
-}
-
-#[test]
-fn a_revision_that_the_model_lacks_is_named() {
-    let (world, model) = World::with_tiny();
-    let ran = world.cli(&["download", &model.url, "--revision", "v9"]).run();
-    ran.check_failure(4, &["mlc-ai/tiny has no revision `v9`"]);
 }
 
 #[test]

@@ -1,10 +1,9 @@
-//! A model goes into stores on servers that others wrote, and comes back from them.
-
-use std::path::Path;
+//! A model goes into stores on servers that others wrote, and comes back from them. `store_buckets.rs` and
+//! `store_keeping.rs` do so with SeaweedFS.
 
 use local_hub::{
-    AzureAccess, DebianServer, LocalAzure, LocalGcs, LocalProxy, LocalS3, LocalWebStore, ModelFixture,
-    OtherServer, PublishedModel,
+    AzureAccess, DebianServer, LocalAzure, LocalGcs, LocalProxy, LocalWebStore, ModelFixture, OtherServer,
+    PublishedModel,
 };
 
 use crate::world::{World, entry_in};
@@ -37,13 +36,6 @@ fn fill_and_start(world: &World, model: &PublishedModel, store: &str, variables:
     let ran = run(&["-vv", "download", "--store-mode", "only", &model.url], "node");
     ran.check_path(&entry_in(&world.beside("node").join("model_weights"), model));
     assert_eq!(log.count(), 0, "{log}");
-}
-
-#[test]
-fn seaweedfs() {
-    let (world, model) = World::with_tiny();
-    let Some(server) = LocalS3::start(Path::new(env!("CARGO_TARGET_TMPDIR"))) else { return };
-    fill_and_start(&world, &model, "s3://models/mlc", &server.variables());
 }
 
 /// It answers ranges with status 200.

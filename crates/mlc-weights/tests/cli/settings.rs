@@ -1,23 +1,8 @@
 //! What the environment sets, and what in it must have no influence.
 
-use local_hub::{Fault, FaultTarget, Hold, Times};
+use local_hub::{Fault, FaultTarget, Times};
 
-use crate::world::{PATIENCE, World, entry_in, files_below};
-
-#[test]
-fn scratch_space_is_where_it_was_asked_for_and_is_left_empty() {
-    let (world, model) = World::with_tiny();
-    let scratch = world.beside("scratch");
-    let hold = Hold::new();
-    world.hub.fault(FaultTarget::upload_pack(""), Fault::Hold(hold.clone()), Times::Once);
-    let running = world.cli(&["download", &model.url]).env("MLC_TEMP_DIR", &scratch).start();
-    assert!(world.hub.log().git().wait_until(PATIENCE, |log| log.count() > 1));
-    let in_use = files_below(&scratch);
-    assert!(in_use.iter().any(|path| path.ends_with("HEAD")), "{in_use:?}");
-    hold.release();
-    running.end().check_path(&world.entry(&model));
-    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
-}
+use crate::world::{World, entry_in};
 
 #[cfg(unix)]
 #[test]
@@ -67,16 +52,6 @@ fn no_setting_of_git_has_an_influence() {
 }
 
 #[test]
-fn an_endpoint_may_have_a_path_and_a_slash() {
-    let hub = local_hub::LocalHub::builder().path_prefix("/mirror").start();
-    let model = hub.publish(&local_hub::ModelFixture::new("mlc-ai/tiny"));
-    let world = World::new();
-    let endpoint = format!("{}/", hub.endpoint());
-    world.cli(&["download", &model.url]).env("HF_ENDPOINT", endpoint).run().check_path(&world.entry(&model));
-    assert!(world.hub.log().is_empty());
-}
-
-#[test]
 fn an_origin_is_added_to_the_user_agent() {
     let (world, model) = World::with_tiny();
     let ran = world.cli(&["download", &model.url]).env("HF_HUB_USER_AGENT_ORIGIN", "our fleet/7").run();
@@ -87,13 +62,6 @@ fn an_origin_is_added_to_the_user_agent() {
     }
     let ran = world.cli(&["download", &model.url]).env("HF_HUB_USER_AGENT_ORIGIN", "line\nfeed").run();
     ran.check_failure(2, &["HF_HUB_USER_AGENT_ORIGIN", "cannot be sent in an HTTP header"]);
-}
-
-#[test]
-fn without_fsync_the_result_is_the_same() {
-    let (world, model) = World::with_tiny();
-    world.cli(&["download", &model.url, "--no-fsync"]).run().check_path(&world.entry(&model));
-    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
 }
 
 #[test]

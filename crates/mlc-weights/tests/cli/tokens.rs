@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use local_hub::{Access, Fault, FaultTarget, LocalHub, LocalProxy, ModelFixture, PublishedModel, Times};
+use local_hub::{Access, LocalHub, LocalProxy, ModelFixture, PublishedModel};
 
 use crate::world::{Cli, Ran, World};
 
@@ -164,22 +164,6 @@ fn a_login_that_cannot_be_read_is_none() {
     hub.check(&ran);
     assert!(ran.stderr.contains("cannot use the token that a login has left"), "{}", ran.stderr);
     check_tokens(&hub.world, None);
-}
-
-#[test]
-fn no_token_goes_where_a_redirect_leads() {
-    let elsewhere = LocalHub::start();
-    let model = elsewhere.publish(&tiny());
-    elsewhere.take_no_token();
-    for target in [FaultTarget::info_refs(""), FaultTarget::upload_pack(""), FaultTarget::resolve(".bin")] {
-        let (world, _) = World::with(&tiny());
-        let before = elsewhere.log().from_now();
-        let path = format!("{}/mlc-ai/tiny/info/refs?service=git-upload-pack", elsewhere.endpoint());
-        world.hub.fault(target.clone(), Fault::redirect(307, &path), Times::Forever);
-        let ran = world.cli(&["download", &model.url]).env("HF_TOKEN", RIGHT).run();
-        assert!(!before.is_empty(), "{target:?}: {}", ran.stderr);
-        assert!(before.with_header("authorization").is_empty(), "{target:?}: {before}");
-    }
 }
 
 #[test]

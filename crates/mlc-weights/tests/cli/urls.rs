@@ -36,50 +36,23 @@ fn bad_names() {
     }
 }
 
+/// Every other kind is a row in url-parse's tests of URLs.
 #[test]
-fn every_kind_of_bad_url() {
+fn bad_urls() {
     let world = World::new();
-    let long = "r".repeat(97);
     for (url, problem, hint) in [
         ("", "it is empty", ""),
-        ("hf://user/repo", "its prefix is not written exactly", "user/repo"),
-        ("HTTPS://huggingface.co/user/repo", "its prefix is not written exactly", "user/repo"),
-        ("http://huggingface.co/user/repo", "it starts with neither", "user/repo"),
-        ("huggingface.co/user/repo", "it starts with neither", "user/repo"),
-        ("https://hf.co/user/repo", "it starts with neither", "user/repo"),
+        ("hf://user/repo@v1", "its prefix is not written exactly", "user/repo@v1"),
         ("git@hf.co:user/repo.git", "it starts with neither", "user/repo"),
         (
             "https://example.org/user/repo",
             "set HF_ENDPOINT=https://example.org and write `HF://user/repo`",
             "",
         ),
-        ("ftp://huggingface.co/user/repo", "it starts with neither", ""),
-        ("./models/llama", "it starts with neither", ""),
-        ("HF://", "the user is missing", ""),
-        ("HF://user", "the repository is missing", ""),
         ("https://huggingface.co/user", "the repository is missing", ""),
-        ("HF://user/repo/more", "something follows the repository", ""),
         ("https://huggingface.co/user/repo/tree/main", "something follows the repository", "user/repo"),
-        ("HF://user/repo/", "it ends in a slash", "user/repo"),
-        ("HF://user//repo", "it has an empty segment", "user/repo"),
-        ("HF:///repo", "it has an empty segment", ""),
-        ("HF://../repo", "the user is `.` or `..`", ""),
-        ("HF://user/..", "the repository is `.` or `..`", ""),
-        ("HF://user/re po", "the repository has the character ' '", ""),
-        ("HF://user/re%2e", "the repository has the character '%'", ""),
-        (r"HF://user/re\po", r"the repository has the character '\\'", ""),
-        ("HF://usér/repo", "the user has the character 'é'", ""),
         ("HF://user/re\x1b[31mpo", r"the repository has the character '\u{1b}'", ""),
-        ("HF://-user/repo", "the user starts with `-`", ""),
-        ("HF://user/.repo", "the repository starts with `.`", ""),
-        ("HF://user/repo?download=true", "it has a query", "user/repo"),
-        ("HF://user/repo#files", "it has a fragment", "user/repo"),
-        (&format!("HF://user/{long}"), "the repository is 97 bytes long, more than 96", ""),
-        ("HF://user/repo@", "its revision cannot be used: it is empty", "user/repo"),
         ("HF://user/repo@a..b", "its revision cannot be used: it has `..`", ""),
-        ("hf://user/repo@v1", "its prefix is not written exactly", "user/repo@v1"),
-        (" HF://user/repo", "there is white space around it", "user/repo"),
-        ("HF://user/repo\n", "there is white space around it", "user/repo"),
     ] {
         check(&world, url, problem, hint);
     }

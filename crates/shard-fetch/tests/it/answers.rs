@@ -271,8 +271,22 @@ async fn a_wrong_content_range_leads_to_the_whole_file() {
 }
 
 #[tokio::test]
-async fn a_body_without_a_length_is_accepted() {
+async fn a_416_is_retried_and_then_reported_as_a_wrong_size() {
+    survives(&stage(Fault::status(416), Times::Once), &["bytes=0-"; 2]).await;
+    let stage = stage(Fault::status(416), Times::Forever);
+    let mismatch = is_not_the_file(&stage, Checked::Size).await;
+    assert_eq!(mismatch.to_string(), "it ends before byte 1, expected 300000");
+}
+
+#[tokio::test]
+async fn a_body_is_accepted_without_a_length_and_other_headers() {
     survives(&stage(Fault::NoContentLength, Times::Once), &["bytes=0-"]).await;
+    for (name, value) in
+        [("etag", None), ("etag", Some("W/\"weak\"")), ("accept-ranges", None), ("content-type", None)]
+    {
+        let header = Fault::Header { name: name.to_owned(), value: value.map(str::to_owned) };
+        survives(&stage(header, Times::Once), &["bytes=0-"]).await;
+    }
 }
 
 #[tokio::test]

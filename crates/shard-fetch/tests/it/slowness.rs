@@ -57,14 +57,6 @@ async fn waiting_for_a_servers_limit_is_not_slow() {
 }
 
 #[tokio::test]
-async fn ten_bytes_before_each_break_end_the_fetch() {
-    let stage = Stage::one(10_000);
-    stage.hub.fault(FaultTarget::data("a.bin"), Fault::Truncate { after: 10 }, Times::Forever);
-    let error = stage.fetch_error().await;
-    assert!(matches!(error, Error::GaveUp { attempts: 6, .. }), "{}", chain(&error));
-}
-
-#[tokio::test]
 async fn ten_bytes_of_each_range_end_the_fetch() {
     let stage = Stage::one(10_000);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
