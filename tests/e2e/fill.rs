@@ -128,11 +128,12 @@ async fn a_holder_with_progress_is_waited_for() {
     fleet.machine("any").build().unwrap().init_store().await.unwrap();
     fleet.put_lease(0);
     let log = fleet.world.hub.log().from_now();
-    let waiting = fleet.machine("waiting").build().unwrap();
+    // A loaded machine may take a second or two between two notes of progress.
+    let waiting = fleet.machine("waiting").fill_patience(5 * SOON).build().unwrap();
     let wanted = request(&fleet.model);
     let download = tokio::spawn(async move { waiting.download(wanted).await });
-    // Far longer than a dead one is waited for.
-    for bytes in 1..12 {
+    // Longer than a dead one is waited for.
+    for bytes in 1..24 {
         tokio::time::sleep(SOON / 4).await;
         fleet.put_lease(bytes);
     }
