@@ -1,6 +1,7 @@
 //! All that must pass, in the order in which it is quickest to know.
 
-use std::io::{BufRead, BufReader};
+mod test_programs;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -34,28 +35,39 @@ struct Step {
 /// What is compiled for the whole workspace has all features. weight-store is to do with each of them, and with none.
 const FEATURES: [&str; 5] = ["", "azure", "gcs", "s3", "webdav"];
 
-fn steps() -> Vec<Step> {
-    let step = |name, arguments: &[_]| Step { name, arguments: arguments.to_vec(), environment: &[] };
+impl Step {
+    fn new(name: &'static str, arguments: &[&'static str]) -> Self {
+        Self { name, arguments: arguments.to_vec(), environment: &[] }
+    }
+
+    fn run(&self, root: &Path) -> Result<()> {
+        let mut cargo = cargo(root);
+        cargo.args(&self.arguments).envs(self.environment.iter().copied());
+        let status = cargo.status().context("running cargo; is it in the PATH?")?;
+        ensure!(status.success(), "run it alone: {self}");
+        Ok(())
+    }
+}
+
+fn before_the_tests() -> Vec<Step> {
     let mut steps = vec![
-        step("format", &["fmt", "--all", "--check"]),
-        step("clippy", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
+        Step::new("format", &["fmt", "--all", "--check"]),
+        Step::new("clippy", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
     ];
     let clippy = ["clippy", "--package", "mlc-weights-weight-store", "--locked"];
     steps.extend(FEATURES.map(|feature| {
         let arguments = [&clippy[..], &["--features", feature, "--", "-D", "warnings"]].concat();
-        step("weight-store with one feature or none", &arguments)
+        Step::new("weight-store with one feature or none", &arguments)
     }));
-    steps.push(Step {
-        // Tests that run as two users fail where they would be skipped.
-        environment: &[("MLC_WEIGHTS_TEST_TWO_USERS", "1")],
-        // What tests say is shown for those that pass, too: they may have skipped something.
-        ..step("tests and doctests", &["test", "--workspace", "--locked", "--", "--show-output"])
-    });
-    steps.push(Step {
-        environment: &[("RUSTDOCFLAGS", "-D warnings")],
-        ..step("docs", &["doc", "--workspace", "--no-deps", "--locked"])
-    });
     steps
+}
+
+fn after_the_tests() -> [Step; 2] {
+    let docs = Step::new("docs", &["doc", "--workspace", "--no-deps", "--locked"]);
+    [
+        Step::new("doctests", &["test", "--workspace", "--locked", "--doc"]),
+        Step { environment: &[("RUSTDOCFLAGS", "-D warnings")], ..docs },
+    ]
 }
 
 /// Names the folder of the servers to the tests.
@@ -73,8 +85,12 @@ pub(crate) fn run(root: &Path, arguments: &CiArguments) -> Result<()> {
     let start = Instant::now();
     let mut skipped = Vec::new();
     let servers = arguments.servers.then(|| timed("servers", || install_servers(root))).transpose()?;
-    for step in steps() {
-        skipped.extend(timed(step.name, || step.run(root, servers.as_deref()))?);
+    for step in before_the_tests() {
+        timed(step.name, || step.run(root))?;
+    }
+    skipped.extend(timed("tests", || test_programs::run(root, servers.as_deref()))?);
+    for step in after_the_tests() {
+        timed(step.name, || step.run(root))?;
     }
     skipped.extend(timed("the Python module", || check_wheel(root))?);
     timed("dependencies", || check_dependencies(root).context("run it alone: cargo deny check"))?;
@@ -132,33 +148,9 @@ fn install_servers(root: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
-impl Step {
-    /// Passes on what it prints. Answers with the lines in which tests say what they skipped.
-    fn run(&self, root: &Path, servers: Option<&Path>) -> Result<Vec<String>> {
-        let mut cargo = cargo(root)
-            .args(&self.arguments)
-            .envs(self.environment.iter().copied())
-            .envs(servers.map(|folder| (SERVERS, folder)))
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("running cargo; is it in the PATH?")?;
-        let output = BufReader::new(cargo.stdout.take().context("cargo has no output")?);
-        let skipped = pass_on(output, |line| println!("{line}"))?;
-        ensure!(cargo.wait()?.success(), "run it alone: {self}");
-        Ok(skipped)
-    }
-}
-
-fn pass_on(output: impl BufRead, say: impl Fn(&str)) -> Result<Vec<String>> {
-    let mut skipped = Vec::new();
-    for line in output.lines() {
-        let line = line?;
-        say(&line);
-        if line.starts_with(SKIPPED) {
-            skipped.push(line);
-        }
-    }
-    Ok(skipped)
+/// The lines in which tests say what they skipped.
+fn skipped(said: &str) -> impl Iterator<Item = &str> {
+    said.lines().filter(|line| line.starts_with(SKIPPED))
 }
 
 /// As one would type it.
@@ -178,9 +170,8 @@ mod tests {
 
     #[test]
     fn a_step_that_fails_says_how_to_run_it_alone() {
-        let step =
-            Step { name: "x", arguments: vec!["metadata", "--no-such-option"], environment: &[("A", "b c")] };
-        let error = timed("x", || step.run(&workspace::root(), None)).unwrap_err();
+        let step = Step { environment: &[("A", "b c")], ..Step::new("x", &["metadata", "--no-such-option"]) };
+        let error = timed("x", || step.run(&workspace::root())).unwrap_err();
         assert_eq!(error.root_cause().to_string(), "run it alone: A='b c' cargo metadata --no-such-option");
         assert!(error.to_string().starts_with("x failed after "));
     }
@@ -188,13 +179,12 @@ mod tests {
     #[test]
     fn what_tests_skip_is_found_among_what_they_say() {
         let said = "---- a stdout ----\nskipped: no strace\nit was skipped: no\nskipped: no mount\n";
-        let skipped = pass_on(said.as_bytes(), |_| ()).unwrap();
-        assert_eq!(skipped, ["skipped: no strace", "skipped: no mount"]);
+        assert_eq!(skipped(said).collect::<Vec<_>>(), ["skipped: no strace", "skipped: no mount"]);
     }
 
     #[test]
     fn a_step_that_passes_passes() {
-        let step = Step { name: "x", arguments: vec!["--version"], environment: &[] };
-        assert!(timed("x", || step.run(&workspace::root(), None)).is_ok());
+        let step = Step::new("x", &["--version"]);
+        assert!(timed("x", || step.run(&workspace::root())).is_ok());
     }
 }
