@@ -79,6 +79,11 @@ impl RetryBudget {
         (self.used < self.policy.attempts).then(|| self.policy.delay(self.used, (self.jitter)()))
     }
 
+    /// How long to wait after a failure that is not counted.
+    pub fn pause(&mut self) -> Duration {
+        self.policy.delay(1, (self.jitter)())
+    }
+
     /// Records that the server was too slow over a whole window of the [`Floor`](crate::Floor). It has
     /// had a minute to recover, so it gets one more attempt and no third one.
     pub fn too_slow(&mut self) -> Option<Duration> {

@@ -37,6 +37,9 @@ pub(super) struct FleetOptions {
     /// Only this setup; more than once, these
     #[arg(long, value_name = "SETUP")]
     line: Vec<Setup>,
+    /// The fewest nodes
+    #[arg(long, default_value = "1", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    least: usize,
     /// The most nodes
     #[arg(long, default_value = "1000", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     most: usize,
@@ -73,7 +76,7 @@ pub(super) fn run(place: &Workplace, options: &FleetOptions) -> Result<Value> {
             println!("\nthere is no nginx: {setup} is left out");
             continue;
         }
-        for nodes in setup.nodes(options.most) {
+        for nodes in setup.nodes(options.least..=options.most) {
             go_on()?;
             let point = measured(&mut site, options, speeds, setup, nodes)?;
             eprintln!("{}", point.said());

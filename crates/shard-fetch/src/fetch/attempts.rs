@@ -101,6 +101,13 @@ impl Attempts {
         Some(delay)
     }
 
+    /// An attempt failed on a host that served other files meanwhile. Such a host is neither gone nor
+    /// hopeless, so this uses up nothing.
+    pub(super) fn unlucky(&mut self) -> Duration {
+        self.failures += 1;
+        self.budget.pause()
+    }
+
     /// A response's range was unusable. Returns whether that seems permanent: once may be an accident,
     /// and requesting the whole file discards what exists.
     pub(super) fn has_no_usable_range(&mut self) -> bool {

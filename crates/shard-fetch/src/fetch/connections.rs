@@ -48,6 +48,8 @@ struct State {
     lines: Vec<Arc<Line>>,
     /// The speed of finished connections to a host, in bytes per second, and when it was measured.
     before: HashMap<Origin, (f64, Instant)>,
+    /// When a host last sent bytes, over any connection.
+    delivered: HashMap<Origin, Instant>,
 }
 
 /// Permits one request at a time. Returned when dropped.
@@ -65,6 +67,7 @@ impl Connections {
             idle_since: Some(Instant::now()),
             lines: Vec::new(),
             before: HashMap::new(),
+            delivered: HashMap::new(),
         })))
     }
 
@@ -125,7 +128,7 @@ impl Connections {
     pub(super) fn look(&self, now: Instant, period: Duration) {
         let idle = {
             let mut state = self.0.lock();
-            state.lines.iter().for_each(|line| line.look(now, period));
+            state.measure(now, period);
             if state.in_use >= state.target {
                 state.drop_the_slowest(now);
             }
@@ -153,6 +156,11 @@ impl Connections {
             let rate = bytes as f64 / listened.as_secs_f64();
             self.0.lock().before.insert(host.clone(), (rate, now));
         }
+    }
+
+    /// Whether the host has sent bytes since then, over any connection.
+    pub(super) fn has_delivered(&self, host: &Origin, since: Instant) -> bool {
+        self.0.lock().delivered.get(host).is_some_and(|last| *last >= since)
     }
 }
 
@@ -205,6 +213,15 @@ impl State {
             rate * 0.5_f64.powf(age.as_secs_f64() / HALF_LIFE.as_secs_f64())
         });
         pace::typical(others.filter_map(|other| other.rate()).collect(), before)
+    }
+
+    fn measure(&mut self, now: Instant, period: Duration) {
+        for line in &self.lines {
+            if let Some(host) = line.host().filter(|_| line.has_received()) {
+                self.delivered.insert(host, now);
+            }
+            line.look(now, period);
+        }
     }
 
     fn drop_the_slowest(&self, now: Instant) {

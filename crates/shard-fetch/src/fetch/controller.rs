@@ -97,7 +97,8 @@ impl Controller {
     /// Records the `bytes` received in the last `period`, with `in_use` connections at its end that
     /// together spent `busy` on writing them.
     pub(super) fn sample(&mut self, bytes: u64, period: Duration, in_use: usize, busy: Duration) {
-        if self.least == self.most || period.is_zero() {
+        let is_settled = self.least == self.target && self.target == self.most;
+        if is_settled && self.phase != Phase::Recovering || period.is_zero() {
             return;
         }
         // The throughput of fewer connections says nothing about the target.
@@ -155,10 +156,18 @@ impl Controller {
         self.halve(self.least);
     }
 
-    /// A connection timed out: the line may be so crowded that each connection gets almost nothing.
-    pub(super) fn silence(&mut self) {
-        if self.least < self.most && self.halve(1) {
+    /// A connection timed out: the line may be so crowded that each connection gets almost nothing. If
+    /// its host has sent nothing over the others either (`is_total`), one of them is left at once, even
+    /// of a fixed number: with a thousand clients on the line, halving would take too long.
+    pub(super) fn silence(&mut self, is_total: bool) {
+        if is_total {
+            self.troubles = self.troubles.max(OFTEN * self.answers);
+        }
+        if self.halve(1) {
             self.ceiling = self.target;
+            if is_total {
+                self.target = 1;
+            }
         }
     }
 
@@ -326,7 +335,7 @@ mod tests {
         run(&mut controller, 3, paced(10_000_000, u64::MAX));
         for _ in 0..6 {
             run(&mut controller, 1, |_| 0);
-            controller.silence();
+            controller.silence(false);
         }
         assert_eq!(controller.target(), 1);
         // On a crowded line each connection gets its share, however many there are.
@@ -335,11 +344,28 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_number_of_connections_never_changes() {
+    fn total_silence_leaves_one_connection_at_once_and_half_of_them_return_quickly() {
+        for (least, most) in [(4, 32), (8, 8)] {
+            let mut controller = Controller::new(least, most);
+            run(&mut controller, 3, paced(10_000_000, u64::MAX));
+            (0..50).for_each(|_| controller.answered());
+            (0..most).for_each(|_| controller.silence(true));
+            assert_eq!(controller.target(), 1);
+            let targets = run(&mut controller, 5, paced(10_000_000, u64::MAX));
+            assert_eq!(targets.last(), Some(&(most / 2)), "{targets:?}");
+        }
+    }
+
+    #[test]
+    fn only_silence_changes_a_fixed_number_of_connections() {
         let mut controller = Controller::new(7, 7);
         run(&mut controller, 10, paced(10, 1000));
         controller.trouble();
-        controller.silence();
+        run(&mut controller, 1, paced(10, 1000));
+        assert_eq!(controller.target(), 7);
+        controller.silence(false);
+        assert_eq!(controller.target(), 3);
+        run(&mut controller, 60, paced(10_000_000, u64::MAX));
         assert_eq!(controller.target(), 7);
     }
 

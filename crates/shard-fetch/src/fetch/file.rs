@@ -51,33 +51,7 @@ impl File {
     pub(super) async fn recover(&self, setback: Setback, begun: Instant) -> Result<(), Error> {
         match setback {
             Setback::Final(error) => Err(error),
-            Setback::Passing { cause, host, wait } => {
-                self.shared.control(|controller| match cause {
-                    Passing::Status { .. } => controller.trouble(),
-                    Passing::Silence(_) => controller.silence(),
-                    _ => {}
-                });
-                let is_gone = cause.is_no_overload() && self.attempts().place_failed(begun, Instant::now());
-                if is_gone && self.give_up(LocateReason::Failed).await {
-                    self.goes_on(Duration::ZERO, &cause, host.as_ref());
-                    return Ok(());
-                }
-                let delay = self.attempts().failed(begun, Instant::now(), cause.is_break());
-                let Some(delay) = delay else {
-                    if self.give_up(LocateReason::Failed).await {
-                        self.goes_on(Duration::ZERO, &cause, host.as_ref());
-                        return Ok(());
-                    }
-                    return Err(self.gave_up(cause, host));
-                };
-                if let Some(wait) = wait {
-                    self.tracker.throttled(wait);
-                }
-                let delay = delay.max(wait.unwrap_or_default());
-                self.goes_on(delay, &cause, host.as_ref());
-                sleep(delay).await;
-                Ok(())
-            }
+            Setback::Passing { cause, host, wait } => self.retry(cause, host, wait, begun).await,
             Setback::Refused { status, error, version } => {
                 let Some(location) = self.source.refused(version, status).await else { return Ok(()) };
                 let again = location.alternative && self.attempts().turned_elsewhere();
@@ -86,6 +60,54 @@ impl File {
             }
             Setback::Mismatch { host, mismatch } => self.mismatched(host, mismatch).await,
         }
+    }
+
+    async fn retry(
+        &self,
+        cause: Passing,
+        host: Option<Origin>,
+        wait: Option<Duration>,
+        begun: Instant,
+    ) -> Result<(), Error> {
+        let is_served = cause.is_silence() && self.is_served_by(host.as_ref());
+        self.shared.control(|controller| {
+            if cause.is_silence() {
+                controller.silence(!is_served);
+            } else if matches!(cause, Passing::Status { .. }) {
+                controller.trouble();
+            }
+        });
+        let is_gone = cause.is_no_overload() && self.attempts().place_failed(begun, Instant::now());
+        if is_gone && self.give_up(LocateReason::Failed).await {
+            self.goes_on(Duration::ZERO, &cause, host.as_ref());
+            return Ok(());
+        }
+        let delay = if is_served {
+            Some(self.attempts().unlucky())
+        } else {
+            self.attempts().failed(begun, Instant::now(), cause.is_break())
+        };
+        let Some(delay) = delay else {
+            if self.give_up(LocateReason::Failed).await {
+                self.goes_on(Duration::ZERO, &cause, host.as_ref());
+                return Ok(());
+            }
+            return Err(self.gave_up(cause, host));
+        };
+        if let Some(wait) = wait {
+            self.tracker.throttled(wait);
+        }
+        let delay = delay.max(wait.unwrap_or_default());
+        self.goes_on(delay, &cause, host.as_ref());
+        sleep(delay).await;
+        Ok(())
+    }
+
+    /// Whether the host, which was silent here, has lately sent bytes of other files.
+    fn is_served_by(&self, host: Option<&Origin>) -> bool {
+        let lately = self.shared.client.settings().idle_timeout / 2;
+        let since = Instant::now().checked_sub(lately);
+        host.zip(since).is_some_and(|(host, since)| self.shared.connections.has_delivered(host, since))
     }
 
     /// Switches to another place, if there is one.

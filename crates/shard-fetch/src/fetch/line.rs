@@ -82,6 +82,11 @@ impl Line {
         self.state.lock().held_until = Some(until);
     }
 
+    /// Whether bytes have arrived since the last look.
+    pub(super) fn has_received(&self) -> bool {
+        self.came.load(Ordering::Relaxed) > 0
+    }
+
     /// Measures the bytes of the last `period`, which ends `now`.
     pub(super) fn look(&self, now: Instant, period: Duration) {
         let bytes = self.came.swap(0, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use net::{BoxError, Hop, ServerWords};
+use net::{BoxError, Hop, Obstacle, ServerWords};
 use url_parse::{Origin, duration};
 
 use crate::{Error, Mismatch};
@@ -77,7 +77,20 @@ impl Passing {
     /// Whether the host may be gone, or not be the right one for this file; not so if it is overloaded
     /// or slow.
     pub(super) fn is_no_overload(&self) -> bool {
-        !matches!(self, Self::Status { .. } | Self::Silence(_) | Self::Locate(_))
+        !matches!(self, Self::Status { .. } | Self::Locate(_)) && !self.is_silence()
+    }
+
+    /// Whether the host did not react: to a connection attempt, to a request, or in the middle of a
+    /// response. A host with too many connections behaves like this.
+    pub(super) fn is_silence(&self) -> bool {
+        match self {
+            Self::Silence(_) => true,
+            Self::Request { source, .. } => {
+                let error = source.downcast_ref();
+                matches!(error, Some(net::Error::Unreachable { why: Obstacle::Silence, .. }))
+            }
+            _ => false,
+        }
     }
 
     /// Whether a connection broke off in the middle of a response.

@@ -219,6 +219,20 @@ async fn an_overloaded_location_gets_all_attempts() {
     assert_eq!(server.requests().len(), 6);
 }
 
+/// A server with too many connections does not take new ones.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_place_that_takes_no_connection_has_all_its_attempts() {
+    let full = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = full.local_addr().unwrap();
+    let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok();
+    let waiting: Vec<_> = std::iter::from_fn(connect).collect();
+    let stage = Stage::one(1000).with_net(|net| net.connect_timeout = Duration::from_millis(100));
+    let reasons = turns(&stage, [alternative(&format!("http://{address}/a"))]).await;
+    assert_eq!(reasons, [LocateReason::First, LocateReason::Failed]);
+    assert_eq!(stage.events.retries("a.bin").len(), 6, "with {} connections waiting", waiting.len());
+}
+
 #[tokio::test]
 async fn another_location_continues_with_the_bytes_received() {
     let stage = Stage::one(200_000);

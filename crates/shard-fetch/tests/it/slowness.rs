@@ -35,7 +35,12 @@ async fn trickles_on_all_connections_end_the_fetch() {
     let error = stage.fetch_error().await;
     assert!(matches!(error, Error::AllTooSlow { .. }), "{}", chain(&error));
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Network, true));
-    assert!(error.to_string().ends_with(" bytes arrived in 1.0 s, over all connections together"), "{error}");
+    // On a busy machine the window is a little longer than 1.0 s.
+    let said = error.to_string();
+    assert!(
+        said.contains(" bytes arrived in 1.") && said.ends_with(" s, over all connections together"),
+        "{said}"
+    );
     assert!((WINDOW..10 * WINDOW).contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
@@ -45,6 +50,17 @@ async fn one_slow_connection_among_others_continues() {
     drip(&stage, "a.bin", 20, 20);
     drip(&stage, "b.bin", 2_000, 20);
     stage.fetch_all().await;
+}
+
+/// In a crowd, some connections get nothing for a while. That uses up none of a file's attempts.
+#[tokio::test]
+async fn silence_of_a_host_that_serves_other_files_is_not_a_failure() {
+    let stage = Stage::new(&[("a.bin", 2_000), ("b.bin", 500_000)]);
+    let stage = stage.with_net(|net| net.idle_timeout = Duration::from_millis(150));
+    stage.hub.fault(FaultTarget::data("a.bin"), Fault::Stall { after: 0 }, Times::N(8));
+    drip(&stage, "b.bin", 2_000, 20);
+    stage.fetch_all().await;
+    assert_eq!(stage.events.retries("a.bin").len(), 8);
 }
 
 #[tokio::test]

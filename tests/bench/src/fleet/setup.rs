@@ -1,6 +1,7 @@
 //! What is compared: where the nodes get the model from.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -46,8 +47,8 @@ impl Setup {
         Self::Killed,
     ];
 
-    /// The numbers of nodes at which it is measured, up to `most`.
-    pub(super) fn nodes(self, most: usize) -> Vec<usize> {
+    /// The numbers of nodes at which it is measured, within these bounds.
+    pub(super) fn nodes(self, bounds: RangeInclusive<usize>) -> Vec<usize> {
         let wanted: &[usize] = match self {
             Self::Hub | Self::Store | Self::Fill | Self::Cache | Self::Tier => {
                 &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000]
@@ -56,7 +57,7 @@ impl Setup {
             Self::SlowStore => &[64],
             Self::Killed => &[16],
         };
-        wanted.iter().copied().filter(|nodes| *nodes <= most).collect()
+        wanted.iter().copied().filter(|nodes| bounds.contains(nodes)).collect()
     }
 
     pub(super) fn speeds(self, speeds: Speeds) -> Speeds {
