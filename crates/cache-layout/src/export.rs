@@ -211,9 +211,12 @@ fn is_one_file_system(_: &Path, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// A link to a folder counts as the folder.
+/// A link to a folder counts as the folder. Anything else is not resolved: Windows would return its long
+/// form.
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
-    let found = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    let resolved = if is_link { fs::canonicalize(path).ok() } else { None };
+    let found = resolved.map_or_else(|| std::path::absolute(path), Ok);
     found.map_err(|source| Error::UnusableFolder { path: path.to_path_buf(), source })
 }
 
@@ -261,9 +264,25 @@ mod tests {
         let export = Export::begin(&to, Durability::Synced).unwrap();
         export.copy(&source, &file, &mut |_| true).unwrap();
         assert!(!to.exists());
-        assert_eq!(export.publish().unwrap(), fs::canonicalize(&to).unwrap());
+        assert_eq!(export.publish().unwrap(), std::path::absolute(&to).unwrap());
         assert_eq!(names(&folder.path().join("sub")), ["wanted"]);
         assert_eq!(fs::read_to_string(to.join("deeper/file")).unwrap(), "bytes");
+    }
+
+    #[test]
+    fn a_place_is_named_as_the_user_named_it() {
+        let folder = testing::folder();
+        let (empty, missing) = (folder.path().join("empty"), folder.path().join("missing"));
+        fs::create_dir(&empty).unwrap();
+        for place in [empty.clone(), missing] {
+            assert_eq!(free_place(&place).unwrap(), std::path::absolute(&place).unwrap());
+        }
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&empty, &link).unwrap();
+            assert_eq!(free_place(&link).unwrap(), fs::canonicalize(&empty).unwrap());
+        }
     }
 
     #[test]

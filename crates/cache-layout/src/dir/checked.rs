@@ -80,7 +80,8 @@ impl Dir {
 
     /// The names in this folder, in no particular order.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
-        fs::read_dir(&self.0)?.map(|entry| Ok(entry?.file_name())).collect()
+        // A folder that is just being removed or renamed cannot be opened for a moment.
+        patiently(|| fs::read_dir(&self.0)?.map(|entry| Ok(entry?.file_name())).collect())
     }
 
     /// Makes the folder's names durable; this system has no call for it.

@@ -50,12 +50,16 @@ pub(super) struct Script {
     /// Steps with this prefix fail from the given occurrence on, as does every step after them.
     from: Option<(String, usize)>,
     stumbled: RefCell<Option<String>>,
-    /// What another process does before the first step with this prefix.
+    /// What another process does meanwhile.
     meanwhile: RefCell<Option<Meanwhile>>,
 }
 
-/// A step's prefix, and what happens before it.
-type Meanwhile = (String, Box<dyn FnOnce()>);
+/// What happens before the step with this prefix, counting from 1.
+struct Meanwhile {
+    step: String,
+    occurrence: usize,
+    act: Box<dyn FnOnce()>,
+}
 
 impl Script {
     pub(super) fn new(root: &Path) -> Self {
@@ -88,8 +92,9 @@ impl Script {
         Self { from: Some((step.to_owned(), occurrence)), stop: true, ..self }
     }
 
-    pub(super) fn meanwhile(self, step: &str, act: impl FnOnce() + 'static) -> Self {
-        Self { meanwhile: RefCell::new(Some((step.to_owned(), Box::new(act)))), ..self }
+    pub(super) fn meanwhile(self, step: &str, occurrence: usize, act: impl FnOnce() + 'static) -> Self {
+        let meanwhile = Meanwhile { step: step.to_owned(), occurrence, act: Box::new(act) };
+        Self { meanwhile: RefCell::new(Some(meanwhile)), ..self }
     }
 
     /// The steps tried so far.
@@ -125,21 +130,23 @@ impl Script {
     fn step(&self, verb: &str, paths: &[&Place]) -> io::Result<()> {
         let names: Vec<_> = paths.iter().map(|path| self.name(path)).collect();
         let step = format!("{verb} {}", names.join(" -> "));
-        if let Some((_, act)) = self.meanwhile.borrow_mut().take_if(|(begin, _)| step.starts_with(&**begin)) {
-            act();
-        }
         let mut log = self.log.borrow_mut();
         log.push(step.clone());
+        let is_now =
+            |it: &mut Meanwhile| step.starts_with(&it.step) && occurrences(&log, &it.step) == it.occurrence;
+        if let Some(Meanwhile { act, .. }) = self.meanwhile.borrow_mut().take_if(is_now) {
+            act();
+        }
         if let Some((end, file)) = &self.end {
             fs::write(file, log.join("\n")).unwrap();
             if log.len() > *end {
-                std::process::abort();
+                // No destructor runs, and in Wine no debugger is started.
+                std::process::exit(9);
             }
         }
         let fails = self.stumble == Some(log.len() - 1)
             || self.from.as_ref().is_some_and(|(begin, occurrence)| {
-                step.starts_with(begin)
-                    && log.iter().filter(|step| step.starts_with(begin)).count() == *occurrence
+                step.starts_with(begin) && occurrences(&log, begin) == *occurrence
             });
         if fails {
             *self.stumbled.borrow_mut() = Some(step);
@@ -149,6 +156,10 @@ impl Script {
         }
         Ok(())
     }
+}
+
+fn occurrences(log: &[String], begin: &str) -> usize {
+    log.iter().filter(|step| step.starts_with(begin)).count()
 }
 
 impl FileOps for Script {

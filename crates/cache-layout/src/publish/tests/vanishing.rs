@@ -1,4 +1,4 @@
-//! Folders above the entry that others remove meanwhile.
+//! What others remove or publish meanwhile.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn a_folder_that_vanishes_is_created_again() {
             let (layout, slot) = testing::cache(&folder);
             let users_folder = slot.entry().parent().unwrap().to_owned();
             let script = Script::new(folder.path()).on(system);
-            let script = script.meanwhile(step, move || fs::remove_dir(users_folder).unwrap());
+            let script = script.meanwhile(step, 1, move || fs::remove_dir(users_folder).unwrap());
             let run = ready(&layout, &slot, Purpose::Fresh, "new");
             let published = run.publish_with(&script, &testing::inspect).unwrap();
             assert_eq!(published, Published::Ours(slot.entry().into()), "{step}");
@@ -26,5 +26,25 @@ fn a_folder_that_vanishes_is_created_again() {
             let created = log.iter().filter(|step| *step == "create dir WEIGHTS/hf/user").count();
             assert_eq!(created, 2, "{log:?}");
         }
+    }
+}
+
+/// Where locks do nothing, and two folders cannot be exchanged in one step.
+#[test]
+fn another_run_that_publishes_between_the_two_renames_is_replaced_too() {
+    for system in [System::TwoRenames, System::OwnFolderOnlyTwoRenames] {
+        let folder = testing::folder();
+        let (layout, slot) = testing::cache(&folder);
+        make(Before::Whole, &layout, &slot);
+        let entry = slot.entry().to_owned();
+        let tree = if system == System::TwoRenames { "RUN/tree" } else { "BESIDE" };
+        let step = format!("rename new {tree} -> WEIGHTS");
+        let script = Script::new(folder.path()).on(system);
+        let script = script.meanwhile(&step, 2, move || testing::fill(&entry, "another's"));
+        let run = ready(&layout, &slot, Purpose::Redo, "new");
+        let published = run.publish_with(&script, &testing::inspect).unwrap();
+        assert_eq!(published, Published::Ours(slot.entry().into()), "{system:?}");
+        assert_eq!(weights(&slot).as_deref(), Some("new"), "{system:?}");
+        assert!(!Staging::of(&slot).folder().exists(), "{system:?}: {:?}", script.log());
     }
 }
