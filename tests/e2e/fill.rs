@@ -132,7 +132,7 @@ async fn a_holder_with_progress_is_waited_for() {
     let waiting = fleet.machine("waiting").fill_patience(5 * SOON).build().unwrap();
     let wanted = request(&fleet.model);
     let download = tokio::spawn(async move { waiting.download(wanted).await });
-    // Longer than a dead one is waited for.
+    // Longer than a dead holder is waited for.
     for bytes in 1..24 {
         tokio::time::sleep(SOON / 4).await;
         fleet.put_lease(bytes);

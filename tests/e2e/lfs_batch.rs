@@ -52,7 +52,7 @@ async fn a_few_files_are_asked_for_one_by_one() {
     assert_eq!(counts(&world.hub.log()), (0, model.lfs_files().count()));
 }
 
-/// What is a refusal, and what is trouble, is hf-transport's to know.
+/// hf-transport tests which responses are refusals and which are failures.
 #[tokio::test]
 async fn a_batch_that_is_refused_is_asked_for_once_and_one_that_fails_twice() {
     for (fault, asked) in [(Fault::status(404), 1), (Fault::status(503), 2)] {

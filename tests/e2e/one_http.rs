@@ -228,7 +228,7 @@ async fn redirects_are_judged_by_one_rule() {
     check(Fault::status(302), ErrorKind::Refused, "it names no location", [1, 1]).await;
 }
 
-/// What the hub answers with is not followed by it, but judged in the same way.
+/// A location in the hub's response is not a redirect that is followed, but the same rule applies.
 #[tokio::test]
 async fn locations_are_judged_by_that_rule_too() {
     let stage = Stage::on(LocalHub::builder().tls());

@@ -122,8 +122,7 @@ impl Publication<'_> {
 
     fn exchange_by_two_renames(&self, ready: &Ready, entry: &Place) -> io::Result<()> {
         let Ready { tree, displaced } = ready;
-        // There is something if another run published between these two steps the last time. The entry
-        // is newer.
+        // Exists if another run published between these two steps the last time. The entry is newer.
         displaced.remove_tree();
         self.ops.rename_new(entry, displaced)?;
         self.ops.rename_new(tree, entry).inspect_err(|_| {
