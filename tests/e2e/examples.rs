@@ -99,7 +99,7 @@ fn the_progress_example_draws_a_bar() {
     let output = example(&world, "progress", &[&model.url]).output().unwrap();
     check(&output, &line(&world.entry(&model)));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    let total = facade::size(model.lfs_files().map(|file| file.size).sum());
+    let total = facade::words::size(model.lfs_files().map(|file| file.size).sum());
     let last = format!("\r[{}] {total} of {total}\n", "#".repeat(30));
     assert!(stderr.ends_with(&last), "{stderr}");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use facade::stores::PushedName;
-use facade::{Builder, Error, Outcome, blocking};
+use facade::{DownloaderBuilder, Error, Outcome, blocking};
 use local_hub::{Access, LocalWebStore, ModelFixture, PublishedModel, WebStoreSettings};
 
 use crate::world::{PATIENCE, Recorded, World, request};
@@ -27,7 +27,7 @@ impl Fleet {
     }
 
     /// A machine with its own cache.
-    fn machine(&self, name: &str) -> Builder {
+    fn machine(&self, name: &str) -> DownloaderBuilder {
         let store = format!("{}/models", self.server.url()).parse().unwrap();
         let builder = self.world.builder().home(self.world.beside(name)).stores([store]);
         builder.fill_store(true).fill_patience(SOON)

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use facade::metadata::{FileKind, LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
+use facade::errors::HubError;
+use facade::metadata::{LfsPointer, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
 use facade::{CaCertificates, CommitId, Error, ErrorKind, Proof, ProxySettings, Token};
 use local_hub::{
     Access, Fault, FaultTarget, LocalHub, LocalProxy, ModelFixture, PublishedModel, Route, Server, Times,
@@ -96,19 +97,19 @@ struct FromElsewhere(PublishedModel);
 
 #[async_trait]
 impl MetadataSource for FromElsewhere {
-    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, facade::errors::HubError> {
+    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, HubError> {
         let files = self.0.files.iter().map(|file| {
-            let kind = if file.lfs {
+            let path = file.path.parse().unwrap();
+            if file.lfs {
                 let digits = |at: usize| u8::from_str_radix(&file.sha256[2 * at..2 * at + 2], 16).unwrap();
-                FileKind::Lfs(LfsPointer { oid: std::array::from_fn(digits), size: file.size })
+                RepoFile::lfs(path, LfsPointer { oid: std::array::from_fn(digits), size: file.size })
             } else {
                 std::fs::write(request.export_to.join(&file.path), file.bytes()).unwrap();
-                FileKind::Plain
-            };
-            RepoFile { path: file.path.parse().unwrap(), size: file.size, kind }
+                RepoFile::plain(path, file.size)
+            }
         });
         let commit: CommitId = self.0.commit.parse().unwrap();
-        Ok(RepoSnapshot { commit, proof: Proof::Word, files: files.collect(), left_out: Vec::new() })
+        Ok(RepoSnapshot::new(commit, Proof::Word, files.collect()))
     }
 }
 
@@ -135,12 +136,8 @@ struct Failing {
 
 #[async_trait]
 impl MetadataSource for Failing {
-    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, facade::errors::HubError> {
-        Err(facade::errors::HubError::OwnSource {
-            model: request.model,
-            is_transient: self.is_transient,
-            source: "the archive is closed".into(),
-        })
+    async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, HubError> {
+        Err(HubError::own_source(request.model, self.is_transient, "the archive is closed"))
     }
 }
 
@@ -162,7 +159,7 @@ async fn the_builder_has_every_setting_of_the_environment() {
     let (world, model) = World::around(LocalHub::builder().tls().path_prefix("/hf"), &gated);
     let proxy = LocalProxy::with_login();
     let builder = world.builder().token(token());
-    let https = Some(proxy.url_with_login().parse().unwrap());
+    let https = proxy.url_with_login().parse().unwrap();
 
     let untrusted = builder.clone().build().unwrap().download(request(&model)).await.unwrap_err();
     assert!(untrusted.to_string().contains("certificate is not trusted"), "{untrusted}");
@@ -170,7 +167,7 @@ async fn the_builder_has_every_setting_of_the_environment() {
 
     let downloader = builder
         .ca_certificates(CaCertificates::system().and(world.hub.ca_certificate()))
-        .proxy(ProxySettings { https, ..ProxySettings::default() })
+        .proxy(ProxySettings::default().https(https))
         .application("my-app/1.2")
         .build()
         .unwrap();
@@ -203,7 +200,7 @@ async fn no_event_contains_a_secret() {
 async fn every_request_has_a_user_agent_and_goes_to_a_known_host() {
     let (world, model) = World::with(&tiny());
     let proxy = LocalProxy::start();
-    let all = ProxySettings { all: Some(proxy.url().parse().unwrap()), ..ProxySettings::default() };
+    let all = ProxySettings::default().all(proxy.url().parse().unwrap());
     let downloader = world.builder().proxy(all).application("my-app/1.2").build().unwrap();
     downloader.download(request(&model)).await.unwrap();
     // Everything that leaves the process goes through the proxy.

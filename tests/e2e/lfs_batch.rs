@@ -222,7 +222,7 @@ fn public(builder: LocalHubBuilder) -> (World, PublishedModel, LocalProxy) {
 }
 
 async fn download_from_public(world: &World, model: &PublishedModel, proxy: &LocalProxy) {
-    let proxy = ProxySettings { all: proxy.url().parse().ok(), ..ProxySettings::default() };
+    let proxy = ProxySettings::default().all(proxy.url().parse().unwrap());
     let builder = world.builder().endpoint("http://hub.example".parse().unwrap()).proxy(proxy);
     let downloaded = builder.durability(Durability::Fast).build().unwrap().download(request(model)).await;
     assert!(downloaded.is_ok(), "{downloaded:?}\n{}", world.hub.log());

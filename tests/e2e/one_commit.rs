@@ -81,7 +81,7 @@ fn downloader(hub: &LocalHub, home: &Path) -> Downloader {
 
 fn verify(downloader: &Downloader, id: &str) -> VerifyReport {
     let model = id.parse().unwrap();
-    downloader.cache().verify(&model, &mut |_| ControlFlow::Continue(())).unwrap().remove(0)
+    downloader.cache().verify(&model, |_| ControlFlow::Continue(())).unwrap().remove(0)
 }
 
 /// What happened to a file of the first commit.

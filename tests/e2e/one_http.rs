@@ -77,7 +77,7 @@ impl Locator for Fixed {
 struct Nobody;
 
 impl Observer for Nobody {
-    fn on_event(&self, _: FetchEvent<'_>) {}
+    fn on_event(&self, _: &FetchEvent<'_>) {}
 }
 
 impl Stage {
@@ -126,14 +126,7 @@ impl Stage {
     async fn ask_hub(&self, client: Client) -> Result<(), Failed> {
         let scratch = tempfile::tempdir_in(self.folder.path()).unwrap();
         let export = tempfile::tempdir_in(self.folder.path()).unwrap();
-        let request = MetadataRequest {
-            model: ID.parse().unwrap(),
-            revision: None,
-            scratch_parent: scratch.path().to_owned(),
-            export_to: export.path().to_owned(),
-            keep_in: None,
-            keep_alive: Arc::new(()),
-        };
+        let request = MetadataRequest::new(ID.parse().unwrap(), scratch.path(), export.path());
         let fetched = GitMetadata::new(self.hub_client(client)).fetch(request).await;
         fetched.map(drop).map_err(|error| {
             let hop = if let hf_transport::Error::Net(error) = &error { error.hop() } else { None };
@@ -181,7 +174,7 @@ impl Stage {
             part: folder.path().join("part"),
             destination: folder.path().join("file"),
         };
-        let once = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
+        let once = RetryPolicy::default().attempts(1);
         let fetcher = Fetcher::builder().retry(once).build(client);
         let fetched =
             fetcher.fetch(vec![request], Arc::new(Fixed(location)), Arc::new(Nobody), Arc::new(())).await;

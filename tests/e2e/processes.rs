@@ -37,7 +37,7 @@ fn downloads_as_it_is_told() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let asked = if orders.redo { request.force(true) } else { request };
     let asked = asked.on_event(|event| {
-        if let facade::Event::WaitingForLock { holder } = event {
+        if let facade::Event::WaitingForLock { holder, .. } = event {
             fs::write("waiting", holder.map(ToString::to_string).unwrap_or_default()).unwrap();
         }
     });

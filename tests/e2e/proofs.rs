@@ -82,8 +82,7 @@ async fn where_no_git_is_served_a_pinned_commit_is_the_hubs_word_and_said_to_be(
     assert_eq!(events.count(&["Unproven"]), 1);
     assert_eq!(proof_listed(&world), Some(Proof::Word));
     let cache = world.downloader().cache();
-    let reports =
-        cache.verify(at(&old.commit).model(), &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
+    let reports = cache.verify(at(&old.commit).model(), |_| std::ops::ControlFlow::Continue(())).unwrap();
     assert_eq!((reports[0].proof, reports[0].is_sound()), (Some(Proof::Word), true));
 
     // Served from the cache, except if proof is required.

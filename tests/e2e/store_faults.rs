@@ -109,11 +109,8 @@ async fn a_store_cannot_redirect_nearer_than_it_is() {
     let pack = format!("/models/packs/{}.pack", filled.model.commit);
     near.put(&pack, filled.server().get(&pack).unwrap());
     let builder = |home: &str| {
-        let settings = ProxySettings {
-            http: Some(proxy.url().parse().unwrap()),
-            no_proxy: "127.0.0.1".parse::<NoProxy>().unwrap(),
-            ..ProxySettings::default()
-        };
+        let direct: NoProxy = "127.0.0.1".parse().unwrap();
+        let settings = ProxySettings::default().http(proxy.url().parse().unwrap()).no_proxy(direct);
         let stores = ["http://203.0.113.9/models".parse().unwrap()];
         filled.world.builder().home(filled.world.beside(home)).stores(stores).proxy(settings)
     };

@@ -177,7 +177,7 @@ fn end(object: &str, damage: Damage, mode: StoreMode) -> End {
         // The hub has all of it.
         (StoreMode::First | StoreMode::Refs, _) => End::New,
         (StoreMode::Only, Damage::Missing) => End::Lacking,
-        (StoreMode::Only, _) => End::Wrong,
+        _ => End::Wrong,
     }
 }
 

@@ -38,7 +38,7 @@ impl Fillers {
         self.model(machine).url.parse().unwrap()
     }
 
-    fn builder(&self, home: &str) -> facade::Builder {
+    fn builder(&self, home: &str) -> facade::DownloaderBuilder {
         let store = format!("{}/models", self.proxy.url()).parse().unwrap();
         let builder = self.world.builder().home(self.world.beside(home)).stores([store]);
         builder.durability(Durability::Fast)

@@ -3,12 +3,12 @@
 use std::num::NonZeroUsize;
 
 use facade::stores::{PushOptions, Pushed, PushedName, StoreMode};
-use facade::{Builder, Error, ErrorKind, Model, Outcome, Request};
+use facade::{DownloaderBuilder, Error, ErrorKind, Model, Request};
 use local_hub::{
     Access, Fault, FaultTarget, LocalWebStore, ModelFixture, PublishedModel, Route, Times, WebStoreRequest,
 };
 
-use crate::world::{Recorded, World, entry_in};
+use crate::world::{Recorded, World, download_bytes, entry_in};
 
 pub(crate) const ID: &str = "mlc-ai/tiny";
 
@@ -64,7 +64,7 @@ impl Filled {
         builder.build().unwrap().push(request, options).await
     }
 
-    pub(crate) fn builder(&self, mode: StoreMode) -> Builder {
+    pub(crate) fn builder(&self, mode: StoreMode) -> DownloaderBuilder {
         self.world.builder().stores([self.url().parse().unwrap()]).store_mode(mode)
     }
 
@@ -87,18 +87,14 @@ impl Filled {
         let model = outcome.unwrap();
         assert_eq!(self.model.differences(&model.path), [""; 0]);
         let (is_folder, lacking) = (matches!(self.kind, Kind::Folder), self.bytes() - from_store);
-        let expected = Outcome::Downloaded {
-            bytes_received: if is_folder { lacking } else { self.bytes() },
-            bytes_from_store: if is_folder { 0 } else { from_store },
-            bytes_copied: if is_folder { from_store } else { 0 },
-        };
-        assert_eq!(model.outcome, expected);
+        let expected = if is_folder { [lacking, 0, from_store] } else { [self.bytes(), from_store, 0] };
+        assert_eq!(download_bytes(&model), Some(expected));
         assert_eq!(model.commit.unwrap().to_string(), self.model.commit);
     }
 }
 
 /// Downloads the model at a revision; an empty one is the default branch.
-pub(crate) async fn download(builder: Builder, revision: &str) -> (Result<Model, Error>, Recorded) {
+pub(crate) async fn download(builder: DownloaderBuilder, revision: &str) -> (Result<Model, Error>, Recorded) {
     let revision = if revision.is_empty() { String::new() } else { format!("@{revision}") };
     let seen = Recorded::default();
     let request: Request = format!("HF://{ID}{revision}").parse().unwrap();
@@ -350,7 +346,7 @@ async fn a_hub_that_does_not_name_the_commit_is_not_replaced() {
     filled.check(outcome, filled.bytes());
     assert_eq!((seen.count(&["Throttled"]), seen.count(&["Warning"])), (1, 0));
 
-    let home = |builder: Builder| builder.home(filled.world.beside("another home"));
+    let home = |builder: DownloaderBuilder| builder.home(filled.world.beside("another home"));
     filled.world.hub.fault(FaultTarget::info_refs(ID), Fault::status(429), Times::Forever);
     let (outcome, _) = download(home(filled.builder(StoreMode::First)), "").await;
     let error = outcome.unwrap_err();
@@ -394,9 +390,7 @@ async fn a_repair_asks_the_store_too() {
     let (outcome, _) = filled.download(StoreMode::First, "").await;
     let model = outcome.unwrap();
     assert_eq!(filled.model.differences(&model.path), [""; 0]);
-    let received =
-        Outcome::Downloaded { bytes_received: 200_000, bytes_from_store: 200_000, bytes_copied: 0 };
-    assert_eq!(model.outcome, received);
+    assert_eq!(download_bytes(&model), Some([200_000, 200_000, 0]));
     assert_eq!(log.count(), 0, "the commit is the receipt's: {log}");
 }
 

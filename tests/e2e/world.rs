@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use facade::{Builder, Downloader, Error, Event, Model, Observer, Outcome, Request, RetryPolicy};
+use facade::{Downloader, DownloaderBuilder, Error, Event, Model, Observer, Outcome, Request, RetryPolicy};
 use local_hub::{LocalHub, LocalHubBuilder, ModelFixture, PublishedModel};
 pub(crate) use local_hub::{entry_in, files_below, lay_out};
 use tempfile::TempDir;
@@ -54,7 +54,7 @@ impl World {
     }
 
     /// Settings for tests: this hub, this home, short pauses.
-    pub(crate) fn builder(&self) -> Builder {
+    pub(crate) fn builder(&self) -> DownloaderBuilder {
         Downloader::builder(self.home())
             .endpoint(self.hub.endpoint().parse().unwrap())
             .retry(quick())
@@ -86,11 +86,7 @@ pub(crate) fn request(model: &PublishedModel) -> Request {
 
 /// The default number of attempts, with short pauses.
 pub(crate) fn quick() -> RetryPolicy {
-    RetryPolicy {
-        first_delay: Duration::from_millis(1),
-        max_delay: Duration::from_millis(10),
-        ..RetryPolicy::default()
-    }
+    RetryPolicy::default().first_pause(Duration::from_millis(1)).max_pause(Duration::from_millis(10))
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests have no folder of their own to begin with")]
@@ -120,6 +116,16 @@ impl Recorded {
 impl Observer for Recorded {
     fn on_event(&self, event: &Event<'_>) {
         self.events.lock().unwrap().push(format!("{event:?}"));
+    }
+}
+
+/// Of a download, the bytes that came over the network, those of them that a store gave, and those that were copied.
+pub(crate) fn download_bytes(model: &Model) -> Option<[u64; 3]> {
+    match model.outcome {
+        Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied, .. } => {
+            Some([bytes_received, bytes_from_store, bytes_copied])
+        }
+        _ => None,
     }
 }
 

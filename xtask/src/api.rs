@@ -108,6 +108,8 @@ impl Listing {
                     self.say(module, &head);
                     for variant in &item.variants {
                         let fields = fields(&variant.fields);
+                        let fields =
+                            if is_open(&variant.attrs) { fields.replace(" }", ", .. }") } else { fields };
                         self.say(module, &format!("{}::{}{fields}", item.ident, variant.ident));
                     }
                 }
@@ -204,9 +206,12 @@ fn fields(fields: &Fields) -> String {
 fn traits(attributes: &[Attribute]) -> String {
     let lists = attributes.iter().filter(|attribute| attribute.path().is_ident("derive"));
     let derived = lists.filter_map(|list| Some(text(&list.meta.require_list().ok()?.tokens)));
-    let open = attributes.iter().any(|attribute| attribute.path().is_ident("non_exhaustive"));
-    let open = open.then(|| "non_exhaustive".to_owned());
+    let open = is_open(attributes).then(|| "non_exhaustive".to_owned());
     derived.chain(open).fold(String::new(), |words, next| words + ", " + &next)
+}
+
+fn is_open(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| attribute.path().is_ident("non_exhaustive"))
 }
 
 fn is_left_out(item: &Item) -> bool {
@@ -256,11 +261,12 @@ mod tests {
         );
         check(
             "pub enum E { Unit, One(u8), #[error(\"x\")] Named { /// Doc
-             a: u8, b: Option<&'static str> } } pub const N: usize = 1;",
+             a: u8, b: Option<&'static str> }, #[non_exhaustive] Open { a: u8 } } pub const N: usize = 1;",
             &[
                 "E: enum",
                 "E::Named { a: u8, b: Option<&'static str> }",
                 "E::One(u8)",
+                "E::Open { a: u8, .. }",
                 "E::Unit",
                 "N: const usize",
                 "b::in_b: fn in_b()",

@@ -31,8 +31,8 @@ impl Bar {
             }
             FetchEvent::Received { bytes, .. } => self.0.inc(*bytes),
             FetchEvent::Discarded { bytes, .. } => self.0.dec(*bytes),
-            FetchEvent::Retrying { file, delay, cause, .. } => {
-                self.0.println(format!("  {file}: {cause}; again in {:.1} s", delay.as_secs_f64()));
+            FetchEvent::Retrying { file, pause, cause, .. } => {
+                self.0.println(format!("  {file}: {cause}; again in {:.1} s", pause.as_secs_f64()));
             }
             _ => {}
         }
@@ -42,10 +42,10 @@ impl Bar {
 impl Observer for Bar {
     fn on_event(&self, event: &Event<'_>) {
         match event {
-            Event::Metadata { model } => self.0.set_message(format!("asking for {model}")),
+            Event::Metadata { model, .. } => self.0.set_message(format!("asking for {model}")),
             Event::WaitingForLock { .. } => self.0.set_message("waiting for another process"),
             Event::Publishing { .. } => self.0.set_message("publishing"),
-            Event::Warning(Warning::UnlistedShard { path }) => {
+            Event::Warning(Warning::UnlistedShard { path, .. }) => {
                 self.0.println(format!("  not fetched, the manifest does not name it: {path}"));
             }
             Event::Fetch(event) => self.on_fetch(event),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use facade::env::Settings;
-use facade::{Builder, CachePolicy, Downloader, ModelRef, Outcome, Request};
+use facade::{CachePolicy, Downloader, DownloaderBuilder, ModelRef, Outcome, Request};
 use indicatif::DecimalBytes;
 use local_hub::with_scratch;
 
@@ -16,7 +16,7 @@ pub(crate) fn run(model: &ModelRef) -> Result<()> {
     let settings = Settings::from_env()?;
     println!("{model} from {}", settings.endpoint);
     with_scratch(|scratch| async move {
-        let downloader = Builder::from_settings(settings)
+        let downloader = DownloaderBuilder::from_settings(settings)
             .home(&*scratch)
             .read_only(Vec::<PathBuf>::new())
             .policy(CachePolicy::On)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// The folders of a cache, and how it writes to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CacheConfig {
     /// The cache's home, which contains the writable tier `model_weights`. It need not exist.
     pub home: PathBuf,
@@ -25,6 +26,7 @@ impl CacheConfig {
 
 /// What a power failure may destroy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Durability {
     /// No published model: files and folders are synced before and after the rename.
     #[default]
@@ -36,6 +38,7 @@ pub enum Durability {
 
 /// Whether callers that want the same model are kept from downloading it simultaneously.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Locking {
     /// By the system's file locks. If the file system reports that it has none, the same as
     /// [`Locking::None`].

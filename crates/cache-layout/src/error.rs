@@ -14,13 +14,15 @@ use crate::owner::naming_owner;
 #[non_exhaustive]
 pub enum Error {
     /// A policy that is not one of the four.
-    #[error("{value:?} is not a cache policy: write ON, OFF, REDO or READONLY")]
+    #[error("{value:?} is not a cache policy: expected ON, OFF, REDO or READONLY")]
+    #[non_exhaustive]
     UnknownPolicy {
         /// The value.
         value: String,
     },
     /// A configured folder cannot be made absolute, for instance because the path is empty.
     #[error("{path:?} cannot be used as a cache folder")]
+    #[non_exhaustive]
     UnusableFolder {
         /// The folder as configured.
         path: PathBuf,
@@ -33,6 +35,7 @@ pub enum Error {
         shown(path),
         shown(home)
     )]
+    #[non_exhaustive]
     NotADirectory {
         /// The path in the way.
         path: PathBuf,
@@ -41,6 +44,7 @@ pub enum Error {
     },
     /// A dangling link is where the cache needs a folder.
     #[error("{} is a symbolic link to nothing; create what it points to, or remove it", shown(path))]
+    #[non_exhaustive]
     DanglingLink {
         /// The link.
         path: PathBuf,
@@ -50,6 +54,7 @@ pub enum Error {
         "{} is a symbolic link in the private folder of the cache, which has none; remove it",
         shown(path)
     )]
+    #[non_exhaustive]
     PrivateLink {
         /// The link.
         path: PathBuf,
@@ -60,18 +65,21 @@ pub enum Error {
          make one of your own in its place, or choose another cache home",
         shown(path)
     )]
+    #[non_exhaustive]
     ForeignLink {
         /// The link.
         path: PathBuf,
     },
     /// Something other than a file is where the cache keeps one of its own.
     #[error("{} is not a plain file, as the cache needs one there; remove it", shown(path))]
+    #[non_exhaustive]
     NotAFile {
         /// The path in the way.
         path: PathBuf,
     },
     /// The private folder was moved or replaced since the work began.
-    #[error("{} was moved away, or replaced by something else, while it was in use; try again", shown(path))]
+    #[error("{} was moved away, or replaced by something else, while it was in use", shown(path))]
+    #[non_exhaustive]
     Replaced {
         /// The folder.
         path: PathBuf,
@@ -82,6 +90,7 @@ pub enum Error {
         shown(path),
         shown(home)
     )]
+    #[non_exhaustive]
     CreateFolder {
         /// The first folder that could not be created.
         path: PathBuf,
@@ -95,12 +104,14 @@ pub enum Error {
         "{} is a symbolic link and is not replaced; make what it points to a whole model, or remove the link",
         shown(path)
     )]
+    #[non_exhaustive]
     EntryIsLink {
         /// The link.
         path: PathBuf,
     },
     /// The place for a tree is already taken. It is not changed.
     #[error("{} is there already, and {} overwritten", shown(path), if *is_folder { "nothing in it is" } else { "it is not" })]
+    #[non_exhaustive]
     Occupied {
         /// The place.
         path: PathBuf,
@@ -109,6 +120,7 @@ pub enum Error {
     },
     /// A tree cannot be put at this place outside the cache.
     #[error("cannot put a model at {}", shown(path))]
+    #[non_exhaustive]
     UnusableTarget {
         /// The place.
         path: PathBuf,
@@ -120,12 +132,14 @@ pub enum Error {
         "{} cannot be linked to the cache: hard links do not lead from one file system to another",
         shown(path)
     )]
+    #[non_exhaustive]
     OtherFileSystem {
         /// The place for the tree.
         path: PathBuf,
     },
     /// The model is being downloaded.
     #[error("{} is not removed while it is being downloaded{}", shown(path), by(holder.as_ref()))]
+    #[non_exhaustive]
     InUse {
         /// The model's directory.
         path: PathBuf,
@@ -134,12 +148,14 @@ pub enum Error {
     },
     /// Something other than a directory or a link is in the model's place.
     #[error("{} is not a directory and is not replaced; move it away", shown(path))]
+    #[non_exhaustive]
     EntryIsNotADirectory {
         /// The place.
         path: PathBuf,
     },
     /// A file to be carried over is a link, a folder or a special file, or is reached through a link.
     #[error("{} is not a plain file of the entry {}", shown(path), shown(entry))]
+    #[non_exhaustive]
     NotAPlainFile {
         /// The file.
         path: PathBuf,
@@ -152,6 +168,7 @@ pub enum Error {
          as in a lower layer of a container's image; remove it, or choose another cache home",
         shown(path)
     )]
+    #[non_exhaustive]
     EntryIsFixed {
         /// The entry.
         path: PathBuf,
@@ -160,6 +177,7 @@ pub enum Error {
     },
     /// A rename or exchange failed.
     #[error("cannot move {} to {}", shown(from), shown(to))]
+    #[non_exhaustive]
     Move {
         /// The old path.
         from: PathBuf,
@@ -170,6 +188,7 @@ pub enum Error {
     },
     /// A file could neither be linked nor copied.
     #[error("cannot link or copy {} to {}", shown(from), shown(to))]
+    #[non_exhaustive]
     LinkOrCopy {
         /// The file.
         from: PathBuf,
@@ -180,6 +199,7 @@ pub enum Error {
     },
     /// Any other failed operation on a path.
     #[error("cannot {action} {}", shown(path))]
+    #[non_exhaustive]
     Io {
         /// The operation.
         action: Action,
@@ -191,7 +211,7 @@ pub enum Error {
 }
 
 /// The operation of an [`Error::Io`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
     /// Getting metadata.

@@ -16,6 +16,7 @@ pub(crate) fn private_in(folder: &Path) -> Place {
 
 /// A folder that holds `hf/<user>/<repo>` directories.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Tier {
     /// A folder that is only read.
     ReadOnly(PathBuf),

@@ -53,9 +53,10 @@ pub struct Hit {
 
 /// Something in the model's place that is not a whole model.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PassedOver {
     /// Its path.
-    pub dir: PathBuf,
+    pub path: PathBuf,
     /// Its tier.
     pub tier: Tier,
     /// What is wrong with it.
@@ -67,6 +68,7 @@ pub struct PassedOver {
 #[non_exhaustive]
 pub enum Problem {
     /// A directory in which files are missing.
+    #[non_exhaustive]
     Incomplete {
         /// Their names, as far as known.
         missing: Vec<String>,
@@ -93,7 +95,7 @@ const LISTED: usize = 3;
 /// One sentence without a full stop: the path and the problem.
 impl fmt::Display for PassedOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dir = url_parse::shown(&self.dir);
+        let dir = url_parse::shown(&self.path);
         match &self.problem {
             Problem::NotADirectory => write!(f, "{dir} is not a directory"),
             Problem::DanglingLink => write!(f, "{dir} is a symbolic link to nothing"),
@@ -144,7 +146,7 @@ impl CacheLayout {
                 }
                 Examined::Broken(problem) => problem,
             };
-            lookup.passed_over.push(PassedOver { dir: dir.to_path_buf(), tier: tier.clone(), problem });
+            lookup.passed_over.push(PassedOver { path: dir.to_path_buf(), tier: tier.clone(), problem });
         }
         Ok(lookup)
     }

@@ -72,7 +72,7 @@ mod tests {
             let error = other.parse::<CachePolicy>().unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("{other:?} is not a cache policy: write ON, OFF, REDO or READONLY")
+                format!("{other:?} is not a cache policy: expected ON, OFF, REDO or READONLY")
             );
         }
         assert_eq!(CachePolicy::default(), CachePolicy::On);

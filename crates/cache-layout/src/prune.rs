@@ -14,6 +14,7 @@ use crate::usage::disk_usage;
 
 /// Whether pruning removes files or only reports them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PruneMode {
     /// Removes.
     Remove,
@@ -54,7 +55,7 @@ pub struct PrunedSlot {
     /// machine. `None` if nothing stays, or a process of this machine is using it.
     pub kept_until: Option<SystemTime>,
     /// When it was last written.
-    pub written: Option<SystemTime>,
+    pub written_at: Option<SystemTime>,
     /// Why not all of it could be removed.
     pub failure: Option<Error>,
 }
@@ -100,7 +101,8 @@ impl CacheLayout {
         mode: PruneMode,
         now: SystemTime,
     ) -> PrunedSlot {
-        let (before, written) = (disk_usage(staging.folder(), &mut HashSet::new()), newest(staging.folder()));
+        let (before, written_at) =
+            (disk_usage(staging.folder(), &mut HashSet::new()), newest(staging.folder()));
         let outcome = match mode {
             PruneMode::Remove => self.remove_leftovers(staging, older_than, now),
             PruneMode::DryRun => self.count_leftovers(staging, older_than, now),
@@ -116,7 +118,7 @@ impl CacheLayout {
         let Leftovers { bytes: removed_bytes, in_use, holder, until: kept_until } = leftovers;
         let kept_bytes = before.saturating_sub(removed_bytes);
         let slot = staging.slot().clone();
-        PrunedSlot { slot, removed_bytes, kept_bytes, in_use, holder, kept_until, written, failure }
+        PrunedSlot { slot, removed_bytes, kept_bytes, in_use, holder, kept_until, written_at, failure }
     }
 
     fn count_leftovers(

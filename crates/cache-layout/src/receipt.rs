@@ -31,7 +31,7 @@ pub struct Receipt {
     /// The SHA-256 of the manifest in the directory.
     pub manifest_sha256: [u8; 32],
     /// When the receipt was made; whole seconds once written.
-    pub made: SystemTime,
+    pub made_at: SystemTime,
     /// The files in the commit.
     pub files: Vec<ReceiptFile>,
     /// Files that the model's configuration names and the commit lacks.
@@ -65,7 +65,7 @@ pub struct ReceiptFile {
 impl Receipt {
     /// A receipt without files, made now.
     pub fn new(commit: CommitId, manifest_sha256: [u8; 32]) -> Self {
-        let made = SystemTime::now();
+        let made_at = SystemTime::now();
         Self {
             commit,
             proof: None,
@@ -73,7 +73,7 @@ impl Receipt {
             revision: None,
             seen_at: None,
             manifest_sha256,
-            made,
+            made_at,
             files: Vec::new(),
             lacking: Vec::new(),
             edits: Vec::new(),

@@ -38,6 +38,7 @@ pub enum RemovedEntry {
     /// The model's directory.
     Directory,
     /// A symbolic link. Its target was left alone.
+    #[non_exhaustive]
     Link {
         /// The link's target.
         target: PathBuf,

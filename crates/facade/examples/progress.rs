@@ -8,7 +8,8 @@
 
 use std::time::Duration;
 
-use facade::{Downloader, Progress, Request, size};
+use facade::words::size;
+use facade::{Downloader, Progress, Request};
 
 #[tokio::main]
 async fn main() -> Result<(), facade::Error> {

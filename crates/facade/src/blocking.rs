@@ -7,7 +7,7 @@
 
 use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
 use tokio::runtime::Runtime;
@@ -46,7 +46,7 @@ pub fn get_or_download_model(model: &str) -> Result<PathBuf, Error> {
 }
 
 /// [`Downloader::download`](crate::Downloader::download), blocking. A store is
-/// [filled](crate::Builder::fill_store) on a separate thread, as long as the process runs.
+/// [filled](crate::DownloaderBuilder::fill_store) on a separate thread, as long as the process runs.
 ///
 /// # Errors
 ///
@@ -142,7 +142,7 @@ pub fn verify_store(
     downloader: &Downloader,
     models: &[ModelRef],
     options: StoreVerifyOptions,
-    observer: Arc<dyn Observer>,
+    observer: impl Observer + 'static,
 ) -> Result<StoreCheck, Error> {
     let (downloader, models) = (downloader.clone(), models.to_vec());
     run(async move { downloader.verify_store(&models, options, observer).await })
@@ -158,7 +158,7 @@ pub fn copy_store(
     from: StoreUrl,
     to: StoreUrl,
     models: &[ModelRef],
-    observer: Arc<dyn Observer>,
+    observer: impl Observer + 'static,
 ) -> Result<CopiedStore, Error> {
     let (downloader, models) = (downloader.clone(), models.to_vec());
     run(async move { downloader.copy_store(from, to, &models, observer).await })

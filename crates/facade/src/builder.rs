@@ -9,18 +9,41 @@ use cache_layout::{CacheConfig, CacheLayout, CachePolicy, Durability, Locking};
 use hf_transport::{HubConfig, MetadataSource, Token};
 use net::{Bandwidth, CaCertificates, NetSettings, ProxySettings, RetryPolicy};
 use url_parse::Endpoint;
-use weight_store::{StoreSettings, StoreUrl};
 
 use crate::context::{Certificates, Context, KeptClient, OwnSource};
 use crate::env::Settings;
-use crate::fill::LEAST_PATIENCE;
-use crate::store::{StoreConfig, StoreMode};
+use crate::store::StoreConfig;
 use crate::{Downloader, Error};
 
-/// Builds a [`Downloader`]. Reads no environment variables, except in [`Builder::from_env`].
+/// Builds a [`Downloader`]. Reads no environment variables, except in [`DownloaderBuilder::from_env`].
+///
+/// The order of the calls does not matter. Of two calls of one method the last counts, except for
+/// [`application`](Self::application).
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use std::time::Duration;
+///
+/// use facade::{Downloader, ProxySettings, RetryPolicy, Token};
+///
+/// # let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+/// # let (home, shared) = (folder.path(), folder.path().join("shared"));
+/// let downloader = Downloader::builder(home)
+///     .read_only([shared])
+///     .endpoint("https://hub.example/mirror".parse()?)
+///     .token(Token::new("hf_0123456789")?)
+///     .proxy(ProxySettings::default().https("http://proxy.example:3128".parse()?))
+///     .idle_timeout(Duration::from_secs(30))
+///     .retry(RetryPolicy::default().attempts(3))
+///     .max_connections(NonZeroUsize::MIN)
+///     .application("my-app/1.0")
+///     .build()?;
+/// assert!(downloader.cache().list()?.models.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
-pub struct Builder {
+pub struct DownloaderBuilder {
     home: PathBuf,
     read_only: Vec<PathBuf>,
     durability: Durability,
@@ -34,27 +57,27 @@ pub struct Builder {
     retry: RetryPolicy,
     max_connections: Option<NonZeroUsize>,
     require_proof: bool,
-    stores: StoreConfig,
+    pub(crate) stores: StoreConfig,
 }
 
 impl Downloader {
     /// Starts from explicit settings, with the cache's home: models are in `model_weights` below it. It
     /// is created when needed. No environment variable is read.
-    pub fn builder(home: impl Into<PathBuf>) -> Builder {
-        Builder::new(home.into())
+    pub fn builder(home: impl Into<PathBuf>) -> DownloaderBuilder {
+        DownloaderBuilder::new(home.into())
     }
 
-    /// A downloader with the environment's settings, as [`Builder::from_env`] reads them.
+    /// A downloader with the environment's settings, as [`DownloaderBuilder::from_env`] reads them.
     ///
     /// # Errors
     ///
-    /// As [`Builder::from_env`] and [`Builder::build`].
+    /// As [`DownloaderBuilder::from_env`] and [`DownloaderBuilder::build`].
     pub fn from_env() -> Result<Self, Error> {
-        Builder::from_env()?.build()
+        DownloaderBuilder::from_env()?.build()
     }
 }
 
-impl Builder {
+impl DownloaderBuilder {
     fn new(home: PathBuf) -> Self {
         Self {
             home,
@@ -233,55 +256,6 @@ impl Builder {
         self
     }
 
-    /// Stores that are asked before the hub, in this order: shared places that hold models by content.
-    /// Their files are verified like any others. Default: none.
-    ///
-    /// Files that a store lacks, has with wrong content or cannot deliver come from the hub, except in
-    /// [`StoreMode::Only`]. A store with unusable settings is always an error.
-    pub fn stores(mut self, stores: impl IntoIterator<Item = StoreUrl>) -> Self {
-        self.stores.urls = stores.into_iter().collect();
-        self
-    }
-
-    /// What stores are asked for, and when the hub is asked. Default: [`StoreMode::First`].
-    pub fn store_mode(mut self, mode: StoreMode) -> Self {
-        self.stores.mode = mode;
-        self
-    }
-
-    /// Whether a model from the hub is put into the first store once it is in the cache. Default: no.
-    ///
-    /// The download neither waits for this nor fails because of it; [`Downloader::filled`] waits. Of
-    /// several machines that want the same commit at once, one asks the hub, and the others wait while
-    /// it makes progress, if the store can keep two writers apart. A model that needs a token is not
-    /// put there.
-    pub fn fill_store(mut self, is_on: bool) -> Self {
-        self.stores.fill.is_on = is_on;
-        self
-    }
-
-    /// How long the machine that fills the store may make no progress before another one takes over.
-    /// Default: 120 s. Less than 100 ms counts as 100 ms. Waiting machines look again after a 60th to a
-    /// 12th of this time.
-    pub fn fill_patience(mut self, patience: Duration) -> Self {
-        self.stores.fill.patience = patience.max(LEAST_PATIENCE);
-        self
-    }
-
-    /// Settings for opening stores: regions and credentials of buckets. Default: none. Replaces an
-    /// earlier [`store_writes_in_place`](Self::store_writes_in_place).
-    pub fn store_settings(mut self, settings: StoreSettings) -> Self {
-        self.stores.settings = settings;
-        self
-    }
-
-    /// Whether files in a store on a web server are written directly under their final names, for a
-    /// server without `MOVE`. Default: no, so that no incomplete file is visible.
-    pub fn store_writes_in_place(mut self, writes_in_place: bool) -> Self {
-        self.stores.settings.writes_in_place = writes_in_place;
-        self
-    }
-
     /// Adds the application's name to the `User-Agent` header, as `name/version`. May be called
     /// repeatedly.
     pub fn application(mut self, name_and_version: &str) -> Self {
@@ -302,6 +276,10 @@ impl Builder {
         cache.read_only = self.read_only;
         cache.durability = self.durability;
         cache.locking = self.locking;
+        let mut stores = self.stores;
+        if let Some(writes_in_place) = stores.writes_in_place {
+            stores.settings.writes_in_place = writes_in_place;
+        }
         Ok(Downloader::new(Context {
             layout: CacheLayout::new(cache)?,
             policy: self.policy,
@@ -313,7 +291,7 @@ impl Builder {
             retry: self.retry,
             max_connections: self.max_connections,
             require_proof: self.require_proof,
-            stores: self.stores,
+            stores,
             fills: Arc::default(),
             client: KeptClient::default(),
         }))

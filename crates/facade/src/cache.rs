@@ -10,7 +10,7 @@ mod shrink;
 mod verify;
 
 pub use cache_layout::{Holder, PassedOver, PruneMode, RemovedEntry, SkipReason, Skipped};
-pub use entry::{Listing, ModelEntry, Origin, Unfinished};
+pub use entry::{EntryOrigin, Listing, ModelEntry, Unfinished};
 pub use export::{ExportMode, Exported};
 pub use removal::{PrunedModel, Pruning, Removal};
 pub use report::{Basis, FileReport, FileState, VerifyReport};
@@ -57,7 +57,7 @@ impl Downloader {
 }
 
 impl Cache {
-    /// The cache that the environment names; see [`Builder::from_env`](crate::Builder::from_env). With
+    /// The cache that the environment names; see [`DownloaderBuilder::from_env`](crate::DownloaderBuilder::from_env). With
     /// explicit settings, use [`Downloader::cache`].
     ///
     /// # Errors
@@ -128,10 +128,10 @@ impl Cache {
     pub fn verify(
         &self,
         model: &ModelRef,
-        observe: &mut dyn FnMut(&VerifyEvent<'_>) -> ControlFlow<()>,
+        mut observe: impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()>,
     ) -> Result<Vec<VerifyReport>, Error> {
         let layout = &self.context.layout;
-        verify::verify(layout, &layout.slot(model), observe)
+        verify::verify(layout, &layout.slot(model), &mut observe)
     }
 
     /// [`verify`](Self::verify), awaited. `observe` is called on another thread.
@@ -149,8 +149,8 @@ impl Cache {
         observe: impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Vec<VerifyReport>, Error> {
         let (cache, model, awaited) = (self.clone(), model.clone(), Arc::new(()));
-        let mut go_on = while_awaited(&awaited, observe);
-        let reports = blocking(move || cache.verify(&model, &mut go_on)).await;
+        let go_on = while_awaited(&awaited, observe);
+        let reports = blocking(move || cache.verify(&model, go_on)).await;
         drop(awaited);
         reports
     }
@@ -174,10 +174,10 @@ impl Cache {
         model: &ModelRef,
         to: &Path,
         mode: ExportMode,
-        observe: &mut dyn FnMut(&VerifyEvent<'_>) -> ControlFlow<()>,
+        mut observe: impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()>,
     ) -> Result<Exported, Error> {
         let layout = &self.context.layout;
-        export::export(layout, &layout.slot(model), to, mode, observe)
+        export::export(layout, &layout.slot(model), to, mode, &mut observe)
     }
 
     /// [`export`](Self::export), awaited. `observe` is called on another thread.
@@ -197,8 +197,8 @@ impl Cache {
         observe: impl FnMut(&VerifyEvent<'_>) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Exported, Error> {
         let (cache, model, to, awaited) = (self.clone(), model.clone(), to.to_path_buf(), Arc::new(()));
-        let mut go_on = while_awaited(&awaited, observe);
-        let exported = blocking(move || cache.export(&model, &to, mode, &mut go_on)).await;
+        let go_on = while_awaited(&awaited, observe);
+        let exported = blocking(move || cache.export(&model, &to, mode, go_on)).await;
         drop(awaited);
         exported
     }

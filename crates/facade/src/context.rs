@@ -15,7 +15,8 @@ use weight_store::StoreUrl;
 use crate::Error;
 use crate::env::CertificateFiles;
 use crate::fill::Fills;
-use crate::store::{StoreConfig, StoreMode};
+use crate::store::StoreConfig;
+use crate::store_mode::StoreMode;
 
 /// The configuration that every step of a download uses.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! What a download would do.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
@@ -64,6 +65,7 @@ pub struct PlannedFile {
 #[non_exhaustive]
 pub enum FileOrigin {
     /// The network.
+    #[non_exhaustive]
     Network {
         /// Approximately how many bytes exist from an interrupted download and would not be fetched
         /// again if they turn out to be right.
@@ -152,6 +154,12 @@ impl FileOrigin {
             Self::StoreFolder => "store_folder",
             Self::Replaced => "replaced",
         }
+    }
+}
+
+impl fmt::Display for FileOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

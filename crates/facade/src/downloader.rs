@@ -63,6 +63,24 @@ impl Downloader {
     /// folder and are removed at the end; only a manifest that is itself a large file is kept for the
     /// download.
     ///
+    /// ```
+    /// use facade::{DownloadPlan, Downloader, Request};
+    ///
+    /// # let hub = local_hub::LocalHub::start();
+    /// # hub.publish(&local_hub::ModelFixture::new("mlc-ai/tiny-q4f16_1-MLC"));
+    /// # let (folder, endpoint) = (tempfile::tempdir()?, hub.endpoint().parse()?);
+    /// # let downloader = Downloader::builder(folder.path()).endpoint(endpoint).build()?;
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let plan = downloader.plan(Request::try_from("HF://mlc-ai/tiny-q4f16_1-MLC")?).await?;
+    /// match plan {
+    ///     DownloadPlan::Download(plan) => println!("{} of {} bytes", plan.bytes_to_fetch(), plan.bytes()),
+    ///     _ => println!("nothing to fetch"),
+    /// }
+    /// # Ok::<(), facade::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As a download, up to the first file: a policy that forbids it, a hub that refuses, a repository
@@ -109,7 +127,7 @@ impl Downloader {
         self.context.fills.are_under_way()
     }
 
-    /// Waits until this downloader and its clones have finished [filling](crate::Builder::fill_store)
+    /// Waits until this downloader and its clones have finished [filling](crate::DownloaderBuilder::fill_store)
     /// stores, and returns the results since the last call. Only the latest thousand or so are kept.
     ///
     /// # Cancellation

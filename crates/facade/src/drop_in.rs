@@ -6,7 +6,7 @@ use shard_fetch::CHAT_CONFIG_NAME;
 use url_parse::ModelUrl;
 
 use crate::env::Settings;
-use crate::{Builder, Downloader, Error, Request};
+use crate::{Downloader, DownloaderBuilder, Error, Request};
 
 /// Returns a model's directory, downloading it into the cache if necessary.
 ///
@@ -70,7 +70,7 @@ pub(crate) fn prepared(
     if let Some(files) = num_processes {
         request = request.files_in_flight(files.try_into().map_err(|_| Error::ZeroProcesses)?);
     }
-    Ok((Builder::from_settings(settings).build()?, request))
+    Ok((DownloaderBuilder::from_settings(settings).build()?, request))
 }
 
 pub(crate) fn local_directory(model: &str) -> Result<PathBuf, Error> {

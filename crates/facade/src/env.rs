@@ -1,6 +1,6 @@
 //! The environment's settings: the only place in the workspace that reads environment variables.
 //!
-//! A library embedded in an application gets everything through [`Builder`](crate::Builder) and does
+//! A library embedded in an application gets everything through [`DownloaderBuilder`](crate::DownloaderBuilder) and does
 //! not need this. [`Settings::from_env`] is for programs that follow the conventions of MLC-LLM and of
 //! the Hugging Face hub's clients.
 
@@ -24,7 +24,7 @@ pub use self::report::{Finding, Report, Setting, Severity, Source};
 use self::values::{Lookup, is_truthy, not_empty, process_environment};
 pub use self::variables::*;
 use crate::Error;
-use crate::store::StoreMode;
+use crate::store_mode::StoreMode;
 
 /// The environment's settings, parsed and validated.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@ use url_parse::{
 };
 
 use crate::proof_problem::ProofProblem;
+use crate::store_mode::ParseStoreModeError;
 
 /// Why a model could not be downloaded.
 ///
@@ -23,8 +24,12 @@ pub enum Error {
     /// An unusable model URL, revision or endpoint; nothing was touched.
     #[error(transparent)]
     Name(#[from] url_parse::Error),
+    /// Not a store mode.
+    #[error(transparent)]
+    StoreMode(#[from] ParseStoreModeError),
     /// An environment variable has an unusable value.
     #[error("the environment variable {name}{} cannot be used", Shown(value.as_ref()))]
+    #[non_exhaustive]
     Variable {
         /// The variable.
         name: &'static str,
@@ -46,6 +51,7 @@ pub enum Error {
         "{model} is not in the cache, and a download is forbidden by the policy {policy}{}",
         Looked(looked_in, passed_over)
     )]
+    #[non_exhaustive]
     NotCached {
         /// The model asked for.
         model: ModelRef,
@@ -58,6 +64,7 @@ pub enum Error {
     },
     /// No tier has the model, whole or not.
     #[error("{model} is not in the cache{}", Looked(looked_in, &[]))]
+    #[non_exhaustive]
     NotInCache {
         /// The model asked for.
         model: ModelRef,
@@ -74,6 +81,7 @@ pub enum Error {
     },
     /// Files in the cache do not have the right content, so they were not used.
     #[error("{model} in the cache is not right: {problem}")]
+    #[non_exhaustive]
     Unsound {
         /// The model.
         model: ModelRef,
@@ -83,6 +91,7 @@ pub enum Error {
     /// Nothing proves that the files belong to the commit, and either proof is required, or the
     /// endpoint could prove it and does not.
     #[error("{model} is not proven to be what its commit holds{}: {problem}", At(*commit))]
+    #[non_exhaustive]
     Unproven {
         /// The model asked for.
         model: ModelRef,
@@ -93,6 +102,7 @@ pub enum Error {
     },
     /// A forced download under a policy that forbids downloads; nothing was touched.
     #[error("{model} cannot be downloaded again: the policy {policy} forbids it")]
+    #[non_exhaustive]
     ForceForbidden {
         /// The model asked for.
         model: ModelRef,
@@ -101,6 +111,7 @@ pub enum Error {
     },
     /// The policy forbids asking the hub, or a store, for the newest commit.
     #[error("{model} cannot be compared with the hub: the policy {policy} forbids it")]
+    #[non_exhaustive]
     AskForbidden {
         /// The model.
         model: ModelRef,
@@ -109,6 +120,7 @@ pub enum Error {
     },
     /// A local path without a model.
     #[error("{} is not the directory of a model: {problem}", shown(path))]
+    #[non_exhaustive]
     NotAModelDirectory {
         /// The path.
         path: PathBuf,
@@ -117,6 +129,7 @@ pub enum Error {
     },
     /// The repository lacks a file that makes it an MLC model. Detected before any shard was requested.
     #[error("{model} is not an MLC model: commit {commit} has no {missing}")]
+    #[non_exhaustive]
     NotAnMlcModel {
         /// The model asked for.
         model: ModelId,
@@ -127,6 +140,7 @@ pub enum Error {
     },
     /// The manifest or the configuration is unusable. Detected before any shard was requested.
     #[error("cannot use {path} of {model}")]
+    #[non_exhaustive]
     Unusable {
         /// The model asked for.
         model: ModelId,
@@ -138,6 +152,7 @@ pub enum Error {
     /// The repository has a folder where MLC models have a file. Detected before any shard was
     /// requested.
     #[error("{model} is not an MLC model: in commit {commit} {path} is a folder, which must be a file")]
+    #[non_exhaustive]
     FolderForFile {
         /// The model asked for.
         model: ModelId,
@@ -151,6 +166,7 @@ pub enum Error {
     #[error(
         "{model} is incomplete at its source: the manifest names {path}, which commit {commit} does not hold"
     )]
+    #[non_exhaustive]
     MissingShard {
         /// The model asked for.
         model: ModelId,
@@ -162,6 +178,7 @@ pub enum Error {
     /// Manifest, LFS pointer and hub disagree about a file's size or digest. Detected before it was
     /// requested.
     #[error("{path} of {model} cannot be verified: {first} says {expected}, {second} says {actual}")]
+    #[non_exhaustive]
     Contradiction {
         /// The model asked for.
         model: ModelId,
@@ -178,6 +195,7 @@ pub enum Error {
     },
     /// The hub's metadata could not be fetched, after retries.
     #[error("gave up on the metadata of {model} after {attempts} attempts in {}", duration(*elapsed))]
+    #[non_exhaustive]
     MetadataGaveUp {
         /// The model asked for.
         model: ModelRef,
@@ -193,6 +211,7 @@ pub enum Error {
         "the hub did not say which commit {model} stands for, in {attempts} attempts over {}",
         duration(*elapsed)
     )]
+    #[non_exhaustive]
     CommitNotNamed {
         /// The model asked for.
         model: ModelRef,
@@ -214,6 +233,7 @@ pub enum Error {
     NoStore,
     /// The model can only be read with a token, and must not be put where others can read it.
     #[error("{model} is gated or private, and all readers of the store could read it")]
+    #[non_exhaustive]
     Private {
         /// The model.
         model: ModelId,
@@ -224,6 +244,7 @@ pub enum Error {
     #[error(
         "{model} cannot be downloaded: what {store} has as {what} is not right, and the hub is not asked in the store mode `only`"
     )]
+    #[non_exhaustive]
     WrongInStore {
         /// The model asked for.
         model: ModelRef,
@@ -238,6 +259,7 @@ pub enum Error {
     #[error(
         "{model} cannot be downloaded: {stores} has no {missing}, and the hub is not asked in the store mode `only`"
     )]
+    #[non_exhaustive]
     NotInStore {
         /// The model asked for.
         model: ModelRef,
@@ -251,6 +273,7 @@ pub enum Error {
     Fetch(#[from] shard_fetch::Error),
     /// The cache's disk, or the user's share of it, is full.
     #[error("{model} needs {} more, and {} has {} free", size(*needed), shown(home), free_bytes(*free))]
+    #[non_exhaustive]
     NoSpace {
         /// The model asked for.
         model: ModelRef,
@@ -284,9 +307,12 @@ impl Error {
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Name(_) | Self::Variable { .. } | Self::NoHome | Self::NoStore | Self::ZeroProcesses => {
-                ErrorKind::InvalidInput
-            }
+            Self::Name(_)
+            | Self::StoreMode(_)
+            | Self::Variable { .. }
+            | Self::NoHome
+            | Self::NoStore
+            | Self::ZeroProcesses => ErrorKind::InvalidInput,
             Self::NotCached { .. }
             | Self::ForceForbidden { .. }
             | Self::AskForbidden { .. }
@@ -333,7 +359,7 @@ impl Error {
     }
 
     /// Whether choosing another cache home would help.
-    pub fn wants_another_home(&self) -> bool {
+    pub fn needs_another_home(&self) -> bool {
         use cache_layout::Error::{CreateFolder, EntryIsFixed, Io, NotADirectory};
         match self {
             Self::Cache(CreateFolder { .. } | EntryIsFixed { .. } | NotADirectory { .. }) => true,
@@ -343,7 +369,7 @@ impl Error {
     }
 
     /// Whether the proxy could not be reached, or did not forward a request.
-    pub fn is_of_the_proxy(&self) -> bool {
+    pub fn is_proxy_failure(&self) -> bool {
         let hop = match self {
             Self::Fetch(shard_fetch::Error::GaveUp { hop, .. }) => *hop,
             _ => self.net_error().and_then(net::Error::hop),
@@ -353,15 +379,21 @@ impl Error {
 
     /// Whether this machine seems to have no network: a name could not be resolved, or there is no
     /// route.
-    pub fn is_of_the_network(&self) -> bool {
+    pub fn seems_offline(&self) -> bool {
         use net::Obstacle::{Name, NoRoute};
-        matches!(self.net_error(), Some(net::Error::Unreachable { why: Name | NoRoute, .. }))
+        matches!(self.net_error(), Some(net::Error::Unreachable { obstacle: Name | NoRoute, .. }))
+    }
+
+    /// Whether the certificate of a server, or of a proxy, is not trusted.
+    pub fn is_untrusted_certificate(&self) -> bool {
+        matches!(self.net_error(), Some(net::Error::UntrustedCertificate { .. }))
     }
 
     /// The failure between this machine and a server, if that is all it is.
     fn net_error(&self) -> Option<&net::Error> {
         match self {
             Self::Net(error)
+            | Self::Fetch(shard_fetch::Error::Net(error))
             | Self::Hub(hf_transport::Error::Net(error))
             | Self::MetadataGaveUp { source: hf_transport::Error::Net(error), .. }
             | Self::CommitNotNamed { source: hf_transport::Error::Net(error), .. }

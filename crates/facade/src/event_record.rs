@@ -31,24 +31,32 @@ use crate::{Event, Warning, serialized, words};
 #[expect(missing_docs, reason = "each is as the event of its name")]
 pub enum EventRecord {
     /// [`Event::Warning`], as text.
+    #[non_exhaustive]
     Warning { kind: &'static str, file: Option<String>, message: String },
     /// [`Event::WaitingForLock`]: the process id on this machine, or the host.
-    Waiting { pid: Option<u32>, host: Option<String> },
+    #[serde(rename = "waiting")]
+    #[non_exhaustive]
+    WaitingForLock { pid: Option<u32>, host: Option<String> },
     /// [`Event::Stores`].
+    #[non_exhaustive]
     Stores {
         #[serde(serialize_with = "serialized::text")]
         model: ModelRef,
     },
     /// [`Event::WaitingForStore`].
+    #[non_exhaustive]
     WaitingForStore { store: String },
     /// [`Event::Store`].
+    #[non_exhaustive]
     Store { url: String, answer: StoreAnswer },
     /// [`Event::Metadata`].
+    #[non_exhaustive]
     Metadata {
         #[serde(serialize_with = "serialized::text")]
         model: ModelRef,
     },
     /// [`Event::RetryingMetadata`], without a file, and [`FetchEvent::Retrying`].
+    #[non_exhaustive]
     Retrying {
         #[serde(serialize_with = "serialized::optional_text")]
         file: Option<RepoPath>,
@@ -58,6 +66,7 @@ pub enum EventRecord {
         causes: Vec<String>,
     },
     /// [`Event::Throttled`], with a server and no file, and [`FetchEvent::Throttled`].
+    #[non_exhaustive]
     Throttled {
         #[serde(serialize_with = "serialized::optional_text")]
         file: Option<RepoPath>,
@@ -65,16 +74,19 @@ pub enum EventRecord {
         origin: Option<String>,
         #[serde(rename = "pause_seconds", serialize_with = "serialized::seconds")]
         pause: Duration,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        spread: Option<bool>,
+        #[serde(rename = "spread", skip_serializing_if = "Option::is_none")]
+        is_spread: Option<bool>,
     },
     /// [`Event::StoreWork`].
+    #[non_exhaustive]
     StoreWork { files: usize, bytes: u64 },
     /// [`Event::StoreFileDone`].
     StoreFileDone,
     /// [`Event::StoreBytes`].
+    #[non_exhaustive]
     StoreBytes { bytes: u64 },
     /// [`Event::Commit`].
+    #[non_exhaustive]
     Commit {
         #[serde(serialize_with = "serialized::text")]
         commit: CommitId,
@@ -82,38 +94,49 @@ pub enum EventRecord {
         proof: Proof,
     },
     /// [`Event::Checking`].
+    #[non_exhaustive]
     Checking { files: usize, bytes: u64 },
     /// [`Event::Reused`].
+    #[non_exhaustive]
     Reused { files: usize, bytes: u64 },
     /// [`Event::Publishing`].
+    #[non_exhaustive]
     Publishing {
         #[serde(serialize_with = "serialized::path")]
         path: PathBuf,
     },
     /// [`Event::Pushed`].
+    #[non_exhaustive]
     Pushed {
         #[serde(serialize_with = "serialized::text")]
         file: RepoPath,
-        bytes: u64,
+        #[serde(rename = "bytes")]
+        size: u64,
         was_there: bool,
     },
     /// [`Event::Kept`].
+    #[non_exhaustive]
     Kept { bytes: u64 },
     /// [`FetchEvent::Planned`].
+    #[non_exhaustive]
     Planned { files: usize, bytes: u64 },
     /// [`FetchEvent::Started`].
+    #[non_exhaustive]
     Started {
         #[serde(serialize_with = "serialized::text")]
         file: RepoPath,
-        bytes: u64,
+        #[serde(rename = "bytes")]
+        size: u64,
     },
     /// [`FetchEvent::Resumed`].
+    #[non_exhaustive]
     Resumed {
         #[serde(serialize_with = "serialized::text")]
         file: RepoPath,
         bytes: u64,
     },
     /// [`FetchEvent::Received`].
+    #[non_exhaustive]
     Received {
         #[serde(serialize_with = "serialized::text")]
         file: RepoPath,
@@ -121,24 +144,29 @@ pub enum EventRecord {
         place: usize,
     },
     /// [`FetchEvent::Duplicated`].
+    #[non_exhaustive]
     Duplicated {
         #[serde(serialize_with = "serialized::text")]
         file: RepoPath,
         bytes: u64,
     },
     /// [`FetchEvent::Discarded`].
+    #[non_exhaustive]
     Discarded {
         #[serde(serialize_with = "serialized::text")]
         file: RepoPath,
         bytes: u64,
     },
     /// [`FetchEvent::Verified`].
+    #[non_exhaustive]
     Verified {
         #[serde(serialize_with = "serialized::text")]
         file: RepoPath,
-        bytes: u64,
+        #[serde(rename = "bytes")]
+        size: u64,
     },
     /// [`FetchEvent::Failed`].
+    #[non_exhaustive]
     Failed {
         #[serde(serialize_with = "serialized::text")]
         file: RepoPath,
@@ -146,11 +174,13 @@ pub enum EventRecord {
         causes: Vec<String>,
     },
     /// [`FetchEvent::Cancelled`].
+    #[non_exhaustive]
     Cancelled {
         #[serde(serialize_with = "serialized::text")]
         file: RepoPath,
     },
     /// An event of another kind, as text.
+    #[non_exhaustive]
     Other { message: String },
 }
 
@@ -160,20 +190,20 @@ impl From<&Event<'_>> for EventRecord {
             Event::Warning(warning) => of_warning(warning),
             Event::WaitingForLock { holder } => {
                 let (pid, host) = holder.map(|holder| (holder.pid, holder.host.as_ref())).unzip();
-                Self::Waiting { pid, host: host.flatten().map(ToString::to_string) }
+                Self::WaitingForLock { pid, host: host.flatten().map(ToString::to_string) }
             }
             Event::Stores { model } => Self::Stores { model: (*model).clone() },
             Event::WaitingForStore { store } => Self::WaitingForStore { store: (*store).to_owned() },
             Event::Store { url, answer } => Self::Store { url: (*url).to_owned(), answer: *answer },
             Event::Metadata { model } => Self::Metadata { model: (*model).clone() },
-            Event::RetryingMetadata { delay, cause } => {
-                Self::Retrying { file: None, pause: *delay, causes: texts(*cause) }
+            Event::RetryingMetadata { pause, cause } => {
+                Self::Retrying { file: None, pause: *pause, causes: texts(*cause) }
             }
             Event::Throttled(throttled) => Self::Throttled {
                 file: None,
                 origin: Some(throttled.origin.to_string()),
-                pause: throttled.wait,
-                spread: Some(throttled.is_spread),
+                pause: throttled.pause,
+                is_spread: Some(throttled.is_spread),
             },
             Event::StoreWork { files, bytes } => Self::StoreWork { files: *files, bytes: *bytes },
             Event::StoreFileDone => Self::StoreFileDone,
@@ -183,8 +213,8 @@ impl From<&Event<'_>> for EventRecord {
             Event::Reused { files, bytes } => Self::Reused { files: *files, bytes: *bytes },
             Event::Fetch(event) => of_fetch(event),
             Event::Publishing { path } => Self::Publishing { path: path.to_path_buf() },
-            Event::Pushed { file, bytes, was_there } => {
-                Self::Pushed { file: (*file).clone(), bytes: *bytes, was_there: *was_there }
+            Event::Pushed { file, size, was_there } => {
+                Self::Pushed { file: (*file).clone(), size: *size, was_there: *was_there }
             }
             Event::Kept { bytes } => Self::Kept { bytes: *bytes },
         }
@@ -199,20 +229,20 @@ fn of_fetch(event: &FetchEvent<'_>) -> EventRecord {
     let owned = |file: &&RepoPath| (*file).clone();
     match event {
         FetchEvent::Planned { files, bytes, .. } => Planned { files: *files, bytes: *bytes },
-        FetchEvent::Started { file, size, .. } => Started { file: owned(file), bytes: *size },
+        FetchEvent::Started { file, size, .. } => Started { file: owned(file), size: *size },
         FetchEvent::Resumed { file, bytes, .. } => Resumed { file: owned(file), bytes: *bytes },
         FetchEvent::Received { file, bytes, place, .. } => {
             Received { file: owned(file), bytes: *bytes, place: *place }
         }
         FetchEvent::Duplicated { file, bytes, .. } => Duplicated { file: owned(file), bytes: *bytes },
         FetchEvent::Discarded { file, bytes, .. } => Discarded { file: owned(file), bytes: *bytes },
-        FetchEvent::Retrying { file, delay, cause, .. } => {
-            Retrying { file: Some(owned(file)), pause: *delay, causes: texts(*cause) }
+        FetchEvent::Retrying { file, pause, cause, .. } => {
+            Retrying { file: Some(owned(file)), pause: *pause, causes: texts(*cause) }
         }
-        FetchEvent::Throttled { file, wait, .. } => {
-            Throttled { file: Some(owned(file)), origin: None, pause: *wait, spread: None }
+        FetchEvent::Throttled { file, pause, .. } => {
+            Throttled { file: Some(owned(file)), origin: None, pause: *pause, is_spread: None }
         }
-        FetchEvent::Verified { file, size, .. } => Verified { file: owned(file), bytes: *size },
+        FetchEvent::Verified { file, size, .. } => Verified { file: owned(file), size: *size },
         FetchEvent::Failed { file, error, .. } => Failed { file: owned(file), causes: texts(*error) },
         FetchEvent::Cancelled { file, .. } => Cancelled { file: owned(file) },
         other => Other { message: format!("{other:?}") },
@@ -225,7 +255,7 @@ fn of_warning(warning: &Warning<'_>) -> EventRecord {
         Warning::PassedOver(_) => ("passed_over", None),
         Warning::UnlistedShard { path } => ("unlisted_shard", Some(path.as_str().into())),
         Warning::UnfitName { path } => ("unfit_name", Some(path.as_str().into())),
-        Warning::CarriedOver { place, .. } => ("carried_over", Some(place.to_string_lossy())),
+        Warning::CarriedOver { kept_as, .. } => ("carried_over", Some(kept_as.to_string_lossy())),
         Warning::TokenOverPlainHttp { .. } => ("token_over_plain_http", None),
         Warning::TokenDropped { .. } => ("token_dropped", None),
         Warning::Renamed { .. } => ("renamed", None),

@@ -59,7 +59,7 @@ impl FillConfig {
     }
 }
 
-/// The result of [filling](crate::Builder::fill_store) the store with a downloaded model.
+/// The result of [filling](crate::DownloaderBuilder::fill_store) the store with a downloaded model.
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "what failed is in it"]
@@ -130,7 +130,7 @@ impl Observer for Counting {
             Event::Fetch(FetchEvent::Planned { bytes: planned, .. }) => {
                 of.fetch_add(planned.saturating_mul(2), Ordering::Relaxed);
             }
-            Event::Fetch(FetchEvent::Received { bytes: new, .. }) | Event::Pushed { bytes: new, .. } => {
+            Event::Fetch(FetchEvent::Received { bytes: new, .. }) | Event::Pushed { size: new, .. } => {
                 bytes.fetch_add(*new, Ordering::Relaxed);
             }
             _ => {}

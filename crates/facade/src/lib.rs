@@ -30,7 +30,7 @@
 //! | replace MLC-LLM's Python function: same arguments, environment variables and directory | [`download_and_cache_mlc_weights`], [`get_or_download_model`] |
 //! | do the same without a runtime | [`blocking`] |
 //! | embed it with explicit settings: folders, hub, token, proxy, certificates | [`Downloader::builder`] |
-//! | use the environment's settings and change some | [`Builder::from_env`], [`mod@env`] |
+//! | use the environment's settings and change some | [`DownloaderBuilder::from_env`], [`mod@env`] |
 //! | request a revision, a policy, a repair, or a new download | [`Request`] |
 //! | use only the cache, never the network | [`Downloader::cached`] |
 //! | find out in advance what would be fetched | [`Downloader::plan`] |
@@ -40,7 +40,7 @@
 //! | describe events and errors as text | [`words`] |
 //! | distinguish failures | [`Error::kind`], [`Error::is_transient`] |
 //! | list, verify, remove and tidy up cached models | [`Cache`] |
-//! | download once for many machines: ask a bucket, a web server or a folder before the hub | [`Builder::stores`] |
+//! | download once for many machines: ask a bucket, a web server or a folder before the hub | [`DownloaderBuilder::stores`] |
 //! | fill such a store, list it, verify and repair it, copy it | [`Downloader::push`], [`Downloader::list_store`], [`Downloader::verify_store`], [`Downloader::copy_store`] |
 //! | learn what a repository contains in another way than over git | [`metadata::MetadataSource`] |
 //!
@@ -73,6 +73,8 @@
 //! environment.
 
 pub mod blocking;
+#[cfg(test)]
+mod bounds;
 mod builder;
 pub mod cache;
 mod context;
@@ -103,15 +105,17 @@ mod receipts;
 mod request;
 mod serialized;
 mod store;
+mod store_builder;
 mod store_clock;
 mod store_keeping;
 mod store_locator;
+mod store_mode;
 mod store_set;
 mod stored;
 mod threads;
 pub mod words;
 
-pub use builder::Builder;
+pub use builder::DownloaderBuilder;
 pub use cache::Cache;
 pub use cache_layout::{CachePolicy, Durability, Locking, Tier};
 pub use download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFile};
@@ -127,7 +131,7 @@ pub use progress::{FilePause, FileProgress, Progress, ProgressSnapshot};
 pub use request::{Repair, Request};
 pub use shard_fetch::FetchEvent;
 pub use url_parse::{
-    CommitId, Endpoint, ErrorKind, ModelId, ModelRef, ModelUrl, Proof, RepoPath, Revision, causes, size,
+    CommitId, Endpoint, ErrorKind, ModelId, ModelRef, ModelUrl, Proof, RepoPath, Revision, causes,
 };
 
 /// The errors inside an [`Error`], one per crate, and a server's explanation.
@@ -163,9 +167,9 @@ pub mod stores {
     pub use crate::fill::Filled;
     pub use crate::observer::StoreAnswer;
     pub use crate::pushed::{PushOptions, Pushed, PushedName};
-    pub use crate::store::{StoreMode, UnknownStoreMode};
+    pub use crate::store_mode::{ParseStoreModeError, StoreMode};
     pub use crate::stored::{
-        CopiedCommit, CopiedStore, StoreCheck, StoreFinding, StoreListing, StorePart, StoreRepair,
-        StoreVerifyOptions, StoredModel,
+        CopiedCommit, CopiedStore, FileCount, RepairOutcome, StoreCheck, StoreFinding, StoreListing,
+        StorePart, StoreVerifyOptions, StoredModel, UnnamedCommit,
     };
 }

@@ -129,7 +129,7 @@ impl HubLocator {
         if let (Some(theirs), Some(ours)) = (resolved.sha256, expected.sha256)
             && theirs != *ours.as_bytes()
         {
-            let theirs = shard_fetch::Sha256Digest::new(theirs);
+            let theirs = shard_fetch::Sha256Digest::from_bytes(theirs);
             return Err(contradiction(format!("SHA-256 {ours}"), format!("SHA-256 {theirs}")));
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The result that a caller gets.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use cache_layout::Tier;
@@ -87,6 +88,12 @@ impl MetadataOrigin {
     }
 }
 
+impl fmt::Display for MetadataOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// How a [`Model`] was obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -95,6 +102,7 @@ pub enum Outcome {
     /// It was in the cache: no request was made.
     Cached,
     /// It was downloaded.
+    #[non_exhaustive]
     Downloaded {
         /// How many bytes of its files were received over the network in this run.
         bytes_received: u64,

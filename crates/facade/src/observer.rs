@@ -1,8 +1,9 @@
 //! How a download reports what it is doing.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cache_layout::{Holder, PassedOver};
 use hf_transport::Throttled;
@@ -65,21 +66,25 @@ pub enum Event<'a> {
     /// Something unusual that did not stop the download. At any time.
     Warning(Warning<'a>),
     /// Another process, or task, is downloading this model; reported once, when the wait begins.
+    #[non_exhaustive]
     WaitingForLock {
         /// The process, if known.
         holder: Option<&'a Holder>,
     },
     /// Stores are asked what the model contains.
+    #[non_exhaustive]
     Stores {
         /// The model.
         model: &'a ModelRef,
     },
     /// Another machine is filling this store with the commit, and is waited for; reported once.
+    #[non_exhaustive]
     WaitingForStore {
         /// The store's address.
         store: &'a str,
     },
     /// A store's answer when it was asked for a pack, a branch or tag, or a file. At any time.
+    #[non_exhaustive]
     Store {
         /// The requested address; that of the store itself if it was given up.
         url: &'a str,
@@ -87,14 +92,16 @@ pub enum Event<'a> {
         answer: StoreAnswer,
     },
     /// The hub is asked what the model contains.
+    #[non_exhaustive]
     Metadata {
         /// The model.
         model: &'a ModelRef,
     },
     /// The metadata could not be fetched; the next attempt follows after a pause.
+    #[non_exhaustive]
     RetryingMetadata {
         /// The length of the pause.
-        delay: std::time::Duration,
+        pause: Duration,
         /// The cause.
         cause: &'a hf_transport::Error,
     },
@@ -105,6 +112,7 @@ pub enum Event<'a> {
     Throttled(&'a Throttled),
     /// How many files will be read from a store or written to one. Once, or for each commit that a copy
     /// transfers.
+    #[non_exhaustive]
     StoreWork {
         /// The number of files.
         files: usize,
@@ -115,11 +123,13 @@ pub enum Event<'a> {
     StoreFileDone,
     /// More of these bytes were read or written, or did not need to be. On any thread. Retried bytes
     /// count again.
+    #[non_exhaustive]
     StoreBytes {
         /// The number of bytes.
         bytes: u64,
     },
     /// The hub has named the commit; everything that follows belongs to it.
+    #[non_exhaustive]
     Commit {
         /// The commit.
         commit: &'a CommitId,
@@ -128,6 +138,7 @@ pub enum Event<'a> {
     },
     /// Files with the right sizes exist already, from an earlier run or in the directory being
     /// repaired. They are hashed while the others are fetched.
+    #[non_exhaustive]
     Checking {
         /// The number of files.
         files: usize,
@@ -135,6 +146,7 @@ pub enum Event<'a> {
         bytes: u64,
     },
     /// The existing files that this run has verified. They are not fetched again; the others are.
+    #[non_exhaustive]
     Reused {
         /// The number of files; possibly none.
         files: usize,
@@ -149,16 +161,18 @@ pub enum Event<'a> {
     /// stores are numbered from 1.
     Fetch(&'a FetchEvent<'a>),
     /// All files are verified; the directory is about to appear in the cache.
+    #[non_exhaustive]
     Publishing {
         /// Its path.
         path: &'a Path,
     },
     /// A file of a [push](crate::Downloader::push) is in the store.
+    #[non_exhaustive]
     Pushed {
         /// The file.
         file: &'a RepoPath,
-        /// Its size.
-        bytes: u64,
+        /// Its size in bytes.
+        size: u64,
         /// Nothing was sent, since the store already had it.
         was_there: bool,
     },
@@ -166,6 +180,7 @@ pub enum Event<'a> {
     /// verified or not, and the next download need not request them again if they turn out to be right.
     /// This is the last event, sent when all work has ended, possibly from another thread and after the
     /// future was dropped.
+    #[non_exhaustive]
     Kept {
         /// The number of bytes.
         bytes: u64,
@@ -196,11 +211,18 @@ impl StoreAnswer {
     }
 }
 
+impl fmt::Display for StoreAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// Something unusual that did not stop the download.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Warning<'a> {
     /// A forced download was answered by a read-only tier, which cannot be written to.
+    #[non_exhaustive]
     ForceAnsweredByReadOnlyTier {
         /// The tier's folder.
         tier: &'a Path,
@@ -208,33 +230,39 @@ pub enum Warning<'a> {
     /// There is something in the model's place that is not the whole model.
     PassedOver(&'a PassedOver),
     /// A large `.bin` file that the manifest does not name: neither fetched nor written.
+    #[non_exhaustive]
     UnlistedShard {
         /// The file.
         path: &'a RepoPath,
     },
     /// A file or folder of the repository whose name is not valid on this system: neither fetched nor
     /// written. The model does not need it.
+    #[non_exhaustive]
     UnfitName {
         /// The path, escaped and cut.
         path: &'a Excerpt,
     },
     /// The access token is sent over plain http to another machine: anyone in between can read it.
+    #[non_exhaustive]
     TokenOverPlainHttp {
         /// The hub that receives it.
         hub: &'a Endpoint,
     },
     /// The hub refuses the token left by a login: the download continues without one.
+    #[non_exhaustive]
     TokenDropped {
         /// The hub that refused it.
         hub: &'a Endpoint,
     },
     /// The hub no longer has the commit of an incomplete directory; the current version is used.
+    #[non_exhaustive]
     CommitGone {
         /// The commit.
         commit: &'a CommitId,
     },
     /// The hub serves no git, which could prove that the files belong to the commit, so this is only
     /// its claim.
+    #[non_exhaustive]
     Unproven {
         /// The commit.
         commit: &'a CommitId,
@@ -242,29 +270,33 @@ pub enum Warning<'a> {
         hub: &'a Endpoint,
     },
     /// A store is unusable, or failed with several files: it is not used again during this download.
+    #[non_exhaustive]
     StoreGivenUp {
         /// Its address.
         store: &'a str,
         /// The reason.
-        why: &'a str,
+        reason: &'a str,
     },
     /// This machine's clock and a store's differ so much that the store refused signed requests. They
     /// are signed with the store's time.
+    #[non_exhaustive]
     StoreClock {
         /// Its address.
         store: &'a str,
         /// By how many seconds the store's clock is ahead.
-        ahead: i64,
+        seconds_ahead: i64,
     },
     /// A store's data for the commit is wrong, and is ignored.
+    #[non_exhaustive]
     WrongInStore {
         /// Its address.
         store: &'a str,
         /// The problem.
-        why: &'a str,
+        reason: &'a str,
     },
     /// A store's branch or tag stands for a commit that is older than the one at the last download: the
     /// store was restored from an old copy, or someone set the name back. The older commit is used.
+    #[non_exhaustive]
     TurnedBack {
         /// The address of the store's record.
         url: &'a str,
@@ -279,6 +311,7 @@ pub enum Warning<'a> {
     },
     /// The hub has this model under another name, to which it redirects. In the cache it keeps the
     /// requested name.
+    #[non_exhaustive]
     Renamed {
         /// The model asked for.
         model: &'a ModelId,
@@ -286,13 +319,15 @@ pub enum Warning<'a> {
         present: &'a ModelId,
     },
     /// A user's own file or link, or an edited one, was kept while a directory was repaired.
+    #[non_exhaustive]
     CarriedOver {
         /// Its path below the model's directory.
         path: &'a Path,
         /// Its new path: the same, unless the model needs that place.
-        place: &'a Path,
+        kept_as: &'a Path,
     },
     /// Something in a directory was not kept when it was repaired.
+    #[non_exhaustive]
     LeftBehind {
         /// Its path below the model's directory.
         path: &'a Path,

@@ -31,7 +31,7 @@ pub(crate) struct RemoteFile {
 impl RemoteFile {
     /// A file known only by its LFS pointer.
     pub(crate) fn from_pointer(path: &RepoPath, pointer: &LfsPointer) -> Self {
-        let sha256 = Some(Sha256Digest::new(pointer.oid));
+        let sha256 = Some(Sha256Digest::from_bytes(pointer.oid));
         let expected = Expected { size: pointer.size, md5: None, sha256 };
         Self { path: path.clone(), expected, content: ContentName::sha256(pointer.oid) }
     }
@@ -79,12 +79,12 @@ impl Plan {
     }
 
     fn shard(&mut self, model: &ModelId, record: &ShardRecord, file: &RepoFile) -> Result<(), Error> {
-        if file.size != record.nbytes {
+        if file.size != record.size {
             return Err(Error::Contradiction {
                 model: model.clone(),
                 path: record.path.clone(),
                 first: "the manifest",
-                expected: format!("{} bytes", record.nbytes),
+                expected: format!("{} bytes", record.size),
                 second: "the commit",
                 actual: format!("{} bytes", file.size),
             });
@@ -135,19 +135,18 @@ mod tests {
     }
 
     fn lfs(name: &str, size: u64) -> RepoFile {
-        let kind = FileKind::Lfs(LfsPointer { oid: [7; 32], size });
-        RepoFile { path: path(name), size, kind }
+        RepoFile::lfs(path(name), LfsPointer { oid: [7; 32], size })
     }
 
     fn plain(name: &str, size: u64) -> RepoFile {
-        RepoFile { path: path(name), size, kind: FileKind::Plain }
+        RepoFile::plain(path(name), size)
     }
 
     fn plan(files: Vec<RepoFile>) -> Result<Plan, Error> {
         let manifest = Manifest::parse(MANIFEST.as_bytes(), "tensor-cache.json").unwrap();
         let model = ModelId::new("mlc-ai", "Llama").unwrap();
         let commit = CommitId::from_bytes([1; 20]);
-        let snapshot = RepoSnapshot { commit, proof: Proof::Git, files, left_out: Vec::new() };
+        let snapshot = RepoSnapshot::new(commit, Proof::Git, files);
         Plan::new(&model, &snapshot, &manifest)
     }
 

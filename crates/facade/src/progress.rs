@@ -90,8 +90,9 @@ pub struct FileProgress {
     /// The file.
     #[serde(serialize_with = "serialized::text")]
     pub path: RepoPath,
-    /// Its size.
-    pub bytes: u64,
+    /// Its size in bytes.
+    #[serde(rename = "bytes")]
+    pub size: u64,
     /// How many of its bytes have arrived. When all have, it is being verified.
     pub bytes_done: u64,
     /// Why it is paused, if it is.
@@ -127,7 +128,7 @@ impl Progress {
         let totals = &mut self.0.lock().totals;
         match event {
             VerifyEvent::Began { files, bytes, .. } => totals.plan(*files, *bytes),
-            VerifyEvent::Checked { bytes, .. } => totals.complete(1, *bytes),
+            VerifyEvent::Checked { size, .. } => totals.complete(1, *size),
             // A file counts when it is hashed.
             VerifyEvent::Copied { .. } => {}
         }
@@ -191,7 +192,7 @@ impl Sums {
         match event {
             FetchEvent::Planned { files, bytes, .. } => self.totals.plan(*files, *bytes),
             FetchEvent::Started { file, size, .. } => {
-                let file = FileProgress { path: (*file).clone(), bytes: *size, bytes_done: 0, pause: None };
+                let file = FileProgress { path: (*file).clone(), size: *size, bytes_done: 0, pause: None };
                 self.in_flight.push(InFlight { file, resumed: 0, pause: None });
             }
             FetchEvent::Resumed { file, bytes, .. } => {
@@ -207,8 +208,8 @@ impl Sums {
             }
             FetchEvent::Duplicated { bytes, .. } => self.received += bytes,
             FetchEvent::Discarded { file, bytes, .. } => self.discard(file, *bytes),
-            FetchEvent::Retrying { file, delay, .. } => self.pause(file, *delay, false),
-            FetchEvent::Throttled { file, wait, .. } => self.pause(file, *wait, true),
+            FetchEvent::Retrying { file, pause, .. } => self.pause(file, *pause, false),
+            FetchEvent::Throttled { file, pause, .. } => self.pause(file, *pause, true),
             FetchEvent::Verified { file, .. } => {
                 self.totals.complete(1, 0);
                 self.end(file);
@@ -236,9 +237,9 @@ impl Sums {
         }
     }
 
-    fn pause(&mut self, file: &RepoPath, wait: Duration, is_asked_for: bool) {
+    fn pause(&mut self, file: &RepoPath, pause: Duration, is_asked_for: bool) {
         if let Some(known) = self.known(file) {
-            known.pause = Some((Instant::now() + wait, is_asked_for));
+            known.pause = Some((Instant::now() + pause, is_asked_for));
         }
     }
 

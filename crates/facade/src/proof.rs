@@ -36,7 +36,7 @@ fn require(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Result<(), Error> {
     }
     match receipt.proof {
         Some(Proof::Git) => Ok(()),
-        Some(Proof::Word) => unproven(Some(receipt.commit), ProofProblem::NoGit),
+        Some(_) => unproven(Some(receipt.commit), ProofProblem::NoGit),
         None => unproven(Some(receipt.commit), ProofProblem::OlderReceipt),
     }
 }

@@ -7,12 +7,32 @@ use crate::stores::{PushOptions, Pushed};
 use crate::{Downloader, Error, Request};
 
 impl Downloader {
-    /// Puts a model into the first of the [stores](crate::Builder::stores), downloading it if the cache
-    /// does not have it. Existing files are not sent again. Readers find the whole model or none: the
-    /// commit appears after all its files, and then the requested name, unless the hub has moved it
-    /// meanwhile.
+    /// Puts a model into the first of the [stores](crate::DownloaderBuilder::stores), downloading it if
+    /// the cache does not have it. Existing files are not sent again. Readers find the whole model or
+    /// none: the commit appears after all its files, and then the requested name, unless the hub has
+    /// moved it meanwhile.
     ///
     /// The hub is asked for the metadata over git, since nothing else proves a commit.
+    ///
+    /// ```
+    /// use facade::stores::{PushOptions, PushedName};
+    /// use facade::{Downloader, Request};
+    ///
+    /// # let hub = local_hub::LocalHub::start();
+    /// # hub.publish(&local_hub::ModelFixture::new("mlc-ai/tiny-q4f16_1-MLC"));
+    /// # let (folder, endpoint) = (tempfile::tempdir()?, hub.endpoint().parse()?);
+    /// # std::fs::create_dir(folder.path().join("store"))?;
+    /// # let store = format!("file://{}", folder.path().join("store").display());
+    /// # let builder = Downloader::builder(folder.path().join("home")).endpoint(endpoint);
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let downloader = builder.stores([store.parse()?]).build()?;
+    /// let request = Request::try_from("HF://mlc-ai/tiny-q4f16_1-MLC")?;
+    /// let pushed = downloader.push(request, PushOptions::default()).await?;
+    /// assert_eq!(pushed.name, PushedName::Written);
+    /// # Ok::<(), facade::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

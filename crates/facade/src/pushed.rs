@@ -4,13 +4,27 @@ use url_parse::CommitId;
 use weight_store::Put;
 
 /// How a model is put into a store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct PushOptions {
     /// Also overwrite existing files, which may be damaged.
     pub replace: bool,
     /// Push a model that needs a token. Everyone who can read the store can then read it.
     pub allow_private: bool,
+}
+
+impl PushOptions {
+    /// The same options with another [`replace`](field@Self::replace).
+    #[must_use]
+    pub const fn replace(self, replace: bool) -> Self {
+        Self { replace, ..self }
+    }
+
+    /// The same options with another [`allow_private`](field@Self::allow_private).
+    #[must_use]
+    pub const fn allow_private(self, allow_private: bool) -> Self {
+        Self { allow_private, ..self }
+    }
 }
 
 /// The result of a push.
@@ -34,7 +48,7 @@ pub struct Pushed {
 }
 
 /// What happened to a name for the commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PushedName {
     /// A full commit was requested, so there is no name.

@@ -13,7 +13,7 @@ pub(crate) fn receipt_about(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Op
 }
 
 fn is_about(receipt: &Receipt, dir: &Path) -> bool {
-    let sha256 = Some(Sha256Digest::new(receipt.manifest_sha256));
+    let sha256 = Some(Sha256Digest::from_bytes(receipt.manifest_sha256));
     let is_manifest = |name: &&str| {
         let path = dir.join(name);
         let found = std::fs::metadata(&path).ok().filter(Metadata::is_file);

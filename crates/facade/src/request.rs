@@ -19,13 +19,15 @@ use crate::{Error, Event, Observer};
 /// let older = request.on_event(|event| eprintln!("{event:?}")).revision("v1.0".parse()?);
 /// # Ok::<(), facade::Error>(())
 /// ```
+///
+/// [`force`](Self::force), [`repair`](Self::repair) and [`update`](Self::update) are alternatives: the
+/// last call counts. Without any of them a cached copy is returned, unless the policy is
+/// [`CachePolicy::Redo`].
 #[derive(Clone)]
 pub struct Request {
     model: ModelRef,
     policy: Option<CachePolicy>,
-    force: Option<bool>,
-    repair: Option<Repair>,
-    update: bool,
+    on_copy: OnCopy,
     files_in_flight: Option<NonZeroUsize>,
     observer: Arc<dyn Observer>,
 }
@@ -34,15 +36,7 @@ impl Request {
     /// Requests a model, at its revision if it has one.
     #[must_use]
     pub fn new(model: ModelRef) -> Self {
-        Self {
-            model,
-            policy: None,
-            force: None,
-            repair: None,
-            update: false,
-            files_in_flight: None,
-            observer: Arc::new(()),
-        }
+        Self { model, policy: None, on_copy: OnCopy::ByPolicy, files_in_flight: None, observer: Arc::new(()) }
     }
 
     /// A branch, tag, reference or commit to use instead of the URL's, or the default branch. It gets
@@ -65,7 +59,7 @@ impl Request {
     /// default it is if the policy is [`CachePolicy::Redo`].
     #[must_use]
     pub fn force(mut self, is_forced: bool) -> Self {
-        self.force = Some(is_forced);
+        self.on_copy = OnCopy::Force(is_forced);
         self
     }
 
@@ -76,7 +70,7 @@ impl Request {
     /// normally.
     #[must_use]
     pub fn repair(mut self, repair: Repair) -> Self {
-        self.repair = Some(repair);
+        self.on_copy = OnCopy::Repair(repair);
         self
     }
 
@@ -89,12 +83,12 @@ impl Request {
     /// [`repair`](Self::repair).
     #[must_use]
     pub fn update(mut self) -> Self {
-        self.update = true;
+        self.on_copy = OnCopy::Update;
         self
     }
 
     /// How many files are fetched at a time (the original's `num_processes`), which also limits the
-    /// connections, unless [`Builder::max_connections`](crate::Builder::max_connections) is set. By
+    /// connections, unless [`DownloaderBuilder::max_connections`](crate::DownloaderBuilder::max_connections) is set. By
     /// default, 8 connections start, each with its own file, and their number adapts.
     #[must_use]
     pub fn files_in_flight(mut self, files: NonZeroUsize) -> Self {
@@ -125,21 +119,21 @@ impl Request {
     }
 
     pub(crate) fn repairs(&self) -> Option<Repair> {
-        self.repair
+        if let OnCopy::Repair(repair) = self.on_copy { Some(repair) } else { None }
     }
 
     /// Whether the commit of the existing copy is ignored.
     pub(crate) fn updates(&self) -> bool {
-        self.update
+        self.on_copy == OnCopy::Update
     }
 
     /// Whether it concerns the copy in the writable tier, whole or not.
     pub(crate) fn is_about_own_copy(&self) -> bool {
-        self.update || self.repair.is_some()
+        matches!(self.on_copy, OnCopy::Repair(_) | OnCopy::Update)
     }
 
     pub(crate) fn forced(&self) -> Option<bool> {
-        self.force
+        if let OnCopy::Force(is_forced) = self.on_copy { Some(is_forced) } else { None }
     }
 
     pub(crate) fn files_at_once(&self) -> Option<NonZeroUsize> {
@@ -149,6 +143,15 @@ impl Request {
     pub(crate) fn watcher(&self) -> &Arc<dyn Observer> {
         &self.observer
     }
+}
+
+/// What is done with a cached copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnCopy {
+    ByPolicy,
+    Force(bool),
+    Repair(Repair),
+    Update,
 }
 
 /// What a repair fetches again; see [`Request::repair`]. The user's own files stay in either case.
@@ -202,10 +205,27 @@ impl std::fmt::Debug for Request {
         f.debug_struct("Request")
             .field("model", &self.model)
             .field("policy", &self.policy)
-            .field("force", &self.force)
-            .field("repair", &self.repair)
-            .field("update", &self.update)
+            .field("on_copy", &self.on_copy)
             .field("files_in_flight", &self.files_in_flight)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_force_repair_and_update_the_last_counts() {
+        let request: Request = "HF://user/repo".parse().unwrap();
+        let came_to = |request: &Request| (request.forced(), request.repairs(), request.updates());
+        let (damaged, asked) = (Repair::Damaged, request.clone().force(true).repair(Repair::Damaged));
+        assert_eq!(came_to(&request), (None, None, false));
+        assert_eq!(came_to(&asked), (None, Some(damaged), false));
+        let asked = asked.update();
+        assert_eq!(came_to(&asked), (None, None, true));
+        let asked = asked.repair(damaged).force(false);
+        assert_eq!(came_to(&asked), (Some(false), None, false));
+        assert!(!asked.is_about_own_copy() && asked.update().is_about_own_copy());
     }
 }

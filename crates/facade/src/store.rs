@@ -1,79 +1,17 @@
-//! The stores that a downloader asks, and what it asks them for.
+//! A builder's settings for stores.
 
-use std::fmt;
-use std::str::FromStr;
-
-use url_parse::Excerpt;
 use weight_store::{StoreSettings, StoreUrl};
 
 use crate::fill::FillConfig;
+use crate::store_mode::StoreMode;
 
-/// What stores are asked for, and when the hub is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum StoreMode {
-    /// `first`: stores are asked for the content of a commit before the hub is. The hub resolves
-    /// branches and tags, with one request; a full commit needs none. Stores need no trust.
-    #[default]
-    First,
-    /// `refs`: stores are asked for branches and tags too, so their writers are trusted to name
-    /// commits. The hub is asked for what they lack.
-    Refs,
-    /// `only`: like `refs`, but the hub is never asked.
-    Only,
-}
-
-impl StoreMode {
-    /// The mode as a word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Refs => "refs",
-            Self::Only => "only",
-        }
-    }
-}
-
-impl fmt::Display for StoreMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A word that is not a [`StoreMode`].
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a store mode: expected first, refs or only")]
-pub struct UnknownStoreMode(Excerpt);
-
-impl FromStr for StoreMode {
-    type Err = UnknownStoreMode;
-
-    fn from_str(word: &str) -> Result<Self, UnknownStoreMode> {
-        let modes = [Self::First, Self::Refs, Self::Only];
-        let mode = modes.into_iter().find(|mode| mode.as_str().eq_ignore_ascii_case(word));
-        mode.ok_or_else(|| UnknownStoreMode(Excerpt::of(word)))
-    }
-}
-
-/// A builder's settings for stores.
+/// The stores that a downloader asks, and what it asks them for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StoreConfig {
     pub(crate) urls: Vec<StoreUrl>,
     pub(crate) mode: StoreMode,
     pub(crate) settings: StoreSettings,
+    /// Overrides the settings.
+    pub(crate) writes_in_place: Option<bool>,
     pub(crate) fill: FillConfig,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn store_modes_are_parsed_from_their_names() {
-        for mode in [StoreMode::First, StoreMode::Refs, StoreMode::Only] {
-            assert_eq!(mode.to_string().parse::<StoreMode>().unwrap(), mode);
-            assert_eq!(mode.to_string().to_uppercase().parse::<StoreMode>().unwrap(), mode);
-        }
-        let error = "always".parse::<StoreMode>().unwrap_err();
-        assert_eq!(error.to_string(), "`always` is not a store mode: expected first, refs or only");
-    }
 }

@@ -9,6 +9,6 @@ pub(crate) fn warn_of_clock(store: &Store, watcher: &dyn Observer) {
     let ahead = store.clock_offset();
     if ahead != 0 {
         let store = store.url().to_string();
-        watcher.on_event(&Event::Warning(Warning::StoreClock { store: &store, ahead }));
+        watcher.on_event(&Event::Warning(Warning::StoreClock { store: &store, seconds_ahead: ahead }));
     }
 }

@@ -12,7 +12,7 @@ use crate::threads::blocking;
 use crate::{Downloader, Error, Observer};
 
 impl Downloader {
-    /// Sets up the first of the [stores](crate::Builder::stores), if needed. The first push does this
+    /// Sets up the first of the [stores](crate::DownloaderBuilder::stores), if needed. The first push does this
     /// too.
     ///
     /// # Errors
@@ -26,7 +26,7 @@ impl Downloader {
         Ok(open(&self.context, self.first_store()?).await?.init().await?)
     }
 
-    /// Lists the first of the [stores](crate::Builder::stores): names, and commits without one. Only
+    /// Lists the first of the [stores](crate::DownloaderBuilder::stores): names, and commits without one. Only
     /// refs are read.
     ///
     /// # Errors
@@ -42,15 +42,31 @@ impl Downloader {
         list(&self.context, &store).await
     }
 
-    /// Verifies everything in the first of the [stores](crate::Builder::stores), or its copies of some
-    /// models: each blob is hashed, each pack is scanned and checked against its commit's id, and
-    /// everything that packs and names need must exist. If a store cannot be listed, models must be
+    /// Verifies everything in the first of the [stores](crate::DownloaderBuilder::stores), or its copies
+    /// of some models: each blob is hashed, each pack is scanned and checked against its commit's id,
+    /// and everything that packs and names need must exist. If a store cannot be listed, models must be
     /// given; a model without a revision means the default branch.
     ///
-    /// With [`repair`](StoreVerifyOptions::repair), what is damaged or missing is rewritten, from the
-    /// cache or from the hub, for models that the hub has. It is verified independently of the store.
+    /// With [`repair`](field@StoreVerifyOptions::repair), what is damaged or missing is rewritten, from
+    /// the cache or from the hub, for models that the hub has. It is verified independently of the store.
     ///
     /// Problems, and a failure that ended it early, are in the result.
+    ///
+    /// ```no_run
+    /// use facade::Downloader;
+    /// use facade::stores::StoreVerifyOptions;
+    ///
+    /// # async fn example(downloader: &Downloader) -> Result<(), facade::Error> {
+    /// let observer = |event: &facade::Event<'_>| eprintln!("{event:?}");
+    /// let options = StoreVerifyOptions::default().repair(true);
+    /// let check = downloader.verify_store(&["mlc-ai/tiny-q4f16_1-MLC".parse()?], options, observer).await?;
+    /// for finding in &check.findings {
+    ///     println!("{}: {}", finding.url, finding.problem);
+    /// }
+    /// assert!(check.is_sound());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -63,14 +79,14 @@ impl Downloader {
         &self,
         models: &[ModelRef],
         options: StoreVerifyOptions,
-        observer: Arc<dyn Observer>,
+        observer: impl Observer + 'static,
     ) -> Result<StoreCheck, Error> {
         let url = self.first_store()?;
         let store = open(&self.context, url.clone()).await?;
         let mode = if options.repair { StoreMode::First } else { StoreMode::Only };
         let context = Arc::new(self.context.with_stores(vec![url], mode));
         let hub = Arc::new(self.context.with_stores(Vec::new(), StoreMode::First));
-        Checker::new(context, hub, store, options, observer).run(models).await
+        Checker::new(context, hub, store, options, Arc::new(observer)).run(models).await
     }
 
     /// Copies models from one store to another; without a list, all of them. Blobs come first, then the
@@ -92,11 +108,11 @@ impl Downloader {
         from: StoreUrl,
         to: StoreUrl,
         models: &[ModelRef],
-        observer: Arc<dyn Observer>,
+        observer: impl Observer + 'static,
     ) -> Result<CopiedStore, Error> {
         let context = Arc::new(self.context.with_stores(vec![from.clone()], StoreMode::Only));
         let (from, to) = (open(&self.context, from).await?, open(&self.context, to).await?);
-        Copier::new(context, from, to, observer).run(models).await
+        Copier::new(context, from, to, Arc::new(observer)).run(models).await
     }
 
     fn first_store(&self) -> Result<StoreUrl, Error> {

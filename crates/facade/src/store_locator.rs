@@ -113,7 +113,9 @@ impl StoreLocator {
         blob: &BlobId,
     ) -> Result<Option<Location>, weight_store::Error> {
         let Some(store) = self.stores.get(turn.place) else { return Ok(None) };
-        let BlobPlace::Url { url, headers, expires_at } = store.locate(blob).await? else { return Ok(None) };
+        let BlobPlace::Url { url, headers, expires_at, .. } = store.locate(blob).await? else {
+            return Ok(None);
+        };
         self.stores.asks(file, store.shown_blob(blob));
         tracing::debug!(again = turn.is_again, "asking a store for a file");
         let mut location = Location::new(url);
@@ -146,7 +148,7 @@ impl Locator for StoreLocator {
     async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError> {
         let mut turn = self.turn(file, self.understood(file, reason).await);
         let blob = self.expected.get(file).and_then(|expected| expected.sha256);
-        let blob = blob.map(|digest| BlobId::new(*digest.as_bytes()));
+        let blob = blob.map(|digest| BlobId::from_bytes(*digest.as_bytes()));
         let mut failure = None;
         while let (Some(blob), true) = (&blob, turn.place < self.stores.len()) {
             match self.at_store(file, turn, blob).await {

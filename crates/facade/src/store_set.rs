@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use url_parse::{CommitId, RepoPath};
 use weight_store::Store;
 
-use crate::store::{StoreConfig, StoreMode};
+use crate::store::StoreConfig;
+use crate::store_mode::StoreMode;
 use crate::stores::StoreAnswer;
 use crate::words::failure;
 use crate::{Error, Event, Observer, Warning};
@@ -126,7 +127,7 @@ impl StoreSet {
     fn warn_of_giving_up(&self, member: &Member, why: &str) {
         let store = member.store.url().to_string();
         tracing::warn!(store, why, "a store is left alone");
-        self.warn(Warning::StoreGivenUp { store: &store, why });
+        self.warn(Warning::StoreGivenUp { store: &store, reason: why });
         self.told(&store, StoreAnswer::GivenUp);
     }
 
@@ -134,7 +135,7 @@ impl StoreSet {
     pub(crate) fn warn_of_wrong_content(&self, store: &Store, why: &(dyn StdError + 'static)) {
         let (store, why) = (store.url().to_string(), failure(why));
         tracing::warn!(store, why, "a store has something that is not right");
-        self.warn(Warning::WrongInStore { store: &store, why: &why });
+        self.warn(Warning::WrongInStore { store: &store, reason: &why });
     }
 
     fn warn(&self, warning: Warning<'_>) {

@@ -1,5 +1,6 @@
 //! What a store contains, what is wrong with it, and the results of copying it.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use url_parse::{CommitId, ModelId, ModelRef, RepoPath, Revision};
@@ -14,12 +15,22 @@ pub struct StoreListing {
     pub store: String,
     /// Its names for commits, by hub, model and revision.
     pub models: Vec<StoredModel>,
-    /// Commits without a name, and the sizes of their packs.
-    pub unnamed: Vec<(CommitId, u64)>,
+    /// Commits without a name.
+    pub unnamed: Vec<UnnamedCommit>,
     /// Unreadable refs.
     pub broken: Vec<StoreFinding>,
     /// The number of other files, such as those left by interrupted writers.
     pub other_files: u64,
+}
+
+/// A commit that has no name in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnnamedCommit {
+    /// The commit.
+    pub commit: CommitId,
+    /// The size of its pack in bytes.
+    pub pack_bytes: u64,
 }
 
 /// A store's name for a commit.
@@ -47,7 +58,7 @@ pub struct StoredModel {
 }
 
 /// The kind of a file in a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum StorePart {
     /// A blob: the content of a file.
@@ -66,6 +77,12 @@ impl StorePart {
             Self::Pack => "pack",
             Self::Ref => "ref",
         }
+    }
+}
+
+impl fmt::Display for StorePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -88,13 +105,13 @@ pub struct StoreFinding {
     /// The requested model, if its name is missing: then nothing is damaged.
     pub absent: Option<ModelRef>,
     /// The result of a repair.
-    pub repair: StoreRepair,
+    pub repair: RepairOutcome,
 }
 
 /// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum StoreRepair {
+pub enum RepairOutcome {
     /// No repair was requested.
     NotAsked,
     /// It was rewritten.
@@ -105,19 +122,49 @@ pub enum StoreRepair {
 
 impl StoreFinding {
     pub(crate) fn new(part: StorePart, url: &impl ToString, problem: String) -> Self {
-        let (url, repair) = (url.to_string(), StoreRepair::NotAsked);
+        let (url, repair) = (url.to_string(), RepairOutcome::NotAsked);
         Self { part, url, model: None, commit: None, file: None, problem, absent: None, repair }
     }
 }
 
 /// Options of a verification.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct StoreVerifyOptions {
     /// Rewrite what is damaged or missing.
     pub repair: bool,
     /// Even of models that need a token. Everyone who can read the store can then read them.
     pub allow_private: bool,
+}
+
+impl StoreVerifyOptions {
+    /// The same options with another [`repair`](field@Self::repair).
+    #[must_use]
+    pub const fn repair(self, repair: bool) -> Self {
+        Self { repair, ..self }
+    }
+
+    /// The same options with another [`allow_private`](field@Self::allow_private).
+    #[must_use]
+    pub const fn allow_private(self, allow_private: bool) -> Self {
+        Self { allow_private, ..self }
+    }
+}
+
+/// Some files, added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileCount {
+    /// How many there are.
+    pub files: u64,
+    /// Their sizes in bytes, added up.
+    pub bytes: u64,
+}
+
+impl FileCount {
+    pub(crate) const fn new(files: u64, bytes: u64) -> Self {
+        Self { files, bytes }
+    }
 }
 
 /// The result of verifying a store.
@@ -136,10 +183,9 @@ pub struct StoreCheck {
     /// The sum of their sizes.
     pub bytes: u64,
     /// How many of them no pack needs, and their size. `None` if only some models were verified.
-    pub unneeded: Option<(u64, u64)>,
-    /// The number and total size of other files, such as those left by interrupted writers. `None` as
-    /// above.
-    pub others: Option<(u64, u64)>,
+    pub unneeded: Option<FileCount>,
+    /// Other files, such as those left by interrupted writers. `None` as above.
+    pub other_files: Option<FileCount>,
     /// The problems, including repaired ones.
     pub findings: Vec<StoreFinding>,
     /// What ended it early, if anything.
@@ -149,13 +195,14 @@ pub struct StoreCheck {
 impl StoreCheck {
     /// Whether the only problem is that requested models are not in the store.
     pub fn is_only_absence(&self) -> bool {
-        let mut unrepaired = self.findings.iter().filter(|finding| finding.repair != StoreRepair::Repaired);
+        let mut unrepaired = self.findings.iter().filter(|finding| finding.repair != RepairOutcome::Repaired);
         self.failure.is_none() && unrepaired.all(|finding| finding.absent.is_some())
     }
 
     /// Whether everything is right now.
     pub fn is_sound(&self) -> bool {
-        self.failure.is_none() && self.findings.iter().all(|finding| finding.repair == StoreRepair::Repaired)
+        self.failure.is_none()
+            && self.findings.iter().all(|finding| finding.repair == RepairOutcome::Repaired)
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use cache_layout::PassedOver;
 use hf_transport::Throttled;
 use shard_fetch::FetchEvent;
-pub use url_parse::{Excerpt, duration as elapsed, is_unprintable, of_size, printable};
-use url_parse::{RepoPath, causes, shown, size};
+pub use url_parse::{Excerpt, duration, is_unprintable, of_size, printable, size};
+use url_parse::{RepoPath, causes, shown};
 
 use crate::observer::{Event, Warning};
 
@@ -31,14 +31,14 @@ pub fn event(event: &Event<'_>) -> Option<String> {
             format!("another machine is filling {store} with this model: waiting for it")
         }
         Event::Metadata { model } => format!("asking the hub for {model}"),
-        Event::RetryingMetadata { delay, cause } => retrying(*cause, *delay),
+        Event::RetryingMetadata { pause, cause } => retrying(*cause, *pause),
         Event::Commit { commit, .. } => format!("the model is at commit {commit}"),
         Event::Throttled(throttled) => throttled_text(throttled),
         Event::Checking { files: count, bytes } => checking(*count, *bytes),
         Event::Reused { files: 0, .. } => "none of it is intact; downloading it again".to_owned(),
         Event::Reused { files: count, bytes } => reused(*count, *bytes),
         Event::Publishing { .. } => "all files are verified; putting the model in place".to_owned(),
-        Event::Pushed { file, bytes, was_there } => {
+        Event::Pushed { file, size: bytes, was_there } => {
             let done = if *was_there { "there already" } else { "written" };
             format!("{file}: {done}, {}", size(*bytes))
         }
@@ -54,11 +54,11 @@ pub fn moment(time: SystemTime) -> Option<String> {
 }
 
 fn throttled_text(throttled: &Throttled) -> String {
-    let (origin, wait) = (&throttled.origin, elapsed(throttled.wait));
+    let (origin, pause) = (&throttled.origin, duration(throttled.pause));
     if throttled.is_spread {
-        format!("{origin} is near its rate limit for {wait}; sending one request at a time")
+        format!("{origin} is near its rate limit for {pause}; sending one request at a time")
     } else {
-        format!("{origin} asks for a pause of {wait}; waiting")
+        format!("{origin} asks for a pause of {pause}; waiting")
     }
 }
 
@@ -70,10 +70,10 @@ fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
         FetchEvent::Resumed { file, bytes, .. } => {
             about(file, &format!("resumes after the first {}", size(*bytes)))
         }
-        FetchEvent::Throttled { wait, .. } => {
-            format!("the server asks for a pause of {}; waiting", elapsed(*wait))
+        FetchEvent::Throttled { pause, .. } => {
+            format!("the server asks for a pause of {}; waiting", duration(*pause))
         }
-        FetchEvent::Retrying { file, delay, cause, .. } => about(file, &retrying(*cause, *delay)),
+        FetchEvent::Retrying { file, pause, cause, .. } => about(file, &retrying(*cause, *pause)),
         FetchEvent::Discarded { file, bytes, .. } => {
             about(file, &format!("{} of it thrown away", size(*bytes)))
         }
@@ -104,9 +104,9 @@ pub fn warning(warning: &Warning<'_>) -> String {
         Warning::Renamed { model, present } => {
             format!("the hub has {model} as {present} now; it is stored here under the requested name")
         }
-        Warning::CarriedOver { path, place } => carried_over(path, place),
-        Warning::StoreClock { store, ahead } => store_clock(store, *ahead),
-        Warning::StoreGivenUp { store, why } => format!("continuing without the store {store}: {why}"),
+        Warning::CarriedOver { path, kept_as } => carried_over(path, kept_as),
+        Warning::StoreClock { store, seconds_ahead } => store_clock(store, *seconds_ahead),
+        Warning::StoreGivenUp { store, reason } => format!("continuing without the store {store}: {reason}"),
         Warning::TurnedBack { url, commit, seen_at, before, seen_before_at } => {
             let when = |time| moment(time).unwrap_or_else(|| "at an impossible time".to_owned());
             let [seen_at, seen_before_at] = [*seen_at, *seen_before_at].map(when);
@@ -114,8 +114,8 @@ pub fn warning(warning: &Warning<'_>) -> String {
                 "{url} was turned back: it stands for commit {commit}, seen {seen_at}, and stood for {before}, seen {seen_before_at}; the older one is taken"
             )
         }
-        Warning::WrongInStore { store, why } => {
-            format!("what {store} has of this model is damaged and is ignored: {why}")
+        Warning::WrongInStore { store, reason } => {
+            format!("what {store} has of this model is damaged and is ignored: {reason}")
         }
         Warning::CommitGone { commit } => {
             format!(
@@ -136,13 +136,13 @@ fn store_clock(store: &str, ahead: i64) -> String {
         (Duration::from_secs(ahead.unsigned_abs()), if ahead < 0 { "ahead of" } else { "behind" });
     format!(
         "the clock of this machine is {} {side} that of {store}: requests are signed with the store's time",
-        elapsed(apart)
+        duration(apart)
     )
 }
 
-fn carried_over(path: &Path, place: &Path) -> String {
+fn carried_over(path: &Path, kept_as: &Path) -> String {
     let kept = format!("kept your file {}", shown(path));
-    if path == place { kept } else { format!("{kept}, as {}", shown(place)) }
+    if path == kept_as { kept } else { format!("{kept}, as {}", shown(kept_as)) }
 }
 
 /// An error with its causes, in one line, without repetitions.
@@ -172,8 +172,8 @@ fn about(file: &RepoPath, words: &str) -> String {
 }
 
 /// What failed, its root cause, and when it is tried again.
-fn retrying(failure: &(dyn StdError + 'static), delay: Duration) -> String {
-    format!("{}; {}", attempt(failure), again(delay))
+fn retrying(failure: &(dyn StdError + 'static), pause: Duration) -> String {
+    format!("{}; {}", attempt(failure), again(pause))
 }
 
 /// What failed, and its root cause.
@@ -185,15 +185,15 @@ pub fn attempt(failure: &(dyn StdError + 'static)) -> String {
     }
 }
 
-fn again(delay: Duration) -> String {
-    if delay.is_zero() { "trying again".to_owned() } else { format!("trying again in {}", elapsed(delay)) }
+fn again(pause: Duration) -> String {
+    if pause.is_zero() { "trying again".to_owned() } else { format!("trying again in {}", duration(pause)) }
 }
 
 /// A directory that is not the whole model, and the problem.
 pub fn not_whole(entry: &PassedOver) -> String {
     match entry.missing() {
         [] => entry.to_string(),
-        missing => format!("{} ({})", shown(&entry.dir), listed(missing)),
+        missing => format!("{} ({})", shown(&entry.path), listed(missing)),
     }
 }
 
@@ -256,11 +256,11 @@ mod tests {
             "aux.md is left out: this system does not allow the name, and the model does not need the file",
         );
         check(
-            &Event::Warning(Warning::CarriedOver { path: Path::new("a"), place: Path::new("a") }),
+            &Event::Warning(Warning::CarriedOver { path: Path::new("a"), kept_as: Path::new("a") }),
             "kept your file a",
         );
         check(
-            &Event::Warning(Warning::CarriedOver { path: Path::new("a/b"), place: Path::new("a.own/b") }),
+            &Event::Warning(Warning::CarriedOver { path: Path::new("a/b"), kept_as: Path::new("a.own/b") }),
             "kept your file a/b, as a.own/b",
         );
         check(
@@ -268,11 +268,11 @@ mod tests {
             "your file a was not kept: no file",
         );
         check(
-            &Event::Warning(Warning::StoreClock { store: "s3://b", ahead: 7200 }),
+            &Event::Warning(Warning::StoreClock { store: "s3://b", seconds_ahead: 7200 }),
             "the clock of this machine is 2 h 0 min behind that of s3://b: requests are signed with the store's time",
         );
         check(
-            &Event::Warning(Warning::StoreClock { store: "s3://b", ahead: -7200 }),
+            &Event::Warning(Warning::StoreClock { store: "s3://b", seconds_ahead: -7200 }),
             "the clock of this machine is 2 h 0 min ahead of that of s3://b: requests are signed with the store's time",
         );
         check(
@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn a_time_has_its_two_largest_units() {
         let texts = [0, 9_949, 10_000, 59_999, 60_000, 3_599_000, 3_600_000, 90_000_000]
-            .map(|milliseconds| elapsed(Duration::from_millis(milliseconds)));
+            .map(|milliseconds| duration(Duration::from_millis(milliseconds)));
         assert_eq!(
             texts,
             ["0.0 s", "9.9 s", "10 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "25 h 0 min"]

@@ -74,7 +74,7 @@ impl HubClient {
     /// A client of the hub in `config`, using `http`. Sends nothing yet.
     #[must_use]
     pub fn new(http: Client, config: HubConfig) -> Self {
-        let home = config.endpoint.origin();
+        let home = config.endpoint.origin().clone();
         let inner = Inner {
             http,
             config,
@@ -98,7 +98,7 @@ impl HubClient {
     /// Reports when the hub limits the request rate, and when requests wait because of it. `tell` is
     /// called on the task that received the response, and must not block.
     #[must_use]
-    pub fn on_throttled_do(mut self, tell: impl Fn(&Throttled) + Send + Sync + 'static) -> Self {
+    pub fn on_throttled(mut self, tell: impl Fn(&Throttled) + Send + Sync + 'static) -> Self {
         self.on_throttled = Some(Arc::new(tell));
         self
     }
@@ -298,23 +298,23 @@ impl HubClient {
 }
 
 impl Watch for RateLimits<'_> {
-    fn waiting(&self, wait: &Throttled) {
-        let Throttled { origin, wait: time, .. } = wait;
-        if *time < WORTH_TELLING || !self.0.is_news(*time) {
+    fn waiting(&self, news: &Throttled) {
+        let Throttled { origin, pause, .. } = news;
+        if *pause < WORTH_TELLING || !self.0.is_news(*pause) {
             return;
         }
-        tracing::info!(%origin, wait = ?time, "waiting, as the hub limits the rate of requests");
+        tracing::info!(%origin, wait = ?pause, "waiting, as the hub limits the rate of requests");
         if let Some(tell) = &self.0.on_throttled {
-            tell(wait);
+            tell(news);
         }
     }
 
     fn throttled(&self, news: &Throttled) {
-        let Throttled { origin, wait, is_spread, .. } = news;
-        tracing::info!(%origin, ?wait, is_spread, "the hub limits the rate of requests");
+        let Throttled { origin, pause, is_spread, .. } = news;
+        tracing::info!(%origin, wait = ?pause, is_spread, "the hub limits the rate of requests");
         if !is_spread {
             // The waits that follow from this are not reported again.
-            self.0.is_news(*wait);
+            self.0.is_news(*pause);
         }
         if let Some(tell) = &self.0.on_throttled {
             tell(news);

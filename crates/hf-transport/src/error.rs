@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use net::{Answer, BoxError, ForeignError, ForeignText, Hop, SafeUrl, Secrets, ServerWords};
-use url_parse::{DiskError, Endpoint, ErrorKind, Excerpt, ModelId, RepoPath, Revision, shown, size};
+use url_parse::{DiskError, Endpoint, Excerpt, ModelId, RepoPath, Revision, shown, size};
 
 use crate::Door;
 
@@ -22,18 +22,21 @@ pub enum Error {
     Disk(#[from] DiskError),
     /// The given value cannot be a token.
     #[error("not an access token: {problem}")]
+    #[non_exhaustive]
     UnusableToken {
         /// The reason.
         problem: &'static str,
     },
     /// libgit2 could not be initialized.
     #[error("cannot set up libgit2")]
+    #[non_exhaustive]
     GitSetup {
         /// libgit2's error.
         source: ForeignError,
     },
     /// The repository does not exist or is private: a hub does not distinguish these.
     #[error("{model} is missing, {}{hub_says}", door.of_a_missing_one())]
+    #[non_exhaustive]
     MissingOrPrivate {
         /// The model asked for.
         model: ModelId,
@@ -46,6 +49,7 @@ pub enum Error {
     },
     /// The model's owner requires users to request access.
     #[error("{model} is gated{}: its owner grants access at {}{hub_says}", door.of_a_gated_one(), door.page)]
+    #[non_exhaustive]
     Gated {
         /// The model asked for.
         model: ModelId,
@@ -56,6 +60,7 @@ pub enum Error {
     },
     /// The hub has disabled the repository.
     #[error("{model} has been disabled by the hub{hub_says}")]
+    #[non_exhaustive]
     Disabled {
         /// The model asked for.
         model: ModelId,
@@ -64,6 +69,7 @@ pub enum Error {
     },
     /// The token is invalid.
     #[error("the hub does not accept {}{hub_says}", token.as_deref().unwrap_or("the access token"))]
+    #[non_exhaustive]
     BadToken {
         /// The request that was refused.
         url: SafeUrl,
@@ -74,6 +80,7 @@ pub enum Error {
     },
     /// The repository exists, but not the revision.
     #[error("{model} has no revision `{revision}`{hub_says}")]
+    #[non_exhaustive]
     RevisionNotFound {
         /// The model asked for.
         model: ModelId,
@@ -86,9 +93,8 @@ pub enum Error {
     },
     /// No branch or tag has this name. It may be an abbreviated commit, but the hub does not resolve
     /// those.
-    #[error(
-        "{model} has no branch or tag `{revision}`, and this hub does not tell which commit that begins: give all 40 digits of it"
-    )]
+    #[error("{model} has no branch or tag `{revision}`, and this hub does not tell which commit that begins")]
+    #[non_exhaustive]
     NoShortCommits {
         /// The model asked for.
         model: ModelId,
@@ -99,6 +105,7 @@ pub enum Error {
     },
     /// The hub's API returned a response that does not answer the request.
     #[error("{url} gives an answer that cannot be used: {problem}")]
+    #[non_exhaustive]
     UnusableAnswer {
         /// The request.
         url: SafeUrl,
@@ -107,6 +114,7 @@ pub enum Error {
     },
     /// The hub does not have one large file, or refuses it.
     #[error("{url} answers {code} for `{path}` of {model}{hub_says}")]
+    #[non_exhaustive]
     ObjectRefused {
         /// The model asked for.
         model: ModelId,
@@ -121,6 +129,7 @@ pub enum Error {
     },
     /// The hub returned an unusable location for one large file.
     #[error("{url} gives a location for `{path}` of {model} that cannot be used: {problem}")]
+    #[non_exhaustive]
     UnusableObject {
         /// The model asked for.
         model: ModelId,
@@ -133,12 +142,14 @@ pub enum Error {
     },
     /// The repository has no commits yet.
     #[error("{model} is an empty repository: there is nothing to download")]
+    #[non_exhaustive]
     EmptyRepository {
         /// The model asked for.
         model: ModelId,
     },
     /// The commit lists a file that the hub does not serve.
     #[error("{model} has no file `{path}` at that commit (asked {url}){hub_says}")]
+    #[non_exhaustive]
     FileNotFound {
         /// The model asked for.
         model: ModelId,
@@ -151,6 +162,7 @@ pub enum Error {
     },
     /// Too many requests in too short a time.
     #[error("{url} answers that there were too many requests{hub_says}")]
+    #[non_exhaustive]
     RateLimited {
         /// The request that was refused.
         url: SafeUrl,
@@ -163,6 +175,7 @@ pub enum Error {
     },
     /// A temporary failure of the hub, or of a server in front of it.
     #[error("{url} answers {status}, the hub has trouble for the moment{hub_says}")]
+    #[non_exhaustive]
     Unavailable {
         /// The request that failed.
         url: SafeUrl,
@@ -175,6 +188,7 @@ pub enum Error {
     },
     /// A refusal of an unknown kind.
     #[error("{url} answers {status}{hub_says}")]
+    #[non_exhaustive]
     UnexpectedStatus {
         /// The request that was refused.
         url: SafeUrl,
@@ -187,6 +201,7 @@ pub enum Error {
     #[error(
         "{url} answers with {content_type} instead of {expected}: not a model hub, or a login page is in the way{words}"
     )]
+    #[non_exhaustive]
     NotAHub {
         /// The request.
         url: SafeUrl,
@@ -201,6 +216,7 @@ pub enum Error {
     #[error(
         "{url} serves git by its older protocol, for plain web servers, which is not supported: {model} needs git's smart protocol, or a hub's API"
     )]
+    #[non_exhaustive]
     DumbGit {
         /// The model asked for.
         model: ModelId,
@@ -209,6 +225,7 @@ pub enum Error {
     },
     /// The endpoint serves the model neither over git nor over the hub's API.
     #[error("{endpoint} serves {model} neither over git nor over a hub's API; over git, {git}")]
+    #[non_exhaustive]
     NoMetadata {
         /// The model asked for.
         model: ModelId,
@@ -221,6 +238,7 @@ pub enum Error {
     },
     /// The application's own [`MetadataSource`](crate::MetadataSource) failed.
     #[error("cannot read the contents of {model}")]
+    #[non_exhaustive]
     OwnSource {
         /// The model asked for.
         model: ModelId,
@@ -231,6 +249,7 @@ pub enum Error {
     },
     /// The git server refused with a message, for which there is no code.
     #[error("{url} refuses to send git objects of {model}{hub_says}")]
+    #[non_exhaustive]
     GitRefused {
         /// The model asked for.
         model: ModelId,
@@ -241,6 +260,7 @@ pub enum Error {
     },
     /// The git protocol failed above the HTTP level: a response was cut off, or is not what git sends.
     #[error("cannot fetch git metadata of {model} from {url}")]
+    #[non_exhaustive]
     Git {
         /// The model asked for.
         model: ModelId,
@@ -253,6 +273,7 @@ pub enum Error {
     #[error(
         "{model} names its git objects by `{format}`, which is not supported (asked {url}): only sha1 is"
     )]
+    #[non_exhaustive]
     ObjectFormat {
         /// The model asked for.
         model: ModelId,
@@ -263,6 +284,7 @@ pub enum Error {
     },
     /// A pack of git objects contradicts itself, although it arrived undamaged.
     #[error("the git objects of {model} that {url} sends are broken: {problem}")]
+    #[non_exhaustive]
     BrokenPack {
         /// The model asked for.
         model: ModelId,
@@ -273,6 +295,7 @@ pub enum Error {
     },
     /// The fetched git objects could not be stored temporarily, for instance because the disk is full.
     #[error("cannot keep the git metadata of {model} in {}", shown(path))]
+    #[non_exhaustive]
     Scratch {
         /// The model asked for.
         model: ModelId,
@@ -283,6 +306,7 @@ pub enum Error {
     },
     /// The commit's objects are inconsistent.
     #[error("the commit of {model} is broken")]
+    #[non_exhaustive]
     BrokenCommit {
         /// The model asked for.
         model: ModelId,
@@ -294,6 +318,7 @@ pub enum Error {
         "the git metadata of {model} has more than {}: refused, since no MLC model needs that much",
         bound(*limit, what)
     )]
+    #[non_exhaustive]
     TooMuchMetadata {
         /// The model asked for.
         model: ModelId,
@@ -304,6 +329,7 @@ pub enum Error {
     },
     /// A path in the repository that is not safe below a directory.
     #[error("{model} holds the unsafe path `{path}`")]
+    #[non_exhaustive]
     UnsafePath {
         /// The model asked for.
         model: ModelId,
@@ -315,6 +341,7 @@ pub enum Error {
     /// A path in the repository that is not UTF-8, is duplicated, is nested too deeply, or is not what
     /// it claims to be.
     #[error("{model} holds the path `{path}`, which is refused: {problem}")]
+    #[non_exhaustive]
     UnusablePath {
         /// The model asked for.
         model: ModelId,
@@ -326,6 +353,7 @@ pub enum Error {
     /// A symbolic link, submodule or entry of unknown kind. These are never followed, and never
     /// silently left out.
     #[error("{model} holds {kind} at `{path}`: a model's repository may hold plain files only")]
+    #[non_exhaustive]
     NotAPlainFile {
         /// The model asked for.
         model: ModelId,
@@ -336,6 +364,7 @@ pub enum Error {
     },
     /// An LFS pointer with content that is not supported.
     #[error("`{path}` of {model} is an LFS pointer that cannot be used: {problem}")]
+    #[non_exhaustive]
     UnusablePointer {
         /// The model asked for.
         model: ModelId,
@@ -346,6 +375,7 @@ pub enum Error {
     },
     /// The hub served a plain file that differs from the commit's.
     #[error("`{path}` of {model} is not what the commit holds: it does not have the git object name {blob}")]
+    #[non_exhaustive]
     WrongContent {
         /// The model asked for.
         model: ModelId,
@@ -382,94 +412,17 @@ impl Error {
         }
     }
 
+    /// The failure of an application's own [`MetadataSource`](crate::MetadataSource); `is_transient` if the same request
+    /// may succeed a little later.
+    pub fn own_source(model: ModelId, is_transient: bool, source: impl Into<BoxError>) -> Self {
+        Self::OwnSource { model, is_transient, source: source.into() }
+    }
+
     /// The local path in the message, so that a caller can replace it with one that users know.
     pub fn local_path_mut(&mut self) -> Option<&mut PathBuf> {
         match self {
             Self::Disk(error) => Some(&mut error.path),
             Self::Scratch { path, .. } => Some(path),
-            _ => None,
-        }
-    }
-
-    /// The kind of failure.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Net(error) => error.kind(),
-            Self::Disk(error) => error.kind(),
-            Self::ObjectRefused { code, .. } if net::is_transient_status(*code) => ErrorKind::Network,
-            Self::UnusableToken { .. } | Self::GitSetup { .. } => ErrorKind::InvalidInput,
-            Self::MissingOrPrivate { .. }
-            | Self::Gated { .. }
-            | Self::Disabled { .. }
-            | Self::BadToken { .. }
-            | Self::RevisionNotFound { .. }
-            | Self::NoShortCommits { .. }
-            | Self::UnusableAnswer { .. }
-            | Self::ObjectRefused { .. }
-            | Self::UnusableObject { .. }
-            | Self::EmptyRepository { .. }
-            | Self::FileNotFound { .. }
-            | Self::UnexpectedStatus { .. }
-            | Self::NotAHub { .. }
-            | Self::DumbGit { .. }
-            | Self::NoMetadata { .. }
-            | Self::GitRefused { .. }
-            | Self::ObjectFormat { .. }
-            | Self::OwnSource { is_transient: false, .. }
-            | Self::TooMuchMetadata { .. } => ErrorKind::Refused,
-            Self::UnsafePath { .. }
-            | Self::BrokenCommit { .. }
-            | Self::BrokenPack { .. }
-            | Self::UnusablePath { .. }
-            | Self::NotAPlainFile { .. }
-            | Self::WrongContent { .. }
-            | Self::UnusablePointer { .. } => ErrorKind::Integrity,
-            Self::RateLimited { .. }
-            | Self::Unavailable { .. }
-            | Self::OwnSource { is_transient: true, .. }
-            | Self::Git { .. } => ErrorKind::Network,
-            Self::Scratch { .. } => ErrorKind::Disk,
-        }
-    }
-
-    /// Whether the same request may succeed a little later.
-    pub fn is_transient(&self) -> bool {
-        self.kind() == ErrorKind::Network
-    }
-
-    /// Whether this shows that the endpoint does not serve git, or the API.
-    pub(crate) fn is_not_served(&self) -> bool {
-        match self {
-            Self::UnexpectedStatus { status, .. } => matches!(status, 400..=499 | 501),
-            Self::NotAHub { .. } | Self::DumbGit { .. } => true,
-            Self::Net(error) => {
-                matches!(error, net::Error::BadRedirect { .. } | net::Error::TooManyRedirects { .. })
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether this response to `/resolve/` may come from a server without it, such as a git host that
-    /// is not a model hub. A hub's refusal of access is not such a response.
-    pub fn may_lack_resolve(&self) -> bool {
-        matches!(
-            self,
-            Self::FileNotFound { .. }
-                | Self::MissingOrPrivate { .. }
-                | Self::UnexpectedStatus { .. }
-                | Self::NotAHub { .. }
-        )
-    }
-
-    /// Whether bytes arrived, but far too slowly over a whole window of the [`Floor`](net::Floor).
-    pub fn is_too_slow(&self) -> bool {
-        matches!(self, Self::Net(net::Error::TooSlow { .. }))
-    }
-
-    /// How long the hub asked the client to wait.
-    pub fn server_wait(&self) -> Option<Duration> {
-        match self {
-            Self::RateLimited { wait, .. } | Self::Unavailable { wait, .. } => *wait,
             _ => None,
         }
     }

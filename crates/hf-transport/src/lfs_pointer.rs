@@ -3,7 +3,7 @@
 use url_parse::from_hex;
 
 /// Identifies a large file's content by its SHA-256 and size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LfsPointer {
     /// SHA-256 of the content, the pointer's `oid`.
     pub oid: [u8; 32],

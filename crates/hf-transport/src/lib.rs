@@ -2,7 +2,6 @@
 //!
 //! ```
 //! use hf_transport::{FileKind, HubMetadata, HubClient, HubConfig, MetadataRequest, MetadataSource};
-//! use std::sync::Arc;
 //! use url_parse::{Endpoint, ModelId};
 //!
 //! # let server = local_hub::LocalHub::start();
@@ -18,14 +17,7 @@
 //! let model = ModelId::new("mlc-ai", "tiny-q4f16_1-MLC")?;
 //!
 //! let snapshot = HubMetadata::new(hub.clone())
-//!     .fetch(MetadataRequest {
-//!         model: model.clone(),
-//!         revision: None,
-//!         scratch_parent: scratch,
-//!         export_to: files.clone(),
-//!         keep_in: None,
-//!         keep_alive: Arc::new(()),
-//!     })
+//!     .fetch(MetadataRequest::new(model.clone(), scratch, &files))
 //!     .await?;
 //! assert!(files.join("mlc-chat-config.json").is_file());
 //!
@@ -56,6 +48,7 @@ mod client;
 mod config;
 mod door;
 mod error;
+mod error_kind;
 mod export;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

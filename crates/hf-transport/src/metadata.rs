@@ -24,6 +24,36 @@ pub type KeepAlive = Arc<dyn Any + Send + Sync>;
 ///
 /// [`GitMetadata`](crate::GitMetadata) is the one for hubs with git. An application can provide its
 /// own.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use hf_transport::{Error, MetadataRequest, MetadataSource, RepoFile, RepoSnapshot};
+/// use url_parse::{CommitId, Proof, RepoPath};
+///
+/// /// Has the same small file for each model.
+/// struct Archive(RepoPath);
+///
+/// #[async_trait]
+/// impl MetadataSource for Archive {
+///     async fn fetch(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {
+///         std::fs::write(self.0.under(&request.export_to), "A model")
+///             .map_err(|error| Error::own_source(request.model, false, error))?;
+///         let files = vec![RepoFile::plain(self.0.clone(), 7)];
+///         Ok(RepoSnapshot::new(CommitId::from_bytes([7; 20]), Proof::Word, files))
+///     }
+/// }
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let (scratch, files) = (folder.path(), folder.path());
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let archive = Archive("README.md".parse()?);
+/// let snapshot = archive.fetch(MetadataRequest::new("user/model".parse()?, scratch, files)).await?;
+/// assert_eq!(std::fs::read_to_string(files.join("README.md"))?, "A model");
+/// assert_eq!(snapshot.files.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[async_trait]
 pub trait MetadataSource: Send + Sync {
     /// Resolves the revision to a commit, writes that commit's plain files below
@@ -65,6 +95,7 @@ pub trait MetadataSource: Send + Sync {
 
 /// Which repository to read, and where to put the result.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct MetadataRequest {
     /// The model.
     pub model: ModelId,
@@ -82,6 +113,20 @@ pub struct MetadataRequest {
     pub keep_alive: KeepAlive,
 }
 
+impl MetadataRequest {
+    /// A request for a model's default branch that keeps nothing, into these existing folders.
+    pub fn new(model: ModelId, scratch_parent: impl Into<PathBuf>, export_to: impl Into<PathBuf>) -> Self {
+        Self {
+            model,
+            revision: None,
+            scratch_parent: scratch_parent.into(),
+            export_to: export_to.into(),
+            keep_in: None,
+            keep_alive: Arc::new(()),
+        }
+    }
+}
+
 impl fmt::Debug for MetadataRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MetadataRequest")
@@ -96,6 +141,7 @@ impl fmt::Debug for MetadataRequest {
 
 /// One commit of a repository.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RepoSnapshot {
     /// The commit that the revision resolved to.
     pub commit: CommitId,
@@ -109,8 +155,16 @@ pub struct RepoSnapshot {
     pub left_out: Vec<Excerpt>,
 }
 
+impl RepoSnapshot {
+    /// A commit with these files, in the order of its tree, of which none is left out.
+    pub const fn new(commit: CommitId, proof: Proof, files: Vec<RepoFile>) -> Self {
+        Self { commit, proof, files, left_out: Vec::new() }
+    }
+}
+
 /// One file of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RepoFile {
     /// Its path in the repository.
     pub path: RepoPath,
@@ -120,8 +174,20 @@ pub struct RepoFile {
     pub kind: FileKind,
 }
 
+impl RepoFile {
+    /// A file whose content is in git, with its size in bytes.
+    pub const fn plain(path: RepoPath, size: u64) -> Self {
+        Self { path, size, kind: FileKind::Plain }
+    }
+
+    /// A file that git has a pointer for.
+    pub const fn lfs(path: RepoPath, pointer: LfsPointer) -> Self {
+        Self { path, size: pointer.size, kind: FileKind::Lfs(pointer) }
+    }
+}
+
 /// How a repository stores a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FileKind {
     /// The content is in git, and has been written.
     Plain,

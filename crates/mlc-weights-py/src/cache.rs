@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facade::cache::PruneMode;
-use facade::{Builder, Endpoint, Error, ModelRef, ModelUrl};
+use facade::{DownloaderBuilder, Endpoint, Error, ModelRef, ModelUrl};
 use pyo3::prelude::*;
 
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ impl Cache {
     fn new(environ: Environ) -> Result<Self, Failure> {
         let settings = settings(&environ)?;
         let endpoint = settings.endpoint.clone();
-        Ok(Self { cache: Builder::from_settings(settings).build()?.cache(), endpoint })
+        Ok(Self { cache: DownloaderBuilder::from_settings(settings).build()?.cache(), endpoint })
     }
 
     fn list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

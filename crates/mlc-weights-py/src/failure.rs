@@ -1,6 +1,6 @@
 //! Errors as Python exceptions.
 
-use facade::{Error, ErrorKind, words};
+use facade::{Error, words};
 use pyo3::prelude::*;
 
 /// An error on its way to Python. It becomes an exception only there, with the GIL.
@@ -12,7 +12,11 @@ pub(crate) struct Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { kind: kind(error.kind()), message: words::failure(&error), is_transient: error.is_transient() }
+        Self {
+            kind: error.kind().as_str(),
+            message: words::failure(&error),
+            is_transient: error.is_transient(),
+        }
     }
 }
 
@@ -25,22 +29,5 @@ impl From<Failure> for PyErr {
                 errors.and_then(|errors| errors.call_method1("failure", (kind, message, is_transient)));
             made.map_or_else(|error| error, Self::from_value)
         })
-    }
-}
-
-/// The values of `mlc_weights.MlcWeightsError.kind`.
-fn kind(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::InvalidInput => "invalid_input",
-        ErrorKind::NotCached => "not_cached",
-        ErrorKind::NotFound => "not_found",
-        ErrorKind::Refused => "refused",
-        ErrorKind::Integrity => "integrity",
-        ErrorKind::Network => "network",
-        ErrorKind::Disk => "disk",
-        ErrorKind::NoSpace => "no_space",
-        ErrorKind::InUse => "in_use",
-        ErrorKind::Cancelled => "cancelled",
-        ErrorKind::Other => "other",
     }
 }

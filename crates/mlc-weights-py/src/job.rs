@@ -87,11 +87,11 @@ impl Job {
 
     pub(crate) fn of_verification(told: Arc<Told>, cache: facade::Cache, model: ModelRef) -> PyResult<Self> {
         Self::start(Arc::clone(&told), move |cancelled, at_work, sender| {
-            let mut observe = |event: &facade::cache::VerifyEvent<'_>| {
+            let observe = |event: &facade::cache::VerifyEvent<'_>| {
                 told.progress.on_verify_event(event);
                 if *cancelled.borrow() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let outcome = cache.verify(&model, &mut observe).map(Product::Reports);
+            let outcome = cache.verify(&model, observe).map(Product::Reports);
             drop(at_work);
             let _ = sender.send(outcome);
         })

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use facade::env::Settings;
-use facade::{Builder, CachePolicy, Downloader, Error, ModelUrl, Revision};
+use facade::{CachePolicy, Downloader, DownloaderBuilder, Error, ModelUrl, Revision};
 use pyo3::prelude::*;
 
 use crate::failure::Failure;
@@ -62,7 +62,7 @@ impl Request {
         if let Some(files) = num_processes {
             wanted = wanted.files_in_flight(at_least_one(files)?);
         }
-        let downloader = Builder::from_settings(settings).build()?;
+        let downloader = DownloaderBuilder::from_settings(settings).build()?;
         Ok(Self { downloader, wanted, policy, told })
     }
 

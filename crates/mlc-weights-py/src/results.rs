@@ -115,7 +115,7 @@ pub(crate) fn reports<'py>(py: Python<'py>, reports: &[VerifyReport]) -> Made<'p
 
 fn verify_report<'py>(py: Python<'py>, report: &VerifyReport) -> Made<'py> {
     let (basis, verified) = match report.basis {
-        Basis::Receipt { commit } => ("receipt", Some(commit)),
+        Basis::Receipt { commit, .. } => ("receipt", Some(commit)),
         Basis::Manifest => ("manifest", None),
         _ => ("nothing", None),
     };
@@ -136,8 +136,8 @@ fn verify_report<'py>(py: Python<'py>, report: &VerifyReport) -> Made<'py> {
 
 fn file_report<'py>(py: Python<'py>, file: &FileReport) -> Made<'py> {
     let detail = match &file.state {
-        FileState::Corrupt { problem } => problem,
-        FileState::Unchecked { reason } => reason,
+        FileState::Corrupt { problem, .. } => problem,
+        FileState::Unchecked { reason, .. } => reason,
         _ => "",
     };
     make(

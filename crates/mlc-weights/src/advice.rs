@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facade::errors::{CacheError, HubError, ProofProblem, StoreError};
+use facade::errors::{CacheError, HubError, NameError, ProofProblem, StoreError};
 use facade::{Error, ErrorKind};
 
 use crate::words::elapsed;
@@ -14,6 +14,10 @@ pub(crate) fn about(error: &Error) -> Option<String> {
 
 fn by_variant(error: &Error) -> Option<String> {
     Some(match error {
+        Error::Name(NameError::ModelUrl { problem, .. }) => {
+            let model = problem.elsewhere()?;
+            format!("to use that hub, set HF_ENDPOINT={} and write `{}`", model.hub, model.url)
+        }
         Error::NoHome => "set MLC_LLM_HOME to the folder where models are to be".to_owned(),
         Error::NoStore => "set MLC_WEIGHTS_STORE, or give --store".to_owned(),
         Error::Private { .. } => "give --allow-private if all readers of the store may read it".to_owned(),
@@ -23,7 +27,7 @@ fn by_variant(error: &Error) -> Option<String> {
         Error::NotInStore { model, .. } => {
             format!("`mlc-weights store push {model}` puts it there, where the hub can be reached")
         }
-        Error::CommitNotNamed { model, .. } if !error.is_of_the_network() => format!(
+        Error::CommitNotNamed { model, .. } if !error.seems_offline() => format!(
             "the hub is not asked for a commit that is named in full ({}@COMMIT), nor first with MLC_WEIGHTS_STORE_MODE=refs",
             model.id()
         ),
@@ -35,6 +39,7 @@ fn by_variant(error: &Error) -> Option<String> {
             ProofProblem::GitWithheld => "try again later, or name another hub in HF_ENDPOINT".to_owned(),
             _ => return None,
         },
+        Error::Cache(CacheError::Replaced { .. }) => "run the same command again".to_owned(),
         Error::Cache(CacheError::Occupied { .. }) => "give --to a new or empty folder".to_owned(),
         Error::Cache(CacheError::UnusableTarget { .. }) => {
             "give --to a folder that you may write to".to_owned()
@@ -44,6 +49,12 @@ fn by_variant(error: &Error) -> Option<String> {
         }
         Error::Store(StoreError::NoFolder { .. }) => {
             "create it, or mount the disk that has it; it is not created for you".to_owned()
+        }
+        Error::Store(StoreError::NotListable { .. } | StoreError::TooMany { .. }) => {
+            "name the models; `store verify` and `store copy` then need no list".to_owned()
+        }
+        Error::Store(StoreError::NoCredentials { .. }) => {
+            "set them, or give this machine an identity".to_owned()
         }
         Error::Store(StoreError::WrongClock { .. }) => "set this machine's clock".to_owned(),
         _ => return None,
@@ -68,6 +79,7 @@ fn hub(error: &Error) -> Option<String> {
         }
         HubError::BadToken { .. } => "renew it, or remove it: public models need none".to_owned(),
         HubError::RateLimited { wait, has_token, .. } => rate_limit(*wait, *has_token),
+        HubError::NoShortCommits { .. } => "give all 40 digits of the commit".to_owned(),
         HubError::NoMetadata { .. } => "check the model's name, and HF_ENDPOINT".to_owned(),
         _ => return None,
     })
@@ -95,17 +107,22 @@ fn by_property(error: &Error) -> Option<&'static str> {
             "make room (`mlc-weights prune` may help), or set MLC_LLM_HOME to a folder on another disk",
         );
     }
-    if error.wants_another_home() {
+    if error.needs_another_home() {
         return Some(
             "set MLC_LLM_HOME to a folder that you may write to; the models that are in this cache can be used all the same, if MLC_LLM_READONLY_WEIGHT_CACHE names its folder model_weights",
         );
     }
-    if error.is_of_the_proxy() {
+    if error.is_proxy_failure() {
         return Some(
             "look whether the proxy runs, and whether its address is right (`mlc-weights env` shows it); the same command continues where this one stopped",
         );
     }
-    if error.is_of_the_network() {
+    if error.is_untrusted_certificate() {
+        return Some(
+            "if it comes from an authority of your own, name the file with that authority's certificate in SSL_CERT_FILE",
+        );
+    }
+    if error.seems_offline() {
         return Some(
             "are you online? The same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
         );
@@ -122,6 +139,7 @@ fn by_property(error: &Error) -> Option<&'static str> {
 mod tests {
     use std::io;
 
+    use facade::ModelUrl;
     use facade::errors::DiskError;
 
     use super::*;
@@ -141,12 +159,9 @@ mod tests {
         check(&Error::NoHome, Some("set MLC_LLM_HOME"));
         check(&Error::NoStore, Some("set MLC_WEIGHTS_STORE"));
         check(&Error::ZeroProcesses, None);
-        let (model, commit) = ("user/repo".parse().unwrap(), None);
-        let unproven = Error::Unproven { model, commit, problem: ProofProblem::OtherCommit };
-        check(&unproven, Some("--force"));
-        let model = "user/repo@v1".parse().unwrap();
-        let missing = Error::NotInStore { model, stores: "s3://b".to_owned(), missing: "a.bin".to_owned() };
-        check(&missing, Some("`mlc-weights store push user/repo@v1`"));
+        let url = "https://hub.example/user/repo".parse::<ModelUrl>().unwrap_err();
+        check(&url.into(), Some("set HF_ENDPOINT=https://hub.example and write `HF://user/repo`"));
+        check(&"HF://user".parse::<ModelUrl>().unwrap_err().into(), None);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Checking {
                 }
                 self.done += bytes;
             }
-            VerifyEvent::Checked { bytes, .. } => self.done += bytes,
+            VerifyEvent::Checked { size, .. } => self.done += size,
             _ => {}
         }
         if self.drawn.is_none_or(|drawn| drawn.elapsed() >= PERIOD) {

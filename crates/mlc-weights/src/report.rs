@@ -106,7 +106,9 @@ pub(crate) fn warning(what: &str, error: &facade::Error) -> String {
 
 fn malformed(model: &Malformed) -> Vec<String> {
     let place = model.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
-    with_causes(&format!("{place}{}", model.error), model.error.source())
+    let mut lines = with_causes(&format!("{place}{}", model.error), model.error.source());
+    lines.extend(advice::about(&model.error).map(|advice| format!("  {advice}")));
+    lines
 }
 
 /// Where a model was looked for, and what stood there instead of it.
@@ -145,6 +147,8 @@ fn with_causes(message: &str, cause: Option<&(dyn StdError + 'static)>) -> Vec<S
 #[cfg(test)]
 mod tests {
     use std::{fmt, io};
+
+    use facade::Downloader;
 
     use super::*;
 
@@ -207,7 +211,7 @@ mod tests {
         let model: facade::ModelRef = "user/repo".parse().unwrap();
         let miss = Miss {
             model: model.clone(),
-            looked_in: looked_in.clone(),
+            looked_in,
             passed_over: Vec::new(),
             similar: vec!["user/repos".parse().unwrap()],
         };
@@ -222,22 +226,21 @@ mod tests {
             ]
         );
         let policy = facade::CachePolicy::Off;
-        let error = facade::Error::NotCached { model, policy, looked_in, passed_over: Vec::new() };
-        assert_eq!(
-            lines(&Failure::Facade(error).of_policy(Some("HF_HUB_OFFLINE"))),
-            [
-                "error: user/repo is not in the cache, and the policy OFF forbids a download",
-                "  looked in /shared/hf/user/repo",
-                "  looked in /home/hf/user/repo",
-                "  the policy is set by HF_HUB_OFFLINE",
-            ]
-        );
+        let downloader = Downloader::builder("/home").read_only(["/shared"]).policy(policy).build().unwrap();
+        let error = downloader.cached(&model.into()).unwrap_err();
+        let lines = lines(&Failure::Facade(error).of_policy(Some("HF_HUB_OFFLINE")));
+        let [first, in_shared, in_home, last] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(first, "error: user/repo is not in the cache, and the policy OFF forbids a download");
+        assert!(in_shared.starts_with("  looked in ") && in_home.starts_with("  looked in "), "{lines:?}");
+        assert_eq!(last, "  the policy is set by HF_HUB_OFFLINE");
     }
 
     #[test]
     fn a_forbidden_force_names_the_policy() {
-        let model = "user/repo".parse().unwrap();
-        let error = facade::Error::ForceForbidden { model, policy: facade::CachePolicy::ReadOnly };
+        let policy = facade::CachePolicy::ReadOnly;
+        let downloader = Downloader::builder("/home").policy(policy).build().unwrap();
+        let request = facade::Request::try_from("HF://user/repo").unwrap().force(true);
+        let error = downloader.cached(&request).unwrap_err();
         assert_eq!(
             lines(&Failure::Facade(error).of_policy(Some("--policy"))),
             [

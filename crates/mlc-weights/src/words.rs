@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use facade::Tier;
 
-pub(crate) use facade::size;
-pub(crate) use facade::words::of_size;
-pub(crate) use facade::words::{attempt, elapsed, event, files, listed, moment, not_whole};
+pub(crate) use facade::words::{
+    attempt, duration as elapsed, event, files, listed, moment, not_whole, of_size, size,
+};
 
 /// A number of things, whose plural ends in an s.
 pub(crate) fn counted(count: u64, thing: &str) -> String {

@@ -138,7 +138,7 @@ pub struct Throttled {
     /// The server.
     pub origin: Origin,
     /// For how long, from now.
-    pub wait: Duration,
+    pub pause: Duration,
     /// Whether requests still go out meanwhile, one at a time.
     pub is_spread: bool,
 }
@@ -146,7 +146,7 @@ pub struct Throttled {
 /// Is told what a request waits for. Called from the sending task, so it must not block.
 pub trait Watch: Sync {
     /// The request waits because of the server's limits, whether or not these were reported before.
-    fn waiting(&self, _wait: &Throttled) {}
+    fn waiting(&self, _news: &Throttled) {}
 
     /// A response asked for a longer wait than was known.
     fn throttled(&self, _news: &Throttled) {}
@@ -332,7 +332,7 @@ impl<'a> Step<'a> {
     async fn wait_at_gate(&self, watch: &dyn Watch) {
         let gate = self.gate();
         while let Some(wait) = gate.enter(self.request.lane, Instant::now()) {
-            watch.waiting(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
+            watch.waiting(&Throttled { origin: self.origin.clone(), pause: wait, is_spread: false });
             sleep(wait).await;
         }
     }
@@ -388,7 +388,7 @@ impl<'a> Step<'a> {
         if let Some(wait) = held
             && gate.hold_for(wait, now)
         {
-            watch.throttled(&Throttled { origin: self.origin.clone(), wait, is_spread: false });
+            watch.throttled(&Throttled { origin: self.origin.clone(), pause: wait, is_spread: false });
         }
         let limit = header_text(headers, "ratelimit").and_then(|text| text.parse::<RateLimit>().ok());
         // Another refusal costs little. Only a request that was refused adds what the header may have
@@ -399,7 +399,7 @@ impl<'a> Step<'a> {
         if let Some(wait) = limit.and_then(|limit| gate.observe(self.request.lane, limit, now))
             && held.is_none_or(|held| held < wait)
         {
-            watch.throttled(&Throttled { origin: self.origin.clone(), wait, is_spread: true });
+            watch.throttled(&Throttled { origin: self.origin.clone(), pause: wait, is_spread: true });
         }
     }
 

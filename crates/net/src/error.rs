@@ -20,6 +20,7 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 pub enum Error {
     /// The HTTP client could not be set up.
     #[error("cannot set up the HTTP client")]
+    #[non_exhaustive]
     ClientSetup {
         /// What the HTTP library says.
         source: BoxError,
@@ -28,6 +29,7 @@ pub enum Error {
     #[error(
         "`{value}` is not the address of a proxy: {problem}; expected `http://host:port`, or https, socks4, socks4a, socks5 or socks5h instead of http"
     )]
+    #[non_exhaustive]
     UnusableProxy {
         /// The address, without what may be a login.
         value: Excerpt,
@@ -36,24 +38,28 @@ pub enum Error {
     },
     /// A list of hosts to reach without a proxy cannot be used.
     #[error("`{value}` is not a list of hosts: it contains quotes")]
+    #[non_exhaustive]
     UnusableNoProxy {
         /// The list.
         value: Excerpt,
     },
     /// The given CA certificates cannot be read.
     #[error("the given CA certificates cannot be used")]
+    #[non_exhaustive]
     UnusableCertificates {
         /// The reason.
         source: BoxError,
     },
     /// A `RateLimit` header without `r=` or `t=`.
     #[error("no number of requests left (`r=`) and time to wait (`t=`) in the header `RateLimit: {header}`")]
+    #[non_exhaustive]
     RateLimit {
         /// The header.
         header: Excerpt,
     },
     /// A URL that requests are not sent to.
     #[error("cannot {action} {url}: {problem}")]
+    #[non_exhaustive]
     UnusableUrl {
         /// The action attempted, as in "cannot ACTION URL".
         action: &'static str,
@@ -64,6 +70,7 @@ pub enum Error {
     },
     /// The redirects exceed the limit.
     #[error("{url} was redirected more than {limit} times")]
+    #[non_exhaustive]
     TooManyRedirects {
         /// The first request of the chain.
         url: SafeUrl,
@@ -72,6 +79,7 @@ pub enum Error {
     },
     /// A redirect that cannot be followed or must not be.
     #[error("{url} redirects to {target}, which is refused: {problem}")]
+    #[non_exhaustive]
     BadRedirect {
         /// The URL that redirected.
         url: SafeUrl,
@@ -81,17 +89,19 @@ pub enum Error {
         problem: &'static str,
     },
     /// No connection to the server could be made.
-    #[error("cannot reach {}: {why}", host.to_string().trim_start_matches("https://"))]
+    #[error("cannot reach {}: {obstacle}", host.to_string().trim_start_matches("https://"))]
+    #[non_exhaustive]
     Unreachable {
         /// The server.
         host: Origin,
         /// The server's role.
         hop: Hop,
         /// The cause.
-        why: Obstacle,
+        obstacle: Obstacle,
     },
     /// The connection was cut, or could not be made for another reason.
     #[error("cannot {action} {url}")]
+    #[non_exhaustive]
     Transport {
         /// The action attempted.
         action: &'static str,
@@ -104,6 +114,7 @@ pub enum Error {
     },
     /// The proxy could not be reached, or did not forward the request.
     #[error("cannot {action} {url}: {proxy} {problem}")]
+    #[non_exhaustive]
     Proxy {
         /// The action attempted.
         action: &'static str,
@@ -118,6 +129,7 @@ pub enum Error {
     },
     /// The server stopped responding.
     #[error("cannot {action} {url}{}: it sent nothing for {}", Through(proxy.as_ref()), duration(*idle))]
+    #[non_exhaustive]
     Stalled {
         /// The action attempted.
         action: &'static str,
@@ -132,6 +144,7 @@ pub enum Error {
     },
     /// The server sends, but far too slowly.
     #[error("cannot {action} {url}: it sent only {bytes} bytes in {}", duration(*waited))]
+    #[non_exhaustive]
     TooSlow {
         /// The action attempted.
         action: &'static str,
@@ -149,6 +162,7 @@ pub enum Error {
         "cannot {action} {url}: {} wants another login, as in http://user:password@proxy:3128",
         Named(proxy.as_ref())
     )]
+    #[non_exhaustive]
     ProxyLogin {
         /// The action attempted.
         action: &'static str,
@@ -161,9 +175,10 @@ pub enum Error {
     /// or not valid for this host name. The cause may be a private authority, a proxy that inspects
     /// connections, or an attacker. Retrying does not help.
     #[error(
-        "cannot {action} {url}: {} is not trusted; if it comes from an authority of your own, name the file with that authority's certificate in SSL_CERT_FILE",
+        "cannot {action} {url}: {} is not trusted",
         Certificate(proxy.as_ref())
     )]
+    #[non_exhaustive]
     UntrustedCertificate {
         /// The action attempted.
         action: &'static str,
@@ -176,6 +191,7 @@ pub enum Error {
     },
     /// The response has a content coding that is not decoded here, although the request asked for none.
     #[error("cannot {action} {url}: the answer is compressed ({coding}), though that was not asked for")]
+    #[non_exhaustive]
     Encoded {
         /// The action attempted.
         action: &'static str,
@@ -186,6 +202,7 @@ pub enum Error {
     },
     /// The response is compressed and cannot be decoded.
     #[error("cannot {action} {url}: the answer is compressed (gzip), and {problem}")]
+    #[non_exhaustive]
     Damaged {
         /// The action attempted.
         action: &'static str,
@@ -203,6 +220,7 @@ pub enum Error {
 
 /// Why no connection could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Obstacle {
     /// The name has no address, or could not be resolved.
     Name,
@@ -230,6 +248,7 @@ impl fmt::Display for Obstacle {
 
 /// The role of a server that a request reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Hop {
     /// The proxy, or something between it and the server.
     Proxy,
@@ -253,6 +272,11 @@ impl fmt::Display for Hop {
 }
 
 impl Error {
+    /// A redirect to `target`, refused for a reason that this crate does not know.
+    pub const fn bad_redirect(url: SafeUrl, target: ForeignText, problem: &'static str) -> Self {
+        Self::BadRedirect { url, target, problem }
+    }
+
     pub(crate) fn rate_limit(header: &str) -> Self {
         Self::RateLimit { header: Excerpt::of(header) }
     }

@@ -39,7 +39,7 @@ impl Exchange<'_> {
         }
         match blamed {
             None => match (obstacle(&error), Origin::of(self.url)) {
-                (Some(why), Some(host)) => Error::Unreachable { host, hop, why },
+                (Some(obstacle), Some(host)) => Error::Unreachable { host, hop, obstacle },
                 _ => Error::Transport { action, url, hop, source },
             },
             Some((proxy, _)) if wants_login(&error) => Error::ProxyLogin { action, url, proxy: Some(proxy) },

@@ -21,13 +21,14 @@ const SCHEMES: [(&str, u16); 6] =
 /// ```
 /// use net::ProxySettings;
 ///
-/// let proxy = ProxySettings { https: Some("http://user:secret@proxy:3128".parse()?), ..Default::default() };
+/// let proxy = ProxySettings::default().https("http://user:secret@proxy:3128".parse()?);
 /// assert!(!format!("{proxy:?}").contains("secret"));
 /// assert!(proxy.for_url(&"https://hub.example/".parse()?).is_some());
 /// assert!(proxy.for_url(&"http://hub.example/".parse()?).is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProxySettings {
     /// The proxy for `http` URLs (`HTTP_PROXY`).
     pub http: Option<ProxyUrl>,
@@ -40,6 +41,30 @@ pub struct ProxySettings {
 }
 
 impl ProxySettings {
+    /// The same with this proxy for `http` URLs.
+    #[must_use]
+    pub fn http(self, proxy: ProxyUrl) -> Self {
+        Self { http: Some(proxy), ..self }
+    }
+
+    /// The same with this proxy for `https` URLs.
+    #[must_use]
+    pub fn https(self, proxy: ProxyUrl) -> Self {
+        Self { https: Some(proxy), ..self }
+    }
+
+    /// The same with this proxy for URLs that have none of their own.
+    #[must_use]
+    pub fn all(self, proxy: ProxyUrl) -> Self {
+        Self { all: Some(proxy), ..self }
+    }
+
+    /// The same with these hosts, and no others, that are reached directly.
+    #[must_use]
+    pub fn no_proxy(self, hosts: NoProxy) -> Self {
+        Self { no_proxy: hosts, ..self }
+    }
+
     /// The proxy for this URL; `None` if its server is asked directly.
     pub fn for_url(&self, url: &Url) -> Option<&ProxyUrl> {
         let own = match url.scheme() {

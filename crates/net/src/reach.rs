@@ -15,7 +15,7 @@ use url::{Host, Url};
 /// assert!(Reach::Public < Reach::Private && Reach::Link < Reach::Loopback);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
     /// On the internet.
     Public,

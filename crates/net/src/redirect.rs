@@ -10,7 +10,8 @@ use crate::shown::SafeUrl;
 pub(crate) const MAX_REDIRECTS: usize = 5;
 
 /// Which redirects a request follows. None may lead from https to http.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Redirects {
     /// None: the redirect itself is the answer.
     Nowhere,

@@ -3,31 +3,59 @@
 use std::fmt;
 use std::time::Duration;
 
-/// How often to try, and how long to wait in between.
+/// How often to try, and how long to pause in between.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use net::RetryPolicy;
+///
+/// let policy = RetryPolicy::default().attempts(3).max_pause(Duration::from_secs(1));
+/// assert_eq!((policy.attempts, policy.first_pause), (3, Duration::from_millis(300)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RetryPolicy {
     /// Consecutive failures, the first attempt included, before giving up; 6 by default. 0 counts as 1.
     pub attempts: u32,
-    /// The longest wait after the first failure; 300 ms by default. It doubles with each further
+    /// The longest pause after the first failure; 300 ms by default. It doubles with each further
     /// failure.
-    pub first_delay: Duration,
-    /// The longest wait overall; 8 s by default.
-    pub max_delay: Duration,
+    pub first_pause: Duration,
+    /// The longest pause overall; 8 s by default.
+    pub max_pause: Duration,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { attempts: 6, first_delay: Duration::from_millis(300), max_delay: Duration::from_secs(8) }
+        Self { attempts: 6, first_pause: Duration::from_millis(300), max_pause: Duration::from_secs(8) }
     }
 }
 
 impl RetryPolicy {
-    /// How long to wait after this many failures in a row (0 counts as 1). `jitter`, between 0 and 1,
+    /// The same with another number of [`attempts`](field@Self::attempts).
+    #[must_use]
+    pub const fn attempts(self, attempts: u32) -> Self {
+        Self { attempts, ..self }
+    }
+
+    /// The same with another [`first_pause`](field@Self::first_pause).
+    #[must_use]
+    pub const fn first_pause(self, first_pause: Duration) -> Self {
+        Self { first_pause, ..self }
+    }
+
+    /// The same with another [`max_pause`](field@Self::max_pause).
+    #[must_use]
+    pub const fn max_pause(self, max_pause: Duration) -> Self {
+        Self { max_pause, ..self }
+    }
+
+    /// How long to pause after this many failures in a row (0 counts as 1). `jitter`, between 0 and 1,
     /// selects a point in the upper half of the step, so that clients that failed together do not
     /// return together.
-    pub fn delay(&self, failures: u32, jitter: f64) -> Duration {
+    pub fn pause(&self, failures: u32, jitter: f64) -> Duration {
         let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
-        let step = self.first_delay.saturating_mul(factor).min(self.max_delay);
+        let step = self.first_pause.saturating_mul(factor).min(self.max_pause);
         let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
         let half = step / 2;
         half.saturating_add(half.mul_f64(jitter)).min(step)
@@ -64,7 +92,7 @@ impl RetryBudget {
     }
 
     /// The same budget with another source of jitter: numbers between 0 and 1 (see
-    /// [`RetryPolicy::delay`]).
+    /// [`RetryPolicy::pause`]).
     #[must_use]
     pub fn with_jitter(mut self, jitter: impl FnMut() -> f64 + Send + 'static) -> Self {
         self.jitter = Box::new(jitter);
@@ -76,12 +104,12 @@ impl RetryBudget {
     pub fn failed(&mut self) -> Option<Duration> {
         self.total = self.total.saturating_add(1);
         self.used = self.used.saturating_add(1);
-        (self.used < self.policy.attempts).then(|| self.policy.delay(self.used, (self.jitter)()))
+        (self.used < self.policy.attempts).then(|| self.policy.pause(self.used, (self.jitter)()))
     }
 
     /// How long to wait after a failure that is not counted.
     pub fn pause(&mut self) -> Duration {
-        self.policy.delay(1, (self.jitter)())
+        self.policy.pause(1, (self.jitter)())
     }
 
     /// Records that the server was too slow over a whole window of the [`Floor`](crate::Floor). It has
@@ -129,7 +157,7 @@ mod tests {
     use super::*;
 
     fn steps(jitter: f64) -> Vec<u128> {
-        (1..=8).map(|failures| RetryPolicy::default().delay(failures, jitter).as_millis()).collect()
+        (1..=8).map(|failures| RetryPolicy::default().pause(failures, jitter).as_millis()).collect()
     }
 
     #[test]
@@ -142,37 +170,37 @@ mod tests {
     #[test]
     fn a_hopeless_server_costs_under_ten_seconds_of_waiting() {
         let policy = RetryPolicy::default();
-        let sum: Duration = (1..policy.attempts).map(|failures| policy.delay(failures, 1.0)).sum();
+        let sum: Duration = (1..policy.attempts).map(|failures| policy.pause(failures, 1.0)).sum();
         assert_eq!(sum, Duration::from_millis(9300));
     }
 
     #[test]
     fn extreme_policies_and_jitter_give_sensible_delays() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.delay(0, 1.0), policy.delay(1, 1.0));
-        assert_eq!(policy.delay(u32::MAX, 1.0), policy.max_delay);
-        assert_eq!(policy.delay(1, f64::NAN), policy.delay(1, 0.0));
-        assert_eq!(policy.delay(1, f64::INFINITY), policy.delay(1, 0.0));
-        assert_eq!(policy.delay(1, 7.0), policy.delay(1, 1.0));
-        assert_eq!(policy.delay(1, -7.0), policy.delay(1, 0.0));
-        let endless = RetryPolicy { attempts: 1, first_delay: Duration::MAX, max_delay: Duration::MAX };
-        assert!(endless.delay(9, 1.0) > Duration::MAX / 3);
-        let none = RetryPolicy { attempts: 1, first_delay: Duration::ZERO, max_delay: Duration::MAX };
-        assert_eq!(none.delay(9, 1.0), Duration::ZERO);
+        assert_eq!(policy.pause(0, 1.0), policy.pause(1, 1.0));
+        assert_eq!(policy.pause(u32::MAX, 1.0), policy.max_pause);
+        assert_eq!(policy.pause(1, f64::NAN), policy.pause(1, 0.0));
+        assert_eq!(policy.pause(1, f64::INFINITY), policy.pause(1, 0.0));
+        assert_eq!(policy.pause(1, 7.0), policy.pause(1, 1.0));
+        assert_eq!(policy.pause(1, -7.0), policy.pause(1, 0.0));
+        let endless = RetryPolicy { attempts: 1, first_pause: Duration::MAX, max_pause: Duration::MAX };
+        assert!(endless.pause(9, 1.0) > Duration::MAX / 3);
+        let none = RetryPolicy { attempts: 1, first_pause: Duration::ZERO, max_pause: Duration::MAX };
+        assert_eq!(none.pause(9, 1.0), Duration::ZERO);
     }
 
     proptest! {
         #[test]
-        fn a_delay_is_in_the_upper_half_of_its_step(failures: u32, jitter: f64, first in 0_u64..10_000, max in 0_u64..100_000) {
+        fn a_pause_is_in_the_upper_half_of_its_step(failures: u32, jitter: f64, first in 0_u64..10_000, max in 0_u64..100_000) {
             let policy = RetryPolicy {
                 attempts: 5,
-                first_delay: Duration::from_millis(first),
-                max_delay: Duration::from_millis(max),
+                first_pause: Duration::from_millis(first),
+                max_pause: Duration::from_millis(max),
             };
-            let delay = policy.delay(failures, jitter);
+            let pause = policy.pause(failures, jitter);
             let step = u128::from(first).saturating_mul(2_u128.saturating_pow(failures.saturating_sub(1).min(100))).min(u128::from(max));
-            prop_assert!(delay.as_micros() <= step * 1000);
-            prop_assert!(delay.as_micros() >= step * 500);
+            prop_assert!(pause.as_micros() <= step * 1000);
+            prop_assert!(pause.as_micros() >= step * 500);
         }
     }
 
@@ -180,15 +208,15 @@ mod tests {
         RetryBudget::new(RetryPolicy { attempts, ..RetryPolicy::default() }).with_jitter(|| 1.0)
     }
 
-    fn millis(delay: Option<Duration>) -> Option<u128> {
-        delay.map(|delay| delay.as_millis())
+    fn millis(pause: Option<Duration>) -> Option<u128> {
+        pause.map(|pause| pause.as_millis())
     }
 
     #[test]
     fn five_tries_have_four_waits() {
         let mut budget = budget(5);
-        let delays: Vec<_> = std::iter::from_fn(|| millis(budget.failed())).collect();
-        assert_eq!(delays, [300, 600, 1200, 2400]);
+        let pauses: Vec<_> = std::iter::from_fn(|| millis(budget.failed())).collect();
+        assert_eq!(pauses, [300, 600, 1200, 2400]);
         assert_eq!(budget.attempts(), 5);
         assert_eq!(budget.failed(), None, "exhausted stays exhausted");
     }
@@ -251,15 +279,15 @@ mod tests {
     fn jitter_is_drawn_once_per_delay() {
         let mut draws = [0.0, 1.0, 0.5].into_iter();
         let mut budget = budget(4).with_jitter(move || draws.next().unwrap());
-        let delays: Vec<_> = std::iter::from_fn(|| millis(budget.failed())).collect();
-        assert_eq!(delays, [150, 600, 900]);
+        let pauses: Vec<_> = std::iter::from_fn(|| millis(budget.failed())).collect();
+        assert_eq!(pauses, [150, 600, 900]);
     }
 
     #[test]
     fn the_default_jitter_stays_in_bounds() {
         for _ in 0..1000 {
-            let delay = RetryBudget::new(RetryPolicy::default()).failed().unwrap();
-            assert!((150..=300).contains(&delay.as_millis()), "{delay:?}");
+            let pause = RetryBudget::new(RetryPolicy::default()).failed().unwrap();
+            assert!((150..=300).contains(&pause.as_millis()), "{pause:?}");
         }
     }
 

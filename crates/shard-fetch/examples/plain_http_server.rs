@@ -46,11 +46,11 @@ impl Locator for UrlList {
 struct Lines;
 
 impl Observer for Lines {
-    fn on_event(&self, event: FetchEvent<'_>) {
+    fn on_event(&self, event: &FetchEvent<'_>) {
         match event {
             FetchEvent::Planned { files, bytes, .. } => println!("{files} files, {bytes} bytes"),
-            FetchEvent::Retrying { file, delay, cause, .. } => {
-                println!("{file}: {cause}, again in {delay:?}");
+            FetchEvent::Retrying { file, pause, cause, .. } => {
+                println!("{file}: {cause}, again in {pause:?}");
             }
             FetchEvent::Verified { file, size, .. } => println!("{file}: {size} bytes, verified"),
             _ => {}
@@ -111,7 +111,7 @@ mod server {
     static BLOCK: [u8; 1 << 16] = [42; 1 << 16];
 
     pub(super) fn sha256_of_a_file(size: u64) -> Option<Sha256Digest> {
-        let unknown = Some(Sha256Digest::new([0; 32]));
+        let unknown = Some(Sha256Digest::from_bytes([0; 32]));
         let mut hasher = StreamHasher::for_expected(&Expected { size, md5: None, sha256: unknown });
         (0..size / BLOCK.len() as u64).for_each(|_| hasher.update(&BLOCK));
         hasher.finish().sha256

@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         part: path.under(&Path::new(folder).join("parts")),
         destination: path.under(folder.as_ref()),
     };
-    let files = manifest.records().iter().map(|shard| request(&shard.path, shard.nbytes, shard.md5));
+    let files = manifest.records().iter().map(|shard| request(&shard.path, shard.size, shard.md5));
     let fetcher = Fetcher::builder().build(Client::new(NetSettings::default())?);
     fetcher.fetch(files.collect(), Arc::new(Below(url.parse()?)), Arc::new(()), Arc::new(())).await?;
     Ok(())

@@ -72,7 +72,7 @@ impl FromMap for RawConfig {
 fn tokenizer_file(index: usize, value: &Loose) -> Result<RepoPath, Error> {
     let place = Place::element(FIELD, index);
     match value {
-        Shape::Scalar(Scalar::Text(text)) => RepoPath::parse(text).map_err(|source| Error::UnsafePath {
+        Shape::Scalar(Scalar::Text(text)) => text.parse::<RepoPath>().map_err(|source| Error::UnsafePath {
             name: CHAT_CONFIG_NAME.to_owned(),
             place,
             source,

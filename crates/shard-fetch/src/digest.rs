@@ -50,7 +50,7 @@ impl fmt::Display for Checked {
 /// A text that is not a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{input}` is not {} {what}: expected {} hexadecimal digits", article(*what), digits(*what))]
-pub struct InvalidDigest {
+pub struct ParseDigestError {
     what: Checked,
     input: Excerpt,
 }
@@ -67,7 +67,7 @@ macro_rules! digest {
     ($name:ident, $bytes:literal, $what:expr) => {
         impl $name {
             /// The digest made of these bytes.
-            pub const fn new(bytes: [u8; $bytes]) -> Self {
+            pub const fn from_bytes(bytes: [u8; $bytes]) -> Self {
                 Self(bytes)
             }
 
@@ -83,13 +83,19 @@ macro_rules! digest {
             }
         }
 
+        impl AsRef<[u8]> for $name {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+
         /// From hexadecimal digits of either case.
         impl FromStr for $name {
-            type Err = InvalidDigest;
+            type Err = ParseDigestError;
 
-            fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+            fn from_str(text: &str) -> Result<Self, ParseDigestError> {
                 let digest = from_hex(&text.to_ascii_lowercase()).map(Self);
-                digest.ok_or_else(|| InvalidDigest { what: $what, input: Excerpt::of(text) })
+                digest.ok_or_else(|| ParseDigestError { what: $what, input: Excerpt::of(text) })
             }
         }
 
@@ -123,7 +129,7 @@ mod tests {
             assert_eq!(digest.as_bytes()[..2], [0xc3, 0xfb]);
         }
         let long: Sha256Digest = "0F".repeat(32).parse().unwrap();
-        assert_eq!(long, Sha256Digest::new([0x0f; 32]));
+        assert_eq!(long, Sha256Digest::from_bytes([0x0f; 32]));
         assert_eq!(format!("{long:?}"), format!("Sha256Digest({})", "0f".repeat(32)));
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use net::{BoxError, Hop, ServerWords};
 use url_parse::{DiskError, ErrorKind, Excerpt, Origin, RepoPath, duration, shown, size};
 
-use crate::{InvalidDigest, Mismatch};
+use crate::{Mismatch, ParseDigestError};
 
 /// Why a manifest cannot be used or files could not be fetched.
 ///
@@ -25,6 +25,7 @@ pub enum Error {
     Disk(#[from] DiskError),
     /// A host gave no usable response, and asking again does not help.
     #[error("cannot download {file} from {host}")]
+    #[non_exhaustive]
     NoAnswer {
         /// The file.
         file: RepoPath,
@@ -35,9 +36,10 @@ pub enum Error {
     },
     /// A text is not a digest.
     #[error(transparent)]
-    InvalidDigest(#[from] InvalidDigest),
+    InvalidDigest(#[from] ParseDigestError),
     /// A manifest or chat config exceeds the size limit.
     #[error("{name} is larger than {}: refused", size(*limit))]
+    #[non_exhaustive]
     MetadataTooLarge {
         /// The file.
         name: String,
@@ -46,6 +48,7 @@ pub enum Error {
     },
     /// A list in a manifest or chat config has more elements than any real one.
     #[error("{name}{place} has more than {limit} elements: refused")]
+    #[non_exhaustive]
     TooManyElements {
         /// The file.
         name: String,
@@ -56,12 +59,14 @@ pub enum Error {
     },
     /// A manifest or chat config is still a git-lfs pointer instead of the file's content.
     #[error("{name} is git-lfs pointer text instead of the file's content")]
+    #[non_exhaustive]
     MetadataIsPointer {
         /// The file.
         name: String,
     },
     /// A manifest or chat config is not UTF-8.
     #[error("{name} is not UTF-8 text")]
+    #[non_exhaustive]
     MetadataNotUtf8 {
         /// The file.
         name: String,
@@ -70,6 +75,7 @@ pub enum Error {
     },
     /// A manifest or chat config is not JSON, or is nested too deeply.
     #[error("{name} is not valid JSON{}", quoted(near))]
+    #[non_exhaustive]
     MetadataNotJson {
         /// The file.
         name: String,
@@ -80,6 +86,7 @@ pub enum Error {
     },
     /// A field in a manifest or chat config is missing, or has the wrong type or value.
     #[error("{name}{place} is {found}, expected {expected}")]
+    #[non_exhaustive]
     InvalidField {
         /// The file.
         name: String,
@@ -92,6 +99,7 @@ pub enum Error {
     },
     /// A path leads out of the model's folder, or is not valid on every system.
     #[error("{name}{place} must not be used as a path")]
+    #[non_exhaustive]
     UnsafePath {
         /// The file that contains the path.
         name: String,
@@ -102,6 +110,7 @@ pub enum Error {
     },
     /// A shard would overwrite the manifest or the chat config.
     #[error("{name}{place} is `{path}`, the name of a file that describes the model: refused as a shard")]
+    #[non_exhaustive]
     ReservedPath {
         /// The manifest.
         name: String,
@@ -112,6 +121,7 @@ pub enum Error {
     },
     /// Two records of a manifest contradict each other.
     #[error("{name}: records[{first}] and records[{second}] contradict each other about `{path}`")]
+    #[non_exhaustive]
     ConflictingRecords {
         /// The manifest.
         name: String,
@@ -126,6 +136,7 @@ pub enum Error {
     #[error(
         "{name} has a form written before March 2023 ({form}), which MLC-LLM no longer reads: the model must be converted again"
     )]
+    #[non_exhaustive]
     OldManifest {
         /// The manifest.
         name: String,
@@ -134,18 +145,21 @@ pub enum Error {
     },
     /// A manifest without records.
     #[error("{name} lists no shards: its `records` are empty")]
+    #[non_exhaustive]
     NoRecords {
         /// The manifest.
         name: String,
     },
     /// The sizes in a manifest add up to more than 2^64.
     #[error("the shards that {name} lists have more than 2^64 bytes together")]
+    #[non_exhaustive]
     ManifestTooLong {
         /// The manifest.
         name: String,
     },
     /// A file on disk does not have the expected content.
     #[error("{} is damaged: {mismatch}", shown(path))]
+    #[non_exhaustive]
     FileMismatch {
         /// The file.
         path: PathBuf,
@@ -154,6 +168,7 @@ pub enum Error {
     },
     /// A host sent wrong content, twice in a row.
     #[error("what came for {file}{} is not that file: {mismatch}", from(host.as_ref()))]
+    #[non_exhaustive]
     DigestMismatch {
         /// The file.
         file: RepoPath,
@@ -164,6 +179,7 @@ pub enum Error {
     },
     /// The locator cannot tell where a file is.
     #[error("cannot locate {file}")]
+    #[non_exhaustive]
     Locate {
         /// The file.
         file: RepoPath,
@@ -174,6 +190,7 @@ pub enum Error {
     },
     /// The locator returned a URL that cannot be fetched.
     #[error("cannot use the location of {file}: {problem}")]
+    #[non_exhaustive]
     UnusableLocation {
         /// The file.
         file: RepoPath,
@@ -182,6 +199,7 @@ pub enum Error {
     },
     /// A host refuses to send a file.
     #[error("{host} refuses to send {file} (status {status}){words}")]
+    #[non_exhaustive]
     Refused {
         /// The file.
         file: RepoPath,
@@ -194,6 +212,7 @@ pub enum Error {
     },
     /// A host sent a web page instead of a file, as a network's login page does.
     #[error("{host} sent a web page instead of {file}: perhaps a login page is in the way{words}")]
+    #[non_exhaustive]
     WebPage {
         /// The file.
         file: RepoPath,
@@ -204,6 +223,7 @@ pub enum Error {
     },
     /// The network, the locator or a host failed too many times.
     #[error("gave up on {file}{} after {attempts} failed attempts in {}", from(host.as_ref()), duration(*elapsed))]
+    #[non_exhaustive]
     GaveUp {
         /// The file.
         file: RepoPath,
@@ -220,6 +240,7 @@ pub enum Error {
     },
     /// All connections together receive far too little.
     #[error("gave up: only {bytes} bytes arrived in {}, over all connections together", duration(*waited))]
+    #[non_exhaustive]
     AllTooSlow {
         /// The bytes received…
         bytes: u64,
@@ -228,6 +249,7 @@ pub enum Error {
     },
     /// There is not enough space on the disk.
     #[error("not enough room at {}: {} needed, {} free", shown(path), size(*needed), free_bytes(*free))]
+    #[non_exhaustive]
     NoSpace {
         /// The bytes still to be written.
         needed: u64,
@@ -240,12 +262,14 @@ pub enum Error {
     },
     /// Two requests of one call use the same local file.
     #[error("two of the files to fetch would be written to {}", shown(path))]
+    #[non_exhaustive]
     SameLocalFile {
         /// The local file.
         path: PathBuf,
     },
     /// The system cannot start a thread for hashing.
     #[error("cannot start a thread to hash files with")]
+    #[non_exhaustive]
     Thread {
         /// The system's error.
         source: io::Error,
@@ -253,6 +277,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A file of metadata with more than `limit` bytes.
+    pub fn metadata_too_large(name: impl Into<String>, limit: u64) -> Self {
+        Self::MetadataTooLarge { name: name.into(), limit }
+    }
+
     /// The local path in the message, so that a caller can replace it with one that users know.
     pub fn local_path_mut(&mut self) -> Option<&mut PathBuf> {
         match self {
@@ -347,6 +376,7 @@ pub enum OldForm {
     BareList,
     /// There is one file per tensor, without a size.
     #[error("records[{index}] has no `nbytes`")]
+    #[non_exhaustive]
     RecordWithoutSize {
         /// The index of the record, from 0.
         index: usize,

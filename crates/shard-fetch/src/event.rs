@@ -1,6 +1,7 @@
 //! The events that an application can observe while files are fetched.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url_parse::{Origin, RepoPath};
@@ -27,14 +28,26 @@ use crate::Error;
 /// its future is dropped instead, files in progress may still report events for a moment, and also end
 /// in one of the three.
 ///
-/// `()` ignores all events.
+/// A closure over `&FetchEvent` is an observer, an `Arc` of an observer is one, and `()` ignores all events.
 pub trait Observer: Send + Sync {
     /// Receives one event.
-    fn on_event(&self, event: FetchEvent<'_>);
+    fn on_event(&self, event: &FetchEvent<'_>);
 }
 
 impl Observer for () {
-    fn on_event(&self, _event: FetchEvent<'_>) {}
+    fn on_event(&self, _: &FetchEvent<'_>) {}
+}
+
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn on_event(&self, event: &FetchEvent<'_>) {
+        (**self).on_event(event);
+    }
+}
+
+impl<F: Fn(&FetchEvent<'_>) + Send + Sync> Observer for F {
+    fn on_event(&self, event: &FetchEvent<'_>) {
+        self(event);
+    }
 }
 
 /// An event during a fetch; for the order see [`Observer`].
@@ -100,7 +113,7 @@ pub enum FetchEvent<'a> {
         /// The file.
         file: &'a RepoPath,
         /// The time until the next attempt.
-        delay: Duration,
+        pause: Duration,
         /// The failure.
         cause: &'a (dyn StdError + 'static),
         /// The host, if the cause does not name it; `None` if the locator failed.
@@ -112,7 +125,7 @@ pub enum FetchEvent<'a> {
         /// The file.
         file: &'a RepoPath,
         /// How long.
-        wait: Duration,
+        pause: Duration,
     },
     /// The file is verified and at its destination.
     #[non_exhaustive]

@@ -45,6 +45,7 @@ impl Expected {
 #[non_exhaustive]
 pub enum Mismatch {
     /// The size differs.
+    #[non_exhaustive]
     Size {
         /// The expected size.
         expected: u64,
@@ -52,6 +53,7 @@ pub enum Mismatch {
         actual: ActualSize,
     },
     /// The MD5 differs.
+    #[non_exhaustive]
     Md5 {
         /// The expected one.
         expected: Md5Digest,
@@ -59,6 +61,7 @@ pub enum Mismatch {
         actual: Option<Md5Digest>,
     },
     /// The SHA-256 differs.
+    #[non_exhaustive]
     Sha256 {
         /// The expected one.
         expected: Sha256Digest,
@@ -68,7 +71,7 @@ pub enum Mismatch {
 }
 
 /// What is known about a wrong size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ActualSize {
     /// It is exactly this.
@@ -130,11 +133,11 @@ mod tests {
     use super::*;
 
     fn md5(byte: u8) -> Md5Digest {
-        Md5Digest::new([byte; 16])
+        Md5Digest::from_bytes([byte; 16])
     }
 
     fn sha256(byte: u8) -> Sha256Digest {
-        Sha256Digest::new([byte; 32])
+        Sha256Digest::from_bytes([byte; 32])
     }
 
     #[track_caller]

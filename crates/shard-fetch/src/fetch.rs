@@ -194,8 +194,8 @@ impl FetcherBuilder {
 
     /// Whether a file is synced to disk before it is moved to its destination, so that it is whole
     /// there even after a power failure. `false` is faster, for files that can be replaced.
-    pub fn durability(mut self, synced: bool) -> Self {
-        self.durable = synced;
+    pub fn synced(mut self, is_synced: bool) -> Self {
+        self.durable = is_synced;
         self
     }
 

@@ -48,8 +48,8 @@ impl StreamHasher {
     pub fn finish(self) -> Digests {
         Digests {
             size: self.size,
-            md5: self.md5.map(|md5| Md5Digest::new(md5.finalize().into())),
-            sha256: self.sha256.map(|sha256| Sha256Digest::new(sha256.finalize().into())),
+            md5: self.md5.map(|md5| Md5Digest::from_bytes(md5.finalize().into())),
+            sha256: self.sha256.map(|sha256| Sha256Digest::from_bytes(sha256.finalize().into())),
         }
     }
 }

@@ -14,7 +14,7 @@
 //!     .iter()
 //!     .map(|record| FileRequest {
 //!         path: record.path.clone(),
-//!         expected: Expected { size: record.nbytes, md5: record.md5, sha256: None },
+//!         expected: Expected { size: record.size, md5: record.md5, sha256: None },
 //!         part: record.path.under(parts),
 //!         destination: record.path.under(files),
 //!     })
@@ -62,7 +62,7 @@ mod pointer;
 mod verify;
 
 pub use chat_config::{CHAT_CONFIG_NAME, ChatConfig};
-pub use digest::{Checked, Digests, InvalidDigest, Md5Digest, Sha256Digest};
+pub use digest::{Checked, Digests, Md5Digest, ParseDigestError, Sha256Digest};
 pub use error::{Error, OldForm, Place};
 pub use event::{FetchEvent, Observer};
 pub use expected::{ActualSize, Expected, Mismatch};
@@ -78,7 +78,7 @@ pub use manifest::{MANIFEST_NAMES, Manifest, ShardRecord};
 pub use model_dir::{ModelDirState, inspect_model_dir, inspect_model_dir_lacking};
 pub use plain::read_metadata_file;
 pub use pointer::is_pointer_text;
-pub use verify::{Verified, digest_file, digest_open_file, verify_file};
+pub use verify::{digest_file, digest_open_file, verify_file};
 
 #[doc(no_inline)]
 pub use async_trait::async_trait;

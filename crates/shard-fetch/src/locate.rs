@@ -13,6 +13,29 @@ use url_parse::{ErrorKind, RepoPath, Url};
 /// Each call is one attempt and says whether a failure is transient; the fetcher repeats the call,
 /// under one retry budget shared with the transfer of the file. Calls for different files are
 /// concurrent. A future is dropped when the work is cancelled.
+///
+/// ```
+/// use shard_fetch::{ErrorKind, LocateError, LocateReason, Location, Locator, RepoPath, Url, async_trait};
+///
+/// /// All files are below one URL.
+/// struct Below(Url);
+///
+/// #[async_trait]
+/// impl Locator for Below {
+///     async fn locate(&self, file: &RepoPath, _: LocateReason) -> Result<Location, LocateError> {
+///         let url = self.0.join(file.as_str());
+///         url.map(Location::new).map_err(|error| LocateError::permanent(error, ErrorKind::InvalidInput))
+///     }
+/// }
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let locator = Below("https://files.example/model/".parse()?);
+/// let location = locator.locate(&"params_shard_0.bin".parse()?, LocateReason::First).await?;
+/// assert_eq!(location.url.as_str(), "https://files.example/model/params_shard_0.bin");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[async_trait]
 pub trait Locator: Send + Sync {
     /// The current location of `file`.
@@ -25,7 +48,7 @@ pub trait Locator: Send + Sync {
 }
 
 /// Why a [`Locator`] is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LocateReason {
     /// The file is about to be fetched.
@@ -46,6 +69,7 @@ pub enum LocateReason {
 /// The URL's query and the headers may be secret: no message of this crate contains them, and `Debug`
 /// shows only the headers' names.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Location {
     /// The file's `http` or `https` URL, used unchanged.
     pub url: Url,

@@ -38,7 +38,7 @@ pub struct ShardRecord {
     /// The path in the model's folder (`dataPath`).
     pub path: RepoPath,
     /// Its size in bytes (`nbytes`).
-    pub nbytes: u64,
+    pub size: u64,
     /// Its MD5 (`md5sum`); models converted before November 2023 have none.
     pub md5: Option<Md5Digest>,
 }
@@ -63,7 +63,7 @@ impl Manifest {
             .map(|(index, raw)| reader.record(index, raw))
             .collect::<Result<Vec<_>, _>>()?;
         let records = reader.fold_repeated(records)?;
-        let total_bytes = records.iter().try_fold(0_u64, |sum, record| sum.checked_add(record.nbytes));
+        let total_bytes = records.iter().try_fold(0_u64, |sum, record| sum.checked_add(record.size));
         let total_bytes = total_bytes.ok_or_else(|| Error::ManifestTooLong { name: name.to_owned() })?;
         Ok(Self { records, total_bytes })
     }
@@ -127,7 +127,7 @@ impl ManifestReader<'_> {
         }
         Ok(ShardRecord {
             path: self.path(index, fields.data_path.as_ref())?,
-            nbytes: self.nbytes(index, fields.nbytes.as_ref())?,
+            size: self.nbytes(index, fields.nbytes.as_ref())?,
             md5: self.md5(index, fields.md5sum.as_ref())?,
         })
     }
@@ -137,7 +137,7 @@ impl ManifestReader<'_> {
         let Some(Shape::Scalar(Scalar::Text(text))) = value else {
             return Err(self.invalid(place, &found(value), "the path of a file"));
         };
-        let path = RepoPath::parse(text).map_err(|source| Error::UnsafePath {
+        let path = text.parse::<RepoPath>().map_err(|source| Error::UnsafePath {
             name: self.name.to_owned(),
             place,
             source,

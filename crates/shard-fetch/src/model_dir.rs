@@ -80,7 +80,7 @@ impl Inspection<'_> {
         match bytes.and_then(|bytes| Manifest::parse(&bytes, name)) {
             Ok(manifest) => {
                 for record in manifest.records() {
-                    self.required(&record.path, Some(record.nbytes));
+                    self.required(&record.path, Some(record.size));
                 }
             }
             Err(error) => self.unusable(name, &error),

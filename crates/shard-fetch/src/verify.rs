@@ -12,9 +12,6 @@ use crate::{ActualSize, Digests, Error, Expected, Mismatch, StreamHasher};
 /// How much is read at once. A manifest is no larger, and more is no faster.
 const BUFFER_BYTES: usize = 128 << 10;
 
-/// The digests of a file that was verified.
-pub type Verified = Digests;
-
 /// Reads the file at `path` and compares its size and digests with `expected`. A wrong size is detected
 /// without reading. Blocks while it reads and hashes: in async code, call it on a thread for blocking
 /// work.
@@ -22,7 +19,7 @@ pub type Verified = Digests;
 /// # Errors
 ///
 /// [`Error::FileMismatch`] if the content differs, [`Error::Disk`] if the file cannot be read.
-pub fn verify_file(path: &Path, expected: &Expected) -> Result<Verified, Error> {
+pub fn verify_file(path: &Path, expected: &Expected) -> Result<Digests, Error> {
     let disk = |action| move |source| DiskError::new(action, path, source);
     let mismatch = |mismatch| Error::FileMismatch { path: path.to_owned(), mismatch };
 

@@ -37,6 +37,18 @@ impl fmt::Display for CommitId {
     }
 }
 
+impl AsRef<[u8]> for CommitId {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<[u8; 20]> for CommitId {
+    fn from(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl fmt::Debug for CommitId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CommitId({self})")
@@ -45,6 +57,7 @@ impl fmt::Debug for CommitId {
 
 /// What proves that files belong to a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Proof {
     /// git's object names: the commit's id is a digest of the commit, which contains the digest of its
     /// tree, and so on down to each file and LFS pointer.
@@ -61,10 +74,21 @@ impl Proof {
             Self::Word => "endpoint",
         }
     }
+}
 
-    /// The proof named by this word.
-    pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Git, Self::Word].into_iter().find(|proof| proof.as_str() == word)
+/// As [`as_str`](Self::as_str) has it.
+impl FromStr for Proof {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self, Error> {
+        let proof = [Self::Git, Self::Word].into_iter().find(|proof| proof.as_str() == word);
+        proof.ok_or_else(|| Error::Proof { input: Excerpt::of(word) })
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

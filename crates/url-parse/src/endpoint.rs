@@ -98,8 +98,8 @@ impl Endpoint {
     }
 
     /// Scheme, host and port.
-    pub fn origin(&self) -> Origin {
-        self.origin.clone()
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Whether the hub is this machine itself (`127.0.0.0/8`, `::1`, `localhost`), which no proxy can
@@ -177,6 +177,12 @@ impl Default for Endpoint {
     #[expect(clippy::expect_used, reason = "the text is a constant, and a test parses it")]
     fn default() -> Self {
         "https://huggingface.co".parse().expect("a valid address")
+    }
+}
+
+impl AsRef<str> for Endpoint {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::printable::is_invisible;
 pub enum Error {
     /// Not a [`ModelUrl`](crate::ModelUrl).
     #[error("`{input}` is not a model URL: {problem}; expected `HF://user/repo`{}", did_you_mean(problem))]
+    #[non_exhaustive]
     ModelUrl {
         /// The text.
         input: Excerpt,
@@ -23,6 +24,7 @@ pub enum Error {
     },
     /// Not a [`ModelId`](crate::ModelId).
     #[error("`{input}` is not the name of a model: {problem}; expected `user/repo`")]
+    #[non_exhaustive]
     ModelId {
         /// The text.
         input: Excerpt,
@@ -31,6 +33,7 @@ pub enum Error {
     },
     /// Not a [`ModelRef`](crate::ModelRef).
     #[error("`{input}` is not the name of a model: {problem}; expected `user/repo` or `user/repo@revision`")]
+    #[non_exhaustive]
     ModelRef {
         /// The text.
         input: Excerpt,
@@ -39,12 +42,21 @@ pub enum Error {
     },
     /// Not a [`CommitId`](crate::CommitId).
     #[error("`{input}` is not a commit: expected 40 lower-case hexadecimal digits")]
+    #[non_exhaustive]
     CommitId {
+        /// The text.
+        input: Excerpt,
+    },
+    /// Not a [`Proof`](crate::Proof).
+    #[error("`{input}` is not a proof: expected `git` or `endpoint`")]
+    #[non_exhaustive]
+    Proof {
         /// The text.
         input: Excerpt,
     },
     /// Not a [`Revision`](crate::Revision).
     #[error("`{input}` is not a revision: {problem}; expected a branch, a tag, `refs/…` or a commit")]
+    #[non_exhaustive]
     Revision {
         /// The text.
         input: Excerpt,
@@ -53,6 +65,7 @@ pub enum Error {
     },
     /// Not a [`RepoPath`](crate::RepoPath).
     #[error("`{input}` is not a path inside a repository: {problem}")]
+    #[non_exhaustive]
     RepoPath {
         /// The text.
         input: Excerpt,
@@ -63,6 +76,7 @@ pub enum Error {
     #[error(
         "`{input}` is not the address of a hub: {problem}; expected `https://host`, with a port and a path if need be"
     )]
+    #[non_exhaustive]
     Endpoint {
         /// The text.
         input: Excerpt,
@@ -78,11 +92,22 @@ fn did_you_mean(problem: &Problem) -> String {
 }
 
 /// What is wrong with a text, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     words: Cow<'static, str>,
     position: Option<usize>,
     suggestion: Option<Box<str>>,
+    elsewhere: Option<Box<Elsewhere>>,
+}
+
+/// The model that is meant by its address at another hub.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Elsewhere {
+    /// The address of that hub, which is a valid [`Endpoint`](crate::Endpoint).
+    pub hub: String,
+    /// The [URL](crate::ModelUrl) of the model for a program whose hub that is.
+    pub url: String,
 }
 
 impl Problem {
@@ -101,8 +126,19 @@ impl Problem {
         self.suggestion.as_deref()
     }
 
+    /// The model, if the text is its address at another hub.
+    pub fn elsewhere(&self) -> Option<&Elsewhere> {
+        self.elsewhere.as_deref()
+    }
+
     pub(crate) fn new(words: impl Into<Cow<'static, str>>) -> Self {
-        Self { words: words.into(), position: None, suggestion: None }
+        Self { words: words.into(), position: None, suggestion: None, elsewhere: None }
+    }
+
+    /// For the address of a model at another hub.
+    pub(crate) fn at_another_hub(hub: String, url: String) -> Self {
+        let words = format!("it is the address of a model at another hub, {hub}");
+        Self { elsewhere: Some(Box::new(Elsewhere { hub, url })), ..Self::new(words) }
     }
 
     /// For a query or fragment, which begins with `mark`: `?` or `#`.

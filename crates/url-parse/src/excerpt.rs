@@ -6,7 +6,7 @@ use crate::printable::escape;
 
 /// Untrusted text made fit for one line of a message: unprintable characters are escaped, and text
 /// longer than [`Excerpt::MAX_CHARS`] characters is cut and ends in `…`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Excerpt(Box<str>);
 
 impl Excerpt {
@@ -53,6 +53,12 @@ impl Excerpt {
     /// The escaped text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl AsRef<str> for Excerpt {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 

@@ -2,6 +2,7 @@
 //! translate another's errors.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,23 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// The kind as a word, for programs: `not_cached`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid_input",
+            Self::NotCached => "not_cached",
+            Self::NotFound => "not_found",
+            Self::Refused => "refused",
+            Self::Integrity => "integrity",
+            Self::Network => "network",
+            Self::Disk => "disk",
+            Self::NoSpace => "no_space",
+            Self::InUse => "in_use",
+            Self::Cancelled => "cancelled",
+            Self::Other => "other",
+        }
+    }
+
     /// The kind of a failed operation on the local disk.
     pub fn of_disk(error: &io::Error) -> Self {
         match error.kind() {
@@ -50,9 +68,16 @@ impl ErrorKind {
     }
 }
 
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// A local file or folder could not be used. The cause is the error's `source`.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}", shown(path))]
+#[non_exhaustive]
 pub struct DiskError {
     /// The action attempted; the path follows it in the message.
     pub action: &'static str,
@@ -84,6 +109,12 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
+
+    #[test]
+    fn a_kind_is_displayed_as_a_word() {
+        assert_eq!(ErrorKind::NoSpace.to_string(), "no_space");
+        assert_eq!(format!("{:>6}", ErrorKind::Disk), "  disk");
+    }
 
     #[test]
     fn a_full_disk_is_a_kind_of_its_own() {

@@ -76,7 +76,7 @@ fn is_scheme(word: &str) -> bool {
 }
 
 /// Text from outside in the form that [`fit_for_message`] produces; there is no other way to make one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ForeignText(Box<str>);
 
 impl ForeignText {
@@ -90,6 +90,12 @@ impl ForeignText {
 impl From<&'static str> for ForeignText {
     fn from(own: &'static str) -> Self {
         Self(own.into())
+    }
+}
+
+impl AsRef<str> for ForeignText {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 

@@ -64,7 +64,7 @@ mod size;
 pub use commit_id::{CommitId, Proof};
 pub use duration::duration;
 pub use endpoint::Endpoint;
-pub use error::{Error, Problem};
+pub use error::{Elsewhere, Error, Problem};
 pub use excerpt::Excerpt;
 pub use failure::{DiskError, ErrorKind, causes};
 pub use foreign::{ForeignError, ForeignText, Secrets, fit_for_message};

@@ -59,7 +59,7 @@ impl ModelUrl {
     ///
     /// # Errors
     ///
-    /// [`Error::ModelUrl`]; for a model's address on another hub, it says how to configure that hub.
+    /// [`Error::ModelUrl`]; its [`Problem::elsewhere`] names the hub if the text is a model's address on another one.
     pub fn parse_at(text: &str, hub: &Endpoint) -> Result<Self, Error> {
         let Some(rest) = hub.strip_from(text) else { return text.parse() };
         let model = parse_model(rest, Platform::here());
@@ -105,10 +105,7 @@ fn strip_prefix(text: &str) -> Result<&str, Problem> {
         return Ok(rest);
     }
     if let Some((hub, model)) = elsewhere(text) {
-        let url = ModelUrl(model);
-        return Err(Problem::new(format!(
-            "it is the address of a model at another hub; to use that hub, set HF_ENDPOINT={hub} and write `{url}`"
-        )));
+        return Err(Problem::at_another_hub(hub.to_string(), ModelUrl(model).to_string()));
     }
     Err(Problem::new(if PREFIXES.iter().any(|prefix| ascii_case::strip_prefix(text, prefix).is_some()) {
         "its prefix is not written exactly `HF://` or `https://huggingface.co/`"
@@ -133,6 +130,12 @@ fn refused(text: &str, problem: Problem, meant: Option<ModelRef>) -> Error {
 impl From<ModelRef> for ModelUrl {
     fn from(model: ModelRef) -> Self {
         Self(model)
+    }
+}
+
+impl From<ModelUrl> for ModelRef {
+    fn from(url: ModelUrl) -> Self {
+        url.into_model()
     }
 }
 

@@ -2,7 +2,8 @@
 
 /// The platform whose file name rules apply. A value, so that each platform's rules can be tested on
 /// all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Platform {
     /// Windows, which reserves some names for devices and forbids some characters.
     Windows,

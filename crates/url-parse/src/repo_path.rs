@@ -24,18 +24,10 @@ impl RepoPath {
     /// The longest path, in bytes.
     pub const MAX_BYTES: usize = 4096;
 
-    /// The same as [`str::parse`].
-    ///
-    /// # Errors
-    /// [`Error::RepoPath`] when `text` is not such a path.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        text.parse()
-    }
-
     /// Parses by the rules of `platform`; [`str::parse`] uses this system's.
     ///
     /// # Errors
-    /// As for [`parse`](Self::parse).
+    /// [`Error::RepoPath`] if `text` is no such path.
     pub fn parse_on(text: &str, platform: Platform) -> Result<Self, Error> {
         match problem(text, platform) {
             None => Ok(Self(text.into())),

@@ -104,6 +104,12 @@ fn component_problem(component: &str) -> Option<Problem> {
     }
 }
 
+impl AsRef<str> for Revision {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

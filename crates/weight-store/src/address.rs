@@ -38,14 +38,14 @@ const SCHEMES: &str = "it starts with none of s3://, gs://, az://, https://, htt
 /// assert!(error.to_string().ends_with("a folder is written file:///mnt/models"));
 /// # Ok::<(), weight_store::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StoreUrl {
     pub(crate) home: Home,
     /// Without a trailing slash and without user info.
     shown: Url,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Home {
     /// The prefix of each key: empty, or ends in a slash.
     Bucket {
@@ -61,8 +61,8 @@ pub(crate) enum Home {
 }
 
 /// The cloud that a bucket belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cloud {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Cloud {
     /// S3.
     S3,
     /// Google Cloud Storage.

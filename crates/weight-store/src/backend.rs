@@ -25,6 +25,7 @@ pub enum BlobPlace {
     /// A file.
     File(PathBuf),
     /// A URL. Its query and the headers may be secret: `Debug` shows only the headers' names.
+    #[non_exhaustive]
     Url {
         /// The URL, to be used unchanged.
         url: Url,
@@ -239,7 +240,7 @@ pub(crate) async fn presence(
     // A multipart upload has a different kind of checksum, which ends in the number of parts.
     let sha256 = header_text(answer.headers(), "x-amz-checksum-sha256");
     let sha256 = sha256.and_then(|text| <[u8; 32]>::try_from(STANDARD.decode(text).ok()?).ok());
-    Ok(size.map(|size| Presence { size, sha256: sha256.map(BlobId::new) }))
+    Ok(size.map(|size| Presence { size, sha256: sha256.map(BlobId::from_bytes) }))
 }
 
 /// Builds the error for a refusal, with the address that users know.

@@ -19,7 +19,7 @@ pub struct OnRead(Option<Arc<dyn Fn(u64) + Send + Sync>>);
 
 impl OnRead {
     /// Calls this function.
-    pub fn call(tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
+    pub fn new(tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(tell)))
     }
 
@@ -128,7 +128,7 @@ mod tests {
     fn only_the_content_passes() {
         let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         let file = folder.path().join("content");
-        let id = BlobId::new(Sha256::digest("content").into());
+        let id = BlobId::from_bytes(Sha256::digest("content").into());
         let read = |bytes: &str, size| {
             std::fs::write(&file, bytes).unwrap();
             let mut hashing =

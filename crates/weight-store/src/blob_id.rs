@@ -11,7 +11,7 @@ pub struct BlobId([u8; 32]);
 
 impl BlobId {
     /// The id made of these bytes.
-    pub const fn new(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
@@ -23,17 +23,29 @@ impl BlobId {
 
 /// From 64 lower-case hexadecimal digits.
 impl FromStr for BlobId {
-    type Err = NoBlobId;
+    type Err = ParseBlobIdError;
 
-    fn from_str(text: &str) -> Result<Self, NoBlobId> {
-        from_hex(text).map(Self).ok_or(NoBlobId)
+    fn from_str(text: &str) -> Result<Self, ParseBlobIdError> {
+        from_hex(text).map(Self).ok_or(ParseBlobIdError)
     }
 }
 
 /// A text that is not a [`BlobId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not 64 hexadecimal digits")]
-pub struct NoBlobId;
+pub struct ParseBlobIdError;
+
+impl From<[u8; 32]> for BlobId {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl AsRef<[u8]> for BlobId {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl fmt::Display for BlobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,11 +65,11 @@ mod tests {
 
     #[test]
     fn an_id_is_read_back_as_written() {
-        let id = BlobId::new(std::array::from_fn(|at| u8::try_from(at * 8).unwrap()));
+        let id = BlobId::from_bytes(std::array::from_fn(|at| u8::try_from(at * 8).unwrap()));
         assert_eq!(id.to_string().parse(), Ok(id));
         for text in ["", &"a".repeat(63), &"a".repeat(65), &"A".repeat(64), &"g".repeat(64), &"é".repeat(32)]
         {
-            assert_eq!(text.parse::<BlobId>(), Err(NoBlobId), "{text}");
+            assert_eq!(text.parse::<BlobId>(), Err(ParseBlobIdError), "{text}");
         }
     }
 }

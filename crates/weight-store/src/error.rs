@@ -7,7 +7,7 @@ use httpdate::fmt_http_date;
 use net::{ForeignError, SafeUrl, ServerWords, is_transient_status};
 use url_parse::{DiskError, ErrorKind, Excerpt, shown, size};
 
-use crate::blob_id::BlobId;
+use crate::blob_id::{BlobId, ParseBlobIdError};
 use crate::key::FORMAT;
 
 /// Why a store could not be used.
@@ -19,21 +19,27 @@ use crate::key::FORMAT;
 pub enum Error {
     /// Not the address of a store.
     #[error("`{input}` is not the address of a store: {problem}")]
+    #[non_exhaustive]
     Address {
         /// What was given.
         input: Excerpt,
         /// The reason.
         problem: String,
     },
+    /// Not the name of a content.
+    #[error(transparent)]
+    BlobId(#[from] ParseBlobIdError),
     /// The address needs a feature that this program was built without: buckets of a cloud, or WebDAV
     /// listings.
     #[error("{url} cannot be used like this: this program was built without support for it")]
+    #[non_exhaustive]
     NotBuiltIn {
         /// The store.
         url: SafeUrl,
     },
     /// The settings for a bucket do not fit together.
-    #[error("{url} cannot be used with these settings; check {variables}")]
+    #[error("{url} cannot be used with the settings in {variables}")]
+    #[non_exhaustive]
     Settings {
         /// The store.
         url: SafeUrl,
@@ -43,7 +49,10 @@ pub enum Error {
         source: ForeignError,
     },
     /// There are no credentials: no variable provides them, and the machine has no identity.
-    #[error("{url} cannot be used without credentials: set {variables}, or give this machine an identity")]
+    #[error(
+        "{url} cannot be used without credentials: this machine has no identity, and {variables} are not set"
+    )]
+    #[non_exhaustive]
     NoCredentials {
         /// The store.
         url: SafeUrl,
@@ -60,12 +69,14 @@ pub enum Error {
     Disk(#[from] DiskError),
     /// The folder of a store does not exist. It is not created, since its disk may just not be mounted.
     #[error("the store's folder {} is missing", shown(path))]
+    #[non_exhaustive]
     NoFolder {
         /// The folder.
         path: PathBuf,
     },
     /// The store, or a service that issues credentials for it, refused or has a temporary failure.
     #[error("cannot {action} {url}: status {status}{says}")]
+    #[non_exhaustive]
     Refused {
         /// The action attempted.
         action: &'static str,
@@ -84,6 +95,7 @@ pub enum Error {
         fmt_http_date(*ours),
         fmt_http_date(*theirs)
     )]
+    #[non_exhaustive]
     WrongClock {
         /// The action attempted.
         action: &'static str,
@@ -96,6 +108,7 @@ pub enum Error {
     },
     /// A bucket's response that the library does not understand.
     #[error("cannot {action} {url}")]
+    #[non_exhaustive]
     Bucket {
         /// The action attempted.
         action: &'static str,
@@ -106,6 +119,7 @@ pub enum Error {
     },
     /// The store has a later format.
     #[error("{url} is of format {format}, and this version reads format {FORMAT}: update it")]
+    #[non_exhaustive]
     LaterFormat {
         /// The file that says so.
         url: SafeUrl,
@@ -114,6 +128,7 @@ pub enum Error {
     },
     /// A file in the store does not have the right content.
     #[error("{url} is corrupt: {problem}")]
+    #[non_exhaustive]
     Corrupt {
         /// The file.
         url: SafeUrl,
@@ -122,6 +137,7 @@ pub enum Error {
     },
     /// A file in the store is longer than any valid one.
     #[error("{url} has more than {}", size(*limit))]
+    #[non_exhaustive]
     TooLarge {
         /// The file.
         url: SafeUrl,
@@ -129,9 +145,8 @@ pub enum Error {
         limit: u64,
     },
     /// The store cannot be listed.
-    #[error(
-        "{url} cannot be listed: its server does not answer as WebDAV (status {status}); name the models"
-    )]
+    #[error("{url} cannot be listed: its server does not answer as WebDAV (status {status})")]
+    #[non_exhaustive]
     NotListable {
         /// The store.
         url: SafeUrl,
@@ -139,7 +154,8 @@ pub enum Error {
         status: u16,
     },
     /// The store has too many files to be listed.
-    #[error("{url} has more than {limit} names, which are not listed; name the models")]
+    #[error("{url} has more than {limit} names, which are not listed")]
+    #[non_exhaustive]
     TooMany {
         /// The store.
         url: SafeUrl,
@@ -148,6 +164,7 @@ pub enum Error {
     },
     /// A file to be written to the store does not have the expected content.
     #[error("{} is not the content {id}; nothing of it was put into the store", shown(path))]
+    #[non_exhaustive]
     OtherContent {
         /// The file.
         path: PathBuf,
@@ -155,7 +172,8 @@ pub enum Error {
         id: BlobId,
     },
     /// Another writer interfered: a ref changed each time, or the file to be renamed is gone.
-    #[error("{url} is being written by others; try again")]
+    #[error("{url} is being written by others")]
+    #[non_exhaustive]
     Contended {
         /// The file being written.
         url: SafeUrl,
@@ -172,6 +190,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Address { .. }
+            | Self::BlobId(_)
             | Self::NotBuiltIn { .. }
             | Self::Settings { .. }
             | Self::NoCredentials { .. } => ErrorKind::InvalidInput,
@@ -200,6 +219,29 @@ impl Error {
         match self {
             Self::Refused { wait, .. } => *wait,
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_has_its_kind() {
+        let refused = |status| Error::Refused {
+            action: "read",
+            url: SafeUrl::of(&"s3://bucket/x".parse().unwrap()),
+            status,
+            says: ServerWords::none(),
+            wait: None,
+        };
+        for (status, kind) in
+            [(401, ErrorKind::Refused), (429, ErrorKind::Network), (503, ErrorKind::Network)]
+        {
+            let error = refused(status);
+            assert_eq!((error.kind(), error.is_transient()), (kind, kind == ErrorKind::Network), "{status}");
+            assert_eq!(error.to_string(), format!("cannot read s3://bucket/x: status {status}"));
         }
     }
 }

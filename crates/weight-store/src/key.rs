@@ -119,7 +119,7 @@ fn component(text: &str) -> String {
     if encoded.len() > LONGEST {
         encoded.truncate(LONGEST - 3 - DIGITS);
         encoded += "!!!";
-        let digest = BlobId::new(Sha256::digest(text).into()).to_string();
+        let digest = BlobId::from_bytes(Sha256::digest(text).into()).to_string();
         encoded.extend(digest.chars().take(DIGITS));
     }
     encoded
@@ -161,7 +161,10 @@ mod tests {
 
     #[test]
     fn each_file_has_a_computed_key() {
-        assert_eq!(Key::blob(&BlobId::new([0xab; 32])).as_str(), format!("blobs/sha256/{}", "ab".repeat(32)));
+        assert_eq!(
+            Key::blob(&BlobId::from_bytes([0xab; 32])).as_str(),
+            format!("blobs/sha256/{}", "ab".repeat(32))
+        );
         assert_eq!(
             Key::pack(&CommitId::from_bytes([1; 20])).as_str(),
             format!("packs/{}.pack", "01".repeat(20))

@@ -20,7 +20,7 @@
 //! store.init().await?;
 //!
 //! // Contents first, the commit's pack after them, a name for it last: a reader finds whole models or nothing.
-//! let blob = Blob { id: BlobId::new(digest), size: 7, file: shard, on_read: OnRead::default() };
+//! let blob = Blob { id: BlobId::from_bytes(digest), size: 7, file: shard, on_read: OnRead::default() };
 //! store.put_blob(&blob, false).await?;
 //! let commit = CommitId::from_bytes([1; 20]);
 //! store.put_pack(&commit, "PACK".into(), false).await?;
@@ -81,10 +81,10 @@ mod store;
 mod web;
 mod write;
 
-pub use address::{Cloud, StoreUrl};
+pub use address::StoreUrl;
 pub use backend::BlobPlace;
 pub use blob::{Blob, OnRead};
-pub use blob_id::{BlobId, NoBlobId};
+pub use blob_id::{BlobId, ParseBlobIdError};
 pub use bytes::Bytes;
 pub use error::Error;
 pub use format::{RefRecord, StoreInfo};

@@ -50,6 +50,13 @@ pub const VARIABLES: [&str; 40] = [
 ];
 
 /// Settings of a [`Store`](crate::Store). None are read from the environment.
+///
+/// ```
+/// use weight_store::StoreSettings;
+///
+/// let settings = StoreSettings::default().variables([("AWS_REGION", "eu-central-1")]);
+/// assert_eq!(settings.variables.len(), 1);
+/// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct StoreSettings {
@@ -62,6 +69,24 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
+    /// The same with these [`variables`](field@Self::variables).
+    #[must_use]
+    pub fn variables<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        self.variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        self
+    }
+
+    /// The same, [written in place](field@Self::writes_in_place) or not.
+    #[must_use]
+    pub const fn writes_in_place(mut self, writes_in_place: bool) -> Self {
+        self.writes_in_place = writes_in_place;
+        self
+    }
+
     /// The variables with this prefix, in any case.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     pub(crate) fn of(&self, start: &str) -> impl Iterator<Item = (String, &str)> {

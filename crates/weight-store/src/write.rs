@@ -20,7 +20,7 @@ use crate::store::Store;
 const MAX_ROUNDS: usize = 5;
 
 /// The result of putting a blob or a pack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Put {
     /// It was written.
     Written,

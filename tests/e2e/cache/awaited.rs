@@ -18,7 +18,7 @@ async fn each_async_function_does_the_same_as_its_blocking_form() {
     assert_eq!(cache.list_async().await.unwrap().models, cache.list().unwrap().models);
     assert_eq!(cache.models_async().await.unwrap(), std::slice::from_ref(&id));
     let reports = cache.verify_async(&id, |_| ControlFlow::Continue(())).await.unwrap();
-    assert_eq!(reports, cache.verify(&id, &mut |_| ControlFlow::Continue(())).unwrap());
+    assert_eq!(reports, cache.verify(&id, |_| ControlFlow::Continue(())).unwrap());
     let to = world.beside("exported/model");
     let exported =
         cache.export_async(&id, &to, ExportMode::Copy, |_| ControlFlow::Continue(())).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_stopped_export_leaves_nothing() {
         |event| matches!(event, VerifyEvent::Checked { .. }),
     ];
     for is_the_end in ends_at {
-        let ended = cache.export(&id, &above.join("model"), ExportMode::Copy, &mut |event| {
+        let ended = cache.export(&id, &above.join("model"), ExportMode::Copy, |event| {
             if is_the_end(event) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use facade::Tier;
-use facade::cache::{Listing, ModelEntry, Origin};
+use facade::cache::{EntryOrigin, Listing, ModelEntry};
 use local_hub::{Manifests, ModelFixture, PublishedModel};
 
 use crate::world::{World, files_below, lay_out, temporary_folder};
@@ -42,7 +42,7 @@ async fn a_downloaded_model_has_its_commit() {
     assert_eq!((entry.files, entry.bytes), (published.files.len() as u64, bytes(&published)));
     assert_eq!(entry.commit.unwrap().to_string(), published.commit);
     assert!(entry.date.is_some_and(|date| date >= before && date <= SystemTime::now()), "{entry:?}");
-    assert_eq!((entry.origin, entry.is_whole()), (Origin::Receipt, true));
+    assert_eq!((entry.origin, entry.is_whole()), (EntryOrigin::Receipt, true));
     assert_eq!((entry.link_target, entry.unreadable), (None, None));
 }
 
@@ -62,7 +62,7 @@ async fn a_model_of_the_original_is_listed_without_a_commit() {
     lay_out(&published, &world.home().join("model_weights"));
     let before = files_below(&world.home());
     let entry = only(&world);
-    assert_eq!((entry.origin, entry.commit, entry.is_whole()), (Origin::Unknown, None, true));
+    assert_eq!((entry.origin, entry.commit, entry.is_whole()), (EntryOrigin::Unknown, None, true));
     assert_eq!((entry.files, entry.bytes), (published.files.len() as u64, bytes(&published)));
     assert!(entry.date.is_some());
     assert_eq!(files_below(&world.home()), before, "a listing changes nothing");
@@ -93,7 +93,7 @@ async fn a_receipt_of_another_manifest_does_not_count() {
     text.push('\n');
     fs::write(&manifest, text).unwrap();
     let entry = only(&world);
-    assert_eq!((entry.origin, entry.commit, entry.is_whole()), (Origin::Unknown, None, true));
+    assert_eq!((entry.origin, entry.commit, entry.is_whole()), (EntryOrigin::Unknown, None, true));
 }
 
 #[tokio::test]
@@ -104,14 +104,14 @@ async fn an_unusable_receipt_does_not_count() {
     let whole = fs::read(&receipt).unwrap();
     for junk in [&b""[..], b"{}", b"null", &whole[..whole.len() / 2]] {
         fs::write(&receipt, junk).unwrap();
-        assert_eq!(only(&world).origin, Origin::Unknown, "{}", String::from_utf8_lossy(junk));
+        assert_eq!(only(&world).origin, EntryOrigin::Unknown, "{}", String::from_utf8_lossy(junk));
     }
     // An enormous one, for a reader that reads all of it.
     fs::File::create(&receipt).unwrap().set_len(1 << 40).unwrap();
-    assert_eq!(only(&world).origin, Origin::Unknown);
+    assert_eq!(only(&world).origin, EntryOrigin::Unknown);
     fs::remove_file(&receipt).unwrap();
     fs::create_dir(&receipt).unwrap();
-    assert_eq!(only(&world).origin, Origin::Unknown);
+    assert_eq!(only(&world).origin, EntryOrigin::Unknown);
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use facade::{CommitId, Error, ErrorKind, Model, Outcome, Repair};
+use facade::{CommitId, Error, ErrorKind, Model, Repair};
 use local_hub::{ModelFixture, PublishedModel, edit_config, flip_a_bit};
 
-use crate::world::{Recorded, World, lay_out, request};
+use crate::world::{Recorded, World, download_bytes, lay_out, request};
 
 async fn downloaded(fixture: &ModelFixture) -> (World, PublishedModel) {
     let (world, published) = World::with(fixture);
@@ -32,7 +32,7 @@ async fn only_wrong_files_are_fetched_although_the_model_looks_whole() {
     let fetched: Vec<_> = later.data().requests().into_iter().filter_map(|asked| asked.file).collect();
     assert_eq!(fetched, ["params_shard_1.bin"]);
     let bytes_received = published.file("params_shard_1.bin").unwrap().size;
-    assert_eq!(model.outcome, Outcome::Downloaded { bytes_received, bytes_from_store: 0, bytes_copied: 0 });
+    assert_eq!(download_bytes(&model), Some([bytes_received, 0, 0]));
     assert_eq!(
         published.differences(&entry),
         ["differs: mlc-chat-config.json", "not in the model: mine.txt"],

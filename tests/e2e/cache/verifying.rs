@@ -18,7 +18,7 @@ fn verify(world: &World) -> VerifyReport {
 
 fn all(world: &World) -> Vec<VerifyReport> {
     let cache = world.downloader().cache();
-    cache.verify(&"mlc-ai/tiny".parse().unwrap(), &mut |_| ControlFlow::Continue(())).unwrap()
+    cache.verify(&"mlc-ai/tiny".parse().unwrap(), |_| ControlFlow::Continue(())).unwrap()
 }
 
 /// The files in these states, as `state path`.
@@ -35,7 +35,9 @@ fn not_ok(report: &VerifyReport) -> Vec<String> {
 /// The detail reported for a file.
 fn said(report: &VerifyReport, path: &str) -> String {
     match &report.files.iter().find(|file| file.path == path).unwrap().state {
-        FileState::Corrupt { problem: words } | FileState::Unchecked { reason: words } => words.clone(),
+        FileState::Corrupt { problem: words, .. } | FileState::Unchecked { reason: words, .. } => {
+            words.clone()
+        }
         other => format!("{other:?}"),
     }
 }
@@ -50,7 +52,8 @@ async fn downloaded() -> (World, PublishedModel) {
 async fn a_download_is_right_in_every_file() {
     let (world, published) = downloaded().await;
     let report = verify(&world);
-    assert_eq!(report.basis, Basis::Receipt { commit: published.commit.parse().unwrap() });
+    let Basis::Receipt { commit, .. } = report.basis else { panic!("{:?}", report.basis) };
+    assert_eq!(commit.to_string(), published.commit);
     assert_eq!(report.path, world.entry(&published));
     assert_eq!(not_ok(&report), [""; 0]);
     assert_eq!(report.files.len(), published.files.len());
@@ -178,7 +181,7 @@ async fn every_copy_is_verified() {
     let copy = lay_out(&published, &tier);
     flip_a_bit(&copy.join("params_shard_0.bin"));
     let cache = world.builder().read_only([&tier]).build().unwrap().cache();
-    let reports = cache.verify(&"mlc-ai/tiny".parse().unwrap(), &mut |_| ControlFlow::Continue(())).unwrap();
+    let reports = cache.verify(&"mlc-ai/tiny".parse().unwrap(), |_| ControlFlow::Continue(())).unwrap();
     let sound: Vec<_> =
         reports.iter().map(|report| (report.tier.is_read_only(), report.is_sound())).collect();
     assert_eq!(sound, [(true, false), (false, true)]);
@@ -191,10 +194,10 @@ async fn the_observer_is_told_about_every_file_and_can_stop() {
     let model = "mlc-ai/tiny".parse().unwrap();
     let (mut planned, mut checked) = ((0, 0), (0, 0));
     let reports = cache
-        .verify(&model, &mut |event| {
+        .verify(&model, |event| {
             match event {
                 VerifyEvent::Began { files, bytes, .. } => planned = (*files, *bytes),
-                VerifyEvent::Checked { bytes, .. } => checked = (checked.0 + 1, checked.1 + bytes),
+                VerifyEvent::Checked { size, .. } => checked = (checked.0 + 1, checked.1 + size),
                 _ => {}
             }
             ControlFlow::Continue(())
@@ -206,7 +209,7 @@ async fn the_observer_is_told_about_every_file_and_can_stop() {
     for ends_at in 1..4 {
         let mut events = 0;
         let error = cache
-            .verify(&model, &mut |_| {
+            .verify(&model, |_| {
                 events += 1;
                 if events == ends_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })

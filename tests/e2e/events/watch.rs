@@ -49,9 +49,9 @@ impl Told {
             Event::Metadata { .. } => Self::Metadata,
             Event::RetryingMetadata { .. } => Self::RetryingMetadata,
             Event::Commit { commit, .. } => Self::Commit(commit.to_string()),
-            Event::Checking { files, bytes } => Self::Checking { files: *files, bytes: *bytes },
-            Event::Reused { files, bytes } => Self::Reused { files: *files, bytes: *bytes },
-            Event::Publishing { path } => Self::Publishing((*path).to_owned()),
+            Event::Checking { files, bytes, .. } => Self::Checking { files: *files, bytes: *bytes },
+            Event::Reused { files, bytes, .. } => Self::Reused { files: *files, bytes: *bytes },
+            Event::Publishing { path, .. } => Self::Publishing((*path).to_owned()),
             Event::Fetch(event) => Self::of_fetch(event),
             other => Self::Unknown(format!("{other:?}")),
         })

@@ -42,7 +42,7 @@ pub(super) fn carry_out(row: &Row, stage: &RowStage, endpoint: &str) -> Answer {
 
 fn in_library(row: &Row, stage: &RowStage, endpoint: &str) -> Result<PathBuf, Error> {
     let policy: CachePolicy = row.policy.parse().unwrap();
-    let retry = RetryPolicy { first_delay: Duration::from_millis(1), ..RetryPolicy::default() };
+    let retry = RetryPolicy::default().first_pause(Duration::from_millis(1));
     let downloader = Downloader::builder(&stage.home)
         .read_only(&stage.tiers)
         .temp_dir(&stage.scratch)

@@ -75,7 +75,7 @@ fn gunzip(data: &[u8]) {
 
 fn manifest(data: &[u8]) {
     let Ok(manifest) = Manifest::parse(data, "tensor-cache.json") else { return };
-    let sum = manifest.records().iter().map(|record| u128::from(record.nbytes)).sum::<u128>();
+    let sum = manifest.records().iter().map(|record| u128::from(record.size)).sum::<u128>();
     assert_eq!(u128::from(manifest.total_bytes()), sum.min(u128::from(u64::MAX)));
 }
 

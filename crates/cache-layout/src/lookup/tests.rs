@@ -76,7 +76,7 @@ fn check(states: [State; 3], hit: Option<usize>, passed_over: &[usize]) {
 
     let expected = hit.map(|n| Hit { path: dirs[n].clone(), tier: layout.tiers()[n].clone() });
     assert_eq!(lookup.hit, expected);
-    let found: Vec<_> = lookup.passed_over.iter().map(|passed| passed.dir.clone()).collect();
+    let found: Vec<_> = lookup.passed_over.iter().map(|passed| passed.path.clone()).collect();
     assert_eq!(found, passed_over.iter().map(|&n| dirs[n].clone()).collect::<Vec<_>>());
     assert_eq!(lookup.broken_entry().is_some(), passed_over.contains(&2));
     assert_eq!(lookup.looked_in, dirs[..=hit.unwrap_or(2)]);
@@ -194,7 +194,7 @@ fn a_lookup_during_publishing_finds_nothing_or_the_model() {
 fn a_report_is_one_sentence() {
     let sentence = |problem| {
         let tier = Tier::ReadOnly("/t".into());
-        PassedOver { dir: "/t/hf/u/r".into(), tier, problem }.to_string()
+        PassedOver { path: "/t/hf/u/r".into(), tier, problem }.to_string()
     };
     let missing = |files: &[&str]| Problem::Incomplete { missing: files.iter().map(|&f| f.into()).collect() };
     assert_eq!(sentence(Problem::NotADirectory), "/t/hf/u/r is not a directory");

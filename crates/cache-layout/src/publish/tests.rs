@@ -28,7 +28,7 @@ fn pooled() -> ContentName {
 
 fn receipt(n: u8) -> Receipt {
     let mut receipt = Receipt::new(url_parse::CommitId::from_bytes([n; 20]), [n; 32]);
-    receipt.made = std::time::SystemTime::UNIX_EPOCH;
+    receipt.made_at = std::time::SystemTime::UNIX_EPOCH;
     receipt
 }
 

@@ -5,14 +5,14 @@ use crate::{CacheConfig, testing};
 
 fn receipt() -> Receipt {
     let mut receipt = Receipt::new(CommitId::from_bytes([0xab; 20]), [1; 32]);
-    receipt.made = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    receipt.made_at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
     let file = |path: &str| ReceiptFile { path: path.parse().unwrap(), size: 3, sha256: None, md5: None };
     receipt.files = vec![
         ReceiptFile { sha256: Some([2; 32]), md5: Some([3; 16]), ..file("params_shard_0.bin") },
         file("sub/README.md"),
     ];
     receipt.revision = Some("refs/pr/1".parse().unwrap());
-    receipt.seen_at = Some(receipt.made);
+    receipt.seen_at = Some(receipt.made_at);
     receipt.lacking = vec!["tokenizer.model".parse().unwrap()];
     receipt.proof = Some(Proof::Git);
     receipt.endpoint = Some("https://mirror.example/prefix".parse().unwrap());

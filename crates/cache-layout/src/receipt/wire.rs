@@ -89,8 +89,6 @@ enum Unusable {
     Time(u64),
     #[error("`{0}` is not a digest")]
     Digest(Excerpt),
-    #[error("`{0}` is not a kind of proof")]
-    Proof(Excerpt),
     #[error(transparent)]
     Name(#[from] url_parse::Error),
 }
@@ -117,7 +115,7 @@ impl From<&Receipt> for Wire {
             revision: receipt.revision.as_ref().map(ToString::to_string),
             seen_at: receipt.seen_at.map(seconds),
             manifest_sha256: hex(&receipt.manifest_sha256),
-            made: seconds(receipt.made),
+            made: seconds(receipt.made_at),
             files: receipt.files.iter().map(File::from).collect(),
             lacking: receipt.lacking.iter().map(ToString::to_string).collect(),
             edits: receipt.edits.iter().map(Edited::from).collect(),
@@ -151,12 +149,12 @@ impl TryFrom<Wire> for Receipt {
         }
         Ok(Self {
             commit: wire.commit.parse::<CommitId>()?,
-            proof: wire.proof.as_deref().map(proof).transpose()?,
+            proof: wire.proof.as_deref().map(str::parse::<Proof>).transpose()?,
             endpoint: wire.endpoint.map(|endpoint| endpoint.parse::<Endpoint>()).transpose()?,
             revision: wire.revision.map(|revision| revision.parse::<Revision>()).transpose()?,
             seen_at: wire.seen_at.map(time).transpose()?,
             manifest_sha256: digest(&wire.manifest_sha256)?,
-            made: time(wire.made)?,
+            made_at: time(wire.made)?,
             files: wire.files.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             lacking: wire.lacking.iter().map(|path| path.parse::<RepoPath>()).collect::<Result<_, _>>()?,
             edits: wire.edits.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
@@ -191,10 +189,6 @@ fn seconds(time: SystemTime) -> u64 {
 
 fn time(seconds: u64) -> Result<SystemTime, Unusable> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).ok_or(Unusable::Time(seconds))
-}
-
-fn proof(word: &str) -> Result<Proof, Unusable> {
-    Proof::of_word(word).ok_or_else(|| Unusable::Proof(Excerpt::of(word)))
 }
 
 fn digest<const N: usize>(text: &str) -> Result<[u8; N], Unusable> {

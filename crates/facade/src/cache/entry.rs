@@ -32,7 +32,7 @@ pub struct Unfinished {
     /// Whether the model is being downloaded, possibly on another machine.
     pub in_use: bool,
     /// When it was last written.
-    pub written: Option<SystemTime>,
+    pub written_at: Option<SystemTime>,
 }
 
 /// One model in one tier.
@@ -58,7 +58,7 @@ pub struct ModelEntry {
     /// When it was downloaded, or else when the directory was last changed.
     pub date: Option<SystemTime>,
     /// Who put it there.
-    pub origin: Origin,
+    pub origin: EntryOrigin,
     /// What the model lacks, one line for each file; empty if it is whole. Nothing was hashed:
     /// [`Cache::verify`](crate::Cache::verify) does that.
     pub missing: Vec<String>,
@@ -69,7 +69,7 @@ pub struct ModelEntry {
 /// Who put a model into the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Origin {
+pub enum EntryOrigin {
     /// A download of this library: a receipt describes this directory.
     Receipt,
     /// Another program, a person, or a download whose receipt is lost.

@@ -53,17 +53,14 @@ pub(super) fn export(
     let exported = |path, was_there| Exported { path, files: files.len() as u64, bytes, was_there };
     let export = match Export::begin(to, layout.durability()) {
         Ok(export) => export,
-        Err(error @ cache_layout::Error::Occupied { is_folder: false, .. }) => return Err(error.into()),
-        Err(cache_layout::Error::Occupied { path, is_folder }) => {
-            let there = compare(slot.model(), &hit.tier, &path, receipt.as_ref(), observe)?;
-            let is_model = receipt.is_some() && there.is_sound() && !there.is_modified();
-            return if is_model {
-                Ok(exported(path, true))
-            } else {
-                Err(cache_layout::Error::Occupied { path, is_folder }.into())
+        Err(error) => {
+            let cache_layout::Error::Occupied { path, is_folder: true, .. } = &error else {
+                return Err(error.into());
             };
+            let there = compare(slot.model(), &hit.tier, path, receipt.as_ref(), observe)?;
+            let is_model = receipt.is_some() && there.is_sound() && !there.is_modified();
+            return if is_model { Ok(exported(path.clone(), true)) } else { Err(error.into()) };
         }
-        Err(error) => return Err(error.into()),
     };
     for file in files.keys() {
         let from = file.under(&hit.path);

@@ -8,7 +8,7 @@ use cache_layout::{RemovedEntry, Skipped};
 use serde::{Serialize, Serializer};
 use url_parse::{ModelRef, Proof};
 
-use super::entry::{Listing, ModelEntry, Origin, Unfinished};
+use super::entry::{EntryOrigin, Listing, ModelEntry, Unfinished};
 use super::removal::{PrunedModel, Pruning, Removal};
 use super::report::{Basis, FileReport, FileState, VerifyReport};
 use super::shrink::{ShrinkOutcome, Shrinking, ShrunkModel};
@@ -98,8 +98,8 @@ impl<'a> From<&'a ModelEntry> for ModelEntryJson<'a> {
             proof: entry.proof.map(Proof::as_str),
             date: entry.date.and_then(seconds),
             origin: match entry.origin {
-                Origin::Receipt => "receipt",
-                Origin::Unknown => "unknown",
+                EntryOrigin::Receipt => "receipt",
+                EntryOrigin::Unknown => "unknown",
             },
             whole: entry.is_whole(),
             missing: &entry.missing,
@@ -115,7 +115,7 @@ impl From<&Unfinished> for UnfinishedJson {
             revision: revision(&unfinished.model),
             bytes: unfinished.bytes,
             in_use: unfinished.in_use,
-            written: unfinished.written.and_then(seconds),
+            written: unfinished.written_at.and_then(seconds),
         }
     }
 }
@@ -167,7 +167,7 @@ impl Serialize for Removal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (entry, link_target) = match &self.entry {
             RemovedEntry::Directory => ("directory", None),
-            RemovedEntry::Link { target } => ("link", Some(text(target))),
+            RemovedEntry::Link { target, .. } => ("link", Some(text(target))),
             _ => ("nothing", None),
         };
         let removal = RemovalJson {

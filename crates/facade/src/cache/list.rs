@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use cache_layout::{CacheLayout, Completeness, Entry, PruneMode, PrunedSlot, usage_of};
 
-use super::entry::{Listing, ModelEntry, Origin, Unfinished};
+use super::entry::{EntryOrigin, Listing, ModelEntry, Unfinished};
 use crate::Error;
 use crate::look::inspect_with;
 use crate::receipts::receipt_about;
@@ -24,8 +24,8 @@ pub(super) fn list(layout: &CacheLayout) -> Result<Listing, Error> {
 /// A download that failed at once has left only empty folders, and is not listed.
 fn unfinished(slot: &PrunedSlot) -> Option<Unfinished> {
     let (model, bytes) = (slot.slot.model().clone(), slot.removed_bytes + slot.kept_bytes);
-    let (in_use, written) = (slot.in_use, slot.written);
-    (in_use || bytes > 0).then_some(Unfinished { model, bytes, in_use, written })
+    let (in_use, written_at) = (slot.in_use, slot.written_at);
+    (in_use || bytes > 0).then_some(Unfinished { model, bytes, in_use, written_at })
 }
 
 /// `None` if the entry has vanished since it was found.
@@ -46,8 +46,8 @@ fn describe(layout: &CacheLayout, entry: &Entry) -> Option<ModelEntry> {
         bytes: usage.bytes,
         commit: receipt.as_ref().map(|receipt| receipt.commit),
         proof: receipt.as_ref().and_then(|receipt| receipt.proof),
-        date: receipt.as_ref().map(|receipt| receipt.made).or_else(|| changed(entry)),
-        origin: if receipt.is_some() { Origin::Receipt } else { Origin::Unknown },
+        date: receipt.as_ref().map(|receipt| receipt.made_at).or_else(|| changed(entry)),
+        origin: if receipt.is_some() { EntryOrigin::Receipt } else { EntryOrigin::Unknown },
         missing,
         unreadable: usage.unreadable.map(|(path, error)| format!("{}: {error}", url_parse::shown(&path))),
     })

@@ -64,7 +64,7 @@ pub struct PrunedModel {
     /// machine. `None` if nothing stays, or a process of this machine is using it.
     pub kept_until: Option<SystemTime>,
     /// When it was last written.
-    pub written: Option<SystemTime>,
+    pub written_at: Option<SystemTime>,
     /// Why not all of it could be removed.
     pub failure: Option<Error>,
 }
@@ -125,7 +125,7 @@ impl PrunedModel {
             in_use: pruned.in_use,
             holder: pruned.holder,
             kept_until: pruned.kept_until,
-            written: pruned.written,
+            written_at: pruned.written_at,
             failure: pruned.failure.map(Error::from),
         }
     }

@@ -29,10 +29,11 @@ pub struct VerifyReport {
 }
 
 /// What a copy was compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Basis {
     /// The download's receipt, which has a digest of every file.
+    #[non_exhaustive]
     Receipt {
         /// The commit that was downloaded.
         commit: CommitId,
@@ -63,6 +64,7 @@ pub enum FileState {
     /// which a repair kept the user's edited version, unchanged since then.
     Modified,
     /// It does not have the right content.
+    #[non_exhaustive]
     Corrupt {
         /// The difference.
         problem: String,
@@ -70,6 +72,7 @@ pub enum FileState {
     /// The model needs it, and it does not exist.
     Missing,
     /// It exists, but nothing records its content.
+    #[non_exhaustive]
     Unchecked {
         /// What could not be checked, and why.
         reason: String,

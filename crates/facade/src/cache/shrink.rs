@@ -47,6 +47,7 @@ pub struct ShrunkModel {
 #[non_exhaustive]
 pub enum ShrinkOutcome {
     /// It was removed, or would be.
+    #[non_exhaustive]
     Removed {
         /// Why some obsolete files could not be deleted. The model is gone nevertheless.
         leftover: Option<Error>,

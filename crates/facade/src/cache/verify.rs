@@ -50,7 +50,7 @@ pub enum VerifyEvent<'a> {
         /// The file.
         file: &'a RepoPath,
         /// Its size in bytes.
-        bytes: u64,
+        size: u64,
         /// The result.
         state: &'a FileState,
     },
@@ -136,7 +136,7 @@ fn hash<'a>(
     shard_fetch::verify_files(&on_disk, None, |place, verdict| {
         if let Some((path, expected)) = files.get(place) {
             let state = state_of(dir, receipt, path, verdict);
-            outcome = observe(&VerifyEvent::Checked { file: path, bytes: expected.size, state: &state });
+            outcome = observe(&VerifyEvent::Checked { file: path, size: expected.size, state: &state });
             states.push((*path, state));
         }
         outcome

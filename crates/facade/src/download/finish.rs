@@ -51,8 +51,8 @@ impl Work {
                 Ok(carried)
             })
             .await?;
-        for (path, place) in &carried.kept {
-            self.warn(Warning::CarriedOver { path, place });
+        for (path, kept_as) in &carried.kept {
+            self.warn(Warning::CarriedOver { path, kept_as });
         }
         for (path, reason) in &carried.left_behind {
             self.warn(Warning::LeftBehind { path, reason });

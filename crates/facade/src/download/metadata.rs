@@ -81,10 +81,10 @@ impl Work {
                     source: cause,
                 });
             };
-            let delay = cause.server_wait().map_or(pause, |wait| wait.max(pause));
-            tracing::info!(attempt = budget.attempts(), ?delay, %cause, "the metadata could not be fetched: a pause");
-            self.observer().on_event(&Event::RetryingMetadata { delay, cause: &cause });
-            tokio::time::sleep(delay).await;
+            let pause = cause.server_wait().map_or(pause, |wait| wait.max(pause));
+            tracing::info!(attempt = budget.attempts(), delay = ?pause, %cause, "the metadata could not be fetched: a pause");
+            self.observer().on_event(&Event::RetryingMetadata { pause, cause: &cause });
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -141,14 +141,12 @@ impl Work {
                 Ok((scratch, run.tree().to_owned(), keep_in))
             })
             .await?;
-        Ok(MetadataRequest {
-            model: self.request.model().id().clone(),
-            revision: restored.map(Revision::from).or_else(|| self.request.model().revision().cloned()),
-            scratch_parent,
-            export_to,
-            keep_in,
-            keep_alive: Arc::clone(&self.lease) as hf_transport::KeepAlive,
-        })
+        let model = self.request.model();
+        let mut request = MetadataRequest::new(model.id().clone(), scratch_parent, export_to);
+        request.revision = restored.map(Revision::from).or_else(|| model.revision().cloned());
+        request.keep_in = keep_in;
+        request.keep_alive = Arc::clone(&self.lease) as hf_transport::KeepAlive;
+        Ok(request)
     }
 
     /// Reads the manifest and the configuration; if they are LFS files, fetches them first.
@@ -210,8 +208,7 @@ impl Work {
         })?;
         if file.size > MAX_METADATA_BYTES {
             let (model, path) = (self.request.model().id().clone(), file.path.clone());
-            let source =
-                shard_fetch::Error::MetadataTooLarge { name: path.to_string(), limit: MAX_METADATA_BYTES };
+            let source = shard_fetch::Error::metadata_too_large(path.to_string(), MAX_METADATA_BYTES);
             return Err(Error::Unusable { model, path, source });
         }
         Ok(file)
@@ -247,23 +244,33 @@ fn add_newer_name(tree: &Path, path: &RepoPath, manifest: &[u8]) -> Result<(), E
 
 #[cfg(test)]
 mod tests {
-    use net::{Hop, RetryPolicy, SafeUrl};
+    use hf_transport::{HubClient, HubConfig};
+    use local_hub::{Fault, FaultTarget, LocalHub, ModelFixture, Times};
+    use net::{Client, Floor, NetSettings, RetryPolicy};
 
     use super::*;
 
-    /// How often the same failure is tolerated.
-    fn attempts(cause: &hf_transport::Error) -> usize {
+    const ID: &str = "mlc-ai/tiny";
+    const WINDOW: Duration = Duration::from_millis(300);
+
+    /// How often a hub is asked that always fails so.
+    async fn attempts(fault: Fault) -> usize {
+        let hub = LocalHub::start();
+        hub.publish(&ModelFixture::new(ID));
+        hub.fault(FaultTarget::info_refs(ID), fault, Times::Forever);
+        let mut settings = NetSettings::default();
+        settings.floor = Floor { bytes: 1_000_000, window: WINDOW };
+        settings.idle_timeout = WINDOW;
+        let config = HubConfig::new(hub.endpoint().parse().unwrap());
+        let client = HubClient::new(Client::new(settings).unwrap(), config);
+        let cause = client.commit_of(&ID.parse().unwrap(), None).await.unwrap_err();
         let mut budget = RetryBudget::new(RetryPolicy::default());
-        1 + std::iter::from_fn(|| pause_after(cause, &mut budget)).count()
+        1 + std::iter::from_fn(|| pause_after(&cause, &mut budget)).count()
     }
 
-    #[test]
-    fn slow_responses_have_two_attempts_and_silence_six() {
-        let (action, hop) = ("fetch", Hop::Hub);
-        let url = SafeUrl::of(&"https://hub.example/".parse().unwrap());
-        let minute = Duration::from_secs(60);
-        let slow = net::Error::TooSlow { action, url: url.clone(), hop, bytes: 30, waited: minute };
-        assert_eq!(attempts(&slow.into()), 2);
-        assert_eq!(attempts(&net::Error::Stalled { action, url, hop, proxy: None, idle: minute }.into()), 6);
+    #[tokio::test]
+    async fn slow_responses_have_two_attempts_and_silence_six() {
+        assert_eq!(attempts(Fault::SlowDrip { bytes: 1, every: WINDOW / 20 }).await, 2);
+        assert_eq!(attempts(Fault::NoAnswer).await, 6);
     }
 }

@@ -65,7 +65,7 @@ impl Work {
         for file in plan.fetches.into_iter().chain(described.fetched) {
             // A file whose pointer has no digest is in git.
             if let Some(digest) = file.expected.sha256 {
-                needs.blobs.push(Needed { id: BlobId::new(*digest.as_bytes()), file });
+                needs.blobs.push(Needed { id: BlobId::from_bytes(*digest.as_bytes()), file });
             }
         }
         Ok(needs)

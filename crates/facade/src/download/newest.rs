@@ -10,7 +10,7 @@ use weight_store::RefName;
 use super::stored::{ask_hub, insist};
 use crate::context::{OwnSource, SharedContext};
 use crate::decision::is_forced;
-use crate::store::StoreMode;
+use crate::store_mode::StoreMode;
 use crate::store_set::StoreSet;
 use crate::threads::blocking;
 use crate::{Error, Event, Request};
@@ -44,7 +44,7 @@ pub(crate) async fn newest_commit(
     }
     let watcher = Arc::clone(request.watcher());
     let hub = HubClient::new(client, context.hub.clone());
-    let hub = hub.on_throttled_do(move |throttled| watcher.on_event(&Event::Throttled(throttled)));
+    let hub = hub.on_throttled(move |throttled| watcher.on_event(&Event::Throttled(throttled)));
     let source: Arc<dyn MetadataSource> = match &context.metadata {
         Some(OwnSource(source)) => Arc::clone(source),
         None => Arc::new(HubMetadata::new(hub)),

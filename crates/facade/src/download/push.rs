@@ -100,9 +100,9 @@ impl Work {
                 Err(error) => return Err(self.without_git(error)),
             };
             let Some(pause) = pause_after(&error, &mut budget) else { return Err(error.into()) };
-            let delay = error.server_wait().map_or(pause, |wait| wait.max(pause));
-            self.observer().on_event(&Event::RetryingMetadata { delay, cause: &error });
-            sleep(delay).await;
+            let pause = error.server_wait().map_or(pause, |wait| wait.max(pause));
+            self.observer().on_event(&Event::RetryingMetadata { pause, cause: &error });
+            sleep(pause).await;
         }
     }
 
@@ -131,7 +131,7 @@ impl Work {
             {
                 // A file whose pointer has no digest is in git.
                 let Some(digest) = file.expected.sha256 else { continue };
-                let (id, size) = (BlobId::new(*digest.as_bytes()), file.expected.size);
+                let (id, size) = (BlobId::from_bytes(*digest.as_bytes()), file.expected.size);
                 let on_read = moved(self.request.watcher());
                 let blob = Blob { id, size, file: file.path.under(&model.path), on_read };
                 let (store, retry, path) = (store.clone(), self.context.retry.clone(), file.path.clone());
@@ -147,7 +147,11 @@ impl Work {
             if put == Put::WasThere {
                 self.observer().on_event(&Event::StoreBytes { bytes });
             }
-            self.observer().on_event(&Event::Pushed { file: &file, bytes, was_there: put == Put::WasThere });
+            self.observer().on_event(&Event::Pushed {
+                file: &file,
+                size: bytes,
+                was_there: put == Put::WasThere,
+            });
         }
     }
 

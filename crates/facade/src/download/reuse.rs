@@ -194,7 +194,7 @@ impl Work {
         for (_, store) in self.stores.in_use().filter(|(_, store)| store.url().folder().is_some()) {
             let mut candidates = Vec::new();
             for file in missing {
-                let place = match sha256(&file).map(BlobId::new) {
+                let place = match sha256(&file).map(BlobId::from_bytes) {
                     Some(blob) => {
                         self.stores.asks(&file.path, store.shown_blob(&blob));
                         Some(store.locate(&blob).await?)

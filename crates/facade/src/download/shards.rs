@@ -167,7 +167,7 @@ impl Work {
     fn fetcher(&self) -> Fetcher {
         let mut fetcher = Fetcher::builder()
             .retry(self.context.retry.clone())
-            .durability(self.context.layout.durability() == Durability::Synced);
+            .synced(self.context.layout.durability() == Durability::Synced);
         if !self.stores.is_empty() {
             fetcher = fetcher.split_above(STORES_SPLIT_ABOVE);
         }
@@ -260,17 +260,17 @@ impl FetchWatcher {
 }
 
 impl shard_fetch::Observer for FetchWatcher {
-    fn on_event(&self, event: FetchEvent<'_>) {
+    fn on_event(&self, event: &FetchEvent<'_>) {
         match event {
             FetchEvent::Received { bytes, place, .. } => {
-                self.received.fetch_add(bytes, Ordering::Relaxed);
-                if place != HUB {
-                    self.from_store.fetch_add(bytes, Ordering::Relaxed);
+                self.received.fetch_add(*bytes, Ordering::Relaxed);
+                if *place != HUB {
+                    self.from_store.fetch_add(*bytes, Ordering::Relaxed);
                 }
             }
             FetchEvent::Verified { file, .. } => self.stores.answered(file, StoreAnswer::Hit),
             _ => {}
         }
-        self.observer.on_event(&Event::Fetch(&event));
+        self.observer.on_event(&Event::Fetch(event));
     }
 }

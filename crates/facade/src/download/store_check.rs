@@ -13,7 +13,7 @@ use super::stored::insist;
 use super::work::Work;
 use crate::context::SharedContext;
 use crate::store_clock::warn_of_clock;
-use crate::stored::{StoreCheck, StoreFinding, StorePart, StoreRepair, StoreVerifyOptions};
+use crate::stored::{FileCount, RepairOutcome, StoreCheck, StoreFinding, StorePart, StoreVerifyOptions};
 use crate::words::failure;
 use crate::{Error, Event, Observer};
 
@@ -52,7 +52,7 @@ impl Checker {
             blobs: 0,
             bytes: 0,
             unneeded: None,
-            others: None,
+            other_files: None,
             findings: Vec::new(),
             failure: None,
         };
@@ -76,7 +76,7 @@ impl Checker {
         let mut sizes = BTreeMap::new();
         if let Some(listed) = listed {
             let (files, bytes) = names.others;
-            self.check.others = Some((files + listed.others, bytes + listed.other_bytes));
+            self.check.other_files = Some(FileCount::new(files + listed.others, bytes + listed.other_bytes));
             sizes = listed.known;
         }
         if let Err(failure) = self.read(&names, sizes, models.is_empty()).await {
@@ -105,8 +105,10 @@ impl Checker {
         let mut sizes = listed;
         if is_all {
             let unneeded = sizes.iter().filter(|(id, _)| !self.needed.contains_key(id));
-            self.check.unneeded =
-                Some(unneeded.fold((0, 0), |(files, bytes), (_, size)| (files + 1, bytes + size)));
+            let count = |count: FileCount, (_, size): (&BlobId, &u64)| {
+                FileCount::new(count.files + 1, count.bytes + size)
+            };
+            self.check.unneeded = Some(unneeded.fold(FileCount::default(), count));
         }
         sizes.extend(self.needed.iter().map(|(id, (_, needed))| (*id, needed.file.expected.size)));
         self.read_blobs(sizes).await
@@ -134,7 +136,7 @@ impl Checker {
         if self.options.repair {
             match self.needs_by_hub(names, commit).await {
                 Ok(needs) => self.note(commit, needs),
-                Err(why) => finding.repair = StoreRepair::Failed(why),
+                Err(why) => finding.repair = RepairOutcome::Failed(why),
             }
         }
         self.check.findings.push(finding);
@@ -206,5 +208,5 @@ fn is_of_the_pack(error: &Error) -> bool {
 /// Reports the bytes read.
 pub(super) fn moved(watcher: &Arc<dyn Observer>) -> OnRead {
     let watcher = Arc::clone(watcher);
-    OnRead::call(move |bytes| watcher.on_event(&Event::StoreBytes { bytes }))
+    OnRead::new(move |bytes| watcher.on_event(&Event::StoreBytes { bytes }))
 }

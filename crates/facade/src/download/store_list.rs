@@ -5,7 +5,7 @@ use weight_store::Store;
 use super::store_names::StoreNames;
 use crate::Error;
 use crate::context::SharedContext;
-use crate::stored::{StoreListing, StoredModel};
+use crate::stored::{StoreListing, StoredModel, UnnamedCommit};
 
 /// Lists a store, and reads its refs.
 pub(crate) async fn list(context: &SharedContext, store: &Store) -> Result<StoreListing, Error> {
@@ -28,7 +28,7 @@ pub(crate) async fn list(context: &SharedContext, store: &Store) -> Result<Store
     Ok(StoreListing {
         store: store.url().to_string(),
         models: models.collect(),
-        unnamed: unnamed.map(|(commit, size)| (*commit, *size)).collect(),
+        unnamed: unnamed.map(|(&commit, &pack_bytes)| UnnamedCommit { commit, pack_bytes }).collect(),
         broken: names.broken.iter().map(|(_, finding)| finding.clone()).collect(),
         other_files: names.others.0,
     })

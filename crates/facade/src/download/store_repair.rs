@@ -13,7 +13,7 @@ use super::store_names::{ListedName, StoreNames};
 use super::stored::insist;
 use super::work::Work;
 use crate::Error;
-use crate::stored::{StoreFinding, StorePart, StoreRepair};
+use crate::stored::{RepairOutcome, StoreFinding, StorePart};
 use crate::threads::blocking;
 use crate::words::failure;
 
@@ -48,7 +48,7 @@ impl Checker {
         let mut lost = BTreeSet::new();
         for (id, at) in damaged {
             let repair = outcome(self.write_blob(names, &id).await);
-            if repair != StoreRepair::Repaired {
+            if repair != RepairOutcome::Repaired {
                 lost.insert(id);
             }
             if let Some(finding) = self.check.findings.get_mut(at) {
@@ -107,7 +107,7 @@ impl Checker {
         }
         let named = self.named(name).await.map_err(|error| failure(&error))?;
         let is_broken = |finding: &StoreFinding| {
-            finding.commit == Some(named.commit) && finding.repair != StoreRepair::Repaired
+            finding.commit == Some(named.commit) && finding.repair != RepairOutcome::Repaired
         };
         let needs = self.commits.get(&named.commit).ok_or(NOT_PUSHED)?;
         if self.check.findings.iter().any(is_broken) {
@@ -146,10 +146,10 @@ impl Work {
 }
 
 fn unwritten_pack(finding: &StoreFinding) -> Option<CommitId> {
-    let is_open = finding.part == StorePart::Pack && finding.repair == StoreRepair::NotAsked;
+    let is_open = finding.part == StorePart::Pack && finding.repair == RepairOutcome::NotAsked;
     finding.commit.filter(|_| is_open)
 }
 
-fn outcome(written: Result<(), String>) -> StoreRepair {
-    written.map_or_else(StoreRepair::Failed, |()| StoreRepair::Repaired)
+fn outcome(written: Result<(), String>) -> RepairOutcome {
+    written.map_or_else(RepairOutcome::Failed, |()| RepairOutcome::Repaired)
 }

@@ -12,7 +12,7 @@ use weight_store::{RefName, RefRecord, Store};
 
 use super::metadata::pause_after;
 use super::work::Work;
-use crate::store::StoreMode;
+use crate::store_mode::StoreMode;
 use crate::stores::StoreAnswer;
 use crate::{Error, Event, Request, Warning};
 
@@ -243,9 +243,9 @@ pub(super) async fn ask_hub<T, F: Future<Output = Result<T, hf_transport::Error>
             let (attempts, elapsed) = (budget.attempts(), started.elapsed());
             return Err(Error::CommitNotNamed { model: model.clone(), attempts, elapsed, source: cause });
         };
-        let delay = cause.server_wait().map_or(pause, |wait| wait.max(pause));
-        observer.on_event(&Event::RetryingMetadata { delay, cause: &cause });
-        sleep(delay).await;
+        let pause = cause.server_wait().map_or(pause, |wait| wait.max(pause));
+        observer.on_event(&Event::RetryingMetadata { pause, cause: &cause });
+        sleep(pause).await;
     }
 }
 

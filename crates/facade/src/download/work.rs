@@ -63,7 +63,7 @@ impl Work {
     /// Tells the observer when the hub limits the request rate.
     pub(super) fn telling_of_limits(mut self) -> Self {
         let watcher = Arc::clone(self.request.watcher());
-        self.hub = self.hub.on_throttled_do(move |throttled| watcher.on_event(&Event::Throttled(throttled)));
+        self.hub = self.hub.on_throttled(move |throttled| watcher.on_event(&Event::Throttled(throttled)));
         self
     }
 

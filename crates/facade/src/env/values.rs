@@ -15,7 +15,7 @@ use super::variables::{
     MLC_WEIGHTS_STORE_MODE, XDG_CACHE_HOME,
 };
 use crate::Error;
-use crate::store::StoreMode;
+use crate::store_mode::StoreMode;
 
 /// A source of variables: the process's environment, or a test's table.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -98,9 +98,7 @@ pub(super) fn store_mode(lookup: Lookup<'_>) -> Result<StoreMode, Error> {
 /// The clouds' own variables. Their values are checked when a bucket is opened.
 pub(super) fn store_settings(lookup: Lookup<'_>) -> StoreSettings {
     let value = |name: &str| Some((name.to_owned(), lookup(name)?.to_string_lossy().into_owned()));
-    let mut settings = StoreSettings::default();
-    settings.variables = weight_store::VARIABLES.into_iter().filter_map(value).collect();
-    settings
+    StoreSettings::default().variables(weight_store::VARIABLES.into_iter().filter_map(value))
 }
 
 pub(super) fn idle_timeout(lookup: Lookup<'_>) -> Result<Option<Duration>, Error> {
@@ -128,12 +126,11 @@ pub(super) const ALL_PROXY: EitherCase = ["all_proxy", "ALL_PROXY"];
 pub(super) const NO_PROXY: EitherCase = ["no_proxy", "NO_PROXY"];
 
 pub(super) fn proxies(lookup: Lookup<'_>) -> Result<ProxySettings, Error> {
-    Ok(ProxySettings {
-        http: proxy(HTTP_PROXY, lookup)?,
-        https: proxy(HTTPS_PROXY, lookup)?,
-        all: proxy(ALL_PROXY, lookup)?,
-        no_proxy: no_proxy(lookup)?,
-    })
+    let mut proxies = ProxySettings::default().no_proxy(no_proxy(lookup)?);
+    proxies.http = proxy(HTTP_PROXY, lookup)?;
+    proxies.https = proxy(HTTPS_PROXY, lookup)?;
+    proxies.all = proxy(ALL_PROXY, lookup)?;
+    Ok(proxies)
 }
 
 pub(super) fn proxy(names: EitherCase, lookup: Lookup<'_>) -> Result<Option<ProxyUrl>, Error> {

@@ -16,16 +16,16 @@ pub const MLC_LLM_READONLY_WEIGHT_CACHE: &str = "MLC_LLM_READONLY_WEIGHT_CACHE";
 /// `ON` (default), `OFF`, `REDO` or `READONLY`.
 pub const MLC_DOWNLOAD_CACHE_POLICY: &str = "MLC_DOWNLOAD_CACHE_POLICY";
 /// Truthy: a model counts only if its files are proven to belong to its commit; see
-/// [`Builder::require_proof`](crate::Builder::require_proof).
+/// [`DownloaderBuilder::require_proof`](crate::DownloaderBuilder::require_proof).
 pub const MLC_WEIGHTS_REQUIRE_PROOF: &str = "MLC_WEIGHTS_REQUIRE_PROOF";
 /// Stores that are asked before the hub, separated by spaces: `s3://bucket/prefix`, `gs://…`, `az://…`,
-/// `https://…`, `file:///…`; see [`Builder::stores`](crate::Builder::stores). Buckets are accessed with
+/// `https://…`, `file:///…`; see [`DownloaderBuilder::stores`](crate::DownloaderBuilder::stores). Buckets are accessed with
 /// the variables of their clouds (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
 pub const MLC_WEIGHTS_STORE: &str = "MLC_WEIGHTS_STORE";
 /// `first` (default), `refs` or `only`; see [`StoreMode`](crate::stores::StoreMode).
 pub const MLC_WEIGHTS_STORE_MODE: &str = "MLC_WEIGHTS_STORE_MODE";
 /// Truthy: models from the hub are put into the first store; see
-/// [`Builder::fill_store`](crate::Builder::fill_store).
+/// [`DownloaderBuilder::fill_store`](crate::DownloaderBuilder::fill_store).
 pub const MLC_WEIGHTS_STORE_FILL: &str = "MLC_WEIGHTS_STORE_FILL";
 /// Where the scratch git repository of a download goes; default: the cache's private folder.
 pub const MLC_TEMP_DIR: &str = "MLC_TEMP_DIR";

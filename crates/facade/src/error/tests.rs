@@ -1,3 +1,5 @@
+use cache_layout::{CacheConfig, CacheLayout};
+
 use super::*;
 
 #[track_caller]
@@ -16,35 +18,22 @@ fn a_full_disk_is_distinguished_from_other_failures() {
     check(disk(io::ErrorKind::StorageFull.into()), true);
     check(disk(io::ErrorKind::QuotaExceeded.into()), true);
     check(disk(io::ErrorKind::PermissionDenied.into()), false);
-    check(shard_fetch::Error::NoSpace { needed: 2, free: Some(1), path: "a".into(), source: None }, true);
+    let (model, home) = ("user/repo".parse().unwrap(), "a".into());
+    check(Error::NoSpace { model, home, needed: 2, free: Some(1), source: None }, true);
     check(Error::NoHome, false);
 }
 
 #[test]
 fn an_unusable_home_is_recognized() {
-    let (path, home) = (PathBuf::from("/a/b"), PathBuf::from("/a"));
-    assert!(
-        Error::from(cache_layout::Error::NotADirectory { path: path.clone(), home }).wants_another_home()
-    );
-    assert!(!Error::from(cache_layout::Error::DanglingLink { path }).wants_another_home());
-    assert!(!disk(io::ErrorKind::PermissionDenied.into()).wants_another_home());
+    let file = tempfile::NamedTempFile::new_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let in_a_file = CacheLayout::new(CacheConfig::new(file.path().join("home"))).unwrap();
+    assert!(Error::from(in_a_file.check_writable().unwrap_err()).needs_another_home());
+    assert!(!Error::from("ALWAYS".parse::<CachePolicy>().unwrap_err()).needs_another_home());
+    assert!(!disk(io::ErrorKind::PermissionDenied.into()).needs_another_home());
 }
 
 #[test]
 fn a_cause_is_not_repeated() {
     let error = DiskError::new("read", "a".as_ref(), io::Error::other("gone"));
     assert_eq!(crate::words::failure(&error), "cannot read a: gone");
-}
-
-#[test]
-fn public_types_are_send_and_sync() {
-    fn crosses<T: Send + Sync + 'static>() {}
-    crosses::<Error>();
-    crosses::<crate::Builder>();
-    crosses::<crate::Cache>();
-    crosses::<crate::Downloader>();
-    crosses::<crate::EventRecord>();
-    crosses::<crate::Model>();
-    crosses::<crate::Progress>();
-    crosses::<crate::Request>();
 }

@@ -31,7 +31,7 @@ fn a_record_is_a_json_object() {
         io::Error::other("why"),
     ));
     check(
-        &Event::RetryingMetadata { delay: Duration::from_micros(1_234_567), cause: &cause },
+        &Event::RetryingMetadata { pause: Duration::from_micros(1_234_567), cause: &cause },
         r#"{"event":"retrying","file":null,"pause_seconds":1.235,"causes":["cannot read a","why"]}"#,
     );
     let commit = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
@@ -43,4 +43,33 @@ fn a_record_is_a_json_object() {
         &Event::Warning(Warning::UnlistedShard { path: &"a.bin".parse().unwrap() }),
         r#"{"event":"warning","kind":"unlisted_shard","file":"a.bin","message":"a.bin is left out: the manifest does not name it"}"#,
     );
+}
+
+#[test]
+fn members_have_other_names_in_json() {
+    let file: RepoPath = "a.bin".parse().unwrap();
+    for (record, json) in [
+        (
+            EventRecord::WaitingForLock { pid: Some(7), host: None },
+            r#"{"event":"waiting","pid":7,"host":null}"#,
+        ),
+        (
+            EventRecord::Started { file: file.clone(), size: 7 },
+            r#"{"event":"started","file":"a.bin","bytes":7}"#,
+        ),
+        (
+            EventRecord::Verified { file: file.clone(), size: 7 },
+            r#"{"event":"verified","file":"a.bin","bytes":7}"#,
+        ),
+        (
+            EventRecord::Pushed { file, size: 7, was_there: true },
+            r#"{"event":"pushed","file":"a.bin","bytes":7,"was_there":true}"#,
+        ),
+        (
+            EventRecord::Throttled { file: None, origin: None, pause: Duration::ZERO, is_spread: Some(true) },
+            r#"{"event":"throttled","file":null,"pause_seconds":0.0,"spread":true}"#,
+        ),
+    ] {
+        assert_eq!(serde_json::to_string(&record).unwrap(), json);
+    }
 }

@@ -24,9 +24,16 @@ fn present_files_are_counted_and_wrong_ones_planned_again() {
 }
 
 #[test]
+fn a_file_in_json_has_bytes() {
+    let file = FileProgress { path: path("a.bin"), size: 10, bytes_done: 3, pause: None };
+    let json = serde_json::to_string(&file).unwrap();
+    assert_eq!(json, r#"{"path":"a.bin","bytes":10,"bytes_done":3,"pause":null}"#);
+}
+
+#[test]
 fn a_pause_is_over_in_time() {
     let (mut sums, now) = (Sums::default(), Instant::now());
-    let file = FileProgress { path: path("a.bin"), bytes: 10, bytes_done: 0, pause: None };
+    let file = FileProgress { path: path("a.bin"), size: 10, bytes_done: 0, pause: None };
     sums.in_flight.push(InFlight { file, resumed: 0, pause: None });
     sums.pause(&path("a.bin"), SECOND, true);
     let pause = |sums: &mut Sums, at| sums.look(at).in_flight[0].pause;
@@ -37,7 +44,7 @@ fn a_pause_is_over_in_time() {
 #[test]
 fn a_wrong_file_does_not_count_as_progress() {
     let mut sums = Sums::default();
-    let file = FileProgress { path: path("a.bin"), bytes: 10, bytes_done: 0, pause: None };
+    let file = FileProgress { path: path("a.bin"), size: 10, bytes_done: 0, pause: None };
     sums.in_flight.push(InFlight { file, resumed: 0, pause: None });
     sums.totals.bytes_reused = 4;
     sums.add(&path("a.bin"), 4, |known| known.resumed += 4);

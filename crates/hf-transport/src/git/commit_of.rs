@@ -12,6 +12,7 @@ use crate::{Error, HubClient};
 
 /// The commit that a name resolves to, according to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NamedCommit {
     /// The commit.
     pub commit: CommitId,

@@ -113,10 +113,9 @@ impl Session {
         self.hub.serves_git();
         let date = header_text(body.answer.headers(), header::DATE);
         let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
-        let base = without_path(body.url(), INFO_REFS).ok_or_else(|| net::Error::BadRedirect {
-            url: self.url(),
-            target: body.answer.fit(&SafeUrl::of(body.url()).to_string()).unwrap_or("nowhere".into()),
-            problem: "it leads to no git repository",
+        let base = without_path(body.url(), INFO_REFS).ok_or_else(|| {
+            let target = body.answer.fit(&SafeUrl::of(body.url()).to_string()).unwrap_or("nowhere".into());
+            net::Error::bad_redirect(self.url(), target, "it leads to no git repository")
         })?;
         let mut list = BytesMut::new();
         while let Some(chunk) = body.next(self)? {

@@ -157,7 +157,9 @@ impl Stage {
         };
         let (scratch_parent, export_to) = (folder("scratch"), folder("export"));
         let revision = revision.map(|revision| revision.parse().unwrap());
-        MetadataRequest { model: self.id(), revision, scratch_parent, export_to, keep_in: None, keep_alive }
+        let mut request = MetadataRequest::new(self.id(), scratch_parent, export_to);
+        (request.revision, request.keep_alive) = (revision, keep_alive);
+        request
     }
 
     pub(crate) async fn fetch_request(&self, request: MetadataRequest) -> Result<RepoSnapshot, Error> {

@@ -34,7 +34,7 @@ async fn check(target: FaultTarget, expected: [bool; 3]) {
     let request = stage.request(Some(&old), Arc::new(()));
     let told = Arc::new(Notify::new());
     let tell = Arc::clone(&told);
-    let source = HubMetadata::new(stage.client().on_throttled_do(move |_| tell.notify_one()));
+    let source = HubMetadata::new(stage.client().on_throttled(move |_| tell.notify_one()));
     // Further requests of that lane wait, so it may never finish.
     tokio::select! {
         outcome = source.fetch(request) => { outcome.unwrap(); }
@@ -65,8 +65,7 @@ async fn check_told_once(refusal: Fault) {
     stage.hub.fault(FaultTarget::resolve("README.md"), refusal, Times::Once);
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&told);
-    let client =
-        stage.client().on_throttled_do(move |throttled| heard.lock().unwrap().push(throttled.clone()));
+    let client = stage.client().on_throttled(move |throttled| heard.lock().unwrap().push(throttled.clone()));
     let commit = stage.model.commit.parse().unwrap();
     client.locate_file(&stage.id(), &commit, &"README.md".parse().unwrap()).await.unwrap_err();
 
@@ -78,6 +77,6 @@ async fn check_told_once(refusal: Fault) {
     assert_eq!(stage.gates().for_origin(&stage.hub.data_origin()).remaining(Instant::now()), None);
     let told = told.lock().unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!((told[0].origin.to_string(), told[0].wait), (stage.hub.endpoint(), wait));
+    assert_eq!((told[0].origin.to_string(), told[0].pause), (stage.hub.endpoint(), wait));
     assert!(!told[0].is_spread);
 }

@@ -9,7 +9,7 @@ use facade::cache::ExportMode;
 use facade::env::Settings;
 use facade::errors::StoreError;
 use facade::stores::StoreUrl;
-use facade::{Builder, Durability, Request};
+use facade::{DownloaderBuilder, Durability, Request};
 
 use self::session::Session;
 use super::named;
@@ -33,7 +33,7 @@ fn download(arguments: &Download, display: Display, screen: Screen) -> Result<()
     if requests.is_empty() {
         display.note(&wanted::nothing(arguments));
     }
-    let mut builder = Builder::from_settings(settings);
+    let mut builder = DownloaderBuilder::from_settings(settings);
     if arguments.no_fsync {
         builder = builder.durability(Durability::Fast);
     }

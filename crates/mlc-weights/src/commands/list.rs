@@ -75,7 +75,7 @@ fn sort(listing: &mut Listing, order: Order) {
     match order {
         Order::Name => {}
         Order::Size => listing.unfinished.sort_by_key(|model| Reverse(model.bytes)),
-        Order::Age => listing.unfinished.sort_by_key(|model| Reverse(model.written)),
+        Order::Age => listing.unfinished.sort_by_key(|model| Reverse(model.written_at)),
     }
 }
 
@@ -99,7 +99,7 @@ fn unfinished(unfinished: &[Unfinished], width: Option<usize>) -> Vec<String> {
     for left in unfinished {
         table.row([
             size(left.bytes),
-            left.written.and_then(date).unwrap_or_else(dash),
+            left.written_at.and_then(date).unwrap_or_else(dash),
             left.model.to_string(),
         ]);
         if left.in_use {

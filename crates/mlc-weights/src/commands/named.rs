@@ -61,7 +61,7 @@ fn model(name: &str, hub: &Endpoint) -> Result<ModelRef, Error> {
 /// The failure; when it is a name that the cache does not have, with the names most like it.
 pub(super) fn explained(cache: &Cache, error: Error) -> Failure {
     match error {
-        Error::NotInCache { model, looked_in } => {
+        Error::NotInCache { model, looked_in, .. } => {
             let similar = similar::to(&model, cache);
             Failure::Unknown { model, looked_in, similar }
         }

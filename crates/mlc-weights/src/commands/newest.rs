@@ -1,7 +1,7 @@
 //! Cached models beside what the hub has today.
 
 use facade::env::Settings;
-use facade::{Builder, Cache, CommitId, Downloader, Model, Request};
+use facade::{Cache, CommitId, Downloader, DownloaderBuilder, Model, Request};
 
 use crate::arguments;
 use crate::engine::Engine;
@@ -25,7 +25,7 @@ impl Hub {
     pub(super) fn from_env(screen: Screen) -> Result<Self, Failure> {
         let settings = Settings::from_env()?;
         let policy_by = settings.policy_variable;
-        let downloader = Builder::from_settings(settings).build()?;
+        let downloader = DownloaderBuilder::from_settings(settings).build()?;
         let display = Display::choose(arguments::Progress::Auto, screen);
         Ok(Self { downloader, display, policy_by, engine: None })
     }

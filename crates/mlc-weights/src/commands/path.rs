@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use facade::cache::PassedOver;
 use facade::env::Settings;
-use facade::{Builder, CachePolicy, Downloader, Error, Request};
+use facade::{CachePolicy, Downloader, DownloaderBuilder, Error, Request};
 
 use super::named;
 use crate::arguments::{self, Path};
@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
     // Whatever the policy: this command never downloads. A forced download is not meant either.
     let request = request.policy(CachePolicy::Off).force(false);
     let (_, request) = Progress::of(request, display);
-    let mut builder = Builder::from_settings(settings);
+    let mut builder = DownloaderBuilder::from_settings(settings);
     if arguments.require_proof {
         builder = builder.require_proof(true);
     }

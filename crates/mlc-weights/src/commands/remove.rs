@@ -164,7 +164,7 @@ fn may_remove(there: &BTreeMap<ModelRef, u64>, models: &[ModelRef], all: bool) -
 fn lines(removal: &Removal) -> Vec<String> {
     let (model, freed) = (&removal.model, size(removal.bytes));
     let first = match &removal.entry {
-        RemovedEntry::Link { target } => {
+        RemovedEntry::Link { target, .. } => {
             format!("removed the link to {}, which stays as it is; {freed} freed", target.display())
         }
         RemovedEntry::Directory => format!("removed {model}; {freed} freed"),

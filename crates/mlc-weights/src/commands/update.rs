@@ -138,7 +138,8 @@ fn update(
             Ok(None) => {}
             Ok(Some(model)) => {
                 (updated.outcome, updated.commit) = (Change::Updated, model.commit);
-                if let Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied } = model.outcome
+                if let Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied, .. } =
+                    model.outcome
                 {
                     updated.bytes_received = bytes_received;
                     updated.bytes_from_store = bytes_from_store + bytes_copied;

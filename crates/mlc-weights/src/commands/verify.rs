@@ -6,7 +6,7 @@ mod session;
 use std::collections::BTreeSet;
 
 use facade::env::Settings;
-use facade::{Builder, ModelRef, Repair};
+use facade::{DownloaderBuilder, ModelRef, Repair};
 use serde::Serialize;
 
 use self::session::{Checked, Session};
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Verify, screen: Screen) -> Result<(), Failure> {
     let named = named::models(&arguments.models)?;
     let settings = Settings::from_env()?;
     let policy_by = settings.policy_variable;
-    let downloader = Builder::from_settings(settings).build()?;
+    let downloader = DownloaderBuilder::from_settings(settings).build()?;
     let models = if arguments.all { downloader.cache().models()? } else { named };
     let models: BTreeSet<ModelRef> = models.into_iter().collect();
     let mut session = Session::new(downloader, repair(arguments), screen);

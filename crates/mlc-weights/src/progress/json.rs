@@ -57,7 +57,7 @@ impl Face for Json {
     fn end(&self, ending: &Ending<'_>) {
         let Some(model) = ending.outcome else { return };
         let (outcome, received, from_store) = match model.outcome {
-            Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied } => {
+            Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied, .. } => {
                 ("downloaded", bytes_received, bytes_from_store + bytes_copied)
             }
             _ => ("cached", 0, 0),

@@ -26,11 +26,11 @@ pub(super) const PUBLISHING: &str = "publishing";
 pub(super) fn begun_by(event: &Event<'_>) -> Option<(&'static str, String)> {
     Some(match event {
         Event::WaitingForLock { .. } => ("waiting", "waiting for another download of this model".to_owned()),
-        Event::Stores { model } => (METADATA, format!("asking the store for {model}")),
-        Event::WaitingForStore { store } => {
+        Event::Stores { model, .. } => (METADATA, format!("asking the store for {model}")),
+        Event::WaitingForStore { store, .. } => {
             (METADATA, format!("waiting for another machine that is filling {store}"))
         }
-        Event::Metadata { model } => (METADATA, format!("asking the hub for {model}")),
+        Event::Metadata { model, .. } => (METADATA, format!("asking the hub for {model}")),
         Event::Commit { .. } => ("planning", "looking at what is here already".to_owned()),
         Event::Publishing { .. } => (PUBLISHING, "putting the model in place".to_owned()),
         _ => return None,

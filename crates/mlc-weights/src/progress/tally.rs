@@ -66,15 +66,15 @@ impl Tally {
     pub(super) fn note(&self, event: &Event<'_>, now: impl Fn() -> Instant) -> bool {
         match event {
             Event::Fetch(event) => return self.note_fetch(event, now),
-            Event::RetryingMetadata { delay, .. } => self.go_to(Step::Pausing { until: now() + *delay }),
+            Event::RetryingMetadata { pause, .. } => self.go_to(Step::Pausing { until: now() + *pause }),
             // What the files that wait for it tell later is no news then.
             Event::Throttled(throttled) if !throttled.is_spread => {
-                return self.is_news(Pause { until: now() + throttled.wait, is_asked_for: true });
+                return self.is_news(Pause { until: now() + throttled.pause, is_asked_for: true });
             }
-            Event::Checking { files, bytes } => self.check(*files, *bytes),
-            Event::Reused { files, bytes } => self.reuse(*files, *bytes),
-            Event::StoreWork { files, bytes } => self.plan(*files, *bytes),
-            Event::StoreBytes { bytes } => {
+            Event::Checking { files, bytes, .. } => self.check(*files, *bytes),
+            Event::Reused { files, bytes, .. } => self.reuse(*files, *bytes),
+            Event::StoreWork { files, bytes, .. } => self.plan(*files, *bytes),
+            Event::StoreBytes { bytes, .. } => {
                 self.received.fetch_add(*bytes, Relaxed);
                 self.bytes_done.fetch_add(*bytes, Relaxed);
                 return false;
@@ -107,11 +107,11 @@ impl Tally {
                 self.received.fetch_add(*bytes, Relaxed);
             }
             FetchEvent::Discarded { file, bytes, .. } => self.subtract(file, *bytes),
-            FetchEvent::Retrying { file, delay, .. } => {
-                return self.pause(file, Pause { until: now() + *delay, is_asked_for: false });
+            FetchEvent::Retrying { file, pause, .. } => {
+                return self.pause(file, Pause { until: now() + *pause, is_asked_for: false });
             }
-            FetchEvent::Throttled { file, wait, .. } => {
-                let pause = Pause { until: now() + *wait, is_asked_for: true };
+            FetchEvent::Throttled { file, pause, .. } => {
+                let pause = Pause { until: now() + *pause, is_asked_for: true };
                 self.pause(file, pause);
                 return self.is_news(pause);
             }

@@ -41,7 +41,7 @@ pub(super) fn finishing(words: &str) -> String {
 
 /// The closing line: what was downloaded, from where, and what was there already.
 pub(super) fn closing(ending: &Ending<'_>) -> Option<String> {
-    let Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied } = ending.outcome?.outcome
+    let Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied, .. } = ending.outcome?.outcome
     else {
         return None;
     };
@@ -68,20 +68,16 @@ fn downloaded(bytes: u64, took: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use facade::Warning;
-
+    use super::super::sample;
     use super::*;
 
     #[test]
     fn warnings_are_marked() {
-        let path = "sub/a.bin".parse().unwrap();
+        let lines = sample::seen(|event| [line(event, ""), line(event, "a/b (2 of 3)")].map(Option::unwrap));
         assert_eq!(
-            line(&Event::Warning(Warning::UnlistedShard { path: &path }), "").unwrap(),
-            "warning: sub/a.bin is left out: the manifest does not name it"
+            lines[0][0],
+            "warning: the access token is sent to http://hub.invalid unencrypted: anyone in between can read it"
         );
-        assert_eq!(
-            line(&Event::WaitingForLock { holder: None }, "a/b (2 of 3)").unwrap(),
-            "a/b (2 of 3): waiting for another download of this model"
-        );
+        assert_eq!(lines[1], ["asking the hub for user/repo", "a/b (2 of 3): asking the hub for user/repo"]);
     }
 }

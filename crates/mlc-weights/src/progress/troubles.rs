@@ -37,9 +37,9 @@ struct Trouble {
 impl Troubles {
     /// Takes note of an attempt that failed. Whether that is what the event is about.
     pub(super) fn note(&mut self, event: &FetchEvent<'_>, line: &str, now: Instant) -> bool {
-        let FetchEvent::Retrying { file, delay, cause, host, .. } = event else { return false };
+        let FetchEvent::Retrying { file, pause, cause, host, .. } = event else { return false };
         let cause = without_sizes(&words::attempt(*cause).replace(file.as_str(), "a file"));
-        let (host, next) = (host.map(ToString::to_string), now + *delay);
+        let (host, next) = (host.map(ToString::to_string), now + *pause);
         let same = |trouble: &&mut Trouble| trouble.cause == cause && trouble.host == host;
         if let Some(trouble) = self.pending.iter_mut().find(same) {
             trouble.files.insert(file.to_string());

@@ -72,7 +72,7 @@ fn what_cannot_be_used_is_named_and_does_not_hide_the_rest() {
     assert_eq!(ran.stderr, "error: 6 settings cannot be used\n");
     let text = String::from_utf8(ran.stdout).unwrap();
     for words in [
-        "write ON, OFF, REDO or READONLY",
+        "expected ON, OFF, REDO or READONLY",
         "it does not start with `https://` or `http://`",
         "not a number of seconds from 1 to 86400",
         "a character in it that no token has",

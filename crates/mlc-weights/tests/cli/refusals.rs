@@ -163,7 +163,8 @@ fn a_hub_without_git() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::info_refs(""), Fault::status(404), Times::Forever);
     let download = ["download", &model.url, "--progress", "json"];
-    world.cli(&["download", &model.url, "--require-proof"]).run().check_failure(5, &["serves no git"]);
+    let ran = world.cli(&["download", &model.url, "--require-proof"]).run();
+    ran.check_failure(5, &["serves no git", "name a hub that serves git in HF_ENDPOINT"]);
     let ran = world.cli(&download).run();
     ran.check_path(&world.entry(&model));
     let commit = ran.stderr.lines().find(|line| line.contains("\"event\":\"commit\"")).unwrap();

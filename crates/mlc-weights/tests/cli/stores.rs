@@ -77,7 +77,7 @@ fn a_dry_run_says_who_would_be_asked() {
         assert_eq!(document["models"][0]["stores"], serde_json::json!([store]));
         // The shards of a stick are copied.
         let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
-        let line = format!("  stored    4 files, {} in the store's folder", facade::size(bytes));
+        let line = format!("  stored    4 files, {} in the store's folder", facade::words::size(bytes));
         assert!(ran.text().contains(&line), "{}", ran.text());
         assert_eq!(document["models"][0]["bytes_to_fetch"], 0);
         let from = |file: &Value| file["from"] == "store_folder";

@@ -37,8 +37,8 @@ fn arguments() {
 fn variables() {
     let world = World::new();
     for (name, value, why) in [
-        ("MLC_DOWNLOAD_CACHE_POLICY", "maybe", "write ON, OFF, REDO or READONLY"),
-        ("MLC_DOWNLOAD_CACHE_POLICY", "on", "write ON, OFF, REDO or READONLY"),
+        ("MLC_DOWNLOAD_CACHE_POLICY", "maybe", "expected ON, OFF, REDO or READONLY"),
+        ("MLC_DOWNLOAD_CACHE_POLICY", "on", "expected ON, OFF, REDO or READONLY"),
         ("HF_ENDPOINT", "ftp://hub.example", "it does not start with `https://` or `http://`"),
         ("HF_ENDPOINT", "hub.example", "it does not start with `https://` or `http://`"),
         ("HF_ENDPOINT", "https://hub.example/?x=1", "it has a query"),

@@ -177,7 +177,7 @@ mod tests {
     const ENOUGH: u64 = RetryBudget::BYTES_PER_ATTEMPT;
 
     fn attempts(attempts: u32) -> Attempts {
-        Attempts::new(RetryPolicy { attempts, first_delay: Duration::ZERO, ..RetryPolicy::default() })
+        Attempts::new(RetryPolicy::default().attempts(attempts).first_pause(Duration::ZERO))
     }
 
     #[track_caller]
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn after_much_progress_there_is_no_delay() {
-        let policy = RetryPolicy { attempts: 100, ..RetryPolicy::default() };
+        let policy = RetryPolicy::default().attempts(100);
         let (mut attempts, mut now) = (Attempts::new(policy), Instant::now());
         let mut reached = 0;
         let mut pauses = |new, has_broken| {

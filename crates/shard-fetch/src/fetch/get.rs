@@ -51,8 +51,8 @@ pub(super) async fn pass(gate: &Gate, on_wait: OnWait<'_>) {
 struct OnWaiting<'a>(OnWait<'a>);
 
 impl Watch for OnWaiting<'_> {
-    fn waiting(&self, wait: &Throttled) {
-        (self.0)(wait.wait);
+    fn waiting(&self, news: &Throttled) {
+        (self.0)(news.pause);
     }
 }
 

@@ -215,7 +215,8 @@ mod tests {
 
     use super::*;
 
-    const EXPECTED: Expected = Expected { size: 1000, md5: Some(Md5Digest::new([7; 16])), sha256: None };
+    const EXPECTED: Expected =
+        Expected { size: 1000, md5: Some(Md5Digest::from_bytes([7; 16])), sha256: None };
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap()

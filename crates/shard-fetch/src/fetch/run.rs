@@ -28,7 +28,7 @@ const FINISHING: usize = 8;
 /// Fetches all `files`. Dropping the future aborts the tasks.
 pub(super) async fn run(shared: Arc<Shared>, files: Vec<FileRequest>) -> Result<(), Error> {
     refuse_shared_files(&files)?;
-    shared.observer.on_event(FetchEvent::Planned { files: files.len(), bytes: total(&files) });
+    shared.observer.on_event(&FetchEvent::Planned { files: files.len(), bytes: total(&files) });
     let files = prepare(&shared, files).await?;
     fetch_all(&shared, files).await
 }

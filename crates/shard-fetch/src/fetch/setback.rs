@@ -87,7 +87,7 @@ impl Passing {
             Self::Silence(_) => true,
             Self::Request { source, .. } => {
                 let error = source.downcast_ref();
-                matches!(error, Some(net::Error::Unreachable { why: Obstacle::Silence, .. }))
+                matches!(error, Some(net::Error::Unreachable { obstacle: Obstacle::Silence, .. }))
             }
             _ => false,
         }

@@ -80,23 +80,23 @@ impl Tracker {
     pub(super) fn retrying(
         &self,
         attempt: u32,
-        delay: Duration,
+        pause: Duration,
         cause: &(dyn StdError + 'static),
         host: Option<&Origin>,
     ) {
         let file = &self.request.path;
-        tracing::debug!(%file, attempt, ?delay, cause, "trying again");
-        self.report(&mut self.state.lock(), FetchEvent::Retrying { file, delay, cause, host });
+        tracing::debug!(%file, attempt, delay = ?pause, cause, "trying again");
+        self.report(&mut self.state.lock(), FetchEvent::Retrying { file, pause, cause, host });
     }
 
-    pub(super) fn throttled(&self, wait: Duration) {
-        tracing::debug!(file = %self.request.path, ?wait, "waiting because a server asked for it");
-        self.report(&mut self.state.lock(), FetchEvent::Throttled { file: &self.request.path, wait });
+    pub(super) fn throttled(&self, pause: Duration) {
+        tracing::debug!(file = %self.request.path, wait = ?pause, "waiting because a server asked for it");
+        self.report(&mut self.state.lock(), FetchEvent::Throttled { file: &self.request.path, pause });
     }
 
     fn report(&self, state: &mut TrackerState, event: FetchEvent<'_>) {
         if !state.ended {
-            self.shared.observer.on_event(event);
+            self.shared.observer.on_event(&event);
         }
     }
 

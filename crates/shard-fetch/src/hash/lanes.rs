@@ -24,7 +24,7 @@ impl Stream {
     }
 
     pub(super) fn finish(&self) -> Md5Digest {
-        Md5Digest::new(self.0.finalize())
+        Md5Digest::from_bytes(self.0.finalize())
     }
 }
 

@@ -273,7 +273,7 @@ fn many_files_on_disk_get_a_verdict_each() {
         fs::write(&path, &bytes).unwrap();
         files.push((path, expected(&bytes)));
     }
-    files[3].1.md5 = Some(Md5Digest::new([7; 16]));
+    files[3].1.md5 = Some(Md5Digest::from_bytes([7; 16]));
     files[4].1.size += 1;
     files[5].0 = folder.path().join("missing");
 

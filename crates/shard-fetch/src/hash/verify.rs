@@ -13,7 +13,7 @@ use super::HashJob;
 use super::lanes::Engine;
 use super::stage::{HashStage, all_cores};
 use crate::plain::open_plain;
-use crate::{ActualSize, Error, Expected, Mismatch, Verified};
+use crate::{ActualSize, Digests, Error, Expected, Mismatch};
 
 /// How many files each thread can choose from.
 const FILES_PER_THREAD: usize = 16;
@@ -50,7 +50,7 @@ const FILES_PER_THREAD: usize = 16;
 pub fn verify_files(
     files: &[(PathBuf, Expected)],
     threads: Option<NonZeroUsize>,
-    mut verdict: impl FnMut(usize, Result<Verified, Error>) -> ControlFlow<()>,
+    mut verdict: impl FnMut(usize, Result<Digests, Error>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let threads = threads.unwrap_or_else(all_cores).get();
     let stage = HashStage::new(threads.min(files.len()), 0, Engine::detect())?;
@@ -79,7 +79,7 @@ pub fn verify_files(
     Ok(())
 }
 
-type Results = mpsc::Sender<(usize, Result<Verified, Error>)>;
+type Results = mpsc::Sender<(usize, Result<Digests, Error>)>;
 
 fn submit(stage: &HashStage, place: usize, path: &Path, expected: Expected, results: Results) {
     // A receiver that is gone wants no more verdicts.
@@ -106,7 +106,7 @@ fn open(path: &Path, expected: &Expected) -> Result<File, Error> {
     Err(Error::FileMismatch { path: path.to_owned(), mismatch })
 }
 
-fn compare(path: PathBuf, expected: &Expected, digests: Result<Verified, Error>) -> Result<Verified, Error> {
+fn compare(path: PathBuf, expected: &Expected, digests: Result<Digests, Error>) -> Result<Digests, Error> {
     let digests = digests?;
     match expected.check(&digests) {
         Ok(()) => Ok(digests),

@@ -65,7 +65,7 @@ fn unknown_fields_and_tensors_are_ignored() {
     );
     let [record] = manifest.records() else { panic!("{manifest:?}") };
     assert_eq!(record.path.as_str(), "sub/a #3+%41.bin");
-    assert_eq!((record.nbytes, record.md5), (7, Some(MD5.parse().unwrap())));
+    assert_eq!((record.size, record.md5), (7, Some(MD5.parse().unwrap())));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn sizes_are_whole_numbers_of_bytes_up_to_2_53() {
         ("5e4", 50_000),
         ("9007199254740992.0", 1 << 53),
     ] {
-        assert_eq!(parsed(&with_records(&[&record(r#""a""#, nbytes, "")])).records()[0].nbytes, expected);
+        assert_eq!(parsed(&with_records(&[&record(r#""a""#, nbytes, "")])).records()[0].size, expected);
     }
     for (nbytes, found) in [
         ("-1", "-1"),

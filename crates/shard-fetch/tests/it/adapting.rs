@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use local_hub::{Fault, FaultTarget, LocalHub, LocalHubBuilder, LoggedRequest, RequestLog, Times};
-use shard_fetch::RetryPolicy;
 
 use crate::support::{PATIENCE, Seen, Stage, quick};
 
@@ -59,7 +58,7 @@ fn is_quiet(log: &RequestLog, since: u64) -> bool {
 /// afterwards everything arrives.
 async fn check(trouble: Fault) {
     // A response takes a moment, so that failing requests are seen side by side.
-    let patient = RetryPolicy { attempts: 1000, max_delay: Duration::from_millis(10), ..quick() };
+    let patient = quick().attempts(1000).max_pause(Duration::from_millis(10));
     let hub = LocalHub::builder().latency(Duration::from_millis(50));
     let stage = stage(hub, 4, 1000).with(|builder| {
         builder

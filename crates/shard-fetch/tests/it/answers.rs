@@ -132,7 +132,7 @@ async fn a_wait_that_the_server_asks_for_holds_all_workers() {
         request.began > limited.began && request.began_at < limited.began_at + Duration::from_millis(990)
     };
     assert!(requests.iter().filter(early).count() <= 1, "{}", stage.hub.log());
-    let waited = |seen: &Seen| matches!(seen, Seen::Retrying(delay, _) if *delay == Duration::from_secs(1));
+    let waited = |seen: &Seen| matches!(seen, Seen::Retrying(pause, _) if *pause == Duration::from_secs(1));
     assert!(stage.events.of("a.bin").iter().any(waited));
     assert!(stage.events.of("a.bin").contains(&Seen::Throttled(Duration::from_secs(1))));
 }
@@ -187,8 +187,8 @@ async fn refusals_that_no_location_would_help() {
 
 #[tokio::test]
 async fn a_signed_url_that_expires_midway() {
-    // The delay after the cut gives the URL time to expire.
-    let slow = RetryPolicy { first_delay: Duration::from_millis(500), ..RetryPolicy::default() };
+    // The pause after the cut gives the URL time to expire.
+    let slow = RetryPolicy::default().first_pause(Duration::from_millis(500));
     let stage = stage(Fault::Truncate { after: 100_000 }, Times::Once).with(|builder| builder.retry(slow));
     let expire = async {
         let cut = |log: &local_hub::RequestLog| {
@@ -219,7 +219,7 @@ async fn wrong_bytes_twice_end_the_fetch() {
     bytes[0] ^= 1;
     let expected = stage.requests()[0].expected.sha256.unwrap();
     assert!(
-        matches!(mismatch, Mismatch::Sha256 { expected: e, actual: Some(actual) } if e == expected && actual != e)
+        matches!(mismatch, Mismatch::Sha256 { expected: e, actual: Some(actual), .. } if e == expected && actual != e)
     );
     assert_eq!(stage.ranges("a.bin"), ["bytes=0-"; 2]);
 }

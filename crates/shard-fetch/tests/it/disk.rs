@@ -87,7 +87,7 @@ async fn an_old_destination_is_replaced_in_the_end_only() {
 
 #[tokio::test]
 async fn files_are_fetched_with_syncing_too() {
-    let stage = Stage::new(&[("a.bin", 100_000), ("b.bin", 0)]).with(|builder| builder.durability(true));
+    let stage = Stage::new(&[("a.bin", 100_000), ("b.bin", 0)]).with(|builder| builder.synced(true));
     stage.fetch_all().await;
 }
 

@@ -117,10 +117,7 @@ async fn a_fetch_resumes_several_ranges() {
     let size = 1_000_000;
     let two = std::num::NonZeroUsize::new(2).unwrap();
     let stage = Stage::one(size).with(|builder| {
-        builder
-            .split_above(200_000)
-            .files_in_flight(two)
-            .retry(RetryPolicy { attempts: 1, ..RetryPolicy::default() })
+        builder.split_above(200_000).files_in_flight(two).retry(RetryPolicy::default().attempts(1))
     });
     stage.hub.fault(FaultTarget::data("a.bin").resumed(), Fault::Truncate { after: 50_000 }, Times::Once);
     let error = stage.fetch_error().await;

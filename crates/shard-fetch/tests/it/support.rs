@@ -52,7 +52,7 @@ impl Stage {
             dir: crate::scratch(),
             events: Arc::default(),
             locator,
-            builder: Fetcher::builder().retry(quick()).durability(false),
+            builder: Fetcher::builder().retry(quick()).synced(false),
             net: net_settings(),
         }
     }
@@ -88,7 +88,7 @@ impl Stage {
     pub(crate) fn anew(self, settings: impl FnOnce(FetcherBuilder) -> FetcherBuilder) -> Self {
         self.hub.clear_faults();
         let locator = Self::locator_of(&self.hub, &self.model);
-        let builder = settings(Fetcher::builder().durability(false));
+        let builder = settings(Fetcher::builder().synced(false));
         Self { dir: crate::scratch(), events: Arc::default(), locator, builder, net: net_settings(), ..self }
     }
 
@@ -177,7 +177,7 @@ fn net_settings() -> NetSettings {
 
 /// The default schedule with very short delays.
 pub(crate) fn quick() -> RetryPolicy {
-    RetryPolicy { first_delay: Duration::from_millis(1), ..RetryPolicy::default() }
+    RetryPolicy::default().first_pause(Duration::from_millis(1))
 }
 
 /// The message and those of all causes.

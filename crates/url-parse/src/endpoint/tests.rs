@@ -142,7 +142,7 @@ proptest! {
         let built = endpoint.resolve_url(&model(), &COMMIT.parse().unwrap(), &path);
         let url = Url::parse(built.as_str()).unwrap();
         prop_assert_eq!(&url, &built);
-        prop_assert_eq!(Origin::of(&url), Some(endpoint.origin()));
+        prop_assert_eq!(Origin::of(&url), Some(endpoint.origin().clone()));
         let decoded: Vec<String> = url.path_segments().unwrap()
             .map(|segment| percent_decode_str(segment).decode_utf8().unwrap().into_owned())
             .collect();

@@ -87,12 +87,7 @@ fn a_wrong_prefix_is_refused_with_a_suggestion() {
 }
 
 #[test]
-fn the_address_of_another_hub_says_how_to_set_it() {
-    let words = |hub: &str, url: &str| {
-        format!(
-            "it is the address of a model at another hub; to use that hub, set HF_ENDPOINT={hub} and write `{url}`"
-        )
-    };
+fn the_address_of_another_hub_says_which_and_advises_nothing() {
     for (text, hub, url) in [
         ("https://hf-mirror.com/u/r", "https://hf-mirror.com", "HF://u/r"),
         ("https://Hub.Example:443/u/r@v1", "https://hub.example", "HF://u/r@v1"),
@@ -102,7 +97,11 @@ fn the_address_of_another_hub_says_how_to_set_it() {
         ("https://hub.example/u/r.git", "https://hub.example", "HF://u/r"),
         ("https://huggingface.co.example.org/u/r", "https://huggingface.co.example.org", "HF://u/r"),
     ] {
-        bad(text, &words(hub, url), "");
+        bad(text, &format!("it is the address of a model at another hub, {hub}"), "");
+        let Err(Error::ModelUrl { problem, .. }) = text.parse::<ModelUrl>() else { panic!("{text}") };
+        let model = problem.elsewhere().unwrap();
+        assert_eq!((model.hub.as_str(), model.url.as_str()), (hub, url));
+        assert!(model.hub.parse::<Endpoint>().is_ok() && model.url.parse::<ModelUrl>().is_ok());
     }
     for text in ["https://hub.example/u", "https://hub.example/deep/u/r", "https://me:s3cret@hub.example/u/r"]
     {
@@ -124,8 +123,8 @@ fn a_model_at_the_hub_that_is_set() {
         assert_eq!(url.model().to_string(), model, "{text}");
     }
     for (hub, text, words) in [
-        ("https://hub.example/hf", "https://hub.example/u/r", "HF_ENDPOINT=https://hub.example and"),
-        ("https://hub.example", "http://hub.example/u/r", "HF_ENDPOINT=http://hub.example and"),
+        ("https://hub.example/hf", "https://hub.example/u/r", "at another hub, https://hub.example;"),
+        ("https://hub.example", "http://hub.example/u/r", "at another hub, http://hub.example;"),
         ("https://hub.example", "https://hub.example/u/r/tree/v1", "did you mean `HF://u/r@v1`?"),
         ("https://hub.example", "https://hub.example//u/r", "did you mean `HF://u/r`?"),
         ("https://hub.example", "https://hub.example/u", "the repository is missing"),

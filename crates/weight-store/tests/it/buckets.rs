@@ -52,7 +52,7 @@ async fn each_cloud_has_its_own_blob_urls() {
     ] {
         let place = open(url, &settings_of(variables.iter().copied())).locate(&id).await.unwrap();
         assert!(!format!("{place:?}").contains("s3cret"), "{place:?}");
-        let BlobPlace::Url { url, headers, expires_at } = place else { panic!() };
+        let BlobPlace::Url { url, headers, expires_at, .. } = place else { panic!() };
         let start = url.as_str().get(..expected.len());
         let is_whole =
             expected.len() == url.as_str().len() || expected.ends_with("?X-Amz-") || expected.ends_with("?s");
@@ -93,7 +93,7 @@ async fn credentials_bypass_proxies_and_follow_no_redirect() {
     );
     near.redirect("/elsewhere", &format!("{}/credentials", bucket.url()));
     let mut net = NetSettings::default();
-    net.proxy = ProxySettings { http: proxy.url().parse().ok(), ..ProxySettings::default() };
+    net.proxy = ProxySettings::default().http(proxy.url().parse().unwrap());
     let open = |path: &str| {
         let variables = [
             ("AWS_ENDPOINT_URL", bucket.url()),
@@ -133,7 +133,7 @@ async fn other_credentials_bypass_proxies_too() {
     std::fs::write(&token, "s3cret").unwrap();
     let (token, near_url) = (token.to_str().unwrap(), near.url());
     let mut net = NetSettings::default();
-    net.proxy = ProxySettings { http: proxy.url().parse().ok(), ..ProxySettings::default() };
+    net.proxy = ProxySettings::default().http(proxy.url().parse().unwrap());
     let client = Client::new(net).unwrap();
     for (url, variables) in [
         ("s3://models", &[("AWS_METADATA_ENDPOINT", near_url.as_str())][..]),

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use local_hub::{LocalWebStore, WebStoreSettings};
-use url_parse::{CommitId, ErrorKind};
+use url_parse::CommitId;
 use weight_store::{BlobVerdict, Error, LeaseSeen, LeaseTaken, OnRead, Put, RefPut, Store, StoreSettings};
 
 use crate::support::{Stage, again, ago, content, in_folder, open, record};
@@ -172,20 +172,4 @@ async fn several_machines_may_set_a_store_up_at_once() {
     assert_eq!(tokio::join!(init(), init(), init(), init()), (true, true, true, true));
     server.put("/left/mlc-weights-store.json", r#"{"format":1,"conditional_put":false}"#);
     assert!(open("left").init().await.unwrap().conditional_put);
-}
-
-#[test]
-fn each_failure_has_its_kind() {
-    let refused = |status| Error::Refused {
-        action: "read",
-        url: net::SafeUrl::of(&"s3://bucket/x".parse().unwrap()),
-        status,
-        says: net::ServerWords::none(),
-        wait: None,
-    };
-    for (status, kind) in [(401, ErrorKind::Refused), (429, ErrorKind::Network), (503, ErrorKind::Network)] {
-        let error = refused(status);
-        assert_eq!((error.kind(), error.is_transient()), (kind, kind == ErrorKind::Network), "{status}");
-        assert_eq!(error.to_string(), format!("cannot read s3://bucket/x: status {status}"));
-    }
 }

@@ -17,11 +17,7 @@ async fn a_web_server_without_webdav_cannot_be_listed() {
     assert!(matches!(error, Error::NotListable { status: 405, .. }), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Refused);
     let words = format!("{}/models cannot be listed: its server does not answer as WebDAV", server.url());
-    assert!(
-        chain(&error).starts_with(&words) && chain(&error).ends_with("name the models"),
-        "{}",
-        chain(&error)
-    );
+    assert!(chain(&error).starts_with(&words), "{}", chain(&error));
 }
 
 /// A 404 for a folder may come from a server without WebDAV, which answers so to everything unknown.

@@ -49,7 +49,7 @@ impl Stage {
 }
 
 pub(crate) fn id_of(content: &[u8]) -> BlobId {
-    BlobId::new(Sha256::digest(content).into())
+    BlobId::from_bytes(Sha256::digest(content).into())
 }
 
 pub(crate) fn client() -> Client {

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use facade::{Builder, Request};
+use facade::{DownloaderBuilder, Request};
 use serde::{Deserialize, Serialize};
 
 use crate::workplace::{Workplace, emptied, removed};
@@ -138,7 +138,7 @@ fn home(homes: &Path, node: usize) -> PathBuf {
 pub(crate) fn serve(options: &NodesOptions) -> Result<()> {
     let NodesOptions { model, homes, first, count } = options;
     let request: Request = model.parse()?;
-    let builder = Builder::from_env()?.max_connections(CONNECTIONS);
+    let builder = DownloaderBuilder::from_env()?.max_connections(CONNECTIONS);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let runs = runtime.block_on(async {
         let mut nodes = Vec::new();
@@ -162,7 +162,7 @@ pub(crate) fn serve(options: &NodesOptions) -> Result<()> {
     Ok(())
 }
 
-async fn download(builder: Builder, request: Request) -> NodeRun {
+async fn download(builder: DownloaderBuilder, request: Request) -> NodeRun {
     let began = Instant::now();
     let outcome = async {
         let downloader = builder.build()?;

@@ -67,7 +67,8 @@ impl Demands {
             .files
             .iter()
             .map(|file| {
-                let (md5, sha256) = (file.md5.map(Md5Digest::new), file.sha256.map(Sha256Digest::new));
+                let (md5, sha256) =
+                    (file.md5.map(Md5Digest::from_bytes), file.sha256.map(Sha256Digest::from_bytes));
                 let demand = if md5.is_some() || sha256.is_some() {
                     Demand::Digest(Expected { size: file.size, md5, sha256 })
                 } else {
@@ -111,8 +112,8 @@ impl Demands {
 
 fn shard(record: &ShardRecord) -> Demand {
     match record.md5 {
-        Some(_) => Demand::Digest(Expected { size: record.nbytes, md5: record.md5, sha256: None }),
-        None => Demand::Presence { size: Some(record.nbytes), reason: NO_DIGEST_IN_MANIFEST },
+        Some(_) => Demand::Digest(Expected { size: record.size, md5: record.md5, sha256: None }),
+        None => Demand::Presence { size: Some(record.size), reason: NO_DIGEST_IN_MANIFEST },
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use cache_layout::{Met, Receipt, read_plain, walk};
-use shard_fetch::{Verified, is_pointer_text};
+use shard_fetch::{Digests, is_pointer_text};
 use url_parse::{DiskError, RepoPath};
 
 use super::demand::{Demand, Demands};
@@ -51,7 +51,7 @@ pub(super) fn state_of(
     dir: &Path,
     receipt: Option<&Receipt>,
     path: &RepoPath,
-    verdict: Result<Verified, shard_fetch::Error>,
+    verdict: Result<Digests, shard_fetch::Error>,
 ) -> FileState {
     match verdict {
         Ok(_) => FileState::Ok,

@@ -22,15 +22,12 @@ fn a_broken_copy_is_distinguished_from_an_edit() {
 /// The maximum number for a commit: the work per file must not grow with it.
 #[test]
 fn many_files_are_judged_quickly() {
-    let file = |number: usize| {
-        let path = format!("{number}.txt").parse().unwrap();
-        RepoFile { path, size: 1, kind: FileKind::Plain }
-    };
+    let file = |number: usize| RepoFile::plain(format!("{number}.txt").parse().unwrap(), 1);
     let files: Vec<_> = (0..100_000).map(file).collect();
     let commit = CommitId::from_bytes([1; 20]);
     let shards: Vec<_> =
         files.iter().map(|file| (file.path.clone(), Expected { size: 1, md5: None, sha256: None })).collect();
-    let snapshot = RepoSnapshot { commit, proof: url_parse::Proof::Git, files, left_out: Vec::new() };
+    let snapshot = RepoSnapshot::new(commit, url_parse::Proof::Git, files);
     let began = std::time::Instant::now();
     let new = Commit::new(&snapshot, &shards, &[]);
     assert!(snapshot.files.iter().all(|file| matches!(new.rule_for(&file.path), Rule::Done)));
@@ -53,8 +50,7 @@ fn nothing_is_removed_through_a_link_in_the_tree() {
     let run = layout.begin_run(&slot, Purpose::Repair).unwrap();
     std::os::unix::fs::symlink(&outside, run.tree().join("sub")).unwrap();
     let commit = CommitId::from_bytes([1; 20]);
-    let snapshot =
-        RepoSnapshot { commit, proof: url_parse::Proof::Git, files: Vec::new(), left_out: Vec::new() };
+    let snapshot = RepoSnapshot::new(commit, url_parse::Proof::Git, Vec::new());
     let receipts = Receipts { about: None, last: None };
     let carried = carry_over(&run, slot.entry(), &Commit::new(&snapshot, &[], &[]), receipts, None);
     assert!(outside.join("file").exists());

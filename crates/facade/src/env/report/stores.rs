@@ -3,7 +3,7 @@
 use super::setting::{Setting, Severity, by};
 use crate::env::values::{Lookup, store_mode, stores, switch};
 use crate::env::variables::{MLC_WEIGHTS_STORE, MLC_WEIGHTS_STORE_FILL, MLC_WEIGHTS_STORE_MODE};
-use crate::store::StoreMode;
+use crate::store_mode::StoreMode;
 
 /// One setting per store, or one that says that there are none, and the mode.
 pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {

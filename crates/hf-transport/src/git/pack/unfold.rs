@@ -11,6 +11,7 @@ use super::entries::{Base, Form, Id, PackEntry, hash_head};
 use super::inflate::Inflater;
 
 /// How many bytes must be unpacked for each object of a pack, including its chain of bases.
+#[derive(Debug)]
 pub struct Costs(HashMap<Id, u64>);
 
 impl Costs {

@@ -156,7 +156,7 @@ impl<'a> Session<'a> {
         // Half a tree is removed when this is interrupted.
         let engine = Engine::started(&mut self.engine)?;
         let checking = &mut self.checking;
-        let exported = self.downloader.cache().export(model, to, mode, &mut |event| {
+        let exported = self.downloader.cache().export(model, to, mode, |event| {
             if let Some(checking) = checking {
                 checking.on_event(event);
             }

@@ -34,7 +34,7 @@ pub(super) fn warn(shrinking: &Shrinking) -> Option<ErrorKind> {
                 say(&[report::warning(&format!("{} could not be removed", model.model), error)]);
                 first.get_or_insert(error.kind());
             }
-            ShrinkOutcome::Removed { leftover: Some(error) } => {
+            ShrinkOutcome::Removed { leftover: Some(error), .. } => {
                 say(&[report::warning(&format!("not all of {} could be deleted", model.model), error)]);
             }
             _ => {}

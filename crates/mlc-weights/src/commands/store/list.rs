@@ -119,7 +119,8 @@ fn table(listing: &StoreListing) -> Table<5> {
         }
     }
     // Nothing says which model it is, but all of it is needed to ask for it.
-    for (commit, _) in &listing.unnamed {
+    for unnamed in &listing.unnamed {
+        let commit = unnamed.commit;
         table.row([
             dash(),
             dash(),
@@ -139,7 +140,7 @@ fn document(listing: &StoreListing) -> Document<'_> {
     let unnamed = listing
         .unnamed
         .iter()
-        .map(|(commit, size)| UnnamedRow { commit: commit.to_string(), pack_bytes: *size });
+        .map(|unnamed| UnnamedRow { commit: unnamed.commit.to_string(), pack_bytes: unnamed.pack_bytes });
     Document {
         version: JSON_VERSION,
         store: &listing.store,

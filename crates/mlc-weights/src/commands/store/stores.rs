@@ -2,13 +2,13 @@
 
 use facade::errors::StoreError;
 use facade::stores::StoreUrl;
-use facade::{Builder, Downloader};
+use facade::{Downloader, DownloaderBuilder};
 
 use crate::exit::Failure;
 
 /// A downloader with this store, else with those of the environment.
 pub(super) fn downloader(url: Option<&str>, no_move: bool) -> Result<Downloader, Failure> {
-    let mut builder = Builder::from_env()?;
+    let mut builder = DownloaderBuilder::from_env()?;
     if let Some(url) = url {
         builder = builder.stores([address(url)?]);
     }

@@ -1,6 +1,6 @@
 //! `mlc-weights store verify`.
 
-use facade::stores::{StoreCheck, StoreFinding, StoreRepair, StoreVerifyOptions};
+use facade::stores::{FileCount, RepairOutcome, StoreCheck, StoreFinding, StoreVerifyOptions};
 use serde::Serialize;
 
 use super::super::named;
@@ -93,12 +93,12 @@ fn lines(check: &StoreCheck, is_sound: bool) -> Vec<String> {
     lines.extend(check.findings.iter().map(finding_line));
     let others = [
         (check.unneeded, "file", "that no commit needs"),
-        (check.others, "other file", "that interrupted writers have left"),
+        (check.other_files, "other file", "that interrupted writers have left"),
     ];
     for (count, thing, what) in others {
-        let count = count.filter(|(files, _)| *files > 0);
+        let count = count.filter(|count| count.files > 0);
         lines.extend(
-            count.map(|(files, bytes)| format!("  {} {what}, {}", counted(files, thing), size(bytes))),
+            count.map(|count| format!("  {} {what}, {}", counted(count.files, thing), size(count.bytes))),
         );
     }
     lines
@@ -107,8 +107,8 @@ fn lines(check: &StoreCheck, is_sound: bool) -> Vec<String> {
 fn finding_line(finding: &StoreFinding) -> String {
     let file = finding.file.as_ref().map_or(String::new(), |file| format!(" ({file})"));
     let repair = match &finding.repair {
-        StoreRepair::Repaired => "; repaired".to_owned(),
-        StoreRepair::Failed(why) => format!("; not repaired: {why}"),
+        RepairOutcome::Repaired => "; repaired".to_owned(),
+        RepairOutcome::Failed(why) => format!("; not repaired: {why}"),
         _ => String::new(),
     };
     match &finding.absent {
@@ -118,7 +118,7 @@ fn finding_line(finding: &StoreFinding) -> String {
 }
 
 fn document(check: &StoreCheck, sound: bool, complete: bool) -> Document<'_> {
-    let count = |count: Option<(u64, u64)>| count.map(|(files, bytes)| Count { files, bytes });
+    let count = |count: FileCount| Count { files: count.files, bytes: count.bytes };
     Document {
         version: JSON_VERSION,
         store: &check.store,
@@ -128,16 +128,16 @@ fn document(check: &StoreCheck, sound: bool, complete: bool) -> Document<'_> {
         packs: check.packs,
         blobs: check.blobs,
         bytes: check.bytes,
-        unneeded: count(check.unneeded),
-        other_files: count(check.others),
+        unneeded: check.unneeded.map(count),
+        other_files: check.other_files.map(count),
         findings: check.findings.iter().map(finding_row).collect(),
     }
 }
 
 fn finding_row(finding: &StoreFinding) -> FindingRow<'_> {
     let (repair, why) = match &finding.repair {
-        StoreRepair::Repaired => ("repaired", None),
-        StoreRepair::Failed(why) => ("failed", Some(why.as_str())),
+        RepairOutcome::Repaired => ("repaired", None),
+        RepairOutcome::Failed(why) => ("failed", Some(why.as_str())),
         _ => ("not_asked", None),
     };
     FindingRow {

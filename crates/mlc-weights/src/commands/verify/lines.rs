@@ -15,7 +15,7 @@ pub(super) fn of(checked: &Checked) -> Vec<String> {
     let mut lines = vec![verdict(checked)];
     for file in &report.files {
         let detail = match &file.state {
-            FileState::Corrupt { problem } => format!(": {problem}"),
+            FileState::Corrupt { problem, .. } => format!(": {problem}"),
             FileState::Missing | FileState::Modified | FileState::Extra => String::new(),
             _ => continue,
         };
@@ -60,7 +60,7 @@ fn repaired(Checked { report, repair }: &Checked) -> Option<String> {
 fn unchecked(report: &VerifyReport) -> impl Iterator<Item = String> {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for file in &report.files {
-        if let FileState::Unchecked { reason } = &file.state {
+        if let FileState::Unchecked { reason, .. } = &file.state {
             *reasons.entry(reason).or_default() += 1;
         }
     }

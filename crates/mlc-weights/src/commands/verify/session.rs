@@ -69,7 +69,7 @@ impl Session {
         place: (usize, usize),
     ) -> (Vec<Checked>, Option<Failure>) {
         let (engine, checking) = (&self.engine, &mut self.checking);
-        let verified = self.cache.verify(model, &mut |event| {
+        let verified = self.cache.verify(model, |event| {
             checking.on_event(event);
             if engine.as_ref().is_some_and(Engine::is_interrupted) {
                 ControlFlow::Break(())

@@ -113,19 +113,19 @@ impl Events {
 }
 
 impl Observer for Events {
-    fn on_event(&self, event: FetchEvent<'_>) {
-        match event {
+    fn on_event(&self, event: &FetchEvent<'_>) {
+        match *event {
             FetchEvent::Planned { files, bytes, .. } => {
                 assert_eq!(self.log().planned.replace((files, bytes)), None);
             }
             FetchEvent::Started { file, size, .. } => self.push(file, Seen::Started(size)),
             FetchEvent::Resumed { file, bytes, .. } => self.push(file, Seen::Resumed(bytes)),
-            FetchEvent::Throttled { file, wait, .. } => self.push(file, Seen::Throttled(wait)),
+            FetchEvent::Throttled { file, pause, .. } => self.push(file, Seen::Throttled(pause)),
             FetchEvent::Received { file, bytes, .. } => self.push(file, Seen::Received(bytes)),
             FetchEvent::Duplicated { file, bytes, .. } => self.push(file, Seen::Duplicated(bytes)),
             FetchEvent::Discarded { file, bytes, .. } => self.push(file, Seen::Discarded(bytes)),
-            FetchEvent::Retrying { file, delay, cause, .. } => {
-                self.push(file, Seen::Retrying(delay, cause.to_string()));
+            FetchEvent::Retrying { file, pause, cause, .. } => {
+                self.push(file, Seen::Retrying(pause, cause.to_string()));
             }
             FetchEvent::Verified { file, size, .. } => self.push(file, Seen::Verified(size)),
             FetchEvent::Failed { file, error, .. } => self.push(file, Seen::Failed(error.to_string())),
