@@ -384,8 +384,7 @@ async fn a_hub_without_abbreviated_commits_is_reported_as_such() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{ID} has no branch or tag `{}`, and this hub does not tell which commit that begins: give all 40 \
-             digits of it",
+            "{ID} has no branch or tag `{}`, and this hub does not tell which commit that begins",
             &commit[..7]
         )
     );
