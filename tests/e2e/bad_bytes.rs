@@ -25,7 +25,7 @@ fn messages(error: &Error) -> String {
 async fn a_download_fails_with_a_clear_error_and_the_next_one_succeeds() {
     for (fault, kind, words) in [
         (Fault::Reset { after: 0 }, ErrorKind::Network, "after 6 failed attempts"),
-        (Fault::Corrupt { at: KEPT }, ErrorKind::Integrity, "is not that file"),
+        (Fault::Corrupt { at: KEPT }, ErrorKind::Integrity, "failed verification"),
         (Fault::TooLong { by: 1 }, ErrorKind::Integrity, "it has more bytes, expected 300000"),
         (Fault::status(403), ErrorKind::Refused, "(status 403)"),
     ] {

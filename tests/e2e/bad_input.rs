@@ -55,7 +55,7 @@ async fn repositories_that_are_no_mlc_models() {
         .await;
     check(new().without_config(), ErrorKind::Refused, &["has no mlc-chat-config.json"]).await;
     let shard_is_missing = with_manifest(&record(r#""params_shard_9.bin""#));
-    check(shard_is_missing, ErrorKind::Refused, &["params_shard_9.bin", "does not hold"]).await;
+    check(shard_is_missing, ErrorKind::Refused, &["params_shard_9.bin", "does not contain"]).await;
     check(new().empty_repository(), ErrorKind::Refused, &["mlc-ai/bad", "empty repository"]).await;
     check(new().head("nowhere"), ErrorKind::Refused, &["mlc-ai/bad", "no revision"]).await;
 }

@@ -210,10 +210,10 @@ async fn check(fault: Fault, kind: ErrorKind, words: &str, requests: [usize; 2])
 #[tokio::test]
 async fn redirects_are_judged_by_one_rule() {
     for (location, problem) in [
-        ("http://user:s3cret@127.0.0.1:1/x", "the location holds a user name or a password"),
+        ("http://user:s3cret@127.0.0.1:1/x", "the location contains a user name or a password"),
         ("http://127.0.0.1:1http://127.0.0.1:1/x?s3cret", "the location is two URLs in one"),
         ("ftp://127.0.0.1/x?s3cret", "only http and https are followed"),
-        ("http://[bad?s3cret", "the location is no URL"),
+        ("http://[bad?s3cret", "the location is not a URL"),
     ] {
         let once = [1, 1];
         check(Fault::redirect(302, location), ErrorKind::Refused, problem, once).await;
@@ -228,7 +228,7 @@ async fn locations_are_judged_by_that_rule_too() {
     for (location, problem) in [
         ("https://mirror.example:1https://127.0.0.1:1/x?s3cret", "the location is two URLs in one"),
         ("ftp://127.0.0.1/x?s3cret", "only http and https are followed"),
-        ("https://user:s3cret@127.0.0.1:1/x", "the location holds a user name or a password"),
+        ("https://user:s3cret@127.0.0.1:1/x", "the location contains a user name or a password"),
         ("http://127.0.0.1:1/x?s3cret", "it leads from https to plain http"),
     ] {
         stage.hub.fault(FaultTarget::resolve(SHARD), Fault::redirect(302, location), Times::Once);
@@ -317,7 +317,7 @@ async fn an_untrusted_certificate_is_final() {
 #[tokio::test]
 async fn a_compressed_response_is_refused_and_named() {
     let brotli = Fault::Header { name: "content-encoding".to_owned(), value: Some("br".to_owned()) };
-    let words = "the answer is compressed (br), though that was not asked for";
+    let words = "the response is compressed (br), which was not requested";
     // The locator is asked for another place three times.
     check(brotli, ErrorKind::Refused, words, [1, 4]).await;
 }
@@ -330,7 +330,10 @@ async fn gzip_is_decoded_for_git_and_refused_for_a_shard() {
     }
     stage.ask(User::Hub).await.unwrap();
     let failed = stage.ask(User::DataHost).await.unwrap_err();
-    assert!(failed.words.contains("the answer is compressed (gzip), though"), "{failed:?}");
+    assert!(
+        failed.words.contains("the response is compressed (gzip), which was not requested"),
+        "{failed:?}"
+    );
     assert_eq!(failed.kind, ErrorKind::Refused);
 }
 
@@ -412,8 +415,8 @@ async fn a_proxy_that_wants_a_login_is_final() {
             stage.settings.ca_certificates = stage.trusted();
             stage.settings.proxy.all = Some(proxy.url().parse().unwrap());
             let failed = stage.ask(user).await.unwrap_err();
-            assert!(failed.words.contains(" wants another login"), "{failed:?}");
-            assert!(failed.words.contains(&format!("the proxy {} wants", proxy.url())), "{failed:?}");
+            assert!(failed.words.contains(" requires a valid login"), "{failed:?}");
+            assert!(failed.words.contains(&format!("the proxy {} requires", proxy.url())), "{failed:?}");
             assert_eq!((failed.kind, failed.hop), (ErrorKind::Refused, Some(Hop::Proxy)));
             assert_eq!(proxy.requests().len(), 1, "{:?}", proxy.requests());
             stage.settings.proxy.all = Some(proxy.url_with_login().parse().unwrap());
@@ -479,12 +482,12 @@ async fn a_failure_of_a_proxy_is_reported_as_the_proxys() {
         check_proxy(hub, "http://proxy.invalid:3128", " cannot be reached").await;
     }
     let banner = speaker(b"SSH-2.0-OpenSSH\r\n");
-    check_proxy(plain, &format!("http://{banner}"), " gave no answer that can be used").await;
-    check_proxy(tls, &format!("http://{banner}"), " opened no connection to it").await;
-    check_proxy(plain, &format!("socks4://{banner}"), " opened no connection to it").await;
-    check_proxy(plain, &format!("socks5://{banner}"), " opened no connection to it").await;
+    check_proxy(plain, &format!("http://{banner}"), " gave an unusable response").await;
+    check_proxy(tls, &format!("http://{banner}"), " could not connect to it").await;
+    check_proxy(plain, &format!("socks4://{banner}"), " could not connect to it").await;
+    check_proxy(plain, &format!("socks5://{banner}"), " could not connect to it").await;
     let refusal = speaker(b"HTTP/1.1 503 Service Unavailable\r\n\r\n");
-    check_proxy(tls, &format!("http://{refusal}"), " opened no connection to it").await;
+    check_proxy(tls, &format!("http://{refusal}"), " could not connect to it").await;
 }
 
 #[tokio::test]
@@ -562,7 +565,7 @@ async fn only_http_urls_without_a_user_are_asked() {
     let client = || Client::new(NetSettings::default()).unwrap();
     for (url, problem) in [
         ("ftp://127.0.0.1/x", "the URL is neither http nor https"),
-        ("http://user:s3cret@127.0.0.1:1/x", "the URL holds a user name or a password"),
+        ("http://user:s3cret@127.0.0.1:1/x", "the URL contains a user name or a password"),
     ] {
         let url: Url = url.parse().unwrap();
         let request = net::Request::get(url.clone(), "read", Hop::Hub);

@@ -73,7 +73,7 @@ async fn where_git_is_served_everything_is_proven() {
 async fn where_no_git_is_served_a_pinned_commit_is_the_hubs_word_and_said_to_be() {
     let (world, old) = nameless();
     stop_serving_git(&world);
-    unproven(required(&world, at(&old.commit)).await, "serves no git");
+    unproven(required(&world, at(&old.commit)).await, "does not serve git");
     assert!(world.visible_files().is_empty());
 
     let events = Recorded::default();
@@ -87,9 +87,9 @@ async fn where_no_git_is_served_a_pinned_commit_is_the_hubs_word_and_said_to_be(
 
     // Served from the cache, except if proof is required.
     assert!(is_cached(world.downloader().download(at(&old.commit)).await.unwrap().outcome));
-    unproven(required(&world, at(&old.commit)).await, "serves no git");
+    unproven(required(&world, at(&old.commit)).await, "does not serve git");
     let downloader = world.builder().require_proof(true).build().unwrap();
-    unproven(downloader.cached(&at(&old.commit)), "serves no git");
+    unproven(downloader.cached(&at(&old.commit)), "does not serve git");
     // Once git is served again, it can be proven.
     world.hub.clear_faults();
     required(&world, at(&old.commit).force(true)).await.unwrap();
@@ -102,7 +102,7 @@ async fn where_no_git_is_served_a_name_is_the_hubs_word_too() {
     stop_serving_git(&world);
     let names: [Request; 2] = [at("main"), format!("HF://{ID}").parse().unwrap()];
     for name in names {
-        unproven(required(&world, name.clone()).await, "serves no git");
+        unproven(required(&world, name.clone()).await, "does not serve git");
         let events = Recorded::default();
         world.downloader().download(name.clone().observer(events.clone())).await.unwrap();
         assert_eq!((events.count(&["Unproven"]), proof_listed(&world)), (1, Some(Proof::Word)));
@@ -118,14 +118,14 @@ async fn an_endpoint_that_has_served_git_is_not_believed_without() {
     world.download(&other).await.unwrap();
     stop_serving_git(&world);
     for revision in [&old.commit, "main"] {
-        unproven(world.downloader().download(at(revision)).await, "has served git before");
+        unproven(world.downloader().download(at(revision)).await, "served git before");
     }
 
     // In this run: the second attempt finds no git.
     let (world, old) = nameless();
     world.hub.fault(FaultTarget::upload_pack(ID), Fault::status(503), Times::Once);
     world.hub.fault(FaultTarget::info_refs(ID).skip(1), Fault::status(404), Times::Forever);
-    unproven(world.downloader().download(at(&old.commit)).await, "has served git before");
+    unproven(world.downloader().download(at(&old.commit)).await, "served git before");
     assert!(world.visible_files().is_empty());
 }
 

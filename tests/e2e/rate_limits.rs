@@ -67,7 +67,7 @@ async fn a_refusing_hub_is_not_asked_while_the_data_host_is() {
     check_left_alone(&refused, &later, 2);
     let held = log.data().file("params_shard_0.bin").requests().remove(0);
     assert!(held.ended.unwrap() < later[0].began, "what the data host sends goes on: {log}");
-    assert_eq!(events.count(&["Throttled(", "wait: 2s", "is_spread: false"]), 1);
+    assert_eq!(events.count(&["Throttled(", "pause: 2s", "is_spread: false"]), 1);
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn a_commit_that_is_no_tip_is_fetched_by_its_full_or_abbreviated_id() {
     check(&world, &old.commit, &format!("tiny@{}", old.commit), &old).await;
     let error = world.downloader().download(at(&old.commit[..8])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-    assert!(error.to_string().contains("does not tell which commit that begins"), "{error}");
+    assert!(error.to_string().contains("does not resolve abbreviated commits"), "{error}");
 }
 
 #[tokio::test]

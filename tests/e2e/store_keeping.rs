@@ -192,7 +192,12 @@ async fn every_problem_is_named() {
             (StorePart::Pack, filled.pack(), Some(flipped(filled.get(&filled.pack()))), ""),
             (StorePart::Pack, filled.pack(), Some(b"PACK".to_vec()), ""),
             (StorePart::Pack, filled.pack(), None, "it is missing"),
-            (StorePart::Ref, filled.reference(), Some(b"{\"format\":1}".to_vec()), "it is no ref"),
+            (
+                StorePart::Ref,
+                filled.reference(),
+                Some(b"{\"format\":1}".to_vec()),
+                "it is not a name for a commit",
+            ),
         ] {
             let right = filled.get(&key);
             match &bytes {
@@ -241,7 +246,7 @@ async fn a_valid_pack_of_another_commit_is_reported() {
     filled.put(&lost, &flipped(filled.get(&lost)));
     let check = filled.verify(&[], true).await;
     let RepairOutcome::Failed(why) = &only(&check).repair else { panic!("{check:?}") };
-    assert!(why.contains("no pack of the store needs it"), "{why}");
+    assert!(why.contains("no commit in the store needs it"), "{why}");
     filled.put(&other, &right);
     let check = filled.verify(&[], true).await;
     let RepairOutcome::Failed(why) = &only(&check).repair else { panic!("{check:?}") };
@@ -468,6 +473,6 @@ async fn a_hub_without_git_is_not_taken_for_one_that_keeps_the_model_private() {
         let request: Request = model.url.parse().unwrap();
         let error = builder.build().unwrap().push(request, PushOptions::default()).await.unwrap_err();
         assert!(matches!(error, Error::Unproven { .. }), "{error:?}");
-        assert!(error.to_string().contains("the hub serves no git of it"), "{error}");
+        assert!(error.to_string().contains("the hub does not serve it over git"), "{error}");
     }
 }

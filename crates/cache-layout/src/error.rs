@@ -51,7 +51,7 @@ pub enum Error {
     },
     /// A symbolic link is in the cache's private folder. It is never followed.
     #[error(
-        "{} is a symbolic link in the private folder of the cache, which has none; remove it",
+        "{} is a symbolic link in the private folder of the cache, which must not contain any; remove it",
         shown(path)
     )]
     #[non_exhaustive]
@@ -62,7 +62,7 @@ pub enum Error {
     /// A symbolic link on the way to the model, made by neither root nor the current user.
     #[error(
         "{} is a symbolic link of another user and is not followed; \
-         make one of your own in its place, or choose another cache home",
+         replace it with one of your own, or choose another cache home",
         shown(path)
     )]
     #[non_exhaustive]
@@ -71,7 +71,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Something other than a file is where the cache keeps one of its own.
-    #[error("{} is not a plain file, as the cache needs one there; remove it", shown(path))]
+    #[error("{} is not a plain file, but the cache needs one there; remove it", shown(path))]
     #[non_exhaustive]
     NotAFile {
         /// The path in the way.
@@ -85,11 +85,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A folder of the cache could not be created.
-    #[error(
-        "cannot create {}, which the cache home {} needs; choose another cache home",
-        shown(path),
-        shown(home)
-    )]
+    #[error("cannot create {}, which the cache in {} needs", shown(path), shown(home))]
     #[non_exhaustive]
     CreateFolder {
         /// The first folder that could not be created.
@@ -101,7 +97,7 @@ pub enum Error {
     },
     /// A symbolic link is in the model's place. It belongs to the user and is never replaced.
     #[error(
-        "{} is a symbolic link and is not replaced; make what it points to a whole model, or remove the link",
+        "{} is a symbolic link and is not replaced; point it to a complete model, or remove it",
         shown(path)
     )]
     #[non_exhaustive]
@@ -110,13 +106,21 @@ pub enum Error {
         path: PathBuf,
     },
     /// The place for a tree is already taken. It is not changed.
-    #[error("{} is there already, and {} overwritten", shown(path), if *is_folder { "nothing in it is" } else { "it is not" })]
+    #[error("{} already exists, and {} overwritten", shown(path), if *is_folder { "nothing in it is" } else { "it is not" })]
     #[non_exhaustive]
     Occupied {
         /// The place.
         path: PathBuf,
         /// Whether it is a folder that is not empty.
         is_folder: bool,
+    },
+    /// A tree was to be put into a folder of the cache's models.
+    #[error("{} is inside the cache, in {}", shown(path), shown(tier))]
+    InsideCache {
+        /// The place for the tree.
+        path: PathBuf,
+        /// The tier's folder.
+        tier: PathBuf,
     },
     /// A tree cannot be put at this place outside the cache.
     #[error("cannot put a model at {}", shown(path))]
@@ -128,17 +132,14 @@ pub enum Error {
         source: io::Error,
     },
     /// The tree was to share files with the cache, but is on another file system.
-    #[error(
-        "{} cannot be linked to the cache: hard links do not lead from one file system to another",
-        shown(path)
-    )]
+    #[error("{} cannot be linked to the cache: hard links cannot cross file systems", shown(path))]
     #[non_exhaustive]
     OtherFileSystem {
         /// The place for the tree.
         path: PathBuf,
     },
     /// The model is being downloaded.
-    #[error("{} is not removed while it is being downloaded{}", shown(path), by(holder.as_ref()))]
+    #[error("{} cannot be removed while it is being downloaded{}", shown(path), by(holder.as_ref()))]
     #[non_exhaustive]
     InUse {
         /// The model's directory.
@@ -248,9 +249,10 @@ impl Error {
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownPolicy { .. } | Self::UnusableFolder { .. } | Self::Occupied { .. } => {
-                ErrorKind::InvalidInput
-            }
+            Self::UnknownPolicy { .. }
+            | Self::UnusableFolder { .. }
+            | Self::Occupied { .. }
+            | Self::InsideCache { .. } => ErrorKind::InvalidInput,
             Self::InUse { .. } => ErrorKind::InUse,
             Self::NotADirectory { .. }
             | Self::EntryIsNotADirectory { .. }

@@ -99,10 +99,10 @@ impl fmt::Display for PassedOver {
         match &self.problem {
             Problem::NotADirectory => write!(f, "{dir} is not a directory"),
             Problem::DanglingLink => write!(f, "{dir} is a symbolic link to nothing"),
-            Problem::Incomplete { missing } if missing.is_empty() => write!(f, "{dir} is not whole"),
+            Problem::Incomplete { missing } if missing.is_empty() => write!(f, "{dir} is incomplete"),
             Problem::Incomplete { missing } => {
                 let listed = missing.get(..LISTED).unwrap_or(missing);
-                write!(f, "{dir} is not whole: {}", listed.join("; "))?;
+                write!(f, "{dir} is incomplete: {}", listed.join("; "))?;
                 match missing.len() - listed.len() {
                     0 => Ok(()),
                     more => write!(f, " and {more} more"),

@@ -173,7 +173,7 @@ mod tests {
                 symlink(root, entry).unwrap();
             },
             "/home/model_weights/hf/user/repo is a symbolic link and is not replaced; \
-             make what it points to a whole model, or remove the link",
+             point it to a complete model, or remove it",
             ErrorKind::Disk,
         );
         check(
@@ -203,10 +203,7 @@ mod tests {
         let error = layout.begin_run(&slot, Purpose::Fresh).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Disk);
         let (entry, home) = (slot.entry().display(), layout.home().display());
-        assert_eq!(
-            error.to_string(),
-            format!("cannot create {entry}, which the cache home {home} needs; choose another cache home")
-        );
+        assert_eq!(error.to_string(), format!("cannot create {entry}, which the cache in {home} needs"));
         assert!(!Staging::of(&slot).folder().exists());
     }
 }

@@ -39,7 +39,7 @@ fn user(number: u32) -> String {
         let name = fields.next()?;
         (fields.nth(1)?.parse() == Ok(number)).then(|| url_parse::Excerpt::of(name))
     });
-    named.map_or_else(|| format!("the user with the number {number}"), |name| format!("the user {name}"))
+    named.map_or_else(|| format!("the user with the ID {number}"), |name| format!("the user {name}"))
 }
 
 #[cfg(all(test, unix))]
@@ -62,6 +62,6 @@ mod tests {
     #[test]
     fn users_have_names_or_numbers() {
         assert_eq!(user(0), "the user root");
-        assert_eq!(user(4_000_000_000), "the user with the number 4000000000");
+        assert_eq!(user(4_000_000_000), "the user with the ID 4000000000");
     }
 }

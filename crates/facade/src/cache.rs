@@ -166,7 +166,8 @@ impl Cache {
     /// # Errors
     ///
     /// - [`Error::NotInCache`] if no tier has the whole model;
-    /// - [`Error::Cache`] if something else is there, or if the system does not allow it;
+    /// - [`Error::Cache`] if something else is there, if the place is inside a tier, or if the system does
+    ///   not allow it;
     /// - [`Error::Unsound`] if files do not have the expected content;
     /// - an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled) if `observe` stopped it.
     pub fn export(
@@ -204,7 +205,7 @@ impl Cache {
     }
 
     /// Whether a model that is not cached yet could be [exported](Self::export) there: the place is
-    /// free or an empty folder, the system allows creating a folder, and for [`ExportMode::Link`] the
+    /// free or an empty folder outside the cache, the system allows creating a folder, and for [`ExportMode::Link`] the
     /// file system is the cache's. Leaves nothing there. Call it before a download to avoid a useless
     /// one.
     ///

@@ -4,6 +4,7 @@ mod carry_over;
 mod dry_run;
 mod fill;
 mod finish;
+mod kept_pack;
 mod metadata;
 mod needs;
 mod newest;
@@ -22,6 +23,7 @@ use cache_layout::{Run, Tier};
 use hf_transport::RepoSnapshot;
 
 pub(crate) use self::dry_run::plan;
+pub(crate) use self::kept_pack::KeptPack;
 use self::metadata::Described;
 pub(crate) use self::newest::newest_commit;
 pub(crate) use self::push::push;
@@ -37,7 +39,11 @@ use crate::store_clock::warn_of_clock;
 use crate::{Error, MetadataOrigin, Model, Outcome, Request, Warning, lock_wait};
 
 /// Answers a request from the cache, or else by a download.
-pub(crate) async fn download(context: SharedContext, request: Request) -> Result<Model, Error> {
+pub(crate) async fn download(
+    context: SharedContext,
+    request: Request,
+    pack: Option<KeptPack>,
+) -> Result<Model, Error> {
     let (request, progress) = fill::counted(&context, request);
     let query = Query::new(context, request);
     query.log_policy();
@@ -50,7 +56,8 @@ pub(crate) async fn download(context: SharedContext, request: Request) -> Result
         Answer::Found(model) => return Ok(model),
         Answer::Missing(purpose) => purpose,
     };
-    let work = Work::begin(&query, purpose, Some(lock)).await?.telling_of_limits().counting(progress);
+    let work = Work::begin(&query, purpose, Some(lock)).await?.telling_of_limits();
+    let work = work.counting(progress).keeping_pack(pack);
     let outcome = work.with_heartbeat(work.carry_out()).await;
     work.fill_store(&outcome).await;
     let failure = match outcome {

@@ -7,6 +7,7 @@ use url_parse::CommitId;
 
 use crate::context::{Context, SharedContext};
 use crate::decision::Decision;
+use crate::download::KeptPack;
 use crate::fill::Filled;
 use crate::look::Query;
 use crate::{DownloadPlan, Error, Model, Request, download};
@@ -51,8 +52,17 @@ impl Downloader {
     /// Outside a tokio runtime with I/O and time enabled, if a download is needed; see
     /// [`blocking`](crate::blocking).
     pub async fn download(&self, request: Request) -> Result<Model, Error> {
+        self.download_keeping(request, None).await
+    }
+
+    /// The same, which notes the pack of the commit if it comes over git.
+    pub(crate) async fn download_keeping(
+        &self,
+        request: Request,
+        pack: Option<KeptPack>,
+    ) -> Result<Model, Error> {
         let span = tracing::info_span!("download", model = %request.model(), commit = tracing::field::Empty);
-        download::download(Arc::clone(&self.context), request).instrument(span).await
+        download::download(Arc::clone(&self.context), request, pack).instrument(span).await
     }
 
     /// Finds out what [`download`](Self::download) would do: which files it would fetch, from where,

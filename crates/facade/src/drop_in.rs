@@ -78,7 +78,7 @@ pub(crate) fn local_directory(model: &str) -> Result<PathBuf, Error> {
     let problem = if !path.is_dir() {
         "there is no such directory"
     } else if !path.join(CHAT_CONFIG_NAME).is_file() {
-        "mlc-chat-config.json is missing in it"
+        "it has no mlc-chat-config.json"
     } else {
         return Ok(path.to_owned());
     };

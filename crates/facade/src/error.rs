@@ -72,7 +72,7 @@ pub enum Error {
         looked_in: Vec<PathBuf>,
     },
     /// Only a read-only tier has the model, and those are never changed.
-    #[error("{model} stays as it is: only the read-only tier {} has it", shown(tier))]
+    #[error("{model} is only in the read-only tier {}, which is never changed", shown(tier))]
     OnlyReadOnly {
         /// The model asked for.
         model: ModelRef,
@@ -80,7 +80,7 @@ pub enum Error {
         tier: PathBuf,
     },
     /// Files in the cache do not have the right content, so they were not used.
-    #[error("{model} in the cache is not right: {problem}")]
+    #[error("{model} in the cache is damaged: {problem}")]
     #[non_exhaustive]
     Unsound {
         /// The model.
@@ -90,7 +90,7 @@ pub enum Error {
     },
     /// Nothing proves that the files belong to the commit, and either proof is required, or the
     /// endpoint could prove it and does not.
-    #[error("{model} is not proven to be what its commit holds{}: {problem}", At(*commit))]
+    #[error("the files of {model} are not proven to be those of its commit{}: {problem}", At(*commit))]
     #[non_exhaustive]
     Unproven {
         /// The model asked for.
@@ -151,7 +151,7 @@ pub enum Error {
     },
     /// The repository has a folder where MLC models have a file. Detected before any shard was
     /// requested.
-    #[error("{model} is not an MLC model: in commit {commit} {path} is a folder, which must be a file")]
+    #[error("{model} is not an MLC model: {path} must be a file, but is a folder in commit {commit}")]
     #[non_exhaustive]
     FolderForFile {
         /// The model asked for.
@@ -164,7 +164,7 @@ pub enum Error {
     /// The manifest names a shard that the commit does not have. Detected before any shard was
     /// requested.
     #[error(
-        "{model} is incomplete at its source: the manifest names {path}, which commit {commit} does not hold"
+        "{model} is incomplete at its source: the manifest names {path}, which commit {commit} does not contain"
     )]
     #[non_exhaustive]
     MissingShard {
@@ -208,7 +208,7 @@ pub enum Error {
     },
     /// The hub did not resolve a branch or tag, after retries. The stores may have its commit.
     #[error(
-        "the hub did not say which commit {model} stands for, in {attempts} attempts over {}",
+        "the hub did not say which commit {model} refers to, in {attempts} attempts over {}",
         duration(*elapsed)
     )]
     #[non_exhaustive]
@@ -229,7 +229,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] weight_store::Error),
     /// No store is configured.
-    #[error("no store is named")]
+    #[error("no store is set")]
     NoStore,
     /// The model can only be read with a token, and must not be put where others can read it.
     #[error("{model} is gated or private, and all readers of the store could read it")]
@@ -242,7 +242,7 @@ pub enum Error {
     },
     /// Only stores may be asked, and what they have is wrong.
     #[error(
-        "{model} cannot be downloaded: what {store} has as {what} is not right, and the hub is not asked in the store mode `only`"
+        "{model} cannot be downloaded: {store} has a damaged copy of {what}, and the hub is not asked in the store mode `only`"
     )]
     #[non_exhaustive]
     WrongInStore {
@@ -356,16 +356,6 @@ impl Error {
     /// Whether the same call may succeed a little later.
     pub fn is_transient(&self) -> bool {
         self.kind() == ErrorKind::Network
-    }
-
-    /// Whether choosing another cache home would help.
-    pub fn needs_another_home(&self) -> bool {
-        use cache_layout::Error::{CreateFolder, EntryIsFixed, Io, NotADirectory};
-        match self {
-            Self::Cache(CreateFolder { .. } | EntryIsFixed { .. } | NotADirectory { .. }) => true,
-            Self::Cache(Io { source, .. }) => source.kind() == io::ErrorKind::PermissionDenied,
-            _ => false,
-        }
     }
 
     /// Whether the proxy could not be reached, or did not forward a request.

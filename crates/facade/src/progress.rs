@@ -41,10 +41,8 @@ struct Sums {
     /// Without the values that are computed for a snapshot.
     totals: ProgressSnapshot,
     in_flight: Vec<InFlight>,
-    /// Over the network, including discarded and duplicate bytes.
-    received: u64,
-    /// The number and size of existing files being hashed.
-    checking: (usize, u64),
+    /// The size of the files that are being hashed.
+    bytes_checking: u64,
     rate: Rate,
 }
 
@@ -74,8 +72,13 @@ pub struct ProgressSnapshot {
     pub bytes_from_hub: u64,
     /// How many bytes came from stores.
     pub bytes_from_stores: u64,
+    /// How many bytes came over the network, including discarded and duplicate ones, and those read from and written to
+    /// stores.
+    pub bytes_received: u64,
     /// How many bytes existed before, from an interrupted download or another model, as far as known.
     pub bytes_reused: u64,
+    /// How many existing files are being hashed.
+    pub files_checking: usize,
     /// The recent download speed in bytes per second; `None` if it is too early to tell. It is measured
     /// between snapshots, so it takes two of them half a second apart.
     pub bytes_per_second: Option<u64>,
@@ -168,11 +171,12 @@ impl Sums {
             Event::Fetch(event) => self.note_fetch(event),
             Event::Checking { files, bytes } => {
                 totals.plan(*files, *bytes);
-                self.checking = (*files, *bytes);
+                (totals.files_checking, self.bytes_checking) = (*files, *bytes);
             }
             // Files that are not right are planned again, to be fetched.
             Event::Reused { files, bytes } => {
-                let (checked, bytes_checked) = std::mem::take(&mut self.checking);
+                let checked = std::mem::take(&mut totals.files_checking);
+                let bytes_checked = std::mem::take(&mut self.bytes_checking);
                 totals.files -= checked.saturating_sub(*files);
                 totals.bytes -= bytes_checked.saturating_sub(*bytes);
                 totals.complete(*files, *bytes);
@@ -180,7 +184,7 @@ impl Sums {
             }
             Event::StoreWork { files, bytes } => totals.plan(*files, *bytes),
             Event::StoreBytes { bytes } => {
-                self.received += bytes;
+                totals.bytes_received += bytes;
                 totals.complete(0, *bytes);
             }
             Event::StoreFileDone => totals.complete(1, 0),
@@ -200,13 +204,13 @@ impl Sums {
                 self.add(file, *bytes, |known| known.resumed += bytes);
             }
             FetchEvent::Received { file, bytes, place, .. } => {
-                self.received += bytes;
                 let totals = &mut self.totals;
+                totals.bytes_received += bytes;
                 *(if *place == HUB { &mut totals.bytes_from_hub } else { &mut totals.bytes_from_stores }) +=
                     bytes;
                 self.add(file, *bytes, |known| known.pause = None);
             }
-            FetchEvent::Duplicated { bytes, .. } => self.received += bytes,
+            FetchEvent::Duplicated { bytes, .. } => self.totals.bytes_received += bytes,
             FetchEvent::Discarded { file, bytes, .. } => self.discard(file, *bytes),
             FetchEvent::Retrying { file, pause, .. } => self.pause(file, *pause, false),
             FetchEvent::Throttled { file, pause, .. } => self.pause(file, *pause, true),
@@ -253,7 +257,7 @@ impl Sums {
 
     fn look(&mut self, now: Instant) -> ProgressSnapshot {
         if self.totals.files > 0 {
-            self.rate.sample(now, self.received);
+            self.rate.sample(now, self.totals.bytes_received);
         }
         let in_flight = self.in_flight.iter().map(|known| known.look(now)).collect();
         let bytes_per_second = self.rate.per_second();

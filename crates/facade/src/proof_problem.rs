@@ -24,14 +24,14 @@ impl fmt::Display for ProofProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoReceipt => "the cache has no receipt of its download",
-            Self::OlderReceipt => "the receipt of its download is of an earlier version and does not say",
+            Self::OlderReceipt => "the receipt of its download is of an earlier version, which did not record a proof",
             Self::OtherCommit => "the receipt is of another commit",
-            Self::NoGit => "the hub that it came from serves no git, by which that could be proven",
+            Self::NoGit => "the hub that it came from does not serve git, which the proof needs",
             Self::GitWithheld => {
-                "this hub has served git before, by which that could be proven, and does not serve it now"
+                "this hub served git before, which the proof needs, and does not serve it now"
             }
             Self::NotForStores => {
-                "the hub serves no git of it, which alone can prove that; it can be downloaded, but not pushed to a store"
+                "the hub does not serve it over git, which the proof needs; it can be downloaded, but not pushed to a store"
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::download;
+use crate::download::{self, KeptPack};
 use crate::stores::{PushOptions, Pushed};
 use crate::{Downloader, Error, Request};
 
@@ -46,7 +46,8 @@ impl Downloader {
         if self.context.stores.urls.is_empty() {
             return Err(Error::NoStore);
         }
-        let model = self.download(request.clone()).await?;
-        download::push(Arc::clone(&self.context), request, &model, options).await
+        let pack = KeptPack::default();
+        let model = self.download_keeping(request.clone(), Some(pack.clone())).await?;
+        download::push(Arc::clone(&self.context), request, &model, options, pack.take()).await
     }
 }

@@ -120,7 +120,7 @@ impl StoreSet {
     pub(crate) fn failed(&self, number: usize) {
         let Some(member) = self.members.get(number) else { return };
         if member.failures.fetch_add(1, Ordering::Relaxed) + 1 == MAX_FAILURES && !self.is_only() {
-            self.warn_of_giving_up(member, "it failed with several files, or had other bytes");
+            self.warn_of_giving_up(member, "it failed for several files, or had wrong content");
         }
     }
 

@@ -102,7 +102,7 @@ pub struct StoreFinding {
     pub file: Option<RepoPath>,
     /// The problem.
     pub problem: String,
-    /// The requested model, if its name is missing: then nothing is damaged.
+    /// The requested model, if the store does not have it: then nothing is damaged.
     pub absent: Option<ModelRef>,
     /// The result of a repair.
     pub repair: RepairOutcome,

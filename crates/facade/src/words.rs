@@ -28,18 +28,18 @@ pub fn event(event: &Event<'_>) -> Option<String> {
         Event::WaitingForLock { holder: None } => "waiting for another download of this model".to_owned(),
         Event::Stores { model } => format!("asking the store for {model}"),
         Event::WaitingForStore { store } => {
-            format!("another machine is filling {store} with this model: waiting for it")
+            format!("another machine is filling {store} with this model; waiting for it")
         }
         Event::Metadata { model } => format!("asking the hub for {model}"),
         Event::RetryingMetadata { pause, cause } => retrying(*cause, *pause),
         Event::Commit { commit, .. } => format!("the model is at commit {commit}"),
         Event::Throttled(throttled) => throttled_text(throttled),
         Event::Checking { files: count, bytes } => checking(*count, *bytes),
-        Event::Reused { files: 0, .. } => "none of it is intact; downloading it again".to_owned(),
+        Event::Reused { files: 0, .. } => "none of it is intact: downloading it again".to_owned(),
         Event::Reused { files: count, bytes } => reused(*count, *bytes),
         Event::Publishing { .. } => "all files are verified; putting the model in place".to_owned(),
         Event::Pushed { file, size: bytes, was_there } => {
-            let done = if *was_there { "there already" } else { "written" };
+            let done = if *was_there { "already there" } else { "written" };
             format!("{file}: {done}, {}", size(*bytes))
         }
         Event::Fetch(event) => fetch_text(event)?,
@@ -68,15 +68,13 @@ fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
             format!("fetching {}, {}", files(*count), size(*bytes))
         }
         FetchEvent::Resumed { file, bytes, .. } => {
-            about(file, &format!("resumes after the first {}", size(*bytes)))
+            about(file, &format!("resuming after the first {}", size(*bytes)))
         }
         FetchEvent::Throttled { pause, .. } => {
             format!("the server asks for a pause of {}; waiting", duration(*pause))
         }
         FetchEvent::Retrying { file, pause, cause, .. } => about(file, &retrying(*cause, *pause)),
-        FetchEvent::Discarded { file, bytes, .. } => {
-            about(file, &format!("{} of it thrown away", size(*bytes)))
-        }
+        FetchEvent::Discarded { file, bytes, .. } => about(file, &format!("{} discarded", size(*bytes))),
         _ => return None,
     })
 }
@@ -88,7 +86,7 @@ pub fn warning(warning: &Warning<'_>) -> String {
             "not downloaded again: the read-only tier {} has this model, and comes first",
             shown(tier)
         ),
-        Warning::PassedOver(entry) => format!("not the whole model: {}", not_whole(entry)),
+        Warning::PassedOver(entry) => format!("incomplete model: {}", not_whole(entry)),
         Warning::UnlistedShard { path } => format!("{path} is left out: the manifest does not name it"),
         Warning::UnfitName { path } => {
             format!(
@@ -99,10 +97,10 @@ pub fn warning(warning: &Warning<'_>) -> String {
             format!("the access token is sent to {hub} unencrypted: anyone in between can read it")
         }
         Warning::TokenDropped { hub } => {
-            format!("{hub} does not accept the access token that a login has left: going on without it")
+            format!("{hub} does not accept the access token that a login has saved: continuing without it")
         }
         Warning::Renamed { model, present } => {
-            format!("the hub has {model} as {present} now; it is stored here under the requested name")
+            format!("the hub has renamed {model} to {present}; it is stored here under the requested name")
         }
         Warning::CarriedOver { path, kept_as } => carried_over(path, kept_as),
         Warning::StoreClock { store, seconds_ahead } => store_clock(store, *seconds_ahead),
@@ -111,7 +109,7 @@ pub fn warning(warning: &Warning<'_>) -> String {
             let when = |time| moment(time).unwrap_or_else(|| "at an impossible time".to_owned());
             let [seen_at, seen_before_at] = [*seen_at, *seen_before_at].map(when);
             format!(
-                "{url} was turned back: it stands for commit {commit}, seen {seen_at}, and stood for {before}, seen {seen_before_at}; the older one is taken"
+                "{url} went back to an older commit: it names {commit}, seen {seen_at}, and named {before} before, seen {seen_before_at}; using the older one"
             )
         }
         Warning::WrongInStore { store, reason } => {
@@ -119,11 +117,11 @@ pub fn warning(warning: &Warning<'_>) -> String {
         }
         Warning::CommitGone { commit } => {
             format!(
-                "the hub does not have commit {commit} any more, which this model came from: using its present state"
+                "the hub no longer has commit {commit}, which this model came from: using the current version"
             )
         }
         Warning::Unproven { commit, hub } => format!(
-            "cannot prove that the files are those of commit {commit}: {hub} does not serve git, and is taken at its word"
+            "cannot prove that the files are those of commit {commit}: {hub} does not serve git, so its word is trusted"
         ),
         Warning::LeftBehind { path, reason } => {
             format!("your file {} was not kept: {reason}", shown(path))
@@ -158,12 +156,12 @@ pub fn failure(error: &(dyn StdError + 'static)) -> String {
 
 fn checking(count: usize, bytes: u64) -> String {
     let are = if count == 1 { "is" } else { "are" };
-    format!("{} ({}) {are} there already; checking", files(count), size(bytes))
+    format!("{} ({}) {are} already there; checking", files(count), size(bytes))
 }
 
 fn reused(count: usize, bytes: u64) -> String {
     let are = if count == 1 { "is" } else { "are" };
-    format!("{} ({}) {are} there already, verified", files(count), size(bytes))
+    format!("{} ({}) {are} already there, verified", files(count), size(bytes))
 }
 
 /// Prefixes the file, unless the text names it anyway.
@@ -234,10 +232,10 @@ mod tests {
             "the model is at commit 0123456789abcdef0123456789abcdef01234567",
         );
         check(&Event::WaitingForLock { holder: None }, "waiting for another download of this model");
-        check(&Event::Checking { files: 1, bytes: 12 }, "1 file (12 B) is there already; checking");
-        check(&Event::Reused { files: 0, bytes: 0 }, "none of it is intact; downloading it again");
-        check(&Event::Reused { files: 1, bytes: 12 }, "1 file (12 B) is there already, verified");
-        check(&Event::Reused { files: 2, bytes: 1_234_567 }, "2 files (1.23 MB) are there already, verified");
+        check(&Event::Checking { files: 1, bytes: 12 }, "1 file (12 B) is already there; checking");
+        check(&Event::Reused { files: 0, bytes: 0 }, "none of it is intact: downloading it again");
+        check(&Event::Reused { files: 1, bytes: 12 }, "1 file (12 B) is already there, verified");
+        check(&Event::Reused { files: 2, bytes: 1_234_567 }, "2 files (1.23 MB) are already there, verified");
         check(
             &Event::Publishing { path: Path::new("model") },
             "all files are verified; putting the model in place",
@@ -285,7 +283,7 @@ mod tests {
     fn a_file_is_named_only_once() {
         let file = "sub/a.bin".parse().unwrap();
         assert_eq!(about(&file, "no answer"), "sub/a.bin: no answer");
-        assert_eq!(about(&file, "what came for sub/a.bin is not it"), "what came for sub/a.bin is not it");
+        assert_eq!(about(&file, "sub/a.bin failed verification"), "sub/a.bin failed verification");
     }
 
     #[track_caller]

@@ -63,7 +63,7 @@ impl<'a> Api<'a> {
             return Ok(commit);
         }
         let url = SafeUrl::of(&self.revision_url(Some(short)));
-        Err(Error::UnusableAnswer { url, problem: "it names a commit that begins otherwise" })
+        Err(Error::UnusableAnswer { url, problem: "it names a commit that begins differently" })
     }
 
     /// The commit that a revision resolves to; `None` is the default branch.
@@ -71,7 +71,8 @@ impl<'a> Api<'a> {
         let url = self.revision_url(revision);
         let name = revision.map_or(DEFAULT_BRANCH, Revision::as_str);
         let (info, _) = self.get(&url, "ask for the commit at", name).await?;
-        let no_commit = || Error::UnusableAnswer { url: SafeUrl::of(&url), problem: "it names no commit" };
+        let no_commit =
+            || Error::UnusableAnswer { url: SafeUrl::of(&url), problem: "it does not name a commit" };
         let unread = no_commit();
         let parsed =
             net::blocking(move || serde_json::from_slice(&net::standard_json(&info)).map_err(|_| unread));

@@ -22,6 +22,8 @@ impl Door {
 
     /// Suggestions for a gated model.
     pub(crate) fn of_a_gated_one(&self) -> String {
-        self.token.as_ref().map_or_else(String::new, |token| format!(", and {token} does not open it"))
+        self.token
+            .as_ref()
+            .map_or_else(String::new, |token| format!(", and {token} does not give access to it"))
     }
 }

@@ -93,7 +93,7 @@ pub enum Error {
     },
     /// No branch or tag has this name. It may be an abbreviated commit, but the hub does not resolve
     /// those.
-    #[error("{model} has no branch or tag `{revision}`, and this hub does not tell which commit that begins")]
+    #[error("{model} has no branch or tag `{revision}`, and this hub does not resolve abbreviated commits")]
     #[non_exhaustive]
     NoShortCommits {
         /// The model asked for.
@@ -104,7 +104,7 @@ pub enum Error {
         source: BoxError,
     },
     /// The hub's API returned a response that does not answer the request.
-    #[error("{url} gives an answer that cannot be used: {problem}")]
+    #[error("{url} returned an unusable response: {problem}")]
     #[non_exhaustive]
     UnusableAnswer {
         /// The request.
@@ -113,7 +113,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// The hub does not have one large file, or refuses it.
-    #[error("{url} answers {code} for `{path}` of {model}{hub_says}")]
+    #[error("{url} returned status {code} for `{path}` of {model}{hub_says}")]
     #[non_exhaustive]
     ObjectRefused {
         /// The model asked for.
@@ -128,7 +128,7 @@ pub enum Error {
         hub_says: ServerWords,
     },
     /// The hub returned an unusable location for one large file.
-    #[error("{url} gives a location for `{path}` of {model} that cannot be used: {problem}")]
+    #[error("{url} returned an unusable location for `{path}` of {model}: {problem}")]
     #[non_exhaustive]
     UnusableObject {
         /// The model asked for.
@@ -161,7 +161,7 @@ pub enum Error {
         hub_says: ServerWords,
     },
     /// Too many requests in too short a time.
-    #[error("{url} answers that there were too many requests{hub_says}")]
+    #[error("{url} reports too many requests{hub_says}")]
     #[non_exhaustive]
     RateLimited {
         /// The request that was refused.
@@ -174,7 +174,7 @@ pub enum Error {
         hub_says: ServerWords,
     },
     /// A temporary failure of the hub, or of a server in front of it.
-    #[error("{url} answers {status}, the hub has trouble for the moment{hub_says}")]
+    #[error("{url} returned status {status}: the hub is temporarily unavailable{hub_says}")]
     #[non_exhaustive]
     Unavailable {
         /// The request that failed.
@@ -187,7 +187,7 @@ pub enum Error {
         hub_says: ServerWords,
     },
     /// A refusal of an unknown kind.
-    #[error("{url} answers {status}{hub_says}")]
+    #[error("{url} returned status {status}{hub_says}")]
     #[non_exhaustive]
     UnexpectedStatus {
         /// The request that was refused.
@@ -199,7 +199,7 @@ pub enum Error {
     },
     /// A web page instead of a hub's response: a captive portal, a proxy's notice, or not a hub at all.
     #[error(
-        "{url} answers with {content_type} instead of {expected}: not a model hub, or a login page is in the way{words}"
+        "{url} returned {content_type} instead of {expected}: this is not a model hub, or a login page is in the way{words}"
     )]
     #[non_exhaustive]
     NotAHub {
@@ -214,7 +214,7 @@ pub enum Error {
     },
     /// The endpoint serves git by the "dumb" protocol of plain web servers.
     #[error(
-        "{url} serves git by its older protocol, for plain web servers, which is not supported: {model} needs git's smart protocol, or a hub's API"
+        "{url} serves git over its older HTTP protocol only, which is not supported: {model} needs the smart protocol or a hub's API"
     )]
     #[non_exhaustive]
     DumbGit {
@@ -224,7 +224,7 @@ pub enum Error {
         url: SafeUrl,
     },
     /// The endpoint serves the model neither over git nor over the hub's API.
-    #[error("{endpoint} serves {model} neither over git nor over a hub's API; over git, {git}")]
+    #[error("{endpoint} serves {model} neither over git nor over a hub's API; over git: {git}")]
     #[non_exhaustive]
     NoMetadata {
         /// The model asked for.
@@ -270,9 +270,7 @@ pub enum Error {
         source: BoxError,
     },
     /// The repository does not use SHA-1 object ids.
-    #[error(
-        "{model} names its git objects by `{format}`, which is not supported (asked {url}): only sha1 is"
-    )]
+    #[error("{model} uses the git object format `{format}` (asked {url}), but only sha1 is supported")]
     #[non_exhaustive]
     ObjectFormat {
         /// The model asked for.
@@ -283,7 +281,7 @@ pub enum Error {
         format: ForeignText,
     },
     /// A pack of git objects contradicts itself, although it arrived undamaged.
-    #[error("the git objects of {model} that {url} sends are broken: {problem}")]
+    #[error("{url} sent damaged git objects of {model}: {problem}")]
     #[non_exhaustive]
     BrokenPack {
         /// The model asked for.
@@ -294,7 +292,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// The fetched git objects could not be stored temporarily, for instance because the disk is full.
-    #[error("cannot keep the git metadata of {model} in {}", shown(path))]
+    #[error("cannot store the git metadata of {model} in {}", shown(path))]
     #[non_exhaustive]
     Scratch {
         /// The model asked for.
@@ -305,7 +303,7 @@ pub enum Error {
         source: ForeignError,
     },
     /// The commit's objects are inconsistent.
-    #[error("the commit of {model} is broken")]
+    #[error("the commit of {model} is corrupt")]
     #[non_exhaustive]
     BrokenCommit {
         /// The model asked for.
@@ -328,7 +326,7 @@ pub enum Error {
         limit: u64,
     },
     /// A path in the repository that is not safe below a directory.
-    #[error("{model} holds the unsafe path `{path}`")]
+    #[error("{model} contains the unsafe path `{path}`")]
     #[non_exhaustive]
     UnsafePath {
         /// The model asked for.
@@ -340,7 +338,7 @@ pub enum Error {
     },
     /// A path in the repository that is not UTF-8, is duplicated, is nested too deeply, or is not what
     /// it claims to be.
-    #[error("{model} holds the path `{path}`, which is refused: {problem}")]
+    #[error("{model} contains the path `{path}`, which is refused: {problem}")]
     #[non_exhaustive]
     UnusablePath {
         /// The model asked for.
@@ -352,7 +350,7 @@ pub enum Error {
     },
     /// A symbolic link, submodule or entry of unknown kind. These are never followed, and never
     /// silently left out.
-    #[error("{model} holds {kind} at `{path}`: a model's repository may hold plain files only")]
+    #[error("{model} contains {kind} at `{path}`; only plain files are allowed in a model's repository")]
     #[non_exhaustive]
     NotAPlainFile {
         /// The model asked for.
@@ -374,7 +372,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// The hub served a plain file that differs from the commit's.
-    #[error("`{path}` of {model} is not what the commit holds: it does not have the git object name {blob}")]
+    #[error("`{path}` of {model} is not the file that the commit contains")]
     #[non_exhaustive]
     WrongContent {
         /// The model asked for.

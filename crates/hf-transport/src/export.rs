@@ -100,7 +100,7 @@ impl ExportFolder<'_> {
         Error::UnusablePath {
             model: self.model.clone(),
             path: Excerpt::of(path.as_str()),
-            problem: "there is already something of that name on the disk",
+            problem: "something with that name already exists on the disk",
         }
     }
 }

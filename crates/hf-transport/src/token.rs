@@ -48,13 +48,13 @@ impl Token {
             return Err(unusable("it is blank"));
         }
         if value.contains(['"', '\'', '`']) {
-            return Err(unusable("there are quotes in it; give it without them"));
+            return Err(unusable("it contains quotes; give it without them"));
         }
         if value.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("bearer")) {
             return Err(unusable("it begins with `Bearer`; give the token alone"));
         }
         if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(unusable("there is a character in it that no token has"));
+            return Err(unusable("it contains a character that is not allowed in a token"));
         }
         let mut bearer = HeaderValue::from_str(&format!("Bearer {value}"))
             .map_err(|_| unusable("it cannot be sent in an HTTP header"))?;
@@ -179,9 +179,9 @@ mod tests {
 
     #[test]
     fn text_that_is_no_token_is_refused() {
-        refused("\"hf_s3cret\"", "there are quotes in it");
-        refused("'hf_s3cret'", "there are quotes in it");
-        refused("\u{feff}\"hf_s3cret", "there are quotes in it");
+        refused("\"hf_s3cret\"", "it contains quotes");
+        refused("'hf_s3cret'", "it contains quotes");
+        refused("\u{feff}\"hf_s3cret", "it contains quotes");
         refused("Bearer hf_s3cret", "it begins with `Bearer`");
         refused("bearer\thf_s3cret", "it begins with `Bearer`");
         for value in [
@@ -192,7 +192,7 @@ mod tests {
             "hf_\u{1}s3cret",
             "\u{201c}hf_s3cret\u{201d}",
         ] {
-            refused(value, "there is a character in it that no token has");
+            refused(value, "it contains a character that is not allowed in a token");
         }
     }
 

@@ -1,15 +1,30 @@
-//! What to do about a failure, for a person at a terminal. The libraries' messages say what is.
+//! What to do about a failure, for a person at a terminal. The libraries' messages say what happened.
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use facade::errors::{CacheError, HubError, NameError, ProofProblem, StoreError};
+use facade::env::Settings;
+use facade::errors::{CacheError, DiskError, FetchError, HubError, NameError, ProofProblem, StoreError};
 use facade::{Error, ErrorKind};
 
 use crate::words::elapsed;
 
 /// A line to stand below the message and its causes.
 pub(crate) fn about(error: &Error) -> Option<String> {
-    by_variant(error).or_else(|| hub(error)).or_else(|| by_property(error).map(str::to_owned))
+    let settings = Settings::from_env().ok();
+    by_variant(error)
+        .or_else(|| hub(error))
+        .or_else(|| folder(error, settings.as_ref()))
+        .or_else(|| by_property(error).map(str::to_owned))
+}
+
+/// The same for a model that could not be removed: no other cache would help.
+pub(crate) fn about_removal(error: &Error) -> Option<String> {
+    if is_forbidden(error) {
+        return Some("run this as a user who can write there".to_owned());
+    }
+    about(error)
 }
 
 fn by_variant(error: &Error) -> Option<String> {
@@ -18,37 +33,43 @@ fn by_variant(error: &Error) -> Option<String> {
             let model = problem.elsewhere()?;
             format!("to use that hub, set HF_ENDPOINT={} and write `{}`", model.hub, model.url)
         }
-        Error::NoHome => "set MLC_LLM_HOME to the folder where models are to be".to_owned(),
+        Error::NoHome => "set MLC_LLM_HOME to a folder for the models".to_owned(),
         Error::NoStore => "set MLC_WEIGHTS_STORE, or give --store".to_owned(),
-        Error::Private { .. } => "give --allow-private if all readers of the store may read it".to_owned(),
+        Error::Private { .. } => {
+            "if everyone who can read the store may read it, give --allow-private".to_owned()
+        }
         Error::WrongInStore { model, .. } => {
-            format!("`mlc-weights store push --replace {model}` mends it, where the hub can be reached")
+            format!(
+                "to repair it, run `mlc-weights store push --replace {model}` where the hub can be reached"
+            )
         }
-        Error::NotInStore { model, .. } => {
-            format!("`mlc-weights store push {model}` puts it there, where the hub can be reached")
-        }
+        Error::NotInStore { model, .. } => format!(
+            "check the name; to put it there, run `mlc-weights store push {model}` where the hub can be reached"
+        ),
         Error::CommitNotNamed { model, .. } if !error.seems_offline() => format!(
-            "the hub is not asked for a commit that is named in full ({}@COMMIT), nor first with MLC_WEIGHTS_STORE_MODE=refs",
+            "to do without the hub, name the commit ({}@COMMIT), or let the store resolve names (MLC_WEIGHTS_STORE_MODE=refs)",
             model.id()
         ),
         Error::Unproven { problem, .. } => match problem {
             ProofProblem::NoReceipt | ProofProblem::OlderReceipt | ProofProblem::OtherCommit => {
                 "download it again with --force".to_owned()
             }
-            ProofProblem::NoGit => "name a hub that serves git in HF_ENDPOINT".to_owned(),
-            ProofProblem::GitWithheld => "try again later, or name another hub in HF_ENDPOINT".to_owned(),
+            ProofProblem::NoGit => "set HF_ENDPOINT to a hub that serves git".to_owned(),
+            ProofProblem::GitWithheld => "try again later, or set HF_ENDPOINT to another hub".to_owned(),
             _ => return None,
         },
         Error::Cache(CacheError::Replaced { .. }) => "run the same command again".to_owned(),
         Error::Cache(CacheError::Occupied { .. }) => "give --to a new or empty folder".to_owned(),
+        Error::Cache(CacheError::InsideCache { .. }) => "give --to a folder outside the cache".to_owned(),
         Error::Cache(CacheError::UnusableTarget { .. }) => {
-            "give --to a folder that you may write to".to_owned()
+            "give --to a folder that you can write to".to_owned()
         }
         Error::Cache(CacheError::OtherFileSystem { .. }) => {
-            "leave out --link, or choose a folder on the cache's disk".to_owned()
+            "leave out --link, or choose a folder on the same disk as the cache".to_owned()
         }
+        Error::Cache(CacheError::InUse { .. }) => "try again when that download has ended".to_owned(),
         Error::Store(StoreError::NoFolder { .. }) => {
-            "create it, or mount the disk that has it; it is not created for you".to_owned()
+            "create it, or mount the disk that it is on; it is not created for you".to_owned()
         }
         Error::Store(StoreError::NotListable { .. } | StoreError::TooMany { .. }) => {
             "name the models; `store verify` and `store copy` then need no list".to_owned()
@@ -65,22 +86,22 @@ fn by_variant(error: &Error) -> Option<String> {
 fn hub(error: &Error) -> Option<String> {
     Some(match refusal(error)? {
         HubError::MissingOrPrivate { door, .. } if door.token.is_some() => {
-            format!("see whether {} opens with the account that the token belongs to", door.page)
+            format!("check the name, and whether the token's account can open {}", door.page)
         }
         HubError::MissingOrPrivate { door, .. } => format!(
-            "check the name; if {} opens when you are logged in, set HF_TOKEN to a token of that account",
+            "check the name; if you can open {} when you are logged in, set HF_TOKEN to a token of that account",
             door.page
         ),
         HubError::Gated { door, .. } if door.token.is_some() => {
-            format!("ask for access at {} with the account that the token belongs to", door.page)
+            format!("request access at {} with the token's account", door.page)
         }
         HubError::Gated { door, .. } => {
-            format!("ask for access at {}, then set HF_TOKEN to a token of that account", door.page)
+            format!("request access at {}, then set HF_TOKEN to a token of that account", door.page)
         }
-        HubError::BadToken { .. } => "renew it, or remove it: public models need none".to_owned(),
+        HubError::BadToken { .. } => "renew it or remove it; public models need none".to_owned(),
         HubError::RateLimited { wait, has_token, .. } => rate_limit(*wait, *has_token),
         HubError::NoShortCommits { .. } => "give all 40 digits of the commit".to_owned(),
-        HubError::NoMetadata { .. } => "check the model's name, and HF_ENDPOINT".to_owned(),
+        HubError::NoMetadata { .. } => "check the model's name and HF_ENDPOINT".to_owned(),
         _ => return None,
     })
 }
@@ -88,8 +109,8 @@ fn hub(error: &Error) -> Option<String> {
 /// When to try again, and what raises the limit.
 fn rate_limit(wait: Option<Duration>, has_token: bool) -> String {
     let wait = wait.map_or("wait a while".to_owned(), |wait| format!("wait {}", elapsed(wait)));
-    let token = if has_token { "" } else { "; a token of an account (HF_TOKEN) raises the limit" };
-    format!("{wait}, then run the same command again, which continues where this one stopped{token}")
+    let token = if has_token { "" } else { "; an access token (HF_TOKEN) raises the limit" };
+    format!("{wait}, then run the same command again to resume{token}")
 }
 
 fn refusal(error: &Error) -> Option<&HubError> {
@@ -101,20 +122,102 @@ fn refusal(error: &Error) -> Option<&HubError> {
     }
 }
 
+/// What names a folder that is at fault.
+enum NamedBy {
+    TempDir,
+    ReadOnlyTier(PathBuf),
+    Home(PathBuf),
+    /// An option, or the address of a store.
+    CommandLine,
+}
+
+impl NamedBy {
+    /// Where the settings are in doubt, it is the cache's home.
+    fn of(path: &Path, settings: &Settings) -> Self {
+        let Settings { home, read_only, temp_dir, .. } = settings;
+        if temp_dir.as_ref().is_some_and(|folder| is_in(path, folder)) {
+            return Self::TempDir;
+        }
+        if let Some(tier) = read_only.iter().find(|tier| is_in(path, tier)) {
+            return Self::ReadOnlyTier(tier.clone());
+        }
+        // It may be a folder in which the home was to be created.
+        if is_in(path, home) || is_in(home, path) { Self::Home(home.clone()) } else { Self::CommandLine }
+    }
+}
+
+/// What helps where the system does not let a folder be used, or its disk is full.
+fn folder(error: &Error, settings: Option<&Settings>) -> Option<String> {
+    let (is_full, is_forbidden) = (error.is_out_of_space(), is_forbidden(error));
+    let place = path_at_fault(error).zip(settings).map(|(path, settings)| NamedBy::of(path, settings));
+    Some(match place {
+        Some(NamedBy::TempDir) if is_full => {
+            "make room there, or set MLC_TEMP_DIR to a folder on another disk".to_owned()
+        }
+        Some(NamedBy::TempDir) => {
+            "set MLC_TEMP_DIR to a folder that you can write to, or unset it".to_owned()
+        }
+        Some(NamedBy::CommandLine) if is_full => {
+            "make room on that disk, or choose a folder on another one".to_owned()
+        }
+        _ if is_full => {
+            "make room (`mlc-weights prune` may help), or set MLC_LLM_HOME to a folder on another disk"
+                .to_owned()
+        }
+        Some(NamedBy::ReadOnlyTier(tier)) if is_forbidden => {
+            format!("make it readable, or remove {} from MLC_LLM_READONLY_WEIGHT_CACHE", tier.display())
+        }
+        Some(NamedBy::Home(home)) if is_forbidden => format!(
+            "set MLC_LLM_HOME to a folder that you can write to; to keep using the models in this one, add {} to MLC_LLM_READONLY_WEIGHT_CACHE",
+            home.join("model_weights").display()
+        ),
+        _ => return None,
+    })
+}
+
+/// Whether the system does not let this user use a file or folder, or it is not a folder.
+fn is_forbidden(error: &Error) -> bool {
+    use CacheError::{CreateFolder, EntryIsFixed, NotADirectory};
+    let forbids = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+    };
+    matches!(error, Error::Cache(CreateFolder { .. } | EntryIsFixed { .. } | NotADirectory { .. }))
+        || facade::causes(error).any(|cause| cause.downcast_ref::<io::Error>().is_some_and(forbids))
+}
+
+/// The file or folder that could not be used.
+fn path_at_fault(error: &Error) -> Option<&Path> {
+    use CacheError::{CreateFolder, EntryIsFixed, Io, LinkOrCopy, Move, NotADirectory};
+    Some(match error {
+        Error::Cache(
+            CreateFolder { path, .. }
+            | EntryIsFixed { path, .. }
+            | NotADirectory { path, .. }
+            | Io { path, .. }
+            | LinkOrCopy { to: path, .. }
+            | Move { to: path, .. },
+        )
+        | Error::Hub(HubError::Scratch { path, .. } | HubError::Disk(DiskError { path, .. }))
+        | Error::MetadataGaveUp { source: HubError::Scratch { path, .. }, .. }
+        | Error::Fetch(FetchError::NoSpace { path, .. } | FetchError::Disk(DiskError { path, .. }))
+        | Error::Store(StoreError::Disk(DiskError { path, .. }))
+        | Error::Disk(DiskError { path, .. })
+        | Error::NoSpace { home: path, .. } => path,
+        _ => return None,
+    })
+}
+
+/// Whether a path leads into a folder, however either is written.
+fn is_in(path: &Path, folder: &Path) -> bool {
+    let absolute = std::path::absolute(folder);
+    let real = std::fs::canonicalize(folder);
+    [absolute, real].into_iter().flatten().any(|folder| path.starts_with(folder))
+}
+
 fn by_property(error: &Error) -> Option<&'static str> {
-    if error.is_out_of_space() {
-        return Some(
-            "make room (`mlc-weights prune` may help), or set MLC_LLM_HOME to a folder on another disk",
-        );
-    }
-    if error.needs_another_home() {
-        return Some(
-            "set MLC_LLM_HOME to a folder that you may write to; the models that are in this cache can be used all the same, if MLC_LLM_READONLY_WEIGHT_CACHE names its folder model_weights",
-        );
-    }
     if error.is_proxy_failure() {
         return Some(
-            "look whether the proxy runs, and whether its address is right (`mlc-weights env` shows it); the same command continues where this one stopped",
+            "check that the proxy is running and its address is right (see `mlc-weights env`); run the same command again to resume",
         );
     }
     if error.is_untrusted_certificate() {
@@ -124,23 +227,22 @@ fn by_property(error: &Error) -> Option<&'static str> {
     }
     if error.seems_offline() {
         return Some(
-            "are you online? The same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
+            "are you online? Run the same command again to resume; for a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
         );
     }
     if let Error::Unsound { .. } = error {
-        return Some("to download what is not right: mlc-weights verify --repair MODEL");
+        return Some("to download the damaged files again: mlc-weights verify --repair MODEL");
     }
     (error.kind() == ErrorKind::Network).then_some(
-        "the same command continues where this one stopped; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
+        "run the same command again to resume; for a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::ffi::OsString;
 
     use facade::ModelUrl;
-    use facade::errors::DiskError;
 
     use super::*;
 
@@ -151,11 +253,12 @@ mod tests {
         assert!(words.is_none_or(|words| advice.unwrap_or_default().contains(words)), "{error}");
     }
 
+    fn disk(path: &str, kind: io::ErrorKind) -> Error {
+        DiskError::new("write", path.as_ref(), kind.into()).into()
+    }
+
     #[test]
     fn what_helps_depends_on_what_went_wrong() {
-        let disk = |kind: io::ErrorKind| DiskError::new("write", "a".as_ref(), kind.into()).into();
-        check(&disk(io::ErrorKind::StorageFull), Some("mlc-weights prune"));
-        check(&disk(io::ErrorKind::PermissionDenied), None);
         check(&Error::NoHome, Some("set MLC_LLM_HOME"));
         check(&Error::NoStore, Some("set MLC_WEIGHTS_STORE"));
         check(&Error::ZeroProcesses, None);
@@ -165,10 +268,50 @@ mod tests {
     }
 
     #[test]
+    fn the_setting_is_named_that_names_the_folder() {
+        let values = |name: &str| {
+            Some(match name {
+                "MLC_LLM_HOME" => "/home/me/cache",
+                "MLC_LLM_READONLY_WEIGHT_CACHE" => "/shared",
+                "MLC_TEMP_DIR" => "/home/me/cache/scratch",
+                _ => return None,
+            })
+        };
+        let settings = Settings::from_lookup(&|name: &str| values(name).map(OsString::from)).unwrap();
+        for (path, if_full, if_forbidden) in [
+            ("/home/me/cache/scratch/a", Some("set MLC_TEMP_DIR to"), Some("set MLC_TEMP_DIR to")),
+            ("/home/me/cache/a", Some("set MLC_LLM_HOME to"), Some("add /home/me/cache/model_weights to")),
+            // The home is to be created in it.
+            ("/home/me", Some("set MLC_LLM_HOME to"), Some("set MLC_LLM_HOME to")),
+            ("/shared/hf/user", Some("make room ("), Some("remove /shared from")),
+            ("/mine/model", Some("make room on that disk"), None),
+        ] {
+            let cases =
+                [(io::ErrorKind::StorageFull, if_full), (io::ErrorKind::PermissionDenied, if_forbidden)];
+            for (kind, expected) in cases {
+                let advice = folder(&disk(path, kind), Some(&settings));
+                let is_right = match (&advice, expected) {
+                    (Some(advice), Some(words)) => advice.contains(words),
+                    (advice, words) => advice.is_none() && words.is_none(),
+                };
+                assert!(is_right, "{path}, {kind}: {advice:?}");
+            }
+        }
+        assert!(folder(&disk("/home/me/cache/a", io::ErrorKind::NotFound), Some(&settings)).is_none());
+    }
+
+    #[test]
+    fn another_cache_is_no_help_for_a_removal() {
+        let forbidden = disk("/a", io::ErrorKind::PermissionDenied);
+        assert!(about_removal(&forbidden).is_some_and(|advice| advice.starts_with("run this as a user")));
+        assert_eq!(about_removal(&Error::NoHome), about(&Error::NoHome));
+    }
+
+    #[test]
     fn a_limit_says_how_long_to_wait_and_what_raises_it() {
         let words = rate_limit(Some(Duration::from_secs(300)), false);
         assert!(words.starts_with("wait 5 min 0 s, then run the same command again"), "{words}");
-        assert!(words.ends_with("; a token of an account (HF_TOKEN) raises the limit"), "{words}");
+        assert!(words.ends_with("; an access token (HF_TOKEN) raises the limit"), "{words}");
         let words = rate_limit(None, true);
         assert!(words.starts_with("wait a while, then") && !words.contains("HF_TOKEN"), "{words}");
     }

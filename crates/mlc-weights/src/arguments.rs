@@ -5,13 +5,12 @@
 mod cache;
 mod download;
 mod store;
-mod units;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use self::cache::{List, Order, Path, Prune, Remove, Update, Verify};
-pub(crate) use self::download::{Download, Progress};
+pub(crate) use self::download::{Download, ProgressForm};
 pub(crate) use self::store::{Store, StoreCommand, StoreCopy, StoreInit, StoreList, StorePush, StoreVerify};
 
 /// Below the short help, and the long.
@@ -32,7 +31,7 @@ Exit status:
 const SETTINGS: &str = "\
 Environment:
   MLC_LLM_HOME                   the cache [$XDG_CACHE_HOME/mlc_llm, else ~/.cache/mlc_llm]
-  MLC_LLM_READONLY_WEIGHT_CACHE  folders looked through before it, separated like PATH
+  MLC_LLM_READONLY_WEIGHT_CACHE  read-only caches searched first, separated like PATH
   MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
   MLC_WEIGHTS_REQUIRE_PROOF      1: as --require-proof
   MLC_WEIGHTS_STORE              stores asked before the hub, separated by spaces
@@ -40,15 +39,15 @@ Environment:
   MLC_WEIGHTS_STORE_FILL         1: as --store-fill
   MLC_TEMP_DIR                   scratch space [in the cache]
   HF_ENDPOINT                    the hub [https://huggingface.co]
-  HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it
+  HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file with the token
   HF_HUB_OFFLINE                 1: never download
-  HF_HUB_DOWNLOAD_TIMEOUT        seconds after which a silent server is given up [10]
+  HF_HUB_DOWNLOAD_TIMEOUT        seconds to wait for a silent server [10]
   HF_HUB_DISABLE_PROGRESS_BARS   1: lines instead of a bar
   NO_COLOR                       1: no colour
   HTTPS_PROXY, NO_PROXY, …       as usual
-  SSL_CERT_FILE, SSL_CERT_DIR    authorities for https, instead of the system's";
+  SSL_CERT_FILE, SSL_CERT_DIR    CA certificates for https, instead of the system's";
 
-/// Gets MLC model weights into the cache that MLC-LLM reads.
+/// Downloads MLC model weights into the cache that MLC-LLM reads.
 #[derive(Debug, Parser)]
 #[command(
     name = "mlc-weights",
@@ -58,7 +57,7 @@ Environment:
     arg_required_else_help = true
 )]
 pub(crate) struct Arguments {
-    /// Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+    /// Log what is done (-vv: in more detail); RUST_LOG filters more finely
     #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = 100)]
     pub(crate) verbose: u8,
     /// Print nothing but the result and errors
@@ -70,28 +69,28 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print the directory of a model, downloading it first if the cache has none
+    /// Print the directory of a model, downloading it first if it is not cached
     #[command(visible_alias = "pull")]
     Download(Download),
     /// Print the directory of a model that is in the cache; never uses the network
     Path(Path),
-    /// List the models in the cache, whole or not
+    /// List the models in the cache, complete or not
     #[command(visible_alias = "ls")]
     List(List),
     /// Bring cached models up to the hub's newest commit, downloading only what has changed
     Update(Update),
-    /// Hash cached models and compare; with --repair, mend them
+    /// Check cached models against their digests; with --repair, repair them
     Verify(Verify),
     /// Remove models from the cache
     #[command(visible_alias = "rm")]
     Remove(Remove),
-    /// Remove what interrupted downloads have left; with --keep, also models
+    /// Remove the remains of interrupted downloads; with --keep, also models
     Prune(Prune),
-    /// Fill a store that many machines download from, and look after it
+    /// Fill and maintain a store that many machines download from
     Store(Store),
     /// Show every setting, where it comes from, and what is wrong with it
     Env(Env),
-    /// Print a script that completes command lines
+    /// Print a shell completion script
     Completions(Completions),
     /// Print a manual page
     Man(Man),
@@ -103,9 +102,9 @@ Examples:
   mlc-weights env
   mlc-weights env --json | jq '.settings[] | select(.findings != [])'
 
-Exit status 2: something that is set cannot be used.")]
+Exit status 2: a setting cannot be used.")]
 pub(crate) struct Env {
-    /// One JSON document instead of a table
+    /// Print one JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -117,7 +116,7 @@ Examples:
   mlc-weights completions zsh > ~/.zfunc/_mlc-weights
   mlc-weights completions fish > ~/.config/fish/completions/mlc-weights.fish")]
 pub(crate) struct Completions {
-    /// The shell
+    /// The shell to complete command lines in
     pub(crate) shell: Shell,
 }
 

@@ -1,21 +1,20 @@
-//! How far a verification is.
+//! The progress of a verification or a copy, in one line.
 
 use std::time::{Duration, Instant};
 
 use console::Term;
 use facade::cache::VerifyEvent;
 
-use crate::arguments::Progress;
 use crate::progress::{Display, Screen};
 use crate::words::size;
 
-/// Often enough for an eye, seldom enough for a slow terminal.
+/// Often enough to look alive, rarely enough for a slow terminal.
 const PERIOD: Duration = Duration::from_millis(100);
 
 const VERIFYING: &str = "verifying";
 const COPYING: &str = "copying";
 
-/// A line on a terminal; nothing elsewhere, since there is no waiting for a network to explain.
+/// A line on a terminal; nothing elsewhere, since there is no network to wait for.
 pub(crate) struct Checking {
     terminal: Option<Term>,
     action: &'static str,
@@ -27,7 +26,7 @@ pub(crate) struct Checking {
 
 impl Checking {
     pub(crate) fn on(screen: Screen) -> Self {
-        let is_wanted = matches!(Display::choose(Progress::Auto, screen), Display::Bar { .. });
+        let is_wanted = matches!(Display::on(screen), Display::Bar { .. });
         Self {
             terminal: is_wanted.then(Term::stderr),
             action: VERIFYING,

@@ -1,15 +1,11 @@
 //! The subcommands: a file for each.
 
-mod completions;
 mod download;
 mod env;
+mod grammar;
 mod list;
-mod man;
-mod named;
-mod newest;
 mod path;
 mod prune;
-mod question;
 mod remove;
 mod store;
 mod update;
@@ -31,7 +27,7 @@ pub(crate) fn run(command: &Command, screen: Screen) -> Result<(), Failure> {
         Command::Prune(arguments) => prune::run(arguments, screen),
         Command::Store(arguments) => store::run(arguments, screen),
         Command::Env(arguments) => env::run(arguments),
-        Command::Completions(arguments) => completions::run(arguments),
-        Command::Man(arguments) => man::run(arguments),
+        Command::Completions(arguments) => grammar::completions(arguments),
+        Command::Man(arguments) => grammar::man(arguments),
     }
 }

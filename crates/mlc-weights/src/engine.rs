@@ -1,4 +1,5 @@
-//! What a download needs and a hit does not.
+//! What a download needs and a hit does not: a runtime, and a listener for Ctrl-C and everything else that asks a
+//! program to end: a signal on Unix, Ctrl-Break and a closed window on Windows.
 
 use std::num::NonZeroUsize;
 use std::thread;
@@ -6,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use facade::Error;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
-use crate::exit::Failure;
-use crate::interrupts::Interrupts;
+use crate::exit::{self, Failure};
 use crate::progress::{Display, Progress};
 
 /// How long an interrupted program waits for blocking work to end, so that with everything else it is over
-/// within a second. Whatever then still runs is cut off, as a crash would do, which the cache is made for.
+/// within a second. What still runs then is cut off, as in a crash, which the cache is made for.
 const GRACE: Duration = Duration::from_millis(700);
 
-/// More threads than this no network keeps busy. The hashing of what comes has threads of its own.
+/// No network keeps more threads busy. Hashing has threads of its own.
 const MOST_NETWORK_THREADS: usize = 4;
 
-/// A runtime, and an ear for interruptions.
+/// A runtime, and a listener for interruptions.
 pub(crate) struct Engine {
     runtime: Runtime,
     interrupts: Interrupts,
@@ -43,7 +44,7 @@ impl Engine {
         Ok(engine.insert(running))
     }
 
-    /// Carries out some work, unless it is interrupted first. A publication that has begun by then is waited for.
+    /// Does some work, unless it is interrupted first. Waits for a publication that has begun by then.
     pub(crate) fn run<T>(
         &self,
         work: impl Future<Output = Result<T, Error>>,
@@ -56,7 +57,7 @@ impl Engine {
                 () = self.interrupts.first() => {}
             }
             if progress.tells_of_finishing() {
-                // However it ends, no more was wanted.
+                // Its outcome does not matter: the user has asked to end.
                 let _ = work.await;
             }
             Err(Failure::Interrupted { kept: None, has_begun: true })
@@ -67,21 +68,122 @@ impl Engine {
         self.interrupts.is_heard()
     }
 
-    /// Ends what interrupted work has left running. Tells when that is held up: the system lets no process go whose
-    /// data it is writing.
+    /// Ends what interrupted work has left running. Says so if that takes long: the system does not let a process end
+    /// while it writes its data.
     pub(crate) fn stop(self, display: Display) {
         let began = Instant::now();
         self.runtime.shutdown_timeout(GRACE);
         if began.elapsed() >= GRACE {
-            display.finishing("waiting for the disk to save what was downloaded");
+            display.finishing("waiting for the disk to write what was downloaded");
         }
     }
 }
 
-/// How many threads read from the network on so many cores. Each has its own part of the heap, which what it reads
-/// leaves holes in, so that few of them take less memory; on two cores one is as fast as two.
+/// How many threads read from the network, for a number of cores. Each has its own part of the heap, which its buffers
+/// fragment, so fewer threads take less memory; on two cores one is as fast as two.
 fn network_threads(cores: usize) -> usize {
     (cores / 2).clamp(1, MOST_NETWORK_THREADS)
+}
+
+/// Reports the first interruption. The second ends the process at once, whatever it is doing: as safe as a
+/// crash, which the cache is made for.
+struct Interrupts {
+    heard: watch::Receiver<bool>,
+}
+
+impl Interrupts {
+    /// Starts listening, on a thread of its own: the second interruption must be noticed even while the
+    /// download's runtime shuts down.
+    fn listen() -> Self {
+        let (sender, heard) = watch::channel(false);
+        thread::spawn(move || listen(&sender));
+        Self { heard }
+    }
+
+    /// Whether there was one.
+    fn is_heard(&self) -> bool {
+        *self.heard.borrow()
+    }
+
+    /// Completes at the first interruption, even if that was long ago.
+    async fn first(&self) {
+        let mut heard = self.heard.clone();
+        if heard.wait_for(|heard| *heard).await.is_err() {
+            // Without a listener the system ends the process at the signal, which is as safe.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn listen(sender: &watch::Sender<bool>) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+    runtime.block_on(async {
+        let Ok(mut signals) = Signals::new() else { return };
+        exit::interrupted_by(signals.next().await);
+        sender.send_replace(true);
+        signals.next().await;
+        leave();
+    });
+}
+
+#[expect(clippy::exit, reason = "a second interrupt asks for no more waiting")]
+fn leave() -> ! {
+    std::process::exit(exit::Status::Interrupted.number())
+}
+
+/// The number of SIGINT.
+const INTERRUPT: i32 = 2;
+
+/// The number of SIGTERM.
+#[cfg(unix)]
+const TERMINATE: i32 = 15;
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// The number of the next signal.
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            biased;
+            _ = self.interrupt.recv() => INTERRUPT,
+            _ = self.terminate.recv() => TERMINATE,
+        }
+    }
+}
+
+/// Ctrl-C, Ctrl-Break, and the closing of the console's window.
+#[cfg(windows)]
+struct Signals {
+    c: tokio::signal::windows::CtrlC,
+    r#break: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+        Ok(Self { c: ctrl_c()?, r#break: ctrl_break()?, close: ctrl_close()? })
+    }
+
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.c.recv() => {}
+            _ = self.r#break.recv() => {}
+            _ = self.close.recv() => {}
+        }
+        INTERRUPT
+    }
 }
 
 #[cfg(test)]

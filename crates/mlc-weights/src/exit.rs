@@ -3,17 +3,18 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use facade::cache::PassedOver;
 use facade::{ErrorKind, ModelRef};
-
-use crate::interrupts;
 
 /// Why a command ended.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The libraries' error.
     Facade(facade::Error),
+    /// A model could not be removed.
+    NotRemoved(facade::Error),
     /// The policy forbids what was asked for.
     Forbidden {
         error: facade::Error,
@@ -35,14 +36,19 @@ pub(crate) enum Failure {
     Runtime(io::Error),
     /// Ctrl-C, or a request to terminate.
     Interrupted {
-        /// How many bytes of files the next run has not to ask for, when that is known.
+        /// How many bytes of files the next run need not ask for, if that is known.
         kept: Option<u64>,
-        /// Whether a download had got as far as the model's files, or something else was at work.
+        /// Whether a download had reached the model's files, or other work was going on.
         has_begun: bool,
     },
-    /// Models that the command line, or a list, does not name rightly: all of them.
+    /// All malformed names of the command line and of lists.
     Malformed(Vec<Malformed>),
-    /// Arguments that do not go together.
+    /// No model is named, nor anything instead.
+    NoModel {
+        /// What could be given instead of a name.
+        instead: &'static str,
+    },
+    /// Arguments that cannot be combined.
     Usage(&'static str),
     /// A list of models could not be read.
     List {
@@ -50,19 +56,19 @@ pub(crate) enum Failure {
         list: String,
         error: io::Error,
     },
-    /// The environment sets what cannot be used.
+    /// The environment has values that cannot be used.
     Unusable {
-        /// So many settings.
+        /// How many settings.
         settings: usize,
     },
-    /// Something that has been reported already; only its status is still wanted.
+    /// Something that has been reported already; only its status is left.
     Reported(Status),
 }
 
-/// A name that is not that of a model.
+/// A malformed name of a model.
 #[derive(Debug)]
 pub(crate) struct Malformed {
-    /// The list and the line, when it stands in a list.
+    /// The list and the line, if it is in a list.
     pub(crate) place: Option<String>,
     pub(crate) error: facade::Error,
 }
@@ -73,7 +79,7 @@ pub(crate) struct Miss {
     pub(crate) model: ModelRef,
     /// Every directory that could have held it, in the order in which they were looked at.
     pub(crate) looked_in: Vec<PathBuf>,
-    /// Those that hold something which is not the whole model.
+    /// Those that hold something other than the complete model.
     pub(crate) passed_over: Vec<PassedOver>,
     /// Cached models of similar names, the most similar first.
     pub(crate) similar: Vec<ModelRef>,
@@ -87,7 +93,7 @@ impl Failure {
 }
 
 impl Failure {
-    /// The failure, which names the setting where a policy is in the way.
+    /// The same failure, with the setting that the policy comes from.
     pub(crate) fn of_policy(self, by: Option<&'static str>) -> Self {
         match (self, by) {
             (
@@ -107,6 +113,17 @@ impl From<facade::Error> for Failure {
     fn from(error: facade::Error) -> Self {
         Self::Facade(error)
     }
+}
+
+/// The exit status of an interrupted program: 128 and the number of the first signal, at first that of SIGINT.
+static INTERRUPTED: AtomicI32 = AtomicI32::new(SIGNALLED + 2);
+
+/// A program that a signal has ended has this status and the signal's number.
+const SIGNALLED: i32 = 128;
+
+/// The first signal has asked the program to end.
+pub(crate) fn interrupted_by(signal: i32) {
+    INTERRUPTED.store(SIGNALLED + signal, Ordering::Relaxed);
 }
 
 /// The exit statuses. Their numbers are part of the command line's contract.
@@ -132,10 +149,10 @@ pub(crate) enum Status {
 impl Status {
     /// The number that the program ends with.
     pub(crate) fn number(self) -> i32 {
-        if self == Self::Interrupted { interrupts::status() } else { self as i32 }
+        if self == Self::Interrupted { INTERRUPTED.load(Ordering::Relaxed) } else { self as i32 }
     }
 
-    /// What programs that read JSON are told.
+    /// The status in JSON.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -154,13 +171,17 @@ impl Status {
 impl From<&Failure> for Status {
     fn from(failure: &Failure) -> Self {
         match failure {
-            Failure::Facade(error) | Failure::Forbidden { error, .. } => error.kind().into(),
+            Failure::Facade(error) | Failure::NotRemoved(error) | Failure::Forbidden { error, .. } => {
+                error.kind().into()
+            }
             Failure::NotInCache(_) | Failure::Unknown { .. } => Self::NotCached,
             Failure::Output(_) | Failure::Runtime(_) => Self::Other,
             Failure::Interrupted { .. } => Self::Interrupted,
-            Failure::Usage(_) | Failure::Malformed(_) | Failure::List { .. } | Failure::Unusable { .. } => {
-                Self::Usage
-            }
+            Failure::NoModel { .. }
+            | Failure::Usage(_)
+            | Failure::Malformed(_)
+            | Failure::List { .. }
+            | Failure::Unusable { .. } => Self::Usage,
             Failure::Reported(status) => *status,
         }
     }

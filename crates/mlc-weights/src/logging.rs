@@ -1,4 +1,4 @@
-//! Diagnostics of the libraries, for those who ask for them.
+//! Diagnostics of the libraries, on request.
 
 use std::io;
 
@@ -10,14 +10,14 @@ use tracing_subscriber::fmt::format;
 
 /// Sends the libraries' diagnostics to stderr: what `RUST_LOG` selects, else what `-v` and `-vv` do.
 ///
-/// Without either nothing is logged: what matters to everybody is shown as progress.
+/// Without either nothing is logged: what everyone needs to know is shown as progress.
 pub(crate) fn start(verbose: u8, color: bool) {
     let by_variable = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
     let filter = match by_variable.max_level_hint() {
         Some(LevelFilter::OFF) => EnvFilter::new(by_count(verbose)),
         _ => by_variable,
     };
-    // Values may be anything: an address that a redirect names, a file that a neighbour has left.
+    // Values may be anything: the target of a redirect, the name of a file that another user has left.
     let fields = format::debug_fn(|writer, field, value| {
         let value = format!("{value:?}");
         let name = Some(field.name()).filter(|name| *name != "message");
@@ -26,13 +26,13 @@ pub(crate) fn start(verbose: u8, color: bool) {
     });
     let logger = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(io::stderr);
     let logger = logger.fmt_fields(fields.delimited(" "));
-    // A line that cannot be written is lost; telling that on the same stderr would be a panic.
+    // A line that cannot be written is lost; reporting that on the same stderr would panic.
     let logger = logger.log_internal_errors(false);
     // Fails only if a logger is set already, and nothing else sets one.
     let _ = logger.try_init();
 }
 
-/// What a number of `-v` shows. Below the last step the HTTP library's own words would bury all others.
+/// What a number of `-v` shows. Before the last step the HTTP library's own messages would bury all others.
 fn by_count(verbose: u8) -> &'static str {
     match verbose {
         0 => "off",

@@ -9,15 +9,13 @@ mod checking;
 mod commands;
 mod engine;
 mod exit;
-mod interrupts;
 mod logging;
+mod named;
 mod output;
 mod progress;
 mod report;
-mod similar;
 mod table;
 mod words;
-mod wrapping;
 
 use std::process::ExitCode;
 

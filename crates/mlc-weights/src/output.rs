@@ -1,5 +1,5 @@
-//! What is written: results to stdout, and all else to stderr. Nothing that was written by others can steer a
-//! terminal from here: [`printable`] has the last word.
+//! What is written: results to stdout, everything else to stderr. All of it goes through [`printable`], so that text
+//! from others cannot control the terminal.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -11,9 +11,9 @@ use facade::words::{is_unprintable, printable};
 use serde::Serialize;
 
 use crate::exit::Failure;
-use crate::wrapping::wrapped;
+use crate::words::wrapped;
 
-/// The field `version` of the documents that `verify` and `remove` print; docs/cache.md says what it promises.
+/// The field `version` of JSON documents; docs/cache.md says what it promises.
 pub(crate) const JSON_VERSION: u32 = 1;
 
 /// Prints a result, alone on its line. Bytes are printed as they are: a path need not be UTF-8.
@@ -33,7 +33,7 @@ pub(crate) fn print(lines: &[impl AsRef<str>]) -> Result<(), Failure> {
     print_bytes(lines.concat().as_bytes())
 }
 
-/// JSON that means the same, and can steer no terminal: unprintable characters are in its strings alone, where they
+/// The same JSON, without what could control a terminal: unprintable characters are in its strings alone, where they
 /// can be escaped.
 pub(crate) fn printable_json(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
@@ -76,10 +76,10 @@ pub(crate) struct Look {
     pub(crate) is_terminal: bool,
 }
 
-/// That of a stderr that is no terminal, until something else is [known](look_as).
+/// As for a stderr that is not a terminal, until [set](look_as).
 static LOOK: OnceLock<Look> = OnceLock::new();
 
-/// Says how lines look from now on.
+/// Sets how lines look from now on.
 pub(crate) fn look_as(look: Look) {
     // There is one stderr.
     let _ = LOOK.set(look);

@@ -1,57 +1,50 @@
 //! How a download shows that it moves.
 //!
-//! Events only move counters ([`tally`]); a ticker looks at them now and then ([`view`]) and shows what it sees
-//! on one of the faces: a bar, lines, or JSON. So a screen moves, or says why it does not, also while there are
-//! no events, and a fast download is not slowed down by being watched.
+//! Events only move counters ([`facade::Progress`], [`course`]); a ticker looks at them now and then ([`view`]) and
+//! shows what it sees on one of the faces: a bar, lines, or JSON. So a screen moves, or says why it does not, also
+//! while there are no events, and a fast download is not slowed down by being watched.
 
 mod bar;
 mod block;
-mod bytes;
+mod course;
 mod face;
 mod json;
 mod plain;
-mod rate;
 mod rows;
 #[cfg(test)]
 mod sample;
 mod screen;
-mod step;
 mod summary;
-mod tally;
 mod text;
-mod threads;
 mod troubles;
 mod view;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use facade::{Event, Model, ModelRef, Observer, Request};
 use parking_lot::{Condvar, Mutex};
 
 use self::bar::Bar;
-pub(crate) use self::bytes::BytesBySource;
-use self::face::{Ending, Face};
+use self::course::{Course, METADATA, PUBLISHING, Step};
+use self::face::{Ending, Face, Ticker};
 use self::json::Json;
 use self::plain::Plain;
 pub(crate) use self::screen::{Display, Screen};
-use self::step::Step;
-pub(crate) use self::summary::Summary;
-use self::tally::Tally;
-use self::threads::Ticker;
+pub(crate) use self::summary::{BytesBySource, Summary};
 use self::view::{View, Watch};
 use crate::exit::Failure;
 
 /// The progress of one model.
 pub(crate) struct Progress {
-    tally: Arc<Tally>,
+    sums: facade::Progress,
+    course: Arc<Course>,
     watch: Arc<Mutex<Watch>>,
     face: Arc<dyn Face>,
     ticker: Mutex<Option<Ticker>>,
-    /// Nothing is told any more: what an interrupted download leaves running may still hear of something.
+    /// Nothing is shown any more. What an interrupted download leaves running may still have events.
     ended: Mutex<bool>,
-    /// This comes after the end.
+    /// How many bytes the next run need not ask for; this comes after the end.
     kept: Mutex<Option<u64>>,
     is_kept: Condvar,
 }
@@ -60,7 +53,7 @@ pub(crate) struct Progress {
 const LAST_WORD: Duration = Duration::from_millis(200);
 
 impl Progress {
-    /// The progress of a request, and the request that tells it what happens.
+    /// The progress of a request, and the request, which reports to it.
     pub(crate) fn of(request: Request, display: Display) -> (Arc<Self>, Request) {
         Self::of_several(request, display, (1, 1))
     }
@@ -77,11 +70,11 @@ impl Progress {
         (progress, request.observer(observer))
     }
 
-    /// The progress of work on a store, and the observer that hears of it.
+    /// The progress of work on a store, and the observer that reports to it.
     pub(crate) fn of_store(display: Display) -> (Arc<Self>, Arc<dyn Observer>) {
         let (progress, observer) = Self::about(None, display, String::new());
         let words = "asking the store what it has".to_owned();
-        progress.tally.go_to(Step::Doing { name: step::METADATA, words, since: Instant::now() });
+        progress.course.go_to(Step::Doing { name: METADATA, words, since: Instant::now() });
         (progress, observer)
     }
 
@@ -91,16 +84,17 @@ impl Progress {
         (progress, Arc::new(move |event: &Event<'_>| observer.on_event(event)))
     }
 
-    /// For work that shows itself in another way.
+    /// For work whose progress is shown in another way.
     pub(crate) fn unseen() -> Self {
         Self::shown_by(Arc::new(Nothing))
     }
 
     fn shown_by(face: Arc<dyn Face>) -> Self {
-        let tally = Arc::new(Tally::default());
-        let watch = Watch::new(Arc::clone(&tally), Instant::now());
+        let (sums, course) = (facade::Progress::new(), Arc::new(Course::default()));
+        let watch = Watch::new(sums.clone(), Arc::clone(&course), Instant::now());
         Self {
-            tally,
+            sums,
+            course,
             watch: Arc::new(Mutex::new(watch)),
             face,
             ticker: Mutex::new(None),
@@ -120,16 +114,16 @@ impl Progress {
 
     /// How many bytes of files each source has sent so far.
     pub(crate) fn bytes(&self) -> BytesBySource {
-        BytesBySource::of(&self.tally)
+        BytesBySource::of(&self.sums.snapshot())
     }
 
-    /// Whether the model's files were got to.
+    /// Whether it is known which files there are to fetch.
     pub(crate) fn has_begun(&self) -> bool {
-        self.tally.files.load(Ordering::Relaxed) > 0
+        self.sums.snapshot().files > 0
     }
 
-    /// How many bytes an interrupted download has kept, if it was at work on files. The last thread that writes to them
-    /// tells when it has ended, which is waited for, but not for long.
+    /// How many bytes an interrupted download has kept, if it was working on files. Waits, but not for long, until the
+    /// last thread that writes to them has said so.
     pub(crate) fn kept(&self) -> Option<u64> {
         let mut kept = self.kept.lock();
         if self.has_begun() {
@@ -145,7 +139,8 @@ impl Progress {
             self.is_kept.notify_all();
             return;
         }
-        if self.tally.note(event, Instant::now) {
+        self.sums.on_event(event);
+        if self.course.note(event, Instant::now) {
             let ended = self.ended.lock();
             if !*ended {
                 self.face.tell(event);
@@ -153,16 +148,16 @@ impl Progress {
         }
     }
 
-    /// Tells of the step that an interruption does not end, if such a one has begun.
+    /// If the step has begun that an interruption does not end, says so.
     pub(crate) fn tells_of_finishing(&self) -> bool {
-        let is_publishing = matches!(self.tally.step(), Step::Doing { name: step::PUBLISHING, .. });
+        let is_publishing = matches!(self.course.step(), Step::Doing { name: PUBLISHING, .. });
         if is_publishing {
-            self.face.finishing("putting the model in place; interrupt again to leave at once");
+            self.face.finishing("putting the model in place; press Ctrl-C again to stop at once");
         }
         is_publishing
     }
 
-    /// Clears what was only for the moment, and says nothing about how it ended.
+    /// Clears what was temporary, and does not say how it ended.
     pub(crate) fn clear(&self) {
         self.stop();
         self.face.end(&Ending { outcome: None, view: &look(&self.watch) });
@@ -173,8 +168,8 @@ impl Progress {
         drop(self.ticker.lock().take());
     }
 
-    /// Clears what was only for the moment, and says how it ended, unless that is an error: errors are
-    /// reported elsewhere.
+    /// Clears what was temporary, and says how it ended, unless that is an error: errors are reported
+    /// elsewhere.
     pub(crate) fn finish(&self, outcome: &Result<Model, Failure>) {
         self.stop();
         self.face.end(&Ending { outcome: outcome.as_ref().ok(), view: &look(&self.watch) });
@@ -228,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_after_the_end() {
+    fn nothing_is_shown_after_the_end() {
         let counting = Arc::new(Counting::default());
         let progress = Progress::shown_by(Arc::<Counting>::clone(&counting));
         sample::seen(move |event| {

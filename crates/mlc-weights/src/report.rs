@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::advice;
 use crate::exit::{Failure, Malformed, Miss, Status};
+use crate::named::similar_revisions;
 use crate::output::say;
-use crate::similar;
 use crate::words::{not_whole, size};
 
 /// As many branches and tags are named when none is like what was asked for.
@@ -42,7 +42,8 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
         Failure::NotInCache(Miss { model, looked_in, passed_over, similar }) => {
             let mut lines = places(format!("error: {model} is not in the cache"), looked_in, passed_over);
             lines.extend(similar.iter().map(|similar| format!("  did you mean {similar}?")));
-            lines.push(format!("  to download it: mlc-weights download {model}"));
+            let when = if similar.is_empty() { "to download it" } else { "if the name is right" };
+            lines.push(format!("  {when}: mlc-weights download {model}"));
             lines
         }
         Failure::Unknown { model, looked_in, similar } => {
@@ -56,8 +57,16 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
             lines.extend(advice::about(error).map(|advice| format!("  {advice}")));
             lines
         }
+        Failure::NotRemoved(error) => {
+            let mut lines = with_causes(&error.to_string(), error.source());
+            lines.extend(advice::about_removal(error).map(|advice| format!("  {advice}")));
+            lines
+        }
         Failure::Output(error) => with_causes("cannot write the result", Some(error)),
-        Failure::Runtime(error) => with_causes("cannot start the download", Some(error)),
+        Failure::Runtime(error) => with_causes("cannot start the runtime", Some(error)),
+        Failure::NoModel { instead } => {
+            vec![format!("error: no model is named: give at least one, as user/repo, or {instead}")]
+        }
         Failure::Usage(words) => with_causes(words, None),
         Failure::Malformed(models) => models.iter().flat_map(malformed).collect(),
         Failure::List { list, error } => with_causes(&format!("cannot read {list}"), Some(error)),
@@ -73,7 +82,7 @@ fn revisions(error: &facade::Error) -> Option<String> {
     let facade::Error::Hub(HubError::RevisionNotFound { model, revision, known, .. }) = error else {
         return None;
     };
-    let near = similar::revisions(revision, known);
+    let near = similar_revisions(revision, known);
     if !near.is_empty() {
         let near: Vec<String> = near.iter().map(|near| format!("{model}@{near}")).collect();
         return Some(format!("  did you mean {}?", near.join(" or ")));
@@ -86,16 +95,16 @@ fn revisions(error: &facade::Error) -> Option<String> {
 /// What the next run goes on from is said in the number that it will find.
 fn interrupted(kept: Option<u64>, has_begun: bool) -> String {
     if kept == Some(0) || (kept.is_none() && !has_begun) {
-        return "interrupted; nothing was downloaded yet, and the same command starts again".to_owned();
+        return "interrupted; nothing was downloaded yet".to_owned();
     }
     match kept {
         Some(bytes) => {
             format!(
-                "interrupted; {} of its files are kept, and the same command continues from there",
+                "interrupted; {} downloaded so far is kept: run the same command again to resume",
                 size(bytes)
             )
         }
-        None => "interrupted; what was written is kept, and the same command continues from there".to_owned(),
+        None => "interrupted; what was done so far is kept: run the same command again to resume".to_owned(),
     }
 }
 
@@ -114,7 +123,7 @@ fn malformed(model: &Malformed) -> Vec<String> {
 /// Where a model was looked for, and what stood there instead of it.
 fn places(first: String, looked_in: &[PathBuf], passed_over: &[PassedOver]) -> Vec<String> {
     let looked_in = looked_in.iter().map(|dir| format!("  looked in {}", dir.display()));
-    let passed_over = passed_over.iter().map(|entry| format!("  not whole: {}", not_whole(entry)));
+    let passed_over = passed_over.iter().map(|entry| format!("  incomplete: {}", not_whole(entry)));
     std::iter::once(first).chain(looked_in).chain(passed_over).collect()
 }
 
@@ -222,7 +231,7 @@ mod tests {
                 "  looked in /shared/hf/user/repo",
                 "  looked in /home/hf/user/repo",
                 "  did you mean user/repos?",
-                "  to download it: mlc-weights download user/repo",
+                "  if the name is right: mlc-weights download user/repo",
             ]
         );
         let policy = facade::CachePolicy::Off;
@@ -251,15 +260,19 @@ mod tests {
     }
 
     #[test]
-    fn an_interruption_says_how_to_go_on() {
+    fn an_interruption_says_how_to_resume() {
         for (kept, has_begun, words) in [
-            (None, true, "what was written is kept, and the same command continues"),
-            (Some(4_190_000), true, "4.19 MB of its files are kept, and the same command continues"),
-            (Some(0), true, "nothing was downloaded yet, and the same command starts"),
-            (None, false, "nothing was downloaded yet, and the same command starts"),
+            (None, true, "what was done so far is kept: run the same command again to resume"),
+            (
+                Some(4_190_000),
+                true,
+                "4.19 MB downloaded so far is kept: run the same command again to resume",
+            ),
+            (Some(0), true, "nothing was downloaded yet"),
+            (None, false, "nothing was downloaded yet"),
         ] {
-            let [line] = &lines(&Failure::Interrupted { kept, has_begun })[..] else { panic!("one line") };
-            assert!(line.starts_with(&format!("interrupted; {words} ")), "{line}");
+            let lines = lines(&Failure::Interrupted { kept, has_begun });
+            assert_eq!(lines, [format!("interrupted; {words}")]);
         }
     }
 }

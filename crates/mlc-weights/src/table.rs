@@ -1,10 +1,10 @@
-//! Columns for the eye.
+//! Tables for people.
 
 use std::fmt::Write as _;
 
 use facade::words::printable;
 
-use crate::wrapping::wrapped;
+use crate::words::wrapped;
 
 /// Where a column's cells stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) enum Align {
     Right,
 }
 
-/// Rows of cells in columns as wide as their widest cell. What has no bounds, such as a name, belongs into the
+/// Rows of cells in columns as wide as their widest cell. Text of any length, such as a name, belongs in the
 /// last column: nothing is padded there, and only it is broken where a line is too long for the terminal.
 pub(crate) struct Table<const N: usize> {
     columns: [Align; N],
@@ -63,8 +63,8 @@ impl<const N: usize> Table<N> {
         self.rows.iter().map(|row| self.line(row, widths)).collect()
     }
 
-    /// The lines in a place that is so wide: as many of these columns, the least important first, are left out as it
-    /// takes, and remarks are broken between words.
+    /// The lines for a terminal of this width: as many of the given columns as necessary are left out, the first one first,
+    /// and remarks are broken between words.
     pub(crate) fn lines_within(mut self, width: Option<usize>, dispensable: &[usize]) -> Vec<String> {
         let Some(width) = width else { return self.lines() };
         let mut dispensable = dispensable.iter();

@@ -1,4 +1,4 @@
-//! The messages of docs/troubleshooting.md are those of the program.
+//! The program's messages: those of docs/troubleshooting.md exist, and all are plain English.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,6 +21,44 @@ fn sources(folder: &Path, all: &mut String) {
             all.extend(text.split("\\\n").map(str::trim_start));
         }
     }
+}
+
+/// Words that no message needs. Each has a plainer form.
+const NOT_PLAIN: &str = concat!(
+    r"\b(anew|be had|came for|for ever|gone on with|(ha[sd]|have) come|is none|left in peace|may stand|nobody|",
+    r"of which|somebody|so many|taken at its word|turned back|what came|whosoever)\b|: who ",
+);
+
+/// The string literals of a source file that are not in its tests, comments or log events.
+fn literals(text: &str) -> Vec<&str> {
+    let literal = regex::Regex::new(r#""(?:[^"\\\n]|\\.|\\\n)*""#).unwrap();
+    let shipped = text.split("#[cfg(test)]").next().unwrap();
+    let lines = shipped.lines().filter(|line| {
+        let line = line.trim_start();
+        !line.starts_with("//") && !line.contains("tracing::")
+    });
+    lines.flat_map(|line| literal.find_iter(line).map(|found| found.as_str())).collect()
+}
+
+#[test]
+fn messages_are_plain_english() {
+    let not_plain = regex::Regex::new(NOT_PLAIN).unwrap();
+    let (mut folders, mut seen) = (vec![Path::new(WORKSPACE).join("crates")], 0);
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() && !["tests", "examples", "target", "python"].contains(&name) {
+                folders.push(path);
+            } else if name.ends_with(".rs") && name != "tests.rs" {
+                let text = fs::read_to_string(&path).unwrap();
+                for literal in literals(&text) {
+                    seen += 1;
+                    assert!(!not_plain.is_match(literal), "{}: {literal}", path.display());
+                }
+            }
+        }
+    }
+    assert!(seen > 1_000, "{seen}");
 }
 
 /// The fixed pieces of the messages in the first column of the tables.

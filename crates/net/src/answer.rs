@@ -84,7 +84,7 @@ impl Answer {
         let (status, name) = (response.status(), coding(response.headers()).filter(|_| asked.has_body));
         let coding = Coding::of(name, status.as_u16(), asked.takes_gzip);
         if let (true, Coding::Stranger(name)) = (status.is_success(), &coding) {
-            let coding = fit_for_message(name, &asked.secrets).unwrap_or("in no known way".into());
+            let coding = fit_for_message(name, &asked.secrets).unwrap_or("in an unknown way".into());
             return Err(Error::Encoded { action: asked.action, url: SafeUrl::of(&asked.url), coding });
         }
         let (asked, coding, elsewhere) = (Box::new(asked), Box::new(coding), elsewhere.map(Box::new));

@@ -27,7 +27,7 @@ use crate::reach::{Reach, TOO_NEAR};
 use crate::redirect::{MAX_REDIRECTS, Redirects, is_redirect, problem_of, target};
 use crate::settings::NetSettings;
 use crate::setup::library;
-use crate::shown::SafeUrl;
+use crate::shown::{RedactedUrl, SafeUrl};
 use crate::task;
 use crate::upload::Upload;
 use crate::window::ROUNDING;
@@ -207,7 +207,7 @@ impl Client {
             if origin != step.origin && request.redirects == Redirects::WithinOrigin {
                 return step.answer(response, Some(to));
             }
-            tracing::debug!(from = %SafeUrl::of(&step.url), to = %SafeUrl::of(&to), "following a redirect");
+            tracing::debug!(from = %RedactedUrl(&step.url), to = %RedactedUrl(&to), "following a redirect");
             step.has_own_headers &= origin == step.origin;
             (step.url, step.origin) = (to, origin);
         }
@@ -299,7 +299,7 @@ impl<'a> Step<'a> {
         let response = match self.exchange(self.client.pooled(self.limit).await?, &asked).await? {
             // An idle connection that the server has closed may look open until it is used.
             Err(error) if is_cut(&error) && self.client.known.lock().contains(&self.origin) => {
-                tracing::debug!(url = %SafeUrl::of(&self.url), "an idle connection was closed: repeating the request over a new one");
+                tracing::debug!(url = %RedactedUrl(&self.url), "an idle connection was closed: repeating the request over a new one");
                 self.exchange(self.client.unpooled(self.limit).await?, &asked).await?
             }
             outcome => outcome,

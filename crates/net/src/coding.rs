@@ -56,7 +56,7 @@ impl Gunzip {
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, &'static str> {
         while self.has_more || !self.coded.is_empty() {
             if self.is_done {
-                return Err("something follows its end");
+                return Err("there is data after its end");
             }
             let mut piece = Vec::with_capacity(PIECE);
             let before = self.inflate.total_in();
@@ -145,8 +145,8 @@ mod tests {
             (&wrong_sum, "it is damaged"),
             (&wrong_length, "it is damaged"),
             (b"some text", "it is damaged"),
-            (&[&whole[..], b"x"].concat(), "something follows its end"),
-            (&[&whole[..], &whole].concat(), "something follows its end"),
+            (&[&whole[..], b"x"].concat(), "there is data after its end"),
+            (&[&whole[..], &whole].concat(), "there is data after its end"),
         ] {
             for step in [1, 1000] {
                 assert_eq!(undone(coded, step), Err(problem), "{coded:?}");

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use url_parse::{ErrorKind, Excerpt, ForeignError, ForeignText, Origin, duration};
+use url_parse::{ErrorKind, Excerpt, ForeignError, ForeignText, Origin, duration, size};
 
 use crate::shown::{ProxyName, SafeUrl};
 
@@ -51,7 +51,9 @@ pub enum Error {
         source: BoxError,
     },
     /// A `RateLimit` header without `r=` or `t=`.
-    #[error("no number of requests left (`r=`) and time to wait (`t=`) in the header `RateLimit: {header}`")]
+    #[error(
+        "the number of requests left (`r=`) or the time to wait (`t=`) is missing in the header `RateLimit: {header}`"
+    )]
     #[non_exhaustive]
     RateLimit {
         /// The header.
@@ -143,7 +145,7 @@ pub enum Error {
         idle: Duration,
     },
     /// The server sends, but far too slowly.
-    #[error("cannot {action} {url}: it sent only {bytes} bytes in {}", duration(*waited))]
+    #[error("cannot {action} {url}: it sent only {} in {}", size(*bytes), duration(*waited))]
     #[non_exhaustive]
     TooSlow {
         /// The action attempted.
@@ -159,7 +161,7 @@ pub enum Error {
     },
     /// The proxy requires a login, or rejects this one.
     #[error(
-        "cannot {action} {url}: {} wants another login, as in http://user:password@proxy:3128",
+        "cannot {action} {url}: {} requires a valid login; write it as in http://user:password@proxy:3128",
         Named(proxy.as_ref())
     )]
     #[non_exhaustive]
@@ -190,7 +192,7 @@ pub enum Error {
         source: ForeignError,
     },
     /// The response has a content coding that is not decoded here, although the request asked for none.
-    #[error("cannot {action} {url}: the answer is compressed ({coding}), though that was not asked for")]
+    #[error("cannot {action} {url}: the response is compressed ({coding}), which was not requested")]
     #[non_exhaustive]
     Encoded {
         /// The action attempted.
@@ -201,7 +203,7 @@ pub enum Error {
         coding: ForeignText,
     },
     /// The response is compressed and cannot be decoded.
-    #[error("cannot {action} {url}: the answer is compressed (gzip), and {problem}")]
+    #[error("cannot {action} {url}: the response is compressed (gzip), and {problem}")]
     #[non_exhaustive]
     Damaged {
         /// The action attempted.
@@ -241,7 +243,7 @@ impl fmt::Display for Obstacle {
             Self::NoRoute => "there is no route to it",
             Self::Refused => "it refused the connection",
             Self::Silence => "it does not answer",
-            Self::NoTls => "it does not speak https (is its address one of http://?)",
+            Self::NoTls => "it does not speak https (did you mean http://?)",
         })
     }
 }

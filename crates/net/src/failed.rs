@@ -56,9 +56,9 @@ impl Exchange<'_> {
             || says(error, "SOCKS error")
             || (error.is_connect() && error.is_timeout())
         {
-            Some("opened no connection to it")
+            Some("could not connect to it")
         } else {
-            forwards.then_some("gave no answer that can be used")
+            forwards.then_some("gave an unusable response")
         }
     }
 }

@@ -149,33 +149,31 @@ impl FromStr for ProxyUrl {
 
 fn parse(text: &str) -> Result<ProxyUrl, &'static str> {
     if text.contains(['"', '\'']) {
-        return Err("there are quotes in it");
+        return Err("it contains quotes");
     }
     // A URL parser silently drops some of these.
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
-        return Err("there is a character in it that no address has");
+        return Err("it contains a character that is not allowed in an address");
     }
     let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
     let scheme = scheme.to_ascii_lowercase();
     let scheme = if scheme == "socks" { "socks5h" } else { &scheme };
     let (_, usual_port) =
-        SCHEMES.into_iter().find(|(known, _)| *known == scheme).ok_or("no proxy is of this kind")?;
+        SCHEMES.into_iter().find(|(known, _)| *known == scheme).ok_or("it has an unknown scheme")?;
     // For an unknown scheme the parser keeps the port even if it is the default one.
-    let parsed =
-        Url::parse(&format!("proxy://{rest}")).map_err(|_| "it has no host and port that can be used")?;
-    let host =
-        parsed.host_str().and_then(|host| Host::parse(host).ok()).ok_or("it has no host that can be used")?;
+    let parsed = Url::parse(&format!("proxy://{rest}")).map_err(|_| "its host and port cannot be used")?;
+    let host = parsed.host_str().and_then(|host| Host::parse(host).ok()).ok_or("its host cannot be used")?;
     if !matches!(parsed.path(), "" | "/") || parsed.query().is_some() || parsed.fragment().is_some() {
-        return Err("there is something behind the host and the port");
+        return Err("there is something after the host and the port");
     }
     let login = match (parsed.username(), parsed.password()) {
         ("", None) => String::new(),
-        _ if scheme.starts_with("socks4") => return Err("a SOCKS 4 proxy takes no login"),
+        _ if scheme.starts_with("socks4") => return Err("a SOCKS 4 proxy does not support a login"),
         (user, None) => format!("{user}@"),
         (user, Some(password)) => format!("{user}:{password}@"),
     };
     let place = format!("{host}:{}", parsed.port().unwrap_or(usual_port));
-    let whole = Url::parse(&format!("{scheme}://{login}{place}")).map_err(|_| "it is no URL")?;
+    let whole = Url::parse(&format!("{scheme}://{login}{place}")).map_err(|_| "it is not a URL")?;
     Ok(ProxyUrl { whole, name: ProxyName::of(format!("{scheme}://{place}")) })
 }
 
@@ -240,29 +238,29 @@ mod tests {
 
     #[test]
     fn a_malformed_proxy_address_is_refused() {
-        check("", Err("`` is not the address of a proxy: it has no host"));
+        check("", Err("`` is not the address of a proxy: its host cannot be used"));
         check(
             "htp://proxy:3128",
-            Err("`htp://proxy:3128` is not the address of a proxy: no proxy is of this kind"),
+            Err("`htp://proxy:3128` is not the address of a proxy: it has an unknown scheme"),
         );
         check("ftp://user:s3cret@proxy", Err("`ftp://…@proxy` is not"));
-        check("\"http://proxy:3128\"", Err("there are quotes in it"));
-        check("'proxy:3128'", Err("there are quotes in it"));
+        check("\"http://proxy:3128\"", Err("it contains quotes"));
+        check("'proxy:3128'", Err("it contains quotes"));
         check("http://a b", Err("a character"));
         check("http:\\\\proxy", Err("a character"));
         check("no proxy", Err("a character"));
-        check("http:proxy:3128", Err("no host and port"));
-        check("http://proxy:99999", Err("no host and port"));
-        check("http://[::1", Err("no host"));
-        check("http://", Err("no host"));
-        check("http://:::", Err("no host"));
-        check("http://10.0.0.256", Err("no host"));
-        check("http://proxy/proxy.pac", Err("something behind the host"));
-        check("http:/proxy", Err("something behind the host"));
+        check("http:proxy:3128", Err("its host and port"));
+        check("http://proxy:99999", Err("its host and port"));
+        check("http://[::1", Err("its host "));
+        check("http://", Err("its host "));
+        check("http://:::", Err("its host "));
+        check("http://10.0.0.256", Err("its host "));
+        check("http://proxy/proxy.pac", Err("something after the host"));
+        check("http:/proxy", Err("something after the host"));
         check("http://u:12/s3cret@proxy", Err("`http://…@proxy` is not"));
         check("u:s3#s3cret@proxy", Err("`…@proxy` is not"));
         check("http://proxy?s3cret", Err("`http://proxy?…` is not"));
-        check("socks4://s3cret@proxy", Err("a SOCKS 4 proxy takes no login"));
+        check("socks4://s3cret@proxy", Err("a SOCKS 4 proxy does not support a login"));
     }
 
     #[test]

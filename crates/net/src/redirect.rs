@@ -34,7 +34,7 @@ pub fn problem_of(url: &Url) -> Option<&'static str> {
     if !matches!(url.scheme(), "http" | "https") {
         Some("the URL is neither http nor https")
     } else if url.username() != "" || url.password().is_some() {
-        Some("the URL holds a user name or a password")
+        Some("the URL contains a user name or a password")
     } else {
         None
     }
@@ -55,13 +55,13 @@ pub(crate) fn target(from: &Url, location: Option<&[u8]>, secrets: &Secrets) -> 
     if is_two_in_one(location) {
         return refuse(bare(location), "the location is two URLs in one");
     }
-    let Ok(target) = from.join(location) else { return refuse(bare(location), "the location is no URL") };
+    let Ok(target) = from.join(location) else { return refuse(bare(location), "the location is not a URL") };
     let shown = SafeUrl::of(&target).to_string();
     if !matches!(target.scheme(), "http" | "https") {
         return refuse(&shown, "only http and https are followed");
     }
     if problem_of(&target).is_some() {
-        return refuse(&shown, "the location holds a user name or a password");
+        return refuse(&shown, "the location contains a user name or a password");
     }
     if from.scheme() == "https" && target.scheme() == "http" {
         return refuse(&shown, "it leads from https to plain http");
@@ -113,7 +113,7 @@ mod tests {
     fn bad_locations_are_refused_without_their_secrets() {
         for (location, expected) in [
             (None, "nowhere, which is refused: it names no location"),
-            (Some("https://user:s3cret@[bad?s3cret"), "[bad, which is refused: the location is no URL"),
+            (Some("https://user:s3cret@[bad?s3cret"), "[bad, which is refused: the location is not a URL"),
             (
                 Some("ftp://user:s3cret@host/x?s3cret"),
                 "ftp://host/x?…, which is refused: only http and https are followed",
@@ -129,11 +129,11 @@ mod tests {
             ),
             (
                 Some("https://s3cret@host/x"),
-                "https://host/x, which is refused: the location holds a user name or a password",
+                "https://host/x, which is refused: the location contains a user name or a password",
             ),
             (
                 Some("https://:s3cret@host/x"),
-                "https://host/x, which is refused: the location holds a user name or a password",
+                "https://host/x, which is refused: the location contains a user name or a password",
             ),
             (Some("http://hub/b"), "http://hub/b, which is refused: it leads from https to plain http"),
             (Some("http://data/b"), "http://data/b, which is refused: it leads from https to plain http"),
@@ -150,7 +150,7 @@ mod tests {
         let problem = |url: &str| problem_of(&url.parse().unwrap());
         assert_eq!(problem("https://host/x?y"), None);
         assert_eq!(problem("ftp://host/"), Some("the URL is neither http nor https"));
-        assert_eq!(problem("https://user@host/"), Some("the URL holds a user name or a password"));
-        assert_eq!(problem("https://:pw@host/"), Some("the URL holds a user name or a password"));
+        assert_eq!(problem("https://user@host/"), Some("the URL contains a user name or a password"));
+        assert_eq!(problem("https://:pw@host/"), Some("the URL contains a user name or a password"));
     }
 }

@@ -51,7 +51,7 @@ fn refuse_unusable(proxy: &ProxyUrl) -> Result<(), Error> {
     }
     Err(Error::UnusableProxy {
         value: Excerpt::of(&proxy.to_string()),
-        problem: "the HTTP library does not know what to do with it",
+        problem: "the HTTP library does not accept it",
     })
 }
 

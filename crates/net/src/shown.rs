@@ -55,9 +55,15 @@ impl SafeUrl {
     }
 }
 
+/// What git appends to a repository's address, which means nothing to people.
+const GIT_SERVICES: [&str; 2] = ["/info/refs", "/git-upload-pack"];
+
+/// Of a request to git, the repository.
 impl fmt::Display for SafeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let path = self.0.strip_suffix("?…").unwrap_or(&self.0);
+        let repository = GIT_SERVICES.iter().find_map(|service| path.strip_suffix(service));
+        f.write_str(repository.unwrap_or(&self.0))
     }
 }
 
@@ -131,6 +137,17 @@ mod tests {
         let shown = format!("https://host/{}…", "x".repeat(300 - "https://host/".len()));
         assert_eq!(RedactedUrl(&url).to_string(), shown);
         assert_eq!(SafeUrl::of(&url).to_string(), shown);
+    }
+
+    #[test]
+    fn a_request_to_git_is_shown_as_its_repository() {
+        for path in ["info/refs?service=git-upload-pack", "git-upload-pack"] {
+            let url = Url::parse(&format!("https://host/user/repo/{path}")).unwrap();
+            assert_eq!(SafeUrl::of(&url).to_string(), "https://host/user/repo");
+            assert!(RedactedUrl(&url).to_string().contains("repo/"));
+        }
+        let url = Url::parse("https://host/info/refs/x?query").unwrap();
+        assert_eq!(SafeUrl::of(&url).to_string(), "https://host/info/refs/x?…");
     }
 
     proptest! {

@@ -151,7 +151,7 @@ pub enum Error {
         name: String,
     },
     /// The sizes in a manifest add up to more than 2^64.
-    #[error("the shards that {name} lists have more than 2^64 bytes together")]
+    #[error("the shards that {name} lists have more than 2^64 bytes in total")]
     #[non_exhaustive]
     ManifestTooLong {
         /// The manifest.
@@ -167,7 +167,7 @@ pub enum Error {
         mismatch: Mismatch,
     },
     /// A host sent wrong content, twice in a row.
-    #[error("what came for {file}{} is not that file: {mismatch}", from(host.as_ref()))]
+    #[error("{file}{} failed verification: {mismatch}", from(host.as_ref()))]
     #[non_exhaustive]
     DigestMismatch {
         /// The file.
@@ -239,7 +239,7 @@ pub enum Error {
         source: BoxError,
     },
     /// All connections together receive far too little.
-    #[error("gave up: only {bytes} bytes arrived in {}, over all connections together", duration(*waited))]
+    #[error("gave up: only {} arrived in {}, over all connections together", size(*bytes), duration(*waited))]
     #[non_exhaustive]
     AllTooSlow {
         /// The bytes received…
@@ -248,7 +248,7 @@ pub enum Error {
         waited: Duration,
     },
     /// There is not enough space on the disk.
-    #[error("not enough room at {}: {} needed, {} free", shown(path), size(*needed), free_bytes(*free))]
+    #[error("not enough space at {}: {} needed, {} free", shown(path), size(*needed), free_bytes(*free))]
     #[non_exhaustive]
     NoSpace {
         /// The bytes still to be written.

@@ -129,7 +129,7 @@ impl Endpoint {
 
 fn parse(text: &str) -> Result<Endpoint, (Problem, Option<url::ParseError>)> {
     let refused = |problem: Problem| Err((problem, None));
-    let unparsable = |cause: Option<url::ParseError>| (Problem::new("it is no valid URL"), cause);
+    let unparsable = |cause: Option<url::ParseError>| (Problem::new("it is not a valid URL"), cause);
     // Checked here because a URL parser silently drops or changes these.
     if let Some((at, c)) =
         text.char_indices().find(|(_, c)| c.is_whitespace() || c.is_control() || *c == '\\')
@@ -149,7 +149,7 @@ fn parse(text: &str) -> Result<Endpoint, (Problem, Option<url::ParseError>)> {
     let mut base = Url::parse(text).map_err(|cause| unparsable(Some(cause)))?;
     if !base.username().is_empty() || base.password().is_some() {
         let problem =
-            Problem::new("it has a user or a password in it; a token is set apart from the address");
+            Problem::new("it contains a user name or a password; the access token is set separately");
         return refused(problem.at(text.len() - rest.len()));
     }
     if let Some((at, mark)) = text.match_indices(['?', '#']).next() {

@@ -74,7 +74,7 @@ pub enum Error {
     },
     /// Not an [`Endpoint`](crate::Endpoint).
     #[error(
-        "`{input}` is not the address of a hub: {problem}; expected `https://host`, with a port and a path if need be"
+        "`{input}` is not the address of a hub: {problem}; expected `https://host`, optionally with a port and a path"
     )]
     #[non_exhaustive]
     Endpoint {

@@ -71,7 +71,7 @@ impl ModelId {
             }
             [user, repo] if !user.is_empty() => Self::checked(user, repo, platform),
             [user, repo, ..] => Err(Problem::in_components(text, empty_segment).unwrap_or_else(|| {
-                Problem::new("something follows the repository").at(user.len() + repo.len() + 1)
+                Problem::new("there is something after the repository").at(user.len() + repo.len() + 1)
             })),
         }
     }
@@ -105,7 +105,7 @@ fn name_problem(name: &str) -> Option<Problem> {
 }
 
 fn foreign_character(c: char, at: usize) -> Problem {
-    let words = format!("has the character {c:?}, where only letters, digits, `-`, `_` and `.` may stand");
+    let words = format!("has the character {c:?}; only letters, digits, `-`, `_` and `.` are allowed");
     Problem::new(words).at(at)
 }
 
@@ -117,7 +117,7 @@ fn git_suffix(repo: &str) -> Option<Problem> {
 
 fn unfit(name: &str, platform: Platform) -> Option<Problem> {
     platform.check(name).err().map(|unfit| match unfit {
-        Unfit::DeviceName => Problem::new("is a name that Windows keeps for a device"),
+        Unfit::DeviceName => Problem::new("is the name of a device on Windows"),
         Unfit::TrailingDotOrSpace => Problem::new("ends in `.`, which Windows drops").at(name.len() - 1),
         Unfit::Character { c, at } => foreign_character(c, at),
     })

@@ -81,7 +81,7 @@ impl ModelUrl {
         }
         if text.trim() != text {
             let at = if text.starts_with(char::is_whitespace) { 0 } else { text.trim_end().len() };
-            return Err(Problem::new("there is white space around it").at(at));
+            return Err(Problem::new("it has white space around it").at(at));
         }
         let rest = strip_prefix(text)?;
         let model = parse_model(rest, platform);

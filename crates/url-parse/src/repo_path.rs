@@ -99,7 +99,7 @@ fn component_problem(component: &str, platform: Platform) -> Option<Problem> {
         return Some(Problem::new("it leads into a `.git` folder"));
     }
     platform.check(component).err().map(|unfit| match unfit {
-        Unfit::DeviceName => Problem::new("it has a component that Windows keeps for a device"),
+        Unfit::DeviceName => Problem::new("it has a component that is the name of a device on Windows"),
         Unfit::TrailingDotOrSpace => {
             Problem::new("it has a component that ends in a dot or a space, which Windows drops")
                 .at(bytes - 1)

@@ -89,7 +89,7 @@ fn problem(text: &str) -> Option<Problem> {
         return Some(Problem::new("it has `@{`").at(at));
     }
     // Another name of `HEAD`.
-    (text == "@").then(|| Problem::new("`@` alone is no name"))
+    (text == "@").then(|| Problem::new("`@` alone is not a name"))
 }
 
 fn component_problem(component: &str) -> Option<Problem> {

@@ -35,7 +35,7 @@ const SCHEMES: &str = "it starts with none of s3://, gs://, az://, https://, htt
 /// let store: StoreUrl = "https://reader:secret@cache.example/models/".parse()?;
 /// assert_eq!(store.to_string(), "https://cache.example/models");
 /// let error = "/mnt/models".parse::<StoreUrl>().unwrap_err();
-/// assert!(error.to_string().ends_with("a folder is written file:///mnt/models"));
+/// assert!(error.to_string().ends_with("write a folder as file:///mnt/models"));
 /// # Ok::<(), weight_store::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -119,11 +119,7 @@ fn parse(text: &str) -> Result<StoreUrl, String> {
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         let is_folder = text.starts_with('/');
-        return Err(if is_folder {
-            format!("a folder is written file://{text}")
-        } else {
-            SCHEMES.to_owned()
-        });
+        return Err(if is_folder { format!("write a folder as file://{text}") } else { SCHEMES.to_owned() });
     };
     if rest.contains(['?', '#']) {
         return Err("it has a query or a fragment, which no store's address has".to_owned());
@@ -141,18 +137,20 @@ fn parse(text: &str) -> Result<StoreUrl, String> {
 fn in_bucket(cloud: Cloud, rest: &str) -> Result<StoreUrl, String> {
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if rest.contains('@') {
-        return Err("it has an `@`; credentials are set apart from the address".to_owned());
+        return Err("it contains an `@`; credentials are set separately".to_owned());
     }
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
     if bucket.is_empty() || !bucket.chars().all(is_name) {
-        return Err("after `://` comes a bucket: lower-case letters, digits, `-`, `_` and `.`".to_owned());
+        return Err(
+            "`://` must be followed by a bucket: lower-case letters, digits, `-`, `_` and `.`".to_owned()
+        );
     }
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
     if let Some(problem) = prefix.split('/').filter(|_| !prefix.is_empty()).find_map(problem_of_component) {
         return Err(problem);
     }
     let shown = Url::parse(&format!("{}://{bucket}/{prefix}", cloud.scheme()));
-    let shown = shown.map_err(|_| "it is no valid URL".to_owned())?;
+    let shown = shown.map_err(|_| "it is not a valid URL".to_owned())?;
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
     Ok(StoreUrl { home: Home::Bucket { cloud, bucket: bucket.to_owned(), prefix }, shown })
 }
@@ -164,12 +162,12 @@ fn problem_of_component(component: &str) -> Option<String> {
     let is_foreign = |c: &char| !(c.is_ascii_alphanumeric() || "-_.=+!".contains(*c));
     let foreign = component.chars().find(is_foreign)?;
     Some(format!(
-        "its prefix has the character {foreign:?}, where letters, digits, `-`, `_`, `.`, `=`, `+` and `!` may stand"
+        "its prefix has the character {foreign:?}, but only letters, digits, `-`, `_`, `.`, `=`, `+` and `!` are allowed"
     ))
 }
 
 fn on_the_web(text: &str) -> Result<StoreUrl, String> {
-    let mut base = Url::parse(text).map_err(|error| format!("it is no valid URL: {error}"))?;
+    let mut base = Url::parse(text).map_err(|error| format!("it is not a valid URL: {error}"))?;
     let login = login_of(&base)?;
     // These cannot fail for http.
     let _ = (base.set_username(""), base.set_password(None));
@@ -194,11 +192,11 @@ fn login_of(url: &Url) -> Result<Option<HeaderValue>, String> {
 
 fn in_folder(text: &str, rest: &str) -> Result<StoreUrl, String> {
     if !rest.starts_with('/') {
-        return Err("after file:// comes a whole path, which begins with a slash".to_owned());
+        return Err("file:// must be followed by an absolute path".to_owned());
     }
-    let url = Url::parse(text).map_err(|error| format!("it is no valid URL: {error}"))?;
-    let folder = url.to_file_path().map_err(|()| "it is no path of this system".to_owned())?;
-    of_folder(&folder).ok_or_else(|| "it names no folder".to_owned())
+    let url = Url::parse(text).map_err(|error| format!("it is not a valid URL: {error}"))?;
+    let folder = url.to_file_path().map_err(|()| "it is not a path on this system".to_owned())?;
+    of_folder(&folder).ok_or_else(|| "it does not name a folder".to_owned())
 }
 
 /// The store in the folder with this absolute path.
@@ -257,19 +255,19 @@ mod tests {
             ("", "starts with none of"),
             ("bucket/prefix", "starts with none of"),
             ("ftp://host/x", "starts with none of"),
-            ("/mnt/x", "a folder is written file:///mnt/x"),
-            ("s3://", "comes a bucket"),
-            ("s3://Bucket", "comes a bucket"),
-            ("s3://key:s3cret@bucket/x", "credentials are set apart"),
+            ("/mnt/x", "write a folder as file:///mnt/x"),
+            ("s3://", "followed by a bucket"),
+            ("s3://Bucket", "followed by a bucket"),
+            ("s3://key:s3cret@bucket/x", "credentials are set separately"),
             ("s3://bucket//x", "empty, `.` or `..`"),
             ("gs://bucket/a/../b", "empty, `.` or `..`"),
             ("az://container/a%20b", "has the character '%'"),
             ("s3://bucket/a b", "has the character ' '"),
             ("s3://bucket/x?sig=s3cret", "a query or a fragment"),
-            ("https://user:s3cret@/x", "no valid URL"),
+            ("https://user:s3cret@/x", "not a valid URL"),
             ("https://host/x?sig=s3cret", "a query or a fragment"),
-            ("file://host/x", "a whole path"),
-            ("file:///", "it names no folder"),
+            ("file://host/x", "an absolute path"),
+            ("file:///", "it does not name a folder"),
         ] {
             assert!(refused(text).contains(words), "{}", refused(text));
         }

@@ -118,7 +118,7 @@ pub enum Error {
         source: ForeignError,
     },
     /// The store has a later format.
-    #[error("{url} is of format {format}, and this version reads format {FORMAT}: update it")]
+    #[error("{url} has format {format}, but this program reads format {FORMAT}: update this program")]
     #[non_exhaustive]
     LaterFormat {
         /// The file that says so.
@@ -163,7 +163,7 @@ pub enum Error {
         limit: usize,
     },
     /// A file to be written to the store does not have the expected content.
-    #[error("{} is not the content {id}; nothing of it was put into the store", shown(path))]
+    #[error("{} does not have the expected SHA-256; it was not put into the store", shown(path))]
     #[non_exhaustive]
     OtherContent {
         /// The file.

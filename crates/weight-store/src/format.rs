@@ -74,7 +74,7 @@ impl StoreInfo {
     pub(crate) fn parse(json: &[u8], url: &SafeUrl) -> Result<Self, Error> {
         check_format(json, url)?;
         serde_json::from_slice(json)
-            .map_err(|_| Error::Corrupt { url: url.clone(), problem: "it is not as a store's is" })
+            .map_err(|_| Error::Corrupt { url: url.clone(), problem: "it does not describe a store" })
     }
 }
 
@@ -102,14 +102,15 @@ impl RefRecord {
     pub(crate) fn parse(json: &[u8], name: &RefName<'_>, url: &SafeUrl) -> Result<Self, Error> {
         check_format(json, url)?;
         let corrupt = |problem| Error::Corrupt { url: url.clone(), problem };
-        let wire: RefWire = serde_json::from_slice(json).map_err(|_| corrupt("it is no ref"))?;
+        let wire: RefWire =
+            serde_json::from_slice(json).map_err(|_| corrupt("it is not a name for a commit"))?;
         let is_of_name = wire.model == name.model.to_string() && wire.revision == name.revision();
         if !is_of_name {
-            return Err(corrupt("it is the ref of another name"));
+            return Err(corrupt("it belongs to another name"));
         }
-        let commit = wire.commit.parse().map_err(|_| corrupt("it names no commit"))?;
+        let commit = wire.commit.parse().map_err(|_| corrupt("it does not name a commit"))?;
         let seen_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(wire.seen_at));
-        let seen_at = seen_at.ok_or_else(|| corrupt("its time is none"))?;
+        let seen_at = seen_at.ok_or_else(|| corrupt("its time is invalid"))?;
         Ok(Self { commit, seen_at, files: wire.files, bytes: wire.bytes, by: wire.by })
     }
 }
@@ -118,7 +119,7 @@ fn check_format(json: &[u8], url: &SafeUrl) -> Result<(), Error> {
     match serde_json::from_slice(json) {
         Ok(AnyFormat { format: FORMAT }) => Ok(()),
         Ok(AnyFormat { format }) if format > FORMAT => Err(Error::LaterFormat { url: url.clone(), format }),
-        _ => Err(Error::Corrupt { url: url.clone(), problem: "it does not name its format" }),
+        _ => Err(Error::Corrupt { url: url.clone(), problem: "it does not say its format" }),
     }
 }
 
@@ -166,16 +167,16 @@ mod tests {
     #[test]
     fn problems_of_a_ref_are_named() {
         for (json, words) in [
-            (String::new(), "it does not name its format"),
-            (json(|json| json["format"] = "1".into()), "it does not name its format"),
-            (json(|json| json["format"] = 0.into()), "it does not name its format"),
-            (json(|json| json["format"] = 2.into()), "is of format 2"),
-            (r#"{"format":7,"else":[]}"#.to_owned(), "is of format 7"),
-            (json(|json| json["model"] = "user/repo".into()), "the ref of another name"),
-            (json(|json| json["revision"] = "main".into()), "the ref of another name"),
-            (json(|json| json["commit"] = "main".into()), "it names no commit"),
-            (json(|json| json["seen_at"] = u64::MAX.into()), "its time is none"),
-            (json(|json| json["bytes"] = (-1).into()), "it is no ref"),
+            (String::new(), "it does not say its format"),
+            (json(|json| json["format"] = "1".into()), "it does not say its format"),
+            (json(|json| json["format"] = 0.into()), "it does not say its format"),
+            (json(|json| json["format"] = 2.into()), "has format 2"),
+            (r#"{"format":7,"else":[]}"#.to_owned(), "has format 7"),
+            (json(|json| json["model"] = "user/repo".into()), "it belongs to another name"),
+            (json(|json| json["revision"] = "main".into()), "it belongs to another name"),
+            (json(|json| json["commit"] = "main".into()), "it does not name a commit"),
+            (json(|json| json["seen_at"] = u64::MAX.into()), "its time is invalid"),
+            (json(|json| json["bytes"] = (-1).into()), "it is not a name for a commit"),
         ] {
             let error = parse(&json).unwrap_err();
             assert!(error.contains(words), "{json}: {error}");

@@ -40,5 +40,5 @@ pub fn folder(xml: &[u8], url: &Url) -> Result<Vec<String>, &'static str> {
 }
 
 fn corrupt(url: &Url) -> Error {
-    Error::Corrupt { url: SafeUrl::of(url), problem: "the name is none" }
+    Error::Corrupt { url: SafeUrl::of(url), problem: "the name is invalid" }
 }

@@ -114,5 +114,5 @@ fn wrong_size(actual: u64, expected: u64) -> BlobVerdict {
 }
 
 fn other_bytes() -> BlobVerdict {
-    BlobVerdict::Wrong("its bytes have another SHA-256".to_owned())
+    BlobVerdict::Wrong("it has another SHA-256".to_owned())
 }

@@ -141,7 +141,7 @@ impl Trial<'_> {
             match end {
                 End::TooLate => break (Outcome::NotWithin(limit.as_secs()), wall),
                 End::Killed => {}
-                // curl calls it an error that a file was there already.
+                // curl calls it an error that a file was already there.
                 End::Done | End::GaveUp => match look::found(&destination, &self.model)? {
                     Found::Whole => break (Outcome::Done, wall),
                     Found::Wrong if end == End::Done => break (Outcome::Wrong, wall),

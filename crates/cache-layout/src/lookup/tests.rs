@@ -199,7 +199,7 @@ fn a_report_is_one_sentence() {
     let missing = |files: &[&str]| Problem::Incomplete { missing: files.iter().map(|&f| f.into()).collect() };
     assert_eq!(sentence(Problem::NotADirectory), "/t/hf/u/r is not a directory");
     assert_eq!(sentence(Problem::DanglingLink), "/t/hf/u/r is a symbolic link to nothing");
-    assert_eq!(sentence(missing(&[])), "/t/hf/u/r is not whole");
-    assert_eq!(sentence(missing(&["a", "b", "c"])), "/t/hf/u/r is not whole: a; b; c");
-    assert_eq!(sentence(missing(&["a", "b", "c", "d", "e"])), "/t/hf/u/r is not whole: a; b; c and 2 more");
+    assert_eq!(sentence(missing(&[])), "/t/hf/u/r is incomplete");
+    assert_eq!(sentence(missing(&["a", "b", "c"])), "/t/hf/u/r is incomplete: a; b; c");
+    assert_eq!(sentence(missing(&["a", "b", "c", "d", "e"])), "/t/hf/u/r is incomplete: a; b; c and 2 more");
 }

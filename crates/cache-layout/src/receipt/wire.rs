@@ -85,7 +85,7 @@ fn at_most<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 enum Unusable {
     #[error("version {0} is not known")]
     Version(u32),
-    #[error("{0} is no time")]
+    #[error("{0} is not a time")]
     Time(u64),
     #[error("`{0}` is not a digest")]
     Digest(Excerpt),

@@ -45,6 +45,7 @@ pub(super) fn export(
     mode: ExportMode,
     observe: &mut Observe<'_>,
 ) -> Result<Exported, Error> {
+    refuse_inside(layout, to)?;
     let lookup = layout.look_up(slot, &|dir| inspect(layout, slot, dir))?;
     let hit = lookup.hit.ok_or_else(|| not_in_cache(slot))?;
     let receipt = receipt_about(layout, slot, &hit.path);
@@ -86,8 +87,29 @@ pub(super) fn export(
 }
 
 pub(super) fn check(layout: &CacheLayout, to: &Path, mode: ExportMode) -> Result<(), Error> {
+    refuse_inside(layout, to)?;
     let home = (mode == ExportMode::Link).then(|| layout.home());
     Ok(Export::check(to, home)?)
+}
+
+/// What is in a tier counts as a model of the cache, or is in the way of one.
+fn refuse_inside(layout: &CacheLayout, to: &Path) -> Result<(), Error> {
+    let place = resolved(to);
+    let tier = layout.tiers().iter().find(|tier| place.starts_with(resolved(tier.path())));
+    tier.map_or(Ok(()), |tier| {
+        let (path, tier) = (to.to_owned(), tier.path().to_owned());
+        Err(cache_layout::Error::InsideCache { path, tier }.into())
+    })
+}
+
+/// Where a path leads, as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let real = path.ancestors().find_map(|above| {
+        let real = std::fs::canonicalize(above).ok()?;
+        Some(real.join(path.strip_prefix(above).ok()?))
+    });
+    real.unwrap_or(path)
 }
 
 /// The model's files in a directory, with their sizes.

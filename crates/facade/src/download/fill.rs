@@ -105,7 +105,7 @@ impl Work {
         let request = request.observer(Counting { progress, observer: Arc::new(()) });
         let filling = async move {
             let asked = request.model().clone();
-            let outcome = push(context, request, &model, PushOptions::default()).await;
+            let outcome = push(context, request, &model, PushOptions::default(), None).await;
             if let Err(error) = &outcome {
                 tracing::warn!(model = %asked, error = failure(error), "the store could not be filled");
             }

@@ -15,6 +15,7 @@ use net::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
 use url_parse::{CommitId, DiskError, Proof, RepoPath, Revision};
 
+use super::kept_pack::PackKeeper;
 use super::shards::Bytes;
 use super::work::Work;
 use crate::context::OwnSource;
@@ -95,9 +96,10 @@ impl Work {
     }
 
     fn source(&self, hub: HubClient) -> Arc<dyn MetadataSource> {
-        match &self.context.metadata {
-            Some(OwnSource(source)) => Arc::clone(source),
-            None => Arc::new(HubMetadata::new(hub)),
+        match (&self.context.metadata, &self.pack) {
+            (Some(OwnSource(source)), _) => Arc::clone(source),
+            (None, Some(pack)) => Arc::new(PackKeeper::new(hub, pack.clone())),
+            (None, None) => Arc::new(HubMetadata::new(hub)),
         }
     }
 
@@ -130,9 +132,8 @@ impl Work {
             .on_disk(move |lease, run| {
                 run.empty_tree()?;
                 if let Some(folder) = &temp_dir {
-                    fs::create_dir_all(folder).map_err(|source| {
-                        DiskError::new("create the folder for scratch space", folder, source)
-                    })?;
+                    fs::create_dir_all(folder)
+                        .map_err(|source| DiskError::new("create the scratch folder", folder, source))?;
                 }
                 // The git library resolves paths.
                 let scratch = run.scratch_by_path(temp_dir.as_deref())?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use cache_layout::Purpose;
-use hf_transport::{MetadataSource as _, PackMetadata};
 use url_parse::{CommitId, ModelId, ModelRef, Revision};
 use weight_store::{BlobId, Bytes, Store};
 
@@ -55,9 +54,7 @@ impl Work {
 
     /// What a commit needs, from its pack, which is scanned like one from a hub.
     pub(super) async fn needs(&self, store: &Store, commit: CommitId, pack: Bytes) -> Result<Needs, Error> {
-        let limit = self.context.hub.max_metadata_bytes;
-        let source = PackMetadata::new(pack, commit, store.shown_pack(&commit), limit);
-        let snapshot = source.fetch(self.metadata_request(Some(commit)).await?).await?;
+        let snapshot = self.unpacked(store, commit, pack).await?;
         let described = self.describe(&snapshot).await?;
         let (snapshot, described, plan) = self.plan(snapshot, described).await?;
         let mut needs = Needs { files: snapshot.files.len() as u64, ..Needs::default() };

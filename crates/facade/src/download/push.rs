@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use cache_layout::Purpose;
-use hf_transport::{GitMetadata, HubClient, RepoSnapshot};
+use hf_transport::{GitMetadata, HubClient, MetadataSource as _, PackMetadata, RepoSnapshot};
 use net::{Client, RetryBudget};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -32,14 +32,20 @@ pub(crate) async fn push(
     request: Request,
     model: &Model,
     options: PushOptions,
+    pack: Option<weight_store::Bytes>,
 ) -> Result<Pushed, Error> {
     let query = Query::new(context, request);
     let work = Work::begin(&query, Purpose::Fresh, None).await?.telling_of_limits();
-    work.with_heartbeat(work.push(model, options)).await
+    work.with_heartbeat(work.push(model, options, pack)).await
 }
 
 impl Work {
-    async fn push(&self, model: &Model, options: PushOptions) -> Result<Pushed, Error> {
+    async fn push(
+        &self,
+        model: &Model,
+        options: PushOptions,
+        pack: Option<weight_store::Bytes>,
+    ) -> Result<Pushed, Error> {
         let asked = self.request.model();
         let unproven =
             || Error::Unproven { model: asked.clone(), commit: None, problem: ProofProblem::NoReceipt };
@@ -48,9 +54,13 @@ impl Work {
         if !options.allow_private {
             self.check_public().await?;
         }
+        self.observer().on_event(&Event::Stores { model: asked });
         insist(&self.context.retry, || store.init()).await?;
         warn_of_clock(store, self.observer());
-        let (snapshot, pack) = self.packed(commit).await?;
+        let (snapshot, pack) = match pack {
+            Some(pack) => (self.unpacked(store, commit, pack.clone()).await?, pack),
+            None => self.packed(commit).await?,
+        };
         let described = self.describe(&snapshot).await?;
         let (snapshot, described, plan) = self.plan(snapshot, described).await?;
         let files = plan.fetches.iter().chain(&described.fetched);
@@ -64,6 +74,18 @@ impl Work {
         pushed.name = self.push_name(store, &snapshot).await?;
         tracing::info!(%commit, store = pushed.store, files = pushed.files, bytes = pushed.bytes, "pushed");
         Ok(pushed)
+    }
+
+    /// What the commit holds, by its pack, and the plain files in the tree.
+    pub(super) async fn unpacked(
+        &self,
+        store: &Store,
+        commit: CommitId,
+        pack: weight_store::Bytes,
+    ) -> Result<RepoSnapshot, Error> {
+        let limit = self.context.hub.max_metadata_bytes;
+        let source = PackMetadata::new(pack, commit, store.shown_pack(&commit), limit);
+        Ok(source.fetch(self.metadata_request(Some(commit)).await?).await?)
     }
 
     /// Refuses a private model, since everyone who can read the store could read it.

@@ -117,7 +117,7 @@ impl Checker {
     /// Records a problem with a pack; it is then unknown what its commit needs.
     async fn read_pack(&mut self, names: &StoreNames, commit: CommitId) -> Result<(), Error> {
         self.check.packs += 1;
-        let (retry, model) = (&self.context.retry, names.model_of(commit));
+        let (retry, model, mut absent) = (&self.context.retry, names.model_of(commit), None);
         let problem = match insist(retry, || self.store.find_pack_past_caches(&commit)).await {
             Ok(Some(pack)) => match self.needs(model, commit, pack).await {
                 Ok(needs) => {
@@ -127,11 +127,15 @@ impl Checker {
                 Err(error) if !is_of_the_pack(&error) => return Err(error),
                 Err(error) => failure(&error),
             },
-            Ok(None) => "it is missing".to_owned(),
+            Ok(None) => {
+                absent = names.absence(&self.store, commit);
+                "it is missing".to_owned()
+            }
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => failure(&error),
         };
-        let mut finding = StoreFinding::new(StorePart::Pack, &self.store.shown_pack(&commit), problem);
+        let damage = || StoreFinding::new(StorePart::Pack, &self.store.shown_pack(&commit), problem);
+        let mut finding = absent.unwrap_or_else(damage);
         (finding.model, finding.commit) = (model.cloned(), Some(commit));
         if self.options.repair {
             match self.needs_by_hub(names, commit).await {

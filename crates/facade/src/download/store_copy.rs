@@ -48,11 +48,15 @@ impl Copier {
         for store in [&self.from, &self.to] {
             warn_of_clock(store, self.watcher.as_ref());
         }
-        let mut commits = Vec::new();
+        let (mut commits, mut absent) = (Vec::new(), Vec::new());
         for commit in names.commits.keys() {
-            commits.push(self.copy(&names, *commit).await);
+            match names.absence(&self.from, *commit) {
+                Some(finding) if !insist(retry, || self.from.has_pack(commit)).await? => absent.push(finding),
+                _ => commits.push(self.copy(&names, *commit).await),
+            }
         }
-        Ok(CopiedStore { commits, broken: names.broken.into_iter().map(|(_, finding)| finding).collect() })
+        let broken = names.broken.into_iter().map(|(_, finding)| finding).chain(absent);
+        Ok(CopiedStore { commits, broken: broken.collect() })
     }
 
     async fn copy(&self, names: &StoreNames, commit: CommitId) -> CopiedCommit {
@@ -76,7 +80,7 @@ impl Copier {
         let work = Arc::new(work);
         let carrying = async {
             let pack = insist(retry, || self.from.find_pack(&commit)).await?;
-            let missing = || work.not_in_store(format!("pack of commit {commit}"));
+            let missing = || work.not_in_store(format!("commit {commit}"));
             let pack = pack.ok_or_else(missing)?;
             let needs = work.needs(&self.from, commit, pack.clone()).await?;
             self.carry_blobs(&work, needs.blobs, copy).await?;
@@ -155,7 +159,7 @@ impl Work {
         }
         put.map(|put| (size, put)).map_err(|error| match error {
             weight_store::Error::OtherContent { .. } if !is_ours => {
-                self.not_in_store(format!("right copy of {}", needed.file.path))
+                self.not_in_store(format!("intact copy of {}", needed.file.path))
             }
             error => error.into(),
         })

@@ -147,6 +147,20 @@ impl StoreNames {
         known.or_else(|| self.of_commit(commit).next().map(|stored| &stored.name.model))
     }
 
+    /// The finding for a commit that was asked for by its digits, and that the store does not have. Nothing when a name
+    /// of the store stands for it: then the store is damaged.
+    pub(super) fn absence(&self, store: &Store, commit: CommitId) -> Option<StoreFinding> {
+        let model = self.commits.get(&commit).and_then(Option::as_ref)?;
+        if self.of_commit(commit).next().is_some() {
+            return None;
+        }
+        let url = store.shown_pack(&commit);
+        let mut finding = StoreFinding::new(StorePart::Pack, &url, "it is missing".to_owned());
+        (finding.model, finding.commit) = (Some(model.clone()), Some(commit));
+        finding.absent = Some(ModelRef::new(model.clone(), Some(commit.into())));
+        Some(finding)
+    }
+
     /// The names of a commit.
     pub(super) fn of_commit(&self, commit: CommitId) -> impl Iterator<Item = &StoredRef> {
         self.refs.iter().filter(move |stored| stored.record.commit == commit)

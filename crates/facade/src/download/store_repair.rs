@@ -18,8 +18,8 @@ use crate::threads::blocking;
 use crate::words::failure;
 
 const NO_MODEL: &str =
-    "nothing in the store says which model of this hub it is for: name the model with its commit";
-const OTHER_HUB: &str = "it is of another hub than HF_ENDPOINT names";
+    "the store does not say which model of this hub it belongs to; name the model with its commit";
+const OTHER_HUB: &str = "it belongs to another hub than HF_ENDPOINT names";
 const NOT_PUSHED: &str = "the store does not have the commit that the hub has for it: push the model";
 
 impl Checker {
@@ -85,7 +85,7 @@ impl Checker {
     /// From the cache, or else from the hub.
     async fn write_blob(&self, names: &StoreNames, id: &BlobId) -> Result<(), String> {
         let (commit, needed) =
-            self.needed.get(id).ok_or("no pack of the store needs it; it can be removed")?;
+            self.needed.get(id).ok_or("no commit in the store needs it; it can be removed")?;
         let model = names.commits.get(commit).and_then(Option::as_ref).ok_or(NO_MODEL)?;
         let written = async {
             let work = self.work_at_hub(model, *commit).await?;

@@ -7,6 +7,7 @@ use hf_transport::{HubClient, HubConfig, RepoSnapshot};
 use net::Client;
 use parking_lot::Mutex;
 
+use super::kept_pack::KeptPack;
 use crate::context::SharedContext;
 use crate::fill::{FillProgress, Lead};
 use crate::lease::{GiveUpOnDrop, Lease};
@@ -29,6 +30,8 @@ pub(super) struct Work {
     pub(super) progress: Option<Arc<FillProgress>>,
     /// Held while this machine is the one that fills the store.
     pub(super) lead: Mutex<Option<Lead>>,
+    /// Where to keep the pack of the commit, for a push.
+    pub(super) pack: Option<KeptPack>,
     _give_up: GiveUpOnDrop,
 }
 
@@ -55,9 +58,21 @@ impl Work {
         let (context, request) = (Arc::clone(&query.context), query.request.clone());
         let watcher = Arc::clone(request.watcher());
         let stores = Arc::new(StoreSet::open(&context.stores, &client, watcher)?);
+        let (progress, lead, pack) = (None, Mutex::default(), None);
         let give_up = GiveUpOnDrop(Arc::clone(&lease));
-        let (progress, lead) = (None, Mutex::default());
-        Ok(Self { context, request, lease, client, hub, stores, mended, progress, lead, _give_up: give_up })
+        Ok(Self {
+            context,
+            request,
+            lease,
+            client,
+            hub,
+            stores,
+            mended,
+            progress,
+            lead,
+            pack,
+            _give_up: give_up,
+        })
     }
 
     /// Tells the observer when the hub limits the request rate.
@@ -70,6 +85,12 @@ impl Work {
     /// Fills the store if there is a counter.
     pub(super) fn counting(mut self, progress: Option<Arc<FillProgress>>) -> Self {
         self.progress = progress;
+        self
+    }
+
+    /// Keeps the pack of the commit for a push.
+    pub(super) fn keeping_pack(mut self, pack: Option<KeptPack>) -> Self {
+        self.pack = pack;
         self
     }
 

@@ -71,8 +71,10 @@ fn policy_setting(lookup: Lookup<'_>) -> Setting {
     match policy(&|name| lookup(name).filter(|_| name != HF_HUB_OFFLINE)) {
         Err(error) => setting(None).with_error(&error),
         Ok(asked) => match policy(lookup) {
-            Ok(policy) if policy != asked => setting(Some(policy.to_string()))
-                .with(Severity::Note, format!("{HF_HUB_OFFLINE} makes it OFF; it would be {asked}")),
+            Ok(policy) if policy != asked => setting(Some(policy.to_string())).with(
+                Severity::Note,
+                format!("{HF_HUB_OFFLINE} makes it OFF; otherwise it would be {asked}"),
+            ),
             _ => setting(Some(asked.to_string())),
         },
     }

@@ -174,6 +174,6 @@ fn stores_and_their_settings_are_read() {
     let region = ("AWS_REGION".to_owned(), "eu-west-3".to_owned());
     assert_eq!(settings.store_settings.variables, [region]);
     assert!(good(&[]).stores.is_empty() && !good(&[]).store_fill);
-    refused(&[(MLC_WEIGHTS_STORE, "/mnt/a")], &[MLC_WEIGHTS_STORE, "a folder is written file:///mnt/a"]);
+    refused(&[(MLC_WEIGHTS_STORE, "/mnt/a")], &[MLC_WEIGHTS_STORE, "write a folder as file:///mnt/a"]);
     refused(&[(MLC_WEIGHTS_STORE_MODE, "never")], &[MLC_WEIGHTS_STORE_MODE, "never", "first, refs or only"]);
 }

@@ -1,5 +1,3 @@
-use cache_layout::{CacheConfig, CacheLayout};
-
 use super::*;
 
 #[track_caller]
@@ -21,15 +19,6 @@ fn a_full_disk_is_distinguished_from_other_failures() {
     let (model, home) = ("user/repo".parse().unwrap(), "a".into());
     check(Error::NoSpace { model, home, needed: 2, free: Some(1), source: None }, true);
     check(Error::NoHome, false);
-}
-
-#[test]
-fn an_unusable_home_is_recognized() {
-    let file = tempfile::NamedTempFile::new_in(env!("CARGO_MANIFEST_DIR")).unwrap();
-    let in_a_file = CacheLayout::new(CacheConfig::new(file.path().join("home"))).unwrap();
-    assert!(Error::from(in_a_file.check_writable().unwrap_err()).needs_another_home());
-    assert!(!Error::from("ALWAYS".parse::<CachePolicy>().unwrap_err()).needs_another_home());
-    assert!(!disk(io::ErrorKind::PermissionDenied.into()).needs_another_home());
 }
 
 #[test]

@@ -9,8 +9,9 @@ fn path(name: &str) -> RepoPath {
 #[test]
 fn present_files_are_counted_and_wrong_ones_planned_again() {
     let progress = Progress::new();
+    progress.on_event(&Event::Checking { files: 3, bytes: 30 });
+    assert_eq!(progress.snapshot().files_checking, 3);
     for event in [
-        Event::Checking { files: 3, bytes: 30 },
         Event::StoreWork { files: 1, bytes: 5 },
         Event::Reused { files: 2, bytes: 20 },
         Event::StoreBytes { bytes: 5 },
@@ -21,6 +22,7 @@ fn present_files_are_counted_and_wrong_ones_planned_again() {
     let seen = progress.snapshot();
     assert_eq!((seen.files, seen.files_done), (3, 3));
     assert_eq!((seen.bytes, seen.bytes_done, seen.bytes_reused), (25, 25, 20));
+    assert_eq!((seen.bytes_received, seen.files_checking), (5, 0));
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn the_rate_tells_how_long_the_rest_takes() {
     let (mut sums, now) = (Sums::default(), Instant::now());
     sums.totals.plan(1, 5_000);
     assert_eq!(sums.look(now).time_left(), None);
-    sums.received = 1_000;
+    sums.totals.bytes_received = 1_000;
     sums.totals.complete(0, 1_000);
     let seen = sums.look(now + SECOND);
     assert_eq!((seen.bytes_per_second, seen.time_left()), (Some(1_000), Some(4 * SECOND)));

@@ -155,7 +155,7 @@ impl List {
         let body = net::standard_json(body);
         let mut json = serde_json::Deserializer::from_slice(&body);
         let read = json.deserialize_seq(Page { list: self, refused: &mut refused }).and_then(|()| json.end());
-        let unusable = Error::UnusableAnswer { url: SafeUrl::of(url), problem: "it is no list of files" };
+        let unusable = Error::UnusableAnswer { url: SafeUrl::of(url), problem: "it is not a list of files" };
         read.map_err(|_| refused.unwrap_or(unusable))
     }
 
@@ -198,7 +198,7 @@ impl List {
     fn kind(&self, path: &RepoPath, entry: &Entry) -> Result<ListedKind, Error> {
         match &entry.lfs {
             Some(lfs) => ListedKind::lfs(&lfs.oid, lfs.size)
-                .ok_or_else(|| self.unusable(path, "its LFS digest is no SHA-256")),
+                .ok_or_else(|| self.unusable(path, "its LFS digest is not a SHA-256")),
             None => ListedKind::plain(&entry.oid, Some(entry.size))
                 .ok_or_else(|| self.unusable(path, "its git object has no usable name")),
         }

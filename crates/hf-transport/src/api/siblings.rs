@@ -85,7 +85,7 @@ impl Api<'_> {
         let mut url = self.revision_url(Some(&Revision::from(commit)));
         url.set_query(Some("blobs=true"));
         let (body, _) = self.get(&url, "list the files at", &commit.to_string()).await?;
-        let unusable = Error::UnusableAnswer { url: SafeUrl::of(&url), problem: "it is no list of files" };
+        let unusable = Error::UnusableAnswer { url: SafeUrl::of(&url), problem: "it is not a list of files" };
         let parsed =
             net::blocking(move || serde_json::from_slice(&net::standard_json(&body)).map_err(|_| unusable));
         let told: Siblings = parsed.await?;
@@ -97,7 +97,7 @@ impl Api<'_> {
                 None => self
                     .located_kind(commit, &path)
                     .await?
-                    .ok_or_else(|| list.unusable(&path, "the hub tells no digest of it, or not its size"))?,
+                    .ok_or_else(|| list.unusable(&path, "the hub does not give its digest and size"))?,
             };
             list.found.files.push(Listed { path, kind });
         }

@@ -162,7 +162,7 @@ impl Export<'_> {
         };
         let path = format!("{prefix}{name}");
         if name.contains('/') {
-            return Err(self.unusable(&path, "a single name holds a slash"));
+            return Err(self.unusable(&path, "a single name contains a slash"));
         }
         let parsed = path_on(Platform::here(), &path).map_err(|source| self.unsafe_path(&path, source))?;
         if parsed.is_none() {
@@ -220,7 +220,7 @@ impl Export<'_> {
             }
             tracing::info!(file = %path, %error, "a plain file cannot be fetched on its own: requesting all together");
             self.commit.shelf.iter().for_each(Shelf::clear);
-            plain.session.failed("a plain file cannot be had by itself")
+            plain.session.failed("a plain file cannot be fetched by itself")
         })?;
         let size = content.len() as u64;
         self.bytes.spend(size).map_err(|limit| self.too_much("bytes to unpack", limit))?;

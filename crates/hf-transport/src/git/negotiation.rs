@@ -12,8 +12,8 @@ use super::plain::LEFT_OUT_FROM;
 use super::session::{Body, Session};
 use crate::Error;
 
-const CUT: &str = "the answer ends too early";
-const MALFORMED: &str = "the answer is not what git sends";
+const CUT: &str = "the response ends too early";
+const MALFORMED: &str = "the response is not what git sends";
 
 /// The objects to request.
 pub(super) struct Order<'a> {

@@ -115,7 +115,7 @@ impl Session {
         let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
         let base = without_path(body.url(), INFO_REFS).ok_or_else(|| {
             let target = body.answer.fit(&SafeUrl::of(body.url()).to_string()).unwrap_or("nowhere".into());
-            net::Error::bad_redirect(self.url(), target, "it leads to no git repository")
+            net::Error::bad_redirect(self.url(), target, "it does not lead to a git repository")
         })?;
         let mut list = BytesMut::new();
         while let Some(chunk) = body.next(self)? {

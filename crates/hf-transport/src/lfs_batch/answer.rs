@@ -129,12 +129,12 @@ pub(crate) fn read(
     asked: &[LfsPointer],
     speaker: &Speaker,
 ) -> Result<Vec<Result<Place, Problem>>, &'static str> {
-    let batch: Batch = serde_json::from_slice(body).map_err(|_| "it is no list of LFS objects")?;
+    let batch: Batch = serde_json::from_slice(body).map_err(|_| "it is not a list of LFS objects")?;
     if batch.hash_algo.is_some_and(|name| name != "sha256") {
-        return Err("it names its objects by another digest than SHA-256");
+        return Err("it uses another digest than SHA-256");
     }
     if batch.transfer.is_some_and(|name| name != "basic") {
-        return Err("it wants another way of transfer than was offered");
+        return Err("it requires a transfer method that was not offered");
     }
     if batch.objects.count > asked.len() {
         return Err("it lists more objects than were asked for");
@@ -147,7 +147,7 @@ pub(crate) fn read(
     }
     let place = |pointer: &LfsPointer| match found.remove(&pointer.oid) {
         Some(object) => place(object, pointer, speaker),
-        None => Err(Problem::Unusable("the answer does not mention it")),
+        None => Err(Problem::Unusable("the response does not mention it")),
     };
     Ok(asked.iter().map(place).collect())
 }
@@ -157,7 +157,7 @@ fn place(object: Object, asked: &LfsPointer, speaker: &Speaker) -> Result<Place,
         return Err(Problem::Refused { code: code.unwrap_or(404), message });
     }
     if object.size.is_some_and(|size| size != asked.size) {
-        return Err(Problem::Unusable("the server has it in another size"));
+        return Err(Problem::Unusable("the server has it with another size"));
     }
     let action = object.actions.and_then(|actions| actions.download);
     let action = action.ok_or(Problem::Unusable("there is nothing to download it from"))?;
@@ -171,7 +171,7 @@ fn place(object: Object, asked: &LfsPointer, speaker: &Speaker) -> Result<Place,
 }
 
 fn target(href: &str, speaker: &Speaker) -> Result<Url, &'static str> {
-    let url = Url::parse(href).map_err(|_| "it is no URL")?;
+    let url = Url::parse(href).map_err(|_| "it is not a URL")?;
     if let Some(problem) = net::problem_of(&url) {
         return Err(problem);
     }
@@ -188,19 +188,19 @@ fn target(href: &str, speaker: &Speaker) -> Result<Url, &'static str> {
 fn credentials(given: HashMap<String, String>) -> Result<HeaderMap, &'static str> {
     let bytes: usize = given.iter().map(|(name, value)| name.len() + value.len()).sum();
     if given.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
-        return Err("it wants more headers than a request may have");
+        return Err("it requires more headers than a request may have");
     }
     let mut headers = HeaderMap::new();
     for (name, value) in given {
         let Ok(name) = HeaderName::try_from(name) else {
-            return Err("it wants a header that HTTP does not allow");
+            return Err("it requires a header that HTTP does not allow");
         };
         if !is_credential(name.as_str()) {
             tracing::debug!(%name, "omitting a header of a batch response");
             continue;
         }
         let value = HeaderValue::try_from(value);
-        let Ok(mut value) = value else { return Err("it wants a header that HTTP does not allow") };
+        let Ok(mut value) = value else { return Err("it requires a header that HTTP does not allow") };
         value.set_sensitive(true);
         headers.insert(name, value);
     }

@@ -235,10 +235,10 @@ async fn a_server_of_neither_is_reported_with_both_responses() {
         (
             Fault::status(404),
             Fault::status(403),
-            ["/info/refs?… answers 404", "api/models/user/model answers 403"],
+            ["over git: http", "api/models/user/model returned status 403"],
         ),
         (Fault::Html, Fault::Html, ["instead of application/x-git", "instead of application/json"]),
-        (dumb, Fault::status(501), ["serves git by its older protocol", "answers 501"]),
+        (dumb, Fault::status(501), ["serves git over its older HTTP protocol", "returned status 501"]),
     ] {
         stage.hub.fault(FaultTarget::info_refs(ID), git, Times::Forever);
         stage.hub.fault(FaultTarget::api(ID), api, Times::Forever);
@@ -307,12 +307,12 @@ async fn file_names_in_a_models_description_are_not_trusted() {
     };
     let file = |name: &str| format!(r#"{{"rfilename":"{name}"}}"#);
     let told = |files: &[String]| format!(r#"{{"siblings":[{}]}}"#, files.join(","));
-    refused("{}".to_owned(), "it is no list of files").await;
-    refused(told(&[file("../x")]), "holds the unsafe path `../x`").await;
+    refused("{}".to_owned(), "it is not a list of files").await;
+    refused(told(&[file("../x")]), "contains the unsafe path `../x`").await;
     refused(told(&[file("README.md"), file("README.md")]), "it is listed twice").await;
-    refused(told(&[file("unknown")]), "the hub tells no digest of it").await;
+    refused(told(&[file("unknown")]), "the hub does not give its digest").await;
     let many: Vec<String> = (0..=100_000).map(|number| file(&number.to_string())).collect();
-    refused(told(&many), "it is no list of files").await;
+    refused(told(&many), "it is not a list of files").await;
 }
 
 #[tokio::test]
@@ -384,7 +384,7 @@ async fn a_hub_without_abbreviated_commits_is_reported_as_such() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{ID} has no branch or tag `{}`, and this hub does not tell which commit that begins",
+            "{ID} has no branch or tag `{}`, and this hub does not resolve abbreviated commits",
             &commit[..7]
         )
     );
@@ -406,17 +406,17 @@ fn json(body: &str, link: Option<&str>) -> Fault {
 async fn an_abbreviated_commit_is_not_taken_from_an_unexpected_response() {
     let (stage, commit) = usual();
     for (body, problem) in [
-        ("{}", "it names no commit"),
-        ("[]", "it names no commit"),
-        (r#"{"sha":"main"}"#, "it names no commit"),
-        (r#"{"sha":"0123456789abcdef0123456789abcdef01234567"}"#, "it names a commit that begins otherwise"),
+        ("{}", "it does not name a commit"),
+        ("[]", "it does not name a commit"),
+        (r#"{"sha":"main"}"#, "it does not name a commit"),
+        (
+            r#"{"sha":"0123456789abcdef0123456789abcdef01234567"}"#,
+            "it names a commit that begins differently",
+        ),
     ] {
         stage.hub.fault(FaultTarget::api(ID), json(body, None), Times::Once);
         let error = fetch(&stage, &commit[..7]).await.unwrap_err();
-        assert!(
-            error.to_string().ends_with(&format!("gives an answer that cannot be used: {problem}")),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with(&format!("returned an unusable response: {problem}")), "{error}");
     }
 }
 
@@ -440,7 +440,8 @@ async fn a_file_that_is_not_the_commits_is_refused() {
                 assert!(!is_harmless, "{fault:?}: {error}");
                 assert!(matches!(error, Error::WrongContent { .. }), "{fault:?}: {error:?}");
                 assert_eq!(error.kind(), ErrorKind::Integrity);
-                let expected = "`sub/folder/text #1.txt` of user/model is not what the commit holds";
+                let expected =
+                    "`sub/folder/text #1.txt` of user/model is not the file that the commit contains";
                 assert!(error.to_string().starts_with(expected), "{error}");
             }
         }
@@ -462,10 +463,10 @@ async fn hostile_entries_of_a_listing_are_refused() {
     let entry = |kind: &str, path: &str, more: &str| {
         format!(r#"{{"type":"{kind}","path":"{path}","oid":"{oid}"{more}}}"#)
     };
-    check_entry(&entry("file", "../x", ""), "holds the unsafe path `../x`").await;
-    check_entry(&entry("file", "/etc/passwd", ""), "holds the unsafe path `/etc/passwd`").await;
-    check_entry(&entry("directory", "a/../b", ""), "holds the unsafe path `a/../b`").await;
-    check_entry(&entry("symlink", "a", ""), "holds an entry of unknown kind at `a`").await;
+    check_entry(&entry("file", "../x", ""), "contains the unsafe path `../x`").await;
+    check_entry(&entry("file", "/etc/passwd", ""), "contains the unsafe path `/etc/passwd`").await;
+    check_entry(&entry("directory", "a/../b", ""), "contains the unsafe path `a/../b`").await;
+    check_entry(&entry("symlink", "a", ""), "contains an entry of unknown kind at `a`").await;
     check_entry(
         &[entry("file", "a", ""), entry("file", "a", "")].join(","),
         "`a`, which is refused: it is listed twice",
@@ -473,7 +474,7 @@ async fn hostile_entries_of_a_listing_are_refused() {
     .await;
     check_entry(r#"{"type":"file","path":"a","oid":"abc"}"#, "its git object has no usable name").await;
     let lfs = r#","lfs":{"oid":"abc","size":1}"#;
-    check_entry(&entry("file", "a", lfs), "its LFS digest is no SHA-256").await;
+    check_entry(&entry("file", "a", lfs), "its LFS digest is not a SHA-256").await;
     check_entry(&entry("file", "a", r#","size":99999999999"#), "more than 1.07 GB to receive").await;
     check_entry(&entry("file", "a", r#","size":99999999"#), "more than 67.11 MB in one plain file").await;
 }

@@ -62,7 +62,7 @@ fn check(pack: &[u8]) -> Result<bool, TestCaseError> {
         }
         (Err(_), None)
         // libgit2 does not accept it, and nobody sends it.
-        | (Err(Flaw::Broken("it holds an object twice")), Some(_))
+        | (Err(Flaw::Broken("it contains an object twice")), Some(_))
         // git has other limits.
         | (Err(Flaw::TooMuch { .. }), _) => Ok(false),
         (verdict, names) => {

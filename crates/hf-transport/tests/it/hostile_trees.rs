@@ -64,9 +64,9 @@ async fn names_that_lead_elsewhere_are_refused() {
 async fn names_that_are_no_names_are_refused() {
     let stage = stage();
     for (name, shown, problem) in [
-        (&b"../evil"[..], "`../evil`", "holds a slash"),
-        (b"good.txt/x", "`good.txt/x`", "holds a slash"),
-        (b"/etc/evil", "`/etc/evil`", "holds a slash"),
+        (&b"../evil"[..], "`../evil`", "contains a slash"),
+        (b"good.txt/x", "`good.txt/x`", "contains a slash"),
+        (b"/etc/evil", "`/etc/evil`", "contains a slash"),
         (b"caf\xe9", "`caf\u{fffd}`", "is not UTF-8"),
     ] {
         for mode in ["100644", "40000"] {
@@ -80,15 +80,15 @@ async fn names_that_are_no_names_are_refused() {
 #[tokio::test]
 async fn entries_other_than_plain_files_are_refused() {
     let link = Stage::new(&ModelFixture::new(ID).symlink("link", "/etc/passwd"));
-    check(&link, &["holds a symbolic link at `link`"]).await;
+    check(&link, &["contains a symbolic link at `link`"]).await;
     let link = Stage::new(&ModelFixture::new(ID).symlink("params", ".."));
-    check(&link, &["holds a symbolic link at `params`"]).await;
+    check(&link, &["contains a symbolic link at `params`"]).await;
     let submodule = Stage::new(&ModelFixture::new(ID).submodule("lib"));
-    check(&submodule, &["holds a submodule at `lib`"]).await;
+    check(&submodule, &["contains a submodule at `lib`"]).await;
     let stage = stage();
     for mode in ["60000", "10644", "20000", "644"] {
         add(&stage, mode, b"odd");
-        let error = check(&stage, &["holds an entry of unknown kind at `odd`"]).await;
+        let error = check(&stage, &["contains an entry of unknown kind at `odd`"]).await;
         assert!(matches!(error, Error::NotAPlainFile { .. }), "{error:?}");
     }
 }
@@ -101,7 +101,7 @@ async fn the_whole_path_of_a_nested_entry_is_named() {
     let inner = plumbing.tree(&[("120000", b"link", &blob)]);
     let outer = plumbing.tree(&[("40000", b"inner", &inner)]);
     plumbing.set_main(&[("40000", b"outer", &outer)]);
-    check(&stage, &["holds a symbolic link at `outer/inner/link`"]).await;
+    check(&stage, &["contains a symbolic link at `outer/inner/link`"]).await;
 }
 
 #[tokio::test]

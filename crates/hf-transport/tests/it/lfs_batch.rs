@@ -95,7 +95,10 @@ async fn one_object_may_be_refused() {
         assert_nothing_secret(&error);
         assert_eq!(error.kind(), kind);
         let words = error.to_string();
-        assert!(words.contains(&format!("answers {code} for `params_shard_0.bin` of {ID}")), "{words}");
+        assert!(
+            words.contains(&format!("returned status {code} for `params_shard_0.bin` of {ID}")),
+            "{words}"
+        );
         assert!(words.contains("the hub says: No [31m such … object"), "{words}");
     }
     let error =

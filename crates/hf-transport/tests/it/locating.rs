@@ -225,9 +225,7 @@ async fn web_pages_are_not_taken_for_files() {
         let error = stage.locate(path).await.unwrap_err();
         assert!(matches!(error, Error::NotAHub { .. }), "{error:?}");
         assert!(
-            error
-                .to_string()
-                .contains("answers with text/html; charset=utf-8 instead of the location of a file")
+            error.to_string().contains("returned text/html; charset=utf-8 instead of the location of a file")
         );
     }
     // A web page that is a file of the repository names its commit.

@@ -68,7 +68,7 @@ async fn every_response_that_is_too_slow_is_abandoned() {
         assert!((2 * IMPATIENT..PROMPTLY).contains(&began.elapsed()), "{:?}", began.elapsed());
         let message = error.to_string();
         assert!(message.starts_with(&format!("cannot {action} http://127.0.0.1")), "{message}");
-        assert!(message.contains(": it sent only ") && message.contains(" bytes in "), "{message}");
+        assert!(message.contains(": it sent only ") && message.contains(" B in "), "{message}");
     }
 }
 

@@ -50,7 +50,10 @@ async fn check_broken(problem: &str, add: impl FnOnce(&mut PackBuilder)) {
 async fn check_broken_pack(problem: &str, pack: &[u8]) {
     let error = refusal(&object_name("commit", b""), pack_answer(pack)).await;
     assert!(matches!(error, Error::BrokenPack { .. }), "{problem}: {error:?}");
-    assert!(error.to_string().ends_with(&format!(" sends are broken: {problem}")), "{problem}: {error}");
+    assert!(
+        error.to_string().ends_with(&format!(" sent damaged git objects of user/model: {problem}")),
+        "{problem}: {error}"
+    );
     assert_eq!(error.kind(), ErrorKind::Integrity);
 }
 
@@ -220,7 +223,7 @@ async fn other_object_formats_are_refused_before_any_request() {
     assert!(matches!(error, Error::ObjectFormat { .. }), "{error:?}");
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Refused, false));
     let message = error.to_string();
-    assert!(message.starts_with("user/model names its git objects by `sha256 [31m`"), "{message}");
+    assert!(message.starts_with("user/model uses the git object format `sha256 [31m`"), "{message}");
     assert_eq!(stage.hub.log().count(), 1);
 }
 

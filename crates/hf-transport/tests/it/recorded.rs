@@ -238,7 +238,7 @@ async fn each_recorded_refusal_is_recognized() {
         &["too many requests", shown],
     )
     .await;
-    check(recorded(416, &[TEXT], ""), "UnexpectedStatus", Refused, &["answers 416"]).await;
+    check(recorded(416, &[TEXT], ""), "UnexpectedStatus", Refused, &["returned status 416"]).await;
 }
 
 #[tokio::test]

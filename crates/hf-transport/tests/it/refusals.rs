@@ -82,7 +82,7 @@ async fn servers_in_trouble_are_worth_another_try() {
         check_each(&mut stage, Fault::status(code), |error| {
             assert!(matches!(error, Error::Unavailable { status, .. } if *status == code), "{error:?}");
             assert!(error.is_transient());
-            assert!(error.to_string().contains(&format!("answers {code}")), "{error}");
+            assert!(error.to_string().contains(&format!("returned status {code}")), "{error}");
             // The response's text, not only its status.
             assert!(error.to_string().contains("the hub says: the local hub was told"), "{error}");
         })
@@ -134,7 +134,7 @@ async fn web_pages_are_not_taken_for_git() {
         assert!(matches!(error, Error::NotAHub { .. }), "{error:?}");
         assert_eq!(error.kind(), ErrorKind::Refused);
         let message = error.to_string();
-        assert!(message.contains("answers with text/html; charset=utf-8 instead of application/x-git-"));
+        assert!(message.contains("returned text/html; charset=utf-8 instead of application/x-git-"));
         let words = "; it says: a web page, \"Sign in\": Please accept the terms of this network.";
         assert!(message.ends_with(words), "{message}");
     })
@@ -143,7 +143,7 @@ async fn web_pages_are_not_taken_for_git() {
         let header = Fault::Header { name: "content-type".to_owned(), value: value.map(str::to_owned) };
         check_each(&mut stage, header, |error| {
             assert!(matches!(error, Error::NotAHub { .. }), "{error:?}");
-            assert!(error.to_string().contains(&format!("answers with {shown} instead of")), "{error}");
+            assert!(error.to_string().contains(&format!("returned {shown} instead of")), "{error}");
         })
         .await;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use facade::Revision;
 
-use super::units::decimal;
+use super::download::decimal;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -17,10 +17,10 @@ Exit status 3: it is not in the cache.")]
 pub(crate) struct Path {
     #[arg(help = MODEL)]
     pub(crate) model: String,
-    /// A branch, tag, reference or commit, instead of the model's @revision
+    /// Branch, tag, reference or commit, instead of the model's @revision
     #[arg(long, value_name = "REV")]
     pub(crate) revision: Option<Revision>,
-    /// Fail, with status 5, unless git proves that the files are those of the commit
+    /// Fail with status 5 unless git proves that the files are those of the commit
     #[arg(long)]
     pub(crate) require_proof: bool,
 }
@@ -36,13 +36,13 @@ Examples:
   mlc-weights list --outdated
   mlc-weights list --json | jq -r '.models[] | select(.whole) | .path'")]
 pub(crate) struct List {
-    /// Ask the hub, and show the models of which it has a newer commit
+    /// Ask the hub, and show only the models with a newer commit there
     #[arg(long)]
     pub(crate) outdated: bool,
-    /// What comes first in each folder: the largest, or the newest
+    /// How the models of each folder are sorted
     #[arg(long, value_name = "BY", default_value = "name", conflicts_with = "outdated")]
     pub(crate) sort: Order,
-    /// One JSON document instead of a table
+    /// Print one JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -68,14 +68,14 @@ A model whose revision is a commit stays as it is. `download --force` downloads 
 pub(crate) struct Update {
     #[arg(help = MODEL, long_help = UPDATED, value_name = "MODEL")]
     pub(crate) models: Vec<String>,
-    /// One JSON document instead of lines
+    /// Print one JSON document instead of lines
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 /// As text, since it is no Markdown.
 const UPDATED: &str = "The models: user/repo[@revision], also as HF://… or https://huggingface.co/…
-[default: all that mlc-weights has downloaded into the writable tier]";
+[default: all that mlc-weights downloaded into the writable tier]";
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -85,18 +85,18 @@ Examples:
   mlc-weights verify --all --repair")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Verify {
-    #[arg(help = MODEL, value_name = "MODEL", required_unless_present = "all")]
+    #[arg(help = MODEL, value_name = "MODEL")]
     pub(crate) models: Vec<String>,
     /// All models of all tiers
     #[arg(long, conflicts_with = "models")]
     pub(crate) all: bool,
-    /// Download again what is corrupt or missing
+    /// Download damaged and missing files again
     #[arg(long)]
     pub(crate) repair: bool,
-    /// With --repair: also a mlc-chat-config.json that was edited
+    /// With --repair: also replace an edited mlc-chat-config.json
     #[arg(long, requires = "repair")]
     pub(crate) force: bool,
-    /// One JSON document instead of lines
+    /// Print one JSON document instead of lines
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -109,18 +109,18 @@ Examples:
   mlc-weights remove --all --dry-run")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Remove {
-    #[arg(help = MODEL, value_name = "MODEL", required_unless_present = "all")]
+    #[arg(help = MODEL, value_name = "MODEL")]
     pub(crate) models: Vec<String>,
-    /// All models of the writable tier, and what unfinished downloads have left
+    /// All models of the writable tier, and the remains of unfinished downloads
     #[arg(long, conflicts_with = "models")]
     pub(crate) all: bool,
     /// Only show what would be removed
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// One JSON document instead of lines
+    /// Print one JSON document instead of lines
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -132,26 +132,30 @@ Examples:
   mlc-weights prune --older-than 7d
   mlc-weights prune --keep 200GB --dry-run")]
 pub(crate) struct Prune {
-    /// Only what was last written to so long ago, as 90min, 12h or 7d
-    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration, default_value = "0s")]
+    /// Only what was last written to longer ago than this, such as 90min, 12h or 7d
+    #[arg(long, value_name = "AGE", value_parser = parse_age, default_value = "0s")]
     pub(crate) older_than: Duration,
-    /// Also remove models, the least recently used first, until the rest has at most so many bytes, as 500M or 200GB
+    /// Also remove the least recently used models until the rest is no larger than this, such as 500M or 200GB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) keep: Option<u64>,
     /// Only show what would be removed
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask before models are removed
+    /// Do not ask for confirmation before models are removed
     #[arg(short, long, requires = "keep")]
     pub(crate) yes: bool,
-    /// One JSON document instead of a table
+    /// Print one JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
 }
 
+fn parse_age(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "expected an age, such as 90min, 12h or 7d")
+}
+
 fn parse_size(text: &str) -> Result<u64, &'static str> {
     let number = text.strip_suffix(['b', 'B']).unwrap_or(text);
-    decimal(number).ok_or("it must be a whole number of bytes, as 500M, 200GB or 1TB")
+    decimal(number).ok_or("expected a whole number of bytes, such as 500M, 200GB or 1TB")
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@ use clap::{Args, ValueEnum};
 use facade::stores::StoreMode;
 use facade::{CachePolicy, Revision};
 
-use super::units::decimal;
-
 const EXAMPLES: &str = "\
 Examples:
   mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
@@ -22,89 +20,103 @@ const MODELS: &str =
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Download {
-    #[arg(help = MODELS, value_name = "MODEL", required_unless_present_any = ["from_file", "package"])]
+    #[arg(help = MODELS, value_name = "MODEL")]
     pub(crate) models: Vec<String>,
-    /// Further models from this file, one a line; # begins a comment, and - is standard input
+    /// More models from this file, one per line; # starts a comment, - is standard input
     #[arg(long, value_name = "LIST")]
     pub(crate) from_file: Option<PathBuf>,
-    /// Further models from this mlc-package-config.json; local folders in it are passed over
+    /// More models from this mlc-package-config.json; local folders in it are skipped
     #[arg(long, value_name = "CONFIG")]
     pub(crate) package: Option<PathBuf>,
-    /// Put the model's files into this folder too, which must be new or empty, and print that; copied, or sharing blocks
+    /// Also copy the model's files to this folder, which must be new or empty, and print its path
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub(crate) to: Option<PathBuf>,
-    /// With --to: hard links instead of copies; the files become read-only, here and in the cache
+    /// With --to: hard links instead of copies; the files become read-only, there and in the cache
     #[arg(hide_short_help = true, long, requires = "to")]
     pub(crate) link: bool,
-    /// The most files, and connections, at once [default: 8, and more as they prove useful]
+    /// Maximum number of files and of connections at once [default: 8, more where that is faster]
     #[arg(short, long, value_name = "N", value_parser = parse_count)]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// The most connections at once [default: as many as --jobs says, else 32]
+    /// Maximum number of connections at once [default: --jobs if given, else 32]
     #[arg(hide_short_help = true, long, value_name = "N", value_parser = parse_count)]
     pub(crate) max_connections: Option<NonZeroUsize>,
-    /// The most bytes a second of all connections together, as 500k, 20M or 1G
+    /// Maximum download rate in bytes per second, such as 500k, 20M or 1G
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub(crate) limit_rate: Option<NonZeroU64>,
-    /// Download again, and replace the directory with your own changes in it
+    /// Download again, and replace the directory including your own changes in it
     #[arg(long)]
     pub(crate) force: bool,
-    /// A branch, tag, reference or commit of each model, instead of its @revision
+    /// Branch, tag, reference or commit of each model, instead of its @revision
     #[arg(long, value_name = "REV")]
     pub(crate) revision: Option<Revision>,
     /// ON, OFF, REDO or READONLY [default: MLC_DOWNLOAD_CACHE_POLICY, else ON]
     #[arg(hide_short_help = true, long)]
     pub(crate) policy: Option<CachePolicy>,
-    /// Fail, with status 5, unless git proves that the files are those of the commit
+    /// Fail with status 5 unless git proves that the files are those of the commit
     #[arg(hide_short_help = true, long)]
     pub(crate) require_proof: bool,
-    /// Ask this store before the hub; may be given several times [default: MLC_WEIGHTS_STORE]
+    /// Ask this store before the hub; may be repeated [default: MLC_WEIGHTS_STORE]
     #[arg(hide_short_help = true, long = "store", value_name = "URL")]
-    // Text, lest the parser of arguments repeats a password in it.
+    // Text: the parser of arguments would repeat a password in it.
     pub(crate) stores: Vec<String>,
-    /// What stores are asked for: first, refs or only [default: MLC_WEIGHTS_STORE_MODE, else first]
+    /// How stores are used: first, refs or only [default: MLC_WEIGHTS_STORE_MODE, else first]
     #[arg(hide_short_help = true, long, value_name = "MODE")]
     pub(crate) store_mode: Option<StoreMode>,
-    /// Put into the first store what comes from the hub
+    /// Upload to the first store what was downloaded from the hub
     #[arg(hide_short_help = true, long)]
     pub(crate) store_fill: bool,
     /// How progress is shown
     #[arg(long, value_name = "HOW", default_value = "auto")]
-    pub(crate) progress: Progress,
-    /// Only say what would be fetched, from where, and what is there already
+    pub(crate) progress: ProgressForm,
+    /// Only show what would be downloaded, from where, and what is already there
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// One JSON document at the end, instead of each path
+    /// Print one JSON document at the end instead of each path
     #[arg(long)]
     pub(crate) json: bool,
-    /// Do not wait for the disk; a power failure may damage what was just downloaded
+    /// Do not wait for the disk; a power failure may then damage the downloaded files
     #[arg(hide_short_help = true, long)]
     pub(crate) no_fsync: bool,
 }
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Progress {
+pub(crate) enum ProgressForm {
     /// A bar on a terminal, lines elsewhere
     Auto,
     /// A bar, if there is a terminal
     Bar,
-    /// A line now and then
+    /// A line every few seconds
     Plain,
-    /// A JSON object a line, for programs
+    /// One JSON object per line, for programs
     Json,
     /// Nothing
     None,
 }
 
 fn parse_count(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse().map_err(|_| "it must be a whole number, at least 1")
+    text.parse().map_err(|_| "expected a whole number, at least 1")
 }
 
 /// Bytes a second; the units are decimal, as everywhere.
 fn parse_rate(text: &str) -> Result<NonZeroU64, &'static str> {
     decimal(text)
         .and_then(NonZeroU64::new)
-        .ok_or("it must be a whole number of bytes a second, as 500k, 20M or 1G")
+        .ok_or("expected a whole number of bytes per second, such as 500k, 20M or 1G")
+}
+
+/// A whole number, with a decimal unit if any, as everywhere.
+pub(super) fn decimal(text: &str) -> Option<u64> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match text.get(number.len()..)?.to_ascii_lowercase().as_str() {
+        "" => 1,
+        "k" => 1_000,
+        "m" => 1_000_000,
+        "g" => 1_000_000_000,
+        "t" => 1_000_000_000_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 #[cfg(test)]

@@ -15,13 +15,13 @@ pub(crate) struct Store {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
-    /// Set a store up, and see what it is able to; the first push does it too
+    /// Set up a store and test what it supports; the first push does this too
     Init(StoreInit),
-    /// Put models into a store, downloading them first if the cache has none
+    /// Put models into a store, downloading them first if they are not cached
     Push(StorePush),
     /// List the models that a store has
     List(StoreList),
-    /// Read a store and say what is wrong in it; with --repair, mend it from the cache or the hub
+    /// Check everything in a store; with --repair, repair it from the cache or the hub
     Verify(StoreVerify),
     /// Copy models from one store to another, verified on the way
     Copy(StoreCopy),
@@ -31,22 +31,22 @@ pub(crate) enum StoreCommand {
 #[derive(Args, Debug)]
 pub(crate) struct Target {
     /// The store: s3://bucket/prefix, gs://…, az://…, https://…, file:///… [default: the first of MLC_WEIGHTS_STORE]
-    // Text, lest the parser of arguments repeats a password in it.
+    // Text: the parser of arguments would repeat a password in it.
     #[arg(long = "store", value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// Write to a web server under the last name at once; for one that knows no MOVE
+    /// Write files to a web server under their final names at once, for servers without MOVE
     #[arg(long)]
     pub(crate) no_move: bool,
 }
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The folder of a file:// store must exist: it is not created, since its disk may not be mounted."
+    after_help = "The folder of a file:// store must exist: it is not created, because its disk may not be mounted."
 )]
 pub(crate) struct StoreInit {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// One JSON document instead of a line
+    /// Print one JSON document instead of a line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -58,27 +58,27 @@ pub(crate) struct StorePush {
     pub(crate) models: Vec<String>,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Write again what is there already, which mends files that are rotten
+    /// Write again what is already there, which repairs damaged files
     #[arg(long)]
     pub(crate) replace: bool,
-    /// Also models that a token is needed for: whoever may read the store can read them then
+    /// Also push models that need a token: everyone who can read the store can then read them
     #[arg(long)]
     pub(crate) allow_private: bool,
-    /// One JSON document instead of lines
+    /// Print one JSON document instead of lines
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 /// What these commands say of a model: they need no prefix.
 const MODEL: &str =
-    "The models: user/repo, perhaps with @revision or @commit [default: all that the store has]";
+    "The models: user/repo, optionally with @revision or @commit [default: everything in the store]";
 
 #[derive(Args, Debug)]
 pub(crate) struct StoreList {
     /// The store: s3://bucket/prefix, gs://…, az://…, https://…, file:///… [default: the first of MLC_WEIGHTS_STORE]
     #[arg(long = "store", value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// One JSON document instead of a table
+    /// Print one JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -92,39 +92,35 @@ pub(crate) struct StoreVerify {
     pub(crate) models: Vec<String>,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Write again what is rotten or missing, from the cache or the hub
+    /// Replace damaged and missing files from the cache or the hub
     #[arg(long)]
     pub(crate) repair: bool,
-    /// With --repair: also of models that a token is needed for
+    /// With --repair: also for models that need a token
     #[arg(long, requires = "repair")]
     pub(crate) allow_private: bool,
-    /// One JSON document instead of lines
+    /// Print one JSON document instead of lines
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct StoreCopy {
-    #[arg(
-        help = "The models: user/repo, perhaps with @revision or @commit",
-        value_name = "MODEL",
-        required_unless_present = "all"
-    )]
+    #[arg(help = "The models: user/repo, optionally with @revision or @commit", value_name = "MODEL")]
     pub(crate) models: Vec<String>,
-    /// All that the first store has
+    /// Everything in the store to copy from
     #[arg(long, conflicts_with = "models")]
     pub(crate) all: bool,
     /// The store to copy from
-    // Text, lest the parser of arguments repeats a password in it.
+    // Text: the parser of arguments would repeat a password in it.
     #[arg(long, value_name = "URL")]
     pub(crate) from: String,
     /// The store to copy to
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
-    /// Write to a web server under the last name at once; for one that knows no MOVE
+    /// Write files to a web server under their final names at once, for servers without MOVE
     #[arg(long)]
     pub(crate) no_move: bool,
-    /// One JSON document instead of lines
+    /// Print one JSON document instead of lines
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use facade::Cache;
 use facade::cache::{Listing, ModelEntry, Unfinished};
 
-use super::newest::short;
+use super::update::short;
 use crate::arguments::{List, Order};
 use crate::exit::Failure;
 use crate::output::{print, print_json, say, width_of_stdout};
@@ -15,7 +15,7 @@ use crate::progress::Screen;
 use crate::table::{Align, Table};
 use crate::words::{date, listed, size, tier};
 
-/// Columns of the models' table that a narrow place can do without.
+/// Columns of the models' table that are left out in a narrow terminal.
 const FILES: usize = 1;
 const COMMIT: usize = 2;
 const DATE: usize = 3;
@@ -39,12 +39,11 @@ pub(super) fn run(arguments: &List, screen: Screen) -> Result<(), Failure> {
     print(&[models, unfinished(&listing.unfinished, width)].concat())
 }
 
-/// What is said beside the table. Names of things that are no models may be anything, so they are escaped.
+/// What is said beside the table. Names of things that are not models may be anything, so they are escaped.
 fn notes(listing: &Listing) -> Vec<String> {
-    let others = listing
-        .skipped
-        .iter()
-        .map(|other| format!("no model: {}: {}", other.path.to_string_lossy().escape_debug(), other.reason));
+    let others = listing.skipped.iter().map(|other| {
+        format!("not a model: {}: {}", other.path.to_string_lossy().escape_debug(), other.reason)
+    });
     others.chain([summary(listing)]).collect()
 }
 
@@ -57,7 +56,7 @@ fn summary(listing: &Listing) -> String {
     };
     match listing.unfinished.iter().map(|unfinished| unfinished.bytes).sum() {
         0 => models,
-        unfinished => format!("{models}; unfinished downloads hold {}", size(unfinished)),
+        unfinished => format!("{models}; unfinished downloads take {}", size(unfinished)),
     }
 }
 
@@ -135,7 +134,7 @@ fn table(models: &[ModelEntry]) -> Table<5> {
 
 fn remarks(entry: &ModelEntry) -> Vec<String> {
     let link = entry.link_target.as_ref().map(|target| format!("a link to {}", target.display()));
-    let missing = (!entry.is_whole()).then(|| format!("not whole: {}", listed(&entry.missing)));
+    let missing = (!entry.is_whole()).then(|| format!("incomplete: {}", listed(&entry.missing)));
     let unreadable = entry.unreadable.as_ref().map(|what| format!("not counted: {what}"));
     [link, missing, unreadable].into_iter().flatten().collect()
 }

@@ -6,19 +6,18 @@ use facade::cache::PassedOver;
 use facade::env::Settings;
 use facade::{CachePolicy, Downloader, DownloaderBuilder, Error, Request};
 
-use super::named;
-use crate::arguments::{self, Path};
+use crate::arguments::{Path, ProgressForm};
 use crate::exit::{Failure, Miss};
+use crate::named::{self, similar_to};
 use crate::output::print_path;
 use crate::progress::{Display, Progress, Screen};
-use crate::similar;
 
 /// Prints the directory of a cached model. Sets up no runtime, no HTTP client and no git library.
 pub(crate) fn run(arguments: &Path, screen: Screen) -> Result<(), Failure> {
     let settings = Settings::from_env()?;
     let request = named::request(&arguments.model, &settings.endpoint)?;
     let request = named::at(arguments.revision.as_ref(), request);
-    let display = Display::choose(arguments::Progress::Plain, screen);
+    let display = Display::choose(ProgressForm::Plain, screen);
     // Whatever the policy: this command never downloads. A forced download is not meant either.
     let request = request.policy(CachePolicy::Off).force(false);
     let (_, request) = Progress::of(request, display);
@@ -44,6 +43,6 @@ fn miss(
     passed_over: Vec<PassedOver>,
 ) -> Failure {
     let model = request.model().clone();
-    let similar = similar::to(&model, &downloader.cache());
+    let similar = similar_to(&model, &downloader.cache());
     Failure::NotInCache(Miss { model, looked_in, passed_over, similar })
 }

@@ -1,22 +1,21 @@
 //! `mlc-weights prune`: removes what interrupted downloads have left, and models that there is no room for.
 
-mod keep;
-
-use facade::Cache;
-use facade::cache::{PruneMode, PrunedModel, Pruning, Shrinking};
+use facade::cache::{PruneMode, PrunedModel, Pruning, ShrinkOutcome, Shrinking, ShrunkModel};
+use facade::{Cache, ErrorKind};
 use serde::Serialize;
 
+use super::remove::{can_be_asked, may_remove};
 use crate::arguments::Prune;
 use crate::exit::{Failure, Status};
 use crate::output::{print, print_json, say, width_of_stdout};
 use crate::progress::Screen;
 use crate::report;
 use crate::table::{Align, Table};
-use crate::words::{moment, size};
+use crate::words::{counted, moment, size};
 
 /// What is printed with `--json`.
 #[derive(Serialize)]
-struct Document<'a> {
+struct PruneDocument<'a> {
     #[serde(flatten)]
     pruning: &'a Pruning,
     cache: Option<&'a Shrinking>,
@@ -26,23 +25,23 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
     let cache = Cache::from_env()?;
     let mode = if arguments.dry_run { PruneMode::DryRun } else { PruneMode::Remove };
     if let Some(limit) = arguments.keep
-        && !(arguments.dry_run || arguments.yes || keep::may_shrink(&cache, limit)?)
+        && !(arguments.dry_run || arguments.yes || may_shrink(&cache, limit)?)
     {
         return Err(Failure::Reported(Status::Other));
     }
     let pruning = cache.prune(arguments.older_than, mode);
     let shrinking = arguments.keep.map(|limit| cache.shrink(limit, mode)).transpose()?;
     warn(&pruning);
-    let failed = shrinking.as_ref().and_then(keep::warn);
+    let failed = shrinking.as_ref().and_then(warn_of_models);
     if arguments.json {
-        print_json(&Document { pruning: &pruning, cache: shrinking.as_ref() })?;
+        print_json(&PruneDocument { pruning: &pruning, cache: shrinking.as_ref() })?;
     } else {
         show(&pruning, screen)?;
         if let Some(shrinking) = &shrinking {
             if !screen.is_quiet() {
-                say(&[keep::summary(shrinking)]);
+                say(&[models_summary(shrinking)]);
             }
-            keep::print_table(shrinking)?;
+            print_models(shrinking)?;
         }
     }
     let mut failures = pruning.models.into_iter().filter_map(|model| model.failure).chain(pruning.failures);
@@ -57,7 +56,7 @@ fn warn(pruning: &Pruning) {
         }
     }
     for failure in &pruning.failures {
-        say(&[report::warning("not everything could be looked at", failure)]);
+        say(&[report::warning("part of the cache could not be read", failure)]);
     }
 }
 
@@ -74,7 +73,7 @@ fn show(pruning: &Pruning, screen: Screen) -> Result<(), Failure> {
 fn summary(pruning: &Pruning) -> String {
     let removed = size(pruning.removed_bytes());
     if pruning.temporary_bytes == 0 && !pruning.models.iter().any(is_worth_a_row) {
-        "interrupted downloads have left nothing".to_owned()
+        "no remains of interrupted downloads".to_owned()
     } else if pruning.dry_run {
         format!("{removed} would be removed")
     } else {
@@ -112,4 +111,78 @@ fn table(pruning: &Pruning) -> Table<3> {
         }
     }
     table
+}
+
+/// Asks about the models that would be removed, if there is a terminal to answer on.
+fn may_shrink(cache: &Cache, limit: u64) -> Result<bool, Failure> {
+    if !can_be_asked() {
+        return Ok(true);
+    }
+    let plan = cache.shrink(limit, PruneMode::DryRun)?;
+    let going: Vec<_> = plan.models.iter().filter(|model| model.is_removed()).collect();
+    let [first, others @ ..] = &going[..] else { return Ok(true) };
+    let what = match others.len() {
+        0 => first.model.to_string(),
+        _ => counted(going.len() as u64, "model"),
+    };
+    may_remove(&format!("{what}, {}", size(plan.bytes_before() - plan.bytes_after())))
+}
+
+/// Warns of what went wrong. Returns the kind of the first failure.
+fn warn_of_models(shrinking: &Shrinking) -> Option<ErrorKind> {
+    let mut first = None;
+    for model in &shrinking.models {
+        match &model.outcome {
+            ShrinkOutcome::Failed(error) => {
+                say(&[report::warning(&format!("{} could not be removed", model.model), error)]);
+                first.get_or_insert(error.kind());
+            }
+            ShrinkOutcome::Removed { leftover: Some(error), .. } => {
+                say(&[report::warning(&format!("not all of {} could be deleted", model.model), error)]);
+            }
+            _ => {}
+        }
+    }
+    first
+}
+
+/// What was done, in a line.
+fn models_summary(shrinking: &Shrinking) -> String {
+    let (after, limit) = (size(shrinking.bytes_after()), size(shrinking.limit));
+    let removed = size(shrinking.bytes_before() - shrinking.bytes_after());
+    let done = if shrinking.dry_run { "would be removed" } else { "removed" };
+    let fit = if shrinking.fits() { "within" } else { "still more than" };
+    format!("models: {removed} {done}; {after} left, {fit} {limit}")
+}
+
+/// The models that are removed, and those that would have to be and stay.
+fn print_models(shrinking: &Shrinking) -> Result<(), Failure> {
+    let removed = if shrinking.dry_run { "WOULD GO" } else { "REMOVED" };
+    let columns =
+        [(removed, Align::Right), ("KEPT", Align::Right), ("LAST USED", Align::Left), ("MODEL", Align::Left)];
+    let mut table = Table::new(columns);
+    let concerned = shrinking.models.iter().filter(|model| !matches!(model.outcome, ShrinkOutcome::Fits));
+    let mut is_empty = true;
+    for model in concerned {
+        is_empty = false;
+        let (removed, kept) = if model.is_removed() { (model.bytes, 0) } else { (0, model.bytes) };
+        let last_used = model.last_used.and_then(moment).unwrap_or_else(|| "-".to_owned());
+        table.row([size(removed), size(kept), last_used, model.model.to_string()]);
+        if let Some(why) = why_model_stays(model) {
+            table.note(why);
+        }
+    }
+    if is_empty { Ok(()) } else { print(&table.lines_within(width_of_stdout(), &[2])) }
+}
+
+const fn why_model_stays(model: &ShrunkModel) -> Option<&'static str> {
+    Some(match model.outcome {
+        ShrinkOutcome::InUse => "kept: it is in use",
+        ShrinkOutcome::OnlyCopy => "kept: it is the only copy, and the policy forbids downloading it again",
+        ShrinkOutcome::NotWhole => {
+            "kept: files are missing; another program may be writing it (see `mlc-weights list`)"
+        }
+        ShrinkOutcome::Failed(_) => "kept: it could not be removed",
+        _ => return None,
+    })
 }

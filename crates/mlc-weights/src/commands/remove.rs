@@ -1,24 +1,24 @@
-//! `mlc-weights remove`: takes models out of the cache.
+//! `mlc-weights remove`: takes models out of the cache; and the question before something is removed.
 
 use std::collections::BTreeMap;
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use facade::cache::{PruneMode, Removal, RemovedEntry};
 use facade::{Cache, ModelRef};
 use serde::Serialize;
 
-use super::{named, question};
 use crate::arguments::Remove;
 use crate::exit::{Failure, Status};
+use crate::named::{self, similar_to};
 use crate::output::{JSON_VERSION, print_json, say};
 use crate::progress::Screen;
 use crate::report;
-use crate::similar;
 use crate::words::size;
 
 /// What is printed with `--json`.
 #[derive(Serialize)]
-struct Document<T> {
+struct RemoveDocument<T> {
     version: u32,
     dry_run: bool,
     models: Vec<T>,
@@ -33,6 +33,10 @@ struct Candidate {
 
 /// Removes one model after another; a failure does not keep the next one from being tried.
 pub(super) fn run(arguments: &Remove, screen: Screen) -> Result<(), Failure> {
+    named::require(
+        arguments.all || !arguments.models.is_empty(),
+        "--all for every model in the writable tier",
+    )?;
     let named = named::models(&arguments.models)?;
     let cache = Cache::from_env()?;
     let Removable { there, ghosts } = Removable::in_cache(&cache)?;
@@ -43,11 +47,11 @@ pub(super) fn run(arguments: &Remove, screen: Screen) -> Result<(), Failure> {
     if arguments.dry_run {
         return dry_run(&cache, &there, &models, arguments.json, screen);
     }
-    // Nobody needs to be asked about what is not there.
+    // No question about what is not there.
     let (models, absent): (Vec<_>, Vec<_>) = models.into_iter().partition(|model| there.contains_key(model));
     let mut remover = Remover { cache, screen, removals: Vec::new(), first: None };
     remover.remove(&absent);
-    if !arguments.yes && !may_remove(&there, &models, arguments.all)? {
+    if !arguments.yes && !may_remove_models(&there, &models, arguments.all)? {
         return Err(Failure::Reported(Status::Other));
     }
     remover.remove(&models);
@@ -58,7 +62,7 @@ pub(super) fn run(arguments: &Remove, screen: Screen) -> Result<(), Failure> {
         }
     }
     if arguments.json {
-        print_json(&Document { version: JSON_VERSION, dry_run: false, models: remover.removals })?;
+        print_json(&RemoveDocument { version: JSON_VERSION, dry_run: false, models: remover.removals })?;
     }
     Failure::after_reports(remover.first)
 }
@@ -82,6 +86,10 @@ impl Remover {
                     self.removals.push(removal);
                 }
                 Err(failure) => {
+                    let failure = match failure {
+                        Failure::Facade(error) => Failure::NotRemoved(error),
+                        other => other,
+                    };
                     report::failure(&failure);
                     self.first.get_or_insert(Status::from(&failure));
                 }
@@ -94,7 +102,7 @@ impl Remover {
 struct Removable {
     /// The models, and how much each has: its directory in the writable tier, and what unfinished downloads have left.
     there: BTreeMap<ModelRef, u64>,
-    /// Names of which there is not a byte, as a mistyped download leaves them.
+    /// Names without a byte on disk, as a mistyped download leaves them.
     ghosts: Vec<ModelRef>,
 }
 
@@ -127,7 +135,7 @@ fn dry_run(
     let (mut candidates, mut first) = (Vec::new(), None);
     for model in models {
         let Some(bytes) = there.get(model) else {
-            let similar = similar::to(model, cache);
+            let similar = similar_to(model, cache);
             let failure = Failure::Unknown { model: model.clone(), looked_in: Vec::new(), similar };
             report::failure(&failure);
             first.get_or_insert(Status::from(&failure));
@@ -139,26 +147,30 @@ fn dry_run(
         candidates.push(Candidate { model: model.to_string(), bytes: *bytes });
     }
     if as_json {
-        print_json(&Document { version: JSON_VERSION, dry_run: true, models: candidates })?;
+        print_json(&RemoveDocument { version: JSON_VERSION, dry_run: true, models: candidates })?;
     }
     Failure::after_reports(first)
 }
 
-/// Asks, where somebody can answer. Where nobody can, models that were named are removed, and all of them are not.
-fn may_remove(there: &BTreeMap<ModelRef, u64>, models: &[ModelRef], all: bool) -> Result<bool, Failure> {
+/// Asks, if there is a terminal to answer on. Otherwise models that were named are removed, and all of them are not.
+fn may_remove_models(
+    there: &BTreeMap<ModelRef, u64>,
+    models: &[ModelRef],
+    all: bool,
+) -> Result<bool, Failure> {
     let bytes: u64 = models.iter().filter_map(|model| there.get(model)).sum();
     let what = if let [model] = models { model.to_string() } else { format!("{} models", models.len()) };
     if models.is_empty() {
         return Ok(true);
     }
-    if !question::can_be_asked() {
+    if !can_be_asked() {
         if all {
             let are = if models.len() == 1 { "is" } else { "are" };
             say(&[format!("error: {what} ({}) {are} not removed without --yes", size(bytes))]);
         }
         return Ok(!all);
     }
-    question::may_remove(&format!("{what}, {}", size(bytes)))
+    may_remove(&format!("{what}, {}", size(bytes)))
 }
 
 fn lines(removal: &Removal) -> Vec<String> {
@@ -168,10 +180,30 @@ fn lines(removal: &Removal) -> Vec<String> {
             format!("removed the link to {}, which stays as it is; {freed} freed", target.display())
         }
         RemovedEntry::Directory => format!("removed {model}; {freed} freed"),
-        _ => format!("removed what an unfinished download of {model} had left; {freed} freed"),
+        _ => format!("removed the remains of an unfinished download of {model}; {freed} freed"),
     };
-    let kept =
-        removal.kept.iter().map(|dir| format!("  kept, since its tier is only read: {}", dir.display()));
-    let leftover = removal.leftover.iter().map(|error| report::warning("not all could be deleted", error));
+    let kept = removal.kept.iter().map(|dir| format!("  kept in a read-only tier: {}", dir.display()));
+    let leftover =
+        removal.leftover.iter().map(|error| report::warning("some files could not be deleted", error));
     std::iter::once(first).chain(kept).chain(leftover).collect()
+}
+
+/// Whether a question can be asked and answered.
+pub(super) fn can_be_asked() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks whether these may be removed. Everything but a yes means no.
+pub(super) fn may_remove(what: &str) -> Result<bool, Failure> {
+    let mut stderr = io::stderr().lock();
+    // If the question cannot be written, there will be no answer either.
+    let _ = write!(stderr, "Remove {what}? [y/N] ");
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(Failure::Output)?;
+    let is_yes = matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
+    if !is_yes {
+        let _ = writeln!(stderr, "nothing was removed");
+    }
+    Ok(is_yes)
 }

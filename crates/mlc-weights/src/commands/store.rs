@@ -4,7 +4,6 @@ mod copy;
 mod init;
 mod list;
 mod push;
-mod stores;
 mod verify;
 
 use crate::arguments::{Store, StoreCommand};

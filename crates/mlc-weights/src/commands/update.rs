@@ -1,23 +1,23 @@
-//! `mlc-weights update`: cached models as the hub has them today.
+//! `mlc-weights update`, and how `list --outdated` and it compare cached models with what the hub has today.
 
 use facade::cache::{Listing, ModelEntry};
-use facade::{Cache, CommitId, Error, ModelRef, Outcome, Request};
+use facade::env::Settings;
+use facade::{Cache, CommitId, Downloader, DownloaderBuilder, Error, Model, ModelRef, Outcome, Request};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::named;
-use super::newest::{Hub, ends_all, short};
 use crate::arguments::Update;
+use crate::engine::Engine;
 use crate::exit::{Failure, Status};
+use crate::named::{self, similar_to};
 use crate::output::{JSON_VERSION, print, print_json, say};
-use crate::progress::Screen;
+use crate::progress::{Display, Progress, Screen};
 use crate::report;
-use crate::similar;
 use crate::words::size;
 
 /// What is printed with `--json`.
 #[derive(Serialize)]
-struct Document {
+struct UpdateDocument {
     version: u32,
     models: Vec<Updated>,
 }
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Update, screen: Screen) -> Result<(), Failure> {
         named.iter().map(|model| find(&cache, &listing, model)).collect()
     };
     if wanted.is_empty() && !screen.is_quiet() {
-        say(&["there are no models in the cache to update"]);
+        say(&["there are no models to update in the cache"]);
     }
     let (mut done, mut first) = (Vec::new(), None);
     let models = wanted.len();
@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &Update, screen: Screen) -> Result<(), Failure> {
     }
     hub.stop();
     if arguments.json {
-        print_json(&Document { version: JSON_VERSION, models: done })?;
+        print_json(&UpdateDocument { version: JSON_VERSION, models: done })?;
     }
     Failure::after_reports(first)
 }
@@ -101,7 +101,7 @@ fn find<'a>(cache: &Cache, listing: &'a Listing, model: &ModelRef) -> Result<&'a
             Err(Error::OnlyReadOnly { model: model.clone(), tier: other.tier.path().to_owned() }.into())
         }
         (None, None) => {
-            let similar = similar::to(model, cache);
+            let similar = similar_to(model, cache);
             Err(Failure::Unknown { model: model.clone(), looked_in: Vec::new(), similar })
         }
     }
@@ -167,11 +167,11 @@ fn line(updated: &Updated) -> String {
             let (before, now) = (short(*commit_before), short(*commit));
             format!("{model}: updated from {before} to {now}, {} downloaded", size(*bytes_received))
         }
-        Change::Pinned => format!("{model}: its revision is a commit; nothing to update"),
+        Change::Pinned => format!("{model}: pinned to a commit, nothing to update"),
         Change::Unknown => {
-            format!("{model}: left alone, since mlc-weights did not download it; name it to update it")
+            format!("{model}: skipped, because mlc-weights did not download it; name it to update it")
         }
-        Change::Link => format!("{model}: left alone, since it is a link"),
+        Change::Link => format!("{model}: skipped, because it is a link"),
         Change::Failed => format!("{model}: not updated"),
     }
 }
@@ -179,4 +179,89 @@ fn line(updated: &Updated) -> String {
 #[expect(clippy::ref_option, reason = "serde hands the field over like this")]
 fn as_text<S: serde::Serializer>(commit: &Option<CommitId>, serializer: S) -> Result<S::Ok, S::Error> {
     commit.map(|commit| commit.to_string()).serialize(serializer)
+}
+
+/// Hexadecimal digits of a commit, as git shows it.
+const SHORT_COMMIT: usize = 7;
+
+/// Asks the hub, and downloads.
+pub(super) struct Hub {
+    downloader: Downloader,
+    display: Display,
+    /// The setting that the policy comes from.
+    policy_by: Option<&'static str>,
+    /// Started with the first request.
+    engine: Option<Engine>,
+}
+
+impl Hub {
+    pub(super) fn from_env(screen: Screen) -> Result<Self, Failure> {
+        let settings = Settings::from_env()?;
+        let policy_by = settings.policy_variable;
+        let downloader = DownloaderBuilder::from_settings(settings).build()?;
+        let display = Display::on(screen);
+        Ok(Self { downloader, display, policy_by, engine: None })
+    }
+
+    pub(super) fn cache(&self) -> Cache {
+        self.downloader.cache()
+    }
+
+    /// The commit that the model's name refers to, if the hub says so.
+    pub(super) fn newest(&mut self, request: Request) -> Result<Option<CommitId>, Failure> {
+        let (progress, request) = Progress::of(request, self.display);
+        progress.watch();
+        let newest = self.ask(&request, &progress);
+        progress.clear();
+        newest
+    }
+
+    /// Downloads the model, unless it is of the newest commit already; then `None`.
+    pub(super) fn bring_up_to_date(
+        &mut self,
+        request: Request,
+        commit: Option<CommitId>,
+        place: (usize, usize),
+    ) -> Result<Option<Model>, Failure> {
+        let (progress, request) = Progress::of_several(request.update(), self.display, place);
+        progress.watch();
+        match self.ask(&request, &progress) {
+            Ok(newest) if commit.is_some() && newest == commit => {
+                progress.clear();
+                return Ok(None);
+            }
+            Ok(_) => {}
+            Err(failure) => {
+                progress.clear();
+                return Err(failure);
+            }
+        }
+        let outcome = Engine::started(&mut self.engine)?.run(self.downloader.download(request), &progress);
+        progress.finish(&outcome);
+        outcome.map(Some).map_err(|failure| failure.of_policy(self.policy_by))
+    }
+
+    fn ask(&mut self, request: &Request, progress: &Progress) -> Result<Option<CommitId>, Failure> {
+        let engine = Engine::started(&mut self.engine)?;
+        let newest = engine.run(self.downloader.newest_commit(request), progress);
+        newest.map_err(|failure| failure.of_policy(self.policy_by))
+    }
+
+    /// Ends what an interrupted download has left running.
+    pub(super) fn stop(self) {
+        if let Some(engine) = self.engine {
+            engine.stop(self.display);
+        }
+    }
+}
+
+/// Whether the next model would fail for the same reason.
+pub(super) fn ends_all(failure: &Failure) -> bool {
+    matches!(failure, Failure::Interrupted { .. } | Failure::Forbidden { .. })
+        || Status::from(failure) == Status::Network
+}
+
+/// A commit as shown to people; a dash for an unknown one.
+pub(super) fn short(commit: Option<CommitId>) -> String {
+    commit.map_or_else(|| "-".to_owned(), |commit| commit.to_string().chars().take(SHORT_COMMIT).collect())
 }

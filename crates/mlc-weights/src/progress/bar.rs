@@ -9,16 +9,16 @@ use facade::{Event, FetchEvent};
 use parking_lot::Mutex;
 
 use super::block::Block;
+use super::course::begun_by;
 use super::face::{Ending, Face};
 use super::rows::{Place, rows};
-use super::step;
 use super::text::{self, labelled};
 use super::troubles::Troubles;
 use super::view::View;
 use crate::output::painted;
 use crate::words;
 
-/// Often enough for a spinner, seldom enough for a slow terminal.
+/// Often enough for a spinner, rarely enough for a slow terminal.
 const PERIOD: Duration = Duration::from_millis(100);
 
 pub(super) struct Bar {
@@ -123,13 +123,13 @@ impl Face for Bar {
     }
 }
 
-/// Whether a line about it is still of interest when the rows have moved on.
+/// Whether a line about it still matters when the rows have moved on.
 fn stays(event: &Event<'_>) -> bool {
     match event {
-        // The rows say it.
+        // The rows show it.
         Event::Fetch(FetchEvent::Planned { .. }) => false,
         Event::Fetch(_) | Event::RetryingMetadata { .. } | Event::WaitingForLock { .. } => true,
-        _ => step::begun_by(event).is_none(),
+        _ => begun_by(event).is_none(),
     }
 }
 

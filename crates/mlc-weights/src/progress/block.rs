@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 
 use console::measure_text_width;
 
-use crate::wrapping::wrapped;
+use crate::words::wrapped;
 
 /// The rows that are on the terminal now, and the cursor at the beginning of the line below them.
 ///
-/// There, and not behind the last row: what the terminal itself writes, the `^C` of who interrupts, then does
-/// not move it to another line unnoticed.
+/// There, and not behind the last row: an echoed `^C` then does not move it to another line unnoticed.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     /// How wide each row is.
@@ -17,8 +16,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// What to write, in one go, so that these rows stand in the place of the former ones, below `lines`, which
-    /// stay.
+    /// What to write, at once, so that these rows replace the former ones, below `lines`, which stay.
     pub(super) fn redrawn(&mut self, lines: &[&str], rows: &[String], columns: usize) -> String {
         if lines.is_empty() && rows.is_empty() && self.widths.is_empty() {
             return String::new();
@@ -29,7 +27,7 @@ impl Block {
             let _ = write!(text, "\x1b[{up}A");
         }
         if !lines.is_empty() {
-            // Beforehand: behind a line that fills the last column, some terminals would wipe its last character.
+            // Before the line: behind one that fills the last column, some terminals would wipe its last character.
             text += "\x1b[J";
         }
         for line in lines {

@@ -142,14 +142,14 @@ fn progress(view: &View) -> Value {
             "pause_seconds": pause.map(rounded),
         })
     });
-    let totals = view.totals.map(|totals| {
+    let totals = view.totals.as_ref().map(|totals| {
         json!({
             "files": totals.files,
             "files_done": totals.files_done,
             "bytes": totals.bytes,
             "bytes_done": totals.bytes_done,
-            "bytes_received": totals.received,
-            "bytes_per_second": totals.rate,
+            "bytes_received": totals.bytes_received,
+            "bytes_per_second": totals.bytes_per_second,
             "seconds_left": view.pace().map(|(_, left)| rounded(left)),
         })
     });

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::face::{Ending, Face};
 use super::text::{self, labelled};
 use super::troubles::Troubles;
-use super::view::{View, countdown};
+use super::view::{View, countdown, percent};
 use crate::output::say;
 use crate::words::{self, files, of_size, size};
 
@@ -24,7 +24,7 @@ pub(super) struct Plain {
     /// The last line that was told.
     told: Mutex<String>,
     troubles: Mutex<Troubles>,
-    /// Why the metadata did not come the last time, as it was told.
+    /// Why the last request for the metadata failed, as it was told.
     metadata_trouble: Mutex<String>,
     /// Which of several models it is; empty for a single one.
     label: String,
@@ -55,11 +55,11 @@ impl Plain {
 }
 
 fn line(view: &View) -> String {
-    let Some(totals) = view.totals else {
+    let Some(totals) = &view.totals else {
         return view.reason.clone().unwrap_or_else(|| "looking through the cache".to_owned());
     };
     let parts = [
-        Some(format!("{} %", totals.percent())),
+        Some(format!("{} %", percent(totals.bytes_done, totals.bytes))),
         Some(of_size(totals.bytes_done, totals.bytes)),
         view.pace().map(|(rate, left)| format!("{}/s, {} left", size(rate), countdown(left))),
         Some(format!("{} of {}", totals.files_done, files(totals.files))),
@@ -99,7 +99,7 @@ impl Face for Plain {
                 return;
             }
         }
-        // That the hub is asked once more, who was told of the pause knows.
+        // After a pause it is known that the hub is asked once more.
         let is_again = matches!(event, Event::Metadata { .. }) && *self.told.lock() == line;
         if !is_again {
             say(&[&line]);
@@ -123,23 +123,15 @@ impl Face for Plain {
 
 #[cfg(test)]
 mod tests {
-    use super::super::view::Totals;
+    use super::super::view::totals;
     use super::*;
 
     fn view(seconds: u64) -> View {
-        let totals = Totals {
-            files: 3,
-            files_done: 1,
-            bytes: 4_000,
-            bytes_done: 1_000,
-            received: 1_000,
-            rate: Some(1_000),
-        };
         View {
             elapsed: Duration::from_secs(seconds),
             step: "fetching",
             reason: None,
-            totals: Some(totals),
+            totals: Some(totals((1, 3), (1_000, 4_000), Some(1_000))),
             in_flight: Vec::new(),
         }
     }

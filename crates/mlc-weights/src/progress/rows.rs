@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use console::measure_text_width;
-
+use facade::ProgressSnapshot;
 use facade::words::printable;
 
-use super::view::{FileState, FileView, Totals, View, countdown};
+use super::view::{FileState, FileView, View, countdown, percent};
 use crate::words::{files, of_size, size};
 
 /// Turns, so that it is seen that the program is alive.
@@ -35,11 +35,11 @@ pub(super) fn rows(view: &View, turn: usize, place: Place) -> Vec<String> {
     let columns = place.columns.saturating_sub(1);
     let spinner = SPINNER.get(turn % SPINNER.len()).copied().unwrap_or_default();
     let reason = view.reason.as_deref().map(printable);
-    let Some(totals) = view.totals else {
+    let Some(totals) = &view.totals else {
         let words = format!("{spinner} {}", reason.unwrap_or("looking through the cache".into()));
         return vec![shortened(&words, columns)];
     };
-    let mut rows = vec![whole(&totals, view.pace(), spinner, columns, place.color)];
+    let mut rows = vec![whole(totals, view.pace(), spinner, columns, place.color)];
     rows.extend(in_flight(&view.in_flight, place, columns));
     rows.extend(reason.map(|reason| shortened(&format!("{INDENT}{reason}"), columns)));
     rows
@@ -47,13 +47,13 @@ pub(super) fn rows(view: &View, turn: usize, place: Place) -> Vec<String> {
 
 /// The bar and the numbers, as many of them as there is room for.
 fn whole(
-    totals: &Totals,
+    totals: &ProgressSnapshot,
     pace: Option<(u64, Duration)>,
     spinner: &str,
     columns: usize,
     color: bool,
 ) -> String {
-    let percent = format!("{:>3} %", totals.percent());
+    let percent = format!("{:>3} %", percent(totals.bytes_done, totals.bytes));
     let rate = pace.map(|(rate, _)| format!("{}/s", size(rate)));
     let left = pace.map(|(_, left)| format!("{} left", countdown(left)));
     let sizes = Some(of_size(totals.bytes_done, totals.bytes));
@@ -87,7 +87,7 @@ fn in_flight(files: &[FileView], place: Place, columns: usize) -> Vec<String> {
 fn file_row(file: &FileView, name_width: usize, columns: usize, color: bool) -> String {
     let name = shortened_left(&file.name, name_width);
     let padding = " ".repeat(name_width.saturating_sub(measure_text_width(&name)));
-    let percent = file.held.saturating_mul(100).checked_div(file.size).unwrap_or(100);
+    let percent = percent(file.held, file.size);
     let words = match file.state {
         // Not a bar without a beginning.
         FileState::Pending => return shortened(&format!("{INDENT}{name}{padding}  waiting"), columns),

@@ -7,7 +7,7 @@ use facade::env::Presentation;
 use facade::stores::Filled;
 
 use super::{Summary, json, text};
-use crate::arguments::Progress;
+use crate::arguments::ProgressForm;
 use crate::exit::{Failure, Status};
 use crate::output::{Look, say};
 use crate::report;
@@ -17,10 +17,10 @@ use crate::report;
 pub(crate) struct Screen {
     /// Nothing but the result and errors is wanted.
     quiet: bool,
-    /// A bar can be drawn at all; without colour, if so wished.
+    /// A bar can be drawn at all, and whether in colour.
     terminal: Option<Terminal>,
-    /// A bar is in order when nobody asked for one: neither does the environment forbid it, nor is the terminal
-    /// one that cannot be redrawn, nor would lines of diagnostics tear it apart.
+    /// A bar is appropriate without being asked for: the environment does not forbid it, the terminal can be redrawn,
+    /// and no lines of diagnostics would tear it apart.
     bars_welcome: bool,
 }
 
@@ -32,7 +32,7 @@ struct Terminal {
 /// Where progress goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Display {
-    /// A bar that is redrawn; without colour, if so wished.
+    /// A bar that is redrawn, perhaps in colour.
     Bar { color: bool },
     /// Lines.
     Plain,
@@ -71,6 +71,11 @@ impl Screen {
 }
 
 impl Display {
+    /// What suits the screen when nothing else was asked for.
+    pub(crate) fn on(screen: Screen) -> Self {
+        Self::choose(ProgressForm::Auto, screen)
+    }
+
     /// Tells of a failure, once.
     pub(crate) fn reported(self, model: Option<&ModelRef>, failure: &Failure) -> Status {
         match failure {
@@ -125,15 +130,15 @@ impl Display {
 
     /// What was asked for on the command line wins over the environment, but nothing makes a bar where there
     /// is no terminal: it could not be redrawn.
-    pub(crate) fn choose(asked: Progress, screen: Screen) -> Self {
+    pub(crate) fn choose(asked: ProgressForm, screen: Screen) -> Self {
         let Screen { quiet, terminal, bars_welcome } = screen;
         match (asked, terminal) {
-            (Progress::None, _) => Self::None,
+            (ProgressForm::None, _) => Self::None,
             _ if quiet => Self::None,
-            (Progress::Json, _) => Self::Json,
-            (Progress::Bar, Some(Terminal { color })) => Self::Bar { color },
-            (Progress::Auto, Some(Terminal { color })) if bars_welcome => Self::Bar { color },
-            (Progress::Auto | Progress::Bar | Progress::Plain, _) => Self::Plain,
+            (ProgressForm::Json, _) => Self::Json,
+            (ProgressForm::Bar, Some(Terminal { color })) => Self::Bar { color },
+            (ProgressForm::Auto, Some(Terminal { color })) if bars_welcome => Self::Bar { color },
+            (ProgressForm::Auto | ProgressForm::Bar | ProgressForm::Plain, _) => Self::Plain,
         }
     }
 }
@@ -147,42 +152,48 @@ mod tests {
     const PIPE: Screen = Screen { terminal: None, ..TERMINAL };
 
     #[track_caller]
-    fn check(asked: Progress, screen: Screen, expected: Display) {
+    fn check(asked: ProgressForm, screen: Screen, expected: Display) {
         assert_eq!(Display::choose(asked, screen), expected, "{asked:?} on {screen:?}");
     }
 
     #[test]
     fn a_bar_needs_a_terminal() {
-        check(Progress::Auto, TERMINAL, Display::Bar { color: true });
-        check(Progress::Bar, TERMINAL, Display::Bar { color: true });
-        check(Progress::Plain, TERMINAL, Display::Plain);
-        check(Progress::None, TERMINAL, Display::None);
-        check(Progress::Auto, PIPE, Display::Plain);
-        check(Progress::Bar, PIPE, Display::Plain);
-        check(Progress::Plain, PIPE, Display::Plain);
-        check(Progress::None, PIPE, Display::None);
-        check(Progress::Json, PIPE, Display::Json);
-        check(Progress::Json, TERMINAL, Display::Json);
+        check(ProgressForm::Auto, TERMINAL, Display::Bar { color: true });
+        check(ProgressForm::Bar, TERMINAL, Display::Bar { color: true });
+        check(ProgressForm::Plain, TERMINAL, Display::Plain);
+        check(ProgressForm::None, TERMINAL, Display::None);
+        check(ProgressForm::Auto, PIPE, Display::Plain);
+        check(ProgressForm::Bar, PIPE, Display::Plain);
+        check(ProgressForm::Plain, PIPE, Display::Plain);
+        check(ProgressForm::None, PIPE, Display::None);
+        check(ProgressForm::Json, PIPE, Display::Json);
+        check(ProgressForm::Json, TERMINAL, Display::Json);
     }
 
     #[test]
     fn the_environment_and_diagnostics_yield_to_the_command_line() {
         let unwelcome = Screen { bars_welcome: false, ..TERMINAL };
-        check(Progress::Auto, unwelcome, Display::Plain);
-        check(Progress::Bar, unwelcome, Display::Bar { color: true });
+        check(ProgressForm::Auto, unwelcome, Display::Plain);
+        check(ProgressForm::Bar, unwelcome, Display::Bar { color: true });
     }
 
     #[test]
     fn colour_is_left_out_on_request() {
         let plain = Screen { terminal: Some(Terminal { color: false }), ..TERMINAL };
-        check(Progress::Auto, plain, Display::Bar { color: false });
+        check(ProgressForm::Auto, plain, Display::Bar { color: false });
         assert!(TERMINAL.takes_color() && !plain.takes_color() && !PIPE.takes_color());
     }
 
     #[test]
     fn quiet_is_quiet() {
         for screen in [TERMINAL, PIPE] {
-            for asked in [Progress::Auto, Progress::Bar, Progress::Plain, Progress::Json, Progress::None] {
+            for asked in [
+                ProgressForm::Auto,
+                ProgressForm::Bar,
+                ProgressForm::Plain,
+                ProgressForm::Json,
+                ProgressForm::None,
+            ] {
                 check(asked, Screen { quiet: true, ..screen }, Display::None);
             }
         }

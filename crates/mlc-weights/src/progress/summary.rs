@@ -1,10 +1,33 @@
-//! What became of several models.
+//! What came of it: how many bytes came from where, and what became of several models.
 
 use std::time::Duration;
 
-use facade::ModelRef;
+use facade::{ModelRef, Outcome, ProgressSnapshot};
+use serde::Serialize;
 
 use crate::words::{elapsed, size};
+
+/// Bytes of files, by where they came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct BytesBySource {
+    pub(crate) hub: u64,
+    pub(crate) store: u64,
+    /// From an interrupted download, the directory that is repaired, or another model of the cache.
+    pub(crate) reused: u64,
+}
+
+impl BytesBySource {
+    pub(super) fn of(totals: &ProgressSnapshot) -> Self {
+        Self { hub: totals.bytes_from_hub, store: totals.bytes_from_stores, reused: totals.bytes_reused }
+    }
+
+    /// What was copied out of a store's folder counts as the store's, although it was there.
+    pub(crate) fn ended(self, outcome: Outcome) -> Self {
+        let Outcome::Downloaded { bytes_copied, .. } = outcome else { return self };
+        let Self { hub, store, reused } = self;
+        Self { hub, store: store + bytes_copied, reused: reused.saturating_sub(bytes_copied) }
+    }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
@@ -35,7 +58,8 @@ impl Summary {
         if *models < 2 {
             return Vec::new();
         }
-        let first = format!("{done} of {models} models are there; {} in {}", size(*bytes), elapsed(*took));
+        let first =
+            format!("{done} of {models} models are ready; {} downloaded in {}", size(*bytes), elapsed(*took));
         let failed = failed.iter().map(|model| format!("  failed: {model}"));
         let untried = models - self.tried();
         let last = (untried > 0).then(|| format!("  not tried: {untried}"));
@@ -60,7 +84,7 @@ mod tests {
         assert_eq!(
             summary.lines(),
             [
-                "2 of 5 models are there; 3.00 GB in 2 min 5 s",
+                "2 of 5 models are ready; 3.00 GB downloaded in 2 min 5 s",
                 "  failed: a/b",
                 "  failed: c/d",
                 "  not tried: 1"

@@ -6,17 +6,19 @@ use facade::stores::{Filled, Pushed};
 use facade::{Event, Outcome};
 
 use super::face::Ending;
+use super::summary::BytesBySource;
 use crate::words::{self, elapsed, files, size};
 
-/// A line for a step that a person should hear of; `None` for those that only move a counter.
+/// A line for a step that people should know of; `None` for those that only move a counter.
 pub(super) fn line(event: &Event<'_>, label: &str) -> Option<String> {
     let words = labelled(label, &words::event(event)?);
     Some(if matches!(event, Event::Warning(_)) { format!("warning: {words}") } else { words })
 }
 
-/// A line that says which of several models it is about.
+/// A line that says which of several models it is about, and names it once.
 pub(super) fn labelled(label: &str, words: &str) -> String {
-    if label.is_empty() { words.to_owned() } else { format!("{label}: {words}") }
+    let Some((model, _)) = label.split_once(' ') else { return words.to_owned() };
+    format!("{label}: {}", words.replacen(&format!(" for {model}"), "", 1))
 }
 
 /// What became of a store that was filled on the way.
@@ -25,11 +27,11 @@ pub(super) fn filled(filled: &Filled) -> String {
     match &filled.outcome {
         Ok(Pushed { store, files: count, bytes, .. }) => {
             let count = usize::try_from(*count).unwrap_or(usize::MAX);
-            format!("{model} is in {store} now; {} ({}) written", files(count), size(*bytes))
+            format!("{model} is now in {store}; {} ({}) written", files(count), size(*bytes))
         }
         Err(error) => {
             let why = facade::causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
-            format!("warning: the store could not be filled with {model}: {why}")
+            format!("warning: could not put {model} into the store: {why}")
         }
     }
 }
@@ -39,17 +41,15 @@ pub(super) fn finishing(words: &str) -> String {
     format!("finishing: {words}")
 }
 
-/// The closing line: what was downloaded, from where, and what was there already.
+/// The closing line: what was downloaded, from where, and what was already there.
 pub(super) fn closing(ending: &Ending<'_>) -> Option<String> {
-    let Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied, .. } = ending.outcome?.outcome
-    else {
+    let outcome = ending.outcome?.outcome;
+    let Outcome::Downloaded { bytes_received, bytes_from_store, bytes_copied, .. } = outcome else {
         return None;
     };
-    let before = ending
-        .view
-        .totals
-        .map_or(0, |totals| totals.bytes_done.saturating_sub(totals.received + bytes_copied));
-    let before = (before > 0).then(|| format!("; {} was there already", size(before)));
+    let before =
+        ending.view.totals.as_ref().map_or(0, |totals| BytesBySource::of(totals).ended(outcome).reused);
+    let before = (before > 0).then(|| format!("; {} was already there", size(before)));
     let stored = Some(bytes_from_store + bytes_copied).filter(|bytes| *bytes > 0);
     let stored = stored.map(|bytes| format!("; {} from the store", size(bytes)));
     let came = if bytes_received == 0 {
@@ -79,5 +79,11 @@ mod tests {
             "warning: the access token is sent to http://hub.invalid unencrypted: anyone in between can read it"
         );
         assert_eq!(lines[1], ["asking the hub for user/repo", "a/b (2 of 3): asking the hub for user/repo"]);
+    }
+
+    #[test]
+    fn a_line_names_its_model_once() {
+        let lines = sample::seen(|event| line(event, "user/repo (2 of 3)").unwrap());
+        assert_eq!(lines[1], "user/repo (2 of 3): asking the hub");
     }
 }

@@ -10,9 +10,11 @@ use crate::words::{self, files};
 
 /// Connections that fail of the same cause do so at about the same time, which is waited for.
 const TOGETHER: Duration = Duration::from_millis(300);
-/// What was told is not told again for so long. The numbers of the progress say that it goes on.
+/// How long the same line is not repeated. The numbers show that it goes on.
 const QUIET: Duration = Duration::from_secs(10);
-/// Numbers of so many digits are sizes and positions, which differ from file to file.
+/// What follows a number that is a size. Sizes differ from file to file.
+const AFTER_SIZE: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "bytes", "of"];
+/// A number with this many digits is a size or a position in any case.
 const SIZE_DIGITS: usize = 4;
 
 /// What goes wrong just now.
@@ -91,17 +93,16 @@ impl Trouble {
 
 /// The words with sizes and positions left out.
 fn without_sizes(words: &str) -> String {
-    let mut text = String::new();
-    for part in words.split_inclusive(|c: char| !c.is_ascii_digit()) {
-        let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
-        if digits.len() < SIZE_DIGITS {
-            text.push_str(part);
-        } else {
-            text.push('…');
-            text.push_str(&part[digits.len()..]);
-        }
-    }
-    text
+    let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    let all: Vec<&str> = words.split(' ').collect();
+    let next = all.iter().skip(1).map(|word| bare(word)).chain([String::new()]);
+    let shown = all.iter().zip(next).map(|(word, next)| {
+        let number = bare(word);
+        let is_size = number.parse::<f64>().is_ok()
+            && (AFTER_SIZE.contains(&next.as_str()) || number.len() >= SIZE_DIGITS && !number.contains('.'));
+        if is_size { word.replace(&number, "…") } else { (*word).to_owned() }
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -110,8 +111,9 @@ mod tests {
 
     #[test]
     fn sizes_are_no_part_of_a_cause() {
-        let words = "the connection broke after 4000 of 98304 bytes";
-        assert_eq!(without_sizes(words), "the connection broke after … of … bytes");
+        let words = "the connection broke after 4.0 of 98.3 kB; in 1.2 s";
+        assert_eq!(without_sizes(words), "the connection broke after … of … kB; in 1.2 s");
+        assert_eq!(without_sizes("it has 4000 bytes, expected 98304"), "it has … bytes, expected …");
         assert_eq!(without_sizes("answers 503; in 30 s"), "answers 503; in 30 s");
         assert_eq!(without_sizes("65536"), "…");
     }

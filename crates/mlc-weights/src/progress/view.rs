@@ -1,15 +1,14 @@
 //! How things are at one moment.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::rate::Rate;
-use super::step::{METADATA, Step};
-use super::tally::{InFlight, Tally};
+use facade::{FileProgress, ProgressSnapshot};
+
+use super::course::{Course, METADATA, Step};
 use crate::words::{elapsed, files};
 
-/// When there was no data for so long, that is said.
+/// After so long without data, that is said.
 const STALL: Duration = Duration::from_secs(2);
 
 /// How things are.
@@ -19,23 +18,11 @@ pub(super) struct View {
     pub(super) elapsed: Duration,
     /// `waiting`, `metadata`, `fetching`, …
     pub(super) step: &'static str,
-    /// Why no bytes come, when none do.
+    /// Why no bytes arrive, when none do.
     pub(super) reason: Option<String>,
-    /// None before it is known what there is to fetch.
-    pub(super) totals: Option<Totals>,
+    /// None before it is known what there is to fetch. The files in flight are below.
+    pub(super) totals: Option<ProgressSnapshot>,
     pub(super) in_flight: Vec<FileView>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Totals {
-    pub(super) files: usize,
-    pub(super) files_done: usize,
-    pub(super) bytes: u64,
-    pub(super) bytes_done: u64,
-    /// Of them, those that came over the network now.
-    pub(super) received: u64,
-    /// Bytes a second, of late.
-    pub(super) rate: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,113 +35,90 @@ pub(super) struct FileView {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileState {
-    /// Nothing of it was received yet; perhaps nothing was asked for, and it waits for a connection.
+    /// Nothing of it was received yet. Perhaps it still waits for a connection.
     Pending,
     Fetching,
-    /// All bytes are here.
+    /// All bytes are here, and are being verified.
     Checking,
     /// There will be another attempt.
     Retrying(Duration),
-    /// A server wants to be left alone.
+    /// A server asked for a pause.
     Waiting(Duration),
 }
 
 impl View {
-    /// How fast bytes come and how long the rest takes. While none come, that is of no interest: the reason is.
+    /// How fast bytes arrive, and how long the rest takes. `None` while none arrive: then the reason matters.
     pub(super) fn pace(&self) -> Option<(u64, Duration)> {
-        let totals = self.totals.filter(|_| self.reason.is_none())?;
-        Some((totals.rate.filter(|rate| *rate > 0)?, totals.left()?))
+        let totals = self.totals.as_ref().filter(|_| self.reason.is_none())?;
+        Some((totals.bytes_per_second?, totals.time_left()?))
     }
 }
 
-impl Totals {
-    pub(super) fn percent(&self) -> u64 {
-        self.bytes_done.saturating_mul(100).checked_div(self.bytes).unwrap_or(100).min(100)
-    }
-
-    /// How long the rest takes at this rate.
-    pub(super) fn left(&self) -> Option<Duration> {
-        let rest = self.bytes.saturating_sub(self.bytes_done);
-        let rate = self.rate.filter(|rate| *rate > 0)?;
-        Some(Duration::from_secs(rest.div_ceil(rate)))
-    }
+/// A share in percent. Nothing is complete.
+pub(super) fn percent(done: u64, all: u64) -> u64 {
+    done.saturating_mul(100).checked_div(all).unwrap_or(100).min(100)
 }
 
-/// Looks at a tally now and then.
+/// Looks now and then at how far it is.
 #[derive(Debug)]
 pub(super) struct Watch {
-    tally: Arc<Tally>,
+    sums: facade::Progress,
+    course: Arc<Course>,
     began: Instant,
-    rate: Rate,
-    /// When bytes were last seen to have come.
+    /// When more bytes were last seen to have been received, and how many in all.
     moved: (Instant, u64),
 }
 
 impl Watch {
-    pub(super) fn new(tally: Arc<Tally>, now: Instant) -> Self {
-        Self { tally, began: now, rate: Rate::default(), moved: (now, 0) }
+    pub(super) fn new(sums: facade::Progress, course: Arc<Course>, now: Instant) -> Self {
+        Self { sums, course, began: now, moved: (now, 0) }
     }
 
     pub(super) fn look(&mut self, now: Instant) -> View {
-        let in_flight: Vec<FileView> =
-            self.tally.in_flight().iter().map(|file| file_view(file, now)).collect();
-        let totals = self.totals(now);
-        let (step, reason) = match self.tally.step() {
+        let mut totals = self.sums.snapshot();
+        let in_flight = std::mem::take(&mut totals.in_flight).iter().map(FileView::of).collect();
+        self.view(now, totals, in_flight)
+    }
+
+    fn view(&mut self, now: Instant, totals: ProgressSnapshot, in_flight: Vec<FileView>) -> View {
+        if totals.bytes_received != self.moved.1 || totals.files == 0 {
+            self.moved = (now, totals.bytes_received);
+        }
+        let totals = (totals.files > 0).then_some(totals);
+        let (step, reason) = match self.course.step() {
             Step::Beginning => ("beginning", None),
             Step::Doing { name, words, since } => {
                 let words = with_time(words, now.duration_since(since));
-                let wait = self.tally.left_alone(now).filter(|_| name == METADATA);
-                (
-                    name,
-                    Some(match wait.map(|left| left_alone("the hub", left)) {
-                        Some(wait) => format!("{words}; {wait}"),
-                        None => words,
-                    }),
-                )
+                let wait = self.course.wait(now).filter(|_| name == METADATA);
+                let wait = wait.map(|left| format!("; {}", asked_to_wait("the hub", left)));
+                (name, Some(words + &wait.unwrap_or_default()))
             }
             Step::Pausing { until } => {
                 (METADATA, Some(format!("asking the hub again in {}", countdown(until - now))))
             }
-            Step::Fetching => ("fetching", self.why_nothing_comes(&in_flight, totals, now)),
+            Step::Fetching => (
+                "fetching",
+                totals.as_ref().and_then(|totals| self.why_nothing_comes(&in_flight, totals, now)),
+            ),
         };
         View { elapsed: now.duration_since(self.began), step, reason, totals, in_flight }
-    }
-
-    fn totals(&mut self, now: Instant) -> Option<Totals> {
-        let tally = &self.tally;
-        let (files, received) = (tally.files.load(Relaxed), tally.received.load(Relaxed));
-        if received != self.moved.1 || files == 0 {
-            self.moved = (now, received);
-        }
-        if files == 0 {
-            return None;
-        }
-        self.rate.sample(now, received);
-        Some(Totals {
-            files,
-            files_done: tally.files_done.load(Relaxed),
-            bytes: tally.bytes.load(Relaxed),
-            bytes_done: tally.bytes_done.load(Relaxed),
-            received,
-            rate: self.rate.per_second(),
-        })
     }
 
     fn why_nothing_comes(
         &self,
         in_flight: &[FileView],
-        totals: Option<Totals>,
+        totals: &ProgressSnapshot,
         now: Instant,
     ) -> Option<String> {
-        if totals.is_some_and(|totals| totals.files_done == totals.files) {
+        if totals.files_done == totals.files {
             return Some("putting the files together".to_owned());
         }
-        let checking = self.tally.checking() + in_flight.len();
+        let checking = totals.files_checking + in_flight.len();
         if checking > 0 && in_flight.iter().all(|file| file.state == FileState::Checking) {
             return Some(format!("checking {}", files(checking)));
         }
         let pauses = in_flight.iter().map(|file| match file.state {
-            FileState::Waiting(left) => Some((left, left_alone("the server", left))),
+            FileState::Waiting(left) => Some((left, asked_to_wait("the server", left))),
             FileState::Retrying(left) => Some((left, format!("trying again in {}", countdown(left)))),
             FileState::Pending | FileState::Fetching | FileState::Checking => None,
         });
@@ -163,27 +127,41 @@ impl Watch {
             return Some(words);
         }
         let silence = now.duration_since(self.moved.0);
-        (silence >= STALL).then(|| match self.tally.left_alone(now) {
-            Some(left) => left_alone("the server", left),
+        (silence >= STALL).then(|| match self.course.wait(now) {
+            Some(left) => asked_to_wait("the server", left),
             None => format!("no data for {}", countdown(silence)),
         })
     }
 }
 
-fn file_view(file: &InFlight, now: Instant) -> FileView {
-    let held = file.held.load(Relaxed);
-    let state = match file.pausing(now) {
-        Some((left, pause)) if pause.is_asked_for => FileState::Waiting(left),
-        Some((left, _)) => FileState::Retrying(left),
-        None if held >= file.size => FileState::Checking,
-        None if held == 0 => FileState::Pending,
-        None => FileState::Fetching,
-    };
-    FileView { name: file.file.as_str().to_owned(), size: file.size, held: held.min(file.size), state }
+impl FileView {
+    fn of(file: &FileProgress) -> Self {
+        let pause = file.pause.map(|pause| (pause.left, pause.is_asked_for));
+        Self {
+            name: file.path.as_str().to_owned(),
+            size: file.size,
+            held: file.bytes_done.min(file.size),
+            state: FileState::of(file.size, file.bytes_done, pause),
+        }
+    }
+}
+
+impl FileState {
+    /// The state of a file of this size, of which `held` bytes are there; the pause says how long it still is, and
+    /// whether a server asked for it.
+    fn of(size: u64, held: u64, pause: Option<(Duration, bool)>) -> Self {
+        match pause {
+            Some((left, true)) => Self::Waiting(left),
+            Some((left, false)) => Self::Retrying(left),
+            None if held >= size => Self::Checking,
+            None if held == 0 => Self::Pending,
+            None => Self::Fetching,
+        }
+    }
 }
 
 /// Why nothing is asked of a server.
-fn left_alone(server: &str, left: Duration) -> String {
+fn asked_to_wait(server: &str, left: Duration) -> String {
     format!("{server} asks us to wait another {}", countdown(left))
 }
 
@@ -196,6 +174,16 @@ fn with_time(words: String, took: Duration) -> String {
 pub(super) fn countdown(left: Duration) -> String {
     let whole = Duration::from_secs(left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
     if whole.as_secs() < 60 { format!("{} s", whole.as_secs()) } else { elapsed(whole) }
+}
+
+/// Files and bytes, each first how many are done and then how many there are; bytes per second.
+#[cfg(test)]
+pub(super) fn totals(files: (usize, usize), bytes: (u64, u64), rate: Option<u64>) -> ProgressSnapshot {
+    let mut totals = ProgressSnapshot::default();
+    (totals.files_done, totals.files) = files;
+    (totals.bytes_done, totals.bytes) = bytes;
+    totals.bytes_per_second = rate;
+    totals
 }
 
 #[cfg(test)]

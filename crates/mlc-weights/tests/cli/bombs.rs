@@ -88,7 +88,7 @@ fn a_refusal_of_gits_is_one() {
         assert!(!said.contains(['\x1b', '\x07']) && !said.contains("\nerror: forged"), "{said:?}");
     }
     let world = world_with(reference_list(&tip, "object-format=sha256"), Vec::new());
-    check("sha256", &world, 4, "names its git objects by `sha256`, which is not supported");
+    check("sha256", &world, 4, "uses the git object format `sha256`");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn many_objects_cost_no_memory() {
 
 /// Large files of the pack that the commit does not have are only looked through, one piece after the other.
 #[test]
-fn what_nobody_asks_for_costs_no_memory() {
+fn what_is_not_needed_costs_no_memory() {
     let zeros = vec![0; 1 << 20];
     let mut pack = PackBuilder::default();
     let small = object_name("blob", b"small");

@@ -35,12 +35,16 @@ fn scratch_space_that_is_a_file() {
     let file = world.beside("file");
     std::fs::write(&file, "").unwrap();
     let ran = world.cli(&["download", &model.url]).env("MLC_TEMP_DIR", &file).run();
-    ran.check_failure(7, &["cannot create the folder for scratch space", &file.display().to_string()]);
+    ran.check_failure(
+        7,
+        &["scratch", &file.display().to_string(), "  set MLC_TEMP_DIR to a folder that you can write to"],
+    );
+    assert!(!ran.stderr.contains("MLC_LLM_HOME"), "{}", ran.stderr);
     assert!(world.hub.log().is_empty(), "{}", world.hub.log());
 }
 
 /// Folders that the program may read and not write to. The system's administrator may write everywhere, so
-/// there the program is run as somebody else.
+/// there the program is run as another user.
 #[cfg(unix)]
 mod read_only {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -48,7 +52,7 @@ mod read_only {
     use std::process::Command;
 
     use super::*;
-    use crate::world::{Ran, lay_out};
+    use crate::world::{Cli, Ran, lay_out};
 
     /// The user without rights of nearly every system.
     const NOBODY: u32 = 65534;
@@ -58,10 +62,11 @@ mod read_only {
     }
 
     /// Runs the program as a user who may not write to what this test made.
-    fn run_without_rights(world: &World, arguments: &[&str]) -> Ran {
+    fn run_without_rights(world: &World, arguments: &[&str], settings: &[(&str, &Path)]) -> Ran {
         set_mode(&world.beside(""), 0o755);
+        let with_settings = |cli: Cli| settings.iter().fold(cli, |cli, (name, folder)| cli.env(name, folder));
         if std::fs::metadata(world.user()).unwrap().uid() != 0 {
-            return world.cli(arguments).run();
+            return with_settings(world.cli(arguments)).run();
         }
         // Where it was built, another user may have no access. Another process copies it: what this one writes to, a
         // child of another test might hold open, and then it cannot be run.
@@ -69,7 +74,7 @@ mod read_only {
         let copied =
             Command::new("cp").arg(env!("CARGO_BIN_EXE_mlc-weights")).arg(&program).status().unwrap();
         assert!(copied.success());
-        let mut cli = world.cli_of(program, arguments);
+        let mut cli = with_settings(world.cli_of(program, arguments));
         cli.command.uid(NOBODY).gid(NOBODY);
         cli.run()
     }
@@ -79,10 +84,52 @@ mod read_only {
         let (world, model) = World::with_tiny();
         std::fs::create_dir(world.home()).unwrap();
         set_mode(&world.home(), 0o555);
-        let ran = run_without_rights(&world, &["download", &model.url]);
+        let ran = run_without_rights(&world, &["download", &model.url], &[]);
         ran.check_failure(7, &["cannot create", &world.home().display().to_string(), "ermission denied"]);
+        let models = world.home().join("model_weights");
+        let advice = format!("add {} to MLC_LLM_READONLY_WEIGHT_CACHE", models.display());
+        ran.check_failure(7, &["  set MLC_LLM_HOME to a folder that you can write to; ", &advice]);
         assert!(world.hub.log().is_empty(), "{}", world.hub.log());
         assert_eq!(files_below(&world.home()).len(), 0);
+    }
+
+    /// The setting that is at fault is named, and no other.
+    #[test]
+    fn scratch_space_that_may_not_be_written_to() {
+        let (world, model) = World::with_tiny();
+        let scratch = world.beside("scratch");
+        for (folder, mode) in [(&world.home(), 0o777), (&scratch, 0o555)] {
+            std::fs::create_dir(folder).unwrap();
+            set_mode(folder, mode);
+        }
+        let ran = run_without_rights(&world, &["download", &model.url], &[("MLC_TEMP_DIR", &scratch)]);
+        ran.check_failure(7, &[&scratch.display().to_string(), "  set MLC_TEMP_DIR to a folder"]);
+        assert!(!ran.stderr.contains("MLC_LLM_HOME"), "{}", ran.stderr);
+    }
+
+    #[test]
+    fn a_tier_that_may_not_be_read() {
+        let (world, model) = World::with_tiny();
+        let tier = world.beside("tier");
+        lay_out(&model, &tier);
+        set_mode(&tier, 0o000);
+        let settings = [("MLC_LLM_READONLY_WEIGHT_CACHE", tier.as_path())];
+        let ran = run_without_rights(&world, &["path", &model.url], &settings);
+        set_mode(&tier, 0o755);
+        let advice =
+            format!("  make it readable, or remove {} from MLC_LLM_READONLY_WEIGHT_CACHE", tier.display());
+        ran.check_failure(7, &[&advice]);
+        assert!(!ran.stderr.contains("MLC_LLM_HOME"), "{}", ran.stderr);
+    }
+
+    #[test]
+    fn a_removal_needs_the_right_user_and_not_another_cache() {
+        let (world, model) = World::with_tiny();
+        let entry = lay_out(&model, &world.home().join("model_weights"));
+        set_mode(&world.home().join("model_weights"), 0o555);
+        let ran = run_without_rights(&world, &["remove", "--yes", "mlc-ai/tiny"], &[]);
+        ran.check_failure(7, &["ermission denied", "  run this as a user who can write there"]);
+        assert!(!ran.stderr.contains("MLC_LLM_HOME") && entry.exists(), "{}", ran.stderr);
     }
 
     #[test]
@@ -91,7 +138,7 @@ mod read_only {
         let entry = lay_out(&model, &world.home().join("model_weights"));
         set_mode(&world.home(), 0o555);
         for command in ["download", "path"] {
-            let ran = run_without_rights(&world, &[command, &model.url]);
+            let ran = run_without_rights(&world, &[command, &model.url], &[]);
             ran.check_path(&entry);
             assert_eq!(ran.stderr, "");
         }

@@ -59,7 +59,7 @@ fn nothing_of_a_model_that_is_there() {
     world.download(&model);
     let requests = world.hub.log().from_now();
     let told = text(&world.cli(&["download", "--dry-run", &model.url]).run());
-    assert_eq!(told, format!("{} is there: nothing to fetch\n", world.entry(&model).display()));
+    assert_eq!(told, format!("{} is cached: nothing to download\n", world.entry(&model).display()));
     let cached = plan(&world, &model, &[]);
     assert_eq!(
         (&cached["cached"], &cached["model"], &cached["bytes_to_fetch"]),
@@ -81,7 +81,7 @@ fn what_an_interrupted_download_has_left_is_counted() {
     let running = world.cli(&["download", &model.url, "-j", "1"]).start();
     let stalled = world.hub.log().data().file("params_shard_2.bin");
     assert!(stalled.wait_until(PATIENCE, |log| !log.is_empty()));
-    // It is asked for as soon as the shards before it have come, which are still being checked and synced then.
+    // It is requested as soon as the shards before it have arrived, which are still being checked and synced then.
     crate::world::until(|| crate::world::is_in_pool(&world.home(), &model, "params_shard_0.bin"));
     running.signal("INT");
     assert_eq!(running.end().status, Some(130));
@@ -99,7 +99,7 @@ fn what_an_interrupted_download_has_left_is_counted() {
     world.check_untouched();
     // It is all still there for the download itself.
     let ran = world.download(&model);
-    assert!(ran.stderr.contains("already, verified"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("already there, verified"), "{}", ran.stderr);
 }
 
 #[test]

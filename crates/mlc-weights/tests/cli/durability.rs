@@ -56,7 +56,7 @@ fn watched(options: &[&str]) -> Option<(World, PublishedModel, Report)> {
 }
 
 #[test]
-fn data_is_synced_before_a_name_vouches_for_it() {
+fn data_is_synced_before_it_gets_its_name() {
     let Some((world, model, report)) = watched(&[]) else { return };
     let entry = world.entry(&model);
     let publication = report.rename_to(&entry);

@@ -113,7 +113,7 @@ fn a_stranger_is_not_trusted_and_not_asked_again() {
     ran.check_failure(
         4,
         &[
-            &format!("cannot list the references of {endpoint}/mlc-ai/tiny/info/refs"),
+            &format!("cannot list the references of {endpoint}/mlc-ai/tiny: "),
             "the server's certificate is not trusted",
             "SSL_CERT_FILE",
             "because: ",
@@ -257,7 +257,7 @@ fn a_proxy_that_wants_a_login_says_so_once() {
         let proxy = LocalProxy::with_login();
         let url = proxy.url_as(kind);
         let wrong = url.replace("://", "://user:distinctive@");
-        let words = format!("the proxy {url} (set by {variable}) wants another login");
+        let words = format!("the proxy {url} (set by {variable}) requires a valid login");
         for url in [url, wrong] {
             let ran = download(&world, &model).env(variable, url).env("RUST_LOG", "trace").run();
             ran.check_failure(4, &["cannot list the references of", &words]);

@@ -75,7 +75,7 @@ fn what_cannot_be_used_is_named_and_does_not_hide_the_rest() {
         "expected ON, OFF, REDO or READONLY",
         "it does not start with `https://` or `http://`",
         "not a number of seconds from 1 to 86400",
-        "a character in it that no token has",
+        "a character that is not allowed in a token",
         "`http://…@:::` is not the address of a proxy",
         "SSL_CERT_FILE=`/nonexistent.pem` cannot be used",
     ] {

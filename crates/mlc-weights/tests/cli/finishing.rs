@@ -36,7 +36,7 @@ fn a_publication_that_has_begun_is_announced_and_completes() {
     let has_begun = |told: &str| told.contains("putting the model in place");
     let Some(ran) = interrupted_at_the_disk(&world, &model, "fsync", 300, has_begun) else { return };
     assert_eq!(ran.status, Some(130), "{}", ran.stderr);
-    let announced = "finishing: putting the model in place; interrupt again to leave at once";
+    let announced = "finishing: putting the model in place; press Ctrl-C again to stop at once";
     assert!(ran.stderr.contains(announced), "{}", ran.stderr);
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
 }
@@ -53,7 +53,7 @@ fn a_sync_that_has_begun_is_announced() {
     let all_came = |_: &str| model.lfs_files().all(is_written);
     let Some(ran) = interrupted_at_the_disk(&world, &model, "fdatasync", 1500, all_came) else { return };
     assert_eq!(ran.status, Some(130), "{}", ran.stderr);
-    let announced = "finishing: waiting for the disk to save what was downloaded";
+    let announced = "finishing: waiting for the disk to write what was downloaded";
     assert!(ran.lines().contains(&announced), "{}", ran.stderr);
     assert!(!world.entry(&model).exists());
 }

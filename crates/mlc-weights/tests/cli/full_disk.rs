@@ -83,7 +83,7 @@ fn a_disk_that_is_full_on_the_way() {
     assert!(second.wait_until(PATIENCE, |log| log.in_flight() == 1));
     until(|| is_in_pool(&disk.outside(), &model, "first.bin"));
 
-    // Somebody else takes what was free when the download began.
+    // Another program takes what was free when the download began.
     let ballast = disk.fill(3 * MIB);
     hold.release();
     let ran = running.end();

@@ -28,27 +28,27 @@ fn no_command_prints_help_and_is_wrong() {
 #[test]
 fn help() {
     insta::assert_snapshot!(printed(&["-h"]), @r#"
-    Gets MLC model weights into the cache that MLC-LLM reads
+    Downloads MLC model weights into the cache that MLC-LLM reads
 
     Usage: mlc-weights [OPTIONS] <COMMAND>
 
     Commands:
-      download     Print the directory of a model, downloading it first if the cache has none [alias:
+      download     Print the directory of a model, downloading it first if it is not cached [alias:
                    pull]
       path         Print the directory of a model that is in the cache; never uses the network
-      list         List the models in the cache, whole or not [alias: ls]
+      list         List the models in the cache, complete or not [alias: ls]
       update       Bring cached models up to the hub's newest commit, downloading only what has changed
-      verify       Hash cached models and compare; with --repair, mend them
+      verify       Check cached models against their digests; with --repair, repair them
       remove       Remove models from the cache [alias: rm]
-      prune        Remove what interrupted downloads have left; with --keep, also models
-      store        Fill a store that many machines download from, and look after it
+      prune        Remove the remains of interrupted downloads; with --keep, also models
+      store        Fill and maintain a store that many machines download from
       env          Show every setting, where it comes from, and what is wrong with it
-      completions  Print a script that completes command lines
+      completions  Print a shell completion script
       man          Print a manual page
       help         Print this message or the help of the given subcommand(s)
 
     Options:
-      -v, --verbose...  Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+      -v, --verbose...  Log what is done (-vv: in more detail); RUST_LOG filters more finely
       -q, --quiet       Print nothing but the result and errors
       -h, --help        Print help (see more with '--help')
       -V, --version     Print version
@@ -70,28 +70,28 @@ fn help() {
 #[test]
 fn long_help_knows_the_environment() {
     insta::assert_snapshot!(printed(&["--help"]), @r#"
-    Gets MLC model weights into the cache that MLC-LLM reads
+    Downloads MLC model weights into the cache that MLC-LLM reads
 
     Usage: mlc-weights [OPTIONS] <COMMAND>
 
     Commands:
-      download     Print the directory of a model, downloading it first if the cache has none [alias:
+      download     Print the directory of a model, downloading it first if it is not cached [alias:
                    pull]
       path         Print the directory of a model that is in the cache; never uses the network
-      list         List the models in the cache, whole or not [alias: ls]
+      list         List the models in the cache, complete or not [alias: ls]
       update       Bring cached models up to the hub's newest commit, downloading only what has changed
-      verify       Hash cached models and compare; with --repair, mend them
+      verify       Check cached models against their digests; with --repair, repair them
       remove       Remove models from the cache [alias: rm]
-      prune        Remove what interrupted downloads have left; with --keep, also models
-      store        Fill a store that many machines download from, and look after it
+      prune        Remove the remains of interrupted downloads; with --keep, also models
+      store        Fill and maintain a store that many machines download from
       env          Show every setting, where it comes from, and what is wrong with it
-      completions  Print a script that completes command lines
+      completions  Print a shell completion script
       man          Print a manual page
       help         Print this message or the help of the given subcommand(s)
 
     Options:
       -v, --verbose...
-              Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+              Log what is done (-vv: in more detail); RUST_LOG filters more finely
 
       -q, --quiet
               Print nothing but the result and errors
@@ -116,7 +116,7 @@ fn long_help_knows_the_environment() {
 
     Environment:
       MLC_LLM_HOME                   the cache [$XDG_CACHE_HOME/mlc_llm, else ~/.cache/mlc_llm]
-      MLC_LLM_READONLY_WEIGHT_CACHE  folders looked through before it, separated like PATH
+      MLC_LLM_READONLY_WEIGHT_CACHE  read-only caches searched first, separated like PATH
       MLC_DOWNLOAD_CACHE_POLICY      ON, OFF, REDO or READONLY [ON]
       MLC_WEIGHTS_REQUIRE_PROOF      1: as --require-proof
       MLC_WEIGHTS_STORE              stores asked before the hub, separated by spaces
@@ -124,20 +124,20 @@ fn long_help_knows_the_environment() {
       MLC_WEIGHTS_STORE_FILL         1: as --store-fill
       MLC_TEMP_DIR                   scratch space [in the cache]
       HF_ENDPOINT                    the hub [https://huggingface.co]
-      HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file that holds it
+      HF_TOKEN, HF_TOKEN_PATH        the access token for it, or a file with the token
       HF_HUB_OFFLINE                 1: never download
-      HF_HUB_DOWNLOAD_TIMEOUT        seconds after which a silent server is given up [10]
+      HF_HUB_DOWNLOAD_TIMEOUT        seconds to wait for a silent server [10]
       HF_HUB_DISABLE_PROGRESS_BARS   1: lines instead of a bar
       NO_COLOR                       1: no colour
       HTTPS_PROXY, NO_PROXY, …       as usual
-      SSL_CERT_FILE, SSL_CERT_DIR    authorities for https, instead of the system's
+      SSL_CERT_FILE, SSL_CERT_DIR    CA certificates for https, instead of the system's
     "#);
 }
 
 #[test]
 fn help_of_download() {
     insta::assert_snapshot!(printed(&["download", "-h"]), @r#"
-    Print the directory of a model, downloading it first if the cache has none
+    Print the directory of a model, downloading it first if it is not cached
 
     Usage: mlc-weights download [OPTIONS] [MODEL]...
 
@@ -146,23 +146,23 @@ fn help_of_download() {
                   https://huggingface.co/…
 
     Options:
-          --from-file <LIST>   Further models from this file, one a line; # begins a comment, and - is
+          --from-file <LIST>   More models from this file, one per line; # starts a comment, - is
                                standard input
-          --package <CONFIG>   Further models from this mlc-package-config.json; local folders in it are
-                               passed over
-          --to <DIR>           Put the model's files into this folder too, which must be new or empty,
-                               and print that; copied, or sharing blocks
-      -j, --jobs <N>           The most files, and connections, at once [default: 8, and more as they
-                               prove useful]
-          --limit-rate <RATE>  The most bytes a second of all connections together, as 500k, 20M or 1G
-          --force              Download again, and replace the directory with your own changes in it
-          --revision <REV>     A branch, tag, reference or commit of each model, instead of its
-                               @revision
+          --package <CONFIG>   More models from this mlc-package-config.json; local folders in it are
+                               skipped
+          --to <DIR>           Also copy the model's files to this folder, which must be new or empty,
+                               and print its path
+      -j, --jobs <N>           Maximum number of files and of connections at once [default: 8, more
+                               where that is faster]
+          --limit-rate <RATE>  Maximum download rate in bytes per second, such as 500k, 20M or 1G
+          --force              Download again, and replace the directory including your own changes in
+                               it
+          --revision <REV>     Branch, tag, reference or commit of each model, instead of its @revision
           --progress <HOW>     How progress is shown [default: auto] [possible values: auto, bar, plain,
                                json, none]
-          --dry-run            Only say what would be fetched, from where, and what is there already
-          --json               One JSON document at the end, instead of each path
-      -v, --verbose...         Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+          --dry-run            Only show what would be downloaded, from where, and what is already there
+          --json               Print one JSON document at the end instead of each path
+      -v, --verbose...         Log what is done (-vv: in more detail); RUST_LOG filters more finely
       -q, --quiet              Print nothing but the result and errors
       -h, --help               Print help (see more with '--help')
 
@@ -186,10 +186,9 @@ fn help_of_path() {
       <MODEL>  The model: user/repo[@revision], also as HF://… or https://huggingface.co/…
 
     Options:
-          --revision <REV>  A branch, tag, reference or commit, instead of the model's @revision
-          --require-proof   Fail, with status 5, unless git proves that the files are those of the
-                            commit
-      -v, --verbose...      Show what the libraries do (-vv: in detail); RUST_LOG selects more finely
+          --revision <REV>  Branch, tag, reference or commit, instead of the model's @revision
+          --require-proof   Fail with status 5 unless git proves that the files are those of the commit
+      -v, --verbose...      Log what is done (-vv: in more detail); RUST_LOG filters more finely
       -q, --quiet           Print nothing but the result and errors
       -h, --help            Print help
 

@@ -125,7 +125,7 @@ fn a_miss_names_what_is_missing() {
     let later = world.hub.log().from_now();
     let ran = world.cli(&["path", &model.url]).run();
     let entry = world.entry(&model);
-    ran.check_failure(3, &[&format!("  not whole: {} (params_shard_1.bin: missing)\n", entry.display())]);
+    ran.check_failure(3, &[&format!("  incomplete: {} (params_shard_1.bin: missing)\n", entry.display())]);
     assert!(later.is_empty(), "{later}");
 }
 
@@ -138,10 +138,9 @@ fn what_is_not_whole_is_told_once_and_repaired() {
     let ran = world.cli(&["download", &model.url]).run();
     ran.check_path(&world.entry(&model));
     let entry = world.entry(&model);
-    let warning =
-        format!("warning: not the whole model: {} (params_shard_1.bin: missing)\n", entry.display());
+    let warning = format!("warning: incomplete model: {} (params_shard_1.bin: missing)\n", entry.display());
     assert_eq!(ran.stderr.matches(&warning).count(), 1, "{}", ran.stderr);
-    assert!(ran.stderr.contains("there already, verified"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("already there, verified"), "{}", ran.stderr);
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
 }
 
@@ -162,10 +161,15 @@ fn nothing_the_user_sets_for_downloads_concerns_path() {
 fn a_slip_in_a_name_is_seen_through() {
     let (world, model) = World::with_tiny();
     world.download(&model);
-    for (slip, meant) in [("HF://mlc-ai/tinny", true), ("HF://mlcai/tiny", true), ("HF://mlc-ai/huge", false)]
+    for (slip, meant) in
+        [("mlc-ai/tinny", true), ("mlcai/tiny", true), ("mlc-ai/tiny@mian", true), ("mlc-ai/huge", false)]
     {
         let ran = world.cli(&["path", slip]).run();
         ran.check_failure(3, &[]);
         assert_eq!(ran.stderr.contains("  did you mean mlc-ai/tiny?\n"), meant, "{}", ran.stderr);
+        // A slip is not repeated as if it were right.
+        let when = if meant { "if the name is right" } else { "to download it" };
+        let advice = format!("  {when}: mlc-weights download {slip}\n");
+        assert!(ran.stderr.ends_with(&advice), "{}", ran.stderr);
     }
 }

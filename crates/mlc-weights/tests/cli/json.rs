@@ -78,7 +78,7 @@ fn trouble_on_the_way() {
 }
 
 #[test]
-fn a_hub_that_asks_to_be_left_alone() {
+fn a_hub_that_asks_for_a_pause() {
     let (world, model) = World::with_tiny();
     for target in [FaultTarget::info_refs(""), FaultTarget::resolve("params_shard_0.bin")] {
         world.hub.fault(target, Fault::retry_after(429, "1"), Times::Once);

@@ -35,7 +35,7 @@ fn a_table_for_each_tier() {
     assert_eq!(lines[0], format!("{} (read-only)", shared.display()));
     let cells: Vec<&str> = lines[2].split_whitespace().collect();
     assert!(matches!(cells[..], [_, "kB", _, "-", _, "mlc-ai/tiny"]), "{text}");
-    assert_eq!(lines[3], "    not whole: params_shard_0.bin: missing");
+    assert_eq!(lines[3], "    incomplete: params_shard_0.bin: missing");
     assert_eq!(ours, world.home().join("model_weights").display().to_string());
     assert_eq!(
         ours_head.split_whitespace().collect::<Vec<_>>(),
@@ -58,14 +58,14 @@ fn quiet_means_nothing_but_the_table() {
 }
 
 #[test]
-fn junk_is_named_on_stderr_and_no_terminal_is_moved() {
+fn junk_is_named_on_stderr_and_controls_no_terminal() {
     let (world, model) = World::with_tiny();
     world.download(&model);
     let junk = if cfg!(unix) { "an \u{1b}[2J escape" } else { "notes.txt" };
     std::fs::write(world.home().join("model_weights/hf").join(junk), "").unwrap();
     let ran = world.cli(&["list"]).run();
     assert_eq!(ran.status, Some(0));
-    assert!(ran.stderr.contains("no model: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("not a model: "), "{}", ran.stderr);
     assert!(!ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
     let skipped = world.cli(&["list", "--json"]).run().json()["skipped"].clone();
     assert_eq!(skipped.as_array().unwrap().len(), 1, "{skipped}");
@@ -97,7 +97,7 @@ fn what_an_interrupted_download_holds_is_listed() {
     assert_eq!(head.split_whitespace().collect::<Vec<_>>(), ["SIZE", "WRITTEN", "MODEL"]);
     assert!(row.ends_with("  mlc-ai/tiny"), "{text}");
     assert!(
-        ran.stderr.contains("1 model, ") && ran.stderr.contains("; unfinished downloads hold "),
+        ran.stderr.contains("1 model, ") && ran.stderr.contains("; unfinished downloads take "),
         "{ran:?}"
     );
     let document = world.cli(&["list", "--json"]).run().json();

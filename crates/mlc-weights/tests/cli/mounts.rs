@@ -55,7 +55,7 @@ fn a_disk_that_is_too_small_is_refused_before_anything_is_fetched() {
     assert!(world.hub.log().data().is_empty());
 }
 
-/// A disk has room for so many files only, which nobody can know beforehand.
+/// A disk has room for a limited number of files, which cannot be known in advance.
 #[test]
 fn a_disk_that_fills_up_meanwhile_leaves_nothing_visible_and_the_next_run_goes_on() {
     let (world, model) = large();

@@ -308,13 +308,16 @@ fn a_cache_of_another_user_is_named_as_theirs() {
         cli.command.uid(NEIGHBOUR).gid(NEIGHBOUR).current_dir("/");
         cli
     };
-    let check = |ran: &Ran, owner: &str| {
+    let refused = |ran: &Ran, owner: &str| {
         ran.check_failure(7, &["Permission denied", &format!(" belongs to the user {owner}\n")]);
+    };
+    let check = |ran: &Ran, owner: &str| {
+        refused(ran, owner);
         ran.check_failure(7, &["MLC_LLM_HOME", "MLC_LLM_READONLY_WEIGHT_CACHE"]);
     };
     let models = world.home().join("model_weights");
     check(&neighbour(&["download", &other.url]).run(), "root");
-    check(&neighbour(&["remove", "mlc-ai/tiny"]).run(), "root");
+    refused(&neighbour(&["remove", "mlc-ai/tiny"]).run(), "root");
     // Models may be put there, but what is private is root's.
     for folder in ["", "hf"] {
         fs::set_permissions(models.join(folder), PermissionsExt::from_mode(0o777)).unwrap();
@@ -322,7 +325,7 @@ fn a_cache_of_another_user_is_named_as_theirs() {
     check(&neighbour(&["download", &other.url]).run(), "root");
     let owner = "64003";
     assert!(Command::new("chown").args(["-R", owner]).arg(world.home()).status().unwrap().success());
-    check(&neighbour(&["download", &other.url]).run(), "with the number 64003");
+    check(&neighbour(&["download", &other.url]).run(), "with the ID 64003");
 
     // What helps.
     let own = world.beside("own");
@@ -469,13 +472,16 @@ fn a_folder_in_the_manifests_place_is_a_refusal() {
     let fixture = ModelFixture::new("mlc-ai/old").manifests(Manifests::NdArrayCache);
     let (world, model) = World::with(&fixture.plain_file("tensor-cache.json/x", "text"));
     let ran = world.cli(&["download", &model.url]).run();
-    ran.check_failure(4, &["mlc-ai/old is not an MLC model", "tensor-cache.json is a folder"]);
+    ran.check_failure(
+        4,
+        &["mlc-ai/old is not an MLC model", "tensor-cache.json must be a file, but is a folder"],
+    );
     assert_eq!(world.hub.log().data().count(), 0);
 }
 
 /// Scratch space elsewhere goes with the run that it belongs to, and nothing else there does.
 #[test]
-fn scratch_space_elsewhere_is_removed_by_who_comes_next() {
+fn scratch_space_elsewhere_is_removed_by_the_next_run() {
     for command in [vec!["prune"], vec!["download", "HF://mlc-ai/tiny"], vec!["remove", "mlc-ai/tiny"]] {
         let (world, model) = World::with_tiny();
         let temporary = world.beside("tmp");

@@ -20,7 +20,7 @@ fn a_server_without_tls() {
     let (world, model) = World::with_tiny();
     let endpoint = world.hub.endpoint().replace("http://", "https://");
     let ran = world.cli(&["download", &model.url]).env("HF_ENDPOINT", endpoint).run();
-    ran.check_failure(6, &["it does not speak https (is its address one of http://?)"]);
+    ran.check_failure(6, &["it does not speak https (did you mean http://?)"]);
     assert!(!ran.stderr.contains("InvalidContentType"), "{}", ran.stderr);
 }
 
@@ -34,7 +34,7 @@ fn a_proxy_that_is_not_there_is_blamed() {
         &[
             "cannot list the references of",
             "the proxy socks5://127.0.0.1:1 (set by ALL_PROXY) cannot be reached",
-            "look whether the proxy runs, and whether its address is right",
+            "check that the proxy is running and its address is right",
         ],
     );
     assert!(!ran.stderr.contains("hf_secret"), "{}", ran.stderr);
@@ -54,9 +54,9 @@ fn a_hub_under_maintenance_is_quoted() {
     let ran = world.cli(&["download", &model.url]).run();
     for words in [
         "error: gave up on the metadata of mlc-ai/tiny after 6 attempts in ",
-        "answers 503, the hub has trouble for the moment",
+        "returned status 503: the hub is temporarily unavailable",
         "the hub says: The hub is down for maintenance.",
-        "\n  the same command continues where this one stopped; behind a proxy set HTTPS_PROXY",
+        "\n  run the same command again to resume; for a proxy set HTTPS_PROXY",
     ] {
         ran.check_failure(6, &[words]);
     }
@@ -66,13 +66,13 @@ fn a_hub_under_maintenance_is_quoted() {
 }
 
 #[test]
-fn a_hub_that_limits_is_left_in_peace_and_named() {
+fn a_rate_limited_hub_is_not_asked_again_and_is_named() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::info_refs(""), Fault::status(429), Times::Forever);
     let advice = "wait a while, then run the same command again";
-    let raise = "a token of an account (HF_TOKEN) raises the limit";
+    let raise = "an access token (HF_TOKEN) raises the limit";
     let ran = world.cli(&["download", &model.url]).run();
-    ran.check_failure(6, &["answers that there were too many requests", advice, raise]);
+    ran.check_failure(6, &["reports too many requests", advice, raise]);
     let ran = world.cli(&["download", &model.url]).env("HF_TOKEN", "hf_mine").run();
     ran.check_failure(6, &[advice]);
     assert!(!ran.stderr.contains(raise), "{}", ran.stderr);

@@ -16,7 +16,7 @@ fn a_result_that_cannot_be_written_is_a_failure() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.contains("error: cannot write the result\n  because: No space left"), "{stderr}");
-        // The download itself is none the worse for it.
+        // The download itself succeeds all the same.
         assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
     }
 }
@@ -37,7 +37,7 @@ fn a_reader_that_has_gone_away_is_no_failure() {
 }
 
 #[test]
-fn nobody_who_listens_to_progress_is_no_failure() {
+fn a_closed_stderr_is_no_failure() {
     for how in [&["-v"][..], &["-vv"], &["--progress", "plain"], &["--progress", "json"]] {
         let (world, model) = World::with_tiny();
         let (reader, writer) = std::io::pipe().unwrap();
@@ -51,7 +51,7 @@ fn nobody_who_listens_to_progress_is_no_failure() {
 }
 
 #[test]
-fn a_failure_that_nobody_hears_has_its_status_all_the_same() {
+fn a_failure_has_its_status_even_with_a_closed_stderr() {
     let world = World::new();
     for (arguments, status) in [
         (&["path", "HF://mlc-ai/none"][..], 3),

@@ -65,8 +65,7 @@ fn a_read_only_tier_that_is_not_whole_is_passed_over() {
     let (world, model) = World::with_tiny();
     let (entry, tiers) = two_tiers(&world, &model);
     std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
-    let warning =
-        format!("warning: not the whole model: {} (params_shard_0.bin: missing)\n", entry.display());
+    let warning = format!("warning: incomplete model: {} (params_shard_0.bin: missing)\n", entry.display());
     // Once for the download, and once for each hit that follows.
     for command in ["download", "download", "path"] {
         let ran = world.cli(&[command, &model.url]).env("MLC_LLM_READONLY_WEIGHT_CACHE", &tiers).run();

@@ -52,9 +52,9 @@ fn what_goes_wrong_on_the_way_is_told() {
     let words = words(&ran, &model);
     let origin = world.hub.data_origin();
     for line in [
-        "params_shard_0.bin: 98.30 kB of it thrown away",
-        &format!("what came for params_shard_0.bin from {origin} is not that file: its SHA-256 is"),
-        "params_shard_0.bin: the connection broke after 4000 of 98304 bytes",
+        "params_shard_0.bin: 98.30 kB discarded",
+        &format!("params_shard_0.bin from {origin} failed verification: its SHA-256 is"),
+        "params_shard_0.bin: the connection broke after 4.0 of 98.3 kB",
     ] {
         assert!(words.lines().any(|said| said.starts_with(line)), "{line:?} is missing in:\n{words}");
     }
@@ -89,7 +89,7 @@ fn one_cause_is_one_line() {
 
 /// `Retry-After`, when the hub is asked for the metadata and when it is asked for a file.
 #[test]
-fn a_hub_that_asks_to_be_left_alone_is_named_with_the_time() {
+fn a_hub_that_asks_for_a_pause_is_named_with_the_time() {
     let (world, model) = World::with_tiny();
     for target in [FaultTarget::info_refs(""), FaultTarget::resolve("params_shard_0.bin")] {
         world.hub.fault(target, Fault::retry_after(429, "1"), Times::Once);
@@ -101,7 +101,7 @@ fn a_hub_that_asks_to_be_left_alone_is_named_with_the_time() {
     }
 }
 
-/// Nothing is refused, but nothing is left of what the hub allows either.
+/// Nothing is refused, but the hub's quota is used up.
 #[cfg(unix)]
 #[test]
 fn a_wait_is_shown_as_long_as_it_is() {

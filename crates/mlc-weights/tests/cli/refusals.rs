@@ -43,7 +43,11 @@ fn private() {
     let fixture = tiny().access(Access::Private(vec!["hf_right".to_owned()]));
     check_fixture(
         &fixture,
-        &["mlc-ai/tiny is missing, private, or needs a token", "HF_TOKEN", "/mlc-ai/tiny opens"],
+        &[
+            "mlc-ai/tiny is missing, private, or needs a token",
+            "HF_TOKEN",
+            "/mlc-ai/tiny when you are logged in",
+        ],
     );
 }
 
@@ -59,7 +63,7 @@ fn wrong_token() {
 #[test]
 fn gated() {
     let (world, model) = World::with(&tiny().access(Access::Gated(vec!["hf_right".to_owned()])));
-    let page = format!("ask for access at {}/mlc-ai/tiny", world.hub.endpoint());
+    let page = format!("request access at {}/mlc-ai/tiny", world.hub.endpoint());
     check(&world, &model.url, &["mlc-ai/tiny is gated", &page, "HF_TOKEN"]);
 }
 
@@ -70,7 +74,7 @@ fn gated_and_not_on_the_list() {
     world.hub.publish(&other);
     let ran = world.cli(&["download", &model.url]).env("HF_TOKEN", "hf_other").run();
     let words = format!(
-        "mlc-ai/tiny is gated, and the token in HF_TOKEN does not open it: its owner grants access at {}/mlc-ai/tiny",
+        "mlc-ai/tiny is gated, and the token in HF_TOKEN does not give access to it: its owner grants access at {}/mlc-ai/tiny",
         world.hub.endpoint()
     );
     ran.check_failure(4, &[&words, "you are not in the authorized list"]);
@@ -93,7 +97,7 @@ fn private_and_of_another_account() {
     ] {
         let ran = world.cli(&["download", &model.url]).env(variable, value).run();
         let words = format!("mlc-ai/tiny is missing, or the token in {source} may not read it");
-        let advice = format!("  see whether {page} opens with the account that the token belongs to");
+        let advice = format!("  check the name, and whether the token's account can open {page}");
         ran.check_failure(4, &[&words, &advice]);
         assert!(!ran.stderr.contains("hf_other"), "{}", ran.stderr);
     }
@@ -135,7 +139,7 @@ fn renamed() {
         let ran = world.cli(&["download", asked]).run();
         (model.user, model.repo) = (user.to_owned(), repo.to_owned());
         ran.check_path(&world.entry(&model));
-        let warning = format!("warning: the hub has {user}/{repo} as mlc-ai/Tiny-2 now");
+        let warning = format!("warning: the hub has renamed {user}/{repo} to mlc-ai/Tiny-2;");
         assert_eq!(ran.stderr.matches(&warning).count(), 1, "{}", ran.stderr);
         assert_eq!(log.status(307).count(), 1, "once known, the present name is asked for: {log}");
     }
@@ -149,9 +153,9 @@ fn no_hub_at_all() {
     let endpoint = world.hub.endpoint();
     let words = [
         &format!("{endpoint} serves mlc-ai/tiny neither over git nor over a hub's API"),
-        "check the model's name, and HF_ENDPOINT",
-        &format!("over git, {endpoint}/mlc-ai/tiny/info/refs?… answers 405"),
-        &format!("because: {endpoint}/api/models/mlc-ai/tiny answers 404"),
+        "check the model's name and HF_ENDPOINT",
+        &format!("over git: {endpoint}/mlc-ai/tiny returned status 405"),
+        &format!("because: {endpoint}/api/models/mlc-ai/tiny returned status 404"),
     ];
     check(&world, &model.url, &words);
     assert_eq!(world.hub.log().count(), 3, "git by either name, and the API: a refusal is final");
@@ -164,7 +168,7 @@ fn a_hub_without_git() {
     world.hub.fault(FaultTarget::info_refs(""), Fault::status(404), Times::Forever);
     let download = ["download", &model.url, "--progress", "json"];
     let ran = world.cli(&["download", &model.url, "--require-proof"]).run();
-    ran.check_failure(5, &["serves no git", "name a hub that serves git in HF_ENDPOINT"]);
+    ran.check_failure(5, &["does not serve git", "set HF_ENDPOINT to a hub that serves git"]);
     let ran = world.cli(&download).run();
     ran.check_path(&world.entry(&model));
     let commit = ran.stderr.lines().find(|line| line.contains("\"event\":\"commit\"")).unwrap();

@@ -111,7 +111,7 @@ fn what_is_being_downloaded_stays() {
     let ran = world.cli(&["remove", "mlc-ai/tiny"]).run();
     ran.check_failure(
         1,
-        &["is not removed while it is being downloaded", &format!("by process {}", download.id())],
+        &["cannot be removed while it is being downloaded", &format!("by process {}", download.id())],
     );
     let pruned = world.cli(&["prune", "--json"]).run().json();
     assert_eq!(
@@ -135,7 +135,7 @@ fn of_a_slip_there_is_nothing_to_prune() {
     assert_eq!(world.cli(&["download", "HF://mlc-ai/tyni"]).run().status, Some(4));
     let ran = world.cli(&["prune"]).run();
     assert_eq!((ran.status, ran.text()), (Some(0), String::new()));
-    assert_eq!(ran.stderr, "interrupted downloads have left nothing\n");
+    assert_eq!(ran.stderr, "no remains of interrupted downloads\n");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_read_only_copy_is_never_removed() {
     let tier = world.beside("tier");
     let copy = lay_out(&model, &tier);
     let ran = world.cli(&["remove", "mlc-ai/tiny"]).env("MLC_LLM_READONLY_WEIGHT_CACHE", &tier).run();
-    ran.check_failure(7, &["mlc-ai/tiny stays as it is", "read-only tier", &tier.display().to_string()]);
+    ran.check_failure(7, &["mlc-ai/tiny is only in the read-only tier", &tier.display().to_string()]);
     assert_eq!(model.differences(&copy), [""; 0]);
 }
 
@@ -202,16 +202,17 @@ fn what_a_killed_download_has_left_is_pruned_when_it_is_old() {
     let ran = world.cli(&["prune"]).run();
     assert_eq!(
         (ran.status, ran.text(), ran.stderr.as_str()),
-        (Some(0), String::new(), "interrupted downloads have left nothing\n")
+        (Some(0), String::new(), "no remains of interrupted downloads\n")
     );
 }
 
 #[test]
-fn an_age_that_is_none_is_a_usage_error() {
+fn a_malformed_age_is_a_usage_error() {
     let world = World::new();
     for age in ["", "soon", "7", "-7d"] {
         let ran = world.cli(&["prune", &format!("--older-than={age}")]).run();
         assert_eq!((ran.status, ran.stdout.len()), (Some(2), 0), "{age:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("such as 90min, 12h or 7d"), "{age:?}: {}", ran.stderr);
     }
     world.check_pristine();
 }

@@ -6,7 +6,7 @@ use boon::{Compiler, Schemas};
 use serde_json::Value;
 
 /// Panics if one of these documents is not as the schema of this name says. Readers are told to skip members that they do not
-/// know; here each must be in the schema, lest that goes stale.
+/// know; here each must be in the schema, so that the schema stays complete.
 #[track_caller]
 pub(crate) fn check(name: &str, documents: &[Value]) {
     let mut schema: Value = serde_json::from_slice(&std::fs::read(file(name)).unwrap()).unwrap();

@@ -92,7 +92,7 @@ fn a_proxys_password_is_not_said() {
     }
 }
 
-/// What goes wrong, once or for ever.
+/// What goes wrong, once or always.
 fn failures() -> Vec<(FaultTarget, Fault)> {
     vec![
         // git and the API.
@@ -119,7 +119,7 @@ fn no_failure_gives_anything_away() {
     }
 }
 
-/// Programs that read it may keep it for ever.
+/// Programs that read it may keep it forever.
 #[test]
 fn progress_as_json_gives_nothing_away() {
     for (target, fault) in failures() {

@@ -17,8 +17,8 @@ fn owned<const N: usize>(variables: [(&str, &str); N]) -> Vec<(String, String)> 
     variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
 }
 
-/// One machine fills the store, another starts from it without the hub. Nothing of the credentials or of what is signed
-/// with them is told, however much is.
+/// One machine fills the store, another starts from it without the hub. Neither credentials nor signatures are in the
+/// log, even at its most verbose.
 #[track_caller]
 fn fill_and_start(world: &World, model: &PublishedModel, store: &str, variables: Variables<'_>) {
     let run = |arguments: &[&str], home: &str| {
@@ -79,7 +79,7 @@ fn google_as_a_stand_in_with_the_key_of_an_account() {
     fill_and_start(&world, &model, "gs://models/mlc", &server.variables(&world.user()));
 }
 
-/// A machine of Google's asks the service beside it who it is, and no proxy hears of it.
+/// A machine of Google's asks the metadata service for its identity, and not through a proxy.
 #[test]
 fn google_as_a_stand_in_with_the_identity_of_a_machine() {
     let ((world, model), proxy) = (World::with_tiny(), LocalProxy::start());
@@ -95,7 +95,7 @@ fn google_as_a_stand_in_with_the_identity_of_a_machine() {
     assert!(!asked.iter().any(|target| target.contains("computeMetadata")), "{asked:?}");
     assert!(beside.requests().iter().all(|line| line.contains("computeMetadata")));
 
-    // Where there is no such service, it is said that nobody knows who asks.
+    // Where there is no such service, the message says that there are no credentials.
     let machine = LocalWebStore::start();
     variables.push(("GCE_METADATA_HOST".to_owned(), machine.url().replace("http://", "")));
     variables.push(("GCE_METADATA_IP".to_owned(), "127.0.0.1:9".to_owned()));
@@ -104,7 +104,7 @@ fn google_as_a_stand_in_with_the_identity_of_a_machine() {
     ran.check_failure(2, &["gs://models/mlc", "GOOGLE_APPLICATION_CREDENTIALS"]);
 }
 
-/// Settings that are missing are an error also where the hub could be asked instead: nobody would notice for weeks.
+/// Missing settings are an error even where the hub could be asked instead: otherwise they could go unnoticed for weeks.
 #[test]
 fn missing_credentials_are_never_passed_over() {
     let ((world, model), machine) = (World::with_tiny(), LocalWebStore::start());

@@ -35,11 +35,11 @@ fn paths_come_in_the_order_of_the_models() {
     let urls: Vec<&str> = models.iter().map(|model| model.url.as_str()).collect();
     let ran = world.cli(&[&["download"], &urls[..]].concat()).run();
     check_paths(&ran, 0, &models.iter().map(|model| world.entry(model)).collect::<Vec<_>>());
-    assert!(ran.stderr.contains("3 of 3 models are there; "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("3 of 3 models are ready; "), "{}", ran.stderr);
 }
 
 #[test]
-fn one_failure_does_not_keep_the_next_model_from_being_tried() {
+fn after_a_failure_the_next_model_is_tried() {
     let world = World::new();
     let models = publish(&world, &["mlc-ai/a", "mlc-ai/c"]);
     let origin = world.hub.data_origin();
@@ -51,9 +51,9 @@ fn one_failure_does_not_keep_the_next_model_from_being_tried() {
     check_paths(&ran, 4, &[world.entry(&models[1])]);
     for words in [
         "error: mlc-ai/missing is missing",
-        &format!("error: what came for params_shard_1.bin from {origin}"),
+        &format!("error: params_shard_1.bin from {origin} failed verification"),
         "error: mlc-ai/gone is missing",
-        "1 of 4 models are there; ",
+        "1 of 4 models are ready; ",
         "  failed: mlc-ai/missing\n  failed: mlc-ai/a\n  failed: mlc-ai/gone\n",
     ] {
         assert_eq!(ran.stderr.matches(words).count(), 1, "{words:?} in:\n{}", ran.stderr);
@@ -102,13 +102,13 @@ fn a_package_names_its_models() {
             "mlc-package-config.json: `HF://mlc-ai` is not a model URL",
         ),
         (r#"{"model_list": [{"model_id": "a"}]}"#, "missing field `model`"),
-        ("{", "it is not a package's configuration: EOF while parsing"),
+        ("{", "it is not a valid package configuration: EOF while parsing"),
     ] {
         std::fs::write(&package, text).unwrap();
         world.cli(&arguments).run().check_failure(2, &["mlc-package-config.json", words]);
     }
     std::fs::File::create(&package).unwrap().set_len(1 << 34).unwrap();
-    world.cli(&arguments).run().check_failure(2, &["it is longer than 16 MiB"]);
+    world.cli(&arguments).run().check_failure(2, &["it is longer than 16 MB"]);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn an_interruption_ends_them_all() {
     running.signal("INT");
     let ran = running.end();
     check_paths(&ran, 130, &[world.entry(&models[0])]);
-    for words in ["1 of 3 models are there; ", "  failed: mlc-ai/b\n  not tried: 1\n"] {
+    for words in ["1 of 3 models are ready; ", "  failed: mlc-ai/b\n  not tried: 1\n"] {
         assert!(ran.stderr.contains(words), "{words:?} is missing in:\n{}", ran.stderr);
     }
     assert!(!world.entry(&models[2]).exists());
@@ -179,10 +179,12 @@ fn each_line_says_which_model_it_is_about() {
     let models = publish(&world, &["mlc-ai/a", "mlc-ai/b"]);
     let ran = world.cli(&["download", &models[0].url, &models[1].url]).run();
     let (last, lines) = ran.stderr.trim_end().rsplit_once('\n').map(|(lines, last)| (last, lines)).unwrap();
-    assert!(last.starts_with("2 of 2 models are there; "), "{}", ran.stderr);
+    assert!(last.starts_with("2 of 2 models are ready; "), "{}", ran.stderr);
     let of = |label: &str| lines.lines().filter(|line| line.starts_with(label)).count();
     let (first, second) = (of("mlc-ai/a (1 of 2): "), of("mlc-ai/b (2 of 2): "));
     assert!(first > 2 && second > 2 && first + second == lines.lines().count(), "{}", ran.stderr);
+    // And says so once.
+    assert!(lines.lines().all(|line| line.matches("mlc-ai/").count() == 1), "{}", ran.stderr);
 }
 
 /// What came of the model that was interrupted counts too.

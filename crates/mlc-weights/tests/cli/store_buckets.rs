@@ -22,7 +22,7 @@ fn fill(world: &World, model: &PublishedModel, server: &LocalWebStore) {
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
 }
 
-/// What a machine is told that reads the same as a bucket.
+/// The settings of a machine that reads the same store as a bucket.
 fn in_bucket(cli: Cli, url: &str) -> Cli {
     cli.env("MLC_WEIGHTS_STORE", "s3://bucket/models")
         .env("AWS_ENDPOINT_URL", url)

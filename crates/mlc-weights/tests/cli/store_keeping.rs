@@ -111,13 +111,21 @@ fn verifying_has_the_statuses_of_the_cache_s_verify() {
 
 /// Nothing is damaged then.
 #[test]
-fn a_model_that_the_store_lacks_is_told_as_such() {
+fn a_missing_model_in_a_store_is_not_called_damage() {
     let (world, model) = World::with_tiny();
     let store = filled(&world, &model);
     let ran = world.cli(&["store", "verify", "--store", &store, "mlc-ai/tiny", "mlc-ai/none@v1"]).run();
     assert_eq!(ran.status, Some(3), "{}", ran.stderr);
     assert!(ran.text().contains("  the store has no mlc-ai/none@v1\n"), "{}", ran.text());
     assert!(!ran.text().contains("refs/"), "{}", ran.text());
+    let pinned = format!("mlc-ai/tiny@{}", "0123456789".repeat(4));
+    let ran = world.cli(&["store", "verify", "--store", &store, &pinned]).run();
+    assert_eq!(ran.status, Some(3), "{}", ran.stderr);
+    assert!(ran.text().contains(&format!("  the store has no {pinned}\n")), "{}", ran.text());
+    let stick = format!("file://{}", world.beside("stick").to_str().unwrap());
+    fs::create_dir(world.beside("stick")).unwrap();
+    let ran = world.cli(&["store", "copy", "--from", &store, "--to", &stick, &pinned]).run();
+    ran.check_failure(3, &[&format!("error: the store {store} has no {pinned}\n")]);
     let ran = world.cli(&["download", "mlc-ai/none", "--store", &store, "--store-mode", "only"]).run();
     ran.check_failure(3, &[&format!("mlc-ai/none cannot be downloaded: {store} has no mlc-ai/none, and")]);
 }
@@ -131,7 +139,7 @@ fn a_missing_folder_is_told_before_anything_is_downloaded() {
     for arguments in [&["init"][..], &["push", &model.url], &["list"]] {
         let ran = world.cli(&[&["store"], arguments, &["--store", &store]].concat()).run();
         let missing = format!("error: the store's folder {} is missing", folder.display());
-        ran.check_failure(7, &[&missing, "create it, or mount the disk that has it"]);
+        ran.check_failure(7, &[&missing, "create it, or mount the disk that it is on"]);
     }
     assert!(!folder.exists() && world.hub.log().is_empty(), "{}", world.hub.log());
 }

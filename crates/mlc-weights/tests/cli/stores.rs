@@ -93,7 +93,7 @@ fn the_closing_line_tells_what_came_from_the_store() {
     let ran = world.cli(&["download", "--progress", "plain", "--store", &store, &model.url]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains(" from the store"), "{}", ran.stderr);
-    assert!(!ran.stderr.contains("was there already"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("was already there"), "{}", ran.stderr);
 }
 
 /// The path is printed before the store has the model, and a store that cannot be filled is no failure.
@@ -122,7 +122,7 @@ fn what_comes_from_the_hub_fills_the_store() {
     let ran = cli.env("MLC_WEIGHTS_STORE", &store).env("MLC_WEIGHTS_STORE_FILL", "1").run();
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
     assert!(ran.text().contains("another"), "{}", ran.text());
-    assert!(ran.stderr.contains("warning: the store could not be filled with "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("warning: could not put "), "{}", ran.stderr);
 }
 
 #[test]
@@ -175,13 +175,17 @@ fn what_one_machine_pushes_others_download() {
     let store = format!("file://{}", folder.to_str().unwrap());
     let ran = world.cli(&["store", "init", "--store", &store]).run();
     assert_eq!((ran.status, ran.stdout.len()), (Some(0), 0), "{}", ran.stderr);
-    assert!(ran.stderr.contains("the store is set up; it does not keep two writers"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the store is set up; it does not prevent concurrent writers"),
+        "{}",
+        ran.stderr
+    );
 
     let document = world.cli(&["store", "init", "--store", &store, "--json"]).run().json();
     assert_eq!(document, serde_json::json!({ "version": 1, "format": 1, "conditional_put": false }));
 
     let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
-    for (written, there, words) in [(4, 0, ": written, "), (0, 4, ": there already, ")] {
+    for (written, there, words) in [(4, 0, ": written, "), (0, 4, ": already there, ")] {
         let ran = world.cli(&["store", "push", "--store", &store, "--json", &model.url]).run();
         assert_eq!(ran.status, Some(0), "{}", ran.stderr);
         assert_eq!(ran.stderr.matches(words).count(), 4, "{}", ran.stderr);
@@ -203,6 +207,27 @@ fn what_one_machine_pushes_others_download() {
     let ran = world.cli(&arguments).env("MLC_LLM_HOME", &home).run();
     ran.check_path(&entry_in(&home.join("model_weights"), &model));
     assert_eq!(log.count(), 0, "{log}");
+}
+
+/// The metadata of the download serves the push, too.
+#[test]
+fn a_push_asks_the_hub_for_no_more_metadata_than_its_download() {
+    let (world, model) = World::with_tiny();
+    let packs = || {
+        let requests = world.hub.log().requests();
+        requests.iter().filter(|request| request.path.ends_with("/git-upload-pack")).count()
+    };
+    world.download(&model);
+    let of_a_download = packs();
+    fs::remove_dir_all(world.home()).unwrap();
+    let folder = world.beside("store");
+    fs::create_dir(&folder).unwrap();
+    let store = format!("file://{}", folder.to_str().unwrap());
+    let ran = world.cli(&["store", "push", "--store", &store, &model.url]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert_eq!((packs(), of_a_download > 0), (2 * of_a_download, true), "{}", world.hub.log());
+    assert_eq!(ran.stderr.matches("asking the hub for ").count(), 1, "{}", ran.stderr);
+    assert!(folder.join(format!("packs/{}.pack", model.commit)).exists());
 }
 
 #[test]

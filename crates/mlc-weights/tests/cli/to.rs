@@ -27,7 +27,7 @@ fn a_whole_tree_and_nothing_else() {
     assert_eq!((&row["outcome"], row["to"].as_str().is_some()), (&"cached".into(), true), "{}", again.stderr);
     // What the user has changed is the user's.
     fs::write(to.join("params_shard_0.bin"), "mine").unwrap();
-    world.cli(&arguments).run().check_failure(2, &["mine/model is there already"]);
+    world.cli(&arguments).run().check_failure(2, &["mine/model already exists"]);
     assert_eq!(fs::read_to_string(to.join("params_shard_0.bin")).unwrap(), "mine");
 }
 
@@ -40,7 +40,7 @@ fn what_is_there_is_never_overwritten() {
     let taken = [("mine", "nothing in it is overwritten"), ("mine/file", "it is not overwritten")];
     for (place, words) in taken {
         let ran = world.cli(&["download", &model.url, "--to", place]).run();
-        ran.check_failure(2, &[place, "is there already, and", words, "give --to a new or empty folder"]);
+        ran.check_failure(2, &[place, "already exists, and", words, "give --to a new or empty folder"]);
     }
     assert!(world.hub.log().is_empty(), "{}", world.hub.log());
     assert_eq!(files_below(&to), [to.join("file")]);
@@ -60,12 +60,43 @@ fn an_unusable_place_is_told_before_the_download() {
         let ran = world.cli(&["download", &model.url, "--to", place]).run();
         ran.check_failure(
             7,
-            &["cannot put a model at ", "because: ", "give --to a folder that you may write to"],
+            &["cannot put a model at ", "because: ", "give --to a folder that you can write to"],
         );
         assert!(!ran.stderr.contains("already") && !ran.stderr.contains("MLC_LLM_HOME"), "{}", ran.stderr);
     }
     assert!(world.hub.log().is_empty(), "{}", world.hub.log());
     assert!(!world.home().exists());
+}
+
+/// What is there would count as a model, or be in the way of one.
+#[test]
+fn a_place_inside_the_cache_is_refused_before_the_download() {
+    let (world, model) = World::with_tiny();
+    let tier = world.beside("tier");
+    fs::create_dir(&tier).unwrap();
+    let check = || {
+        for place in [
+            "home/model_weights/mine",
+            "home/model_weights/hf/mlc-ai/other",
+            "home/model_weights",
+            "tier/new",
+        ] {
+            let cli = world.cli(&["download", &model.url, "--to", place]);
+            let ran = cli.env("MLC_LLM_READONLY_WEIGHT_CACHE", &tier).run();
+            ran.check_failure(
+                2,
+                &[place, " is inside the cache, in ", "  give --to a folder outside the cache"],
+            );
+            assert!(!world.beside(place).join("mlc-chat-config.json").exists());
+        }
+    };
+    check();
+    assert!(world.hub.log().is_empty() && !world.home().exists(), "{}", world.hub.log());
+    // The cached model has the same words.
+    world.download(&model);
+    check();
+    assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
+    assert_eq!(world.cli(&["download", &model.url, "--to", "home/mine"]).run().status, Some(0));
 }
 
 #[cfg(target_os = "linux")]
@@ -78,7 +109,10 @@ fn links_to_another_disk_are_refused_before_the_download() {
     let (world, model) = World::with_tiny();
     let to = other.path().join("new/model");
     let link = ["download", &model.url, "--link", "--to", to.to_str().unwrap()];
-    let words = ["cannot be linked to the cache", "leave out --link, or choose a folder on the cache's disk"];
+    let words = [
+        "cannot be linked to the cache",
+        "leave out --link, or choose a folder on the same disk as the cache",
+    ];
     world.cli(&link).run().check_failure(7, &words);
     world.check_untouched();
     // The cached model has the same words.

@@ -104,7 +104,7 @@ fn a_token_file_that_was_named_must_be_there() {
     }
     write(&world.beside("token"), "hf_se\ncret");
     let ran = world.cli(&["download", "HF://mlc-ai/tiny"]).env("HF_TOKEN_PATH", world.beside("token")).run();
-    ran.check_failure(2, &["HF_TOKEN_PATH", "a character in it that no token has"]);
+    ran.check_failure(2, &["HF_TOKEN_PATH", "a character that is not allowed in a token"]);
     assert!(!ran.stderr.contains("cret"), "{}", ran.stderr);
     assert!(world.hub.log().is_empty());
 }
@@ -138,7 +138,7 @@ fn a_login_that_is_no_longer_valid_is_dropped_once() {
     log_in(&hub.world, "hf_expired");
     let ran = hub.cli().run();
     hub.check(&ran);
-    let warning = "warning: https://huggingface.co does not accept the access token that a login has left";
+    let warning = "warning: https://huggingface.co does not accept the access token that a login has saved";
     assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
     assert!(!ran.stderr.contains("hf_expired"));
     let log = hub.world.hub.log();
@@ -151,13 +151,13 @@ fn a_login_that_is_no_longer_valid_is_dropped_once() {
 fn a_token_that_was_set_is_not_dropped() {
     let hub = Impersonated::with(&tiny());
     let ran = hub.cli().env("HF_TOKEN", "hf_expired").run();
-    ran.check_failure(4, &["the hub does not accept the token in HF_TOKEN", "renew it, or remove it"]);
+    ran.check_failure(4, &["the hub does not accept the token in HF_TOKEN", "renew it or remove it"]);
     assert_eq!(hub.world.hub.log().count(), 1);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_login_that_cannot_be_read_is_none() {
+fn an_unreadable_login_counts_as_none() {
     let hub = Impersonated::with(&tiny());
     std::fs::create_dir_all(hub.world.user().join(".cache/huggingface/token")).unwrap();
     let ran = hub.cli().env("RUST_LOG", "warn").run();

@@ -17,7 +17,7 @@ fn check(text: &str, what: &str) {
 
 #[cfg(unix)]
 #[test]
-fn no_message_steers_a_terminal_or_forges_a_line() {
+fn no_message_controls_a_terminal_or_forges_a_line() {
     let (world, model) = World::with_tiny();
     let (home, tier) = (world.beside(HOSTILE), world.beside(&format!("tier{HOSTILE}")));
     let copy = lay_out(&model, &tier);

@@ -98,7 +98,7 @@ fn what_another_program_has_put_there_is_updated_only_by_name() {
     let later = world.hub.log().from_now();
     let ran = world.cli(&["update"]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
-    assert!(ran.text().starts_with("mlc-ai/tiny: left alone, since mlc-weights did not"), "{}", ran.text());
+    assert!(ran.text().starts_with("mlc-ai/tiny: skipped, because mlc-weights did not"), "{}", ran.text());
     assert!(later.is_empty(), "{later}");
     let ran = world.cli(&["update", "mlc-ai/tiny"]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
@@ -138,7 +138,7 @@ fn a_read_only_tier_is_never_updated() {
     let before = world.visible();
     let cli = |arguments: &[&str]| world.cli(arguments).env("MLC_LLM_READONLY_WEIGHT_CACHE", &tier);
     let ran = cli(&["update", "mlc-ai/tiny"]).run();
-    ran.check_failure(7, &["mlc-ai/tiny stays as it is: only the read-only tier"]);
+    ran.check_failure(7, &["mlc-ai/tiny is only in the read-only tier"]);
     let ran = cli(&["update"]).run();
     assert_eq!((ran.status, ran.text()), (Some(0), String::new()), "{}", ran.stderr);
     cli(&["update", "mlc-ai/tyni"]).run().check_failure(3, &["did you mean mlc-ai/tiny?"]);
@@ -147,7 +147,7 @@ fn a_read_only_tier_is_never_updated() {
 }
 
 #[test]
-fn one_failure_does_not_keep_the_others_from_being_updated() {
+fn after_a_failure_the_others_are_updated() {
     let (world, _, new) = behind();
     let gone = world.hub.publish(&ModelFixture::new("mlc-ai/gone"));
     world.download(&gone);
@@ -238,6 +238,6 @@ fn an_empty_cache_has_nothing_to_update() {
     let world = World::new();
     let ran = world.cli(&["update"]).run();
     assert_eq!((ran.status, ran.text().as_str()), (Some(0), ""));
-    assert_eq!(ran.stderr, "there are no models in the cache to update\n");
+    assert_eq!(ran.stderr, "there are no models to update in the cache\n");
     assert_eq!(world.cli(&["update", "--quiet"]).run().stderr, "");
 }

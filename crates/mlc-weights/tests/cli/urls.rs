@@ -51,7 +51,11 @@ fn bad_urls() {
             "",
         ),
         ("https://huggingface.co/user", "the repository is missing", ""),
-        ("https://huggingface.co/user/repo/tree/main", "something follows the repository", "user/repo"),
+        (
+            "https://huggingface.co/user/repo/tree/main",
+            "there is something after the repository",
+            "user/repo",
+        ),
         ("HF://user/re\x1b[31mpo", r"the repository has the character '\u{1b}'", ""),
         ("HF://user/repo@a..b", "its revision cannot be used: it has `..`", ""),
     ] {

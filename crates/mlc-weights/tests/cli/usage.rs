@@ -16,7 +16,14 @@ fn arguments() {
     let world = World::new();
     for (arguments, words) in [
         (vec!["dwnload", URL], ["unrecognized subcommand 'dwnload'", "'download'"]),
-        (vec!["download"], ["required arguments were not provided", "<MODEL>"]),
+        (vec!["download"], ["no model is named", "or --from-file LIST or --package CONFIG"]),
+        (vec!["download", "--json"], ["no model is named", "or --from-file LIST or --package CONFIG"]),
+        (vec!["remove", "--yes"], ["no model is named", "or --all for every model in the writable tier"]),
+        (vec!["verify"], ["no model is named", "or --all for every model in the cache"]),
+        (
+            vec!["store", "copy", "--from", "file:///a", "--to", "file:///b"],
+            ["no model is named", "or --all for everything in the store"],
+        ),
         (vec!["path", URL, "HF://mlc-ai/other"], ["unexpected argument", "HF://mlc-ai/other"]),
         (vec!["download", "--from-file"], ["a value is required", "LIST"]),
         (vec!["download", URL, "--max-connections", "0"], ["invalid value '0'", "at least 1"]),
@@ -45,7 +52,7 @@ fn variables() {
         ("HF_HUB_DOWNLOAD_TIMEOUT", "0", "not a number of seconds from 1 to 86400"),
         ("HF_HUB_DOWNLOAD_TIMEOUT", "-1", "not a number of seconds from 1 to 86400"),
         ("HF_HUB_DOWNLOAD_TIMEOUT", "soon", "not a number of seconds from 1 to 86400"),
-        ("HF_TOKEN", "two\nlines", "a character in it that no token has"),
+        ("HF_TOKEN", "two\nlines", "it contains a character that is not allowed in a token"),
     ] {
         for command in ["download", "path"] {
             let words = [&format!("the environment variable {name}"), "cannot be used", why];
@@ -78,17 +85,17 @@ fn proxies_that_cannot_be_used() {
         (
             "HTTP_PROXY",
             "http://me:hf_secret@:::",
-            "`http://…@:::` is not the address of a proxy: it has no host",
+            "`http://…@:::` is not the address of a proxy: its host and port cannot be used",
         ),
         (
             "http_proxy",
             "htp://127.0.0.1:1",
-            "`htp://127.0.0.1:1` is not the address of a proxy: no proxy is of",
+            "`htp://127.0.0.1:1` is not the address of a proxy: it has an unknown scheme",
         ),
         (
             "ALL_PROXY",
             "\"http://127.0.0.1:1\"",
-            "`\"http://127.0.0.1:1\"` is not the address of a proxy: there are quotes",
+            "`\"http://127.0.0.1:1\"` is not the address of a proxy: it contains quotes",
         ),
         // It would be used for another host only.
         ("HTTPS_PROXY", "no proxy", "`no proxy` is not the address of a proxy"),

@@ -32,6 +32,13 @@ fn a_good_model_is_ok_without_a_request() {
 }
 
 #[test]
+fn verifying_an_empty_cache_says_so() {
+    let ran = World::new().cli(&["verify", "--all"]).run();
+    check(&ran, 0, &[]);
+    assert_eq!(ran.stderr, "there are no models in the cache\n");
+}
+
+#[test]
 fn an_edited_config_is_no_damage() {
     let (world, model) = downloaded();
     edit_config(&world.entry(&model));
@@ -61,6 +68,7 @@ fn damage_is_named_and_repaired_when_asked_for() {
     assert_eq!(lines[1], "  extra      mine.txt");
     assert!(lines[2].starts_with("  corrupt    params_shard_0.bin: its SHA-256 is "), "{text}");
     assert_eq!(lines[3..], ["  missing    params_shard_1.bin"]);
+    assert_eq!(ran.stderr, "to repair it: mlc-weights verify --repair mlc-ai/tiny\n");
 
     let later = world.hub.log().from_now();
     let ran = world.cli(&["verify", "mlc-ai/tiny", "--repair"]).run();
@@ -108,14 +116,14 @@ fn nothing_is_repaired_in_a_read_only_tier() {
     let cli = world.cli(&["verify", "mlc-ai/tiny", "--repair"]);
     let ran = cli.env("MLC_LLM_READONLY_WEIGHT_CACHE", &tier).run();
     assert_eq!(ran.status, Some(5));
-    assert!(ran.text().contains("; not repaired, since its tier is only read"), "{}", ran.text());
+    assert!(ran.text().contains("; not repaired, because its tier is read-only"), "{}", ran.text());
     assert_eq!(model.differences(&copy), ["differs: params_shard_0.bin"]);
     assert!(world.hub.log().is_empty(), "{}", world.hub.log());
     assert!(!world.home().exists());
 }
 
 #[test]
-fn one_failure_does_not_keep_the_others_from_being_checked() {
+fn after_a_failure_the_others_are_checked() {
     let (world, model) = downloaded();
     flip_a_bit(&world.entry(&model).join("params_shard_0.bin"));
     let ran = world.cli(&["verify", "mlc-ai/tyny", "mlc-ai/tiny", "--json"]).run();

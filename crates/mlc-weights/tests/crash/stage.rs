@@ -90,7 +90,7 @@ impl Ended {
     }
 }
 
-/// Kills the program as soon as the moment has come, which it may be too quick for.
+/// Kills the program at the given moment, unless it has ended by then.
 pub(crate) fn kill_when(
     mut program: Child,
     log: &RequestLog,

@@ -190,7 +190,7 @@ fn cache_before_a_store() {
     assert!(asked.values().all(|count| *count == 1), "{asked:?}");
 }
 
-/// What the cache was given by mistake is mended by who is given it.
+/// A client repairs what the cache was given by mistake.
 #[test]
 fn cache_with_a_wrong_copy() {
     let (kitchen, store) = (Kitchen::new(), LocalWebStore::start());

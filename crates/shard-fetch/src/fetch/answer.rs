@@ -88,8 +88,8 @@ fn judge_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
         {
             Verdict::Bytes { from: first, until: last + 1 }
         }
-        Some(_) => Verdict::Malformed("it holds another range than was asked for"),
-        None => Verdict::Malformed("it does not say which range it holds"),
+        Some(_) => Verdict::Malformed("it contains another range than requested"),
+        None => Verdict::Malformed("it does not say which range it contains"),
     }
 }
 
@@ -100,7 +100,7 @@ fn judge_unnamed_range(headers: &HeaderMap, wanted: Wanted) -> Verdict {
             Verdict::Bytes { from: wanted.from, until: wanted.until }
         }
         Some(length) if length == wanted.size => Verdict::Bytes { from: 0, until: wanted.size },
-        _ => Verdict::Malformed("it does not say which range it holds"),
+        _ => Verdict::Malformed("it does not say which range it contains"),
     }
 }
 
@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn a_206_must_have_the_requested_range() {
         let check = |range: &str, expected| check(206, &[("content-range", range)], expected);
-        let other = Verdict::Malformed("it holds another range than was asked for");
-        let unknown = Verdict::Malformed("it does not say which range it holds");
+        let other = Verdict::Malformed("it contains another range than requested");
+        let unknown = Verdict::Malformed("it does not say which range it contains");
         check("bytes 40-99/100", Verdict::Bytes { from: 40, until: 100 });
         check("Bytes 40-99/*", Verdict::Bytes { from: 40, until: 100 });
         check("bytes 40-59/100", Verdict::Bytes { from: 40, until: 60 });
@@ -271,14 +271,14 @@ mod tests {
         let check = |range: &str, expected| check_wanted(wanted, 206, &[("content-range", range)], expected);
         check("bytes 40-59/100", Verdict::Bytes { from: 40, until: 60 });
         check("bytes 40-49/100", Verdict::Bytes { from: 40, until: 50 });
-        check("bytes 40-60/100", Verdict::Malformed("it holds another range than was asked for"));
+        check("bytes 40-60/100", Verdict::Malformed("it contains another range than requested"));
         check("bytes 40-59/60", size(ActualSize::Exactly(60)));
         check_wanted(wanted, 200, &[], Verdict::Bytes { from: 0, until: 100 });
     }
 
     #[test]
     fn a_range_without_content_range_is_told_by_its_length() {
-        let unknown = Verdict::Malformed("it does not say which range it holds");
+        let unknown = Verdict::Malformed("it does not say which range it contains");
         check(206, &[], unknown);
         check(206, &[("content-length", "60")], Verdict::Bytes { from: 40, until: 100 });
         check(206, &[("content-length", "100")], Verdict::Bytes { from: 0, until: 100 });

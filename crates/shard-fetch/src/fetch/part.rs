@@ -104,7 +104,7 @@ impl Part {
         let part = Arc::clone(self);
         net::blocking(move || {
             write_all_at(&part.file, &bytes, at).map_err(|error| part.failed("write to", error))?;
-            part.has_written(at, &bytes).map_err(|error| part.failed("note the progress of", error))
+            part.has_written(at, &bytes).map_err(|error| part.failed("record the progress of", error))
         })
         .await
     }
@@ -220,7 +220,7 @@ fn reopen(request: &FileRequest) -> Option<Opened> {
     }
     match Journal::go_on(path, content, &spans) {
         Ok(journal) => Some(Ok((file, spans, Some(journal)))),
-        Err(error) => Some(Err(("note the progress of", error))),
+        Err(error) => Some(Err(("record the progress of", error))),
     }
 }
 

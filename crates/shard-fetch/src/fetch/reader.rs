@@ -295,7 +295,7 @@ fn too_long(body: &Body, size: u64) -> Setback {
         let mismatch = Mismatch::Size { expected: size, actual: ActualSize::Longer };
         Setback::Mismatch { host: Some(body.host.clone()), mismatch }
     } else {
-        Setback::passing(Passing::Malformed("it holds more bytes than its range"), &body.host)
+        Setback::passing(Passing::Malformed("it contains more bytes than its range"), &body.host)
     }
 }
 

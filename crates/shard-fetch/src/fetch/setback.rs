@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use net::{BoxError, Hop, Obstacle, ServerWords};
-use url_parse::{Origin, duration};
+use url_parse::{Origin, duration, of_size, size};
 
 use crate::{Error, Mismatch};
 
@@ -50,17 +50,17 @@ pub(super) enum Passing {
     Locate(#[source] BoxError),
     #[error("the request failed")]
     Request { hop: Hop, source: BoxError },
-    #[error("the connection broke after {received} of {size} bytes")]
+    #[error("the connection broke after {}", of_size(*received, *size))]
     Body { received: u64, size: u64, source: BoxError },
     #[error("the host sent nothing for {}", duration(*.0))]
     Silence(Duration),
-    #[error("the host ended its answer after {received} of {size} bytes")]
+    #[error("the host ended its response after {}", of_size(*received, *size))]
     Truncated { received: u64, size: u64 },
-    #[error("the host sent only {bytes} bytes of the range that was asked for")]
+    #[error("the host sent only {} of the requested range", size(*bytes))]
     ShortRange { bytes: u64 },
     #[error("the host answered with status {status}{words}")]
     Status { status: u16, words: ServerWords },
-    #[error("the host's answer cannot be used: {0}")]
+    #[error("the host's response cannot be used: {0}")]
     Malformed(&'static str),
 }
 

@@ -130,7 +130,7 @@ mod tests {
         for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
             let error = disk_error("write to", path, kind.into(), 7);
             assert_eq!(error.kind(), ErrorKind::NoSpace);
-            assert_eq!(error.to_string(), "not enough room at /no/such/folder: 7 B needed, too little free");
+            assert_eq!(error.to_string(), "not enough space at /no/such/folder: 7 B needed, too little free");
             assert!(error.source().is_some());
         }
         let error = disk_error("write to", path, io::ErrorKind::PermissionDenied.into(), 7);

@@ -311,7 +311,7 @@ fn sizes_that_cannot_be_added_up() {
     let records: Vec<_> = records.iter().map(String::as_str).collect();
     refused(
         &with_records(&records),
-        "the shards that tensor-cache.json lists have more than 2^64 bytes together",
+        "the shards that tensor-cache.json lists have more than 2^64 bytes in total",
     );
 }
 

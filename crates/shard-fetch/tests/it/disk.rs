@@ -18,7 +18,7 @@ async fn a_disk_without_room_is_found_before_any_request() {
         let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoSpace);
         let parts = stage.dir.path().join("parts");
-        let start = format!("not enough room at {}: 1152921.50 TB needed, ", parts.display());
+        let start = format!("not enough space at {}: 1152921.50 TB needed, ", parts.display());
         assert!(error.to_string().starts_with(&start), "{error}");
         assert!(stage.hub.log().resolve().is_empty() && stage.hub.log().data().is_empty());
         assert_eq!(stage.events.begun(), 0);

@@ -64,7 +64,7 @@ async fn a_file_without_bytes_is_compared_as_well() {
     let error = stage.fetch_from(requests, stage.locator.clone(), std::sync::Arc::new(())).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "what came for a.bin is not that file: its MD5 is d41d8cd98f00b204e9800998ecf8427e, \
+        "a.bin failed verification: its MD5 is d41d8cd98f00b204e9800998ecf8427e, \
          expected 00000000000000000000000000000000"
     );
 }

@@ -121,7 +121,7 @@ async fn locations_that_cannot_be_fetched() {
     for (url, problem) in [
         ("ftp://host/a", "the URL is neither http nor https"),
         ("file:///etc/passwd", "the URL is neither http nor https"),
-        ("https://user:s3cret@host/a", "the URL holds a user name or a password"),
+        ("https://user:s3cret@host/a", "the URL contains a user name or a password"),
     ] {
         let stage = Stage::one(1000);
         let error = fetch(&stage, &Moody::new(&stage, [Ok(at(url))])).await.unwrap_err();

@@ -38,7 +38,7 @@ async fn trickles_on_all_connections_end_the_fetch() {
     // On a busy machine the window is a little longer than 1.0 s.
     let said = error.to_string();
     assert!(
-        said.contains(" bytes arrived in 1.") && said.ends_with(" s, over all connections together"),
+        said.contains(" B arrived in 1.") && said.ends_with(" s, over all connections together"),
         "{said}"
     );
     assert!((WINDOW..10 * WINDOW).contains(&began.elapsed()), "{:?}", began.elapsed());
@@ -90,7 +90,7 @@ async fn ten_bytes_of_each_range_end_the_fetch() {
         () = serving => unreachable!(),
     };
     assert!(matches!(error, Error::GaveUp { attempts: 6, .. }), "{}", chain(&error));
-    assert!(chain(&error).contains("sent only 10 bytes of the range"), "{}", chain(&error));
+    assert!(chain(&error).contains("sent only 10 B of the requested range"), "{}", chain(&error));
     assert_eq!(asked.into_inner(), 6);
 }
 

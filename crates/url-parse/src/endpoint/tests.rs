@@ -51,8 +51,8 @@ fn addresses_are_normalized() {
 }
 
 const SCHEME: &str = "it does not start with `https://` or `http://`";
-const UNPARSABLE: &str = "it is no valid URL";
-const USER_INFO: &str = "it has a user or a password in it; a token is set apart from the address";
+const UNPARSABLE: &str = "it is not a valid URL";
+const USER_INFO: &str = "it contains a user name or a password; the access token is set separately";
 const QUERY: &str = "it has a query (`?…`)";
 
 #[track_caller]

@@ -23,7 +23,7 @@ fn check(user: &str, repo: &str, expected: &str) {
 #[test]
 fn a_part_never_holds_a_separator() {
     let has = |part, c: char| {
-        format!("{part} has the character {c:?}, where only letters, digits, `-`, `_` and `.` may stand")
+        format!("{part} has the character {c:?}; only letters, digits, `-`, `_` and `.` are allowed")
     };
     check("", "repo", "the user is missing");
     check("user", "", "the repository is missing");
@@ -52,7 +52,7 @@ fn texts_that_are_no_name() {
         ("user/", "the repository is missing"),
         ("/repo", "it has an empty segment"),
         ("user/repo/", "it ends in a slash"),
-        ("user/repo/x", "something follows the repository"),
+        ("user/repo/x", "there is something after the repository"),
     ] {
         let problem = ModelId::parse_on(text, Platform::Other).unwrap_err();
         assert_eq!(problem.as_str(), expected, "{text:?}");

@@ -33,9 +33,9 @@ fn invalid_references_are_refused() {
     bad("user/@main", "the repository is missing");
     bad(
         "user@main/repo",
-        "the user has the character '@', where only letters, digits, `-`, `_` and `.` may stand",
+        "the user has the character '@'; only letters, digits, `-`, `_` and `.` are allowed",
     );
-    bad("user/repo/more@main", "something follows the repository");
+    bad("user/repo/more@main", "there is something after the repository");
     bad("user/repo@", "its revision cannot be used: it is empty");
     bad("user/repo@/main", "its revision cannot be used: it has an empty component");
     bad("user/repo@..", "its revision cannot be used: it has a component that starts with `.`");

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 const EMPTY: &str = "it is empty";
-const SURROUNDING_SPACE: &str = "there is white space around it";
+const SURROUNDING_SPACE: &str = "it has white space around it";
 const PREFIX: &str = "it starts with neither `HF://` nor `https://huggingface.co/`";
 const PREFIX_CASE: &str = "its prefix is not written exactly `HF://` or `https://huggingface.co/`";
 const QUERY: &str = "it has a query (`?…`)";
@@ -12,7 +12,7 @@ const NO_USER: &str = "the user is missing";
 const NO_REPO: &str = "the repository is missing";
 const EMPTY_SEGMENT: &str = "it has an empty segment";
 const TRAILING_SLASH: &str = "it ends in a slash";
-const EXTRA_SEGMENT: &str = "something follows the repository";
+const EXTRA_SEGMENT: &str = "there is something after the repository";
 
 #[track_caller]
 fn good(text: &str, user: &str, repo: &str) {
@@ -50,7 +50,7 @@ fn suggested(problem: &Problem) -> Option<ModelUrl> {
 }
 
 fn user_has(c: char) -> String {
-    format!("the user has the character {c:?}, where only letters, digits, `-`, `_` and `.` may stand")
+    format!("the user has the character {c:?}; only letters, digits, `-`, `_` and `.` are allowed")
 }
 
 fn repo_has(c: char) -> String {
@@ -256,8 +256,8 @@ fn problems_have_a_position() {
 #[test]
 fn windows_rules_hold_on_windows_only() {
     for (text, expected) in [
-        ("HF://nul/repo", "the user is a name that Windows keeps for a device"),
-        ("HF://user/COM1.bin", "the repository is a name that Windows keeps for a device"),
+        ("HF://nul/repo", "the user is the name of a device on Windows"),
+        ("HF://user/COM1.bin", "the repository is the name of a device on Windows"),
         ("HF://user/repo.", "the repository ends in `.`, which Windows drops"),
     ] {
         let problem = ModelUrl::parse_on(text, Platform::Windows).unwrap_err();
@@ -276,8 +276,8 @@ fn messages_read_well_and_keep_secrets() {
     );
     assert_eq!(
         message("HF://mlc ai/Llama"),
-        "`HF://mlc ai/Llama` is not a model URL: the user has the character ' ', where only letters, digits, `-`, \
-         `_` and `.` may stand; expected `HF://user/repo`"
+        "`HF://mlc ai/Llama` is not a model URL: the user has the character ' '; only letters, digits, `-`, \
+         `_` and `.` are allowed; expected `HF://user/repo`"
     );
     assert_eq!(
         message("HF://mlc-ai/Llama@v1^"),

@@ -146,7 +146,7 @@ fn names_that_deceive_the_eye_are_refused_everywhere() {
 
 #[test]
 fn paths_that_are_refused_on_windows_only() {
-    let device = "it has a component that Windows keeps for a device";
+    let device = "it has a component that is the name of a device on Windows";
     let trailing = "it has a component that ends in a dot or a space, which Windows drops";
     let character =
         |c: char| format!("it has the character {c:?}, which Windows does not allow in a file name");

@@ -74,7 +74,7 @@ fn names_that_git_refuses() {
     bad("a..b", "it has `..`", 1);
     bad("a.", "it ends in `.`", 1);
     bad("a@{1}", "it has `@{`", 1);
-    bad("@", "`@` alone is no name", None);
+    bad("@", "`@` alone is not a name", None);
     for c in [' ', '~', '^', ':', '?', '*', '[', '\\', '\0', '\n', '\u{7f}', '\u{85}'] {
         bad(&format!("a{c}b"), &format!("it has the character {c:?}"), 1);
     }

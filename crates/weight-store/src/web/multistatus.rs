@@ -38,7 +38,7 @@ struct Response {
 /// The members of a folder, whose URL ends in a slash, from the body of a 207 response. Entries outside
 /// the folder are ignored.
 pub(crate) fn members(xml: &[u8], folder: &Url) -> Result<Vec<Member>, &'static str> {
-    const NOT_XML: &str = "its list is no XML that a WebDAV server sends";
+    const NOT_XML: &str = "its list is not valid WebDAV XML";
     let mut reader = Reader::from_reader(xml);
     let (mut members, mut open, mut response) = (Vec::new(), Vec::new(), Response::default());
     loop {
@@ -56,7 +56,7 @@ pub(crate) fn members(xml: &[u8], folder: &Url) -> Result<Vec<Member>, &'static 
                     _ => {}
                 }
                 if open.len() > DEEPEST {
-                    return Err("its list is nested too deep");
+                    return Err("its list is nested too deeply");
                 }
             }
             Event::Empty(empty) if empty.local_name().as_ref() == b"collection" => response.is_folder = true,
@@ -157,9 +157,9 @@ mod tests {
         let deep = "<a>".repeat(DEEPEST + 1);
         for (xml, words) in [
             ("<multistatus>", "cut off"),
-            ("<multistatus></response>", "no XML"),
-            ("<!DOCTYPE x [<!ENTITY a \"b\">]><multistatus/>", "no XML"),
-            (&deep, "too deep"),
+            ("<multistatus></response>", "not valid WebDAV XML"),
+            ("<!DOCTYPE x [<!ENTITY a \"b\">]><multistatus/>", "not valid WebDAV XML"),
+            (&deep, "too deeply"),
         ] {
             assert!(read(xml).unwrap_err().contains(words), "{xml}: {:?}", read(xml));
         }

@@ -78,5 +78,5 @@ async fn an_oversized_or_later_description_is_refused() {
     std::fs::write(root.join("mlc-weights-store.json"), r#"{"format":2}"#).unwrap();
     let error = store.init().await.unwrap_err();
     assert!(matches!(error, Error::LaterFormat { format: 2, .. }));
-    assert!(chain(&error).contains("mlc-weights-store.json is of format 2"), "{}", chain(&error));
+    assert!(chain(&error).contains("mlc-weights-store.json has format 2"), "{}", chain(&error));
 }

@@ -35,7 +35,7 @@ impl Bomb {
             Self::depth(),
             Self::many_small_ones_of_a_large_one(),
             Self::many_objects(),
-            Self::twice("it holds an object twice"),
+            Self::twice("it contains an object twice"),
         ]
     }
 

@@ -41,10 +41,10 @@ pub(super) struct Demands {
 /// It exists, and nothing more is known.
 const PRESENCE: Demand = Demand::Presence { size: None, reason: NO_RECEIPT };
 
-const NO_RECEIPT: &str = "nothing says what it must be: there is no receipt of a download";
-const NO_DIGEST_IN_RECEIPT: &str = "its size is right; the receipt has no digest of it";
-const NO_DIGEST_IN_MANIFEST: &str = "its size is right; the manifest has no digest of it";
-const NOT_IN_COMMIT: &str = "the chat config asks for it; nothing says what it must be";
+const NO_RECEIPT: &str = "there is nothing to check it against: there is no receipt of a download";
+const NO_DIGEST_IN_RECEIPT: &str = "its size is right; the receipt has no digest for it";
+const NO_DIGEST_IN_MANIFEST: &str = "its size is right; the manifest has no digest for it";
+const NOT_IN_COMMIT: &str = "the chat config names it; there is nothing to check it against";
 
 impl Demands {
     /// According to the directory's receipt, or else its manifest.

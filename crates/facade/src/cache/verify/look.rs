@@ -67,7 +67,7 @@ pub(super) fn others(dir: &Path, demands: &Demands) -> Vec<FileReport> {
     let state = match demands.basis {
         Basis::Receipt { .. } => FileState::Extra,
         Basis::Manifest | Basis::Nothing => {
-            FileState::Unchecked { reason: "nothing says whether the model has it".to_owned() }
+            FileState::Unchecked { reason: "it is not known whether the model has it".to_owned() }
         }
     };
     let demanded: Vec<&str> = demands.files.keys().map(RepoPath::as_str).collect();
@@ -81,7 +81,7 @@ pub(super) fn others(dir: &Path, demands: &Demands) -> Vec<FileReport> {
         }
         Met::Unreadable(path, error) => others.push(FileReport {
             path: relative(dir, path),
-            state: FileState::Unchecked { reason: format!("it cannot be looked at: {error}") },
+            state: FileState::Unchecked { reason: format!("it cannot be accessed: {error}") },
         }),
         _ => {}
     });

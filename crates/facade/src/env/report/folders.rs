@@ -67,8 +67,8 @@ fn tier_finding(path: &Path) -> Option<String> {
         Err(error) => Some(format!("cannot be read: {error}")),
         Ok(_) if path.join("hf").is_dir() => None,
         Ok(_) => Some(match below_or_above(path) {
-            Some(meant) => format!("holds no models; did you mean {}?", url_parse::shown(&meant)),
-            None => "holds no models: there is no folder `hf` in it".to_owned(),
+            Some(meant) => format!("contains no models; did you mean {}?", url_parse::shown(&meant)),
+            None => "contains no models: there is no folder `hf` in it".to_owned(),
         }),
     }
 }
@@ -100,11 +100,11 @@ fn scratch(lookup: Lookup<'_>) -> Setting {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             setting.with(Severity::Note, "does not exist yet; it is created when it is needed")
         }
-        Err(error) => setting.with(Severity::Error, format!("cannot be looked at: {error}")),
+        Err(error) => setting.with(Severity::Error, format!("cannot be accessed: {error}")),
     }
 }
 
 fn relative(path: &Path) -> Option<String> {
     (!path.is_absolute())
-        .then(|| "is relative: it means another folder wherever a program is started".to_owned())
+        .then(|| "is relative: which folder it means depends on where a program is started".to_owned())
 }

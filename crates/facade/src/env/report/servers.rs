@@ -47,7 +47,7 @@ fn token_setting(lookup: Lookup<'_>, hub: Option<&Endpoint>) -> Setting {
             format!("is not sent to {hub}: it belongs to another hub; to send it, set {HF_TOKEN}"),
         ),
         Some(hub) if token.is_exposed_at(hub) => {
-            setting.with(Severity::Warning, format!("can be read on its way to {hub}: that is not https"))
+            setting.with(Severity::Warning, format!("is sent to {hub} unencrypted: that is not https"))
         }
         _ => setting,
     }
@@ -58,8 +58,11 @@ fn without_token(lookup: Lookup<'_>) -> Setting {
     let setting = Setting::new("token", None, Source::Default);
     match token::default_file(lookup).map(|file| (token::in_file_of_a_login(&file), file)) {
         Some((Err(error), file)) => {
-            let message =
-                format!("what a login has left in {} is not used: {}", shown(&file), failure(&error));
+            let message = format!(
+                "the token that a login has saved in {} is not used: {}",
+                shown(&file),
+                failure(&error)
+            );
             setting.with(Severity::Warning, message)
         }
         _ => setting,

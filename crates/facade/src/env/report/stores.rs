@@ -14,8 +14,10 @@ pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {
             let one = |store: &weight_store::StoreUrl| {
                 let setting = setting(Some(store.to_string()));
                 match store.folder() {
-                    Some(folder) if !folder.is_dir() => setting
-                        .with(Severity::Warning, "is no folder, or not mounted: models come from the hub"),
+                    Some(folder) if !folder.is_dir() => setting.with(
+                        Severity::Warning,
+                        "is not a folder, or is not mounted: models come from the hub",
+                    ),
                     _ => setting,
                 }
             };
@@ -26,7 +28,7 @@ pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {
     let mode = |value| Setting::of_variable("store_mode", MLC_WEIGHTS_STORE_MODE, lookup, value);
     settings.push(match store_mode(lookup) {
         Ok(asked) if asked != StoreMode::First && !has_stores => mode(Some(asked.to_string()))
-            .with(Severity::Warning, format!("means nothing, as {MLC_WEIGHTS_STORE} names no store")),
+            .with(Severity::Warning, format!("has no effect, since {MLC_WEIGHTS_STORE} names no store")),
         Ok(asked) => mode(Some(asked.to_string())),
         Err(error) => mode(None).with_error(&error),
     });
@@ -35,7 +37,7 @@ pub(super) fn settings(lookup: Lookup<'_>) -> Vec<Setting> {
     settings.push(match fill {
         Err(error) => setting(None).with_error(&error),
         Ok(true) if !has_stores => setting(Some("on".to_owned()))
-            .with(Severity::Warning, format!("means nothing, as {MLC_WEIGHTS_STORE} names no store")),
+            .with(Severity::Warning, format!("has no effect, since {MLC_WEIGHTS_STORE} names no store")),
         Ok(fill) => setting(Some(if fill { "on" } else { "off" }.to_owned())),
     });
     settings

@@ -62,7 +62,7 @@ pub(super) fn read(
 /// The number of objects.
 fn head(input: &mut Hashed<impl Read>) -> Result<u32, Flaw> {
     if input.array()? != *b"PACK" {
-        return Err(Flaw::Broken("it is no pack"));
+        return Err(Flaw::Broken("it is not a pack"));
     }
     match u32::from_be_bytes(input.array()?) {
         // git knows another version, which it never sends and libgit2 does not know.

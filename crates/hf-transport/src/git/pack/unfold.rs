@@ -119,7 +119,7 @@ impl<R: Read + Seek> Unfolding<'_, '_, R> {
     /// Records an object's metadata; returns whether others are deltas of it.
     fn learn(&mut self, number: u32, object: Unfolded) -> Result<bool, Flaw> {
         if self.costs.insert(object.id, object.cost).is_some() {
-            return Err(Flaw::Broken("it holds an object twice"));
+            return Err(Flaw::Broken("it contains an object twice"));
         }
         let is_base = self.deltas.of_object(number, &object.id).next().is_some();
         if is_base {

@@ -54,7 +54,7 @@ fn objects_are_identified_by_digest_in_any_order() {
 
 #[test]
 fn missing_foreign_and_duplicate_objects_are_handled() {
-    let missing = unusable("the answer does not mention it");
+    let missing = unusable("the response does not mention it");
     let mut again = object(1);
     again["actions"]["download"]["href"] = "https://data.example/again".into();
     for (objects, path) in [(vec![object(1), object(9)], "/1"), (vec![object(1), again], "/1")] {
@@ -77,7 +77,7 @@ fn unusable_batch_responses_are_refused() {
         answer[name] = value;
         answer
     };
-    let no_list = "it is no list of LFS objects";
+    let no_list = "it is not a list of LFS objects";
     for (body, problem) in [
         (json!([]), no_list),
         (json!({}), no_list),
@@ -85,8 +85,8 @@ fn unusable_batch_responses_are_refused() {
         (json!({"objects": [{"size": 1}]}), no_list),
         (json!({"objects": [{"oid": oid(1), "size": -1}]}), no_list),
         (json!({"message": "Not found"}), no_list),
-        (with("hash_algo", "sha512".into()), "it names its objects by another digest than SHA-256"),
-        (with("transfer", "multipart".into()), "it wants another way of transfer than was offered"),
+        (with("hash_algo", "sha512".into()), "it uses another digest than SHA-256"),
+        (with("transfer", "multipart".into()), "it requires a transfer method that was not offered"),
         (answer(&[object(1), object(2), object(3)]), "it lists more objects than were asked for"),
         (answer(&vec![object(1); 101]), "it lists more objects than were asked for"),
     ] {
@@ -117,18 +117,18 @@ fn refused_and_unusable_objects_have_a_reason() {
     );
     let mut other = object(1);
     other["size"] = 11.into();
-    assert_eq!(first(other).unwrap_err(), unusable("the server has it in another size"));
+    assert_eq!(first(other).unwrap_err(), unusable("the server has it with another size"));
 }
 
 #[test]
 fn forbidden_locations_are_refused() {
     let private = "it leads into a private network, or to this machine";
     for (href, problem) in [
-        ("", "it is no URL"),
-        ("/relative", "it is no URL"),
+        ("", "it is not a URL"),
+        ("/relative", "it is not a URL"),
         ("ftp://data.example/1", "the URL is neither http nor https"),
         ("file:///etc/passwd", "the URL is neither http nor https"),
-        ("https://user:pw@data.example/1", "the URL holds a user name or a password"),
+        ("https://user:pw@data.example/1", "the URL contains a user name or a password"),
         ("http://data.example/1", "it leads from https to plain http"),
         ("https://127.0.0.1/1", private),
         ("https://localhost:8080/1", private),
@@ -177,11 +177,11 @@ fn credentials_are_taken_and_no_other_headers() {
     let long = json!({"authorization": "a".repeat(MAX_HEADER_BYTES)});
     for header in [json!(many), long] {
         let refused = with_action(&json!({"href": "https://data.example/1", "header": header})).unwrap_err();
-        assert_eq!(refused, unusable("it wants more headers than a request may have"));
+        assert_eq!(refused, unusable("it requires more headers than a request may have"));
     }
     for header in [json!({"x-amz-\r\nevil": "a"}), json!({"x-amz-date": "a\r\nevil: b"}), json!({"": "a"})] {
         let refused = with_action(&json!({"href": "https://data.example/1", "header": header})).unwrap_err();
-        assert_eq!(refused, unusable("it wants a header that HTTP does not allow"));
+        assert_eq!(refused, unusable("it requires a header that HTTP does not allow"));
     }
 }
 

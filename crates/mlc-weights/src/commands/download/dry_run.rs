@@ -1,4 +1,4 @@
-//! `--dry-run`: what would be fetched, from where, and what is there already.
+//! `--dry-run`: what would be fetched, from where, and what is already there.
 
 use facade::{DownloadPlan, Downloader, FileOrigin, Model, ModelRef, PlannedDownload, Request};
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ fn words(plan: &DownloadPlan) -> Vec<String> {
 }
 
 fn cached(model: &Model) -> Vec<String> {
-    vec![format!("{} is there: nothing to fetch", model.path.display())]
+    vec![format!("{} is cached: nothing to download", model.path.display())]
 }
 
 fn planned(download: &PlannedDownload) -> Vec<String> {
@@ -95,7 +95,7 @@ fn planned(download: &PlannedDownload) -> Vec<String> {
             path.display(),
             if download.replaces { ", replacing what is there" } else { "" }
         ),
-        format!("  in all    {}, {}", files(download.files.len()), size(download.bytes())),
+        format!("  total     {}, {}", files(download.files.len()), size(download.bytes())),
         format!("  to fetch  {}, {}", files(download.files_to_fetch()), size(download.bytes_to_fetch())),
     ];
     let kept = download.files.iter().map(|file| file.size - file.bytes_to_fetch());
@@ -106,25 +106,29 @@ fn planned(download: &PlannedDownload) -> Vec<String> {
     };
     let parts = [
         (
-            "  staged   ",
+            "  resumed  ",
             of(|from| matches!(from, FileOrigin::Staging)),
-            " from an interrupted download, if they turn out to be right",
+            " from an interrupted download, if they are intact",
         ),
         (
-            "  begun    ",
+            "  partial  ",
             of(|from| matches!(from, FileOrigin::Network { .. })),
             " from an interrupted download",
         ),
-        ("  reused   ", of(|from| matches!(from, FileOrigin::Replaced)), " if they turn out to be right"),
+        (
+            "  reused   ",
+            of(|from| matches!(from, FileOrigin::Replaced)),
+            " from the directory that is replaced, if they are intact",
+        ),
         (
             "  copied   ",
             of(|from| matches!(from, FileOrigin::OtherModel)),
-            " from other models of the cache, if they turn out to be right",
+            " from other models in the cache, if they are intact",
         ),
         (
             "  stored   ",
             of(|from| matches!(from, FileOrigin::StoreFolder)),
-            " in the store's folder, if they turn out to be right",
+            " in the store's folder, if they are intact",
         ),
     ];
     lines

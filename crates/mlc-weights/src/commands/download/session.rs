@@ -1,33 +1,35 @@
-//! Several models, one after another.
+//! Several models, one after another, and what `--json` prints of them.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use facade::cache::ExportMode;
-use facade::{Downloader, Model, ModelRef, Request};
+use facade::{Downloader, MetadataOrigin, Model, ModelRef, Proof, Request};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::document::{Document, Row};
 use crate::checking::Checking;
 use crate::engine::Engine;
 use crate::exit::Failure;
-use crate::output::{print_json, print_path};
-use crate::progress::{Display, Progress, Screen, Summary};
+use crate::output::{JSON_VERSION, print_json, print_path, rounded};
+use crate::progress::{BytesBySource, Display, Progress, Screen, Summary};
+use crate::report;
 
 pub(super) struct Session<'a> {
     downloader: Downloader,
     display: Display,
     /// The setting that the policy comes from.
     policy_by: Option<&'static str>,
-    /// Once something is to be downloaded.
+    /// Started with the first download.
     engine: Option<Engine>,
     began: Instant,
     summary: Summary,
-    /// Where the model is wanted, too.
+    /// Where else the model is to be put.
     target: Option<(&'a Path, ExportMode)>,
     checking: Option<Checking>,
     /// What became of each model.
-    rows: Vec<Row>,
+    rows: Vec<DownloadRow>,
 }
 
 impl<'a> Session<'a> {
@@ -58,8 +60,8 @@ impl<'a> Session<'a> {
         self
     }
 
-    /// Gets one model after another. Each path is printed as soon as the model is there, or one document at the end; a failure does not
-    /// keep the next one from being tried, unless it is an interruption, or nobody can be told a path.
+    /// Gets one model after another. Each path is printed as soon as the model is there, or one document at the end. After
+    /// a failure the next model is tried, unless it was an interruption, or the path could not be printed.
     ///
     /// # Errors
     /// The first failure of all; like every other it has been reported already.
@@ -89,25 +91,25 @@ impl<'a> Session<'a> {
         if let Err(failure) = self.fill_store() {
             first.get_or_insert(self.display.reported(None, &failure));
         }
-        // Before the last word, so that nothing is at work any more when it is said.
+        // Before the summary, so that nothing is running any more when that is printed.
         if let Some(engine) = self.engine.take() {
             engine.stop(self.display);
         }
         self.display.sum_up(&self.summary);
         if as_json {
-            self.rows.extend(requests.map(|request| Row::not_tried(request.model())));
-            print_json(&Document::new(self.rows, self.began.elapsed()))?;
+            self.rows.extend(requests.map(|request| DownloadRow::not_tried(request.model())));
+            print_json(&DownloadDocument::new(self.rows, self.began.elapsed()))?;
         }
         Failure::after_reports(first)
     }
 
-    /// Waits until the store has what was downloaded. One that cannot be filled is no failure: the models are there.
+    /// Waits until the store has what was downloaded. It is no failure if it cannot be filled: the models are there.
     fn fill_store(&self) -> Result<(), Failure> {
         let Some(engine) = self.engine.as_ref().filter(|engine| !engine.is_interrupted()) else {
             return Ok(());
         };
         if self.downloader.is_filling() {
-            self.display.finishing("filling the store; interrupt to leave at once");
+            self.display.finishing("filling the store; press Ctrl-C to stop waiting");
         }
         let filling = async { Ok(self.downloader.filled().await) };
         for filled in engine.run(filling, &Progress::unseen())? {
@@ -136,15 +138,15 @@ impl<'a> Session<'a> {
         let placed = outcome.and_then(|model| Ok((self.put(&requested)?, model)));
         let took = began.elapsed();
         self.rows.push(match &placed {
-            Ok((to, model)) => Row::there(&requested, model, bytes, took).put(to.as_deref()),
-            Err(failure) => Row::failed(&requested, failure, bytes, took),
+            Ok((to, model)) => DownloadRow::there(&requested, model, bytes, took).put(to.as_deref()),
+            Err(failure) => DownloadRow::failed(&requested, failure, bytes, took),
         });
         let (to, model) = placed?;
         self.summary.done += 1;
         Ok(to.unwrap_or(model.path))
     }
 
-    /// What keeps the model from being put where it is wanted is told before the download.
+    /// Refuses a target that cannot take the model, before the download.
     fn check_target(&self) -> Result<(), Failure> {
         let Some((to, mode)) = self.target else { return Ok(()) };
         Ok(self.downloader.cache().check_export(to, mode)?)
@@ -171,7 +173,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What is kept is known when nothing is at work any more.
+    /// How much is kept is known when nothing is running any more.
     fn with_what_is_kept(&mut self, failure: Failure, progress: &Progress) -> Failure {
         if !matches!(failure, Failure::Interrupted { .. }) {
             return failure;
@@ -184,5 +186,80 @@ impl<'a> Session<'a> {
 
     fn download(&mut self, request: Request, progress: &Progress) -> Result<Model, Failure> {
         Engine::started(&mut self.engine)?.run(self.downloader.download(request), progress)
+    }
+}
+
+#[derive(Serialize)]
+struct DownloadDocument {
+    version: u32,
+    models: Vec<DownloadRow>,
+    seconds: f64,
+}
+
+/// What became of a model. All have the same members.
+#[derive(Serialize)]
+struct DownloadRow {
+    model: String,
+    /// `cached`, `downloaded`, `failed` or `not_tried`.
+    outcome: &'static str,
+    path: Option<String>,
+    /// Where `--to` has put it.
+    to: Option<String>,
+    commit: Option<String>,
+    proof: Option<&'static str>,
+    metadata: Option<&'static str>,
+    bytes: BytesBySource,
+    seconds: f64,
+    failure: Option<Value>,
+}
+
+impl DownloadDocument {
+    fn new(models: Vec<DownloadRow>, took: Duration) -> Self {
+        Self { version: JSON_VERSION, models, seconds: rounded(took) }
+    }
+}
+
+impl DownloadRow {
+    fn there(requested: &ModelRef, model: &Model, bytes: BytesBySource, took: Duration) -> Self {
+        let outcome = if model.outcome == facade::Outcome::Cached { "cached" } else { "downloaded" };
+        Self {
+            path: Some(model.path.to_string_lossy().into_owned()),
+            commit: model.commit.map(|commit| commit.to_string()),
+            proof: model.proof.map(Proof::as_str),
+            metadata: model.metadata.map(MetadataOrigin::as_str),
+            bytes: bytes.ended(model.outcome),
+            ..Self::about(requested, outcome, took)
+        }
+    }
+
+    fn failed(requested: &ModelRef, failure: &Failure, bytes: BytesBySource, took: Duration) -> Self {
+        let failure = Some(report::members(failure));
+        Self { bytes, failure, ..Self::about(requested, "failed", took) }
+    }
+
+    /// The same, which was put there.
+    fn put(mut self, to: Option<&Path>) -> Self {
+        self.to = to.map(|to| to.to_string_lossy().into_owned());
+        self
+    }
+
+    /// Nothing was done, since the command ended early.
+    fn not_tried(requested: &ModelRef) -> Self {
+        Self::about(requested, "not_tried", Duration::ZERO)
+    }
+
+    fn about(requested: &ModelRef, outcome: &'static str, took: Duration) -> Self {
+        Self {
+            model: requested.to_string(),
+            outcome,
+            path: None,
+            to: None,
+            commit: None,
+            proof: None,
+            metadata: None,
+            bytes: BytesBySource::default(),
+            seconds: rounded(took),
+            failure: None,
+        }
     }
 }

@@ -6,7 +6,7 @@ use facade::cache::{Listing, ModelEntry};
 use facade::{CommitId, ModelRef, Request};
 use serde_json::{Value, json};
 
-use super::super::newest::{Hub, ends_all, short};
+use super::super::update::{Hub, ends_all, short};
 use crate::arguments::List;
 use crate::exit::{Failure, Status};
 use crate::output::{print, print_json, say};

@@ -3,12 +3,12 @@
 use facade::stores::{CopiedCommit, StoreFinding};
 use serde::Serialize;
 
-use super::super::named;
+use super::init::{address, downloader};
 use super::list::BrokenRow;
-use super::stores::{address, downloader};
-use crate::arguments::{self, Progress as Shown};
+use crate::arguments::StoreCopy;
 use crate::engine::Engine;
 use crate::exit::{Failure, Status};
+use crate::named;
 use crate::output::{JSON_VERSION, print_json, say};
 use crate::progress::{Display, Progress, Screen};
 use crate::report;
@@ -16,7 +16,7 @@ use crate::words::{counted, size};
 
 /// What is printed with `--json`.
 #[derive(Serialize)]
-struct Document<'a> {
+struct CopyDocument<'a> {
     version: u32,
     from: String,
     to: String,
@@ -38,12 +38,13 @@ struct CommitRow<'a> {
     copied: bool,
 }
 
-pub(super) fn run(arguments: &arguments::StoreCopy, screen: Screen) -> Result<(), Failure> {
+pub(super) fn run(arguments: &StoreCopy, screen: Screen) -> Result<(), Failure> {
+    named::require(arguments.all || !arguments.models.is_empty(), "--all for everything in the store")?;
     let models = named::models(&arguments.models)?;
     let (from, to) = (address(&arguments.from)?, address(&arguments.to)?);
     let shown = (from.to_string(), to.to_string());
     let downloader = downloader(None, arguments.no_move)?;
-    let display = Display::choose(Shown::Auto, screen);
+    let display = Display::on(screen);
     let engine = Engine::start()?;
     let (progress, observer) = Progress::of_store(display);
     progress.watch();
@@ -74,7 +75,7 @@ pub(super) fn run(arguments: &arguments::StoreCopy, screen: Screen) -> Result<()
         let rows = copied.commits.iter().zip(rows).map(|(copy, copied)| row(copy, copied));
         let (from, to) = shown;
         let broken = copied.broken.iter().map(BrokenRow::from).collect();
-        print_json(&Document { version: JSON_VERSION, from, to, commits: rows.collect(), broken })?;
+        print_json(&CopyDocument { version: JSON_VERSION, from, to, commits: rows.collect(), broken })?;
     }
     Failure::after_reports(first)
 }
@@ -82,13 +83,13 @@ pub(super) fn run(arguments: &arguments::StoreCopy, screen: Screen) -> Result<()
 fn lines(copy: &CopiedCommit, to: &str) -> Vec<String> {
     let what =
         if copy.names.is_empty() { "a commit without a name".to_owned() } else { copy.names.join(", ") };
-    let there = format!("{} ({}) were there", copy.files_there, size(copy.bytes_there));
+    let there = format!("{} ({}) already there", copy.files_there, size(copy.bytes_there));
     let written = format!("{} ({}) written", counted(copy.files, "file"), size(copy.bytes));
     let mut lines = vec![format!("{what} is in {to} at commit {}: {written}, {there}", copy.commit)];
     lines.extend(
-        copy.later
-            .iter()
-            .map(|name| format!("  the name {name} stays as it is there, where it was seen later")),
+        copy.later.iter().map(|name| {
+            format!("  the name {name} was not changed: the store has a more recent commit for it")
+        }),
     );
     lines
 }

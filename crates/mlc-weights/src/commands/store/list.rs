@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use facade::stores::{StoreFinding, StoreListing, StoredModel};
 use serde::Serialize;
 
-use super::stores::downloader;
-use crate::arguments::{Progress as Shown, StoreList};
+use super::super::update::short;
+use super::init::downloader;
+use crate::arguments::StoreList;
 use crate::engine::Engine;
 use crate::exit::{Failure, Status};
 use crate::output::{JSON_VERSION, print, print_json, say};
@@ -14,12 +15,9 @@ use crate::progress::{Display, Progress, Screen};
 use crate::table::{Align, Table};
 use crate::words::{counted, date, size};
 
-/// Hexadecimal digits of a commit, as git shows it.
-const SHORT_COMMIT: usize = 7;
-
 /// What is printed with `--json`.
 #[derive(Serialize)]
-struct Document<'a> {
+struct StoreListDocument<'a> {
     version: u32,
     store: &'a str,
     models: Vec<ModelRow<'a>>,
@@ -64,7 +62,7 @@ impl<'a> From<&'a StoreFinding> for BrokenRow<'a> {
 
 pub(super) fn run(arguments: &StoreList, screen: Screen) -> Result<(), Failure> {
     let downloader = downloader(arguments.url.as_deref(), false)?;
-    let display = Display::choose(Shown::Auto, screen);
+    let display = Display::on(screen);
     let engine = Engine::start()?;
     let (progress, _) = Progress::of_store(display);
     progress.watch();
@@ -86,11 +84,12 @@ pub(super) fn run(arguments: &StoreList, screen: Screen) -> Result<(), Failure> 
 }
 
 fn notes(listing: &StoreListing) -> Vec<String> {
-    let broken =
-        listing.broken.iter().map(|StoreFinding { url, problem, .. }| format!("no name: {url}: {problem}"));
-    let others = (listing.other_files > 0).then(|| {
-        format!("{} that interrupted writers have left", counted(listing.other_files, "other file"))
-    });
+    let broken = listing
+        .broken
+        .iter()
+        .map(|StoreFinding { url, problem, .. }| format!("unreadable name: {url}: {problem}"));
+    let others = (listing.other_files > 0)
+        .then(|| format!("{} left by interrupted writers", counted(listing.other_files, "other file")));
     let (names, unnamed) = (listing.models.len() as u64, listing.unnamed.len() as u64);
     let (names, unnamed) = (counted(names, "name"), counted(unnamed, "commit"));
     let summary = format!("{}: {names}, {unnamed} without one", listing.store);
@@ -110,7 +109,7 @@ fn table(listing: &StoreListing) -> Table<5> {
         table.row([
             size(stored.bytes),
             stored.files.to_string(),
-            stored.commit.to_string().chars().take(SHORT_COMMIT).collect(),
+            short(Some(stored.commit)),
             date(stored.seen_at).unwrap_or_else(dash),
             format!("{}{revision}", stored.model),
         ]);
@@ -120,13 +119,12 @@ fn table(listing: &StoreListing) -> Table<5> {
     }
     // Nothing says which model it is, but all of it is needed to ask for it.
     for unnamed in &listing.unnamed {
-        let commit = unnamed.commit;
         table.row([
             dash(),
             dash(),
-            commit.to_string().chars().take(SHORT_COMMIT).collect(),
+            short(Some(unnamed.commit)),
             dash(),
-            format!("commit {commit}"),
+            format!("commit {}", unnamed.commit),
         ]);
     }
     table
@@ -136,12 +134,12 @@ fn dash() -> String {
     "-".to_owned()
 }
 
-fn document(listing: &StoreListing) -> Document<'_> {
+fn document(listing: &StoreListing) -> StoreListDocument<'_> {
     let unnamed = listing
         .unnamed
         .iter()
         .map(|unnamed| UnnamedRow { commit: unnamed.commit.to_string(), pack_bytes: unnamed.pack_bytes });
-    Document {
+    StoreListDocument {
         version: JSON_VERSION,
         store: &listing.store,
         models: listing.models.iter().map(model_row).collect(),

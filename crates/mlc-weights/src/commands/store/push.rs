@@ -5,25 +5,25 @@ use facade::stores::{PushOptions, Pushed, PushedName};
 use facade::{Downloader, ModelRef, Request};
 use serde::Serialize;
 
-use super::super::named;
-use super::stores::downloader;
-use crate::arguments::{Progress as Shown, StorePush};
+use super::init::downloader;
+use crate::arguments::StorePush;
 use crate::engine::Engine;
 use crate::exit::{Failure, Status};
+use crate::named;
 use crate::output::{JSON_VERSION, print_json, say};
 use crate::progress::{Display, Progress, Screen};
 use crate::report;
-use crate::words::size;
+use crate::words::{counted, size};
 
 /// What is printed with `--json`.
 #[derive(Serialize)]
-struct Document {
+struct PushDocument {
     version: u32,
-    models: Vec<Row>,
+    models: Vec<PushRow>,
 }
 
 #[derive(Serialize)]
-struct Row {
+struct PushRow {
     model: String,
     commit: String,
     store: String,
@@ -40,11 +40,11 @@ pub(super) fn run(arguments: &StorePush, screen: Screen) -> Result<(), Failure> 
     let hub = Settings::from_env()?.endpoint;
     let requests = named::all(arguments.models.iter().map(|model| (None, named::request(model, &hub))))?;
     let downloader = downloader(arguments.target.url.as_deref(), arguments.target.no_move)?;
-    let session = Session { downloader, engine: Engine::start()?, screen, options: options(arguments) };
+    let pusher = Pusher { downloader, engine: Engine::start()?, screen, options: options(arguments) };
     let (mut rows, mut first) = (Vec::new(), None);
     for request in requests {
         let model = request.model().clone();
-        match session.push(request) {
+        match pusher.push(request) {
             Ok(pushed) => {
                 if !screen.is_quiet() {
                     say(&lines(&model, &pushed));
@@ -60,9 +60,9 @@ pub(super) fn run(arguments: &StorePush, screen: Screen) -> Result<(), Failure> 
             }
         }
     }
-    session.engine.stop(Display::choose(Shown::Auto, screen));
+    pusher.engine.stop(Display::on(screen));
     if arguments.json {
-        print_json(&Document { version: JSON_VERSION, models: rows })?;
+        print_json(&PushDocument { version: JSON_VERSION, models: rows })?;
     }
     Failure::after_reports(first)
 }
@@ -74,58 +74,51 @@ fn options(arguments: &StorePush) -> PushOptions {
     options
 }
 
-struct Session {
+struct Pusher {
     downloader: Downloader,
     engine: Engine,
     screen: Screen,
     options: PushOptions,
 }
 
-impl Session {
-    /// The download shows itself as any; then each file has a line.
+impl Pusher {
+    /// Each file has a line.
     fn push(&self, request: Request) -> Result<Pushed, Failure> {
-        let display = Display::choose(Shown::Auto, self.screen);
-        let (progress, observed) = Progress::of(request.clone(), display);
-        if self.downloader.cached(&observed)?.is_none() {
-            progress.watch();
-            // A store that cannot be written to is told before anything is downloaded.
-            if let Err(failure) = self.engine.run(self.downloader.init_store(), &progress) {
-                progress.clear();
-                return Err(failure);
-            }
-            let outcome = self.engine.run(self.downloader.download(observed), &progress);
-            progress.finish(&outcome);
-            outcome?;
-        }
-        let (progress, observed) = Progress::of(request, display);
-        progress.watch();
-        let outcome = self.engine.run(self.downloader.push(observed, self.options), &progress);
+        let (progress, request) = Progress::of(request, Display::on(self.screen));
+        let outcome = self.push_shown(request, &progress);
         progress.clear();
         outcome
+    }
+
+    fn push_shown(&self, request: Request, progress: &Progress) -> Result<Pushed, Failure> {
+        progress.watch();
+        if self.downloader.cached(&request)?.is_none() {
+            // A store that cannot be written to is an error before anything is downloaded.
+            self.engine.run(self.downloader.init_store(), progress)?;
+        }
+        self.engine.run(self.downloader.push(request, self.options), progress)
     }
 }
 
 fn lines(model: &ModelRef, pushed: &Pushed) -> Vec<String> {
     let Pushed { store, commit, files, bytes, files_there, bytes_there, .. } = pushed;
-    let there = format!("{files_there} ({}) were there", size(*bytes_there));
-    let mut lines = vec![format!(
-        "{model} is in {store} at commit {commit}: {files} files ({}) written, {there}",
-        size(*bytes)
-    )];
+    let there = format!("{files_there} ({}) already there", size(*bytes_there));
+    let written = format!("{} ({}) written", counted(*files, "file"), size(*bytes));
+    let mut lines = vec![format!("{model} is in {store} at commit {commit}: {written}, {there}")];
     lines.extend(match pushed.name {
         PushedName::Later(later) => Some(format!(
-            "  the store has commit {later} for this name, which was seen later and stays"
+            "  the name was not changed: the store has the more recent commit {later} for it"
         )),
         PushedName::MovedOn(commit) => Some(format!(
-            "  the name is not written, as the hub has commit {commit} for it by now: download it with --force, and push again"
+            "  the name was not written: the hub now has commit {commit} for it; run `mlc-weights update`, then push again"
         )),
         _ => None,
     });
     lines
 }
 
-fn row(model: &ModelRef, pushed: Pushed) -> Row {
-    Row {
+fn row(model: &ModelRef, pushed: Pushed) -> PushRow {
+    PushRow {
         model: model.to_string(),
         commit: pushed.commit.to_string(),
         store: pushed.store,

@@ -3,11 +3,11 @@
 use facade::stores::{FileCount, RepairOutcome, StoreCheck, StoreFinding, StoreVerifyOptions};
 use serde::Serialize;
 
-use super::super::named;
-use super::stores::downloader;
-use crate::arguments::{Progress as Shown, StoreVerify};
+use super::init::downloader;
+use crate::arguments::StoreVerify;
 use crate::engine::Engine;
 use crate::exit::{Failure, Status};
+use crate::named;
 use crate::output::{JSON_VERSION, print, print_json};
 use crate::progress::{Display, Progress, Screen};
 use crate::report;
@@ -15,7 +15,7 @@ use crate::words::{counted, size};
 
 /// What is printed with `--json`.
 #[derive(Serialize)]
-struct Document<'a> {
+struct CheckDocument<'a> {
     version: u32,
     store: &'a str,
     sound: bool,
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &StoreVerify, screen: Screen) -> Result<(), Failure
     let downloader = downloader(target.url.as_deref(), target.no_move)?;
     let mut options = StoreVerifyOptions::default();
     (options.repair, options.allow_private) = (arguments.repair, arguments.allow_private);
-    let display = Display::choose(Shown::Auto, screen);
+    let display = Display::on(screen);
     let engine = Engine::start()?;
     let (progress, observer) = Progress::of_store(display);
     progress.watch();
@@ -84,7 +84,7 @@ fn lines(check: &StoreCheck, is_sound: bool) -> Vec<String> {
         0 if is_sound => "ok",
         0 => "not all of it was read",
         _ if is_sound => "repaired",
-        _ if check.is_only_absence() => "not all that was asked for is there",
+        _ if check.is_only_absence() => "some models are missing",
         _ => "not ok",
     };
     let (refs, packs, blobs) = (counted(*refs, "name"), counted(*packs, "commit"), counted(*blobs, "file"));
@@ -93,7 +93,7 @@ fn lines(check: &StoreCheck, is_sound: bool) -> Vec<String> {
     lines.extend(check.findings.iter().map(finding_line));
     let others = [
         (check.unneeded, "file", "that no commit needs"),
-        (check.other_files, "other file", "that interrupted writers have left"),
+        (check.other_files, "other file", "left by interrupted writers"),
     ];
     for (count, thing, what) in others {
         let count = count.filter(|count| count.files > 0);
@@ -117,9 +117,9 @@ fn finding_line(finding: &StoreFinding) -> String {
     }
 }
 
-fn document(check: &StoreCheck, sound: bool, complete: bool) -> Document<'_> {
+fn document(check: &StoreCheck, sound: bool, complete: bool) -> CheckDocument<'_> {
     let count = |count: FileCount| Count { files: count.files, bytes: count.bytes };
-    Document {
+    CheckDocument {
         version: JSON_VERSION,
         store: &check.store,
         sound,

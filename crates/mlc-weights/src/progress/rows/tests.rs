@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::super::view::totals;
 use super::*;
 
 fn view() -> View {
@@ -8,14 +9,7 @@ fn view() -> View {
         elapsed: Duration::from_secs(9),
         step: "fetching",
         reason: None,
-        totals: Some(Totals {
-            files: 33,
-            files_done: 12,
-            bytes: 869_100_000,
-            bytes_done: 312_400_000,
-            received: 312_400_000,
-            rate: Some(34_520_000),
-        }),
+        totals: Some(totals((12, 33), (312_400_000, 869_100_000), Some(34_520_000))),
         in_flight: vec![
             file("params_shard_12.bin", 15_200_000, FileState::Fetching),
             file("params_shard_13.bin", 28_400_000, FileState::Checking),
@@ -84,7 +78,7 @@ fn every_width_is_kept() {
     let mut view = view();
     view.reason = Some("no data for 4 s".to_owned());
     let totals = view.totals.as_mut().unwrap();
-    (totals.bytes, totals.rate) = (123_450_000_000, Some(1_000));
+    (totals.bytes, totals.bytes_per_second) = (123_450_000_000, Some(1_000));
     for columns in 2..250 {
         shown(&view, columns);
     }

@@ -1,41 +1,52 @@
-use facade::RepoPath;
-
-use super::super::tally::Pause;
 use super::*;
 
 fn second(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A tally with two files of 1000 bytes, and who watches it.
+/// A download, as a watch sees it.
 struct Scene {
-    tally: Arc<Tally>,
+    course: Arc<Course>,
     watch: Watch,
     begin: Instant,
-    files: [RepoPath; 2],
+    totals: ProgressSnapshot,
+    in_flight: Vec<FileView>,
 }
 
 impl Scene {
     fn new() -> Self {
-        let (tally, begin) = (Arc::new(Tally::default()), Instant::now());
-        let watch = Watch::new(Arc::clone(&tally), begin);
-        Self { tally, watch, begin, files: ["a.bin", "b.bin"].map(|name| name.parse().unwrap()) }
+        let (course, begin) = (Arc::new(Course::default()), Instant::now());
+        let watch = Watch::new(facade::Progress::new(), Arc::clone(&course), begin);
+        Self { course, watch, begin, totals: ProgressSnapshot::default(), in_flight: Vec::new() }
+    }
+
+    /// Two files of 1000 bytes are being fetched.
+    fn begun() -> Self {
+        let mut scene = Self::new();
+        scene.course.go_to(Step::Fetching);
+        scene.totals = totals((0, 2), (0, 2_000), None);
+        let file =
+            |name: &str| FileView { name: name.to_owned(), size: 1_000, held: 0, state: FileState::Pending };
+        scene.in_flight = ["a.bin", "b.bin"].map(file).into();
+        scene
+    }
+
+    fn receive(&mut self, index: usize, bytes: u64) {
+        self.totals.bytes_received += bytes;
+        self.totals.bytes_done += bytes;
+        let file = &mut self.in_flight[index];
+        file.held += bytes;
+        file.state = FileState::of(file.size, file.held, None);
+    }
+
+    /// The first file in flight is verified.
+    fn complete(&mut self) {
+        self.totals.files_done += 1;
+        self.in_flight.remove(0);
     }
 
     fn look(&mut self, seconds: u64) -> View {
-        self.watch.look(self.begin + second(seconds))
-    }
-
-    fn pause(&self, index: usize, until: u64, is_asked_for: bool) -> bool {
-        let pause = Pause { until: self.begin + second(until), is_asked_for };
-        self.tally.pause(&self.files[index], pause)
-    }
-
-    fn begun() -> Self {
-        let scene = Self::new();
-        scene.tally.plan(2, 2_000);
-        scene.files.iter().for_each(|file| scene.tally.begin(file, 1_000));
-        scene
+        self.watch.view(self.begin + second(seconds), self.totals.clone(), self.in_flight.clone())
     }
 
     #[track_caller]
@@ -48,73 +59,68 @@ impl Scene {
 fn a_step_that_takes_long_says_how_long() {
     let mut scene = Scene::new();
     let words = "asking the hub for a/b".to_owned();
-    scene.tally.go_to(Step::Doing { name: "metadata", words, since: scene.begin + second(1) });
+    scene.course.go_to(Step::Doing { name: "metadata", words, since: scene.begin + second(1) });
     assert_eq!(scene.look(2).step, "metadata");
     scene.check_reason(2, Some("asking the hub for a/b"));
     scene.check_reason(4, Some("asking the hub for a/b (3 s)"));
-    scene.tally.go_to(Step::Pausing { until: scene.begin + second(9) });
+    scene.course.go_to(Step::Pausing { until: scene.begin + second(9) });
     scene.check_reason(5, Some("asking the hub again in 4 s"));
     scene.check_reason(10, Some("asking the hub again in 0 s"));
 }
 
 #[test]
-fn bytes_that_come_need_no_reason() {
+fn bytes_that_arrive_need_no_reason() {
     let mut scene = Scene::begun();
     for seconds in 1..8 {
-        scene.tally.receive(&scene.files[0].clone(), 100);
+        scene.receive(0, 100);
         scene.check_reason(seconds, None);
     }
     let view = scene.look(8);
     let states = view.in_flight.iter().map(|file| file.state);
     assert_eq!(states.collect::<Vec<_>>(), [FileState::Fetching, FileState::Pending]);
-    let totals = view.totals.unwrap();
-    assert_eq!((totals.bytes_done, totals.bytes, totals.files), (700, 2_000, 2));
-    assert_eq!((view.in_flight[0].held, view.in_flight[1].held), (700, 0));
-    assert_eq!(totals.percent(), 35);
-    // 100 bytes a second, but for the last one.
-    assert!(totals.rate.is_some_and(|rate| (60..=100).contains(&rate)), "{totals:?}");
-    assert!(totals.left().is_some());
+    assert_eq!(view.totals.map(|totals| totals.bytes_done), Some(700));
+}
+
+#[test]
+fn the_pace_is_shown_while_bytes_arrive() {
+    let mut view = Scene::begun().look(1);
+    view.totals = Some(totals((0, 2), (500, 2_000), Some(100)));
+    assert_eq!(view.pace(), Some((100, second(15))));
+    view.reason = Some("no data for 4 s".to_owned());
+    assert_eq!(view.pace(), None);
+    view.reason = None;
+    view.totals = Some(totals((0, 2), (500, 2_000), Some(0)));
+    assert_eq!(view.pace(), None);
+    assert_eq!([percent(1, 3), percent(0, 0), percent(9, 3)], [33, 100, 100]);
 }
 
 #[test]
 fn silence_is_told() {
     let mut scene = Scene::begun();
-    scene.tally.receive(&scene.files[0].clone(), 100);
+    scene.receive(0, 100);
     scene.check_reason(1, None);
     scene.check_reason(2, None);
     scene.check_reason(4, Some("no data for 3 s"));
-    scene.tally.receive(&scene.files[1].clone(), 100);
+    scene.receive(1, 100);
     scene.check_reason(5, None);
 }
 
 #[test]
 fn pauses_are_counted_down() {
     let mut scene = Scene::begun();
-    assert!(scene.pause(0, 9, false));
+    scene.in_flight[0].state = FileState::of(1_000, 0, Some((second(8), false)));
     // The other file goes on.
     scene.check_reason(1, None);
-    assert_eq!(scene.look(1).in_flight[0].state, FileState::Retrying(second(8)));
-    assert!(scene.pause(1, 31, true));
+    scene.in_flight[1].state = FileState::of(1_000, 0, Some((second(30), true)));
     scene.check_reason(1, Some("trying again in 8 s"));
+    scene.in_flight[0].state = FileState::Pending;
     scene.check_reason(10, Some("no data for 10 s"));
-    scene.tally.receive(&scene.files[0].clone(), 1_000);
-    scene.tally.complete(&scene.files[0].clone());
+    scene.receive(0, 1_000);
+    scene.complete();
+    scene.in_flight[0].state = FileState::of(1_000, 0, Some((second(20), true)));
     scene.check_reason(11, Some("the server asks us to wait another 20 s"));
-    scene.tally.receive(&scene.files[1].clone(), 1);
+    scene.receive(0, 1);
     scene.check_reason(12, None);
-}
-
-#[test]
-fn a_pause_is_news_once() {
-    let scene = Scene::begun();
-    assert!(scene.pause(0, 9, false));
-    assert!(!scene.pause(0, 9, false));
-    assert!(scene.pause(0, 12, false));
-    assert!(scene.pause(0, 12, true));
-    let pause = |until| Pause { until: scene.begin + second(until), is_asked_for: true };
-    assert!(scene.tally.is_news(pause(30)));
-    assert!(!scene.tally.is_news(pause(30)));
-    assert!(scene.tally.is_news(pause(60)));
 }
 
 #[test]
@@ -122,31 +128,37 @@ fn a_wait_for_the_hub_is_counted_down() {
     let mut scene = Scene::new();
     let step = |name| Step::Doing { name, words: "words".to_owned(), since: scene.begin };
     let (metadata, publishing) = (step(METADATA), step("publishing"));
-    scene.tally.go_to(metadata);
-    assert!(scene.tally.is_news(Pause { until: scene.begin + second(301), is_asked_for: true }));
+    scene.course.go_to(metadata);
+    assert!(scene.course.asked_to_wait(scene.begin + second(301)));
     scene.check_reason(1, Some("words; the hub asks us to wait another 5 min 0 s"));
     scene.check_reason(300, Some("words (5 min 0 s); the hub asks us to wait another 1 s"));
     scene.check_reason(301, Some("words (5 min 1 s)"));
-    scene.tally.go_to(publishing);
+    scene.course.go_to(publishing);
     scene.check_reason(1, Some("words"));
 
     let mut scene = Scene::begun();
-    assert!(scene.tally.is_news(Pause { until: scene.begin + second(301), is_asked_for: true }));
+    assert!(scene.course.asked_to_wait(scene.begin + second(301)));
     scene.check_reason(3, Some("the server asks us to wait another 4 min 58 s"));
 }
 
 #[test]
 fn the_end_is_told_apart_from_a_stall() {
     let mut scene = Scene::begun();
-    let [a, b] = scene.files.clone();
-    scene.tally.receive(&a, 1_000);
-    scene.tally.receive(&b, 999);
+    scene.receive(0, 1_000);
+    scene.receive(1, 999);
     scene.check_reason(1, None);
-    scene.tally.receive(&b, 1);
+    scene.receive(1, 1);
     scene.check_reason(2, Some("checking 2 files"));
-    scene.tally.complete(&a);
+    scene.complete();
     scene.check_reason(3, Some("checking 1 file"));
-    scene.tally.complete(&b);
+    scene.complete();
     scene.check_reason(9, Some("putting the files together"));
     assert_eq!(scene.look(9).in_flight, []);
+}
+
+#[test]
+fn files_that_were_there_are_checked_too() {
+    let mut scene = Scene::begun();
+    (scene.in_flight, scene.totals.files_checking) = (Vec::new(), 2);
+    scene.check_reason(1, Some("checking 2 files"));
 }

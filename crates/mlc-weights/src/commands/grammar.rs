@@ -1,18 +1,39 @@
-//! `mlc-weights man`: the manual page of a command, made from the grammar that parses it.
+//! `mlc-weights man` and `mlc-weights completions`: what is made from the grammar that parses the command line.
 
+use clap::CommandFactory as _;
 use clap::builder::{Resettable, StyledStr};
+use clap_complete::Shell;
 
-use crate::arguments::{self, Man};
+use crate::arguments::{self, Arguments, Completions, Man};
 use crate::exit::Failure;
 use crate::output::print_bytes;
 
-pub(super) fn run(arguments: &Man) -> Result<(), Failure> {
-    // Of a name that is none, the parser has told.
+/// Prints what a shell needs to complete our command lines.
+pub(super) fn completions(arguments: &Completions) -> Result<(), Failure> {
+    let mut command = Arguments::command();
+    let name = command.get_name().to_owned();
+    // First into memory: the generator panics when it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut command, name.clone(), &mut script);
+    if arguments.shell == Shell::Bash {
+        script = with_reachable_cases(&String::from_utf8_lossy(&script), &name).into_bytes();
+    }
+    print_bytes(&script)
+}
+
+/// `clap_complete` writes a program's dash in two ways: the variable `cmd` never equals the label of a subcommand's case.
+fn with_reachable_cases(script: &str, name: &str) -> String {
+    script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"))
+}
+
+/// Prints the manual page of a command.
+pub(super) fn man(arguments: &Man) -> Result<(), Failure> {
+    // The parser has refused an unknown name.
     let Some(command) = arguments::page(arguments.page.as_deref().unwrap_or_default()) else { return Ok(()) };
     print_bytes(&page(command).map_err(Failure::Output)?)
 }
 
-/// The page has the texts of the long help. What stands below that is laid out by lines, which the generator would fill.
+/// The page has the texts of the long help. What follows that is laid out by lines, which the generator would join.
 fn page(mut command: clap::Command) -> std::io::Result<Vec<u8>> {
     let usage = command.render_usage().to_string();
     let below = command.get_after_long_help().or_else(|| command.get_after_help());
