@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use crate::world::{PATIENCE, World, files_below, is_cached, request};
 
-/// A folder on another device than the tests'; `None`, with a message, if there is none.
+/// A folder on another device than the tests'. Prints a message and returns `None` if this machine has
+/// only one device.
 #[expect(clippy::print_stdout, reason = "says what is not checked, and why")]
 fn other_device(world: &World) -> Option<TempDir> {
     use std::os::unix::fs::MetadataExt as _;

@@ -165,7 +165,8 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// A folder on another file system than `folder`. `None`, with a message, if there is none.
+/// A folder on another file system than `folder`. Prints a message and returns `None` if this machine has
+/// only one file system.
 #[cfg(target_os = "linux")]
 pub(crate) fn other_device(folder: &TempDir) -> Option<TempDir> {
     use std::os::unix::fs::MetadataExt as _;

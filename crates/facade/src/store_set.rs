@@ -81,7 +81,7 @@ impl StoreSet {
         !self.is_empty() && self.mode == StoreMode::Only
     }
 
-    /// The store with this index; `None` if there is none, or it was given up.
+    /// The store with this index; `None` past the last store, or if it was given up.
     pub(crate) fn get(&self, number: usize) -> Option<&Store> {
         let member = self.members.get(number)?;
         let is_used = self.is_only() || member.failures.load(Ordering::Relaxed) < MAX_FAILURES;

@@ -161,8 +161,9 @@ impl Default for FetcherBuilder {
 
 impl FetcherBuilder {
     /// How many files are in progress at once. Unless [`max_connections`](Self::max_connections) is
-    /// also called, it is also the exact limit on connections. By default the number of connections
-    /// adapts, and each works on its own file while there are enough files.
+    /// also called, it is also the number of connections, which is lower for a while after a host has
+    /// fallen silent. By default the number of connections adapts, and each works on its own file while
+    /// there are enough files.
     pub fn files_in_flight(mut self, files: NonZeroUsize) -> Self {
         self.files_in_flight = Some(files);
         self

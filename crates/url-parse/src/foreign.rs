@@ -16,7 +16,7 @@ const MIN_SECRET_BYTES: usize = 6;
 /// The most causes of a foreign error that are kept.
 const MAX_CAUSES: usize = 8;
 
-/// Parts of a request that must not be shown, whoever quotes them.
+/// Parts of a request that must not appear in any message, even one that quotes another program.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<String>);
 

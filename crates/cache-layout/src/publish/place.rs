@@ -94,7 +94,7 @@ impl Publication<'_> {
     }
 
     /// Performs an operation that needs the folder above the entry, creating that folder again if
-    /// necessary: whoever removes a user's last model removes the folder too.
+    /// necessary: removing a user's last model removes that folder too.
     fn beside_the_entry(
         &self,
         tree: &Place,

@@ -15,7 +15,7 @@ pub(crate) fn held_by(run: &RunNames) -> Option<Place> {
     [run.displaced(), neighbour].into_iter().find(Place::is_there)
 }
 
-/// Puts the old entry back if there is none now. Returns whether the run holds nothing that is needed.
+/// Puts the old entry back if the slot has no entry now. Returns whether the run can be removed.
 pub(crate) fn restore(run: &RunNames) -> bool {
     let entry = run.slot().entry_place();
     let Some(displaced) = held_by(run) else { return true };

@@ -83,7 +83,7 @@ impl Attempts {
     }
 
     /// An attempt `begun` at this time failed `now` with a transient failure. Returns the delay before
-    /// the next attempt, or `None` if there is none. There is no delay after much progress, or after a
+    /// the next attempt, or `None` if no attempt is left. There is no delay after much progress, or after a
     /// connection broke while delivering. Connections that were active together when one failed
     /// probably failed for the same reason, so they count as one failure.
     pub(super) fn failed(&mut self, begun: Instant, now: Instant, has_broken: bool) -> Option<Duration> {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Whoever removes a user's last model also removes the folder above it, even one created a moment ago.
+/// Removing a user's last model also removes the folder above it, even one created a moment ago.
 #[test]
 fn a_folder_that_vanishes_is_created_again() {
     for (system, steps) in [
