@@ -76,7 +76,7 @@ impl Demo {
         );
         let log = self.hub.log();
         println!(
-            "  requests: {} for git, {} for the files' whereabouts, {} for their bytes",
+            "  requests: {} for git, {} for the files' locations, {} for their bytes",
             log.git().count(),
             log.resolve().count(),
             log.data().count()
