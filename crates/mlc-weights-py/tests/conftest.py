@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,5 @@ _HUBS = {name: os.environ.get(name, "") for name in ("MLC_WEIGHTS_TEST_HUB", "ML
 def pytest_configure() -> None:
     if not all(_HUBS.values()):
         pytest.exit("these tests need hubs: run `cargo xtask wheel --debug --check`", returncode=1)
+    # A shell starts jobs in the background with SIGINT ignored, which tests and their children would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
