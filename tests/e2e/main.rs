@@ -36,6 +36,7 @@ mod store_faults;
 mod store_keeping;
 mod store_objects;
 mod store_pushers;
+mod store_pushes;
 mod stores;
 mod tiers;
 mod world;

@@ -19,15 +19,18 @@ const IMPURE: [&str; 9] = [
 ];
 /// The files of `net` that may do I/O.
 const NET: &str = "crates/net/src/";
-const SENDING: [&str; 10] = [
+const SENDING: [&str; 13] = [
     "answer.rs",
     "client.rs",
     "error.rs",
     "failed.rs",
     "headers.rs",
     "lib.rs",
+    "pools.rs",
+    "request.rs",
     "resolver.rs",
     "setup.rs",
+    "step.rs",
     "task.rs",
     "upload.rs",
 ];

@@ -35,6 +35,8 @@ mod namespace;
 mod neighbours;
 mod network;
 mod observability;
+#[cfg(unix)]
+mod odd_files;
 mod output;
 mod policies;
 mod progress;
