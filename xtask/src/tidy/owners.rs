@@ -23,10 +23,10 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
     complaints
 }
 
-/// A row names `file::test`, with the file below the folder in the heading above.
+/// A row names `file::test`, or `folder::file::test`, below the folder in the heading above.
 fn check_test(files: &[File], folder: &str, test: &str) -> Option<String> {
     let (file, name) = test.rsplit_once("::")?;
-    let path = format!("{folder}/{file}.rs");
+    let path = format!("{folder}/{}.rs", file.replace("::", "/"));
     let is_there = |file: &File| file.path == path && file.text.contains(&format!("fn {name}("));
     (!files.iter().any(is_there)).then(|| format!("{DOCUMENT}: there is no test `{name}` in {path}"))
 }
@@ -43,12 +43,12 @@ mod tests {
     fn a_test_that_is_gone_is_a_complaint() {
         let file = |path: &str, text: &str| File { path: path.to_owned(), text: text.to_owned() };
         let rows =
-            "\n### Words: `a/tests`\n\n| what | `b::there`, `b::gone` |\n\n## Next\n\n| x | `c::d` |\n";
+            "\n### Words: `a/tests`\n\n| what | `b::there`, `b::c::gone` |\n\n## Next\n\n| x | `c::d` |\n";
         let files = [
             file("a/tests/b.rs", "fn there() {}"),
             file(DOCUMENT, &format!("# Testing\n\n{SECTION}\n{rows}")),
         ];
-        assert_eq!(check(&files), ["docs/testing.md: there is no test `gone` in a/tests/b.rs"]);
+        assert_eq!(check(&files), ["docs/testing.md: there is no test `gone` in a/tests/b/c.rs"]);
         assert_eq!(check(&[]).len(), 1, "the section must be there");
     }
 }
