@@ -68,7 +68,7 @@ fn check(name: &str, world: &World, status: i32, words: &str) {
 }
 
 #[test]
-fn bombs_cost_no_memory() {
+fn decompression_bombs_cost_no_memory() {
     for bomb in Bomb::all() {
         let world = world_with(reference_list(&bomb.tip, CAPABILITIES), pack_answer(&bomb.pack));
         check(bomb.name, &world, if bomb.is_broken { 5 } else { 4 }, bomb.words);
@@ -76,7 +76,7 @@ fn bombs_cost_no_memory() {
 }
 
 #[test]
-fn a_refusal_of_gits_is_one() {
+fn an_error_packet_of_git_is_a_refusal() {
     let tip = object_name("commit", b"");
     let list = reference_list(&tip, CAPABILITIES);
     let err = packet(b"ERR no\x1b]0;title\x07 entry\nerror: forged");
@@ -131,7 +131,7 @@ fn many_objects_cost_no_memory() {
 
 /// Large files of the pack that the commit does not have are only looked through, one piece after the other.
 #[test]
-fn what_is_not_needed_costs_no_memory() {
+fn unneeded_content_costs_no_memory() {
     let zeros = vec![0; 1 << 20];
     let mut pack = PackBuilder::default();
     let small = object_name("blob", b"small");
@@ -190,7 +190,7 @@ fn long_lists_cost_no_memory() {
 
 /// What is within the limits is no bomb: it costs its own size, twice at most.
 #[test]
-fn what_is_accepted_costs_its_size() {
+fn content_within_the_limits_costs_at_most_twice_its_size() {
     let size = 120 * MIB;
     let zeros = vec![0; 1 << 20];
     let mut pack = PackBuilder::default();

@@ -27,7 +27,7 @@ fn large(model: &PublishedModel) -> u64 {
 }
 
 #[test]
-fn all_of_a_model_that_is_not_there() {
+fn a_missing_model_is_planned_as_a_whole() {
     let fixture = ModelFixture::new("mlc-ai/tiny").random_lfs_file("pytorch_model.bin", 1_000);
     let (world, model) = World::with(&fixture);
     let fetched = large(&model) - 1_000;
@@ -54,7 +54,7 @@ fn all_of_a_model_that_is_not_there() {
 }
 
 #[test]
-fn nothing_of_a_model_that_is_there() {
+fn a_cached_model_is_planned_without_a_download() {
     let (world, model) = World::with_tiny();
     world.download(&model);
     let requests = world.hub.log().from_now();
@@ -75,7 +75,7 @@ fn nothing_of_a_model_that_is_there() {
 
 #[cfg(unix)]
 #[test]
-fn what_an_interrupted_download_has_left_is_counted() {
+fn leftovers_of_interrupted_downloads_are_counted() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/some").shards(3, 200_000));
     world.hub.fault(FaultTarget::data("params_shard_2.bin"), Fault::Stall { after: 150_000 }, Times::Once);
     let running = world.cli(&["download", &model.url, "-j", "1"]).start();

@@ -130,7 +130,7 @@ fn check_refused(call: &str, error: &str, words: &[&str]) {
 }
 
 #[test]
-fn what_is_verified_stays_when_the_disk_refuses() {
+fn verified_files_are_kept_when_the_disk_refuses() {
     if !traced::is_possible() {
         return;
     }

@@ -103,7 +103,7 @@ fn certificates_that_cannot_be_used() {
 }
 
 #[test]
-fn a_stranger_is_not_trusted_and_not_asked_again() {
+fn an_unknown_certificate_is_refused_without_a_retry() {
     let other = LocalHub::builder().tls().start();
     let (world, model) = with_tls();
     let ca_file = world.beside("other.pem");
@@ -239,7 +239,7 @@ fn a_proxy_with_a_login() {
 }
 
 #[test]
-fn a_proxy_that_is_a_stranger_is_not_trusted() {
+fn a_proxy_with_an_unknown_certificate_is_not_trusted() {
     let (world, model) = with_tls();
     let proxy = LocalProxy::with_tls();
     let ran =

@@ -57,7 +57,7 @@ fn every_setting_has_a_value_and_a_source() {
 }
 
 #[test]
-fn what_cannot_be_used_is_named_and_does_not_hide_the_rest() {
+fn unusable_entries_are_named_and_do_not_hide_the_others() {
     let world = World::new();
     let ran = world
         .cli(&["env"])
@@ -104,7 +104,7 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn folders_that_are_not_what_they_should_be() {
+fn unusual_folders_are_described() {
     let world = World::new();
     let tier = |path: &str| world.beside(path).to_str().unwrap().to_owned();
     std::fs::create_dir_all(world.beside("other-home/model_weights/hf/user")).unwrap();

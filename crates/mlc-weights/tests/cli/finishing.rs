@@ -31,7 +31,7 @@ fn interrupted_at_the_disk(
 }
 
 #[test]
-fn a_publication_that_has_begun_is_announced_and_completes() {
+fn a_publication_in_progress_is_announced_and_completes() {
     let (world, model) = World::with_tiny();
     let has_begun = |told: &str| told.contains("putting the model in place");
     let Some(ran) = interrupted_at_the_disk(&world, &model, "fsync", 300, has_begun) else { return };
@@ -42,7 +42,7 @@ fn a_publication_that_has_begun_is_announced_and_completes() {
 }
 
 #[test]
-fn a_sync_that_has_begun_is_announced() {
+fn a_sync_in_progress_is_announced() {
     let (world, model) = World::with_tiny();
     // What is written is synced at once.
     let is_written = |file: &FixtureFile| {

@@ -59,7 +59,7 @@ fn world() -> Option<(World, PublishedModel, SmallDisk)> {
 }
 
 #[test]
-fn too_little_room_is_found_before_the_first_byte() {
+fn too_little_space_is_reported_before_the_first_byte() {
     let Some((world, model, disk)) = world() else { return };
     let ballast = disk.fill(6 * MIB);
     let ran = disk.download(&world, &model).run();

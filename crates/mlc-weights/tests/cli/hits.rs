@@ -11,7 +11,7 @@ fn a_download_prints_the_path_and_nothing_else() {
 }
 
 #[test]
-fn a_model_has_three_names() {
+fn a_model_can_be_named_in_three_ways() {
     let (world, model) = World::with_tiny();
     world.download(&model);
     let name = format!("{}/{}", model.user, model.repo);
@@ -77,7 +77,7 @@ fn no_git_is_needed() {
 
 #[cfg(unix)]
 #[test]
-fn a_git_that_is_there_is_not_run() {
+fn an_installed_git_is_not_run() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let (world, model) = World::with_tiny();
@@ -93,7 +93,7 @@ fn a_git_that_is_there_is_not_run() {
 }
 
 #[test]
-fn a_miss_says_so_and_how_to_go_on() {
+fn a_miss_says_where_it_looked_and_what_to_do() {
     let world = World::new();
     let tiers = [world.beside("one"), world.beside("two")];
     let ran = world
@@ -130,7 +130,7 @@ fn a_miss_names_what_is_missing() {
 }
 
 #[test]
-fn what_is_not_whole_is_told_once_and_repaired() {
+fn an_incomplete_model_is_reported_once_and_repaired() {
     let (world, model) = World::with_tiny();
     world.download(&model);
     let shard = world.entry(&model).join("params_shard_1.bin");
@@ -158,7 +158,7 @@ fn nothing_the_user_sets_for_downloads_concerns_path() {
 }
 
 #[test]
-fn a_slip_in_a_name_is_seen_through() {
+fn a_typo_in_a_name_gets_a_suggestion() {
     let (world, model) = World::with_tiny();
     world.download(&model);
     for (slip, meant) in

@@ -46,7 +46,7 @@ fn check(signal: &str, target: FaultTarget, fault: Fault) -> String {
 }
 
 #[test]
-fn who_interrupts_twice_need_not_wait() {
+fn a_second_interrupt_ends_the_program_at_once() {
     let (world, model) = World::with_tiny();
     world.hub.fault(shard(), Fault::Stall { after: 10_000 }, Times::Once);
     let running = world.cli(&["download", &model.url]).start();
@@ -189,7 +189,7 @@ fn check_kept(signal: &str, stalled: &[(&str, u64)]) {
 }
 
 #[test]
-fn what_is_said_to_be_kept_is_what_is_taken_up() {
+fn the_next_run_resumes_what_was_reported_as_kept() {
     check_kept("INT", &[("large.bin", 4 << 20), ("larger.bin", 3 << 20)]);
     check_kept("TERM", &[("larger.bin", 5 << 20)]);
     check_kept("INT", &[("large.bin", 1000), ("larger.bin", 1000)]);
@@ -197,7 +197,7 @@ fn what_is_said_to_be_kept_is_what_is_taken_up() {
 
 /// A person is told the same number.
 #[test]
-fn the_last_line_says_how_much_is_kept() {
+fn the_last_line_says_how_much_was_kept() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::data("params_shard_2.bin"), Fault::Stall { after: 0 }, Times::Once);
     let running = world.cli(&["download", &model.url]).start();

@@ -107,7 +107,7 @@ fn in_words() {
 }
 
 #[test]
-fn what_is_being_downloaded_again_stays() {
+fn a_model_that_is_being_downloaded_again_is_kept() {
     let (world, models) = used_in_turn(2);
     let hold = Hold::new();
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
@@ -156,7 +156,7 @@ fn while_downloads_are_forbidden_the_only_copy_stays() {
 }
 
 #[test]
-fn what_a_read_only_tier_has_too_goes_first() {
+fn models_that_a_read_only_tier_also_has_are_removed_first() {
     let (world, models) = used_in_turn(2);
     let tier = world.beside("tier");
     lay_out(&models[1], &tier);
@@ -167,7 +167,7 @@ fn what_a_read_only_tier_has_too_goes_first() {
 }
 
 #[test]
-fn what_another_program_may_be_writing_stays() {
+fn models_that_another_program_may_be_writing_are_kept() {
     let (world, models) = used_in_turn(2);
     std::fs::remove_file(world.entry(&models[0]).join("params_shard_0.bin")).unwrap();
     let document = keep(&world, 0, &[]).json();
@@ -194,7 +194,7 @@ fn links_stay_and_count_for_nothing() {
 }
 
 #[test]
-fn without_a_size_models_are_not_touched() {
+fn without_a_size_no_model_is_removed() {
     let (world, models) = used_in_turn(1);
     assert_eq!(world.cli(&["prune", "--json"]).run().json()["cache"], Value::Null);
     check_there(&world, &models, &[0]);

@@ -72,7 +72,7 @@ fn junk_is_named_on_stderr_and_controls_no_terminal() {
 }
 
 #[test]
-fn the_document_is_the_only_thing_on_stdout() {
+fn stdout_has_only_the_document() {
     let (world, model) = World::with_tiny();
     world.download(&model);
     let json = world.cli(&["list", "--json"]).run().json();
@@ -83,7 +83,7 @@ fn the_document_is_the_only_thing_on_stdout() {
 }
 
 #[test]
-fn what_an_interrupted_download_holds_is_listed() {
+fn space_held_by_interrupted_downloads_is_listed() {
     let (world, model) = World::with_tiny();
     let other = world.hub.publish(&ModelFixture::new("mlc-ai/other").seed(1));
     world.download(&other);

@@ -295,7 +295,7 @@ fn by_others(world: &World, arguments: &[&str]) -> Cli {
 
 /// A cache that root, or a user without a name, has filled with a umask that lets others only look.
 #[test]
-fn a_cache_of_another_user_is_named_as_theirs() {
+fn a_cache_owned_by_another_user_is_reported_as_theirs() {
     if !two_users() {
         return;
     }

@@ -25,7 +25,7 @@ fn a_server_without_tls() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_is_blamed() {
+fn an_unreachable_proxy_is_named_as_the_cause() {
     let (world, model) = World::with_tiny();
     let ran =
         world.cli(&["download", &model.url]).env("ALL_PROXY", "socks5://me:hf_secret@127.0.0.1:1").run();
@@ -79,7 +79,7 @@ fn a_rate_limited_hub_is_not_asked_again_and_is_named() {
 }
 
 #[test]
-fn trouble_that_passes_is_no_failure() {
+fn transient_trouble_is_no_failure() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::info_refs(""), Fault::status(503), Times::Once);
     world.hub.fault(FaultTarget::resolve("params_shard_0.bin"), Fault::status(502), Times::Once);

@@ -11,7 +11,7 @@ const SLOT: &str = "mlc-ai+tiny";
 
 /// What is no plain file in the place of a small file of the cache: neither waited for nor read without end.
 #[test]
-fn what_is_no_small_file_is_not_read() {
+fn a_fifo_a_device_or_a_huge_file_in_place_of_a_small_file_is_not_read() {
     for (name, make) in [("fifo", "mkfifo"), ("zeros", "ln -s /dev/zero"), ("huge", "truncate -s 3G")] {
         for level in [
             "locks/SLOT+holder",
@@ -41,7 +41,7 @@ fn what_is_no_small_file_is_not_read() {
 /// Something in an entry under repair that is not a plain file, or is very long: the commit's own takes its place, and what is a file
 /// is kept beside it.
 #[test]
-fn what_is_no_file_of_an_entry_is_not_waited_for() {
+fn a_fifo_a_device_or_a_huge_file_in_an_entry_is_replaced() {
     for make in ["mkfifo", "ln -s /dev/zero", "truncate -s 300M"] {
         let (world, model) = World::with_tiny();
         let entry = lay_out(&model, &world.home().join("model_weights"));

@@ -22,7 +22,7 @@ fn a_result_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
-fn a_reader_that_has_gone_away_is_no_failure() {
+fn a_closed_stdout_is_no_failure() {
     let (world, model) = World::with_tiny();
     for command in ["download", "path"] {
         let (reader, writer) = std::io::pipe().unwrap();

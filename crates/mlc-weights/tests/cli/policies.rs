@@ -7,7 +7,7 @@ use crate::world::{World, lay_out};
 const POLICY: &str = "MLC_DOWNLOAD_CACHE_POLICY";
 
 #[test]
-fn a_miss_is_refused_where_downloads_are_forbidden() {
+fn a_miss_is_an_error_if_downloads_are_forbidden() {
     let world = World::new();
     let place = world.home().join("model_weights").join("hf").join("mlc-ai").join("tiny");
     let place = format!("  looked in {}\n", place.display());
@@ -48,7 +48,7 @@ fn two_tiers(world: &World, model: &PublishedModel) -> (std::path::PathBuf, std:
 }
 
 #[test]
-fn a_forced_download_that_a_read_only_tier_answers_is_warned_of() {
+fn a_forced_download_answered_by_a_read_only_tier_causes_a_warning() {
     let (world, model) = World::with_tiny();
     let (entry, tiers) = two_tiers(&world, &model);
     let ran =
@@ -61,7 +61,7 @@ fn a_forced_download_that_a_read_only_tier_answers_is_warned_of() {
 }
 
 #[test]
-fn a_read_only_tier_that_is_not_whole_is_passed_over() {
+fn an_incomplete_read_only_tier_is_skipped() {
     let (world, model) = World::with_tiny();
     let (entry, tiers) = two_tiers(&world, &model);
     std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();

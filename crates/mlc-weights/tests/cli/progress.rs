@@ -30,7 +30,7 @@ fn a_download_in_lines() {
 }
 
 #[test]
-fn lines_need_no_asking_and_bars_need_a_terminal() {
+fn lines_are_the_default_and_bars_need_a_terminal() {
     let (world, model) = World::with_tiny();
     for how in ["plain", "auto", "bar"] {
         let ran = world.cli(&["download", &model.url, "--force", "--progress", how]).run();
@@ -43,7 +43,7 @@ fn lines_need_no_asking_and_bars_need_a_terminal() {
 }
 
 #[test]
-fn what_goes_wrong_on_the_way_is_told() {
+fn trouble_during_a_download_is_reported() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Corrupt { at: 5 }, Times::Once);
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Truncate { after: 4_000 }, Times::Once);
@@ -61,7 +61,7 @@ fn what_goes_wrong_on_the_way_is_told() {
 }
 
 #[test]
-fn a_wait_that_a_server_asks_for_is_told_once() {
+fn a_wait_requested_by_a_server_is_reported_once() {
     let (world, model) = World::with_tiny();
     for target in [FaultTarget::resolve(".bin"), FaultTarget::data(".bin")] {
         world.hub.fault(target, Fault::rate_limited(1), Times::Once);
@@ -89,7 +89,7 @@ fn one_cause_is_one_line() {
 
 /// `Retry-After`, when the hub is asked for the metadata and when it is asked for a file.
 #[test]
-fn a_hub_that_asks_for_a_pause_is_named_with_the_time() {
+fn a_hub_that_asks_for_a_pause_is_named_with_its_length() {
     let (world, model) = World::with_tiny();
     for target in [FaultTarget::info_refs(""), FaultTarget::resolve("params_shard_0.bin")] {
         world.hub.fault(target, Fault::retry_after(429, "1"), Times::Once);
@@ -127,7 +127,7 @@ fn a_wait_is_shown_as_long_as_it_is() {
 }
 
 #[test]
-fn what_is_left_out_is_told() {
+fn skipped_files_are_reported() {
     let fixture = local_hub::ModelFixture::new("mlc-ai/tiny").random_lfs_file("pytorch_model.bin", 1_000);
     let (world, model) = World::with(&fixture);
     let ran = world.download(&model);
@@ -136,7 +136,7 @@ fn what_is_left_out_is_told() {
 }
 
 #[test]
-fn diagnostics_are_for_those_who_ask() {
+fn diagnostics_are_shown_only_on_request() {
     let (world, model) = World::with_tiny();
     let quiet = world.cli(&["download", &model.url]).run();
     assert!(!quiet.stderr.contains("DEBUG") && !quiet.stderr.contains("INFO"), "{}", quiet.stderr);

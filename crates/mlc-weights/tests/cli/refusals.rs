@@ -112,7 +112,7 @@ fn a_manifest_that_cannot_be_used() {
 }
 
 #[test]
-fn a_file_that_is_gone() {
+fn a_deleted_file_is_reported_with_the_hubs_words() {
     let (world, model) = World::with_tiny();
     let gone = Fault::Status {
         code: 404,
@@ -179,7 +179,7 @@ fn a_hub_without_git() {
 }
 
 #[test]
-fn no_hub_but_a_web_page() {
+fn a_web_page_in_place_of_the_hub_is_named() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::any(""), Fault::Html, Times::Forever);
     check(&world, &model.url, &["text/html", "not a model hub, or a login page is in the way"]);

@@ -74,7 +74,7 @@ fn all_models_are_removed_only_when_that_is_confirmed() {
 
 /// What a mistyped download has left is no model.
 #[test]
-fn a_ghost_is_not_counted_and_goes_silently() {
+fn leftovers_of_a_mistyped_download_are_not_counted_and_are_removed_silently() {
     let (world, model) = World::with_tiny();
     world.download(&model);
     assert_eq!(world.cli(&["download", "mlc-ai/none"]).run().status, Some(4));
@@ -93,7 +93,7 @@ fn a_ghost_is_not_counted_and_goes_silently() {
 }
 
 #[test]
-fn a_malformed_name_keeps_all_from_being_removed() {
+fn a_malformed_name_prevents_all_removals() {
     let (world, model) = World::with_tiny();
     world.download(&model);
     let ran = world.cli(&["remove", "mlc-ai/tiny", "../tiny"]).run();
@@ -102,7 +102,7 @@ fn a_malformed_name_keeps_all_from_being_removed() {
 }
 
 #[test]
-fn what_is_being_downloaded_stays() {
+fn a_model_that_is_being_downloaded_is_kept() {
     let (world, model) = World::with_tiny();
     let hold = Hold::new();
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
@@ -130,7 +130,7 @@ fn what_is_being_downloaded_stays() {
 }
 
 #[test]
-fn of_a_slip_there_is_nothing_to_prune() {
+fn a_mistyped_download_leaves_nothing_to_prune() {
     let world = World::new();
     assert_eq!(world.cli(&["download", "HF://mlc-ai/tyni"]).run().status, Some(4));
     let ran = world.cli(&["prune"]).run();
@@ -150,7 +150,7 @@ fn a_read_only_copy_is_never_removed() {
 
 #[cfg(unix)]
 #[test]
-fn of_a_link_only_the_link_is_removed_and_that_is_said() {
+fn of_a_link_only_the_link_is_removed_and_reported() {
     let (world, model) = World::with_tiny();
     let own = lay_out(&model, &world.beside("own"));
     fs::create_dir_all(world.entry(&model).parent().unwrap()).unwrap();
@@ -175,7 +175,7 @@ fn age(folder: &Path) {
 }
 
 #[test]
-fn what_a_killed_download_has_left_is_pruned_when_it_is_old() {
+fn old_leftovers_of_a_killed_download_are_pruned() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::status(404), Times::Forever);
     assert_eq!(world.cli(&["download", &model.url]).run().status, Some(4));

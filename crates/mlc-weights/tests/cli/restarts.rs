@@ -75,7 +75,7 @@ fn flip_a_bit(path: &PathBuf) {
 }
 
 #[test]
-fn a_loop_that_is_shorter_than_the_metadata_ends() {
+fn a_restart_loop_shorter_than_the_metadata_transfer_ends() {
     let (world, model) = world();
     world.hub.fault(FaultTarget::upload_pack(""), Fault::Stall { after: AT_A_TIME }, Times::Forever);
     world.hub.fault(FaultTarget::resolve_cache(""), Fault::Stall { after: AT_A_TIME }, Times::Forever);
@@ -100,7 +100,7 @@ fn kill_after_the_metadata(world: &World, model: &PublishedModel, url: &str) {
 }
 
 #[test]
-fn the_metadata_of_a_commit_comes_once() {
+fn the_metadata_of_a_commit_is_fetched_once() {
     let (world, model) = world();
     kill_after_the_metadata(&world, &model, &model.url);
     let later = world.hub.log().from_now();
@@ -111,7 +111,7 @@ fn the_metadata_of_a_commit_comes_once() {
 
 /// A commit that is asked for by its id, and is there, needs no question.
 #[test]
-fn the_metadata_of_a_pinned_commit_is_not_asked_for_again() {
+fn the_metadata_of_a_pinned_commit_is_not_requested_again() {
     let (world, model) = world();
     let url = format!("{}@{}", model.url, model.commit);
     kill_after_the_metadata(&world, &model, &url);
@@ -160,7 +160,7 @@ fn damaged_metadata_is_fetched_again() {
 
 /// Links and pipes in the place of what is kept are not followed, nor waited for.
 #[test]
-fn what_is_kept_is_a_plain_file() {
+fn kept_metadata_is_read_from_plain_files_only() {
     let (world, model) = world();
     kill_after_the_metadata(&world, &model, &model.url);
     let pack = kept(&world, "pack-");
@@ -174,7 +174,7 @@ fn what_is_kept_is_a_plain_file() {
 
 /// Then all of the pack is asked for again.
 #[test]
-fn where_files_cannot_be_had_one_by_one_the_pack_is() {
+fn without_single_files_the_pack_is_fetched_again() {
     for fault in [
         (FaultTarget::resolve(LARGE), Fault::status(404)),
         (FaultTarget::resolve_cache(LARGE), Fault::Corrupt { at: 5 }),

@@ -27,7 +27,7 @@ fn a_revision_is_named_by_the_url_or_by_the_option() {
 }
 
 #[test]
-fn what_is_no_revision_is_a_mistake_of_usage() {
+fn an_invalid_revision_is_a_usage_error() {
     let (world, model) = World::with_tiny();
     for (revision, problem) in
         [("", "it is empty"), ("a..b", "it has `..`"), ("a b", "it has the character ' '")]

@@ -52,7 +52,7 @@ fn close(schema: &mut Value) {
 
 #[test]
 #[should_panic(expected = "not as store-init.json says")]
-fn what_a_schema_does_not_name_is_found() {
+fn a_field_missing_from_a_schema_is_detected() {
     let document = serde_json::json!({ "version": 1, "format": 1, "conditional_put": true, "more": 1 });
     check("store-init", &[document]);
 }

@@ -20,7 +20,7 @@ fn check_silence(ran: &Ran) {
 }
 
 #[test]
-fn nothing_secret_is_said() {
+fn no_secret_is_printed() {
     let (world, model) = World::with_tiny();
     let ran = talkative(world.cli(&["download", &model.url]));
     ran.check_path(&world.entry(&model));
@@ -78,7 +78,7 @@ impl World {
 }
 
 #[test]
-fn a_proxys_password_is_not_said() {
+fn a_proxys_password_is_not_shown() {
     let (world, model) = World::with_tiny();
     let proxy = LocalProxy::with_login();
     for url in [proxy.url_with_login(), "http://user:secret@[".to_owned(), "ftp://user:secret@x".to_owned()] {
@@ -108,7 +108,7 @@ fn failures() -> Vec<(FaultTarget, Fault)> {
 }
 
 #[test]
-fn no_failure_gives_anything_away() {
+fn no_failure_reveals_a_secret() {
     for (target, fault) in failures() {
         let (world, model) = World::with_tiny();
         world.hub.fault(target, fault.clone(), Times::Forever);
@@ -121,7 +121,7 @@ fn no_failure_gives_anything_away() {
 
 /// Programs that read it may keep it forever.
 #[test]
-fn progress_as_json_gives_nothing_away() {
+fn progress_as_json_reveals_no_secret() {
     for (target, fault) in failures() {
         check_json(&[(target, fault)], Times::Forever);
     }

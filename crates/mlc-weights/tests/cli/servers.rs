@@ -106,7 +106,7 @@ fn google_as_a_stand_in_with_the_identity_of_a_machine() {
 
 /// Missing settings are an error even where the hub could be asked instead: otherwise they could go unnoticed for weeks.
 #[test]
-fn missing_credentials_are_never_passed_over() {
+fn missing_credentials_are_never_ignored() {
     let ((world, model), machine) = (World::with_tiny(), LocalWebStore::start());
     for arguments in [&["download"][..], &["store", "push"], &["store", "init"]] {
         let cli = world.cli(arguments).env("MLC_WEIGHTS_STORE", "s3://models/mlc");

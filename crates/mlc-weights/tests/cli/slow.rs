@@ -91,7 +91,7 @@ fn a_limit_holds_for_all_connections_together_and_no_server_is_slow() {
 
 /// Many would each have their buffers full before the limit is felt.
 #[test]
-fn a_low_limit_is_for_one_connection() {
+fn a_low_rate_limit_uses_one_connection() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(4, 20_000));
     let ran = world.cli(&["download", &model.url, "--limit-rate", "400k"]).run();
     ran.check_path(&world.entry(&model));

@@ -113,7 +113,7 @@ fn check_silence(world: &World, ran: &Ran) {
 }
 
 #[test]
-fn nothing_secret_is_said_or_kept() {
+fn no_secret_is_printed_or_stored() {
     let (world, model) = World::with_tiny();
     let login = format!("Basic {LOGIN}");
     let server = LocalWebStore::start_with(WebStoreSettings { login: Some(login), ..Default::default() });

@@ -25,7 +25,7 @@ fn shard(world: &World, model: &PublishedModel) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_a_store_has() {
+fn a_stores_models_are_listed_with_their_names() {
     let (world, model) = World::with_tiny();
     let store = filled(&world, &model);
     let newer = world.hub.publish(&ModelFixture::new("mlc-ai/tiny").seed(1));
@@ -132,7 +132,7 @@ fn a_missing_model_in_a_store_is_not_called_damage() {
 
 /// It may be on a disk that is not mounted.
 #[test]
-fn a_missing_folder_is_told_before_anything_is_downloaded() {
+fn a_missing_folder_is_reported_before_the_download() {
     let (world, model) = World::with_tiny();
     let folder = world.beside("missing");
     let store = format!("file://{}", folder.to_str().unwrap());

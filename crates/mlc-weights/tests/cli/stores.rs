@@ -63,7 +63,7 @@ fn a_site_without_a_network_starts_from_a_stick() {
 }
 
 #[test]
-fn a_dry_run_says_who_would_be_asked() {
+fn a_dry_run_names_the_servers_it_would_ask() {
     let (world, model) = World::with_tiny();
     let store = fill(&world, &model, &world.beside("stick"));
     for (mode, from) in
@@ -87,7 +87,7 @@ fn a_dry_run_says_who_would_be_asked() {
 }
 
 #[test]
-fn the_closing_line_tells_what_came_from_the_store() {
+fn the_last_line_says_how_much_came_from_the_store() {
     let (world, model) = World::with_tiny();
     let store = fill(&world, &model, &world.beside("stick"));
     let ran = world.cli(&["download", "--progress", "plain", "--store", &store, &model.url]).run();
@@ -98,7 +98,7 @@ fn the_closing_line_tells_what_came_from_the_store() {
 
 /// The path is printed before the store has the model, and a store that cannot be filled is no failure.
 #[test]
-fn what_comes_from_the_hub_fills_the_store() {
+fn files_from_the_hub_fill_the_store() {
     let (world, model) = World::with_tiny();
     let folder = world.beside("store");
     fs::create_dir(&folder).unwrap();
@@ -155,7 +155,7 @@ fn statuses() {
 
 /// The model is there all the same.
 #[test]
-fn a_store_that_is_not_there_is_warned_of() {
+fn a_missing_store_causes_a_warning() {
     let (world, model) = World::with_tiny();
     let store = format!("file://{}", world.beside("not mounted").to_str().unwrap().replace(' ', "%20"));
     let ran = world.cli(&["download", "--store", &store, &model.url]).run();
@@ -168,7 +168,7 @@ fn a_store_that_is_not_there_is_warned_of() {
 }
 
 #[test]
-fn what_one_machine_pushes_others_download() {
+fn a_model_pushed_by_one_machine_is_downloaded_by_others() {
     let (world, model) = World::with_tiny();
     let folder = world.beside("store");
     fs::create_dir(&folder).unwrap();
@@ -231,7 +231,7 @@ fn a_push_asks_the_hub_for_no_more_metadata_than_its_download() {
 }
 
 #[test]
-fn a_push_that_cannot_be_says_why() {
+fn a_push_that_is_impossible_says_why() {
     let (world, model) = World::with_tiny();
     let folder = world.beside("store");
     fs::create_dir(&folder).unwrap();

@@ -128,7 +128,7 @@ fn rows_are_drawn_and_gone_at_the_end() {
 }
 
 #[test]
-fn colour_and_bars_can_be_declined() {
+fn colours_and_bars_can_be_turned_off() {
     let (world, model) = hesitant();
     let arguments = ["download", &model.url, "--force"];
     let Some(shown) = on_a_terminal(&world, &arguments, &[BRIEF, ("NO_COLOR", "1")]) else { return };

@@ -32,7 +32,7 @@ fn a_whole_tree_and_nothing_else() {
 }
 
 #[test]
-fn what_is_there_is_never_overwritten() {
+fn existing_files_are_never_overwritten() {
     let (world, model) = World::with_tiny();
     let to = world.beside("mine");
     fs::create_dir(&to).unwrap();
@@ -52,7 +52,7 @@ fn what_is_there_is_never_overwritten() {
 
 #[cfg(unix)]
 #[test]
-fn an_unusable_place_is_told_before_the_download() {
+fn an_unusable_destination_is_reported_before_the_download() {
     let (world, model) = World::with_tiny();
     std::os::unix::fs::symlink("loop", world.beside("loop")).unwrap();
     let long = "a".repeat(300);
@@ -70,7 +70,7 @@ fn an_unusable_place_is_told_before_the_download() {
 
 /// What is there would count as a model, or be in the way of one.
 #[test]
-fn a_place_inside_the_cache_is_refused_before_the_download() {
+fn a_destination_inside_the_cache_is_refused_before_the_download() {
     let (world, model) = World::with_tiny();
     let tier = world.beside("tier");
     fs::create_dir(&tier).unwrap();

@@ -96,7 +96,7 @@ fn the_sources_in_their_order() {
 }
 
 #[test]
-fn a_token_file_that_was_named_must_be_there() {
+fn a_configured_token_file_must_exist() {
     let world = World::new();
     for (path, words) in [("$HOME/nowhere", "No such file"), ("~", "directory")] {
         let ran = world.cli(&["download", "HF://mlc-ai/tiny"]).env("HF_TOKEN_PATH", path).run();
@@ -111,7 +111,7 @@ fn a_token_file_that_was_named_must_be_there() {
 
 #[cfg(unix)]
 #[test]
-fn what_a_login_has_left_goes_to_huggingface_co() {
+fn a_login_token_is_sent_to_huggingface_co_only() {
     let hub = Impersonated::with(&private());
     log_in(&hub.world, "hf_right\n");
     hub.check(&hub.cli().run());
@@ -133,7 +133,7 @@ fn a_login_can_be_left_out() {
 
 #[cfg(unix)]
 #[test]
-fn a_login_that_is_no_longer_valid_is_dropped_once() {
+fn an_expired_login_token_is_dropped_with_one_warning() {
     let hub = Impersonated::with(&tiny());
     log_in(&hub.world, "hf_expired");
     let ran = hub.cli().run();
@@ -148,7 +148,7 @@ fn a_login_that_is_no_longer_valid_is_dropped_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_token_that_was_set_is_not_dropped() {
+fn a_configured_token_is_not_dropped() {
     let hub = Impersonated::with(&tiny());
     let ran = hub.cli().env("HF_TOKEN", "hf_expired").run();
     ran.check_failure(4, &["the hub does not accept the token in HF_TOKEN", "renew it or remove it"]);
@@ -167,7 +167,7 @@ fn an_unreadable_login_counts_as_none() {
 }
 
 #[test]
-fn a_token_for_the_network_to_read_is_warned_of() {
+fn a_token_sent_unencrypted_causes_a_warning() {
     let hub = LocalHub::start();
     let proxy = LocalProxy::start();
     proxy.lead("models.example:80", &hub.endpoint());

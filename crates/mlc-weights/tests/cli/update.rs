@@ -48,7 +48,7 @@ fn a_model_that_is_up_to_date_costs_one_request() {
 }
 
 #[test]
-fn what_is_the_users_own_stays() {
+fn the_users_own_files_are_kept() {
     let (world, _, new) = behind();
     let entry = world.entry(&new);
     std::fs::write(entry.join("notes.txt"), "mine").unwrap();
@@ -91,7 +91,7 @@ fn a_commit_stays_what_it_is_and_a_name_moves() {
 }
 
 #[test]
-fn what_another_program_has_put_there_is_updated_only_by_name() {
+fn models_from_another_program_are_updated_only_by_name() {
     let (world, old) = World::with(&fixture(1));
     let entry = lay_out(&old, &world.home().join("model_weights"));
     let new = world.hub.publish(&fixture(2));
@@ -203,7 +203,7 @@ fn a_mirror_without_git_is_asked_by_its_api() {
 }
 
 #[test]
-fn where_only_stores_are_asked_they_name_the_commit() {
+fn in_the_mode_only_the_stores_name_the_commit() {
     let (world, old, _) = behind();
     let store = format!("file://{}", world.beside("store").display());
     std::fs::create_dir(world.beside("store")).unwrap();

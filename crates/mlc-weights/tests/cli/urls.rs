@@ -67,7 +67,7 @@ fn bad_urls() {
 
 #[cfg(windows)]
 #[test]
-fn windows_keeps_some_names_for_itself() {
+fn names_reserved_by_windows_are_refused() {
     let world = World::new();
     check(&world, "HF://user/NUL", "is a name that Windows keeps for a device", "");
     check(&world, "HF://com1/repo", "is a name that Windows keeps for a device", "");

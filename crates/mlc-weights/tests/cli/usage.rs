@@ -113,7 +113,7 @@ fn proxies_that_cannot_be_used() {
 }
 
 #[test]
-fn nothing_says_where_the_cache_is() {
+fn a_cache_without_a_location_is_an_error() {
     let world = World::new();
     for command in ["download", "path"] {
         let mut cli = world.cli(&[command, URL]);
@@ -125,7 +125,7 @@ fn nothing_says_where_the_cache_is() {
 }
 
 #[test]
-fn an_empty_variable_is_as_good_as_none() {
+fn an_empty_variable_counts_as_unset() {
     let (world, model) = World::with_tiny();
     let mut cli = world.cli(&["download", &model.url]);
     for name in [

@@ -98,7 +98,7 @@ fn a_damaged_file_comes_from_the_only_store() {
 }
 
 #[test]
-fn what_cannot_be_checked_is_counted_by_reason() {
+fn unverifiable_files_are_counted_by_reason() {
     let (world, model) = World::with_tiny();
     lay_out(&model, &world.home().join("model_weights"));
     let ran = world.cli(&["verify", "mlc-ai/tiny"]).run();
