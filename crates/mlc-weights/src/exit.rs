@@ -210,7 +210,10 @@ impl From<Status> for ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::arguments;
 
     #[test]
     fn the_numbers_are_a_contract() {
@@ -231,6 +234,34 @@ mod tests {
             assert_eq!(Status::from(kind) as u8, number, "{kind:?}");
         }
         assert_eq!(Status::Done as u8, 0);
+    }
+
+    #[test]
+    fn every_list_has_every_status() {
+        let document = |name: &str| {
+            fs::read_to_string(format!("{}/../../docs/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+        };
+        let help = arguments::page("").unwrap().get_after_help().unwrap().to_string();
+        for status in [
+            Status::Other,
+            Status::Usage,
+            Status::NotCached,
+            Status::Refused,
+            Status::Integrity,
+            Status::Network,
+            Status::Disk,
+            Status::Interrupted,
+        ] {
+            let (name, number) = (status.name(), status as u8);
+            assert!(help.contains(&format!("  {number} ")), "--help: {number}");
+            assert!(
+                document("progress.md").contains(&format!("`{name}` {number}")),
+                "progress.md: {name} {number}"
+            );
+            for schema in ["schemas/download.json", "schemas/update.json", "schemas/progress.json"] {
+                assert!(document(schema).contains(&format!("\"{name}\"")), "{schema}: {name}");
+            }
+        }
     }
 
     #[track_caller]

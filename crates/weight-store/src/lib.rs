@@ -47,6 +47,9 @@
 //! | `refs/<hub>/<user>/<repository>/<revision>.json` | the commit that a revision stands for, according to its writer |
 //! | `leases/<40 digits>.json` | which machine is filling the store with a commit; it only saves work |
 //!
+//! A program cannot add a kind of store of its own. What keeps files elsewhere can be a store over HTTP:
+//! to read from it, `GET` and `HEAD` of the names above are enough.
+//!
 //! Nothing has to be searched: each name can be computed. This crate knows no hub, no git, no manifest
 //! and no cache. A pack is bytes to it, and its reader must verify it by the digest in its name.
 //!
