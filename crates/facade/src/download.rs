@@ -33,7 +33,7 @@ pub(crate) use self::store_list::list;
 use self::work::Work;
 use crate::context::SharedContext;
 use crate::lease::Lease;
-use crate::look::{Answer, Known, Query};
+use crate::look::{Answer, KnownDir, Query};
 use crate::plan::Plan;
 use crate::store_clock::warn_of_clock;
 use crate::{Error, MetadataOrigin, Model, Outcome, Request, Warning, lock_wait};
@@ -123,7 +123,7 @@ impl Work {
         }
         let bytes = described.bytes + self.fetch(&snapshot, &plan).await?;
         self.finish_tree(snapshot, described, plan).await?;
-        let (path, Known { commit, proof, metadata }) = self.publish(own).await?;
+        let (path, KnownDir { commit, proof, metadata }) = self.publish(own).await?;
         tracing::info!(path = %url_parse::shown(&path), ?bytes, "downloaded");
         let tier = Tier::Writable(self.context.layout.home().join("model_weights"));
         let outcome = Outcome::Downloaded {
@@ -135,7 +135,7 @@ impl Work {
     }
 
     /// The description of a tree made from this.
-    fn known_of(&self, snapshot: &RepoSnapshot) -> Known {
+    fn known_of(&self, snapshot: &RepoSnapshot) -> KnownDir {
         let metadata = if self.stores.has_given_snapshot() {
             MetadataOrigin::Store
         } else if self.context.metadata.is_some() {
@@ -143,6 +143,6 @@ impl Work {
         } else {
             MetadataOrigin::Hub
         };
-        Known { commit: Some(snapshot.commit), proof: Some(snapshot.proof), metadata: Some(metadata) }
+        KnownDir { commit: Some(snapshot.commit), proof: Some(snapshot.proof), metadata: Some(metadata) }
     }
 }

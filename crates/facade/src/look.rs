@@ -110,7 +110,7 @@ impl Query {
 
     /// The same without writing anything.
     pub(crate) fn found(&self, hit: Hit) -> Model {
-        let Known { commit, proof, metadata } = known_of(&self.context.layout, &self.slot, &hit.path);
+        let KnownDir { commit, proof, metadata } = known_of(&self.context.layout, &self.slot, &hit.path);
         Model { path: hit.path, tier: hit.tier, commit, proof, metadata, outcome: Outcome::Cached }
     }
 
@@ -124,18 +124,18 @@ impl Query {
 }
 
 /// What is known about a whole directory.
-pub(crate) struct Known {
+pub(crate) struct KnownDir {
     pub(crate) commit: Option<CommitId>,
     pub(crate) proof: Option<Proof>,
     pub(crate) metadata: Option<MetadataOrigin>,
 }
 
 /// The requested commit takes precedence over a receipt of another one.
-pub(crate) fn known_of(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Known {
+pub(crate) fn known_of(layout: &CacheLayout, slot: &Slot, dir: &Path) -> KnownDir {
     let asked = slot.model().revision().and_then(Revision::commit);
     let receipt = receipt_about(layout, slot, dir);
     let receipt = receipt.filter(|receipt| asked.is_none_or(|asked| asked == receipt.commit));
-    Known {
+    KnownDir {
         commit: asked.or(receipt.as_ref().map(|receipt| receipt.commit)),
         proof: receipt.as_ref().and_then(|receipt| receipt.proof),
         metadata: receipt.map(|_| MetadataOrigin::Receipt),

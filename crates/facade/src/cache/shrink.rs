@@ -104,7 +104,7 @@ pub(super) fn shrink(
     limit: u64,
     mode: PruneMode,
 ) -> Result<Shrinking, Error> {
-    let known = Known::of(list(layout)?);
+    let known = KnownModels::of(list(layout)?);
     // The target of a link takes no space here.
     let own = known.own.iter().filter(|entry| entry.link_target.is_none());
     let mut models: Vec<_> = own.map(|entry| ShrunkModel::new(layout, entry)).collect();
@@ -146,7 +146,7 @@ fn take_out(layout: &CacheLayout, model: &ShrunkModel) -> ShrinkOutcome {
 }
 
 /// The models of a listing.
-struct Known {
+struct KnownModels {
     /// Models in the writable tier.
     own: Vec<ModelEntry>,
     /// Models of which a read-only tier has a whole copy.
@@ -154,7 +154,7 @@ struct Known {
     in_use: HashSet<ModelRef>,
 }
 
-impl Known {
+impl KnownModels {
     fn of(listing: Listing) -> Self {
         let (shared, own): (Vec<_>, Vec<_>) =
             listing.models.into_iter().partition(|entry| entry.tier.is_read_only());

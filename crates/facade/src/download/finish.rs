@@ -11,7 +11,7 @@ use super::carry_over::{CarriedOver, Commit, Receipts, carry_over};
 use super::metadata::Described;
 use super::work::Work;
 use crate::lease::Lease;
-use crate::look::{Known, inspect, known_of};
+use crate::look::{KnownDir, inspect, known_of};
 use crate::plan::{Plan, RemoteFile};
 use crate::{Error, Event, Warning};
 
@@ -62,7 +62,7 @@ impl Work {
 
     /// Publishes the tree as the model's directory. Returns that directory and its description: the
     /// tree's `own`, unless another process was first.
-    pub(super) async fn publish(&self, own: Known) -> Result<(PathBuf, Known), Error> {
+    pub(super) async fn publish(&self, own: KnownDir) -> Result<(PathBuf, KnownDir), Error> {
         self.observer().on_event(&Event::Publishing { path: self.lease.slot.entry() });
         self.lease
             .publish(move |Lease { layout, slot, .. }, run| {

@@ -43,7 +43,7 @@ pub(super) struct Batches {
 #[derive(Default)]
 struct State {
     /// What is known about the objects, by index.
-    known: HashMap<usize, Known>,
+    known: HashMap<usize, KnownLocation>,
     /// Which were handed out.
     used: Vec<bool>,
     /// How often the location of a file was refused.
@@ -52,12 +52,12 @@ struct State {
     failures: u32,
 }
 
-struct Known {
+struct KnownLocation {
     outcome: Result<LocatedObject, Error>,
     good_until: Option<SystemTime>,
 }
 
-impl Known {
+impl KnownLocation {
     fn new(outcome: Result<LocatedObject, Error>, now: SystemTime) -> Self {
         let end = outcome.as_ref().ok().and_then(|located| located.expires_at);
         let good_until = end.map(|end| {
@@ -128,7 +128,7 @@ impl Batches {
             Ok(outcomes) => {
                 let now = SystemTime::now();
                 state.failures = 0;
-                let known = outcomes.into_iter().map(|outcome| Known::new(outcome, now));
+                let known = outcomes.into_iter().map(|outcome| KnownLocation::new(outcome, now));
                 state.known.extend(asked.into_iter().zip(known));
                 Some(state.take(place)?.outcome.map(location))
             }
@@ -142,7 +142,7 @@ impl Batches {
 
 impl State {
     /// Hands out what is known about an object.
-    fn take(&mut self, place: usize) -> Option<Known> {
+    fn take(&mut self, place: usize) -> Option<KnownLocation> {
         if let Some(used) = self.used.get_mut(place) {
             *used = true;
         }

@@ -53,13 +53,13 @@ mod tests {
     use super::*;
 
     /// A terminal that exists in memory only.
-    struct Terminal {
+    struct MemoryTerminal {
         parser: vt100::Parser,
         block: Block,
         columns: u16,
     }
 
-    impl Terminal {
+    impl MemoryTerminal {
         fn new(columns: u16) -> Self {
             Self { parser: vt100::Parser::new(6, columns, 0), block: Block::default(), columns }
         }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn rows_take_the_place_of_the_former_ones() {
-        let mut terminal = Terminal::new(20);
+        let mut terminal = MemoryTerminal::new(20);
         terminal.draw(&[], &["one", "two"]);
         terminal.check("one\ntwo");
         terminal.draw(&[], &["1", "2", "3"]);
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn lines_stay_also_when_they_are_long() {
-        let mut terminal = Terminal::new(10);
+        let mut terminal = MemoryTerminal::new(10);
         terminal.draw(&[], &["one", "two"]);
         terminal.draw(&["a line of twenty-two c"], &["1"]);
         terminal.check("a line of twenty-two c\n1");
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_screen_scrolls() {
-        let mut terminal = Terminal::new(10);
+        let mut terminal = MemoryTerminal::new(10);
         for line in ["1", "2", "3", "4", "5", "6"] {
             terminal.draw(&[line], &["a", "b"]);
         }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_the_terminal_writes_itself_is_wiped_too() {
-        let mut terminal = Terminal::new(20);
+        let mut terminal = MemoryTerminal::new(20);
         terminal.draw(&[], &["one", "two"]);
         terminal.parser.process(b"^C");
         terminal.draw(&[], &["1", "2"]);
