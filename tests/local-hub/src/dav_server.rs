@@ -4,17 +4,11 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::seaweed::free_ports;
-
-/// Far longer than either takes to start.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Another process may have taken the port meanwhile.
-const ATTEMPTS: usize = 5;
+use crate::starting::{self, free_ports};
 
 /// Without it nginx cannot list folders.
 const DAV_EXT: &str = "/usr/lib/nginx/modules/ngx_http_dav_ext_module.so";
@@ -116,12 +110,7 @@ impl DebianServer {
 
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     fn start(configuration: impl Fn(u16, &Path) -> String, command: impl Fn(&Path) -> Command) -> Self {
-        let mut outcome = Self::try_start(&configuration, &command);
-        for _ in 1..ATTEMPTS {
-            if outcome.is_err() {
-                outcome = Self::try_start(&configuration, &command);
-            }
-        }
+        let outcome = starting::try_again(|| Self::try_start(&configuration, &command));
         outcome.unwrap_or_else(|error| panic!("a web server: {error:#}"))
     }
 
@@ -146,20 +135,11 @@ impl DebianServer {
         Ok(server)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "another program's start can only be looked for")]
     fn wait(&mut self) -> Result<()> {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            if let Some(status) = self.process.try_wait()? {
-                let errors = fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default();
-                bail!("it ended with {status}: {errors}");
-            }
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        bail!("it was not there after {PATIENCE:?}")
+        let port = self.port;
+        let is_there = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        starting::wait_for(&mut self.process, is_there)
+            .with_context(|| fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default())
     }
 
     /// `http://127.0.0.1:PORT`

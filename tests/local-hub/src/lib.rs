@@ -55,6 +55,7 @@ mod scratch;
 mod seaweed;
 mod server;
 mod serving;
+mod starting;
 mod store;
 mod trouble;
 mod web_store;

@@ -3,19 +3,17 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
 use crate::OtherServer;
+use crate::starting::{self, free_ports};
 
-/// It takes a few seconds to start, and longer on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
-const ATTEMPTS: usize = 3;
 /// Creates a user with a policy that permits reading something, and waits until the server knows both.
 /// Prints the key.
 const GRANT: &str = r#"
@@ -99,14 +97,7 @@ impl LocalS3 {
         let program = OtherServer::installed()?.join("bin/weed");
         let address = Ipv4Addr::LOCALHOST;
         let place = S3Place { program, enter: Vec::new(), address, is_public: false };
-        // Another process may have taken one of the ports meanwhile.
-        let mut outcome = Self::try_start(&place, parent);
-        for _ in 1..ATTEMPTS {
-            if outcome.is_err() {
-                outcome = Self::try_start(&place, parent);
-            }
-        }
-        match outcome {
+        match starting::try_again(|| Self::try_start(&place, parent)) {
             Ok(server) => Some(server),
             Err(error) => panic!("SeaweedFS: {error:#}"),
         }
@@ -126,33 +117,9 @@ impl LocalS3 {
         let (port, metrics) = (port(6)?, port(8)?);
         let (address, python) = (place.address, place.program.with_file_name("python"));
         let mut server = Self { process, address, port, metrics, python, _folder: folder };
-        server.wait()?;
+        let is_there = || get(address, port, "/status").is_ok();
+        starting::wait_for(&mut server.process, is_there)?;
         Ok(server)
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "another program's start can only be looked for")]
-    fn wait(&mut self) -> Result<()> {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            if let Some(status) = self.process.try_wait()? {
-                bail!("it ended with {status}");
-            }
-            if self.get(self.port, "/status").is_ok() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        bail!("it was not there after {PATIENCE:?}")
-    }
-
-    fn get(&self, port: u16, path: &str) -> Result<String> {
-        let mut stream = TcpStream::connect((self.address, port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: s3\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        ensure!(answer.split(' ').nth(1) == Some("200"), "{path}: {answer:.80}");
-        Ok(answer)
     }
 
     /// The variables with its address and credentials.
@@ -205,7 +172,7 @@ impl LocalS3 {
     ///
     /// If it does not report them.
     pub fn count(&self) -> Result<S3Count> {
-        Ok(counted(&self.get(self.metrics, "/metrics")?))
+        Ok(counted(&get(self.address, self.metrics, "/metrics")?))
     }
 }
 
@@ -243,6 +210,16 @@ impl Drop for LocalS3 {
     }
 }
 
+fn get(address: Ipv4Addr, port: u16, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect((address, port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: s3\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    ensure!(answer.split(' ').nth(1) == Some("200"), "{path}: {answer:.80}");
+    Ok(answer)
+}
+
 /// Sums up the metrics that count requests and bytes.
 fn counted(metrics: &str) -> S3Count {
     let mut count = S3Count::default();
@@ -270,14 +247,6 @@ fn counted(metrics: &str) -> S3Count {
 )]
 fn whole(number: f64) -> u64 {
     number as u64
-}
-
-/// Ports that were free a moment ago.
-pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
-    let listeners: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a port"))
-        .collect::<Result<_>>()?;
-    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }
 
 #[cfg(test)]

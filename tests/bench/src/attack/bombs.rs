@@ -13,22 +13,10 @@ const MEMORY: &str = "memory stays under 128 MiB, whatever is sent, and a hostil
 const SIGNAL: &str = "work is linear, and the first signal ends it";
 
 pub(super) const SCENES: &[Scene] = &[
-    Scene { row: 6, promise: SIGNAL, name: "1.5 million names, 20,000 files", as_root: false, play: names },
-    Scene { row: 6, promise: SIGNAL, name: "repair of 20,000 files", as_root: false, play: repair },
-    Scene {
-        row: 7,
-        promise: MEMORY,
-        name: "a manifest of 32 million numbers",
-        as_root: false,
-        play: manifest,
-    },
-    Scene {
-        row: 7,
-        promise: MEMORY,
-        name: "a configuration of 15 million names",
-        as_root: false,
-        play: config,
-    },
+    Scene::new(6, SIGNAL, "1.5 million names, 20,000 files", names),
+    Scene::new(6, SIGNAL, "repair of 20,000 files", repair),
+    Scene::new(7, MEMORY, "a manifest of 32 million numbers", manifest),
+    Scene::new(7, MEMORY, "a configuration of 15 million names", config),
 ];
 
 /// What is measured here takes seconds, and this much where the machine has other things to do.

@@ -11,29 +11,11 @@ const ONE: &str = "a directory is of one commit, and `verify` agrees";
 const HASHED: &str = "what is published was hashed by who publishes";
 
 pub(super) const SCENES: &[Scene] = &[
-    Scene {
-        row: 2,
-        promise: "a pinned commit is proven where git is served",
-        name: "only the API knows it",
-        as_root: false,
-        play: unproven,
-    },
-    Scene { row: 3, promise: HASHED, name: "a bit flips in the pool", as_root: false, play: flipped },
-    Scene { row: 3, promise: HASHED, name: "zeros in the pool", as_root: false, play: zeroed },
-    Scene {
-        row: 4,
-        promise: ONE,
-        name: "repair with a receipt, hub moved on",
-        as_root: false,
-        play: with_receipt,
-    },
-    Scene {
-        row: 4,
-        promise: ONE,
-        name: "repair without, hub moved on",
-        as_root: false,
-        play: without_receipt,
-    },
+    Scene::new(2, "a pinned commit is proven where git is served", "only the API knows it", unproven),
+    Scene::new(3, HASHED, "a bit flips in the pool", flipped),
+    Scene::new(3, HASHED, "zeros in the pool", zeroed),
+    Scene::new(4, ONE, "repair with a receipt, hub moved on", with_receipt),
+    Scene::new(4, ONE, "repair without, hub moved on", without_receipt),
 ];
 
 fn unproven(stage: &Stage) -> Result<Findings> {

@@ -16,35 +16,16 @@ use crate::hostile::forged_journal;
 const EARLY: &str = "what is in the way is found before anything is fetched";
 
 pub(super) const SCENES: &[Scene] = &[
-    Scene {
-        row: 11,
-        promise: "what a killed run leaves is removed by a later one",
-        name: "SIGKILL with `MLC_TEMP_DIR`",
-        as_root: false,
-        play: scratch,
-    },
-    Scene { row: 12, promise: EARLY, name: "a folder as receipt", as_root: false, play: receipt },
-    Scene {
-        row: 12,
-        promise: EARLY,
-        name: "a folder as `tensor-cache.json`",
-        as_root: false,
-        play: manifest,
-    },
-    Scene {
-        row: 14,
-        promise: "work on what is found is bounded",
-        name: "a journal of 2.7 million spans",
-        as_root: false,
-        play: journal,
-    },
-    Scene {
-        row: 15,
-        promise: "private files are at most group-writable",
-        name: "umask 000, killed",
-        as_root: false,
-        play: umask,
-    },
+    Scene::new(
+        11,
+        "what a killed run leaves is removed by a later one",
+        "SIGKILL with `MLC_TEMP_DIR`",
+        scratch,
+    ),
+    Scene::new(12, EARLY, "a folder as receipt", receipt),
+    Scene::new(12, EARLY, "a folder as `tensor-cache.json`", manifest),
+    Scene::new(14, "work on what is found is bounded", "a journal of 2.7 million spans", journal),
+    Scene::new(15, "private files are at most group-writable", "umask 000, killed", umask),
 ];
 
 fn scratch(stage: &Stage) -> Result<Findings> {

@@ -16,32 +16,14 @@ const PATIENT: &str = "a server that is too slow is given up";
 const NAMES: &str = "names that hide something, or mean `.git` anywhere, are refused";
 
 pub(super) const SCENES: &[Scene] = &[
-    Scene { row: 5, promise: WORDS, name: "`ERR` in the references", as_root: false, play: refusal },
-    Scene {
-        row: 5,
-        promise: WORDS,
-        name: "`object-format=` in the references",
-        as_root: false,
-        play: format,
-    },
-    Scene { row: 5, promise: WORDS, name: "`Content-Type` and `Location`", as_root: false, play: headers },
-    Scene { row: 8, promise: PATIENT, name: "a byte every 2 s", as_root: false, play: drips },
-    Scene { row: 8, promise: PATIENT, name: "ten bytes and a break, for ever", as_root: false, play: breaks },
-    Scene {
-        row: 10,
-        promise: "a wait is shown as long as it is",
-        name: "`t=10^18`",
-        as_root: false,
-        play: limit,
-    },
-    Scene { row: 13, promise: NAMES, name: "seven names", as_root: false, play: hidden },
-    Scene {
-        row: 13,
-        promise: "what only Windows forbids is fine here",
-        name: "`aux.md`, `a:b.png`, `x.`",
-        as_root: false,
-        play: windows,
-    },
+    Scene::new(5, WORDS, "`ERR` in the references", refusal),
+    Scene::new(5, WORDS, "`object-format=` in the references", format),
+    Scene::new(5, WORDS, "`Content-Type` and `Location`", headers),
+    Scene::new(8, PATIENT, "a byte every 2 s", drips),
+    Scene::new(8, PATIENT, "ten bytes and a break, for ever", breaks),
+    Scene::new(10, "a wait is shown as long as it is", "`t=10^18`", limit),
+    Scene::new(13, NAMES, "seven names", hidden),
+    Scene::new(13, "what only Windows forbids is fine here", "`aux.md`, `a:b.png`, `x.`", windows),
 ];
 
 /// A window's title, a cursor, C1, a new line, and secrets.

@@ -16,19 +16,14 @@ const LINKS: &str = "a link planted in the cache costs nothing";
 const SMALL: &str = "what is read whole is a plain file, and small";
 
 pub(super) const SCENES: &[Scene] = &[
-    Scene { row: 1, promise: LINKS, name: "below the private folder", as_root: true, play: below_private },
-    Scene { row: 1, promise: LINKS, name: "at and below `hf`", as_root: true, play: below_hf },
-    Scene {
-        row: 3,
-        promise: "what another user owns is copied, never put in place",
-        name: "a neighbour's pool",
-        as_root: true,
-        play: foreign_pool,
-    },
-    Scene { row: 9, promise: SMALL, name: "as receipt", as_root: true, play: receipt },
-    Scene { row: 9, promise: SMALL, name: "as lock holder's note", as_root: true, play: holder },
-    Scene { row: 9, promise: SMALL, name: "as run's note", as_root: true, play: note },
-    Scene { row: 9, promise: SMALL, name: "as file under repair", as_root: true, play: repair },
+    Scene::new(1, LINKS, "below the private folder", below_private).as_root(),
+    Scene::new(1, LINKS, "at and below `hf`", below_hf).as_root(),
+    Scene::new(3, "what another user owns is copied, never put in place", "a neighbour's pool", foreign_pool)
+        .as_root(),
+    Scene::new(9, SMALL, "as receipt", receipt).as_root(),
+    Scene::new(9, SMALL, "as lock holder's note", holder).as_root(),
+    Scene::new(9, SMALL, "as run's note", note).as_root(),
+    Scene::new(9, SMALL, "as file under repair", repair).as_root(),
 ];
 
 /// Nobody's number everywhere.

@@ -11,18 +11,12 @@ use crate::hostile::{EMPTY_TREE, commit_of, long_list};
 const PROMISE: &str = "memory stays under 128 MiB, whatever is sent, and a hostile shape is final";
 
 pub(super) const SCENES: &[Scene] = &[
-    Scene { row: 7, promise: PROMISE, name: "a chain of deltas", as_root: false, play: chain },
-    Scene { row: 7, promise: PROMISE, name: "one delta to 512 MB", as_root: false, play: delta },
-    Scene { row: 7, promise: PROMISE, name: "a tree of 300 MB", as_root: false, play: tree },
-    Scene { row: 7, promise: PROMISE, name: "a commit of 900 MB", as_root: false, play: commit },
-    Scene { row: 7, promise: PROMISE, name: "an object twice", as_root: false, play: twice },
-    Scene {
-        row: 7,
-        promise: PROMISE,
-        name: "a list of references of 60 MB",
-        as_root: false,
-        play: references,
-    },
+    Scene::new(7, PROMISE, "a chain of deltas", chain),
+    Scene::new(7, PROMISE, "one delta to 512 MB", delta),
+    Scene::new(7, PROMISE, "a tree of 300 MB", tree),
+    Scene::new(7, PROMISE, "a commit of 900 MB", commit),
+    Scene::new(7, PROMISE, "an object twice", twice),
+    Scene::new(7, PROMISE, "a list of references of 60 MB", references),
 ];
 
 const MEGABYTE: usize = 1 << 20;

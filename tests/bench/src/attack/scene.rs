@@ -29,7 +29,19 @@ pub(super) struct Scene {
     pub(super) name: &'static str,
     /// It needs two users.
     pub(super) as_root: bool,
-    pub(super) play: fn(&Stage) -> Result<Findings>,
+    pub(super) play: Play,
+}
+
+type Play = fn(&Stage) -> Result<Findings>;
+
+impl Scene {
+    pub(super) const fn new(row: u8, promise: &'static str, name: &'static str, play: Play) -> Self {
+        Self { row, promise, name, as_root: false, play }
+    }
+
+    pub(super) const fn as_root(self) -> Self {
+        Self { as_root: true, ..self }
+    }
 }
 
 /// Where a scene is played.
