@@ -1,4 +1,4 @@
-//! The program's messages: those of docs/troubleshooting.md exist, and all are plain English.
+//! Checks the program's messages: those in docs/troubleshooting.md exist, and all are plain English.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,7 +10,7 @@ use std::path::Path;
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// What the crates' sources hold, with literals that go over several lines as one.
+/// Collects the crates' sources, with string literals that continue over several lines joined into one.
 fn sources(folder: &Path, all: &mut String) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();
@@ -23,13 +23,13 @@ fn sources(folder: &Path, all: &mut String) {
     }
 }
 
-/// Words that no message needs. Each has a plainer form.
+/// Words that no message needs, because each has a plainer form.
 const NOT_PLAIN: &str = concat!(
     r"\b(anew|be had|came for|for ever|gone on with|(ha[sd]|have) come|is none|left in peace|may stand|nobody|",
     r"of which|somebody|so many|taken at its word|turned back|what came|whosoever)\b|: who ",
 );
 
-/// The string literals of a source file that are not in its tests, comments or log events.
+/// The string literals of a source file, except those in tests, comments and log events.
 fn literals(text: &str) -> Vec<&str> {
     let literal = regex::Regex::new(r#""(?:[^"\\\n]|\\.|\\\n)*""#).unwrap();
     let shipped = text.split("#[cfg(test)]").next().unwrap();
@@ -61,7 +61,7 @@ fn messages_are_plain_english() {
     assert!(seen > 1_000, "{seen}");
 }
 
-/// The fixed pieces of the messages in the first column of the tables.
+/// The fixed parts of the messages in the first column of the tables.
 fn messages(page: &str) -> Vec<&str> {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
     let quoted = rows.filter_map(|row| row.split_once("` |")).map(|(message, _)| message);

@@ -1,4 +1,4 @@
-//! The recipes of docs/operators.md, run as they are written.
+//! Runs the recipes of docs/operators.md as they are written.
 
 #![cfg(unix)]
 #![expect(
@@ -18,13 +18,13 @@ use tempfile::TempDir;
 
 const RECIPES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operators.md");
 
-/// A block of a section, and the language that it is marked with.
+/// A code block and its language.
 struct Block {
     language: String,
     text: String,
 }
 
-/// The blocks below a heading.
+/// The code blocks below a heading.
 #[track_caller]
 fn blocks(heading: &str) -> Vec<Block> {
     let recipes = fs::read_to_string(RECIPES).unwrap();
@@ -40,14 +40,14 @@ fn blocks(heading: &str) -> Vec<Block> {
         .collect()
 }
 
-/// A hub with a model, and an empty folder in which recipes are run.
-struct Kitchen {
+/// A hub with a model, and an empty folder to run recipes in.
+struct Sandbox {
     hub: LocalHub,
     model: PublishedModel,
     folder: TempDir,
 }
 
-impl Kitchen {
+impl Sandbox {
     fn new() -> Self {
         Self::at(LocalHub::start())
     }
@@ -57,7 +57,7 @@ impl Kitchen {
         Self { hub, model, folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
     }
 
-    /// A program in the folder, in an environment that has this hub, this model, and nothing else.
+    /// Runs `program` in the folder, in an environment that contains only this hub and this model.
     fn command(&self, program: &str) -> Command {
         let ours = Path::new(env!("CARGO_BIN_EXE_mlc-weights")).parent().unwrap();
         let mut command = Command::new(program);
@@ -72,24 +72,23 @@ impl Kitchen {
         command
     }
 
-    /// Runs the shell blocks of a section, each in a shell of its own, one after another.
+    /// Runs the shell blocks of a section in order, each in its own shell.
     #[track_caller]
-    fn cook(&self, heading: &str, more: &[(&str, &str)]) {
+    fn run_blocks(&self, heading: &str, more: &[(&str, &str)]) {
         let scripts: Vec<_> = blocks(heading).into_iter().filter(|block| block.language == "sh").collect();
         assert!(!scripts.is_empty(), "{heading} has no recipe");
         for script in scripts {
             let output = self.run(&script.text, more);
-            assert!(output.status.success(), "{heading}:\n{}\n{}", script.text, told(&output));
+            assert!(output.status.success(), "{heading}:\n{}\n{}", script.text, output_text(&output));
         }
     }
 
-    /// Runs a script.
     fn run(&self, script: &str, more: &[(&str, &str)]) -> Output {
         let mut command = self.command("/bin/sh");
         command.args(["-euc", script]).envs(more.iter().copied()).output().unwrap()
     }
 
-    /// The model is whole in this home.
+    /// The home contains the whole model.
     #[track_caller]
     fn check_home(&self, home: &str) {
         let models = self.folder.path().join(home).join("model_weights/hf");
@@ -98,16 +97,16 @@ impl Kitchen {
     }
 }
 
-fn told(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     let [stdout, stderr] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     format!("{}\n{stdout}{stderr}", output.status)
 }
 
 #[track_caller]
 fn check(heading: &str, home: &str) {
-    let kitchen = Kitchen::new();
-    kitchen.cook(heading, &[]);
-    kitchen.check_home(home);
+    let sandbox = Sandbox::new();
+    sandbox.run_blocks(heading, &[]);
+    sandbox.check_home(home);
 }
 
 #[test]
@@ -142,49 +141,49 @@ fn ci() {
 
 #[test]
 fn air_gapped() {
-    let kitchen = Kitchen::new();
-    kitchen.cook("A machine without a network", &[]);
-    kitchen.check_home("here");
-    kitchen.check_home("there");
+    let sandbox = Sandbox::new();
+    sandbox.run_blocks("A machine without a network", &[]);
+    sandbox.check_home("here");
+    sandbox.check_home("there");
 }
 
 #[test]
 fn store() {
-    let kitchen = Kitchen::new();
-    kitchen.cook("A store for many machines", &[]);
+    let sandbox = Sandbox::new();
+    sandbox.run_blocks("A store for many machines", &[]);
     for home in ["filler", "node", "first", "second", "here", "there", "site"] {
-        kitchen.check_home(home);
+        sandbox.check_home(home);
     }
 }
 
 #[test]
 fn mirror() {
-    let kitchen = Kitchen::at(LocalHub::builder().path_prefix("/mirror").start());
-    let endpoint = kitchen.hub.endpoint();
-    kitchen.cook("Mirrors", &[("HF_ENDPOINT", "http://127.0.0.1:9"), ("MIRROR", &endpoint)]);
-    kitchen.check_home("home");
+    let sandbox = Sandbox::at(LocalHub::builder().path_prefix("/mirror").start());
+    let endpoint = sandbox.hub.endpoint();
+    sandbox.run_blocks("Mirrors", &[("HF_ENDPOINT", "http://127.0.0.1:9"), ("MIRROR", &endpoint)]);
+    sandbox.check_home("home");
 }
 
 #[test]
 fn proxy_and_certificate() {
-    let kitchen = Kitchen::at(LocalHub::builder().tls().start());
+    let sandbox = Sandbox::at(LocalHub::builder().tls().start());
     let proxy = LocalProxy::start();
-    let certificate = kitchen.folder.path().join("ca.pem");
-    fs::write(&certificate, kitchen.hub.ca_certificate()).unwrap();
-    let (endpoint, proxy_url) = (kitchen.hub.endpoint(), proxy.url());
+    let certificate = sandbox.folder.path().join("ca.pem");
+    fs::write(&certificate, sandbox.hub.ca_certificate()).unwrap();
+    let (endpoint, proxy_url) = (sandbox.hub.endpoint(), proxy.url());
     let more = [
         ("TLS_MIRROR", endpoint.as_str()),
         ("PROXY", &proxy_url),
         ("CA_CERTIFICATE", certificate.to_str().unwrap()),
     ];
-    kitchen.cook("Proxies and private certificates", &more);
-    kitchen.check_home("home");
+    sandbox.run_blocks("Proxies and private certificates", &more);
+    sandbox.check_home("home");
     assert!(!proxy.requests().is_empty(), "all of it went through the proxy");
 }
 
 #[test]
 fn python() {
-    let kitchen = Kitchen::new();
+    let sandbox = Sandbox::new();
     let [function] = blocks("From Python").try_into().unwrap_or_else(|_| panic!("one block"));
     assert_eq!((function.language.as_str(), function.text.lines().count()), ("python", 5));
     let tried = r#"
@@ -204,14 +203,14 @@ for url, policy, expected in [
     else:
         raise AssertionError(url)
 "#;
-    let mut python = kitchen.command("python3");
-    python.args(["-c", &(function.text + tried)]).env("MLC_LLM_HOME", kitchen.folder.path().join("home"));
+    let mut python = sandbox.command("python3");
+    python.args(["-c", &(function.text + tried)]).env("MLC_LLM_HOME", sandbox.folder.path().join("home"));
     match python.output() {
-        Ok(output) => assert!(output.status.success(), "{}", told(&output)),
+        Ok(output) => assert!(output.status.success(), "{}", output_text(&output)),
         Err(error) => {
             println!("skipped: python3 cannot be run: {error}");
             return;
         }
     }
-    kitchen.check_home("home");
+    sandbox.check_home("home");
 }

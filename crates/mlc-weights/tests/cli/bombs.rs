@@ -1,4 +1,4 @@
-//! What a hostile hub can cost: memory, attempts and time.
+//! What a hostile hub can cost in memory, attempts and time.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::world::{PATIENCE, World};
 const ID: &str = "mlc-ai/tiny";
 const CAPABILITIES: &str = "side-band-64k ofs-delta";
 const MIB: u64 = 1 << 20;
-/// So much a process may take beside twice the largest plain file.
+/// The memory that a process may use beyond twice the size of the largest plain file.
 const LIMIT: u64 = 128 * MIB;
 
 fn world_with(list: Vec<u8>, answer: Vec<u8>) -> World {
@@ -23,10 +23,10 @@ fn world_with(list: Vec<u8>, answer: Vec<u8>) -> World {
     world
 }
 
-/// Runs a download to its end; its exit status, what it said, and the most memory that it had.
+/// Runs a download to its end, and returns its exit status, its stderr and its peak memory.
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "the system tells the most memory only while the process runs")]
-fn measured(world: &World) -> (Option<i32>, String, u64) {
+fn run_and_measure(world: &World) -> (Option<i32>, String, u64) {
     let stderr = world.beside("stderr");
     let mut command: Command = world.cli(&["download", &format!("HF://{ID}")]).command;
     command.stdout(Stdio::null()).stderr(std::fs::File::create(&stderr).unwrap());
@@ -48,7 +48,7 @@ fn measured(world: &World) -> (Option<i32>, String, u64) {
     (status.code(), words, peak)
 }
 
-/// What the system says of a process that still runs.
+/// The peak memory of a running process, according to the system.
 fn peak_of(child: &Child) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -56,10 +56,10 @@ fn peak_of(child: &Child) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// A refusal: one attempt, little memory.
+/// The download is refused after one attempt, with little memory.
 #[track_caller]
 fn check(name: &str, world: &World, status: i32, words: &str) {
-    let (code, said, peak) = measured(world);
+    let (code, said, peak) = run_and_measure(world);
     assert_eq!(code, Some(status), "{name}: {said}");
     assert!(said.contains(words), "{name}: {said}");
     assert!(peak < LIMIT, "{name}: {} MiB", peak / MIB);
@@ -84,7 +84,7 @@ fn an_error_packet_of_git_is_a_refusal() {
     for (list, answer) in [(err.clone(), Vec::new()), (list.clone(), err), (list, band)] {
         let world = world_with(list, answer);
         check("ERR", &world, 4, "the hub says: no");
-        let (_, said, _) = measured(&world);
+        let (_, said, _) = run_and_measure(&world);
         assert!(!said.contains(['\x1b', '\x07']) && !said.contains("\nerror: forged"), "{said:?}");
     }
     let world = world_with(reference_list(&tip, "object-format=sha256"), Vec::new());
@@ -104,8 +104,8 @@ fn many_references_cost_no_memory() {
     check("over", &world_with(many(17 << 20), nak), 4, "more than 16.78 MB of references");
 }
 
-/// A hub whose git has this pack, with a tree and its commit.
-fn whole(pack: &mut PackBuilder, tree: &[u8]) -> World {
+/// A hub that serves this pack, completed with a tree and its commit.
+fn world_with_pack(pack: &mut PackBuilder, tree: &[u8]) -> World {
     let commit = format!(
         "tree {}\nauthor A <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n\nx\n",
         object_name("tree", tree)
@@ -116,7 +116,7 @@ fn whole(pack: &mut PackBuilder, tree: &[u8]) -> World {
     world_with(reference_list(&tip, CAPABILITIES), pack_answer(&pack.finish()))
 }
 
-/// Just within the limits of the pack, so that libgit2 unpacks it.
+/// Just within the limits for packs, so libgit2 unpacks it.
 #[test]
 fn many_objects_cost_no_memory() {
     let mut pack = PackBuilder::default();
@@ -125,11 +125,11 @@ fn many_objects_cost_no_memory() {
         pack.delta_at(base, &delta(4, 5, &[insert(&[&[0][..], &number.to_le_bytes()].concat())]));
         pack.whole("blob", &number.to_le_bytes());
     }
-    let world = whole(&mut pack, &tree_entry("100644", b"a", &object_name("blob", b"base")));
+    let world = world_with_pack(&mut pack, &tree_entry("100644", b"a", &object_name("blob", b"base")));
     check("many objects", &world, 4, "mlc-ai/tiny is not an MLC model");
 }
 
-/// Large files of the pack that the commit does not have are only looked through, one piece after the other.
+/// Large files in the pack that the commit does not refer to are only scanned, in pieces.
 #[test]
 fn unneeded_content_costs_no_memory() {
     let zeros = vec![0; 1 << 20];
@@ -137,10 +137,11 @@ fn unneeded_content_costs_no_memory() {
     let small = object_name("blob", b"small");
     pack.whole("blob", b"small");
     pack.lying("blob", 200 * MIB, &[(&zeros, 200)]);
-    let world = whole(&mut pack, &tree_entry("100644", b"a", &small));
+    let world = world_with_pack(&mut pack, &tree_entry("100644", b"a", &small));
     check("a large file", &world, 4, "mlc-ai/tiny is not an MLC model");
 
-    // Two deltas of one file, and one of each. No more than two of them are needed at once.
+    // Two deltas of one file, and a delta of each of those. At most two of the results are needed at a
+    // time.
     let size = 40 * MIB;
     let mut pack = PackBuilder::default();
     pack.whole("blob", b"small");
@@ -154,15 +155,15 @@ fn unneeded_content_costs_no_memory() {
         let child = pack.delta_at(base, &version(number));
         pack.delta_at(child, &version(number + 2));
     }
-    let world = whole(&mut pack, &tree_entry("100644", b"a", &small));
+    let world = world_with_pack(&mut pack, &tree_entry("100644", b"a", &small));
     check("large deltas", &world, 4, "mlc-ai/tiny is not an MLC model");
 }
 
-/// Folders in folders, each with as long a list as may be.
+/// Nested folders, each with the longest list that is allowed.
 #[test]
 fn long_lists_cost_no_memory() {
     let mut pack = PackBuilder::default();
-    // Files that are not written.
+    // Pointers, so these files are not written.
     let pointer =
         format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 1\n", "0".repeat(64));
     let blob = object_name("blob", pointer.as_bytes());
@@ -178,23 +179,23 @@ fn long_lists_cost_no_memory() {
         below = object_name("tree", &tree);
         pack.whole("tree", &tree);
     }
-    let world = whole(&mut pack, &tree_entry("40000", b"a", &below));
+    let world = world_with_pack(&mut pack, &tree_entry("40000", b"a", &below));
     check("long names", &world, 4, "more than 16.78 MB in names of files");
 
     let mut pack = PackBuilder::default();
     let tree = tree_entry("100644", b"a", &blob).repeat((16 << 20) / 29);
     pack.whole("blob", pointer.as_bytes());
-    let world = whole(&mut pack, &tree);
+    let world = world_with_pack(&mut pack, &tree);
     check("one name", &world, 5, "it is listed twice");
 }
 
-/// What is within the limits is no bomb: it costs its own size, twice at most.
+/// Content within the limits costs at most twice its own size.
 #[test]
 fn content_within_the_limits_costs_at_most_twice_its_size() {
     let size = 120 * MIB;
     let zeros = vec![0; 1 << 20];
     let mut pack = PackBuilder::default();
-    // Three such, of which one is in memory at a time.
+    // Three files of this size, only one of which is in memory at a time.
     let mut content = vec![0; 120 << 20];
     let mut names = Vec::new();
     for number in 1..4_u8 {
@@ -203,7 +204,7 @@ fn content_within_the_limits_costs_at_most_twice_its_size() {
         pack.lying("blob", size, &[(&zeros, 119), (last, 1)]);
         names.push(object_name("blob", &content));
     }
-    // Three of 30 MiB, each a delta of the one before.
+    // Three of 30 MiB, each a delta of the previous one.
     let base_size = 30 * MIB;
     let mut base = pack.lying("blob", base_size, &[(&zeros, 30)]);
     let mut content = vec![0; 30 << 20];
@@ -217,9 +218,9 @@ fn content_within_the_limits_costs_at_most_twice_its_size() {
     let tree: Vec<u8> = entries
         .flat_map(|(number, name)| tree_entry("100644", format!("{number}").as_bytes(), name))
         .collect();
-    let world = whole(&mut pack, &tree);
-    let (code, said, peak) = measured(&world);
-    // It got as far as the tree: there is no configuration in it.
+    let world = world_with_pack(&mut pack, &tree);
+    let (code, said, peak) = run_and_measure(&world);
+    // The download got as far as the tree, which has no configuration.
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("mlc-ai/tiny is not an MLC model"), "{said}");
     assert!(peak < LIMIT + 2 * size, "{} MiB", peak / MIB);

@@ -1,4 +1,4 @@
-//! What is made from the grammar for others: scripts that complete command lines, and manual pages.
+//! What is generated from the grammar: shell completion scripts and manual pages.
 
 use crate::world::World;
 
@@ -44,7 +44,7 @@ fn bash_completes() {
     }
 }
 
-/// What bash offers for the last word of a command line.
+/// What bash completes the last word of a command line to.
 #[cfg(target_os = "linux")]
 fn completed(script: &std::path::Path, line: &str) -> Option<String> {
     let words: Vec<&str> = line.split(' ').collect();
@@ -92,7 +92,7 @@ fn every_command_has_a_manual_page() {
     world.check_pristine();
 }
 
-/// Every option is explained, as in the long help.
+/// Every option has a description, as in the long help.
 #[track_caller]
 fn check_descriptions(page: &str) {
     let lines: Vec<&str> = page.lines().collect();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::world::{World, files_below};
 
-/// Both commands, or only the one, refuse a home, naming it; no request is made.
+/// Each of these commands rejects the home and names it, without making a request.
 #[track_caller]
 fn check(world: &World, commands: &[&str], home: &Path, words: &[&str]) {
     let before = files_below(&world.beside(""));
@@ -43,8 +43,8 @@ fn scratch_space_that_is_a_file() {
     assert!(world.hub.log().is_empty(), "{}", world.hub.log());
 }
 
-/// Folders that the program may read and not write to. The system's administrator may write everywhere, so
-/// there the program is run as another user.
+/// Folders that the program may read but not write. Root may write everywhere, so as root these tests run
+/// the program as another user.
 #[cfg(unix)]
 mod read_only {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -54,22 +54,22 @@ mod read_only {
     use super::*;
     use crate::world::{Cli, Ran, lay_out};
 
-    /// The user without rights of nearly every system.
+    /// The unprivileged user on nearly every system.
     const NOBODY: u32 = 65534;
 
     fn set_mode(path: &Path, mode: u32) {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Runs the program as a user who may not write to what this test made.
+    /// Runs the program as a user who may not write to this test's files.
     fn run_without_rights(world: &World, arguments: &[&str], settings: &[(&str, &Path)]) -> Ran {
         set_mode(&world.beside(""), 0o755);
         let with_settings = |cli: Cli| settings.iter().fold(cli, |cli, (name, folder)| cli.env(name, folder));
         if std::fs::metadata(world.user()).unwrap().uid() != 0 {
             return with_settings(world.cli(arguments)).run();
         }
-        // Where it was built, another user may have no access. Another process copies it: what this one writes to, a
-        // child of another test might hold open, and then it cannot be run.
+        // Another user may have no access to the build folder. `cp` makes the copy: if this process wrote
+        // it, a child of another test might inherit the open file, and then it could not be executed.
         let program = world.beside("program");
         let copied =
             Command::new("cp").arg(env!("CARGO_BIN_EXE_mlc-weights")).arg(&program).status().unwrap();
@@ -93,7 +93,6 @@ mod read_only {
         assert_eq!(files_below(&world.home()).len(), 0);
     }
 
-    /// The setting that is at fault is named, and no other.
     #[test]
     fn scratch_space_that_may_not_be_written_to() {
         let (world, model) = World::with_tiny();

@@ -1,11 +1,11 @@
-//! `download --dry-run`: what would be done, and nothing done.
+//! `download --dry-run` says what would be done, and does nothing.
 
 use local_hub::{Fault, FaultTarget, ModelFixture, PublishedModel, Times};
 use serde_json::Value;
 
 use crate::world::{PATIENCE, Ran, World, files_below};
 
-/// The plan of one model, as JSON.
+/// The plan for one model, as JSON.
 #[track_caller]
 fn plan(world: &World, model: &PublishedModel, options: &[&str]) -> Value {
     let arguments = [&["download", "--dry-run", "--json", &model.url], options].concat();
@@ -45,7 +45,7 @@ fn a_missing_model_is_planned_as_a_whole() {
     assert_eq!((&plan["cached"], &plan["replaces"]), (&false.into(), &false.into()));
     assert_eq!((&plan["bytes_to_fetch"], &plan["files_to_fetch"]), (&fetched.into(), &4.into()));
     assert_eq!(plan["files"].as_array().unwrap().len(), model.files.len() - 1);
-    // The hub was asked for the metadata only, and what that took is gone.
+    // Only metadata was requested, and nothing of it is left.
     assert_eq!((world.hub.log().resolve().count(), world.hub.log().data().count()), (0, 0));
     world.check_untouched();
     let left = files_below(&world.home());
@@ -81,7 +81,8 @@ fn leftovers_of_interrupted_downloads_are_counted() {
     let running = world.cli(&["download", &model.url, "-j", "1"]).start();
     let stalled = world.hub.log().data().file("params_shard_2.bin");
     assert!(stalled.wait_until(PATIENCE, |log| !log.is_empty()));
-    // It is requested as soon as the shards before it have arrived, which are still being checked and synced then.
+    // It is requested as soon as the earlier shards have arrived, while they are still being verified and
+    // synced.
     crate::world::until(|| crate::world::is_in_pool(&world.home(), &model, "params_shard_0.bin"));
     running.signal("INT");
     assert_eq!(running.end().status, Some(130));
@@ -97,7 +98,7 @@ fn leftovers_of_interrupted_downloads_are_counted() {
     assert!(from == "network" && left <= 200_000, "{plan:#}");
     assert!(plan["bytes_to_fetch"].as_u64().unwrap() < large(&model), "{plan:#}");
     world.check_untouched();
-    // It is all still there for the download itself.
+    // Everything is still there for the real download.
     let ran = world.download(&model);
     assert!(ran.stderr.contains("already there, verified"), "{}", ran.stderr);
 }

@@ -1,7 +1,8 @@
-//! What the disk is asked for, and what happens when it refuses: as `strace` sees it.
+//! What is synced and when, according to `strace`, and what happens when the disk refuses.
 //!
-//! After a power failure a disk may have kept a name and lost the data behind it. So data must be synced before it
-//! gets a name that vouches for it, and the folder with that name before the next step builds on it.
+//! After a power failure a disk may have kept a name but lost the data behind it. So data must be synced
+//! before it gets a name that says it is verified, and the folder with that name before the next step
+//! relies on it.
 
 use std::path::Path;
 
@@ -13,7 +14,7 @@ use crate::world::{PATIENCE, World, is_in_pool, until};
 struct Report(Vec<Call>);
 
 impl Report {
-    /// The one rename to this place.
+    /// The only rename to this path.
     #[track_caller]
     fn rename_to(&self, place: &Path) -> &Call {
         let renames = self.0.iter().filter(|call| call.is_rename());
@@ -22,7 +23,7 @@ impl Report {
         found[0]
     }
 
-    /// A file or folder was synced between two moments.
+    /// The file or folder was synced between these two calls.
     #[track_caller]
     fn check_synced(&self, path: &Path, after: Option<&Call>, before: Option<&Call>) {
         let synced = self.0.iter().any(|call| {
@@ -41,8 +42,8 @@ impl std::fmt::Display for Report {
     }
 }
 
-/// Downloads a model, and tells what the disk was asked for meanwhile.
-fn watched(options: &[&str]) -> Option<(World, PublishedModel, Report)> {
+/// Downloads a model, and returns the calls it made.
+fn trace_download(options: &[&str]) -> Option<(World, PublishedModel, Report)> {
     if !traced::is_possible() {
         return None;
     }
@@ -57,7 +58,7 @@ fn watched(options: &[&str]) -> Option<(World, PublishedModel, Report)> {
 
 #[test]
 fn data_is_synced_before_it_gets_its_name() {
-    let Some((world, model, report)) = watched(&[]) else { return };
+    let Some((world, model, report)) = trace_download(&[]) else { return };
     let entry = world.entry(&model);
     let publication = report.rename_to(&entry);
     let tree = publication.paths.first().unwrap();
@@ -90,19 +91,19 @@ fn data_is_synced_before_it_gets_its_name() {
 
 #[test]
 fn nothing_is_synced_for_a_cache_that_may_be_lost() {
-    let Some((.., report)) = watched(&["--no-fsync"]) else { return };
+    let Some((.., report)) = trace_download(&["--no-fsync"]) else { return };
     assert!(!report.0.iter().any(Call::is_sync), "{report}");
     assert!(report.0.iter().any(Call::is_rename));
 }
 
-/// Few enough for a thread that writes many MiB, and more than the metadata, which is written with the same call,
-/// takes.
+/// Fewer calls than a thread needs to write many MiB, and more than the metadata takes, which is written
+/// with the same call.
 const TIMES: u32 = 10;
 
-/// A download in which a call fails once a thread has made it so often, after another download has verified the
-/// first shard.
+/// Downloads a model while `call` fails, after another download has verified the first shard. `pwrite64`
+/// fails only from the `TIMES`th call of each thread on.
 #[track_caller]
-fn check_refused(call: &str, error: &str, words: &[&str]) {
+fn check_disk_error(call: &str, error: &str, words: &[&str]) {
     const MIB: u64 = 1 << 20;
     let fixture = ModelFixture::new("mlc-ai/tiny").shard("first.bin", MIB).shard("second.bin", 32 * MIB);
     let (world, model) = World::with(&fixture);
@@ -135,9 +136,9 @@ fn verified_files_are_kept_when_the_disk_refuses() {
         return;
     }
     let full = [" needs ", " more, and ", " free\n", "No space left on device"];
-    check_refused("pwrite64", "ENOSPC", &full);
-    // Where room is only looked for when data is written out.
-    check_refused("fdatasync", "ENOSPC", &full);
-    check_refused("pwrite64", "EDQUOT", &[" more, and ", "Disk quota exceeded"]);
-    check_refused("fdatasync", "EIO", &["cannot sync ", "Input/output error"]);
+    check_disk_error("pwrite64", "ENOSPC", &full);
+    // On some file systems space is allocated only when data is written out.
+    check_disk_error("fdatasync", "ENOSPC", &full);
+    check_disk_error("pwrite64", "EDQUOT", &[" more, and ", "Disk quota exceeded"]);
+    check_disk_error("fdatasync", "EIO", &["cannot sync ", "Input/output error"]);
 }

@@ -1,4 +1,4 @@
-//! How the hub is reached: its address, proxies, certificates.
+//! How the hub is reached: its address, proxies and certificates.
 
 use std::path::Path;
 
@@ -137,7 +137,7 @@ fn a_proxy_for_https() {
     check_tunnels(&world, &proxy);
 }
 
-/// Every connection to hub and data host came through the proxy.
+/// Every connection to the hub and the data host went through the proxy.
 #[track_caller]
 fn check_tunnels(world: &World, proxy: &LocalProxy) {
     let tunnels = proxy.requests();
@@ -146,17 +146,17 @@ fn check_tunnels(world: &World, proxy: &LocalProxy) {
         let host = host.strip_prefix("https://").unwrap();
         assert!(tunnels.iter().any(|request| request.target == host), "{host}: {tunnels:?}");
     }
-    // A connection that is opened to spare may end without a request.
+    // A connection that was opened in advance may end without a request.
     assert!(tunnels.len() >= world.hub.log().connections(), "{tunnels:?}");
 }
 
-/// Without TLS, at an address that only the proxy knows.
+/// Without TLS, at an address that only the proxy can reach.
 #[test]
 fn a_plain_hub_behind_proxies_of_every_kind() {
     for kind in ["http", "https", "socks4a", "socks5", "socks5h"] {
         let (world, model) = World::with_tiny();
         let proxy = if kind == "https" { LocalProxy::with_tls() } else { LocalProxy::start() };
-        // Nobody listens at port 1 there.
+        // Nothing listens on port 1.
         let hub = if kind == "socks4a" { "hub.invalid:1" } else { "[::1]:1" };
         proxy.lead(hub, &world.hub.endpoint());
         let certificates = world.beside("certificates.pem");
@@ -169,13 +169,13 @@ fn a_plain_hub_behind_proxies_of_every_kind() {
     }
 }
 
-/// How a proxy of this kind is asked for a connection, and whether it looks up names itself.
+/// Checks how the client asks a proxy of this kind for a connection, and whether the proxy resolves names.
 #[track_caller]
 fn check_kind(kind: &str, method: &str, looks_up: bool) {
     let (world, model) = with_tls();
     let proxy = if kind == "https" { LocalProxy::with_tls() } else { LocalProxy::start() };
     let port = world.hub.endpoint().rsplit_once(':').unwrap().1.to_owned();
-    // `localhost` may be that address.
+    // `localhost` may resolve to that address.
     proxy.lead(&format!("[::1]:{port}"), &world.hub.endpoint());
     let certificates = world.beside("certificates.pem");
     std::fs::write(&certificates, [world.hub.ca_certificate(), proxy.ca_certificate()].concat()).unwrap();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::world::{Cli, Ran, World};
 
-/// The settings of that name.
+/// The settings with this name.
 fn settings<'a>(document: &'a Value, name: &str) -> Vec<&'a Value> {
     document["settings"].as_array().unwrap().iter().filter(|setting| setting["name"] == name).collect()
 }
@@ -14,7 +14,7 @@ fn document(ran: &Ran) -> Value {
     ran.json()
 }
 
-/// What is said about the first setting of that name, in an environment with these variables.
+/// Checks what is reported about the first setting with this name, in an environment with these variables.
 #[track_caller]
 fn check(world: &World, variables: &[(&str, &str)], status: i32, name: &str, severity: &str, words: &str) {
     let with = |cli: Cli| variables.iter().fold(cli, |cli, (name, value)| cli.env(name, value));

@@ -1,4 +1,4 @@
-//! What an interruption does not end at once, and that it is announced: a publication, and a sync.
+//! Publishing and syncing are not interrupted at once, and the program says so.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,9 @@ use local_hub::{FixtureFile, PublishedModel};
 use crate::traced;
 use crate::world::{Ran, World, files_below, until};
 
-/// Runs a download whose calls of this kind take long, and interrupts it when it has told, or done, enough.
-/// Answers what it left; nothing where that cannot be arranged.
-fn interrupted_at_the_disk(
+/// Runs a download in which calls of this kind are slow, and interrupts it when `is_time` says so. Returns
+/// `None` if `strace` does not work here.
+fn interrupt_during(
     world: &World,
     model: &PublishedModel,
     call: &str,
@@ -34,7 +34,7 @@ fn interrupted_at_the_disk(
 fn a_publication_in_progress_is_announced_and_completes() {
     let (world, model) = World::with_tiny();
     let has_begun = |told: &str| told.contains("putting the model in place");
-    let Some(ran) = interrupted_at_the_disk(&world, &model, "fsync", 300, has_begun) else { return };
+    let Some(ran) = interrupt_during(&world, &model, "fsync", 300, has_begun) else { return };
     assert_eq!(ran.status, Some(130), "{}", ran.stderr);
     let announced = "finishing: putting the model in place; press Ctrl-C again to stop at once";
     assert!(ran.stderr.contains(announced), "{}", ran.stderr);
@@ -44,14 +44,14 @@ fn a_publication_in_progress_is_announced_and_completes() {
 #[test]
 fn a_sync_in_progress_is_announced() {
     let (world, model) = World::with_tiny();
-    // What is written is synced at once.
+    // Data is synced as soon as it is written.
     let is_written = |file: &FixtureFile| {
         let is_part = |path: &PathBuf| path.to_str().unwrap().ends_with(&file.sha256);
         let parts = files_below(&world.home()).into_iter().filter(is_part);
         parts.filter_map(|part| part.metadata().ok()).any(|part| part.len() == file.size)
     };
-    let all_came = |_: &str| model.lfs_files().all(is_written);
-    let Some(ran) = interrupted_at_the_disk(&world, &model, "fdatasync", 1500, all_came) else { return };
+    let all_received = |_: &str| model.lfs_files().all(is_written);
+    let Some(ran) = interrupt_during(&world, &model, "fdatasync", 1500, all_received) else { return };
     assert_eq!(ran.status, Some(130), "{}", ran.stderr);
     let announced = "finishing: waiting for the disk to write what was downloaded";
     assert!(ran.lines().contains(&announced), "{}", ran.stderr);

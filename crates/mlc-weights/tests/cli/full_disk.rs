@@ -1,4 +1,4 @@
-//! Exit status 7: a disk that is full, before a download or in the middle of it.
+//! Exit status 7: the disk is full before a download, or becomes full during it.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -13,26 +13,26 @@ const MIB: u64 = 1 << 20;
 
 const ADVICE: &str = "\n  make room (`mlc-weights prune` may help), or set MLC_LLM_HOME to ";
 
-/// A home on a file system of 16 MiB in memory.
+/// A home on an in-memory file system of 16 MiB.
 struct SmallDisk {
     namespace: Namespace,
     home: PathBuf,
 }
 
 impl SmallDisk {
-    /// `None` where there is no such disk.
+    /// `None` if this user may not mount.
     fn of(world: &World) -> Option<Self> {
         let mount = "mkdir -p small; mount -t tmpfs -o size=16m none small";
         let namespace = Namespace::with(&world.beside(""), mount)?;
         Some(Self { namespace, home: world.beside("small") })
     }
 
-    /// The home, as this process sees it.
+    /// The home's path as seen by this process.
     fn outside(&self) -> PathBuf {
         self.namespace.outside(&self.home)
     }
 
-    /// Takes up all room but for about so much.
+    /// Uses up all space except about `left` bytes.
     fn fill(&self, left: u64) -> PathBuf {
         let path = self.outside().join("ballast");
         let mut ballast = File::create(&path).unwrap();
@@ -50,7 +50,7 @@ impl SmallDisk {
     }
 }
 
-/// A model of a small shard and one of 8 MiB, and a disk of 16.
+/// A model with a small shard and one of 8 MiB, and a disk of 16 MiB.
 fn world() -> Option<(World, PublishedModel, SmallDisk)> {
     let fixture = ModelFixture::new("mlc-ai/tiny").shard("first.bin", MIB).shard("second.bin", 8 * MIB);
     let (world, model) = World::with(&fixture);
@@ -83,7 +83,7 @@ fn a_disk_that_is_full_on_the_way() {
     assert!(second.wait_until(PATIENCE, |log| log.in_flight() == 1));
     until(|| is_in_pool(&disk.outside(), &model, "first.bin"));
 
-    // Another program takes what was free when the download began.
+    // Another program uses the space that was free when the download began.
     let ballast = disk.fill(3 * MIB);
     hold.release();
     let ran = running.end();

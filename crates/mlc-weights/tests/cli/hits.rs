@@ -1,4 +1,4 @@
-//! What a model in the cache costs: no request, no words, nothing created.
+//! What a cached model costs: no request, no output on stderr, no new files.
 
 use crate::world::World;
 
@@ -167,7 +167,7 @@ fn a_typo_in_a_name_gets_a_suggestion() {
         let ran = world.cli(&["path", slip]).run();
         ran.check_failure(3, &[]);
         assert_eq!(ran.stderr.contains("  did you mean mlc-ai/tiny?\n"), meant, "{}", ran.stderr);
-        // A slip is not repeated as if it were right.
+        // A likely typo is not repeated as if it were correct.
         let when = if meant { "if the name is right" } else { "to download it" };
         let advice = format!("  {when}: mlc-weights download {slip}\n");
         assert!(ran.stderr.ends_with(&advice), "{}", ran.stderr);

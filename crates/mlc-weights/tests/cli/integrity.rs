@@ -1,4 +1,4 @@
-//! Exit status 5: what came is not what it should be, or must not be written.
+//! Exit status 5: the downloaded data is wrong, or must not be written.
 
 use local_hub::ModelFixture;
 

@@ -1,4 +1,4 @@
-//! Exit status 130: Ctrl-C and termination stop a download at once, and the next run goes on.
+//! Exit status 130: SIGINT and SIGTERM stop a download at once, and the next run resumes it.
 
 #![cfg(unix)]
 
@@ -8,15 +8,15 @@ use local_hub::{Fault, FaultTarget, Hold, ModelFixture, Times};
 
 use crate::world::{PATIENCE, World, is_in_pool, until};
 
-/// How long a program may take to stop.
-const PROMPTLY: Duration = Duration::from_secs(5);
+/// How soon the program must stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What shells make of a program that this signal has ended.
+/// The exit status that shells report for a program killed by this signal.
 fn status_of(signal: &str) -> i32 {
     128 + if signal == "TERM" { 15 } else { 2 }
 }
 
-/// Interrupts a download that stands still at `target`, where `fault` holds it. Returns its last word.
+/// Interrupts a download that `fault` stalls at `target`. Returns its last line.
 #[track_caller]
 fn check(signal: &str, target: FaultTarget, fault: Fault) -> String {
     let (world, model) = World::with_tiny();
@@ -27,7 +27,7 @@ fn check(signal: &str, target: FaultTarget, fault: Fault) -> String {
 
     running.signal(signal);
 
-    let ran = running.end_within(PROMPTLY);
+    let ran = running.end_within(STOP_TIMEOUT);
     assert_eq!(ran.status, Some(status_of(signal)), "{}", ran.stderr);
     assert!(ran.stdout.is_empty());
     let last = ran.lines().pop().unwrap().to_owned();
@@ -53,7 +53,7 @@ fn a_second_interrupt_ends_the_program_at_once() {
     let faults = world.hub.log().filter(|request| request.fault.is_some());
     assert!(faults.wait_until(PATIENCE, |log| !log.is_empty()));
     running.signal_twice("INT", "TERM");
-    assert_eq!(running.end_within(PROMPTLY).status, Some(130));
+    assert_eq!(running.end_within(STOP_TIMEOUT).status, Some(130));
     world.check_untouched();
     world.download(&model);
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
@@ -62,24 +62,23 @@ fn a_second_interrupt_ends_the_program_at_once() {
 #[test]
 fn while_the_disk_does_not_answer() {
     let (world, model) = World::with_tiny();
-    // Reading from here never ends, as on a file system whose server is gone.
+    // Reading from it blocks forever, as on a file system whose server is gone.
     let pipe = world.beside("certificates.pem");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for twice in [false, true] {
         let arguments = ["download", &model.url, "--progress", "json"];
         let running = world.cli(&arguments).env("SSL_CERT_FILE", &pipe).start();
-        // Opens when the program has begun to read.
+        // Succeeds once the program has opened the pipe for reading.
         let _writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
         if twice {
-            // Two signals of one kind, so near to each other, might arrive as one.
+            // Two signals of the same kind in quick succession may be merged into one.
             running.signal_twice("INT", "TERM");
         } else {
             running.signal("INT");
         }
-        let ran = running.end_within(PROMPTLY);
+        let ran = running.end_within(STOP_TIMEOUT);
         assert_eq!(ran.status, Some(130), "{}", ran.stderr);
-        // The summary comes when what does not answer has been waited for and is given up. Whoever interrupts twice
-        // is not kept until then.
+        // The summary comes after a grace period for whatever does not respond. A second signal skips both.
         assert_eq!(ran.stderr.contains(r#""event":"summary""#), !twice, "{}", ran.stderr);
     }
     assert!(!world.entry(&model).exists());
@@ -125,7 +124,7 @@ fn a_second_download_waits_for_the_first_and_can_be_interrupted() {
     let second = world.cli(&["download", &model.url]).start_with_stderr(&told);
     until(|| waiting(&told));
     second.signal("INT");
-    assert_eq!(second.end_within(PROMPTLY).status, Some(130));
+    assert_eq!(second.end_within(STOP_TIMEOUT).status, Some(130));
     let words = std::fs::read_to_string(&told).unwrap();
     assert!(words.contains(&first.id().to_string()), "{words}");
 
@@ -139,7 +138,7 @@ fn a_second_download_waits_for_the_first_and_can_be_interrupted() {
     assert_eq!(world.hub.log().data().count(), model.lfs_files().count());
 }
 
-/// The JSON events of a run, of one name.
+/// The JSON events of a run with this name.
 fn events(ran: &crate::world::Ran, name: &str) -> Vec<serde_json::Value> {
     ran.events().into_iter().filter(|event| event["event"] == name).collect()
 }
@@ -148,7 +147,7 @@ fn bytes_of(events: &[serde_json::Value], member: &str) -> u64 {
     events.iter().map(|event| event[member].as_u64().unwrap()).sum()
 }
 
-/// What a program says that it has kept is what the next one does not ask for.
+/// What a run reports as kept is exactly what the next one does not request.
 #[track_caller]
 fn check_kept(signal: &str, stalled: &[(&str, u64)]) {
     const MIB: u64 = 1 << 20;
@@ -157,7 +156,7 @@ fn check_kept(signal: &str, stalled: &[(&str, u64)]) {
     for (file, after) in stalled {
         world.hub.fault(FaultTarget::data(file), Fault::Stall { after: *after }, Times::Forever);
     }
-    // Two connections, so that a file is not asked for in small ranges.
+    // Two connections, so that files are not requested in small ranges.
     let arguments = ["download", &model.url, "--progress", "json", "--jobs", "2"];
     let running = world.cli(&arguments).start();
     let log = world.hub.log().data();
@@ -169,14 +168,14 @@ fn check_kept(signal: &str, stalled: &[(&str, u64)]) {
         };
         stalled.iter().all(|(file, after)| sent(file) >= *after)
     }));
-    // What was sent may not be written yet.
+    // Bytes that were sent may not have been written yet.
     let is_journal = |path: &std::path::PathBuf| path.to_str().unwrap().ends_with(".journal");
     let begun = stalled.iter().filter(|(_, after)| *after > MIB).count();
     until(|| {
         crate::world::files_below(&world.home()).iter().filter(|path| is_journal(path)).count() >= begun
     });
     running.signal(signal);
-    let ran = running.end_within(PROMPTLY);
+    let ran = running.end_within(STOP_TIMEOUT);
     assert_eq!(ran.status, Some(status_of(signal)), "{}", ran.stderr);
     let failed = &events(&ran, "failed")[0];
     assert_eq!(failed["status"], status_of(signal));
@@ -195,7 +194,6 @@ fn the_next_run_resumes_what_was_reported_as_kept() {
     check_kept("INT", &[("large.bin", 1000), ("larger.bin", 1000)]);
 }
 
-/// A person is told the same number.
 #[test]
 fn the_last_line_says_how_much_was_kept() {
     let (world, model) = World::with_tiny();
@@ -206,7 +204,7 @@ fn the_last_line_says_how_much_was_kept() {
     let others: Vec<_> = model.lfs_files().filter(|file| file.path != "params_shard_2.bin").collect();
     until(|| others.iter().all(|file| is_in_pool(&world.home(), &model, &file.path)));
     running.signal("INT");
-    let ran = running.end_within(PROMPTLY);
+    let ran = running.end_within(STOP_TIMEOUT);
     let next = world.download(&model);
     let last = ran.lines().pop().unwrap().to_owned();
     let said = last.strip_prefix("interrupted; ").unwrap().split(" downloaded so far").next().unwrap();

@@ -1,11 +1,11 @@
-//! Progress for programs: objects, a line each, as docs/progress.md describes them.
+//! Progress for programs: one object per line, as described in docs/progress.md.
 
 use local_hub::{Fault, FaultTarget, ModelFixture, Times};
 use serde_json::Value;
 
 use crate::world::{Ran, World};
 
-/// Every line on stderr, each of which is an object.
+/// The lines on stderr, each of which must be an object.
 #[track_caller]
 fn objects(ran: &Ran) -> Vec<Value> {
     let objects = ran.events();
@@ -18,7 +18,7 @@ fn names(objects: &[Value]) -> Vec<&str> {
     names.filter(|name| *name != "progress").collect()
 }
 
-/// The one object of that name.
+/// The only object with this name.
 #[track_caller]
 fn only<'a>(objects: &'a [Value], name: &str) -> &'a Value {
     let mut found = objects.iter().filter(|object| object["event"] == name);
@@ -132,7 +132,7 @@ fn warnings_say_what_they_are_about() {
     assert_eq!((&warning["kind"], &warning["file"]), (&"unlisted_shard".into(), &"pytorch_model.bin".into()));
 }
 
-/// The only document of a download, whose progress goes its own way.
+/// The only document on stdout; progress goes to stderr.
 #[track_caller]
 fn document(ran: &Ran) -> Value {
     let document = ran.json();
@@ -185,10 +185,9 @@ fn a_document_says_where_bytes_came_from() {
         assert_eq!(row["bytes"], expected);
     };
     let nothing = |name: &str| world.cli(&["download", "--json", name]);
-    // The push has left the model in the cache; this one has another cache.
+    // The push has left the model in the cache, so this run uses another cache.
     let ran = nothing(&model.url).env("MLC_LLM_HOME", world.beside("empty")).env("MLC_WEIGHTS_STORE", &store);
     check(ran.run(), "store", serde_json::json!({ "hub": 0, "store": bytes, "reused": 0 }));
-    // One shard is missing.
     std::fs::remove_file(world.entry(&model).join("params_shard_0.bin")).unwrap();
     let missing = model.file("params_shard_0.bin").unwrap().size;
     let expected = serde_json::json!({ "hub": missing, "store": 0, "reused": bytes - missing });

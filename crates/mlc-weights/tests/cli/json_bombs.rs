@@ -1,4 +1,4 @@
-//! Repositories that are small and cost much memory, or would: refused by what they are, and cheap.
+//! Small repositories that would need much memory are refused, and cost little.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use local_hub::ModelFixture;
 
 use crate::world::{World, until};
 
-/// As long as the files are here, which are as good as nothing in the pack. They may be four times as long; these
-/// programs are not optimized.
+/// The length of the files, which compress to almost nothing in the pack. Four times as much is allowed,
+/// but an unoptimized program is slow to read it.
 const LENGTH: usize = 16 << 20;
 
 /// 128 MiB, and a file twice.
-const MOST: u64 = (128 << 20) + 2 * LENGTH as u64;
+const MEMORY_LIMIT: u64 = (128 << 20) + 2 * LENGTH as u64;
 
 fn filled(start: &str, element: &str, end: &str) -> String {
     filled_to(LENGTH, start, element, end)
@@ -27,7 +27,7 @@ fn check(fixture: &ModelFixture, words: &str) {
     let running = world.cli(&["download", &model.url]).start();
     let peak = running.peak();
     running.end().check_failure(4, &[words]);
-    assert!(peak < MOST, "{words}: {peak} bytes");
+    assert!(peak < MEMORY_LIMIT, "{words}: {peak} bytes");
     world.check_untouched();
 }
 
@@ -47,7 +47,7 @@ fn a_configuration_of_names() {
 
 #[test]
 fn an_interruption_ends_the_reading() {
-    // As long as may be: where nothing is optimized, reading takes far longer than this test waits.
+    // The longest that is allowed: an unoptimized program takes far longer to read it than this test waits.
     let manifest = filled_to(4 * LENGTH - 100, r#"{"records": [0"#, ",0", "]}");
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/bomb").manifest_bytes(manifest));
     let told = world.beside("told");

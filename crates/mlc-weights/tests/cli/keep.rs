@@ -10,8 +10,8 @@ use crate::world::{PATIENCE, Ran, World, lay_out};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A cache with the models `mlc-ai/0`, `mlc-ai/1` and so on, the first of which was used the longest ago.
-fn used_in_turn(count: usize) -> (World, Vec<PublishedModel>) {
+/// A cache with the models `mlc-ai/0`, `mlc-ai/1` and so on, least recently used first.
+fn cache_in_order_of_use(count: usize) -> (World, Vec<PublishedModel>) {
     let world = World::new();
     let models: Vec<_> =
         (0..count).map(|i| world.hub.publish(&ModelFixture::new(&format!("mlc-ai/{i}")))).collect();
@@ -21,13 +21,13 @@ fn used_in_turn(count: usize) -> (World, Vec<PublishedModel>) {
         let then = SystemTime::now() - HOUR * hours;
         let receipt = world.home().join(format!("model_weights/.mlc-weights/receipts/mlc-ai+{i}.json"));
         for path in [&receipt, &world.entry(model)] {
-            date(path, then);
+            set_modified_time(path, then);
         }
     }
     (world, models)
 }
 
-fn date(path: &Path, then: SystemTime) {
+fn set_modified_time(path: &Path, then: SystemTime) {
     std::fs::File::open(path).unwrap().set_modified(then).unwrap();
 }
 
@@ -39,15 +39,15 @@ fn keep(world: &World, bytes: u64, more: &[&str]) -> Ran {
     world.cli(&[&["prune", "--keep", &bytes.to_string(), "--json"], more].concat()).run()
 }
 
-/// The names of the models with this outcome, in the order in which they go.
-fn with(document: &Value, outcome: &str) -> Vec<String> {
+/// The names of the models with this outcome, in the order of removal.
+fn names_with(document: &Value, outcome: &str) -> Vec<String> {
     let models = document["cache"]["models"].as_array().unwrap().iter();
     let found = models.filter(|model| model["outcome"] == outcome);
     found.map(|model| model["model"].as_str().unwrap().trim_start_matches("mlc-ai/").to_owned()).collect()
 }
 
 #[track_caller]
-fn check_there(world: &World, models: &[PublishedModel], expected: &[usize]) {
+fn check_cached(world: &World, models: &[PublishedModel], expected: &[usize]) {
     for (i, model) in models.iter().enumerate() {
         assert_eq!(world.entry(model).exists(), expected.contains(&i), "{i}");
         if expected.contains(&i) {
@@ -58,19 +58,19 @@ fn check_there(world: &World, models: &[PublishedModel], expected: &[usize]) {
 
 #[test]
 fn the_least_recently_used_go_until_the_rest_fits() {
-    let (world, models) = used_in_turn(3);
+    let (world, models) = cache_in_order_of_use(3);
     let outside = world.beside("outside");
     std::fs::write(&outside, "mine").unwrap();
     let before = world.visible();
     let limit = size(&models[1..]);
     let would = keep(&world, limit, &["--dry-run"]).json();
     assert_eq!(
-        (with(&would, "removed"), with(&would, "fits")),
+        (names_with(&would, "removed"), names_with(&would, "fits")),
         (vec!["0".to_owned()], vec!["1".into(), "2".into()])
     );
     assert_eq!(world.visible(), before);
 
-    // One hit changes the order.
+    // A hit changes the order.
     world.cli(&["path", &models[0].url]).run().check_path(&world.entry(&models[0]));
     let did = keep(&world, limit, &[]);
     assert_eq!((did.status, did.stderr.as_str()), (Some(0), ""));
@@ -81,34 +81,34 @@ fn the_least_recently_used_go_until_the_rest_fits() {
         (&size(&models).into(), &(size(&models) - size(&models[1..2])).into())
     );
     assert_eq!(
-        (with(&did.json(), "removed"), with(&did.json(), "fits")),
+        (names_with(&did.json(), "removed"), names_with(&did.json(), "fits")),
         (vec!["1".to_owned()], vec!["2".into(), "0".into()])
     );
-    check_there(&world, &models, &[0, 2]);
+    check_cached(&world, &models, &[0, 2]);
     assert_eq!(std::fs::read_to_string(outside).unwrap(), "mine");
     let again = keep(&world, limit, &[]).json();
-    assert_eq!(with(&again, "removed"), [""; 0]);
+    assert_eq!(names_with(&again, "removed"), [""; 0]);
 }
 
 #[test]
 fn in_words() {
-    let (world, models) = used_in_turn(2);
+    let (world, models) = cache_in_order_of_use(2);
     let ran = world.cli(&["prune", "--keep", "1B", "--dry-run"]).run();
     assert!(ran.stderr.contains("would be removed; 0 B left, within 1 B\n"), "{}", ran.stderr);
     assert!(ran.text().contains("WOULD GO") && ran.text().contains("mlc-ai/0"), "{}", ran.text());
-    check_there(&world, &models, &[0, 1]);
+    check_cached(&world, &models, &[0, 1]);
     let ran = world.cli(&["prune", "--keep", "1TB"]).run();
     assert_eq!((ran.status, ran.text()), (Some(0), String::new()));
     assert!(ran.stderr.contains("left, within 1.00 TB\n"), "{}", ran.stderr);
-    check_there(&world, &models, &[0, 1]);
+    check_cached(&world, &models, &[0, 1]);
     let ran = world.cli(&["prune", "--keep", "0", "-q"]).run();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
-    check_there(&world, &models, &[]);
+    check_cached(&world, &models, &[]);
 }
 
 #[test]
 fn a_model_that_is_being_downloaded_again_is_kept() {
-    let (world, models) = used_in_turn(2);
+    let (world, models) = cache_in_order_of_use(2);
     let hold = Hold::new();
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Hold(hold.clone()), Times::Once);
     let later = world.hub.log().from_now();
@@ -119,19 +119,19 @@ fn a_model_that_is_being_downloaded_again_is_kept() {
         assert_eq!(ran.status, Some(0), "{}", ran.stderr);
         let (document, in_use) = (ran.json(), ["0"]);
         assert_eq!(
-            (with(&document, "in_use"), with(&document, "removed")),
+            (names_with(&document, "in_use"), names_with(&document, "removed")),
             (in_use.map(Into::into).to_vec(), vec!["1".into()])
         );
         assert_eq!(document["cache"]["fits"], false);
     }
-    check_there(&world, &models, &[0]);
+    check_cached(&world, &models, &[0]);
     hold.release();
     download.end().check_path(&world.entry(&models[0]));
 }
 
 #[test]
 fn while_downloads_are_forbidden_the_only_copy_stays() {
-    let (world, models) = used_in_turn(2);
+    let (world, models) = cache_in_order_of_use(2);
     let tier = world.beside("tier");
     let copy = lay_out(&models[1], &tier);
     for (name, value) in [
@@ -143,36 +143,36 @@ fn while_downloads_are_forbidden_the_only_copy_stays() {
         assert_eq!(ran.status, Some(0), "{}", ran.stderr);
         assert!(ran.text().contains("kept: it is the only copy"), "{}", ran.text());
         assert!(ran.stderr.contains(", still more than 0 B"), "{}", ran.stderr);
-        check_there(&world, &models, &[0, 1]);
+        check_cached(&world, &models, &[0, 1]);
     }
     let cli = world.cli(&["prune", "--keep", "0", "--json"]).env("HF_HUB_OFFLINE", "1");
     let document = cli.env("MLC_LLM_READONLY_WEIGHT_CACHE", &tier).run().json();
     assert_eq!(
-        (with(&document, "only_copy"), with(&document, "removed")),
+        (names_with(&document, "only_copy"), names_with(&document, "removed")),
         (vec!["0".to_owned()], vec!["1".into()])
     );
-    check_there(&world, &models, &[0]);
+    check_cached(&world, &models, &[0]);
     assert_eq!(models[1].differences(&copy), [""; 0]);
 }
 
 #[test]
 fn models_that_a_read_only_tier_also_has_are_removed_first() {
-    let (world, models) = used_in_turn(2);
+    let (world, models) = cache_in_order_of_use(2);
     let tier = world.beside("tier");
     lay_out(&models[1], &tier);
     let limit = size(&models[..1]).to_string();
     let cli = world.cli(&["prune", "--json", "--keep", &limit]).env("MLC_LLM_READONLY_WEIGHT_CACHE", &tier);
-    assert_eq!(with(&cli.run().json(), "removed"), ["1"]);
-    check_there(&world, &models, &[0]);
+    assert_eq!(names_with(&cli.run().json(), "removed"), ["1"]);
+    check_cached(&world, &models, &[0]);
 }
 
 #[test]
 fn models_that_another_program_may_be_writing_are_kept() {
-    let (world, models) = used_in_turn(2);
+    let (world, models) = cache_in_order_of_use(2);
     std::fs::remove_file(world.entry(&models[0]).join("params_shard_0.bin")).unwrap();
     let document = keep(&world, 0, &[]).json();
     assert_eq!(
-        (with(&document, "not_whole"), with(&document, "removed")),
+        (names_with(&document, "not_whole"), names_with(&document, "removed")),
         (vec!["0".to_owned()], vec!["1".into()])
     );
     assert!(world.entry(&models[0]).exists());
@@ -181,23 +181,23 @@ fn models_that_another_program_may_be_writing_are_kept() {
 #[cfg(unix)]
 #[test]
 fn links_stay_and_count_for_nothing() {
-    let (world, models) = used_in_turn(2);
+    let (world, models) = cache_in_order_of_use(2);
     let own = world.beside("own");
     std::fs::rename(world.entry(&models[0]), &own).unwrap();
     std::os::unix::fs::symlink(&own, world.entry(&models[0])).unwrap();
     let document = keep(&world, 0, &[]).json();
     assert_eq!(
-        (with(&document, "removed"), &document["cache"]["fits"]),
+        (names_with(&document, "removed"), &document["cache"]["fits"]),
         (vec!["1".to_owned()], &true.into())
     );
-    check_there(&world, &models, &[0]);
+    check_cached(&world, &models, &[0]);
 }
 
 #[test]
 fn without_a_size_no_model_is_removed() {
-    let (world, models) = used_in_turn(1);
+    let (world, models) = cache_in_order_of_use(1);
     assert_eq!(world.cli(&["prune", "--json"]).run().json()["cache"], Value::Null);
-    check_there(&world, &models, &[0]);
+    check_cached(&world, &models, &[0]);
     for arguments in [
         &["prune", "--keep", "much"][..],
         &["prune", "--keep=-1"],
@@ -207,5 +207,5 @@ fn without_a_size_no_model_is_removed() {
         let ran = world.cli(arguments).run();
         assert_eq!((ran.status, ran.stdout.len()), (Some(2), 0), "{arguments:?}: {}", ran.stderr);
     }
-    check_there(&world, &models, &[0]);
+    check_cached(&world, &models, &[0]);
 }

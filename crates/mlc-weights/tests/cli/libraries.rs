@@ -1,9 +1,9 @@
-//! What must be on a machine for the program to start.
+//! Which shared libraries the program needs to start.
 
 use crate::world::World;
 
-/// The C library and its parts, the loader, and what unwinds the stack: images without a shell have them.
-const EVERYWHERE: [&str; 8] = [
+/// The C library and its parts, the loader and the stack unwinder, which even images without a shell have.
+const ALLOWED: [&str; 8] = [
     "ld-linux",
     "libc.so",
     "libdl.so",
@@ -16,13 +16,13 @@ const EVERYWHERE: [&str; 8] = [
 
 #[test]
 fn no_library_is_needed_that_an_image_may_lack() {
-    // The loader lists what it would load, as `ldd` has it do, and runs nothing.
+    // With this variable the loader lists what it would load, like `ldd`, and runs nothing.
     let ran = World::new().cli(&[]).env("LD_TRACE_LOADED_OBJECTS", "1").run();
     let text = ran.text();
     assert!(text.contains("libc.so"), "the loader lists nothing: {ran:?}");
     for line in text.lines() {
         let name = line.trim().rsplit_once('/').map_or(line.trim(), |(_, name)| name);
-        let is_everywhere = EVERYWHERE.iter().any(|known| name.starts_with(known));
-        assert!(is_everywhere, "the program needs {line:?}, of all these:\n{text}");
+        let is_allowed = ALLOWED.iter().any(|known| name.starts_with(known));
+        assert!(is_allowed, "the program needs {line:?}, of all these:\n{text}");
     }
 }

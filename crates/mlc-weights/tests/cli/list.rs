@@ -123,7 +123,6 @@ fn models_are_sorted() {
     assert_eq!(sorted(&["--sort", "size"]), ["mlc-ai/a", "mlc-ai/c", "mlc-ai/b"]);
 }
 
-/// The newest first.
 #[cfg(unix)]
 #[test]
 fn models_are_sorted_by_age() {
@@ -131,7 +130,7 @@ fn models_are_sorted_by_age() {
 
     let world = World::new();
     for (name, days) in [("mlc-ai/b", 2), ("mlc-ai/a", 1), ("mlc-ai/c", 3)] {
-        // What another program has put there is as old as its folder.
+        // A model placed by another program is as old as its folder.
         let entry =
             lay_out(&world.hub.publish(&ModelFixture::new(name)), &world.home().join("model_weights"));
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400);

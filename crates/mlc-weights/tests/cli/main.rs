@@ -1,4 +1,4 @@
-//! The real program against a real hub on loopback: its streams, its exit statuses, its words.
+//! The real program against a local hub: its streams, exit statuses and messages.
 
 #![expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
 

@@ -1,4 +1,5 @@
-//! Disks that are full, read-only or both: real ones in memory, mounted where only the program sees them.
+//! Disks that are full, read-only or both: real in-memory file systems, mounted where only the program sees
+//! them.
 
 #![cfg(target_os = "linux")]
 
@@ -9,8 +10,8 @@ use local_hub::{ModelFixture, PublishedModel};
 use crate::namespace::Namespace;
 use crate::world::{World, lay_out};
 
-/// Runs a shell's commands in the folder of a world, in which `mlc` is the program and `mount` has mounted for these
-/// commands only. `None` where the user may not mount.
+/// Runs shell commands in the world's folder, where `mlc` is the program and `mount` has mounted file
+/// systems for these commands only. `None` if this user may not mount.
 fn run(world: &World, mount: &str, commands: &str) -> Option<String> {
     let namespace = Namespace::with(&world.beside(""), mount)?;
     let script =
@@ -55,7 +56,7 @@ fn a_disk_that_is_too_small_is_refused_before_anything_is_fetched() {
     assert!(world.hub.log().data().is_empty());
 }
 
-/// A disk has room for a limited number of files, which cannot be known in advance.
+/// A disk has room for a limited number of files, which the program cannot know in advance.
 #[test]
 fn a_disk_that_fills_up_meanwhile_leaves_nothing_visible_and_the_next_run_goes_on() {
     let (world, model) = large();

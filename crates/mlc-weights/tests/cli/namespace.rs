@@ -1,5 +1,5 @@
-//! File systems of a test's own: mounted where only its own processes see them, by root or by anybody else whom the
-//! system lets be root in a namespace of users.
+//! A test's own file systems, visible only to its own processes. They can be mounted by root, or by anyone
+//! who may be root in a user namespace.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -8,17 +8,18 @@ use std::process::{Child, Command, Stdio};
 use crate::world::Cli;
 
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-/// A user of his own first: root in a container may not mount outside of one.
+/// A user namespace first: root in a container may not mount without one.
 const KINDS: [&[&str]; 2] = [&["--user", "--map-root-user", "--mount"], &["--mount"]];
 
-/// A namespace of mounts, kept by a shell that waits; when this is dropped, what was mounted there is gone.
+/// A mount namespace, kept alive by a waiting shell. Dropping it removes everything that was mounted in it.
 pub(crate) struct Namespace {
     shell: Child,
     has_user: bool,
 }
 
 impl Namespace {
-    /// Runs a shell's commands, which mount, in `folder`. `None`, said in a line, where this user may not do that.
+    /// Runs shell commands, which mount file systems, in `folder`. Returns `None`, and says so, if this
+    /// user may not mount.
     #[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
     pub(crate) fn with(folder: &Path, mount: &str) -> Option<Self> {
         let mut reasons = Vec::new();
@@ -68,7 +69,7 @@ impl Namespace {
         Cli { command }
     }
 
-    /// A program in the namespace, with an empty environment.
+    /// A command in the namespace, with an empty environment.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.shell.id().to_string(), "--mount", "--preserve-credentials"]);
@@ -79,7 +80,7 @@ impl Namespace {
         command
     }
 
-    /// The way, from outside, to a place in the namespace.
+    /// The path from outside to a path in the namespace.
     pub(crate) fn outside(&self, inside: &Path) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.shell.id()));
         root.join(inside.strip_prefix("/").unwrap())
@@ -88,7 +89,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // The shell reads the end of its input, and ends itself.
+        // The shell exits at the end of its input.
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
     }

@@ -1,5 +1,5 @@
-//! Other users of the machine: what they put into a cache that is theirs costs the user who runs the program
-//! nothing of what is elsewhere.
+//! Other users of the machine: whatever they put into a cache that they own, nothing elsewhere that belongs
+//! to the user is harmed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +13,10 @@ use local_hub::{Fault, FaultTarget, Hold, ModelFixture, PublishedModel, RequestL
 
 use crate::world::{Cli, PATIENCE, Ran, Running, World, entry_in, files_below, is_in_pool, lay_out, until};
 
-/// Nobody, on most systems.
+/// `nobody` on most systems.
 const NEIGHBOUR: u32 = 65534;
 
-/// Whether this user can be two. In ci nothing is skipped.
+/// Whether the tests can run as two users. `ci` sets a variable that makes it an error if not.
 #[expect(clippy::print_stdout, reason = "says what is skipped")]
 fn two_users() -> bool {
     let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
@@ -29,14 +29,14 @@ fn two_users() -> bool {
     is_root
 }
 
-/// Runs a line of shell as the neighbour.
+/// Runs a shell command as the neighbour.
 #[track_caller]
 fn as_neighbour(line: &str) {
     let status = Command::new("sh").args(["-c", line]).uid(NEIGHBOUR).gid(NEIGHBOUR).status().unwrap();
     assert!(status.success(), "{line}");
 }
 
-/// A world in whose folder the cache's home belongs to the neighbour.
+/// A world whose cache home belongs to the neighbour.
 fn foreign_world() -> (World, PublishedModel) {
     let (world, model) = World::with_tiny();
     open_to_others(&world);
@@ -48,14 +48,14 @@ fn open_to_others(world: &World) {
     fs::set_permissions(world.beside(""), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Makes a folder and all in it the neighbour's.
+/// Makes the neighbour the owner of a folder and everything in it.
 fn give_away(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let owner = format!("{NEIGHBOUR}:{NEIGHBOUR}");
     assert!(Command::new("chown").args(["-hR", &owner]).arg(folder).status().unwrap().success());
 }
 
-/// What this user would miss: folders of names like the cache's own, all of them old.
+/// Files that must survive: old, and in folders with names that the cache itself uses.
 fn precious(world: &World) -> PathBuf {
     let precious = world.beside("precious");
     for folder in
@@ -104,7 +104,7 @@ fn listing(folder: &Path) -> Listing {
     files_below(folder).into_iter().map(entry).collect()
 }
 
-/// It was done, or the link was named.
+/// The command succeeded, or named the link.
 #[track_caller]
 fn check_end(ran: &Ran, link: &Path, what: &str) {
     assert!(matches!(ran.status, Some(0 | 7)), "{what}: {:?} {}", ran.status, ran.stderr);
@@ -149,7 +149,7 @@ fn a_removal_follows_no_planted_link() {
     check_levels(&["remove", "mlc-ai/tiny"], true);
 }
 
-/// Without links, a cache that belongs to another user is a cache like any other.
+/// Without links, a cache that belongs to another user works like any other.
 #[test]
 fn a_foreign_home_is_used() {
     if !two_users() {
@@ -164,7 +164,7 @@ fn a_foreign_home_is_used() {
     assert!(!world.entry(&model).exists());
 }
 
-/// The folder of the run becomes a link while the download is under way.
+/// The folder of the run is replaced by a link during the download.
 #[test]
 fn a_link_that_is_planted_during_a_download_is_not_followed() {
     if two_users() {
@@ -179,10 +179,10 @@ fn check_planted_during(request: &FaultTarget) {
     let precious = precious(&world);
     let staging = world.home().join("model_weights/.mlc-weights/staging").join(SLOT);
     as_neighbour(&format!("mkdir -p {}", staging.join("runs").display()));
-    let (download, hold) = held_at(&world, world.cli(&["download", &model.url]), request);
+    let (download, hold) = start_held_at(&world, world.cli(&["download", &model.url]), request);
     let id = download.id();
     let run = fs::read_dir(staging.join("runs")).unwrap().next().unwrap().unwrap().file_name();
-    // As deep as can be, so that all that is done by path would end up there.
+    // Includes the folders of a run, so that anything done by path would succeed there.
     let (run, aside) = (staging.join("runs").join(run), staging.join("runs/aside"));
     for name in ["tree", "parts", "scratch"] {
         fs::create_dir_all(precious.join(name)).unwrap();
@@ -207,9 +207,9 @@ fn check_planted_during(request: &FaultTarget) {
     assert!(!left.iter().flatten().any(is_ours), "scratch space is left");
 }
 
-/// Starts a download that is held up at a request.
+/// Starts a download and waits until it is held at a request.
 #[track_caller]
-fn held_at(world: &World, download: Cli, request: &FaultTarget) -> (Running, Hold) {
+fn start_held_at(world: &World, download: Cli, request: &FaultTarget) -> (Running, Hold) {
     let hold = Hold::new();
     world.hub.fault(request.clone(), Fault::Hold(hold.clone()), Times::Once);
     let running = download.start();
@@ -218,7 +218,7 @@ fn held_at(world: &World, download: Cli, request: &FaultTarget) -> (Running, Hol
     (running, hold)
 }
 
-/// What a neighbour may hold open becomes a copy of the user's own.
+/// A neighbour may hold the file open, so the user gets their own copy.
 #[test]
 fn a_file_of_another_user_is_copied_and_not_linked() {
     if !two_users() {
@@ -239,7 +239,7 @@ fn a_file_of_another_user_is_copied_and_not_linked() {
     assert_eq!(model.differences(&entry), [""; 0]);
 }
 
-/// Shards on another disk behind links of the user's own; a neighbour's link is another matter.
+/// Shards may be on another disk behind the user's own link, but a neighbour's link is not followed.
 #[test]
 fn a_link_above_a_model_is_followed_if_it_is_the_users_own() {
     if !two_users() {
@@ -277,12 +277,12 @@ fn with_umask(cli: Cli, mask: &str) -> Cli {
     Cli { command }
 }
 
-/// The program where users but root can run it.
-fn by_others(world: &World, arguments: &[&str]) -> Cli {
+/// A copy of the program that other users may execute.
+fn copied_program(world: &World, arguments: &[&str]) -> Cli {
     let program = world.beside("program");
     if !program.exists() {
-        // By another process: what this one has open for writing, a test beside this one may pass on, and then it cannot
-        // be run.
+        // `cp` makes the copy: if this process wrote it, a child of another test might inherit the open
+        // file, and then it could not be executed.
         let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_mlc-weights")).arg(&program).status();
         assert!(copied.unwrap().success());
     }
@@ -293,7 +293,7 @@ fn by_others(world: &World, arguments: &[&str]) -> Cli {
     Cli { command }
 }
 
-/// A cache that root, or a user without a name, has filled with a umask that lets others only look.
+/// The cache was filled by root, or by a user without a name, and others may only read it.
 #[test]
 fn a_cache_owned_by_another_user_is_reported_as_theirs() {
     if !two_users() {
@@ -304,7 +304,7 @@ fn a_cache_owned_by_another_user_is_reported_as_theirs() {
     let other = world.hub.publish(&ModelFixture::new("mlc-ai/other"));
     world.download(&model);
     let neighbour = |arguments: &[&str]| {
-        let mut cli = by_others(&world, arguments);
+        let mut cli = copied_program(&world, arguments);
         cli.command.uid(NEIGHBOUR).gid(NEIGHBOUR).current_dir("/");
         cli
     };
@@ -318,7 +318,7 @@ fn a_cache_owned_by_another_user_is_reported_as_theirs() {
     let models = world.home().join("model_weights");
     check(&neighbour(&["download", &other.url]).run(), "root");
     refused(&neighbour(&["remove", "mlc-ai/tiny"]).run(), "root");
-    // Models may be put there, but what is private is root's.
+    // Others may add models here, but the private folder belongs to root.
     for folder in ["", "hf"] {
         fs::set_permissions(models.join(folder), PermissionsExt::from_mode(0o777)).unwrap();
     }
@@ -327,7 +327,7 @@ fn a_cache_owned_by_another_user_is_reported_as_theirs() {
     assert!(Command::new("chown").args(["-R", owner]).arg(world.home()).status().unwrap().success());
     check(&neighbour(&["download", &other.url]).run(), "with the ID 64003");
 
-    // What helps.
+    // Both suggestions work.
     let own = world.beside("own");
     fs::create_dir(&own).unwrap();
     give_away(&own);
@@ -339,10 +339,10 @@ fn a_cache_owned_by_another_user_is_reported_as_theirs() {
     ran.check_path(&entry_in(&own.join("model_weights"), &other));
 }
 
-/// A group that two users are in.
+/// A group that both users are in.
 const GROUP: u32 = 64_000;
 
-/// Two members of a group go on with each other's downloads, and remove and repair each other's models.
+/// Two members of a group resume each other's downloads, and remove and repair each other's models.
 #[test]
 fn a_home_that_a_group_shares_is_everybodys_in_it() {
     if !two_users() {
@@ -354,12 +354,13 @@ fn a_home_that_a_group_shares_is_everybodys_in_it() {
         format!("mkdir {home} && chgrp {GROUP} {home} && chmod 2775 {home}", home = world.home().display());
     assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
     let member = |user: u32, arguments: &[&str]| {
-        let mut cli = with_umask(by_others(&world, arguments), "002");
+        let mut cli = with_umask(copied_program(&world, arguments), "002");
         cli.command.uid(user).gid(GROUP).current_dir(world.beside(""));
         cli
     };
     let target = FaultTarget::data("params_shard_1.bin");
-    let (download, hold) = held_at(&world, member(64_001, &["download", "-j", "1", &model.url]), &target);
+    let (download, hold) =
+        start_held_at(&world, member(64_001, &["download", "-j", "1", &model.url]), &target);
     until(|| is_in_pool(&world.home(), &model, "params_shard_0.bin"));
     download.signal("KILL");
     download.end();
@@ -384,7 +385,8 @@ fn a_home_that_a_group_shares_is_everybodys_in_it() {
     assert_eq!(removed.status, Some(0), "{}", removed.stderr);
 }
 
-/// Nothing private is everybody's to write, whatever the mask is. With a mask that lets the group write, it may.
+/// No private file is world-writable, whatever the umask. Private files are group-writable if the umask
+/// allows it.
 #[test]
 fn private_files_are_at_most_the_groups_to_write() {
     for (mask, group_writes) in [("000", true), ("002", true), ("022", false)] {
@@ -417,7 +419,7 @@ fn private_files_are_at_most_the_groups_to_write() {
     }
 }
 
-/// Scratch space elsewhere goes with the run that it belongs to, and nothing else there does.
+/// A scratch folder outside the cache is removed with the run that it belongs to; nothing else there is.
 #[test]
 fn scratch_space_elsewhere_is_removed_by_the_next_run() {
     for command in [vec!["prune"], vec!["download", "HF://mlc-ai/tiny"], vec!["remove", "mlc-ai/tiny"]] {
@@ -425,7 +427,7 @@ fn scratch_space_elsewhere_is_removed_by_the_next_run() {
         let temporary = world.beside("tmp");
         fs::create_dir_all(temporary.join("mine")).unwrap();
         let download = world.cli(&["download", &model.url]).env("MLC_TEMP_DIR", &temporary);
-        let (download, hold) = held_at(&world, download, &FaultTarget::upload_pack("mlc-ai/tiny"));
+        let (download, hold) = start_held_at(&world, download, &FaultTarget::upload_pack("mlc-ai/tiny"));
         download.signal("KILL");
         download.end();
         hold.release();

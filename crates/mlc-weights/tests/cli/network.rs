@@ -1,10 +1,10 @@
-//! Exit status 6: the network, after retries. These tests take as long as the pauses between the retries do.
+//! Exit status 6: the network, after retries. These tests take as long as the delays between the retries.
 
 use local_hub::{Fault, FaultTarget, Times};
 
 use crate::world::World;
 
-/// One line says what is wrong, and nothing of what libraries say about it.
+/// One line says what is wrong, without the libraries' own messages.
 #[test]
 fn a_name_that_cannot_be_found() {
     let (world, model) = World::with_tiny();
@@ -41,7 +41,7 @@ fn an_unreachable_proxy_is_named_as_the_cause() {
     assert!(world.hub.log().is_empty());
 }
 
-/// That it is tried again is told, and the reason: once for all attempts, and once more at the end.
+/// The retry and its reason are reported once for all attempts, and once more at the end.
 #[test]
 fn a_hub_under_maintenance_is_quoted() {
     let (world, model) = World::with_tiny();
@@ -86,7 +86,7 @@ fn transient_trouble_is_no_failure() {
     world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Reset { after: 10_000 }, Times::Once);
     let ran = world.download(&model);
     let said = |words| ran.stderr.matches(words).count();
-    // Not after a connection that broke at work.
+    // A connection that breaks midway is replaced without a delay.
     assert_eq!((said("; trying again in "), said("; trying again\n")), (2, 1), "{}", ran.stderr);
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
 }

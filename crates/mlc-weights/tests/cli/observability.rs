@@ -1,14 +1,14 @@
-//! The names that docs/observability.md promises are those of the log.
+//! The log uses the names that docs/observability.md promises.
 
 use local_hub::{Fault, FaultTarget, Hold, LocalWebStore, ModelFixture, Times};
 
 use crate::world::{PATIENCE, World, until};
 
 const DOCUMENT: &str = include_str!("../../../../docs/observability.md");
-const EVERYTHING: (&str, &str) =
+const VERBOSE: (&str, &str) =
     ("RUST_LOG", "cache_layout=trace,facade=trace,hf_transport=trace,shard_fetch=trace");
 
-/// A row of one of the document's tables.
+/// A row of one of the tables in the document.
 #[derive(Debug)]
 struct Promise {
     target: &'static str,
@@ -17,7 +17,7 @@ struct Promise {
     fields: Vec<&'static str>,
 }
 
-/// The spans, and the events.
+/// The spans and the events.
 fn promises() -> [Vec<Promise>; 2] {
     let (_, tables) = DOCUMENT.split_once("## Spans").unwrap();
     let (spans, events) = tables.split_once("## Events").unwrap();
@@ -35,12 +35,12 @@ fn promise(row: &'static str) -> Promise {
     }
 }
 
-/// What the program logs in all the situations that the document names.
+/// What the program logs in all the situations that the document describes.
 fn log() -> String {
     let (world, model) = World::with_tiny();
     let mut log = String::new();
     let mut run = |arguments: &[&str]| {
-        let ran = world.cli(arguments).env(EVERYTHING.0, EVERYTHING.1).run();
+        let ran = world.cli(arguments).env(VERBOSE.0, VERBOSE.1).run();
         assert_eq!(ran.status, Some(0), "{}", ran.stderr);
         log += &ran.stderr;
     };
@@ -62,14 +62,14 @@ fn log_of_stores() -> String {
     let store = format!("{}/models", server.url());
     let mut log = String::new();
     let mut run = |arguments: &[&str], home: &str| {
-        let cli = world.cli(arguments).env(EVERYTHING.0, EVERYTHING.1);
+        let cli = world.cli(arguments).env(VERBOSE.0, VERBOSE.1);
         let ran = cli.env("MLC_LLM_HOME", world.beside(home)).env("MLC_WEIGHTS_STORE", &store).run();
         assert_eq!(ran.status, Some(0), "{}", ran.stderr);
         log += &ran.stderr;
     };
     run(&["store", "push", &old.url], "filler");
     let reference = server.paths().into_iter().find(|path| path.contains("/refs/")).unwrap();
-    // Times are in whole seconds, and all of this may take less than one.
+    // Times are in whole seconds, and the whole test may take less than one.
     let mut old_reference: serde_json::Value =
         serde_json::from_slice(&server.get(&reference).unwrap()).unwrap();
     old_reference["seen_at"] = 1_700_000_000.into();
@@ -93,8 +93,7 @@ fn log_of_waiting() -> String {
     let first = world.cli(&["download", &model.url]).start();
     let held = world.hub.log().filter(|request| request.fault.is_some());
     assert!(held.wait_until(PATIENCE, |log| !log.is_empty()));
-    let second =
-        world.cli(&["download", &model.url]).env(EVERYTHING.0, EVERYTHING.1).start_with_stderr(&told);
+    let second = world.cli(&["download", &model.url]).env(VERBOSE.0, VERBOSE.1).start_with_stderr(&told);
     until(|| std::fs::read_to_string(&told).unwrap().contains("waiting for another download"));
     hold.release();
     first.end().check_path(&world.entry(&model));

@@ -9,7 +9,7 @@ use crate::world::{World, is_in_pool, lay_out};
 
 const SLOT: &str = "mlc-ai+tiny";
 
-/// What is no plain file in the place of a small file of the cache: neither waited for nor read without end.
+/// Where the cache expects a small plain file, it neither blocks on anything else nor reads without limit.
 #[test]
 fn a_fifo_a_device_or_a_huge_file_in_place_of_a_small_file_is_not_read() {
     for (name, make) in [("fifo", "mkfifo"), ("zeros", "ln -s /dev/zero"), ("huge", "truncate -s 3G")] {
@@ -38,8 +38,7 @@ fn a_fifo_a_device_or_a_huge_file_in_place_of_a_small_file_is_not_read() {
     }
 }
 
-/// Something in an entry under repair that is not a plain file, or is very long: the commit's own takes its place, and what is a file
-/// is kept beside it.
+/// A repair replaces it with the commit's file. If it is a file, the repair keeps it under another name.
 #[test]
 fn a_fifo_a_device_or_a_huge_file_in_an_entry_is_replaced() {
     for make in ["mkfifo", "ln -s /dev/zero", "truncate -s 300M"] {
@@ -58,7 +57,7 @@ fn a_fifo_a_device_or_a_huge_file_in_an_entry_is_replaced() {
     }
 }
 
-/// A folder of the name that today's runtimes open is no manifest, and no place for one.
+/// A folder with the name of the manifest is not a manifest, and the manifest cannot be written there.
 #[test]
 fn a_folder_in_the_manifests_place_is_a_refusal() {
     let fixture = ModelFixture::new("mlc-ai/old").manifests(Manifests::NdArrayCache);
@@ -71,7 +70,7 @@ fn a_folder_in_the_manifests_place_is_a_refusal() {
     assert_eq!(world.hub.log().data().count(), 0);
 }
 
-/// What is in the way of a receipt is named before anything is fetched.
+/// An obstacle to the receipt is reported before anything is fetched.
 #[test]
 fn a_folder_in_the_receipts_place_is_found_first() {
     let (world, model) = World::with_tiny();

@@ -1,4 +1,4 @@
-//! Where the result goes.
+//! Where the result is printed.
 
 use std::process::Stdio;
 
@@ -16,7 +16,7 @@ fn a_result_that_cannot_be_written_is_a_failure() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.contains("error: cannot write the result\n  because: No space left"), "{stderr}");
-        // The download itself succeeds all the same.
+        // The download itself succeeds.
         assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! Exit status 3, and which word on the policy counts.
+//! Exit status 3, and which setting of the policy wins.
 
 use local_hub::PublishedModel;
 
@@ -40,7 +40,7 @@ fn the_command_line_wins_over_the_environment() {
     }
 }
 
-/// Two read-only tiers of which the second has the model, and what to set for them.
+/// Two read-only tiers, of which only the second has the model. Returns its path, and the variable's value.
 fn two_tiers(world: &World, model: &PublishedModel) -> (std::path::PathBuf, std::ffi::OsString) {
     let (first, second) = (world.beside("first tier"), world.beside("second"));
     let entry = lay_out(model, &second);
@@ -66,7 +66,7 @@ fn an_incomplete_read_only_tier_is_skipped() {
     let (entry, tiers) = two_tiers(&world, &model);
     std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
     let warning = format!("warning: incomplete model: {} (params_shard_0.bin: missing)\n", entry.display());
-    // Once for the download, and once for each hit that follows.
+    // Once for the download, and once for each later hit.
     for command in ["download", "download", "path"] {
         let ran = world.cli(&[command, &model.url]).env("MLC_LLM_READONLY_WEIGHT_CACHE", &tiers).run();
         ran.check_path(&world.entry(&model));

@@ -1,10 +1,10 @@
-//! Progress where there is no terminal: lines.
+//! Progress without a terminal: lines.
 
 use local_hub::{Fault, FaultTarget, PublishedModel, Times};
 
 use crate::world::{Ran, World, until};
 
-/// What was said, without what differs from run to run.
+/// What was printed, without the parts that differ from run to run.
 fn words(ran: &Ran, model: &PublishedModel) -> String {
     let lines = ran.lines().into_iter().map(|line| {
         let line = line.replace(&model.commit, "[commit]");
@@ -72,7 +72,7 @@ fn a_wait_requested_by_a_server_is_reported_once() {
     }
 }
 
-/// Not once for each connection and file.
+/// Not one line for each connection and file.
 #[test]
 fn one_cause_is_one_line() {
     let world = World::new();
@@ -87,7 +87,7 @@ fn one_cause_is_one_line() {
     assert!(line.contains("next try in ") || line.ends_with("trying again"), "{line}");
 }
 
-/// `Retry-After`, when the hub is asked for the metadata and when it is asked for a file.
+/// `Retry-After` in a response for metadata, and in one for a file.
 #[test]
 fn a_hub_that_asks_for_a_pause_is_named_with_its_length() {
     let (world, model) = World::with_tiny();
@@ -101,7 +101,7 @@ fn a_hub_that_asks_for_a_pause_is_named_with_its_length() {
     }
 }
 
-/// Nothing is refused, but the hub's quota is used up.
+/// No request is refused, but the hub's quota is used up.
 #[cfg(unix)]
 #[test]
 fn a_wait_is_shown_as_long_as_it_is() {
@@ -143,7 +143,7 @@ fn diagnostics_are_shown_only_on_request() {
     let ran = world.cli(&["download", &model.url, "--force", "-vv"]).run();
     assert!(ran.stderr.contains("DEBUG ") && ran.stderr.contains(": hf_transport"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("hyper"), "{}", ran.stderr);
-    // Nobody wants colours in a file.
+    // No colours in a file.
     assert!(!ran.stderr.contains('\x1b'), "{:?}", ran.stderr);
     let ran = world.cli(&["download", &model.url, "--force", "-q"]).env("RUST_LOG", "facade=debug").run();
     assert!(

@@ -1,11 +1,11 @@
-//! Exit status 4: the hub refuses, or has no such model, or what it has is no MLC model. Known before a single
-//! shard is asked for.
+//! Exit status 4: the hub refuses, has no such model, or what it has is not an MLC model. All of this is
+//! known before any shard is requested.
 
 use local_hub::{Access, Fault, FaultTarget, Manifests, ModelFixture, Times};
 
 use crate::world::World;
 
-/// A download of this model is refused with these words; no byte of a shard was requested.
+/// Downloading this model is refused with these words, and no byte of a shard was requested.
 #[track_caller]
 fn check(world: &World, url: &str, words: &[&str]) {
     let ran = world.cli(&["download", url]).run();
@@ -20,7 +20,7 @@ fn check(world: &World, url: &str, words: &[&str]) {
 fn check_fixture(fixture: &ModelFixture, words: &[&str]) {
     let (world, model) = World::with(fixture);
     check(&world, &model.url, words);
-    // A refusal is final: asking again would not help.
+    // A refusal is final: retrying would not help.
     assert_eq!(world.hub.log().route(local_hub::Route::InfoRefs).count(), 1);
 }
 
@@ -81,7 +81,7 @@ fn gated_and_not_on_the_list() {
     assert_eq!(world.hub.log().count(), 1);
 }
 
-/// The token is named by where it was found.
+/// The message says where the token was found.
 #[test]
 fn private_and_of_another_account() {
     let world = World::around(local_hub::LocalHub::builder().token("hf_other").start());
@@ -161,7 +161,7 @@ fn no_hub_at_all() {
     assert_eq!(world.hub.log().count(), 3, "git by either name, and the API: a refusal is final");
 }
 
-/// What the endpoint says is taken, and said to be its word.
+/// The endpoint's claims are accepted, and reported as claims.
 #[test]
 fn a_hub_without_git() {
     let (world, model) = World::with_tiny();

@@ -72,7 +72,7 @@ fn all_models_are_removed_only_when_that_is_confirmed() {
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), "there are no models in the cache\n"));
 }
 
-/// What a mistyped download has left is no model.
+/// The leftovers of a mistyped download are not a model.
 #[test]
 fn leftovers_of_a_mistyped_download_are_not_counted_and_are_removed_silently() {
     let (world, model) = World::with_tiny();
@@ -164,7 +164,7 @@ fn of_a_link_only_the_link_is_removed_and_reported() {
 /// In seconds.
 const DAY: u64 = 24 * 3600;
 
-/// As if all below a folder had been written an hour ago.
+/// Makes everything below a folder look as if it was written an hour ago.
 fn age(folder: &Path) {
     for path in fs::read_dir(folder).unwrap().map(|child| child.unwrap().path()) {
         if path.is_dir() {

@@ -1,4 +1,5 @@
-//! Programs that are killed and started again, as by a supervisor: what came of the metadata is gone on with.
+//! Programs that are killed and restarted, as by a supervisor, continue with the metadata that they already
+//! have.
 
 #![cfg(unix)]
 
@@ -10,12 +11,12 @@ use local_hub::{
 
 use crate::world::{World, files_below, until};
 
-/// No connection of the hub carries more, so that no run gets more of a file.
-const AT_A_TIME: u64 = 150_000;
+/// No connection of the hub sends more than this, so no run gets more of a file.
+const MAX_PER_REQUEST: u64 = 150_000;
 
 const LARGE: &str = "tokenizer.model";
 
-/// Bytes that no compression makes fewer.
+/// Incompressible bytes.
 fn noise(count: usize) -> Vec<u8> {
     let mut state = 7_u64;
     let mut next = || {
@@ -32,10 +33,11 @@ fn world() -> (World, PublishedModel) {
 }
 
 fn is_stalled(request: &LoggedRequest) -> bool {
-    request.outcome == Outcome::InFlight && request.body_sent >= AT_A_TIME
+    request.outcome == Outcome::InFlight && request.body_sent >= MAX_PER_REQUEST
 }
 
-/// Starts a download and kills it as soon as the hub sends no more. Returns whether the model was complete before that.
+/// Starts a download and kills it when the hub stops sending. Returns whether the model was complete before
+/// that.
 fn run_and_kill(world: &World, model: &PublishedModel) -> bool {
     let log = world.hub.log().from_now();
     let running = world.cli(&["download", &model.url]).start();
@@ -50,9 +52,9 @@ fn run_and_kill(world: &World, model: &PublishedModel) -> bool {
     false
 }
 
-/// Kills it once, while the pack comes.
+/// Kills it once, during the transfer of the pack.
 fn kill_in_the_pack(world: &World, model: &PublishedModel) {
-    world.hub.fault(FaultTarget::upload_pack(""), Fault::Stall { after: AT_A_TIME }, Times::Once);
+    world.hub.fault(FaultTarget::upload_pack(""), Fault::Stall { after: MAX_PER_REQUEST }, Times::Once);
     assert!(!run_and_kill(world, model));
     world.hub.clear_faults();
 }
@@ -77,8 +79,8 @@ fn flip_a_bit(path: &PathBuf) {
 #[test]
 fn a_restart_loop_shorter_than_the_metadata_transfer_ends() {
     let (world, model) = world();
-    world.hub.fault(FaultTarget::upload_pack(""), Fault::Stall { after: AT_A_TIME }, Times::Forever);
-    world.hub.fault(FaultTarget::resolve_cache(""), Fault::Stall { after: AT_A_TIME }, Times::Forever);
+    world.hub.fault(FaultTarget::upload_pack(""), Fault::Stall { after: MAX_PER_REQUEST }, Times::Forever);
+    world.hub.fault(FaultTarget::resolve_cache(""), Fault::Stall { after: MAX_PER_REQUEST }, Times::Forever);
     let runs = (1..40).find(|_| run_and_kill(&world, &model)).expect("the loop ends");
     assert!(runs > 3, "{runs} runs were enough");
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
@@ -88,7 +90,7 @@ fn a_restart_loop_shorter_than_the_metadata_transfer_ends() {
     assert!(!files_below(&world.home()).iter().any(is_staged));
 }
 
-/// Kills it while a shard comes.
+/// Kills it during the transfer of a shard.
 fn kill_after_the_metadata(world: &World, model: &PublishedModel, url: &str) {
     world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Stall { after: 10 }, Times::Once);
     let log = world.hub.log().from_now();
@@ -109,7 +111,7 @@ fn the_metadata_of_a_commit_is_fetched_once() {
     assert_eq!((later.route(Route::InfoRefs).count(), packs(&later)), (1, 0));
 }
 
-/// A commit that is asked for by its id, and is there, needs no question.
+/// If a pinned commit's metadata is kept, the hub need not be asked.
 #[test]
 fn the_metadata_of_a_pinned_commit_is_not_requested_again() {
     let (world, model) = world();
@@ -122,7 +124,7 @@ fn the_metadata_of_a_pinned_commit_is_not_requested_again() {
     assert!(later.git().is_empty(), "{later}");
 }
 
-/// To redo is to fetch again what is there.
+/// `--force` fetches again what is already there.
 #[test]
 fn a_redo_asks_for_the_metadata_again() {
     let (world, model) = world();
@@ -132,7 +134,7 @@ fn a_redo_asks_for_the_metadata_again() {
     assert_eq!(packs(&later), 1);
 }
 
-/// What is kept is hashed by the run that uses it.
+/// Kept metadata is hashed by the run that uses it.
 #[test]
 fn damaged_metadata_is_fetched_again() {
     let (world, model) = world();
@@ -145,7 +147,7 @@ fn damaged_metadata_is_fetched_again() {
 
     let (world, model) = self::world();
     kill_in_the_pack(&world, &model);
-    world.hub.fault(FaultTarget::resolve_cache(LARGE), Fault::Stall { after: AT_A_TIME }, Times::Once);
+    world.hub.fault(FaultTarget::resolve_cache(LARGE), Fault::Stall { after: MAX_PER_REQUEST }, Times::Once);
     assert!(!run_and_kill(&world, &model));
     flip_a_bit(&kept(&world, "blob-"));
     let later = world.hub.log().from_now();
@@ -158,7 +160,7 @@ fn damaged_metadata_is_fetched_again() {
     );
 }
 
-/// Links and pipes in the place of what is kept are not followed, nor waited for.
+/// Links in place of kept metadata are not followed.
 #[test]
 fn kept_metadata_is_read_from_plain_files_only() {
     let (world, model) = world();
@@ -172,7 +174,7 @@ fn kept_metadata_is_read_from_plain_files_only() {
     assert_eq!((packs(&later), aside.exists()), (1, true));
 }
 
-/// Then all of the pack is asked for again.
+/// If single files cannot be fetched, the whole pack is requested again.
 #[test]
 fn without_single_files_the_pack_is_fetched_again() {
     for fault in [
@@ -188,13 +190,18 @@ fn without_single_files_the_pack_is_fetched_again() {
     }
 }
 
-/// A host that does not go on with a file, or goes on from elsewhere, sends it from its start.
+/// If the host does not resume a file, or resumes it at the wrong offset, the file is fetched from the
+/// start.
 #[test]
 fn a_hub_that_ignores_ranges() {
     for fault in [Fault::IgnoreRange, Fault::WrongContentRange] {
         let (world, model) = world();
         kill_in_the_pack(&world, &model);
-        world.hub.fault(FaultTarget::resolve_cache(LARGE), Fault::Stall { after: AT_A_TIME }, Times::Once);
+        world.hub.fault(
+            FaultTarget::resolve_cache(LARGE),
+            Fault::Stall { after: MAX_PER_REQUEST },
+            Times::Once,
+        );
         assert!(!run_and_kill(&world, &model));
         world.hub.fault(FaultTarget::resolve_cache(LARGE).resumed(), fault, Times::Once);
         world.download(&model);

@@ -1,12 +1,13 @@
-//! The schemas in docs/schemas: every document that a test reads must be as its schema says, with no member more.
+//! The schemas in docs/schemas: every document that a test reads must match its schema, with no additional
+//! members.
 
 use std::path::{Path, PathBuf};
 
 use boon::{Compiler, Schemas};
 use serde_json::Value;
 
-/// Panics if one of these documents is not as the schema of this name says. Readers are told to skip members that they do not
-/// know; here each must be in the schema, so that the schema stays complete.
+/// Panics if one of these documents does not match the schema of this name. Readers are told to ignore
+/// unknown members, but here each member must be in the schema, so that it stays complete.
 #[track_caller]
 pub(crate) fn check(name: &str, documents: &[Value]) {
     let mut schema: Value = serde_json::from_slice(&std::fs::read(file(name)).unwrap()).unwrap();
@@ -20,7 +21,7 @@ pub(crate) fn check(name: &str, documents: &[Value]) {
     }
 }
 
-/// The schema of what a command line prints.
+/// The name of the schema for the output of a command.
 pub(crate) fn name_of(arguments: &[String]) -> String {
     let mut words = arguments.iter().filter(|argument| !argument.starts_with('-'));
     let command = words.next().unwrap();
@@ -36,7 +37,7 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas").join(name).with_extension("json")
 }
 
-/// Forbids what is not named.
+/// Makes the schema reject additional members.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(members) => {

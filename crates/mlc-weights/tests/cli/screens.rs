@@ -1,5 +1,5 @@
-//! docs/screens.md: what a person sees in the most common situations. The real program writes it, against the local
-//! hub; this test fails where the page says something else.
+//! docs/screens.md shows what a user sees in the most common situations. The real program prints it,
+//! against the local hub; this test fails if the page differs.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use regex::Regex;
 
 use crate::world::{Ran, World, is_in_pool, until};
 
-/// Set, it has the page written instead of compared.
+/// If set, the page is written instead of compared.
 const WRITE: &str = "MLC_WEIGHTS_WRITE_SCREENS";
 
 const HEAD: &str = "\
@@ -39,8 +39,8 @@ fn the_page_shows_what_the_program_prints() {
     assert_eq!(lines(&kept), lines(&page), "write the page with: cargo xtask screens");
 }
 
-/// Each line with the heading above it. What is done beside something else is told in any order, and a retry may come
-/// twice.
+/// Each line with the heading above it. A set, since concurrent work is reported in any order, and a retry
+/// may be reported twice.
 fn lines(page: &str) -> BTreeSet<(&str, &str)> {
     let mut heading = "";
     let with_heading = page.lines().map(|line| {
@@ -176,11 +176,11 @@ fn shown_with(variables: &str, world: &World, arguments: &[&str], ran: &Ran) -> 
     if status != 0 {
         writeln!(text, "[exit status {status}]").unwrap();
     }
-    stand_for_any(world, &text)
+    normalize(world, &text)
 }
 
 /// Replaces what differs from run to run.
-fn stand_for_any(world: &World, text: &str) -> String {
+fn normalize(world: &World, text: &str) -> String {
     let text = text
         .replace(world.home().to_str().unwrap(), "~/.cache/mlc_llm")
         .replace(&world.hub.endpoint(), "https://hub.example")

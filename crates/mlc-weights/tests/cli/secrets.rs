@@ -1,4 +1,4 @@
-//! Credentials and signed queries: in no output, and nowhere but where they belong.
+//! Credentials and signed queries appear in no output, and are sent only where they belong.
 
 use local_hub::{Fault, FaultTarget, Hold, LocalProxy, Times};
 
@@ -6,13 +6,13 @@ use crate::world::{Cli, PATIENCE, Ran, World};
 
 const TOKEN: &str = "hf_VeryDistinctiveSecret";
 
-/// Everything that a run can be made to say.
-fn talkative(cli: Cli) -> Ran {
+/// Runs the program with a token and the most verbose log.
+fn run_verbose(cli: Cli) -> Ran {
     cli.env("HF_TOKEN", TOKEN).env("RUST_LOG", "trace").run()
 }
 
 #[track_caller]
-fn check_silence(ran: &Ran) {
+fn check_no_secrets(ran: &Ran) {
     let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), ran.stderr);
     for secret in [TOKEN, "Distinctive", "Signature=", "Policy=", "Key-Pair-Id", "Expires="] {
         assert!(!said.contains(secret), "{secret} in:\n{said}");
@@ -22,14 +22,14 @@ fn check_silence(ran: &Ran) {
 #[test]
 fn no_secret_is_printed() {
     let (world, model) = World::with_tiny();
-    let ran = talkative(world.cli(&["download", &model.url]));
+    let ran = run_verbose(world.cli(&["download", &model.url]));
     ran.check_path(&world.entry(&model));
-    assert!(ran.lines().len() > 50, "RUST_LOG should make it talkative: {}", ran.stderr);
-    check_silence(&ran);
+    assert!(ran.lines().len() > 50, "RUST_LOG should make it verbose: {}", ran.stderr);
+    check_no_secrets(&ran);
     for verbosity in ["-v", "-vv", "-vvv"] {
         let ran = world.cli(&["download", &model.url, "--force", verbosity]).env("HF_TOKEN", TOKEN).run();
         ran.check_path(&world.entry(&model));
-        check_silence(&ran);
+        check_no_secrets(&ran);
     }
 }
 
@@ -37,8 +37,8 @@ fn no_secret_is_printed() {
 fn nothing_secret_is_left_on_disk() {
     let (world, model) = World::with_tiny();
     world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Corrupt { at: 1 }, Times::N(2));
-    talkative(world.cli(&["download", &model.url])).check_failure(5, &[]);
-    talkative(world.cli(&["download", &model.url])).check_path(&world.entry(&model));
+    run_verbose(world.cli(&["download", &model.url])).check_failure(5, &[]);
+    run_verbose(world.cli(&["download", &model.url])).check_path(&world.entry(&model));
     world.check_disk();
 }
 
@@ -62,12 +62,13 @@ fn nothing_secret_is_on_disk_meanwhile() {
 }
 
 impl World {
-    /// No file of this world, the cache's private ones included, holds a secret. How many there are.
+    /// No file of this world, including the cache's private files, contains a secret. Returns the number of
+    /// files.
     #[track_caller]
     fn check_disk(&self) -> usize {
         let files = crate::world::files_below(&self.beside(""));
         for path in files.iter().filter(|path| path.is_file()) {
-            // A download may remove one at this very moment.
+            // A download may remove a file at this moment.
             let bytes = String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
             for secret in [TOKEN, "Signature=", "Key-Pair-Id"] {
                 assert!(!bytes.contains(secret), "{secret} in {}", path.display());
@@ -82,8 +83,8 @@ fn a_proxys_password_is_not_shown() {
     let (world, model) = World::with_tiny();
     let proxy = LocalProxy::with_login();
     for url in [proxy.url_with_login(), "http://user:secret@[".to_owned(), "ftp://user:secret@x".to_owned()] {
-        let ran = talkative(world.cli(&["download", &model.url, "--force"]).env("ALL_PROXY", &url));
-        check_silence(&ran);
+        let ran = run_verbose(world.cli(&["download", &model.url, "--force"]).env("ALL_PROXY", &url));
+        check_no_secrets(&ran);
         assert!(
             !ran.stderr.contains("secret@") && !ran.stderr.contains("dXNlcjpzZWNyZXQ="),
             "{}",
@@ -92,10 +93,10 @@ fn a_proxys_password_is_not_shown() {
     }
 }
 
-/// What goes wrong, once or always.
+/// The failures to try, each once or always.
 fn failures() -> Vec<(FaultTarget, Fault)> {
     vec![
-        // git and the API.
+        // Both git and the API.
         (FaultTarget::any("mlc-ai/tiny"), Fault::status(404)),
         (FaultTarget::any("mlc-ai/tiny"), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
         (FaultTarget::resolve(".bin"), Fault::redirect(302, "ftp://127.0.0.1/x?Signature=abcdef")),
@@ -113,13 +114,13 @@ fn no_failure_reveals_a_secret() {
         let (world, model) = World::with_tiny();
         world.hub.fault(target, fault.clone(), Times::Forever);
         world.hub.fault(FaultTarget::lfs_batch(""), Fault::status(404), Times::Forever);
-        let ran = talkative(world.cli(&["download", &model.url]));
+        let ran = run_verbose(world.cli(&["download", &model.url]));
         assert_ne!(ran.status, Some(0), "{fault:?}");
-        check_silence(&ran);
+        check_no_secrets(&ran);
     }
 }
 
-/// Programs that read it may keep it forever.
+/// Programs that read this output may store it forever.
 #[test]
 fn progress_as_json_reveals_no_secret() {
     for (target, fault) in failures() {
@@ -137,7 +138,7 @@ fn progress_as_json_reveals_no_secret() {
     }
 }
 
-/// What a download with a token says on stderr.
+/// Returns the stderr of a download with a token.
 #[track_caller]
 fn check_json(faults: &[(FaultTarget, Fault)], times: Times) -> String {
     let (world, model) = World::with_tiny();
@@ -147,6 +148,6 @@ fn check_json(faults: &[(FaultTarget, Fault)], times: Times) -> String {
     let ran = world.cli(&["download", &model.url, "--progress", "json"]).env("HF_TOKEN", TOKEN).run();
     assert!(ran.lines().iter().all(|line| line.starts_with(r#"{"version":"#)), "{}", ran.stderr);
     assert!(ran.stderr.contains(r#""event":"summary""#), "{}", ran.stderr);
-    check_silence(&ran);
+    check_no_secrets(&ran);
     ran.stderr
 }

@@ -1,4 +1,4 @@
-//! A model goes into stores on servers that others wrote, and comes back from them. `store_buckets.rs` and
+//! Pushes a model into stores on third-party servers, and downloads it from them. `store_buckets.rs` and
 //! `store_keeping.rs` do so with SeaweedFS.
 
 use local_hub::{
@@ -8,7 +8,7 @@ use local_hub::{
 
 use crate::world::{World, entry_in};
 
-/// Larger files come from stores in ranges.
+/// Files of this size are read from stores in ranges.
 const LARGE: u64 = 72 << 20;
 
 type Variables<'a> = &'a [(String, String)];
@@ -17,8 +17,8 @@ fn owned<const N: usize>(variables: [(&str, &str); N]) -> Vec<(String, String)> 
     variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
 }
 
-/// One machine fills the store, another starts from it without the hub. Neither credentials nor signatures are in the
-/// log, even at its most verbose.
+/// One machine fills the store, another downloads from it without the hub. Neither credentials nor
+/// signatures are in the log, even at its most verbose.
 #[track_caller]
 fn fill_and_start(world: &World, model: &PublishedModel, store: &str, variables: Variables<'_>) {
     let run = |arguments: &[&str], home: &str| {
@@ -79,7 +79,7 @@ fn google_as_a_stand_in_with_the_key_of_an_account() {
     fill_and_start(&world, &model, "gs://models/mlc", &server.variables(&world.user()));
 }
 
-/// A machine of Google's asks the metadata service for its identity, and not through a proxy.
+/// A machine of Google's asks the metadata service for its identity, bypassing the proxy.
 #[test]
 fn google_as_a_stand_in_with_the_identity_of_a_machine() {
     let ((world, model), proxy) = (World::with_tiny(), LocalProxy::start());
@@ -95,7 +95,7 @@ fn google_as_a_stand_in_with_the_identity_of_a_machine() {
     assert!(!asked.iter().any(|target| target.contains("computeMetadata")), "{asked:?}");
     assert!(beside.requests().iter().all(|line| line.contains("computeMetadata")));
 
-    // Where there is no such service, the message says that there are no credentials.
+    // If there is no such service, the message says that there are no credentials.
     let machine = LocalWebStore::start();
     variables.push(("GCE_METADATA_HOST".to_owned(), machine.url().replace("http://", "")));
     variables.push(("GCE_METADATA_IP".to_owned(), "127.0.0.1:9".to_owned()));
@@ -104,7 +104,8 @@ fn google_as_a_stand_in_with_the_identity_of_a_machine() {
     ran.check_failure(2, &["gs://models/mlc", "GOOGLE_APPLICATION_CREDENTIALS"]);
 }
 
-/// Missing settings are an error even where the hub could be asked instead: otherwise they could go unnoticed for weeks.
+/// Missing settings are an error even if the hub could be used instead: otherwise they could go unnoticed
+/// for weeks.
 #[test]
 fn missing_credentials_are_never_ignored() {
     let ((world, model), machine) = (World::with_tiny(), LocalWebStore::start());

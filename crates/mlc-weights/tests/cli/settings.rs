@@ -1,4 +1,4 @@
-//! What the environment sets, and what in it must have no influence.
+//! Which environment variables have an effect, and which must have none.
 
 use local_hub::{Fault, FaultTarget, Times};
 
@@ -67,7 +67,7 @@ fn an_origin_is_added_to_the_user_agent() {
 #[test]
 fn a_silent_server_is_given_up_after_the_time_set() {
     let (world, model) = World::with_tiny();
-    // A second attempt is made beside the first, and is no better.
+    // The parallel second attempt stalls, too.
     for after in [1_000, 0] {
         world.hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Stall { after }, Times::Once);
     }

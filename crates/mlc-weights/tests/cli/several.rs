@@ -1,4 +1,4 @@
-//! Several models, one after another, and lists of them.
+//! Several models in one run, and lists of models.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ fn publish(world: &World, names: &[&str]) -> Vec<PublishedModel> {
     names.iter().map(|name| world.hub.publish(&ModelFixture::new(name).shards(2, 5_000))).collect()
 }
 
-/// stdout has exactly these paths, a line each.
+/// stdout consists of exactly these paths, one per line.
 #[track_caller]
 fn check_paths(ran: &Ran, status: i32, paths: &[PathBuf]) {
     let expected: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
@@ -47,7 +47,7 @@ fn after_a_failure_the_next_model_is_tried() {
     let ran = world
         .cli(&["download", "HF://mlc-ai/missing", &models[0].url, &models[1].url, "HF://mlc-ai/gone"])
         .run();
-    // The first failure's status, and the rest went on.
+    // The status is that of the first failure, and the other models were downloaded.
     check_paths(&ran, 4, &[world.entry(&models[1])]);
     for words in [
         "error: mlc-ai/missing is missing",
@@ -183,16 +183,16 @@ fn each_line_says_which_model_it_is_about() {
     let of = |label: &str| lines.lines().filter(|line| line.starts_with(label)).count();
     let (first, second) = (of("mlc-ai/a (1 of 2): "), of("mlc-ai/b (2 of 2): "));
     assert!(first > 2 && second > 2 && first + second == lines.lines().count(), "{}", ran.stderr);
-    // And says so once.
+    // And the name is not repeated.
     assert!(lines.lines().all(|line| line.matches("mlc-ai/").count() == 1), "{}", ran.stderr);
 }
 
-/// What came of the model that was interrupted counts too.
+/// Bytes received for the interrupted model are included in the sum.
 #[cfg(unix)]
 #[test]
 fn the_bytes_of_an_interrupted_model_are_summed_up() {
     let world = World::new();
-    // Nothing of the second is in the first.
+    // The second model shares no file with the first.
     let models = [("mlc-ai/a", 0), ("mlc-ai/b", 1)]
         .map(|(name, seed)| world.hub.publish(&ModelFixture::new(name).seed(seed).shards(2, 5_000)));
     let hold = Hold::new();

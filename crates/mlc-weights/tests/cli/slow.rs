@@ -1,4 +1,4 @@
-//! Slow is not stuck: a line that carries little, and a program that was suspended, lose nothing and retry nothing.
+//! Slow is not stuck: a slow connection or a suspended program loses nothing and retries nothing.
 
 #![cfg(unix)]
 
@@ -11,11 +11,11 @@ use local_hub::{Fault, FaultTarget, LocalProxy, ModelFixture, Times};
 
 use crate::world::{PATIENCE, Ran, World};
 
-/// The pieces in which the narrow line carries bytes.
+/// The size of the pieces that the slow connection forwards.
 const PIECE: usize = 250;
 
-/// A line to `address` over which all connections together bring `rate` bytes a second.
-fn narrow_line(address: SocketAddr, rate: u64) -> SocketAddr {
+/// A proxy to `address` that forwards at most `rate` bytes per second over all connections together.
+fn slow_proxy(address: SocketAddr, rate: u64) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let here = listener.local_addr().unwrap();
     let free_at = Arc::new(Mutex::new(Instant::now()));
@@ -25,14 +25,14 @@ fn narrow_line(address: SocketAddr, rate: u64) -> SocketAddr {
             let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
             std::thread::spawn(move || std::io::copy(&mut from, &mut to));
             let free_at = Arc::clone(&free_at);
-            std::thread::spawn(move || carry(far, near, &free_at, rate));
+            std::thread::spawn(move || forward(far, near, &free_at, rate));
         }
     });
     here
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the line's slowness")]
-fn carry(mut from: TcpStream, mut to: TcpStream, free_at: &Mutex<Instant>, rate: u64) {
+fn forward(mut from: TcpStream, mut to: TcpStream, free_at: &Mutex<Instant>, rate: u64) {
     let mut piece = [0; PIECE];
     while let Ok(length @ 1..) = from.read(&mut piece) {
         let turn = {
@@ -46,7 +46,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, free_at: &Mutex<Instant>, rate:
             break;
         }
     }
-    // Whichever end is closed, so is the other.
+    // If one end is closed, so is the other.
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
@@ -62,7 +62,7 @@ fn five_kilobytes_a_second_bring_a_whole_model() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(8, 8_000));
     let proxy = LocalProxy::start();
     let proxy_address = proxy.url().trim_start_matches("http://").parse().unwrap();
-    let line = narrow_line(proxy_address, 5_000);
+    let line = slow_proxy(proxy_address, 5_000);
     let cli = world.cli(&["download", &model.url, "--progress", "json"]);
     let ran = cli.env("ALL_PROXY", format!("socks5h://{line}")).start().end_within(2 * PATIENCE);
     ran.check_path(&world.entry(&model));
@@ -71,7 +71,7 @@ fn five_kilobytes_a_second_bring_a_whole_model() {
     assert!(!proxy.requests().is_empty());
 }
 
-/// Each of eight connections is held up for longer than a server may be silent.
+/// Each of the eight connections pauses for longer than a server may be silent.
 #[test]
 fn a_limit_holds_for_all_connections_together_and_no_server_is_slow() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(8, 50_000));
@@ -81,15 +81,15 @@ fn a_limit_holds_for_all_connections_together_and_no_server_is_slow() {
     let row = &ran.json()["models"][0];
     assert_eq!(row["outcome"], "downloaded", "{}", ran.stderr);
     assert!(row["bytes"]["hub"].as_u64().unwrap() >= 400_000);
-    // What is read last is not waited for.
+    // The limit does not delay the last piece that is read.
     assert!(row["seconds"].as_f64().unwrap() > 2.0, "{row}");
     check_nothing_was_retried(&ran);
-    // On a loaded machine the last file may follow another one over its connection.
+    // On a loaded machine the last file may reuse an earlier file's connection.
     let connections = world.hub.log().data().connections();
     assert!((6..=8).contains(&connections), "{connections}");
 }
 
-/// Many would each have their buffers full before the limit is felt.
+/// Several connections would each fill their buffers before the limit takes effect.
 #[test]
 fn a_low_rate_limit_uses_one_connection() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(4, 20_000));

@@ -1,5 +1,5 @@
-//! Stores in buckets, and what must not be told of them. What speaks S3's language is a web server that looks at no
-//! signature, where none has to be right.
+//! Stores in buckets, and that their secrets are never shown. Where no signature has to be right, a web
+//! server that ignores signatures stands in for S3.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ fn fill(world: &World, model: &PublishedModel, server: &LocalWebStore) {
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
 }
 
-/// The settings of a machine that reads the same store as a bucket.
+/// Configures a machine to read the same store as a bucket.
 fn in_bucket(cli: Cli, url: &str) -> Cli {
     cli.env("MLC_WEIGHTS_STORE", "s3://bucket/models")
         .env("AWS_ENDPOINT_URL", url)
@@ -36,7 +36,7 @@ fn blob(model: &PublishedModel, path: &str) -> String {
     format!("/bucket/models/blobs/sha256/{}", model.file(path).unwrap().sha256)
 }
 
-/// The signature ends while a file comes. The rest is asked for with another one.
+/// The signature expires midway. The rest is requested with a new one.
 #[test]
 fn a_signed_url_that_ends_in_the_middle_of_a_file() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shard("params_shard_7.bin", 200_000));
@@ -66,7 +66,7 @@ fn a_signed_url_that_ends_in_the_middle_of_a_file() {
     assert_eq!(done["bytes_from_store"], done["bytes_received"]);
 }
 
-/// Each sees its own models, and neither the other's.
+/// Each store lists only its own models.
 #[test]
 fn two_stores_in_one_bucket() {
     let (world, ours) = World::with(&ModelFixture::new("mlc-ai/ours"));
@@ -97,9 +97,9 @@ fn two_stores_in_one_bucket() {
     }
 }
 
-/// Everything that is written anywhere: messages, events, the whole log, files.
+/// No output, log or file contains a secret.
 #[track_caller]
-fn check_silence(world: &World, ran: &Ran) {
+fn check_no_secrets(world: &World, ran: &Ran) {
     let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), ran.stderr);
     let secrets = [KEY_ID, SECRET, SESSION, LOGIN, "Signature=", "X-Amz-", "Credential=", "AWS4-HMAC"];
     for secret in secrets {
@@ -127,7 +127,7 @@ fn no_secret_is_printed_or_stored() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for damage in ["none", "blob", "refused", "gone"] {
         for (number, is_bucket) in [true, false].into_iter().enumerate() {
-            // Who is not there is waited for.
+            // A server that is gone is retried, which takes time.
             let modes = if damage == "gone" { &["only"][..] } else { &["first", "only"] };
             for &mode in modes {
                 let served = if is_bucket { &open } else { &server };
@@ -151,8 +151,8 @@ fn no_secret_is_printed_or_stored() {
                 };
                 let ran = cli.run();
                 assert_eq!(ran.status == Some(0), mode == "first" || damage == "none", "{}", ran.stderr);
-                assert!(ran.lines().len() > 10, "RUST_LOG should make it talkative: {}", ran.stderr);
-                check_silence(&world, &ran);
+                assert!(ran.lines().len() > 10, "RUST_LOG should make it verbose: {}", ran.stderr);
+                check_no_secrets(&world, &ran);
                 served.put(&key, whole);
                 served.forgive();
             }
@@ -160,7 +160,7 @@ fn no_secret_is_printed_or_stored() {
     }
 }
 
-/// A mistake in the settings is never passed over in silence: it would cost the hub's traffic for weeks.
+/// Invalid settings are never ignored silently: that would send all traffic to the hub for weeks.
 #[test]
 fn settings_that_cannot_be_used_name_their_variable() {
     let (world, model) = World::with_tiny();

@@ -1,4 +1,4 @@
-//! Looking after stores from the command line.
+//! Maintaining stores from the command line.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::world::{World, entry_in};
 
-/// A store in a folder that has a model.
+/// A store in a folder, filled with this model.
 fn filled(world: &World, model: &PublishedModel) -> String {
     let folder = world.beside("store");
     fs::create_dir(&folder).unwrap();
@@ -109,7 +109,6 @@ fn verifying_has_the_statuses_of_the_cache_s_verify() {
     world.cli(&["store", "verify", "--store", &format!("http://{free}")]).run().check_failure(6, &[]);
 }
 
-/// Nothing is damaged then.
 #[test]
 fn a_missing_model_in_a_store_is_not_called_damage() {
     let (world, model) = World::with_tiny();
@@ -130,7 +129,7 @@ fn a_missing_model_in_a_store_is_not_called_damage() {
     ran.check_failure(3, &[&format!("mlc-ai/none cannot be downloaded: {store} has no mlc-ai/none, and")]);
 }
 
-/// It may be on a disk that is not mounted.
+/// The folder may be on a disk that is not mounted.
 #[test]
 fn a_missing_folder_is_reported_before_the_download() {
     let (world, model) = World::with_tiny();
@@ -156,7 +155,7 @@ fn a_stick_carries_a_store() {
         world.cli(&arguments).env("HF_ENDPOINT", "http://127.0.0.1:9").run()
     };
     copy(&[]).check_failure(2, &[]);
-    // The name is one of the hub that is configured.
+    // The name refers to the configured hub.
     copy(&["mlc-ai/tiny"]).check_failure(3, &[&format!("error: the store {from} has no mlc-ai/tiny")]);
     for (written, there) in [(4, 0), (0, 4)] {
         let ran = copy(&["--all", "--json"]);
@@ -190,7 +189,7 @@ fn a_stick_carries_a_store() {
     assert!(!folder.join("packs").exists());
 }
 
-/// Ctrl-C ends each of them at once.
+/// Ctrl-C stops each of them at once.
 #[cfg(unix)]
 #[test]
 fn an_interruption_ends_them() {
@@ -217,8 +216,8 @@ fn an_interruption_ends_them() {
     }
 }
 
-/// Three processes push, two of them the same model, and are killed together at every fourth of their requests. (At each,
-/// their futures are dropped in `tests/e2e/store_pushers.rs`.)
+/// Three processes push, two of them the same model, and are killed together at every fourth of their
+/// requests. (`tests/e2e/store_pushers.rs` drops their futures at each request.)
 #[test]
 fn pushers_that_are_killed() {
     let (world, first) = World::with_tiny();
@@ -232,7 +231,7 @@ fn pushers_that_are_killed() {
         cli.env("MLC_LLM_HOME", world.beside(&format!("machine {machine}")))
     };
     let push = |machine: usize| cli(machine, &["store", "push"]);
-    // Everything is there, or nothing, for a reader who asks nobody else.
+    // For a reader that uses only the store, a model is complete or absent.
     let has = |machine: usize, case: usize| {
         let home = world.beside("reader");
         let _ = fs::remove_dir_all(&home);
@@ -258,7 +257,7 @@ fn pushers_that_are_killed() {
         let mut running = [0, 1, 2].map(start);
         crate::world::until(|| proxy.requests().len() > before + number);
         for pusher in &mut running {
-            // One that has nothing to do any more has ended.
+            // A process that had nothing left to do has already exited.
             pusher.kill().unwrap();
             pusher.wait().unwrap();
         }
@@ -273,7 +272,7 @@ fn pushers_that_are_killed() {
     assert!(has(0, all) && has(2, all));
 }
 
-/// From a bucket to a stick, and from there to another one.
+/// Copies from a bucket to a USB stick, and from there to another one.
 #[test]
 fn buckets_are_looked_after_too() {
     let (world, model) = World::with_tiny();

@@ -1,4 +1,4 @@
-//! Stores that are asked before the hub.
+//! Stores that are used before the hub.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::world::{World, entry_in};
 
-/// Puts a model into a store in a folder, by hand and with git; returns its URL.
+/// Puts a model into a store in a folder, using only git and the file system; returns its URL.
 fn fill(world: &World, model: &PublishedModel, folder: &Path) -> String {
     let [blobs, packs] = ["blobs/sha256", "packs"].map(|name| folder.join(name));
     for folder in [&blobs, &packs] {
@@ -75,7 +75,7 @@ fn a_dry_run_names_the_servers_it_would_ask() {
         assert!(ran.text().contains(&line), "{}", ran.text());
         let document = world.cli(&[&arguments[..], &["--json"]].concat()).run().json();
         assert_eq!(document["models"][0]["stores"], serde_json::json!([store]));
-        // The shards of a stick are copied.
+        // Shards from a store in a folder are copied.
         let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
         let line = format!("  stored    4 files, {} in the store's folder", facade::words::size(bytes));
         assert!(ran.text().contains(&line), "{}", ran.text());
@@ -96,7 +96,7 @@ fn the_last_line_says_how_much_came_from_the_store() {
     assert!(!ran.stderr.contains("was already there"), "{}", ran.stderr);
 }
 
-/// The path is printed before the store has the model, and a store that cannot be filled is no failure.
+/// The path is printed before the model is in the store, and a failure to fill the store is only a warning.
 #[test]
 fn files_from_the_hub_fill_the_store() {
     let (world, model) = World::with_tiny();
@@ -153,7 +153,7 @@ fn statuses() {
     assert_eq!(log.count(), 0, "{log}");
 }
 
-/// The model is there all the same.
+/// The download succeeds anyway.
 #[test]
 fn a_missing_store_causes_a_warning() {
     let (world, model) = World::with_tiny();
@@ -209,7 +209,7 @@ fn a_model_pushed_by_one_machine_is_downloaded_by_others() {
     assert_eq!(log.count(), 0, "{log}");
 }
 
-/// The metadata of the download serves the push, too.
+/// The push reuses the metadata of the download.
 #[test]
 fn a_push_asks_the_hub_for_no_more_metadata_than_its_download() {
     let (world, model) = World::with_tiny();

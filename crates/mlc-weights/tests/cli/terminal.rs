@@ -8,16 +8,16 @@ use local_hub::{Fault, FaultTarget, LocalWebStore, PublishedModel, Times};
 
 use crate::world::World;
 
-/// Runs a download on a pseudo-terminal and returns everything that it shows, escape sequences and all;
-/// `None` where the program that makes one is missing.
-fn on_a_terminal(world: &World, arguments: &[&str], variables: &[(&str, &str)]) -> Option<String> {
-    let (is_success, shown) = answering(world, arguments, variables, "")?;
+/// Runs a download on a pseudo-terminal and returns everything that it prints, including escape sequences.
+/// `None` if `script` is not installed.
+fn run_on_terminal(world: &World, arguments: &[&str], variables: &[(&str, &str)]) -> Option<String> {
+    let (is_success, shown) = run_with_input(world, arguments, variables, "")?;
     assert!(is_success, "{shown}");
     Some(shown)
 }
 
-/// The same with what a person types, and whether the program succeeded.
-fn answering(
+/// The same with typed input; also returns whether the program succeeded.
+fn run_with_input(
     world: &World,
     arguments: &[&str],
     variables: &[(&str, &str)],
@@ -26,16 +26,21 @@ fn answering(
     let inner = world.cli(arguments).command;
     let words = std::iter::once(inner.get_program()).chain(inner.get_args());
     let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
-    typing(world, &line.join(" "), variables, typed)
+    shell_with_input(world, &line.join(" "), variables, typed)
 }
 
-/// The same with a line for the shell.
-fn in_a_shell(world: &World, line: &str) -> Option<String> {
-    typing(world, line, &[], "").map(|(_, shown)| shown)
+/// The same with a command line for the shell.
+fn run_in_shell(world: &World, line: &str) -> Option<String> {
+    shell_with_input(world, line, &[], "").map(|(_, shown)| shown)
 }
 
 #[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
-fn typing(world: &World, line: &str, variables: &[(&str, &str)], typed: &str) -> Option<(bool, String)> {
+fn shell_with_input(
+    world: &World,
+    line: &str,
+    variables: &[(&str, &str)],
+    typed: &str,
+) -> Option<(bool, String)> {
     let inner = world.cli(&[]).command;
     let mut outer = Command::new("script");
     outer.args(["--quiet", "--return", "--command", line, "/dev/null"]);
@@ -59,20 +64,20 @@ fn typing(world: &World, line: &str, variables: &[(&str, &str)], typed: &str) ->
 
 const CYAN: &str = "\x1b[36m";
 
-/// A world in which a download has a pause of a second, long enough for something to be drawn.
-fn hesitant() -> (World, PublishedModel) {
+/// A world in which a download pauses for a second, long enough for the bar to be drawn.
+fn stalling_world() -> (World, PublishedModel) {
     let (world, model) = World::with_tiny();
-    // A second attempt is made beside the first, and is no better.
+    // The parallel second attempt stalls, too.
     for after in [10_000, 0] {
         world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Stall { after }, Times::Once);
     }
     (world, model)
 }
 
-/// How long the silence lasts.
-const BRIEF: (&str, &str) = ("HF_HUB_DOWNLOAD_TIMEOUT", "1");
+/// How long a server may be silent: one second.
+const SHORT_TIMEOUT: (&str, &str) = ("HF_HUB_DOWNLOAD_TIMEOUT", "1");
 
-/// A push, and reading what it has put there, show how far they are.
+/// A push and a verification of its store show progress.
 #[test]
 fn work_on_stores_has_a_bar_too() {
     let (world, model) = World::with_tiny();
@@ -82,9 +87,9 @@ fn work_on_stores_has_a_bar_too() {
     for arguments in
         [&["store", "push", "--store", &store, &model.url][..], &["store", "verify", "--store", &store]]
     {
-        // There is a pause, in which something is drawn.
+        // The retry pauses for long enough to draw the bar.
         server.refuse(&model.file("params_shard_1.bin").unwrap().sha256, 503);
-        let Some(shown) = on_a_terminal(&world, arguments, &[]) else { return };
+        let Some(shown) = run_on_terminal(&world, arguments, &[]) else { return };
         for part in ["━", " of 224.8 kB", " of 4 files"] {
             assert!(shown.contains(part), "{part:?} is missing in {shown:?}");
         }
@@ -97,24 +102,26 @@ fn a_removal_is_asked_about() {
     for (typed, is_removed) in [("n\n", false), ("", false), ("Y\n", true)] {
         for arguments in [["remove", "mlc-ai/tiny"], ["prune", "--keep=1k"]] {
             world.download(&model);
-            let Some((is_success, shown)) = answering(&world, &arguments, &[], typed) else { return };
+            let Some((is_success, shown)) = run_with_input(&world, &arguments, &[], typed) else { return };
             assert!(shown.contains("Remove mlc-ai/tiny, ") && shown.contains("? [y/N] "), "{shown}");
             assert_eq!((is_success, !world.entry(&model).exists()), (is_removed, is_removed), "{shown}");
         }
     }
-    let Some((is_success, shown)) = answering(&world, &["remove", "mlc-ai/tiny"], &[], "Y\n") else { return };
+    let Some((is_success, shown)) = run_with_input(&world, &["remove", "mlc-ai/tiny"], &[], "Y\n") else {
+        return;
+    };
     assert!(!is_success && shown.contains("mlc-ai/tiny is not in the cache"), "{shown}");
     assert!(!shown.contains("[y/N]"), "{shown}");
 }
 
 #[test]
 fn rows_are_drawn_and_gone_at_the_end() {
-    let (world, model) = hesitant();
-    let Some(shown) = on_a_terminal(&world, &["download", &model.url], &[BRIEF]) else { return };
+    let (world, model) = stalling_world();
+    let Some(shown) = run_on_terminal(&world, &["download", &model.url], &[SHORT_TIMEOUT]) else { return };
     for part in ["━", " of 224.8 kB", " of 4 files", "  params_shard_1.bin  ", CYAN] {
         assert!(shown.contains(part), "{part:?} is missing in {shown:?}");
     }
-    // What is told stays; the rows are wiped out before the closing line and the result.
+    // Messages stay; the bar is erased before the summary and the result.
     assert!(
         shown.contains("params_shard_1.bin: the host sent nothing for 1.0 s; trying again in "),
         "{shown:?}"
@@ -129,9 +136,11 @@ fn rows_are_drawn_and_gone_at_the_end() {
 
 #[test]
 fn colours_and_bars_can_be_turned_off() {
-    let (world, model) = hesitant();
+    let (world, model) = stalling_world();
     let arguments = ["download", &model.url, "--force"];
-    let Some(shown) = on_a_terminal(&world, &arguments, &[BRIEF, ("NO_COLOR", "1")]) else { return };
+    let Some(shown) = run_on_terminal(&world, &arguments, &[SHORT_TIMEOUT, ("NO_COLOR", "1")]) else {
+        return;
+    };
     assert!(shown.contains('━') && !shown.contains(CYAN), "{shown:?}");
     for (arguments, variables) in [
         (&arguments[..], &[("HF_HUB_DISABLE_PROGRESS_BARS", "1")][..]),
@@ -139,7 +148,7 @@ fn colours_and_bars_can_be_turned_off() {
         (&[&arguments[..], &["--progress", "plain"]].concat(), &[]),
         (&[&arguments[..], &["-v"]].concat(), &[]),
     ] {
-        let shown = on_a_terminal(&world, arguments, variables).unwrap();
+        let shown = run_on_terminal(&world, arguments, variables).unwrap();
         assert!(!shown.contains('━') && shown.contains("fetching 4 files"), "{shown:?}");
     }
 }
@@ -148,7 +157,7 @@ fn colours_and_bars_can_be_turned_off() {
 fn a_hit_shows_no_bar() {
     let (world, model) = World::with_tiny();
     world.download(&model);
-    let Some(shown) = on_a_terminal(&world, &["download", &model.url], &[]) else { return };
+    let Some(shown) = run_on_terminal(&world, &["download", &model.url], &[]) else { return };
     assert!(shown.ends_with(&format!("{}\r\n", world.entry(&model).display())), "{shown:?}");
     assert!(!shown.contains('\x1b'), "{shown:?}");
 }
@@ -159,12 +168,12 @@ const BOLD_RED: &str = "\x1b[1m\x1b[31m";
 fn errors_are_coloured_and_broken_between_words() {
     let world = World::new();
     let arguments = ["download", "mlc-ai/a-model-of-a-rather-long-name-that-is-nowhere-at-all"];
-    let fail = |variables: &[(&str, &str)]| answering(&world, &arguments, variables, "");
+    let fail = |variables: &[(&str, &str)]| run_with_input(&world, &arguments, variables, "");
     let Some((is_success, shown)) = fail(&[]) else { return };
     assert!(!is_success && shown.contains(&format!("{BOLD_RED}error:\x1b[0m mlc-ai/a-model")), "{shown:?}");
     let mut screen = vt100::Parser::new(24, 80, 0);
     screen.process(shown.as_bytes());
-    // The same words as where nothing is broken, but for the number of the request.
+    // The same words as without line breaks, except for the request's ID.
     let words = |text: &str| -> Vec<String> {
         let error = text.split_once("error:").unwrap().1.split_whitespace();
         error.filter(|word| !word.contains("Root=")).map(str::to_owned).collect()
@@ -186,7 +195,7 @@ fn a_list_fits_a_narrow_terminal() {
     let line = |columns: u16| {
         let program = env!("CARGO_BIN_EXE_mlc-weights");
         let script = format!("stty cols {columns} rows 24; exec '{program}' list --quiet");
-        in_a_shell(&world, &script)
+        run_in_shell(&world, &script)
     };
     let Some(narrow) = line(60) else { return };
     assert!(narrow.contains("     SIZE  MODEL\r\n"), "{narrow:?}");
@@ -200,6 +209,6 @@ fn a_list_fits_a_narrow_terminal() {
 fn warnings_are_coloured_beside_a_bar() {
     let fixture = local_hub::ModelFixture::new("mlc-ai/tiny").random_lfs_file("pytorch_model.bin", 1_000);
     let (world, model) = World::with(&fixture);
-    let Some(shown) = on_a_terminal(&world, &["download", &model.url], &[]) else { return };
+    let Some(shown) = run_on_terminal(&world, &["download", &model.url], &[]) else { return };
     assert!(shown.contains("\x1b[1m\x1b[33mwarning:\x1b[0m pytorch_model.bin is left out"), "{shown:?}");
 }

@@ -1,11 +1,11 @@
-//! `download --to`: a model where the user wants it.
+//! `download --to`: puts a model where the user wants it.
 
 use std::fs;
 use std::path::Path;
 
 use crate::world::{World, files_below};
 
-/// What is in a folder, hidden or not.
+/// The names in a folder, including hidden ones.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -21,11 +21,11 @@ fn a_whole_tree_and_nothing_else() {
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
     assert_eq!(names(&world.beside("mine")), ["model"]);
 
-    // Again: it is there.
+    // The second time, it is already there.
     let again = world.cli(&arguments).arg("--json").env("HF_HUB_OFFLINE", "1").run();
     let row = &again.json()["models"][0];
     assert_eq!((&row["outcome"], row["to"].as_str().is_some()), (&"cached".into(), true), "{}", again.stderr);
-    // What the user has changed is the user's.
+    // A file that the user has changed is not overwritten.
     fs::write(to.join("params_shard_0.bin"), "mine").unwrap();
     world.cli(&arguments).run().check_failure(2, &["mine/model already exists"]);
     assert_eq!(fs::read_to_string(to.join("params_shard_0.bin")).unwrap(), "mine");
@@ -68,7 +68,7 @@ fn an_unusable_destination_is_reported_before_the_download() {
     assert!(!world.home().exists());
 }
 
-/// What is there would count as a model, or be in the way of one.
+/// The destination would count as a model, or block one.
 #[test]
 fn a_destination_inside_the_cache_is_refused_before_the_download() {
     let (world, model) = World::with_tiny();
@@ -92,7 +92,7 @@ fn a_destination_inside_the_cache_is_refused_before_the_download() {
     };
     check();
     assert!(world.hub.log().is_empty() && !world.home().exists(), "{}", world.hub.log());
-    // The cached model has the same words.
+    // The message is the same for a cached model.
     world.download(&model);
     check();
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
@@ -115,7 +115,7 @@ fn links_to_another_disk_are_refused_before_the_download() {
     ];
     world.cli(&link).run().check_failure(7, &words);
     world.check_untouched();
-    // The cached model has the same words.
+    // The message is the same for a cached model.
     world.download(&model);
     world.cli(&link).run().check_failure(7, &words);
     world.cli(&["download", &model.url, "--to", to.to_str().unwrap()]).run().check_path(&to);
@@ -147,7 +147,7 @@ fn links_are_read_only_files_of_the_cache() {
         let cached = fs::metadata(world.entry(&model).join(&file.path)).unwrap();
         assert_eq!((found.ino(), found.mode() & 0o222), (cached.ino(), 0), "{}", file.path);
     }
-    // The cache is as easily cleared as ever, and takes nothing of the tree along.
+    // The cache can still be cleared, and the linked tree stays intact.
     let removed = world.cli(&["remove", "--yes", "mlc-ai/tiny"]).run();
     assert_eq!(removed.status, Some(0), "{}", removed.stderr);
     assert_eq!(model.differences(&world.beside("model")), [""; 0]);

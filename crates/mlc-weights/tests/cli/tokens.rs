@@ -1,4 +1,4 @@
-//! Which access token is used, and where it goes.
+//! Which access token is used, and where it is sent.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::world::{Cli, Ran, World};
 
 const RIGHT: &str = "hf_right";
 
-/// A hub of this machine that goes by the name of huggingface.co, behind a proxy that leads to it.
+/// A local hub that poses as huggingface.co, behind a proxy that leads to it.
 struct Impersonated {
     world: World,
     proxy: LocalProxy,
@@ -48,7 +48,7 @@ fn private() -> ModelFixture {
     tiny().access(Access::Private(vec![RIGHT.to_owned()]))
 }
 
-/// Leaves a token where a login leaves it.
+/// Stores a token where the hub's login command stores it.
 fn log_in(world: &World, token: &str) {
     write(&world.user().join(".cache").join("huggingface").join("token"), token);
 }
@@ -58,7 +58,7 @@ fn write(path: &Path, text: &str) {
     std::fs::write(path, text).unwrap();
 }
 
-/// Every request to the hub carried this token, or none did; the data host never saw one.
+/// All requests to the hub carried this token, or none did; the data host never received one.
 #[track_caller]
 fn check_tokens(world: &World, token: Option<&str>) {
     let log = world.hub.log();
@@ -80,7 +80,7 @@ fn the_sources_in_their_order() {
         (&all[1..], Some("hf_2")),
         (&all[2..], Some("hf_3")),
         (&[("HF_TOKEN", " \n"), ("HUGGING_FACE_HUB_TOKEN", ""), ("HF_TOKEN_PATH", named)], Some("hf_3")),
-        // What a login has left is for huggingface.co, and this is another hub.
+        // A stored login is for huggingface.co, and this is another hub.
         (&[], None),
     ] {
         let (world, model) = World::with_tiny();

@@ -1,4 +1,4 @@
-//! The program under `strace`, which tells what it asks of the system, and lets calls fail.
+//! The program under `strace`, which reports its system calls and can make them fail.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use crate::world::Cli;
 
-/// The calls that make data durable, and those that give it a name.
+/// The calls that make data durable, and those that rename files.
 const CALLS: &str = "trace=fsync,fdatasync,sync_file_range,syncfs,sync,rename,renameat,renameat2";
 
-/// Whether `strace` works here: it is installed, and nothing forbids one process to look at another.
+/// Whether `strace` works here: it is installed, and tracing other processes is allowed.
 #[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
 pub(crate) fn is_possible() -> bool {
     let tried = Command::new("strace").args(["-o", "/dev/null", "true"]).stdin(Stdio::null()).output();
@@ -20,12 +20,12 @@ pub(crate) fn is_possible() -> bool {
     works
 }
 
-/// The same program under `strace`, whose report goes to a file.
+/// The same program under `strace`, which writes its report to a file.
 pub(crate) fn traced(cli: &Cli, report: &Path) -> Cli {
     under(cli, &["-y", "-s", "4096", "-e", CALLS, "-o"].map(OsString::from), report)
 }
 
-/// The same program, where a call fails; how, and when, is said as `strace` understands it.
+/// The same program, in which a call fails; `failure` says how and when, in the syntax of `strace`.
 pub(crate) fn with_failing(cli: &Cli, call: &str, failure: &str, report: &Path) -> Cli {
     let (trace, inject) = (format!("trace={call}"), format!("inject={failure}"));
     under(cli, &["-e", &trace, "-e", &inject, "-o"].map(OsString::from), report)
@@ -48,10 +48,10 @@ fn under(cli: &Cli, options: &[OsString], report: &Path) -> Cli {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) name: String,
-    /// The file that is synced; the old and the new name of what is renamed.
+    /// The synced file, or the old and new name of a rename.
     pub(crate) paths: Vec<PathBuf>,
-    /// The lines of the report where it begins and where it has ended: others lie between them when threads
-    /// are at work at the same time.
+    /// The lines of the report at which the call begins and ends. With several threads, lines of other
+    /// calls are in between.
     begun: usize,
     ended: usize,
 }
@@ -65,13 +65,13 @@ impl Call {
         self.name.starts_with("rename")
     }
 
-    /// Whether it had ended when the other began.
+    /// Whether it ended before the other began.
     pub(crate) fn is_before(&self, other: &Self) -> bool {
         self.ended < other.begun
     }
 }
 
-/// The calls of a report that succeeded, in the order in which they began.
+/// The successful calls in a report, in the order in which they began.
 pub(crate) fn calls(report: &Path) -> Vec<Call> {
     let text = std::fs::read_to_string(report).unwrap();
     let mut calls: Vec<Call> = Vec::new();
@@ -100,7 +100,7 @@ pub(crate) fn calls(report: &Path) -> Vec<Call> {
     calls
 }
 
-/// The folder that the last descriptor belongs to.
+/// The folder of the last file descriptor.
 fn folder_in(arguments: &str) -> &Path {
     let folder = arguments.rsplit_once('<').and_then(|(_, folder)| folder.split_once('>'));
     Path::new(folder.map_or("", |(folder, _)| folder))
@@ -109,10 +109,10 @@ fn folder_in(arguments: &str) -> &Path {
 fn parse(words: &str, begun: usize, ended: usize) -> Call {
     let (name, arguments) = words.split_once('(').unwrap();
     let paths = if name.contains("sync") {
-        // The descriptor, and behind it the file that it belongs to.
+        // The file that follows the descriptor.
         arguments.split(['<', '>']).skip(1).take(1).map(PathBuf::from).collect()
     } else {
-        // A name, and before it the folder that it is in, unless it is a whole path.
+        // A name, preceded by its folder's descriptor, which matters only if the name is relative.
         let parts: Vec<&str> = arguments.split('"').collect();
         parts.chunks_exact(2).map(|pair| folder_in(pair[0]).join(pair[1])).collect()
     };

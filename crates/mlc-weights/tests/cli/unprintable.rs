@@ -1,8 +1,8 @@
-//! Names of files may be anything, and everyone who shares a cache chooses some of them.
+//! File names may contain anything, and everyone who shares a cache chooses some of them.
 
 use crate::world::{World, lay_out};
 
-/// A window's title, a cleared screen (two ways), a line, and an extension that looks like another.
+/// Sets a window title, clears the screen in two ways, starts a new line, and disguises an extension.
 const HOSTILE: &str = "a\u{1b}]0;title\u{7}\u{9b}2J\u{1b}[2J\nerror forged gpj.\u{202e}exe\u{200b}\u{2028}";
 
 #[track_caller]
@@ -43,7 +43,7 @@ fn no_message_controls_a_terminal_or_forges_a_line() {
         &["remove", url, "--json"],
         &["prune", "--json"],
     ] {
-        // What stands in the cache beside the models.
+        // Something in the cache beside the models.
         let hf = home.join("model_weights/hf");
         std::fs::create_dir_all(hf.join("mlc-ai")).unwrap();
         std::fs::write(hf.join(HOSTILE), "").unwrap();
@@ -52,7 +52,7 @@ fn no_message_controls_a_terminal_or_forges_a_line() {
         }
         let ran = cli(arguments).run();
         check(&ran.stderr, &format!("{arguments:?}, stderr"));
-        // A path is a result, and printed as it is.
+        // A path is a result, and is printed unchanged.
         if arguments.contains(&"--json") {
             assert!(ran.json().is_object());
         }

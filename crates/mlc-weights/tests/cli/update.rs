@@ -1,4 +1,4 @@
-//! `mlc-weights update` and `list --outdated`: the newest commit of what is cached.
+//! `mlc-weights update` and `list --outdated`: the newest commits of cached models.
 
 use local_hub::{Access, Fault, FaultTarget, ModelFixture, PublishedModel, Route, Times};
 
@@ -13,7 +13,7 @@ fn fixture(version: u8) -> ModelFixture {
 }
 
 /// A cached model of which the hub has a newer commit.
-fn behind() -> (World, PublishedModel, PublishedModel) {
+fn outdated_cache() -> (World, PublishedModel, PublishedModel) {
     let (world, old) = World::with(&fixture(1));
     world.download(&old);
     let new = world.hub.publish(&fixture(2));
@@ -22,7 +22,7 @@ fn behind() -> (World, PublishedModel, PublishedModel) {
 
 #[test]
 fn only_what_has_changed_is_downloaded() {
-    let (world, old, new) = behind();
+    let (world, old, new) = outdated_cache();
     let later = world.hub.log().from_now();
     let ran = world.cli(&["update"]).run();
     let line = format!(
@@ -49,7 +49,7 @@ fn a_model_that_is_up_to_date_costs_one_request() {
 
 #[test]
 fn the_users_own_files_are_kept() {
-    let (world, _, new) = behind();
+    let (world, _, new) = outdated_cache();
     let entry = world.entry(&new);
     std::fs::write(entry.join("notes.txt"), "mine").unwrap();
     std::fs::remove_file(entry.join("params_shard_0.bin")).unwrap();
@@ -86,7 +86,7 @@ fn a_commit_stays_what_it_is_and_a_name_moves() {
             .map(|(revision, outcome)| (revision.to_owned(), outcome.to_owned()));
     expected.sort();
     assert_eq!(outcomes, expected);
-    // One to compare `v1`, one to compare `main`, and one to download that.
+    // One to compare `v1`, one to compare `main`, and one to download `main`.
     assert_eq!(later.route(Route::InfoRefs).count(), 3, "{later}");
 }
 
@@ -109,7 +109,7 @@ fn models_from_another_program_are_updated_only_by_name() {
 
 #[test]
 fn policies_that_forbid_downloads_forbid_updates() {
-    let (world, ..) = behind();
+    let (world, ..) = outdated_cache();
     let (before, later) = (world.visible(), world.hub.log().from_now());
     for (name, value) in [(POLICY, "OFF"), (POLICY, "READONLY"), ("HF_HUB_OFFLINE", "1")] {
         let ran = world.cli(&["update"]).env(name, value).run();
@@ -124,7 +124,7 @@ fn policies_that_forbid_downloads_forbid_updates() {
         "mlc-ai/tiny cannot be compared with the hub: the policy OFF forbids it\n  the policy is set by";
     assert!(ran.stderr.contains(words), "{}", ran.stderr);
     assert!(later.is_empty(), "{later}");
-    // To look is no download.
+    // The policy forbids downloads, but this is none.
     let ran = world.cli(&["list", "--outdated"]).env(POLICY, "READONLY").run();
     assert!(ran.text().contains("mlc-ai/tiny"), "{}", ran.stderr);
     assert_eq!(world.visible(), before);
@@ -148,7 +148,7 @@ fn a_read_only_tier_is_never_updated() {
 
 #[test]
 fn after_a_failure_the_others_are_updated() {
-    let (world, _, new) = behind();
+    let (world, _, new) = outdated_cache();
     let gone = world.hub.publish(&ModelFixture::new("mlc-ai/gone"));
     world.download(&gone);
     world.hub.set_access("mlc-ai/gone", Access::Private(vec!["hf_right".to_owned()]));
@@ -165,7 +165,7 @@ fn after_a_failure_the_others_are_updated() {
 
 #[test]
 fn a_listing_shows_what_is_behind() {
-    let (world, old, new) = behind();
+    let (world, old, new) = outdated_cache();
     let current = world.hub.publish(&ModelFixture::new("mlc-ai/current"));
     world.download(&current);
     let foreign = world.hub.publish(&ModelFixture::new("mlc-ai/foreign"));
@@ -188,23 +188,23 @@ fn a_listing_shows_what_is_behind() {
     assert_eq!(json["models"][2]["newest"], new.commit.as_str());
 }
 
-/// git is asked for first, by either of the names that a repository may have.
+/// git is tried first, with both of the names that a repository may have.
 #[test]
 fn a_mirror_without_git_is_asked_by_its_api() {
-    let (world, _, new) = behind();
+    let (world, _, new) = outdated_cache();
     world.hub.fault(FaultTarget::info_refs(""), Fault::status(404), Times::Forever);
     let later = world.hub.log().from_now();
     let json = world.cli(&["list", "--outdated", "--json"]).run().json();
     assert_eq!(json["models"][0]["newest"], new.commit.as_str());
     assert_eq!((later.count(), later.route(Route::Api).count()), (3, 1), "{later}");
     let ran = world.cli(&["update"]).run();
-    // What git has proven is not exchanged for what the hub says.
+    // A commit proven by git is not replaced by one that the hub merely claims.
     assert_eq!(ran.status, Some(5), "{}", ran.stderr);
 }
 
 #[test]
 fn in_the_mode_only_the_stores_name_the_commit() {
-    let (world, old, _) = behind();
+    let (world, old, _) = outdated_cache();
     let store = format!("file://{}", world.beside("store").display());
     std::fs::create_dir(world.beside("store")).unwrap();
     let ran = world
@@ -222,10 +222,10 @@ fn in_the_mode_only_the_stores_name_the_commit() {
     assert!(later.is_empty(), "{later}");
 }
 
-/// The second model is not asked for: it would fail for the same reason.
+/// The second model is not requested: it would fail for the same reason.
 #[test]
 fn no_network_is_told_once() {
-    let (world, ..) = behind();
+    let (world, ..) = outdated_cache();
     world.download(&world.hub.publish(&ModelFixture::new("mlc-ai/other")));
     let ran = world.cli(&["list", "--outdated"]).env("HF_ENDPOINT", "http://nowhere.invalid").run();
     assert_eq!(ran.status, Some(6), "{}", ran.stderr);

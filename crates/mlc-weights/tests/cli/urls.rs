@@ -1,12 +1,13 @@
-//! Model URLs that are none: refused before anything is touched.
+//! Invalid model URLs are refused before anything is written.
 
 use crate::world::World;
 
-/// Refused by both commands, with the expected form and, where it can be guessed, the right URL of `hint`.
+/// Both commands refuse the URL, with the expected form and, where it can be guessed, the right URL
+/// (`hint`).
 #[track_caller]
 fn check(world: &World, url: &str, problem: &str, hint: &str) {
     for command in ["download", "path"] {
-        // What follows `--` is no option, whatever it starts with.
+        // Whatever follows `--` is not an option.
         let ran = world.cli(&[command, "--", url]).run();
         ran.check_failure(2, &["is not a model URL: ", problem, "; expected `HF://user/repo`"]);
         match hint {
@@ -18,7 +19,7 @@ fn check(world: &World, url: &str, problem: &str, hint: &str) {
     }
 }
 
-/// What has no prefix is read as `user/repo`, and refused for what is wrong with that.
+/// Text without a prefix is read as `user/repo`, and the message says what is wrong with that.
 #[test]
 fn bad_names() {
     let world = World::new();
@@ -37,7 +38,7 @@ fn bad_names() {
     }
 }
 
-/// Every other kind is a row in url-parse's tests of URLs.
+/// All other kinds are in url-parse's table of URLs.
 #[test]
 fn bad_urls() {
     let world = World::new();

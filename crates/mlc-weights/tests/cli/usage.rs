@@ -1,4 +1,4 @@
-//! Exit status 2: arguments and variables that cannot be used. Nothing is touched.
+//! Exit status 2: invalid arguments and variables. Nothing is written.
 
 use crate::world::{Cli, World};
 
@@ -97,7 +97,7 @@ fn proxies_that_cannot_be_used() {
             "\"http://127.0.0.1:1\"",
             "`\"http://127.0.0.1:1\"` is not the address of a proxy: it contains quotes",
         ),
-        // It would be used for another host only.
+        // Invalid even though it applies only to other hosts.
         ("HTTPS_PROXY", "no proxy", "`no proxy` is not the address of a proxy"),
         ("NO_PROXY", "'127.0.0.1'", "`'127.0.0.1'` is not a list of hosts: it contains quotes"),
     ] {

@@ -1,4 +1,4 @@
-//! `mlc-weights verify`, and its repairs.
+//! `mlc-weights verify`, and repairs.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ fn downloaded() -> (World, PublishedModel) {
     (world, model)
 }
 
-/// The status, and stdout.
+/// Checks the status and stdout.
 #[track_caller]
 fn check(ran: &Ran, status: i32, lines: &[&str]) {
     assert_eq!(ran.status, Some(status), "{}", ran.stderr);
@@ -43,7 +43,7 @@ fn an_edited_config_is_no_damage() {
     let (world, model) = downloaded();
     edit_config(&world.entry(&model));
     let ran = world.cli(&["verify", "mlc-ai/tiny"]).run();
-    // Its size tells, so it is not hashed.
+    // Its size differs, so it is not hashed.
     check(&ran, 0, &["mlc-ai/tiny: ok (9 files, 227.19 kB hashed)", "  modified   mlc-chat-config.json"]);
     let later = world.hub.log().from_now();
     let ran = world.cli(&["verify", "mlc-ai/tiny", "--repair"]).run();
@@ -82,7 +82,7 @@ fn damage_is_named_and_repaired_when_asked_for() {
     check(&ran, 0, &["mlc-ai/tiny: ok (10 files, 227.76 kB hashed)", "  extra      mine.txt"]);
 }
 
-/// Its size is right, so that it is found wrong only when it is hashed.
+/// Its size is right, so only hashing reveals the damage.
 #[test]
 fn a_damaged_file_comes_from_the_only_store() {
     let (world, model) = downloaded();

@@ -1,4 +1,4 @@
-//! What most tests need: a hub, a folder of their own, and the program in an environment that has nothing else.
+//! What most tests need: a hub, a folder, and the program in an otherwise empty environment.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 use crate::schemas;
 
-/// Longer than anything here takes, also on a busy machine.
+/// Longer than anything here takes, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A hub and an empty cache. Nothing of it depends on the environment of the test.
+/// A hub and an empty cache, independent of the test's own environment.
 pub(crate) struct World {
     pub(crate) hub: LocalHub,
     folder: TempDir,
@@ -26,7 +26,7 @@ impl World {
         Self::around(LocalHub::start())
     }
 
-    /// A world with a hub of its own kind.
+    /// A world around a given hub.
     pub(crate) fn around(hub: LocalHub) -> Self {
         let world = Self { hub, folder: temporary_folder() };
         std::fs::create_dir(world.user()).unwrap();
@@ -40,7 +40,7 @@ impl World {
         (world, model)
     }
 
-    /// A world whose hub serves a small model like any other.
+    /// A world whose hub serves a small, ordinary model.
     pub(crate) fn with_tiny() -> (Self, PublishedModel) {
         Self::with(&ModelFixture::new("mlc-ai/tiny"))
     }
@@ -50,12 +50,12 @@ impl World {
         self.beside("user")
     }
 
-    /// The cache's home. It does not exist before something is written to it.
+    /// The cache's home. It does not exist until something is written to it.
     pub(crate) fn home(&self) -> PathBuf {
         self.beside("home")
     }
 
-    /// A place in the folder of this world.
+    /// A path in the folder of this world.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -65,7 +65,7 @@ impl World {
         entry_in(&self.home().join("model_weights"), model)
     }
 
-    /// The program, in an environment with this hub, this cache, and nothing else.
+    /// The program, in an environment with only this hub and this cache.
     pub(crate) fn cli(&self, arguments: &[&str]) -> Cli {
         self.cli_of(env!("CARGO_BIN_EXE_mlc-weights"), arguments)
     }
@@ -74,7 +74,7 @@ impl World {
     pub(crate) fn cli_of(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Cli {
         let mut command = Command::new(program);
         if cfg!(unix) {
-            // Elsewhere programs need some of it to start at all.
+            // Windows programs need some variables to start at all.
             command.env_clear();
         }
         command
@@ -87,7 +87,7 @@ impl World {
         Cli { command }
     }
 
-    /// A file of this world with the certificate of the hub's authority.
+    /// A file in this world with the certificate of the hub's authority.
     pub(crate) fn ca_file(&self) -> PathBuf {
         let path = self.beside("ca.pem");
         std::fs::write(&path, self.hub.ca_certificate()).unwrap();
@@ -102,20 +102,20 @@ impl World {
         ran
     }
 
-    /// Every file, and every empty folder, of this world but those in the cache's private folder.
+    /// All files and empty folders of this world, except those in the cache's private folder.
     pub(crate) fn visible(&self) -> Vec<PathBuf> {
         let root = self.folder.path();
         let all = files_below(root).into_iter().filter(|path| !is_private(path));
         all.map(|path| path.strip_prefix(root).unwrap().to_owned()).collect()
     }
 
-    /// There is nothing but what every world begins with, and perhaps the cache's private folder.
+    /// There is only what every world begins with, and perhaps the cache's private folder.
     #[track_caller]
     pub(crate) fn check_untouched(&self) {
         assert_eq!(self.visible(), [Path::new("user")]);
     }
 
-    /// There is not even the cache's private folder.
+    /// Not even the cache's private folder exists.
     #[track_caller]
     pub(crate) fn check_pristine(&self) {
         assert_eq!(files_below(self.folder.path()), [self.user()]);
@@ -161,7 +161,7 @@ impl Cli {
         Running { id: child.id(), ended: wait_on_a_thread(child), arguments }
     }
 
-    /// The same, with stderr in a file, to be read meanwhile.
+    /// The same, with stderr going to a file that can be read meanwhile.
     pub(crate) fn start_with_stderr(mut self, path: &Path) -> Running {
         let arguments = self.arguments();
         let stderr = std::fs::File::create(path).unwrap();
@@ -170,7 +170,7 @@ impl Cli {
     }
 }
 
-/// Waits for a condition on files, of which nobody tells.
+/// Polls until a condition holds, where no event announces it.
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "looks again after a moment, until the condition holds")]
 pub(crate) fn until(mut condition: impl FnMut() -> bool) {
@@ -181,7 +181,7 @@ pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// The program while it runs.
+/// The running program.
 pub(crate) struct Running {
     id: u32,
     ended: mpsc::Receiver<Output>,
@@ -189,15 +189,15 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Sends a signal by its name.
+    /// Sends a signal by name.
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
-        // The shell has this command built in; the program of the same name is not everywhere.
+        // `kill` is built into the shell; not every system has it as a program.
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id)]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Waits for its end, and tells the most memory that it had, in bytes.
+    /// Waits for the program to end, and returns its peak memory in bytes.
     #[cfg(target_os = "linux")]
     pub(crate) fn peak(&self) -> u64 {
         let mut peak = 0;
@@ -206,13 +206,13 @@ impl Running {
             let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
             let seen = line.map(|line| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024);
             peak = seen.unwrap_or(peak);
-            // A program that has ended has no memory.
+            // A process that has ended has no memory.
             seen.is_none()
         });
         peak
     }
 
-    /// Sends a signal to the one program that the started one has started, as `strace` does.
+    /// Sends a signal to the program's only child; `strace` has one.
     #[cfg(target_os = "linux")]
     pub(crate) fn signal_child(&self, name: &str) {
         let children = format!("/proc/{id}/task/{id}/children", id = self.id);
@@ -220,7 +220,7 @@ impl Running {
         assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
     }
 
-    /// Sends two signals, one right after the other. The program may have ended before the second.
+    /// Sends two signals in immediate succession. The program may have ended before the second.
     #[cfg(unix)]
     pub(crate) fn signal_twice(&self, first: &str, second: &str) {
         let line = format!("kill -{first} {id} && {{ kill -{second} {id} || true; }}", id = self.id);
@@ -245,13 +245,13 @@ impl Running {
 fn wait_on_a_thread(child: Child) -> mpsc::Receiver<Output> {
     let (sender, ended) = mpsc::channel();
     std::thread::spawn(move || {
-        // A test that has failed meanwhile does not listen.
+        // If the test has failed meanwhile, nobody receives it.
         let _ = sender.send(child.wait_with_output().unwrap());
     });
     ended
 }
 
-/// What a run of the program left.
+/// The results of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) status: Option<i32>,
@@ -269,14 +269,14 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
-    /// It succeeded: stdout has exactly the path and a newline.
+    /// The run succeeded: stdout is exactly the path and a newline.
     #[track_caller]
     pub(crate) fn check_path(&self, path: &Path) {
         let expected = [path.as_os_str().as_encoded_bytes(), b"\n"].concat();
         assert_eq!((self.status, &self.stdout), (Some(0), &expected), "{}", self.stderr);
     }
 
-    /// It failed with this status and these words on stderr; stdout is empty, and no line is told twice.
+    /// The run failed with this status and these words on stderr; stdout is empty, and no line is repeated.
     #[track_caller]
     pub(crate) fn check_failure(&self, status: i32, words: &[&str]) {
         let stderr = &self.stderr;
@@ -294,12 +294,12 @@ impl Ran {
         }
     }
 
-    /// What is on stdout.
+    /// Stdout, as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.stdout.clone()).unwrap()
     }
 
-    /// The one JSON document that is on stdout, whatever the status, and as its schema says.
+    /// The only JSON document on stdout, checked against its schema, whatever the status.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
         let document = serde_json::from_slice(&self.stdout).unwrap();
@@ -309,7 +309,7 @@ impl Ran {
         document
     }
 
-    /// What `--progress json` told, each as its schema says.
+    /// The events of `--progress json`, checked against their schema.
     #[track_caller]
     pub(crate) fn events(&self) -> Vec<serde_json::Value> {
         let objects = self.stderr.lines().filter(|line| line.starts_with('{'));
@@ -324,7 +324,7 @@ impl Ran {
     }
 }
 
-/// Whether a file of a model is in staging, verified.
+/// Whether a verified file of a model is in staging.
 #[cfg(unix)]
 pub(crate) fn is_in_pool(home: &Path, model: &PublishedModel, file: &str) -> bool {
     let name = format!("pool/sha256-{}", model.file(file).unwrap().sha256);

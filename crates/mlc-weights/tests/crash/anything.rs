@@ -1,5 +1,5 @@
-//! Random faults, on models of random sizes, with the program killed at random moments and what it leaves
-//! damaged: the published directory is right or absent, and a healthy hub mends everything.
+//! Random faults, models of random sizes, kills at random moments, and damage to the files left behind: the
+//! published directory is right or absent, and with a healthy hub the next run succeeds.
 
 use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,13 +14,13 @@ use crate::damage::inflict;
 use crate::stage::{Ended, Stage, kill_when};
 use crate::trial::{Moment, Trial, trials};
 
-/// How many trials go on at once. Most of their time they wait for the delays between attempts.
+/// The number of parallel trials. They mostly wait for the delays between attempts.
 const WORKERS: u32 = 6;
 
-/// The program, told what the trial says.
+/// Starts the program with the options of the trial.
 fn start(stage: &Stage, trial: &Trial) -> Child {
     let mut command = stage.program();
-    // The shortest there is.
+    // The shortest possible timeout.
     command.env("HF_HUB_DOWNLOAD_TIMEOUT", "1");
     if let Some(connections) = trial.connections {
         command.args(["-j", &connections.to_string()]);
@@ -31,7 +31,7 @@ fn start(stage: &Stage, trial: &Trial) -> Child {
     command.spawn().unwrap()
 }
 
-/// Starts the program and kills it; whether it had not ended before.
+/// Starts the program and kills it. Returns false if it had ended before.
 fn kill(stage: &Stage, trial: &Trial, moment: Moment) -> bool {
     let (log, begun) = (stage.hub.log().data().from_now(), Instant::now());
     let ended = kill_when(start(stage, trial), &log, |log| match moment {
@@ -41,11 +41,11 @@ fn kill(stage: &Stage, trial: &Trial, moment: Moment) -> bool {
     ended.was_killed()
 }
 
-/// Whether the program was killed.
+/// Runs a trial. Returns whether the program was killed.
 fn check(trial: &Trial) -> Result<bool, TestCaseError> {
     let stage = Stage::new(LocalHub::builder(), &trial.fixture());
-    for misfortune in &trial.misfortunes {
-        stage.hub.fault(trial.target(misfortune), misfortune.fault.clone(), misfortune.times);
+    for failure in &trial.failures {
+        stage.hub.fault(trial.target(failure), failure.fault.clone(), failure.times);
     }
     let mut was_killed = false;
     for (moment, damage) in &trial.kills {
@@ -54,7 +54,7 @@ fn check(trial: &Trial) -> Result<bool, TestCaseError> {
         inflict(&stage.staging(), damage.as_ref());
     }
     let ended = Ended::of(start(&stage, trial));
-    // Done, refused, not the right bytes, or no network.
+    // Success, refused, wrong bytes, or a network failure.
     let log = stage.hub.log();
     prop_assert!(matches!(ended.status.code(), Some(0 | 4 | 5 | 6)), "{}\n{log}", ended.stderr);
     prop_assert_eq!(stage.is_published(), ended.status.success());
@@ -66,7 +66,7 @@ fn check(trial: &Trial) -> Result<bool, TestCaseError> {
     Ok(was_killed)
 }
 
-/// Runs `config.cases` trials; in how many of them the program was killed.
+/// Runs `config.cases` trials, and returns in how many of them the program was killed.
 fn run(config: Config) -> u32 {
     let killed = AtomicU32::new(0);
     let outcome = TestRunner::new(config).run(&trials(), |trial| {
@@ -79,11 +79,11 @@ fn run(config: Config) -> u32 {
     killed.into_inner()
 }
 
-/// 102 trials, or as many as `PROPTEST_CASES` says.
+/// Runs 102 trials, or as many as `PROPTEST_CASES` says.
 #[test]
 fn whatever_happens() {
     let asked = Config::default();
-    // proptest's own number, when none was asked for.
+    // 256 is proptest's default.
     let cases = if asked.cases == 256 { 102 } else { asked.cases };
     let seed = match asked.rng_seed {
         RngSeed::Fixed(seed) => seed,
@@ -94,7 +94,7 @@ fn whatever_happens() {
         cases: cases.div_ceil(WORKERS),
         rng_seed: RngSeed::Fixed(seed.wrapping_add(worker.into())),
         failure_persistence: None,
-        // Each step costs as much as a trial.
+        // Each step takes as long as a trial.
         max_shrink_iters: 40,
         ..Config::default()
     };

@@ -1,14 +1,14 @@
-//! What happens to unfinished files between two runs.
+//! Damages unfinished files between two runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-/// One thing that is done to one part or journal.
+/// Damage to one part or journal.
 #[derive(Clone, Debug)]
 pub(crate) struct Damage {
-    /// Which file, of those that are there.
+    /// Which file to damage, as an index into those that exist.
     pub(crate) file: usize,
     pub(crate) how: How,
 }
@@ -20,11 +20,11 @@ pub(crate) enum How {
     FlippedAt(u64),
     Noise,
     ReadOnly,
-    /// The number of the version, which follows a journal's first word, is another.
+    /// A journal's version number, which follows its first word, is changed.
     OtherVersion,
 }
 
-/// Where the number of a journal's version stands.
+/// The offset of the version number in a journal.
 const VERSION_AT: u64 = 16;
 
 pub(crate) fn damages() -> impl Strategy<Value = Damage> {
@@ -39,8 +39,8 @@ pub(crate) fn damages() -> impl Strategy<Value = Damage> {
     (0_usize..20, how).prop_map(|(file, how)| Damage { file, how })
 }
 
-/// Damages a part or journal that a run has left in staging, if there is any. What is verified is left
-/// alone: nobody but the program writes there.
+/// Damages a part or journal that a run has left in staging, if there is one. Verified files are not
+/// damaged: only the program writes there.
 pub(crate) fn inflict(staging: &Path, damage: Option<&Damage>) {
     let Some(damage) = damage else { return };
     let mut unfinished = Vec::new();
@@ -76,7 +76,6 @@ fn make_read_only(path: &Path) {
     fs::set_permissions(path, permissions).unwrap();
 }
 
-/// The parts and journals below a folder.
 fn list(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let entry = entry.unwrap();

@@ -1,4 +1,4 @@
-//! Killed again and again on a network without faults: what was paid for is not fetched again.
+//! Kills the program repeatedly on a network without faults: what was downloaded is not fetched again.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,14 +11,14 @@ use local_hub::{LocalHub, LoggedRequest, ModelFixture, PublishedModel, RequestLo
 
 use crate::stage::{Ended, MIB, PATIENCE, Stage, kill_when};
 
-/// How many bytes of the files are in staging, each file where there is most of it.
+/// The number of bytes in staging, counting for each file the copy that has most of it.
 fn staged(stage: &Stage) -> u64 {
     let mut files: HashMap<String, u64> = HashMap::new();
     count(&stage.staging(), &mut files);
     files.values().sum()
 }
 
-/// Adds up what pools and parts below a folder hold.
+/// Counts the bytes in the pools and parts below a folder.
 fn count(folder: &Path, files: &mut HashMap<String, u64>) {
     for found in fs::read_dir(folder).into_iter().flatten() {
         let found = found.unwrap();
@@ -33,7 +33,7 @@ fn count(folder: &Path, files: &mut HashMap<String, u64>) {
     }
 }
 
-/// How many bytes of the model requests asked for; what several asked for counts once, since a connection
+/// How many bytes of the model were requested. Bytes requested several times count once, since a connection
 /// may take over a part of another's range.
 fn asked(log: &RequestLog, model: &PublishedModel) -> u64 {
     model.lfs_files().map(|file| covered(&log.file(&file.path).requests(), file.size)).sum()
@@ -55,7 +55,7 @@ fn parse(range: &str, size: u64) -> Range<u64> {
     first.parse().unwrap()..last.parse::<u64>().map_or(size, |last| last + 1)
 }
 
-/// Numbers that look random.
+/// A pseudo-random number generator.
 struct Dice(u64);
 
 impl Dice {
@@ -67,36 +67,36 @@ impl Dice {
     }
 }
 
-/// Kills the program up to so many times on its way to one model, then lets it go on; how often it was
-/// killed before it was done.
-fn kill_and_go_on(kills: usize, dice: &mut Dice) -> usize {
+/// Kills the program up to `kills` times while it downloads one model, then lets it finish. Returns how
+/// often it was killed before it was done.
+fn kill_and_resume(kills: usize, dice: &mut Dice) -> usize {
     let sizes = (0..6).map(|place| (format!("more_{place}.bin"), 1 + dice.below(6 * MIB)));
     let fixture = ModelFixture::new("mlc-ai/killed").shard("large.bin", 24 * MIB);
     let fixture = sizes.fold(fixture, |fixture, (path, size)| fixture.shard(&path, size));
     let stage = Stage::new(LocalHub::builder().pace(25_000_000), &fixture);
     let start = || stage.program().arg("--no-fsync").spawn().unwrap();
-    let (mut killed, mut unnoted, mut most) = (0, 0, stage.size());
+    let (mut killed, mut unrecorded, mut most) = (0, 0, stage.size());
     for _ in 0..kills {
         let data = stage.hub.log().data().from_now();
         let moment = dice.below(stage.size().saturating_sub(staged(&stage)).max(1));
         let open = std::cell::Cell::new(0);
         let ended = kill_when(start(), &data, |log| {
-            // Not the requests that are being answered: the hub has done with one when the system has its last
-            // bytes, some MiB of which may be on their way still.
+            // Not the number of requests in progress: to the hub a request is done when the kernel has its
+            // last bytes, some MiB of which may still be in transit.
             open.set(stage.hub.open_data_connections());
             !log.is_empty() && log.bytes_sent() >= moment
         });
-        // Those that were open a moment ago, and some that have been opened since.
+        // Those that were open a moment ago, and some that may have been opened since.
         let connections = open.get() as u64 + 2;
         killed += usize::from(ended.was_killed());
         if stage.is_published() {
             return killed;
         }
         assert!(stage.hub.log().wait_until(PATIENCE, |log| log.in_flight() == 0));
-        // What one run has written and not noted stays in its part, and in staging, until it is written again:
-        // perhaps not before the next kill.
-        unnoted += 2 * MIB * connections;
-        most = stage.size() - staged(&stage) + unnoted;
+        // What a run has written but not recorded stays in its part, and in staging, until it is written
+        // again: possibly only after the next kill.
+        unrecorded += 2 * MIB * connections;
+        most = stage.size() - staged(&stage) + unrecorded;
     }
     let later = stage.hub.log().data().from_now();
     let ended = Ended::of(start());
@@ -114,6 +114,6 @@ fn no_byte_is_lost_and_none_is_wrong() {
     let mut killed = 0;
     while killed < 20 {
         let kills = 1 + dice.below(3);
-        killed += kill_and_go_on(usize::try_from(kills).unwrap(), &mut dice);
+        killed += kill_and_resume(usize::try_from(kills).unwrap(), &mut dice);
     }
 }

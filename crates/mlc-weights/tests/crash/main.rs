@@ -1,4 +1,5 @@
-//! The program, killed and mistreated: what it publishes is right or is not there, and what it had is not lost.
+//! The program is killed, and its files are damaged: what it publishes is right or absent, and no progress
+//! is lost.
 
 #![cfg(unix)]
 #![expect(

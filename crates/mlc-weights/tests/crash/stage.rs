@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use local_hub::{LocalHub, LocalHubBuilder, ModelFixture, PublishedModel, RequestLog};
 use tempfile::TempDir;
 
-/// Longer than anything here takes, also on a busy machine.
+/// Longer than anything here takes, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) const MIB: u64 = 1 << 20;
@@ -42,7 +42,7 @@ impl Stage {
         command
     }
 
-    /// How many bytes the files have that git does not bring.
+    /// The total size of the files that are not in git.
     pub(crate) fn size(&self) -> u64 {
         self.model.lfs_files().map(|file| file.size).sum()
     }
@@ -56,7 +56,7 @@ impl Stage {
         self.folder.path().join("model_weights/.mlc-weights/staging")
     }
 
-    /// Whether the model is there; when it is, it is byte for byte what it should be.
+    /// Whether the model is published. If it is, checks it byte for byte.
     pub(crate) fn is_published(&self) -> bool {
         let is_there = fs::symlink_metadata(self.entry()).is_ok();
         if is_there {
@@ -66,7 +66,7 @@ impl Stage {
     }
 }
 
-/// What a run of the program left.
+/// The results of a run.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
@@ -74,10 +74,10 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Lets the program come to its end.
+    /// Waits for the program to end.
     pub(crate) fn of(program: Child) -> Self {
         let (sender, ended) = channel();
-        // A test that has failed meanwhile does not listen.
+        // If the test has failed meanwhile, nobody receives it.
         thread::spawn(move || drop(sender.send(program.wait_with_output())));
         let output = ended.recv_timeout(PATIENCE).unwrap().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -97,7 +97,7 @@ pub(crate) fn kill_when(
     is_moment: impl Fn(&RequestLog) -> bool,
 ) -> Ended {
     let begun = Instant::now();
-    // The log does not tell that the program has ended.
+    // The log does not show that the program has ended.
     while !log.wait_until(Duration::from_millis(5), &is_moment) && program.try_wait().unwrap().is_none() {
         assert!(begun.elapsed() < PATIENCE, "neither did the moment come nor did the program end");
     }

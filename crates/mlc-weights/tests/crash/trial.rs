@@ -1,4 +1,4 @@
-//! What may go wrong on the way to a model.
+//! What may go wrong during a download.
 
 use local_hub::{Fault, FaultTarget, ModelFixture, Route, Times};
 use proptest::prelude::*;
@@ -6,14 +6,14 @@ use proptest::prelude::*;
 use crate::damage::{Damage, damages};
 use crate::stage::MIB;
 
-/// One model and everything that happens on the way to it.
+/// One model and everything that happens while it is downloaded.
 #[derive(Clone, Debug)]
 pub(crate) struct Trial {
     sizes: Vec<u64>,
-    pub(crate) misfortunes: Vec<Misfortune>,
-    /// Runs that are killed, and what is done afterwards to what they leave.
+    pub(crate) failures: Vec<Failure>,
+    /// The runs that are killed, and the damage after each.
     pub(crate) kills: Vec<(Moment, Option<Damage>)>,
-    /// What is done to what the first run leaves that comes to its end by itself.
+    /// The damage after the first run that ends by itself.
     pub(crate) damage: Option<Damage>,
     /// The number given with `-j`.
     pub(crate) connections: Option<usize>,
@@ -22,9 +22,9 @@ pub(crate) struct Trial {
 
 /// A fault of the hub or the data host.
 #[derive(Clone, Debug)]
-pub(crate) struct Misfortune {
+pub(crate) struct Failure {
     route: Route,
-    /// Which of the files, where the route has some.
+    /// The index of the file, if the route has files.
     file: usize,
     is_resumed: bool,
     pub(crate) fault: Fault,
@@ -34,9 +34,9 @@ pub(crate) struct Misfortune {
 /// When a run is killed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Moment {
-    /// When so many thousandths of the model have been sent.
+    /// When this many thousandths of the model have been sent.
     Sent(u64),
-    /// So many milliseconds after its start.
+    /// This many milliseconds after the start.
     After(u64),
 }
 
@@ -48,28 +48,28 @@ impl Trial {
         })
     }
 
-    pub(crate) fn target(&self, misfortune: &Misfortune) -> FaultTarget {
-        let subject = match misfortune.route {
-            Route::Data | Route::Resolve => format!("{}.bin", misfortune.file % self.sizes.len()),
+    pub(crate) fn target(&self, failure: &Failure) -> FaultTarget {
+        let subject = match failure.route {
+            Route::Data | Route::Resolve => format!("{}.bin", failure.file % self.sizes.len()),
             _ => String::new(),
         };
-        let target = FaultTarget::route(misfortune.route, &subject);
-        if misfortune.is_resumed { target.resumed() } else { target }
+        let target = FaultTarget::route(failure.route, &subject);
+        if failure.is_resumed { target.resumed() } else { target }
     }
 }
 
 pub(crate) fn trials() -> impl Strategy<Value = Trial> {
     (
         proptest::collection::vec(sizes(), 1..5),
-        proptest::collection::vec(misfortunes(), 0..4),
+        proptest::collection::vec(failures(), 0..4),
         proptest::collection::vec((moments(), proptest::option::of(damages())), 0..3),
         proptest::option::of(damages()),
         proptest::option::of(1_usize..7),
         proptest::bool::weighted(0.2),
     )
-        .prop_map(|(sizes, misfortunes, kills, damage, connections, is_synced)| Trial {
+        .prop_map(|(sizes, failures, kills, damage, connections, is_synced)| Trial {
             sizes,
-            misfortunes,
+            failures,
             kills,
             damage,
             connections,
@@ -77,7 +77,7 @@ pub(crate) fn trials() -> impl Strategy<Value = Trial> {
         })
 }
 
-/// Files of more than 8 MiB are divided among connections.
+/// Files larger than 8 MiB are split among connections.
 fn sizes() -> impl Strategy<Value = u64> {
     prop_oneof![
         3 => proptest::sample::select(vec![0, 1, 65_535, 65_536, MIB, MIB + 1, 8 * MIB, 8 * MIB + 1, 16 * MIB]),
@@ -90,7 +90,7 @@ fn moments() -> impl Strategy<Value = Moment> {
     prop_oneof![2 => (0_u64..900).prop_map(Moment::Sent), 1 => (0_u64..400).prop_map(Moment::After)]
 }
 
-fn misfortunes() -> impl Strategy<Value = Misfortune> {
+fn failures() -> impl Strategy<Value = Failure> {
     let route = prop_oneof![
         8 => Just(Route::Data),
         2 => Just(Route::Resolve),
@@ -100,7 +100,7 @@ fn misfortunes() -> impl Strategy<Value = Misfortune> {
     let times =
         prop_oneof![6 => Just(Times::Once), 3 => (2_usize..5).prop_map(Times::N), 1 => Just(Times::Forever)];
     (route, 0_usize..5, any::<bool>(), faults(), times).prop_map(|(route, file, is_resumed, fault, times)| {
-        Misfortune {
+        Failure {
             route,
             file,
             is_resumed: is_resumed && route == Route::Data,
@@ -110,8 +110,8 @@ fn misfortunes() -> impl Strategy<Value = Misfortune> {
     })
 }
 
-/// A host that breaks off again and again and brings a little each time is borne for as long as it takes,
-/// which no test has.
+/// Transfers that fail but make some progress are retried for as long as it takes, which is too long for a
+/// test.
 fn without_progress(fault: Fault) -> Fault {
     match fault {
         Fault::Truncate { .. } => Fault::Truncate { after: 0 },

@@ -1,4 +1,4 @@
-//! The recipes for stores of many machines, with servers that others wrote.
+//! Recipes for stores that many machines share, run against third-party servers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,31 +7,31 @@ use std::path::Path;
 use local_hub::{AzureAccess, DebianServer, LocalAzure, LocalS3, LocalWebStore, ModelFixture, OtherServer};
 use serde_json::Value;
 
-use crate::{Kitchen, blocks, told};
+use crate::{Sandbox, blocks, output_text};
 
 const CLUSTER: &str = "A bucket for a cluster";
 const CACHE: &str = "An HTTP cache before a store";
 
-/// The blocks of a language.
+/// The blocks in this language.
 fn blocks_in(heading: &str, language: &str) -> Vec<String> {
     let blocks = blocks(heading).into_iter().filter(|block| block.language == language);
     blocks.map(|block| block.text).collect()
 }
 
-/// The policies for a cloud's readers and writers.
+/// A cloud's policies for readers and writers.
 fn policies(part: &str) -> [String; 2] {
     let policies = blocks_in(CLUSTER, "json").into_iter().filter(|policy| policy.contains(part));
     policies.collect::<Vec<_>>().try_into().unwrap()
 }
 
-impl Kitchen {
+impl Sandbox {
     fn fill(&self, store: &LocalWebStore) {
         let push = format!(
             "MLC_LLM_HOME=$PWD/filler mlc-weights store push --store {}/models \"$MODEL\"",
             store.url()
         );
         let output = self.run(&push, &[]);
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
     }
 }
 
@@ -39,48 +39,50 @@ fn borrowed(variables: &[(String, String)]) -> Vec<(&str, &str)> {
     variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
-/// A writer's rights suffice for the job, and a reader's for the nodes; each has no others.
+/// A writer's permissions suffice to fill the store, and a reader's to download from it; neither has any
+/// others.
 #[test]
 fn bucket() {
-    let mut kitchen = Kitchen::new();
-    // One that goes there in parts.
+    let mut sandbox = Sandbox::new();
+    // Large enough for a multipart upload.
     let fixture = ModelFixture::new("mlc-ai/large").shard("params_shard_7.bin", 33 << 20);
-    kitchen.model = kitchen.hub.publish(&fixture);
-    let Some(server) = LocalS3::start(kitchen.folder.path()) else { return };
+    sandbox.model = sandbox.hub.publish(&fixture);
+    let Some(server) = LocalS3::start(sandbox.folder.path()) else { return };
     let [reader, writer] = policies("s3:");
     let (reader, writer) = (server.grant("reader", &reader), server.grant("writer", &writer));
     let [job, node] = blocks_in(CLUSTER, "sh").try_into().unwrap();
 
-    let output = kitchen.run(&job, &borrowed(&reader));
-    assert_eq!(output.status.code(), Some(4), "{}", told(&output));
+    let output = sandbox.run(&job, &borrowed(&reader));
+    assert_eq!(output.status.code(), Some(4), "{}", output_text(&output));
     let elsewhere = job.replace("s3://models/mlc", "s3://models/other");
-    let output = kitchen.run(&elsewhere, &borrowed(&writer));
-    assert_eq!(output.status.code(), Some(4), "{}", told(&output));
+    let output = sandbox.run(&elsewhere, &borrowed(&writer));
+    assert_eq!(output.status.code(), Some(4), "{}", output_text(&output));
 
-    let output = kitchen.run(&job, &borrowed(&writer));
-    assert!(output.status.success(), "{}", told(&output));
-    let output = kitchen.run(&node, &borrowed(&reader));
-    assert!(output.status.success(), "{}", told(&output));
-    kitchen.check_home("job");
-    kitchen.check_home("node");
+    let output = sandbox.run(&job, &borrowed(&writer));
+    assert!(output.status.success(), "{}", output_text(&output));
+    let output = sandbox.run(&node, &borrowed(&reader));
+    assert!(output.status.success(), "{}", output_text(&output));
+    sandbox.check_home("job");
+    sandbox.check_home("node");
 }
 
 #[test]
 fn container_with_shared_access_signatures() {
-    let kitchen = Kitchen::new();
-    let Some(server) = LocalAzure::start(&kitchen.folder.path().join("azurite")) else { return };
+    let sandbox = Sandbox::new();
+    let Some(server) = LocalAzure::start(&sandbox.folder.path().join("azurite")) else { return };
     let [job, node] = blocks_in(CLUSTER, "sh").try_into().unwrap();
     let [job, node] = [job, node].map(|script: String| script.replace("s3://", "az://"));
     for (script, access, status) in
         [(&job, AzureAccess::Read, 4), (&job, AzureAccess::Write, 0), (&node, AzureAccess::Read, 0)]
     {
-        let output = kitchen.run(script, &borrowed(&server.variables(access)));
-        assert_eq!(output.status.code(), Some(status), "{access:?}: {}", told(&output));
+        let output = sandbox.run(script, &borrowed(&server.variables(access)));
+        assert_eq!(output.status.code(), Some(status), "{access:?}: {}", output_text(&output));
     }
-    kitchen.check_home("node");
+    sandbox.check_home("node");
 }
 
-/// Those that no server here can enforce are at least JSON, and readers get no right to write.
+/// No local server enforces these policies, so only check that they are valid JSON and give readers no
+/// write access.
 #[test]
 fn roles() {
     for (part, key, write) in
@@ -97,16 +99,16 @@ fn roles() {
     }
 }
 
-/// The containers of the manifests, run as they are written, but for the names of the model and of folders.
+/// Runs the manifests' containers as written, except for the names of the model and the folders.
 #[test]
 fn manifests() {
-    let kitchen = Kitchen::new();
-    let Some(server) = LocalS3::start(kitchen.folder.path()) else { return };
+    let sandbox = Sandbox::new();
+    let Some(server) = LocalS3::start(sandbox.folder.path()) else { return };
     let Some(python) = OtherServer::installed().map(|servers| servers.join("bin/python")) else { return };
     let [manifests] = blocks_in(CLUSTER, "yaml").try_into().unwrap();
     let parse = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.argv[1]))))";
-    let output = kitchen.command(python.to_str().unwrap()).args(["-c", parse, &manifests]).output().unwrap();
-    assert!(output.status.success(), "{}", told(&output));
+    let output = sandbox.command(python.to_str().unwrap()).args(["-c", parse, &manifests]).output().unwrap();
+    assert!(output.status.success(), "{}", output_text(&output));
     let manifests: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     let pods: Vec<&Value> = manifests.iter().map(|manifest| &manifest["spec"]["template"]["spec"]).collect();
     let [job, deployment] = pods.as_slice() else { panic!("{} manifests", pods.len()) };
@@ -114,21 +116,21 @@ fn manifests() {
         [(&job["containers"][0], "scratch"), (&deployment["initContainers"][0], "models")]
     {
         let text =
-            |value: &Value| value.as_str().unwrap().replace("HF://user/repo@revision", &kitchen.model.url);
+            |value: &Value| value.as_str().unwrap().replace("HF://user/repo@revision", &sandbox.model.url);
         let command: Vec<String> = container["command"].as_array().unwrap().iter().map(text).collect();
         let plain = container["env"].as_array().unwrap().iter().filter(|pair| pair["value"].is_string());
         let mut env: BTreeMap<String, String> =
             plain.map(|pair| (pair["name"].as_str().unwrap().to_owned(), text(&pair["value"]))).collect();
-        env.insert("MLC_LLM_HOME".to_owned(), kitchen.folder.path().join(folder).display().to_string());
-        // What the service account brings, and the region of the server here.
+        env.insert("MLC_LLM_HOME".to_owned(), sandbox.folder.path().join(folder).display().to_string());
+        // What the service account would provide, and the local server's region.
         env.extend(server.variables());
-        let mut run = kitchen.command(env!("CARGO_BIN_EXE_mlc-weights"));
+        let mut run = sandbox.command(env!("CARGO_BIN_EXE_mlc-weights"));
         assert_eq!(command.first().unwrap(), "mlc-weights");
         let output = run.args(command.iter().skip(1)).envs(&env).output().unwrap();
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
     }
-    kitchen.check_home("models");
-    // What a pod mounts is a volume of it.
+    sandbox.check_home("models");
+    // Every mount refers to a volume of its pod.
     for pod in pods {
         let volumes: Vec<&Value> = pod["volumes"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
         let containers = ["containers", "initContainers"].into_iter().filter_map(|key| pod[key].as_array());
@@ -147,32 +149,32 @@ fn cache_before(store: &LocalWebStore) -> Option<DebianServer> {
     DebianServer::nginx(configured)
 }
 
-/// However many start at once, the store sends each byte once.
+/// However many readers start at once, the store sends each byte once.
 #[test]
 fn cache_before_a_store() {
     const READERS: usize = 8;
-    let mut kitchen = Kitchen::new();
+    let mut sandbox = Sandbox::new();
     let fixture = ModelFixture::new("mlc-ai/large").shard("params_shard_7.bin", 20 << 20);
-    kitchen.model = kitchen.hub.publish(&fixture);
+    sandbox.model = sandbox.hub.publish(&fixture);
     let store = LocalWebStore::start();
     let Some(cache) = cache_before(&store) else { return };
-    kitchen.fill(&store);
+    sandbox.fill(&store);
     let before = store.requests().len();
 
     let [reader] = blocks_in(CACHE, "sh").try_into().unwrap();
     let readers: Vec<_> = (0..READERS)
         .map(|number| {
-            let folder = kitchen.folder.path().join(number.to_string());
+            let folder = sandbox.folder.path().join(number.to_string());
             fs::create_dir(&folder).unwrap();
-            let mut shell = kitchen.command("/bin/sh");
+            let mut shell = sandbox.command("/bin/sh");
             shell.current_dir(folder).args(["-euc", &reader]).env("CACHE", cache.url());
             shell.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
         })
         .collect();
     for (number, reader) in readers.into_iter().enumerate() {
         let output = reader.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", told(&output));
-        kitchen.check_home(&format!("{number}/node"));
+        assert!(output.status.success(), "{}", output_text(&output));
+        sandbox.check_home(&format!("{number}/node"));
     }
 
     let requests = store.requests().split_off(before);
@@ -190,25 +192,25 @@ fn cache_before_a_store() {
     assert!(asked.values().all(|count| *count == 1), "{asked:?}");
 }
 
-/// A client repairs what the cache was given by mistake.
+/// A client recovers when the cache holds a wrong copy.
 #[test]
 fn cache_with_a_wrong_copy() {
-    let (kitchen, store) = (Kitchen::new(), LocalWebStore::start());
+    let (sandbox, store) = (Sandbox::new(), LocalWebStore::start());
     let Some(cache) = cache_before(&store) else { return };
-    kitchen.fill(&store);
-    let file = kitchen.model.lfs_files().next().unwrap();
+    sandbox.fill(&store);
+    let file = sandbox.model.lfs_files().next().unwrap();
     let path = format!("/models/blobs/sha256/{}", file.sha256);
     let right = store.get(&path).unwrap();
     store.put(&path, right.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>());
     let [reader] = blocks_in(CACHE, "sh").try_into().unwrap();
-    let output = kitchen.run(&reader, &[("CACHE", &cache.url())]);
-    assert!(!output.status.success(), "{}", told(&output));
+    let output = sandbox.run(&reader, &[("CACHE", &cache.url())]);
+    assert!(!output.status.success(), "{}", output_text(&output));
     store.put(&path, right);
-    let output = kitchen.run(&reader, &[("CACHE", &cache.url())]);
-    assert!(output.status.success(), "{}", told(&output));
+    let output = sandbox.run(&reader, &[("CACHE", &cache.url())]);
+    assert!(output.status.success(), "{}", output_text(&output));
     let fresh = store.requests().into_iter().filter(|request| request.path == path).filter(|request| {
         request.headers.iter().any(|(name, value)| name == "cache-control" && value == "no-cache")
     });
     assert!(fresh.count() > 0);
-    kitchen.check_home("node");
+    sandbox.check_home("node");
 }

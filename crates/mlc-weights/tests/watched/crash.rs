@@ -1,10 +1,9 @@
-//! Kills a program again and again while a watcher checks what is visible.
+//! Kills a program repeatedly while a watcher checks what is visible.
 //!
-//! [`Crash`] starts the real `mlc-weights`, kills it with `SIGKILL` at random moments, half of them
-//! while a model is published, and starts it again until the model is complete. Meanwhile a watcher
-//! reads the visible directory all the time. During a plain download it must see nothing or the whole
-//! model, during a forced one the old or the new model, during a repair exactly the initial state or
-//! the repaired model.
+//! [`Crash`] starts the real `mlc-weights`, kills it with `SIGKILL` at random moments, half of them while a
+//! model is being published, and restarts it until the model is complete. Meanwhile a watcher keeps reading
+//! the visible directory. During a plain download it must see nothing or the whole model; during a forced
+//! one, the old or the new model; during a repair, exactly the initial state or the repaired model.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use crate::life::Life;
 
 /// Which program is killed, where, and the seed of the random moments.
 pub(super) struct Crash<'a> {
-    /// An `mlc-weights`.
+    /// The path of an `mlc-weights`.
     pub(super) program: &'a Path,
     pub(super) folder: &'a Path,
     /// Repeats the same moments, as far as processes are reproducible.
@@ -35,50 +34,50 @@ pub(super) enum Job {
     Repair,
 }
 
-/// The results of the harness.
+/// The results.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
     /// How often the program was killed: in plain, forced and repairing downloads.
     pub(super) kills: [usize; 3],
     /// How many models were completed.
     pub(super) models: usize,
-    /// How often the watcher looked.
+    /// How often the watcher read the directory.
     pub(super) looks: u64,
 }
 
-/// The most kills for one download before it may finish.
-const MOST_KILLS: u64 = 8;
+/// The maximum number of kills for one download.
+const MAX_KILLS: u64 = 8;
 
 impl Tally {
-    /// How often the program was killed in all.
-    pub(super) fn all_kills(&self) -> usize {
+    /// The total number of kills.
+    pub(super) fn total_kills(&self) -> usize {
         self.kills.iter().sum()
     }
 }
 
 impl Crash<'_> {
-    /// Runs until `rounds` kills are done; `progress` is called after each. Fails if the watcher sees a forbidden state,
-    /// or a model is incomplete in the end.
+    /// Runs until the program was killed `rounds` times, and calls `progress` after each kill. Fails if the
+    /// watcher sees a forbidden state, or if a model is incomplete in the end.
     pub(super) fn run(&self, rounds: usize, mut progress: impl FnMut(&Tally)) -> Result<Tally> {
         let (mut dice, mut tally) = (Rng::with_seed(self.seed), Tally::default());
         let hub = LocalHub::builder().files_in(self.folder).start();
         let (old, new) = (publish(&hub, 0), publish(&hub, 1));
-        // The duration of a download here, as a first guess.
+        // A first guess of how long a download takes here.
         let mut usual = Duration::from_millis(500);
         for number in 0.. {
             let job = [Job::Plain, Job::Redo, Job::Repair][number % 3];
             let home = self.folder.join(format!("home-{number}"));
             let life = Life { program: self.program, hub: &hub, home, job, old: &old, new: &new };
-            let mut left = 1 + dice.u64(..MOST_KILLS);
+            let mut left = 1 + dice.u64(..MAX_KILLS);
             let watched = life.live(&mut dice, &mut usual, || {
                 left -= 1;
                 tally.kills[number % 3] += 1;
                 progress(&tally);
-                left > 0 && tally.all_kills() < rounds
+                left > 0 && tally.total_kills() < rounds
             });
             tally.looks += watched.with_context(|| format!("{job:?}, model {number}, seed {}", self.seed))?;
             tally.models += 1;
-            if tally.all_kills() >= rounds {
+            if tally.total_kills() >= rounds {
                 break;
             }
         }

@@ -1,4 +1,4 @@
-//! Brings one model into a cache despite many kills.
+//! Downloads one model despite many kills.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ enum Moment {
 }
 
 impl Moment {
-    /// Half of the kills are aimed at the few moments of publishing.
+    /// Half of the kills are aimed at the short time of publishing.
     fn roll(dice: &mut Rng, usual: Duration) -> Self {
         if dice.bool() {
             Self::After(usual.mul_f64(dice.f64()))
@@ -48,8 +48,8 @@ const PUBLISHING: Duration = Duration::from_millis(40);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Life<'_> {
-    /// Starts and kills the program until the model is complete; `killed` is called after each kill,
-    /// and decides whether to continue killing. Returns how often the watcher looked.
+    /// Starts and kills the program until the model is complete; `killed` is called after each kill, and
+    /// decides whether to continue killing. Returns how often the watcher read the directory.
     pub(super) fn live(
         &self,
         dice: &mut Rng,
@@ -102,7 +102,7 @@ impl Life<'_> {
         }
     }
 
-    /// Whether it was killed before it finished.
+    /// Returns whether the program was killed before it finished.
     fn start_and_kill(&self, moment: &Moment) -> Result<bool> {
         let mut command = self.command("download", self.force());
         let mut child = command.args(["--progress", "json"]).stderr(Stdio::piped()).spawn()?;
@@ -110,7 +110,7 @@ impl Life<'_> {
         match moment {
             Moment::After(pause) => wait(&words, *pause, |_| false),
             Moment::InPublishing(pause) => {
-                if wait(&words, PATIENCE, |line| line.contains("\"publishing\"")) == Heard::It {
+                if wait(&words, PATIENCE, |line| line.contains("\"publishing\"")) == Heard::Match {
                     wait(&words, *pause, |_| false);
                 }
                 Heard::Silence
@@ -130,7 +130,7 @@ impl Life<'_> {
         if self.job == Job::Redo { &["--force"] } else { &[] }
     }
 
-    /// A model that is being replaced exists at every moment.
+    /// While a model is being replaced, `path` must still find it.
     fn check_path(&self) -> Result<()> {
         if self.job == Job::Redo { self.run("path", &[]) } else { Ok(()) }
     }
@@ -161,7 +161,6 @@ impl Life<'_> {
     }
 }
 
-/// The lines that a program writes to stderr.
 fn listen(child: &mut Child) -> Result<mpsc::Receiver<String>> {
     let stream = child.stderr.take().context("the program has no standard error stream")?;
     let (sender, receiver) = mpsc::channel();
@@ -174,18 +173,18 @@ fn listen(child: &mut Child) -> Result<mpsc::Receiver<String>> {
 
 #[derive(PartialEq)]
 enum Heard {
-    It,
+    Match,
     /// The program has ended.
     End,
     Silence,
 }
 
-/// Waits this long for a matching line or the program's end.
-fn wait(words: &mpsc::Receiver<String>, patience: Duration, is_it: impl Fn(&str) -> bool) -> Heard {
+/// Waits this long for a matching line, or for the program to end.
+fn wait(words: &mpsc::Receiver<String>, patience: Duration, is_match: impl Fn(&str) -> bool) -> Heard {
     let deadline = Instant::now() + patience;
     loop {
         match words.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) if is_it(&line) => return Heard::It,
+            Ok(line) if is_match(&line) => return Heard::Match,
             Ok(_) => {}
             Err(mpsc::RecvTimeoutError::Timeout) => return Heard::Silence,
             Err(mpsc::RecvTimeoutError::Disconnected) => return Heard::End,

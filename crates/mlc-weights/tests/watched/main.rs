@@ -1,4 +1,4 @@
-//! The program, killed at random moments while somebody reads the visible directory all the time.
+//! Kills the program at random moments while a watcher keeps reading the visible directory.
 //!
 //! `cargo xtask crash` does the same for longer.
 
@@ -14,7 +14,7 @@ use std::path::Path;
 
 use crash::Crash;
 
-/// How often to kill, unless `MLC_WEIGHTS_CRASH_ROUNDS` says so.
+/// The number of kills, unless `MLC_WEIGHTS_CRASH_ROUNDS` says otherwise.
 const ROUNDS: usize = 24;
 
 #[test]
@@ -27,16 +27,16 @@ fn a_reader_sees_the_old_model_or_the_whole_new_one() {
     let crash = Crash { program: Path::new(&program), folder: folder.path(), seed };
     println!("killing mlc-weights {rounds} times, seed {seed}");
     let tally = crash.run(rounds, |tally| {
-        if tally.all_kills().is_multiple_of(20) {
-            println!("  {} kills, {} models", tally.all_kills(), tally.models);
+        if tally.total_kills().is_multiple_of(20) {
+            println!("  {} kills, {} models", tally.total_kills(), tally.models);
         }
     });
     let tally = tally.unwrap();
     println!("{tally:?}");
-    assert_eq!(tally.all_kills(), rounds);
+    assert_eq!(tally.total_kills(), rounds);
 }
 
-/// What `cargo xtask crash` was asked for.
+/// A setting passed by `cargo xtask crash`.
 #[expect(clippy::disallowed_methods, reason = "a test's own settings")]
 fn setting(name: &str) -> Option<OsString> {
     std::env::var_os(name)

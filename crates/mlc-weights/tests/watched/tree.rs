@@ -1,4 +1,4 @@
-//! A directory at one moment.
+//! The contents of a directory at one moment.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ pub(super) type Tree = BTreeMap<String, Vec<u8>>;
 pub(super) enum Seen {
     Nothing,
     Directory(Tree),
-    /// It was replaced or removed while it was read, so the result means nothing.
+    /// It was replaced or removed while being read, so the result means nothing.
     Change,
 }
 
@@ -60,7 +60,7 @@ pub(super) fn write(tree: &Tree, dir: &Path) -> std::io::Result<()> {
     })
 }
 
-/// How a tree differs from another, for a message.
+/// Describes how a tree differs from the expected one, for a message.
 pub(super) fn difference(seen: &Tree, expected: &Tree) -> String {
     let lacks =
         expected.iter().filter(|(path, _)| !seen.contains_key(*path)).map(|(path, _)| format!("no {path}"));

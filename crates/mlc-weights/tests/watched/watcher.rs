@@ -1,4 +1,4 @@
-//! Reads a directory all the time.
+//! Keeps reading a directory.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::tree::{Seen, Tree, difference, look};
 
-/// The states that a directory may be in.
+/// The states in which a directory may be.
 pub(super) type Allowed = Vec<Seen>;
 
 pub(super) struct Watcher {
@@ -32,7 +32,7 @@ impl Watcher {
         Self { stop, looks, thread }
     }
 
-    /// How often it looked, if it never saw a forbidden state.
+    /// Returns how often the directory was read, or an error if it was ever in a forbidden state.
     pub(super) fn stop(self) -> Result<u64> {
         self.stop.store(true, Ordering::Relaxed);
         match self.thread.join() {
