@@ -173,13 +173,13 @@ fn fate_of(scene: &Scene, trial: &Trial, path: &str) -> Fate {
     *files.find(|(file, _)| file.path == path).unwrap().1
 }
 
-/// A configuration that nothing distinguishes from an edit: it may even be that of a commit that was
-/// never here.
+/// A configuration that cannot be distinguished from an edit: it may even belong to a commit that was never
+/// in this cache.
 fn may_be_edited(fate: Fate) -> bool {
     matches!(fate, Fate::Edited | Fate::OfTheSecond | Fate::FlippedBit)
 }
 
-/// Whether a file of the entry whose name begins so has this content.
+/// Whether the entry has a file with this prefix and content.
 fn is_kept(entry: &Path, name: &str, bytes: &[u8]) -> bool {
     files_below(entry).iter().any(|path| {
         path.strip_prefix(entry).unwrap().to_str().unwrap().starts_with(name)

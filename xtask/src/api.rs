@@ -1,6 +1,8 @@
-//! What the libraries' crates offer, as lines of text in docs/api: a change of it is seen in review, and by `tidy`.
+//! Lists the public items of the libraries' crates in docs/api, one per line, so that reviewers and `tidy`
+//! notice changes.
 //!
-//! The compiler sees to it (`unreachable_pub`) that what is called `pub` can be reached, so that sources tell all.
+//! The compiler's lint `unreachable_pub` ensures that every `pub` item can be reached, so the sources
+//! suffice.
 
 mod print;
 
@@ -27,7 +29,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Listings that are not what the sources say.
+/// Compares the listings with the sources.
 pub(crate) fn check(files: &[File]) -> Result<Vec<String>> {
     let is_kept =
         |path: &str, listing: &str| files.iter().any(|file| file.path == path && file.text == listing);

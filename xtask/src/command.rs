@@ -1,4 +1,4 @@
-//! Running other programs to their end, which must be a good one.
+//! Runs other programs, which must succeed.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,7 +19,7 @@ pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command and takes what it says.
+/// Runs a command and returns its output.
 pub(crate) fn said(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("running {command:?}"))?;
     let problem = String::from_utf8_lossy(&output.stderr);

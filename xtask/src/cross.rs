@@ -1,5 +1,5 @@
-//! Other systems: what can be built and run for them on one Linux machine. Slow, and not part of `ci`; the outcome
-//! is written down in docs/platforms.md.
+//! Builds for other systems, and runs there whatever one Linux machine can run. Slow, and not part of `ci`;
+//! the results are in docs/platforms.md.
 
 mod empty_root;
 mod main_job;
@@ -21,13 +21,13 @@ pub(crate) struct CrossArguments {
     /// Only these targets
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// Keep what was built, 3 GB, for the next time
+    /// Keep the build, 3 GB, for the next time
     #[arg(long)]
     keep: bool,
 }
 
-/// Type-checks, builds and runs, and prints a table. What is missing is installed as far as Debian and the Python
-/// package index have it.
+/// Type-checks, builds and runs, and prints a table. Installs missing tools from Debian and the Python
+/// package index.
 pub(crate) fn run(root: &Path, arguments: &CrossArguments) -> Result<()> {
     let known = |name: &String| target::ALL.iter().any(|target| target.triple == name);
     if let Some(name) = arguments.targets.iter().find(|name| !known(name)) {
@@ -50,7 +50,7 @@ pub(crate) fn run(root: &Path, arguments: &CrossArguments) -> Result<()> {
     Ok(())
 }
 
-/// A line of the table.
+/// A row of the table.
 struct Row {
     target: &'static str,
     what: &'static str,
@@ -66,7 +66,7 @@ fn rows(root: &Path, tools: &Tools, target: &'static Target) -> Vec<Row> {
         let failed = outcome.is_err();
         let outcome = outcome.unwrap_or_else(|error| format!("**failed**: {error:#}").replace('\n', " "));
         rows.push(Row { target: target.triple, what, outcome, failed });
-        // What was not built does not run.
+        // A program that was not built cannot run.
         if failed {
             break;
         }

@@ -1,5 +1,5 @@
-//! The main job on a hub that this program brings along: no internet, no configuration. What is claimed is
-//! checked, so that the demo fails when a claim does not hold.
+//! Runs the main job on a built-in hub: no internet, no configuration. The demo checks its claims, and
+//! fails if one does not hold.
 
 use std::path::Path;
 use std::time::Instant;
@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<()> {
     })
 }
 
-/// All of it, with a model `divisor` times smaller than the real one.
+/// Runs all steps with a model `divisor` times smaller than the real one.
 async fn show(scratch: &Path, divisor: u64) -> Result<()> {
     let stage = Demo::prepare(scratch, divisor)?;
     let model = stage.download().await?;

@@ -1,4 +1,4 @@
-//! The fuzz targets, guided by coverage: libFuzzer on the stable toolchain.
+//! Runs the fuzz targets, guided by coverage: libFuzzer on the stable toolchain.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::workspace;
 
 #[derive(Args)]
 pub(crate) struct FuzzArguments {
-    /// How long in all
+    /// Total duration
     #[arg(value_name = "MINUTES", default_value_t = 10.0)]
     minutes: f64,
     /// Only these targets
@@ -20,7 +20,7 @@ pub(crate) struct FuzzArguments {
     targets: Vec<String>,
 }
 
-/// Where coverage is counted; without a sanitizer, since no code of ours is unsafe. No flag needs a nightly.
+/// Flags for coverage. No sanitizer, since none of our code is unsafe. None of them needs nightly.
 const FLAGS: [&str; 6] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -30,9 +30,9 @@ const FLAGS: [&str; 6] = [
     "-Cdebuginfo=line-tables-only",
 ];
 
-/// Of what is found, only this many of the smallest are kept for good, beside the seeds.
+/// At most this many new inputs are kept, the smallest, beside the seeds.
 const KEPT: usize = 40;
-/// Larger inputs take the corpus's room and say little more.
+/// Larger inputs fill the corpus and find little more.
 const LARGEST: u64 = 4096;
 
 pub(crate) fn run(root: &Path, arguments: &FuzzArguments) -> Result<()> {
@@ -60,7 +60,7 @@ pub(crate) fn run(root: &Path, arguments: &FuzzArguments) -> Result<()> {
     Ok(())
 }
 
-/// All targets have a folder in the corpus; a test sees to it.
+/// A test ensures that all targets have a folder in the corpus.
 fn chosen(root: &Path, names: &[String]) -> Result<Vec<String>> {
     let mut all: Vec<String> =
         sizes(&root.join("tests/fuzz/corpus"))?.into_iter().map(|(_, name)| name).collect();
@@ -73,7 +73,7 @@ fn chosen(root: &Path, names: &[String]) -> Result<Vec<String>> {
     Ok(names.to_vec())
 }
 
-/// With a target named, flags are for what runs, not for what builds it.
+/// With `--target`, the flags do not apply to build scripts.
 fn build(root: &Path, place: &Path) -> Result<PathBuf> {
     let host = workspace::host()?;
     let mut build = cargo(root);
@@ -94,7 +94,7 @@ struct Fuzzed<'a> {
 }
 
 impl Fuzzed<'_> {
-    /// A row of the table; `None` when something was found, which libFuzzer has described.
+    /// Returns a row of the table, or `None` if something was found, which libFuzzer has described.
     fn play(&self, seconds: f64) -> Result<Option<String>> {
         let name = self.name;
         let (seeds, found) = (self.root.join("tests/fuzz/corpus").join(name), self.folder("corpus")?);
@@ -133,7 +133,7 @@ impl Fuzzed<'_> {
         Ok(folder)
     }
 
-    /// Takes what covers more than the corpus does into it, the smallest first; how many those are.
+    /// Adds inputs that increase coverage to the corpus, smallest first, and returns how many.
     fn keep(&self, seeds: &Path, found: &Path) -> Result<usize> {
         let minimal = self.folder("minimal")?;
         fs::remove_dir_all(&minimal)?;
@@ -154,7 +154,7 @@ impl Fuzzed<'_> {
     }
 }
 
-/// Whether a seed has these bytes, under a name that a person gave it.
+/// Whether a seed with a descriptive name has these bytes.
 fn is_known(seeds: &Path, input: &Path) -> bool {
     let Ok(bytes) = fs::read(input) else { return false };
     let known = sizes(seeds).unwrap_or_default();

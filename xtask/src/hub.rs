@@ -1,4 +1,4 @@
-//! A hub on this machine, for trying things out.
+//! A hub on this machine, for manual experiments.
 
 mod check;
 
@@ -13,20 +13,20 @@ use crate::sample;
 
 const MODEL: &str = "mlc-ai/Sample-q4f16_1-MLC";
 
-/// What kind of hub.
+/// Properties of the hub.
 #[derive(Args, Clone)]
 pub(crate) struct HubOptions {
-    /// How many times smaller the model is than the real one, of 869 MB
+    /// How many times smaller the model is than the real one of 869 MB
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..))]
     smaller: u64,
-    /// The most that each connection carries a second (Linux only)
+    /// The maximum bytes per second for each connection (Linux only)
     #[arg(long, value_name = "KB")]
     pace: Option<u64>,
-    /// Things go wrong on the way: an overloaded hub, a limit, a silent host, a broken connection, wrong bytes
+    /// Cause failures: an overloaded hub, a limit, a silent host, a broken connection, wrong bytes
     #[arg(long)]
     trouble: bool,
-    /// Instead, the Hugging Face hub's own client downloads from it, and what it got is compared with what was served;
-    /// needs a Python that has `huggingface_hub`
+    /// Download with the Hugging Face hub's own client instead, and compare the result with what was
+    /// served; needs a Python that has `huggingface_hub`
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, default_missing_value = "python3")]
     check: Option<PathBuf>,
 }
@@ -56,7 +56,7 @@ pub(crate) fn run(options: &HubOptions) -> Result<()> {
     })
 }
 
-/// One of each that a download survives.
+/// One of each kind of failure that a download survives.
 fn make_trouble(hub: &LocalHub) {
     let shard = |number: u32| FaultTarget::data(&format!("params_shard_{number}.bin"));
     hub.fault(FaultTarget::info_refs(""), Fault::retry_after(503, "4"), Times::Once);

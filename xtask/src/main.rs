@@ -34,39 +34,39 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Writes docs/api, what the libraries' crates offer
+    /// Writes docs/api, the public items of the libraries' crates
     Api,
-    /// Lets a hostile hub and a hostile neighbour loose on the program, and says which promises hold
+    /// Attacks the program with a hostile hub and a hostile neighbour, and says which promises hold
     #[cfg(unix)]
     Attack(programs::PassedOn),
     /// Measures downloads against other programs, over a hub on this machine
     Bench(programs::PassedOn),
-    /// All that must pass: format, clippy, tests, docs, tidy
+    /// Runs everything that must pass: format, clippy, tests, docs, tidy
     Ci(ci::CiArguments),
-    /// Kills downloads again and again while it watches what can be seen of them
+    /// Kills downloads repeatedly while watching the visible directory
     Crash(programs::CrashArguments),
-    /// Builds for other systems, and runs there what can be run here
+    /// Builds for other systems, and runs what can be run here
     #[cfg(target_os = "linux")]
     Cross(cross::CrossArguments),
     /// Downloads a model from a hub on this machine, and shows what is guaranteed
     Demo,
-    /// Fuzzes every parser of foreign bytes, guided by coverage, and keeps what is new
+    /// Fuzzes every parser of untrusted bytes, guided by coverage, and keeps new inputs
     Fuzz(fuzz::FuzzArguments),
-    /// Runs a hub on this machine until Ctrl-C, to try things out
+    /// Runs a hub on this machine until Ctrl-C, for manual experiments
     Hub(hub::HubOptions),
-    /// Packs and builds every crate as it would be published, and publishes none
+    /// Packs and builds every crate as it would be published, without publishing
     Package,
-    /// Writes docs/screens.md, from the real program
+    /// Writes docs/screens.md with the output of the real program
     Screens,
-    /// Downloads a real model from the hub of the environment into a temporary folder
+    /// Downloads a real model from the configured hub into a temporary folder
     Smoke {
         /// The model, `HF://user/repo`
         #[arg(value_name = "MODEL")]
         model: ModelUrl,
     },
-    /// Checks the rules of the workspace that no compiler knows
+    /// Checks the rules of the workspace that the compiler does not check
     Tidy,
-    /// Builds the Python wheel, with the module and the command in it
+    /// Builds the Python wheel, which contains the module and the command
     Wheel(wheel::WheelArguments),
 }
 
@@ -112,7 +112,7 @@ fn list() {
     }
 }
 
-/// `smoke <MODEL>`: the name, and the arguments that must be given.
+/// `smoke <MODEL>`: the name and the required arguments.
 fn usage(task: &clap::Command) -> String {
     let required = task.get_positionals().filter(|argument| argument.is_required_set());
     required.fold(task.get_name().to_owned(), |usage, argument| format!("{usage} {argument}"))

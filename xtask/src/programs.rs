@@ -1,4 +1,4 @@
-//! Tasks that another program does, which cargo starts: benchmarks and attacks (tests/bench), tests, cargo itself.
+//! Tasks that run another program through cargo: benchmarks and attacks (tests/bench), tests, cargo itself.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::command::{cargo, succeed};
 
-/// Given to the program as they are.
+/// Passed to the program unchanged.
 #[derive(Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct PassedOn {
@@ -17,7 +17,8 @@ pub(crate) struct PassedOn {
     arguments: Vec<OsString>,
 }
 
-/// Lets the benchmarks' program do `task`, where the user is: paths among its arguments are from there.
+/// Runs `task` of the benchmark program in the user's current folder, since paths among the arguments are
+/// relative to it.
 pub(crate) fn bench(root: &Path, task: &str, passed_on: &PassedOn) -> Result<()> {
     let status = Command::new("cargo")
         .args(["run", "--release", "--locked", "--package", "bench", "--manifest-path"])
@@ -35,15 +36,15 @@ pub(crate) struct CrashArguments {
     /// How often to kill
     #[arg(long, value_name = "N", default_value_t = 200)]
     rounds: usize,
-    /// What the moments follow from; printed by every run
+    /// Seed for the moments of the kills; every run prints it
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// The program to kill, instead of one that is built now
+    /// The program to kill, instead of building one
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
 
-/// The test that kills the program again and again (crates/mlc-weights/tests/watched), for longer.
+/// Runs the test that kills the program repeatedly (crates/mlc-weights/tests/watched), for longer.
 pub(crate) fn crash(root: &Path, arguments: &CrashArguments) -> Result<()> {
     let mut test = cargo(root);
     test.args(["test", "--quiet", "--locked", "--package", "mlc-weights", "--test", "watched"])
@@ -58,20 +59,20 @@ pub(crate) fn crash(root: &Path, arguments: &CrashArguments) -> Result<()> {
     succeed(&mut test)
 }
 
-/// Packs each crate that is for others, builds it from its package, and stops before it would be sent. What is not
-/// committed is taken, too: nothing leaves this machine. Asks the registry for the crates that these need.
+/// Packs each published crate, builds it from its package, and stops before uploading. Uncommitted changes
+/// are included, since nothing leaves this machine. Asks the registry for dependencies.
 pub(crate) fn package(root: &Path) -> Result<()> {
     let mut publish = cargo(root);
     publish
         .args(["publish", "--dry-run", "--workspace", "--locked", "--allow-dirty"])
-        // Each package is built where it is unpacked, with all that it needs, unless they are told to share.
+        // Otherwise each package would be built in its own folder, with all dependencies.
         .env("CARGO_TARGET_DIR", root.join("target"));
     succeed(&mut publish).context("a crate could not be published")?;
     let packed = root.join("target/package");
     std::fs::remove_dir_all(&packed).with_context(|| format!("removing {}", packed.display()))
 }
 
-/// Has the test that compares docs/screens.md with the program write it.
+/// Lets the test that compares docs/screens.md with the program write the page.
 pub(crate) fn screens(root: &Path) -> Result<()> {
     let mut test = cargo(root);
     test.args(["test", "--quiet", "--locked", "--package", "mlc-weights", "--test", "cli", "screens::"])

@@ -20,7 +20,8 @@ pub(crate) fn fixture(id: &str, divisor: u64) -> ModelFixture {
         .plain_file("merges.txt", "#version: 0.2\n")
 }
 
-/// A hub that keeps its files in `folder`, and sends so many bytes a second over a connection at most. Fails with the name of what is missing when git, or its HTTP
+/// A hub that keeps its files in `folder`, and sends at most `pace` bytes per second over each connection.
+/// If git or its HTTP server is missing, the error says so.
 /// server, is.
 pub(crate) fn start_hub(folder: &Path, pace: Option<u64>) -> Result<LocalHub> {
     Git::isolated(folder).context("this task runs a hub on this machine, with real git behind it")?;
@@ -28,7 +29,7 @@ pub(crate) fn start_hub(folder: &Path, pace: Option<u64>) -> Result<LocalHub> {
     pace.map_or(hub.clone(), |pace| hub.pace(pace)).try_start()
 }
 
-/// The bytes of a model in the cache.
+/// The size of a model in the cache.
 pub(crate) fn size(model: &PublishedModel) -> u64 {
     model.files.iter().map(|file| file.size).sum()
 }

@@ -1,4 +1,4 @@
-//! The main job against a real hub.
+//! The main job with a real hub.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use local_hub::with_scratch;
 
 use crate::bar::Bar;
 
-/// Downloads `model` with the environment's endpoint, token and proxies, and asks for it once more.
+/// Downloads `model` with the endpoint, token and proxies of the environment, and requests it once more.
 pub(crate) fn run(model: &ModelRef) -> Result<()> {
     let settings = Settings::from_env()?;
     println!("{model} from {}", settings.endpoint);

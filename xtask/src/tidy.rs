@@ -1,5 +1,5 @@
-//! The rules of the workspace that no compiler knows. Each check takes what it looks at as a value and
-//! returns its complaints, so that its own tests can show that it does complain.
+//! Checks the rules of the workspace that the compiler does not check. Each check takes its input as a
+//! value and returns its complaints, so that its tests can show that it complains.
 
 mod arrows;
 mod circles;
@@ -16,7 +16,7 @@ use cargo_metadata::semver::Version;
 
 use crate::{api, workspace};
 
-/// Prints what is wrong; fails if anything is.
+/// Prints all complaints, and fails if there are any.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let complaints = complaints(root)?;
     for complaint in &complaints {

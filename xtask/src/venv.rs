@@ -1,4 +1,4 @@
-//! Virtual environments of Python's, each for one purpose.
+//! Python's virtual environments, each for one purpose.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::command::succeed;
 
-/// Where programs are in a virtual environment.
+/// The folder of programs in a virtual environment.
 const PROGRAMS: &str = if cfg!(windows) { "Scripts" } else { "bin" };
 
 /// A virtual environment, in a folder below `target`.
@@ -17,13 +17,13 @@ pub(crate) struct Venv {
 }
 
 impl Venv {
-    /// Whether this machine can make one.
+    /// Whether this machine can create one.
     pub(crate) fn is_possible() -> bool {
         let probe = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
         probe.is_ok_and(|output| output.status.success())
     }
 
-    /// The one in `folder`, which is made if it is not there, with what a file of requirements lists.
+    /// The one in `folder`, created if necessary, with the packages in a requirements file.
     pub(crate) fn with(folder: &Path, requirements: &Path) -> Result<Self> {
         let programs = folder.join(PROGRAMS);
         if !programs.join("pip").exists() && !programs.join("pip.exe").exists() {
@@ -34,14 +34,14 @@ impl Venv {
         Ok(venv)
     }
 
-    /// `pip install`; what is installed already needs no network.
+    /// Runs `pip install`, which needs no network if everything is installed.
     pub(crate) fn install(&self, arguments: &[&OsStr]) -> Result<()> {
         succeed(
             self.command("pip").args(["install", "--quiet", "--disable-pip-version-check"]).args(arguments),
         )
     }
 
-    /// A program of it, which finds the others by the `PATH`.
+    /// A program in the environment, which finds the others on its `PATH`.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));
         command.env("PATH", self.path());

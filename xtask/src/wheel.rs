@@ -1,4 +1,4 @@
-//! The Python wheel, with the module and the command in it.
+//! The Python wheel, which contains the module and the command.
 
 mod check;
 
@@ -16,20 +16,20 @@ use crate::workspace;
 /// The folder of the module's package, below the root.
 const PACKAGE: &str = "crates/mlc-weights-py";
 
-/// The oldest glibc that the wheel runs with: zig links for it, whatever this machine has. Rust's standard library
-/// needs no older one.
+/// The oldest glibc that the wheel supports. zig links against it whatever this machine has. Rust's
+/// standard library needs no older one.
 const GLIBC: &str = "2.17";
 
-/// What the wheel is made of, compiled at once, so that they share their libraries.
+/// The packages in the wheel, compiled together so that they share their dependencies.
 const PACKAGES: [&str; 5] = ["--locked", "--package", "mlc-weights", "--package", "mlc-weights-py"];
 
-/// How the wheel is built.
+/// Options for building the wheel.
 #[derive(Args)]
 pub(crate) struct WheelArguments {
-    /// Without optimization and for this machine alone, which is quicker
+    /// Without optimization and for this machine only, which is faster
     #[arg(long)]
     debug: bool,
-    /// Then install it into a virtual environment, and run the module's tests with it
+    /// Also install it into a virtual environment, and run the module's tests with it
     #[arg(long)]
     check: bool,
 }
@@ -44,8 +44,8 @@ pub(crate) fn run(root: &Path, arguments: &WheelArguments) -> Result<()> {
     Ok(())
 }
 
-/// Builds the wheel as quickly as can be, and runs the module's tests with it. Answers with the reason where they cannot
-/// be run.
+/// Builds the wheel as fast as possible, and runs the module's tests with it. Returns the reason if they
+/// cannot be run.
 pub(crate) fn check_here(root: &Path) -> Result<Option<&'static str>> {
     if !Venv::is_possible() {
         return Ok(Some("there is no Python 3 with `venv`"));
@@ -57,12 +57,12 @@ pub(crate) fn check_here(root: &Path) -> Result<Option<&'static str>> {
     Ok(None)
 }
 
-/// What for a wheel is.
+/// The purpose of a wheel.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// For tests on this machine.
     Debug,
-    /// To be handed out.
+    /// For distribution.
     Release,
 }
 
@@ -78,12 +78,12 @@ fn build(root: &Path, kind: Kind) -> Result<PathBuf> {
     pack(root, &tools, &built, &platform)
 }
 
-/// What the wheel is built with, in an environment of its own.
+/// The build tools, in their own environment.
 fn build_tools(root: &Path) -> Result<Venv> {
     Venv::with(&root.join("target/wheel-tools"), &root.join(PACKAGE).join("requirements-build.txt"))
 }
 
-/// Module and command for any Linux with that glibc. Answers with the folder that they are in.
+/// Compiles module and command for any Linux with that glibc. Returns their folder.
 fn compile_portably(root: &Path, tools: &Venv, host: &str) -> Result<PathBuf> {
     let target = root.join("target/wheel");
     let mut cargo = tools.command("cargo-zigbuild");
@@ -92,7 +92,7 @@ fn compile_portably(root: &Path, tools: &Venv, host: &str) -> Result<PathBuf> {
     Ok(target.join(host).join("release"))
 }
 
-/// The same for this machine.
+/// Compiles for this machine.
 fn compile(root: &Path, kind: Kind) -> Result<PathBuf> {
     let mut cargo = cargo(root);
     cargo.arg("build").args(PACKAGES);
@@ -103,7 +103,7 @@ fn compile(root: &Path, kind: Kind) -> Result<PathBuf> {
     Ok(workspace::target(root)?.join(if kind == Kind::Release { "release" } else { "debug" }))
 }
 
-/// Lays out the wheel's files, and lets the package `wheel` pack them.
+/// Lays out the files of the wheel, and packs them with the package `wheel`.
 fn pack(root: &Path, tools: &Venv, built: &Path, platform: &str) -> Result<PathBuf> {
     let out = root.join("target/wheels");
     let mut python = tools.command("python");

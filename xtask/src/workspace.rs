@@ -1,4 +1,4 @@
-//! What the tasks know of the workspace.
+//! What the tasks know about the workspace.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,9 +11,9 @@ use crate::command::said;
 
 /// A package of the workspace, as its manifest declares it.
 pub(crate) struct Package {
-    /// That of its folder and its library, by which the others depend on it.
+    /// The name of its folder and its library, under which other packages depend on it.
     pub(crate) name: String,
-    /// Its own name, which is longer if it is published.
+    /// Its name in the registry, which has a prefix if it is published.
     pub(crate) full_name: String,
     pub(crate) is_published: bool,
     /// Relative to the root, with `/`.
@@ -24,14 +24,14 @@ pub(crate) struct Package {
 /// A dependency that a package declares for any platform.
 pub(crate) struct Dependency {
     pub(crate) name: String,
-    /// Whether only its tests, examples and benchmarks see it.
+    /// Whether only tests, examples and benchmarks use it.
     pub(crate) dev: bool,
 }
 
-/// A package from elsewhere, and what its manifest says.
+/// A package from a registry, and facts from its manifest.
 pub(crate) struct Foreign {
     pub(crate) name: String,
-    /// The oldest Rust that can compile it.
+    /// The oldest Rust version that can compile it.
     pub(crate) rust: Option<Version>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Foreign {
 pub(crate) struct File {
     /// Relative to the root, with `/`.
     pub(crate) path: String,
-    /// Empty when it is not UTF-8.
+    /// Empty if it is not UTF-8.
     pub(crate) text: String,
 }
 
@@ -80,21 +80,21 @@ fn read_dependency(dependency: &cargo_metadata::Dependency) -> Dependency {
     Dependency { name: name.clone(), dev: dependency.kind == DependencyKind::Development }
 }
 
-/// This system, as rustc names it.
+/// This system's target triple.
 pub(crate) fn host() -> Result<String> {
     let version = said(Command::new("rustc").arg("-vV"))?;
     let system = version.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(system.context("rustc names no host")?.to_owned())
 }
 
-/// Where cargo builds.
+/// Cargo's target folder.
 pub(crate) fn target(root: &Path) -> Result<PathBuf> {
     let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec()?;
     Ok(metadata.target_directory.into_std_path_buf())
 }
 
-/// The packages from elsewhere that this system's programs, tests and tools are built from. What was built once is
-/// there: no network.
+/// The packages from registries that the programs, tests and tools for this system depend on. They were
+/// already downloaded by a build, so this needs no network.
 pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Foreign>> {
     let options = ["--offline".to_owned(), "--filter-platform".to_owned(), host()?];
     let metadata =
@@ -107,12 +107,12 @@ pub(crate) fn packages_from_elsewhere(root: &Path) -> Result<Vec<Foreign>> {
     Ok(foreign.map(read).collect())
 }
 
-/// All files that git tracks, and those it would take with `git add .`.
+/// All files that git tracks, or would add with `git add .`.
 pub(crate) fn files(root: &Path) -> Result<Vec<File>> {
     let paths = git_ls_files(root)?;
     let mut files = Vec::new();
     for path in paths.split('\0').filter(|path| !path.is_empty()) {
-        // Otherwise it was deleted, but the index still has it; or it is a folder with a repository of its own.
+        // Otherwise it was deleted but is still in the index, or it is a folder with its own repository.
         if let Ok(bytes) = std::fs::read(root.join(path)) {
             let text = String::from_utf8(bytes).unwrap_or_default();
             files.push(File { path: path.to_owned(), text });
@@ -125,7 +125,7 @@ fn git_ls_files(root: &Path) -> Result<String> {
     let mut git = Command::new("git");
     git.args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root)
-        // A hook of git's sets these for another repository.
+        // Git hooks set these for another repository.
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE");

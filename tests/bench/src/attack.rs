@@ -1,6 +1,6 @@
-//! A hostile hub and a hostile neighbour against the real binary: which promises hold.
+//! Attacks the real binary with a hostile hub and a hostile neighbour: which promises hold.
 //!
-//! Every scene is played in a folder of its own and is over in a bounded time.
+//! Each scene has its own folder and a time limit.
 
 mod bombs;
 mod commits;
@@ -22,7 +22,7 @@ use scene::{Findings, Scene, Stage};
 
 #[derive(Args, Clone)]
 pub(crate) struct Arguments {
-    /// The program to attack, instead of a release build made now
+    /// The program to attack, instead of a new release build
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// Only the scenes of these promises
@@ -68,7 +68,7 @@ fn play_all(program: &Path, scratch: &Path, scenes: &[Scene]) -> Result<()> {
     Ok(())
 }
 
-/// `None` where the scene cannot be played.
+/// `None` if the scene cannot be played here.
 fn play(scene: &Scene, stage: &Stage) -> Option<Result<Findings>> {
     (!scene.as_root || stage.is_root()).then(|| (scene.play)(stage))
 }

@@ -1,4 +1,4 @@
-//! Charts of bars, as SVG that can be read on a light and on a dark page.
+//! Bar charts, as SVG that is readable on light and dark pages.
 
 use std::fs;
 use std::path::Path;
@@ -15,14 +15,14 @@ pub(super) struct Panel {
 
 pub(super) struct Bar {
     pub(super) name: String,
-    /// `None` is as long as there is room.
+    /// `None` if there is no limit: longer than all others.
     pub(super) length: Option<f64>,
-    /// What is written at its end.
+    /// The text at its end.
     pub(super) label: String,
     pub(super) is_ours: bool,
 }
 
-/// There is no background, and each of these has contrast with white and with black.
+/// The background is transparent, so each colour contrasts with both white and black.
 const TEXT: RGBColor = RGBColor(0x7a, 0x81, 0x8a);
 const OURS: RGBColor = RGBColor(0x2f, 0x81, 0xf7);
 const OTHER: RGBColor = RGBColor(0x95, 0x9d, 0xa5);
@@ -34,21 +34,21 @@ const NOTE: u32 = 30;
 const TITLE: u32 = 28;
 const ROW: u32 = 24;
 const BELOW: u32 = 16;
-/// The longest bar.
+/// The length of the longest bar.
 const BARS: u32 = 180;
-/// A letter of a name; with less, a page with a wide font would cut some off.
+/// The width of a letter. With less, pages with a wide font would cut off names.
 const LETTER: u32 = 8;
 const MARGIN: u32 = 8;
 
-/// How much longer than the longest bar one without a length is.
+/// The length of a bar without a limit, relative to the longest.
 const BEYOND: f64 = 1.3;
 
-// Of fonts; the SVG has four fifths of it.
+// Font sizes; the SVG uses four fifths of them.
 const LARGE: u32 = 21;
 const MEDIUM: u32 = 17;
 const SMALL: u32 = 16;
 
-/// Draws the panels beside and below each other.
+/// Draws the panels in columns and rows.
 pub(super) fn write(file: &Path, heading: &str, note: &str, columns: usize, panels: &[Panel]) -> Result<()> {
     let text = draw(heading, note, columns.clamp(1, panels.len().max(1)), panels)
         .with_context(|| format!("drawing {}", file.display()))?;
@@ -85,7 +85,7 @@ fn draw(heading: &str, note: &str, columns: usize, panels: &[Panel]) -> Result<S
     Ok(format!("{}\n", text.trim_end()))
 }
 
-/// What is beside the bars of each panel.
+/// The space beside the bars of each panel.
 struct Room {
     names: u32,
     labels: u32,
@@ -97,7 +97,7 @@ fn room(panels: &[Panel], text: impl Fn(&Bar) -> &String) -> u32 {
     pixels(letters.unwrap_or_default()) * LETTER + 2 * MARGIN
 }
 
-/// At the top left corner.
+/// A style for text at the top left corner.
 fn written(text: &str, size: u32, weight: FontStyle) -> Text<'static, (i32, i32), String> {
     Text::new(text.to_owned(), (8, 6), style(size, weight, TEXT, HPos::Left, VPos::Top))
 }
@@ -120,9 +120,9 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 fn draw_panel(panel: &Panel, room: &Room, area: &Area<'_>) -> Result<()> {
     area.draw(&written(&panel.title, MEDIUM, FontStyle::Bold))?;
     let longest = panel.bars.iter().filter_map(|bar| bar.length).fold(0.0, f64::max);
-    // Even when none has a length there is a scale.
+    // There must be a scale even if no bar has a length.
     let longest = if longest > 0.0 { longest } else { 1.0 };
-    // A bar without a length is longer than all others.
+    // A bar without a limit is longer than all others.
     let is_endless = panel.bars.iter().any(|bar| bar.length.is_none());
     let longest = if is_endless { longest * BEYOND } else { longest };
     let mut chart = ChartBuilder::on(area)

@@ -1,4 +1,4 @@
-//! The programs that race, each with the settings with which it is at its best.
+//! The competing programs, each with its best settings.
 
 mod stubborn;
 
@@ -14,29 +14,29 @@ use crate::workplace::{Workplace, clean, version};
 
 const ORIGINAL: &str = include_str!("original.py");
 
-/// One program, and what is run after it.
+/// A program, and the check that is run after it.
 pub(super) struct Contestant {
     pub(super) name: String,
-    /// What the download itself compares, of every file.
+    /// What the download itself verifies for every file.
     pub(super) checks: &'static str,
     pub(super) download: MakeCommand,
-    /// What comes after it, for those that check nothing themselves.
+    /// The check that follows, for programs that verify nothing.
     pub(super) check: Option<MakeCommand>,
 }
 
-/// Makes a command that downloads into a folder, or goes on with what is there.
+/// Makes a command that downloads into a folder, or resumes there.
 pub(super) type MakeCommand = Box<dyn Fn(&Path) -> Command>;
 
-/// What all of them have to work with.
+/// What all programs need.
 pub(super) struct Course<'a> {
     pub(super) place: &'a Workplace,
     pub(super) model: &'a Served,
-    /// For lists that the programs read.
+    /// The folder for the lists that programs read.
     pub(super) inputs: &'a Path,
 }
 
 impl Course<'_> {
-    /// All but ours that are installed; those that are not are named.
+    /// All other programs that are installed; prints the names of those that are not.
     pub(super) fn others(&self) -> Result<Vec<Contestant>> {
         let mut contestants = Vec::new();
         match version(clean("curl").arg("--version")) {
@@ -55,13 +55,13 @@ impl Course<'_> {
         Ok(contestants)
     }
 
-    /// Those written in Python, which have the same settings on every line.
+    /// The programs in Python, which have the same settings on every line.
     fn python_programs(&self, contestants: &mut Vec<Contestant>) -> Result<()> {
         match version(clean("hf").arg("version")) {
             Some(_) => contestants.push(self.hf()),
             None => skip("hf"),
         }
-        // The interpreter itself, not what a version manager puts before it.
+        // The interpreter itself, not the wrapper of a version manager.
         match version(clean("python3").args(["-c", "import sys; print(sys.executable)"])) {
             Some(python) => contestants.push(self.original(python)?),
             None => skip("python3, and the stand-in for the original with it"),
@@ -69,7 +69,7 @@ impl Course<'_> {
         Ok(())
     }
 
-    /// What is measured.
+    /// The program that is measured.
     pub(super) fn ours(&self) -> Contestant {
         self.build("mlc-weights", &self.place.program)
     }
@@ -79,7 +79,7 @@ impl Course<'_> {
         self.build("mlc-weights before", program)
     }
 
-    /// With the command line's default settings.
+    /// With the default settings of the command line.
     fn build(&self, name: &str, program: &Path) -> Contestant {
         let (endpoint, url) = (self.model.endpoint.clone(), self.model.url.clone());
         let (program, disk) = (program.to_owned(), self.place.disk.clone());
@@ -97,7 +97,7 @@ impl Course<'_> {
         }
     }
 
-    /// With several numbers of connections; checked afterwards, by md5sum on all cores.
+    /// With several numbers of connections, followed by md5sum on all cores.
     fn curls(&self) -> Result<Vec<Contestant>> {
         let list = self.curl_list()?;
         let sums = self.sums()?;
@@ -134,7 +134,7 @@ impl Course<'_> {
         }
     }
 
-    /// A list of lists of digests, so many that all cores have work until the end.
+    /// Writes lists of digests, enough of them to keep all cores busy until the end.
     fn sums(&self) -> Result<PathBuf> {
         let chunk = self.model.files.len().div_ceil(4 * cores()).max(1);
         let mut names = Vec::new();
@@ -146,7 +146,7 @@ impl Course<'_> {
         self.write_lines("md5sum", names)
     }
 
-    /// As many connections as the others may have at most: eight files in four parts each.
+    /// With the maximum number of connections of the others: eight files in four parts each.
     fn aria2(&self) -> Result<Contestant> {
         let list = self.aria2_list()?;
         let download = move |destination: &Path| aria2(&list, destination);
@@ -185,7 +185,7 @@ impl Course<'_> {
         Contestant { name: "git lfs".to_owned(), checks: "SHA-256", download: Box::new(clone), check: None }
     }
 
-    /// Plain HTTP: the hub here has no Xet.
+    /// Over plain HTTP: the local hub has no Xet.
     fn hf(&self) -> Contestant {
         let (endpoint, id, commit) =
             (self.model.endpoint.clone(), self.model.id.clone(), self.model.commit.clone());

@@ -1,4 +1,4 @@
-//! Charts of curves over numbers of nodes, as SVG that can be read on a light and on a dark page.
+//! Charts of curves over the number of nodes, as SVG that is readable on light and dark pages.
 
 use std::fs;
 use std::path::Path;
@@ -7,13 +7,13 @@ use anyhow::{Context as _, Result};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-/// Points that belong together, from left to right.
+/// Points of one series, from left to right.
 pub(super) struct Curve {
     pub(super) name: String,
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// Two numbers, both on scales on which every step is twice as far.
+/// A graph with two logarithmic scales.
 pub(super) struct Graph {
     pub(super) heading: String,
     pub(super) note: String,
@@ -22,7 +22,7 @@ pub(super) struct Graph {
     pub(super) curves: Vec<Curve>,
 }
 
-/// There is no background, and each of these has contrast with white and with black.
+/// The background is transparent, so each colour contrasts with both white and black.
 const TEXT: RGBColor = RGBColor(0x7a, 0x81, 0x8a);
 const COLOURS: [RGBColor; 5] = [
     RGBColor(0xd0, 0x5a, 0x4e),
@@ -39,7 +39,7 @@ const TOP: i32 = 64;
 const LEFT: u32 = 70;
 const RIGHT: u32 = 216;
 const BELOW: u32 = 84;
-/// Names at the ends of curves are at least so far apart.
+/// The minimum distance between the names at the ends of curves.
 const APART: i32 = 20;
 
 pub(super) fn write(file: &Path, graph: &Graph) -> Result<()> {
@@ -98,7 +98,7 @@ fn draw_plot(graph: &Graph, page: &Page<'_>, plot: &Page<'_>) -> Result<()> {
         }
         names.extend(points.last().map(|end| (end.1 - 7, &curve.name, *colour)));
     }
-    // From the lowest up, so that none is written over another.
+    // From the lowest up, so that no name overlaps another.
     names.sort_by_key(|name| std::cmp::Reverse(name.0));
     let mut free = i32::MAX;
     for (height, name, colour) in names {
@@ -109,7 +109,7 @@ fn draw_plot(graph: &Graph, page: &Page<'_>, plot: &Page<'_>) -> Result<()> {
     Ok(())
 }
 
-/// From the least to the greatest value, in powers of two.
+/// The range of values, rounded to powers of two.
 struct Range {
     least: f64,
     most: f64,
@@ -127,12 +127,12 @@ fn range(values: impl Iterator<Item = f64>) -> Range {
 }
 
 impl Range {
-    /// 0 at the least, 1 at the greatest. What is less than the least is at the bottom.
+    /// 0 at the minimum, 1 at the maximum. Smaller values are at the bottom.
     fn part(&self, value: f64) -> f64 {
         (value.max(self.least) / self.least).log2() / (self.most / self.least).log2()
     }
 
-    /// At most some ten values; `few`: fewer.
+    /// About ten values at most; with `few`, fewer.
     fn steps(&self, few: u32) -> Vec<f64> {
         let doublings = (self.most / self.least).log2().round();
         let every = if few > 1 { (doublings / f64::from(few)).ceil().max(1.0) } else { 1.0 };

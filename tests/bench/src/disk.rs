@@ -1,4 +1,5 @@
-//! A download onto the disk, with and without waiting for it, against writing and syncing the same bytes alone.
+//! A download onto the disk, with and without syncing, compared with only writing and syncing the same
+//! bytes.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -18,16 +19,16 @@ use crate::statistics::{Spread, ratio};
 use crate::table::{Table, or_dash, seconds};
 use crate::workplace::{Workplace, emptied, go_on, removed};
 
-/// What can be scaled down.
+/// Options that scale the benchmark down.
 #[derive(Args, Clone)]
 pub(super) struct DiskOptions {
-    /// How often each of them is done
+    /// How often each is measured
     #[arg(long, default_value = "3", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
-    /// Shards of the model
+    /// Number of shards
     #[arg(long, default_value = "40", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     shards: usize,
-    /// MiB of each shard
+    /// Size of each shard in MiB
     #[arg(long, default_value = "32", value_parser = clap::value_parser!(u64).range(1..=1024))]
     shard_size: u64,
 }
@@ -64,7 +65,7 @@ pub(super) fn run(place: &Workplace, options: &DiskOptions) -> Result<Value> {
         anyhow::Ok(wall)
     };
     for round in 0..options.rounds {
-        // Disks that are rented slow down when much was written just before: each takes each place in turn.
+        // Rented disks slow down after many writes, so the order rotates.
         for turn in 0..3 {
             match (round + turn) % 3 {
                 0 => walls.synced.push(download(&[])?),
@@ -79,14 +80,14 @@ pub(super) fn run(place: &Workplace, options: &DiskOptions) -> Result<Value> {
     Ok(json!({ "synced": synced, "unsynced": unsynced, "write_and_sync_alone": alone }))
 }
 
-/// What earlier runs left to be written is not measured with this one.
+/// Writes back what earlier runs left, so that it is not measured with this one.
 fn settle(folder: &Path) -> Result<()> {
     measure(&mut std::process::Command::new("sync"))
         .with_context(|| format!("syncing {}", folder.display()))?;
     Ok(())
 }
 
-/// As many files of as many bytes as the model has, by four threads, each synced when it is written.
+/// Writes as many files of the same size as the model has, in four threads, and syncs each.
 fn write_and_sync(folder: &Path, files: usize, size: u64) -> Result<f64> {
     let piece = vec![0x5a; 1 << 20];
     let next = AtomicUsize::new(0);

@@ -1,7 +1,8 @@
-//! A fleet: many nodes want the same model at once, and get it from the hub, from a store, or both.
+//! A fleet: many nodes need the same model at once, and get it from the hub, from a store, or from both.
 //!
-//! Hub, store, cache and nodes are in network namespaces of their own, and the lines between them carry so much a second.
-//! Of many nodes each gets a smaller model, so that a run takes minutes and fits into memory: the lines stay as they are.
+//! The hub, store, cache and nodes are in separate network namespaces, connected by links of limited speed.
+//! With more nodes the model is smaller, so that a run takes minutes and fits into memory; the links stay
+//! the same.
 
 mod cache;
 mod crew;
@@ -31,36 +32,36 @@ use site::{Networks, Site};
 use crate::machine::kilobytes;
 use crate::workplace::{Workplace, go_on};
 
-/// What can be scaled down.
+/// Options that scale the benchmark down.
 #[derive(Args, Clone)]
 pub(super) struct FleetOptions {
-    /// Only this setup; more than once, these
+    /// Only this setup; may be repeated
     #[arg(long, value_name = "SETUP")]
     line: Vec<Setup>,
-    /// The fewest nodes
+    /// Smallest number of nodes
     #[arg(long, default_value = "1", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     least: usize,
-    /// The most nodes
+    /// Largest number of nodes
     #[arg(long, default_value = "1000", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     most: usize,
-    /// MB of the whole model
+    /// Size of the whole model in MB
     #[arg(long, value_name = "MB", default_value = "210", value_parser = clap::value_parser!(u64).range(1..=2000))]
     model_size: u64,
-    /// Mbit/s of the hub's line; the store's carries ten times as much
+    /// Speed of the hub's link in Mbit/s; the store's is ten times as fast
     #[arg(long, value_name = "MBIT", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=1000))]
     hub_speed: u64,
-    /// The model is made smaller until the lines alone take at most so many seconds
+    /// Scale the model down until the links alone would take at most this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "110", value_parser = clap::value_parser!(u32).range(1..))]
     at_most: u32,
     /// Draw charts (`fleet-wall.svg`, `fleet-hub.svg`) in this folder
     #[arg(long, value_name = "DIR")]
     charts: Option<PathBuf>,
-    /// This is the process in a network of its own
+    /// This process is already in its own network
     #[arg(long, hide = true)]
     inside: bool,
 }
 
-/// To be called before all else: in a network of its own this program begins anew.
+/// Restarts this program in its own network; call this before anything else.
 pub(super) fn enter(options: &FleetOptions, program: &Path) -> Result<()> {
     if options.inside { Ok(()) } else { network::enter(program) }
 }
@@ -103,13 +104,13 @@ fn measured(
     site.measure(setup, nodes, bytes, smaller).with_context(|| format!("{setup}, {nodes} nodes"))
 }
 
-/// Bytes that all copies together may take: they are in memory.
+/// The number of bytes that all copies together may occupy in memory.
 fn room() -> Result<u64> {
     let memory = fs::read_to_string("/proc/meminfo").context("asking for the free memory")?;
     Ok(kilobytes(&memory, "MemAvailable").unwrap_or_default() * 1024 / 10 * 8)
 }
 
-/// What follows from all points.
+/// The conclusions from all points.
 fn report(options: &FleetOptions, points: &[Point]) -> Result<Value> {
     let (laws, musts) = (law::laws(points), musts::musts(points));
     println!("\n## The law\n\n{}", law::table(&laws));

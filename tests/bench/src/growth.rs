@@ -1,5 +1,5 @@
-//! Whether the work for what a server sends grows faster than what it sends: processor time for an input, twice and four
-//! times as much of it.
+//! Whether the work for a server's data grows faster than the data: processor time for an input, and for
+//! two and four times as much of it.
 
 mod inputs;
 mod kinds;
@@ -21,38 +21,39 @@ use crate::workplace::{Workplace, go_on};
 /// What to measure.
 #[derive(Args, Clone)]
 pub(super) struct GrowthOptions {
-    /// Only the kinds whose name has this in it
+    /// Only kinds whose name contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
-    /// Everything so many times smaller, to see whether it works at all
+    /// Divide all sizes by this, for a quick trial
     #[arg(long, value_name = "N", default_value = "1", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     smaller: usize,
 }
 
-/// Twice the input makes a factor of two where work is linear, and of four where it is quadratic.
+/// Doubling the input doubles linear work, and quadruples quadratic work.
 const STEEPEST: f64 = 3.0;
-/// Seconds. What the kernel's clock ticks and other work on the machine make of less is no measurement.
+/// In seconds. Smaller differences are lost in clock ticks and other work on the machine.
 const TELLING: f64 = 0.2;
 
-/// What one step of a kind costs.
+/// The costs of one step of a kind.
 #[derive(Serialize)]
 struct Row {
     kind: &'static str,
     step: &'static str,
     least: usize,
     runs: u32,
-    /// Seconds of processor time of a run, for an input of one, of `least`, and of twice and four times as many.
+    /// Seconds of processor time of a run for an input of size one, `least`, and two and four times
+    /// `least`.
     costs: [f64; 4],
 }
 
 impl Row {
-    /// How many times the cost above that of the smallest input became when the input doubled; nothing if it is too
-    /// little to be told.
+    /// By which factor the cost above the smallest input's grew when the input doubled; `None` if it is too
+    /// small to tell.
     fn factors(&self) -> [Option<f64>; 2] {
         let [fixed, one, two, four] = self.costs;
         let factor = |half: f64, whole: f64| {
             let above = whole - fixed;
-            // Of nothing at all, a tick of the clock is taken.
+            // At least one clock tick.
             (above * f64::from(self.runs) >= TELLING).then(|| above / (half - fixed).max(0.01))
         };
         [factor(one, two), factor(two, four)]

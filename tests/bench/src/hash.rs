@@ -1,4 +1,4 @@
-//! How fast files are hashed: several at once, against one after another with `md-5`.
+//! How fast several files are hashed at once, compared with hashing them one after another with `md-5`.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -16,11 +16,11 @@ use crate::statistics::{Spread, ratio};
 use crate::table::{Table, or_dash};
 use crate::workplace::{Workplace, emptied, go_on};
 
-/// As many as the lanes of the widest registers.
+/// The number of lanes in the widest registers.
 const MOST_FILES: usize = 16;
 
-/// Sets of files of very different lengths, in sixteenths of the usual one. Most of the time some of them have
-/// ended, or one goes on alone.
+/// Sets of files of very different lengths, in sixteenths of the usual length. Most of the time some files
+/// have ended, or only one is left.
 const SKEWED: [&[usize]; 5] = [
     &[16, 8],
     &[16, 16, 16, 16, 16, 16, 16, 8],
@@ -29,21 +29,21 @@ const SKEWED: [&[usize]; 5] = [
     &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
 ];
 
-/// Nothing is said of differences that are smaller than those between two runs of the same.
+/// Differences smaller than those between two identical runs are not reported.
 const TOLERANCE: f64 = 0.03;
 
-/// How much, and how often.
+/// The sizes and repetitions.
 #[derive(Args, Clone)]
 pub(super) struct HashOptions {
     /// How often each is measured
     #[arg(long, default_value = "5", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
-    /// MiB of each file
+    /// Size of each file in MiB
     #[arg(long, default_value = "16", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     size: usize,
 }
 
-/// What is measured of a set of files: seconds, round by round.
+/// The measurements for a set of files: seconds, round by round.
 #[derive(Default)]
 struct Walls {
     alone: Vec<f64>,
@@ -53,7 +53,7 @@ struct Walls {
 
 type Files = [(PathBuf, Expected)];
 
-/// Files that are hashed together.
+/// Files to hash together.
 struct Set {
     name: String,
     files: Vec<(PathBuf, Expected)>,
@@ -71,7 +71,7 @@ impl Set {
     }
 }
 
-/// A set with what was measured of it.
+/// A set and its measurements.
 type Measured<'a> = (&'a Set, Walls);
 
 pub(super) fn run(place: &Workplace, options: &HashOptions) -> Result<Value> {

@@ -1,7 +1,7 @@
-//! The hub of a benchmark: a process of its own, so that what it costs is not counted with its clients.
+//! The benchmark's hub: a separate process, so that its cost is not counted with its clients'.
 //!
-//! The two processes talk in lines of JSON: a request on the hub's standard input, its answer on its standard
-//! output. The hub ends when its standard input does.
+//! The two processes exchange lines of JSON: requests on the hub's standard input, responses on its
+//! standard output. The hub ends when its standard input does.
 
 mod count;
 mod routes;
@@ -23,7 +23,7 @@ pub(super) use routes::{Routes, Traffic};
 
 use crate::growth::{self, Input};
 
-/// What every connection may carry on the paced network.
+/// Bytes per second of every connection on the paced network.
 pub(super) const PACE: u64 = 10_000_000;
 const LATENCY: Duration = Duration::from_millis(50);
 
@@ -31,9 +31,9 @@ const LATENCY: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Network {
-    /// Loopback as it is
+    /// Loopback without limits
     Loopback,
-    /// Every TCP connection at 10 MB/s, and 50 ms before each answer
+    /// Every TCP connection at 10 MB/s, and 50 ms before each response
     Paced,
 }
 
@@ -46,12 +46,12 @@ impl std::fmt::Display for Network {
     }
 }
 
-/// What the hub's process is started with.
+/// Options of the hub's process.
 #[derive(Args)]
 pub(super) struct HubOptions {
     folder: PathBuf,
     network: Network,
-    /// Where clients reach it
+    /// The address for clients
     #[arg(default_value_t = Ipv4Addr::LOCALHOST)]
     address: Ipv4Addr,
 }
@@ -59,13 +59,13 @@ pub(super) struct HubOptions {
 #[derive(Deserialize, Serialize)]
 enum Ask {
     Publish(Shape),
-    /// So much of a kind.
+    /// This much input of a kind.
     Make(Input, usize),
-    /// What happened since the last time.
+    /// What happened since the last count.
     Count,
-    /// The same, by what was asked for.
+    /// The same, by purpose of the requests.
     Routes,
-    /// From now on the line is like this.
+    /// Sets the trouble of the line.
     Trouble(Trouble),
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Shape {
     pub(super) id: String,
     pub(super) shards: usize,
     pub(super) size: u64,
-    /// The shard of which one bit is wrong on the data host.
+    /// The index of a shard of which the data host serves one wrong bit.
     pub(super) flipped: Option<usize>,
 }
 
@@ -86,7 +86,7 @@ pub(super) struct Served {
     pub(super) id: String,
     pub(super) url: String,
     pub(super) commit: String,
-    /// The files that git does not bring.
+    /// The files that are not in git.
     pub(super) files: Vec<ServedFile>,
 }
 
@@ -109,9 +109,9 @@ impl Served {
     }
 }
 
-/// The hub's side: serves until its standard input ends.
+/// The hub's process: serves until its standard input ends.
 pub(super) fn serve(options: &HubOptions) -> Result<()> {
-    // What a client needs here is measured, not how long a hub makes it wait.
+    // The client's work is measured, not how long the hub makes it wait.
     let builder = LocalHub::builder()
         .files_in(&options.folder)
         .address(options.address)
@@ -124,7 +124,7 @@ pub(super) fn serve(options: &HubOptions) -> Result<()> {
     answer(&hub.try_start()?, stdin().lock(), stdout().lock())
 }
 
-/// Answers line by line until there are no more.
+/// Responds to each line until there are no more.
 fn answer(hub: &LocalHub, asks: impl BufRead, mut answers: impl Write) -> Result<()> {
     let mut log = hub.log();
     let mut sizes = FileSizes::new();
@@ -180,22 +180,22 @@ fn publish(hub: &LocalHub, shape: &Shape) -> Result<Served> {
     })
 }
 
-/// The other side: a hub that ends when this is dropped.
+/// The client's side: a hub that ends when this is dropped.
 pub(super) struct HubProcess {
     child: Child,
-    /// `None` only while it is dropped.
+    /// `None` only while being dropped.
     asks: Option<ChildStdin>,
     answers: Lines<BufReader<ChildStdout>>,
 }
 
 impl HubProcess {
-    /// Starts one that keeps its files in `folder`.
+    /// Starts a hub that keeps its files in `folder`.
     pub(super) fn start(folder: &Path, network: Network) -> Result<Self> {
         let program = std::env::current_exe().context("looking for this program")?;
         Self::start_by(Command::new(program), folder, network, Ipv4Addr::LOCALHOST)
     }
 
-    /// The same at an address of a network that `program` enters before it is this program.
+    /// The same, at an address in a network that `program` enters before it starts this program.
     pub(super) fn start_by(
         program: Command,
         folder: &Path,
@@ -216,7 +216,7 @@ impl HubProcess {
         self.ask(&Ask::Publish(shape.clone()))
     }
 
-    /// Makes the hub send so much of a kind.
+    /// Makes the hub send this much of a kind.
     pub(super) fn make(&mut self, input: Input, count: usize) -> Result<Served> {
         self.ask(&Ask::Make(input, count))
     }
@@ -226,17 +226,17 @@ impl HubProcess {
         self.ask(&Ask::Count)
     }
 
-    /// The same, by what was asked for.
+    /// The same, by purpose of the requests.
     pub(super) fn routes(&mut self) -> Result<Routes> {
         self.ask(&Ask::Routes)
     }
 
-    /// The number of its process.
+    /// The process id.
     pub(super) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// From now on the line is like this, and all counts start at zero.
+    /// Sets the trouble of the line, and resets all counts.
     pub(super) fn set_trouble(&mut self, trouble: &Trouble) -> Result<()> {
         self.ask(&Ask::Trouble(trouble.clone()))
     }
@@ -254,7 +254,7 @@ impl HubProcess {
 impl Drop for HubProcess {
     fn drop(&mut self) {
         self.asks = None;
-        // It has said what went wrong, if anything did.
+        // Any error was already printed.
         let _ = self.child.wait();
     }
 }

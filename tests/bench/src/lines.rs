@@ -1,4 +1,4 @@
-//! Bad lines: a whole download against other programs, each started again until it is done.
+//! Whole downloads over bad lines, compared with other programs, each restarted until it is done.
 
 mod life;
 mod look;
@@ -23,27 +23,27 @@ use look::Found;
 use outcome::{Entry, Outcome, Run, Scored};
 use scenes::{Line, Sizes};
 
-/// What can be scaled down.
+/// Options that scale the benchmark down.
 #[derive(Args, Clone)]
 pub(super) struct LinesOptions {
     /// How often each program downloads on each line
     #[arg(long, default_value = "3", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
-    /// Only this line; may be given several times
+    /// Only this line; may be repeated
     #[arg(long)]
     line: Vec<Line>,
-    /// Only programs whose name has this in it, besides our own
+    /// Only programs whose name contains this, besides ours
     #[arg(long, value_name = "NAME")]
     against: Option<String>,
     #[command(flatten)]
     sizes: Sizes,
-    /// A program may take so many times what ours took
+    /// The time limit of a program, as a multiple of ours
     #[arg(long, value_name = "TIMES", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
     patience: u32,
-    /// But each may take so many seconds
+    /// The time limit is at least this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..))]
     at_least: u64,
-    /// And none may take more seconds than these
+    /// The time limit is at most this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..))]
     at_most: u64,
     /// Draw a chart (`lines.svg`) in this folder
@@ -51,10 +51,10 @@ pub(super) struct LinesOptions {
     charts: Option<PathBuf>,
 }
 
-/// Between two starts of a program that gave up, as in a shell's loop.
+/// The delay before a program that gave up is restarted, as in a shell loop.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// One scene: a hub's line, a model, and the programs.
+/// One trial: the hub with its line, a model, and the programs.
 struct Trial<'a> {
     place: &'a Workplace,
     options: &'a LinesOptions,
@@ -87,7 +87,7 @@ pub(super) fn run(place: &Workplace, options: &LinesOptions) -> Result<Value> {
 }
 
 impl Trial<'_> {
-    /// All of them once, then all of them again, but for those that were too slow.
+    /// Runs every program once per round, except those that were too slow.
     fn rounds(&self, hub: &mut HubProcess) -> Result<Vec<Entry>> {
         let inputs = emptied(self.place.memory.join("inputs"))?;
         let course = Course { place: self.place, model: &self.model, inputs: &inputs };
@@ -98,14 +98,14 @@ impl Trial<'_> {
         let mut entries: Vec<Entry> = contestants.iter().map(Entry::of).collect();
         let rounds = self.options.rounds;
         for round in 1..=rounds {
-            // Ours comes first, and says how long the others may take.
+            // Ours runs first, and determines the time limit of the others.
             let mut limit = Duration::from_secs(self.options.at_most);
             for (place, contestant) in contestants.iter().enumerate() {
                 go_on()?;
                 let Some(entry) = entries.get_mut(place) else { continue };
                 if entry.runs.iter().all(|run| run.outcome == Outcome::Done) {
                     let (run, command) = self.run(hub, contestant, limit)?;
-                    // Some take minutes: who waits sees that it goes on.
+                    // Some take minutes, so show progress.
                     eprintln!("round {round} of {rounds}: {}: {run}", contestant.name);
                     entry.runs.push(run);
                     entry.command = command;
@@ -124,7 +124,7 @@ impl Trial<'_> {
         least.min(Duration::from_secs(self.options.at_most))
     }
 
-    /// From an empty folder until the model is there, and the command, for those who read.
+    /// Runs from an empty folder until the model is complete. Also returns the command, for display.
     fn run(&self, hub: &mut HubProcess, contestant: &Contestant, limit: Duration) -> Result<(Run, String)> {
         let destination = emptied(self.place.memory.join("destination"))?;
         let errors = self.place.memory.join("errors");
@@ -136,12 +136,12 @@ impl Trial<'_> {
         let (outcome, wall) = loop {
             let end = life::live(&mut command, &errors, began + limit, self.scene.kills())
                 .with_context(|| contestant.name.clone())?;
-            // What it takes to look is not counted.
+            // Before the check, whose time does not count.
             let wall = began.elapsed().as_secs_f64();
             match end {
                 End::TooLate => break (Outcome::NotWithin(limit.as_secs()), wall),
                 End::Killed => {}
-                // curl calls it an error that a file was already there.
+                // curl reports an error if a file already exists.
                 End::Done | End::GaveUp => match look::found(&destination, &self.model)? {
                     Found::Whole => break (Outcome::Done, wall),
                     Found::Wrong if end == End::Done => break (Outcome::Wrong, wall),

@@ -1,4 +1,4 @@
-//! What the numbers were measured on.
+//! The machine that produced the numbers.
 
 use std::fmt;
 use std::fs;
@@ -8,14 +8,14 @@ use std::thread::available_parallelism;
 
 use serde::Serialize;
 
-/// This machine, and the code that was measured. What cannot be found out is empty.
+/// This machine and the measured code. Unknown values are empty.
 #[derive(Serialize)]
 pub(super) struct Machine {
     pub(super) cores: usize,
     processor: String,
     memory: u64,
     kernel: String,
-    /// Of the last one, five and fifteen minutes, when the benchmark began.
+    /// The load averages of one, five and fifteen minutes when the benchmark began.
     load: String,
     commit: String,
 }

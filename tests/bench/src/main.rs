@@ -1,7 +1,7 @@
-//! How fast the program is against others, and what it promises under attack, over a hub on this machine.
+//! Measures the program against others, and attacks it, over a hub on this machine.
 //!
-//! `cargo xtask bench` and `cargo xtask attack` start this with their own arguments. Benchmarks measure release builds,
-//! with the hub in a process of its own. Nothing here is part of `ci`.
+//! `cargo xtask bench` and `cargo xtask attack` start this program with their own arguments. Benchmarks
+//! measure release builds, with the hub in a separate process. Nothing here is part of `ci`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to its user")]
 
 #[cfg(unix)]
@@ -37,11 +37,11 @@ use serde_json::{Value, json};
 use machine::Machine;
 use workplace::Workplace;
 
-/// What two of the workspace's tasks do.
+/// The workspace tasks that this program implements.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Task {
-    /// Lets a hostile hub and a hostile neighbour loose on the program, and says which promises hold
+    /// Attacks the program with a hostile hub and a hostile neighbour, and says which promises hold
     #[cfg(unix)]
     Attack(attack::Arguments),
     /// Measures downloads against other programs, over a hub on this machine
@@ -62,36 +62,36 @@ struct Bench {
 enum What {
     /// A whole download against other programs (the default)
     Race(With<race::RaceOptions>),
-    /// A download onto the disk, synced, against writing and syncing alone
+    /// A download onto the disk, synced, compared with only writing and syncing
     Disk(With<disk::DiskOptions>),
-    /// Many nodes that want one model at once, from a hub, a store, a cache or a shared folder
+    /// Many nodes that need one model at once, from a hub, a store, a cache or a shared folder
     #[cfg(target_os = "linux")]
     Fleet(With<fleet::FleetOptions>),
-    /// Whether twice as much from a server costs more than twice the processor time
+    /// Whether twice as much data from a server costs more than twice the processor time
     Growth(With<growth::GrowthOptions>),
-    /// How fast files are hashed, from 1 to 16 at once
+    /// How fast files are hashed, 1 to 16 at once
     Hash(With<hash::HashOptions>),
     /// A whole download over bad lines, against other programs
     Lines(With<lines::LinesOptions>),
-    /// Peak memory of downloads, by the size of the model and of its shards
+    /// Peak memory of downloads, by the size of the model and its shards
     Memory(With<memory::MemoryOptions>),
-    /// What a download that was killed fetches again
+    /// What is fetched again after a download was killed
     Resume(With<resume::ResumeOptions>),
     /// The nodes of a fleet that share a process
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Nodes(fleet::NodesOptions),
-    /// The hub that the others start; it is told what to do on standard input
+    /// The hub that the others start, controlled over standard input
     #[command(hide = true)]
     Serve(hub::HubOptions),
 }
 
-/// A benchmark's own options, and those of all.
+/// A benchmark's own options, and the common ones.
 #[derive(Args)]
 struct With<O: Args> {
     #[command(flatten)]
     options: O,
-    /// Write the results as JSON, too
+    /// Also write the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Measure this `mlc-weights` instead of the workspace's
@@ -114,7 +114,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The folder of the workspace that this program was built from.
+/// The workspace that this program was built from.
 fn root() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.ancestors().nth(2).unwrap_or(own)
@@ -142,7 +142,7 @@ fn run(bench: &Bench) -> Result<()> {
 }
 
 impl<O: Args + Clone + Send + 'static> With<O> {
-    /// What is measured; built now, unless it was named.
+    /// The program to measure: the named one, or a new build.
     fn program(&self) -> Result<PathBuf> {
         if cfg!(debug_assertions) {
             bail!("a development build measures nothing: `cargo xtask bench` starts a release build");
@@ -150,7 +150,7 @@ impl<O: Args + Clone + Send + 'static> With<O> {
         self.program.clone().map_or_else(|| workplace::release_build(root()), Ok)
     }
 
-    /// Everything around the measuring itself.
+    /// Runs a benchmark with everything around it.
     fn measured(&self, benchmark: fn(&Workplace, &O) -> Result<Value>) -> Result<()> {
         let program = self.program()?;
         let machine = Machine::look(root());

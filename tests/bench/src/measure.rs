@@ -1,4 +1,4 @@
-//! One run of a program: how long, how much processor, how much memory.
+//! Measures one run of a program: time, processor time and memory.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,26 +12,25 @@ use serde::Serialize;
 
 use crate::machine::kilobytes;
 
-/// How often memory is looked at. The kernel keeps the peak; this is how much of a program's very end may be
-/// missed.
+/// How often to read the memory. The kernel keeps the peak, so only a peak at the very end may be missed.
 const EVERY: Duration = Duration::from_millis(20);
 
-/// Parts of a second in which the kernel states processor times, on every Linux that matters here.
+/// The kernel's units of processor time per second, on every relevant Linux.
 const TICKS: f64 = 100.0;
 
-/// What one run took.
+/// The cost of one run.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct Sample {
-    /// Seconds from before the start until the end.
+    /// Wall time in seconds.
     pub(super) wall: f64,
-    /// Seconds of processor time of the whole process tree; Linux only.
+    /// Processor time of the whole process tree in seconds; Linux only.
     pub(super) cpu: Option<f64>,
-    /// Bytes of resident memory at the peak, summed over the process tree; Linux only.
+    /// Peak resident memory in bytes, summed over the process tree; Linux only.
     pub(super) peak: Option<u64>,
 }
 
 impl Sample {
-    /// Of one run after the other.
+    /// The sum of two consecutive runs.
     pub(super) fn then(self, next: Self) -> Self {
         Self {
             wall: self.wall + next.wall,
@@ -41,7 +40,7 @@ impl Sample {
     }
 }
 
-/// Runs a program that has nothing to say but errors.
+/// Runs a program that prints nothing but errors.
 pub(super) fn measure(command: &mut Command) -> Result<Sample> {
     let Observed { sample, status, errors } = observe(command)?;
     ensure!(status == Some(0), "{} failed: {errors}", shown(command));
@@ -51,13 +50,13 @@ pub(super) fn measure(command: &mut Command) -> Result<Sample> {
 /// How a run ended.
 pub(super) struct Observed {
     pub(super) sample: Sample,
-    /// `None` when it was killed.
+    /// `None` if it was killed.
     pub(super) status: Option<i32>,
-    /// What it wrote on standard error.
+    /// Its standard error.
     pub(super) errors: String,
 }
 
-/// Runs a program that may fail.
+/// Runs a program that is allowed to fail.
 pub(super) fn observe(command: &mut Command) -> Result<Observed> {
     let text = shown(command);
     let what = || format!("running {text}");
@@ -77,13 +76,13 @@ pub(super) fn observe(command: &mut Command) -> Result<Observed> {
     Ok(Observed { sample: Sample { wall, cpu, peak }, status: output.status.code(), errors })
 }
 
-/// As one would type it.
+/// As a user would type it.
 pub(super) fn shown(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
-/// Processor time of all processes that this one has waited for, and that those have.
+/// The processor time of all processes that this one has waited for, including their children.
 pub(super) fn children_cpu() -> Option<f64> {
     cpu_from("self", 16)
 }
@@ -93,22 +92,22 @@ pub(super) fn own_cpu() -> Option<f64> {
     cpu_from("self", 14)
 }
 
-/// Processor time of another process, and of all that it has waited for.
+/// The processor time of another process and the children it has waited for.
 pub(super) fn cpu_of(process: u32) -> Option<f64> {
     let process = process.to_string();
     Some(cpu_from(&process, 14)? + cpu_from(&process, 16)?)
 }
 
-/// The sum of the user's time, which is the field of this number, and the system's, which is the next.
+/// The sum of user time, the field with this number, and system time, the next one.
 fn cpu_from(process: &str, first: usize) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // After the name, which may contain anything, come the fields from the third on.
+    // The fields from the third on follow the name, which may contain anything.
     let fields: Vec<&str> = stat.rsplit(") ").next()?.split(' ').collect();
     let ticks = |number: usize| fields.get(number - 3)?.parse::<u32>().ok();
     Some(f64::from(ticks(first)? + ticks(first + 1)?) / TICKS)
 }
 
-/// The sum of the peaks of all processes of the tree, until `has_ended` hangs up.
+/// The sum of the peaks of all processes in the tree, until `has_ended` is closed.
 fn watch(pid: u32, has_ended: &Receiver<()>) -> Option<u64> {
     let mut peaks = HashMap::new();
     loop {
@@ -148,7 +147,7 @@ mod tests {
     fn a_program_and_its_children_are_measured() {
         let sample = measure(Command::new("sh").args(["-c", "cat /proc/self/status | wc"])).unwrap();
         assert!(sample.wall > 0.0 && sample.cpu.is_some(), "{sample:?}");
-        // On a busy machine the shell may have ended before anyone looks; this process has not.
+        // On a busy machine the shell may have ended by then; this process has not.
         let mut peaks = HashMap::new();
         look(std::process::id(), &mut peaks);
         assert!(peaks[&std::process::id()] > 100_000, "{peaks:?}");

@@ -1,4 +1,4 @@
-//! Peak memory of downloads, which must not grow with the model, and what many small shards cost.
+//! Peak memory of downloads, which must not grow with the model, and the cost of many small shards.
 
 use anyhow::Result;
 use clap::Args;
@@ -9,7 +9,7 @@ use crate::measure::measure;
 use crate::table::{Table, mebibytes, or_dash, seconds};
 use crate::workplace::{Workplace, emptied, go_on, removed};
 
-/// Further arguments.
+/// Additional options.
 #[derive(Args, Clone)]
 pub(super) struct MemoryOptions {
     /// Leave out the models of many small shards
@@ -17,7 +17,7 @@ pub(super) struct MemoryOptions {
     large_only: bool,
 }
 
-/// Number of shards, bytes of each.
+/// The number of shards, and the bytes of each.
 const LARGE: [(usize, u64); 2] = [(4, 64_000_000), (16, 64_000_000)];
 const SMALL: [(usize, u64); 2] = [(1_000, 4 << 10), (10_000, 4 << 10)];
 

@@ -1,4 +1,4 @@
-//! A whole download against other programs, in turn, in one run.
+//! Whole downloads, compared with other programs by turns in one run.
 
 mod guard;
 mod picture;
@@ -21,25 +21,25 @@ use crate::statistics::{Spread, ratio};
 use crate::table::{Table, mebibytes, or_dash, seconds};
 use crate::workplace::{Workplace, emptied, go_on, removed};
 
-/// What can be scaled down.
+/// Options that scale the benchmark down.
 #[derive(Args, Clone)]
 pub(super) struct RaceOptions {
     /// How often each program runs
     #[arg(long, default_value = "5", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
-    /// Shards of the model
+    /// Number of shards
     #[arg(long, default_value = "40", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     shards: usize,
-    /// MiB of each shard
+    /// Size of each shard in MiB
     #[arg(long, default_value = "32", value_parser = clap::value_parser!(u64).range(1..=1024))]
     shard_size: u64,
     /// Only this network
     #[arg(long)]
     network: Option<Network>,
-    /// Only programs whose name has this in it, besides our own
+    /// Only programs whose name contains this, besides ours
     #[arg(long, value_name = "NAME")]
     against: Option<String>,
-    /// Another build of `mlc-weights`, which races too
+    /// Another build of `mlc-weights` to compare with
     #[arg(long, value_name = "FILE")]
     before: Option<PathBuf>,
     /// Draw a chart of each network (`race-loopback.svg`, `race-paced.svg`) in this folder
@@ -47,14 +47,14 @@ pub(super) struct RaceOptions {
     charts: Option<PathBuf>,
 }
 
-/// What one entry of the race took, round by round.
+/// The costs of one entry, round by round.
 #[derive(Serialize)]
 struct Racer {
     name: String,
     checks: &'static str,
     command: String,
     samples: Vec<Sample>,
-    /// Of the last round; nothing for what comes after a download.
+    /// Of the last round; `None` for checks that follow a download.
     requests: Option<Count>,
 }
 
@@ -97,7 +97,7 @@ fn race(place: &Workplace, options: &RaceOptions, network: Network) -> Result<Va
     Ok(json!({ "network": network, "bytes": model.bytes(), "rounds": options.rounds, "entries": entries }))
 }
 
-/// All of them once, then all of them again.
+/// Runs all entries once per round.
 fn rounds(
     place: &Workplace,
     hub: &mut HubProcess,
@@ -143,13 +143,13 @@ fn rounds(
     Ok(entries)
 }
 
-/// Whether all files of the model are somewhere below the folder, by their sizes.
+/// Checks that all files of the model are somewhere below the folder, with the right sizes.
 fn is_complete(folder: &Path, model: &Served) -> Result<()> {
     let mut found = Vec::new();
     sizes(folder, &mut found)?;
     for file in &model.files {
         let has = found.iter().any(|(name, size)| *name == file.path && *size == file.size);
-        // The original does not fetch what the manifest does not name.
+        // The original does not fetch files that the manifest does not name.
         ensure!(has || !file.path.ends_with(".bin"), "{} is missing", file.path);
     }
     Ok(())
@@ -186,7 +186,7 @@ impl Racer {
     }
 }
 
-/// Our own entry is the first.
+/// Our own entry comes first.
 fn table(entries: &[Racer]) -> Table {
     let mut table = Table::new(&[
         "program",

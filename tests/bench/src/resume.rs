@@ -1,4 +1,4 @@
-//! What a download fetches again after it was killed at some moment, and what it costs to hash what is not fetched.
+//! What is fetched again after a download was killed, and the cost of hashing what is not.
 
 mod take_up;
 
@@ -19,31 +19,31 @@ use crate::measure::{measure, shown};
 use crate::table::{Table, mebibytes, seconds};
 use crate::workplace::{Workplace, emptied, go_on, removed};
 
-/// What can be scaled down.
+/// Options that scale the benchmark down.
 #[derive(Args, Clone)]
 pub(super) struct ResumeOptions {
     /// How often a download is killed
     #[arg(long, default_value = "6", value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
     rounds: u32,
-    /// Shards of the model
+    /// Number of shards
     #[arg(long, default_value = "40", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     shards: usize,
-    /// MiB of each shard
+    /// Size of each shard in MiB
     #[arg(long, default_value = "32", value_parser = clap::value_parser!(u64).range(1..=1024))]
     shard_size: u64,
-    /// Kill nothing; only measure what it costs to hash what is not fetched
+    /// Skip the kills, and only measure the cost of hashing what is not fetched
     #[arg(long)]
     taken_up_only: bool,
-    /// Files are on the disk and not in memory, for models that have no room there
+    /// Keep files on the disk instead of in memory, for models that do not fit
     #[arg(long)]
     on_disk: bool,
-    /// What the system has of the model in memory is dropped before it is hashed; needs the dd of GNU
+    /// Drop the page cache of the model before hashing; needs GNU dd
     #[arg(long, requires = "on_disk")]
     cold: bool,
 }
 
 impl ResumeOptions {
-    /// Where all files are.
+    /// The folder for all files.
     fn folder<'a>(&self, place: &'a Workplace) -> &'a Path {
         if self.on_disk { &place.disk } else { &place.memory }
     }
@@ -51,24 +51,24 @@ impl ResumeOptions {
 
 const ID: &str = "bench/resume";
 
-/// What may be fetched twice for each connection.
+/// The number of bytes per connection that may be fetched twice.
 const AGAIN: u64 = 2 << 20;
 
-/// Larger files in staging are shards, not what git or a journal needs.
+/// Larger files in staging are shards, not metadata or journals.
 const SHARD: u64 = 1 << 20;
 
 #[derive(Serialize)]
 struct Killed {
     after: f64,
-    /// Bytes of shards that the run left.
+    /// Bytes of shards left by the killed run.
     staged: u64,
-    /// Connections to the data host.
+    /// Open connections to the data host.
     open: usize,
-    /// Bytes that the second run asked for.
+    /// Bytes requested by the second run.
     asked: u64,
-    /// Bytes of them that it asked for a second time, to relieve a slow connection of its rest.
+    /// Bytes that it requested twice, to take over the rest of a slow connection.
     again: u64,
-    /// The most that it should ask for.
+    /// The maximum it should request.
     limit: u64,
     second_run: f64,
 }
@@ -94,7 +94,7 @@ fn kills(place: &Workplace, hub: &mut HubProcess, options: &ResumeOptions, model
     let mut rounds = Vec::new();
     for round in 0..options.rounds {
         go_on()?;
-        // Spread over the whole download, but at no moment that could be guessed.
+        // At a random moment, but spread evenly over the whole download.
         let part = (f64::from(round) + chance()) / f64::from(options.rounds);
         let home = emptied(home.clone())?;
         rounds.push(kill(place, hub, model, &home, whole * part)?);
@@ -115,7 +115,7 @@ fn kill(place: &Workplace, hub: &mut HubProcess, model: &Served, home: &Path, af
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let mut child = child.with_context(|| format!("running {}", shown(&command)))?;
     let (_alarm, silence) = channel::<()>();
-    // Nobody speaks: this waits.
+    // Nothing is ever sent, so this waits.
     let _ = silence.recv_timeout(Duration::from_secs_f64(after));
     let open = hub.count()?.open;
     child.kill().context("killing the download")?;
@@ -129,7 +129,7 @@ fn kill(place: &Workplace, hub: &mut HubProcess, model: &Served, home: &Path, af
     Ok(Killed { after, staged, open, asked, again, limit, second_run })
 }
 
-/// Bytes of shards anywhere below the folder, holes left out.
+/// Bytes of shards below the folder, not counting holes.
 fn staged(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))? {
@@ -155,7 +155,7 @@ fn written(metadata: &Metadata) -> u64 {
     metadata.len()
 }
 
-/// From 0 to 1, by the clock.
+/// A number from 0 to 1, derived from the clock.
 fn chance() -> f64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     f64::from(now.subsec_micros() % 1000) / 1000.0

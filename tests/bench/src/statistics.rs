@@ -1,8 +1,8 @@
-//! Of several runs, one number.
+//! Summarizes several runs.
 
 use serde::Serialize;
 
-/// The middle, and how far the others lie from it.
+/// The median, and the range of the values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Spread {
     pub(super) median: f64,
@@ -11,7 +11,7 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    /// `None` of nothing.
+    /// `None` if there are no values.
     pub(super) fn of(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -23,8 +23,8 @@ impl Spread {
     }
 }
 
-/// The median of the ratios of runs that followed each other, which a machine that becomes slower for a while
-/// disturbs less than it disturbs the medians.
+/// The median of the ratios of consecutive runs. A machine that is slower for a while affects it less than
+/// the ratio of the medians.
 pub(super) fn ratio(ours: &[f64], theirs: &[f64]) -> Option<f64> {
     let pairs = ours.iter().zip(theirs).filter(|(_, theirs)| **theirs > 0.0);
     let ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours / theirs).collect();

@@ -1,8 +1,8 @@
-//! Tables that can be read, and pasted into Markdown.
+//! Tables that are readable, and are valid Markdown.
 
 use std::fmt;
 
-/// Rows of texts under headings.
+/// Rows of text under headings.
 pub(super) struct Table {
     headings: Vec<&'static str>,
     rows: Vec<Vec<String>>,
@@ -26,7 +26,7 @@ impl Table {
     }
 }
 
-/// The first column to the left, the others, which are numbers, to the right.
+/// The first column is aligned left; the others, which are numbers, are aligned right.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
@@ -54,7 +54,7 @@ fn rule(column: usize, width: usize) -> String {
     }
 }
 
-/// Seconds with as many digits as they are worth.
+/// Seconds with a sensible number of digits.
 pub(super) fn seconds(seconds: f64) -> String {
     if seconds >= 10.0 { format!("{seconds:.1}") } else { format!("{seconds:.2}") }
 }
@@ -65,7 +65,7 @@ pub(super) fn mebibytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / f64::from(1 << 20))
 }
 
-/// What could not be measured is a dash.
+/// A value that could not be measured becomes a dash.
 pub(super) fn or_dash<T>(value: Option<T>, format: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| "-".to_owned(), format)
 }

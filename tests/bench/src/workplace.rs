@@ -1,4 +1,4 @@
-//! Folders and programs of a benchmark.
+//! The folders and programs of a benchmark.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use tempfile::TempDir;
 
 use crate::hub::{HubProcess, Network};
 
-/// Files here are in memory.
+/// A folder in memory.
 const MEMORY: &str = "/dev/shm";
 
-/// Variables that would change what the programs do.
+/// Variables that would affect the programs.
 const UNWANTED: [&str; 19] = [
     "ALL_PROXY",
     "GIT_CONFIG_GLOBAL",
@@ -40,16 +40,16 @@ const UNWANTED: [&str; 19] = [
     "https_proxy",
 ];
 
-/// Set when the benchmark was told to end; nothing new is started then.
+/// Set when the benchmark is interrupted; nothing new is started then.
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Where a benchmark works.
+/// The folders that a benchmark uses, and the program.
 pub(super) struct Workplace {
     /// The `mlc-weights` that is measured.
     pub(super) program: PathBuf,
-    /// Files here are in memory, where there is such a folder.
+    /// A folder in memory, if there is one.
     pub(super) memory: PathBuf,
-    /// Files here are on the disk that cargo's target folder is on.
+    /// A folder on the disk with cargo's target folder.
     pub(super) disk: PathBuf,
 }
 
@@ -65,7 +65,8 @@ pub(super) fn with_workplace(
         async move {
             let _stop = StopWhenDropped;
             let memory = in_memory(&scratch)?;
-            // An interruption is seen while this goes on; the folders go when it has ended.
+            // The benchmark notices an interruption while it runs; the folders are removed after it has
+            // ended.
             let running = tokio::task::spawn_blocking(move || {
                 let place = Workplace { program, memory: memory.path().to_owned(), disk: scratch.into() };
                 benchmark(&place)
@@ -99,12 +100,12 @@ impl Drop for StopWhenDropped {
 }
 
 impl Workplace {
-    /// A hub, in a process of its own, whose files are in memory.
+    /// Starts a hub, in a separate process, whose files are in memory.
     pub(super) fn start_hub(&self, network: Network) -> Result<HubProcess> {
         HubProcess::start(&self.memory, network)
     }
 
-    /// `mlc-weights` with `home` as its cache, and the settings that it has by default.
+    /// `mlc-weights` with its default settings and the cache in `home`.
     pub(super) fn ours(&self, endpoint: &str, home: &Path) -> Command {
         let mut command = clean(&self.program);
         command.env("HF_ENDPOINT", endpoint).env("MLC_LLM_HOME", home).env("HOME", &self.disk);
@@ -112,7 +113,7 @@ impl Workplace {
     }
 }
 
-/// Builds `mlc-weights` and says where it is: beside the folder of this program, which cargo has built too.
+/// Builds `mlc-weights` and returns its path: beside this program, which cargo has also built.
 pub(super) fn release_build(root: &Path) -> Result<PathBuf> {
     let status = Command::new("cargo")
         .args(["build", "--release", "--locked", "--package", "mlc-weights"])
@@ -125,7 +126,7 @@ pub(super) fn release_build(root: &Path) -> Result<PathBuf> {
     Ok(target.join("release").join(format!("mlc-weights{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// A command that the user's settings do not change.
+/// A command that the user's settings do not affect.
 pub(super) fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     for name in UNWANTED {
@@ -134,28 +135,28 @@ pub(super) fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// Fails when the benchmark was told to end.
+/// Fails if the benchmark was interrupted.
 pub(super) fn go_on() -> Result<()> {
     ensure!(!STOPPED.load(Ordering::Acquire), "interrupted");
     Ok(())
 }
 
-/// Waits, and fails when the benchmark was told to end.
+/// Waits, and fails if the benchmark was interrupted.
 pub(super) fn pause(time: Duration) -> Result<()> {
     let (_alarm, silence) = channel::<()>();
-    // Nobody speaks: this waits.
+    // Nothing is ever sent, so this waits.
     let _ = silence.recv_timeout(time);
     go_on()
 }
 
-/// An empty folder, whatever was there.
+/// An empty folder; earlier contents are removed.
 pub(super) fn emptied(folder: PathBuf) -> Result<PathBuf> {
     removed(&folder)?;
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     Ok(folder)
 }
 
-/// Removes a folder that may not be there.
+/// Removes a folder if it exists.
 pub(super) fn removed(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
@@ -163,7 +164,7 @@ pub(super) fn removed(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether the program can be started, and its first line about its version.
+/// The first line of the version, if the program can be started.
 pub(super) fn version(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok().filter(|output| output.status.success())?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

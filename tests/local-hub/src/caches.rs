@@ -1,4 +1,4 @@
-//! Caches as tests lay them out, look at them and damage them by hand.
+//! Caches that tests create, inspect and damage directly.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
@@ -11,7 +11,7 @@ pub fn entry_in(tier: &Path, model: &PublishedModel) -> PathBuf {
     tier.join("hf").join(&model.user).join(&model.repo)
 }
 
-/// Puts a copy of a model into a tier, as another program would have left it there. Returns its folder.
+/// Copies a model into a tier, as another program would. Returns its folder.
 pub fn lay_out(model: &PublishedModel, tier: &Path) -> PathBuf {
     let entry = entry_in(tier, model);
     for file in &model.files {
@@ -22,7 +22,7 @@ pub fn lay_out(model: &PublishedModel, tier: &Path) -> PathBuf {
     entry
 }
 
-/// Every file and empty folder below a folder; none when it does not exist.
+/// All files and empty folders below a folder; empty if it does not exist.
 pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files = Vec::new();
@@ -34,14 +34,14 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Changes a file's content and not its size, so that only a digest shows it.
+/// Changes a file's content but not its size, so that only a digest reveals it.
 pub fn flip_a_bit(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
     bytes[17] ^= 1;
     fs::write(path, bytes).unwrap();
 }
 
-/// Adds a setting to a model's configuration, as a user does. Returns its new text.
+/// Adds a setting to a model's configuration, as a user might. Returns the new text.
 pub fn edit_config(entry: &Path) -> String {
     let path = entry.join("mlc-chat-config.json");
     let text = fs::read_to_string(&path).unwrap().replacen('{', "{ \"my_own\": 1,", 1);

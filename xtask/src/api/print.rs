@@ -1,9 +1,9 @@
-//! Code on one line, spaced as rustfmt spaces it.
+//! Prints code on one line, spaced like rustfmt.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// The code of an item's part.
+/// The code of a part of an item.
 pub(super) fn text(part: &impl ToTokens) -> String {
     let mut line = String::new();
     write(part.to_token_stream(), &mut line);
@@ -39,7 +39,7 @@ fn write(tokens: TokenStream, line: &mut String) {
     }
 }
 
-/// A word is parted from another one, and from what closes before it.
+/// A space separates a word from a preceding word or closing bracket.
 fn word(word: &str, was_joint: bool, line: &mut String) {
     let last = line.chars().last();
     if !was_joint && last.is_some_and(|last| last.is_alphanumeric() || matches!(last, '_' | '>' | ')' | ']'))

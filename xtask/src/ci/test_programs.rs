@@ -1,5 +1,4 @@
-//! All tests, several of their programs at once: many tests wait more than they work, and each program ends with a few
-//! slow ones.
+//! Runs several test programs at once: many tests mostly wait, and each program ends with a few slow ones.
 
 use std::collections::VecDeque;
 use std::io::BufReader;
@@ -19,14 +18,14 @@ use crate::command::cargo;
 const BUILD: [&str; 5] =
     ["test", "--workspace", "--locked", "--no-run", "--message-format=json-render-diagnostics"];
 
-/// These take longest, so they begin first.
+/// These take longest, so they start first.
 const LONG: [&str; 5] = ["e2e", "cli", "crash", "watched", "recipes"];
 
-/// A program of tests.
+/// A test program.
 struct TestProgram {
     name: String,
     file: PathBuf,
-    /// The package, in which it runs.
+    /// The package's folder, in which the program runs.
     folder: PathBuf,
 }
 
@@ -38,16 +37,16 @@ impl TestProgram {
         Some(Self { name, file, folder: folder.into_std_path_buf() })
     }
 
-    /// The lines in which tests say what they skipped.
+    /// Returns the lines in which tests say what they skipped.
     fn run(&self, servers: Option<&Path>, threads: usize) -> Result<Vec<String>> {
         let start = Instant::now();
         let output = Command::new(&self.file)
-            // What tests say is shown for those that pass, too: they may have skipped something.
+            // The output of passing tests is needed, too: they may have skipped something.
             .arg("--show-output")
             .current_dir(&self.folder)
             .env("CARGO_MANIFEST_DIR", &self.folder)
             .env("RUST_TEST_THREADS", threads.to_string())
-            // Tests that run as two users fail where they would be skipped.
+            // With this variable, tests that need two users fail instead of being skipped.
             .env("MLC_WEIGHTS_TEST_TWO_USERS", "1")
             .envs(servers.map(|folder| (SERVERS, folder)))
             .stdin(Stdio::null())
@@ -70,7 +69,7 @@ impl TestProgram {
     }
 }
 
-/// Builds and runs them; the first program that fails is the last to begin.
+/// Builds and runs all of them. After a failure no further program starts.
 pub(super) fn run(root: &Path, servers: Option<&Path>) -> Result<Vec<String>> {
     let mut programs = build(root)?;
     programs.sort_by_key(|program| {
@@ -107,7 +106,7 @@ fn build(root: &Path) -> Result<Vec<TestProgram>> {
     Ok(programs)
 }
 
-/// Does everything that is in the queue. What fails empties it.
+/// Processes the queue. A failure empties it.
 fn drain<T>(queue: &Mutex<VecDeque<T>>, act: impl Fn(T) -> Result<Vec<String>>) -> Result<Vec<String>> {
     let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop_front();
     let mut said = Vec::new();

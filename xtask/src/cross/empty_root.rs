@@ -1,4 +1,4 @@
-//! The static program in a root folder with nothing else but certificates: what an image `FROM scratch` has.
+//! The static program in an otherwise empty root folder with certificates, like an image `FROM scratch`.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,8 +11,8 @@ use super::target::Target;
 use super::tools::Tools;
 use crate::sample;
 
-/// Runs the program as the container file has it, against a hub with TLS whose authority is the only one in the root's
-/// certificates.
+/// Runs the program as the container file does, against a TLS hub whose authority is the only one among the
+/// root's certificates.
 pub(super) fn run(_: &Path, tools: &Tools, target: &Target) -> Result<String> {
     let program = target.program(tools);
     with_scratch(
@@ -32,7 +32,7 @@ fn play(program: &Path, scratch: &Path) -> Result<()> {
     std::fs::copy(program, root.join("mlc-weights"))?;
     let start = || {
         let mut command = Command::new("unshare");
-        // The whole environment is what follows, and so is the file system.
+        // The program gets exactly this environment and this file system.
         command.env_clear().args(["--map-root-user", "--root"]).arg(&root).arg("/mlc-weights");
         command.env("MLC_LLM_HOME", "/cache").env("HF_ENDPOINT", hub.endpoint());
         command

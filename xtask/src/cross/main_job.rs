@@ -1,5 +1,5 @@
-//! The main job, by a program for another system: it downloads, verifies, lists and removes a model, also where
-//! something goes wrong.
+//! The main job of a program for another system: it downloads, verifies, lists and removes a model, even
+//! after failures.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use local_hub::{Fault, FaultTarget, LocalHub, PublishedModel, Times};
 
-/// How long a started program may take to get to what is waited for.
+/// How long to wait for a started program to reach a state.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a program is started, and where it finds and leaves things.
+/// How to start the program, and where its files are.
 pub(super) struct Stage<'a> {
     pub(super) hub: &'a LocalHub,
     pub(super) model: &'a PublishedModel,
     /// Starts the program, ready for its arguments.
     pub(super) program: &'a dyn Fn() -> Command,
-    /// The cache's home as this system sees it.
+    /// The path of the cache's home on this system.
     pub(super) home: PathBuf,
-    /// The entry's path as the program says it.
+    /// The path of the entry as the program prints it.
     pub(super) said: String,
 }
 
 impl Stage<'_> {
-    /// Every claim is checked.
+    /// Checks all claims.
     pub(super) fn play(&self) -> Result<()> {
         let url = self.model.url.as_str();
         let name = format!("{}/{}", self.model.user, self.model.repo);
@@ -48,7 +48,8 @@ impl Stage<'_> {
         self.expect(&["remove", &name], 0, "")?;
         ensure!(!entry.exists(), "{} was not removed", entry.display());
         self.expect(&["path", url], 3, "")?;
-        // Without /proc, as in an empty root, a dead process is told by its age alone, and what it leaves stays for a while.
+        // Without /proc, as in an empty root, only age shows that a process has ended, so its leftovers
+        // remain for a while.
         self.killed()?;
         self.several_at_once()
     }
@@ -57,7 +58,7 @@ impl Stage<'_> {
         self.home.join("model_weights/hf").join(&self.model.user).join(&self.model.repo)
     }
 
-    /// Nothing is published that is not right, and what passes is tried again.
+    /// Wrong bytes are not published, and transient failures are retried.
     fn trouble(&self) -> Result<()> {
         let url = self.model.url.as_str();
         let shard = || FaultTarget::data("params_shard_5.bin");
@@ -71,7 +72,7 @@ impl Stage<'_> {
         self.expect(&["remove", url], 0, "")
     }
 
-    /// What a killed run has verified is not fetched again.
+    /// Files verified by a killed run are not fetched again.
     fn killed(&self) -> Result<()> {
         self.hub.fault(FaultTarget::data("params_shard_5.bin"), Fault::Stall { after: 1000 }, Times::Once);
         let files = self.model.lfs_files().count();
@@ -90,14 +91,14 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// How many files lie verified in the private folder.
+    /// The number of verified files in the private folder.
     fn verified(&self) -> usize {
         let staging = self.home.join("model_weights/.mlc-weights/staging");
         let in_pool = |path: &PathBuf| path.parent().is_some_and(|folder| folder.ends_with("pool"));
         files_below(&staging).iter().filter(|path| in_pool(path)).count()
     }
 
-    /// One downloads, and the other waits for it.
+    /// One process downloads, and the other waits for it.
     fn several_at_once(&self) -> Result<()> {
         let start =
             || (self.program)().args(["download", "--force", &self.model.url]).stdin(Stdio::null()).spawn();
@@ -119,7 +120,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Runs it. What is on stdout has `words`; on a failure both streams are shown.
+    /// Runs the program. Stdout must contain `words`; a failure shows both streams.
     fn expect(&self, arguments: &[&str], status: i32, words: &str) -> Result<()> {
         let mut command = (self.program)();
         let output = command.args(arguments).stdin(Stdio::null()).output();
@@ -137,7 +138,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Nothing is left in folders of the private one.
+    /// These folders in the private folder are empty.
     fn expect_nothing_left(&self, folders: &[&str]) -> Result<()> {
         for folder in folders {
             let folder = self.home.join("model_weights/.mlc-weights").join(folder);

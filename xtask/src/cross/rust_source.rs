@@ -1,4 +1,4 @@
-//! The standard library's source, from which it is built for other systems.
+//! The source of the standard library, which has to be built for other systems.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,12 +7,12 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::command::{said, succeed};
 
-/// Where Debian has the source, of many versions of Rust.
+/// Debian suites with sources of several Rust versions.
 const SUITES: [&str; 2] = ["trixie-backports", "sid"];
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// The source for this very compiler: rustup's, or that of Debian's package `rust-src`, which is unpacked in `place` and
-/// not installed.
+/// The source for exactly this compiler: rustup's, or that of Debian's package `rust-src`, unpacked in
+/// `place` without installing it.
 pub(super) fn library(place: &Path) -> Result<PathBuf> {
     let sysroot = said(Command::new("rustc").args(["--print", "sysroot"]))?;
     let by_rustup = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
@@ -34,7 +34,7 @@ pub(super) fn library(place: &Path) -> Result<PathBuf> {
     )
 }
 
-/// Whether a suite has the source for this version; then it is unpacked.
+/// Unpacks the source for this version, and returns whether the suite has it.
 fn unpack(suite: &str, version: &str, place: &Path) -> Result<bool> {
     let apt = Apt::of(suite, &place.join("apt"))?;
     let offered = said(apt.command("apt-cache").args(["madison", "rust-src"]))?;
@@ -52,8 +52,8 @@ fn unpack(suite: &str, version: &str, place: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// A suite of Debian's. What is known of it is kept apart from what the system knows, so that nothing else is ever
-/// installed from there.
+/// A Debian suite. Its package lists are kept separate from the system's, so that nothing else is ever
+/// installed from it.
 struct Apt {
     folder: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! The systems, and what is done for each.
+//! The systems, and the steps for each.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::tools::{C, Tools};
 use super::{empty_root, wine};
 use crate::command::{said, succeed};
 
-/// A target, and its steps in order: each says what came of it.
+/// A target, and its steps in order; each returns its result.
 pub(super) struct Target {
     pub(super) triple: &'static str,
     pub(super) steps: &'static [(&'static str, Play)],
@@ -39,37 +39,38 @@ pub(super) const ALL: [Target; 5] = [
 
 const STD: &str = "-Zbuild-std=std,panic_abort,test,proc_macro";
 
-/// What runs a C compiler: not needed for a look at types, and there is none for every system.
+/// Packages whose build scripts run a C compiler. Type checks do not need one, and not every system has
+/// one.
 const C_PACKAGES: [&str; 3] = ["aws-lc-sys", "libgit2-sys", "libz-sys"];
 
 impl Target {
-    /// What was built last.
+    /// The program built last.
     pub(super) fn program(&self, tools: &Tools) -> PathBuf {
         let suffix = if self.triple.contains("windows") { ".exe" } else { "" };
         tools.place().join(self.triple).join(format!("debug/mlc-weights{suffix}"))
     }
 }
 
-/// Everything, tests too.
+/// Type-checks everything, including tests.
 fn check(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
     let without_c = tools.place().join("without-c.toml");
     std::fs::write(&without_c, configuration(root, target.triple)?)?;
     let mut cargo = tools.cargo(root, C::System);
     cargo.args(["check", STD, "--workspace", "--all-targets", "--locked", "--target", target.triple]);
-    // What only tests and benchmarks of other systems use is unused here.
+    // Code used only by tests and benchmarks of other systems is unused here.
     let flags = "-D warnings -A dead-code -A unused-imports";
     succeed(cargo.arg("--config").arg(&without_c).env("RUSTFLAGS", flags))?;
     Ok("the workspace with its tests: no error, no warning but of what only other systems use".to_owned())
 }
 
-/// Answers of the build scripts that would compile C.
+/// The results of the build scripts that would compile C.
 fn configuration(root: &Path, triple: &str) -> Result<String> {
     let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).exec()?;
     let mut text = String::new();
     for package in metadata.packages.iter().filter(|package| C_PACKAGES.contains(&package.name.as_str())) {
         let links = package.links.as_deref().context("a package that links nothing")?;
         writeln!(text, "[target.{triple}.{links}]\ninclude = \"\"")?;
-        // aws-lc-sys takes its bindings by this.
+        // aws-lc-sys uses this to choose its bindings.
         writeln!(text, "rustc-cfg = [\"{}\"]", triple.replace('-', "_"))?;
     }
     Ok(text)
@@ -78,7 +79,7 @@ fn configuration(root: &Path, triple: &str) -> Result<String> {
 fn build_musl(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
     let mut cargo = tools.cargo(root, C::Zig);
     cargo.args(["rustc", STD, "--package", "mlc-weights", "--locked", "--target", target.triple]);
-    // zig has the C library's startup code; rustup's own is not here.
+    // zig provides the startup code of the C library; rustup's is not installed.
     succeed(cargo.args(["--", "-C", "link-self-contained=no"]))?;
     let program = target.program(tools);
     let sections = said(Command::new("readelf").args(["--dynamic", "--program-headers"]).arg(&program))?;

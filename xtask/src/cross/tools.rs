@@ -1,4 +1,4 @@
-//! What building for other systems needs, and where it comes from.
+//! The tools for building for other systems, and where they come from.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,22 +9,22 @@ use super::rust_source;
 use crate::command::{said, succeed};
 use crate::venv::Venv;
 
-/// Who compiles C, and links.
+/// What compiles C and links.
 #[derive(Clone, Copy)]
 pub(super) enum C {
     System,
     Zig,
 }
 
-/// The tools that are there now.
+/// The installed tools.
 pub(super) struct Tools {
     place: PathBuf,
     library: PathBuf,
 }
 
 impl Tools {
-    /// Installs what is missing. Only programs that no virtual environment can have are installed for all, by Debian's
-    /// package manager.
+    /// Installs missing tools. Only programs that cannot be in a virtual environment are installed
+    /// system-wide, by Debian's package manager.
     pub(super) fn bring(root: &Path) -> Result<Self> {
         let place = root.join("target/cross");
         std::fs::create_dir_all(&place)?;
@@ -41,13 +41,13 @@ impl Tools {
         Ok(Self { place, library })
     }
 
-    /// The folder of everything that is built, and of the tools themselves.
+    /// The folder of the build and of the tools.
     pub(super) fn place(&self) -> &Path {
         &self.place
     }
 
-    /// Cargo, or what calls it with zig for a C compiler, to build the standard library with the rest: there is none
-    /// for other systems without rustup.
+    /// Runs cargo, with zig as the C compiler if needed. The standard library is built, too: without rustup
+    /// there is none for other systems.
     pub(super) fn cargo(&self, root: &Path, with: C) -> Command {
         let mut cargo = Command::new(match with {
             C::System => "cargo".into(),
@@ -66,7 +66,7 @@ impl Tools {
         cargo
     }
 
-    /// When, and with what.
+    /// The date and the versions of the tools.
     pub(super) fn versions(&self) -> Result<String> {
         let first = |program: &str, argument: &str| -> Result<String> {
             let text = said(Command::new(program).arg(argument))?;
@@ -86,7 +86,7 @@ impl Tools {
     }
 }
 
-/// Installs a package of Debian's unless its program is there.
+/// Installs a Debian package unless its program exists.
 fn need(program: &str, package: &str) -> Result<()> {
     if Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success()) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The Windows program in Wine. What Wine cannot show of Windows is in docs/platforms.md.
+//! Runs the Windows program in Wine. docs/platforms.md says what Wine cannot show about Windows.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,10 +13,10 @@ use crate::command::succeed;
 use crate::sample;
 
 const WINE: &str = "/usr/lib/wine/wine64";
-/// What interrupt.c answers where there is no console to send anything to.
+/// The exit status of interrupt.c if there is no console to signal.
 const NO_CONSOLE: i32 = 97;
 
-/// The main job, and one that is interrupted.
+/// Runs the main job, and interrupts one.
 pub(super) fn main_job(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
     let program = target.program(tools);
     let folder = program.parent().context("the program is in no folder")?;
@@ -34,7 +34,7 @@ pub(super) fn main_job(root: &Path, tools: &Tools, target: &Target) -> Result<St
         .to_owned())
 }
 
-/// Those of the packages that know paths and files.
+/// Runs the unit tests of the packages that deal with paths and files.
 pub(super) fn unit_tests(root: &Path, tools: &Tools, target: &Target) -> Result<String> {
     bring_library(root, &tools.place().join(target.triple).join("debug/deps"))?;
     let mut cargo = tools.cargo(root, C::System);
@@ -115,7 +115,7 @@ impl Scene {
     }
 }
 
-/// Wine shows the whole file system as a drive.
+/// The Windows path of a file: Wine shows the whole file system as a drive.
 fn on_windows(path: &Path) -> String {
     format!("Z:{}", path.display().to_string().replace('/', "\\"))
 }

@@ -1,4 +1,4 @@
-//! The hub's own Python client against the local hub: what it downloads must be what is served.
+//! Downloads from the local hub with the hub's own Python client, which must receive what is served.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,10 +11,10 @@ use crate::sample;
 const TOKEN: &str = "hf_check";
 const CA_FILE: &str = "ca.pem";
 
-/// What is asked of the client: a whole model, one file of a commit, and what is refused.
+/// The client's tasks: a whole model, one file of a commit, and what is refused.
 const SCRIPT: &str = include_str!("check.py");
 
-/// Lets the client of `python` download from a hub on this machine, and compares.
+/// Runs the client with `python` against a hub on this machine, and compares.
 pub(crate) fn run(python: &Path) -> Result<()> {
     let python = python.to_owned();
     with_scratch(|scratch| async move {
@@ -25,7 +25,7 @@ pub(crate) fn run(python: &Path) -> Result<()> {
             &ModelFixture::new("mlc-ai/Gated").access(Access::Gated(vec!["hf_member".to_owned()])),
         )?;
         let folder = scratch.join("downloaded");
-        // The client runs as long as it runs; the hub has threads of its own.
+        // The client may block this thread; the hub has its own threads.
         let status = client(&python, &hub.endpoint(), &scratch, &model, &folder)
             .status()
             .with_context(|| format!("run {}", python.display()))?;
@@ -53,12 +53,12 @@ fn client(python: &Path, endpoint: &str, home: &Path, model: &PublishedModel, fo
     client
         .args(["-c", SCRIPT, &format!("{}/{}", model.user, model.repo), &model.commit])
         .arg(folder)
-        // Some of its refusals it knows by the URL, which must be https.
+        // The client recognizes some refusals by the URL, which must be https.
         .env("HF_ENDPOINT", endpoint)
         .env("SSL_CERT_FILE", home.join(CA_FILE))
         .env("HF_TOKEN", TOKEN)
         .env("HF_HOME", home.join("hf"))
-        // The local hub has the redirects of the hub's other protocol, but not the protocol.
+        // The local hub has the redirects of the hub's other protocol, but not the protocol itself.
         .env("HF_HUB_DISABLE_XET", "1")
         .env("HF_HUB_DISABLE_TELEMETRY", "1")
         .env("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -1,12 +1,12 @@
-//! Which package of the workspace may see which.
+//! Checks which package of the workspace may use which.
 
 use crate::workspace::{Dependency, Package};
 
 /// A package, and the packages of the workspace that it depends on.
 pub(super) type Arrow = (&'static str, &'static [&'static str]);
 
-/// Exactly these arrows (docs/architecture.md). The siblings cache-layout, hf-transport, shard-fetch and
-/// weight-store do not see each other; the local hub sees nothing that it tests.
+/// Exactly these dependencies are allowed (docs/architecture.md). The siblings cache-layout, hf-transport,
+/// shard-fetch and weight-store do not use each other; the local hub uses nothing that it tests.
 pub(super) const PLAN: &[Arrow] = &[
     ("url-parse", &[]),
     ("net", &["url-parse"]),
@@ -27,7 +27,7 @@ pub(super) const PLAN: &[Arrow] = &[
     ("xtask", &["facade", "local-hub"]),
 ];
 
-/// Tests of any package may use it.
+/// The tests of any package may use it.
 const HUB: &str = "local-hub";
 
 pub(super) fn check(packages: &[Package], plan: &[Arrow]) -> Vec<String> {

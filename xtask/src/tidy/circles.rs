@@ -1,8 +1,9 @@
-//! No two source files of a shipped crate import each other, directly or around.
+//! Checks that no source files of a shipped crate import each other, directly or indirectly.
 //!
-//! Whoever follows one of them would have to know the other first. A file depends on the files that define the
-//! names it uses, wherever a `pub use` in between hides them; the `mod` line by which a parent includes a child
-//! is no dependency. Methods cannot be told without types, so that an `impl` block counts where its names do.
+//! To understand one such file, a reader would first have to know the other. A file depends on the files
+//! that define the names it uses, even if a `pub use` in between hides them. The `mod` line with which a
+//! parent includes a child is not a dependency. Methods cannot be resolved without types, so an `impl`
+//! block counts where its names do.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,7 +13,7 @@ use syn::{Attribute, Item, UseTree};
 
 use crate::workspace::File;
 
-/// Re-exports of re-exports are followed so far.
+/// The maximum length of a chain of re-exports.
 const MAX_HOPS: usize = 16;
 
 pub(super) fn check(files: &[File]) -> Vec<String> {
@@ -41,11 +42,11 @@ struct Crate {
 #[derive(Default)]
 struct Module {
     file: String,
-    /// What it defines, and what it has by `use`.
+    /// The names it defines or imports.
     names: HashMap<String, Name>,
-    /// The modules whose every name it has.
+    /// The modules from which it imports everything.
     globs: Vec<Vec<String>>,
-    /// Every path that is written in it.
+    /// All paths in its code.
     paths: BTreeSet<Vec<String>>,
 }
 
@@ -55,7 +56,7 @@ enum Name {
     Imported(Vec<String>),
 }
 
-/// A file uses names of another.
+/// Which names of which files a file uses.
 type Arrows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 impl Crate {
@@ -124,8 +125,8 @@ impl Crate {
         arrows
     }
 
-    /// What a path in a module leads to: the file that defines it, and its name there. `None` for other crates'
-    /// names and for modules.
+    /// Resolves a path in a module to the file that defines it and its name there. `None` for names of
+    /// other crates, and for modules.
     fn definition_of(&self, from: &str, path: &[String], hops: usize) -> Option<(&str, String)> {
         let (mut at, mut rest) = (from.to_owned(), path);
         while let [first, tail @ ..] = rest {
@@ -208,7 +209,7 @@ impl Module {
         self.names.insert(name.to_string(), Name::Own);
     }
 
-    /// The paths among the tokens of a macro call or attribute.
+    /// Adds the paths among the tokens of a macro call or attribute.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;
@@ -253,7 +254,7 @@ impl<'ast> Visit<'ast> for Module {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        // Inside a function: good enough for the whole module.
+        // An import inside a function: treating it as the module's is good enough.
         self.import(Vec::new(), &item.tree);
     }
 
@@ -303,7 +304,7 @@ fn parent(module: &str) -> &str {
     module.rsplit_once("::").map_or("", |(parent, _)| parent)
 }
 
-/// The sets of files that all lead to each other.
+/// The sets of files that all depend on each other.
 fn circles_in(arrows: &Arrows) -> BTreeSet<BTreeSet<String>> {
     let reached: HashMap<&String, BTreeSet<&String>> =
         arrows.keys().map(|file| (file, reachable(file, arrows))).collect();

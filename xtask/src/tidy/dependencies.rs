@@ -1,13 +1,14 @@
-//! What a manifest declares is used, and the Rust that it names can compile it. The rest is cargo-deny's (deny.toml).
+//! Checks that declared dependencies are used, and that the declared Rust version can compile them.
+//! cargo-deny checks the rest (deny.toml).
 
 use cargo_metadata::semver::Version;
 
 use crate::workspace::{Dependency, File, Foreign, Package};
 
-/// What is beside the code of a package.
+/// Code of a package outside its library.
 const BESIDE: [&str; 3] = ["benches/", "examples/", "tests/"];
 
-/// Each dependency is mentioned by the code of its package.
+/// Checks that the code of each package mentions its dependencies.
 pub(super) fn check_used(packages: &[Package], files: &[File]) -> Vec<String> {
     let of_package = |package: &Package| {
         let unused = package.dependencies.iter().filter(|it| !is_mentioned(&package.folder, it, files));
@@ -18,8 +19,8 @@ pub(super) fn check_used(packages: &[Package], files: &[File]) -> Vec<String> {
     packages.iter().flat_map(of_package).collect()
 }
 
-/// Whether the code has the crate's name as a word. Tests and examples may use what the library uses, but what the
-/// library declares, the library must use.
+/// Whether the code contains the crate's name as a word. Tests and examples may use the library's
+/// dependencies, but the library must use those that it declares.
 fn is_mentioned(folder: &str, dependency: &Dependency, files: &[File]) -> bool {
     let word = match dependency.name.as_str() {
         "md-5" => "md5".to_owned(),
@@ -40,8 +41,8 @@ fn has_word(line: &str, word: &str) -> bool {
     code && line.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|part| part == word)
 }
 
-/// The Rust which the root's manifest names can compile what the lock file has. Whether it knows what our own code uses
-/// of the standard library is clippy's `incompatible_msrv`.
+/// Checks that the Rust version in the root's manifest can compile the packages in the lock file. clippy's
+/// `incompatible_msrv` checks our own code.
 pub(super) fn check_rust(packages: &[Foreign], own: &Version) -> Vec<String> {
     let newer = packages.iter().filter_map(|package| {
         let needed = package.rust.as_ref().filter(|needed| *needed > own)?;

@@ -1,13 +1,13 @@
-//! What every package's manifest has in common.
+//! Checks the form of all manifests.
 
 use crate::workspace::{File, Package};
 
-/// What the root's manifest says once for all.
+/// Inherited from the root's manifest by every package.
 const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
-/// What it says for those that are published, and for the others, which are not by this.
+/// Inherited by published packages only; without it a package is not published.
 const PUBLISHED: &str = "keywords";
 const NOT_PUBLISHED: &str = "publish";
-/// The name of the family, and of the program.
+/// The prefix of published packages, and the name of the program.
 const FAMILY: &str = "mlc-weights";
 
 pub(super) fn check(packages: &[Package], files: &[File]) -> Vec<String> {
@@ -33,7 +33,7 @@ fn check_package(package: &Package, files: &[File]) -> Vec<String> {
     complaints
 }
 
-/// The one package for which parsers are opened; in any other the feature would reach what is shipped.
+/// The only package that may open parsers: in any other, the feature could reach shipped code.
 const FUZZ: &str = "tests/fuzz/Cargo.toml";
 
 fn check_manifest(path: &str, manifest: &str, is_published: bool) -> Vec<String> {
@@ -53,7 +53,7 @@ fn check_manifest(path: &str, manifest: &str, is_published: bool) -> Vec<String>
     inherited.chain(lints).chain(fuzzing).collect()
 }
 
-/// Each line that says something, without its spaces, with the section it is in.
+/// All meaningful lines without spaces, each with its section.
 fn sections(manifest: &str) -> Vec<(String, String)> {
     let mut section = String::new();
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! That the list of which test owns a behaviour names tests that there are.
+//! Checks that the tests in the list of behaviours exist.
 
 use crate::workspace::File;
 
@@ -23,7 +23,7 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
     complaints
 }
 
-/// A row names `file::test`, or `folder::file::test`, below the folder in the heading above.
+/// A row names `file::test` or `folder::file::test`, below the folder in the preceding heading.
 fn check_test(files: &[File], folder: &str, test: &str) -> Option<String> {
     let (file, name) = test.rsplit_once("::")?;
     let path = format!("{folder}/{}.rs", file.replace("::", "/"));

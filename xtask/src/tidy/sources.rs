@@ -1,11 +1,11 @@
-//! The shape of source files.
+//! Checks source files.
 
 use crate::workspace::File;
 
-/// A file over this many lines, tests not counted, has more than one story.
+/// A file with more lines than this, not counting tests, does too many things.
 const MAX_LINES: usize = 500;
 
-/// What a module that says it does without clock and I/O must not mention.
+/// What a module that promises to work without clock and I/O must not mention.
 const IMPURE: [&str; 9] = [
     "tokio",
     "reqwest",
@@ -34,10 +34,10 @@ const SENDING: [&str; 13] = [
     "task.rs",
     "upload.rs",
 ];
-/// What builds an HTTP client, and where the one place is.
+/// What builds an HTTP client, and the only place that may.
 const BUILDS_CLIENT: [&str; 3] = ["Client::builder()", "ClientBuilder::new(", "reqwest::Client::new("];
 const CLIENT: &str = "crates/net/src/setup.rs";
-/// What shows text that may be anything, or makes its own rules for that, and where the rules are.
+/// What prints arbitrary text or defines its own rules for that, and the place of the rules.
 const SHOWS_ANYTHING: [&str; 4] = [".display()", "escape_debug", "escape_default", "source: git2::Error"];
 const PRINTABLE: &str = "crates/url-parse/src/printable.rs";
 
@@ -47,7 +47,8 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
     sources.flat_map(|file| checks.map(|check| check(file))).flatten().collect()
 }
 
-/// A file's docs may promise it; then its code is held to it. In `net` all files do but those that send requests.
+/// A file's docs may contain the promise, and the code must keep it. In `net`, all files must except those
+/// that send requests.
 fn check_purity(file: &File) -> Option<String> {
     let docs = file.text.lines().take_while(|line| line.starts_with("//!"));
     let promises = docs.into_iter().any(|line| line.to_lowercase().contains("no clock, no i/o"));
@@ -66,7 +67,7 @@ fn check_purity(file: &File) -> Option<String> {
     }
 }
 
-/// One client has one policy for proxies, certificates, redirects and time-outs.
+/// A single client ensures one policy for proxies, certificates, redirects and timeouts.
 fn check_clients(file: &File) -> Option<String> {
     let is_shipped = file.path.starts_with("crates/") && file.path != CLIENT;
     let builds = BUILDS_CLIENT.into_iter().find(|word| code(file).any(|line| line.contains(word)));
@@ -75,7 +76,7 @@ fn check_clients(file: &File) -> Option<String> {
         .map(|word| format!("{}: `{word}` builds an HTTP client; the only one is in {CLIENT}", file.path))
 }
 
-/// In the libraries; what the command writes all goes through its `output.rs`.
+/// Only for the libraries: all output of the command goes through its `output.rs`.
 fn check_words(file: &File) -> Option<String> {
     let is_library = file.path.starts_with("crates/") && !file.path.starts_with("crates/mlc-weights/");
     let is_test = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
@@ -101,7 +102,7 @@ fn check_length(file: &File) -> Option<String> {
         .then(|| format!("{}: {lines} lines without its tests, more than {MAX_LINES}", file.path))
 }
 
-/// Lines before the module of tests that ends the file.
+/// The number of lines before the module of tests at the end of the file.
 fn lines_of_code(text: &str) -> usize {
     let lines: Vec<&str> = text.lines().collect();
     let is_attribute = |line: &&&str| line.starts_with(['#', ' ', ')']);

@@ -1,4 +1,4 @@
-//! What git tracks.
+//! Checks what git tracks.
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ fn check_text(file: &File, machine_paths: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Whether the line has the path; an absolute one not as a part of a longer name.
+/// Whether the line contains the path; an absolute one must not be part of a longer name.
 fn has_path(line: &str, path: &str) -> bool {
     if path.starts_with('.') {
         return line.contains(path);
@@ -46,8 +46,8 @@ fn has_path(line: &str, path: &str) -> bool {
     })
 }
 
-/// Text that names a place on this machine, or beside the workspace. Paths of one component (`/src`) are
-/// left out: they say too little.
+/// Text that names a path on this machine, or beside the workspace. Paths of one component (`/src`) are
+/// left out, since they are too common.
 pub(super) fn machine_paths(root: &Path) -> Vec<String> {
     let home = std::env::home_dir().map(|home| home.join(".cargo"));
     let beside = root.parent().map(|parent| parent.join("shared"));

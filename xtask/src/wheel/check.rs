@@ -1,4 +1,4 @@
-//! The wheel installed, and the module's tests against a hub on this machine.
+//! Installs the wheel, and runs the module's tests against a hub on this machine.
 
 use std::path::Path;
 
@@ -10,22 +10,22 @@ use crate::command::succeed;
 use crate::sample;
 use crate::venv::Venv;
 
-/// What the tests need besides the wheel.
+/// The requirements of the tests.
 const TOOLS: &str = "requirements-test.txt";
 
-/// Names the hubs to the tests (crates/mlc-weights-py/tests/conftest.py).
+/// Passes the addresses of the hubs to the tests (crates/mlc-weights-py/tests/conftest.py).
 const HUB: &str = "MLC_WEIGHTS_TEST_HUB";
 const SLOW_HUB: &str = "MLC_WEIGHTS_TEST_SLOW_HUB";
 
-/// So many bytes a second over each connection of the slow hub, so that a download of its model takes seconds.
+/// The slow hub's bytes per second for each connection, so that a download of its model takes seconds.
 const SLOW: u64 = 200_000;
 
-/// A virtual environment with the tools of the tests. Fails where they cannot be fetched.
+/// A virtual environment with the tools of the tests. Fails if they cannot be installed.
 pub(super) fn prepare(root: &Path) -> Result<Venv> {
     Venv::with(&root.join("target/wheel-test"), &root.join(PACKAGE).join(TOOLS))
 }
 
-/// Installs the wheel beside them, and runs all that is to pass.
+/// Installs the wheel beside them, and runs all checks.
 pub(super) fn check(root: &Path, venv: &Venv, wheel: &Path) -> Result<()> {
     venv.install(&["--force-reinstall".as_ref(), "--no-deps".as_ref(), wheel.as_os_str()])?;
     let package = root.join(PACKAGE);
@@ -41,7 +41,7 @@ pub(super) fn check(root: &Path, venv: &Venv, wheel: &Path) -> Result<()> {
     with_hubs(|hub, slow| succeed(in_package("pytest", &["-q"]).env(HUB, hub).env(SLOW_HUB, slow)))
 }
 
-/// Runs `tests` with the addresses of two hubs on this machine, of which one is slow.
+/// Runs `tests` with the addresses of two hubs on this machine, one of them slow.
 fn with_hubs(tests: impl FnOnce(&str, &str) -> Result<()>) -> Result<()> {
     with_scratch(|scratch| async move {
         let hub = sample::start_hub(&scratch, None)?;

@@ -1,4 +1,4 @@
-//! Small files of a repository that cost a lot to read or to compare.
+//! Small files in a repository that are expensive to read or to compare.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(super) const SCENES: &[Scene] = &[
     Scene::new(7, MEMORY, "a configuration of 15 million names", config),
 ];
 
-/// What is measured here takes seconds, and this much where the machine has other things to do.
+/// Normally takes seconds, and up to this long on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
 fn names(stage: &Stage) -> Result<Findings> {
@@ -28,7 +28,7 @@ fn names(stage: &Stage) -> Result<Findings> {
     (0..1_500_000).try_for_each(|number| write!(config, ",\"a{number}\""))?;
     hub.try_publish(&crowded(MODEL, 20_000).config_bytes(config + "]}"))?;
     let mut run = stage.start(&hub, &["download", "--progress", "plain", "HF://o/m"])?;
-    // Until it knows what is wanted, and for a while after; it may also refuse and be over.
+    // Until the program knows what it needs, and for a while longer. It may also refuse and end.
     let mut rounds = 0..600;
     while !run.watch(Duration::from_millis(100))? && hub.log().data().is_empty() && rounds.next().is_some() {}
     let ended = run.watch(Duration::from_secs(4))?;
@@ -48,7 +48,7 @@ fn names(stage: &Stage) -> Result<Findings> {
 fn repair(stage: &Stage) -> Result<Findings> {
     let hub = stage.hub()?;
     hub.try_publish(&crowded(MODEL, 20_000))?;
-    // Syncing every file would be the disk's benchmark.
+    // Syncing every file would measure the disk.
     let download = ["download", "--no-fsync", "--progress", "plain", "HF://o/m"];
     let first = stage.start(&hub, &download)?.wait(LONG)?;
     ensure!(first.status == Some(0), "the scene's own download failed: {first}");
@@ -60,7 +60,7 @@ fn repair(stage: &Stage) -> Result<Findings> {
         .expect(repair.seconds < 2.5 * first.seconds + 1.0, "the repair takes far longer than the download"))
 }
 
-/// Downloads a model that must be refused for one of its files.
+/// Downloads a model that must be refused because of one file.
 fn refused(stage: &Stage, fixture: &ModelFixture) -> Result<Findings> {
     let hub = stage.hub()?;
     hub.try_publish(fixture)?;

@@ -1,4 +1,4 @@
-//! Of which commit a directory is, and whether its bytes were looked at.
+//! Which commit a directory belongs to, and whether its bytes were verified.
 
 use std::fs;
 
@@ -42,13 +42,13 @@ fn zeroed(stage: &Stage) -> Result<Findings> {
     spoiled(stage, |bytes| bytes.fill(0))
 }
 
-/// A run is killed before its last shard, what it has verified is spoiled, and the next run goes on.
+/// A run is killed before its last shard, the files it verified are damaged, and the next run resumes.
 fn spoiled(stage: &Stage, spoil: impl Fn(&mut Vec<u8>)) -> Result<Findings> {
     let hub = stage.hub()?;
     let model = hub.try_publish(&ModelFixture::new(MODEL).shards(4, 100_000))?;
     hub.fault(FaultTarget::data("params_shard_3.bin"), Fault::Stall { after: 10 }, Times::Forever);
     let mut run = stage.start(&hub, &["download", "--progress", "none", "HF://o/m"])?;
-    // The three shards and the tokenizer's file.
+    // The three shards and the tokenizer.
     let pool =
         || stage.only_child("staging").and_then(|slot| children(&slot.join("pool"))).unwrap_or_default();
     run.until(|| pool().len() >= 4)?;
@@ -77,7 +77,7 @@ fn without_receipt(stage: &Stage) -> Result<Findings> {
     moved_on(stage, false)
 }
 
-/// A directory of one commit lost a shard, and the hub has only another commit.
+/// A directory of one commit has lost a shard, and the hub has only another commit.
 fn moved_on(stage: &Stage, has_receipt: bool) -> Result<Findings> {
     let hub = stage.hub()?;
     let (config, mark) = (ModelFixture::new(MODEL), |n: u64| format!("{{\"model_max_length\": {n}}}\n"));

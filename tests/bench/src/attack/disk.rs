@@ -40,7 +40,7 @@ fn scratch(stage: &Stage) -> Result<Findings> {
     first.kill()?;
     let left = children(&place)?.len();
     ensure!(left > 0, "nothing was left to remove");
-    // A run that was heard of lately may only sleep.
+    // A run with a recent heartbeat may be suspended, so it is made to look older.
     let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
     walk(&stage.private(), &mut |path, found| {
         if found.is_file()
@@ -89,7 +89,7 @@ fn manifest(stage: &Stage) -> Result<Findings> {
         .expect(fetched == 0, "everything was fetched for nothing"))
 }
 
-/// A run that is killed while one shard is on its way.
+/// Kills a run during the transfer of a shard.
 fn interrupted(stage: &Stage, hub: &LocalHub, command: &mut Command) -> Result<PathBuf> {
     hub.fault(FaultTarget::data("params_shard_0.bin"), Fault::Stall { after: 3 << 20 }, Times::Forever);
     let mut run = Running::start(command)?;

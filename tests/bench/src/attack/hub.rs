@@ -1,4 +1,4 @@
-//! A hub that says odd things, or takes its time.
+//! A hub that sends hostile text, or is very slow.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub(super) const SCENES: &[Scene] = &[
     Scene::new(13, "what only Windows forbids is fine here", "`aux.md`, `a:b.png`, `x.`", windows),
 ];
 
-/// A window's title, a cursor, C1, a new line, and secrets.
+/// Sets a window title, clears the screen, uses a C1 control, forges a line, and contains secrets.
 fn evil() -> String {
     format!(
         "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\r\nerror: forged\nhttps://user:p4ssw0rd@hub/x \
@@ -34,7 +34,7 @@ fn evil() -> String {
     )
 }
 
-/// Downloads from a hub whose list of references is `list`.
+/// Downloads from a hub that sends `list` as its list of references.
 fn listed(stage: &Stage, list: Vec<u8>) -> Result<Findings> {
     let hub = stage.hub()?;
     let served = Fault::git_list(list);
@@ -58,14 +58,14 @@ fn format(stage: &Stage) -> Result<Findings> {
 
 fn headers(stage: &Stage) -> Result<Findings> {
     let hub = stage.hub()?;
-    // As much of it as is read as text in a header.
+    // Only characters that are valid in a header.
     let evil = evil().replace(|c: char| !c.is_ascii_graphic(), "_");
     let odd = Fault::Status {
         code: 200,
         headers: vec![("content-type".to_owned(), format!("text/{evil}"))],
         body: String::new(),
     };
-    // git and the API.
+    // Both git and the API.
     hub.fault(FaultTarget::any(MODEL), odd, Times::N(2));
     let ran = stage.download(&hub)?;
     let odd = Fault::redirect(302, &format!("https://user:p4ssw0rd@127.0.0.1:1/{evil}"));
@@ -79,12 +79,14 @@ fn model(hub: &LocalHub) -> Result<PublishedModel> {
     hub.try_publish(&ModelFixture::new(MODEL).shards(2, 300_000))
 }
 
-/// Longer than two attempts of a floor's window each take, which is a minute: liveness, not speed.
+/// Longer than two attempts with one floor window (a minute) each. This checks that the program ends, not
+/// how fast.
 const DRIPPING: Duration = Duration::from_secs(200);
-/// Longer than six attempts and the pauses between them take.
+/// Longer than six attempts and the delays between them.
 const BREAKING: Duration = Duration::from_secs(60);
 
-/// Runs against a hub that does this to each kind of answer for ever, all at once; each run must end by itself.
+/// Applies the fault permanently to each kind of response, with one run for each, in parallel. Each run
+/// must end by itself.
 fn each_kind(stage: &Stage, fault: &Fault, patience: Duration) -> Result<Findings> {
     let targets = [
         ("references", FaultTarget::info_refs("")),
@@ -138,7 +140,7 @@ fn limit(stage: &Stage) -> Result<Findings> {
     Ok(findings)
 }
 
-/// What became of a repository with a file of this name in it.
+/// Downloads a repository with a file of this name.
 fn named(stage: &Stage, name: &[u8]) -> Result<(Ran, usize)> {
     let stage = stage.another(&format!("{:x?}", name.iter().take(12).collect::<Vec<_>>()))?;
     let hub = stage.hub()?;

@@ -1,4 +1,4 @@
-//! Another user of the machine, who owns the cache's home and may put into it what he likes.
+//! Another user of the machine, who owns the cache's home and may put anything into it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, lchown, symlink};
@@ -26,12 +26,12 @@ pub(super) const SCENES: &[Scene] = &[
     Scene::new(9, SMALL, "as file under repair", repair).as_root(),
 ];
 
-/// Nobody's number everywhere.
+/// `nobody` on most systems.
 const NEIGHBOUR: u32 = 65_534;
-/// Nothing here takes longer, but where the program hangs.
+/// Only a program that hangs takes longer.
 const SHORT: Duration = Duration::from_secs(8);
 
-/// Gives everything below to the neighbour.
+/// Makes the neighbour the owner of everything below a path.
 fn give_away(path: &Path) -> Result<()> {
     lchown(path, Some(NEIGHBOUR), Some(NEIGHBOUR)).with_context(|| format!("chown {}", path.display()))?;
     if path.symlink_metadata()?.is_dir() {
@@ -40,7 +40,7 @@ fn give_away(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A folder that the neighbour cannot read, but the program's user can: he wants it gone.
+/// A folder that the neighbour cannot access but wants deleted; the program's user can delete it.
 fn victim(stage: &Stage) -> Result<PathBuf> {
     let victim = stage.path("victim");
     for folder in ["one", "123-abcdefghij/tree", "123-abcdefghij/parts", "pool"] {
@@ -51,7 +51,7 @@ fn victim(stage: &Stage) -> Result<PathBuf> {
     Ok(victim)
 }
 
-/// Everything that is there.
+/// Lists everything below a path.
 fn census(path: &Path) -> Vec<String> {
     let below = children(path).unwrap_or_default();
     let mut all: Vec<String> =
@@ -61,7 +61,7 @@ fn census(path: &Path) -> Vec<String> {
     all
 }
 
-/// A home of the neighbour's with a model in it.
+/// A home that belongs to the neighbour, with a model in it.
 fn home(stage: &Stage) -> Result<LocalHub> {
     let hub = stage.hub()?;
     hub.try_publish(&ModelFixture::new(MODEL))?;
@@ -177,7 +177,7 @@ fn plant(what: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Plants each odd thing where `place` says, and runs the program.
+/// Plants each odd file at `place`, and runs the program.
 fn each(stage: &Stage, place: impl Fn(&Stage) -> Result<PathBuf>, commands: &[&[&str]]) -> Result<Findings> {
     let mut findings = Findings::default();
     for (number, what) in ODD.iter().enumerate() {
@@ -219,7 +219,7 @@ fn note(stage: &Stage) -> Result<Findings> {
     each(stage, place, &[&["prune"], &["download", "--force", "--progress", "none", "HF://o/m"]])
 }
 
-/// Whoever waits for a lock reads who holds it, and must still hear a signal.
+/// A program that waits for a lock reads who holds it, and must still react to a signal.
 fn holder(stage: &Stage) -> Result<Findings> {
     let mut findings = Findings::default();
     for (number, what) in ODD.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Small packs that unfold to a lot.
+//! Small packs that expand enormously.
 
 use anyhow::{Context as _, Result};
 use local_hub::{
@@ -21,10 +21,10 @@ pub(super) const SCENES: &[Scene] = &[
 
 const MEGABYTE: usize = 1 << 20;
 
-/// Downloads from a hub that has nothing but this pack, and a branch that leads to `tip`.
+/// Downloads from a hub that has only this pack, and a branch at `tip`.
 fn fetched(stage: &Stage, pack: &[u8], tip: &str) -> Result<Findings> {
     let hub = stage.hub()?;
-    // Without a side band: the pack is sent as it is.
+    // Without a side band, the pack is sent as it is.
     hub.fault(FaultTarget::info_refs(""), Fault::git_list(reference_list(tip, "ofs-delta")), Times::Forever);
     let answer = Fault::git_answer([packet(b"NAK\n").as_slice(), pack].concat());
     hub.fault(FaultTarget::upload_pack(""), answer, Times::Forever);

@@ -1,4 +1,4 @@
-//! One run of the program under attack: bounded in time, with its memory and its words.
+//! One run of the attacked program, with limited time and memory, and with its output.
 
 use std::fmt;
 use std::fs;
@@ -11,16 +11,16 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::machine::kilobytes;
 
-/// The kernel keeps the peak; how often it is asked for is how much of a program's very end may be missed.
+/// How often to read the peak memory. The kernel keeps it, so only a peak at the very end may be missed.
 const EVERY: Duration = Duration::from_millis(5);
-/// A program that takes more is stopped, for the sake of the machine.
+/// A program that uses more memory is stopped, to protect the machine.
 const MOST_MEMORY: u64 = 4_000_000_000;
-/// More of what a program says is of no use to anyone.
+/// The maximum length of the output that is kept.
 const MOST_WORDS: u64 = 1 << 20;
-/// How much of it a table shows.
+/// The part of it shown in a table.
 const SHOWN: usize = 160;
 
-/// A program at work. Dropped, it is killed.
+/// A running program, killed when dropped.
 pub(super) struct Running {
     child: Child,
     began: Instant,
@@ -30,13 +30,13 @@ pub(super) struct Running {
 
 /// How a run ended.
 pub(super) struct Ran {
-    /// `None` when a signal ended it.
+    /// `None` if it was ended by a signal.
     pub(super) status: Option<i32>,
     pub(super) was_killed: bool,
     pub(super) seconds: f64,
-    /// Bytes of resident memory at the peak; 0 where the system does not say.
+    /// Peak resident memory in bytes; 0 if unknown.
     pub(super) peak: u64,
-    /// Standard output, then standard error: what a terminal gets.
+    /// Standard output, then standard error: everything that a terminal would show.
     pub(super) said: String,
 }
 
@@ -54,14 +54,14 @@ impl Running {
         Ok(Self { child, began, words: Some(words), peak: 0 })
     }
 
-    /// Whether it still runs.
+    /// Reads the peak memory, and returns whether the program is still running.
     pub(super) fn look(&mut self) -> Result<bool> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         self.peak = self.peak.max(kilobytes(&status, "VmHWM").unwrap_or_default() * 1024);
         Ok(self.child.try_wait()?.is_none())
     }
 
-    /// Waits until the program has ended, or for so long, or until it takes what the machine needs itself.
+    /// Waits until the program ends, `patience` is over, or it uses too much memory.
     pub(super) fn watch(&mut self, patience: Duration) -> Result<bool> {
         let deadline = Instant::now() + patience;
         while self.look()? {
@@ -73,7 +73,7 @@ impl Running {
         Ok(true)
     }
 
-    /// Lets it run until something has come about.
+    /// Lets it run until the condition holds.
     pub(super) fn until(&mut self, mut has_come: impl FnMut() -> bool) -> Result<()> {
         while !has_come() {
             ensure!(self.look()?, "a run ended before it came to what the scene is about");
@@ -94,13 +94,13 @@ impl Running {
         Ok(())
     }
 
-    /// As if the power went.
+    /// Sends `SIGKILL`, as if the power failed.
     pub(super) fn kill(mut self) -> Result<Ran> {
         self.child.kill()?;
         Ok(Ran { was_killed: false, ..self.wait(Duration::ZERO)? })
     }
 
-    /// Waits for the end, at most so long.
+    /// Waits for the end, for at most `patience`.
     pub(super) fn wait(mut self, patience: Duration) -> Result<Ran> {
         let was_killed = !self.watch(patience)?;
         if was_killed {
@@ -120,7 +120,7 @@ fn pause() {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // One that has ended needs neither.
+        // Has no effect if it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

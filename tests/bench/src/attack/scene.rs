@@ -1,4 +1,4 @@
-//! What scenes are made of: a stage with the program and an empty cache, and what was found.
+//! The parts of scenes: a stage with the program and an empty cache, and the findings.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,23 +11,23 @@ use local_hub::LocalHub;
 
 use super::program::{Ran, Running};
 
-/// A scene that lasts longer is over, and its promise broken.
+/// A scene that takes longer is ended, and its promise counts as broken.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-/// What the program may take in memory, whatever is sent: 128 MiB.
+/// The memory that the program may use, whatever is sent: 128 MiB.
 pub(super) const MOST_MEMORY: u64 = 128 << 20;
 /// The model of every scene.
 pub(super) const MODEL: &str = "o/m";
-/// Secrets that no terminal may see.
+/// A secret that must never reach a terminal.
 pub(super) const TOKEN: &str = "hf_AttackedSecretToken1234567890";
 
 /// One attack.
 #[derive(Clone, Copy)]
 pub(super) struct Scene {
-    /// Number of the promise.
+    /// The number of the promise.
     pub(super) row: u8,
     pub(super) promise: &'static str,
     pub(super) name: &'static str,
-    /// It needs two users.
+    /// The scene needs two users.
     pub(super) as_root: bool,
     pub(super) play: Play,
 }
@@ -44,7 +44,7 @@ impl Scene {
     }
 }
 
-/// Where a scene is played.
+/// Where a scene takes place.
 pub(super) struct Stage {
     program: PathBuf,
     folder: PathBuf,
@@ -55,19 +55,19 @@ impl Stage {
         Self { program: program.to_path_buf(), folder: folder.to_path_buf() }
     }
 
-    /// A stage beside this one, for a scene of several runs.
+    /// Another stage beside this one, for a scene with several runs.
     pub(super) fn another(&self, name: &str) -> Result<Self> {
         let folder = self.path(name);
         std::fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
         Ok(Self { program: self.program.clone(), folder })
     }
 
-    /// Whether this process, which made the stage, is root.
+    /// Whether this process is root, judged by the owner of the stage.
     pub(super) fn is_root(&self) -> bool {
         self.folder.metadata().is_ok_and(|folder| folder.uid() == 0)
     }
 
-    /// A place of the scene's own.
+    /// A path in the scene's folder.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -76,7 +76,7 @@ impl Stage {
         self.path("home")
     }
 
-    /// The directory that is handed out.
+    /// The visible directory of the model.
     pub(super) fn entry(&self) -> PathBuf {
         self.home().join("model_weights/hf").join(MODEL)
     }
@@ -85,7 +85,7 @@ impl Stage {
         self.home().join("model_weights/.mlc-weights")
     }
 
-    /// The only child of a folder below the private one: the slot's, whatever it is called.
+    /// The only child of a folder in the private folder: the model's slot, whatever its name.
     pub(super) fn only_child(&self, of: &str) -> Result<PathBuf> {
         let folder = self.private().join(of);
         let children = children(&folder)?;
@@ -97,7 +97,7 @@ impl Stage {
         LocalHub::builder().token(TOKEN).files_in(&self.folder).try_start()
     }
 
-    /// The program with nothing of this process's environment.
+    /// The program, without this process's environment.
     pub(super) fn command(&self, hub: &LocalHub, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
@@ -118,12 +118,12 @@ impl Stage {
         self.start(hub, arguments)?.wait(PATIENCE)
     }
 
-    /// `download` of the model, with progress for pipes.
+    /// Downloads the model, with plain progress.
     pub(super) fn download(&self, hub: &LocalHub) -> Result<Ran> {
         self.run(hub, &["download", "--progress", "plain", "HF://o/m"])
     }
 
-    /// A download that must end well, to begin with.
+    /// Downloads the model; this must succeed, as preparation.
     pub(super) fn have_model(&self, hub: &LocalHub) -> Result<()> {
         let ran = self.download(hub)?;
         ensure!(ran.status == Some(0), "the scene's own download failed: {ran}");
@@ -136,7 +136,7 @@ pub(super) fn children(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(listing.map(|child| Ok(child?.path())).collect::<std::io::Result<_>>()?)
 }
 
-/// What a scene found: what was seen, and what must not have been.
+/// The findings of a scene: observations, and broken expectations.
 #[derive(Default)]
 pub(super) struct Findings {
     seen: Vec<String>,
@@ -144,7 +144,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// What can be seen of a run from outside. One that had to be killed breaks every promise.
+    /// The observable results of a run. A run that had to be killed breaks every promise.
     pub(super) fn of(ran: &Ran) -> Self {
         Self::default().and(ran)
     }
@@ -158,7 +158,7 @@ impl Findings {
         self
     }
 
-    /// Notes `otherwise` unless the promise holds.
+    /// Records `otherwise` if the promise does not hold.
     pub(super) fn expect(mut self, holds: bool, otherwise: impl Into<String>) -> Self {
         if !holds {
             self.complaints.push(otherwise.into());
@@ -166,7 +166,7 @@ impl Findings {
         self
     }
 
-    /// The program called what it met hostile: status 4 or 5, at once.
+    /// The program reported hostile data at once: status 4 or 5.
     pub(super) fn final_after(self, ran: &Ran, attempts: usize) -> Self {
         self.saw(format!("{attempts} attempts"))
             .expect(matches!(ran.status, Some(4 | 5)), "the status is not 4 or 5")
@@ -177,7 +177,7 @@ impl Findings {
         self.expect(ran.peak <= MOST_MEMORY, "it took more than 128 MiB")
     }
 
-    /// Nothing on the terminal but the program's own words: no control characters, no secret.
+    /// The output contains no control characters and no secrets.
     pub(super) fn clean(self, ran: &Ran) -> Self {
         let is_odd = |c: &char| {
             c.is_control() && *c != '\n'
@@ -192,7 +192,7 @@ impl Findings {
     }
 }
 
-/// The cells of a table.
+/// As the cells of a table.
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seen = self.seen.join("; ");

@@ -1,4 +1,4 @@
-//! The programs on bad lines: with the settings with which they give up last, and go on where they were.
+//! The programs on bad lines, with the settings that make them most persistent and able to resume.
 
 use std::path::Path;
 
@@ -13,7 +13,8 @@ use crate::workplace::{clean, version};
 const CURL: &str = "curl --silent --show-error --fail --location --retry 10 --retry-delay 1";
 
 impl Course<'_> {
-    /// All but ours that are installed and can go on with what they have; those that are not installed are named.
+    /// All other programs that are installed and can resume; prints the names of those that are not
+    /// installed.
     pub(crate) fn stubborn_others(&self) -> Result<Vec<Contestant>> {
         let mut contestants = Vec::new();
         match version(clean("curl").arg("--version")) {
@@ -28,12 +29,12 @@ impl Course<'_> {
         Ok(contestants)
     }
 
-    /// It tries again by itself what it calls transient. A broken connection is left to the next start on purpose:
-    /// only then does it continue where the file ends; a retry would start the file over each time.
+    /// Retries failures that it calls transient. A broken connection is deliberately left to the next
+    /// start: only then does it resume at the end of the file, while a retry would start over.
     fn stubborn_curl(&self) -> Result<Contestant> {
         let list = self.curl_list()?;
         let mut curl = format!("{CURL} --parallel --parallel-immediate --parallel-max 32 --continue-at -");
-        // Without these it never leaves a connection that crawls.
+        // Without these it never abandons an extremely slow connection.
         curl += " --speed-limit 1000 --speed-time 5";
         let fetch = format!("{curl} --config '{}'", list.display());
         let check = format!(
@@ -44,7 +45,7 @@ impl Course<'_> {
         Ok(self.by_name("curl -Z --retry -C -, md5sum", &format!("{fetch}; {check}")))
     }
 
-    /// It writes down where it is every second, for when it is killed.
+    /// Records its state every second, in case it is killed.
     fn stubborn_aria2(&self) -> Result<Contestant> {
         let mut command = aria2(&self.aria2_list()?, Path::new("."));
         command.args(["--continue=true", "--auto-save-interval=1", "--auto-file-renaming=false"]);
@@ -52,8 +53,8 @@ impl Course<'_> {
         Ok(self.by_name("aria2c, 8 files × 4", &shown(&command)))
     }
 
-    /// A program that is handed URLs. As the others do, it begins with the model's name: the list of the model's files is
-    /// asked for first, though what is then fetched is known already.
+    /// A program that takes URLs. Like the others it begins with the model's name: it requests the list of
+    /// the model's files, although the URLs to fetch are already known.
     fn by_name(&self, name: &str, fetch: &str) -> Contestant {
         let Served { endpoint, id, commit, .. } = self.model;
         let tree = format!("{endpoint}/api/models/{id}/tree/{commit}?recursive=true");

@@ -1,4 +1,4 @@
-//! An HTTP cache before the store: nginx, as Debian has it.
+//! An HTTP cache in front of the store: Debian's nginx.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -15,7 +15,7 @@ use crate::workplace::{emptied, pause};
 const PORT: u16 = 8080;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A cache that is empty at first, until this is dropped.
+/// A cache that is empty at first, until it is dropped.
 pub(super) struct HttpCache {
     process: Child,
     log: PathBuf,
@@ -23,7 +23,7 @@ pub(super) struct HttpCache {
 }
 
 impl HttpCache {
-    /// It asks `store` for what it does not have.
+    /// Starts it; it fetches from `store` whatever it lacks.
     pub(super) fn start(place: &Namespace, folder: &Path, address: Ipv4Addr, store: &str) -> Result<Self> {
         let folder = emptied(folder.join("cache"))?;
         let (file, log) = (folder.join("nginx.conf"), folder.join("access.log"));
@@ -61,7 +61,7 @@ impl HttpCache {
         self.process.id()
     }
 
-    /// What it was asked and has sent.
+    /// The requests it received and the bytes it sent.
     pub(super) fn count(&self) -> Result<Traffic> {
         let log = fs::read_to_string(&self.log).context("reading nginx's log")?;
         let bytes = log.lines().filter_map(|line| line.split(' ').nth(1)?.parse::<u64>().ok());
@@ -74,13 +74,14 @@ impl HttpCache {
 
 impl Drop for HttpCache {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may already have ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// One process, so that it ends when it is killed. What many ask for at once is asked of the store once.
+/// A single process, which can be killed. Simultaneous requests for the same file become one request to the
+/// store.
 fn configuration(folder: &Path, address: Ipv4Addr, store: &str) -> String {
     let folder = folder.display();
     format!(

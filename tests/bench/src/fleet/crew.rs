@@ -1,4 +1,4 @@
-//! The nodes: processes of the command, or downloads of the library of which a process does many.
+//! The nodes: processes of the command, or downloads with the library, many of which share a process.
 
 use std::fs;
 use std::io::Read as _;
@@ -16,16 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::workplace::{Workplace, emptied, removed};
 
-/// So many nodes are processes each.
+/// Up to this many nodes are separate processes.
 pub(super) const PROCESSES: usize = 64;
-/// More share processes of so many, since one process may not have files and connections without end.
+/// Beyond that, this many nodes share a process, since a process has limited files and connections.
 const TOGETHER: usize = 250;
 
-/// And each of them opens so many connections at most, with which a download begins: a server of this machine may not
-/// have them without end either.
+/// Each of these opens at most this many connections, the initial number of a download: the servers have
+/// limits, too.
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 
-/// What the hidden command is told.
+/// The options of the hidden command.
 #[derive(Args)]
 pub(crate) struct NodesOptions {
     model: String,
@@ -34,23 +34,23 @@ pub(crate) struct NodesOptions {
     count: usize,
 }
 
-/// One node's download.
+/// The results of one node's download.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct NodeRun {
     pub(super) seconds: f64,
     pub(super) failure: Option<String>,
 }
 
-/// Nodes that are alike.
+/// A group of identical nodes.
 pub(super) struct Crew<'a> {
     pub(super) place: &'a Workplace,
     pub(super) model: String,
-    /// The environment of each, besides its home.
+    /// The environment of each node, besides its home.
     pub(super) variables: Vec<(String, String)>,
 }
 
 impl Crew<'_> {
-    /// All begin at once, and each one's home is removed when it has the model.
+    /// Starts all nodes at once, and removes each one's home when it has the model.
     pub(super) fn work(&self, nodes: usize) -> Result<Vec<NodeRun>> {
         let homes = emptied(self.place.memory.join("homes"))?;
         let runs = if nodes > PROCESSES { self.share(&homes, nodes)? } else { self.single(&homes, nodes) };
@@ -87,7 +87,7 @@ impl Crew<'_> {
                     let began = Instant::now();
                     let failure = failure(command.output());
                     let run = NodeRun { seconds: began.elapsed().as_secs_f64(), failure };
-                    // What is left goes with all homes.
+                    // Whatever remains is removed with all homes.
                     let _ = removed(&home);
                     if let Ok(mut runs) = runs.lock() {
                         runs.push(run);
@@ -118,7 +118,7 @@ impl Crew<'_> {
     }
 }
 
-/// The last line of what a program said, if it failed.
+/// The last line of a program's output, if it failed.
 fn failure(output: std::io::Result<std::process::Output>) -> Option<String> {
     match output {
         Ok(output) if output.status.success() => None,
@@ -134,7 +134,7 @@ fn home(homes: &Path, node: usize) -> PathBuf {
     homes.join(format!("node-{node}"))
 }
 
-/// Many nodes in this process; how it went goes to standard output.
+/// Runs many nodes in this process, and prints the results to standard output.
 pub(crate) fn serve(options: &NodesOptions) -> Result<()> {
     let NodesOptions { model, homes, first, count } = options;
     let request: Request = model.parse()?;
@@ -147,7 +147,7 @@ pub(crate) fn serve(options: &NodesOptions) -> Result<()> {
             let (request, builder) = (request.clone(), builder.clone().home(&home));
             nodes.push(tokio::spawn(async move {
                 let run = download(builder, request).await;
-                // What is left goes with all homes.
+                // Whatever remains is removed with all homes.
                 let _ = tokio::task::spawn_blocking(move || fs::remove_dir_all(home)).await;
                 run
             }));

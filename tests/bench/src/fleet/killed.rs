@@ -1,4 +1,4 @@
-//! The node that downloads for all is killed in the middle.
+//! Kills the node that downloads for all others midway.
 
 use std::fs;
 use std::path::Path;
@@ -11,12 +11,12 @@ use super::crew::{Crew, NodeRun};
 use crate::workplace::{emptied, go_on, pause, removed};
 
 const EVERY: Duration = Duration::from_millis(100);
-/// The holder has so much of the model when it is killed.
+/// The part of the model that the holder has when it is killed.
 const PERCENT: u64 = 40;
-/// Far longer than the others wait for a holder that is dead.
+/// Far longer than the others wait for a dead holder.
 const PATIENCE: Duration = Duration::from_secs(1200);
 
-/// All begin at once; how it went for those that were not killed.
+/// Starts all nodes at once, and returns the results of those that were not killed.
 pub(super) fn work(crew: &Crew<'_>, nodes: usize, bytes: u64) -> Result<Vec<NodeRun>> {
     let homes = emptied(crew.place.memory.join("homes"))?;
     let mut running = Vec::new();
@@ -57,7 +57,7 @@ fn holder(crew: &Crew<'_>, running: &[(usize, Child)], bytes: u64) -> Option<usi
     running.iter().position(|(node, _)| held(&crew.home(*node)) * 100 >= bytes * PERCENT)
 }
 
-/// Bytes on the disk; parts that are not written yet are holes.
+/// Bytes on the disk, not counting holes for unwritten parts.
 fn held(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
 
@@ -74,7 +74,7 @@ fn held(folder: &Path) -> u64 {
 
 fn stop(running: impl IntoIterator<Item = (usize, Child)>) {
     for (_, mut child) in running {
-        // It may have ended by itself.
+        // It may already have ended.
         let _ = child.kill();
         let _ = child.wait();
     }

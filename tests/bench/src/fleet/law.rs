@@ -1,4 +1,4 @@
-//! The law that the points follow, and what it says of a fleet that does not fit on one machine.
+//! A model fitted to the points, and its prediction for a fleet that does not fit on one machine.
 
 use serde::Serialize;
 
@@ -6,21 +6,21 @@ use super::point::Point;
 use super::setup::Setup;
 use crate::table::{Table, seconds};
 
-/// `T = fixed + lines / used`: what the lines alone would take, by the part of them that is used, and what does not grow
-/// with the bytes.
+/// `T = fixed + lines / used`: the time that the links alone would take, divided by the used fraction of
+/// their speed, plus a part that does not grow with the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Law {
     setup: Setup,
     points: usize,
-    /// Seconds.
+    /// In seconds.
     fixed: f64,
     used: f64,
-    /// By how much the point that fits worst is off.
+    /// The largest relative error of a point.
     off: f64,
 }
 
 impl Law {
-    /// The law with the least squares of relative errors. `None` of fewer than three points.
+    /// Minimizes the squares of the relative errors. `None` with fewer than three points.
     pub(super) fn of(setup: Setup, points: &[Point]) -> Option<Self> {
         let points: Vec<(f64, f64)> = points
             .iter()
@@ -30,7 +30,7 @@ impl Law {
         if points.len() < 3 {
             return None;
         }
-        // The error of a point is divided by its time: all are of the same weight.
+        // The error of a point is divided by its time, so that all have the same weight.
         let sum = |of: fn(f64, f64) -> f64| points.iter().map(|(x, t)| of(*x, *t)).sum::<f64>();
         let (one, x, xx) = (sum(|_, t| 1.0 / (t * t)), sum(|x, t| x / (t * t)), sum(|x, t| x * x / (t * t)));
         let (t, xt) = (sum(|_, t| 1.0 / t), sum(|x, t| x / t));
@@ -39,7 +39,7 @@ impl Law {
         if !(determinant > 0.0 && fixed >= 0.0) {
             (fixed, slope) = (0.0, xt / xx);
         }
-        // No line carries more than it can: what looks so are waits of random length.
+        // No link can exceed its speed: if it seems so, that is due to waits of random length.
         if slope < 1.0 {
             (fixed, slope) = (((t - x) / one).max(0.0), 1.0);
         }
@@ -74,18 +74,18 @@ pub(super) fn table(laws: &[Law]) -> Table {
     table
 }
 
-/// Bytes of a shard as MLC makes them; each is one request to a store.
+/// The size of MLC's shards in bytes; each is one request to a store.
 const SHARD: f64 = 32.0 * 1024.0 * 1024.0;
-/// Bytes and nodes of the fleet on paper.
+/// The size of the model in bytes for the predicted fleet.
 const MODEL: f64 = 40e9;
 const NODES: f64 = 1000.0;
-/// What a bucket answers a second to `GET`s below one prefix, by the word of its operator.
+/// The `GET` requests per second that a bucket answers below one prefix, according to its operator.
 const ANSWERS: f64 = 5500.0;
-/// Dollars for a `GET`, and for a gigabyte out of a cloud.
+/// The price in dollars of a `GET`, and of a gigabyte sent out of a cloud.
 const GET: f64 = 0.4e-6;
 const EGRESS: f64 = 0.09;
 
-/// A place with a line, in bytes a second.
+/// A place with a link, in bytes per second.
 struct PaperPlace {
     name: String,
     setup: Setup,
@@ -106,7 +106,8 @@ fn places() -> Vec<PaperPlace> {
         hub: gigabits(hub),
         serves: gigabits(serves),
     };
-    // A bucket gives each node what its card takes (25 Gbit/s), and all together what its answers carry.
+    // A bucket serves each node at the speed of its network card (25 Gbit/s), and all nodes at its request
+    // limit.
     let bucket = (ANSWERS * SHARD * 8.0 / 1e9).min(NODES * 25.0);
     vec![
         place("hub alone, 1 Gbit/s", Setup::Hub, NODES, 1.0, 1.0),
@@ -119,7 +120,8 @@ fn places() -> Vec<PaperPlace> {
     ]
 }
 
-/// How many requests a node makes in a crowd for each that it makes alone: files that come slowly are asked for again.
+/// How many requests a node makes in a large fleet for each one that it makes alone: slow files are
+/// requested again.
 #[expect(clippy::cast_precision_loss, reason = "a few digits are printed")]
 fn asked_again(points: &[Point]) -> f64 {
     let stores = points.iter().filter(|point| point.setup == Setup::Store);
@@ -129,7 +131,7 @@ fn asked_again(points: &[Point]) -> f64 {
     if least > 0.0 && most > 0.0 { most / least } else { 1.0 }
 }
 
-/// A thousand nodes and a model of 40 GB.
+/// The prediction for a thousand nodes and a model of 40 GB.
 pub(super) fn paper(laws: &[Law], points: &[Point]) -> Table {
     let mut table = Table::new(&[
         "1,000 nodes × 40 GB",
@@ -164,7 +166,7 @@ pub(super) fn paper(laws: &[Law], points: &[Point]) -> Table {
     table
 }
 
-/// How many nodes have 40 GB within so many minutes.
+/// How many nodes can get 40 GB in a given number of minutes.
 pub(super) fn limits(laws: &[Law]) -> Option<Table> {
     let law = laws.iter().find(|law| law.setup == Setup::Store)?;
     let mut table = Table::new(&["a store gives", "nodes in 5 min", "in 15 min", "in 60 min"]);
@@ -203,7 +205,7 @@ mod tests {
             point.store.reads = reads;
         }
         let text = paper(&[law], &points[..2]).to_string();
-        // 40 TB at 10 Gbit/s, of which 80 % are used.
+        // 40 TB at 10 Gbit/s, 80 % of which are used.
         assert!(text.contains("| store on one server, 10 Gbit/s  |   0.00 | 11.11 |"), "{text}");
         assert!(text.contains("1.19 |        3.58 |"), "{text}");
     }

@@ -1,4 +1,4 @@
-//! What must hold, whatever the machine.
+//! What must hold on any machine.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use super::setup::Setup;
 #[derive(Serialize)]
 pub(super) struct Must {
     promise: &'static str,
-    /// `None`: not measured.
+    /// `None` if it was not measured.
     held: Option<bool>,
-    /// The worst of what was measured.
+    /// The worst measurement.
     seen: String,
 }
 

@@ -1,7 +1,7 @@
-//! Networks of their own, and lines between them that carry so much a second.
+//! Network namespaces, and links of limited speed between them.
 //!
-//! A namespace lives as long as the shell that waits in it, and that one ends with this process, however it ends: the
-//! kernel removes the lines too.
+//! A namespace lives as long as the shell that waits in it, and the shell ends with this process, however
+//! that ends. The kernel then removes the links, too.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,12 +12,12 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-/// Says that it is there, and waits.
+/// Reports that it is ready, and waits.
 const HOLD: &str = "ip link set lo up && echo there && read -r _";
-/// A queue holds what the line carries in so many parts of a second.
+/// A queue holds what the link carries in this fraction of a second.
 const QUEUE: u64 = 4;
 
-/// Runs this program again in a network of its own, where it may configure what it likes.
+/// Runs this program again in a new network that it may configure.
 pub(super) fn enter(program: &Path) -> Result<()> {
     let mut probe = Command::new("unshare");
     probe.args(["--net", "sh", "-c", "ip link set lo up && tc qdisc show"]);
@@ -33,13 +33,13 @@ pub(super) fn enter(program: &Path) -> Result<()> {
     if !std::env::args_os().any(|argument| argument == "--program") {
         command.arg("--program").arg(program);
     }
-    // Signals reach it as they would have reached this process.
+    // `exec`, so that signals reach it as they would have reached this process.
     Err(command.exec()).context("running unshare")
 }
 
 /// A network namespace.
 pub(super) struct Namespace {
-    /// `None`: the one that this process is in.
+    /// `None` for the namespace of this process.
     shell: Option<Child>,
 }
 
@@ -63,12 +63,12 @@ impl Namespace {
         self.shell.as_ref().map_or_else(std::process::id, Child::id)
     }
 
-    /// The words before a command that is to run here.
+    /// The words in front of a command to run it here.
     pub(super) fn enter(&self) -> Vec<String> {
         ["nsenter".to_owned(), format!("--net=/proc/{}/ns/net", self.id()), "--".to_owned()].into()
     }
 
-    /// A program that runs here.
+    /// A command that runs here.
     pub(super) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.args(self.enter().into_iter().skip(1)).arg(program);
@@ -80,13 +80,13 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         if let Some(shell) = &mut self.shell {
             drop(shell.stdin.take());
-            // It has nothing to say.
+            // The exit status does not matter.
             let _ = shell.wait();
         }
     }
 }
 
-/// A line between two namespaces.
+/// A link between two namespaces.
 #[derive(Clone, Copy)]
 pub(super) struct Wire<'a> {
     near: &'a Namespace,
@@ -95,7 +95,7 @@ pub(super) struct Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    /// The number is part of the addresses.
+    /// The number becomes part of the addresses.
     pub(super) fn new(near: &'a Namespace, far: &'a Namespace, number: u8) -> Result<Self> {
         let line = Self { near, far, number };
         let (one, other, id) = (line.device('n'), line.device('f'), far.id());
@@ -115,14 +115,14 @@ impl<'a> Wire<'a> {
         Ipv4Addr::new(10, 77, self.number, 1)
     }
 
-    /// Of the far end.
+    /// The address of the far end.
     pub(super) fn address(&self) -> Ipv4Addr {
         Ipv4Addr::new(10, 77, self.number, 2)
     }
 
-    /// From now on it carries so many bytes a second in each direction.
+    /// Limits the link to this many bytes per second in each direction.
     pub(super) fn set_speed(&self, bytes: u64) -> Result<()> {
-        // A timer's tick apart, and at least one packet as large as the kernel makes them.
+        // At least the bytes of one timer tick, and one packet of the kernel's maximum size.
         let (burst, queue) = ((bytes / 200).max(80_000), (bytes / QUEUE).max(1 << 20));
         for (place, end) in [(self.near, 'n'), (self.far, 'f')] {
             let device = self.device(end);
@@ -132,7 +132,7 @@ impl<'a> Wire<'a> {
         Ok(())
     }
 
-    /// All bytes that have come from the far end so far, with the headers of their packets.
+    /// All bytes received from the far end so far, including packet headers.
     pub(super) fn received(&self) -> Result<u64> {
         let table = fs::read_to_string(format!("/proc/{}/net/dev", self.near.id()))?;
         received(&table, &self.device('n')).context("a line is not in the kernel's table")

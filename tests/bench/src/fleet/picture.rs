@@ -1,4 +1,4 @@
-//! The charts: time, and what the hub sends, by the number of nodes.
+//! Charts of the time, and of what the hub sends, by the number of nodes.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::setup::Setup;
 use crate::curves::{Curve, Graph, write};
 
 const DRAWN: [Setup; 5] = [Setup::Hub, Setup::Store, Setup::Fill, Setup::Cache, Setup::Tier];
-/// What is less is not told from nothing.
+/// Smaller values are shown as this one.
 const NEXT_TO_NOTHING: f64 = 0.01;
 
 pub(super) fn draw(folder: &Path, points: &[Point]) -> Result<()> {

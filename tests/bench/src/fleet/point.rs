@@ -1,4 +1,4 @@
-//! One measurement, and tables of them.
+//! One measurement, and tables of measurements.
 
 use serde::Serialize;
 
@@ -7,18 +7,18 @@ use super::setup::Setup;
 use crate::hub::{Routes, Traffic};
 use crate::table::{Table, or_dash, seconds};
 
-/// What one setup took with so many nodes.
+/// The results of one setup with one number of nodes.
 #[derive(Clone, Serialize)]
 pub(super) struct Point {
     pub(super) setup: Setup,
     pub(super) nodes: usize,
-    /// The model was so many times smaller than the whole one.
+    /// How many times smaller the model was than the whole one.
     pub(super) smaller: u64,
-    /// Bytes of the model's files.
+    /// The total size of the model's files in bytes.
     pub(super) bytes: u64,
-    /// Seconds that the lines alone would take.
+    /// The seconds that the links alone would take.
     pub(super) ideal: f64,
-    /// Seconds from the first start to the last end.
+    /// The seconds from the first start to the last end.
     pub(super) wall: f64,
     pub(super) median: f64,
     pub(super) p95: f64,
@@ -26,15 +26,15 @@ pub(super) struct Point {
     pub(super) hub: Routes,
     pub(super) store: StoreTraffic,
     pub(super) cache: Option<Traffic>,
-    /// The part of its line that the server which gave most has used, headers of packets included.
+    /// The used fraction of the link of the busiest server, including packet headers.
     pub(super) used: f64,
-    /// Seconds of processor time of all nodes.
+    /// The processor time of all nodes in seconds.
     pub(super) nodes_cpu: f64,
-    /// And of all servers.
+    /// The processor time of all servers in seconds.
     pub(super) servers_cpu: f64,
 }
 
-/// What a store was asked and has sent.
+/// The requests that a store received, and the bytes it sent.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct StoreTraffic {
     pub(super) reads: u64,
@@ -43,7 +43,7 @@ pub(super) struct StoreTraffic {
     pub(super) received: u64,
 }
 
-/// Of all nodes: the median, what 95 % of them needed at most, and what was wrong with those that failed.
+/// For all nodes: the median, the 95th percentile, and the errors of those that failed.
 pub(super) fn summary(runs: &[NodeRun]) -> (f64, f64, Vec<String>) {
     let mut times: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
     times.sort_by(f64::total_cmp);
@@ -56,17 +56,17 @@ pub(super) fn summary(runs: &[NodeRun]) -> (f64, f64, Vec<String>) {
 
 #[expect(clippy::cast_precision_loss, reason = "a few digits are printed")]
 impl Point {
-    /// How often the model's bytes have left the hub, packs included.
+    /// How often the model's bytes have left the hub, including packs.
     pub(super) fn copies(&self) -> f64 {
         self.hub.content() as f64 / self.bytes as f64
     }
 
-    /// The wall time, as many times longer as the whole model is larger.
+    /// The wall time, scaled up to the whole model.
     pub(super) fn whole_wall(&self) -> f64 {
         self.wall * self.smaller as f64
     }
 
-    /// One line, for whoever waits.
+    /// One line, as progress for the user.
     pub(super) fn said(&self) -> String {
         let Self { setup, nodes, wall, .. } = self;
         let failures = self.failures.len();

@@ -1,4 +1,4 @@
-//! What is compared: where the nodes get the model from.
+//! The compared setups: where the nodes get the model.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -6,32 +6,32 @@ use std::ops::RangeInclusive;
 use clap::ValueEnum;
 use serde::Serialize;
 
-/// How fast the lines are, in bytes a second.
+/// The speeds of the links in bytes per second.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Speeds {
     pub(super) hub: u64,
     pub(super) store: u64,
 }
 
-/// Where nodes look.
+/// Where the nodes look for the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Setup {
-    /// Every node at the hub
+    /// Every node uses the hub
     Hub,
-    /// A store that was filled before; the hub names the commit
+    /// A filled store; the hub resolves the commit
     Store,
-    /// The same with a full commit, so that the hub is not asked
+    /// The same with a full commit id, so that no node asks the hub
     Pinned,
-    /// A store that is empty at first, and filled by whoever holds the lease
+    /// A store that is empty at first, and filled by the holder of the lease
     Fill,
-    /// An HTTP cache, empty at first, before a store
+    /// An HTTP cache, empty at first, in front of a store
     Cache,
-    /// A read-only folder that all nodes see
+    /// A read-only folder that all nodes can access
     Tier,
     /// The store at a tenth of its speed
     SlowStore,
-    /// As `fill`, and the node that downloads from the hub is killed in the middle
+    /// Like `fill`, but the node that downloads from the hub is killed midway
     Killed,
 }
 
@@ -47,7 +47,7 @@ impl Setup {
         Self::Killed,
     ];
 
-    /// The numbers of nodes at which it is measured, within these bounds.
+    /// The numbers of nodes to measure, within these bounds.
     pub(super) fn nodes(self, bounds: RangeInclusive<usize>) -> Vec<usize> {
         let wanted: &[usize] = match self {
             Self::Hub | Self::Store | Self::Fill | Self::Cache | Self::Tier => {
@@ -67,22 +67,22 @@ impl Setup {
         }
     }
 
-    /// The seconds that the lines alone take, at the speeds of this setup.
+    /// The seconds that the links alone take, at the speeds of this setup.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub(super) fn ideal(self, nodes: usize, bytes: u64, speeds: Speeds) -> f64 {
         let from = |speed: u64, copies: usize| copies as f64 * bytes as f64 / speed as f64;
         let Speeds { hub, store } = self.speeds(speeds);
         match self {
             Self::Hub => from(hub, nodes),
-            // A cache passes a range on while the next one comes.
+            // A cache forwards one range while it fetches the next.
             Self::Store | Self::Pinned | Self::SlowStore | Self::Cache => from(store, nodes),
-            // One downloads and pushes; then all others.
+            // One node downloads and pushes, then all others download.
             Self::Fill | Self::Killed => from(hub, 1) + from(store, nodes),
             Self::Tier => 0.0,
         }
     }
 
-    /// The law in words.
+    /// The law as a formula.
     pub(super) fn law(self) -> &'static str {
         match self {
             Self::Hub => "N·S/B_hub",
@@ -93,8 +93,8 @@ impl Setup {
         }
     }
 
-    /// By how much the model must be made smaller, in powers of two, so that the lines alone take no longer than
-    /// `seconds`, and all copies fit into `room` bytes.
+    /// The power of two by which to scale the model down, so that the links alone take at most `seconds`,
+    /// and all copies fit into `room` bytes.
     pub(super) fn smaller(self, nodes: usize, bytes: u64, speeds: Speeds, seconds: f64, room: u64) -> u64 {
         let fits = |smaller: u64| {
             let bytes = bytes / smaller;

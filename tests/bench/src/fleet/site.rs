@@ -1,4 +1,4 @@
-//! The servers, the lines between them, and one measurement on them.
+//! The servers, the links between them, and one measurement on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,12 +17,12 @@ use crate::hub::{HubProcess, Network, Served, Shape};
 use crate::measure::{children_cpu, cpu_of, measure};
 use crate::workplace::{Workplace, clean, emptied, removed};
 
-/// While something is made ready.
+/// During preparation.
 const FAST: Speeds = Speeds { hub: 1_000_000_000, store: 1_000_000_000 };
 const SHARDS: usize = 24;
 const BUCKET: &str = "models";
 
-/// The networks of all servers; the nodes are in this process's own.
+/// The namespaces of all servers; the nodes are in this process's own.
 pub(super) struct Networks {
     nodes: Namespace,
     hub: Namespace,
@@ -37,7 +37,7 @@ impl Networks {
     }
 }
 
-/// What servers have done up to a moment.
+/// The servers' counters at one moment.
 struct Counts {
     store: StoreTraffic,
     received: [u64; 3],
@@ -56,7 +56,7 @@ pub(super) struct Site<'a> {
     hub: HubProcess,
     store: LocalS3,
     cache: Option<HttpCache>,
-    /// By how many times smaller they are.
+    /// By the factor by which they are scaled down.
     models: BTreeMap<u64, Served>,
     pushed: BTreeSet<u64>,
     has_tier: bool,
@@ -100,7 +100,7 @@ impl<'a> Site<'a> {
         store.iter().try_for_each(|wire| wire.set_speed(speeds.store))
     }
 
-    /// One setup with so many nodes, and a model of so many bytes that is made so many times smaller.
+    /// Measures one setup with `nodes` nodes, and a model of `bytes` bytes scaled down by a factor.
     pub(super) fn measure(&mut self, setup: Setup, nodes: usize, bytes: u64, smaller: u64) -> Result<Point> {
         self.set_speeds(FAST)?;
         let model = self.model(bytes, smaller)?;
@@ -149,7 +149,7 @@ impl<'a> Site<'a> {
         Ok(model)
     }
 
-    /// All that is to be there before the nodes begin.
+    /// Everything that must exist before the nodes start.
     fn make_ready(&mut self, setup: Setup, model: &Served, smaller: u64) -> Result<()> {
         let needs_store = matches!(setup, Setup::Store | Setup::Pinned | Setup::SlowStore | Setup::Cache);
         if needs_store && self.pushed.insert(smaller) {
@@ -221,7 +221,7 @@ impl<'a> Site<'a> {
         Ok(Counts { store, received, nodes_cpu: children_cpu().unwrap_or_default(), servers_cpu })
     }
 
-    /// The part of the line of the server that gives most.
+    /// The used fraction of the link of the busiest server.
     #[expect(clippy::cast_precision_loss, reason = "a percentage")]
     fn used(&self, setup: Setup, before: &Counts, after: &Counts, wall: f64) -> f64 {
         let speeds = setup.speeds(self.speeds);
@@ -239,7 +239,7 @@ fn filled_store() -> String {
     format!("s3://{BUCKET}/filled")
 }
 
-/// What each node asks for.
+/// The model that each node requests.
 fn wanted(setup: Setup, model: &Served) -> String {
     match setup {
         Setup::Pinned => format!("{}@{}", model.url, model.commit),
@@ -258,7 +258,7 @@ impl StoreTraffic {
     }
 }
 
-/// The program of SeaweedFS among the servers that the tests install.
+/// The SeaweedFS program among the servers that the tests install.
 pub(super) fn weed(root: &std::path::Path) -> Result<PathBuf> {
     let weed = root.join("target/test-servers/bin/weed");
     ensure!(weed.is_file(), "there is no {}: `cargo xtask ci --servers` installs it", weed.display());

@@ -1,4 +1,4 @@
-//! What a hub is made to send, by how much of it.
+//! What a hub is made to send, in growing amounts.
 
 use std::fmt::Write as _;
 
@@ -15,44 +15,44 @@ use crate::hub::Served;
 /// The model of every measurement.
 pub(super) const MODEL: &str = "bench/growth";
 
-/// A kind of input. Beside it, everything is as small as can be.
+/// A kind of input. Everything else is as small as possible.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) enum Input {
-    /// Plain files of the commit.
+    /// Plain files in the commit.
     PlainFiles,
-    /// Folders with a plain file each.
+    /// Folders with one plain file each.
     Folders,
     /// Shards of a few bytes.
     Shards,
-    /// Shards that all have the same bytes.
+    /// Shards with identical bytes.
     SameShards,
     /// Tensors of one shard, in the manifest.
     Tensors,
-    /// Names in a field of the configuration that is of no interest.
+    /// Names in a field of the configuration that the program does not use.
     Names,
-    /// Files that only the API lists, at a hub without git.
+    /// Files listed only by the API, on a hub without git.
     Listed,
     /// References in git's list.
     References,
-    /// References to the commit that is asked for, as if each were what a tag leads to.
+    /// References to the requested commit, like those of peeled tags.
     Peeled,
-    /// Packets of git's answer, with words for a user.
+    /// Packets with messages for the user, in git's response.
     Packets,
-    /// Objects of a pack.
+    /// Objects in a pack.
     Objects,
     /// Deltas in chains of 32.
     Chains,
-    /// The same, each delta before what it is for.
+    /// The same, with each delta before its base.
     ChainsReversed,
     /// Deltas of one object.
     Fan,
-    /// A shard that takes a while, whatever the count.
+    /// A slow shard, whatever the count.
     Slow,
-    /// Nothing of it comes from a hub.
+    /// Nothing from the hub.
     Nothing,
 }
 
-/// Makes the hub send so much.
+/// Makes the hub send this much.
 pub(crate) fn make(hub: &LocalHub, input: Input, count: usize) -> Result<Served> {
     match input {
         Input::References | Input::Peeled | Input::Packets => Ok(list(hub, input, count)),
@@ -73,7 +73,7 @@ fn repository(hub: &LocalHub, input: Input, count: usize) -> Result<Served> {
     Ok(served(hub, format!("{}@{}", model.url, model.commit), &model.commit))
 }
 
-/// What the other process needs to know; the files would be very many.
+/// What the other process needs to know, without the list of files, which would be very long.
 fn served(hub: &LocalHub, url: String, commit: &str) -> Served {
     let (id, commit) = (MODEL.to_owned(), commit.to_owned());
     Served { endpoint: hub.endpoint(), id, url, commit, files: Vec::new() }
@@ -110,17 +110,17 @@ fn manifest(tensors: usize) -> String {
     )
 }
 
-/// A configuration with so many names in this field.
+/// A configuration with this many names in the field.
 pub(super) fn config(field: &str, names: usize) -> String {
     let mut config = format!("{{\"{field}\":[\"tokenizer.json\"");
     for number in 1..names {
-        // Nothing fails in memory.
+        // Writing to memory cannot fail.
         let _written = write!(config, ",\"{number}.txt\"");
     }
     config + "]}"
 }
 
-/// A pack with nothing but a commit without files, and the commit.
+/// A pack that contains only a commit without files, and the commit's id.
 fn empty_pack() -> (PackBuilder, String) {
     let (mut pack, commit) = (PackBuilder::default(), commit_of(EMPTY_TREE));
     pack.whole("tree", b"");
@@ -128,7 +128,7 @@ fn empty_pack() -> (PackBuilder, String) {
     (pack, object_name("commit", commit.as_bytes()))
 }
 
-/// A hub whose git says this list, and answers with this pack whatever it is asked for.
+/// A hub with this list of references, which responds to every request for objects with this pack.
 fn by_hand(hub: &LocalHub, commit: &str, list: Vec<u8>, answer: &[u8]) -> Served {
     hub.fault(FaultTarget::info_refs(""), Fault::git_list(list), Times::Forever);
     let answer = [packet(b"NAK\n").as_slice(), answer].concat();
@@ -158,10 +158,10 @@ fn list(hub: &LocalHub, input: Input, count: usize) -> Served {
     }
 }
 
-/// How many deltas a chain has: half of what is allowed.
+/// The length of a chain of deltas: half of what is allowed.
 const CHAIN: usize = 32;
 
-/// A pack with so many objects of a kind, and its commit.
+/// A pack with `count` objects of a kind, and its commit.
 fn pack(input: Input, count: usize) -> (Vec<u8>, String) {
     let (mut pack, tip) = empty_pack();
     match input {

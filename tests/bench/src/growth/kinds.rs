@@ -1,17 +1,17 @@
-//! What grows, and by how much: within the bounds of the program, which refuses what is beyond them.
+//! The kinds of input and their sizes, all within the program's limits.
 
 use super::inputs::Input;
 use super::runs::Step;
 
-/// One kind of input, and what is done with it.
+/// A kind of input, and the steps to run with it.
 pub(super) struct Kind {
     pub(super) name: &'static str,
-    /// The input of which twice and four times as much are tried, too.
+    /// The smallest size; two and four times as much are measured, too.
     pub(super) least: usize,
     pub(super) input: Input,
-    /// In this order, in one cache.
+    /// In this order, in the same cache.
     pub(super) steps: &'static [Step],
-    /// How often, as the kernel counts in hundredths of a second.
+    /// How often to run it, since the kernel's clock counts hundredths of a second.
     pub(super) runs: u32,
 }
 
@@ -31,7 +31,7 @@ pub(super) const KINDS: &[Kind] = &[
     // 64 MiB.
     kind("tensors in the manifest", 160_000, Input::Tensors, &[Step::DryRun], 2),
     kind("names in the configuration", 1_000_000, Input::Names, &[Step::DryRun], 2),
-    // At most 1,000, so that the parser alone is measured.
+    // At most 1,000, so only the parser is measured.
     kind("`tokenizer_files`, read 2,000 times", 250, Input::Nothing, &[Step::Parse], 1),
     kind("files in the API's list", 22_500, Input::Listed, &[Step::Download], 1),
     // 16 MiB.
@@ -43,6 +43,6 @@ pub(super) const KINDS: &[Kind] = &[
     kind("deltas in chains", 30_000, Input::Chains, &[Step::Refusal], 1),
     kind("deltas before their bases", 30_000, Input::ChainsReversed, &[Step::Refusal], 1),
     kind("deltas of one object", 30_000, Input::Fan, &[Step::Refusal], 1),
-    // At most 65,536. Each leaves a gap, which is a request of its own, and 50 ms on the paced network.
+    // At most 65,536. Each span leaves a gap, which costs a request, and 50 ms on the paced network.
     kind("spans of a forged journal", 1_000, Input::Slow, &[Step::GoOn], 1),
 ];

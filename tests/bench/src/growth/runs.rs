@@ -1,4 +1,4 @@
-//! Runs of the program over an input, and their processor time.
+//! Runs of the program with an input, and their processor time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,22 +16,22 @@ use crate::hub::{Network, Served};
 use crate::measure::{observe, own_cpu, shown};
 use crate::workplace::{Workplace, emptied, removed};
 
-/// What is done with an input.
+/// What to do with an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// A download into an empty cache.
     Download,
-    /// A download that ends with a refusal of what was sent, after all of it was looked at.
+    /// A download that is refused after all data was examined.
     Refusal,
-    /// A download that only says what it would do.
+    /// A dry run of a download.
     DryRun,
-    /// A download after a shard was lost.
+    /// A download after a shard was deleted.
     Repair,
     Verify,
     Listing,
-    /// A download that goes on with an unfinished file.
+    /// A download that resumes an unfinished file.
     GoOn,
-    /// Nothing but the parser of the configuration, in this process.
+    /// Only the parser of the configuration, in this process.
     Parse,
 }
 
@@ -51,7 +51,7 @@ impl Step {
 }
 
 impl Kind {
-    /// Seconds of processor time for each step, of one run.
+    /// Runs all steps once, and returns the seconds of processor time for each.
     pub(super) fn run(&self, place: &Workplace, count: usize) -> Result<Vec<f64>> {
         let network = if self.input == Input::Slow { Network::Paced } else { Network::Loopback };
         let mut hub = place.start_hub(network)?;
@@ -77,10 +77,10 @@ struct Setting<'a> {
     count: usize,
 }
 
-/// How often a configuration is read, as once takes no time at all.
+/// How often to read a configuration, since a single time is too short to measure.
 const READ: u32 = 2_000;
 const UNKNOWN: &str = "this system does not tell processor times";
-/// What a server sent was refused.
+/// The exit statuses of a refusal.
 const REFUSED: [i32; 2] = [4, 5];
 
 impl Setting<'_> {
@@ -112,7 +112,7 @@ impl Setting<'_> {
         command
     }
 
-    /// Syncing very many small files would measure the disk.
+    /// Without syncing, since many very small files would measure the disk.
     fn download(&self, more: &[&str]) -> Command {
         let mut command = self.command(&["download", "--no-fsync", "--progress", "none", &self.served.url]);
         command.args(more);
@@ -134,7 +134,7 @@ impl Setting<'_> {
         Ok(after - before)
     }
 
-    /// Kills a download while its shard is on the way, and forges what it says about that.
+    /// Kills a download during the transfer of its shard, and forges the journal.
     fn interrupt(&self) -> Result<()> {
         emptied(self.home.clone())?;
         let mut command = self.download(&[]);
@@ -149,7 +149,7 @@ impl Setting<'_> {
     }
 }
 
-/// The processor time of a run that ends as it should.
+/// The processor time of a run that ends with one of these statuses.
 fn cpu(command: &mut Command, ends: &[i32]) -> Result<f64> {
     let ran = observe(command)?;
     let is_right = ran.status.is_some_and(|status| ends.contains(&status));
@@ -166,12 +166,12 @@ fn wait_for_journal(home: &Path) -> Result<PathBuf> {
             return Ok(journal);
         }
         ensure!(began.elapsed() < Duration::from_secs(20), "no file was ever unfinished");
-        // Nobody speaks: this waits.
+        // Nothing is ever sent, so this waits.
         let _ = silence.recv_timeout(Duration::from_millis(2));
     }
 }
 
-/// The first journal in a folder, or below it; a folder may vanish meanwhile.
+/// The first journal below a folder; folders may vanish meanwhile.
 fn journal_below(folder: &Path) -> Result<Option<PathBuf>> {
     let Ok(listing) = fs::read_dir(folder) else { return Ok(None) };
     for entry in listing {

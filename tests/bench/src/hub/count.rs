@@ -1,4 +1,4 @@
-//! Requests and bytes of a hub, from its log.
+//! Counts a hub's requests and bytes from its log.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 /// The sizes of files, by model and path.
 pub(super) type FileSizes = HashMap<String, HashMap<String, u64>>;
 
-/// Requests that came.
+/// Counts of requests and bytes.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Count {
     pub(crate) to_hub: usize,
     pub(crate) to_data_host: usize,
     /// Connections to the data host.
     pub(crate) connections: usize,
-    /// The most requests that the data host was answering at once.
+    /// The maximum number of simultaneous requests to the data host.
     pub(crate) at_once: usize,
-    /// Bytes of bodies that the data host sent.
+    /// Bytes of response bodies sent by the data host.
     pub(crate) sent: u64,
-    /// Bytes of all files that were asked for, those that several requests asked for counted once.
+    /// Requested bytes of all files; bytes requested several times count once.
     pub(crate) asked: u64,
-    /// Bytes that a second request asked for, because a connection took over the rest of another's range.
+    /// Bytes requested a second time, because a connection took over the rest of another's range.
     pub(crate) asked_again: u64,
-    /// Connections to the data host that are open at this moment.
+    /// Connections to the data host that are open now.
     pub(crate) open: usize,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn count(hub: &LocalHub, log: &RequestLog, sizes: &FileSizes) -> Coun
     }
 }
 
-/// What requests asked for, by model and path. A request without a range asks for the whole file.
+/// The requested ranges by model and path. A request without a range is for the whole file.
 fn ranges(requests: &[LoggedRequest], sizes: &FileSizes) -> HashMap<(String, String), Vec<Range<u64>>> {
     let mut ranges: HashMap<_, Vec<_>> = HashMap::new();
     for request in requests {
@@ -60,7 +60,7 @@ fn ranges(requests: &[LoggedRequest], sizes: &FileSizes) -> HashMap<(String, Str
     ranges
 }
 
-/// Of `bytes=first-last` or `bytes=first-`.
+/// Parses `bytes=first-last` or `bytes=first-`.
 fn parse(range: &str, size: u64) -> Option<Range<u64>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let first = first.parse().ok()?;
@@ -68,7 +68,7 @@ fn parse(range: &str, size: u64) -> Option<Range<u64>> {
     (first <= end).then_some(first..end)
 }
 
-/// How many bytes are in at least one of the ranges.
+/// The number of bytes in at least one of the ranges.
 fn covered(ranges: &mut [Range<u64>]) -> u64 {
     ranges.sort_unstable_by_key(|range| range.start);
     let covered = ranges.iter().fold((0, 0), |(covered, end), range| {

@@ -1,25 +1,25 @@
-//! Requests and bytes, by what was asked for.
+//! Requests and bytes by purpose.
 
 use local_hub::{RequestLog, Route};
 use serde::{Deserialize, Serialize};
 
-/// Requests, and the bytes of the bodies of their answers.
+/// Requests, and the bytes of their response bodies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Traffic {
     pub(crate) requests: u64,
     pub(crate) bytes: u64,
 }
 
-/// What a hub was asked for.
+/// The requests to a hub.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Routes {
-    /// Which commit a name stands for.
+    /// Requests that resolve a name to a commit.
     pub(crate) references: Traffic,
-    /// What a commit holds.
+    /// Requests for the contents of a commit.
     pub(crate) packs: Traffic,
-    /// Where a file is.
+    /// Requests for the location of a file.
     pub(crate) locations: Traffic,
-    /// The bytes of files.
+    /// Requests for the bytes of files.
     pub(crate) blobs: Traffic,
 }
 

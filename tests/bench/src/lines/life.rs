@@ -1,4 +1,4 @@
-//! One life of a program: from its start until it ends, or is made to.
+//! One life of a program: from its start until it ends or is killed.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,22 +12,22 @@ use anyhow::{Context as _, Result};
 use crate::measure::shown;
 use crate::workplace::go_on;
 
-/// How often the benchmark's own end is looked for.
+/// How often to check whether the benchmark was interrupted.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// How a life ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// It says that it is done.
+    /// The program reported success.
     Done,
     GaveUp,
     Killed,
-    /// The deadline came.
+    /// The deadline passed.
     TooLate,
 }
 
-/// Runs it until the deadline, or until it has lived for so long. What it says goes to a file: a pipe that nobody
-/// reads would hold it up.
+/// Runs the program until the deadline, or for its lifespan. Its output goes to a file: it would block on a
+/// pipe that nobody reads.
 pub(super) fn live(
     command: &mut Command,
     errors: &Path,
@@ -36,7 +36,7 @@ pub(super) fn live(
 ) -> Result<End> {
     let file = File::create(errors).with_context(|| format!("creating {}", errors.display()))?;
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
-    // Its helpers end with it.
+    // So that its child processes can be killed with it.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
     let killed_at = lifetime.map(|lifetime| Instant::now() + lifetime);
@@ -44,12 +44,12 @@ pub(super) fn live(
     let pid = child.id();
     let (tell, ended) = channel();
     let waiting = thread::spawn(move || {
-        // Nobody listens any more when the benchmark was told to end.
+        // If the benchmark was interrupted, nobody receives it.
         let _ = tell.send(child.wait());
     });
     let end = wait(&ended, deadline, killed_at);
     kill_group(pid);
-    // It has ended, or has been killed.
+    // It has ended, or was killed.
     let _ = waiting.join();
     end
 }
@@ -77,10 +77,10 @@ fn wait(
     }
 }
 
-/// Kills all that are left of it, at once.
+/// Kills all remaining processes of the group.
 fn kill_group(pid: u32) {
     let line = format!("kill -s KILL -- -{pid}");
-    // As a rule there is nobody left.
+    // Usually there are none left.
     let _ = Command::new("sh").args(["-c", &line]).stderr(Stdio::null()).status();
 }
 

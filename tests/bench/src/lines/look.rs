@@ -1,4 +1,4 @@
-//! Whether what a program left is the model.
+//! Checks whether a program has left the whole model.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,14 +9,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::hub::{Served, ServedFile};
 
-/// What is there of a model.
+/// The state of a model on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// All of it, bit by bit.
+    /// Complete and identical.
     Whole,
-    /// A shard is missing, or has another size.
+    /// A shard is missing, or has the wrong size.
     Missing,
-    /// A shard has the right size, and other bytes.
+    /// A shard has the right size but the wrong bytes.
     Wrong,
 }
 
@@ -25,13 +25,14 @@ struct File {
     size: u64,
 }
 
-/// Looks at the shards, anywhere below the folder: the original does not fetch what the manifest does not name.
+/// Checks the shards, anywhere below the folder. Only shards: the original does not fetch files that the
+/// manifest does not name.
 pub(super) fn found(folder: &Path, model: &Served) -> Result<Found> {
     let mut there = Vec::new();
     files(folder, &mut there)?;
     let shards: Vec<&ServedFile> = model.files.iter().filter(|file| file.path.ends_with(".bin")).collect();
     let candidates: Vec<Vec<&File>> = shards.iter().map(|shard| candidates(shard, &there)).collect();
-    // Nothing is read before all are there.
+    // Read nothing until all of them exist.
     if candidates.iter().any(Vec::is_empty) {
         return Ok(Found::Missing);
     }
@@ -45,7 +46,7 @@ pub(super) fn found(folder: &Path, model: &Served) -> Result<Found> {
     Ok(Found::Whole)
 }
 
-/// Those that have the shard's name and size.
+/// The files with the shard's name and size.
 fn candidates<'a>(shard: &ServedFile, there: &'a [File]) -> Vec<&'a File> {
     let is_named = |file: &&File| file.path.file_name().is_some_and(|name| name == shard.path.as_str());
     there.iter().filter(is_named).filter(|file| file.size == shard.size).collect()
@@ -54,7 +55,7 @@ fn candidates<'a>(shard: &ServedFile, there: &'a [File]) -> Vec<&'a File> {
 fn sha256(file: &Path) -> Result<String> {
     let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     Ok(Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        // A text takes everything.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     }))

@@ -1,4 +1,4 @@
-//! What came out, as tables.
+//! The results, as tables.
 
 use std::fmt;
 
@@ -14,9 +14,9 @@ use crate::table::{Table, or_dash, seconds};
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
     Done,
-    /// So many seconds were not enough.
+    /// Not done within this many seconds.
     NotWithin(u64),
-    /// It said that it was done, and the bytes are others.
+    /// It reported success, but the bytes are wrong.
     Wrong,
 }
 
@@ -24,12 +24,12 @@ pub(super) enum Outcome {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Run {
     pub(super) outcome: Outcome,
-    /// Seconds from the first start to the last end.
+    /// The seconds from the first start to the last end.
     pub(super) wall: f64,
     pub(super) restarts: u32,
-    /// Bytes that the data host sent.
+    /// Bytes sent by the data host.
     pub(super) sent: u64,
-    /// To hub and data host.
+    /// To the hub and the data host.
     pub(super) requests: usize,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Entry {
     pub(super) runs: Vec<Run>,
 }
 
-/// One line, and how it went on it; our own entry is the first.
+/// One line with all entries; ours is the first.
 #[derive(Serialize)]
 pub(super) struct Scored {
     pub(super) scene: Line,
@@ -67,12 +67,12 @@ impl Entry {
         Self { name, checks, command: String::new(), runs: Vec::new() }
     }
 
-    /// Of the last run: a program that once was not done is not asked again.
+    /// The outcome of the last run: a program that failed once is not run again.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         self.runs.last().map(|run| run.outcome)
     }
 
-    /// Nothing of a program that was not done.
+    /// `None` for a program that failed.
     pub(super) fn wall(&self) -> Option<f64> {
         (self.outcome() == Some(Outcome::Done)).then(|| self.median(|run| run.wall)).flatten()
     }
@@ -86,7 +86,7 @@ impl Entry {
         Spread::of(&values).map(|spread| spread.median)
     }
 
-    /// The wall time in words.
+    /// The wall time as text.
     pub(super) fn shown(&self) -> String {
         match self.outcome() {
             Some(Outcome::NotWithin(limit)) => format!("not within {limit}"),
@@ -95,7 +95,8 @@ impl Entry {
         }
     }
 
-    /// Our wall time by this one's. Of one that was not done only the time that it had is known.
+    /// Our wall time divided by this one's. For a program that did not finish, only its time limit is
+    /// known.
     fn compared(&self, ours: &Self) -> String {
         match self.outcome() {
             Some(Outcome::Done) => {
@@ -111,7 +112,7 @@ impl Entry {
     }
 }
 
-/// One line per program.
+/// One row per program.
 #[expect(clippy::cast_precision_loss, reason = "two digits are printed")]
 pub(super) fn table(entries: &[Entry], bytes: u64) -> Table {
     let mut table =
@@ -132,7 +133,7 @@ pub(super) fn table(entries: &[Entry], bytes: u64) -> Table {
     table
 }
 
-/// Ours and the best of the others, line by line.
+/// Compares ours with the best of the others on each line.
 pub(super) fn summary(scored: &[Scored]) -> Table {
     let mut table = Table::new(&["line", "ours, s", "best other", "its s", "ours/its", "first"]);
     for Scored { scene, entries, .. } in scored {

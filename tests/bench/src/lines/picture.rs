@@ -17,7 +17,7 @@ pub(super) fn draw(folder: &Path, scored: &[Scored]) -> Result<()> {
 
 fn bars(entries: &[Entry]) -> Vec<Bar> {
     let bar = |(place, entry): (usize, &Entry)| Bar {
-        // There is not much room.
+        // Space is limited.
         name: entry.name.split(" (").next().unwrap_or_default().to_owned(),
         length: entry.wall(),
         label: match entry.outcome() {

@@ -10,22 +10,22 @@ use serde::Serialize;
 
 use crate::hub::{Served, Shape};
 
-/// How large the models are.
+/// The sizes of the models.
 #[derive(Args, Clone)]
 pub(super) struct Sizes {
-    /// Shards of the model
+    /// Number of shards
     #[arg(long, default_value = "24", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     shards: usize,
-    /// KiB of each shard
+    /// Size of each shard in KiB
     #[arg(long, value_name = "KIB", default_value = "4096", value_parser = clap::value_parser!(u64).range(1..))]
     shard_size: u64,
-    /// Files of the model of small files
+    /// Number of files in the model of small files
     #[arg(long, value_name = "FILES", default_value = "500", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     small_files: usize,
-    /// Bytes of each of them
+    /// Size of each of them in bytes
     #[arg(long, value_name = "BYTES", default_value = "20000", value_parser = clap::value_parser!(u64).range(1..))]
     small_size: u64,
-    /// KiB of each shard where connections are slow and programs are killed
+    /// Size of each shard in KiB if connections are slow and programs are killed
     #[arg(long, value_name = "KIB", default_value = "2048", value_parser = clap::value_parser!(u64).range(1..))]
     slow_size: u64,
 }
@@ -34,19 +34,19 @@ pub(super) struct Sizes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Line {
-    /// One connection of eight crawls
+    /// One in eight connections is extremely slow
     Crawl,
     /// Every connection breaks after 1 MB
     Break,
-    /// 2 % of all answers are 503
+    /// 2 % of all responses are 503
     Fail,
-    /// 300 ms before each answer
+    /// 300 ms before each response
     Delay,
-    /// 60 kB/s a connection, and a kill every 10 s
+    /// 60 kB/s per connection, and a kill every 10 s
     Kill,
-    /// The hub's rate limit is reached in the middle
+    /// The hub's rate limit is reached midway
     Limit,
-    /// Connections are closed after each answer, without a word; small files
+    /// Connections are silently closed after each response; small files
     Idle,
 }
 
@@ -68,7 +68,7 @@ impl Line {
 
     pub(super) fn shape(self, sizes: &Sizes) -> Shape {
         let (shards, size) = match self {
-            // Four times the files of a quarter: of a hundred answers only two fail.
+            // Four times as many files of a quarter of the size: only two in a hundred responses fail.
             Self::Fail => (4 * sizes.shards, (sizes.shard_size << 10).div_ceil(4)),
             Self::Kill => (sizes.shards, sizes.slow_size << 10),
             Self::Idle => (sizes.small_files, sizes.small_size),
@@ -93,7 +93,7 @@ impl Line {
         }
     }
 
-    /// After how long a program is killed.
+    /// The lifespan of a program before it is killed.
     pub(super) fn kills(self) -> Option<Duration> {
         (self == Self::Kill).then_some(Duration::from_secs(10))
     }

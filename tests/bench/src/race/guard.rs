@@ -1,4 +1,4 @@
-//! A fast program that checks nothing has no place in the race.
+//! Ensures that the measured program verifies: a fast program that does not has no place in the race.
 
 use anyhow::{Result, ensure};
 
@@ -7,11 +7,11 @@ use crate::hub::{HubProcess, Shape};
 use crate::measure::observe;
 use crate::workplace::{Workplace, emptied, removed};
 
-/// What the program's exit status says when a digest does not match.
+/// The program's exit status if a digest does not match.
 const INTEGRITY: i32 = 5;
 
-/// The program that is to be measured, with the settings with which it is measured, must refuse a model of which
-/// one shard has one wrong bit; otherwise the benchmark ends here.
+/// The program, with the measured settings, must refuse a model that has one wrong bit in one shard;
+/// otherwise the benchmark ends here.
 pub(super) fn refuses_a_flipped_bit(place: &Workplace, hub: &mut HubProcess, size: u64) -> Result<()> {
     let shape = Shape { id: "bench/flipped".to_owned(), shards: 8, size, flipped: Some(5) };
     let model = hub.publish(&shape)?;

@@ -1,14 +1,14 @@
-//! What the race must show, and whether it did.
+//! The targets of the race, and whether they were reached.
 
 use super::Racer;
 use crate::hub::{Network, PACE};
 use crate::statistics::ratio;
 use crate::table::Table;
 
-/// Largest number of connections that a download without settings opens.
+/// The maximum number of connections that a download with default settings opens.
 const CONNECTIONS: u64 = 32;
 
-/// One line per target that can be judged with these entries.
+/// One row per target that these entries can show.
 pub(super) fn reached(network: Network, entries: &[Racer], bytes: u64) -> Table {
     let mut table = Table::new(&["target", "at most", "measured", "reached"]);
     let mut judge = |target: String, limit: f64, measured: Option<f64>| {
@@ -49,7 +49,7 @@ pub(super) fn reached(network: Network, entries: &[Racer], bytes: u64) -> Table 
     table
 }
 
-/// The fastest of the others that never had more than eight connections at once.
+/// The fastest of the others with at most eight simultaneous connections.
 fn at_eight(entries: &[Racer]) -> Option<&Racer> {
     let few = |entry: &&Racer| entry.requests.is_some_and(|count| count.at_once <= 8);
     let others = entries.iter().skip(1).filter(few);

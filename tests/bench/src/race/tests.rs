@@ -56,7 +56,7 @@ fn targets_are_judged_against_the_best_of_their_kind() {
     }
     let paced = targets::reached(Network::Paced, &entries, 32 * 10_000_000).to_string();
     assert!(paced.contains("goal: wall / 1.00 s"), "{paced}");
-    // There is no curl with 32 connections here.
+    // Here curl does not run with 32 connections.
     assert!(!paced.contains("curl with 32"), "{paced}");
 }
 

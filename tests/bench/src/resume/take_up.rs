@@ -1,4 +1,5 @@
-//! A model of which nine tenths are in the pool: beside a download of the other tenth, and hashing those nine once.
+//! Resumes a model of which nine tenths are in the pool, compared with downloading the other tenth and
+//! hashing those nine tenths once.
 
 use std::fs;
 use std::path::Path;
@@ -16,12 +17,12 @@ use crate::workplace::{Workplace, emptied, go_on, removed};
 
 /// The model's name in the cache's private folder.
 const SLOT: &str = "bench+resume";
-/// The rest alone.
+/// The missing tenth as a separate model.
 const TENTH: &str = "bench/tenth";
-/// The nine tenths of all bytes are nine tenths of the time.
+/// Hashing nine tenths takes nine tenths of the time of hashing everything.
 const NINE_TENTHS: f64 = 0.9;
 
-/// What the runs of all rounds took.
+/// The costs of the runs in all rounds.
 #[derive(Default)]
 struct Rounds {
     taken_up: Vec<Sample>,
@@ -58,7 +59,7 @@ pub(super) fn run(
     Ok(rounds.report())
 }
 
-/// Has the system drop what it has of the files in memory.
+/// Drops the files from the page cache.
 fn forget(options: &ResumeOptions, source: &Path) -> Result<()> {
     if !options.cold {
         return Ok(());
@@ -73,7 +74,7 @@ fn forget(options: &ResumeOptions, source: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Nine of ten files of a whole model, as an interrupted download would have left them.
+/// Puts nine of ten files into the pool, as an interrupted download would.
 fn fill_pool(source: &Path, home: &Path) -> Result<()> {
     let receipt = source.join("model_weights/.mlc-weights/receipts").join(format!("{SLOT}.json"));
     let text = fs::read(&receipt).with_context(|| format!("reading {}", receipt.display()))?;
@@ -131,7 +132,7 @@ impl Rounds {
         println!("{table}");
     }
 
-    /// What is beside the download of the rest, by hashing alone.
+    /// The cost beyond downloading the rest, divided by the cost of hashing.
     fn ratio(&self, of: fn(&[Sample], f64) -> Vec<f64>) -> Option<Spread> {
         let (taken, tenth) = (of(&self.taken_up, 1.0), of(&self.tenth, 1.0));
         let hashed = of(&self.hashed, NINE_TENTHS);
