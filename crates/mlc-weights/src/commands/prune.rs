@@ -121,9 +121,12 @@ fn may_shrink(cache: &Cache, limit: u64) -> Result<bool, Failure> {
     let plan = cache.shrink(limit, PruneMode::DryRun)?;
     let going: Vec<_> = plan.models.iter().filter(|model| model.is_removed()).collect();
     let [first, others @ ..] = &going[..] else { return Ok(true) };
-    let what = match others.len() {
-        0 => first.model.to_string(),
-        _ => counted(going.len() as u64, "model"),
+    let what = if others.is_empty() {
+        first.model.to_string()
+    } else {
+        let named = going.iter().map(|model| format!("{}, {}", model.model, size(model.bytes)));
+        say(&named.collect::<Vec<_>>());
+        counted(going.len() as u64, "model")
     };
     may_remove(&format!("{what}, {}", size(plan.bytes_before() - plan.bytes_after())))
 }

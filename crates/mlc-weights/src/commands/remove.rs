@@ -201,6 +201,10 @@ pub(super) fn may_remove(what: &str) -> Result<bool, Failure> {
     let _ = stderr.flush();
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).map_err(Failure::Output)?;
+    if !answer.ends_with('\n') {
+        // Nobody has ended the line of the question.
+        let _ = writeln!(stderr);
+    }
     let is_yes = matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
     if !is_yes {
         let _ = writeln!(stderr, "nothing was removed");

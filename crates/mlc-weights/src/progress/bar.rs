@@ -127,7 +127,7 @@ impl Face for Bar {
 fn stays(event: &Event<'_>) -> bool {
     match event {
         // The rows show it.
-        Event::Fetch(FetchEvent::Planned { .. }) => false,
+        Event::Fetch(FetchEvent::Planned { .. } | FetchEvent::Resumed { .. }) | Event::Pushed { .. } => false,
         Event::Fetch(_) | Event::RetryingMetadata { .. } | Event::WaitingForLock { .. } => true,
         _ => begun_by(event).is_none(),
     }

@@ -90,6 +90,10 @@ impl Face for Plain {
         {
             return;
         }
+        if matches!(event, Event::Publishing { .. }) {
+            // "Trying again" would be wrong below it.
+            self.say_troubles(true);
+        }
         let Some(line) = text::line(event, &self.label) else { return };
         if let Event::RetryingMetadata { cause, .. } = event {
             let cause = words::attempt(*cause);

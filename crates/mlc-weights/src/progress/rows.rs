@@ -42,6 +42,8 @@ pub(super) fn rows(view: &View, turn: usize, place: Place) -> Vec<String> {
     let mut rows = vec![whole(totals, view.pace(), spinner, columns, place.color)];
     rows.extend(in_flight(&view.in_flight, place, columns));
     rows.extend(reason.map(|reason| shortened(&format!("{INDENT}{reason}"), columns)));
+    // With more rows than the terminal has, each drawing would scroll.
+    rows.truncate(place.rows.saturating_sub(1).max(1));
     rows
 }
 
@@ -78,7 +80,7 @@ fn in_flight(files: &[FileView], place: Place, columns: usize) -> Vec<String> {
     let widest = first.iter().map(|file| measure_text_width(&file.name)).max().unwrap_or_default();
     let name = widest.min(columns / 3);
     let mut rows: Vec<String> = first.iter().map(|file| file_row(file, name, columns, place.color)).collect();
-    if !rest.is_empty() {
+    if !rest.is_empty() && place.rows >= OTHER_ROWS {
         rows.push(shortened(&format!("{INDENT}and {} more", rest.len()), columns));
     }
     rows

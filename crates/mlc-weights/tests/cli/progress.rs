@@ -30,6 +30,15 @@ fn a_download_in_lines() {
 }
 
 #[test]
+fn no_trouble_is_told_below_the_end() {
+    let (world, model) = World::with_tiny();
+    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::status(503), Times::Once);
+    let words = words(&world.download(&model), &model);
+    let (before, after) = words.split_once("\nall files are verified").expect(&words);
+    assert!(before.contains("trying again in") && !after.contains("trying again in"), "{words}");
+}
+
+#[test]
 fn lines_are_the_default_and_bars_need_a_terminal() {
     let (world, model) = World::with_tiny();
     for how in ["plain", "auto", "bar"] {

@@ -78,6 +78,7 @@ fn verifying_has_the_statuses_of_the_cache_s_verify() {
         "{}",
         bad.text()
     );
+    assert_eq!(bad.stderr, format!("to repair it: mlc-weights store verify --repair --store {store}\n"));
     let document = verify(&["--json", "mlc-ai/tiny"]).json();
     assert_eq!((&document["sound"], &document["complete"]), (&json!(false), &json!(true)));
     let finding = &document["findings"][0];
@@ -104,6 +105,10 @@ fn verifying_has_the_statuses_of_the_cache_s_verify() {
     assert!(failed.text().contains("; not repaired: "), "{}", failed.text());
 
     verify(&["mlc-ai"]).check_failure(2, &["mlc-ai"]);
+    // A mistyped folder is not a store that is all right.
+    let home = format!("file://{}", world.home().to_str().unwrap());
+    let empty = world.cli(&["store", "verify", "--store", &home]).run();
+    assert!(empty.text().starts_with(&format!("{home}: empty (0 names, ")), "{}", empty.text());
     let missing = format!("{store}/missing");
     world.cli(&["store", "verify", "--store", &missing]).run().check_failure(7, &["missing"]);
     world.cli(&["store", "verify", "--store", &format!("http://{free}")]).run().check_failure(6, &[]);
@@ -116,6 +121,7 @@ fn a_missing_model_in_a_store_is_not_called_damage() {
     let ran = world.cli(&["store", "verify", "--store", &store, "mlc-ai/tiny", "mlc-ai/none@v1"]).run();
     assert_eq!(ran.status, Some(3), "{}", ran.stderr);
     assert!(ran.text().contains("  the store has no mlc-ai/none@v1\n"), "{}", ran.text());
+    assert!(!ran.stderr.contains("--repair"), "{}", ran.stderr);
     assert!(!ran.text().contains("refs/"), "{}", ran.text());
     let pinned = format!("mlc-ai/tiny@{}", "0123456789".repeat(4));
     let ran = world.cli(&["store", "verify", "--store", &store, &pinned]).run();

@@ -4,9 +4,9 @@
 
 use std::process::Command;
 
-use local_hub::{Fault, FaultTarget, LocalWebStore, PublishedModel, Times};
+use local_hub::{Fault, FaultTarget, LocalWebStore, ModelFixture, PublishedModel, Times};
 
-use crate::world::World;
+use crate::world::{PATIENCE, World, files_below, until};
 
 /// Runs a download on a pseudo-terminal and returns everything that it prints, including escape sequences.
 /// `None` if `script` is not installed.
@@ -104,6 +104,7 @@ fn a_removal_is_asked_about() {
             world.download(&model);
             let Some((is_success, shown)) = run_with_input(&world, &arguments, &[], typed) else { return };
             assert!(shown.contains("Remove mlc-ai/tiny, ") && shown.contains("? [y/N] "), "{shown}");
+            assert!(!typed.is_empty() || shown.contains("\nnothing was removed"), "{shown}");
             assert_eq!((is_success, !world.entry(&model).exists()), (is_removed, is_removed), "{shown}");
         }
     }
@@ -112,6 +113,41 @@ fn a_removal_is_asked_about() {
     };
     assert!(!is_success && shown.contains("mlc-ai/tiny is not in the cache"), "{shown}");
     assert!(!shown.contains("[y/N]"), "{shown}");
+}
+
+/// Which models go is decided by the program, so the question is not asked without their names.
+#[test]
+fn the_models_that_prune_would_remove_are_named() {
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    world.cli(&["download", "mlc-ai/tiny@main"]).run();
+    let Some((_, shown)) = run_with_input(&world, &["prune", "--keep=1k"], &[], "n\n") else { return };
+    let (names, _) = shown.split_once("Remove 2 models, ").expect(&shown);
+    assert!(names.contains("mlc-ai/tiny, ") && names.contains("mlc-ai/tiny@main, "), "{shown}");
+}
+
+/// What a push or an interrupted download has done is in the rows, and needs no line for each file.
+#[test]
+fn files_have_no_lines_of_their_own() {
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shard("large.bin", 12 << 20));
+    world.hub.fault(FaultTarget::data("large.bin"), Fault::Stall { after: 4 << 20 }, Times::Forever);
+    let running = world.cli(&["download", &model.url, "--jobs", "1"]).start();
+    let sent = |log: &local_hub::RequestLog| log.requests().iter().any(|asked| asked.body_sent >= 4 << 20);
+    assert!(world.hub.log().data().file("large.bin").wait_until(PATIENCE, sent));
+    until(|| {
+        files_below(&world.home()).iter().any(|path| path.extension().is_some_and(|it| it == "journal"))
+    });
+    running.signal("INT");
+    running.end_within(PATIENCE);
+    world.hub.clear_faults();
+    let Some(shown) = run_on_terminal(&world, &["download", &model.url], &[]) else { return };
+    assert!(shown.contains("B was already there") && !shown.contains("resuming"), "{shown:?}");
+
+    let store = world.beside("store");
+    std::fs::create_dir(&store).unwrap();
+    let store = format!("file://{}", store.to_str().unwrap());
+    let shown = run_on_terminal(&world, &["store", "push", "--store", &store, &model.url], &[]).unwrap();
+    assert!(shown.contains(") written, ") && !shown.contains(": written, "), "{shown:?}");
 }
 
 #[test]
@@ -189,8 +225,7 @@ fn errors_are_coloured_and_broken_between_words() {
 
 #[test]
 fn a_list_fits_a_narrow_terminal() {
-    let (world, model) =
-        World::with(&local_hub::ModelFixture::new("mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC"));
+    let (world, model) = World::with(&ModelFixture::new("mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC"));
     world.download(&model);
     let line = |columns: u16| {
         let program = env!("CARGO_BIN_EXE_mlc-weights");
@@ -207,7 +242,7 @@ fn a_list_fits_a_narrow_terminal() {
 
 #[test]
 fn warnings_are_coloured_beside_a_bar() {
-    let fixture = local_hub::ModelFixture::new("mlc-ai/tiny").random_lfs_file("pytorch_model.bin", 1_000);
+    let fixture = ModelFixture::new("mlc-ai/tiny").random_lfs_file("pytorch_model.bin", 1_000);
     let (world, model) = World::with(&fixture);
     let Some(shown) = run_on_terminal(&world, &["download", &model.url], &[]) else { return };
     assert!(shown.contains("\x1b[1m\x1b[33mwarning:\x1b[0m pytorch_model.bin is left out"), "{shown:?}");

@@ -186,6 +186,14 @@ fn a_listing_shows_what_is_behind() {
     let found: Vec<_> = json["models"].as_array().unwrap().iter().map(|model| &model["outdated"]).collect();
     assert_eq!(found, [&false.into(), &serde_json::Value::Null, &true.into()]);
     assert_eq!(json["models"][2]["newest"], new.commit.as_str());
+
+    world.cli(&["update"]).run();
+    let ran = world.cli(&["list", "--outdated"]).run();
+    assert!(
+        ran.stderr.ends_with("\nno model is behind the hub; 1 could not be compared\n"),
+        "{}",
+        ran.stderr
+    );
 }
 
 /// git is tried first, with both of the names that a repository may have.

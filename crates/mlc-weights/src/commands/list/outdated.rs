@@ -79,8 +79,12 @@ fn summary(listing: &Listing, newest: &Newest) -> String {
     }
     let unknown = if unknown > 0 { format!("; {unknown} could not be compared") } else { String::new() };
     let advice = if behind > 0 { "; `mlc-weights update` downloads what has changed" } else { "" };
-    let verb = if behind == 1 { "is" } else { "are" };
-    format!("{behind} of {all} {verb} behind the hub{unknown}{advice}")
+    let behind = match behind {
+        0 => "no model is".to_owned(),
+        1 => format!("1 of {all} is"),
+        _ => format!("{behind} of {all} are"),
+    };
+    format!("{behind} behind the hub{unknown}{advice}")
 }
 
 fn tables(listing: &Listing, newest: &Newest) -> Vec<String> {

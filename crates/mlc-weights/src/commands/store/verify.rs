@@ -8,7 +8,7 @@ use crate::arguments::StoreVerify;
 use crate::engine::Engine;
 use crate::exit::{Failure, Status};
 use crate::named;
-use crate::output::{JSON_VERSION, print, print_json};
+use crate::output::{JSON_VERSION, print, print_json, say};
 use crate::progress::{Display, Progress, Screen};
 use crate::report;
 use crate::words::{counted, size};
@@ -70,6 +70,9 @@ pub(super) fn run(arguments: &StoreVerify, screen: Screen) -> Result<(), Failure
     } else {
         print(&lines(&check, is_sound))?;
     }
+    if !(arguments.json || screen.is_quiet()) {
+        say(&how_to_repair(arguments, &check).into_iter().collect::<Vec<_>>());
+    }
     let status = failure.as_ref().map(|failure| {
         report::failure(failure);
         Status::from(failure)
@@ -78,9 +81,20 @@ pub(super) fn run(arguments: &StoreVerify, screen: Screen) -> Result<(), Failure
     Failure::after_reports(status.or((!is_sound).then_some(unsound)))
 }
 
+/// The command that repairs what is damaged. What the store was never given is no damage.
+fn how_to_repair(arguments: &StoreVerify, check: &StoreCheck) -> Option<String> {
+    if arguments.repair || check.findings.is_empty() || check.is_only_absence() {
+        return None;
+    }
+    let store = arguments.target.url.iter().flat_map(|url| ["--store", url]);
+    let words = store.chain(arguments.models.iter().map(String::as_str)).map(|word| format!(" {word}"));
+    Some(format!("to repair it: mlc-weights store verify --repair{}", words.collect::<String>()))
+}
+
 fn lines(check: &StoreCheck, is_sound: bool) -> Vec<String> {
     let StoreCheck { store, refs, packs, blobs, bytes, .. } = check;
     let found = match check.findings.len() {
+        0 if is_sound && refs + packs + blobs == 0 => "empty",
         0 if is_sound => "ok",
         0 => "not all of it was read",
         _ if is_sound => "repaired",

@@ -121,7 +121,19 @@ fn many_files_are_counted() {
     assert_eq!(count(24).len(), 1 + FILES_SHOWN + 1);
     assert_eq!(count(24).last().unwrap(), "  and 12 more");
     assert_eq!(count(6).len(), 4);
-    assert_eq!(count(2).last().unwrap(), "  and 20 more");
+    assert_eq!(count(4).last().unwrap(), "  and 20 more");
+}
+
+#[test]
+fn the_cursor_has_a_line_below_the_rows() {
+    let stalled = View { reason: Some("no data for 4 s".to_owned()), ..view() };
+    let shown =
+        |rows_of_terminal| rows(&stalled, 0, Place { columns: 80, rows: rows_of_terminal, color: false });
+    for height in 2..24 {
+        assert!(shown(height).len() < height, "{:?} in {height} lines", shown(height));
+    }
+    assert_eq!(shown(3)[1], "  no data for 4 s");
+    assert_eq!(shown(1).len(), 1);
 }
 
 #[test]
