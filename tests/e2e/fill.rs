@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use facade::stores::PushedName;
 use facade::{DownloaderBuilder, Error, Outcome, blocking};
-use local_hub::{Access, LocalWebStore, ModelFixture, PublishedModel, WebStoreSettings};
+use local_hub::{Access, LocalWebStore, ModelFixture, PublishedModel, Route, WebStoreSettings};
 
 use crate::world::{PATIENCE, Recorded, World, request};
 
@@ -86,6 +86,18 @@ async fn one_of_many_that_start_together_asks_the_hub() {
     assert_eq!(shards, fleet.model.lfs_files().count(), "{log}");
     let lease = fleet.server.get(&fleet.lease()).unwrap();
     assert!(String::from_utf8_lossy(&lease).contains(r#""holder":"""#), "given back: {lease:?}");
+}
+
+#[tokio::test]
+async fn what_a_download_has_learned_is_not_asked_again_to_fill_the_store() {
+    let fleet = Fleet::around(true);
+    let log = fleet.world.hub.log().from_now();
+    let downloader = fleet.machine("filler").build().unwrap();
+    downloader.download(request(&fleet.model)).await.unwrap();
+    let pushed = downloader.filled().await.pop().unwrap().outcome.unwrap();
+    assert_eq!(pushed.name, PushedName::Written);
+    // One list of references resolves the name, the other precedes the pack.
+    assert_eq!((log.route(Route::InfoRefs).count(), log.route(Route::UploadPack).count()), (2, 1), "{log}");
 }
 
 /// By the clock of the waiting machine: a time in the lease would mean nothing.

@@ -14,9 +14,7 @@ use local_hub::{
     Fault, FaultTarget, LocalHub, LocalHubBuilder, LocalProxy, ModelFixture, PublishedModel, Times,
 };
 use net::{CaCertificates, Client, Hop, NetSettings, Reach, RetryPolicy};
-use shard_fetch::{
-    Expected, FetchEvent, Fetcher, FileRequest, LocateError, LocateReason, Location, Locator, Observer,
-};
+use shard_fetch::{Expected, Fetcher, FileRequest, LocateError, LocateReason, Location, Locator};
 use tempfile::TempDir;
 use url_parse::{ErrorKind, RepoPath, Url};
 
@@ -72,12 +70,6 @@ impl Locator for Fixed {
     async fn locate(&self, _: &RepoPath, _: LocateReason) -> Result<Location, LocateError> {
         Ok(self.0.clone())
     }
-}
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn on_event(&self, _: &FetchEvent<'_>) {}
 }
 
 impl Stage {
@@ -176,8 +168,7 @@ impl Stage {
         };
         let once = RetryPolicy::default().attempts(1);
         let fetcher = Fetcher::builder().retry(once).build(client);
-        let fetched =
-            fetcher.fetch(vec![request], Arc::new(Fixed(location)), Arc::new(Nobody), Arc::new(())).await;
+        let fetched = fetcher.fetch(vec![request], Fixed(location), (), Arc::new(())).await;
         fetched.map_err(|error| {
             let hop = match &error {
                 shard_fetch::Error::NoAnswer { source, .. } => source.hop(),

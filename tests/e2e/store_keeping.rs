@@ -250,7 +250,7 @@ async fn a_valid_pack_of_another_commit_is_reported() {
     filled.put(&other, &right);
     let check = filled.verify(&[], true).await;
     let RepairOutcome::Failed(why) = &only(&check).repair else { panic!("{check:?}") };
-    assert!(why.contains("name the model with its commit"), "{why}");
+    assert!(why.contains("does not say which model of this hub it belongs to"), "{why}");
     let check = filled.verify(&[&format!("{ID}@{}", newer.commit)], true).await;
     assert_eq!(only(&check).repair, RepairOutcome::Repaired);
 }

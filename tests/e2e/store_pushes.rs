@@ -2,7 +2,7 @@
 
 use facade::stores::{PushOptions, PushedName, StoreMode};
 use facade::{Error, ErrorKind, Request};
-use local_hub::{Access, LocalWebStore, ModelFixture};
+use local_hub::{Access, LocalWebStore, ModelFixture, Route};
 
 use crate::stores::{Filled, ID, Kind};
 use crate::world::World;
@@ -59,6 +59,23 @@ async fn a_name_that_has_another_commit_by_now_is_not_written() {
     let pinned = format!("HF://{ID}@{}", new.commit).parse().unwrap();
     let pushed = filled.push_with(PushOptions::default(), pinned).await.unwrap();
     assert_eq!((pushed.commit.to_string(), pushed.name), (new.commit, PushedName::NotAsked));
+}
+
+#[tokio::test]
+async fn a_push_resolves_the_name_once_and_gets_the_metadata_once() {
+    let (world, model) = World::with(&ModelFixture::new(ID));
+    let filled = Filled { world, model, kind: Kind::Web(LocalWebStore::start()) };
+    // With the model downloaded first, from the cache, and with the model from the store first. A list of
+    // references resolves the name, another one precedes the pack.
+    for (home, requests) in [("one", (2, 1)), ("one", (2, 1)), ("other", (1, 0))] {
+        let log = filled.world.hub.log().from_now();
+        let builder = filled.builder(StoreMode::First).home(filled.world.beside(home));
+        let request = filled.model.url.parse().unwrap();
+        let pushed = builder.build().unwrap().push(request, PushOptions::default()).await.unwrap();
+        assert_eq!(pushed.name, PushedName::Written);
+        let asked = (log.route(Route::InfoRefs).count(), log.route(Route::UploadPack).count());
+        assert_eq!(asked, requests, "{home}: {log}");
+    }
 }
 
 /// Everyone who can read the store could read the model.

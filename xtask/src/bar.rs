@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use facade::words::duration;
 use facade::{Event, FetchEvent, Observer, Warning};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -32,7 +33,7 @@ impl Bar {
             FetchEvent::Received { bytes, .. } => self.0.inc(*bytes),
             FetchEvent::Discarded { bytes, .. } => self.0.dec(*bytes),
             FetchEvent::Retrying { file, pause, cause, .. } => {
-                self.0.println(format!("  {file}: {cause}; again in {:.1} s", pause.as_secs_f64()));
+                self.0.println(format!("  {file}: {cause}; again in {}", duration(*pause)));
             }
             _ => {}
         }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use facade::words::duration;
 
 use crate::command::{cargo, said, succeed};
 use crate::venv::Venv;
@@ -102,7 +103,7 @@ pub(crate) fn run(root: &Path, arguments: &CiArguments) -> Result<()> {
         println!("{line}");
     }
     ensure!(skipped.is_empty() || !arguments.no_skips, "a test skipped something, which --no-skips forbids");
-    println!("all passed in {:.1} s", start.elapsed().as_secs_f64());
+    println!("all passed in {}", duration(start.elapsed()));
     Ok(())
 }
 
@@ -132,9 +133,8 @@ fn check_wheel(root: &Path) -> Result<Option<String>> {
 fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
     println!("== {name}");
     let start = Instant::now();
-    let outcome =
-        step().with_context(|| format!("{name} failed after {:.1} s", start.elapsed().as_secs_f64()))?;
-    println!("== {name}: passed in {:.1} s", start.elapsed().as_secs_f64());
+    let outcome = step().with_context(|| format!("{name} failed after {}", duration(start.elapsed())))?;
+    println!("== {name}: passed in {}", duration(start.elapsed()));
     Ok(outcome)
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use facade::words::duration;
 use facade::{Downloader, Endpoint, ErrorKind, Model, Outcome, Request};
 use indicatif::DecimalBytes;
 use local_hub::{Fault, FaultTarget, LocalHub, PublishedModel, Times, with_scratch};
@@ -66,14 +67,11 @@ impl Demo {
         let outcome = self.downloader.download(request.observer(bar.clone())).await;
         bar.clear();
         let model = outcome?;
-        let seconds = start.elapsed().as_secs_f64();
+        let took = duration(start.elapsed());
         let Outcome::Downloaded { bytes_received, .. } = model.outcome else {
             bail!("the cache was not empty")
         };
-        println!(
-            "  {} in {seconds:.1} s, every file verified while it was written",
-            DecimalBytes(bytes_received)
-        );
+        println!("  {} in {took}, every file verified while it was written", DecimalBytes(bytes_received));
         let log = self.hub.log();
         println!(
             "  requests: {} for git, {} for the files' locations, {} for their bytes",

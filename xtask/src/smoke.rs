@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use facade::env::Settings;
+use facade::words::duration;
 use facade::{CachePolicy, Downloader, DownloaderBuilder, ModelRef, Outcome, Request};
 use indicatif::DecimalBytes;
 use local_hub::with_scratch;
@@ -30,12 +31,12 @@ async fn download(downloader: &Downloader, url: &ModelRef) -> Result<()> {
     let outcome = downloader.download(Request::new(url.clone()).observer(bar.clone())).await;
     bar.clear();
     let model = outcome?;
-    let seconds = start.elapsed().as_secs_f64();
+    let took = duration(start.elapsed());
     if let Some(commit) = model.commit {
         println!("  commit {commit}");
     }
     if let Outcome::Downloaded { bytes_received, .. } = model.outcome {
-        println!("  {} in {seconds:.1} s, every file verified", DecimalBytes(bytes_received));
+        println!("  {} in {took}, every file verified", DecimalBytes(bytes_received));
     }
     let start = Instant::now();
     let again = downloader.download(Request::new(url.clone())).await?;

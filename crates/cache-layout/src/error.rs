@@ -30,11 +30,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Something other than a directory is where the cache needs one.
-    #[error(
-        "{} is not a directory, so no model can be cached in {}; choose another cache home",
-        shown(path),
-        shown(home)
-    )]
+    #[error("{} is not a directory, so no model can be cached in {}", shown(path), shown(home))]
     #[non_exhaustive]
     NotADirectory {
         /// The path in the way.
@@ -43,7 +39,7 @@ pub enum Error {
         home: PathBuf,
     },
     /// A dangling link is where the cache needs a folder.
-    #[error("{} is a symbolic link to nothing; create what it points to, or remove it", shown(path))]
+    #[error("{} is a symbolic link to nothing", shown(path))]
     #[non_exhaustive]
     DanglingLink {
         /// The link.
@@ -51,7 +47,7 @@ pub enum Error {
     },
     /// A symbolic link is in the cache's private folder. It is never followed.
     #[error(
-        "{} is a symbolic link in the private folder of the cache, which must not contain any; remove it",
+        "{} is a symbolic link in the private folder of the cache, which must not contain any",
         shown(path)
     )]
     #[non_exhaustive]
@@ -60,18 +56,14 @@ pub enum Error {
         path: PathBuf,
     },
     /// A symbolic link on the way to the model, made by neither root nor the current user.
-    #[error(
-        "{} is a symbolic link of another user and is not followed; \
-         replace it with one of your own, or choose another cache home",
-        shown(path)
-    )]
+    #[error("{} is a symbolic link of another user and is not followed", shown(path))]
     #[non_exhaustive]
     ForeignLink {
         /// The link.
         path: PathBuf,
     },
     /// Something other than a file is where the cache keeps one of its own.
-    #[error("{} is not a plain file, but the cache needs one there; remove it", shown(path))]
+    #[error("{} is not a plain file, but the cache needs one there", shown(path))]
     #[non_exhaustive]
     NotAFile {
         /// The path in the way.
@@ -96,10 +88,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A symbolic link is in the model's place. It belongs to the user and is never replaced.
-    #[error(
-        "{} is a symbolic link and is not replaced; point it to a complete model, or remove it",
-        shown(path)
-    )]
+    #[error("{} is a symbolic link and is not replaced", shown(path))]
     #[non_exhaustive]
     EntryIsLink {
         /// The link.
@@ -148,7 +137,7 @@ pub enum Error {
         holder: Option<Holder>,
     },
     /// Something other than a directory or a link is in the model's place.
-    #[error("{} is not a directory and is not replaced; move it away", shown(path))]
+    #[error("{} is not a directory and is not replaced", shown(path))]
     #[non_exhaustive]
     EntryIsNotADirectory {
         /// The place.
@@ -166,7 +155,7 @@ pub enum Error {
     /// The file system does not allow the entry to be moved, so it cannot be replaced atomically.
     #[error(
         "{} cannot be replaced as a whole: its file system does not let it be moved, \
-         as in a lower layer of a container's image; remove it, or choose another cache home",
+         as in a lower layer of a container's image",
         shown(path)
     )]
     #[non_exhaustive]

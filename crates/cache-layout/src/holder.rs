@@ -67,11 +67,11 @@ mod tests {
 
     #[test]
     fn a_holder_is_shown_with_its_host_and_time() {
-        check(None, 0, "process 4711, for 0.0 s");
+        check(None, 0, "process 4711, for 0 s");
         check(Some("build-7"), 59, "process 4711 on build-7, for 59 s");
-        check(Some("build-7"), 60, "process 4711 on build-7, for 1 min 0 s");
+        check(Some("build-7"), 60, "process 4711 on build-7, for 1 min");
         check(Some("a\u{1b}[2J"), 7384, "process 4711 on a\\u{1b}[2J, for 2 h 3 min");
-        let long = format!("process 4711 on {}…, for 0.0 s", "x".repeat(Excerpt::MAX_CHARS));
+        let long = format!("process 4711 on {}…, for 0 s", "x".repeat(Excerpt::MAX_CHARS));
         check(Some(&"x".repeat(1000)), 0, &long);
     }
 }

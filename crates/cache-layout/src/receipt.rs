@@ -21,7 +21,8 @@ pub struct Receipt {
     pub commit: CommitId,
     /// What proves that the files belong to the commit; `None` in a receipt of an earlier version.
     pub proof: Option<Proof>,
-    /// The hub that they came from; `None` in a receipt of an earlier version.
+    /// The base URL of the hub that they came from; `None` in a receipt of an earlier version, and if a
+    /// store provided the metadata.
     pub endpoint: Option<Endpoint>,
     /// The requested revision, which resolved to this commit; `None` for the default branch.
     pub revision: Option<Revision>,
@@ -30,7 +31,7 @@ pub struct Receipt {
     pub seen_at: Option<SystemTime>,
     /// The SHA-256 of the manifest in the directory.
     pub manifest_sha256: [u8; 32],
-    /// When the receipt was made; whole seconds once written.
+    /// When the receipt was made, by this machine's clock; whole seconds once written.
     pub made_at: SystemTime,
     /// The files in the commit.
     pub files: Vec<ReceiptFile>,

@@ -170,7 +170,7 @@ impl DownloaderBuilder {
         self
     }
 
-    /// The hub. Default: `https://huggingface.co`.
+    /// The hub's base URL. Default: `https://huggingface.co`.
     pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
         self.hub.endpoint = endpoint;
         self

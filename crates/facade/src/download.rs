@@ -4,7 +4,7 @@ mod carry_over;
 mod dry_run;
 mod fill;
 mod finish;
-mod kept_pack;
+mod for_push;
 mod metadata;
 mod needs;
 mod newest;
@@ -23,7 +23,7 @@ use cache_layout::{Run, Tier};
 use hf_transport::RepoSnapshot;
 
 pub(crate) use self::dry_run::plan;
-pub(crate) use self::kept_pack::KeptPack;
+pub(crate) use self::for_push::ForPush;
 use self::metadata::Described;
 pub(crate) use self::newest::newest_commit;
 pub(crate) use self::push::push;
@@ -42,7 +42,7 @@ use crate::{Error, MetadataOrigin, Model, Outcome, Request, Warning, lock_wait};
 pub(crate) async fn download(
     context: SharedContext,
     request: Request,
-    pack: Option<KeptPack>,
+    for_push: Option<ForPush>,
 ) -> Result<Model, Error> {
     let (request, progress) = fill::counted(&context, request);
     let query = Query::new(context, request);
@@ -57,7 +57,8 @@ pub(crate) async fn download(
         Answer::Missing(purpose) => purpose,
     };
     let work = Work::begin(&query, purpose, Some(lock)).await?.telling_of_limits();
-    let work = work.counting(progress).keeping_pack(pack);
+    let for_push = for_push.or_else(|| progress.is_some().then(ForPush::default));
+    let work = work.counting(progress).keeping(for_push);
     let outcome = work.with_heartbeat(work.carry_out()).await;
     work.fill_store(&outcome).await;
     let failure = match outcome {

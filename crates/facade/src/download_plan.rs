@@ -27,7 +27,7 @@ pub enum DownloadPlan {
 pub struct PlannedDownload {
     /// The model.
     pub model: ModelRef,
-    /// The hub that it would come from.
+    /// The base URL of the hub that it would come from.
     pub endpoint: Endpoint,
     /// The addresses of the stores that would be asked before the hub or, in the
     /// [mode](crate::stores::StoreMode) `only`, instead of it.

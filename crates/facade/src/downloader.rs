@@ -7,7 +7,7 @@ use url_parse::CommitId;
 
 use crate::context::{Context, SharedContext};
 use crate::decision::Decision;
-use crate::download::KeptPack;
+use crate::download::ForPush;
 use crate::fill::Filled;
 use crate::look::Query;
 use crate::{DownloadPlan, Error, Model, Request, download};
@@ -55,14 +55,14 @@ impl Downloader {
         self.download_keeping(request, None).await
     }
 
-    /// The same, which notes the pack of the commit if it comes over git.
+    /// The same, which keeps what a push needs to know.
     pub(crate) async fn download_keeping(
         &self,
         request: Request,
-        pack: Option<KeptPack>,
+        for_push: Option<ForPush>,
     ) -> Result<Model, Error> {
         let span = tracing::info_span!("download", model = %request.model(), commit = tracing::field::Empty);
-        download::download(Arc::clone(&self.context), request, pack).instrument(span).await
+        download::download(Arc::clone(&self.context), request, for_push).instrument(span).await
     }
 
     /// Finds out what [`download`](Self::download) would do: which files it would fetch, from where,

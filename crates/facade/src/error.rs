@@ -99,6 +99,8 @@ pub enum Error {
         commit: Option<CommitId>,
         /// The reason.
         problem: ProofProblem,
+        /// The read-only tier that has the model. A forced download does not replace that copy.
+        read_only_tier: Option<PathBuf>,
     },
     /// A forced download under a policy that forbids downloads; nothing was touched.
     #[error("{model} cannot be downloaded again: the policy {policy} forbids it")]
@@ -380,7 +382,7 @@ impl Error {
     }
 
     /// The failure between this machine and a server, if that is all it is.
-    fn net_error(&self) -> Option<&net::Error> {
+    pub fn net_error(&self) -> Option<&net::Error> {
         match self {
             Self::Net(error)
             | Self::Fetch(shard_fetch::Error::Net(error))

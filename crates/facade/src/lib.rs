@@ -138,7 +138,7 @@ pub use url_parse::{
 pub mod errors {
     pub use cache_layout::Error as CacheError;
     pub use hf_transport::{Door, Error as HubError};
-    pub use net::Error as NetError;
+    pub use net::{Error as NetError, Obstacle};
     pub use shard_fetch::Error as FetchError;
     pub use url_parse::{DiskError, Error as NameError};
     pub use weight_store::Error as StoreError;

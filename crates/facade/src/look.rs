@@ -47,7 +47,7 @@ impl Query {
     /// Logs the policy, as MLC-LLM does on each call.
     pub(crate) fn log_policy(&self) {
         let policy = self.request.policy_or(self.context.policy);
-        tracing::info!(%policy, "the download cache policy, which is one of ON, OFF, REDO, READONLY");
+        tracing::info!(%policy, "download cache policy, one of ON, OFF, REDO, READONLY");
     }
 
     /// Runs a job on a thread for blocking work.
@@ -78,7 +78,7 @@ impl Query {
         let Self { context, request, .. } = self;
         let observer = request.watcher();
         for entry in &lookup.passed_over {
-            tracing::warn!(model = %request.model(), "passed over: {entry}");
+            tracing::warn!(model = %request.model(), reason = %entry, "skipping an incomplete model");
             observer.on_event(&Event::Warning(Warning::PassedOver(entry)));
         }
         let forced = is_forced(request, request.policy_or(context.policy)).unwrap_or(false);
@@ -104,7 +104,7 @@ impl Query {
             }
             self.context.layout.note_use(&self.slot);
         }
-        tracing::info!(path = %shown(&hit.path), "use cached weight");
+        tracing::info!(path = %shown(&hit.path), "using cached weights");
         self.found(hit)
     }
 

@@ -2,8 +2,6 @@
 //!
 //! docs/security.md has the rules as a table.
 
-use std::path::Path;
-
 use cache_layout::{CacheLayout, Hit, Slot};
 use hf_transport::RepoSnapshot;
 use url_parse::{CommitId, Endpoint, Proof, Revision};
@@ -19,16 +17,16 @@ use crate::receipts::receipt_about;
 ///
 /// [`Error::Unproven`], if proof is required.
 pub(crate) fn check_hit(context: &Context, slot: &Slot, hit: &Hit) -> Result<(), Error> {
-    if context.require_proof { require(&context.layout, slot, &hit.path) } else { Ok(()) }
+    if context.require_proof { require(&context.layout, slot, hit) } else { Ok(()) }
 }
 
-/// The same for a directory.
-fn require(layout: &CacheLayout, slot: &Slot, dir: &Path) -> Result<(), Error> {
+fn require(layout: &CacheLayout, slot: &Slot, hit: &Hit) -> Result<(), Error> {
     let pinned = slot.model().revision().and_then(Revision::commit);
     let unproven = |commit: Option<CommitId>, problem| {
-        Err(Error::Unproven { model: slot.model().clone(), commit, problem })
+        let read_only_tier = hit.tier.is_read_only().then(|| hit.tier.path().to_owned());
+        Err(Error::Unproven { model: slot.model().clone(), commit, problem, read_only_tier })
     };
-    let Some(receipt) = receipt_about(layout, slot, dir) else {
+    let Some(receipt) = receipt_about(layout, slot, &hit.path) else {
         return unproven(pinned, ProofProblem::NoReceipt);
     };
     if pinned.is_some_and(|pinned| pinned != receipt.commit) {
@@ -66,7 +64,8 @@ pub(crate) fn check_snapshot(
     } else {
         return Ok(());
     };
-    Err(Error::Unproven { model: slot.model().clone(), commit: Some(snapshot.commit), problem })
+    let (model, commit) = (slot.model().clone(), Some(snapshot.commit));
+    Err(Error::Unproven { model, commit, problem, read_only_tier: None })
 }
 
 fn served_git_before(layout: &CacheLayout, slot: &Slot, endpoint: &Endpoint) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::download::{self, KeptPack};
+use crate::download::{self, ForPush};
 use crate::stores::{PushOptions, Pushed};
 use crate::{Downloader, Error, Request};
 
@@ -10,9 +10,10 @@ impl Downloader {
     /// Puts a model into the first of the [stores](crate::DownloaderBuilder::stores), downloading it if
     /// the cache does not have it. Existing files are not sent again. Readers find the whole model or
     /// none: the commit appears after all its files, and then the requested name, unless the hub has
-    /// moved it meanwhile.
+    /// moved it since the model was downloaded.
     ///
-    /// The hub is asked for the metadata over git, since nothing else proves a commit.
+    /// The metadata comes from the hub over git, or from a store, since nothing else proves a commit. A
+    /// download that comes first has it already, and has resolved the name.
     ///
     /// ```
     /// use facade::stores::{PushOptions, PushedName};
@@ -46,8 +47,8 @@ impl Downloader {
         if self.context.stores.urls.is_empty() {
             return Err(Error::NoStore);
         }
-        let pack = KeptPack::default();
-        let model = self.download_keeping(request.clone(), Some(pack.clone())).await?;
-        download::push(Arc::clone(&self.context), request, &model, options, pack.take()).await
+        let known = ForPush::default();
+        let model = self.download_keeping(request.clone(), Some(known.clone())).await?;
+        download::push(Arc::clone(&self.context), request, &model, options, &known).await
     }
 }

@@ -117,7 +117,7 @@ impl StoreLocator {
             return Ok(None);
         };
         self.stores.asks(file, store.shown_blob(blob));
-        tracing::debug!(again = turn.is_again, "asking a store for a file");
+        tracing::debug!(bypasses_caches = turn.is_again, "requesting a file from a store");
         let mut location = Location::new(url);
         (location.headers, location.expires_at, location.place) = (headers, expires_at, turn.place + 1);
         location.redirects = Redirects::NoNearer;

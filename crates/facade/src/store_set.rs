@@ -126,16 +126,16 @@ impl StoreSet {
 
     fn warn_of_giving_up(&self, member: &Member, why: &str) {
         let store = member.store.url().to_string();
-        tracing::warn!(store, why, "a store is left alone");
+        tracing::warn!(store, reason = why, "giving up a store");
         self.warn(Warning::StoreGivenUp { store: &store, reason: why });
         self.told(&store, StoreAnswer::GivenUp);
     }
 
     /// Warns that the store has wrong content.
     pub(crate) fn warn_of_wrong_content(&self, store: &Store, why: &(dyn StdError + 'static)) {
-        let (store, why) = (store.url().to_string(), failure(why));
-        tracing::warn!(store, why, "a store has something that is not right");
-        self.warn(Warning::WrongInStore { store: &store, reason: &why });
+        let (store, reason) = (store.url().to_string(), failure(why));
+        tracing::warn!(store, reason, "a store has damaged content");
+        self.warn(Warning::WrongInStore { store: &store, reason: &reason });
     }
 
     fn warn(&self, warning: Warning<'_>) {
@@ -144,7 +144,7 @@ impl StoreSet {
 
     /// Reports a store's answer for the file at this address.
     pub(crate) fn told(&self, url: &str, answer: StoreAnswer) {
-        tracing::debug!(url, answer = answer.as_str(), "asked a store");
+        tracing::debug!(url, answer = answer.as_str(), "a store responded");
         self.watcher.on_event(&Event::Store { url, answer });
     }
 

@@ -37,7 +37,7 @@ pub struct UnnamedCommit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredModel {
-    /// The hub, without its scheme.
+    /// The hub's base URL without its scheme, such as `huggingface.co`.
     pub hub: String,
     /// The model.
     pub model: ModelId,
@@ -49,7 +49,7 @@ pub struct StoredModel {
     pub files: u64,
     /// Their total size in bytes.
     pub bytes: u64,
-    /// When the hub said so.
+    /// When the hub said so, by its own clock.
     pub seen_at: SystemTime,
     /// The program that wrote it.
     pub by: String,

@@ -109,7 +109,7 @@ pub fn warning(warning: &Warning<'_>) -> String {
             let when = |time| moment(time).unwrap_or_else(|| "at an impossible time".to_owned());
             let [seen_at, seen_before_at] = [*seen_at, *seen_before_at].map(when);
             format!(
-                "{url} went back to an older commit: it names {commit}, seen {seen_at}, and named {before} before, seen {seen_before_at}; using the older one"
+                "{url} went back to an older commit: it names {commit} (seen {seen_at}) instead of {before} (seen {seen_before_at}); using the older one"
             )
         }
         Warning::WrongInStore { store, reason } => {
@@ -161,7 +161,7 @@ fn checking(count: usize, bytes: u64) -> String {
 
 fn reused(count: usize, bytes: u64) -> String {
     let are = if count == 1 { "is" } else { "are" };
-    format!("{} ({}) {are} already there, verified", files(count), size(bytes))
+    format!("{} ({}) {are} already there and verified", files(count), size(bytes))
 }
 
 /// Prefixes the file, unless the text names it anyway.
@@ -234,8 +234,11 @@ mod tests {
         check(&Event::WaitingForLock { holder: None }, "waiting for another download of this model");
         check(&Event::Checking { files: 1, bytes: 12 }, "1 file (12 B) is already there; checking");
         check(&Event::Reused { files: 0, bytes: 0 }, "none of it is intact: downloading it again");
-        check(&Event::Reused { files: 1, bytes: 12 }, "1 file (12 B) is already there, verified");
-        check(&Event::Reused { files: 2, bytes: 1_234_567 }, "2 files (1.23 MB) are already there, verified");
+        check(&Event::Reused { files: 1, bytes: 12 }, "1 file (12 B) is already there and verified");
+        check(
+            &Event::Reused { files: 2, bytes: 1_234_567 },
+            "2 files (1.23 MB) are already there and verified",
+        );
         check(
             &Event::Publishing { path: Path::new("model") },
             "all files are verified; putting the model in place",
@@ -267,11 +270,11 @@ mod tests {
         );
         check(
             &Event::Warning(Warning::StoreClock { store: "s3://b", seconds_ahead: 7200 }),
-            "the clock of this machine is 2 h 0 min behind that of s3://b: requests are signed with the store's time",
+            "the clock of this machine is 2 h behind that of s3://b: requests are signed with the store's time",
         );
         check(
             &Event::Warning(Warning::StoreClock { store: "s3://b", seconds_ahead: -7200 }),
-            "the clock of this machine is 2 h 0 min ahead of that of s3://b: requests are signed with the store's time",
+            "the clock of this machine is 2 h ahead of that of s3://b: requests are signed with the store's time",
         );
         check(
             &Event::Warning(Warning::ForceAnsweredByReadOnlyTier { tier: Path::new("/shared") }),
@@ -295,9 +298,9 @@ mod tests {
     fn a_retry_says_why_and_when() {
         let silence = io::Error::other("no answer");
         check_retry(&silence, 0, "no answer; trying again");
-        check_retry(&silence, 1_234, "no answer; trying again in 1.2 s");
+        check_retry(&silence, 1_234, "no answer; trying again in 1 s");
         let failure = crate::errors::DiskError::new("read", "a".as_ref(), silence);
-        check_retry(&failure, 60_000, "cannot read a (no answer); trying again in 1 min 0 s");
+        check_retry(&failure, 60_000, "cannot read a (no answer); trying again in 1 min");
         let wrapped = io::Error::other(io::Error::other("no answer"));
         check_retry(&wrapped, 0, "no answer; trying again");
     }
@@ -308,13 +311,23 @@ mod tests {
     }
 
     #[test]
-    fn a_time_has_its_two_largest_units() {
-        let texts = [0, 9_949, 10_000, 59_999, 60_000, 3_599_000, 3_600_000, 90_000_000]
-            .map(|milliseconds| duration(Duration::from_millis(milliseconds)));
-        assert_eq!(
-            texts,
-            ["0.0 s", "9.9 s", "10 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "25 h 0 min"]
-        );
+    fn a_duration_has_one_form() {
+        for (milliseconds, text) in [
+            (0, "0 s"),
+            (49, "0 s"),
+            (50, "0.1 s"),
+            (949, "0.9 s"),
+            (950, "1 s"),
+            (1_499, "1 s"),
+            (9_500, "10 s"),
+            (59_499, "59 s"),
+            (59_500, "1 min"),
+            (3_599_000, "59 min 59 s"),
+            (3_599_500, "1 h"),
+            (90_060_000, "25 h 1 min"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(milliseconds)), text);
+        }
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl HubClient {
         self
     }
 
-    /// The hub.
+    /// The hub's base URL.
     pub fn endpoint(&self) -> &Endpoint {
         &self.inner.config.endpoint
     }
@@ -261,7 +261,7 @@ impl HubClient {
         let method = request.method.clone();
         let answer = self.inner.http.send(request, &RateLimits(self)).await?;
         let (url, status) = (SafeUrl::of(answer.url()), answer.status().as_u16());
-        tracing::debug!(%method, %url, status, "asked the hub");
+        tracing::debug!(%method, %url, status, "the hub responded");
         Ok(answer)
     }
 
@@ -303,7 +303,7 @@ impl Watch for RateLimits<'_> {
         if *pause < WORTH_TELLING || !self.0.is_news(*pause) {
             return;
         }
-        tracing::info!(%origin, wait = ?pause, "waiting, as the hub limits the rate of requests");
+        tracing::info!(%origin, delay = ?pause, "waiting for the hub's rate limit");
         if let Some(tell) = &self.0.on_throttled {
             tell(news);
         }
@@ -311,7 +311,7 @@ impl Watch for RateLimits<'_> {
 
     fn throttled(&self, news: &Throttled) {
         let Throttled { origin, pause, is_spread, .. } = news;
-        tracing::info!(%origin, wait = ?pause, is_spread, "the hub limits the rate of requests");
+        tracing::info!(%origin, delay = ?pause, is_spread, "the hub limits the request rate");
         if !is_spread {
             // The waits that follow from this are not reported again.
             self.0.is_news(*pause);

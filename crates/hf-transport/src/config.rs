@@ -8,7 +8,7 @@ use crate::Token;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HubConfig {
-    /// The hub: `https://huggingface.co`, or a mirror.
+    /// The hub's base URL: `https://huggingface.co`, or that of a mirror.
     pub endpoint: Endpoint,
     /// Sent to the endpoint's own origin only, as `Authorization: Bearer`, or as a password (`Basic`)
     /// if the endpoint asks for that. Not sent at all where it [must not be](Token::is_for).

@@ -48,10 +48,10 @@ impl Token {
             return Err(unusable("it is blank"));
         }
         if value.contains(['"', '\'', '`']) {
-            return Err(unusable("it contains quotes; give it without them"));
+            return Err(unusable("it contains quotes"));
         }
         if value.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("bearer")) {
-            return Err(unusable("it begins with `Bearer`; give the token alone"));
+            return Err(unusable("it begins with `Bearer`, which is not part of it"));
         }
         if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(unusable("it contains a character that is not allowed in a token"));

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use facade::env::Settings;
-use facade::errors::{CacheError, DiskError, FetchError, HubError, NameError, ProofProblem, StoreError};
+use facade::errors::{
+    CacheError, DiskError, FetchError, HubError, NameError, NetError, Obstacle, ProofProblem, StoreError,
+};
 use facade::{Error, ErrorKind};
 
 use crate::words::elapsed;
@@ -14,6 +16,7 @@ use crate::words::elapsed;
 pub(crate) fn about(error: &Error) -> Option<String> {
     let settings = Settings::from_env().ok();
     by_variant(error)
+        .or_else(|| in_the_way(error).map(str::to_owned))
         .or_else(|| hub(error))
         .or_else(|| folder(error, settings.as_ref()))
         .or_else(|| by_property(error).map(str::to_owned))
@@ -50,9 +53,15 @@ fn by_variant(error: &Error) -> Option<String> {
             "to do without the hub, name the commit ({}@COMMIT), or let the store resolve names (MLC_WEIGHTS_STORE_MODE=refs)",
             model.id()
         ),
-        Error::Unproven { problem, .. } => match problem {
+        Error::Unproven { model, problem, read_only_tier, .. } => match problem {
             ProofProblem::NoReceipt | ProofProblem::OlderReceipt | ProofProblem::OtherCommit => {
-                "download it again with --force".to_owned()
+                match read_only_tier {
+                    Some(tier) => format!(
+                        "to download it, remove {} from MLC_LLM_READONLY_WEIGHT_CACHE",
+                        tier.display()
+                    ),
+                    None => format!("run `mlc-weights download --force {model}`"),
+                }
             }
             ProofProblem::NoGit => "set HF_ENDPOINT to a hub that serves git".to_owned(),
             ProofProblem::GitWithheld => "try again later, or set HF_ENDPOINT to another hub".to_owned(),
@@ -65,11 +74,11 @@ fn by_variant(error: &Error) -> Option<String> {
             "give --to a folder that you can write to".to_owned()
         }
         Error::Cache(CacheError::OtherFileSystem { .. }) => {
-            "leave out --link, or choose a folder on the same disk as the cache".to_owned()
+            "omit --link, or choose a folder on the same disk as the cache".to_owned()
         }
         Error::Cache(CacheError::InUse { .. }) => "try again when that download has ended".to_owned(),
         Error::Store(StoreError::NoFolder { .. }) => {
-            "create it, or mount the disk that it is on; it is not created for you".to_owned()
+            "create it, or mount its disk; it is never created automatically".to_owned()
         }
         Error::Store(StoreError::NotListable { .. } | StoreError::TooMany { .. }) => {
             "name the models; `store verify` and `store copy` then need no list".to_owned()
@@ -78,6 +87,25 @@ fn by_variant(error: &Error) -> Option<String> {
             "set them, or give this machine an identity".to_owned()
         }
         Error::Store(StoreError::WrongClock { .. }) => "set this machine's clock".to_owned(),
+        Error::Store(StoreError::LaterFormat { .. }) => "update mlc-weights".to_owned(),
+        Error::Unusable { source: FetchError::OldManifest { .. }, .. } => {
+            "its author must convert it again, with a current MLC-LLM".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// What to do about something in the cache that is not what belongs there.
+fn in_the_way(error: &Error) -> Option<&'static str> {
+    let Error::Cache(error) = error else { return None };
+    Some(match error {
+        CacheError::DanglingLink { .. } => "create what it points to, or remove it",
+        CacheError::PrivateLink { .. } | CacheError::NotAFile { .. } => "remove it",
+        CacheError::ForeignLink { .. } => {
+            "replace it with a link of your own, or set MLC_LLM_HOME to another folder"
+        }
+        CacheError::EntryIsLink { .. } => "point it to a complete model, or remove it",
+        CacheError::EntryIsNotADirectory { .. } => "move it away",
         _ => return None,
     })
 }
@@ -214,7 +242,29 @@ fn is_in(path: &Path, folder: &Path) -> bool {
     [absolute, real].into_iter().flatten().any(|folder| path.starts_with(folder))
 }
 
+/// Windows' codes for a file that another program has open or has locked.
+const HELD_OPEN: [i32; 2] = [32, 33];
+
+fn is_held_open(error: &Error) -> bool {
+    let code = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<io::Error>()?.raw_os_error();
+    cfg!(windows) && facade::causes(error).filter_map(code).any(|code| HELD_OPEN.contains(&code))
+}
+
 fn by_property(error: &Error) -> Option<&'static str> {
+    if is_held_open(error) {
+        return Some("close that program, or exclude the cache from virus scans; then try again");
+    }
+    match error.net_error() {
+        Some(NetError::ProxyLogin { .. }) => {
+            return Some(
+                "write user and password into the proxy's address, as in http://user:password@proxy:3128",
+            );
+        }
+        Some(NetError::Unreachable { obstacle: Obstacle::NoTls, .. }) => {
+            return Some("if it serves plain http, write its address with http://");
+        }
+        _ => {}
+    }
     if error.is_proxy_failure() {
         return Some(
             "check that the proxy is running and its address is right (see `mlc-weights env`); run the same command again to resume",
@@ -222,19 +272,19 @@ fn by_property(error: &Error) -> Option<&'static str> {
     }
     if error.is_untrusted_certificate() {
         return Some(
-            "if it comes from an authority of your own, name the file with that authority's certificate in SSL_CERT_FILE",
+            "if your own certificate authority issued it, set SSL_CERT_FILE to the file with that authority's certificate",
         );
     }
     if error.seems_offline() {
         return Some(
-            "are you online? Run the same command again to resume; for a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
+            "are you online? To resume, run the same command again; to use a proxy, set HTTPS_PROXY; to use a mirror, set HF_ENDPOINT",
         );
     }
     if let Error::Unsound { .. } = error {
         return Some("to download the damaged files again: mlc-weights verify --repair MODEL");
     }
     (error.kind() == ErrorKind::Network).then_some(
-        "run the same command again to resume; for a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT",
+        "to resume, run the same command again; to use a proxy, set HTTPS_PROXY; to use a mirror, set HF_ENDPOINT",
     )
 }
 
@@ -262,6 +312,9 @@ mod tests {
         check(&Error::NoHome, Some("set MLC_LLM_HOME"));
         check(&Error::NoStore, Some("set MLC_WEIGHTS_STORE"));
         check(&Error::ZeroProcesses, None);
+        let held = io::Error::from_raw_os_error(32);
+        let held = DiskError::new("rename", "a".as_ref(), held).into();
+        check(&held, cfg!(windows).then_some("close that program"));
         let url = "https://hub.example/user/repo".parse::<ModelUrl>().unwrap_err();
         check(&url.into(), Some("set HF_ENDPOINT=https://hub.example and write `HF://user/repo`"));
         check(&"HF://user".parse::<ModelUrl>().unwrap_err().into(), None);
@@ -310,7 +363,7 @@ mod tests {
     #[test]
     fn a_limit_says_how_long_to_wait_and_what_raises_it() {
         let words = rate_limit(Some(Duration::from_secs(300)), false);
-        assert!(words.starts_with("wait 5 min 0 s, then run the same command again"), "{words}");
+        assert!(words.starts_with("wait 5 min, then run the same command again"), "{words}");
         assert!(words.ends_with("; an access token (HF_TOKEN) raises the limit"), "{words}");
         let words = rate_limit(None, true);
         assert!(words.starts_with("wait a while, then") && !words.contains("HF_TOKEN"), "{words}");

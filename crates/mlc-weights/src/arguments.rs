@@ -72,12 +72,12 @@ pub(crate) enum Command {
     /// Print the directory of a model, downloading it first if it is not cached
     #[command(visible_alias = "pull")]
     Download(Download),
-    /// Print the directory of a model that is in the cache; never uses the network
+    /// Print the directory of a cached model; never uses the network
     Path(Path),
     /// List the models in the cache, complete or not
     #[command(visible_alias = "ls")]
     List(List),
-    /// Bring cached models up to the hub's newest commit, downloading only what has changed
+    /// Update cached models to the hub's newest commit, downloading only what has changed
     Update(Update),
     /// Check cached models against their digests; with --repair, repair them
     Verify(Verify),

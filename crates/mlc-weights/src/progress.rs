@@ -73,7 +73,7 @@ impl Progress {
     /// The progress of work on a store, and the observer that reports to it.
     pub(crate) fn of_store(display: Display) -> (Arc<Self>, Arc<dyn Observer>) {
         let (progress, observer) = Self::about(None, display, String::new());
-        let words = "asking the store what it has".to_owned();
+        let words = "reading the store's contents".to_owned();
         progress.course.go_to(Step::Doing { name: METADATA, words, since: Instant::now() });
         (progress, observer)
     }

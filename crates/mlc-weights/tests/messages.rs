@@ -6,7 +6,7 @@
 )]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -29,36 +29,57 @@ const NOT_PLAIN: &str = concat!(
     r"of which|somebody|so many|taken at its word|turned back|what came|whosoever)\b|: who ",
 );
 
-/// The string literals of a source file, except those in tests, comments and log events.
-fn literals(text: &str) -> Vec<&str> {
-    let literal = regex::Regex::new(r#""(?:[^"\\\n]|\\.|\\\n)*""#).unwrap();
-    let shipped = text.split("#[cfg(test)]").next().unwrap();
-    let lines = shipped.lines().filter(|line| {
-        let line = line.trim_start();
-        !line.starts_with("//") && !line.contains("tracing::")
-    });
-    lines.flat_map(|line| literal.find_iter(line).map(|found| found.as_str())).collect()
+/// The string literals of the crates' sources except those in tests, comments and log events, each with its file.
+fn shipped_literals(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    let literal = regex::Regex::new(r#""(?:[^"\\\n]|\\.)*""#).unwrap();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && !["tests", "examples", "target", "python"].contains(&name) {
+            shipped_literals(&path, found);
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            // Literals that go over several lines count as one.
+            let text: String =
+                fs::read_to_string(&path).unwrap().split("\\\n").map(str::trim_start).collect();
+            let shipped = text.split("#[cfg(test)]").next().unwrap();
+            let lines = shipped.lines().map(str::trim_start);
+            let lines = lines.filter(|line| !line.starts_with("//") && !line.contains("tracing::"));
+            let literals = lines.flat_map(|line| literal.find_iter(line));
+            found.extend(literals.map(|literal| (path.clone(), literal.as_str().to_owned())));
+        }
+    }
 }
 
 #[test]
 fn messages_are_plain_english() {
-    let not_plain = regex::Regex::new(NOT_PLAIN).unwrap();
-    let (mut folders, mut seen) = (vec![Path::new(WORKSPACE).join("crates")], 0);
-    while let Some(folder) = folders.pop() {
-        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            if path.is_dir() && !["tests", "examples", "target", "python"].contains(&name) {
-                folders.push(path);
-            } else if name.ends_with(".rs") && name != "tests.rs" {
-                let text = fs::read_to_string(&path).unwrap();
-                for literal in literals(&text) {
-                    seen += 1;
-                    assert!(!not_plain.is_match(literal), "{}: {literal}", path.display());
-                }
-            }
+    let (not_plain, mut literals) = (regex::Regex::new(NOT_PLAIN).unwrap(), Vec::new());
+    shipped_literals(&Path::new(WORKSPACE).join("crates"), &mut literals);
+    assert!(literals.len() > 1_000, "{}", literals.len());
+    for (path, literal) in literals {
+        assert!(!not_plain.is_match(&literal), "{}: {literal}", path.display());
+    }
+}
+
+/// An instruction that follows a fact.
+const ADVICE: &str = concat!(
+    r"[;:,] (ask|check|choose|close|create|did you mean|give|install|log in|make|mount|move|name|pass|please|",
+    r"point|push|remove|replace|renew|run|set|try|unset|update|use|write) ",
+);
+
+/// What to do depends on the caller, and only the command knows its own. A correction of a misspelt name is a fact.
+#[test]
+fn messages_of_libraries_give_no_advice() {
+    let advice = regex::Regex::new(ADVICE).unwrap();
+    for package in
+        ["cache-layout", "facade", "hf-transport", "net", "shard-fetch", "url-parse", "weight-store"]
+    {
+        let mut literals = Vec::new();
+        shipped_literals(&Path::new(WORKSPACE).join("crates").join(package), &mut literals);
+        assert!(!literals.is_empty(), "{package}");
+        for (path, literal) in literals {
+            let is_correction = literal.contains("did you mean `{text}`?");
+            assert!(is_correction || !advice.is_match(&literal), "{}: {literal}", path.display());
         }
     }
-    assert!(seen > 1_000, "{seen}");
 }
 
 /// The fixed parts of the messages in the first column of the tables.

@@ -160,10 +160,7 @@ pub enum Error {
         waited: Duration,
     },
     /// The proxy requires a login, or rejects this one.
-    #[error(
-        "cannot {action} {url}: {} requires a valid login; write it as in http://user:password@proxy:3128",
-        Named(proxy.as_ref())
-    )]
+    #[error("cannot {action} {url}: {} requires a valid login", Named(proxy.as_ref()))]
     #[non_exhaustive]
     ProxyLogin {
         /// The action attempted.
@@ -243,7 +240,7 @@ impl fmt::Display for Obstacle {
             Self::NoRoute => "there is no route to it",
             Self::Refused => "it refused the connection",
             Self::Silence => "it does not answer",
-            Self::NoTls => "it does not speak https (did you mean http://?)",
+            Self::NoTls => "it does not speak https",
         })
     }
 }

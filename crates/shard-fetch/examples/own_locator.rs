@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         part: format!("{file}.part").into(),
         destination: file.into(),
     };
-    let locator = Arc::new(MirrorFirst([mirror.parse()?, host.parse()?]));
+    let locator = MirrorFirst([mirror.parse()?, host.parse()?]);
     let fetcher = Fetcher::builder().build(Client::new(NetSettings::default())?);
-    Ok(fetcher.fetch(vec![request], locator, Arc::new(()), Arc::new(())).await?)
+    Ok(fetcher.fetch(vec![request], locator, (), Arc::new(())).await?)
 }

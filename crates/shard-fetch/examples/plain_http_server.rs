@@ -69,7 +69,7 @@ async fn download(list: Vec<Entry>, folder: &Path) -> Result<(), shard_fetch::Er
     let urls = list.into_iter().map(|entry| (entry.path, entry.url)).collect();
     let client = Client::new(NetSettings::default())?;
     let fetcher = Fetcher::builder().files_in_flight(const { NonZeroUsize::new(4).unwrap() }).build(client);
-    fetcher.fetch(files, Arc::new(UrlList(urls)), Arc::new(Lines), Arc::new(())).await
+    fetcher.fetch(files, UrlList(urls), Lines, Arc::new(())).await
 }
 
 #[tokio::main]

@@ -34,6 +34,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let files = manifest.records().iter().map(|shard| request(&shard.path, shard.size, shard.md5));
     let fetcher = Fetcher::builder().build(Client::new(NetSettings::default())?);
-    fetcher.fetch(files.collect(), Arc::new(Below(url.parse()?)), Arc::new(()), Arc::new(())).await?;
+    fetcher.fetch(files.collect(), Below(url.parse()?), (), Arc::new(())).await?;
     Ok(())
 }

@@ -133,9 +133,7 @@ pub enum Error {
         path: RepoPath,
     },
     /// A manifest in a form that current runtimes do not open.
-    #[error(
-        "{name} has a form written before March 2023 ({form}), which MLC-LLM no longer reads: the model must be converted again"
-    )]
+    #[error("{name} has a form written before March 2023 ({form}), which MLC-LLM no longer reads")]
     #[non_exhaustive]
     OldManifest {
         /// The manifest.

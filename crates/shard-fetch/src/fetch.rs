@@ -85,11 +85,11 @@ impl Fetcher {
     pub async fn fetch(
         &self,
         files: Vec<FileRequest>,
-        locator: Arc<dyn Locator>,
-        observer: Arc<dyn Observer>,
+        locator: impl Locator + 'static,
+        observer: impl Observer + 'static,
         keep_alive: KeepAlive,
     ) -> Result<(), Error> {
-        let shared = self.shared(&files, locator, observer, keep_alive)?;
+        let shared = self.shared(&files, Arc::new(locator), Arc::new(observer), keep_alive)?;
         let span = tracing::info_span!("fetch", files = files.len(), bytes = shared.total);
         run::run(Arc::new(shared), files).instrument(span).await
     }

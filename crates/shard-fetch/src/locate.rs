@@ -1,6 +1,7 @@
 //! The interface to a hub, a mirror or a list of URLs that knows where files are.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use url_parse::{ErrorKind, RepoPath, Url};
 ///
 /// Each call is one attempt and says whether a failure is transient; the fetcher repeats the call,
 /// under one retry budget shared with the transfer of the file. Calls for different files are
-/// concurrent. A future is dropped when the work is cancelled.
+/// concurrent. A future is dropped when the work is cancelled. An `Arc` of a locator is one.
 ///
 /// ```
 /// use shard_fetch::{ErrorKind, LocateError, LocateReason, Location, Locator, RepoPath, Url, async_trait};
@@ -45,6 +46,13 @@ pub trait Locator: Send + Sync {
     /// [`LocateError::transient`] if the same call may succeed later, otherwise
     /// [`LocateError::permanent`].
     async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError>;
+}
+
+#[async_trait]
+impl<L: Locator + ?Sized> Locator for Arc<L> {
+    async fn locate(&self, file: &RepoPath, reason: LocateReason) -> Result<Location, LocateError> {
+        (**self).locate(file, reason).await
+    }
 }
 
 /// Why a [`Locator`] is asked.

@@ -19,9 +19,12 @@ use crate::revision::Revision;
 /// servers cannot interpret a path in different ways.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// The address of a hub: `https://huggingface.co` by default, or a mirror or a server in the local
+/// The base URL of a hub: `https://huggingface.co` by default, or a mirror or a server in the local
 /// network. http or https, optionally with a port and a path prefix, but no user info, query or
 /// fragment; a trailing slash is dropped.
+///
+/// A hub has no other identity than this URL. A parameter or field of this type is called `endpoint` if
+/// it says where to send requests, and `hub` if it says which hub is meant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// Its path does not end in a slash, except for the root.

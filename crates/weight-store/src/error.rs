@@ -118,7 +118,7 @@ pub enum Error {
         source: ForeignError,
     },
     /// The store has a later format.
-    #[error("{url} has format {format}, but this program reads format {FORMAT}: update this program")]
+    #[error("{url} has format {format}, but this program reads format {FORMAT}")]
     #[non_exhaustive]
     LaterFormat {
         /// The file that says so.

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::{Artifact, Message};
+use facade::words::duration;
 
 use super::{SERVERS, skipped};
 use crate::command::cargo;
@@ -64,7 +65,7 @@ impl TestProgram {
             self.file.display()
         );
         let result = said.lines().rfind(|line| line.starts_with("test result: ")).unwrap_or_default();
-        println!("{} ({:.1} s): {result}", self.name, start.elapsed().as_secs_f64());
+        println!("{} ({}): {result}", self.name, duration(start.elapsed()));
         Ok(skipped(&said).map(str::to_owned).collect())
     }
 }

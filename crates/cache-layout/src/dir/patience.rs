@@ -25,8 +25,7 @@ impl std::error::Error for Held {
 impl std::fmt::Display for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(
-            "Windows refused it for 5 s; either it is not permitted, or another program has a file in it open: \
-             close that program, or exclude the cache from virus scans, and try again",
+            "Windows refused it for 5 s: either it is not permitted, or another program has a file in it open",
         )
     }
 }

@@ -67,21 +67,15 @@ fn an_obstacle_to_a_folder_is_named() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let home = file.join("home");
-    let expected = format!(
-        "{} is not a directory, so no model can be cached in {}; choose another cache home",
-        file.display(),
-        home.display()
-    );
+    let expected =
+        format!("{} is not a directory, so no model can be cached in {}", file.display(), home.display());
     check_refusal(&home.join("model_weights"), &home, &expected, ErrorKind::Disk);
 
     #[cfg(unix)]
     {
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
-        let expected = format!(
-            "{} is a symbolic link to nothing; create what it points to, or remove it",
-            link.display()
-        );
+        let expected = format!("{} is a symbolic link to nothing", link.display());
         check_refusal(&link.join("model_weights"), &link, &expected, ErrorKind::Disk);
     }
 }

@@ -55,7 +55,9 @@ pub struct ModelEntry {
     pub commit: Option<CommitId>,
     /// What proved then that its files belong to the commit; `None` if no receipt says so.
     pub proof: Option<Proof>,
-    /// When it was downloaded, or else when the directory was last changed.
+    /// When its download was published, by this machine's clock, as its receipt says; without a receipt,
+    /// when the directory was last modified, according to the file system. `None` if neither is known.
+    /// Serialized, it is in whole seconds since 1970 (UTC).
     pub date: Option<SystemTime>,
     /// Who put it there.
     pub origin: EntryOrigin,

@@ -102,10 +102,11 @@ impl Work {
         let (context, request) = (Arc::clone(&self.context), self.request.clone());
         // The caller's observer receives no further events.
         let progress = self.progress.clone().unwrap_or_default();
+        let known = self.for_push.clone().unwrap_or_default();
         let request = request.observer(Counting { progress, observer: Arc::new(()) });
         let filling = async move {
             let asked = request.model().clone();
-            let outcome = push(context, request, &model, PushOptions::default(), None).await;
+            let outcome = push(context, request, &model, PushOptions::default(), &known).await;
             if let Err(error) = &outcome {
                 tracing::warn!(model = %asked, error = failure(error), "the store could not be filled");
             }

@@ -15,7 +15,7 @@ use net::RetryBudget;
 use shard_fetch::{CHAT_CONFIG_NAME, ChatConfig, MANIFEST_NAMES, MAX_METADATA_BYTES, Manifest};
 use url_parse::{CommitId, DiskError, Proof, RepoPath, Revision};
 
-use super::kept_pack::PackKeeper;
+use super::for_push::PackKeeper;
 use super::shards::Bytes;
 use super::work::Work;
 use crate::context::OwnSource;
@@ -48,13 +48,13 @@ impl Work {
         if let Some(snapshot) = self.stored_snapshot().await? {
             return Ok(snapshot);
         }
-        let mut source = self.source(self.hub.clone().impatient());
+        let mut source = self.first_source();
         let mut is_first = true;
         let mut budget = RetryBudget::new(self.context.retry.clone());
         let started = Instant::now();
         let mut restored = self.restored_commit();
         loop {
-            tracing::info!(attempt = budget.attempts() + 1, "asking the hub for the metadata");
+            tracing::info!(attempt = budget.attempts() + 1, "requesting the metadata");
             self.observer().on_event(&Event::Metadata { model: self.request.model() });
             let cause = match source.fetch(self.metadata_request(restored).await?).await {
                 Ok(snapshot) => return self.proven(snapshot).await,
@@ -83,7 +83,7 @@ impl Work {
                 });
             };
             let pause = cause.server_wait().map_or(pause, |wait| wait.max(pause));
-            tracing::info!(attempt = budget.attempts(), delay = ?pause, %cause, "the metadata could not be fetched: a pause");
+            tracing::info!(attempt = budget.attempts(), delay = ?pause, error = %cause, "retrying the metadata");
             self.observer().on_event(&Event::RetryingMetadata { pause, cause: &cause });
             tokio::time::sleep(pause).await;
         }
@@ -95,11 +95,22 @@ impl Work {
         mended.map(|receipt| receipt.commit)
     }
 
+    /// The source for the first attempt. Only this one keeps the pack: a later one may have to get large
+    /// files by themselves, which leaves them out of it.
+    fn first_source(&self) -> Arc<dyn MetadataSource> {
+        let hub = self.hub.clone().impatient();
+        match &self.for_push {
+            Some(for_push) if self.context.metadata.is_none() => {
+                Arc::new(PackKeeper::new(hub, for_push.clone()))
+            }
+            _ => self.source(hub),
+        }
+    }
+
     fn source(&self, hub: HubClient) -> Arc<dyn MetadataSource> {
-        match (&self.context.metadata, &self.pack) {
-            (Some(OwnSource(source)), _) => Arc::clone(source),
-            (None, Some(pack)) => Arc::new(PackKeeper::new(hub, pack.clone())),
-            (None, None) => Arc::new(HubMetadata::new(hub)),
+        match &self.context.metadata {
+            Some(OwnSource(source)) => Arc::clone(source),
+            None => Arc::new(HubMetadata::new(hub)),
         }
     }
 
@@ -116,7 +127,7 @@ impl Work {
                 Ok(snapshot)
             })
             .await?;
-        tracing::warn!(commit = %snapshot.commit, "only the hub's word says what the commit contains");
+        tracing::warn!(commit = %snapshot.commit, "nothing proves that the files are those of the commit");
         self.warn(Warning::Unproven { commit: &snapshot.commit, hub: self.hub.endpoint() });
         Ok(snapshot)
     }

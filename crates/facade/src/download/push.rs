@@ -3,13 +3,14 @@
 use std::time::SystemTime;
 
 use cache_layout::Purpose;
-use hf_transport::{GitMetadata, HubClient, MetadataSource as _, PackMetadata, RepoSnapshot};
+use hf_transport::{GitMetadata, HubClient, MetadataSource as _, NamedCommit, PackMetadata, RepoSnapshot};
 use net::{Client, RetryBudget};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use url_parse::{CommitId, Revision};
 use weight_store::{Blob, BlobId, Put, RefName, RefPut, RefRecord, Store};
 
+use super::for_push::ForPush;
 use super::metadata::pause_after;
 use super::store_check::moved;
 use super::stored::insist;
@@ -32,23 +33,22 @@ pub(crate) async fn push(
     request: Request,
     model: &Model,
     options: PushOptions,
-    pack: Option<weight_store::Bytes>,
+    known: &ForPush,
 ) -> Result<Pushed, Error> {
     let query = Query::new(context, request);
     let work = Work::begin(&query, Purpose::Fresh, None).await?.telling_of_limits();
-    work.with_heartbeat(work.push(model, options, pack)).await
+    work.with_heartbeat(work.push(model, options, known)).await
 }
 
 impl Work {
-    async fn push(
-        &self,
-        model: &Model,
-        options: PushOptions,
-        pack: Option<weight_store::Bytes>,
-    ) -> Result<Pushed, Error> {
+    async fn push(&self, model: &Model, options: PushOptions, known: &ForPush) -> Result<Pushed, Error> {
         let asked = self.request.model();
-        let unproven =
-            || Error::Unproven { model: asked.clone(), commit: None, problem: ProofProblem::NoReceipt };
+        let unproven = || Error::Unproven {
+            model: asked.clone(),
+            commit: None,
+            problem: ProofProblem::NoReceipt,
+            read_only_tier: model.tier.is_read_only().then(|| model.tier.path().to_owned()),
+        };
         let commit = model.commit.ok_or_else(unproven)?;
         let store = self.stores.first().ok_or(Error::NoStore)?;
         if !options.allow_private {
@@ -57,7 +57,7 @@ impl Work {
         self.observer().on_event(&Event::Stores { model: asked });
         insist(&self.context.retry, || store.init()).await?;
         warn_of_clock(store, self.observer());
-        let (snapshot, pack) = match pack {
+        let (snapshot, pack) = match known.take_pack(commit) {
             Some(pack) => (self.unpacked(store, commit, pack.clone()).await?, pack),
             None => self.packed(commit).await?,
         };
@@ -71,7 +71,7 @@ impl Work {
         let mut pushed = Pushed::new(store.url().to_string(), commit);
         self.push_files(model, store, files, options, &mut pushed).await?;
         insist(&self.context.retry, || store.put_pack(&commit, pack.clone(), options.replace)).await?;
-        pushed.name = self.push_name(store, &snapshot).await?;
+        pushed.name = self.push_name(store, &snapshot, known.named(commit)).await?;
         tracing::info!(%commit, store = pushed.store, files = pushed.files, bytes = pushed.bytes, "pushed");
         Ok(pushed)
     }
@@ -135,7 +135,8 @@ impl Work {
         }
         tracing::debug!(%error, "the hub serves no git of this model");
         let commit = self.request.model().revision().and_then(Revision::commit);
-        Error::Unproven { model: self.request.model().clone(), commit, problem: ProofProblem::NotForStores }
+        let (model, problem) = (self.request.model().clone(), ProofProblem::NotForStores);
+        Error::Unproven { model, commit, problem, read_only_tier: None }
     }
 
     async fn push_files(
@@ -177,13 +178,21 @@ impl Work {
         }
     }
 
-    /// Makes the requested name stand for the commit, if the hub agrees.
-    async fn push_name(&self, store: &Store, snapshot: &RepoSnapshot) -> Result<PushedName, Error> {
+    /// Makes the requested name stand for the commit, if the hub agrees or has already said so.
+    async fn push_name(
+        &self,
+        store: &Store,
+        snapshot: &RepoSnapshot,
+        known: Option<NamedCommit>,
+    ) -> Result<PushedName, Error> {
         let model = self.request.model();
         if model.revision().and_then(Revision::commit).is_some() {
             return Ok(PushedName::NotAsked);
         }
-        let named = self.hub.commit_of(model.id(), model.revision()).await?;
+        let named = match known {
+            Some(named) => named,
+            None => self.hub.commit_of(model.id(), model.revision()).await?,
+        };
         if named.commit != snapshot.commit {
             return Ok(PushedName::MovedOn(named.commit));
         }

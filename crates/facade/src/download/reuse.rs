@@ -228,7 +228,7 @@ impl Work {
         let unfit: Vec<_> = self.check(there).await?.into_iter().map(|(file, _)| file).collect();
         let (files, bytes) =
             (files - unfit.len(), bytes - unfit.iter().map(|file| file.expected.size).sum::<u64>());
-        tracing::info!(files, bytes, "verified files are there already");
+        tracing::info!(files, bytes, "reusing verified files");
         self.observer().on_event(&Event::Reused { files, bytes });
         for RemoteFile { path, .. } in &unfit {
             if stored.remove(path).is_some() {

@@ -133,8 +133,7 @@ impl Work {
         };
         let requests = self.file_requests(files).await?;
         let keep_alive = Arc::clone(&self.lease) as shard_fetch::KeepAlive;
-        let observer = Arc::clone(watcher) as Arc<dyn shard_fetch::Observer>;
-        let fetched = self.fetcher().fetch(requests, locator, observer, keep_alive).await;
+        let fetched = self.fetcher().fetch(requests, locator, Arc::clone(watcher), keep_alive).await;
         fetched.map_err(|error| self.failed_to_fetch(error))
     }
 

@@ -17,10 +17,9 @@ use crate::stored::{RepairOutcome, StoreFinding, StorePart};
 use crate::threads::blocking;
 use crate::words::failure;
 
-const NO_MODEL: &str =
-    "the store does not say which model of this hub it belongs to; name the model with its commit";
+const NO_MODEL: &str = "the store does not say which model of this hub it belongs to";
 const OTHER_HUB: &str = "it belongs to another hub than HF_ENDPOINT names";
-const NOT_PUSHED: &str = "the store does not have the commit that the hub has for it: push the model";
+const NOT_PUSHED: &str = "the store has no intact copy of the commit that the hub has for it";
 
 impl Checker {
     pub(super) async fn needs_by_hub(&self, names: &StoreNames, commit: CommitId) -> Result<Needs, String> {

@@ -64,7 +64,7 @@ impl Work {
             match self.ask(number, &shown, || store.find_ref(&name)).await? {
                 Told::Has(record) => {
                     self.stores.told(&url, StoreAnswer::Hit);
-                    tracing::info!(commit = %record.commit, store = %store.url(), "a store has named the commit");
+                    tracing::info!(commit = %record.commit, store = %store.url(), "a store resolved the name");
                     self.warn_of_turning_back(&url, &record).await?;
                     self.stores.name(record.commit, record.seen_at);
                     return Ok(Some(record.commit));
@@ -87,7 +87,7 @@ impl Work {
             && before != *commit
             && seen_before_at > *seen_at
         {
-            tracing::warn!(url, %commit, %before, "a store has turned a name back");
+            tracing::warn!(url, %commit, previous = %before, "a store's ref went back to an older commit");
             let (before, seen_at) = (&before, *seen_at);
             self.warn(Warning::TurnedBack { url, commit, seen_at, before, seen_before_at });
         }
@@ -105,6 +105,7 @@ impl Work {
                 if let Some(seen_at) = named.seen_at {
                     self.stores.name(named.commit, seen_at);
                 }
+                self.for_push.iter().for_each(|for_push| for_push.keep_name(named));
                 Ok(Some(named.commit))
             }
             Err(Error::Hub(error)) => {
@@ -186,13 +187,18 @@ impl Work {
             Told::Nothing => return Ok(Told::Nothing),
         };
         let limit = self.context.hub.max_metadata_bytes;
-        let source = PackMetadata::new(pack, commit, store.shown_pack(&commit), limit);
+        let source = PackMetadata::new(pack.clone(), commit, store.shown_pack(&commit), limit);
         let request = self.metadata_request(Some(commit)).await?;
         Ok(match source.fetch(request).await {
             Err(error) if !matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Refused) => {
                 return Err(error.into());
             }
-            read => Told::Has(read),
+            read => {
+                if let (Ok(_), Some(for_push)) = (&read, &self.for_push) {
+                    for_push.keep_pack(commit, pack);
+                }
+                Told::Has(read)
+            }
         })
     }
 
@@ -261,7 +267,8 @@ pub(super) async fn insist<T, F: Future<Output = Result<T, weight_store::Error>>
             outcome => return outcome,
         };
         let Some(pause) = budget.failed() else { return Err(error) };
-        tracing::info!(?pause, %error, "a store could not be asked: a pause");
-        sleep(error.server_wait().map_or(pause, |wait| wait.max(pause))).await;
+        let delay = error.server_wait().map_or(pause, |wait| wait.max(pause));
+        tracing::info!(?delay, %error, "retrying a request to a store");
+        sleep(delay).await;
     }
 }

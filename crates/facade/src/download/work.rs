@@ -7,7 +7,7 @@ use hf_transport::{HubClient, HubConfig, RepoSnapshot};
 use net::Client;
 use parking_lot::Mutex;
 
-use super::kept_pack::KeptPack;
+use super::for_push::ForPush;
 use crate::context::SharedContext;
 use crate::fill::{FillProgress, Lead};
 use crate::lease::{GiveUpOnDrop, Lease};
@@ -30,8 +30,8 @@ pub(super) struct Work {
     pub(super) progress: Option<Arc<FillProgress>>,
     /// Held while this machine is the one that fills the store.
     pub(super) lead: Mutex<Option<Lead>>,
-    /// Where to keep the pack of the commit, for a push.
-    pub(super) pack: Option<KeptPack>,
+    /// What to keep for a push.
+    pub(super) for_push: Option<ForPush>,
     _give_up: GiveUpOnDrop,
 }
 
@@ -58,7 +58,7 @@ impl Work {
         let (context, request) = (Arc::clone(&query.context), query.request.clone());
         let watcher = Arc::clone(request.watcher());
         let stores = Arc::new(StoreSet::open(&context.stores, &client, watcher)?);
-        let (progress, lead, pack) = (None, Mutex::default(), None);
+        let (progress, lead, for_push) = (None, Mutex::default(), None);
         let give_up = GiveUpOnDrop(Arc::clone(&lease));
         Ok(Self {
             context,
@@ -70,7 +70,7 @@ impl Work {
             mended,
             progress,
             lead,
-            pack,
+            for_push,
             _give_up: give_up,
         })
     }
@@ -88,9 +88,9 @@ impl Work {
         self
     }
 
-    /// Keeps the pack of the commit for a push.
-    pub(super) fn keeping_pack(mut self, pack: Option<KeptPack>) -> Self {
-        self.pack = pack;
+    /// Keeps what a push needs to know.
+    pub(super) fn keeping(mut self, for_push: Option<ForPush>) -> Self {
+        self.for_push = for_push;
         self
     }
 

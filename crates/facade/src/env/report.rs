@@ -8,6 +8,8 @@ mod servers;
 mod setting;
 mod stores;
 
+use url_parse::duration;
+
 pub use self::setting::{Finding, Setting, Severity, Source};
 use super::values::{
     Lookup, idle_timeout, is_denied, is_truthy, not_empty, policy, process_environment, switch,
@@ -116,7 +118,7 @@ fn yes_or_no(is_so: bool) -> String {
 fn time_out(lookup: Lookup<'_>) -> Setting {
     let setting = |value| Setting::of_variable("idle_timeout", HF_HUB_DOWNLOAD_TIMEOUT, lookup, value);
     match idle_timeout(lookup) {
-        Ok(timeout) => setting(Some(format!("{} s", timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT).as_secs()))),
+        Ok(timeout) => setting(Some(duration(timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT)))),
         Err(error) => setting(None).with_error(&error),
     }
 }

@@ -46,7 +46,7 @@ fn in_file_that_was_named(path: &Path) -> Result<Option<Token>, Error> {
 /// The user did not name this file: if it is unusable, there is no token.
 fn left_by_a_login(path: &Path) -> Option<Token> {
     let token = in_file_of_a_login(path).inspect_err(|error| {
-        tracing::warn!(path = %url_parse::shown(path), error = %failure(error), "cannot use the token that a login has left");
+        tracing::warn!(path = %url_parse::shown(path), error = %failure(error), "cannot use the token that a login has saved");
     });
     token.ok().flatten()
 }

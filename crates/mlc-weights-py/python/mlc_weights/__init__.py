@@ -16,7 +16,7 @@ import sys
 if "free-threading build" in sys.version:
     raise ImportError(
         "mlc_weights does not support free-threaded Python, whose extension modules have another binary "
-        f"interface; this is {sys.executable}, use a build of Python with the GIL"
+        f"interface; {sys.executable} is such a build"
     )
 
 TYPE_CHECKING = False

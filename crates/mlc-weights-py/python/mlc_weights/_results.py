@@ -105,7 +105,7 @@ class CachedModel:
         read_only: whether the tier is never written to.
         files: the number of its files.
         size: their total size.
-        date: when it was downloaded, or else when the directory was last changed.
+        date: when its download was published (UTC); without a receipt of it, when the directory was last modified.
         missing: what it lacks, one line for each file.
     """
 

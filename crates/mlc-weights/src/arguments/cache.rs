@@ -132,7 +132,7 @@ Examples:
   mlc-weights prune --older-than 7d
   mlc-weights prune --keep 200GB --dry-run")]
 pub(crate) struct Prune {
-    /// Only what was last written to longer ago than this, such as 90min, 12h or 7d
+    /// Minimum time since the last write, such as 90min, 12h or 7d
     #[arg(long, value_name = "AGE", value_parser = parse_age, default_value = "0s")]
     pub(crate) older_than: Duration,
     /// Also remove the least recently used models until the rest is no larger than this, such as 500M or 200GB

@@ -34,7 +34,7 @@ pub(crate) struct Download {
     /// With --to: hard links instead of copies; the files become read-only, there and in the cache
     #[arg(hide_short_help = true, long, requires = "to")]
     pub(crate) link: bool,
-    /// Maximum number of files and of connections at once [default: 8, more where that is faster]
+    /// Maximum number of files and of connections at once [default: 8, or more if that is faster]
     #[arg(short, long, value_name = "N", value_parser = parse_count)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Maximum number of connections at once [default: --jobs if given, else 32]
@@ -62,7 +62,7 @@ pub(crate) struct Download {
     /// How stores are used: first, refs or only [default: MLC_WEIGHTS_STORE_MODE, else first]
     #[arg(hide_short_help = true, long, value_name = "MODE")]
     pub(crate) store_mode: Option<StoreMode>,
-    /// Upload to the first store what was downloaded from the hub
+    /// Upload what was downloaded from the hub to the first store
     #[arg(hide_short_help = true, long)]
     pub(crate) store_fill: bool,
     /// How progress is shown

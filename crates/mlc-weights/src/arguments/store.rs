@@ -19,11 +19,11 @@ pub(crate) enum StoreCommand {
     Init(StoreInit),
     /// Put models into a store, downloading them first if they are not cached
     Push(StorePush),
-    /// List the models that a store has
+    /// List the models in a store
     List(StoreList),
     /// Check everything in a store; with --repair, repair it from the cache or the hub
     Verify(StoreVerify),
-    /// Copy models from one store to another, verified on the way
+    /// Copy models from one store to another, verifying them
     Copy(StoreCopy),
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct StorePush {
     pub(crate) models: Vec<String>,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Write again what is already there, which repairs damaged files
+    /// Overwrite what is already there, which repairs damaged files
     #[arg(long)]
     pub(crate) replace: bool,
     /// Also push models that need a token: everyone who can read the store can then read them

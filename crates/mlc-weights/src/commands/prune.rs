@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Prune, screen: Screen) -> Result<(), Failure> {
 fn warn(pruning: &Pruning) {
     for failed in &pruning.models {
         if let Some(error) = &failed.failure {
-            say(&[report::warning(&format!("not all of {} could be removed", failed.model), error)]);
+            say(&[report::warning(&format!("{} could not be removed completely", failed.model), error)]);
         }
     }
     for failure in &pruning.failures {
@@ -94,7 +94,9 @@ fn why_it_stays(model: &PrunedModel) -> Option<String> {
             format!("kept until {until}: another machine may be downloading it")
         }
         (true, None, None) => "being downloaded".to_owned(),
-        (false, _, Some(until)) => format!("kept until {until}: it is not older than --older-than"),
+        (false, _, Some(until)) => {
+            format!("kept until {until}: its last write is more recent than --older-than")
+        }
         (false, _, None) => return None,
     })
 }
@@ -141,7 +143,7 @@ fn warn_of_models(shrinking: &Shrinking) -> Option<ErrorKind> {
                 first.get_or_insert(error.kind());
             }
             ShrinkOutcome::Removed { leftover: Some(error), .. } => {
-                say(&[report::warning(&format!("not all of {} could be deleted", model.model), error)]);
+                say(&[report::warning(&format!("{} could not be deleted completely", model.model), error)]);
             }
             _ => {}
         }
@@ -154,7 +156,7 @@ fn models_summary(shrinking: &Shrinking) -> String {
     let (after, limit) = (size(shrinking.bytes_after()), size(shrinking.limit));
     let removed = size(shrinking.bytes_before() - shrinking.bytes_after());
     let done = if shrinking.dry_run { "would be removed" } else { "removed" };
-    let fit = if shrinking.fits() { "within" } else { "still more than" };
+    let fit = if shrinking.fits() { "within" } else { "still over" };
     format!("models: {removed} {done}; {after} left, {fit} {limit}")
 }
 

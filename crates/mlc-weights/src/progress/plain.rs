@@ -56,7 +56,7 @@ impl Plain {
 
 fn line(view: &View) -> String {
     let Some(totals) = &view.totals else {
-        return view.reason.clone().unwrap_or_else(|| "looking through the cache".to_owned());
+        return view.reason.clone().unwrap_or_else(|| "searching the cache".to_owned());
     };
     let parts = [
         Some(format!("{} %", percent(totals.bytes_done, totals.bytes))),

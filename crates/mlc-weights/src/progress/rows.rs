@@ -36,7 +36,7 @@ pub(super) fn rows(view: &View, turn: usize, place: Place) -> Vec<String> {
     let spinner = SPINNER.get(turn % SPINNER.len()).copied().unwrap_or_default();
     let reason = view.reason.as_deref().map(printable);
     let Some(totals) = &view.totals else {
-        let words = format!("{spinner} {}", reason.unwrap_or("looking through the cache".into()));
+        let words = format!("{spinner} {}", reason.unwrap_or("searching the cache".into()));
         return vec![shortened(&words, columns)];
     };
     let mut rows = vec![whole(totals, view.pace(), spinner, columns, place.color)];

@@ -172,8 +172,7 @@ fn with_time(words: String, took: Duration) -> String {
 
 /// Whole seconds, of which the last one counts.
 pub(super) fn countdown(left: Duration) -> String {
-    let whole = Duration::from_secs(left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
-    if whole.as_secs() < 60 { format!("{} s", whole.as_secs()) } else { elapsed(whole) }
+    elapsed(Duration::from_secs(left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)))
 }
 
 /// Files and bytes, each first how many are done and then how many there are; bytes per second.

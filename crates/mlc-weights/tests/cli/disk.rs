@@ -43,6 +43,32 @@ fn scratch_space_that_is_a_file() {
     assert!(world.hub.log().is_empty(), "{}", world.hub.log());
 }
 
+/// What is in the way is named, and what to do about it.
+#[cfg(unix)]
+#[test]
+fn a_link_or_a_file_where_the_cache_needs_something_else() {
+    use std::os::unix::fs::symlink;
+    let world = World::new();
+    let refused = |home: &Path, words: &str| {
+        let ran = world.cli(&["download", "HF://mlc-ai/tiny"]).env("MLC_LLM_HOME", home).run();
+        ran.check_failure(7, &[words]);
+    };
+    let entry = world.home().join("model_weights/hf/mlc-ai/tiny");
+    std::fs::create_dir_all(entry.parent().unwrap()).unwrap();
+    std::fs::write(&entry, "").unwrap();
+    refused(&world.home(), "is not a directory and is not replaced\n  move it away\n");
+    std::fs::remove_file(&entry).unwrap();
+    symlink(world.user(), &entry).unwrap();
+    refused(
+        &world.home(),
+        "is a symbolic link and is not replaced\n  point it to a complete model, or remove it\n",
+    );
+    let link = world.beside("link");
+    symlink(world.beside("nowhere"), &link).unwrap();
+    refused(&link, "is a symbolic link to nothing\n  create what it points to, or remove it\n");
+    assert!(world.hub.log().is_empty(), "{}", world.hub.log());
+}
+
 /// Folders that the program may read but not write. Root may write everywhere, so as root these tests run
 /// the program as another user.
 #[cfg(unix)]

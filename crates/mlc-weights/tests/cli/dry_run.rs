@@ -100,7 +100,7 @@ fn leftovers_of_interrupted_downloads_are_counted() {
     world.check_untouched();
     // Everything is still there for the real download.
     let ran = world.download(&model);
-    assert!(ran.stderr.contains("already there, verified"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("already there and verified"), "{}", ran.stderr);
 }
 
 #[test]

@@ -260,7 +260,8 @@ fn a_proxy_that_wants_a_login_says_so_once() {
         let words = format!("the proxy {url} (set by {variable}) requires a valid login");
         for url in [url, wrong] {
             let ran = download(&world, &model).env(variable, url).env("RUST_LOG", "trace").run();
-            ran.check_failure(4, &["cannot list the references of", &words]);
+            let advice = "  write user and password into the proxy's address";
+            ran.check_failure(4, &["cannot list the references of", &words, advice]);
             assert!(!ran.stderr.contains("distinctive"), "{}", ran.stderr);
         }
         let refused: Vec<_> = proxy.requests().iter().filter_map(|request| request.refused).collect();

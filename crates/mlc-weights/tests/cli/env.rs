@@ -110,7 +110,7 @@ fn unusual_folders_are_described() {
     std::fs::create_dir_all(world.beside("other-home/model_weights/hf/user")).unwrap();
     std::fs::create_dir_all(world.beside("empty")).unwrap();
     std::fs::write(world.beside("file"), "").unwrap();
-    let meant = format!("did you mean {}?", tier("other-home/model_weights"));
+    let meant = format!("contains no models, but {} does", tier("other-home/model_weights"));
     check(
         &world,
         &[("MLC_LLM_READONLY_WEIGHT_CACHE", &tier("other-home"))],

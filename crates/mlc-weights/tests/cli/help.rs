@@ -35,9 +35,9 @@ fn help() {
     Commands:
       download     Print the directory of a model, downloading it first if it is not cached [alias:
                    pull]
-      path         Print the directory of a model that is in the cache; never uses the network
+      path         Print the directory of a cached model; never uses the network
       list         List the models in the cache, complete or not [alias: ls]
-      update       Bring cached models up to the hub's newest commit, downloading only what has changed
+      update       Update cached models to the hub's newest commit, downloading only what has changed
       verify       Check cached models against their digests; with --repair, repair them
       remove       Remove models from the cache [alias: rm]
       prune        Remove the remains of interrupted downloads; with --keep, also models
@@ -77,9 +77,9 @@ fn long_help_knows_the_environment() {
     Commands:
       download     Print the directory of a model, downloading it first if it is not cached [alias:
                    pull]
-      path         Print the directory of a model that is in the cache; never uses the network
+      path         Print the directory of a cached model; never uses the network
       list         List the models in the cache, complete or not [alias: ls]
-      update       Bring cached models up to the hub's newest commit, downloading only what has changed
+      update       Update cached models to the hub's newest commit, downloading only what has changed
       verify       Check cached models against their digests; with --repair, repair them
       remove       Remove models from the cache [alias: rm]
       prune        Remove the remains of interrupted downloads; with --keep, also models
@@ -152,8 +152,8 @@ fn help_of_download() {
                                skipped
           --to <DIR>           Also copy the model's files to this folder, which must be new or empty,
                                and print its path
-      -j, --jobs <N>           Maximum number of files and of connections at once [default: 8, more
-                               where that is faster]
+      -j, --jobs <N>           Maximum number of files and of connections at once [default: 8, or more
+                               if that is faster]
           --limit-rate <RATE>  Maximum download rate in bytes per second, such as 500k, 20M or 1G
           --force              Download again, and replace the directory including your own changes in
                                it
@@ -178,7 +178,7 @@ fn help_of_download() {
 #[test]
 fn help_of_path() {
     insta::assert_snapshot!(printed(&["path", "-h"]), @r#"
-    Print the directory of a model that is in the cache; never uses the network
+    Print the directory of a cached model; never uses the network
 
     Usage: mlc-weights path [OPTIONS] <MODEL>
 

@@ -140,7 +140,7 @@ fn an_incomplete_model_is_reported_once_and_repaired() {
     let entry = world.entry(&model);
     let warning = format!("warning: incomplete model: {} (params_shard_1.bin: missing)\n", entry.display());
     assert_eq!(ran.stderr.matches(&warning).count(), 1, "{}", ran.stderr);
-    assert!(ran.stderr.contains("already there, verified"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("already there and verified"), "{}", ran.stderr);
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
 }
 

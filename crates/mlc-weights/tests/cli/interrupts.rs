@@ -209,7 +209,7 @@ fn the_last_line_says_how_much_was_kept() {
     let last = ran.lines().pop().unwrap().to_owned();
     let said = last.strip_prefix("interrupted; ").unwrap().split(" downloaded so far").next().unwrap();
     assert!(
-        next.stderr.contains(&format!("({said}) are already there, verified")),
+        next.stderr.contains(&format!("({said}) are already there and verified")),
         "{last}\n{}",
         next.stderr
     );

@@ -20,7 +20,10 @@ fn a_server_without_tls() {
     let (world, model) = World::with_tiny();
     let endpoint = world.hub.endpoint().replace("http://", "https://");
     let ran = world.cli(&["download", &model.url]).env("HF_ENDPOINT", endpoint).run();
-    ran.check_failure(6, &["it does not speak https (did you mean http://?)"]);
+    ran.check_failure(
+        6,
+        &["it does not speak https\n", "  if it serves plain http, write its address with http://"],
+    );
     assert!(!ran.stderr.contains("InvalidContentType"), "{}", ran.stderr);
 }
 
@@ -56,7 +59,7 @@ fn a_hub_under_maintenance_is_quoted() {
         "error: gave up on the metadata of mlc-ai/tiny after 6 attempts in ",
         "returned status 503: the hub is temporarily unavailable",
         "the hub says: The hub is down for maintenance.",
-        "\n  run the same command again to resume; for a proxy set HTTPS_PROXY",
+        "\n  to resume, run the same command again; to use a proxy, set HTTPS_PROXY",
     ] {
         ran.check_failure(6, &[words]);
     }

@@ -104,7 +104,7 @@ fn a_hub_that_asks_for_a_pause_is_named_with_its_length() {
         world.hub.fault(target, Fault::retry_after(429, "1"), Times::Once);
         let ran = world.cli(&["download", &model.url, "--force", "-j", "1"]).run();
         ran.check_path(&world.entry(&model));
-        let words = format!("{} asks for a pause of 1.0 s; waiting", world.hub.endpoint());
+        let words = format!("{} asks for a pause of 1 s; waiting", world.hub.endpoint());
         let told = ran.lines().into_iter().filter(|line| line.contains("a pause of")).collect::<Vec<_>>();
         assert_eq!(told, [words], "{}", ran.stderr);
     }

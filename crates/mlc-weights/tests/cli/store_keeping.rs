@@ -144,7 +144,7 @@ fn a_missing_folder_is_reported_before_the_download() {
     for arguments in [&["init"][..], &["push", &model.url], &["list"]] {
         let ran = world.cli(&[&["store"], arguments, &["--store", &store]].concat()).run();
         let missing = format!("error: the store's folder {} is missing", folder.display());
-        ran.check_failure(7, &[&missing, "create it, or mount the disk that it is on"]);
+        ran.check_failure(7, &[&missing, "create it, or mount its disk"]);
     }
     assert!(!folder.exists() && world.hub.log().is_empty(), "{}", world.hub.log());
 }

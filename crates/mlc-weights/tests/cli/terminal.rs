@@ -159,7 +159,7 @@ fn rows_are_drawn_and_gone_at_the_end() {
     }
     // Messages stay; the bar is erased before the summary and the result.
     assert!(
-        shown.contains("params_shard_1.bin: the host sent nothing for 1.0 s; trying again in "),
+        shown.contains("params_shard_1.bin: the host sent nothing for 1 s; trying again in "),
         "{shown:?}"
     );
     let (_, path) = shown.rsplit_once("\x1b[J").unwrap();

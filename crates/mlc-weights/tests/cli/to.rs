@@ -109,10 +109,8 @@ fn links_to_another_disk_are_refused_before_the_download() {
     let (world, model) = World::with_tiny();
     let to = other.path().join("new/model");
     let link = ["download", &model.url, "--link", "--to", to.to_str().unwrap()];
-    let words = [
-        "cannot be linked to the cache",
-        "leave out --link, or choose a folder on the same disk as the cache",
-    ];
+    let words =
+        ["cannot be linked to the cache", "omit --link, or choose a folder on the same disk as the cache"];
     world.cli(&link).run().check_failure(7, &words);
     world.check_untouched();
     // The message is the same for a cached model.

@@ -162,7 +162,7 @@ fn an_unreadable_login_counts_as_none() {
     std::fs::create_dir_all(hub.world.user().join(".cache/huggingface/token")).unwrap();
     let ran = hub.cli().env("RUST_LOG", "warn").run();
     hub.check(&ran);
-    assert!(ran.stderr.contains("cannot use the token that a login has left"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cannot use the token that a login has saved"), "{}", ran.stderr);
     check_tokens(&hub.world, None);
 }
 

@@ -85,12 +85,12 @@ impl Tracker {
         host: Option<&Origin>,
     ) {
         let file = &self.request.path;
-        tracing::debug!(%file, attempt, delay = ?pause, cause, "trying again");
+        tracing::debug!(%file, attempt, delay = ?pause, error = cause, "retrying a file");
         self.report(&mut self.state.lock(), FetchEvent::Retrying { file, pause, cause, host });
     }
 
     pub(super) fn throttled(&self, pause: Duration) {
-        tracing::debug!(file = %self.request.path, wait = ?pause, "waiting because a server asked for it");
+        tracing::debug!(file = %self.request.path, delay = ?pause, "waiting at a server's request");
         self.report(&mut self.state.lock(), FetchEvent::Throttled { file: &self.request.path, pause });
     }
 

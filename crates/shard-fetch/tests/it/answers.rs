@@ -85,7 +85,7 @@ async fn a_silent_connection_is_cut() {
     let stage = stage(Fault::Stall { after: 50_000 }, Times::Once)
         .with_net(|net| net.idle_timeout = Duration::from_millis(150));
     survives(&stage, &["bytes=0-", "bytes=50000-"]).await;
-    assert_eq!(stage.events.retries("a.bin"), ["the host sent nothing for 0.1 s"]);
+    assert_eq!(stage.events.retries("a.bin"), ["the host sent nothing for 0.2 s"]);
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ async fn check(stage: &Stage, right: &[Vec<u8>], trial: &Trial) -> Result<(), Te
     }
     let fetcher = stage.fetcher();
     // A file already at its destination is fetched again and replaced.
-    let fetched = fetcher.fetch(stage.requests(), stage.locator.clone(), Arc::new(()), Arc::new(())).await;
+    let fetched = fetcher.fetch(stage.requests(), stage.locator.clone(), (), Arc::new(())).await;
     prop_assert!(fetched.is_ok(), "{}", chain(&fetched.unwrap_err()));
     prop_assert!(stage.model.shards().all(|file| stage.destination(&file.path).exists()));
     prop_assert!(nothing_is_wrong(stage, right));

@@ -82,7 +82,7 @@ async fn a_fetch_may_move_between_threads() {
     let stage = Stage::one(1000);
     let fetcher = stage.fetcher();
     let (requests, locator) = (stage.requests(), stage.locator.clone());
-    let fetch = async move { fetcher.fetch(requests, locator, Arc::new(()), Arc::new(())).await };
+    let fetch = async move { fetcher.fetch(requests, locator, (), Arc::new(())).await };
     tokio::spawn(fetch).await.unwrap().unwrap();
 }
 

@@ -35,12 +35,9 @@ async fn trickles_on_all_connections_end_the_fetch() {
     let error = stage.fetch_error().await;
     assert!(matches!(error, Error::AllTooSlow { .. }), "{}", chain(&error));
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Network, true));
-    // On a busy machine the window is a little longer than 1.0 s.
+    // On a busy machine the window is a little longer than 1 s.
     let said = error.to_string();
-    assert!(
-        said.contains(" B arrived in 1.") && said.ends_with(" s, over all connections together"),
-        "{said}"
-    );
+    assert!(said.contains(" B arrived in ") && said.ends_with(" s, over all connections together"), "{said}");
     assert!((WINDOW..10 * WINDOW).contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 

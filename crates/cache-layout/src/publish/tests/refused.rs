@@ -65,7 +65,7 @@ fn an_entry_that_cannot_be_moved_stays_and_the_error_says_why() {
             error.to_string(),
             format!(
                 "{entry} cannot be replaced as a whole: its file system does not let it be moved, as in a \
-                 lower layer of a container's image; remove it, or choose another cache home"
+                 lower layer of a container's image"
             )
         );
         assert_eq!(error.kind(), ErrorKind::Disk);

@@ -67,7 +67,7 @@ fn tier_finding(path: &Path) -> Option<String> {
         Err(error) => Some(format!("cannot be read: {error}")),
         Ok(_) if path.join("hf").is_dir() => None,
         Ok(_) => Some(match below_or_above(path) {
-            Some(meant) => format!("contains no models; did you mean {}?", url_parse::shown(&meant)),
+            Some(meant) => format!("contains no models, but {} does", url_parse::shown(&meant)),
             None => "contains no models: there is no folder `hf` in it".to_owned(),
         }),
     }

@@ -44,7 +44,7 @@ fn token_setting(lookup: Lookup<'_>, hub: Option<&Endpoint>) -> Setting {
     match hub {
         Some(hub) if !token.is_for(hub) => setting.with(
             Severity::Note,
-            format!("is not sent to {hub}: it belongs to another hub; to send it, set {HF_TOKEN}"),
+            format!("is not sent to {hub}: it belongs to another hub, and only {HF_TOKEN} overrides that"),
         ),
         Some(hub) if token.is_exposed_at(hub) => {
             setting.with(Severity::Warning, format!("is sent to {hub} unencrypted: that is not https"))

@@ -96,7 +96,7 @@ fn lines(check: &StoreCheck, is_sound: bool) -> Vec<String> {
     let found = match check.findings.len() {
         0 if is_sound && refs + packs + blobs == 0 => "empty",
         0 if is_sound => "ok",
-        0 => "not all of it was read",
+        0 => "not everything was read",
         _ if is_sound => "repaired",
         _ if check.is_only_absence() => "some models are missing",
         _ => "not ok",
@@ -122,7 +122,12 @@ fn finding_line(finding: &StoreFinding) -> String {
     let file = finding.file.as_ref().map_or(String::new(), |file| format!(" ({file})"));
     let repair = match &finding.repair {
         RepairOutcome::Repaired => "; repaired".to_owned(),
-        RepairOutcome::Failed(why) => format!("; not repaired: {why}"),
+        RepairOutcome::Failed(why) => match (finding.commit, &finding.model) {
+            (Some(commit), None) => {
+                format!("; not repaired: {why}; give the model with its commit, USER/REPO@{commit}")
+            }
+            _ => format!("; not repaired: {why}"),
+        },
         _ => String::new(),
     };
     match &finding.absent {

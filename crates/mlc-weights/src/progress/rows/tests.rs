@@ -99,7 +99,7 @@ fn the_bar_runs_from_end_to_end() {
 fn before_anything_is_known_the_step_is_shown() {
     let mut view = view();
     (view.totals, view.in_flight) = (None, Vec::new());
-    assert_eq!(shown(&view, 80), "⠋ looking through the cache");
+    assert_eq!(shown(&view, 80), "⠋ searching the cache");
     view.reason = Some("asking the hub for user/repo (3 s)".to_owned());
     assert_eq!(shown(&view, 80), "⠋ asking the hub for user/repo (3 s)");
     assert_eq!(shown(&view, 20), "⠋ asking the hub f…");

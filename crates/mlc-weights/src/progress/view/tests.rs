@@ -130,8 +130,8 @@ fn a_wait_for_the_hub_is_counted_down() {
     let (metadata, publishing) = (step(METADATA), step("publishing"));
     scene.course.go_to(metadata);
     assert!(scene.course.asked_to_wait(scene.begin + second(301)));
-    scene.check_reason(1, Some("words; the hub asks us to wait another 5 min 0 s"));
-    scene.check_reason(300, Some("words (5 min 0 s); the hub asks us to wait another 1 s"));
+    scene.check_reason(1, Some("words; the hub asks us to wait another 5 min"));
+    scene.check_reason(300, Some("words (5 min); the hub asks us to wait another 1 s"));
     scene.check_reason(301, Some("words (5 min 1 s)"));
     scene.course.go_to(publishing);
     scene.check_reason(1, Some("words"));
