@@ -9,11 +9,13 @@ use super::*;
 const MISSING: &[(&str, &str)] =
     &[("www-authenticate", "Bearer realm=\"Authentication required\", charset=\"UTF-8\"")];
 
+fn header_map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+    let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+    headers.iter().copied().map(header).collect()
+}
+
 fn refused(status: u16, headers: &[(&'static str, &'static str)], body: &str, file: bool) -> Error {
-    let headers: HeaderMap = headers
-        .iter()
-        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-        .collect();
+    let headers = header_map(headers);
     let model = ModelId::new("mlc-ai", "Llama").unwrap();
     let path: RepoPath = "params_shard_0.bin".parse().unwrap();
     let endpoint = Endpoint::default();
@@ -53,10 +55,7 @@ fn a_bare_404_says_nothing_of_the_repository() {
 
 #[track_caller]
 fn check_login(headers: &[(&'static str, &'static str)], is_wanted: bool) {
-    let headers: HeaderMap = headers
-        .iter()
-        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-        .collect();
+    let headers = header_map(headers);
     assert_eq!(wants_password(StatusCode::UNAUTHORIZED, &headers), is_wanted, "{headers:?}");
     assert!(!wants_password(StatusCode::FORBIDDEN, &headers));
 }
@@ -76,6 +75,22 @@ fn servers_that_want_a_password_are_recognized() {
     check_login(&[basic, ("x-error-code", "GatedRepo")], false);
 }
 
+#[track_caller]
+fn check_bad_token(status: u16, headers: &[(&'static str, &'static str)], expected: bool) {
+    let status = StatusCode::from_u16(status).unwrap();
+    assert_eq!(is_bad_token(status, &header_map(headers)), expected, "{status} {headers:?}");
+}
+
+#[test]
+fn responses_to_an_invalid_token_are_recognized() {
+    let invalid = ("x-error-message", "Invalid credentials in Authorization header");
+    check_bad_token(401, &[], true);
+    check_bad_token(401, &[invalid], true);
+    check_bad_token(401, &[("x-error-message", "Access is restricted.")], false);
+    check_bad_token(401, &[invalid, ("x-error-code", "GatedRepo")], false);
+    check_bad_token(403, &[invalid], false);
+}
+
 #[test]
 fn the_code_decides_before_the_status() {
     let gated = [("x-error-code", "GatedRepo"), ("x-error-message", "Access is restricted.")];
@@ -91,6 +106,7 @@ fn the_code_decides_before_the_status() {
     let error = refused(404, &entry, "", true);
     assert!(matches!(error, Error::FileNotFound { .. }), "{error:?}");
     assert!(error.to_string().contains("Root=1-2"), "{error}");
+    assert!(matches!(refused(404, &entry, "", false), Error::MissingOrPrivate { .. }));
 }
 
 #[test]
