@@ -99,8 +99,7 @@ impl GitMetadata {
     }
 
     /// Like [`fetch`](MetadataSource::fetch), and also returns a git pack of exactly this commit,
-    /// without its history, of at most 64 MiB, for [`PackMetadata`]. It neither writes nor reads
-    /// [kept](MetadataRequest::keep_in) files.
+    /// without its history, of at most 64 MiB, for [`PackMetadata`].
     ///
     /// # Errors
     ///
@@ -168,8 +167,7 @@ fn fetch_and_export(
     wants_pack: bool,
     scratch: &Path,
 ) -> Result<Outcome, Error> {
-    // Kept packs may lack plain files, which a pack for a store must have.
-    let kept = request.keep_in.as_deref().filter(|_| !wants_pack).map(Kept::in_folder);
+    let kept = request.keep_in.as_deref().map(Kept::in_folder);
     let fetched = match fetch::fetch_commit(session, means, scratch, kept.as_ref())? {
         Fetched::Commit(commit) => commit,
         Fetched::NotAlone(words) => return Ok(Outcome::NotAlone(words)),

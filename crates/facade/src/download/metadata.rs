@@ -48,7 +48,7 @@ impl Work {
         if let Some(snapshot) = self.stored_snapshot().await? {
             return Ok(snapshot);
         }
-        let mut source = self.first_source();
+        let mut source = self.source(self.hub.clone().impatient());
         let mut is_first = true;
         let mut budget = RetryBudget::new(self.context.retry.clone());
         let started = Instant::now();
@@ -95,22 +95,11 @@ impl Work {
         mended.map(|receipt| receipt.commit)
     }
 
-    /// The source for the first attempt. Only this one keeps the pack: a later one may have to get large
-    /// files by themselves, which leaves them out of it.
-    fn first_source(&self) -> Arc<dyn MetadataSource> {
-        let hub = self.hub.clone().impatient();
-        match &self.for_push {
-            Some(for_push) if self.context.metadata.is_none() => {
-                Arc::new(PackKeeper::new(hub, for_push.clone()))
-            }
-            _ => self.source(hub),
-        }
-    }
-
     fn source(&self, hub: HubClient) -> Arc<dyn MetadataSource> {
-        match &self.context.metadata {
-            Some(OwnSource(source)) => Arc::clone(source),
-            None => Arc::new(HubMetadata::new(hub)),
+        match (&self.context.metadata, &self.for_push) {
+            (Some(OwnSource(source)), _) => Arc::clone(source),
+            (None, Some(for_push)) => Arc::new(PackKeeper::new(hub, for_push.clone())),
+            (None, None) => Arc::new(HubMetadata::new(hub)),
         }
     }
 

@@ -12,7 +12,7 @@ use super::plain::PlainFiles;
 use super::session::Session;
 use super::shelf::Shelf;
 use super::task::Task;
-use super::unpack::FetchedCommit;
+use super::unpack::{FetchedCommit, failure};
 use crate::export::{Allowance, ExportFolder, MAX_ENTRIES, MAX_NAMES, path_on};
 use crate::kept::Kept;
 use crate::{Error, FileKind, MetadataRequest, RepoFile, RepoSnapshot};
@@ -214,6 +214,7 @@ impl Export<'_> {
         let Some(plain) = &self.plain else {
             return Err(self.unusable(path.as_str(), "the commit lacks it"));
         };
+        let session = plain.session;
         let content = plain.bring(path, blob).map_err(|error| {
             if matches!(error.kind(), ErrorKind::Network | ErrorKind::Cancelled | ErrorKind::Disk) {
                 return error;
@@ -224,6 +225,10 @@ impl Export<'_> {
         })?;
         let size = content.len() as u64;
         self.bytes.spend(size).map_err(|limit| self.too_much("bytes to unpack", limit))?;
+        // A pack made of the commit must have it.
+        let repository = self.commit.repository.path();
+        let written = self.odb.write(ObjectType::Blob, &content);
+        written.map_err(|error| failure(session.task(), repository, &error))?;
         Ok((self.take(path, &content, is_executable)?, size))
     }
 

@@ -9,7 +9,7 @@ use local_hub::{
     Fault, FaultTarget, LoggedRequest, ModelFixture, Outcome, PublishedModel, RequestLog, Route, Times,
 };
 
-use crate::world::{World, files_below, until};
+use crate::world::{Cli, World, files_below, until};
 
 /// No connection of the hub sends more than this, so no run gets more of a file.
 const MAX_PER_REQUEST: u64 = 150_000;
@@ -39,8 +39,12 @@ fn is_stalled(request: &LoggedRequest) -> bool {
 /// Starts a download and kills it when the hub stops sending. Returns whether the model was complete before
 /// that.
 fn run_and_kill(world: &World, model: &PublishedModel) -> bool {
+    start_and_kill(world, model, world.cli(&["download", &model.url]))
+}
+
+fn start_and_kill(world: &World, model: &PublishedModel, download: Cli) -> bool {
     let log = world.hub.log().from_now();
-    let running = world.cli(&["download", &model.url]).start();
+    let running = download.start();
     let is_there = || world.entry(model).exists();
     until(|| is_there() || log.requests().iter().any(is_stalled));
     if is_there() {
@@ -88,6 +92,27 @@ fn a_restart_loop_shorter_than_the_metadata_transfer_ends() {
     assert_eq!(packs(&world.hub.log()), 2);
     let is_staged = |path: &PathBuf| path.to_str().unwrap().contains("/metadata/");
     assert!(!files_below(&world.home()).iter().any(is_staged));
+}
+
+/// The pack for the store is made of what earlier runs have kept.
+#[test]
+fn a_restart_loop_that_fills_a_store_ends() {
+    let (world, model) = world();
+    world.hub.fault(FaultTarget::upload_pack(""), Fault::Stall { after: MAX_PER_REQUEST }, Times::Forever);
+    world.hub.fault(FaultTarget::resolve_cache(""), Fault::Stall { after: MAX_PER_REQUEST }, Times::Forever);
+    let folder = world.beside("store");
+    std::fs::create_dir(&folder).unwrap();
+    let store = format!("file://{}", folder.display());
+    let fill = || world.cli(&["download", &model.url, "--store", &store, "--store-fill"]);
+    let runs = (1..40).find(|_| start_and_kill(&world, &model, fill())).expect("the loop ends");
+    assert!(runs > 3, "{runs} runs were enough");
+    assert_eq!(packs(&world.hub.log()), 2);
+    world.hub.clear_faults();
+    let later = world.hub.log().from_now();
+    let only = world.cli(&["download", &model.url, "--store", &store]).env("MLC_WEIGHTS_STORE_MODE", "only");
+    let ran = only.env("MLC_LLM_HOME", world.beside("other")).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert_eq!(later.count(), 0, "{later}");
 }
 
 /// Kills it during the transfer of a shard.
