@@ -24,7 +24,7 @@ fn all_that_a_downloader_does() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     let store = |name: &str| {
         std::fs::create_dir(world.beside(name)).unwrap();
-        format!("file://{}", world.beside(name).display()).parse::<facade::stores::StoreUrl>().unwrap()
+        local_hub::folder_url(&world.beside(name)).parse::<facade::stores::StoreUrl>().unwrap()
     };
     let (one, other) = (store("one"), store("other"));
     let downloader = world.builder().stores([one.clone()]).fill_store(true).build().unwrap();

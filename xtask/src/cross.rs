@@ -7,6 +7,7 @@ mod rust_source;
 mod target;
 mod tools;
 mod wine;
+mod wine_tests;
 
 use std::path::Path;
 

@@ -25,7 +25,7 @@ const SCHEMES: &str = "it starts with none of s3://, gs://, az://, https://, htt
 /// | `gs://bucket/prefix` | a bucket of Google Cloud Storage |
 /// | `az://container/prefix` | a container of Azure Blob Storage |
 /// | `https://host/path`, `http://host/path` | a web server; writing needs WebDAV |
-/// | `file:///path` | a folder |
+/// | `file:///path`, on Windows `file:///C:/path` | a folder |
 ///
 /// A web server's address may contain a user and a password. Nothing shows them, not even `Debug`.
 ///
@@ -34,8 +34,8 @@ const SCHEMES: &str = "it starts with none of s3://, gs://, az://, https://, htt
 ///
 /// let store: StoreUrl = "https://reader:secret@cache.example/models/".parse()?;
 /// assert_eq!(store.to_string(), "https://cache.example/models");
-/// let error = "/mnt/models".parse::<StoreUrl>().unwrap_err();
-/// assert!(error.to_string().ends_with("write a folder as file:///mnt/models"));
+/// let error = "ftp://cache.example".parse::<StoreUrl>().unwrap_err();
+/// assert!(error.to_string().contains("it starts with none of s3://"));
 /// # Ok::<(), weight_store::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -114,12 +114,14 @@ impl FromStr for StoreUrl {
 }
 
 fn parse(text: &str) -> Result<StoreUrl, String> {
+    if let Ok(url) = Url::from_file_path(text) {
+        return Err(format!("write a folder as {url}"));
+    }
     if let Some(c) = text.chars().find(|c| c.is_whitespace() || is_unprintable(*c) || *c == '\\') {
         return Err(format!("it has the character {c:?}"));
     }
     let Some((scheme, rest)) = text.split_once("://") else {
-        let is_folder = text.starts_with('/');
-        return Err(if is_folder { format!("write a folder as file://{text}") } else { SCHEMES.to_owned() });
+        return Err(SCHEMES.to_owned());
     };
     if rest.contains(['?', '#']) {
         return Err("it has a query or a fragment, which no store's address has".to_owned());
@@ -239,7 +241,11 @@ mod tests {
             ("az://container/x", "az://container/x"),
             ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
             ("https://user:s3cret@host/a%20b//", "https://host/a%20b"),
-            ("file:///mnt/a%20stick/", "file:///mnt/a%20stick"),
+            if cfg!(windows) {
+                ("file:///C:/a%20stick/", "file:///C:/a%20stick")
+            } else {
+                ("file:///mnt/a%20stick/", "file:///mnt/a%20stick")
+            },
         ] {
             let store: StoreUrl = text.parse().unwrap();
             assert_eq!(store.to_string(), shown);
@@ -255,7 +261,11 @@ mod tests {
             ("", "starts with none of"),
             ("bucket/prefix", "starts with none of"),
             ("ftp://host/x", "starts with none of"),
-            ("/mnt/x", "write a folder as file:///mnt/x"),
+            if cfg!(windows) {
+                ("C:\\a b", "write a folder as file:///C:/a%20b")
+            } else {
+                ("/mnt/a b", "write a folder as file:///mnt/a%20b")
+            },
             ("s3://", "followed by a bucket"),
             ("s3://Bucket", "followed by a bucket"),
             ("s3://key:s3cret@bucket/x", "credentials are set separately"),

@@ -131,7 +131,9 @@ async fn another_cache_as_a_read_only_tier_has_its_receipts() {
 async fn the_fields_of_the_listings_document() {
     let (world, published) = World::with(&ModelFixture::new("mlc-ai/tiny"));
     world.download(&published).await.unwrap();
-    fs::write(world.home().join("model_weights/hf/notes.txt"), "").unwrap();
+    let tier = world.home().join("model_weights");
+    let notes = tier.join("hf").join("notes.txt");
+    fs::write(&notes, "").unwrap();
     let listing = list(&world);
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     let entry = &listing.models[0];
@@ -144,7 +146,7 @@ async fn the_fields_of_the_listings_document() {
                 "model": "mlc-ai/tiny",
                 "revision": null,
                 "path": path(&entry.path),
-                "tier": path(&world.home().join("model_weights")),
+                "tier": path(&tier),
                 "read_only": false,
                 "link_target": null,
                 "files": published.files.len(),
@@ -158,7 +160,7 @@ async fn the_fields_of_the_listings_document() {
                 "unreadable": null,
             }],
             "skipped": [{
-                "path": path(&world.home().join("model_weights/hf/notes.txt")),
+                "path": path(&notes),
                 "reason": "not a directory",
             }],
             "unfinished": [],

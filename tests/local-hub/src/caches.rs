@@ -34,6 +34,12 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// A folder's address as a store. On Windows there is a third slash before the drive.
+pub fn folder_url(folder: &Path) -> String {
+    let path = folder.to_str().unwrap().replace('\\', "/");
+    format!("file:///{}", path.trim_start_matches('/'))
+}
+
 /// Changes a file's content but not its size, so that only a digest reveals it.
 pub fn flip_a_bit(path: &Path) {
     let mut bytes = fs::read(path).unwrap();

@@ -61,7 +61,7 @@ mod trouble;
 mod web_store;
 
 pub use azurite::{AzureAccess, LocalAzure};
-pub use caches::{edit_config, entry_in, files_below, flip_a_bit, lay_out};
+pub use caches::{edit_config, entry_in, files_below, flip_a_bit, folder_url, lay_out};
 pub use dav_server::DebianServer;
 pub use fault::{Fault, FaultBody, FaultTarget, Hold, Times};
 pub use fault_proxy::FaultProxy;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::MetadataCommand;
 
 use super::tools::{C, Tools};
-use super::{empty_root, wine};
+use super::{empty_root, wine, wine_tests};
 use crate::command::{said, succeed};
 
 /// A target, and its steps in order; each returns its result.
@@ -32,12 +32,13 @@ pub(super) const ALL: [Target; 5] = [
         steps: &[
             ("build", build_windows),
             ("main job in Wine", wine::main_job),
-            ("unit tests in Wine", wine::unit_tests),
+            ("unit tests in Wine", wine_tests::unit),
+            ("end-to-end tests in Wine", wine_tests::end_to_end),
         ],
     },
 ];
 
-const STD: &str = "-Zbuild-std=std,panic_abort,test,proc_macro";
+pub(super) const STD: &str = "-Zbuild-std=std,panic_abort,test,proc_macro";
 
 /// Packages whose build scripts run a C compiler. Type checks do not need one, and not every system has
 /// one.

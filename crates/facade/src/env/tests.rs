@@ -161,19 +161,20 @@ fn proxies_that_cannot_be_used_are_named() {
 
 #[test]
 fn stores_and_their_settings_are_read() {
+    let (path, folder) = if cfg!(windows) { ("C:\\a", "file:///C:/a") } else { ("/mnt/a", "file:///mnt/a") };
     let settings = good(&[
-        (MLC_WEIGHTS_STORE, " file:///mnt/a\ts3://bucket/b "),
+        (MLC_WEIGHTS_STORE, &format!(" {folder}\ts3://bucket/b ")),
         (MLC_WEIGHTS_STORE_MODE, "Only"),
         (MLC_WEIGHTS_STORE_FILL, "1"),
         ("AWS_REGION", "eu-west-3"),
         ("AWS_PROFILE", "is not read"),
     ]);
     let urls: Vec<String> = settings.stores.iter().map(ToString::to_string).collect();
-    assert_eq!(urls, ["file:///mnt/a", "s3://bucket/b"]);
+    assert_eq!(urls, [folder, "s3://bucket/b"]);
     assert_eq!((settings.store_mode, settings.store_fill), (StoreMode::Only, true));
     let region = ("AWS_REGION".to_owned(), "eu-west-3".to_owned());
     assert_eq!(settings.store_settings.variables, [region]);
     assert!(good(&[]).stores.is_empty() && !good(&[]).store_fill);
-    refused(&[(MLC_WEIGHTS_STORE, "/mnt/a")], &[MLC_WEIGHTS_STORE, "write a folder as file:///mnt/a"]);
+    refused(&[(MLC_WEIGHTS_STORE, path)], &[MLC_WEIGHTS_STORE, &format!("write a folder as {folder}")]);
     refused(&[(MLC_WEIGHTS_STORE_MODE, "never")], &[MLC_WEIGHTS_STORE_MODE, "never", "first, refs or only"]);
 }

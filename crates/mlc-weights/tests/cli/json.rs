@@ -174,7 +174,7 @@ fn a_document_says_where_bytes_came_from() {
     let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
     let store = world.beside("store");
     std::fs::create_dir(&store).unwrap();
-    let store = format!("file://{}", store.to_str().unwrap());
+    let store = local_hub::folder_url(&store);
     let pushed = world.cli(&["store", "push", "--json", "--store", &store, &model.url]).run();
     assert_eq!(pushed.json()["models"][0]["model"], "mlc-ai/tiny");
 

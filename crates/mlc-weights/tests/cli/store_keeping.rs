@@ -13,7 +13,7 @@ use crate::world::{World, entry_in};
 fn filled(world: &World, model: &PublishedModel) -> String {
     let folder = world.beside("store");
     fs::create_dir(&folder).unwrap();
-    let store = format!("file://{}", folder.to_str().unwrap());
+    let store = local_hub::folder_url(&folder);
     let ran = world.cli(&["store", "push", "--store", &store, &model.url]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
     store
@@ -127,7 +127,7 @@ fn a_missing_model_in_a_store_is_not_called_damage() {
     let ran = world.cli(&["store", "verify", "--store", &store, &pinned]).run();
     assert_eq!(ran.status, Some(3), "{}", ran.stderr);
     assert!(ran.text().contains(&format!("  the store has no {pinned}\n")), "{}", ran.text());
-    let stick = format!("file://{}", world.beside("stick").to_str().unwrap());
+    let stick = local_hub::folder_url(&world.beside("stick"));
     fs::create_dir(world.beside("stick")).unwrap();
     let ran = world.cli(&["store", "copy", "--from", &store, "--to", &stick, &pinned]).run();
     ran.check_failure(3, &[&format!("error: the store {store} has no {pinned}\n")]);
@@ -140,7 +140,7 @@ fn a_missing_model_in_a_store_is_not_called_damage() {
 fn a_missing_folder_is_reported_before_the_download() {
     let (world, model) = World::with_tiny();
     let folder = world.beside("missing");
-    let store = format!("file://{}", folder.to_str().unwrap());
+    let store = local_hub::folder_url(&folder);
     for arguments in [&["init"][..], &["push", &model.url], &["list"]] {
         let ran = world.cli(&[&["store"], arguments, &["--store", &store]].concat()).run();
         let missing = format!("error: the store's folder {} is missing", folder.display());
@@ -155,7 +155,7 @@ fn a_stick_carries_a_store() {
     let from = filled(&world, &model);
     let folder = world.beside("stick");
     fs::create_dir(&folder).unwrap();
-    let to = format!("file://{}", folder.to_str().unwrap());
+    let to = local_hub::folder_url(&folder);
     let copy = |more: &[&str]| {
         let arguments = [&["store", "copy", "--from", &from, "--to", &to], more].concat();
         world.cli(&arguments).env("HF_ENDPOINT", "http://127.0.0.1:9").run()
@@ -205,7 +205,7 @@ fn an_interruption_ends_them() {
     let store = format!("{}/models", server.url());
     assert_eq!(world.cli(&["store", "copy", "--from", &from, "--to", &store, "--all"]).run().status, Some(0));
     server.fall_silent("/blobs/");
-    let to = format!("file://{}", world.beside("stick").to_str().unwrap());
+    let to = local_hub::folder_url(&world.beside("stick"));
     fs::create_dir(Path::new(to.trim_start_matches("file://"))).unwrap();
     for arguments in [
         &["store", "verify", "--store", &store][..],
@@ -292,7 +292,7 @@ fn buckets_are_looked_after_too() {
         }
         ran
     };
-    let stick = format!("file://{}", world.beside("stick").to_str().unwrap());
+    let stick = local_hub::folder_url(&world.beside("stick"));
     fs::create_dir(world.beside("stick")).unwrap();
     run(&["store", "push", "--store", "s3://models/one", &model.url]);
     let log = world.hub.log().from_now();

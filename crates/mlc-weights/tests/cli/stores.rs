@@ -31,7 +31,7 @@ fn fill(world: &World, model: &PublishedModel, folder: &Path) -> String {
         "files": 1, "bytes": 1, "by": "hand",
     });
     fs::write(refs.join("!h!e!a!d.json"), record.to_string()).unwrap();
-    format!("file://{}", folder.to_str().unwrap())
+    local_hub::folder_url(folder)
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn files_from_the_hub_fill_the_store() {
     let (world, model) = World::with_tiny();
     let folder = world.beside("store");
     fs::create_dir(&folder).unwrap();
-    let store = format!("file://{}", folder.to_str().unwrap());
+    let store = local_hub::folder_url(&folder);
     let bytes: u64 = model.lfs_files().map(|file| file.size).sum();
     let cli = world.cli(&["download", "--progress", "json", "--store-fill", &model.url]);
     let ran = cli.env("MLC_WEIGHTS_STORE", &store).run();
@@ -130,7 +130,7 @@ fn statuses() {
     let (world, model) = World::with_tiny();
     let folder = world.beside("stick");
     fs::create_dir(&folder).unwrap();
-    let store = format!("file://{}", folder.to_str().unwrap());
+    let store = local_hub::folder_url(&folder);
     let log = world.hub.log().from_now();
     for (variables, status, words) in [
         (
@@ -157,7 +157,7 @@ fn statuses() {
 #[test]
 fn a_missing_store_causes_a_warning() {
     let (world, model) = World::with_tiny();
-    let store = format!("file://{}", world.beside("not mounted").to_str().unwrap().replace(' ', "%20"));
+    let store = local_hub::folder_url(&world.beside("not mounted")).replace(' ', "%20");
     let ran = world.cli(&["download", "--store", &store, &model.url]).run();
     ran.check_path(&world.entry(&model));
     assert!(
@@ -172,7 +172,7 @@ fn a_model_pushed_by_one_machine_is_downloaded_by_others() {
     let (world, model) = World::with_tiny();
     let folder = world.beside("store");
     fs::create_dir(&folder).unwrap();
-    let store = format!("file://{}", folder.to_str().unwrap());
+    let store = local_hub::folder_url(&folder);
     let ran = world.cli(&["store", "init", "--store", &store]).run();
     assert_eq!((ran.status, ran.stdout.len()), (Some(0), 0), "{}", ran.stderr);
     assert!(
@@ -222,7 +222,7 @@ fn a_push_asks_the_hub_for_no_more_metadata_than_its_download() {
     fs::remove_dir_all(world.home()).unwrap();
     let folder = world.beside("store");
     fs::create_dir(&folder).unwrap();
-    let store = format!("file://{}", folder.to_str().unwrap());
+    let store = local_hub::folder_url(&folder);
     let ran = world.cli(&["store", "push", "--store", &store, &model.url]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
     assert_eq!((packs(), of_a_download > 0), (2 * of_a_download, true), "{}", world.hub.log());
@@ -235,13 +235,13 @@ fn a_push_that_is_impossible_says_why() {
     let (world, model) = World::with_tiny();
     let folder = world.beside("store");
     fs::create_dir(&folder).unwrap();
-    let store = format!("file://{}", folder.to_str().unwrap());
+    let store = local_hub::folder_url(&folder);
     world.cli(&["store", "push", &model.url]).run().check_failure(2, &["MLC_WEIGHTS_STORE"]);
     world.cli(&["store", "init"]).run().check_failure(2, &["MLC_WEIGHTS_STORE"]);
     world.cli(&["store", "push", "--store", &store, "mlc-ai"]).run().check_failure(2, &["`mlc-ai`"]);
     let missing = format!("{store}/missing");
     let ran = world.cli(&["store", "push", "--store", &missing, &model.url]).run();
-    ran.check_failure(7, &[missing.trim_start_matches("file://")]);
+    ran.check_failure(7, &[folder.join("missing").to_str().unwrap()]);
     world.download(&model);
     let other = "HF://mlc-ai/absent";
     let ran = world.cli(&["store", "push", "--store", &store, other, &model.url]).run();

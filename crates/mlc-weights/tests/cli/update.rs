@@ -213,7 +213,7 @@ fn a_mirror_without_git_is_asked_by_its_api() {
 #[test]
 fn in_the_mode_only_the_stores_name_the_commit() {
     let (world, old, _) = outdated_cache();
-    let store = format!("file://{}", world.beside("store").display());
+    let store = local_hub::folder_url(&world.beside("store"));
     std::fs::create_dir(world.beside("store")).unwrap();
     let ran = world
         .cli(&["store", "push", "--store", &store, &old.url])

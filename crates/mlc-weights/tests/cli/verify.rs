@@ -86,7 +86,7 @@ fn damage_is_named_and_repaired_when_asked_for() {
 #[test]
 fn a_damaged_file_comes_from_the_only_store() {
     let (world, model) = downloaded();
-    let store = format!("file://{}", world.beside("store").display());
+    let store = local_hub::folder_url(&world.beside("store"));
     fs::create_dir(world.beside("store")).unwrap();
     let ran = world.cli(&["store", "push", "--store", &store, &model.url]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);

@@ -135,34 +135,37 @@ fn check_receipt(layout: &CacheLayout, slot: &Slot, number: Option<u8>, step: &s
 }
 
 #[track_caller]
-fn check_every_step(system: System, synced: bool) {
-    for (before, purpose) in SCENES {
-        let mut scene = Scene { before, redo: purpose == Purpose::Redo, synced, system, step: 0 };
-        while check(&scene) {
-            scene.step += 1;
+fn check_every_step(system: System, synced: &[bool]) {
+    for &synced in synced {
+        for (before, purpose) in SCENES {
+            let mut scene = Scene { before, redo: purpose == Purpose::Redo, synced, system, step: 0 };
+            while check(&scene) {
+                scene.step += 1;
+            }
+            assert!(scene.step > 4, "{} steps", scene.step);
         }
-        assert!(scene.step > 4, "{} steps", scene.step);
     }
 }
 
+// On Windows the same steps as of two renames: see `System::ALL`.
+#[cfg(not(windows))]
 #[test]
 fn a_process_may_end_at_any_step_of_an_exchange() {
-    check_every_step(System::Exchange, true);
-    check_every_step(System::Exchange, false);
+    check_every_step(System::Exchange, SYNCED);
 }
 
 #[test]
 fn a_process_may_end_at_any_step_of_two_renames() {
-    check_every_step(System::TwoRenames, true);
-    check_every_step(System::TwoRenames, false);
+    check_every_step(System::TwoRenames, SYNCED);
 }
 
+#[cfg(not(windows))]
 #[test]
 fn a_process_may_end_at_any_step_of_a_copy() {
-    check_every_step(System::OwnFolderOnly, true);
+    check_every_step(System::OwnFolderOnly, &[true]);
 }
 
 #[test]
 fn a_process_may_end_at_any_step_of_a_copy_and_two_renames() {
-    check_every_step(System::OwnFolderOnlyTwoRenames, false);
+    check_every_step(System::OwnFolderOnlyTwoRenames, &[cfg!(windows)]);
 }
