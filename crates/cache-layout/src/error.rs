@@ -13,8 +13,8 @@ use crate::owner::naming_owner;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A policy that is not one of the four.
-    #[error("{value:?} is not a cache policy: expected ON, OFF, REDO or READONLY")]
+    /// A policy that is not one of the four. The message leaves the value to those who know where it is from.
+    #[error("not a cache policy: expected ON, OFF, REDO or READONLY")]
     #[non_exhaustive]
     UnknownPolicy {
         /// The value.

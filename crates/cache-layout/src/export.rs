@@ -14,6 +14,9 @@ use crate::files::reflink;
 /// How much is copied between two reports of progress.
 const PIECE: u64 = 4 << 20;
 
+/// A file that tests the file system, and is removed at once.
+const PROBE: &str = ".mlc-weights-probe";
+
 /// The most temporary names that are tried for one place.
 const MOST_NAMES: u32 = 1000;
 
@@ -68,6 +71,15 @@ impl Export {
         &self.tree
     }
 
+    /// Whether a copy of this file takes no space, because the file system supports reflinks.
+    pub fn can_reflink(&self, from: &Path) -> bool {
+        let probe = self.tree.join(PROBE);
+        let files = open_plain(from).and_then(|source| Ok((source, File::create_new(&probe)?)));
+        let can = files.is_ok_and(|(source, target)| reflink(&source, &target));
+        let _ = fs::remove_file(&probe);
+        can
+    }
+
     /// Copies a file: by a reflink if the file system supports it, which takes no space. Reports the
     /// bytes copied to `told`, and stops when that returns false.
     ///
@@ -91,7 +103,7 @@ impl Export {
                 }
             }
         };
-        copying().map_err(|error| Error::linking(from, &to, error))
+        copying().map_err(|error| Error::linking(from, &self.shown(file), error))
     }
 
     /// Hard-links a file of the cache. Both names share the content, so it must become
@@ -107,7 +119,7 @@ impl Export {
             if error.kind() == io::ErrorKind::CrossesDevices {
                 return Error::OtherFileSystem { path: self.to.clone() };
             }
-            Error::linking(from, &to, error)
+            Error::linking(from, &self.shown(file), error)
         })
     }
 
@@ -122,14 +134,14 @@ impl Export {
             permissions.set_readonly(true);
             fs::set_permissions(&path, permissions)
         };
-        protecting().attempt(Action::Write, &path)
+        protecting().attempt(Action::Write, &self.shown(file))
     }
 
     /// Moves the tree to its final place and returns that path.
     ///
     /// # Errors
     ///
-    /// [`Error::Occupied`] if something has appeared there meanwhile, [`Error::Move`] and
+    /// [`Error::Occupied`] if something has appeared there meanwhile, [`Error::UnusableTarget`] and
     /// [`Error::Io`].
     pub fn publish(mut self) -> Result<PathBuf, Error> {
         // On some systems an empty folder would be in the way. A folder with content is not removed.
@@ -139,7 +151,7 @@ impl Export {
             Ok(()) => self.is_in_place = true,
             Err(error) => {
                 require_free(&self.to)?;
-                return Err(Error::moving(&self.tree, &self.to, error));
+                return Err(Error::UnusableTarget { path: self.to.clone(), source: error });
             }
         }
         #[cfg(unix)]
@@ -156,9 +168,14 @@ impl Export {
     fn place_for(&self, file: &RepoPath) -> Result<PathBuf, Error> {
         let to = file.under(&self.tree);
         if let Some(above) = to.parent() {
-            fs::create_dir_all(above).attempt(Action::Create, above)?;
+            fs::create_dir_all(above).attempt(Action::Create, &self.shown(file))?;
         }
         Ok(to)
+    }
+
+    /// The place that a file is to have. The tree's own, hidden name says nothing to a user.
+    fn shown(&self, file: &RepoPath) -> PathBuf {
+        file.under(&self.to)
     }
 }
 
@@ -260,6 +277,9 @@ mod tests {
 
         let export = Export::begin(&to, Durability::Synced).unwrap();
         export.copy(&source, &file, &mut |_| false).unwrap_err();
+        // The hidden name means nothing to a user.
+        let error = export.copy(&source, &file, &mut |_| true).unwrap_err();
+        assert!(error.to_string().ends_with(&to.join("deeper/file").display().to_string()), "{error}");
         drop(export);
         let export = Export::begin(&to, Durability::Synced).unwrap();
         export.copy(&source, &file, &mut |_| true).unwrap();

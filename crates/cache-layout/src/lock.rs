@@ -79,6 +79,15 @@ impl CacheLayout {
         }
         Ok(LockAttempt::Acquired(SlotLock { held: Some(HeldLock { file, holder_file }) }))
     }
+
+    /// The same, but creates no lock file: `None` if there is none, so that nobody holds the lock.
+    ///
+    /// # Errors
+    ///
+    /// If the lock file cannot be opened.
+    pub fn try_existing_lock(&self, slot: &Slot) -> Result<Option<LockAttempt>, Error> {
+        if slot.lock_file().is_there() { self.try_lock(slot).map(Some) } else { Ok(None) }
+    }
 }
 
 /// The file beside a lock that describes its holder.

@@ -72,7 +72,8 @@ mod tests {
             let error = other.parse::<CachePolicy>().unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("{other:?} is not a cache policy: expected ON, OFF, REDO or READONLY")
+                "not a cache policy: expected ON, OFF, REDO or READONLY",
+                "{other}"
             );
         }
         assert_eq!(CachePolicy::default(), CachePolicy::On);

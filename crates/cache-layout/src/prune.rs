@@ -127,9 +127,7 @@ impl CacheLayout {
         older_than: Duration,
         now: SystemTime,
     ) -> Result<Leftovers, Error> {
-        // Acquiring a lock creates its file.
-        let slot = staging.slot();
-        let lock = if slot.lock_file().is_there() { Some(self.try_lock(slot)?) } else { None };
+        let lock = self.try_existing_lock(staging.slot())?;
         if let Some(LockAttempt::HeldBy(holder)) = lock {
             return Ok(Leftovers::held_by(holder));
         }

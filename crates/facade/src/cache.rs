@@ -18,7 +18,7 @@ pub use shrink::{ShrinkOutcome, Shrinking, ShrunkModel};
 pub use verify::VerifyEvent;
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,6 +111,11 @@ impl Cache {
     pub async fn models_async(&self) -> Result<Vec<ModelRef>, Error> {
         let cache = self.clone();
         blocking(move || cache.models()).await
+    }
+
+    /// Every directory that could hold a model, in the order in which they are searched. Looks at none.
+    pub fn places(&self, model: &ModelRef) -> Vec<PathBuf> {
+        removal::places(&self.context.layout.slot(model))
     }
 
     /// Hashes every file of a model that has a digest, in every tier with the model. Compares it with

@@ -40,6 +40,8 @@ pub struct PlannedDownload {
     pub path: PathBuf,
     /// Whether an existing directory would be replaced.
     pub replaces: bool,
+    /// Whether another process is downloading the model. A download would wait for it.
+    pub in_progress: bool,
     /// Every file of the commit that the directory would have.
     pub files: Vec<PlannedFile>,
     /// Large files of the commit that would be left out because the manifest does not name them.
@@ -67,7 +69,7 @@ pub enum FileOrigin {
     /// The network.
     #[non_exhaustive]
     Network {
-        /// Approximately how many bytes exist from an interrupted download and would not be fetched
+        /// Approximately how many bytes exist from an interrupted download, or one in progress, and would not be fetched
         /// again if they turn out to be right.
         kept: u64,
     },
@@ -99,6 +101,7 @@ struct PlannedDownloadJson<'a> {
     #[serde(serialize_with = "serialized::path")]
     path: &'a Path,
     replaces: bool,
+    in_progress: bool,
     bytes: u64,
     bytes_to_fetch: u64,
     files_to_fetch: usize,
@@ -117,6 +120,7 @@ impl Serialize for PlannedDownload {
             commit: self.commit,
             path: &self.path,
             replaces: self.replaces,
+            in_progress: self.in_progress,
             bytes: self.bytes(),
             bytes_to_fetch: self.bytes_to_fetch(),
             files_to_fetch: self.files_to_fetch(),

@@ -13,6 +13,7 @@ use url_parse::{
 
 use crate::proof_problem::ProofProblem;
 use crate::store_mode::ParseStoreModeError;
+use crate::words::not_cached;
 
 /// Why a model could not be downloaded.
 ///
@@ -48,7 +49,8 @@ pub enum Error {
     ZeroProcesses,
     /// The policy forbids a download, and no tier has the whole model.
     #[error(
-        "{model} is not in the cache, and a download is forbidden by the policy {policy}{}",
+        "{}, and a download is forbidden by the policy {policy}{}",
+        not_cached(model, passed_over),
         Looked(looked_in, passed_over)
     )]
     #[non_exhaustive]
@@ -208,7 +210,8 @@ pub enum Error {
         /// The last failure.
         source: hf_transport::Error,
     },
-    /// The hub did not resolve a branch or tag, after retries. The stores may have its commit.
+    /// The hub did not resolve a branch or tag, after retries. In another
+    /// [mode](crate::stores::StoreMode) the stores would have been asked for it.
     #[error(
         "the hub did not say which commit {model} refers to, in {attempts} attempts over {}",
         duration(*elapsed)
@@ -288,6 +291,26 @@ pub enum Error {
         /// The system's error, if a write failed.
         source: Option<io::Error>,
     },
+    /// A copy outside the cache does not fit on its disk.
+    #[error(
+        "cannot copy {model} to {}: it needs {}, and {} free there",
+        shown(to),
+        size(*needed),
+        free_there(*free)
+    )]
+    #[non_exhaustive]
+    NoSpaceForCopy {
+        /// The model.
+        model: ModelRef,
+        /// Where the copy was to be.
+        to: PathBuf,
+        /// The size of the copy in bytes.
+        needed: u64,
+        /// The free bytes, if they were found to be too few before the first one was written.
+        free: Option<u64>,
+        /// What failed, otherwise.
+        source: Option<cache_layout::Error>,
+    },
     /// The cache could not be read or written.
     #[error(transparent)]
     Cache(#[from] cache_layout::Error),
@@ -338,7 +361,7 @@ impl Error {
             Self::Net(error) => error.kind(),
             Self::Disk(error) => error.kind(),
             Self::OnlyReadOnly { .. } => ErrorKind::Disk,
-            Self::NoSpace { .. } => ErrorKind::NoSpace,
+            Self::NoSpace { .. } | Self::NoSpaceForCopy { .. } => ErrorKind::NoSpace,
             Self::Runtime { .. } => ErrorKind::Other,
         }
     }
@@ -403,6 +426,10 @@ impl Error {
 
 fn free_bytes(free: Option<u64>) -> String {
     free.map_or_else(|| "too little".to_owned(), size)
+}
+
+fn free_there(free: Option<u64>) -> String {
+    free.map_or_else(|| "too little is".to_owned(), |free| format!("{} is", size(free)))
 }
 
 fn is_full(cause: &(dyn StdError + 'static)) -> bool {

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use url_parse::Excerpt;
-
 /// What stores are asked for, and when the hub is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -39,8 +37,8 @@ impl fmt::Display for StoreMode {
 
 /// A word that is not a [`StoreMode`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a store mode: expected first, refs or only")]
-pub struct ParseStoreModeError(Excerpt);
+#[error("not a store mode: expected first, refs or only")]
+pub struct ParseStoreModeError(());
 
 impl FromStr for StoreMode {
     type Err = ParseStoreModeError;
@@ -48,7 +46,7 @@ impl FromStr for StoreMode {
     fn from_str(word: &str) -> Result<Self, ParseStoreModeError> {
         let modes = [Self::First, Self::Refs, Self::Only];
         let mode = modes.into_iter().find(|mode| mode.as_str().eq_ignore_ascii_case(word));
-        mode.ok_or_else(|| ParseStoreModeError(Excerpt::of(word)))
+        mode.ok_or(ParseStoreModeError(()))
     }
 }
 
@@ -69,7 +67,7 @@ mod tests {
     fn a_word_that_is_no_mode_is_an_error_of_the_library() {
         let parse = || -> Result<StoreMode, Error> { Ok("always".parse()?) };
         let error = parse().unwrap_err();
-        assert_eq!(error.to_string(), "`always` is not a store mode: expected first, refs or only");
+        assert_eq!(error.to_string(), "not a store mode: expected first, refs or only");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
 }

@@ -8,7 +8,7 @@ use cache_layout::PassedOver;
 use hf_transport::Throttled;
 use shard_fetch::FetchEvent;
 pub use url_parse::{Excerpt, duration, is_unprintable, of_size, printable, size};
-use url_parse::{RepoPath, causes, shown};
+use url_parse::{ModelRef, RepoPath, causes, shown};
 
 use crate::observer::{Event, Warning};
 
@@ -67,9 +67,7 @@ fn fetch_text(event: &FetchEvent<'_>) -> Option<String> {
         FetchEvent::Planned { files: count, bytes, .. } => {
             format!("fetching {}, {}", files(*count), size(*bytes))
         }
-        FetchEvent::Resumed { file, bytes, .. } => {
-            about(file, &format!("resuming after the first {}", size(*bytes)))
-        }
+        FetchEvent::Resumed { file, bytes, .. } => about(file, &format!("{} is already there", size(*bytes))),
         FetchEvent::Throttled { pause, .. } => {
             format!("the server asks for a pause of {}; waiting", duration(*pause))
         }
@@ -155,13 +153,11 @@ pub fn failure(error: &(dyn StdError + 'static)) -> String {
 }
 
 fn checking(count: usize, bytes: u64) -> String {
-    let are = if count == 1 { "is" } else { "are" };
-    format!("{} ({}) {are} already there; checking", files(count), size(bytes))
+    format!("found {} ({}) on disk; checking", files(count), size(bytes))
 }
 
 fn reused(count: usize, bytes: u64) -> String {
-    let are = if count == 1 { "is" } else { "are" };
-    format!("{} ({}) {are} already there and verified", files(count), size(bytes))
+    format!("verified {} ({}) on disk", files(count), size(bytes))
 }
 
 /// Prefixes the file, unless the text names it anyway.
@@ -185,6 +181,15 @@ pub fn attempt(failure: &(dyn StdError + 'static)) -> String {
 
 fn again(pause: Duration) -> String {
     if pause.is_zero() { "trying again".to_owned() } else { format!("trying again in {}", duration(pause)) }
+}
+
+/// That no tier has the whole model. Some may have a part of it.
+pub fn not_cached(model: &ModelRef, passed_over: &[PassedOver]) -> String {
+    if passed_over.is_empty() {
+        format!("{model} is not in the cache")
+    } else {
+        format!("the cache has no complete copy of {model}")
+    }
 }
 
 /// A directory that is not the whole model, and the problem.
@@ -232,13 +237,10 @@ mod tests {
             "the model is at commit 0123456789abcdef0123456789abcdef01234567",
         );
         check(&Event::WaitingForLock { holder: None }, "waiting for another download of this model");
-        check(&Event::Checking { files: 1, bytes: 12 }, "1 file (12 B) is already there; checking");
+        check(&Event::Checking { files: 1, bytes: 12 }, "found 1 file (12 B) on disk; checking");
         check(&Event::Reused { files: 0, bytes: 0 }, "none of it is intact: downloading it again");
-        check(&Event::Reused { files: 1, bytes: 12 }, "1 file (12 B) is already there and verified");
-        check(
-            &Event::Reused { files: 2, bytes: 1_234_567 },
-            "2 files (1.23 MB) are already there and verified",
-        );
+        check(&Event::Reused { files: 1, bytes: 12 }, "verified 1 file (12 B) on disk");
+        check(&Event::Reused { files: 2, bytes: 1_234_567 }, "verified 2 files (1.23 MB) on disk");
         check(
             &Event::Publishing { path: Path::new("model") },
             "all files are verified; putting the model in place",
@@ -280,6 +282,20 @@ mod tests {
             &Event::Warning(Warning::ForceAnsweredByReadOnlyTier { tier: Path::new("/shared") }),
             "not downloaded again: the read-only tier /shared has this model, and comes first",
         );
+    }
+
+    #[test]
+    fn an_incomplete_copy_is_not_called_absent() {
+        let model = "user/repo".parse().unwrap();
+        assert_eq!(not_cached(&model, &[]), "user/repo is not in the cache");
+        #[expect(clippy::disallowed_methods, reason = "a unit test knows no better parent folder")]
+        let folder = tempfile::tempdir().unwrap();
+        let layout = cache_layout::CacheLayout::new(cache_layout::CacheConfig::new(folder.path())).unwrap();
+        let slot = layout.slot(&model);
+        std::fs::create_dir_all(slot.entry()).unwrap();
+        let missing = || cache_layout::Completeness::Incomplete { missing: Vec::new() };
+        let found = layout.look_up(&slot, &|_| missing()).unwrap();
+        assert_eq!(not_cached(&model, &found.passed_over), "the cache has no complete copy of user/repo");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) fn about(error: &Error) -> Option<String> {
         .or_else(|| hub(error))
         .or_else(|| folder(error, settings.as_ref()))
         .or_else(|| by_property(error).map(str::to_owned))
+        .or_else(|| network(error, settings.as_ref()))
 }
 
 /// The same for a model that could not be removed: no other cache would help.
@@ -195,10 +196,16 @@ fn folder(error: &Error, settings: Option<&Settings>) -> Option<String> {
         Some(NamedBy::ReadOnlyTier(tier)) if is_forbidden => {
             format!("make it readable, or remove {} from MLC_LLM_READONLY_WEIGHT_CACHE", tier.display())
         }
-        Some(NamedBy::Home(home)) if is_forbidden => format!(
-            "set MLC_LLM_HOME to a folder that you can write to; to keep using the models in this one, add {} to MLC_LLM_READONLY_WEIGHT_CACHE",
-            home.join("model_weights").display()
-        ),
+        Some(NamedBy::Home(home)) if is_forbidden => {
+            let models = home.join("model_weights");
+            let keep = models.is_dir().then(|| {
+                format!(
+                    "; to keep using the models in this one, add {} to MLC_LLM_READONLY_WEIGHT_CACHE",
+                    models.display()
+                )
+            });
+            format!("set MLC_LLM_HOME to a folder that you can write to{}", keep.unwrap_or_default())
+        }
         _ => return None,
     })
 }
@@ -230,7 +237,8 @@ fn path_at_fault(error: &Error) -> Option<&Path> {
         | Error::Fetch(FetchError::NoSpace { path, .. } | FetchError::Disk(DiskError { path, .. }))
         | Error::Store(StoreError::Disk(DiskError { path, .. }))
         | Error::Disk(DiskError { path, .. })
-        | Error::NoSpace { home: path, .. } => path,
+        | Error::NoSpace { home: path, .. }
+        | Error::NoSpaceForCopy { to: path, .. } => path,
         _ => return None,
     })
 }
@@ -275,17 +283,30 @@ fn by_property(error: &Error) -> Option<&'static str> {
             "if your own certificate authority issued it, set SSL_CERT_FILE to the file with that authority's certificate",
         );
     }
-    if error.seems_offline() {
-        return Some(
-            "are you online? To resume, run the same command again; to use a proxy, set HTTPS_PROXY; to use a mirror, set HF_ENDPOINT",
-        );
-    }
-    if let Error::Unsound { .. } = error {
-        return Some("to download the damaged files again: mlc-weights verify --repair MODEL");
-    }
-    (error.kind() == ErrorKind::Network).then_some(
-        "to resume, run the same command again; to use a proxy, set HTTPS_PROXY; to use a mirror, set HF_ENDPOINT",
-    )
+    matches!(error, Error::Unsound { .. })
+        .then_some("to download the damaged files again: mlc-weights verify --repair MODEL")
+}
+
+fn network(error: &Error, settings: Option<&Settings>) -> Option<String> {
+    let to_resume = if error.seems_offline() {
+        "are you online? To resume"
+    } else if error.kind() == ErrorKind::Network {
+        "to resume"
+    } else {
+        return None;
+    };
+    let server = match error.net_error() {
+        Some(NetError::Unreachable { host, .. }) => Some(host.to_string()),
+        Some(
+            NetError::Transport { url, .. } | NetError::Stalled { url, .. } | NetError::TooSlow { url, .. },
+        ) => Some(url.to_string()),
+        _ => settings.map(|settings| settings.endpoint.to_string()),
+    };
+    let is_plain = server.is_some_and(|server| server.starts_with("http://"));
+    let proxy = if is_plain { "HTTP_PROXY" } else { "HTTPS_PROXY" };
+    Some(format!(
+        "{to_resume}, run the same command again; to use a proxy, set {proxy}; to use a mirror, set HF_ENDPOINT"
+    ))
 }
 
 #[cfg(test)]
@@ -333,7 +354,7 @@ mod tests {
         let settings = Settings::from_lookup(&|name: &str| values(name).map(OsString::from)).unwrap();
         for (path, if_full, if_forbidden) in [
             ("/home/me/cache/scratch/a", Some("set MLC_TEMP_DIR to"), Some("set MLC_TEMP_DIR to")),
-            ("/home/me/cache/a", Some("set MLC_LLM_HOME to"), Some("add /home/me/cache/model_weights to")),
+            ("/home/me/cache/a", Some("set MLC_LLM_HOME to"), Some("set MLC_LLM_HOME to")),
             // The home is to be created in it.
             ("/home/me", Some("set MLC_LLM_HOME to"), Some("set MLC_LLM_HOME to")),
             ("/shared/hf/user", Some("make room ("), Some("remove /shared from")),
@@ -351,6 +372,28 @@ mod tests {
             }
         }
         assert!(folder(&disk("/home/me/cache/a", io::ErrorKind::NotFound), Some(&settings)).is_none());
+    }
+
+    #[test]
+    fn models_that_are_not_there_are_not_to_be_kept() {
+        #[expect(clippy::disallowed_methods, reason = "a unit test knows no better parent folder")]
+        let parent = tempfile::tempdir().unwrap();
+        let home = parent.path().join("home");
+        let values = |name: &str| (name == "MLC_LLM_HOME").then(|| OsString::from(&home));
+        let settings = Settings::from_lookup(&values).unwrap();
+        let advice = || {
+            let error = DiskError::new("write", &home.join("a"), io::ErrorKind::PermissionDenied.into());
+            folder(&error.into(), Some(&settings)).unwrap()
+        };
+        std::fs::write(&home, "a file").unwrap();
+        assert_eq!(advice(), "set MLC_LLM_HOME to a folder that you can write to");
+        std::fs::remove_file(&home).unwrap();
+        let models = home.join("model_weights");
+        std::fs::create_dir_all(&models).unwrap();
+        assert!(
+            advice()
+                .contains(&format!("; to keep using the models in this one, add {} to", models.display()))
+        );
     }
 
     #[test]

@@ -168,6 +168,21 @@ mod tests {
         }
     }
 
+    /// Where the terminal's width is unknown or larger, clap breaks lines there.
+    const WIDEST: usize = 100;
+
+    #[test]
+    fn examples_can_be_pasted() {
+        let mut commands = vec![(String::new(), Arguments::command())];
+        with_subcommands(&Arguments::command(), "", &mut commands);
+        for (name, command) in commands {
+            let texts = [command.get_after_help(), command.get_after_long_help()];
+            for text in texts.into_iter().flatten().map(ToString::to_string) {
+                assert!(text.lines().all(|line| line.chars().count() <= WIDEST), "{name}: {text}");
+            }
+        }
+    }
+
     #[test]
     fn the_grammar_hangs_together() {
         Arguments::command().debug_assert();

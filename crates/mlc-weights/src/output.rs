@@ -55,11 +55,15 @@ pub(crate) fn rounded(duration: Duration) -> f64 {
 /// Prints a result as it is. Nothing else goes to stdout.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-    match written {
+    written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
+/// Whether a result has reached its reader.
+pub(crate) fn written(outcome: io::Result<()>) -> Result<(), Failure> {
+    match outcome {
         // The reader has read enough and closed its end.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(Failure::Output),
+        outcome => outcome.map_err(Failure::Output),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::advice;
 use crate::exit::{Failure, Malformed, Miss, Status};
 use crate::named::similar_revisions;
 use crate::output::say;
-use crate::words::{not_whole, size};
+use crate::words::{not_cached, not_whole, size};
 
 /// As many branches and tags are named when none is like what was asked for.
 const REVISIONS_SHOWN: usize = 5;
@@ -40,7 +40,8 @@ pub(crate) fn lines(failure: &Failure) -> Vec<String> {
     match failure {
         Failure::Forbidden { error, by } => forbidden(error, by),
         Failure::NotInCache(Miss { model, looked_in, passed_over, similar }) => {
-            let mut lines = places(format!("error: {model} is not in the cache"), looked_in, passed_over);
+            let first = format!("error: {}", not_cached(model, passed_over));
+            let mut lines = places(first, looked_in, passed_over);
             lines.extend(similar.iter().map(|similar| format!("  did you mean {similar}?")));
             let when = if similar.is_empty() { "to download it" } else { "if the name is right" };
             lines.push(format!("  {when}: mlc-weights download {model}"));
@@ -131,8 +132,10 @@ fn places(first: String, looked_in: &[PathBuf], passed_over: &[PassedOver]) -> V
 fn forbidden(error: &facade::Error, by: &str) -> Vec<String> {
     let mut lines = match error {
         facade::Error::NotCached { model, policy, looked_in, passed_over, .. } => {
-            let first =
-                format!("error: {model} is not in the cache, and the policy {policy} forbids a download");
+            let first = format!(
+                "error: {}, and the policy {policy} forbids a download",
+                not_cached(model, passed_over)
+            );
             places(first, looked_in, passed_over)
         }
         error => vec![format!("error: {error}")],

@@ -6,7 +6,7 @@ use console::measure_text_width;
 use facade::Tier;
 
 pub(crate) use facade::words::{
-    attempt, duration as elapsed, event, files, listed, moment, not_whole, of_size, size,
+    attempt, duration as elapsed, event, files, listed, moment, not_cached, not_whole, of_size, size,
 };
 
 /// A number of things, whose plural ends in an s.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cache_layout::{CacheLayout, Export, Receipt, Slot};
-use url_parse::RepoPath;
+use shard_fetch::free_bytes;
+use url_parse::{ErrorKind, RepoPath};
 
 use super::removal::not_in_cache;
 use super::report::{FileState, VerifyReport};
@@ -63,27 +64,54 @@ pub(super) fn export(
             return if is_model { Ok(exported(path.clone(), true)) } else { Err(error.into()) };
         }
     };
+    fill(&export, slot, &hit.path, &files, to, mode, observe)?;
+    require_sound(&compare(slot.model(), &hit.tier, export.tree(), receipt.as_ref(), observe)?)?;
+    if mode == ExportMode::Link {
+        files.keys().try_for_each(|file| export.protect(file))?;
+    }
+    Ok(exported(export.publish()?, false))
+}
+
+/// Puts the model's files into the tree.
+fn fill(
+    export: &Export,
+    slot: &Slot,
+    from: &Path,
+    files: &BTreeMap<RepoPath, u64>,
+    to: &Path,
+    mode: ExportMode,
+    observe: &mut Observe<'_>,
+) -> Result<(), Error> {
+    let (model, bytes) = (slot.model(), files.values().sum());
+    let no_space = |free, source| {
+        let (model, to) = (model.clone(), to.to_owned());
+        Error::NoSpaceForCopy { model, to, needed: bytes, free, source }
+    };
+    let first = files.keys().next().map(|file| file.under(from));
+    if mode == ExportMode::Copy
+        && let Some(free) = free_bytes(export.tree()).filter(|free| *free < bytes)
+        && !first.is_some_and(|file| export.can_reflink(&file))
+    {
+        return Err(no_space(Some(free), None));
+    }
     for file in files.keys() {
-        let from = file.under(&hit.path);
+        let from = file.under(from);
         if mode == ExportMode::Link {
             export.link(&from, file)?;
             continue;
         }
-        let (mut is_ended, model) = (false, slot.model());
+        let mut is_ended = false;
         let copied = export.copy(&from, file, &mut |copied| {
             is_ended = observe(&VerifyEvent::Copied { model, bytes: copied, of: bytes }).is_break();
             !is_ended
         });
         match copied {
             Err(_) if is_ended => return Err(net::Error::Cancelled.into()),
+            Err(error) if error.kind() == ErrorKind::NoSpace => return Err(no_space(None, Some(error))),
             copied => copied?,
         }
     }
-    require_sound(&compare(slot.model(), &hit.tier, export.tree(), receipt.as_ref(), observe)?)?;
-    if mode == ExportMode::Link {
-        files.keys().try_for_each(|file| export.protect(file))?;
-    }
-    Ok(exported(export.publish()?, false))
+    Ok(())
 }
 
 pub(super) fn check(layout: &CacheLayout, to: &Path, mode: ExportMode) -> Result<(), Error> {

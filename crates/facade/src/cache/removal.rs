@@ -91,8 +91,12 @@ pub(super) fn remove(layout: &CacheLayout, slot: &Slot) -> Result<Removal, Error
 
 /// The error if no tier has anything of the model.
 pub(super) fn not_in_cache(slot: &Slot) -> Error {
-    let looked_in = slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect();
-    Error::NotInCache { model: slot.model().clone(), looked_in }
+    Error::NotInCache { model: slot.model().clone(), looked_in: places(slot) }
+}
+
+/// Every directory that could hold the model.
+pub(super) fn places(slot: &Slot) -> Vec<PathBuf> {
+    slot.candidates().map(|(_, dir)| dir.to_path_buf()).collect()
 }
 
 impl Pruning {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use cache_layout::{Purpose, Run};
+use cache_layout::{LockAttempt, Purpose, Run};
 use hf_transport::{FileKind, RepoFile, RepoSnapshot};
 use shard_fetch::free_bytes;
 use url_parse::RepoPath;
@@ -12,6 +12,7 @@ use super::reuse::{donor, donors};
 use super::work::Work;
 use crate::context::SharedContext;
 use crate::download_plan::{DownloadPlan, FileOrigin, PlannedDownload, PlannedFile};
+use crate::lease::Lease;
 use crate::look::{Answer, Query};
 use crate::plan::{Plan, RemoteFile};
 use crate::{Error, Request};
@@ -60,6 +61,7 @@ impl Work {
                     commit: snapshot.commit,
                     path: lease.slot.entry().to_owned(),
                     replaces: entry.is_some(),
+                    in_progress: is_in_progress(lease),
                     files: files(run, reused, &donors, &snapshot, &plan),
                     left_out: plan.unlisted,
                     free_bytes: free_bytes(run.tree()),
@@ -89,6 +91,11 @@ impl Work {
         self.find_stored(fetches, &mut there).await?;
         Ok(there.iter().map(|there| there.path().clone()).collect())
     }
+}
+
+/// Whether another process downloads the model. It is only told to people, so a lock that cannot be tried is not held.
+fn is_in_progress(lease: &Lease) -> bool {
+    matches!(lease.layout.try_existing_lock(&lease.slot), Ok(Some(LockAttempt::HeldBy(_))))
 }
 
 fn files(

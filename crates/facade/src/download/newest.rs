@@ -49,7 +49,7 @@ pub(crate) async fn newest_commit(
         Some(OwnSource(source)) => Arc::clone(source),
         None => Arc::new(HubMetadata::new(hub)),
     };
-    ask_hub(&context.retry, request, || source.commit_of(model.id(), model.revision())).await
+    ask_hub(&context.retry, request, &stores, || source.commit_of(model.id(), model.revision())).await
 }
 
 /// By the first store that knows the name. A store that cannot be asked is an error only if the hub

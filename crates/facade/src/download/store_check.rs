@@ -71,7 +71,8 @@ impl Checker {
         } else {
             (StoreNames::of(&self.store, &retry, &hub, models).await?, None)
         };
-        self.check.refs = (names.refs.len() + names.broken.len()) as u64;
+        let unreadable = names.broken.iter().filter(|(_, finding)| finding.absent.is_none());
+        self.check.refs = (names.refs.len() + unreadable.count()) as u64;
         let mut broken = std::mem::take(&mut names.broken);
         let mut sizes = BTreeMap::new();
         if let Some(listed) = listed {
@@ -129,6 +130,7 @@ impl Checker {
             },
             Ok(None) => {
                 absent = names.absence(&self.store, commit);
+                self.check.packs -= u64::from(absent.is_some());
                 "it is missing".to_owned()
             }
             Err(error) if error.is_transient() => return Err(error.into()),

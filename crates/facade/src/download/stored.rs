@@ -13,6 +13,7 @@ use weight_store::{RefName, RefRecord, Store};
 use super::metadata::pause_after;
 use super::work::Work;
 use crate::store_mode::StoreMode;
+use crate::store_set::StoreSet;
 use crate::stores::StoreAnswer;
 use crate::{Error, Event, Request, Warning};
 
@@ -98,8 +99,8 @@ impl Work {
     /// asked for the metadata.
     async fn commit_at_hub(&self) -> Result<Option<CommitId>, Error> {
         let (model, hub) = (self.request.model(), &self.hub);
-        let asked =
-            ask_hub(&self.context.retry, &self.request, || hub.commit_of(model.id(), model.revision()));
+        let question = || hub.commit_of(model.id(), model.revision());
+        let asked = ask_hub(&self.context.retry, &self.request, &self.stores, question);
         match asked.await {
             Ok(named) => {
                 if let Some(seen_at) = named.seen_at {
@@ -235,6 +236,7 @@ impl Work {
 pub(super) async fn ask_hub<T, F: Future<Output = Result<T, hf_transport::Error>>>(
     retry: &RetryPolicy,
     request: &Request,
+    stores: &StoreSet,
     question: impl Fn() -> F,
 ) -> Result<T, Error> {
     let (model, observer) = (request.model(), request.watcher());
@@ -246,8 +248,12 @@ pub(super) async fn ask_hub<T, F: Future<Output = Result<T, hf_transport::Error>
             outcome => return Ok(outcome?),
         };
         let Some(pause) = pause_after(&cause, &mut budget) else {
-            let (attempts, elapsed) = (budget.attempts(), started.elapsed());
-            return Err(Error::CommitNotNamed { model: model.clone(), attempts, elapsed, source: cause });
+            let (model, attempts, elapsed) = (model.clone(), budget.attempts(), started.elapsed());
+            return Err(if !stores.is_empty() && stores.mode() == StoreMode::First {
+                Error::CommitNotNamed { model, attempts, elapsed, source: cause }
+            } else {
+                Error::MetadataGaveUp { model, attempts, elapsed, source: cause }
+            });
         };
         let pause = cause.server_wait().map_or(pause, |wait| wait.max(pause));
         observer.on_event(&Event::RetryingMetadata { pause, cause: &cause });

@@ -27,6 +27,7 @@ pub(crate) struct Path {
 
 /// As text, since it is no Markdown.
 const MODEL: &str = "The model: user/repo[@revision], also as HF://… or https://huggingface.co/…";
+const MODELS: &str = "The models: user/repo[@revision], also as HF://… or https://huggingface.co/…";
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -66,7 +67,7 @@ Examples:
 
 A model whose revision is a commit stays as it is. `download --force` downloads everything again.")]
 pub(crate) struct Update {
-    #[arg(help = MODEL, long_help = UPDATED, value_name = "MODEL")]
+    #[arg(help = UPDATED, value_name = "MODEL")]
     pub(crate) models: Vec<String>,
     /// Print one JSON document instead of lines
     #[arg(long)]
@@ -74,7 +75,7 @@ pub(crate) struct Update {
 }
 
 /// As text, since it is no Markdown.
-const UPDATED: &str = "The models: user/repo[@revision], also as HF://… or https://huggingface.co/…
+const UPDATED: &str = "The models: user/repo[@revision], also as HF://… or https://huggingface.co/… \
 [default: all that mlc-weights downloaded into the writable tier]";
 
 #[derive(Args, Debug)]
@@ -85,7 +86,7 @@ Examples:
   mlc-weights verify --all --repair")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Verify {
-    #[arg(help = MODEL, value_name = "MODEL")]
+    #[arg(help = MODELS, value_name = "MODEL")]
     pub(crate) models: Vec<String>,
     /// All models of all tiers
     #[arg(long, conflicts_with = "models")]
@@ -109,7 +110,7 @@ Examples:
   mlc-weights remove --all --dry-run")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Remove {
-    #[arg(help = MODEL, value_name = "MODEL")]
+    #[arg(help = MODELS, value_name = "MODEL")]
     pub(crate) models: Vec<String>,
     /// All models of the writable tier, and the remains of unfinished downloads
     #[arg(long, conflicts_with = "models")]

@@ -28,7 +28,7 @@ pub(crate) struct Download {
     /// More models from this mlc-package-config.json; local folders in it are skipped
     #[arg(long, value_name = "CONFIG")]
     pub(crate) package: Option<PathBuf>,
-    /// Also copy the model's files to this folder, which must be new or empty, and print its path
+    /// Also copy the model's files to this folder, which must be new, empty or an identical copy, and print its path
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub(crate) to: Option<PathBuf>,
     /// With --to: hard links instead of copies; the files become read-only, there and in the cache

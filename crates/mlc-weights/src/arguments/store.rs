@@ -7,7 +7,7 @@ Examples:
   mlc-weights store push --store s3://models/mlc HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC
   mlc-weights store verify --store s3://models/mlc --repair
   mlc-weights store copy --from s3://models/mlc --to file:///media/stick --all
-  MLC_WEIGHTS_STORE=s3://models/mlc mlc-weights download HF://mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC")]
+  MLC_WEIGHTS_STORE=s3://models/mlc mlc-weights download mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC")]
 pub(crate) struct Store {
     #[command(subcommand)]
     pub(crate) command: StoreCommand,

@@ -8,9 +8,10 @@ use facade::cache::{PruneMode, Removal, RemovedEntry};
 use facade::{Cache, ModelRef};
 use serde::Serialize;
 
+use super::update::find;
 use crate::arguments::Remove;
 use crate::exit::{Failure, Status};
-use crate::named::{self, similar_to};
+use crate::named;
 use crate::output::{JSON_VERSION, print_json, say};
 use crate::progress::Screen;
 use crate::report;
@@ -135,10 +136,10 @@ fn dry_run(
     let (mut candidates, mut first) = (Vec::new(), None);
     for model in models {
         let Some(bytes) = there.get(model) else {
-            let similar = similar_to(model, cache);
-            let failure = Failure::Unknown { model: model.clone(), looked_in: Vec::new(), similar };
-            report::failure(&failure);
-            first.get_or_insert(Status::from(&failure));
+            if let Err(failure) = find(cache, &cache.list()?, model) {
+                report::failure(&failure);
+                first.get_or_insert(Status::from(&failure));
+            }
             continue;
         };
         if !screen.is_quiet() {

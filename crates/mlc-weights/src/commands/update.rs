@@ -92,7 +92,11 @@ pub(super) fn run(arguments: &Update, screen: Screen) -> Result<(), Failure> {
 }
 
 /// The copy of the writable tier.
-fn find<'a>(cache: &Cache, listing: &'a Listing, model: &ModelRef) -> Result<&'a ModelEntry, Failure> {
+pub(super) fn find<'a>(
+    cache: &Cache,
+    listing: &'a Listing,
+    model: &ModelRef,
+) -> Result<&'a ModelEntry, Failure> {
     let mut copies = listing.models.iter().filter(|entry| entry.model == *model);
     let (own, other) = (copies.clone().find(|entry| !entry.tier.is_read_only()), copies.next());
     match (own, other) {
@@ -102,7 +106,7 @@ fn find<'a>(cache: &Cache, listing: &'a Listing, model: &ModelRef) -> Result<&'a
         }
         (None, None) => {
             let similar = similar_to(model, cache);
-            Err(Failure::Unknown { model: model.clone(), looked_in: Vec::new(), similar })
+            Err(Failure::Unknown { model: model.clone(), looked_in: cache.places(model), similar })
         }
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Verify, screen: Screen) -> Result<(), Failure> {
         print_json(&VerifyDocument { version: JSON_VERSION, models: &all })?;
     }
     if !(arguments.json || screen.is_quiet()) {
-        say(&how_to_repair(&all).into_iter().collect::<Vec<_>>());
+        say(&how_to_repair(&all).into_iter().chain(how_to_undo(arguments, &all)).collect::<Vec<_>>());
     }
     let damage = all.iter().any(Checked::is_bad).then_some(Status::Integrity);
     Failure::after_reports(first.or(damage))
@@ -75,6 +75,17 @@ fn how_to_repair(checked: &[Checked]) -> Option<String> {
     });
     let names: Vec<String> = damaged.map(|checked| checked.report.model.to_string()).collect();
     (!names.is_empty()).then(|| format!("to repair it: mlc-weights verify --repair {}", names.join(" ")))
+}
+
+/// The command that also replaces what a repair has left as the user changed it.
+fn how_to_undo(arguments: &Verify, checked: &[Checked]) -> Option<String> {
+    let edited = checked.iter().map(|checked| &checked.report);
+    let edited = edited.filter(|report| report.is_modified() && !report.tier.is_read_only());
+    let names: Vec<String> = edited.map(|report| report.model.to_string()).collect();
+    (arguments.repair && !arguments.force && !names.is_empty()).then(|| {
+        let names = names.join(" ");
+        format!("modified files were kept; to replace them: mlc-weights verify --repair --force {names}")
+    })
 }
 
 /// What became of one copy of a model.

@@ -84,8 +84,15 @@ fn leftovers_of_interrupted_downloads_are_counted() {
     // It is requested as soon as the earlier shards have arrived, while they are still being verified and
     // synced.
     crate::world::until(|| crate::world::is_in_pool(&world.home(), &model, "params_shard_0.bin"));
+    let while_running = text(&world.cli(&["download", "--dry-run", &model.url]).run());
+    let during = plan(&world, &model, &[]);
     running.signal("INT");
     assert_eq!(running.end().status, Some(130));
+    let first = "mlc-ai/some is being downloaded by another process\n";
+    assert!(while_running.starts_with(first) && !while_running.contains("interrupted"), "{while_running}");
+    assert!(while_running.contains(" from the download in progress"), "{while_running}");
+    let afterwards = text(&world.cli(&["download", "--dry-run", &model.url]).run());
+    assert!(afterwards.contains(" from an interrupted download"), "{afterwards}");
 
     let plan = plan(&world, &model, &[]);
     let file = |name: &str| {
@@ -97,10 +104,11 @@ fn leftovers_of_interrupted_downloads_are_counted() {
     let (from, left) = file("params_shard_2.bin");
     assert!(from == "network" && left <= 200_000, "{plan:#}");
     assert!(plan["bytes_to_fetch"].as_u64().unwrap() < large(&model), "{plan:#}");
+    assert_eq!((&during["in_progress"], &plan["in_progress"]), (&true.into(), &false.into()));
     world.check_untouched();
     // Everything is still there for the real download.
     let ran = world.download(&model);
-    assert!(ran.stderr.contains("already there and verified"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nverified "), "{}", ran.stderr);
 }
 
 #[test]

@@ -74,6 +74,24 @@ fn too_little_space_is_reported_before_the_first_byte() {
 }
 
 #[test]
+fn a_copy_that_does_not_fit_is_refused_with_its_size() {
+    let Some((world, model, disk)) = world() else { return };
+    let ballast = disk.fill(6 * MIB);
+    let to = disk.home.join("copy");
+    let cli = world.cli(&["download", &model.url, "--to", to.to_str().unwrap()]);
+    let ran = disk.namespace.enter(&cli).run();
+    let words = format!("error: cannot copy mlc-ai/tiny to {}: it needs 9.67 MB", to.display());
+    ran.check_failure(
+        7,
+        &[&words, ", and 6.29 MB is free there\n", "\n  make room on that disk, or choose a folder"],
+    );
+    assert!(!ran.stderr.contains(".mlc-weights-"), "{}", ran.stderr);
+    assert_eq!(fs::read_dir(disk.outside()).unwrap().count(), 1, "only the ballast");
+    fs::remove_file(ballast).unwrap();
+    disk.namespace.enter(&cli).run().check_path(&to);
+}
+
+#[test]
 fn a_disk_that_is_full_on_the_way() {
     let Some((world, model, disk)) = world() else { return };
     let hold = Hold::new();

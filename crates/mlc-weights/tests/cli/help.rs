@@ -150,8 +150,8 @@ fn help_of_download() {
                                standard input
           --package <CONFIG>   More models from this mlc-package-config.json; local folders in it are
                                skipped
-          --to <DIR>           Also copy the model's files to this folder, which must be new or empty,
-                               and print its path
+          --to <DIR>           Also copy the model's files to this folder, which must be new, empty or
+                               an identical copy, and print its path
       -j, --jobs <N>           Maximum number of files and of connections at once [default: 8, or more
                                if that is faster]
           --limit-rate <RATE>  Maximum download rate in bytes per second, such as 500k, 20M or 1G

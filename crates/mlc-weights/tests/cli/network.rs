@@ -59,7 +59,7 @@ fn a_hub_under_maintenance_is_quoted() {
         "error: gave up on the metadata of mlc-ai/tiny after 6 attempts in ",
         "returned status 503: the hub is temporarily unavailable",
         "the hub says: The hub is down for maintenance.",
-        "\n  to resume, run the same command again; to use a proxy, set HTTPS_PROXY",
+        "\n  to resume, run the same command again; to use a proxy, set HTTP_PROXY;",
     ] {
         ran.check_failure(6, &[words]);
     }

@@ -21,6 +21,21 @@ fn a_result_that_cannot_be_written_is_a_failure() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_a_failure() {
+    let world = World::new();
+    for argument in ["--version", "--help", "-h", "help"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut cli = world.cli(&[argument]);
+        cli.command.stdout(full).stderr(Stdio::piped());
+        let output = cli.command.spawn().unwrap().wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{argument}: {stderr}");
+        assert!(stderr.contains("error: cannot write the result\n  because: No space left"), "{stderr}");
+    }
+}
+
 #[test]
 fn a_closed_stdout_is_no_failure() {
     let (world, model) = World::with_tiny();

@@ -46,7 +46,10 @@ fn a_dry_run_removes_nothing() {
         &["rm", "--dry-run", "--json", "--all"],
     ] {
         let ran = world.cli(arguments).run();
-        assert_eq!(ran.status, Some(if arguments.contains(&"--all") { 0 } else { 3 }), "{}", ran.stderr);
+        let is_all = arguments.contains(&"--all");
+        assert_eq!(ran.status, Some(if is_all { 0 } else { 3 }), "{}", ran.stderr);
+        let place = format!("  looked in {}\n", world.entry(&model).with_file_name("tyni").display());
+        assert_eq!(ran.stderr.contains(&place), !is_all, "{}", ran.stderr);
         assert!(ran.stderr.contains("would remove mlc-ai/tiny, "), "{}", ran.stderr);
         let json = ran.json();
         assert_eq!((&json["dry_run"], &json["models"][0]["model"]), (&true.into(), &"mlc-ai/tiny".into()));

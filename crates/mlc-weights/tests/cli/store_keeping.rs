@@ -28,13 +28,15 @@ fn shard(world: &World, model: &PublishedModel) -> std::path::PathBuf {
 fn a_stores_models_are_listed_with_their_names() {
     let (world, model) = World::with_tiny();
     let store = filled(&world, &model);
+    let ran = world.cli(&["store", "list", "--store", &store]).run();
+    assert_eq!(ran.stderr.lines().last(), Some(&*format!("{store}: 1 name")), "{}", ran.stderr);
     let newer = world.hub.publish(&ModelFixture::new("mlc-ai/tiny").seed(1));
     let pinned = format!("{}@{}", model.url, newer.commit);
     assert_eq!(world.cli(&["store", "push", "--store", &store, &pinned]).run().status, Some(0));
 
     let ran = world.cli(&["store", "list", "--store", &store]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.contains(&format!("{store}: 1 name, 1 commit without one")), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("{store}: 1 name, 1 commit without a name\n")), "{}", ran.stderr);
     let text = ran.text();
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["SIZE", "FILES", "COMMIT", "SEEN", "MODEL"]);
@@ -120,12 +122,14 @@ fn a_missing_model_in_a_store_is_not_called_damage() {
     let store = filled(&world, &model);
     let ran = world.cli(&["store", "verify", "--store", &store, "mlc-ai/tiny", "mlc-ai/none@v1"]).run();
     assert_eq!(ran.status, Some(3), "{}", ran.stderr);
+    assert!(ran.text().contains("some models are missing (1 name, 1 commit, 4 files, "), "{}", ran.text());
     assert!(ran.text().contains("  the store has no mlc-ai/none@v1\n"), "{}", ran.text());
     assert!(!ran.stderr.contains("--repair"), "{}", ran.stderr);
     assert!(!ran.text().contains("refs/"), "{}", ran.text());
     let pinned = format!("mlc-ai/tiny@{}", "0123456789".repeat(4));
     let ran = world.cli(&["store", "verify", "--store", &store, &pinned]).run();
     assert_eq!(ran.status, Some(3), "{}", ran.stderr);
+    assert!(ran.text().contains("(0 names, 0 commits, 0 files, "), "{}", ran.text());
     assert!(ran.text().contains(&format!("  the store has no {pinned}\n")), "{}", ran.text());
     let stick = local_hub::folder_url(&world.beside("stick"));
     fs::create_dir(world.beside("stick")).unwrap();

@@ -107,6 +107,26 @@ fn models_from_another_program_are_updated_only_by_name() {
     assert_eq!(new.differences(&entry), [""; 0]);
 }
 
+/// Only where a store was not asked for the name can it do without the hub.
+#[test]
+fn a_hub_that_is_down_gets_advice_about_a_store_only_where_one_is_set() {
+    let (world, ..) = outdated_cache();
+    let store = world.beside("store");
+    std::fs::create_dir(&store).unwrap();
+    let store = format!("file://{}", store.to_str().unwrap());
+    assert_eq!(world.cli(&["store", "init", "--store", &store]).run().status, Some(0));
+    world.hub.fault(FaultTarget::info_refs(""), Fault::status(503), Times::Forever);
+    for (store, mode, is_advised) in [("", "", false), (&*store, "first", true), (&store, "refs", false)] {
+        for command in [&["update"][..], &["list", "--outdated"]] {
+            let ran =
+                world.cli(command).env("MLC_WEIGHTS_STORE", store).env("MLC_WEIGHTS_STORE_MODE", mode).run();
+            assert_eq!(ran.status, Some(6), "{}", ran.stderr);
+            let advice = "or let the store resolve names (MLC_WEIGHTS_STORE_MODE=refs)";
+            assert_eq!(ran.stderr.contains(advice), is_advised, "{store} {mode}: {}", ran.stderr);
+        }
+    }
+}
+
 #[test]
 fn policies_that_forbid_downloads_forbid_updates() {
     let (world, ..) = outdated_cache();

@@ -87,8 +87,13 @@ fn planned(download: &PlannedDownload) -> Vec<String> {
     let hub = (stores.is_empty() || download.asks_hub).then(|| endpoint.to_string());
     let from: Vec<String> = stores.iter().cloned().chain(hub).collect();
     let from = from.join(", else ");
+    let (what, before) = if download.in_progress {
+        ("is being downloaded by another process", "the download in progress")
+    } else {
+        ("would be downloaded", "an interrupted download")
+    };
     let mut lines = vec![
-        format!("{model} would be downloaded"),
+        format!("{model} {what}"),
         format!("  from      {from} at commit {commit}"),
         format!(
             "  to        {}{}",
@@ -108,27 +113,23 @@ fn planned(download: &PlannedDownload) -> Vec<String> {
         (
             "  resumed  ",
             of(|from| matches!(from, FileOrigin::Staging)),
-            " from an interrupted download, if they are intact",
+            format!(" from {before}, if they are intact"),
         ),
-        (
-            "  partial  ",
-            of(|from| matches!(from, FileOrigin::Network { .. })),
-            " from an interrupted download",
-        ),
+        ("  partial  ", of(|from| matches!(from, FileOrigin::Network { .. })), format!(" from {before}")),
         (
             "  reused   ",
             of(|from| matches!(from, FileOrigin::Replaced)),
-            " from the directory that is replaced, if they are intact",
+            " from the directory that is replaced, if they are intact".to_owned(),
         ),
         (
             "  copied   ",
             of(|from| matches!(from, FileOrigin::OtherModel)),
-            " from other models in the cache, if they are intact",
+            " from other models in the cache, if they are intact".to_owned(),
         ),
         (
             "  stored   ",
             of(|from| matches!(from, FileOrigin::StoreFolder)),
-            " in the store's folder, if they are intact",
+            " in the store's folder, if they are intact".to_owned(),
         ),
     ];
     lines
@@ -154,6 +155,7 @@ fn document(model: &ModelRef, plan: &DownloadPlan) -> Value {
             "commit": found.commit.map(|commit| commit.to_string()),
             "path": found.path.to_string_lossy(),
             "replaces": false,
+            "in_progress": false,
             "bytes": null,
             "bytes_to_fetch": 0,
             "files_to_fetch": 0,

@@ -91,8 +91,9 @@ fn notes(listing: &StoreListing) -> Vec<String> {
     let others = (listing.other_files > 0)
         .then(|| format!("{} left by interrupted writers", counted(listing.other_files, "other file")));
     let (names, unnamed) = (listing.models.len() as u64, listing.unnamed.len() as u64);
-    let (names, unnamed) = (counted(names, "name"), counted(unnamed, "commit"));
-    let summary = format!("{}: {names}, {unnamed} without one", listing.store);
+    let unnamed = (unnamed > 0).then(|| format!("{} without a name", counted(unnamed, "commit")));
+    let counts: Vec<String> = std::iter::once(counted(names, "name")).chain(unnamed).collect();
+    let summary = format!("{}: {}", listing.store, counts.join(", "));
     broken.chain(others).chain([summary]).collect()
 }
 
