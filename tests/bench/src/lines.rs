@@ -35,6 +35,9 @@ pub(super) struct LinesOptions {
     /// Only programs whose name contains this, besides ours
     #[arg(long, value_name = "NAME")]
     against: Option<String>,
+    /// Another build of `mlc-weights`, which downloads too
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
     #[command(flatten)]
     sizes: Sizes,
     /// The time limit of a program, as a multiple of ours
@@ -94,7 +97,8 @@ impl Trial<'_> {
         let others = course.stubborn_others()?;
         let part = self.options.against.as_deref().unwrap_or_default();
         let others = others.into_iter().filter(|other| other.name.contains(part));
-        let contestants: Vec<Contestant> = [course.ours()].into_iter().chain(others).collect();
+        let before = self.options.before.as_deref().map(|program| course.before(program));
+        let contestants: Vec<Contestant> = [course.ours()].into_iter().chain(before).chain(others).collect();
         let mut entries: Vec<Entry> = contestants.iter().map(Entry::of).collect();
         let rounds = self.options.rounds;
         for round in 1..=rounds {
